@@ -1,0 +1,369 @@
+"""What travels over HTTP between a client and the worker.
+
+The OpenAPI document is made from these classes, so they are the contract. Two rules:
+requests refuse fields that they do not know (an old worker says so by name instead of
+ignoring a setting), and readers of answers ignore fields that they do not know.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+MAX_PROMPT = 4_000
+MAX_SEED = 2**32 - 1
+"""A1111's and ComfyUI's limit; picture k of a job has the seed ``(seed + k) % 2**32``."""
+MAX_COUNT = 8
+MAX_CHAT_CHARACTERS = 64_000
+
+Name = Annotated[str, Field(min_length=1, max_length=255)]
+JobKey = Annotated[str, Field(min_length=8, max_length=128, pattern=r"^[A-Za-z0-9_.:-]+$")]
+
+
+class State(StrEnum):
+    """``queued → running → succeeded | failed | cancelled``; ``running → queued`` when the
+    process that runs it dies. The last three are final."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def final(self) -> bool:
+        return self in (State.SUCCEEDED, State.FAILED, State.CANCELLED)
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False)
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
+
+
+# ---------------------------------------------------------------- requests
+
+
+class ImageOptions(_Request):
+    """The options of a picture; ``None`` is "the model's default"."""
+
+    prompt: Annotated[str | None, Field(max_length=MAX_PROMPT)] = None
+    negative_prompt: Annotated[str | None, Field(max_length=MAX_PROMPT)] = None
+    model: Name | None = None
+    steps: Annotated[int | None, Field(ge=1, le=200)] = None
+    guidance_scale: Annotated[float | None, Field(ge=0, le=30)] = None
+    width: Annotated[int | None, Field(ge=16, le=4096)] = None
+    height: Annotated[int | None, Field(ge=16, le=4096)] = None
+    sampler: Name | None = None
+    seed: Annotated[int | None, Field(ge=0, le=MAX_SEED)] = None
+    count: Annotated[int | None, Field(ge=1, le=MAX_COUNT)] = None
+
+
+class ImageRequest(ImageOptions):
+    """A picture request. The client draws the seed, so that a worker that has forgotten
+    everything draws the same picture when the same request is submitted again."""
+
+    prompt: Annotated[str, Field(min_length=1, max_length=MAX_PROMPT)]
+    seed: Annotated[int, Field(ge=0, le=MAX_SEED)]
+    count: Annotated[int, Field(ge=1, le=MAX_COUNT)] = 1
+    theme: Annotated[str | None, Field(max_length=64)] = None
+    """Names the files; the first words of the prompt where it is absent."""
+    asked: ImageOptions = ImageOptions()
+    """Only what the person typed; kept in the record, so that a later change of model can
+    return everything else to that model's defaults."""
+
+
+class ChatMessage(_Request):
+    role: Literal["system", "user", "assistant"]
+    content: Annotated[str, Field(max_length=MAX_CHAT_CHARACTERS)]
+
+
+class ChatRequest(_Request):
+    """One turn: the whole conversation so far, oldest first, ending with the user's message."""
+
+    model: Name | None = None
+    messages: Annotated[list[ChatMessage], Field(min_length=1, max_length=200)]
+
+
+class _NewJob(_Request):
+    key: JobKey
+    """The client's idempotency key: the same key with the same body is the same job."""
+    owner: Name
+    room: Name
+    private: bool = False
+    """From an encrypted room: ``archive.encrypted_rooms`` says how long its pictures stay."""
+
+
+class NewImageJob(_NewJob):
+    kind: Literal["image"]
+    request: ImageRequest
+
+
+class NewChatJob(_NewJob):
+    kind: Literal["chat"]
+    request: ChatRequest
+
+
+NewJob = Annotated[NewImageJob | NewChatJob, Field(discriminator="kind")]
+
+
+class PauseRequest(_Request):
+    minutes: Annotated[float | None, Field(gt=0, le=7 * 24 * 60)] = None
+    """``None``: until ``resume``."""
+
+
+# ---------------------------------------------------------------- answers
+
+
+class Problem(_Answer):
+    """RFC 9457 problem document (``application/problem+json``). It never echoes the input."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    code: str
+    """Stable, for programs: ``unauthorized``, ``invalid_request``, ``unknown_model``, ``key_reused``, ``queue_full``,
+    ``owner_queue_full``, ``disk_full``, ``not_found``, ``image_gone``, ``too_large``, ``internal``."""
+    detail: str | None = None
+    fields: list[FieldProblem] = []
+
+
+class FieldProblem(_Answer):
+    field: str
+    """Dotted path in the body, as ``request.steps``."""
+    code: str
+    message: str
+    """What was expected, in words that can be shown to a person; never what was sent."""
+
+
+class Failure(_Answer):
+    """Why a picture or a chat turn failed: a stable code and a sentence for people."""
+
+    code: str
+    """``poison``, ``out_of_memory``, ``model_broken``, ``model_missing``, ``nan``, ``worker_restarts``, ``hang``,
+    ``image_failed``, ``ollama_unreachable``, ``chat_model_missing``, ``chat_broke_off``, ``chat_too_long``,
+    ``chat_timeout``, ``chat_failed``, ``forgotten``."""
+    message: str
+    details: dict[str, Any] = {}
+
+
+class Progress(_Answer):
+    """Where a running picture or turn stands. Not stored; carries the attempt it belongs to."""
+
+    phase: Literal["starting", "loading", "denoising", "decoding", "saving", "thinking", "streaming"]
+    step: int = 0
+    steps: int = 0
+    eta_s: float | None = None
+    attempt: int = 0
+
+
+class Thumbnail(_Answer):
+    width: int
+    height: int
+    size: int
+    mimetype: str
+
+
+class ImageResult(_Answer):
+    """A finished picture, with all that a client needs to post it without decoding it."""
+
+    image_id: str
+    filename: str
+    mimetype: str
+    size: int
+    width: int
+    height: int
+    blurhash: str
+    thumbnail: Thumbnail
+    record: Record
+    notes: list[str] = []
+    """What was changed, ignored or fallen back to, as sentences for people."""
+
+
+class Used(_Answer):
+    """Everything that makes the picture again."""
+
+    prompt: str
+    negative_prompt: str
+    model: str
+    model_hash: str
+    sampler: str
+    steps: int
+    guidance_scale: float
+    width: int
+    height: int
+    seed: int
+    parser: str
+    versions: dict[str, str]
+
+
+class Record(_Answer):
+    """``record`` of the design: in the PNG, in the sidecar and in the event."""
+
+    v: Literal[1] = 1
+    asked: dict[str, Any]
+    used: Used
+    took: float
+    """Seconds from the claim to the finished picture, loading included."""
+
+
+class Picture(_Answer):
+    index: int
+    seed: int
+    state: State
+    attempt: int = 0
+    progress: Progress | None = None
+    result: ImageResult | None = None
+    error: Failure | None = None
+
+
+class ChatResult(_Answer):
+    text: str
+    model: str
+    complete: bool
+    """``False``: the model broke off in the middle; ``text`` keeps what came."""
+    took: float
+    notes: list[str] = []
+
+
+class Turn(_Answer):
+    """The one row of a chat job."""
+
+    state: State
+    attempt: int = 0
+    progress: Progress | None = None
+    text: str = ""
+    """Cumulative while it streams; gone (``""``) an hour after the end."""
+    result: ChatResult | None = None
+    error: Failure | None = None
+
+
+class Job(_Answer):
+    id: str
+    key: str
+    kind: Literal["image", "chat"]
+    owner: str
+    room: str
+    private: bool
+    created_at: float
+    """Unix time, seconds."""
+    state: State
+    """Derived from the rows: running if any runs, queued if any waits, else succeeded if all
+    succeeded, cancelled if any was cancelled, failed otherwise."""
+    place: int | None = None
+    """How many pictures and turns come before its next one; 0 is next. ``None`` unless queued."""
+    eta_s: float | None = None
+    """Seconds until the whole job is done, as far as it can be told."""
+    request: dict[str, Any] = {}
+    """The request with every default filled in (for chat: without the messages)."""
+    pictures: list[Picture] = []
+    turn: Turn | None = None
+
+
+class JobList(_Answer):
+    jobs: list[Job]
+    elsewhere: int = 0
+    """Open pictures and turns of other rooms (a number only)."""
+
+
+class Pause(_Answer):
+    paused: bool
+    until: float | None = None
+
+
+class GpuInfo(_Answer):
+    device: str
+    name: str
+    total_bytes: int | None = None
+    free_bytes: int | None = None
+    state: str
+    """``stopped``, ``starting``, ``idle``, ``loading``, ``drawing``."""
+    resident: str | None = None
+
+
+class WorkerInfo(_Answer):
+    """What a worker is and does now."""
+
+    version: str
+    api: Literal["v1"] = "v1"
+    features: list[str]
+    pause: Pause
+    gpu: GpuInfo
+    queued: int
+    running: int
+    default_model: str
+    chat_model: str | None
+    ollama: Literal["reachable", "unreachable", "off"]
+    notice: str | None = None
+    """A sentence an operator should see, as "the picture will be noise, because …"."""
+    limits: dict[str, int | float] = {}
+
+
+class ModelDefaults(_Answer):
+    steps: int
+    guidance_scale: float
+    width: int
+    height: int
+    sampler: str
+    negative_prompt: str
+
+
+class ModelLimits(_Answer):
+    steps_max: int
+    guidance_scale_max: float
+    size_min: int
+    size_max: int
+    size_multiple: int
+    pixels_max: int
+
+
+class Model(_Answer):
+    name: str
+    kind: Literal["image", "chat"]
+    about: str
+    available: bool
+    """Its files are here (or may be downloaded)."""
+    default: bool
+    defaults: ModelDefaults | None = None
+    limits: ModelLimits | None = None
+    licence: str = ""
+
+
+class Models(_Answer):
+    models: list[Model]
+    samplers: list[str]
+
+
+class Snapshot(_Answer):
+    """The first event of the stream: every open job of the client."""
+
+    jobs: list[Job]
+    pause: Pause
+
+
+class JobEvent(_Answer):
+    job: Job
+
+
+class ProgressEvent(_Answer):
+    job_id: str
+    index: int
+    progress: Progress
+
+
+class ChatEvent(_Answer):
+    job_id: str
+    attempt: int
+    text: str
+
+
+class PauseEvent(_Answer):
+    pause: Pause
+
+
+for _model in (Problem, ImageResult):
+    _model.model_rebuild()
