@@ -1,0 +1,200 @@
+"""The instance's settings: Maubot's YAML as frozen values.
+
+``Config`` is what Maubot loads and saves; ``Config.current`` is what everybody reads. A value that
+cannot be used never stops the plugin (an exception in ``start`` would disable the instance): the
+value that counted before stays, at a start the default, and ``Config.warnings`` names the key and
+what was expected. What the operator wrote is never thrown away, unknown keys included.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any, TypeVar, cast
+
+from mautrix.util.config import BaseProxyConfig, ConfigUpdateHelper
+from ruamel.yaml.comments import Comment, CommentedBase
+
+from .configvalues import (
+    Check,
+    allowed_patterns,
+    at_most,
+    flag,
+    local_path,
+    natural,
+    optional,
+    power_level,
+    prefix,
+    seconds,
+    size,
+    text,
+    web_address,
+    word,
+)
+
+log = logging.getLogger("maubot.otterbot.config")
+
+T = TypeVar("T")
+
+
+def key(default: Any, check: Check) -> Any:
+    """A field of the settings: its default and the check that a value must pass."""
+    return field(default=default, metadata={"check": check})
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorkerValues:
+    url: str = key("http://127.0.0.1:8585", web_address)
+    """Without a slash at the end."""
+    token: str | None = key(None, optional(text))
+    token_file: str | None = key(None, optional(local_path))
+    ca_file: str | None = key(None, optional(local_path))
+
+
+@dataclass(frozen=True, kw_only=True)
+class DrawValues:
+    size: tuple[int, int] | None = key(None, optional(size))
+    """Width and height."""
+    steps: int | None = key(None, optional(natural(1, 200)))
+    cfg: float | None = key(None, optional(at_most(30)))
+    sampler: str | None = key(None, optional(word))
+    negative_prompt: str | None = key(None, optional(text))
+    """``None``: the model's own; ``""``: none at all."""
+    count: int = key(1, natural(1, 8))
+
+
+@dataclass(frozen=True, kw_only=True)
+class LimitValues:
+    count: int = key(8, natural(1, 8))
+    steps: int = key(200, natural(1, 200))
+    prompt_length: int = key(4000, natural(1, 4000))
+
+
+@dataclass(frozen=True, kw_only=True)
+class PowerValues:
+    set_model: int = key(50, power_level)
+    cancel_others: int = key(50, power_level)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatusValues:
+    after_seconds: float = key(3.0, seconds(0, 3600))
+    edit_seconds: float = key(5.0, seconds(1, 3600))
+    max_edits: int = key(30, natural(0, 500))
+
+
+@dataclass(frozen=True, kw_only=True)
+class CatchUpValues:
+    max_age_hours: float = key(24.0, seconds(0, 24 * 30))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChatValues:
+    enabled: bool = key(True, flag)
+    direct_messages: bool = key(True, flag)
+    model: str | None = key(None, optional(word))
+    system_prompt: str = key(
+        "You are Otterbot, a friendly assistant in a Matrix chat room. Answer helpfully and to the point, in the "
+        "language that you are spoken to. You may use Markdown.",
+        text,
+    )
+    placeholder_after: float = key(3.0, seconds(0, 3600))
+    edit_seconds: float = key(5.0, seconds(1, 3600))
+    max_edits: int = key(40, natural(0, 500))
+    history_messages: int = key(40, natural(1, 199))
+    """With the system prompt within the 200 messages that the worker takes."""
+    history_characters: int = key(24_000, natural(100, 60_000))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Values:
+    """Every setting, checked; the defaults are those of ``base-config.yaml`` (a test compares them)."""
+
+    prefix: str = key("!", prefix)
+    allowed_users: tuple[str, ...] = key(("@*:{homeserver}",), allowed_patterns)
+    worker: WorkerValues = field(default_factory=WorkerValues)
+    model: str | None = key(None, optional(word))
+    draw: DrawValues = field(default_factory=DrawValues)
+    limits: LimitValues = field(default_factory=LimitValues)
+    power: PowerValues = field(default_factory=PowerValues)
+    status: StatusValues = field(default_factory=StatusValues)
+    keep_hours: float = key(24.0, seconds(0.01, 24 * 7))
+    """At most the seven days for which the worker knows a request again."""
+    catch_up: CatchUpValues = field(default_factory=CatchUpValues)
+    chat: ChatValues = field(default_factory=ChatValues)
+
+
+NOBODY: tuple[str, ...] = ()
+
+
+def read(source: Mapping[str, Any], before: Values) -> tuple[Values, list[str]]:
+    """The settings in ``source`` and a sentence for everything in it that cannot be used.
+
+    An absent key has its default; a bad value leaves the one of ``before``. Never raises.
+    """
+    problems: list[str] = []
+    return _read(Values, source, before, "", problems), problems
+
+
+def _read(kind: type[T], source: Mapping[str, Any], before: T, path: str, problems: list[str]) -> T:
+    taken: dict[str, Any] = {}
+    known = {item.name: item for item in fields(cast(Any, kind))}
+    problems.extend(f"`{path}{name}` is not a setting of Otterbot." for name in source if name not in known)
+    for name, item in known.items():
+        if name not in source:
+            continue
+        value, old = source[name], getattr(before, name)
+        if item.default_factory is not MISSING:
+            if value is None:
+                continue
+            if isinstance(value, Mapping):
+                taken[name] = _read(type(old), value, old, f"{path}{name}.", problems)
+            else:
+                taken[name] = old
+                problems.append(f"`{path}{name}` should be a section with keys of its own.")
+            continue
+        check = cast("Callable[[Any], Any]", item.metadata["check"])
+        try:
+            taken[name] = check(value)
+        except ValueError as refusal:
+            taken[name] = old
+            # Never the value itself: it may be a token, and it goes into a log.
+            problems.append(f"`{path}{name}` should be {refusal}.")
+    return kind(**taken)
+
+
+class Config(BaseProxyConfig):
+    """Maubot's side. ``load_and_update`` reads and saves the YAML and renews ``current``."""
+
+    current: Values
+    warnings: tuple[str, ...]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Until something has been read, and if it cannot be: nobody may do anything.
+        self.current = Values(allowed_users=NOBODY)
+        self.warnings = ()
+
+    def do_update(self, helper: ConfigUpdateHelper) -> None:
+        _overlay(helper.base._data, helper.source._data)
+
+    def update(self, save: bool = True) -> None:
+        super().update(save)
+        self.current, problems = read(self._data, self.current)
+        self.warnings = tuple(problems)
+        for problem in problems:
+            log.error("Configuration: %s The value that counted before is used.", problem)
+
+
+def _overlay(base: Any, source: Mapping[str, Any]) -> None:
+    """Put the operator's values into Maubot's commented base, sections key by key."""
+    for name, value in source.items():
+        if isinstance(value, Mapping) and isinstance(base.get(name), Mapping):
+            _overlay(base[name], value)
+            continue
+        if value is None and isinstance(base.get(name), Mapping):
+            continue  # a section of which everything is commented out
+        if isinstance(value, CommentedBase):
+            setattr(value, Comment.attrib, Comment())  # or comments of the old file leak into the new
+        base[name] = value

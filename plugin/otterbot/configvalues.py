@@ -1,0 +1,115 @@
+"""What values of the configuration may be. Each check returns the value in the form that the
+plugin works with, or raises ``ValueError`` with what was expected, to follow "should be".
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+Check = Callable[[Any], Any]
+
+
+def optional(check: Check) -> Check:
+    """``None`` (nothing after the colon) is fine too."""
+
+    def checked(value: Any) -> Any:
+        return None if value is None else check(value)
+
+    return checked
+
+
+def text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("text (put it in quotes)")
+    return value
+
+
+def word(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip() or len(value) > 255:
+        raise ValueError("a name, or nothing")
+    return value.strip()
+
+
+def local_path(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("the path of a file, or nothing")
+    return value.strip()
+
+
+def flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("true or false")
+    return value
+
+
+def natural(least: int, most: int) -> Check:
+    def checked(value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            raise ValueError(f"a whole number from {least} to {most}")
+        return value
+
+    return checked
+
+
+def power_level(value: Any) -> int:
+    # Matrix's own bounds: canonical JSON has integers up to 2^53 - 1.
+    if isinstance(value, bool) or not isinstance(value, int) or abs(value) >= 2**53:
+        raise ValueError("a power level, a whole number such as 50")
+    return value
+
+
+def _number(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return float(value)
+
+
+def seconds(least: float, most: float) -> Check:
+    def checked(value: Any) -> float:
+        number = _number(value)
+        if number is None or not least <= number <= most:
+            raise ValueError(f"a number from {least:g} to {most:g}")
+        return number
+
+    return checked
+
+
+def at_most(most: float) -> Check:
+    return seconds(0, most)
+
+
+def size(value: Any) -> tuple[int, int]:
+    match = re.fullmatch(r"\s*([0-9]{1,5})\s*[x×X*]\s*([0-9]{1,5})\s*", value) if isinstance(value, str) else None
+    if match is None or not all(16 <= int(side) <= 4096 for side in match.groups()):
+        raise ValueError('a size such as "768x768", each side from 16 to 4096')
+    return int(match[1]), int(match[2])
+
+
+def prefix(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip() or len(value) > 32 or "\n" in value:
+        raise ValueError('the one or more characters that commands begin with, such as "!"')
+    return value.strip()
+
+
+def allowed_patterns(value: Any) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(isinstance(entry, str) and entry.startswith("@") for entry in value):
+        raise ValueError('a list of users or patterns such as "@*:example.org" ([] means nobody)')
+    return tuple(value)
+
+
+def web_address(value: Any) -> str:
+    problem = ValueError('an address such as "http://192.168.1.20:8585"')
+    if not isinstance(value, str):
+        raise problem
+    try:
+        parts = urlsplit(value.strip())
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        raise problem from None
+    if not usable or parts.query or parts.fragment or parts.username:
+        raise problem
+    return value.strip().rstrip("/")

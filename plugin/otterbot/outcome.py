@@ -1,0 +1,60 @@
+"""What a command decides: read by ``events``, committed there in one transaction.
+
+A command sends nothing itself. It looks (at the worker, the settings, the room) and returns an
+:class:`Outcome`. All of it is stored together with the mark "handled", so a process that dies in
+between either handles the message again or owes exactly what stands in the database.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """A sentence for the room: an ``m.notice`` that replies to the message, in its thread."""
+
+    text: str
+    """Markdown. People's words in it are escaped already."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewRequest:
+    """A request that the plugin accepts: kept from now on, until its result stands in the room."""
+
+    kind: Literal["image", "chat"]
+    body: dict[str, Any] | None = None
+    """The ``request`` of ``POST /v1/jobs``, seed included, as far as the cached catalogue could
+    resolve it. ``None`` for chat: the messages are read from the room at submission."""
+    asked: dict[str, Any] = field(default_factory=dict)
+    """Only what the person typed, named as in the worker's ``ImageOptions``."""
+    notes: tuple[str, ...] = ()
+    """What was changed before submitting (a rounded size…), as sentences for the status or caption."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoomSetting:
+    """A setting of the room to store; ``value=None`` removes it."""
+
+    name: str
+    value: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """Everything that follows from one message; the default is nothing at all."""
+
+    reply: Reply | None = None
+    request: NewRequest | None = None
+    cancel: tuple[str, ...] = ()
+    """Keys of requests to cancel, in this room only."""
+    setting: RoomSetting | None = None
+
+
+SILENCE = Outcome()
+
+
+def say(text: str) -> Outcome:
+    """An outcome that only says something."""
+    return Outcome(reply=Reply(text=text))

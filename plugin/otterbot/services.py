@@ -1,0 +1,34 @@
+"""The parts that commands work with, put together once by ``bot``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from logging import Logger
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from maubot.client import MaubotMatrixClient
+
+    from .config import Config
+    from .delivery import Delivery
+    from .permissions import Permissions
+    from .settings import RoomSettings
+    from .store import Store
+    from .worker_client import WorkerClient
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """One per plugin instance. ``config.current`` changes when the operator saves; read it each time."""
+
+    config: Config
+    client: MaubotMatrixClient
+    store: Store
+    worker: WorkerClient
+    delivery: Delivery
+    settings: RoomSettings
+    permissions: Permissions
+    log: Logger
+    warnings: list[str] = field(default_factory=list)
+    """Sentences about this instance that ``!status`` shows (the client's own sync is on, …).
+    Whoever notices such a thing puts it here and takes it away again."""
