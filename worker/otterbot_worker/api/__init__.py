@@ -1,0 +1,1 @@
+"""The worker's HTTP face: routes, tokens, problems and the event stream."""

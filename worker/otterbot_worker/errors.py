@@ -1,0 +1,46 @@
+"""The worker's errors, free of imports so that every part may raise them.
+
+::
+
+    Exception
+    ├── JobFailed      this picture or turn failed; the rest of the worker is well
+    ├── Cancelled      somebody asked for it to stop
+    └── ProcessDied    the GPU process is gone (crash, kernel's OOM killer, hang)
+
+Messages are sentences that a person in the room may read. They never hold prompts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class JobFailed(Exception):
+    """A picture or a chat turn failed for a reason of its own.
+
+    ``code`` is one of ``schemas.Failure.code``; ``details`` holds numbers and names, no words of a user.
+    """
+
+    def __init__(self, code: str, message: str, details: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.details: dict[str, Any] = dict(details or {})
+
+
+class Cancelled(Exception):
+    """It was stopped because somebody asked for it."""
+
+
+class ProcessDied(Exception):
+    """The GPU process ended, or had to be ended, before it answered.
+
+    ``reason`` is a short plain phrase (``"killed by the kernel (out of memory?)"``); ``exit_code`` is negative for a signal and
+    ``None`` where it is not known.
+    """
+
+    def __init__(self, reason: str, exit_code: int | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.exit_code = exit_code
