@@ -1,0 +1,279 @@
+"""The worker's settings: one YAML file, overridden by environment variables, refused when wrong.
+
+``OTTERBOT_API__PORT=9000`` sets ``api.port``: two underscores step into a section, and the value is read as YAML.
+Every key has a working default; an unknown key or a bad value stops the start with the key's name and what was
+expected, and never with the value itself: it may be a secret that was put into the wrong line.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+ENVIRONMENT_PREFIX = "OTTERBOT_"
+
+
+class BadConfig(Exception):
+    """The settings cannot be used; the message names each key and what was expected there."""
+
+
+def _expand(path: Path) -> Path:
+    return path.expanduser()
+
+
+def _default_data_dir() -> Path:
+    home = os.environ.get("XDG_DATA_HOME")
+    return (Path(home) if home else Path("~/.local/share")) / "otterbot"
+
+
+FilePath = Annotated[Path, AfterValidator(_expand)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+ClientName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=True)
+
+
+class ApiConfig(_Section):
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8585
+    tls_cert: FilePath | None = None
+    tls_key: FilePath | None = None
+    clients: Annotated[dict[ClientName, FilePath | None], Field(min_length=1)] = {"otterbot": None}
+    max_body_bytes: Annotated[int, Field(ge=4096, le=64 * 1024 * 1024)] = 1024 * 1024
+    max_streams: Annotated[int, Field(ge=1, le=1000)] = 16
+
+    @model_validator(mode="after")
+    def _both_tls_files(self) -> ApiConfig:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("tls_cert and tls_key belong together: set both or neither")
+        return self
+
+    @property
+    def loopback(self) -> bool:
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+
+class QueueConfig(_Section):
+    max_open: Annotated[int, Field(ge=1)] = 500
+    max_open_per_owner: Annotated[int, Field(ge=1)] = 24
+    overtake_times: Annotated[int, Field(ge=0, le=1000)] = 3
+    overtake_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 60.0
+
+
+class GpuConfig(_Section):
+    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:[0-9]+)?)$")] = "auto"
+    threads: Annotated[int | None, Field(ge=1, le=512)] = None
+    step_timeout: Seconds = 300.0
+    load_timeout: Seconds = 900.0
+    lock_file: FilePath | None = None
+
+
+class ImagesConfig(_Section):
+    default_model: Annotated[str, Field(min_length=1, max_length=255)] = "auto"
+    downloads: bool = True
+    catalogue: FilePath | None = None
+
+
+class ChatModelConfig(_Section):
+    num_ctx: Annotated[int | None, Field(ge=256, le=1_048_576)] = None
+    num_predict: Annotated[int | None, Field(ge=-1)] = None
+    temperature: Annotated[float | None, Field(ge=0, le=5)] = None
+
+
+class ChatConfig(_Section):
+    ollama_url: Annotated[str | None, Field(pattern=r"^https?://")] = "http://127.0.0.1:11434"
+    default_model: str | None = None
+    keep_alive_seconds: Seconds = 300.0
+    first_byte_timeout: Seconds = 180.0
+    chunk_timeout: Seconds = 60.0
+    total_timeout: Seconds = 600.0
+    models: dict[str, ChatModelConfig] = {}
+
+
+class ArchiveConfig(_Section):
+    dir: FilePath | None = None
+    keep_days: Annotated[float | None, Field(gt=0)] = None
+    max_gb: Annotated[float | None, Field(gt=0)] = 20.0
+    min_free_gb: Annotated[float, Field(ge=0)] = 1.0
+    encrypted_rooms: Literal["keep", "until_delivered"] = "until_delivered"
+    sweep_minutes: Annotated[float, Field(gt=0)] = 30.0
+
+
+class LogConfig(_Section):
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["text", "json"] = "text"
+
+
+class Config(_Section):
+    data_dir: FilePath = Field(default_factory=_default_data_dir)
+    api: ApiConfig = ApiConfig()
+    queue: QueueConfig = QueueConfig()
+    gpu: GpuConfig = GpuConfig()
+    images: ImagesConfig = ImagesConfig()
+    chat: ChatConfig = ChatConfig()
+    archive: ArchiveConfig = ArchiveConfig()
+    log: LogConfig = LogConfig()
+
+    @property
+    def database(self) -> Path:
+        return self.data_dir / "jobs.sqlite"
+
+    @property
+    def archive_dir(self) -> Path:
+        return self.archive.dir or self.data_dir / "archive"
+
+    @property
+    def lock_file(self) -> Path:
+        return self.gpu.lock_file or self.data_dir / "gpu.lock"
+
+    @property
+    def listen_file(self) -> Path:
+        return self.data_dir / "listen"
+
+    def token_file(self, client: str) -> Path:
+        """Where a client's token lies; relative paths count from ``data_dir``."""
+        named = self.api.clients[client]
+        if named is not None:
+            return self.data_dir / named
+        return self.data_dir / ("token" if client == "otterbot" else f"token-{client}")
+
+
+# ---------------------------------------------------------------- reading
+
+
+def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Config:
+    """The settings of ``path`` (``None``: defaults), overridden by the environment.
+
+    :raises BadConfig: the file cannot be read, or a key or value is wrong
+    """
+    values = _read(path) if path is not None else {}
+    names = _override(values, os.environ if environ is None else environ)
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        raise BadConfig("\n".join(_sentences(error, names))) from None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text("utf-8"))
+    except OSError as error:
+        raise BadConfig(f"{path}: cannot be read ({error.strerror})") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        raise BadConfig(f"{path}: no YAML" + (f" from line {mark.line + 1} on" if mark else "")) from None
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise BadConfig(f"{path}: expected keys and values, as in the example")
+    # A section whose keys are all commented out is empty, not wrong.
+    return {key: {} if value is None and key in _SECTIONS else value for key, value in values.items()}
+
+
+def _override(values: dict[str, Any], environ: Mapping[str, str]) -> dict[str, str]:
+    """Lays the environment over ``values``; returns dotted key → variable, for messages."""
+    names: dict[str, str] = {}
+    for variable, text in sorted(environ.items()):
+        if not variable.startswith(ENVIRONMENT_PREFIX) or variable in _NOT_SETTINGS:
+            continue
+        path = variable.removeprefix(ENVIRONMENT_PREFIX).lower().split("__")
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError:
+            value = text
+        place = values
+        for key in path[:-1]:
+            inside = place.get(key)
+            place[key] = place = dict(inside) if isinstance(inside, dict) else {}
+        place[path[-1]] = value
+        names[".".join(path)] = variable
+    return names
+
+
+_NOT_SETTINGS = frozenset({"OTTERBOT_CONFIG"})
+"""Names the file itself; read by the command line."""
+
+
+def _sentences(error: ValidationError, names: Mapping[str, str]) -> list[str]:
+    lines = []
+    for problem in error.errors(include_input=False, include_url=False):
+        dotted = ".".join(str(part) for part in problem["loc"] if part != "[key]")
+        where = dotted + (f" (from {names[dotted]})" if dotted in names else "") if dotted else "settings"
+        if problem["type"] == "extra_forbidden":
+            lines.append(f"{where}: unknown key; known here: {', '.join(_known(problem['loc'][:-1]))}")
+        else:
+            lines.append(f"{where}: {expected(problem)}")
+    return lines
+
+
+def _known(path: tuple[int | str, ...]) -> list[str]:
+    model: type[BaseModel] = Config
+    for part in path:
+        annotation = model.model_fields[str(part)].annotation if str(part) in model.model_fields else None
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return list(ChatModelConfig.model_fields) if path[:2] == ("chat", "models") else []
+        model = annotation
+    return list(model.model_fields)
+
+
+def expected(problem: Mapping[str, Any]) -> str:
+    """What one pydantic error expected, in words; never what was given."""
+    context = problem.get("ctx", {})
+    kind = str(problem["type"])
+    if kind == "value_error":
+        return str(context.get("error", "expected another value"))
+    if kind in _BOUNDS:
+        return f"expected {_BOUNDS[kind]} {context.get(kind.removesuffix('_equal'), context.get(_CONTEXT[kind]))}"
+    if kind == "literal_error":
+        return f"expected one of {context['expected']}"
+    if kind == "string_pattern_mismatch":
+        return _PATTERNS.get(str(context["pattern"]), "expected another form, as in the example")
+    if kind in _WORDS:
+        return _WORDS[kind]
+    family = re.sub(r"_(type|parsing|from_float|from_string).*$", "", kind)
+    return f"expected {_KINDS.get(family, 'another value')}"
+
+
+_BOUNDS = {
+    "greater_than": "more than",
+    "greater_than_equal": "at least",
+    "less_than": "less than",
+    "less_than_equal": "at most",
+}
+_CONTEXT = {"greater_than": "gt", "greater_than_equal": "ge", "less_than": "lt", "less_than_equal": "le"}
+_KINDS = {
+    "bool": "true or false",
+    "int": "a whole number",
+    "float": "a number",
+    "string": "text",
+    "path": "a path",
+    "dict": "keys and values",
+    "model": "keys and values",
+    "list": "a list",
+    "finite_number": "a finite number",
+}
+_WORDS = {"too_short": "expected at least one entry", "string_too_short": "expected text", "string_too_long": "too long"}
+_PATTERNS = {
+    r"^(auto|cpu|cuda(:[0-9]+)?)$": "expected auto, cpu, cuda or cuda:N",
+    r"^https?://": "expected an http:// or https:// address, or nothing for no chat",
+    r"^[a-z0-9][a-z0-9_-]{0,31}$": "expected a short name of small letters, digits, - and _",
+}
+_SECTIONS = frozenset(
+    name
+    for name, field in Config.model_fields.items()
+    if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+)
