@@ -1,0 +1,28 @@
+"""A record as the worker writes it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def record(**used: Any) -> dict[str, Any]:
+    return {
+        "v": 1,
+        "asked": {"prompt": "otter"},
+        "used": {
+            "prompt": "otter, cowboy hat",
+            "negative_prompt": "ugly, poor quality",
+            "model": "ssd-1b",
+            "model_hash": "0123456789abcdef0123",
+            "sampler": "dpm++2m-karras",
+            "steps": 30,
+            "guidance_scale": 12.0,
+            "width": 768,
+            "height": 512,
+            "seed": 42,
+            "parser": "otterbot-1",
+            "versions": {"otterbot": "0.1.0", "diffusers": "0.42"},
+        }
+        | used,
+        "took": 31.5,
+    }

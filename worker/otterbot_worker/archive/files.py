@@ -1,0 +1,289 @@
+"""`Archive`: pictures on disk, by date.
+
+```
+ROOT/2024-01-21/otter_20240121132050.png          the picture, with its record in it
+                otter_20240121132050.yml          the same for people
+                otter_20240121132050.thumb.jpg    what clients show first
+ROOT/.scratch/TASK.rgb                            raw pixels on their way from the GPU process
+```
+
+A file appears under its name only when its bytes are on the disk: temporary name, fsync, rename, and one fsync of the
+folder at the end. The picture comes last, so where it is, its sidecar and thumbnail are.
+
+Everything slow happens in one thread of the archive's own, so that a picture is encoded while the next is drawn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal, TypeVar
+
+from otterbot_worker.archive import metadata, names, pictures, retention
+
+T = TypeVar("T")
+
+GIGABYTE = 1_000_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArchiveSettings:
+    """``archive`` of the worker's configuration; ``None`` is "no limit"."""
+
+    keep_days: float | None = None
+    max_gb: float | None = None
+    min_free_gb: float = 2.0
+    encrypted_rooms: Literal["keep", "until_delivered"] = "until_delivered"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredThumbnail:
+    width: int
+    height: int
+    size: int
+    mimetype: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stored:
+    """A picture in the archive. ``relpath`` is relative to its root, with ``/``; sizes in pixels and bytes."""
+
+    image_id: str
+    relpath: str
+    filename: str
+    mimetype: str
+    size: int
+    width: int
+    height: int
+    blurhash: str
+    thumbnail: StoredThumbnail
+
+
+class Archive:
+    """One folder of pictures, written by one worker.
+
+    Errors of the file system (a full disk among them) leave as `OSError`; nothing half-written stays behind then.
+    """
+
+    def __init__(self, root: Path, settings: ArchiveSettings) -> None:
+        self.root = root
+        self.settings = settings
+        self._scratch = root / ".scratch"
+        if not root.exists():
+            # Made by us: pictures of private rooms are nobody else's business on a shared machine.
+            root.mkdir(mode=0o700, parents=True)
+        self._scratch.mkdir(mode=0o700, exist_ok=True)
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="archive")
+
+    def close(self) -> None:
+        """Waits for the picture being written."""
+        self._thread.shutdown(wait=True)
+
+    # ------------------------------------------------------------ where things lie
+
+    def scratch(self, task_id: str) -> Path:
+        """Where the GPU process writes a task's raw RGB."""
+        return self._scratch / names.scratch_name(task_id)
+
+    def path(self, relpath: str) -> Path:
+        """The PNG. Raises `ValueError` for a path that leaves the archive."""
+        parts = PurePosixPath(relpath).parts
+        if len(parts) != 2 or relpath.startswith("/") or any(part.startswith(".") for part in parts):
+            raise ValueError("not a path of the archive")
+        return self.root.joinpath(*parts)
+
+    def sidecar(self, relpath: str) -> Path:
+        return retention.sidecar_of(self.path(relpath))
+
+    def thumbnail(self, relpath: str) -> Path:
+        return retention.thumbnail_of(self.path(relpath))
+
+    # ------------------------------------------------------------ room on the disk
+
+    def free_bytes(self) -> int:
+        return shutil.disk_usage(self.root).free
+
+    def has_room(self) -> bool:
+        """Whether the disk is above the floor of free space; below it new jobs are refused."""
+        return self.free_bytes() >= self.settings.min_free_gb * GIGABYTE
+
+    # ------------------------------------------------------------ writing
+
+    async def store(
+        self,
+        *,
+        scratch: Path,
+        width: int,
+        height: int,
+        record: Mapping[str, Any],
+        theme: str | None,
+        private: bool,
+        created_at: float,
+    ) -> Stored:
+        """Encodes the raw RGB in ``scratch`` and archives it; the scratch file is gone afterwards.
+
+        ``record`` is `schemas.Record` as a dict; without ``theme`` the prompt names the file; ``created_at`` in Unix
+        seconds. When it returns, the picture survives a power cut. When the caller is cancelled, none is left.
+        Raises `JobFailed` (``image_failed``) where the pixels are not all there, `OSError` for the disk.
+        """
+
+        def work() -> Stored:
+            try:
+                return self._store(scratch, width, height, record, theme, private, created_at)
+            finally:
+                scratch.unlink(missing_ok=True)
+
+        future = self._thread.submit(work)
+        try:
+            return await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
+            # The thread cannot be interrupted; what it still finishes belongs to nobody.
+            future.add_done_callback(
+                lambda done: None if done.cancelled() or done.exception() else self._remove(done.result().relpath)
+            )
+            if future.cancelled():
+                scratch.unlink(missing_ok=True)
+            raise
+
+    def _store(
+        self,
+        scratch: Path,
+        width: int,
+        height: int,
+        record: Mapping[str, Any],
+        theme: str | None,
+        private: bool,
+        created_at: float,
+    ) -> Stored:
+        texts = {metadata.A1111_CHUNK: metadata.a1111(record), metadata.OWN_CHUNK: metadata.own_chunk(record)}
+        encoded = pictures.encode(scratch, width, height, texts)
+        when = time.localtime(created_at)
+        folder = self.root / names.folder(when)
+        new_folder = not folder.exists()
+        folder.mkdir(exist_ok=True)
+        stem = names.stem(theme, str(record["used"]["prompt"]), when)
+        target, temporary = _reserve(folder, stem)
+        try:
+            notes = metadata.sidecar(
+                record,
+                filename=target.name,
+                created=datetime.fromtimestamp(created_at).astimezone().isoformat(timespec="seconds"),
+                private=private,
+            )
+            _write(retention.sidecar_of(target), notes.encode("utf-8"))
+            _write(retention.thumbnail_of(target), encoded.thumbnail)
+            _write(target, encoded.png, temporary)
+            _sync_folder(folder)
+            if new_folder:
+                _sync_folder(self.root)
+        except BaseException:
+            for path in (temporary, target, retention.sidecar_of(target), retention.thumbnail_of(target)):
+                path.unlink(missing_ok=True)
+            raise
+        return Stored(
+            image_id=uuid.uuid4().hex,
+            relpath=f"{folder.name}/{target.name}",
+            filename=target.name,
+            mimetype="image/png",
+            size=len(encoded.png),
+            width=encoded.width,
+            height=encoded.height,
+            blurhash=encoded.blurhash,
+            thumbnail=StoredThumbnail(
+                width=encoded.thumbnail_width,
+                height=encoded.thumbnail_height,
+                size=len(encoded.thumbnail),
+                mimetype=pictures.THUMBNAIL_TYPE,
+            ),
+        )
+
+    # ------------------------------------------------------------ removing
+
+    async def delete(self, relpath: str) -> None:
+        """Removes a picture, its sidecar and thumbnail, and the day's folder when it was the last; idempotent."""
+        self.path(relpath)
+        await self._in_thread(lambda: self._remove(relpath))
+
+    def gone_when_delivered(self, private: bool) -> bool:
+        """Whether a picture is to be deleted once it stands in its room."""
+        return private and self.settings.encrypted_rooms == "until_delivered"
+
+    async def clear_scratch(self) -> int:
+        """At start, when no GPU process can be writing: drops raw pixels of tasks that will be drawn again."""
+        return await self._in_thread(lambda: retention.clear_scratch(self._scratch, older_than=None))
+
+    async def sweep(self, rows: Collection[retention.Known] | None = None, *, now: float | None = None) -> list[str]:
+        """Applies the retention settings and tidies what crashes left; returns the relpaths of deleted pictures.
+
+        ``rows``: the pictures that the database knows; ``None`` judges by the files alone. The caller marks its rows
+        afterwards: a row without a file only means "gone", the other way round nothing would delete the file.
+        """
+        moment = time.time() if now is None else now
+        limits = retention.Limits(
+            keep_seconds=None if self.settings.keep_days is None else self.settings.keep_days * 86_400,
+            max_bytes=None if self.settings.max_gb is None else int(self.settings.max_gb * GIGABYTE),
+            drop_delivered_private=self.settings.encrypted_rooms == "until_delivered",
+        )
+
+        def work() -> list[str]:
+            retention.clear_scratch(self._scratch, older_than=moment - retention.STALE_SECONDS)
+            retention.clear_leftovers(self.root, older_than=moment - retention.STALE_SECONDS)
+            doomed = retention.choose(retention.scan(self.root), rows, limits, moment)
+            for relpath in doomed:
+                self._remove(relpath)
+            return doomed
+
+        return await self._in_thread(work)
+
+    def _remove(self, relpath: str) -> None:
+        retention.remove(self.path(relpath))
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.wrap_future(self._thread.submit(work))
+
+
+def _reserve(folder: Path, stem: str) -> tuple[Path, Path]:
+    """A name that no other picture has, and its temporary file, created: whoever holds that one owns the name."""
+    for count in range(1, 10_000):
+        target = folder / (f"{stem}.png" if count == 1 else f"{stem}_{count}.png")
+        temporary = folder / f".{target.name}.tmp"
+        try:
+            os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        except FileExistsError:
+            continue
+        if not target.exists():
+            return target, temporary
+        temporary.unlink()
+    raise FileExistsError("no free name for a picture")
+
+
+def _write(target: Path, data: bytes, temporary: Path | None = None) -> None:
+    temporary = temporary or target.with_name(f".{target.name}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        # Some network file systems cannot sync folders; a rename there is as durable as it gets.
+        with contextlib.suppress(OSError):
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

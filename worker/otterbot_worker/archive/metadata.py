@@ -1,0 +1,179 @@
+"""What is written into and beside a picture, and how it is read back.
+
+Three copies of the record (``{v, asked, used, took}``), for three readers:
+
+- the PNG's ``parameters`` chunk in the format of AUTOMATIC1111's web UI, for the tools of the field;
+- the PNG's ``otterbot`` chunk, JSON: the truth, since no prompt can be confused with a field in it;
+- the ``.yml`` sidecar, for people and ``grep``.
+
+All functions are pure but `read_record`, and none needs Pillow.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+A1111_CHUNK = "parameters"
+OWN_CHUNK = "otterbot"
+
+_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+_MAX_CHUNK = 1024 * 1024
+
+_NEWLINES = re.compile(r"\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
+_FIELD_LIKE = re.compile(r"(?i)(negative\s+prompt|\bsteps)(\s*):")
+
+_SAMPLERS = {
+    "unipc": ("UniPC", None),
+    "euler": ("Euler", None),
+    "eulera": ("Euler a", None),
+    "eulerancestral": ("Euler a", None),
+    "dpm++2m": ("DPM++ 2M", None),
+    "dpm++2mkarras": ("DPM++ 2M", "Karras"),
+    "dpm++2msde": ("DPM++ 2M SDE", None),
+    "dpm++2msdekarras": ("DPM++ 2M SDE", "Karras"),
+    "ddim": ("DDIM", None),
+    "pndm": ("PLMS", None),
+    "lcm": ("LCM", None),
+}
+"""Our samplers in A1111's words: its readers choose by these names (its PLMS is diffusers' PNDM)."""
+
+
+class BadPicture(ValueError):
+    """A file is no PNG of ours; the message never holds what stands in it."""
+
+
+def a1111(record: Mapping[str, Any]) -> str:
+    """The text of the ``parameters`` chunk."""
+    used = record["used"]
+    lines = [_escape(str(used["prompt"]))]
+    if used["negative_prompt"]:
+        lines.append(f"Negative prompt: {_escape(str(used['negative_prompt']))}")
+    name = re.sub(r"[\s_-]", "", str(used["sampler"]).lower().replace("plusplus", "++").replace("dpmpp", "dpm++"))
+    sampler, schedule = _SAMPLERS.get(name, (used["sampler"], None))
+    fields: dict[str, Any] = {
+        "Steps": used["steps"],
+        "Sampler": sampler,
+        "Schedule type": schedule,
+        "CFG scale": f"{float(used['guidance_scale']):g}",
+        "Seed": used["seed"],
+        "Size": f"{used['width']}x{used['height']}",
+        "Model hash": str(used.get("model_hash") or "").removeprefix("sha256:")[:10] or None,
+        "Model": used["model"],
+        "Version": f"otterbot {used.get('versions', {}).get('otterbot', '')}".strip(),
+    }
+    lines.append(", ".join(f"{key}: {_quote(value)}" for key, value in fields.items() if value is not None))
+    return "\n".join(lines)
+
+
+def own_chunk(record: Mapping[str, Any]) -> str:
+    """The text of the ``otterbot`` chunk: one line of JSON in ASCII."""
+    return json.dumps(record, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+
+
+def sidecar(record: Mapping[str, Any], *, filename: str, created: str, private: bool) -> str:
+    """The ``.yml``: the settings first, as a person looks for them, then the whole record."""
+    import yaml
+
+    class Dumper(yaml.SafeDumper):
+        """Writes texts of several lines as blocks."""
+
+        def ignore_aliases(self, data: Any) -> bool:
+            return True
+
+    def text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+        style = "|" if "\n" in value else None
+        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
+
+    Dumper.add_representer(str, text)
+    used = record["used"]
+    first = ("prompt", "negative_prompt", "model", "sampler", "steps", "guidance_scale", "width", "height", "seed")
+    document = {
+        **{key: _plain(used[key]) for key in first},
+        "file": filename,
+        "created": created,
+        "private": private,
+        "record": _plain(record),
+    }
+    return yaml.dump(document, Dumper=Dumper, allow_unicode=True, sort_keys=False, width=10_000)
+
+
+def sidecar_private(text: str) -> bool | None:
+    """Whether a sidecar says that its picture is from an encrypted room; ``None`` if it does not say."""
+    found = re.search(r"^private: (true|false)$", text, re.MULTILINE)
+    return None if found is None else found[1] == "true"
+
+
+def read_record(path: Path) -> dict[str, Any]:
+    """The record in a PNG's own chunk. It is input like any other: whoever uses it validates it first.
+
+    Raises `BadPicture` where the file is no PNG or has no such chunk, `OSError` where it cannot be read.
+    """
+    with path.open("rb") as file:
+        text = _find_text(file, OWN_CHUNK)
+    try:
+        record = json.loads(text)
+    except ValueError:
+        raise BadPicture("the chunk is not JSON") from None
+    if not isinstance(record, dict) or record.get("v") != 1 or not isinstance(record.get("used"), dict):
+        raise BadPicture("the chunk is no record of version 1")
+    return record
+
+
+def _find_text(file: BinaryIO, keyword: str) -> bytes:
+    """The first ``tEXt`` chunk of that keyword before the pixels, with its checksum verified."""
+    if file.read(8) != _SIGNATURE:
+        raise BadPicture("not a PNG")
+    wanted = keyword.encode("ascii") + b"\x00"
+    while len(head := file.read(8)) == 8:
+        length, kind = int.from_bytes(head[:4], "big"), head[4:]
+        if kind in (b"IDAT", b"IEND"):
+            break
+        if kind != b"tEXt" or length > _MAX_CHUNK:
+            file.seek(length + 4, 1)
+            continue
+        data = file.read(length)
+        if file.read(4) != zlib.crc32(kind + data).to_bytes(4, "big"):
+            raise BadPicture("a chunk is damaged")
+        if data.startswith(wanted):
+            return data[len(wanted) :]
+    raise BadPicture("no chunk of ours")
+
+
+def _clean(text: str) -> str:
+    """One kind of line end, no control characters, nothing that UTF-8 cannot hold."""
+    text = _UNPRINTABLE.sub("", _NEWLINES.sub("\n", text))
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _escape(text: str) -> str:
+    r"""A person's text that no reader takes for a field: ``Negative prompt:`` becomes ``Negative prompt\:``.
+
+    The web UI drops a lone backslash, so the words that it draws stay the same. Settings need no more than that:
+    they are looked for on the last line, which is always ours.
+    """
+    lines = (line.strip() for line in _clean(text).split("\n"))
+    return _FIELD_LIKE.sub(r"\1\2\\:", "\n".join(line for line in lines if line))
+
+
+def _quote(value: object) -> str:
+    text = str(value)
+    if text != text.strip() or re.search(r'[,:"\n]', text):
+        return json.dumps(text, ensure_ascii=False)
+    return text
+
+
+def _plain(value: Any) -> Any:
+    """Only what YAML's safe dumper knows; texts with one kind of line end, so that they become blocks."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(entry) for entry in value]
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    return _clean(str(value))

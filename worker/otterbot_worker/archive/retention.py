@@ -1,0 +1,170 @@
+"""Which pictures go, and what crashes leave behind.
+
+`choose` is pure: files, rows and limits in, doomed pictures out. The files are the truth, not the database, so that a
+worker with an emptied database still keeps to its limits.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from otterbot_worker.archive import metadata
+
+STALE_SECONDS = 3_600.0
+"""Longer than any picture is on its way to its row: what is older and belongs to nothing is a leftover."""
+
+_THUMBNAIL = ".thumb.jpg"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """``None`` is "no limit"."""
+
+    keep_seconds: float | None = None
+    max_bytes: int | None = None
+    drop_delivered_private: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """A picture that the database knows."""
+
+    relpath: str
+    private: bool
+    delivered: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """A picture on the disk. ``size`` in bytes, sidecar and thumbnail included; ``modified`` in Unix seconds."""
+
+    relpath: str
+    size: int
+    modified: float
+    private: bool | None
+
+
+def sidecar_of(picture: Path) -> Path:
+    return picture.with_suffix(".yml")
+
+
+def thumbnail_of(picture: Path) -> Path:
+    return picture.with_name(picture.stem + _THUMBNAIL)
+
+
+def scan(root: Path) -> list[Found]:
+    """Every picture in the archive."""
+    found = []
+    for picture in root.glob("[0-9]*/*.png"):
+        if picture.name.startswith("."):
+            continue
+        with contextlib.suppress(FileNotFoundError):
+            facts = picture.stat()
+            size = facts.st_size
+            private = None
+            for beside in (sidecar_of(picture), thumbnail_of(picture)):
+                with contextlib.suppress(FileNotFoundError):
+                    size += beside.stat().st_size
+            with contextlib.suppress(OSError, UnicodeDecodeError):
+                private = metadata.sidecar_private(sidecar_of(picture).read_text("utf-8"))
+            found.append(
+                Found(
+                    relpath=f"{picture.parent.name}/{picture.name}",
+                    size=size,
+                    modified=facts.st_mtime,
+                    private=private,
+                )
+            )
+    return found
+
+
+def choose(found: Iterable[Found], rows: Collection[Known] | None, limits: Limits, now: float) -> list[str]:
+    """The relpaths of the pictures to delete, oldest first.
+
+    - past ``keep_seconds``: every picture;
+    - with ``drop_delivered_private``: those of encrypted rooms once delivered, and those that no row knows (nobody can
+      ask for them any more), after a while in which their row may still be written;
+    - over ``max_bytes``: the oldest, but never one that is still to be delivered.
+    """
+    known = None if rows is None else {row.relpath: row for row in rows}
+    doomed: list[str] = []
+    rest: list[Found] = []
+    for file in sorted(found, key=lambda file: (file.modified, file.relpath)):
+        age = now - file.modified
+        expired = limits.keep_seconds is not None and age > limits.keep_seconds
+        if expired or (limits.drop_delivered_private and _spent(file, known, age)):
+            doomed.append(file.relpath)
+        else:
+            rest.append(file)
+    if limits.max_bytes is not None:
+        total = sum(file.size for file in rest)
+        for file in rest:
+            if total <= limits.max_bytes:
+                break
+            if _wanted(file, known, now - file.modified):
+                continue
+            doomed.append(file.relpath)
+            total -= file.size
+    return doomed
+
+
+def _wanted(file: Found, known: dict[str, Known] | None, age: float) -> bool:
+    """Still to be delivered, or perhaps about to get its row."""
+    if known is None:
+        return False
+    row = known.get(file.relpath)
+    return age < STALE_SECONDS if row is None else not row.delivered
+
+
+def _spent(file: Found, known: dict[str, Known] | None, age: float) -> bool:
+    if known is None:
+        return False
+    row = known.get(file.relpath)
+    if row is not None:
+        return row.private and row.delivered
+    return bool(file.private) and age > STALE_SECONDS
+
+
+def remove(picture: Path) -> None:
+    """One picture with what lies beside it, and its folder when empty. The picture goes first: where it is, the
+    others are."""
+    for path in (picture, sidecar_of(picture), thumbnail_of(picture)):
+        path.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        picture.parent.rmdir()
+
+
+def clear_scratch(folder: Path, *, older_than: float | None) -> int:
+    """Deletes raw pixels last written before ``older_than`` (Unix seconds; ``None``: all); returns how many."""
+    return sum(_delete_old(path, older_than) for path in folder.glob("*") if path.is_file())
+
+
+def clear_leftovers(root: Path, *, older_than: float) -> int:
+    """Temporary files, and sidecars and thumbnails whose picture never came; returns how many."""
+    count = 0
+    for folder in root.glob("[0-9]*"):
+        if not folder.is_dir():
+            continue
+        for path in folder.iterdir():
+            if path.name.startswith(".") and path.name.endswith(".tmp"):
+                orphan = True
+            elif path.name.endswith(_THUMBNAIL):
+                orphan = not path.with_name(path.name.removesuffix(_THUMBNAIL) + ".png").exists()
+            else:
+                orphan = path.suffix == ".yml" and not path.with_suffix(".png").exists()
+            if orphan:
+                count += _delete_old(path, older_than)
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+    return count
+
+
+def _delete_old(path: Path, older_than: float | None) -> int:
+    with contextlib.suppress(FileNotFoundError):
+        if older_than is None or path.stat().st_mtime < older_than:
+            path.unlink()
+            return 1
+    return 0
