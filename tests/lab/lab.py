@@ -1,0 +1,190 @@
+"""Everything together: homeserver, Maubot with the plugin, worker, proxies between them, a moderator and a member."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from . import places
+from .client import User
+from .events import Ev
+from .maubot import Maubot, build_plugin
+from .proxy import Proxy
+from .synapse import Synapse
+from .timeline import Picture, pictures_in
+from .worker import Worker
+
+INSTANCE = "otterbot"
+
+
+def merged(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
+    """``base`` with ``change`` laid over it, section by section."""
+    result = dict(base)
+    for name, value in change.items():
+        old = result.get(name)
+        result[name] = merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return result
+
+
+class Lab:
+    """``async with Lab(folder) as lab``.
+
+    ``limits``: Synapse's default rate limits stay. ``worker``: ``False`` leaves the worker off until
+    ``lab.worker.start()``. ``proxies``: Maubot speaks to the others through :attr:`matrix_proxy` and
+    :attr:`worker_proxy`. ``plugin`` is laid over the plugin's defaults, ``worker_config`` over the worker's.
+    ``model``: a folder made by :func:`make_test_model`, so that not every lab makes it anew.
+    """
+
+    def __init__(
+        self, root: Path, *, limits: bool = False, worker: bool = True, proxies: bool = True,
+        plugin: dict[str, Any] | None = None, worker_config: dict[str, Any] | None = None,
+        plugin_source: Path = places.REPOSITORY, model: Path | None = None,
+    ) -> None:  # fmt: skip
+        self.root, self.with_worker, self.proxies, self.plugin_source = root, worker, proxies, plugin_source
+        self.model = model
+        self.synapse = Synapse(root / "synapse", limits=limits)
+        self.maubot = Maubot(root / "maubot")
+        self.worker = Worker(root / "worker", config=worker_config)
+        self.matrix_proxy = Proxy(lambda: self.synapse.url)
+        self.worker_proxy = Proxy(lambda: self.worker.url)
+        self.plugin_config = plugin or {}
+        self.times: dict[str, float] = {}
+        self.users: list[User] = []
+        self.bot = ""
+        self.admin: User
+        self.user: User
+
+    async def __aenter__(self) -> Lab:
+        try:
+            await self._boot()
+        except BaseException:
+            await self.close()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def _boot(self) -> None:
+        started = time.monotonic()
+        self.root.mkdir(parents=True, exist_ok=True)
+        if self.model is not None:
+            models = self.worker.data / "models"
+            models.mkdir(parents=True, exist_ok=True)
+            (models / self.model.name).symlink_to(self.model)
+        packed, *_ = await asyncio.gather(
+            asyncio.to_thread(build_plugin, self.plugin_source, self.root / "packed"),
+            self.synapse.start(),
+            self.maubot.start(),
+            self.worker.start() if self.with_worker else asyncio.sleep(0),
+            self.matrix_proxy.start(),
+            self.worker_proxy.start(),
+        )
+        self.times["servers"] = time.monotonic() - started
+        self.bot_login = await self.synapse.register("otterbot")
+        self.bot = self.bot_login.user_id
+        await self.maubot.upload(packed)
+        await self.maubot.add_client(self.matrix_proxy.url if self.proxies else self.synapse.url, self.bot_login)
+        meta = yaml.safe_load((self.plugin_source / "maubot.yaml").read_text())
+        await self.maubot.add_instance(INSTANCE, meta["id"], self.bot, self.instance_config())
+        self.admin, self.user = await asyncio.gather(self.new_user("moderator"), self.new_user("member"))
+        self.times["ready"] = time.monotonic() - started
+
+    async def close(self) -> None:
+        await asyncio.gather(*(user.close() for user in self.users), return_exceptions=True)
+        for proc in (self.synapse.proc, self.maubot.proc, self.worker.proc):
+            if proc.alive():
+                proc.thaw()
+        await asyncio.gather(self.maubot.stop(), self.worker.stop(), return_exceptions=True)
+        await asyncio.gather(self.matrix_proxy.stop(), self.worker_proxy.stop(), self.synapse.stop())
+
+    # ------------------------------------------------------------ the plugin's instance
+
+    def instance_config(self, **change: Any) -> dict[str, Any]:
+        """The plugin's defaults with the address of this lab's worker, and what this lab wants otherwise."""
+        base: dict[str, Any] = {}
+        with contextlib.suppress(FileNotFoundError):
+            base = yaml.safe_load((self.plugin_source / "base-config.yaml").read_text())
+        url = self.worker_proxy.url if self.proxies else self.worker.url
+        base = merged(base, {"worker": {"url": url, "token_file": str(self.worker.token_file)}})
+        return merged(merged(base, self.plugin_config), change)
+
+    async def configure(self, **change: Any) -> None:
+        """Changes settings of the running plugin; without arguments, back to this lab's own."""
+        await self.maubot.set_config(INSTANCE, self.instance_config(**change))
+
+    @property
+    def plugin_database(self) -> Path:
+        return self.maubot.database(INSTANCE)
+
+    async def empty_plugin_database(self) -> None:
+        """What the plugin knows after somebody has installed it anew: nothing."""
+        await self.maubot.set_enabled(INSTANCE, False)
+        for path in self.plugin_database.parent.glob(f"{self.plugin_database.name}*"):
+            path.unlink()
+        await self.maubot.set_enabled(INSTANCE, True)
+        await self.maubot.wait_instance(INSTANCE)
+
+    # ------------------------------------------------------------ people and rooms
+
+    async def new_user(self, name: str) -> User:
+        login = await self.synapse.register(name)
+        user = await User(self.synapse.url, login, self.root / "users" / name).start()
+        self.users.append(user)
+        return user
+
+    async def room(self, *, encrypted: bool = False, version: str | None = None, **extra: Any) -> str:
+        """A room that the moderator made (power 100, or the endless one of version 12), with member and bot in it."""
+        invited = [self.user.id, self.bot]
+        room = await self.admin.create_room(invited, encrypted=encrypted, version=version, **extra)
+        await self.user.join(room)
+        for user in (self.admin, self.user):
+            await user.wait_member(room, self.bot)
+        return room
+
+    # ------------------------------------------------------------ what the bot does
+
+    def from_bot(self, room: str, type_: str = "m.room.message", **want: Any) -> Callable[[Ev], bool]:
+        """A predicate: an event of the bot's in the room, whose fields are as wanted (``msgtype="m.image"``)."""
+
+        def wanted(event: Ev) -> bool:
+            same = event.sender == self.bot and event.room_id == room and event.type == type_
+            return same and all(getattr(event, name) == value for name, value in want.items())
+
+        return wanted
+
+    def reaction(self, event_id: str, emoji: str | None = None) -> Callable[[Ev], bool]:
+        """A predicate: the bot's reaction to an event."""
+
+        def wanted(event: Ev) -> bool:
+            same = event.sender == self.bot and event.relates.get("event_id") == event_id
+            return same and event.reaction is not None and emoji in (None, event.reaction)
+
+        return wanted
+
+    def reply_to(self, event_id: str, **want: Any) -> Callable[[Ev], bool]:
+        """A predicate: a message of the bot's that answers an event (and is no edit)."""
+
+        def wanted(event: Ev) -> bool:
+            same = event.sender == self.bot and event.replies_to == event_id and not event.edits
+            return same and all(getattr(event, name) == value for name, value in want.items())
+
+        return wanted
+
+    async def pictures(self, room: str, reader: User | None = None) -> list[Picture]:
+        return await pictures_in(reader or self.user, room, self.bot)
+
+    def logs(self) -> dict[str, str]:
+        """Everything that the three programs have logged so far."""
+        return {proc.name: proc.log_text() for proc in (self.synapse.proc, self.maubot.proc, self.worker.proc)}
+
+
+def digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,143 @@
+"""The full Maubot, its management API, and the plugin packed as people install it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import yaml
+
+from . import places
+from .proc import Proc, free_port
+from .synapse import Login
+
+LOGGING = {
+    "version": 1,
+    "formatters": {"plain": {"format": "[%(asctime)s] [%(levelname)s@%(name)s] %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "loggers": {"maubot": {"level": "DEBUG"}, "mau": {"level": "DEBUG"}, "aiohttp": {"level": "INFO"}},
+    "root": {"level": "DEBUG", "handlers": ["console"]},
+}
+"""The levels of Maubot's own example configuration: whoever installs Maubot has these."""
+
+
+def build_plugin(source: Path, target: Path) -> Path:
+    """``mbc build`` of the folder ``source`` into the folder ``target``; returns the packed plugin."""
+    meta = yaml.safe_load((source / "maubot.yaml").read_text())
+    packed = target / f"{meta['id']}-v{meta['version']}.mbp"
+    packed.unlink(missing_ok=True)  # mbc would ask before it overwrites
+    target.mkdir(parents=True, exist_ok=True)
+    done = subprocess.run(
+        [places.python("maubot"), "-m", "maubot.cli", "build", str(source), "-o", str(target)],
+        capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False, env={**os.environ, "HOME": str(target)},
+    )  # fmt: skip
+    if not packed.exists():
+        raise RuntimeError(f"mbc build: {done.stdout}{done.stderr}")
+    return packed
+
+
+class Maubot:
+    """The server with one administrator; everything goes through its management API."""
+
+    ADMIN = "admin"
+
+    def __init__(self, root: Path, *, port: int | None = None, password: str = "otter") -> None:
+        self.root, self.port, self.password = root, port or free_port(), password
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.token = ""
+        self.instances: list[str] = []
+        self.proc = Proc(
+            "maubot", [places.python("maubot"), "-m", "maubot", "-c", "config.yaml"], root, root / "maubot.log"
+        )
+
+    def write_config(self) -> None:
+        """Maubot rewrites its configuration (the password becomes a hash), so it is written once."""
+        for folder in ("plugins", "trash", "dbs"):
+            (self.root / folder).mkdir(parents=True, exist_ok=True)
+        path = self.root / "config.yaml"
+        config = {
+            "database": "sqlite:maubot.db",
+            "crypto_database": "default",
+            "plugin_directories": {"upload": "./plugins", "load": ["./plugins"], "trash": "./trash"},
+            "plugin_databases": {"sqlite": "./dbs"},
+            "server": {"hostname": "127.0.0.1", "port": self.port, "public_url": self.url},
+            "admins": {self.ADMIN: self.password},
+            "logging": LOGGING,
+        }
+        if not path.exists():
+            path.write_text(yaml.safe_dump(config))
+
+    async def start(self, timeout: float = 60) -> float:
+        """Seconds until it listens and every instance that was added runs."""
+        self.write_config()
+        log = self.proc.log_size()
+        started = time.monotonic()
+        self.proc.start()
+        await self.proc.wait_log("Listening on", timeout, log)
+        body = {"username": self.ADMIN, "password": self.password}
+        self.token = (await self.api("POST", "/auth/login", body))["token"]
+        for instance in self.instances:
+            await self.wait_instance(instance)
+        return time.monotonic() - started
+
+    async def stop(self) -> float:
+        return await self.proc.stop()
+
+    async def kill(self) -> None:
+        await self.proc.kill()
+
+    async def restart(self, *, hard: bool = False) -> float:
+        await (self.kill() if hard else self.stop())
+        return await self.start()
+
+    async def api(self, method: str, path: str, body: Any = None, data: bytes | None = None) -> dict[str, Any]:
+        url = f"{self.url}/_matrix/maubot/v1{path}"
+        async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {self.token}"}) as http:
+            async with http.request(method, url, json=body, data=data) as response:
+                answer: dict[str, Any] = {}
+                with contextlib.suppress(ValueError):
+                    answer = await response.json(content_type=None) or {}
+                if response.status >= 300:
+                    raise RuntimeError(f"maubot {method} {path}: {response.status} {answer}")
+                return answer
+
+    async def add_client(self, homeserver: str, login: Login, **options: Any) -> None:
+        """The bot's account as the README tells to set it: the plugin starts the sync, and joins rooms, itself."""
+        body = {
+            "homeserver": homeserver, "access_token": login.access_token, "device_id": login.device_id,
+            "enabled": True, "sync": False, "autojoin": False, **options,
+        }  # fmt: skip
+        await self.api("PUT", f"/client/{login.user_id}", body)
+
+    async def upload(self, packed: Path) -> None:
+        await self.api("POST", "/plugins/upload?allow_override=true", data=packed.read_bytes())
+
+    async def add_instance(self, name: str, plugin: str, user: str, config: dict[str, Any]) -> None:
+        body = {"type": plugin, "primary_user": user, "enabled": True, "config": yaml.safe_dump(config)}
+        await self.api("PUT", f"/instance/{name}", body)
+        if name not in self.instances:
+            self.instances.append(name)
+        await self.wait_instance(name)
+
+    async def set_config(self, name: str, config: dict[str, Any]) -> None:
+        await self.api("PUT", f"/instance/{name}", {"config": yaml.safe_dump(config)})
+
+    async def set_enabled(self, name: str, enabled: bool) -> None:
+        await self.api("PUT", f"/instance/{name}", {"enabled": enabled})
+
+    async def wait_instance(self, name: str, timeout: float = 20) -> None:
+        end = time.monotonic() + timeout
+        while not (await self.api("GET", f"/instance/{name}"))["started"]:
+            if time.monotonic() > end:
+                raise TimeoutError(f"instance {name} did not start\n{self.proc.tail()}")
+            await asyncio.sleep(0.05)
+
+    def database(self, name: str) -> Path:
+        """The SQLite file of an instance."""
+        return self.root / "dbs" / f"{name}.db"

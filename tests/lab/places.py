@@ -1,0 +1,23 @@
+"""Where things lie: the repository and the virtual environments that ``scripts/setup`` makes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+VENVS = Path(os.environ.get("OTTERBOT_VENVS") or REPOSITORY / ".venvs")
+
+
+def python(name: str) -> str:
+    """The interpreter of the virtual environment ``name``; says what to do where there is none."""
+    path = VENVS / name / "bin" / "python"
+    if not path.exists():
+        raise RuntimeError(f"the virtual environment {VENVS / name} is missing: run scripts/setup first")
+    return str(path)
+
+
+def memory_folder() -> Path | None:
+    """A folder in memory, where there is one: SQLite's syncs cost nothing there."""
+    shared = Path("/dev/shm")
+    return shared if os.access(shared, os.W_OK) else None
