@@ -1,0 +1,138 @@
+"""Event contents: relations, our own key, notices, edits, and how to say the same shorter."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any, Protocol
+
+from maubot.matrix import parse_formatted
+
+OUR_KEY = "org.otterbot"
+MAX_CONTENT = 40_000
+"""Bytes of JSON. Encrypted, 47,000 pass and 66,000 fail."""
+SHORT_BODY = 1_000
+
+
+class Asked(Protocol):
+    """What is replied to: a message or a request."""
+
+    @property
+    def event_id(self) -> str: ...
+    @property
+    def thread_root(self) -> str | None: ...
+
+
+def relation(asked: Asked) -> dict[str, Any]:
+    """``m.relates_to``: a reply, in the thread if it was asked in one."""
+    reply = {"m.in_reply_to": {"event_id": asked.event_id}}
+    if asked.thread_root is None:
+        return reply
+    return {"rel_type": "m.thread", "event_id": asked.thread_root, "is_falling_back": False, **reply}
+
+
+def ours(key: str, part: str, **more: Any) -> dict[str, Any]:
+    """What makes an event of ours found again: it is looked for by key and part."""
+    return {"v": 1, "key": key, "part": part, **more}
+
+
+async def notice(markdown: str, key: str, part: str, asked: Asked | None, msgtype: str = "m.notice") -> dict[str, Any]:
+    """A sentence for the room, as a reply. It mentions nobody."""
+    body, html = await parse_formatted(markdown)
+    content: dict[str, Any] = {
+        "msgtype": msgtype,
+        "body": body,
+        "format": "org.matrix.custom.html",
+        "formatted_body": html,
+        "m.mentions": {},
+        OUR_KEY: ours(key, part),
+    }
+    if asked is not None:
+        content["m.relates_to"] = relation(asked)
+    return content
+
+
+def edit(content: dict[str, Any], target: str) -> dict[str, Any]:
+    """The event that replaces ``target`` by ``content``."""
+    new = {name: value for name, value in content.items() if name != "m.relates_to"}
+    return {
+        **new,
+        "body": f"* {content.get('body', '')}",
+        "m.new_content": new,
+        "m.relates_to": {"rel_type": "m.replace", "event_id": target},
+    }
+
+
+def reaction(key: str, part: str, target: str, emoji: str) -> dict[str, Any]:
+    return {
+        "m.relates_to": {"rel_type": "m.annotation", "event_id": target, "key": emoji},
+        OUR_KEY: ours(key, part),
+    }
+
+
+def size(content: Any) -> int:
+    """Bytes as mautrix serializes it before encrypting (everything but ASCII escaped)."""
+    return len(json.dumps(content))
+
+
+def fit(content: dict[str, Any], limit: int = MAX_CONTENT) -> dict[str, Any]:
+    """The content, shortened no more than needed to fit ``limit``."""
+    steps = (_without_repeated_prompt, _with_short_body, _without_asked, _without_record, _with_tiny_body)
+    for step in steps:
+        if size(content) <= limit:
+            break
+        content = step(copy.deepcopy(content))
+    return content
+
+
+def shorter(content: dict[str, Any]) -> dict[str, Any] | None:
+    """The content in half its size, ``None`` if it cannot be made smaller."""
+    before = size(content)
+    smaller = fit(content, before // 2)
+    return smaller if size(smaller) < before else None
+
+
+def _record(content: dict[str, Any]) -> dict[str, Any]:
+    mark = content.get(OUR_KEY)
+    record = mark.get("record") if isinstance(mark, dict) else None
+    return record if isinstance(record, dict) else {}
+
+
+def _without_repeated_prompt(content: dict[str, Any]) -> dict[str, Any]:
+    """``used`` says it again: nothing is lost."""
+    asked, used = _record(content).get("asked"), _record(content).get("used")
+    if isinstance(asked, dict) and isinstance(used, dict):
+        for name in ("prompt", "negative_prompt"):
+            if name in asked and asked[name] == used.get(name):
+                del asked[name]
+    return content
+
+
+def _with_short_body(content: dict[str, Any]) -> dict[str, Any]:
+    return _cut(content, SHORT_BODY)
+
+
+def _with_tiny_body(content: dict[str, Any]) -> dict[str, Any]:
+    return _cut(content, SHORT_BODY // 10)
+
+
+def _cut(content: dict[str, Any], length: int) -> dict[str, Any]:
+    """A short plain body; cutting HTML would break it."""
+    for place in (content, content.get("m.new_content")):
+        if isinstance(place, dict) and isinstance(place.get("body"), str) and len(place["body"]) > length:
+            place["body"] = place["body"][:length].rstrip() + " […]"
+            place.pop("formatted_body", None)
+            place.pop("format", None)
+    return content
+
+
+def _without_asked(content: dict[str, Any]) -> dict[str, Any]:
+    _record(content).pop("asked", None)
+    return content
+
+
+def _without_record(content: dict[str, Any]) -> dict[str, Any]:
+    mark = content.get(OUR_KEY)
+    if isinstance(mark, dict):
+        mark.pop("record", None)
+    return content

@@ -1,0 +1,135 @@
+"""Is a room encrypted, and how events get in and out of it.
+
+A room that was encrypted once stays so, whatever the server says later. ``None`` of mautrix's state
+store means "never seen", so the room is asked before anything is sent in the clear.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import aiohttp
+from mautrix.errors import (
+    MatrixConnectionError,
+    MatrixRequestError,
+    MForbidden,
+    MLimitExceeded,
+    MNotFound,
+    SessionNotFound,
+)
+from mautrix.types import EncryptedEvent, EventType, RoomID
+from mautrix.types.util import SerializerError
+
+from .errors import AnswerLost, CannotEncrypt, NotAllowed, RateLimited
+
+if TYPE_CHECKING:
+    from mautrix.client import Client
+
+PLAIN_FOR = 60.0
+"""Seconds for which "not encrypted" is believed; a change comes by the sync meanwhile."""
+
+
+class KeyMissing(Exception):
+    """The room key of an event has not come yet."""
+
+    def __init__(self, session_id: str) -> None:
+        super().__init__("the room key is missing")
+        self.session_id = session_id
+
+
+class Encryption:
+    """The client's encryption, with failures told apart. Fails closed."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._encrypted: set[str] = set()
+        self._plain: dict[str, float] = {}
+
+    @property
+    def possible(self) -> bool:
+        return self._client.crypto is not None
+
+    def seen_encrypted(self, room: str) -> None:
+        """Something encrypted, or the state event that turns it on, came from the room."""
+        self._encrypted.add(room)
+        self._plain.pop(room, None)
+
+    def forget_plain(self) -> None:
+        """The sync failed: rooms may have been encrypted without our noticing."""
+        self._plain.clear()
+
+    async def is_encrypted(self, room: str) -> bool:
+        """Raises :class:`AnswerLost` or :class:`NotAllowed` where it cannot be known."""
+        if room in self._encrypted:
+            return True
+        if self._plain.get(room, 0.0) > time.monotonic():
+            return False
+        store = self._client.state_store
+        if (store is not None and await store.is_encrypted(RoomID(room))) or await self._ask(room):
+            self.seen_encrypted(room)
+            return True
+        self._plain[room] = time.monotonic() + PLAIN_FOR
+        return False
+
+    async def _ask(self, room: str) -> bool:
+        try:
+            await self._client.get_state_event(RoomID(room), EventType.ROOM_ENCRYPTION)
+        except MNotFound:
+            return False
+        except SerializerError:
+            return True  # there is such an event, even if nobody can read it
+        except MForbidden as error:
+            raise NotAllowed(403, "M_FORBIDDEN") from error
+        except (MatrixConnectionError, MatrixRequestError, aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise AnswerLost(type(error).__name__) from None
+        return True
+
+    async def encrypt(self, room: str, event_type: str, content: dict[str, Any]) -> dict[str, Any]:
+        """The content of the ``m.room.encrypted`` event. Relations stay readable, as the protocol wants."""
+        if self._client.crypto is None:
+            raise CannotEncrypt("no end-to-end encryption in this client")
+        kind = EventType.find(event_type, t_class=EventType.Class.MESSAGE)
+        try:
+            encrypted = await self._client.encrypt(RoomID(room), kind, content)  # type: ignore[arg-type]
+        except MLimitExceeded:
+            raise RateLimited(5.0) from None
+        except (MatrixConnectionError, aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise AnswerLost(type(error).__name__) from None
+        except MatrixRequestError as error:
+            if error.http_status is not None and error.http_status >= 500:
+                raise AnswerLost(type(error).__name__) from None
+            raise CannotEncrypt(type(error).__name__) from None
+        except Exception as error:
+            raise CannotEncrypt(type(error).__name__) from None
+        wire: dict[str, Any] = encrypted.serialize()
+        wire.pop("m.relates_to", None)
+        if "m.relates_to" in content:
+            wire["m.relates_to"] = content["m.relates_to"]
+        return wire
+
+    async def decrypt(self, raw: Mapping[str, Any]) -> dict[str, Any] | None:
+        """The event inside; ``None`` if it can never be read. Raises :class:`KeyMissing`."""
+        crypto = self._client.crypto
+        if crypto is None:
+            return None
+        try:
+            event = EncryptedEvent.deserialize(dict(raw))
+            inner = (await crypto.decrypt_megolm_event(event)).serialize()
+        except SessionNotFound as error:
+            raise KeyMissing(str(error.session_id)) from None
+        except Exception:
+            return None
+        return {**inner, "room_id": raw.get("room_id")} if isinstance(inner, dict) else None
+
+    async def readable(self, raw: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """The event itself if it is not encrypted, else what is in it. Raises :class:`KeyMissing`."""
+        return await self.decrypt(raw) if raw.get("type") == "m.room.encrypted" else raw
+
+    async def wait_for_key(self, room: str, session_id: str, timeout: float) -> bool:
+        """True once the room key is there, whenever it came."""
+        crypto = self._client.crypto
+        if crypto is None:
+            return False
+        return bool(await crypto.wait_for_session(RoomID(room), session_id, timeout=timeout))  # type: ignore[arg-type]

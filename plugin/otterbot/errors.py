@@ -1,0 +1,103 @@
+"""Everything that the plugin raises itself.
+
+::
+
+    OtterbotError
+    ├── WorkerError                  the worker's HTTP API
+    │   ├── WorkerUnreachable        off, asleep, restarting, answering 5xx: try again later
+    │   ├── WorkerUnauthorized       it refuses our token: for the operator to mend
+    │   └── WorkerRefused            a problem document: code, status, fields
+    └── MatrixError                  the homeserver's API
+        ├── AnswerLost               no answer, or 5xx: the request may have been carried out
+        ├── RateLimited              429, with the seconds to wait
+        ├── TooLarge                 413 / M_TOO_LARGE: say it shorter
+        ├── NotAllowed               M_FORBIDDEN, not in the room, room gone: final
+        ├── MatrixRefused            any other 4xx
+        └── CannotEncrypt            the room is encrypted and we cannot encrypt
+
+No message of these holds what a person wrote.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class OtterbotError(Exception):
+    """Root of the tree."""
+
+
+class WorkerError(OtterbotError):
+    """Something about the worker."""
+
+
+class WorkerUnreachable(WorkerError):
+    """The worker did not answer, or answered 5xx."""
+
+
+class WorkerUnauthorized(WorkerError):
+    """The worker refuses the token."""
+
+
+@dataclass(frozen=True)
+class FieldProblem:
+    """One bad field of a request; ``message`` can be shown to a person."""
+
+    field: str
+    code: str
+    message: str
+
+
+class WorkerRefused(WorkerError):
+    """A problem document (RFC 9457). ``code`` is stable, ``fields`` name each bad field."""
+
+    def __init__(
+        self, status: int, code: str, *, detail: str | None = None, fields: tuple[FieldProblem, ...] = ()
+    ) -> None:
+        super().__init__(f"{status} {code}")
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.fields = fields
+
+    @property
+    def not_found(self) -> bool:
+        """The worker does not know the thing (any more)."""
+        return self.status in (404, 410)
+
+
+class MatrixError(OtterbotError):
+    """Something about the homeserver."""
+
+
+class AnswerLost(MatrixError):
+    """The homeserver may or may not have done it."""
+
+
+class RateLimited(MatrixError):
+    """429. ``retry_after`` is in seconds."""
+
+    def __init__(self, retry_after: float) -> None:
+        super().__init__(f"rate limited for {retry_after:.1f} s")
+        self.retry_after = retry_after
+
+
+class TooLarge(MatrixError):
+    """The event or the upload is larger than the homeserver takes."""
+
+
+class MatrixRefused(MatrixError):
+    """A 4xx that is none of the others. ``errcode`` is Matrix's."""
+
+    def __init__(self, status: int, errcode: str) -> None:
+        super().__init__(f"{status} {errcode}")
+        self.status = status
+        self.errcode = errcode
+
+
+class NotAllowed(MatrixRefused):
+    """We may not do it in that room; trying again does not help."""
+
+
+class CannotEncrypt(MatrixError):
+    """The room is encrypted and this client cannot encrypt. Nothing may be sent in the clear."""

@@ -1,0 +1,119 @@
+"""A message as the commands see it: checked, edit and reply relations resolved, captions understood."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+MEDIA = frozenset({"m.image", "m.file", "m.video", "m.audio"})
+MAX_BODY = 64_000
+"""Characters. No event is larger; what a broken server invents is cut."""
+
+_FALLBACK = re.compile(r"\A(?:>[^\n]*\n)+\n")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """One ``m.room.message``. ``event_id`` is always the id of the original: for an edit,
+    ``edit_id`` is the id of the event that edits it and ``body`` is the new text."""
+
+    room_id: str
+    event_id: str
+    sender: str
+    body: str
+    """Without the reply fallback. Of media: the caption, ``""`` if there is none."""
+    msgtype: str
+    timestamp: int
+    """``origin_server_ts``, milliseconds."""
+    edit_id: str | None = None
+    thread_root: str | None = None
+    reply_to: str | None = None
+    """Only a reply that somebody meant (a thread's fallback is none)."""
+    encrypted: bool = False
+    is_media: bool = False
+    own: bool = False
+
+    @property
+    def mark(self) -> str:
+        """The id by which this event is marked handled."""
+        return self.edit_id or self.event_id
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _caption(content: Mapping[str, Any], body: str) -> str:
+    """MSC2530: with a ``filename`` that differs, the body is a caption; else it is the file's name."""
+    filename = _text(content.get("filename"))
+    return body if filename is not None and filename != body else ""
+
+
+def _relations(content: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """Thread root and reply target."""
+    relates = _mapping(content.get("m.relates_to"))
+    reply = _text(_mapping(relates.get("m.in_reply_to")).get("event_id"))
+    if relates.get("rel_type") != "m.thread":
+        return None, reply
+    root = _text(relates.get("event_id"))
+    return root, None if relates.get("is_falling_back") else reply
+
+
+def from_raw(raw: Mapping[str, Any], *, encrypted: bool, own_id: str = "") -> Message | None:
+    """The message in a (decrypted) event of the client-server API, or ``None`` if it is not a
+    well-formed ``m.room.message``. Never raises, whatever stands in it."""
+    content = _mapping(raw.get("content"))
+    event_id, sender, room_id = (_text(raw.get(name)) for name in ("event_id", "sender", "room_id"))
+    timestamp = raw.get("origin_server_ts")
+    if raw.get("type") != "m.room.message" or "state_key" in raw:
+        return None
+    if event_id is None or sender is None or room_id is None:
+        return None
+    if not isinstance(timestamp, int) or isinstance(timestamp, bool):
+        return None
+    edit_id: str | None = None
+    outer = _mapping(content.get("m.relates_to"))
+    if outer.get("rel_type") == "m.replace":
+        original = _text(outer.get("event_id"))
+        if original is None or not isinstance(content.get("m.new_content"), Mapping):
+            return None
+        event_id, edit_id = original, event_id
+        content = _mapping(content["m.new_content"])
+    body, msgtype = content.get("body"), content.get("msgtype")
+    if not isinstance(body, str) or not isinstance(msgtype, str):
+        return None
+    thread_root, reply_to = _relations(content)
+    body = body[:MAX_BODY]
+    if thread_root or reply_to:
+        body = _FALLBACK.sub("", body)
+    if msgtype in MEDIA:
+        body = _caption(content, body)
+    return Message(
+        room_id=room_id,
+        event_id=event_id,
+        sender=sender,
+        body=body,
+        msgtype=msgtype,
+        timestamp=timestamp,
+        edit_id=edit_id,
+        thread_root=thread_root,
+        reply_to=reply_to,
+        encrypted=encrypted,
+        is_media=msgtype in MEDIA,
+        own=sender == own_id,
+    )
+
+
+def from_event(event: Any, encrypted: bool, own_id: str = "") -> Message | None:
+    """The same from an event object of mautrix. Never raises."""
+    try:
+        raw = event.serialize()
+    except Exception:
+        return None
+    return from_raw(raw, encrypted=encrypted, own_id=own_id) if isinstance(raw, Mapping) else None

@@ -1,0 +1,80 @@
+"""The plugin's database, version by version. Works on SQLite and PostgreSQL.
+
+Each upgrade runs once, in a transaction, in this order; none is ever changed after a release.
+Times are Unix seconds; JSON stands in TEXT; flags are 0 and 1.
+"""
+
+from __future__ import annotations
+
+from mautrix.util.async_db import Connection, UpgradeTable
+
+upgrade_table = UpgradeTable()
+
+_V1 = (
+    """CREATE TABLE handled (
+        event_id TEXT PRIMARY KEY,
+        room_id  TEXT NOT NULL,
+        at       DOUBLE PRECISION NOT NULL
+    )""",
+    "CREATE INDEX handled_at ON handled (at)",
+    """CREATE TABLE requests (
+        key          TEXT PRIMARY KEY,
+        room_id      TEXT NOT NULL,
+        event_id     TEXT NOT NULL,
+        edit_id      TEXT,
+        sender       TEXT NOT NULL,
+        kind         TEXT NOT NULL,
+        state        TEXT NOT NULL,
+        body         TEXT,
+        asked        TEXT NOT NULL,
+        notes        TEXT NOT NULL,
+        private      INTEGER NOT NULL,
+        thread_root  TEXT,
+        reply_to     TEXT,
+        job_id       TEXT,
+        created_at   DOUBLE PRECISION NOT NULL,
+        expires_at   DOUBLE PRECISION NOT NULL,
+        submitted_at DOUBLE PRECISION,
+        done_at      DOUBLE PRECISION,
+        outcome      TEXT,
+        cancel_owed  INTEGER NOT NULL
+    )""",
+    "CREATE INDEX requests_state ON requests (state)",
+    "CREATE INDEX requests_event ON requests (event_id)",
+    """CREATE TABLE parts (
+        key          TEXT NOT NULL,
+        part         TEXT NOT NULL,
+        room_id      TEXT NOT NULL,
+        kind         TEXT NOT NULL,
+        rank         INTEGER NOT NULL,
+        state        TEXT NOT NULL,
+        content      TEXT,
+        event_id     TEXT,
+        image_id     TEXT,
+        acked        INTEGER NOT NULL,
+        delete_owed  INTEGER NOT NULL,
+        updated_at   DOUBLE PRECISION NOT NULL,
+        PRIMARY KEY (key, part)
+    )""",
+    "CREATE INDEX parts_state ON parts (state)",
+    "CREATE INDEX parts_event ON parts (event_id)",
+    """CREATE TABLE rooms (
+        room_id            TEXT PRIMARY KEY,
+        joined_at          DOUBLE PRECISION,
+        greeted_at         DOUBLE PRECISION,
+        last_picture_event TEXT
+    )""",
+    """CREATE TABLE settings (
+        room_id TEXT NOT NULL,
+        name    TEXT NOT NULL,
+        value   TEXT NOT NULL,
+        PRIMARY KEY (room_id, name)
+    )""",
+    "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
+)
+
+
+@upgrade_table.register(description="Requests, parts, handled events, rooms and their settings")
+async def upgrade_v1(conn: Connection) -> None:
+    for statement in _V1:
+        await conn.execute(statement)

@@ -1,0 +1,102 @@
+"""The plugin's SQL, by name. Both dialects take ``$1``, ``ON CONFLICT`` and ``RETURNING``."""
+
+INSTALLED = "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING"
+META = "SELECT value FROM meta WHERE name = $1"
+
+# -- events
+IS_HANDLED = "SELECT 1 FROM handled WHERE event_id = $1"
+MARK_HANDLED = (
+    "INSERT INTO handled (event_id, room_id, at) VALUES ($1, $2, $3) "
+    "ON CONFLICT (event_id) DO NOTHING RETURNING event_id"
+)
+
+# -- requests
+ADD_REQUEST = (
+    "INSERT INTO requests (key, room_id, event_id, edit_id, sender, kind, state, body, asked, notes, private, "
+    "thread_root, reply_to, created_at, expires_at, cancel_owed) "
+    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 0) ON CONFLICT (key) DO NOTHING"
+)
+REQUEST = "SELECT * FROM requests WHERE key = $1"
+REQUEST_BY_EVENT = "SELECT * FROM requests WHERE event_id = $1 ORDER BY created_at DESC LIMIT 1"
+OPEN_REQUESTS = (
+    "SELECT * FROM requests WHERE state <> 'done' AND (CAST($1 AS TEXT) IS NULL OR room_id = $1) "
+    "AND (CAST($2 AS TEXT) IS NULL OR sender = $2) ORDER BY created_at"
+)
+COUNT_ELSEWHERE = "SELECT COUNT(*) FROM requests WHERE state <> 'done' AND room_id <> $1"
+SUBMITTED = (
+    "UPDATE requests SET state = 'submitted', job_id = $2, submitted_at = $3 "
+    "WHERE key = $1 AND state IN ('kept', 'submitted') RETURNING key"
+)
+KEPT_AGAIN = "UPDATE requests SET state = 'kept', job_id = NULL WHERE key = $1 AND state = 'submitted' RETURNING key"
+FINISH = (
+    "UPDATE requests SET state = 'done', outcome = $2, done_at = $3, cancel_owed = $4, body = NULL "
+    "WHERE key = $1 AND state <> 'done' RETURNING key"
+)
+CANCEL = (
+    "UPDATE requests SET state = 'done', outcome = 'cancelled', done_at = $3, cancel_owed = 1, body = NULL "
+    "WHERE key = $1 AND room_id = $2 AND state <> 'done' RETURNING *"
+)
+CANCELS_OWED = "SELECT * FROM requests WHERE cancel_owed = 1"
+CANCEL_PAID = "UPDATE requests SET cancel_owed = 0 WHERE key = $1 RETURNING key"
+
+# -- parts
+ADD_PART = (
+    "INSERT INTO parts (key, part, room_id, kind, rank, state, content, image_id, acked, delete_owed, updated_at) "
+    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0, $9) ON CONFLICT (key, part) DO NOTHING RETURNING key"
+)
+PART = "SELECT * FROM parts WHERE key = $1 AND part = $2"
+PARTS_OF = "SELECT * FROM parts WHERE key = $1"
+PART_BY_EVENT = "SELECT * FROM parts WHERE event_id = $1"
+PENDING_PARTS = "SELECT * FROM parts WHERE state IN ('ready', 'sending') ORDER BY updated_at"
+SENDING = (
+    "UPDATE parts SET state = 'sending', updated_at = $3 "
+    "WHERE key = $1 AND part = $2 AND state IN ('ready', 'sending') RETURNING key"
+)
+SENT = (
+    "UPDATE parts SET state = 'sent', event_id = $3, content = NULL, updated_at = $4 "
+    "WHERE key = $1 AND part = $2 AND state IN ('ready', 'sending') RETURNING key"
+)
+FAILED = (
+    "UPDATE parts SET state = 'failed', content = NULL, updated_at = $3 "
+    "WHERE key = $1 AND part = $2 AND state IN ('ready', 'sending') RETURNING key"
+)
+DROP = (
+    "UPDATE parts SET state = 'dropped', content = NULL, updated_at = $3 "
+    "WHERE key = $1 AND part = $2 AND state = 'ready' RETURNING key"
+)
+NEW_IMAGE = (
+    "UPDATE parts SET image_id = $3 WHERE key = $1 AND part = $2 AND state IN ('ready', 'sending') RETURNING key"
+)
+ACKS_OWED = "SELECT * FROM parts WHERE state = 'sent' AND acked = 0 AND image_id IS NOT NULL"
+ACK_PAID = "UPDATE parts SET acked = 1 WHERE key = $1 AND part = $2 RETURNING key"
+OWE_DELETE = "UPDATE parts SET delete_owed = 1 WHERE event_id = $1 AND image_id IS NOT NULL RETURNING key"
+DELETES_OWED = "SELECT * FROM parts WHERE delete_owed = 1"
+DELETE_PAID = "UPDATE parts SET delete_owed = 0 WHERE key = $1 AND part = $2 RETURNING key"
+
+# -- rooms
+LAST_PICTURE = "SELECT last_picture_event FROM rooms WHERE room_id = $1"
+LAST_PICTURE_SET = (
+    "INSERT INTO rooms (room_id, last_picture_event) VALUES ($1, $2) "
+    "ON CONFLICT (room_id) DO UPDATE SET last_picture_event = $2"
+)
+SETTING = "SELECT value FROM settings WHERE room_id = $1 AND name = $2"
+SETTINGS = "SELECT name, value FROM settings WHERE room_id = $1"
+SET = (
+    "INSERT INTO settings (room_id, name, value) VALUES ($1, $2, $3) "
+    "ON CONFLICT (room_id, name) DO UPDATE SET value = $3"
+)
+UNSET = "DELETE FROM settings WHERE room_id = $1 AND name = $2"
+JOINED_AT = "SELECT joined_at FROM rooms WHERE room_id = $1"
+JOINED = (
+    "INSERT INTO rooms (room_id, joined_at) VALUES ($1, $2) ON CONFLICT (room_id) DO UPDATE SET joined_at = $2"
+)
+GREETED = (
+    "INSERT INTO rooms (room_id, greeted_at) VALUES ($1, $2) ON CONFLICT (room_id) DO UPDATE SET greeted_at = $2 "
+    "WHERE rooms.greeted_at IS NULL RETURNING room_id"
+)
+
+# -- upkeep
+PRUNE_HANDLED = "DELETE FROM handled WHERE at < $1"
+PRUNE_REQUESTS = "DELETE FROM requests WHERE state = 'done' AND cancel_owed = 0 AND done_at < $1"
+PRUNE_PARTS = "DELETE FROM parts WHERE image_id IS NULL AND updated_at < $1"
+PRUNE_PICTURES = "DELETE FROM parts WHERE image_id IS NOT NULL AND updated_at < $1"

@@ -1,0 +1,331 @@
+"""The plugin's database: what was asked, what was delivered, what was handled.
+
+Every move of a request or a part is one ``UPDATE … WHERE state`` that says whether this call made
+it. Writes are shielded from cancellation: mautrix's SQLite connection would otherwise be left
+inside a transaction, and everything after it would fail.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from mautrix.util.async_db import Connection, Database, Scheme
+
+from . import queries as sql
+from .records import Kind, Part, PartState, Request, RequestState
+
+T = TypeVar("T")
+DAY = 86_400.0
+KEEP_REQUESTS = 30 * DAY
+KEEP_HANDLED = 45 * DAY
+"""Longer than any age limit of the catch-up, or an old command would run again."""
+KEEP_PICTURES = 400 * DAY
+"""Which picture an event shows: deleting it in the room deletes the archived one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Commit:
+    """What one handled message leads to, stored in one transaction."""
+
+    mark: str | None
+    """Id of the event that is handled with it."""
+    room_id: str
+    request: Request | None = None
+    parts: Sequence[Part] = ()
+    cancel: Sequence[str] = ()
+    setting: tuple[str, str | None] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Committed:
+    """``fresh`` is false when the event had been handled before; then nothing was stored."""
+
+    fresh: bool
+    cancelled: tuple[Request, ...] = ()
+
+
+class Store:
+    """All SQL of the plugin runs here. Times are Unix seconds."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._writes: set[asyncio.Task[Any]] = set()
+        self.installed_at = 0.0
+
+    async def open(self) -> None:
+        """Set the connection up and learn when this database was made."""
+        if self._db.scheme == Scheme.SQLITE:
+            # mautrix chooses NORMAL, which may forget the last commits at a power cut.
+            await self._db.execute("PRAGMA synchronous = FULL")
+        await self._db.execute(sql.INSTALLED, "installed_at", repr(time.time()))
+        self.installed_at = float(await self._db.fetchval(sql.META, "installed_at"))
+
+    async def close(self) -> None:
+        """Wait until every write that has begun is done (Maubot closes the database next)."""
+        while self._writes:
+            await asyncio.gather(*self._writes, return_exceptions=True)
+
+    async def _write(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        async def run() -> T:
+            async with self._db.acquire() as conn, conn.transaction():
+                return await work(conn)
+
+        task = asyncio.create_task(run())
+        self._writes.add(task)
+        task.add_done_callback(self._writes.discard)
+        return await asyncio.shield(task)
+
+    async def _move(self, query: str, *args: Any) -> bool:
+        """Run an ``UPDATE … RETURNING``; true if it moved a row."""
+
+        async def work(conn: Connection) -> bool:
+            return await conn.fetchrow(query, *args) is not None
+
+        return await self._write(work)
+
+    # -- events ------------------------------------------------------------------------------
+
+    async def is_handled(self, event_id: str) -> bool:
+        return await self._db.fetchval(sql.IS_HANDLED, event_id) is not None
+
+    async def commit(self, commit: Commit) -> Committed:
+        """Store everything that follows from one message, or nothing if it was handled before."""
+
+        async def work(conn: Connection) -> Committed:
+            now = time.time()
+            if commit.mark is not None:
+                new = await conn.fetchrow(sql.MARK_HANDLED, commit.mark, commit.room_id, now)
+                if new is None:
+                    return Committed(fresh=False)
+            cancelled = [await _cancel(conn, key, commit.room_id, now) for key in commit.cancel]
+            if commit.request is not None:
+                await _add_request(conn, commit.request)
+            for part in commit.parts:
+                await _add_part(conn, part, now)
+            if commit.setting is not None:
+                await _set(conn, commit.room_id, *commit.setting)
+            return Committed(fresh=True, cancelled=tuple(request for request in cancelled if request is not None))
+
+        return await self._write(work)
+
+    # -- requests ----------------------------------------------------------------------------
+
+    async def _requests(self, query: str, *args: Any) -> list[Request]:
+        return [Request.from_row(row) for row in await self._db.fetch(query, *args)]
+
+    async def request(self, key: str) -> Request | None:
+        found = await self._requests(sql.REQUEST, key)
+        return found[0] if found else None
+
+    async def request_by_event(self, event_id: str) -> Request | None:
+        """The newest request of that message (its edits make requests of their own)."""
+        found = await self._requests(sql.REQUEST_BY_EVENT, event_id)
+        return found[0] if found else None
+
+    async def open_requests(self, room: str | None = None, sender: str | None = None) -> list[Request]:
+        """Those not done, oldest first."""
+        return await self._requests(sql.OPEN_REQUESTS, room, sender)
+
+    async def counts_elsewhere(self, room: str) -> int:
+        """How many open requests other rooms have."""
+        return int(await self._db.fetchval(sql.COUNT_ELSEWHERE, room))
+
+    async def submitted(self, key: str, job_id: str) -> bool:
+        return await self._move(sql.SUBMITTED, key, job_id, time.time())
+
+    async def kept_again(self, key: str) -> bool:
+        """The worker has forgotten it: it has to be submitted again."""
+        return await self._move(sql.KEPT_AGAIN, key)
+
+    async def finish(self, key: str, outcome: str, parts: Iterable[Part] = (), *, cancel_owed: bool = False) -> bool:
+        """``done``, with the messages that say so; false if it was done already (then no part is stored)."""
+
+        async def work(conn: Connection) -> bool:
+            now = time.time()
+            if await conn.fetchrow(sql.FINISH, key, outcome, now, int(cancel_owed)) is None:
+                return False
+            for part in parts:
+                await _add_part(conn, part, now)
+            return True
+
+        return await self._write(work)
+
+    async def cancels_owed(self) -> list[Request]:
+        return await self._requests(sql.CANCELS_OWED)
+
+    async def cancel_paid(self, key: str) -> None:
+        await self._move(sql.CANCEL_PAID, key)
+
+    # -- parts -------------------------------------------------------------------------------
+
+    async def _parts(self, query: str, *args: Any) -> list[Part]:
+        return [Part.from_row(row) for row in await self._db.fetch(query, *args)]
+
+    async def add_part(self, part: Part) -> bool:
+        """False if the key has such a part already."""
+
+        async def work(conn: Connection) -> bool:
+            return await _add_part(conn, part, time.time())
+
+        return await self._write(work)
+
+    async def part(self, key: str, part: str) -> Part | None:
+        found = await self._parts(sql.PART, key, part)
+        return found[0] if found else None
+
+    async def parts_of(self, key: str) -> dict[str, Part]:
+        return {part.part: part for part in await self._parts(sql.PARTS_OF, key)}
+
+    async def part_by_event(self, event_id: str) -> Part | None:
+        found = await self._parts(sql.PART_BY_EVENT, event_id)
+        return found[0] if found else None
+
+    async def pending_parts(self) -> list[Part]:
+        """What has to be sent, or may have been."""
+        return await self._parts(sql.PENDING_PARTS)
+
+    async def mark_sending(self, key: str, part: str) -> bool:
+        """False: it is no longer wanted, or was sent."""
+        return await self._move(sql.SENDING, key, part, time.time())
+
+    async def mark_sent(self, part: Part, event_id: str | None) -> bool:
+        """``sent``, and its content forgotten. A picture becomes the last one of its room."""
+
+        async def work(conn: Connection) -> bool:
+            if await conn.fetchrow(sql.SENT, part.key, part.part, event_id, time.time()) is None:
+                return False
+            if event_id is not None and part.part.startswith("picture/"):
+                await conn.execute(sql.LAST_PICTURE_SET, part.room_id, event_id)
+            return True
+
+        return await self._write(work)
+
+    async def mark_failed(self, key: str, part: str) -> bool:
+        return await self._move(sql.FAILED, key, part, time.time())
+
+    async def drop(self, key: str, part: str) -> bool:
+        """Take back what has not been begun; false if it may stand in the room."""
+        return await self._move(sql.DROP, key, part, time.time())
+
+    async def new_image(self, key: str, part: str, image_id: str) -> bool:
+        """The worker has drawn it again: an unsent part gets the new picture."""
+        return await self._move(sql.NEW_IMAGE, key, part, image_id)
+
+    async def acks_owed(self) -> list[Part]:
+        """Sent pictures of which the worker has not been told."""
+        return await self._parts(sql.ACKS_OWED)
+
+    async def ack_paid(self, key: str, part: str) -> None:
+        await self._move(sql.ACK_PAID, key, part)
+
+    async def owe_delete(self, event_id: str) -> bool:
+        """A picture was deleted in its room; true if the archive's should go too."""
+        return await self._move(sql.OWE_DELETE, event_id)
+
+    async def deletes_owed(self) -> list[Part]:
+        return await self._parts(sql.DELETES_OWED)
+
+    async def delete_paid(self, key: str, part: str) -> None:
+        await self._move(sql.DELETE_PAID, key, part)
+
+    # -- rooms -------------------------------------------------------------------------------
+
+    async def last_picture(self, room: str) -> str | None:
+        """Event id of the last picture sent into the room."""
+        found: str | None = await self._db.fetchval(sql.LAST_PICTURE, room)
+        return found
+
+    async def room_setting(self, room: str, name: str) -> str | None:
+        found: str | None = await self._db.fetchval(sql.SETTING, room, name)
+        return found
+
+    async def room_settings(self, room: str) -> dict[str, str]:
+        return {row["name"]: row["value"] for row in await self._db.fetch(sql.SETTINGS, room)}
+
+    async def joined_at(self, room: str) -> float | None:
+        """When the bot joined; ``None``: not known yet."""
+        found: float | None = await self._db.fetchval(sql.JOINED_AT, room)
+        return found
+
+    async def joined(self, room: str, at: float) -> None:
+        await self._write(lambda conn: conn.execute(sql.JOINED, room, at))
+
+    async def greet(self, room: str, part: Part | None) -> bool:
+        """Mark the room greeted, once for ever; true if ``part`` (the greeting) was stored."""
+
+        async def work(conn: Connection) -> bool:
+            now = time.time()
+            if await conn.fetchrow(sql.GREETED, room, now) is None or part is None:
+                return False
+            return await _add_part(conn, part, now)
+
+        return await self._write(work)
+
+    # -- upkeep ------------------------------------------------------------------------------
+
+    async def prune(self, now: float) -> None:
+        """Forget what nobody will ask for any more."""
+
+        async def work(conn: Connection) -> None:
+            await conn.execute(sql.PRUNE_HANDLED, now - KEEP_HANDLED)
+            await conn.execute(sql.PRUNE_REQUESTS, now - KEEP_REQUESTS)
+            await conn.execute(sql.PRUNE_PARTS, now - KEEP_REQUESTS)
+            await conn.execute(sql.PRUNE_PICTURES, now - KEEP_PICTURES)
+
+        await self._write(work)
+
+
+async def _cancel(conn: Connection, key: str, room: str, now: float) -> Request | None:
+    row = await conn.fetchrow(sql.CANCEL, key, room, now)
+    return None if row is None else Request.from_row(row)
+
+
+async def _add_request(conn: Connection, request: Request) -> None:
+    body = None if request.body is None else json.dumps(request.body)
+    await conn.execute(
+        sql.ADD_REQUEST,
+        request.key,
+        request.room_id,
+        request.event_id,
+        request.edit_id,
+        request.sender,
+        request.kind,
+        RequestState.KEPT.value,
+        body,
+        json.dumps(request.asked),
+        json.dumps(request.notes),
+        int(request.private),
+        request.thread_root,
+        request.reply_to,
+        request.created_at,
+        request.expires_at,
+    )
+
+
+async def _add_part(conn: Connection, part: Part, now: float) -> bool:
+    content = None if part.content is None else json.dumps(part.content)
+    row = await conn.fetchrow(
+        sql.ADD_PART,
+        part.key,
+        part.part,
+        part.room_id,
+        Kind(part.kind).value,
+        int(part.rank),
+        PartState.READY.value,
+        content,
+        part.image_id,
+        now,
+    )
+    return row is not None
+
+
+async def _set(conn: Connection, room: str, name: str, value: str | None) -> None:
+    if value is None:
+        await conn.execute(sql.UNSET, room, name)
+    else:
+        await conn.execute(sql.SET, room, name, value)
