@@ -50,7 +50,7 @@ def test_parameters_are_what_the_web_ui_writes() -> None:
         ("euler a", "Euler a", None),
         ("euler_a", "Euler a", None),
         ("DPM++ 2M Karras", "DPM++ 2M", "Karras"),
-        ("dpmpp_2m", "DPM++ 2M", None),
+        ("Euler SGM uniform", "Euler", "SGM Uniform"),
         ("ddim", "DDIM", None),
         ("something new", "something new", None),
     ],

@@ -32,11 +32,13 @@ _SAMPLERS = {
     "unipc": ("UniPC", None),
     "euler": ("Euler", None),
     "eulera": ("Euler a", None),
-    "eulerancestral": ("Euler a", None),
+    "eulersgmuniform": ("Euler", "SGM Uniform"),
     "dpm++2m": ("DPM++ 2M", None),
     "dpm++2mkarras": ("DPM++ 2M", "Karras"),
     "dpm++2msde": ("DPM++ 2M SDE", None),
     "dpm++2msdekarras": ("DPM++ 2M SDE", "Karras"),
+    "dpm++sde": ("DPM++ SDE", None),
+    "dpm++sdekarras": ("DPM++ SDE", "Karras"),
     "ddim": ("DDIM", None),
     "pndm": ("PLMS", None),
     "lcm": ("LCM", None),
@@ -54,7 +56,7 @@ def a1111(record: Mapping[str, Any]) -> str:
     lines = [_escape(str(used["prompt"]))]
     if used["negative_prompt"]:
         lines.append(f"Negative prompt: {_escape(str(used['negative_prompt']))}")
-    name = re.sub(r"[\s_-]", "", str(used["sampler"]).lower().replace("plusplus", "++").replace("dpmpp", "dpm++"))
+    name = re.sub(r"[\s_.-]", "", str(used["sampler"]).casefold())
     sampler, schedule = _SAMPLERS.get(name, (used["sampler"], None))
     fields: dict[str, Any] = {
         "Steps": used["steps"],

@@ -1,0 +1,110 @@
+"""A stream of NDJSON, and the answer that grows from it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any
+
+import aiohttp
+
+from otterbot_worker.chat.records import Phase
+from otterbot_worker.chat.thinking import visible
+
+MAX_LINE = 1024 * 1024
+MAX_TEXT = 60_000
+"""Characters; below what a chat message of the API may hold, so that an answer can come back as history."""
+
+
+class BrokenStream(Exception):
+    """What came is no stream of JSON objects."""
+
+
+async def objects(content: aiohttp.StreamReader, pause: float) -> AsyncIterator[dict[str, Any]]:
+    """The JSON objects of a stream, one per line. Raises `TimeoutError` when nothing comes for ``pause`` seconds."""
+    buffer = b""
+    while True:
+        async with asyncio.timeout(pause):
+            chunk = await content.readany()
+        *lines, buffer = (buffer + chunk).split(b"\n")
+        if not chunk:
+            lines, buffer = [buffer], b""
+        for line in lines:
+            if line.strip():
+                yield _object(line)
+        if not chunk:
+            return
+        if len(buffer) > MAX_LINE:
+            raise BrokenStream("an endless line")
+
+
+def _object(line: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(line)
+    except ValueError:
+        raise BrokenStream("no JSON") from None
+    if not isinstance(found, dict):
+        raise BrokenStream("no object")
+    return found
+
+
+class Answer:
+    """Collects one answer and reports what a reader may see of it: thoughts stay out."""
+
+    def __init__(self, on_text: Callable[[str], None], on_phase: Callable[[Phase], None], interval: float) -> None:
+        self._on_text = on_text
+        self._on_phase = on_phase
+        self._interval = interval
+        self._pieces: list[str] = []
+        self._length = 0
+        self._reported = ""
+        self._reported_at = float("-inf")
+        self._phase: Phase | None = None
+        self.thought = False
+        """Whether the model thought at all."""
+        self.cut = False
+        """Whether it ended because it was too long."""
+
+    def add(self, line: Mapping[str, Any]) -> None:
+        """One object of the stream."""
+        message = line.get("message")
+        message = message if isinstance(message, Mapping) else {}
+        if message.get("thinking"):
+            self.thought = True
+            self._enter("thinking")
+        piece = message.get("content")
+        if isinstance(piece, str) and piece:
+            # JSON can spell halves of characters, which nothing further on could encode.
+            self._pieces.append(piece.encode("utf-8", "replace").decode("utf-8"))
+            self._length += len(piece)
+        if line.get("done_reason") == "length" or self._length > MAX_TEXT:
+            self.cut = True
+        if self._pieces and time.monotonic() - self._reported_at >= self._interval:
+            self._report()
+
+    def text(self) -> str:
+        """The answer as it stands, when nothing more will come."""
+        raw = "".join(self._pieces)
+        shown = visible(raw, done=True)
+        if raw.strip() and not shown:
+            self.thought = True
+        return shown
+
+    def _report(self) -> None:
+        shown = visible("".join(self._pieces), done=False)
+        self._reported_at = time.monotonic()
+        if shown == self._reported:
+            if not shown:
+                self._enter("thinking")
+            return
+        self._reported = shown
+        if shown:
+            self._enter("streaming")
+        self._on_text(shown)
+
+    def _enter(self, phase: Phase) -> None:
+        if phase != self._phase:
+            self._phase = phase
+            self._on_phase(phase)
