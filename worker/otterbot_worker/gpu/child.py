@@ -1,0 +1,197 @@
+"""The GPU process: ``python -m otterbot_worker.gpu.child``, started by ``gpu.process`` alone.
+
+The main thread infers. A second thread reads the socket, so that a cancel is seen in the
+middle of a step, and ends the process when the parent is gone; the kernel's parent-death
+signal does the same when Python itself is stuck. Everything heavy is imported only after
+the card's lock is held.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import ctypes
+import faulthandler
+import os
+import queue
+import signal
+import socket
+import sys
+import threading
+import time
+import traceback
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import Cancelled, JobFailed
+from . import messages
+from .lease import CardBusy, CardLock
+
+if TYPE_CHECKING:
+    from ..images.engine import Engine
+
+PR_SET_PDEATHSIG = 1
+BEAT_S = 1.0
+
+
+class Channel:
+    """The child's end of the socket. ``cancelled`` is set by the reader, asked by the engine."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._sending = threading.Lock()
+        self.inbox: queue.SimpleQueue[messages.ToChild] = queue.SimpleQueue()
+        self._cancelled: set[str] = set()
+
+    def send(self, message: messages.ToParent) -> None:
+        with self._sending:
+            self._sock.sendall(messages.encode(message))
+
+    def cancelled(self, task_id: str) -> bool:
+        return task_id in self._cancelled
+
+    def forget(self, task_id: str) -> None:
+        self._cancelled.discard(task_id)
+
+    def read_for_ever(self) -> None:
+        """Body of the reading thread. Ends the whole process with the connection."""
+        try:
+            with self._sock.makefile("rb") as lines:
+                for line in lines:
+                    self._take(messages.for_child(line))
+        finally:
+            os._exit(0)
+
+    def _take(self, message: messages.ToChild) -> None:
+        if isinstance(message, messages.Cancel):
+            self._cancelled.add(message.task_id)
+            return
+        if isinstance(message, messages.Draw):
+            self._cancelled.clear()  # whatever was cancelled before is over
+        self.inbox.put(message)
+
+
+class Task:
+    """What the engine sees of the parent while it draws: ``images.engine.Monitor``."""
+
+    def __init__(self, channel: Channel, task_id: str) -> None:
+        self._channel = channel
+        self._task_id = task_id
+        self._last_word = time.monotonic()
+
+    def progress(self, phase: str, step: int = 0, steps: int = 0, eta_s: float | None = None) -> None:
+        self._last_word = time.monotonic()
+        self._channel.send(
+            messages.Progress(task_id=self._task_id, phase=phase, step=step, steps=steps, eta_s=eta_s)
+        )
+
+    def check(self) -> None:
+        """Called from inside the computation. :raises Cancelled:"""
+        if self._channel.cancelled(self._task_id):
+            raise Cancelled()
+        now = time.monotonic()
+        if now - self._last_word >= BEAT_S:
+            self._last_word = now
+            self._channel.send(messages.Beat(task_id=self._task_id))
+
+
+def die_with(parent: int) -> None:
+    """Ask the kernel for SIGKILL when the parent dies, and end if it is dead already."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(0)
+
+
+def describe(error: BaseException) -> str:
+    """Type and places of an error without its message, which may quote a prompt."""
+    frames = [
+        f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)
+    ]
+    return f"{type(error).__name__} at {' < '.join(reversed(frames[-8:]))}"
+
+
+def draw(engine: Engine, channel: Channel, message: messages.Draw) -> None:
+    """One picture, from the message to its answer."""
+    task = Task(channel, message.task_id)
+    try:
+        answer: messages.ToParent = engine.draw(message, task)
+    except Cancelled:
+        answer = messages.Cancelled(
+            task_id=message.task_id, memory=asdict(engine.memory()), resident=engine.resident
+        )
+    except JobFailed as failure:
+        answer = messages.Failed(
+            task_id=message.task_id,
+            code=failure.code,
+            message=failure.message,
+            details=failure.details,
+            memory=asdict(engine.memory()),
+            resident=engine.resident,
+        )
+    channel.send(answer)
+    channel.forget(message.task_id)
+
+
+def serve(engine: Engine, channel: Channel) -> None:
+    """Until ``Stop``, the end of the parent, or an error that takes the process with it."""
+    from ..images.device import DeviceLost
+
+    while True:
+        message = channel.inbox.get()
+        if isinstance(message, messages.Draw):
+            try:
+                draw(engine, channel, message)
+            except DeviceLost as error:
+                print(f"the device is lost: {describe(error)}", file=sys.stderr, flush=True)
+                os._exit(messages.EXIT_DEVICE_LOST)
+        elif isinstance(message, messages.Release):
+            engine.release()
+            channel.send(messages.Released(memory=asdict(engine.memory())))
+        elif isinstance(message, messages.Stop):
+            return
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="otterbot_worker.gpu.child")
+    parser.add_argument("--fd", type=int, required=True)
+    parser.add_argument("--parent", type=int, required=True)
+    parser.add_argument("--device", required=True)
+    parser.add_argument("--lock", type=Path, required=True)
+    parser.add_argument("--lock-timeout", type=float, required=True)
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--downloads", action="store_true")
+    options = parser.parse_args()
+
+    die_with(options.parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    faulthandler.enable()
+    channel = Channel(socket.socket(fileno=options.fd))
+    threading.Thread(target=channel.read_for_ever, name="socket", daemon=True).start()
+
+    lock = CardLock(options.lock)
+    try:
+        lock.acquire(options.lock_timeout)
+    except CardBusy as busy:
+        print(busy, file=sys.stderr, flush=True)
+        os._exit(messages.EXIT_CARD_BUSY)
+    try:
+        from ..images.engine import Engine
+
+        engine = Engine(device=options.device, threads=options.threads, downloads=options.downloads)
+    except Exception as error:
+        # Here the message is safe, and the one thing that helps: no prompt has arrived yet.
+        print(f"no engine: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+        os._exit(messages.EXIT_NO_ENGINE)
+    channel.send(messages.Hello(device=engine.device, name=engine.name, memory=asdict(engine.memory())))
+    try:
+        serve(engine, channel)
+    except BaseException as error:
+        print(describe(error), file=sys.stderr, flush=True)
+        os._exit(1)
+    os._exit(0)  # without torch's and CUDA's slow goodbyes
+
+
+if __name__ == "__main__":
+    main()

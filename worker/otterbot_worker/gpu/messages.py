@@ -1,0 +1,200 @@
+"""What the worker and its GPU process say to each other: one JSON object per line.
+
+The parent speaks first only after ``Hello``. Between two tasks the child says nothing, so
+that silence during a task means that it hangs::
+
+    parent                       child
+      ◀──────────── Hello          the card is ours, torch is loaded
+      ── Draw ──────────▶
+      ◀──────────── Progress, Beat  at every phase, step and (at most each second) block
+      ── Cancel ────────▶           at any time; unknown tasks are ignored
+      ◀──────────── Drawn | Failed | Cancelled
+      ── Release ───────▶
+      ◀──────────── Released
+      ── Stop ──────────▶           ends with exit code 0
+
+ASCII JSON has no raw newline and no lone surrogate, whatever a prompt holds.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar
+
+LINE_LIMIT = 1 << 20
+"""Bytes; the longest message is a ``Draw`` with two prompts."""
+
+EXIT_CARD_BUSY = 75
+"""The lock file of the card stayed with another process."""
+EXIT_DEVICE_LOST = 76
+"""A CUDA error after which every further call in that process fails."""
+EXIT_NO_ENGINE = 77
+"""torch or diffusers could not be imported, or the device asked for is not there."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Memory:
+    """What was measured on the device. Bytes; ``None`` where it cannot be known."""
+
+    total_bytes: int | None = None
+    free_bytes: int | None = None
+
+
+# ---------------------------------------------------------------- parent → child
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draw:
+    """One picture, everything resolved. ``model`` is ``ModelEntry.as_dict()``."""
+
+    kind: ClassVar[str] = "draw"
+    task_id: str
+    model: dict[str, Any]
+    prompt: str
+    negative_prompt: str
+    steps: int
+    guidance_scale: float
+    width: int
+    height: int
+    sampler: str
+    seed: int
+    output: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cancel:
+    kind: ClassVar[str] = "cancel"
+    task_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Release:
+    """Take everything off the device."""
+
+    kind: ClassVar[str] = "release"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stop:
+    kind: ClassVar[str] = "stop"
+
+
+# ---------------------------------------------------------------- child → parent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hello:
+    kind: ClassVar[str] = "hello"
+    device: str
+    name: str
+    memory: dict[str, int | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """``phase`` is one of ``loading``, ``denoising``, ``decoding``, ``saving``."""
+
+    kind: ClassVar[str] = "progress"
+    task_id: str
+    phase: str
+    step: int = 0
+    steps: int = 0
+    eta_s: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Beat:
+    """The inference thread is still moving, within a step."""
+
+    kind: ClassVar[str] = "beat"
+    task_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drawn:
+    """The raw RGB file is written."""
+
+    kind: ClassVar[str] = "drawn"
+    task_id: str
+    width: int
+    height: int
+    seconds: float
+    pipeline_seconds: float
+    load_seconds: float
+    model_hash: str
+    memory: dict[str, int | None]
+    resident: str | None
+    versions: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failed:
+    """The picture failed and the process goes on; the fields are ``errors.JobFailed``'s."""
+
+    kind: ClassVar[str] = "failed"
+    task_id: str
+    code: str
+    message: str
+    memory: dict[str, int | None]
+    resident: str | None
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cancelled:
+    kind: ClassVar[str] = "cancelled"
+    task_id: str
+    memory: dict[str, int | None]
+    resident: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Released:
+    kind: ClassVar[str] = "released"
+    memory: dict[str, int | None]
+
+
+ToChild = Draw | Cancel | Release | Stop
+ToParent = Hello | Progress | Beat | Drawn | Failed | Cancelled | Released
+
+_TO_CHILD: dict[str, type[ToChild]] = {cls.kind: cls for cls in (Draw, Cancel, Release, Stop)}
+_TO_PARENT: dict[str, type[ToParent]] = {
+    cls.kind: cls for cls in (Hello, Progress, Beat, Drawn, Failed, Cancelled, Released)
+}
+
+
+class BadMessage(Exception):
+    """A line that is no message of this protocol. Its text is not repeated: it may hold a prompt."""
+
+
+def encode(message: ToChild | ToParent) -> bytes:
+    """One line, with its newline."""
+    return json.dumps({"kind": message.kind, **asdict(message)}, ensure_ascii=True).encode() + b"\n"
+
+
+def _decode(line: bytes) -> tuple[str, dict[str, Any]]:
+    try:
+        fields = json.loads(line)
+        return fields.pop("kind"), fields
+    except (ValueError, AttributeError, KeyError, TypeError):
+        raise BadMessage("a line that is no message") from None
+
+
+def for_child(line: bytes) -> ToChild:
+    """:raises BadMessage:"""
+    kind, fields = _decode(line)
+    try:
+        return _TO_CHILD[kind](**fields)
+    except (KeyError, TypeError):
+        raise BadMessage("an unknown message") from None
+
+
+def for_parent(line: bytes) -> ToParent:
+    """:raises BadMessage:"""
+    kind, fields = _decode(line)
+    try:
+        return _TO_PARENT[kind](**fields)
+    except (KeyError, TypeError):
+        raise BadMessage("an unknown message") from None

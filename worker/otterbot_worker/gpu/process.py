@@ -1,0 +1,458 @@
+"""The parent's handle on the GPU process: started lazily, supervised, replaced, never orphaned.
+
+::
+
+    stopped ──start──▶ starting ──Hello──▶ idle ──Draw──▶ loading ⇄ drawing ──result──▶ idle
+       ▲                  │                  │                │
+       └──────── ended, killed, hung: reaped before the state says "stopped" ────────┘
+
+One thing at a time: ``start``, ``draw`` and ``release`` wait for each other; ``cancel`` and
+``stop`` do not. The child dies with this process (parent-death signal) and when the socket
+closes; it holds the lock file of the card as long as it lives.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from ..api.schemas import Progress
+from ..errors import Cancelled, JobFailed, ProcessDied
+from . import deaths, messages
+
+State = Literal["stopped", "starting", "idle", "loading", "drawing"]
+CANCEL_GRACE_S = 10.0
+STOP_GRACE_S = 3.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class DrawTask:
+    """One picture, everything resolved. ``model`` is ``ModelEntry.as_dict()``."""
+
+    task_id: str
+    model: dict[str, Any]
+    prompt: str
+    negative_prompt: str
+    steps: int
+    guidance_scale: float
+    width: int
+    height: int
+    sampler: str
+    seed: int
+    output: Path
+    """Where the raw RGB rows go: ``width * height * 3`` bytes, top left first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drawn:
+    width: int
+    height: int
+    seconds: float
+    """From the task's arrival in the GPU process to the written file, loading included."""
+    pipeline_seconds: float
+    load_seconds: float
+    model_hash: str
+    versions: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GpuInfoData:
+    """What was last known; fields as ``schemas.GpuInfo``."""
+
+    device: str
+    name: str
+    total_bytes: int | None = None
+    free_bytes: int | None = None
+    state: State = "stopped"
+    resident: str | None = None
+    """Name of the model that is loaded."""
+
+
+class GpuProcess:
+    """Owns at most one child process. To be used from one event loop.
+
+    ``step_timeout``: seconds without any sign of life within a picture; ``load_timeout``: the
+    same while a model loads; ``start_timeout``: from the start of the process to its hello,
+    waiting for the previous holder of the card (``lock_timeout``) included.
+    """
+
+    def __init__(
+        self,
+        *,
+        device: str,
+        lock_path: Path,
+        threads: int | None,
+        step_timeout: float,
+        load_timeout: float,
+        log: logging.Logger,
+        downloads: bool = False,
+        start_timeout: float = 180.0,
+        lock_timeout: float = 30.0,
+    ) -> None:
+        self._device = device
+        self._lock_path = lock_path
+        self._threads = threads
+        self._step_timeout = step_timeout
+        self._load_timeout = load_timeout
+        self._log = log
+        self._downloads = downloads
+        self._start_timeout = start_timeout
+        self._lock_timeout = lock_timeout
+        self._turn = asyncio.Lock()
+        self._child: _Child | None = None
+        self._task_id: str | None = None
+        self._cancel_asked = False
+        self._info = GpuInfoData(device=device, name="")
+
+    @property
+    def info(self) -> GpuInfoData:
+        """Last known; never blocks."""
+        return self._info
+
+    @property
+    def pid(self) -> int | None:
+        return self._child.pid if self._child else None
+
+    # ------------------------------------------------------------ what callers do
+
+    async def start(self) -> None:
+        """Start the process if there is none, and wait until it has the card.
+
+        :raises ProcessDied: it ended before its hello
+        """
+        async with self._turn:
+            await self._ensure_started()
+
+    async def draw(self, task: DrawTask, on_progress: Callable[[Progress], None]) -> Drawn:
+        """Draw one picture into ``task.output``.
+
+        Cancelling the awaiting asyncio task cancels the picture as well.
+
+        :raises JobFailed: the picture failed; the process goes on
+        :raises Cancelled: ``cancel`` was called
+        :raises ProcessDied: the process ended or hung; the next call starts a new one
+        """
+        async with self._turn:
+            self._task_id, self._cancel_asked = task.task_id, False
+            try:
+                if self._child is None or self._child.ended:
+                    on_progress(Progress(phase="starting"))
+                child = await self._ensure_started()
+                if self._cancel_asked:
+                    raise Cancelled()
+                return await self._draw(child, task, on_progress)
+            finally:
+                self._task_id = None
+                if self._child is not None:
+                    self._update(state="idle")
+
+    def cancel(self, task_id: str) -> None:
+        """Stop that picture within a step, if it is the running one; else nothing."""
+        if task_id != self._task_id:
+            return
+        self._cancel_asked = True
+        if self._child is not None:
+            self._child.send(messages.Cancel(task_id=task_id))
+
+    async def release(self) -> None:
+        """Take the model off the card. The process stays, so that the next picture starts sooner.
+
+        A process that does not answer is killed, which frees the card as well.
+        """
+        async with self._turn:
+            child = self._child
+            if child is None:
+                return
+            try:
+                child.send(messages.Release())
+                answer = await child.receive(self._step_timeout)
+                if not isinstance(answer, messages.Released):
+                    raise _Silent("release was answered with something else")
+                self._measured(answer.memory, resident=None)
+            except (_Silent, _Ended):
+                await self._bury(child, "hang")
+
+    async def stop(self) -> None:
+        """End the process: asked first, then killed; reaped when this returns."""
+        child = self._child
+        if child is None:
+            return
+        child.stopping = True
+        child.send(messages.Stop())
+        if self._task_id is not None:
+            child.send(messages.Cancel(task_id=self._task_id))
+        if not await child.wait(STOP_GRACE_S):
+            self._log.info("the GPU process did not end by itself and is killed")
+        await self._bury(child, "stopped")
+
+    # ------------------------------------------------------------ inside a turn
+
+    async def _ensure_started(self) -> _Child:
+        if self._child is not None:
+            if not self._child.ended:
+                return self._child
+            await self._bury(self._child, "hang")
+        self._update(state="starting")
+        try:
+            child = self._child = await _Child.spawn(self._command(), self._environment(), self._log)
+        except OSError:
+            self._update(state="stopped")
+            raise
+        try:
+            hello = await child.receive(self._start_timeout)
+        except _Ended:
+            raise await self._bury(child, "start_timeout") from None
+        except _Silent:
+            raise await self._bury(child, "start_timeout") from None
+        except BaseException:
+            await asyncio.shield(self._bury(child, "stopped"))
+            raise
+        if not isinstance(hello, messages.Hello):
+            raise await self._bury(child, "start_timeout")
+        self._info = GpuInfoData(device=hello.device, name=hello.name, state="idle")
+        self._measured(hello.memory, resident=None)
+        self._log.info("GPU process %d has %s (%s)", child.pid, hello.device, hello.name)
+        return child
+
+    async def _draw(self, child: _Child, task: DrawTask, on_progress: Callable[[Progress], None]) -> Drawn:
+        fields = {name: getattr(task, name) for name in task.__dataclass_fields__}
+        child.send(messages.Draw(**{**fields, "output": str(task.output)}))
+        self._update(state="loading")
+        try:
+            return await self._until_done(child, task.task_id, on_progress)
+        except _Ended:
+            raise await self._bury(child, "hang") from None
+        except _Silent:
+            self._log.warning("the GPU process does not move and is killed")
+            raise await self._bury(child, "hang") from None
+        except asyncio.CancelledError:
+            await asyncio.shield(self._abandon(child, task.task_id))
+            raise
+
+    async def _until_done(self, child: _Child, task_id: str, on_progress: Callable[[Progress], None]) -> Drawn:
+        limit = self._load_timeout
+        while True:
+            message = await child.receive(limit)
+            if getattr(message, "task_id", task_id) != task_id:
+                continue
+            if isinstance(message, messages.Progress):
+                loading = message.phase == "loading"
+                limit = self._load_timeout if loading else self._step_timeout
+                self._update(state="loading" if loading else "drawing")
+                on_progress(_progress(message))
+            elif isinstance(message, messages.Drawn):
+                self._measured(message.memory, resident=message.resident)
+                return _drawn(message)
+            elif isinstance(message, messages.Failed):
+                self._measured(message.memory, resident=message.resident)
+                raise JobFailed(message.code, message.message, message.details)
+            elif isinstance(message, messages.Cancelled):
+                self._measured(message.memory, resident=message.resident)
+                raise Cancelled()
+
+    async def _abandon(self, child: _Child, task_id: str) -> None:
+        """Bring the child back to idle for the next caller, or end it."""
+        child.send(messages.Cancel(task_id=task_id))
+        try:
+            async with asyncio.timeout(CANCEL_GRACE_S):
+                await self._until_done(child, task_id, lambda _: None)
+        except (Cancelled, JobFailed):
+            pass
+        except (TimeoutError, _Ended, _Silent):
+            await self._bury(child, "stopped")
+
+    async def _bury(self, child: _Child, reason: str) -> ProcessDied:
+        """Make sure that the child is gone and reaped. The reason is for a child that had to be killed."""
+        killed = await child.end()
+        if child.stopping:
+            reason = "stopped"
+        elif not killed:
+            reason = deaths.describe_exit(child.returncode, oom_kills_before=child.oom_kills_before)
+        if self._child is child:
+            self._child = None
+            self._info = replace(self._info, state="stopped", resident=None, free_bytes=None)
+        if reason != "stopped":
+            self._log.warning("GPU process %d is gone: %s", child.pid, reason)
+        return ProcessDied(reason, child.returncode)
+
+    # ------------------------------------------------------------ small parts
+
+    def _update(self, *, state: State) -> None:
+        self._info = replace(self._info, state=state)
+
+    def _measured(self, memory: dict[str, int | None], *, resident: str | None) -> None:
+        self._info = replace(
+            self._info,
+            total_bytes=memory.get("total_bytes"),
+            free_bytes=memory.get("free_bytes"),
+            resident=resident,
+        )
+
+    def _command(self) -> list[str]:
+        command = [sys.executable, "-m", "otterbot_worker.gpu.child", "--device", self._device]
+        command += ["--lock", str(self._lock_path), "--lock-timeout", str(self._lock_timeout)]
+        command += ["--parent", str(os.getpid())]
+        if self._threads:
+            command += ["--threads", str(self._threads)]
+        if self._downloads:
+            command.append("--downloads")
+        return command
+
+    def _environment(self) -> dict[str, str]:
+        environment = dict(os.environ)
+        package_root = str(Path(__file__).resolve().parents[2])
+        paths = [package_root, *filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))]
+        environment["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
+        environment["PYTHONUNBUFFERED"] = "1"
+        environment["HF_HUB_DISABLE_TELEMETRY"] = environment["DO_NOT_TRACK"] = "1"
+        environment["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
+        environment["TOKENIZERS_PARALLELISM"] = "false"
+        environment["TRANSFORMERS_VERBOSITY"] = environment["DIFFUSERS_VERBOSITY"] = "error"
+        offline = "0" if self._downloads else "1"
+        environment["HF_HUB_OFFLINE"] = environment["TRANSFORMERS_OFFLINE"] = offline
+        return environment
+
+
+class _Ended(Exception):
+    """The child closed its end: it is dead or dying."""
+
+
+class _Silent(Exception):
+    """The child said nothing for as long as it was allowed to."""
+
+
+class _Child:
+    """One operating system process, its socket and its output."""
+
+    def __init__(
+        self,
+        process: asyncio.subprocess.Process,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        log: logging.Logger,
+    ) -> None:
+        self._process = process
+        self._reader = reader
+        self._writer = writer
+        self._log = log
+        self._output = asyncio.create_task(self._copy_output())
+        self.oom_kills_before = deaths.oom_kills()
+        self.stopping = False
+
+    @classmethod
+    async def spawn(cls, command: list[str], environment: dict[str, str], log: logging.Logger) -> _Child:
+        ours, theirs = socket.socketpair()
+        try:
+            with theirs:
+                process = await asyncio.create_subprocess_exec(
+                    *command,
+                    "--fd",
+                    str(theirs.fileno()),
+                    pass_fds=(theirs.fileno(),),
+                    env=environment,
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=asyncio.subprocess.PIPE,
+                    stderr=asyncio.subprocess.STDOUT,
+                )
+        except BaseException:
+            ours.close()
+            raise
+        reader, writer = await asyncio.open_connection(sock=ours, limit=messages.LINE_LIMIT)
+        return cls(process, reader, writer, log)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def returncode(self) -> int | None:
+        return self._process.returncode
+
+    @property
+    def ended(self) -> bool:
+        return self._process.returncode is not None or self._reader.at_eof()
+
+    def send(self, message: messages.ToChild) -> None:
+        """A dead child is noticed by the next ``receive``."""
+        if not self._writer.is_closing():
+            self._writer.write(messages.encode(message))
+
+    async def receive(self, limit_s: float) -> messages.ToParent:
+        """:raises _Ended: :raises _Silent:"""
+        try:
+            async with asyncio.timeout(limit_s):
+                line = await self._reader.readline()
+        except TimeoutError:
+            raise _Silent from None
+        except (ConnectionError, ValueError):
+            raise _Ended from None
+        if not line.endswith(b"\n"):
+            raise _Ended
+        try:
+            return messages.for_parent(line)
+        except messages.BadMessage:
+            raise _Ended from None
+
+    async def wait(self, limit_s: float) -> bool:
+        """Whether the process ended by itself within the limit."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(limit_s):
+                await self._process.wait()
+        return self._process.returncode is not None
+
+    async def end(self) -> bool:
+        """Kill what still runs, reap it, close everything. True: it had to be killed.
+
+        A child that closed its socket is about to end and gets a moment, so that its exit
+        code can be told."""
+        grace = 1.0 if self._reader.at_eof() or self._reader.exception() is not None else 0.05
+        killed = not await self.wait(grace)
+        if killed:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+        await self._process.wait()
+        self._writer.close()
+        with contextlib.suppress(ConnectionError):
+            await self._writer.wait_closed()
+        with contextlib.suppress(asyncio.CancelledError):
+            async with asyncio.timeout(1.0):
+                await self._output
+        return killed
+
+    async def _copy_output(self) -> None:
+        """The child's words into the worker's log; a warning of a library, a crash's stack."""
+        assert self._process.stdout is not None
+        rest = b""
+        while chunk := await self._process.stdout.read(8192):
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                self._log.info("GPU process: %s", line.decode(errors="replace")[:500])
+            rest = rest[-8192:]
+
+
+def _progress(message: messages.Progress) -> Progress:
+    return Progress.model_validate(
+        {"phase": message.phase, "step": message.step, "steps": message.steps, "eta_s": message.eta_s}
+    )
+
+
+def _drawn(message: messages.Drawn) -> Drawn:
+    return Drawn(
+        width=message.width,
+        height=message.height,
+        seconds=message.seconds,
+        pipeline_seconds=message.pipeline_seconds,
+        load_seconds=message.load_seconds,
+        model_hash=message.model_hash,
+        versions=message.versions,
+        notes=message.notes,
+    )

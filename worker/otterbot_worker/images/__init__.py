@@ -1,0 +1,1 @@
+"""The engine: the only place with torch and diffusers, imported by ``gpu/child`` alone."""

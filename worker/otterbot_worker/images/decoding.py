@@ -1,0 +1,78 @@
+"""From latents to pixels, and the check that there is something to see.
+
+Does what the pipelines do themselves (tests compare the bytes), in our hands because the
+check and its one retry in fp32 lie between the decoder and the pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from ..errors import JobFailed
+
+Pixels = npt.NDArray[np.uint8]
+RETRIED = "The decoder gave no picture in half precision and was run again in full precision."
+
+
+@torch.no_grad()
+def decode(pipe: Any, latents: torch.Tensor, seed: int) -> tuple[Pixels, list[str]]:
+    """Pixels (height, width, 3) and notes.
+
+    :raises JobFailed: ``nan``
+    """
+    if not bool(torch.isfinite(latents).all()):
+        raise JobFailed("nan", "The model computed no picture (not a number). Another sampler, size or CFG may help.")
+    half = pipe.vae.dtype == torch.float16
+    pixels = _decode(pipe, latents, seed, upcast=half and bool(pipe.vae.config.get("force_upcast", False)))
+    if pixels is not None:
+        return pixels, []
+    pixels = _decode(pipe, latents, seed, upcast=True)
+    if pixels is None:
+        raise JobFailed("nan", "The picture came out all black or not a number, twice. Another seed or CFG may help.")
+    return pixels, [RETRIED] if half else []
+
+
+def _decode(pipe: Any, latents: torch.Tensor, seed: int, *, upcast: bool) -> Pixels | None:
+    """``None``: not a number, or all black."""
+    vae = pipe.vae
+    with _precision(vae, upcast=upcast):
+        latents = _unscale(vae, latents.to(_input_dtype(vae)))
+        generator = torch.Generator("cpu").manual_seed(seed)
+        image = vae.decode(latents, return_dict=False, generator=generator)[0]
+    if not bool(torch.isfinite(image).all()):
+        return None
+    array = pipe.image_processor.postprocess(image.float(), output_type="np")[0]
+    pixels: Pixels = (array * 255).round().astype(np.uint8)
+    return pixels if pixels.any() else None
+
+
+def _unscale(vae: Any, latents: torch.Tensor) -> torch.Tensor:
+    mean, std = (vae.config.get(key) for key in ("latents_mean", "latents_std"))
+    if mean is None or std is None:
+        return latents / float(vae.config.scaling_factor)
+    mean, std = (torch.tensor(values).view(1, -1, 1, 1).to(latents) for values in (mean, std))
+    return latents * std / vae.config.scaling_factor + mean
+
+
+def _input_dtype(vae: Any) -> torch.dtype:
+    dtype: torch.dtype = next(iter(vae.post_quant_conv.parameters())).dtype
+    return dtype
+
+
+@contextmanager
+def _precision(vae: Any, *, upcast: bool) -> Iterator[None]:
+    before = vae.dtype
+    if not upcast or before == torch.float32:
+        yield
+        return
+    vae.to(dtype=torch.float32)
+    try:
+        yield
+    finally:
+        vae.to(dtype=before)

@@ -1,0 +1,88 @@
+"""The device: which one, how much memory it has free, and which errors it never recovers from."""
+
+from __future__ import annotations
+
+import gc
+from pathlib import Path
+
+import torch
+
+from ..gpu.messages import Memory
+
+
+class DeviceLost(Exception):
+    """A CUDA error after which every further call in this process fails."""
+
+
+class NoDevice(Exception):
+    """The configured device is not in this machine."""
+
+
+def pick(wanted: str) -> torch.device:
+    """``auto`` is the first CUDA card, else the CPU. :raises NoDevice:"""
+    if wanted == "auto":
+        return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
+    device = torch.device(wanted)
+    if device.type == "cpu":
+        return device
+    if device.type != "cuda":
+        raise NoDevice(f"the device {wanted} is not supported: auto, cpu, cuda or cuda:N")
+    index = device.index or 0
+    if not torch.cuda.is_available() or index >= torch.cuda.device_count():
+        raise NoDevice(f"the device {wanted} is not there: torch sees {torch.cuda.device_count()} CUDA cards")
+    return torch.device("cuda", index)
+
+
+def name(device: torch.device) -> str:
+    """The card's name, or the processor's."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith(("model name", "Model")):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return "CPU"
+
+
+def memory(device: torch.device) -> Memory:
+    """Total and free bytes, of the card or of the machine, as measured now."""
+    if device.type == "cuda":
+        free, total = torch.cuda.mem_get_info(device)
+        return Memory(total_bytes=total, free_bytes=free)
+    try:
+        fields = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
+        total, free = (int(fields[key].split()[0]) * 1024 for key in ("MemTotal", "MemAvailable"))
+    except (OSError, KeyError, ValueError):
+        return Memory()
+    return Memory(total_bytes=total, free_bytes=free)
+
+
+def empty(device: torch.device) -> None:
+    """Give back what nobody refers to any more."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+        torch.cuda.ipc_collect()
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    text = str(error)
+    return isinstance(error, RuntimeError) and (
+        "not enough memory" in text or "CUBLAS_STATUS_ALLOC_FAILED" in text or "out of memory" in text
+    )
+
+
+def is_fatal(error: BaseException) -> bool:
+    """Whether the CUDA context is beyond repair."""
+    if is_out_of_memory(error):
+        return False
+    accelerator = getattr(torch, "AcceleratorError", None)
+    if accelerator is not None and isinstance(error, accelerator):
+        return True
+    return isinstance(error, RuntimeError) and any(
+        mark in str(error) for mark in ("CUDA error", "CUDA driver error", "cuDNN error", "CUBLAS_STATUS_EXECUTION_FAILED")
+    )

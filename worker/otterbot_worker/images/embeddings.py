@@ -1,0 +1,85 @@
+"""From fragments to prompt embeddings, through compel but never through its grammar.
+
+compel's own parser takes exponential time on nested brackets; here it is handed parsed
+objects. Long prompts become several chunks of 77 tokens instead of being cut.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from compel import CompelForSD, CompelForSDXL
+from compel.prompt_parser import Conjunction, FlattenedPrompt
+
+from ..prompts import Fragment, clean_text, parse
+
+WEIGHTS_MAX = 40
+"""Weighted fragments per prompt; every one below 1 costs a pass of the text encoder."""
+
+
+class Prompt:
+    """A prompt, parsed. ``notes`` says what was not done as written."""
+
+    def __init__(self, text: str, *, what: str) -> None:
+        text = text.encode("utf-8", "replace").decode()  # no lone surrogates: tokenizers refuse them
+        self.clean = clean_text(text)
+        fragments = [fragment for fragment in parse(text) if fragment.text.strip()]
+        self.notes: list[str] = []
+        weighted = 0
+        self.fragments: list[Fragment] = []
+        for fragment in fragments:
+            weighted += fragment.weight != 1.0
+            self.fragments.append(fragment if weighted <= WEIGHTS_MAX else Fragment(fragment.text, 1.0))
+        if weighted > WEIGHTS_MAX:
+            self.notes.append(f"Only the first {WEIGHTS_MAX} weights of the {what} were used, of {weighted}.")
+
+    def conjunction(self) -> Conjunction:
+        fragments = [(text, weight) for text, weight in self.fragments] or [("", 1.0)]
+        return Conjunction(prompts=[FlattenedPrompt(fragments)], weights=[1.0])
+
+
+@torch.no_grad()
+def for_sd(pipe: Any, device: torch.device, prompt: Prompt, negative: Prompt) -> dict[str, Any]:
+    """Keyword arguments for a ``StableDiffusionPipeline`` call."""
+    compel = CompelForSD(pipe, device=str(device)).compel
+    positive, negative_ = _encode(compel, prompt, negative)
+    return {"prompt_embeds": positive, "negative_prompt_embeds": negative_}
+
+
+@torch.no_grad()
+def for_sdxl(pipe: Any, device: torch.device, prompt: Prompt, negative: Prompt) -> dict[str, Any]:
+    """Keyword arguments for a ``StableDiffusionXLPipeline`` call.
+
+    The pooled embedding is made from the clean text; compel would take the marks as words.
+    """
+    both = CompelForSDXL(pipe, device=str(device))
+    left = _encode(both.compel_1, prompt, negative)
+    right = _encode(both.compel_2, prompt, negative)
+    provider = both.compel_2.conditioning_provider
+    pooled = provider.get_pooled_embeddings([prompt.clean, negative.clean], device=str(device))
+    # Each encoder's pair has one length; the encoders may differ where their tokenizers do.
+    length = max(left[0].shape[1], right[0].shape[1])
+    left, right = (_pad(compel, pair, length) for compel, pair in ((both.compel_1, left), (both.compel_2, right)))
+    embeds = [torch.cat(halves, dim=-1) for halves in zip(left, right, strict=True)]
+    return {
+        "prompt_embeds": embeds[0],
+        "negative_prompt_embeds": embeds[1],
+        "pooled_prompt_embeds": pooled[:1],
+        "negative_pooled_prompt_embeds": pooled[1:],
+    }
+
+
+def _encode(compel: Any, prompt: Prompt, negative: Prompt) -> list[torch.Tensor]:
+    tensors = [compel.build_conditioning_tensor_for_conjunction(p.conjunction())[0] for p in (prompt, negative)]
+    return list(compel.pad_conditioning_tensors_to_same_length(tensors))
+
+
+def _pad(compel: Any, pair: list[torch.Tensor], length: int) -> list[torch.Tensor]:
+    missing = length - pair[0].shape[1]
+    if missing <= 0:
+        return pair
+    padding = compel.conditioning_provider.empty_z
+    repeats = missing // padding.shape[-2]
+    padding = padding.reshape(1, *padding.shape[-2:]).repeat(1, repeats, 1).to(pair[0])
+    return [torch.cat([tensor, padding], dim=1) for tensor in pair]

@@ -1,0 +1,270 @@
+"""The engine: one picture at a time, one model in memory, from a resolved task to raw RGB bytes.
+
+Owns the loaded pipeline; its lifetime is from the first picture of a model until another
+model, ``release`` or the end of the process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import time
+import warnings
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Protocol
+
+# isort: off
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+# isort: on
+
+import diffusers
+import torch
+import transformers
+
+from .. import __version__, samplers
+from ..errors import Cancelled, JobFailed
+from ..gpu.messages import Draw, Drawn, Memory
+from ..models.catalogue import ModelEntry
+from . import device as devices
+from . import plans
+from .decoding import Pixels, decode
+from .embeddings import Prompt
+from .hooks import watching
+from .loading import Loaded, load
+
+log = logging.getLogger(__name__)
+
+
+class Monitor(Protocol):
+    """Who watches a picture being drawn."""
+
+    def progress(self, phase: str, step: int = 0, steps: int = 0, eta_s: float | None = None) -> None: ...
+
+    def check(self) -> None:
+        """Called often, from inside the computation. :raises Cancelled:"""
+
+
+class Engine:
+    """``device``: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``. :raises devices.NoDevice:"""
+
+    def __init__(self, *, device: str = "auto", threads: int | None = None, downloads: bool = False) -> None:
+        _be_quiet()
+        if threads:
+            torch.set_num_threads(threads)
+        torch.backends.cudnn.benchmark = False
+        torch.backends.cudnn.deterministic = True
+        self._device = devices.pick(device)
+        self._downloads = downloads
+        self._loaded: Loaded | None = None
+        self._plans: dict[tuple[str, int], plans.Plan] = {}
+        """What worked, by model and pixels, for the life of the process."""
+        self.versions = {
+            "torch": torch.__version__,
+            "diffusers": diffusers.__version__,
+            "transformers": transformers.__version__,
+            "compel": version("compel"),
+            "otterbot-worker": __version__,
+        }
+
+    @property
+    def device(self) -> str:
+        return str(self._device)
+
+    @property
+    def name(self) -> str:
+        return devices.name(self._device)
+
+    @property
+    def resident(self) -> str | None:
+        return self._loaded.entry.name if self._loaded else None
+
+    def memory(self) -> Memory:
+        return devices.memory(self._device)
+
+    def release(self) -> None:
+        """Let go of the model and give its memory back."""
+        if self._loaded is not None and self._loaded.plan.offload:
+            with contextlib.suppress(Exception):
+                self._loaded.pipe.remove_all_hooks()
+        self._loaded = None
+        devices.empty(self._device)
+
+    def draw(self, task: Draw, monitor: Monitor) -> Drawn:
+        """Draw the picture and write its rows to ``task.output``.
+
+        :raises JobFailed: Cancelled: devices.DeviceLost:
+        """
+        started = time.monotonic()
+        entry = ModelEntry.from_dict(task.model)
+        check_task(task, entry)
+        notes: list[str] = []
+        plan = self._plans.get((entry.name, task.width * task.height), plans.RESIDENT)
+        while True:
+            outcome = self._attempt(task, entry, plan, monitor)
+            if outcome is not None:
+                break
+            self.release()
+            following = plans.after(plan)
+            if following is None:
+                raise self._out_of_memory(entry, task)
+            plan = following
+            notes.append(f"Memory did not suffice at first; drawn with {plan.name}.")
+        pixels, more, load_seconds, pipeline_seconds = outcome
+        self._plans[(entry.name, task.width * task.height)] = plan
+        monitor.progress("saving", task.steps, task.steps)
+        Path(task.output).write_bytes(pixels.tobytes())
+        assert self._loaded is not None
+        return Drawn(
+            task_id=task.task_id,
+            width=pixels.shape[1],
+            height=pixels.shape[0],
+            seconds=time.monotonic() - started,
+            pipeline_seconds=pipeline_seconds,
+            load_seconds=load_seconds,
+            model_hash=self._loaded.model_hash,
+            memory={"total_bytes": self.memory().total_bytes, "free_bytes": self.memory().free_bytes},
+            resident=self.resident,
+            versions=self.versions,
+            notes=notes + more,
+        )
+
+    # ------------------------------------------------------------ one attempt
+
+    def _attempt(
+        self, task: Draw, entry: ModelEntry, plan: plans.Plan, monitor: Monitor
+    ) -> tuple[Pixels, list[str], float, float] | None:
+        """``None``: memory did not suffice under this plan. Errors leave without their frames,
+        which would hold on to the tensors in them."""
+        try:
+            load_seconds = self._ensure(entry, plan, monitor)
+            assert self._loaded is not None
+            started = time.monotonic()
+            with watching(self._loaded.pipe, monitor.check):
+                pixels, notes = generate(self._loaded, task, self._device, monitor)
+            return pixels, notes, load_seconds, time.monotonic() - started
+        except (Cancelled, JobFailed) as error:
+            raise error.with_traceback(None) from None
+        except Exception as error:
+            if devices.is_fatal(error):
+                raise devices.DeviceLost(type(error).__name__).with_traceback(error.__traceback__) from None
+            if devices.is_out_of_memory(error):
+                return None
+            log.error("a picture failed: %s", _where(error))
+            raise JobFailed(
+                "image_failed",
+                f"The picture failed inside the model ({type(error).__name__}). Another sampler or size may help.",
+                {"error": type(error).__name__, "model": entry.name, "sampler": task.sampler},
+            ) from None
+        finally:
+            if self._loaded is not None and self._loaded.plan.offload:
+                self._loaded.pipe.maybe_free_model_hooks()
+
+    def _ensure(self, entry: ModelEntry, plan: plans.Plan, monitor: Monitor) -> float:
+        """Have that model loaded; how many seconds it took."""
+        if self._loaded is not None and self._loaded.entry == entry and self._loaded.plan is plan:
+            monitor.check()
+            return 0.0
+        monitor.progress("loading")
+        monitor.check()
+        self.release()
+        self._loaded = load(entry, self._device, plan, downloads=self._downloads, check=monitor.check)
+        return self._loaded.load_seconds
+
+    def _out_of_memory(self, entry: ModelEntry, task: Draw) -> JobFailed:
+        free = self.memory().free_bytes
+        with_free = f" with {free / 1e9:.1f} GB free" if free else ""
+        return JobFailed(
+            "out_of_memory",
+            f"{task.width}x{task.height} with {entry.name} needs more memory than there is{with_free}. "
+            "A smaller size or model may fit.",
+            {"free_bytes": free, "width": task.width, "height": task.height, "model": entry.name},
+        )
+
+
+def generate(loaded: Loaded, task: Draw, device: torch.device, monitor: Monitor) -> tuple[Pixels, list[str]]:
+    """The picture's pixels and notes, with a loaded pipeline."""
+    pipe = loaded.pipe
+    guided = task.guidance_scale > 1.0
+    prompt = Prompt(task.prompt, what="prompt")
+    negative = Prompt(task.negative_prompt if guided else "", what="negative prompt")
+    notes = [*loaded.notes, *prompt.notes, *negative.notes]
+    if not guided and task.negative_prompt.strip():
+        notes.append("The negative prompt has no effect at a CFG of 1 or less.")
+    pipe.scheduler = scheduler(task, loaded.base_scheduler)
+    monitor.progress("denoising", 0, task.steps)
+    embeddings = loaded.family.encode(pipe, device, prompt, negative)
+    latents = pipe(
+        **embeddings,
+        num_inference_steps=task.steps,
+        guidance_scale=task.guidance_scale,
+        width=task.width,
+        height=task.height,
+        generator=torch.Generator("cpu").manual_seed(task.seed),
+        output_type="latent",
+        callback_on_step_end=_on_step(monitor),
+        callback_on_step_end_tensor_inputs=["latents"],
+    ).images
+    monitor.check()
+    monitor.progress("decoding", task.steps, task.steps)
+    pixels, more = decode(pipe, latents, task.seed)
+    return pixels, notes + more
+
+
+def scheduler(task: Draw, base: dict[str, Any]) -> Any:
+    """A fresh scheduler: they keep state, and their settings stick when one is made from another."""
+    sampler = samplers.SAMPLERS[task.sampler]
+    arguments = dict(sampler.arguments)
+    if sampler.name == "LCM":  # refuses more steps than this
+        arguments["original_inference_steps"] = max(50, task.steps)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about settings of the base that this class has no use for
+        return getattr(diffusers, sampler.scheduler).from_config(base, **arguments)
+
+
+def _on_step(monitor: Monitor) -> Any:
+    started = time.monotonic()
+
+    def on_step(pipe: Any, index: int, _timestep: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
+        monitor.check()
+        total, done = pipe.num_timesteps, index + 1
+        eta = (time.monotonic() - started) / done * max(total - done, 0)
+        monitor.progress("denoising", min(done, total), total, round(eta, 2))
+        return kwargs
+
+    return on_step
+
+
+def check_task(task: Draw, entry: ModelEntry) -> None:
+    """The last line of defence; the API refuses all of this with better words. :raises JobFailed:"""
+    multiple = entry.limits.size_multiple
+    for side in (task.width, task.height):
+        if side < 16 or side > 4096 or side % multiple:
+            raise JobFailed("image_failed", f"Width and height must be multiples of {multiple}, from 16 to 4096.")
+    if not 1 <= task.steps <= 200:
+        raise JobFailed("image_failed", "The number of steps must be from 1 to 200.")
+    if not 0.0 <= task.guidance_scale <= 30.0:  # false for NaN as well
+        raise JobFailed("image_failed", "The CFG must be from 0 to 30.")
+    if task.sampler not in samplers.SAMPLERS:
+        raise JobFailed("image_failed", f"The sampler must be one of {', '.join(samplers.names())}.")
+    if not 0 <= task.seed < 2**32:
+        raise JobFailed("image_failed", "The seed must be from 0 to 4294967295.")
+
+
+def _where(error: BaseException) -> str:
+    """Type and place, not the message: it may quote the prompt."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    place = f"{Path(frame.tb_frame.f_code.co_filename).name}:{frame.tb_lineno}" if frame else "?"
+    return f"{type(error).__name__} at {place}"
+
+
+def _be_quiet() -> None:
+    """Libraries say what they cut off a prompt, at warning level: errors only."""
+    diffusers.utils.logging.set_verbosity_error()
+    diffusers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    warnings.simplefilter("ignore")

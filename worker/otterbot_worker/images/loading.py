@@ -1,0 +1,163 @@
+"""From a catalogue entry to a pipeline on the device, or one clear sentence."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import torch
+
+from ..errors import Cancelled, JobFailed
+from ..models import files
+from ..models.catalogue import ModelEntry
+from . import device as devices
+from .families import FAMILIES, Family
+from .plans import Plan
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(kw_only=True)
+class Loaded:
+    """A pipeline that is ready to draw. Owned by the engine until ``release``."""
+
+    entry: ModelEntry
+    family: Family
+    pipe: Any
+    plan: Plan
+    model_hash: str
+    load_seconds: float
+    base_scheduler: dict[str, Any]
+    """The model's own scheduler configuration; every sampler is made from it anew."""
+    notes: list[str]
+
+
+def load(
+    entry: ModelEntry, device: torch.device, plan: Plan, *, downloads: bool, check: Callable[[], None]
+) -> Loaded:
+    """Load the model's files. ``check`` is called between the parts and may raise.
+
+    :raises JobFailed: ``model_missing``, ``model_broken``
+    :raises Cancelled: from ``check``
+    Out of memory and fatal device errors come as torch raises them.
+    """
+    started = time.monotonic()
+    folder = locate(entry, downloads=downloads)
+    family = FAMILIES[entry.family]
+    half = device.type == "cuda"
+    dtype = torch.float16 if half else torch.float32
+    stored = verify(entry, folder, family)
+    variant = entry.variant if files.has_variant(folder, entry.variant) else None
+    check()
+    notes: list[str] = []
+    arguments = dict(family.load_arguments)
+    if half and entry.vae is not None:
+        vae = _other_vae(entry.vae, dtype, downloads=downloads)
+        if vae is not None:
+            arguments["vae"] = vae
+    try:
+        pipe = family.pipeline.from_pretrained(
+            folder, dtype=dtype, variant=variant, use_safetensors=True, local_files_only=True, **arguments
+        )
+        model_hash = files.model_hash(folder, variant)
+    except (Cancelled, JobFailed):
+        raise
+    except Exception as error:
+        if devices.is_out_of_memory(error) or devices.is_fatal(error):
+            raise
+        log.warning("loading %s failed: %s", entry.name, type(error).__name__)
+        raise broken(entry, "its files do not fit together", error=type(error).__name__) from None
+    _complete(entry, family, pipe, stored, replaced="vae" in arguments)
+    check()
+    pipe.set_progress_bar_config(disable=True)
+    base_scheduler = dict(pipe.scheduler.config)
+    plan.apply(pipe, device)
+    return Loaded(
+        entry=entry,
+        family=family,
+        pipe=pipe,
+        plan=plan,
+        model_hash=model_hash,
+        load_seconds=time.monotonic() - started,
+        base_scheduler=base_scheduler,
+        notes=notes,
+    )
+
+
+def locate(entry: ModelEntry, *, downloads: bool) -> Path:
+    """The model's folder, fetched first where that is allowed and needed. :raises JobFailed: ``model_missing``"""
+    here = Path(entry.folder) if entry.folder is not None else files.snapshot(entry.hub or "")
+    complete = entry.here() is not None
+    if not complete and entry.hub is not None and downloads:
+        return _download(entry)
+    if here is None or not here.is_dir():
+        way_out = "downloads are not allowed" if entry.hub else "its folder does not exist"
+        raise JobFailed("model_missing", f"The model {entry.name} is not on this machine ({way_out}).")
+    return here
+
+
+def _download(entry: ModelEntry) -> Path:
+    try:
+        folder = diffusers.DiffusionPipeline.download(entry.hub, variant=entry.variant, use_safetensors=True)
+    except Exception as error:
+        log.warning("download of %s failed: %s", entry.hub, type(error).__name__)
+        raise JobFailed(
+            "model_missing",
+            f"The model {entry.name} could not be downloaded ({type(error).__name__}).",
+            {"hub": entry.hub},
+        ) from None
+    return Path(folder)
+
+
+def verify(entry: ModelEntry, folder: Path, family: Family) -> dict[str, int]:
+    """Look at the files before anything is loaded; how many values are stored, by component.
+
+    :raises JobFailed: ``model_missing``, ``model_broken``
+    """
+    try:
+        index = files.read_index(folder)
+        found, wanted = index.get("_class_name"), family.pipeline.__name__
+        if found != wanted:
+            kind = found if isinstance(found, str) and found.isidentifier() else "an unknown kind of pipeline"
+            raise broken(entry, f"it is {kind}, where the family {entry.family} needs {wanted}")
+        for component in family.modules:
+            if not (folder / component / "config.json").is_file():
+                raise broken(entry, f"{component}/config.json is missing")
+        return files.check(folder, entry.variant if files.has_variant(folder, entry.variant) else None)
+    except FileNotFoundError:
+        raise JobFailed(
+            "model_missing", f"The model {entry.name} is not complete: its model_index.json is missing."
+        ) from None
+    except files.BrokenFile as error:
+        raise broken(entry, f"{error} is missing, cut off or no model file") from None
+
+
+def broken(entry: ModelEntry, why: str, **details: Any) -> JobFailed:
+    return JobFailed("model_broken", f"The model {entry.name} is broken: {why}.", details)
+
+
+def _complete(entry: ModelEntry, family: Family, pipe: Any, stored: dict[str, int], *, replaced: bool) -> None:
+    """diffusers leaves a missing tensor on ``meta``, transformers fills it with noise, both with a log line only."""
+    for name in family.modules:
+        module = getattr(pipe, name, None)
+        if module is None:
+            raise broken(entry, f"{name} is missing")
+        needed = sum(parameter.numel() for parameter in module.parameters())
+        on_meta = any(parameter.is_meta for parameter in module.parameters())
+        if on_meta or (stored.get(name, 0) < needed and not (replaced and name == "vae")):
+            raise broken(entry, f"weights of {name} are missing")
+
+
+def _other_vae(hub: str, dtype: torch.dtype, *, downloads: bool) -> Any:
+    """The replacement decoder, or ``None``: then the model's own is used, in fp32 where it asks for that."""
+    with contextlib.suppress(OSError, ValueError):
+        return diffusers.AutoencoderKL.from_pretrained(
+            hub, dtype=dtype, use_safetensors=True, local_files_only=not downloads
+        )
+    return None

@@ -1,0 +1,227 @@
+"""The catalogue: which image models there are, and what is good for each. Free of torch.
+
+``models.yaml`` beside this file is shipped; an operator's own file has the same form, and an
+entry of the same name replaces the shipped one. A bad file is refused at start with the
+entry's and the key's name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from .. import samplers
+from . import files
+
+SHIPPED = Path(__file__).with_name("models.yaml")
+TEST_MODEL = "otter-noise"
+GPU_MODEL = "ssd-1b"
+
+Family = Literal["sd", "sdxl"]
+
+
+class CatalogueError(Exception):
+    """A models file that cannot be used; the sentence names file, entry and key."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Defaults:
+    steps: int
+    guidance_scale: float
+    width: int
+    height: int
+    sampler: str
+    negative_prompt: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    steps_max: int
+    guidance_scale_max: float
+    size_min: int
+    size_max: int
+    size_multiple: int
+    pixels_max: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelEntry:
+    """One model. Exactly one of ``hub`` (a repository id) and ``folder`` (an absolute path) is set."""
+
+    name: str
+    family: Family
+    hub: str | None
+    folder: str | None
+    variant: str | None
+    """``fp16``: which weight files to take where the model has several."""
+    vae: str | None
+    """Hub id of a VAE that replaces the model's own in half precision."""
+    about: str
+    licence: str
+    defaults: Defaults
+    limits: Limits
+
+    @property
+    def source(self) -> str:
+        return self.hub or self.folder or ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able; ``from_dict`` is its inverse."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> ModelEntry:
+        nested = {"defaults": Defaults(**fields["defaults"]), "limits": Limits(**fields["limits"])}
+        return cls(**{**fields, **nested})
+
+    def here(self) -> Path | None:
+        """The folder with the model's files on this machine, or ``None``. A few ``stat`` calls."""
+        return files.find(hub=self.hub, folder=self.folder)
+
+
+class Catalogue:
+    """Every model that this worker knows by name."""
+
+    def __init__(self, images: Mapping[str, ModelEntry], *, downloads_allowed: bool = False) -> None:
+        self.images: Mapping[str, ModelEntry] = MappingProxyType(dict(images))
+        self._downloads_allowed = downloads_allowed
+
+    def available(self, name: str, *, downloads_allowed: bool | None = None) -> bool:
+        """Whether the model's files are here, or may be downloaded. :raises KeyError: unknown"""
+        entry = self.images[name]
+        allowed = self._downloads_allowed if downloads_allowed is None else downloads_allowed
+        return entry.here() is not None or (allowed and entry.hub is not None)
+
+    def default_model(self, device_kind: str, *, configured: str | None = None) -> tuple[str, str | None]:
+        """The default model's name and, if the picture will be noise, a sentence that says why.
+
+        ``device_kind``: ``cuda`` or ``cpu`` (``gpu.probe.device_kind``). ``configured``: the
+        operator's choice, taken as it is. The test model is the answer only where nothing
+        better is available; it has to be made (``models.testmodel``) if it is not here.
+        """
+        if configured is not None:
+            return configured, None
+        if GPU_MODEL in self.images and (device_kind == "cuda" or self.images[GPU_MODEL].here()):
+            if self.available(GPU_MODEL):
+                return GPU_MODEL, None
+        for name, entry in self.images.items():
+            if name != TEST_MODEL and entry.here() is not None:
+                return name, None
+        why = "no image model is on this machine and downloads are not allowed"
+        if device_kind != "cuda" and self._downloads_allowed:
+            why = "this machine has no CUDA card and no image model on disk"
+        return TEST_MODEL, f"The picture will be noise, because {why}; {TEST_MODEL} has random weights."
+
+
+def load_catalogue(*paths: Path, data_dir: Path, downloads_allowed: bool = False) -> Catalogue:
+    """Read the shipped file, then the operator's, in order. Relative folders lie in ``data_dir/models``.
+
+    :raises CatalogueError:
+    """
+    entries: dict[str, ModelEntry] = {}
+    for path in (SHIPPED, *paths):
+        for name, raw in _read(path).items():
+            entries[name] = _entry(path, name, raw, data_dir)
+    return Catalogue(entries, downloads_allowed=downloads_allowed)
+
+
+# ---------------------------------------------------------------- the file
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+
+class _Defaults(_Strict):
+    steps: Annotated[int, Field(ge=1, le=200)]
+    guidance_scale: Annotated[float, Field(ge=0, le=30)]
+    width: Annotated[int, Field(ge=16, le=4096)]
+    height: Annotated[int, Field(ge=16, le=4096)]
+    sampler: str
+    negative_prompt: str = ""
+
+
+class _Limits(_Strict):
+    steps_max: Annotated[int, Field(ge=1, le=200)] = 150
+    guidance_scale_max: Annotated[float, Field(ge=0, le=30)] = 30.0
+    size_min: Annotated[int, Field(ge=16, le=4096)] = 256
+    size_max: Annotated[int, Field(ge=16, le=4096)] = 1536
+    size_multiple: Annotated[int, Field(ge=8, le=128, multiple_of=8)] = 8
+    pixels_max: Annotated[int, Field(ge=256)] = 1536 * 1024
+
+
+class _Entry(_Strict):
+    family: Family
+    hub: Annotated[str | None, Field(pattern=r"^[\w.-]+/[\w.-]+$")] = None
+    folder: str | None = None
+    variant: Annotated[str | None, Field(pattern=r"^[\w]+$")] = None
+    vae: Annotated[str | None, Field(pattern=r"^[\w.-]+/[\w.-]+$")] = None
+    about: str
+    licence: str = ""
+    defaults: _Defaults
+    limits: _Limits = _Limits()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> _Entry:
+        if (self.hub is None) == (self.folder is None):
+            raise ValueError("exactly one of hub and folder is needed")
+        sampler = samplers.resolve(self.defaults.sampler)
+        if sampler is None:
+            raise ValueError(f"defaults.sampler: one of {', '.join(samplers.names())}")
+        self.defaults.sampler = sampler
+        for side in (self.defaults.width, self.defaults.height):
+            if side % self.limits.size_multiple or not self.limits.size_min <= side <= self.limits.size_max:
+                raise ValueError("defaults.width and defaults.height must keep the model's own limits")
+        if self.defaults.width * self.defaults.height > self.limits.pixels_max:
+            raise ValueError("defaults: more pixels than limits.pixels_max")
+        return self
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise CatalogueError(f"{path}: cannot be read ({type(error).__name__})") from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        raise CatalogueError(f"{path}: no YAML{f', line {mark.line + 1}' if mark else ''}") from error
+    models = (document or {}).get("models", {}) if isinstance(document or {}, dict) else None
+    if not isinstance(models, dict) or set(document or {}) - {"models"}:
+        raise CatalogueError(f"{path}: expected one key, models, with an entry for each model")
+    return models
+
+
+def _entry(path: Path, name: object, raw: object, data_dir: Path) -> ModelEntry:
+    if not isinstance(name, str) or not name or len(name) > 64 or any(c.isspace() for c in name):
+        raise CatalogueError(f"{path}: a model's name is 1 to 64 characters without spaces")
+    try:
+        parsed = _Entry.model_validate(raw)
+    except ValidationError as error:
+        raise CatalogueError(f"{path}: {name}: {_first_problem(error.errors())}") from error
+    folder = None
+    if parsed.folder is not None:
+        folder = str((data_dir / "models" / Path(parsed.folder).expanduser()).absolute())
+    return ModelEntry(
+        name=name,
+        family=parsed.family,
+        hub=parsed.hub,
+        folder=folder,
+        variant=parsed.variant,
+        vae=parsed.vae,
+        about=parsed.about,
+        licence=parsed.licence,
+        defaults=Defaults(**parsed.defaults.model_dump()),
+        limits=Limits(**parsed.limits.model_dump()),
+    )
+
+
+def _first_problem(errors: Iterable[Any]) -> str:
+    problem = next(iter(errors))
+    where = ".".join(str(part) for part in problem["loc"])
+    return f"{where}: {problem['msg']}" if where else str(problem["msg"])

@@ -1,0 +1,161 @@
+"""Where a model's files lie, whether they are whole, and a hash of them. Free of torch.
+
+A model is a folder in diffusers' layout: ``model_index.json`` and a folder per component.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+MIB = 1 << 20
+HEADER_MAX = 100 * MIB
+"""safetensors' own limit."""
+
+
+class BrokenFile(Exception):
+    """A file of the model that cannot be right; the message names it relative to the model."""
+
+
+def hub_cache() -> Path:
+    """Where Hugging Face keeps downloads: ``HF_HUB_CACHE``, else ``HF_HOME``/hub, else the usual place."""
+    if cache := os.environ.get("HF_HUB_CACHE"):
+        return Path(cache).expanduser()
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    home = os.environ.get("HF_HOME") or str(Path(base) / "huggingface")
+    return Path(home).expanduser() / "hub"
+
+
+def snapshot(repository: str) -> Path | None:
+    """The newest snapshot of a hub repository in the cache, without asking anybody."""
+    root = hub_cache() / f"models--{repository.replace('/', '--')}"
+    try:
+        revision = (root / "refs" / "main").read_text().strip()
+        folder = root / "snapshots" / revision
+        return folder if revision and folder.is_dir() else None
+    except OSError:
+        return None
+
+
+def find(*, hub: str | None, folder: str | None) -> Path | None:
+    """The model's folder if its index and the weights of every component seem to be here."""
+    found = Path(folder) if folder is not None else snapshot(hub or "")
+    if found is None:
+        return None
+    try:
+        index = read_index(found)
+        return found if all(_has_weights(found / name) for name in components(index)) else None
+    except BrokenFile:
+        return None
+    except FileNotFoundError:
+        return None
+
+
+def read_index(folder: Path) -> dict[str, Any]:
+    """:raises FileNotFoundError: :raises BrokenFile:"""
+    try:
+        index = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        raise FileNotFoundError("model_index.json") from None
+    except (OSError, ValueError):
+        raise BrokenFile("model_index.json") from None
+    if not isinstance(index, dict):
+        raise BrokenFile("model_index.json")
+    return index
+
+
+def components(index: dict[str, Any]) -> list[str]:
+    """The components with weights that a pipeline of ours loads (no safety checker)."""
+    wanted = ("unet", "vae", "text_encoder", "text_encoder_2")
+    return [name for name in wanted if isinstance(index.get(name), list) and index[name][0] is not None]
+
+
+def _has_weights(folder: Path) -> bool:
+    try:
+        return any(entry.name.endswith(".safetensors") for entry in os.scandir(folder))
+    except OSError:
+        return False
+
+
+def weight_files(folder: Path, variant: str | None) -> list[Path]:
+    """The ``.safetensors`` files that are loaded: the variant's where it has any, per component.
+
+    :raises BrokenFile: a component has none
+    """
+    chosen: list[Path] = []
+    for component in components(read_index(folder)):
+        everything = sorted((folder / component).glob("*.safetensors"))
+        plain = [path for path in everything if not _variant_of(path)]
+        special = [path for path in everything if variant and _variant_of(path) == variant]
+        if not (special or plain):
+            raise BrokenFile(f"{component}/*.safetensors")
+        chosen += special or plain
+    return chosen
+
+
+def has_variant(folder: Path, variant: str | None) -> bool:
+    """Whether any component comes in this variant."""
+    return variant is not None and any(_variant_of(path) == variant for path in folder.glob("*/*.safetensors"))
+
+
+def _variant_of(path: Path) -> str | None:
+    """``fp16`` in ``model.fp16.safetensors`` and ``model.fp16-00001-of-00002.safetensors``."""
+    parts = path.name.split(".")
+    return parts[1].split("-")[0] if len(parts) == 3 else None
+
+
+def check(folder: Path, variant: str | None) -> dict[str, int]:
+    """Look at every weight file's header; the number of stored values by component.
+
+    :raises BrokenFile: a file is truncated or no safetensors file
+    """
+    counts: dict[str, int] = {}
+    for path in weight_files(folder, variant):
+        counts[path.parent.name] = counts.get(path.parent.name, 0) + sum(_tensors(folder, path))
+    return counts
+
+
+def _tensors(folder: Path, path: Path) -> Iterator[int]:
+    name = str(path.relative_to(folder))
+    try:
+        size = path.stat().st_size
+        header_size = struct.unpack("<Q", _read(path, 0, 8))[0]
+        if header_size > min(size - 8, HEADER_MAX):
+            raise BrokenFile(name)
+        header = json.loads(_read(path, 8, header_size))
+        tensors = [fields for key, fields in header.items() if key != "__metadata__"]
+        end = max((fields["data_offsets"][1] for fields in tensors), default=0)
+        counts = [math.prod(fields["shape"]) for fields in tensors]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, struct.error):
+        raise BrokenFile(name) from None
+    if 8 + header_size + end != size:
+        raise BrokenFile(name)
+    yield from counts
+
+
+def model_hash(folder: Path, variant: str | None) -> str:
+    """16 hex digits that tell models apart, read in milliseconds.
+
+    SHA-256 over, for every weight file that is loaded, in order of its path: path in the
+    model, size, first MiB (safetensors' header: names, shapes and types) and last MiB.
+    """
+    digest = hashlib.sha256()
+    for path in weight_files(folder, variant):
+        size = path.stat().st_size
+        digest.update(f"{path.relative_to(folder).as_posix()}\0{size}\0".encode())
+        digest.update(_read(path, 0, MIB))
+        if size > MIB:
+            digest.update(_read(path, size - MIB, MIB))
+    return digest.hexdigest()[:16]
+
+
+def _read(path: Path, start: int, length: int) -> bytes:
+    with path.open("rb") as file:
+        file.seek(start)
+        return file.read(length)

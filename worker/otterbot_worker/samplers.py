@@ -1,0 +1,73 @@
+"""Samplers by the names that people know. Free of torch: the API refuses unknown names with it.
+
+A sampler is a diffusers class and the arguments laid over the **model's own** scheduler
+configuration, taken anew for every picture: schedulers keep state, and switching is sticky.
+LMS, the beta sigmas and DPMSolverSDE are left out: they need scipy or torchsde.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sampler:
+    name: str
+    scheduler: str
+    """The class in ``diffusers``."""
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+
+def _table(*samplers: Sampler) -> Mapping[str, Sampler]:
+    return MappingProxyType({sampler.name: sampler for sampler in samplers})
+
+
+_DPM = "DPMSolverMultistepScheduler"
+_PLAIN = {"algorithm_type": "dpmsolver++", "use_karras_sigmas": False}
+_KARRAS = {"algorithm_type": "dpmsolver++", "use_karras_sigmas": True}
+
+SAMPLERS = _table(
+    Sampler(name="UniPC", scheduler="UniPCMultistepScheduler"),
+    Sampler(name="Euler", scheduler="EulerDiscreteScheduler"),
+    Sampler(name="Euler a", scheduler="EulerAncestralDiscreteScheduler"),
+    Sampler(name="Euler SGM uniform", scheduler="EulerDiscreteScheduler", arguments={"timestep_spacing": "trailing"}),
+    Sampler(name="DPM++ 2M", scheduler=_DPM, arguments=_PLAIN),
+    Sampler(name="DPM++ 2M Karras", scheduler=_DPM, arguments=_KARRAS),
+    Sampler(name="DPM++ 2M SDE", scheduler=_DPM, arguments={"algorithm_type": "sde-dpmsolver++"}),
+    Sampler(
+        name="DPM++ 2M SDE Karras",
+        scheduler=_DPM,
+        arguments={"algorithm_type": "sde-dpmsolver++", "use_karras_sigmas": True},
+    ),
+    Sampler(name="DPM++ SDE", scheduler="DPMSolverSinglestepScheduler", arguments=_PLAIN),
+    Sampler(name="DPM++ SDE Karras", scheduler="DPMSolverSinglestepScheduler", arguments=_KARRAS),
+    Sampler(name="Heun", scheduler="HeunDiscreteScheduler"),
+    Sampler(name="DPM2", scheduler="KDPM2DiscreteScheduler"),
+    Sampler(name="DPM2 a", scheduler="KDPM2AncestralDiscreteScheduler"),
+    Sampler(name="DDIM", scheduler="DDIMScheduler"),
+    Sampler(name="PNDM", scheduler="PNDMScheduler", arguments={"skip_prk_steps": True}),
+    Sampler(name="LCM", scheduler="LCMScheduler"),
+    Sampler(name="TCD", scheduler="TCDScheduler"),
+    Sampler(name="DEIS", scheduler="DEISMultistepScheduler"),
+)
+
+_ALIASES = {"plms": "PNDM", "eulerancestral": "Euler a", "dpm2ancestral": "DPM2 a"}
+
+
+def _key(name: str) -> str:
+    return "".join(c for c in name.casefold() if c not in " _-.")
+
+
+_BY_KEY = {_key(name): name for name in SAMPLERS} | _ALIASES
+
+
+def names() -> list[str]:
+    return list(SAMPLERS)
+
+
+def resolve(name: str) -> str | None:
+    """The proper name for what somebody typed (``unipc``, ``euler_a``, ``dpm++ 2m karras``)."""
+    return _BY_KEY.get(_key(name))
