@@ -22,7 +22,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 REQUIREMENTS = REPOSITORY / "scripts" / "requirements"
-VENVS = Path(os.environ.get("OTTERBOT_VENVS") or REPOSITORY / ".venvs").resolve()
+VENVS = Path(os.environ.get("OTTER_VENVS") or REPOSITORY / ".venvs").resolve()
 
 LAYERS: dict[str, list[str]] = {
     "synapse": ["synapse.txt"],

@@ -16,21 +16,16 @@ from . import places
 from .client import User
 from .events import Ev
 from .maubot import Maubot, build_plugin
+from .places import merged
 from .proxy import Proxy
 from .synapse import Synapse
 from .timeline import Picture, pictures_in
 from .worker import Worker
 
 INSTANCE = "otterbot"
-
-
-def merged(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
-    """``base`` with ``change`` laid over it, section by section."""
-    result = dict(base)
-    for name, value in change.items():
-        old = result.get(name)
-        result[name] = merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
-    return result
+SMALL: dict[str, Any] = {"gpu": {"device": "cpu", "threads": 1}, "images": {"downloads": False}}
+"""The worker's settings on a test machine: the processor, one thread of it, and the model that it makes itself."""
+ALONE = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
 
 
 class Lab:
@@ -51,7 +46,7 @@ class Lab:
         self.model = model
         self.synapse = Synapse(root / "synapse", limits=limits)
         self.maubot = Maubot(root / "maubot")
-        self.worker = Worker(root / "worker", config=worker_config)
+        self.worker = Worker(root / "worker", config=merged(SMALL, worker_config or {}), env=ALONE)
         self.matrix_proxy = Proxy(lambda: self.synapse.url)
         self.worker_proxy = Proxy(lambda: self.worker.url)
         self.plugin_config = plugin or {}

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-VENVS = Path(os.environ.get("OTTERBOT_VENVS") or REPOSITORY / ".venvs")
+VENVS = Path(os.environ.get("OTTER_VENVS") or REPOSITORY / ".venvs")
 
 
 def python(name: str) -> str:
@@ -21,3 +22,12 @@ def memory_folder() -> Path | None:
     """A folder in memory, where there is one: SQLite's syncs cost nothing there."""
     shared = Path("/dev/shm")
     return shared if os.access(shared, os.W_OK) else None
+
+
+def merged(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
+    """``base`` with ``change`` laid over it, section by section."""
+    result = dict(base)
+    for name, value in change.items():
+        old = result.get(name)
+        result[name] = merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return result

@@ -68,7 +68,9 @@ class Proc:
         self, name: str, command: Sequence[str], folder: Path, log: Path, env: Mapping[str, str] | None = None
     ) -> None:
         self.name, self.command, self.folder, self.log = name, list(command), folder, log
-        self.env = {**os.environ, "PYTHONUNBUFFERED": "1", **(env or {})}
+        # The worker reads its settings from OTTERBOT_…: the developer's own must not reach the lab's.
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("OTTERBOT_")}
+        self.env = {**inherited, "PYTHONUNBUFFERED": "1", **(env or {})}
         self._child: subprocess.Popen[bytes] | None = None
 
     @property

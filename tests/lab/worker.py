@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import aiohttp
 import yaml
 
 from . import places
+from .places import merged
 from .proc import Proc, children_of, process_exists, until
 
 
@@ -25,8 +25,7 @@ class Worker:
         self.root, self.data = root, root / "data"
         self.config = config or {}
         command = [str(Path(places.python("worker")).parent / "otterbot-worker"), "serve", "--config", "worker.yaml"]
-        threads = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
-        self.proc = Proc("worker", command, root, root / "worker.log", {**threads, **(env or {})})
+        self.proc = Proc("worker", command, root, root / "worker.log", env)
 
     @property
     def url(self) -> str:
@@ -44,12 +43,12 @@ class Worker:
 
     @property
     def database(self) -> Path:
-        return self.data / "worker.db"
+        return self.data / "jobs.sqlite"
 
     def write_config(self) -> None:
         self.root.mkdir(parents=True, exist_ok=True)
-        defaults: dict[str, Any] = {"data_dir": str(self.data), "listen": "127.0.0.1:0"}
-        (self.root / "worker.yaml").write_text(yaml.safe_dump({**defaults, **self.config}))
+        base = {"data_dir": str(self.data), "api": {"port": 0}}
+        (self.root / "worker.yaml").write_text(yaml.safe_dump(merged(base, self.config)))
 
     async def start(self, timeout: float = 60) -> float:
         """Seconds until it answers."""
@@ -139,7 +138,3 @@ class Worker:
         for path in self.data.glob(f"{self.database.name}*"):
             path.unlink()
 
-
-def environment_without_models() -> dict[str, str]:
-    """The environment of a machine that has no model of the hub's on its disk."""
-    return {"HF_HOME": os.devnull, "HF_HUB_OFFLINE": "1"}

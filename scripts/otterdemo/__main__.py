@@ -1,0 +1,145 @@
+"""``scripts/demo``: everything on this machine, from nothing to a picture in an encrypted room."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import signal
+import sys
+from pathlib import Path
+
+from lab.events import Ev
+from lab.places import REPOSITORY
+
+from .house import SERVER, DemoError, House
+from .room import show_room
+from .screen import Screen
+from .talk import Talk
+
+ABOUT = """Starts a homeserver (Synapse), Maubot with the plugin, and the worker on this machine, and types each LINE
+into an encrypted room as a Matrix user of its own. Ends with 0 if everything came that the lines are for. Without a
+line it stays up: log in with any Matrix client, or type here. What was made is kept in .demo/ for the next start."""
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="scripts/demo", description=ABOUT)
+    parser.add_argument("lines", nargs="*", metavar="LINE", help="for instance '!draw otter, cowboy hat' '!again'")
+    parser.add_argument("--fresh", action="store_true", help="forget everything of earlier starts")
+    parser.add_argument("--folder", type=Path, default=REPOSITORY / ".demo", help="where everything is kept")
+    return parser.parse_args()
+
+
+async def _type_lines(house: House, screen: Screen, lines: list[str]) -> int:
+    screen.title("In the room")
+    talk = Talk(house, screen)
+    for text in lines:
+        line = await talk.say(text)
+        verdict = screen.paint("done", "green") if line.good else screen.paint("what it is for did not come", "red")
+        screen.say(f"  {'':9}   {line.ended or ('✓' if line.good else '✗')} {verdict}")
+    saved = {event.event_id: path for line in talk.lines for event, path in line.pictures}
+    await show_room(house, screen, saved, since=talk.lines[0].event_id)
+    failed = [line.text for line in talk.lines if not line.good]
+    screen.say()
+    if failed:
+        screen.say(screen.paint(f"  Not everything came: {'; '.join(failed)}", "red"))
+        screen.say(f"  The logs: {house.root}/*/*.log")
+        return 1
+    if house.info.get("notice"):
+        screen.warn(house.info["notice"])
+    screen.say("  scripts/demo without a line keeps all this up, for any Matrix client.")
+    return 0
+
+
+async def _stay(house: House, screen: Screen) -> int:
+    you = house.person
+    screen.title("Log in with any Matrix client")
+    for name, value in (
+        ("homeserver", house.synapse.url), ("user", you.user_id), ("password", you.password),
+        ("room", f"#otters:{SERVER}"), ("Maubot", f"{house.maubot.url}/_matrix/maubot (admin, the same password)"),
+    ):  # fmt: skip
+        screen.say(f"  {name:12}{screen.paint(value, 'bold')}")
+    screen.say()
+    screen.say(f"  Or type here, as {house.visitor.id}; !help says what there is. Ctrl-C ends everything.")
+    screen.say()
+    screen.prompt("  › ")
+    watcher = asyncio.create_task(_watch(house, screen))
+    reader = asyncio.create_task(_read_lines(house, screen))
+    try:
+        await asyncio.wait({watcher, reader}, return_when=asyncio.FIRST_COMPLETED)
+        if reader.done() and not reader.cancelled():
+            reader.result()
+            await asyncio.Event().wait()  # the input has ended; what runs stays up until Ctrl-C
+        watcher.result()
+    finally:
+        for task in (watcher, reader):
+            task.cancel()
+        await asyncio.gather(watcher, reader, return_exceptions=True)
+    return 0
+
+
+async def _read_lines(house: House, screen: Screen) -> None:
+    stream = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stream), sys.stdin)
+    while raw := await stream.readline():
+        text = raw.decode(errors="replace").strip()
+        if text:
+            await house.visitor.send(house.room, text)
+        screen.prompt("  › ")
+
+
+async def _watch(house: House, screen: Screen) -> None:
+    """Shows what others do in the room, as it comes."""
+    talk = Talk(house, screen)
+    mark = house.visitor.mark()
+    while True:
+        event = await house.visitor.wait_for(
+            lambda e: e.room_id == house.room and e.sender != house.visitor.id, mark, timeout=10**9
+        )
+        mark = house.visitor.events.index(event, mark) + 1
+        await _show_live(event, talk, screen)
+
+
+async def _show_live(event: Ev, talk: Talk, screen: Screen) -> None:
+    name = screen.paint(f"{event.sender[1:].partition(':')[0]:10}", "cyan", "bold")
+    if event.reaction:
+        screen.say(f"  {name}  {event.reaction}")
+    elif event.msgtype == "m.image":
+        saved = f"saved as {await talk.save(event)}" if event.sender == talk.house.bot else "a picture"
+        screen.say(f"  {name}  {event.body.splitlines()[0] if event.body else ''}")
+        screen.say(f"  {'':10}  {screen.paint(saved, 'dim')}")
+    elif event.type == "m.room.message":
+        first, *rest = str(event.new_content.get("body", "")).splitlines() or [""]
+        screen.say(f"  {name}  {'✎ ' if event.edits else ''}{first}")
+        for line in rest:
+            screen.wrapped(line, " " * 14)
+
+
+async def _main(options: argparse.Namespace) -> int:
+    main = asyncio.current_task()
+    assert main is not None
+    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(name, main.cancel)
+    with Screen() as screen:
+        screen.say(screen.paint("🦦 Otterbot, everything on this machine", "bold"))
+        try:
+            async with House(options.folder.resolve(), screen, fresh=options.fresh) as house:
+                return await (_type_lines(house, screen, options.lines) if options.lines else _stay(house, screen))
+        except asyncio.CancelledError:
+            screen.say("  Ended; what was made is kept for the next start.")
+            return 0 if not options.lines else 130
+        except DemoError as error:
+            screen.say(screen.paint(f"  {error}", "red"))
+        except (RuntimeError, TimeoutError, OSError) as error:
+            first, _, rest = str(error).partition("\n")
+            screen.say(screen.paint(f"  It did not start: {first}", "red"))
+            for line in rest.splitlines()[-12:]:
+                screen.say(f"    {line[: screen.width]}")
+            screen.say(f"  The logs: {options.folder}/*/*.log")
+        return 1
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(KeyboardInterrupt):
+        sys.exit(asyncio.run(_main(_options())))
+    sys.exit(130)

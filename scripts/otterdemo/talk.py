@@ -1,0 +1,142 @@
+"""One line typed into the room, what comes of it, and what the person at the terminal sees meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lab.events import Ev
+
+from .house import House
+from .screen import Screen
+
+DRAWING = {"draw", "again"}
+STREAMING = {"chat"}
+ANSWER_S = 60
+"""How long a command that is answered at once may take."""
+QUIET_S = 1_800
+"""How long nothing at all may be heard of a picture; a first model may have to be downloaded."""
+
+
+@dataclass
+class Line:
+    """A line that was typed."""
+
+    text: str
+    event_id: str = ""
+    pictures: list[tuple[Ev, Path]] = field(default_factory=list)
+    answers: list[Ev] = field(default_factory=list)
+    ended: str = ""
+    """The bot's last word as a reaction: ✅ or ❌."""
+
+    @property
+    def command(self) -> str:
+        found = re.match(r"!(\w+)", self.text.strip())
+        return found[1].lower() if found else ""
+
+    @property
+    def wanted_pictures(self) -> int:
+        if self.command not in DRAWING:
+            return 0
+        count = re.search(r"(?:--|—)count[ =]+(\d+)", self.text)
+        return int(count[1]) if count else 1
+
+    @property
+    def good(self) -> bool:
+        """Whether everything came that this line is for."""
+        if self.wanted_pictures:
+            return len(self.pictures) >= self.wanted_pictures
+        return self.ended != "❌" and bool(self.answers or not self.command)
+
+
+class Talk:
+    """The conversation of this start of the demo."""
+
+    def __init__(self, house: House, screen: Screen) -> None:
+        self.house, self.screen = house, screen
+        self.visitor = house.visitor
+        self.lines: list[Line] = []
+        self.folder = house.root / "pictures"
+
+    async def say(self, text: str) -> Line:
+        """Types one line and waits until all that it is for has come (or plainly will not)."""
+        line = Line(text)
+        self.lines.append(line)
+        self.screen.say(f"  {self.screen.paint('visitor', 'magenta', 'bold')}   {self.screen.paint(text, 'bold')}")
+        mark = self.visitor.mark()
+        line.event_id = await self.visitor.send(self.house.room, text)
+        if not line.command:
+            return line
+        follower = asyncio.create_task(self._follow(line, mark))
+        try:
+            await self._tick(line, follower)
+        finally:
+            follower.cancel()
+            await asyncio.gather(follower, return_exceptions=True)
+            self.screen.status()
+        return line
+
+    async def _tick(self, line: Line, follower: asyncio.Task[None]) -> None:
+        """Keeps the living line alive until the answer is complete."""
+        started = time.monotonic()
+        self._activity, self._heard = "sent, encrypted", started
+        patience = QUIET_S if line.command in DRAWING | STREAMING else ANSWER_S
+        spinner = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+        turn = 0
+        while not follower.done() and time.monotonic() - self._heard < patience:
+            turn += 1
+            self.screen.status(f"{spinner[turn % 10]} {self._activity} · {time.monotonic() - started:.0f} s")
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.shield(follower), 0.12)
+        if follower.done():
+            follower.result()
+
+    async def _follow(self, line: Line, mark: int) -> None:
+        """Takes what the bot does about ``line``, one event after the other, until it is complete."""
+        about = {line.event_id}
+        while True:
+            event = await self.visitor.wait_for(lambda e: e.sender == self.house.bot, mark, timeout=2 * QUIET_S)
+            mark = self.visitor.events.index(event, mark) + 1
+            if not about & {event.relates.get("event_id"), event.replies_to, event.thread}:
+                continue
+            about.add(event.event_id)
+            self._heard = time.monotonic()
+            await self._take(line, event)
+            if line.ended or (line.command not in DRAWING | STREAMING and line.answers):
+                return
+
+    async def _take(self, line: Line, event: Ev) -> None:
+        body = event.new_content.get("body", "")
+        if event.reaction:
+            if event.relates.get("event_id") == line.event_id and event.reaction in ("✅", "❌"):
+                line.ended = event.reaction
+            else:
+                self._note(f"{event.reaction} the bot has seen it")
+        elif event.msgtype == "m.image":
+            path = await self.save(event)
+            line.pictures.append((event, path))
+            self._note(f"picture {len(line.pictures)} of {line.wanted_pictures} came and was decrypted")
+        elif body:
+            if not event.edits:
+                line.answers.append(event)
+            self._note(body.splitlines()[0])
+
+    def _note(self, text: str) -> None:
+        self._activity = text
+        if not self.screen.live:
+            self.screen.say(f"            · {text}")
+
+    async def save(self, event: Ev) -> Path:
+        self.folder.mkdir(exist_ok=True)
+        name = Path(event.content.get("filename") or event.body).name
+        path = self.folder / name
+        number = 1
+        while path.exists():
+            number += 1
+            path = self.folder / f"{Path(name).stem}-{number}{Path(name).suffix}"
+        path.write_bytes(await self.visitor.image_bytes(event))
+        return path
