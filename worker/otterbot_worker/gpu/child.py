@@ -82,9 +82,7 @@ class Task:
 
     def progress(self, phase: str, step: int = 0, steps: int = 0, eta_s: float | None = None) -> None:
         self._last_word = time.monotonic()
-        self._channel.send(
-            messages.Progress(task_id=self._task_id, phase=phase, step=step, steps=steps, eta_s=eta_s)
-        )
+        self._channel.send(messages.Progress(task_id=self._task_id, phase=phase, step=step, steps=steps, eta_s=eta_s))
 
     def check(self) -> None:
         """Called from inside the computation. :raises Cancelled:"""
@@ -107,7 +105,8 @@ def die_with(parent: int) -> None:
 def describe(error: BaseException) -> str:
     """Type and places of an error without its message, which may quote a prompt."""
     frames = [
-        f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(error.__traceback__)
+        f"{Path(frame.filename).name}:{frame.lineno} {frame.name}"
+        for frame in traceback.extract_tb(error.__traceback__)
     ]
     return f"{type(error).__name__} at {' < '.join(reversed(frames[-8:]))}"
 
@@ -118,9 +117,7 @@ def draw(engine: Engine, channel: Channel, message: messages.Draw) -> None:
     try:
         answer: messages.ToParent = engine.draw(message, task)
     except Cancelled:
-        answer = messages.Cancelled(
-            task_id=message.task_id, memory=asdict(engine.memory()), resident=engine.resident
-        )
+        answer = messages.Cancelled(task_id=message.task_id, memory=asdict(engine.memory()), resident=engine.resident)
     except JobFailed as failure:
         answer = messages.Failed(
             task_id=message.task_id,

@@ -30,7 +30,7 @@ def device_kind(configured: str = "auto") -> Literal["cuda", "cpu"]:
         return "cuda" if configured.startswith("cuda") else "cpu"
     if torch_cuda_version() is None:
         return "cpu"
-    import pynvml
+    import pynvml  # type: ignore[import-untyped]
 
     try:
         pynvml.nvmlInit()

@@ -57,7 +57,7 @@ def _unscale(vae: Any, latents: torch.Tensor) -> torch.Tensor:
     if mean is None or std is None:
         return latents / float(vae.config.scaling_factor)
     mean, std = (torch.tensor(values).view(1, -1, 1, 1).to(latents) for values in (mean, std))
-    return latents * std / vae.config.scaling_factor + mean
+    return latents * std / float(vae.config.scaling_factor) + mean
 
 
 def _input_dtype(vae: Any) -> torch.dtype:

@@ -9,6 +9,8 @@ import torch
 
 from ..gpu.messages import Memory
 
+_FATAL = ("CUDA error", "CUDA driver error", "cuDNN error", "CUBLAS_STATUS_EXECUTION_FAILED")
+
 
 class DeviceLost(Exception):
     """A CUDA error after which every further call in this process fails."""
@@ -64,7 +66,6 @@ def empty(device: torch.device) -> None:
     gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()
-        torch.cuda.ipc_collect()
 
 
 def is_out_of_memory(error: BaseException) -> bool:
@@ -83,6 +84,4 @@ def is_fatal(error: BaseException) -> bool:
     accelerator = getattr(torch, "AcceleratorError", None)
     if accelerator is not None and isinstance(error, accelerator):
         return True
-    return isinstance(error, RuntimeError) and any(
-        mark in str(error) for mark in ("CUDA error", "CUDA driver error", "cuDNN error", "CUBLAS_STATUS_EXECUTION_FAILED")
-    )
+    return isinstance(error, RuntimeError) and any(mark in str(error) for mark in _FATAL)

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from compel import CompelForSD, CompelForSDXL
-from compel.prompt_parser import Conjunction, FlattenedPrompt
+from compel import CompelForSD, CompelForSDXL  # type: ignore[import-untyped]
+from compel.prompt_parser import Conjunction, FlattenedPrompt  # type: ignore[import-untyped]
 
 from ..prompts import Fragment, clean_text, parse
 

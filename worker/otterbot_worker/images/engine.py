@@ -1,3 +1,4 @@
+# mypy: disallow-untyped-calls=False
 """The engine: one picture at a time, one model in memory, from a resolved task to raw RGB bytes.
 
 Owns the loaded pipeline; its lifetime is from the first picture of a model until another

@@ -1,3 +1,4 @@
+# mypy: disallow-untyped-calls=False
 """From a catalogue entry to a pipeline on the device, or one clear sentence."""
 
 from __future__ import annotations
@@ -38,9 +39,7 @@ class Loaded:
     notes: list[str]
 
 
-def load(
-    entry: ModelEntry, device: torch.device, plan: Plan, *, downloads: bool, check: Callable[[], None]
-) -> Loaded:
+def load(entry: ModelEntry, device: torch.device, plan: Plan, *, downloads: bool, check: Callable[[], None]) -> Loaded:
     """Load the model's files. ``check`` is called between the parts and may raise.
 
     :raises JobFailed: ``model_missing``, ``model_broken``

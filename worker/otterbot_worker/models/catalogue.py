@@ -107,9 +107,9 @@ class Catalogue:
         """
         if configured is not None:
             return configured, None
-        if GPU_MODEL in self.images and (device_kind == "cuda" or self.images[GPU_MODEL].here()):
-            if self.available(GPU_MODEL):
-                return GPU_MODEL, None
+        preferred = self.images.get(GPU_MODEL)
+        if preferred is not None and (preferred.here() or (device_kind == "cuda" and self.available(GPU_MODEL))):
+            return GPU_MODEL, None
         for name, entry in self.images.items():
             if name != TEST_MODEL and entry.here() is not None:
                 return name, None
