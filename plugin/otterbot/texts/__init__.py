@@ -1,0 +1,12 @@
+"""Every sentence that a user can read.
+
+All of it is Markdown for an ``m.notice`` (captions and chat placeholders too). People's words come
+in through :mod:`.escape` only: they are shown as they are, and mention nobody.
+"""
+
+from __future__ import annotations
+
+from .escape import *  # noqa: F403
+from .jobs import *  # noqa: F403
+from .rooms import *  # noqa: F403
+from .usage import *  # noqa: F403

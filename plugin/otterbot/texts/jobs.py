@@ -1,0 +1,259 @@
+"""What is said about requests: where they stand, how they ended, and what stands under a picture."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from .escape import code, plain, plain_lines
+
+if TYPE_CHECKING:
+    from ..errors import WorkerRefused
+    from ..worker_types import Failure, Job, Pause, Progress
+
+ACK = "⏳"
+DONE = "✅"
+FAILED = "❌"
+
+MAX_CAPTION = 1_000
+"""Characters of the prompt that the caption shows; all of it is in the record."""
+
+
+def duration(seconds: float) -> str:
+    """``1 s``, ``45 s``, ``3 min``, ``2 h``: never zero, never finer than it is known."""
+    if not math.isfinite(seconds):
+        return "some time"
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 90 * 60:
+        return f"{round(seconds / 60)} min"
+    if seconds < 48 * 3600:
+        return f"{round(seconds / 3600)} h"
+    return f"{round(seconds / 86400)} days"
+
+
+def count_of(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
+
+
+# ---------------------------------------------------------------- while it goes on
+
+
+def status_line(job: Job, pause: Pause | None = None, *, notes: Sequence[str] = ()) -> str:
+    """One line that says where an accepted job stands. ``notes`` are what was changed at the start."""
+    line = _place_or_progress(job, pause)
+    return " ".join((line, *notes)) if notes else line
+
+
+def _place_or_progress(job: Job, pause: Pause | None) -> str:
+    if job.state == "running":
+        return progress_line(job)
+    if job.final:
+        return done_line(job)
+    if pause is not None and pause.paused:
+        return paused(pause)
+    if not job.place:
+        return "⏳ You are next." + _left(job.eta_s)
+    return f"⏳ In the queue, {count_of(job.place, 'other', 'others')} before you." + _left(job.eta_s)
+
+
+def progress_line(job: Job) -> str:
+    """What is being done right now: loading, step n of N, thinking."""
+    if job.turn is not None:
+        return thinking(job.turn.progress)
+    total = len(job.pictures)
+    at, running = next(
+        ((number, picture) for number, picture in enumerate(job.pictures, 1) if picture.state == "running"),
+        (0, None),
+    )
+    which = f"Picture {at} of {total}: " if total > 1 and at else ""
+    progress = running.progress if running is not None else None
+    said = _doing(progress, str(job.request.get("model") or ""))
+    # The worker's estimate is for the whole job; the step's own is for this picture.
+    eta = job.eta_s if job.eta_s is not None else (progress.eta_s if progress is not None else None)
+    return f"🎨 {which}{said if not which else said[:1].lower() + said[1:]}" + _left(eta)
+
+
+def _doing(progress: Progress | None, model: str) -> str:
+    if progress is None or progress.phase == "starting":
+        return "Getting ready."
+    if progress.phase == "loading":
+        return f"Loading {code(model)}." if model else "Loading the model."
+    if progress.phase == "denoising":
+        return f"Step {progress.step}/{progress.steps}."
+    return "Finishing."
+
+
+def _left(eta: float | None) -> str:
+    return "" if eta is None or eta < 1 else f" About {duration(eta)} left."
+
+
+def thinking(progress: Progress | None = None) -> str:
+    """The placeholder of a chat answer, and its status."""
+    if progress is not None and progress.phase == "loading":
+        return "💭 Loading the chat model. The first answer takes a little longer."
+    return "💭 Thinking…"
+
+
+def paused(pause: Pause) -> str:
+    until = "" if pause.until is None else f" for about {duration(pause.until - time.time())} more"
+    return f"⏸️ The graphics card is needed for something else{until}. I keep this and start when it is free again."
+
+
+def kept(expires_at: float, *, now: float | None = None) -> str:
+    """The worker cannot be reached; ``expires_at`` is Unix time."""
+    left = duration(expires_at - (time.time() if now is None else now))
+    return f"💤 The machine with the graphics card is off. I keep this and start when it is back, for up to {left}."
+
+
+KEPT_UNAUTHORIZED = (
+    "💤 I keep this: the worker does not accept my token, so I cannot pass it on. "
+    "The operator has to correct `worker.token`."
+)
+AGAIN_FROM_START = "⏳ The worker was interrupted. It starts this again by itself."
+SUBMITTING = "⏳ Passing it on…"
+
+# ---------------------------------------------------------------- how it ended
+
+
+def done_line(job: Job, *, took: float | None = None) -> str:
+    """The one short line that the status becomes."""
+    if job.state == "cancelled":
+        return CANCELLED
+    failures = [picture.error for picture in job.pictures if picture.state == "failed" and picture.error is not None]
+    if job.turn is not None and job.turn.error is not None:
+        failures.append(job.turn.error)
+    drawn = sum(picture.state == "succeeded" for picture in job.pictures)
+    if failures and not drawn:
+        return failed(failures[0])
+    if failures:
+        return f"⚠️ {drawn} of {len(job.pictures)} drawn. For the rest: {failure_sentence(failures[0])}"
+    if took is None:
+        took = sum(_took(picture.result.record) for picture in job.pictures if picture.result is not None)
+    return f"✅ Done in {duration(took)}." if took else "✅ Done."
+
+
+def _took(record: Mapping[str, Any]) -> float:
+    took = record.get("took")
+    return float(took) if isinstance(took, int | float) and not isinstance(took, bool) else 0.0
+
+
+CANCELLED = "🛑 Cancelled."
+EDITED = "✏️ Taken back, because you changed the message. The new one is coming."
+NOT_CANCELLED = "That was finished already."
+EDIT_TOO_LATE = "I had begun with that already, so the edit changes nothing. Please send it as a new message."
+
+
+def expired(hours: float) -> str:
+    return (
+        f"⌛ The machine with the graphics card was off for {duration(hours * 3600)}, so I give this back. "
+        "Please ask again when it is on."
+    )
+
+
+def failed(failure: Failure) -> str:
+    return f"❌ {failure_sentence(failure)}"
+
+
+def failure_sentence(failure: Failure) -> str:
+    """The worker's own sentence; ours where it sent none."""
+    if failure.message:
+        return plain_sentence(failure.message)
+    return _FAILURES.get(failure.code, "That did not work. Please try again; the operator finds the reason in the log.")
+
+
+def plain_sentence(text: str) -> str:
+    """A sentence of the worker: ours, but code type is the only markup that it may have."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:
+        return plain(text, 600)
+    return "".join(
+        code(part, 200) if index % 2 else plain_keeping_space(part) for index, part in enumerate(parts) if part
+    )
+
+
+def plain_keeping_space(text: str) -> str:
+    start = " " if text[:1].isspace() else ""
+    end = " " if text[-1:].isspace() and text.strip() else ""
+    return start + plain(text, 600) + end
+
+
+_FAILURES = {
+    "poison": "The worker broke down over this twice, so I gave up on it. A smaller size or another model may help.",
+    "out_of_memory": "The graphics card has too little memory for that. Please try a smaller `--size`.",
+    "model_broken": "The files of that model are broken. Please choose another model.",
+    "model_missing": "The files of that model are not on the worker.",
+    "nan": "The model computed no picture. Another seed, sampler or CFG may help.",
+    "worker_restarts": "The worker was restarted again and again over this, so I gave up. Please try again later.",
+    "hang": "The worker got stuck over this. Please try again.",
+    "ollama_unreachable": "Ollama, which answers chats, cannot be reached. Please try again later.",
+    "chat_broke_off": "The answer broke off. Please ask again.",
+    "chat_timeout": "The answer took too long. Please ask again, perhaps with a shorter question.",
+    "chat_too_long": "That is too long for the chat model. Please send less.",
+    "forgotten": "The worker has forgotten this, and it was too long ago to draw again. Please ask again.",
+}
+
+_REFUSALS = {
+    "queue_full": "The queue is full. Please try again in a few minutes.",
+    "owner_queue_full": "You have many requests waiting already. Please let some of them finish, or cancel some.",
+    "disk_full": "The worker's disk is full, so I cannot draw. The operator has to make room.",
+    "unknown_model": "The worker does not know that model.",
+    "too_large": "That is too long for the worker. Please send less.",
+}
+
+
+def refused(refusal: WorkerRefused) -> str:
+    """The worker takes the request not at all: one sentence for each reason, at most three."""
+    said = [plain_sentence(problem.message) for problem in refusal.fields if problem.message][:3]
+    if said:
+        return "❌ " + " ".join(dict.fromkeys(said))
+    sentence = _REFUSALS.get(refusal.code)
+    return f"❌ {sentence or 'The worker refused that. The operator finds the reason in its log.'}"
+
+
+# ---------------------------------------------------------------- under a picture
+
+
+def caption(prompt: str, record: Mapping[str, Any]) -> str:
+    """Markdown: the prompt, and a line of what made the picture."""
+    line = summary(record)
+    words = plain_lines(prompt, MAX_CAPTION)
+    return f"{words}\n\n{line}" if line else words
+
+
+def summary(record: Mapping[str, Any]) -> str:
+    """``ssd-1b · seed 42 · 30 steps · CFG 12 · UniPC · 768×768 · 31 s`` from a record; what is missing is left out."""
+    used = record.get("used")
+    used = used if isinstance(used, Mapping) else {}
+    parts = []
+    if used.get("model"):
+        parts.append(plain(str(used["model"]), 60))
+    if isinstance(used.get("seed"), int):
+        parts.append(f"seed {used['seed']}")
+    if isinstance(used.get("steps"), int):
+        parts.append(count_of(used["steps"], "step", "steps"))
+    if isinstance(used.get("guidance_scale"), int | float):
+        parts.append(f"CFG {used['guidance_scale']:g}")
+    if used.get("sampler"):
+        parts.append(plain(str(used["sampler"]), 40))
+    if isinstance(used.get("width"), int) and isinstance(used.get("height"), int):
+        parts.append(f"{used['width']}×{used['height']}")
+    if took := _took(record):
+        parts.append(duration(took))
+    return " · ".join(parts)
+
+
+def first_picture_hint(prefix: str) -> str:
+    """After a room's first picture: the next step."""
+    return (
+        f"Another one? {code(typed(prefix, 'again'))}. To change something, reply to a picture with "
+        f"{code(typed(prefix, 'again --seed same --steps 50'))}."
+    )
+
+
+def typed(prefix: str, command: str) -> str:
+    """A command as people type it here: ``!draw``, ``otter: draw``."""
+    space = " " if prefix[-1:].isalnum() or len(prefix) > 1 else ""
+    return f"{prefix}{space}{command}"

@@ -1,0 +1,140 @@
+"""How commands are used: what ``!help`` says, and what is said to a command that cannot be used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..options import COUNT, GUIDANCE, MAX_SEED, SIDE, STEPS
+from .escape import code
+from .jobs import typed
+
+if TYPE_CHECKING:
+    from ..options import UsageProblem
+
+
+def command(prefix: str, text: str) -> str:
+    """A command in code type, as it is typed here."""
+    return code(typed(prefix, text), 200)
+
+
+def help_overview(prefix: str, *, chat: bool) -> str:
+    """Every command in one line."""
+    lines = [
+        ("draw otter, cowboy hat", "draws it"),
+        ("again", "once more; as a reply to a picture, that one"),
+        ("chat why do otters hold hands?", "an answer; reply in its thread to go on"),
+        ("models", "the models, and what each is good for"),
+        ("model", "the model of this room; moderators set it with a name after it"),
+        ("queue", "what is waiting"),
+        ("cancel", "takes your waiting requests back; as a reply, that one"),
+        ("status", "is everything running?"),
+        ("help draw", "more about a command"),
+    ]
+    shown = [line for line in lines if chat or not line[0].startswith("chat")]
+    return "\n".join(f"- {command(prefix, typed_so)}: {gives}" for typed_so, gives in shown)
+
+
+_FLAG_USES = {
+    "no": ("--no blurry, text", "what should not be in it"),
+    "steps": ("--steps 30", f"{STEPS[0]} to {STEPS[1]}; more is finer and slower"),
+    "cfg": ("--cfg 7.5", f"{GUIDANCE[0]:g} to {GUIDANCE[1]:g}; how closely it follows your words"),
+    "size": ("--size 768x768", "width x height"),
+    "seed": ("--seed 42", "the same number makes the same picture"),
+    "model": ("--model NAME", "another model"),
+    "sampler": ("--sampler euler a", "another way to compute it"),
+    "count": ("--count 4", f"several at once, up to {COUNT[1]}"),
+}
+
+
+def help_topic(prefix: str, topic: str) -> str | None:
+    """More about one command; ``None`` if there is no such command."""
+    say = command
+    flags = "\n".join(f"- {code(example)}: {what}" for example, what in _FLAG_USES.values())
+    topics = {
+        "draw": (
+            f"{say(prefix, 'draw otter, cowboy hat')} draws a picture. Flags go after the words:\n{flags}\n\n"
+            f"For example {say(prefix, 'draw otter, cowboy hat --no blurry --steps 20 --count 4')}."
+        ),
+        "again": (
+            f"{say(prefix, 'again')} draws the last picture of this room once more with a new seed; as a reply to a "
+            f"picture, that one, however old. Every flag of {say(prefix, 'draw')} changes one thing: "
+            f"{say(prefix, 'again --seed same --steps 50')} keeps the seed and takes more steps."
+        ),
+        "chat": (
+            f"{say(prefix, 'chat why do otters hold hands?')} answers in a thread. Reply there to go on, without the "
+            "command. In a room with only you and me, just write."
+        ),
+        "model": (
+            f"{say(prefix, 'model')} says which model draws in this room, {say(prefix, 'model NAME')} changes it "
+            f"(moderators), {say(prefix, 'model default')} goes back. {say(prefix, 'models')} lists them."
+        ),
+        "models": f"{say(prefix, 'models')} lists the models and what each is good for.",
+        "queue": f"{say(prefix, 'queue')} shows what is waiting and being drawn here; of other rooms only how much.",
+        "cancel": (
+            f"{say(prefix, 'cancel')} takes back all that you have waiting in this room; as a reply to a request, that "
+            f"one. Deleting your message does the same. Moderators: {say(prefix, 'cancel all')} for everybody's, or "
+            "reply to anybody's."
+        ),
+        "status": f"{say(prefix, 'status')} says whether the worker is there and what it is doing.",
+        "help": f"{say(prefix, 'help')} lists the commands, {say(prefix, 'help draw')} says more about one.",
+    }
+    return topics.get(topic)
+
+
+_WANTS = {
+    "steps": f"`--steps` takes a whole number from {STEPS[0]} to {STEPS[1]}, such as `--steps 30`.",
+    "cfg": f"`--cfg` takes a number from {GUIDANCE[0]:g} to {GUIDANCE[1]:g}, such as `--cfg 7.5`.",
+    "size": f"`--size` takes width x height, each from {SIDE[0]} to {SIDE[1]} pixels, such as `--size 768x768`.",
+    "seed": f"`--seed` takes a whole number from 0 to {MAX_SEED}, `random`, or `same` to keep a picture's seed.",
+    "count": f"`--count` takes a whole number from {COUNT[0]} to {COUNT[1]}, such as `--count 4`.",
+    "no": "`--no` takes the words that should not be in the picture, such as `--no blurry, text`.",
+}
+
+
+def usage_problem(problem: UsageProblem, name: str, prefix: str) -> str:
+    """What was wrong with a command, and what to type instead."""
+    match problem.code:
+        case "no_prompt":
+            return (
+                f"What shall I draw? For example {command(prefix, 'draw otter, cowboy hat')}, or "
+                f"{command(prefix, 'draw otter, cowboy hat --no blurry --steps 20')}. "
+                f"{command(prefix, 'help draw')} explains the flags."
+            )
+        case "no_text":
+            return f"What is it about? For example {command(prefix, 'chat why do otters hold hands?')}."
+        case "stray_text":
+            return _stray(name, prefix)
+        case "unknown_flag":
+            return _unknown(problem, prefix)
+        case "twice":
+            return f"{code('--' + problem.flag)} is there twice. Please say it once."
+    return wants(problem.flag, prefix)
+
+
+def wants(flag: str, prefix: str) -> str:
+    """What a flag takes."""
+    if flag == "model":
+        return f"`--model` takes the name of a model. {command(prefix, 'models')} lists them."
+    if flag == "sampler":
+        return "`--sampler` takes the name of a sampler, such as `--sampler unipc` or `--sampler euler a`."
+    return _WANTS[flag]
+
+
+def _stray(name: str, prefix: str) -> str:
+    if name == "cancel":
+        return (
+            f"{command(prefix, 'cancel')} takes back all that you have waiting here; as a reply to a request, that "
+            f"one. Moderators may say {command(prefix, 'cancel all')}."
+        )
+    return (
+        f"{command(prefix, 'again')} repeats a picture and takes only flags, such as "
+        f"{command(prefix, 'again --steps 50')}. For other words, use {command(prefix, 'draw …')}."
+    )
+
+
+def _unknown(problem: UsageProblem, prefix: str) -> str:
+    said = f"I do not know the flag {code('--' + problem.flag, 42)}."
+    if problem.near:
+        meant = " or ".join(code("--" + flag) for flag in problem.near)
+        return f"{said} Did you mean {meant}? {command(prefix, 'help draw')} lists them all."
+    return f"{said} {command(prefix, 'help draw')} lists those that there are."
