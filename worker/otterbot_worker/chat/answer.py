@@ -50,6 +50,19 @@ def _object(line: bytes) -> dict[str, Any]:
     return found
 
 
+class Phases:
+    """Reports each change of phase once."""
+
+    def __init__(self, on_phase: Callable[[Phase], None]) -> None:
+        self._on_phase = on_phase
+        self._now: Phase | None = None
+
+    def enter(self, phase: Phase) -> None:
+        if phase != self._now:
+            self._now = phase
+            self._on_phase(phase)
+
+
 class Answer:
     """Collects one answer and reports what a reader may see of it: thoughts stay out."""
 
@@ -61,7 +74,6 @@ class Answer:
         self._length = 0
         self._reported = ""
         self._reported_at = float("-inf")
-        self._phase: Phase | None = None
         self.thought = False
         """Whether the model thought at all."""
         self.cut = False
@@ -73,7 +85,7 @@ class Answer:
         message = message if isinstance(message, Mapping) else {}
         if message.get("thinking"):
             self.thought = True
-            self._enter("thinking")
+            self._on_phase("thinking")
         piece = message.get("content")
         if isinstance(piece, str) and piece:
             # JSON can spell halves of characters, which nothing further on could encode.
@@ -97,14 +109,9 @@ class Answer:
         self._reported_at = time.monotonic()
         if shown == self._reported:
             if not shown:
-                self._enter("thinking")
+                self._on_phase("thinking")
             return
         self._reported = shown
         if shown:
-            self._enter("streaming")
+            self._on_phase("streaming")
         self._on_text(shown)
-
-    def _enter(self, phase: Phase) -> None:
-        if phase != self._phase:
-            self._phase = phase
-            self._on_phase(phase)

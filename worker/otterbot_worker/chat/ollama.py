@@ -19,7 +19,7 @@ from typing import Any
 import aiohttp
 
 from otterbot_worker.chat import failures, turn
-from otterbot_worker.chat.answer import Answer, BrokenStream, objects
+from otterbot_worker.chat.answer import Answer, BrokenStream, Phases, objects
 from otterbot_worker.chat.entries import chat_model, find, is_cloud, loaded_model, same
 from otterbot_worker.chat.records import ChatModel, ChatOutcome, Loaded, ModelOptions, OllamaSettings, Phase
 from otterbot_worker.errors import JobFailed
@@ -109,7 +109,8 @@ class Ollama:
         """
         started = time.monotonic()
         notes: list[str] = []
-        answer = Answer(on_text, on_phase, self.settings.text_interval)
+        phases = Phases(on_phase)
+        answer = Answer(on_text, phases.enter, self.settings.text_interval)
         failure: JobFailed | None = None
         name = ""
         try:
@@ -121,7 +122,7 @@ class Ollama:
                     notes.append(
                         f"The oldest {fitted.left_out} messages of this conversation no longer fit and were left out."
                     )
-                notes += await self._load(name, options, on_phase)
+                notes += await self._load(name, options, phases.enter)
                 await self._stream(name, options, fitted.messages, answer)
         except JobFailed as failed:
             failure = failed
@@ -156,7 +157,7 @@ class Ollama:
         if not self.settings.on_gpu or entry is None or entry.size_vram >= entry.size:
             return []
         self._log.warning("%s does not fit on the card: %d of %d bytes", name, entry.size_vram, entry.size)
-        share = 100 * entry.size_vram // entry.size
+        share = min(99, round(100 * entry.size_vram / entry.size))
         return [f"Only {share} % of the chat model fit on the card, so it answers slowly."]
 
     async def _preload(self, name: str, options: ModelOptions) -> None:

@@ -1,0 +1,1 @@
+"""Small real programs that stand for other people's servers."""
