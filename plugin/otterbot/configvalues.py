@@ -96,7 +96,7 @@ def prefix(value: Any) -> str:
 
 
 def allowed_patterns(value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(entry, str) and entry.startswith("@") for entry in value):
+    if not isinstance(value, list) or not all(isinstance(e, str) and e[:1] == "@" and ":" in e for e in value):
         raise ValueError('a list of users or patterns such as "@*:example.org" ([] means nobody)')
     return tuple(value)
 

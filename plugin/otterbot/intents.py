@@ -39,7 +39,7 @@ def parse(body: str, *, prefix: str) -> Intent | None:
     name = next((known for known in COMMANDS if known == typed), None)
     if name is None:
         return None
-    if name != "chat" and asks_for_help(text):
+    if asks_for_help(text):
         return Intent(name="help", text=name)
     match name:
         case "draw" | "again":

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
     from .config import Config
     from .delivery import Delivery
+    from .encryption import Encryption
+    from .matrix_http import MatrixHttp
     from .permissions import Permissions
     from .settings import RoomSettings
     from .store import Store
@@ -23,6 +25,8 @@ class Services:
 
     config: Config
     client: MaubotMatrixClient
+    http: MatrixHttp
+    encryption: Encryption
     store: Store
     worker: WorkerClient
     delivery: Delivery
@@ -32,3 +36,6 @@ class Services:
     warnings: list[str] = field(default_factory=list)
     """Sentences about this instance that ``!status`` shows (the client's own sync is on, …).
     Whoever notices such a thing puts it here and takes it away again."""
+    chat_threads: dict[tuple[str, str], bool] = field(default_factory=dict)
+    """(room, root) → is it a chat with the bot? For roots that only the homeserver knows; kept while
+    the instance runs, emptied when it grows."""

@@ -1,0 +1,182 @@
+"""Who may do what: the instance's list of users, and the power levels of rooms.
+
+Levels and members are read from the homeserver and believed for a few seconds; before somebody is
+refused, and before plain text is taken for chat, they are read anew.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mautrix.api import Method, Path
+from mautrix.errors import MatrixRequestError, MNotFound
+
+from .errors import OtterbotError
+
+if TYPE_CHECKING:
+    from mautrix.client import Client
+
+    from .config import Config
+
+BELIEVED = 10.0
+"""Seconds for which a room's levels are believed."""
+CROWD_BELIEVED = 60.0
+"""Seconds for which a room with more than two members is believed to have them."""
+MAX_ROOMS = 1_000
+_PLAIN_CREATOR = 100
+"""The level of the creator of a room without a power-level event."""
+
+
+class PowerUnknown(OtterbotError):
+    """The homeserver did not say who may do what."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Power:
+    """The levels of a room. Creators of version 12 and later stand above every number."""
+
+    users: Mapping[str, int]
+    default: int
+    creators: frozenset[str]
+
+    def of(self, user: str) -> float:
+        return math.inf if user in self.creators else self.users.get(user, self.default)
+
+
+class Permissions:
+    """One per plugin instance; owns what is believed about rooms."""
+
+    def __init__(self, client: Client, config: Config) -> None:
+        self._client = client
+        self._config = config
+        self._power: dict[str, tuple[float, Power]] = {}
+        self._crowds: dict[str, float] = {}
+
+    def may_use(self, user: str) -> bool:
+        """Is the user one of ``allowed_users``? The bot itself is not."""
+        bot = str(self._client.mxid)
+        return user != bot and is_allowed(user, self._config.current.allowed_users, bot)
+
+    async def has_power(self, room: str, user: str, level: int) -> bool:
+        """Raises :class:`PowerUnknown` if the homeserver cannot be asked."""
+        known = self._power.get(room)
+        if known is not None and known[0] > time.monotonic() and known[1].of(user) >= level:
+            return True
+        power = await self._read_power(room)
+        if len(self._power) >= MAX_ROOMS:
+            self._power.clear()
+        self._power[room] = time.monotonic() + BELIEVED, power
+        return power.of(user) >= level
+
+    async def alone_with(self, room: str, user: str) -> bool:
+        """Are the bot and ``user`` the only joined members? False if that cannot be known."""
+        if self._crowds.get(room, 0.0) > time.monotonic():
+            return False
+        try:
+            answer = await self._client.api.request(Method.GET, Path.v3.rooms[room].joined_members)
+        except Exception:  # every failure of a request means the same here
+            return False
+        joined = answer.get("joined") if isinstance(answer, dict) else None
+        if not isinstance(joined, dict):
+            return False
+        if len(joined) > 2:
+            if len(self._crowds) >= MAX_ROOMS:
+                self._crowds.clear()
+            self._crowds[room] = time.monotonic() + CROWD_BELIEVED
+        return set(joined) == {user, str(self._client.mxid)}
+
+    async def _read_power(self, room: str) -> Power:
+        try:
+            create = await self._state(room, "m.room.create", event=True)
+            levels = await self._state(room, "m.room.power_levels")
+        except Exception as error:  # mautrix, aiohttp and timeouts alike
+            raise PowerUnknown(type(error).__name__) from None
+        return read_power(create, levels)
+
+    async def _state(self, room: str, event_type: str, *, event: bool = False) -> Any:
+        path = Path.v3.rooms[room].state[event_type]
+        try:
+            if event:
+                answer = await self._client.api.request(Method.GET, path, query_params={"format": "event"})
+                if isinstance(answer, dict) and isinstance(answer.get("sender"), str):
+                    return answer
+                return await self._create_event(room)
+            return await self._client.api.request(Method.GET, path)
+        except MNotFound:
+            return None
+        except MatrixRequestError:
+            if event:
+                return await self._create_event(room)
+            raise
+
+    async def _create_event(self, room: str) -> Any:
+        """For homeservers that do not know ``format=event``."""
+        state = await self._client.api.request(Method.GET, Path.v3.rooms[room].state)
+        events = state if isinstance(state, list) else []
+        return next((e for e in events if isinstance(e, dict) and e.get("type") == "m.room.create"), None)
+
+
+def is_allowed(user: str, patterns: Iterable[str], bot: str) -> bool:
+    """Does a pattern match? ``*`` and ``?`` stay on their side of the first colon."""
+    name, colon, server = user.partition(":")
+    if not colon or not user.startswith("@"):
+        return False
+    own = bot.partition(":")[2]
+    for pattern in patterns:
+        wanted_name, _, wanted_server = pattern.partition(":")
+        wanted_server = wanted_server.replace("{homeserver}", own)
+        if _glob(wanted_name, name) and _glob(wanted_server.lower(), server.lower()):
+            return True
+    return False
+
+
+def _glob(pattern: str, text: str) -> bool:
+    parts = (".*" if c == "*" else "." if c == "?" else re.escape(c) for c in re.sub(r"\*+", "*", pattern))
+    return re.fullmatch("".join(parts), text, re.DOTALL) is not None
+
+
+def read_power(create: Any, levels: Any) -> Power:
+    """The levels from the create event and the content of ``m.room.power_levels`` (``None``: there is none).
+
+    Whatever has the wrong form counts as absent.
+    """
+    create = create if isinstance(create, Mapping) else {}
+    content = create.get("content")
+    content = content if isinstance(content, Mapping) else {}
+    sender = create.get("sender")
+    additional = content.get("additional_creators")
+    creators = {sender} if isinstance(sender, str) else set()
+    if _has_creator_power(content.get("room_version")):
+        if isinstance(additional, list):
+            creators |= {user for user in additional if isinstance(user, str)}
+        above = frozenset(creators)
+    else:
+        above = frozenset()
+    if not isinstance(levels, Mapping):
+        return Power(users=dict.fromkeys(creators, _PLAIN_CREATOR), default=0, creators=above)
+    users = levels.get("users")
+    named = users.items() if isinstance(users, Mapping) else ()
+    return Power(
+        users={user: level for user, raw in named if (level := _level(raw)) is not None},
+        default=_level(levels.get("users_default")) or 0,
+        creators=above,
+    )
+
+
+def _has_creator_power(version: Any) -> bool:
+    """Numbered versions from 12 on, and what was built on it before (``org.matrix.hydra.11``)."""
+    if not isinstance(version, str):
+        return False
+    return int(version) >= 12 if re.fullmatch(r"[0-9]{1,4}", version) else version.startswith("org.matrix.hydra.")
+
+
+def _level(raw: Any) -> int | None:
+    """Old room versions allow numbers in strings."""
+    if isinstance(raw, str) and re.fullmatch(r"\s*[+-]?[0-9]{1,16}\s*", raw):
+        return int(raw)
+    return raw if isinstance(raw, int) and not isinstance(raw, bool) else None
