@@ -15,7 +15,7 @@ _EXITS = {
 }
 SENTENCES = {
     "hang": "The GPU process did not move for too long and was ended.",
-    "start_timeout": "The GPU process did not start in time.",
+    "start_timeout": "The GPU process did not start (see the log).",
     "stopped": "The GPU process was stopped.",
     "card_busy": "Another process holds the graphics card.",
     "device_lost": "The graphics card reported an error after which nothing can be computed; the process was replaced.",

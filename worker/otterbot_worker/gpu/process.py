@@ -204,14 +204,13 @@ class GpuProcess:
         self._update(state="starting")
         try:
             child = self._child = await _Child.spawn(self._command(), self._environment(), self._log)
-        except OSError:
+        except OSError as error:
             self._update(state="stopped")
-            raise
+            self._log.error("the GPU process cannot be started: %s", error.strerror)
+            raise ProcessDied("start_timeout") from error
         try:
             hello = await child.receive(self._start_timeout)
-        except _Ended:
-            raise await self._bury(child, "start_timeout") from None
-        except _Silent:
+        except (_Ended, _Silent):
             raise await self._bury(child, "start_timeout") from None
         except BaseException:
             await asyncio.shield(self._bury(child, "stopped"))
@@ -257,6 +256,8 @@ class GpuProcess:
                 raise JobFailed(message.code, message.message, message.details)
             elif isinstance(message, messages.Cancelled):
                 self._measured(message.memory, resident=message.resident)
+                if child.stopping and not self._cancel_asked:
+                    raise ProcessDied("stopped")
                 raise Cancelled()
 
     async def _abandon(self, child: _Child, task_id: str) -> None:
@@ -265,7 +266,7 @@ class GpuProcess:
         try:
             async with asyncio.timeout(CANCEL_GRACE_S):
                 await self._until_done(child, task_id, lambda _: None)
-        except (Cancelled, JobFailed):
+        except (Cancelled, JobFailed, ProcessDied):
             pass
         except (TimeoutError, _Ended, _Silent):
             await self._bury(child, "stopped")
@@ -366,7 +367,12 @@ class _Child:
         except BaseException:
             ours.close()
             raise
-        reader, writer = await asyncio.open_connection(sock=ours, limit=messages.LINE_LIMIT)
+        try:
+            reader, writer = await asyncio.open_connection(sock=ours, limit=messages.LINE_LIMIT)
+        except BaseException:
+            ours.close()
+            process.kill()
+            raise
         return cls(process, reader, writer, log)
 
     @property

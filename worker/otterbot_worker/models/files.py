@@ -78,7 +78,7 @@ def components(index: dict[str, Any]) -> list[str]:
 
 def _has_weights(folder: Path) -> bool:
     try:
-        return any(entry.name.endswith(".safetensors") for entry in os.scandir(folder))
+        return any(name.endswith(".safetensors") for name in os.listdir(folder))
     except OSError:
         return False
 

@@ -1,0 +1,134 @@
+"""Real pipelines with random weights, made once per session, and a real GPU process on the CPU."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+os.environ["HF_HUB_OFFLINE"] = os.environ["TRANSFORMERS_OFFLINE"] = "1"
+os.environ["TRANSFORMERS_VERBOSITY"] = os.environ["DIFFUSERS_VERBOSITY"] = "error"
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from otterbot_worker.gpu.process import DrawTask, GpuProcess
+from otterbot_worker.models.catalogue import Catalogue, ModelEntry, load_catalogue
+
+MODELS = """
+models:
+  tiny-sd: &tiny
+    folder: tiny-sd
+    family: sd
+    about: a test
+    defaults: {steps: 4, guidance_scale: 5.0, width: 64, height: 64, sampler: UniPC}
+    limits: {size_min: 16}
+  tiny-xl: {<<: *tiny, folder: otter-noise, family: sdxl}
+"""
+
+
+@pytest.fixture(scope="session")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory with ``otter-noise`` and a small SD 1.5, both made by the real programs."""
+    root = tmp_path_factory.mktemp("data")
+    models = root / "models"
+    subprocess.run(
+        [sys.executable, "-m", "otterbot_worker.models.testmodel", str(models / "otter-noise")], check=True, timeout=120
+    )
+    subprocess.run(
+        [sys.executable, str(Path(__file__).with_name("make_tiny_sd.py")), str(models / "tiny-sd")],
+        check=True,
+        timeout=120,
+    )
+    (root / "models.yaml").write_text(MODELS)
+    return root
+
+
+@pytest.fixture(scope="session")
+def catalogue(data_dir: Path) -> Catalogue:
+    return load_catalogue(data_dir / "models.yaml", data_dir=data_dir)
+
+
+@pytest.fixture(scope="session")
+def entries(catalogue: Catalogue) -> dict[str, ModelEntry]:
+    return {"sd": catalogue.images["tiny-sd"], "sdxl": catalogue.images["tiny-xl"]}
+
+
+@pytest.fixture
+def broken_copy(data_dir: Path, tmp_path: Path, entries: dict[str, ModelEntry]) -> Callable[[str], tuple[Path, Any]]:
+    """A private copy of a family's model, to be broken; and its entry."""
+
+    def make(family: str) -> tuple[Path, ModelEntry]:
+        source = entries[family]
+        folder = tmp_path / "model"
+        shutil.copytree(source.folder or "", folder)
+        return folder, ModelEntry.from_dict({**source.as_dict(), "name": "copy", "folder": str(folder)})
+
+    return make
+
+
+@pytest.fixture
+def make_task(entries: dict[str, ModelEntry], tmp_path: Path) -> Callable[..., DrawTask]:
+    numbers = iter(range(1000))
+
+    def make(**changes: Any) -> DrawTask:
+        fields: dict[str, Any] = {
+            "task_id": f"task-{next(numbers)}",
+            "model": entries["sdxl"].as_dict(),
+            "prompt": "otter, cowboy hat",
+            "negative_prompt": "",
+            "steps": 3,
+            "guidance_scale": 5.0,
+            "width": 64,
+            "height": 64,
+            "sampler": "UniPC",
+            "seed": 7,
+            "output": tmp_path / "picture.rgb",
+        }
+        return DrawTask(**{**fields, **changes})
+
+    return make
+
+
+@pytest.fixture
+def make_process(tmp_path: Path) -> Callable[..., GpuProcess]:
+    def make(**changes: Any) -> GpuProcess:
+        settings: dict[str, Any] = {
+            "device": "cpu",
+            "lock_path": tmp_path / "card.lock",
+            "threads": 1,
+            "step_timeout": 30.0,
+            "load_timeout": 60.0,
+            "log": logging.getLogger("gpu-test"),
+        }
+        return GpuProcess(**{**settings, **changes})
+
+    return make
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def process(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[GpuProcess]:
+    """One process for all tests that leave it well."""
+    gpu = GpuProcess(
+        device="cpu",
+        lock_path=tmp_path_factory.mktemp("lock") / "card.lock",
+        threads=1,
+        step_timeout=30.0,
+        load_timeout=60.0,
+        log=logging.getLogger("gpu-test"),
+    )
+    yield gpu
+    await gpu.stop()
+
+
+def rewrite_json(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
+    document = json.loads(path.read_text())
+    change(document)
+    path.write_text(json.dumps(document))

@@ -1,0 +1,148 @@
+"""The catalogue, the files of models and the names of samplers: all without torch."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from otterbot_worker import samplers
+from otterbot_worker.gpu import probe
+from otterbot_worker.models import catalogue as catalogues
+from otterbot_worker.models import files
+from otterbot_worker.models.catalogue import CatalogueError, ModelEntry, load_catalogue
+
+GOOD = """
+models:
+  mine:
+    hub: somebody/something
+    family: sd
+    about: my own
+    defaults: {steps: 20, guidance_scale: 7, width: 512, height: 512, sampler: dpm++ 2m karras}
+"""
+
+
+def test_shipped_models(tmp_path: Path) -> None:
+    shipped = load_catalogue(data_dir=tmp_path).images
+    assert {"ssd-1b", "sdxl-turbo", "sdxl", "sd15", "otter-noise"} <= set(shipped)
+    default = shipped["ssd-1b"].defaults
+    assert (default.width, default.steps, default.guidance_scale, default.sampler) == (768, 30, 12.0, "UniPC")
+    assert shipped["sdxl"].defaults.steps == 30
+    assert shipped["otter-noise"].folder == str(tmp_path / "models" / "otter-noise")
+    for entry in shipped.values():
+        assert ModelEntry.from_dict(json.loads(json.dumps(entry.as_dict()))) == entry
+
+
+def test_an_operators_own_file_adds_and_replaces(tmp_path: Path) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text(GOOD + GOOD.replace("models:\n  mine", "  sd15").replace("\nmodels:", ""))
+    images = load_catalogue(own, data_dir=tmp_path).images
+    assert images["mine"].defaults.sampler == "DPM++ 2M Karras"
+    assert images["sd15"].about == "my own"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("hub: somebody/something", "hub: somebody", "mine: hub"),
+        ("    hub: somebody/something\n", "", "exactly one of hub and folder"),
+        ("family: sd", "family: flux", "family"),
+        ("about: my own", "about: my own\n    colour: red", "colour"),
+        ("steps: 20", "steps: 0", "defaults.steps"),
+        ("guidance_scale: 7", "guidance_scale: .nan", "defaults.guidance_scale"),
+        ("width: 512", "width: 500", "limits"),
+        ("dpm++ 2m karras", "nonsense", "defaults.sampler"),
+        ("models:", "modles:", "expected one key, models"),
+        ("mine:", "mi ne:", "without spaces"),
+        ("about: my own", "about: [", "no YAML, line"),
+    ],
+)
+def test_a_bad_file_is_refused_with_a_sentence(tmp_path: Path, old: str, new: str, said: str) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text(GOOD.replace(old, new))
+    with pytest.raises(CatalogueError) as refused:
+        load_catalogue(own, data_dir=tmp_path)
+    assert said in str(refused.value)
+    assert "own.yaml" in str(refused.value)
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CatalogueError, match="cannot be read"):
+        load_catalogue(tmp_path / "none.yaml", data_dir=tmp_path)
+
+
+def test_what_is_available(data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    images = load_catalogue(data_dir=data_dir)
+    assert images.available("otter-noise")
+    assert not images.available("sd15")
+    assert images.available("sd15", downloads_allowed=True)
+    assert not load_catalogue(data_dir=tmp_path).available("otter-noise", downloads_allowed=True)
+    root = tmp_path / "hub" / "models--stable-diffusion-v1-5--stable-diffusion-v1-5"
+    (root / "refs").mkdir(parents=True)
+    (root / "refs" / "main").write_text("abc")
+    (root / "snapshots").mkdir()
+    (root / "snapshots" / "abc").symlink_to(data_dir / "models" / "otter-noise")
+    assert images.available("sd15")
+
+
+def test_the_default_model_and_the_notice(data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    offline, online = (load_catalogue(data_dir=data_dir, downloads_allowed=allowed) for allowed in (False, True))
+    assert offline.default_model("cpu", configured="sd15") == ("sd15", None)
+    name, notice = offline.default_model("cpu")
+    assert name == "otter-noise"
+    assert notice is not None
+    assert "The picture will be noise, because" in notice
+    assert offline.default_model("cuda")[0] == "otter-noise"
+    assert online.default_model("cuda") == ("ssd-1b", None)
+    assert online.default_model("cpu")[0] == "otter-noise"
+
+
+def test_a_hash_changes_with_the_weights(data_dir: Path, broken_copy: Callable[[str], tuple[Path, Any]]) -> None:
+    folder, _ = broken_copy("sdxl")
+    before = files.model_hash(folder, None)
+    assert before == files.model_hash(data_dir / "models" / "otter-noise", "fp16")
+    weights = folder / "unet" / "diffusion_pytorch_model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    assert files.model_hash(folder, None) != before
+
+
+def test_the_test_model_is_small_and_always_the_same(data_dir: Path, tmp_path: Path) -> None:
+    made = data_dir / "models" / "otter-noise"
+    assert sum(path.stat().st_size for path in made.rglob("*") if path.is_file()) < 12.5e6
+    again = tmp_path / "again"
+    again.mkdir()  # an older one is replaced
+    command = [sys.executable, "-m", "otterbot_worker.models.testmodel", str(again)]
+    subprocess.run(command, check=True, timeout=120, capture_output=True)
+    assert files.model_hash(again, None) == files.model_hash(made, None)
+    assert [path.name for path in tmp_path.iterdir()] == ["again"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "name"),
+    [("unipc", "UniPC"), ("EULER A", "Euler a"), ("euler_a", "Euler a"), ("dpm++2m-karras", "DPM++ 2M Karras")]
+    + [("plms", "PNDM"), ("nonsense", None), ("", None)],
+)
+def test_samplers_by_the_names_that_people_type(typed: str, name: str | None) -> None:
+    assert samplers.resolve(typed) == name
+
+
+def test_no_torch_is_needed_for_any_of_this() -> None:
+    program = (
+        "import sys; from otterbot_worker import samplers; from otterbot_worker.gpu import probe, process;"
+        "from otterbot_worker.models import catalogue; from otterbot_worker import prompts;"
+        "print(probe.device_kind()); sys.exit('torch' in sys.modules or 'diffusers' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() in ("cpu", "cuda")
+    assert probe.device_kind("cuda:0") == "cuda"
+    assert catalogues.SHIPPED.is_file()

@@ -1,0 +1,263 @@
+"""The handle and a real child: pictures, cancelling, death, hanging, the lock, orphans."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from otterbot_worker.api.schemas import Progress
+from otterbot_worker.errors import Cancelled, JobFailed, ProcessDied
+from otterbot_worker.gpu import messages
+from otterbot_worker.gpu.lease import CardBusy, CardLock
+from otterbot_worker.gpu.process import DrawTask, GpuProcess
+
+MakeTask = Callable[..., DrawTask]
+MakeProcess = Callable[..., GpuProcess]
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+async def until(condition: Callable[[], bool], limit: float = 5.0) -> None:
+    deadline = time.monotonic() + limit
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come to pass"
+        await asyncio.sleep(0.02)
+
+
+async def test_draws_the_same_bytes_for_the_same_seed(process: GpuProcess, make_task: MakeTask, tmp_path: Path) -> None:
+    steps: list[Progress] = []
+    drawn = [
+        await process.draw(make_task(output=tmp_path / str(n), seed=seed), steps.append)
+        for n, seed in enumerate((5, 5, 6))
+    ]
+    first, same, other = ((tmp_path / str(n)).read_bytes() for n in range(3))
+    assert len(first) == 64 * 64 * 3
+    assert first == same != other
+    assert (drawn[0].width, drawn[0].height) == (64, 64)
+    assert drawn[0].pipeline_seconds <= drawn[0].seconds
+    assert len(drawn[0].model_hash) == 16
+    assert {"torch", "diffusers", "transformers", "compel", "otterbot-worker"} <= set(drawn[0].versions)
+    assert [p.phase for p in steps][-1] == "saving"
+    assert [(p.step, p.steps) for p in steps if p.phase == "denoising"][:4] == [(0, 3), (1, 3), (2, 3), (3, 3)]
+    assert process.info.state == "idle"
+    assert process.info.resident == "tiny-xl"
+    assert process.info.total_bytes
+    assert process.info.free_bytes
+
+
+async def test_a_cancelled_picture_ends_within_a_step_and_the_next_is_untouched(
+    process: GpuProcess, make_task: MakeTask, tmp_path: Path
+) -> None:
+    await process.draw(make_task(output=tmp_path / "before"), lambda _: None)
+    task = make_task(steps=150, width=256, height=256)
+    seen: list[int] = []
+
+    def cancel_at_two(progress: Progress) -> None:
+        if progress.phase == "denoising":
+            seen.append(progress.step)
+            if progress.step == 2:
+                process.cancel(task.task_id)
+
+    with pytest.raises(Cancelled):
+        await process.draw(task, cancel_at_two)
+    assert seen[-1] <= 4  # what was on its way already
+    await process.draw(make_task(output=tmp_path / "after"), lambda _: None)
+    assert (tmp_path / "before").read_bytes() == (tmp_path / "after").read_bytes()
+
+
+async def test_cancelling_another_task_does_nothing(process: GpuProcess, make_task: MakeTask) -> None:
+    process.cancel("nobody")
+    await process.draw(make_task(), lambda _: process.cancel("somebody else"))
+
+
+async def test_a_cancelled_waiter_leaves_the_process_usable(process: GpuProcess, make_task: MakeTask) -> None:
+    started = asyncio.Event()
+    waiter = asyncio.create_task(
+        process.draw(make_task(steps=150, width=256, height=256), lambda p: started.set() if p.step else None)
+    )
+    await started.wait()
+    waiter.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiter
+    pid = process.pid
+    await process.draw(make_task(), lambda _: None)
+    assert process.pid == pid
+
+
+async def test_a_failed_picture_is_told_and_the_process_goes_on(process: GpuProcess, make_task: MakeTask) -> None:
+    with pytest.raises(JobFailed) as failed:
+        await process.draw(make_task(model={**make_task().model, "folder": "/nowhere"}), lambda _: None)
+    assert failed.value.code == "model_missing"
+    assert "/nowhere" not in failed.value.message
+    await process.draw(make_task(), lambda _: None)
+
+
+async def test_release_frees_the_model_and_keeps_the_process(process: GpuProcess, make_task: MakeTask) -> None:
+    await process.draw(make_task(), lambda _: None)
+    pid = process.pid
+    await process.release()
+    assert process.info.resident is None
+    assert process.pid == pid
+    phases: list[str] = []
+    await process.draw(make_task(), lambda p: phases.append(p.phase))
+    assert phases[0] == "loading"
+
+
+async def test_a_prompt_with_anything_in_it_travels(process: GpuProcess, make_task: MakeTask) -> None:
+    for prompt in (
+        "Oregon 💚 日本\u0085語\u2028\n\x00",
+        "\ud83d",
+        "(" * 300 + "cat" + ")" * 300,
+        "((a)) [b] " * 400,
+        "",
+    ):
+        await process.draw(make_task(prompt=prompt, steps=1), lambda _: None)
+
+
+async def test_a_killed_process_is_reported_and_replaced(make_process: MakeProcess, make_task: MakeTask) -> None:
+    gpu = make_process()
+
+    def kill(progress: Progress) -> None:
+        if progress.step == 1 and gpu.pid:
+            os.kill(gpu.pid, signal.SIGKILL)
+
+    with pytest.raises(ProcessDied) as died:
+        await gpu.draw(make_task(steps=100), kill)
+    assert died.value.reason == "killed by SIGKILL"
+    assert died.value.exit_code == -signal.SIGKILL
+    assert (gpu.info.state, gpu.pid) == ("stopped", None)
+    phases: list[str] = []
+    await gpu.draw(make_task(), lambda p: phases.append(p.phase))
+    assert phases[0] == "starting"
+    pid = gpu.pid
+    await gpu.stop()
+    assert pid is not None
+    assert not alive(pid)
+
+
+async def test_a_process_that_does_not_move_is_killed(make_process: MakeProcess, make_task: MakeTask) -> None:
+    gpu = make_process(step_timeout=1.0)
+    pids: list[int] = []
+
+    def freeze(progress: Progress) -> None:
+        if progress.step == 1 and gpu.pid:
+            pids.append(gpu.pid)
+            os.kill(gpu.pid, signal.SIGSTOP)
+
+    with pytest.raises(ProcessDied) as died:
+        await gpu.draw(make_task(steps=100), freeze)
+    assert died.value.reason == "hang"
+    assert not alive(pids[0])
+
+
+async def test_only_one_process_holds_the_card(make_process: MakeProcess, tmp_path: Path) -> None:
+    held = CardLock(tmp_path / "card.lock")
+    held.acquire(0)
+    with pytest.raises(CardBusy):
+        CardLock(tmp_path / "card.lock").acquire(0.1)
+    gpu = make_process(lock_timeout=0.2)
+    with pytest.raises(ProcessDied) as died:
+        await gpu.start()
+    assert died.value.reason == "card_busy"
+    held.release()
+    await gpu.start()
+    await gpu.stop()
+
+
+async def test_a_device_that_is_not_there_is_told_at_the_start(make_process: MakeProcess) -> None:
+    gpu = make_process(device="cuda:99")
+    with pytest.raises(ProcessDied) as died:
+        await gpu.start()
+    assert died.value.reason == "no_engine"
+    assert gpu.info.state == "stopped"
+
+
+async def test_stop_in_the_middle_of_a_picture(make_process: MakeProcess, make_task: MakeTask) -> None:
+    gpu = make_process()
+    started = asyncio.Event()
+    drawing = asyncio.create_task(gpu.draw(make_task(steps=150, width=256, height=256), lambda p: started.set()))
+    await started.wait()
+    await until(lambda: gpu.info.state == "drawing", 60)
+    pid = gpu.pid
+    await gpu.stop()
+    with pytest.raises(ProcessDied, match="stopped"):
+        await drawing
+    assert pid is not None
+    assert not alive(pid)
+    await gpu.stop()  # twice is fine
+
+
+PARENT = """
+import asyncio, logging, sys
+from pathlib import Path
+from otterbot_worker.gpu.process import GpuProcess
+async def main():
+    gpu = GpuProcess(device="cpu", lock_path=Path(sys.argv[1]), threads=1, step_timeout=30, load_timeout=30,
+                     log=logging.getLogger("x"))
+    await gpu.start()
+    assert "torch" not in sys.modules
+    print(gpu.pid, flush=True)
+    await asyncio.sleep(600)
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+async def test_the_child_dies_with_its_parent(tmp_path: Path, frozen: bool) -> None:
+    command = [sys.executable, "-c", PARENT, str(tmp_path / "card.lock")]
+    parent = await asyncio.to_thread(subprocess.Popen, command, stdout=subprocess.PIPE, text=True)
+    try:
+        assert parent.stdout is not None
+        pid = int(await asyncio.to_thread(parent.stdout.readline))
+        assert alive(pid)
+        os.kill(pid, signal.SIGINT)  # Ctrl-C in the worker's terminal reaches the whole group
+        await asyncio.sleep(0.1)
+        assert alive(pid)
+        if frozen:
+            os.kill(pid, signal.SIGSTOP)
+        parent.kill()
+        await until(lambda: not alive(pid), 2.0)
+    finally:
+        parent.kill()
+        await asyncio.to_thread(parent.communicate)
+
+
+def test_messages_survive_the_journey() -> None:
+    everything: list[Any] = [
+        messages.Draw(
+            task_id="a", model={"name": "x"}, prompt="\ud83d\n💚", negative_prompt="", steps=1, guidance_scale=0.0,
+            width=64, height=64, sampler="UniPC", seed=1, output="/tmp/x",
+        ),
+        messages.Cancel(task_id="a"),
+        messages.Release(),
+        messages.Stop(),
+    ]  # fmt: skip
+    for message in everything:
+        line = messages.encode(message)
+        assert line.count(b"\n") == 1
+        assert messages.for_child(line) == message
+    for bad in (
+        b"",
+        b"x\n",
+        b"[]\n",
+        b"{}\n",
+        b'{"kind": "stop", "x": 1}\n',
+        b'{"kind": "drawn"}\n',
+        b'{"kind": []}\n',
+    ):
+        with pytest.raises(messages.BadMessage):
+            messages.for_child(bad)

@@ -1,0 +1,139 @@
+"""The parser of weights: a table, A1111's own examples, properties."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from otterbot_worker.prompts import Fragment, clean_text, parse
+
+PLAIN = [
+    "otter, cowboy hat",
+    "Oregon 💚, 日本語, Füchse",
+    "C++ code and g++",
+    "well-known -- dashes - and --flags",
+    ":-) :( ;-( and :-[ x",
+    "1,000 otters at 3.14",
+    'a "quoted" it\'s',
+    "a) b] c",
+    "  spaces\tand\nlines  ",
+    "back\\slash",
+    "100% +5 -3 a+b",
+]
+
+WEIGHTED = [
+    ("(x)", [("x", 1.1)]),
+    ("((x))", [("x", 1.21)]),
+    ("[x]", [("x", 0.9091)]),
+    ("(x:1.3)", [("x", 1.3)]),
+    ("(x: 1.3 )", [("x", 1.3)]),
+    ("(x:.5)", [("x", 0.5)]),
+    ("(x)1.3", [("x", 1.3)]),
+    ("(x)0.4, y", [("x", 0.4), (", y", 1.0)]),
+    ("otter, (cowboy hat)++, ((pizza))", [("otter, ", 1), ("cowboy hat", 1.21), (", ", 1), ("pizza", 1.21)]),
+    ("word++ next", [("word", 1.21), (" next", 1)]),
+    ("big cat--, (phrase)--", [("big ", 1), ("cat", 0.81), (", ", 1), ("phrase", 0.81)]),
+    ("猫++", [("猫", 1.21)]),
+    ("(cat++ dog:1.2)", [("cat", 1.452), (" dog", 1.2)]),
+    ("(semi)-dry (a)100x", [("semi", 1.1), ("-dry ", 1), ("a", 1.1), ("100x", 1)]),
+    ("(see)1,000", [("see", 1.1), ("1,000", 1)]),
+    (r"\(x\) \[y\] \\", [(r"(x) [y] " + "\\", 1)]),
+    (r"word\+\+", [("word++", 1)]),
+    ("(x:99)", [("x", 2.0)]),
+    ("(x:0)", [("x", 0.0)]),
+    ("x" + "+" * 48, [("x" + "+" * 48, 1)]),
+    ("xy" + "+" * 48, [("xy", 2.0)]),
+    ("()", [("", 1)]),
+    ("", [("", 1)]),
+]
+
+A1111 = [
+    ("normal text", [("normal text", 1)]),
+    ("an (important) word", [("an ", 1), ("important", 1.1), (" word", 1)]),
+    ("(unbalanced", [("unbalanced", 1.1)]),
+    (r"\(literal\]", [("(literal]", 1)]),
+    ("(unnecessary)(parens)", [("unnecessaryparens", 1.1)]),
+    (
+        "a (((house:1.3)) [on] a (hill:0.5), sun, (((sky))).",
+        [("a ", 1), ("house", 1.573), (" ", 1.1), ("on", 1), (" a ", 1.1), ("hill", 0.55), (", sun, ", 1.1)]
+        + [("sky", 1.4641), (".", 1.1)],
+    ),
+]
+
+
+@pytest.mark.parametrize("prompt", PLAIN)
+def test_plain_text_is_left_alone(prompt: str) -> None:
+    assert parse(prompt) == [Fragment(prompt, 1.0)]
+
+
+@pytest.mark.parametrize(("prompt", "expected"), WEIGHTED + A1111)
+def test_weights(prompt: str, expected: list[tuple[str, float]]) -> None:
+    assert [text for text, _ in parse(prompt)] == [text for text, _ in expected]
+    assert [weight for _, weight in parse(prompt)] == pytest.approx([weight for _, weight in expected], abs=1e-4)
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.text(max_size=400) | st.text(alphabet="ab ()[]\\+-:,.019", max_size=400))
+def test_anything_goes_and_weights_stay_in_bounds(prompt: str) -> None:
+    fragments = parse(prompt)
+    assert fragments
+    assert all(0.0 <= weight <= 2.0 for _, weight in fragments)
+    assert all(a.weight != b.weight for a, b in zip(fragments, fragments[1:], strict=False))
+    assert clean_text(prompt) == "".join(text for text, _ in fragments)
+    assert parse(prompt) == fragments
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(alphabet=st.characters(exclude_characters="()[]\\+-"), max_size=400))
+def test_text_without_marks_is_left_alone(prompt: str) -> None:
+    assert parse(prompt) == [Fragment(prompt, 1.0)]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(max_size=200))
+def test_escaped_text_is_left_alone(prompt: str) -> None:
+    escaped = "".join("\\" + c if c in "()[]\\+-" else c for c in prompt)
+    assert clean_text(escaped) == prompt
+    assert len(parse(escaped)) == 1
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "(",
+        ")",
+        "[",
+        "(cat ",
+        "a++ ",
+        "c++ ",
+        "+",
+        "-+",
+        ":",
+        "(:",
+        "\\",
+        "(a:1.1)++",
+        "x:  ",
+        "([",
+        "(a)1",
+        "💚",
+        "(((a",
+    ],
+)
+def test_sixty_kilobytes_take_linear_time(unit: str) -> None:
+    def seconds(length: int) -> float:
+        prompt = unit * (length // len(unit))
+        started = time.process_time()
+        parse(prompt)
+        return time.process_time() - started
+
+    seconds(1000)
+    assert seconds(60_000) < 1.5
+
+
+def test_three_hundred_nested_brackets() -> None:
+    assert parse("(" * 300 + "cat" + ")" * 300) == [Fragment("cat", 2.0)]
+    assert parse("[" * 300 + "cat" + "]" * 300) == [Fragment("cat", 0.0)]
+    assert parse("(" * 60_000 + "[" * 60_000 + "cat:0)")[-1].weight <= 2.0
