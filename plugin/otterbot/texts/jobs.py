@@ -114,6 +114,7 @@ KEPT_UNAUTHORIZED = (
 )
 AGAIN_FROM_START = "⏳ The worker was interrupted. It starts this again by itself."
 SUBMITTING = "⏳ Passing it on…"
+UPLOADING = "📤 Done; bringing it into the room…"
 
 # ---------------------------------------------------------------- how it ended
 
@@ -141,9 +142,18 @@ def _took(record: Mapping[str, Any]) -> float:
 
 
 CANCELLED = "🛑 Cancelled."
+PICTURE_GONE = "❌ The picture was drawn, but the worker does not have it any more. Please ask again."
+NOT_POSTED = "❌ The picture was drawn, but the homeserver does not let me post it here."
+TOO_LARGE_TO_POST = "❌ The picture was drawn, but it is larger than the homeserver takes. Please try a smaller `--size`."
 EDITED = "✏️ Taken back, because you changed the message. The new one is coming."
 NOT_CANCELLED = "That was finished already."
 EDIT_TOO_LATE = "I had begun with that already, so the edit changes nothing. Please send it as a new message."
+
+
+UPLOADING = "⏳ Putting it into the room…"
+TOO_LARGE_TO_POST = "❌ The picture is larger than this homeserver accepts. Please try a smaller `--size`."
+PICTURE_GONE = "❌ The picture left the worker's archive before I could post it. Please ask for it again."
+NOT_POSTED = "❌ The homeserver did not take the picture."
 
 
 def expired(hours: float) -> str:
