@@ -7,9 +7,12 @@ stand reverse proxies whose rules stop time at named points. The demo uses the s
 from .client import User
 from .events import Ev
 from .lab import Lab
+from .pictures import png
 from .proc import Proc, free_port
 from .proxy import Proxy, Rule
 from .synapse import Login, Synapse
 from .timeline import Picture, pictures_in
 
-__all__ = ["Ev", "Lab", "Login", "Picture", "Proc", "Proxy", "Rule", "Synapse", "User", "free_port", "pictures_in"]
+__all__ = [
+    "Ev", "Lab", "Login", "Picture", "Proc", "Proxy", "Rule", "Synapse", "User", "free_port", "pictures_in", "png",
+]  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -173,6 +174,22 @@ class Lab:
 
         return wanted
 
+    async def draw(
+        self, room: str, line: str, *, count: int = 1, by: User | None = None, timeout: float = 60, **how: Any
+    ) -> list[Ev]:
+        """Somebody types ``line``; the pictures that come as replies to it."""
+        user = by or self.user
+        mark = user.mark()
+        asked = await user.send(room, line, **how)
+        return await user.wait_all(self.reply_to(asked, msgtype="m.image"), count, mark, timeout)
+
+    async def answer(self, room: str, line: str, *, by: User | None = None, timeout: float = 20, **how: Any) -> Ev:
+        """Somebody types ``line``; the bot's first message that answers it."""
+        user = by or self.user
+        mark = user.mark()
+        asked = await user.send(room, line, **how)
+        return await user.wait_for(self.reply_to(asked), mark, timeout)
+
     async def pictures(self, room: str, reader: User | None = None) -> list[Picture]:
         return await pictures_in(reader or self.user, room, self.bot)
 
@@ -181,5 +198,19 @@ class Lab:
         return {proc.name: proc.log_text() for proc in (self.synapse.proc, self.maubot.proc, self.worker.proc)}
 
 
-def digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+def make_test_model(folder: Path) -> Path:
+    """The worker's own model of noise, in ``folder/otter-noise``."""
+    target = folder / "otter-noise"
+    command = [places.python("worker"), "-m", "otterbot_worker.models.testmodel", str(target)]
+    subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL, timeout=300)
+    return target
+
+
+def key_of(bot: str, room: str, event_id: str, edit_id: str = "") -> str:
+    """The idempotency key of a request, as the architecture promises it."""
+    return hashlib.sha256("\0".join((bot, room, event_id, edit_id)).encode()).hexdigest()[:40]
+
+
+def transaction_id(key: str, part: str) -> str:
+    """The Matrix transaction id of one message of a request, as the architecture promises it."""
+    return hashlib.sha256(f"{key}\0{part}".encode()).hexdigest()[:40]

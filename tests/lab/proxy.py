@@ -20,6 +20,8 @@ import aiohttp
 from aiohttp import web
 from yarl import URL
 
+from .proc import until
+
 _HOP = {"connection", "keep-alive", "te", "trailers", "transfer-encoding", "upgrade", "host", "content-length"}
 _TXN = re.compile(r"(/rooms/[^/]+/(?:send/[^/]+|redact/[^/]+)/)([^/?]+)")
 
@@ -63,6 +65,9 @@ class Rule:
     answered: int = 0
     """How many of them the server has answered."""
     seen: list[Seen] = field(default_factory=list)
+    done: int = 0
+    """How many of them are over, the client having its answer or none."""
+    dropping: bool = False
     _reached: asyncio.Event = field(default_factory=asyncio.Event)
     _released: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -89,9 +94,22 @@ class Rule:
     async def released(self) -> None:
         await self._released.wait()
 
+    async def finished(self, timeout: float = 10) -> None:
+        """Waits until everything that was held has reached the client."""
+        await until(lambda: self.done >= self.count, "what was held went on", timeout=timeout)
+
+    async def times_seen(self, count: int, timeout: float = 30) -> None:
+        """Waits until the rule has meant ``count`` requests."""
+        await until(lambda: self.count >= count, f"{count} requests for {self.path.pattern}", timeout=timeout)
+
     def release(self) -> None:
         """Lets go what is held, and whatever comes."""
         self._released.set()
+
+    def drop(self) -> None:
+        """Lets go what is held, but its connections are cut: the client hears nothing."""
+        self.dropping = True
+        self.release()
 
     def remove(self) -> None:
         if self in self.proxy.rules:
@@ -208,6 +226,12 @@ class Proxy:
                 acting = rule
         if acting is None:
             return await self._forward(request, seen, path)
+        try:
+            return await self._act(request, seen, path, acting)
+        finally:
+            acting.done += 1
+
+    async def _act(self, request: web.Request, seen: Seen, path: str, acting: Rule) -> web.StreamResponse:
         if acting.what is What.ANSWER:
             acting.point()
             return web.json_response(acting.answer, status=acting.status, headers=acting.headers)
@@ -230,9 +254,10 @@ class Proxy:
                 data = await upstream.read()
                 rule.answered += 1
                 rule.point()
-                if rule.what is What.SWALLOW:
+                if rule.what is not What.SWALLOW:
+                    await rule.released()
+                if rule.what is What.SWALLOW or rule.dropping:
                     raise _Dropped
-                await rule.released()
                 answer = web.Response(status=upstream.status, body=data)
                 answer.headers.clear()
                 answer.headers.extend(kept)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -90,6 +92,11 @@ class Worker:
     async def gpu_pid(self, timeout: float = 30) -> int:
         await until(self.gpu_pids, "a GPU process runs", timeout=timeout)
         return self.gpu_pids()[0]
+
+    def kill_gpu(self, pid: int) -> None:
+        """SIGKILL to a GPU process of this worker's."""
+        if pid in self.gpu_pids():
+            os.kill(pid, signal.SIGKILL)
 
     def orphans(self) -> list[int]:
         """GPU processes of this data folder that are not this worker's own: there must be none."""

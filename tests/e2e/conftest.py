@@ -1,0 +1,61 @@
+"""One lab for all that can share it, and the rooms of a test: plain and encrypted."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from lab import Lab
+from lab.lab import make_test_model
+from lab.places import memory_folder
+
+QUICK = "--steps 2 --size 64x64"
+"""Flags of a picture that is not itself the point of a test."""
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where the labs of this run lie: in memory, where there is such a place."""
+    memory = memory_folder()
+    path = tmp_path_factory.mktemp("labs")
+    if memory is not None:
+        path = memory / f"otterbot-{path.parent.name}-{path.name}-{id(path)}"
+        path.mkdir()
+    yield path
+    if memory is not None:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def model(folder: Path) -> Path:
+    """The model of noise, made once for all labs."""
+    return make_test_model(folder)
+
+
+@pytest.fixture(scope="session")
+async def shared_lab(folder: Path, model: Path) -> AsyncIterator[Lab]:
+    async with Lab(folder / "shared", model=model, plugin={"status": {"after_seconds": 1}}) as lab:
+        yield lab
+
+
+@pytest.fixture
+async def lab(shared_lab: Lab) -> AsyncIterator[Lab]:
+    """The lab that most tests share; whatever a test did to proxies and settings is undone."""
+    yield shared_lab
+    for proxy in (shared_lab.matrix_proxy, shared_lab.worker_proxy):
+        for rule in list(proxy.rules):
+            rule.remove()
+
+
+@pytest.fixture(params=[False, True], ids=["plain", "encrypted"])
+def encrypted(request: pytest.FixtureRequest) -> bool:
+    return bool(request.param)
+
+
+@pytest.fixture
+async def room(lab: Lab, encrypted: bool) -> str:
+    """A new room of the moderator, the member and the bot."""
+    return await lab.room(encrypted=encrypted)

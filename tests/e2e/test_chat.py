@@ -1,0 +1,211 @@
+"""``!chat``: an answer that grows in a thread, with the history that stands in the room."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from doubles.ollama import OllamaDouble
+from lab import Ev, Lab
+
+CHAT = {"placeholder_after": 1, "edit_seconds": 1}
+
+
+@pytest.fixture(scope="module")
+async def ollama() -> AsyncIterator[OllamaDouble]:
+    async with OllamaDouble({"models": [{"name": "tiny"}, {"name": "other"}]}) as double:
+        yield double
+
+
+@pytest.fixture(scope="module")
+async def lab(folder: Path, model: Path, ollama: OllamaDouble) -> AsyncIterator[Lab]:
+    config = {"chat": {"ollama_url": ollama.url, "default_model": "tiny", "chunk_timeout": 3}}
+    async with Lab(folder / "chat", model=model, plugin={"chat": CHAT}, worker_config=config) as lab:
+        yield lab
+
+
+@pytest.fixture(autouse=True)
+async def as_it_was(ollama: OllamaDouble, lab: Lab) -> AsyncIterator[None]:
+    yield
+    ollama.update({"models": [{"name": "tiny"}, {"name": "other"}], "rules": [], "token_s": 0.0, "first_token_s": 0.0})
+
+
+def about(asked: str, lab: Lab) -> Callable[[Ev], bool]:
+    """What the bot says in the thread of ``asked``, or as a reply to it, edits included."""
+
+    def wanted(event: Ev) -> bool:
+        if event.sender != lab.bot or event.type != "m.room.message":
+            return False
+        return event.thread == asked or event.replies_to == asked or bool(event.edits)
+
+    return wanted
+
+
+async def final(lab: Lab, room: str, asked: str, mark: int, *, end: str = "✅", timeout: float = 40) -> str:
+    """What the thread says once the bot has ended with ``end``: the newest text of its messages, in order."""
+    await lab.user.wait_for(lab.reaction(asked, end), mark, timeout)
+    texts: dict[str, str] = {}
+    for event in lab.user.events[mark:]:
+        if about(asked, lab)(event) and event.room_id == room:
+            texts[event.edits or event.event_id] = str(event.new_content["body"])
+    return "\n".join(texts.values())
+
+
+async def ask(lab: Lab, room: str, text: str, **how: Any) -> tuple[str, int]:
+    mark = lab.user.mark()
+    return await lab.user.send(room, text, **how), mark
+
+
+async def test_an_answer_comes_in_a_thread(lab: Lab, room: str, encrypted: bool) -> None:
+    asked, mark = await ask(lab, room, "!chat why do otters hold hands?")
+    said = await final(lab, room, asked, mark)
+    assert "You said: why do otters hold hands?" in said
+    first = next(event for event in lab.user.events[mark:] if about(asked, lab)(event))
+    assert first.thread == asked
+    assert first.msgtype == "m.text"
+    assert first.encrypted is encrypted
+    assert first.content["m.mentions"] == {}
+
+
+async def test_the_thread_goes_on_with_its_history(lab: Lab, room: str) -> None:
+    asked, mark = await ask(lab, room, "!chat my name is Bo")
+    await final(lab, room, asked, mark)
+    more, mark = await ask(lab, room, "what is my name?", thread=asked)
+    await lab.user.wait_for(lab.reaction(more, "✅"), mark, 40)
+    said = [event.new_content["body"] for event in lab.user.events[mark:] if event.sender == lab.bot and event.body]
+    assert any("Heard 3 messages" in text and "user: my name is Bo" in text for text in said), said
+
+
+async def test_history_respects_edits_and_deletions(lab: Lab, room: str) -> None:
+    asked, mark = await ask(lab, room, "!chat my cat is red")
+    await final(lab, room, asked, mark)
+    gone, mark = await ask(lab, room, "a secret that is taken back", thread=asked)
+    await lab.user.wait_for(lab.reaction(gone, "✅"), mark, 40)
+    await lab.user.redact(room, gone)
+    more, mark = await ask(lab, room, "what do you know?", thread=asked)
+    await lab.user.wait_for(lab.reaction(more, "✅"), mark, 40)
+    said = "\n".join(str(e.new_content.get("body")) for e in lab.user.events[mark:] if e.sender == lab.bot)
+    assert "my cat is red" in said
+    assert "a secret" not in said
+
+
+async def test_it_grows_by_edits_and_ends_whole(lab: Lab, room: str) -> None:
+    asked, mark = await ask(lab, room, "!chat #slow one two three four five six")
+    said = await final(lab, room, asked, mark, timeout=60)
+    assert "five six" in said
+    own = [event for event in lab.user.events[mark:] if about(asked, lab)(event)]
+    edits = [event for event in own if event.edits]
+    assert len(own) - len(edits) == 1, "one message that grows"
+    assert 2 <= len(edits) <= 20
+    assert all(event.content["m.mentions"] == {} for event in own)
+
+
+async def test_a_slow_load_shows_a_placeholder(lab: Lab, room: str, ollama: OllamaDouble) -> None:
+    ollama.update({"first_token_s": 2.5})
+    asked, mark = await ask(lab, room, "!chat hello")
+    placeholder = await lab.user.wait_for(about(asked, lab), mark)
+    assert "💭" in placeholder.body
+    said = await final(lab, room, asked, mark)
+    assert "You said: hello" in said
+    assert "💭" not in said
+
+
+async def test_markdown_is_rendered_and_harmless(lab: Lab, room: str) -> None:
+    asked, mark = await ask(lab, room, "!chat #markdown please")
+    await final(lab, room, asked, mark)
+    last = [event for event in lab.user.events[mark:] if about(asked, lab)(event)][-1]
+    html = last.new_content["formatted_body"]
+    assert "<strong>Otters</strong>" in html
+    assert "<img" not in html
+    assert last.content["m.mentions"] == {}
+
+
+async def test_code_and_long_answers(lab: Lab, room: str) -> None:
+    asked, mark = await ask(lab, room, "!chat #long story")
+    said = await final(lab, room, asked, mark, timeout=60)
+    for part in range(1, 9):
+        assert f"Part {part}" in said
+    ids = {event.edits or event.event_id for event in lab.user.events[mark:] if about(asked, lab)(event)}
+    assert len(ids) >= 2, "20 kB do not fit into one event"
+
+
+@pytest.mark.parametrize("word", ["#think", "#inline-think", "#open-think"])
+async def test_thinking_is_hidden(lab: Lab, word: str) -> None:
+    room = await lab.room(encrypted=True)
+    asked, mark = await ask(lab, room, f"!chat {word} about it")
+    said = await final(lab, room, asked, mark)
+    assert "You said" in said
+    for event in lab.user.events[mark:]:
+        if event.sender == lab.bot:
+            assert "Secret plan" not in str(event.content)
+            assert "think>" not in str(event.content)
+
+
+@pytest.mark.parametrize("word", ["#error", "#killed", "#eof", "#cut", "#stall"])
+async def test_what_broke_off_keeps_what_came_and_says_so(lab: Lab, word: str) -> None:
+    room = await lab.room(encrypted=True)
+    asked, mark = await ask(lab, room, f"!chat {word}")
+    await lab.user.wait_for(
+        lambda e: e.sender == lab.bot and e.reaction in ("✅", "❌") and e.relates["event_id"] == asked, mark, 40
+    )
+    said = "\n".join(str(e.new_content["body"]) for e in lab.user.events[mark:] if about(asked, lab)(e))
+    assert "Otters hold hands because they" in said
+    assert "broke off" in said
+
+
+async def test_line_separators_travel(lab: Lab) -> None:
+    room = await lab.room(encrypted=True)
+    asked, mark = await ask(lab, room, "!chat #nel")
+    said = await final(lab, room, asked, mark)
+    for word in ("before", "between", "after"):
+        assert word in said
+
+
+async def test_a_missing_model_comes_with_the_command_that_pulls_it(lab: Lab, room: str, ollama: OllamaDouble) -> None:
+    ollama.update({"models": [{"name": "other"}]})
+    asked, mark = await ask(lab, room, "!chat hello")
+    said = await final(lab, room, asked, mark, end="❌")
+    assert "ollama pull tiny" in said
+
+
+async def test_ollama_is_off(lab: Lab, room: str, ollama: OllamaDouble) -> None:
+    await ollama.stop()
+    try:
+        asked, mark = await ask(lab, room, "!chat hello")
+        said = await final(lab, room, asked, mark, end="❌")
+        assert "Ollama" in said
+    finally:
+        await ollama.start()
+
+
+async def test_plain_text_is_chat_where_nobody_else_is(lab: Lab, encrypted: bool) -> None:
+    room = await lab.user.create_room([lab.bot], encrypted=encrypted, is_direct=True)
+    await lab.user.wait_member(room, lab.bot)
+    asked, mark = await ask(lab, room, "hello there, otter")
+    said = await final(lab, room, asked, mark)
+    assert "You said: hello there, otter" in said
+
+
+async def test_plain_text_is_no_chat_among_others(lab: Lab, room: str) -> None:
+    _, mark = await ask(lab, room, "hello there, otter")
+    await lab.user.never(lambda event: event.sender == lab.bot and event.room_id == room, mark)
+
+
+async def test_usage(lab: Lab, room: str) -> None:
+    assert "!chat" in (await lab.answer(room, "!chat")).body
+
+
+@pytest.mark.parametrize("who", ["worker", "maubot"])
+async def test_a_turn_that_is_interrupted_is_answered_once(lab: Lab, room: str, who: str) -> None:
+    asked, mark = await ask(lab, room, "!chat #slow one two three four five six seven eight")
+    await lab.user.wait_for(about(asked, lab), mark)
+    await (lab.worker if who == "worker" else lab.maubot).restart(hard=True)
+    said = await final(lab, room, asked, mark, timeout=60)
+    assert said.count("seven eight") == 1
+    await asyncio.sleep(0)
+    ids = {event.edits or event.event_id for event in lab.user.events[mark:] if about(asked, lab)(event)}
+    assert len(ids) == 1

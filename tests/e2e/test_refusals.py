@@ -1,0 +1,84 @@
+"""Every refusal is a plain sentence; nothing is accepted and then lost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lab import Lab
+
+from .conftest import QUICK
+
+
+async def refused(lab: Lab, room: str, line: str) -> str:
+    """The sentence that answers ``line``; no picture may come."""
+    mark = lab.user.mark()
+    answer = await lab.answer(room, line)
+    assert answer.msgtype == "m.notice"
+    await lab.user.never(lab.from_bot(room, msgtype="m.image"), mark, within=1)
+    return answer.body
+
+
+async def test_an_unknown_model(lab: Lab, room: str) -> None:
+    assert "no-such-model" in await refused(lab, room, "!draw otter --model no-such-model")
+
+
+async def test_a_model_whose_files_are_not_here(lab: Lab, room: str) -> None:
+    assert "ssd-1b" in await refused(lab, room, "!draw otter --model ssd-1b")
+
+
+async def test_an_unknown_sampler_and_a_size_that_the_model_cannot(lab: Lab, room: str) -> None:
+    assert "sampler" in (await refused(lab, room, "!draw otter --sampler quantum")).lower()
+    assert "512" in await refused(lab, room, "!draw otter --size 4096x4096 --model otter-noise")
+
+
+async def test_an_unknown_flag(lab: Lab, room: str) -> None:
+    assert "--steps" in await refused(lab, room, "!draw otter --stepps 3")
+
+
+async def test_a_prompt_of_sixty_kilobytes(lab: Lab) -> None:
+    """In a plain room: encrypted, such an event is too large for any homeserver."""
+    room = await lab.room()
+    answer = await refused(lab, room, "!draw " + "otter " * 9_500)
+    assert "4000" in answer
+    assert len(answer) < 500
+
+
+async def test_a_long_prompt_in_an_encrypted_room(lab: Lab) -> None:
+    room = await lab.room(encrypted=True)
+    assert "4000" in await refused(lab, room, "!draw " + "otter " * 5_000)
+    prompt = "öтter🦦 " * 500
+    (picture,) = await lab.draw(room, f"!draw {prompt}{QUICK}")
+    assert picture.record["used"]["prompt"] == prompt.strip()
+    assert picture.content["m.mentions"] == {}
+
+
+async def test_a_worker_that_does_not_take_our_token(lab: Lab, room: str, tmp_path: Path) -> None:
+    wrong = tmp_path / "token"
+    wrong.write_text("not-the-token")
+    await lab.configure(worker={"token_file": str(wrong)})
+    mark = lab.user.mark()
+    asked = await lab.user.send(room, f"!draw otter {QUICK}")
+    said = await lab.user.wait_for(lab.reply_to(asked, msgtype="m.notice"), mark)
+    assert "token" in said.body
+    assert "not-the-token" not in lab.maubot.proc.log_text()
+    await lab.configure()
+    await lab.user.wait_for(lab.reply_to(asked, msgtype="m.image"), mark, timeout=60)
+
+
+async def test_a_full_queue_says_so(lab: Lab, room: str) -> None:
+    """The owner's limit is 24 open pictures: three of eight fill it, the fourth request is refused."""
+    mark = lab.user.mark()
+    await lab.worker.api("POST", "/v1/pause", {})
+    try:
+        asked = [await lab.user.send(room, f"!draw otter {number} {QUICK} --count 8") for number in range(3)]
+        for event in asked:
+            await lab.user.wait_for(lab.reaction(event, "⏳"), mark)
+        await lab.user.wait_all(lab.from_bot(room, msgtype="m.notice"), 3, mark, timeout=30)
+        full = await lab.user.send(room, f"!draw badger {QUICK}")
+        answer = await lab.user.wait_for(lab.reply_to(full, msgtype="m.notice"), mark)
+        assert "waiting" in answer.body
+        await lab.user.wait_for(lab.reaction(full, "❌"), mark)
+        await lab.answer(room, "!cancel")
+    finally:
+        await lab.worker.api("POST", "/v1/resume")
+    await lab.user.never(lab.from_bot(room, msgtype="m.image"), mark, within=1)
