@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import aiohttp
 from mautrix.errors import (
@@ -19,8 +19,7 @@ from mautrix.errors import (
     MNotFound,
     SessionNotFound,
 )
-from mautrix.types import EncryptedEvent, EventType, RoomID
-from mautrix.types.util import SerializerError
+from mautrix.types import JSON, EncryptedEvent, EventType, RoomID, SerializerError, SessionID
 
 from .errors import AnswerLost, CannotEncrypt, NotAllowed, RateLimited
 
@@ -67,7 +66,8 @@ class Encryption:
         if self._plain.get(room, 0.0) > time.monotonic():
             return False
         store = self._client.state_store
-        if (store is not None and await store.is_encrypted(RoomID(room))) or await self._ask(room):
+        known = None if store is None else await store.is_encrypted(RoomID(room))
+        if known or await self._ask(room):
             self.seen_encrypted(room)
             return True
         self._plain[room] = time.monotonic() + PLAIN_FOR
@@ -98,7 +98,7 @@ class Encryption:
         except (MatrixConnectionError, aiohttp.ClientError, TimeoutError, OSError) as error:
             raise AnswerLost(type(error).__name__) from None
         except MatrixRequestError as error:
-            if error.http_status is not None and error.http_status >= 500:
+            if error.http_status >= 500:
                 raise AnswerLost(type(error).__name__) from None
             raise CannotEncrypt(type(error).__name__) from None
         except Exception as error:
@@ -115,7 +115,7 @@ class Encryption:
         if crypto is None:
             return None
         try:
-            event = EncryptedEvent.deserialize(dict(raw))
+            event = EncryptedEvent.deserialize(cast(JSON, dict(raw)))
             inner = (await crypto.decrypt_megolm_event(event)).serialize()
         except SessionNotFound as error:
             raise KeyMissing(str(error.session_id)) from None
@@ -132,4 +132,4 @@ class Encryption:
         crypto = self._client.crypto
         if crypto is None:
             return False
-        return bool(await crypto.wait_for_session(RoomID(room), session_id, timeout=timeout))  # type: ignore[arg-type]
+        return bool(await crypto.wait_for_session(RoomID(room), SessionID(session_id), timeout=timeout))

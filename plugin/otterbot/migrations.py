@@ -74,7 +74,9 @@ _V1 = (
 )
 
 
-@upgrade_table.register(description="Requests, parts, handled events, rooms and their settings")
 async def upgrade_v1(conn: Connection) -> None:
     for statement in _V1:
         await conn.execute(statement)
+
+
+upgrade_table.register(upgrade_v1, description="Requests, parts, handled events, rooms and their settings")

@@ -52,6 +52,9 @@ SENDING = (
     "UPDATE parts SET state = 'sending', updated_at = $3 "
     "WHERE key = $1 AND part = $2 AND state IN ('ready', 'sending') RETURNING key"
 )
+UNMARK = (
+    "UPDATE parts SET state = 'ready', updated_at = $3 WHERE key = $1 AND part = $2 AND state = 'sending' RETURNING key"
+)
 SENT = (
     "UPDATE parts SET state = 'sent', event_id = $3, content = NULL, updated_at = $4 "
     "WHERE key = $1 AND part = $2 AND state IN ('ready', 'sending') RETURNING key"
@@ -87,9 +90,7 @@ SET = (
 )
 UNSET = "DELETE FROM settings WHERE room_id = $1 AND name = $2"
 JOINED_AT = "SELECT joined_at FROM rooms WHERE room_id = $1"
-JOINED = (
-    "INSERT INTO rooms (room_id, joined_at) VALUES ($1, $2) ON CONFLICT (room_id) DO UPDATE SET joined_at = $2"
-)
+JOINED = "INSERT INTO rooms (room_id, joined_at) VALUES ($1, $2) ON CONFLICT (room_id) DO UPDATE SET joined_at = $2"
 GREETED = (
     "INSERT INTO rooms (room_id, greeted_at) VALUES ($1, $2) ON CONFLICT (room_id) DO UPDATE SET greeted_at = $2 "
     "WHERE rooms.greeted_at IS NULL RETURNING room_id"

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import Any
@@ -101,7 +100,7 @@ class Request:
         return self.state is not RequestState.DONE
 
     @classmethod
-    def from_row(cls, row: Mapping[str, Any]) -> Request:
+    def from_row(cls, row: Any) -> Request:
         data = {name: row[name] for name in cls.__dataclass_fields__}
         data["state"] = RequestState(data["state"])
         data["body"] = _json(data["body"])
@@ -137,7 +136,7 @@ class Part:
         return transaction_id(self.key, self.part)
 
     @classmethod
-    def from_row(cls, row: Mapping[str, Any]) -> Part:
+    def from_row(cls, row: Any) -> Part:
         data = {name: row[name] for name in cls.__dataclass_fields__}
         data["kind"] = Kind(data["kind"])
         data["state"] = PartState(data["state"])

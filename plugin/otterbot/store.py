@@ -72,8 +72,10 @@ class Store:
 
     async def _write(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         async def run() -> T:
-            async with self._db.acquire() as conn, conn.transaction():
-                return await work(conn)
+            async with self._db.acquire() as acquired:
+                conn: Any = acquired
+                async with conn.transaction():
+                    return await work(conn)
 
         task = asyncio.create_task(run())
         self._writes.add(task)
@@ -192,6 +194,10 @@ class Store:
     async def mark_sending(self, key: str, part: str) -> bool:
         """False: it is no longer wanted, or was sent."""
         return await self._move(sql.SENDING, key, part, time.time())
+
+    async def unmark_sending(self, key: str, part: str) -> bool:
+        """The homeserver said that it did not do it."""
+        return await self._move(sql.UNMARK, key, part, time.time())
 
     async def mark_sent(self, part: Part, event_id: str | None) -> bool:
         """``sent``, and its content forgotten. A picture becomes the last one of its room."""

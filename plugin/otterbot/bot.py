@@ -1,0 +1,119 @@
+"""The composition root: builds the parts, ties them together, starts and stops them."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from maubot.plugin_base import Plugin
+from mautrix.types import RoomID
+from mautrix.util.async_db import Database, UpgradeTable
+from mautrix.util.config import BaseProxyConfig
+
+from . import commands, sync, texts
+from .catchup import CatchUp
+from .config import Config, Values
+from .delivery import Delivery
+from .encryption import Encryption
+from .events import Events
+from .matrix_http import MatrixHttp
+from .migrations import upgrade_table
+from .outbox import Outbox
+from .permissions import Permissions
+from .pictures import Pictures
+from .rooms import Rooms
+from .services import Services
+from .settings import RoomSettings
+from .store import Store
+from .worker_client import Address, WorkerClient
+
+
+class Otterbot(Plugin):
+    """Maubot makes one for each instance. It has no handlers of its own: Maubot would register
+    those before :meth:`start`."""
+
+    config: Config
+    _events: Events
+
+    @classmethod
+    def get_config_class(cls) -> type[BaseProxyConfig]:
+        return Config
+
+    @classmethod
+    def get_db_upgrade_table(cls) -> UpgradeTable:
+        return upgrade_table
+
+    async def start(self) -> None:
+        """Never fails for want of the worker: an exception here would disable the instance."""
+        self.config.load_and_update()
+        bot = str(self.client.mxid)
+        assert isinstance(self.database, Database)  # maubot.yaml: database_type asyncpg
+        self._store = store = Store(self.database)
+        await store.open()
+        self._http = http = MatrixHttp(self.client.api)
+        self._worker = worker = WorkerClient(self._address)
+        encryption = Encryption(self.client)
+        outbox = Outbox(store, http, encryption, bot, self.log)
+        self._delivery = delivery = Delivery(store, worker, outbox, self._values, self.log)
+        delivery.register("image", Pictures(store, worker, outbox, http, encryption))
+        permissions = Permissions(self.client, self.config)
+        services = Services(
+            config=self.config,
+            client=self.client,
+            store=store,
+            worker=worker,
+            delivery=delivery,
+            http=http,
+            encryption=encryption,
+            settings=RoomSettings(store, self.config),
+            permissions=permissions,
+            log=self.log,
+        )
+        rooms = Rooms(
+            store,
+            http,
+            outbox,
+            bot=bot,
+            join=lambda room: self.client.join_room(RoomID(room)),
+            allowed=permissions.may_use,
+            prefix=lambda: self._values().prefix,
+            log=self.log,
+        )
+        self._events = Events(
+            self.client,
+            store,
+            encryption,
+            outbox,
+            delivery,
+            rooms,
+            partial(CatchUp, http),
+            handle=partial(commands.handle, services),
+            values=self._values,
+            restart_sync=partial(sync.take_over, self.client),
+            log=self.log,
+        )
+        await delivery.start()
+        self._events.start()
+        await self._begin_sync(services)
+
+    async def _begin_sync(self, services: Services) -> None:
+        crypto = self.client.crypto
+        if crypto is not None and not crypto.account.shared:
+            await crypto.share_keys()  # standalone Maubot would do it up to 30 s later
+        if not sync.take_over(self.client):
+            services.warnings.append(texts.SYNC_WARNING)
+            self.log.warning("%s", texts.SYNC_WARNING)
+
+    async def stop(self) -> None:
+        """Every task of ours ends, every session of ours is closed; the database outlives us."""
+        await self._events.stop()
+        await self._delivery.stop()
+        await self._store.close()
+        await self._worker.close()
+        await self._http.close()
+
+    def _values(self) -> Values:
+        return self.config.current
+
+    def _address(self) -> Address:
+        worker = self._values().worker
+        return Address(url=worker.url, token=worker.token, token_file=worker.token_file, ca_file=worker.ca_file)

@@ -1,0 +1,113 @@
+"""A walk back through the timelines: what came while nobody listened.
+
+mautrix stores its place in the sync before the handlers run, and does not fill the gaps of a
+limited timeline, so the sync alone loses messages. There is no cursor: handlers reorder, and what
+was handled is known by its id.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from .errors import AnswerLost, MatrixError, MatrixRefused, RateLimited
+from .matrix_http import MatrixHttp
+from .queues import Raw
+from .sync import TIMELINE, joins, seconds
+
+T = TypeVar("T")
+PAGE = 100
+PAGES = 100
+AT_A_TIME = 3
+FILTER = {"types": [*sorted(TIMELINE), "m.room.member"]}
+BACKOFF = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+
+
+class CatchUp:
+    """Walks rooms; each walk gives the events it found, oldest first."""
+
+    def __init__(
+        self,
+        http: MatrixHttp,
+        *,
+        bot: str,
+        horizon: Callable[[str], Awaitable[float]],
+        seen: Callable[[str], bool],
+        found: Callable[[str, list[Raw]], None],
+        arrived: Callable[[str, Raw], Awaitable[None]],
+        log: logging.Logger,
+    ) -> None:
+        self._http = http
+        self._bot = bot
+        self._horizon = horizon
+        self._seen = seen
+        self._found = found
+        self._arrived = arrived
+        self._log = log
+        self._slots = asyncio.Semaphore(AT_A_TIME)
+        self._walking: set[str] = set()
+        self._again: set[str] = set()
+
+    async def everywhere(self) -> None:
+        """Walk every joined room, as soon as the homeserver answers."""
+        rooms: list[str] = await self._insist(self._http.joined_rooms) or []
+        await asyncio.gather(*(self.room(room) for room in rooms))
+
+    async def room(self, room: str) -> None:
+        """Walk one room; a walk that is asked for during one follows it."""
+        if room in self._walking:
+            self._again.add(room)
+            return
+        self._walking.add(room)
+        try:
+            while True:
+                self._again.discard(room)
+                async with self._slots:
+                    await self._insist(lambda: self._walk(room))
+                if room not in self._again:
+                    return
+        finally:
+            self._walking.discard(room)
+
+    async def _insist(self, call: Callable[[], Awaitable[T]]) -> T | None:
+        """Until it is answered; ``None`` if the homeserver refuses."""
+        tries = 0
+        while True:
+            wait = BACKOFF[min(tries, len(BACKOFF) - 1)]
+            try:
+                return await call()
+            except RateLimited as limit:
+                wait = limit.retry_after
+            except AnswerLost:
+                pass
+            except MatrixRefused:
+                return None
+            except MatrixError as error:
+                self._log.warning("Catching up: %s", type(error).__name__)
+                return None
+            tries += 1
+            await asyncio.sleep(wait)
+
+    async def _walk(self, room: str) -> None:
+        horizon = await self._horizon(room)
+        collected: list[Raw] = []
+        start: str | None = None
+        for _ in range(PAGES):
+            events, start = await self._http.messages(room, start=start, limit=PAGE, event_filter=FILTER)
+            done = start is None
+            known = bool(events)
+            for event in events:
+                if "state_key" in event:
+                    if joins(event, self._bot):
+                        if seconds(event) >= horizon:
+                            await self._arrived(room, event)
+                        done = True
+                        break
+                    continue
+                known = known and self._seen(str(event.get("event_id")))
+                collected.append(event)
+            if done or known or (events and all(seconds(event) < horizon for event in events)):
+                break
+        self._found(room, collected[::-1])

@@ -1,0 +1,383 @@
+"""From an accepted request to its result in the room, whatever dies in between.
+
+State is written first, then acted upon: a request is ``kept`` before it is submitted, ``submitted``
+once the worker has it, ``done`` when everything that it owes stands in the room (or in the outbox).
+After a start, or a reconnection, everything open is taken up again from the database and the
+snapshot of the worker's event stream.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+from . import contents, texts
+from .config import Values
+from .errors import WorkerError, WorkerRefused
+from .live import CannotAsk, Ending, Kind, Live, WorkerState
+from .outbox import NO_ENCRYPTION, Hooks, Outbox
+from .records import Kind as PartKind
+from .records import Part, PartState, Rank, Request, RequestState
+from .status import StatusLine
+from .store import Commit, Store
+from .submit import Submitter
+from .upkeep import Upkeep
+from .worker_client import WorkerClient
+from .worker_types import ChatEvent, Disconnected, Event, Job, JobEvent, PauseEvent, ProgressEvent, Snapshot
+
+REPLACED = "replaced"
+
+
+class Delivery:
+    """One per plugin instance."""
+
+    def __init__(
+        self,
+        store: Store,
+        worker: WorkerClient,
+        outbox: Outbox,
+        values: Callable[[], Values],
+        log: logging.Logger,
+    ) -> None:
+        self._store = store
+        self._worker = worker
+        self._outbox = outbox
+        self._values = values
+        self._log = log
+        self._kinds: dict[str, Kind] = {}
+        self._lives: dict[str, Live] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._submitter = Submitter(store, worker, self._kind_of, self, log)
+        self._upkeep = Upkeep(store, worker, self.expire, log)
+        self.worker_state = WorkerState(away_since=time.monotonic())
+        outbox.hooks = Hooks(
+            sent=self._part_sent,
+            failed=self._part_failed,
+            missing=self._part_missing,
+            no_encryption=self._no_encryption,
+        )
+
+    # -- life --------------------------------------------------------------------------------
+
+    def register(self, name: str, kind: Kind) -> None:
+        """``kind`` handles requests of that name (``image``, ``chat``)."""
+        self._kinds[name] = kind
+
+    async def start(self) -> None:
+        """Take up everything that is open. Needs neither the worker nor the homeserver to be there."""
+        for request in await self._store.open_requests():
+            self._begin(request)
+        await self._outbox.start()
+        self._spawn(self._follow(), "otterbot events of the worker")
+        self._spawn(self._upkeep.run(), "otterbot upkeep")
+
+    async def stop(self) -> None:
+        tasks = [*self._tasks, *(task for live in self._lives.values() for task in live.tasks)]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._outbox.stop()
+
+    def _spawn(self, work: object, name: str) -> None:
+        task: asyncio.Task[None] = asyncio.create_task(work, name=name)  # type: ignore[arg-type]
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # -- requests come -----------------------------------------------------------------------
+
+    def first_parts(self, request: Request) -> list[Part]:
+        """To be stored together with the request."""
+        content = contents.reaction(request.key, "ack", request.event_id, texts.ACK)
+        return [_part(request, "ack", PartKind.REACTION, Rank.REACTION, content)]
+
+    def accepted_request(self, request: Request) -> None:
+        """It is stored: begin."""
+        self._begin(request)
+        self._upkeep.wake()
+
+    def _begin(self, request: Request) -> None:
+        live = self._lives[request.key] = Live(request=request)
+        if not self._kind_of(live).own_status:
+            line = StatusLine(live, self._outbox, self._store, self.worker_state, self._values)
+            live.spawn(asyncio.create_task(line.run(), name="otterbot status"))
+        if request.state is RequestState.KEPT:
+            self._submitter.submit(live)
+
+    def _kind_of(self, live: Live) -> Kind:
+        return self._kinds[live.request.kind]
+
+    def live(self, key: str) -> Live | None:
+        """What is known about an open request now (queue place, progress)."""
+        return self._lives.get(key)
+
+    def poke(self) -> None:
+        """Ask those kinds again that said "not yet"."""
+        self._submitter.poke()
+
+    # -- the worker answers ------------------------------------------------------------------
+
+    async def accepted(self, live: Live, job: Job) -> None:
+        await self._job(job)
+
+    async def refused(self, live: Live, refusal: WorkerRefused | CannotAsk) -> None:
+        text = str(refusal) if isinstance(refusal, CannotAsk) else texts.refused(refusal)
+        await self.end_with(live, "refused", text)
+
+    def away(self, *, unauthorized: bool) -> None:
+        state = self.worker_state
+        if state.away_since is None:
+            state.away_since = time.monotonic()
+        state.unauthorized = unauthorized
+        self._news()
+
+    def _news(self) -> None:
+        for live in self._lives.values():
+            live.changed.set()
+
+    async def _follow(self) -> None:
+        async for event in self._worker.events():
+            try:
+                await self._event(event)
+            except Exception as error:
+                # The next snapshot says it again.
+                self._log.error("An event of the worker: %s", type(error).__name__, exc_info=_trace(error))
+
+    async def _event(self, event: Event) -> None:
+        if isinstance(event, Snapshot):
+            await self._snapshot(event)
+        elif isinstance(event, JobEvent):
+            await self._job(event.job)
+        elif isinstance(event, ProgressEvent):
+            live = self._by_job(event.job_id)
+            if live is not None:
+                live.moved(event.index, event.progress)
+                live.changed.set()
+        elif isinstance(event, ChatEvent):
+            live = self._by_job(event.job_id)
+            if live is not None:
+                live.chat_text = event.text
+                live.changed.set()
+                await self._kind_of(live).on_chat(live, event)
+        elif isinstance(event, PauseEvent):
+            self.worker_state.pause = event.pause
+            self._news()
+        elif isinstance(event, Disconnected):
+            self.away(unauthorized=event.unauthorized)
+
+    def _by_job(self, job_id: str) -> Live | None:
+        return next((live for live in self._lives.values() if live.request.job_id == job_id), None)
+
+    async def _snapshot(self, snapshot: Snapshot) -> None:
+        self.worker_state.away_since = None
+        self.worker_state.unauthorized = False
+        self.worker_state.pause = snapshot.pause
+        self._submitter.poke()
+        self._upkeep.wake()
+        self._news()
+        known = {job.id for job in snapshot.jobs}
+        for job in snapshot.jobs:
+            await self._job(job)
+        for live in list(self._lives.values()):
+            if live.request.state is RequestState.SUBMITTED and live.request.job_id not in known:
+                live.spawn(asyncio.create_task(self._ask(live), name="otterbot ask"))
+        self._outbox.retry_builds()
+
+    async def _ask(self, live: Live) -> None:
+        """How does it stand with a job that is not among the open ones?"""
+        job_id = live.request.job_id
+        if job_id is None:
+            return
+        try:
+            await self._job(await self._worker.job(job_id))
+        except WorkerRefused as refusal:
+            if refusal.not_found:
+                await self._forgotten(live)
+        except WorkerError:
+            return  # the next snapshot asks again
+
+    async def _forgotten(self, live: Live) -> None:
+        """The worker does not know it: the stored body makes the same pictures again."""
+        if live.open and await self._store.kept_again(live.key):
+            self._log.warning("The worker has forgotten a job; it is submitted again")
+            live.request = replace(live.request, state=RequestState.KEPT, job_id=None)
+            live.forget_job()
+            self._submitter.submit(live)
+
+    async def _job(self, job: Job) -> None:
+        live = self._lives.get(job.key)
+        if live is None:
+            if not job.final:
+                await self._orphan(job)
+            return
+        if live.job is not None and live.job.id == job.id and live.job.final and not job.final:
+            return  # an answer that was overtaken by the stream
+        if live.request.job_id is None and live.request.state is RequestState.KEPT:
+            return  # the submission is on its way and brings it
+        live.job = job
+        live.changed.set()
+        await self._look(live)
+
+    async def _orphan(self, job: Job) -> None:
+        """A job of a request that was cancelled or expired while nobody could tell the worker."""
+        request = await self._store.request(job.key)
+        if request is not None and not request.open:
+            await self._worker.cancel(job.id)
+
+    async def _look(self, live: Live) -> None:
+        ending = await self._kind_of(live).on_job(live) if live.open else None
+        if ending is not None:
+            await self.end(live, ending)
+
+    # -- the outbox answers ------------------------------------------------------------------
+
+    async def _part_sent(self, part: Part, event_id: str | None) -> None:
+        if part.image_id is not None:
+            self._upkeep.wake()
+        await self._look_again(part.key)
+
+    async def _part_failed(self, part: Part, reason: str) -> None:
+        live = self._lives.get(part.key)
+        if live is not None:
+            live.reasons.add(reason)
+        await self._look_again(part.key)
+
+    async def _look_again(self, key: str) -> None:
+        live = self._lives.get(key)
+        if live is not None and live.job is not None:
+            await self._look(live)
+
+    async def _part_missing(self, part: Part) -> None:
+        live = self._lives.get(part.key)
+        if live is None:
+            await self._outbox.give_up(*part.id)
+            return
+        live.spawn(asyncio.create_task(self._still_there(live, part), name="otterbot missing"))
+
+    async def _still_there(self, live: Live, part: Part) -> None:
+        """A result is gone: either the worker has forgotten everything, or only this."""
+        job_id = live.request.job_id
+        try:
+            if job_id is not None:
+                await self._worker.job(job_id)
+                await self._outbox.give_up(*part.id)
+        except WorkerRefused as refusal:
+            if refusal.not_found:
+                await self._forgotten(live)
+        except WorkerError:
+            return  # the next snapshot builds again
+
+    async def _no_encryption(self, part: Part) -> Part | None:
+        request = await self._store.request(part.key)
+        content = {
+            "msgtype": "m.notice",
+            "body": texts.NO_ENCRYPTION,
+            "m.mentions": {},
+            contents.OUR_KEY: contents.ours(part.key, NO_ENCRYPTION),
+        }
+        if request is not None:
+            content["m.relates_to"] = contents.relation(request)
+        notice = Part(key=part.key, part=NO_ENCRYPTION, room_id=part.room_id, content=content)
+        return notice if await self._store.add_part(notice) else None
+
+    # -- requests end ------------------------------------------------------------------------
+
+    async def end_with(self, live: Live, outcome: str, text: str, *, cancel_owed: bool = False) -> None:
+        """End it badly, with one plain sentence."""
+        content = await contents.notice(text, live.key, "final", live.request)
+        part = _part(live.request, "final", PartKind.MESSAGE, Rank.REFUSAL, content)
+        await self.end(live, Ending(outcome=outcome, well=False, line=text, parts=[part], cancel_owed=cancel_owed))
+
+    async def end(self, live: Live, ending: Ending) -> None:
+        """``done``: with everything that says so in one transaction."""
+        if not live.open:
+            return
+        parts = [*ending.parts, *await self._closing(live.request, ending)]
+        if await self._store.finish(live.key, ending.outcome, parts, cancel_owed=ending.cancel_owed):
+            self._outbox.enqueue(parts)
+        await self._close(live, ending)
+
+    async def _close(self, live: Live, ending: Ending) -> None:
+        live.request = replace(live.request, state=RequestState.DONE, outcome=ending.outcome)
+        self._lives.pop(live.key, None)
+        live.done.set()
+        live.changed.set()
+        await self._kind_of(live).ended(live, ending)
+        for task in live.tasks:
+            if task is not asyncio.current_task():
+                task.cancel()
+        self._submitter.poke()
+        self._upkeep.wake()
+
+    async def _closing(self, request: Request, ending: Ending) -> list[Part]:
+        """The reaction at the end, the ⏳ taken away, the status message made one short line."""
+        standing = await self._store.parts_of(request.key)
+        parts: list[Part] = []
+        if ending.outcome != REPLACED:
+            emoji = texts.DONE if ending.well else texts.FAILED
+            reaction = contents.reaction(request.key, "done", request.event_id, emoji)
+            parts.append(_part(request, "done", PartKind.REACTION, Rank.REACTION, reaction))
+        if "ack" in standing and not await self._taken_back(standing["ack"]):
+            parts.append(_part(request, "unack", PartKind.REDACTION, Rank.REACTION, {"of": "ack"}))
+        self._outbox.drop_edit(request.key, "status/edit")
+        if "status" in standing and not await self._taken_back(standing["status"]):
+            content = await contents.notice(ending.line, request.key, "status/final", None)
+            inner = {"of": "status", "content": content}
+            parts.append(_part(request, "status/final", PartKind.EDIT, Rank.EDIT, inner))
+        return parts
+
+    async def _taken_back(self, part: Part) -> bool:
+        if part.state in (PartState.FAILED, PartState.DROPPED):
+            return True
+        return part.state is PartState.READY and await self._outbox.withdraw(part.key, part.part)
+
+    async def expire(self, request: Request) -> None:
+        """It has waited for too long."""
+        live = self._lives.get(request.key)
+        if live is not None:
+            text = texts.expired((request.expires_at - request.created_at) / 3600)
+            await self.end_with(live, "expired", text, cancel_owed=True)
+
+    # -- cancelling --------------------------------------------------------------------------
+
+    async def cancel(self, keys: Iterable[str], room: str) -> None:
+        """Cancel requests of that room."""
+        done = await self._store.commit(Commit(mark=None, room_id=room, cancel=list(keys)))
+        await self.were_cancelled(done.cancelled)
+
+    async def were_cancelled(self, requests: Iterable[Request], *, replaced: bool = False) -> None:
+        """They are ``done`` in the database already: stop everything that was under way.
+        ``replaced``: because the message was edited, and what it asks for now comes instead."""
+        for request in requests:
+            outcome, line = (REPLACED, texts.EDITED) if replaced else ("cancelled", texts.CANCELLED)
+            ending = Ending(outcome=outcome, well=False, line=line)
+            for part in (await self._store.parts_of(request.key)).values():
+                if part.rank == Rank.RESULT and part.state is PartState.READY:
+                    await self._outbox.withdraw(*part.id)
+            for part in await self._closing(request, ending):
+                await self._outbox.post(part)
+            live = self._lives.get(request.key)
+            if live is not None:
+                await self._close(live, ending)
+        self._upkeep.wake()
+
+    async def redacted(self, room: str, event_id: str, sender: str) -> None:
+        """Somebody deleted a message: a request is cancelled with it, a picture leaves the archive."""
+        request = await self._store.request_by_event(event_id)
+        if request is not None and request.open and request.room_id == room:
+            await self.cancel([request.key], room)
+        part = await self._store.part_by_event(event_id)
+        if part is not None and part.room_id == room and await self._store.owe_delete(event_id):
+            self._upkeep.wake()
+
+
+def _part(request: Request, name: str, kind: PartKind, rank: Rank, content: dict[str, Any]) -> Part:
+    return Part(key=request.key, part=name, room_id=request.room_id, kind=kind, rank=rank, content=content)
+
+
+def _trace(error: Exception) -> bool:
+    """A programming error is shown with its place; errors of the world are not."""
+    return isinstance(error, TypeError | AttributeError | KeyError | LookupError)

@@ -1,0 +1,290 @@
+"""What comes from the rooms: each message handled once, in order, whenever its key arrives.
+
+Everything is read from the raw sync answers and from the walks of the catch-up; both go through
+one queue per room, which asks the database whether it has been handled. What follows from a
+message is committed together with the mark that says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import traceback
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from mautrix.client import InternalEventType
+
+from . import contents, texts
+from .catchup import CatchUp
+from .config import Values
+from .delivery import Delivery
+from .encryption import Encryption, KeyMissing
+from .errors import MatrixError
+from .keys import LateKeys
+from .message import Message, from_raw
+from .outbox import Outbox
+from .outcome import NewRequest, Outcome, say
+from .queues import Raw, RoomQueues
+from .records import Part, Request, RequestState, key_of
+from .rooms import Rooms
+from .store import Commit, Store
+from .sync import TIMELINE, SyncAnswer, seconds
+
+if TYPE_CHECKING:
+    from mautrix.client import Client
+
+T = TypeVar("T")
+SEEN = 20_000
+COMMIT_TRIES = 12
+RESTART_SYNC = 30.0
+
+
+class Events:
+    """One per plugin instance; the only handler of the client's events."""
+
+    def __init__(
+        self,
+        client: Client,
+        store: Store,
+        encryption: Encryption,
+        outbox: Outbox,
+        delivery: Delivery,
+        rooms: Rooms,
+        catch_up: Callable[..., CatchUp],
+        *,
+        handle: Callable[[Message], Awaitable[Outcome | None]],
+        values: Callable[[], Values],
+        restart_sync: Callable[[], object],
+        log: logging.Logger,
+    ) -> None:
+        self._client = client
+        self._bot = str(client.mxid)
+        self._store = store
+        self._encryption = encryption
+        self._outbox = outbox
+        self._delivery = delivery
+        self._rooms = rooms
+        self._handle = handle
+        self._values = values
+        self._restart_sync = restart_sync
+        self._log = log
+        self._queues = RoomQueues(self._event, log)
+        self._late = LateKeys(encryption, self._queues.put)
+        self._seen: OrderedDict[str, None] = OrderedDict()
+        self._gap = False
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._catch_up = catch_up(
+            bot=self._bot, horizon=self._horizon, seen=self._has_seen, found=self._found, arrived=rooms.arrived, log=log
+        )
+
+    # -- life --------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Listen, and look for what came before."""
+        client = self._client
+        client.add_event_handler(InternalEventType.SYNC_SUCCESSFUL, self.on_sync, wait_sync=True)
+        client.add_event_handler(InternalEventType.SYNC_ERRORED, self.on_sync_error)
+        client.add_event_handler(InternalEventType.SYNC_STOPPED, self.on_sync_stopped)
+        self._spawn(self._catch_up.everywhere())
+
+    async def stop(self) -> None:
+        client = self._client
+        client.remove_event_handler(InternalEventType.SYNC_SUCCESSFUL, self.on_sync)
+        client.remove_event_handler(InternalEventType.SYNC_ERRORED, self.on_sync_error)
+        client.remove_event_handler(InternalEventType.SYNC_STOPPED, self.on_sync_stopped)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._late.stop()
+        await self._queues.stop()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work, name="otterbot events")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # -- the sync ----------------------------------------------------------------------------
+
+    async def on_sync(self, event: Any) -> None:
+        """A sync answer has come. Only sorts; nothing here waits."""
+        answer = SyncAnswer(event.get("data") if isinstance(event, dict) else None)
+        for room in answer.rooms():
+            for state in answer.state(room):
+                if state.get("type") == "m.room.encryption":
+                    self._encryption.seen_encrypted(room)
+                elif self._rooms.own_membership(room, state):
+                    self._spawn(self._rooms.arrived(room, state))
+            self._found(room, list(answer.timeline(room)))
+            if answer.limited(room) and not self._gap:
+                self._spawn(self._catch_up.room(room))
+        for room, sender in answer.invites(self._bot):
+            self._spawn(self._rooms.invited(room, sender))
+        if self._gap:
+            self._gap = False
+            self._spawn(self._catch_up.everywhere())
+
+    async def on_sync_error(self, event: Any) -> None:
+        self._gap = True
+        self._encryption.forget_plain()
+
+    async def on_sync_stopped(self, event: Any) -> None:
+        """A fatal error ended the sync: begin again, or the bot would be deaf until a restart."""
+        self._gap = True
+        if isinstance(event, dict) and event.get("error") is not None:
+            await asyncio.sleep(RESTART_SYNC)
+            self._restart_sync()
+
+    # -- into the queues ---------------------------------------------------------------------
+
+    def _has_seen(self, event_id: str) -> bool:
+        return event_id in self._seen
+
+    def _found(self, room: str, events: list[Raw]) -> None:
+        for event in events:
+            event_id = event.get("event_id")
+            if not isinstance(event_id, str) or event_id in self._seen:
+                continue
+            if event.get("type") not in TIMELINE or event.get("sender") == self._bot:
+                continue
+            self._seen[event_id] = None
+            if len(self._seen) > SEEN:
+                self._seen.popitem(last=False)
+            self._queues.put(room, event)
+
+    async def _horizon(self, room: str) -> float:
+        """What is older is not answered: the age limit, the bot's own join, the age of the database."""
+        age = time.time() - self._values().catch_up.max_age_hours * 3600
+        return max(age, self._store.installed_at, await self._rooms.since(room))
+
+    async def _event(self, raw: Raw) -> None:
+        """One event out of its room's queue."""
+        room, event_id, sender = raw["room_id"], raw["event_id"], raw.get("sender")
+        encrypted = raw.get("type") == "m.room.encrypted"
+        if encrypted:
+            self._encryption.seen_encrypted(room)
+        if not isinstance(sender, str) or seconds(raw) < await self._surely(lambda: self._horizon(room)):
+            return
+        if raw.get("type") == "m.room.redaction":
+            await self._redaction(room, sender, raw)
+            return
+        if await self._surely(lambda: self._store.is_handled(event_id)):
+            return
+        if encrypted and self._late.waits(raw):
+            return
+        try:
+            readable = await self._encryption.readable(raw)
+        except KeyMissing as missing:
+            self._late.park(missing.session_id, raw)
+            return
+        message = None if readable is None else from_raw(readable, encrypted=encrypted, own_id=self._bot)
+        if message is None or message.own or message.msgtype == "m.notice":
+            return
+        outcome = await self._outcome(message)
+        if outcome is not None:
+            await self._commit(message, outcome)
+
+    async def _redaction(self, room: str, sender: str, raw: Raw) -> None:
+        content = raw.get("content")
+        target = raw.get("redacts") or (content.get("redacts") if isinstance(content, dict) else None)
+        if isinstance(target, str):
+            await self._surely(lambda: self._delivery.redacted(room, target, sender))
+
+    # -- what it means -----------------------------------------------------------------------
+
+    async def _outcome(self, message: Message) -> Outcome | None:
+        try:
+            if message.edit_id is not None:
+                return await self._edited(message)
+            return await self._handle(message)
+        except Exception as error:
+            # Places only: the text of an exception may hold what somebody wrote.
+            places = "".join(traceback.format_tb(error.__traceback__))
+            self._log.error("A command failed with %s:\n%s", type(error).__name__, places)
+            return say(texts.INTERNAL)
+
+    async def _edited(self, message: Message) -> Outcome | None:
+        """An edit of a request that still waits replaces it; a later one gets a sentence."""
+        old = await self._store.request_by_event(message.event_id)
+        if old is None:
+            return await self._handle(message)
+        if old.sender != message.sender or old.room_id != message.room_id:
+            return None
+        if not self._waits(old):
+            return say(texts.EDIT_TOO_LATE) if old.outcome != "cancelled" else await self._handle(message)
+        outcome = await self._handle(message)
+        if outcome is None:
+            return Outcome(cancel=(old.key,))  # it is no command any more
+        return replace(outcome, cancel=(*outcome.cancel, old.key)) if outcome.request is not None else outcome
+
+    def _waits(self, request: Request) -> bool:
+        if request.state is not RequestState.SUBMITTED:
+            return request.state is RequestState.KEPT
+        live = self._delivery.live(request.key)
+        return live is not None and live.job is not None and live.job.state == "queued"
+
+    # -- what follows ------------------------------------------------------------------------
+
+    async def _commit(self, message: Message, outcome: Outcome) -> None:
+        key = key_of(self._bot, message.room_id, message.event_id, message.edit_id)
+        parts: list[Part] = []
+        request = None if outcome.request is None else await self._request(message, key, outcome.request)
+        if request is not None:
+            parts += self._delivery.first_parts(request)
+        if outcome.reply is not None:
+            content = await contents.notice(outcome.reply.text, key, "reply", message)
+            parts.append(Part(key=key, part="reply", room_id=message.room_id, content=content))
+        commit = Commit(
+            mark=message.mark,
+            room_id=message.room_id,
+            request=request,
+            parts=parts,
+            cancel=outcome.cancel,
+            setting=None if outcome.setting is None else (outcome.setting.name, outcome.setting.value),
+        )
+        done = await self._surely(lambda: self._store.commit(commit))
+        if not done.fresh:
+            return
+        replaced = message.edit_id is not None and request is not None
+        await self._delivery.were_cancelled(done.cancelled, replaced=replaced)
+        self._outbox.enqueue(parts)
+        if request is not None:
+            self._delivery.accepted_request(request)
+
+    async def _request(self, message: Message, key: str, new: NewRequest) -> Request:
+        now = time.time()
+        return Request(
+            key=key,
+            room_id=message.room_id,
+            event_id=message.event_id,
+            edit_id=message.edit_id,
+            sender=message.sender,
+            kind=new.kind,
+            body=new.body,
+            asked=new.asked,
+            notes=new.notes,
+            private=message.encrypted or await self._private(message.room_id),
+            thread_root=message.thread_root,
+            reply_to=message.reply_to,
+            created_at=now,
+            expires_at=now + self._values().keep_hours * 3600,
+        )
+
+    async def _private(self, room: str) -> bool:
+        try:
+            return await self._encryption.is_encrypted(room)
+        except MatrixError:
+            return True  # not known: the careful answer
+
+    async def _surely(self, call: Callable[[], Awaitable[T]]) -> T:
+        """The database may be locked, the homeserver away: a message is not lost for that."""
+        for attempt in range(COMMIT_TRIES):
+            try:
+                return await call()
+            except Exception as error:
+                self._log.warning("Trying again: %s", type(error).__name__)
+                await asyncio.sleep(min(0.2 * 2**attempt, 10.0))
+        return await call()

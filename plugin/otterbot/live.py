@@ -1,0 +1,105 @@
+"""An open request in memory: what stands in the database, and what the worker says about it now."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+from .records import Part, Request, RequestState
+from .worker_types import ChatEvent, Job, Pause, Progress
+
+
+@dataclass(eq=False, kw_only=True)
+class Live:
+    """One per open request, from acceptance to ``done``; owned by delivery."""
+
+    request: Request
+    job: Job | None = None
+    reasons: set[str] = field(default_factory=set)
+    """Why parts of it could not be sent, see :class:`~.outbox.Hooks`."""
+    chat_text: str = ""
+    """What has been streamed so far, cumulative."""
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set at every news; whoever waits for it clears it."""
+    done: asyncio.Event = field(default_factory=asyncio.Event)
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+
+    @property
+    def key(self) -> str:
+        return self.request.key
+
+    @property
+    def open(self) -> bool:
+        return self.request.state is not RequestState.DONE
+
+    def forget_job(self) -> None:
+        """The worker has forgotten it; what it had drawn will be drawn again."""
+        self.job = None
+        self.chat_text = ""
+
+    def moved(self, index: int, progress: Progress) -> None:
+        """A picture (or the turn, whose index says nothing) has come further."""
+        job = self.job
+        if job is None:
+            return
+        if job.turn is not None:
+            self.job = replace(job, turn=replace(job.turn, progress=progress))
+        else:
+            pictures = (
+                replace(picture, progress=progress) if picture.index == index else picture for picture in job.pictures
+            )
+            self.job = replace(job, pictures=tuple(pictures))
+
+    def spawn(self, work: asyncio.Task[None]) -> None:
+        self.tasks.add(work)
+        work.add_done_callback(self.tasks.discard)
+
+
+@dataclass(kw_only=True)
+class WorkerState:
+    """How the worker stands, as far as we see."""
+
+    away_since: float | None = None
+    """``time.monotonic()`` of the moment it was lost; ``None``: it is there."""
+    unauthorized: bool = False
+    pause: Pause = field(default_factory=Pause)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ending:
+    """How a request ends: for the record, for the reactions, and for people."""
+
+    outcome: str
+    """``succeeded``, ``failed``, ``refused``, ``cancelled``, ``expired``."""
+    well: bool
+    line: str
+    """What the status message becomes, if there is one."""
+    parts: Sequence[Part] = ()
+    """Messages that say so, stored in the same transaction."""
+    cancel_owed: bool = False
+
+
+class Kind(Protocol):
+    """What is particular about one kind of request (pictures, chat)."""
+
+    own_status: bool
+    """It shows its progress itself; delivery posts no status line."""
+
+    async def body(self, live: Live) -> dict[str, object] | None:
+        """The ``request`` to submit; ``None``: not yet, asked again after :meth:`Delivery.poke`.
+        Raises :class:`CannotAsk` with a sentence if it can never be."""
+
+    async def on_job(self, live: Live) -> Ending | None:
+        """``live.job`` has changed, or one of its parts was sent. An ending finishes the request."""
+
+    async def on_chat(self, live: Live, event: ChatEvent) -> None:
+        """More text."""
+
+    async def ended(self, live: Live, ending: Ending) -> None:
+        """The request is done (stored). Parts that have not been begun may be withdrawn here."""
+
+
+class CannotAsk(Exception):
+    """A request that cannot be put to the worker; the message is a sentence for people."""

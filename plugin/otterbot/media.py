@@ -1,0 +1,127 @@
+"""Pictures: from the worker's result to the content of an ``m.image`` event."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from maubot.matrix import parse_formatted
+
+from . import contents, texts
+from .encryption import Encryption
+from .errors import CannotEncrypt, WorkerError
+from .matrix_http import MatrixHttp
+from .records import Part, Request
+from .worker_client import WorkerClient
+from .worker_types import ImageResult
+
+BLURHASH = "xyz.amorgan.blurhash"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Uploaded:
+    """Where bytes lie now: ``url`` in the clear, or ``file`` with the key to them."""
+
+    url: str | None = None
+    file: dict[str, Any] | None = None
+
+    def into(self, place: dict[str, Any], prefix: str = "") -> None:
+        if self.file is not None:
+            place[f"{prefix}file"] = self.file
+        else:
+            place[f"{prefix}url"] = self.url
+
+
+async def upload(http: MatrixHttp, data: bytes, mimetype: str, *, encrypted: bool) -> Uploaded:
+    """Upload, encrypted with a key of its own if the room is encrypted."""
+    if not encrypted:
+        return Uploaded(url=await http.upload(data, mimetype))
+    try:
+        from mautrix.crypto.attachments import encrypt_attachment
+    except ImportError as error:  # maubot without its [encryption] extra
+        raise CannotEncrypt("no attachment encryption") from error
+    cipher, keys = await asyncio.to_thread(encrypt_attachment, data)
+    file: dict[str, Any] = keys.serialize()
+    file["url"] = await http.upload(cipher, "application/octet-stream")
+    return Uploaded(file=file)
+
+
+async def _thumbnail(
+    worker: WorkerClient, http: MatrixHttp, result: ImageResult, *, encrypted: bool
+) -> Uploaded | None:
+    """Without one the picture still shows."""
+    try:
+        data = await worker.thumbnail(result.image_id)
+    except WorkerError:
+        return None
+    return await upload(http, data, result.thumbnail.mimetype, encrypted=encrypted)
+
+
+async def picture_content(
+    worker: WorkerClient,
+    http: MatrixHttp,
+    encryption: Encryption,
+    request: Request,
+    part: Part,
+    result: ImageResult,
+) -> dict[str, Any]:
+    """Fetch and upload picture and thumbnail at the same time, and describe them.
+
+    Raises the errors of :mod:`.errors`; nothing is uploaded in the clear into an encrypted room.
+    """
+    encrypted = await encryption.is_encrypted(part.room_id)
+    if encrypted and not encryption.possible:
+        raise CannotEncrypt("no end-to-end encryption in this client")
+
+    async def picture() -> Uploaded:
+        return await upload(http, await worker.image(result.image_id), result.mimetype, encrypted=encrypted)
+
+    tasks = (
+        asyncio.create_task(picture()),
+        asyncio.create_task(_thumbnail(worker, http, result, encrypted=encrypted)),
+    )
+    try:
+        await asyncio.gather(*tasks)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
+    content = await _described(request, part, result)
+    tasks[0].result().into(content)
+    thumbnail = tasks[1].result()
+    if thumbnail is not None:
+        thumbnail.into(content["info"], "thumbnail_")
+        content["info"]["thumbnail_info"] = {
+            "w": result.thumbnail.width,
+            "h": result.thumbnail.height,
+            "size": result.thumbnail.size,
+            "mimetype": result.thumbnail.mimetype,
+        }
+    return content
+
+
+async def _described(request: Request, part: Part, result: ImageResult) -> dict[str, Any]:
+    index = int(part.part.split("/")[1])
+    used = result.record.get("used")
+    prompt = str(used.get("prompt", "")) if isinstance(used, dict) else ""
+    notes = [*(request.notes if index == 0 else ()), *(texts.plain_sentence(note) for note in result.notes)]
+    body, html = await parse_formatted("\n\n".join((texts.caption(prompt, result.record), *notes)))
+    return {
+        "msgtype": "m.image",
+        "body": body,
+        "format": "org.matrix.custom.html",
+        "formatted_body": html,
+        "filename": result.filename,
+        "info": {
+            "w": result.width,
+            "h": result.height,
+            "size": result.size,
+            "mimetype": result.mimetype,
+            BLURHASH: result.blurhash,
+        },
+        "m.mentions": {},
+        "m.relates_to": contents.relation(request),
+        contents.OUR_KEY: contents.ours(part.key, part.part, index=index, record=result.record),
+    }

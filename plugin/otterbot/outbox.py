@@ -1,0 +1,428 @@
+"""Everything that the bot puts into rooms: one thing at a time, the worthiest first, each once.
+
+A part is marked ``sending`` (committed) before its request goes out and ``sent`` after the answer.
+A part that stands in ``sending`` without an answer, at a start or after a lost one, is first looked
+for among the bot's own recent events; only if it is not there is it sent again, with the same
+transaction id. Edits that show progress are not stored: the newest replaces the one that waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from . import contents
+from .encryption import Encryption
+from .errors import (
+    AnswerLost,
+    CannotEncrypt,
+    MatrixRefused,
+    NotAllowed,
+    OtterbotError,
+    RateLimited,
+    TooLarge,
+    WorkerError,
+    WorkerRefused,
+)
+from .lookup import find_sent
+from .matrix_http import MatrixHttp
+from .records import Kind, Part, PartState, Rank, transaction_id
+from .store import Store
+
+Builder = Callable[[Part], Awaitable[dict[str, Any]]]
+"""Makes the content of a stored part that has none. Raises the errors of :mod:`.errors`."""
+
+BUILDS = 2
+"""How many results are fetched and uploaded at a time."""
+BACKOFF = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+PATIENCE = 20.0
+"""Seconds; a reaction that the homeserver's limits hold up for longer is not worth sending."""
+FORGOING = frozenset({"ack", "unack", "done"})
+NO_ENCRYPTION = "no-encryption"
+"""The one part that goes out in the clear: a fixed sentence."""
+
+
+@dataclass(eq=False)
+class _Entry:
+    part: Part
+    order: int
+    stored: bool = True
+    lookup: bool = False
+    content: dict[str, Any] | None = None
+    plain_media: bool = False
+    build: asyncio.Task[None] | None = None
+    not_before: float = 0.0
+    tries: int = 0
+    since: float = field(default_factory=time.monotonic)
+
+    @property
+    def sendable(self) -> bool:
+        return self.lookup or self.content is not None
+
+
+@dataclass(kw_only=True)
+class Hooks:
+    """What delivery wants to know. None of them may raise."""
+
+    sent: Callable[[Part, str | None], Awaitable[None]]
+    failed: Callable[[Part, str], Awaitable[None]]
+    """With ``not_allowed``, ``too_large``, ``cannot_encrypt``, ``missing``, ``gone``, ``refused`` or ``throttled``."""
+    missing: Callable[[Part], Awaitable[None]]
+    """The worker does not have the result any more; :meth:`Outbox.rebuild` tries again."""
+    no_encryption: Callable[[Part], Awaitable[Part | None]]
+    """The fixed sentence for the request of that part, stored; ``None`` if it was said already."""
+
+
+class Outbox:
+    """The one sender of an account."""
+
+    def __init__(self, store: Store, http: MatrixHttp, encryption: Encryption, bot: str, log: logging.Logger) -> None:
+        self._store = store
+        self._http = http
+        self._encryption = encryption
+        self._bot = bot
+        self._log = log
+        self._builders: dict[str, Builder] = {}
+        self._entries: dict[tuple[str, str], _Entry] = {}
+        self._wake = asyncio.Event()
+        self._retry = asyncio.Event()
+        self._order = 0
+        self._throttled_until = 0.0
+        self._task: asyncio.Task[None] | None = None
+        self._building = asyncio.Semaphore(BUILDS)
+        self.hooks: Hooks | None = None
+
+    # -- life --------------------------------------------------------------------------------
+
+    def register_builder(self, prefix: str, builder: Builder) -> None:
+        """``builder`` makes the parts whose names begin with ``prefix`` (``picture``, ``chat``)."""
+        self._builders[prefix] = builder
+
+    async def start(self) -> None:
+        """Take up what stands in the database. Builders and hooks must be there."""
+        self.enqueue(await self._store.pending_parts())
+        self._task = asyncio.create_task(self._run(), name="otterbot outbox")
+
+    async def stop(self) -> None:
+        tasks = [entry.build for entry in self._entries.values() if entry.build is not None]
+        if self._task is not None:
+            tasks.append(self._task)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # -- what goes in ------------------------------------------------------------------------
+
+    def enqueue(self, parts: Iterable[Part]) -> None:
+        """Send parts that are stored already."""
+        for part in parts:
+            if part.id in self._entries:
+                continue
+            self._order += 1
+            entry = _Entry(part, self._order, lookup=part.state is PartState.SENDING, content=part.content)
+            self._entries[part.id] = entry
+            if entry.content is None and not entry.lookup:
+                self._start_build(entry)
+        self._wake.set()
+
+    async def post(self, part: Part) -> bool:
+        """Store a part and send it; false if its request has such a part already."""
+        added = await self._store.add_part(part)
+        if added:
+            self.enqueue([part])
+        return added
+
+    def edit(self, key: str, name: str, room: str, target: str, content: dict[str, Any]) -> None:
+        """Show ``content`` in place of ``target``. Not stored; a newer edit of the same name replaces it."""
+        part = Part(key=key, part=name, room_id=room, kind=Kind.EDIT, rank=Rank.EDIT)
+        old = self._entries.get(part.id)
+        self._order += 1
+        self._entries[part.id] = _Entry(
+            part,
+            old.order if old is not None else self._order,
+            stored=False,
+            content=contents.edit(content, target),
+        )
+        self._wake.set()
+
+    def drop_edit(self, key: str, name: str) -> None:
+        """No further edit of that name: what waits is out of date."""
+        entry = self._entries.get((key, name))
+        if entry is not None and not entry.stored:
+            self._forget(entry)
+
+    async def withdraw(self, key: str, name: str) -> bool:
+        """Take back a part that has not been begun; false if it stands in the room, or may."""
+        entry = self._entries.get((key, name))
+        dropped = await self._store.drop(key, name)
+        if dropped and entry is not None:
+            self._forget(entry)
+        return dropped
+
+    async def give_up(self, key: str, name: str) -> None:
+        """That part will never be: its result is gone, or nobody wants it any more."""
+        entry = self._entries.get((key, name))
+        if entry is not None:
+            await self._fail(entry, "gone")
+
+    def waiting(self, key: str, name: str) -> bool:
+        return (key, name) in self._entries
+
+    def rebuild(self, key: str, name: str, image_id: str | None = None) -> None:
+        """Build that part (again), perhaps from another picture."""
+        entry = self._entries.get((key, name))
+        if entry is None or entry.content is not None:
+            return
+        if image_id is not None:
+            entry.part = replace(entry.part, image_id=image_id)
+        if not entry.lookup and (entry.build is None or entry.build.done()):
+            self._start_build(entry)
+
+    def retry_builds(self) -> None:
+        """The worker is back: what could not be fetched is fetched now."""
+        self._retry.set()
+        self._retry = asyncio.Event()
+        for entry in list(self._entries.values()):
+            self.rebuild(*entry.part.id)
+
+    # -- building ----------------------------------------------------------------------------
+
+    def _start_build(self, entry: _Entry) -> None:
+        entry.build = asyncio.create_task(self._build(entry), name=f"otterbot build {entry.part.part}")
+
+    async def _build(self, entry: _Entry) -> None:
+        part = entry.part
+        builder = self._builders.get(part.part.split("/")[0])
+        if builder is None:
+            await self._fail(entry, "missing")
+            return
+        try:
+            async with self._building:
+                content = contents.fit(await builder(part))
+            entry.content, entry.plain_media, entry.tries = content, "url" in content, 0
+        except WorkerRefused as refusal:
+            if refusal.not_found:
+                await self._hook("missing", part)
+            else:
+                await self._fail(entry, "refused")
+        except (WorkerError, AnswerLost, RateLimited) as error:
+            await self._build_later(entry, error)
+        except CannotEncrypt:
+            await self._cannot_encrypt(entry)
+        except TooLarge:
+            await self._fail(entry, "too_large")
+        except NotAllowed:
+            await self._fail(entry, "not_allowed")
+        except Exception as error:
+            self._log.error("Cannot build %s: %s", part.part, type(error).__name__)
+            await self._build_later(entry, error)
+        self._wake.set()
+
+    async def _build_later(self, entry: _Entry, error: Exception) -> None:
+        wait = error.retry_after if isinstance(error, RateLimited) else self._backoff(entry)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._retry.wait(), wait)
+        if self._entries.get(entry.part.id) is entry:
+            self._start_build(entry)
+
+    # -- sending -----------------------------------------------------------------------------
+
+    def _next(self) -> tuple[_Entry | None, float | None]:
+        """What goes out now, or how long to wait for something to."""
+        now = time.monotonic()
+        ready = [entry for entry in self._entries.values() if entry.sendable]
+        if not ready:
+            return None, None
+        if self._throttled_until > now:
+            return None, self._throttled_until - now
+        due = [entry for entry in ready if entry.not_before <= now]
+        if not due:
+            return None, min(entry.not_before for entry in ready) - now
+        return min(due, key=lambda entry: (entry.part.rank, entry.order)), None
+
+    async def _run(self) -> None:
+        while True:
+            self._wake.clear()
+            entry, wait = self._next()
+            if entry is None:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), wait)
+                continue
+            try:
+                await self._handle(entry)
+            except Exception as error:
+                # The database, most likely: nothing is lost, it is tried again.
+                self._log.error("Cannot send %s yet: %s", entry.part.part, type(error).__name__)
+                entry.not_before = time.monotonic() + self._backoff(entry)
+                if entry.stored and entry.part.kind is not Kind.REDACTION:
+                    entry.lookup, entry.part = True, replace(entry.part, updated_at=time.time())
+
+    async def _handle(self, entry: _Entry) -> None:
+        try:
+            if entry.lookup:
+                await self._look_up(entry)
+            else:
+                await self._send(entry)
+        except RateLimited as limit:
+            await self._throttled(entry, limit)
+        except AnswerLost:
+            await self._lost(entry)
+        except TooLarge:
+            await self._too_large(entry)
+        except CannotEncrypt:
+            await self._cannot_encrypt(entry)
+        except NotAllowed:
+            await self._fail(entry, "not_allowed")
+        except MatrixRefused as refusal:
+            await self._refused(entry, refusal)
+
+    async def _look_up(self, entry: _Entry) -> None:
+        event_id = await find_sent(self._http, self._encryption, self._bot, entry.part)
+        if event_id is not None:
+            await self._sent(entry, event_id)
+            return
+        entry.lookup = False
+        if entry.content is None:
+            self._start_build(entry)
+
+    async def _send(self, entry: _Entry) -> None:
+        part = entry.part
+        content = await self._resolve(entry)
+        if content is None:
+            return
+        event_type = "m.reaction" if part.kind is Kind.REACTION else "m.room.message"
+        if self._private(part) and await self._encryption.is_encrypted(part.room_id):
+            if entry.plain_media:  # the room was encrypted after the upload
+                entry.content, entry.plain_media = None, False
+                self._start_build(entry)
+                return
+            content = await self._encryption.encrypt(part.room_id, event_type, content)
+            event_type = "m.room.encrypted"
+        if not entry.stored:
+            # Each state of the text is an event of its own; a repeat of one would be dropped.
+            txn = transaction_id(part.key, f"{part.part}/{time.time_ns()}")
+            await self._http.send(part.room_id, event_type, content, txn)
+            self._forget(entry)
+            return
+        if not await self._store.mark_sending(*part.id):
+            self._forget(entry)
+            return
+        if part.kind is Kind.REDACTION:
+            event_id = await self._http.redact(part.room_id, content["redacts"], part.transaction_id)
+        else:
+            event_id = await self._http.send(part.room_id, event_type, content, part.transaction_id)
+        await self._sent(entry, event_id)
+
+    @staticmethod
+    def _private(part: Part) -> bool:
+        """Is it encrypted where the room is? Reactions and redactions cannot be."""
+        return part.kind in (Kind.MESSAGE, Kind.EDIT) and part.part != NO_ENCRYPTION
+
+    async def _resolve(self, entry: _Entry) -> dict[str, Any] | None:
+        """The content with the id of the event that it is about filled in; ``None``: not now, or never."""
+        content, part = entry.content or {}, entry.part
+        if not entry.stored or part.kind not in (Kind.EDIT, Kind.REDACTION):
+            return content
+        target = await self._store.part(part.key, content["of"])
+        if target is not None and target.state is PartState.SENT and target.event_id:
+            if part.kind is Kind.REDACTION:
+                return {"redacts": target.event_id}
+            return contents.edit(content["content"], target.event_id)
+        if target is not None and target.state in (PartState.READY, PartState.SENDING):
+            entry.not_before = time.monotonic() + 1.0
+            return None
+        await self._fail(entry, "missing")
+        return None
+
+    # -- how it went -------------------------------------------------------------------------
+
+    async def _sent(self, entry: _Entry, event_id: str | None) -> None:
+        await self._surely(lambda: self._store.mark_sent(entry.part, event_id))
+        self._forget(entry)
+        await self._hook("sent", entry.part, event_id)
+
+    async def _fail(self, entry: _Entry, reason: str) -> None:
+        if entry.stored:
+            await self._surely(lambda: self._store.mark_failed(*entry.part.id))
+        self._forget(entry)
+        if entry.stored:
+            self._log.warning("Gave up sending %s: %s", entry.part.part, reason)
+            await self._hook("failed", entry.part, reason)
+
+    async def _lost(self, entry: _Entry) -> None:
+        if not entry.stored:
+            self._forget(entry)  # a newer state of the text comes anyway
+            return
+        entry.not_before = time.monotonic() + self._backoff(entry)
+        stored = await self._store.part(*entry.part.id)
+        if stored is not None and stored.state is PartState.SENDING and entry.part.kind is not Kind.REDACTION:
+            entry.part = replace(entry.part, updated_at=stored.updated_at)
+            entry.lookup = True
+
+    async def _throttled(self, entry: _Entry, limit: RateLimited) -> None:
+        self._throttled_until = time.monotonic() + limit.retry_after
+        self._log.info("The homeserver lets us send again in %.1f s", limit.retry_after)
+        if entry.stored:
+            # It was not carried out: until the next attempt it can be taken back.
+            await self._store.unmark_sending(*entry.part.id)
+        if entry.part.part in FORGOING and time.monotonic() - entry.since + limit.retry_after > PATIENCE:
+            await self._fail(entry, "throttled")
+
+    async def _too_large(self, entry: _Entry) -> None:
+        content = entry.content or {}
+        inner = content.get("content") if entry.part.kind is Kind.EDIT and entry.stored else None
+        smaller = contents.shorter(inner if isinstance(inner, dict) else content)
+        if smaller is None:
+            await self._fail(entry, "too_large")
+        else:
+            entry.content = {**content, "content": smaller} if isinstance(inner, dict) else smaller
+
+    async def _cannot_encrypt(self, entry: _Entry) -> None:
+        await self._fail(entry, "cannot_encrypt")
+        if entry.stored and entry.part.kind is Kind.MESSAGE and self.hooks is not None:
+            notice = await self.hooks.no_encryption(entry.part)
+            if notice is not None:
+                self.enqueue([notice])
+
+    async def _refused(self, entry: _Entry, refusal: MatrixRefused) -> None:
+        if refusal.errcode == "M_DUPLICATE_ANNOTATION":
+            found = await find_sent(self._http, self._encryption, self._bot, entry.part)
+            await self._sent(entry, found)
+        elif refusal.status == 401:
+            entry.not_before = time.monotonic() + BACKOFF[-1]  # for the operator to mend
+        else:
+            await self._fail(entry, "refused")
+
+    def _forget(self, entry: _Entry) -> None:
+        if self._entries.get(entry.part.id) is entry:
+            del self._entries[entry.part.id]
+
+    @staticmethod
+    def _backoff(entry: _Entry) -> float:
+        entry.tries += 1
+        return BACKOFF[min(entry.tries, len(BACKOFF)) - 1]
+
+    async def _surely(self, write: Callable[[], Awaitable[object]]) -> None:
+        """A mark has to be made: without it the same thing would be sent again."""
+        wait = 0.2
+        while True:
+            try:
+                await write()
+                return
+            except Exception as error:
+                self._log.error("The database refuses a mark: %s", type(error).__name__)
+                await asyncio.sleep(wait)
+                wait = min(wait * 2, 5.0)
+
+    async def _hook(self, name: str, *args: Any) -> None:
+        if self.hooks is None:
+            return
+        try:
+            await getattr(self.hooks, name)(*args)
+        except (OtterbotError, OSError) as error:
+            self._log.error("After %s: %s", name, type(error).__name__)

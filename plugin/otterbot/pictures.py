@@ -1,0 +1,125 @@
+"""Requests for pictures: each is delivered when it is done, the request when all of them are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import contents, texts
+from .encryption import Encryption
+from .errors import WorkerRefused
+from .live import Ending, Live
+from .matrix_http import MatrixHttp
+from .media import picture_content
+from .outbox import Outbox
+from .records import Part, PartState, Rank, Request
+from .store import Store
+from .worker_client import WorkerClient
+from .worker_types import ChatEvent, ImageResult, Job
+
+SUCCEEDED = "succeeded"
+OVER = (PartState.SENT, PartState.FAILED, PartState.DROPPED)
+
+
+class Pictures:
+    """The kind ``image`` of :class:`~.live.Kind`, and the builder of parts ``picture/k``."""
+
+    own_status = False
+
+    def __init__(
+        self, store: Store, worker: WorkerClient, outbox: Outbox, http: MatrixHttp, encryption: Encryption
+    ) -> None:
+        self._store = store
+        self._worker = worker
+        self._outbox = outbox
+        self._http = http
+        self._encryption = encryption
+        self._results: dict[tuple[str, str], ImageResult] = {}
+        """Owned here, from the worker's news until the request ends."""
+        outbox.register_builder("picture", self.build)
+
+    async def body(self, live: Live) -> dict[str, Any] | None:
+        return live.request.body
+
+    async def on_chat(self, live: Live, event: ChatEvent) -> None:
+        """Pictures do not talk."""
+
+    async def on_job(self, live: Live) -> Ending | None:
+        job = live.job
+        if job is None:
+            return None
+        standing = await self._store.parts_of(live.key)
+        for picture in job.pictures:
+            if picture.state == SUCCEEDED and picture.result is not None:
+                await self._deliver(live.request, picture.index, picture.result, standing)
+        return await self._ending(live, job) if job.final else None
+
+    async def _deliver(self, request: Request, index: int, result: ImageResult, standing: dict[str, Part]) -> None:
+        name = f"picture/{index}"
+        part = standing.get(name)
+        if part is not None and part.state in OVER:
+            return
+        self._results[request.key, name] = result
+        if part is None:
+            await self._outbox.post(
+                Part(key=request.key, part=name, room_id=request.room_id, rank=Rank.RESULT, image_id=result.image_id)
+            )
+        elif part.image_id != result.image_id:
+            await self._store.new_image(request.key, name, result.image_id)
+            self._outbox.rebuild(request.key, name, result.image_id)
+        else:
+            self._outbox.rebuild(request.key, name)
+
+    async def _ending(self, live: Live, job: Job) -> Ending | None:
+        """``None`` as long as a picture is on its way into the room."""
+        standing = await self._store.parts_of(live.key)
+        drawn = [f"picture/{picture.index}" for picture in job.pictures if picture.state == SUCCEEDED]
+        states = {name: standing[name].state for name in drawn if name in standing}
+        if any(name not in states or states[name] not in OVER for name in drawn):
+            return None
+        count = len(job.pictures)
+        delivered = sum(state is PartState.SENT for state in states.values())
+        if delivered == count:
+            return Ending(outcome=SUCCEEDED, well=True, line=texts.done_line(job))
+        cancelled = job.state == "cancelled"
+        line = self._why(live, job)
+        content = await contents.notice(line, live.key, "final", live.request)
+        final = Part(key=live.key, part="final", room_id=live.request.room_id, rank=Rank.REFUSAL, content=content)
+        # Where nothing may be said, saying why would fail as well (or has been done).
+        mute = live.reasons & {"not_allowed", "cannot_encrypt"}
+        parts = [] if mute else [final]
+        return Ending(outcome="cancelled" if cancelled else "failed", well=False, line=line, parts=parts)
+
+    @staticmethod
+    def _why(live: Live, job: Job) -> str:
+        if job.state in ("failed", "cancelled") or any(picture.error is not None for picture in job.pictures):
+            return texts.done_line(job)
+        if "too_large" in live.reasons:
+            return texts.TOO_LARGE_TO_POST
+        if live.reasons & {"gone", "missing"}:
+            return texts.PICTURE_GONE
+        return texts.NOT_POSTED
+
+    async def ended(self, live: Live, ending: Ending) -> None:
+        for place in [place for place in self._results if place[0] == live.key]:
+            del self._results[place]
+
+    async def build(self, part: Part) -> dict[str, Any]:
+        """The content of ``picture/k``."""
+        request = await self._store.request(part.key)
+        if request is None or not request.open:
+            raise WorkerRefused(410, "not_found")
+        result = self._results.get(part.id)
+        if result is None:
+            result = await self._ask(request, part)
+        return await picture_content(self._worker, self._http, self._encryption, request, part, result)
+
+    async def _ask(self, request: Request, part: Part) -> ImageResult:
+        """After a restart only the database knows that there is a picture; the worker knows the rest."""
+        if request.job_id is None:
+            raise WorkerRefused(404, "not_found")
+        index = int(part.part.split("/")[1])
+        for picture in (await self._worker.job(request.job_id)).pictures:
+            if picture.index == index and picture.result is not None:
+                self._results[part.id] = picture.result
+                return picture.result
+        raise WorkerRefused(404, "not_found")

@@ -1,0 +1,83 @@
+"""The status line of one request: it appears late, is edited with restraint, and says what is so."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+
+from . import contents, texts
+from .config import Values
+from .live import Live, WorkerState
+from .outbox import Outbox
+from .records import Part, PartState, Rank, RequestState
+from .store import Store
+
+BLINK = 5.0
+"""Seconds for which a lost connection to the worker is nothing to speak of."""
+
+
+def compose(live: Live, worker: WorkerState, now: float) -> str:
+    """What there is to say now. ``now`` is ``time.monotonic()``."""
+    request, job = live.request, live.job
+    away = worker.away_since is not None and now - worker.away_since > BLINK
+    if worker.unauthorized:
+        return texts.KEPT_UNAUTHORIZED
+    if away or (worker.away_since is not None and request.state is RequestState.KEPT):
+        return texts.kept(request.expires_at)
+    if job is None:
+        return texts.SUBMITTING
+    if job.final:
+        return texts.UPLOADING
+    return texts.status_line(job, worker.pause, notes=request.notes)
+
+
+class StatusLine:
+    """Runs as one task for as long as the request is open."""
+
+    def __init__(
+        self, live: Live, outbox: Outbox, store: Store, worker: WorkerState, values: Callable[[], Values]
+    ) -> None:
+        self._live = live
+        self._outbox = outbox
+        self._store = store
+        self._worker = worker
+        self._values = values
+
+    async def run(self) -> None:
+        live, status = self._live, self._values().status
+        await asyncio.sleep(max(0.0, live.request.created_at + status.after_seconds - time.time()))
+        text = compose(live, self._worker, time.monotonic())
+        content = await contents.notice(text, live.key, "status", live.request)
+        part = Part(key=live.key, part="status", room_id=live.request.room_id, rank=Rank.STATUS, content=content)
+        if live.open:
+            await self._outbox.post(part)
+        await self._keep_up(text)
+
+    async def _keep_up(self, said: str) -> None:
+        live, edits = self._live, 0
+        while live.open:
+            await self._news()
+            text = compose(live, self._worker, time.monotonic())
+            status = self._values().status
+            target = await self._store.part(live.key, "status")
+            if text == said or edits >= status.max_edits or target is None or not live.open:
+                continue
+            if target.state is not PartState.SENT or target.event_id is None:
+                if target.state in (PartState.FAILED, PartState.DROPPED):
+                    return
+                await asyncio.sleep(1.0)  # the first one still waits for the homeserver
+                live.changed.set()
+                continue
+            content = await contents.notice(text, live.key, "status", None)
+            self._outbox.edit(live.key, "status/edit", live.request.room_id, target.event_id, content)
+            said, edits = text, edits + 1
+
+    async def _news(self) -> None:
+        """Wait for the next change, and at least for the spacing of edits."""
+        await asyncio.sleep(self._values().status.edit_seconds)
+        with contextlib.suppress(TimeoutError):
+            # Once a connection has been lost for a while, that is news without an event.
+            await asyncio.wait_for(self._live.changed.wait(), 2 * BLINK)
+        self._live.changed.clear()

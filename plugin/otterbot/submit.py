@@ -1,0 +1,110 @@
+"""Kept requests on their way to the worker: tried again until it answers, in the order they came."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Protocol
+
+from .errors import OtterbotError, WorkerRefused, WorkerUnauthorized, WorkerUnreachable
+from .live import CannotAsk, Kind, Live
+from .records import RequestState
+from .store import Store
+from .worker_client import WorkerClient
+from .worker_types import Job
+
+BACKOFF = (0.3, 1.0, 2.0, 5.0, 10.0, 20.0)
+
+
+class Receiver(Protocol):
+    """What becomes of a submission; implemented by delivery."""
+
+    async def accepted(self, live: Live, job: Job) -> None: ...
+    async def refused(self, live: Live, refusal: WorkerRefused | CannotAsk) -> None: ...
+    def away(self, *, unauthorized: bool) -> None: ...
+
+
+class Submitter:
+    """One task for each kept request; they post one after another."""
+
+    def __init__(
+        self,
+        store: Store,
+        worker: WorkerClient,
+        kind_of: Callable[[Live], Kind],
+        receiver: Receiver,
+        log: logging.Logger,
+    ) -> None:
+        self._store = store
+        self._worker = worker
+        self._kind_of = kind_of
+        self._receiver = receiver
+        self._log = log
+        self._turn = asyncio.Lock()
+        self._poked = asyncio.Event()
+
+    def poke(self) -> None:
+        """The worker is back, or something ended that others waited for: try at once."""
+        self._poked.set()
+        self._poked = asyncio.Event()
+
+    def submit(self, live: Live) -> None:
+        live.spawn(asyncio.create_task(self._run(live), name="otterbot submit"))
+
+    async def _run(self, live: Live) -> None:
+        tries = 0
+        while live.open and live.request.state is RequestState.KEPT:
+            poked = self._poked
+            try:
+                body = live.request.body or await self._kind_of(live).body(live)
+                if body is not None:
+                    await self._submit(live, body)
+                    return
+                wait: Awaitable[object] = poked.wait()
+            except CannotAsk as reason:
+                await self._receiver.refused(live, reason)
+                return
+            except (WorkerUnreachable, WorkerUnauthorized) as error:
+                self._receiver.away(unauthorized=isinstance(error, WorkerUnauthorized))
+                wait = asyncio.wait_for(poked.wait(), BACKOFF[min(tries, len(BACKOFF) - 1)])
+            except WorkerRefused as refusal:
+                await self._receiver.refused(live, refusal)
+                return
+            except Exception as error:
+                level = logging.WARNING if isinstance(error, OtterbotError | OSError) else logging.ERROR
+                self._log.log(level, "Cannot submit yet: %s", type(error).__name__)
+                wait = asyncio.wait_for(poked.wait(), BACKOFF[min(tries, len(BACKOFF) - 1)])
+            tries += 1
+            try:
+                await wait
+            except TimeoutError:
+                continue
+
+    async def _submit(self, live: Live, body: dict[str, object]) -> None:
+        request = live.request
+        async with self._turn:
+            try:
+                job = await self._worker.submit(
+                    key=request.key,
+                    kind=request.kind,
+                    owner=request.sender,
+                    room=request.room_id,
+                    private=request.private,
+                    request=body,
+                )
+            except WorkerRefused as refusal:
+                if refusal.code != "key_reused":
+                    raise
+                # An answer of ours was lost, and the history of a chat has grown since.
+                found = await self._worker.job_by_key(request.key)
+                if found is None:
+                    raise
+                job = found
+        if not await self._store.submitted(request.key, job.id):
+            await self._worker.cancel(job.id)  # it was cancelled while it was on its way
+            return
+        live.request = replace(request, state=RequestState.SUBMITTED, job_id=job.id)
+        self._worker.hurry()
+        await self._receiver.accepted(live, job)

@@ -1,0 +1,107 @@
+"""Who runs the client's sync, and what a sync answer holds for us.
+
+Full Maubot throws away the first sync after each of its starts, with the room keys in it. So the
+client is set to ``sync: false`` and the plugin starts the sync, when it is ready.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from .queues import Raw
+
+if TYPE_CHECKING:
+    from mautrix.client import Client
+
+TIMELINE = frozenset({"m.room.message", "m.room.encrypted", "m.room.redaction"})
+
+
+def take_over(client: Client) -> bool:
+    """Start the sync if nobody else does; false if Maubot syncs and may lose what came meanwhile."""
+    from maubot.client import Client as MaubotClient
+
+    owner = MaubotClient.cache.get(client.mxid)
+    if owner is None:
+        return not client.ignore_first_sync  # standalone Maubot, which can be told not to
+    if owner.sync:
+        return False
+    running = client.syncing_task is not None and not client.syncing_task.done()
+    if not running:
+        client.ignore_first_sync = False
+        if len(owner.references) <= 1:
+            # Room keys and invitations of the time before would be lost with the initial one. Old
+            # messages do no harm here, but other plugins on this account would answer them.
+            client.ignore_initial_sync = False
+        client.start(owner.filter_id)
+    return True
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _events(section: Any) -> Iterator[dict[str, Any]]:
+    events = _mapping(section).get("events")
+    for event in events if isinstance(events, list) else ():
+        if isinstance(event, dict):
+            yield event
+
+
+class SyncAnswer:
+    """A ``/sync`` answer, read without trusting it."""
+
+    def __init__(self, data: Any) -> None:
+        rooms = _mapping(_mapping(data).get("rooms"))
+        self._joined = _mapping(rooms.get("join"))
+        self._invited = _mapping(rooms.get("invite"))
+
+    def rooms(self) -> list[str]:
+        return list(self._joined)
+
+    def limited(self, room: str) -> bool:
+        """Events between the last answer and this one are missing."""
+        return bool(_mapping(_mapping(self._joined.get(room)).get("timeline")).get("limited"))
+
+    def state(self, room: str) -> Iterator[Raw]:
+        """State events of that room, wherever in the answer they stand."""
+        joined = _mapping(self._joined.get(room))
+        for section in ("state", "timeline"):
+            for event in _events(joined.get(section)):
+                if "state_key" in event:
+                    yield event
+
+    def timeline(self, room: str) -> Iterator[Raw]:
+        """What may concern us, in order. Copies: mautrix writes into the originals."""
+        for event in _events(_mapping(self._joined.get(room)).get("timeline")):
+            if event.get("type") in TIMELINE and "state_key" not in event:
+                yield {**copy.deepcopy(event), "room_id": room}
+
+    def invites(self, user: str) -> Iterator[tuple[str, str]]:
+        """Rooms to which ``user`` is invited, and by whom."""
+        for room, invited in self._invited.items():
+            for event in _events(_mapping(invited).get("invite_state")):
+                sender = event.get("sender")
+                if membership_of(event, user) == "invite" and isinstance(sender, str):
+                    yield room, sender
+
+
+def membership_of(event: Raw, user: str) -> str | None:
+    """The membership that a state event gives to ``user``."""
+    if event.get("type") != "m.room.member" or event.get("state_key") != user:
+        return None
+    membership = _mapping(event.get("content")).get("membership")
+    return membership if isinstance(membership, str) else None
+
+
+def joins(event: Raw, user: str) -> bool:
+    """``user`` comes into the room with it (and did not only change a name)."""
+    before = _mapping(_mapping(event.get("unsigned")).get("prev_content")) or _mapping(event.get("prev_content"))
+    return membership_of(event, user) == "join" and before.get("membership") != "join"
+
+
+def seconds(event: Raw) -> float:
+    """``origin_server_ts`` as Unix time; 0 if there is none."""
+    sent = event.get("origin_server_ts")
+    return sent / 1000 if isinstance(sent, int) and not isinstance(sent, bool) else 0.0
