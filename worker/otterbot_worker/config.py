@@ -89,18 +89,22 @@ class ImagesConfig(_Section):
 
 
 class ChatModelConfig(_Section):
-    num_ctx: Annotated[int | None, Field(ge=256, le=1_048_576)] = None
-    num_predict: Annotated[int | None, Field(ge=-1)] = None
+    num_ctx: Annotated[int, Field(ge=256, le=1_048_576)] = 4096
+    num_predict: Annotated[int, Field(ge=-1)] = 1024
     temperature: Annotated[float | None, Field(ge=0, le=5)] = None
+    think: bool | Literal["low", "medium", "high"] | None = None
+    more: dict[str, int | float | bool | str] = {}
 
 
 class ChatConfig(_Section):
     ollama_url: Annotated[str | None, Field(pattern=r"^https?://")] = "http://127.0.0.1:11434"
     default_model: str | None = None
+    allow_cloud: bool = False
     keep_alive_seconds: Seconds = 300.0
     first_byte_timeout: Seconds = 180.0
     chunk_timeout: Seconds = 60.0
     total_timeout: Seconds = 600.0
+    options: ChatModelConfig = ChatModelConfig()
     models: dict[str, ChatModelConfig] = {}
 
 
@@ -266,7 +270,11 @@ _KINDS = {
     "list": "a list",
     "finite_number": "a finite number",
 }
-_WORDS = {"too_short": "expected at least one entry", "string_too_short": "expected text", "string_too_long": "too long"}
+_WORDS = {
+    "too_short": "expected at least one entry",
+    "string_too_short": "expected text",
+    "string_too_long": "too long",
+}
 _PATTERNS = {
     r"^(auto|cpu|cuda(:[0-9]+)?)$": "expected auto, cpu, cuda or cuda:N",
     r"^https?://": "expected an http:// or https:// address, or nothing for no chat",

@@ -36,8 +36,8 @@ class Cancelled(Exception):
 class ProcessDied(Exception):
     """The GPU process ended, or had to be ended, before it answered.
 
-    ``reason`` is a short plain phrase (``"killed by the kernel (out of memory?)"``); ``exit_code`` is negative for a signal and
-    ``None`` where it is not known.
+    ``reason`` is a short plain phrase (``"killed by the kernel (out of memory?)"``); ``exit_code`` is negative for a
+    signal and ``None`` where it is not known.
     """
 
     def __init__(self, reason: str, exit_code: int | None = None) -> None:

@@ -1,8 +1,8 @@
 """Logs: one line per event, with fields, and without anything that a person typed.
 
-Call sites name what happened and pass facts as ``extra``: ``log.info("picture drawn", extra={"job": id, "took": 3.1})``.
-Prompts and chat text are never passed; a record that carries an exception shows types and places only for
-libraries whose messages may repeat their input.
+Call sites name what happened and pass facts as ``extra``: ``log.info("picture drawn", extra={"took": 3.1})``.
+Prompts and chat text are never passed, and of an exception only its type and places are shown: messages of
+libraries may repeat their input.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ def _trace(record: logging.LogRecord) -> str | None:
     if not record.exc_info or record.exc_info[0] is None:
         return None
     kind, _, trace = record.exc_info
-    places = [f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(trace)]
+    frames = traceback.extract_tb(trace)
+    places = [f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} {frame.name}" for frame in frames]
     return f"{kind.__name__} at {' > '.join(places)}"
 
 

@@ -1,0 +1,71 @@
+"""The aiohttp application: routes, middlewares, and the parts that live as long as it does."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from functools import cache
+
+from aiohttp import web
+
+from otterbot_worker.api import auth, openapi, problems, routes_images, routes_info, routes_jobs
+from otterbot_worker.api.operations import Operation
+from otterbot_worker.api.parts import PARTS, open_parts
+from otterbot_worker.api.problems import Handler
+from otterbot_worker.config import Config
+
+
+@cache
+def _document() -> str:
+    return openapi.text(OPERATIONS)
+
+
+async def _openapi(_: web.Request) -> web.Response:
+    return web.Response(text=_document(), content_type="application/json")
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    *routes_jobs.OPERATIONS,
+    *routes_images.OPERATIONS,
+    *routes_info.OPERATIONS,
+    Operation(
+        method="GET",
+        path="/openapi.json",
+        handler=_openapi,
+        summary="This document.",
+        answers={200: "application/json"},
+    ),
+)
+
+
+def create_app(config: Config, tokens: Mapping[str, str]) -> web.Application:
+    """``tokens``: client → token, as ``auth.load_tokens`` gives them."""
+    app = web.Application(
+        client_max_size=config.api.max_body_bytes,
+        middlewares=[_count, problems.middleware, auth.middleware(tokens)],
+    )
+    for operation in OPERATIONS:
+        if operation.method == "GET":
+            app.router.add_get(operation.path, operation.handler, allow_head=False)
+        else:
+            app.router.add_route(operation.method, operation.path, operation.handler)
+
+    async def parts(app: web.Application) -> AsyncIterator[None]:
+        async with open_parts(config) as opened:
+            app[PARTS] = opened
+            yield
+
+    app.cleanup_ctx.append(parts)
+    app.on_shutdown.append(_end_streams)
+    return app
+
+
+async def _end_streams(app: web.Application) -> None:
+    app[PARTS].hub.close()
+
+
+@web.middleware
+async def _count(request: web.Request, handler: Handler) -> web.StreamResponse:
+    response = await handler(request)
+    labels = (request.method, problems.route_name(request), str(response.status))
+    request.app[PARTS].measures.requests.labels(*labels).inc()
+    return response

@@ -1,0 +1,160 @@
+"""The event stream: one per client connection, for all its jobs, beginning with a snapshot.
+
+What waits for a slow reader is bounded by what there is to know, not by how much happened: of each job the newest state
+counts, of each picture the newest progress, of each chat the whole text so far. A reader that falls behind all the
+same starts over with a snapshot.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from pydantic import BaseModel
+
+from otterbot_worker.api.schemas import ChatEvent, JobEvent, Pause, PauseEvent, Progress, ProgressEvent, Snapshot
+from otterbot_worker.jobs.store import Store
+from otterbot_worker.jobs.views import Views
+
+MAX_WAITING = 2_000
+MAX_SNAPSHOT = 5_000
+KEEP_ALIVE_SECONDS = 15.0
+PLACES_SECONDS = 1.0
+"""How often a client is told that its queued jobs have moved on."""
+
+Key = tuple[str, str, int]
+
+
+@dataclass(eq=False, kw_only=True)
+class Subscriber:
+    client: str
+    waiting: dict[Key, BaseModel | None] = field(default_factory=dict)
+    """In order of arrival; ``None`` stands for a job, which is looked up when its turn comes."""
+    restart: bool = True
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    closed: bool = False
+
+    def put(self, key: Key, event: BaseModel | None) -> None:
+        if self.restart:
+            return
+        if len(self.waiting) >= MAX_WAITING and key not in self.waiting:
+            self.waiting.clear()
+            self.restart = True
+        else:
+            self.waiting[key] = event
+        self.wake.set()
+
+
+class Hub:
+    """The dispatcher's ``Listener``; hands what happens to every stream of the client that it concerns."""
+
+    def __init__(self, pause: Callable[[], Pause]) -> None:
+        self._pause = pause
+        self._subscribers: set[Subscriber] = set()
+        self._moved = asyncio.Event()
+
+    # ------------------------------------------------------------ told by the jobs
+
+    def job_changed(self, client: str, job_id: str) -> None:
+        for subscriber in self._of(client):
+            # The job's state holds all of this, and has to come after nothing that is older.
+            for key in [key for key in subscriber.waiting if key[1] == job_id]:
+                del subscriber.waiting[key]
+            subscriber.put(("job", job_id, 0), None)
+
+    def progressed(self, client: str, job_id: str, index: int, progress: Progress) -> None:
+        event = ProgressEvent(job_id=job_id, index=index, progress=progress)
+        for subscriber in self._of(client):
+            subscriber.put(("progress", job_id, index), event)
+
+    def chat_text(self, client: str, job_id: str, attempt: int, text: str) -> None:
+        event = ChatEvent(job_id=job_id, attempt=attempt, text=text)
+        for subscriber in self._of(client):
+            subscriber.put(("chat", job_id, 0), event)
+
+    def pause_changed(self) -> None:
+        event = PauseEvent(pause=self._pause())
+        for subscriber in self._subscribers:
+            subscriber.put(("pause", "", 0), event)
+
+    def queue_moved(self) -> None:
+        self._moved.set()
+
+    # ------------------------------------------------------------ streams
+
+    @property
+    def streams(self) -> int:
+        return len(self._subscribers)
+
+    @contextmanager
+    def subscribe(self, client: str) -> Iterator[Subscriber]:
+        subscriber = Subscriber(client=client)
+        self._subscribers.add(subscriber)
+        try:
+            yield subscriber
+        finally:
+            self._subscribers.discard(subscriber)
+
+    def close(self) -> None:
+        """Ends every stream."""
+        for subscriber in self._subscribers:
+            subscriber.closed = True
+            subscriber.wake.set()
+
+    async def watch_places(self, store: Store, views: Views) -> None:
+        """Tells clients about queued jobs whose place has changed, without being asked; runs for ever."""
+        shown: dict[str, int] = {}
+        while True:
+            await self._moved.wait()
+            await asyncio.sleep(PLACES_SECONDS)
+            self._moved.clear()
+            now: dict[str, int] = {}
+            for client in {subscriber.client for subscriber in self._subscribers}:
+                stored = await store.jobs(client, room=None, only_open=True, limit=MAX_SNAPSHOT)
+                for view in await views.jobs(stored):
+                    if view.place is None:
+                        continue
+                    now[view.id] = view.place
+                    if shown.get(view.id) not in (None, view.place):
+                        for subscriber in self._of(client):
+                            subscriber.put(("job", view.id, 0), None)
+            shown = now
+
+    def _of(self, client: str) -> list[Subscriber]:
+        return [subscriber for subscriber in self._subscribers if subscriber.client == client]
+
+
+async def stream(
+    subscriber: Subscriber, store: Store, views: Views, pause: Callable[[], Pause]
+) -> AsyncGenerator[bytes, None]:
+    """What goes over the wire, as long as the reader stays. Begins with a snapshot."""
+    while not subscriber.closed:
+        if subscriber.restart:
+            # From here on events are kept: what happens while the snapshot is read is told after it.
+            subscriber.restart = False
+            subscriber.waiting.clear()
+            stored = await store.jobs(subscriber.client, room=None, only_open=True, limit=MAX_SNAPSHOT)
+            yield _event("snapshot", Snapshot(jobs=await views.jobs(stored), pause=pause()))
+        elif subscriber.waiting:
+            key = next(iter(subscriber.waiting))
+            event = subscriber.waiting.pop(key)
+            if event is None:
+                job = await store.job(key[1], subscriber.client)
+                if job is not None:
+                    yield _event("job", JobEvent(job=await views.job(job)))
+            else:
+                yield _event(key[0], event)
+        else:
+            subscriber.wake.clear()
+            try:
+                async with asyncio.timeout(KEEP_ALIVE_SECONDS):
+                    await subscriber.wake.wait()
+            except TimeoutError:
+                yield b": keep-alive\n\n"
+
+
+def _event(name: str, data: BaseModel) -> bytes:
+    # JSON has no raw newline, so the data is one line.
+    return f"event: {name}\ndata: {data.model_dump_json()}\n\n".encode()

@@ -1,0 +1,35 @@
+"""What every route says of itself: the routes are made from it, and so is the OpenAPI document."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+from pydantic import BaseModel
+
+Handle = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """``answers``: status → schema, or a media type for bytes, or ``None`` for no body. ``problems``: the statuses
+    that come as problem documents; 401 and 500 always may."""
+
+    method: str
+    path: str
+    handler: Handle
+    summary: str
+    answers: Mapping[int, type[BaseModel] | str | None]
+    body: Any = None
+    query: Mapping[str, str] = field(default_factory=dict)
+    problems: tuple[int, ...] = ()
+    open: bool = False
+
+
+def reply(model: BaseModel, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+    """A schema as JSON."""
+    return web.Response(
+        status=status, body=model.model_dump_json().encode(), content_type="application/json", headers=headers
+    )

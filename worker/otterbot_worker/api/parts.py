@@ -1,0 +1,277 @@
+"""The composition of a running worker: every part, built once, closed in the right order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import logging
+import os
+import time
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from otterbot_worker.api.events import Hub
+from otterbot_worker.api.ollama_status import OllamaStatus
+from otterbot_worker.api.schemas import Pause
+from otterbot_worker.archive import Archive, ArchiveSettings, Known
+from otterbot_worker.chat import ModelOptions, Ollama, OllamaSettings
+from otterbot_worker.config import BadConfig, Config
+from otterbot_worker.gpu.probe import device_kind
+from otterbot_worker.gpu.process import GpuProcess
+from otterbot_worker.jobs import schedule
+from otterbot_worker.jobs.card import Card
+from otterbot_worker.jobs.database import Database
+from otterbot_worker.jobs.dispatcher import Dispatcher
+from otterbot_worker.jobs.eta import Speeds
+from otterbot_worker.jobs.measures import Measures
+from otterbot_worker.jobs.pictures import PictureRunner
+from otterbot_worker.jobs.running import Shared
+from otterbot_worker.jobs.store import Store
+from otterbot_worker.jobs.testmodel import Nothing, TestModel
+from otterbot_worker.jobs.turns import TurnRunner
+from otterbot_worker.jobs.views import Live, Views
+from otterbot_worker.models.catalogue import TEST_MODEL, Catalogue, CatalogueError, load_catalogue
+
+log = logging.getLogger(__name__)
+
+FORGET_SECONDS = 60.0
+
+
+class AlreadyRunning(Exception):
+    """Another worker uses this data directory."""
+
+
+@dataclass(kw_only=True)
+class Background:
+    """Loops that have to live as long as the process. One that ends ends the process, loudly."""
+
+    broken: asyncio.Future[BaseException] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    def start(self, work: Coroutine[Any, Any, None], name: str, *, ends: bool = False) -> None:
+        """``ends``: returning is fine, only an exception is not."""
+        task = asyncio.create_task(work, name=name)
+        self.tasks.append(task)
+        task.add_done_callback(lambda done: self._done(done, ends))
+
+    def fail(self, error: BaseException) -> None:
+        if not self.broken.done():
+            self.broken.set_result(error)
+
+    async def stop(self) -> None:
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+
+    def _done(self, task: asyncio.Task[None], ends: bool) -> None:
+        if task.cancelled():
+            return
+        error = task.exception()
+        if error is not None:
+            log.critical("a background loop died", extra={"loop": task.get_name()}, exc_info=error)
+            self.fail(error)
+        elif not ends and not self.broken.done():
+            self.fail(RuntimeError(f"the loop {task.get_name()} ended"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    config: Config
+    store: Store
+    views: Views
+    hub: Hub
+    dispatcher: Dispatcher
+    archive: Archive
+    catalogue: Catalogue
+    gpu: GpuProcess
+    ollama: OllamaStatus
+    measures: Measures
+    background: Background
+    default_model: str
+    notice: str | None
+
+
+PARTS = web.AppKey("parts", Parts)
+
+
+def read_catalogue(config: Config) -> Catalogue:
+    """:raises BadConfig:"""
+    own = [config.images.catalogue] if config.images.catalogue is not None else []
+    try:
+        return load_catalogue(*own, data_dir=config.data_dir, downloads_allowed=config.images.downloads)
+    except CatalogueError as error:
+        raise BadConfig(f"images.catalogue: {error}") from None
+
+
+def default_model(config: Config, catalogue: Catalogue) -> tuple[str, str | None]:
+    """The model that draws where nobody names one, and the notice that goes with it.
+
+    :raises BadConfig:
+    """
+    configured = None if config.images.default_model == "auto" else config.images.default_model
+    if configured is not None and configured not in catalogue.images:
+        raise BadConfig(f"images.default_model: expected auto or one of {', '.join(sorted(catalogue.images))}")
+    return catalogue.default_model(device_kind(config.gpu.device), configured=configured)
+
+
+@asynccontextmanager
+async def open_parts(config: Config) -> AsyncIterator[Parts]:
+    """Builds, recovers and starts everything; stops and closes it afterwards.
+
+    :raises BadConfig: :raises AlreadyRunning: :raises NewerDatabase:
+    """
+    config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _only_one(config.data_dir / "worker.lock"):
+        database = await Database.open(config.database)
+        try:
+            async with contextlib.AsyncExitStack() as stack:
+                yield await _build(config, Store(database), stack)
+        finally:
+            await database.close()
+
+
+async def _build(config: Config, store: Store, stack: contextlib.AsyncExitStack) -> Parts:
+    catalogue = read_catalogue(config)
+    model, notice = default_model(config, catalogue)
+    background, measures, live = Background(), Measures(), Live()
+    archive = _archive(config)
+    stack.callback(archive.close)
+    ollama = _ollama(config)
+    if ollama is not None:
+        stack.push_async_callback(ollama.close)
+    status = OllamaStatus(ollama)
+    stack.push_async_callback(status.close)
+    gpu = GpuProcess(
+        device=config.gpu.device,
+        lock_path=config.lock_file,
+        threads=config.gpu.threads,
+        step_timeout=config.gpu.step_timeout,
+        load_timeout=config.gpu.load_timeout,
+        log=logging.getLogger("otterbot_worker.gpu"),
+        downloads=config.images.downloads,
+    )
+    speeds = Speeds(await store.speeds())
+    holder: list[Dispatcher] = []
+    hub = Hub(lambda: holder[0].pause_state if holder else Pause(paused=False))
+    card = Card(gpu, ollama)
+    shared = Shared(store=store, card=card, live=live, speeds=speeds, listener=hub, measures=measures)
+    pictures = PictureRunner(shared, gpu=gpu, archive=archive, catalogue=catalogue, broken=background.fail)
+    preparation: TestModel | Nothing = Nothing()
+    if model == TEST_MODEL:
+        preparation = TestModel(catalogue.images[model], lambda: holder[0].release_hold("image"))
+    dispatcher = Dispatcher(
+        shared,
+        gpu=gpu,
+        archive=archive,
+        pictures=pictures,
+        turns=TurnRunner(shared, ollama=ollama),
+        preparation=preparation,
+        bounds=schedule.Bounds(times=config.queue.overtake_times, seconds=config.queue.overtake_seconds),
+    )
+    holder.append(dispatcher)
+    views = Views(store, live, speeds)
+    await archive.clear_scratch()
+    await dispatcher.recover()
+    background.start(dispatcher.run(), "dispatcher", ends=True)
+    background.start(hub.watch_places(store, views), "places")
+    background.start(_housekeeping(config, store, archive), "housekeeping")
+    if isinstance(preparation, TestModel):
+        background.start(preparation.make(), "test model", ends=True)
+    stack.push_async_callback(background.stop)
+    stack.push_async_callback(dispatcher.stop)
+    return Parts(
+        config=config,
+        store=store,
+        views=views,
+        hub=hub,
+        dispatcher=dispatcher,
+        archive=archive,
+        catalogue=catalogue,
+        gpu=gpu,
+        ollama=status,
+        measures=measures,
+        background=background,
+        default_model=model,
+        notice=notice,
+    )
+
+
+def _archive(config: Config) -> Archive:
+    section = config.archive
+    settings = ArchiveSettings(
+        keep_days=section.keep_days,
+        max_gb=section.max_gb,
+        min_free_gb=section.min_free_gb,
+        encrypted_rooms=section.encrypted_rooms,
+    )
+    return Archive(config.archive_dir, settings)
+
+
+def _ollama(config: Config) -> Ollama | None:
+    section = config.chat
+    if section.ollama_url is None:
+        return None
+    return Ollama(
+        OllamaSettings(
+            url=section.ollama_url,
+            model=section.default_model,
+            models={name: ModelOptions(**options.model_dump()) for name, options in section.models.items()},
+            defaults=ModelOptions(**section.options.model_dump()),
+            allow_cloud=section.allow_cloud,
+            on_gpu=device_kind(config.gpu.device) == "cuda",
+            keep_alive=section.keep_alive_seconds,
+            first_byte_timeout=section.first_byte_timeout,
+            chunk_timeout=section.chunk_timeout,
+            total_timeout=section.total_timeout,
+        )
+    )
+
+
+async def _housekeeping(config: Config, store: Store, archive: Archive) -> None:
+    """Forgets what is to be forgotten, and keeps the archive within its limits."""
+    sweep_at = 0.0
+    while True:
+        await store.forget(time.time())
+        if time.monotonic() >= sweep_at:
+            sweep_at = time.monotonic() + config.archive.sweep_minutes * 60
+            await sweep(store, archive)
+        await asyncio.sleep(FORGET_SECONDS)
+
+
+async def sweep(store: Store, archive: Archive) -> None:
+    """Applies the archive's limits; what cannot be read now is tried again next time."""
+    rows = [
+        Known(relpath=image.relpath, private=image.private, delivered=image.delivered_at is not None)
+        for image in await store.images_here()
+    ]
+    try:
+        gone = await archive.sweep(rows)
+    except OSError as error:
+        log.warning("the archive could not be swept", extra={"errno": error.errno})
+        return
+    if gone:
+        log.info("pictures deleted by the archive's limits", extra={"count": len(gone)})
+        await store.images_gone(gone, time.time())
+
+
+@contextmanager
+def _only_one(path: Path) -> Iterator[None]:
+    """Two workers on one queue would take each other's running rows for leftovers."""
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise AlreadyRunning(f"another worker uses {path.parent}") from None
+        yield
+    finally:
+        os.close(fd)
+
+
+__all__ = ["PARTS", "AlreadyRunning", "Background", "Parts", "open_parts"]

@@ -1,0 +1,133 @@
+"""Errors as RFC 9457 problem documents. They never hold what was sent."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, NoReturn, TypeVar
+
+from aiohttp import web
+from pydantic import BaseModel, ValidationError
+
+from otterbot_worker import config
+from otterbot_worker.api.schemas import FieldProblem, Problem
+
+log = logging.getLogger(__name__)
+
+Model = TypeVar("Model", bound=BaseModel)
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_KINDS = frozenset({"image", "chat", "NewImageJob", "NewChatJob"})
+
+
+class ApiProblem(Exception):
+    """Leaves a handler and becomes the answer."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        *,
+        fields: Sequence[FieldProblem] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(code)
+        self.problem = Problem(
+            title=HTTPStatus(status).phrase, status=status, code=code, detail=detail, fields=list(fields)
+        )
+        self.headers = dict(headers or {})
+
+
+def not_found(what: str) -> ApiProblem:
+    return ApiProblem(404, "not_found", f"There is no such {what}.")
+
+
+@web.middleware
+async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Every error that leaves a handler becomes a problem document."""
+    try:
+        return await handler(request)
+    except ApiProblem as problem:
+        return answer(problem)
+    except web.HTTPRequestEntityTooLarge:
+        # The rest of the body was not read: this connection cannot be used again.
+        response = answer(ApiProblem(413, "too_large", "The request is larger than this worker reads."))
+        response.force_close()
+        return response
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        code = "not_found" if error.status == 404 else HTTPStatus(error.status).phrase.lower().replace(" ", "_")
+        headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
+        return answer(ApiProblem(error.status, code, HTTPStatus(error.status).description, headers=headers))
+    except Exception:
+        log.exception("a request failed unexpectedly", extra={"method": request.method, "route": route_name(request)})
+        return answer(ApiProblem(500, "internal", "Something unexpected went wrong in the worker; its log says what."))
+
+
+def route_name(request: web.Request) -> str:
+    """The route's pattern: a path may hold what somebody typed."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource is not None else "unknown"
+
+
+def answer(error: ApiProblem) -> web.Response:
+    return web.Response(
+        status=error.problem.status,
+        body=error.problem.model_dump_json(exclude_none=True).encode(),
+        content_type="application/problem+json",
+        headers=error.headers,
+    )
+
+
+async def body(request: web.Request, validate: Callable[[bytes], Model]) -> Model:
+    """The request's JSON body, validated.
+
+    :raises ApiProblem: 413, 415 or 422
+    """
+    if request.content_type != "application/json":
+        raise ApiProblem(415, "unsupported_media_type", "Send the body as application/json.")
+    raw = await request.read()
+    try:
+        return validate(raw)
+    except ValidationError as error:
+        refuse(error)
+
+
+def refuse(error: ValidationError) -> NoReturn:
+    """:raises ApiProblem: 422 with every field"""
+    fields = [_field(problem) for problem in error.errors(include_input=False, include_url=False)]
+    raise ApiProblem(422, "invalid_request", "The request cannot be used as it is.", fields=fields) from None
+
+
+def _field(problem: Mapping[str, Any]) -> FieldProblem:
+    path = [str(part) for part in problem["loc"] if part not in _KINDS]
+    kind = str(problem["type"])
+    if kind == "extra_forbidden":
+        # The key's name was sent, so it is cut to something harmless; without it nobody could find it.
+        path[-1] = "".join(c for c in path[-1][:64] if c.isalnum() or c in "_-.") or "?"
+        message = "This worker does not know this field."
+    elif kind == "missing":
+        message = "This field is needed."
+    elif kind == "json_invalid":
+        message = "The body is not JSON."
+    elif kind in ("union_tag_invalid", "union_tag_not_found"):
+        path, message = ["kind"], "Expected image or chat."
+    else:
+        expected = _lengths(kind, problem.get("ctx", {})) or config.expected(problem)
+        message = f"{expected[0].upper()}{expected[1:]}."
+    return FieldProblem(field=".".join(path) or "body", code=kind, message=message)
+
+
+def _lengths(kind: str, context: Mapping[str, Any]) -> str | None:
+    if kind == "string_too_long":
+        return f"at most {context['max_length']} characters"
+    if kind == "string_too_short":
+        return f"at least {context['min_length']} characters"
+    if kind == "too_long":
+        return f"at most {context['max_length']} entries"
+    if kind == "too_short":
+        return f"at least {context['min_length']} entries"
+    return None

@@ -1,0 +1,122 @@
+"""Pictures: bytes, sidecar, thumbnail; delivered and deleted."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from aiohttp import web
+
+from otterbot_worker.api.auth import client_of
+from otterbot_worker.api.operations import Operation
+from otterbot_worker.api.parts import PARTS
+from otterbot_worker.api.problems import ApiProblem, not_found
+from otterbot_worker.jobs.model import ImageRow
+
+_HEADERS = {"Cache-Control": "private, max-age=3600", "X-Content-Type-Options": "nosniff"}
+
+
+async def picture(request: web.Request) -> web.StreamResponse:
+    image = await _here(request)
+    return _file(request.app[PARTS].archive.path(image.relpath), image.mimetype)
+
+
+async def sidecar(request: web.Request) -> web.StreamResponse:
+    image = await _here(request)
+    return _file(request.app[PARTS].archive.sidecar(image.relpath), "application/yaml; charset=utf-8")
+
+
+async def thumbnail(request: web.Request) -> web.StreamResponse:
+    image = await _here(request)
+    return _file(request.app[PARTS].archive.thumbnail(image.relpath), image.thumbnail_type)
+
+
+async def delivered(request: web.Request) -> web.Response:
+    parts = request.app[PARTS]
+    image = await _known(request)
+    now = time.time()
+    await parts.store.image_delivered(image.image_id, now)
+    if image.gone_at is None and parts.archive.gone_when_delivered(image.private):
+        await parts.archive.delete(image.relpath)
+        await parts.store.images_gone([image.relpath], now)
+    return web.Response(status=204)
+
+
+async def delete(request: web.Request) -> web.Response:
+    parts = request.app[PARTS]
+    image = await _known(request)
+    if image.gone_at is None:
+        await parts.archive.delete(image.relpath)
+        await parts.store.images_gone([image.relpath], time.time())
+    return web.Response(status=204)
+
+
+async def _known(request: web.Request) -> ImageRow:
+    image = await request.app[PARTS].store.image(request.match_info["id"], client_of(request))
+    if image is None:
+        raise not_found("picture")
+    return image
+
+
+async def _here(request: web.Request) -> ImageRow:
+    image = await _known(request)
+    if image.gone_at is not None:
+        raise _gone()
+    return image
+
+
+def _file(path: Path, content_type: str) -> web.StreamResponse:
+    if not path.is_file():
+        # Somebody tidied up by hand.
+        raise _gone()
+    return web.FileResponse(path, headers={**_HEADERS, "Content-Type": content_type})
+
+
+def _gone() -> ApiProblem:
+    return ApiProblem(410, "image_gone", "This picture has been deleted from the worker.")
+
+
+_PROBLEMS = (404, 410)
+
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path="/v1/images/{id:[0-9a-f]+}",
+        handler=picture,
+        summary="The picture, with its record in it.",
+        answers={200: "image/png"},
+        problems=_PROBLEMS,
+    ),
+    Operation(
+        method="GET",
+        path="/v1/images/{id:[0-9a-f]+}.yml",
+        handler=sidecar,
+        summary="The picture's record, for people.",
+        answers={200: "application/yaml"},
+        problems=_PROBLEMS,
+    ),
+    Operation(
+        method="GET",
+        path="/v1/images/{id:[0-9a-f]+}/thumbnail",
+        handler=thumbnail,
+        summary="A small version of it.",
+        answers={200: "image/jpeg"},
+        problems=_PROBLEMS,
+    ),
+    Operation(
+        method="POST",
+        path="/v1/images/{id:[0-9a-f]+}/delivered",
+        handler=delivered,
+        summary="The picture stands in its room; `archive.encrypted_rooms` says whether it stays here.",
+        answers={204: None},
+        problems=(404,),
+    ),
+    Operation(
+        method="DELETE",
+        path="/v1/images/{id:[0-9a-f]+}",
+        handler=delete,
+        summary="Delete the picture from the archive.",
+        answers={204: None},
+        problems=(404,),
+    ),
+)

@@ -1,0 +1,175 @@
+"""What the worker is, has and does; pause; health and metrics."""
+
+from __future__ import annotations
+
+import json
+import time
+
+from aiohttp import web
+
+from otterbot_worker import __version__, samplers
+from otterbot_worker.api import schemas
+from otterbot_worker.api.operations import Operation, reply
+from otterbot_worker.api.parts import PARTS, Parts
+from otterbot_worker.api.problems import body
+from otterbot_worker.api.schemas import GpuInfo, Model, ModelDefaults, ModelLimits, Models, Pause, WorkerInfo
+from otterbot_worker.jobs import card
+
+FEATURES = ["images", "chat", "events", "pause", "delivered"]
+
+
+async def info(request: web.Request) -> web.Response:
+    parts = request.app[PARTS]
+    queued, running = await parts.store.open_counts()
+    state, _ = await parts.ollama.get()
+    obstacles = parts.dispatcher.obstacles
+    queue = parts.config.queue
+    return reply(
+        WorkerInfo(
+            version=__version__,
+            features=FEATURES if state != "off" else [name for name in FEATURES if name != "chat"],
+            pause=parts.dispatcher.pause_state,
+            gpu=gpu_info(parts),
+            queued=queued,
+            running=running,
+            default_model=parts.default_model,
+            chat_model=await parts.ollama.default_model(),
+            ollama=state,
+            notice=" ".join([*obstacles.values(), *([parts.notice] if parts.notice else [])]) or None,
+            limits={
+                "prompt_characters": schemas.MAX_PROMPT,
+                "count": schemas.MAX_COUNT,
+                "chat_characters": schemas.MAX_CHAT_CHARACTERS,
+                "body_bytes": parts.config.api.max_body_bytes,
+                "open": queue.max_open,
+                "open_per_owner": queue.max_open_per_owner,
+            },
+        )
+    )
+
+
+def gpu_info(parts: Parts) -> GpuInfo:
+    """What the GPU process last said; before its first word, what the driver says."""
+    known = parts.gpu.info
+    shown = GpuInfo(
+        device=known.device,
+        name=known.name,
+        total_bytes=known.total_bytes,
+        free_bytes=known.free_bytes,
+        state=known.state,
+        resident=known.resident,
+    )
+    if known.state in ("stopped", "starting") and (seen := card.look(parts.config.gpu.device)) is not None:
+        shown.device, shown.name, shown.total_bytes, shown.free_bytes = "cuda", seen.name, seen.total, seen.free
+    return shown
+
+
+async def models(request: web.Request) -> web.Response:
+    parts = request.app[PARTS]
+    _, chat_models = await parts.ollama.get()
+    default_chat = await parts.ollama.default_model()
+    found = [
+        Model(
+            name=entry.name,
+            kind="image",
+            about=entry.about,
+            available=parts.catalogue.available(entry.name),
+            default=entry.name == parts.default_model,
+            defaults=ModelDefaults.model_validate(entry.defaults, from_attributes=True),
+            limits=ModelLimits.model_validate(entry.limits, from_attributes=True),
+            licence=entry.licence,
+        )
+        for entry in parts.catalogue.images.values()
+    ]
+    found += [
+        Model(name=model.name, kind="chat", about=model.parameters, available=True, default=model.name == default_chat)
+        for model in chat_models
+    ]
+    return reply(Models(models=found, samplers=samplers.names()))
+
+
+async def pause(request: web.Request) -> web.Response:
+    asked = schemas.PauseRequest()
+    if request.can_read_body:
+        asked = await body(request, schemas.PauseRequest.model_validate_json)
+    until = None if asked.minutes is None else time.time() + asked.minutes * 60
+    return reply(await request.app[PARTS].dispatcher.pause(until))
+
+
+async def resume(request: web.Request) -> web.Response:
+    return reply(await request.app[PARTS].dispatcher.resume())
+
+
+async def healthz(_: web.Request) -> web.Response:
+    return web.Response(text="alive\n")
+
+
+async def readyz(request: web.Request) -> web.Response:
+    """Whether a job can run now; 503 with the reasons where none can."""
+    parts = request.app[PARTS]
+    reasons = dict(parts.dispatcher.obstacles)
+    state, _ = await parts.ollama.get()
+    if state == "unreachable":
+        reasons["chat"] = "Ollama cannot be reached."
+    paused = parts.dispatcher.pause_state.paused
+    ready = not paused and "image" not in reasons
+    report = {"ready": ready, "paused": paused, "reasons": reasons}
+    return web.Response(status=200 if ready else 503, text=json.dumps(report), content_type="application/json")
+
+
+async def metrics(request: web.Request) -> web.Response:
+    parts = request.app[PARTS]
+    queued, running = await parts.store.open_counts()
+    parts.measures.queued.set(queued)
+    parts.measures.running.set(running)
+    parts.measures.paused.set(parts.dispatcher.pause_state.paused)
+    parts.measures.streams.set(parts.hub.streams)
+    parts.measures.disk_free.set(parts.archive.free_bytes())
+    parts.measures.card_free.set(parts.gpu.info.free_bytes or 0)
+    return web.Response(body=parts.measures.text(), headers={"Content-Type": "text/plain; version=0.0.4"})
+
+
+OPERATIONS = (
+    Operation(
+        method="GET",
+        path="/v1/info",
+        handler=info,
+        summary="Version, features, the card, the queue, what an operator should know.",
+        answers={200: WorkerInfo},
+    ),
+    Operation(
+        method="GET",
+        path="/v1/models",
+        handler=models,
+        summary="The catalogue, with defaults and limits, and Ollama's models.",
+        answers={200: Models},
+    ),
+    Operation(
+        method="POST",
+        path="/v1/pause",
+        handler=pause,
+        summary="Free the card; queued work waits.",
+        body=schemas.PauseRequest,
+        answers={200: Pause},
+        problems=(413, 415, 422),
+    ),
+    Operation(method="POST", path="/v1/resume", handler=resume, summary="Go on.", answers={200: Pause}),
+    Operation(
+        method="GET",
+        path="/healthz",
+        handler=healthz,
+        summary="The process is alive.",
+        answers={200: "text/plain"},
+        open=True,
+    ),
+    Operation(
+        method="GET",
+        path="/readyz",
+        handler=readyz,
+        summary="Whether a picture can be drawn now; 503 with the reasons where not.",
+        answers={200: "application/json", 503: "application/json"},
+    ),
+    Operation(
+        method="GET", path="/metrics", handler=metrics, summary="Prometheus metrics.", answers={200: "text/plain"}
+    ),
+)

@@ -1,0 +1,180 @@
+"""Jobs: submit, look, cancel, and the stream of events."""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import aclosing
+
+from aiohttp import web
+from pydantic import TypeAdapter
+
+from otterbot_worker.api.auth import client_of
+from otterbot_worker.api.events import stream
+from otterbot_worker.api.operations import Operation, reply
+from otterbot_worker.api.parts import PARTS, Parts
+from otterbot_worker.api.problems import ApiProblem, body, not_found
+from otterbot_worker.api.schemas import Job, JobList, NewChatJob, NewImageJob, NewJob
+from otterbot_worker.jobs import resolve
+from otterbot_worker.jobs.model import StoredJob
+from otterbot_worker.jobs.store import KeyReused, Limits, QueueFull, Submission
+
+log = logging.getLogger(__name__)
+
+MAX_LISTED = 200
+NEW_JOB: TypeAdapter[NewImageJob | NewChatJob] = TypeAdapter(NewJob)
+
+
+async def submit(request: web.Request) -> web.Response:
+    parts, client = request.app[PARTS], client_of(request)
+    new = await body(request, NEW_JOB.validate_json)
+    known = await parts.store.by_key(client, new.key)
+    if known is not None:
+        # Before everything else: what was accepted once stays so, whatever the queue or the disk look like now.
+        if known.body_hash != resolve.body_hash(new):
+            raise _key_reused()
+        return reply(await parts.views.job(known))
+    submission = await _resolve(parts, client, new)
+    queue = parts.config.queue
+    limits = Limits(open_rows=queue.max_open, open_rows_per_owner=queue.max_open_per_owner)
+    try:
+        job, is_new = await parts.store.submit(submission, limits, time.time())
+    except KeyReused:
+        raise _key_reused() from None
+    except QueueFull as full:
+        raise _full(full) from None
+    if is_new:
+        log.info("accepted", extra={"job": job.id, "kind": job.kind, "rows": len(submission.rows), "client": client})
+        parts.measures.submitted.labels(job.kind).inc()
+        parts.dispatcher.wake()
+        parts.hub.job_changed(client, job.id)
+        parts.hub.queue_moved()
+    return reply(await parts.views.job(job), 202 if is_new else 200, {"Location": f"/v1/jobs/{job.id}"})
+
+
+async def _resolve(parts: Parts, client: str, new: NewImageJob | NewChatJob) -> Submission:
+    try:
+        if isinstance(new, NewChatJob):
+            return resolve.chat_submission(new, client, await parts.ollama.default_model())
+        if not parts.archive.has_room():
+            raise ApiProblem(507, "disk_full", "The worker's disk is full, so it takes no new pictures.")
+        return resolve.image_submission(new, client, parts.catalogue, parts.default_model)
+    except resolve.Refused as refused:
+        codes = {problem.code for problem in refused.problems}
+        code = "unknown_model" if "unknown_model" in codes else "invalid_request"
+        sentences = " ".join(problem.message for problem in refused.problems)
+        raise ApiProblem(422, code, sentences, fields=refused.problems) from None
+
+
+def _key_reused() -> ApiProblem:
+    return ApiProblem(409, "key_reused", "This key belongs to a job with another body.")
+
+
+def _full(full: QueueFull) -> ApiProblem:
+    if full.of_owner:
+        detail = f"One person may have {full.limit} pictures and chats waiting; please wait for some of them."
+        return ApiProblem(429, "owner_queue_full", detail, headers={"Retry-After": "30"})
+    detail = f"The queue is full with {full.limit} pictures and chats; please try again later."
+    return ApiProblem(429, "queue_full", detail, headers={"Retry-After": "60"})
+
+
+async def listing(request: web.Request) -> web.Response:
+    parts, client = request.app[PARTS], client_of(request)
+    unknown = set(request.query) - {"key", "room", "state"}
+    if unknown or request.query.get("state", "open") != "open":
+        raise ApiProblem(422, "invalid_request", "The query may hold key, room and state=open.")
+    room, key = request.query.get("room"), request.query.get("key")
+    jobs: list[StoredJob]
+    if key is not None:
+        found = await parts.store.by_key(client, key)
+        jobs = [found] if found is not None and room in (None, found.room) else []
+    else:
+        jobs = await parts.store.jobs(client, room=room, only_open="state" in request.query, limit=MAX_LISTED)
+    elsewhere = await parts.store.open_elsewhere(client, room) if room is not None else 0
+    return reply(JobList(jobs=await parts.views.jobs(jobs), elsewhere=elsewhere))
+
+
+async def look(request: web.Request) -> web.Response:
+    parts = request.app[PARTS]
+    return reply(await parts.views.job(await _job(request)))
+
+
+async def cancel(request: web.Request) -> web.Response:
+    parts = request.app[PARTS]
+    job = await _job(request)
+    if await parts.dispatcher.cancel(job):
+        log.info("cancelled", extra={"job": job.id})
+    return reply(await parts.views.job(job))
+
+
+async def _job(request: web.Request) -> StoredJob:
+    job = await request.app[PARTS].store.job(request.match_info["id"], client_of(request))
+    if job is None:
+        raise not_found("job")
+    return job
+
+
+async def events(request: web.Request) -> web.StreamResponse:
+    parts = request.app[PARTS]
+    if parts.hub.streams >= parts.config.api.max_streams:
+        raise ApiProblem(429, "too_many_streams", "Too many event streams are open.", headers={"Retry-After": "15"})
+    response = web.StreamResponse(
+        headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    )
+    with parts.hub.subscribe(client_of(request)) as subscriber:
+        await response.prepare(request)
+        pieces = stream(subscriber, parts.store, parts.views, lambda: parts.dispatcher.pause_state)
+        async with aclosing(pieces):
+            try:
+                async for piece in pieces:
+                    await response.write(piece)
+            except ConnectionResetError:
+                log.debug("a reader left its event stream")
+    return response
+
+
+OPERATIONS = (
+    Operation(
+        method="POST",
+        path="/v1/jobs",
+        handler=submit,
+        summary="Submit a job. 200 with the job where the key and body are known already.",
+        body=NewJob,
+        answers={202: Job, 200: Job},
+        problems=(409, 413, 415, 422, 429, 507),
+    ),
+    Operation(
+        method="GET",
+        path="/v1/jobs",
+        handler=listing,
+        summary=f"The client's jobs, newest first, {MAX_LISTED} at most; open ones oldest first.",
+        query={"key": "the job with this key", "room": "of this room", "state": "`open`: neither done nor cancelled"},
+        answers={200: JobList},
+        problems=(422,),
+    ),
+    Operation(
+        method="GET",
+        path="/v1/jobs/{id}",
+        handler=look,
+        summary="A job with its pictures or its turn.",
+        answers={200: Job},
+        problems=(404,),
+    ),
+    Operation(
+        method="DELETE",
+        path="/v1/jobs/{id}",
+        handler=cancel,
+        summary="Cancel what is not done of a job, queued or running.",
+        answers={200: Job},
+        problems=(404,),
+    ),
+    Operation(
+        method="GET",
+        path="/v1/events",
+        handler=events,
+        summary="Server-sent events `snapshot`, `job`, `progress`, `chat`, `pause`; data as Snapshot, JobEvent, "
+        "ProgressEvent, ChatEvent, PauseEvent.",
+        answers={200: "text/event-stream"},
+        problems=(429,),
+    ),
+)

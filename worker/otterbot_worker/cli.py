@@ -1,0 +1,207 @@
+"""The command ``otterbot-worker``."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import ssl
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from otterbot_worker import __version__, config, logs
+
+EXIT_USAGE = 2
+FREE_SECONDS = 30.0
+
+
+class Refused(Exception):
+    """The command cannot do what was asked; the message says why."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; returns the exit code."""
+    asked = _parser().parse_args(arguments)
+    try:
+        return int(asked.run(asked))
+    except (config.BadConfig, Refused) as error:
+        print(f"otterbot-worker: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="otterbot-worker", description="The GPU worker of Otterbot.")
+    parser.add_argument("--version", action="version", version=f"otterbot-worker {__version__}")
+    parser.add_argument(
+        "--config",
+        type=Path,
+        default=Path(path) if (path := os.environ.get("OTTERBOT_CONFIG")) else None,
+        help="the settings (default: $OTTERBOT_CONFIG, else built-in defaults)",
+    )
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    for name, run, about in (
+        ("serve", _serve, "run the worker"),
+        ("models", _models, "list the image models, and which are here"),
+        ("doctor", _doctor, "look at the card, the libraries, the models, Ollama and the settings"),
+        ("resume", _resume, "go on after a pause"),
+        ("openapi", _openapi, "print the description of the HTTP API"),
+    ):
+        commands.add_parser(name, help=about, description=about).set_defaults(run=run)
+    made = commands.add_parser("make-test-model", help="make the small model with random weights (it draws noise)")
+    made.add_argument("folder", type=Path, nargs="?", help="where to (default: its place in the data directory)")
+    made.set_defaults(run=_make_test_model)
+    paused = commands.add_parser("pause", help="free the card; queued work waits")
+    paused.add_argument("--minutes", type=float, help="go on by itself after that (default: at `resume`)")
+    paused.set_defaults(run=_pause)
+    return parser
+
+
+# ---------------------------------------------------------------- serving
+
+
+def _serve(asked: argparse.Namespace) -> int:
+    settings = config.load(asked.config)
+    logs.setup(settings.log.level, settings.log.format)
+    # Here, not above: the other commands do not need a server.
+    from otterbot_worker.api.auth import BadToken
+    from otterbot_worker.api.parts import AlreadyRunning
+    from otterbot_worker.api.server import serve
+    from otterbot_worker.jobs.migrations import NewerDatabase
+
+    try:
+        return asyncio.run(serve(settings))
+    except (AlreadyRunning, BadToken, NewerDatabase) as error:
+        raise Refused(str(error)) from None
+    except OSError as error:
+        raise Refused(f"cannot start: {error.strerror or error}") from None
+
+
+def _openapi(_: argparse.Namespace) -> int:
+    from otterbot_worker.api import app, openapi
+
+    print(openapi.text(app.OPERATIONS), end="")
+    return 0
+
+
+# ---------------------------------------------------------------- models and the machine
+
+
+def _models(asked: argparse.Namespace) -> int:
+    from otterbot_worker.api.parts import default_model, read_catalogue
+
+    settings = config.load(asked.config)
+    catalogue = read_catalogue(settings)
+    default, notice = default_model(settings, catalogue)
+    width = max(map(len, catalogue.images))
+    for name, entry in catalogue.images.items():
+        where = "here" if entry.here() else "on demand" if catalogue.available(name) else "missing"
+        print(f"{'*' if name == default else ' '} {name:<{width}}  {where:<9}  {entry.about}")
+    print(f"\n* the default{f'. {notice}' if notice else ''}")
+    return 0
+
+
+def _make_test_model(asked: argparse.Namespace) -> int:
+    from otterbot_worker.api.parts import read_catalogue
+    from otterbot_worker.jobs.testmodel import run_maker
+    from otterbot_worker.models.catalogue import TEST_MODEL
+
+    settings = config.load(asked.config)
+    folder = asked.folder or Path(read_catalogue(settings).images[TEST_MODEL].source)
+    code = asyncio.run(run_maker(folder.absolute()))
+    print(f"{TEST_MODEL} is in {folder}" if code == 0 else f"the maker ended with {code}")
+    return code
+
+
+def _doctor(asked: argparse.Namespace) -> int:
+    settings = config.load(asked.config)
+    print(f"settings    {asked.config or 'defaults'}: fine\ndata        {settings.data_dir}")
+    print(f"worker      {_worker_line(settings)}")
+    _models(asked)
+    print()
+    # In a process of its own: it imports torch and touches the card.
+    command = [sys.executable, "-m", "otterbot_worker.gpu.doctor", "--device", settings.gpu.device]
+    return subprocess.run(command, check=False).returncode
+
+
+def _worker_line(settings: config.Config) -> str:
+    try:
+        info = _call(settings, "GET", "/v1/info")
+    except Refused as refused:
+        return str(refused)
+    paused = ", paused" if info["pause"]["paused"] else ""
+    return (
+        f"runs at {_address(settings)}{paused}; {info['queued']} wait, {info['running']} run; Ollama {info['ollama']}"
+    )
+
+
+# ---------------------------------------------------------------- talking to the running worker
+
+
+def _pause(asked: argparse.Namespace) -> int:
+    settings = config.load(asked.config)
+    _call(settings, "POST", "/v1/pause", {} if asked.minutes is None else {"minutes": asked.minutes})
+    deadline = time.monotonic() + FREE_SECONDS
+    while _call(settings, "GET", "/v1/info")["gpu"]["state"] != "stopped":
+        if time.monotonic() > deadline:
+            raise Refused("paused, but the card is not free yet; see the worker's log")
+        time.sleep(0.1)
+    print("paused; the card is free" + (f" for {asked.minutes:g} minutes" if asked.minutes else ""))
+    return 0
+
+
+def _resume(asked: argparse.Namespace) -> int:
+    _call(config.load(asked.config), "POST", "/v1/resume")
+    print("resumed")
+    return 0
+
+
+def _address(settings: config.Config) -> str:
+    try:
+        return settings.listen_file.read_text("ascii").strip()
+    except OSError:
+        raise Refused(f"no worker runs with the data directory {settings.data_dir}") from None
+
+
+def _call(settings: config.Config, method: str, path: str, body: Any = None) -> Any:
+    """One request to the worker of this data directory, with the first client's token.
+
+    :raises Refused:
+    """
+    address = _address(settings)
+    try:
+        token = settings.token_file(next(iter(settings.api.clients))).read_text("ascii").strip()
+    except OSError:
+        raise Refused("the token file cannot be read; run this as the worker's user") from None
+    request = urllib.request.Request(address + path, method=method)
+    request.add_header("Authorization", f"Bearer {token}")
+    if body is not None:
+        request.add_header("Content-Type", "application/json")
+        request.data = json.dumps(body).encode()
+    try:
+        with _opener().open(request, timeout=10) as response:
+            return json.load(response)
+    except urllib.error.HTTPError as error:
+        raise Refused(f"the worker answered {error.code}") from None
+    except (OSError, ValueError):
+        raise Refused(f"the worker at {address} does not answer") from None
+
+
+def _opener() -> urllib.request.OpenerDirector:
+    # This machine's own worker, whose certificate is made out for the name that others know it by; and no proxy.
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

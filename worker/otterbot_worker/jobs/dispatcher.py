@@ -1,0 +1,285 @@
+"""The loop that runs the queue: one row at a time, and the only one that touches the card.
+
+It ends in three ways only: ``stop`` (what runs goes back to the queue), a broken database or a bug (the exception
+leaves ``run``, and the process ends loudly). Everything that a single row can do wrong ends that row.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from otterbot_worker.api.schemas import Pause
+from otterbot_worker.archive import Archive
+from otterbot_worker.errors import Cancelled, JobFailed, ProcessDied
+from otterbot_worker.gpu.process import GpuProcess
+from otterbot_worker.jobs import schedule
+from otterbot_worker.jobs.model import Kind, Row, StoredJob
+from otterbot_worker.jobs.pictures import FULL_DISK_SECONDS, PictureRunner
+from otterbot_worker.jobs.running import HandBack, Shared, failure, internal, poison, unbroken, worker_restarts
+from otterbot_worker.jobs.turns import TurnRunner
+
+log = logging.getLogger(__name__)
+
+PAUSE = "pause"
+
+
+class Preparation(Protocol):
+    """Something that has to be there before pictures can be drawn."""
+
+    @property
+    def missing(self) -> str | None:
+        """Why not yet, as a sentence; ``None`` when it is there."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Hold:
+    reason: str
+    until: float
+
+
+@dataclass(kw_only=True)
+class _Current:
+    row: Row
+    interrupted: bool = False
+
+
+class Dispatcher:
+    def __init__(
+        self,
+        shared: Shared,
+        *,
+        gpu: GpuProcess,
+        archive: Archive,
+        pictures: PictureRunner,
+        turns: TurnRunner,
+        preparation: Preparation,
+        bounds: schedule.Bounds,
+    ) -> None:
+        self._store = shared.store
+        self._card = shared.card
+        self._live = shared.live
+        self._listener = shared.listener
+        self._measures = shared.measures
+        self._gpu = gpu
+        self._archive = archive
+        self._pictures = pictures
+        self._turns = turns
+        self._preparation = preparation
+        self._bounds = bounds
+        self._wake = asyncio.Event()
+        self._current: _Current | None = None
+        self._holds: dict[Kind, _Hold] = {}
+        self._pause = Pause(paused=False)
+        self._stopping = False
+        self._finished = asyncio.Event()
+
+    # ------------------------------------------------------------ what others may ask
+
+    @property
+    def pause_state(self) -> Pause:
+        return self._pause
+
+    @property
+    def obstacles(self) -> dict[Kind, str]:
+        """Why pictures or turns cannot run now, as sentences."""
+        return {kind: hold.reason for kind, hold in self._holds.items()}
+
+    def wake(self) -> None:
+        """Something was submitted, or became possible."""
+        self._wake.set()
+
+    async def recover(self) -> None:
+        """Before ``run``: rows that ran when the last worker ended go back, and a pause goes on."""
+        for death in await self._store.worker_restarted(worker_restarts(), time.time()):
+            log.warning("taken up again after a restart", extra={"job": death.job_id, "given_up": death.final})
+        stored = await self._store.meta(PAUSE)
+        if stored is not None:
+            self._pause = Pause.model_validate(stored)
+
+    async def cancel(self, job: StoredJob) -> bool:
+        """Cancels what is not final of a job; ``False``: nothing was left to cancel."""
+        rows = await self._store.cancel(job.id, time.time())
+        for row in rows:
+            self._live.forget(row.job_id, row.idx)
+            self._measures.finished.labels(row.kind, "cancelled").inc()
+        if self._current is not None and any(row.seq == self._current.row.seq for row in rows):
+            self._interrupt()
+        if rows:
+            self._listener.job_changed(job.client, job.id)
+            self._listener.queue_moved()
+        return bool(rows)
+
+    async def pause(self, until: float | None) -> Pause:
+        """Frees the card in seconds; what runs is drawn again afterwards. ``until``: Unix time, ``None``: for good."""
+        await self._set_pause(Pause(paused=True, until=until))
+        self._interrupt()
+        return self._pause
+
+    async def resume(self) -> Pause:
+        await self._set_pause(Pause(paused=False))
+        return self._pause
+
+    async def stop(self) -> None:
+        """Leaves the running row queued, the drawn ones archived, and the card free."""
+        self._stopping = True
+        self._wake.set()
+        self._interrupt()
+        await self._gpu.stop()
+        await self._finished.wait()
+        await self._pictures.drain()
+        await self._gpu.stop()
+
+    # ------------------------------------------------------------ the loop
+
+    async def run(self) -> None:
+        try:
+            while not self._stopping:
+                self._wake.clear()
+                await self._end_of_pause()
+                if self._pause.paused:
+                    await self._rest_paused()
+                    continue
+                row = await self._claim()
+                if row is None:
+                    await self._sleep(self._next_look())
+                else:
+                    await self._run(row)
+        finally:
+            self._finished.set()
+
+    async def _claim(self) -> Row | None:
+        held = self._look_around()
+        heads = await self._store.heads()
+        if not heads:
+            return None
+        choice = schedule.choose(
+            heads,
+            resident=self._card.resident,
+            served=await self._store.served(),
+            now=time.time(),
+            bounds=self._bounds,
+            skip=held,
+        )
+        if choice is None or self._stopping or self._pause.paused:
+            return None
+        return await self._store.claim(choice.seq, choice.overtaken, time.time())
+
+    async def _run(self, row: Row) -> None:
+        job = await self._store.job(row.job_id)
+        assert job is not None
+        self._current = current = _Current(row=row, interrupted=self._stopping or self._pause.paused)
+        self._listener.job_changed(row.client, row.job_id)
+        self._listener.queue_moved()
+        handed_over = False
+        try:
+            runner = self._pictures if row.kind == "image" else self._turns
+            await runner.run(row, job, lambda: current.interrupted)
+            handed_over = row.kind == "image"
+        except HandBack as back:
+            log.warning("handed back", extra={"job": row.job_id, "reason": back.reason})
+            self._hold(row.kind, back.reason, back.seconds)
+            await self._store.give_back(row)
+        except Cancelled:
+            # A row that was cancelled is final by now, and this does nothing; else it was a pause or the end.
+            await self._store.give_back(row)
+        except ProcessDied as death:
+            await self._died(row, death)
+        except JobFailed as error:
+            log.info("failed", extra={"job": row.job_id, "picture": row.idx, "code": error.code})
+            await self._fail(row, failure(error))
+        except asyncio.CancelledError:
+            await unbroken(self._store.give_back(row))
+            raise
+        except Exception:
+            log.exception("a row failed unexpectedly", extra={"job": row.job_id, "picture": row.idx})
+            await self._fail(row, internal(row.kind))
+        finally:
+            self._current = None
+            if not handed_over:
+                self._live.forget(row.job_id, row.idx)
+                self._listener.job_changed(row.client, row.job_id)
+            self._listener.queue_moved()
+
+    async def _fail(self, row: Row, error: dict[str, Any]) -> None:
+        if await self._store.fail(row, error, time.time()):
+            self._measures.finished.labels(row.kind, "failed").inc()
+
+    async def _died(self, row: Row, death: ProcessDied) -> None:
+        if self._stopping or (self._pause.paused and death.reason == "stopped"):
+            await self._store.give_back(row)
+            return
+        made = await self._store.gpu_died(row, poison(death), time.time())
+        given_up = made is not None and made.final
+        self._measures.gpu_deaths.inc()
+        if given_up:
+            self._measures.finished.labels(row.kind, "failed").inc()
+        log.warning(
+            "the GPU process died during a picture",
+            extra={"job": row.job_id, "picture": row.idx, "reason": death.reason, "given_up": given_up},
+        )
+
+    def _interrupt(self) -> None:
+        """Stops what runs, within a step; whether it is then cancelled or queued stands in its row."""
+        self._wake.set()
+        if self._current is not None:
+            self._current.interrupted = True
+            self._gpu.cancel(self._current.row.task_id)
+            self._turns.interrupt()
+
+    # ------------------------------------------------------------ why nothing runs
+
+    def _look_around(self) -> frozenset[Kind]:
+        """Which kinds cannot run now; keeps the reasons."""
+        now = time.monotonic()
+        for kind in [kind for kind, hold in self._holds.items() if hold.until <= now]:
+            del self._holds[kind]
+        if (missing := self._preparation.missing) is not None:
+            self._hold("image", missing, 60.0)
+        elif "image" not in self._holds and not self._archive.has_room():
+            self._hold("image", "The disk is nearly full; pictures wait until there is room.", FULL_DISK_SECONDS)
+        return frozenset(self._holds)
+
+    def _hold(self, kind: Kind, reason: str, seconds: float) -> None:
+        self._holds[kind] = _Hold(reason=reason, until=time.monotonic() + seconds)
+
+    def release_hold(self, kind: Kind) -> None:
+        """What was in the way is gone."""
+        self._holds.pop(kind, None)
+        self.wake()
+
+    def _next_look(self) -> float | None:
+        if not self._holds:
+            return None
+        return max(0.05, min(hold.until for hold in self._holds.values()) - time.monotonic())
+
+    async def _sleep(self, seconds: float | None) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+    # ------------------------------------------------------------ pause
+
+    async def _set_pause(self, pause: Pause) -> None:
+        await self._store.set_meta(PAUSE, pause.model_dump(mode="json"))
+        self._pause = pause
+        log.info("paused" if pause.paused else "resumed")
+        self._listener.pause_changed()
+        self._wake.set()
+
+    async def _end_of_pause(self) -> None:
+        if self._pause.paused and self._pause.until is not None and time.time() >= self._pause.until:
+            await self._set_pause(Pause(paused=False))
+            self._wake.clear()
+
+    async def _rest_paused(self) -> None:
+        if self._gpu.pid is not None or self._card.holder is not None:
+            await self._card.free()
+        until = self._pause.until
+        await self._sleep(None if until is None else max(0.05, until - time.time()))

@@ -1,0 +1,96 @@
+"""The database's versions: each step runs once, in order, in one transaction with its number."""
+
+from __future__ import annotations
+
+import aiosqlite
+
+STEPS: tuple[str, ...] = (
+    """
+    CREATE TABLE jobs (
+        id TEXT PRIMARY KEY,
+        client TEXT NOT NULL,
+        key TEXT NOT NULL,
+        body_hash TEXT NOT NULL,
+        kind TEXT NOT NULL CHECK (kind IN ('image', 'chat')),
+        owner TEXT NOT NULL,
+        room TEXT NOT NULL,
+        private INTEGER NOT NULL,
+        created_at REAL NOT NULL,
+        request TEXT NOT NULL,
+        content TEXT,
+        UNIQUE (client, key)
+    );
+    CREATE TABLE rows (
+        seq INTEGER PRIMARY KEY,
+        job_id TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
+        idx INTEGER NOT NULL,
+        client TEXT NOT NULL,
+        owner TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        model TEXT NOT NULL,
+        work REAL NOT NULL,
+        seed INTEGER NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('queued', 'running', 'succeeded', 'failed', 'cancelled')),
+        attempt INTEGER NOT NULL DEFAULT 0,
+        gpu_deaths INTEGER NOT NULL DEFAULT 0,
+        worker_deaths INTEGER NOT NULL DEFAULT 0,
+        created_at REAL NOT NULL,
+        claimed_at REAL,
+        finished_at REAL,
+        overtaken INTEGER NOT NULL DEFAULT 0,
+        overtaken_at REAL,
+        result TEXT,
+        error TEXT,
+        UNIQUE (job_id, idx)
+    );
+    CREATE INDEX rows_open ON rows (client, owner, kind, model, state, seq, work, job_id)
+        WHERE state IN ('queued', 'running');
+    CREATE INDEX rows_running ON rows (seq) WHERE state = 'running';
+    CREATE INDEX rows_finished ON rows (finished_at) WHERE finished_at IS NOT NULL;
+    CREATE TABLE served (
+        client TEXT NOT NULL,
+        owner TEXT NOT NULL,
+        at REAL NOT NULL,
+        PRIMARY KEY (client, owner)
+    ) WITHOUT ROWID;
+    CREATE TABLE images (
+        image_id TEXT PRIMARY KEY,
+        client TEXT NOT NULL,
+        relpath TEXT NOT NULL UNIQUE,
+        mimetype TEXT NOT NULL,
+        thumbnail_type TEXT NOT NULL,
+        private INTEGER NOT NULL,
+        created_at REAL NOT NULL,
+        delivered_at REAL,
+        gone_at REAL
+    );
+    CREATE TABLE speeds (
+        name TEXT PRIMARY KEY,
+        value REAL NOT NULL,
+        samples INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE meta (
+        name TEXT PRIMARY KEY,
+        value TEXT NOT NULL
+    ) WITHOUT ROWID;
+    """,
+)
+
+
+class NewerDatabase(Exception):
+    """The database was written by a newer worker; going on could damage it."""
+
+
+async def migrate(connection: aiosqlite.Connection) -> None:
+    """Brings an open database to this worker's version.
+
+    :raises NewerDatabase: it has a version that this worker does not know
+    """
+    async with connection.execute("PRAGMA user_version") as cursor:
+        found = await cursor.fetchone()
+    version = int(found[0]) if found else 0
+    if version > len(STEPS):
+        raise NewerDatabase(f"the database has version {version}, this worker knows {len(STEPS)}: update the worker")
+    for number, step in enumerate(STEPS[version:], start=version + 1):
+        # executescript commits what is open before it begins, so the transaction is part of the script.
+        await connection.executescript(f"BEGIN IMMEDIATE; {step} PRAGMA user_version = {number}; COMMIT;")

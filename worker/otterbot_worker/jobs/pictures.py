@@ -1,0 +1,232 @@
+"""One picture: drawn by the GPU process, then archived while the next one is already being drawn."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from otterbot_worker import __version__
+from otterbot_worker.api.schemas import ImageResult, Progress, Record, Thumbnail, Used
+from otterbot_worker.archive import Archive, Stored
+from otterbot_worker.errors import Cancelled, JobFailed, ProcessDied
+from otterbot_worker.gpu.process import Drawn, DrawTask, GpuProcess
+from otterbot_worker.jobs import eta
+from otterbot_worker.jobs.card import CardTaken
+from otterbot_worker.jobs.model import ImageRow, Row, StoredJob
+from otterbot_worker.jobs.running import HandBack, Shared, failure, internal, unbroken
+from otterbot_worker.jobs.views import expected_progress
+from otterbot_worker.models.catalogue import Catalogue
+from otterbot_worker.prompts import PARSER
+
+log = logging.getLogger(__name__)
+
+SAVING_AT_ONCE = 2
+"""Raw pictures that may wait for the archive before drawing waits for it."""
+START_AGAIN_SECONDS = (2.0, 5.0, 15.0, 60.0)
+TAKEN_SECONDS = 15.0
+FULL_DISK_SECONDS = 30.0
+
+
+class PictureRunner:
+    def __init__(
+        self,
+        shared: Shared,
+        *,
+        gpu: GpuProcess,
+        archive: Archive,
+        catalogue: Catalogue,
+        broken: Callable[[BaseException], None],
+    ) -> None:
+        self._store = shared.store
+        self._card = shared.card
+        self._live = shared.live
+        self._speeds = shared.speeds
+        self._listener = shared.listener
+        self._measures = shared.measures
+        self._gpu = gpu
+        self._archive = archive
+        self._catalogue = catalogue
+        self._broken = broken
+        self._slots = asyncio.Semaphore(SAVING_AT_ONCE)
+        self._saving: set[asyncio.Task[None]] = set()
+        self._failed_starts = 0
+
+    async def run(self, row: Row, job: StoredJob, interrupted: Callable[[], bool]) -> None:
+        """Draws a claimed row; returns when its pixels are on their way to the archive.
+
+        :raises JobFailed: :raises Cancelled: :raises ProcessDied: :raises HandBack:
+        """
+        entry = self._catalogue.images.get(row.model)
+        if entry is None:
+            raise JobFailed("model_missing", f"The model {row.model} is not in the worker's catalogue any more.")
+        report = self._reporter(row)
+        report(Progress(phase="starting"))
+        await self._take_card()
+        await self._slots.acquire()
+        try:
+            if interrupted():
+                raise Cancelled
+            options = job.request
+            task = DrawTask(
+                task_id=row.task_id,
+                model=entry.as_dict(),
+                prompt=options["prompt"],
+                negative_prompt=options["negative_prompt"],
+                steps=options["steps"],
+                guidance_scale=options["guidance_scale"],
+                width=options["width"],
+                height=options["height"],
+                sampler=options["sampler"],
+                seed=row.seed,
+                output=self._archive.scratch(row.task_id),
+            )
+            drawn = await self._gpu.draw(task, report)
+        except BaseException:
+            self._slots.release()
+            self._archive.scratch(row.task_id).unlink(missing_ok=True)
+            raise
+        report(Progress(phase="saving", step=options["steps"], steps=options["steps"]))
+        saving = asyncio.create_task(self._save(row, job, drawn), name=f"save {row.task_id}")
+        self._saving.add(saving)
+        saving.add_done_callback(self._saved)
+
+    async def drain(self) -> None:
+        """Waits until everything drawn is archived."""
+        while self._saving:
+            await asyncio.wait(self._saving)
+
+    async def _take_card(self) -> None:
+        try:
+            await self._card.for_images()
+        except CardTaken as error:
+            raise HandBack(str(error), TAKEN_SECONDS) from None
+        except ProcessDied as error:
+            # Before the first word of the process no picture can be to blame.
+            delay = START_AGAIN_SECONDS[min(self._failed_starts, len(START_AGAIN_SECONDS) - 1)]
+            self._failed_starts += 1
+            raise HandBack(f"The graphics process does not start: {error.reason}.", delay) from None
+        self._failed_starts = 0
+
+    def _reporter(self, row: Row) -> Callable[[Progress], None]:
+        started = time.monotonic()
+        expected = self._speeds.row_seconds("image", row.model, row.work)
+        if expected is not None and self._card.resident != row.model:
+            expected += self._speeds.load_seconds(row.model)
+
+        def report(progress: Progress) -> None:
+            left = None if expected is None else round(max(0.0, expected - (time.monotonic() - started)), 1)
+            shown = expected_progress(progress, attempt=row.attempt, fallback_eta=left)
+            self._live.progress[row.job_id, row.idx] = shown
+            self._listener.progressed(row.client, row.job_id, row.idx, shown)
+
+        return report
+
+    # ------------------------------------------------------------ afterwards
+
+    def _saved(self, task: asyncio.Task[None]) -> None:
+        self._saving.discard(task)
+        self._slots.release()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._broken(error)
+
+    async def _save(self, row: Row, job: StoredJob, drawn: Drawn) -> None:
+        """The archive's part of a row. Only a broken database leaves as an exception."""
+        now = time.time()
+        record = _record(row, job, drawn, took=now - (row.claimed_at or now))
+        try:
+            stored = await self._archive.store(
+                scratch=self._archive.scratch(row.task_id),
+                width=drawn.width,
+                height=drawn.height,
+                record=record.model_dump(mode="json"),
+                theme=job.request["theme"],
+                private=job.private,
+                created_at=now,
+            )
+        except JobFailed as error:
+            await self._fail(row, failure(error))
+        except OSError as error:
+            log.exception("a picture could not be archived", extra={"job": row.job_id, "errno": error.errno})
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                await self._store.give_back(row)
+            else:
+                await self._fail(row, internal("image"))
+        except Exception:
+            log.exception("a picture could not be archived", extra={"job": row.job_id})
+            await self._fail(row, internal("image"))
+        else:
+            await unbroken(self._succeed(row, job, drawn, stored, record))
+        self._live.forget(row.job_id, row.idx)
+        self._listener.job_changed(row.client, row.job_id)
+        self._listener.queue_moved()
+
+    async def _fail(self, row: Row, error: dict[str, Any]) -> None:
+        if await self._store.fail(row, error, time.time()):
+            self._measures.finished.labels("image", "failed").inc()
+
+    async def _succeed(self, row: Row, job: StoredJob, drawn: Drawn, stored: Stored, record: Record) -> None:
+        now = time.time()
+        image = ImageRow(
+            image_id=stored.image_id,
+            client=row.client,
+            relpath=stored.relpath,
+            mimetype=stored.mimetype,
+            thumbnail_type=stored.thumbnail.mimetype,
+            private=job.private,
+            created_at=now,
+            delivered_at=None,
+            gone_at=None,
+        )
+        result = ImageResult(
+            image_id=stored.image_id,
+            filename=stored.filename,
+            mimetype=stored.mimetype,
+            size=stored.size,
+            width=stored.width,
+            height=stored.height,
+            blurhash=stored.blurhash,
+            thumbnail=Thumbnail(**asdict(stored.thumbnail)),
+            record=record,
+            notes=drawn.notes,
+        )
+        if not await self._store.succeed(row, result.model_dump(mode="json"), image, now):
+            await self._archive.delete(stored.relpath)
+            return
+        log.info(
+            "picture drawn",
+            extra={"job": row.job_id, "picture": row.idx, "took": record.took, "pipeline": drawn.pipeline_seconds},
+        )
+        self._measures.finished.labels("image", "succeeded").inc()
+        self._measures.picture_seconds.labels(row.model).observe(record.took)
+        self._measures.pipeline_seconds.labels(row.model).observe(drawn.pipeline_seconds)
+        if drawn.pipeline_seconds > 0:
+            await self._measure(eta.speed_name(row.model), row.work / drawn.pipeline_seconds)
+        if drawn.load_seconds > 0:
+            await self._measure(eta.load_name(row.model), drawn.load_seconds)
+
+    async def _measure(self, name: str, value: float) -> None:
+        await self._store.set_speed(name, *self._speeds.add(name, value))
+
+
+def _record(row: Row, job: StoredJob, drawn: Drawn, *, took: float) -> Record:
+    options: dict[str, Any] = job.request
+    used = Used(
+        prompt=options["prompt"],
+        negative_prompt=options["negative_prompt"],
+        model=row.model,
+        model_hash=drawn.model_hash,
+        sampler=options["sampler"],
+        steps=options["steps"],
+        guidance_scale=options["guidance_scale"],
+        width=drawn.width,
+        height=drawn.height,
+        seed=row.seed,
+        parser=PARSER,
+        versions={"otterbot-worker": __version__, **drawn.versions},
+    )
+    return Record(asked=options["asked"], used=used, took=round(took, 3))

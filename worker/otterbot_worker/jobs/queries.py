@@ -1,0 +1,111 @@
+"""The SQL of the store, named, so that tests look at what production runs.
+
+``state IN ('queued', 'running')`` stands literally wherever open rows are meant: it is the condition of the
+partial index ``rows_open``, and SQLite uses such an index only for the same words.
+"""
+
+_OPEN = "state IN ('queued', 'running')"
+_QUEUED = f"{_OPEN} AND state = 'queued'"
+_MINE = "job_id = ? AND idx = ? AND state = 'running' AND attempt = ?"
+
+# ---------------------------------------------------------------- submitting
+
+JOB_BY_KEY = "SELECT * FROM jobs WHERE client = ? AND key = ?"
+INSERT_JOB = """
+    INSERT INTO jobs (id, client, key, body_hash, kind, owner, room, private, created_at, request, content)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *"""
+INSERT_ROW = """
+    INSERT INTO rows (job_id, idx, client, owner, kind, model, work, seed, state, created_at)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?)"""
+OPEN_OF_OWNER = f"SELECT COUNT(*) AS count FROM rows WHERE {_OPEN} AND client = ? AND owner = ?"
+OPEN = f"SELECT COUNT(*) AS count FROM rows WHERE {_OPEN}"
+
+# ---------------------------------------------------------------- reading
+
+JOB = "SELECT * FROM jobs WHERE id = ?1 AND (?2 IS NULL OR client = ?2)"
+JOBS = """
+    SELECT * FROM jobs WHERE client = ?1 AND (?2 IS NULL OR room = ?2) ORDER BY created_at DESC, rowid DESC LIMIT ?3"""
+OPEN_JOBS = f"""
+    SELECT * FROM jobs WHERE id IN (SELECT job_id FROM rows WHERE {_OPEN} AND client = ?1)
+    AND (?2 IS NULL OR room = ?2) ORDER BY created_at, rowid LIMIT ?3"""
+ROWS = "SELECT * FROM rows WHERE job_id IN (SELECT value FROM json_each(?)) ORDER BY job_id, idx"
+ROW = "SELECT * FROM rows WHERE seq = ?"
+OPEN_COUNTS = f"""
+    SELECT COALESCE(SUM(state = 'queued'), 0) AS queued, COALESCE(SUM(state = 'running'), 0) AS running
+    FROM rows WHERE {_OPEN}"""
+OPEN_ELSEWHERE = f"""
+    SELECT COUNT(*) AS count FROM rows JOIN jobs ON jobs.id = rows.job_id
+    WHERE rows.{_OPEN} AND NOT (jobs.client = ? AND jobs.room = ?)"""
+HEADS = f"""
+    SELECT seq, client, owner, kind, model, overtaken, overtaken_at FROM rows WHERE seq IN (
+        SELECT MIN(seq) FROM rows WHERE {_QUEUED} GROUP BY client, owner, kind, model)"""
+GROUPS = f"""
+    SELECT client, owner, kind, model, COUNT(*) AS count, SUM(work) AS work, MIN(seq) AS first_seq
+    FROM rows WHERE {_QUEUED} GROUP BY client, owner, kind, model"""
+SERVED = "SELECT client, owner, at FROM served"
+POSITIONS = f"""
+    SELECT job_id, MIN(n) - 1 AS before, MAX(n) AS until FROM (
+        SELECT job_id, ROW_NUMBER() OVER (PARTITION BY owner, kind ORDER BY seq) AS n
+        FROM rows WHERE {_QUEUED} AND client = ?1 AND (?2 IS NULL OR owner = ?2))
+    GROUP BY job_id"""
+
+# ---------------------------------------------------------------- transitions
+
+CLAIM = """
+    UPDATE rows SET state = 'running', attempt = attempt + 1, claimed_at = ?
+    WHERE seq = ? AND state = 'queued' RETURNING *"""
+SERVE = """
+    INSERT INTO served (client, owner, at) VALUES (?, ?, ?)
+    ON CONFLICT (client, owner) DO UPDATE SET at = excluded.at"""
+OVERTAKE = """
+    UPDATE rows SET overtaken = overtaken + 1, overtaken_at = COALESCE(overtaken_at, ?)
+    WHERE seq IN (SELECT value FROM json_each(?))"""
+SUCCEED = f"UPDATE rows SET state = 'succeeded', result = ?, finished_at = ? WHERE {_MINE} RETURNING seq"
+FAIL = f"UPDATE rows SET state = 'failed', error = ?, finished_at = ? WHERE {_MINE} RETURNING seq"
+GIVE_BACK = f"UPDATE rows SET state = 'queued', attempt = attempt - 1, claimed_at = NULL WHERE {_MINE} RETURNING seq"
+GPU_DIED = """
+    UPDATE rows SET
+        gpu_deaths = gpu_deaths + 1,
+        state = CASE WHEN gpu_deaths + 1 >= ?1 THEN 'failed' ELSE 'queued' END,
+        error = CASE WHEN gpu_deaths + 1 >= ?1 THEN ?2 END,
+        finished_at = CASE WHEN gpu_deaths + 1 >= ?1 THEN ?3 END
+    WHERE job_id = ?4 AND idx = ?5 AND state = 'running' AND attempt = ?6 RETURNING job_id, client, state"""
+WORKER_DIED = """
+    UPDATE rows SET
+        worker_deaths = worker_deaths + 1,
+        state = CASE WHEN worker_deaths + 1 >= ?1 THEN 'failed' ELSE 'queued' END,
+        error = CASE WHEN worker_deaths + 1 >= ?1 THEN ?2 END,
+        finished_at = CASE WHEN worker_deaths + 1 >= ?1 THEN ?3 END
+    WHERE state = 'running' RETURNING job_id, client, state"""
+CANCEL = f"UPDATE rows SET state = 'cancelled', finished_at = ? WHERE job_id = ? AND {_OPEN} RETURNING *"
+
+# ---------------------------------------------------------------- pictures
+
+IMAGE = "SELECT * FROM images WHERE image_id = ? AND client = ?"
+IMAGES_HERE = "SELECT * FROM images WHERE gone_at IS NULL"
+INSERT_IMAGE = """
+    INSERT INTO images (image_id, client, relpath, mimetype, thumbnail_type, private, created_at)
+    VALUES (?, ?, ?, ?, ?, ?, ?)"""
+IMAGE_DELIVERED = "UPDATE images SET delivered_at = COALESCE(delivered_at, ?) WHERE image_id = ?"
+IMAGES_GONE = """
+    UPDATE images SET gone_at = COALESCE(gone_at, ?) WHERE relpath IN (SELECT value FROM json_each(?))"""
+
+# ---------------------------------------------------------------- housekeeping
+
+FORGET_CONTENT = f"""
+    UPDATE jobs SET content = NULL WHERE kind = 'chat' AND content IS NOT NULL
+    AND NOT EXISTS (SELECT 1 FROM rows WHERE job_id = jobs.id AND (finished_at IS NULL OR finished_at > ?))
+    AND id NOT IN (SELECT job_id FROM rows WHERE {_OPEN}) RETURNING id"""
+FORGET_TEXT = """
+    UPDATE rows SET result = json_set(result, '$.text', '')
+    WHERE result IS NOT NULL AND job_id IN (SELECT value FROM json_each(?))"""
+FORGET_JOBS = """
+    DELETE FROM jobs WHERE created_at < ?
+    AND NOT EXISTS (SELECT 1 FROM rows WHERE job_id = jobs.id AND (finished_at IS NULL OR finished_at > ?))"""
+FORGET_SERVED = "DELETE FROM served WHERE at < ?"
+META = "SELECT value FROM meta WHERE name = ?"
+SET_META = "INSERT INTO meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+SPEEDS = "SELECT name, value, samples FROM speeds"
+SET_SPEED = """
+    INSERT INTO speeds (name, value, samples) VALUES (?, ?, ?)
+    ON CONFLICT (name) DO UPDATE SET value = excluded.value, samples = excluded.samples"""

@@ -1,0 +1,156 @@
+"""From what a client sent to a request with nothing left open, or the list of what is wrong with it.
+
+Values are refused, never bent: a person who asks for 1000 steps is told the limit. Free of torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from otterbot_worker import samplers
+from otterbot_worker.api.schemas import FieldProblem, ImageRequest, NewChatJob, NewImageJob
+from otterbot_worker.jobs.model import NewRow
+from otterbot_worker.jobs.store import Submission, new_rows
+from otterbot_worker.models.catalogue import Catalogue, ModelEntry
+
+
+class Refused(Exception):
+    """The request cannot be run as it stands."""
+
+    def __init__(self, problems: list[FieldProblem]) -> None:
+        super().__init__("the request cannot be run")
+        self.problems = problems
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resolved:
+    request: dict[str, Any]
+    model: str
+    work: float
+    """Megapixel-steps of one picture."""
+
+
+def body_hash(job: NewImageJob | NewChatJob) -> str:
+    """Equal for equal requests, however they were spelled; fields that a later version adds do not change it."""
+    body = job.model_dump(mode="json", exclude_defaults=True, exclude={"key"})
+    canonical = json.dumps(body, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def image_submission(job: NewImageJob, client: str, catalogue: Catalogue, default_model: str) -> Submission:
+    """:raises Refused:"""
+    resolved = resolve_image(job.request, catalogue, default_model)
+    return Submission(
+        client=client,
+        key=job.key,
+        body_hash=body_hash(job),
+        kind="image",
+        owner=job.owner,
+        room=job.room,
+        private=job.private,
+        request=resolved.request,
+        content=None,
+        rows=new_rows(job.request.seed, job.request.count, resolved.model, resolved.work),
+    )
+
+
+def chat_submission(job: NewChatJob, client: str, default_model: str | None) -> Submission:
+    """The model may stay open (``""``) while Ollama has not said what it has.
+
+    :raises Refused:
+    """
+    messages = job.request.messages
+    if messages[-1].role != "user":
+        raise Refused([_problem("request.messages", "last_not_user", "The last message has to be the user's.")])
+    model = job.request.model or default_model or ""
+    return Submission(
+        client=client,
+        key=job.key,
+        body_hash=body_hash(job),
+        kind="chat",
+        owner=job.owner,
+        room=job.room,
+        private=job.private,
+        request={"model": model},
+        content=[message.model_dump() for message in messages],
+        rows=[NewRow(seed=0, model=model, work=0.0)],
+    )
+
+
+def resolve_image(request: ImageRequest, catalogue: Catalogue, default_model: str) -> Resolved:
+    """Fills in the model's defaults and holds everything against its limits.
+
+    :raises Refused:
+    """
+    name = request.model or default_model
+    entry = catalogue.images.get(name)
+    if entry is None:
+        known = ", ".join(sorted(catalogue.images))
+        raise Refused([_problem("request.model", "unknown_model", f"No such model. There are: {known}.")])
+    problems: list[FieldProblem] = []
+    if not catalogue.available(name) and name != default_model:
+        problems.append(_problem("request.model", "model_missing", f"The files of {name} are not on the worker."))
+    defaults = entry.defaults
+    sampler = samplers.resolve(request.sampler) if request.sampler is not None else defaults.sampler
+    if sampler is None:
+        known = ", ".join(samplers.names())
+        problems.append(_problem("request.sampler", "unknown_sampler", f"No such sampler. There are: {known}."))
+    steps = defaults.steps if request.steps is None else request.steps
+    guidance = defaults.guidance_scale if request.guidance_scale is None else request.guidance_scale
+    width = defaults.width if request.width is None else request.width
+    height = defaults.height if request.height is None else request.height
+    problems += _limits(entry, steps=steps, guidance=guidance, width=width, height=height)
+    if not request.prompt.strip():
+        problems.append(_problem("request.prompt", "empty", "Say what to draw."))
+    if problems:
+        raise Refused(problems)
+    negative = defaults.negative_prompt if request.negative_prompt is None else request.negative_prompt
+    return Resolved(
+        model=name,
+        work=steps * width * height / 1e6,
+        request={
+            "prompt": request.prompt,
+            "negative_prompt": negative,
+            "model": name,
+            "steps": steps,
+            "guidance_scale": guidance,
+            "width": width,
+            "height": height,
+            "sampler": sampler,
+            "seed": request.seed,
+            "count": request.count,
+            "theme": request.theme,
+            "asked": request.asked.model_dump(mode="json", exclude_unset=True),
+        },
+    )
+
+
+def _limits(entry: ModelEntry, *, steps: int, guidance: float, width: int, height: int) -> list[FieldProblem]:
+    limits, name = entry.limits, entry.name
+    problems = []
+    if steps > limits.steps_max:
+        problems.append(_problem("request.steps", "too_many", f"{name} takes at most {limits.steps_max} steps."))
+    if guidance > limits.guidance_scale_max:
+        sentence = f"{name} takes a CFG of at most {limits.guidance_scale_max:g}."
+        problems.append(_problem("request.guidance_scale", "too_large", sentence))
+    sides_fit = True
+    for field, side in (("request.width", width), ("request.height", height)):
+        if side % limits.size_multiple or not limits.size_min <= side <= limits.size_max:
+            sides_fit = False
+            sentence = (
+                f"{name} draws sides from {limits.size_min} to {limits.size_max} pixels, "
+                f"in multiples of {limits.size_multiple}."
+            )
+            problems.append(_problem(field, "bad_size", sentence))
+    if sides_fit and width * height > limits.pixels_max:
+        side = int(limits.pixels_max**0.5) // limits.size_multiple * limits.size_multiple
+        sentence = f"{name} draws at most {limits.pixels_max / 1e6:.2f} megapixels, such as {side}x{side}."
+        problems.append(_problem("request.width", "too_large", sentence))
+    return problems
+
+
+def _problem(field: str, code: str, message: str) -> FieldProblem:
+    return FieldProblem(field=field, code=code, message=message)

@@ -1,0 +1,102 @@
+"""One chat turn: asked of Ollama, streamed to whoever listens, stored when it is done."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import cast
+
+from otterbot_worker.api.schemas import ChatResult, Progress
+from otterbot_worker.chat import ChatOutcome, Ollama
+from otterbot_worker.chat.turn import Message
+from otterbot_worker.errors import Cancelled, JobFailed
+from otterbot_worker.jobs import eta
+from otterbot_worker.jobs.model import Row, StoredJob
+from otterbot_worker.jobs.running import Shared, unbroken
+
+log = logging.getLogger(__name__)
+
+
+class TurnRunner:
+    def __init__(self, shared: Shared, *, ollama: Ollama | None) -> None:
+        self._store = shared.store
+        self._card = shared.card
+        self._live = shared.live
+        self._speeds = shared.speeds
+        self._listener = shared.listener
+        self._measures = shared.measures
+        self._ollama = ollama
+        self._answer: asyncio.Task[ChatOutcome] | None = None
+
+    async def run(self, row: Row, job: StoredJob, interrupted: Callable[[], bool]) -> None:
+        """Runs a claimed turn to its end.
+
+        :raises JobFailed: :raises Cancelled:
+        """
+        if self._ollama is None:
+            raise JobFailed("ollama_unreachable", "Chat is switched off on this worker.")
+        if job.content is None:
+            raise JobFailed("forgotten", "What was said is not kept any more; please ask again.")
+        self._progress(row, "starting")
+        await self._card.for_chat()
+        if interrupted():
+            raise Cancelled
+        messages = [cast(Message, message) for message in job.content]
+        self._answer = asyncio.create_task(
+            self._ollama.chat(
+                row.model or None,
+                messages,
+                on_text=lambda text: self._text(row, text),
+                on_phase=lambda phase: self._progress(row, phase),
+            ),
+            name=f"chat {row.task_id}",
+        )
+        try:
+            outcome = await self._finished(self._answer)
+        finally:
+            self._answer = None
+        await unbroken(self._succeed(row, outcome))
+
+    def interrupt(self) -> None:
+        """Stops the running turn, if there is one."""
+        if self._answer is not None:
+            self._answer.cancel()
+
+    async def _finished(self, answer: asyncio.Task[ChatOutcome]) -> ChatOutcome:
+        """The answer. Tells a turn that was interrupted from a dispatcher that is."""
+        try:
+            await asyncio.wait([answer])
+        except asyncio.CancelledError:
+            answer.cancel()
+            await asyncio.wait([answer])
+            raise
+        if answer.cancelled():
+            raise Cancelled
+        return answer.result()
+
+    async def _succeed(self, row: Row, outcome: ChatOutcome) -> None:
+        result = ChatResult(
+            text=outcome.text,
+            model=outcome.model,
+            complete=outcome.complete,
+            took=round(outcome.took, 3),
+            notes=outcome.notes,
+        )
+        if not await self._store.succeed(row, result.model_dump(mode="json"), None, time.time()):
+            return
+        log.info("chat answered", extra={"job": row.job_id, "took": outcome.took, "complete": outcome.complete})
+        self._measures.finished.labels("chat", "succeeded").inc()
+        self._measures.turn_seconds.observe(outcome.took)
+        for name in {eta.turn_name(row.model), eta.turn_name(outcome.model)}:
+            await self._store.set_speed(name, *self._speeds.add(name, outcome.took))
+
+    def _text(self, row: Row, text: str) -> None:
+        self._live.text[row.job_id] = text
+        self._listener.chat_text(row.client, row.job_id, row.attempt, text)
+
+    def _progress(self, row: Row, phase: str) -> None:
+        progress = Progress.model_validate({"phase": phase, "attempt": row.attempt})
+        self._live.progress[row.job_id, row.idx] = progress
+        self._listener.progressed(row.client, row.job_id, row.idx, progress)
