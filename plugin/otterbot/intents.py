@@ -31,6 +31,8 @@ def parse(body: str, *, prefix: str) -> Intent | None:
 
     Never raises; linear in the length of ``body``.
     """
+    # Half a surrogate pair, which JSON can hold, could neither be stored nor sent on.
+    body = body.encode("utf-8", "replace").decode("utf-8")
     rest = _after_prefix(body, prefix)
     command = _COMMAND.match(rest) if rest is not None else None
     if rest is None or command is None:

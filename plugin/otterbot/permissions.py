@@ -6,6 +6,7 @@ refused, and before plain text is taken for chat, they are read anew.
 
 from __future__ import annotations
 
+import asyncio
 import math
 import re
 import time
@@ -28,6 +29,8 @@ BELIEVED = 10.0
 CROWD_BELIEVED = 60.0
 """Seconds for which a room with more than two members is believed to have them."""
 MAX_ROOMS = 1_000
+PATIENCE = 10.0
+"""Seconds for an answer of the homeserver."""
 _PLAIN_CREATOR = 100
 """The level of the creator of a room without a power-level event."""
 
@@ -78,7 +81,8 @@ class Permissions:
         if self._crowds.get(room, 0.0) > time.monotonic():
             return False
         try:
-            answer = await self._client.api.request(Method.GET, Path.v3.rooms[room].joined_members)
+            async with asyncio.timeout(PATIENCE):
+                answer = await self._client.api.request(Method.GET, Path.v3.rooms[room].joined_members)
         except Exception:  # every failure of a request means the same here
             return False
         joined = answer.get("joined") if isinstance(answer, dict) else None
@@ -92,8 +96,9 @@ class Permissions:
 
     async def _read_power(self, room: str) -> Power:
         try:
-            create = await self._state(room, "m.room.create", event=True)
-            levels = await self._state(room, "m.room.power_levels")
+            async with asyncio.timeout(PATIENCE):
+                create = await self._state(room, "m.room.create", event=True)
+                levels = await self._state(room, "m.room.power_levels")
         except Exception as error:  # mautrix, aiohttp and timeouts alike
             raise PowerUnknown(type(error).__name__) from None
         return read_power(create, levels)
@@ -117,7 +122,7 @@ class Permissions:
     async def _create_event(self, room: str) -> Any:
         """For homeservers that do not know ``format=event``."""
         state = await self._client.api.request(Method.GET, Path.v3.rooms[room].state)
-        events = state if isinstance(state, list) else []
+        events: list[Any] = state if isinstance(state, list) else []
         return next((e for e in events if isinstance(e, dict) and e.get("type") == "m.room.create"), None)
 
 

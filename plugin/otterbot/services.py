@@ -7,7 +7,7 @@ from logging import Logger
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from maubot.client import MaubotMatrixClient
+    from mautrix.client import Client
 
     from .config import Config
     from .delivery import Delivery
@@ -24,7 +24,7 @@ class Services:
     """One per plugin instance. ``config.current`` changes when the operator saves; read it each time."""
 
     config: Config
-    client: MaubotMatrixClient
+    client: Client
     http: MatrixHttp
     encryption: Encryption
     store: Store

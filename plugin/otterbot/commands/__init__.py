@@ -1,0 +1,54 @@
+"""From a message to what follows from it. The one entrance is :func:`handle`.
+
+Handlers read and decide; they send nothing (see :mod:`..outcome`). Silence is the answer to
+strangers, to unknown commands and to text that is not for us.
+"""
+
+from __future__ import annotations
+
+from .. import texts
+from ..intents import Intent, parse
+from ..message import Message
+from ..outcome import Outcome, say
+from ..services import Services
+from .chat import chat, is_for_us, new_turn
+from .draw import draw, draw_again
+from .models import list_models, show_or_set_model
+from .queue import cancel, show_queue
+from .status import show_help, show_status
+
+
+async def handle(services: Services, message: Message) -> Outcome | None:
+    """What ``message`` leads to; ``None`` if it is not for us (then it is not marked handled)."""
+    if message.own or not (message.msgtype == "m.text" or message.is_media):
+        return None  # notices are other bots'
+    if not services.permissions.may_use(message.sender):
+        return None
+    intent = parse(message.body, prefix=services.config.current.prefix)
+    if intent is not None:
+        return await _carry_out(services, message, intent)
+    return new_turn() if await is_for_us(services, message) else None
+
+
+async def _carry_out(services: Services, message: Message, intent: Intent) -> Outcome:
+    match intent.name:
+        case "draw":
+            return await draw(services, message, intent)
+        case "again":
+            return await draw_again(services, message, intent)
+        case "chat":
+            return await chat(services, intent)
+        case "model":
+            return await show_or_set_model(services, message, intent.text)
+        case "models":
+            return await list_models(services, message)
+        case "queue":
+            return await show_queue(services, message)
+        case "cancel":
+            if intent.problem is not None and message.reply_to is None:
+                return say(texts.usage_problem(intent.problem, "cancel", services.config.current.prefix))
+            return await cancel(services, message, intent.text)
+        case "status":
+            return await show_status(services, message)
+        case "help":
+            return await show_help(services, intent.text)

@@ -1,0 +1,72 @@
+"""``!draw`` and ``!again``: what was typed becomes a request, or a sentence that says what to type."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+
+from .. import texts
+from ..errors import MatrixError, WorkerError
+from ..intents import Intent
+from ..message import Message
+from ..options import MAX_SEED
+from ..outcome import Outcome, say
+from ..services import Services
+from ..worker_types import Models
+from .pictures import find_record
+from .resolve import Circumstances, Unusable, again, resolve
+
+LOOK = 0.8
+"""Seconds that a request waits for a fresh catalogue; the acknowledgement is owed within one."""
+
+
+async def draw(services: Services, message: Message, intent: Intent) -> Outcome:
+    """A picture of ``intent.options.prompt``."""
+    prefix = services.config.current.prefix
+    if intent.problem is not None:
+        return say(texts.usage_problem(intent.problem, "draw", prefix))
+    options = intent.options
+    if options.seed == "same":
+        return say(texts.seed_same_needs_a_picture(prefix))
+    seed = options.seed if isinstance(options.seed, int) else _new_seed()
+    try:
+        request = resolve(options, await circumstances(services, message.room_id), seed=seed)
+    except Unusable as refusal:
+        return say(str(refusal))
+    return Outcome(request=request)
+
+
+async def draw_again(services: Services, message: Message, intent: Intent) -> Outcome:
+    """The last picture of the room, or the one replied to, with what was typed changed."""
+    if intent.problem is not None:
+        return say(texts.usage_problem(intent.problem, "again", services.config.current.prefix))
+    try:
+        record = await find_record(services, message)
+        around = await circumstances(services, message.room_id)
+        request = again(intent.options, record, around, new_seed=_new_seed())
+    except Unusable as refusal:
+        return say(str(refusal))
+    except MatrixError as error:
+        services.log.warning("No picture for `again`: %s", type(error).__name__)
+        return say(texts.PICTURE_UNREADABLE)
+    return Outcome(request=request)
+
+
+async def circumstances(services: Services, room: str) -> Circumstances:
+    chosen = await services.settings.model(room)
+    return Circumstances(values=services.config.current, chosen=chosen, models=await catalogue(services))
+
+
+async def catalogue(services: Services) -> Models | None:
+    """The worker's models, the last known ones if it is away, ``None`` if it was never seen."""
+    worker = services.worker
+    if worker.connected or worker.known_models is None:
+        try:
+            return await asyncio.wait_for(worker.models(), LOOK)
+        except (WorkerError, TimeoutError):
+            pass
+    return worker.known_models
+
+
+def _new_seed() -> int:
+    return secrets.randbelow(MAX_SEED + 1)

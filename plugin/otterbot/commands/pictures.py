@@ -1,0 +1,103 @@
+"""Finding a picture of ours in a room: in the events themselves, so that it works with a new database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .. import texts
+from ..contents import OUR_KEY
+from ..encryption import KeyMissing
+from ..errors import MatrixError
+from ..message import Message
+from ..services import Services
+from .resolve import Unusable
+
+PAGES = 5
+"""How many hundred of the bot's events are looked through for the last picture."""
+
+
+async def find_record(services: Services, message: Message) -> Mapping[str, Any]:
+    """The record of the picture that ``message`` replies to, or of the room's last one.
+
+    Raises :class:`Unusable` with the sentence for people, and
+    :class:`~..errors.MatrixError` if the homeserver does not answer.
+    """
+    prefix = services.config.current.prefix
+    if message.reply_to is not None:
+        return await _replied_to(services, message.room_id, message.reply_to)
+    last = await services.store.last_picture(message.room_id)
+    if last is not None:
+        record = record_of(await _event(services, message.room_id, last))
+        if record is not None:
+            return record
+    record = await _walk(services, message.room_id)
+    if record is None:
+        raise Unusable(texts.no_picture(prefix))
+    return record
+
+
+def record_of(event: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """The record in a (readable) picture event. Nothing in it is to be believed."""
+    content = event.get("content") if event is not None else None
+    if not isinstance(content, Mapping) or content.get("msgtype") != "m.image":
+        return None
+    ours = content.get(OUR_KEY)
+    record = ours.get("record") if isinstance(ours, Mapping) else None
+    return record if isinstance(record, Mapping) else None
+
+
+async def _replied_to(services: Services, room: str, event_id: str) -> Mapping[str, Any]:
+    event = await _event(services, room, event_id)
+    record = record_of(event)
+    if record is not None:
+        return record
+    # A reply to the request itself, or to what we said about it, means its picture.
+    picture = await _picture_of(services, room, event_id)
+    record = record_of(await _event(services, room, picture)) if picture is not None else None
+    if record is not None:
+        return record
+    if event is None:
+        raise Unusable(texts.PICTURE_UNREADABLE)
+    raise Unusable(texts.not_a_picture(services.config.current.prefix))
+
+
+async def _picture_of(services: Services, room: str, event_id: str) -> str | None:
+    request = await services.store.request_by_event(event_id)
+    key = request.key if request is not None else None
+    if key is None and (part := await services.store.part_by_event(event_id)) is not None:
+        key = part.key
+    if key is None:
+        return None
+    parts = await services.store.parts_of(key)
+    pictures = [part for name, part in sorted(parts.items()) if name.startswith("picture/") and part.room_id == room]
+    return next((part.event_id for part in reversed(pictures) if part.event_id is not None), None)
+
+
+async def _event(services: Services, room: str, event_id: str) -> Mapping[str, Any] | None:
+    """The event, decrypted; ``None`` if nobody can read it or it is not there."""
+    try:
+        return await services.encryption.readable(await services.http.event(room, event_id))
+    except KeyMissing:
+        return None
+    except MatrixError as error:
+        if getattr(error, "status", None) is not None:  # refused for good: not there, not for us
+            return None
+        raise
+
+
+async def _walk(services: Services, room: str) -> Mapping[str, Any] | None:
+    wanted = {"senders": [str(services.client.mxid)], "types": ["m.room.message", "m.room.encrypted"]}
+    start: str | None = None
+    for _ in range(PAGES):
+        events, start = await services.http.messages(room, start=start, event_filter=wanted)
+        for raw in events:
+            try:
+                record = record_of(await services.encryption.readable(raw))
+            except KeyMissing:
+                continue
+            if record is not None and raw.get("sender") == services.client.mxid:
+                return record
+        if start is None:
+            return None
+    return None

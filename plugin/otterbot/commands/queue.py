@@ -1,0 +1,82 @@
+"""``!queue`` and ``!cancel``: what is open here, and taking it back. Other rooms are a number."""
+
+from __future__ import annotations
+
+from .. import texts
+from ..message import Message
+from ..outcome import Outcome, Reply, say
+from ..permissions import PowerUnknown
+from ..records import Request
+from ..services import Services
+
+SHOWN = 10
+
+
+async def show_queue(services: Services, message: Message) -> Outcome:
+    here = await services.store.open_requests(message.room_id)
+    lines = [
+        texts.queue_line(number, request.sender, _words(request), _place(services, request))
+        for number, request in enumerate(here[:SHOWN], 1)
+    ]
+    state = services.delivery.worker_state
+    pause = texts.paused(state.pause) if state.pause.paused else None
+    elsewhere = await services.store.counts_elsewhere(message.room_id)
+    return say(texts.queue(lines, max(0, len(here) - SHOWN), elsewhere, pause))
+
+
+def _words(request: Request) -> str:
+    prompt = (request.body or {}).get("prompt") if request.kind == "image" else None
+    return prompt if isinstance(prompt, str) else ""
+
+
+def _place(services: Services, request: Request) -> str:
+    live, state = services.delivery.live(request.key), services.delivery.worker_state
+    if live is None or live.job is None or state.away_since is not None:
+        return texts.WAITS_FOR_WORKER
+    if live.job.final:
+        return texts.UPLOADING
+    return texts.status_line(live.job)
+
+
+async def cancel(services: Services, message: Message, text: str) -> Outcome:
+    if message.reply_to is not None:
+        return await _cancel_one(services, message, message.reply_to)
+    if text == "all":
+        return await _cancel_all(services, message)
+    own = await services.store.open_requests(message.room_id, message.sender)
+    return _cancelled(own) if own else say(texts.NOTHING_TO_CANCEL)
+
+
+async def _cancel_one(services: Services, message: Message, target: str) -> Outcome:
+    store, level = services.store, services.config.current.power.cancel_others
+    request = await store.request_by_event(target)
+    if request is None and (part := await store.part_by_event(target)) is not None:
+        request = await store.request(part.key)
+    if request is None or request.room_id != message.room_id:
+        return say(texts.NOT_A_REQUEST)
+    if not request.open:
+        return say(texts.OVER_ALREADY)
+    if request.sender != message.sender:
+        try:
+            if not await services.permissions.has_power(message.room_id, message.sender, level):
+                return say(texts.may_not_cancel(level))
+        except PowerUnknown:
+            return say(texts.POWER_UNKNOWN)
+    return _cancelled([request])
+
+
+async def _cancel_all(services: Services, message: Message) -> Outcome:
+    level = services.config.current.power.cancel_others
+    try:
+        allowed = await services.permissions.has_power(message.room_id, message.sender, level)
+    except PowerUnknown:
+        return say(texts.POWER_UNKNOWN)
+    if not allowed:
+        return say(texts.may_not_cancel_all(level, services.config.current.prefix))
+    everything = await services.store.open_requests(message.room_id)
+    return _cancelled(everything) if everything else say(texts.NOTHING_AT_ALL_TO_CANCEL)
+
+
+def _cancelled(requests: list[Request]) -> Outcome:
+    keys = tuple(request.key for request in requests)
+    return Outcome(cancel=keys, reply=Reply(text=texts.cancelled(len(keys))))

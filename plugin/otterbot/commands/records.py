@@ -1,0 +1,75 @@
+"""Settings out of a picture's record: input from a room, never truth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from ..options import COUNT, GUIDANCE, MAX_NAME, MAX_PROMPT, MAX_SEED, SIDE, STEPS, DrawOptions
+
+
+def read_settings(data: Any) -> DrawOptions | None:
+    """The settings in ``asked`` or ``used``, each held to the bounds of a typed flag.
+
+    ``None`` if ``data`` is not a mapping or holds anything that nobody could have typed: a record
+    that lies about one thing is not believed about the others. Unknown fields are ignored.
+    """
+    if not isinstance(data, Mapping):
+        return None
+    taken: dict[str, Any] = {}
+    for name, check in _CHECKS.items():
+        value = data.get(name)
+        if value is None:
+            continue
+        if not check(value):
+            return None
+        taken[name] = float(value) if name == "guidance_scale" else value
+    if ("width" in taken) != ("height" in taken):
+        return None
+    return DrawOptions(**taken)
+
+
+def _whole(least: int, most: int) -> Any:
+    return lambda value: isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+
+
+def _guidance(value: Any) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return False
+    return GUIDANCE[0] <= value <= GUIDANCE[1]
+
+
+def _prompt(value: Any) -> bool:
+    return isinstance(value, str) and len(value.strip()) > 0 and len(value) <= MAX_PROMPT and _sound(value)
+
+
+def _negative(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= MAX_PROMPT and _sound(value)
+
+
+def _name(value: Any) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= MAX_NAME and value.isprintable()
+
+
+def _sound(text: str) -> bool:
+    """No half surrogates: they cannot be encoded on the way to the worker."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+_CHECKS: dict[str, Any] = {
+    "prompt": _prompt,
+    "negative_prompt": _negative,
+    "steps": _whole(*STEPS),
+    "guidance_scale": _guidance,
+    "width": _whole(*SIDE),
+    "height": _whole(*SIDE),
+    "seed": _whole(0, MAX_SEED),
+    "model": _name,
+    "sampler": _name,
+    "count": _whole(*COUNT),
+}

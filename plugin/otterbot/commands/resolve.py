@@ -1,0 +1,279 @@
+"""From what was typed to a request with as little left open as the catalogue allows.
+
+Pure. Order: typed, then (for ``!again``) the picture's own settings, then the instance's, then the
+model's. Without a catalogue what is open stays ``None`` and the worker fills it in.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from typing import Any
+
+from .. import texts
+from ..config import Values
+from ..options import DrawOptions
+from ..outcome import NewRequest
+from ..settings import Chosen
+from ..worker_types import Model, ModelLimits, Models
+from .records import read_settings
+
+
+class Unusable(Exception):
+    """It cannot be drawn like this; the message is a sentence for people."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Circumstances:
+    """What a request meets: the instance, the room's model, the catalogue as far as it is known."""
+
+    values: Values
+    chosen: Chosen
+    models: Models | None
+
+
+def resolve(
+    asked: DrawOptions,
+    around: Circumstances,
+    *,
+    seed: int,
+    base: DrawOptions | None = None,
+    notes: Sequence[str] = (),
+) -> NewRequest:
+    """The request for ``asked``; ``base`` are settings to keep where nothing was typed.
+
+    Raises :class:`Unusable`.
+    """
+    values, said = around.values, list(notes)
+    wanted = _over(asked, base or DrawOptions())
+    prompt = wanted.prompt or ""
+    _check_lengths(prompt, wanted.negative_prompt, values)
+    model, name = _model(wanted.model, around, said)
+    limits = model.limits if model is not None else None
+    steps, guidance, size, negative, sampler = _open_settings(wanted, base is not None, model, values, said)
+    body = {
+        "prompt": prompt,
+        "negative_prompt": negative,
+        "model": name,
+        "steps": _steps(steps, limits, name, values, chosen=wanted.steps is not None),
+        "guidance_scale": _guidance(guidance, limits, name),
+        "sampler": _sampler(sampler, around.models),
+        "seed": seed,
+        "count": _count(asked.count, values, usual=values.draw.count if base is None else 1),
+        "asked": asked.asked(),
+    }
+    body["width"], body["height"] = _size(size, limits, name, said)
+    body = {key: value for key, value in body.items() if value is not None}
+    return NewRequest(kind="image", body=body, asked=asked.asked(), notes=tuple(said))
+
+
+def _over(asked: DrawOptions, base: DrawOptions) -> DrawOptions:
+    """``asked``, completed by ``base``. A size is one thing."""
+    merged = {name: old if (new := getattr(asked, name)) is None else new for name, old in vars(base).items()}
+    if asked.width is not None:
+        merged |= {"width": asked.width, "height": asked.height}
+    return DrawOptions(**merged)
+
+
+def _check_lengths(prompt: str, negative: str | None, values: Values) -> None:
+    most = values.limits.prompt_length
+    if len(prompt) > most:
+        raise Unusable(texts.prompt_too_long(len(prompt), most))
+    if negative is not None and len(negative) > most:
+        raise Unusable(texts.negative_too_long(len(negative), most))
+
+
+# ---------------------------------------------------------------- the model
+
+
+def find_model(name: str, models: Models) -> Model | None:
+    """The model of that name, however it is capitalized."""
+    return next((model for model in models.models if model.name.casefold() == name.casefold()), None)
+
+
+def check_model(name: str, models: Models, prefix: str) -> Model:
+    """A model that can draw. Raises :class:`Unusable`."""
+    model = find_model(name, models)
+    if model is None:
+        drawing = [known.name for known in models.models if known.kind == "image"]
+        near = get_close_matches(name[:80].lower(), drawing, n=2, cutoff=0.5)
+        raise Unusable(texts.unknown_model(name, near, prefix))
+    if model.kind != "image":
+        raise Unusable(texts.chat_model_cannot_draw(model.name, prefix))
+    if not model.available and not model.default:
+        raise Unusable(texts.model_not_there(model.name, prefix))
+    return model
+
+
+def _model(typed: str | None, around: Circumstances, said: list[str]) -> tuple[Model | None, str | None]:
+    models, prefix = around.models, around.values.prefix
+    if models is None:
+        return None, typed or around.chosen.name
+    if typed is not None:
+        model = check_model(typed, models, prefix)
+        return model, model.name
+    if around.chosen.name is not None:
+        chosen = find_model(around.chosen.name, models)
+        if chosen is not None and chosen.kind == "image" and (chosen.available or chosen.default):
+            return chosen, chosen.name
+        said.append(texts.room_model_gone(around.chosen.name, prefix))
+    default = next((model for model in models.models if model.default and model.kind == "image"), None)
+    return default, default.name if default is not None else None
+
+
+# ---------------------------------------------------------------- what nobody typed
+
+_Settings = tuple[int | None, float | None, tuple[int, int] | None, str | None, str | None]
+
+
+def _open_settings(wanted: DrawOptions, again: bool, model: Model | None, values: Values, said: list[str]) -> _Settings:
+    """Steps, CFG, size, negative prompt and sampler: typed, else the instance's, else the model's."""
+    ours, limits = values.draw, model.limits if model is not None else None
+    default = model.defaults if model is not None else None
+    size = (wanted.width, wanted.height) if wanted.width is not None and wanted.height is not None else None
+    steps, guidance, sampler, negative = wanted.steps, wanted.guidance_scale, wanted.sampler, wanted.negative_prompt
+    if not again:
+        # The instance's numbers are for any model, so where one cannot take them, its own count.
+        if steps is None and ours.steps is not None and not (limits and ours.steps > limits.steps_max):
+            steps = ours.steps
+        if guidance is None and ours.cfg is not None and not (limits and ours.cfg > limits.guidance_scale_max):
+            guidance = ours.cfg
+        if size is None and ours.size is not None and _fits(ours.size, limits):
+            size = ours.size
+        sampler = ours.sampler if sampler is None else sampler
+        negative = ours.negative_prompt if negative is None else negative
+    if default is not None:
+        steps = default.steps if steps is None else steps
+        guidance = default.guidance_scale if guidance is None else guidance
+        size = (default.width, default.height) if size is None else size
+        sampler = default.sampler if sampler is None else sampler
+        negative = default.negative_prompt if negative is None else negative
+    return steps, guidance, size, negative, sampler
+
+
+def _fits(size: tuple[int, int], limits: ModelLimits | None) -> bool:
+    if limits is None:
+        return True
+    sides = all(limits.size_min <= side <= limits.size_max and not side % limits.size_multiple for side in size)
+    return sides and size[0] * size[1] <= limits.pixels_max
+
+
+# ---------------------------------------------------------------- limits
+
+
+def _count(typed: int | None, values: Values, *, usual: int) -> int:
+    if typed is not None and typed > values.limits.count:
+        raise Unusable(texts.too_many_pictures(values.limits.count))
+    return min(usual, values.limits.count) if typed is None else typed
+
+
+def _steps(
+    steps: int | None, limits: ModelLimits | None, name: str | None, values: Values, *, chosen: bool
+) -> int | None:
+    """``chosen``: somebody chose them; a default is only lowered to the instance's limit."""
+    if steps is None:
+        return None
+    if not chosen:
+        return min(steps, values.limits.steps)
+    if limits is not None and limits.steps_max <= values.limits.steps and steps > limits.steps_max:
+        raise Unusable(texts.too_many_steps(limits.steps_max, name))
+    if steps > values.limits.steps:
+        raise Unusable(texts.too_many_steps(values.limits.steps, None))
+    return steps
+
+
+def _guidance(guidance: float | None, limits: ModelLimits | None, name: str | None) -> float | None:
+    if guidance is not None and limits is not None and guidance > limits.guidance_scale_max:
+        raise Unusable(texts.cfg_too_high(limits.guidance_scale_max, name or ""))
+    return guidance
+
+
+def _size(
+    size: tuple[int, int] | None, limits: ModelLimits | None, name: str | None, said: list[str]
+) -> tuple[int | None, int | None]:
+    """Rounded to what the model draws; the rounding is said."""
+    if size is None:
+        return None, None
+    if limits is None or name is None:
+        return size
+    if not all(limits.size_min <= side <= limits.size_max for side in size):
+        raise Unusable(texts.size_out_of_bounds(name, limits.size_min, limits.size_max))
+    multiple = max(1, limits.size_multiple)
+    rounded = tuple(_nearest(side, multiple, limits) for side in size)
+    width, height = rounded
+    if width * height > limits.pixels_max:
+        # Rounding up may have been what was too much.
+        width, height = (side // multiple * multiple for side in size)
+    if width * height > limits.pixels_max:
+        raise Unusable(texts.too_many_pixels(name, *_largest(width, height, multiple, limits)))
+    if (width, height) != size:
+        said.append(texts.size_rounded(name, width, height, multiple))
+    return width, height
+
+
+def _nearest(side: int, multiple: int, limits: ModelLimits) -> int:
+    least = math.ceil(limits.size_min / multiple) * multiple
+    most = limits.size_max // multiple * multiple
+    return min(max((side + multiple // 2) // multiple * multiple, least), most)
+
+
+def _largest(width: int, height: int, multiple: int, limits: ModelLimits) -> tuple[int, int]:
+    """The most pixels in about the same shape."""
+    shrink = math.sqrt(limits.pixels_max / (width * height))
+    least = math.ceil(limits.size_min / multiple) * multiple
+    narrow, wide = (max(int(side * shrink) // multiple * multiple, least) for side in sorted((width, height)))
+    if narrow * wide > limits.pixels_max:  # so long and thin that the narrow side could not shrink
+        wide = max(limits.pixels_max // narrow // multiple * multiple, least)
+    return (narrow, wide) if width <= height else (wide, narrow)
+
+
+_FILLER = re.compile(r"[\s_.-]+")
+_SAMPLER_NAMES = {"plms": "pndm", "eulerdiscrete": "euler", "unipcmultistep": "unipc"}
+
+
+def _sampler_key(name: str) -> str:
+    return _FILLER.sub("", name.casefold()).replace("pp", "++").removesuffix("scheduler")
+
+
+def _sampler(name: str | None, models: Models | None) -> str | None:
+    """The worker's own spelling of it."""
+    if name is None or models is None or not models.samplers:
+        return name
+    known = {_sampler_key(sampler): sampler for sampler in models.samplers}
+    key = _sampler_key(name).replace("ancestral", "a")
+    key = _SAMPLER_NAMES.get(key, key)
+    if key in known:
+        return known[key]
+    near = get_close_matches(key[:40], known, n=2, cutoff=0.6)
+    raise Unusable(texts.unknown_sampler(name, [known[one] for one in near], models.samplers))
+
+
+# ---------------------------------------------------------------- once more
+
+
+def again(typed: DrawOptions, record: Mapping[str, Any], around: Circumstances, *, new_seed: int) -> NewRequest:
+    """The request of a picture, with what was typed now changed. Raises :class:`Unusable`.
+
+    The record comes from a room: it is read as carefully as typed flags.
+    """
+    used = read_settings(record.get("used"))
+    if used is None or used.prompt is None or used.model is None:
+        raise Unusable(texts.record_unusable(around.values.prefix))
+    before = read_settings(record.get("asked")) or DrawOptions()
+    asked = _over(replace(typed, seed=None), replace(before, seed=None, count=None))
+    asked = replace(asked, prompt=asked.prompt or used.prompt)
+    notes: list[str] = []
+    base = replace(used, seed=None, count=None)
+    if typed.model is not None and typed.model.casefold() != used.model.casefold():
+        base = DrawOptions(prompt=used.prompt)
+        notes.append(texts.model_returned(typed.model))
+    seed = new_seed
+    if typed.seed == "same" and isinstance(used.seed, int):
+        seed = used.seed
+    elif isinstance(typed.seed, int):
+        seed = typed.seed
+        asked = replace(asked, seed=seed)
+    return resolve(asked, around, seed=seed, base=base, notes=notes)

@@ -1,0 +1,55 @@
+"""``!status`` and ``!help``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import texts
+from ..errors import WorkerError, WorkerUnauthorized
+from ..message import Message
+from ..outcome import Outcome, say
+from ..records import RequestState
+from ..services import Services
+
+
+async def show_status(services: Services, message: Message) -> Outcome:
+    """Is the worker there, what is it doing, and what should the operator know?"""
+    values = services.config.current
+    warnings = [*services.warnings, *services.config.warnings]
+    if maubot_syncs(services.client) and texts.SYNC_WARNING not in warnings:
+        warnings.append(texts.SYNC_WARNING)
+    try:
+        info = await services.worker.info(max_age=1.0)
+    except WorkerUnauthorized:
+        return say("\n\n".join((texts.WORKER_REFUSES_TOKEN, *await _kept(services, message), *_marked(warnings))))
+    except WorkerError:
+        return say("\n\n".join((texts.WORKER_OFF, *await _kept(services, message), *_marked(warnings))))
+    return say(texts.status(info, warnings=warnings, chat=values.chat.enabled))
+
+
+async def _kept(services: Services, message: Message) -> list[str]:
+    here = await services.store.open_requests(message.room_id)
+    kept = sum(request.state is RequestState.KEPT for request in here)
+    return [texts.kept_here(kept)] if kept else []
+
+
+def _marked(warnings: list[str]) -> list[str]:
+    return [f"⚠️ {warning}" for warning in warnings]
+
+
+def maubot_syncs(client: Any) -> bool:
+    """Does Maubot run this client's sync? Then it drops the first one after every start."""
+    try:
+        from maubot.client import Client as MaubotClient
+
+        known = MaubotClient.cache.get(client.mxid)
+        return bool(known is not None and known.sync)
+    except (ImportError, AttributeError):  # standalone Maubot, or one to come
+        return False
+
+
+async def show_help(services: Services, text: str) -> Outcome:
+    values = services.config.current
+    topic = text.strip().lower().removeprefix(values.prefix.lower()).strip()
+    said = texts.help_topic(values.prefix, topic) if topic else None
+    return say(said or texts.help_overview(values.prefix, chat=values.chat.enabled))
