@@ -98,6 +98,21 @@ class MatrixHttp:
         path = f"client/v3/rooms/{quote(room, safe='')}/event/{quote(event_id, safe='')}"
         return {**await self._call("GET", path, READ_TIMEOUT), "room_id": room}
 
+    async def relations(
+        self, room: str, event_id: str, relation: str, *, start: str | None = None, limit: int = 100
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        """A page of the events that relate to one, newest first, with their edits bundled; where the next begins."""
+        query = {"dir": "b", "limit": str(limit)}
+        if start is not None:
+            query["from"] = start
+        place = "/".join(quote(part, safe="") for part in (room, "relations", event_id, relation))
+        answer = await self._call("GET", f"client/v1/rooms/{place}", READ_TIMEOUT, query=query)
+        chunk, end = answer.get("chunk"), answer.get("next_batch")
+        events = [event for event in chunk if isinstance(event, dict)] if isinstance(chunk, list) else []
+        for event in events:
+            event["room_id"] = room
+        return events, end if isinstance(end, str) and end != start else None
+
     async def joined_rooms(self) -> list[str]:
         rooms = (await self._call("GET", "client/v3/joined_rooms", READ_TIMEOUT)).get("joined_rooms")
         return [room for room in rooms if isinstance(room, str)] if isinstance(rooms, list) else []
