@@ -26,7 +26,7 @@ class Worker:
     def __init__(self, root: Path, *, config: dict[str, Any] | None = None, env: dict[str, str] | None = None) -> None:
         self.root, self.data = root, root / "data"
         self.config = config or {}
-        command = [str(Path(places.python("worker")).parent / "otterbot-worker"), "serve", "--config", "worker.yaml"]
+        command = [str(Path(places.python("worker")).with_name("otterbot-worker")), "--config", "worker.yaml", "serve"]
         self.proc = Proc("worker", command, root, root / "worker.log", env)
 
     @property
