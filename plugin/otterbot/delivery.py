@@ -213,13 +213,12 @@ class Delivery:
             if not job.final:
                 await self._orphan(job)
             return
-        if live.job is not None and live.job.id == job.id and live.job.final and not job.final:
-            return  # an answer that was overtaken by the stream
-        if live.request.job_id is None and live.request.state is RequestState.KEPT:
-            return  # the submission is on its way and brings it
-        live.job = job
+        known = live.job
+        if known is None or known.id != job.id or job.progressed >= known.progressed:
+            live.job = job  # else an answer that was overtaken by the stream
         live.changed.set()
-        await self._look(live)
+        if live.request.state is RequestState.SUBMITTED:
+            await self._look(live)  # else the submission is still on its way, and looks when it arrives
 
     async def _orphan(self, job: Job) -> None:
         """A job of a request that was cancelled or expired while nobody could tell the worker."""

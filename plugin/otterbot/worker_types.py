@@ -147,6 +147,12 @@ class Job(Answer):
     def final(self) -> bool:
         return self.state in FINAL
 
+    @property
+    def progressed(self) -> tuple[int, int]:
+        """Grows with everything that becomes final: which of two answers is the newer one."""
+        rows = [*self.pictures, *([] if self.turn is None else [self.turn])]
+        return sum(row.state in FINAL for row in rows), sum(row.attempt for row in rows)
+
     @classmethod
     def read(cls, data: Any) -> Self:
         source = _mapping(data)

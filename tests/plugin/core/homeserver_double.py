@@ -1,0 +1,176 @@
+"""A small homeserver: sends with transaction ids, timelines, media, limits; answers can be lost."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from typing import Any
+
+from aiohttp import web
+
+BOT = "@bot:test"
+
+
+class HomeserverDouble:
+    """``async with HomeserverDouble() as server``. Rooms come into being when they are spoken of."""
+
+    def __init__(self) -> None:
+        self.port = 0
+        self.rooms: dict[str, list[dict[str, Any]]] = {}
+        self.state: dict[tuple[str, str, str], dict[str, Any]] = {}
+        self.media: dict[str, bytes] = {}
+        self.transactions: dict[str, str] = {}
+        self.forget_transactions = False
+        self.upload_limit = 50_000_000
+        self.max_event = 65_000
+        self.swallow = 0
+        """How many sends are carried out but never answered."""
+        self.limits: list[int] = []
+        """``retry_after_ms`` of the next refusals."""
+        self.forbidden: set[str] = set()
+        self.sends: list[tuple[str, str, dict[str, Any]]] = []
+        """Room, transaction id and content of every attempt."""
+        self.down = False
+        self.new = asyncio.Condition()
+        self._number = 0
+        self._runner: web.AppRunner | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    async def __aenter__(self) -> HomeserverDouble:
+        app = web.Application(client_max_size=2**28, middlewares=[self._gate])
+        client = "/_matrix/client/v3/rooms/{room}"
+        app.router.add_put(client + "/send/{type}/{txn}", self._send)
+        app.router.add_put(client + "/redact/{event}/{txn}", self._redact)
+        app.router.add_get(client + "/messages", self._messages)
+        app.router.add_get(client + "/event/{event}", self._event)
+        app.router.add_get(client + "/state/{type}/{key:.*}", self._state)
+        app.router.add_get("/_matrix/client/v3/joined_rooms", self._joined)
+        app.router.add_get("/_matrix/client/v1/media/config", self._config)
+        app.router.add_post("/_matrix/media/v3/upload", self._upload)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        self.port = self._runner.addresses[0][1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._runner is not None
+        await self._runner.cleanup()
+
+    # -- what tests do and see
+
+    def add(self, room: str, sender: str, type_: str, content: dict[str, Any], **more: Any) -> dict[str, Any]:
+        self._number += 1
+        event = {
+            "event_id": f"$event{self._number}", "room_id": room, "sender": sender, "type": type_,
+            "content": json.loads(json.dumps(content)), "origin_server_ts": int(time.time() * 1000),
+            "unsigned": {}, **more,
+        }  # fmt: skip
+        self.rooms.setdefault(room, []).append(event)
+        return event
+
+    def say(self, room: str, body: str, sender: str = "@user:test", **content: Any) -> dict[str, Any]:
+        return self.add(room, sender, "m.room.message", {"msgtype": "m.text", "body": body, **content})
+
+    def of_bot(self, room: str, type_: str = "m.room.message") -> list[dict[str, Any]]:
+        return [event for event in self.rooms.get(room, []) if event["sender"] == BOT and event["type"] == type_]
+
+    def pictures(self, room: str) -> list[dict[str, Any]]:
+        return [event for event in self.of_bot(room) if event["content"].get("msgtype") == "m.image"]
+
+    async def wait(self, check: Any, timeout: float = 10) -> Any:
+        """Until ``check()`` is true; its value."""
+        end = time.monotonic() + timeout
+        while not (value := check()):
+            async with self.new:
+                try:
+                    await asyncio.wait_for(self.new.wait(), min(0.1, max(0.001, end - time.monotonic())))
+                except TimeoutError:
+                    if time.monotonic() > end:
+                        raise AssertionError("it did not happen") from None
+        return value
+
+    # -- the API
+
+    @web.middleware
+    async def _gate(self, request: web.Request, handler: Any) -> web.StreamResponse:
+        if self.down:
+            assert request.transport is not None
+            request.transport.abort()
+            return web.Response()
+        response: web.StreamResponse = await handler(request)
+        return response
+
+    async def _put(self, request: web.Request, type_: str, content: dict[str, Any], **more: Any) -> web.Response:
+        room, txn = request.match_info["room"], request.match_info["txn"]
+        self.sends.append((room, txn, content))
+        if room in self.forbidden:
+            return web.json_response({"errcode": "M_FORBIDDEN", "error": "no"}, status=403)
+        if self.limits:
+            wait = self.limits.pop(0)
+            return web.json_response({"errcode": "M_LIMIT_EXCEEDED", "retry_after_ms": wait}, status=429)
+        if len(json.dumps(content)) > self.max_event:
+            return web.json_response({"errcode": "M_TOO_LARGE", "error": "too large"}, status=413)
+        known = None if self.forget_transactions else self.transactions.get(txn)
+        if known is None:
+            event = self.add(room, BOT, type_, content, **more)
+            known = self.transactions[txn] = event["event_id"]
+            async with self.new:
+                self.new.notify_all()
+        if self.swallow:
+            self.swallow -= 1
+            assert request.transport is not None
+            request.transport.abort()
+            return web.Response()
+        return web.json_response({"event_id": known})
+
+    async def _send(self, request: web.Request) -> web.Response:
+        return await self._put(request, request.match_info["type"], await request.json())
+
+    async def _redact(self, request: web.Request) -> web.Response:
+        return await self._put(request, "m.room.redaction", {}, redacts=request.match_info["event"])
+
+    async def _messages(self, request: web.Request) -> web.Response:
+        wanted = json.loads(request.query.get("filter", "{}"))
+        events = [
+            event
+            for event in reversed(self.rooms.get(request.match_info["room"], []))
+            if event["sender"] in wanted.get("senders", [event["sender"]])
+            and event["type"] in wanted.get("types", [event["type"]])
+        ]
+        start, limit = int(request.query.get("from", 0)), int(request.query.get("limit", 10))
+        page = events[start : start + limit]
+        answer: dict[str, Any] = {"chunk": page}
+        if start + limit < len(events):
+            answer["end"] = str(start + limit)
+        return web.json_response(answer)
+
+    async def _event(self, request: web.Request) -> web.Response:
+        for event in self.rooms.get(request.match_info["room"], []):
+            if event["event_id"] == request.match_info["event"]:
+                return web.json_response(event)
+        return web.json_response({"errcode": "M_NOT_FOUND", "error": "no"}, status=404)
+
+    async def _state(self, request: web.Request) -> web.Response:
+        place = tuple(request.match_info[name] for name in ("room", "type", "key"))
+        event = self.state.get(place)  # type: ignore[arg-type]
+        if event is None:
+            return web.json_response({"errcode": "M_NOT_FOUND", "error": "no"}, status=404)
+        return web.json_response(event if request.query.get("format") == "event" else event["content"])
+
+    async def _joined(self, request: web.Request) -> web.Response:
+        return web.json_response({"joined_rooms": list(self.rooms)})
+
+    async def _config(self, request: web.Request) -> web.Response:
+        return web.json_response({"m.upload.size": self.upload_limit})
+
+    async def _upload(self, request: web.Request) -> web.Response:
+        self._number += 1
+        uri = f"mxc://test/{self._number}"
+        self.media[uri] = await request.read()
+        return web.json_response({"content_uri": uri})

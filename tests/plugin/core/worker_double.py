@@ -1,0 +1,238 @@
+"""A small worker that keeps to the HTTP contract: queue, event stream, pictures; it draws when it is told to."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import struct
+import time
+import zlib
+from typing import Any
+
+from aiohttp import web
+
+TOKEN = "the-token"
+
+
+def png(seed: int, side: int = 8) -> bytes:
+    """A picture of one colour, made of its seed."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        body = kind + data
+        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+    pixel = bytes(((seed >> 16) & 255, (seed >> 8) & 255, seed & 255))
+    rows = b"".join(b"\0" + pixel * side for _ in range(side))
+    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+class WorkerDouble:
+    """``async with WorkerDouble() as worker``; ``auto`` draws everything at once."""
+
+    def __init__(self, *, auto: bool = True) -> None:
+        self.auto = auto
+        self.jobs: dict[str, dict[str, Any]] = {}
+        self.bodies: dict[str, dict[str, Any]] = {}
+        self.images: dict[str, bytes] = {}
+        self.delivered: list[str] = []
+        self.deleted: list[str] = []
+        self.cancelled: list[str] = []
+        self.submissions: list[dict[str, Any]] = []
+        self.refuse: tuple[int, dict[str, Any]] | None = None
+        self.pause: dict[str, Any] = {"paused": False, "until": None}
+        self.token = TOKEN
+        self.port = 0
+        self._streams: set[asyncio.Queue[tuple[str, Any] | None]] = set()
+        self._runner: web.AppRunner | None = None
+        self._number = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    async def __aenter__(self) -> WorkerDouble:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        app = web.Application(middlewares=[self._auth])
+        app.router.add_post("/v1/jobs", self._submit)
+        app.router.add_get("/v1/jobs", self._list)
+        app.router.add_get("/v1/jobs/{id}", self._job)
+        app.router.add_delete("/v1/jobs/{id}", self._cancel)
+        app.router.add_get("/v1/events", self._events)
+        app.router.add_get("/v1/info", self._info)
+        app.router.add_get("/v1/models", self._models)
+        app.router.add_get("/v1/images/{id}", self._image)
+        app.router.add_get("/v1/images/{id}/thumbnail", self._image)
+        app.router.add_post("/v1/images/{id}/delivered", self._delivered)
+        app.router.add_delete("/v1/images/{id}", self._delete)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", self.port)
+        await site.start()
+        self.port = self._runner.addresses[0][1]
+
+    async def stop(self) -> None:
+        for stream in self._streams:
+            stream.put_nowait(None)
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    def forget(self) -> None:
+        """As if its database had been emptied."""
+        self.jobs.clear()
+        self.bodies.clear()
+        self.images.clear()
+
+    # -- what tests make it do
+
+    def by_key(self, key: str) -> dict[str, Any]:
+        return next(job for job in self.jobs.values() if job["key"] == key)
+
+    def draw(self, job: dict[str, Any], index: int) -> None:
+        picture = job["pictures"][index]
+        self._number += 1
+        image_id = f"image-{self._number}"
+        data = self.images[image_id] = png(picture["seed"])
+        request = job["request"]
+        used = {
+            "prompt": request["prompt"], "negative_prompt": "", "model": "otter-noise", "model_hash": "abc",
+            "sampler": "unipc", "steps": 3, "guidance_scale": 7.5, "width": 8, "height": 8, "seed": picture["seed"],
+            "parser": "otterbot-1", "versions": {},
+        }  # fmt: skip
+        picture["state"] = "succeeded"
+        picture["result"] = {
+            "image_id": image_id, "filename": f"otter_{self._number}.png", "mimetype": "image/png", "size": len(data),
+            "width": 8, "height": 8, "blurhash": "L00000fQfQfQfQfQfQfQfQfQfQfQ", "notes": [],
+            "thumbnail": {"width": 8, "height": 8, "size": len(data), "mimetype": "image/png"},
+            "record": {"v": 1, "asked": {"prompt": request["prompt"]}, "used": used, "took": 0.1},
+        }  # fmt: skip
+        self.changed(job)
+
+    def draw_all(self, job: dict[str, Any]) -> None:
+        for picture in job["pictures"]:
+            if picture["state"] in ("queued", "running"):
+                self.draw(job, picture["index"])
+
+    def fail(self, job: dict[str, Any], index: int, code: str = "poison", message: str = "It broke.") -> None:
+        job["pictures"][index]["state"] = "failed"
+        job["pictures"][index]["error"] = {"code": code, "message": message, "details": {}}
+        self.changed(job)
+
+    def changed(self, job: dict[str, Any]) -> None:
+        states = [picture["state"] for picture in job["pictures"]]
+        if "running" in states:
+            job["state"] = "running"
+        elif "queued" in states:
+            job["state"] = "queued"
+        elif all(state == "succeeded" for state in states):
+            job["state"] = "succeeded"
+        else:
+            job["state"] = "cancelled" if "cancelled" in states else "failed"
+        self.say("job", {"job": job})
+
+    def say(self, name: str, data: Any) -> None:
+        for stream in self._streams:
+            stream.put_nowait((name, json.loads(json.dumps(data))))
+
+    # -- the API
+
+    @web.middleware
+    async def _auth(self, request: web.Request, handler: Any) -> web.StreamResponse:
+        if request.headers.get("Authorization") != f"Bearer {self.token}":
+            return _problem(401, "unauthorized")
+        response: web.StreamResponse = await handler(request)
+        return response
+
+    async def _submit(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        self.submissions.append(body)
+        if self.refuse is not None:
+            return _problem(self.refuse[0], **self.refuse[1])
+        old = self.bodies.get(body["key"])
+        if old is not None:
+            if old != body:
+                return _problem(409, "key_reused")
+            return web.json_response(self.by_key(body["key"]), status=202)
+        self._number += 1
+        inner = body["request"]
+        pictures = [
+            {"index": k, "seed": (inner["seed"] + k) % 2**32, "state": "queued", "attempt": 0}
+            for k in range(inner.get("count", 1))
+        ]
+        job = {
+            "id": f"job-{self._number}", "key": body["key"], "kind": body["kind"], "owner": body["owner"],
+            "room": body["room"], "private": body["private"], "created_at": time.time(), "state": "queued",
+            "place": 0, "eta_s": 1.0, "request": inner, "pictures": pictures, "turn": None,
+        }  # fmt: skip
+        self.jobs[job["id"]] = job
+        self.bodies[body["key"]] = body
+        if self.auto:
+            asyncio.get_running_loop().call_soon(self.draw_all, job)
+        return web.json_response(job, status=202)
+
+    async def _list(self, request: web.Request) -> web.Response:
+        key = request.query.get("key")
+        return web.json_response({"jobs": [job for job in self.jobs.values() if key in (None, job["key"])]})
+
+    async def _job(self, request: web.Request) -> web.Response:
+        job = self.jobs.get(request.match_info["id"])
+        return _problem(404, "not_found") if job is None else web.json_response(job)
+
+    async def _cancel(self, request: web.Request) -> web.Response:
+        job = self.jobs.get(request.match_info["id"])
+        if job is None:
+            return _problem(404, "not_found")
+        self.cancelled.append(job["key"])
+        for picture in job["pictures"]:
+            if picture["state"] in ("queued", "running"):
+                picture["state"] = "cancelled"
+        self.changed(job)
+        return web.json_response(job)
+
+    async def _events(self, request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        queue: asyncio.Queue[tuple[str, Any] | None] = asyncio.Queue()
+        open_jobs = [job for job in self.jobs.values() if job["state"] in ("queued", "running")]
+        queue.put_nowait(("snapshot", {"jobs": json.loads(json.dumps(open_jobs)), "pause": self.pause}))
+        self._streams.add(queue)
+        try:
+            await response.write(b": keep-alive\n\n")
+            while (event := await queue.get()) is not None:
+                await response.write(f"event: {event[0]}\ndata: {json.dumps(event[1])}\n\n".encode())
+        finally:
+            self._streams.discard(queue)
+        return response
+
+    async def _info(self, request: web.Request) -> web.Response:
+        gpu = {"device": "cpu", "name": "none", "state": "idle"}
+        return web.json_response(
+            {"version": "0", "features": [], "pause": self.pause, "gpu": gpu, "default_model": "otter-noise"}
+        )
+
+    async def _models(self, request: web.Request) -> web.Response:
+        return web.json_response({"models": [{"name": "otter-noise", "default": True}], "samplers": ["unipc"]})
+
+    async def _image(self, request: web.Request) -> web.Response:
+        data = self.images.get(request.match_info["id"])
+        return _problem(404, "not_found") if data is None else web.Response(body=data, content_type="image/png")
+
+    async def _delivered(self, request: web.Request) -> web.Response:
+        self.delivered.append(request.match_info["id"])
+        return web.Response(status=204)
+
+    async def _delete(self, request: web.Request) -> web.Response:
+        self.deleted.append(request.match_info["id"])
+        return web.Response(status=204)
+
+
+def _problem(status: int, code: str, **more: Any) -> web.Response:
+    body = {"type": "about:blank", "title": code, "status": status, "code": code, **more}
+    return web.json_response(body, status=status, content_type="application/problem+json")
