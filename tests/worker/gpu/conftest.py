@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import shutil
@@ -126,9 +125,3 @@ async def process(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Gpu
     )
     yield gpu
     await gpu.stop()
-
-
-def rewrite_json(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
-    document = json.loads(path.read_text())
-    change(document)
-    path.write_text(json.dumps(document))

@@ -1,3 +1,4 @@
+# mypy: disallow-untyped-calls=False
 """Makes a small random SD 1.5: ``python make_tiny_sd.py DIRECTORY``."""
 
 from __future__ import annotations
@@ -6,6 +7,7 @@ import os
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 os.environ["HF_HUB_OFFLINE"] = os.environ["TRANSFORMERS_OFFLINE"] = "1"
 
@@ -24,7 +26,7 @@ def main(directory: Path) -> None:
         testmodel.write_tokenizer(Path(scratch))
         tokenizer = testmodel.tokenizer(Path(scratch), pad="<|endoftext|>")
         torch.manual_seed(0)
-        pipe = StableDiffusionPipeline(
+        pipe: Any = StableDiffusionPipeline(
             tokenizer=tokenizer,
             text_encoder=CLIPTextModel(testmodel.text_config(len(tokenizer), hidden=32, layers=2)).eval(),
             unet=UNet2DConditionModel(

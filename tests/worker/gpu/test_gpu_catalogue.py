@@ -128,8 +128,15 @@ def test_the_test_model_is_small_and_always_the_same(data_dir: Path, tmp_path: P
 
 @pytest.mark.parametrize(
     ("typed", "name"),
-    [("unipc", "UniPC"), ("EULER A", "Euler a"), ("euler_a", "Euler a"), ("dpm++2m-karras", "DPM++ 2M Karras")]
-    + [("plms", "PNDM"), ("nonsense", None), ("", None)],
+    [
+        ("unipc", "UniPC"),
+        ("EULER A", "Euler a"),
+        ("euler_a", "Euler a"),
+        ("dpm++2m-karras", "DPM++ 2M Karras"),
+        ("plms", "PNDM"),
+        ("nonsense", None),
+        ("", None),
+    ],
 )
 def test_samplers_by_the_names_that_people_type(typed: str, name: str | None) -> None:
     assert samplers.resolve(typed) == name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import signal
 import subprocess
@@ -199,6 +200,54 @@ async def test_stop_in_the_middle_of_a_picture(make_process: MakeProcess, make_t
     assert pid is not None
     assert not alive(pid)
     await gpu.stop()  # twice is fine
+
+
+async def test_stop_at_the_very_start(make_process: MakeProcess) -> None:
+    for moment in (0.0, 0.05, 0.5):
+        gpu = make_process()
+        starting = asyncio.create_task(gpu.start())
+        await asyncio.sleep(moment)
+        await gpu.stop()
+        if moment == 0.0:  # it had not begun
+            starting.cancel()
+        with pytest.raises((ProcessDied, asyncio.CancelledError)):
+            await starting
+        assert (gpu.pid, gpu.info.state) == (None, "stopped")
+
+
+async def test_a_cancel_while_it_starts(make_process: MakeProcess, make_task: MakeTask) -> None:
+    gpu = make_process()
+    task = make_task()
+    with pytest.raises(Cancelled):
+        await gpu.draw(task, lambda _: gpu.cancel(task.task_id))
+    assert gpu.info.state == "idle"
+    await gpu.stop()
+
+
+async def test_a_failing_listener_leaves_the_process_usable(process: GpuProcess, make_task: MakeTask) -> None:
+    def fail(progress: Progress) -> None:
+        if progress.step == 1:
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await process.draw(make_task(steps=50), fail)
+    await process.draw(make_task(), lambda _: None)
+
+
+async def test_no_log_holds_a_prompt(
+    make_process: MakeProcess, make_task: MakeTask, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    gpu = make_process()
+    caplog.set_level(logging.DEBUG, "gpu-test")
+    canary = "xylocanary"
+    await gpu.draw(make_task(prompt=f"{canary} " * 300, negative_prompt=canary), lambda _: None)
+    with pytest.raises(JobFailed):
+        await gpu.draw(make_task(prompt=canary, steps=0), lambda _: None)
+    with pytest.raises(ProcessDied) as died:  # an error that nobody expected: the disk is "full"
+        await gpu.draw(make_task(prompt=canary, output=tmp_path / "none" / canary), lambda _: None)
+    assert died.value.reason == "exit code 1"
+    assert "GPU process:" in caplog.text, "its words are in the log"
+    assert canary not in caplog.text
 
 
 PARENT = """

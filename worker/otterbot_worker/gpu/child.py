@@ -1,7 +1,7 @@
 """The GPU process: ``python -m otterbot_worker.gpu.child``, started by ``gpu.process`` alone.
 
 The main thread infers. A second thread reads the socket, so that a cancel is seen in the
-middle of a step, and ends the process when the parent is gone; the kernel's parent-death
+middle of a step, and ends the process when it is told to or the parent is gone; the kernel's parent-death
 signal does the same when Python itself is stuck. Everything heavy is imported only after
 the card's lock is held.
 """
@@ -22,7 +22,7 @@ import time
 import traceback
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from ..errors import Cancelled, JobFailed
 from . import messages
@@ -67,13 +67,15 @@ class Channel:
         if isinstance(message, messages.Cancel):
             self._cancelled.add(message.task_id)
             return
+        if isinstance(message, messages.Stop):
+            os._exit(0)  # in the middle of whatever: the picture's file is scratch, the driver cleans up
         if isinstance(message, messages.Draw):
             self._cancelled.clear()  # whatever was cancelled before is over
         self.inbox.put(message)
 
 
 class Task:
-    """What the engine sees of the parent while it draws: ``images.engine.Monitor``."""
+    """What the engine sees of the parent while it draws: ``images.monitor.Monitor``."""
 
     def __init__(self, channel: Channel, task_id: str) -> None:
         self._channel = channel
@@ -85,9 +87,11 @@ class Task:
         self._channel.send(messages.Progress(task_id=self._task_id, phase=phase, step=step, steps=steps, eta_s=eta_s))
 
     def check(self) -> None:
-        """Called from inside the computation. :raises Cancelled:"""
         if self._channel.cancelled(self._task_id):
             raise Cancelled()
+        self.beat()
+
+    def beat(self) -> None:
         now = time.monotonic()
         if now - self._last_word >= BEAT_S:
             self._last_word = now
@@ -131,8 +135,8 @@ def draw(engine: Engine, channel: Channel, message: messages.Draw) -> None:
     channel.forget(message.task_id)
 
 
-def serve(engine: Engine, channel: Channel) -> None:
-    """Until ``Stop``, the end of the parent, or an error that takes the process with it."""
+def serve(engine: Engine, channel: Channel) -> NoReturn:
+    """For ever; the reading thread ends the process, or an error does."""
     from ..images.device import DeviceLost
 
     while True:
@@ -146,8 +150,6 @@ def serve(engine: Engine, channel: Channel) -> None:
         elif isinstance(message, messages.Release):
             engine.release()
             channel.send(messages.Released(memory=asdict(engine.memory())))
-        elif isinstance(message, messages.Stop):
-            return
 
 
 def main() -> None:
@@ -187,7 +189,6 @@ def main() -> None:
     except BaseException as error:
         print(describe(error), file=sys.stderr, flush=True)
         os._exit(1)
-    os._exit(0)  # without torch's and CUDA's slow goodbyes
 
 
 if __name__ == "__main__":

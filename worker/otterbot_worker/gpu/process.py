@@ -111,6 +111,7 @@ class GpuProcess:
         self._child: _Child | None = None
         self._task_id: str | None = None
         self._cancel_asked = False
+        self._stops = 0
         self._info = GpuInfoData(device=device, name="")
 
     @property
@@ -182,14 +183,15 @@ class GpuProcess:
                 await self._bury(child, "hang")
 
     async def stop(self) -> None:
-        """End the process: asked first, then killed; reaped when this returns."""
+        """End the process: asked first, then killed; reaped when this returns.
+
+        A running ``draw`` or ``start`` raises ``ProcessDied("stopped")``."""
+        self._stops += 1
         child = self._child
         if child is None:
             return
         child.stopping = True
         child.send(messages.Stop())
-        if self._task_id is not None:
-            child.send(messages.Cancel(task_id=self._task_id))
         if not await child.wait(STOP_GRACE_S):
             self._log.info("the GPU process did not end by itself and is killed")
         await self._bury(child, "stopped")
@@ -202,13 +204,20 @@ class GpuProcess:
                 return self._child
             await self._bury(self._child, "hang")
         self._update(state="starting")
+        stops_before = self._stops
         try:
             child = self._child = await _Child.spawn(self._command(), self._environment(), self._log)
         except OSError as error:
             self._update(state="stopped")
             self._log.error("the GPU process cannot be started: %s", error.strerror)
             raise ProcessDied("start_timeout") from error
+        except BaseException:
+            self._update(state="stopped")
+            raise
+        child.stopping = self._stops != stops_before
         try:
+            if child.stopping:
+                raise _Ended
             hello = await child.receive(self._start_timeout)
         except (_Ended, _Silent):
             raise await self._bury(child, "start_timeout") from None
@@ -233,7 +242,9 @@ class GpuProcess:
         except _Silent:
             self._log.warning("the GPU process does not move and is killed")
             raise await self._bury(child, "hang") from None
-        except asyncio.CancelledError:
+        except (JobFailed, Cancelled, ProcessDied):
+            raise
+        except BaseException:  # the waiter was cancelled, or on_progress failed
             await asyncio.shield(self._abandon(child, task.task_id))
             raise
 

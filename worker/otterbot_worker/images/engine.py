@@ -14,7 +14,7 @@ import time
 import warnings
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 # isort: off
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -34,17 +34,9 @@ from .decoding import Pixels, decode
 from .embeddings import Prompt
 from .hooks import watching
 from .loading import Loaded, load
+from .monitor import Monitor
 
 log = logging.getLogger(__name__)
-
-
-class Monitor(Protocol):
-    """Who watches a picture being drawn."""
-
-    def progress(self, phase: str, step: int = 0, steps: int = 0, eta_s: float | None = None) -> None: ...
-
-    def check(self) -> None:
-        """Called often, from inside the computation. :raises Cancelled:"""
 
 
 class Engine:
@@ -170,7 +162,7 @@ class Engine:
         monitor.progress("loading")
         monitor.check()
         self.release()
-        self._loaded = load(entry, self._device, plan, downloads=self._downloads, check=monitor.check)
+        self._loaded = load(entry, self._device, plan, downloads=self._downloads, monitor=monitor)
         return self._loaded.load_seconds
 
     def _out_of_memory(self, entry: ModelEntry, task: Draw) -> JobFailed:

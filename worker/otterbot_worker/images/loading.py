@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from ..models import files
 from ..models.catalogue import ModelEntry
 from . import device as devices
 from .families import FAMILIES, Family
+from .monitor import Monitor
 from .plans import Plan
 
 log = logging.getLogger(__name__)
@@ -39,21 +41,21 @@ class Loaded:
     notes: list[str]
 
 
-def load(entry: ModelEntry, device: torch.device, plan: Plan, *, downloads: bool, check: Callable[[], None]) -> Loaded:
-    """Load the model's files. ``check`` is called between the parts and may raise.
+def load(entry: ModelEntry, device: torch.device, plan: Plan, *, downloads: bool, monitor: Monitor) -> Loaded:
+    """Load the model's files.
 
     :raises JobFailed: ``model_missing``, ``model_broken``
-    :raises Cancelled: from ``check``
+    :raises Cancelled: between the parts
     Out of memory and fatal device errors come as torch raises them.
     """
     started = time.monotonic()
-    folder = locate(entry, downloads=downloads)
+    folder = locate(entry, downloads=downloads, monitor=monitor)
     family = FAMILIES[entry.family]
     half = device.type == "cuda"
     dtype = torch.float16 if half else torch.float32
     stored = verify(entry, folder, family)
     variant = entry.variant if files.has_variant(folder, entry.variant) else None
-    check()
+    monitor.check()
     notes: list[str] = []
     arguments = dict(family.load_arguments)
     if half and entry.vae is not None:
@@ -73,7 +75,7 @@ def load(entry: ModelEntry, device: torch.device, plan: Plan, *, downloads: bool
         log.warning("loading %s failed: %s", entry.name, type(error).__name__)
         raise broken(entry, "its files do not fit together", error=type(error).__name__) from None
     _complete(entry, family, pipe, stored, replaced="vae" in arguments)
-    check()
+    monitor.check()
     pipe.set_progress_bar_config(disable=True)
     base_scheduler = dict(pipe.scheduler.config)
     plan.apply(pipe, device)
@@ -89,29 +91,52 @@ def load(entry: ModelEntry, device: torch.device, plan: Plan, *, downloads: bool
     )
 
 
-def locate(entry: ModelEntry, *, downloads: bool) -> Path:
+def locate(entry: ModelEntry, *, downloads: bool, monitor: Monitor) -> Path:
     """The model's folder, fetched first where that is allowed and needed. :raises JobFailed: ``model_missing``"""
     here = Path(entry.folder) if entry.folder is not None else files.snapshot(entry.hub or "")
     complete = entry.here() is not None
     if not complete and entry.hub is not None and downloads:
-        return _download(entry)
+        return _download(entry, entry.hub, monitor)
     if here is None or not here.is_dir():
         way_out = "downloads are not allowed" if entry.hub else "its folder does not exist"
         raise JobFailed("model_missing", f"The model {entry.name} is not on this machine ({way_out}).")
     return here
 
 
-def _download(entry: ModelEntry) -> Path:
+def _download(entry: ModelEntry, hub: str, monitor: Monitor) -> Path:
+    """Into the usual hub cache; the monitor hears of it as long as bytes arrive."""
     try:
-        folder = diffusers.DiffusionPipeline.download(entry.hub, variant=entry.variant, use_safetensors=True)
+        with _beating_while_growing(files.hub_cache() / files.repository_folder(hub) / "blobs", monitor):
+            folder = diffusers.DiffusionPipeline.download(hub, variant=entry.variant, use_safetensors=True)
     except Exception as error:
         log.warning("download of %s failed: %s", entry.hub, type(error).__name__)
         raise JobFailed(
             "model_missing",
             f"The model {entry.name} could not be downloaded ({type(error).__name__}).",
-            {"hub": entry.hub},
+            {"hub": hub},
         ) from None
     return Path(folder)
+
+
+@contextlib.contextmanager
+def _beating_while_growing(folder: Path, monitor: Monitor) -> Iterator[None]:
+    done = threading.Event()
+
+    def watch() -> None:
+        before = -1
+        while not done.wait(1.0):
+            size = files.folder_size(folder)
+            if size != before:
+                monitor.beat()
+            before = size
+
+    thread = threading.Thread(target=watch, name="download", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
 
 
 def verify(entry: ModelEntry, folder: Path, family: Family) -> dict[str, int]:

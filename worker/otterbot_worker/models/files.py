@@ -32,9 +32,13 @@ def hub_cache() -> Path:
     return Path(home).expanduser() / "hub"
 
 
+def repository_folder(repository: str) -> str:
+    return f"models--{repository.replace('/', '--')}"
+
+
 def snapshot(repository: str) -> Path | None:
     """The newest snapshot of a hub repository in the cache, without asking anybody."""
-    root = hub_cache() / f"models--{repository.replace('/', '--')}"
+    root = hub_cache() / repository_folder(repository)
     try:
         revision = (root / "refs" / "main").read_text().strip()
         folder = root / "snapshots" / revision
@@ -55,6 +59,15 @@ def find(*, hub: str | None, folder: str | None) -> Path | None:
         return None
     except FileNotFoundError:
         return None
+
+
+def folder_size(folder: Path) -> int:
+    """Bytes of the files directly in it; 0 where there is none."""
+    try:
+        with os.scandir(folder) as entries:
+            return sum(entry.stat().st_size for entry in entries if entry.is_file())
+    except OSError:
+        return 0
 
 
 def read_index(folder: Path) -> dict[str, Any]:

@@ -1,0 +1,16 @@
+"""Who watches a picture being drawn: the GPU process's end of the socket, or a test."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Monitor(Protocol):
+    def progress(self, phase: str, step: int = 0, steps: int = 0, eta_s: float | None = None) -> None:
+        """A phase begins, or a step is done."""
+
+    def beat(self) -> None:
+        """Something moved. From any thread; cheap."""
+
+    def check(self) -> None:
+        """A beat from inside the computation. From the inferring thread. :raises Cancelled:"""
