@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from maubot.matrix import parse_formatted
@@ -61,6 +62,20 @@ def edit(content: dict[str, Any], target: str) -> dict[str, Any]:
         "m.new_content": new,
         "m.relates_to": {"rel_type": "m.replace", "event_id": target},
     }
+
+
+def canonical(value: Any) -> Any:
+    """JSON that may stand in an event: Matrix knows no fractions there, and a homeserver refuses them in clear.
+
+    A whole number stays a number, any other becomes its decimal text (``4.5`` → ``"4.5"``).
+    """
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else repr(value)
+    if isinstance(value, Mapping):
+        return {name: canonical(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [canonical(inner) for inner in value]
+    return value
 
 
 def reaction(key: str, part: str, target: str, emoji: str) -> dict[str, Any]:

@@ -123,5 +123,5 @@ async def _described(request: Request, part: Part, result: ImageResult) -> dict[
         },
         "m.mentions": {},
         "m.relates_to": contents.relation(request),
-        contents.OUR_KEY: contents.ours(part.key, part.part, index=index, record=result.record),
+        contents.OUR_KEY: contents.ours(part.key, part.part, index=index, record=contents.canonical(result.record)),
     }

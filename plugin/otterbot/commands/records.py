@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from ..options import COUNT, GUIDANCE, MAX_NAME, MAX_PROMPT, MAX_SEED, SIDE, STEPS, DrawOptions
+
+_DECIMAL = re.compile(r"[0-9]{1,3}(\.[0-9]{1,20})?", re.ASCII)
 
 
 def read_settings(data: Any) -> DrawOptions | None:
@@ -24,7 +27,7 @@ def read_settings(data: Any) -> DrawOptions | None:
             continue
         if not check(value):
             return None
-        taken[name] = float(value) if name == "guidance_scale" else value
+        taken[name] = float(_fraction(value)) if name == "guidance_scale" else value
     if ("width" in taken) != ("height" in taken):
         return None
     return DrawOptions(**taken)
@@ -34,7 +37,15 @@ def _whole(least: int, most: int) -> Any:
     return lambda value: isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
 
 
+def _fraction(value: Any) -> Any:
+    """Events hold fractions as text (see ``contents.canonical``)."""
+    if isinstance(value, str) and _DECIMAL.fullmatch(value):
+        return float(value)
+    return value
+
+
 def _guidance(value: Any) -> bool:
+    value = _fraction(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return False
     return GUIDANCE[0] <= value <= GUIDANCE[1]
