@@ -6,6 +6,7 @@ in through :mod:`.escape` only: they are shown as they are, and mention nobody.
 
 from __future__ import annotations
 
+from .chat import *  # noqa: F403
 from .escape import *  # noqa: F403
 from .jobs import *  # noqa: F403
 from .rooms import *  # noqa: F403

@@ -1,0 +1,323 @@
+"""Turns of a chat: an answer that grows in its thread, and stands there whole in the end, once.
+
+Parts of a request::
+
+    chat/0        the placeholder, after a few seconds without an answer; volatile edits show what has come
+    chat/1        the answer's first piece: an edit of the placeholder, or a message where there is none
+    chat/2 … n    further pieces of a long answer, each begun when the one before it stands
+    final         instead: one sentence that says why there is no answer
+
+No text is stored: pieces are made from the worker's result, the same every time, whenever they are sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import chat_format, contents, texts
+from .config import Values
+from .errors import WorkerRefused
+from .history import History
+from .live import CannotAsk, Ending, Live, WorkerState
+from .outbox import Outbox
+from .records import Kind, Part, PartState, Rank, Request
+from .status import compose
+from .store import Store
+from .worker_client import WorkerClient
+from .worker_types import ChatEvent, ChatResult, Turn
+
+PLACEHOLDER = "chat/0"
+GROWING = "chat/edit"
+SUCCEEDED = "succeeded"
+OVER = (PartState.SENT, PartState.FAILED, PartState.DROPPED)
+NEWS = 10.0
+"""Seconds after which the state is looked at anew, also without news."""
+
+
+@dataclass(eq=False, kw_only=True)
+class _Chat:
+    """What is known of an open turn beside its `Live`; owned here, until the request ends."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Either the growing text is shown or the final one is put in its place."""
+    finishing: bool = False
+    waiting: bool = False
+    """Another turn of the thread comes first."""
+    shown: str = ""
+    pieces: tuple[ChatResult, list[dict[str, Any]]] | None = None
+    """The answer's contents, made from this result."""
+
+
+class Chats:
+    """The kind ``chat`` of :class:`~.live.Kind`, and the builder of parts ``chat/k``."""
+
+    own_status = True
+
+    def __init__(
+        self,
+        store: Store,
+        worker: WorkerClient,
+        outbox: Outbox,
+        history: History,
+        state: WorkerState,
+        values: Callable[[], Values],
+    ) -> None:
+        self._store = store
+        self._worker = worker
+        self._outbox = outbox
+        self._history = history
+        self._state = state
+        self._values = values
+        self._chats: dict[str, _Chat] = {}
+        self._lives: dict[str, Live] = {}
+        outbox.register_builder("chat", self.build)
+
+    # -- asking ------------------------------------------------------------------------------
+
+    async def body(self, live: Live) -> dict[str, object] | None:
+        """The conversation, read from the room; ``None`` while an earlier turn of the thread goes on."""
+        chat = self._follow(live)
+        standing = await self._store.parts_of(live.key)
+        if any(part.state is PartState.SENT for name, part in standing.items() if _number(name) > 0):
+            # The worker forgot the answer between two of its pieces; another one would not fit on to the first.
+            raise CannotAsk(texts.CHAT_REST_FORGOTTEN)
+        chat.waiting = await self._others_first(live.request)
+        live.changed.set()
+        if chat.waiting:
+            return None
+        body: dict[str, object] = {"messages": await self._history.build_messages(live.request)}
+        model = live.request.asked.get("model") or self._values().chat.model
+        return {**body, "model": model} if model else body
+
+    async def _others_first(self, request: Request) -> bool:
+        root = await self._history.root_of(request)
+        for other in await self._store.open_requests(request.room_id):
+            earlier = (other.created_at, other.key) < (request.created_at, request.key)
+            if other.kind == "chat" and earlier and await self._history.root_of(other) == root:
+                return True
+        return False
+
+    # -- while it grows ----------------------------------------------------------------------
+
+    def _follow(self, live: Live) -> _Chat:
+        """Begin to show a turn, wherever its first sign of life came from."""
+        self._lives[live.key] = live
+        chat = self._chats.get(live.key)
+        if chat is None or (chat.finishing and (live.job is None or not live.job.final)):
+            chat = self._chats[live.key] = _Chat()
+            live.spawn(asyncio.create_task(self._show(live, chat), name="otterbot chat"))
+        return chat
+
+    async def on_chat(self, live: Live, event: ChatEvent) -> None:
+        self._follow(live)
+
+    async def _show(self, live: Live, chat: _Chat) -> None:
+        await asyncio.sleep(max(0.0, live.request.created_at + self._values().chat.placeholder_after - time.time()))
+        async with chat.lock:
+            if _over(live, chat):
+                return
+            placeholder = Part(key=live.key, part=PLACEHOLDER, room_id=live.request.room_id, rank=Rank.STATUS)
+            standing = await self._store.parts_of(live.key)
+            if not any(_number(name) > 0 for name in standing) and PLACEHOLDER not in standing:
+                await self._outbox.post(placeholder)
+        await self._grow(live, chat)
+
+    async def _grow(self, live: Live, chat: _Chat) -> None:
+        """Edits with restraint: spaced, and only so many."""
+        edits = 0
+        while not _over(live, chat):
+            await self._news(live)
+            settings, now = self._values().chat, self._text_now(live, chat)
+            if now == chat.shown or edits >= settings.max_edits:
+                continue
+            target = await self._store.part(live.key, PLACEHOLDER)
+            if target is None or target.state in (PartState.FAILED, PartState.DROPPED):
+                return
+            if target.state is not PartState.SENT or target.event_id is None:
+                live.changed.set()  # the placeholder still waits for the homeserver
+                continue
+            content = await asyncio.to_thread(self._content_now, live, now)
+            async with chat.lock:
+                if _over(live, chat):
+                    return
+                self._outbox.edit(live.key, GROWING, live.request.room_id, target.event_id, content)
+            chat.shown, edits = now, edits + 1
+
+    async def _news(self, live: Live) -> None:
+        await asyncio.sleep(self._values().chat.edit_seconds)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(live.changed.wait(), NEWS)
+        live.changed.clear()
+
+    def _text_now(self, live: Live, chat: _Chat) -> str:
+        if live.chat_text.strip():
+            return live.chat_text
+        if chat.waiting and self._state.away_since is None:
+            return texts.CHAT_WAITS
+        return compose(live, self._state, time.monotonic())
+
+    @staticmethod
+    def _content_now(live: Live, text: str) -> dict[str, Any]:
+        if text == live.chat_text:
+            return chat_format.growing(text, live.key, GROWING)
+        return chat_format.message(text, live.key, GROWING, length=0)
+
+    # -- the end -----------------------------------------------------------------------------
+
+    async def on_job(self, live: Live) -> Ending | None:
+        job = live.job
+        chat = self._follow(live)
+        if job is None or not job.final:
+            return None
+        async with chat.lock:
+            chat.finishing = True
+            self._outbox.drop_edit(live.key, GROWING)
+            standing = await self._store.parts_of(live.key)
+            turn = job.turn or Turn(state=job.state)
+            if turn.state == SUCCEEDED and turn.result is not None:
+                pieces = await self._pieces(chat, turn.result, live.key)
+                if pieces:
+                    return await self._deliver(live, len(pieces), standing)
+            return await self._failed(live, turn, standing)
+
+    async def _pieces(self, chat: _Chat, result: ChatResult, key: str) -> list[dict[str, Any]]:
+        if chat.pieces is None or chat.pieces[0] != result:
+            notes = [*result.notes, *([] if result.complete else [texts.CHAT_BROKE_OFF])]
+            made = await asyncio.to_thread(chat_format.answer, result.text.strip(), notes, key)
+            chat.pieces = result, made
+        return chat.pieces[1]
+
+    async def _deliver(self, live: Live, count: int, standing: dict[str, Part]) -> Ending | None:
+        """The next piece, if the ones before it stand in the room; the ending when all do."""
+        for number in range(1, count + 1):
+            name = f"chat/{number}"
+            part = standing.get(name)
+            if part is None:
+                edit = number == 1 and await self._placeholder_stands(live.key, standing)
+                kind = Kind.EDIT if edit else Kind.MESSAGE
+                await self._outbox.post(
+                    Part(key=live.key, part=name, room_id=live.request.room_id, kind=kind, rank=Rank.RESULT)
+                )
+                return None
+            if part.state not in OVER:
+                self._outbox.rebuild(live.key, name)
+                return None
+            if part.state is not PartState.SENT:
+                return await self._end_badly(live, "failed", texts.CHAT_NOT_POSTED, standing)
+        return Ending(outcome=SUCCEEDED, well=True, line="")
+
+    async def _failed(self, live: Live, turn: Turn, standing: dict[str, Part]) -> Ending:
+        if turn.state == "cancelled":
+            return await self._end_badly(live, "cancelled", texts.CANCELLED, standing)
+        if turn.error is not None:
+            text = texts.failed(turn.error)
+        elif turn.result is not None and turn.result.text:
+            text = texts.CHAT_EMPTY
+        else:
+            text = texts.CHAT_FORGOTTEN
+        return await self._end_badly(live, "failed", text, standing)
+
+    async def _end_badly(self, live: Live, outcome: str, text: str, standing: dict[str, Part]) -> Ending:
+        """One sentence: in place of the placeholder, or as a message of its own."""
+        if live.reasons & {"not_allowed", "cannot_encrypt"}:
+            return Ending(outcome=outcome, well=False, line=text)
+        content = await contents.notice(text, live.key, "final", None)
+        free = standing.get("chat/1") is None
+        edit = free and await self._placeholder_stands(live.key, standing)
+        if edit:
+            content = {"of": PLACEHOLDER, "content": content}
+        else:
+            content["m.relates_to"] = await self._relation(live.request)
+        kind = Kind.EDIT if edit else Kind.MESSAGE
+        part = Part(
+            key=live.key, part="final", room_id=live.request.room_id, kind=kind, rank=Rank.REFUSAL, content=content
+        )
+        return Ending(outcome=outcome, well=False, line=text, parts=[part])
+
+    async def _placeholder_stands(self, key: str, standing: dict[str, Part]) -> bool:
+        """In the room, or on its way beyond recall."""
+        part = standing.get(PLACEHOLDER)
+        if part is None or part.state in (PartState.FAILED, PartState.DROPPED):
+            return False
+        return not (part.state is PartState.READY and await self._outbox.withdraw(key, PLACEHOLDER))
+
+    async def ended(self, live: Live, ending: Ending) -> None:
+        """Cancelled, refused or expired: the placeholder does not go on promising an answer."""
+        self._chats.pop(live.key, None)
+        self._lives.pop(live.key, None)
+        self._outbox.drop_edit(live.key, GROWING)
+        standing = await self._store.parts_of(live.key)
+        final = standing.get("final")
+        replaced = "chat/1" in standing or (final is not None and final.kind is Kind.EDIT)
+        if replaced or not await self._placeholder_stands(live.key, standing):
+            return
+        content = await contents.notice(ending.line, live.key, "chat/end", None)
+        inner = {"of": PLACEHOLDER, "content": content}
+        await self._outbox.post(
+            Part(
+                key=live.key,
+                part="chat/end",
+                room_id=live.request.room_id,
+                kind=Kind.EDIT,
+                rank=Rank.REFUSAL,
+                content=inner,
+            )
+        )
+
+    # -- contents ----------------------------------------------------------------------------
+
+    async def build(self, part: Part) -> dict[str, Any]:
+        """The content of ``chat/k``."""
+        request = await self._store.request(part.key)
+        if request is None or not request.open:
+            raise WorkerRefused(410, "not_found")
+        number = _number(part.part)
+        if number == 0:
+            return {**self._placeholder(part), "m.relates_to": await self._relation(request)}
+        chat = self._chats.setdefault(part.key, _Chat(finishing=True))
+        pieces = await self._pieces(chat, await self._result(request), part.key)
+        if not 1 <= number <= len(pieces):
+            raise WorkerRefused(404, "not_found")
+        content = pieces[number - 1]
+        if part.kind is Kind.EDIT:
+            return {"of": PLACEHOLDER, "content": content}
+        return {**content, "m.relates_to": await self._relation(request)}
+
+    def _placeholder(self, part: Part) -> dict[str, Any]:
+        live, chat = self._lives.get(part.key), self._chats.get(part.key)
+        if live is None or chat is None:
+            return chat_format.message(texts.thinking(), part.key, PLACEHOLDER, length=0)
+        chat.shown = self._text_now(live, chat)
+        content = self._content_now(live, chat.shown)
+        content[contents.OUR_KEY] |= {"part": PLACEHOLDER}
+        return content
+
+    async def _result(self, request: Request) -> ChatResult:
+        live = self._lives.get(request.key)
+        turn = live.job.turn if live is not None and live.job is not None else None
+        if turn is None or turn.result is None:
+            if request.job_id is None:
+                raise WorkerRefused(404, "not_found")
+            turn = (await self._worker.job(request.job_id)).turn
+        if turn is None or turn.result is None or not turn.result.text:
+            raise WorkerRefused(404, "not_found")
+        return turn.result
+
+    async def _relation(self, request: Request) -> dict[str, Any]:
+        return chat_format.thread_relation(await self._history.root_of(request), request.event_id)
+
+
+def _over(live: Live, chat: _Chat) -> bool:
+    """Nothing more is to be shown of it."""
+    return chat.finishing or not live.open
+
+
+def _number(name: str) -> int:
+    """``chat/2`` → 2; −1 for every other part."""
+    kind, _, number = name.partition("/")
+    return int(number) if kind == "chat" and number.isdecimal() else -1

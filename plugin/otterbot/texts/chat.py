@@ -1,0 +1,13 @@
+"""What is said about chats, beside the answers themselves."""
+
+from __future__ import annotations
+
+CHAT_BROKE_OFF = "⚠️ The answer broke off here. Ask me to go on, and I try."
+CHAT_UNREADABLE = "❌ I cannot read that message any more, so I cannot answer it. Please send it again."
+CHAT_FORGOTTEN = "❌ The answer was ready while I was away, and the worker has forgotten it. Please ask again."
+CHAT_REST_FORGOTTEN = "❌ The worker has forgotten the rest of this answer. Please ask again."
+CHAT_EMPTY = "❌ The chat model said nothing. Please ask in other words."
+CHAT_NOT_POSTED = "❌ The homeserver did not take the answer."
+CHAT_WAITS = "⏳ First comes the answer before this one."
+MORE_COMES = "…"
+"""At the end of an answer that still grows."""
