@@ -17,6 +17,7 @@ from otterbot_worker.api.problems import ApiProblem, Handler
 
 log = logging.getLogger(__name__)
 
+CLIENT = web.RequestKey("client", str)
 OPEN_PATHS = frozenset({"/healthz"})
 MIN_TOKEN = 16
 
@@ -73,7 +74,7 @@ def middleware(tokens: Mapping[str, str]) -> Middleware:
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.path not in OPEN_PATHS:
-            request["client"] = _client(request, known)
+            request[CLIENT] = _client(request, known)
         return await handler(request)
 
     return check
@@ -81,7 +82,7 @@ def middleware(tokens: Mapping[str, str]) -> Middleware:
 
 def client_of(request: web.Request) -> str:
     """Whose request it is."""
-    return str(request["client"])
+    return request[CLIENT]
 
 
 def _client(request: web.Request, known: list[tuple[str, bytes]]) -> str:

@@ -1,0 +1,116 @@
+"""A GPU process without torch: the real protocol and lock, and pictures whose colour is their seed.
+
+Words in the prompt make it misbehave: ``die:NAME:N`` kills it at the second step the first N times it is asked
+(counted in files beside its lock), ``fail`` fails, ``hang`` stops moving, ``slow`` takes a tenth of a second a step.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import queue
+import re
+import signal
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+
+from otterbot_worker.gpu import messages
+from otterbot_worker.gpu.lease import CardBusy, CardLock
+
+MEMORY: dict[str, int | None] = {"total_bytes": 8_000, "free_bytes": 7_000}
+
+
+class Child:
+    def __init__(self, connection: socket.socket, folder: Path) -> None:
+        self.connection = connection
+        self.folder = folder
+        self.inbox: queue.SimpleQueue[messages.ToChild] = queue.SimpleQueue()
+        self.cancelled: set[str] = set()
+
+    def send(self, message: messages.ToParent) -> None:
+        self.connection.sendall(messages.encode(message))
+
+    def read(self) -> None:
+        with self.connection.makefile("rb") as lines:
+            for line in lines:
+                message = messages.for_child(line)
+                if isinstance(message, messages.Cancel):
+                    self.cancelled.add(message.task_id)
+                else:
+                    self.inbox.put(message)
+        os._exit(0)
+
+    def run(self) -> None:
+        threading.Thread(target=self.read, daemon=True).start()
+        self.send(messages.Hello(device="cpu", name="double", memory=MEMORY))
+        while not isinstance(message := self.inbox.get(), messages.Stop):
+            if isinstance(message, messages.Release):
+                self.send(messages.Released(memory=MEMORY))
+            elif isinstance(message, messages.Draw):
+                self.draw(message)
+
+    def draw(self, task: messages.Draw) -> None:
+        started = time.monotonic()
+        self.send(messages.Progress(task_id=task.task_id, phase="loading"))
+        for step in range(1, task.steps + 1):
+            if task.task_id in self.cancelled:
+                name = str(task.model["name"])
+                self.send(messages.Cancelled(task_id=task.task_id, memory=MEMORY, resident=name))
+                return
+            self.send(messages.Progress(task_id=task.task_id, phase="denoising", step=step, steps=task.steps))
+            time.sleep(0.1 if "slow" in task.prompt else 0.002)
+            if step == 2:
+                self.misbehave(task)
+                if "fail" in task.prompt:
+                    return
+        Path(task.output).write_bytes(bytes([task.seed % 256, 0, task.seed // 256 % 256]) * task.width * task.height)
+        self.send(
+            messages.Drawn(
+                task_id=task.task_id, width=task.width, height=task.height, seconds=time.monotonic() - started,
+                pipeline_seconds=time.monotonic() - started, load_seconds=0.01, model_hash="0" * 10, memory=MEMORY,
+                resident=str(task.model["name"]), versions={"double": "1"},
+            )
+        )  # fmt: skip
+
+    def misbehave(self, task: messages.Draw) -> None:
+        if (wish := re.search(r"die:(\w+):(\d+)", task.prompt)) is not None:
+            deaths = self.folder / f"deaths-{wish[1]}"
+            count = len(deaths.read_text()) if deaths.exists() else 0
+            if count < int(wish[2]):
+                deaths.write_text("x" * (count + 1))
+                os.kill(os.getpid(), signal.SIGKILL)
+        if "hang" in task.prompt:
+            time.sleep(3_600)
+        if "fail" in task.prompt:
+            self.send(
+                messages.Failed(
+                    task_id=task.task_id, code="nan", message="The picture came out empty.", memory=MEMORY, resident=None
+                )
+            )  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    for name in ("--lock", "--device", "--parent", "--threads"):
+        parser.add_argument(name)
+    parser.add_argument("--fd", type=int)
+    parser.add_argument("--lock-timeout", type=float)
+    parser.add_argument("--downloads", action="store_true")
+    asked = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    lock = Path(asked.lock)
+    if (lock.parent / "broken").exists():
+        sys.exit(messages.EXIT_NO_ENGINE)
+    try:
+        CardLock(lock).acquire(asked.lock_timeout)
+    except CardBusy:
+        sys.exit(messages.EXIT_CARD_BUSY)
+    with socket.socket(fileno=asked.fd) as connection:
+        Child(connection, lock.parent).run()
+
+
+if __name__ == "__main__":
+    main()
