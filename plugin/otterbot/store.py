@@ -72,10 +72,9 @@ class Store:
 
     async def _write(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         async def run() -> T:
-            async with self._db.acquire() as acquired:
-                conn: Any = acquired
-                async with conn.transaction():
-                    return await work(conn)
+            db: Any = self._db  # its context managers are typed as plain coroutines
+            async with db.acquire() as conn, conn.transaction():
+                return await work(conn)
 
         task = asyncio.create_task(run())
         self._writes.add(task)

@@ -150,7 +150,7 @@ class Job(Answer):
     @property
     def progressed(self) -> tuple[int, int]:
         """Grows with everything that becomes final: which of two answers is the newer one."""
-        rows = [*self.pictures, *([] if self.turn is None else [self.turn])]
+        rows: list[Picture | Turn] = [*self.pictures, *([] if self.turn is None else [self.turn])]
         return sum(row.state in FINAL for row in rows), sum(row.attempt for row in rows)
 
     @classmethod
