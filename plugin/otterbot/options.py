@@ -65,7 +65,7 @@ class UsageProblem:
 _FLAG = re.compile(r"(?<!\S)(?P<dash>--|[—–―‒]-?)(?P<name>[^\W\d_][\w-]*)[=:]?")
 _WORD = re.compile(r"\S+")
 _SPACE = re.compile(r"\s*")
-_SIZE = re.compile(r"(\d{1,9})\s{0,3}[xX×✕*хХ]\s{0,3}(\d{1,9})(?:px)?(?![^\s,;])")
+_SIZE = re.compile(r"(\d{1,9})\s{0,3}[xX×✕*хХ]\s{0,3}(\d{1,9})(?:px)?(?![^\s,;])[,;]?")
 _INTEGER = re.compile(r"[+-]?\d+")
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)")
 _MORE_SAMPLER = re.compile(r"\s+(?:\+\+|2m|2s|3m|sde|karras|ancestral|sgm|uniform)(?!\S)", re.IGNORECASE)

@@ -16,7 +16,7 @@ from ..worker_types import Models
 from .pictures import find_record
 from .resolve import Circumstances, Unusable, again, resolve
 
-LOOK = 0.8
+LOOK = 0.4
 """Seconds that a request waits for a fresh catalogue; the acknowledgement is owed within one."""
 
 

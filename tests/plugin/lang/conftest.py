@@ -1,0 +1,140 @@
+"""Commands on real SQLite and a real mautrix client; small HTTP programs are homeserver and worker."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest_asyncio
+from hypothesis import settings as hypothesis_settings
+from lang_servers import BOT, CATALOGUE, TOKEN, Homeserver, Worker
+from mautrix.client import Client
+from mautrix.client.state_store import MemoryStateStore
+from mautrix.types import UserID
+from mautrix.util.async_db import Database
+from ruamel.yaml.comments import CommentedMap
+
+from otterbot.commands import handle
+from otterbot.config import Config, Values
+from otterbot.delivery import Delivery
+from otterbot.encryption import Encryption
+from otterbot.matrix_http import MatrixHttp
+from otterbot.message import Message, from_raw
+from otterbot.migrations import upgrade_table
+from otterbot.outbox import Outbox
+from otterbot.outcome import NewRequest, Outcome
+from otterbot.permissions import Permissions
+from otterbot.records import Request, key_of
+from otterbot.services import Services
+from otterbot.settings import RoomSettings
+from otterbot.store import Commit, Store
+from otterbot.worker_client import Address, WorkerClient
+
+hypothesis_settings.register_profile("otterbot", database=None, derandomize=True)
+hypothesis_settings.load_profile("otterbot")
+
+ROOM = "!room:test"
+ALICE, BOB, MOD = "@alice:test", "@bob:test", "@mod:test"
+LOG = logging.getLogger("test.otterbot")
+
+__all__ = ["ALICE", "BOB", "BOT", "CATALOGUE", "MOD", "ROOM"]
+
+
+@dataclass(eq=False, kw_only=True)
+class Rig:
+    """The commands' surroundings; :meth:`say` types something into the room."""
+
+    homeserver: Homeserver
+    worker: Worker
+    services: Services
+    open: list[Request] = field(default_factory=list)
+
+    def values(self, **changes: Any) -> None:
+        self.services.config.current = Values(**changes)
+
+    def message(self, body: str, sender: str = ALICE, room: str = ROOM, **content: Any) -> Message:
+        raw = self.homeserver.say(room, sender, body, **content)
+        message = from_raw(raw, encrypted=False, own_id=BOT)
+        assert message is not None
+        return message
+
+    async def say(self, body: str, sender: str = ALICE, room: str = ROOM, **content: Any) -> Outcome | None:
+        """Handle it and store what follows, as ``events`` does."""
+        message = self.message(body, sender, room, **content)
+        outcome = await handle(self.services, message)
+        if outcome is not None:
+            request = self._request(message, outcome.request) if outcome.request is not None else None
+            setting = (outcome.setting.name, outcome.setting.value) if outcome.setting is not None else None
+            await self.services.store.commit(
+                Commit(mark=message.mark, room_id=room, request=request, cancel=outcome.cancel, setting=setting)
+            )
+            if request is not None:
+                self.open.append(request)
+        return outcome
+
+    async def answer(self, body: str, sender: str = ALICE, room: str = ROOM, **content: Any) -> str:
+        outcome = await self.say(body, sender, room, **content)
+        assert outcome is not None
+        assert outcome.reply is not None
+        return outcome.reply.text
+
+    async def drawn(self, body: str, sender: str = ALICE, room: str = ROOM, **content: Any) -> dict[str, Any]:
+        """The body of the request that it leads to."""
+        outcome = await self.say(body, sender, room, **content)
+        assert outcome is not None
+        assert outcome.reply is None, outcome.reply
+        assert outcome.request is not None
+        assert outcome.request.body is not None
+        return outcome.request.body
+
+    @staticmethod
+    def _request(message: Message, new: NewRequest) -> Request:
+        return Request(
+            key=key_of(BOT, message.room_id, message.event_id, message.edit_id),
+            room_id=message.room_id,
+            event_id=message.event_id,
+            sender=message.sender,
+            kind=new.kind,
+            body=new.body,
+            asked=new.asked,
+            notes=new.notes,
+            created_at=1000.0 + message.timestamp,
+            expires_at=9e9,
+        )
+
+
+@pytest_asyncio.fixture
+async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
+    async with Homeserver() as homeserver, Worker() as worker:
+        db = Database.create(f"sqlite:{tmp_path / 'plugin.db'}", upgrade_table=upgrade_table)
+        await db.start()
+        store = Store(db)
+        await store.open()
+        client = Client(mxid=UserID(BOT), base_url=homeserver.url, token="secret", state_store=MemoryStateStore())
+        http, encryption = MatrixHttp(client.api), Encryption(client)
+        config = Config(CommentedMap, lambda: None, lambda data: None)
+        config.current = Values()
+        worker_client = WorkerClient(lambda: Address(url=worker.url, token=TOKEN))
+        outbox = Outbox(store, http, encryption, BOT, LOG)
+        services = Services(
+            config=config,
+            client=client,
+            http=http,
+            encryption=encryption,
+            store=store,
+            worker=worker_client,
+            delivery=Delivery(store, worker_client, outbox, lambda: config.current, LOG),
+            settings=RoomSettings(store, config),
+            permissions=Permissions(client, config),
+            log=LOG,
+        )
+        homeserver.join(ROOM, BOT, ALICE, BOB, MOD)
+        homeserver.create(ROOM, "@founder:test", "11", {MOD: 50})
+        yield Rig(homeserver=homeserver, worker=worker, services=services)
+        await worker_client.close()
+        await http.close()
+        await client.api.session.close()
+        await db.stop()

@@ -1,0 +1,173 @@
+"""As much of a homeserver and of a worker as commands read from, over real HTTP."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Self
+
+from aiohttp import web
+
+BOT = "@bot:test"
+TOKEN = "the-token"
+
+_LIMITS = {"steps_max": 100, "guidance_scale_max": 20.0, "size_min": 256, "size_max": 1536, "size_multiple": 8,
+           "pixels_max": 1_572_864}  # fmt: skip
+CATALOGUE: dict[str, Any] = {
+    "models": [
+        {"name": "ssd-1b", "kind": "image", "about": "All-round.", "available": True, "default": True,
+         "limits": _LIMITS,
+         "defaults": {"steps": 30, "guidance_scale": 12.0, "width": 768, "height": 768, "sampler": "UniPC",
+                      "negative_prompt": "ugly"}},
+        {"name": "sdxl-turbo", "kind": "image", "about": "Fast.", "available": True, "default": False,
+         "limits": {**_LIMITS, "steps_max": 20, "guidance_scale_max": 3.0},
+         "defaults": {"steps": 4, "guidance_scale": 0.0, "width": 512, "height": 512, "sampler": "Euler a",
+                      "negative_prompt": ""}},
+        {"name": "sd15", "kind": "image", "about": "Old.", "available": False, "default": False, "limits": _LIMITS,
+         "defaults": {"steps": 30, "guidance_scale": 7.5, "width": 512, "height": 512, "sampler": "UniPC",
+                      "negative_prompt": "ugly"}},
+        {"name": "llama3.2:3b", "kind": "chat", "about": "", "available": True, "default": True},
+    ],
+    "samplers": ["UniPC", "Euler", "Euler a", "DPM++ 2M", "DPM++ 2M Karras", "DDIM", "PNDM"],
+}  # fmt: skip
+INFO: dict[str, Any] = {
+    "version": "0.1.0",
+    "features": [],
+    "pause": {"paused": False, "until": None},
+    "gpu": {"device": "cuda:0", "name": "GTX 1070", "total_bytes": 8 * 2**30, "free_bytes": 3 * 2**30, "state": "idle",
+            "resident": None},
+    "queued": 0,
+    "running": 0,
+    "default_model": "ssd-1b",
+    "chat_model": "llama3.2:3b",
+    "ollama": "reachable",
+    "notice": None,
+}  # fmt: skip
+
+
+class _Server:
+    def __init__(self) -> None:
+        self.app = web.Application()
+        self.url = ""
+        self._runner: web.AppRunner | None = None
+
+    async def __aenter__(self) -> Self:
+        self._runner = web.AppRunner(self.app, access_log=None, shutdown_timeout=0.1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", 0).start()
+        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    async def stop(self) -> None:
+        """Gone, as a machine that was switched off."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+
+class Homeserver(_Server):
+    """Rooms with events, state and members. Knows ``format=event`` unless ``old`` is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rooms: dict[str, list[dict[str, Any]]] = {}
+        self.state: dict[str, dict[str, dict[str, Any]]] = {}
+        self.members: dict[str, list[str]] = {}
+        self.old = False
+        self.broken = False
+        self.requests: list[str] = []
+        room = "/_matrix/client/v3/rooms/{room}"
+        self.app.router.add_get(room + "/event/{event}", self._event)
+        self.app.router.add_get(room + "/messages", self._messages)
+        self.app.router.add_get(room + "/state", self._all_state)
+        self.app.router.add_get(room + "/state/{type}", self._state)
+        self.app.router.add_get(room + "/joined_members", self._members)
+
+    def add(self, room: str, sender: str, type_: str, content: Any) -> dict[str, Any]:
+        events = self.rooms.setdefault(room, [])
+        event = {"event_id": f"${room.strip('!')}{len(events)}", "room_id": room, "sender": sender, "type": type_,
+                 "content": json.loads(json.dumps(content)), "origin_server_ts": len(events)}  # fmt: skip
+        events.append(event)
+        return event
+
+    def say(self, room: str, sender: str, body: str, **content: Any) -> dict[str, Any]:
+        return self.add(room, sender, "m.room.message", {"msgtype": "m.text", "body": body, **content})
+
+    def picture(self, room: str, record: Any, sender: str = BOT) -> str:
+        ours = {"v": 1, "key": "k", "part": "picture/0", "record": record}
+        content = {"msgtype": "m.image", "body": "otter.png", "url": "mxc://x/y", "org.otterbot": ours}
+        return str(self.add(room, sender, "m.room.message", content)["event_id"])
+
+    def create(self, room: str, creator: str, version: str, users: dict[str, Any] | None, **content: Any) -> None:
+        create = {"type": "m.room.create", "sender": creator, "content": {"room_version": version, **content},
+                  "event_id": "$create", "state_key": "", "origin_server_ts": 0, "room_id": room}  # fmt: skip
+        self.state[room] = {"m.room.create": create}
+        if users is not None:
+            self.state[room]["m.room.power_levels"] = {**create, "type": "m.room.power_levels",
+                                                       "content": {"users": users}}  # fmt: skip
+
+    def join(self, room: str, *users: str) -> None:
+        self.members[room] = list(users)
+
+    def _seen(self, request: web.Request) -> str:
+        self.requests.append(request.path.rsplit("/", 1)[-1])
+        if self.broken:
+            raise web.HTTPBadGateway(text=json.dumps({"errcode": "M_UNKNOWN", "error": ""}))
+        return request.match_info["room"]
+
+    async def _event(self, request: web.Request) -> web.Response:
+        room = self._seen(request)
+        for event in self.rooms.get(room, []):
+            if event["event_id"] == request.match_info["event"]:
+                return web.json_response(event)
+        return _not_found()
+
+    async def _messages(self, request: web.Request) -> web.Response:
+        room = self._seen(request)
+        wanted = json.loads(request.query.get("filter", "{}"))
+        events = [e for e in reversed(self.rooms.get(room, [])) if e["sender"] in wanted.get("senders", [e["sender"]])]
+        start, limit = int(request.query.get("from", 0)), int(request.query["limit"])
+        more = {"end": str(start + limit)} if start + limit < len(events) else {}
+        return web.json_response({"chunk": events[start : start + limit], **more})
+
+    async def _all_state(self, request: web.Request) -> web.Response:
+        return web.json_response(list(self.state.get(self._seen(request), {}).values()))
+
+    async def _state(self, request: web.Request) -> web.Response:
+        event = self.state.get(self._seen(request), {}).get(request.match_info["type"])
+        if event is None:
+            return _not_found()
+        whole = request.query.get("format") == "event" and not self.old
+        return web.json_response(event if whole else event["content"])
+
+    async def _members(self, request: web.Request) -> web.Response:
+        return web.json_response({"joined": {user: {} for user in self.members.get(self._seen(request), [])}})
+
+
+class Worker(_Server):
+    """What ``!status`` and ``!models`` ask for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.catalogue, self.info = CATALOGUE, dict(INFO)
+        self.token = TOKEN
+        self.app.router.add_get("/v1/models", self._models)
+        self.app.router.add_get("/v1/info", self._info)
+
+    def _check(self, request: web.Request) -> None:
+        if request.headers.get("Authorization") != f"Bearer {self.token}":
+            raise web.HTTPUnauthorized
+
+    async def _models(self, request: web.Request) -> web.Response:
+        self._check(request)
+        return web.json_response(self.catalogue)
+
+    async def _info(self, request: web.Request) -> web.Response:
+        self._check(request)
+        return web.json_response(self.info)
+
+
+def _not_found() -> web.Response:
+    return web.json_response({"errcode": "M_NOT_FOUND", "error": "no"}, status=404)

@@ -1,0 +1,489 @@
+"""What follows from a message, in a room with real neighbours."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from typing import Any
+
+import pytest
+from conftest import ALICE, BOB, BOT, MOD, ROOM, Rig
+
+from otterbot import texts
+from otterbot.live import Live
+from otterbot.records import Kind, Part
+from otterbot.worker_types import Job, Pause
+
+USED = {
+    "prompt": "otter", "negative_prompt": "ugly", "model": "ssd-1b", "model_hash": "x", "sampler": "UniPC", "steps": 30,
+    "guidance_scale": 12.0, "width": 768, "height": 768, "seed": 7, "parser": "otterbot-1", "versions": {},
+}  # fmt: skip
+RECORD = {"v": 1, "asked": {"prompt": "otter", "steps": 30}, "used": USED, "took": 3.0}
+
+
+def reply(event_id: str) -> dict[str, Any]:
+    return {"m.relates_to": {"m.in_reply_to": {"event_id": event_id}}}
+
+
+def thread(root: str) -> dict[str, Any]:
+    return {"m.relates_to": {"rel_type": "m.thread", "event_id": root, "is_falling_back": True,
+                             "m.in_reply_to": {"event_id": root}}}  # fmt: skip
+
+
+# ---------------------------------------------------------------- who is heard
+
+
+@pytest.mark.parametrize("body", ["hello", "!sketch otter", "!", "! wow"])
+async def test_silence(rig: Rig, body: str) -> None:
+    assert await rig.say(body) is None
+
+
+async def test_strangers_get_silence(rig: Rig) -> None:
+    assert await rig.say("!draw otter", sender="@alice:elsewhere") is None
+    assert await rig.say("!help", sender="@alice:elsewhere") is None
+    assert await rig.say("!help", sender=BOT) is None
+    rig.values(allowed_users=())
+    assert await rig.say("!help") is None
+
+
+async def test_notices_are_other_bots(rig: Rig) -> None:
+    assert await rig.say("!help", msgtype="m.notice") is None
+    assert await rig.say("!help", msgtype="m.emote") is None
+
+
+async def test_captions_are_heard(rig: Rig) -> None:
+    body = await rig.drawn("!draw otter", msgtype="m.image", filename="a.png", url="mxc://a/b")
+    assert body["prompt"] == "otter"
+    assert await rig.say("photo.jpg", msgtype="m.image", url="mxc://a/b") is None
+
+
+# ---------------------------------------------------------------- draw
+
+
+async def test_draw_is_resolved_with_the_catalogue(rig: Rig) -> None:
+    outcome = await rig.say("!draw otter, cowboy hat --steps 20")
+    assert outcome is not None
+    assert outcome.request is not None
+    assert outcome.request.kind == "image"
+    body = dict(outcome.request.body or {})
+    assert 0 <= body.pop("seed") < 2**32
+    assert body == {
+        "prompt": "otter, cowboy hat", "negative_prompt": "ugly", "model": "ssd-1b", "steps": 20,
+        "guidance_scale": 12.0, "width": 768, "height": 768, "sampler": "UniPC", "count": 1,
+        "asked": {"prompt": "otter, cowboy hat", "steps": 20},
+    }  # fmt: skip
+    assert outcome.request.asked == {"prompt": "otter, cowboy hat", "steps": 20}
+    assert outcome.request.notes == ()
+    json.dumps(outcome.request.body)
+
+
+async def test_every_draw_has_another_seed(rig: Rig) -> None:
+    assert len({(await rig.drawn("!draw otter"))["seed"] for _ in range(5)}) == 5
+    assert (await rig.drawn("!draw otter --seed 5"))["seed"] == 5
+    assert "seed" not in (await rig.drawn("!draw otter --seed random"))["asked"]
+
+
+async def test_draw_before_the_worker_was_ever_seen(rig: Rig) -> None:
+    await rig.worker.stop()
+    body = await rig.drawn("!draw otter --size 700x500 --sampler whatever")
+    body.pop("seed")
+    asked = {"prompt": "otter", "width": 700, "height": 500, "sampler": "whatever"}
+    assert body == {**asked, "count": 1, "asked": asked}
+
+
+async def test_draw_with_a_worker_that_hangs_is_quick(rig: Rig) -> None:
+    async def hang(*_: Any) -> Any:
+        await asyncio.sleep(30)
+
+    server = await asyncio.start_server(hang, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    from otterbot.worker_client import Address
+
+    rig.services.worker._address = lambda: Address(url=f"http://127.0.0.1:{port}", token="t")
+    begin = time.monotonic()
+    await rig.drawn("!draw otter")
+    assert time.monotonic() - begin < 1.0
+    server.close()
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("!draw", ["What shall I draw?", "`!draw otter, cowboy hat`"]),
+        ("!draw otter --wings 3", ["`--wings`", "`!help draw`"]),
+        ("!draw otter --stesp 3", ["Did you mean `--steps`?"]),
+        ("!draw otter --steps 500", ["from 1 to 200", "`--steps 30`"]),
+        ("!draw otter --cfg nan", ["`--cfg` takes a number from 0 to 30"]),
+        ("!draw otter --model nope", ["`nope`", "`!models`"]),
+        ("!draw otter --model ssd1b", ["Did you mean `ssd-1b`"]),
+        ("!draw otter --model llama3.2:3b", ["is a chat model"]),
+        ("!draw otter --model sd15", ["not on the worker"]),
+        ("!draw otter --sampler nope", ["`DPM++ 2M Karras`"]),
+        ("!draw otter --sampler unipcc", ["Did you mean `UniPC`?"]),
+        ("!draw otter --steps 150", ["`ssd-1b` takes at most 100 steps"]),
+        ("!draw otter --model sdxl-turbo --cfg 9", ["CFG of at most 3"]),
+        ("!draw otter --size 100x768", ["from 256 to 1536"]),
+        ("!draw otter --size 1536x1536", ["`--size 1248x1248`"]),
+        ("!draw otter --seed same", ["`!again --seed same`"]),
+        ("!draw " + "x" * 4001, ["has 4001 characters", "at most 4000", "by 1"]),
+        ("!draw otter --no " + "x" * 4001, ["4001"]),
+        ("!again with wings", ["takes only flags"]),
+    ],
+)  # fmt: skip
+async def test_refusals_say_what_to_do(rig: Rig, body: str, words: list[str]) -> None:
+    said = await rig.answer(body)
+    for word in words:
+        assert word in said
+    assert len(said) < 500
+
+
+@pytest.mark.parametrize(
+    ("typed", "size"),
+    [("768x768", (768, 768)), ("770x765", (768, 768)), ("257x256", (256, 256)), ("1536x1024", (1536, 1024)),
+     ("1254x1254", (1248, 1248))],
+)  # fmt: skip
+async def test_sizes_are_rounded_and_said(rig: Rig, typed: str, size: tuple[int, int]) -> None:
+    outcome = await rig.say(f"!draw otter --size {typed}")
+    assert outcome is not None
+    assert outcome.request is not None
+    body = outcome.request.body or {}
+    assert (body["width"], body["height"]) == size
+    rounded = typed != f"{size[0]}x{size[1]}"
+    assert bool(outcome.request.notes) is rounded
+    if rounded:
+        assert f"{size[0]}×{size[1]}" in outcome.request.notes[0]
+
+
+async def test_samplers_by_any_spelling(rig: Rig) -> None:
+    for typed, name in (("euler_a", "Euler a"), ("Euler Ancestral", "Euler a"), ("dpmpp-2m karras", "DPM++ 2M Karras")):
+        assert (await rig.drawn(f"!draw otter --sampler '{typed}'"))["sampler"] == name
+
+
+async def test_the_instances_defaults(rig: Rig) -> None:
+    from otterbot.config import DrawValues, LimitValues
+
+    rig.values(draw=DrawValues(steps=50, cfg=9.0, size=(512, 512), count=2, negative_prompt=""))
+    body = await rig.drawn("!draw otter")
+    assert (body["steps"], body["guidance_scale"], body["width"], body["count"]) == (50, 9.0, 512, 2)
+    assert body["negative_prompt"] == ""
+    turbo = await rig.drawn("!draw otter --model sdxl-turbo")
+    assert (turbo["steps"], turbo["guidance_scale"]) == (4, 0.0), "what a model cannot take, its own defaults replace"
+    rig.values(limits=LimitValues(count=2, steps=20, prompt_length=10))
+    assert "at most 2 pictures" in await rig.answer("!draw otter --count 3")
+    assert "at most 20 steps" in await rig.answer("!draw otter --steps 21")
+    assert "at most 10" in await rig.answer("!draw otter with wings")
+    assert (await rig.drawn("!draw otter"))["steps"] == 20
+
+
+# ---------------------------------------------------------------- the room's model
+
+
+async def test_moderators_set_the_model(rig: Rig) -> None:
+    assert "power level 50" in await rig.answer("!model sdxl-turbo")
+    assert await rig.answer("!model SDXL-Turbo", sender=MOD) == texts.model_set("sdxl-turbo")
+    assert "`sdxl-turbo` draws in this room" in await rig.answer("!model")
+    assert (await rig.drawn("!draw otter"))["steps"] == 4
+    assert "**draws here**" in next(line for line in (await rig.answer("!models")).splitlines() if "turbo" in line)
+    assert "Did you mean `ssd-1b`" in await rig.answer("!model ssd-1", sender=MOD)
+    assert "`ssd-1b`" in await rig.answer("!model default", sender=MOD)
+    assert (await rig.drawn("!draw otter"))["model"] == "ssd-1b"
+
+
+async def test_a_model_that_is_gone_is_named(rig: Rig) -> None:
+    await rig.say("!model sdxl-turbo", sender=MOD)
+    rig.worker.catalogue = {**rig.worker.catalogue, "models": rig.worker.catalogue["models"][:1]}
+    rig.services.worker._models = None
+    outcome = await rig.say("!draw otter")
+    assert outcome is not None
+    assert outcome.request is not None
+    assert (outcome.request.body or {})["model"] == "ssd-1b"
+    assert "`sdxl-turbo`" in outcome.request.notes[0]
+
+
+async def test_the_model_without_a_worker(rig: Rig) -> None:
+    await rig.worker.stop()
+    assert await rig.answer("!models") == texts.MODELS_UNKNOWN
+    assert "worker's default" in await rig.answer("!model")
+    assert "could not look" in await rig.answer("!model anything", sender=MOD)
+    rig.homeserver.broken = True
+    assert await rig.answer("!model x") == texts.POWER_UNKNOWN
+
+
+# ---------------------------------------------------------------- again
+
+
+async def test_again_takes_the_last_picture(rig: Rig) -> None:
+    assert "no picture of mine" in await rig.answer("!again")
+    rig.homeserver.picture(ROOM, {**RECORD, "used": {**USED, "prompt": "old"}})
+    rig.homeserver.picture(ROOM, RECORD)
+    rig.homeserver.picture(ROOM, {**RECORD, "used": {**USED, "prompt": "not ours"}}, sender=BOB)
+    body = await rig.drawn("!again")
+    assert body["prompt"] == "otter"
+    assert body["seed"] != 7
+    body.pop("seed")
+    assert body == {
+        **{name: value for name, value in USED.items() if name not in ("seed", "model_hash", "parser", "versions")},
+        "count": 1, "asked": {"prompt": "otter", "steps": 30},
+    }  # fmt: skip
+
+
+async def test_again_with_changes(rig: Rig) -> None:
+    event = rig.homeserver.picture(ROOM, RECORD)
+    rig.homeserver.picture(ROOM, {**RECORD, "used": {**USED, "prompt": "a later one"}})
+    body = await rig.drawn("!again --seed same --cfg 9", **reply(event))
+    assert (body["seed"], body["guidance_scale"], body["prompt"], body["steps"]) == (7, 9.0, "otter", 30)
+    assert body["asked"] == {"prompt": "otter", "steps": 30, "guidance_scale": 9.0}
+    body = await rig.drawn("!again --seed 5 --count 3 --no hats", **reply(event))
+    assert (body["seed"], body["count"], body["negative_prompt"]) == (5, 3, "hats")
+
+
+async def test_again_with_another_model_returns_to_its_defaults(rig: Rig) -> None:
+    used = {**USED, "steps": 12}
+    rig.homeserver.picture(ROOM, {**RECORD, "asked": {"prompt": "otter", "steps": 12}, "used": used})
+    outcome = await rig.say("!again --model sdxl-turbo --seed same")
+    assert outcome is not None
+    assert outcome.request is not None
+    body = outcome.request.body or {}
+    assert (body["steps"], body["guidance_scale"], body["width"], body["sampler"]) == (12, 0.0, 512, "Euler a")
+    assert body["seed"] == 7
+    assert "`sdxl-turbo`" in outcome.request.notes[0]
+
+
+async def test_again_on_the_request_or_its_status(rig: Rig) -> None:
+    await rig.drawn("!draw otter")
+    request = rig.open[-1]
+    picture = rig.homeserver.picture(ROOM, RECORD)
+    for part, event_id in (("picture/0", picture), ("status", "$status")):
+        await rig.services.store.add_part(Part(key=request.key, part=part, room_id=ROOM, kind=Kind.MESSAGE))
+        await rig.services.store.mark_sent(Part(key=request.key, part=part, room_id=ROOM, kind=Kind.MESSAGE), event_id)
+    assert await rig.services.store.last_picture(ROOM) == picture
+    for target in (request.event_id, "$status", picture):
+        assert (await rig.drawn("!again --seed same", **reply(target)))["seed"] == 7
+
+
+async def test_again_on_something_else(rig: Rig) -> None:
+    other = rig.homeserver.say(ROOM, BOB, "nice!")["event_id"]
+    rig.homeserver.picture(ROOM, RECORD)
+    assert "not a picture that I drew" in await rig.answer("!again", **reply(other))
+    assert await rig.answer("!again", **reply("$unknown")) == texts.PICTURE_UNREADABLE
+    rig.homeserver.broken = True
+    assert await rig.answer("!again") == texts.PICTURE_UNREADABLE
+
+
+@pytest.mark.parametrize(
+    "used",
+    [
+        None, 5, [], {}, {"prompt": "x"}, {**USED, "prompt": 5}, {**USED, "prompt": ""}, {**USED, "prompt": "x" * 5000},
+        {**USED, "steps": 10**9}, {**USED, "steps": True}, {**USED, "steps": "30"}, {**USED, "steps": 0},
+        {**USED, "width": -768}, {**USED, "guidance_scale": 1e308}, {**USED, "guidance_scale": "twelve"},
+        {**USED, "seed": 2**32}, {**USED, "seed": 1.5}, {**USED, "model": "../passwd\n"}, {**USED, "model": None},
+        {**USED, "model": ["ssd-1b"]}, {**USED, "sampler": {}}, {**USED, "negative_prompt": 0},
+        {**USED, "height": None}, {**USED, "prompt": "\ud800"},
+    ],
+)  # fmt: skip
+async def test_hostile_records(rig: Rig, used: Any) -> None:
+    event = rig.homeserver.picture(ROOM, {**RECORD, "used": used})
+    assert "does not say how it was made" in await rig.answer("!again", **reply(event))
+
+
+@pytest.mark.parametrize("asked", [None, 5, {"steps": 10**9}, {"init_image": "mxc://evil/x"}, {"prompt": ["x"]}])
+async def test_hostile_asked(rig: Rig, asked: Any) -> None:
+    event = rig.homeserver.picture(ROOM, {**RECORD, "asked": asked})
+    body = await rig.drawn("!again", **reply(event))
+    assert body["asked"] == {"prompt": "otter"}
+    assert "init_image" not in json.dumps(body)
+
+
+# ---------------------------------------------------------------- queue and cancel
+
+
+def job(request: Any, **more: Any) -> Job:
+    return Job.read({"id": "j", "key": request.key, "kind": "image", "state": "queued", "place": 2, **more})
+
+
+async def test_queue(rig: Rig) -> None:
+    assert texts.QUEUE_EMPTY in await rig.answer("!queue")
+    await rig.drawn("!draw otter **in** a [hat](http://x)")
+    await rig.drawn("!draw secret of another room", room="!other:test")
+    said = await rig.answer("!queue")
+    assert "alice" in said
+    assert "otter \\*\\*in\\*\\* a" in said
+    assert texts.WAITS_FOR_WORKER in said
+    assert "secret" not in said
+    assert "Other rooms: 1 request." in said
+    request = rig.open[0]
+    rig.services.delivery._lives[request.key] = Live(request=request, job=job(request))
+    rig.services.delivery.worker_state.away_since = None
+    rig.services.delivery.worker_state.pause = Pause(paused=True)
+    said = await rig.answer("!queue")
+    assert "2 others before you" in said
+    assert "needed for something else" in said
+
+
+async def test_cancel_own(rig: Rig) -> None:
+    assert await rig.answer("!cancel") == texts.NOTHING_TO_CANCEL
+    await rig.drawn("!draw one")
+    await rig.drawn("!draw two")
+    await rig.drawn("!draw three", sender=BOB)
+    await rig.drawn("!draw four", room="!other:test")
+    outcome = await rig.say("!cancel")
+    assert outcome is not None
+    assert outcome.reply is not None
+    assert outcome.reply.text == texts.cancelled(2)
+    assert outcome.cancel == (rig.open[0].key, rig.open[1].key)
+    left = await rig.services.store.open_requests()
+    assert {request.key for request in left} == {rig.open[2].key, rig.open[3].key}
+
+
+async def test_cancel_one(rig: Rig) -> None:
+    await rig.drawn("!draw one")
+    await rig.drawn("!draw two")
+    first, second = rig.open
+    assert "somebody else's" in await rig.answer("!cancel", sender=BOB, **reply(first.event_id))
+    assert await rig.answer("!cancel please", **reply(first.event_id)) == texts.cancelled(1)
+    assert await rig.answer("!cancel", **reply(first.event_id)) == texts.OVER_ALREADY
+    assert await rig.answer("!cancel", sender=MOD, **reply(second.event_id)) == texts.cancelled(1)
+    assert await rig.answer("!cancel", **reply("$nothing")) == texts.NOT_A_REQUEST
+    await rig.drawn("!draw elsewhere", room="!other:test")
+    assert await rig.answer("!cancel", **reply(rig.open[-1].event_id)) == texts.NOT_A_REQUEST
+
+
+async def test_cancel_all(rig: Rig) -> None:
+    assert await rig.answer("!cancel all", sender=MOD) == texts.NOTHING_AT_ALL_TO_CANCEL
+    await rig.drawn("!draw one")
+    await rig.drawn("!draw two", sender=BOB)
+    await rig.drawn("!draw elsewhere", room="!other:test")
+    assert "`!cancel` takes back your own" in await rig.answer("!cancel all")
+    assert await rig.answer("!cancel all", sender=MOD) == texts.cancelled(2)
+    assert len(await rig.services.store.open_requests()) == 1
+    assert "takes back all that you have" in await rig.answer("!cancel that")
+
+
+# ---------------------------------------------------------------- status and help
+
+
+async def test_status(rig: Rig) -> None:
+    said = await rig.answer("!status")
+    for word in ("Ready", "GTX 1070", "8.0 GiB", "3.0 GiB free", "Queue: empty", "`llama3.2:3b`", "`ssd-1b`"):
+        assert word in said
+    rig.worker.info |= {
+        "pause": {"paused": True, "until": time.time() + 3600}, "notice": "The picture will be noise, because *x*.",
+        "queued": 3, "ollama": "unreachable", "gpu": {"device": "cpu", "name": "", "state": "idle"},
+    }  # fmt: skip
+    rig.services.config.warnings = ("`prefix` should be something.",)
+    rig.services.warnings.append("Something else.")
+    rig.services.worker._info = None
+    said = await rig.answer("!status")
+    for word in ("60 min more", "be noise", "\\*x\\*", "3 pictures and answers", "Ollama does not answer", "`prefix`",
+                 "Something else."):  # fmt: skip
+        assert word in said
+
+
+async def test_status_of_a_worker_that_is_off(rig: Rig) -> None:
+    await rig.drawn("!draw otter")
+    rig.worker.token = "another"
+    assert "does not accept my token" in await rig.answer("!status")
+    rig.services.worker._models = None
+    assert await rig.answer("!models") == texts.WORKER_REFUSES_TOKEN
+    await rig.worker.stop()
+    said = await rig.answer("!status")
+    assert said.startswith(texts.WORKER_OFF)
+    assert "in this room: 1 request" in said
+
+
+async def test_status_warns_of_maubots_own_sync(rig: Rig) -> None:
+    from maubot.client import Client as MaubotClient
+
+    class Known:
+        sync = True
+
+    MaubotClient.cache[rig.services.client.mxid] = Known()  # type: ignore[assignment]
+    try:
+        assert texts.SYNC_WARNING in await rig.answer("!status")
+    finally:
+        del MaubotClient.cache[rig.services.client.mxid]
+
+
+async def test_help(rig: Rig) -> None:
+    said = await rig.answer("!help")
+    for name in ("draw", "again", "chat", "models", "model", "queue", "cancel", "status", "help"):
+        assert f"`!{name}" in said
+        assert f"`!{name}" in await rig.answer(f"!help {name}")
+        assert await rig.answer(f"!help !{name}") == await rig.answer(f"!{name} --help")
+    assert await rig.answer("!help me") == said
+    rig.values(prefix="otter:")
+    assert "`otter: draw" in await rig.answer("otter: help")
+
+
+# ---------------------------------------------------------------- chat
+
+
+async def test_chat(rig: Rig) -> None:
+    outcome = await rig.say("!chat why do otters hold hands?")
+    assert outcome is not None
+    assert outcome.request is not None
+    assert (outcome.request.kind, outcome.request.body) == ("chat", None)
+    assert "`!chat why" in await rig.answer("!chat")
+
+
+async def test_plain_text_where_two_are_alone(rig: Rig) -> None:
+    rig.homeserver.join("!two:test", BOT, ALICE)
+    outcome = await rig.say("why do otters hold hands?", room="!two:test")
+    assert outcome is not None
+    assert outcome.request is not None
+    assert outcome.request.kind == "chat"
+    for silent in ("!wow", "!", "  ", ""):
+        assert await rig.say(silent, room="!two:test") is None
+    assert await rig.say("cat.jpg", room="!two:test", msgtype="m.image", url="mxc://a/b") is None
+    assert await rig.say("hello", room="!two:test", sender="@x:elsewhere") is None
+    from otterbot.config import ChatValues
+
+    rig.values(chat=ChatValues(direct_messages=False))
+    assert await rig.say("hello", room="!two:test") is None
+    rig.values(chat=ChatValues(enabled=False))
+    assert await rig.say("hello", room="!two:test") is None
+    assert await rig.answer("!chat hello", room="!two:test") == texts.CHAT_OFF
+    assert "!chat" not in await rig.answer("!help", room="!two:test")
+
+
+async def test_threads_go_on(rig: Rig) -> None:
+    await rig.say("!chat hello")
+    root = rig.open[-1].event_id
+    goes_on = await rig.say("and then?", sender=BOB, **thread(root))
+    assert goes_on is not None
+    assert goes_on.request is not None
+    assert goes_on.request.kind == "chat"
+    assert await rig.say("and then?", sender="@x:elsewhere", **thread(root)) is None
+    await rig.drawn("!draw otter")
+    assert await rig.say("nice", **thread(rig.open[-1].event_id)) is None
+    other = rig.homeserver.say(ROOM, BOB, "lunch?")["event_id"]
+    assert await rig.say("yes", **thread(other)) is None
+    before = len(rig.homeserver.requests)
+    assert await rig.say("no", **thread(other)) is None
+    assert "event" not in [path for path in rig.homeserver.requests[before:] if path == other]
+
+
+async def test_threads_of_a_database_that_is_gone(rig: Rig) -> None:
+    mine = rig.homeserver.say(ROOM, BOB, "!chat hello")["event_id"]
+    strangers = rig.homeserver.say(ROOM, "@x:elsewhere", "!chat hello")["event_id"]
+    assert await rig.say("go on", **thread(mine)) is not None
+    assert await rig.say("go on", **thread(strangers)) is None
+    rig.homeserver.broken = True
+    assert await rig.say("go on", **thread("$unknown")) is None
+    assert (ROOM, "$unknown") not in rig.services.chat_threads
+
+
+async def test_replies_to_answers_go_on(rig: Rig) -> None:
+    await rig.say("!chat hello")
+    part = Part(key=rig.open[-1].key, part="chat/1", room_id=ROOM, kind=Kind.MESSAGE)
+    await rig.services.store.add_part(part)
+    await rig.services.store.mark_sent(part, "$answer")
+    assert await rig.say("really?", **reply("$answer")) is not None
+    assert await rig.say("really?", **reply("$other")) is None
+
+
+async def test_records_hold_fractions_as_text(rig: Rig) -> None:
+    """Matrix events hold no fractions."""
+    event = rig.homeserver.picture(ROOM, {**RECORD, "used": {**USED, "guidance_scale": "7.5"}})
+    assert (await rig.drawn("!again", **reply(event)))["guidance_scale"] == 7.5

@@ -1,0 +1,107 @@
+"""Who may do what: patterns, power levels, creators, and homeservers that do not answer."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+from conftest import ALICE, BOB, BOT, MOD, ROOM, Rig
+
+from otterbot.permissions import PowerUnknown, is_allowed, read_power
+
+
+@pytest.mark.parametrize(
+    ("user", "patterns", "allowed"),
+    [
+        ("@a:home.org", ["@*:{homeserver}"], True),
+        ("@a:HOME.org", ["@*:{homeserver}"], True),
+        ("@a:evil.org", ["@*:{homeserver}"], False),
+        ("@a:home.org.evil.org", ["@*:{homeserver}"], False),
+        ("@a:evil.org:home.org", ["@*:{homeserver}"], False),
+        ("@x:home.org:evil.org", ["@*:{homeserver}"], False),
+        ("@a:home.org\n", ["@*:{homeserver}"], False),
+        ("@a:homeXorg", ["@*:{homeserver}"], False),
+        ("@a:home.org", [], False),
+        ("@alice:x.org", ["@alice:*"], True),
+        ("@alice:x.org:8448", ["@alice:*"], True),
+        ("@malice:x.org", ["@alice:*"], False),
+        ("@al:x.org", ["@a?:x.org"], True),
+        ("@all:x.org", ["@a?:x.org"], False),
+        ("@Alice:x.org", ["@alice:x.org"], False),
+        ("@[a]:x.org", ["@[a]:x.org"], True),
+        ("@a:x.org", ["@*:y.org", "@*:*"], True),
+        ("alice:x.org", ["@*:*"], False),
+        ("@alice", ["@*:*"], False),
+        ("", ["@*:*"], False),
+    ],
+)
+def test_patterns(user: str, patterns: list[str], allowed: bool) -> None:
+    assert is_allowed(user, patterns, "@bot:home.org") is allowed
+
+
+def create(version: Any, **content: Any) -> dict[str, Any]:
+    return {"sender": "@founder:x", "content": {"room_version": version, **content}}
+
+
+@pytest.mark.parametrize(
+    ("event", "levels", "expected"),
+    [
+        (create("12"), {"users": {}}, {"@founder:x": math.inf, "@a:x": 0}),
+        (create("12", additional_creators=["@second:x", 5]), {}, {"@second:x": math.inf, "@a:x": 0}),
+        (create("13"), {"users": {"@founder:x": 0}}, {"@founder:x": math.inf}),
+        (create("11", additional_creators=["@b:x"]), {"users": {"@founder:x": 100}}, {"@founder:x": 100, "@b:x": 0}),
+        (create("11"), {"users": {"@a:x": 50}, "users_default": 10}, {"@a:x": 50, "@b:x": 10, "@founder:x": 10}),
+        (create("9"), {"users": {"@a:x": "50", "@b:x": "fifty", "@c:x": True}}, {"@a:x": 50, "@b:x": 0, "@c:x": 0}),
+        (create("10"), None, {"@founder:x": 100, "@a:x": 0}),
+        (create("12"), None, {"@founder:x": math.inf, "@a:x": 0}),
+        (create(12), {"users": []}, {"@founder:x": 0}),
+        (create("weird"), {"users_default": "lots"}, {"@founder:x": 0}),
+        (None, None, {"@founder:x": 0}),
+        ({"content": 5}, 5, {"@a:x": 0}),
+    ],
+)  # fmt: skip
+def test_power(event: Any, levels: Any, expected: dict[str, float]) -> None:
+    power = read_power(event, levels)
+    assert {user: power.of(user) for user in expected} == expected
+
+
+async def test_levels_are_read_from_the_room(rig: Rig) -> None:
+    may = rig.services.permissions.has_power
+    assert await may(ROOM, MOD, 50)
+    assert not await may(ROOM, ALICE, 50)
+    assert await may(ROOM, ALICE, 0)
+    rig.homeserver.create(ROOM, "@founder:test", "12", {ALICE: 50})
+    assert await may(ROOM, ALICE, 50), "before a refusal the levels are read anew"
+    assert await may(ROOM, "@founder:test", 10**9)
+
+
+async def test_homeservers_that_only_give_the_content(rig: Rig) -> None:
+    rig.homeserver.old = True
+    rig.homeserver.create(ROOM, "@founder:test", "12", {})
+    assert await rig.services.permissions.has_power(ROOM, "@founder:test", 100)
+
+
+async def test_no_answer_is_not_a_no(rig: Rig) -> None:
+    rig.homeserver.broken = True
+    with pytest.raises(PowerUnknown):
+        await rig.services.permissions.has_power(ROOM, MOD, 50)
+
+
+async def test_alone_with(rig: Rig) -> None:
+    alone = rig.services.permissions.alone_with
+    rig.homeserver.join("!two:test", BOT, ALICE)
+    assert await alone("!two:test", ALICE)
+    assert not await alone("!two:test", BOB)
+    assert not await alone(ROOM, ALICE)
+    before = len(rig.homeserver.requests)
+    assert not await alone(ROOM, ALICE)
+    assert len(rig.homeserver.requests) == before, "a crowd is believed for a while"
+    rig.homeserver.join("!two:test", BOT, ALICE, BOB)
+    assert not await alone("!two:test", ALICE), "two are not"
+    rig.homeserver.broken = True
+    assert not await alone("!three:test", ALICE)
+
+
+async def test_the_bot_itself_may_not(rig: Rig) -> None:
+    assert not rig.services.permissions.may_use(BOT)
