@@ -11,10 +11,12 @@ from mautrix.util.config import BaseProxyConfig
 
 from . import commands, sync, texts
 from .catchup import CatchUp
+from .chat_delivery import Chats
 from .config import Config, Values
 from .delivery import Delivery
 from .encryption import Encryption
 from .events import Events
+from .history import History
 from .matrix_http import MatrixHttp
 from .migrations import upgrade_table
 from .outbox import Outbox
@@ -56,6 +58,8 @@ class Otterbot(Plugin):
         self._delivery = delivery = Delivery(store, worker, outbox, self._values, self.log)
         delivery.register("image", Pictures(store, worker, outbox, http, encryption))
         permissions = Permissions(self.client, self.config)
+        history = History(http, encryption, store, bot=bot, values=self._values, allowed=permissions.may_use)
+        delivery.register("chat", Chats(store, worker, outbox, history, delivery.worker_state, self._values))
         services = Services(
             config=self.config,
             client=self.client,
