@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .. import texts
 from ..errors import WorkerError, WorkerUnauthorized
 from ..message import Message
@@ -16,8 +14,6 @@ async def show_status(services: Services, message: Message) -> Outcome:
     """Is the worker there, what is it doing, and what should the operator know?"""
     values = services.config.current
     warnings = [*services.warnings, *services.config.warnings]
-    if maubot_syncs(services.client) and texts.SYNC_WARNING not in warnings:
-        warnings.append(texts.SYNC_WARNING)
     try:
         info = await services.worker.info(max_age=1.0)
     except WorkerUnauthorized:
@@ -35,17 +31,6 @@ async def _kept(services: Services, message: Message) -> list[str]:
 
 def _marked(warnings: list[str]) -> list[str]:
     return [f"⚠️ {warning}" for warning in warnings]
-
-
-def maubot_syncs(client: Any) -> bool:
-    """Does Maubot run this client's sync? Then it drops the first one after every start."""
-    try:
-        from maubot.client import Client as MaubotClient
-
-        known = MaubotClient.cache.get(client.mxid)
-        return bool(known is not None and known.sync)
-    except (ImportError, AttributeError):  # standalone Maubot, or one to come
-        return False
 
 
 async def show_help(services: Services, text: str) -> Outcome:

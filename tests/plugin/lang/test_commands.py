@@ -392,19 +392,6 @@ async def test_status_of_a_worker_that_is_off(rig: Rig) -> None:
     assert "in this room: 1 request" in said
 
 
-async def test_status_warns_of_maubots_own_sync(rig: Rig) -> None:
-    from maubot.client import Client as MaubotClient
-
-    class Known:
-        sync = True
-
-    MaubotClient.cache[rig.services.client.mxid] = Known()  # type: ignore[assignment]
-    try:
-        assert texts.SYNC_WARNING in await rig.answer("!status")
-    finally:
-        del MaubotClient.cache[rig.services.client.mxid]
-
-
 async def test_help(rig: Rig) -> None:
     said = await rig.answer("!help")
     for name in ("draw", "again", "chat", "models", "model", "queue", "cancel", "status", "help"):
