@@ -106,6 +106,12 @@ def die_with(parent: int) -> None:
         os._exit(0)
 
 
+def volunteer() -> None:
+    """Where RAM runs out, the kernel should end this process, not the worker with the queue."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("500")
+
+
 def describe(error: BaseException) -> str:
     """Type and places of an error without its message, which may quote a prompt."""
     frames = [
@@ -164,6 +170,7 @@ def main() -> None:
     options = parser.parse_args()
 
     die_with(options.parent)
+    volunteer()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     faulthandler.enable()
     channel = Channel(socket.socket(fileno=options.fd))

@@ -14,10 +14,8 @@ closes; it holds the lock file of the card as long as it lives.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
-import socket
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -27,6 +25,7 @@ from typing import Any, Literal
 from ..api.schemas import Progress
 from ..errors import Cancelled, JobFailed, ProcessDied
 from . import deaths, messages
+from .running import Child, Ended, Silent
 
 State = Literal["stopped", "starting", "idle", "loading", "drawing"]
 CANCEL_GRACE_S = 10.0
@@ -108,7 +107,7 @@ class GpuProcess:
         self._start_timeout = start_timeout
         self._lock_timeout = lock_timeout
         self._turn = asyncio.Lock()
-        self._child: _Child | None = None
+        self._child: Child | None = None
         self._task_id: str | None = None
         self._cancel_asked = False
         self._stops = 0
@@ -177,9 +176,9 @@ class GpuProcess:
                 child.send(messages.Release())
                 answer = await child.receive(self._step_timeout)
                 if not isinstance(answer, messages.Released):
-                    raise _Silent("release was answered with something else")
+                    raise Silent("release was answered with something else")
                 self._measured(answer.memory, resident=None)
-            except (_Silent, _Ended):
+            except (Silent, Ended):
                 await self._bury(child, "hang")
 
     async def stop(self) -> None:
@@ -198,7 +197,7 @@ class GpuProcess:
 
     # ------------------------------------------------------------ inside a turn
 
-    async def _ensure_started(self) -> _Child:
+    async def _ensure_started(self) -> Child:
         if self._child is not None:
             if not self._child.ended:
                 return self._child
@@ -206,7 +205,7 @@ class GpuProcess:
         self._update(state="starting")
         stops_before = self._stops
         try:
-            child = self._child = await _Child.spawn(self._command(), self._environment(), self._log)
+            child = self._child = await Child.spawn(self._command(), self._environment(), self._log)
         except OSError as error:
             self._update(state="stopped")
             self._log.error("the GPU process cannot be started: %s", error.strerror)
@@ -217,9 +216,9 @@ class GpuProcess:
         child.stopping = self._stops != stops_before
         try:
             if child.stopping:
-                raise _Ended
+                raise Ended
             hello = await child.receive(self._start_timeout)
-        except (_Ended, _Silent):
+        except (Ended, Silent):
             raise await self._bury(child, "start_timeout") from None
         except BaseException:
             await asyncio.shield(self._bury(child, "stopped"))
@@ -231,15 +230,15 @@ class GpuProcess:
         self._log.info("GPU process %d has %s (%s)", child.pid, hello.device, hello.name)
         return child
 
-    async def _draw(self, child: _Child, task: DrawTask, on_progress: Callable[[Progress], None]) -> Drawn:
+    async def _draw(self, child: Child, task: DrawTask, on_progress: Callable[[Progress], None]) -> Drawn:
         fields = {name: getattr(task, name) for name in task.__dataclass_fields__}
         child.send(messages.Draw(**{**fields, "output": str(task.output)}))
         self._update(state="loading")
         try:
             return await self._until_done(child, task.task_id, on_progress)
-        except _Ended:
+        except Ended:
             raise await self._bury(child, "hang") from None
-        except _Silent:
+        except Silent:
             self._log.warning("the GPU process does not move and is killed")
             raise await self._bury(child, "hang") from None
         except (JobFailed, Cancelled, ProcessDied):
@@ -248,7 +247,7 @@ class GpuProcess:
             await asyncio.shield(self._abandon(child, task.task_id))
             raise
 
-    async def _until_done(self, child: _Child, task_id: str, on_progress: Callable[[Progress], None]) -> Drawn:
+    async def _until_done(self, child: Child, task_id: str, on_progress: Callable[[Progress], None]) -> Drawn:
         limit = self._load_timeout
         while True:
             message = await child.receive(limit)
@@ -271,7 +270,7 @@ class GpuProcess:
                     raise ProcessDied("stopped")
                 raise Cancelled()
 
-    async def _abandon(self, child: _Child, task_id: str) -> None:
+    async def _abandon(self, child: Child, task_id: str) -> None:
         """Bring the child back to idle for the next caller, or end it."""
         child.send(messages.Cancel(task_id=task_id))
         try:
@@ -279,10 +278,10 @@ class GpuProcess:
                 await self._until_done(child, task_id, lambda _: None)
         except (Cancelled, JobFailed, ProcessDied):
             pass
-        except (TimeoutError, _Ended, _Silent):
+        except (TimeoutError, Ended, Silent):
             await self._bury(child, "stopped")
 
-    async def _bury(self, child: _Child, reason: str) -> ProcessDied:
+    async def _bury(self, child: Child, reason: str) -> ProcessDied:
         """Make sure that the child is gone and reaped. The reason is for a child that had to be killed."""
         killed = await child.end()
         if child.stopping:
@@ -332,128 +331,6 @@ class GpuProcess:
         offline = "0" if self._downloads else "1"
         environment["HF_HUB_OFFLINE"] = environment["TRANSFORMERS_OFFLINE"] = offline
         return environment
-
-
-class _Ended(Exception):
-    """The child closed its end: it is dead or dying."""
-
-
-class _Silent(Exception):
-    """The child said nothing for as long as it was allowed to."""
-
-
-class _Child:
-    """One operating system process, its socket and its output."""
-
-    def __init__(
-        self,
-        process: asyncio.subprocess.Process,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-        log: logging.Logger,
-    ) -> None:
-        self._process = process
-        self._reader = reader
-        self._writer = writer
-        self._log = log
-        self._output = asyncio.create_task(self._copy_output())
-        self.oom_kills_before = deaths.oom_kills()
-        self.stopping = False
-
-    @classmethod
-    async def spawn(cls, command: list[str], environment: dict[str, str], log: logging.Logger) -> _Child:
-        ours, theirs = socket.socketpair()
-        try:
-            with theirs:
-                process = await asyncio.create_subprocess_exec(
-                    *command,
-                    "--fd",
-                    str(theirs.fileno()),
-                    pass_fds=(theirs.fileno(),),
-                    env=environment,
-                    stdin=asyncio.subprocess.DEVNULL,
-                    stdout=asyncio.subprocess.PIPE,
-                    stderr=asyncio.subprocess.STDOUT,
-                )
-        except BaseException:
-            ours.close()
-            raise
-        try:
-            reader, writer = await asyncio.open_connection(sock=ours, limit=messages.LINE_LIMIT)
-        except BaseException:
-            ours.close()
-            process.kill()
-            raise
-        return cls(process, reader, writer, log)
-
-    @property
-    def pid(self) -> int:
-        return self._process.pid
-
-    @property
-    def returncode(self) -> int | None:
-        return self._process.returncode
-
-    @property
-    def ended(self) -> bool:
-        return self._process.returncode is not None or self._reader.at_eof()
-
-    def send(self, message: messages.ToChild) -> None:
-        """A dead child is noticed by the next ``receive``."""
-        if not self._writer.is_closing():
-            self._writer.write(messages.encode(message))
-
-    async def receive(self, limit_s: float) -> messages.ToParent:
-        """:raises _Ended: :raises _Silent:"""
-        try:
-            async with asyncio.timeout(limit_s):
-                line = await self._reader.readline()
-        except TimeoutError:
-            raise _Silent from None
-        except (ConnectionError, ValueError):
-            raise _Ended from None
-        if not line.endswith(b"\n"):
-            raise _Ended
-        try:
-            return messages.for_parent(line)
-        except messages.BadMessage:
-            raise _Ended from None
-
-    async def wait(self, limit_s: float) -> bool:
-        """Whether the process ended by itself within the limit."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(limit_s):
-                await self._process.wait()
-        return self._process.returncode is not None
-
-    async def end(self) -> bool:
-        """Kill what still runs, reap it, close everything. True: it had to be killed.
-
-        A child that closed its socket is about to end and gets a moment, so that its exit
-        code can be told."""
-        grace = 1.0 if self._reader.at_eof() or self._reader.exception() is not None else 0.05
-        killed = not await self.wait(grace)
-        if killed:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
-        await self._process.wait()
-        self._writer.close()
-        with contextlib.suppress(ConnectionError):
-            await self._writer.wait_closed()
-        with contextlib.suppress(asyncio.CancelledError):
-            async with asyncio.timeout(1.0):
-                await self._output
-        return killed
-
-    async def _copy_output(self) -> None:
-        """The child's words into the worker's log; a warning of a library, a crash's stack."""
-        assert self._process.stdout is not None
-        rest = b""
-        while chunk := await self._process.stdout.read(8192):
-            *lines, rest = (rest + chunk).split(b"\n")
-            for line in lines:
-                self._log.info("GPU process: %s", line.decode(errors="replace")[:500])
-            rest = rest[-8192:]
 
 
 def _progress(message: messages.Progress) -> Progress:

@@ -12,31 +12,65 @@ import torch
 from compel import CompelForSD, CompelForSDXL  # type: ignore[import-untyped]
 from compel.prompt_parser import Conjunction, FlattenedPrompt  # type: ignore[import-untyped]
 
-from ..prompts import Fragment, clean_text, parse
+from ..prompts import Fragment, parse
 
-WEIGHTS_MAX = 40
-"""Weighted fragments per prompt; every one below 1 costs a pass of the text encoder."""
+LOW_WEIGHTS_MAX = 40
+"""Fragments with a weight below 1 per prompt: each one costs a pass of the text encoder."""
+
+
+TOKENS_MAX = 1500
+"""20 chunks. 4,000 emoji would be 16,000 tokens, and every step would attend to all of them."""
 
 
 class Prompt:
     """A prompt, parsed. ``notes`` says what was not done as written."""
 
-    def __init__(self, text: str, *, what: str) -> None:
+    def __init__(self, text: str, tokenizer: Any, *, what: str) -> None:
         text = text.encode("utf-8", "replace").decode()  # no lone surrogates: tokenizers refuse them
-        self.clean = clean_text(text)
-        fragments = [fragment for fragment in parse(text) if fragment.text.strip()]
         self.notes: list[str] = []
-        weighted = 0
+        low = 0
         self.fragments: list[Fragment] = []
-        for fragment in fragments:
-            weighted += fragment.weight != 1.0
-            self.fragments.append(fragment if weighted <= WEIGHTS_MAX else Fragment(fragment.text, 1.0))
-        if weighted > WEIGHTS_MAX:
-            self.notes.append(f"Only the first {WEIGHTS_MAX} weights of the {what} were used, of {weighted}.")
+        for fragment in parse(text):
+            is_low = fragment.weight < 1.0 and not fragment.text.isspace()
+            low += is_low
+            self.fragments.append(Fragment(fragment.text, 1.0) if is_low and low > LOW_WEIGHTS_MAX else fragment)
+        if low > LOW_WEIGHTS_MAX:
+            self.notes.append(f"Only the first {LOW_WEIGHTS_MAX} weights below 1 in the {what} were used, of {low}.")
+
+        count = _shorten(self.fragments, tokenizer)
+        if count > TOKENS_MAX:
+            self.notes.append(f"The {what} was cut behind {TOKENS_MAX} tokens, of {count}.")
+        self.clean = "".join(fragment.text for fragment in self.fragments)
 
     def conjunction(self) -> Conjunction:
-        fragments = [(text, weight) for text, weight in self.fragments] or [("", 1.0)]
+        fragments = [(text, weight) for text, weight in self.fragments if text.strip()] or [("", 1.0)]
         return Conjunction(prompts=[FlattenedPrompt(fragments)], weights=[1.0])
+
+
+def _shorten(fragments: list[Fragment], tokenizer: Any) -> int:
+    """Cut what lies behind ``TOKENS_MAX``; how many tokens there were."""
+    if sum(len(fragment.text.encode()) for fragment in fragments) <= TOKENS_MAX:
+        return 0  # a token is at least a byte
+    counts = [len(ids) for ids in tokenizer([f.text for f in fragments], add_special_tokens=False)["input_ids"]]
+    left = TOKENS_MAX
+    for index, (fragment, count) in enumerate(zip(fragments, counts, strict=True)):
+        if count > left:
+            fragments[index:] = [Fragment(_first_tokens(fragment.text, left, tokenizer), fragment.weight)]
+            break
+        left -= count
+    return sum(counts)
+
+
+def _first_tokens(text: str, limit: int, tokenizer: Any) -> str:
+    """The longest beginning (to a few characters) of at most that many tokens, found by halving."""
+    fits, too_long = 0, len(text)
+    while too_long - fits > 8:
+        middle = (fits + too_long) // 2
+        if len(tokenizer(text[:middle], add_special_tokens=False)["input_ids"]) <= limit:
+            fits = middle
+        else:
+            too_long = middle
+    return text[:fits]
 
 
 @torch.no_grad()

@@ -51,8 +51,9 @@ class Engine:
         self._device = devices.pick(device)
         self._downloads = downloads
         self._loaded: Loaded | None = None
-        self._plans: dict[tuple[str, int], plans.Plan] = {}
-        """What worked, by model and pixels, for the life of the process."""
+        self._too_large: dict[str, int] = {}
+        """By model, the fewest pixels that did not fit with everything on the device; kept as
+        long as the process lives."""
         self.versions = {
             "torch": torch.__version__,
             "diffusers": diffusers.__version__,
@@ -93,7 +94,9 @@ class Engine:
         entry = ModelEntry.from_dict(task.model)
         check_task(task, entry)
         notes: list[str] = []
-        plan = self._plans.get((entry.name, task.width * task.height), plans.RESIDENT)
+        pixels_wanted = task.width * task.height
+        fits = pixels_wanted < self._too_large.get(entry.name, pixels_wanted + 1)
+        plan = plans.RESIDENT if fits else plans.OFFLOADED
         while True:
             outcome = self._attempt(task, entry, plan, monitor)
             if outcome is not None:
@@ -103,9 +106,9 @@ class Engine:
             if following is None:
                 raise self._out_of_memory(entry, task)
             plan = following
+            self._too_large[entry.name] = min(pixels_wanted, self._too_large.get(entry.name, pixels_wanted))
             notes.append(f"Memory did not suffice at first; drawn with {plan.name}.")
         pixels, more, load_seconds, pipeline_seconds = outcome
-        self._plans[(entry.name, task.width * task.height)] = plan
         monitor.progress("saving", task.steps, task.steps)
         Path(task.output).write_bytes(pixels.tobytes())
         assert self._loaded is not None
@@ -180,8 +183,8 @@ def generate(loaded: Loaded, task: Draw, device: torch.device, monitor: Monitor)
     """The picture's pixels and notes, with a loaded pipeline."""
     pipe = loaded.pipe
     guided = task.guidance_scale > 1.0
-    prompt = Prompt(task.prompt, what="prompt")
-    negative = Prompt(task.negative_prompt if guided else "", what="negative prompt")
+    prompt = Prompt(task.prompt, pipe.tokenizer, what="prompt")
+    negative = Prompt(task.negative_prompt if guided else "", pipe.tokenizer, what="negative prompt")
     notes = [*loaded.notes, *prompt.notes, *negative.notes]
     if not guided and task.negative_prompt.strip():
         notes.append("The negative prompt has no effect at a CFG of 1 or less.")
