@@ -144,7 +144,7 @@ def _took(record: Mapping[str, Any]) -> float:
 CANCELLED = "🛑 Cancelled."
 PICTURE_GONE = "❌ The picture was drawn, but the worker does not have it any more. Please ask again."
 NOT_POSTED = "❌ The picture was drawn, but the homeserver does not let me post it here."
-TOO_LARGE_TO_POST = "❌ The picture was drawn, but it is larger than the homeserver takes. Please try a smaller `--size`."
+TOO_LARGE_TO_POST = "❌ The picture is larger than the homeserver takes. Please try a smaller `--size`."
 EDITED = "✏️ Taken back, because you changed the message. The new one is coming."
 NOT_CANCELLED = "That was finished already."
 EDIT_TOO_LATE = "I had begun with that already, so the edit changes nothing. Please send it as a new message."
