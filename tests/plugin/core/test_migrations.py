@@ -1,0 +1,59 @@
+"""Older databases become what a new one is."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from mautrix.util.async_db import Database
+from otterbot.migrations import upgrade_table
+from otterbot.records import Request, key_of
+from otterbot.store import Commit, Store
+
+VERSION_1 = Path(__file__).parent / "database_v1.sql"
+
+
+def schema(path: Path) -> list[tuple[str, str]]:
+    with sqlite3.connect(path) as db:
+        rows = db.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name").fetchall()
+    db.close()
+    return [(name, " ".join(sql.split())) for name, sql in rows]
+
+
+async def migrate(path: Path) -> None:
+    db = Database.create(f"sqlite:{path}", upgrade_table=upgrade_table)
+    await db.start()
+    await db.stop()
+
+
+async def test_a_database_of_the_first_version_works_on(tmp_path: Path) -> None:
+    old, new = tmp_path / "old.db", tmp_path / "new.db"
+    db = sqlite3.connect(old)
+    db.executescript(VERSION_1.read_text())
+    db.commit()
+    db.close()
+    await migrate(old)
+    await migrate(new)
+    assert schema(old) == schema(new)
+    database = Database.create(f"sqlite:{old}", upgrade_table=upgrade_table)
+    await database.start()
+    store = Store(database)
+    await store.open()
+    assert store.installed_at == 1_700_000_000.5
+    [request] = await store.open_requests()
+    assert request.body == {"prompt": "an otter", "seed": 7}
+    assert await store.last_picture("!room:test") == "$picture"
+    assert not (await store.commit(Commit(mark="$old", room_id="!room:test"))).fresh
+    fresh = Request(
+        key=key_of("@bot:test", "!room:test", "$new"), room_id="!room:test", event_id="$new", sender="@a:test",
+        kind="image", created_at=1.0, expires_at=2.0,
+    )  # fmt: skip
+    assert (await store.commit(Commit(mark="$new", room_id="!room:test", request=fresh))).fresh
+    await database.stop()
+
+
+async def test_migrating_twice_changes_nothing(tmp_path: Path) -> None:
+    await migrate(tmp_path / "a.db")
+    before = schema(tmp_path / "a.db")
+    await migrate(tmp_path / "a.db")
+    assert schema(tmp_path / "a.db") == before
