@@ -136,7 +136,7 @@ class MatrixHttp:
         query: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
         if self._session is None:
-            self._session = aiohttp.ClientSession()
+            self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True))
         headers = {"Authorization": f"Bearer {self._api.token}"}
         if mimetype is not None:
             headers["Content-Type"] = mimetype
@@ -154,6 +154,15 @@ class MatrixHttp:
                 return _answer(response, body)
         except _LOST as error:
             raise AnswerLost(type(error).__name__) from None
+
+
+def _session() -> aiohttp.ClientSession:
+    session = aiohttp.ClientSession()
+    # aiohttp sends a PUT a second time by itself when the connection ends without an answer. Whether
+    # it may be sent again is for the outbox to find out; there is no public switch.
+    if hasattr(session, "_retry_connection"):
+        session._retry_connection = False
+    return session
 
 
 def _answer(response: aiohttp.ClientResponse, body: bytes) -> dict[str, Any]:
