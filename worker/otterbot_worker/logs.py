@@ -71,6 +71,9 @@ def setup(level: str, form: Literal["text", "json"]) -> None:
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
     logging.getLogger("otterbot_worker").setLevel(level.upper())
+    for name in ("aiosqlite", "asyncio", "aiohttp", "PIL"):
+        # aiosqlite shows the values of every statement at its debug level.
+        logging.getLogger(name).setLevel(logging.WARNING)
     logging.captureWarnings(True)
     # A warning's text may show the value that it is about.
     warnings.formatwarning = lambda message, category, filename, lineno, line=None: (

@@ -1,7 +1,8 @@
 """A GPU process without torch: the real protocol and lock, and pictures whose colour is their seed.
 
 Words in the prompt make it misbehave: ``die:NAME:N`` kills it at the second step the first N times it is asked
-(counted in files beside its lock), ``fail`` fails, ``hang`` stops moving, ``slow`` takes a tenth of a second a step.
+(counted in files beside its lock; a file ``cuda`` there makes it say that it has a card, and it leaves a file
+``released`` when it was asked to free it), ``fail`` fails, ``hang`` stops moving, ``slow`` takes a tenth of a second a step.
 """
 
 from __future__ import annotations
@@ -45,9 +46,11 @@ class Child:
 
     def run(self) -> None:
         threading.Thread(target=self.read, daemon=True).start()
-        self.send(messages.Hello(device="cpu", name="double", memory=MEMORY))
+        device = "cuda:0" if (self.folder / "cuda").exists() else "cpu"
+        self.send(messages.Hello(device=device, name="double", memory=MEMORY))
         while not isinstance(message := self.inbox.get(), messages.Stop):
             if isinstance(message, messages.Release):
+                (self.folder / "released").touch()
                 self.send(messages.Released(memory=MEMORY))
             elif isinstance(message, messages.Draw):
                 self.draw(message)

@@ -23,7 +23,9 @@ def first(job: Json) -> Json:
 
 async def test_from_submission_to_bytes(tmp_path: Path) -> None:
     async with worker_here(settings(tmp_path)) as here:
-        sent = image(prompt="otter, cowboy hat", seed=2**32 - 1, count=2, asked={"prompt": "otter, cowboy hat", "count": 2})
+        sent = image(
+            prompt="otter, cowboy hat", seed=2**32 - 1, count=2, asked={"prompt": "otter, cowboy hat", "count": 2}
+        )
         job = await here.api.submit(sent)
         assert job["state"] == "queued"
         assert job["place"] == 0

@@ -1,0 +1,214 @@
+"""The store on the real SQLite: each transition says whether it happened."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import stat
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from otterbot_worker.api.schemas import State
+from otterbot_worker.jobs import migrations
+from otterbot_worker.jobs import queries as q
+from otterbot_worker.jobs.database import Database
+from otterbot_worker.jobs.migrations import NewerDatabase
+from otterbot_worker.jobs.model import NewRow, Row, derived_state, seed_of
+from otterbot_worker.jobs.store import KeyReused, Limits, QueueFull, Store, Submission
+
+LIMITS = Limits(open_rows=100, open_rows_per_owner=50)
+NOW = 1_000_000.0
+
+
+@pytest_asyncio.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    opened = await Database.open(tmp_path / "jobs.sqlite")
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def store(database: Database) -> Store:
+    return Store(database)
+
+
+def submission(
+    key: str = "k", *, count: int = 1, owner: str = "ann", kind: str = "image", body: str = "h"
+) -> Submission:
+    return Submission(
+        client="c", key=key, body_hash=body, kind="chat" if kind == "chat" else "image", owner=owner, room="r",
+        private=False, request={"prompt": "otter"}, content=[{"role": "user", "content": "hi"}] if kind == "chat" else None,
+        rows=[NewRow(seed=n, model="m", work=1.0) for n in range(count)],
+    )  # fmt: skip
+
+
+async def claimed(store: Store, key: str = "k", **options: object) -> Row:
+    job, _ = await store.submit(submission(key, **options), LIMITS, NOW)  # type: ignore[arg-type]
+    row = (await store.rows([job.id]))[job.id][0]
+    found = await store.claim(row.seq, [], NOW)
+    assert found is not None
+    return found
+
+
+async def state_of(store: Store, row: Row) -> Row:
+    return (await store.rows([row.job_id]))[row.job_id][row.idx]
+
+
+async def test_synced_private_and_versioned(tmp_path: Path, database: Database) -> None:
+    assert stat.S_IMODE(os.stat(tmp_path / "jobs.sqlite").st_mode) == 0o600
+    assert (await database.write("PRAGMA synchronous"))[0][0] == 2
+    assert (await database.write("PRAGMA journal_mode"))[0][0] == "wal"
+    assert (await database.fetch("PRAGMA user_version"))[0][0] == len(migrations.STEPS)
+
+
+async def test_a_newer_database_is_left_alone(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "x") as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    with pytest.raises(NewerDatabase, match="99"):
+        await Database.open(tmp_path / "x")
+
+
+async def test_one_of_many_claims_succeeds(store: Store) -> None:
+    job, _ = await store.submit(submission(), LIMITS, NOW)
+    seq = (await store.rows([job.id]))[job.id][0].seq
+    claims = await asyncio.gather(*(store.claim(seq, [], NOW) for _ in range(10)))
+    assert [claim.attempt for claim in claims if claim is not None] == [1]
+
+
+async def test_a_key_is_one_job_however_often_it_comes_at_once(store: Store) -> None:
+    jobs = await asyncio.gather(*(store.submit(submission(), LIMITS, NOW) for _ in range(10)))
+    assert len({job.id for job, _ in jobs}) == 1
+    assert sum(new for _, new in jobs) == 1
+    with pytest.raises(KeyReused):
+        await store.submit(submission(body="other"), LIMITS, NOW)
+
+
+async def test_limits_hold_when_everybody_comes_at_once(store: Store) -> None:
+    limits = Limits(open_rows=7, open_rows_per_owner=3)
+    answers = await asyncio.gather(
+        *(store.submit(submission(f"k{n}", owner=f"o{n % 3}"), limits, NOW) for n in range(20)), return_exceptions=True
+    )
+    assert sum(isinstance(answer, tuple) for answer in answers) == 7
+    assert {answer.of_owner for answer in answers if isinstance(answer, QueueFull)} == {True, False}
+    assert await store.open_counts() == (7, 0)
+
+
+async def test_results_count_only_for_the_running_attempt(store: Store) -> None:
+    row = await claimed(store)
+    assert await store.give_back(row)
+    assert not await store.give_back(row), "it is queued"
+    assert not await store.succeed(row, {}, None, NOW)
+    again = await store.claim(row.seq, [], NOW)
+    assert again is not None
+    assert again.attempt == 1, "a given-back attempt does not count"
+    assert await store.gpu_died(again, {"code": "poison"}, NOW) is not None
+    second = await store.claim(row.seq, [], NOW)
+    assert second is not None
+    assert second.attempt == 2
+    assert not await store.succeed(again, {}, None, NOW), "the first attempt's result comes too late"
+    assert await store.succeed(second, {"ok": 1}, None, NOW)
+    for late in (store.fail(second, {}, NOW), store.give_back(second), store.succeed(second, {}, None, NOW)):
+        assert not await late
+    assert not await store.cancel(row.job_id, NOW), "final is final"
+    assert (await state_of(store, row)).result == {"ok": 1}
+
+
+async def test_cancel_beats_every_result(store: Store) -> None:
+    row = await claimed(store, count=3)
+    assert [cancelled.idx for cancelled in await store.cancel(row.job_id, NOW)] == [0, 1, 2]
+    assert not await store.succeed(row, {}, None, NOW)
+    assert not await store.fail(row, {}, NOW)
+    assert await store.gpu_died(row, {}, NOW) is None
+    assert await store.claim(row.seq, [], NOW) is None
+    assert {found.state for found in (await store.rows([row.job_id]))[row.job_id]} == {State.CANCELLED}
+
+
+async def test_deaths_are_counted_apart(store: Store) -> None:
+    row = await claimed(store)
+    for number in range(1, 5):
+        deaths = await store.worker_restarted({"code": "worker_restarts"}, NOW)
+        assert [death.final for death in deaths] == [False]
+        assert (await state_of(store, row)).worker_deaths == number
+        assert await store.claim(row.seq, [], NOW) is not None
+    running = await state_of(store, row)
+    death = await store.gpu_died(running, {"code": "poison"}, NOW)
+    assert death is not None
+    assert not death.final
+    again = await store.claim(row.seq, [], NOW)
+    assert again is not None
+    assert [death.final for death in await store.worker_restarted({"code": "worker_restarts"}, NOW)] == [True]
+    assert (await state_of(store, row)).error == {"code": "worker_restarts"}
+
+
+async def test_being_passed_by_is_remembered_from_the_first_time(store: Store) -> None:
+    first, _ = await store.submit(submission("k1"), LIMITS, NOW)
+    second, _ = await store.submit(submission("k2", owner="bob", count=2), LIMITS, NOW)
+    rows = await store.rows([first.id, second.id])
+    passed = rows[first.id][0].seq
+    await store.claim(rows[second.id][0].seq, [passed], NOW + 5)
+    await store.claim(rows[second.id][1].seq, [passed], NOW + 9)
+    found = await store.row(passed)
+    assert found is not None
+    assert (found.overtaken, found.overtaken_at) == (2, NOW + 5)
+    assert await store.served() == {("c", "bob"): NOW + 9}
+
+
+async def test_chat_is_forgotten_an_hour_after_its_end(store: Store) -> None:
+    row = await claimed(store, kind="chat")
+    assert await store.forget(NOW + 10_000) == [], "it still runs"
+    assert await store.succeed(row, {"text": "hello", "model": "m"}, None, NOW)
+    assert await store.forget(NOW + 3_599) == []
+    assert await store.forget(NOW + 3_601) == [row.job_id]
+    job = await store.job(row.job_id)
+    assert job is not None
+    assert job.content is None
+    assert (await state_of(store, row)).result == {"text": "", "model": "m"}
+
+
+async def test_keys_live_thirty_days(store: Store) -> None:
+    row = await claimed(store)
+    await store.forget(NOW + 40 * 86_400)
+    assert await store.by_key("c", "k") is not None, "an open job is never forgotten"
+    await store.succeed(row, {}, None, NOW)
+    await store.forget(NOW + 29 * 86_400)
+    assert await store.by_key("c", "k") is not None
+    await store.forget(NOW + 31 * 86_400)
+    assert await store.by_key("c", "k") is None
+    assert await store.row(row.seq) is None
+
+
+async def test_a_failed_transaction_leaves_nothing(database: Database, store: Store) -> None:
+    with pytest.raises(RuntimeError):
+        async with database.transaction() as connection:
+            await connection.execute(q.SET_META, ("a", "1"))
+            raise RuntimeError
+    assert await store.meta("a") is None
+    await store.set_meta("a", {"b": None})
+    assert await store.meta("a") == {"b": None}
+
+
+async def test_questions_about_the_queue_use_the_index(database: Database) -> None:
+    for sql, parameters in ((q.OPEN, ()), (q.OPEN_OF_OWNER, ("c", "o")), (q.GROUPS, ()), (q.POSITIONS, ("c", "o"))):
+        plan = " ".join(row["detail"] for row in await database.fetch(f"EXPLAIN QUERY PLAN {sql}", parameters))
+        assert "COVERING INDEX rows_open" in plan, plan
+
+
+STATES = [
+    ("QR", State.RUNNING), ("QS", State.QUEUED), ("SS", State.SUCCEEDED), ("SF", State.FAILED), ("SC", State.CANCELLED),
+    ("FC", State.CANCELLED), ("FF", State.FAILED), ("RF", State.RUNNING),
+]  # fmt: skip
+LETTERS = {state.value[0].upper(): state for state in State}
+
+
+@pytest.mark.parametrize(("letters", "expected"), STATES)
+def test_a_jobs_state_comes_from_its_rows(letters: str, expected: State) -> None:
+    assert derived_state(LETTERS[letter] for letter in letters) is expected
+
+
+def test_seeds_go_round() -> None:
+    assert [seed_of(2**32 - 2, k) for k in range(4)] == [2**32 - 2, 2**32 - 1, 0, 1]
