@@ -136,7 +136,7 @@ class MatrixHttp:
         query: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
         if self._session is None:
-            self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True))
+            self._session = _session()
         headers = {"Authorization": f"Bearer {self._api.token}"}
         if mimetype is not None:
             headers["Content-Type"] = mimetype
