@@ -44,9 +44,6 @@ class Watcher:
         self.phases.append((phase, step, steps))
         assert eta_s is None or eta_s >= 0
 
-    def beat(self) -> None:
-        pass
-
     def check(self) -> None:
         if self.phases and self.phases[-1][0] == self._phase:
             self.looks += 1

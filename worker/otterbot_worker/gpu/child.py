@@ -89,9 +89,6 @@ class Task:
     def check(self) -> None:
         if self._channel.cancelled(self._task_id):
             raise Cancelled()
-        self.beat()
-
-    def beat(self) -> None:
         now = time.monotonic()
         if now - self._last_word >= BEAT_S:
             self._last_word = now

@@ -328,8 +328,7 @@ class GpuProcess:
         environment["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
         environment["TOKENIZERS_PARALLELISM"] = "false"
         environment["TRANSFORMERS_VERBOSITY"] = environment["DIFFUSERS_VERBOSITY"] = "error"
-        offline = "0" if self._downloads else "1"
-        environment["HF_HUB_OFFLINE"] = environment["TRANSFORMERS_OFFLINE"] = offline
+        environment["HF_HUB_OFFLINE"] = environment["TRANSFORMERS_OFFLINE"] = "1"  # images.download is not
         return environment
 
 

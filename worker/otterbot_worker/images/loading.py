@@ -3,11 +3,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import threading
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +16,7 @@ from ..errors import Cancelled, JobFailed
 from ..models import files
 from ..models.catalogue import ModelEntry
 from . import device as devices
+from . import download
 from .families import FAMILIES, Family
 from .monitor import Monitor
 from .plans import Plan
@@ -59,7 +57,7 @@ def load(entry: ModelEntry, device: torch.device, plan: Plan, *, downloads: bool
     notes: list[str] = []
     arguments = dict(family.load_arguments)
     if half and entry.vae is not None:
-        vae = _other_vae(entry.vae, dtype, downloads=downloads)
+        vae = _other_vae(entry.vae, dtype, downloads=downloads, monitor=monitor)
         if vae is not None:
             arguments["vae"] = vae
     try:
@@ -104,39 +102,12 @@ def locate(entry: ModelEntry, *, downloads: bool, monitor: Monitor) -> Path:
 
 
 def _download(entry: ModelEntry, hub: str, monitor: Monitor) -> Path:
-    """Into the usual hub cache; the monitor hears of it as long as bytes arrive."""
     try:
-        with _beating_while_growing(files.hub_cache() / files.repository_folder(hub) / "blobs", monitor):
-            folder = diffusers.DiffusionPipeline.download(hub, variant=entry.variant, use_safetensors=True)
-    except Exception as error:
-        log.warning("download of %s failed: %s", entry.hub, type(error).__name__)
+        return download.fetch(hub, variant=entry.variant, single=False, monitor=monitor)
+    except download.DownloadFailed as error:
         raise JobFailed(
-            "model_missing",
-            f"The model {entry.name} could not be downloaded ({type(error).__name__}).",
-            {"hub": hub},
+            "model_missing", f"The model {entry.name} could not be downloaded: {error}.", {"hub": hub}
         ) from None
-    return Path(folder)
-
-
-@contextlib.contextmanager
-def _beating_while_growing(folder: Path, monitor: Monitor) -> Iterator[None]:
-    done = threading.Event()
-
-    def watch() -> None:
-        before = -1
-        while not done.wait(1.0):
-            size = files.folder_size(folder)
-            if size != before:
-                monitor.beat()
-            before = size
-
-    thread = threading.Thread(target=watch, name="download", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
 
 
 def verify(entry: ModelEntry, folder: Path, family: Family) -> dict[str, int]:
@@ -178,10 +149,15 @@ def _complete(entry: ModelEntry, family: Family, pipe: Any, stored: dict[str, in
             raise broken(entry, f"weights of {name} are missing")
 
 
-def _other_vae(hub: str, dtype: torch.dtype, *, downloads: bool) -> Any:
+def _other_vae(hub: str, dtype: torch.dtype, *, downloads: bool, monitor: Monitor) -> Any:
     """The replacement decoder, or ``None``: then the model's own is used, in fp32 where it asks for that."""
-    with contextlib.suppress(OSError, ValueError):
-        return diffusers.AutoencoderKL.from_pretrained(
-            hub, dtype=dtype, use_safetensors=True, local_files_only=not downloads
-        )
-    return None
+    folder = files.snapshot(hub)
+    try:
+        if folder is None and downloads:
+            folder = download.fetch(hub, variant=None, single=True, monitor=monitor)
+        if folder is None:
+            return None
+        return diffusers.AutoencoderKL.from_pretrained(folder, dtype=dtype, use_safetensors=True, local_files_only=True)
+    except (OSError, ValueError, download.DownloadFailed) as error:
+        log.warning("the decoder %s cannot be used: %s", hub, type(error).__name__)
+        return None

@@ -9,8 +9,5 @@ class Monitor(Protocol):
     def progress(self, phase: str, step: int = 0, steps: int = 0, eta_s: float | None = None) -> None:
         """A phase begins, or a step is done."""
 
-    def beat(self) -> None:
-        """Something moved. From any thread; cheap."""
-
     def check(self) -> None:
-        """A beat from inside the computation. From the inferring thread. :raises Cancelled:"""
+        """Called often, from inside the work: a sign of life; cheap. :raises Cancelled:"""

@@ -1,0 +1,98 @@
+"""A small model hub: what huggingface_hub asks for, served from a folder per repository."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+class Hub:
+    """``url`` goes into ``HF_ENDPOINT``. File contents are held back while ``hold`` is not set."""
+
+    def __init__(self, repositories: dict[str, Path]) -> None:
+        self.repositories = repositories
+        self.asked: list[str] = []
+        self.file_asked = threading.Event()
+        self.hold = threading.Event()
+        self.hold.set()
+        hub = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_GET(self) -> None:
+                hub.answer(self, body=True)
+
+            def do_HEAD(self) -> None:
+                hub.answer(self, body=False)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def close(self) -> None:
+        self.hold.set()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def answer(self, request: BaseHTTPRequestHandler, *, body: bool) -> None:
+        path = unquote(urlsplit(request.path).path)
+        self.asked.append(path)
+        if path.startswith("/api/models/"):
+            repository = "/".join(path.split("/")[3:5])
+            folder = self.repositories.get(repository)
+            describe = self._tree if path.split("/")[5:6] == ["tree"] else self._info
+            content = json.dumps(describe(repository, folder)).encode() if folder else None
+            self._send(request, content, "application/json", body=body)
+            return
+        owner, name, _, _, *parts = path.strip("/").split("/")
+        folder = self.repositories.get(f"{owner}/{name}")
+        file = folder / "/".join(parts) if folder else None
+        self.file_asked.set()
+        if body:
+            self.hold.wait(30)
+        self._send(
+            request, file.read_bytes() if file and file.is_file() else None, "application/octet-stream", body=body
+        )
+
+    @staticmethod
+    def _info(repository: str, folder: Path) -> dict[str, object]:
+        names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+        siblings = [{"rfilename": name} for name in names]
+        return {"id": repository, "modelId": repository, "sha": COMMIT, "tags": [], "siblings": siblings}
+
+    @staticmethod
+    def _tree(_: str, folder: Path) -> list[dict[str, object]]:
+        return [
+            {"type": "file", "path": str(path.relative_to(folder)), "size": path.stat().st_size, "oid": "0" * 40}
+            for path in sorted(folder.rglob("*"))
+            if path.is_file()
+        ]
+
+    @staticmethod
+    def _send(request: BaseHTTPRequestHandler, content: bytes | None, kind: str, *, body: bool) -> None:
+        request.send_response(200 if content is not None else 404)
+        if content is None:
+            request.send_header("X-Error-Code", "RepoNotFound")
+        content = content or b""
+        request.send_header("Content-Type", kind)
+        request.send_header("Content-Length", str(len(content)))
+        request.send_header("ETag", f'"{hashlib.sha256(content).hexdigest()}"')
+        request.send_header("X-Repo-Commit", COMMIT)
+        request.end_headers()
+        if body:
+            with contextlib.suppress(ConnectionError):  # a cancelled download
+                request.wfile.write(content)

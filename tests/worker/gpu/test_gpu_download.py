@@ -1,0 +1,77 @@
+"""Models that are fetched on demand, from a hub on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from otterbot_worker.errors import Cancelled, JobFailed
+from otterbot_worker.gpu.process import DrawTask, GpuProcess
+from otterbot_worker.models import files
+from otterbot_worker.models.catalogue import ModelEntry
+
+sys.path.insert(0, os.path.dirname(__file__))
+from hub import Hub
+
+
+@pytest.fixture
+def hub(data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    made = Hub({"somebody/noise": data_dir / "models" / "otter-noise"})
+    monkeypatch.setenv("HF_ENDPOINT", made.url)
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    monkeypatch.delenv("HF_HUB_CACHE", raising=False)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def entry(entries: dict[str, ModelEntry]) -> ModelEntry:
+    fields: dict[str, Any] = {**entries["sdxl"].as_dict(), "hub": "somebody/noise", "folder": None, "variant": None}
+    return ModelEntry.from_dict(fields)
+
+
+async def test_a_missing_model_is_fetched_once_if_that_is_allowed(
+    hub: Hub,
+    entry: ModelEntry,
+    make_process: Callable[..., GpuProcess],
+    make_task: Callable[..., DrawTask],
+    tmp_path: Path,
+) -> None:
+    task = make_task(model=entry.as_dict())
+    strict = make_process()
+    with pytest.raises(JobFailed, match="downloads are not allowed"):
+        await strict.draw(task, lambda _: None)
+    await strict.stop()
+    assert hub.asked == [], "nobody is asked where that is not allowed"
+
+    gpu = make_process(downloads=True)
+    with pytest.raises(JobFailed, match="could not be downloaded") as failed:
+        await gpu.draw(make_task(model={**entry.as_dict(), "hub": "somebody/nothing"}), lambda _: None)
+    assert failed.value.code == "model_missing"
+    hub.hold.clear()
+
+    waiting = asyncio.create_task(gpu.draw(task, lambda _: None))
+    assert await asyncio.to_thread(hub.file_asked.wait, 30)
+    gpu.cancel(task.task_id)
+    with pytest.raises(Cancelled):
+        await waiting
+    hub.hold.set()
+
+    assert entry.here() is None
+    await gpu.draw(task, lambda _: None)
+    assert task.output.stat().st_size == 64 * 64 * 3
+    folder = files.snapshot("somebody/noise")
+    assert folder is not None
+    assert entry.here() == folder
+    asked = len(hub.asked)
+    assert all("somebody/" in path for path in hub.asked), "no telemetry"
+    await gpu.release()
+    await gpu.draw(task, lambda _: None)
+    assert len(hub.asked) == asked, "the hub is not asked about a model that is here"
+    await gpu.stop()
