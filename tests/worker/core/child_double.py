@@ -2,7 +2,8 @@
 
 Words in the prompt make it misbehave: ``die:NAME:N`` kills it at the second step the first N times it is asked
 (counted in files beside its lock; a file ``cuda`` there makes it say that it has a card, and it leaves a file
-``released`` when it was asked to free it), ``fail`` fails, ``hang`` stops moving, ``slow`` takes a tenth of a second a step.
+``released`` when it was asked to free it), ``fail`` fails, ``hang`` stops moving, ``slow`` takes a tenth of a
+second a step.
 """
 
 from __future__ import annotations
@@ -90,7 +91,8 @@ class Child:
         if "fail" in task.prompt:
             self.send(
                 messages.Failed(
-                    task_id=task.task_id, code="nan", message="The picture came out empty.", memory=MEMORY, resident=None
+                    task_id=task.task_id, code="nan", message="The picture came out empty.", memory=MEMORY,
+                    resident=None,
                 )
             )  # fmt: skip
 

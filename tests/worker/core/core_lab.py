@@ -8,7 +8,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,16 @@ def chat(key: str = "key-00001", text: str = "why do otters hold hands?", **fiel
     return {"key": key, "kind": "chat", "owner": "@ann:here", "room": "!room:here", **fields, "request": request}
 
 
+async def until(test: Callable[[], bool] | Callable[[], Awaitable[bool]], seconds: float = 20.0) -> None:
+    """Looks again and again until ``test`` holds."""
+    async with asyncio.timeout(seconds):
+        while True:
+            found = test()
+            if found if isinstance(found, bool) else await found:
+                return
+            await asyncio.sleep(0.02)
+
+
 class Api:
     """An HTTP client with a token."""
 
@@ -70,10 +80,14 @@ class Api:
 
     async def until(self, job_id: str, test: Callable[[Json], bool], seconds: float = 60.0) -> Json:
         """Looks until ``test`` holds of the job."""
-        async with asyncio.timeout(seconds):
-            while not test(job := await self.job(job_id)):
-                await asyncio.sleep(0.02)
-            return job
+        last: list[Json] = []
+
+        async def there() -> bool:
+            last[:] = [await self.job(job_id)]
+            return test(last[0])
+
+        await until(there, seconds)
+        return last[0]
 
     async def done(self, job_id: str, seconds: float = 60.0) -> Json:
         return await self.until(job_id, lambda job: job["state"] in ("succeeded", "failed", "cancelled"), seconds)

@@ -6,9 +6,10 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from itertools import pairwise
 from pathlib import Path
 
-from core_lab import Here, Json, chat, events, image, settings, worker_here
+from core_lab import Here, Json, chat, events, image, settings, until, worker_here
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
@@ -39,7 +40,7 @@ async def test_a_turn_streams_and_is_stored(tmp_path: Path) -> None:
                     done = data["job"]
                     break
         assert texts
-        assert all(later.startswith(earlier) for earlier, later in zip(texts, texts[1:], strict=False)), "cumulative"
+        assert all(later.startswith(earlier) for earlier, later in pairwise(texts)), "cumulative"
         turn = done["turn"]
         assert turn["text"] == turn["result"]["text"]
         assert turn["text"].startswith("**Otters** hold hands")
@@ -98,9 +99,7 @@ async def test_a_pause_stops_a_turn_and_takes_it_up_again(tmp_path: Path) -> Non
         waiting = await here.api.until(job["id"], lambda job: job["state"] == "queued")
         assert waiting["turn"]["attempt"] == 0
         assert waiting["turn"]["text"] == ""
-        async with asyncio.timeout(10):
-            while double.memory.rows():
-                await asyncio.sleep(0.05)
+        await until(lambda: not double.memory.rows())
         await here.api.call("POST", "/v1/resume")
         await here.api.until(job["id"], lambda job: bool(job["turn"]["text"]))
 

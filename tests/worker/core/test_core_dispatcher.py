@@ -9,7 +9,7 @@ from pathlib import Path
 
 import aiosqlite
 import pytest
-from core_lab import Json, image, settings, worker_here
+from core_lab import Json, image, settings, until, worker_here
 from PIL import Image
 
 from otterbot_worker.jobs.model import WORKER_DEATHS_ALLOWED
@@ -121,11 +121,8 @@ async def test_cancelled_while_it_is_archived(tmp_path: Path, monkeypatch: pytes
         await reached.wait()
         await here.api.call("DELETE", f"/v1/jobs/{job['id']}")
         go_on.set()
-        for _ in range(200):
-            if not list(tmp_path.glob("archive/2*/*.png")):
-                break
-            await asyncio.sleep(0.02)
-        assert not list(tmp_path.glob("archive/2*/*.png")), "a picture that nobody wants is not kept"
+        # A picture that nobody wants is not kept.
+        await until(lambda: not list(tmp_path.glob("archive/2*/*.png")))
         assert (await here.api.job(job["id"]))["state"] == "cancelled"
 
 
@@ -159,9 +156,7 @@ async def test_pause_frees_the_card_and_outlives_the_worker(tmp_path: Path) -> N
         assert (status, paused) == (200, {"paused": True, "until": None})
         waiting = await here.api.until(job["id"], lambda job: job["state"] == "queued")
         assert first(waiting)["attempt"] == 0, "the attempt was given back"
-        async with asyncio.timeout(10):
-            while here.parts.gpu.pid is not None:
-                await asyncio.sleep(0.02)
+        await until(lambda: here.parts.gpu.pid is None)
         assert (await here.api.call("GET", "/readyz"))[0] == 503
     async with worker_here(config) as here:
         _, info = await here.api.call("GET", "/v1/info")
@@ -227,9 +222,8 @@ async def test_a_gpu_process_that_does_not_start_blames_no_picture(tmp_path: Pat
     (tmp_path / "broken").touch()
     async with worker_here(settings(tmp_path)) as here:
         job = await here.api.submit(image())
-        async with asyncio.timeout(20):
-            while (await here.api.call("GET", "/readyz"))[0] == 200:
-                await asyncio.sleep(0.02)
+        await until(lambda: "image" in here.parts.dispatcher.obstacles)
+        assert (await here.api.call("GET", "/readyz"))[0] == 503
         waiting = await here.api.until(job["id"], lambda job: job["state"] == "queued")
         assert first(waiting)["attempt"] == 0
         _, info = await here.api.call("GET", "/v1/info")
@@ -246,9 +240,7 @@ async def test_no_room_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         assert (status, problem["code"]) == (507, "disk_full")
         assert (await here.api.submit(image()))["id"] == job["id"], "what was accepted stays accepted"
         await here.api.call("POST", "/v1/resume")
-        async with asyncio.timeout(10):
-            while "image" not in here.parts.dispatcher.obstacles:
-                await asyncio.sleep(0.02)
+        await until(lambda: "image" in here.parts.dispatcher.obstacles)
         monkeypatch.undo()
         here.parts.dispatcher.release_hold("image")
         assert (await here.api.done(job["id"]))["state"] == "succeeded"

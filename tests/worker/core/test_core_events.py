@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import aclosing, contextmanager
 from pathlib import Path
 
-from core_lab import Json, chat, events, image, settings, worker_here
+from core_lab import Json, chat, events, image, settings, until, worker_here
 
 from otterbot_worker.api.events import MAX_WAITING, Hub, Subscriber
 from otterbot_worker.api.schemas import Pause, Progress
@@ -45,13 +45,11 @@ async def test_another_client_hears_nothing_of_it(tmp_path: Path) -> None:
         heard: list[tuple[str, Json]] = []
 
         async def listen() -> None:
-            async for event in events(here.other):
-                heard.append(event)
+            async for name, data in events(here.other):
+                heard.append((name, data))
 
         listener = asyncio.create_task(listen())
-        async with asyncio.timeout(10):
-            while not heard:
-                await asyncio.sleep(0.01)
+        await until(lambda: bool(heard))
         await here.api.done((await here.api.submit(image()))["id"])
         listener.cancel()
         await asyncio.gather(listener, return_exceptions=True)

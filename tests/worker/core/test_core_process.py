@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 import pytest
-from core_lab import WORKER, Api, Json, Process, gpu_processes, image
+from core_lab import WORKER, Api, Json, Process, client, gpu_processes, image, until
 from PIL import Image
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
@@ -68,10 +68,11 @@ async def test_it_starts_fast_small_and_without_torch(worker: Process) -> None:
     assert not (worker.folder / "listen").exists()
 
 
-async def test_importing_the_command_imports_nothing_heavy() -> None:
+def test_importing_the_command_imports_nothing_heavy() -> None:
     code = (
         "import sys, otterbot_worker.api.server, otterbot_worker.cli;"
-        "print([name for name in ('torch', 'numpy', 'diffusers', 'transformers', 'PIL', 'blurhash') if name in sys.modules])"
+        "heavy = ('torch', 'numpy', 'diffusers', 'transformers', 'PIL', 'blurhash');"
+        "print([name for name in heavy if name in sys.modules])"
     )
     environment = {**os.environ, "PYTHONPATH": str(WORKER)}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
@@ -99,16 +100,12 @@ async def test_a_killed_gpu_process_changes_no_pixel(worker: Process) -> None:
 async def test_a_killed_worker_takes_its_work_up_again(worker: Process) -> None:
     address = await worker.start()
     assert address
-    from core_lab import client
-
     async with client(address, (worker.folder / "token").read_text().strip()) as api:
         running = await api.submit(long("key-00001", count=2))
         waiting = await api.submit(image("key-00002"))
         await api.running(running["id"], step=5)
         await worker.end(signal.SIGKILL)
-    async with asyncio.timeout(5):
-        while gpu_processes(worker.folder / "gpu.lock"):
-            await asyncio.sleep(0.05)
+    await until(lambda: not gpu_processes(worker.folder / "gpu.lock"), 5)
     async with worker.running() as api:
         again = await api.submit(long("key-00001", count=2))
         assert again["id"] == running["id"], "the key is still known"
@@ -209,7 +206,8 @@ async def test_the_other_commands(worker: Process, tmp_path: Path) -> None:
 
 
 async def test_tls_and_the_warning_without(tmp_path: Path, worker: Process) -> None:
-    subprocess.run(
+    await asyncio.to_thread(
+        subprocess.run,
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
          "-keyout", str(tmp_path / "key"), "-out", str(tmp_path / "cert"), "-subj", "/CN=worker"],
         check=True, capture_output=True,

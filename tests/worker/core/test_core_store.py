@@ -39,9 +39,10 @@ def store(database: Database) -> Store:
 def submission(
     key: str = "k", *, count: int = 1, owner: str = "ann", kind: str = "image", body: str = "h"
 ) -> Submission:
+    content = [{"role": "user", "content": "hi"}] if kind == "chat" else None
     return Submission(
         client="c", key=key, body_hash=body, kind="chat" if kind == "chat" else "image", owner=owner, room="r",
-        private=False, request={"prompt": "otter"}, content=[{"role": "user", "content": "hi"}] if kind == "chat" else None,
+        private=False, request={"prompt": "otter"}, content=content,
         rows=[NewRow(seed=n, model="m", work=1.0) for n in range(count)],
     )  # fmt: skip
 
@@ -183,10 +184,13 @@ async def test_keys_live_thirty_days(store: Store) -> None:
 
 
 async def test_a_failed_transaction_leaves_nothing(database: Database, store: Store) -> None:
-    with pytest.raises(RuntimeError):
+    async def broken() -> None:
         async with database.transaction() as connection:
             await connection.execute(q.SET_META, ("a", "1"))
             raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await broken()
     assert await store.meta("a") is None
     await store.set_meta("a", {"b": None})
     assert await store.meta("a") == {"b": None}
