@@ -9,7 +9,7 @@ from typing import Any
 
 from ..options import COUNT, GUIDANCE, MAX_NAME, MAX_PROMPT, MAX_SEED, SIDE, STEPS, DrawOptions
 
-_DECIMAL = re.compile(r"[0-9]{1,3}(\.[0-9]{1,20})?", re.ASCII)
+_DECIMAL = re.compile(r"[0-9]{1,3}\.[0-9]{1,20}", re.ASCII)
 
 
 def read_settings(data: Any) -> DrawOptions | None:
