@@ -20,21 +20,30 @@ PAGES = 5
 async def find_record(services: Services, message: Message) -> Mapping[str, Any]:
     """The record of the picture that ``message`` replies to, or of the room's last one.
 
+    What the same person is still waiting for counts as drawn: people type `again` while they wait.
     Raises :class:`Unusable` with the sentence for people, and
     :class:`~..errors.MatrixError` if the homeserver does not answer.
     """
     prefix = services.config.current.prefix
     if message.reply_to is not None:
         return await _replied_to(services, message.room_id, message.reply_to)
+    if (waiting := await _waiting(services, message.room_id, message.sender)) is not None:
+        return waiting
     last = await services.store.last_picture(message.room_id)
     if last is not None:
         record = record_of(await _event(services, message.room_id, last))
         if record is not None:
             return record
-    record = await _walk(services, message.room_id)
+    record = await _walk(services, message.room_id) or await _waiting(services, message.room_id, None)
     if record is None:
         raise Unusable(texts.no_picture(prefix))
     return record
+
+
+async def _waiting(services: Services, room: str, sender: str | None) -> Mapping[str, Any] | None:
+    """The newest open request for pictures, in the form of a record."""
+    found = await services.store.open_requests(room, sender)
+    return next(({"used": one.body, "asked": one.asked} for one in reversed(found) if one.kind == "image"), None)
 
 
 def record_of(event: Mapping[str, Any] | None) -> Mapping[str, Any] | None:

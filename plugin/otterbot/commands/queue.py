@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
+
 from .. import texts
 from ..message import Message
 from ..outcome import Outcome, Reply, say
@@ -14,6 +17,7 @@ SHOWN = 10
 
 async def show_queue(services: Services, message: Message) -> Outcome:
     here = await services.store.open_requests(message.room_id)
+    here.sort(key=lambda request: _turn(services, request))  # stable: oldest first where it is not known
     lines = [
         texts.queue_line(number, request.sender, _words(request), _place(services, request))
         for number, request in enumerate(here[:SHOWN], 1)
@@ -29,13 +33,22 @@ def _words(request: Request) -> str:
     return prompt if isinstance(prompt, str) else ""
 
 
+def _turn(services: Services, request: Request) -> int:
+    """What runs, then what is next, then what the worker does not know yet."""
+    live = services.delivery.live(request.key)
+    if live is None or live.job is None:
+        return sys.maxsize
+    return -1 if live.job.state != "queued" else live.job.place or 0
+
+
 def _place(services: Services, request: Request) -> str:
     live, state = services.delivery.live(request.key), services.delivery.worker_state
     if live is None or live.job is None or state.away_since is not None:
         return texts.WAITS_FOR_WORKER
     if live.job.final:
         return texts.UPLOADING
-    return texts.status_line(live.job)
+    # While it is paused, nobody knows when anything will be done.
+    return texts.status_line(replace(live.job, eta_s=None) if state.pause.paused else live.job)
 
 
 async def cancel(services: Services, message: Message, text: str) -> Outcome:

@@ -199,16 +199,17 @@ def _size(
         return None, None
     if limits is None or name is None:
         return size
-    if not all(limits.size_min <= side <= limits.size_max for side in size):
-        raise Unusable(texts.size_out_of_bounds(name, limits.size_min, limits.size_max))
     multiple = max(1, limits.size_multiple)
-    rounded = tuple(_nearest(side, multiple, limits) for side in size)
-    width, height = rounded
+    if not all(limits.size_min <= side <= limits.size_max for side in size):
+        width, height = (_nearest(side, multiple, limits) for side in size)
+        near = _within(width, height, multiple, limits)
+        raise Unusable(texts.size_out_of_bounds(name, limits.size_min, limits.size_max, *near))
+    width, height = (_nearest(side, multiple, limits) for side in size)
     if width * height > limits.pixels_max:
         # Rounding up may have been what was too much.
         width, height = (side // multiple * multiple for side in size)
     if width * height > limits.pixels_max:
-        raise Unusable(texts.too_many_pixels(name, *_largest(width, height, multiple, limits)))
+        raise Unusable(texts.too_many_pixels(name, *_within(width, height, multiple, limits)))
     if (width, height) != size:
         said.append(texts.size_rounded(name, width, height, multiple))
     return width, height
@@ -220,9 +221,9 @@ def _nearest(side: int, multiple: int, limits: ModelLimits) -> int:
     return min(max((side + multiple // 2) // multiple * multiple, least), most)
 
 
-def _largest(width: int, height: int, multiple: int, limits: ModelLimits) -> tuple[int, int]:
-    """The most pixels in about the same shape."""
-    shrink = math.sqrt(limits.pixels_max / (width * height))
+def _within(width: int, height: int, multiple: int, limits: ModelLimits) -> tuple[int, int]:
+    """The most pixels that are allowed in about the same shape."""
+    shrink = min(1.0, math.sqrt(limits.pixels_max / (width * height)))
     least = math.ceil(limits.size_min / multiple) * multiple
     narrow, wide = (max(int(side * shrink) // multiple * multiple, least) for side in sorted((width, height)))
     if narrow * wide > limits.pixels_max:  # so long and thin that the narrow side could not shrink
@@ -260,14 +261,14 @@ def again(typed: DrawOptions, record: Mapping[str, Any], around: Circumstances, 
     The record comes from a room: it is read as carefully as typed flags.
     """
     used = read_settings(record.get("used"))
-    if used is None or used.prompt is None or used.model is None:
+    if used is None or used.prompt is None:
         raise Unusable(texts.record_unusable(around.values.prefix))
     before = read_settings(record.get("asked")) or DrawOptions()
     asked = _over(replace(typed, seed=None), replace(before, seed=None, count=None))
     asked = replace(asked, prompt=asked.prompt or used.prompt)
     notes: list[str] = []
     base = replace(used, seed=None, count=None)
-    if typed.model is not None and typed.model.casefold() != used.model.casefold():
+    if typed.model is not None and (used.model is None or typed.model.casefold() != used.model.casefold()):
         base = DrawOptions(prompt=used.prompt)
         notes.append(texts.model_returned(typed.model))
     seed = new_seed

@@ -53,10 +53,9 @@ def _place_or_progress(job: Job, pause: Pause | None) -> str:
     if job.final:
         return done_line(job)
     if pause is not None and pause.paused:
-        return paused(pause)
-    if not job.place:
-        return "⏳ You are next." + _left(job.eta_s)
-    return f"⏳ In the queue, {count_of(job.place, 'other', 'others')} before you." + _left(job.eta_s)
+        return f"{paused(pause)} I keep this and start when it is free again."
+    where = f"⏳ In the queue, {job.place} before this." if job.place else "⏳ Next in the queue."
+    return where if job.eta_s is None else f"{where} Done in about {duration(job.eta_s)}."
 
 
 def progress_line(job: Job) -> str:
@@ -99,7 +98,7 @@ def thinking(progress: Progress | None = None) -> str:
 
 def paused(pause: Pause) -> str:
     until = "" if pause.until is None else f" for about {duration(pause.until - time.time())} more"
-    return f"⏸️ The graphics card is needed for something else{until}. I keep this and start when it is free again."
+    return f"⏸️ The graphics card is needed for something else{until}."
 
 
 def kept(expires_at: float, *, now: float | None = None) -> str:

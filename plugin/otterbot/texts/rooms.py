@@ -52,8 +52,9 @@ def cfg_too_high(most: float, model: str) -> str:
     return f"{code(model)} takes a CFG of at most {most:g}: `--cfg {most:g}`."
 
 
-def size_out_of_bounds(model: str, least: int, most: int) -> str:
-    return f"{code(model)} draws sides from {least} to {most} pixels, such as `--size {most}x{least}`."
+def size_out_of_bounds(model: str, least: int, most: int, width: int, height: int) -> str:
+    """``width`` and ``height``: what comes closest."""
+    return f"{code(model)} draws sides from {least} to {most} pixels. The closest is `--size {width}x{height}`."
 
 
 def too_many_pixels(model: str, width: int, height: int) -> str:
@@ -264,7 +265,7 @@ def status(info: Info, *, warnings: Sequence[str], chat: bool, now: float | None
 
 def _activity(info: Info) -> str:
     if info.pause.paused:
-        return paused(info.pause)
+        return f"{paused(info.pause)} What you ask for is kept and done when it is free again."
     resident = f" {code(info.gpu.resident)}" if info.gpu.resident else ""
     match info.gpu.state:
         case "drawing":
@@ -277,12 +278,15 @@ def _activity(info: Info) -> str:
 
 
 def _card(info: Info) -> str:
-    name = plain(info.gpu.name or info.gpu.device, 80) or "unknown"
-    if info.gpu.total_bytes:
-        total = info.gpu.total_bytes / 2**30
-        free = "" if info.gpu.free_bytes is None else f", {info.gpu.free_bytes / 2**30:.1f} GiB free"
-        return f"Card: {name}, {total:.1f} GiB{free}"
-    return f"Card: {name}"
+    gpu = info.gpu
+    memory = ""
+    if gpu.total_bytes:
+        free = "" if gpu.free_bytes is None else f", {gpu.free_bytes / 2**30:.1f} GiB free"
+        memory = f", {gpu.total_bytes / 2**30:.1f} GiB{free}"
+    if gpu.device == "cpu":
+        name = f" ({plain(gpu.name, 80)}{memory})" if gpu.name not in ("", "cpu") else ""
+        return f"No graphics card; the processor draws{name}"
+    return f"Card: {plain(gpu.name or gpu.device, 80) or 'not looked at yet'}{memory}"
 
 
 def _chat(info: Info) -> str:

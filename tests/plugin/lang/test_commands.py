@@ -123,7 +123,8 @@ async def test_draw_with_a_worker_that_hangs_is_quick(rig: Rig) -> None:
         ("!draw otter --sampler unipcc", ["Did you mean `UniPC`?"]),
         ("!draw otter --steps 150", ["`ssd-1b` takes at most 100 steps"]),
         ("!draw otter --model sdxl-turbo --cfg 9", ["CFG of at most 3"]),
-        ("!draw otter --size 100x768", ["from 256 to 1536"]),
+        ("!draw otter --size 100x768", ["from 256 to 1536", "`--size 256x768`"]),
+        ("!draw otter --size 4000x4000", ["`--size 1248x1248`"]),
         ("!draw otter --size 1536x1536", ["`--size 1248x1248`"]),
         ("!draw otter --seed same", ["`!again --seed same`"]),
         ("!draw " + "x" * 4001, ["has 4001 characters", "at most 4000", "by 1"]),
@@ -262,6 +263,26 @@ async def test_again_on_the_request_or_its_status(rig: Rig) -> None:
         assert (await rig.drawn("!again --seed same", **reply(target)))["seed"] == 7
 
 
+async def test_again_while_one_waits(rig: Rig) -> None:
+    """Impatient people type it before the first one is there."""
+    rig.homeserver.picture(ROOM, RECORD)
+    first = await rig.drawn("!draw badger --steps 5")
+    body = await rig.drawn("!again")
+    assert body["prompt"] == "badger"
+    assert body["seed"] != first["seed"]
+    same = await rig.drawn("!again --seed same")
+    assert same["seed"] == body["seed"], "that of the newest"
+    assert same["asked"] == {"prompt": "badger", "steps": 5}
+    assert (await rig.drawn("!again", sender=BOB))["prompt"] == "otter"
+
+
+async def test_again_on_the_first_request_of_a_room_by_somebody_else(rig: Rig) -> None:
+    await rig.worker.stop()
+    await rig.drawn("!draw badger --cfg 7.5")
+    body = await rig.drawn("!again --steps 4", sender=BOB)
+    assert (body["prompt"], body["steps"], body["guidance_scale"]) == ("badger", 4, 7.5)
+
+
 async def test_again_on_something_else(rig: Rig) -> None:
     other = rig.homeserver.say(ROOM, BOB, "nice!")["event_id"]
     rig.homeserver.picture(ROOM, RECORD)
@@ -274,10 +295,10 @@ async def test_again_on_something_else(rig: Rig) -> None:
 @pytest.mark.parametrize(
     "used",
     [
-        None, 5, [], {}, {"prompt": "x"}, {**USED, "prompt": 5}, {**USED, "prompt": ""}, {**USED, "prompt": "x" * 5000},
+        None, 5, [], {}, {**USED, "prompt": 5}, {**USED, "prompt": ""}, {**USED, "prompt": "x" * 5000},
         {**USED, "steps": 10**9}, {**USED, "steps": True}, {**USED, "steps": "30"}, {**USED, "steps": 0},
         {**USED, "width": -768}, {**USED, "guidance_scale": 1e308}, {**USED, "guidance_scale": "twelve"},
-        {**USED, "seed": 2**32}, {**USED, "seed": 1.5}, {**USED, "model": "../passwd\n"}, {**USED, "model": None},
+        {**USED, "seed": 2**32}, {**USED, "seed": 1.5}, {**USED, "model": "../passwd\n"},
         {**USED, "model": ["ssd-1b"]}, {**USED, "sampler": {}}, {**USED, "negative_prompt": 0},
         {**USED, "height": None}, {**USED, "prompt": "\ud800"},
     ],
@@ -317,7 +338,8 @@ async def test_queue(rig: Rig) -> None:
     rig.services.delivery.worker_state.away_since = None
     rig.services.delivery.worker_state.pause = Pause(paused=True)
     said = await rig.answer("!queue")
-    assert "2 others before you" in said
+    assert "2 before this" in said
+    assert "Done in" not in said
     assert "needed for something else" in said
 
 
