@@ -35,17 +35,11 @@ models:
 
 @pytest.fixture(scope="session")
 def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data directory with ``otter-noise`` and a small SD 1.5, both made by the real programs."""
+    """A data directory with ``otter-noise`` and a small SD 1.5."""
     root = tmp_path_factory.mktemp("data")
     models = root / "models"
-    subprocess.run(
-        [sys.executable, "-m", "otterbot_worker.models.testmodel", str(models / "otter-noise")], check=True, timeout=120
-    )
-    subprocess.run(
-        [sys.executable, str(Path(__file__).with_name("make_tiny_sd.py")), str(models / "tiny-sd")],
-        check=True,
-        timeout=120,
-    )
+    program = Path(__file__).with_name("make_tiny_models.py")
+    subprocess.run([sys.executable, str(program), str(models)], check=True, timeout=240, capture_output=True)
     (root / "models.yaml").write_text(MODELS)
     return root
 

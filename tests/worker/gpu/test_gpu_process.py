@@ -17,7 +17,7 @@ import pytest
 
 from otterbot_worker.api.schemas import Progress
 from otterbot_worker.errors import Cancelled, JobFailed, ProcessDied
-from otterbot_worker.gpu import messages
+from otterbot_worker.gpu import deaths, messages
 from otterbot_worker.gpu.lease import CardBusy, CardLock
 from otterbot_worker.gpu.process import DrawTask, GpuProcess
 
@@ -283,6 +283,22 @@ async def test_the_child_dies_with_its_parent(tmp_path: Path, frozen: bool) -> N
     finally:
         parent.kill()
         await asyncio.to_thread(parent.communicate)
+
+
+@pytest.mark.parametrize(
+    ("code", "kills_before", "reason"),
+    [
+        (3, 0, "exit code 3"),
+        (messages.EXIT_DEVICE_LOST, 0, "device_lost"),
+        (messages.EXIT_CARD_BUSY, 0, "card_busy"),
+        (-signal.SIGSEGV, 0, "killed by SIGSEGV"),
+        (-signal.SIGKILL, 10**9, "killed by SIGKILL"),
+        (-signal.SIGKILL, -1, "out_of_memory_killed"),
+        (-200, 0, "killed by signal 200"),
+    ],
+)
+def test_why_it_died(code: int, kills_before: int, reason: str) -> None:
+    assert deaths.describe_exit(code, oom_kills_before=kills_before) == reason
 
 
 def test_messages_survive_the_journey() -> None:

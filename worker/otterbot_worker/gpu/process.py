@@ -30,6 +30,7 @@ from .running import Child, Ended, Silent
 State = Literal["stopped", "starting", "idle", "loading", "drawing"]
 CANCEL_GRACE_S = 10.0
 STOP_GRACE_S = 3.0
+RELEASE_LIMIT_S = 30.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,7 +175,7 @@ class GpuProcess:
                 return
             try:
                 child.send(messages.Release())
-                answer = await child.receive(self._step_timeout)
+                answer = await child.receive(min(self._step_timeout, RELEASE_LIMIT_S))
                 if not isinstance(answer, messages.Released):
                     raise Silent("release was answered with something else")
                 self._measured(answer.memory, resident=None)

@@ -1,5 +1,5 @@
 # mypy: disallow-untyped-calls=False
-"""Makes a small random SD 1.5: ``python make_tiny_sd.py DIRECTORY``."""
+"""Makes otter-noise and a small random SD 1.5: ``python make_tiny_models.py DIRECTORY``."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from otterbot_worker.models import testmodel
 diffusers.utils.logging.disable_progress_bar()
 
 
-def main(directory: Path) -> None:
+def make_sd(directory: Path) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         testmodel.write_tokenizer(Path(scratch))
         tokenizer = testmodel.tokenizer(Path(scratch), pad="<|endoftext|>")
@@ -56,4 +56,5 @@ def main(directory: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    testmodel.make(Path(sys.argv[1]) / "otter-noise")
+    make_sd(Path(sys.argv[1]) / "tiny-sd")
