@@ -114,6 +114,13 @@ async def test_names_are_unique_also_beside_a_crash(archive: Archive) -> None:
     assert len({one.image_id for one in stored}) == 4
 
 
+async def test_a_name_is_not_passed_on_within_its_second(archive: Archive) -> None:
+    """Delivered and deleted at once, as pictures of encrypted rooms are: the next one has a name of its own."""
+    first = await put(archive)
+    await archive.delete(first.relpath)
+    assert (await put(archive)).relpath != first.relpath
+
+
 async def test_a_theme_is_no_path(archive: Archive) -> None:
     stored = await put(archive, theme="../../../tmp/x")
     assert stored.relpath == "2024-01-21/tmp-x_20240121132050.png"

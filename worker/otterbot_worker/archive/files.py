@@ -21,6 +21,7 @@ import os
 import shutil
 import time
 import uuid
+from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -83,6 +84,7 @@ class Archive:
             root.mkdir(mode=0o700, parents=True)
         self._scratch.mkdir(mode=0o700, exist_ok=True)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="archive")
+        self._given: deque[Path] = deque(maxlen=1_000)
 
     def close(self) -> None:
         """Waits for the picture being written."""
@@ -171,7 +173,7 @@ class Archive:
         new_folder = not folder.exists()
         folder.mkdir(exist_ok=True)
         stem = names.stem(theme, str(record["used"]["prompt"]), when)
-        target, temporary = _reserve(folder, stem)
+        target, temporary = _reserve(folder, stem, self._given)
         try:
             notes = metadata.sidecar(
                 record,
@@ -251,16 +253,23 @@ class Archive:
         return await asyncio.wrap_future(self._thread.submit(work))
 
 
-def _reserve(folder: Path, stem: str) -> tuple[Path, Path]:
-    """A name that no other picture has, and its temporary file, created: whoever holds that one owns the name."""
+def _reserve(folder: Path, stem: str, given: deque[Path]) -> tuple[Path, Path]:
+    """A name that no other picture has, and its temporary file, created: whoever holds that one owns the name.
+
+    ``given`` are the names of the last pictures, this one's added: one that was delivered and deleted within its
+    second must not pass its name on, because who deletes it by name may come late.
+    """
     for count in range(1, 10_000):
         target = folder / (f"{stem}.png" if count == 1 else f"{stem}_{count}.png")
+        if target in given:
+            continue
         temporary = folder / f".{target.name}.tmp"
         try:
             os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         except FileExistsError:
             continue
         if not target.exists():
+            given.append(target)
             return target, temporary
         temporary.unlink()
     raise FileExistsError("no free name for a picture")

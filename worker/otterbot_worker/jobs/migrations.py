@@ -56,7 +56,7 @@ STEPS: tuple[str, ...] = (
     CREATE TABLE images (
         image_id TEXT PRIMARY KEY,
         client TEXT NOT NULL,
-        relpath TEXT NOT NULL UNIQUE,
+        relpath TEXT NOT NULL,
         mimetype TEXT NOT NULL,
         thumbnail_type TEXT NOT NULL,
         private INTEGER NOT NULL,
@@ -64,6 +64,7 @@ STEPS: tuple[str, ...] = (
         delivered_at REAL,
         gone_at REAL
     );
+    CREATE INDEX images_relpath ON images (relpath);
     CREATE TABLE speeds (
         name TEXT PRIMARY KEY,
         value REAL NOT NULL,
