@@ -177,11 +177,17 @@ class Lab:
     async def draw(
         self, room: str, line: str, *, count: int = 1, by: User | None = None, timeout: float = 60, **how: Any
     ) -> list[Ev]:
-        """Somebody types ``line``; the pictures that come as replies to it."""
+        """Somebody types ``line``; the pictures that come as replies to it. Raises at once if the bot gives up."""
         user = by or self.user
         mark = user.mark()
         asked = await user.send(room, line, **how)
-        return await user.wait_all(self.reply_to(asked, msgtype="m.image"), count, mark, timeout)
+        is_picture, is_refusal = self.reply_to(asked, msgtype="m.image"), self.reaction(asked, "❌")
+        for number in range(1, count + 1):
+            wanted = [*await user.wait_all(lambda e: is_picture(e) or is_refusal(e), number, mark, timeout)]
+            if is_refusal(wanted[-1]):
+                said = [event.body for event in user.events[mark:] if event.sender == self.bot and event.body]
+                raise AssertionError(f"{line!r} was refused: {said}")
+        return [event for event in user.events[mark:] if is_picture(event)][:count]
 
     async def answer(self, room: str, line: str, *, by: User | None = None, timeout: float = 20, **how: Any) -> Ev:
         """Somebody types ``line``; the bot's first message that answers it."""
