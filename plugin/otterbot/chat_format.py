@@ -70,7 +70,7 @@ def close(text: str) -> str:
 def split(text: str, limit: int = LIMIT) -> list[str]:
     """``text`` in pieces of at most ``limit``: between paragraphs if it can be, else between lines, else words."""
     pieces: list[str] = []
-    rest, before = text.strip("\n"), ""
+    rest, before = text.strip("\n") if text.strip() else "", ""
     while rest:
         if measure(before + rest) <= limit:
             pieces.append(close(before + rest))

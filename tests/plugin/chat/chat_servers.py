@@ -1,0 +1,276 @@
+"""Homeserver and worker for chats: threads with bundled edits, and turns that a test answers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+from mautrix.client import Client
+from mautrix.client.state_store import MemoryStateStore
+from mautrix.types import UserID
+from mautrix.util.async_db import Database
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "core"))
+
+from homeserver_double import BOT, HomeserverDouble
+from worker_double import TOKEN, WorkerDouble
+
+from otterbot.chat_delivery import Chats
+from otterbot.config import ChatValues, Values, WorkerValues
+from otterbot.delivery import Delivery
+from otterbot.encryption import Encryption
+from otterbot.history import History
+from otterbot.matrix_http import MatrixHttp
+from otterbot.migrations import upgrade_table
+from otterbot.outbox import Outbox
+from otterbot.records import Request, key_of
+from otterbot.store import Commit, Store
+from otterbot.worker_client import Address, WorkerClient
+
+ROOM = "!room:test"
+USER = "@user:test"
+STRANGER = "@stranger:elsewhere"
+LOG = logging.getLogger("test.otterbot")
+
+
+class ChatHomeserver(HomeserverDouble):
+    """With ``/relations``, and edits bundled as Synapse does it."""
+
+    bundles = True
+
+    @web.middleware
+    async def _gate(self, request: web.Request, handler: Any) -> web.StreamResponse:
+        parts = request.path.split("/")
+        if "relations" in parts and not self.down:
+            return self._relations(parts[parts.index("relations") - 1], *parts[-2:], request.query)
+        response: web.StreamResponse = await super()._gate(request, handler)
+        return response
+
+    def _relations(self, room: str, target: str, kind: str, query: Any) -> web.Response:
+        found = [
+            self.bundled(event)
+            for event in reversed(self.rooms.get(room, []))
+            if (relates := event["content"].get("m.relates_to") or {}).get("rel_type") == kind
+            and relates.get("event_id") == target
+        ]
+        start, limit = int(query.get("from", 0)), int(query["limit"])
+        answer: dict[str, Any] = {"chunk": found[start : start + limit]}
+        if start + limit < len(found):
+            answer["next_batch"] = str(start + limit)
+        return web.json_response(answer)
+
+    def bundled(self, event: dict[str, Any]) -> dict[str, Any]:
+        edits = [
+            other
+            for other in self.rooms[event["room_id"]]
+            if other["sender"] == event["sender"]
+            and (other["content"].get("m.relates_to") or {}).get("rel_type") == "m.replace"
+            and other["content"]["m.relates_to"]["event_id"] == event["event_id"]
+        ]
+        if not edits:
+            return event
+        bundle: dict[str, Any] = edits[-1] if self.bundles else {"event_id": edits[-1]["event_id"]}
+        return {**event, "unsigned": {"m.relations": {"m.replace": bundle}}}
+
+    async def _event(self, request: web.Request) -> web.Response:
+        for event in self.rooms.get(request.match_info["room"], []):
+            if event["event_id"] == request.match_info["event"]:
+                return web.json_response(self.bundled(event))
+        return web.json_response({"errcode": "M_NOT_FOUND", "error": "no"}, status=404)
+
+    # -- people
+
+    def in_thread(self, root: str, body: str, sender: str = USER) -> dict[str, Any]:
+        relates = {"rel_type": "m.thread", "event_id": root, "m.in_reply_to": {"event_id": root}}
+        return self.say(ROOM, body, sender, **{"m.relates_to": {**relates, "is_falling_back": True}})
+
+    def change(self, event: dict[str, Any], body: str) -> dict[str, Any]:
+        relates = {"rel_type": "m.replace", "event_id": event["event_id"]}
+        new = {"msgtype": "m.text", "body": body}
+        return self.say(ROOM, f"* {body}", event["sender"], **{"m.new_content": new, "m.relates_to": relates})
+
+    def delete(self, event: dict[str, Any]) -> None:
+        event["content"] = {}
+        event["unsigned"] = {"redacted_because": {}}
+
+    # -- what a person sees
+
+    def shown(self) -> list[dict[str, Any]]:
+        """The bot's messages with their edits applied."""
+        own = [event for event in self.of_bot(ROOM) if event["content"]["m.relates_to"].get("rel_type") != "m.replace"]
+        seen = []
+        for event in own:
+            edit = self.bundled(event)["unsigned"].get("m.relations", {}).get("m.replace")
+            new = edit["content"]["m.new_content"] if edit else event["content"]
+            seen.append({**new, "m.relates_to": event["content"]["m.relates_to"]})
+        return seen
+
+    def edits(self) -> list[dict[str, Any]]:
+        return [
+            event["content"]
+            for event in self.of_bot(ROOM)
+            if event["content"]["m.relates_to"].get("rel_type") == "m.replace"
+        ]
+
+
+class ChatWorker(WorkerDouble):
+    """Turns wait until the test answers them."""
+
+    def __init__(self) -> None:
+        super().__init__(auto=False)
+
+    async def _submit(self, request: web.Request) -> web.Response:
+        body = await request.json()
+        self.submissions.append(body)
+        known = self.bodies.get(body["key"])
+        if known is not None and known != body:
+            return self._problem(409, "key_reused")
+        if self.refuse is not None:
+            return self._problem(self.refuse[0], **self.refuse[1])
+        if known is None:
+            self._number += 1
+            fields = {name: body[name] for name in ("key", "kind", "owner", "room", "private", "request")}
+            times = {"created_at": time.time(), "place": 0, "eta_s": 1.0}
+            job = {**fields, **times, "id": f"job-{self._number}", "state": "queued", "pictures": []}
+            self.jobs[job["id"]] = job | {"turn": {"state": "queued", "attempt": 0}}
+            self.bodies[body["key"]] = body
+        return web.json_response(self.by_key(body["key"]), status=202)
+
+    @staticmethod
+    def _problem(status: int, code: str, **more: Any) -> web.Response:
+        body = {"title": code, "status": status, "code": code, **more}
+        return web.json_response(body, status=status, content_type="application/problem+json")
+
+    def changed(self, job: dict[str, Any]) -> None:
+        if job["turn"]["state"] in ("queued", "running") and job["key"] in self.cancelled:
+            job["turn"]["state"] = "cancelled"
+        job["state"] = job["turn"]["state"]
+        self.say("job", {"job": job})
+
+    def run(self, job: dict[str, Any], phase: str = "thinking") -> None:
+        job["turn"] |= {"state": "running", "attempt": 1, "progress": {"phase": phase}}
+        self.changed(job)
+
+    def stream(self, job: dict[str, Any], text: str) -> None:
+        self.say("chat", {"job_id": job["id"], "attempt": 1, "text": text})
+
+    def answer(self, job: dict[str, Any], text: str, *, complete: bool = True, notes: list[str] | None = None) -> None:
+        result = {"text": text, "model": "tiny", "complete": complete, "took": 1.0, "notes": notes or []}
+        job["turn"] |= {"state": "succeeded", "result": result}
+        self.changed(job)
+
+    def break_down(self, job: dict[str, Any], code: str, message: str) -> None:
+        job["turn"] |= {"state": "failed", "error": {"code": code, "message": message}}
+        self.changed(job)
+
+
+class Rig:
+    """One life of the plugin's chat; `restart` begins another on the same database."""
+
+    def __init__(self, path: Path, server: ChatHomeserver, worker: ChatWorker, chat: ChatValues) -> None:
+        self.path, self.server, self.worker = path, server, worker
+        self.values = Values(worker=WorkerValues(token=TOKEN), chat=chat)
+
+    async def start(self) -> None:
+        self.db = Database.create(f"sqlite:{self.path}", upgrade_table=upgrade_table)
+        await self.db.start()
+        self.store = Store(self.db)
+        await self.store.open()
+        self.client = Client(mxid=UserID(BOT), base_url=self.server.url, token="secret", state_store=MemoryStateStore())
+        self.http = MatrixHttp(self.client.api)
+        encryption = Encryption(self.client)
+        address = Address(url=self.worker.url, token=TOKEN)
+        self.worker_client = WorkerClient(lambda: address)
+        self.outbox = Outbox(self.store, self.http, encryption, BOT, LOG)
+        self.delivery = Delivery(self.store, self.worker_client, self.outbox, self.now, LOG)
+        self.history = History(
+            self.http,
+            encryption,
+            self.store,
+            bot=BOT,
+            values=self.now,
+            allowed=lambda user: user.endswith(":test") and user != BOT,
+        )
+        chats = Chats(self.store, self.worker_client, self.outbox, self.history, self.delivery.worker_state, self.now)
+        self.delivery.register("chat", chats)
+        await self.delivery.start()
+
+    def now(self) -> Values:
+        return self.values
+
+    async def stop(self) -> None:
+        await self.delivery.stop()
+        await self.store.close()
+        await self.worker_client.close()
+        await self.http.close()
+        await self.client.api.session.close()
+        await self.db.stop()
+
+    async def restart(self) -> None:
+        await self.stop()
+        await self.start()
+
+    def request(self, event: dict[str, Any], *, edit: str | None = None, **more: Any) -> Request:
+        relates = event["content"].get("m.relates_to") or {}
+        thread = relates.get("event_id") if relates.get("rel_type") == "m.thread" else None
+        reply = None if thread else (relates.get("m.in_reply_to") or {}).get("event_id")
+        now = time.time()
+        return Request(
+            **{
+                "key": key_of(BOT, ROOM, event["event_id"], edit),
+                "room_id": ROOM,
+                "event_id": event["event_id"],
+                "edit_id": edit,
+                "sender": event["sender"],
+                "kind": "chat",
+                "thread_root": thread,
+                "reply_to": reply,
+                "created_at": now,
+                "expires_at": now + 3600,
+                **more,
+            }
+        )
+
+    async def ask(self, event: dict[str, Any], **more: Any) -> Request:
+        request = self.request(event, **more)
+        parts = self.delivery.first_parts(request)
+        await self.store.commit(Commit(mark=request.event_id, room_id=ROOM, request=request, parts=parts))
+        self.outbox.enqueue(parts)
+        self.delivery.accepted_request(request)
+        return request
+
+    async def job(self, request: Request) -> dict[str, Any]:
+        """What the worker got."""
+        found = await self.server.wait(lambda: [job for job in self.worker.jobs.values() if job["key"] == request.key])
+        job: dict[str, Any] = found[0]
+        deadline = time.monotonic() + 5
+        while (stored := await self.store.request(request.key)) is None or stored.job_id is None:
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.01)
+        return job
+
+    async def done(self, request: Request) -> str | None:
+        deadline = time.monotonic() + 10
+        while (found := await self.store.request(request.key)) is None or found.open:
+            assert time.monotonic() < deadline, "the request is not done"
+            await asyncio.sleep(0.02)
+        return found.outcome
+
+
+@asynccontextmanager
+async def rig_in(path: Path, **chat: Any) -> AsyncIterator[Rig]:
+    """Servers and plugin; ``chat`` are settings of the section of that name."""
+    async with ChatHomeserver() as server, ChatWorker() as worker:
+        rig = Rig(path / "plugin.db", server, worker, ChatValues(**chat))
+        await rig.start()
+        try:
+            yield rig
+        finally:
+            await rig.stop()

@@ -1,0 +1,292 @@
+"""From a question to its answer in the thread, once, whatever is cut off in between."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest_asyncio
+from chat_servers import ROOM, Rig, rig_in
+
+from otterbot import texts
+
+LONG = "\n\n".join("Otters swim and otters sleep. " * 20 for _ in range(40))
+
+
+@pytest_asyncio.fixture
+async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
+    """The placeholder comes late: what is tested is the answer."""
+    async with rig_in(tmp_path, placeholder_after=60.0) as rig:
+        yield rig
+
+
+@pytest_asyncio.fixture
+async def early(tmp_path: Path) -> AsyncIterator[Rig]:
+    """The placeholder comes at once, and edits as fast as they may."""
+    async with rig_in(tmp_path, placeholder_after=0.0, edit_seconds=0.05, max_edits=3) as rig:
+        yield rig
+
+
+def bodies(rig: Rig) -> list[str]:
+    return [content["body"] for content in rig.server.shown()]
+
+
+async def placeholder(rig: Rig) -> None:
+    await rig.server.wait(lambda: bodies(rig))
+
+
+# ---------------------------------------------------------------- an answer
+
+
+async def test_a_quick_answer_is_one_message_in_a_thread(rig: Rig) -> None:
+    event = rig.server.say(ROOM, "!chat hello")
+    request = await rig.ask(event)
+    job = await rig.job(request)
+    assert job["request"]["messages"][-1] == {"role": "user", "content": "hello"}
+    assert job["request"]["messages"][0]["role"] == "system"
+    rig.worker.answer(job, "**Hello** <you>", notes=["A note."])
+    assert await rig.done(request) == "succeeded"
+    [content] = rig.server.shown()
+    assert content["body"] == "**Hello** <you>\n\nA note."
+    assert content["formatted_body"].startswith("<p><strong>Hello</strong> &lt;you&gt;</p>")
+    assert content["msgtype"] == "m.text"
+    assert content["m.mentions"] == {}
+    assert content["m.relates_to"] == {
+        "rel_type": "m.thread",
+        "event_id": event["event_id"],
+        "is_falling_back": True,
+        "m.in_reply_to": {"event_id": event["event_id"]},
+    }
+    assert not rig.server.edits()
+
+
+async def test_an_answer_grows_in_its_placeholder(early: Rig) -> None:
+    request = await early.ask(early.server.say(ROOM, "!chat hello"))
+    job = await early.job(request)
+    await placeholder(early)
+    early.worker.run(job, "loading")
+    await early.server.wait(lambda: "Loading" in bodies(early)[0])
+    early.worker.stream(job, "```py\nx")
+    await early.server.wait(lambda: bodies(early) == ["```py\nx\n```\n\n…"])
+    for number in range(20):
+        early.worker.stream(job, f"growing {number}")
+        await asyncio.sleep(0.02)
+    early.worker.answer(job, "The whole answer.")
+    assert await early.done(request) == "succeeded"
+    assert bodies(early) == ["The whole answer."]
+    assert len(early.server.edits()) <= 3 + 1, "capped, but the last one always comes"
+    assert all(edit["m.mentions"] == {} == edit["m.new_content"]["m.mentions"] for edit in early.server.edits())
+    assert early.server.edits()[-1]["org.otterbot"]["part"] == "chat/1"
+
+
+async def test_a_long_answer_comes_in_order(early: Rig) -> None:
+    request = await early.ask(early.server.say(ROOM, "!chat hello"))
+    await placeholder(early)
+    early.worker.answer(await early.job(request), LONG)
+    assert await early.done(request) == "succeeded"
+    shown = early.server.shown()
+    assert len(shown) > 2
+    assert [content["org.otterbot"]["part"] for content in shown] == [f"chat/{n}" for n in range(1, len(shown) + 1)]
+    assert "".join("".join(bodies(early)).split()) == "".join(LONG.split())
+    assert len({content["m.relates_to"]["event_id"] for content in shown}) == 1
+
+
+async def test_a_broken_off_answer_keeps_what_came(rig: Rig) -> None:
+    request = await rig.ask(rig.server.say(ROOM, "!chat hello"))
+    rig.worker.answer(await rig.job(request), "Otters hold hands\n```py\nbecause", complete=False)
+    assert await rig.done(request) == "succeeded"
+    assert bodies(rig) == [f"Otters hold hands\n```py\nbecause\n```\n\n{texts.CHAT_BROKE_OFF}"]
+
+
+async def test_no_text_is_stored(early: Rig) -> None:
+    request = await early.ask(early.server.say(ROOM, "!chat canary"))
+    job = await early.job(request)
+    early.worker.stream(job, "canary answer")
+    await early.server.wait(lambda: bodies(early) == ["canary answer …"])
+    early.server.limits = [200] * 3
+    early.worker.answer(job, "canary answer\n\n" + LONG)
+    for _ in range(20):
+        for part in (await early.store.parts_of(request.key)).values():
+            assert "canary" not in str(part.content)
+        await asyncio.sleep(0.02)
+    assert await early.done(request) == "succeeded"
+    dump = [line async for line in _dump(early)]
+    assert not any("canary" in line for line in dump)
+
+
+async def _dump(rig: Rig) -> AsyncIterator[str]:
+    for table in ("requests", "parts", "handled", "rooms", "settings"):
+        for row in await rig.db.fetch(f"SELECT * FROM {table}"):
+            yield str(tuple(row))
+
+
+# ---------------------------------------------------------------- turns
+
+
+async def test_the_turns_of_a_thread_run_one_after_another(rig: Rig) -> None:
+    first = rig.server.say(ROOM, "!chat one")
+    second = rig.server.in_thread(first["event_id"], "two")
+    one, two = await rig.ask(first), await rig.ask(second)
+    other = await rig.ask(rig.server.say(ROOM, "!chat elsewhere"))
+    await rig.job(other)
+    job = await rig.job(one)
+    assert len(rig.worker.jobs) == 2
+    rig.worker.answer(job, "answer one")
+    await rig.done(one)
+    job = await rig.job(two)
+    assert [message["content"] for message in job["request"]["messages"][1:]] == ["one", "answer one", "two"]
+    rig.worker.answer(job, "answer two")
+    assert await rig.done(two) == "succeeded"
+
+
+async def test_a_cancelled_turn_lets_the_next_go_on(rig: Rig) -> None:
+    first = rig.server.say(ROOM, "!chat one")
+    second = rig.server.in_thread(first["event_id"], "two")
+    one, two = await rig.ask(first), await rig.ask(second)
+    await rig.job(one)
+    rig.server.delete(first)
+    await rig.delivery.redacted(ROOM, first["event_id"], "@user:test")
+    assert await rig.done(one) == "cancelled"
+    job = await rig.job(two)
+    assert [message["content"] for message in job["request"]["messages"][1:]] == ["two"]
+    await rig.server.wait(lambda: rig.worker.cancelled == [one.key])
+
+
+# ---------------------------------------------------------------- no answer
+
+
+async def test_a_failure_is_one_sentence(rig: Rig) -> None:
+    event = rig.server.say(ROOM, "!chat hello")
+    request = await rig.ask(event)
+    message = "The chat model tiny is not installed. The operator can fetch it with `ollama pull tiny`."
+    rig.worker.break_down(await rig.job(request), "chat_model_missing", message)
+    assert await rig.done(request) == "failed"
+    [content] = await rig.server.wait(rig.server.shown)
+    assert "`ollama pull tiny`" in content["body"] or "<code>ollama pull tiny</code>" in content["formatted_body"]
+    assert content["msgtype"] == "m.notice"
+    assert content["m.relates_to"]["event_id"] == event["event_id"]
+
+
+async def test_a_failure_takes_the_place_of_the_placeholder(early: Rig) -> None:
+    request = await early.ask(early.server.say(ROOM, "!chat hello"))
+    job = await early.job(request)
+    await placeholder(early)
+    early.worker.break_down(job, "ollama_unreachable", "Ollama cannot be reached.")
+    assert await early.done(request) == "failed"
+    await early.server.wait(lambda: bodies(early) == ["❌ Ollama cannot be reached."])
+    assert len(early.server.shown()) == 1
+
+
+async def test_a_refusal_and_its_placeholder(early: Rig) -> None:
+    early.worker.refuse = (503, {"code": "starting"})
+    request = await early.ask(early.server.say(ROOM, "!chat hello"))
+    await placeholder(early)
+    early.worker.refuse = (429, {"code": "queue_full"})
+    early.delivery.poke()
+    assert await early.done(request) == "refused"
+    await early.server.wait(lambda: len(set(bodies(early))) == 1 and len(bodies(early)) == 2)
+    assert "queue is full" in bodies(early)[0]
+
+
+async def test_a_cancelled_answer_does_not_go_on_promising(early: Rig) -> None:
+    request = await early.ask(early.server.say(ROOM, "!chat hello"))
+    job = await early.job(request)
+    early.worker.stream(job, "half")
+    await early.server.wait(lambda: bodies(early) == ["half …"])
+    await early.delivery.cancel([request.key], ROOM)
+    assert await early.done(request) == "cancelled"
+    await early.server.wait(lambda: bodies(early) == [texts.CANCELLED])
+
+
+async def test_a_worker_that_is_off_is_said(tmp_path: Path) -> None:
+    async with rig_in(tmp_path, placeholder_after=0.3) as rig:
+        await rig.worker.stop()
+        request = await rig.ask(rig.server.say(ROOM, "!chat hello"))
+        await placeholder(rig)
+        assert "is off" in bodies(rig)[0]
+        await rig.worker.start()
+        rig.worker.answer(await rig.job(request), "Hello.")
+        assert await rig.done(request) == "succeeded"
+        assert bodies(rig) == ["Hello."]
+
+
+async def test_an_answer_that_the_worker_has_forgotten(rig: Rig) -> None:
+    request = await rig.ask(rig.server.say(ROOM, "!chat hello"))
+    job = await rig.job(request)
+    job["turn"] |= {"state": "succeeded", "text": ""}
+    rig.worker.changed(job)
+    assert await rig.done(request) == "failed"
+    await rig.server.wait(lambda: bodies(rig) == [texts.CHAT_FORGOTTEN])
+
+
+# ---------------------------------------------------------------- crashes
+
+
+async def test_the_plugin_dies_while_the_answer_grows(early: Rig) -> None:
+    request = await early.ask(early.server.say(ROOM, "!chat hello"))
+    job = await early.job(request)
+    early.worker.stream(job, "half")
+    await early.server.wait(lambda: bodies(early) == ["half …"])
+    await early.stop()
+    early.worker.answer(job, "The whole answer.")
+    await early.start()
+    assert await early.done(request) == "succeeded"
+    assert bodies(early) == ["The whole answer."]
+
+
+async def test_an_answer_of_the_homeserver_is_lost(early: Rig) -> None:
+    request = await early.ask(early.server.say(ROOM, "!chat hello"))
+    job = await early.job(request)
+    await placeholder(early)
+    early.server.forget_transactions = True
+    early.server.swallow = 2
+    early.worker.answer(job, LONG)
+    assert await early.done(request) == "succeeded"
+    shown = early.server.shown()
+    assert [content["org.otterbot"]["part"] for content in shown] == [f"chat/{n}" for n in range(1, len(shown) + 1)]
+    final = [edit for edit in early.server.edits() if edit["org.otterbot"]["part"] == "chat/1"]
+    assert len(final) == 1
+
+
+async def test_the_plugin_dies_between_two_pieces(rig: Rig) -> None:
+    request = await rig.ask(rig.server.say(ROOM, "!chat hello"))
+    job = await rig.job(request)
+    rig.server.forget_transactions = True
+    rig.worker.answer(job, LONG)
+    seen = 0
+    while True:
+        await rig.server.wait(lambda seen=seen: len(bodies(rig)) > seen)
+        seen = len(bodies(rig))
+        await rig.restart()
+        stored = await rig.store.request(request.key)
+        if stored is not None and not stored.open:
+            break
+        if seen >= 3:
+            break
+    assert await rig.done(request) == "succeeded"
+    parts = [content["org.otterbot"]["part"] for content in rig.server.shown()]
+    assert parts == [f"chat/{n}" for n in range(1, len(parts) + 1)]
+    assert "".join("".join(bodies(rig)).split()) == "".join(LONG.split())
+
+
+async def test_the_worker_forgets_a_turn(early: Rig) -> None:
+    request = await early.ask(early.server.say(ROOM, "!chat hello"))
+    await early.job(request)
+    await placeholder(early)
+    await early.worker.stop()
+    early.worker.forget()
+    await early.worker.start()
+    await early.server.wait(lambda: early.worker.jobs)
+    early.worker.answer(await early.job(request), "Hello again.")
+    assert await early.done(request) == "succeeded"
+    assert bodies(early) == ["Hello again."]
+
+
+async def test_an_answer_may_not_be_posted(rig: Rig) -> None:
+    request = await rig.ask(rig.server.say(ROOM, "!chat hello"))
+    job = await rig.job(request)
+    rig.server.forbidden.add(ROOM)
+    rig.worker.answer(job, "Hello.")
+    assert await rig.done(request) == "failed"
+    assert bodies(rig) == []
