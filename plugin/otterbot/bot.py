@@ -56,7 +56,7 @@ class Otterbot(Plugin):
         encryption = Encryption(self.client)
         outbox = Outbox(store, http, encryption, bot, self.log)
         self._delivery = delivery = Delivery(store, worker, outbox, self._values, self.log)
-        delivery.register("image", Pictures(store, worker, outbox, http, encryption))
+        delivery.register("image", Pictures(store, worker, outbox, http, encryption, prefix=self._prefix))
         permissions = Permissions(self.client, self.config)
         history = History(http, encryption, store, bot=bot, values=self._values, allowed=permissions.may_use)
         delivery.register("chat", Chats(store, worker, outbox, history, delivery.worker_state, self._values))
@@ -79,7 +79,7 @@ class Otterbot(Plugin):
             bot=bot,
             join=lambda room: self.client.join_room(RoomID(room)),
             allowed=permissions.may_use,
-            prefix=lambda: self._values().prefix,
+            prefix=self._prefix,
             log=self.log,
         )
         self._events = Events(
@@ -117,6 +117,9 @@ class Otterbot(Plugin):
 
     def _values(self) -> Values:
         return self.config.current
+
+    def _prefix(self) -> str:
+        return self._values().prefix
 
     def _address(self) -> Address:
         worker = self._values().worker

@@ -65,8 +65,11 @@ async def picture_content(
     request: Request,
     part: Part,
     result: ImageResult,
+    hint: str | None = None,
 ) -> dict[str, Any]:
     """Fetch and upload picture and thumbnail at the same time, and describe them.
+
+    ``hint`` is a last line for the caption, for a room that sees its first picture.
 
     Raises the errors of :mod:`.errors`; nothing is uploaded in the clear into an encrypted room.
     """
@@ -88,7 +91,7 @@ async def picture_content(
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         raise
-    content = await _described(request, part, result)
+    content = await _described(request, part, result, hint)
     tasks[0].result().into(content)
     thumbnail = tasks[1].result()
     if thumbnail is not None:
@@ -102,11 +105,13 @@ async def picture_content(
     return content
 
 
-async def _described(request: Request, part: Part, result: ImageResult) -> dict[str, Any]:
+async def _described(request: Request, part: Part, result: ImageResult, hint: str | None) -> dict[str, Any]:
     index = int(part.part.split("/")[1])
     used = result.record.get("used")
     prompt = str(used.get("prompt", "")) if isinstance(used, dict) else ""
     notes = [*(request.notes if index == 0 else ()), *(texts.plain_sentence(note) for note in result.notes)]
+    if hint is not None and index == 0:
+        notes.append(hint)
     body, html = await parse_formatted("\n\n".join((texts.caption(prompt, result.record), *notes)))
     return {
         "msgtype": "m.image",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from . import contents, texts
@@ -26,13 +27,21 @@ class Pictures:
     own_status = False
 
     def __init__(
-        self, store: Store, worker: WorkerClient, outbox: Outbox, http: MatrixHttp, encryption: Encryption
+        self,
+        store: Store,
+        worker: WorkerClient,
+        outbox: Outbox,
+        http: MatrixHttp,
+        encryption: Encryption,
+        *,
+        prefix: Callable[[], str],
     ) -> None:
         self._store = store
         self._worker = worker
         self._outbox = outbox
         self._http = http
         self._encryption = encryption
+        self._prefix = prefix
         self._results: dict[tuple[str, str], ImageResult] = {}
         """Owned here, from the worker's news until the request ends."""
         outbox.register_builder("picture", self.build)
@@ -111,7 +120,9 @@ class Pictures:
         result = self._results.get(part.id)
         if result is None:
             result = await self._ask(request, part)
-        return await picture_content(self._worker, self._http, self._encryption, request, part, result)
+        first = await self._store.last_picture(part.room_id) is None
+        hint = texts.first_picture_hint(self._prefix()) if first else None
+        return await picture_content(self._worker, self._http, self._encryption, request, part, result, hint)
 
     async def _ask(self, request: Request, part: Part) -> ImageResult:
         """After a restart only the database knows that there is a picture; the worker knows the rest."""
