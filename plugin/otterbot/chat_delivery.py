@@ -13,44 +13,23 @@ No text is stored: pieces are made from the worker's result, the same every time
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
-from . import chat_format, contents, texts
+from . import chat_format, chat_growing, contents, texts
+from .chat_growing import GROWING, PLACEHOLDER, Growing, number_of
 from .config import Values
 from .errors import WorkerRefused
 from .history import History
 from .live import CannotAsk, Ending, Live, WorkerState
 from .outbox import Outbox
 from .records import Kind, Part, PartState, Rank, Request
-from .status import compose
 from .store import Store
 from .worker_client import WorkerClient
 from .worker_types import ChatEvent, ChatResult, Turn
 
-PLACEHOLDER = "chat/0"
-GROWING = "chat/edit"
 SUCCEEDED = "succeeded"
 OVER = (PartState.SENT, PartState.FAILED, PartState.DROPPED)
-NEWS = 10.0
-"""Seconds after which the state is looked at anew, also without news."""
-
-
-@dataclass(eq=False, kw_only=True)
-class _Chat:
-    """What is known of an open turn beside its `Live`; owned here, until the request ends."""
-
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Either the growing text is shown or the final one is put in its place."""
-    finishing: bool = False
-    waiting: bool = False
-    """Another turn of the thread comes first."""
-    shown: str = ""
-    pieces: tuple[ChatResult, list[dict[str, Any]]] | None = None
-    """The answer's contents, made from this result."""
 
 
 class Chats:
@@ -73,7 +52,7 @@ class Chats:
         self._history = history
         self._state = state
         self._values = values
-        self._chats: dict[str, _Chat] = {}
+        self._chats: dict[str, Growing] = {}
         self._lives: dict[str, Live] = {}
         outbox.register_builder("chat", self.build)
 
@@ -83,7 +62,7 @@ class Chats:
         """The conversation, read from the room; ``None`` while an earlier turn of the thread goes on."""
         chat = self._follow(live)
         standing = await self._store.parts_of(live.key)
-        if any(part.state is PartState.SENT for name, part in standing.items() if _number(name) > 0):
+        if any(part.state is PartState.SENT for name, part in standing.items() if number_of(name) > 0):
             # The worker forgot the answer between two of its pieces; another one would not fit on to the first.
             raise CannotAsk(texts.CHAT_REST_FORGOTTEN)
         chat.waiting = await self._others_first(live.request)
@@ -104,68 +83,18 @@ class Chats:
 
     # -- while it grows ----------------------------------------------------------------------
 
-    def _follow(self, live: Live) -> _Chat:
+    def _follow(self, live: Live) -> Growing:
         """Begin to show a turn, wherever its first sign of life came from."""
         self._lives[live.key] = live
         chat = self._chats.get(live.key)
         if chat is None or (chat.finishing and (live.job is None or not live.job.final)):
-            chat = self._chats[live.key] = _Chat()
-            live.spawn(asyncio.create_task(self._show(live, chat), name="otterbot chat"))
+            chat = self._chats[live.key] = Growing()
+            show = chat_growing.show(live, chat, self._outbox, self._store, self._state, self._values)
+            live.spawn(asyncio.create_task(show, name="otterbot chat"))
         return chat
 
     async def on_chat(self, live: Live, event: ChatEvent) -> None:
         self._follow(live)
-
-    async def _show(self, live: Live, chat: _Chat) -> None:
-        await asyncio.sleep(max(0.0, live.request.created_at + self._values().chat.placeholder_after - time.time()))
-        async with chat.lock:
-            if _over(live, chat):
-                return
-            placeholder = Part(key=live.key, part=PLACEHOLDER, room_id=live.request.room_id, rank=Rank.STATUS)
-            standing = await self._store.parts_of(live.key)
-            if not any(_number(name) > 0 for name in standing) and PLACEHOLDER not in standing:
-                await self._outbox.post(placeholder)
-        await self._grow(live, chat)
-
-    async def _grow(self, live: Live, chat: _Chat) -> None:
-        """Edits with restraint: spaced, and only so many."""
-        edits = 0
-        while not _over(live, chat):
-            await self._news(live)
-            settings, now = self._values().chat, self._text_now(live, chat)
-            if now == chat.shown or edits >= settings.max_edits:
-                continue
-            target = await self._store.part(live.key, PLACEHOLDER)
-            if target is None or target.state in (PartState.FAILED, PartState.DROPPED):
-                return
-            if target.state is not PartState.SENT or target.event_id is None:
-                live.changed.set()  # the placeholder still waits for the homeserver
-                continue
-            content = await asyncio.to_thread(self._content_now, live, now)
-            async with chat.lock:
-                if _over(live, chat):
-                    return
-                self._outbox.edit(live.key, GROWING, live.request.room_id, target.event_id, content)
-            chat.shown, edits = now, edits + 1
-
-    async def _news(self, live: Live) -> None:
-        await asyncio.sleep(self._values().chat.edit_seconds)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(live.changed.wait(), NEWS)
-        live.changed.clear()
-
-    def _text_now(self, live: Live, chat: _Chat) -> str:
-        if live.chat_text.strip():
-            return live.chat_text
-        if chat.waiting and self._state.away_since is None:
-            return texts.CHAT_WAITS
-        return compose(live, self._state, time.monotonic())
-
-    @staticmethod
-    def _content_now(live: Live, text: str) -> dict[str, Any]:
-        if text == live.chat_text:
-            return chat_format.growing(text, live.key, GROWING)
-        return chat_format.message(text, live.key, GROWING, length=0)
 
     # -- the end -----------------------------------------------------------------------------
 
@@ -185,7 +114,7 @@ class Chats:
                     return await self._deliver(live, len(pieces), standing)
             return await self._failed(live, turn, standing)
 
-    async def _pieces(self, chat: _Chat, result: ChatResult, key: str) -> list[dict[str, Any]]:
+    async def _pieces(self, chat: Growing, result: ChatResult, key: str) -> list[dict[str, Any]]:
         if chat.pieces is None or chat.pieces[0] != result:
             notes = [*result.notes, *([] if result.complete else [texts.CHAT_BROKE_OFF])]
             made = await asyncio.to_thread(chat_format.answer, result.text.strip(), notes, key)
@@ -276,10 +205,10 @@ class Chats:
         request = await self._store.request(part.key)
         if request is None or not request.open:
             raise WorkerRefused(410, "not_found")
-        number = _number(part.part)
+        number = number_of(part.part)
         if number == 0:
             return {**self._placeholder(part), "m.relates_to": await self._relation(request)}
-        chat = self._chats.setdefault(part.key, _Chat(finishing=True))
+        chat = self._chats.setdefault(part.key, Growing(finishing=True))
         pieces = await self._pieces(chat, await self._result(request), part.key)
         if not 1 <= number <= len(pieces):
             raise WorkerRefused(404, "not_found")
@@ -292,8 +221,8 @@ class Chats:
         live, chat = self._lives.get(part.key), self._chats.get(part.key)
         if live is None or chat is None:
             return chat_format.message(texts.thinking(), part.key, PLACEHOLDER, length=0)
-        chat.shown = self._text_now(live, chat)
-        content = self._content_now(live, chat.shown)
+        chat.shown = chat_growing.text_now(live, chat, self._state)
+        content = chat_growing.content_now(live, chat.shown)
         content[contents.OUR_KEY] |= {"part": PLACEHOLDER}
         return content
 
@@ -310,14 +239,3 @@ class Chats:
 
     async def _relation(self, request: Request) -> dict[str, Any]:
         return chat_format.thread_relation(await self._history.root_of(request), request.event_id)
-
-
-def _over(live: Live, chat: _Chat) -> bool:
-    """Nothing more is to be shown of it."""
-    return chat.finishing or not live.open
-
-
-def _number(name: str) -> int:
-    """``chat/2`` → 2; −1 for every other part."""
-    kind, _, number = name.partition("/")
-    return int(number) if kind == "chat" and number.isdecimal() else -1
