@@ -41,12 +41,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="otterbot-worker", description="The GPU worker of Otterbot.")
     parser.add_argument("--version", action="version", version=f"otterbot-worker {__version__}")
-    parser.add_argument(
-        "--config",
-        type=Path,
-        default=Path(path) if (path := os.environ.get("OTTERBOT_CONFIG")) else None,
-        help="the settings (default: $OTTERBOT_CONFIG, else built-in defaults)",
-    )
+    named = os.environ.get("OTTERBOT_CONFIG")
+    about = "the settings (default: $OTTERBOT_CONFIG, else built-in defaults)"
+    parser.add_argument("--config", type=Path, default=Path(named) if named else None, metavar="FILE", help=about)
+    # The same after the command, where people type it; absent there, what stood before it counts.
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--config", type=Path, default=argparse.SUPPRESS, metavar="FILE", help=about)
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for name, run, about in (
         ("serve", _serve, "run the worker"),
@@ -55,11 +55,13 @@ def _parser() -> argparse.ArgumentParser:
         ("resume", _resume, "go on after a pause"),
         ("openapi", _openapi, "print the description of the HTTP API"),
     ):
-        commands.add_parser(name, help=about, description=about).set_defaults(run=run)
-    made = commands.add_parser("make-test-model", help="make the small model with random weights (it draws noise)")
+        commands.add_parser(name, help=about, description=about, parents=[common]).set_defaults(run=run)
+    about = "make the small model with random weights (it draws noise)"
+    made = commands.add_parser("make-test-model", help=about, description=about, parents=[common])
     made.add_argument("folder", type=Path, nargs="?", help="where to (default: its place in the data directory)")
     made.set_defaults(run=_make_test_model)
-    paused = commands.add_parser("pause", help="free the card; queued work waits")
+    about = "free the card; queued work waits"
+    paused = commands.add_parser("pause", help=about, description=about, parents=[common])
     paused.add_argument("--minutes", type=float, help="go on by itself after that (default: at `resume`)")
     paused.set_defaults(run=_pause)
     return parser

@@ -195,9 +195,11 @@ async def test_the_other_commands(worker: Process, tmp_path: Path) -> None:
     code, said = await worker.command("models")
     assert code == 0
     assert "* otter-noise  here" in said
-    code, said = await worker.command("--config", str(tmp_path / "none.yaml"), "serve")
-    assert code == 2
-    assert "none.yaml: cannot be read" in said
+    none = str(tmp_path / "none.yaml")
+    for arguments in (("--config", none, "serve"), ("serve", "--config", none)):
+        code, said = await worker.command(*arguments)
+        assert code == 2
+        assert "none.yaml: cannot be read" in said
     bad = Process(tmp_path / "bad", OTTERBOT_API__PORT="many")
     code, said = await bad.command("serve")
     assert code == 2

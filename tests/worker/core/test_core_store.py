@@ -197,7 +197,7 @@ async def test_a_failed_transaction_leaves_nothing(database: Database, store: St
 
 
 async def test_questions_about_the_queue_use_the_index(database: Database) -> None:
-    for sql, parameters in ((q.OPEN, ()), (q.OPEN_OF_OWNER, ("c", "o")), (q.GROUPS, ()), (q.POSITIONS, ("c", "o"))):
+    for sql, parameters in ((q.OPEN, ()), (q.OPEN_OF_OWNER, ("c", "o")), (q.GROUPS, ()), (q.POSITIONS_OF_OWNER, ("c", "o"))):
         plan = " ".join(row["detail"] for row in await database.fetch(f"EXPLAIN QUERY PLAN {sql}", parameters))
         assert "COVERING INDEX rows_open" in plan, plan
 

@@ -22,7 +22,10 @@ MAX_WAITING = 2_000
 MAX_SNAPSHOT = 5_000
 KEEP_ALIVE_SECONDS = 15.0
 PLACES_SECONDS = 1.0
-"""How often a client is told that its queued jobs have moved on."""
+"""How often a client is told that its queued jobs have moved on,"""
+MANY_WAITING = 200
+PLACES_SECONDS_MANY = 15.0
+"""and how often where it has many: looking takes time, and at the back a little more or less is no news."""
 
 Key = tuple[str, str, int]
 
@@ -103,23 +106,20 @@ class Hub:
             subscriber.closed = True
             subscriber.wake.set()
 
-    async def watch_places(self, store: Store, views: Views) -> None:
+    async def watch_places(self, views: Views) -> None:
         """Tells clients about queued jobs whose place has changed, without being asked; runs for ever."""
         shown: dict[str, int] = {}
         while True:
             await self._moved.wait()
-            await asyncio.sleep(PLACES_SECONDS)
+            await asyncio.sleep(PLACES_SECONDS if len(shown) <= MANY_WAITING else PLACES_SECONDS_MANY)
             self._moved.clear()
             now: dict[str, int] = {}
             for client in {subscriber.client for subscriber in self._subscribers}:
-                stored = await store.jobs(client, room=None, only_open=True, limit=MAX_SNAPSHOT)
-                for view in await views.jobs(stored):
-                    if view.place is None:
-                        continue
-                    now[view.id] = view.place
-                    if shown.get(view.id) not in (None, view.place):
-                        for subscriber in self._of(client):
-                            subscriber.put(("job", view.id, 0), None)
+                places = await views.places(client)
+                now |= places
+                for job_id in (job_id for job_id, place in places.items() if shown.get(job_id) not in (None, place)):
+                    for subscriber in self._of(client):
+                        subscriber.put(("job", job_id, 0), None)
             shown = now
 
     def _of(self, client: str) -> list[Subscriber]:

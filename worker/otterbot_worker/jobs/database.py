@@ -1,7 +1,8 @@
-"""The SQLite file: one connection that writes, one that reads, both in threads of their own.
+"""The SQLite file: a connection that writes, one that reads, one for what takes long, each in a thread of its own.
 
 WAL with ``synchronous=FULL``: when a call returns, what it wrote survives a power cut. Writers take turns under a
-lock of this process, readers wait for nobody and see everything that was committed before they began.
+lock of this process, readers wait for nobody and see everything that was committed before they began. The log is
+moved into the file beside all that, so that no commit has to wait for it.
 """
 
 from __future__ import annotations
@@ -20,14 +21,21 @@ from otterbot_worker.jobs import migrations
 
 Parameters = Sequence[Any]
 
+WRITES_PER_CHECKPOINT = 200
+
 
 class Database:
     """Open it with ``Database.open``; close it when the last user is gone."""
 
-    def __init__(self, writer: aiosqlite.Connection, reader: aiosqlite.Connection) -> None:
+    def __init__(
+        self, writer: aiosqlite.Connection, reader: aiosqlite.Connection, scanner: aiosqlite.Connection
+    ) -> None:
         self._writer = writer
         self._reader = reader
+        self._scanner = scanner
         self._turn = asyncio.Lock()
+        self._writes = 0
+        self._checkpoint: asyncio.Task[None] | None = None
 
     @classmethod
     async def open(cls, path: Path) -> Database:
@@ -42,20 +50,27 @@ class Database:
             for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
                 await writer.execute(f"PRAGMA {pragma}")
             await migrations.migrate(writer)
-            reader = await _connect(path)
+            await writer.execute("PRAGMA wal_autocheckpoint = 0")
+            reader, scanner = await _connect(path), await _connect(path)
             await reader.execute("PRAGMA query_only = ON")
         except BaseException:
             await writer.close()
             raise
-        return cls(writer, reader)
+        return cls(writer, reader, scanner)
 
     async def close(self) -> None:
         async with self._turn:
-            await self._reader.close()
-            await self._writer.close()
+            if self._checkpoint is not None:
+                await asyncio.wait([self._checkpoint])
+            for connection in (self._scanner, self._reader, self._writer):
+                await connection.close()
 
     async def fetch(self, sql: str, parameters: Parameters = ()) -> list[sqlite3.Row]:
         return list(await self._reader.execute_fetchall(sql, parameters))
+
+    async def scan(self, sql: str, parameters: Parameters = ()) -> list[sqlite3.Row]:
+        """As ``fetch``, for what looks at the whole queue: nobody waits behind it."""
+        return list(await self._scanner.execute_fetchall(sql, parameters))
 
     async def fetch_one(self, sql: str, parameters: Parameters = ()) -> sqlite3.Row | None:
         rows = await self.fetch(sql, parameters)
@@ -64,7 +79,10 @@ class Database:
     async def write(self, sql: str, parameters: Parameters = ()) -> list[sqlite3.Row]:
         """One statement, durable when this returns; its ``RETURNING`` rows say what it did."""
         async with self._turn:
-            return list(await self._writer.execute_fetchall(sql, parameters))
+            try:
+                return list(await self._writer.execute_fetchall(sql, parameters))
+            finally:
+                self._wrote()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[aiosqlite.Connection]:
@@ -77,6 +95,17 @@ class Database:
                 await asyncio.shield(self._writer.rollback())
                 raise
             await asyncio.shield(self._writer.commit())
+            self._wrote()
+
+    def _wrote(self) -> None:
+        self._writes += 1
+        if self._writes >= WRITES_PER_CHECKPOINT and (self._checkpoint is None or self._checkpoint.done()):
+            self._writes = 0
+            self._checkpoint = asyncio.create_task(self._move_log(), name="checkpoint")
+
+    async def _move_log(self) -> None:
+        # Passive: it stops for nobody, and what it could not move comes next time.
+        await self._scanner.execute_fetchall("PRAGMA wal_checkpoint(PASSIVE)")
 
 
 async def _connect(path: Path) -> aiosqlite.Connection:

@@ -42,12 +42,14 @@ HEADS = f"""
 GROUPS = f"""
     SELECT client, owner, kind, model, COUNT(*) AS count, SUM(work) AS work, MIN(seq) AS first_seq
     FROM rows WHERE {_QUEUED} GROUP BY client, owner, kind, model"""
+WAITING = f"SELECT DISTINCT job_id, owner, kind FROM rows WHERE {_QUEUED} AND client = ?"
 SERVED = "SELECT client, owner, at FROM served"
-POSITIONS = f"""
+_POSITIONS = """
     SELECT job_id, MIN(n) - 1 AS before, MAX(n) AS until FROM (
-        SELECT job_id, ROW_NUMBER() OVER (PARTITION BY owner, kind ORDER BY seq) AS n
-        FROM rows WHERE {_QUEUED} AND client = ?1 AND (?2 IS NULL OR owner = ?2))
+        SELECT job_id, ROW_NUMBER() OVER (PARTITION BY owner, kind ORDER BY seq) AS n FROM rows WHERE {})
     GROUP BY job_id"""
+POSITIONS = _POSITIONS.format(f"{_QUEUED} AND client = ?")
+POSITIONS_OF_OWNER = _POSITIONS.format(f"{_QUEUED} AND client = ? AND owner = ?")
 
 # ---------------------------------------------------------------- transitions
 

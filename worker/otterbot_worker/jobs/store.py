@@ -122,7 +122,8 @@ class Store:
                     raise KeyReused
                 return StoredJob.from_row(known), False
             await _check_limits(connection, new, limits)
-            job_id = secrets.token_hex(16)
+            # In order of time, so that neighbours in time are neighbours in the index.
+            job_id = f"{int(now * 1000):012x}{secrets.token_hex(10)}"
             content = None if new.content is None else json.dumps(new.content, ensure_ascii=False)
             request = json.dumps(new.request, ensure_ascii=False)
             values = (job_id, new.client, new.key, new.body_hash, new.kind, new.owner, new.room, new.private, now)
@@ -171,10 +172,14 @@ class Store:
         return int(found["count"]) if found else 0
 
     async def heads(self) -> list[Head]:
-        return [Head(**dict(found)) for found in await self._db.fetch(q.HEADS)]
+        return [Head(**dict(found)) for found in await self._db.scan(q.HEADS)]
 
     async def groups(self) -> list[Group]:
-        return [Group(**dict(found)) for found in await self._db.fetch(q.GROUPS)]
+        return [Group(**dict(found)) for found in await self._db.scan(q.GROUPS)]
+
+    async def waiting(self, client: str) -> list[tuple[str, str, Kind]]:
+        """Id, owner and kind of each job with queued rows."""
+        return [(row["job_id"], row["owner"], row["kind"]) for row in await self._db.scan(q.WAITING, (client,))]
 
     async def served(self) -> dict[tuple[str, str], float]:
         return {(found["client"], found["owner"]): found["at"] for found in await self._db.fetch(q.SERVED)}
@@ -182,7 +187,10 @@ class Store:
     async def positions(self, client: str, owner: str | None) -> dict[str, tuple[int, int]]:
         """For each job of a client (or of one owner) with queued rows: how many of its owner's queued rows of the same
         kind come before its first queued one, and up to its last, itself included."""
-        found = await self._db.fetch(q.POSITIONS, (client, owner))
+        if owner is None:
+            found = await self._db.scan(q.POSITIONS, (client,))
+        else:
+            found = await self._db.fetch(q.POSITIONS_OF_OWNER, (client, owner))
         return {row["job_id"]: (int(row["before"]), int(row["until"])) for row in found}
 
     # ------------------------------------------------------------ transitions

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -21,8 +22,10 @@ from otterbot_worker.jobs.model import Row, StoredJob, derived_state
 from otterbot_worker.jobs.store import Store
 
 LINE_SECONDS = 0.25
-"""How old the picture of a long queue may be; a short one is looked at anew each time."""
+"""How old the picture of a long queue may be before a new one is made; a short one is looked at anew each time."""
 LONG_QUEUE = 200
+PORTION = 50
+"""Jobs built between two looks at everything else that waits for the event loop."""
 
 
 @dataclass(kw_only=True)
@@ -46,6 +49,7 @@ class Views:
         self._speeds = speeds
         self._line: Line | None = None
         self._line_until = 0.0
+        self._renewal: asyncio.Task[Line] | None = None
 
     async def job(self, job: StoredJob) -> Job:
         return (await self.jobs([job], owner=job.owner))[0]
@@ -58,15 +62,45 @@ class Views:
         queued = any(row.state is State.QUEUED for job in jobs for row in rows[job.id])
         positions = await self._store.positions(jobs[0].client, owner) if queued else {}
         line = await self._current_line() if queued else None
-        return [self._build(job, rows[job.id], positions.get(job.id), line) for job in jobs]
+        built = []
+        for number, job in enumerate(jobs, start=1):
+            built.append(self._build(job, rows[job.id], positions.get(job.id), line))
+            if number % PORTION == 0:
+                await asyncio.sleep(0)
+        return built
+
+    async def places(self, client: str) -> dict[str, int]:
+        """The place of every job of a client that waits."""
+        positions = await self._store.positions(client, None)
+        jobs = await self._store.waiting(client)
+        line = await self._current_line()
+        found = {}
+        for number, (job_id, owner, kind) in enumerate(jobs, start=1):
+            if (position := positions.get(job_id)) is not None:
+                found[job_id] = line.place((client, owner), kind, position[0])
+            if number % PORTION == 0:
+                await asyncio.sleep(0)
+        return found
 
     async def _current_line(self) -> Line:
-        now = time.monotonic()
-        if self._line is None or now >= self._line_until:
-            groups = await self._store.groups()
-            self._line = Line(groups, await self._store.served(), self._speeds)
-            self._line_until = now + LINE_SECONDS if sum(group.count for group in groups) > LONG_QUEUE else 0.0
+        """The line as it is, or, where that takes long to find out, as it was a moment ago."""
+        if self._line_until == 0.0 or self._line is None:
+            return await self._renew()
+        if time.monotonic() >= self._line_until and (self._renewal is None or self._renewal.done()):
+            self._renewal = asyncio.create_task(self._renew(), name="look at the queue")
         return self._line
+
+    async def _renew(self) -> Line:
+        groups = await self._store.groups()
+        line = self._line = Line(groups, await self._store.served(), self._speeds)
+        long = sum(group.count for group in groups) > LONG_QUEUE
+        self._line_until = time.monotonic() + LINE_SECONDS if long else 0.0
+        return line
+
+    async def close(self) -> None:
+        """Ends what looks at the queue."""
+        if self._renewal is not None:
+            await asyncio.wait([self._renewal])
 
     def _build(self, job: StoredJob, rows: Sequence[Row], position: tuple[int, int] | None, line: Line | None) -> Job:
         state = derived_state(row.state for row in rows) if rows else State.FAILED
