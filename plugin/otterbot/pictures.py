@@ -44,6 +44,8 @@ class Pictures:
         self._prefix = prefix
         self._results: dict[tuple[str, str], ImageResult] = {}
         """Owned here, from the worker's news until the request ends."""
+        self._taught: dict[str, str] = {}
+        """The request whose picture teaches a room the next step; while the instance runs."""
         outbox.register_builder("picture", self.build)
 
     async def body(self, live: Live) -> dict[str, Any] | None:
@@ -121,6 +123,8 @@ class Pictures:
         if result is None:
             result = await self._ask(request, part)
         first = await self._store.last_picture(part.room_id) is None
+        # Two first requests may be on their way at the same time.
+        first = first and self._taught.setdefault(part.room_id, part.key) == part.key
         hint = texts.first_picture_hint(self._prefix()) if first else None
         return await picture_content(self._worker, self._http, self._encryption, request, part, result, hint)
 
