@@ -49,7 +49,8 @@ class WorkerClient:
     def __init__(self, address: Callable[[], Address]) -> None:
         self._address = address
         self._session: aiohttp.ClientSession | None = None
-        self._token: str | None = None
+        self._token: tuple[Address, str] | None = None
+        """As its file held it; another address means another worker, which this token is nobody's to show."""
         self._ssl: tuple[str, ssl.SSLContext] | None = None
         self._info: tuple[float, Info] | None = None
         self._models: tuple[float, Models] | None = None
@@ -217,12 +218,14 @@ class WorkerClient:
     def _read_token(self, address: Address) -> str:
         if address.token:
             return address.token
-        if self._token is None and address.token_file:
+        if not address.token_file:
+            return ""
+        if self._token is None or self._token[0] != address:
             try:
-                self._token = Path(address.token_file).expanduser().read_text().strip()
+                self._token = address, Path(address.token_file).expanduser().read_text().strip()
             except (OSError, ValueError):
                 return ""
-        return self._token or ""
+        return self._token[1]
 
     def _context(self, address: Address) -> ssl.SSLContext | bool:
         if not address.ca_file:
