@@ -192,7 +192,7 @@ async def test_plain_text_is_chat_where_nobody_else_is(lab: Lab, encrypted: bool
 
 async def test_plain_text_is_no_chat_among_others(lab: Lab, room: str) -> None:
     _, mark = await ask(lab, room, "hello there, otter")
-    await lab.user.never(lambda event: event.sender == lab.bot and event.room_id == room, mark)
+    await lab.user.never(lab.says(room), mark)
 
 
 async def test_usage(lab: Lab, room: str) -> None:

@@ -143,6 +143,7 @@ class Lab:
         await self.user.join(room)
         for user in (self.admin, self.user):
             await user.wait_member(room, self.bot)
+        await self.user.wait_for(self.says(room))  # its greeting: from here on it is quiet
         return room
 
     # ------------------------------------------------------------ what the bot does
@@ -155,6 +156,11 @@ class Lab:
             return same and all(getattr(event, name) == value for name, value in want.items())
 
         return wanted
+
+    def says(self, room: str) -> Callable[[Ev], bool]:
+        """A predicate: anything at all that the bot puts into the room, its coming and going aside."""
+        spoken = ("m.room.message", "m.room.encrypted", "m.reaction")
+        return lambda event: event.sender == self.bot and event.room_id == room and event.type in spoken
 
     def reaction(self, event_id: str, emoji: str | None = None) -> Callable[[Ev], bool]:
         """A predicate: the bot's reaction to an event."""
