@@ -122,6 +122,9 @@ class Delivery:
 
     async def accepted(self, live: Live, job: Job) -> None:
         await self._job(job)
+        if live.ask and live.open:
+            live.ask = False
+            live.spawn(asyncio.create_task(self._ask(live), name="otterbot ask"))
 
     async def refused(self, live: Live, refusal: WorkerRefused | CannotAsk) -> None:
         text = str(refusal) if isinstance(refusal, CannotAsk) else texts.refused(refusal)
@@ -182,6 +185,7 @@ class Delivery:
         for job in snapshot.jobs:
             await self._job(job)
         for live in list(self._lives.values()):
+            live.ask = live.request.state is RequestState.KEPT
             if live.request.state is RequestState.SUBMITTED and live.request.job_id not in known:
                 live.spawn(asyncio.create_task(self._ask(live), name="otterbot ask"))
         self._outbox.retry_builds()

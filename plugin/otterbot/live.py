@@ -21,6 +21,8 @@ class Live:
     """Why parts of it could not be sent, see :class:`~.outbox.Hooks`."""
     chat_text: str = ""
     """What has been streamed so far, cumulative."""
+    ask: bool = False
+    """A snapshot without it came while it was being submitted: it may be over already."""
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     """Set at every news; whoever waits for it clears it."""
     done: asyncio.Event = field(default_factory=asyncio.Event)

@@ -9,7 +9,6 @@ transaction id. Edits that show progress are not stored: the newest replaces the
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable
@@ -33,6 +32,7 @@ from .lookup import find_sent
 from .matrix_http import MatrixHttp
 from .records import Kind, Part, PartState, Rank, transaction_id
 from .store import Store
+from .waiting import news
 
 Builder = Callable[[Part], Awaitable[dict[str, Any]]]
 """Makes the content of a stored part that has none. Raises the errors of :mod:`.errors`."""
@@ -225,8 +225,7 @@ class Outbox:
 
     async def _build_later(self, entry: _Entry, error: Exception) -> None:
         wait = error.retry_after if isinstance(error, RateLimited) else self._backoff(entry)
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._retry.wait(), wait)
+        await news(self._retry, wait)
         if self._entries.get(entry.part.id) is entry:
             self._start_build(entry)
 
@@ -250,8 +249,7 @@ class Outbox:
             self._wake.clear()
             entry, wait = self._next()
             if entry is None:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), wait)
+                await news(self._wake, wait)
                 continue
             try:
                 await self._handle(entry)

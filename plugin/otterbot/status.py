@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable
 
@@ -13,6 +12,7 @@ from .live import Live, WorkerState
 from .outbox import Outbox
 from .records import Part, PartState, Rank, RequestState
 from .store import Store
+from .waiting import news
 
 BLINK = 5.0
 """Seconds for which a lost connection to the worker is nothing to speak of."""
@@ -77,7 +77,6 @@ class StatusLine:
     async def _news(self) -> None:
         """Wait for the next change, and at least for the spacing of edits."""
         await asyncio.sleep(self._values().status.edit_seconds)
-        with contextlib.suppress(TimeoutError):
-            # Once a connection has been lost for a while, that is news without an event.
-            await asyncio.wait_for(self._live.changed.wait(), 2 * BLINK)
+        # Once a connection has been lost for a while, that is news without an event.
+        await news(self._live.changed, 2 * BLINK)
         self._live.changed.clear()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
@@ -12,6 +12,7 @@ from .errors import OtterbotError, WorkerRefused, WorkerUnauthorized, WorkerUnre
 from .live import CannotAsk, Kind, Live
 from .records import RequestState
 from .store import Store
+from .waiting import news
 from .worker_client import WorkerClient
 from .worker_types import Job
 
@@ -62,25 +63,22 @@ class Submitter:
                 if body is not None:
                     await self._submit(live, body)
                     return
-                wait: Awaitable[object] = poked.wait()
+                wait: float | None = None
             except CannotAsk as reason:
                 await self._receiver.refused(live, reason)
                 return
             except (WorkerUnreachable, WorkerUnauthorized) as error:
                 self._receiver.away(unauthorized=isinstance(error, WorkerUnauthorized))
-                wait = asyncio.wait_for(poked.wait(), BACKOFF[min(tries, len(BACKOFF) - 1)])
+                wait = BACKOFF[min(tries, len(BACKOFF) - 1)]
             except WorkerRefused as refusal:
                 await self._receiver.refused(live, refusal)
                 return
             except Exception as error:
                 level = logging.WARNING if isinstance(error, OtterbotError | OSError) else logging.ERROR
                 self._log.log(level, "Cannot submit yet: %s", type(error).__name__)
-                wait = asyncio.wait_for(poked.wait(), BACKOFF[min(tries, len(BACKOFF) - 1)])
+                wait = BACKOFF[min(tries, len(BACKOFF) - 1)]
             tries += 1
-            try:
-                await wait
-            except TimeoutError:
-                continue
+            await news(poked, wait)
 
     async def _submit(self, live: Live, body: dict[str, object]) -> None:
         request = live.request

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from .errors import WorkerError
 from .records import Request
 from .store import Store
+from .waiting import news
 from .worker_client import WorkerClient
 
 RETRY = 20.0
@@ -51,10 +52,7 @@ class Upkeep:
             except Exception as error:
                 self._log.error("Upkeep: %s", type(error).__name__)
                 wait = RETRY
-            try:
-                await asyncio.wait_for(self._wake.wait(), wait)
-            except TimeoutError:
-                continue
+            await news(self._wake, wait)
 
     async def _expire_old(self) -> float | None:
         """Give old requests back; when the next one is due."""

@@ -19,6 +19,7 @@ import aiohttp
 
 from .errors import FieldProblem, WorkerError, WorkerRefused, WorkerUnauthorized, WorkerUnreachable
 from .sse import parse_stream
+from .waiting import news
 from .worker_types import Answer, Disconnected, Event, Info, Job, Models, Snapshot, read_event
 
 A = TypeVar("A", bound=Answer)
@@ -171,10 +172,7 @@ class WorkerClient:
             wait = BACKOFF[min(failures, len(BACKOFF) - 1)]
             failures += 1
             self._hurry.clear()
-            try:
-                await asyncio.wait_for(self._hurry.wait(), wait)
-            except TimeoutError:
-                continue
+            await news(self._hurry, wait)
 
     async def _stream(self) -> AsyncIterator[Event]:
         async with self._open("GET", "/v1/events", STREAM, headers={"Accept": "text/event-stream"}) as response:

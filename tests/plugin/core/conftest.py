@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,7 @@ class Rig:
         self.worker = WorkerClient(lambda: address)
         self.outbox = Outbox(self.store, self.http, self.encryption, BOT, LOG)
         self.delivery = Delivery(self.store, self.worker, self.outbox, lambda: self.values, LOG)
-        pictures = Pictures(self.store, self.worker, self.outbox, self.http, self.encryption)
+        pictures = Pictures(self.store, self.worker, self.outbox, self.http, self.encryption, prefix=lambda: "!")
         self.delivery.register("image", pictures)
         return self
 
@@ -104,10 +105,23 @@ class Rig:
             if not found.open:
                 return found
             assert time.monotonic() < end, "the request is not done"
-            await self.server.wait(lambda: True)
-            import asyncio
-
             await asyncio.sleep(0.02)
+
+    async def until(self, check: Callable[[], Any], timeout: float = 10) -> Any:
+        """Until ``check()`` is true; its value."""
+        end = time.monotonic() + timeout
+        while not (value := check()):
+            assert time.monotonic() < end, "it did not happen"
+            await asyncio.sleep(0.01)
+        return value
+
+    def seeds(self, room: str = ROOM) -> list[int]:
+        """The seeds of the pictures that stand in the room."""
+        pictures = self.server.pictures(room)
+        return [event["content"]["org.otterbot"]["record"]["used"]["seed"] for event in pictures]
+
+    def bodies(self, room: str = ROOM) -> list[str]:
+        return [event["content"].get("body", "") for event in self.server.of_bot(room)]
 
     def reactions(self, room: str = ROOM) -> list[str]:
         return [event["content"]["m.relates_to"]["key"] for event in self.server.of_bot(room, "m.reaction")]

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+from dataclasses import replace
+from typing import Any
+
+import pytest
 from conftest import ROOM, Rig
+from otterbot import contents
+from otterbot.config import StatusValues
+from otterbot.errors import WorkerUnreachable
+from otterbot.records import Request
+from otterbot.store import Commit
+from otterbot.worker_types import Job
+from worker_double import TOKEN
 
 
 async def test_a_picture_comes_as_a_reply_with_all_that_belongs_to_it(rig: Rig) -> None:
@@ -26,3 +39,328 @@ async def test_a_picture_comes_as_a_reply_with_all_that_belongs_to_it(rig: Rig) 
     await rig.server.wait(lambda: rig.worker_server.delivered)
     await rig.server.wait(lambda: rig.reactions() == ["⏳", "✅"])
     await rig.server.wait(lambda: rig.server.of_bot(ROOM, "m.room.redaction"))
+
+
+async def test_pictures_come_one_by_one(rig: Rig) -> None:
+    rig.worker_server.auto = False
+    request = await rig.ask(body={"count": 3})
+    await rig.until(lambda: rig.worker_server.jobs)
+    job = rig.worker_server.by_key(request.key)
+    rig.worker_server.draw(job, 1)
+    await rig.until(lambda: rig.seeds() == [8])
+    rig.worker_server.draw(job, 0)
+    await rig.until(lambda: rig.seeds() == [8, 7])
+    assert (await rig.store.open_requests()) != []
+    rig.worker_server.draw(job, 2)
+    assert (await rig.done(request)).outcome == "succeeded"
+    assert rig.seeds() == [8, 7, 9]
+
+
+async def test_a_worker_that_is_off_gets_it_when_it_is_back(rig: Rig) -> None:
+    await rig.worker_server.stop()
+    request = await rig.ask()
+    await asyncio.sleep(0.5)
+    assert rig.worker_server.submissions == []
+    await rig.worker_server.start()
+    assert (await rig.done(request)).outcome == "succeeded"
+    assert rig.seeds() == [7]
+
+
+async def test_the_room_hears_that_it_is_kept_and_until_when(rig: Rig) -> None:
+    rig.values = replace(rig.values, status=replace(rig.values.status, after_seconds=0.2))
+    await rig.worker_server.stop()
+    request = await rig.ask()
+    [said] = await rig.until(rig.bodies)
+    assert "off" in said
+    assert "h" in said or "min" in said
+    await rig.worker_server.start()
+    await rig.done(request)
+    await rig.until(lambda: len(rig.bodies()) == 3)
+    final = rig.server.of_bot(ROOM)[-1]["content"]
+    assert final["m.relates_to"]["rel_type"] == "m.replace"
+    assert "Done" in final["m.new_content"]["body"]
+
+
+async def test_no_status_where_it_is_quick(rig: Rig) -> None:
+    await rig.done(await rig.ask())
+    await asyncio.sleep(0.3)
+    assert len(rig.bodies()) == 1
+
+
+async def test_progress_is_shown_with_restraint(rig: Rig) -> None:
+    rig.values = replace(rig.values, status=StatusValues(after_seconds=0.1, edit_seconds=0.2, max_edits=3))
+    rig.worker_server.auto = False
+    request = await rig.ask()
+    await rig.until(lambda: rig.worker_server.jobs)
+    job = rig.worker_server.by_key(request.key)
+    job["pictures"][0].update(state="running", attempt=1)
+    rig.worker_server.changed(job)
+    for step in range(1, 31):
+        progress = {"phase": "denoising", "step": step, "steps": 30, "eta_s": 30.0 - step, "attempt": 1}
+        rig.worker_server.say("progress", {"job_id": job["id"], "index": 0, "progress": progress})
+        await asyncio.sleep(0.05)
+    rig.worker_server.draw_all(job)
+    await rig.done(request)
+    await rig.until(lambda: any("Done" in body for body in rig.bodies()))
+    edits = [body for body in rig.bodies() if body.startswith("* ")]
+    assert 2 <= len(edits) <= 4
+    assert any("/30" in body for body in rig.bodies())
+
+
+@pytest.mark.parametrize("point", ["kept", "submitted", "drawn", "sending", "sent"])
+async def test_a_restart_at_every_step_delivers_once(rig: Rig, point: str) -> None:
+    """The plugin stops right after the state ``point`` was written, and starts again."""
+    rig.server.forget_transactions = True
+    rig.worker_server.auto = False
+    if point == "kept":
+        await rig.worker_server.stop()
+    request = await rig.ask()
+    if point != "kept":
+        await rig.until(lambda: rig.worker_server.jobs)
+        await asyncio.sleep(0.2)
+    if point in ("sending", "sent"):
+        rig.server.swallow = 1
+        if point == "sending":
+            await _stop_when_marked(rig, request)
+        rig.worker_server.draw_all(rig.worker_server.by_key(request.key))
+        await rig.until(lambda: rig.server.pictures(ROOM))
+    await rig.stop()
+    if point == "kept":
+        await rig.worker_server.start()
+    if point in ("submitted", "drawn"):
+        rig.worker_server.draw_all(rig.worker_server.by_key(request.key))
+    rig.worker_server.auto = True
+    await rig.run()
+    assert (await rig.done(request)).outcome == "succeeded"
+    await asyncio.sleep(0.2)
+    assert rig.seeds() == [7]
+    assert rig.reactions().count("✅") == 1
+
+
+async def _stop_when_marked(rig: Rig, request: Request) -> None:
+    """From now on the outbox hears nothing: what it sends stays ``sending``."""
+
+    async def never(*_: object) -> None:
+        await asyncio.sleep(3600)
+
+    rig.outbox._sent = never  # type: ignore[method-assign]
+    rig.outbox._lost = never  # type: ignore[method-assign]
+
+
+async def test_a_worker_that_has_forgotten_everything_draws_the_same_again(rig: Rig) -> None:
+    rig.worker_server.auto = False
+    request = await rig.ask(body={"count": 2})
+    await rig.until(lambda: rig.worker_server.jobs)
+    rig.worker_server.draw(rig.worker_server.by_key(request.key), 0)
+    await rig.until(lambda: rig.seeds() == [7])
+    await rig.worker_server.stop()
+    rig.worker_server.forget()
+    rig.worker_server.auto = True
+    await rig.worker_server.start()
+    assert (await rig.done(request)).outcome == "succeeded"
+    assert rig.seeds() == [7, 8]
+
+
+async def test_a_worker_that_forgets_while_a_picture_is_fetched(rig: Rig) -> None:
+    rig.worker_server.auto = False
+    request = await rig.ask()
+    await rig.until(lambda: rig.worker_server.jobs)
+    job = rig.worker_server.by_key(request.key)
+    rig.worker_server.auto = True
+    rig.worker_server.draw_all(job)
+    rig.worker_server.forget()
+    assert (await rig.done(request)).outcome == "succeeded"
+    assert rig.seeds() == [7]
+
+
+async def test_a_picture_that_left_the_archive_is_spoken_of(rig: Rig) -> None:
+    rig.worker_server.auto = False
+    request = await rig.ask()
+    await rig.until(lambda: rig.worker_server.jobs)
+    rig.worker_server.draw_all(rig.worker_server.by_key(request.key))
+    rig.worker_server.images.clear()
+    assert (await rig.done(request)).outcome == "failed"
+    await rig.until(lambda: rig.bodies() and rig.reactions()[-1] == "❌")
+    assert rig.seeds() == []
+
+
+async def test_the_same_key_with_another_body_is_adopted(rig: Rig) -> None:
+    request = rig.request(rig.server.say(ROOM, "!draw an otter"))
+    other = {"key": request.key, "kind": "image", "owner": "x", "room": "y", "private": False}
+    await rig.worker.submit(**{k: v for k, v in other.items()}, request={"prompt": "a", "seed": 3})  # type: ignore[arg-type]
+    await rig.store.commit(Commit(mark=None, room_id=ROOM, request=request))
+    rig.delivery.accepted_request(request)
+    assert (await rig.done(request)).outcome == "succeeded"
+    assert rig.seeds() == [3]
+
+
+async def test_a_refusal_is_one_plain_sentence(rig: Rig) -> None:
+    rig.worker_server.refuse = (429, {"code": "queue_full"})
+    request = await rig.ask()
+    assert (await rig.done(request)).outcome == "refused"
+    await rig.until(lambda: rig.reactions()[-1:] == ["❌"])
+    assert len(rig.bodies()) == 1
+    assert "full" in rig.bodies()[0]
+
+
+async def test_bad_fields_are_named(rig: Rig) -> None:
+    field = {"field": "request.steps", "code": "too_many", "message": "At most 20 steps with this model."}
+    rig.worker_server.refuse = (422, {"code": "invalid_request", "fields": [field]})
+    await rig.done(await rig.ask())
+    [said] = await rig.until(rig.bodies)
+    assert "At most 20 steps" in said
+
+
+async def test_a_wrong_token_keeps_the_request(rig: Rig) -> None:
+    rig.values = replace(rig.values, status=replace(rig.values.status, after_seconds=0.3))
+    rig.worker_server.token = "another"
+    request = await rig.ask()
+    [said] = await rig.until(rig.bodies)
+    assert "token" in said
+    rig.worker_server.token = TOKEN
+    assert (await rig.done(request, 20)).outcome == "succeeded"
+
+
+async def test_some_fail_and_some_come(rig: Rig) -> None:
+    rig.worker_server.auto = False
+    request = await rig.ask(body={"count": 2})
+    await rig.until(lambda: rig.worker_server.jobs)
+    job = rig.worker_server.by_key(request.key)
+    rig.worker_server.draw(job, 0)
+    rig.worker_server.fail(job, 1, message="It broke the worker twice.")
+    assert (await rig.done(request)).outcome == "failed"
+    await rig.until(lambda: len(rig.bodies()) == 2)
+    assert "It broke the worker twice" in rig.bodies()[-1] or "It broke the worker twice" in rig.bodies()[0]
+    assert rig.seeds() == [7]
+
+
+async def test_what_waits_too_long_is_given_back(rig: Rig) -> None:
+    await rig.worker_server.stop()
+    request = await rig.ask(expires_at=time.time() + 0.3)
+    assert (await rig.done(request)).outcome == "expired"
+    await rig.until(rig.bodies)
+    assert len(rig.bodies()) == 1
+    await rig.worker_server.start()
+    await asyncio.sleep(0.8)
+    assert rig.seeds() == []
+
+
+async def test_what_expired_after_submission_is_cancelled_when_the_worker_is_back(rig: Rig) -> None:
+    rig.worker_server.auto = False
+    request = await rig.ask(expires_at=time.time() + 0.6)
+    await rig.until(lambda: rig.worker_server.jobs)
+    await asyncio.sleep(0.1)
+    await rig.worker_server.stop()
+    assert (await rig.done(request)).outcome == "expired"
+    await rig.worker_server.start()
+    await rig.until(lambda: rig.worker_server.cancelled == [request.key])
+
+
+@pytest.mark.parametrize("running", [False, True], ids=["queued", "running"])
+async def test_deleting_the_message_cancels(rig: Rig, running: bool) -> None:
+    rig.worker_server.auto = False
+    request = await rig.ask()
+    await rig.until(lambda: rig.worker_server.jobs)
+    job = rig.worker_server.by_key(request.key)
+    if running:
+        job["pictures"][0].update(state="running", attempt=1)
+        rig.worker_server.changed(job)
+    await rig.delivery.redacted(ROOM, request.event_id, request.sender)
+    assert (await rig.done(request)).outcome == "cancelled"
+    await rig.until(lambda: rig.worker_server.cancelled == [request.key])
+    await rig.until(lambda: rig.reactions() == ["⏳", "❌"])
+    assert rig.bodies() == []
+
+
+async def test_a_cancel_while_the_worker_is_off_is_paid_later(rig: Rig) -> None:
+    rig.worker_server.auto = False
+    request = await rig.ask()
+    await rig.until(lambda: rig.worker_server.jobs)
+    await asyncio.sleep(0.1)
+    await rig.worker_server.stop()
+    await rig.delivery.cancel([request.key], ROOM)
+    await rig.restart()
+    await rig.worker_server.start()
+    await rig.until(lambda: rig.worker_server.cancelled == [request.key])
+    assert rig.seeds() == []
+
+
+async def test_deleting_a_picture_deletes_the_archived_one(rig: Rig) -> None:
+    await rig.done(await rig.ask())
+    await rig.until(lambda: rig.worker_server.delivered)
+    [picture] = rig.server.pictures(ROOM)
+    await rig.delivery.redacted("!elsewhere", picture["event_id"], "@a:x")
+    await rig.delivery.redacted(ROOM, picture["event_id"], "@a:x")
+    await rig.until(lambda: rig.worker_server.deleted == rig.worker_server.delivered)
+
+
+async def test_delivered_is_told_after_the_worker_is_back(rig: Rig) -> None:
+    told = rig.worker.delivered
+
+    async def away(image_id: str) -> None:
+        raise WorkerUnreachable("off")
+
+    rig.worker.delivered = away  # type: ignore[method-assign]
+    await rig.done(await rig.ask())
+    assert rig.worker_server.delivered == []
+    rig.worker.delivered = told  # type: ignore[method-assign]
+    await rig.restart()
+    await rig.until(lambda: len(rig.worker_server.delivered) == 1)
+
+
+async def test_in_a_thread_it_stays_in_the_thread(rig: Rig) -> None:
+    request = await rig.ask(thread_root="$root")
+    [event] = await rig.until(lambda: rig.server.pictures(ROOM))
+    relation = event["content"]["m.relates_to"]
+    assert relation["rel_type"] == "m.thread"
+    assert relation["event_id"] == "$root"
+    assert relation["m.in_reply_to"]["event_id"] == request.event_id
+    assert relation["is_falling_back"] is False
+
+
+async def test_markup_in_a_prompt_stays_text(rig: Rig) -> None:
+    prompt = '<b>@room</b> & "otter" **bold** [x](https://x.y) 💚'
+    await rig.done(await rig.ask(body={"prompt": prompt}))
+    content = rig.server.pictures(ROOM)[0]["content"]
+    assert content["body"].startswith(prompt)
+    assert "<b>" not in content["formatted_body"]
+    assert "<strong>" not in content["formatted_body"]
+    assert "href" not in content["formatted_body"]
+    assert content["m.mentions"] == {}
+
+
+async def test_a_prompt_of_4000_emoji_fits(rig: Rig) -> None:
+    prompt = "🦦" * 4000
+    await rig.done(await rig.ask(body={"prompt": prompt}))
+    content = rig.server.pictures(ROOM)[0]["content"]
+    assert contents.size(content) <= contents.MAX_CONTENT
+
+
+async def test_a_picture_over_the_upload_limit(rig: Rig) -> None:
+    rig.server.upload_limit = 10
+    request = await rig.ask()
+    assert (await rig.done(request)).outcome == "failed"
+    await rig.until(rig.bodies)
+    assert "--size" in rig.bodies()[0]
+
+
+async def test_a_room_that_was_left_ends_the_request(rig: Rig) -> None:
+    rig.server.forbidden.add(ROOM)
+    assert (await rig.done(await rig.ask())).outcome == "failed"
+
+
+async def test_a_lost_202_is_no_second_job(rig: Rig) -> None:
+    submit, calls = rig.worker.submit, 0
+
+    async def lost(**what: Any) -> Job:
+        nonlocal calls
+        calls += 1
+        job = await submit(**what)
+        if calls == 1:
+            raise WorkerUnreachable("the answer was lost")
+        return job
+
+    rig.worker.submit = lost  # type: ignore[method-assign]
+    assert (await rig.done(await rig.ask())).outcome == "succeeded"
+    assert len(rig.worker_server.jobs) == 1
+    assert rig.seeds() == [7]
