@@ -4,8 +4,8 @@
 
 Both draw with the model ``otter-noise`` (random weights, real SDXL architecture), one thread, warm, alternating, so
 that both see the same machine. A job's time is from the submission to the event that it is done: HTTP, queue, prompt
-parsing, drawing, PNG, thumbnail, fsync. From two numbers of steps comes what a step costs and what a job costs without steps:
-with this tiny model the latter is most of it, with a real one it vanishes beside the steps.
+parsing, drawing, PNG, thumbnail, fsync. From two numbers of steps comes what a step costs and what a job costs
+without steps: with this tiny model the latter is much of it, with a real one it vanishes beside the steps.
 """
 
 from __future__ import annotations

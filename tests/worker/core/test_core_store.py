@@ -7,6 +7,7 @@ import os
 import sqlite3
 import stat
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from otterbot_worker.jobs import migrations
 from otterbot_worker.jobs import queries as q
 from otterbot_worker.jobs.database import Database
 from otterbot_worker.jobs.migrations import NewerDatabase
-from otterbot_worker.jobs.model import NewRow, Row, derived_state, seed_of
+from otterbot_worker.jobs.model import ImageRow, NewRow, Row, derived_state, seed_of
 from otterbot_worker.jobs.store import KeyReused, Limits, QueueFull, Store, Submission
 
 LIMITS = Limits(open_rows=100, open_rows_per_owner=50)
@@ -171,6 +172,40 @@ async def test_chat_is_forgotten_an_hour_after_its_end(store: Store) -> None:
     assert (await state_of(store, row)).result == {"text": "", "model": "m"}
 
 
+async def test_words_of_encrypted_rooms_go_with_their_pictures(store: Store) -> None:
+    new = replace(
+        submission(count=2), private=True, request={"prompt": "otter", "asked": {"prompt": "otter"}, "steps": 3}
+    )
+    job, _ = await store.submit(new, LIMITS, NOW)
+    for seq in [row.seq for row in (await store.rows([job.id]))[job.id]]:
+        row = await store.claim(seq, [], NOW)
+        assert row is not None
+        image = ImageRow(
+            image_id=f"i{row.idx}", client="c", job_id=job.id, idx=row.idx, relpath=f"d/{row.idx}", mimetype="",
+            thumbnail_type="", private=True, created_at=NOW, delivered_at=None, gone_at=None,
+        )  # fmt: skip
+        record = {"asked": {"prompt": "otter"}, "used": {"prompt": "otter", "negative_prompt": "cat", "steps": 3}}
+        await store.succeed(row, {"filename": "otter.png", "record": record}, image, NOW)
+    await store.images_gone(["d/0"], NOW)
+    first = await store.image("i0", "c")
+    assert first is not None
+    await store.forget_record(first)
+    rows = (await store.rows([job.id]))[job.id]
+    assert "otter" not in str(rows[0].result)
+    assert rows[0].result is not None
+    assert rows[0].result["record"]["used"]["steps"] == 3
+    assert "otter" in str(rows[1].result), "it is still to be delivered"
+    await store.forget(NOW + 9_999, private_requests=True)
+    assert "otter" in str(await store.job(job.id))
+    await store.images_gone(["d/1"], NOW)
+    await store.forget(NOW + 9_999, private_requests=False)
+    assert "otter" in str(await store.job(job.id))
+    await store.forget(NOW + 9_999, private_requests=True)
+    assert "otter" not in str(await store.job(job.id))
+    again, is_new = await store.submit(new, LIMITS, NOW + 10_000)
+    assert (again.id, is_new) == (job.id, False), "its key is still known"
+
+
 async def test_keys_live_thirty_days(store: Store) -> None:
     row = await claimed(store)
     await store.forget(NOW + 40 * 86_400)
@@ -197,7 +232,12 @@ async def test_a_failed_transaction_leaves_nothing(database: Database, store: St
 
 
 async def test_questions_about_the_queue_use_the_index(database: Database) -> None:
-    for sql, parameters in ((q.OPEN, ()), (q.OPEN_OF_OWNER, ("c", "o")), (q.GROUPS, ()), (q.POSITIONS_OF_OWNER, ("c", "o"))):
+    for sql, parameters in (
+        (q.OPEN, ()),
+        (q.OPEN_OF_OWNER, ("c", "o")),
+        (q.GROUPS, ()),
+        (q.POSITIONS_OF_OWNER, ("c", "o")),
+    ):
         plan = " ".join(row["detail"] for row in await database.fetch(f"EXPLAIN QUERY PLAN {sql}", parameters))
         assert "COVERING INDEX rows_open" in plan, plan
 

@@ -238,7 +238,7 @@ async def _housekeeping(config: Config, store: Store, archive: Archive) -> None:
     """Forgets what is to be forgotten, and keeps the archive within its limits."""
     sweep_at = 0.0
     while True:
-        await store.forget(time.time())
+        await store.forget(time.time(), private_requests=config.archive.encrypted_rooms == "until_delivered")
         if time.monotonic() >= sweep_at:
             sweep_at = time.monotonic() + config.archive.sweep_minutes * 60
             await sweep(store, archive)

@@ -39,6 +39,7 @@ async def delivered(request: web.Request) -> web.Response:
     if image.gone_at is None and parts.archive.gone_when_delivered(image.private):
         await parts.archive.delete(image.relpath)
         await parts.store.images_gone([image.relpath], now)
+        await parts.store.forget_record(image)
     return web.Response(status=204)
 
 
@@ -48,6 +49,7 @@ async def delete(request: web.Request) -> web.Response:
     if image.gone_at is None:
         await parts.archive.delete(image.relpath)
         await parts.store.images_gone([image.relpath], time.time())
+        await parts.store.forget_record(image)
     return web.Response(status=204)
 
 

@@ -127,7 +127,8 @@ class Problem(_Answer):
     status: int
     code: str
     """Stable, for programs: ``unauthorized``, ``invalid_request``, ``unknown_model``, ``key_reused``, ``queue_full``,
-    ``owner_queue_full``, ``disk_full``, ``not_found``, ``image_gone``, ``too_large``, ``internal``."""
+    ``owner_queue_full``, ``disk_full``, ``not_found``, ``image_gone``, ``too_large``, ``too_many_streams``,
+    ``unsupported_media_type``, ``method_not_allowed``, ``internal``."""
     detail: str | None = None
     fields: list[FieldProblem] = []
 

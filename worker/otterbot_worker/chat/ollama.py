@@ -42,6 +42,7 @@ class Ollama:
         self._url = settings.url.rstrip("/")
         self._log = log or logging.getLogger("otterbot_worker.chat")
         self._session: aiohttp.ClientSession | None = None
+        self._known_away = False
 
     async def close(self) -> None:
         if self._session is not None:
@@ -260,6 +261,7 @@ class Ollama:
                     method, self._url + path, json=body, allow_redirects=False
                 ) as response:
                     data = await response.content.read(-1) if response.status == 200 else b""
+                    self._known_away = False
                     if response.status != 200:
                         self._log.info("Ollama answered %s with %d", path, response.status)
         except (aiohttp.ClientError, TimeoutError) as error:
@@ -276,7 +278,10 @@ class Ollama:
         return answer
 
     def _unreachable(self, error: BaseException) -> JobFailed:
-        self._log.warning("Ollama at %s cannot be reached: %s", self._url, type(error).__name__)
+        # Once, not at every look: a server that is off is normal, and is asked for every few seconds.
+        level = logging.DEBUG if self._known_away else logging.WARNING
+        self._known_away = True
+        self._log.log(level, "Ollama at %s cannot be reached: %s", self._url, type(error).__name__)
         failure = failures.unreachable()
         if isinstance(error, aiohttp.ClientConnectorError) and not isinstance(error, aiohttp.ClientConnectorDNSError):
             failure.details["reason"] = "not_running"

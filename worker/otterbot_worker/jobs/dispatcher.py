@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from otterbot_worker.api.schemas import Pause
+from otterbot_worker.api.schemas import Pause, State
 from otterbot_worker.archive import Archive
 from otterbot_worker.errors import Cancelled, JobFailed, ProcessDied
 from otterbot_worker.gpu.process import GpuProcess
@@ -170,9 +170,12 @@ class Dispatcher:
         return await self._store.claim(choice.seq, choice.overtaken, time.time())
 
     async def _run(self, row: Row) -> None:
-        job = await self._store.job(row.job_id)
-        assert job is not None
+        # First of all, so that a cancel from here on finds it; then whether one came before.
         self._current = current = _Current(row=row, interrupted=self._stopping or self._pause.paused)
+        job, now = await self._store.job(row.job_id), await self._store.row(row.seq)
+        if job is None or now is None or now.state is not State.RUNNING:
+            self._current = None
+            return
         self._listener.job_changed(row.client, row.job_id)
         self._listener.queue_moved()
         handed_over = False

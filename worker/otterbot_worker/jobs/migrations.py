@@ -18,8 +18,13 @@ STEPS: tuple[str, ...] = (
         created_at REAL NOT NULL,
         request TEXT NOT NULL,
         content TEXT,
+        forgotten INTEGER NOT NULL DEFAULT 0,
         UNIQUE (client, key)
     );
+    CREATE INDEX jobs_age ON jobs (created_at);
+    CREATE INDEX jobs_of_client ON jobs (client, created_at);
+    CREATE INDEX jobs_content ON jobs (id) WHERE content IS NOT NULL;
+    CREATE INDEX jobs_private ON jobs (id) WHERE private = 1 AND forgotten = 0;
     CREATE TABLE rows (
         seq INTEGER PRIMARY KEY,
         job_id TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,
@@ -46,7 +51,6 @@ STEPS: tuple[str, ...] = (
     CREATE INDEX rows_open ON rows (client, owner, kind, model, state, seq, work, job_id)
         WHERE state IN ('queued', 'running');
     CREATE INDEX rows_running ON rows (seq) WHERE state = 'running';
-    CREATE INDEX rows_finished ON rows (finished_at) WHERE finished_at IS NOT NULL;
     CREATE TABLE served (
         client TEXT NOT NULL,
         owner TEXT NOT NULL,
@@ -56,6 +60,8 @@ STEPS: tuple[str, ...] = (
     CREATE TABLE images (
         image_id TEXT PRIMARY KEY,
         client TEXT NOT NULL,
+        job_id TEXT NOT NULL,
+        idx INTEGER NOT NULL,
         relpath TEXT NOT NULL,
         mimetype TEXT NOT NULL,
         thumbnail_type TEXT NOT NULL,
@@ -65,6 +71,8 @@ STEPS: tuple[str, ...] = (
         gone_at REAL
     );
     CREATE INDEX images_relpath ON images (relpath);
+    CREATE INDEX images_job ON images (job_id);
+    CREATE INDEX images_here ON images (image_id) WHERE gone_at IS NULL;
     CREATE TABLE speeds (
         name TEXT PRIMARY KEY,
         value REAL NOT NULL,

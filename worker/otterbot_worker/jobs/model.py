@@ -119,6 +119,8 @@ class ImageRow:
 
     image_id: str
     client: str
+    job_id: str
+    idx: int
     relpath: str
     mimetype: str
     thumbnail_type: str

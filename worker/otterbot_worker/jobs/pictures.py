@@ -174,6 +174,8 @@ class PictureRunner:
         image = ImageRow(
             image_id=stored.image_id,
             client=row.client,
+            job_id=row.job_id,
+            idx=row.idx,
             relpath=stored.relpath,
             mimetype=stored.mimetype,
             thumbnail_type=stored.thumbnail.mimetype,

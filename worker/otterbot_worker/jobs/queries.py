@@ -86,11 +86,17 @@ CANCEL = f"UPDATE rows SET state = 'cancelled', finished_at = ? WHERE job_id = ?
 IMAGE = "SELECT * FROM images WHERE image_id = ? AND client = ?"
 IMAGES_HERE = "SELECT * FROM images WHERE gone_at IS NULL"
 INSERT_IMAGE = """
-    INSERT INTO images (image_id, client, relpath, mimetype, thumbnail_type, private, created_at)
-    VALUES (?, ?, ?, ?, ?, ?, ?)"""
+    INSERT INTO images (image_id, client, job_id, idx, relpath, mimetype, thumbnail_type, private, created_at)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 IMAGE_DELIVERED = "UPDATE images SET delivered_at = COALESCE(delivered_at, ?) WHERE image_id = ?"
 IMAGES_GONE = """
     UPDATE images SET gone_at = COALESCE(gone_at, ?) WHERE relpath IN (SELECT value FROM json_each(?))"""
+
+FORGET_RECORD = """
+    UPDATE rows SET result = json_set(
+        result, '$.filename', 'picture.png', '$.record.asked', json('{}'),
+        '$.record.used.prompt', '', '$.record.used.negative_prompt', '')
+    WHERE job_id = ? AND idx = ? AND result IS NOT NULL"""
 
 # ---------------------------------------------------------------- housekeeping
 
@@ -101,6 +107,13 @@ FORGET_CONTENT = f"""
 FORGET_TEXT = """
     UPDATE rows SET result = json_set(result, '$.text', '')
     WHERE result IS NOT NULL AND job_id IN (SELECT value FROM json_each(?))"""
+FORGET_REQUESTS = f"""
+    UPDATE jobs SET forgotten = 1, request = json_set(
+        request, '$.prompt', '', '$.negative_prompt', '', '$.theme', NULL, '$.asked', json('{{}}'))
+    WHERE private = 1 AND forgotten = 0 AND kind = 'image'
+    AND NOT EXISTS (SELECT 1 FROM images WHERE job_id = jobs.id AND gone_at IS NULL)
+    AND NOT EXISTS (SELECT 1 FROM rows WHERE job_id = jobs.id AND (finished_at IS NULL OR finished_at > ?))
+    AND id NOT IN (SELECT job_id FROM rows WHERE {_OPEN})"""
 FORGET_JOBS = """
     DELETE FROM jobs WHERE created_at < ?
     AND NOT EXISTS (SELECT 1 FROM rows WHERE job_id = jobs.id AND (finished_at IS NULL OR finished_at > ?))"""

@@ -212,8 +212,9 @@ class Store:
         async with self._db.transaction() as connection:
             done = await _one(connection, q.SUCCEED, (text, now, row.job_id, row.idx, row.attempt))
             if done is not None and image is not None:
-                values = (image.image_id, image.client, image.relpath, image.mimetype, image.thumbnail_type)
-                await connection.execute(q.INSERT_IMAGE, (*values, image.private, image.created_at))
+                where = (image.image_id, image.client, image.job_id, image.idx, image.relpath)
+                what = (image.mimetype, image.thumbnail_type, image.private, image.created_at)
+                await connection.execute(q.INSERT_IMAGE, (*where, *what))
             return done is not None
 
     async def fail(self, row: Row, error: dict[str, Any], now: float) -> bool:
@@ -257,14 +258,20 @@ class Store:
     async def images_gone(self, relpaths: Iterable[str], now: float) -> None:
         await self._db.write(q.IMAGES_GONE, (now, json.dumps(list(relpaths))))
 
+    async def forget_record(self, image: ImageRow) -> None:
+        """Takes people's words out of a picture's result."""
+        await self._db.write(q.FORGET_RECORD, (image.job_id, image.idx))
+
     # ------------------------------------------------------------ housekeeping
 
-    async def forget(self, now: float) -> list[str]:
+    async def forget(self, now: float, *, private_requests: bool = False) -> list[str]:
         """Removes chat text an hour after its job's end, and jobs whose keys have had their time; returns the ids of
-        the former."""
+        the former. ``private_requests``: also the words of encrypted rooms' jobs whose pictures are all gone."""
         forgotten = await self._db.write(q.FORGET_CONTENT, (now - CHAT_TEXT_SECONDS,))
         if forgotten:
             await self._db.write(q.FORGET_TEXT, (json.dumps([row["id"] for row in forgotten]),))
+        if private_requests:
+            await self._db.write(q.FORGET_REQUESTS, (now - CHAT_TEXT_SECONDS,))
         await self._db.write(q.FORGET_JOBS, (now - KEY_DAYS * 86_400, now - KEY_DAYS * 86_400))
         await self._db.write(q.FORGET_SERVED, (now - 86_400,))
         return [row["id"] for row in forgotten]
