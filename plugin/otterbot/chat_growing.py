@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from .outbox import Outbox
 from .records import Part, PartState, Rank
 from .status import compose
 from .store import Store
+from .waiting import news
 from .worker_types import ChatResult
 
 PLACEHOLDER = "chat/0"
@@ -78,8 +78,7 @@ async def show(
 
 async def _news(live: Live, pause: float) -> None:
     await asyncio.sleep(pause)
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(live.changed.wait(), NEWS)
+    await news(live.changed, NEWS)
     live.changed.clear()
 
 
