@@ -17,7 +17,7 @@ word in the message    what comes
 ``#inline-think``      the same inside ``<think>…</think>`` in the answer, tags split over chunks
 ``#open-think``        thoughts without ``<think>``, ended by ``</think>`` on its own line
 ``#only-think``        thoughts and no answer
-``#long``              about 20 kB with a code block across every 8 kB
+``#long``              about 20 kB in 600 chunks, with a code block across every 8 kB
 ``#slow``              one word per 0.5 s
 ``#nel``               U+0085, U+2028 and U+2029 in the middle
 ``#error``             an error line after some words, no ``done``
@@ -90,7 +90,7 @@ def answer(messages: list[dict[str, Any]], rules: list[dict[str, Any]], *, think
         "inline-think": Scripted(pieces=("<th", "ink>", *thoughts, "</thi", "nk>", "\n\n", *words(heard))),
         "open-think": Scripted(pieces=(*thoughts, "\n</think", ">\n\n", *words(heard))),
         "only-think": Scripted(pieces=(), thinking=thoughts),
-        "long": Scripted(pieces=words(_long())),
+        "long": Scripted(pieces=tuple(_long().splitlines(keepends=True))),
         "slow": Scripted(pieces=words(heard), pause=0.5),
         "nel": Scripted(pieces=("before", "\u0085", "between", "\u2028", "x", "\u2029", "after")),
         "silence": Scripted(pieces=(), ending="silence"),
