@@ -17,7 +17,7 @@ from typing import Any
 
 from . import contents, texts
 from .config import Values
-from .errors import WorkerError, WorkerRefused
+from .errors import WorkerError, WorkerRefused, places
 from .live import CannotAsk, Ending, Kind, Live, WorkerState
 from .outbox import NO_ENCRYPTION, Hooks, Outbox
 from .records import Kind as PartKind
@@ -147,7 +147,7 @@ class Delivery:
                 await self._event(event)
             except Exception as error:
                 # The next snapshot says it again.
-                self._log.error("An event of the worker: %s", type(error).__name__, exc_info=_trace(error))
+                self._log.error("An event of the worker: %s\n%s", type(error).__name__, places(error))
 
     async def _event(self, event: Event) -> None:
         if isinstance(event, Snapshot):
@@ -379,8 +379,3 @@ class Delivery:
 
 def _part(request: Request, name: str, kind: PartKind, rank: Rank, content: dict[str, Any]) -> Part:
     return Part(key=request.key, part=name, room_id=request.room_id, kind=kind, rank=rank, content=content)
-
-
-def _trace(error: Exception) -> bool:
-    """A programming error is shown with its place; errors of the world are not."""
-    return isinstance(error, TypeError | AttributeError | KeyError | LookupError)

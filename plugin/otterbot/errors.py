@@ -20,6 +20,7 @@ No message of these holds what a person wrote.
 
 from __future__ import annotations
 
+import traceback
 from dataclasses import dataclass
 
 
@@ -101,3 +102,8 @@ class NotAllowed(MatrixRefused):
 
 class CannotEncrypt(MatrixError):
     """The room is encrypted and this client cannot encrypt. Nothing may be sent in the clear."""
+
+
+def places(error: BaseException) -> str:
+    """Where it happened, for the log. Without the exception's text: that may hold what somebody wrote."""
+    return "".join(traceback.format_tb(error.__traceback__))

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-import traceback
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
@@ -23,7 +22,7 @@ from .catchup import CatchUp
 from .config import Values
 from .delivery import Delivery
 from .encryption import Encryption, KeyMissing
-from .errors import MatrixError
+from .errors import MatrixError, places
 from .keys import LateKeys
 from .message import Message, from_raw
 from .outbox import Outbox
@@ -201,9 +200,7 @@ class Events:
                 return await self._edited(message)
             return await self._handle(message)
         except Exception as error:
-            # Places only: the text of an exception may hold what somebody wrote.
-            places = "".join(traceback.format_tb(error.__traceback__))
-            self._log.error("A command failed with %s:\n%s", type(error).__name__, places)
+            self._log.error("A command failed with %s:\n%s", type(error).__name__, places(error))
             return say(texts.INTERNAL)
 
     async def _edited(self, message: Message) -> Outcome | None:

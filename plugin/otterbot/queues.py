@@ -8,6 +8,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from .errors import places
+
 Raw = Mapping[str, Any]
 """An event of the client-server API, with its ``room_id``."""
 
@@ -41,7 +43,7 @@ class RoomQueues:
                 try:
                     await self._work(waiting.popleft())
                 except Exception as error:
-                    self._log.error("An event could not be handled: %s", type(error).__name__)
+                    self._log.error("An event could not be handled: %s\n%s", type(error).__name__, places(error))
         finally:
             del self._waiting[room]
 

@@ -47,9 +47,7 @@ class Rig:
         await self.db.start()
         self.store = Store(self.db)
         await self.store.open()
-        self.client = Client(
-            mxid=UserID(BOT), base_url=self.server.url, token="secret", state_store=MemoryStateStore()
-        )
+        self.client = Client(mxid=UserID(BOT), base_url=self.server.url, token="secret", state_store=MemoryStateStore())
         self.http = MatrixHttp(self.client.api)
         self.encryption = Encryption(self.client)
         address = Address(url=self.worker_server.url, token=TOKEN)

@@ -28,7 +28,6 @@ from otterbot.store import Commit, Store
 NOBODY = 65534
 
 
-
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
     """The address of a PostgreSQL of our own, which refuses to be root; skips where there is none."""

@@ -1,0 +1,284 @@
+"""What comes from the rooms: once, in order, not from before, whatever way it takes."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from conftest import LOG, ROOM, Rig
+from homeserver_double import BOT
+from otterbot import texts
+from otterbot.catchup import CatchUp
+from otterbot.events import Events
+from otterbot.message import Message
+from otterbot.outcome import NewRequest, Outcome, say
+from otterbot.rooms import Rooms
+from worker_double import WorkerDouble
+
+
+class Listening:
+    """Events on a rig, with a command of three words: draw, say, fail."""
+
+    def __init__(self, rig: Rig) -> None:
+        self.rig = rig
+        self.heard: list[str] = []
+        self.joined: list[str] = []
+        self.slow = 0.0
+
+    async def handle(self, message: Message) -> Outcome | None:
+        if not message.body.startswith("!"):
+            return None
+        self.heard.append(message.body)
+        await asyncio.sleep(self.slow)
+        word = message.body[1:].split(" ")[0]
+        if word == "draw":
+            body = {"prompt": message.body[6:], "seed": 7, "count": 1}
+            return Outcome(request=NewRequest(kind="image", body=body, asked={"prompt": message.body[6:]}))
+        if word == "fail":
+            raise RuntimeError(message.body)
+        return say(message.body)
+
+    async def join(self, room: str) -> None:
+        self.joined.append(room)
+
+    def start(self) -> None:
+        rig = self.rig
+        self.rooms = Rooms(
+            rig.store, rig.http, rig.outbox, bot=BOT, join=self.join, allowed=lambda user: user.endswith(":test"),
+            prefix=lambda: "!", log=LOG,
+        )  # fmt: skip
+        self.events = Events(
+            rig.client, rig.store, rig.encryption, rig.outbox, rig.delivery, self.rooms, partial(CatchUp, rig.http),
+            handle=self.handle, values=lambda: rig.values, restart_sync=lambda: None, log=LOG,
+        )  # fmt: skip
+        self.events.start()
+
+    async def sync(self, *events: dict[str, Any], limited: bool = False, room: str = ROOM, **rooms: Any) -> None:
+        timeline = {"events": list(events), "limited": limited}
+        data = {"rooms": {"join": {room: {"timeline": timeline}}, **rooms}}
+        await self.events.on_sync({"data": data})
+
+    async def hear(self, *bodies: str) -> None:
+        await self.rig.until(lambda: self.heard == list(bodies) if len(self.heard) >= len(bodies) else None)
+
+
+@pytest_asyncio.fixture
+async def listening(rig: Rig) -> AsyncIterator[Listening]:
+    made = Listening(rig)
+    made.start()
+    await asyncio.sleep(0.05)
+    yield made
+    await made.events.stop()
+
+
+async def test_a_message_is_handled_once_whatever_way_it_comes(listening: Listening) -> None:
+    event = listening.rig.server.say(ROOM, "!say one")
+    await listening.sync(event)
+    await listening.sync(event, limited=True)
+    await listening.events.on_sync_error({})
+    await listening.sync()
+    await listening.hear("!say one")
+    await asyncio.sleep(0.3)
+    assert listening.heard == ["!say one"]
+    assert listening.rig.bodies() == ["!say one"]
+
+
+async def test_not_again_after_a_restart(listening: Listening, rig: Rig) -> None:
+    await listening.sync(rig.server.say(ROOM, "!say one"))
+    await rig.until(rig.bodies)
+    await listening.events.stop()
+    again = Listening(rig)
+    again.start()
+    missed = rig.server.say(ROOM, "!say two")
+    await again.sync(missed)
+    await again.hear("!say two")
+    await again.events.stop()
+    assert rig.bodies() == ["!say one", "!say two"]
+
+
+async def test_what_came_while_nobody_listened_is_found(rig: Rig) -> None:
+    for number in range(250):
+        rig.server.say(ROOM, f"chatter {number}")
+    rig.server.say(ROOM, "!say one")
+    for number in range(250):
+        rig.server.say("!other:test", f"!say {number}")
+    late = Listening(rig)
+    late.start()
+    await rig.until(lambda: len(late.heard) == 251, 20)
+    await late.events.stop()
+    assert [word for word in late.heard if word != "!say one"] == [f"!say {number}" for number in range(250)]
+
+
+async def test_in_order(listening: Listening) -> None:
+    listening.slow = 0.02
+    events = [listening.rig.server.say(ROOM, f"!say {number}") for number in range(5)]
+    await listening.sync(*events)
+    await listening.hear(*(f"!say {number}" for number in range(5)))
+
+
+async def test_a_fresh_database_does_not_run_old_commands(rig: Rig) -> None:
+    old = rig.server.say(ROOM, "!say old")
+    old["origin_server_ts"] -= 60_000
+    rig.server.say(ROOM, "!say new")
+    late = Listening(rig)
+    late.start()
+    await late.hear("!say new")
+    await late.events.stop()
+
+
+async def test_too_old_is_not_answered(listening: Listening, rig: Rig) -> None:
+    rig.store.installed_at -= 100 * 3600
+    old = rig.server.say(ROOM, "!say old")
+    old["origin_server_ts"] -= 25 * 3600 * 1000
+    recent = rig.server.say(ROOM, "!say recent")
+    recent["origin_server_ts"] -= 23 * 3600 * 1000
+    await listening.sync(old, recent)
+    await listening.hear("!say recent")
+
+
+async def test_what_was_said_before_the_bot_came_is_not_meant_for_it(listening: Listening, rig: Rig) -> None:
+    before = rig.server.say(ROOM, "!say before")
+    before["origin_server_ts"] -= 5_000
+    rig.store.installed_at -= 3600
+    join = rig.server.add(ROOM, BOT, "m.room.member", {"membership": "join"}, state_key=BOT)
+    after = rig.server.say(ROOM, "!say after")
+    await listening.sync(before, join, after)
+    await listening.hear("!say after")
+    await rig.until(lambda: len(rig.bodies()) == 2)
+    assert any("Otterbot" in body for body in rig.bodies())
+    await listening.sync(join)
+    await asyncio.sleep(0.2)
+    assert len(rig.bodies()) == 2, "it says hello once"
+
+
+async def test_an_exception_becomes_a_sentence_and_leaves_no_words_in_the_log(
+    listening: Listening, rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    await listening.sync(rig.server.say(ROOM, "!fail secret words"))
+    [said] = await rig.until(rig.bodies)
+    assert said == texts.INTERNAL
+    assert "RuntimeError" in caplog.text
+    assert "secret words" not in caplog.text
+
+
+async def test_own_messages_notices_and_chatter_are_nothing(listening: Listening, rig: Rig) -> None:
+    await listening.sync(
+        rig.server.say(ROOM, "!say a", sender=BOT),
+        rig.server.say(ROOM, "!say b", msgtype="m.notice"),
+        rig.server.say(ROOM, "hello"),
+        rig.server.say(ROOM, "!say c"),
+    )
+    await listening.hear("!say c")
+
+
+ODD: list[Any] = [None, 5, "x", [], {}, {"type": 5}, {"type": "m.room.message"}, {"type": "m.room.encrypted"},
+                  {"type": "m.room.redaction", "event_id": "$x", "sender": 5}]  # fmt: skip
+
+
+@pytest.mark.parametrize("odd", ODD)
+async def test_malformed_syncs_are_survived(listening: Listening, rig: Rig, odd: Any) -> None:
+    for data in (odd, {"rooms": odd}, {"rooms": {"join": odd}}, {"rooms": {"join": {ROOM: odd}}, "invite": odd}):
+        await listening.events.on_sync({"data": data})
+    await listening.events.on_sync(odd)
+    await listening.sync(odd, rig.server.say(ROOM, "!say after"))
+    await listening.hear("!say after")
+
+
+async def test_deleting_the_command_cancels_it(listening: Listening, rig: Rig, worker_server: WorkerDouble) -> None:
+    worker_server.auto = False
+    command = rig.server.say(ROOM, "!draw x")
+    await listening.sync(command)
+    await rig.until(lambda: worker_server.jobs)
+    redaction = rig.server.add(ROOM, "@user:test", "m.room.redaction", {"redacts": command["event_id"]})
+    await listening.sync(redaction)
+    await rig.until(lambda: worker_server.cancelled)
+
+
+async def test_an_edit_while_it_waits_asks_anew(listening: Listening, rig: Rig, worker_server: WorkerDouble) -> None:
+    worker_server.auto = False
+    command = rig.server.say(ROOM, "!draw a")
+    await listening.sync(command)
+    await rig.until(lambda: worker_server.jobs)
+    await asyncio.sleep(0.1)
+    await listening.sync(edit(rig, command, "!draw b"))
+    await rig.until(lambda: len(worker_server.submissions) == 2)
+    await rig.until(lambda: len(worker_server.cancelled) == 1)
+    assert worker_server.submissions[1]["request"]["prompt"] == "b"
+    worker_server.draw_all(worker_server.by_key(worker_server.submissions[1]["key"]))
+    await rig.until(lambda: rig.server.pictures(ROOM))
+    assert len(rig.server.pictures(ROOM)) == 1
+
+
+async def test_a_later_edit_gets_a_sentence(listening: Listening, rig: Rig) -> None:
+    command = rig.server.say(ROOM, "!draw a")
+    await listening.sync(command)
+    await rig.until(lambda: rig.server.pictures(ROOM))
+    await listening.sync(edit(rig, command, "!draw b"))
+    await rig.until(lambda: texts.EDIT_TOO_LATE in rig.bodies())
+    assert len(rig.server.pictures(ROOM)) == 1
+
+
+async def test_an_edit_can_make_a_message_a_command(listening: Listening, rig: Rig) -> None:
+    message = rig.server.say(ROOM, "drwa x")
+    await listening.sync(message, edit(rig, message, "!draw x"))
+    await rig.until(lambda: rig.server.pictures(ROOM))
+
+
+async def test_somebody_elses_edit_changes_nothing(listening: Listening, rig: Rig, worker_server: WorkerDouble) -> None:
+    worker_server.auto = False
+    command = rig.server.say(ROOM, "!draw a")
+    await listening.sync(command)
+    await rig.until(lambda: worker_server.jobs)
+    await listening.sync(edit(rig, command, "!draw b", sender="@other:test"))
+    await asyncio.sleep(0.3)
+    assert len(worker_server.submissions) == 1
+
+
+def edit(rig: Rig, event: dict[str, Any], body: str, sender: str = "@user:test") -> dict[str, Any]:
+    new = {"msgtype": "m.text", "body": body}
+    relation = {"rel_type": "m.replace", "event_id": event["event_id"]}
+    return rig.server.say(ROOM, f"* {body}", sender, **{"m.new_content": new, "m.relates_to": relation})
+
+
+async def test_invitations_only_by_those_who_may(listening: Listening) -> None:
+    def invite(sender: str) -> dict[str, Any]:
+        member = {"type": "m.room.member", "state_key": BOT, "sender": sender, "content": {"membership": "invite"}}
+        return {"invite_state": {"events": [member]}}
+
+    await listening.sync(invite={"!a:x": invite("@friend:test"), "!b:x": invite("@stranger:elsewhere")})
+    await listening.rig.until(lambda: listening.joined)
+    await asyncio.sleep(0.1)
+    assert listening.joined == ["!a:x"]
+
+
+async def test_a_message_whose_commit_fails_is_tried_again(
+    listening: Listening, rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit, failures = rig.store.commit, [OSError("locked"), OSError("locked")]
+
+    async def failing(what: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return await commit(what)
+
+    monkeypatch.setattr(rig.store, "commit", failing)
+    await listening.sync(rig.server.say(ROOM, "!say one"))
+    await rig.until(lambda: rig.bodies() == ["!say one"])
+
+
+async def test_stop_ends_every_task(listening: Listening, rig: Rig) -> None:
+    listening.slow = 30.0
+    await listening.sync(rig.server.say(ROOM, "!say slow"))
+    await rig.until(lambda: listening.heard)
+    started = time.monotonic()
+    await listening.events.stop()
+    assert time.monotonic() - started < 2
+    assert not [task for task in asyncio.all_tasks() if task.get_name() == "otterbot room"]
+    assert not await rig.store.is_handled("$event1"), "it is handled after the next start"
+    assert replace(rig.values) == rig.values
