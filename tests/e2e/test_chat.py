@@ -205,7 +205,7 @@ async def test_a_turn_that_is_interrupted_is_answered_once(lab: Lab, room: str, 
     await lab.user.wait_for(about(asked, lab), mark)
     await (lab.worker if who == "worker" else lab.maubot).restart(hard=True)
     said = await final(lab, room, asked, mark, timeout=60)
-    assert said.count("seven eight") == 1
+    assert said.count("You said: #slow one two three four five six seven eight") == 1
     await asyncio.sleep(0)
     ids = {event.edits or event.event_id for event in lab.user.events[mark:] if about(asked, lab)(event)}
     assert len(ids) == 1
