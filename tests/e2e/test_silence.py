@@ -10,7 +10,7 @@ from lab import Lab
 
 from .conftest import QUICK
 
-NOT_FOR_US = ["hello", "!", "!!", "! draw otter", "!drawotter", "!weather", "draw otter", "!8ball", "> !draw otter"]
+NOT_FOR_US = ["hello", "!", "!!", "!drawotter", "!weather", "draw otter", "!8ball", "> !draw otter", "!draw! otter"]
 
 
 async def still_there(lab: Lab, room: str) -> None:
