@@ -29,11 +29,11 @@ SUBMITTED = (
 )
 KEPT_AGAIN = "UPDATE requests SET state = 'kept', job_id = NULL WHERE key = $1 AND state = 'submitted' RETURNING key"
 FINISH = (
-    "UPDATE requests SET state = 'done', outcome = $2, done_at = $3, cancel_owed = $4, body = NULL "
+    "UPDATE requests SET state = 'done', outcome = $2, done_at = $3, cancel_owed = $4 "
     "WHERE key = $1 AND state <> 'done' RETURNING key"
 )
 CANCEL = (
-    "UPDATE requests SET state = 'done', outcome = 'cancelled', done_at = $3, cancel_owed = 1, body = NULL "
+    "UPDATE requests SET state = 'done', outcome = 'cancelled', done_at = $3, cancel_owed = 1 "
     "WHERE key = $1 AND room_id = $2 AND state <> 'done' RETURNING *"
 )
 CANCELS_OWED = "SELECT * FROM requests WHERE cancel_owed = 1"

@@ -17,6 +17,8 @@ from mautrix.client import Client
 from mautrix.client.state_store import MemoryStateStore
 from mautrix.types import UserID
 from mautrix.util.async_db import Database
+from worker_double import TOKEN, WorkerDouble
+
 from otterbot.config import StatusValues, Values, WorkerValues
 from otterbot.delivery import Delivery
 from otterbot.encryption import Encryption
@@ -27,7 +29,6 @@ from otterbot.pictures import Pictures
 from otterbot.records import Request, key_of
 from otterbot.store import Commit, Store
 from otterbot.worker_client import Address, WorkerClient
-from worker_double import TOKEN, WorkerDouble
 
 ROOM = "!room:test"
 LOG = logging.getLogger("test.otterbot")

@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 from conftest import ROOM, Rig
+from worker_double import TOKEN
+
 from otterbot import contents
 from otterbot.config import StatusValues
 from otterbot.errors import WorkerUnreachable
 from otterbot.records import Request
 from otterbot.store import Commit
 from otterbot.worker_types import Job
-from worker_double import TOKEN
 
 
 async def test_a_picture_comes_as_a_reply_with_all_that_belongs_to_it(rig: Rig) -> None:
@@ -186,8 +187,8 @@ async def test_a_picture_that_left_the_archive_is_spoken_of(rig: Rig) -> None:
 
 async def test_the_same_key_with_another_body_is_adopted(rig: Rig) -> None:
     request = rig.request(rig.server.say(ROOM, "!draw an otter"))
-    other = {"key": request.key, "kind": "image", "owner": "x", "room": "y", "private": False}
-    await rig.worker.submit(**{k: v for k, v in other.items()}, request={"prompt": "a", "seed": 3})  # type: ignore[arg-type]
+    other = {"prompt": "a", "seed": 3}
+    await rig.worker.submit(key=request.key, kind="image", owner="x", room="y", private=False, request=other)
     await rig.store.commit(Commit(mark=None, room_id=ROOM, request=request))
     rig.delivery.accepted_request(request)
     assert (await rig.done(request)).outcome == "succeeded"

@@ -13,13 +13,14 @@ import pytest
 import pytest_asyncio
 from conftest import LOG, ROOM, Rig
 from homeserver_double import BOT
+from worker_double import WorkerDouble
+
 from otterbot import texts
 from otterbot.catchup import CatchUp
 from otterbot.events import Events
 from otterbot.message import Message
 from otterbot.outcome import NewRequest, Outcome, say
 from otterbot.rooms import Rooms
-from worker_double import WorkerDouble
 
 
 class Listening:
@@ -98,8 +99,9 @@ async def test_not_again_after_a_restart(listening: Listening, rig: Rig) -> None
     missed = rig.server.say(ROOM, "!say two")
     await again.sync(missed)
     await again.hear("!say two")
-    await again.events.stop()
+    await rig.until(lambda: len(rig.bodies()) == 2)
     assert rig.bodies() == ["!say one", "!say two"]
+    await again.events.stop()
 
 
 async def test_what_came_while_nobody_listened_is_found(rig: Rig) -> None:

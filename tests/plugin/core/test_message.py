@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from otterbot.message import from_event, from_raw
 
 
@@ -76,8 +77,10 @@ def test_captions(content: dict[str, Any], body: str) -> None:
 
 
 ODD: list[Any] = [None, [], "x", 5, {}, {"body": 5, "msgtype": "m.text"}, {"body": "x"}, {"body": "x", "msgtype": []}]
-RELATIONS: list[Any] = ["x", [], 5, {"rel_type": 5}, {"rel_type": "m.replace"}, {"rel_type": "m.replace", "event_id": 3},
-                        {"m.in_reply_to": "x"}, {"rel_type": "m.thread", "event_id": {}}]  # fmt: skip
+RELATIONS: list[Any] = [
+    "x", [], 5, {"rel_type": 5}, {"rel_type": "m.replace"}, {"rel_type": "m.replace", "event_id": 3},
+    {"m.in_reply_to": "x"}, {"rel_type": "m.thread", "event_id": {}},
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("content", ODD)

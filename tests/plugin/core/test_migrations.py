@@ -6,6 +6,7 @@ import sqlite3
 from pathlib import Path
 
 from mautrix.util.async_db import Database
+
 from otterbot.migrations import upgrade_table
 from otterbot.records import Request, key_of
 from otterbot.store import Commit, Store

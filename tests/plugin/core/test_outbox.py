@@ -13,10 +13,11 @@ import pytest
 import pytest_asyncio
 from conftest import ROOM, Rig
 from homeserver_double import HomeserverDouble
+from worker_double import WorkerDouble
+
 from otterbot import contents
 from otterbot.config import Values
 from otterbot.records import Kind, Part, PartState, Rank
-from worker_double import WorkerDouble
 
 
 def note(name: str, text: str = "hello", *, rank: Rank = Rank.REFUSAL, key: str = "k", room: str = ROOM) -> Part:
