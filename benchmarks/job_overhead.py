@@ -43,7 +43,7 @@ class Worker:
             "OTTERBOT_IMAGES__DEFAULT_MODEL": "otter-noise",
             "OTTERBOT_LOG__LEVEL": "warning",
         }
-        self.process = subprocess.Popen([sys.executable, "-m", "otterbot_worker", "serve"], env=environment)
+        self.process = subprocess.Popen([sys.executable, "-m", "otterbot_worker.cli", "serve"], env=environment)
         while not (folder / "listen").exists():
             time.sleep(0.05)
         self.url = (folder / "listen").read_text().strip()

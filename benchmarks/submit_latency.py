@@ -72,7 +72,7 @@ async def measure(asked: argparse.Namespace, folder: Path) -> None:
     (folder / "models" / "otter-noise").mkdir(parents=True)
     (folder / "models" / "otter-noise" / "model_index.json").write_text("{}")
     worker = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "otterbot_worker", "serve", env={**environment, "OTTERBOT_IMAGES__DOWNLOADS": "true"}
+        sys.executable, "-m", "otterbot_worker.cli", "serve", env={**environment, "OTTERBOT_IMAGES__DOWNLOADS": "true"}
     )
     try:
         await run(asked, folder)

@@ -32,7 +32,7 @@ def one(folder: Path) -> tuple[float, float]:
         # Nothing to be made in the background: it would be another process's work that is measured.
         "OTTERBOT_IMAGES__DEFAULT_MODEL": "ssd-1b",
     }
-    command = [sys.executable, "-m", "otterbot_worker", "serve"]
+    command = [sys.executable, "-m", "otterbot_worker.cli", "serve"]
     started = time.perf_counter()
     process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
     try:

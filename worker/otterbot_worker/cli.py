@@ -155,7 +155,7 @@ def _pause(asked: argparse.Namespace) -> int:
     settings = config.load(asked.config)
     _call(settings, "POST", "/v1/pause", {} if asked.minutes is None else {"minutes": asked.minutes})
     deadline = time.monotonic() + FREE_SECONDS
-    while _call(settings, "GET", "/v1/info")["gpu"]["state"] != "stopped":
+    while (info := _call(settings, "GET", "/v1/info"))["running"] or info["gpu"]["state"] != "stopped":
         if time.monotonic() > deadline:
             raise Refused("paused, but the card is not free yet; see the worker's log")
         time.sleep(0.1)

@@ -211,7 +211,7 @@ class Process:
         listen.unlink(missing_ok=True)
         with self.log.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "otterbot_worker", "serve", env=self._environment, stdout=log, stderr=log
+                sys.executable, "-m", "otterbot_worker.cli", "serve", env=self._environment, stdout=log, stderr=log
             )
         async with asyncio.timeout(30):
             while not listen.exists():
@@ -222,7 +222,7 @@ class Process:
     async def command(self, *arguments: str) -> tuple[int, str]:
         """Another command of ``otterbot-worker`` with the same settings: exit code and output."""
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "otterbot_worker", *arguments, env=self._environment,
+            sys.executable, "-m", "otterbot_worker.cli", *arguments, env=self._environment,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
         )  # fmt: skip
         output, _ = await process.communicate()

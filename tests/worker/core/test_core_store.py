@@ -231,6 +231,20 @@ async def test_a_failed_transaction_leaves_nothing(database: Database, store: St
     assert await store.meta("a") == {"b": None}
 
 
+async def test_cancelled_anywhere_a_transaction_is_whole_or_nothing(database: Database, store: Store) -> None:
+    for number in range(60):
+        work = asyncio.create_task(store.submit(submission(f"k{number}", count=3, owner=f"o{number}"), LIMITS, NOW))
+        for _ in range(number):
+            await asyncio.sleep(0.0001)
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+        await store.set_meta("a", number)
+    rows = await database.fetch("SELECT COUNT(*) AS n FROM rows GROUP BY job_id")
+    assert {row["n"] for row in rows} <= {3}
+    assert await store.meta("a") == 59
+    assert not database._writer.in_transaction
+
+
 async def test_questions_about_the_queue_use_the_index(database: Database) -> None:
     for sql, parameters in (
         (q.OPEN, ()),

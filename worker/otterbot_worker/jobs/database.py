@@ -88,8 +88,9 @@ class Database:
     async def transaction(self) -> AsyncIterator[aiosqlite.Connection]:
         """Several statements, all or none."""
         async with self._turn:
-            await self._writer.execute("BEGIN IMMEDIATE")
             try:
+                # Inside: a cancelled call may still have begun, and its thread runs the rollback after it.
+                await self._writer.execute("BEGIN IMMEDIATE")
                 yield self._writer
             except BaseException:
                 await asyncio.shield(self._writer.rollback())
