@@ -45,8 +45,9 @@ async def _type_lines(house: House, screen: Screen, lines: list[str]) -> int:
         screen.say(screen.paint(f"  Not everything came: {'; '.join(failed)}", "red"))
         screen.say(f"  The logs: {house.root}/*/*.log")
         return 1
-    if house.info.get("notice"):
-        screen.warn(house.info["notice"])
+    notice = (await house.ask_worker()).get("notice")
+    if notice:
+        screen.warn(notice)
     screen.say("  scripts/demo without a line keeps all this up, for any Matrix client.")
     return 0
 

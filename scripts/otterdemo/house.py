@@ -108,7 +108,6 @@ class House:
         self.worker = Worker(root / "worker", config={"api": {"port": self.kept.worker_port}})
         self.users: list[User] = []
         self.visitor: User
-        self.info: dict[str, Any] = {}
 
     @property
     def bot(self) -> str:
@@ -147,24 +146,27 @@ class House:
     async def _boot(self) -> None:
         screen = self.screen
         screen.status("starting the homeserver, Maubot and the worker …")
-        packed, synapse, maubot, worker = await asyncio.gather(
-            asyncio.to_thread(build_plugin, REPOSITORY, self.root / "packed"),
-            self.synapse.start(),
-            self._start_maubot(),
-            self.worker.start(),
+        packed, synapse, worker = await asyncio.gather(
+            asyncio.to_thread(build_plugin, REPOSITORY, self.root / "packed"), self.synapse.start(), self.worker.start()
         )
         screen.done(f"homeserver: Synapse at {self.synapse.url}", f"{synapse:.1f} s")
+        # Only now: Maubot tries again after ten seconds if its homeserver does not answer at once.
+        maubot = await self._start_maubot()
         await self._accounts()
         await self._plugin(packed)
         screen.done(f"Maubot at {self.maubot.url}, with the plugin {packed.name}", f"{maubot:.1f} s")
-        self.info = await self.worker.api("GET", "/v1/info")
-        gpu = self.info["gpu"]
-        where = gpu["name"] or gpu["device"]
-        screen.done(f"worker at {self.worker.url}: {self.info['default_model']} on {where}", f"{worker:.1f} s")
+        info = await self.ask_worker()
+        card = f" on {info['gpu']['name']}" if info["gpu"]["name"] else ""
+        screen.done(f"worker at {self.worker.url}, drawing with {info['default_model']}{card}", f"{worker:.1f} s")
         await self._room()
         await self._chat()
-        if self.info.get("notice"):
-            screen.warn(self.info["notice"])
+        if info.get("notice"):
+            screen.warn(info["notice"])
+
+    async def ask_worker(self) -> dict[str, Any]:
+        """What the worker says of itself now."""
+        info: dict[str, Any] = await self.worker.api("GET", "/v1/info")
+        return info
 
     async def _start_maubot(self) -> float:
         config = self.maubot.root / "config.yaml"

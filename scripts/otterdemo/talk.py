@@ -18,6 +18,8 @@ DRAWING = {"draw", "again"}
 STREAMING = {"chat"}
 ANSWER_S = 60
 """How long a command that is answered at once may take."""
+SETTLE_S = 6
+"""How long, after the end, the bot may take to tidy up."""
 QUIET_S = 1_800
 """How long nothing at all may be heard of a picture; a first model may have to be downloaded."""
 
@@ -32,6 +34,12 @@ class Line:
     answers: list[Ev] = field(default_factory=list)
     ended: str = ""
     """The bot's last word as a reaction: ✅ or ❌."""
+    seen: str = ""
+    """The event id of its first word, ⏳, which it takes back at the end."""
+    said: str = ""
+    """What the newest form of its last message says."""
+    tidy: bool = False
+    """The bot has taken its ⏳ back."""
 
     @property
     def command(self) -> str:
@@ -44,6 +52,11 @@ class Line:
             return 0
         count = re.search(r"(?:--|—)count[ =]+(\d+)", self.text)
         return int(count[1]) if count else 1
+
+    @property
+    def settled(self) -> bool:
+        """Whether the bot has nothing left to tidy up about this line: its ⏳ is gone, its status says how it ended."""
+        return self.tidy and (not self.answers or not self.said.startswith(("⏳", "🎨", "💭")))
 
     @property
     def good(self) -> bool:
@@ -61,6 +74,9 @@ class Talk:
         self.visitor = house.visitor
         self.lines: list[Line] = []
         self.folder = house.root / "pictures"
+        self._activity = ""
+        self._heard = 0.0
+        self._ended: float | None = None
 
     async def say(self, text: str) -> Line:
         """Types one line and waits until all that it is for has come (or plainly will not)."""
@@ -83,11 +99,13 @@ class Talk:
     async def _tick(self, line: Line, follower: asyncio.Task[None]) -> None:
         """Keeps the living line alive until the answer is complete."""
         started = time.monotonic()
-        self._activity, self._heard = "sent, encrypted", started
+        self._activity, self._heard, self._ended = "sent, encrypted", started, None
         patience = QUIET_S if line.command in DRAWING | STREAMING else ANSWER_S
         spinner = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
         turn = 0
         while not follower.done() and time.monotonic() - self._heard < patience:
+            if self._ended is not None and time.monotonic() - self._ended > SETTLE_S:
+                break
             turn += 1
             self.screen.status(f"{spinner[turn % 10]} {self._activity} · {time.monotonic() - started:.0f} s")
             with contextlib.suppress(TimeoutError):
@@ -101,20 +119,28 @@ class Talk:
         while True:
             event = await self.visitor.wait_for(lambda e: e.sender == self.house.bot, mark, timeout=2 * QUIET_S)
             mark = self.visitor.events.index(event, mark) + 1
-            if not about & {event.relates.get("event_id"), event.replies_to, event.thread}:
+            targets = {event.relates.get("event_id"), event.replies_to, event.thread, event.redacts}
+            if not about & targets:
                 continue
             about.add(event.event_id)
             self._heard = time.monotonic()
             await self._take(line, event)
-            if line.ended or (line.command not in DRAWING | STREAMING and line.answers):
+            if line.command not in DRAWING | STREAMING and line.answers:
+                return
+            if line.ended and self._ended is None:
+                self._ended = time.monotonic()
+            if line.ended and line.settled:
                 return
 
     async def _take(self, line: Line, event: Ev) -> None:
         body = event.new_content.get("body", "")
-        if event.reaction:
+        if event.redacts:
+            line.tidy = line.tidy or event.redacts == line.seen
+        elif event.reaction:
             if event.relates.get("event_id") == line.event_id and event.reaction in ("✅", "❌"):
                 line.ended = event.reaction
             else:
+                line.seen = event.event_id
                 self._note(f"{event.reaction} the bot has seen it")
         elif event.msgtype == "m.image":
             path = await self.save(event)
@@ -123,6 +149,7 @@ class Talk:
         elif body:
             if not event.edits:
                 line.answers.append(event)
+            line.said = body
             self._note(body.splitlines()[0])
 
     def _note(self, text: str) -> None:

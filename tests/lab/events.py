@@ -57,6 +57,11 @@ class Ev:
         return self.relates.get("key") if self.relates.get("rel_type") == "m.annotation" else None
 
     @property
+    def redacts(self) -> str | None:
+        """Which event this takes back."""
+        return self.content.get("redacts") or self.wire.get("redacts")
+
+    @property
     def own(self) -> dict[str, Any]:
         """The bot's namespaced part of the content: key, part, record."""
         return self.content.get("org.otterbot") or {}
