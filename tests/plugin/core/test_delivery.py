@@ -254,7 +254,7 @@ async def test_what_expired_after_submission_is_cancelled_when_the_worker_is_bac
     await rig.worker_server.stop()
     assert (await rig.done(request)).outcome == "expired"
     await rig.worker_server.start()
-    await rig.until(lambda: rig.worker_server.cancelled == [request.key])
+    await rig.until(lambda: request.key in rig.worker_server.cancelled)
 
 
 @pytest.mark.parametrize("running", [False, True], ids=["queued", "running"])
@@ -268,7 +268,7 @@ async def test_deleting_the_message_cancels(rig: Rig, running: bool) -> None:
         rig.worker_server.changed(job)
     await rig.delivery.redacted(ROOM, request.event_id, request.sender)
     assert (await rig.done(request)).outcome == "cancelled"
-    await rig.until(lambda: rig.worker_server.cancelled == [request.key])
+    await rig.until(lambda: request.key in rig.worker_server.cancelled)
     await rig.until(lambda: rig.reactions() == ["⏳", "❌"])
     assert rig.bodies() == []
 
@@ -282,7 +282,7 @@ async def test_a_cancel_while_the_worker_is_off_is_paid_later(rig: Rig) -> None:
     await rig.delivery.cancel([request.key], ROOM)
     await rig.restart()
     await rig.worker_server.start()
-    await rig.until(lambda: rig.worker_server.cancelled == [request.key])
+    await rig.until(lambda: request.key in rig.worker_server.cancelled)
     assert rig.seeds() == []
 
 
