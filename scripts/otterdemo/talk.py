@@ -66,6 +66,15 @@ class Line:
         return self.ended != "❌" and bool(self.answers or not self.command)
 
 
+def _with_bar(text: str) -> str:
+    """``Step 7/30`` with a bar before it."""
+    step = re.search(r"\b(\d+)/(\d+)\b", text)
+    if not step or not 0 < int(step[1]) <= int(step[2]):
+        return text
+    filled = round(20 * int(step[1]) / int(step[2]))
+    return f"{'━' * filled}{'╌' * (20 - filled)} {text}"
+
+
 class Talk:
     """The conversation of this start of the demo."""
 
@@ -107,7 +116,7 @@ class Talk:
             if self._ended is not None and time.monotonic() - self._ended > SETTLE_S:
                 break
             turn += 1
-            self.screen.status(f"{spinner[turn % 10]} {self._activity} · {time.monotonic() - started:.0f} s")
+            self.screen.status(f"{spinner[turn % 10]} {_with_bar(self._activity)} · {time.monotonic() - started:.0f} s")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(asyncio.shield(follower), 0.12)
         if follower.done():
