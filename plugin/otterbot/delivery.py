@@ -13,13 +13,12 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any
 
-from . import contents, texts
+from . import contents, endings, texts
 from .config import Values
 from .errors import WorkerError, WorkerRefused, places
 from .live import CannotAsk, Ending, Kind, Live, WorkerState
-from .outbox import NO_ENCRYPTION, Hooks, Outbox
+from .outbox import Hooks, Outbox
 from .records import Kind as PartKind
 from .records import Part, PartState, Rank, Request, RequestState
 from .status import StatusLine
@@ -28,8 +27,6 @@ from .submit import Submitter
 from .upkeep import Upkeep
 from .worker_client import WorkerClient
 from .worker_types import ChatEvent, Disconnected, Event, Job, JobEvent, PauseEvent, ProgressEvent, Snapshot
-
-REPLACED = "replaced"
 
 
 class Delivery:
@@ -92,7 +89,7 @@ class Delivery:
     def first_parts(self, request: Request) -> list[Part]:
         """To be stored together with the request."""
         content = contents.reaction(request.key, "ack", request.event_id, texts.ACK)
-        return [_part(request, "ack", PartKind.REACTION, Rank.REACTION, content)]
+        return [endings.part(request, "ack", PartKind.REACTION, Rank.REACTION, content)]
 
     def accepted_request(self, request: Request) -> None:
         """It is stored: begin."""
@@ -274,16 +271,7 @@ class Delivery:
             return  # the next snapshot builds again
 
     async def _no_encryption(self, part: Part) -> Part | None:
-        request = await self._store.request(part.key)
-        content = {
-            "msgtype": "m.notice",
-            "body": texts.NO_ENCRYPTION,
-            "m.mentions": {},
-            contents.OUR_KEY: contents.ours(part.key, NO_ENCRYPTION),
-        }
-        if request is not None:
-            content["m.relates_to"] = contents.relation(request)
-        notice = Part(key=part.key, part=NO_ENCRYPTION, room_id=part.room_id, content=content)
+        notice = endings.no_encryption(part, await self._store.request(part.key))
         return notice if await self._store.add_part(notice) else None
 
     # -- requests end ------------------------------------------------------------------------
@@ -291,14 +279,14 @@ class Delivery:
     async def end_with(self, live: Live, outcome: str, text: str, *, cancel_owed: bool = False) -> None:
         """End it badly, with one plain sentence."""
         content = await contents.notice(text, live.key, "final", live.request)
-        part = _part(live.request, "final", PartKind.MESSAGE, Rank.REFUSAL, content)
+        part = endings.part(live.request, "final", PartKind.MESSAGE, Rank.REFUSAL, content)
         await self.end(live, Ending(outcome=outcome, well=False, line=text, parts=[part], cancel_owed=cancel_owed))
 
     async def end(self, live: Live, ending: Ending) -> None:
         """``done``: with everything that says so in one transaction."""
         if not live.open:
             return
-        parts = [*ending.parts, *await self._closing(live.request, ending)]
+        parts = [*ending.parts, *await endings.closing(self._store, self._outbox, live.request, ending)]
         if await self._store.finish(live.key, ending.outcome, parts, cancel_owed=ending.cancel_owed):
             self._outbox.enqueue(parts)
         await self._close(live, ending)
@@ -314,28 +302,6 @@ class Delivery:
                 task.cancel()
         self._submitter.poke()
         self._upkeep.wake()
-
-    async def _closing(self, request: Request, ending: Ending) -> list[Part]:
-        """The reaction at the end, the ⏳ taken away, the status message made one short line."""
-        standing = await self._store.parts_of(request.key)
-        parts: list[Part] = []
-        if ending.outcome != REPLACED:
-            emoji = texts.DONE if ending.well else texts.FAILED
-            reaction = contents.reaction(request.key, "done", request.event_id, emoji)
-            parts.append(_part(request, "done", PartKind.REACTION, Rank.REACTION, reaction))
-        if "ack" in standing and not await self._taken_back(standing["ack"]):
-            parts.append(_part(request, "unack", PartKind.REDACTION, Rank.REACTION, {"of": "ack"}))
-        self._outbox.drop_edit(request.key, "status/edit")
-        if "status" in standing and not await self._taken_back(standing["status"]):
-            content = await contents.notice(ending.line, request.key, "status/final", None)
-            inner = {"of": "status", "content": content}
-            parts.append(_part(request, "status/final", PartKind.EDIT, Rank.EDIT, inner))
-        return parts
-
-    async def _taken_back(self, part: Part) -> bool:
-        if part.state in (PartState.FAILED, PartState.DROPPED):
-            return True
-        return part.state is PartState.READY and await self._outbox.withdraw(part.key, part.part)
 
     async def expire(self, request: Request) -> None:
         """It has waited for too long."""
@@ -355,12 +321,12 @@ class Delivery:
         """They are ``done`` in the database already: stop everything that was under way.
         ``replaced``: because the message was edited, and what it asks for now comes instead."""
         for request in requests:
-            outcome, line = (REPLACED, texts.EDITED) if replaced else ("cancelled", texts.CANCELLED)
+            outcome, line = (endings.REPLACED, texts.EDITED) if replaced else ("cancelled", texts.CANCELLED)
             ending = Ending(outcome=outcome, well=False, line=line)
             for part in (await self._store.parts_of(request.key)).values():
                 if part.rank == Rank.RESULT and part.state is PartState.READY:
                     await self._outbox.withdraw(*part.id)
-            for part in await self._closing(request, ending):
+            for part in await endings.closing(self._store, self._outbox, request, ending):
                 await self._outbox.post(part)
             live = self._lives.get(request.key)
             if live is not None:
@@ -375,7 +341,3 @@ class Delivery:
         part = await self._store.part_by_event(event_id)
         if part is not None and part.room_id == room and await self._store.owe_delete(event_id):
             self._upkeep.wake()
-
-
-def _part(request: Request, name: str, kind: PartKind, rank: Rank, content: dict[str, Any]) -> Part:
-    return Part(key=request.key, part=name, room_id=request.room_id, kind=kind, rank=rank, content=content)

@@ -12,10 +12,11 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from . import contents
+from .builds import BACKOFF, Builder, Builds, Entry
 from .encryption import Encryption
 from .errors import (
     AnswerLost,
@@ -25,8 +26,6 @@ from .errors import (
     OtterbotError,
     RateLimited,
     TooLarge,
-    WorkerError,
-    WorkerRefused,
 )
 from .lookup import find_sent
 from .matrix_http import MatrixHttp
@@ -34,35 +33,11 @@ from .records import Kind, Part, PartState, Rank, transaction_id
 from .store import Store
 from .waiting import news
 
-Builder = Callable[[Part], Awaitable[dict[str, Any]]]
-"""Makes the content of a stored part that has none. Raises the errors of :mod:`.errors`."""
-
-BUILDS = 2
-"""How many results are fetched and uploaded at a time."""
-BACKOFF = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 PATIENCE = 20.0
 """Seconds; a reaction that the homeserver's limits hold up for longer is not worth sending."""
 FORGOING = frozenset({"ack", "unack", "done"})
 NO_ENCRYPTION = "no-encryption"
 """The one part that goes out in the clear: a fixed sentence."""
-
-
-@dataclass(eq=False)
-class _Entry:
-    part: Part
-    order: int
-    stored: bool = True
-    lookup: bool = False
-    content: dict[str, Any] | None = None
-    plain_media: bool = False
-    build: asyncio.Task[None] | None = None
-    not_before: float = 0.0
-    tries: int = 0
-    since: float = field(default_factory=time.monotonic)
-
-    @property
-    def sendable(self) -> bool:
-        return self.lookup or self.content is not None
 
 
 @dataclass(kw_only=True)
@@ -87,21 +62,19 @@ class Outbox:
         self._encryption = encryption
         self._bot = bot
         self._log = log
-        self._builders: dict[str, Builder] = {}
-        self._entries: dict[tuple[str, str], _Entry] = {}
+        self._entries: dict[tuple[str, str], Entry] = {}
         self._wake = asyncio.Event()
-        self._retry = asyncio.Event()
         self._order = 0
         self._throttled_until = 0.0
         self._task: asyncio.Task[None] | None = None
-        self._building = asyncio.Semaphore(BUILDS)
+        self._builds = Builds(self, log)
         self.hooks: Hooks | None = None
 
     # -- life --------------------------------------------------------------------------------
 
     def register_builder(self, prefix: str, builder: Builder) -> None:
         """``builder`` makes the parts whose names begin with ``prefix`` (``picture``, ``chat``)."""
-        self._builders[prefix] = builder
+        self._builds.builders[prefix] = builder
 
     async def start(self) -> None:
         """Take up what stands in the database. Builders and hooks must be there."""
@@ -124,10 +97,10 @@ class Outbox:
             if part.id in self._entries:
                 continue
             self._order += 1
-            entry = _Entry(part, self._order, lookup=part.state is PartState.SENDING, content=part.content)
+            entry = Entry(part, self._order, lookup=part.state is PartState.SENDING, content=part.content)
             self._entries[part.id] = entry
             if entry.content is None and not entry.lookup:
-                self._start_build(entry)
+                self._builds.begin(entry)
         self._wake.set()
 
     async def post(self, part: Part) -> bool:
@@ -142,7 +115,7 @@ class Outbox:
         part = Part(key=key, part=name, room_id=room, kind=Kind.EDIT, rank=Rank.EDIT)
         old = self._entries.get(part.id)
         self._order += 1
-        self._entries[part.id] = _Entry(
+        self._entries[part.id] = Entry(
             part,
             old.order if old is not None else self._order,
             stored=False,
@@ -168,7 +141,7 @@ class Outbox:
         """That part will never be: its result is gone, or nobody wants it any more."""
         entry = self._entries.get((key, name))
         if entry is not None:
-            await self._fail(entry, "gone")
+            await self.fail(entry, "gone")
 
     def waiting(self, key: str, name: str) -> bool:
         return (key, name) in self._entries
@@ -181,57 +154,25 @@ class Outbox:
         if image_id is not None:
             entry.part = replace(entry.part, image_id=image_id)
         if not entry.lookup and (entry.build is None or entry.build.done()):
-            self._start_build(entry)
+            self._builds.begin(entry)
 
     def retry_builds(self) -> None:
         """The worker is back: what could not be fetched is fetched now."""
-        self._retry.set()
-        self._retry = asyncio.Event()
+        self._builds.hurry()
         for entry in list(self._entries.values()):
             self.rebuild(*entry.part.id)
 
-    # -- building ----------------------------------------------------------------------------
-
-    def _start_build(self, entry: _Entry) -> None:
-        entry.build = asyncio.create_task(self._build(entry), name=f"otterbot build {entry.part.part}")
-
-    async def _build(self, entry: _Entry) -> None:
-        part = entry.part
-        builder = self._builders.get(part.part.split("/")[0])
-        if builder is None:
-            await self._fail(entry, "missing")
-            return
-        try:
-            async with self._building:
-                content = contents.fit(await builder(part))
-            entry.content, entry.plain_media, entry.tries = content, "url" in content, 0
-        except WorkerRefused as refusal:
-            if refusal.not_found:
-                await self._hook("missing", part)
-            else:
-                await self._fail(entry, "refused")
-        except (WorkerError, AnswerLost, RateLimited) as error:
-            await self._build_later(entry, error)
-        except CannotEncrypt:
-            await self._cannot_encrypt(entry)
-        except TooLarge:
-            await self._fail(entry, "too_large")
-        except NotAllowed:
-            await self._fail(entry, "not_allowed")
-        except Exception as error:
-            self._log.error("Cannot build %s: %s", part.part, type(error).__name__)
-            await self._build_later(entry, error)
+    def built(self, entry: Entry) -> None:
+        """A build has ended, well or not."""
         self._wake.set()
 
-    async def _build_later(self, entry: _Entry, error: Exception) -> None:
-        wait = error.retry_after if isinstance(error, RateLimited) else self._backoff(entry)
-        await news(self._retry, wait)
-        if self._entries.get(entry.part.id) is entry:
-            self._start_build(entry)
+    def wants(self, entry: Entry) -> bool:
+        """Is the entry still to be sent?"""
+        return self._entries.get(entry.part.id) is entry
 
     # -- sending -----------------------------------------------------------------------------
 
-    def _next(self) -> tuple[_Entry | None, float | None]:
+    def _next(self) -> tuple[Entry | None, float | None]:
         """What goes out now, or how long to wait for something to."""
         now = time.monotonic()
         ready = [entry for entry in self._entries.values() if entry.sendable]
@@ -256,11 +197,11 @@ class Outbox:
             except Exception as error:
                 # The database, most likely: nothing is lost, it is tried again.
                 self._log.error("Cannot send %s yet: %s", entry.part.part, type(error).__name__)
-                entry.not_before = time.monotonic() + self._backoff(entry)
+                entry.not_before = time.monotonic() + entry.backoff()
                 if entry.stored and entry.part.kind is not Kind.REDACTION:
                     entry.lookup, entry.part = True, replace(entry.part, updated_at=time.time())
 
-    async def _handle(self, entry: _Entry) -> None:
+    async def _handle(self, entry: Entry) -> None:
         try:
             if entry.lookup:
                 await self._look_up(entry)
@@ -273,22 +214,22 @@ class Outbox:
         except TooLarge:
             await self._too_large(entry)
         except CannotEncrypt:
-            await self._cannot_encrypt(entry)
+            await self.cannot_encrypt(entry)
         except NotAllowed:
-            await self._fail(entry, "not_allowed")
+            await self.fail(entry, "not_allowed")
         except MatrixRefused as refusal:
             await self._refused(entry, refusal)
 
-    async def _look_up(self, entry: _Entry) -> None:
+    async def _look_up(self, entry: Entry) -> None:
         event_id = await find_sent(self._http, self._encryption, self._bot, entry.part)
         if event_id is not None:
             await self._sent(entry, event_id)
             return
         entry.lookup = False
         if entry.content is None:
-            self._start_build(entry)
+            self._builds.begin(entry)
 
-    async def _send(self, entry: _Entry) -> None:
+    async def _send(self, entry: Entry) -> None:
         part = entry.part
         content = await self._resolve(entry)
         if content is None:
@@ -297,7 +238,7 @@ class Outbox:
         if self._private(part) and await self._encryption.is_encrypted(part.room_id):
             if entry.plain_media:  # the room was encrypted after the upload
                 entry.content, entry.plain_media = None, False
-                self._start_build(entry)
+                self._builds.begin(entry)
                 return
             content = await self._encryption.encrypt(part.room_id, event_type, content)
             event_type = "m.room.encrypted"
@@ -321,7 +262,7 @@ class Outbox:
         """Is it encrypted where the room is? Reactions and redactions cannot be."""
         return part.kind in (Kind.MESSAGE, Kind.EDIT) and part.part != NO_ENCRYPTION
 
-    async def _resolve(self, entry: _Entry) -> dict[str, Any] | None:
+    async def _resolve(self, entry: Entry) -> dict[str, Any] | None:
         """The content with the id of the event that it is about filled in; ``None``: not now, or never."""
         content, part = entry.content or {}, entry.part
         if not entry.stored or part.kind not in (Kind.EDIT, Kind.REDACTION):
@@ -334,76 +275,71 @@ class Outbox:
         if target is not None and target.state in (PartState.READY, PartState.SENDING):
             entry.not_before = time.monotonic() + 1.0
             return None
-        await self._fail(entry, "missing")
+        await self.fail(entry, "missing")
         return None
 
     # -- how it went -------------------------------------------------------------------------
 
-    async def _sent(self, entry: _Entry, event_id: str | None) -> None:
+    async def _sent(self, entry: Entry, event_id: str | None) -> None:
         await self._surely(lambda: self._store.mark_sent(entry.part, event_id))
         self._forget(entry)
-        await self._hook("sent", entry.part, event_id)
+        await self.hook("sent", entry.part, event_id)
 
-    async def _fail(self, entry: _Entry, reason: str) -> None:
+    async def fail(self, entry: Entry, reason: str) -> None:
         if entry.stored:
             await self._surely(lambda: self._store.mark_failed(*entry.part.id))
         self._forget(entry)
         if entry.stored:
             self._log.warning("Gave up sending %s: %s", entry.part.part, reason)
-            await self._hook("failed", entry.part, reason)
+            await self.hook("failed", entry.part, reason)
 
-    async def _lost(self, entry: _Entry) -> None:
+    async def _lost(self, entry: Entry) -> None:
         if not entry.stored:
             self._forget(entry)  # a newer state of the text comes anyway
             return
-        entry.not_before = time.monotonic() + self._backoff(entry)
+        entry.not_before = time.monotonic() + entry.backoff()
         stored = await self._store.part(*entry.part.id)
         if stored is not None and stored.state is PartState.SENDING and entry.part.kind is not Kind.REDACTION:
             entry.part = replace(entry.part, updated_at=stored.updated_at)
             entry.lookup = True
 
-    async def _throttled(self, entry: _Entry, limit: RateLimited) -> None:
+    async def _throttled(self, entry: Entry, limit: RateLimited) -> None:
         self._throttled_until = time.monotonic() + limit.retry_after
         self._log.info("The homeserver lets us send again in %.1f s", limit.retry_after)
         if entry.stored:
             # It was not carried out: until the next attempt it can be taken back.
             await self._store.unmark_sending(*entry.part.id)
         if entry.part.part in FORGOING and time.monotonic() - entry.since + limit.retry_after > PATIENCE:
-            await self._fail(entry, "throttled")
+            await self.fail(entry, "throttled")
 
-    async def _too_large(self, entry: _Entry) -> None:
+    async def _too_large(self, entry: Entry) -> None:
         content = entry.content or {}
         inner = content.get("content") if entry.part.kind is Kind.EDIT and entry.stored else None
         smaller = contents.shorter(inner if isinstance(inner, dict) else content)
         if smaller is None:
-            await self._fail(entry, "too_large")
+            await self.fail(entry, "too_large")
         else:
             entry.content = {**content, "content": smaller} if isinstance(inner, dict) else smaller
 
-    async def _cannot_encrypt(self, entry: _Entry) -> None:
-        await self._fail(entry, "cannot_encrypt")
+    async def cannot_encrypt(self, entry: Entry) -> None:
+        await self.fail(entry, "cannot_encrypt")
         if entry.stored and entry.part.kind is Kind.MESSAGE and self.hooks is not None:
             notice = await self.hooks.no_encryption(entry.part)
             if notice is not None:
                 self.enqueue([notice])
 
-    async def _refused(self, entry: _Entry, refusal: MatrixRefused) -> None:
+    async def _refused(self, entry: Entry, refusal: MatrixRefused) -> None:
         if refusal.errcode == "M_DUPLICATE_ANNOTATION":
             found = await find_sent(self._http, self._encryption, self._bot, entry.part)
             await self._sent(entry, found)
         elif refusal.status == 401:
             entry.not_before = time.monotonic() + BACKOFF[-1]  # for the operator to mend
         else:
-            await self._fail(entry, "refused")
+            await self.fail(entry, "refused")
 
-    def _forget(self, entry: _Entry) -> None:
+    def _forget(self, entry: Entry) -> None:
         if self._entries.get(entry.part.id) is entry:
             del self._entries[entry.part.id]
-
-    @staticmethod
-    def _backoff(entry: _Entry) -> float:
-        entry.tries += 1
-        return BACKOFF[min(entry.tries, len(BACKOFF)) - 1]
 
     async def _surely(self, write: Callable[[], Awaitable[object]]) -> None:
         """A mark has to be made: without it the same thing would be sent again."""
@@ -417,7 +353,7 @@ class Outbox:
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, 5.0)
 
-    async def _hook(self, name: str, *args: Any) -> None:
+    async def hook(self, name: str, *args: Any) -> None:
         if self.hooks is None:
             return
         try:

@@ -8,7 +8,6 @@ inside a transaction, and everything after it would fail.
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -16,8 +15,9 @@ from typing import Any, TypeVar
 
 from mautrix.util.async_db import Connection, Database, Scheme
 
+from . import inserts
 from . import queries as sql
-from .records import Kind, Part, PartState, Request, RequestState
+from .records import Part, Request
 
 T = TypeVar("T")
 DAY = 86_400.0
@@ -103,13 +103,13 @@ class Store:
                 new = await conn.fetchrow(sql.MARK_HANDLED, commit.mark, commit.room_id, now)
                 if new is None:
                     return Committed(fresh=False)
-            cancelled = [await _cancel(conn, key, commit.room_id, now) for key in commit.cancel]
+            cancelled = [await inserts.cancel(conn, key, commit.room_id, now) for key in commit.cancel]
             if commit.request is not None:
-                await _add_request(conn, commit.request)
+                await inserts.add_request(conn, commit.request)
             for part in commit.parts:
-                await _add_part(conn, part, now)
+                await inserts.add_part(conn, part, now)
             if commit.setting is not None:
-                await _set(conn, commit.room_id, *commit.setting)
+                await inserts.put_setting(conn, commit.room_id, *commit.setting)
             return Committed(fresh=True, cancelled=tuple(request for request in cancelled if request is not None))
 
         return await self._write(work)
@@ -151,7 +151,7 @@ class Store:
             if await conn.fetchrow(sql.FINISH, key, outcome, now, int(cancel_owed)) is None:
                 return False
             for part in parts:
-                await _add_part(conn, part, now)
+                await inserts.add_part(conn, part, now)
             return True
 
         return await self._write(work)
@@ -171,7 +171,7 @@ class Store:
         """False if the key has such a part already."""
 
         async def work(conn: Connection) -> bool:
-            return await _add_part(conn, part, time.time())
+            return await inserts.add_part(conn, part, time.time())
 
         return await self._write(work)
 
@@ -267,7 +267,7 @@ class Store:
             now = time.time()
             if await conn.fetchrow(sql.GREETED, room, now) is None or part is None:
                 return False
-            return await _add_part(conn, part, now)
+            return await inserts.add_part(conn, part, now)
 
         return await self._write(work)
 
@@ -283,54 +283,3 @@ class Store:
             await conn.execute(sql.PRUNE_PICTURES, now - KEEP_PICTURES)
 
         await self._write(work)
-
-
-async def _cancel(conn: Connection, key: str, room: str, now: float) -> Request | None:
-    row = await conn.fetchrow(sql.CANCEL, key, room, now)
-    return None if row is None else Request.from_row(row)
-
-
-async def _add_request(conn: Connection, request: Request) -> None:
-    body = None if request.body is None else json.dumps(request.body)
-    await conn.execute(
-        sql.ADD_REQUEST,
-        request.key,
-        request.room_id,
-        request.event_id,
-        request.edit_id,
-        request.sender,
-        request.kind,
-        RequestState.KEPT.value,
-        body,
-        json.dumps(request.asked),
-        json.dumps(request.notes),
-        int(request.private),
-        request.thread_root,
-        request.reply_to,
-        request.created_at,
-        request.expires_at,
-    )
-
-
-async def _add_part(conn: Connection, part: Part, now: float) -> bool:
-    content = None if part.content is None else json.dumps(part.content)
-    row = await conn.fetchrow(
-        sql.ADD_PART,
-        part.key,
-        part.part,
-        part.room_id,
-        Kind(part.kind).value,
-        int(part.rank),
-        PartState.READY.value,
-        content,
-        part.image_id,
-        now,
-    )
-    return row is not None
-
-
-async def _set(conn: Connection, room: str, name: str, value: str | None) -> None:
-    if value is None:
-        await conn.execute(sql.UNSET, room, name)
-    else:
-        await conn.execute(sql.SET, room, name, value)

@@ -1,0 +1,55 @@
+"""What is put into the room when a request ends, beside its result."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import contents, texts
+from .live import Ending
+from .outbox import NO_ENCRYPTION, Outbox
+from .records import Kind, Part, PartState, Rank, Request
+from .store import Store
+
+REPLACED = "replaced"
+"""The outcome of a request whose message was edited: another request takes its place."""
+
+
+def part(request: Request, name: str, kind: Kind, rank: Rank, content: dict[str, Any]) -> Part:
+    return Part(key=request.key, part=name, room_id=request.room_id, kind=kind, rank=rank, content=content)
+
+
+async def closing(store: Store, outbox: Outbox, request: Request, ending: Ending) -> list[Part]:
+    """The reaction at the end, the ⏳ taken away, the status message made one short line."""
+    standing = await store.parts_of(request.key)
+    parts: list[Part] = []
+    if ending.outcome != REPLACED:
+        emoji = texts.DONE if ending.well else texts.FAILED
+        reaction = contents.reaction(request.key, "done", request.event_id, emoji)
+        parts.append(part(request, "done", Kind.REACTION, Rank.REACTION, reaction))
+    if "ack" in standing and not await _taken_back(outbox, standing["ack"]):
+        parts.append(part(request, "unack", Kind.REDACTION, Rank.REACTION, {"of": "ack"}))
+    outbox.drop_edit(request.key, "status/edit")
+    if "status" in standing and not await _taken_back(outbox, standing["status"]):
+        content = await contents.notice(ending.line, request.key, "status/final", None)
+        inner = {"of": "status", "content": content}
+        parts.append(part(request, "status/final", Kind.EDIT, Rank.EDIT, inner))
+    return parts
+
+
+async def _taken_back(outbox: Outbox, standing: Part) -> bool:
+    if standing.state in (PartState.FAILED, PartState.DROPPED):
+        return True
+    return standing.state is PartState.READY and await outbox.withdraw(*standing.id)
+
+
+def no_encryption(unsent: Part, request: Request | None) -> Part:
+    """The fixed sentence, in the clear, instead of anything that holds somebody's words."""
+    content: dict[str, Any] = {
+        "msgtype": "m.notice",
+        "body": texts.NO_ENCRYPTION,
+        "m.mentions": {},
+        contents.OUR_KEY: contents.ours(unsent.key, NO_ENCRYPTION),
+    }
+    if request is not None:
+        content["m.relates_to"] = contents.relation(request)
+    return Part(key=unsent.key, part=NO_ENCRYPTION, room_id=unsent.room_id, content=content)

@@ -1,0 +1,61 @@
+"""Rows on their way into the database, inside a transaction of :mod:`.store`."""
+
+from __future__ import annotations
+
+import json
+
+from mautrix.util.async_db import Connection
+
+from . import queries as sql
+from .records import Kind, Part, PartState, Request, RequestState
+
+
+async def cancel(conn: Connection, key: str, room: str, now: float) -> Request | None:
+    row = await conn.fetchrow(sql.CANCEL, key, room, now)
+    return None if row is None else Request.from_row(row)
+
+
+async def add_request(conn: Connection, request: Request) -> None:
+    body = None if request.body is None else json.dumps(request.body)
+    await conn.execute(
+        sql.ADD_REQUEST,
+        request.key,
+        request.room_id,
+        request.event_id,
+        request.edit_id,
+        request.sender,
+        request.kind,
+        RequestState.KEPT.value,
+        body,
+        json.dumps(request.asked),
+        json.dumps(request.notes),
+        int(request.private),
+        request.thread_root,
+        request.reply_to,
+        request.created_at,
+        request.expires_at,
+    )
+
+
+async def add_part(conn: Connection, part: Part, now: float) -> bool:
+    content = None if part.content is None else json.dumps(part.content)
+    row = await conn.fetchrow(
+        sql.ADD_PART,
+        part.key,
+        part.part,
+        part.room_id,
+        Kind(part.kind).value,
+        int(part.rank),
+        PartState.READY.value,
+        content,
+        part.image_id,
+        now,
+    )
+    return row is not None
+
+
+async def put_setting(conn: Connection, room: str, name: str, value: str | None) -> None:
+    if value is None:
+        await conn.execute(sql.UNSET, room, name)
+    else:
+        await conn.execute(sql.SET, room, name, value)
