@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -22,7 +24,7 @@ from lab.proc import process_exists, until
 
 from .conftest import QUICK
 
-LONG = "--steps 120 --size 192x192"
+LONG = "--steps 60 --size 192x192"
 SUBMIT = "/v1/jobs$"
 UPLOAD = "/_matrix/media/v3/upload"
 
@@ -50,11 +52,13 @@ async def everything_is_up(lab: Lab) -> AsyncIterator[None]:
 # ---------------------------------------------------------------- what is promised, and what came
 
 
-def promised_seed(lab: Lab, key: str) -> int:
-    """The seed that the plugin has stored before it asked the worker for anything."""
+def promised_seed(lab: Lab, key: str) -> int | None:
+    """The seed that the plugin has stored before it asked the worker for anything; ``None`` as long as it has not."""
     with closing(sqlite3.connect(f"file:{lab.plugin_database}?mode=ro", uri=True, timeout=10)) as database:
         row = database.execute("SELECT body FROM requests WHERE key = ?", (key,)).fetchone()
-    assert row is not None, "it was not stored"
+    if row is None:
+        return None
+    assert row[0] is not None, "over already; the seed must be read before"
     return int(json.loads(row[0])["seed"])
 
 
@@ -64,6 +68,7 @@ class Asked:
     def __init__(self, lab: Lab, room: str, event_id: str, mark: int) -> None:
         self.lab, self.room, self.event_id, self.mark = lab, room, event_id, mark
         self.key = key_of(lab.bot, room, event_id)
+        self.seed: int | None = None
         self._send = f"/send/[^/]+/{transaction_id(self.key, 'picture/0')}"
 
     def send_held_before(self) -> Rule:
@@ -74,31 +79,38 @@ class Asked:
         """The homeserver has the (first) picture, and Maubot does not know."""
         return self.lab.matrix_proxy.hold_after("PUT", self._send)
 
-    async def stored(self) -> int:
-        """Until the plugin has promised a seed; returns it."""
-        end = asyncio.get_running_loop().time() + 20
-        while True:
-            with contextlib.suppress(AssertionError, sqlite3.OperationalError):
-                return promised_seed(self.lab, self.key)
-            assert asyncio.get_running_loop().time() < end, "never stored"
-            await asyncio.sleep(0.03)
+    async def stored(self) -> None:
+        """Until the plugin has promised a seed, which is remembered here."""
 
-    async def comes_once(self, seed: int | None = None, *, timeout: float = 90) -> None:
-        """The picture, then ✅, then nothing more; once in the timeline."""
+        def promised() -> bool:
+            self.seed = promised_seed(self.lab, self.key)
+            return self.seed is not None
+
+        await until(promised, "the request is stored")
+
+    async def comes_once(self, *, timeout: float = 90) -> None:
+        """The picture, then ✅, then nothing more; once in the timeline, with the seed that was promised."""
         lab = self.lab
+        assert self.seed is not None
         await lab.user.wait_for(lab.reply_to(self.event_id, msgtype="m.image"), self.mark, timeout)
-        seed = promised_seed(lab, self.key) if seed is None else seed
         await lab.user.wait_for(lab.reaction(self.event_id, "✅"), self.mark, 30)
         # A second one would be on its way by the time that a later command has been answered.
         await lab.answer(self.room, "!help")
         pictures = [picture for picture in await lab.pictures(self.room) if picture.key == self.key]
-        assert [picture.seed for picture in pictures] == [seed]
+        assert [picture.seed for picture in pictures] == [self.seed]
         assert lab.worker.orphans() == []
 
 
 async def ask(lab: Lab, room: str, flags: str = QUICK) -> Asked:
     mark = lab.user.mark()
     return Asked(lab, room, await lab.user.send(room, f"!draw otter {flags}"), mark)
+
+
+async def ask_with_a_seed(lab: Lab, room: str, seed: int = 77) -> Asked:
+    """For when nobody is there to promise one: the person chooses it."""
+    asked = await ask(lab, room, f"{QUICK} --seed {seed}")
+    asked.seed = seed
+    return asked
 
 
 # ---------------------------------------------------------------- what can die
@@ -147,20 +159,21 @@ async def test_while_it_waits_in_the_queue(lab: Lab, blow: Blow) -> None:
         with lab.worker_proxy.hold_after("POST", SUBMIT, times=1) as accepted:
             asked.append(await ask(lab, room))
             await accepted.reached()
-    seeds = [await one.stored() for one in asked]
+    for one in asked:
+        await one.stored()
     await blow(lab)
     await lab.worker.api("POST", "/v1/resume")
-    for one, seed in zip(asked, seeds, strict=True):
-        await one.comes_once(seed)
+    for one in asked:
+        await one.comes_once()
 
 
 @blows
 async def test_while_it_is_drawn(lab: Lab, room: str, blow: Blow) -> None:
     asked = await ask(lab, room, LONG)
     await lab.worker.wait_step(2)
-    seed = await asked.stored()
+    await asked.stored()
     await blow(lab)
-    await asked.comes_once(seed)
+    await asked.comes_once()
 
 
 @blows
@@ -169,9 +182,9 @@ async def test_while_it_is_delivered(lab: Lab, room: str, blow: Blow) -> None:
     asked = await ask(lab, room)
     with asked.send_held_before() as held:
         await held.reached(60)
-        seed = await asked.stored()
+        await asked.stored()
         await blow(lab)
-    await asked.comes_once(seed)
+    await asked.comes_once()
 
 
 # ---------------------------------------------------------------- named points of the way
@@ -181,26 +194,28 @@ async def test_maubot_dies_before_the_worker_has_heard(lab: Lab, room: str) -> N
     with lab.worker_proxy.hold_before("POST", SUBMIT) as held:
         asked = await ask(lab, room)
         await held.reached()
-        seed = await asked.stored()
+        await asked.stored()
         await lab.maubot.kill()
     await lab.maubot.start()
-    await asked.comes_once(seed)
+    await asked.comes_once()
 
 
 async def test_maubot_dies_before_it_hears_that_the_worker_took_it(lab: Lab, room: str) -> None:
     with lab.worker_proxy.hold_after("POST", SUBMIT) as held:
         asked = await ask(lab, room)
         await held.reached()
-        seed = await asked.stored()
+        await asked.stored()
         await lab.maubot.kill()
     await lab.maubot.start()
-    await asked.comes_once(seed)
+    await asked.comes_once()
 
 
 async def test_the_workers_yes_is_lost(lab: Lab, room: str) -> None:
     lost = lab.worker_proxy.swallow("POST", SUBMIT)
-    asked = await ask(lab, room)
-    await lost.reached()
+    with lab.worker_proxy.hold_before("GET", "/v1/images/"):
+        asked = await ask(lab, room)
+        await lost.reached()
+        await asked.stored()
     await asked.comes_once()
 
 
@@ -208,16 +223,17 @@ async def test_maubot_dies_after_the_upload(lab: Lab, room: str) -> None:
     with lab.matrix_proxy.hold_after("*", UPLOAD) as held:
         asked = await ask(lab, room)
         await held.reached()
-        seed = await asked.stored()
+        await asked.stored()
         await lab.maubot.kill()
     await lab.maubot.start()
-    await asked.comes_once(seed)
+    await asked.comes_once()
 
 
 async def test_the_homeservers_answer_is_swallowed(lab: Lab, room: str) -> None:
     asked = await ask(lab, room)
     with asked.send_held_after() as held:
         await held.reached()
+        await asked.stored()
         held.drop()
     await asked.comes_once()
 
@@ -226,6 +242,7 @@ async def test_the_answer_is_swallowed_and_maubot_dies(lab: Lab, room: str) -> N
     asked = await ask(lab, room)
     with asked.send_held_after() as held:
         await held.reached()
+        await asked.stored()
         await lab.maubot.kill()
     await lab.maubot.start()
     await asked.comes_once()
@@ -236,6 +253,7 @@ async def test_a_homeserver_that_has_forgotten_transactions(lab: Lab, room: str)
     asked = await ask(lab, room)
     with lab.matrix_proxy.forget_transactions(), asked.send_held_after() as held:
         await held.reached()
+        await asked.stored()
         held.drop()
         held.remove()
         await asked.comes_once()
@@ -246,6 +264,7 @@ async def test_a_homeserver_that_has_forgotten_and_maubot_dies(lab: Lab, room: s
     with lab.matrix_proxy.forget_transactions():
         with asked.send_held_after() as held:
             await held.reached()
+            await asked.stored()
             await lab.maubot.kill()
         await lab.maubot.start()
         await asked.comes_once()
@@ -264,6 +283,7 @@ async def test_maubot_dies_before_it_marks_the_picture_as_sent(lab: Lab, room: s
     asked = await ask(lab, room)
     with asked.send_held_after() as held:
         await held.reached()
+        await asked.stored()
         with _write_lock(lab.plugin_database):
             held.remove()
             await held.finished()  # it knows that the homeserver has it, and cannot write that down
@@ -275,21 +295,30 @@ async def test_maubot_dies_before_it_marks_the_picture_as_sent(lab: Lab, room: s
 async def test_maubot_dies_before_it_marks_the_command_as_handled(lab: Lab, room: str) -> None:
     """Its sync has moved on past the message, which it could not store."""
     with _write_lock(lab.plugin_database):
-        syncs = lab.matrix_proxy.hold_after("GET", "/sync", times=1)
-        await syncs.reached()
-        asked = await ask(lab, room)
-        later = lab.matrix_proxy.counting("GET", "/sync")
-        syncs.remove()
-        await later.reached()  # the answer of one sync is stored before the next is asked for
-        await later.times_seen(2)
+        asked = await ask_with_a_seed(lab, room)
+        position = await _stream_position(lab)
+        asks_for_more = lab.matrix_proxy.counting("GET", "/sync", also=lambda seen: _since(seen.path) >= position)
+        await asks_for_more.reached()  # the token of a sync is stored before the next one is asked for
         await lab.maubot.kill()
     await lab.maubot.start()
     await asked.comes_once()
 
 
+async def _stream_position(lab: Lab) -> int:
+    """How far the homeserver's stream of events is now."""
+    nothing = '{"room":{"rooms":[]},"presence":{"types":[]},"account_data":{"types":[]}}'
+    answer = await lab.user.api("GET", f"/_matrix/client/v3/sync?timeout=0&filter={quote(nothing)}")
+    return _since(f"since={answer['next_batch']}")
+
+
+def _since(path: str) -> int:
+    found = re.search(r"since=s(\d+)", path)
+    return int(found[1]) if found else -1
+
+
 async def test_maubot_dies_before_the_worker_hears_that_it_was_delivered(lab: Lab, room: str) -> None:
     with lab.worker_proxy.hold_before("POST", "/v1/images/[^/]+/delivered") as held:
-        asked = await ask(lab, room)
+        asked = await ask_with_a_seed(lab, room)
         await held.reached(60)
         await lab.maubot.kill()
     await lab.maubot.start()
@@ -300,12 +329,13 @@ async def test_several_pictures_when_maubot_dies_between_them(lab: Lab, room: st
     asked = await ask(lab, room, f"{QUICK} --count 3")
     with asked.send_held_after() as held:
         await held.reached()
-        seed = await asked.stored()
+        await asked.stored()
         await lab.maubot.kill()
     await lab.maubot.start()
     await lab.user.wait_for(lab.reaction(asked.event_id, "✅"), asked.mark, 90)
     seeds = [picture.seed for picture in await lab.pictures(room)]
-    assert sorted(seeds) == sorted((seed + number) % 2**32 for number in range(3))
+    assert asked.seed is not None
+    assert sorted(seeds) == sorted((asked.seed + number) % 2**32 for number in range(3))
 
 
 # ---------------------------------------------------------------- while Maubot was away
@@ -317,7 +347,7 @@ async def test_a_command_from_while_maubot_was_down_with_a_fresh_session(lab: La
     await lab.maubot.kill()
     if encrypted:
         lab.user.nio.invalidate_outbound_session(room)
-    asked = await ask(lab, room)
+    asked = await ask_with_a_seed(lab, room)
     await lab.maubot.start()
     await asked.comes_once()
 
@@ -326,7 +356,7 @@ async def test_maubot_is_up_before_the_homeserver(lab: Lab) -> None:
     """After a power cut everything starts at once; Maubot's own client tries again only after ten seconds."""
     room = await lab.room(encrypted=True)
     await lab.maubot.kill()
-    asked = await ask(lab, room)
+    asked = await ask_with_a_seed(lab, room)
     await lab.synapse.stop()
     await lab.maubot.start(instances=False)
     await lab.synapse.start()
@@ -358,6 +388,7 @@ async def _queue_when_settled(lab: Lab, room: str) -> str:
 async def test_a_clean_stop_of_the_worker_gives_the_picture_back(lab: Lab, room: str) -> None:
     asked = await ask(lab, room, LONG)
     job = await lab.worker.wait_step(2)
+    await asked.stored()
     await lab.worker.stop()
     await lab.worker.start()
     await asked.comes_once()
