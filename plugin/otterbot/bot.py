@@ -12,6 +12,7 @@ from mautrix.util.config import BaseProxyConfig
 from . import commands, sync, texts
 from .catchup import CatchUp
 from .chat_delivery import Chats
+from .chat_typing import Typing
 from .config import Config, Values
 from .delivery import Delivery
 from .encryption import Encryption
@@ -59,7 +60,8 @@ class Otterbot(Plugin):
         delivery.register("image", Pictures(store, worker, outbox, http, encryption, prefix=self._prefix))
         permissions = Permissions(self.client, self.config)
         history = History(http, encryption, store, bot=bot, values=self._values, allowed=permissions.may_use)
-        delivery.register("chat", Chats(store, worker, outbox, history, delivery.worker_state, self._values))
+        typing = Typing(http, bot, delivery.worker_state, self._values)
+        delivery.register("chat", Chats(store, worker, outbox, history, delivery.worker_state, typing, self._values))
         services = Services(
             config=self.config,
             client=self.client,

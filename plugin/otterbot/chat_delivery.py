@@ -1,4 +1,4 @@
-"""Turns of a chat: an answer that grows in its thread, and stands there whole in the end, once.
+"""Turns of a chat: an answer that grows in its place, and stands there whole in the end, once.
 
 Parts of a request::
 
@@ -17,7 +17,8 @@ from collections.abc import Callable
 from typing import Any
 
 from . import chat_format, chat_growing, contents, texts
-from .chat_growing import GROWING, PLACEHOLDER, Growing, number_of
+from .chat_growing import GROWING, PLACEHOLDER, Growing, begun, number_of
+from .chat_typing import Typing
 from .config import Values
 from .errors import WorkerRefused
 from .history import History
@@ -44,6 +45,7 @@ class Chats:
         outbox: Outbox,
         history: History,
         state: WorkerState,
+        typing: Typing,
         values: Callable[[], Values],
     ) -> None:
         self._store = store
@@ -51,6 +53,7 @@ class Chats:
         self._outbox = outbox
         self._history = history
         self._state = state
+        self._typing = typing
         self._values = values
         self._chats: dict[str, Growing] = {}
         self._lives: dict[str, Live] = {}
@@ -58,12 +61,17 @@ class Chats:
 
     # -- asking ------------------------------------------------------------------------------
 
+    def begin(self, live: Live) -> None:
+        """Also after a start: what stands in the room says how it is now, worker or not."""
+        self._follow(live)
+
     async def body(self, live: Live) -> dict[str, object] | None:
-        """The conversation, read from the room; ``None`` while an earlier turn of the thread goes on."""
+        """The conversation, read from the room; ``None`` while an earlier turn of the conversation goes on."""
         chat = self._follow(live)
         standing = await self._store.parts_of(live.key)
-        if any(part.state is PartState.SENT for name, part in standing.items() if number_of(name) > 0):
+        if begun(standing):
             # The worker forgot the answer between two of its pieces; another one would not fit on to the first.
+            live.relation = await self._relation(live.request)
             raise CannotAsk(texts.CHAT_REST_FORGOTTEN)
         chat.waiting = await self._others_first(live.request)
         live.changed.set()
@@ -91,6 +99,8 @@ class Chats:
             chat = self._chats[live.key] = Growing()
             show = chat_growing.show(live, chat, self._outbox, self._store, self._state, self._values)
             live.spawn(asyncio.create_task(show, name="otterbot chat"))
+            types = self._typing.during(live, chat.moved, lambda: chat.over(live))
+            live.spawn(asyncio.create_task(types, name="otterbot typing"))
         return chat
 
     async def on_chat(self, live: Live, event: ChatEvent) -> None:
@@ -101,10 +111,12 @@ class Chats:
     async def on_job(self, live: Live) -> Ending | None:
         job = live.job
         chat = self._follow(live)
+        chat.moved.set()
         if job is None or not job.final:
             return None
         async with chat.lock:
             chat.finishing = True
+            chat.moved.set()
             self._outbox.drop_edit(live.key, GROWING)
             standing = await self._store.parts_of(live.key)
             turn = job.turn or Turn(state=job.state)
@@ -145,8 +157,10 @@ class Chats:
             return await self._end_badly(live, "cancelled", texts.CANCELLED, standing)
         if turn.error is not None:
             text = texts.failed(turn.error)
-        elif turn.result is not None and turn.result.text:
+        elif turn.answered:
             text = texts.CHAT_EMPTY
+        elif begun(standing):
+            text = texts.CHAT_REST_FORGOTTEN
         else:
             text = texts.CHAT_FORGOTTEN
         return await self._end_badly(live, "failed", text, standing)
@@ -210,6 +224,8 @@ class Chats:
             return {**self._placeholder(part), "m.relates_to": await self._relation(request)}
         chat = self._chats.setdefault(part.key, Growing(finishing=True))
         pieces = await self._pieces(chat, await self._result(request), part.key)
+        chat.finishing = True  # after a start the answer may be here before the news of it
+        self._outbox.drop_edit(part.key, GROWING)
         if not 1 <= number <= len(pieces):
             raise WorkerRefused(404, "not_found")
         content = pieces[number - 1]
@@ -221,8 +237,8 @@ class Chats:
         live, chat = self._lives.get(part.key), self._chats.get(part.key)
         if live is None or chat is None:
             return chat_format.message(texts.thinking(), part.key, PLACEHOLDER, length=0)
-        chat.shown = chat_growing.text_now(live, chat, self._state)
-        content = chat_growing.content_now(live, chat.shown)
+        chat.shown = chat_growing.shown_now(live, chat, self._state)
+        content = chat.shown.content(part.key)
         content[contents.OUR_KEY] |= {"part": PLACEHOLDER}
         return content
 
@@ -238,4 +254,7 @@ class Chats:
         return turn.result
 
     async def _relation(self, request: Request) -> dict[str, Any]:
-        return chat_format.thread_relation(await self._history.root_of(request), request.event_id)
+        root = await self._history.root_of(request)
+        if root is None:
+            return contents.relation(request)
+        return chat_format.thread_relation(root, request.event_id)

@@ -163,12 +163,13 @@ def thread_relation(root: str, event_id: str) -> dict[str, Any]:
     return {"rel_type": "m.thread", "event_id": root, "is_falling_back": True, **reply}
 
 
-def growing(text: str, key: str, part: str) -> dict[str, Any]:
-    """What is shown of an answer that still grows: its first piece."""
+def growing(text: str, key: str, part: str, *, note: str = "") -> dict[str, Any]:
+    """What is shown of an answer that still grows: its first piece, and a sentence of ours under it."""
     pieces = split(text)
     first = pieces[0] if pieces else ""
     more = f"\n\n{texts.MORE_COMES}" if len(pieces) > 1 or first.endswith("```") else f" {texts.MORE_COMES}"
-    return message(f"{first}{more}", key, part, length=len(first))
+    shown = f"{first}{more}"
+    return message(f"{shown}\n\n{note}" if note else shown, key, part, length=len(first))
 
 
 def answer(text: str, notes: list[str], key: str) -> list[dict[str, Any]]:

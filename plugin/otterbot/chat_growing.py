@@ -10,7 +10,7 @@ from typing import Any
 
 from . import chat_format, texts
 from .config import Values
-from .live import Live, WorkerState
+from .live import BLINK, Live, WorkerState
 from .outbox import Outbox
 from .records import Part, PartState, Rank
 from .status import compose
@@ -21,8 +21,10 @@ from .worker_types import ChatResult
 PLACEHOLDER = "chat/0"
 GROWING = "chat/edit"
 """The part that volatile edits name: never that of a message that is looked for."""
-NEWS = 10.0
-"""Seconds after which the state is looked at anew, also without news."""
+NEWS, AWAY_NEWS = 10.0, 2.0
+"""Seconds after which the state is looked at anew, also without news; the latter while the worker is away."""
+SETTLED = BLINK + 0.2
+"""Seconds after a start within which the worker would have been heard of."""
 
 
 @dataclass(eq=False, kw_only=True)
@@ -33,10 +35,40 @@ class Growing:
     """Either the growing text is shown or the final one is put in its place."""
     finishing: bool = False
     waiting: bool = False
-    """Another turn of the thread comes first."""
-    shown: str = ""
+    """Another turn of the conversation comes first."""
+    moved: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the worker begins, ends or interrupts it: for the typing notice."""
+    shown: Shown | None = None
     pieces: tuple[ChatResult, list[dict[str, Any]]] | None = None
     """The answer's contents, made from this result."""
+
+    def over(self, live: Live) -> bool:
+        """Nothing more is to be shown of it."""
+        return self.finishing or not live.open
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What there is to show of a turn."""
+
+    answer: str
+    """What has come of it."""
+    note: str
+    """A sentence of ours: why nothing has come, or why nothing more comes now."""
+
+    def content(self, key: str) -> dict[str, Any]:
+        if self.answer:
+            return chat_format.growing(self.answer, key, GROWING, note=self.note)
+        return chat_format.message(self.note, key, GROWING, length=0)
+
+
+def shown_now(live: Live, chat: Growing, state: WorkerState) -> Shown:
+    now = time.monotonic()
+    answer = live.chat_text if live.chat_text.strip() else ""
+    if chat.waiting and state.away_since is None:
+        return Shown(answer, texts.CHAT_WAITS)
+    stopped = state.is_away(now) or (live.job is not None and live.job.state == "queued")
+    return Shown(answer, compose(live, state, now) if stopped or not answer else "")
 
 
 async def show(
@@ -49,58 +81,52 @@ async def show(
 ) -> None:
     """Runs as one task until the answer is there; cancelled with the request."""
     await asyncio.sleep(max(0.0, live.request.created_at + values().chat.placeholder_after - time.time()))
+    pause = values().chat.edit_seconds
     async with chat.lock:
-        if _over(live, chat):
+        if chat.over(live):
             return
         placeholder = Part(key=live.key, part=PLACEHOLDER, room_id=live.request.room_id, rank=Rank.STATUS)
         standing = await store.parts_of(live.key)
-        if not any(number_of(name) > 0 for name in standing) and PLACEHOLDER not in standing:
+        if begun(standing):
+            return
+        if PLACEHOLDER in standing:
+            # From before a start. It may show half an answer: nobody takes that away for a mere "passing it on".
+            pause = SETTLED
+            live.changed.set()
+        else:
             await outbox.post(placeholder)
     edits = 0
-    while not _over(live, chat):
-        await _news(live, values().chat.edit_seconds)
-        now = text_now(live, chat, state)
+    while not chat.over(live):
+        await _news(live, state, pause)
+        pause = values().chat.edit_seconds
+        now = shown_now(live, chat, state)
         if now == chat.shown or edits >= values().chat.max_edits:
             continue
-        target = await store.part(live.key, PLACEHOLDER)
-        if target is None or target.state in (PartState.FAILED, PartState.DROPPED):
+        standing = await store.parts_of(live.key)
+        target = standing.get(PLACEHOLDER)
+        if begun(standing) or target is None or target.state in (PartState.FAILED, PartState.DROPPED):
             return
         if target.state is not PartState.SENT or target.event_id is None:
             live.changed.set()  # the placeholder still waits for the homeserver
             continue
-        content = await asyncio.to_thread(content_now, live, now)
+        content = await asyncio.to_thread(now.content, live.key)
         async with chat.lock:
-            if _over(live, chat):
+            if chat.over(live):
                 return
             outbox.edit(live.key, GROWING, live.request.room_id, target.event_id, content)
         chat.shown, edits = now, edits + 1
 
 
-async def _news(live: Live, pause: float) -> None:
+async def _news(live: Live, state: WorkerState, pause: float) -> None:
     await asyncio.sleep(pause)
-    await news(live.changed, NEWS)
+    await news(live.changed, NEWS if state.away_since is None else AWAY_NEWS)
     live.changed.clear()
 
 
-def text_now(live: Live, chat: Growing, state: WorkerState) -> str:
-    """What there is to show: what has come of the answer, or why nothing has."""
-    if live.chat_text.strip():
-        return live.chat_text
-    if chat.waiting and state.away_since is None:
-        return texts.CHAT_WAITS
-    return compose(live, state, time.monotonic())
-
-
-def content_now(live: Live, text: str) -> dict[str, Any]:
-    """The content that shows ``text``, an answer that grows or a sentence of ours."""
-    if text == live.chat_text:
-        return chat_format.growing(text, live.key, GROWING)
-    return chat_format.message(text, live.key, GROWING, length=0)
-
-
-def _over(live: Live, chat: Growing) -> bool:
-    """Nothing more is to be shown of it."""
-    return chat.finishing or not live.open
+def begun(standing: dict[str, Part]) -> bool:
+    """Does a piece of the finished answer stand in the room, or may it?"""
+    pieces = [part for name, part in standing.items() if number_of(name) > 0]
+    return any(part.state in (PartState.SENT, PartState.SENDING) for part in pieces)
 
 
 def number_of(name: str) -> int:

@@ -99,12 +99,14 @@ class ChatValues:
         "language that you are spoken to. You may use Markdown.",
         text,
     )
+    typing: bool = key(True, flag)
     placeholder_after: float = key(3.0, seconds(0, 3600))
     edit_seconds: float = key(5.0, seconds(1, 3600))
     max_edits: int = key(40, natural(0, 500))
     history_messages: int = key(40, natural(1, 199))
     """With the system prompt within the 200 messages that the worker takes."""
     history_characters: int = key(24_000, natural(100, 60_000))
+    conversation_hours: float = key(12.0, seconds(0, 24 * 365))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -98,7 +98,9 @@ class Delivery:
 
     def _begin(self, request: Request) -> None:
         live = self._lives[request.key] = Live(request=request)
-        if not self._kind_of(live).own_status:
+        kind = self._kind_of(live)
+        kind.begin(live)
+        if not kind.own_status:
             line = StatusLine(live, self._outbox, self._store, self.worker_state, self._values)
             live.spawn(asyncio.create_task(line.run(), name="otterbot status"))
         if request.state is RequestState.KEPT:
@@ -202,6 +204,8 @@ class Delivery:
 
     async def _forgotten(self, live: Live) -> None:
         """The worker does not know it: the stored body makes the same pictures again."""
+        if live.job is not None and live.job.turn is not None and live.job.turn.answered:
+            return  # all of the answer is here already
         if live.open and await self._store.kept_again(live.key):
             self._log.warning("The worker has forgotten a job; it is submitted again")
             live.request = replace(live.request, state=RequestState.KEPT, job_id=None)
@@ -279,6 +283,8 @@ class Delivery:
     async def end_with(self, live: Live, outcome: str, text: str, *, cancel_owed: bool = False) -> None:
         """End it badly, with one plain sentence."""
         content = await contents.notice(text, live.key, "final", live.request)
+        if live.relation is not None:
+            content["m.relates_to"] = live.relation
         part = endings.part(live.request, "final", PartKind.MESSAGE, Rank.REFUSAL, content)
         await self.end(live, Ending(outcome=outcome, well=False, line=text, parts=[part], cancel_owed=cancel_owed))
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from .records import Part, Request, RequestState
 from .worker_types import ChatEvent, Job, Pause, Progress
+
+BLINK = 5.0
+"""Seconds for which a lost connection to the worker is nothing to speak of."""
 
 
 @dataclass(eq=False, kw_only=True)
@@ -21,6 +24,8 @@ class Live:
     """Why parts of it could not be sent, see :class:`~.outbox.Hooks`."""
     chat_text: str = ""
     """What has been streamed so far, cumulative."""
+    relation: dict[str, Any] | None = None
+    """Where a sentence about it belongs, if not simply to what was asked."""
     ask: bool = False
     """A snapshot without it came while it was being submitted: it may be over already."""
     changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -68,6 +73,10 @@ class WorkerState:
     unauthorized: bool = False
     pause: Pause = field(default_factory=Pause)
 
+    def is_away(self, now: float) -> bool:
+        """For so long that it has to be said, or it does not let us in. ``now`` is ``time.monotonic()``."""
+        return self.unauthorized or (self.away_since is not None and now - self.away_since > BLINK)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Ending:
@@ -88,6 +97,9 @@ class Kind(Protocol):
 
     own_status: bool
     """It shows its progress itself; delivery posts no status line."""
+
+    def begin(self, live: Live) -> None:
+        """It is open: just accepted, or taken up after a start."""
 
     async def body(self, live: Live) -> dict[str, object] | None:
         """The ``request`` to submit; ``None``: not yet, asked again after :meth:`Delivery.poke`.

@@ -19,6 +19,7 @@ from .errors import AnswerLost, MatrixRefused, NotAllowed, RateLimited, TooLarge
 
 SEND_TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10)
 READ_TIMEOUT = aiohttp.ClientTimeout(total=60, connect=10)
+TYPING_TIMEOUT = aiohttp.ClientTimeout(total=5)
 UPLOAD_TIMEOUT = aiohttp.ClientTimeout(total=180, connect=10)
 _LOST = (aiohttp.ClientError, TimeoutError, OSError)
 _NOT_HERE = {"M_FORBIDDEN", "M_NOT_FOUND", "M_NOT_JOINED", "M_USER_DEACTIVATED", "M_UNSUPPORTED_ROOM_VERSION"}
@@ -55,6 +56,12 @@ class MatrixHttp:
     async def redact(self, room: str, event_id: str, txn: str) -> str:
         path = f"client/v3/rooms/{quote(room, safe='')}/redact/{quote(event_id, safe='')}/{quote(txn, safe='')}"
         return str((await self._call("PUT", path, SEND_TIMEOUT, json_body={})).get("event_id", ""))
+
+    async def typing(self, room: str, user: str, seconds: float) -> None:
+        """Show for so long that ``user``, the account itself, is typing; 0: no more."""
+        path = f"client/v3/rooms/{quote(room, safe='')}/typing/{quote(user, safe='')}"
+        body = {"typing": True, "timeout": round(seconds * 1000)} if seconds > 0 else {"typing": False}
+        await self._call("PUT", path, TYPING_TIMEOUT, json_body=body)
 
     async def upload(self, data: bytes, mimetype: str) -> str:
         """Upload bytes without a name (names hold words of the prompt); the ``mxc://`` address."""

@@ -48,6 +48,9 @@ class Pictures:
         """The request whose picture teaches a room the next step; while the instance runs."""
         outbox.register_builder("picture", self.build)
 
+    def begin(self, live: Live) -> None:
+        """Delivery shows how it stands."""
+
     async def body(self, live: Live) -> dict[str, Any] | None:
         return live.request.body
 

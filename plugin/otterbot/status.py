@@ -8,23 +8,19 @@ from collections.abc import Callable
 
 from . import contents, texts
 from .config import Values
-from .live import Live, WorkerState
+from .live import BLINK, Live, WorkerState
 from .outbox import Outbox
 from .records import Part, PartState, Rank, RequestState
 from .store import Store
 from .waiting import news
 
-BLINK = 5.0
-"""Seconds for which a lost connection to the worker is nothing to speak of."""
-
 
 def compose(live: Live, worker: WorkerState, now: float) -> str:
     """What there is to say now. ``now`` is ``time.monotonic()``."""
     request, job = live.request, live.job
-    away = worker.away_since is not None and now - worker.away_since > BLINK
     if worker.unauthorized:
         return texts.KEPT_UNAUTHORIZED
-    if away or (worker.away_since is not None and request.state is RequestState.KEPT):
+    if worker.is_away(now) or (worker.away_since is not None and request.state is RequestState.KEPT):
         return texts.kept(request.expires_at)
     if job is None:
         return texts.SUBMITTING

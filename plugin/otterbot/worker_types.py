@@ -115,6 +115,11 @@ class Turn(Answer):
     result: ChatResult | None = None
     error: Failure | None = None
 
+    @property
+    def answered(self) -> bool:
+        """The whole answer is here."""
+        return self.result is not None and bool(self.result.text)
+
     @classmethod
     def read(cls, data: Any) -> Self:
         source = _mapping(data)

@@ -11,7 +11,7 @@ from ..intents import Intent, parse
 from ..message import Message
 from ..outcome import Outcome, say
 from ..services import Services
-from .chat import chat, is_for_us, new_turn
+from .chat import chat, plain_text
 from .draw import draw, draw_again
 from .models import list_models, show_or_set_model
 from .queue import cancel, show_queue
@@ -27,7 +27,7 @@ async def handle(services: Services, message: Message) -> Outcome | None:
     intent = parse(message.body, prefix=services.config.current.prefix)
     if intent is not None:
         return await _carry_out(services, message, intent)
-    return new_turn() if await is_for_us(services, message) else None
+    return await plain_text(services, message)
 
 
 async def _carry_out(services: Services, message: Message, intent: Intent) -> Outcome:
@@ -37,7 +37,7 @@ async def _carry_out(services: Services, message: Message, intent: Intent) -> Ou
         case "again":
             return await draw_again(services, message, intent)
         case "chat":
-            return await chat(services, intent)
+            return await chat(services, message, intent)
         case "model":
             return await show_or_set_model(services, message, intent.text)
         case "models":

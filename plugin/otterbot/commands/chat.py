@@ -1,8 +1,12 @@
-"""``!chat``, and when plain text is meant for the bot: in a room with one person, in a thread of ours."""
+"""``!chat``, and when plain text is meant for the bot: in a room with one person, in a thread of ours.
+
+In a room with one person there is one conversation in the main timeline; everywhere else each has its thread.
+"""
 
 from __future__ import annotations
 
 from .. import texts
+from ..chat_entries import FLOWING, answered_by, flows
 from ..encryption import KeyMissing
 from ..errors import MatrixError
 from ..intents import Intent, parse
@@ -14,38 +18,55 @@ from ..services import Services
 MAX_THREADS = 2_000
 
 
-async def chat(services: Services, intent: Intent) -> Outcome:
+async def chat(services: Services, message: Message, intent: Intent) -> Outcome:
     values = services.config.current
     if not values.chat.enabled:
         return say(texts.CHAT_OFF)
     if intent.problem is not None:
         return say(texts.usage_problem(intent.problem, "chat", values.prefix))
-    return new_turn()
+    alone = message.thread_root is None and await _alone(services, message)
+    return _turn(flowing=alone and not await _in_thread_of(services, message))
 
 
-def new_turn() -> Outcome:
-    """The messages are read from the room when it is submitted."""
-    return Outcome(request=NewRequest(kind="chat"))
-
-
-async def is_for_us(services: Services, message: Message) -> bool:
-    """Is text without a command a turn of a chat with us?"""
+async def plain_text(services: Services, message: Message) -> Outcome | None:
+    """A turn, if text without a command is one here; ``None`` if it is not for us."""
     values = services.config.current
     if not values.chat.enabled or message.is_media or not message.body.strip():
-        return False
+        return None
     if message.body.lstrip().casefold().startswith(values.prefix.casefold()):
-        return False  # somebody else's command, or a slip: silence
-    if message.reply_to is not None and await _is_answer(services, message.room_id, message.reply_to):
-        return True
-    if message.thread_root is not None and await _is_chat(services, message.room_id, message.thread_root):
-        return True
-    return values.chat.direct_messages and await services.permissions.alone_with(message.room_id, message.sender)
+        return None  # somebody else's command, or a slip: silence
+    if await _in_thread_of(services, message):
+        return _turn(flowing=False)
+    if await _alone(services, message):
+        return _turn(flowing=message.thread_root is None)
+    goes_on = message.reply_to is not None and await _is_answer(services, message.room_id, message.reply_to)
+    return _turn(flowing=False) if goes_on else None
+
+
+def _turn(*, flowing: bool) -> Outcome:
+    """The messages are read from the room when it is submitted: from a thread, or (``flowing``) the main timeline."""
+    return Outcome(request=NewRequest(kind="chat", asked={FLOWING: True} if flowing else {}))
+
+
+async def _alone(services: Services, message: Message) -> bool:
+    """Is it said in the main conversation of a room with one person?"""
+    if not services.config.current.chat.direct_messages:
+        return False
+    return await services.permissions.alone_with(message.room_id, message.sender)
+
+
+async def _in_thread_of(services: Services, message: Message) -> bool:
+    """Does it stand in a thread of ours, or reply to an answer that does?"""
+    if message.reply_to is not None:
+        earlier = await answered_by(services.store, message.room_id, message.reply_to)
+        if earlier is not None and not flows(earlier):
+            return True
+    return message.thread_root is not None and await _is_chat(services, message.room_id, message.thread_root)
 
 
 async def _is_answer(services: Services, room: str, event_id: str) -> bool:
     """Is that event something we said in a chat?"""
-    part = await services.store.part_by_event(event_id)
-    return part is not None and _here(await services.store.request(part.key), room)
+    return await answered_by(services.store, room, event_id) is not None
 
 
 def _here(request: Request | None, room: str) -> bool:

@@ -23,6 +23,7 @@ from homeserver_double import BOT, HomeserverDouble
 from worker_double import TOKEN, WorkerDouble
 
 from otterbot.chat_delivery import Chats
+from otterbot.chat_typing import Typing
 from otterbot.config import ChatValues, Values, WorkerValues
 from otterbot.delivery import Delivery
 from otterbot.encryption import Encryption
@@ -159,6 +160,8 @@ class ChatWorker(WorkerDouble):
         self.changed(job)
 
     def stream(self, job: dict[str, Any], text: str) -> None:
+        if job["turn"]["state"] == "queued":
+            self.run(job)
         self.say("chat", {"job_id": job["id"], "attempt": 1, "text": text})
 
     def answer(self, job: dict[str, Any], text: str, *, complete: bool = True, notes: list[str] | None = None) -> None:
@@ -198,7 +201,9 @@ class Rig:
             values=self.now,
             allowed=lambda user: user.endswith(":test") and user != BOT,
         )
-        chats = Chats(self.store, self.worker_client, self.outbox, self.history, self.delivery.worker_state, self.now)
+        state = self.delivery.worker_state
+        typing = Typing(self.http, BOT, state, self.now)
+        chats = Chats(self.store, self.worker_client, self.outbox, self.history, state, typing, self.now)
         self.delivery.register("chat", chats)
         await self.delivery.start()
 

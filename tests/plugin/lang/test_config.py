@@ -74,11 +74,13 @@ OTHER: dict[str, Any] = {
     "chat.direct_messages": False,
     "chat.model": "llama3.2:3b",
     "chat.system_prompt": "You are a pirate.",
+    "chat.typing": False,
     "chat.placeholder_after": 1,
     "chat.edit_seconds": 2,
     "chat.max_edits": 5,
     "chat.history_messages": 7,
     "chat.history_characters": 500,
+    "chat.conversation_hours": 2,
 }
 
 
