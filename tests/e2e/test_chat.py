@@ -182,12 +182,23 @@ async def test_ollama_is_off(lab: Lab, room: str, ollama: OllamaDouble) -> None:
         await ollama.start()
 
 
-async def test_plain_text_is_chat_where_nobody_else_is(lab: Lab, encrypted: bool) -> None:
+async def test_two_who_are_alone_have_one_conversation(lab: Lab, encrypted: bool) -> None:
     room = await lab.user.create_room([lab.bot], encrypted=encrypted, is_direct=True)
     await lab.user.wait_member(room, lab.bot)
-    asked, mark = await ask(lab, room, "hello there, otter")
+    asked, mark = await ask(lab, room, "my name is Ann, otter")
+    assert "You said: my name is Ann, otter" in await final(lab, room, asked, mark)
+    for event in lab.user.events[mark:]:
+        assert not about(asked, lab)(event) or event.thread is None, "a reply, no thread"
+    changed = await lab.user.send(room, "my name is Bo, otter", edit=asked)
+    await lab.user.send(room, "!unknown command")
+    await lab.user.send(room, "in a thread of its own", thread=changed and asked)
+    asked, mark = await ask(lab, room, "!chat what is my name?")
     said = await final(lab, room, asked, mark)
-    assert "You said: hello there, otter" in said
+    assert "Heard 3 messages" in said
+    assert "user: my name is Bo, otter" in said
+    assert "assistant: Heard 1 message." in said
+    more, mark = await ask(lab, room, "and what else?")
+    assert "Heard 5 messages" in await final(lab, room, more, mark)
 
 
 async def test_plain_text_is_no_chat_among_others(lab: Lab, room: str) -> None:

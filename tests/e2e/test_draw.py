@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import time
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -165,3 +166,14 @@ async def test_usage(lab: Lab, room: str, line: str) -> None:
     answer = await lab.answer(room, line)
     assert answer.msgtype == "m.notice"
     assert "`" in answer.body or "!draw" in answer.body
+
+
+async def test_the_api_process_stays_free_of_torch(lab: Lab, room: str) -> None:
+    """It survives whatever CUDA does, because it never loads it; its child does."""
+    await lab.draw(room, f"!draw otter {QUICK}")
+    assert "libtorch" in _libraries_of(lab.worker.gpu_pids()[0])
+    assert "libtorch" not in _libraries_of(lab.worker.proc.pid)
+
+
+def _libraries_of(pid: int) -> str:
+    return Path(f"/proc/{pid}/maps").read_text()

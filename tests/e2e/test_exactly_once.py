@@ -352,13 +352,16 @@ async def test_a_command_from_while_maubot_was_down_with_a_fresh_session(lab: La
     await asked.comes_once()
 
 
-async def test_maubot_is_up_before_the_homeserver(lab: Lab) -> None:
+@pytest.mark.parametrize("updated", [False, True], ids=["as it was", "with a new plugin"])
+async def test_maubot_is_up_before_the_homeserver(lab: Lab, updated: bool) -> None:
     """After a power cut everything starts at once; Maubot's own client tries again only after ten seconds."""
     room = await lab.room(encrypted=True)
     await lab.maubot.kill()
     asked = await ask_with_a_seed(lab, room)
     await lab.synapse.stop()
     await lab.maubot.start(instances=False)
+    if updated:
+        await lab.maubot.upload(lab.packed)
     await lab.synapse.start()
     await asked.comes_once()
 

@@ -75,7 +75,7 @@ class Lab:
             models = self.worker.data / "models"
             models.mkdir(parents=True, exist_ok=True)
             (models / self.model.name).symlink_to(self.model)
-        packed, *_ = await asyncio.gather(
+        self.packed, *_ = await asyncio.gather(
             asyncio.to_thread(build_plugin, self.plugin_source, self.root / "packed"),
             self.synapse.start(),
             self.maubot.start(),
@@ -86,7 +86,7 @@ class Lab:
         self.times["servers"] = time.monotonic() - started
         self.bot_login = await self.synapse.register("otterbot")
         self.bot = self.bot_login.user_id
-        await self.maubot.upload(packed)
+        await self.maubot.upload(self.packed)
         await self.maubot.add_client(self.matrix_proxy.url if self.proxies else self.synapse.url, self.bot_login)
         meta = yaml.safe_load((self.plugin_source / "maubot.yaml").read_text())
         await self.maubot.add_instance(INSTANCE, meta["id"], self.bot, self.instance_config())
