@@ -13,7 +13,7 @@ from lab.events import Ev
 from lab.places import REPOSITORY
 
 from .house import SERVER, DemoError, House
-from .room import show_room
+from .room import INDENT, show_picture, show_room
 from .screen import Screen
 from .talk import Talk
 
@@ -106,14 +106,16 @@ async def _show_live(event: Ev, talk: Talk, screen: Screen) -> None:
     if event.reaction:
         screen.say(f"  {name}  {event.reaction}")
     elif event.msgtype == "m.image":
-        saved = f"saved as {await talk.save(event)}" if event.sender == talk.house.bot else "a picture"
-        screen.say(f"  {name}  {event.body.splitlines()[0] if event.body else ''}")
-        screen.say(f"  {'':10}  {screen.paint(saved, 'dim')}")
+        path = await talk.save(event)
+        screen.say(f"  {name}  {screen.paint('a picture', 'dim')}")
+        show_picture(path, screen)
+        screen.wrapped(event.body, INDENT)
+        screen.say(INDENT + screen.paint(f"saved as {path}", "dim"))
     elif event.type == "m.room.message":
         first, *rest = str(event.new_content.get("body", "")).splitlines() or [""]
         screen.say(f"  {name}  {'✎ ' if event.edits else ''}{first}")
         for line in rest:
-            screen.wrapped(line, " " * 14)
+            screen.wrapped(line, INDENT)
 
 
 async def _main(options: argparse.Namespace) -> int:

@@ -134,6 +134,7 @@ class House:
         await self._end()
 
     async def _end(self) -> None:
+        self.screen.prompt("")
         self.screen.status("ending …")
         await asyncio.gather(*(user.close() for user in self.users), return_exceptions=True)
         await asyncio.gather(self.maubot.stop(), self.worker.stop(), return_exceptions=True)
@@ -160,6 +161,7 @@ class House:
         screen.done(f"worker at {self.worker.url}, drawing with {info['default_model']}{card}", f"{worker:.1f} s")
         await self._room()
         await self._chat()
+        screen.status()
         if info.get("notice"):
             screen.warn(info["notice"])
 

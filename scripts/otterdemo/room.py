@@ -35,6 +35,13 @@ async def show_room(house: House, screen: Screen, saved: dict[str, Path], *, sin
             _show(event, latest.get(event.event_id, event), reactions[event.event_id], screen, saved)
 
 
+def show_picture(path: Path, screen: Screen) -> None:
+    """A small rendering, where the terminal has the colours for it."""
+    if screen.colours:
+        for line in render(path.read_bytes(), columns=min(48, screen.width - 16), colours=screen.colours):
+            screen.say(INDENT + line)
+
+
 def _show(event: Ev, latest: Ev, reactions: list[str], screen: Screen, saved: dict[str, Path]) -> None:
     name = event.sender[1:].partition(":")[0]
     styles = ("cyan", "bold") if name == "otterbot" else ("magenta", "bold")
@@ -45,9 +52,8 @@ def _show(event: Ev, latest: Ev, reactions: list[str], screen: Screen, saved: di
         kind = f"a picture, {info.get('w')}×{info.get('h')}, {info.get('size', 0) / 1000:.0f} kB{lock}"
         screen.say(head + screen.paint(kind, "dim"))
         path = saved.get(event.event_id)
-        if path is not None and screen.colours:
-            for line in render(path.read_bytes(), columns=min(48, screen.width - 16), colours=screen.colours):
-                screen.say(INDENT + line)
+        if path is not None:
+            show_picture(path, screen)
         screen.wrapped(event.body, INDENT)
         if path is not None:
             screen.say(INDENT + screen.paint("saved as ", "dim") + screen.paint(str(path), "bold"))

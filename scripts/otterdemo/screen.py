@@ -84,6 +84,8 @@ class Screen:
     def prompt(self, text: str) -> None:
         """What stands before the cursor while the person types."""
         self._prompt = text
+        if self.live:
+            sys.stdout.write("\r\x1b[2K")
         self._redraw()
         sys.stdout.flush()
 
