@@ -45,12 +45,25 @@ class ChatHomeserver(HomeserverDouble):
     """With ``/relations``, and edits bundled as Synapse does it."""
 
     bundles = True
+    typing_broken = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.later_limits: list[int] = []
+        """As ``limits``, once the bot has said something."""
+        self.pace = 0.0
+        """Seconds that each send takes."""
+        self.typed: list[bool] = []
+        """Typing notices, begun and taken back."""
 
     @web.middleware
     async def _gate(self, request: web.Request, handler: Any) -> web.StreamResponse:
         parts = request.path.split("/")
         if "relations" in parts and not self.down:
             return self._relations(parts[parts.index("relations") - 1], *parts[-2:], request.query)
+        if parts[-2] == "typing" and not self.down:
+            self.typed.append((await request.json())["typing"])
+            return web.json_response({}, status=500 if self.typing_broken else 200)
         response: web.StreamResponse = await super()._gate(request, handler)
         return response
 
@@ -86,11 +99,22 @@ class ChatHomeserver(HomeserverDouble):
                 return web.json_response(self.bundled(event))
         return web.json_response({"errcode": "M_NOT_FOUND", "error": "no"}, status=404)
 
+    async def _send(self, request: web.Request) -> web.Response:
+        await asyncio.sleep(self.pace)
+        if self.later_limits and self.of_bot(ROOM):
+            self.limits.append(self.later_limits.pop())
+        return await super()._send(request)
+
     # -- people
 
     def in_thread(self, root: str, body: str, sender: str = USER) -> dict[str, Any]:
         relates = {"rel_type": "m.thread", "event_id": root, "m.in_reply_to": {"event_id": root}}
         return self.say(ROOM, body, sender, **{"m.relates_to": {**relates, "is_falling_back": True}})
+
+    def later(self, hours: float) -> None:
+        """As if everything that was said so far had been said that much earlier."""
+        for event in self.rooms[ROOM]:
+            event["origin_server_ts"] -= int(hours * 3_600_000)
 
     def change(self, event: dict[str, Any], body: str) -> dict[str, Any]:
         relates = {"rel_type": "m.replace", "event_id": event["event_id"]}
