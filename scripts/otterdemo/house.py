@@ -44,8 +44,8 @@ class Kept:
     maubot_port: int = 0
     worker_port: int = 0
     secret: str = field(default_factory=lambda: secrets.token_hex(16))
-    password: str = field(default_factory=lambda: secrets.token_hex(4))
-    """Of the person's account and of Maubot's administrator."""
+    password: str = field(default_factory=lambda: f"otter-{secrets.token_hex(3)}")
+    """Of the person's account and of Maubot's administrator. Hexadecimal alone can be a number to YAML."""
     logins: dict[str, dict[str, str]] = field(default_factory=dict)
     room: str = ""
     plugin: str = ""
