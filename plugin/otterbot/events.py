@@ -182,9 +182,19 @@ class Events:
         message = None if readable is None else from_raw(readable, encrypted=encrypted, own_id=self._bot)
         if message is None or message.own or message.msgtype == "m.notice":
             return
+        if message.edit_id is not None:
+            message = await self._in_place(message)
         outcome = await self._outcome(message)
         if outcome is not None:
             await self._commit(message, outcome)
+
+    async def _in_place(self, edit: Message) -> Message:
+        """Edits do not repeat the thread of what they edit, nor what it replies to."""
+        old = await self._surely(lambda: self._store.request_by_event(edit.event_id))
+        if old is None or old.room_id != edit.room_id:
+            return edit
+        thread, reply = edit.thread_root or old.thread_root, edit.reply_to or old.reply_to
+        return replace(edit, thread_root=thread, reply_to=reply)
 
     async def _redaction(self, room: str, sender: str, raw: Raw) -> None:
         content = raw.get("content")

@@ -29,6 +29,7 @@ class Listening:
     def __init__(self, rig: Rig) -> None:
         self.rig = rig
         self.heard: list[str] = []
+        self.messages: list[Message] = []
         self.joined: list[str] = []
         self.slow = 0.0
 
@@ -36,6 +37,7 @@ class Listening:
         if not message.body.startswith("!"):
             return None
         self.heard.append(message.body)
+        self.messages.append(message)
         await asyncio.sleep(self.slow)
         word = message.body[1:].split(" ")[0]
         if word == "draw":
@@ -215,6 +217,19 @@ async def test_an_edit_while_it_waits_asks_anew(listening: Listening, rig: Rig, 
     worker_server.draw_all(worker_server.by_key(worker_server.submissions[1]["key"]))
     await rig.until(lambda: rig.server.pictures(ROOM))
     assert len(rig.server.pictures(ROOM)) == 1
+
+
+async def test_an_edit_stays_in_its_thread(listening: Listening, rig: Rig, worker_server: WorkerDouble) -> None:
+    """Clients do not repeat the relation in what replaces the message."""
+    worker_server.auto = False
+    relates = {"rel_type": "m.thread", "event_id": "$root", "m.in_reply_to": {"event_id": "$reply"}}
+    command = rig.server.say(ROOM, "!draw a", **{"m.relates_to": relates})
+    await listening.sync(command)
+    await listening.hear("!draw a")
+    await listening.sync(edit(rig, command, "!draw b"))
+    await listening.hear("!draw a", "!draw b")
+    first, second = listening.messages
+    assert (second.thread_root, second.reply_to) == (first.thread_root, first.reply_to) == ("$root", "$reply")
 
 
 async def test_a_later_edit_gets_a_sentence(listening: Listening, rig: Rig) -> None:

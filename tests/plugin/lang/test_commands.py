@@ -11,6 +11,7 @@ import pytest
 from conftest import ALICE, BOB, BOT, MOD, ROOM, Rig
 
 from otterbot import texts
+from otterbot.chat_entries import FLOWING
 from otterbot.live import Live
 from otterbot.records import Kind, Part
 from otterbot.worker_types import Job, Pause
@@ -432,7 +433,7 @@ async def test_chat(rig: Rig) -> None:
     outcome = await rig.say("!chat why do otters hold hands?")
     assert outcome is not None
     assert outcome.request is not None
-    assert (outcome.request.kind, outcome.request.body) == ("chat", None)
+    assert (outcome.request.kind, outcome.request.body, outcome.request.asked) == ("chat", None, {})
     assert "`!chat why" in await rig.answer("!chat")
 
 
@@ -442,6 +443,7 @@ async def test_plain_text_where_two_are_alone(rig: Rig) -> None:
     assert outcome is not None
     assert outcome.request is not None
     assert outcome.request.kind == "chat"
+    assert outcome.request.asked == {FLOWING: True}
     for silent in ("!wow", "!", "  ", ""):
         assert await rig.say(silent, room="!two:test") is None
     assert await rig.say("cat.jpg", room="!two:test", msgtype="m.image", url="mxc://a/b") is None
@@ -454,6 +456,39 @@ async def test_plain_text_where_two_are_alone(rig: Rig) -> None:
     assert await rig.say("hello", room="!two:test") is None
     assert await rig.answer("!chat hello", room="!two:test") == texts.CHAT_OFF
     assert "!chat" not in await rig.answer("!help", room="!two:test")
+
+
+async def test_where_two_are_alone_there_is_one_conversation(rig: Rig) -> None:
+    room = "!two:test"
+    rig.homeserver.join(room, BOT, ALICE)
+
+    async def flows(text: str, **content: Any) -> bool:
+        outcome = await rig.say(text, room=room, **content)
+        assert outcome is not None
+        assert outcome.request is not None
+        return bool(outcome.request.asked.get(FLOWING))
+
+    async def answer_to(text: str, **content: Any) -> str:
+        await rig.say(text, room=room, **content)
+        part = Part(key=rig.open[-1].key, part="chat/1", room_id=room, kind=Kind.MESSAGE)
+        await rig.services.store.add_part(part)
+        await rig.services.store.mark_sent(part, f"$answer{len(rig.open)}")
+        return f"$answer{len(rig.open)}"
+
+    assert await flows("hello")
+    assert await flows("!chat hello")
+    assert await flows("really?", **reply(await answer_to("hello")))
+    root = rig.open[-1].event_id
+    assert not await flows("in a thread", **thread(root))
+    assert not await flows("!chat in a thread", **thread(root))
+    assert not await flows("a reply to what stands in a thread", **reply(await answer_to("hello", **thread(root))))
+    from otterbot.config import ChatValues
+
+    rig.values(chat=ChatValues(direct_messages=False))
+    assert not await flows("!chat hello")
+    rig.values(chat=ChatValues())
+    rig.homeserver.join(room, BOT, ALICE, BOB)
+    assert not await flows("!chat hello")
 
 
 async def test_threads_go_on(rig: Rig) -> None:
