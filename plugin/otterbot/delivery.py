@@ -11,8 +11,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import replace
+from typing import Any
 
 from . import contents, endings, texts
 from .config import Values
@@ -27,6 +28,9 @@ from .submit import Submitter
 from .upkeep import Upkeep
 from .worker_client import WorkerClient
 from .worker_types import ChatEvent, Disconnected, Event, Job, JobEvent, PauseEvent, ProgressEvent, Snapshot
+
+REPEAT = 5.0
+"""Seconds after which news that could not be taken in are asked for again."""
 
 
 class Delivery:
@@ -48,6 +52,7 @@ class Delivery:
         self._kinds: dict[str, Kind] = {}
         self._lives: dict[str, Live] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._repeat: asyncio.Task[None] | None = None
         self._submitter = Submitter(store, worker, self._kind_of, self, log)
         self._upkeep = Upkeep(store, worker, self.expire, log)
         self.worker_state = WorkerState(away_since=time.monotonic())
@@ -79,10 +84,11 @@ class Delivery:
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._outbox.stop()
 
-    def _spawn(self, work: object, name: str) -> None:
-        task: asyncio.Task[None] = asyncio.create_task(work, name=name)  # type: ignore[arg-type]
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     # -- requests come -----------------------------------------------------------------------
 
@@ -141,12 +147,29 @@ class Delivery:
             live.changed.set()
 
     async def _follow(self) -> None:
-        async for event in self._worker.events():
+        while True:
             try:
-                await self._event(event)
+                async for event in self._worker.events():
+                    await self._hear(event)
             except Exception as error:
-                # The next snapshot says it again.
-                self._log.error("An event of the worker: %s\n%s", type(error).__name__, places(error))
+                self._log.error("The worker's events: %s\n%s", type(error).__name__, places(error))
+                await asyncio.sleep(REPEAT)
+
+    async def _hear(self, event: Event) -> None:
+        try:
+            await self._event(event)
+        except Exception as error:
+            self._missed(error)
+
+    def _missed(self, error: Exception) -> None:
+        """Some news could not be taken in (the database was locked, most likely): hear all of it again soon."""
+        self._log.error("Some news could not be taken in: %s\n%s", type(error).__name__, places(error))
+        if self._repeat is None or self._repeat.done():
+            self._repeat = self._spawn(self._listen_anew(), "otterbot listen anew")
+
+    async def _listen_anew(self) -> None:
+        await asyncio.sleep(REPEAT)
+        self._worker.reconnect()
 
     async def _event(self, event: Event) -> None:
         if isinstance(event, Snapshot):
@@ -195,12 +218,18 @@ class Delivery:
         if job_id is None:
             return
         try:
-            await self._job(await self._worker.job(job_id))
+            job = await self._worker.job(job_id)
+            if job.key == live.key:
+                await self._job(job)
+            else:
+                await self._forgotten(live)  # another worker's job of the same name
         except WorkerRefused as refusal:
             if refusal.not_found:
                 await self._forgotten(live)
         except WorkerError:
             return  # the next snapshot asks again
+        except Exception as error:
+            self._missed(error)
 
     async def _forgotten(self, live: Live) -> None:
         """The worker does not know it: the stored body makes the same pictures again."""
@@ -232,9 +261,13 @@ class Delivery:
             await self._worker.cancel(job.id)
 
     async def _look(self, live: Live) -> None:
-        ending = await self._kind_of(live).on_job(live) if live.open else None
-        if ending is not None:
-            await self.end(live, ending)
+        """What follows from ``live.job``? Never raises: what fails now is looked at again after the next snapshot."""
+        try:
+            ending = await self._kind_of(live).on_job(live) if live.open else None
+            if ending is not None:
+                await self.end(live, ending)
+        except Exception as error:
+            self._missed(error)
 
     # -- the outbox answers ------------------------------------------------------------------
 

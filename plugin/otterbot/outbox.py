@@ -306,8 +306,9 @@ class Outbox:
     async def _throttled(self, entry: Entry, limit: RateLimited) -> None:
         self._throttled_until = time.monotonic() + limit.retry_after
         self._log.info("The homeserver lets us send again in %.1f s", limit.retry_after)
-        if entry.stored:
-            # It was not carried out: until the next attempt it can be taken back.
+        if entry.stored and not entry.lookup:
+            # It was not carried out: until the next attempt it can be taken back. (While it is still looked for,
+            # it may have been: only the search was refused.)
             await self._store.unmark_sending(*entry.part.id)
         if entry.part.part in FORGOING and time.monotonic() - entry.since + limit.retry_after > PATIENCE:
             await self.fail(entry, "throttled")

@@ -28,6 +28,8 @@ class HomeserverDouble:
         """How many sends are carried out but never answered."""
         self.limits: list[int] = []
         """``retry_after_ms`` of the next refusals."""
+        self.read_limits: list[int] = []
+        """The same for timelines."""
         self.forbidden: set[str] = set()
         self.sends: list[tuple[str, str, dict[str, Any]]] = []
         """Room, transaction id and content of every attempt."""
@@ -136,6 +138,9 @@ class HomeserverDouble:
         return await self._put(request, "m.room.redaction", {}, redacts=request.match_info["event"])
 
     async def _messages(self, request: web.Request) -> web.Response:
+        if self.read_limits:
+            wait = self.read_limits.pop(0)
+            return web.json_response({"errcode": "M_LIMIT_EXCEEDED", "retry_after_ms": wait}, status=429)
         wanted = json.loads(request.query.get("filter", "{}"))
         events = [
             event
