@@ -220,3 +220,17 @@ async def test_a_turn_that_is_interrupted_is_answered_once(lab: Lab, room: str, 
     await asyncio.sleep(0)
     ids = {event.edits or event.event_id for event in lab.user.events[mark:] if about(asked, lab)(event)}
     assert len(ids) == 1
+
+
+async def test_maubot_comes_back_while_the_worker_is_off(lab: Lab, room: str) -> None:
+    asked, mark = await ask(lab, room, "!chat #slow one two three four five six seven eight")
+    await lab.user.wait_for(about(asked, lab), mark)
+    await lab.worker.stop()
+    restarted = lab.user.mark()
+    await lab.maubot.restart(hard=True)
+    try:
+        off = await lab.user.wait_for(lambda e: about(asked, lab)(e) and "is off" in str(e.new_content), restarted, 30)
+        assert "for up to" in str(off.new_content["body"])
+    finally:
+        await lab.worker.start()
+    assert "seven eight" in await final(lab, room, asked, mark, timeout=60)
