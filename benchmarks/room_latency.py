@@ -55,7 +55,8 @@ async def measure(folder: Path, pictures: int) -> None:
         spread = statistics.quantiles(extra[kind], n=10)
         print(
             f"{kind:9} message → picture {statistics.median(whole[kind]):.3f} s, without the pipeline "
-            f"{statistics.median(extra[kind]):.3f} s (10 % {spread[0]:.3f}, 90 % {spread[8]:.3f}), n = {len(extra[kind])}"
+            f"{statistics.median(extra[kind]):.3f} s (10 % {spread[0]:.3f}, 90 % {spread[8]:.3f}), "
+            f"n = {len(extra[kind])}"
         )
     together = statistics.median([*extra["plain"], *extra["encrypted"]])
     print(f"median of both {together:.3f} s; goal 0.25 s: {'reached' if together <= 0.25 else 'missed'}")
