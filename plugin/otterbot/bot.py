@@ -86,6 +86,7 @@ class Otterbot(Plugin):
         )
         self._events = Events(
             self.client,
+            http,
             store,
             encryption,
             outbox,

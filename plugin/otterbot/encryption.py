@@ -51,8 +51,12 @@ class Encryption:
         return self._client.crypto is not None
 
     def seen_encrypted(self, room: str) -> None:
-        """Something encrypted, or the state event that turns it on, came from the room."""
+        """The state event that turns encryption on came from the room."""
         self._encrypted.add(room)
+        self._plain.pop(room, None)
+
+    def doubt(self, room: str) -> None:
+        """Something came from the room that looks encrypted. Anybody can send that, so the room itself is asked."""
         self._plain.pop(room, None)
 
     def forget_plain(self) -> None:

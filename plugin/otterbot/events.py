@@ -12,7 +12,6 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from mautrix.client import InternalEventType
@@ -21,24 +20,26 @@ from . import contents, texts
 from .catchup import CatchUp
 from .config import Values
 from .delivery import Delivery
+from .edits import Edits
 from .encryption import Encryption, KeyMissing
 from .errors import MatrixError, places
 from .keys import LateKeys
+from .matrix_http import MatrixHttp
 from .message import Message, from_raw
 from .outbox import Outbox
 from .outcome import NewRequest, Outcome, say
 from .queues import Raw, RoomQueues
-from .records import Part, Request, RequestState, key_of
+from .records import Part, Request, key_of
 from .rooms import Rooms
 from .store import Commit, Store
 from .sync import TIMELINE, SyncAnswer, seconds
+from .waiting import LASTING, surely
 
 if TYPE_CHECKING:
     from mautrix.client import Client
 
 T = TypeVar("T")
 SEEN = 20_000
-COMMIT_TRIES = 12
 RESTART_SYNC = 30.0
 
 
@@ -48,6 +49,7 @@ class Events:
     def __init__(
         self,
         client: Client,
+        http: MatrixHttp,
         store: Store,
         encryption: Encryption,
         outbox: Outbox,
@@ -61,6 +63,7 @@ class Events:
         log: logging.Logger,
     ) -> None:
         self._client = client
+        self._http = http
         self._bot = str(client.mxid)
         self._store = store
         self._encryption = encryption
@@ -68,6 +71,7 @@ class Events:
         self._delivery = delivery
         self._rooms = rooms
         self._handle = handle
+        self._edits = Edits(http, store, delivery, handle, log)
         self._values = values
         self._restart_sync = restart_sync
         self._log = log
@@ -113,7 +117,7 @@ class Events:
         answer = SyncAnswer(event.get("data") if isinstance(event, dict) else None)
         for room in answer.rooms():
             for state in answer.state(room):
-                if state.get("type") == "m.room.encryption":
+                if state.get("type") == "m.room.encryption" and state.get("state_key") == "":
                     self._encryption.seen_encrypted(room)
                 elif self._rooms.own_membership(room, state):
                     self._spawn(self._rooms.arrived(room, state))
@@ -156,15 +160,29 @@ class Events:
 
     async def _horizon(self, room: str) -> float:
         """What is older is not answered: the age limit, the bot's own join, the age of the database."""
-        age = time.time() - self._values().catch_up.max_age_hours * 3600
-        return max(age, self._store.installed_at, await self._rooms.since(room))
+        # In the homeserver's time, as that of the events is.
+        now = time.time() - self._http.ahead
+        age = now - self._values().catch_up.max_age_hours * 3600
+        installed = self._store.installed_at - self._http.ahead
+        # Not in the future: our clock was wrong then, and has been put right.
+        return max(age, installed if installed <= now else 0.0, await self._rooms.since(room))
 
     async def _event(self, raw: Raw) -> None:
-        """One event out of its room's queue."""
+        """One event out of its room's queue. What fails for now is found again by the next walk."""
+        try:
+            await self._take(raw)
+        except LASTING:
+            raise
+        except Exception:
+            self._seen.pop(raw["event_id"], None)
+            self._gap = True
+            raise
+
+    async def _take(self, raw: Raw) -> None:
         room, event_id, sender = raw["room_id"], raw["event_id"], raw.get("sender")
         encrypted = raw.get("type") == "m.room.encrypted"
         if encrypted:
-            self._encryption.seen_encrypted(room)
+            self._encryption.doubt(room)
         if not isinstance(sender, str) or seconds(raw) < await self._surely(lambda: self._horizon(room)):
             return
         if raw.get("type") == "m.room.redaction":
@@ -182,24 +200,20 @@ class Events:
         message = None if readable is None else from_raw(readable, encrypted=encrypted, own_id=self._bot)
         if message is None or message.own or message.msgtype == "m.notice":
             return
-        if message.edit_id is not None:
-            message = await self._in_place(message)
+        placed = message if message.edit_id is None else await self._edits.in_place(message)
+        if placed is not None:
+            await self._carry_out(placed)
+
+    async def _carry_out(self, message: Message) -> None:
         outcome = await self._outcome(message)
         if outcome is not None:
             await self._commit(message, outcome)
-
-    async def _in_place(self, edit: Message) -> Message:
-        """Edits do not repeat the thread of what they edit, nor what it replies to."""
-        old = await self._surely(lambda: self._store.request_by_event(edit.event_id))
-        if old is None or old.room_id != edit.room_id:
-            return edit
-        thread, reply = edit.thread_root or old.thread_root, edit.reply_to or old.reply_to
-        return replace(edit, thread_root=thread, reply_to=reply)
 
     async def _redaction(self, room: str, sender: str, raw: Raw) -> None:
         content = raw.get("content")
         target = raw.get("redacts") or (content.get("redacts") if isinstance(content, dict) else None)
         if isinstance(target, str):
+            self._late.deleted(room, target)
             await self._surely(lambda: self._delivery.redacted(room, target, sender))
 
     # -- what it means -----------------------------------------------------------------------
@@ -207,31 +221,11 @@ class Events:
     async def _outcome(self, message: Message) -> Outcome | None:
         try:
             if message.edit_id is not None:
-                return await self._edited(message)
+                return await self._edits.outcome(message)
             return await self._handle(message)
         except Exception as error:
             self._log.error("A command failed with %s:\n%s", type(error).__name__, places(error))
             return say(texts.INTERNAL)
-
-    async def _edited(self, message: Message) -> Outcome | None:
-        """An edit of a request that still waits replaces it; a later one gets a sentence."""
-        old = await self._store.request_by_event(message.event_id)
-        if old is None:
-            return await self._handle(message)
-        if old.sender != message.sender or old.room_id != message.room_id:
-            return None
-        if not self._waits(old):
-            return say(texts.EDIT_TOO_LATE) if old.outcome != "cancelled" else await self._handle(message)
-        outcome = await self._handle(message)
-        if outcome is None:
-            return Outcome(cancel=(old.key,))  # it is no command any more
-        return replace(outcome, cancel=(*outcome.cancel, old.key)) if outcome.request is not None else outcome
-
-    def _waits(self, request: Request) -> bool:
-        if request.state is not RequestState.SUBMITTED:
-            return request.state is RequestState.KEPT
-        live = self._delivery.live(request.key)
-        return live is not None and live.job is not None and live.job.state == "queued"
 
     # -- what follows ------------------------------------------------------------------------
 
@@ -287,11 +281,4 @@ class Events:
             return True  # not known: the careful answer
 
     async def _surely(self, call: Callable[[], Awaitable[T]]) -> T:
-        """The database may be locked, the homeserver away: a message is not lost for that."""
-        for attempt in range(COMMIT_TRIES):
-            try:
-                return await call()
-            except Exception as error:
-                self._log.warning("Trying again: %s", type(error).__name__)
-                await asyncio.sleep(min(0.2 * 2**attempt, 10.0))
-        return await call()
+        return await surely(call, self._log)

@@ -37,6 +37,8 @@ class LateKeys:
     def park(self, session_id: str, raw: Raw) -> None:
         place = (raw["room_id"], session_id)
         parked = self._parked.get(place)
+        if parked is None and self._count >= MAX_EVENTS:
+            return
         if parked is None:
             parked = self._parked[place] = []
             task = asyncio.create_task(self._wait(*place), name="otterbot key")
@@ -48,6 +50,14 @@ class LateKeys:
         if self._count < MAX_EVENTS:
             parked.append(raw)
             self._count += 1
+
+    def deleted(self, room: str, event_id: str) -> None:
+        """Somebody took it back before it could be read: it is not to be carried out when its key comes."""
+        for (place, _), parked in self._parked.items():
+            if place == room:
+                kept = [raw for raw in parked if raw.get("event_id") != event_id]
+                self._count -= len(parked) - len(kept)
+                parked[:] = kept
 
     async def _wait(self, room: str, session_id: str) -> None:
         waited, came, turn = 0.0, False, 0

@@ -8,7 +8,9 @@ here logs.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -24,6 +26,8 @@ UPLOAD_TIMEOUT = aiohttp.ClientTimeout(total=180, connect=10)
 _LOST = (aiohttp.ClientError, TimeoutError, OSError)
 _NOT_HERE = {"M_FORBIDDEN", "M_NOT_FOUND", "M_NOT_JOINED", "M_USER_DEACTIVATED", "M_UNSUPPORTED_ROOM_VERSION"}
 MAX_RETRY_AFTER = 600.0
+SAME_TIME = 3.0
+"""Seconds that clocks may differ without being called different; a header knows whole seconds only."""
 
 
 class Api(Protocol):
@@ -40,6 +44,8 @@ class MatrixHttp:
         self._api = api
         self._session: aiohttp.ClientSession | None = None
         self._upload_limit: int | None = None
+        self.ahead = 0.0
+        """Seconds by which our clock is ahead of the homeserver's, whose times stand in events."""
 
     async def close(self) -> None:
         if self._session is not None:
@@ -157,10 +163,18 @@ class MatrixHttp:
                 headers=headers,
                 timeout=timeout,
             ) as response:
+                self._look_at_clock(response.headers.get("Date"))
                 body = await response.read()
                 return _answer(response, body)
         except _LOST as error:
             raise AnswerLost(type(error).__name__) from None
+
+    def _look_at_clock(self, date: str | None) -> None:
+        try:
+            ahead = 0.0 if date is None else time.time() - parsedate_to_datetime(date).timestamp()
+        except (ValueError, OverflowError):
+            return
+        self.ahead = ahead if abs(ahead) > SAME_TIME else 0.0
 
 
 def _session() -> aiohttp.ClientSession:

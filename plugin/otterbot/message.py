@@ -49,19 +49,25 @@ def _text(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
+def _event_id(value: Any) -> str | None:
+    """An id that can be one. What people's clients put into relations is theirs, and becomes part of addresses."""
+    if not isinstance(value, str) or not value.startswith("$") or not 2 <= len(value) <= 255:
+        return None
+    return value if value.isascii() and value.isprintable() else None
+
+
 def _caption(content: Mapping[str, Any], body: str) -> str:
     """MSC2530: with a ``filename`` that differs, the body is a caption; else it is the file's name."""
     filename = _text(content.get("filename"))
     return body if filename is not None and filename != body else ""
 
 
-def _relations(content: Mapping[str, Any]) -> tuple[str | None, str | None]:
-    """Thread root and reply target."""
-    relates = _mapping(content.get("m.relates_to"))
-    reply = _text(_mapping(relates.get("m.in_reply_to")).get("event_id"))
+def relations(relates: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """Thread root and reply target in an ``m.relates_to``."""
+    reply = _event_id(_mapping(relates.get("m.in_reply_to")).get("event_id"))
     if relates.get("rel_type") != "m.thread":
         return None, reply
-    root = _text(relates.get("event_id"))
+    root = _event_id(relates.get("event_id"))
     return root, None if relates.get("is_falling_back") else reply
 
 
@@ -80,7 +86,7 @@ def from_raw(raw: Mapping[str, Any], *, encrypted: bool, own_id: str = "") -> Me
     edit_id: str | None = None
     outer = _mapping(content.get("m.relates_to"))
     if outer.get("rel_type") == "m.replace":
-        original = _text(outer.get("event_id"))
+        original = _event_id(outer.get("event_id"))
         if original is None or not isinstance(content.get("m.new_content"), Mapping):
             return None
         event_id, edit_id = original, event_id
@@ -88,7 +94,7 @@ def from_raw(raw: Mapping[str, Any], *, encrypted: bool, own_id: str = "") -> Me
     body, msgtype = content.get("body"), content.get("msgtype")
     if not isinstance(body, str) or not isinstance(msgtype, str):
         return None
-    thread_root, reply_to = _relations(content)
+    thread_root, reply_to = relations(_mapping(content.get("m.relates_to")))
     body = body[:MAX_BODY]
     if thread_root or reply_to:
         body = _FALLBACK.sub("", body)

@@ -31,7 +31,7 @@ from .lookup import find_sent
 from .matrix_http import MatrixHttp
 from .records import Kind, Part, PartState, Rank, transaction_id
 from .store import Store
-from .waiting import news
+from .waiting import news, surely
 
 PATIENCE = 20.0
 """Seconds; a reaction that the homeserver's limits hold up for longer is not worth sending."""
@@ -344,15 +344,7 @@ class Outbox:
 
     async def _surely(self, write: Callable[[], Awaitable[object]]) -> None:
         """A mark has to be made: without it the same thing would be sent again."""
-        wait = 0.2
-        while True:
-            try:
-                await write()
-                return
-            except Exception as error:
-                self._log.error("The database refuses a mark: %s", type(error).__name__)
-                await asyncio.sleep(wait)
-                wait = min(wait * 2, 5.0)
+        await surely(write, self._log, for_ever=True)
 
     async def hook(self, name: str, *args: Any) -> None:
         if self.hooks is None:

@@ -28,6 +28,8 @@ BELIEVED = 10.0
 """Seconds for which a room's levels are believed."""
 CROWD_BELIEVED = 60.0
 """Seconds for which a room with more than two members is believed to have them."""
+JUST_NOW = 30.0
+"""Seconds for which a message counts as said now."""
 MAX_ROOMS = 1_000
 PATIENCE = 10.0
 """Seconds for an answer of the homeserver."""
@@ -76,8 +78,12 @@ class Permissions:
         self._power[room] = time.monotonic() + BELIEVED, power
         return power.of(user) >= level
 
-    async def alone_with(self, room: str, user: str) -> bool:
-        """Are the bot and ``user`` the only joined members? False if that cannot be known."""
+    async def alone_with(self, room: str, user: str, said_at: int | None = None) -> bool:
+        """Are the bot and ``user`` the only joined members, and were they at ``said_at`` (milliseconds)?
+
+        False if that cannot be known. What people said to each other while there were more of them is not meant for
+        the bot, even if it is found only after the others have left.
+        """
         if self._crowds.get(room, 0.0) > time.monotonic():
             return False
         try:
@@ -92,7 +98,26 @@ class Permissions:
             if len(self._crowds) >= MAX_ROOMS:
                 self._crowds.clear()
             self._crowds[room] = time.monotonic() + CROWD_BELIEVED
-        return set(joined) == {user, str(self._client.mxid)}
+        if set(joined) != {user, str(self._client.mxid)}:
+            return False
+        if said_at is None or time.time() * 1000 - said_at < JUST_NOW * 1000:
+            return True
+        return not await self._left_since(room, said_at)
+
+    async def _left_since(self, room: str, moment: int) -> bool:
+        """Has anybody left the room since then? True if that cannot be known."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                answer = await self._client.api.request(
+                    Method.GET, Path.v3.rooms[room].members, query_params={"not_membership": "join"}
+                )
+        except Exception:  # as above
+            return True
+        events = answer.get("chunk") if isinstance(answer, dict) else None
+        if not isinstance(events, list):
+            return True
+        times = [event.get("origin_server_ts") for event in events if isinstance(event, dict)]
+        return any(not isinstance(at, int) or at >= moment for at in times)
 
     async def _read_power(self, room: str) -> Power:
         try:

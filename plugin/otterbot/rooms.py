@@ -18,6 +18,8 @@ from .sync import joins, membership_of, seconds
 
 JOIN_TRIES = (1.0, 5.0, 15.0, 60.0)
 GREETING_AGE = 24 * 3600.0
+SLACK = 3.0
+"""Seconds; clocks are not compared more finely."""
 
 
 class Rooms:
@@ -73,7 +75,8 @@ class Rooms:
         """The bot has joined: remember when, and say hello, once for ever."""
         joined = seconds(event)
         await self._store.joined(room, joined)
-        fresh = joined >= self._store.installed_at - 1 and time.time() - joined < GREETING_AGE
+        ours = joined + self._http.ahead  # by our clock
+        fresh = ours >= self._store.installed_at - SLACK and time.time() - ours < GREETING_AGE
         part: Part | None = None
         if fresh and await self._invited_by_friend(event):
             key = key_of(self._bot, room, "greeting")

@@ -1,8 +1,18 @@
-"""Waiting for news, but not for ever."""
+"""Waiting for news, but not for ever, and for what fails to succeed."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+TRIES = 12
+FIRST, LONGEST = 0.2, 10.0
+"""Seconds between two tries."""
+LASTING = (ValueError, TypeError, LookupError, AttributeError)
+"""What would fail again in the same way."""
 
 
 async def news(event: asyncio.Event, seconds: float | None) -> bool:
@@ -17,3 +27,22 @@ async def news(event: asyncio.Event, seconds: float | None) -> bool:
     except TimeoutError:
         return False
     return True
+
+
+async def surely(call: Callable[[], Awaitable[T]], log: logging.Logger, *, for_ever: bool = False) -> T:
+    """The database may be locked, the homeserver away: try again, for about a minute (or ``for_ever``).
+
+    Raises at once what would fail again in the same way, and in the end what failed last.
+    """
+    attempt = 0
+    while True:
+        try:
+            return await call()
+        except LASTING:
+            raise
+        except Exception as error:
+            attempt += 1
+            if attempt > TRIES and not for_ever:
+                raise
+            log.warning("Trying again: %s", type(error).__name__)
+            await asyncio.sleep(min(FIRST * 2 ** min(attempt - 1, 10), LONGEST))

@@ -52,7 +52,7 @@ async def _alone(services: Services, message: Message) -> bool:
     """Is it said in the main conversation of a room with one person?"""
     if not services.config.current.chat.direct_messages:
         return False
-    return await services.permissions.alone_with(message.room_id, message.sender)
+    return await services.permissions.alone_with(message.room_id, message.sender, message.timestamp)
 
 
 async def _in_thread_of(services: Services, message: Message) -> bool:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from typing import Any
 
 from aiohttp import web
@@ -34,6 +37,7 @@ class HomeserverDouble:
         self.sends: list[tuple[str, str, dict[str, Any]]] = []
         """Room, transaction id and content of every attempt."""
         self.down = False
+        self.clock: Callable[[], float] = time.time
         self.new = asyncio.Condition()
         self._number = 0
         self._runner: web.AppRunner | None = None
@@ -70,7 +74,7 @@ class HomeserverDouble:
         self._number += 1
         event = {
             "event_id": f"$event{self._number}", "room_id": room, "sender": sender, "type": type_,
-            "content": json.loads(json.dumps(content)), "origin_server_ts": int(time.time() * 1000),
+            "content": json.loads(json.dumps(content)), "origin_server_ts": int(self.clock() * 1000),
             "unsigned": {}, **more,
         }  # fmt: skip
         self.rooms.setdefault(room, []).append(event)
@@ -106,6 +110,7 @@ class HomeserverDouble:
             request.transport.abort()
             return web.Response()
         response: web.StreamResponse = await handler(request)
+        response.headers["Date"] = format_datetime(datetime.fromtimestamp(self.clock(), UTC), usegmt=True)
         return response
 
     async def _put(self, request: web.Request, type_: str, content: dict[str, Any], **more: Any) -> web.Response:

@@ -57,8 +57,9 @@ class Listening:
             prefix=lambda: "!", log=LOG,
         )  # fmt: skip
         self.events = Events(
-            rig.client, rig.store, rig.encryption, rig.outbox, rig.delivery, self.rooms, partial(CatchUp, rig.http),
-            handle=self.handle, values=lambda: rig.values, restart_sync=lambda: None, log=LOG,
+            rig.client, rig.http, rig.store, rig.encryption, rig.outbox, rig.delivery, self.rooms,
+            partial(CatchUp, rig.http), handle=self.handle, values=lambda: rig.values,
+            restart_sync=lambda: None, log=LOG,
         )  # fmt: skip
         self.events.start()
 
@@ -255,6 +256,112 @@ async def test_somebody_elses_edit_changes_nothing(listening: Listening, rig: Ri
     await listening.sync(edit(rig, command, "!draw b", sender="@other:test"))
     await asyncio.sleep(0.3)
     assert len(worker_server.submissions) == 1
+
+
+async def test_somebody_elses_edit_makes_nothing_a_command(listening: Listening, rig: Rig) -> None:
+    """No client shows such an edit; a command of it would be one that nobody sees."""
+    message = rig.server.say(ROOM, "hello")
+    await listening.sync(message, edit(rig, message, "!say one", sender="@other:test"))
+    nowhere = {**message, "event_id": "$nowhere"}
+    await listening.sync(edit(rig, nowhere, "!say two"), rig.server.say(ROOM, "!say three"))
+    await rig.until(rig.bodies)
+    await asyncio.sleep(0.2)
+    assert rig.bodies() == ["!say three"]
+
+
+async def test_an_edit_of_an_edit_is_none(listening: Listening, rig: Rig) -> None:
+    message = rig.server.say(ROOM, "hello")
+    once = edit(rig, message, "hello again")
+    await listening.sync(message, once, edit(rig, once, "!say one"), rig.server.say(ROOM, "!say two"))
+    await rig.until(rig.bodies)
+    await asyncio.sleep(0.2)
+    assert rig.bodies() == ["!say two"]
+
+
+async def test_an_edit_makes_a_command_where_its_message_stands(listening: Listening, rig: Rig) -> None:
+    relates = {"rel_type": "m.thread", "event_id": "$root", "m.in_reply_to": {"event_id": "$reply"}}
+    message = rig.server.say(ROOM, "hello", **{"m.relates_to": relates})
+    await listening.sync(message, edit(rig, message, "!say one"))
+    await listening.hear("!say one")
+    assert (listening.messages[0].thread_root, listening.messages[0].reply_to) == ("$root", "$reply")
+
+
+@pytest.mark.parametrize("outcome", ["refused", "expired"])
+async def test_an_edit_after_a_refusal_is_a_new_attempt(
+    listening: Listening, rig: Rig, worker_server: WorkerDouble, outcome: str
+) -> None:
+    worker_server.auto = False
+    command = rig.server.say(ROOM, "!draw a")
+    await listening.sync(command)
+    await rig.until(lambda: worker_server.jobs)
+    [key] = [job["key"] for job in worker_server.jobs.values()]
+    live = rig.delivery.live(key)
+    assert live is not None
+    await rig.delivery.end_with(live, outcome, "No.")
+    await listening.sync(edit(rig, command, "!draw b"))
+    await rig.until(lambda: len(worker_server.submissions) == 2)
+    assert texts.EDIT_TOO_LATE not in rig.bodies()
+
+
+async def test_anybody_can_send_what_looks_encrypted(listening: Listening, rig: Rig) -> None:
+    """In a plain room the bot goes on speaking; nobody can make it believe that it has to encrypt."""
+    fake = {"algorithm": "m.megolm.v1.aes-sha2", "ciphertext": "AwgA", "session_id": "none", "sender_key": "x"}
+    await listening.sync(rig.server.add(ROOM, "@other:test", "m.room.encrypted", fake), rig.server.say(ROOM, "!draw x"))
+    await rig.until(lambda: rig.server.pictures(ROOM))
+
+
+@pytest.mark.parametrize("bad", ["\ud800", "$" + "x" * 300, "", 5, "$a b\n", "no-dollar", {"a": 1}])
+async def test_relations_to_what_can_be_no_event(listening: Listening, rig: Rig, bad: Any) -> None:
+    """They become parts of addresses and rows: neither may fail over them, or hold up the room."""
+    thread = {"rel_type": "m.thread", "event_id": bad, "m.in_reply_to": {"event_id": bad}}
+    await listening.sync(rig.server.say(ROOM, "!draw x", **{"m.relates_to": thread}))
+    [picture] = await rig.until(lambda: rig.server.pictures(ROOM))
+    assert "rel_type" not in picture["content"]["m.relates_to"]
+
+
+@pytest.mark.parametrize("ahead", [-7200.0, 7200.0, 50 * 3600.0])
+async def test_clocks_that_differ(
+    rig: Rig, worker_server: WorkerDouble, ahead: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The homeserver's times are compared with the homeserver's time."""
+    real = time.time
+    rig.server.clock = lambda: real() - ahead
+    await rig.http.joined_rooms()
+    listening = Listening(rig)
+    listening.start()
+    join = rig.server.add(ROOM, BOT, "m.room.member", {"membership": "join"}, state_key=BOT)
+    await listening.sync(join, rig.server.say(ROOM, "!say one"))
+    await rig.until(lambda: len(rig.bodies()) == 2)
+    assert "!say one" in rig.bodies(), "and it said hello"
+    await listening.events.stop()
+
+
+async def test_a_clock_that_was_ahead_when_the_bot_was_installed(listening: Listening, rig: Rig) -> None:
+    rig.store.installed_at = time.time() + 365 * 86400
+    await listening.sync(rig.server.say(ROOM, "!say one"))
+    await listening.hear("!say one")
+
+
+async def test_what_could_not_be_handled_is_found_again(
+    listening: Listening, rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database was away for longer than anybody waits."""
+    monkeypatch.setattr("otterbot.waiting.TRIES", 1)
+    monkeypatch.setattr("otterbot.waiting.FIRST", 0.01)
+    commit, down = rig.store.commit, True
+
+    async def failing(what: Any) -> Any:
+        if down:
+            raise OSError("locked")
+        return await commit(what)
+
+    monkeypatch.setattr(rig.store, "commit", failing)
+    await listening.sync(rig.server.say(ROOM, "!say one"))
+    await listening.hear("!say one")
+    await asyncio.sleep(0.3)
+    down = False
+    await listening.sync()
+    await rig.until(lambda: rig.bodies() == ["!say one"])
 
 
 def edit(rig: Rig, event: dict[str, Any], body: str, sender: str = "@user:test") -> dict[str, Any]:

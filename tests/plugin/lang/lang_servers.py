@@ -75,6 +75,8 @@ class Homeserver(_Server):
         self.rooms: dict[str, list[dict[str, Any]]] = {}
         self.state: dict[str, dict[str, dict[str, Any]]] = {}
         self.members: dict[str, list[str]] = {}
+        self.gone: dict[str, int] = {}
+        """When (milliseconds) somebody left a room."""
         self.old = False
         self.broken = False
         self.requests: list[str] = []
@@ -84,6 +86,7 @@ class Homeserver(_Server):
         self.app.router.add_get(room + "/state", self._all_state)
         self.app.router.add_get(room + "/state/{type}", self._state)
         self.app.router.add_get(room + "/joined_members", self._members)
+        self.app.router.add_get(room + "/members", self._gone)
 
     def add(self, room: str, sender: str, type_: str, content: Any) -> dict[str, Any]:
         events = self.rooms.setdefault(room, [])
@@ -116,6 +119,12 @@ class Homeserver(_Server):
         if self.broken:
             raise web.HTTPBadGateway(text=json.dumps({"errcode": "M_UNKNOWN", "error": ""}))
         return request.match_info["room"]
+
+    async def _gone(self, request: web.Request) -> web.Response:
+        room = self._seen(request)
+        left = {"type": "m.room.member", "state_key": "@gone:x", "content": {"membership": "leave"}}
+        events = [{**left, "origin_server_ts": self.gone[room]}] if room in self.gone else []
+        return web.json_response({"chunk": events})
 
     async def _event(self, request: web.Request) -> web.Response:
         room = self._seen(request)

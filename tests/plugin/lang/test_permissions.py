@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from typing import Any
 
 import pytest
@@ -101,6 +102,18 @@ async def test_alone_with(rig: Rig) -> None:
     assert not await alone("!two:test", ALICE), "two are not"
     rig.homeserver.broken = True
     assert not await alone("!three:test", ALICE)
+
+
+async def test_what_was_said_among_more_is_not_said_to_the_bot_alone(rig: Rig) -> None:
+    """A catch-up finds it after the others have left."""
+    alone = rig.services.permissions.alone_with
+    rig.homeserver.join("!two:test", BOT, ALICE)
+    hour_ago = int(time.time() * 1000) - 3_600_000
+    assert await alone("!two:test", ALICE, hour_ago)
+    rig.homeserver.gone["!two:test"] = hour_ago + 60_000
+    assert not await alone("!two:test", ALICE, hour_ago)
+    assert await alone("!two:test", ALICE, hour_ago + 120_000)
+    assert await alone("!two:test", ALICE, int(time.time() * 1000))
 
 
 async def test_the_bot_itself_may_not(rig: Rig) -> None:
