@@ -59,13 +59,14 @@ class Child:
     def draw(self, task: messages.Draw) -> None:
         started = time.monotonic()
         self.send(messages.Progress(task_id=task.task_id, phase="loading"))
+        self.send(messages.Progress(task_id=task.task_id, phase="denoising", steps=task.steps))
         for step in range(1, task.steps + 1):
             if task.task_id in self.cancelled:
                 name = str(task.model["name"])
                 self.send(messages.Cancelled(task_id=task.task_id, memory=MEMORY, resident=name))
                 return
-            self.send(messages.Progress(task_id=task.task_id, phase="denoising", step=step, steps=task.steps))
             time.sleep(0.1 if "slow" in task.prompt else 0.002)
+            self.send(messages.Progress(task_id=task.task_id, phase="denoising", step=step, steps=task.steps))
             if step == 2:
                 self.misbehave(task)
                 if "fail" in task.prompt:

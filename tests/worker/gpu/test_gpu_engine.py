@@ -40,9 +40,8 @@ class Watcher:
         self.looks = 0
         self._after, self._phase, self._error = after, phase, error or Cancelled()
 
-    def progress(self, phase: str, step: int = 0, steps: int = 0, eta_s: float | None = None) -> None:
+    def progress(self, phase: str, step: int = 0, steps: int = 0) -> None:
         self.phases.append((phase, step, steps))
-        assert eta_s is None or eta_s >= 0
 
     def check(self) -> None:
         if self.phases and self.phases[-1][0] == self._phase:

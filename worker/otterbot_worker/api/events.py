@@ -144,6 +144,9 @@ async def stream(
                 job = await store.job(key[1], subscriber.client)
                 if job is not None:
                     yield _event("job", JobEvent(job=await views.job(job)))
+            elif isinstance(event, ProgressEvent):
+                # A job's time left is made of more than this picture's, and nothing else tells it while it runs.
+                yield _event("progress", event.model_copy(update={"eta_s": await views.eta(event.job_id)}))
             else:
                 yield _event(key[0], event)
         else:

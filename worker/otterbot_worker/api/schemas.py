@@ -159,6 +159,7 @@ class Progress(_Answer):
     step: int = 0
     steps: int = 0
     eta_s: float | None = None
+    """Seconds until this picture or turn is done, as far as it can be told; computed anew for every answer."""
     attempt: int = 0
 
 
@@ -354,6 +355,8 @@ class ProgressEvent(_Answer):
     job_id: str
     index: int
     progress: Progress
+    eta_s: float | None = None
+    """``Job.eta_s`` as of now: ``progress.eta_s`` is this picture's alone."""
 
 
 class ChatEvent(_Answer):

@@ -82,9 +82,9 @@ class Task:
         self._task_id = task_id
         self._last_word = time.monotonic()
 
-    def progress(self, phase: str, step: int = 0, steps: int = 0, eta_s: float | None = None) -> None:
+    def progress(self, phase: str, step: int = 0, steps: int = 0) -> None:
         self._last_word = time.monotonic()
-        self._channel.send(messages.Progress(task_id=self._task_id, phase=phase, step=step, steps=steps, eta_s=eta_s))
+        self._channel.send(messages.Progress(task_id=self._task_id, phase=phase, step=step, steps=steps))
 
     def check(self) -> None:
         if self._channel.cancelled(self._task_id):

@@ -100,7 +100,6 @@ class Progress:
     phase: str
     step: int = 0
     steps: int = 0
-    eta_s: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

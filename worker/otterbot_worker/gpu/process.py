@@ -337,9 +337,7 @@ class GpuProcess:
 
 
 def _progress(message: messages.Progress) -> Progress:
-    return Progress.model_validate(
-        {"phase": message.phase, "step": message.step, "steps": message.steps, "eta_s": message.eta_s}
-    )
+    return Progress.model_validate({"phase": message.phase, "step": message.step, "steps": message.steps})
 
 
 def _drawn(message: messages.Drawn) -> Drawn:

@@ -220,13 +220,10 @@ def scheduler(task: Draw, base: dict[str, Any]) -> Any:
 
 
 def _on_step(monitor: Monitor) -> Any:
-    started = time.monotonic()
-
     def on_step(pipe: Any, index: int, _timestep: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
         monitor.check()
         total, done = pipe.num_timesteps, index + 1
-        eta = (time.monotonic() - started) / done * max(total - done, 0)
-        monitor.progress("denoising", min(done, total), total, round(eta, 2))
+        monitor.progress("denoising", min(done, total), total)
         return kwargs
 
     return on_step

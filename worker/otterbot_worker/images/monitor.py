@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class Monitor(Protocol):
-    def progress(self, phase: str, step: int = 0, steps: int = 0, eta_s: float | None = None) -> None:
+    def progress(self, phase: str, step: int = 0, steps: int = 0) -> None:
         """A phase begins, or a step is done."""
 
     def check(self) -> None:

@@ -21,6 +21,7 @@ class Speeds:
 
     def __init__(self, known: Mapping[str, tuple[float, int]] | None = None) -> None:
         self._known = dict(known or {})
+        self._guessed: dict[str, float] = {}
 
     def add(self, name: str, value: float) -> tuple[float, int]:
         """Takes in a measurement; returns what is now to be stored."""
@@ -31,7 +32,11 @@ class Speeds:
 
     def get(self, name: str) -> float | None:
         found = self._known.get(name)
-        return found[0] if found else None
+        return found[0] if found else self._guessed.get(name)
+
+    def guess(self, name: str, value: float) -> None:
+        """What the first of its kind looks like while it still runs; counts until there is a measurement."""
+        self._guessed[name] = value
 
     def row_seconds(self, kind: str, model: str, work: float) -> float | None:
         """One picture of ``work`` megapixel-steps without its load, or one turn."""
@@ -52,6 +57,11 @@ def speed_name(model: str) -> str:
 def load_name(model: str) -> str:
     """Seconds until the model could draw."""
     return f"image/{model}/load"
+
+
+def finish_name(model: str) -> str:
+    """Seconds per megapixel from the last step to the pixels."""
+    return f"image/{model}/finish"
 
 
 def turn_name(model: str) -> str:

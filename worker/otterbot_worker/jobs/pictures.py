@@ -17,9 +17,9 @@ from otterbot_worker.errors import Cancelled, JobFailed, ProcessDied
 from otterbot_worker.gpu.process import Drawn, DrawTask, GpuProcess
 from otterbot_worker.jobs import eta
 from otterbot_worker.jobs.card import CardTaken
+from otterbot_worker.jobs.countdown import Countdown
 from otterbot_worker.jobs.model import ImageRow, Row, StoredJob
 from otterbot_worker.jobs.running import HandBack, Shared, failure, internal, unbroken
-from otterbot_worker.jobs.views import expected_progress
 from otterbot_worker.models.catalogue import Catalogue
 from otterbot_worker.prompts import PARSER
 
@@ -64,7 +64,8 @@ class PictureRunner:
         entry = self._catalogue.images.get(row.model)
         if entry is None:
             raise JobFailed("model_missing", f"The model {row.model} is not in the worker's catalogue any more.")
-        report = self._reporter(row)
+        countdown = self._countdown(row, job)
+        report = self._reporter(row, countdown)
         report(Progress(phase="starting"))
         await self._take_card()
         await self._slots.acquire()
@@ -91,7 +92,7 @@ class PictureRunner:
             self._archive.scratch(row.task_id).unlink(missing_ok=True)
             raise
         report(Progress(phase="saving", step=options["steps"], steps=options["steps"]))
-        saving = asyncio.create_task(self._save(row, job, drawn), name=f"save {row.task_id}")
+        saving = asyncio.create_task(self._save(row, job, drawn, countdown), name=f"save {row.task_id}")
         self._saving.add(saving)
         saving.add_done_callback(self._saved)
 
@@ -112,16 +113,23 @@ class PictureRunner:
             raise HandBack(f"The graphics process does not start: {error.reason}.", delay) from None
         self._failed_starts = 0
 
-    def _reporter(self, row: Row) -> Callable[[Progress], None]:
-        started = time.monotonic()
-        expected = self._speeds.row_seconds("image", row.model, row.work)
-        if expected is not None and self._card.resident != row.model:
-            expected += self._speeds.load_seconds(row.model)
+    def _countdown(self, row: Row, job: StoredJob) -> Countdown:
+        finish = self._speeds.get(eta.finish_name(row.model))
+        return Countdown(
+            work=row.work,
+            pipeline=self._speeds.row_seconds("image", row.model, row.work),
+            finish=None if finish is None else finish * _megapixels(job),
+            load=0.0 if self._card.resident == row.model else self._speeds.load_seconds(row.model),
+        )
 
+    def _reporter(self, row: Row, countdown: Countdown) -> Callable[[Progress], None]:
         def report(progress: Progress) -> None:
-            left = None if expected is None else round(max(0.0, expected - (time.monotonic() - started)), 1)
-            shown = expected_progress(progress, attempt=row.attempt, fallback_eta=left)
-            self._live.progress[row.job_id, row.idx] = shown
+            left = countdown.left(progress)
+            if countdown.speed is not None:
+                self._speeds.guess(eta.speed_name(row.model), countdown.speed)
+            left = None if left is None else round(left, 1)
+            shown = progress.model_copy(update={"attempt": row.attempt, "eta_s": left})
+            self._live.put(row.job_id, row.idx, shown)
             self._listener.progressed(row.client, row.job_id, row.idx, shown)
 
         return report
@@ -134,7 +142,7 @@ class PictureRunner:
         if not task.cancelled() and (error := task.exception()) is not None:
             self._broken(error)
 
-    async def _save(self, row: Row, job: StoredJob, drawn: Drawn) -> None:
+    async def _save(self, row: Row, job: StoredJob, drawn: Drawn, countdown: Countdown) -> None:
         """The archive's part of a row. Only a broken database leaves as an exception."""
         now = time.time()
         record = _record(row, job, drawn, took=now - (row.claimed_at or now))
@@ -161,6 +169,8 @@ class PictureRunner:
             await self._fail(row, internal("image"))
         else:
             await unbroken(self._succeed(row, job, drawn, stored, record))
+            if countdown.finish_seconds is not None:
+                await self._measure(eta.finish_name(row.model), countdown.finish_seconds / _megapixels(job))
         self._live.forget(row.job_id, row.idx)
         self._listener.job_changed(row.client, row.job_id)
         self._listener.queue_moved()
@@ -213,6 +223,10 @@ class PictureRunner:
 
     async def _measure(self, name: str, value: float) -> None:
         await self._store.set_speed(name, *self._speeds.add(name, value))
+
+
+def _megapixels(job: StoredJob) -> float:
+    return float(job.request["width"] * job.request["height"] / 1e6)
 
 
 def _record(row: Row, job: StoredJob, drawn: Drawn, *, took: float) -> Record:

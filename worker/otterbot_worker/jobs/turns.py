@@ -29,6 +29,7 @@ class TurnRunner:
         self._measures = shared.measures
         self._ollama = ollama
         self._answer: asyncio.Task[ChatOutcome] | None = None
+        self._expected_at: float | None = None
 
     async def run(self, row: Row, job: StoredJob, interrupted: Callable[[], bool]) -> None:
         """Runs a claimed turn to its end.
@@ -39,6 +40,8 @@ class TurnRunner:
             raise JobFailed("ollama_unreachable", "Chat is switched off on this worker.")
         if job.content is None:
             raise JobFailed("forgotten", "What was said is not kept any more; please ask again.")
+        expected = self._speeds.get(eta.turn_name(row.model))
+        self._expected_at = None if expected is None else time.monotonic() + expected
         self._progress(row, "starting")
         await self._card.for_chat()
         if interrupted():
@@ -97,6 +100,7 @@ class TurnRunner:
         self._listener.chat_text(row.client, row.job_id, row.attempt, text)
 
     def _progress(self, row: Row, phase: str) -> None:
-        progress = Progress.model_validate({"phase": phase, "attempt": row.attempt})
-        self._live.progress[row.job_id, row.idx] = progress
+        left = None if self._expected_at is None else round(max(0.0, self._expected_at - time.monotonic()), 1)
+        progress = Progress.model_validate({"phase": phase, "attempt": row.attempt, "eta_s": left})
+        self._live.put(row.job_id, row.idx, progress)
         self._listener.progressed(row.client, row.job_id, row.idx, progress)

@@ -32,11 +32,23 @@ PORTION = 50
 class Live:
     """What is known of running rows and stands nowhere on disk."""
 
-    progress: dict[tuple[str, int], Progress] = field(default_factory=dict)
     text: dict[str, str] = field(default_factory=dict)
+    _progress: dict[tuple[str, int], tuple[Progress, float]] = field(default_factory=dict)
+    """With the moment it was reported."""
+
+    def put(self, job_id: str, idx: int, progress: Progress) -> None:
+        self._progress[job_id, idx] = progress, time.monotonic()
+
+    def get(self, job_id: str, idx: int) -> Progress | None:
+        """The last report; its time left goes on counting down, however long the next step takes."""
+        found = self._progress.get((job_id, idx))
+        return None if found is None else _counted_down(*found)
+
+    def all(self) -> list[Progress]:
+        return [_counted_down(*found) for found in self._progress.values()]
 
     def forget(self, job_id: str, idx: int) -> None:
-        self.progress.pop((job_id, idx), None)
+        self._progress.pop((job_id, idx), None)
         self.text.pop(job_id, None)
 
 
@@ -68,6 +80,11 @@ class Views:
             if number % PORTION == 0:
                 await asyncio.sleep(0)
         return built
+
+    async def eta(self, job_id: str) -> float | None:
+        """``Job.eta_s`` of a job, as of now."""
+        job = await self._store.job(job_id)
+        return None if job is None else (await self.job(job)).eta_s
 
     async def places(self, client: str) -> dict[str, int]:
         """The place of every job of a client that waits."""
@@ -136,7 +153,7 @@ class Views:
     def remaining(self) -> float | None:
         """Seconds until what runs now is done; ``None``: it runs and cannot be told."""
         total = 0.0
-        for progress in self._live.progress.values():
+        for progress in self._live.all():
             if progress.phase == "saving":
                 continue
             if progress.eta_s is None:
@@ -145,7 +162,7 @@ class Views:
         return total
 
     def _remaining_of(self, row: Row) -> float | None:
-        progress = self._live.progress.get((row.job_id, row.idx))
+        progress = self._live.get(row.job_id, row.idx)
         return progress.eta_s if progress else None
 
     def _picture(self, row: Row) -> Picture:
@@ -171,10 +188,10 @@ class Views:
         )
 
     def _progress(self, row: Row) -> Progress | None:
-        return self._live.progress.get((row.job_id, row.idx)) if row.state is State.RUNNING else None
+        return self._live.get(row.job_id, row.idx) if row.state is State.RUNNING else None
 
 
-def expected_progress(progress: Progress, *, attempt: int, fallback_eta: float | None) -> Progress:
-    """A step's report with its attempt, and with our own estimate where it has none."""
-    eta = progress.eta_s if progress.eta_s is not None else fallback_eta
-    return progress.model_copy(update={"attempt": attempt, "eta_s": eta})
+def _counted_down(progress: Progress, since: float) -> Progress:
+    if progress.eta_s is None:
+        return progress
+    return progress.model_copy(update={"eta_s": round(max(0.0, progress.eta_s - (time.monotonic() - since)), 1)})

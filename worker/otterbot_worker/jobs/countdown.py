@@ -1,0 +1,72 @@
+"""How long the picture that is being drawn still takes, told anew at every step."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from otterbot_worker.api.schemas import Progress
+
+KNOWN_STEPS = 3
+"""As many steps of this picture weigh as much as all that was measured before: the first is often a slow one."""
+
+
+class Countdown:
+    """Follows one picture. Times in seconds; ``None`` is "never measured".
+
+    ``pipeline``: expected from the first step to the pixels, ``finish`` of that after the last step (decoding),
+    ``load`` until the model is there. ``work`` in megapixel-steps.
+    """
+
+    def __init__(
+        self,
+        *,
+        work: float,
+        pipeline: float | None,
+        finish: float | None,
+        load: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._work = work
+        self._pipeline = pipeline
+        self._finish = finish or 0.0
+        self._load = load
+        self._clock = clock
+        self._phase = ""
+        self._since = clock()
+        self.speed: float | None = None
+        """Megapixel-steps per second so far, for those who wait and have nothing better; without the decoding."""
+        self.finish_seconds: float | None = None
+        """What the decoding took, once it is done."""
+
+    def left(self, progress: Progress) -> float | None:
+        """Seconds until the pixels are there, as of now; ``None``: nothing is known yet."""
+        now = self._clock()
+        if progress.phase != self._phase:
+            if self._phase == "decoding" and progress.phase == "saving":
+                self.finish_seconds = now - self._since
+            # Starting and loading are one wait; every other phase begins its own.
+            if (self._phase, progress.phase) != ("starting", "loading"):
+                self._since = now
+            self._phase = progress.phase
+        passed = now - self._since
+        if progress.phase == "saving":
+            return 0.0
+        if progress.phase == "decoding":
+            return max(0.0, self._finish - passed) if self._finish else None
+        if progress.phase == "denoising":
+            return self._denoising(progress, passed)
+        return None if self._pipeline is None else max(0.0, self._load - passed) + self._pipeline
+
+    def _denoising(self, progress: Progress, passed: float) -> float | None:
+        steps, done = progress.steps, progress.step
+        expected = None if self._pipeline is None or not steps else max(0.0, self._pipeline - self._finish) / steps
+        if done and passed > 0:
+            self.speed = self._work * done / steps / passed
+        if expected is not None:
+            one = (expected * KNOWN_STEPS + passed) / (KNOWN_STEPS + done) if done else expected
+        elif done:
+            one = passed / done
+        else:
+            return None
+        return one * max(0, steps - done) + self._finish
