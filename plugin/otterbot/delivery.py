@@ -179,7 +179,7 @@ class Delivery:
         elif isinstance(event, ProgressEvent):
             live = self._by_job(event.job_id)
             if live is not None:
-                live.moved(event.index, event.progress)
+                live.moved(event.index, event.progress, event.eta_s)
                 live.changed.set()
         elif isinstance(event, ChatEvent):
             live = self._by_job(event.job_id)

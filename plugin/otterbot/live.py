@@ -46,18 +46,18 @@ class Live:
         self.job = None
         self.chat_text = ""
 
-    def moved(self, index: int, progress: Progress) -> None:
-        """A picture (or the turn, whose index says nothing) has come further."""
+    def moved(self, index: int, progress: Progress, eta_s: float | None) -> None:
+        """A picture (or the turn, whose index says nothing) has come further; ``eta_s``: until all of it is done."""
         job = self.job
         if job is None:
             return
         if job.turn is not None:
-            self.job = replace(job, turn=replace(job.turn, progress=progress))
+            self.job = replace(job, eta_s=eta_s, turn=replace(job.turn, progress=progress))
         else:
             pictures = (
                 replace(picture, progress=progress) if picture.index == index else picture for picture in job.pictures
             )
-            self.job = replace(job, pictures=tuple(pictures))
+            self.job = replace(job, eta_s=eta_s, pictures=tuple(pictures))
 
     def spawn(self, work: asyncio.Task[None]) -> None:
         self.tasks.add(work)

@@ -280,6 +280,8 @@ class ProgressEvent(Answer):
     job_id: str
     index: int
     progress: Progress
+    eta_s: float | None = None
+    """``Job.eta_s`` as of now."""
 
 
 @dataclass(frozen=True, kw_only=True)

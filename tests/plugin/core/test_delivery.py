@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from dataclasses import replace
 from typing import Any
@@ -98,11 +99,14 @@ async def test_progress_is_shown_with_restraint(rig: Rig) -> None:
     rig.worker_server.changed(job)
     for step in range(1, 31):
         progress = {"phase": "denoising", "step": step, "steps": 30, "eta_s": 30.0 - step, "attempt": 1}
-        rig.worker_server.say("progress", {"job_id": job["id"], "index": 0, "progress": progress})
+        event = {"job_id": job["id"], "index": 0, "progress": progress, "eta_s": 60.0 - step}
+        rig.worker_server.say("progress", event)
         await asyncio.sleep(0.05)
     rig.worker_server.draw_all(job)
     await rig.done(request)
     await rig.until(lambda: any("Done" in body for body in rig.bodies()))
+    left = [int(seconds) for body in rig.bodies() for seconds in re.findall(r"About (\d+) s left", body)]
+    assert len(set(left)) >= 2, "the time left moves with the steps"
     edits = [body for body in rig.bodies() if body.startswith("* ")]
     assert 2 <= len(edits) <= 4
     assert any("/30" in body for body in rig.bodies())
