@@ -32,6 +32,15 @@ def relation(asked: Asked) -> dict[str, Any]:
     return {"rel_type": "m.thread", "event_id": asked.thread_root, "is_falling_back": False, **reply}
 
 
+def without_thread(content: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The same as a mere reply; ``None`` if it stands in no thread."""
+    related = (content or {}).get("m.relates_to")
+    if not isinstance(related, dict) or related.get("rel_type") != "m.thread":
+        return None
+    reply = {name: value for name, value in related.items() if name == "m.in_reply_to"}
+    return {**(content or {}), "m.relates_to": reply}
+
+
 def ours(key: str, part: str, **more: Any) -> dict[str, Any]:
     """What makes an event of ours found again: it is looked for by key and part."""
     return {"v": 1, "key": key, "part": part, **more}

@@ -29,6 +29,8 @@ from .upkeep import Upkeep
 from .worker_client import WorkerClient
 from .worker_types import ChatEvent, Disconnected, Event, Job, JobEvent, PauseEvent, ProgressEvent, Snapshot
 
+RECENT = 24 * 3600.0
+"""Seconds; what was cancelled before that is past."""
 REPEAT = 5.0
 """Seconds after which news that could not be taken in are asked for again."""
 
@@ -74,6 +76,8 @@ class Delivery:
         for request in await self._store.open_requests():
             self._begin(request)
         await self._outbox.start()
+        for request in await self._store.unclosed(time.time() - RECENT):
+            await self.were_cancelled([request], replaced=request.outcome == endings.REPLACED)
         self._spawn(self._follow(), "otterbot events of the worker")
         self._spawn(self._upkeep.run(), "otterbot upkeep")
 
@@ -249,7 +253,7 @@ class Delivery:
             return
         known = live.job
         if known is None or known.id != job.id or job.progressed >= known.progressed:
-            live.job = job  # else an answer that was overtaken by the stream
+            live.heard(job)  # else an answer that was overtaken by the stream
         live.changed.set()
         if live.request.state is RequestState.SUBMITTED:
             await self._look(live)  # else the submission is still on its way, and looks when it arrives
@@ -346,7 +350,13 @@ class Delivery:
         """It has waited for too long."""
         live = self._lives.get(request.key)
         if live is not None:
-            text = texts.expired((request.expires_at - request.created_at) / 3600)
+            state = self.worker_state
+            text = texts.expired(
+                (request.expires_at - request.created_at) / 3600,
+                away=state.away_since is not None,
+                unauthorized=state.unauthorized,
+                paused=state.pause.paused,
+            )
             await self.end_with(live, "expired", text, cancel_owed=True)
 
     # -- cancelling --------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from .config import Values
 from .delivery import Delivery
 from .edits import Edits
 from .encryption import Encryption, KeyMissing
+from .endings import REPLACED
 from .errors import MatrixError, places
 from .keys import LateKeys
 from .matrix_http import MatrixHttp
@@ -238,18 +239,19 @@ class Events:
         if outcome.reply is not None:
             content = await contents.notice(outcome.reply.text, key, "reply", message)
             parts.append(Part(key=key, part="reply", room_id=message.room_id, content=content))
+        replaced = message.edit_id is not None and request is not None
         commit = Commit(
             mark=message.mark,
             room_id=message.room_id,
             request=request,
             parts=parts,
             cancel=outcome.cancel,
+            outcome=REPLACED if replaced else "cancelled",
             setting=None if outcome.setting is None else (outcome.setting.name, outcome.setting.value),
         )
         done = await self._surely(lambda: self._store.commit(commit))
         if not done.fresh:
             return
-        replaced = message.edit_id is not None and request is not None
         await self._delivery.were_cancelled(done.cancelled, replaced=replaced)
         self._outbox.enqueue(parts)
         if request is not None:

@@ -10,8 +10,8 @@ from . import queries as sql
 from .records import Kind, Part, PartState, Request, RequestState
 
 
-async def cancel(conn: Connection, key: str, room: str, now: float) -> Request | None:
-    row = await conn.fetchrow(sql.CANCEL, key, room, now)
+async def cancel(conn: Connection, key: str, room: str, now: float, outcome: str) -> Request | None:
+    row = await conn.fetchrow(sql.CANCEL, key, room, now, outcome)
     return None if row is None else Request.from_row(row)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -20,6 +21,8 @@ class Live:
 
     request: Request
     job: Job | None = None
+    heard_at: float = 0.0
+    """``time.monotonic()`` of the last news about the job."""
     reasons: set[str] = field(default_factory=set)
     """Why parts of it could not be sent, see :class:`~.outbox.Hooks`."""
     chat_text: str = ""
@@ -46,18 +49,35 @@ class Live:
         self.job = None
         self.chat_text = ""
 
-    def moved(self, index: int, progress: Progress, eta_s: float | None) -> None:
-        """A picture (or the turn, whose index says nothing) has come further; ``eta_s``: until all of it is done."""
+    def heard(self, job: Job) -> None:
+        """The worker has said how it stands."""
+        self.job, self.heard_at = job, time.monotonic()
+
+    def job_at(self, now: float) -> Job | None:
+        """The job with its time left as of ``now`` (``time.monotonic()``): it goes on while nobody says anything.
+
+        ``eta_s`` is ``None`` where it has run out: the estimate was wrong, and another one is not known.
+        """
+        job = self.job
+        if job is None or job.eta_s is None:
+            return job
+        left = job.eta_s - max(0.0, now - self.heard_at)
+        return replace(job, eta_s=left if left >= 1 else None)
+
+    def moved(self, index: int, progress: Progress, eta_s: float | None = None) -> None:
+        """A picture (or the turn, whose index says nothing) has come further. ``eta_s`` is the whole job's;
+        a worker that does not tell it has but this picture's."""
         job = self.job
         if job is None:
             return
+        job = replace(job, eta_s=progress.eta_s if eta_s is None else eta_s)
         if job.turn is not None:
-            self.job = replace(job, eta_s=eta_s, turn=replace(job.turn, progress=progress))
+            self.heard(replace(job, turn=replace(job.turn, progress=progress)))
         else:
             pictures = (
                 replace(picture, progress=progress) if picture.index == index else picture for picture in job.pictures
             )
-            self.job = replace(job, eta_s=eta_s, pictures=tuple(pictures))
+            self.heard(replace(job, pictures=tuple(pictures)))
 
     def spawn(self, work: asyncio.Task[None]) -> None:
         self.tasks.add(work)

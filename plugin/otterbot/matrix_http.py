@@ -165,7 +165,7 @@ class MatrixHttp:
             ) as response:
                 self._look_at_clock(response.headers.get("Date"))
                 body = await response.read()
-                return _answer(response, body)
+                return _answer(response, body, writes=method == "PUT")
         except _LOST as error:
             raise AnswerLost(type(error).__name__) from None
 
@@ -186,7 +186,7 @@ def _session() -> aiohttp.ClientSession:
     return session
 
 
-def _answer(response: aiohttp.ClientResponse, body: bytes) -> dict[str, Any]:
+def _answer(response: aiohttp.ClientResponse, body: bytes, *, writes: bool) -> dict[str, Any]:
     try:
         parsed = json.loads(body) if body else {}
     except ValueError:
@@ -197,6 +197,8 @@ def _answer(response: aiohttp.ClientResponse, body: bytes) -> dict[str, Any]:
         return parsed
     fields = parsed if isinstance(parsed, dict) else {}
     errcode = fields.get("errcode")
+    if writes and not errcode and response.status not in (413, 429):
+        raise AnswerLost(f"HTTP {response.status}")  # a proxy's answer, not the homeserver's: nothing is final
     raise _error(response, errcode if isinstance(errcode, str) else "", fields)
 
 

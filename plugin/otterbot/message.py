@@ -114,12 +114,3 @@ def from_raw(raw: Mapping[str, Any], *, encrypted: bool, own_id: str = "") -> Me
         is_media=msgtype in MEDIA,
         own=sender == own_id,
     )
-
-
-def from_event(event: Any, encrypted: bool, own_id: str = "") -> Message | None:
-    """The same from an event object of mautrix. Never raises."""
-    try:
-        raw = event.serialize()
-    except Exception:
-        return None
-    return from_raw(raw, encrypted=encrypted, own_id=own_id) if isinstance(raw, Mapping) else None

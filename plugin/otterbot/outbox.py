@@ -333,6 +333,8 @@ class Outbox:
         if refusal.errcode == "M_DUPLICATE_ANNOTATION":
             found = await find_sent(self._http, self._encryption, self._bot, entry.part)
             await self._sent(entry, found)
+        elif refusal.status == 400 and entry.stored and (plainer := contents.without_thread(entry.content)) is not None:
+            entry.content = plainer  # no thread can begin where somebody wanted one
         elif refusal.status == 401:
             entry.not_before = time.monotonic() + BACKOFF[-1]  # for the operator to mend
         else:

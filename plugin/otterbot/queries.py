@@ -33,8 +33,12 @@ FINISH = (
     "WHERE key = $1 AND state <> 'done' RETURNING key"
 )
 CANCEL = (
-    "UPDATE requests SET state = 'done', outcome = 'cancelled', done_at = $3, cancel_owed = 1 "
+    "UPDATE requests SET state = 'done', outcome = $4, done_at = $3, cancel_owed = 1 "
     "WHERE key = $1 AND room_id = $2 AND state <> 'done' RETURNING *"
+)
+UNCLOSED = (
+    "SELECT * FROM requests WHERE outcome IN ('cancelled', 'replaced') AND done_at > $1 "
+    "AND NOT EXISTS (SELECT 1 FROM parts WHERE parts.key = requests.key AND parts.part = 'done')"
 )
 CANCELS_OWED = "SELECT * FROM requests WHERE cancel_owed = 1"
 CANCEL_PAID = "UPDATE requests SET cancel_owed = 0 WHERE key = $1 RETURNING key"
@@ -83,7 +87,6 @@ LAST_PICTURE_SET = (
     "ON CONFLICT (room_id) DO UPDATE SET last_picture_event = $2"
 )
 SETTING = "SELECT value FROM settings WHERE room_id = $1 AND name = $2"
-SETTINGS = "SELECT name, value FROM settings WHERE room_id = $1"
 SET = (
     "INSERT INTO settings (room_id, name, value) VALUES ($1, $2, $3) "
     "ON CONFLICT (room_id, name) DO UPDATE SET value = $3"

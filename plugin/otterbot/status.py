@@ -14,10 +14,13 @@ from .records import Part, PartState, Rank, RequestState
 from .store import Store
 from .waiting import news
 
+SLOWER = 1.15
+"""How much longer the pause before each edit is than the one before it: thirty last for half an hour."""
+
 
 def compose(live: Live, worker: WorkerState, now: float) -> str:
     """What there is to say now. ``now`` is ``time.monotonic()``."""
-    request, job = live.request, live.job
+    request, job = live.request, live.job_at(now)
     if worker.unauthorized:
         return texts.KEPT_UNAUTHORIZED
     if worker.is_away(now) or (worker.away_since is not None and request.state is RequestState.KEPT):
@@ -54,7 +57,7 @@ class StatusLine:
     async def _keep_up(self, said: str) -> None:
         live, edits = self._live, 0
         while live.open:
-            await self._news()
+            await self._news(edits)
             text = compose(live, self._worker, time.monotonic())
             status = self._values().status
             target = await self._store.part(live.key, "status")
@@ -70,9 +73,10 @@ class StatusLine:
             self._outbox.edit(live.key, "status/edit", live.request.room_id, target.event_id, content)
             said, edits = text, edits + 1
 
-    async def _news(self) -> None:
-        """Wait for the next change, and at least for the spacing of edits."""
-        await asyncio.sleep(self._values().status.edit_seconds)
+    async def _news(self, edits: int) -> None:
+        """Wait for the next change, and at least for the spacing of edits; who waits for long is told less often,
+        so that there are edits left for the end."""
+        await asyncio.sleep(self._values().status.edit_seconds * SLOWER**edits)
         # Once a connection has been lost for a while, that is news without an event.
         await news(self._live.changed, 2 * BLINK)
         self._live.changed.clear()

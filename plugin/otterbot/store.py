@@ -38,6 +38,8 @@ class Commit:
     request: Request | None = None
     parts: Sequence[Part] = ()
     cancel: Sequence[str] = ()
+    outcome: str = "cancelled"
+    """Of what is cancelled; ``replaced`` by what the edited message asks for now."""
     setting: tuple[str, str | None] | None = None
 
 
@@ -103,7 +105,7 @@ class Store:
                 new = await conn.fetchrow(sql.MARK_HANDLED, commit.mark, commit.room_id, now)
                 if new is None:
                     return Committed(fresh=False)
-            cancelled = [await inserts.cancel(conn, key, commit.room_id, now) for key in commit.cancel]
+            cancelled = [await inserts.cancel(conn, key, commit.room_id, now, commit.outcome) for key in commit.cancel]
             if commit.request is not None:
                 await inserts.add_request(conn, commit.request)
             for part in commit.parts:
@@ -155,6 +157,10 @@ class Store:
             return True
 
         return await self._write(work)
+
+    async def unclosed(self, since: float) -> list[Request]:
+        """Cancelled after that moment, and it may be that nothing in the room says so yet."""
+        return await self._requests(sql.UNCLOSED, since)
 
     async def cancels_owed(self) -> list[Request]:
         return await self._requests(sql.CANCELS_OWED)
@@ -248,9 +254,6 @@ class Store:
     async def room_setting(self, room: str, name: str) -> str | None:
         found: str | None = await self._db.fetchval(sql.SETTING, room, name)
         return found
-
-    async def room_settings(self, room: str) -> dict[str, str]:
-        return {row["name"]: row["value"] for row in await self._db.fetch(sql.SETTINGS, room)}
 
     async def joined_at(self, room: str) -> float | None:
         """When the bot joined; ``None``: not known yet."""

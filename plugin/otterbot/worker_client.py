@@ -65,13 +65,6 @@ class WorkerClient:
         found = answer.get("jobs") if isinstance(answer, dict) else None
         return [_read(Job, job) for job in found] if isinstance(found, list) else []
 
-    async def job_list(self, **query: str) -> tuple[list[Job], int]:
-        """Jobs, and how many open pictures and turns other rooms have."""
-        answer = await self._http.json("GET", "/v1/jobs", query=query)
-        source = answer if isinstance(answer, dict) else {}
-        elsewhere = source.get("elsewhere")
-        return [_read(Job, job) for job in source.get("jobs") or []], elsewhere if isinstance(elsewhere, int) else 0
-
     async def cancel(self, job_id: str) -> None:
         """Nothing happens if it is over or unknown."""
         try:

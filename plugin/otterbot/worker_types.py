@@ -281,7 +281,7 @@ class ProgressEvent(Answer):
     index: int
     progress: Progress
     eta_s: float | None = None
-    """``Job.eta_s`` as of now."""
+    """The whole job's; ``progress.eta_s`` is this picture's alone."""
 
 
 @dataclass(frozen=True, kw_only=True)

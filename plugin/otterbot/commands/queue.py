@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from dataclasses import replace
 
 from .. import texts
@@ -47,8 +48,9 @@ def _place(services: Services, request: Request) -> str:
         return texts.WAITS_FOR_WORKER
     if live.job.final:
         return texts.UPLOADING
+    job = live.job_at(time.monotonic()) or live.job
     # While it is paused, nobody knows when anything will be done.
-    return texts.status_line(replace(live.job, eta_s=None) if state.pause.paused else live.job)
+    return texts.status_line(replace(job, eta_s=None) if state.pause.paused else job)
 
 
 async def cancel(services: Services, message: Message, text: str) -> Outcome:

@@ -70,9 +70,7 @@ def progress_line(job: Job) -> str:
     which = f"Picture {at} of {total}: " if total > 1 and at else ""
     progress = running.progress if running is not None else None
     said = _doing(progress, str(job.request.get("model") or ""))
-    # The worker's estimate is for the whole job; the step's own is for this picture.
-    eta = job.eta_s if job.eta_s is not None else (progress.eta_s if progress is not None else None)
-    return f"🎨 {which}{said if not which else said[:1].lower() + said[1:]}" + _left(eta)
+    return f"🎨 {which}{said if not which else said[:1].lower() + said[1:]}" + _left(job.eta_s)
 
 
 def _doing(progress: Progress | None, model: str) -> str:
@@ -111,9 +109,7 @@ KEPT_UNAUTHORIZED = (
     "💤 I keep this: the worker does not accept my token, so I cannot pass it on. "
     "The operator has to correct `worker.token`."
 )
-AGAIN_FROM_START = "⏳ The worker was interrupted. It starts this again by itself."
 SUBMITTING = "⏳ Passing it on…"
-UPLOADING = "📤 Done; bringing it into the room…"
 
 # ---------------------------------------------------------------- how it ended
 
@@ -141,13 +137,8 @@ def _took(record: Mapping[str, Any]) -> float:
 
 
 CANCELLED = "🛑 Cancelled."
-PICTURE_GONE = "❌ The picture was drawn, but the worker does not have it any more. Please ask again."
-NOT_POSTED = "❌ The picture was drawn, but the homeserver does not let me post it here."
-TOO_LARGE_TO_POST = "❌ The picture is larger than the homeserver takes. Please try a smaller `--size`."
 EDITED = "✏️ Taken back, because you changed the message. The new one is coming."
-NOT_CANCELLED = "That was finished already."
 EDIT_TOO_LATE = "I had begun with that already, so the edit changes nothing. Please send it as a new message."
-
 
 UPLOADING = "⏳ Putting it into the room…"
 TOO_LARGE_TO_POST = "❌ The picture is larger than this homeserver accepts. Please try a smaller `--size`."
@@ -155,11 +146,25 @@ PICTURE_GONE = "❌ The picture left the worker's archive before I could post it
 NOT_POSTED = "❌ The homeserver did not take the picture."
 
 
-def expired(hours: float) -> str:
-    return (
-        f"⌛ The machine with the graphics card was off for {duration(hours * 3600)}, so I give this back. "
-        "Please ask again when it is on."
-    )
+def expired(hours: float, *, away: bool, unauthorized: bool, paused: bool) -> str:
+    """A request is given back; what is so at the moment is most likely why."""
+    waited = duration(hours * 3600)
+    if unauthorized:
+        return (
+            f"⌛ For {waited} the worker has not accepted my token, so I could not pass this on and give it back. "
+            "Please ask again when the operator has corrected `worker.token`."
+        )
+    if away:
+        return (
+            f"⌛ The machine with the graphics card was off for {waited}, so I give this back. "
+            "Please ask again when it is on."
+        )
+    if paused:
+        return (
+            f"⌛ The graphics card was needed for something else for {waited}, so I give this back. "
+            "Please ask again when it is free."
+        )
+    return f"⌛ This has waited for {waited}, and its turn has not come, so I give it back. Please ask again."
 
 
 def failed(failure: Failure) -> str:

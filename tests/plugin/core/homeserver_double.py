@@ -33,6 +33,10 @@ class HomeserverDouble:
         """``retry_after_ms`` of the next refusals."""
         self.read_limits: list[int] = []
         """The same for timelines."""
+        self.refuse: Callable[[dict[str, Any]], bool] = lambda content: False
+        """Contents that are answered with M_UNKNOWN."""
+        self.pages = 0
+        """How many of the next sends are answered by some web server's own 404."""
         self.forbidden: set[str] = set()
         self.sends: list[tuple[str, str, dict[str, Any]]] = []
         """Room, transaction id and content of every attempt."""
@@ -118,6 +122,11 @@ class HomeserverDouble:
         self.sends.append((room, txn, content))
         if room in self.forbidden:
             return web.json_response({"errcode": "M_FORBIDDEN", "error": "no"}, status=403)
+        if self.pages:
+            self.pages -= 1
+            return web.Response(status=404, text="<html>nothing here</html>", content_type="text/html")
+        if self.refuse(content):
+            return web.json_response({"errcode": "M_UNKNOWN", "error": "no"}, status=400)
         if self.limits:
             wait = self.limits.pop(0)
             return web.json_response({"errcode": "M_LIMIT_EXCEEDED", "retry_after_ms": wait}, status=429)

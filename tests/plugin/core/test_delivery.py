@@ -16,6 +16,7 @@ from otterbot import contents
 from otterbot.config import StatusValues
 from otterbot.errors import WorkerUnreachable
 from otterbot.records import Request
+from otterbot.status import compose
 from otterbot.store import Commit
 from otterbot.worker_types import Job
 
@@ -369,3 +370,70 @@ async def test_a_lost_202_is_no_second_job(rig: Rig) -> None:
     assert (await rig.done(await rig.ask())).outcome == "succeeded"
     assert len(rig.worker_server.jobs) == 1
     assert rig.seeds() == [7]
+
+
+async def test_the_time_left_counts_down(rig: Rig) -> None:
+    """Also while the worker says nothing, and for the whole job where it tells that."""
+    rig.worker_server.auto = False
+    request = await rig.ask(body={"count": 2})
+    await rig.until(lambda: rig.worker_server.jobs)
+    job = rig.worker_server.by_key(request.key)
+    job["pictures"][0].update(state="running", attempt=1)
+    job["eta_s"] = 90.0
+    rig.worker_server.changed(job)
+    live = rig.delivery.live(request.key)
+    assert live is not None
+    await rig.until(lambda: live.job is not None and live.job.eta_s == 90)
+    now = live.heard_at
+    assert "90 s left" not in compose(live, rig.delivery.worker_state, now + 30)
+    assert "60 s left" in compose(live, rig.delivery.worker_state, now + 30)
+    assert "left" not in compose(live, rig.delivery.worker_state, now + 91)
+    progress = {"phase": "denoising", "step": 3, "steps": 30, "eta_s": 20.0, "attempt": 1}
+    rig.worker_server.say("progress", {"job_id": job["id"], "index": 0, "progress": progress, "eta_s": 70.0})
+    await rig.until(lambda: live.job is not None and live.job.eta_s == 70)
+    assert "About 69 s left" in compose(live, rig.delivery.worker_state, live.heard_at + 1)
+    rig.worker_server.say("progress", {"job_id": job["id"], "index": 0, "progress": progress})
+    await rig.until(lambda: live.job is not None and live.job.eta_s == 20)
+
+
+async def test_a_crash_between_the_cancel_and_what_says_so(rig: Rig) -> None:
+    """The mark is made, the ⏳ stands: after the start it goes, and ❌ says why nothing comes."""
+    rig.worker_server.auto = False
+    request = await rig.ask()
+    await rig.until(lambda: rig.reactions() == ["⏳"])
+    done = await rig.store.commit(Commit(mark=None, room_id=ROOM, cancel=[request.key]))
+    assert done.cancelled
+    await rig.restart()
+    await rig.until(lambda: rig.reactions() == ["⏳", "❌"])
+    await rig.until(lambda: rig.server.of_bot(ROOM, "m.room.redaction"))
+    await rig.restart()
+    await asyncio.sleep(0.3)
+    assert rig.reactions() == ["⏳", "❌"], "once"
+
+
+async def test_a_thread_that_the_homeserver_refuses(rig: Rig) -> None:
+    """No thread can begin at an event that relates to another: the picture comes as a reply."""
+    rig.server.refuse = lambda content: content.get("m.relates_to", {}).get("rel_type") == "m.thread"
+    request = await rig.ask(thread_root="$related")
+    assert (await rig.done(request)).outcome == "succeeded"
+    [picture] = rig.server.pictures(ROOM)
+    assert picture["content"]["m.relates_to"] == {"m.in_reply_to": {"event_id": request.event_id}}
+
+
+async def test_a_proxys_refusal_is_not_the_homeservers(rig: Rig) -> None:
+    """A 404 page of a web server that is being set up anew: the picture is not given up for it."""
+    rig.server.pages = 3
+    assert (await rig.done(await rig.ask())).outcome == "succeeded"
+    assert rig.seeds() == [7]
+
+
+async def test_why_it_is_given_back(rig: Rig) -> None:
+    """Whoever waited in vain hears what for."""
+    rig.worker_server.auto = False
+    rig.worker_server.pause = {"paused": True, "until": None}
+    rig.worker_server.say("pause", {"pause": rig.worker_server.pause})
+    await rig.until(lambda: rig.delivery.worker_state.pause.paused)
+    await rig.ask(expires_at=time.time() + 0.5)
+    [said] = await rig.until(rig.bodies)
+    assert "needed for something else" in said
+    assert "off" not in said

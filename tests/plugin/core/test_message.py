@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from otterbot.message import from_event, from_raw
+from otterbot.message import from_raw
 
 
 def raw(content: Any, **more: Any) -> dict[str, Any]:
@@ -98,7 +98,3 @@ def test_malformed_relations_never_raise(relation: Any) -> None:
 @pytest.mark.parametrize("value", [None, 5.5, [], {}, True])
 def test_malformed_envelopes_are_nothing(name: str, value: Any) -> None:
     assert from_raw({**text("x"), name: value}, encrypted=False) is None
-
-
-def test_objects_that_are_no_events() -> None:
-    assert from_event(object(), False) is None
