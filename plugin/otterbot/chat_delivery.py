@@ -27,7 +27,8 @@ from .outbox import Outbox
 from .records import Kind, Part, PartState, Rank, Request
 from .store import Store
 from .worker_client import WorkerClient
-from .worker_types import ChatEvent, ChatResult, Turn
+from .worker_events import ChatEvent
+from .worker_types import ChatResult, Turn
 
 SUCCEEDED = "succeeded"
 OVER = (PartState.SENT, PartState.FAILED, PartState.DROPPED)

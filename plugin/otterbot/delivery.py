@@ -9,30 +9,29 @@ snapshot of the worker's event stream.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any
 
 from . import contents, endings, texts
+from .cancelling import Cancelling
 from .config import Values
-from .errors import WorkerError, WorkerRefused, places
+from .errors import WorkerError, WorkerRefused
 from .live import CannotAsk, Ending, Kind, Live, WorkerState
 from .outbox import Hooks, Outbox
 from .records import Kind as PartKind
-from .records import Part, PartState, Rank, Request, RequestState
+from .records import Part, Rank, Request, RequestState
 from .status import StatusLine
-from .store import Commit, Store
+from .store import Store
 from .submit import Submitter
 from .upkeep import Upkeep
 from .worker_client import WorkerClient
-from .worker_types import ChatEvent, Disconnected, Event, Job, JobEvent, PauseEvent, ProgressEvent, Snapshot
-
-RECENT = 24 * 3600.0
-"""Seconds; what was cancelled before that is past."""
-REPEAT = 5.0
-"""Seconds after which news that could not be taken in are asked for again."""
+from .worker_events import ChatEvent, Disconnected, Event, JobEvent, PauseEvent, ProgressEvent, Snapshot
+from .worker_news import WorkerNews
+from .worker_types import Job
 
 
 class Delivery:
@@ -54,9 +53,10 @@ class Delivery:
         self._kinds: dict[str, Kind] = {}
         self._lives: dict[str, Live] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._repeat: asyncio.Task[None] | None = None
+        self._news = WorkerNews(worker, self._event, log)
         self._submitter = Submitter(store, worker, self._kind_of, self, log)
         self._upkeep = Upkeep(store, worker, self.expire, log)
+        self.cancelling = Cancelling(store, outbox, close=self._close_key, wake=self._upkeep.wake, log=log)
         self.worker_state = WorkerState(away_since=time.monotonic())
         outbox.hooks = Hooks(
             sent=self._part_sent,
@@ -76,9 +76,8 @@ class Delivery:
         for request in await self._store.open_requests():
             self._begin(request)
         await self._outbox.start()
-        for request in await self._store.unclosed(time.time() - RECENT):
-            await self.were_cancelled([request], replaced=request.outcome == endings.REPLACED)
-        self._spawn(self._follow(), "otterbot events of the worker")
+        await self.cancelling.resume()
+        self._spawn(self._news.run(), "otterbot events of the worker")
         self._spawn(self._upkeep.run(), "otterbot upkeep")
 
     async def stop(self) -> None:
@@ -144,36 +143,11 @@ class Delivery:
         if state.away_since is None:
             state.away_since = time.monotonic()
         state.unauthorized = unauthorized
-        self._news()
+        self._tell_all()
 
-    def _news(self) -> None:
+    def _tell_all(self) -> None:
         for live in self._lives.values():
             live.changed.set()
-
-    async def _follow(self) -> None:
-        while True:
-            try:
-                async for event in self._worker.events():
-                    await self._hear(event)
-            except Exception as error:
-                self._log.error("The worker's events: %s\n%s", type(error).__name__, places(error))
-                await asyncio.sleep(REPEAT)
-
-    async def _hear(self, event: Event) -> None:
-        try:
-            await self._event(event)
-        except Exception as error:
-            self._missed(error)
-
-    def _missed(self, error: Exception) -> None:
-        """Some news could not be taken in (the database was locked, most likely): hear all of it again soon."""
-        self._log.error("Some news could not be taken in: %s\n%s", type(error).__name__, places(error))
-        if self._repeat is None or self._repeat.done():
-            self._repeat = self._spawn(self._listen_anew(), "otterbot listen anew")
-
-    async def _listen_anew(self) -> None:
-        await asyncio.sleep(REPEAT)
-        self._worker.reconnect()
 
     async def _event(self, event: Event) -> None:
         if isinstance(event, Snapshot):
@@ -193,7 +167,7 @@ class Delivery:
                 await self._kind_of(live).on_chat(live, event)
         elif isinstance(event, PauseEvent):
             self.worker_state.pause = event.pause
-            self._news()
+            self._tell_all()
         elif isinstance(event, Disconnected):
             self.away(unauthorized=event.unauthorized)
 
@@ -206,7 +180,7 @@ class Delivery:
         self.worker_state.pause = snapshot.pause
         self._submitter.poke()
         self._upkeep.wake()
-        self._news()
+        self._tell_all()
         known = {job.id for job in snapshot.jobs}
         for job in snapshot.jobs:
             await self._job(job)
@@ -233,7 +207,7 @@ class Delivery:
         except WorkerError:
             return  # the next snapshot asks again
         except Exception as error:
-            self._missed(error)
+            self._news.missed(error)
 
     async def _forgotten(self, live: Live) -> None:
         """The worker does not know it: the stored body makes the same pictures again."""
@@ -262,7 +236,8 @@ class Delivery:
         """A job of a request that was cancelled or expired while nobody could tell the worker."""
         request = await self._store.request(job.key)
         if request is not None and not request.open:
-            await self._worker.cancel(job.id)
+            with contextlib.suppress(WorkerError):  # the next snapshot shows it again
+                await self._worker.cancel(job.id)
 
     async def _look(self, live: Live) -> None:
         """What follows from ``live.job``? Never raises: what fails now is looked at again after the next snapshot."""
@@ -271,7 +246,7 @@ class Delivery:
             if ending is not None:
                 await self.end(live, ending)
         except Exception as error:
-            self._missed(error)
+            self._news.missed(error)
 
     # -- the outbox answers ------------------------------------------------------------------
 
@@ -334,6 +309,11 @@ class Delivery:
             self._outbox.enqueue(parts)
         await self._close(live, ending)
 
+    async def _close_key(self, key: str, ending: Ending) -> None:
+        live = self._lives.get(key)
+        if live is not None:
+            await self._close(live, ending)
+
     async def _close(self, live: Live, ending: Ending) -> None:
         live.request = replace(live.request, state=RequestState.DONE, outcome=ending.outcome)
         self._lives.pop(live.key, None)
@@ -358,35 +338,3 @@ class Delivery:
                 paused=state.pause.paused,
             )
             await self.end_with(live, "expired", text, cancel_owed=True)
-
-    # -- cancelling --------------------------------------------------------------------------
-
-    async def cancel(self, keys: Iterable[str], room: str) -> None:
-        """Cancel requests of that room."""
-        done = await self._store.commit(Commit(mark=None, room_id=room, cancel=list(keys)))
-        await self.were_cancelled(done.cancelled)
-
-    async def were_cancelled(self, requests: Iterable[Request], *, replaced: bool = False) -> None:
-        """They are ``done`` in the database already: stop everything that was under way.
-        ``replaced``: because the message was edited, and what it asks for now comes instead."""
-        for request in requests:
-            outcome, line = (endings.REPLACED, texts.EDITED) if replaced else ("cancelled", texts.CANCELLED)
-            ending = Ending(outcome=outcome, well=False, line=line)
-            for part in (await self._store.parts_of(request.key)).values():
-                if part.rank == Rank.RESULT and part.state is PartState.READY:
-                    await self._outbox.withdraw(*part.id)
-            for part in await endings.closing(self._store, self._outbox, request, ending):
-                await self._outbox.post(part)
-            live = self._lives.get(request.key)
-            if live is not None:
-                await self._close(live, ending)
-        self._upkeep.wake()
-
-    async def redacted(self, room: str, event_id: str, sender: str) -> None:
-        """Somebody deleted a message: a request is cancelled with it, a picture leaves the archive."""
-        request = await self._store.request_by_event(event_id)
-        if request is not None and request.open and request.room_id == room:
-            await self.cancel([request.key], room)
-        part = await self._store.part_by_event(event_id)
-        if part is not None and part.room_id == room and await self._store.owe_delete(event_id):
-            self._upkeep.wake()

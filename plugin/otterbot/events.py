@@ -187,7 +187,7 @@ class Events:
         if not isinstance(sender, str) or seconds(raw) < await self._surely(lambda: self._horizon(room)):
             return
         if raw.get("type") == "m.room.redaction":
-            await self._redaction(room, sender, raw)
+            await self._redaction(room, raw)
             return
         if await self._surely(lambda: self._store.is_handled(event_id)):
             return
@@ -210,12 +210,12 @@ class Events:
         if outcome is not None:
             await self._commit(message, outcome)
 
-    async def _redaction(self, room: str, sender: str, raw: Raw) -> None:
+    async def _redaction(self, room: str, raw: Raw) -> None:
         content = raw.get("content")
         target = raw.get("redacts") or (content.get("redacts") if isinstance(content, dict) else None)
         if isinstance(target, str):
             self._late.deleted(room, target)
-            await self._surely(lambda: self._delivery.redacted(room, target, sender))
+            await self._surely(lambda: self._delivery.cancelling.redacted(room, target))
 
     # -- what it means -----------------------------------------------------------------------
 
@@ -252,7 +252,7 @@ class Events:
         done = await self._surely(lambda: self._store.commit(commit))
         if not done.fresh:
             return
-        await self._delivery.were_cancelled(done.cancelled, replaced=replaced)
+        await self._delivery.cancelling.were_cancelled(done.cancelled, replaced=replaced)
         self._outbox.enqueue(parts)
         if request is not None:
             self._delivery.accepted_request(request)

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from .records import Part, Request, RequestState
-from .worker_types import ChatEvent, Job, Pause, Progress
+from .worker_about import Pause
+from .worker_events import ChatEvent
+from .worker_types import Job, Progress
 
 BLINK = 5.0
 """Seconds for which a lost connection to the worker is nothing to speak of."""

@@ -15,7 +15,8 @@ from .outbox import Outbox
 from .records import Part, PartState, Rank, Request
 from .store import Store
 from .worker_client import WorkerClient
-from .worker_types import ChatEvent, ImageResult, Job
+from .worker_events import ChatEvent
+from .worker_types import ImageResult, Job
 
 SUCCEEDED = "succeeded"
 OVER = (PartState.SENT, PartState.FAILED, PartState.DROPPED)

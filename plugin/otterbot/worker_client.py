@@ -14,8 +14,10 @@ import aiohttp
 from .errors import WorkerError, WorkerRefused, WorkerUnauthorized, WorkerUnreachable
 from .sse import parse_stream
 from .waiting import news
+from .worker_about import Info, Models
+from .worker_events import Disconnected, Event, Snapshot, read_event
 from .worker_http import CALL, LOST, Address, WorkerHttp, refuse
-from .worker_types import Answer, Disconnected, Event, Info, Job, Models, Snapshot, read_event
+from .worker_types import Answer, Job
 
 __all__ = ["Address", "WorkerClient"]
 

@@ -12,7 +12,7 @@ from ..message import Message
 from ..options import MAX_SEED
 from ..outcome import Outcome, say
 from ..services import Services
-from ..worker_types import Models
+from ..worker_about import Models
 from .pictures import find_record
 from .resolve import Circumstances, Unusable, again, resolve
 

@@ -9,7 +9,7 @@ from ..outcome import Outcome, Reply, RoomSetting, say
 from ..permissions import PowerUnknown
 from ..services import Services
 from ..settings import MODEL, Chosen
-from ..worker_types import Models
+from ..worker_about import Models
 from .draw import catalogue
 from .resolve import Unusable, check_model, find_model
 

@@ -18,7 +18,7 @@ from ..config import Values
 from ..options import DrawOptions
 from ..outcome import NewRequest
 from ..settings import Chosen
-from ..worker_types import Model, ModelLimits, Models
+from ..worker_about import Model, ModelLimits, Models
 from .records import read_settings
 
 

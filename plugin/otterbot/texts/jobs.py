@@ -11,7 +11,8 @@ from .escape import code, plain, plain_lines
 
 if TYPE_CHECKING:
     from ..errors import WorkerRefused
-    from ..worker_types import Failure, Job, Pause, Progress
+    from ..worker_about import Pause
+    from ..worker_types import Failure, Job, Progress
 
 ACK = "⏳"
 DONE = "✅"

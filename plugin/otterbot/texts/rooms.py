@@ -10,7 +10,7 @@ from .jobs import count_of, paused, plain_sentence
 from .usage import command
 
 if TYPE_CHECKING:
-    from ..worker_types import Info, Model
+    from ..worker_about import Info, Model
 
 INTERNAL = (
     "Something went wrong on my side and I could not do that. Please try again; if it stays like this, "

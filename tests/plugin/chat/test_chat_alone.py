@@ -86,7 +86,7 @@ async def test_turns_run_one_after_another_and_threads_beside_them(rig: Rig) -> 
     await rig.job(one)
     await rig.job(beside)
     assert len(rig.worker.jobs) == 2
-    await rig.delivery.cancel([one.key], ROOM)
+    await rig.delivery.cancelling.cancel([one.key], ROOM)
     await rig.job(two)
 
 

@@ -135,7 +135,7 @@ async def test_one_notice_for_a_room_and_failures_do_not_matter(rig: Rig) -> Non
     rig.worker.answer(jobs[0], "Hello.")
     assert await rig.done(one) == "succeeded"
     assert rig.server.typed == [True, True], "another answer is being made"
-    await rig.delivery.cancel([two.key], ROOM)
+    await rig.delivery.cancelling.cancel([two.key], ROOM)
     await rig.server.wait(lambda: rig.server.typed == [True, True, False])
 
 

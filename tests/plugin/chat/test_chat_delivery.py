@@ -146,7 +146,7 @@ async def test_a_cancelled_turn_lets_the_next_go_on(rig: Rig) -> None:
     one, two = await rig.ask(first), await rig.ask(second)
     await rig.job(one)
     rig.server.delete(first)
-    await rig.delivery.redacted(ROOM, first["event_id"], "@user:test")
+    await rig.delivery.cancelling.redacted(ROOM, first["event_id"])
     assert await rig.done(one) == "cancelled"
     job = await rig.job(two)
     assert [message["content"] for message in job["request"]["messages"][1:]] == ["two"]
@@ -194,7 +194,7 @@ async def test_a_cancelled_answer_does_not_go_on_promising(early: Rig) -> None:
     job = await early.job(request)
     early.worker.stream(job, "half")
     await early.server.wait(lambda: bodies(early) == ["half …"])
-    await early.delivery.cancel([request.key], ROOM)
+    await early.delivery.cancelling.cancel([request.key], ROOM)
     assert await early.done(request) == "cancelled"
     await early.server.wait(lambda: bodies(early) == [texts.CANCELLED])
 

@@ -271,7 +271,7 @@ async def test_deleting_the_message_cancels(rig: Rig, running: bool) -> None:
     if running:
         job["pictures"][0].update(state="running", attempt=1)
         rig.worker_server.changed(job)
-    await rig.delivery.redacted(ROOM, request.event_id, request.sender)
+    await rig.delivery.cancelling.redacted(ROOM, request.event_id)
     assert (await rig.done(request)).outcome == "cancelled"
     await rig.until(lambda: request.key in rig.worker_server.cancelled)
     await rig.until(lambda: rig.reactions() == ["⏳", "❌"])
@@ -284,7 +284,7 @@ async def test_a_cancel_while_the_worker_is_off_is_paid_later(rig: Rig) -> None:
     await rig.until(lambda: rig.worker_server.jobs)
     await asyncio.sleep(0.1)
     await rig.worker_server.stop()
-    await rig.delivery.cancel([request.key], ROOM)
+    await rig.delivery.cancelling.cancel([request.key], ROOM)
     await rig.restart()
     await rig.worker_server.start()
     await rig.until(lambda: request.key in rig.worker_server.cancelled)
@@ -295,8 +295,8 @@ async def test_deleting_a_picture_deletes_the_archived_one(rig: Rig) -> None:
     await rig.done(await rig.ask())
     await rig.until(lambda: rig.worker_server.delivered)
     [picture] = rig.server.pictures(ROOM)
-    await rig.delivery.redacted("!elsewhere", picture["event_id"], "@a:x")
-    await rig.delivery.redacted(ROOM, picture["event_id"], "@a:x")
+    await rig.delivery.cancelling.redacted("!elsewhere", picture["event_id"])
+    await rig.delivery.cancelling.redacted(ROOM, picture["event_id"])
     await rig.until(lambda: rig.worker_server.deleted == rig.worker_server.delivered)
 
 

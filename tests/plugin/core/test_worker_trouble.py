@@ -14,7 +14,7 @@ from aiohttp import web
 from conftest import ROOM, Rig
 from worker_double import TOKEN, WorkerDouble
 
-from otterbot import delivery, worker_http
+from otterbot import worker_http, worker_news
 from otterbot.errors import WorkerError, WorkerUnreachable
 from otterbot.records import Part, PartState
 
@@ -161,7 +161,7 @@ async def test_an_answer_without_end(rig: Rig, monkeypatch: pytest.MonkeyPatch) 
 
 async def test_news_that_came_while_the_database_was_locked(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing else happens to the job, and the stream stands: it is asked for again all the same."""
-    monkeypatch.setattr(delivery, "REPEAT", 0.2)
+    monkeypatch.setattr(worker_news, "REPEAT", 0.2)
     rig.worker_server.auto = False
     request = await rig.ask()
     await rig.until(lambda: rig.worker_server.jobs)
@@ -183,7 +183,7 @@ async def test_news_that_came_while_the_database_was_locked(rig: Rig, monkeypatc
 
 async def test_the_last_mark_finds_the_database_locked(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """The picture stands in the room; that this was all is written down later."""
-    monkeypatch.setattr(delivery, "REPEAT", 0.2)
+    monkeypatch.setattr(worker_news, "REPEAT", 0.2)
     failures, finish = 1, rig.store.finish
 
     async def locked(*args: Any, **more: Any) -> bool:
@@ -212,3 +212,23 @@ async def test_a_search_that_is_refused_proves_nothing(rig: Rig, monkeypatch: py
     still = await rig.store.part(*part.id)
     assert still is not None
     assert still.state is PartState.SENDING
+
+
+async def test_a_cancel_finds_the_database_locked(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The mark is made, what follows fails at first: the room hears of it, and nothing goes on."""
+    rig.worker_server.auto = False
+    request = await rig.ask()
+    await rig.until(lambda: rig.reactions() == ["⏳"])
+    failures, parts_of = 2, rig.store.parts_of
+
+    async def locked(key: str) -> dict[str, Part]:
+        nonlocal failures
+        if failures:
+            failures -= 1
+            raise sqlite3.OperationalError("database is locked")
+        return await parts_of(key)
+
+    monkeypatch.setattr(rig.store, "parts_of", locked)
+    await rig.delivery.cancelling.cancel([request.key], ROOM)
+    await rig.until(lambda: rig.reactions() == ["⏳", "❌"])
+    assert rig.delivery.live(request.key) is None

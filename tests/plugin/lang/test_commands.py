@@ -14,7 +14,8 @@ from otterbot import texts
 from otterbot.chat_entries import FLOWING
 from otterbot.live import Live
 from otterbot.records import Kind, Part
-from otterbot.worker_types import Job, Pause
+from otterbot.worker_about import Pause
+from otterbot.worker_types import Job
 
 USED = {
     "prompt": "otter", "negative_prompt": "ugly", "model": "ssd-1b", "model_hash": "x", "sampler": "UniPC", "steps": 30,

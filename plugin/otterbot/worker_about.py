@@ -1,0 +1,102 @@
+"""What the worker says about itself: whether it rests, its card, its models. Unknown fields are ignored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal, Self
+
+from .worker_types import Answer, entries, mapping
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pause(Answer):
+    paused: bool = False
+    until: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gpu(Answer):
+    device: str = ""
+    name: str = ""
+    total_bytes: int | None = None
+    free_bytes: int | None = None
+    state: str = ""
+    resident: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Info(Answer):
+    version: str = ""
+    features: list[str] = field(default_factory=list)
+    pause: Pause = field(default_factory=Pause)
+    gpu: Gpu = field(default_factory=Gpu)
+    queued: int = 0
+    running: int = 0
+    default_model: str = ""
+    chat_model: str | None = None
+    ollama: str = "off"
+    notice: str | None = None
+    limits: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, data: Any) -> Self:
+        source = mapping(data)
+        return super().read({**source, "pause": Pause.read(source.get("pause")), "gpu": Gpu.read(source.get("gpu"))})
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelDefaults(Answer):
+    steps: int
+    guidance_scale: float
+    width: int
+    height: int
+    sampler: str
+    negative_prompt: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelLimits(Answer):
+    steps_max: int
+    guidance_scale_max: float
+    size_min: int
+    size_max: int
+    size_multiple: int
+    pixels_max: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model(Answer):
+    name: str
+    kind: Literal["image", "chat"] = "image"
+    about: str = ""
+    available: bool = True
+    default: bool = False
+    defaults: ModelDefaults | None = None
+    limits: ModelLimits | None = None
+    licence: str = ""
+
+    @classmethod
+    def read(cls, data: Any) -> Self:
+        source = mapping(data)
+        return super().read(
+            {
+                **source,
+                "defaults": ModelDefaults.maybe(source.get("defaults")),
+                "limits": ModelLimits.maybe(source.get("limits")),
+            }
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Models(Answer):
+    models: tuple[Model, ...] = ()
+    samplers: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, data: Any) -> Self:
+        source = mapping(data)
+        models = tuple(Model.read(model) for model in entries(source.get("models")))
+        return super().read({"models": models, "samplers": tuple(entries(source.get("samplers")))})
+
+    def find(self, name: str) -> Model | None:
+        return next((model for model in self.models if model.name == name), None)
