@@ -6,8 +6,9 @@ from typing import Any
 
 from . import contents, texts
 from .live import Ending
-from .outbox import NO_ENCRYPTION, Outbox
+from .outbox import Outbox
 from .records import Kind, Part, PartState, Rank, Request
+from .sending import NO_ENCRYPTION
 from .store import Store
 
 REPLACED = "replaced"

@@ -29,15 +29,14 @@ from .errors import (
 )
 from .lookup import find_sent
 from .matrix_http import MatrixHttp
-from .records import Kind, Part, PartState, Rank, transaction_id
+from .records import Kind, Part, PartState, Rank
+from .sending import Done, Sender
 from .store import Store
 from .waiting import news, surely
 
 PATIENCE = 20.0
 """Seconds; a reaction that the homeserver's limits hold up for longer is not worth sending."""
 FORGOING = frozenset({"ack", "unack", "done"})
-NO_ENCRYPTION = "no-encryption"
-"""The one part that goes out in the clear: a fixed sentence."""
 
 
 @dataclass(kw_only=True)
@@ -68,6 +67,7 @@ class Outbox:
         self._throttled_until = 0.0
         self._task: asyncio.Task[None] | None = None
         self._builds = Builds(self, log)
+        self._sender = Sender(store, http, encryption)
         self.hooks: Hooks | None = None
 
     # -- life --------------------------------------------------------------------------------
@@ -206,7 +206,7 @@ class Outbox:
             if entry.lookup:
                 await self._look_up(entry)
             else:
-                await self._send(entry)
+                await self._done(entry, await self._sender.send(entry))
         except RateLimited as limit:
             await self._throttled(entry, limit)
         except AnswerLost:
@@ -229,58 +229,26 @@ class Outbox:
         if entry.content is None:
             self._builds.begin(entry)
 
-    async def _send(self, entry: Entry) -> None:
-        part = entry.part
-        content = await self._resolve(entry)
-        if content is None:
-            return
-        event_type = "m.reaction" if part.kind is Kind.REACTION else "m.room.message"
-        if self._private(part) and await self._encryption.is_encrypted(part.room_id):
-            if entry.plain_media:  # the room was encrypted after the upload
+    async def _done(self, entry: Entry, done: Done | str) -> None:
+        match done:
+            case Done.LATER:
+                entry.not_before = time.monotonic() + 1.0
+            case Done.NEVER:
+                await self.fail(entry, "missing")
+            case Done.UNWANTED:
+                self._forget(entry)
+            case Done.STALE:
                 entry.content, entry.plain_media = None, False
                 self._builds.begin(entry)
-                return
-            content = await self._encryption.encrypt(part.room_id, event_type, content)
-            event_type = "m.room.encrypted"
-        if not entry.stored:
-            # Each state of the text is an event of its own; a repeat of one would be dropped.
-            txn = transaction_id(part.key, f"{part.part}/{time.time_ns()}")
-            await self._http.send(part.room_id, event_type, content, txn)
-            self._forget(entry)
-            return
-        if not await self._store.mark_sending(*part.id):
-            self._forget(entry)
-            return
-        if part.kind is Kind.REDACTION:
-            event_id = await self._http.redact(part.room_id, content["redacts"], part.transaction_id)
-        else:
-            event_id = await self._http.send(part.room_id, event_type, content, part.transaction_id)
-        await self._sent(entry, event_id)
-
-    @staticmethod
-    def _private(part: Part) -> bool:
-        """Is it encrypted where the room is? Reactions and redactions cannot be."""
-        return part.kind in (Kind.MESSAGE, Kind.EDIT) and part.part != NO_ENCRYPTION
-
-    async def _resolve(self, entry: Entry) -> dict[str, Any] | None:
-        """The content with the id of the event that it is about filled in; ``None``: not now, or never."""
-        content, part = entry.content or {}, entry.part
-        if not entry.stored or part.kind not in (Kind.EDIT, Kind.REDACTION):
-            return content
-        target = await self._store.part(part.key, content["of"])
-        if target is not None and target.state is PartState.SENT and target.event_id:
-            if part.kind is Kind.REDACTION:
-                return {"redacts": target.event_id}
-            return contents.edit(content["content"], target.event_id)
-        if target is not None and target.state in (PartState.READY, PartState.SENDING):
-            entry.not_before = time.monotonic() + 1.0
-            return None
-        await self.fail(entry, "missing")
-        return None
+            case str():
+                await self._sent(entry, done)
 
     # -- how it went -------------------------------------------------------------------------
 
     async def _sent(self, entry: Entry, event_id: str | None) -> None:
+        if not entry.stored:
+            self._forget(entry)
+            return
         await self._surely(lambda: self._store.mark_sent(entry.part, event_id))
         self._forget(entry)
         await self.hook("sent", entry.part, event_id)
