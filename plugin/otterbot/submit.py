@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
+from weakref import WeakValueDictionary
 
 from .errors import OtterbotError, WorkerRefused, WorkerUnauthorized, WorkerUnreachable
 from .live import CannotAsk, Kind, Live
@@ -28,7 +29,7 @@ class Receiver(Protocol):
 
 
 class Submitter:
-    """One task for each kept request; they post one after another."""
+    """One task for each kept request; they post one after another, people in turn."""
 
     def __init__(
         self,
@@ -44,6 +45,8 @@ class Submitter:
         self._receiver = receiver
         self._log = log
         self._turn = asyncio.Lock()
+        self._own_turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        """One for each person: whoever asked for a hundred pictures stands in the line once."""
         self._poked = asyncio.Event()
 
     def poke(self) -> None:
@@ -82,7 +85,8 @@ class Submitter:
 
     async def _submit(self, live: Live, body: dict[str, object]) -> None:
         request = live.request
-        async with self._turn:
+        own_turn = self._own_turns.setdefault(request.sender, asyncio.Lock())
+        async with own_turn, self._turn:
             try:
                 job = await self._worker.submit(
                     key=request.key,

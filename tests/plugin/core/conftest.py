@@ -83,8 +83,8 @@ class Rig:
         body.update(more.pop("body", {}))
         return Request(
             key=key_of(BOT, event["room_id"], event["event_id"]), room_id=event["room_id"],
-            event_id=event["event_id"], sender=event["sender"], kind="image", body=body,
-            **{"created_at": now, "expires_at": now + 3600, **more},
+            event_id=event["event_id"], kind="image", body=body,
+            **{"sender": event["sender"], "created_at": now, "expires_at": now + 3600, **more},
         )  # fmt: skip
 
     async def ask(self, room: str = ROOM, **more: Any) -> Request:

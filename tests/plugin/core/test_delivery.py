@@ -437,3 +437,16 @@ async def test_why_it_is_given_back(rig: Rig) -> None:
     [said] = await rig.until(rig.bodies)
     assert "needed for something else" in said
     assert "off" not in said
+
+
+async def test_people_take_turns_when_a_backlog_is_passed_on(rig: Rig) -> None:
+    """Forty requests that were kept do not hold up another person's one."""
+    await rig.worker_server.stop()
+    for _ in range(20):
+        await rig.ask()
+    other = await rig.ask(room="!other:test", sender="@other:test")
+    rig.worker_server.auto = False
+    await rig.worker_server.start()
+    await rig.until(lambda: len(rig.worker_server.submissions) == 21)
+    order = [body["key"] for body in rig.worker_server.submissions]
+    assert order.index(other.key) < 4
