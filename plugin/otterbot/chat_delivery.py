@@ -83,10 +83,11 @@ class Chats:
         return {**body, "model": model} if model else body
 
     async def _others_first(self, request: Request) -> bool:
+        """Is an earlier turn of the same thread still open? Asked by all that wait whenever one ends: from memory."""
         root = await self._history.root_of(request)
-        for other in await self._store.open_requests(request.room_id):
+        for other in [live.request for live in self._lives.values() if live.open]:
             earlier = (other.created_at, other.key) < (request.created_at, request.key)
-            if other.kind == "chat" and earlier and await self._history.root_of(other) == root:
+            if earlier and other.room_id == request.room_id and await self._history.root_of(other) == root:
                 return True
         return False
 
