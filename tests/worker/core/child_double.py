@@ -2,8 +2,8 @@
 
 Words in the prompt make it misbehave: ``die:NAME:N`` kills it at the second step the first N times it is asked
 (counted in files beside its lock; a file ``cuda`` there makes it say that it has a card, and it leaves a file
-``released`` when it was asked to free it), ``fail`` fails, ``hang`` stops moving, ``slow`` takes a tenth of a
-second a step.
+``released`` when it was asked to free it; with a file ``slow-start`` it never gets ready), ``fail`` fails, ``hang``
+stops moving, ``slow`` takes a tenth of a second a step, ``slowload`` never has its model.
 """
 
 from __future__ import annotations
@@ -59,19 +59,24 @@ class Child:
     def draw(self, task: messages.Draw) -> None:
         started = time.monotonic()
         self.send(messages.Progress(task_id=task.task_id, phase="loading"))
+        time.sleep(3_600 if "slowload" in task.prompt else 0)
         self.send(messages.Progress(task_id=task.task_id, phase="denoising", steps=task.steps))
         for step in range(1, task.steps + 1):
             if task.task_id in self.cancelled:
                 name = str(task.model["name"])
                 self.send(messages.Cancelled(task_id=task.task_id, memory=MEMORY, resident=name))
-                return
+                return None
             time.sleep(0.1 if "slow" in task.prompt else 0.002)
             self.send(messages.Progress(task_id=task.task_id, phase="denoising", step=step, steps=task.steps))
             if step == 2:
                 self.misbehave(task)
                 if "fail" in task.prompt:
-                    return
-        Path(task.output).write_bytes(bytes([task.seed % 256, 0, task.seed // 256 % 256]) * task.width * task.height)
+                    return None
+        pixels = bytes([task.seed % 256, 0, task.seed // 256 % 256]) * task.width * task.height
+        try:
+            Path(task.output).write_bytes(pixels)
+        except OSError as error:
+            return self.fail(task, "image_failed", errno=error.errno)
         self.send(
             messages.Drawn(
                 task_id=task.task_id, width=task.width, height=task.height, seconds=time.monotonic() - started,
@@ -79,6 +84,7 @@ class Child:
                 resident=str(task.model["name"]), versions={"double": "1"},
             )
         )  # fmt: skip
+        return None
 
     def misbehave(self, task: messages.Draw) -> None:
         if (wish := re.search(r"die:(\w+):(\d+)", task.prompt)) is not None:
@@ -90,12 +96,15 @@ class Child:
         if "hang" in task.prompt:
             time.sleep(3_600)
         if "fail" in task.prompt:
-            self.send(
-                messages.Failed(
-                    task_id=task.task_id, code="nan", message="The picture came out empty.", memory=MEMORY,
-                    resident=None,
-                )
-            )  # fmt: skip
+            self.fail(task, "nan")
+
+    def fail(self, task: messages.Draw, code: str, **details: int | None) -> None:
+        self.send(
+            messages.Failed(
+                task_id=task.task_id, code=code, message="The picture came out empty.", memory=MEMORY, resident=None,
+                details=details,
+            )
+        )  # fmt: skip
 
 
 def main() -> None:
@@ -110,6 +119,7 @@ def main() -> None:
     lock = Path(asked.lock)
     if (lock.parent / "broken").exists():
         sys.exit(messages.EXIT_NO_ENGINE)
+    time.sleep(3_600 if (lock.parent / "slow-start").exists() else 0)
     try:
         CardLock(lock).acquire(asked.lock_timeout)
     except CardBusy:

@@ -270,3 +270,11 @@ def test_a_jobs_state_comes_from_its_rows(letters: str, expected: State) -> None
 
 def test_seeds_go_round() -> None:
     assert [seed_of(2**32 - 2, k) for k in range(4)] == [2**32 - 2, 2**32 - 1, 0, 1]
+
+
+async def test_turns_keep_their_order_when_the_clock_is_set_back(store: Store) -> None:
+    for owner, when in (("ann", NOW + 86_400), ("bob", NOW), ("eve", NOW + 1)):
+        job, _ = await store.submit(submission(f"k-{owner}", owner=owner), LIMITS, NOW)
+        assert await store.claim((await store.rows([job.id]))[job.id][0].seq, [], when)
+    served = await store.served()
+    assert sorted(served, key=lambda owner: served[owner]) == [("c", "ann"), ("c", "bob"), ("c", "eve")]

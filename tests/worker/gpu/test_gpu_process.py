@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import signal
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -105,6 +107,16 @@ async def test_a_failed_picture_is_told_and_the_process_goes_on(process: GpuProc
     assert failed.value.code == "model_missing"
     assert "/nowhere" not in failed.value.message
     await process.draw(make_task(), lambda _: None)
+
+
+async def test_a_full_disk_ends_the_picture_and_not_the_process(process: GpuProcess, make_task: MakeTask) -> None:
+    await process.draw(make_task(), lambda _: None)
+    pid = process.pid
+    with pytest.raises(JobFailed) as failed:
+        await process.draw(replace(make_task(steps=1), output=Path("/dev/full")), lambda _: None)
+    assert failed.value.details["errno"] == errno.ENOSPC
+    assert process.pid == pid
+    assert process.info.state == "idle"
 
 
 async def test_release_frees_the_model_and_keeps_the_process(process: GpuProcess, make_task: MakeTask) -> None:

@@ -161,7 +161,14 @@ async def _build(config: Config, store: Store, stack: contextlib.AsyncExitStack)
     hub = Hub(lambda: holder[0].pause_state if holder else Pause(paused=False))
     card = Card(gpu, ollama)
     shared = Shared(store=store, card=card, live=live, speeds=speeds, listener=hub, measures=measures)
-    pictures = PictureRunner(shared, gpu=gpu, archive=archive, catalogue=catalogue, broken=background.fail)
+    pictures = PictureRunner(
+        shared,
+        gpu=gpu,
+        archive=archive,
+        catalogue=catalogue,
+        wake=lambda: holder[0].wake(),
+        broken=background.fail,
+    )
     preparation: TestModel | Nothing = Nothing()
     if model == TEST_MODEL:
         preparation = TestModel(catalogue.images[model], lambda: holder[0].release_hold("image"))

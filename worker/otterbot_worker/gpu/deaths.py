@@ -22,8 +22,11 @@ SENTENCES = {
     "no_engine": "The GPU process could not load torch and diffusers, or the device is not there (see the log).",
     "out_of_memory_killed": "The kernel's out-of-memory killer ended the GPU process: the machine's RAM is too small.",
 }
-NOT_THE_PICTURES_FAULT = frozenset({"card_busy", "no_engine", "start_timeout", "stopped"})
-"""Reasons that say nothing about the picture that was waiting."""
+
+
+def sentence(reason: str) -> str:
+    """What a reason means, for people."""
+    return SENTENCES.get(reason, f"The GPU process ended ({reason}).")
 
 
 def oom_kills() -> int:

@@ -167,7 +167,7 @@ async def check_drawing(report: Report, data_dir: Path, device: str) -> None:
             drawn = await gpu.draw(task, lambda _: None)
             report.ok(f"drew a small picture on {gpu.info.device} ({gpu.info.name}) in {drawn.seconds:.1f} s")
         except ProcessDied as died:
-            report.fail(f"no picture: {deaths.SENTENCES.get(died.reason, died.reason)}")
+            report.fail(f"no picture: {deaths.sentence(died.reason)}")
         except JobFailed as failed:
             report.fail(f"no picture: {failed.message}")
         finally:

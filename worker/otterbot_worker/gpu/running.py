@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import socket
 
 from . import deaths, messages
+
+OUTPUT_S = 1.0
+"""How long the last words of a dead child are waited for."""
 
 
 class Ended(Exception):
@@ -26,11 +30,15 @@ class Child:
         process: asyncio.subprocess.Process,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
+        words: asyncio.StreamReader,
+        pipe: asyncio.ReadTransport,
         log: logging.Logger,
     ) -> None:
         self._process = process
         self._reader = reader
         self._writer = writer
+        self._words = words
+        self._pipe = pipe
         self._log = log
         self._output = asyncio.create_task(self._copy_output())
         self.oom_kills_before = deaths.oom_kills()
@@ -39,8 +47,12 @@ class Child:
     @classmethod
     async def spawn(cls, command: list[str], environment: dict[str, str], log: logging.Logger) -> Child:
         ours, theirs = socket.socketpair()
-        try:
-            with theirs:
+        reading, writing = os.pipe()
+        # Our own pipe: asyncio's would keep `wait` waiting for whoever else has a copy of it.
+        with contextlib.ExitStack() as on_error:
+            on_error.callback(ours.close)
+            output = on_error.enter_context(os.fdopen(reading, "rb", buffering=0))
+            try:
                 process = await asyncio.create_subprocess_exec(
                     *command,
                     "--fd",
@@ -48,19 +60,20 @@ class Child:
                     pass_fds=(theirs.fileno(),),
                     env=environment,
                     stdin=asyncio.subprocess.DEVNULL,
-                    stdout=asyncio.subprocess.PIPE,
+                    stdout=writing,
                     stderr=asyncio.subprocess.STDOUT,
                 )
-        except BaseException:
-            ours.close()
-            raise
-        try:
+            finally:
+                theirs.close()
+                os.close(writing)
+            on_error.callback(_kill, process)
             reader, writer = await asyncio.open_connection(sock=ours, limit=messages.LINE_LIMIT)
-        except BaseException:
-            ours.close()
-            process.kill()
-            raise
-        return cls(process, reader, writer, log)
+            words = asyncio.StreamReader()
+            pipe, _ = await asyncio.get_running_loop().connect_read_pipe(
+                lambda: asyncio.StreamReaderProtocol(words), output
+            )
+            on_error.pop_all()
+        return cls(process, reader, writer, words, pipe, log)
 
     @property
     def pid(self) -> int:
@@ -110,23 +123,26 @@ class Child:
         grace = 1.0 if self._reader.at_eof() or self._reader.exception() is not None else 0.05
         killed = not await self.wait(grace)
         if killed:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
+            _kill(self._process)
         await self._process.wait()
         self._writer.close()
         with contextlib.suppress(ConnectionError):
             await self._writer.wait_closed()
-        with contextlib.suppress(asyncio.CancelledError):
-            async with asyncio.timeout(1.0):
-                await self._output
+        # A process of its own (a download) may hold the pipe for longer than it lives.
+        await asyncio.wait([self._output], timeout=OUTPUT_S)
+        self._pipe.close()
         return killed
 
     async def _copy_output(self) -> None:
         """The child's words into the worker's log; a warning of a library, a crash's stack."""
-        assert self._process.stdout is not None
         rest = b""
-        while chunk := await self._process.stdout.read(8192):
+        while chunk := await self._words.read(8192):
             *lines, rest = (rest + chunk).split(b"\n")
             for line in lines:
                 self._log.info("GPU process: %s", line.decode(errors="replace")[:500])
             rest = rest[-8192:]
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        process.kill()

@@ -110,7 +110,13 @@ class Engine:
             notes.append(f"Memory did not suffice at first; drawn with {plan.name}.")
         pixels, more, load_seconds, pipeline_seconds = outcome
         monitor.progress("saving", task.steps, task.steps)
-        Path(task.output).write_bytes(pixels.tobytes())
+        try:
+            Path(task.output).write_bytes(pixels.tobytes())
+        except OSError as error:
+            # Not an accident of this process: the worker decides by the number what becomes of the picture.
+            raise JobFailed(
+                "image_failed", "The drawn picture could not be written to the disk.", {"errno": error.errno}
+            ) from None
         assert self._loaded is not None
         return Drawn(
             task_id=task.task_id,

@@ -117,7 +117,9 @@ class Dispatcher:
     async def pause(self, until: float | None) -> Pause:
         """Frees the card in seconds; what runs is drawn again afterwards. ``until``: Unix time, ``None``: for good."""
         await self._set_pause(Pause(paused=True, until=until))
-        self._interrupt()
+        if self._interrupt() and self._gpu.info.state in ("starting", "loading"):
+            # Neither can be interrupted, and both may take minutes; what they have done so far is lost anyway.
+            await self._gpu.stop()
         return self._pause
 
     async def resume(self) -> Pause:
@@ -213,7 +215,7 @@ class Dispatcher:
             self._measures.finished.labels(row.kind, "failed").inc()
 
     async def _died(self, row: Row, death: ProcessDied) -> None:
-        if self._stopping or (self._pause.paused and death.reason == "stopped"):
+        if self._stopping or death.reason == "stopped":
             await self._store.give_back(row)
             return
         made = await self._store.gpu_died(row, poison(death), time.time())
@@ -226,13 +228,15 @@ class Dispatcher:
             extra={"job": row.job_id, "picture": row.idx, "reason": death.reason, "given_up": given_up},
         )
 
-    def _interrupt(self) -> None:
+    def _interrupt(self) -> bool:
         """Stops what runs, within a step; whether it is then cancelled or queued stands in its row."""
         self._wake.set()
-        if self._current is not None:
-            self._current.interrupted = True
-            self._gpu.cancel(self._current.row.task_id)
-            self._turns.interrupt()
+        if self._current is None:
+            return False
+        self._current.interrupted = True
+        self._gpu.cancel(self._current.row.task_id)
+        self._turns.interrupt()
+        return True
 
     # ------------------------------------------------------------ why nothing runs
 
@@ -285,4 +289,5 @@ class Dispatcher:
         if self._gpu.pid is not None or self._card.holder is not None:
             await self._card.free()
         until = self._pause.until
-        await self._sleep(None if until is None else max(0.05, until - time.time()))
+        # Not longer than a minute: the clock that ``until`` is told by may be set.
+        await self._sleep(None if until is None else min(60.0, max(0.05, until - time.time())))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import logging
+import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -14,13 +16,14 @@ from otterbot_worker import __version__
 from otterbot_worker.api.schemas import ImageResult, Progress, Record, Thumbnail, Used
 from otterbot_worker.archive import Archive, Stored
 from otterbot_worker.errors import Cancelled, JobFailed, ProcessDied
+from otterbot_worker.gpu import deaths
 from otterbot_worker.gpu.process import Drawn, DrawTask, GpuProcess
 from otterbot_worker.jobs import eta
 from otterbot_worker.jobs.card import CardTaken
 from otterbot_worker.jobs.countdown import Countdown
 from otterbot_worker.jobs.model import ImageRow, Row, StoredJob
 from otterbot_worker.jobs.running import HandBack, Shared, failure, internal, unbroken
-from otterbot_worker.models.catalogue import Catalogue
+from otterbot_worker.models.catalogue import Catalogue, ModelEntry
 from otterbot_worker.prompts import PARSER
 
 log = logging.getLogger(__name__)
@@ -30,6 +33,8 @@ SAVING_AT_ONCE = 2
 START_AGAIN_SECONDS = (2.0, 5.0, 15.0, 60.0)
 TAKEN_SECONDS = 15.0
 FULL_DISK_SECONDS = 30.0
+UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
+"""Errors of the disk that the next picture would meet as well: no picture is to blame, all wait."""
 
 
 class PictureRunner:
@@ -40,8 +45,10 @@ class PictureRunner:
         gpu: GpuProcess,
         archive: Archive,
         catalogue: Catalogue,
+        wake: Callable[[], None],
         broken: Callable[[BaseException], None],
     ) -> None:
+        """``wake``: the dispatcher, for a row that went back to the queue; ``broken``: nothing works any more."""
         self._store = shared.store
         self._card = shared.card
         self._live = shared.live
@@ -51,10 +58,13 @@ class PictureRunner:
         self._gpu = gpu
         self._archive = archive
         self._catalogue = catalogue
+        self._wake = wake
         self._broken = broken
         self._slots = asyncio.Semaphore(SAVING_AT_ONCE)
         self._saving: set[asyncio.Task[None]] = set()
         self._failed_starts = 0
+        self._unwritable = (0, float("-inf"))
+        """The disk's last error, and until when nothing is drawn because of it."""
 
     async def run(self, row: Row, job: StoredJob, interrupted: Callable[[], bool]) -> None:
         """Draws a claimed row; returns when its pixels are on their way to the archive.
@@ -64,34 +74,23 @@ class PictureRunner:
         entry = self._catalogue.images.get(row.model)
         if entry is None:
             raise JobFailed("model_missing", f"The model {row.model} is not in the worker's catalogue any more.")
+        self._check_disk()
         countdown = self._countdown(row, job)
         report = self._reporter(row, countdown)
         report(Progress(phase="starting"))
         await self._take_card()
         await self._slots.acquire()
+        task = self._task(row, job, entry)
         try:
             if interrupted():
                 raise Cancelled
-            options = job.request
-            task = DrawTask(
-                task_id=row.task_id,
-                model=entry.as_dict(),
-                prompt=options["prompt"],
-                negative_prompt=options["negative_prompt"],
-                steps=options["steps"],
-                guidance_scale=options["guidance_scale"],
-                width=options["width"],
-                height=options["height"],
-                sampler=options["sampler"],
-                seed=row.seed,
-                output=self._archive.scratch(row.task_id),
-            )
-            drawn = await self._gpu.draw(task, report)
+            drawn = await self._draw(task, report)
         except BaseException:
             self._slots.release()
-            self._archive.scratch(row.task_id).unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                task.output.unlink(missing_ok=True)
             raise
-        report(Progress(phase="saving", step=options["steps"], steps=options["steps"]))
+        report(Progress(phase="saving", step=task.steps, steps=task.steps))
         saving = asyncio.create_task(self._save(row, job, drawn, countdown), name=f"save {row.task_id}")
         self._saving.add(saving)
         saving.add_done_callback(self._saved)
@@ -101,16 +100,53 @@ class PictureRunner:
         while self._saving:
             await asyncio.wait(self._saving)
 
+    def _task(self, row: Row, job: StoredJob, entry: ModelEntry) -> DrawTask:
+        options = job.request
+        return DrawTask(
+            task_id=row.task_id,
+            model=entry.as_dict(),
+            prompt=options["prompt"],
+            negative_prompt=options["negative_prompt"],
+            steps=options["steps"],
+            guidance_scale=options["guidance_scale"],
+            width=options["width"],
+            height=options["height"],
+            sampler=options["sampler"],
+            seed=row.seed,
+            output=self._archive.scratch(row.task_id),
+        )
+
+    async def _draw(self, task: DrawTask, report: Callable[[Progress], None]) -> Drawn:
+        try:
+            return await self._gpu.draw(task, report)
+        except JobFailed as error:
+            if error.details.get("errno") in UNWRITABLE:
+                self._disk_failed(error.details["errno"])
+                self._check_disk()
+            raise
+
+    def _disk_failed(self, number: int) -> None:
+        self._unwritable = number, time.monotonic() + FULL_DISK_SECONDS
+
+    def _check_disk(self) -> None:
+        """:raises HandBack: nothing could be written a moment ago"""
+        number, until = self._unwritable
+        if (wait := until - time.monotonic()) > 0:
+            reason = f"Pictures cannot be written to the disk ({os.strerror(number)}), so they wait."
+            raise HandBack(reason, wait)
+
     async def _take_card(self) -> None:
         try:
             await self._card.for_images()
         except CardTaken as error:
             raise HandBack(str(error), TAKEN_SECONDS) from None
         except ProcessDied as error:
+            if error.reason == "stopped":
+                raise Cancelled from None
             # Before the first word of the process no picture can be to blame.
             delay = START_AGAIN_SECONDS[min(self._failed_starts, len(START_AGAIN_SECONDS) - 1)]
             self._failed_starts += 1
-            raise HandBack(f"The graphics process does not start: {error.reason}.", delay) from None
+            raise HandBack(deaths.sentence(error.reason), delay) from None
         self._failed_starts = 0
 
     def _countdown(self, row: Row, job: StoredJob) -> Countdown:
@@ -160,8 +196,10 @@ class PictureRunner:
             await self._fail(row, failure(error))
         except OSError as error:
             log.exception("a picture could not be archived", extra={"job": row.job_id, "errno": error.errno})
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            if error.errno in UNWRITABLE:
+                self._disk_failed(error.errno)
                 await self._store.give_back(row)
+                self._wake()
             else:
                 await self._fail(row, internal("image"))
         except Exception:

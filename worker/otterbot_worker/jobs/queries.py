@@ -57,7 +57,8 @@ CLAIM = """
     UPDATE rows SET state = 'running', attempt = attempt + 1, claimed_at = ?
     WHERE seq = ? AND state = 'queued' RETURNING *"""
 SERVE = """
-    INSERT INTO served (client, owner, at) VALUES (?, ?, ?)
+    INSERT INTO served (client, owner, at)
+    VALUES (?1, ?2, MAX(?3, COALESCE((SELECT MAX(at) FROM served), 0) + 0.001))
     ON CONFLICT (client, owner) DO UPDATE SET at = excluded.at"""
 OVERTAKE = """
     UPDATE rows SET overtaken = overtaken + 1, overtaken_at = COALESCE(overtaken_at, ?)

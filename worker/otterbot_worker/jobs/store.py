@@ -201,6 +201,7 @@ class Store:
             found = await _one(connection, q.CLAIM, (now, seq))
             if found is None:
                 return None
+            # Always later than everybody's: a clock that was set back must not send people to the end of the line.
             await connection.execute(q.SERVE, (found["client"], found["owner"], now))
             if overtaken:
                 await connection.execute(q.OVERTAKE, (now, json.dumps(list(overtaken))))
