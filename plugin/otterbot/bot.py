@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 
 from maubot.plugin_base import Plugin
@@ -29,6 +30,9 @@ from .settings import RoomSettings
 from .store import Store
 from .worker_client import Address, WorkerClient
 
+READY_POLL = 0.5
+"""Seconds. Maubot says nothing to plugins that are there already when their client starts."""
+
 
 class Otterbot(Plugin):
     """Maubot makes one for each instance. It has no handlers of its own: Maubot would register
@@ -36,6 +40,8 @@ class Otterbot(Plugin):
 
     config: Config
     _events: Events
+    _waiting: asyncio.Task[None] | None = None
+    """The start, as long as Maubot has not started the client."""
 
     @classmethod
     def get_config_class(cls) -> type[BaseProxyConfig]:
@@ -98,9 +104,28 @@ class Otterbot(Plugin):
             restart_sync=partial(sync.take_over, self.client),
             log=self.log,
         )
-        await delivery.start()
-        self._events.start()
-        await self._begin_sync(services)
+        if sync.ready(self.client):
+            await self._begin(services)
+        else:
+            self.log.warning("Maubot has not reached the homeserver yet; everything begins when it has")
+            self._waiting = asyncio.create_task(self._begin_later(services), name="otterbot start")
+
+    async def _begin(self, services: Services) -> None:
+        try:
+            await self._delivery.start()
+            self._events.start()
+            await self._begin_sync(services)
+        except BaseException:
+            await self.stop()  # Maubot forgets an instance that did not start: nothing of it may go on
+            raise
+
+    async def _begin_later(self, services: Services) -> None:
+        while not sync.ready(self.client):  # noqa: ASYNC110  nothing else tells
+            await asyncio.sleep(READY_POLL)
+        try:
+            await self._begin(services)
+        except Exception as error:
+            self.log.critical("The start failed: %s; disable and enable the instance", type(error).__name__)
 
     async def _begin_sync(self, services: Services) -> None:
         crypto = self.client.crypto
@@ -112,6 +137,10 @@ class Otterbot(Plugin):
 
     async def stop(self) -> None:
         """Every task of ours ends, every session of ours is closed; the database outlives us."""
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None and waiting is not asyncio.current_task():
+            waiting.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
         await self._events.stop()
         await self._delivery.stop()
         await self._store.close()

@@ -38,6 +38,19 @@ def take_over(client: Client) -> bool:
     return True
 
 
+def ready(client: Client) -> bool:
+    """Whether Maubot has started the client: its homeserver answered, and its encryption is loaded.
+
+    An instance may be started before (a plugin that is uploaded while the homeserver is away). Syncing with encryption
+    that is not loaded would lose room keys, and sending with it fails.
+    """
+    from maubot.client import Client as MaubotClient
+
+    owner = MaubotClient.cache.get(client.mxid)
+    loaded = client.crypto is None or client.crypto.account is not None
+    return loaded and (owner is None or owner.started)
+
+
 def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
