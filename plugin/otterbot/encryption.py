@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 PLAIN_FOR = 60.0
 """Seconds for which "not encrypted" is believed; a change comes by the sync meanwhile."""
 
+PATIENCE = 60.0
+"""Seconds for which unexplained failures to encrypt are tried again."""
+
 
 class KeyMissing(Exception):
     """The room key of an event has not come yet."""
@@ -45,6 +48,8 @@ class Encryption:
         self._client = client
         self._encrypted: set[str] = set()
         self._plain: dict[str, float] = {}
+        self._failing: dict[str, float] = {}
+        """By room: since when (``time.monotonic()``) encrypting fails for no reason that is known."""
 
     @property
     def possible(self) -> bool:
@@ -106,12 +111,21 @@ class Encryption:
                 raise AnswerLost(type(error).__name__) from None
             raise CannotEncrypt(type(error).__name__) from None
         except Exception as error:
-            raise CannotEncrypt(type(error).__name__) from None
+            raise self._failed(room, error) from None
+        self._failing.pop(room, None)
         wire: dict[str, Any] = encrypted.serialize()
         wire.pop("m.relates_to", None)
         if "m.relates_to" in content:
             wire["m.relates_to"] = content["m.relates_to"]
         return wire
+
+    def _failed(self, room: str, error: Exception) -> AnswerLost | CannotEncrypt:
+        """A reason that nobody has thought of may pass (the crypto store is locked, say): final only after a while."""
+        now = time.monotonic()
+        if now - self._failing.setdefault(room, now) < PATIENCE:
+            return AnswerLost(type(error).__name__)
+        del self._failing[room]
+        return CannotEncrypt(type(error).__name__)
 
     async def decrypt(self, raw: Mapping[str, Any]) -> dict[str, Any] | None:
         """The event inside; ``None`` if it can never be read. Raises :class:`KeyMissing`."""

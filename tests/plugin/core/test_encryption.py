@@ -1,0 +1,44 @@
+"""Failures to encrypt: what may pass is tried again, what will not is final, and nothing ever goes out in the clear."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from conftest import ROOM, Rig
+
+from otterbot import encryption as module
+from otterbot.errors import AnswerLost, CannotEncrypt
+
+CONTENT: dict[str, Any] = {"msgtype": "m.notice", "body": "otter"}
+
+
+@pytest.fixture
+def broken(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> Rig:
+    """A client whose encryption is there and fails for a reason of its own."""
+
+    async def fail(*_: Any) -> None:
+        raise ValueError("the crypto store is locked")
+
+    monkeypatch.setattr(rig.client, "_crypto", object())
+    monkeypatch.setattr(rig.client, "encrypt", fail)
+    return rig
+
+
+async def test_an_unexplained_failure_is_tried_again(broken: Rig) -> None:
+    for _ in range(3):
+        with pytest.raises(AnswerLost):
+            await broken.encryption.encrypt(ROOM, "m.room.message", CONTENT)
+
+
+async def test_it_is_final_after_a_while(broken: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(AnswerLost):
+        await broken.encryption.encrypt(ROOM, "m.room.message", CONTENT)
+    monkeypatch.setattr(module, "PATIENCE", 0.0)
+    with pytest.raises(CannotEncrypt):
+        await broken.encryption.encrypt(ROOM, "m.room.message", CONTENT)
+
+
+async def test_without_encryption_it_is_final_at_once(rig: Rig) -> None:
+    with pytest.raises(CannotEncrypt):
+        await rig.encryption.encrypt(ROOM, "m.room.message", CONTENT)
