@@ -286,7 +286,8 @@ def _card(info: Info) -> str:
     if gpu.device == "cpu":
         name = f" ({plain(gpu.name, 80)}{memory})" if gpu.name not in ("", "cpu") else ""
         return f"No graphics card; the processor draws{name}"
-    return f"Card: {plain(gpu.name or gpu.device, 80) or 'not looked at yet'}{memory}"
+    known = gpu.name or ("" if gpu.device == "auto" else gpu.device)
+    return f"Card: {plain(known, 80) or 'not looked at yet'}{memory}"
 
 
 def _chat(info: Info) -> str:
