@@ -52,9 +52,6 @@ class Outcome:
     setting: RoomSetting | None = None
 
 
-SILENCE = Outcome()
-
-
 def say(text: str) -> Outcome:
     """An outcome that only says something."""
     return Outcome(reply=Reply(text=text))

@@ -145,7 +145,8 @@ def _model_line(model: Model, here: bool) -> str:
         defaults = (
             f" ({size}, {count_of(model.defaults.steps, 'step', 'steps')}, CFG {model.defaults.guidance_scale:g})"
         )
-    return f"- {code(model.name)}{f' [{chr(44).join(marks)}]' if marks else ''}{about}{defaults}"
+    marked = f" [{', '.join(marks)}]" if marks else ""
+    return f"- {code(model.name)}{marked}{about}{defaults}"
 
 
 def room_model(name: str | None, *, source: str, prefix: str) -> str:
