@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable
 
 from . import texts
 from .endings import REPLACED, closing
-from .live import Ending
+from .live import Ending, Live
 from .outbox import Outbox
 from .records import PartState, Rank, Request
 from .store import Commit, Store
@@ -26,12 +26,14 @@ class Cancelling:
         store: Store,
         outbox: Outbox,
         *,
-        close: Callable[[str, Ending], Awaitable[None]],
+        live: Callable[[str], Live | None],
+        close: Callable[[Live, Ending], Awaitable[None]],
         wake: Callable[[], None],
         log: logging.Logger,
     ) -> None:
         self._store = store
         self._outbox = outbox
+        self._live = live
         self._close = close
         self._wake = wake
         self._log = log
@@ -60,12 +62,16 @@ class Cancelling:
         self._wake()
 
     async def _stop(self, request: Request, ending: Ending) -> None:
+        live = self._live(request.key)
+        if live is not None:
+            await live.fall_silent()
         for part in (await self._store.parts_of(request.key)).values():
             if part.rank == Rank.RESULT and part.state is PartState.READY:
                 await self._outbox.withdraw(*part.id)
         for part in await closing(self._store, self._outbox, request, ending):
             await self._outbox.post(part)
-        await self._close(request.key, ending)
+        if live is not None:
+            await self._close(live, ending)
 
     async def redacted(self, room: str, event_id: str) -> None:
         """Somebody deleted a message: a request is cancelled with it, a picture leaves the archive."""

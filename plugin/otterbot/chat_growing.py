@@ -82,8 +82,8 @@ async def show(
     """Runs as one task until the answer is there; cancelled with the request."""
     await asyncio.sleep(max(0.0, live.request.created_at + values().chat.placeholder_after - time.time()))
     pause = values().chat.edit_seconds
-    async with chat.lock:
-        if chat.over(live):
+    async with chat.lock, live.saying:
+        if chat.over(live) or live.ending:
             return
         placeholder = Part(key=live.key, part=PLACEHOLDER, room_id=live.request.room_id, rank=Rank.STATUS)
         standing = await store.parts_of(live.key)

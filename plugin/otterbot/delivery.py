@@ -56,7 +56,7 @@ class Delivery:
         self._news = WorkerNews(worker, self._event, log)
         self._submitter = Submitter(store, worker, self._kind_of, self, log)
         self._upkeep = Upkeep(store, worker, self.expire, log)
-        self.cancelling = Cancelling(store, outbox, close=self._close_key, wake=self._upkeep.wake, log=log)
+        self.cancelling = Cancelling(store, outbox, live=self.live, close=self._close, wake=self._upkeep.wake, log=log)
         self.worker_state = WorkerState(away_since=time.monotonic())
         outbox.hooks = Hooks(
             sent=self._part_sent,
@@ -304,15 +304,15 @@ class Delivery:
         """``done``: with everything that says so in one transaction."""
         if not live.open:
             return
-        parts = [*ending.parts, *await endings.closing(self._store, self._outbox, live.request, ending)]
-        if await self._store.finish(live.key, ending.outcome, parts, cancel_owed=ending.cancel_owed):
-            self._outbox.enqueue(parts)
+        await live.fall_silent()
+        try:
+            parts = [*ending.parts, *await endings.closing(self._store, self._outbox, live.request, ending)]
+            if await self._store.finish(live.key, ending.outcome, parts, cancel_owed=ending.cancel_owed):
+                self._outbox.enqueue(parts)
+        except Exception:
+            live.ending = False
+            raise
         await self._close(live, ending)
-
-    async def _close_key(self, key: str, ending: Ending) -> None:
-        live = self._lives.get(key)
-        if live is not None:
-            await self._close(live, ending)
 
     async def _close(self, live: Live, ending: Ending) -> None:
         live.request = replace(live.request, state=RequestState.DONE, outcome=ending.outcome)

@@ -33,6 +33,10 @@ class Live:
     """Where a sentence about it belongs, if not simply to what was asked."""
     ask: bool = False
     """A snapshot without it came while it was being submitted: it may be over already."""
+    ending: bool = False
+    """Its last messages are being made out; no first status may come after them."""
+    saying: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while a first status is stored."""
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     """Set at every news; whoever waits for it clears it."""
     done: asyncio.Event = field(default_factory=asyncio.Event)
@@ -45,6 +49,11 @@ class Live:
     @property
     def open(self) -> bool:
         return self.request.state is not RequestState.DONE
+
+    async def fall_silent(self) -> None:
+        """From here on nothing new is said of how it stands, and what has been said is in the database."""
+        async with self.saying:
+            self.ending = True
 
     def forget_job(self) -> None:
         """The worker has forgotten it; what it had drawn will be drawn again."""

@@ -104,7 +104,13 @@ class Outbox:
         self._wake.set()
 
     async def post(self, part: Part) -> bool:
-        """Store a part and send it; false if its request has such a part already."""
+        """Store a part and send it; false if its request has such a part already.
+
+        Whoever is cancelled meanwhile leaves no part behind that is stored and not sent.
+        """
+        return await asyncio.shield(asyncio.create_task(self._post(part), name="otterbot post"))
+
+    async def _post(self, part: Part) -> bool:
         added = await self._store.add_part(part)
         if added:
             self.enqueue([part])

@@ -50,8 +50,9 @@ class StatusLine:
         text = compose(live, self._worker, time.monotonic())
         content = await contents.notice(text, live.key, "status", live.request)
         part = Part(key=live.key, part="status", room_id=live.request.room_id, rank=Rank.STATUS, content=content)
-        if live.open:
-            await self._outbox.post(part)
+        async with live.saying:
+            if live.open and not live.ending:
+                await self._outbox.post(part)
         await self._keep_up(text)
 
     async def _keep_up(self, said: str) -> None:

@@ -15,7 +15,7 @@ from worker_double import TOKEN
 from otterbot import contents
 from otterbot.config import StatusValues
 from otterbot.errors import WorkerUnreachable
-from otterbot.records import Request
+from otterbot.records import Part, Request
 from otterbot.status import compose
 from otterbot.store import Commit
 from otterbot.worker_types import Job
@@ -450,3 +450,46 @@ async def test_people_take_turns_when_a_backlog_is_passed_on(rig: Rig) -> None:
     await rig.until(lambda: len(rig.worker_server.submissions) == 21)
     order = [body["key"] for body in rig.worker_server.submissions]
     assert order.index(other.key) < 4
+
+
+@pytest.mark.parametrize("how", ["cancelled", "drawn", "deleted"])
+async def test_the_end_comes_while_the_first_status_is_stored(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """No "in the queue" after the end, not even after the next start."""
+    rig.values = replace(rig.values, status=replace(rig.values.status, after_seconds=0.1))
+    rig.worker_server.auto = False
+    add_part, reached, go_on = rig.store.add_part, asyncio.Event(), asyncio.Event()
+
+    async def slow(part: Part) -> bool:
+        """The database takes its time, and finishes what it has begun."""
+
+        async def write() -> bool:
+            if part.part == "status":
+                reached.set()
+                await go_on.wait()
+            return await add_part(part)
+
+        return await asyncio.shield(asyncio.create_task(write()))
+
+    monkeypatch.setattr(rig.store, "add_part", slow)
+    request = await rig.ask()
+    await reached.wait()
+    if how == "drawn":
+        rig.worker_server.draw_all(rig.worker_server.by_key(request.key))
+        ending = None
+    elif how == "deleted":
+        ending = asyncio.create_task(rig.delivery.cancelling.redacted(ROOM, request.event_id))
+    else:
+        ending = asyncio.create_task(rig.delivery.cancelling.cancel([request.key], ROOM))
+    await asyncio.sleep(0.3)
+    go_on.set()
+    if ending is not None:
+        await ending
+    await rig.done(request)
+    await asyncio.sleep(0.3)
+    open_parts = [part.part for part in await rig.store.pending_parts()]
+    assert open_parts == []
+    said = [event["content"].get("m.new_content", event["content"])["body"] for event in rig.server.of_bot(ROOM)]
+    statuses = [body for body in said if not body.startswith("an otter")]
+    assert not statuses or statuses[-1][0] in "🛑✅", "what stands there in the end is the end"
