@@ -77,14 +77,15 @@ def _serve(asked: argparse.Namespace) -> int:
     from otterbot_worker.api.auth import BadToken
     from otterbot_worker.api.parts import AlreadyRunning
     from otterbot_worker.api.server import serve
-    from otterbot_worker.jobs.migrations import NewerDatabase
+    from otterbot_worker.jobs.migrations import DamagedDatabase, NewerDatabase
 
     try:
         return asyncio.run(serve(settings))
-    except (AlreadyRunning, BadToken, NewerDatabase) as error:
+    except (AlreadyRunning, BadToken, DamagedDatabase, NewerDatabase) as error:
         raise Refused(str(error)) from None
     except OSError as error:
-        raise Refused(f"cannot start: {error.strerror or error}") from None
+        where = f"{error.filename}: " if error.filename else ""
+        raise Refused(f"cannot start: {where}{error.strerror or error}") from None
 
 
 def _openapi(_: argparse.Namespace) -> int:

@@ -14,8 +14,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from otterbot_worker import yamlfile
 
 ENVIRONMENT_PREFIX = "OTTERBOT_"
 
@@ -39,7 +40,9 @@ ClientName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, hide_input_in_errors=True, validate_default=True, allow_inf_nan=False
+    )
 
 
 class ApiConfig(_Section):
@@ -174,12 +177,9 @@ def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Config:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        values = yaml.safe_load(path.read_text("utf-8"))
-    except OSError as error:
-        raise BadConfig(f"{path}: cannot be read ({error.strerror})") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        raise BadConfig(f"{path}: no YAML" + (f" from line {mark.line + 1} on" if mark else "")) from None
+        values = yamlfile.read(path)
+    except yamlfile.Unreadable as error:
+        raise BadConfig(str(error)) from None
     if values is None:
         return {}
     if not isinstance(values, dict):
@@ -196,8 +196,8 @@ def _override(values: dict[str, Any], environ: Mapping[str, str]) -> dict[str, s
             continue
         path = variable.removeprefix(ENVIRONMENT_PREFIX).lower().split("__")
         try:
-            value = yaml.safe_load(text)
-        except yaml.YAMLError:
+            value = yamlfile.parse(text)
+        except yamlfile.Unreadable:
             value = text
         place = values
         for key in path[:-1]:

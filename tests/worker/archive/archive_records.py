@@ -21,7 +21,7 @@ def record(**used: Any) -> dict[str, Any]:
             "height": 512,
             "seed": 42,
             "parser": "otterbot-1",
-            "versions": {"otterbot": "0.1.0", "diffusers": "0.42"},
+            "versions": {"otterbot-worker": "0.1.0", "diffusers": "0.42"},
         }
         | used,
         "took": 31.5,

@@ -66,6 +66,10 @@ REFUSED = {
     "a client's name": (f"api: {{clients: {{'{SECRET}!': null}}}}", "expected a short name"),
     "a list": (f"[{SECRET}]", "expected keys and values"),
     "no YAML": (f"api: {{port: {SECRET}", "no YAML"),
+    "a thirteenth month": ("api: {host: 2024-13-45}", "worker.yaml: no YAML"),
+    "brackets without end": ("[" * 5_000, "worker.yaml: no YAML"),
+    "an endless archive": ("archive: {max_gb: .inf}", "archive.max_gb: expected a finite number"),
+    "room that is no number": ("archive: {min_free_gb: .nan}", "archive.min_free_gb: expected"),
     "an endless time": ("gpu: {step_timeout: .inf}", "gpu.step_timeout: expected a finite number"),
 }
 

@@ -12,6 +12,7 @@ import pytest
 from core_lab import Json, image, settings, until, worker_here
 from PIL import Image
 
+from otterbot_worker import __version__
 from otterbot_worker.jobs.model import WORKER_DEATHS_ALLOWED
 
 
@@ -258,6 +259,13 @@ async def test_delivered_pictures_of_encrypted_rooms_go(tmp_path: Path) -> None:
             assert status == after
         assert answer["code"] == "image_gone"
         assert len(list(tmp_path.glob("archive/2*/*.png"))) == 1
+
+
+async def test_a_picture_names_the_worker_that_drew_it(tmp_path: Path) -> None:
+    async with worker_here(settings(tmp_path)) as here:
+        job = await here.api.done((await here.api.submit(image()))["id"])
+        _, png = await here.api.call("GET", f"/v1/images/{first(job)['result']['image_id']}")
+        assert f"Version: otterbot {__version__}".encode() in png
 
 
 async def test_a_deleted_picture_is_gone(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from otterbot_worker.api.schemas import State
 from otterbot_worker.jobs import migrations
 from otterbot_worker.jobs import queries as q
 from otterbot_worker.jobs.database import Database
-from otterbot_worker.jobs.migrations import NewerDatabase
+from otterbot_worker.jobs.migrations import DamagedDatabase, NewerDatabase
 from otterbot_worker.jobs.model import ImageRow, NewRow, Row, derived_state, seed_of
 from otterbot_worker.jobs.store import KeyReused, Limits, QueueFull, Store, Submission
 
@@ -278,3 +278,12 @@ async def test_turns_keep_their_order_when_the_clock_is_set_back(store: Store) -
         assert await store.claim((await store.rows([job.id]))[job.id][0].seq, [], when)
     served = await store.served()
     assert sorted(served, key=lambda owner: served[owner]) == [("c", "ann"), ("c", "bob"), ("c", "eve")]
+
+
+async def test_a_damaged_file_is_left_alone_and_told(tmp_path: Path) -> None:
+    path = tmp_path / "jobs.sqlite"
+    path.write_bytes(os.urandom(8_192))
+    before = path.read_bytes()
+    with pytest.raises(DamagedDatabase, match=r"jobs\.sqlite is damaged"):
+        await Database.open(path)
+    assert path.read_bytes() == before

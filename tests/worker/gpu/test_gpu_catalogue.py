@@ -59,7 +59,10 @@ def test_an_operators_own_file_adds_and_replaces(tmp_path: Path) -> None:
         ("dpm++ 2m karras", "nonsense", "defaults.sampler"),
         ("models:", "modles:", "expected one key, models"),
         ("mine:", "mi ne:", "without spaces"),
-        ("about: my own", "about: [", "no YAML, line"),
+        ("about: my own", "about: [", "no YAML from line"),
+        ("about: my own", "about: 2024-13-45", "no YAML"),
+        ("about: my own", "about: my own\n    limits: {steps_max: 5}", "defaults.steps: more than limits.steps_max"),
+        ("about: my own", "about: my own\n    limits: {guidance_scale_max: 2}", "more than limits.guidance_scale_max"),
     ],
 )
 def test_a_bad_file_is_refused_with_a_sentence(tmp_path: Path, old: str, new: str, said: str) -> None:

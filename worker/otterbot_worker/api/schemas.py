@@ -38,7 +38,8 @@ class State(StrEnum):
 
 
 class _Request(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False)
+    # Strict: "12" and true are no numbers. What is not meant is refused, never bent.
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True, allow_inf_nan=False)
 
 
 class _Answer(BaseModel):

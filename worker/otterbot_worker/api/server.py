@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 EXIT_BROKEN = 70
 """A background loop died; whatever keeps the worker running may start it again."""
 STREAMS_SECONDS = 2.0
+IDLE_SECONDS = 75.0
+"""How long a connection may stay without a whole request; a thousand silent ones would use up all file handles."""
 
 
 async def serve(config: Config) -> int:
@@ -34,7 +36,7 @@ async def serve(config: Config) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     app = create_app(config, tokens)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=STREAMS_SECONDS)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=STREAMS_SECONDS, keepalive_timeout=IDLE_SECONDS)
     await runner.setup()
     try:
         await web.TCPSite(runner, config.api.host, config.api.port, ssl_context=tls, reuse_address=True).start()

@@ -41,7 +41,7 @@ class Database:
     async def open(cls, path: Path) -> Database:
         """Creates the file (for this user only) or migrates it.
 
-        :raises migrations.NewerDatabase:
+        :raises migrations.NewerDatabase: :raises migrations.DamagedDatabase:
         """
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
@@ -53,8 +53,13 @@ class Database:
             await writer.execute("PRAGMA wal_autocheckpoint = 0")
             reader, scanner = await _connect(path), await _connect(path)
             await reader.execute("PRAGMA query_only = ON")
-        except BaseException:
+        except BaseException as error:
             await writer.close()
+            if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
+                # Not made anew by ourselves: it holds what people were promised, and a backup may be at hand.
+                raise migrations.DamagedDatabase(
+                    f"{path} is damaged; put a backup there, or move it away to begin with an empty queue"
+                ) from None
             raise
         return cls(writer, reader, scanner)
 

@@ -86,6 +86,10 @@ STEPS: tuple[str, ...] = (
 )
 
 
+class DamagedDatabase(Exception):
+    """The file is no database any more."""
+
+
 class NewerDatabase(Exception):
     """The database was written by a newer worker; going on could damage it."""
 

@@ -13,10 +13,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from .. import samplers
+from .. import samplers, yamlfile
 from . import files
 
 SHIPPED = Path(__file__).with_name("models.yaml")
@@ -180,17 +179,18 @@ class _Entry(_Strict):
                 raise ValueError("defaults.width and defaults.height must keep the model's own limits")
         if self.defaults.width * self.defaults.height > self.limits.pixels_max:
             raise ValueError("defaults: more pixels than limits.pixels_max")
+        if self.defaults.steps > self.limits.steps_max:
+            raise ValueError("defaults.steps: more than limits.steps_max")
+        if self.defaults.guidance_scale > self.limits.guidance_scale_max:
+            raise ValueError("defaults.guidance_scale: more than limits.guidance_scale_max")
         return self
 
 
 def _read(path: Path) -> Mapping[str, Any]:
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise CatalogueError(f"{path}: cannot be read ({type(error).__name__})") from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        raise CatalogueError(f"{path}: no YAML{f', line {mark.line + 1}' if mark else ''}") from error
+        document = yamlfile.read(path)
+    except yamlfile.Unreadable as error:
+        raise CatalogueError(str(error)) from None
     models = (document or {}).get("models", {}) if isinstance(document or {}, dict) else None
     if not isinstance(models, dict) or set(document or {}) - {"models"}:
         raise CatalogueError(f"{path}: expected one key, models, with an entry for each model")
