@@ -137,7 +137,7 @@ async def test_archiving_overlaps_the_next_picture(tmp_path: Path, monkeypatch: 
             return await store(**options)  # type: ignore[arg-type]
 
         monkeypatch.setattr(archive, "store", held)
-        job = await here.api.submit(image(count=2, prompt="slow", steps=30))
+        job = await here.api.submit(image(count=2, prompt="slow", steps=8))
 
         def second_runs(job: Json) -> bool:
             phases = [picture["progress"]["phase"] if picture["progress"] else None for picture in job["pictures"]]
@@ -151,7 +151,7 @@ async def test_archiving_overlaps_the_next_picture(tmp_path: Path, monkeypatch: 
 async def test_pause_frees_the_card_and_outlives_the_worker(tmp_path: Path) -> None:
     config = settings(tmp_path)
     async with worker_here(config) as here:
-        job = await here.api.submit(image(prompt="slow", steps=50))
+        job = await here.api.submit(image(prompt="slow", steps=20))
         await here.api.running(job["id"])
         status, paused = await here.api.call("POST", "/v1/pause")
         assert (status, paused) == (200, {"paused": True, "until": None})
