@@ -1,0 +1,1 @@
+"""Trains otter-mini, the small text-to-image model that ships with Otterbot."""

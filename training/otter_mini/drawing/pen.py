@@ -1,0 +1,124 @@
+"""A pen for a supersampled picture: positions in units of a 128×128 canvas, filled shapes with one kind of outline."""
+
+from __future__ import annotations
+
+import colorsys
+import math
+from collections.abc import Sequence
+
+from PIL import Image, ImageDraw
+
+SIZE = 128
+"""Side of a finished picture in pixels, and of the canvas in units."""
+SCALE = 4
+"""Supersampling: pixels of the sheet per unit."""
+
+Colour = tuple[int, int, int]
+Point = tuple[float, float]
+
+INK: Colour = (46, 32, 38)
+
+
+def shade(colour: Colour, amount: float) -> Colour:
+    """Towards white (``amount`` > 0) or black (< 0); ±1 is all the way."""
+    target = 255 if amount > 0 else 0
+    share = min(abs(amount), 1.0)
+    red, green, blue = (round(part + (target - part) * share) for part in colour)
+    return red, green, blue
+
+
+def warm(colour: Colour, amount: float) -> Colour:
+    """Turn the hue by ``amount`` of a circle."""
+    hue, light, saturation = colorsys.rgb_to_hls(*(part / 255 for part in colour))
+    red, green, blue = (round(part * 255) for part in colorsys.hls_to_rgb((hue + amount) % 1.0, light, saturation))
+    return red, green, blue
+
+
+class Pen:
+    """Draws on ``image``. ``line``: width of outlines in units, 0 for none. ``ink``: their colour, or ``None`` for a
+    darker shade of the fill. The subject's own coordinates are moved by ``move`` and scaled about (64, 118)."""
+
+    def __init__(self, *, line: float, ink: Colour | None) -> None:
+        self.image = Image.new("RGB", (SIZE * SCALE, SIZE * SCALE), (255, 255, 255))
+        self._draw = ImageDraw.Draw(self.image)
+        self._line, self._ink = line, ink
+        self._scale, self._dx, self._dy = 1.0, 0.0, 0.0
+
+    def move(self, dx: float, dy: float, scale: float) -> None:
+        self._scale, self._dx, self._dy = scale, 64 + dx - 64 * scale, 118 + dy - 118 * scale
+
+    def point(self, x: float, y: float) -> Point:
+        return (x * self._scale + self._dx) * SCALE, (y * self._scale + self._dy) * SCALE
+
+    def polygon(self, points: Sequence[Point], fill: Colour, *, line: bool = True) -> None:
+        corners = [self.point(*point) for point in points]
+        self._draw.polygon(corners, fill=fill)
+        if line and self._line:
+            self._trace([*corners, *corners[:2]], self._outline(fill), self._line)
+
+    def smooth(self, points: Sequence[Point], fill: Colour, *, line: bool = True) -> None:
+        """A closed curve through the points (Catmull–Rom)."""
+        self.polygon(_spline(points, closed=True), fill, line=line)
+
+    def ellipse(
+        self, x: float, y: float, rx: float, ry: float, fill: Colour, *, line: bool = True, turn: float = 0.0
+    ) -> None:
+        """``turn`` in degrees, clockwise."""
+        cos, sin = math.cos(math.radians(turn)), math.sin(math.radians(turn))
+        points = []
+        for step in range(40):
+            angle = step * math.tau / 40
+            u, v = rx * math.cos(angle), ry * math.sin(angle)
+            points.append((x + u * cos - v * sin, y + u * sin + v * cos))
+        self.polygon(points, fill, line=line)
+
+    def box(self, x0: float, y0: float, x1: float, y1: float, fill: Colour, *, line: bool = True) -> None:
+        self.polygon([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], fill, line=line)
+
+    def stroke(self, points: Sequence[Point], colour: Colour, width: float, *, curve: bool = True) -> None:
+        """An open line with round ends, without outline."""
+        path = _spline(points, closed=False) if curve and len(points) > 2 else list(points)
+        self._trace([self.point(*point) for point in path], colour, width)
+
+    def limb(self, points: Sequence[Point], colour: Colour, width: float) -> None:
+        """A stroke with an outline: an arm, a leg, a thin tail."""
+        if self._line:
+            self.stroke(points, self._outline(colour), width + 2 * self._line)
+        self.stroke(points, colour, width)
+
+    def gradient(self, top: Colour, bottom: Colour, y0: float = 0, y1: float = SIZE) -> None:
+        """Over the whole width, from ``y0`` to ``y1``, not moved with the subject."""
+        for row in range(round(y0 * SCALE), round(y1 * SCALE)):
+            share = (row / SCALE - y0) / (y1 - y0)
+            colour = tuple(round(a + (b - a) * share) for a, b in zip(top, bottom, strict=True))
+            self._draw.line([(0, row), (SIZE * SCALE, row)], fill=colour)
+
+    def _outline(self, fill: Colour) -> Colour:
+        return self._ink if self._ink is not None else shade(fill, -0.35)
+
+    def _trace(self, path: Sequence[Point], colour: Colour, width: float) -> None:
+        thick = max(1, round(width * self._scale * SCALE))
+        self._draw.line(list(path), fill=colour, width=thick, joint="curve")
+        radius = thick / 2
+        for x, y in (path[0], path[-1]):
+            self._draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colour)
+
+
+def _spline(points: Sequence[Point], *, closed: bool, steps: int = 8) -> list[Point]:
+    count = len(points)
+    curve: list[Point] = []
+    for index in range(count if closed else count - 1):
+        if closed:
+            p0, p1, p2, p3 = (points[(index + k) % count] for k in (-1, 0, 1, 2))
+        else:
+            p0, p1, p2, p3 = (points[min(max(index + k, 0), count - 1)] for k in (-1, 0, 1, 2))
+        for step in range(steps):
+            t = step / steps
+            curve.append((_blend(p0[0], p1[0], p2[0], p3[0], t), _blend(p0[1], p1[1], p2[1], p3[1], t)))
+    if not closed:
+        curve.append(points[-1])
+    return curve
+
+
+def _blend(a: float, b: float, c: float, d: float, t: float) -> float:
+    return 0.5 * (2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3)

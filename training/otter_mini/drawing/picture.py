@@ -1,0 +1,37 @@
+"""A scene's picture."""
+
+from __future__ import annotations
+
+import random
+
+from PIL import Image
+
+from ..scenes import Scene
+from . import animals, clothes, places, styles
+from .pen import Pen
+
+
+def draw(scene: Scene) -> Image.Image:
+    """128×128 RGB; the same bytes for the same scene."""
+    width, ink = styles.LINES[scene.style]
+    pen = Pen(line=width, ink=ink)
+    places.background(pen, scene.place, random.Random(scene.detail))
+    pen.move(scene.dx, scene.dy, scene.scale)
+    _subject(pen, scene)
+    return styles.finish(pen.image, scene.style, scene.detail)
+
+
+def _subject(pen: Pen, scene: Scene) -> None:
+    animal = animals.KINDS[scene.animal]
+    coat = animal.coat.varied(scene.lightness, scene.warmth)
+    animal.behind(pen, coat)
+    animals.trunk(pen, animal, coat)
+    animal.front(pen, coat, animal)
+    sleeve = clothes.outfit(pen, scene.outfit, animal, scene.outfit_colour) if scene.outfit else None
+    clothes.arms(pen, animal, coat, sleeve, holding=scene.item is not None)
+    animal.ears(pen, coat)
+    animal.face(pen, coat)
+    if scene.hat:
+        clothes.hat(pen, scene.hat)
+    if scene.item:
+        places.item(pen, scene.item, 64 - animal.shoulder - 14, 84, scene.item_colour)
