@@ -16,13 +16,14 @@ ANYWHERE = {"errors", "logs", "samplers", "api.schemas", "config", "yamlfile", "
 """What every part of the worker may import (``""``: the package itself, for its version)."""
 
 WORKER_MAY = {
-    "cli": {"api", "jobs", "gpu", "archive", "chat", "models", "prompts"},
-    "api": {"jobs", "gpu", "archive", "chat", "models", "prompts"},
-    "jobs": {"gpu", "archive", "chat", "models", "prompts"},
+    "cli": {"api", "jobs", "gpu", "archive", "chat", "inputs", "models", "prompts"},
+    "api": {"jobs", "gpu", "archive", "chat", "inputs", "models", "prompts"},
+    "jobs": {"gpu", "archive", "chat", "inputs", "models", "prompts"},
     "gpu": {"images", "models", "prompts"},
-    "images": {"gpu", "models", "prompts"},
+    "images": {"gpu", "inputs", "models", "prompts"},
     "archive": set(),
     "chat": set(),
+    "inputs": set(),
     "models": set(),
     "prompts": set(),
 }

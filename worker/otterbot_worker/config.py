@@ -120,6 +120,13 @@ class ArchiveConfig(_Section):
     sweep_minutes: Annotated[float, Field(gt=0)] = 30.0
 
 
+class InputsConfig(_Section):
+    max_mb: Annotated[float, Field(gt=0, le=64)] = 20.0
+    max_megapixels: Annotated[float, Field(gt=0, le=100)] = 40.0
+    keep_hours: Annotated[float, Field(gt=0)] = 24.0
+    max_gb: Annotated[float, Field(gt=0)] = 2.0
+
+
 class LogConfig(_Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["text", "json"] = "text"
@@ -133,6 +140,7 @@ class Config(_Section):
     images: ImagesConfig = ImagesConfig()
     chat: ChatConfig = ChatConfig()
     archive: ArchiveConfig = ArchiveConfig()
+    inputs: InputsConfig = InputsConfig()
     log: LogConfig = LogConfig()
 
     @property
@@ -142,6 +150,10 @@ class Config(_Section):
     @property
     def archive_dir(self) -> Path:
         return self.archive.dir or self.data_dir / "archive"
+
+    @property
+    def inputs_dir(self) -> Path:
+        return self.data_dir / "inputs"
 
     @property
     def lock_file(self) -> Path:

@@ -7,7 +7,7 @@ from functools import cache
 
 from aiohttp import web
 
-from otterbot_worker.api import auth, openapi, problems, routes_images, routes_info, routes_jobs
+from otterbot_worker.api import auth, openapi, problems, routes_images, routes_info, routes_inputs, routes_jobs
 from otterbot_worker.api.operations import Operation
 from otterbot_worker.api.parts import PARTS, open_parts
 from otterbot_worker.api.problems import Handler
@@ -26,6 +26,7 @@ async def _openapi(_: web.Request) -> web.Response:
 OPERATIONS: tuple[Operation, ...] = (
     *routes_jobs.OPERATIONS,
     *routes_images.OPERATIONS,
+    *routes_inputs.OPERATIONS,
     *routes_info.OPERATIONS,
     Operation(
         method="GET",

@@ -88,6 +88,9 @@ def _operation(operation: Operation, path: str, components: dict[str, Any]) -> d
     if operation.body is not None:
         schema = {"$ref": _REFERENCES.format(model=_body_name(operation))}
         made["requestBody"] = {"content": {"application/json": {"schema": schema}}}
+    if operation.upload:
+        binary = {"schema": {"type": "string", "format": "binary"}}
+        made["requestBody"] = {"content": dict.fromkeys(operation.upload, binary)}
     if operation.open:
         made["security"] = []
     for status in sorted({*operation.problems, *(() if operation.open else (401,)), 500}):

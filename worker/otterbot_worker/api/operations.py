@@ -23,6 +23,8 @@ class Operation:
     summary: str
     answers: Mapping[int, type[BaseModel] | str | None]
     body: Any = None
+    upload: tuple[str, ...] = ()
+    """Media types of a body that is no JSON."""
     query: Mapping[str, str] = field(default_factory=dict)
     problems: tuple[int, ...] = ()
     open: bool = False

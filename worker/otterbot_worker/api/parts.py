@@ -24,11 +24,13 @@ from otterbot_worker.chat import ModelOptions, Ollama, OllamaSettings
 from otterbot_worker.config import BadConfig, Config
 from otterbot_worker.gpu.probe import device_kind
 from otterbot_worker.gpu.process import GpuProcess
+from otterbot_worker.inputs import InputFiles
 from otterbot_worker.jobs import schedule
 from otterbot_worker.jobs.card import Card
 from otterbot_worker.jobs.database import Database
 from otterbot_worker.jobs.dispatcher import Dispatcher
 from otterbot_worker.jobs.eta import Speeds
+from otterbot_worker.jobs.inputs import PRIVATE_SECONDS, Inputs, Keeping
 from otterbot_worker.jobs.measures import Measures
 from otterbot_worker.jobs.pictures import PictureRunner
 from otterbot_worker.jobs.running import Shared
@@ -88,6 +90,7 @@ class Parts:
     hub: Hub
     dispatcher: Dispatcher
     archive: Archive
+    inputs: Inputs
     catalogue: Catalogue
     gpu: GpuProcess
     ollama: OllamaStatus
@@ -131,17 +134,19 @@ async def open_parts(config: Config) -> AsyncIterator[Parts]:
         database = await Database.open(config.database)
         try:
             async with contextlib.AsyncExitStack() as stack:
-                yield await _build(config, Store(database), stack)
+                yield await _build(config, database, stack)
         finally:
             await database.close()
 
 
-async def _build(config: Config, store: Store, stack: contextlib.AsyncExitStack) -> Parts:
+async def _build(config: Config, database: Database, stack: contextlib.AsyncExitStack) -> Parts:
+    store = Store(database)
     catalogue = read_catalogue(config)
     model, notice = default_model(config, catalogue)
     background, measures, live = Background(), Measures(), Live()
     archive = _archive(config)
     stack.callback(archive.close)
+    input_files, inputs = _inputs(config, database)
     ollama = _ollama(config)
     if ollama is not None:
         stack.push_async_callback(ollama.close)
@@ -165,6 +170,7 @@ async def _build(config: Config, store: Store, stack: contextlib.AsyncExitStack)
         shared,
         gpu=gpu,
         archive=archive,
+        inputs=input_files,
         catalogue=catalogue,
         wake=lambda: holder[0].wake(),
         broken=background.fail,
@@ -185,10 +191,11 @@ async def _build(config: Config, store: Store, stack: contextlib.AsyncExitStack)
     views = Views(store, live, speeds)
     stack.push_async_callback(views.close)
     await archive.clear_scratch()
+    await inputs.sweep()
     await dispatcher.recover()
     background.start(dispatcher.run(), "dispatcher", ends=True)
     background.start(hub.watch_places(views), "places")
-    background.start(_housekeeping(config, store, archive), "housekeeping")
+    background.start(_housekeeping(config, store, archive, inputs), "housekeeping")
     if isinstance(preparation, TestModel):
         background.start(preparation.make(), "test model", ends=True)
     stack.push_async_callback(background.stop)
@@ -200,6 +207,7 @@ async def _build(config: Config, store: Store, stack: contextlib.AsyncExitStack)
         hub=hub,
         dispatcher=dispatcher,
         archive=archive,
+        inputs=inputs,
         catalogue=catalogue,
         gpu=gpu,
         ollama=status,
@@ -219,6 +227,18 @@ def _archive(config: Config) -> Archive:
         encrypted_rooms=section.encrypted_rooms,
     )
     return Archive(config.archive_dir, settings)
+
+
+def _inputs(config: Config, database: Database) -> tuple[InputFiles, Inputs]:
+    section = config.inputs
+    files = InputFiles(config.inputs_dir, max_pixels=int(section.max_megapixels * 1_000_000))
+    seconds = section.keep_hours * 3600
+    keeping = Keeping(
+        seconds=seconds,
+        private_seconds=PRIVATE_SECONDS if config.archive.encrypted_rooms == "until_delivered" else seconds,
+        max_bytes=int(section.max_gb * 1_000_000_000),
+    )
+    return files, Inputs(database, files, keeping)
 
 
 def _ollama(config: Config) -> Ollama | None:
@@ -241,11 +261,15 @@ def _ollama(config: Config) -> Ollama | None:
     )
 
 
-async def _housekeeping(config: Config, store: Store, archive: Archive) -> None:
+async def _housekeeping(config: Config, store: Store, archive: Archive, inputs: Inputs) -> None:
     """Forgets what is to be forgotten, and keeps the archive within its limits."""
     sweep_at = 0.0
     while True:
         await store.forget(time.time(), private_requests=config.archive.encrypted_rooms == "until_delivered")
+        try:
+            await inputs.prune(time.time())
+        except OSError as error:
+            log.warning("pictures to start from could not be tidied up", extra={"errno": error.errno})
         if time.monotonic() >= sweep_at:
             sweep_at = time.monotonic() + config.archive.sweep_minutes * 60
             await sweep(store, archive)

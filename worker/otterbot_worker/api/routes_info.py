@@ -15,7 +15,7 @@ from otterbot_worker.api.problems import body
 from otterbot_worker.api.schemas import GpuInfo, Model, ModelDefaults, ModelLimits, Models, Pause, WorkerInfo
 from otterbot_worker.jobs import card
 
-FEATURES = ["images", "chat", "events", "pause", "delivered"]
+FEATURES = ["images", "chat", "events", "pause", "delivered", "img2img"]
 
 
 async def info(request: web.Request) -> web.Response:
@@ -41,6 +41,8 @@ async def info(request: web.Request) -> web.Response:
                 "count": schemas.MAX_COUNT,
                 "chat_characters": schemas.MAX_CHAT_CHARACTERS,
                 "body_bytes": parts.config.api.max_body_bytes,
+                "input_bytes": int(parts.config.inputs.max_mb * 1_000_000),
+                "input_pixels": int(parts.config.inputs.max_megapixels * 1_000_000),
                 "open": queue.max_open,
                 "open_per_owner": queue.max_open_per_owner,
             },

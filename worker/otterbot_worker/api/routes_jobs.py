@@ -17,7 +17,7 @@ from otterbot_worker.api.problems import ApiProblem, body, not_found
 from otterbot_worker.api.schemas import Job, JobList, NewChatJob, NewImageJob, NewJob
 from otterbot_worker.jobs import resolve
 from otterbot_worker.jobs.model import StoredJob
-from otterbot_worker.jobs.store import KeyReused, Limits, QueueFull, Submission
+from otterbot_worker.jobs.store import InputGone, KeyReused, Limits, QueueFull, Submission
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +43,8 @@ async def submit(request: web.Request) -> web.Response:
         raise _key_reused() from None
     except QueueFull as full:
         raise _full(full) from None
+    except InputGone:
+        raise _input_gone() from None
     if is_new:
         log.info("accepted", extra={"job": job.id, "kind": job.kind, "rows": len(submission.rows), "client": client})
         parts.measures.submitted.labels(job.kind).inc()
@@ -58,12 +60,21 @@ async def _resolve(parts: Parts, client: str, new: NewImageJob | NewChatJob) -> 
             return resolve.chat_submission(new, client, await parts.ollama.default_model())
         if not parts.archive.has_room():
             raise ApiProblem(507, "disk_full", "The worker's disk is full, so it takes no new pictures.")
-        return resolve.image_submission(new, client, parts.catalogue, parts.default_model)
+        named = new.request.init_image
+        start = None if named is None else await parts.inputs.get(client, named.id)
+        return resolve.image_submission(new, client, parts.catalogue, parts.default_model, start)
     except resolve.Refused as refused:
         codes = {problem.code for problem in refused.problems}
+        if codes == {"input_gone"}:  # with anything else wrong, sending it again would not help
+            raise _input_gone() from None
         code = "unknown_model" if "unknown_model" in codes else "invalid_request"
         sentences = " ".join(problem.message for problem in refused.problems)
         raise ApiProblem(422, code, sentences, fields=refused.problems) from None
+
+
+def _input_gone() -> ApiProblem:
+    detail = "The picture to start from is not on the worker any more; please send it again."
+    return ApiProblem(422, "input_gone", detail)
 
 
 def _key_reused() -> ApiProblem:

@@ -62,6 +62,15 @@ class ImageOptions(_Request):
     sampler: Name | None = None
     seed: Annotated[int | None, Field(ge=0, le=MAX_SEED)] = None
     count: Annotated[int | None, Field(ge=1, le=MAX_COUNT)] = None
+    strength: Annotated[float | None, Field(gt=0, le=1)] = None
+    """How much of the picture that it starts from is drawn anew."""
+
+
+class InitImage(_Request):
+    """A picture to start from."""
+
+    id: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    """As ``POST /v1/inputs`` answered: SHA-256 of the bytes that were sent."""
 
 
 class ImageRequest(ImageOptions):
@@ -71,6 +80,8 @@ class ImageRequest(ImageOptions):
     prompt: Annotated[str, Field(min_length=1, max_length=MAX_PROMPT)]
     seed: Annotated[int, Field(ge=0, le=MAX_SEED)]
     count: Annotated[int, Field(ge=1, le=MAX_COUNT)] = 1
+    init_image: InitImage | None = None
+    """Without width and height the picture's shape is drawn, at the model's usual number of pixels."""
     theme: Annotated[str | None, Field(max_length=64)] = None
     """Names the files; the first words of the prompt where it is absent."""
     asked: ImageOptions = ImageOptions()
@@ -128,7 +139,8 @@ class Problem(_Answer):
     status: int
     code: str
     """Stable, for programs: ``unauthorized``, ``invalid_request``, ``unknown_model``, ``key_reused``, ``queue_full``,
-    ``owner_queue_full``, ``disk_full``, ``not_found``, ``image_gone``, ``too_large``, ``too_many_streams``,
+    ``owner_queue_full``, ``disk_full``, ``not_found``, ``image_gone``, ``input_gone`` (send the picture again),
+    ``picture_unreadable``, ``picture_too_large``, ``picture_too_small``, ``too_large``, ``too_many_streams``,
     ``unsupported_media_type``, ``method_not_allowed``, ``internal``."""
     detail: str | None = None
     fields: list[FieldProblem] = []
@@ -147,8 +159,8 @@ class Failure(_Answer):
 
     code: str
     """``poison``, ``out_of_memory``, ``model_broken``, ``model_missing``, ``nan``, ``worker_restarts``, ``hang``,
-    ``image_failed``, ``ollama_unreachable``, ``chat_model_missing``, ``chat_broke_off``, ``chat_too_long``,
-    ``chat_timeout``, ``chat_failed``, ``forgotten``."""
+    ``image_failed``, ``input_gone``, ``ollama_unreachable``, ``chat_model_missing``, ``chat_broke_off``,
+    ``chat_too_long``, ``chat_timeout``, ``chat_failed``, ``forgotten``."""
     message: str
     details: dict[str, Any] = {}
 
@@ -200,6 +212,9 @@ class Used(_Answer):
     width: int
     height: int
     seed: int
+    init_image: str | None = None
+    """SHA-256 of the picture that it was drawn from."""
+    strength: float | None = None
     parser: str
     versions: dict[str, str]
 
@@ -265,6 +280,15 @@ class Job(_Answer):
     """The request with every default filled in (for chat: without the messages)."""
     pictures: list[Picture] = []
     turn: Turn | None = None
+
+
+class Input(_Answer):
+    """A picture to start from, checked and kept for a while."""
+
+    id: str
+    width: int
+    height: int
+    """As it was sent, the right way up."""
 
 
 class JobList(_Answer):

@@ -67,6 +67,7 @@ def a1111(record: Mapping[str, Any]) -> str:
         "Size": f"{used['width']}x{used['height']}",
         "Model hash": str(used.get("model_hash") or "").removeprefix("sha256:")[:10] or None,
         "Model": used["model"],
+        "Denoising strength": None if used.get("strength") is None else f"{float(used['strength']):g}",
         "Version": f"otterbot {used.get('versions', {}).get('otterbot-worker', '')}".strip(),
     }
     lines.append(", ".join(f"{key}: {_quote(value)}" for key, value in fields.items() if value is not None))

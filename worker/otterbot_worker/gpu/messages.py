@@ -60,6 +60,9 @@ class Draw:
     sampler: str
     seed: int
     output: str
+    init_image: str | None = None
+    """A checked RGB PNG to start from."""
+    strength: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

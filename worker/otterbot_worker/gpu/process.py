@@ -49,6 +49,10 @@ class DrawTask:
     seed: int
     output: Path
     """Where the raw RGB rows go: ``width * height * 3`` bytes, top left first."""
+    init_image: str | None = None
+    """A checked RGB PNG to start from."""
+    strength: float | None = None
+    """How much of it is drawn anew, above 0 and up to 1."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -41,7 +41,7 @@ def decode(pipe: Any, latents: torch.Tensor, seed: int) -> tuple[Pixels, list[st
 def _decode(pipe: Any, latents: torch.Tensor, seed: int, *, upcast: bool) -> Pixels | None:
     """``None``: not a number, or all black."""
     vae = pipe.vae
-    with _precision(vae, upcast=upcast):
+    with precision(vae, upcast=upcast):
         latents = _unscale(vae, latents.to(_input_dtype(vae)))
         generator = torch.Generator("cpu").manual_seed(seed)
         image = vae.decode(latents, return_dict=False, generator=generator)[0]
@@ -66,7 +66,7 @@ def _input_dtype(vae: Any) -> torch.dtype:
 
 
 @contextmanager
-def _precision(vae: Any, *, upcast: bool) -> Iterator[None]:
+def precision(vae: Any, *, upcast: bool) -> Iterator[None]:
     before = vae.dtype
     if not upcast or before == torch.float32:
         yield

@@ -27,9 +27,10 @@ import transformers
 from .. import __version__, samplers
 from ..errors import Cancelled, JobFailed
 from ..gpu.messages import Draw, Drawn, Memory
+from ..inputs import fit
 from ..models.catalogue import ModelEntry
 from . import device as devices
-from . import plans
+from . import plans, starting
 from .decoding import Pixels, decode
 from .embeddings import Prompt
 from .hooks import watching
@@ -109,7 +110,8 @@ class Engine:
             self._too_large[entry.name] = min(pixels_wanted, self._too_large.get(entry.name, pixels_wanted))
             notes.append(f"Memory did not suffice at first; drawn with {plan.name}.")
         pixels, more, load_seconds, pipeline_seconds = outcome
-        monitor.progress("saving", task.steps, task.steps)
+        steps = fit.true_steps(task.steps, task.strength)
+        monitor.progress("saving", steps, steps)
         try:
             Path(task.output).write_bytes(pixels.tobytes())
         except OSError as error:
@@ -195,21 +197,25 @@ def generate(loaded: Loaded, task: Draw, device: torch.device, monitor: Monitor)
     if not guided and task.negative_prompt.strip():
         notes.append("The negative prompt has no effect at a CFG of 1 or less.")
     pipe.scheduler = scheduler(task, loaded.base_scheduler)
-    monitor.progress("denoising", 0, task.steps)
+    steps = fit.true_steps(task.steps, task.strength)
+    monitor.progress("denoising", 0, steps)
     embeddings = loaded.family.encode(pipe, device, prompt, negative)
-    latents = pipe(
+    generator = torch.Generator("cpu").manual_seed(task.seed)
+    drawing, more_arguments = pipe, {"width": task.width, "height": task.height}
+    if task.init_image is not None:
+        drawing, more_arguments = starting.begin(loaded, task, device, generator)
+    latents = drawing(
         **embeddings,
+        **more_arguments,
         num_inference_steps=task.steps,
         guidance_scale=task.guidance_scale,
-        width=task.width,
-        height=task.height,
-        generator=torch.Generator("cpu").manual_seed(task.seed),
+        generator=generator,
         output_type="latent",
         callback_on_step_end=_on_step(monitor),
         callback_on_step_end_tensor_inputs=["latents"],
     ).images
     monitor.check()
-    monitor.progress("decoding", task.steps, task.steps)
+    monitor.progress("decoding", steps, steps)
     pixels, more = decode(pipe, latents, task.seed)
     return pixels, notes + more
 
@@ -247,6 +253,8 @@ def check_task(task: Draw, entry: ModelEntry) -> None:
         raise JobFailed("image_failed", "The CFG must be from 0 to 30.")
     if task.sampler not in samplers.SAMPLERS:
         raise JobFailed("image_failed", f"The sampler must be one of {', '.join(samplers.names())}.")
+    if task.init_image is not None and not 0.0 < (task.strength or 0.0) <= 1.0:
+        raise JobFailed("image_failed", "The strength must be above 0 and at most 1.")
     if not 0 <= task.seed < 2**32:
         raise JobFailed("image_failed", "The seed must be from 0 to 4294967295.")
 

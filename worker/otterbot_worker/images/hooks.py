@@ -11,14 +11,15 @@ import torch
 
 def _watched(pipe: Any) -> Iterator[torch.nn.Module]:
     """The blocks of every big module: a step, a text encoding and a decode take many of them."""
-    unet, decoder = pipe.unet, pipe.vae.decoder
+    unet, encoder, decoder = pipe.unet, pipe.vae.encoder, pipe.vae.decoder
     yield from (*unet.down_blocks, *unet.up_blocks, decoder.mid_block, *decoder.up_blocks)
+    yield from (*encoder.down_blocks, encoder.mid_block)
     if unet.mid_block is not None:
         yield unet.mid_block
     for name in ("text_encoder", "text_encoder_2"):
-        encoder = getattr(pipe, name, None)
-        if encoder is not None:
-            yield from (module for module in encoder.modules() if type(module).__name__.endswith("EncoderLayer"))
+        text_encoder = getattr(pipe, name, None)
+        if text_encoder is not None:
+            yield from (module for module in text_encoder.modules() if type(module).__name__.endswith("EncoderLayer"))
 
 
 @contextmanager

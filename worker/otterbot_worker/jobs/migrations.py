@@ -83,6 +83,18 @@ STEPS: tuple[str, ...] = (
         value TEXT NOT NULL
     ) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE inputs (
+        client TEXT NOT NULL,
+        id TEXT NOT NULL,
+        width INTEGER NOT NULL,
+        height INTEGER NOT NULL,
+        size INTEGER NOT NULL,
+        private INTEGER NOT NULL,
+        used_at REAL NOT NULL,
+        PRIMARY KEY (client, id)
+    ) WITHOUT ROWID;
+    """,
 )
 
 

@@ -18,6 +18,7 @@ from otterbot_worker.archive import Archive, Stored
 from otterbot_worker.errors import Cancelled, JobFailed, ProcessDied
 from otterbot_worker.gpu import deaths
 from otterbot_worker.gpu.process import Drawn, DrawTask, GpuProcess
+from otterbot_worker.inputs import InputFiles, fit
 from otterbot_worker.jobs import eta
 from otterbot_worker.jobs.card import CardTaken
 from otterbot_worker.jobs.countdown import Countdown
@@ -44,6 +45,7 @@ class PictureRunner:
         *,
         gpu: GpuProcess,
         archive: Archive,
+        inputs: InputFiles,
         catalogue: Catalogue,
         wake: Callable[[], None],
         broken: Callable[[BaseException], None],
@@ -57,6 +59,7 @@ class PictureRunner:
         self._measures = shared.measures
         self._gpu = gpu
         self._archive = archive
+        self._inputs = inputs
         self._catalogue = catalogue
         self._wake = wake
         self._broken = broken
@@ -90,7 +93,8 @@ class PictureRunner:
             with contextlib.suppress(OSError):
                 task.output.unlink(missing_ok=True)
             raise
-        report(Progress(phase="saving", step=task.steps, steps=task.steps))
+        steps = fit.true_steps(task.steps, task.strength)
+        report(Progress(phase="saving", step=steps, steps=steps))
         saving = asyncio.create_task(self._save(row, job, drawn, countdown), name=f"save {row.task_id}")
         self._saving.add(saving)
         saving.add_done_callback(self._saved)
@@ -102,6 +106,7 @@ class PictureRunner:
 
     def _task(self, row: Row, job: StoredJob, entry: ModelEntry) -> DrawTask:
         options = job.request
+        start = options.get("init_image")
         return DrawTask(
             task_id=row.task_id,
             model=entry.as_dict(),
@@ -114,6 +119,8 @@ class PictureRunner:
             sampler=options["sampler"],
             seed=row.seed,
             output=self._archive.scratch(row.task_id),
+            init_image=None if start is None else str(self._inputs.path(job.client, start["id"])),
+            strength=options.get("strength"),
         )
 
     async def _draw(self, task: DrawTask, report: Callable[[Progress], None]) -> Drawn:
@@ -242,7 +249,7 @@ class PictureRunner:
             blurhash=stored.blurhash,
             thumbnail=Thumbnail(**asdict(stored.thumbnail)),
             record=record,
-            notes=drawn.notes,
+            notes=[*self._own_notes(row, job), *drawn.notes],
         )
         if not await self._store.succeed(row, result.model_dump(mode="json"), image, now):
             await self._archive.delete(stored.relpath)
@@ -258,6 +265,11 @@ class PictureRunner:
             await self._measure(eta.speed_name(row.model), row.work / drawn.pipeline_seconds)
         if drawn.load_seconds > 0:
             await self._measure(eta.load_name(row.model), drawn.load_seconds)
+
+    def _own_notes(self, row: Row, job: StoredJob) -> list[str]:
+        entry = self._catalogue.images.get(row.model)
+        said = fit.note(job.request, entry.limits.size_multiple if entry is not None else 8)
+        return [said] if said is not None else []
 
     async def _measure(self, name: str, value: float) -> None:
         await self._store.set_speed(name, *self._speeds.add(name, value))
@@ -280,6 +292,8 @@ def _record(row: Row, job: StoredJob, drawn: Drawn, *, took: float) -> Record:
         width=drawn.width,
         height=drawn.height,
         seed=row.seed,
+        init_image=(options.get("init_image") or {}).get("id"),
+        strength=options.get("strength"),
         parser=PARSER,
         versions={"otterbot-worker": __version__, **drawn.versions},
     )

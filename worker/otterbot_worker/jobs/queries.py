@@ -96,8 +96,25 @@ IMAGES_GONE = """
 FORGET_RECORD = """
     UPDATE rows SET result = json_set(
         result, '$.filename', 'picture.png', '$.record.asked', json('{}'),
-        '$.record.used.prompt', '', '$.record.used.negative_prompt', '')
+        '$.record.used.prompt', '', '$.record.used.negative_prompt', '', '$.record.used.init_image', NULL)
     WHERE job_id = ? AND idx = ? AND result IS NOT NULL"""
+
+# ---------------------------------------------------------------- pictures to start from
+
+_WANTED = f"""
+    (client, id) IN (SELECT jobs.client, json_extract(jobs.request, '$.init_image.id') FROM jobs
+    WHERE jobs.id IN (SELECT job_id FROM rows WHERE {_OPEN})
+    AND json_extract(jobs.request, '$.init_image.id') IS NOT NULL)"""
+INPUT = "SELECT * FROM inputs WHERE client = ? AND id = ?"
+INPUTS = f"SELECT *, {_WANTED} AS wanted FROM inputs ORDER BY used_at"
+ADD_INPUT = """
+    INSERT INTO inputs (client, id, width, height, size, private, used_at) VALUES (?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (client, id) DO UPDATE SET
+        private = MAX(private, excluded.private), used_at = MAX(used_at, excluded.used_at) RETURNING *"""
+TOUCH_INPUT = """
+    UPDATE inputs SET used_at = MAX(used_at, ?), private = MAX(private, ?) WHERE client = ? AND id = ? RETURNING *"""
+DROP_INPUT = f"""
+    DELETE FROM inputs WHERE client = ? AND id = ? AND used_at = ? AND NOT {_WANTED} RETURNING id"""
 
 # ---------------------------------------------------------------- housekeeping
 
@@ -110,7 +127,8 @@ FORGET_TEXT = """
     WHERE result IS NOT NULL AND job_id IN (SELECT value FROM json_each(?))"""
 FORGET_REQUESTS = f"""
     UPDATE jobs SET forgotten = 1, request = json_set(
-        request, '$.prompt', '', '$.negative_prompt', '', '$.theme', NULL, '$.asked', json('{{}}'))
+        request, '$.prompt', '', '$.negative_prompt', '', '$.theme', NULL, '$.asked', json('{{}}'),
+        '$.init_image', NULL)
     WHERE private = 1 AND forgotten = 0 AND kind = 'image'
     AND NOT EXISTS (SELECT 1 FROM images WHERE job_id = jobs.id AND gone_at IS NULL)
     AND NOT EXISTS (SELECT 1 FROM rows WHERE job_id = jobs.id AND (finished_at IS NULL OR finished_at > ?))

@@ -12,6 +12,8 @@ from typing import Any
 
 from otterbot_worker import samplers
 from otterbot_worker.api.schemas import FieldProblem, ImageRequest, NewChatJob, NewImageJob
+from otterbot_worker.inputs import fit
+from otterbot_worker.jobs.inputs import Input
 from otterbot_worker.jobs.model import NewRow
 from otterbot_worker.jobs.store import Submission, new_rows
 from otterbot_worker.models.catalogue import Catalogue, ModelEntry
@@ -40,9 +42,14 @@ def body_hash(job: NewImageJob | NewChatJob) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def image_submission(job: NewImageJob, client: str, catalogue: Catalogue, default_model: str) -> Submission:
-    """:raises Refused:"""
-    resolved = resolve_image(job.request, catalogue, default_model)
+def image_submission(
+    job: NewImageJob, client: str, catalogue: Catalogue, default_model: str, start: Input | None = None
+) -> Submission:
+    """``start``: the picture that ``init_image`` names, if it is here.
+
+    :raises Refused:
+    """
+    resolved = resolve_image(job.request, catalogue, default_model, start)
     return Submission(
         client=client,
         key=job.key,
@@ -54,6 +61,7 @@ def image_submission(job: NewImageJob, client: str, catalogue: Catalogue, defaul
         request=resolved.request,
         content=None,
         rows=new_rows(job.request.seed, job.request.count, resolved.model, resolved.work),
+        input_id=start.id if start is not None else None,
     )
 
 
@@ -80,7 +88,9 @@ def chat_submission(job: NewChatJob, client: str, default_model: str | None) -> 
     )
 
 
-def resolve_image(request: ImageRequest, catalogue: Catalogue, default_model: str) -> Resolved:
+def resolve_image(
+    request: ImageRequest, catalogue: Catalogue, default_model: str, start: Input | None = None
+) -> Resolved:
     """Fills in the model's defaults and holds everything against its limits.
 
     :raises Refused:
@@ -102,6 +112,12 @@ def resolve_image(request: ImageRequest, catalogue: Catalogue, default_model: st
     guidance = defaults.guidance_scale if request.guidance_scale is None else request.guidance_scale
     width = defaults.width if request.width is None else request.width
     height = defaults.height if request.height is None else request.height
+    strength: float | None = None
+    if start is not None:
+        strength = fit.STRENGTH if request.strength is None else request.strength
+        usual = defaults.width * defaults.height
+        width, height = fit.size((start.width, start.height), entry.limits, usual, request.width, request.height)
+    problems += _start_problems(request, start)
     problems += _limits(entry, steps=steps, guidance=guidance, width=width, height=height)
     if not request.prompt.strip():
         problems.append(_problem("request.prompt", "empty", "Say what to draw."))
@@ -110,7 +126,7 @@ def resolve_image(request: ImageRequest, catalogue: Catalogue, default_model: st
     negative = defaults.negative_prompt if request.negative_prompt is None else request.negative_prompt
     return Resolved(
         model=name,
-        work=steps * width * height / 1e6,
+        work=fit.true_steps(steps, strength) * width * height / 1e6,
         request={
             "prompt": request.prompt,
             "negative_prompt": negative,
@@ -122,10 +138,21 @@ def resolve_image(request: ImageRequest, catalogue: Catalogue, default_model: st
             "sampler": sampler,
             "seed": request.seed,
             "count": request.count,
+            "init_image": None if start is None else {"id": start.id, "width": start.width, "height": start.height},
+            "strength": strength,
             "theme": request.theme,
             "asked": request.asked.model_dump(mode="json", exclude_unset=True),
         },
     )
+
+
+def _start_problems(request: ImageRequest, start: Input | None) -> list[FieldProblem]:
+    if request.init_image is not None and start is None:
+        sentence = "The picture to start from is not on the worker any more; please send it again."
+        return [_problem("request.init_image", "input_gone", sentence)]
+    if request.init_image is None and request.strength is not None:
+        return [_problem("request.strength", "no_picture", "A strength needs a picture to start from.")]
+    return []
 
 
 def _limits(entry: ModelEntry, *, steps: int, guidance: float, width: int, height: int) -> list[FieldProblem]:

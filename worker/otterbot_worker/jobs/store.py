@@ -34,6 +34,10 @@ class KeyReused(Exception):
     """The client's key belongs to a job with another body."""
 
 
+class InputGone(Exception):
+    """The picture that the job starts from is not here any more."""
+
+
 class QueueFull(Exception):
     """``limit`` open rows wait or run already; ``of_owner`` says whose."""
 
@@ -63,6 +67,8 @@ class Submission:
     request: dict[str, Any]
     content: list[dict[str, str]] | None
     rows: Sequence[NewRow]
+    input_id: str | None = None
+    """The picture that it starts from."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +119,7 @@ class Store:
     async def submit(self, new: Submission, limits: Limits, now: float) -> tuple[StoredJob, bool]:
         """Stores a job, or finds the one that its key belongs to; ``True`` where it is new.
 
-        :raises KeyReused: :raises QueueFull:
+        :raises KeyReused: :raises QueueFull: :raises InputGone:
         """
         async with self._db.transaction() as connection:
             known = await _one(connection, q.JOB_BY_KEY, (new.client, new.key))
@@ -122,6 +128,11 @@ class Store:
                     raise KeyReused
                 return StoredJob.from_row(known), False
             await _check_limits(connection, new, limits)
+            if new.input_id is not None:
+                # In this transaction, so that it is not removed as unused before the job says that it needs it.
+                touch = (now, new.private, new.client, new.input_id)
+                if await _one(connection, q.TOUCH_INPUT, touch) is None:
+                    raise InputGone
             # In order of time, so that neighbours in time are neighbours in the index.
             job_id = f"{int(now * 1000):012x}{secrets.token_hex(10)}"
             content = None if new.content is None else json.dumps(new.content, ensure_ascii=False)

@@ -1,0 +1,75 @@
+"""Pictures to start from: sent before the job that needs them."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import time
+
+from aiohttp import web
+
+from otterbot_worker.api.auth import client_of
+from otterbot_worker.api.operations import Operation, reply
+from otterbot_worker.api.parts import PARTS
+from otterbot_worker.api.problems import ApiProblem
+from otterbot_worker.api.schemas import Input
+from otterbot_worker.inputs import BadInput
+
+log = logging.getLogger(__name__)
+
+MEDIA_TYPES = ("image/png", "image/jpeg", "image/webp", "image/gif")
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+async def add(request: web.Request) -> web.Response:
+    parts, client = request.app[PARTS], client_of(request)
+    private = request.query.get("private", "false")
+    if set(request.query) - {"private"} or private not in ("true", "false"):
+        raise ApiProblem(422, "invalid_request", "The query may hold private=true or private=false.")
+    if request.content_type not in MEDIA_TYPES:
+        raise ApiProblem(415, "unsupported_media_type", "Send a PNG, JPEG, WebP or GIF picture.")
+    data = await _read(request, int(parts.config.inputs.max_mb * 1_000_000))
+    if not parts.archive.has_room():
+        raise _disk_full()
+    try:
+        found = await parts.inputs.add(client, data, private=private == "true", now=time.time())
+    except BadInput as bad:
+        raise ApiProblem(422, bad.code, str(bad)) from None
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        raise _disk_full() from None
+    return reply(Input(id=found.id, width=found.width, height=found.height), 201)
+
+
+async def _read(request: web.Request, most: int) -> bytes:
+    """The body; what is larger than it may be is not read to its end.
+
+    :raises web.HTTPRequestEntityTooLarge:
+    """
+    if (request.content_length or 0) > most:
+        raise web.HTTPRequestEntityTooLarge(most, request.content_length or 0)
+    data = bytearray()
+    async for chunk in request.content.iter_any():
+        data += chunk
+        if len(data) > most:
+            raise web.HTTPRequestEntityTooLarge(most, len(data))
+    return bytes(data)
+
+
+def _disk_full() -> ApiProblem:
+    return ApiProblem(507, "disk_full", "The worker's disk is full, so it takes no pictures.")
+
+
+OPERATIONS = (
+    Operation(
+        method="POST",
+        path="/v1/inputs",
+        handler=add,
+        summary="Send a picture to start from. The same bytes are the same picture, however often they are sent.",
+        upload=MEDIA_TYPES,
+        query={"private": "`true`: from an encrypted room, so it goes as soon as no open job needs it"},
+        answers={201: Input},
+        problems=(413, 415, 422, 507),
+    ),
+)

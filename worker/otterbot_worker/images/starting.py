@@ -1,0 +1,81 @@
+# mypy: disallow-untyped-calls=False
+"""From a picture to the latents that drawing starts from.
+
+Does what the image-to-image pipelines do themselves (tests compare the pixels), in our hands because the look at the
+parent, the retry in full precision and the room that a decoder in tiles spares lie in between.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from PIL import Image, ImageOps
+
+from ..errors import JobFailed
+from ..gpu.messages import Draw
+from ..inputs import fit
+from .decoding import precision
+
+if TYPE_CHECKING:
+    from .loading import Loaded
+
+
+def begin(loaded: Loaded, task: Draw, device: torch.device, generator: torch.Generator) -> tuple[Any, dict[str, Any]]:
+    """A pipeline that starts from ``task.init_image``, and the arguments that only it takes.
+
+    It is made of the loaded one's components, with no weights of its own, and is to be dropped after the picture.
+    ``generator`` is the picture's: the encoder takes the first numbers from it, the noise the next.
+
+    :raises JobFailed: ``input_gone``, ``nan``
+    """
+    assert task.init_image is not None
+    assert task.strength is not None
+    picture = read(Path(task.init_image), task.width, task.height)
+    latents = encode(loaded.pipe, picture, device, task.seed, generator)
+    pipe = loaded.family.from_picture(**{**loaded.family.load_arguments, **loaded.pipe.components})
+    pipe.set_progress_bar_config(disable=True)
+    steps = fit.true_steps(task.steps, task.strength)
+    # The pipeline computes the steps from the strength again, and stumbles over 50 * 0.58 and over none at all.
+    strength = 1.0 if steps == task.steps else (steps + 0.5) / task.steps
+    return pipe, {"image": latents, "strength": strength}
+
+
+def read(path: Path, width: int, height: int) -> Image.Image:
+    """The picture, scaled to fill the size, with what sticks out cut off evenly. :raises JobFailed: ``input_gone``"""
+    try:
+        with Image.open(path, formats=("PNG",)) as picture:
+            return ImageOps.fit(picture.convert("RGB"), (width, height), Image.Resampling.LANCZOS)
+    except (OSError, SyntaxError, ValueError):
+        sentence = "The picture to start from is not on the worker any more; please send it again."
+        raise JobFailed("input_gone", sentence) from None
+
+
+@torch.no_grad()
+def encode(
+    pipe: Any, picture: Image.Image, device: torch.device, seed: int, generator: torch.Generator
+) -> torch.Tensor:
+    """Latents (1, channels, height / 8, width / 8), scaled as the UNet takes them. :raises JobFailed: ``nan``"""
+    image = pipe.image_processor.preprocess(picture).to(device)
+    half = pipe.vae.dtype == torch.float16
+    latents = _encode(pipe.vae, image, generator, upcast=half and bool(pipe.vae.config.get("force_upcast", False)))
+    if not bool(torch.isfinite(latents).all()):
+        generator.manual_seed(seed)
+        latents = _encode(pipe.vae, image, generator, upcast=True)
+    if not bool(torch.isfinite(latents).all()):
+        raise JobFailed("nan", "The model could not read the picture to start from (not a number).")
+    return latents
+
+
+def _encode(vae: Any, image: torch.Tensor, generator: torch.Generator, *, upcast: bool) -> torch.Tensor:
+    before: torch.dtype = vae.dtype
+    with precision(vae, upcast=upcast):
+        latents: torch.Tensor = vae.encode(image.to(vae.dtype)).latent_dist.sample(generator)
+    latents = latents.to(before)
+    factor = float(vae.config.scaling_factor)
+    mean, std = (vae.config.get(key) for key in ("latents_mean", "latents_std"))
+    if mean is None or std is None:
+        return factor * latents
+    mean, std = (torch.tensor(values).view(1, -1, 1, 1).to(latents) for values in (mean, std))
+    return (latents - mean) * factor / std

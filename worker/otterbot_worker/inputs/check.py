@@ -1,0 +1,160 @@
+"""``python -m otterbot_worker.inputs.check SOURCE TARGET PIXELS``: somebody's picture → a plain RGB PNG.
+
+Runs as a process of its own under limits of the kernel's, because a decoder is the part that a file can hurt: what it
+crashes, fills or keeps busy is this process alone. Sizes are read from the header and refused before anything is
+decoded. Only four formats are tried, whatever the file is called. What is kept has no metadata (no place of a phone),
+no transparency (it lies on white), one frame, and stands the right way up.
+
+Prints one line of JSON: ``{"width", "height"}``, as the picture was sent, ``{"code"}``, one of ``CODES``, or
+``{"errno"}`` where the disk is to blame.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import resource
+import signal
+import sys
+import warnings
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
+MIN_SIDE = 16
+MAX_SIDE = 16_384
+KEPT_SIDE = 2_048
+"""Of the shorter side: no model draws more, and a phone's picture takes a fifth of the room then."""
+UNREADABLE, TOO_LARGE, TOO_SMALL = "picture_unreadable", "picture_too_large", "picture_too_small"
+CODES = (UNREADABLE, TOO_LARGE, TOO_SMALL)
+
+MEMORY_BYTES = 1536 * 1024 * 1024
+FILE_BYTES = 256 * 1024 * 1024
+CPU_SECONDS = 60
+_PR_SET_PDEATHSIG = 1
+
+
+_TURNS = {
+    2: "FLIP_LEFT_RIGHT",
+    3: "ROTATE_180",
+    4: "FLIP_TOP_BOTTOM",
+    5: "TRANSPOSE",
+    6: "ROTATE_270",
+    7: "TRANSVERSE",
+    8: "ROTATE_90",
+}
+"""EXIF's orientation → what undoes it."""
+
+
+class Refused(Exception):
+    """``code`` is one of ``CODES``."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+def convert(source: str, target: str, max_pixels: int) -> tuple[int, int]:
+    """Width and height as sent, the right way up.
+
+    :raises Refused: :raises OSError: ``target`` cannot be written
+    """
+    from PIL import Image
+
+    Image.MAX_IMAGE_PIXELS = max_pixels
+    try:
+        # Pillow looks as well, where a frame is larger than its file says; up to twice too many it only warns.
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        with Image.open(source, formats=FORMATS) as picture:
+            _check_size(picture.size, max_pixels)
+            plain = _plain(picture)
+            size = plain.size
+            kept = _smaller(plain)
+    except (Refused, MemoryError):
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise Refused(TOO_LARGE) from None
+    except Exception:
+        # Decoders end on broken files in every way there is: OSError, SyntaxError, ValueError, struct.error…
+        raise Refused(UNREADABLE) from None
+    kept.save(target, "PNG", compress_level=1)
+    return size
+
+
+def _check_size(size: tuple[int, int], max_pixels: int) -> None:
+    """By the header alone: nothing has been decoded yet."""
+    width, height = size
+    if max(size) > MAX_SIDE or width * height > max_pixels:
+        raise Refused(TOO_LARGE)
+    if min(size) < MIN_SIDE:
+        raise Refused(TOO_SMALL)
+
+
+def _plain(picture: Any) -> Image.Image:
+    """The first frame in RGB, turned as its EXIF data say, on white where one could see through it."""
+    from PIL import Image
+
+    picture.seek(0)
+    picture.load()
+    flat: Image.Image = picture
+    if flat.mode.startswith("I"):  # 16 bits of grey; a plain conversion would cut them off at 255
+        flat = flat.convert("I").point(lambda value: value / 256).convert("L")
+    if flat.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in flat.info:
+        flat = flat.convert("RGBA")
+        flat = Image.alpha_composite(Image.new("RGBA", flat.size, "white"), flat)
+    flat = flat.convert("RGB")
+    try:
+        orientation = picture.getexif().get(0x0112)
+    except Exception:  # EXIF data are as hostile as the rest, and worth nothing here but this number
+        orientation = None
+    turn = _TURNS.get(orientation) if isinstance(orientation, int) else None
+    if turn is not None:
+        flat = flat.transpose(Image.Transpose[turn])
+    flat.info.clear()
+    return flat
+
+
+def _smaller(picture: Image.Image) -> Image.Image:
+    from PIL import Image
+
+    scale = KEPT_SIDE / min(picture.size)
+    if scale >= 1:
+        return picture
+    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+    return picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+
+
+def _limit_oneself() -> None:
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    for what, most in (
+        (resource.RLIMIT_AS, MEMORY_BYTES),
+        (resource.RLIMIT_CPU, CPU_SECONDS),
+        (resource.RLIMIT_FSIZE, FILE_BYTES),
+        (resource.RLIMIT_CORE, 0),
+    ):
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(what, (most, most))
+
+
+def main(arguments: list[str]) -> int:
+    source, target, max_pixels = arguments
+    _limit_oneself()
+    try:
+        width, height = convert(source, target, int(max_pixels))
+    except Refused as refusal:
+        print(json.dumps({"code": refusal.code}))
+    except MemoryError:
+        print(json.dumps({"code": TOO_LARGE}))
+    except OSError as error:
+        print(json.dumps({"errno": error.errno}))
+    else:
+        print(json.dumps({"width": width, "height": height}))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,158 @@
+"""`InputFiles`: pictures to start from, on disk.
+
+```
+ROOT/CLIENT/SHA256.png         a checked picture; the name is the hash of the bytes that were sent
+ROOT/CLIENT/.RANDOM.sent|.png  one that is being checked
+```
+
+The name is made of what was sent, not of what became of it: the client knows it without asking, and another version
+of a decoder does not change it. Nothing here knows which of them is still needed; `jobs.inputs` does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import os
+import re
+import secrets
+import sys
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from otterbot_worker.inputs import check
+
+AT_ONCE = 2
+CHECK_SECONDS = 90.0
+_NAME = re.compile(r"[0-9a-f]{64}")
+
+SENTENCES = {
+    check.UNREADABLE: "This is no PNG, JPEG, WebP or GIF picture, or it is damaged.",
+    check.TOO_LARGE: "The picture has too many pixels.",
+    check.TOO_SMALL: f"The picture is too small: both sides need at least {check.MIN_SIDE} pixels.",
+}
+
+
+class BadInput(Exception):
+    """``code`` is one of ``check.CODES``; the message is a sentence for people."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(SENTENCES[code])
+        self.code = code
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    """A picture that can be drawn from. Width and height in pixels as it was sent, ``size`` in bytes as it is kept."""
+
+    id: str
+    width: int
+    height: int
+    size: int
+
+
+def identify(data: bytes) -> str:
+    """The id of a picture: SHA-256 of its bytes, in hexadecimal digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+class InputFiles:
+    """One folder, written by one worker. Errors of the file system leave as `OSError`."""
+
+    def __init__(self, root: Path, *, max_pixels: int) -> None:
+        self._root = root
+        self._max_pixels = max_pixels
+        self._slots = asyncio.Semaphore(AT_ONCE)
+
+    def path(self, client: str, input_id: str) -> Path:
+        """Where it lies, if it is here. Raises `ValueError` for what is no id."""
+        if not _NAME.fullmatch(input_id) or "/" in client or client.startswith("."):
+            raise ValueError("not an id")
+        return self._root / client / f"{input_id}.png"
+
+    async def add(self, client: str, data: bytes) -> Checked:
+        """Checks a picture and keeps what is left of it; on the disk when this returns.
+
+        :raises BadInput:
+        """
+        input_id = await asyncio.to_thread(identify, data)
+        target = self.path(client, input_id)
+        async with self._slots:
+            self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            target.parent.mkdir(mode=0o700, exist_ok=True)
+            name = secrets.token_hex(8)
+            sent, made = target.parent / f".{name}.sent", target.parent / f".{name}.png"
+            try:
+                await asyncio.to_thread(sent.write_bytes, data)
+                width, height = await self._check(sent, made)
+                size = made.stat().st_size
+                await asyncio.to_thread(_keep, made, target)
+            finally:
+                for path in (sent, made):
+                    path.unlink(missing_ok=True)
+        return Checked(id=input_id, width=width, height=height, size=size)
+
+    async def _check(self, source: Path, target: Path) -> tuple[int, int]:
+        """:raises BadInput:"""
+        package_root = str(Path(__file__).resolve().parents[2])
+        paths = [package_root, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "otterbot_worker.inputs.check",
+            str(source),
+            str(target),
+            str(self._max_pixels),
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)), "MALLOC_ARENA_MAX": "2"},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,  # a decoder's words may quote what is in the file
+        )
+        try:
+            async with asyncio.timeout(CHECK_SECONDS):
+                words, _ = await process.communicate()
+        except TimeoutError:
+            words = b""
+        finally:
+            if process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
+                await process.wait()
+        try:
+            answer = json.loads(words)
+        except ValueError:
+            answer = {"code": check.UNREADABLE}  # it was killed, by a limit or by a signal of its own making
+        if (number := answer.get("errno")) is not None:
+            raise OSError(number, os.strerror(number))
+        if "code" in answer:
+            raise BadInput(answer["code"])
+        return int(answer["width"]), int(answer["height"])
+
+    def delete(self, client: str, input_id: str) -> None:
+        self.path(client, input_id).unlink(missing_ok=True)
+
+    def sweep(self, known: Collection[tuple[str, str]]) -> int:
+        """Deletes what is not among the known (client, id), and what crashes left; returns how many. Nothing may be
+        added meanwhile."""
+        count = 0
+        for path in self._root.glob("*/*"):
+            if path.name.startswith(".") or (path.parent.name, path.stem) not in known:
+                path.unlink(missing_ok=True)
+                count += 1
+        return count
+
+
+def _keep(made: Path, target: Path) -> None:
+    made.chmod(0o600)
+    with made.open("rb") as file:
+        os.fsync(file.fileno())
+    made.replace(target)
+    folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with contextlib.suppress(OSError):
+            os.fsync(folder)
+    finally:
+        os.close(folder)
