@@ -1,0 +1,90 @@
+"""``python -m otter_mini``: see ``--help``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from .recipe import STAGES, Data, Diffusion, Recipe, Vae
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m otter_mini", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--out", type=Path, required=True, help="the directory of this training")
+    common.add_argument("--seed", type=int, default=1)
+    common.add_argument("--threads", type=int, default=2, help="of PyTorch; another number gives other bytes")
+    common.add_argument("--tiny", action="store_true", help="a recipe of seconds, to try the program")
+    common.add_argument("--pictures", type=int, default=Data.pictures)
+    common.add_argument("--vae-steps", type=int, default=Vae.steps)
+    common.add_argument("--latent-channels", type=int, default=Vae.latent_channels)
+    common.add_argument("--steps", type=int, default=Diffusion.steps, help="of the diffusion training")
+    for name in ("train", *STAGES):
+        what = "every stage" if name == "train" else f"the stages up to {name!r}"
+        stage = commands.add_parser(name, parents=[common], help=f"{what} that are not done yet")
+        stage.add_argument("--processes", type=int, default=2, help="that draw; any number gives the same pictures")
+        stage.add_argument("--device", default="cpu", help="cpu or cuda")
+    preview = commands.add_parser("preview", parents=[common], help="draw with the newest checkpoint")
+    preview.add_argument("prompts", nargs="+")
+    preview.add_argument("--seeds", type=int, default=4, help="pictures in a row")
+    preview.add_argument("--sampling-steps", type=int, default=20)
+    preview.add_argument("--guidance", type=float, default=5.0)
+    preview.add_argument("--file", type=Path, help="instead of preview-STEP.png in the directory")
+    return parser
+
+
+def recipe_of(options: argparse.Namespace) -> Recipe:
+    if options.tiny:
+        return Recipe.tiny(seed=options.seed)
+    recipe = Recipe(seed=options.seed)
+    return replace(
+        recipe,
+        data=replace(recipe.data, pictures=options.pictures),
+        vae=replace(recipe.vae, steps=options.vae_steps, latent_channels=options.latent_channels),
+        diffusion=replace(recipe.diffusion, steps=options.steps),
+    )
+
+
+def main(arguments: list[str]) -> int:
+    options = _parser().parse_args(arguments)
+    # Before torch: threads that spin while they wait make it ten times slower when another process wants the cores.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # Only now: --help should not wait for torch.
+    import torch
+
+    from . import export
+    from .checkpoints import ForeignFiles
+    from .training import Training
+
+    torch.set_num_threads(options.threads)
+    torch.set_flush_denormal(True)
+    export.quiet()
+    try:
+        if options.command == "preview":
+            os.nice(10)
+            training = Training(recipe=recipe_of(options), directory=options.out)
+            picture, step = training.preview(
+                options.prompts, seeds=options.seeds, steps=options.sampling_steps, guidance=options.guidance
+            )
+            file = options.file or options.out / f"preview-{step}.png"
+            picture.save(file)
+            print(file)
+            return 0
+        torch.use_deterministic_algorithms(True)
+        torch.utils.deterministic.fill_uninitialized_memory = False  # it would only cost time
+        training = Training(
+            recipe=recipe_of(options), directory=options.out, processes=options.processes, device=options.device
+        )
+        training.run(STAGES[-1] if options.command == "train" else options.command)
+    except (ForeignFiles, FileNotFoundError) as error:
+        print(f"otter_mini: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

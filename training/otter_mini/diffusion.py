@@ -1,0 +1,175 @@
+# mypy: disallow-untyped-calls=False
+"""Trains the U-Net and the text encoder together, from nothing, on cached latents.
+
+The model predicts v. Latents are N×C×16×16 with standard deviation 1, prompts N×77 token numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from . import checkpoints, loop
+from .recipe import Diffusion as DiffusionRecipe
+from .recipe import Recipe
+
+TIME_STEPS = 1000
+NOISE = {
+    "beta_start": 0.00085,
+    "beta_end": 0.012,
+    "beta_schedule": "scaled_linear",
+    "num_train_timesteps": TIME_STEPS,
+    "prediction_type": "v_prediction",
+}
+"""As in Stable Diffusion, so that every sampler knows it."""
+
+
+def new_text_encoder(recipe: DiffusionRecipe, tokens: int) -> Any:
+    from transformers import CLIPTextConfig, CLIPTextModel
+
+    config = CLIPTextConfig(
+        vocab_size=tokens,
+        bos_token_id=tokens - 2,
+        eos_token_id=tokens - 1,
+        pad_token_id=tokens - 1,
+        hidden_size=recipe.text_width,
+        projection_dim=recipe.text_width,
+        intermediate_size=recipe.text_width * 4,
+        num_attention_heads=recipe.text_heads,
+        num_hidden_layers=recipe.text_layers,
+        max_position_embeddings=77,
+        hidden_act="quick_gelu",
+    )
+    return CLIPTextModel(config)
+
+
+def new_unet(recipe: DiffusionRecipe, channels: int, side: int) -> Any:
+    from diffusers import UNet2DConditionModel
+
+    down = ["CrossAttnDownBlock2D" if reads else "DownBlock2D" for reads in recipe.attention]
+    up = ["CrossAttnUpBlock2D" if reads else "UpBlock2D" for reads in reversed(recipe.attention)]
+    return UNet2DConditionModel(
+        sample_size=side,
+        in_channels=channels,
+        out_channels=channels,
+        block_out_channels=recipe.channels,
+        layers_per_block=recipe.layers,
+        down_block_types=tuple(down),
+        up_block_types=tuple(up),
+        cross_attention_dim=recipe.text_width,
+        attention_head_dim=recipe.heads,
+        norm_num_groups=recipe.norm_groups,
+        use_linear_projection=True,
+    )
+
+
+class Both(torch.nn.Module):
+    """The two models that learn together."""
+
+    def __init__(self, recipe: DiffusionRecipe, *, tokens: int, channels: int, side: int) -> None:
+        super().__init__()
+        self.text_encoder = new_text_encoder(recipe, tokens)
+        self.unet = new_unet(recipe, channels, side)
+
+    def learn_fast(self) -> None:
+        """Plain matrix products: on CPUs the backward pass of the fused attention takes four times as long."""
+        from diffusers.models.attention_processor import AttnProcessor
+
+        self.unet.set_attn_processor(AttnProcessor())
+        self.text_encoder.set_attn_implementation("eager")
+
+    def forward(self, noisy: torch.Tensor, times: torch.Tensor, prompts: torch.Tensor) -> torch.Tensor:
+        words = self.text_encoder(prompts).last_hidden_state
+        made: torch.Tensor = self.unet(noisy, times, words, return_dict=False)[0]
+        return made
+
+
+def build(recipe: Recipe, tokens: int) -> Both:
+    """Both models with the random weights that the seed gives."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(checkpoints.number(recipe.seed, "diffusion", "start"))
+        return Both(recipe.diffusion, tokens=tokens, channels=recipe.vae.latent_channels, side=recipe.size // 8)
+
+
+def signal_shares() -> torch.Tensor:
+    """How much of the variance at each of the 1000 time steps is picture."""
+    from diffusers import DDPMScheduler
+
+    shares: torch.Tensor = DDPMScheduler(**NOISE).alphas_cumprod
+    return shares
+
+
+def loss_weights(recipe: DiffusionRecipe, shares: torch.Tensor) -> torch.Tensor:
+    """Min-SNR for v, but never less than ``least_weight``; one weight for each time step."""
+    ratio = shares / (1 - shares)
+    return (ratio.clamp(max=recipe.snr_gamma) / (ratio + 1)).clamp(min=recipe.least_weight)
+
+
+def spread_times(count: int, chance: torch.Generator) -> torch.Tensor:
+    """One random time step from each of ``count`` equal parts of the range, in random order."""
+    places = (torch.arange(count) + torch.rand(count, generator=chance)) / count
+    return (places * TIME_STEPS).long().clamp(max=TIME_STEPS - 1)[torch.randperm(count, generator=chance)]
+
+
+def tokens_of(texts: list[list[str]], tokenizer: Any) -> npt.NDArray[np.int16]:
+    """N×captions×77."""
+    flat = [text for several in texts for text in several]
+    numbers = tokenizer(flat, padding="max_length", truncation=True, max_length=77)["input_ids"]
+    return np.asarray(numbers, dtype=np.int16).reshape(len(texts), -1, 77)
+
+
+def loss_function(
+    recipe: Recipe, both: Both, latents: torch.Tensor, prompts: npt.NDArray[np.int16], empty: Any, device: torch.device
+) -> Callable[[int], tuple[torch.Tensor, str]]:
+    """What a step costs. ``empty``: the 77 tokens of no prompt at all."""
+    own = recipe.diffusion
+    shares = signal_shares()
+    weights = loss_weights(own, shares)
+    blank = torch.as_tensor(empty)
+
+    def loss_of(step: int) -> tuple[torch.Tensor, str]:
+        chance = checkpoints.generator(recipe.seed, "diffusion", step)
+        which = torch.randint(len(latents), (own.batch,), generator=chance)
+        wording = torch.randint(prompts.shape[1], (own.batch,), generator=chance)
+        said = torch.from_numpy(prompts[which.numpy(), wording.numpy()]).long()
+        unsaid = torch.rand(own.batch, generator=chance) < own.empty
+        said = torch.where(unsaid[:, None], blank, said)
+        times = spread_times(own.batch, chance)
+        pictures = latents[which].float()
+        noise = torch.randn(pictures.shape, generator=chance)
+        share = shares[times].view(-1, 1, 1, 1)
+        velocity = share.sqrt() * noise - (1 - share).sqrt() * pictures
+        # Even the last step of this schedule leaves a trace of the picture; a drawing begins without any.
+        pure = (times >= own.pure_from) & (torch.rand(own.batch, generator=chance) < own.pure)
+        visible = torch.where(pure.view(-1, 1, 1, 1), 0.0, share.sqrt())
+        noisy = visible * pictures + (1 - visible.square()).sqrt() * noise
+        with torch.autocast(device.type, torch.bfloat16):
+            made = both(noisy.to(device), times.to(device), said.to(device))
+        off = (made.float() - velocity.to(device)).square().mean(dim=(1, 2, 3))
+        loss = (off * weights[times].to(device)).mean()
+        plain = f"(unweighted {float(off.detach().mean()):.3f})" if (step + 1) % loop.REPORT_EVERY == 0 else ""
+        return loss, plain
+
+    return loss_of
+
+
+def plan_of(recipe: Recipe, directory: Path, stop_at: int | None = None) -> loop.Plan:
+    own = recipe.diffusion
+    return loop.Plan(
+        name="diffusion",
+        path=directory / "diffusion.ckpt",
+        fingerprint=recipe.fingerprint("diffusion"),
+        steps=own.steps,
+        learning_rate=own.learning_rate,
+        last_rate=own.last_rate,
+        warm_up=own.warm_up,
+        weight_decay=own.weight_decay,
+        ema=own.ema,
+        check_every=own.check_every,
+        stop_at=stop_at,
+    )

@@ -1,0 +1,118 @@
+"""Every number that decides what the trained model becomes, in one frozen record.
+
+Each stage has its own part, and a stage's ``fingerprint`` covers its part and all before it:
+so the diffusion can be given more steps without training the autoencoder again, while files
+made by another recipe are never taken for this one's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from typing import Self
+
+STAGES = ("draw", "vae", "latents", "diffusion", "export")
+"""In the order in which they need each other."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Data:
+    pictures: int = 30_000
+    captions: int = 6
+    """Ways in which each picture is described."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vae:
+    channels: tuple[int, ...] = (32, 48, 96, 96)
+    """Four of them: a latent is an eighth of the picture's side."""
+    latent_channels: int = 8
+    norm_groups: int = 8
+    steps: int = 4_000
+    batch: int = 16
+    crop: int = 64
+    grid: int = 4
+    """Crops begin at multiples of this: pixel art is drawn on a grid of four pixels."""
+    learning_rate: float = 1.5e-3
+    warm_up: int = 100
+    ema: float = 0.998
+    gradient_loss: float = 1.0
+    """Weight of the differences between neighbouring pixels: edges, whiskers, hatching."""
+    prior: float = 1e-5
+    """Weight of the mean square of the latents: only keeps them from running away."""
+    noise: float = 0.1
+    """Up to so many standard deviations of noise on the latents while the decoder learns."""
+    posterior: float = 0.02
+    """Standard deviation that the encoder states for its latents, which have 1 themselves."""
+    check_every: int = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diffusion:
+    channels: tuple[int, ...] = (96, 128, 144)
+    attention: tuple[bool, ...] = (False, True, True)
+    """Which levels read the prompt: 16x16, 8x8, 4x4."""
+    layers: int = 1
+    heads: int = 4
+    norm_groups: int = 16
+    text_width: int = 160
+    text_layers: int = 3
+    text_heads: int = 4
+    steps: int = 7_000
+    batch: int = 32
+    learning_rate: float = 8e-4
+    last_rate: float = 0.05
+    """Share of the learning rate that is left at the end."""
+    warm_up: int = 200
+    weight_decay: float = 0.01
+    ema: float = 0.999
+    empty: float = 0.1
+    """Share of the captions that are emptied, for guidance."""
+    snr_gamma: float = 5.0
+    least_weight: float = 0.25
+    """Min-SNR all but ignores the noisiest steps, in which layout and colours are settled."""
+    pure_from: int = 940
+    pure: float = 0.3
+    """From that time step on, this share of the inputs is noise alone, as it is when drawing starts."""
+    check_every: int = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    seed: int = 1
+    size: int = 128
+    data: Data = field(default_factory=Data)
+    vae: Vae = field(default_factory=Vae)
+    diffusion: Diffusion = field(default_factory=Diffusion)
+
+    @classmethod
+    def tiny(cls, *, seed: int = 1) -> Self:
+        """For tests: every stage in seconds; its pictures are smudges."""
+        return cls(
+            seed=seed,
+            data=Data(pictures=24, captions=2),
+            vae=Vae(channels=(8, 8, 16, 16), latent_channels=4, steps=6, batch=2, warm_up=2, check_every=2),
+            diffusion=Diffusion(
+                channels=(16, 16, 16),
+                norm_groups=8,
+                heads=2,
+                text_width=16,
+                text_layers=1,
+                text_heads=2,
+                steps=6,
+                batch=4,
+                warm_up=2,
+                check_every=2,
+            ),
+        )
+
+    def fingerprint(self, stage: str) -> str:
+        """A short name for what ``stage`` makes. ``ValueError`` for an unknown stage."""
+        reach = STAGES.index(stage)
+        parts = [self.seed, self.size, asdict(self.data)]
+        if reach >= STAGES.index("vae"):
+            parts.append(asdict(self.vae))
+        if reach >= STAGES.index("diffusion"):
+            parts.append(asdict(self.diffusion))
+        return hashlib.sha256(json.dumps([stage, parts]).encode()).hexdigest()[:16]

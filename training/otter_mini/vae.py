@@ -1,0 +1,157 @@
+# mypy: disallow-untyped-calls=False
+"""Trains the autoencoder: pictures to latents of an eighth of the side, and back as sharply as it can.
+
+Pictures are N×3×H×W in -1 … 1. While it learns, the latents get a little noise, measured in their own
+standard deviations: the decoder then overlooks the small errors of a diffusion model, and the
+encoder cannot hide details where such errors would destroy them. Afterwards the latents are brought to mean 0
+and standard deviation 1 within the 1x1 convolutions around them, so no scaling factor is needed.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from . import checkpoints, loop
+from .dataset import Pixels
+from .recipe import Recipe
+from .recipe import Vae as VaeRecipe
+
+FOLD_OVER = 1024
+"""Pictures whose latents are measured."""
+
+
+def new(recipe: VaeRecipe, size: int) -> Any:
+    from diffusers import AutoencoderKL
+
+    return AutoencoderKL(
+        block_out_channels=recipe.channels,
+        down_block_types=("DownEncoderBlock2D",) * len(recipe.channels),
+        up_block_types=("UpDecoderBlock2D",) * len(recipe.channels),
+        latent_channels=recipe.latent_channels,
+        layers_per_block=1,
+        norm_num_groups=recipe.norm_groups,
+        mid_block_add_attention=False,
+        sample_size=size,
+        scaling_factor=1.0,
+        force_upcast=False,
+    )
+
+
+@torch.no_grad()
+def begin(vae: Any) -> None:
+    """Random weights that let the signal through: the library's own drown it in biases, and learning starts late."""
+    for module in vae.modules():
+        if isinstance(module, torch.nn.Conv2d):
+            torch.nn.init.kaiming_normal_(module.weight, nonlinearity="linear")
+            torch.nn.init.zeros_(module.bias)  # type: ignore[arg-type]
+    for convolution in (vae.quant_conv, vae.post_quant_conv):
+        convolution.weight.zero_()
+        for n in range(vae.config.latent_channels):
+            convolution.weight[n, n] = 1
+
+
+def as_input(pixels: Pixels, device: torch.device) -> torch.Tensor:
+    """N×H×W×3 bytes to N×3×H×W in -1 … 1."""
+    picture = torch.from_numpy(np.ascontiguousarray(pixels)).to(device)
+    return picture.permute(0, 3, 1, 2).float().div(127.5).sub(1)
+
+
+def crops(pictures: Pixels, recipe: VaeRecipe, seed: int, step: int) -> Pixels:
+    """Those of one step: batch×crop×crop×3."""
+    chance = np.random.default_rng(checkpoints.number(seed, "vae", step))
+    side = min(recipe.crop, pictures.shape[1])
+    places = (pictures.shape[1] - side) // recipe.grid + 1
+    which = chance.integers(len(pictures), size=recipe.batch)
+    at = chance.integers(places, size=(recipe.batch, 2)) * recipe.grid
+    return np.stack([pictures[n, y : y + side, x : x + side] for n, (y, x) in zip(which, at, strict=True)])
+
+
+def sharpness_loss(made: torch.Tensor, wanted: torch.Tensor, gradient: float) -> torch.Tensor:
+    """L1 of the pixels, and of the differences between neighbours."""
+    off = made - wanted
+    down, right = (off[:, :, 1:] - off[:, :, :-1]).abs().mean(), (off[..., 1:] - off[..., :-1]).abs().mean()
+    return off.abs().mean() + gradient * (down + right) / 2
+
+
+def mean_latents(vae: Any, pictures: torch.Tensor) -> torch.Tensor:
+    """N×C×H/8×W/8: the middle of what the encoder states."""
+    mean: torch.Tensor = vae.encode(pictures).latent_dist.mean
+    return mean
+
+
+def train(recipe: Recipe, directory: Path, pictures: Pixels, log: checkpoints.Log, **how: Any) -> Any:
+    """The finished autoencoder; ``how``: ``device``, ``stop_at``."""
+    own, device = recipe.vae, how.get("device", torch.device("cpu"))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(checkpoints.number(recipe.seed, "vae", "start"))
+        vae = new(own, recipe.size)
+        begin(vae)
+        vae = vae.to(device)
+    plan = loop.Plan(
+        name="vae",
+        path=directory / "vae.ckpt",
+        fingerprint=recipe.fingerprint("vae"),
+        steps=own.steps,
+        learning_rate=own.learning_rate,
+        last_rate=0.02,
+        warm_up=own.warm_up,
+        weight_decay=0.0,
+        ema=own.ema,
+        check_every=own.check_every,
+        stop_at=how.get("stop_at"),
+    )
+
+    def loss_of(step: int) -> tuple[torch.Tensor, str]:
+        wanted = as_input(crops(pictures, own, recipe.seed, step), device)
+        chance = checkpoints.generator(recipe.seed, "vae noise", step)
+        with torch.autocast(device.type, torch.bfloat16):
+            latents = mean_latents(vae, wanted).float()
+            spread = latents.detach().std(dim=(0, 2, 3), keepdim=True)
+            amount = torch.rand(len(wanted), 1, 1, 1, generator=chance) * own.noise
+            noise = torch.randn(latents.shape, generator=chance) * amount
+            made = vae.decode(latents + noise.to(device) * spread, return_dict=False)[0].float()
+        l1 = float((made.detach() - wanted).abs().mean()) * 127.5 if (step + 1) % loop.REPORT_EVERY == 0 else 0.0
+        loss = sharpness_loss(made, wanted, own.gradient_loss) + own.prior * latents.square().mean()
+        return loss, f"(off by {l1:.2f} of 255)"
+
+    loop.run(plan, vae, loss_of, log)
+    fold(vae, recipe, pictures, device)
+    return vae
+
+
+@torch.no_grad()
+def fold(vae: Any, recipe: Recipe, pictures: Pixels, device: torch.device) -> None:
+    """Bring the latents to mean 0 and deviation 1, and state a fixed small deviation of each."""
+    vae.eval()
+    latents = []
+    for first in range(0, min(FOLD_OVER, len(pictures)), 32):
+        latents.append(mean_latents(vae, as_input(pictures[first : first + 32], device)).float())
+    every = torch.cat(latents)
+    mean, spread = every.mean(dim=(0, 2, 3)), every.std(dim=(0, 2, 3)).clamp(min=1e-4)
+    count = len(mean)
+    into, back = vae.quant_conv, vae.post_quant_conv
+    into.weight[:count] /= spread.view(-1, 1, 1, 1)
+    into.bias[:count] = (into.bias[:count] - mean) / spread
+    into.weight[count:] = 0
+    into.bias[count:] = 2 * math.log(recipe.vae.posterior)
+    back.bias += F.conv2d(mean.view(1, -1, 1, 1), back.weight).flatten()
+    back.weight *= spread.view(1, -1, 1, 1)
+
+
+@torch.no_grad()
+def encode_all(vae: Any, pictures: Pixels, device: torch.device, log: checkpoints.Log) -> torch.Tensor:
+    """Latents of all pictures, N×C×H/8×W/8, half precision."""
+    parts = []
+    for first in range(0, len(pictures), 32):
+        with torch.autocast(device.type, torch.bfloat16):
+            latents = mean_latents(vae, as_input(pictures[first : first + 32], device))
+        parts.append(latents.float().cpu().half())
+        if first and first % 8000 == 0:
+            log(f"latents {first}/{len(pictures)}")
+    return torch.cat(parts)
