@@ -34,7 +34,7 @@ class Vae:
     crop: int = 64
     grid: int = 4
     """Crops begin at multiples of this: pixel art is drawn on a grid of four pixels."""
-    learning_rate: float = 1.5e-3
+    learning_rate: float = 1e-3
     warm_up: int = 100
     ema: float = 0.998
     gradient_loss: float = 1.0

@@ -6,6 +6,7 @@ in it fall into pieces of those that are, at worst into bytes.
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -53,7 +54,7 @@ def learn_merges(words: Iterable[str]) -> list[Pair]:
     while True:
         counts: dict[Pair, int] = {}
         for parts in spelled:
-            for pair in zip(parts, parts[1:], strict=False):
+            for pair in itertools.pairwise(parts):
                 counts[pair] = counts.get(pair, 0) + 1
         if not counts:
             return merges

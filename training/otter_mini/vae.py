@@ -129,10 +129,8 @@ def train(recipe: Recipe, directory: Path, pictures: Pixels, log: checkpoints.Lo
 def fold(vae: Any, recipe: Recipe, pictures: Pixels, device: torch.device) -> None:
     """Bring the latents to mean 0 and deviation 1, and state a fixed small deviation of each."""
     vae.eval()
-    latents = []
-    for first in range(0, min(FOLD_OVER, len(pictures)), 32):
-        latents.append(mean_latents(vae, as_input(pictures[first : first + 32], device)).float())
-    every = torch.cat(latents)
+    starts = range(0, min(FOLD_OVER, len(pictures)), 32)
+    every = torch.cat([mean_latents(vae, as_input(pictures[n : n + 32], device)).float() for n in starts])
     mean, spread = every.mean(dim=(0, 2, 3)), every.std(dim=(0, 2, 3)).clamp(min=1e-4)
     count = len(mean)
     into, back = vae.quant_conv, vae.post_quant_conv
