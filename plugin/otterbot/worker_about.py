@@ -88,6 +88,31 @@ class Model(Answer):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Lora(Answer):
+    """A LoRA, or an embedding, by its name."""
+
+    name: str
+    kind: str = "lora"
+    triggers: tuple[str, ...] = ()
+    problem: str | None = None
+    """Why it cannot be used."""
+
+    @classmethod
+    def read(cls, data: Any) -> Self:
+        source = mapping(data)
+        return super().read({**source, "triggers": tuple(str(word) for word in entries(source.get("triggers")))})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loras(Answer):
+    loras: tuple[Lora, ...] = ()
+
+    @classmethod
+    def read(cls, data: Any) -> Self:
+        return super().read({"loras": tuple(Lora.read(lora) for lora in entries(mapping(data).get("loras")))})
+
+
+@dataclass(frozen=True, kw_only=True)
 class Models(Answer):
     models: tuple[Model, ...] = ()
     samplers: tuple[str, ...] = ()

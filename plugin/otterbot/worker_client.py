@@ -14,7 +14,7 @@ import aiohttp
 from .errors import WorkerError, WorkerRefused, WorkerUnauthorized, WorkerUnreachable
 from .sse import parse_stream
 from .waiting import news
-from .worker_about import Info, Models
+from .worker_about import Info, Lora, Loras, Models
 from .worker_events import Disconnected, Event, Snapshot, read_event
 from .worker_http import CALL, LOST, Address, WorkerHttp, refuse
 from .worker_types import Answer, Job
@@ -121,6 +121,15 @@ class WorkerClient:
             return known
         self._models = address, time.monotonic(), found
         return found
+
+    async def loras(self) -> tuple[Lora, ...]:
+        """The LoRAs and embeddings; none where the worker is too old to know of any."""
+        try:
+            return _read(Loras, await self._http.json("GET", "/v1/loras", timeout=QUICK)).loras
+        except WorkerRefused as refusal:
+            if refusal.status == 404:
+                return ()
+            raise
 
     @property
     def known_models(self) -> Models | None:

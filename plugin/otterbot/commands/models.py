@@ -9,7 +9,7 @@ from ..outcome import Outcome, Reply, RoomSetting, say
 from ..permissions import PowerUnknown
 from ..services import Services
 from ..settings import MODEL, Chosen
-from ..worker_about import Models
+from ..worker_about import Lora, Models
 from .draw import catalogue
 from .resolve import Unusable, check_model, find_model
 
@@ -56,7 +56,16 @@ async def list_models(services: Services, message: Message) -> Outcome:
         return say(texts.MODELS_UNKNOWN)
     chosen = await services.settings.model(message.room_id)
     here = drawing_model(chosen, models)
-    return say(texts.models(models.models, here, models.samplers, services.config.current.prefix))
+    listed = texts.models(models.models, here, models.samplers, await _loras(services), services.config.current.prefix)
+    return say(listed)
+
+
+async def _loras(services: Services) -> tuple[Lora, ...]:
+    """None while the worker is away: its models are known from before, these are not."""
+    try:
+        return await services.worker.loras()
+    except WorkerError:
+        return ()
 
 
 def drawing_model(chosen: Chosen, models: Models | None) -> str | None:

@@ -10,7 +10,10 @@ from .jobs import count_of, paused, plain_sentence
 from .usage import command
 
 if TYPE_CHECKING:
-    from ..worker_about import Info, Model
+    from ..worker_about import Info, Lora, Model
+
+MAX_LORAS = 30
+"""How many names a list shows."""
 
 INTERNAL = (
     "Something went wrong on my side and I could not do that. Please try again; if it stays like this, "
@@ -124,7 +127,9 @@ def model_returned(model: str) -> str:
 # ---------------------------------------------------------------- models
 
 
-def models(known: Sequence[Model], room_model: str | None, samplers: Sequence[str], prefix: str) -> str:
+def models(
+    known: Sequence[Model], room_model: str | None, samplers: Sequence[str], loras: Sequence[Lora], prefix: str
+) -> str:
     """The list, the room's own marked."""
     lines = [_model_line(model, model.name == room_model) for model in known if model.kind == "image"]
     chats = [code(model.name) for model in known if model.kind == "chat"]
@@ -133,7 +138,24 @@ def models(known: Sequence[Model], room_model: str | None, samplers: Sequence[st
         said += f"\n\nFor chat: {', '.join(chats)}."
     if samplers:
         said += f"\n\nSamplers: {', '.join(plain(name) for name in samplers)}."
+    said += _lora_lines([lora for lora in loras if lora.problem is None])
     return said + f"\n\nFor one picture: {command(prefix, 'draw otter --model NAME')}."
+
+
+def _lora_lines(loras: Sequence[Lora]) -> str:
+    said = ""
+    kinds = (("lora", f"LoRAs, as {code('<lora:NAME:0.8>')} among the words"), ("embedding", "Embeddings, by name"))
+    for kind, title in kinds:
+        names = [_lora_name(lora) for lora in loras if lora.kind == kind]
+        more = f" and {len(names) - MAX_LORAS} more" if len(names) > MAX_LORAS else ""
+        said += f"\n\n{title}: {', '.join(names[:MAX_LORAS])}{more}." if names else ""
+    return said
+
+
+def _lora_name(lora: Lora) -> str:
+    """With the word that brings it out, where that is another one."""
+    triggers = [plain(word, 40) for word in lora.triggers[:1] if word.casefold() != lora.name.casefold()]
+    return code(lora.name, 100) + "".join(f" ({word})" for word in triggers)
 
 
 def _model_line(model: Model, here: bool) -> str:

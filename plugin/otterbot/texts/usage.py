@@ -68,7 +68,7 @@ def help_topic(prefix: str, topic: str) -> str | None:
             f"{say(prefix, 'model')} says which model draws in this room, {say(prefix, 'model NAME')} changes it "
             f"(moderators), {say(prefix, 'model default')} goes back. {say(prefix, 'models')} lists them."
         ),
-        "models": f"{say(prefix, 'models')} lists the models and what each is good for.",
+        "models": f"{say(prefix, 'models')} lists the models and what each is good for, the samplers, and the LoRAs.",
         "queue": f"{say(prefix, 'queue')} shows what is waiting and being drawn here; of other rooms only how much.",
         "cancel": (
             f"{say(prefix, 'cancel')} takes back all that you have waiting in this room; as a reply to a request, that "

@@ -162,8 +162,11 @@ class Worker(_Server):
         super().__init__()
         self.catalogue, self.info = CATALOGUE, dict(INFO)
         self.token = TOKEN
+        self.loras: list[dict[str, Any]] | None = []
+        """``None``: a worker that has never heard of them."""
         self.app.router.add_get("/v1/models", self._models)
         self.app.router.add_get("/v1/info", self._info)
+        self.app.router.add_get("/v1/loras", self._loras)
 
     def _check(self, request: web.Request) -> None:
         if request.headers.get("Authorization") != f"Bearer {self.token}":
@@ -176,6 +179,12 @@ class Worker(_Server):
     async def _info(self, request: web.Request) -> web.Response:
         self._check(request)
         return web.json_response(self.info)
+
+    async def _loras(self, request: web.Request) -> web.Response:
+        self._check(request)
+        if self.loras is None:
+            return web.json_response({"code": "not_found", "status": 404}, status=404)
+        return web.json_response({"loras": self.loras})
 
 
 def _not_found() -> web.Response:

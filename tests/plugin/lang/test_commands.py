@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from conftest import ALICE, BOB, BOT, MOD, ROOM, Rig
 
-from otterbot import texts
+from otterbot import contents, texts
 from otterbot.chat_entries import FLOWING
 from otterbot.live import Live
 from otterbot.records import Kind, Part
@@ -202,6 +202,35 @@ async def test_a_model_that_is_gone_is_named(rig: Rig) -> None:
     assert outcome.request is not None
     assert (outcome.request.body or {})["model"] == "ssd-1b"
     assert "`sdxl-turbo`" in outcome.request.notes[0]
+
+
+async def test_models_lists_loras_and_embeddings(rig: Rig) -> None:
+    before = await rig.answer("!models")
+    assert "LoRA" not in before
+    rig.worker.loras = [
+        {"kind": "lora", "name": "penguin", "triggers": ["a *penguin*"], "size": 1, "family": "sd"},
+        {"kind": "lora", "name": "plain", "triggers": [], "size": 1},
+        {"kind": "lora", "name": "cut", "triggers": [], "problem": "is cut off", "new": 1},
+        {"kind": "embedding", "name": "furball", "triggers": ["furball"]},
+    ]
+    said = await rig.answer("!models")
+    assert "LoRAs, as `<lora:NAME:0.8>` among the words: `penguin` (a \\*penguin\\*), `plain`." in said
+    assert "Embeddings, by name: `furball`." in said
+    assert "cut" not in said
+    rig.worker.loras = [{"kind": "lora", "name": f"n{number}"} for number in range(40)]
+    assert "`n29` and 10 more." in await rig.answer("!models")
+    rig.worker.loras = None
+    assert await rig.answer("!models") == before
+
+
+async def test_a_lora_reaches_the_worker_and_again_keeps_it(rig: Rig) -> None:
+    prompt = "otter <lora:penguin:-0.8>, <lora:pixel art:.5> hat"
+    assert (await rig.drawn(f"!draw {prompt} --steps 12"))["prompt"] == prompt
+    lora = {"name": "penguin", "weight": -0.8, "hash": "ab" * 32, "autov3": "ab" * 6}
+    used = contents.canonical({**USED, "prompt": prompt, "loras": [lora], "embeddings": []})
+    assert used["loras"][0]["weight"] == "-0.8", "events hold no fractions"
+    rig.homeserver.picture(ROOM, {**RECORD, "asked": {"prompt": prompt}, "used": used})
+    assert (await rig.drawn("!again"))["prompt"] == prompt
 
 
 async def test_the_model_without_a_worker(rig: Rig) -> None:

@@ -97,6 +97,22 @@ def test_values_with_separators_are_quoted() -> None:
     assert fields["Version"] == "otterbot 0.1.0"
 
 
+def test_loras_and_embeddings_are_named_as_the_web_ui_does() -> None:
+    lora = {"weight": 0.8, "hash": "f" * 64}
+    written = metadata.a1111(
+        record(
+            prompt="otter <lora:penguin:0.8>",
+            loras=[{**lora, "name": "penguin", "autov3": "0123456789ab"}, {**lora, "name": "a, b", "autov3": "c" * 12}],
+            embeddings=[{"token": "furball", "name": "FurBall", "hash": "9" * 64}],
+        )
+    )
+    prompt, _, fields = read_like_a1111(written)
+    assert prompt == "otter <lora:penguin:0.8>"
+    assert fields["Lora hashes"] == f"penguin: 0123456789ab, a b: {'c' * 12}"
+    assert fields["TI hashes"] == f"FurBall: {'9' * 12}"
+    assert "hashes" not in metadata.a1111(record(loras=[], embeddings=[]))
+
+
 def test_no_negative_prompt_no_line() -> None:
     assert "Negative" not in metadata.a1111(record(negative_prompt=""))
 

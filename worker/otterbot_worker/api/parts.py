@@ -39,6 +39,7 @@ from otterbot_worker.jobs.testmodel import Nothing, TestModel
 from otterbot_worker.jobs.turns import TurnRunner
 from otterbot_worker.jobs.views import Live, Views
 from otterbot_worker.models.catalogue import TEST_MODEL, Catalogue, CatalogueError, load_catalogue
+from otterbot_worker.models.loras import FOLDERS, SHIPPED, Library
 
 log = logging.getLogger(__name__)
 
@@ -92,6 +93,7 @@ class Parts:
     archive: Archive
     inputs: Inputs
     catalogue: Catalogue
+    library: Library
     gpu: GpuProcess
     ollama: OllamaStatus
     measures: Measures
@@ -143,6 +145,7 @@ async def _build(config: Config, database: Database, stack: contextlib.AsyncExit
     store = Store(database)
     catalogue = read_catalogue(config)
     model, notice = default_model(config, catalogue)
+    library = _library(config)
     background, measures, live = Background(), Measures(), Live()
     archive = _archive(config)
     stack.callback(archive.close)
@@ -172,6 +175,7 @@ async def _build(config: Config, database: Database, stack: contextlib.AsyncExit
         archive=archive,
         inputs=input_files,
         catalogue=catalogue,
+        library=library,
         wake=lambda: holder[0].wake(),
         broken=background.fail,
     )
@@ -209,6 +213,7 @@ async def _build(config: Config, database: Database, stack: contextlib.AsyncExit
         archive=archive,
         inputs=inputs,
         catalogue=catalogue,
+        library=library,
         gpu=gpu,
         ollama=status,
         measures=measures,
@@ -216,6 +221,14 @@ async def _build(config: Config, database: Database, stack: contextlib.AsyncExit
         default_model=model,
         notice=notice,
     )
+
+
+def _library(config: Config) -> Library:
+    """Makes the operator's folders: a folder that is there says where the files belong."""
+    for folder in FOLDERS.values():
+        with contextlib.suppress(OSError):
+            (config.data_dir / folder).mkdir(mode=0o700, exist_ok=True)
+    return Library(config.data_dir, SHIPPED)
 
 
 def _archive(config: Config) -> Archive:

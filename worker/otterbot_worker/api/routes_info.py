@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 
@@ -12,10 +13,23 @@ from otterbot_worker.api import schemas
 from otterbot_worker.api.operations import Operation, reply
 from otterbot_worker.api.parts import PARTS, Parts
 from otterbot_worker.api.problems import body
-from otterbot_worker.api.schemas import GpuInfo, Model, ModelDefaults, ModelLimits, Models, Pause, WorkerInfo
+from otterbot_worker.api.schemas import (
+    GpuInfo,
+    Lora,
+    Loras,
+    Model,
+    ModelDefaults,
+    ModelLimits,
+    Models,
+    Pause,
+    WorkerInfo,
+)
 from otterbot_worker.jobs import card
+from otterbot_worker.models.loras import Library
 
-FEATURES = ["images", "chat", "events", "pause", "delivered", "img2img"]
+FEATURES = ["images", "chat", "events", "pause", "delivered", "img2img", "loras"]
+HASHING_SECONDS = 1.0
+"""How long an answer may be kept waiting for hashes that nobody has needed yet."""
 
 
 async def info(request: web.Request) -> web.Response:
@@ -90,6 +104,29 @@ async def models(request: web.Request) -> web.Response:
     return reply(Models(models=found, samplers=samplers.names()))
 
 
+async def loras(request: web.Request) -> web.Response:
+    return reply(Loras(loras=await asyncio.to_thread(_loras, request.app[PARTS].library)))
+
+
+def _loras(library: Library) -> list[Lora]:
+    library.hash_some(HASHING_SECONDS)
+    found = []
+    for extra in [*library.all("lora").values(), *library.all("embedding").values()]:
+        hashes = library.known_hashes(extra)
+        found.append(
+            Lora(
+                kind=extra.kind,
+                name=extra.name,
+                family=extra.family,
+                triggers=list(extra.triggers),
+                size=extra.size,
+                hash=hashes.file if hashes is not None else None,
+                problem=extra.problem,
+            )
+        )
+    return found
+
+
 async def pause(request: web.Request) -> web.Response:
     asked = schemas.PauseRequest()
     if request.can_read_body:
@@ -145,6 +182,13 @@ OPERATIONS = (
         handler=models,
         summary="The catalogue, with defaults and limits, and Ollama's models.",
         answers={200: Models},
+    ),
+    Operation(
+        method="GET",
+        path="/v1/loras",
+        handler=loras,
+        summary="LoRAs and embeddings by name, with their trigger words.",
+        answers={200: Loras},
     ),
     Operation(
         method="POST",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from contextlib import aclosing
@@ -62,12 +63,14 @@ async def _resolve(parts: Parts, client: str, new: NewImageJob | NewChatJob) -> 
             raise ApiProblem(507, "disk_full", "The worker's disk is full, so it takes no new pictures.")
         named = new.request.init_image
         start = None if named is None else await parts.inputs.get(client, named.id)
-        return resolve.image_submission(new, client, parts.catalogue, parts.default_model, start)
+        return await asyncio.to_thread(
+            resolve.image_submission, new, client, parts.catalogue, parts.default_model, start, parts.library
+        )
     except resolve.Refused as refused:
         codes = {problem.code for problem in refused.problems}
         if codes == {"input_gone"}:  # with anything else wrong, sending it again would not help
             raise _input_gone() from None
-        code = "unknown_model" if "unknown_model" in codes else "invalid_request"
+        code = next((code for code in ("unknown_model", "unknown_lora") if code in codes), "invalid_request")
         sentences = " ".join(problem.message for problem in refused.problems)
         raise ApiProblem(422, code, sentences, fields=refused.problems) from None
 

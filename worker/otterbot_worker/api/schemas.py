@@ -141,7 +141,7 @@ class Problem(_Answer):
     """Stable, for programs: ``unauthorized``, ``invalid_request``, ``unknown_model``, ``key_reused``, ``queue_full``,
     ``owner_queue_full``, ``disk_full``, ``not_found``, ``image_gone``, ``input_gone`` (send the picture again),
     ``picture_unreadable``, ``picture_too_large``, ``picture_too_small``, ``too_large``, ``too_many_streams``,
-    ``unsupported_media_type``, ``method_not_allowed``, ``internal``."""
+    ``unknown_lora``, ``unsupported_media_type``, ``method_not_allowed``, ``internal``."""
     detail: str | None = None
     fields: list[FieldProblem] = []
 
@@ -159,8 +159,9 @@ class Failure(_Answer):
 
     code: str
     """``poison``, ``out_of_memory``, ``model_broken``, ``model_missing``, ``nan``, ``worker_restarts``, ``hang``,
-    ``image_failed``, ``input_gone``, ``ollama_unreachable``, ``chat_model_missing``, ``chat_broke_off``,
-    ``chat_too_long``, ``chat_timeout``, ``chat_failed``, ``forgotten``."""
+    ``image_failed``, ``input_gone``, ``lora_broken``, ``lora_missing``, ``embedding_broken``, ``embedding_missing``,
+    ``ollama_unreachable``, ``chat_model_missing``, ``chat_broke_off``, ``chat_too_long``, ``chat_timeout``,
+    ``chat_failed``, ``forgotten``."""
     message: str
     details: dict[str, Any] = {}
 
@@ -199,6 +200,23 @@ class ImageResult(_Answer):
     """What was changed, ignored or fallen back to, as sentences for people."""
 
 
+class UsedLora(_Answer):
+    name: str
+    weight: float
+    hash: str
+    """SHA-256 of the file, in hex."""
+    autov3: str
+    """The first 12 digits of the SHA-256 of its tensors alone: by this the tools of the field know it."""
+
+
+class UsedEmbedding(_Answer):
+    token: str
+    """The word of the prompt that stood for it, in small letters."""
+    name: str
+    hash: str
+    """SHA-256 of the file, in hex."""
+
+
 class Used(_Answer):
     """Everything that makes the picture again."""
 
@@ -215,6 +233,8 @@ class Used(_Answer):
     init_image: str | None = None
     """SHA-256 of the picture that it was drawn from."""
     strength: float | None = None
+    loras: list[UsedLora] = []
+    embeddings: list[UsedEmbedding] = []
     parser: str
     versions: dict[str, str]
 
@@ -363,6 +383,27 @@ class Model(_Answer):
 class Models(_Answer):
     models: list[Model]
     samplers: list[str]
+
+
+class Lora(_Answer):
+    """A file in the folder of LoRAs or in that of embeddings."""
+
+    kind: Literal["lora", "embedding"]
+    name: str
+    """``<lora:name:weight>`` in a prompt; of an embedding the name alone, as a word."""
+    family: str | None = None
+    """The models that it is for: ``sd``, ``sdxl``, ``other``; ``None`` where its file does not say."""
+    triggers: list[str] = []
+    """Words that it was trained with."""
+    size: int
+    hash: str | None = None
+    """SHA-256 of the file, in hex; ``None`` until there was time to read it."""
+    problem: str | None = None
+    """Why it cannot be used, as the end of a sentence that begins with its name."""
+
+
+class Loras(_Answer):
+    loras: list[Lora]
 
 
 class Snapshot(_Answer):

@@ -68,10 +68,18 @@ def a1111(record: Mapping[str, Any]) -> str:
         "Model hash": str(used.get("model_hash") or "").removeprefix("sha256:")[:10] or None,
         "Model": used["model"],
         "Denoising strength": None if used.get("strength") is None else f"{float(used['strength']):g}",
+        "Lora hashes": _hashes(used.get("loras"), "autov3"),
+        "TI hashes": _hashes(used.get("embeddings"), "hash"),
         "Version": f"otterbot {used.get('versions', {}).get('otterbot-worker', '')}".strip(),
     }
     lines.append(", ".join(f"{key}: {_quote(value)}" for key, value in fields.items() if value is not None))
     return "\n".join(lines)
+
+
+def _hashes(entries: Any, key: str) -> str | None:
+    """``name: 0123456789ab, name2: …``, as the web UI writes it; ``None`` for none."""
+    entries = entries or []
+    return ", ".join(f"{re.sub('[:,]', '', entry['name'])}: {entry[key][:12]}" for entry in entries) or None
 
 
 def own_chunk(record: Mapping[str, Any]) -> str:

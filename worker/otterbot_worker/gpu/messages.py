@@ -63,6 +63,10 @@ class Draw:
     init_image: str | None = None
     """A checked RGB PNG to start from."""
     strength: float | None = None
+    loras: list[dict[str, Any]] = field(default_factory=list)
+    """``{name, path, hash, weight}`` each; the order is part of the picture."""
+    embeddings: list[dict[str, Any]] = field(default_factory=list)
+    """``{token, name, path, hash}`` each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +133,8 @@ class Drawn:
     resident: str | None
     versions: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    unused_embeddings: list[str] = field(default_factory=list)
+    """Names of embeddings that do not fit this model."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -53,6 +53,9 @@ class DrawTask:
     """A checked RGB PNG to start from."""
     strength: float | None = None
     """How much of it is drawn anew, above 0 and up to 1."""
+    loras: list[dict[str, Any]] = field(default_factory=list)
+    embeddings: list[dict[str, Any]] = field(default_factory=list)
+    """As ``messages.Draw``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +69,7 @@ class Drawn:
     model_hash: str
     versions: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    unused_embeddings: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -354,4 +358,5 @@ def _drawn(message: messages.Drawn) -> Drawn:
         model_hash=message.model_hash,
         versions=message.versions,
         notes=message.notes,
+        unused_embeddings=message.unused_embeddings,
     )

@@ -49,8 +49,9 @@ class Prompt:
 
 def _shorten(fragments: list[Fragment], tokenizer: Any) -> int:
     """Cut what lies behind ``TOKENS_MAX``; how many tokens there were."""
-    if sum(len(fragment.text.encode()) for fragment in fragments) <= TOKENS_MAX:
-        return 0  # a token is at least a byte
+    # A token is at least a byte, but a word may stand for many of them.
+    if sum(len(f.text.encode()) for f in fragments) * getattr(tokenizer, "tokens_per_byte", 1) <= TOKENS_MAX:
+        return 0
     counts = [len(ids) for ids in tokenizer([f.text for f in fragments], add_special_tokens=False)["input_ids"]]
     left = TOKENS_MAX
     for index, (fragment, count) in enumerate(zip(fragments, counts, strict=True)):

@@ -132,6 +132,7 @@ class Engine:
             resident=self.resident,
             versions=self.versions,
             notes=notes + more,
+            unused_embeddings=self._loaded.inversions.unused,
         )
 
     # ------------------------------------------------------------ one attempt
@@ -144,10 +145,14 @@ class Engine:
         try:
             load_seconds = self._ensure(entry, plan, monitor)
             assert self._loaded is not None
+            extras = self._loaded.adapters.load(self._loaded.pipe, task.loras, lambda: monitor.progress("loading"))
+            extras += self._loaded.inversions.load(self._loaded.pipe, task.embeddings)
+            monitor.check()
             started = time.monotonic()
-            with watching(self._loaded.pipe, monitor.check):
+            applied = self._loaded.adapters.applied(self._loaded.pipe, task.loras)
+            with watching(self._loaded.pipe, monitor.check), applied:
                 pixels, notes = generate(self._loaded, task, self._device, monitor)
-            return pixels, notes, load_seconds, time.monotonic() - started
+            return pixels, extras + notes, load_seconds, time.monotonic() - started
         except (Cancelled, JobFailed) as error:
             raise error.with_traceback(None) from None
         except Exception as error:
@@ -190,16 +195,10 @@ class Engine:
 def generate(loaded: Loaded, task: Draw, device: torch.device, monitor: Monitor) -> tuple[Pixels, list[str]]:
     """The picture's pixels and notes, with a loaded pipeline."""
     pipe = loaded.pipe
-    guided = task.guidance_scale > 1.0
-    prompt = Prompt(task.prompt, pipe.tokenizer, what="prompt")
-    negative = Prompt(task.negative_prompt if guided else "", pipe.tokenizer, what="negative prompt")
-    notes = [*loaded.notes, *prompt.notes, *negative.notes]
-    if not guided and task.negative_prompt.strip():
-        notes.append("The negative prompt has no effect at a CFG of 1 or less.")
     pipe.scheduler = scheduler(task, loaded.base_scheduler)
     steps = fit.true_steps(task.steps, task.strength)
     monitor.progress("denoising", 0, steps)
-    embeddings = loaded.family.encode(pipe, device, prompt, negative)
+    embeddings, notes = encode(loaded, task, device)
     generator = torch.Generator("cpu").manual_seed(task.seed)
     drawing, more_arguments = pipe, {"width": task.width, "height": task.height}
     if task.init_image is not None:
@@ -218,6 +217,19 @@ def generate(loaded: Loaded, task: Draw, device: torch.device, monitor: Monitor)
     monitor.progress("decoding", steps, steps)
     pixels, more = decode(pipe, latents, task.seed)
     return pixels, notes + more
+
+
+def encode(loaded: Loaded, task: Draw, device: torch.device) -> tuple[dict[str, Any], list[str]]:
+    """The prompts as keyword arguments of the pipeline, and notes."""
+    guided = task.guidance_scale > 1.0
+    with loaded.inversions.applied(loaded.pipe, task.embeddings) as encoders:
+        prompt = Prompt(task.prompt, encoders.tokenizer, what="prompt")
+        negative = Prompt(task.negative_prompt if guided else "", encoders.tokenizer, what="negative prompt")
+        embeddings = loaded.family.encode(encoders, device, prompt, negative)
+    notes = [*loaded.notes, *prompt.notes, *negative.notes]
+    if not guided and task.negative_prompt.strip():
+        notes.append("The negative prompt has no effect at a CFG of 1 or less.")
+    return embeddings, notes
 
 
 def scheduler(task: Draw, base: dict[str, Any]) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,9 @@ from ..models import files
 from ..models.catalogue import ModelEntry
 from . import device as devices
 from . import download
+from .adapters import Adapters
 from .families import FAMILIES, Family
+from .inversions import Inversions
 from .monitor import Monitor
 from .plans import Plan
 
@@ -37,6 +39,8 @@ class Loaded:
     base_scheduler: dict[str, Any]
     """The model's own scheduler configuration; every sampler is made from it anew."""
     notes: list[str]
+    adapters: Adapters = field(default_factory=Adapters)
+    inversions: Inversions = field(default_factory=Inversions)
 
 
 def load(entry: ModelEntry, device: torch.device, plan: Plan, *, downloads: bool, monitor: Monitor) -> Loaded:

@@ -9,7 +9,7 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from otterbot_worker import __version__
@@ -22,10 +22,13 @@ from otterbot_worker.inputs import InputFiles, fit
 from otterbot_worker.jobs import eta
 from otterbot_worker.jobs.card import CardTaken
 from otterbot_worker.jobs.countdown import Countdown
+from otterbot_worker.jobs.extras import with_paths
 from otterbot_worker.jobs.model import ImageRow, Row, StoredJob
 from otterbot_worker.jobs.running import HandBack, Shared, failure, internal, unbroken
 from otterbot_worker.models.catalogue import Catalogue, ModelEntry
+from otterbot_worker.models.loras import Library
 from otterbot_worker.prompts import PARSER
+from otterbot_worker.prompts.extras import lora_tags
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +50,7 @@ class PictureRunner:
         archive: Archive,
         inputs: InputFiles,
         catalogue: Catalogue,
+        library: Library,
         wake: Callable[[], None],
         broken: Callable[[BaseException], None],
     ) -> None:
@@ -61,6 +65,7 @@ class PictureRunner:
         self._archive = archive
         self._inputs = inputs
         self._catalogue = catalogue
+        self._library = library
         self._wake = wake
         self._broken = broken
         self._slots = asyncio.Semaphore(SAVING_AT_ONCE)
@@ -78,12 +83,13 @@ class PictureRunner:
         if entry is None:
             raise JobFailed("model_missing", f"The model {row.model} is not in the worker's catalogue any more.")
         self._check_disk()
+        loras, embeddings = await asyncio.to_thread(with_paths, job.request, self._library)
         countdown = self._countdown(row, job)
         report = self._reporter(row, countdown)
         report(Progress(phase="starting"))
         await self._take_card()
         await self._slots.acquire()
-        task = self._task(row, job, entry)
+        task = replace(self._task(row, job, entry), loras=loras, embeddings=embeddings)
         try:
             if interrupted():
                 raise Cancelled
@@ -110,7 +116,7 @@ class PictureRunner:
         return DrawTask(
             task_id=row.task_id,
             model=entry.as_dict(),
-            prompt=options["prompt"],
+            prompt=lora_tags(options["prompt"]).text,
             negative_prompt=options["negative_prompt"],
             steps=options["steps"],
             guidance_scale=options["guidance_scale"],
@@ -249,7 +255,7 @@ class PictureRunner:
             blurhash=stored.blurhash,
             thumbnail=Thumbnail(**asdict(stored.thumbnail)),
             record=record,
-            notes=[*self._own_notes(row, job), *drawn.notes],
+            notes=[*job.request.get("notes", []), *self._own_notes(row, job), *drawn.notes],
         )
         if not await self._store.succeed(row, result.model_dump(mode="json"), image, now):
             await self._archive.delete(stored.relpath)
@@ -294,6 +300,8 @@ def _record(row: Row, job: StoredJob, drawn: Drawn, *, took: float) -> Record:
         seed=row.seed,
         init_image=(options.get("init_image") or {}).get("id"),
         strength=options.get("strength"),
+        loras=options.get("loras", []),
+        embeddings=[e for e in options.get("embeddings", []) if e["name"] not in drawn.unused_embeddings],
         parser=PARSER,
         versions={"otterbot-worker": __version__, **drawn.versions},
     )

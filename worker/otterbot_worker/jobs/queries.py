@@ -96,7 +96,8 @@ IMAGES_GONE = """
 FORGET_RECORD = """
     UPDATE rows SET result = json_set(
         result, '$.filename', 'picture.png', '$.record.asked', json('{}'),
-        '$.record.used.prompt', '', '$.record.used.negative_prompt', '', '$.record.used.init_image', NULL)
+        '$.record.used.prompt', '', '$.record.used.negative_prompt', '', '$.record.used.init_image', NULL,
+        '$.record.used.loras', json('[]'), '$.record.used.embeddings', json('[]'), '$.notes', json('[]'))
     WHERE job_id = ? AND idx = ? AND result IS NOT NULL"""
 
 # ---------------------------------------------------------------- pictures to start from
@@ -128,7 +129,7 @@ FORGET_TEXT = """
 FORGET_REQUESTS = f"""
     UPDATE jobs SET forgotten = 1, request = json_set(
         request, '$.prompt', '', '$.negative_prompt', '', '$.theme', NULL, '$.asked', json('{{}}'),
-        '$.init_image', NULL)
+        '$.init_image', NULL, '$.loras', json('[]'), '$.embeddings', json('[]'), '$.notes', json('[]'))
     WHERE private = 1 AND forgotten = 0 AND kind = 'image'
     AND NOT EXISTS (SELECT 1 FROM images WHERE job_id = jobs.id AND gone_at IS NULL)
     AND NOT EXISTS (SELECT 1 FROM rows WHERE job_id = jobs.id AND (finished_at IS NULL OR finished_at > ?))

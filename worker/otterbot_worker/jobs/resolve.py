@@ -13,10 +13,12 @@ from typing import Any
 from otterbot_worker import samplers
 from otterbot_worker.api.schemas import FieldProblem, ImageRequest, NewChatJob, NewImageJob
 from otterbot_worker.inputs import fit
+from otterbot_worker.jobs.extras import Wanted, find_wanted
 from otterbot_worker.jobs.inputs import Input
 from otterbot_worker.jobs.model import NewRow
 from otterbot_worker.jobs.store import Submission, new_rows
 from otterbot_worker.models.catalogue import Catalogue, ModelEntry
+from otterbot_worker.models.loras import Library
 
 
 class Refused(Exception):
@@ -43,13 +45,18 @@ def body_hash(job: NewImageJob | NewChatJob) -> str:
 
 
 def image_submission(
-    job: NewImageJob, client: str, catalogue: Catalogue, default_model: str, start: Input | None = None
+    job: NewImageJob,
+    client: str,
+    catalogue: Catalogue,
+    default_model: str,
+    start: Input | None = None,
+    library: Library | None = None,
 ) -> Submission:
-    """``start``: the picture that ``init_image`` names, if it is here.
+    """``start``: the picture that ``init_image`` names, if it is here. Reads LoRAs: not for the event loop.
 
     :raises Refused:
     """
-    resolved = resolve_image(job.request, catalogue, default_model, start)
+    resolved = resolve_image(job.request, catalogue, default_model, start, library)
     return Submission(
         client=client,
         key=job.key,
@@ -89,7 +96,11 @@ def chat_submission(job: NewChatJob, client: str, default_model: str | None) -> 
 
 
 def resolve_image(
-    request: ImageRequest, catalogue: Catalogue, default_model: str, start: Input | None = None
+    request: ImageRequest,
+    catalogue: Catalogue,
+    default_model: str,
+    start: Input | None = None,
+    library: Library | None = None,
 ) -> Resolved:
     """Fills in the model's defaults and holds everything against its limits.
 
@@ -121,9 +132,11 @@ def resolve_image(
     problems += _limits(entry, steps=steps, guidance=guidance, width=width, height=height)
     if not request.prompt.strip():
         problems.append(_problem("request.prompt", "empty", "Say what to draw."))
+    negative = defaults.negative_prompt if request.negative_prompt is None else request.negative_prompt
+    wanted = find_wanted(request.prompt, negative, entry, library) if library is not None else Wanted()
+    problems += wanted.problems
     if problems:
         raise Refused(problems)
-    negative = defaults.negative_prompt if request.negative_prompt is None else request.negative_prompt
     return Resolved(
         model=name,
         work=fit.true_steps(steps, strength) * width * height / 1e6,
@@ -141,6 +154,9 @@ def resolve_image(
             "init_image": None if start is None else {"id": start.id, "width": start.width, "height": start.height},
             "strength": strength,
             "theme": request.theme,
+            "loras": wanted.loras,
+            "embeddings": wanted.embeddings,
+            "notes": wanted.notes,
             "asked": request.asked.model_dump(mode="json", exclude_unset=True),
         },
     )

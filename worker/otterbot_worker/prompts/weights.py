@@ -20,7 +20,7 @@ import re
 from dataclasses import dataclass
 from typing import NamedTuple
 
-PARSER = "otterbot-1"
+PARSER = "otterbot-2"
 """Goes into every record: another version may give other weights."""
 WEIGHT_MAX = 2.0
 """Beyond it pictures fall apart; compel itself clamps nothing."""

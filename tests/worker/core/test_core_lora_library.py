@@ -1,0 +1,215 @@
+"""The folders of LoRAs and embeddings: what is listed, what headers say, and what hostile files can do."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import struct
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from otterbot_worker.models import headers
+from otterbot_worker.models.loras import Library, good_name
+
+LORA = {
+    "lora_unet_mid_block_attn2_to_k.lora_down.weight": [4, 768],
+    "lora_unet_mid_block_attn2_to_k.lora_up.weight": [320, 4],
+}
+
+
+def tensors(shapes: dict[str, list[int]], **metadata: str) -> bytes:
+    """A safetensors file of zeros in 16 bits."""
+    header: dict[str, Any] = {"__metadata__": metadata} if metadata else {}
+    at = 0
+    for name, shape in shapes.items():
+        size = 2
+        for side in shape:
+            size *= side
+        header[name] = {"dtype": "F16", "shape": shape, "data_offsets": [at, at + size]}
+        at += size
+    raw = json.dumps(header).encode()
+    return struct.pack("<Q", len(raw)) + raw + bytes(at)
+
+
+def put(path: Path, content: bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+def test_only_safetensors_with_usable_names_are_there(tmp_path: Path) -> None:
+    for name in ("b.safetensors", "A.SafeTensors", "Pixel Art (v1.1).safetensors", "日本.safetensors"):
+        put(tmp_path / "loras" / name, tensors(LORA))
+    for name in ("c.pt", "d.ckpt", "e.bin", ".safetensors", ".h.safetensors", "x<y.safetensors", "a`b.safetensors",
+                 "new\nline.safetensors", "bell\a.safetensors", f"{'l' * 101}.safetensors"):  # fmt: skip
+        put(tmp_path / "loras" / name, tensors(LORA))
+    (tmp_path / "loras" / "folder.safetensors").mkdir()
+    (tmp_path / "loras" / "nowhere.safetensors").symlink_to(tmp_path / "gone")
+    os.mkfifo(tmp_path / "loras" / "pipe.safetensors")
+    library = Library(tmp_path)
+    assert list(library.all("lora")) == ["A", "b", "Pixel Art (v1.1)", "日本"]
+    assert library.all("embedding") == {}
+    assert Library(tmp_path / "none").all("lora") == {}
+
+
+@pytest.mark.parametrize("name", ["../b", "loras/b", "/b", "b.safetensors", "", "..", "b\0", "c" * 100_000])
+def test_a_name_is_never_a_path(tmp_path: Path, name: str) -> None:
+    put(tmp_path / "loras" / "b.safetensors", tensors(LORA))
+    put(tmp_path / "b.safetensors", tensors(LORA))
+    assert Library(tmp_path).find("lora", name) is None
+    assert not good_name("../b")
+
+
+def test_the_operators_files_come_first_and_capitals_do_not_matter(tmp_path: Path) -> None:
+    put(tmp_path / "shipped" / "loras" / "penguin.safetensors", tensors(LORA))
+    put(tmp_path / "shipped" / "loras" / "Other.safetensors", tensors(LORA))
+    own = put(tmp_path / "own" / "loras" / "penguin.safetensors", tensors(LORA))
+    library = Library(tmp_path / "own", tmp_path / "shipped")
+    found = library.find("lora", "Penguin")
+    assert found is not None
+    assert found.path == own
+    other = library.find("lora", "other")
+    assert other is not None
+    assert other.name == "Other"
+
+
+def test_hashes_and_changed_files(tmp_path: Path) -> None:
+    content = tensors(LORA, ss_x="1")
+    path = put(tmp_path / "loras" / "b.safetensors", content)
+    library = Library(tmp_path)
+    extra = library.all("lora")["b"]
+    assert library.known_hashes(extra) is None
+    hashes = library.hashes(extra)
+    assert hashes.file == hashlib.sha256(content).hexdigest()
+    start = 8 + struct.unpack("<Q", content[:8])[0]
+    assert hashes.tensors == hashlib.sha256(content[start:]).hexdigest()
+    path.write_bytes(tensors({**LORA, "more.lora_down.weight": [2, 2]}))
+    changed = library.all("lora")["b"]
+    assert library.known_hashes(changed) is None
+    assert library.hashes(changed).file != hashes.file
+    library.hash_some(5.0)
+    assert library.known_hashes(changed) is not None
+
+
+FAMILIES: list[tuple[dict[str, list[int]], dict[str, str], str, str | None]] = [
+    (LORA, {}, "kohya", "sd"),
+    ({"lora_unet_x.lora_down.weight": [4, 32]}, {}, "kohya", None),
+    ({"lora_te_x.lora_down.weight": [4, 32]}, {}, "kohya", "sd"),
+    ({"lora_te2_x.lora_down.weight": [4, 32]}, {}, "kohya", "sdxl"),
+    ({"unet.x.attn2.to_k.lora_A.weight": [4, 2048]}, {}, "diffusers", "sdxl"),
+    ({"unet.x.attn2.to_k.lora_A.weight": [4, 1024]}, {}, "diffusers", "sd"),
+    ({"unet.x.attn2.to_k.lora_A.weight": [4, 128]}, {}, "diffusers", None),
+    ({"text_encoder_2.x.lora_A.weight": [4, 128]}, {}, "diffusers", "sdxl"),
+    ({"lora_unet_x.lora_down.weight": [4, 32]}, {"ss_base_model_version": "sdxl_base_v1-0"}, "kohya", "sdxl"),
+    ({"lora_unet_x.lora_down.weight": [4, 32]}, {"ss_base_model_version": "sd_v1"}, "kohya", "sd"),
+    ({"lora_unet_x.lora_down.weight": [4, 32]}, {"modelspec.architecture": "stable-diffusion-v1/lora"}, "kohya", "sd"),
+    ({"lora_unet_double_blocks_0.lora_down.weight": [4, 32]}, {}, "kohya", "other"),
+    ({"transformer.blocks.0.lora_A.weight": [4, 32]}, {}, "diffusers", "other"),
+]
+
+
+@pytest.mark.parametrize(("shapes", "metadata", "layout", "family"), FAMILIES)
+def test_families(
+    tmp_path: Path, shapes: dict[str, list[int]], metadata: dict[str, str], layout: str, family: str | None
+) -> None:
+    put(tmp_path / "loras" / "b.safetensors", tensors(shapes, **metadata))
+    extra = Library(tmp_path).all("lora")["b"]
+    assert (extra.layout, extra.family, extra.problem) == (layout, family, None)
+
+
+@pytest.mark.parametrize(
+    ("shapes", "layout", "family"),
+    [
+        ({"emb_params": [3, 768]}, "a1111", "sd"),
+        ({"<cat>": [768]}, "diffusers", "sd"),
+        ({"clip_l": [2, 768], "clip_g": [2, 1280]}, "a1111", "sdxl"),
+        ({"clip_l": [2, 768], "other": [2, 1280]}, "?", None),
+        ({"emb_params": [3, 2, 768]}, "?", None),
+        ({"emb_params": [0, 768]}, "?", None),
+        ({}, "?", None),
+    ],
+)
+def test_embeddings(tmp_path: Path, shapes: dict[str, list[int]], layout: str, family: str | None) -> None:
+    put(tmp_path / "embeddings" / "b.safetensors", tensors(shapes))
+    extra = Library(tmp_path).all("embedding")["b"]
+    assert (extra.layout, extra.family) == (layout, family)
+    assert extra.triggers == ("b",)
+    assert extra.problem == (None if family else "is no textual inversion")
+
+
+@pytest.mark.parametrize(
+    ("metadata", "triggers"),
+    [
+        ({}, ()),
+        ({"modelspec.trigger_phrase": "a penguin"}, ("a penguin",)),
+        ({"modelspec.trigger_phrase": "line\nbreak\x07 " + "x" * 999}, ("line break " + "x" * 49,)),
+        ({"ss_tag_frequency": json.dumps({"10_a": {"penguin": 12, "ice": 3}, "5_b": {"hat": 2}})}, ("penguin", "hat")),
+        ({"ss_tag_frequency": "[" * 100_000}, ()),
+        ({"ss_tag_frequency": json.dumps({"a": {"x": True, "y": "3", "z": 1e999}, "b": [1], "c": 3})}, ()),
+        ({"ss_tag_frequency": "[1]"}, ()),
+    ],
+)
+def test_trigger_words(tmp_path: Path, metadata: dict[str, str], triggers: tuple[str, ...]) -> None:
+    put(tmp_path / "loras" / "b.safetensors", tensors(LORA, **metadata))
+    assert Library(tmp_path).all("lora")["b"].triggers == triggers
+
+
+def header(value: Any, body: bytes = b"") -> bytes:
+    raw = value if isinstance(value, bytes) else json.dumps(value).encode()
+    return struct.pack("<Q", len(raw)) + raw + body
+
+
+def one(**fields: Any) -> bytes:
+    return header({"x.lora_down.weight": {"dtype": "F16", "shape": [2], "data_offsets": [0, 4], **fields}}, bytes(4))
+
+
+HOSTILE = {
+    "empty": b"",
+    "seven bytes": bytes(7),
+    "text": b"this is a text named safetensors",
+    "huge header": struct.pack("<Q", 2**63) + b"{}",
+    "header beyond the file": struct.pack("<Q", 1000) + b"{}",
+    "no json": header(b"\xff\xfe{{"),
+    "nested": header(b"[" * 100_000),
+    "a list": header([1]),
+    "a number": header(7),
+    "null tensor": header({"x.lora_": None}),
+    "no offsets": header({"x.lora_": {"dtype": "F16", "shape": [2]}}),
+    "three offsets": one(data_offsets=[0, 4, 8]),
+    "negative": one(data_offsets=[-4, 0]),
+    "fraction": one(data_offsets=[0, 4.0]),
+    "true": one(shape=[True, 2]),
+    "too large": one(data_offsets=[0, 2**70]),
+    "long number": header(b'{"x":{"dtype":"F16","shape":[' + b"9" * 5000 + b'],"data_offsets":[0,4]}}', bytes(4)),
+    "overlap": header(
+        {n: {"dtype": "F16", "shape": [2], "data_offsets": [0, 4]} for n in ("a.lora_up", "b.lora_up")}, bytes(4)
+    ),
+    "gap": one(data_offsets=[4, 8]) + bytes(4),
+    "other shape": one(shape=[3]),
+    "other type": one(dtype="F17"),
+    "rest": one() + b"more",
+    "cut": tensors(LORA)[:-1],
+    "cut header": tensors(LORA)[:40],
+    "metadata list": header({"__metadata__": [1]}),
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_hostile_files_are_named_and_harm_nobody(tmp_path: Path, case: str) -> None:
+    put(tmp_path / "loras" / "bad.safetensors", HOSTILE[case])
+    put(tmp_path / "loras" / "good.safetensors", tensors(LORA))
+    found = Library(tmp_path).all("lora")
+    assert found["good"].problem is None
+    assert found["bad"].problem
+
+
+def test_headers_and_files_have_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(headers, "HEADER_MAX", 100)
+    path = put(tmp_path / "loras" / "b.safetensors", tensors(LORA, note="x" * 200))
+    assert Library(tmp_path).all("lora")["b"].problem == "is no safetensors file"
+    with path.open("r+b") as file:
+        file.truncate(3 * 1024**3)  # no bytes on the disk
+    assert Library(tmp_path).all("lora")["b"].problem == "is larger than 2048 MB"

@@ -1,0 +1,142 @@
+"""LoRAs and embeddings from a request to the record, with the real API and a double of the GPU process."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from core_lab import image, settings, worker_here
+from PIL import Image
+from test_core_lora_library import LORA, put, tensors
+
+from otterbot_worker.api import parts as parts_module
+from otterbot_worker.jobs.model import CHAT_TEXT_SECONDS
+
+FILE = tensors(LORA, **{"modelspec.trigger_phrase": "a penguin"})
+ANY = tensors({"lora_unet_x.lora_down.weight": [4, 32], "lora_unet_x.lora_up.weight": [32, 4]})
+
+
+@pytest.fixture(autouse=True)
+def _nothing_shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parts_module, "SHIPPED", tmp_path / "nothing")
+
+
+def fill(folder: Path) -> None:
+    """Nothing but what a picture needs: the default model is an SDXL one."""
+    put(folder / "loras" / "any.safetensors", ANY)
+    put(folder / "loras" / "fail.safetensors", ANY)  # the double fails where this word stands in a prompt
+    put(folder / "loras" / "sd.safetensors", FILE)
+    put(folder / "loras" / "cut.safetensors", FILE[:-1])
+    put(folder / "embeddings" / "furball.safetensors", tensors({"clip_l": [2, 768], "clip_g": [2, 1280]}))
+    put(folder / "embeddings" / "hat.safetensors", tensors({"emb_params": [2, 768]}))
+
+
+async def test_a_record_holds_names_weights_and_hashes(tmp_path: Path) -> None:
+    fill(tmp_path)
+    prompt = "otter, <lora:fail:0.8> <lora:Any:-0.5> Furball, hat"
+    async with worker_here(settings(tmp_path)) as here:
+        job = await here.api.submit(image(prompt=prompt, negative_prompt="<furball>"))
+        done = await here.api.done(job["id"])
+        assert done["state"] == "succeeded", "the tags are gone from what is drawn"
+        result = done["pictures"][0]["result"]
+        used = result["record"]["used"]
+        digest = hashlib.sha256(ANY).hexdigest()
+        assert [(lora["name"], lora["weight"], lora["hash"]) for lora in used["loras"]] == [
+            ("fail", 0.8, digest),
+            ("any", -0.5, digest),
+        ]
+        assert [(entry["token"], entry["name"]) for entry in used["embeddings"]] == [("furball", "furball")]
+        assert used["prompt"] == prompt, "the record says what was typed, so that it can be asked for again"
+        assert "is made for Stable Diffusion 1 and 2 models" in " ".join(result["notes"])
+        _, png = await here.api.call("GET", f"/v1/images/{result['image_id']}")
+        text = Image.open(io.BytesIO(png)).info["parameters"]
+        short = used["loras"][0]["autov3"]
+        assert len(short) == 12
+        assert f'Lora hashes: "fail: {short}, any: {short}", TI hashes: "furball: ' in text
+        _, sidecar = await here.api.call("GET", f"/v1/images/{result['image_id']}.yml")
+        assert digest in sidecar.decode()
+
+
+REFUSED: list[tuple[dict[str, Any], str, str, str]] = [
+    ({"prompt": "<lora:nobody:1>"}, "request.prompt", "unknown_lora", "There are: `any`, `fail`, `sd`."),
+    ({"prompt": "<lora:any:1> <lora:../any:1>"}, "request.prompt", "unknown_lora", "LoRA number 2"),
+    ({"prompt": "<lora:any:9>"}, "request.prompt", "bad_lora_weight", "from -4 to 4"),
+    ({"prompt": "<lora:any:3> <lora:ANY:3>"}, "request.prompt", "bad_lora_weight", "from -4 to 4"),
+    ({"prompt": "<lora:any"}, "request.prompt", "bad_lora", "closing"),
+    ({"prompt": "<hypernet:any:1>"}, "request.prompt", "bad_lora", "Hypernetworks"),
+    ({"prompt": "".join(f"<lora:{n}:1>" for n in range(9))}, "request.prompt", "too_many_loras", "at most 8"),
+    ({"prompt": "<lora:cut:1>"}, "request.prompt", "lora_broken", "The LoRA `cut` is cut off."),
+    ({"prompt": "<lora:sd:1>"}, "request.prompt", "lora_mismatch", "is made for Stable Diffusion 1 and 2 models"),
+    ({"negative_prompt": "<lora:any:1>"}, "request.negative_prompt", "lora_in_negative", "belongs into the prompt"),
+]
+
+
+@pytest.mark.parametrize("number", range(len(REFUSED)))
+async def test_refusals_name_the_reason_and_not_what_was_sent(tmp_path: Path, number: int) -> None:
+    fields, where, code, words = REFUSED[number]
+    fill(tmp_path)
+    async with worker_here(settings(tmp_path), paused=True) as here:
+        status, problem = await here.api.call("POST", "/v1/jobs", image(**fields))
+        assert status == 422
+        found = next(field for field in problem["fields"] if field["code"] == code)
+        assert found["field"] == where
+        assert words in found["message"]
+        assert "nobody" not in str(problem)
+        assert problem["code"] == ("unknown_lora" if "unknown_lora" in str(problem["fields"]) else "invalid_request")
+
+
+async def test_a_worker_without_loras_says_where_they_belong(tmp_path: Path) -> None:
+    async with worker_here(settings(tmp_path), paused=True) as here:
+        _, problem = await here.api.call("POST", "/v1/jobs", image(prompt="<lora:any:1>"))
+        assert "the operator puts their files into `loras/`" in problem["detail"]
+        assert (tmp_path / "loras").is_dir()
+        assert (tmp_path / "embeddings").is_dir()
+
+
+async def test_the_list(tmp_path: Path) -> None:
+    fill(tmp_path)
+    async with worker_here(settings(tmp_path), paused=True) as here:
+        status, answer = await here.api.call("GET", "/v1/loras")
+        assert status == 200
+        listed = {(entry["kind"], entry["name"]): entry for entry in answer["loras"]}
+        assert listed["lora", "sd"] == {
+            "kind": "lora",
+            "name": "sd",
+            "family": "sd",
+            "triggers": ["a penguin"],
+            "size": len(FILE),
+            "hash": hashlib.sha256(FILE).hexdigest(),
+            "problem": None,
+        }
+        assert listed["lora", "cut"]["problem"] == "is cut off"
+        assert listed["embedding", "furball"]["family"] == "sdxl"
+
+
+async def test_a_file_that_went_away_while_it_waited_is_named(tmp_path: Path) -> None:
+    fill(tmp_path)
+    async with worker_here(settings(tmp_path), paused=True) as here:
+        job = await here.api.submit(image(prompt="<lora:any:1> otter"))
+        (tmp_path / "loras" / "any.safetensors").unlink()
+        await here.parts.dispatcher.resume()
+        error = (await here.api.done(job["id"]))["pictures"][0]["error"]
+        assert (error["code"], error["message"]) == ("lora_missing", "The LoRA any is not on the worker any more.")
+        assert (await here.api.done((await here.api.submit(image("key-00002")))["id"]))["state"] == "succeeded"
+
+
+async def test_what_is_forgotten_is_forgotten_with_its_loras(tmp_path: Path) -> None:
+    fill(tmp_path)
+    async with worker_here(settings(tmp_path)) as here:
+        job = await here.api.submit(image(prompt="otter furball hat <lora:any:0.5>", private=True))
+        done = await here.api.done(job["id"])
+        picture = done["pictures"][0]["result"]["image_id"]
+        assert (await here.api.call("POST", f"/v1/images/{picture}/delivered"))[0] in (200, 204)
+        await here.parts.store.forget(time.time() + 2 * CHAT_TEXT_SECONDS, private_requests=True)
+        after = await here.api.job(job["id"])
+        assert [after["request"][name] for name in ("prompt", "loras", "embeddings", "notes")] == ["", [], [], []]
+        result = after["pictures"][0]["result"]
+        used = result["record"]["used"]
+        assert [used["prompt"], used["loras"], used["embeddings"], result["notes"]] == ["", [], [], []]

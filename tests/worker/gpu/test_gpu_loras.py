@@ -1,0 +1,214 @@
+"""LoRAs in the engine, on small real pipelines of both families."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import lora_files as files
+import numpy as np
+import pytest
+import torch
+
+from otterbot_worker.errors import Cancelled, JobFailed
+from otterbot_worker.gpu.messages import Draw, Drawn
+from otterbot_worker.gpu.process import DrawTask
+from otterbot_worker.images.engine import Engine
+from otterbot_worker.models.catalogue import ModelEntry
+
+Draws = Callable[..., tuple[Drawn, bytes]]
+FAMILIES = ["sd", "sdxl"]
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+class Silent:
+    """A monitor that raises in the middle of a step, if it is told to."""
+
+    def __init__(self, after: int | None = None) -> None:
+        self.phases: list[str] = []
+        self._left = after
+
+    def progress(self, phase: str, step: int = 0, steps: int = 0) -> None:
+        self.phases.append(phase)
+
+    def check(self) -> None:
+        if self._left is not None and "denoising" in self.phases:
+            self._left -= 1
+            if self._left < 0:
+                raise Cancelled
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    made = Engine(device="cpu", threads=1)
+    yield made
+    made.release()
+
+
+@pytest.fixture
+def draw(engine: Engine, make_task: Callable[..., DrawTask], entries: dict[str, ModelEntry]) -> Draws:
+    def draw(*, family: str = "sd", monitor: Silent | None = None, **changes: Any) -> tuple[Drawn, bytes]:
+        task = make_task(**{"model": entries[family].as_dict(), "steps": 2, **changes})
+        fields = {name: getattr(task, name) for name in task.__dataclass_fields__}
+        drawn = engine.draw(Draw(**{**fields, "output": str(task.output)}), monitor or Silent())
+        return drawn, task.output.read_bytes()
+
+    return draw
+
+
+def pipe_of(engine: Engine) -> Any:
+    assert engine._loaded is not None
+    return engine._loaded.pipe
+
+
+def difference(one: bytes, other: bytes) -> float:
+    return float(np.abs(np.frombuffer(one, np.uint8).astype(int) - np.frombuffer(other, np.uint8)).mean())
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("layout", ["kohya", "peft"])
+def test_a_lora_acts_by_its_weight_and_leaves_nothing(
+    draw: Draws, engine: Engine, tmp_path: Path, family: str, layout: str
+) -> None:
+    plain = draw(family=family)[1]
+    pipe = pipe_of(engine)
+    before = files.base_bytes(pipe)
+    made = files.pairs(pipe)
+    xl = family == "sdxl"
+    path = files.write(tmp_path / "x.safetensors", files.kohya(made, xl=xl) if layout == "kohya" else files.peft(made))
+
+    def with_weight(weight: float) -> bytes:
+        return draw(family=family, loras=[files.wanted(path, weight)])[1]
+
+    weights = [-1.0, -0.5, 0.5, 1.0]
+    pictures = {weight: with_weight(weight) for weight in weights}
+    assert len({plain, *pictures.values()}) == len(weights) + 1
+    assert difference(plain, pictures[1.0]) > 1
+    assert with_weight(0.0) == plain
+    assert with_weight(0.5) == pictures[0.5]
+    assert draw(family=family)[1] == plain
+    assert files.base_bytes(pipe) == before
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_it_draws_what_diffusers_draws(draw: Draws, engine: Engine, tmp_path: Path, family: str) -> None:
+    """The same file through diffusers' own loader and PEFT gives the same picture."""
+    draw(family=family)
+    pipe = pipe_of(engine)
+    made = files.pairs(pipe)
+    xl = family == "sdxl"
+    layouts = {
+        "peft": files.peft(made),
+        "kohya": files.kohya({at: both for at, both in made.items() if at[0] == "unet"}, xl=xl, alpha=2.0),
+    }
+    if xl:
+        attentions = files.pairs(pipe, unet=r"attn[12]\.to_[qkv]$", text=False)
+        layouts["original"] = files.kohya(attentions, xl=True, blocks=1)
+    for name, state in layouts.items():
+        path = files.write(tmp_path / f"{name}.safetensors", state)
+        ours = draw(family=family, loras=[files.wanted(path, 0.7)])[1]
+        pipe.load_lora_weights(str(path), adapter_name="theirs")
+        pipe.set_adapters(["theirs"], [0.7])
+        theirs = draw(family=family)[1]
+        pipe.unload_lora_weights()
+        assert difference(ours, draw(family=family)[1]) > 1
+        assert difference(ours, theirs) < 0.02, name
+
+
+def test_every_layer_of_every_layout_is_the_same_lora(draw: Draws, engine: Engine, tmp_path: Path) -> None:
+    """Text encoders and alphas too, where diffusers' loader passes some by."""
+    draw(family="sdxl")
+    made = files.pairs(pipe_of(engine))
+    halved = {at: (down, up / 2) for at, (down, up) in made.items()}
+    said = {"unet.r": 4, "unet.lora_alpha": 2, "text_encoder.lora_alpha": 2, "text_encoder_2.lora_alpha": 2}
+    paths = [
+        files.write(tmp_path / "a.safetensors", files.peft(halved)),
+        files.write(tmp_path / "b.safetensors", files.kohya(made, xl=True, alpha=2.0)),
+        files.write(tmp_path / "c.safetensors", files.peft(made), lora_adapter_metadata=said),
+    ]
+    pictures = [draw(family="sdxl", loras=[files.wanted(path)])[1] for path in paths]
+    assert difference(pictures[0], pictures[1]) < 0.02
+    assert difference(pictures[0], pictures[2]) < 0.02
+
+
+def test_several_at_once_and_the_same_again(draw: Draws, engine: Engine, tmp_path: Path) -> None:
+    draw()
+    pipe = pipe_of(engine)
+    first = files.wanted(files.write(tmp_path / "a.safetensors", files.peft(files.pairs(pipe, seed=1))), 0.6)
+    second = files.wanted(files.write(tmp_path / "b.safetensors", files.peft(files.pairs(pipe, seed=2))), 0.4)
+    both = draw(loras=[first, second])[1]
+    assert len({both, draw(loras=[first])[1], draw(loras=[second])[1]}) == 3
+    # Whatever was in memory before, the sums are made in the same order.
+    assert draw(loras=[first, second])[1] == both
+    monitor = Silent()
+    assert draw(loras=[{**first, "weight": 0.6}, second], monitor=monitor)[1] == both
+    assert "loading" not in monitor.phases
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_file_that_does_not_fit_is_named_and_leaves_nothing(
+    draw: Draws, engine: Engine, tmp_path: Path, family: str
+) -> None:
+    other = FAMILIES[1 - FAMILIES.index(family)]
+    draw(family=other)
+    stranger = files.peft(files.pairs(pipe_of(engine)))
+    plain = draw(family=family)[1]
+    pipe = pipe_of(engine)
+    before = files.base_bytes(pipe)
+    good = files.peft(files.pairs(pipe))
+    nan = {**good, next(iter(good)): torch.full_like(good[next(iter(good))], torch.nan)}
+    bad: dict[str, dict[str, torch.Tensor]] = {
+        "stranger": stranger,
+        "unknown": {**good, "unet.something.else": torch.zeros(4)},
+        "half": dict(list(good.items())[:-1]),
+        "nowhere": {key.replace("attentions", "elsewhere"): tensor for key, tensor in good.items()},
+        "kohya": {**files.kohya(files.pairs(pipe), xl=family == "sdxl"), "lora_unet_x.alpha": torch.tensor(1.0)},
+        "dora": {**good, "unet.x.dora_scale": torch.zeros(4)},
+        "nan": nan,
+        "empty": {"nothing": torch.zeros(1)},
+    }
+    for name, state in bad.items():
+        path = files.write(tmp_path / f"{name}.safetensors", state)
+        with pytest.raises(JobFailed, match=f"The LoRA {name} cannot be used: ") as failure:
+            draw(family=family, loras=[files.wanted(path)])
+        assert failure.value.code == "lora_broken"
+    cut = files.write(tmp_path / "cut.safetensors", good)
+    cut.write_bytes(cut.read_bytes()[:-100])
+    junk = tmp_path / "junk.safetensors"
+    junk.write_bytes(b"this is a text" * 10)
+    for path in (cut, junk):
+        with pytest.raises(JobFailed, match="cut off or no safetensors file"):
+            draw(family=family, loras=[files.wanted(path)])
+    path = files.write(tmp_path / "changed.safetensors", good)
+    with pytest.raises(JobFailed, match="was changed"):
+        draw(family=family, loras=[{**files.wanted(path), "hash": "0" * 64}])
+    with pytest.raises(JobFailed) as failure:
+        draw(family=family, loras=[{**files.wanted(path), "path": str(tmp_path / "gone.safetensors")}])
+    assert failure.value.code == "lora_missing"
+    assert engine.resident is not None, "the model stays"
+    assert files.base_bytes(pipe) == before
+    assert draw(family=family)[1] == plain
+
+
+def test_a_lora_of_a_larger_model_says_how_much_was_used(draw: Draws, engine: Engine, tmp_path: Path) -> None:
+    draw()
+    state = files.peft(files.pairs(pipe_of(engine)))
+    state["unet.down_blocks.9.attn1.to_q.lora_A.weight"] = torch.zeros(4, 32)
+    state["unet.down_blocks.9.attn1.to_q.lora_B.weight"] = torch.zeros(32, 4)
+    path = files.write(tmp_path / "big.safetensors", state)
+    count = len(state) // 2
+    drawn = draw(loras=[files.wanted(path)])[0]
+    assert f"Of the LoRA big, {count - 1} of {count} layers exist in this model and were used." in drawn.notes
+
+
+@pytest.mark.parametrize("after", [0, 3, 9])
+def test_a_cancel_in_the_middle_leaves_nothing(draw: Draws, engine: Engine, tmp_path: Path, after: int) -> None:
+    plain = draw()[1]
+    pipe = pipe_of(engine)
+    before = files.base_bytes(pipe)
+    path = files.write(tmp_path / "x.safetensors", files.peft(files.pairs(pipe)))
+    with pytest.raises(Cancelled):
+        draw(loras=[files.wanted(path)], monitor=Silent(after))
+    assert files.base_bytes(pipe) == before
+    assert draw()[1] == plain

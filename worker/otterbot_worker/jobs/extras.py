@@ -1,0 +1,154 @@
+"""The LoRAs and embeddings of a request: found and checked when it is accepted, found again when it is drawn.
+
+What is stored is names and hashes, never paths: the operator's folders may lie elsewhere tomorrow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from otterbot_worker.api.schemas import FieldProblem
+from otterbot_worker.errors import JobFailed
+from otterbot_worker.models.catalogue import ModelEntry
+from otterbot_worker.models.loras import Extra, Kind, Library
+from otterbot_worker.prompts.extras import (
+    EMBEDDINGS_MAX,
+    LORA_WEIGHT_MAX,
+    LORAS_MAX,
+    Mistake,
+    embedding_words,
+    lora_tags,
+)
+
+NAMES_SHOWN = 12
+SHORT_HASH = 12
+"""Digits of a hash that the web UI and the sites with LoRAs show and look up."""
+
+_MISTAKES: dict[Mistake, tuple[str, str]] = {
+    "form": ("bad_lora", "A LoRA is written `<lora:name:weight>`, as in `<lora:penguin:0.8>`."),
+    "unclosed": ("bad_lora", "A LoRA tag lacks its closing `>`: it is written `<lora:name:weight>`."),
+    "weight": (
+        "bad_lora_weight",
+        f"The weight of a LoRA is a number from -{LORA_WEIGHT_MAX:g} to {LORA_WEIGHT_MAX:g}, as in `<lora:name:0.8>`.",
+    ),
+    "hypernet": ("bad_lora", "Hypernetworks are not supported; LoRAs are, as `<lora:name:weight>`."),
+    "many": ("too_many_loras", f"A picture takes at most {LORAS_MAX} LoRAs."),
+}
+
+
+@dataclass(kw_only=True)
+class Wanted:
+    """``loras``: ``{name, weight, hash, autov3}``; ``embeddings``: ``{token, name, hash}``; JSON-able."""
+
+    loras: list[dict[str, Any]] = field(default_factory=list)
+    embeddings: list[dict[str, Any]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    problems: list[FieldProblem] = field(default_factory=list)
+
+    def refuse(self, code: str, message: str, where: str = "request.prompt") -> None:
+        self.problems.append(FieldProblem(field=where, code=code, message=message))
+
+
+def find_wanted(prompt: str, negative_prompt: str, entry: ModelEntry, library: Library) -> Wanted:
+    """What both prompts ask for. Reads files whose hash is not known yet: not for the event loop."""
+    wanted = Wanted()
+    tags, negative = lora_tags(prompt), lora_tags(negative_prompt)
+    for mistake in tags.mistakes:
+        wanted.refuse(*_MISTAKES[mistake])
+    if negative.loras or negative.mistakes:
+        sentence = "A LoRA acts on the whole picture and belongs into the prompt, not into the negative one; "
+        wanted.refuse("lora_in_negative", sentence + "a negative weight turns it round.", "request.negative_prompt")
+    for number, tag in enumerate(tags.loras[:LORAS_MAX], 1):
+        which = "LoRA" if len(tags.loras) == 1 else f"LoRA number {number}"
+        _add_lora(wanted, tag.name, tag.weight, which, entry, library)
+    _add_embeddings(wanted, (tags.text, negative.text), entry, library)
+    return wanted
+
+
+def _add_lora(wanted: Wanted, typed: str, weight: float, which: str, entry: ModelEntry, library: Library) -> None:
+    extra = library.find("lora", typed)
+    if extra is None:
+        wanted.refuse("unknown_lora", f"{which}: there is none of that name. {_known(library)}")
+        return
+    if (problem := _problem(extra, entry)) is not None:
+        wanted.refuse("lora_broken" if extra.problem else "lora_mismatch", f"The LoRA `{extra.name}` {problem}.")
+        return
+    for lora in wanted.loras:  # named twice, once in capitals
+        if lora["name"] == extra.name:
+            lora["weight"] = round(lora["weight"] + weight, 6)
+            if abs(lora["weight"]) > LORA_WEIGHT_MAX:
+                wanted.refuse(*_MISTAKES["weight"])
+            return
+    try:
+        hashes = library.hashes(extra)
+    except OSError:
+        wanted.refuse("lora_broken", f"The LoRA `{extra.name}` cannot be read.")
+        return
+    wanted.loras.append(
+        {"name": extra.name, "weight": weight, "hash": hashes.file, "autov3": hashes.tensors[:SHORT_HASH]}
+    )
+
+
+def _add_embeddings(wanted: Wanted, texts: Sequence[str], entry: ModelEntry, library: Library) -> None:
+    """Words are words unless a file makes them more: what cannot be used is said, and stays a word."""
+    by_word: dict[str, Extra] = {}
+    for extra in library.all("embedding").values():
+        by_word.setdefault(extra.name.lower(), extra)
+    for word in dict.fromkeys(word for text in texts for word in embedding_words(text, by_word)):
+        extra = by_word[word]
+        problem = _problem(extra, entry)
+        if problem is None and len(wanted.embeddings) >= EMBEDDINGS_MAX:
+            problem = f"was one too many; a picture takes {EMBEDDINGS_MAX}"
+        if problem is None:
+            try:
+                hashed = library.hashes(extra).file
+            except OSError:
+                problem = "cannot be read"
+            else:
+                wanted.embeddings.append({"token": word, "name": extra.name, "hash": hashed})
+        if problem is not None:
+            wanted.notes.append(f"The embedding {extra.name} {problem}; it was read as a word.")
+
+
+def _problem(extra: Extra, entry: ModelEntry) -> str | None:
+    """Why this model cannot draw with it, as the end of a sentence."""
+    if extra.problem is not None:
+        return extra.problem
+    if extra.family in (None, entry.family):
+        return None
+    names = {"sd": "Stable Diffusion 1 and 2", "sdxl": "SDXL"}
+    return f"is made for {names.get(str(extra.family), 'other')} models, and {entry.name} is none"
+
+
+def _known(library: Library) -> str:
+    names = [name for name, extra in library.all("lora").items() if extra.problem is None]
+    if not names:
+        return "The worker has no LoRAs; the operator puts their files into `loras/` in its data directory."
+    more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
+    return f"There are: {', '.join(f'`{name}`' for name in names[:NAMES_SHOWN])}{more}."
+
+
+# ---------------------------------------------------------------- when it is drawn
+
+
+def with_paths(request: Mapping[str, Any], library: Library) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The stored request's LoRAs and embeddings as the engine wants them.
+
+    :raises JobFailed: a file is not there any more
+    """
+    loras = [{**lora, "path": _path("lora", lora["name"], library)} for lora in request.get("loras", [])]
+    embeddings = [
+        {**embedding, "path": _path("embedding", embedding["name"], library)}
+        for embedding in request.get("embeddings", [])
+    ]
+    return loras, embeddings
+
+
+def _path(kind: Kind, name: str, library: Library) -> str:
+    extra = library.find(kind, name)
+    if extra is None:
+        what = "LoRA" if kind == "lora" else "embedding"
+        raise JobFailed(f"{kind}_missing", f"The {what} {name} is not on the worker any more.", {kind: name})
+    return str(extra.path)

@@ -1,0 +1,263 @@
+"""LoRAs and embeddings: files that lie in a folder and are called by their name. Free of torch.
+
+``loras/*.safetensors`` and ``embeddings/*.safetensors``, looked for in the operator's data directory first and then
+among what is shipped. Only these names exist: what a prompt says is compared with them and never becomes a path.
+Pickled files (``.pt``, ``.bin``, ``.ckpt``) can run code when they are read, so they are not there at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import threading
+import time
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from . import headers
+
+SHIPPED = Path(__file__).with_name("otter-mini-extras")
+Kind = Literal["lora", "embedding"]
+
+FOLDERS: Mapping[Kind, str] = {"lora": "loras", "embedding": "embeddings"}
+SIZE_MAX: Mapping[Kind, int] = {"lora": 2 * 1024**3, "embedding": 64 * 1024**2}
+NAME_MAX = 100
+FILES_MAX = 2_000
+TRIGGERS_MAX = 3
+
+_FORBIDDEN = frozenset('<>:"/\\|?*`')
+_SD_WIDTHS, _SDXL_WIDTHS = frozenset({768, 1024}), frozenset({2048})
+_OTHER_KEYS = ("transformer.", "lora_transformer_", "lora_unet_double_blocks", "lora_unet_joint_blocks", "lora_te3_")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extra:
+    """One file. ``family``: the models that it is made for as far as its header says, ``None`` where it does not."""
+
+    kind: Kind
+    name: str
+    path: Path
+    size: int
+    stamp: tuple[int, int]
+    """Size and time of change: other stamp, other file."""
+    family: str | None
+    layout: str
+    """``kohya``, ``diffusers``, ``a1111``, or ``?``."""
+    triggers: tuple[str, ...]
+    problem: str | None
+    """Why it cannot be used, as the end of a sentence that begins with its name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hashes:
+    """SHA-256 in hex: of the file, and of what follows the header (by which the tools of the field know LoRAs)."""
+
+    file: str
+    tensors: str
+
+
+class Library:
+    """Owns what was read of the files, as long as the process lives; a changed file is read again. Thread-safe."""
+
+    def __init__(self, *roots: Path) -> None:
+        """``roots``: directories with the two folders in them, the first one wins."""
+        self._roots = roots
+        self._seen: dict[Path, Extra] = {}
+        self._hashes: dict[Path, tuple[tuple[int, int], Hashes]] = {}
+        self._lock = threading.Lock()
+
+    def all(self, kind: Kind) -> dict[str, Extra]:
+        """By name, in the order of the alphabet."""
+        found: dict[str, Extra] = {}
+        with self._lock:
+            for root in self._roots:
+                for path, stamp in _files(root / FOLDERS[kind]):
+                    if path.stem not in found:
+                        found[path.stem] = self._look(kind, path, stamp)
+        return dict(sorted(found.items(), key=lambda item: item[0].casefold()))
+
+    def find(self, kind: Kind, name: str) -> Extra | None:
+        """By its exact name, else by one that differs in capitals only: phones like to write the first one large."""
+        known = self.all(kind)
+        if name in known:
+            return known[name]
+        return next((extra for other, extra in known.items() if other.lower() == name.lower()), None)
+
+    def hashes(self, extra: Extra) -> Hashes:
+        """Reads the whole file, the first time. :raises OSError:"""
+        known = self.known_hashes(extra)
+        if known is None:
+            known = hash_file(extra.path)
+            with self._lock:
+                self._hashes[extra.path] = (extra.stamp, known)
+        return known
+
+    def known_hashes(self, extra: Extra) -> Hashes | None:
+        """Without reading anything."""
+        with self._lock:
+            stamp, known = self._hashes.get(extra.path, (None, None))
+        return known if stamp == extra.stamp else None
+
+    def hash_some(self, seconds: float) -> None:
+        """Hashes files that nobody has asked for yet, until the time is over."""
+        until = time.monotonic() + seconds
+        for extra in [*self.all("embedding").values(), *self.all("lora").values()]:
+            if time.monotonic() >= until:
+                return
+            if extra.problem is None:
+                try:
+                    self.hashes(extra)
+                except OSError:
+                    continue
+
+    def _look(self, kind: Kind, path: Path, stamp: tuple[int, int]) -> Extra:
+        known = self._seen.get(path)
+        if known is None or known.stamp != stamp:
+            known = self._seen[path] = read(kind, path, stamp)
+        return known
+
+
+def _files(folder: Path) -> list[tuple[Path, tuple[int, int]]]:
+    """The files with usable names directly in a folder, none where there is no folder."""
+    found = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                if not entry.name.lower().endswith(".safetensors") or not good_name(entry.name[: -len(".safetensors")]):
+                    continue
+                try:
+                    status = entry.stat()
+                    regular = entry.is_file()
+                except OSError:
+                    continue
+                if regular:
+                    found.append((Path(entry.path), (status.st_size, status.st_mtime_ns)))
+                if len(found) >= FILES_MAX:
+                    break
+    except OSError:
+        return []
+    return sorted(found)
+
+
+def good_name(name: str) -> bool:
+    """Whether a file's stem can be typed in a prompt and shown in a room."""
+    return 0 < len(name) <= NAME_MAX and name.isprintable() and name[0] != "." and not _FORBIDDEN & set(name)
+
+
+def read(kind: Kind, path: Path, stamp: tuple[int, int]) -> Extra:
+    """What the header says. Never raises: what is wrong stands in ``problem``."""
+    header, problem = headers.Header(shapes={}, metadata={}, start=0), None
+    if stamp[0] > SIZE_MAX[kind]:
+        problem = f"is larger than {SIZE_MAX[kind] // 1024**2} MB"
+    else:
+        try:
+            header = headers.read(path)
+        except headers.BadFile as error:
+            problem = str(error)
+        except OSError:
+            problem = "cannot be read"
+    layout, family = "?", None
+    if problem is None:
+        layout, family = (_lora if kind == "lora" else _embedding)(header)
+        if layout == "?":
+            problem = "is no LoRA that this worker can read" if kind == "lora" else "is no textual inversion"
+    triggers = _triggers(header.metadata) if kind == "lora" else (path.stem,)
+    return Extra(
+        kind=kind,
+        name=path.stem,
+        path=path,
+        size=stamp[0],
+        stamp=stamp,
+        family=family,
+        layout=layout,
+        triggers=triggers,
+        problem=problem,
+    )
+
+
+def _lora(header: headers.Header) -> tuple[str, str | None]:
+    """Layout and family. Only what is certain counts: an unknown family is tried, and the engine says if it fits."""
+    keys = list(header.shapes)
+    kohya = any(key.startswith(("lora_unet_", "lora_te")) for key in keys)
+    if not any(".lora_" in key or "_lora." in key or ".lora." in key for key in keys):
+        return "?", None
+    return "kohya" if kohya else "diffusers", _lora_family(header)
+
+
+def _lora_family(header: headers.Header) -> str | None:
+    base = header.metadata.get("ss_base_model_version", "") or header.metadata.get("modelspec.architecture", "")
+    keys = list(header.shapes)
+    if any(key.startswith(_OTHER_KEYS) for key in keys):
+        return "other"
+    if base.startswith(("sdxl", "stable-diffusion-xl")):
+        return "sdxl"
+    if base.startswith(("sd_v", "sd1", "sd2", "stable-diffusion-v")):
+        return "sd"
+    if any(key.startswith(("lora_te1_", "lora_te2_", "text_encoder_2.")) for key in keys):
+        return "sdxl"
+    if any(key.startswith("lora_te_") for key in keys):
+        return "sd"
+    widths = {shape[1] for key, shape in header.shapes.items() if _reads_the_prompt(key) and len(shape) >= 2}
+    if len(widths) == 1:
+        return "sd" if widths <= _SD_WIDTHS else "sdxl" if widths <= _SDXL_WIDTHS else None
+    return None
+
+
+def _reads_the_prompt(key: str) -> bool:
+    """The down half at a layer whose input are the prompt's embeddings: its width tells the text encoder."""
+    cross = "attn2.to_k" in key or "attn2_to_k" in key or "attn2.processor.to_k" in key
+    return cross and key.endswith((".lora_down.weight", ".lora_A.weight", ".down.weight"))
+
+
+def _embedding(header: headers.Header) -> tuple[str, str | None]:
+    shapes = header.shapes
+    if not all(1 <= len(shape) <= 2 and 0 not in shape for shape in shapes.values()):
+        return "?", None
+    if set(shapes) == {"clip_l", "clip_g"}:
+        return "a1111", "sdxl"
+    if len(shapes) == 1:
+        return ("a1111" if "emb_params" in shapes else "diffusers"), "sd"
+    return "?", None
+
+
+def _triggers(metadata: Mapping[str, str]) -> tuple[str, ...]:
+    """The words that the file was trained with: as its maker says, else the tag that stands at most of the pictures."""
+    said = metadata.get("modelspec.trigger_phrase", "") or metadata.get("trigger_word", "")
+    words = [_word(said)] if said else [_word(tag) for tag in _most_frequent(metadata.get("ss_tag_frequency", ""))]
+    return tuple(dict.fromkeys(word for word in words if word))[:TRIGGERS_MAX]
+
+
+def _most_frequent(text: str) -> list[str]:
+    """One tag for each of the trainer's folders of pictures."""
+    try:
+        folders = json.loads(text or "{}")
+    except (ValueError, RecursionError):
+        return []
+    tags = []
+    for counts in folders.values() if isinstance(folders, dict) else ():
+        if isinstance(counts, dict):
+            numbers = Counter({str(tag): n for tag, n in counts.items() if type(n) is int})
+            tags += [tag for tag, _ in numbers.most_common(1)]
+    return tags
+
+
+def _word(text: str) -> str:
+    return " ".join("".join(c if c.isprintable() else " " for c in text[:200]).split())[:60].strip(" ,")
+
+
+def hash_file(path: Path) -> Hashes:
+    """:raises OSError:"""
+    whole, tensors = hashlib.sha256(), hashlib.sha256()
+    with path.open("rb") as file:
+        first = file.read(8)
+        rest = file.read(min(int.from_bytes(first, "little"), headers.HEADER_MAX))
+        whole.update(first)
+        whole.update(rest)
+        while block := file.read(1024 * 1024):
+            whole.update(block)
+            tensors.update(block)
+    return Hashes(file=whole.hexdigest(), tensors=tensors.hexdigest())
