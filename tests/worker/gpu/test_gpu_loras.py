@@ -10,6 +10,7 @@ import lora_files as files
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from otterbot_worker.errors import Cancelled, JobFailed
 from otterbot_worker.gpu.messages import Draw, Drawn
@@ -200,6 +201,16 @@ def test_a_lora_of_a_larger_model_says_how_much_was_used(draw: Draws, engine: En
     count = len(state) // 2
     drawn = draw(loras=[files.wanted(path)])[0]
     assert f"Of the LoRA big, {count - 1} of {count} layers exist in this model and were used." in drawn.notes
+
+
+def test_it_acts_on_a_picture_to_start_from(draw: Draws, engine: Engine, tmp_path: Path) -> None:
+    start = tmp_path / "start.png"
+    Image.effect_noise((64, 64), 80).convert("RGB").save(start)
+    changes = {"init_image": str(start), "strength": 0.9, "steps": 3}
+    plain = draw(**changes)[1]
+    path = files.write(tmp_path / "x.safetensors", files.peft(files.pairs(pipe_of(engine))))
+    assert difference(draw(**changes, loras=[files.wanted(path)])[1], plain) > 1
+    assert draw(**changes)[1] == plain
 
 
 @pytest.mark.parametrize("after", [0, 3, 9])
