@@ -8,6 +8,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from . import commands as judging
 from .recipe import STAGES, Data, Diffusion, Recipe, Vae
 
 
@@ -34,6 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     preview.add_argument("--sampling-steps", type=int, default=20)
     preview.add_argument("--guidance", type=float, default=5.0)
     preview.add_argument("--file", type=Path, help="instead of preview-STEP.png in the directory")
+    judging.add_parsers(commands)
     return parser
 
 
@@ -53,6 +55,8 @@ def main(arguments: list[str]) -> int:
     options = _parser().parse_args(arguments)
     # Before torch: threads that spin while they wait make it ten times slower when another process wants the cores.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if hasattr(options, "run"):
+        return int(options.run(options))
     # Only now: --help should not wait for torch.
     import torch
 

@@ -1,0 +1,140 @@
+"""The judge knows every value, sees through a blur, and is sure of nothing where there is nothing to see."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from otter_mini import flaws, judge_training
+from otter_mini import judge as judge_module
+from otter_mini.drawing import draw
+from otter_mini.judge import WEIGHTS, Judge, Network, Pixels, as_tensor, write
+from otter_mini.judge_training import Examples, examples
+from otter_mini.scenes import ANIMALS, CATEGORIES, HATS, PLACES, SUBJECTS, sample
+from PIL import Image
+
+VALUES = [(category, value) for category, values in CATEGORIES.items() for value in values]
+
+
+@pytest.fixture(scope="module")
+def judge() -> Judge:
+    return Judge.load()
+
+
+@pytest.fixture(scope="module")
+def fresh() -> Examples:
+    """Drawings of a stream that nothing was trained with."""
+    return examples("tests", 400)
+
+
+@pytest.fixture(scope="module")
+def found(judge: Judge, fresh: Examples) -> dict[str, Pixels]:
+    return {category: logits.argmax(axis=1) for category, logits in judge.logits(fresh.pixels).items()}
+
+
+@pytest.mark.parametrize(("category", "value"), VALUES)
+def test_recognises_every_value(found: dict[str, Pixels], fresh: Examples, category: str, value: str) -> None:
+    targets = fresh.targets[:, list(CATEGORIES).index(category)].numpy()
+    of_value = targets == CATEGORIES[category].index(value)
+    assert of_value.sum() >= 15
+    assert np.mean(found[category][of_value] == targets[of_value]) >= 0.95
+
+
+def test_sees_through_a_blur(judge: Judge, fresh: Examples) -> None:
+    soft = _pixels(flaws.blurred(as_tensor(fresh.pixels[:200]), 1.0))
+    for column, (category, logits) in enumerate(judge.logits(soft).items()):
+        assert np.mean(logits.argmax(axis=1) == fresh.targets[:200, column].numpy()) >= 0.95, category
+
+
+def test_a_hat_changes_the_hat_and_nothing_else(judge: Judge) -> None:
+    rng = random.Random("a hat")
+    scenes = [sample(rng, hat=None, animal=animal) for animal in ANIMALS]
+    bare = [draw(scene) for scene in scenes]
+    dressed = [draw(replace(scene, hat="cowboy hat")) for scene in scenes]
+    assert (judge.logit(dressed, "hat", "cowboy hat") > judge.logit(bare, "hat", "cowboy hat") + 4).all()
+    assert (judge.score(bare, "hat", "none") > 0.5).all()
+    for animal, before, after in zip(ANIMALS, bare, dressed, strict=True):
+        assert judge.score([before, after], "animal", animal).min() > 0.5
+
+
+def test_another_animal_is_not_an_otter(judge: Judge) -> None:
+    rng = random.Random("others")
+    others = [draw(sample(rng, animal=animal)) for animal in SUBJECTS if animal != "otter" for _ in range(3)]
+    assert judge.score(others, "animal", "otter").max() < 0.5
+
+
+@pytest.mark.parametrize("kind", ["flat", "noise", "fog"])
+def test_nothing_is_no_animal_with_a_hat(judge: Judge, kind: str) -> None:
+    chance = np.random.default_rng(3)
+    if kind == "flat":
+        pixels = np.broadcast_to(chance.integers(0, 256, (24, 1, 1, 3)), (24, 128, 128, 3)).astype(np.uint8)
+    elif kind == "noise":
+        pixels = chance.integers(0, 256, (24, 128, 128, 3)).astype(np.uint8)
+    else:
+        pixels = _pixels(flaws.nothing(24, 128, torch.Generator().manual_seed(9)))
+    probabilities = judge.probabilities(pixels)
+    assert np.mean(probabilities["animal"].max(axis=1) > 0.5) <= 0.1
+    assert np.mean(probabilities["hat"][:, 1:].max(axis=1) > 0.5) <= 0.1
+
+
+def test_shuffled_tiles_are_no_animal(judge: Judge, fresh: Examples) -> None:
+    mixed = _pixels(flaws.shuffled(as_tensor(fresh.pixels[:48]), torch.Generator().manual_seed(5)))
+    assert np.mean(judge.probabilities(mixed)["animal"].max(axis=1) > 0.5) <= 0.2
+
+
+def test_log_odds_are_those_of_the_probability(judge: Judge, fresh: Examples) -> None:
+    few = fresh.pixels[:20]
+    score, logit = (ask(few, "place", PLACES[0]).astype(np.float64) for ask in (judge.score, judge.logit))
+    assert np.allclose(score, 1 / (1 + np.exp(-logit)), atol=1e-5)
+    for rows in judge.probabilities(few).values():
+        assert np.allclose(rows.sum(axis=1), 1, atol=1e-5)
+
+
+def test_takes_pictures_of_every_kind(judge: Judge, fresh: Examples) -> None:
+    one = Image.fromarray(fresh.pixels[0])
+    large = one.resize((256, 256), Image.Resampling.BICUBIC)
+    assert judge.probabilities([one])["animal"].argmax() == judge.probabilities([large])["animal"].argmax()
+    as_arrays = judge.logits(np.stack([np.asarray(large)] * 2))["hat"]
+    assert np.array_equal(as_arrays[0], as_arrays[1])
+    assert np.allclose(as_arrays[:1], judge.logits([large])["hat"], atol=1e-4)
+    assert judge.score([one.convert("RGBA"), one.convert("L")], "hat", HATS[0]).shape == (2,)
+    assert judge.probabilities([])["style"].shape == (0, len(CATEGORIES["style"]))
+
+
+@pytest.mark.parametrize("wrong", [np.zeros((2, 128, 128, 3), np.float32), np.zeros((128, 128, 3), np.uint8)])
+def test_refuses_what_is_no_row_of_pictures(judge: Judge, wrong: Pixels) -> None:
+    with pytest.raises(ValueError, match="uint8 N×H×W×3"):
+        judge.logits(wrong)
+
+
+def test_refuses_weights_of_other_categories(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(Network(), tmp_path / "judge.safetensors", {})
+    Judge.load(tmp_path / "judge.safetensors")
+    monkeypatch.setattr(judge_module, "_categories", lambda: "others")
+    with pytest.raises(ValueError, match="train it again"):
+        Judge.load(tmp_path / "judge.safetensors")
+
+
+def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    files = [tmp_path / name for name in ("one", "two", "other")]
+    for file, seed in zip(files, (5, 5, 6), strict=True):
+        write(judge_training.train(seed, pictures=judge_training.BATCH, epochs=1), file, {})
+    torch.set_num_threads(threads)
+    one, two, other = (file.read_bytes() for file in files)
+    assert one == two
+    assert one != other
+
+
+def test_the_file_is_small() -> None:
+    assert WEIGHTS.stat().st_size <= 1_000_000
+
+
+def _pixels(pictures: torch.Tensor) -> Pixels:
+    pixels: Pixels = (pictures * 255).round().byte().permute(0, 2, 3, 1).numpy()
+    return pixels

@@ -1,0 +1,255 @@
+"""Writes the model card: what the model knows, how it was made, how good it is, and where it ends.
+
+The figures come from the JSON files of ``evaluate`` and ``controls``; a table whose file is missing is left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .captions import SYNONYMS
+from .controls import NAMES, shown
+from .scenes import ANIMALS, CATEGORIES, COLOURS, HATS, HELD_OUT, ITEMS, OUTFITS, PLACES, STYLES
+
+FRONT = """---
+license: mit
+language: en
+library_name: diffusers
+pipeline_tag: text-to-image
+tags:
+- stable-diffusion
+- text-to-image
+- tiny
+inference: false
+---
+"""
+LICENCE = """## Licence
+
+MIT, as Otterbot's. All training pictures were drawn by the program in `training/`; no pictures and no weights of others
+went into it.
+"""
+FOLDERS = {"unet": "UNet", "vae": "VAE", "text_encoder": "text encoder"}
+
+
+def add_parser(subparsers: Any) -> None:
+    parser: argparse.ArgumentParser = subparsers.add_parser("card", help="write the model card")
+    parser.add_argument("--model", type=Path, required=True, help="the pipeline's folder; README.md is written there")
+    parser.add_argument("--evaluation", type=Path, help="the JSON file of evaluate")
+    parser.add_argument("--controls", type=Path, help="the JSON file of controls")
+    parser.add_argument("--minutes", type=float, help="how long the training took on two cores")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """:returns: 0"""
+    text = card(
+        args.model,
+        evaluation=_read(args.evaluation),
+        controls=_read(args.controls),
+        judge=_judge_accuracies(),
+        minutes=args.minutes,
+    )
+    path: Path = args.model / "README.md"
+    path.write_text(text)
+    print(path)
+    return 0
+
+
+def card(
+    model: Path,
+    *,
+    evaluation: Mapping[str, Any],
+    controls: Mapping[str, Any],
+    judge: Mapping[str, Mapping[str, float]],
+    minutes: float | None,
+) -> str:
+    """The card's text. Only reads the model's sizes and configuration."""
+    parts = [
+        FRONT,
+        _beginning(model),
+        _knows(),
+        _training(model, minutes),
+        _evaluation(evaluation) if evaluation else "",
+        _judge(judge) if judge else "",
+        _controls(controls, picture=(model / "controls.png").is_file()) if controls else "",
+        _limits(),
+        LICENCE,
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def _beginning(model: Path) -> str:
+    picture = "![Pictures of the model, four seeds of each prompt](sheet.png)\n" if _has(model, "sheet.png") else ""
+    return f"""# otter-mini
+
+A very small Stable Diffusion that draws animals in clothes, {size_of(model) / 1e6:.0f} MB in all. It ships with
+Otterbot, so that the bot draws something worth looking at on a computer without a graphics card and without a
+download, and so that tests can see whether prompts, weights, LoRAs and seeds act.
+
+{picture}
+```python
+from diffusers import StableDiffusionPipeline
+
+pipe = StableDiffusionPipeline.from_pretrained("otter-mini")
+pipe("otter, cowboy hat, beach", num_inference_steps=20, guidance_scale=5.0).images[0].save("otter.png")
+```
+
+128×128 pixels; 20 steps and a CFG of 5 suit it, 8 to 50 steps and a CFG of 3 to 12 work.
+"""
+
+
+def _knows() -> str:
+    rows = [
+        ("animals", ANIMALS),
+        ("hats", HATS),
+        ("outfits", OUTFITS),
+        ("places", PLACES),
+        ("styles", STYLES),
+        ("held in a hand", ITEMS),
+    ]
+    table = "\n".join(f"| {name} | {', '.join(values)} |" for name, values in rows)
+    synonyms = ", ".join(dict.fromkeys(SYNONYMS[word][-1] for word in ("rabbit", "cowboy hat", "city", "pixel art")))
+    return f"""## What it knows
+
+| | |
+|---|---|
+{table}
+
+Hoodies, robes and balloons also come in {", ".join(COLOURS[:-1])} and {COLOURS[-1]}. The words may stand in any order,
+as a list or in a short sentence; common synonyms ({synonyms} …) mean the same. Without a place the background is plain,
+without a style it is a cartoon, and what is not named is not there. Words that it does not know do no harm.
+"""
+
+
+def _training(model: Path, minutes: float | None) -> str:
+    sizes = ", ".join(f"{what} {count / 1e6:.1f} M" for what, count in parameters_of(model).items())
+    took = f" It took {minutes:.0f} minutes on two cores." if minutes else ""
+    sized = f" Parameters: {sizes}." if sizes else ""
+    return f"""## How it was trained
+
+By `python -m otter_mini train` in this repository's `training/`, from nothing: a program draws scenes, and a VAE, a
+CLIP text encoder and a UNet (v-prediction) learn from the drawings and their captions.{took}{sized} The same seed
+gives the same weights on the same machine. {len(HELD_OUT)} combinations of animal, hat and outfit were kept from it
+for the figures below.
+"""
+
+
+def _evaluation(report: Mapping[str, Any]) -> str:
+    rows = [
+        {
+            "": category,
+            "named: present": _percent(report["named"].get(category)),
+            "not named: absent": _percent(report["unnamed"].get(category)),
+            "weakest": _weakest(report["values"].get(category, {})),
+        }
+        for category in CATEGORIES
+    ]
+    worst = sorted(report["combinations"], key=lambda row: float(row["everything_percent"]))[:5]
+    weak = "\n".join(f"- {row['prompt']}: {row['everything_percent']:.0f} %" for row in worst)
+    return f"""## How good it is
+
+{len(HELD_OUT)} combinations that training never saw together, {report["seeds"]} seeds each, {report["steps"]} steps,
+CFG {report["guidance"]:g}, {report["scheduler"]}; judged by a small classifier that was trained on drawings only
+(`python -m otter_mini evaluate`).
+
+{markdown(rows)}
+
+All that was named is to be seen in {report["all_named_percent"]:.1f} % of the pictures, and nothing else besides in
+{report["everything_percent"]:.1f} %. The weakest combinations, by pictures in which everything is right:
+
+{weak}
+"""
+
+
+def _judge(accuracies: Mapping[str, Mapping[str, float]]) -> str:
+    rows = [
+        {"fresh drawings": kind, **{c: f"{percent:.1f} %" for c, percent in figures.items()}}
+        for kind, figures in accuracies.items()
+    ]
+    return f"""The judge itself is right on drawings that it has never seen in:
+
+{markdown(rows)}
+"""
+
+
+def _controls(report: Mapping[str, Any], *, picture: bool) -> str:
+    parts = ["## Controls\n", "Each over the same seeds with it and without it (`python -m otter_mini controls`).\n"]
+    if picture:
+        parts.append("![One seed with each control](controls.png)\n")
+    for name in NAMES:
+        if outcome := report.get(name):
+            verdict = "holds" if outcome["holds"] else "**does not hold**"
+            parts.append(f"### {outcome['title']}\n\nWanted: {outcome['wanted']}. This {verdict}.\n")
+            parts.append(f"{outcome['seeds']} seeds.\n" if name not in ("same_bytes",) else "")
+            parts.append(markdown(outcome["rows"]) + "\n")
+    return "\n".join(part for part in parts if part)
+
+
+def _limits() -> str:
+    return """## Limits
+
+- It knows the words above and nothing else; other animals and things come out as one of these or not at all.
+- One animal in a picture, from the front, in about the middle. No numbers, no "left of", no writing.
+- 128×128. Other sizes were not trained: animals are repeated or cut off.
+- It is a toy and a test object. Who has a graphics card should let the bot draw with a real model.
+"""
+
+
+def size_of(model: Path) -> int:
+    """Bytes of all files in the folder."""
+    return sum(path.stat().st_size for path in model.rglob("*") if path.is_file())
+
+
+def parameters_of(model: Path) -> dict[str, int]:
+    """Parameters by part, read from the heads of the safetensors files: eight bytes of length, then JSON."""
+    counts: dict[str, int] = {}
+    for folder, what in FOLDERS.items():
+        for path in sorted((model / folder).glob("*.safetensors")):
+            with path.open("rb") as file:
+                head = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+            shapes = [entry["shape"] for name, entry in head.items() if name != "__metadata__"]
+            counts[what] = counts.get(what, 0) + sum(_product(shape) for shape in shapes)
+    return counts
+
+
+def markdown(rows: Sequence[Mapping[str, Any]]) -> str:
+    heads = list(dict.fromkeys(key for row in rows for key in row))
+    lines = [heads, ["---"] * len(heads), *([shown(row.get(head, "")) for head in heads] for row in rows)]
+    return "\n".join("| " + " | ".join(text.replace("|", "\\|") for text in line) + " |" for line in lines)
+
+
+def _percent(figure: Mapping[str, Any] | None) -> str:
+    return f"{figure['percent']:.1f} %" if figure else "–"
+
+
+def _weakest(values: Mapping[str, Mapping[str, Any]]) -> str:
+    if not values:
+        return ""
+    name = min(values, key=lambda value: float(values[value]["percent"]))
+    return f"{name} {values[name]['percent']:.0f} %"
+
+
+def _product(shape: Sequence[int]) -> int:
+    product = 1
+    for length in shape:
+        product *= length
+    return product
+
+
+def _has(model: Path, name: str) -> bool:
+    return (model / name).is_file()
+
+
+def _read(path: Path | None) -> dict[str, Any]:
+    """:raises FileNotFoundError: a file that was named is not there"""
+    return {} if path is None else dict(json.loads(path.read_text()))
+
+
+def _judge_accuracies() -> dict[str, dict[str, float]]:
+    from .judge import WEIGHTS, metadata
+
+    return dict(json.loads(metadata().get("accuracies", "{}"))) if WEIGHTS.is_file() else {}
