@@ -13,8 +13,8 @@ import pytest
 from make_pictures import animation, bomb, encoded, gradient, png, sixteen_bits, text_bomb, turned
 from PIL import Image
 
-from otterbot_worker.inputs import BadInput, InputFiles, check
-from otterbot_worker.inputs.files import CHECK_SECONDS
+from otterbot_worker.inputs import check
+from otterbot_worker.inputs.files import CHECK_SECONDS, BadInput, InputFiles
 
 PIXELS = 1_000_000
 GOOD: dict[str, tuple[bytes, tuple[int, int], tuple[int, int, int]]] = {

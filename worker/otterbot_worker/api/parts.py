@@ -24,7 +24,7 @@ from otterbot_worker.chat import ModelOptions, Ollama, OllamaSettings
 from otterbot_worker.config import BadConfig, Config
 from otterbot_worker.gpu.probe import device_kind
 from otterbot_worker.gpu.process import GpuProcess
-from otterbot_worker.inputs import InputFiles
+from otterbot_worker.inputs.files import InputFiles
 from otterbot_worker.jobs import schedule
 from otterbot_worker.jobs.card import Card
 from otterbot_worker.jobs.database import Database

@@ -13,7 +13,7 @@ from otterbot_worker.api.operations import Operation, reply
 from otterbot_worker.api.parts import PARTS
 from otterbot_worker.api.problems import ApiProblem
 from otterbot_worker.api.schemas import Input
-from otterbot_worker.inputs import BadInput
+from otterbot_worker.inputs.files import BadInput
 
 log = logging.getLogger(__name__)
 

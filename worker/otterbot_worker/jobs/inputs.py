@@ -12,8 +12,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from otterbot_worker.inputs import InputFiles
-from otterbot_worker.inputs.files import identify
+from otterbot_worker.inputs.files import InputFiles, identify
 from otterbot_worker.jobs import queries as q
 from otterbot_worker.jobs.database import Database
 

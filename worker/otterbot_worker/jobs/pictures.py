@@ -18,7 +18,8 @@ from otterbot_worker.archive import Archive, Stored
 from otterbot_worker.errors import Cancelled, JobFailed, ProcessDied
 from otterbot_worker.gpu import deaths
 from otterbot_worker.gpu.process import Drawn, DrawTask, GpuProcess
-from otterbot_worker.inputs import InputFiles, fit
+from otterbot_worker.inputs import fit
+from otterbot_worker.inputs.files import InputFiles
 from otterbot_worker.jobs import eta
 from otterbot_worker.jobs.card import CardTaken
 from otterbot_worker.jobs.countdown import Countdown
