@@ -106,6 +106,12 @@ FAMILIES: list[tuple[dict[str, list[int]], dict[str, str], str, str | None]] = [
     ({"lora_unet_x.lora_down.weight": [4, 32]}, {"ss_base_model_version": "sdxl_base_v1-0"}, "kohya", "sdxl"),
     ({"lora_unet_x.lora_down.weight": [4, 32]}, {"ss_base_model_version": "sd_v1"}, "kohya", "sd"),
     ({"lora_unet_x.lora_down.weight": [4, 32]}, {"modelspec.architecture": "stable-diffusion-v1/lora"}, "kohya", "sd"),
+    (
+        {"unet.x.attn2.to_k.lora_A.weight": [4, 128]},
+        {"ss_base_model_version": "otter-mini", "modelspec.architecture": "stable-diffusion-v1/lora"},
+        "diffusers",
+        "sd",
+    ),
     ({"lora_unet_double_blocks_0.lora_down.weight": [4, 32]}, {}, "kohya", "other"),
     ({"transformer.blocks.0.lora_A.weight": [4, 32]}, {}, "diffusers", "other"),
 ]

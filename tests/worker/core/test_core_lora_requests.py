@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from PIL import Image
 from test_core_lora_library import LORA, put, tensors
 
 from otterbot_worker.api import parts as parts_module
+from otterbot_worker.jobs.extras import find_wanted
 from otterbot_worker.jobs.model import CHAT_TEXT_SECONDS
 
 FILE = tensors(LORA, **{"modelspec.trigger_phrase": "a penguin"})
@@ -59,6 +61,29 @@ async def test_a_record_holds_names_weights_and_hashes(tmp_path: Path) -> None:
         assert f'Lora hashes: "fail: {short}, any: {short}", TI hashes: "furball: ' in text
         _, sidecar = await here.api.call("GET", f"/v1/images/{result['image_id']}.yml")
         assert digest in sidecar.decode()
+
+
+async def test_another_model_of_the_same_family_is_known_by_its_width(tmp_path: Path) -> None:
+    fill(tmp_path)
+    for name, width in (("right", 96), ("wrong", 48)):
+        put(tmp_path / "loras" / f"{name}.safetensors", tensors({"unet.x.attn2.to_k.lora_A.weight": [4, width]}))
+    put(tmp_path / "embeddings" / "fur.safetensors", tensors({"clip_l": [1, 32], "clip_g": [1, 64]}))
+    async with worker_here(settings(tmp_path), paused=True) as here:
+        entry = here.parts.catalogue.images[here.parts.default_model]
+        wanted = find_wanted("furball fur <lora:right:1> <lora:wrong:1>", "", entry, here.parts.library)
+        assert [lora["name"] for lora in wanted.loras] == ["right", "wrong"], "not known yet"
+        folder = Path(entry.source)
+        for component in ("unet", "vae", "text_encoder", "text_encoder_2"):
+            put(folder / component / "model.safetensors", b"")
+            put(folder / component / "config.json", b'{"cross_attention_dim": 96}')
+        put(folder / "model_index.json", json.dumps({"unet": ["diffusers", "x"]}).encode())
+        wanted = find_wanted("furball fur <lora:right:1> <lora:wrong:1>", "", entry, here.parts.library)
+        assert [lora["name"] for lora in wanted.loras] == ["right"]
+        assert [problem.code for problem in wanted.problems] == ["lora_mismatch"]
+        assert [embedding["name"] for embedding in wanted.embeddings] == ["fur"]
+        assert wanted.notes == [
+            f"The embedding furball is made for another model than {entry.name}; it was read as a word."
+        ]
 
 
 REFUSED: list[tuple[dict[str, Any], str, str, str]] = [

@@ -78,9 +78,10 @@ def test_a_word_becomes_its_vectors_and_a_word_again(
     assert difference(meant, plain) > 0.5
     assert with_it("otter, Furball, hat") == with_it("otter, <furball>, hat") == meant
     assert with_it("otter, (furball:1.4), hat") not in (meant, plain)
-    assert with_it("otter, hat", negative_prompt="furball") != draw(
-        family=family, prompt="otter, hat", negative_prompt="furball"
-    )[1]
+    assert (
+        with_it("otter, hat", negative_prompt="furball")
+        != draw(family=family, prompt="otter, hat", negative_prompt="furball")[1]
+    )
     assert with_it("otter, furballs, hat") == draw(family=family, prompt="otter, furballs, hat")[1]
     with pytest.raises(Cancelled):
         with_it(prompt, monitor=Silent(0))

@@ -15,7 +15,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import lora_files
 import pytest
+import torch
 
 from otterbot_worker.api.schemas import Progress
 from otterbot_worker.errors import Cancelled, JobFailed, ProcessDied
@@ -340,3 +342,33 @@ def test_messages_survive_the_journey() -> None:
     ):
         with pytest.raises(messages.BadMessage):
             messages.for_child(bad)
+
+
+# ---------------------------------------------------------------- LoRAs and embeddings
+
+
+async def test_files_reach_the_child_and_a_broken_one_ends_nothing(
+    process: GpuProcess, make_task: MakeTask, tmp_path: Path
+) -> None:
+    task = make_task()
+    width, place = 96, "unet.mid_block.attentions.0.transformer_blocks.0.attn2.to_k"
+    halves = {f"{place}.lora_A.weight": torch.ones(2, width), f"{place}.lora_B.weight": torch.ones(64, 2)}
+    lora = lora_files.write(tmp_path / "a lora.safetensors", halves)
+    word = {"clip_l": torch.ones(2, 32), "clip_g": torch.ones(2, 64)}
+    embedding = lora_files.write(tmp_path / "otter.safetensors", word)
+
+    async def draw(**changes: Any) -> bytes:
+        drawn = await process.draw(replace(task, **changes), lambda _: None)
+        assert (drawn.notes, drawn.unused_embeddings) == ([], [])
+        return task.output.read_bytes()
+
+    plain = await draw()
+    wanted = [lora_files.wanted(lora, 0.5)]
+    assert len({plain, await draw(loras=wanted), await draw(embeddings=[lora_files.embedding(embedding)])}) == 3
+    pid = process.pid
+    lora.write_bytes(lora.read_bytes()[:-1])
+    with pytest.raises(JobFailed, match="The LoRA a lora cannot be used") as failure:
+        await draw(loras=[lora_files.wanted(lora)])
+    assert (failure.value.code, failure.value.details) == ("lora_broken", {"lora": "a lora"})
+    assert await draw() == plain
+    assert process.pid == pid

@@ -116,10 +116,12 @@ def _problem(extra: Extra, entry: ModelEntry) -> str | None:
     """Why this model cannot draw with it, as the end of a sentence."""
     if extra.problem is not None:
         return extra.problem
-    if extra.family in (None, entry.family):
-        return None
-    names = {"sd": "Stable Diffusion 1 and 2", "sdxl": "SDXL"}
-    return f"is made for {names.get(str(extra.family), 'other')} models, and {entry.name} is none"
+    if extra.family not in (None, entry.family):
+        names = {"sd": "Stable Diffusion 1 and 2", "sdxl": "SDXL"}
+        return f"is made for {names.get(str(extra.family), 'other')} models, and {entry.name} is none"
+    if extra.width is not None and (width := entry.prompt_width()) is not None and width != extra.width:
+        return f"is made for another model than {entry.name}"
+    return None
 
 
 def _known(library: Library) -> str:

@@ -83,6 +83,11 @@ class ModelEntry:
         """The folder with the model's files on this machine, or ``None``. A few ``stat`` calls."""
         return files.find(hub=self.hub, folder=self.folder)
 
+    def prompt_width(self) -> int | None:
+        """How wide its prompts' embeddings are; ``None`` while its files are not here."""
+        folder = self.here()
+        return files.prompt_width(folder) if folder is not None else None
+
 
 class Catalogue:
     """Every model that this worker knows by name."""

@@ -89,6 +89,15 @@ def components(index: dict[str, Any]) -> list[str]:
     return [name for name in wanted if isinstance(index.get(name), list) and index[name][0] is not None]
 
 
+def prompt_width(folder: Path) -> int | None:
+    """How wide the embeddings of a prompt are that the model's U-Net takes; ``None`` where it does not say."""
+    try:
+        width = json.loads((folder / "unet" / "config.json").read_text(encoding="utf-8")).get("cross_attention_dim")
+    except (OSError, ValueError, AttributeError):
+        return None
+    return width if type(width) is int else None
+
+
 def _has_weights(folder: Path) -> bool:
     try:
         return any(name.endswith(".safetensors") for name in os.listdir(folder))

@@ -45,6 +45,8 @@ class Extra:
     stamp: tuple[int, int]
     """Size and time of change: other stamp, other file."""
     family: str | None
+    width: int | None
+    """How wide the prompt's embeddings are in the models that it is made for; ``None`` where it does not say."""
     layout: str
     """``kohya``, ``diffusers``, ``a1111``, or ``?``."""
     triggers: tuple[str, ...]
@@ -160,9 +162,9 @@ def read(kind: Kind, path: Path, stamp: tuple[int, int]) -> Extra:
             problem = str(error)
         except OSError:
             problem = "cannot be read"
-    layout, family = "?", None
+    layout, family, width = "?", None, None
     if problem is None:
-        layout, family = (_lora if kind == "lora" else _embedding)(header)
+        layout, family, width = (_lora if kind == "lora" else _embedding)(header)
         if layout == "?":
             problem = "is no LoRA that this worker can read" if kind == "lora" else "is no textual inversion"
     triggers = _triggers(header.metadata) if kind == "lora" else (path.stem,)
@@ -173,38 +175,39 @@ def read(kind: Kind, path: Path, stamp: tuple[int, int]) -> Extra:
         size=stamp[0],
         stamp=stamp,
         family=family,
+        width=width,
         layout=layout,
         triggers=triggers,
         problem=problem,
     )
 
 
-def _lora(header: headers.Header) -> tuple[str, str | None]:
-    """Layout and family. Only what is certain counts: an unknown family is tried, and the engine says if it fits."""
+def _lora(header: headers.Header) -> tuple[str, str | None, int | None]:
+    """Layout, family and width. Only what is certain counts: what is not known is tried, and the engine says if it
+    fits."""
     keys = list(header.shapes)
     kohya = any(key.startswith(("lora_unet_", "lora_te")) for key in keys)
     if not any(".lora_" in key or "_lora." in key or ".lora." in key for key in keys):
-        return "?", None
-    return "kohya" if kohya else "diffusers", _lora_family(header)
+        return "?", None, None
+    widths = {shape[1] for key, shape in header.shapes.items() if _reads_the_prompt(key) and len(shape) >= 2}
+    width = widths.pop() if len(widths) == 1 else None
+    return "kohya" if kohya else "diffusers", _lora_family(header, width), width
 
 
-def _lora_family(header: headers.Header) -> str | None:
-    base = header.metadata.get("ss_base_model_version", "") or header.metadata.get("modelspec.architecture", "")
+def _lora_family(header: headers.Header, width: int | None) -> str | None:
+    said = [header.metadata.get(name, "") for name in ("ss_base_model_version", "modelspec.architecture")]
     keys = list(header.shapes)
     if any(key.startswith(_OTHER_KEYS) for key in keys):
         return "other"
-    if base.startswith(("sdxl", "stable-diffusion-xl")):
+    if any(base.startswith(("sdxl", "stable-diffusion-xl")) for base in said):
         return "sdxl"
-    if base.startswith(("sd_v", "sd1", "sd2", "stable-diffusion-v")):
+    if any(base.startswith(("sd_v", "sd1", "sd2", "stable-diffusion-v")) for base in said):
         return "sd"
     if any(key.startswith(("lora_te1_", "lora_te2_", "text_encoder_2.")) for key in keys):
         return "sdxl"
     if any(key.startswith("lora_te_") for key in keys):
         return "sd"
-    widths = {shape[1] for key, shape in header.shapes.items() if _reads_the_prompt(key) and len(shape) >= 2}
-    if len(widths) == 1:
-        return "sd" if widths <= _SD_WIDTHS else "sdxl" if widths <= _SDXL_WIDTHS else None
-    return None
+    return "sd" if width in _SD_WIDTHS else "sdxl" if width in _SDXL_WIDTHS else None
 
 
 def _reads_the_prompt(key: str) -> bool:
@@ -213,15 +216,15 @@ def _reads_the_prompt(key: str) -> bool:
     return cross and key.endswith((".lora_down.weight", ".lora_A.weight", ".down.weight"))
 
 
-def _embedding(header: headers.Header) -> tuple[str, str | None]:
+def _embedding(header: headers.Header) -> tuple[str, str | None, int | None]:
     shapes = header.shapes
     if not all(1 <= len(shape) <= 2 and 0 not in shape for shape in shapes.values()):
-        return "?", None
+        return "?", None, None
     if set(shapes) == {"clip_l", "clip_g"}:
-        return "a1111", "sdxl"
+        return "a1111", "sdxl", shapes["clip_l"][-1] + shapes["clip_g"][-1]
     if len(shapes) == 1:
-        return ("a1111" if "emb_params" in shapes else "diffusers"), "sd"
-    return "?", None
+        return ("a1111" if "emb_params" in shapes else "diffusers"), "sd", next(iter(shapes.values()))[-1]
+    return "?", None, None
 
 
 def _triggers(metadata: Mapping[str, str]) -> tuple[str, ...]:
