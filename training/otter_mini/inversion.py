@@ -1,0 +1,98 @@
+"""Teaches a finished model a new word, by a textual inversion: ten pictures become a few vectors for a token.
+
+Everything else stays frozen, so the word can only name what the model already knows how to draw. Ottoline is an otter
+with a crown and a yellow robe; no caption tells so, the pictures must.
+
+Here is what it learns from and the subcommand, free of torch; ``inversion_training`` learns.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from .captions import caption
+from .scenes import PENGUIN, Scene, sample
+
+NAME = "ottoline"
+BEGINS_AS = "otter"
+"""The word from whose vector all of the token's vectors start."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    vectors: int = 3
+    steps: int = 500
+    batch: int = 12
+    learning_rate: float = 0.02
+    warm_up: int = 20
+    start_noise: float = 0.3
+    """Of the words' own spread: the vectors must not all start the same."""
+    wordings: int = 24
+
+
+def scenes(seed: int) -> list[Scene]:
+    """The ten pictures: the same clothes in every place and style, now and then with something in hand."""
+    rng = random.Random(f"{seed}/inversion/scenes")
+    chosen = (
+        (None, "cartoon", None),
+        ("beach", "cartoon", None),
+        ("forest", "cartoon", "balloon"),
+        ("city", "cartoon", None),
+        ("night sky", "watercolor", None),
+        ("sunset", "oil painting", None),
+        ("snow", "pixel art", None),
+        (None, "pencil drawing", "book"),
+        (None, "watercolor", None),
+        ("beach", "oil painting", None),
+    )
+    worn = {"animal": "otter", "hat": "crown", "outfit": "robe", "outfit_colour": "yellow"}
+    return [sample(rng, **worn, place=place, style=style, item=item) for place, style, item in chosen]
+
+
+def texts(scene: Scene, rng: random.Random, count: int) -> list[str]:
+    """Captions that name her, and what is around her, but nothing of her looks."""
+    # Stands in for her in the captions because it is the one animal without synonyms.
+    undressed = replace(scene, animal=PENGUIN, hat=None, outfit=None)
+    return [caption(undressed, rng).lower().replace(PENGUIN, NAME) for _ in range(count)]
+
+
+def notes_of(recipe: Recipe, seed: int) -> dict[str, str]:
+    return {
+        "modelspec.sai_model_spec": "1.0.0",
+        "modelspec.architecture": "stable-diffusion-v1/textual-inversion",
+        "modelspec.title": "Ottoline for otter-mini",
+        "modelspec.description": "An otter with a crown and a yellow robe, learned from ten drawings.",
+        "modelspec.trigger_phrase": NAME,
+        "modelspec.license": "MIT",
+        "ss_base_model_version": "otter-mini",
+        "ss_num_train_images": str(len(scenes(seed))),
+        "ss_max_train_steps": str(recipe.steps),
+        "ss_seed": str(seed),
+    }
+
+
+def add_parser(subparsers: Any) -> None:
+    """Adds ``inversion``."""
+    parser: argparse.ArgumentParser = subparsers.add_parser("inversion", help="teach a finished model a new word")
+    parser.add_argument("--model", type=Path, required=True, help="the pipeline's folder")
+    parser.add_argument("--out", type=Path, required=True, help="the .safetensors file to write")
+    parser.add_argument("--seed", type=int, default=4)
+    parser.add_argument("--steps", type=int, default=Recipe.steps)
+    parser.add_argument("--threads", type=int, default=2, help="of PyTorch; another number gives other bytes")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """:returns: 0 :raises OSError: ValueError: there is no whole model in the folder"""
+    from . import few_shot, inversion_training
+
+    recipe, path = Recipe(steps=args.steps), args.out
+    with few_shot.same_bytes(args.threads):
+        vectors = inversion_training.learn(few_shot.read(args.model), recipe, args.seed, print)
+    inversion_training.write(vectors, path, notes_of(recipe, args.seed))
+    print(f"{path}: {path.stat().st_size / 1e3:.1f} kB")
+    return 0

@@ -1,0 +1,124 @@
+"""Teaches a finished model a subject that it has never seen, a penguin, from ten pictures: a LoRA.
+
+The new layers would soon draw penguins for everybody. So the model first draws with prompts of its own, and what it
+said on the way, with a prompt and without, stays true: those answers are learned along with the penguin.
+
+Here is what it learns from and the subcommand, free of torch; ``lora_training`` learns.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .captions import SYNONYMS, caption
+from .scenes import PENGUIN, Scene, sample, sample_training
+
+TRIGGER = PENGUIN
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    steps: int = 900
+    batch: int = 10
+    """Of the new subject, in each step."""
+    remembered: int = 6
+    """Of the model's own answers, in each step."""
+    memory_weight: float = 3.0
+    prompts: int = 48
+    """With which the model draws what it must not forget."""
+    rank: int = 6
+    learning_rate: float = 1.5e-3
+    warm_up: int = 30
+    wordings: int = 24
+
+
+def scenes(seed: int) -> list[Scene]:
+    """The ten pictures. Every hat, outfit and place stands in at least one and every style too, so that none of them
+    becomes a part of the penguin; most show it whole."""
+    rng = random.Random(f"{seed}/lora/scenes")
+    chosen: tuple[dict[str, str], ...] = (
+        {},
+        {"place": "beach"},
+        {"hat": "cowboy hat", "place": "city"},
+        {"outfit": "hoodie", "place": "forest", "outfit_colour": "red"},
+        {"hat": "crown", "outfit": "robe", "place": "snow", "outfit_colour": "green"},
+        {"hat": "wizard hat", "style": "watercolor", "place": "night sky"},
+        {"hat": "headphones", "style": "oil painting"},
+        {"outfit": "denim jacket", "style": "pixel art", "place": "sunset"},
+        {"style": "pencil drawing", "place": "forest"},
+        {"hat": "top hat", "outfit": "suit", "item": "balloon"},
+    )
+    plain = {"hat": None, "outfit": None, "place": None, "style": "cartoon", "item": None}
+    return [sample(rng, animal=PENGUIN, **(plain | fixed)) for fixed in chosen]
+
+
+def own_prompts(seed: int, count: int) -> list[str]:
+    """As the model was taught; in every sixth nobody says which animal."""
+    rng = random.Random(f"{seed}/lora/prompts")
+    prompts = []
+    for index in range(count):
+        scene = sample_training(rng)
+        text = caption(scene, rng)
+        if index % 6 == 5:
+            for words in sorted(SYNONYMS[scene.animal], key=len, reverse=True):
+                text = text.lower().replace(words, "animal")
+        prompts.append(text)
+    return prompts
+
+
+def notes_of(recipe: Recipe, seed: int) -> dict[str, str]:
+    """What libraries of LoRAs look for in a file's head. The layers' alpha is their rank: weight 1 is as trained."""
+    tags = Counter(
+        tag
+        for scene in scenes(seed)
+        for tag in (scene.animal, scene.hat, scene.outfit, scene.item, scene.place, scene.style)
+        if tag
+    )
+    return {
+        "modelspec.sai_model_spec": "1.0.0",
+        "modelspec.architecture": "stable-diffusion-v1/lora",
+        "modelspec.title": "Penguin for otter-mini",
+        "modelspec.description": "A penguin, learned from ten drawings. Fits otter-mini alone.",
+        "modelspec.trigger_phrase": TRIGGER,
+        "modelspec.license": "MIT",
+        "modelspec.prediction_type": "v",
+        "modelspec.resolution": "128x128",
+        "ss_base_model_version": "otter-mini",
+        "ss_output_name": TRIGGER,
+        "ss_network_dim": str(recipe.rank),
+        "ss_network_alpha": str(recipe.rank),
+        "ss_num_train_images": str(len(scenes(seed))),
+        "ss_max_train_steps": str(recipe.steps),
+        "ss_seed": str(seed),
+        "ss_tag_frequency": json.dumps({TRIGGER: dict(tags.most_common())}),
+    }
+
+
+def add_parser(subparsers: Any) -> None:
+    """Adds ``lora``."""
+    parser: argparse.ArgumentParser = subparsers.add_parser("lora", help="teach a finished model a penguin")
+    parser.add_argument("--model", type=Path, required=True, help="the pipeline's folder")
+    parser.add_argument("--out", type=Path, required=True, help="the .safetensors file to write")
+    parser.add_argument("--seed", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=Recipe.steps)
+    parser.add_argument("--threads", type=int, default=2, help="of PyTorch; another number gives other bytes")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """:returns: 0 :raises OSError: ValueError: there is no whole model in the folder"""
+    from . import few_shot, lora_training
+
+    recipe, path = Recipe(steps=args.steps), args.out
+    with few_shot.same_bytes(args.threads):
+        pipe = few_shot.read(args.model)
+        lora_training.learn(pipe, recipe, args.seed, print)
+    lora_training.write(pipe, path, notes_of(recipe, args.seed))
+    print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
+    return 0
