@@ -31,8 +31,8 @@ REMOVED = (
     ("otter, cowboy hat, beach", "beach", "place", "beach"),
     ("otter, beach", "cowboy hat", "hat", "cowboy hat"),
 )
-"""Prompt, negative prompt, and what should be gone. The first are the claim; in the last there is nothing to remove."""
-CLAIMED = 2
+"""Prompt, negative prompt, and what should be gone. The first two are the claim: a hat that the prompt itself names,
+and "hat", which may be any. In the last there is nothing to remove."""
 STRENGTHS = (0.2, 0.4, 0.6, 0.8, 0.95)
 LORA_PROMPTS = ("penguin, beach", "penguin, cowboy hat", "penguin, hoodie, snow")
 LORA_WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -90,17 +90,15 @@ class Laboratory:
 
     def negative(self) -> Outcome:
         rows: list[Row] = []
-        left = []
         for prompt, negative, category, value in REMOVED:
             before = self.painter.worded(prompt, self.seeds)
             after = self.painter.worded(prompt, self.seeds, negative=negative)
             animal = prompt.split(",")[0]
-            left.append(self._present(after, category, value))
             rows.append(
                 {
                     "prompt": f"{prompt} --no {negative}",
                     "without --no, %": self._present(before, category, value),
-                    "with it, %": left[-1],
+                    "with it, %": self._present(after, category, value),
                     "log-odds moved by": _mean(
                         self.judge.logit(after, category, value) - self.judge.logit(before, category, value)
                     ),
@@ -111,8 +109,10 @@ class Laboratory:
             )
         return Outcome(
             title="Negative prompt",
-            wanted="`--no cowboy hat` leaves one in at most 10 % of the pictures",
-            holds=max(left[:CLAIMED]) <= 10,
+            wanted="`--no cowboy hat` leaves one in at most 10 % of the pictures, where 80 % had the named one, and "
+            "the animal in 80 %",
+            holds=float(rows[0]["without --no, %"]) >= 80
+            and all(float(row["with it, %"]) <= 10 and float(row["animal after, %"]) >= 80 for row in rows[:2]),
             rows=rows,
         )
 
@@ -152,7 +152,8 @@ class Laboratory:
         return Outcome(
             title="Image to image",
             wanted="at 0.4 the edges keep more than half of what ties them to the source, at 0.95 less than a quarter",
-            holds=kept[0.4] > unrelated + reach / 2 and kept[0.95] < unrelated + reach / 4,
+            # A decoder that keeps no edges could not lose them either.
+            holds=at_best > 0.7 and kept[0.4] > unrelated + reach / 2 and kept[0.95] < unrelated + reach / 4,
             rows=rows,
         )
 

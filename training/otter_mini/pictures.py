@@ -41,8 +41,9 @@ class Painter:
         self, folder: Path, *, steps: int = STEPS, guidance: float = GUIDANCE, batch: int = 25, bf16: bool = False
     ) -> None:
         """:raises OSError: there is no model in the folder, or not all of it"""
-        diffusers.utils.logging.set_verbosity_error()
-        transformers_logging.set_verbosity_error()
+        for logging in (diffusers.utils.logging, transformers_logging):
+            logging.set_verbosity_error()
+            logging.disable_progress_bar()
         self.folder, self.steps, self.guidance = folder, steps, guidance
         self._batch, self._bf16 = batch, bf16
         self.pipe: Any = diffusers.StableDiffusionPipeline.from_pretrained(
