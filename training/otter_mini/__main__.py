@@ -1,4 +1,4 @@
-"""``python -m otter_mini``: see ``--help``."""
+"""Trains otter-mini, a small text-to-image model, and judges what it draws."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import os
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from . import commands as judging
+from . import inversion, lora
 from .recipe import STAGES, Data, Diffusion, Recipe, Vae
 
 
@@ -25,8 +27,8 @@ def _parser() -> argparse.ArgumentParser:
     common.add_argument("--latent-channels", type=int, default=Vae.latent_channels)
     common.add_argument("--steps", type=int, default=Diffusion.steps, help="of the diffusion training")
     for name in ("train", *STAGES):
-        what = "every stage" if name == "train" else f"the stages up to {name!r}"
-        stage = commands.add_parser(name, parents=[common], help=f"{what} that are not done yet")
+        what = "every stage that is" if name == "train" else f"the stages up to {name!r} that are"
+        stage = commands.add_parser(name, parents=[common], help=f"{what} not done yet")
         stage.add_argument("--processes", type=int, default=2, help="that draw; any number gives the same pictures")
         stage.add_argument("--device", default="cpu", help="cpu or cuda")
     preview = commands.add_parser("preview", parents=[common], help="draw with the newest checkpoint")
@@ -36,6 +38,8 @@ def _parser() -> argparse.ArgumentParser:
     preview.add_argument("--guidance", type=float, default=5.0)
     preview.add_argument("--file", type=Path, help="instead of preview-STEP.png in the directory")
     judging.add_parsers(commands)
+    for module in (lora, inversion):
+        module.add_parser(commands)
     return parser
 
 
@@ -56,12 +60,14 @@ def main(arguments: list[str]) -> int:
     # Before torch: threads that spin while they wait make it ten times slower when another process wants the cores.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if hasattr(options, "run"):
+        if "model" in options and not (options.model / "model_index.json").is_file():
+            return _failed(f"there is no model in {options.model}")
         return int(options.run(options))
     # Only now: --help should not wait for torch.
     import torch
 
     from . import export
-    from .checkpoints import ForeignFiles
+    from .checkpoints import ForeignFiles, InUse
     from .training import Training
 
     torch.set_num_threads(options.threads)
@@ -79,15 +85,20 @@ def main(arguments: list[str]) -> int:
             print(file)
             return 0
         torch.use_deterministic_algorithms(True)
-        torch.utils.deterministic.fill_uninitialized_memory = False  # it would only cost time
+        deterministic: Any = torch.utils.deterministic
+        deterministic.fill_uninitialized_memory = False  # it would only cost time
         training = Training(
             recipe=recipe_of(options), directory=options.out, processes=options.processes, device=options.device
         )
         training.run(STAGES[-1] if options.command == "train" else options.command)
-    except (ForeignFiles, FileNotFoundError) as error:
-        print(f"otter_mini: {error}", file=sys.stderr)
-        return 1
+    except (ForeignFiles, InUse, FileNotFoundError) as error:
+        return _failed(str(error))
     return 0
+
+
+def _failed(sentence: str) -> int:
+    print(f"otter_mini: {sentence}", file=sys.stderr)
+    return 1
 
 
 if __name__ == "__main__":

@@ -6,11 +6,13 @@ a checkpoint need not hold the state of any generator.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -19,6 +21,31 @@ import torch
 
 class ForeignFiles(Exception):
     """The directory holds files of another recipe or seed; the message says which."""
+
+
+class InUse(Exception):
+    """Another process trains in the directory; the message says which."""
+
+
+@contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Makes the directory and keeps other processes out of it. ``InUse`` if one is there already.
+
+    The kernel lets go of the lock when its holder dies: the file ``lock`` that stays behind means nothing.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    with (directory / "lock").open("a+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            file.seek(0)
+            number = file.read().strip()
+            holder = f"process {number}" if number else "another process"
+            raise InUse(f"{directory} is in use: {holder} trains there; wait for it, or stop it") from error
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        yield
 
 
 def number(*parts: object) -> int:

@@ -100,7 +100,8 @@ def signal_shares() -> torch.Tensor:
     """How much of the variance at each of the 1000 time steps is picture."""
     from diffusers import DDPMScheduler
 
-    shares: torch.Tensor = DDPMScheduler(**NOISE).alphas_cumprod
+    scheduler: Any = DDPMScheduler(**NOISE)
+    shares: torch.Tensor = scheduler.alphas_cumprod
     return shares
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
@@ -23,7 +24,7 @@ def pipeline(vae: Any, text_encoder: Any, tokenizer: Any, unet: Any) -> Any:
 
     # Trailing steps begin at pure noise even when there are only a few of them.
     scheduler = UniPCMultistepScheduler(**NOISE, timestep_spacing="trailing", steps_offset=1, solver_order=2)
-    pipe = StableDiffusionPipeline(
+    pipe: Any = StableDiffusionPipeline(
         vae=vae,
         text_encoder=text_encoder,
         tokenizer=tokenizer,
@@ -64,11 +65,18 @@ def write(pipe: Any, directory: Path) -> None:
         for part in (pipe.vae, pipe.text_encoder, pipe.unet):
             part.half()
         pipe.save_pretrained(scratch / "model", safe_serialization=True)
+        _load_in_single_precision(scratch / "model" / "text_encoder" / "config.json")
         if directory.exists():
             os.rename(directory, scratch / "old")
         os.rename(scratch / "model", directory)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _load_in_single_precision(config: Path) -> None:
+    """Where nobody asks for a precision, transformers takes the files' and diffusers float32: halves do not fit."""
+    settings = json.loads(config.read_text(encoding="utf-8")) | {"dtype": "float32"}
+    config.write_text(json.dumps(settings, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def read(directory: Path) -> Any:

@@ -37,8 +37,12 @@ class Training:
     def run(self, until: str = STAGES[-1]) -> None:
         """Every stage up to ``until`` that is not done yet.
 
-        ``ForeignFiles`` if the directory belongs to another recipe.
+        ``ForeignFiles`` if the directory belongs to another recipe, ``InUse`` if another process trains in it.
         """
+        with checkpoints.locked(self.directory):
+            self._run(until)
+
+    def _run(self, until: str) -> None:
         log = checkpoints.Log(self.directory)
         for stage in STAGES[: STAGES.index(until) + 1]:
             mark, fingerprint = self.directory / f"{stage}.done", self.recipe.fingerprint(stage)
@@ -75,9 +79,12 @@ class Training:
         made.cpu().save_pretrained(self.directory / "vae")
 
     def _load_vae(self) -> Any:
-        from diffusers import AutoencoderKL
+        from safetensors.torch import load_file
 
-        return AutoencoderKL.from_pretrained(self.directory / "vae", local_files_only=True).eval()
+        # Not by from_pretrained: it notes the folder's path in the configuration, which is then exported.
+        made = vae.new(self.recipe.vae, self.recipe.size)
+        made.load_state_dict(load_file(self.directory / "vae" / "diffusion_pytorch_model.safetensors"))
+        return made.eval()
 
     def _latents(self, log: checkpoints.Log) -> None:
         device = torch.device(self.device)
@@ -100,9 +107,11 @@ class Training:
 
     def pipeline(self) -> tuple[Any, int]:
         """What the newest checkpoint draws with, and its step. ``FileNotFoundError`` if there is none yet."""
+        plan = diffusion.plan_of(self.recipe, self.directory)
+        if not plan.path.exists():
+            raise FileNotFoundError(f"there is no {plan.path} yet: the diffusion training writes it now and then")
         words = tokenizer.load(self.directory / "tokenizer")
         both = diffusion.build(self.recipe, len(words))
-        plan = diffusion.plan_of(self.recipe, self.directory)
         step = loop.load_average(both, plan.path, plan.fingerprint)
         return export.pipeline(self._load_vae(), both.text_encoder, words, both.unet), step
 
