@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from otter_mini.card import card, markdown, parameters_of
+from otter_mini.card import card, foreign, markdown, parameters_of
 from otter_mini.contact_sheet import GAP, SIDE, sheet_of, strips_of, write_png
 from otter_mini.controls import aligned
-from otter_mini.evaluate import answers_of, summary
+from otter_mini.evaluate import answers_of, summary, weights_of
 from otter_mini.scenes import CATEGORIES, HELD_OUT
 from PIL import Image
 
@@ -56,6 +56,17 @@ def test_a_card_holds_the_figures(model: Path) -> None:
     assert "| 0.25 |  |" in text
     assert "x\\|y" in text
     assert "99.5 %" in text
+
+
+def test_figures_of_other_weights_are_found(model: Path) -> None:
+    figures = {"weights": weights_of(model)}
+    assert foreign(model, figures, {"steps": figures}) == []
+    assert foreign(model, {}, {}) == []
+    (model / "unet" / "diffusion_pytorch_model.safetensors").write_bytes(b"others")
+    assert foreign(model, figures, {"steps": figures, "guidance": {"weights": weights_of(model)}}) == [
+        "steps",
+        "evaluation",
+    ]
 
 
 def test_tables_have_a_cell_for_each_head() -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from .captions import SYNONYMS
 from .controls import NAMES, shown
+from .evaluate import weights_of
 from .scenes import ANIMALS, CATEGORIES, COLOURS, HATS, HELD_OUT, ITEMS, OUTFITS, PLACES, STYLES
 
 FRONT = """---
@@ -45,11 +46,15 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """:returns: 0"""
+    """:returns: 0; 1 where figures are of other weights than those in the folder, and no card is written"""
+    evaluation, controls = _read(args.evaluation), _read(args.controls)
+    if strange := foreign(args.model, evaluation, controls):
+        print(f"Measured with other weights than those in {args.model}: {', '.join(strange)}. Measure again.")
+        return 1
     text = card(
         args.model,
-        evaluation=_read(args.evaluation),
-        controls=_read(args.controls),
+        evaluation=evaluation,
+        controls=controls,
         judge=_judge_accuracies(),
         minutes=args.minutes,
     )
@@ -57,6 +62,13 @@ def run(args: argparse.Namespace) -> int:
     path.write_text(text)
     print(path)
     return 0
+
+
+def foreign(model: Path, evaluation: Mapping[str, Any], controls: Mapping[str, Any]) -> list[str]:
+    """The names of figures that belong to other weights."""
+    here = weights_of(model)
+    figures = {**controls, **({"evaluation": evaluation} if evaluation else {})}
+    return [name for name, figure in figures.items() if figure.get("weights") != here]
 
 
 def card(
@@ -83,7 +95,7 @@ def card(
 
 
 def _beginning(model: Path) -> str:
-    picture = "![Pictures of the model, four seeds of each prompt](sheet.png)\n" if _has(model, "sheet.png") else ""
+    picture = "![Pictures of the model, several seeds of each prompt](sheet.png)\n" if _has(model, "sheet.png") else ""
     return f"""# otter-mini
 
 A very small Stable Diffusion that draws animals in clothes, {size_of(model) / 1e6:.0f} MB in all. It ships with
@@ -98,7 +110,7 @@ pipe = StableDiffusionPipeline.from_pretrained("otter-mini")
 pipe("otter, cowboy hat, beach", num_inference_steps=20, guidance_scale=5.0).images[0].save("otter.png")
 ```
 
-128×128 pixels; 20 steps and a CFG of 5 suit it, 8 to 50 steps and a CFG of 3 to 12 work.
+128×128 pixels, 20 steps, a CFG of 5.
 """
 
 
@@ -119,9 +131,9 @@ def _knows() -> str:
 |---|---|
 {table}
 
-Hoodies, robes and balloons also come in {", ".join(COLOURS[:-1])} and {COLOURS[-1]}. The words may stand in any order,
-as a list or in a short sentence; common synonyms ({synonyms} …) mean the same. Without a place the background is plain,
-without a style it is a cartoon, and what is not named is not there. Words that it does not know do no harm.
+Hoodies and robes come in {", ".join(COLOURS[:-1])} and {COLOURS[-1]}. The words may stand in any order, as a list or
+in a short sentence; common synonyms ({synonyms} …) mean the same. It was taught that what is not named is not there:
+without a place the background is plain, without a style it is a cartoon. Words without a meaning for it were mixed in.
 """
 
 
@@ -157,6 +169,9 @@ CFG {report["guidance"]:g}, {report["scheduler"]}; judged by a small classifier 
 (`python -m otter_mini evaluate`).
 
 {markdown(rows)}
+
+A value counts as present where the classifier gives it more than all others of its kind together. It knows whether a
+picture looks like the program's drawing of that thing; whether the picture is a good one, only eyes can say.
 
 All that was named is to be seen in {report["all_named_percent"]:.1f} % of the pictures, and nothing else besides in
 {report["everything_percent"]:.1f} %. The weakest combinations, by pictures in which everything is right:

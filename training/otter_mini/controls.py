@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .evaluate import add_model_arguments
+from .evaluate import add_model_arguments, weights_of
 from .scenes import CATEGORIES
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
         outcome = experiments[name]()
         all_hold &= outcome.holds
         print("\n".join(lines(outcome)) + f"\n({time.monotonic() - started:.0f} s)", flush=True)
-        report[name] = {"seeds": args.seeds, **asdict(outcome)}
+        report[name] = {"weights": weights_of(args.model), "seeds": args.seeds, **asdict(outcome)}
         if args.json:
             args.json.write_text(json.dumps(report, indent=1) + "\n")
     return 0 if all_hold else 1

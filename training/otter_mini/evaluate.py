@@ -7,6 +7,7 @@ be there: no hat, no outfit, nothing held, a plain background, a cartoon.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import time
 from collections import Counter
@@ -95,6 +96,7 @@ def run(args: argparse.Namespace) -> int:
         done = sum(answer.right for answer in found) / len(found)
         print(f"{number + 1:2} {100 * done:5.1f} %  {prompt_of(combination)}", flush=True)
     report = {
+        "weights": weights_of(args.model),
         "seeds": args.seeds,
         "steps": args.steps,
         "guidance": args.guidance,
@@ -110,6 +112,14 @@ def run(args: argparse.Namespace) -> int:
 
         write_png(sheet_of(failures[:96], columns=12), args.failures)
     return 0 if report["reached"] else 1
+
+
+def weights_of(model: Path) -> str:
+    """Names the weights in the folder: figures go with them and with no others."""
+    digest = hashlib.sha256()
+    for path in sorted(model.glob("*/*.safetensors")):
+        digest.update(path.parent.name.encode() + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()[:16]
 
 
 def wanted_of(combination: Combination) -> dict[str, tuple[bool, str]]:
