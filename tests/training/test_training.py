@@ -342,3 +342,26 @@ def test_what_ships_is_small_and_whole() -> None:
     assert {path.name for path in SHIPPED.iterdir()} >= {"model_index.json", "README.md", "unet", "vae", "tokenizer"}
     picture = export.draw(export.read(SHIPPED), export.CHECK_PROMPT, seed=1, steps=8)
     assert np.asarray(picture).std() > 20
+
+
+def test_the_learning_rate_comes_down_twice() -> None:
+    plan = loop.Plan(
+        name="rate",
+        path=Path("nowhere"),
+        fingerprint="",
+        steps=1500,
+        learning_rate=8.0,
+        last_rate=0.05,
+        warm_up=100,
+        weight_decay=0.0,
+        ema=0.0,
+        check_every=1,
+        restart=1000,
+        restart_rate=4.0,
+    )
+    rates = [loop.rate(plan, step) for step in range(plan.steps)]
+    assert max(rates[:1000]) == rates[100] == 8.0
+    assert max(rates[1000:]) == rates[1100] == 4.0
+    assert rates[999] == pytest.approx(8.0 * 0.05, rel=0.01)
+    assert rates[1499] == pytest.approx(4.0 * 0.05, rel=0.01)
+    assert rates[1000] == 0.04, "it warms up again"

@@ -172,5 +172,7 @@ def plan_of(recipe: Recipe, directory: Path, stop_at: int | None = None) -> loop
         weight_decay=own.weight_decay,
         ema=own.ema,
         check_every=own.check_every,
+        restart=own.restart,
+        restart_rate=own.restart_rate,
         stop_at=stop_at,
     )

@@ -35,15 +35,22 @@ class Plan:
     weight_decay: float
     ema: float
     check_every: int
+    restart: int | None = None
+    """At this step the rate, by then all the way down, begins a second cycle with ``restart_rate``."""
+    restart_rate: float = 0.0
     stop_at: int | None = None
 
 
 def rate(plan: Plan, step: int) -> float:
-    """Linear warm-up, then half a cosine down to ``last_rate`` of the peak."""
+    """Linear warm-up, then half a cosine down to ``last_rate`` of the peak; once more after a restart (SGDR, Loshchilov
+    and Hutter 2017)."""
+    peak, last = plan.learning_rate, plan.restart or plan.steps
+    if plan.restart is not None and step >= plan.restart:
+        peak, step, last = plan.restart_rate, step - plan.restart, plan.steps - plan.restart
     if step < plan.warm_up:
-        return plan.learning_rate * (step + 1) / plan.warm_up
-    along = (step - plan.warm_up) / max(1, plan.steps - plan.warm_up)
-    return plan.learning_rate * (plan.last_rate + (1 - plan.last_rate) * 0.5 * (1 + math.cos(math.pi * along)))
+        return peak * (step + 1) / plan.warm_up
+    along = (step - plan.warm_up) / max(1, last - plan.warm_up)
+    return peak * (plan.last_rate + (1 - plan.last_rate) * 0.5 * (1 + math.cos(math.pi * along)))
 
 
 def run(plan: Plan, module: torch.nn.Module, loss_of: Callable[[int], tuple[Any, str]], log: checkpoints.Log) -> None:

@@ -60,8 +60,11 @@ class Diffusion:
     text_layers: int = 3
     text_heads: int = 4
     steps: int = 7_000
+    restart: int | None = 5_000
+    """The learning rate comes down twice: to this step and to the last."""
     batch: int = 32
     learning_rate: float = 8e-4
+    restart_rate: float = 4e-4
     last_rate: float = 0.05
     """Share of the learning rate that is left at the end."""
     warm_up: int = 200
@@ -101,6 +104,7 @@ class Recipe:
                 text_layers=1,
                 text_heads=2,
                 steps=6,
+                restart=None,
                 batch=4,
                 warm_up=2,
                 check_every=2,

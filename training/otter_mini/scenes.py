@@ -110,7 +110,7 @@ def plain(scene: Scene) -> Scene:
 def _held_out() -> tuple[Combination, ...]:
     """Forty combinations. The first 24 dress an animal with a hat and an outfit that it never wears together in
     training; the next eight have a hat and no outfit, the last eight an outfit and no hat. Each animal five times;
-    a place is named in three of four, a style in three of five."""
+    a place is named in three of four, a style in four of five."""
     rng = random.Random(20261121)
     combinations: list[Combination] = []
     seen: set[tuple[str, str | None, str | None]] = {("otter", "cowboy hat", None)}  # what everybody types first
