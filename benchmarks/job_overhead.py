@@ -1,8 +1,8 @@
 """A worker's job against the same bare diffusers call. Goal: ratio <= 1.05, fixed costs shown apart.
 
-    PYTHONPATH=worker python benchmarks/job_overhead.py [--steps 10 60] [--size 256] [--samples 8]
+    PYTHONPATH=worker python benchmarks/job_overhead.py [--steps 10 60] [--size 128] [--samples 8]
 
-Both draw with the model ``otter-noise`` (random weights, real SDXL architecture), one thread, warm, alternating, so
+Both draw with ``otter-mini``, the small model that ships with the worker, one thread, warm, alternating, so
 that both see the same machine. A job's time is from the submission to the event that it is done: HTTP, queue, prompt
 parsing, drawing, PNG, thumbnail, fsync. From two numbers of steps comes what a step costs and what a job costs
 without steps: with this tiny model the latter is much of it, with a real one it vanishes beside the steps.
@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 WORKER = Path(__file__).resolve().parents[1] / "worker"
+MODEL = WORKER / "otterbot_worker" / "models" / "otter-mini"
 PROMPT = "otter, cowboy hat, watercolor"
 
 
@@ -40,7 +41,7 @@ class Worker:
             "OTTERBOT_CHAT__OLLAMA_URL": "null",
             "OTTERBOT_GPU__DEVICE": "cpu",
             "OTTERBOT_GPU__THREADS": "1",
-            "OTTERBOT_IMAGES__DEFAULT_MODEL": "otter-noise",
+            "OTTERBOT_IMAGES__DEFAULT_MODEL": "otter-mini",
             "OTTERBOT_LOG__LEVEL": "warning",
         }
         self.process = subprocess.Popen([sys.executable, "-m", "otterbot_worker.cli", "serve"], env=environment)
@@ -78,13 +79,13 @@ class Worker:
         self.process.wait()
 
 
-def bare(folder: Path, size: int) -> Callable[[int], float]:
+def bare(size: int) -> Callable[[int], float]:
     """The same picture with diffusers alone."""
     import torch
-    from diffusers import StableDiffusionXLPipeline, UniPCMultistepScheduler
+    from diffusers import StableDiffusionPipeline, UniPCMultistepScheduler
 
     torch.set_num_threads(1)
-    pipe = StableDiffusionXLPipeline.from_pretrained(folder, local_files_only=True)
+    pipe = StableDiffusionPipeline.from_pretrained(MODEL, local_files_only=True, dtype=torch.float32)
     pipe.set_progress_bar_config(disable=True)
     count = 0
 
@@ -118,15 +119,12 @@ def show(name: str, steps: tuple[int, int], times: dict[int, list[float]]) -> tu
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, nargs=2, default=(10, 60))
-    parser.add_argument("--size", type=int, default=256)
+    parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--samples", type=int, default=8)
     asked = parser.parse_args()
     steps: tuple[int, int] = (asked.steps[0], asked.steps[1])
     with tempfile.TemporaryDirectory() as name:
-        model = Path(name) / "models" / "otter-noise"
-        maker = [sys.executable, "-m", "otterbot_worker.models.testmodel", str(model)]
-        subprocess.run(maker, check=True, env={**os.environ, "PYTHONPATH": str(WORKER)}, stdout=subprocess.DEVNULL)
-        draw, worker = bare(model, asked.size), Worker(Path(name), asked.size)
+        draw, worker = bare(asked.size), Worker(Path(name), asked.size)
         try:
             ours: dict[int, list[float]] = {count: [] for count in steps}
             theirs: dict[int, list[float]] = {count: [] for count in steps}

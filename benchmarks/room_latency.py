@@ -21,11 +21,10 @@ import time
 from pathlib import Path
 
 from lab import Lab
-from lab.lab import make_test_model
 from lab.places import memory_folder
 
 PIPELINE = re.compile(r"picture drawn .*pipeline=([0-9.]+)")
-LINE = "!draw otter, cowboy hat --steps 4 --size 128x128"
+LINE = "!draw otter, cowboy hat --steps 4"
 
 
 async def once(lab: Lab, room: str) -> tuple[float, float]:
@@ -41,7 +40,7 @@ async def once(lab: Lab, room: str) -> tuple[float, float]:
 
 
 async def measure(folder: Path, pictures: int) -> None:
-    async with Lab(folder / "lab", model=make_test_model(folder), proxies=False) as lab:
+    async with Lab(folder / "lab", proxies=False) as lab:
         rooms = {"plain": await lab.room(), "encrypted": await lab.room(encrypted=True)}
         extra: dict[str, list[float]] = {kind: [] for kind in rooms}
         whole: dict[str, list[float]] = {kind: [] for kind in rooms}

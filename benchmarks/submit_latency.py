@@ -24,7 +24,7 @@ WORKER = Path(__file__).resolve().parents[1] / "worker"
 
 
 def body(number: int, owners: int) -> dict[str, object]:
-    request = {"prompt": "otter, cowboy hat", "seed": number, "model": "otter-noise"}
+    request = {"prompt": "otter, cowboy hat", "seed": number}
     key = f"benchmark-{number:08d}"
     return {"key": key, "kind": "image", "owner": f"@{number % owners}:here", "room": "!r:here", "request": request}
 
@@ -63,16 +63,12 @@ async def measure(asked: argparse.Namespace, folder: Path) -> None:
         "OTTERBOT_DATA_DIR": str(folder),
         "OTTERBOT_API__PORT": "0",
         "OTTERBOT_CHAT__OLLAMA_URL": "null",
-        "OTTERBOT_IMAGES__DEFAULT_MODEL": "ssd-1b",
         "OTTERBOT_QUEUE__MAX_OPEN": "1000000",
         "OTTERBOT_QUEUE__MAX_OPEN_PER_OWNER": "1000000",
         "OTTERBOT_LOG__LEVEL": "warning",
     }
-    # The model's files need not be there: nothing is drawn.
-    (folder / "models" / "otter-noise").mkdir(parents=True)
-    (folder / "models" / "otter-noise" / "model_index.json").write_text("{}")
     worker = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "otterbot_worker.cli", "serve", env={**environment, "OTTERBOT_IMAGES__DOWNLOADS": "true"}
+        sys.executable, "-m", "otterbot_worker.cli", "serve", env=environment
     )
     try:
         await run(asked, folder)

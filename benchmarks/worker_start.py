@@ -29,8 +29,6 @@ def one(folder: Path) -> tuple[float, float]:
         "OTTERBOT_DATA_DIR": str(folder),
         "OTTERBOT_API__PORT": "0",
         "OTTERBOT_CHAT__OLLAMA_URL": "null",
-        # Nothing to be made in the background: it would be another process's work that is measured.
-        "OTTERBOT_IMAGES__DEFAULT_MODEL": "ssd-1b",
     }
     command = [sys.executable, "-m", "otterbot_worker.cli", "serve"]
     started = time.perf_counter()

@@ -105,7 +105,7 @@ def test_the_workers_imports_point_one_way(path: Path) -> None:
 
 @pytest.mark.parametrize("path", modules(WORKER), ids=lambda path: str(path.relative_to(WORKER)))
 def test_only_the_gpu_process_imports_torch(path: Path) -> None:
-    """``images`` is the only place for torch; in the making of the test model it is imported when that runs."""
+    """``images`` is the only place for torch; the doctor, a process of its own, imports it when it runs."""
     if part_of(path, WORKER) == "images":
         return
     for name, at_load in imports_of(path, WORKER):

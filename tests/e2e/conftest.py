@@ -12,7 +12,7 @@ from lab import Lab
 from lab.lab import make_test_model
 from lab.places import memory_folder
 
-QUICK = "--steps 2 --size 64x64"
+QUICK = "--steps 2"
 """Flags of a picture that is not itself the point of a test."""
 
 
@@ -31,7 +31,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def model(folder: Path) -> Path:
-    """The model of noise, made once for all labs."""
+    """The model of noise, made once for all labs that want a second model."""
     return make_test_model(folder)
 
 

@@ -8,7 +8,7 @@ from .conftest import QUICK
 
 
 async def test_a_new_seed_and_everything_else_the_same(lab: Lab, room: str) -> None:
-    (first,) = await lab.draw(room, "!draw otter, hat --no blurry --steps 3 --size 96x64 --sampler euler --cfg 3")
+    (first,) = await lab.draw(room, "!draw otter, hat --no blurry --steps 3 --size 128x96 --sampler euler --cfg 3")
     (again,) = await lab.draw(room, "!again")
     one, two = first.record["used"], again.record["used"]
     assert one["seed"] != two["seed"]

@@ -47,16 +47,16 @@ async def test_a_picture_with_everything_chosen(lab: Lab, room: str, encrypted: 
 
 
 async def test_the_file_and_what_is_said_about_it(lab: Lab, room: str, encrypted: bool) -> None:
-    (picture,) = await lab.draw(room, "!draw otter --steps 2 --size 128x64")
+    (picture,) = await lab.draw(room, "!draw otter --steps 2 --size 128x96")
     info = picture.content["info"]
     data = await lab.user.image_bytes(picture)
-    assert (info["w"], info["h"], info["mimetype"], info["size"]) == (128, 64, "image/png", len(data))
+    assert (info["w"], info["h"], info["mimetype"], info["size"]) == (128, 96, "image/png", len(data))
     assert len(info["xyz.amorgan.blurhash"]) > 5
     assert picture.content["filename"].startswith("otter")
     assert picture.content["filename"].endswith(".png")
 
     decoded = Image.open(io.BytesIO(data))
-    assert decoded.size == (128, 64)
+    assert decoded.size == (128, 96)
     assert decoded.text["parameters"].startswith("otter\n")
     assert json.loads(decoded.text["otterbot"])["used"]["seed"] == picture.record["used"]["seed"]
 
@@ -85,7 +85,7 @@ async def test_seen_within_a_second_and_done_at_the_end(lab: Lab, room: str) -> 
 
 async def test_a_long_one_shows_a_status_that_becomes_one_short_line(lab: Lab, room: str) -> None:
     mark = lab.user.mark()
-    asked = await lab.user.send(room, "!draw otter --steps 150 --size 256x256")
+    asked = await lab.user.send(room, "!draw otter --steps 100")
     status = await lab.user.wait_for(lab.reply_to(asked, msgtype="m.notice"), mark, timeout=30)
     await lab.user.wait_for(lab.reply_to(asked, msgtype="m.image"), mark, timeout=120)
     await lab.user.wait_for(lab.reaction(asked, "✅"), mark, timeout=30)
@@ -104,7 +104,7 @@ async def test_in_a_thread(lab: Lab, room: str) -> None:
 
 
 async def test_several_come_one_by_one_with_seeds_that_count_up(lab: Lab, room: str) -> None:
-    pictures = await lab.draw(room, "!draw otter --steps 4 --size 64x64 --seed 4294967295 --count 3", count=3)
+    pictures = await lab.draw(room, "!draw otter --steps 4 --seed 4294967295 --count 3", count=3)
     assert [picture.record["used"]["seed"] for picture in pictures] == [4294967295, 0, 1]
     assert len({picture.own["part"] for picture in pictures}) == 3
     assert len({await lab.user.image_bytes(picture) for picture in pictures}) == 3

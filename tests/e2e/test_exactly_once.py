@@ -24,15 +24,15 @@ from lab.proc import process_exists, until
 
 from .conftest import QUICK
 
-LONG = "--steps 60 --size 192x192"
+LONG = "--steps 60"
 SUBMIT = "/v1/jobs$"
 UPLOAD = "/_matrix/media/v3/upload"
 
 
 @pytest.fixture(scope="module")
-async def lab(folder: Path, model: Path) -> AsyncIterator[Lab]:
+async def lab(folder: Path) -> AsyncIterator[Lab]:
     """A lab of its own: what is killed here must not be anybody else's."""
-    async with Lab(folder / "exactly-once", model=model) as lab:
+    async with Lab(folder / "exactly-once") as lab:
         yield lab
 
 

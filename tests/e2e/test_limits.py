@@ -13,8 +13,8 @@ from .conftest import QUICK
 
 
 @pytest.fixture(scope="module")
-async def lab(folder: Path, model: Path) -> AsyncIterator[Lab]:
-    async with Lab(folder / "limits", model=model, limits=True) as lab:
+async def lab(folder: Path) -> AsyncIterator[Lab]:
+    async with Lab(folder / "limits", limits=True) as lab:
         yield lab
 
 

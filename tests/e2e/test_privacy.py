@@ -17,12 +17,12 @@ CANARIES = (DRAWN, REFUSED, CHATTED, ANSWERED)
 
 
 @pytest.fixture(scope="module")
-async def lab(folder: Path, model: Path) -> AsyncIterator[Lab]:
+async def lab(folder: Path) -> AsyncIterator[Lab]:
     """Maubot and Synapse log here as they come: Maubot at DEBUG, as its example configuration has it."""
     script = {"rules": [{"when": CHATTED, "answer": f"I heard {ANSWERED}"}]}
     async with OllamaDouble(script) as ollama:
         config = {"chat": {"ollama_url": ollama.url, "default_model": "tiny"}}
-        async with Lab(folder / "privacy", model=model, worker_config=config) as lab:
+        async with Lab(folder / "privacy", worker_config=config) as lab:
             yield lab
 
 

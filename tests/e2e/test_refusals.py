@@ -28,7 +28,7 @@ async def test_a_model_whose_files_are_not_here(lab: Lab, room: str) -> None:
 
 async def test_an_unknown_sampler_and_a_size_that_the_model_cannot(lab: Lab, room: str) -> None:
     assert "sampler" in (await refused(lab, room, "!draw otter --sampler quantum")).lower()
-    assert "512" in await refused(lab, room, "!draw otter --size 4096x4096 --model otter-noise")
+    assert "192" in await refused(lab, room, "!draw otter --size 4096x4096")
 
 
 async def test_an_unknown_flag(lab: Lab, room: str) -> None:

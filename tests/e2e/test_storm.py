@@ -44,8 +44,8 @@ class Said:
 
 
 @pytest.fixture
-async def lab(folder: Path, model: Path) -> AsyncIterator[Lab]:
-    async with Lab(folder / "storm", model=model, plugin={"status": {"after_seconds": 1, "edit_seconds": 1}}) as lab:
+async def lab(folder: Path) -> AsyncIterator[Lab]:
+    async with Lab(folder / "storm", plugin={"status": {"after_seconds": 1, "edit_seconds": 1}}) as lab:
         yield lab
 
 
@@ -58,13 +58,13 @@ async def people(lab: Lab, user: User, rooms: list[str], said: list[Said], dice:
             what = dice.choices(("draw", "edit", "redact", "cancel"), (8, 2, 1, 1))[0]
             if what == "draw" or not own:
                 flags = {"seed": dice.randrange(10**6), "count": dice.choice((1, 1, 2))}
-                line = f"!draw otter --steps {dice.choice((1, 2, 8))} --size 64x64 " + _typed(flags)
+                line = f"!draw otter --steps {dice.choice((1, 2, 8))} " + _typed(flags)
                 said.append(Said(room, user, await user.send(room, line), flags))
             elif what == "edit":
                 one = dice.choice(own)
                 one.touched = True
                 seed = {"seed": dice.randrange(10**6), "count": 1}
-                await user.send(room, f"!draw otter --steps 1 --size 64x64 {_typed(seed)}", edit=one.event_id)
+                await user.send(room, f"!draw otter --steps 1 {_typed(seed)}", edit=one.event_id)
             elif what == "redact":
                 one = dice.choice(own)
                 one.touched = True

@@ -25,7 +25,8 @@ from .worker import Worker
 
 INSTANCE = "otterbot"
 SMALL: dict[str, Any] = {"gpu": {"device": "cpu", "threads": 1}, "images": {"downloads": False}}
-"""The worker's settings on a test machine: the processor, one thread of it, and the model that it makes itself."""
+"""The worker's settings on a test machine: the processor, one thread of it, and the model that it brings."""
+TWO_MODELS = {"catalogue": str(places.TEST_MODELS), "default_model": "otter-mini"}
 ALONE = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
 
 
@@ -35,7 +36,8 @@ class Lab:
     ``limits``: Synapse's default rate limits stay. ``worker``: ``False`` leaves the worker off until
     ``lab.worker.start()``. ``proxies``: Maubot speaks to the others through :attr:`matrix_proxy` and
     :attr:`worker_proxy`. ``plugin`` is laid over the plugin's defaults, ``worker_config`` over the worker's.
-    ``model``: a folder made by :func:`make_test_model`, so that not every lab makes it anew.
+    ``model``: a folder made by :func:`make_test_model`; then there is that second model, and the shipped one stays
+    the default.
     """
 
     def __init__(
@@ -47,7 +49,9 @@ class Lab:
         self.model = model
         self.synapse = Synapse(root / "synapse", limits=limits)
         self.maubot = Maubot(root / "maubot")
-        self.worker = Worker(root / "worker", config=merged(SMALL, worker_config or {}), env=ALONE)
+        settings = merged(SMALL, {"images": TWO_MODELS} if model else {})
+        alone = {**ALONE, "HF_HUB_CACHE": str(root / "hub")}  # whatever else this machine has
+        self.worker = Worker(root / "worker", config=merged(settings, worker_config or {}), env=alone)
         self.matrix_proxy = Proxy(lambda: self.synapse.url)
         self.worker_proxy = Proxy(lambda: self.worker.url)
         self.plugin_config = plugin or {}
@@ -211,11 +215,11 @@ class Lab:
 
 
 def make_test_model(folder: Path) -> Path:
-    """The worker's own model of noise, in ``folder/otter-noise``."""
-    target = folder / "otter-noise"
-    command = [places.python("worker"), "-m", "otterbot_worker.models.testmodel", str(target)]
+    """An SDXL with random weights, in ``folder/otter-noise``: what it draws is noise, quickly and in many sizes."""
+    program = places.REPOSITORY / "tests" / "worker" / "gpu" / "make_tiny_models.py"
+    command = [places.python("worker"), str(program), str(folder), "otter-noise"]
     subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL, timeout=300)
-    return target
+    return folder / "otter-noise"
 
 
 def key_of(bot: str, room: str, event_id: str, edit_id: str = "") -> str:

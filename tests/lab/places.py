@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+TEST_MODELS = REPOSITORY / "tests" / "lab" / "models.yaml"
+"""A worker's catalogue with the models that only tests have."""
 VENVS = Path(os.environ.get("OTTER_VENVS") or REPOSITORY / ".venvs")
 
 

@@ -80,7 +80,7 @@ class Worker:
     # ------------------------------------------------------------ the GPU process
 
     def gpu_pids(self) -> list[int]:
-        """The GPU processes that run now (the worker's children that are not the test model's maker)."""
+        """The GPU processes that run now (the worker's children)."""
         return [pid for pid in children_of(self.proc.pid) if self._is_gpu_process(pid)] if self.proc.alive() else []
 
     @staticmethod

@@ -56,10 +56,6 @@ def _parser() -> argparse.ArgumentParser:
         ("openapi", _openapi, "print the description of the HTTP API"),
     ):
         commands.add_parser(name, help=about, description=about, parents=[common]).set_defaults(run=run)
-    about = "make the small model with random weights (it draws noise)"
-    made = commands.add_parser("make-test-model", help=about, description=about, parents=[common])
-    made.add_argument("folder", type=Path, nargs="?", help="where to (default: its place in the data directory)")
-    made.set_defaults(run=_make_test_model)
     about = "free the card; queued work waits"
     paused = commands.add_parser("pause", help=about, description=about, parents=[common])
     paused.add_argument("--minutes", type=float, help="go on by itself after that (default: at `resume`)")
@@ -110,18 +106,6 @@ def _models(asked: argparse.Namespace) -> int:
         print(f"{'*' if name == default else ' '} {name:<{width}}  {where:<9}  {entry.about}")
     print(f"\n* the default{f'. {notice}' if notice else ''}")
     return 0
-
-
-def _make_test_model(asked: argparse.Namespace) -> int:
-    from otterbot_worker.api.parts import read_catalogue
-    from otterbot_worker.jobs.testmodel import run_maker
-    from otterbot_worker.models.catalogue import TEST_MODEL
-
-    settings = config.load(asked.config)
-    folder = asked.folder or Path(read_catalogue(settings).images[TEST_MODEL].source)
-    code = asyncio.run(run_maker(folder.absolute()))
-    print(f"{TEST_MODEL} is in {folder}" if code == 0 else f"the maker ended with {code}")
-    return code
 
 
 def _doctor(asked: argparse.Namespace) -> int:

@@ -421,14 +421,14 @@ async def test_status(rig: Rig) -> None:
     for word in ("Ready", "GTX 1070", "8.0 GiB", "3.0 GiB free", "Queue: empty", "`llama3.2:3b`", "`ssd-1b`"):
         assert word in said
     rig.worker.info |= {
-        "pause": {"paused": True, "until": time.time() + 3600}, "notice": "The picture will be noise, because *x*.",
+        "pause": {"paused": True, "until": time.time() + 3600}, "notice": "Pictures come from otter-mini, because *x*.",
         "queued": 3, "ollama": "unreachable", "gpu": {"device": "cpu", "name": "", "state": "idle"},
     }  # fmt: skip
     rig.services.config.warnings = ("`prefix` should be something.",)
     rig.services.warnings.append("Something else.")
     rig.services.worker._info = None
     said = await rig.answer("!status")
-    for word in ("60 min more", "be noise", "\\*x\\*", "3 pictures and answers", "Ollama does not answer", "`prefix`",
+    for word in ("60 min more", "otter", "\\*x\\*", "3 pictures and answers", "Ollama does not answer", "`prefix`",
                  "Something else."):  # fmt: skip
         assert word in said
 

@@ -31,10 +31,10 @@ Json = dict[str, Any]
 
 
 def image(key: str = "key-00001", **fields: Any) -> Json:
-    """A small picture; ``owner``, ``room``, ``private`` go to the job, everything else to its request."""
+    """A quick picture; ``owner``, ``room``, ``private`` go to the job, everything else to its request."""
     job = {"key": key, "kind": "image", "owner": "@ann:here", "room": "!room:here"}
     job |= {name: fields.pop(name) for name in ("owner", "room", "private") if name in fields}
-    request = {"prompt": "otter", "seed": 7, "steps": 2, "width": 64, "height": 64} | fields
+    request = {"prompt": "otter", "seed": 7, "steps": 2} | fields
     return {**job, "request": request}
 
 
@@ -143,8 +143,7 @@ async def worker_here(config: Config, *, paused: bool = False) -> AsyncIterator[
     """``paused``: nothing is claimed, so that the queue can be looked at."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(parts_module, "GpuProcess", DoubleGpu)
-        # The double draws without any model's files.
-        patch.setattr(parts_module, "TEST_MODEL", "no model has to be made")
+        patch.setenv("HF_HUB_CACHE", str(config.data_dir / "hub"))  # whatever else this machine has
         app = create_app(config, {"otterbot": TOKEN, "other": OTHER})
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
@@ -190,6 +189,7 @@ class Process:
             **os.environ,
             "PYTHONPATH": str(WORKER),
             "OTTERBOT_DATA_DIR": str(folder),
+            "HF_HUB_CACHE": str(folder / "hub"),
             "OTTERBOT_API__PORT": "0",
             "OTTERBOT_CHAT__OLLAMA_URL": "null",
             "OTTERBOT_ARCHIVE__MIN_FREE_GB": "0",

@@ -92,10 +92,10 @@ BAD: dict[str, tuple[Any, str, str]] = {
     "a yes for a number": (image(count=True), "request.count", "whole number"),
     "a word for a yes": (image(private="yes"), "private", "true or false"),
     "too many steps": (image(steps=201), "request.steps", "at most 200"),
-    "more steps than the model takes": (image(steps=160), "request.steps", "at most 150"),
+    "more steps than the model takes": (image(steps=160), "request.steps", "at most 100"),
     "an odd size": (image(width=100), "request.width", "multiples of 8"),
-    "too large": (image(width=1024), "request.width", "from 64 to 512"),
-    "an unknown model": (image(model=CANARY), "request.model", "otter-noise"),
+    "too large": (image(width=1024), "request.width", "from 96 to 192"),
+    "an unknown model": (image(model=CANARY), "request.model", "otter-mini"),
     "an unknown sampler": (image(sampler=CANARY), "request.sampler", "UniPC"),
     "too many pictures": (image(count=9), "request.count", "at most 8"),
     "an empty prompt": (image(prompt=" "), "request.prompt", "what to draw"),
@@ -187,13 +187,13 @@ async def test_info_models_and_metrics(tmp_path: Path) -> None:
         await here.api.submit(image(count=2))
         _, info = await here.api.call("GET", "/v1/info")
         assert info["queued"] == 2
-        assert info["default_model"] == "otter-noise"
-        assert "noise" in info["notice"]
+        assert info["default_model"] == "otter-mini"
+        assert "the small model that ships with Otterbot" in info["notice"]
         assert info["ollama"] == "off"
         assert "chat" not in info["features"]
         _, models = await here.api.call("GET", "/v1/models")
         by_name = {model["name"]: model for model in models["models"]}
-        assert by_name["otter-noise"]["default"]
+        assert by_name["otter-mini"]["default"]
         assert by_name["ssd-1b"]["limits"]["size_multiple"] == 8
         assert "UniPC" in models["samplers"]
         _, text = await here.api.call("GET", "/metrics")

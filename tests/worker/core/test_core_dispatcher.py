@@ -13,6 +13,7 @@ from core_lab import Json, image, settings, until, worker_here
 from PIL import Image
 
 from otterbot_worker import __version__
+from otterbot_worker.jobs import dispatcher as dispatcher_module
 from otterbot_worker.jobs.model import WORKER_DEATHS_ALLOWED
 
 
@@ -236,6 +237,7 @@ async def test_a_gpu_process_that_does_not_start_blames_no_picture(tmp_path: Pat
 async def test_no_room_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with worker_here(settings(tmp_path), paused=True) as here:
         job = await here.api.submit(image())
+        monkeypatch.setattr(dispatcher_module, "FULL_DISK_SECONDS", 0.1)
         monkeypatch.setattr(here.parts.archive, "has_room", lambda: False)
         status, problem = await here.api.call("POST", "/v1/jobs", image("key-00002"))
         assert (status, problem["code"]) == (507, "disk_full")
@@ -243,7 +245,6 @@ async def test_no_room_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         await here.api.call("POST", "/v1/resume")
         await until(lambda: "image" in here.parts.dispatcher.obstacles)
         monkeypatch.undo()
-        here.parts.dispatcher.release_hold("image")
         assert (await here.api.done(job["id"]))["state"] == "succeeded"
 
 

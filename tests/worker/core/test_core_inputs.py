@@ -36,12 +36,8 @@ async def send(api: Api, data: bytes, kind: str = "image/png", query: str = "") 
 
 
 def started(data: bytes, key: str = "key-00001", **fields: Any) -> Json:
-    """A request without a size, from that picture."""
-    body = image(key, **{"init_image": {"id": sha(data)}, **fields})
-    for side in ("width", "height"):
-        if side not in fields:
-            del body["request"][side]
-    return body
+    """A request from that picture."""
+    return image(key, **{"init_image": {"id": sha(data)}, **fields})
 
 
 def kept(folder: Path) -> list[str]:
@@ -58,19 +54,19 @@ async def test_a_picture_is_drawn_from(tmp_path: Path) -> None:
         job = await here.api.done((await here.api.submit(started(data, steps=10, asked={"strength": 0.6})))["id"])
         assert job["state"] == "succeeded"
         asked = job["request"]
-        assert (asked["width"], asked["height"], asked["strength"]) == (312, 208, 0.6)
+        assert (asked["width"], asked["height"], asked["strength"]) == (160, 104, 0.6)
         result = job["pictures"][0]["result"]
         used = result["record"]["used"]
         assert (used["init_image"], used["strength"], used["steps"]) == (sha(data), 0.6, 10)
         assert result["record"]["asked"] == {"strength": 0.6}
         assert result["notes"] == [
-            "The picture has 96x64 pixels and was drawn at 312x208 (its shape, in multiples of 8). "
+            "The picture has 96x64 pixels and was drawn at 160x104 (its shape, in multiples of 8). "
             "A strength of 0.6 takes 6 of the 10 steps."
         ]
         _, drawn = await here.api.call("GET", f"/v1/images/{result['image_id']}")
         with Image.open(io.BytesIO(drawn)) as picture:
             assert "Denoising strength: 0.6," in picture.info["parameters"]
-            assert picture.size == (312, 208)
+            assert picture.size == (160, 104)
 
 
 async def test_without_a_picture_nothing_says_strength(tmp_path: Path) -> None:
@@ -105,7 +101,7 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
     "text": ({"strength": "0.6"}, "request.strength", "number"),
     "no hash": ({"init_image": {"id": "../../etc/passwd"}}, "request.init_image.id", "form"),
     "a strange key": ({"init_image": {"id": "0" * 64, "path": "/etc"}}, "request.init_image.path", "does not know"),
-    "a size that the model does not draw": ({"width": 100, "height": 64}, "request.width", "multiples of 8"),
+    "a size that the model does not draw": ({"width": 100, "height": 96}, "request.width", "multiples of 8"),
 }
 
 
@@ -247,7 +243,7 @@ async def test_a_worker_that_forgot_everything_asks_for_it_again(tmp_path: Path)
 
 
 async def test_the_real_thing_twice(tmp_path: Path) -> None:
-    """A real GPU process with the model that is made here: the same record is the same picture, byte by byte."""
+    """A real GPU process with the shipped model: the same record is the same picture, byte by byte."""
     process = Process(tmp_path / "data")
     data = png(300, 200, "orange")
     pixels = []
@@ -260,5 +256,5 @@ async def test_the_real_thing_twice(tmp_path: Path) -> None:
             _, drawn = await api.call("GET", f"/v1/images/{image_id}")
             with Image.open(io.BytesIO(drawn)) as picture:
                 pixels.append(picture.tobytes())
-                assert picture.size == (312, 208)
+                assert picture.size == (160, 104)
     assert pixels[0] == pixels[1]

@@ -6,11 +6,12 @@ import hashlib
 import io
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from core_lab import image, settings, worker_here
+from core_lab import Json, image, settings, worker_here
 from PIL import Image
 from test_core_lora_library import LORA, put, tensors
 
@@ -28,7 +29,7 @@ def _nothing_shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def fill(folder: Path) -> None:
-    """Nothing but what a picture needs: the default model is an SDXL one."""
+    """Files of both families; what is asked here of them is asked of an SDXL model."""
     put(folder / "loras" / "any.safetensors", ANY)
     put(folder / "loras" / "fail.safetensors", ANY)  # the double fails where this word stands in a prompt
     put(folder / "loras" / "sd.safetensors", FILE)
@@ -37,11 +38,15 @@ def fill(folder: Path) -> None:
     put(folder / "embeddings" / "hat.safetensors", tensors({"emb_params": [2, 768]}))
 
 
+def image_xl(**fields: Any) -> Json:
+    return image(model="ssd-1b", width=256, height=256, **fields)
+
+
 async def test_a_record_holds_names_weights_and_hashes(tmp_path: Path) -> None:
     fill(tmp_path)
     prompt = "otter, <lora:fail:0.8> <lora:Any:-0.5> Furball, hat"
     async with worker_here(settings(tmp_path)) as here:
-        job = await here.api.submit(image(prompt=prompt, negative_prompt="<furball>"))
+        job = await here.api.submit(image_xl(prompt=prompt, negative_prompt="<furball>"))
         done = await here.api.done(job["id"])
         assert done["state"] == "succeeded", "the tags are gone from what is drawn"
         result = done["pictures"][0]["result"]
@@ -69,10 +74,10 @@ async def test_another_model_of_the_same_family_is_known_by_its_width(tmp_path: 
         put(tmp_path / "loras" / f"{name}.safetensors", tensors({"unet.x.attn2.to_k.lora_A.weight": [4, width]}))
     put(tmp_path / "embeddings" / "fur.safetensors", tensors({"clip_l": [1, 32], "clip_g": [1, 64]}))
     async with worker_here(settings(tmp_path), paused=True) as here:
-        entry = here.parts.catalogue.images[here.parts.default_model]
+        folder = tmp_path / "models" / "small"
+        entry = replace(here.parts.catalogue.images["ssd-1b"], name="small", hub=None, folder=str(folder))
         wanted = find_wanted("furball fur <lora:right:1> <lora:wrong:1>", "", entry, here.parts.library)
         assert [lora["name"] for lora in wanted.loras] == ["right", "wrong"], "not known yet"
-        folder = Path(entry.source)
         for component in ("unet", "vae", "text_encoder", "text_encoder_2"):
             put(folder / component / "model.safetensors", b"")
             put(folder / component / "config.json", b'{"cross_attention_dim": 96}')
@@ -105,7 +110,7 @@ async def test_refusals_name_the_reason_and_not_what_was_sent(tmp_path: Path, nu
     fields, where, code, words = REFUSED[number]
     fill(tmp_path)
     async with worker_here(settings(tmp_path), paused=True) as here:
-        status, problem = await here.api.call("POST", "/v1/jobs", image(**fields))
+        status, problem = await here.api.call("POST", "/v1/jobs", image_xl(**fields))
         assert status == 422
         found = next(field for field in problem["fields"] if field["code"] == code)
         assert found["field"] == where

@@ -1,4 +1,4 @@
-"""The real worker: its own process, a real GPU process, a real SDXL pipeline with random weights."""
+"""The real worker: its own process, a real GPU process, and the model that ships with it."""
 
 from __future__ import annotations
 
@@ -20,22 +20,9 @@ from PIL import Image
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
 
-@pytest.fixture(scope="session")
-def noise(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The test model, made once."""
-    folder = tmp_path_factory.mktemp("models") / "otter-noise"
-    environment = {**os.environ, "PYTHONPATH": str(WORKER), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "otterbot_worker.models.testmodel", str(folder)]
-    subprocess.run(command, check=True, env=environment, timeout=180)
-    return folder
-
-
 @pytest.fixture
-def worker(tmp_path: Path, noise: Path) -> Process:
-    folder = tmp_path / "data"
-    (folder / "models").mkdir(parents=True)
-    (folder / "models" / "otter-noise").symlink_to(noise)
-    return Process(folder)
+def worker(tmp_path: Path) -> Process:
+    return Process(tmp_path / "data")
 
 
 async def pixels(api: Api, job: Json, index: int = 0) -> bytes:
@@ -47,7 +34,7 @@ async def pixels(api: Api, job: Json, index: int = 0) -> bytes:
 
 def long(key: str = "key-00001", **fields: object) -> Json:
     """Long enough to be caught in the middle."""
-    return image(key, **{"steps": 60, "width": 128, "height": 128, **fields})
+    return image(key, **{"steps": 30, **fields})
 
 
 async def test_it_starts_fast_small_and_without_torch(worker: Process) -> None:
@@ -92,7 +79,7 @@ async def test_a_killed_gpu_process_changes_no_pixel(worker: Process) -> None:
         assert await pixels(api, done) == await pixels(api, undisturbed)
         assert gpu_processes(worker.folder / "gpu.lock") != victims
         used = done["pictures"][0]["result"]["record"]["used"]
-        assert used["model"] == "otter-noise"
+        assert used["model"] == "otter-mini"
         assert used["versions"]["torch"]
     assert not gpu_processes(worker.folder / "gpu.lock")
 
@@ -133,7 +120,7 @@ async def test_a_clean_end_gives_the_attempt_back(worker: Process) -> None:
 
 async def test_cancel_stops_within_a_step(worker: Process) -> None:
     async with worker.running() as api:
-        job = await api.submit(long(steps=150, width=256, height=256))
+        job = await api.submit(long(steps=100, width=192, height=192))
         await api.running(job["id"], step=3)
         before = gpu_processes(worker.folder / "gpu.lock")
         await api.call("DELETE", f"/v1/jobs/{job['id']}")
@@ -179,22 +166,10 @@ async def test_a_dead_loop_ends_the_process_loudly(worker: Process) -> None:
     assert "a background loop died" in worker.log.read_text()
 
 
-async def test_the_test_model_is_made_while_the_api_answers(tmp_path: Path) -> None:
-    worker = Process(tmp_path / "data")
-    async with worker.running() as api:
-        status, ready = await api.call("GET", "/readyz")
-        assert status == 503
-        assert "being made" in ready["reasons"]["image"]
-        job = await api.submit(image())
-        done = await api.done(job["id"], 180)
-        assert done["state"] == "succeeded"
-        assert (await api.call("GET", "/readyz"))[0] == 200
-
-
 async def test_the_other_commands(worker: Process, tmp_path: Path) -> None:
     code, said = await worker.command("models")
     assert code == 0
-    assert "* otter-noise  here" in said
+    assert "* otter-mini  here" in said
     none = str(tmp_path / "none.yaml")
     for arguments in (("--config", none, "serve"), ("serve", "--config", none)):
         code, said = await worker.command(*arguments)

@@ -1,4 +1,4 @@
-"""Real pipelines with random weights, made once per session, and a real GPU process on the CPU."""
+"""Real pipelines with random weights, made once per session; the shipped model; a real GPU process on the CPU."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import pytest_asyncio
@@ -20,6 +20,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from otterbot_worker.gpu.process import DrawTask, GpuProcess
 from otterbot_worker.models.catalogue import Catalogue, ModelEntry, load_catalogue
+
+if TYPE_CHECKING:
+    from otter_mini.judge import Judge
 
 MODELS = """
 models:
@@ -51,7 +54,20 @@ def catalogue(data_dir: Path) -> Catalogue:
 
 @pytest.fixture(scope="session")
 def entries(catalogue: Catalogue) -> dict[str, ModelEntry]:
-    return {"sd": catalogue.images["tiny-sd"], "sdxl": catalogue.images["tiny-xl"]}
+    """One of each family with random weights, and ``mini``, the shipped one, whose pictures show something."""
+    return {
+        "sd": catalogue.images["tiny-sd"],
+        "sdxl": catalogue.images["tiny-xl"],
+        "mini": catalogue.images["otter-mini"],
+    }
+
+
+@pytest.fixture(scope="session")
+def judge() -> Judge:
+    """Says what a picture of the shipped model's shows."""
+    from otter_mini.judge import Judge  # with torch, which most tests do without
+
+    return Judge.load()
 
 
 @pytest.fixture

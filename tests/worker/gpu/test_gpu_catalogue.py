@@ -29,13 +29,23 @@ models:
 
 def test_shipped_models(tmp_path: Path) -> None:
     shipped = load_catalogue(data_dir=tmp_path).images
-    assert {"ssd-1b", "sdxl-turbo", "sdxl", "sd15", "otter-noise"} <= set(shipped)
+    assert {"ssd-1b", "sdxl-turbo", "sdxl", "sd15", "otter-mini"} <= set(shipped)
     default = shipped["ssd-1b"].defaults
     assert (default.width, default.steps, default.guidance_scale, default.sampler) == (768, 30, 12.0, "UniPC")
     assert shipped["sdxl"].defaults.steps == 30
-    assert shipped["otter-noise"].folder == str(tmp_path / "models" / "otter-noise")
     for entry in shipped.values():
         assert ModelEntry.from_dict(json.loads(json.dumps(entry.as_dict()))) == entry
+
+
+def test_one_model_lies_in_the_package_itself(tmp_path: Path) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text(GOOD.replace("hub: somebody/something", "shipped: otter-mini"))
+    images = load_catalogue(own, data_dir=tmp_path).images
+    here = images["otter-mini"].here()
+    assert here == catalogues.SHIPPED.with_name("otter-mini")
+    assert images["mine"].here() == here, "an operator may give it other defaults"
+    assert sum(path.stat().st_size for path in here.rglob("*") if path.is_file()) <= 25e6
+    files.check(here, None)
 
 
 def test_an_operators_own_file_adds_and_replaces(tmp_path: Path) -> None:
@@ -50,7 +60,9 @@ def test_an_operators_own_file_adds_and_replaces(tmp_path: Path) -> None:
     ("old", "new", "said"),
     [
         ("hub: somebody/something", "hub: somebody", "mine: hub"),
-        ("    hub: somebody/something\n", "", "exactly one of hub and folder"),
+        ("    hub: somebody/something\n", "", "exactly one of hub, folder and shipped"),
+        ("hub: somebody/something", "hub: a/b\n    shipped: otter-mini", "exactly one of hub, folder and shipped"),
+        ("hub: somebody/something", "shipped: ../../secrets", "mine: shipped"),
         ("family: sd", "family: flux", "family"),
         ("about: my own", "about: my own\n    colour: red", "colour"),
         ("steps: 20", "steps: 0", "defaults.steps"),
@@ -81,11 +93,13 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 
 def test_what_is_available(data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
-    images = load_catalogue(data_dir=data_dir)
-    assert images.available("otter-noise")
+    images = load_catalogue(data_dir / "models.yaml", data_dir=data_dir)
+    assert images.available("tiny-xl")
+    assert images.available("otter-mini")
     assert not images.available("sd15")
     assert images.available("sd15", downloads_allowed=True)
-    assert not load_catalogue(data_dir=tmp_path).available("otter-noise", downloads_allowed=True)
+    elsewhere = load_catalogue(data_dir / "models.yaml", data_dir=tmp_path)
+    assert not elsewhere.available("tiny-xl", downloads_allowed=True)
     root = tmp_path / "hub" / "models--stable-diffusion-v1-5--stable-diffusion-v1-5"
     (root / "refs").mkdir(parents=True)
     (root / "refs" / "main").write_text("abc")
@@ -98,13 +112,18 @@ def test_the_default_model_and_the_notice(data_dir: Path, tmp_path: Path, monkey
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     offline, online = (load_catalogue(data_dir=data_dir, downloads_allowed=allowed) for allowed in (False, True))
     assert offline.default_model("cpu", configured="sd15") == ("sd15", None)
-    name, notice = offline.default_model("cpu")
-    assert name == "otter-noise"
-    assert notice is not None
-    assert "The picture will be noise, because" in notice
-    assert offline.default_model("cuda")[0] == "otter-noise"
+    for catalogue, device, why, way_out in (
+        (offline, "cpu", "downloads are not allowed", "images.downloads"),
+        (offline, "cuda", "downloads are not allowed", "images.downloads"),
+        (online, "cpu", "no CUDA card", "by name"),
+    ):
+        name, notice = catalogue.default_model(device)
+        assert name == "otter-mini"
+        assert notice is not None
+        assert all(words in notice for words in ("otter-mini, the small model", why, way_out))
     assert online.default_model("cuda") == ("ssd-1b", None)
-    assert online.default_model("cpu")[0] == "otter-noise"
+    with_own = load_catalogue(data_dir / "models.yaml", data_dir=data_dir, downloads_allowed=True)
+    assert with_own.default_model("cpu") == ("tiny-sd", None), "what somebody has put here is meant to be used"
 
 
 def test_a_hash_changes_with_the_weights(data_dir: Path, broken_copy: Callable[[str], tuple[Path, Any]]) -> None:
@@ -116,17 +135,6 @@ def test_a_hash_changes_with_the_weights(data_dir: Path, broken_copy: Callable[[
     content[-1] ^= 1
     weights.write_bytes(content)
     assert files.model_hash(folder, None) != before
-
-
-def test_the_test_model_is_small_and_always_the_same(data_dir: Path, tmp_path: Path) -> None:
-    made = data_dir / "models" / "otter-noise"
-    assert sum(path.stat().st_size for path in made.rglob("*") if path.is_file()) < 12.5e6
-    again = tmp_path / "again"
-    again.mkdir()  # an older one is replaced
-    command = [sys.executable, "-m", "otterbot_worker.models.testmodel", str(again)]
-    subprocess.run(command, check=True, timeout=120, capture_output=True)
-    assert files.model_hash(again, None) == files.model_hash(made, None)
-    assert [path.name for path in tmp_path.iterdir()] == ["again"]
 
 
 @pytest.mark.parametrize(

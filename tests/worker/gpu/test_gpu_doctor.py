@@ -42,7 +42,7 @@ def test_a_machine_that_works(data_dir: Path) -> None:
     done = doctor("--data-dir", str(data_dir), "--device", "cpu")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "drew a small picture on cpu" in done.stdout
-    assert "model otter-noise is here" in done.stdout
+    assert "model otter-mini is here" in done.stdout
     assert done.stdout.endswith("All is well.\n")
 
 

@@ -35,10 +35,9 @@ from otterbot_worker.jobs.measures import Measures
 from otterbot_worker.jobs.pictures import PictureRunner
 from otterbot_worker.jobs.running import Shared
 from otterbot_worker.jobs.store import Store
-from otterbot_worker.jobs.testmodel import Nothing, TestModel
 from otterbot_worker.jobs.turns import TurnRunner
 from otterbot_worker.jobs.views import Live, Views
-from otterbot_worker.models.catalogue import TEST_MODEL, Catalogue, CatalogueError, load_catalogue
+from otterbot_worker.models.catalogue import Catalogue, CatalogueError, load_catalogue
 from otterbot_worker.models.loras import FOLDERS, SHIPPED, Library
 
 log = logging.getLogger(__name__)
@@ -179,16 +178,12 @@ async def _build(config: Config, database: Database, stack: contextlib.AsyncExit
         wake=lambda: holder[0].wake(),
         broken=background.fail,
     )
-    preparation: TestModel | Nothing = Nothing()
-    if model == TEST_MODEL:
-        preparation = TestModel(catalogue.images[model], lambda: holder[0].release_hold("image"))
     dispatcher = Dispatcher(
         shared,
         gpu=gpu,
         archive=archive,
         pictures=pictures,
         turns=TurnRunner(shared, ollama=ollama),
-        preparation=preparation,
         bounds=schedule.Bounds(times=config.queue.overtake_times, seconds=config.queue.overtake_seconds),
     )
     holder.append(dispatcher)
@@ -200,8 +195,6 @@ async def _build(config: Config, database: Database, stack: contextlib.AsyncExit
     background.start(dispatcher.run(), "dispatcher", ends=True)
     background.start(hub.watch_places(views), "places")
     background.start(_housekeeping(config, store, archive, inputs), "housekeeping")
-    if isinstance(preparation, TestModel):
-        background.start(preparation.make(), "test model", ends=True)
     stack.push_async_callback(background.stop)
     stack.push_async_callback(dispatcher.stop)
     return Parts(

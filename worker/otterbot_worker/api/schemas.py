@@ -346,7 +346,7 @@ class WorkerInfo(_Answer):
     chat_model: str | None
     ollama: Literal["reachable", "unreachable", "off"]
     notice: str | None = None
-    """A sentence an operator should see, as "the picture will be noise, because …"."""
+    """What an operator should see, as "Pictures come from otter-mini, …, because …"."""
     limits: dict[str, int | float] = {}
 
 

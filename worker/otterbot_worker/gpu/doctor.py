@@ -11,7 +11,6 @@ import asyncio
 import logging
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 from importlib.metadata import PackageNotFoundError, version
@@ -19,7 +18,7 @@ from pathlib import Path
 
 from ..errors import JobFailed, ProcessDied
 from ..models import files
-from ..models.catalogue import TEST_MODEL, CatalogueError, load_catalogue
+from ..models.catalogue import SMALL_MODEL, CatalogueError, load_catalogue
 from . import deaths, probe
 from .process import DrawTask, GpuProcess
 
@@ -129,18 +128,10 @@ def check_disk(report: Report, data_dir: Path) -> None:
 
 
 async def check_drawing(report: Report, data_dir: Path, device: str) -> None:
-    """A picture of noise through a real GPU process."""
+    """A picture of the shipped model's through a real GPU process."""
+    entry = load_catalogue(data_dir=data_dir).images[SMALL_MODEL]
     with tempfile.TemporaryDirectory(prefix="otterbot-doctor-") as scratch_name:
         scratch = Path(scratch_name)
-        home = data_dir
-        if load_catalogue(data_dir=home).images[TEST_MODEL].here() is None:
-            home = scratch
-            make = [sys.executable, "-m", "otterbot_worker.models.testmodel", str(home / "models" / TEST_MODEL)]
-            made = await asyncio.to_thread(subprocess.run, make, capture_output=True, text=True)
-            if made.returncode:
-                report.fail(f"the test model cannot be made: {made.stderr.strip().splitlines()[-1:]}")
-                return
-        entry = load_catalogue(data_dir=home).images[TEST_MODEL]
         log = logging.getLogger("otterbot_worker.gpu.doctor")
         gpu = GpuProcess(
             device=device,

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from otterbot_worker.api.schemas import Pause, State
 from otterbot_worker.archive import Archive
@@ -25,15 +25,6 @@ from otterbot_worker.jobs.turns import TurnRunner
 log = logging.getLogger(__name__)
 
 PAUSE = "pause"
-
-
-class Preparation(Protocol):
-    """Something that has to be there before pictures can be drawn."""
-
-    @property
-    def missing(self) -> str | None:
-        """Why not yet, as a sentence; ``None`` when it is there."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +48,6 @@ class Dispatcher:
         archive: Archive,
         pictures: PictureRunner,
         turns: TurnRunner,
-        preparation: Preparation,
         bounds: schedule.Bounds,
     ) -> None:
         self._store = shared.store
@@ -69,7 +59,6 @@ class Dispatcher:
         self._archive = archive
         self._pictures = pictures
         self._turns = turns
-        self._preparation = preparation
         self._bounds = bounds
         self._wake = asyncio.Event()
         self._current: _Current | None = None
@@ -245,19 +234,12 @@ class Dispatcher:
         now = time.monotonic()
         for kind in [kind for kind, hold in self._holds.items() if hold.until <= now]:
             del self._holds[kind]
-        if (missing := self._preparation.missing) is not None:
-            self._hold("image", missing, 60.0)
-        elif "image" not in self._holds and not self._archive.has_room():
+        if "image" not in self._holds and not self._archive.has_room():
             self._hold("image", "The disk is nearly full; pictures wait until there is room.", FULL_DISK_SECONDS)
         return frozenset(self._holds)
 
     def _hold(self, kind: Kind, reason: str, seconds: float) -> None:
         self._holds[kind] = _Hold(reason=reason, until=time.monotonic() + seconds)
-
-    def release_hold(self, kind: Kind) -> None:
-        """What was in the way is gone."""
-        self._holds.pop(kind, None)
-        self.wake()
 
     def _next_look(self) -> float | None:
         if not self._holds:

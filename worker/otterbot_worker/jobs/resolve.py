@@ -112,7 +112,7 @@ def resolve_image(
         known = ", ".join(sorted(catalogue.images))
         raise Refused([_problem("request.model", "unknown_model", f"No such model. There are: {known}.")])
     problems: list[FieldProblem] = []
-    if not catalogue.available(name) and name != default_model:
+    if not catalogue.available(name):
         problems.append(_problem("request.model", "model_missing", f"The files of {name} are not on the worker."))
     defaults = entry.defaults
     sampler = samplers.resolve(request.sampler) if request.sampler is not None else defaults.sampler

@@ -1,8 +1,8 @@
 """The catalogue: which image models there are, and what is good for each. Free of torch.
 
-``models.yaml`` beside this file is shipped; an operator's own file has the same form, and an
-entry of the same name replaces the shipped one. A bad file is refused at start with the
-entry's and the key's name.
+``models.yaml`` beside this file is shipped, and so is one model, ``otter-mini``, in a folder
+beside it. An operator's own file has the same form, and an entry of the same name replaces the
+shipped one. A bad file is refused at start with the entry's and the key's name.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from .. import samplers, yamlfile
 from . import files
 
 SHIPPED = Path(__file__).with_name("models.yaml")
-TEST_MODEL = "otter-noise"
 GPU_MODEL = "ssd-1b"
+SMALL_MODEL = "otter-mini"
 
 Family = Literal["sd", "sdxl"]
 
@@ -103,11 +103,10 @@ class Catalogue:
         return entry.here() is not None or (allowed and entry.hub is not None)
 
     def default_model(self, device_kind: str, *, configured: str | None = None) -> tuple[str, str | None]:
-        """The default model's name and, if the picture will be noise, a sentence that says why.
+        """The default model's name and, if it is only the small shipped one, why, and what to do about it.
 
         ``device_kind``: ``cuda`` or ``cpu`` (``gpu.probe.device_kind``). ``configured``: the
-        operator's choice, taken as it is. The test model is the answer only where nothing
-        better is available; it has to be made (``models.testmodel``) if it is not here.
+        operator's choice, taken as it is.
         """
         if configured is not None:
             return configured, None
@@ -115,16 +114,26 @@ class Catalogue:
         if preferred is not None and (preferred.here() or (device_kind == "cuda" and self.available(GPU_MODEL))):
             return GPU_MODEL, None
         for name, entry in self.images.items():
-            if name != TEST_MODEL and entry.here() is not None:
+            if name != SMALL_MODEL and entry.here() is not None:
                 return name, None
-        why = "no image model is on this machine and downloads are not allowed"
-        if device_kind != "cuda" and self._downloads_allowed:
-            why = "this machine has no CUDA card and no image model on disk"
-        return TEST_MODEL, f"The picture will be noise, because {why}; {TEST_MODEL} has random weights."
+        return SMALL_MODEL, self._why_small(device_kind)
+
+    def _why_small(self, device_kind: str) -> str:
+        if self._downloads_allowed:  # and no card, else the larger one would be fetched
+            why = "this machine has no CUDA card and no other image model on disk"
+            way_out = (
+                f"Others can be chosen by name, but take minutes for a picture; with a card, it would be {GPU_MODEL}"
+            )
+        else:
+            why = "no other image model is on this machine and downloads are not allowed"
+            way_out = "For a larger one, allow them (images.downloads) or name its folder (images.catalogue)"
+        return f"Pictures come from {SMALL_MODEL}, the small model that ships with Otterbot, because {why}. {way_out}."
 
 
 def load_catalogue(*paths: Path, data_dir: Path, downloads_allowed: bool = False) -> Catalogue:
-    """Read the shipped file, then the operator's, in order. Relative folders lie in ``data_dir/models``.
+    """Read the shipped file, then the operator's, in order.
+
+    A relative ``folder`` lies in ``data_dir/models``, what is ``shipped`` beside the shipped file.
 
     :raises CatalogueError:
     """
@@ -164,6 +173,7 @@ class _Entry(_Strict):
     family: Family
     hub: Annotated[str | None, Field(pattern=r"^[\w.-]+/[\w.-]+$")] = None
     folder: str | None = None
+    shipped: Annotated[str | None, Field(pattern=r"^[\w-]+$")] = None
     variant: Annotated[str | None, Field(pattern=r"^[\w]+$")] = None
     vae: Annotated[str | None, Field(pattern=r"^[\w.-]+/[\w.-]+$")] = None
     about: str
@@ -173,8 +183,8 @@ class _Entry(_Strict):
 
     @model_validator(mode="after")
     def _consistent(self) -> _Entry:
-        if (self.hub is None) == (self.folder is None):
-            raise ValueError("exactly one of hub and folder is needed")
+        if [self.hub, self.folder, self.shipped].count(None) != 2:
+            raise ValueError("exactly one of hub, folder and shipped is needed")
         sampler = samplers.resolve(self.defaults.sampler)
         if sampler is None:
             raise ValueError(f"defaults.sampler: one of {', '.join(samplers.names())}")
@@ -210,7 +220,9 @@ def _entry(path: Path, name: object, raw: object, data_dir: Path) -> ModelEntry:
     except ValidationError as error:
         raise CatalogueError(f"{path}: {name}: {_first_problem(error.errors())}") from error
     folder = None
-    if parsed.folder is not None:
+    if parsed.shipped is not None:
+        folder = str(SHIPPED.with_name(parsed.shipped))
+    elif parsed.folder is not None:
         folder = str((data_dir / "models" / Path(parsed.folder).expanduser()).absolute())
     return ModelEntry(
         name=name,

@@ -1,19 +1,12 @@
 # mypy: disallow-untyped-calls=False
-"""Makes ``otter-noise``: a real SDXL pipeline with small random weights, for machines without a model.
+"""A real SDXL pipeline with small random weights: everything about it is real but the picture, which is noise.
 
-``python -m otterbot_worker.models.testmodel DIRECTORY`` writes it there in a few seconds,
-without any download. The architecture, files and code paths are those of SDXL, so that
-everything but the picture is real. The same weights come out every time. Needs torch: run
-it in a process of its own.
+The same weights come out every time. Its parts serve other families' random models too.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -122,23 +115,22 @@ def _give_contrast(vae: Any) -> None:
         vae.decoder.conv_out.bias.sub_(mean).mul_(0.5 / spread)
 
 
-def build(folder: Path) -> Any:
-    """The pipeline, with its tokenizers' files written to ``folder``."""
+def make(folder: Path, scratch: Path) -> None:
+    """Write the model to ``folder``; ``scratch`` is for the tokenizers' files."""
     import torch
     from diffusers import EulerDiscreteScheduler, StableDiffusionXLPipeline
     from transformers import CLIPTextModel, CLIPTextModelWithProjection
 
-    write_tokenizer(folder)
-    first, second = tokenizer(folder, pad="<|endoftext|>"), tokenizer(folder, pad="!")
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(20240121)
-        # Encoders of different sizes: pipelines tell them apart by that.
-        parts = {
-            "text_encoder": CLIPTextModel(text_config(len(first), hidden=32, layers=3)).eval(),
-            "text_encoder_2": CLIPTextModelWithProjection(text_config(len(second), hidden=64, layers=3)).eval(),
-            "unet": _unet(cross_attention=96, pooled=64).eval(),
-            "vae": tiny_vae(32, 32, 64, 64).eval(),
-        }
+    write_tokenizer(scratch)
+    first, second = tokenizer(scratch, pad="<|endoftext|>"), tokenizer(scratch, pad="!")
+    torch.manual_seed(20240121)
+    # Encoders of different sizes: pipelines tell them apart by that.
+    parts = {
+        "text_encoder": CLIPTextModel(text_config(len(first), hidden=32, layers=3)).eval(),
+        "text_encoder_2": CLIPTextModelWithProjection(text_config(len(second), hidden=64, layers=3)).eval(),
+        "unet": _unet(cross_attention=96, pooled=64).eval(),
+        "vae": tiny_vae(32, 32, 64, 64).eval(),
+    }
     _give_contrast(parts["vae"])
     scheduler = EulerDiscreteScheduler(
         beta_start=0.00085,
@@ -148,43 +140,7 @@ def build(folder: Path) -> Any:
         timestep_spacing="leading",
         steps_offset=1,
     )
-    return StableDiffusionXLPipeline(
+    pipe = StableDiffusionXLPipeline(
         **parts, tokenizer=first, tokenizer_2=second, scheduler=scheduler, add_watermarker=False
     )
-
-
-def make(directory: Path) -> None:
-    """Write the model to ``directory``: whole or not at all, and over an older one."""
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
-    try:
-        pipe = build(scratch / "tokenizer-files")
-        pipe.save_pretrained(scratch / "model", safe_serialization=True)
-        if directory.exists():
-            os.rename(directory, scratch / "old")
-        os.rename(scratch / "model", directory)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-
-
-def main(arguments: list[str]) -> int:
-    if len(arguments) != 1:
-        print("usage: python -m otterbot_worker.models.testmodel DIRECTORY", file=sys.stderr)
-        return 2
-    os.environ["HF_HUB_OFFLINE"] = os.environ["TRANSFORMERS_OFFLINE"] = "1"
-    import diffusers
-    import transformers
-
-    diffusers.utils.logging.disable_progress_bar()
-    transformers.utils.logging.disable_progress_bar()
-    diffusers.utils.logging.set_verbosity_error()
-    transformers.utils.logging.set_verbosity_error()
-    directory = Path(arguments[0]).absolute()
-    make(directory)
-    size = sum(path.stat().st_size for path in directory.rglob("*") if path.is_file())
-    print(f"{directory}: {size / 1e6:.1f} MB of random weights; its pictures are noise")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    pipe.save_pretrained(folder, safe_serialization=True)
