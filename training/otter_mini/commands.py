@@ -6,16 +6,16 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from . import card, contact_sheet, controls, evaluate
+from . import card, contact_sheet, controls, evaluate, look
 
 HERE = Path(__file__).parent
 
 
 def add_parsers(subparsers: Any) -> None:
-    """Adds ``judge``, ``evaluate``, ``controls``, ``sheet`` and ``card``; each sets ``run``, which takes the parsed
-    arguments and returns the exit status."""
+    """Adds ``judge``, ``evaluate``, ``controls``, ``sheet``, ``card`` and ``look``; each sets ``run``, which takes the
+    parsed arguments and returns the exit status."""
     _add_judge(subparsers)
-    for module in (evaluate, controls, contact_sheet, card):
+    for module in (evaluate, controls, contact_sheet, card, look):
         module.add_parser(subparsers)
 
 

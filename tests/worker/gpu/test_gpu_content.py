@@ -1,0 +1,185 @@
+"""What pictures show: the engine on the shipped model, looked at by the judge. Random weights could not tell.
+
+Seeds are fixed, so that the same pictures come every time; means over several of them say what a control does.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from otter_mini.drawing import draw
+from otter_mini.edges import edge_correlation
+from otter_mini.judge import Judge
+from otter_mini.scenes import sample
+from otterbot_worker import samplers
+from otterbot_worker.gpu.messages import Draw
+from otterbot_worker.images.engine import Engine
+from otterbot_worker.models.catalogue import load_catalogue
+from otterbot_worker.models.loras import SHIPPED, Kind, Library
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # the libraries' own, which the GPU process ignores as well
+
+SEEDS = range(1, 5)
+STEPS = 12
+PROMPT = "otter, cowboy hat"
+Pictures = np.ndarray[Any, np.dtype[np.uint8]]
+Paint = Callable[..., Pictures]
+
+
+class Nobody:
+    """Is told of progress and never cancels."""
+
+    def progress(self, phase: str, step: int = 0, steps: int = 0) -> None:
+        pass
+
+    def check(self) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    made = Engine(device="cpu", threads=1)
+    yield made
+    made.release()
+
+
+@pytest.fixture(scope="module")
+def paint(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Paint:
+    """Pictures N×H×W×3 of one request, with a seed each. What was asked before is not drawn again."""
+    folder = tmp_path_factory.mktemp("content")
+    entry = load_catalogue(data_dir=folder).images["otter-mini"]
+    output = folder / "picture.rgb"
+    kept: dict[str, Pictures] = {}
+
+    def one(**changes: Any) -> Pictures:
+        fields: dict[str, Any] = {
+            "task_id": "content",
+            "model": entry.as_dict(),
+            "negative_prompt": "",
+            "steps": STEPS,
+            "guidance_scale": entry.defaults.guidance_scale,
+            "width": entry.defaults.width,
+            "height": entry.defaults.height,
+            "sampler": entry.defaults.sampler,
+            "output": str(output),
+        }
+        drawn = engine.draw(Draw(**{**fields, **changes}), Nobody())
+        assert drawn.notes == []
+        return np.frombuffer(output.read_bytes(), np.uint8).reshape(drawn.height, drawn.width, 3)
+
+    def paint(prompt: str = PROMPT, *, seeds: range = SEEDS, again: bool = False, **changes: Any) -> Pictures:
+        key = repr((prompt, seeds, sorted(changes.items())))
+        if again or key not in kept:
+            kept[key] = np.stack([one(prompt=prompt, seed=seed, **changes) for seed in seeds])
+        return kept[key]
+
+    return paint
+
+
+def test_it_is_computed_in_full_precision_where_there_is_no_card(engine: Engine, paint: Paint) -> None:
+    """Its files hold half the digits: processors are slow with these."""
+    paint(seeds=range(1, 2), steps=1)
+    assert engine._loaded is not None
+    pipe = engine._loaded.pipe
+    assert {part.dtype for part in (pipe.unet, pipe.vae, pipe.text_encoder)} == {torch.float32}
+
+
+def test_the_prompt_is_what_is_to_be_seen(paint: Paint, judge: Judge) -> None:
+    for prompt, animal, hat in (
+        (PROMPT, "otter", "cowboy hat"),
+        ("cat, wizard hat", "cat", "wizard hat"),
+        ("a cute owl, 4k, snorgelfrump, 💚", "owl", "none"),
+    ):
+        pictures = paint(prompt)
+        assert judge.score(pictures, "animal", animal).mean() > 0.8
+        assert judge.score(pictures, "hat", hat).mean() > 0.8
+
+
+def test_weights_add_and_take_away(paint: Paint, judge: Judge) -> None:
+    less, plain, more = (
+        judge.logit(paint(f"otter, {hat}"), "hat", "cowboy hat").mean()
+        for hat in ("(cowboy hat)--", "cowboy hat", "(cowboy hat)++")
+    )
+    assert less < plain < more
+
+
+def test_the_negative_prompt_takes_away_what_it_names_and_nothing_else(paint: Paint, judge: Judge) -> None:
+    without = paint(negative_prompt="cowboy hat")
+    assert judge.score(without, "hat", "cowboy hat").mean() < 0.3
+    assert judge.score(without, "animal", "otter").mean() > 0.7
+
+
+def test_more_guidance_is_more_of_what_was_asked(paint: Paint, judge: Judge) -> None:
+    hats = [judge.logit(paint(guidance_scale=guidance), "hat", "cowboy hat").mean() for guidance in (1.0, 3.0, 7.5)]
+    assert hats[0] < hats[1]
+    assert hats[0] < hats[2]
+
+
+def test_seeds_are_other_pictures_of_the_same(paint: Paint, judge: Judge) -> None:
+    first = paint()
+    assert (first[1] == paint(seeds=SEEDS[1:2], again=True)[0]).all(), "the same bytes again"
+    pairs = [(a, b) for a in range(len(first)) for b in range(a)]
+    distances = [np.abs(first[a].astype(int) - first[b].astype(int)).mean() for a, b in pairs]
+    assert min(distances) > 5, "out of 255, in the mean over all pixels"
+    assert (judge.score(first, "animal", "otter") > 0.5).all()
+
+
+def test_a_picture_to_start_from_keeps_its_layout_as_far_as_it_is_told(paint: Paint, tmp_path: Path) -> None:
+    scene = sample(random.Random(1), animal="otter", hat="cowboy hat", outfit=None, place="beach", style="cartoon")
+    source = draw(scene)
+    source.save(tmp_path / "start.png")
+    little, much = (
+        edge_correlation(
+            np.stack([np.asarray(source)] * len(SEEDS)),
+            paint(f"{PROMPT}, beach", init_image=str(tmp_path / "start.png"), strength=strength),
+        ).mean()
+        for strength in (0.4, 0.95)
+    )
+    assert little > 0.6
+    assert much < little - 0.2
+
+
+def test_a_lora_draws_what_the_model_never_saw_and_scales(paint: Paint, judge: Judge) -> None:
+    lora = shipped("lora", "penguin")
+    scores = [
+        judge.score(paint("penguin, beach", loras=[{**lora, "weight": weight}]), "animal", "penguin").mean()
+        for weight in (0.0, 0.5, 1.0)
+    ]
+    assert scores[0] < 0.1
+    assert scores[0] < scores[2]
+    assert scores[1] <= scores[2]
+    assert scores[2] > 0.8
+    assert judge.score(paint(), "animal", "otter").mean() > 0.8, "nothing of it is left afterwards"
+
+
+def test_an_embedding_is_a_word_for_what_the_model_can_draw(paint: Paint, judge: Judge) -> None:
+    """Ottoline is an otter with a crown and a robe."""
+    word = {**shipped("embedding", "ottoline"), "token": "ottoline"}
+    known, unknown = paint("ottoline, beach", embeddings=[word]), paint("ottoline, beach")
+    for category, value in (("animal", "otter"), ("hat", "crown"), ("outfit", "robe")):
+        assert judge.score(known, category, value).mean() > 0.7
+    assert judge.score(unknown, "hat", "crown").mean() < 0.3
+
+
+def shipped(kind: Kind, name: str) -> dict[str, str]:
+    """A file that ships with the worker, as it stands in a task."""
+    library = Library(SHIPPED)
+    extra = library.find(kind, name)
+    assert extra is not None
+    assert extra.problem is None
+    assert extra.size <= 1e6
+    return {"name": name, "path": str(extra.path), "hash": library.hashes(extra).file}
+
+
+@pytest.mark.parametrize("sampler", samplers.names())
+def test_every_sampler_draws_it(paint: Paint, judge: Judge, sampler: str) -> None:
+    pictures = paint(sampler=sampler, steps=20, seeds=SEEDS[:1])
+    assert judge.score(pictures, "animal", "otter")[0] > 0.5
+    assert judge.score(pictures, "hat", "cowboy hat")[0] > 0.5
