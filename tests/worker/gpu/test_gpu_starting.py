@@ -98,7 +98,7 @@ def test_little_strength_keeps_the_picture(draw: Draws, picture: Path) -> None:
 def test_the_pixels_are_those_of_the_bare_pipeline(
     draw: Draws, entries: dict[str, ModelEntry], make_task: Callable[..., DrawTask], picture: Path
 ) -> None:
-    for family in ("sd", "sdxl"):
+    for family in ("sd", "sdxl", "mini"):
         ours = draw(family=family, prompt="a red cat", negative_prompt="blurry", sampler="UniPC", width=96)[1]
         loaded = load(entries[family], torch.device("cpu"), RESIDENT, downloads=False, monitor=Watcher())
         task = Draw(**{**vars(make_task(sampler="UniPC")), "output": ""})

@@ -7,10 +7,12 @@ parent, the retry in full precision and the room that a decoder in tiles spares 
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from diffusers.utils.torch_utils import randn_tensor
 from PIL import Image, ImageOps
 
 from ..errors import JobFailed
@@ -20,6 +22,9 @@ from .decoding import precision
 
 if TYPE_CHECKING:
     from .loading import Loaded
+
+FOUR = 4
+"""Channels of a tensor that the pipelines take for latents; any other is a picture to them. A model may have more."""
 
 
 def begin(loaded: Loaded, task: Draw, device: torch.device, generator: torch.Generator) -> tuple[Any, dict[str, Any]]:
@@ -36,6 +41,8 @@ def begin(loaded: Loaded, task: Draw, device: torch.device, generator: torch.Gen
     latents = encode(loaded.pipe, picture, device, task.seed, generator)
     pipe = loaded.family.from_picture(**{**loaded.family.load_arguments, **loaded.pipe.components})
     pipe.set_progress_bar_config(disable=True)
+    if latents.shape[1] != FOUR:
+        pipe.prepare_latents = partial(_noised, pipe, latents)
     steps = fit.true_steps(task.steps, task.strength)
     # The pipeline computes the steps from the strength again, and stumbles over 50 * 0.58 and over none at all.
     strength = 1.0 if steps == task.steps else (steps + 0.5) / task.steps
@@ -66,6 +73,27 @@ def encode(
     if not bool(torch.isfinite(latents).all()):
         raise JobFailed("nan", "The model could not read the picture to start from (not a number).")
     return latents
+
+
+def _noised(
+    pipe: Any,
+    latents: torch.Tensor,
+    _image: Any,
+    timestep: torch.Tensor,
+    _batch_size: int,
+    _pictures: int,
+    dtype: torch.dtype,
+    device: torch.device,
+    generator: torch.Generator,
+    add_noise: bool = True,
+) -> torch.Tensor:
+    """What the pipelines' ``prepare_latents`` do with latents of one picture."""
+    latents = latents.to(device=device, dtype=dtype)
+    if not add_noise:
+        return latents
+    noise = randn_tensor(latents.shape, generator=generator, device=device, dtype=dtype)
+    noised: torch.Tensor = pipe.scheduler.add_noise(latents, noise, timestep)
+    return noised
 
 
 def _encode(vae: Any, image: torch.Tensor, generator: torch.Generator, *, upcast: bool) -> torch.Tensor:
