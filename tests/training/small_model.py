@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+
 from otter_mini import diffusion, export, few_shot, tokenizer, vae
 from otter_mini.recipe import Recipe
 

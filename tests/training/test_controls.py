@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from otter_mini import controls
 from otter_mini.drawing import draw
 from otter_mini.experiments import HAT, Laboratory

@@ -8,6 +8,7 @@ from collections import Counter
 from dataclasses import fields, replace
 
 import pytest
+
 from otter_mini import dataset
 from otter_mini.captions import SYNONYMS, caption, prompt_of
 from otter_mini.drawing import draw

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from otter_mini.captions import prompt_of
 from otter_mini.evaluate import Answer, answers_of, lines, summary, wanted_of
 from otter_mini.judge import Floats

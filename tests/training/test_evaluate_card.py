@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from otter_mini.card import card, foreign, markdown, parameters_of
 from otter_mini.contact_sheet import GAP, SIDE, sheet_of, strips_of, write_png
 from otter_mini.controls import aligned
 from otter_mini.evaluate import answers_of, summary, weights_of
 from otter_mini.scenes import CATEGORIES, HELD_OUT
-from PIL import Image
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
 from otter_mini.drawing import draw
 from otter_mini.edges import edge_correlation, edges
 from otter_mini.judge import Pixels

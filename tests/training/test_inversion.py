@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from otter_mini import export, few_shot, inversion, inversion_training
-from otter_mini.captions import SYNONYMS
-from otter_mini.inversion import NAME, Recipe
 from safetensors import safe_open
 from safetensors.torch import load_file
 from small_model import write_model
+
+from otter_mini import export, few_shot, inversion, inversion_training
+from otter_mini.captions import SYNONYMS
+from otter_mini.inversion import NAME, Recipe
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # numpy in UniPC
 

@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
+
 from otter_mini import flaws, judge_training
 from otter_mini import judge as judge_module
 from otter_mini.drawing import draw
 from otter_mini.judge import WEIGHTS, Judge, Network, Pixels, as_tensor, write
 from otter_mini.judge_training import Examples, examples
 from otter_mini.scenes import ANIMALS, CATEGORIES, HATS, PLACES, SUBJECTS, sample
-from PIL import Image
 
 VALUES = [(category, value) for category, values in CATEGORIES.items() for value in values]
 

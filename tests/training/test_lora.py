@@ -11,14 +11,15 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from otter_mini import export, few_shot, lora, lora_training
-from otter_mini.lora import Recipe
-from otter_mini.scenes import HATS, OUTFITS, PENGUIN, PLACES, STYLES
 from peft.tuners.lora import LoraLayer
 from peft.utils import get_peft_model_state_dict
 from safetensors import safe_open
 from safetensors.torch import load_file
 from small_model import write_model
+
+from otter_mini import export, few_shot, lora, lora_training
+from otter_mini.lora import Recipe
+from otter_mini.scenes import HATS, OUTFITS, PENGUIN, PLACES, STYLES
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # numpy in UniPC
 

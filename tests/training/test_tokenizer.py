@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from otter_mini import tokenizer
 from otter_mini.captions import WORDS, caption
 from otter_mini.diffusion import tokens_of

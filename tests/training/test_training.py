@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 from diffusers import StableDiffusionPipeline
+
 from otter_mini import checkpoints, diffusion, export, loop, vae
 from otter_mini.__main__ import main
 from otter_mini.checkpoints import ForeignFiles, InUse
