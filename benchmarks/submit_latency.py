@@ -67,9 +67,7 @@ async def measure(asked: argparse.Namespace, folder: Path) -> None:
         "OTTERBOT_QUEUE__MAX_OPEN_PER_OWNER": "1000000",
         "OTTERBOT_LOG__LEVEL": "warning",
     }
-    worker = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "otterbot_worker.cli", "serve", env=environment
-    )
+    worker = await asyncio.create_subprocess_exec(sys.executable, "-m", "otterbot_worker.cli", "serve", env=environment)
     try:
         await run(asked, folder)
     finally:

@@ -144,4 +144,3 @@ class Worker:
         """What a worker looks like that has forgotten every job (its token and its models stay)."""
         for path in self.data.glob(f"{self.database.name}*"):
             path.unlink()
-
