@@ -18,6 +18,7 @@ from typing import Any
 
 from otterbot_worker import __version__, config, logs
 
+EXIT_NOTHING = 1
 EXIT_USAGE = 2
 FREE_SECONDS = 30.0
 
@@ -56,6 +57,11 @@ def _parser() -> argparse.ArgumentParser:
         ("openapi", _openapi, "print the description of the HTTP API"),
     ):
         commands.add_parser(name, help=about, description=about, parents=[common]).set_defaults(run=run)
+    about = "say how a picture was made: the line to type in a room that makes it again, and what else the file says"
+    shown = commands.add_parser("show", help="say how a picture was made", description=about, parents=[common])
+    shown.add_argument("file", type=Path, metavar="FILE", help="a PNG, JPEG or WebP picture, or the .yml beside one")
+    shown.add_argument("--json", action="store_true", help="print the request for the HTTP API instead")
+    shown.set_defaults(run=_show)
     about = "free the card; queued work waits"
     paused = commands.add_parser("pause", help=about, description=about, parents=[common])
     paused.add_argument("--minutes", type=float, help="go on by itself after that (default: at `resume`)")
@@ -88,6 +94,30 @@ def _openapi(_: argparse.Namespace) -> int:
     from otterbot_worker.api import app, openapi
 
     print(openapi.text(app.OPERATIONS), end="")
+    return 0
+
+
+# ---------------------------------------------------------------- pictures
+
+
+def _show(asked: argparse.Namespace) -> int:
+    from otterbot_worker.archive import containers, reading, showing
+
+    try:
+        found = reading.read(asked.file)
+    except containers.NoSettings as error:
+        print(f"otterbot-worker: {asked.file} {error}", file=sys.stderr)
+        return EXIT_NOTHING
+    except containers.BadPicture as error:
+        raise Refused(f"{asked.file} {error}") from None
+    except (OSError, ValueError) as error:  # ValueError: a name with a NUL in it
+        raise Refused(f"{asked.file} cannot be read ({getattr(error, 'strerror', None) or error})") from None
+    if not asked.json:
+        print(showing.page(found))
+        return 0
+    print(json.dumps(found.request, indent=2))
+    for note in found.notes:
+        print(f"otterbot-worker: {showing.one_line(note)}", file=sys.stderr)
     return 0
 
 

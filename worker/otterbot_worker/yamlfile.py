@@ -30,6 +30,6 @@ def parse(text: str) -> Any:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         raise Unreadable("no YAML", *([mark.line + 1] if mark else [])) from None
-    except (ValueError, RecursionError):
-        # The thirteenth month, and brackets without end: PyYAML lets them through as they come.
+    except (ValueError, LookupError, AttributeError, TypeError, RecursionError):
+        # The thirteenth month, `!!bool maybe`, and brackets without end: PyYAML lets them through as they come.
         raise Unreadable("no YAML") from None

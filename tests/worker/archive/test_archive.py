@@ -17,7 +17,8 @@ import yaml
 from archive_records import record
 from PIL import Image
 
-from otterbot_worker.archive import Archive, ArchiveSettings, Known, Stored, files, pictures, read_record
+from otterbot_worker.archive import Archive, ArchiveSettings, Known, Stored, files, pictures
+from otterbot_worker.archive.reading import read_record
 from otterbot_worker.errors import JobFailed
 
 CREATED = time.mktime((2024, 1, 21, 13, 20, 50, 0, 0, -1))

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from archive_records import record
 
-from otterbot_worker.archive import metadata
+from otterbot_worker.archive import metadata, reading
 
 # As AUTOMATIC1111's reader does it (see the facts on image servers).
 _FIELD = re.compile(r'\s*(\w[\w \-/]+):\s*("(?:\\.|[^\\"])+"|[^,]*)(?:,|$)')
@@ -158,8 +158,8 @@ def test_not_a_picture_of_ours(tmp_path: Path) -> None:
     path = tmp_path / "x.png"
     for data in (b"", b"GIF89a", b"\x89PNG\r\n\x1a\n", b"\x89PNG\r\n\x1a\n" + b"\xff" * 100):
         path.write_bytes(data)
-        with pytest.raises(metadata.BadPicture):
-            metadata.read_record(path)
+        with pytest.raises(reading.BadPicture):
+            reading.read_record(path)
 
 
 def chunk(kind: bytes, data: bytes, *, damaged: bool = False) -> bytes:
@@ -181,6 +181,6 @@ def chunk(kind: bytes, data: bytes, *, damaged: bool = False) -> bytes:
 def test_a_bad_chunk_is_refused_without_quoting_it(tmp_path: Path, body: bytes) -> None:
     path = tmp_path / "x.png"
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + body)
-    with pytest.raises(metadata.BadPicture) as caught:
-        metadata.read_record(path)
+    with pytest.raises(reading.BadPicture) as caught:
+        reading.read_record(path)
     assert "secret" not in str(caught.value)

@@ -1,12 +1,11 @@
 """The archive of pictures: files by date, each with everything needed to make it again.
 
 `files.Archive` is the door; `names`, `pictures`, `metadata` and `retention` are its parts. It keeps no
-database: the worker's store knows which picture lies where.
+database: the worker's store knows which picture lies where. `reading` is the way back, from a file to its request.
 """
 
 from otterbot_worker.archive.files import Archive, ArchiveSettings, Stored, StoredThumbnail
-from otterbot_worker.archive.metadata import BadPicture, read_record
 from otterbot_worker.archive.names import subject
 from otterbot_worker.archive.retention import Known
 
-__all__ = ["Archive", "ArchiveSettings", "BadPicture", "Known", "Stored", "StoredThumbnail", "read_record", "subject"]
+__all__ = ["Archive", "ArchiveSettings", "Known", "Stored", "StoredThumbnail", "subject"]

@@ -1,4 +1,4 @@
-"""What is written into and beside a picture, and how it is read back.
+"""What is written into and beside a picture.
 
 Three copies of the record (``{v, asked, used, took}``), for three readers:
 
@@ -6,27 +6,25 @@ Three copies of the record (``{v, asked, used, took}``), for three readers:
 - the PNG's ``otterbot`` chunk, JSON: the truth, since no prompt can be confused with a field in it;
 - the ``.yml`` sidecar, for people and ``grep``.
 
-All functions are pure but `read_record`, and none needs Pillow.
+All functions are pure, and none needs Pillow. `reading` is the way back.
 """
 
 from __future__ import annotations
 
 import json
 import re
-import zlib
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-A1111_CHUNK = "parameters"
+from otterbot_worker.archive import containers
+
+A1111_CHUNK = containers.PARAMETERS
 OWN_CHUNK = "otterbot"
-
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_MAX_CHUNK = 1024 * 1024
 
 _NEWLINES = re.compile(r"\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
-_FIELD_LIKE = re.compile(r"(?i)(negative\s+prompt|\bsteps)(\s*):")
+_FIELD_LIKE = re.compile(r"(?i)(negative\s+prompt|\bsteps)(\s*\\*):")
+_ESCAPED = re.compile(r"(?i)(negative\s+prompt|\bsteps)(\s*\\*)\\:")
 
 _SAMPLERS = {
     "unipc": ("UniPC", None),
@@ -44,10 +42,6 @@ _SAMPLERS = {
     "lcm": ("LCM", None),
 }
 """Our samplers in A1111's words: its readers choose by these names (its PLMS is diffusers' PNDM)."""
-
-
-class BadPicture(ValueError):
-    """A file is no PNG of ours; the message never holds what stands in it."""
 
 
 def a1111(record: Mapping[str, Any]) -> str:
@@ -120,42 +114,6 @@ def sidecar_private(text: str) -> bool | None:
     return None if found is None else found[1] == "true"
 
 
-def read_record(path: Path) -> dict[str, Any]:
-    """The record in a PNG's own chunk. It is input like any other: whoever uses it validates it first.
-
-    Raises `BadPicture` where the file is no PNG or has no such chunk, `OSError` where it cannot be read.
-    """
-    with path.open("rb") as file:
-        text = _find_text(file, OWN_CHUNK)
-    try:
-        record = json.loads(text)
-    except ValueError:
-        raise BadPicture("the chunk is not JSON") from None
-    if not isinstance(record, dict) or record.get("v") != 1 or not isinstance(record.get("used"), dict):
-        raise BadPicture("the chunk is no record of version 1")
-    return record
-
-
-def _find_text(file: BinaryIO, keyword: str) -> bytes:
-    """The first ``tEXt`` chunk of that keyword before the pixels, with its checksum verified."""
-    if file.read(8) != _SIGNATURE:
-        raise BadPicture("not a PNG")
-    wanted = keyword.encode("ascii") + b"\x00"
-    while len(head := file.read(8)) == 8:
-        length, kind = int.from_bytes(head[:4], "big"), head[4:]
-        if kind in (b"IDAT", b"IEND"):
-            break
-        if kind != b"tEXt" or length > _MAX_CHUNK:
-            file.seek(length + 4, 1)
-            continue
-        data = file.read(length)
-        if file.read(4) != zlib.crc32(kind + data).to_bytes(4, "big"):
-            raise BadPicture("a chunk is damaged")
-        if data.startswith(wanted):
-            return data[len(wanted) :]
-    raise BadPicture("no chunk of ours")
-
-
 def _clean(text: str) -> str:
     """One kind of line end, no control characters, nothing that UTF-8 cannot hold."""
     text = _UNPRINTABLE.sub("", _NEWLINES.sub("\n", text))
@@ -166,10 +124,16 @@ def _escape(text: str) -> str:
     r"""A person's text that no reader takes for a field: ``Negative prompt:`` becomes ``Negative prompt\:``.
 
     The web UI drops a lone backslash, so the words that it draws stay the same. Settings need no more than that:
-    they are looked for on the last line, which is always ours.
+    they are looked for on the last line, which is always ours. Backslashes that stand there already get one more, so
+    that `unescape` gives back what it was.
     """
     lines = (line.strip() for line in _clean(text).split("\n"))
     return _FIELD_LIKE.sub(r"\1\2\\:", "\n".join(line for line in lines if line))
+
+
+def unescape(text: str) -> str:
+    """What `a1111` made of a person's text, undone."""
+    return _ESCAPED.sub(r"\1\2:", text)
 
 
 def _quote(value: object) -> str:

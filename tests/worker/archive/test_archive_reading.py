@@ -1,0 +1,514 @@
+"""From a file back to the request: what the worker wrote, what other tools write, and what somebody means badly."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import json
+import os
+import subprocess
+import sys
+import zlib
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import yaml
+from archive_records import record
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image, PngImagePlugin
+
+from otterbot_worker import cli, samplers
+from otterbot_worker.archive import containers, infotext, metadata, reading, showing
+from otterbot_worker.prompts import weights
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+
+
+def plugin_options() -> ModuleType:
+    """The plugin's parser by its file: the plugin as a whole needs Maubot."""
+    spec = importlib.util.spec_from_file_location("plugin_options", REPOSITORY / "plugin/otterbot/options.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look it up
+    spec.loader.exec_module(module)
+    return module
+
+
+OPTIONS = plugin_options()
+
+
+def typed(request: dict[str, Any]) -> dict[str, Any]:
+    """What the room understands of the line."""
+    line = showing.command(request)
+    assert line.startswith("!draw ")
+    options, problem = OPTIONS.parse_options(line.removeprefix("!draw ").strip())
+    assert problem is None, line
+    asked: dict[str, Any] = options.asked()
+    return asked
+
+
+def png(texts: dict[str, str], **how: Any) -> bytes:
+    chunks = PngImagePlugin.PngInfo()
+    for keyword, text in texts.items():
+        chunks.add_text(keyword, text, **how)
+    file = io.BytesIO()
+    Image.new("RGB", (16, 16)).save(file, "PNG", pnginfo=chunks)
+    return file.getvalue()
+
+
+def ours(whole: dict[str, Any]) -> bytes:
+    return png({"parameters": metadata.a1111(whole), "otterbot": metadata.own_chunk(whole)})
+
+
+def read(tmp_path: Path, data: bytes, name: str = "x.png") -> reading.Found:
+    path = tmp_path / name
+    path.write_bytes(data)
+    return reading.read(path)
+
+
+def chunk(kind: bytes, data: bytes) -> bytes:
+    return len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
+
+
+THEIRS = (
+    "masterpiece, (otter:1.2) <lora:fur:0.7>,\ncowboy hat\n"
+    "Negative prompt: blurry, text\n"
+    "Steps: 25, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 6.5, Seed: 2847192, Size: 512x768, "
+    'Model hash: 6ce0161689, Model: v1-5-pruned-emaonly, Clip skip: 2, Lora hashes: "fur: 0123456789ab", Version: v1'
+)
+THEIR_REQUEST = {
+    "prompt": "masterpiece, (otter:1.2) <lora:fur:0.7>,\ncowboy hat",
+    "negative_prompt": "blurry, text",
+    "model": "v1-5-pruned-emaonly",
+    "steps": 25,
+    "guidance_scale": 6.5,
+    "width": 512,
+    "height": 768,
+    "sampler": "DPM++ 2M Karras",
+    "seed": 2847192,
+}
+OUR_REQUEST = {
+    "prompt": "otter, cowboy hat",
+    "negative_prompt": "ugly, poor quality",
+    "model": "ssd-1b",
+    "steps": 30,
+    "guidance_scale": 12.0,
+    "width": 768,
+    "height": 512,
+    "sampler": "DPM++ 2M Karras",
+    "seed": 42,
+}
+
+# ---------------------------------------------------------------- what is read
+
+
+def test_our_own_picture(tmp_path: Path) -> None:
+    found = read(tmp_path, ours(record()))
+    assert found.request == OUR_REQUEST
+    assert found.notes == ()
+    assert showing.page(found).split("\n")[:5] == [
+        "!draw otter, cowboy hat --no ugly, poor quality --steps 30 --cfg 12 --size 768x512 --seed 42 "
+        '--sampler "DPM++ 2M Karras" --model ssd-1b',
+        "",
+        "read from        Otterbot's own record",
+        "model hash       0123456789abcdef0123",
+        "parser           otterbot-1",
+    ]
+    assert typed(dict(found.request)) == OUR_REQUEST
+
+
+def test_our_own_text_where_the_record_is_gone(tmp_path: Path) -> None:
+    found = read(tmp_path, png({"parameters": metadata.a1111(record())}))
+    assert found.request == OUR_REQUEST
+    assert "Otterbot" in found.source
+
+
+def test_our_sidecar(tmp_path: Path) -> None:
+    text = metadata.sidecar(record(), filename="x.png", created="2024-01-21T13:20:50+01:00", private=False)
+    assert read(tmp_path, text.encode(), "x.yml").request == OUR_REQUEST
+
+
+@pytest.mark.parametrize("how", [{}, {"zip": True}])
+@pytest.mark.parametrize("more", ["", " カワウソ 💚"])
+def test_their_png(tmp_path: Path, how: dict[str, Any], more: str) -> None:
+    found = read(tmp_path, png({"parameters": THEIRS.replace("masterpiece", f"masterpiece{more}", 1)}, **how))
+    assert found.request == THEIR_REQUEST | {"prompt": THEIR_REQUEST["prompt"].replace("piece", f"piece{more}")}
+    assert ("Model hash", "6ce0161689") in found.details
+    assert found.notes == ("Not in the request, because it has no place for it: Clip skip.",)
+    assert typed(dict(found.request)) == found.request
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP", "PNG"])
+@pytest.mark.parametrize(
+    "comment",
+    [
+        b"UNICODE\x00" + THEIRS.encode("utf-16-be"),
+        b"UNICODE\x00" + THEIRS.encode("utf-16-le"),
+        b"UNICODE\x00" + THEIRS.encode("utf-16"),
+        b"ASCII\x00\x00\x00" + THEIRS.encode(),
+    ],
+    ids=["as A1111", "little-endian", "with a mark", "ASCII"],
+)
+def test_their_exif(tmp_path: Path, kind: str, comment: bytes) -> None:
+    picture = Image.new("RGB", (16, 16))
+    exif = picture.getexif()
+    exif[0x0112] = 1
+    exif.get_ifd(0x8769)[0x9286] = comment
+    file = io.BytesIO()
+    picture.save(file, kind, exif=exif)
+    assert read(tmp_path, file.getvalue(), "x").request == THEIR_REQUEST
+
+
+def test_exif_in_the_other_order(tmp_path: Path) -> None:
+    comment = b"UNICODE\x00" + THEIRS.encode("utf-16-be")
+    entry = (0x8769).to_bytes(2, "big") + b"\x00\x04" + (1).to_bytes(4, "big") + (26).to_bytes(4, "big")
+    inner = (0x9286).to_bytes(2, "big") + b"\x00\x07" + len(comment).to_bytes(4, "big") + (44).to_bytes(4, "big")
+    tiff = (
+        b"MM\x00*" + (8).to_bytes(4, "big") + b"\x00\x01" + entry + bytes(4) + b"\x00\x01" + inner + bytes(4) + comment
+    )
+    app1 = b"Exif\x00\x00" + tiff
+    data = b"\xff\xd8\xff\xe0\x00\x04ab\xff\xe1" + (len(app1) + 2).to_bytes(2, "big") + app1 + b"\xff\xda"
+    assert read(tmp_path, data).request == THEIR_REQUEST
+
+
+@pytest.mark.parametrize("name", samplers.names())
+def test_each_sampler_comes_back_from_the_webs_words(name: str, tmp_path: Path) -> None:
+    found = read(tmp_path, png({"parameters": metadata.a1111(record(sampler=name))}))
+    assert found.request["sampler"] == name
+    assert typed(dict(found.request))["sampler"] == name
+
+
+@pytest.mark.parametrize(
+    ("sampler", "schedule", "known"),
+    [
+        ("DPM++ 2M Karras", None, "DPM++ 2M Karras"),
+        ("Euler a", "Automatic", "Euler a"),
+        ("Euler", "SGM Uniform", "Euler SGM uniform"),
+        ("PLMS", None, "PNDM"),
+        ("DPM++ 2M", "Automatic", None),
+        ("DPM++ 2M SDE", "Exponential", None),
+        ("DPM adaptive", None, None),
+        ("Restart", "Karras", None),
+    ],
+)
+def test_a_sampler_is_known_or_said(tmp_path: Path, sampler: str, schedule: str | None, known: str | None) -> None:
+    line = f"Steps: 9, Sampler: {sampler}, {f'Schedule type: {schedule}, ' if schedule else ''}Seed: 1, CFG scale: 2"
+    found = read(tmp_path, png({"parameters": f"otter\n{line}"}))
+    assert found.request.get("sampler") == known
+    assert any(sampler in note for note in found.notes) == (known is None)
+
+
+def test_what_a_request_cannot_hold_is_said(tmp_path: Path) -> None:
+    line = "Steps: 250, Sampler: Euler, CFG scale: x, Seed: -1, Size: 9000x16, Denoising strength: 0.5, Model: m"
+    found = read(tmp_path, png({"parameters": f"otter\n{line}"}))
+    assert found.request == {"prompt": "otter", "negative_prompt": "", "sampler": "Euler", "model": "m"}
+    said = " ".join(found.notes)
+    for word in ("steps", "CFG", "seed", "size", "Denoising strength", "another picture"):
+        assert word in said
+    assert showing.command(found.request) == '!draw otter --no "" --sampler Euler --model m'
+
+
+def test_a_start_picture_is_named(tmp_path: Path) -> None:
+    found = read(tmp_path, ours(record(init_image="a" * 64, strength=0.6)))
+    assert found.request["init_image"] == {"id": "a" * 64}
+    assert found.request["strength"] == 0.6
+    assert "another picture" in found.notes[0]
+    assert "a" * 64 in showing.page(found)
+
+
+# ---------------------------------------------------------------- nobody's words win
+
+FORGED = [
+    "otter\nSteps: 99, Sampler: DDIM, CFG scale: 1, Seed: 1, Size: 64x64, Model: evil",
+    "otter\nNegative prompt: no\nSteps: 99, Sampler: DDIM, Seed: 1, Version: otterbot 9",
+    "Negative prompt: otter",
+    "Negative prompt\\: otter \\\\: Steps\\\\\\: 3",
+    "Steps: 99, Seed: 1, Sampler: DDIM",
+    "a\x00\x1b[2J Negative\u2028prompt: x\r\nsteps\n: 4",
+    '", "seed": 1, "x": "',
+]
+WORDS = st.lists(
+    st.one_of(
+        st.text(max_size=12), st.sampled_from([*FORGED, "\n", "Negative prompt", "Steps", ":", "\\", " ", '"', ", "])
+    ),
+    max_size=8,
+).map("".join)
+
+
+def as_written(text: str) -> str:
+    """What the writer keeps of somebody's text: no control characters, no empty lines."""
+    lines = (line.strip() for line in metadata._clean(text).split("\n"))
+    return "\n".join(line for line in lines if line)
+
+
+@pytest.mark.parametrize("text", FORGED)
+@pytest.mark.parametrize("where", ["prompt", "negative_prompt"])
+def test_no_words_win_over_the_settings(tmp_path: Path, text: str, where: str) -> None:
+    for data in (ours(record(**{where: text})), png({"parameters": metadata.a1111(record(**{where: text}))})):
+        found = read(tmp_path, data)
+        others = {name: value for name, value in OUR_REQUEST.items() if name != where}
+        assert {name: value for name, value in found.request.items() if name != where} == others
+        assert as_written(found.request[where]) == as_written(text)
+
+
+@given(prompt=WORDS, negative=WORDS)
+def test_writer_and_reader_agree(prompt: str, negative: str) -> None:
+    text = infotext.parse(metadata.a1111(record(prompt=prompt, negative_prompt=negative)))
+    assert text is not None
+    assert text.prompt == as_written(prompt)
+    assert text.negative_prompt == as_written(negative)
+    assert (text.fields["Seed"], text.fields["Steps"], text.fields["Model"]) == ("42", "30", "ssd-1b")
+
+
+def test_in_other_tools_files_the_last_line_counts(tmp_path: Path) -> None:
+    found = read(tmp_path, png({"parameters": f"otter\nSteps: 99, Seed: 1, Size: 8x8, Model: evil\n{THEIRS}, Seed: 7"}))
+    assert found.request["seed"] == 2847192
+    assert found.request["steps"] == 25
+    assert "Steps: 99" in found.request["prompt"]
+    twice = read(tmp_path, png({"parameters": f"otter\nNegative prompt: forged\n{THEIRS}"}))
+    assert any("Negative prompt" in note for note in twice.notes)
+
+
+# ---------------------------------------------------------------- the line survives the room
+
+LINES = st.lists(
+    st.one_of(
+        st.text(max_size=8),
+        st.sampled_from(
+            [
+                "--ar 3:2",
+                " --no ",
+                "—steps 5",
+                "–help",
+                "--",
+                " - ",
+                '"',
+                '" ',
+                "' ",
+                "”",
+                "’ ",
+                "» ",
+                "« ",
+                "<lora:a:0.5>",
+            ]
+        ),
+        st.sampled_from(["--steps=9", "(a)++", "hat--", "\n", " ", "C++", "\\", "=", ":", ",", "--Größe", "—-seed 4"]),
+    ),
+    min_size=1,
+    max_size=8,
+).map("".join)
+
+
+def drawn(prompt: str) -> list[weights.Fragment]:
+    return weights.parse(prompt)
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    prompt=LINES,
+    negative=LINES,
+    name=LINES,
+    guidance=st.floats(0, 30),
+    seed=st.integers(0, 2**32 - 1),
+    side=st.integers(16, 4096),
+)
+def test_the_line_says_the_same_to_the_room(
+    prompt: str, negative: str, name: str, guidance: float, seed: int, side: int
+) -> None:
+    model = " ".join(showing.printable(name).split())
+    model = model if model.isprintable() else "x"
+    request = {
+        "prompt": f"otter {prompt}",
+        "negative_prompt": negative,
+        "model": model or "x",
+        "steps": 30,
+        "guidance_scale": guidance,
+        "width": side,
+        "height": 64,
+        "sampler": "Euler a",
+        "seed": seed,
+    }
+    asked = typed(request)
+    words = showing.printable(request["prompt"]).strip()
+    assert drawn(asked.pop("prompt")) == drawn(words) or showing._FLAG_LIKE.search(words)
+    assert asked.pop("negative_prompt") == showing.printable(negative).strip()
+    assert asked.pop("guidance_scale") == pytest.approx(guidance, abs=1e-15)
+    assert asked == {key: request[key] for key in asked}
+    assert asked.keys() == {"model", "steps", "width", "height", "sampler", "seed"}
+
+
+@pytest.mark.parametrize(
+    ("prompt", "line"),
+    [
+        ("otter --ar 3:2 --no hat", "otter \\--ar 3:2 \\--no hat"),
+        ("otter —steps 5, (x —no:1.2)", "otter (—:1)steps 5, (x (—:1)no:1.2)"),
+        ("otter -- a dash — and C++", "otter -- a dash — and C++"),
+        ("two\nlines <lora:a b:-0.5>", "two\nlines <lora:a b:-0.5>"),
+    ],
+)
+def test_words_like_flags_are_marked_and_draw_the_same(prompt: str, line: str) -> None:
+    assert showing.command({"prompt": prompt}) == f"!draw {line}"
+    assert drawn(line) == drawn(prompt)
+
+
+def test_nothing_reaches_the_terminal_that_it_obeys(tmp_path: Path) -> None:
+    found = read(tmp_path, ours(record(prompt="a\x1b]0;x\x07\x9b31m\rb", model="m\x1b[2J\nnote  all is well")))
+    page = showing.page(found)
+    assert not [c for c in page if (ord(c) < 32 and c != "\n") or 127 <= ord(c) < 160]
+    assert "Control characters" in page
+    assert found.request["prompt"] == "a\x1b]0;x\x07\x9b31m\rb", "the request itself is whole"
+
+
+# ---------------------------------------------------------------- files that mean harm
+
+PNG = b"\x89PNG\r\n\x1a\n"
+BOMB = zlib.compress(bytes(20_000_000), 9)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        chunk(b"zTXt", b"parameters\x00\x00" + BOMB),
+        chunk(b"iTXt", b"parameters\x00\x01\x00\x00\x00" + BOMB),
+        chunk(b"zTXt", b"otterbot\x00\x00" + BOMB),
+        chunk(b"zTXt", b"parameters\x00\x00no zlib"),
+        chunk(b"iTXt", b"parameters\x00"),
+        chunk(b"tEXt", b"parameters"),
+        chunk(b"tEXt", b"otterbot\x00" + b"[" * 100_000),
+        chunk(b"tEXt", b"otterbot\x00" + b'{"v":1,"used":{},"took":' + b"9" * 10_000 + b"}"),
+        b"\xff\xff\xff\xfftEXtparameters\x00",
+        b"\x00\x00\x00\x00abcd\x00\x00\x00\x00" * 20_000,
+        chunk(b"eXIf", b"MM\x00*" + b"\xff" * 100),
+        chunk(b"tEXt", b"parameters\x00" + b"a: " * 300_000),
+        chunk(b"tEXt", b"parameters\x00" + b'ab: "x, ' * 100_000),
+        chunk(b"tEXt", b"parameters\x00" + b"a" * 1_000_000),
+        chunk(b"tEXt", b"workflow\x00{}"),
+        b"",
+    ],
+    ids=range(16),
+)
+def test_a_hostile_png_is_a_sentence(tmp_path: Path, body: bytes, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "x.png"
+    path.write_bytes(PNG + body)
+    code = cli.main(["show", str(path)])
+    out, err = capsys.readouterr()
+    assert (code, out) in ((1, ""), (0, out))
+    assert err.count("\n") == (code == 1)
+
+
+def test_a_damaged_record_gives_way_to_the_text(tmp_path: Path) -> None:
+    data = PNG + chunk(b"tEXt", b"otterbot\x00{") + chunk(b"tEXt", b"parameters\x00" + THEIRS.encode())
+    found = read(tmp_path, data)
+    assert found.request == THEIR_REQUEST
+    assert "damaged" in found.notes[0]
+
+
+def test_types_that_do_not_fit_are_left_out(tmp_path: Path) -> None:
+    nasty = {"steps": "30", "seed": True, "width": 1e400, "sampler": ["x"], "prompt": "otter\ud800", "model": {"a": 1}}
+    whole = record(**nasty, loras=[1, {"name": [2]}], embeddings="x", versions=[3], strength="much")
+    found = read(tmp_path, png({"otterbot": json.dumps(whole)}))
+    assert found.request == {"prompt": "otter?", "negative_prompt": "ugly, poor quality", "guidance_scale": 12.0}
+    showing.page(found)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "record: 5",
+        "record: {v: 2, used: {}}",
+        "record: {v: 1, used: {}}",
+        "{",
+        "!!bool x",
+        "!!int ''",
+        "\x00",
+        "a: &a [x]\nb: &b [*a, *a]\nrecord: {v: 1, used: {prompt: *b, versions: {x: *b}, seed: 1}}",
+        "[" * 20_000,
+    ],
+)
+def test_a_strange_sidecar_is_a_sentence(tmp_path: Path, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "x.yml"
+    path.write_text(text)
+    assert cli.main(["show", str(path)]) in (0, 1, 2)
+    assert "Traceback" not in capsys.readouterr().err
+
+
+@given(data=st.binary(max_size=200), start=st.sampled_from([b"", PNG, b"\xff\xd8\xff\xe1", b"RIFF\0\0\0\0WEBPEXIF"]))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_bytes(tmp_path: Path, data: bytes, start: bytes) -> None:
+    path = tmp_path / "x.png"
+    path.write_bytes(start + data)
+    with pytest.raises(reading.BadPicture):
+        reading.read(path)
+
+
+@given(tiff=st.binary(max_size=120), order=st.sampled_from([b"MM\x00*", b"II*\x00"]))
+def test_any_exif(tiff: bytes, order: bytes) -> None:
+    containers._user_comment(order + tiff)
+
+
+# ---------------------------------------------------------------- the command
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "code", "words"),
+    [
+        ("gone.png", None, 2, "No such file"),
+        ("folder", b"", 2, "is not a file"),
+        ("text.png", b"hello", 2, "is not a PNG, JPEG or WebP picture"),
+        ("plain.png", png({}), 1, "has no settings in it"),
+        ("comfy.png", png({"workflow": "{}"}), 1, "ComfyUI"),
+        ("notes.yml", b"a: b", 1, "holds no record"),
+    ],
+)
+def test_errors_are_one_sentence(
+    tmp_path: Path, name: str, data: bytes | None, code: int, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / name
+    if name == "folder":
+        path.mkdir()
+    elif data is not None:
+        path.write_bytes(data)
+    assert cli.main(["show", str(path)]) == code
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"otterbot-worker: {path} ")
+    assert words in err
+    assert err.count("\n") == 1
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.png")
+    assert cli.main(["show", str(tmp_path / "x.png")]) == 2
+
+
+def test_json_is_the_request_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "x.png").write_bytes(png({"parameters": THEIRS}))
+    assert cli.main(["show", "--json", str(tmp_path / "x.png")]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out) == THEIR_REQUEST
+    assert "Clip skip" in err
+
+
+def test_it_needs_no_torch_and_no_decoder(tmp_path: Path) -> None:
+    (tmp_path / "x.png").write_bytes(ours(record()))
+    code = (
+        "import sys; from otterbot_worker import cli; cli.main(['show', sys.argv[1]]);"
+        "print([name for name in ('torch', 'numpy', 'diffusers', 'PIL', 'aiohttp.web') if name in sys.modules])"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY / "worker")}
+    command = [sys.executable, "-c", code, str(tmp_path / "x.png")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("!draw otter, cowboy hat --no ")
+    assert done.stdout.strip().endswith("[]")
+
+
+def test_the_sidecar_of_any_words_comes_back(tmp_path: Path) -> None:
+    text = metadata.sidecar(record(prompt=FORGED[0]), filename="x.png", created="y", private=True)
+    assert yaml.safe_load(text)["record"]["used"]["prompt"] == FORGED[0]
+    assert read(tmp_path, text.encode(), "x.yaml").request["prompt"] == FORGED[0]

@@ -1,0 +1,188 @@
+"""The texts that a picture file carries, found without decoding a pixel.
+
+========  ===============================================================
+PNG       ``tEXt``, ``zTXt``, ``iTXt`` before the pixels; ``eXIf``
+JPEG      EXIF, in the first ``APP1``
+WebP      EXIF
+========  ===============================================================
+
+Of EXIF only ``UserComment`` is read, where the tools of the field put what PNGs hold in ``parameters``. A file is input
+like any other: what is read of it is bounded in bytes, in parts and, where it is compressed, in what comes out.
+"""
+
+from __future__ import annotations
+
+import codecs
+import stat
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+PARAMETERS = "parameters"
+"""The keyword of A1111's text, in PNGs; EXIF's ``UserComment`` goes by it as well."""
+
+MAX_TEXT = 1024 * 1024
+"""Bytes of one text, before and after it is unpacked."""
+_MAX_PARTS = 10_000
+"""Before a PNG's pixels stand a dozen chunks; a long animation in WebP has a thousand."""
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+_JPEG = b"\xff\xd8\xff"
+_EXIF_IFD, _USER_COMMENT = 0x8769, 0x9286
+
+
+class BadPicture(ValueError):
+    """A file that cannot be read as a picture. The message ends a sentence that begins with the file's name; it never
+    holds what stands in the file."""
+
+
+class NoSettings(BadPicture):
+    """A picture, or a sidecar, that says nothing of how it was made, or nothing that can be read."""
+
+
+def texts(path: Path) -> dict[str, str | None]:
+    """Keyword → text of the first such text in the file; ``None`` for one that is damaged or too large.
+
+    :raises BadPicture: it is no file, or none of the three kinds
+    :raises OSError: it cannot be opened or read
+    """
+    # Before it is opened: a pipe would wait for its writer, a device may never end.
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise BadPicture("is not a file")
+    with path.open("rb") as file:
+        head = file.read(12)
+        if head.startswith(_PNG):
+            file.seek(len(_PNG))
+            found = _of_png(file)
+        elif head.startswith(_JPEG):
+            file.seek(2)
+            found = _of_exif(_jpeg_exif(file))
+        elif head.startswith(b"RIFF") and head.endswith(b"WEBP"):
+            found = _of_exif(_webp_exif(file))
+        else:
+            raise BadPicture("is not a PNG, JPEG or WebP picture")
+        first: dict[str, str | None] = {}
+        for keyword, text in found:
+            first.setdefault(keyword, text)
+        return first
+
+
+# ---------------------------------------------------------------- PNG
+
+
+def _of_png(file: BinaryIO) -> Iterator[tuple[str, str | None]]:
+    for _ in range(_MAX_PARTS):
+        head = file.read(8)
+        length, kind = int.from_bytes(head[:4], "big"), head[4:]
+        if len(head) < 8 or kind in (b"IDAT", b"IEND"):
+            return
+        if kind not in (b"tEXt", b"zTXt", b"iTXt", b"eXIf"):
+            file.seek(length + 4, 1)
+            continue
+        data = file.read(min(length, MAX_TEXT))
+        file.seek(length - len(data), 1)
+        whole = file.read(4) == zlib.crc32(kind + data).to_bytes(4, "big")
+        if kind != b"eXIf":
+            keyword, _, rest = data.partition(b"\x00")
+            yield keyword[:79].decode("latin-1"), _png_text(kind, rest) if whole else None
+        elif whole:
+            yield from _of_exif(data)
+
+
+def _png_text(kind: bytes, data: bytes) -> str | None:
+    """What follows the keyword, as text."""
+    if kind == b"tEXt":
+        return data.decode("latin-1")
+    if kind == b"zTXt":
+        unpacked = _unpack(data[1:])
+        return None if unpacked is None else unpacked.decode("latin-1")
+    # Two bytes that say whether and how it is packed, the language, the keyword in that language.
+    packed, rest = data[:1] == b"\x01", data[2:].split(b"\x00", 2)
+    body = _unpack(rest[-1]) if packed else rest[-1]
+    return None if body is None or len(rest) < 3 else body.decode("utf-8", "replace")
+
+
+def _unpack(data: bytes) -> bytes | None:
+    unpacker = zlib.decompressobj()
+    try:
+        unpacked = unpacker.decompress(data, MAX_TEXT)
+    except zlib.error:
+        return None
+    return unpacked if unpacker.eof else None
+
+
+# ---------------------------------------------------------------- EXIF
+
+
+def _jpeg_exif(file: BinaryIO) -> bytes | None:
+    for _ in range(_MAX_PARTS):
+        head = file.read(4)
+        # 0xDA: the pixels begin. A segment is 64 KiB at most.
+        if len(head) < 4 or head[0] != 0xFF or head[1] == 0xDA:
+            return None
+        length = int.from_bytes(head[2:], "big") - 2
+        if length < 0:
+            return None
+        if head[1] != 0xE1:
+            file.seek(length, 1)
+        elif (data := file.read(length)).startswith(b"Exif\x00\x00"):
+            return data[6:]
+    return None
+
+
+def _webp_exif(file: BinaryIO) -> bytes | None:
+    for _ in range(_MAX_PARTS):
+        head = file.read(8)
+        if len(head) < 8:
+            return None
+        length = int.from_bytes(head[4:], "little")
+        if head[:4] == b"EXIF":
+            return file.read(min(length, MAX_TEXT)).removeprefix(b"Exif\x00\x00")
+        file.seek(length + length % 2, 1)
+    return None
+
+
+def _of_exif(tiff: bytes | None) -> Iterator[tuple[str, str | None]]:
+    comment = _user_comment(tiff) if tiff else None
+    if comment:
+        yield PARAMETERS, comment
+
+
+def _user_comment(tiff: bytes) -> str | None:
+    order: Literal["little", "big"]
+    if tiff.startswith(b"II*\x00"):
+        order = "little"
+    elif tiff.startswith(b"MM\x00*"):
+        order = "big"
+    else:
+        return None
+
+    def number(at: int, size: int) -> int:
+        return int.from_bytes(tiff[at : at + size], order)
+
+    def entry(directory: int, tag: int) -> int | None:
+        first = directory + 2
+        places = range(first, min(first + 12 * number(directory, 2), len(tiff) - 11), 12)
+        return next((at for at in places if number(at, 2) == tag), None)
+
+    pointer = entry(number(4, 4), _EXIF_IFD)
+    comment = entry(number(pointer + 8, 4), _USER_COMMENT) if pointer is not None else None
+    if comment is None:
+        return None
+    length = number(comment + 4, 4)
+    start = comment + 8 if length <= 4 else number(comment + 8, 4)
+    return _decoded(tiff[start : start + length])
+
+
+def _decoded(comment: bytes) -> str:
+    """The first eight bytes name the encoding; which of the two UTF-16 it is, they do not say."""
+    code, text = comment[:8], comment[8:]
+    if code != b"UNICODE\x00":
+        text = text if code in (b"ASCII\x00\x00\x00", bytes(8)) else comment
+        return text.decode("utf-8", "replace").strip("\x00")
+    if text.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return text.decode("utf-16", "replace").strip("\x00")
+    # A1111 writes big-endian, other tools the EXIF block's own order. The line of settings is ASCII in any case.
+    big = text[0::2].count(0) >= text[1::2].count(0)
+    return text.decode("utf-16-be" if big else "utf-16-le", "replace").strip("\x00")

@@ -1,0 +1,100 @@
+"""A request as the line to type in a room, and all that was found in a file as a page for the terminal.
+
+The line is written for the plugin's parser (see ``docs/commands.md``): flags begin with ``--`` or a phone's long dash,
+values with spaces stand in quotes, and a prompt cannot. Where a prompt holds what would be taken for a flag, it gets
+marks that mean nothing to the parser of prompts: ``\\--word`` and ``(—:1)word`` draw ``--word`` and ``—word``.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+
+from otterbot_worker.archive.reading import Found
+
+_FLAG_LIKE = re.compile(r"(?<!\S)(?:(--)|([—–―‒]-?))(?=[^\W\d_])")
+_PLAIN_NAME = re.compile(r"\w[\w.+/-]*", re.ASCII)
+_LINE_ENDS = re.compile(r"\r\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+_QUOTES = (('"', '"'), ("'", "'"), ("“", "“”"), ("‘", "‘’"), ("«", "»"), ("»", "«"))
+"""What opens, and all that closes then."""
+_OPENING = "\"'“„‘«»"
+
+
+def command(request: Mapping[str, Any]) -> str:
+    """``!draw …``; what the request does not hold is left out. The plugin reads the same request in it."""
+    parts = ["!draw"]
+    if prompt := printable(str(request.get("prompt", ""))).strip():
+        parts.append(_unflagged(prompt))
+    if (negative := request.get("negative_prompt")) is not None:
+        parts.append(f"--no {_phrase(printable(negative).strip())}")
+    if (steps := request.get("steps")) is not None:
+        parts.append(f"--steps {steps}")
+    if (guidance := request.get("guidance_scale")) is not None:
+        parts.append(f"--cfg {_decimal(guidance)}")
+    if "width" in request and "height" in request:
+        parts.append(f"--size {request['width']}x{request['height']}")
+    if (seed := request.get("seed")) is not None:
+        parts.append(f"--seed {seed}")
+    names = ((flag, printable(str(request.get(flag) or "")).strip()) for flag in ("sampler", "model"))
+    parts += [
+        f"--{flag} {name if _PLAIN_NAME.fullmatch(name) else _quoted(name) or name}" for flag, name in names if name
+    ]
+    return " ".join(parts)
+
+
+def page(found: Found) -> str:
+    """The line, and below it what else is known, a line each."""
+    notes = [*found.notes, *_notes(found.request)]
+    rows = [("read from", found.source), *found.details, *(("note", note) for note in notes)]
+    rows = [(one_line(name), one_line(value)) for name, value in rows if value]
+    width = min(24, max(len(name) for name, _ in rows))
+    return "\n".join([command(found.request), "", *(f"{name:<{width}}  {value}" for name, value in rows)])
+
+
+def _notes(request: Mapping[str, Any]) -> Iterator[str]:
+    """What the line has otherwise than the request."""
+    words = [str(request.get(name) or "") for name in ("prompt", "negative_prompt")]
+    if any(printable(text) != _LINE_ENDS.sub("\n", text) for text in words):
+        yield "Control characters in its words are left out of the line."
+    if _FLAG_LIKE.search(printable(words[0])):
+        yield "A dash in the prompt has marks before it that draw nothing: the room would take its word for a setting."
+
+
+def printable(text: str) -> str:
+    """Without control characters, which a terminal would obey; every end of a line is ``\\n``."""
+    text = _LINE_ENDS.sub("\n", text)
+    return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs"))
+
+
+def one_line(text: str) -> str:
+    return " ".join(printable(text)[:2_000].split())
+
+
+def _unflagged(text: str) -> str:
+    """No word of it looks like a flag; the same fragments with the same weights."""
+    return _FLAG_LIKE.sub(lambda found: "\\--" if found[1] else f"({found[2]}:1)", text)
+
+
+def _phrase(text: str) -> str:
+    """The value of ``--no``: to the next flag as it stands, or in quotes."""
+    if text and text[0] not in _OPENING and not _FLAG_LIKE.search(text):
+        return text
+    return _quoted(text) or re.sub(rf"\A[{_OPENING}]", r"(\g<0>:1)", _unflagged(text))
+
+
+def _quoted(text: str) -> str | None:
+    """In the first quotes that nothing in it closes; ``None`` where each of them is closed."""
+    for opening, closing in _QUOTES:
+        # Only a mark with space behind it closes.
+        if not re.search(rf"[{closing}]\s", text):
+            return f"{opening}{text}{closing[-1]}"
+    return None
+
+
+def _decimal(number: float) -> str:
+    """Without an exponent, and not longer than the room takes."""
+    text = f"{Decimal(repr(number)):f}"
+    return text.removesuffix(".0")[:20]
