@@ -211,7 +211,10 @@ def _number(text: str | None) -> Any:
 
 def _sampler(name: Any, schedule: str | None, notes: list[str]) -> str | None:
     """Our name for it, or ``None`` and a note."""
-    if not isinstance(name, str) or not name:
+    if name is None:
+        return None
+    if not isinstance(name, str):
+        notes.append("The sampler in it is no name: left out.")
         return None
     if schedule == "Automatic" and name.startswith("DPM"):
         # It stands for another one with each of these, and not for the same in each program.

@@ -38,7 +38,9 @@ def command(request: Mapping[str, Any]) -> str:
         parts.append(f"--size {request['width']}x{request['height']}")
     if (seed := request.get("seed")) is not None:
         parts.append(f"--seed {seed}")
-    names = ((flag, printable(str(request.get(flag) or "")).strip()) for flag in ("sampler", "model"))
+    names = (
+        (flag, re.sub(r"[\n\t]", " ", printable(str(request.get(flag) or ""))).strip()) for flag in ("sampler", "model")
+    )
     parts += [
         f"--{flag} {name if _PLAIN_NAME.fullmatch(name) else _quoted(name) or name}" for flag, name in names if name
     ]
