@@ -82,6 +82,9 @@ class Chats:
         model = live.request.asked.get("model") or self._values().chat.model
         return {**body, "model": model} if model else body
 
+    def mend(self, live: Live, refusal: WorkerRefused) -> bool:
+        return False
+
     async def _others_first(self, request: Request) -> bool:
         """Is an earlier turn of the same thread still open? Asked by all that wait whenever one ends: from memory."""
         root = await self._history.root_of(request)

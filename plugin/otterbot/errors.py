@@ -72,7 +72,11 @@ class MatrixError(OtterbotError):
 
 
 class AnswerLost(MatrixError):
-    """The homeserver may or may not have done it."""
+    """The homeserver may or may not have done it. ``status`` is what it answered, if it did."""
+
+    def __init__(self, what: str, status: int | None = None) -> None:
+        super().__init__(what)
+        self.status = status
 
 
 class RateLimited(MatrixError):

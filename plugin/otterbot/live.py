@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+from .errors import WorkerRefused
 from .records import Part, Request, RequestState
 from .worker_about import Pause
 from .worker_events import ChatEvent
@@ -135,6 +136,9 @@ class Kind(Protocol):
     async def body(self, live: Live) -> dict[str, object] | None:
         """The ``request`` to submit; ``None``: not yet, asked again after :meth:`Delivery.poke`.
         Raises :class:`CannotAsk` with a sentence if it can never be."""
+
+    def mend(self, live: Live, refusal: WorkerRefused) -> bool:
+        """The worker refused the body; true if another one, asked for now, may pass."""
 
     async def on_job(self, live: Live) -> Ending | None:
         """``live.job`` has changed, or one of its parts was sent. An ending finishes the request."""

@@ -22,9 +22,11 @@ from .errors import AnswerLost, MatrixRefused, NotAllowed, RateLimited, TooLarge
 SEND_TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10)
 READ_TIMEOUT = aiohttp.ClientTimeout(total=60, connect=10)
 TYPING_TIMEOUT = aiohttp.ClientTimeout(total=5)
+DOWNLOAD_TIMEOUT = aiohttp.ClientTimeout(total=120, connect=10)
 UPLOAD_TIMEOUT = aiohttp.ClientTimeout(total=180, connect=10)
 _LOST = (aiohttp.ClientError, TimeoutError, OSError)
 _NOT_HERE = {"M_FORBIDDEN", "M_NOT_FOUND", "M_NOT_JOINED", "M_USER_DEACTIVATED", "M_UNSUPPORTED_ROOM_VERSION"}
+MAX_PROBLEM = 64 * 1024
 MAX_RETRY_AFTER = 600.0
 SAME_TIME = 3.0
 """Seconds that clocks may differ without being called different; a header knows whole seconds only."""
@@ -78,6 +80,36 @@ class MatrixHttp:
         return str(answer.get("content_uri", ""))
 
     # -- reading -----------------------------------------------------------------------------
+
+    async def download(self, server: str, media: str, most: int) -> bytes:
+        """The bytes of ``mxc://server/media``, at most ``most`` of them: :class:`TooLarge` as soon as there are more.
+
+        Homeservers of before 2024 know the old address only.
+        """
+        place = f"{quote(server, safe='')}/{quote(media, safe='')}"
+        try:
+            return await self._download(f"client/v1/media/download/{place}", most)
+        except MatrixRefused as error:
+            if error.errcode not in ("M_UNRECOGNIZED", ""):
+                raise
+            return await self._download(f"media/v3/download/{place}", most)
+
+    async def _download(self, path: str, most: int) -> bytes:
+        data = bytearray()
+        try:
+            async with self._request("GET", path, DOWNLOAD_TIMEOUT) as response:
+                if response.status != 200:
+                    _answer(response, await response.content.read(MAX_PROBLEM), writes=False)
+                    raise AnswerLost(f"HTTP {response.status}", response.status)
+                if (response.content_length or 0) > most:
+                    raise TooLarge("the media")
+                async for chunk in response.content.iter_any():
+                    data += chunk
+                    if len(data) > most:
+                        raise TooLarge("the media")
+        except _LOST as error:
+            raise AnswerLost(type(error).__name__) from None
+        return bytes(data)
 
     async def upload_limit(self) -> int | None:
         """Bytes; ``None`` if the homeserver names no limit. Beyond it, it resets the connection."""
@@ -148,26 +180,38 @@ class MatrixHttp:
         mimetype: str | None = None,
         query: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
-        if self._session is None:
-            self._session = _session()
-        headers = {"Authorization": f"Bearer {self._api.token}"}
-        if mimetype is not None:
-            headers["Content-Type"] = mimetype
-        url = URL(f"{str(self._api.base_url).rstrip('/')}/_matrix/{path}", encoded=True)
+        headers = {} if mimetype is None else {"Content-Type": mimetype}
         try:
-            async with self._session.request(
-                method,
-                url.with_query(query) if query else url,
-                json=json_body,
-                data=data,
-                headers=headers,
-                timeout=timeout,
+            async with self._request(
+                method, path, timeout, query=query, json=json_body, data=data, headers=headers
             ) as response:
                 self._look_at_clock(response.headers.get("Date"))
                 body = await response.read()
                 return _answer(response, body, writes=method == "PUT")
         except _LOST as error:
             raise AnswerLost(type(error).__name__) from None
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        timeout: aiohttp.ClientTimeout,
+        *,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        **body: Any,
+    ) -> Any:
+        """A request as aiohttp's context manager."""
+        if self._session is None:
+            self._session = _session()
+        url = URL(f"{str(self._api.base_url).rstrip('/')}/_matrix/{path}", encoded=True)
+        return self._session.request(
+            method,
+            url.with_query(query) if query else url,
+            headers={"Authorization": f"Bearer {self._api.token}", **(headers or {})},
+            timeout=timeout,
+            **body,
+        )
 
     def _look_at_clock(self, date: str | None) -> None:
         try:
@@ -207,7 +251,7 @@ def _error(response: aiohttp.ClientResponse, errcode: str, fields: Mapping[str, 
     if status == 429 or errcode == "M_LIMIT_EXCEEDED":
         return RateLimited(_retry_after(response, fields))
     if status >= 500 or status == 408:
-        return AnswerLost(f"HTTP {status}")
+        return AnswerLost(f"HTTP {status}", status)
     if status == 413 or errcode == "M_TOO_LARGE":
         return TooLarge(f"{status} {errcode}")
     if errcode in _NOT_HERE or status == 403:

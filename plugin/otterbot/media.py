@@ -13,6 +13,7 @@ from .encryption import Encryption
 from .errors import CannotEncrypt, WorkerError
 from .matrix_http import MatrixHttp
 from .records import Part, Request
+from .starts import start_event
 from .worker_client import WorkerClient
 from .worker_types import ImageResult
 
@@ -105,6 +106,12 @@ async def picture_content(
     return content
 
 
+def _start(request: Request) -> dict[str, Any]:
+    """From which event it was drawn, so that it can be drawn again."""
+    event = start_event(request.body)
+    return {} if event is None else {"start": event}
+
+
 async def _described(request: Request, part: Part, result: ImageResult, hint: str | None) -> dict[str, Any]:
     index = int(part.part.split("/")[1])
     used = result.record.get("used")
@@ -128,5 +135,7 @@ async def _described(request: Request, part: Part, result: ImageResult, hint: st
         },
         "m.mentions": {},
         "m.relates_to": contents.relation(request),
-        contents.OUR_KEY: contents.ours(part.key, part.part, index=index, record=contents.canonical(result.record)),
+        contents.OUR_KEY: contents.ours(
+            part.key, part.part, index=index, record=contents.canonical(result.record), **_start(request)
+        ),
     }

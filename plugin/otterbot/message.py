@@ -49,7 +49,7 @@ def _text(value: Any) -> str | None:
     return value if isinstance(value, str) and value else None
 
 
-def _event_id(value: Any) -> str | None:
+def event_id_in(value: Any) -> str | None:
     """An id that can be one. What people's clients put into relations is theirs, and becomes part of addresses."""
     if not isinstance(value, str) or not value.startswith("$") or not 2 <= len(value) <= 255:
         return None
@@ -64,10 +64,10 @@ def _caption(content: Mapping[str, Any], body: str) -> str:
 
 def relations(relates: Mapping[str, Any]) -> tuple[str | None, str | None]:
     """Thread root and reply target in an ``m.relates_to``."""
-    reply = _event_id(_mapping(relates.get("m.in_reply_to")).get("event_id"))
+    reply = event_id_in(_mapping(relates.get("m.in_reply_to")).get("event_id"))
     if relates.get("rel_type") != "m.thread":
         return None, reply
-    root = _event_id(relates.get("event_id"))
+    root = event_id_in(relates.get("event_id"))
     return root, None if relates.get("is_falling_back") else reply
 
 
@@ -86,7 +86,7 @@ def from_raw(raw: Mapping[str, Any], *, encrypted: bool, own_id: str = "") -> Me
     edit_id: str | None = None
     outer = _mapping(content.get("m.relates_to"))
     if outer.get("rel_type") == "m.replace":
-        original = _event_id(outer.get("event_id"))
+        original = event_id_in(outer.get("event_id"))
         if original is None or not isinstance(content.get("m.new_content"), Mapping):
             return None
         event_id, edit_id = original, event_id

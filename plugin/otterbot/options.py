@@ -18,10 +18,12 @@ STEPS = (1, 200)
 GUIDANCE = (0.0, 30.0)
 SIDE = (16, 4096)
 COUNT = (1, 8)
+STRENGTH = 1.0
+"""The most; above 0."""
 MAX_PROMPT = 4_000
 MAX_NAME = 255
 
-FLAGS = ("no", "steps", "cfg", "size", "seed", "model", "sampler", "count")
+FLAGS = ("no", "steps", "cfg", "size", "seed", "model", "sampler", "count", "strength")
 
 SAME = "same"
 RANDOM = "random"
@@ -42,6 +44,8 @@ class DrawOptions:
     model: str | None = None
     sampler: str | None = None
     count: int | None = None
+    strength: float | None = None
+    """How much of the picture to start from changes."""
 
     def asked(self) -> dict[str, Any]:
         """Only what was typed, with the worker's names; a seed only if it was a number."""
@@ -93,6 +97,9 @@ _MEANT = {
     "scheduler": "sampler",
     "s": "steps",
     "checkpoint": "model",
+    "denoise": "strength",
+    "denoising": "strength",
+    "denoising_strength": "strength",
 }
 _NEAR_LOOKUPS = 16
 """How many long dashes before a word are looked at for a misspelt flag; beyond that it is prose."""
@@ -260,6 +267,15 @@ def _cfg(flag: str, value: str) -> dict[str, Any]:
     return {"guidance_scale": number + 0.0}  # no "-0.0"
 
 
+def _strength(flag: str, value: str) -> dict[str, Any]:
+    if not _NUMBER.fullmatch(value):
+        raise _Refused("bad_value", flag)
+    number = float(value.replace(",", ".")) if len(value) <= 20 else STRENGTH + 1
+    if not 0 < number <= STRENGTH:
+        raise _Refused("too_large" if number > STRENGTH else "bad_value", flag)
+    return {"strength": number}
+
+
 def _size(flag: str, value: str) -> dict[str, Any]:
     sides = (value, value) if _INTEGER.fullmatch(value) else None
     if (match := _SIZE.fullmatch(value)) is not None:
@@ -290,6 +306,7 @@ _READERS = {
     "steps": _steps,
     "count": _count,
     "cfg": _cfg,
+    "strength": _strength,
     "size": _size,
     "seed": _seed,
     "model": _name,

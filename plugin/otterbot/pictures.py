@@ -13,6 +13,7 @@ from .matrix_http import MatrixHttp
 from .media import picture_content
 from .outbox import Outbox
 from .records import Part, PartState, Rank, Request
+from .starts import Starts
 from .store import Store
 from .worker_client import WorkerClient
 from .worker_events import ChatEvent
@@ -43,6 +44,7 @@ class Pictures:
         self._http = http
         self._encryption = encryption
         self._prefix = prefix
+        self._starts = Starts(http, encryption, worker)
         self._results: dict[tuple[str, str], ImageResult] = {}
         """Owned here, from the worker's news until the request ends."""
         self._taught: dict[str, str] = {}
@@ -53,7 +55,10 @@ class Pictures:
         """Delivery shows how it stands."""
 
     async def body(self, live: Live) -> dict[str, Any] | None:
-        return live.request.body
+        return await self._starts.body(live.request)
+
+    def mend(self, live: Live, refusal: WorkerRefused) -> bool:
+        return refusal.code == "input_gone" and self._starts.gone(live.request)
 
     async def on_chat(self, live: Live, event: ChatEvent) -> None:
         """Pictures do not talk."""
@@ -117,6 +122,7 @@ class Pictures:
     async def ended(self, live: Live, ending: Ending) -> None:
         for place in [place for place in self._results if place[0] == live.key]:
             del self._results[place]
+        self._starts.forget(live.key)
 
     async def build(self, part: Part) -> dict[str, Any]:
         """The content of ``picture/k``."""

@@ -62,7 +62,7 @@ class Submitter:
         while live.open and live.request.state is RequestState.KEPT:
             poked = self._poked
             try:
-                body = live.request.body or await self._kind_of(live).body(live)
+                body = await self._kind_of(live).body(live)
                 if body is not None:
                     await self._submit(live, body)
                     return
@@ -74,8 +74,10 @@ class Submitter:
                 self._receiver.away(unauthorized=isinstance(error, WorkerUnauthorized))
                 wait = BACKOFF[min(tries, len(BACKOFF) - 1)]
             except WorkerRefused as refusal:
-                await self._receiver.refused(live, refusal)
-                return
+                if not self._kind_of(live).mend(live, refusal):
+                    await self._receiver.refused(live, refusal)
+                    return
+                wait = BACKOFF[min(tries, len(BACKOFF) - 1)]
             except Exception as error:
                 level = logging.WARNING if isinstance(error, OtterbotError | OSError) else logging.ERROR
                 self._log.log(level, "Cannot submit yet: %s", type(error).__name__)

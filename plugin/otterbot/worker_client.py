@@ -23,6 +23,7 @@ __all__ = ["Address", "WorkerClient"]
 
 A = TypeVar("A", bound=Answer)
 QUICK = aiohttp.ClientTimeout(total=4, connect=3)
+UPLOAD = aiohttp.ClientTimeout(total=180, connect=5)
 DOWNLOAD = aiohttp.ClientTimeout(total=180, connect=5)
 STREAM = aiohttp.ClientTimeout(total=None, connect=5, sock_read=40)
 """The worker sends a comment every 15 s."""
@@ -96,6 +97,15 @@ class WorkerClient:
         except WorkerRefused as refusal:
             if not refusal.not_found:
                 raise
+
+    async def add_input(self, data: bytes, mimetype: str, *, private: bool) -> str:
+        """Bring a picture to start from; its id. The same bytes are the same picture, however often they come."""
+        query = {"private": "true" if private else "false"}
+        answer = await self._http.upload("/v1/inputs", data, mimetype, UPLOAD, query=query)
+        found = answer.get("id") if isinstance(answer, dict) else None
+        if not isinstance(found, str):
+            raise WorkerUnreachable("the answer is not the worker's")
+        return found
 
     # -- what it is --------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ be short: what stands at that address may be a router's login page.
 
 from __future__ import annotations
 
+import io
 import json
 import ssl
 from collections.abc import Callable, Mapping
@@ -17,6 +18,8 @@ import aiohttp
 
 from .errors import FieldProblem, WorkerRefused, WorkerUnauthorized, WorkerUnreachable
 
+bytes_ = bytes
+"""The type, where a method has its name."""
 LOST = (aiohttp.ClientError, TimeoutError, OSError)
 CALL = aiohttp.ClientTimeout(total=30, connect=5)
 MAX_ANSWER = 64 * 1024 * 1024
@@ -65,6 +68,7 @@ class WorkerHttp:
         *,
         headers: Mapping[str, str] | None = None,
         body: Any = None,
+        data: io.BytesIO | None = None,
         query: Mapping[str, str] | None = None,
     ) -> Any:
         """A request as aiohttp's context manager. Redirects are not followed: prompts go to this address only."""
@@ -75,6 +79,7 @@ class WorkerHttp:
             method,
             address.url + path,
             json=body,
+            data=data,
             params=query,
             timeout=timeout,
             headers={**(headers or {}), "Authorization": f"Bearer {self._read_token(address)}"},
@@ -84,9 +89,21 @@ class WorkerHttp:
 
     async def bytes(
         self, method: str, path: str, timeout: aiohttp.ClientTimeout, *, body: Any = None, query: Any = None
-    ) -> bytes:
+    ) -> bytes_:
+        return await self._bytes(method, path, timeout, body=body, query=query)
+
+    async def upload(
+        self, path: str, data: bytes_, mimetype: str, timeout: aiohttp.ClientTimeout, *, query: Mapping[str, str]
+    ) -> Any:
+        """Send bytes; the JSON of the answer."""
+        headers = {"Content-Type": mimetype}
+        # A file, because aiohttp writes large bytes in one go, during which nothing else happens.
+        file = io.BytesIO(data)
+        return _parsed(await self._bytes("POST", path, timeout, data=file, query=query, headers=headers))
+
+    async def _bytes(self, method: str, path: str, timeout: aiohttp.ClientTimeout, **what: Any) -> bytes_:
         try:
-            async with self.open(method, path, timeout, body=body, query=query) as response:
+            async with self.open(method, path, timeout, **what) as response:
                 if response.status >= 300:
                     await refuse(response)
                 return await read_body(response, MAX_ANSWER)
@@ -99,11 +116,7 @@ class WorkerHttp:
     async def json(
         self, method: str, path: str, *, body: Any = None, query: Any = None, timeout: aiohttp.ClientTimeout = CALL
     ) -> Any:
-        data = await self.bytes(method, path, timeout, body=body, query=query)
-        try:
-            return json.loads(data) if data else {}
-        except (ValueError, RecursionError):
-            raise WorkerUnreachable("the answer is not JSON") from None
+        return _parsed(await self.bytes(method, path, timeout, body=body, query=query))
 
     def _read_token(self, address: Address) -> str:
         token = address.token or self._token_of_file(address)
@@ -130,6 +143,13 @@ class WorkerHttp:
             except OSError as error:
                 raise WorkerUnreachable("worker.ca_file cannot be read") from error
         return self._ssl[1]
+
+
+def _parsed(data: bytes) -> Any:
+    try:
+        return json.loads(data) if data else {}
+    except (ValueError, RecursionError):
+        raise WorkerUnreachable("the answer is not JSON") from None
 
 
 async def read_body(response: aiohttp.ClientResponse, most: int) -> bytes:

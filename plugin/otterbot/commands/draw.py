@@ -13,7 +13,7 @@ from ..options import MAX_SEED
 from ..outcome import Outcome, say
 from ..services import Services
 from ..worker_about import Models
-from .pictures import find_record
+from .pictures import find_record, find_start
 from .resolve import Circumstances, Unusable, again, resolve
 
 LOOK = 0.4
@@ -30,9 +30,13 @@ async def draw(services: Services, message: Message, intent: Intent) -> Outcome:
         return say(texts.seed_same_needs_a_picture(prefix))
     seed = options.seed if isinstance(options.seed, int) else _new_seed()
     try:
-        request = resolve(options, await circumstances(services, message.room_id), seed=seed)
+        start = await find_start(services, message)
+        request = resolve(options, await circumstances(services, message.room_id), seed=seed, start=start)
     except Unusable as refusal:
         return say(str(refusal))
+    except MatrixError as error:
+        services.log.warning("No picture to start from: %s", type(error).__name__)
+        return say(texts.START_AWAY)
     return Outcome(request=request)
 
 
@@ -41,9 +45,9 @@ async def draw_again(services: Services, message: Message, intent: Intent) -> Ou
     if intent.problem is not None:
         return say(texts.usage_problem(intent.problem, "again", services.config.current.prefix))
     try:
-        record = await find_record(services, message)
+        found = await find_record(services, message)
         around = await circumstances(services, message.room_id)
-        request = again(intent.options, record, around, new_seed=_new_seed())
+        request = again(intent.options, found.record, around, new_seed=_new_seed(), start=found.start)
     except Unusable as refusal:
         return say(str(refusal))
     except MatrixError as error:

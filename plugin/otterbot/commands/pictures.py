@@ -3,21 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from .. import texts
 from ..contents import OUR_KEY
 from ..encryption import KeyMissing
 from ..errors import MatrixError
-from ..message import Message
+from ..message import Message, event_id_in
 from ..services import Services
+from ..starts import NoStart, look, start_event
 from .resolve import Unusable
 
+START_PATIENCE = 3.0
+"""Seconds to wait for the room key of a picture's message: what else is said in the room waits as long."""
 PAGES = 5
 """How many hundred of the bot's events are looked through for the last picture."""
 
 
-async def find_record(services: Services, message: Message) -> Mapping[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """A picture's record, of which nothing is to be believed, and the event that it was drawn from, if we said so."""
+
+    record: Mapping[str, Any]
+    start: str | None = None
+
+
+async def find_start(services: Services, message: Message) -> str | None:
+    """The event with the picture that ``message`` is the caption of, or a reply to; ``None`` if it is neither.
+
+    Raises as :func:`find_record`.
+    """
+    target = message.event_id if message.is_media else message.reply_to
+    if target is None:
+        return None
+    try:
+        found = await look(services.http, services.encryption, message.room_id, target, patience=START_PATIENCE)
+    except NoStart as reason:
+        raise Unusable(str(reason)) from None
+    return None if found is None else target
+
+
+async def find_record(services: Services, message: Message) -> Found:
     """The record of the picture that ``message`` replies to, or of the room's last one.
 
     What the same person is still waiting for counts as drawn: people type `again` while they wait.
@@ -31,19 +58,31 @@ async def find_record(services: Services, message: Message) -> Mapping[str, Any]
         return waiting
     last = await services.store.last_picture(message.room_id)
     if last is not None:
-        record = record_of(await _event(services, message.room_id, last))
-        if record is not None:
-            return record
-    record = await _walk(services, message.room_id) or await _waiting(services, message.room_id, None)
-    if record is None:
+        found = _found(services, await _event(services, message.room_id, last))
+        if found is not None:
+            return found
+    found = await _walk(services, message.room_id) or await _waiting(services, message.room_id, None)
+    if found is None:
         raise Unusable(texts.no_picture(prefix))
-    return record
+    return found
 
 
-async def _waiting(services: Services, room: str, sender: str | None) -> Mapping[str, Any] | None:
+async def _waiting(services: Services, room: str, sender: str | None) -> Found | None:
     """The newest open request for pictures, in the form of a record."""
     found = await services.store.open_requests(room, sender)
-    return next(({"used": one.body, "asked": one.asked} for one in reversed(found) if one.kind == "image"), None)
+    one = next((one for one in reversed(found) if one.kind == "image"), None)
+    if one is None:
+        return None
+    return Found(record={"used": one.body, "asked": one.asked}, start=start_event(one.body))
+
+
+def _found(services: Services, event: Mapping[str, Any] | None) -> Found | None:
+    """What a picture's event says. Only ours may name the event to start from."""
+    record = record_of(event)
+    if record is None or event is None:
+        return None
+    start = event["content"][OUR_KEY].get("start") if event.get("sender") == services.client.mxid else None
+    return Found(record=record, start=event_id_in(start))
 
 
 def record_of(event: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
@@ -56,16 +95,16 @@ def record_of(event: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     return record if isinstance(record, Mapping) else None
 
 
-async def _replied_to(services: Services, room: str, event_id: str) -> Mapping[str, Any]:
+async def _replied_to(services: Services, room: str, event_id: str) -> Found:
     event = await _event(services, room, event_id)
-    record = record_of(event)
-    if record is not None:
-        return record
+    found = _found(services, event)
+    if found is not None:
+        return found
     # A reply to the request itself, or to what we said about it, means its picture.
     picture = await _picture_of(services, room, event_id)
-    record = record_of(await _event(services, room, picture)) if picture is not None else None
-    if record is not None:
-        return record
+    found = _found(services, await _event(services, room, picture)) if picture is not None else None
+    if found is not None:
+        return found
     if event is None:
         raise Unusable(texts.PICTURE_UNREADABLE)
     raise Unusable(texts.not_a_picture(services.config.current.prefix))
@@ -95,18 +134,18 @@ async def _event(services: Services, room: str, event_id: str) -> Mapping[str, A
         raise
 
 
-async def _walk(services: Services, room: str) -> Mapping[str, Any] | None:
+async def _walk(services: Services, room: str) -> Found | None:
     wanted = {"senders": [str(services.client.mxid)], "types": ["m.room.message", "m.room.encrypted"]}
     start: str | None = None
     for _ in range(PAGES):
         events, start = await services.http.messages(room, start=start, event_filter=wanted)
         for raw in events:
             try:
-                record = record_of(await services.encryption.readable(raw))
+                found = _found(services, await services.encryption.readable(raw))
             except KeyMissing:
                 continue
-            if record is not None and raw.get("sender") == services.client.mxid:
-                return record
+            if found is not None and raw.get("sender") == services.client.mxid:
+                return found
         if start is None:
             return None
     return None

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ..options import COUNT, GUIDANCE, MAX_NAME, MAX_PROMPT, MAX_SEED, SIDE, STEPS, DrawOptions
+from ..options import COUNT, GUIDANCE, MAX_NAME, MAX_PROMPT, MAX_SEED, SIDE, STEPS, STRENGTH, DrawOptions
 
 _DECIMAL = re.compile(r"[0-9]{1,3}\.[0-9]{1,20}", re.ASCII)
 
@@ -27,7 +27,7 @@ def read_settings(data: Any) -> DrawOptions | None:
             continue
         if not check(value):
             return None
-        taken[name] = float(_fraction(value)) if name == "guidance_scale" else value
+        taken[name] = float(_fraction(value)) if name in ("guidance_scale", "strength") else value
     if ("width" in taken) != ("height" in taken):
         return None
     return DrawOptions(**taken)
@@ -49,6 +49,13 @@ def _guidance(value: Any) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return False
     return GUIDANCE[0] <= value <= GUIDANCE[1]
+
+
+def _strength(value: Any) -> bool:
+    value = _fraction(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return False
+    return 0 < value <= STRENGTH
 
 
 def _prompt(value: Any) -> bool:
@@ -83,4 +90,5 @@ _CHECKS: dict[str, Any] = {
     "model": _name,
     "sampler": _name,
     "count": _whole(*COUNT),
+    "strength": _strength,
 }

@@ -21,6 +21,9 @@ from ..settings import Chosen
 from ..worker_about import Model, ModelLimits, Models
 from .records import read_settings
 
+STRENGTH = 0.6
+"""Keeps the picture; 0.94 mostly replaces it."""
+
 
 class Unusable(Exception):
     """It cannot be drawn like this; the message is a sentence for people."""
@@ -42,8 +45,10 @@ def resolve(
     seed: int,
     base: DrawOptions | None = None,
     notes: Sequence[str] = (),
+    start: str | None = None,
 ) -> NewRequest:
-    """The request for ``asked``; ``base`` are settings to keep where nothing was typed.
+    """The request for ``asked``; ``base`` are settings to keep where nothing was typed; ``start`` is the event whose
+    picture it starts from.
 
     Raises :class:`Unusable`.
     """
@@ -51,9 +56,13 @@ def resolve(
     wanted = _over(asked, base or DrawOptions())
     prompt = wanted.prompt or ""
     _check_lengths(prompt, wanted.negative_prompt, values)
+    if wanted.strength is not None and start is None:
+        raise Unusable(texts.strength_needs_a_picture(values.prefix))
     model, name = _model(wanted.model, around, said)
     limits = model.limits if model is not None else None
     steps, guidance, size, negative, sampler = _open_settings(wanted, base is not None, model, values, said)
+    if start is not None and wanted.width is None:
+        size = None  # the picture's own shape, which the worker knows
     body = {
         "prompt": prompt,
         "negative_prompt": negative,
@@ -66,6 +75,8 @@ def resolve(
         "asked": asked.asked(),
     }
     body["width"], body["height"] = _size(size, limits, name, said)
+    if start is not None:
+        body |= {"init_image": {"event": start}, "strength": wanted.strength or STRENGTH}
     body = {key: value for key, value in body.items() if value is not None}
     return NewRequest(kind="image", body=body, asked=asked.asked(), notes=tuple(said))
 
@@ -255,8 +266,11 @@ def _sampler(name: str | None, models: Models | None) -> str | None:
 # ---------------------------------------------------------------- once more
 
 
-def again(typed: DrawOptions, record: Mapping[str, Any], around: Circumstances, *, new_seed: int) -> NewRequest:
-    """The request of a picture, with what was typed now changed. Raises :class:`Unusable`.
+def again(
+    typed: DrawOptions, record: Mapping[str, Any], around: Circumstances, *, new_seed: int, start: str | None = None
+) -> NewRequest:
+    """The request of a picture, with what was typed now changed. ``start``: the event that it was drawn from, if it
+    is known for sure. Raises :class:`Unusable`.
 
     The record comes from a room: it is read as carefully as typed flags.
     """
@@ -264,12 +278,16 @@ def again(typed: DrawOptions, record: Mapping[str, Any], around: Circumstances, 
     if used is None or used.prompt is None:
         raise Unusable(texts.record_unusable(around.values.prefix))
     before = read_settings(record.get("asked")) or DrawOptions()
+    if record["used"].get("init_image") is None:
+        start, used, before = None, replace(used, strength=None), replace(before, strength=None)
+    elif start is None:
+        raise Unusable(texts.start_lost(around.values.prefix))
     asked = _over(replace(typed, seed=None), replace(before, seed=None, count=None))
     asked = replace(asked, prompt=asked.prompt or used.prompt)
     notes: list[str] = []
     base = replace(used, seed=None, count=None)
     if typed.model is not None and (used.model is None or typed.model.casefold() != used.model.casefold()):
-        base = DrawOptions(prompt=used.prompt)
+        base = DrawOptions(prompt=used.prompt, strength=used.strength)
         notes.append(texts.model_returned(typed.model))
     seed = new_seed
     if typed.seed == "same" and isinstance(used.seed, int):
@@ -277,4 +295,4 @@ def again(typed: DrawOptions, record: Mapping[str, Any], around: Circumstances, 
     elif isinstance(typed.seed, int):
         seed = typed.seed
         asked = replace(asked, seed=seed)
-    return resolve(asked, around, seed=seed, base=base, notes=notes)
+    return resolve(asked, around, seed=seed, base=base, notes=notes, start=start)

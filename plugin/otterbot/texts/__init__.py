@@ -10,4 +10,5 @@ from .chat import *  # noqa: F403
 from .escape import *  # noqa: F403
 from .jobs import *  # noqa: F403
 from .rooms import *  # noqa: F403
+from .starts import *  # noqa: F403
 from .usage import *  # noqa: F403

@@ -215,6 +215,7 @@ _REFUSALS = {
     "owner_queue_full": "You have many requests waiting already. Please let some of them finish, or cancel some.",
     "disk_full": "The worker's disk is full, so I cannot draw. The operator has to make room.",
     "unknown_model": "The worker does not know that model.",
+    "input_gone": "The worker does not keep the picture to start from. Please try again later.",
     "too_large": "That is too long for the worker. Please send less.",
 }
 
@@ -251,6 +252,8 @@ def summary(record: Mapping[str, Any]) -> str:
         parts.append(count_of(used["steps"], "step", "steps"))
     if isinstance(used.get("guidance_scale"), int | float):
         parts.append(f"CFG {used['guidance_scale']:g}")
+    if isinstance(used.get("strength"), int | float):
+        parts.append(f"strength {used['strength']:g}")
     if used.get("sampler"):
         parts.append(plain(str(used["sampler"]), 40))
     if isinstance(used.get("width"), int) and isinstance(used.get("height"), int):

@@ -43,6 +43,7 @@ _FLAG_USES = {
     "model": ("--model NAME", "another model"),
     "sampler": ("--sampler euler a", "another way to compute it"),
     "count": ("--count 4", f"several at once, up to {COUNT[1]}"),
+    "strength": ("--strength 0.6", "above 0, up to 1; how much of the picture to start from changes"),
 }
 
 
@@ -53,7 +54,8 @@ def help_topic(prefix: str, topic: str) -> str | None:
     topics = {
         "draw": (
             f"{say(prefix, 'draw otter, cowboy hat')} draws a picture. Flags go after the words:\n{flags}\n\n"
-            f"For example {say(prefix, 'draw otter, cowboy hat --no blurry --steps 20 --count 4')}."
+            f"For example {say(prefix, 'draw otter, cowboy hat --no blurry --steps 20 --count 4')}.\n\n"
+            "As a reply to a picture, or as the caption of one, it starts from that picture."
         ),
         "again": (
             f"{say(prefix, 'again')} draws the last picture of this room once more with a new seed; as a reply to a "
@@ -87,6 +89,7 @@ _WANTS = {
     "size": f"`--size` takes width x height, each from {SIDE[0]} to {SIDE[1]} pixels, such as `--size 768x768`.",
     "seed": f"`--seed` takes a whole number from 0 to {MAX_SEED}, `random`, or `same` to keep a picture's seed.",
     "count": f"`--count` takes a whole number from {COUNT[0]} to {COUNT[1]}, such as `--count 4`.",
+    "strength": "`--strength` takes a number above 0 and up to 1, such as `--strength 0.6`; 0.94 changes nearly all.",
     "no": "`--no` takes the words that should not be in the picture, such as `--no blurry, text`.",
 }
 

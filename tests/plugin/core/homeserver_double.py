@@ -23,6 +23,12 @@ class HomeserverDouble:
         self.rooms: dict[str, list[dict[str, Any]]] = {}
         self.state: dict[tuple[str, str, str], dict[str, Any]] = {}
         self.media: dict[str, bytes] = {}
+        self.downloads: list[str] = []
+        """Every address that was asked for."""
+        self.old_media = False
+        """It knows only the addresses of before 2024."""
+        self.media_trouble: list[int] = []
+        """Statuses of the next downloads."""
         self.transactions: dict[str, str] = {}
         self.forget_transactions = False
         self.upload_limit = 50_000_000
@@ -61,6 +67,8 @@ class HomeserverDouble:
         app.router.add_get("/_matrix/client/v3/joined_rooms", self._joined)
         app.router.add_get("/_matrix/client/v1/media/config", self._config)
         app.router.add_post("/_matrix/media/v3/upload", self._upload)
+        app.router.add_get("/_matrix/client/v1/media/download/{server}/{media}", self._download)
+        app.router.add_get("/_matrix/media/v3/download/{server}/{media}", self._download)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
@@ -187,6 +195,21 @@ class HomeserverDouble:
 
     async def _config(self, request: web.Request) -> web.Response:
         return web.json_response({"m.upload.size": self.upload_limit})
+
+    async def _download(self, request: web.Request) -> web.StreamResponse:
+        uri = f"mxc://{request.match_info['server']}/{request.match_info['media']}"
+        self.downloads.append(uri)
+        if self.media_trouble:
+            return web.json_response({"errcode": "M_UNKNOWN", "error": "no"}, status=self.media_trouble.pop(0))
+        if self.old_media and "/client/" in request.path:
+            return web.json_response({"errcode": "M_UNRECOGNIZED", "error": "no"}, status=404)
+        data = self.media.get(uri)
+        if data is None:
+            return web.json_response({"errcode": "M_NOT_FOUND", "error": "no"}, status=404)
+        response = web.StreamResponse()  # without a length, as some proxies send it
+        await response.prepare(request)
+        await response.write(data)
+        return response
 
     async def _upload(self, request: web.Request) -> web.Response:
         self._number += 1

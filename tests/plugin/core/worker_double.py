@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import struct
 import time
@@ -38,6 +39,12 @@ class WorkerDouble:
         self.delivered: list[str] = []
         self.deleted: list[str] = []
         self.cancelled: list[str] = []
+        self.inputs: dict[str, tuple[bytes, str, str]] = {}
+        """Pictures to start from by id: bytes, media type, private."""
+        self.uploads = 0
+        self.refuse_input: tuple[int, dict[str, Any]] | None = None
+        self.features = ["img2img"]
+        self.limits: dict[str, int] = {}
         self.submissions: list[dict[str, Any]] = []
         self.refuse: tuple[int, dict[str, Any]] | None = None
         self.pause: dict[str, Any] = {"paused": False, "until": None}
@@ -59,7 +66,8 @@ class WorkerDouble:
         await self.stop()
 
     async def start(self) -> None:
-        app = web.Application(middlewares=[self._auth])
+        app = web.Application(middlewares=[self._auth], client_max_size=2**28)
+        app.router.add_post("/v1/inputs", self._input)
         app.router.add_post("/v1/jobs", self._submit)
         app.router.add_get("/v1/jobs", self._list)
         app.router.add_get("/v1/jobs/{id}", self._job)
@@ -86,6 +94,7 @@ class WorkerDouble:
 
     def forget(self) -> None:
         """As if its database had been emptied."""
+        self.inputs.clear()
         self.jobs.clear()
         self.bodies.clear()
         self.images.clear()
@@ -104,7 +113,8 @@ class WorkerDouble:
         used = {
             "prompt": request["prompt"], "negative_prompt": "", "model": "otter-noise", "model_hash": "abc",
             "sampler": "unipc", "steps": 3, "guidance_scale": 7.5, "width": 8, "height": 8, "seed": picture["seed"],
-            "parser": "otterbot-1", "versions": {},
+            "parser": "otterbot-1", "versions": {}, "init_image": request.get("init_image", {}).get("id"),
+            "strength": request.get("strength"),
         }  # fmt: skip
         picture["state"] = "succeeded"
         picture["result"] = {
@@ -160,8 +170,10 @@ class WorkerDouble:
             if old != body:
                 return _problem(409, "key_reused")
             return web.json_response(self.by_key(body["key"]), status=202)
-        self._number += 1
         inner = body["request"]
+        if "init_image" in inner and inner["init_image"]["id"] not in self.inputs:
+            return _problem(422, "input_gone")
+        self._number += 1
         pictures = [
             {"index": k, "seed": (inner["seed"] + k) % 2**32, "state": "queued", "attempt": 0}
             for k in range(inner.get("count", 1))
@@ -176,6 +188,15 @@ class WorkerDouble:
         if self.auto:
             asyncio.get_running_loop().call_soon(self.draw_all, job)
         return web.json_response(job, status=202)
+
+    async def _input(self, request: web.Request) -> web.Response:
+        data = await request.read()
+        self.uploads += 1
+        if self.refuse_input is not None:
+            return _problem(self.refuse_input[0], **self.refuse_input[1])
+        name = hashlib.sha256(data).hexdigest()
+        self.inputs[name] = data, request.content_type, request.query["private"]
+        return web.json_response({"id": name, "width": 8, "height": 8}, status=201)
 
     async def _list(self, request: web.Request) -> web.Response:
         key = request.query.get("key")
@@ -214,7 +235,8 @@ class WorkerDouble:
     async def _info(self, request: web.Request) -> web.Response:
         gpu = {"device": "cpu", "name": "none", "state": "idle"}
         return web.json_response(
-            {"version": "0", "features": [], "pause": self.pause, "gpu": gpu, "default_model": "otter-noise"}
+            {"version": "0", "features": self.features, "pause": self.pause, "gpu": gpu, "limits": self.limits,
+             "default_model": "otter-noise"}
         )
 
     async def _models(self, request: web.Request) -> web.Response:

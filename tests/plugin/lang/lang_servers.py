@@ -98,8 +98,8 @@ class Homeserver(_Server):
     def say(self, room: str, sender: str, body: str, **content: Any) -> dict[str, Any]:
         return self.add(room, sender, "m.room.message", {"msgtype": "m.text", "body": body, **content})
 
-    def picture(self, room: str, record: Any, sender: str = BOT) -> str:
-        ours = {"v": 1, "key": "k", "part": "picture/0", "record": record}
+    def picture(self, room: str, record: Any, sender: str = BOT, **more: Any) -> str:
+        ours = {"v": 1, "key": "k", "part": "picture/0", "record": record, **more}
         content = {"msgtype": "m.image", "body": "otter.png", "url": "mxc://x/y", "org.otterbot": ours}
         return str(self.add(room, sender, "m.room.message", content)["event_id"])
 

@@ -57,6 +57,7 @@ async def test_notices_are_other_bots(rig: Rig) -> None:
 async def test_captions_are_heard(rig: Rig) -> None:
     body = await rig.drawn("!draw otter", msgtype="m.image", filename="a.png", url="mxc://a/b")
     assert body["prompt"] == "otter"
+    assert body["init_image"] == {"event": rig.open[-1].event_id}
     assert await rig.say("photo.jpg", msgtype="m.image", url="mxc://a/b") is None
 
 

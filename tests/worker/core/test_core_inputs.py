@@ -30,7 +30,7 @@ def sha(data: bytes) -> str:
 
 async def send(api: Api, data: bytes, kind: str = "image/png", query: str = "") -> tuple[int, Any]:
     async with api.session.post(
-        f"{api.address}/v1/inputs{query}", data=data, headers={"Content-Type": kind}
+        f"{api.address}/v1/inputs{query}", data=io.BytesIO(data), headers={"Content-Type": kind}
     ) as response:
         return response.status, json.loads(await response.read())
 
@@ -150,6 +150,14 @@ async def test_bad_uploads(tmp_path: Path) -> None:
         async with here.api.session.post(f"{here.api.address}/v1/inputs", data=endless(), headers=headers) as response:
             assert response.status == 413, "counted, whatever the head of the request says"
         assert (await send(here.api, png()))[0] == 201, "the next one is taken"
+
+
+async def test_it_may_be_larger_than_other_requests(tmp_path: Path) -> None:
+    data = io.BytesIO()
+    Image.frombytes("RGB", (800, 800), os.urandom(800 * 800 * 3)).save(data, "PNG")
+    assert len(data.getvalue()) > 1024 * 1024
+    async with worker_here(settings(tmp_path), paused=True) as here:
+        assert (await send(here.api, data.getvalue()))[0] == 201
 
 
 async def test_a_full_disk_takes_no_pictures(tmp_path: Path) -> None:

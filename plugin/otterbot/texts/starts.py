@@ -1,0 +1,59 @@
+"""What is said about pictures to start from, when there is none or it cannot be used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .jobs import refused
+from .usage import command
+
+if TYPE_CHECKING:
+    from ..errors import WorkerRefused
+
+START_DELETED = "The message that I was to start from was deleted. Please send the picture again."
+START_UNREADABLE = "I cannot read the message that I was to start from. Please send the picture again."
+START_NO_PICTURE = "I can start from a picture only (PNG, JPEG, WebP or GIF), and that is none."
+START_BROKEN = "I cannot open that picture: it is damaged, or no PNG, JPEG, WebP or GIF."
+START_GONE = "The homeserver does not have that picture any more. Please send it again."
+START_AWAY = "The homeserver could not give me that picture. Please try again later, or send it again."
+START_SMALL = "That picture is too small to start from."
+START_PIXELS = "That picture has too many pixels to start from. Please send it smaller."
+START_OLD_WORKER = "The worker is too old to start from a picture. The operator has to update it."
+
+
+def start_too_large(most: int) -> str:
+    """``most``: bytes."""
+    return f"That picture is too large to start from: I take at most {most / 1e6:.3g} MB. Please send it smaller."
+
+
+def strength_needs_a_picture(prefix: str) -> str:
+    return (
+        "`--strength` says how much of a picture changes, and there is none here: reply to one with "
+        f"{command(prefix, 'draw …')}, or write the command as the caption of one."
+    )
+
+
+def start_lost(prefix: str) -> str:
+    """Of a picture that was drawn from another one."""
+    return (
+        "That picture was drawn from another one, and I do not find which. Reply to the one to start from with "
+        f"{command(prefix, 'draw …')}."
+    )
+
+
+_REFUSALS = {
+    "picture_unreadable": START_BROKEN,
+    "unsupported_media_type": START_BROKEN,
+    "picture_too_large": START_PIXELS,
+    "picture_too_small": START_SMALL,
+    "not_found": START_OLD_WORKER,
+    "method_not_allowed": START_OLD_WORKER,
+}
+
+
+def start_refused(refusal: WorkerRefused, most: int) -> str:
+    """The worker does not take the picture; ``most`` as in :func:`start_too_large`."""
+    if refusal.code == "too_large":
+        return f"❌ {start_too_large(most)}"
+    sentence = _REFUSALS.get(refusal.code)
+    return f"❌ {sentence}" if sentence is not None else refused(refusal)

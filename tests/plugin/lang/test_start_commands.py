@@ -1,0 +1,216 @@
+"""``!draw`` from a picture, ``!again`` of what was drawn from one, and everything that is no picture."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from conftest import ALICE, BOB, ROOM, Rig
+from test_commands import RECORD, USED, reply
+
+from otterbot import texts
+from otterbot.commands.records import read_settings
+from otterbot.intents import parse
+from otterbot.options import DrawOptions
+
+URL = "mxc://test/abc"
+KEYS = {"v": "v2", "key": {"k": "a" * 43, "alg": "A256CTR"}, "iv": "b" * 22, "hashes": {"sha256": "c" * 43}, "url": URL}
+
+
+def image(rig: Rig, sender: str = BOB, **content: Any) -> str:
+    whole = {"msgtype": "m.image", "body": "cat.png", "url": URL, "info": {"mimetype": "image/png"}, **content}
+    return str(rig.homeserver.add(ROOM, sender, "m.room.message", whole)["event_id"])
+
+
+# ---------------------------------------------------------------- the flag
+
+
+@pytest.mark.parametrize(
+    ("typed", "strength"), [("0.6", 0.6), ("0,6", 0.6), ("1", 1.0), (".05", 0.05), ("0.94,", 0.94), ("+0.5", 0.5)]
+)
+def test_strengths(typed: str, strength: float) -> None:
+    intent = parse(f"!draw otter --strength {typed} --steps 3", prefix="!")
+    assert intent is not None
+    assert intent.problem is None
+    assert intent.options.strength == strength
+    assert intent.options.asked()["strength"] == strength
+
+
+@pytest.mark.parametrize("typed", ["0", "0.0", "-0.5", "1.01", "2", "60%", "nan", "inf", "much", "1e-3", "9" * 400, ""])
+def test_no_strengths(typed: str) -> None:
+    intent = parse(f"!draw otter --strength {typed}", prefix="!")
+    assert intent is not None
+    assert intent.problem is not None
+    sentence = texts.usage_problem(intent.problem, "draw", "!")
+    assert "above 0 and up to 1" in sentence
+    assert "`--strength 0.6`" in sentence
+
+
+def test_a_strength_twice_and_misspelt() -> None:
+    twice = parse("!draw otter --strength 0.5 --strength 0.6", prefix="!")
+    assert twice is not None
+    assert twice.problem is not None
+    assert twice.problem.code == "twice"
+    meant = parse("!draw otter --denoise 0.5", prefix="!")
+    assert meant is not None
+    assert meant.problem is not None
+    assert meant.problem.near == ("strength",)
+
+
+async def test_a_strength_without_a_picture(rig: Rig) -> None:
+    said = rig.homeserver.say(ROOM, BOB, "a fine day")["event_id"]
+    for relation in ({}, reply(said)):
+        assert await rig.answer("!draw otter --strength 0.5", **relation) == texts.strength_needs_a_picture("!")
+    rig.homeserver.picture(ROOM, RECORD)
+    assert await rig.answer("!again --strength 0.5") == texts.strength_needs_a_picture("!")
+
+
+# ---------------------------------------------------------------- draw
+
+
+async def test_a_reply_to_a_picture_starts_from_it(rig: Rig) -> None:
+    event = image(rig)
+    body = await rig.drawn("!draw otter", **reply(event))
+    assert (body["init_image"], body["strength"]) == ({"event": event}, 0.6)
+    assert "width" not in body, "its own shape, which the worker knows"
+    assert body["asked"] == {"prompt": "otter"}
+    body = await rig.drawn("!draw otter --strength 0.3 --size 512x768", **reply(event))
+    assert (body["strength"], body["width"], body["height"]) == (0.3, 512, 768)
+    assert body["asked"]["strength"] == 0.3
+
+
+async def test_the_instances_size_is_not_the_pictures(rig: Rig) -> None:
+    from otterbot.config import DrawValues
+
+    rig.values(draw=DrawValues(size=(512, 512)))
+    assert "width" not in await rig.drawn("!draw otter", **reply(image(rig)))
+    assert (await rig.drawn("!draw otter"))["width"] == 512
+
+
+PICTURES: dict[str, dict[str, Any]] = {
+    "without info": {"info": None},
+    "of no size": {"info": {"mimetype": "image/jpeg", "size": "large"}},
+    "encrypted": {"url": None, "file": KEYS},
+    "a gif": {"info": {"mimetype": "image/gif"}},
+    "sent as a file": {"msgtype": "m.file", "info": {"mimetype": "image/webp"}},
+}
+
+
+@pytest.mark.parametrize("case", PICTURES)
+async def test_these_are_pictures(rig: Rig, case: str) -> None:
+    event = image(rig, **PICTURES[case])
+    assert (await rig.drawn("!draw otter", **reply(event)))["init_image"] == {"event": event}
+
+
+async def test_a_sticker_and_a_picture_of_ours(rig: Rig) -> None:
+    sticker = rig.homeserver.add(ROOM, BOB, "m.sticker", {"body": "otter", "url": URL, "info": {}})["event_id"]
+    for event in (sticker, rig.homeserver.picture(ROOM, RECORD)):
+        assert (await rig.drawn("!draw otter", **reply(event)))["init_image"] == {"event": event}
+
+
+NONE: dict[str, tuple[dict[str, Any], str]] = {
+    "too large": ({"info": {"mimetype": "image/png", "size": 20_000_001}}, texts.start_too_large(20_000_000)),
+    "a drawing in letters": ({"info": {"mimetype": "image/svg+xml"}}, texts.START_NO_PICTURE),
+    "a film": ({"msgtype": "m.video"}, texts.START_NO_PICTURE),
+    "a sound": ({"msgtype": "m.audio"}, texts.START_NO_PICTURE),
+    "a file": ({"msgtype": "m.file", "info": {"mimetype": "application/pdf"}}, texts.START_NO_PICTURE),
+    "a file of no kind": ({"msgtype": "m.file", "info": {}}, texts.START_NO_PICTURE),
+    "nowhere": ({"url": None}, texts.START_UNREADABLE),
+    "somewhere else": ({"url": "http://169.254.169.254/latest"}, texts.START_UNREADABLE),
+    "out of bounds": ({"url": "mxc://test/../../../client/v3/sync"}, texts.START_UNREADABLE),
+    "without a key": ({"file": {"url": URL}}, texts.START_UNREADABLE),
+    "with half a key": ({"file": {**KEYS, "hashes": {}}}, texts.START_UNREADABLE),
+    "with a strange key": ({"file": {**KEYS, "iv": 7}}, texts.START_UNREADABLE),
+}
+
+
+@pytest.mark.parametrize("case", NONE)
+@pytest.mark.parametrize("caption", [False, True], ids=["reply", "caption"])
+async def test_these_are_none(rig: Rig, case: str, caption: bool) -> None:
+    content, sentence = NONE[case]
+    if not caption:
+        assert await rig.answer("!draw otter", **reply(image(rig, **content))) == sentence
+        return
+    whole = {"msgtype": "m.image", "filename": "cat.png", "url": URL, "info": {"mimetype": "image/png"}, **content}
+    assert await rig.answer("!draw otter", **whole) == sentence
+
+
+async def test_a_deleted_one_and_an_unknown_one(rig: Rig) -> None:
+    gone = rig.homeserver.add(ROOM, BOB, "m.room.message", {})
+    gone["unsigned"] = {"redacted_because": {"type": "m.room.redaction"}}
+    assert await rig.answer("!draw otter", **reply(gone["event_id"])) == texts.START_DELETED
+    gone["type"] = "m.room.encrypted"
+    assert await rig.answer("!draw otter", **reply(gone["event_id"])) == texts.START_DELETED
+    assert await rig.answer("!draw otter", **reply("$unknown")) == texts.START_UNREADABLE
+    rig.homeserver.broken = True
+    assert await rig.answer("!draw otter", **reply(image(rig))) == texts.START_AWAY
+
+
+async def test_a_reply_to_words_is_an_ordinary_draw(rig: Rig) -> None:
+    said = rig.homeserver.say(ROOM, BOB, "how about an otter?")["event_id"]
+    body = await rig.drawn("!draw otter", **reply(said))
+    assert "init_image" not in body
+    assert "strength" not in body
+
+
+async def test_the_caption_wins_over_the_reply(rig: Rig) -> None:
+    body = await rig.drawn("!draw otter", msgtype="m.image", filename="a.png", url=URL, **reply(image(rig)))
+    assert body["init_image"] == {"event": rig.open[-1].event_id}
+
+
+async def test_a_thread_is_no_reply(rig: Rig) -> None:
+    root = image(rig)
+    relation = {"rel_type": "m.thread", "event_id": root, "is_falling_back": True,
+                "m.in_reply_to": {"event_id": root}}  # fmt: skip
+    assert "init_image" not in await rig.drawn("!draw otter", **{"m.relates_to": relation})
+
+
+# ---------------------------------------------------------------- again
+
+FROM_ONE = {**RECORD, "used": {**USED, "init_image": "f" * 64, "strength": "0.35"}}
+
+
+async def test_again_starts_from_the_same_picture(rig: Rig) -> None:
+    start = image(rig)
+    drawn = rig.homeserver.picture(ROOM, FROM_ONE, start=start)
+    body = await rig.drawn("!again --seed same", **reply(drawn))
+    assert (body["init_image"], body["strength"], body["seed"]) == ({"event": start}, 0.35, 7)
+    assert (body["width"], body["height"]) == (768, 768)
+    body = await rig.drawn("!again --strength 0.9")
+    assert (body["init_image"], body["strength"]) == ({"event": start}, 0.9)
+    body = await rig.drawn("!again --model sdxl-turbo --steps 4", **reply(drawn))
+    assert (body["init_image"], body["strength"]) == ({"event": start}, 0.35)
+    assert "width" not in body
+
+
+async def test_again_while_it_waits(rig: Rig) -> None:
+    start = image(rig)
+    await rig.drawn("!draw otter --strength 0.25", **reply(start))
+    body = await rig.drawn("!again")
+    assert (body["init_image"], body["strength"]) == ({"event": start}, 0.25)
+
+
+@pytest.mark.parametrize("more", [{}, {"start": 7}, {"start": "not an id"}, {"start": "$\n"}])
+async def test_a_record_that_does_not_say_from_which(rig: Rig, more: dict[str, Any]) -> None:
+    drawn = rig.homeserver.picture(ROOM, FROM_ONE, **more)
+    assert await rig.answer("!again", **reply(drawn)) == texts.start_lost("!")
+
+
+async def test_only_our_own_records_name_a_picture(rig: Rig) -> None:
+    forged = rig.homeserver.picture(ROOM, FROM_ONE, sender=ALICE, start=image(rig))
+    assert await rig.answer("!again", **reply(forged)) == texts.start_lost("!")
+
+
+@pytest.mark.parametrize("strength", [0, 0.0, "0.0", -1, 1.5, "1.5", True, "nan", [], {}])
+def test_strengths_that_nobody_typed(strength: Any) -> None:
+    assert read_settings({"prompt": "x", "strength": strength}) is None
+
+
+def test_strengths_in_events() -> None:
+    for strength in ("0.6", 0.6):
+        assert read_settings({"strength": strength}) == DrawOptions(strength=0.6)
+    assert read_settings({"strength": 1}) == DrawOptions(strength=1.0)
+
+
+def test_a_caption_says_the_strength() -> None:
+    assert "CFG 12 · strength 0.35 · UniPC" in texts.summary({"used": {**USED, "strength": 0.35}})
