@@ -35,7 +35,7 @@ async def test_a_reply_and_once_more(lab: Lab, room: str) -> None:
     (drawn,) = await lab.draw(room, f"!draw otter {FEW}", reply=posted)
     used = drawn.record["used"]
     assert (used["init_image"], used["strength"], used["steps"]) == (sha(START), "0.6", 4)
-    assert (used["width"], used["height"]) == (312, 208), "its shape, at the model's number of pixels"
+    assert (used["width"], used["height"]) == (160, 104), "its shape, at the model's number of pixels"
     assert "A strength of 0.6 takes 2 of the 4 steps" in drawn.body
     (again,) = await lab.draw(room, "!again --seed same", reply=drawn.event_id)
     assert again.record["used"] == used
@@ -47,17 +47,17 @@ async def test_a_reply_and_once_more(lab: Lab, room: str) -> None:
 
 async def test_a_caption(lab: Lab, room: str) -> None:
     mark = lab.user.mark()
-    asked = await lab.user.send_image(room, START, caption=f"!draw otter {FEW} --strength 0.3 --size 64x128")
+    asked = await lab.user.send_image(room, START, caption=f"!draw otter {FEW} --strength 0.3 --size 96x128")
     drawn = await lab.user.wait_for(lab.reply_to(asked, msgtype="m.image"), mark, timeout=60)
     used = drawn.record["used"]
     assert (used["init_image"], used["strength"]) == (sha(START), "0.3")
-    assert (used["width"], used["height"]) == (64, 128)
+    assert (used["width"], used["height"]) == (96, 128)
     assert "its middle" in drawn.body
 
 
 async def test_one_of_the_bots_own(lab: Lab, room: str) -> None:
-    (first,) = await lab.draw(room, "!draw otter --steps 2 --size 64x64")
-    (second,) = await lab.draw(room, f"!draw badger {FEW} --size 64x64", reply=first.event_id)
+    (first,) = await lab.draw(room, "!draw otter --steps 2")
+    (second,) = await lab.draw(room, f"!draw badger {FEW}", reply=first.event_id)
     assert second.record["used"]["init_image"] == sha(await lab.user.image_bytes(first))
     assert second.record["used"]["prompt"] == "badger"
 

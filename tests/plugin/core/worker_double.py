@@ -235,8 +235,14 @@ class WorkerDouble:
     async def _info(self, request: web.Request) -> web.Response:
         gpu = {"device": "cpu", "name": "none", "state": "idle"}
         return web.json_response(
-            {"version": "0", "features": self.features, "pause": self.pause, "gpu": gpu, "limits": self.limits,
-             "default_model": "otter-noise"}
+            {
+                "version": "0",
+                "features": self.features,
+                "pause": self.pause,
+                "gpu": gpu,
+                "limits": self.limits,
+                "default_model": "otter-noise",
+            }
         )
 
     async def _models(self, request: web.Request) -> web.Response:
