@@ -23,7 +23,7 @@ STRENGTH = 1.0
 MAX_PROMPT = 4_000
 MAX_NAME = 255
 
-FLAGS = ("no", "steps", "cfg", "size", "seed", "model", "sampler", "count", "strength")
+FLAGS = ("no", "steps", "cfg", "size", "seed", "model", "sampler", "count", "strength", "explain")
 
 SAME = "same"
 RANDOM = "random"
@@ -46,10 +46,12 @@ class DrawOptions:
     count: int | None = None
     strength: float | None = None
     """How much of the picture to start from changes."""
+    explain: bool = False
+    """Not drawn: how the worker reads the prompt is said instead."""
 
     def asked(self) -> dict[str, Any]:
         """Only what was typed, with the worker's names; a seed only if it was a number."""
-        typed = {name: value for name, value in vars(self).items() if value is not None}
+        typed = {name: value for name, value in vars(self).items() if value is not None and name != "explain"}
         if not isinstance(self.seed, int):
             typed.pop("seed", None)
         return typed
@@ -155,6 +157,8 @@ class _Reader:
             begin = _skip_space(text, found.end())
             if flag == "no":
                 value, start = self._phrase(flag, begin)
+            elif flag == "explain":
+                value, start = "", found.end()
             else:
                 value, start = self._value(flag, begin)
             yield flag, value
@@ -234,6 +238,8 @@ def _with(options: DrawOptions, flag: str, value: str) -> DrawOptions:
         # Said twice, it is simply more that should not be there.
         before = options.negative_prompt
         return replace(options, negative_prompt=f"{before}, {value}" if before and value else value or before or "")
+    if flag == "explain":
+        return replace(options, explain=True)
     changes = _READERS[flag](flag, value)
     if any(getattr(options, name) is not None for name in changes):
         raise _Refused("twice", flag)

@@ -113,6 +113,60 @@ class Loras(Answer):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ExplainedFragment(Answer):
+    text: str
+    weight: float
+    part: int = 0
+    chunk: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExplainedLora(Answer):
+    name: str
+    weight: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExplainedPrompt(Answer):
+    """How the worker reads a prompt."""
+
+    kind: str = "plain"
+    fragments: tuple[ExplainedFragment, ...] = ()
+    part_weights: tuple[float, ...] = ()
+    loras: tuple[ExplainedLora, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, data: Any) -> Self:
+        source = mapping(data)
+        return super().read(
+            {
+                "kind": source.get("kind", "plain"),
+                "fragments": tuple(ExplainedFragment.read(one) for one in entries(source.get("fragments"))),
+                "part_weights": tuple(entries(source.get("part_weights"))),
+                "loras": tuple(ExplainedLora.read(lora) for lora in entries(source.get("loras"))),
+                "notes": tuple(str(note) for note in entries(source.get("notes"))),
+            }
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explained(Answer):
+    prompt: ExplainedPrompt
+    negative_prompt: ExplainedPrompt | None = None
+
+    @classmethod
+    def read(cls, data: Any) -> Self:
+        source = mapping(data)
+        return super().read(
+            {
+                "prompt": ExplainedPrompt.read(source.get("prompt")),
+                "negative_prompt": ExplainedPrompt.maybe(source.get("negative_prompt")),
+            }
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Models(Answer):
     models: tuple[Model, ...] = ()
     samplers: tuple[str, ...] = ()

@@ -14,7 +14,7 @@ import aiohttp
 from .errors import WorkerError, WorkerRefused, WorkerUnauthorized, WorkerUnreachable
 from .sse import parse_stream
 from .waiting import news
-from .worker_about import Info, Lora, Loras, Models
+from .worker_about import Explained, Info, Lora, Loras, Models
 from .worker_events import Disconnected, Event, Snapshot, read_event
 from .worker_http import CALL, LOST, Address, WorkerHttp, refuse
 from .worker_types import Answer, Job
@@ -140,6 +140,11 @@ class WorkerClient:
             if refusal.status == 404:
                 return ()
             raise
+
+    async def explain(self, prompt: str, negative_prompt: str | None) -> Explained:
+        """How the prompts are read."""
+        body = {"prompt": prompt, "negative_prompt": negative_prompt}
+        return _read(Explained, await self._http.json("POST", "/v1/prompts/explain", body=body, timeout=QUICK))
 
     @property
     def known_models(self) -> Models | None:

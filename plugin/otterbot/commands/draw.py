@@ -1,4 +1,5 @@
-"""``!draw`` and ``!again``: what was typed becomes a request, or a sentence that says what to type."""
+"""``!draw`` and ``!again``: what was typed becomes a request, or a sentence that says what to type; with ``--explain``,
+how the worker reads it."""
 
 from __future__ import annotations
 
@@ -6,11 +7,11 @@ import asyncio
 import secrets
 
 from .. import texts
-from ..errors import MatrixError, WorkerError
+from ..errors import MatrixError, WorkerError, WorkerRefused, WorkerUnauthorized
 from ..intents import Intent
 from ..message import Message
 from ..options import MAX_SEED
-from ..outcome import Outcome, say
+from ..outcome import NewRequest, Outcome, say
 from ..services import Services
 from ..worker_about import Models
 from .pictures import find_record, find_start
@@ -37,7 +38,7 @@ async def draw(services: Services, message: Message, intent: Intent) -> Outcome:
     except MatrixError as error:
         services.log.warning("No picture to start from: %s", type(error).__name__)
         return say(texts.START_AWAY)
-    return Outcome(request=request)
+    return await _explained(services, request) if options.explain else Outcome(request=request)
 
 
 async def draw_again(services: Services, message: Message, intent: Intent) -> Outcome:
@@ -53,7 +54,21 @@ async def draw_again(services: Services, message: Message, intent: Intent) -> Ou
     except MatrixError as error:
         services.log.warning("No picture for `again`: %s", type(error).__name__)
         return say(texts.PICTURE_UNREADABLE)
-    return Outcome(request=request)
+    return await _explained(services, request) if intent.options.explain else Outcome(request=request)
+
+
+async def _explained(services: Services, request: NewRequest) -> Outcome:
+    """The usual negative prompt, which nobody typed, is not explained."""
+    body = request.body or {}
+    try:
+        found = await services.worker.explain(str(body.get("prompt", "")), request.asked.get("negative_prompt"))
+    except WorkerUnauthorized:
+        return say(texts.WORKER_REFUSES_TOKEN)
+    except WorkerRefused as refusal:
+        return say(texts.EXPLAIN_UNKNOWN if refusal.status == 404 else texts.EXPLAIN_REFUSED)
+    except WorkerError:
+        return say(texts.EXPLAIN_AWAY)
+    return say(texts.explained(found))
 
 
 async def circumstances(services: Services, room: str) -> Circumstances:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from .chat import *  # noqa: F403
 from .escape import *  # noqa: F403
+from .explained import *  # noqa: F403
 from .jobs import *  # noqa: F403
 from .rooms import *  # noqa: F403
 from .starts import *  # noqa: F403

@@ -167,6 +167,10 @@ class Worker(_Server):
         self.app.router.add_get("/v1/models", self._models)
         self.app.router.add_get("/v1/info", self._info)
         self.app.router.add_get("/v1/loras", self._loras)
+        self.explained: dict[str, Any] | None = None
+        """``None``: a worker that explains nothing yet."""
+        self.asked: list[Any] = []
+        self.app.router.add_post("/v1/prompts/explain", self._explain)
 
     def _check(self, request: web.Request) -> None:
         if request.headers.get("Authorization") != f"Bearer {self.token}":
@@ -185,6 +189,13 @@ class Worker(_Server):
         if self.loras is None:
             return web.json_response({"code": "not_found", "status": 404}, status=404)
         return web.json_response({"loras": self.loras})
+
+    async def _explain(self, request: web.Request) -> web.Response:
+        self._check(request)
+        self.asked.append(await request.json())
+        if self.explained is None:
+            return web.json_response({"code": "not_found", "status": 404}, status=404)
+        return web.json_response(self.explained)
 
 
 def _not_found() -> web.Response:

@@ -234,6 +234,56 @@ async def test_a_lora_reaches_the_worker_and_again_keeps_it(rig: Rig) -> None:
     assert (await rig.drawn("!again"))["prompt"] == prompt
 
 
+EXPLAINED: dict[str, Any] = {
+    "parser": "otterbot-3",
+    "prompt": {
+        "kind": "blend",
+        "fragments": [
+            {"text": "otter, ", "weight": 1.0, "part": 0, "chunk": 0},
+            {"text": "*hat* @room", "weight": 1.21, "part": 0, "chunk": 0},
+            {"text": "sea", "weight": 1, "part": 0, "chunk": 1},
+            {"text": "fox", "weight": 0.5, "part": 1, "chunk": 0, "new": 1},
+        ],
+        "part_weights": [0.75, 0.25],
+        "loras": [{"name": "penguin", "weight": 0.8}],
+        "marks": ["blend"],
+        "notes": ["AND is not supported here and was read as a comma."],
+    },
+    "negative_prompt": None,
+}
+
+
+async def test_a_prompt_is_explained_instead_of_drawn(rig: Rig) -> None:
+    rig.worker.explained = EXPLAINED
+    said = await rig.answer("!draw otter, (hat)++ --explain --no fog --steps 12")
+    assert rig.worker.asked == [{"prompt": "otter, (hat)++", "negative_prompt": "fog"}]
+    assert said.splitlines()[2:] == [
+        r"- *part 1 of* \.blend\(\) × 0.75",
+        r"- “otter\,”",
+        r"- “\*hat\* \@room” × 1.21",
+        "- *a new chunk*",
+        "- “sea”",
+        r"- *part 2 of* \.blend\(\) × 0.25",
+        "- “fox” × 0.5",
+        "- the LoRA penguin × 0.8",
+        r"- AND is not supported here and was read as a comma\.",
+    ]
+    rig.worker.explained = {**EXPLAINED, "negative_prompt": {"fragments": []}}
+    assert "*no words*" in await rig.answer("!draw otter —explain")
+    rig.homeserver.picture(ROOM, RECORD)
+    assert "fox" in await rig.answer("!again --explain")
+    assert rig.worker.asked[-1] == {"prompt": "otter", "negative_prompt": None}
+    assert "What shall I draw" in await rig.answer("!draw --explain")
+
+
+async def test_a_prompt_that_nobody_can_explain(rig: Rig) -> None:
+    assert await rig.answer("!draw otter --explain") == texts.EXPLAIN_UNKNOWN
+    rig.worker.explained = {"prompt": {"fragments": [{}]}}
+    assert await rig.answer("!draw otter --explain") == texts.EXPLAIN_AWAY
+    await rig.worker.stop()
+    assert await rig.answer("!draw otter --explain") == texts.EXPLAIN_AWAY
+
+
 async def test_the_model_without_a_worker(rig: Rig) -> None:
     await rig.worker.stop()
     assert await rig.answer("!models") == texts.MODELS_UNKNOWN

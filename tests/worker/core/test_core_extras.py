@@ -110,10 +110,10 @@ def test_time_is_linear(piece: str) -> None:
         prompt = piece * count
         best = math.inf
         for _ in range(3):
-            started = time.perf_counter()
+            started = time.process_time()
             lora_tags(prompt)
             embedding_words(prompt, {"x", "y"})
-            best = min(best, time.perf_counter() - started)
+            best = min(best, time.process_time() - started)
         return best
 
     small, large = seconds(2_000), seconds(20_000)

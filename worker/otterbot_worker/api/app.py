@@ -7,7 +7,16 @@ from functools import cache
 
 from aiohttp import web
 
-from otterbot_worker.api import auth, openapi, problems, routes_images, routes_info, routes_inputs, routes_jobs
+from otterbot_worker.api import (
+    auth,
+    openapi,
+    problems,
+    routes_images,
+    routes_info,
+    routes_inputs,
+    routes_jobs,
+    routes_prompts,
+)
 from otterbot_worker.api.operations import Operation
 from otterbot_worker.api.parts import PARTS, open_parts
 from otterbot_worker.api.problems import Handler
@@ -27,6 +36,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *routes_jobs.OPERATIONS,
     *routes_images.OPERATIONS,
     *routes_inputs.OPERATIONS,
+    *routes_prompts.OPERATIONS,
     *routes_info.OPERATIONS,
     Operation(
         method="GET",

@@ -128,6 +128,11 @@ class PauseRequest(_Request):
     """``None``: until ``resume``."""
 
 
+class ExplainRequest(_Request):
+    prompt: Annotated[str, Field(max_length=MAX_PROMPT)]
+    negative_prompt: Annotated[str | None, Field(max_length=MAX_PROMPT)] = None
+
+
 # ---------------------------------------------------------------- answers
 
 
@@ -404,6 +409,43 @@ class Lora(_Answer):
 
 class Loras(_Answer):
     loras: list[Lora]
+
+
+class ExplainedFragment(_Answer):
+    text: str
+    weight: float
+    """0 to 2; 1 is plain."""
+    part: int
+    """Which part of ``.and()`` or ``.blend()``, from 0."""
+    chunk: int
+    """How many ``BREAK`` of its part are before it."""
+
+
+class ExplainedLora(_Answer):
+    """As it was typed; whether there is one of that name is another question."""
+
+    name: str
+    weight: float
+
+
+class ExplainedPrompt(_Answer):
+    kind: Literal["plain", "and", "blend"]
+    fragments: list[ExplainedFragment]
+    """What the text encoder is given, in order."""
+    part_weights: list[float]
+    """Of ``.and()`` and ``.blend()``; ``[1.0]`` in a plain prompt."""
+    loras: list[ExplainedLora]
+    marks: list[str]
+    """Notations that were recognised: ``emphasis``, ``number``, ``signs``, ``BREAK``, ``AND``, ``schedule``,
+    ``alternation``, ``and``, ``blend``, ``malformed``, ``lora`` …"""
+    notes: list[str]
+    """What is not done as written, as sentences."""
+
+
+class ExplainedPrompts(_Answer):
+    parser: str
+    prompt: ExplainedPrompt
+    negative_prompt: ExplainedPrompt | None = None
 
 
 class Snapshot(_Answer):

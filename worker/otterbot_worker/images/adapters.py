@@ -91,6 +91,18 @@ class Adapters:
                 self._kept[key] = _read(pipe, name, Path(key[0]), key[1])
         return [note for key in keys for note in self._kept[key].notes]
 
+    def in_encoders(self, wanted: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, float], ...]:
+        """Hash and weight of those that change what a prompt's embeddings are, in order."""
+        return tuple(
+            (str(lora["hash"]), float(lora["weight"]))
+            for lora in wanted
+            if float(lora["weight"]) != 0.0
+            and any(
+                component.startswith("text_encoder")
+                for component, _ in self._kept[str(lora["path"]), str(lora["hash"])].layers
+            )
+        )
+
     @contextmanager
     def applied(self, pipe: Any, wanted: Sequence[Mapping[str, Any]]) -> Iterator[None]:
         """They act in here, in the order of ``wanted`` (sums in another order would be other pixels)."""

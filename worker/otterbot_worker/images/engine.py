@@ -31,6 +31,7 @@ from ..inputs import fit
 from ..models.catalogue import ModelEntry
 from . import device as devices
 from . import plans, starting
+from .cache import Embeddings
 from .decoding import Pixels, decode
 from .embeddings import Prompt
 from .hooks import watching
@@ -52,6 +53,8 @@ class Engine:
         self._device = devices.pick(device)
         self._downloads = downloads
         self._loaded: Loaded | None = None
+        self._embeddings = Embeddings()
+        """Of the loaded model; empty where none is."""
         self._too_large: dict[str, int] = {}
         """By model, the fewest pixels that did not fit with everything on the device; kept as
         long as the process lives."""
@@ -84,6 +87,7 @@ class Engine:
             with contextlib.suppress(Exception):
                 self._loaded.pipe.remove_all_hooks()
         self._loaded = None
+        self._embeddings.clear()
         devices.empty(self._device)
 
     def draw(self, task: Draw, monitor: Monitor) -> Drawn:
@@ -151,7 +155,7 @@ class Engine:
             started = time.monotonic()
             applied = self._loaded.adapters.applied(self._loaded.pipe, task.loras)
             with watching(self._loaded.pipe, monitor.check), applied:
-                pixels, notes = generate(self._loaded, task, self._device, monitor)
+                pixels, notes = generate(self._loaded, task, self._device, monitor, self._embeddings)
             return pixels, extras + notes, load_seconds, time.monotonic() - started
         except (Cancelled, JobFailed) as error:
             raise error.with_traceback(None) from None
@@ -192,13 +196,15 @@ class Engine:
         )
 
 
-def generate(loaded: Loaded, task: Draw, device: torch.device, monitor: Monitor) -> tuple[Pixels, list[str]]:
+def generate(
+    loaded: Loaded, task: Draw, device: torch.device, monitor: Monitor, cache: Embeddings
+) -> tuple[Pixels, list[str]]:
     """The picture's pixels and notes, with a loaded pipeline."""
     pipe = loaded.pipe
     pipe.scheduler = scheduler(task, loaded.base_scheduler)
     steps = fit.true_steps(task.steps, task.strength)
     monitor.progress("denoising", 0, steps)
-    embeddings, notes = encode(loaded, task, device)
+    embeddings, notes = encode(loaded, task, device, cache)
     generator = torch.Generator("cpu").manual_seed(task.seed)
     drawing, more_arguments = pipe, {"width": task.width, "height": task.height}
     if task.init_image is not None:
@@ -219,14 +225,23 @@ def generate(loaded: Loaded, task: Draw, device: torch.device, monitor: Monitor)
     return pixels, notes + more
 
 
-def encode(loaded: Loaded, task: Draw, device: torch.device) -> tuple[dict[str, Any], list[str]]:
-    """The prompts as keyword arguments of the pipeline, and notes."""
+def encode(loaded: Loaded, task: Draw, device: torch.device, cache: Embeddings) -> tuple[dict[str, Any], list[str]]:
+    """The prompts as keyword arguments of the pipeline, and notes. In here the task's LoRAs have to act."""
     guided = task.guidance_scale > 1.0
     with loaded.inversions.applied(loaded.pipe, task.embeddings) as encoders:
         prompt = Prompt(task.prompt, encoders.tokenizer, what="prompt")
         negative = Prompt(task.negative_prompt if guided else "", encoders.tokenizer, what="negative prompt")
-        embeddings = loaded.family.encode(encoders, device, prompt, negative)
-    notes = [*loaded.notes, *prompt.notes, *negative.notes]
+        key = (
+            loaded.model_hash,
+            loaded.adapters.in_encoders(task.loras),
+            tuple((str(entry["token"]), str(entry["hash"])) for entry in task.embeddings),
+            tuple((one.blended, one.parts) for one in (prompt, negative)),
+        )
+        embeddings = cache.get(key, device)
+        if embeddings is None:
+            embeddings = loaded.family.encode(encoders, device, prompt, negative)
+            cache.put(key, embeddings)
+    notes = list(dict.fromkeys([*loaded.notes, *prompt.notes, *negative.notes]))
     if not guided and task.negative_prompt.strip():
         notes.append("The negative prompt has no effect at a CFG of 1 or less.")
     return embeddings, notes

@@ -1,5 +1,7 @@
 """Prompts: from what a person typed to weighted fragments. Pure, and free of torch."""
 
-from .weights import PARSER, Fragment, clean_text, parse
+from .dialects import PARSER, Parsed, Part, clean_text, parse, read
+from .explain import Explanation, explain
+from .weights import Fragment
 
-__all__ = ["PARSER", "Fragment", "clean_text", "parse"]
+__all__ = ["PARSER", "Explanation", "Fragment", "Parsed", "Part", "clean_text", "explain", "parse", "read"]

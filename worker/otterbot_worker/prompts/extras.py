@@ -17,7 +17,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from .weights import parse
+from .dialects import parse
 
 LORAS_MAX = 8
 """Different LoRAs per picture: each one is kept in memory and costs time at every layer."""

@@ -7,24 +7,36 @@ r"""The weights of a prompt, in the two notations that people know; one pass, li
 ``word++`` ``(x)++``   ×1.1 for each plus
 ``word--`` ``(x)--``   ×0.9 for each minus
 ``\( \) \[ \] \+ \-``  the character itself, as is ``\\``
+``BREAK``              a new chunk of the text encoder begins (A1111)
 =====================  ==========================================================
 
 Nesting multiplies; an open bracket that is never closed reaches to the end; a closing one
 that was never opened is text. ``C++``, ``:-(``, ``well-known``, ``(semi)-dry`` and ``1,000``
 stay as they are. Nothing raises: what is no weight is text.
+
+Three things of A1111 act while a picture is drawn and have no equal here. They are read as text, and are in ``marks``:
+
+========================= =======================================================
+``a AND b``               ``a, b``; a weight (``a :1.2 AND b``) is left out
+``[a:b:0.5]`` ``[b:0.5]`` ``b``, which is what stands there in the end; ``[a::0.5]`` is ``a``
+``[a|b]``                 ``a, b``
+========================= =======================================================
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
 
-PARSER = "otterbot-2"
-"""Goes into every record: another version may give other weights."""
 WEIGHT_MAX = 2.0
 """Beyond it pictures fall apart; compel itself clamps nothing."""
+BREAKS_MAX = 16
+"""Each one is another chunk that every step attends to; those behind are spaces."""
 _PRODUCT_MAX = 1e6
+
+Mark = Literal["emphasis", "number", "signs", "BREAK", "AND", "schedule", "alternation", "many_breaks"]
+"""What was recognised: ``(x)`` or ``[x]`` without a number; a weight in digits; ``++`` or ``--``; and so on."""
 
 _TOKEN = re.compile(r"\\[\\()\[\]+\-]|[()\[\]]|[^\\()\[\]]+|\\")
 _EMOTICON = re.compile(r"(?:^|(?<=\s))[:;=]-?$")
@@ -32,6 +44,10 @@ _EXPLICIT = re.compile(r":\s{0,4}(\d{1,4}(?:\.\d{0,6})?|\.\d{1,6})\s{0,4}$")
 _AFTER = re.compile(r"(?:(\d{1,3}(?:\.\d{1,6})?|\.\d{1,6})(?![\w,.%:]\w|\w)|(\++|-+)(?=[\s,.;:!?)\]]|$))")
 _SIGNS = re.compile(r"(?<![+\-])(?:\+{2,}|-{2,})(?=[\s,.;:!?]|$)")
 _WORD_BREAK = re.compile(r"[\s,;\"]")
+_WORD_MARK = re.compile(r"(?<![^\s,])(?:BREAK|AND)(?![^\s,])")
+_PART_WEIGHT = re.compile(r"\s{0,4}:\s{0,4}[+-]?(?:\d{1,4}(?:\.\d{0,6})?|\.\d{1,6})$")
+_SEPARATORS = re.compile(r"([:|])")
+_WHEN = re.compile(r"\s*[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?\s*")
 
 
 class Fragment(NamedTuple):
@@ -41,107 +57,241 @@ class Fragment(NamedTuple):
     weight: float
 
 
+Chunk = tuple[Fragment, ...]
+"""What lies between two ``BREAK``; never empty."""
+
+
+class Weighed(NamedTuple):
+    chunks: tuple[Chunk, ...]
+    marks: tuple[Mark, ...]
+    """Each once, in the order of their appearance."""
+
+
 @dataclass(slots=True)
 class _Piece:
-    """``open``/``close``: a bracket that counts; ``text``: what is written, with its own factor."""
+    """``open``/``close``: a bracket that counts; ``text``: what is written, with its own factor; ``break``."""
 
     kind: str
     text: str = ""
     factor: float = 1.0
+    separators: list[int] = field(default_factory=list)
+    """Of an open ``[``: where ``:`` and ``|`` stand directly in it, as numbers of pieces."""
+    resume: int = 0
+    """Of an open ``[``: the piece with which it goes on, everything before being the past of a schedule."""
 
 
-def parse(prompt: str) -> list[Fragment]:
-    """The prompt's fragments, neighbours of equal weight joined; ``[("", 1.0)]`` for an empty one."""
-    pieces = _pieces(prompt)
-    fragments: list[tuple[list[str], float]] = []
+def weigh(prompt: str) -> Weighed:
+    """The prompt's chunks of fragments, neighbours of equal weight joined; one empty fragment for an empty prompt."""
+    reader = _Reader(prompt)
+    return Weighed(tuple(_chunks(reader.pieces)), tuple(reader.marks))
+
+
+def _chunks(pieces: list[_Piece]) -> list[Chunk]:
+    """Second pass: the factors of all open brackets, multiplied."""
+    chunks: list[list[tuple[list[str], float]]] = [[]]
     products = [1.0]
-    for piece in pieces:
+    number = 0
+    while number < len(pieces):
+        piece = pieces[number]
+        number += 1
         if piece.kind == "open":
             products.append(min(products[-1] * piece.factor, _PRODUCT_MAX))
+            number = max(number, piece.resume)
         elif piece.kind == "close":
             products.pop()
+        elif piece.kind == "break":
+            chunks.append([])
         elif piece.text:
             weight = round(min(products[-1] * piece.factor, WEIGHT_MAX), 4)
+            fragments = chunks[-1]
             if fragments and fragments[-1][1] == weight:
                 fragments[-1][0].append(piece.text)
             else:
                 fragments.append(([piece.text], weight))
-    return [Fragment("".join(texts), weight) for texts, weight in fragments] or [Fragment("", 1.0)]
+    made = [tuple(Fragment("".join(texts), weight) for texts, weight in fragments) for fragments in chunks]
+    said = [chunk for chunk in made if any(fragment.text.strip() for fragment in chunk)]
+    return said or [next((chunk for chunk in made if chunk), (Fragment("", 1.0),))]
 
 
-def clean_text(prompt: str) -> str:
-    """The prompt without any marks of weight, as the pooled embedding of SDXL wants it."""
-    return "".join(fragment.text for fragment in parse(prompt))
-
-
-def _pieces(prompt: str) -> list[_Piece]:
+class _Reader:
     """First pass: brackets are matched, and each opening one learns its pair's factor."""
-    pieces: list[_Piece] = []
-    stack: list[_Piece] = []  # every open bracket, innermost last
-    position = 0
-    while match := _TOKEN.match(prompt, position):
-        token, position = match[0], match.end()
+
+    def __init__(self, prompt: str) -> None:
+        self.pieces: list[_Piece] = []
+        self.marks: dict[Mark, None] = {}
+        self._stack: list[_Piece] = []  # every open bracket, innermost last
+        self._breaks = 0
+        self._prompt = prompt
+        position = 0
+        while match := _TOKEN.match(prompt, position):
+            position = self._token(match[0], match.end())
+        if self._stack:
+            self.marks["emphasis"] = None
+        if "AND" in self.marks and self.pieces[-1].kind == "text":
+            self.pieces[-1].text = _without_weight(self.pieces[-1].text.rstrip())
+
+    def _token(self, token: str, position: int) -> int:
+        """``position``: behind it. Where the next one begins."""
+        pieces, stack = self.pieces, self._stack
         if token == "(" or token == "[":
-            if _is_emoticon(pieces, prompt, position):
+            if self._is_emoticon(position):
                 pieces.append(_Piece("text", token))
-                continue
+                return position
             opened = _Piece("open", token, 1.1 if token == "(" else 1 / 1.1)
             stack.append(opened)
             pieces.append(opened)
         elif token == ")" or token == "]":
-            wanted = "(" if token == ")" else "["
-            if not stack or stack[-1].text != wanted:
+            if not stack or stack[-1].text != ("(" if token == ")" else "["):
                 pieces.append(_Piece("text", token))
-                continue
-            position += _close(pieces, stack.pop(), prompt, position)
+            elif token == ")":
+                return position + self._close_round(stack.pop(), position)
+            else:
+                self._close_square(stack.pop())
         elif len(token) == 2 and token[0] == "\\":
             pieces.append(_Piece("text", token[1]))
         else:
-            _words(pieces, token)
-    return pieces
+            self._text(token, position)
+        return position
 
+    def _is_emoticon(self, position: int) -> bool:
+        """``:(`` or ``;-[``, standing alone."""
+        if position < len(self._prompt) and not self._prompt[position].isspace():
+            return False
+        before = ""
+        for piece in reversed(self.pieces[-3:]):
+            if piece.kind != "text" or len(before) > 2:
+                break
+            before = piece.text[-3:] + before
+        return _EMOTICON.search(before[-3:]) is not None
 
-def _is_emoticon(pieces: list[_Piece], prompt: str, position: int) -> bool:
-    """``:(`` or ``;-[``, standing alone."""
-    if position < len(prompt) and not prompt[position].isspace():
-        return False
-    return bool(pieces) and pieces[-1].kind == "text" and _EMOTICON.search(pieces[-1].text[-3:]) is not None
+    # ------------------------------------------------------------ brackets
 
-
-def _close(pieces: list[_Piece], opened: _Piece, prompt: str, position: int) -> int:
-    """A pair is closed: find its factor. How many characters behind it belong to the mark."""
-    taken = 0
-    if opened.text == "(":
+    def _close_round(self, opened: _Piece, position: int) -> int:
+        """A pair is closed: find its factor. How many characters behind it belong to the mark."""
+        taken = 0
         factor = 1.0
-        explicit = _EXPLICIT.search(pieces[-1].text[-16:]) if pieces[-1].kind == "text" else None
+        last = self.pieces[-1]
+        explicit = _EXPLICIT.search(last.text[-16:]) if last.kind == "text" else None
         if explicit:
-            pieces[-1].text = pieces[-1].text[: len(pieces[-1].text) - len(explicit[0])]
+            last.text = last.text[: len(last.text) - len(explicit[0])]
             factor *= float(explicit[1])
-        after = _AFTER.match(prompt, position)
+            self.marks["number"] = None
+        after = _AFTER.match(self._prompt, position)
         if after:
             taken = after.end() - position
             factor *= float(after[1]) if after[1] else _signs(after[2])
-        opened.factor = factor if explicit or after else 1.1
-    pieces.append(_Piece("close"))
-    return taken
+            self.marks["number" if after[1] else "signs"] = None
+        if explicit or after:
+            opened.factor = factor
+        else:
+            self.marks["emphasis"] = None
+        self.pieces.append(_Piece("close"))
+        return taken
 
+    def _close_square(self, opened: _Piece) -> None:
+        """``[x]`` is a weight, unless A1111 would read a schedule or an alternation in it."""
+        pieces, separators = self.pieces, opened.separators
+        bars = [number for number in separators if pieces[number].text == "|"]
+        colons = [number for number in separators if pieces[number].text == ":"]
+        if bars:
+            for number in bars:
+                pieces[number].text = ", "
+            opened.factor = 1.0
+            self.marks["alternation"] = None
+        elif 1 <= len(colons) <= 2 and self._schedule(opened, colons):
+            opened.factor = 1.0
+            self.marks["schedule"] = None
+        else:
+            self.marks["emphasis"] = None
+        pieces.append(_Piece("close"))
 
-def _words(pieces: list[_Piece], text: str) -> None:
-    """Text without brackets, split where ``word++`` or ``word--`` stands in it."""
-    start = scanned = word_start = 0
-    for match in _SIGNS.finditer(text):
-        for found in _WORD_BREAK.finditer(text, scanned, match.start()):
-            word_start = found.end()
-        word = text[word_start : match.start()]
-        scanned = match.end()
-        if not word or (len(word) == 1 and word.isascii()):  # a dash; C++, g++
-            continue
-        pieces.append(_Piece("text", text[start:word_start]))
-        pieces.append(_Piece("text", word, _signs(match[0])))
-        start = word_start = match.end()
-    pieces.append(_Piece("text", text[start:]))
+    def _schedule(self, opened: _Piece, colons: list[int]) -> bool:
+        """``[from:to:when]``, ``[to:when]``: only ``to`` stays, or ``from`` where nothing follows it."""
+        pieces = self.pieces
+        if colons[-1] != len(pieces) - 2 or not _WHEN.fullmatch(pieces[-1].text) or pieces[-1].kind != "text":
+            return False
+        first, last = colons[0], colons[-1]
+        before = pieces[first - 1]
+        if len(colons) == 1 and (before is opened or (pieces[first - 2] is opened and before.text.strip().isdecimal())):
+            return False  # ``[:3]``; ``[16:9]``, ``[12:30]``
+        pieces[-1].text = pieces[first].text = pieces[last].text = ""
+        between = pieces[first + 1 : min(last, first + 3)]
+        if between and not (len(between) == 1 and between[0].text.isspace()):
+            opened.resume = first
+        return True
+
+    # ------------------------------------------------------------ words
+
+    def _text(self, text: str, end: int) -> None:
+        """Text without brackets, which ends at ``end`` of the prompt: split at ``BREAK`` and ``AND``."""
+        start = 0
+        least = 0 if self.pieces else len(text) - len(text.lstrip()) + 1
+        most = len(text) if end < len(self._prompt) else len(text.rstrip()) - 1
+        for match in _WORD_MARK.finditer(text):
+            mark = match[0]
+            if mark == "AND" and (match.start() < least or match.end() > most or _is_shouted(text, match)):
+                continue
+            before = text[start : match.start()].rstrip()
+            if mark == "AND":
+                self._split(_without_weight(before.removesuffix(",")))
+                self.pieces.append(_Piece("text", ", "))
+                self.marks["AND"] = None
+            elif self._breaks < BREAKS_MAX:
+                self._breaks += 1
+                self._split(before)
+                self.pieces.append(_Piece("break"))
+                self.marks["BREAK"] = None
+            else:
+                self._split(f"{before} ")
+                self.marks["many_breaks"] = None
+            start = match.end()
+            following = text[start : start + 64]
+            start += len(following) - len(following.lstrip())
+        self._split(text[start:])
+
+    def _split(self, text: str) -> None:
+        """Directly in ``[``, a colon and a bar may turn out to be more than text."""
+        if not self._stack or self._stack[-1].text != "[":
+            self._words(text)
+            return
+        for number, part in enumerate(_SEPARATORS.split(text)):
+            if number % 2:
+                self._stack[-1].separators.append(len(self.pieces))
+                self.pieces.append(_Piece("text", part))
+            elif part:
+                self._words(part)
+
+    def _words(self, text: str) -> None:
+        """Text, split where ``word++`` or ``word--`` stands in it."""
+        start = scanned = word_start = 0
+        for match in _SIGNS.finditer(text):
+            for found in _WORD_BREAK.finditer(text, scanned, match.start()):
+                word_start = found.end()
+            word = text[word_start : match.start()]
+            scanned = match.end()
+            if not word or (len(word) == 1 and word.isascii()):  # a dash; C++, g++
+                continue
+            if word_start > start:
+                self.pieces.append(_Piece("text", text[start:word_start]))
+            self.pieces.append(_Piece("text", word, _signs(match[0])))
+            self.marks["signs"] = None
+            start = word_start = match.end()
+        if start < len(text):
+            self.pieces.append(_Piece("text", text[start:]))
 
 
 def _signs(signs: str) -> float:
     count = min(len(signs), 16)
     return float((1.1 if signs[0] == "+" else 0.9) ** count)
+
+
+def _without_weight(text: str) -> str:
+    """``a cat :1.2`` as ``AND`` takes it."""
+    match = _PART_WEIGHT.search(text[-24:])
+    return text[: len(text) - len(match[0])] if match else text
+
+
+def _is_shouted(text: str, mark: re.Match[str]) -> bool:
+    """``ROCK AND ROLL``: between two words in capitals it is most likely a word."""
+    before, after = text[max(0, mark.start() - 64) : mark.start()].split(), text[mark.end() : mark.end() + 64].split()
+    return bool(before and after) and before[-1].isupper() and after[0].isupper()

@@ -1,0 +1,142 @@
+r"""A whole prompt: the weights of :mod:`.weights`, and compel's two ways to make one prompt of several.
+
+=================================  ==============================================================
+``("a", "b").and()``               each part is read by itself, then all stand one after another
+``("a", "b").and(1, 0.5)``         the same, each part as strong as it says
+``("a", "b").blend(0.7, 0.3)``     one prompt that lies between them; what counts is the ratio
+``… .blend(1, 1, no_normalize)``   the weights as they are
+=================================  ==============================================================
+
+Parts stand in double quotes, straight or curly; a quote inside is written ``\"``. Inside, weights and ``BREAK`` act as
+ever. Such an expression is the whole prompt or it is text, and what is malformed is text. Nothing raises, and all is
+linear in time.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from .weights import BREAKS_MAX, WEIGHT_MAX, Chunk, Fragment, Mark, weigh
+
+PARSER = "otterbot-3"
+"""Goes into every record: another version may give other weights."""
+PARTS_MAX = 8
+"""Every part is encoded by itself."""
+
+Kind = Literal["plain", "and", "blend"]
+
+_OPEN = re.compile(r"\s*\(\s*")
+_PART = re.compile(r'"((?:[^"\\]|\\.)*+)"\s*+|“((?:[^”\\]|\\.)*+)”\s*+', re.DOTALL)
+_COMMA = re.compile(r",\s*")
+_METHOD = re.compile(r"\)\s*\.(and|blend)\(([^()]{0,400})\)\s*")
+_NUMBER = re.compile(r"[+-]?(?:\d{1,6}(?:\.\d{0,9})?|\.\d{1,9})", re.ASCII)
+_LOOKS_LIKE = re.compile(r'["”]\s*\)\s*\.(?:and|blend)\(')
+
+_SAID: dict[Mark, str] = {
+    "AND": "AND is not supported here and was read as a comma.",
+    "schedule": "Schedules such as [from:to:0.5] are not supported here; the words that come last in them were drawn.",
+    "alternation": "Alternation such as [a|b] is not supported here and was read as a list.",
+    "many_breaks": f"Only the first {BREAKS_MAX} BREAKs divide the prompt; the others were left out.",
+}
+_MALFORMED = (
+    "An .and() or .blend() was read as plain words: it takes the whole prompt, in the form "
+    f'("one", "two").blend(0.7, 0.3), with at most {PARTS_MAX} parts and as many weights.'
+)
+_CLAMPED = f"Weights in .and() and .blend() go from 0 to {WEIGHT_MAX:g}; one beyond was brought to the nearest of them."
+
+
+class Part(NamedTuple):
+    """What is encoded by itself; ``weight`` is its strength in the whole."""
+
+    chunks: tuple[Chunk, ...]
+    weight: float
+
+    @property
+    def clean(self) -> str:
+        return " ".join("".join(fragment.text for fragment in chunk) for chunk in self.chunks)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parsed:
+    kind: Kind
+    parts: tuple[Part, ...]
+    """One, of weight 1, in a plain prompt; never empty. Weights are 0 to ``WEIGHT_MAX``; those of a blend add up to 1,
+    unless the prompt says otherwise."""
+    notes: tuple[str, ...] = ()
+    """What was not done as written, as sentences that hold nothing of the prompt."""
+    marks: tuple[str, ...] = ()
+    """What was recognised: those of :data:`.weights.Mark`, ``and``, ``blend``, ``malformed``."""
+
+    @property
+    def clean(self) -> str:
+        """The words without any marks."""
+        return ", ".join(part.clean for part in self.parts)
+
+    @property
+    def fragments(self) -> list[Fragment]:
+        """All of it in one list, without the parts' own weights."""
+        return [fragment for part in self.parts for chunk in part.chunks for fragment in chunk]
+
+
+def read(prompt: str) -> Parsed:
+    compound = _compound(prompt)
+    kind, texts, weights, clamped = compound if compound is not None else ("plain", [prompt], [1.0], False)
+    weighed = [weigh(text) for text in texts]
+    marks: dict[str, None] = dict.fromkeys(mark for one in weighed for mark in one.marks)
+    notes = [sentence for mark, sentence in _SAID.items() if mark in marks]
+    if clamped:
+        notes.append(_CLAMPED)
+    if kind != "plain":
+        marks[kind] = None
+    elif _LOOKS_LIKE.search(prompt):
+        marks["malformed"] = None
+        notes.append(_MALFORMED)
+    parts = tuple(Part(one.chunks, weight) for one, weight in zip(weighed, weights, strict=True))
+    return Parsed(kind=kind, parts=parts, notes=tuple(notes), marks=tuple(marks))
+
+
+def parse(prompt: str) -> list[Fragment]:
+    """The prompt's fragments in one list; ``[("", 1.0)]`` for an empty one."""
+    return read(prompt).fragments
+
+
+def clean_text(prompt: str) -> str:
+    """The prompt without any marks, as the pooled embedding of SDXL wants it."""
+    return read(prompt).clean
+
+
+def _compound(prompt: str) -> tuple[Kind, list[str], list[float], bool] | None:
+    """Kind, parts, weights, and whether one of those was clamped; ``None``: it is no such expression."""
+    opened = _OPEN.match(prompt)
+    if opened is None:
+        return None
+    texts: list[str] = []
+    position = opened.end()
+    while len(texts) < PARTS_MAX and (found := _PART.match(prompt, position)) is not None:
+        texts.append((found[1] if found[1] is not None else found[2]).replace('\\"', '"'))
+        position = found.end()
+        comma = _COMMA.match(prompt, position)
+        if comma is None:
+            break
+        position = comma.end()
+    method = _METHOD.fullmatch(prompt, position)
+    if not texts or method is None:
+        return None
+    kind: Kind = "and" if method[1] == "and" else "blend"
+    arguments = [argument.strip() for argument in method[2].split(",")] if method[2].strip() else []
+    as_they_are = kind == "blend" and arguments[-1:] == ["no_normalize"]
+    if as_they_are:
+        arguments.pop()
+    if (arguments and len(arguments) != len(texts)) or not all(_NUMBER.fullmatch(word) for word in arguments):
+        return None
+    said = [float(word) for word in arguments] or [1.0] * len(texts)
+    weights = [max(0.0, weight) for weight in said]
+    if kind == "blend" and not as_they_are:
+        total = sum(weights)
+        if total <= 0:
+            return None
+        return kind, texts, [round(weight / total, 6) for weight in weights], weights != said
+    weights = [min(weight, WEIGHT_MAX) for weight in weights]
+    return kind, texts, weights, weights != said
