@@ -154,7 +154,7 @@ def test_the_number_of_chunks_is_bounded() -> None:
 
 
 ALPHABET = st.sampled_from(
-    ["(", ")", "[", "]", ":", "|", '"', "“", "”", "\\", "+", "-", ".", ",", " ", "\n", "a", "0.5", "1", "BREAK", 
+    ["(", ")", "[", "]", ":", "|", '"', "“", "”", "\\", "+", "-", ".", ",", " ", "\n", "a", "0.5", "1", "BREAK",
      " AND ", ").and(", ").blend(", "no_normalize", "<lora:x:1>", ":-)", "💚"]
 )  # fmt: skip
 JUMBLE = st.lists(ALPHABET, max_size=60).map("".join)
