@@ -151,6 +151,8 @@ def test_the_number_of_chunks_is_bounded() -> None:
     assert len(found.parts[0].chunks) == BREAKS_MAX + 1
     assert found.parts[0].chunks[-1][0].text.startswith("a a a")
     assert f"first {BREAKS_MAX}" in found.notes[0]
+    found = read('("a BREAK b BREAK c", "' + "a BREAK " * 100 + '", "d BREAK e").and()')
+    assert [len(part.chunks) for part in found.parts] == [3, BREAKS_MAX - 1, 1]
 
 
 ALPHABET = st.sampled_from(
@@ -168,7 +170,7 @@ def test_anything_goes_and_weights_stay_in_bounds(prompt: str) -> None:
     assert all(part.chunks and all(part.chunks) for part in found.parts)
     assert all(0.0 <= fragment.weight <= 2.0 for fragment in found.fragments)
     assert all(math.isfinite(part.weight) and 0.0 <= part.weight <= 2.0 for part in found.parts)
-    assert sum(len(part.chunks) for part in found.parts) <= (BREAKS_MAX + 1) * PARTS_MAX
+    assert sum(len(part.chunks) for part in found.parts) <= BREAKS_MAX + PARTS_MAX
     assert read(prompt) == found
     assert hash(found.parts) == hash(read(prompt).parts)
     assert parse(prompt) == found.fragments

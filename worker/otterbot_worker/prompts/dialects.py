@@ -18,7 +18,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from .weights import BREAKS_MAX, WEIGHT_MAX, Chunk, Fragment, Mark, weigh
+from .weights import BREAKS_MAX, WEIGHT_MAX, Chunk, Fragment, Mark, Weighed, weigh
 
 PARSER = "otterbot-3"
 """Goes into every record: another version may give other weights."""
@@ -83,7 +83,11 @@ class Parsed:
 def read(prompt: str) -> Parsed:
     compound = _compound(prompt)
     kind, texts, weights, clamped = compound if compound is not None else ("plain", [prompt], [1.0], False)
-    weighed = [weigh(text) for text in texts]
+    weighed: list[Weighed] = []
+    breaks = BREAKS_MAX
+    for text in texts:
+        weighed.append(weigh(text, breaks))
+        breaks -= len(weighed[-1].chunks) - 1
     marks: dict[str, None] = dict.fromkeys(mark for one in weighed for mark in one.marks)
     notes = [sentence for mark, sentence in _SAID.items() if mark in marks]
     if clamped:

@@ -80,9 +80,11 @@ class _Piece:
     """Of an open ``[``: the piece with which it goes on, everything before being the past of a schedule."""
 
 
-def weigh(prompt: str) -> Weighed:
-    """The prompt's chunks of fragments, neighbours of equal weight joined; one empty fragment for an empty prompt."""
-    reader = _Reader(prompt)
+def weigh(prompt: str, breaks: int = BREAKS_MAX) -> Weighed:
+    """The prompt's chunks of fragments, neighbours of equal weight joined; one empty fragment for an empty prompt.
+
+    ``breaks``: how many ``BREAK`` count at most."""
+    reader = _Reader(prompt, breaks)
     return Weighed(tuple(_chunks(reader.pieces)), tuple(reader.marks))
 
 
@@ -116,11 +118,11 @@ def _chunks(pieces: list[_Piece]) -> list[Chunk]:
 class _Reader:
     """First pass: brackets are matched, and each opening one learns its pair's factor."""
 
-    def __init__(self, prompt: str) -> None:
+    def __init__(self, prompt: str, breaks: int) -> None:
         self.pieces: list[_Piece] = []
         self.marks: dict[Mark, None] = {}
         self._stack: list[_Piece] = []  # every open bracket, innermost last
-        self._breaks = 0
+        self._breaks = breaks
         self._prompt = prompt
         position = 0
         while match := _TOKEN.match(prompt, position):
@@ -236,8 +238,8 @@ class _Reader:
                 self._split(_without_weight(before.removesuffix(",")))
                 self.pieces.append(_Piece("text", ", "))
                 self.marks["AND"] = None
-            elif self._breaks < BREAKS_MAX:
-                self._breaks += 1
+            elif self._breaks:
+                self._breaks -= 1
                 self._split(before)
                 self.pieces.append(_Piece("break"))
                 self.marks["BREAK"] = None
