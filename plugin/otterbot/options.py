@@ -46,7 +46,7 @@ class DrawOptions:
     count: int | None = None
     strength: float | None = None
     """How much of the picture to start from changes."""
-    explain: bool = False
+    explain: bool | None = None
     """Not drawn: how the worker reads the prompt is said instead."""
 
     def asked(self) -> dict[str, Any]:
