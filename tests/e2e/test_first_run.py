@@ -34,8 +34,8 @@ async def test_nothing_is_chosen(lab: Lab, room: str) -> None:
 
 async def test_an_otter_in_a_cowboy_hat_is_to_be_seen(lab: Lab, room: str) -> None:
     """The bytes as a client decrypts them, judged by something that has never seen a picture of the model's."""
-    lines = ("!draw otter, cowboy hat --count 2", "!draw otter, cowboy hat --no cowboy hat", "!draw owl")
-    wanted = [("otter", "cowboy hat"), ("otter", "cowboy hat"), ("otter", "none"), ("owl", "none")]
+    lines = ("!draw otter, cowboy hat --count 2", "!draw owl")
+    wanted = [("otter", "cowboy hat"), ("otter", "cowboy hat"), ("owl", "none")]
     pictures: list[Ev] = []
     for line in lines:
         pictures += await lab.draw(room, f"{line} --seed 1", count=2 if "--count" in line else 1)
