@@ -25,6 +25,15 @@ def sha(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+async def refused(lab: Lab, room: str, line: str, words: str, *, reply: str) -> None:
+    """Somebody types ``line``, and a sentence with ``words`` answers it: at once, or after a line that says how it
+    stands."""
+    mark = lab.user.mark()
+    asked = await lab.user.send(room, line, reply=reply)
+    answers = lab.reply_to(asked, msgtype="m.notice")
+    await lab.user.wait_for(lambda event: answers(event) and words in event.body, mark, timeout=60)
+
+
 async def pixels(lab: Lab, event: Ev) -> bytes:
     with Image.open(io.BytesIO(await lab.user.image_bytes(event))) as picture:
         return picture.tobytes()
@@ -66,11 +75,7 @@ async def test_a_deleted_start_cannot_be_drawn_from_again(lab: Lab, room: str) -
     posted = await lab.user.send_image(room, START)
     (drawn,) = await lab.draw(room, f"!draw otter {FEW}", reply=posted)
     await lab.user.redact(room, posted)
-    mark = lab.user.mark()
-    asked = await lab.user.send(room, "!again", reply=drawn.event_id)
-    said = await lab.user.wait_for(lab.reply_to(asked), mark)
-    assert said.msgtype == "m.notice"
-    assert "deleted" in said.body
+    await refused(lab, room, "!again", "deleted", reply=drawn.event_id)
 
 
 BAD: dict[str, tuple[bytes, dict[str, Any], str]] = {
@@ -87,9 +92,7 @@ BAD: dict[str, tuple[bytes, dict[str, Any], str]] = {
 async def test_what_cannot_be_used_is_said_and_the_next_one_is_drawn(lab: Lab, room: str, case: str) -> None:
     data, extra, words = BAD[case]
     posted = await lab.user.send_image(room, data, **extra)
-    said = await lab.answer(room, "!draw otter", reply=posted)
-    assert said.msgtype == "m.notice"
-    assert words in said.body
+    await refused(lab, room, "!draw otter", words, reply=posted)
     await lab.draw(room, f"!draw otter {FEW}", reply=await lab.user.send_image(room, START))
 
 

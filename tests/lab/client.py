@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import logging
 import time
 import uuid
@@ -229,7 +230,8 @@ class User:
 
     async def upload(self, data: bytes, mime: str, name: str = "f") -> str:
         path = f"/_matrix/media/v3/upload?filename={quote(name)}"
-        return str((await self.api("POST", path, data=data, headers={"Content-Type": mime}))["content_uri"])
+        file = io.BytesIO(data)  # aiohttp warns of large bytes
+        return str((await self.api("POST", path, data=file, headers={"Content-Type": mime}))["content_uri"])
 
     async def send_image(
         self, room: str, data: bytes, *, mime: str = "image/png", filename: str = "pic.png",
