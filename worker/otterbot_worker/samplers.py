@@ -47,7 +47,8 @@ SAMPLERS = _table(
     Sampler(name="Heun", scheduler="HeunDiscreteScheduler"),
     Sampler(name="DPM2", scheduler="KDPM2DiscreteScheduler"),
     Sampler(name="DPM2 a", scheduler="KDPM2AncestralDiscreteScheduler"),
-    Sampler(name="DDIM", scheduler="DDIMScheduler"),
+    # Not every model's file says this, and the class clips latents to -1 … 1 unless it is told not to.
+    Sampler(name="DDIM", scheduler="DDIMScheduler", arguments={"clip_sample": False}),
     Sampler(name="PNDM", scheduler="PNDMScheduler", arguments={"skip_prk_steps": True}),
     Sampler(name="LCM", scheduler="LCMScheduler"),
     Sampler(name="TCD", scheduler="TCDScheduler"),

