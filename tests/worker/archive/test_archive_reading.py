@@ -22,7 +22,7 @@ from PIL import Image, PngImagePlugin
 
 from otterbot_worker import cli, samplers
 from otterbot_worker.archive import containers, infotext, metadata, reading, showing
-from otterbot_worker.prompts import weights
+from otterbot_worker.prompts import dialects
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
@@ -304,8 +304,8 @@ LINES = st.lists(
 ).map("".join)
 
 
-def drawn(prompt: str) -> list[weights.Fragment]:
-    return weights.parse(prompt)
+def drawn(prompt: str) -> list[dialects.Fragment]:
+    return dialects.parse(prompt)
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
