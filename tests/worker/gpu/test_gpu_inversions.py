@@ -15,7 +15,8 @@ from otterbot_worker.errors import Cancelled, JobFailed
 from otterbot_worker.gpu.messages import Draw, Drawn
 from otterbot_worker.gpu.process import DrawTask
 from otterbot_worker.images.embeddings import TOKENS_MAX, Prompt
-from otterbot_worker.images.engine import Engine, scheduler
+from otterbot_worker.images.drawing import scheduler
+from otterbot_worker.images.engine import Engine
 from otterbot_worker.images.inversions import Tokenizer
 from otterbot_worker.models.catalogue import ModelEntry
 
