@@ -14,8 +14,8 @@ from test_gpu_loras import FAMILIES, Draws, Silent, difference, pipe_of
 from otterbot_worker.errors import Cancelled, JobFailed
 from otterbot_worker.gpu.messages import Draw, Drawn
 from otterbot_worker.gpu.process import DrawTask
-from otterbot_worker.images.embeddings import TOKENS_MAX, Prompt
 from otterbot_worker.images.drawing import scheduler
+from otterbot_worker.images.embeddings import TOKENS_MAX, Prompt
 from otterbot_worker.images.engine import Engine
 from otterbot_worker.images.inversions import Tokenizer
 from otterbot_worker.models.catalogue import ModelEntry
@@ -173,7 +173,7 @@ def test_long_prompts_with_many_vectors_are_chunked_and_cut(
     tokenizer = Tokenizer(pipe_of(engine).tokenizer, {"ab": 75})
     cut = Prompt("ab " * 100, tokenizer, what="prompt")
     assert cut.notes == [f"The prompt was cut behind {TOKENS_MAX} tokens, of 7500."]
-    ids = tokenizer([cut.clean], add_special_tokens=False)["input_ids"][0]
+    ids = tokenizer([cut.pooled()[0][0]], add_special_tokens=False)["input_ids"][0]
     assert len(ids) <= TOKENS_MAX
     assert min(ids) == -75
 

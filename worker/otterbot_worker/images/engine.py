@@ -14,7 +14,6 @@ import time
 import warnings
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 # isort: off
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
