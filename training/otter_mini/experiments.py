@@ -24,15 +24,18 @@ MARKS = ("({})--", "({}:0.5)", "[{}]", "{}", "({})++", "({}:1.5)")
 WEIGHTED = ("otter, {}, beach", "rabbit, {}, suit, oil painting", "otter, {}, crown, forest")
 """In the last one two hats compete for one head, and the weight decides."""
 REMOVED = (
-    ("otter, cowboy hat, beach", "cowboy hat", "hat", "cowboy hat"),
     ("otter, hat, beach", "cowboy hat", "hat", "cowboy hat"),
+    ("rabbit, hat, forest", "cowboy hat", "hat", "cowboy hat"),
+    ("otter, cowboy hat, beach", "cowboy hat", "hat", "cowboy hat"),
+    ("otter, cowboy hat, beach", "(cowboy hat:2)", "hat", "cowboy hat"),
     ("cat, cowboy hat, hoodie, forest", "cowboy hat", "hat", "cowboy hat"),
     ("otter, cowboy hat, hoodie, beach", "hoodie", "outfit", "hoodie"),
     ("otter, cowboy hat, beach", "beach", "place", "beach"),
-    ("otter, beach", "cowboy hat", "hat", "cowboy hat"),
 )
-"""Prompt, negative prompt, and what should be gone. The first two are the claim: a hat that the prompt itself names,
-and "hat", which may be any. In the last there is nothing to remove."""
+"""Prompt, negative prompt, and what should be gone. In the first two the prompt leaves open which hat it is. In the
+others it asks for what the negative prompt forbids: guidance is ``negative + CFG * (prompt - negative)``, so what both
+name stays in the sum once, whatever the CFG; a negative prompt can weaken it there, and a weighted one more so."""
+LEFT_OPEN = 2
 STRENGTHS = (0.2, 0.4, 0.6, 0.8, 0.95)
 LORA_PROMPTS = ("penguin, beach", "penguin, cowboy hat", "penguin, hoodie, snow")
 LORA_WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -90,29 +93,32 @@ class Laboratory:
 
     def negative(self) -> Outcome:
         rows: list[Row] = []
+        moves: list[Floats] = []
         for prompt, negative, category, value in REMOVED:
             before = self.painter.worded(prompt, self.seeds)
             after = self.painter.worded(prompt, self.seeds, negative=negative)
             animal = prompt.split(",")[0]
+            moves.append(self.judge.logit(after, category, value) - self.judge.logit(before, category, value))
             rows.append(
                 {
                     "prompt": f"{prompt} --no {negative}",
                     "without --no, %": self._present(before, category, value),
                     "with it, %": self._present(after, category, value),
-                    "log-odds moved by": _mean(
-                        self.judge.logit(after, category, value) - self.judge.logit(before, category, value)
-                    ),
+                    "log-odds moved by": _mean(moves[-1]),
+                    "± (standard error)": _error(moves[-1]),
                     "any of its kind, %": 100 - self._present(after, category, "none"),
-                    "animal before, %": self._present(before, "animal", animal),
-                    "animal after, %": self._present(after, "animal", animal),
+                    "animal, %": self._present(after, "animal", animal),
                 }
             )
+        gone = all(
+            float(row["without --no, %"]) >= 10 and float(row["with it, %"]) <= 2 and float(row["animal, %"]) >= 80
+            for row in rows[:LEFT_OPEN]
+        )
         return Outcome(
             title="Negative prompt",
-            wanted="`--no cowboy hat` leaves one in at most 10 % of the pictures, where 80 % had the named one, and "
-            "the animal in 80 %",
-            holds=float(rows[0]["without --no, %"]) >= 80
-            and all(float(row["with it, %"]) <= 10 and float(row["animal after, %"]) >= 80 for row in rows[:2]),
+            wanted="where the prompt leaves the hat open, `--no cowboy hat` leaves none in at least 98 % of the "
+            "pictures; where the prompt itself names it, its log-odds fall by more than two standard errors",
+            holds=gone and all(-_mean(move) > 2 * _error(move) for move in moves),
             rows=rows,
         )
 
