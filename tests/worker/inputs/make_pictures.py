@@ -62,3 +62,45 @@ def sixteen_bits() -> bytes:
     picture = Image.new("I;16", (32, 32))
     picture.putdata([64 * 1024 - 1 if x >= 16 else 0x8000 for _ in range(32) for x in range(32)])
     return encoded(picture, "PNG")
+
+
+def profile_bomb() -> bytes:
+    """A small PNG whose colour profile unpacks to a quarter of a gigabyte."""
+    whole = png()
+    packer = zlib.compressobj(9)
+    profile = b"".join(packer.compress(b"\0" * 2**20) for _ in range(256)) + packer.flush()
+    return whole[:33] + chunk(b"iCCP", b"x\0\0" + profile) + whole[33:]
+
+
+def gif_bomb() -> bytes:
+    """A GIF of 32 by 32 whose one frame says that it is 60,000 by 60,000."""
+    screen = b"GIF89a" + struct.pack("<HHBBB", 32, 32, 0x80, 0, 0) + bytes(6)
+    return screen + b"," + struct.pack("<HHHHB", 0, 0, 60_000, 60_000, 0) + b"\2\2\x4c\1\0;"
+
+
+def jpeg_bomb() -> bytes:
+    """A JPEG whose header says 65,500 by 65,500."""
+    data = bytearray(encoded(gradient(), "JPEG"))
+    start = data.index(b"\xff\xc0") + 5
+    data[start : start + 4] = struct.pack(">HH", 65_500, 65_500)
+    return bytes(data)
+
+
+PNG, JPEG, GIF, WEBP = "image/png", "image/jpeg", "image/gif", "image/webp"
+UNREADABLE, TOO_LARGE, TOO_SMALL = ((422, f"picture_{why}") for why in ("unreadable", "too_large", "too_small"))
+BAD_PICTURES: dict[str, tuple[bytes, str, tuple[int, str]]] = {
+    "no bytes": (b"", PNG, UNREADABLE),
+    "text that is called a png": (b"I am an otter.png canary5f1e " * 20, PNG, UNREADABLE),
+    "one pixel": (encoded(Image.new("RGB", (1, 1)), "PNG"), PNG, TOO_SMALL),
+    "thirty thousand pixels": (bomb(30_000, 20), PNG, TOO_LARGE),
+    "a decompression bomb": (bomb(16_000, 16_000), PNG, TOO_LARGE),
+    "a bomb in the colour profile": (profile_bomb(), PNG, (413, "too_large")),
+    "a bomb in a frame": (gif_bomb(), GIF, TOO_LARGE),
+    "a jpeg that claims too much": (jpeg_bomb(), JPEG, TOO_LARGE),
+    "a truncated jpeg": (encoded(gradient(), "JPEG")[:400], JPEG, UNREADABLE),
+    "a truncated animation": (animation("WEBP")[:-30], WEBP, UNREADABLE),
+    "a drawing in words": (b'<svg xmlns="http://www.w3.org/2000/svg" width="64" height="64"/>', PNG, UNREADABLE),
+    "a drawing as such": (b"<svg/>", "image/svg+xml", (415, "unsupported_media_type")),
+    "a page": (b"%PDF-1.7", "application/pdf", (415, "unsupported_media_type")),
+    "over the cap": (png() + b"x" * 100_000, PNG, (413, "too_large")),
+}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import stat
@@ -10,6 +11,8 @@ import warnings
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from make_pictures import animation, bomb, encoded, gradient, png, sixteen_bits, text_bomb, turned
 from PIL import Image
 
@@ -82,6 +85,27 @@ def test_it_is_refused(tmp_path: Path, case: str) -> None:
     assert not target.exists()
 
 
+WHOLE = {name: GOOD[name][0] for name in ("png", "jpeg", "webp", "an animated gif", "an animated png", "on its side")}
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sampled_from([*WHOLE]), st.data())
+def test_damage_of_any_kind_is_refused_or_harmless(tmp_path: Path, name: str, data: st.DataObject) -> None:
+    damaged = bytearray(WHOLE[name])
+    for _ in range(data.draw(st.integers(1, 8))):
+        damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
+    source, target = tmp_path / "source", tmp_path / "target"
+    source.write_bytes(damaged[: data.draw(st.integers(0, len(damaged)))] if data.draw(st.booleans()) else damaged)
+    target.unlink(missing_ok=True)
+    with warnings.catch_warnings(), contextlib.suppress(check.Refused):
+        warnings.simplefilter("ignore")
+        width, height = check.convert(str(source), str(target), PIXELS)
+        assert width * height <= PIXELS
+    if target.exists():
+        with Image.open(target) as made:
+            assert (made.format, made.mode) == ("PNG", "RGB")
+
+
 def test_a_large_one_is_kept_smaller(tmp_path: Path) -> None:
     source, target = tmp_path / "source", tmp_path / "target"
     source.write_bytes(png(2100, 2500))
@@ -123,7 +147,7 @@ async def test_a_bad_one_leaves_nothing(tmp_path: Path, case: str) -> None:
 
 async def test_a_decoder_that_dies_or_hangs_hurts_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = InputFiles(tmp_path / "inputs", max_pixels=PIXELS)
-    for number, program in enumerate(("kill -SEGV $$", "sleep 60", "echo rubbish")):
+    for number, program in enumerate(("kill -SEGV $$", "exec sleep 60", "echo rubbish")):
         double = tmp_path / f"python-{number}"
         double.write_text(f"#!/bin/sh\n{program}\n")
         double.chmod(0o755)
