@@ -23,7 +23,11 @@ STRENGTH = 1.0
 MAX_PROMPT = 4_000
 MAX_NAME = 255
 
-FLAGS = ("no", "steps", "cfg", "size", "seed", "model", "sampler", "count", "strength", "explain")
+SHAPES = ("square", "portrait", "landscape")
+SHAPE = 4
+"""The longest side over the shortest one."""
+
+FLAGS = ("no", "steps", "cfg", "size", "ar", *SHAPES, "seed", "model", "sampler", "count", "strength", "explain")
 
 SAME = "same"
 RANDOM = "random"
@@ -40,6 +44,8 @@ class DrawOptions:
     guidance_scale: float | None = None
     width: int | None = None
     height: int | None = None
+    aspect: str | None = None
+    """``3:2``, ``square``, ``portrait``, ``landscape``: the worker makes a size of it. Never together with a size."""
     seed: int | Literal["same", "random"] | None = None
     model: str | None = None
     sampler: str | None = None
@@ -61,10 +67,13 @@ class DrawOptions:
 class UsageProblem:
     """Why what was typed cannot be used; ``texts`` makes a sentence of it."""
 
-    code: Literal["unknown_flag", "no_value", "bad_value", "too_large", "twice", "no_prompt", "no_text", "stray_text"]
+    code: Literal[
+        "unknown_flag", "no_value", "bad_value", "too_large", "twice", "conflict", "no_prompt", "no_text", "stray_text"
+    ]
     flag: str = ""
     """Without dashes. For ``unknown_flag`` as typed, shortened."""
     near: tuple[str, ...] = ()
+    """For ``unknown_flag`` what may have been meant, for ``conflict`` the flag that says something else."""
 
 
 # A hyphen after a long dash: phones make "—-" of three hyphens.
@@ -72,11 +81,16 @@ _FLAG = re.compile(r"(?<!\S)(?P<dash>--|[—–―‒]-?)(?P<name>[^\W\d_][\w-]*
 _WORD = re.compile(r"\S+")
 _SPACE = re.compile(r"\s*")
 _SIZE = re.compile(r"(\d{1,9})\s{0,3}[xX×✕*хХ]\s{0,3}(\d{1,9})(?:px)?(?![^\s,;])[,;]?")
+_RATIO = re.compile(r"(\d{1,3})\s?[:/xX×]\s?(\d{1,3})(?![^\s,;])[,;]?")
+_SHAPE = re.compile(r"([1-9][0-9]{0,2}):([1-9][0-9]{0,2})", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d+")
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)")
 _MORE_SAMPLER = re.compile(r"\s+(?:\+\+|2m|2s|3m|sde|karras|ancestral|sgm|uniform)(?!\S)", re.IGNORECASE)
 _SAMPLER_A = re.compile(r"\s+a(?=\s*$|\s+(?:--|[—–―‒])\S)", re.IGNORECASE)
 _QUOTES = {'"': '"', "'": "'", "“": "“”", "„": "“”", "‘": "‘’", "«": "»", "»": "«"}
+
+_ALIASES = {"aspect": "ar"}
+"""Not offered to those who mistyped something: too near to words after a dash of prose."""
 
 _MEANT = {
     "negative": "no",
@@ -89,7 +103,13 @@ _MEANT = {
     "width": "size",
     "height": "size",
     "resolution": "size",
-    "ar": "size",
+    "ratio": "ar",
+    "aspect_ratio": "ar",
+    "aspect-ratio": "ar",
+    "shape": "ar",
+    "format": "ar",
+    "wide": "landscape",
+    "tall": "portrait",
     "w": "size",
     "h": "size",
     "n": "count",
@@ -112,8 +132,13 @@ def near_flags(name: str) -> tuple[str, ...]:
     name = name[:40].lower()
     if name in _MEANT:
         return (_MEANT[name],)
-    begun = [flag for flag in FLAGS if len(flag) > 2 and (name.startswith(flag) or flag.startswith(name))]
+    begun = [flag for flag in FLAGS if len(flag) > 2 and (name.startswith(flag) or _begins(flag, name))]
     return tuple(dict.fromkeys([*begun, *get_close_matches(name, FLAGS, n=2, cutoff=0.7)]))[:2]
+
+
+def _begins(flag: str, name: str) -> bool:
+    """A word of prose after a dash, as ``—la mer``, is no beginning of ``landscape``."""
+    return flag.startswith(name) and (flag not in SHAPES or 2 * len(name) >= len(flag))
 
 
 def parse_options(text: str) -> tuple[DrawOptions, UsageProblem | None]:
@@ -153,11 +178,11 @@ class _Reader:
         found = self._next_flag(0)
         while found is not None:
             rest.append(text[start : found.start()])
-            flag = found["name"].lower()
+            flag = _named(found)
             begin = _skip_space(text, found.end())
             if flag == "no":
                 value, start = self._phrase(flag, begin)
-            elif flag == "explain":
+            elif flag == "explain" or flag in SHAPES:
                 value, start = "", found.end()
             else:
                 value, start = self._value(flag, begin)
@@ -170,7 +195,7 @@ class _Reader:
         """The next flag; refuses what can only be meant as one. A dash of prose is passed over."""
         while (found := _FLAG.search(self._text, position)) is not None:
             name = found["name"].lower()
-            if name in FLAGS:
+            if _named(found) in FLAGS:
                 return found
             if found["dash"] == "--":
                 raise _Refused("unknown_flag", name[:40], near_flags(name))
@@ -204,6 +229,8 @@ class _Reader:
         end = word.end()
         if flag == "size" and (size := _SIZE.match(text, begin)) is not None:
             end = size.end()
+        if flag == "ar" and (ratio := _RATIO.match(text, begin)) is not None:
+            end = ratio.end()
         if flag == "sampler":
             while (more := _MORE_SAMPLER.match(text, end)) is not None:
                 end = more.end()
@@ -228,8 +255,13 @@ def _skip_space(text: str, position: int) -> int:
     return match.end() if match else position
 
 
+def _named(found: re.Match[str]) -> str:
+    name = found["name"].lower()
+    return _ALIASES.get(name, name)
+
+
 def _is_flag(found: re.Match[str] | None) -> bool:
-    return found is not None and (found["dash"] == "--" or found["name"].lower() in FLAGS)
+    return found is not None and (found["dash"] == "--" or _named(found) in FLAGS)
 
 
 def _with(options: DrawOptions, flag: str, value: str) -> DrawOptions:
@@ -240,10 +272,21 @@ def _with(options: DrawOptions, flag: str, value: str) -> DrawOptions:
         return replace(options, negative_prompt=f"{before}, {value}" if before and value else value or before or "")
     if flag == "explain":
         return replace(options, explain=True)
-    changes = _READERS[flag](flag, value)
+    changes = {"aspect": flag} if flag in SHAPES else _READERS[flag](flag, value)
+    if (other := _other_shape(options, changes)) is not None and other != flag:
+        raise _Refused("conflict", flag, (other,))
     if any(getattr(options, name) is not None for name in changes):
         raise _Refused("twice", flag)
     return replace(options, **changes)
+
+
+def _other_shape(options: DrawOptions, changes: dict[str, Any]) -> str | None:
+    """The flag before that said already which shape, if this one does."""
+    if not changes.keys() & {"width", "aspect"}:
+        return None
+    if options.width is not None:
+        return "size"
+    return options.aspect if options.aspect in SHAPES or options.aspect is None else "ar"
 
 
 def _whole(flag: str, value: str, least: int, most: int) -> int:
@@ -291,6 +334,23 @@ def _size(flag: str, value: str) -> dict[str, Any]:
     return {"width": _whole(flag, sides[0], *SIDE), "height": _whole(flag, sides[1], *SIDE)}
 
 
+def _ratio(flag: str, value: str) -> dict[str, Any]:
+    match = _RATIO.fullmatch(value)
+    shape = value.lower() if match is None else f"{int(match[1])}:{int(match[2])}"
+    if not is_shape(shape):
+        raise _Refused("bad_value", flag)
+    return {"aspect": shape}
+
+
+def is_shape(text: str) -> bool:
+    """``3:2`` from 1:4 to 4:1, or one of the words."""
+    if text in SHAPES:
+        return True
+    match = _SHAPE.fullmatch(text)
+    wide, high = (int(match[1]), int(match[2])) if match is not None else (0, 0)
+    return 0 < wide <= SHAPE * high and high <= SHAPE * wide
+
+
 def _seed(flag: str, value: str) -> dict[str, Any]:
     word = value.lower()
     if word in (SAME, RANDOM):
@@ -314,6 +374,7 @@ _READERS = {
     "cfg": _cfg,
     "strength": _strength,
     "size": _size,
+    "ar": _ratio,
     "seed": _seed,
     "model": _name,
     "sampler": _name,

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ..options import COUNT, GUIDANCE, MAX_NAME, MAX_PROMPT, MAX_SEED, SIDE, STEPS, STRENGTH, DrawOptions
+from ..options import COUNT, GUIDANCE, MAX_NAME, MAX_PROMPT, MAX_SEED, SIDE, STEPS, STRENGTH, DrawOptions, is_shape
 
 _DECIMAL = re.compile(r"[0-9]{1,3}\.[0-9]{1,20}", re.ASCII)
 
@@ -86,6 +86,7 @@ _CHECKS: dict[str, Any] = {
     "guidance_scale": _guidance,
     "width": _whole(*SIDE),
     "height": _whole(*SIDE),
+    "aspect": lambda value: isinstance(value, str) and is_shape(value),
     "seed": _whole(0, MAX_SEED),
     "model": _name,
     "sampler": _name,

@@ -61,14 +61,15 @@ def resolve(
     model, name = _model(wanted.model, around, said)
     limits = model.limits if model is not None else None
     steps, guidance, size, negative, sampler = _open_settings(wanted, base is not None, model, values, said)
-    if start is not None and wanted.width is None:
-        size = None  # the picture's own shape, which the worker knows
+    if wanted.width is None and (start is not None or wanted.aspect is not None):
+        size = None  # of the picture's shape, or of the one that was typed: the worker makes it
     body = {
         "prompt": prompt,
         "negative_prompt": negative,
         "model": name,
         "steps": _steps(steps, limits, name, values, chosen=wanted.steps is not None),
         "guidance_scale": _guidance(guidance, limits, name),
+        "aspect": wanted.aspect,
         "sampler": _sampler(sampler, around.models),
         "seed": seed,
         "count": _count(asked.count, values, usual=values.draw.count if base is None else 1),
@@ -82,11 +83,17 @@ def resolve(
 
 
 def _over(asked: DrawOptions, base: DrawOptions) -> DrawOptions:
-    """``asked``, completed by ``base``. A size is one thing."""
+    """``asked``, completed by ``base``. A size is one thing, and more exact than a shape."""
     merged = {name: old if (new := getattr(asked, name)) is None else new for name, old in vars(base).items()}
     if asked.width is not None:
         merged |= {"width": asked.width, "height": asked.height}
+    if merged["width"] is not None:
+        merged["aspect"] = None
     return DrawOptions(**merged)
+
+
+def _shapeless(options: DrawOptions) -> DrawOptions:
+    return replace(options, width=None, height=None, aspect=None)
 
 
 def _check_lengths(prompt: str, negative: str | None, values: Values) -> None:
@@ -282,6 +289,8 @@ def again(
         start, used, before = None, replace(used, strength=None), replace(before, strength=None)
     elif start is None:
         raise Unusable(texts.start_lost(around.values.prefix))
+    if typed.width is not None or typed.aspect is not None:
+        used, before = _shapeless(used), _shapeless(before)
     asked = _over(replace(typed, seed=None), replace(before, seed=None, count=None))
     asked = replace(asked, prompt=asked.prompt or used.prompt)
     notes: list[str] = []

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .escape import code, plain, plain_lines
 
 if TYPE_CHECKING:
-    from ..errors import WorkerRefused
+    from ..errors import FieldProblem, WorkerRefused
     from ..worker_about import Pause
     from ..worker_types import Failure, Job, Progress
 
@@ -222,11 +222,18 @@ _REFUSALS = {
 
 def refused(refusal: WorkerRefused) -> str:
     """The worker takes the request not at all: one sentence for each reason, at most three."""
-    said = [plain_sentence(problem.message) for problem in refusal.fields if problem.message][:3]
+    said = [_field_refused(problem) for problem in refusal.fields if problem.message][:3]
     if said:
         return "❌ " + " ".join(dict.fromkeys(said))
     sentence = _REFUSALS.get(refusal.code)
     return f"❌ {sentence or 'The worker refused that. The operator finds the reason in its log.'}"
+
+
+def _field_refused(problem: FieldProblem) -> str:
+    if problem.code == "extra_forbidden":
+        setting = code(problem.field.rpartition(".")[2], 40)
+        return f"The worker is too old for the setting {setting}; the operator can update it."
+    return plain_sentence(problem.message)
 
 
 # ---------------------------------------------------------------- under a picture

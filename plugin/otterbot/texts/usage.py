@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..options import COUNT, GUIDANCE, MAX_SEED, SIDE, STEPS
+from ..options import COUNT, GUIDANCE, MAX_SEED, SHAPE, SHAPES, SIDE, STEPS
 from .escape import code
 from .jobs import typed
 
@@ -39,6 +39,7 @@ _FLAG_USES = {
     "steps": ("--steps 30", f"{STEPS[0]} to {STEPS[1]}; more is finer and slower"),
     "cfg": ("--cfg 7.5", f"{GUIDANCE[0]:g} to {GUIDANCE[1]:g}; how closely it follows your words"),
     "size": ("--size 768x768", "width x height"),
+    "ar": ("--ar 3:2", "its shape; or `--square`, `--portrait`, `--landscape`"),
     "seed": ("--seed 42", "the same number makes the same picture"),
     "model": ("--model NAME", "another model"),
     "sampler": ("--sampler euler a", "another way to compute it"),
@@ -88,6 +89,10 @@ _WANTS = {
     "steps": f"`--steps` takes a whole number from {STEPS[0]} to {STEPS[1]}, such as `--steps 30`.",
     "cfg": f"`--cfg` takes a number from {GUIDANCE[0]:g} to {GUIDANCE[1]:g}, such as `--cfg 7.5`.",
     "size": f"`--size` takes width x height, each from {SIDE[0]} to {SIDE[1]} pixels, such as `--size 768x768`.",
+    "ar": (
+        f"`--ar` takes width:height, from 1:{SHAPE} to {SHAPE}:1, such as `--ar 3:2`, or one of "
+        f"{', '.join(f'`{word}`' for word in SHAPES)}."
+    ),
     "seed": f"`--seed` takes a whole number from 0 to {MAX_SEED}, `random`, or `same` to keep a picture's seed.",
     "count": f"`--count` takes a whole number from {COUNT[0]} to {COUNT[1]}, such as `--count 4`.",
     "strength": "`--strength` takes a number above 0 and up to 1, such as `--strength 0.6`; 0.94 changes nearly all.",
@@ -112,6 +117,9 @@ def usage_problem(problem: UsageProblem, name: str, prefix: str) -> str:
             return _unknown(problem, prefix)
         case "twice":
             return f"{code('--' + problem.flag)} is there twice. Please say it once."
+        case "conflict":
+            other = code("--" + next(iter(problem.near), problem.flag))
+            return f"{code('--' + problem.flag)} and {other} both say which shape. Please keep one of them."
     return wants(problem.flag, prefix)
 
 

@@ -129,6 +129,9 @@ async def test_draw_with_a_worker_that_hangs_is_quick(rig: Rig) -> None:
         ("!draw otter --size 100x768", ["from 256 to 1536", "`--size 256x768`"]),
         ("!draw otter --size 4000x4000", ["`--size 1248x1248`"]),
         ("!draw otter --size 1536x1536", ["`--size 1248x1248`"]),
+        ("!draw otter --ar 1:9", ["from 1:4 to 4:1", "`--ar 3:2`", "`square`"]),
+        ("!draw otter --ar 3:2 --size 768", ["`--size` and `--ar` both"]),
+        ("!draw otter --wide", ["Did you mean `--landscape`?"]),
         ("!draw otter --seed same", ["`!again --seed same`"]),
         ("!draw " + "x" * 4001, ["has 4001 characters", "at most 4000", "by 1"]),
         ("!draw otter --no " + "x" * 4001, ["4001"]),
@@ -157,6 +160,18 @@ async def test_sizes_are_rounded_and_said(rig: Rig, typed: str, size: tuple[int,
     assert bool(outcome.request.notes) is rounded
     if rounded:
         assert f"{size[0]}×{size[1]}" in outcome.request.notes[0]
+
+
+async def test_a_shape_is_left_to_the_worker(rig: Rig) -> None:
+    from otterbot.config import DrawValues
+
+    rig.values(draw=DrawValues(size=(512, 512)))
+    body = await rig.drawn("!draw otter --ar 3:2")
+    assert (body["aspect"], body["asked"]) == ("3:2", {"prompt": "otter", "aspect": "3:2"})
+    assert not body.keys() & {"width", "height"}
+    body = await rig.drawn("!draw otter --portrait", msgtype="m.image", filename="a.png", url="mxc://a/b")
+    assert body["aspect"] == "portrait"
+    assert not body.keys() & {"width", "height"}
 
 
 async def test_samplers_by_any_spelling(rig: Rig) -> None:
@@ -333,6 +348,29 @@ async def test_again_with_another_model_returns_to_its_defaults(rig: Rig) -> Non
     assert "`sdxl-turbo`" in outcome.request.notes[0]
 
 
+@pytest.mark.parametrize(
+    ("asked", "typed", "shape", "then"),
+    [
+        ({}, "--ar 2:3", (None, None, "2:3"), {"aspect": "2:3"}),
+        ({"width": 768, "height": 768}, "--square", (None, None, "square"), {"aspect": "square"}),
+        ({"aspect": "landscape"}, "", (768, 768, None), {"aspect": "landscape"}),
+        ({"aspect": "landscape"}, "--size 512", (512, 512, None), {"width": 512, "height": 512}),
+        ({"aspect": "landscape"}, "--model sdxl-turbo", (None, None, "landscape"), {"aspect": "landscape"}),
+        ({"width": 768, "height": 768}, "--model sdxl-turbo", (768, 768, None), {"width": 768, "height": 768}),
+        ({"aspect": "1:1", "width": 640, "height": 640}, "", (640, 640, None), {"width": 640, "height": 640}),
+    ],
+)
+async def test_again_has_one_shape(
+    rig: Rig, asked: dict[str, Any], typed: str, shape: tuple[int | None, int | None, str | None], then: dict[str, Any]
+) -> None:
+    """What is typed now takes the place of whatever was typed before; else the size is the one that was drawn."""
+    event = rig.homeserver.picture(ROOM, {**RECORD, "asked": {"prompt": "otter", **asked}})
+    body = await rig.drawn(f"!again {typed}", **reply(event))
+    assert (body.get("width"), body.get("height"), body.get("aspect")) == shape
+    assert {name: body["asked"].get(name) for name in then} == then
+    assert body["asked"].keys() - {"model"} == {"prompt", *then}
+
+
 async def test_again_on_the_request_or_its_status(rig: Rig) -> None:
     await rig.drawn("!draw otter")
     request = rig.open[-1]
@@ -390,7 +428,13 @@ async def test_hostile_records(rig: Rig, used: Any) -> None:
     assert "does not say how it was made" in await rig.answer("!again", **reply(event))
 
 
-@pytest.mark.parametrize("asked", [None, 5, {"steps": 10**9}, {"init_image": "mxc://evil/x"}, {"prompt": ["x"]}])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        None, 5, {"steps": 10**9}, {"aspect": "9:1"}, {"aspect": 1.5}, {"aspect": "3:2\n"},
+        {"init_image": "mxc://evil/x"}, {"prompt": ["x"]},
+    ],
+)  # fmt: skip
 async def test_hostile_asked(rig: Rig, asked: Any) -> None:
     event = rig.homeserver.picture(ROOM, {**RECORD, "asked": asked})
     body = await rig.drawn("!again", **reply(event))

@@ -138,6 +138,11 @@ async def test_the_workers_sentences_keep_their_commands() -> None:
 def test_refusals_of_the_worker() -> None:
     fields = (FieldProblem(field="request.steps", code="too_many", message="ssd takes at most 100 steps."),) * 2
     assert texts.refused(WorkerRefused(422, "invalid_request", fields=fields)) == "❌ ssd takes at most 100 steps\\."
+    old = (
+        FieldProblem(field="request.aspect", code="extra_forbidden", message="This worker does not know this field."),
+    )
+    said = texts.refused(WorkerRefused(422, "invalid_request", fields=old))
+    assert said == "❌ The worker is too old for the setting `aspect`; the operator can update it."
     for code in ("queue_full", "owner_queue_full", "disk_full", "something new"):
         assert texts.refused(WorkerRefused(429, code)).startswith("❌ ")
 

@@ -93,8 +93,15 @@ BAD: dict[str, tuple[Any, str, str]] = {
     "a word for a yes": (image(private="yes"), "private", "true or false"),
     "too many steps": (image(steps=201), "request.steps", "at most 200"),
     "more steps than the model takes": (image(steps=160), "request.steps", "at most 100"),
-    "an odd size": (image(width=100), "request.width", "multiples of 8"),
     "too large": (image(width=1024), "request.width", "from 96 to 192"),
+    "too small": (image(width=128, height=95), "request.height", "multiples of 8"),
+    "a shape that is none": (image(aspect=CANARY[:16]), "request.aspect", "such as 3:2"),
+    "a shape of half the world": (image(aspect="1:99"), "request.aspect", "from 1:4 to 4:1"),
+    "a shape of nothing": (image(aspect="0:0"), "request.aspect", "such as 3:2"),
+    "a shape without end": (image(aspect="1:" + "1" * 90_000), "request.aspect", "16 characters"),
+    "a shape that is a number": (image(aspect=1.5), "request.aspect", "text"),
+    "a shape and a size": (image(aspect="3:2", width=128, height=128), "request.aspect", "one or the other"),
+    "a shape and a height": (image(aspect="square", height=128), "request.aspect", "one or the other"),
     "an unknown model": (image(model=CANARY), "request.model", "otter-mini"),
     "an unknown sampler": (image(sampler=CANARY), "request.sampler", "UniPC"),
     "too many pictures": (image(count=9), "request.count", "at most 8"),
@@ -132,7 +139,7 @@ async def test_bad_requests_name_the_field_and_not_the_value(tmp_path: Path, cas
 
 async def test_all_bad_fields_are_named_at_once(tmp_path: Path) -> None:
     async with worker_here(settings(tmp_path), paused=True) as here:
-        _, problem = await here.api.call("POST", "/v1/jobs", image(steps=160, width=100, sampler="x"))
+        _, problem = await here.api.call("POST", "/v1/jobs", image(steps=160, width=1000, sampler="x"))
         assert [found["field"] for found in problem["fields"]] == ["request.sampler", "request.steps", "request.width"]
 
 

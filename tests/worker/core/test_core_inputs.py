@@ -101,7 +101,7 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
     "text": ({"strength": "0.6"}, "request.strength", "number"),
     "no hash": ({"init_image": {"id": "../../etc/passwd"}}, "request.init_image.id", "form"),
     "a strange key": ({"init_image": {"id": "0" * 64, "path": "/etc"}}, "request.init_image.path", "does not know"),
-    "a size that the model does not draw": ({"width": 100, "height": 96}, "request.width", "multiples of 8"),
+    "a size that the model does not draw": ({"width": 1000, "height": 96}, "request.width", "multiples of 8"),
 }
 
 

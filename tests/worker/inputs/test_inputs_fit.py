@@ -1,52 +1,10 @@
-"""Sizes and steps: what is drawn from a picture, and the sentence about it."""
+"""How many steps are drawn from a picture, and the sentence about it."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import pytest
 
 from otterbot_worker.inputs import fit
-
-
-@dataclass(frozen=True)
-class Limits:
-    size_min: int = 256
-    size_max: int = 1024
-    size_multiple: int = 8
-    pixels_max: int = 1024 * 1024
-
-
-USUAL = 512 * 512
-
-
-@pytest.mark.parametrize(
-    ("picture", "asked", "expected"),
-    [
-        ((512, 512), (None, None), (512, 512)),
-        ((64, 64), (None, None), (512, 512)),
-        ((4000, 3000), (None, None), (592, 440)),
-        ((3000, 4000), (None, None), (440, 592)),
-        ((1000, 667), (None, None), (624, 416)),
-        ((16_000, 16), (None, None), (1024, 256)),
-        ((16, 16_000), (None, None), (256, 1024)),
-        ((4000, 3000), (256, 768), (256, 768)),
-        ((4000, 3000), (640, None), (640, 480)),
-        ((4000, 3000), (None, 600), (800, 600)),
-        ((4000, 3000), (7, 9), (7, 9)),  # refused by the limits, not bent here
-    ],
-)
-def test_the_size(picture: tuple[int, int], asked: tuple[int | None, int | None], expected: tuple[int, int]) -> None:
-    assert fit.size(picture, Limits(), USUAL, *asked) == expected
-
-
-@pytest.mark.parametrize("multiple", [8, 64])
-def test_no_shape_leaves_the_limits(multiple: int) -> None:
-    limits = Limits(size_min=100, size_max=1000, size_multiple=multiple, pixels_max=600 * 600)
-    for width in range(16, 3000, 37):
-        made = fit.size((width, 700), limits, 600 * 600, None, None)
-        assert all(100 <= side <= 1000 and side % multiple == 0 for side in made), (width, made)
-        assert made[0] * made[1] <= limits.pixels_max
 
 
 @pytest.mark.parametrize(

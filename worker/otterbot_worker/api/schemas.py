@@ -59,6 +59,10 @@ class ImageOptions(_Request):
     guidance_scale: Annotated[float | None, Field(ge=0, le=30)] = None
     width: Annotated[int | None, Field(ge=16, le=4096)] = None
     height: Annotated[int | None, Field(ge=16, le=4096)] = None
+    """What is no multiple of the model's is rounded, and a note says so."""
+    aspect: Annotated[str | None, Field(max_length=16)] = None
+    """``3:2`` (1:4 to 4:1), ``square``, ``portrait`` (2:3) or ``landscape`` (3:2), instead of width and height: that
+    shape at the model's usual number of pixels, whatever the shape of a picture to start from."""
     sampler: Name | None = None
     seed: Annotated[int | None, Field(ge=0, le=MAX_SEED)] = None
     count: Annotated[int | None, Field(ge=1, le=MAX_COUNT)] = None
@@ -81,7 +85,7 @@ class ImageRequest(ImageOptions):
     seed: Annotated[int, Field(ge=0, le=MAX_SEED)]
     count: Annotated[int, Field(ge=1, le=MAX_COUNT)] = 1
     init_image: InitImage | None = None
-    """Without width and height the picture's shape is drawn, at the model's usual number of pixels."""
+    """Without width, height and aspect the picture's shape is drawn, at the model's usual number of pixels."""
     theme: Annotated[str | None, Field(max_length=64)] = None
     """Names the files; the first words of the prompt where it is absent."""
     asked: ImageOptions = ImageOptions()

@@ -1,26 +1,12 @@
-"""Which size is drawn from a picture, how many steps that takes, and the sentence that says so. Pure."""
+"""How many steps a drawing from a picture takes, and the sentence that says what was made of the picture. Pure."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 STRENGTH = 0.6
 """How much of the picture is drawn anew where nobody says: it keeps the picture; 0.94 mostly replaces it."""
-
-
-class Limits(Protocol):
-    """``models.catalogue.Limits``; pixels."""
-
-    @property
-    def size_min(self) -> int: ...
-    @property
-    def size_max(self) -> int: ...
-    @property
-    def size_multiple(self) -> int: ...
-    @property
-    def pixels_max(self) -> int: ...
 
 
 def true_steps(steps: int, strength: float | None) -> int:
@@ -29,33 +15,6 @@ def true_steps(steps: int, strength: float | None) -> int:
         return steps
     # 50 * 0.58 is 28.999999999999996.
     return min(steps, max(1, int(steps * strength + 1e-6)))
-
-
-def size(
-    picture: tuple[int, int], limits: Limits, usual_pixels: int, width: int | None, height: int | None
-) -> tuple[int, int]:
-    """Width and height to draw: what was asked for, else the picture's shape at the model's usual number of pixels,
-    in multiples of what the model draws. An asked side is taken as it is, whatever the model's limits say of it."""
-    if width is not None and height is not None:
-        return width, height
-    shape = picture[0] / picture[1]
-    if width is not None:
-        return width, _side(width / shape, limits)
-    if height is not None:
-        return _side(height * shape, limits), height
-    wide = math.sqrt(usual_pixels * shape)
-    found = [_side(wide, limits), _side(wide / shape, limits)]
-    step = limits.size_multiple
-    while found[0] * found[1] > limits.pixels_max:
-        # Rounding up may have been too much; the longer side has more to give.
-        found[found.index(max(found))] -= step
-    return found[0], found[1]
-
-
-def _side(side: float, limits: Limits) -> int:
-    step = limits.size_multiple
-    least, most = math.ceil(limits.size_min / step) * step, limits.size_max // step * step
-    return min(max(round(side / step) * step, least), most)
 
 
 def note(request: Mapping[str, Any], multiple: int) -> str | None:

@@ -1,6 +1,7 @@
 """From what a client sent to a request with nothing left open, or the list of what is wrong with it.
 
-Values are refused, never bent: a person who asks for 1000 steps is told the limit. Free of torch.
+Values are refused, never bent (a person who asks for 1000 steps is told the limit), but for a size between the model's
+multiples, which is rounded and said. Free of torch.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from otterbot_worker.inputs import fit
 from otterbot_worker.jobs.extras import Wanted, find_wanted
 from otterbot_worker.jobs.inputs import Input
 from otterbot_worker.jobs.model import NewRow
+from otterbot_worker.jobs.size import find_size
 from otterbot_worker.jobs.store import Submission, new_rows
 from otterbot_worker.models.catalogue import Catalogue, ModelEntry
 from otterbot_worker.models.loras import Library
@@ -121,15 +123,13 @@ def resolve_image(
         problems.append(_problem("request.sampler", "unknown_sampler", f"No such sampler. There are: {known}."))
     steps = defaults.steps if request.steps is None else request.steps
     guidance = defaults.guidance_scale if request.guidance_scale is None else request.guidance_scale
-    width = defaults.width if request.width is None else request.width
-    height = defaults.height if request.height is None else request.height
     strength: float | None = None
     if start is not None:
         strength = fit.STRENGTH if request.strength is None else request.strength
-        usual = defaults.width * defaults.height
-        width, height = fit.size((start.width, start.height), entry.limits, usual, request.width, request.height)
+    size = find_size(request, entry, (start.width, start.height) if start is not None else None)
     problems += _start_problems(request, start)
-    problems += _limits(entry, steps=steps, guidance=guidance, width=width, height=height)
+    problems += _limits(entry, steps=steps, guidance=guidance)
+    problems += size.problems
     if not request.prompt.strip():
         problems.append(_problem("request.prompt", "empty", "Say what to draw."))
     negative = defaults.negative_prompt if request.negative_prompt is None else request.negative_prompt
@@ -139,15 +139,15 @@ def resolve_image(
         raise Refused(problems)
     return Resolved(
         model=name,
-        work=fit.true_steps(steps, strength) * width * height / 1e6,
+        work=fit.true_steps(steps, strength) * size.width * size.height / 1e6,
         request={
             "prompt": request.prompt,
             "negative_prompt": negative,
             "model": name,
             "steps": steps,
             "guidance_scale": guidance,
-            "width": width,
-            "height": height,
+            "width": size.width,
+            "height": size.height,
             "sampler": sampler,
             "seed": request.seed,
             "count": request.count,
@@ -156,7 +156,7 @@ def resolve_image(
             "theme": request.theme,
             "loras": wanted.loras,
             "embeddings": wanted.embeddings,
-            "notes": wanted.notes,
+            "notes": [*size.notes, *wanted.notes],
             "asked": request.asked.model_dump(mode="json", exclude_unset=True),
         },
     )
@@ -171,7 +171,7 @@ def _start_problems(request: ImageRequest, start: Input | None) -> list[FieldPro
     return []
 
 
-def _limits(entry: ModelEntry, *, steps: int, guidance: float, width: int, height: int) -> list[FieldProblem]:
+def _limits(entry: ModelEntry, *, steps: int, guidance: float) -> list[FieldProblem]:
     limits, name = entry.limits, entry.name
     problems = []
     if steps > limits.steps_max:
@@ -179,19 +179,6 @@ def _limits(entry: ModelEntry, *, steps: int, guidance: float, width: int, heigh
     if guidance > limits.guidance_scale_max:
         sentence = f"{name} takes a CFG of at most {limits.guidance_scale_max:g}."
         problems.append(_problem("request.guidance_scale", "too_large", sentence))
-    sides_fit = True
-    for field, side in (("request.width", width), ("request.height", height)):
-        if side % limits.size_multiple or not limits.size_min <= side <= limits.size_max:
-            sides_fit = False
-            sentence = (
-                f"{name} draws sides from {limits.size_min} to {limits.size_max} pixels, "
-                f"in multiples of {limits.size_multiple}."
-            )
-            problems.append(_problem(field, "bad_size", sentence))
-    if sides_fit and width * height > limits.pixels_max:
-        side = int(limits.pixels_max**0.5) // limits.size_multiple * limits.size_multiple
-        sentence = f"{name} draws at most {limits.pixels_max / 1e6:.2f} megapixels, such as {side}x{side}."
-        problems.append(_problem("request.width", "too_large", sentence))
     return problems
 
 

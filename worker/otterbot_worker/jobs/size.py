@@ -1,0 +1,93 @@
+"""The size of a request's pictures, from what was asked, the picture that it starts from and the model. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from otterbot_worker.api.schemas import FieldProblem, ImageRequest
+from otterbot_worker.models import sizes
+from otterbot_worker.models.catalogue import ModelEntry
+
+_FAR = 1.1
+"""How much longer or shorter than asked a shape may come out before that is worth a sentence."""
+
+
+@dataclass(kw_only=True)
+class Size:
+    """Pixels. Where there are problems, the model's usual size."""
+
+    width: int
+    height: int
+    notes: list[str] = field(default_factory=list)
+    problems: list[FieldProblem] = field(default_factory=list)
+
+
+def find_size(request: ImageRequest, entry: ModelEntry, picture: tuple[int, int] | None) -> Size:
+    """Typed, else of the shape that was asked for, else of the picture's shape, else the model's usual size."""
+    size = Size(width=entry.defaults.width, height=entry.defaults.height)
+    if request.aspect is not None:
+        _of_aspect(size, request, request.aspect, entry)
+    elif request.width is None and request.height is None:
+        if picture is not None:
+            usual = size.width * size.height
+            size.width, size.height = sizes.of_shape(picture[0] / picture[1], entry.limits, usual)
+    elif not (problems := _outside(request, entry)):
+        _of_sides(size, request, entry, picture)
+    else:
+        size.problems += problems
+    return size
+
+
+def _of_aspect(size: Size, request: ImageRequest, aspect: str, entry: ModelEntry) -> None:
+    shape = sizes.shape(aspect)
+    if request.width is not None or request.height is not None:
+        sentence = "A shape takes the place of width and height; give one or the other."
+        size.problems.append(FieldProblem(field="request.aspect", code="conflict", message=sentence))
+    elif shape is None:
+        size.problems.append(FieldProblem(field="request.aspect", code="bad_aspect", message=sizes.EXPECTED))
+    else:
+        size.width, size.height = sizes.of_aspect(shape, entry.limits, size.width * size.height)
+        came = size.width / size.height
+        if max(came / shape, shape / came) > _FAR:
+            size.notes.append(
+                f"{aspect} was drawn at {size.width}x{size.height}, the nearest that {entry.name} draws: sides from "
+                f"{entry.limits.size_min} to {entry.limits.size_max} pixels."
+            )
+
+
+def _outside(request: ImageRequest, entry: ModelEntry) -> list[FieldProblem]:
+    limits = entry.limits
+    sentence = (
+        f"{entry.name} draws sides from {limits.size_min} to {limits.size_max} pixels, "
+        f"in multiples of {limits.size_multiple}."
+    )
+    return [
+        FieldProblem(field=f"request.{name}", code="bad_size", message=sentence)
+        for name, side in (("width", request.width), ("height", request.height))
+        if side is not None and not limits.size_min <= side <= limits.size_max
+    ]
+
+
+def _of_sides(size: Size, request: ImageRequest, entry: ModelEntry, picture: tuple[int, int] | None) -> None:
+    """One side alone gets the other from the picture's shape, or the model's usual one."""
+    limits, asked = entry.limits, (request.width, request.height)
+    width, height = asked
+    if width is not None and height is not None:
+        width, height = sizes.rounded((width, height), limits)
+        said = f"{asked[0]}x{asked[1]} was rounded to {width}x{height}"
+    elif width is not None:
+        width = sizes.nearest(width, limits)
+        height = size.height if picture is None else sizes.nearest(width * picture[1] / picture[0], limits)
+        said = f"A width of {asked[0]} was rounded to {width}"
+    else:
+        height = sizes.nearest(height or 0, limits)
+        width = size.width if picture is None else sizes.nearest(height * picture[0] / picture[1], limits)
+        said = f"A height of {asked[1]} was rounded to {height}"
+    if width * height > limits.pixels_max:
+        side = int(limits.pixels_max**0.5) // limits.size_multiple * limits.size_multiple
+        sentence = f"{entry.name} draws at most {limits.pixels_max / 1e6:.2f} megapixels, such as {side}x{side}."
+        size.problems.append(FieldProblem(field="request.width", code="too_large", message=sentence))
+        return
+    size.width, size.height = width, height
+    if (asked[0] or width, asked[1] or height) != (width, height):
+        size.notes.append(f"{said}: {entry.name} draws multiples of {limits.size_multiple}.")

@@ -1,0 +1,92 @@
+"""Which size a model draws: an asked one rounded to what it can, or one made of a shape. Pure, free of torch.
+
+A shape is width / height. All sizes are (width, height) in pixels.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from itertools import product
+from typing import Protocol
+
+WORDS = {"square": (1, 1), "portrait": (2, 3), "landscape": (3, 2)}
+MOST = 4
+"""The longest side over the shortest one."""
+EXPECTED = "A shape is square, portrait, landscape, or width:height from 1:4 to 4:1, such as 3:2."
+
+_RATIO = re.compile(r"([1-9][0-9]{0,2}):([1-9][0-9]{0,2})", re.ASCII)
+
+_BUCKETS_OF = 1024 * 1024
+_BUCKET_STEP = 64
+_BUCKET_LEAST = 0.9
+"""SDXL was trained on shapes whose sides are multiples of 64 and whose pixels are as many as 1024 x 1024 has, or up to
+a tenth fewer (Podell et al. 2023, arXiv 2307.01952, section 2.3 and the list in appendix I, which is just these)."""
+
+
+class Limits(Protocol):
+    """``catalogue.Limits``."""
+
+    @property
+    def size_min(self) -> int: ...
+    @property
+    def size_max(self) -> int: ...
+    @property
+    def size_multiple(self) -> int: ...
+    @property
+    def pixels_max(self) -> int: ...
+
+
+def shape(aspect: str) -> float | None:
+    """``3:2`` → 1.5, ``portrait`` → 0.667; ``None`` for what is no shape, or one longer than 4:1."""
+    found = _RATIO.fullmatch(aspect)
+    wide, high = WORDS.get(aspect, (0, 0)) if found is None else (int(found[1]), int(found[2]))
+    return wide / high if 0 < wide <= MOST * high and high <= MOST * wide else None
+
+
+def rounded(size: tuple[int, int], limits: Limits) -> tuple[int, int]:
+    """The nearest size in the model's multiples; smaller where rounding up were more pixels than it draws.
+
+    Both sides have to be within ``size_min`` and ``size_max``. What has too many pixels still has them afterwards.
+    """
+    near = (nearest(size[0], limits), nearest(size[1], limits))
+    if near[0] * near[1] <= limits.pixels_max:
+        return near
+    step, least = limits.size_multiple, _least(limits)
+    return max(size[0] // step * step, least), max(size[1] // step * step, least)
+
+
+def of_shape(shape: float, limits: Limits, pixels: int) -> tuple[int, int]:
+    """About that shape with about that many pixels, in the model's multiples and within its limits."""
+    wide = math.sqrt(pixels * shape)
+    found = [nearest(wide, limits), nearest(wide / shape, limits)]
+    while found[0] * found[1] > limits.pixels_max:
+        # Rounding up may have been too much; the longer side has more to give.
+        found[found.index(max(found))] -= limits.size_multiple
+    return found[0], found[1]
+
+
+def of_aspect(shape: float, limits: Limits, pixels: int) -> tuple[int, int]:
+    """A shape that somebody named. Models of the 1024x1024 class get the nearest of the sizes that they have learned,
+    others a size that is computed, as `of_shape` does."""
+    trained = pixels == _BUCKETS_OF and _BUCKET_STEP % limits.size_multiple == 0
+    sides = [side for side in range(512, 2049, _BUCKET_STEP) if trained and nearest(side, limits) == side]
+    learned = [
+        size
+        for size in product(sides, sides)
+        if _BUCKET_LEAST * _BUCKETS_OF <= size[0] * size[1] <= min(_BUCKETS_OF, limits.pixels_max)
+    ]
+    if not learned:
+        return of_shape(shape, limits, pixels)
+    # Of two that are as near, the one with more pixels.
+    return min(learned, key=lambda size: (abs(math.log(size[0] / size[1] / shape)), -size[0] * size[1]))
+
+
+def nearest(side: float, limits: Limits) -> int:
+    """The nearest multiple within the model's limits."""
+    step = limits.size_multiple
+    return min(max(math.floor(side / step + 0.5) * step, _least(limits)), limits.size_max // step * step)
+
+
+def _least(limits: Limits) -> int:
+    return math.ceil(limits.size_min / limits.size_multiple) * limits.size_multiple
