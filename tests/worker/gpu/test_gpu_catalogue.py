@@ -48,6 +48,29 @@ def test_one_model_lies_in_the_package_itself(tmp_path: Path) -> None:
     files.check(here, None)
 
 
+def test_single_files_and_refiners(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    own = tmp_path / "own.yaml"
+    own.write_text(
+        GOOD.replace("hub: somebody/something", "file: anime/any.safetensors")
+        + GOOD.replace("models:\n  mine", "  fetched").replace("something", "something\n    file: a/any.ckpt")
+        + GOOD.replace("models:\n  mine", "  fine").replace("family: sd", "family: sdxl\n    refiner: {folder: second}")
+    )
+    images = load_catalogue(own, data_dir=tmp_path).images
+    mine, fetched, fine = images["mine"], images["fetched"], images["fine"]
+    assert mine.file == str(tmp_path / "checkpoints" / "anime" / "any.safetensors")
+    assert (fetched.hub, fetched.file) == ("somebody/something", "a/any.ckpt")
+    assert fine.refiner is not None
+    assert (fine.refiner.name, fine.refiner.hand_over) == ("second", 0.8)
+    for entry in (mine, fetched, fine):
+        assert ModelEntry.from_dict(json.loads(json.dumps(entry.as_dict()))) == entry
+        assert entry.here() is None
+    place = Path(mine.file)
+    place.parent.mkdir(parents=True)
+    place.write_bytes(b"")
+    assert mine.here() == place
+
+
 def test_an_operators_own_file_adds_and_replaces(tmp_path: Path) -> None:
     own = tmp_path / "own.yaml"
     own.write_text(GOOD + GOOD.replace("models:\n  mine", "  sd15").replace("\nmodels:", ""))
@@ -60,8 +83,20 @@ def test_an_operators_own_file_adds_and_replaces(tmp_path: Path) -> None:
     ("old", "new", "said"),
     [
         ("hub: somebody/something", "hub: somebody", "mine: hub"),
-        ("    hub: somebody/something\n", "", "exactly one of hub, folder and shipped"),
-        ("hub: somebody/something", "hub: a/b\n    shipped: otter-mini", "exactly one of hub, folder and shipped"),
+        ("    hub: somebody/something\n", "", "exactly one of hub, folder, file"),
+        (
+            "hub: somebody/something",
+            "hub: a/b\n    shipped: otter-mini",
+            "exactly one of hub, folder, file",
+        ),
+        ("hub: somebody/something", "file: a.bin", "mine: file"),
+        ("hub: somebody/something", "file: a.ckpt\n    folder: a", "exactly one of hub, folder, file"),
+        ("about: my own", "about: my own\n    refiner: {hub: a/b}", "refiner: sd has none"),
+        ("about: my own", "about: my own\n    transformer: {file: a.gguf}", "transformer: sd has none"),
+        ("about: my own", "about: my own\n    without: [vae]", "cannot do without vae"),
+        ("family: sd", "family: sdxl\n    refiner: {hand_over: 0.5}", "exactly one of hub and folder"),
+        ("family: sd", "family: sdxl\n    refiner: {hub: a/b, hand_over: 1.0}", "refiner.hand_over"),
+        ("about: my own", "about: my own\n    limits: {steps_min: 25}", "fewer than limits.steps_min"),
         ("hub: somebody/something", "shipped: ../../secrets", "mine: shipped"),
         ("family: sd", "family: flux", "family"),
         ("about: my own", "about: my own\n    colour: red", "colour"),

@@ -11,18 +11,21 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from .. import samplers, yamlfile
-from . import files
+from . import families, files
 
 SHIPPED = Path(__file__).with_name("models.yaml")
 GPU_MODEL = "ssd-1b"
 SMALL_MODEL = "otter-mini"
 
-Family = Literal["sd", "sdxl"]
+CHECKPOINTS = "checkpoints"
+"""Folder in the data directory where a relative ``file`` lies."""
+
+_HUB = r"^[\w.-]+/[\w.-]+$"
 
 
 class CatalogueError(Exception):
@@ -41,6 +44,7 @@ class Defaults:
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
+    steps_min: int = 1
     steps_max: int
     guidance_scale_max: float
     size_min: int
@@ -50,25 +54,67 @@ class Limits:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelEntry:
-    """One model. Exactly one of ``hub`` (a repository id) and ``folder`` (an absolute path) is set."""
+class Refiner:
+    """A second model that draws the last steps. Exactly one of ``hub`` and ``folder`` (an absolute path) is set."""
 
-    name: str
-    family: Family
     hub: str | None
     folder: str | None
+    variant: str | None
+    hand_over: float
+    """The share of the steps that the base draws, above 0 and below 1."""
+
+    @property
+    def name(self) -> str:
+        """As it stands in records."""
+        return (self.hub or Path(self.folder or "").name).rpartition("/")[2]
+
+    def here(self) -> Path | None:
+        return files.find(hub=self.hub, folder=self.folder)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transformer:
+    """A single file of weights, as a quantised ``.gguf``, that replaces those of the model's own transformer."""
+
+    hub: str | None
+    file: str
+    """With ``hub`` the path in that repository, else an absolute path."""
+
+    def here(self) -> Path | None:
+        return files.find_file(hub=self.hub, file=self.file)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelEntry:
+    """One model. It comes from ``hub`` (a repository id), from ``folder`` (an absolute path, in diffusers' layout), or
+    from one ``file``: an absolute path or, with ``hub``, a path in that repository."""
+
+    name: str
+    family: str
+    """A key of ``families.FAMILIES``."""
+    hub: str | None
+    folder: str | None
+    file: str | None = None
     variant: str | None
     """``fp16``: which weight files to take where the model has several."""
     vae: str | None
     """Hub id of a VAE that replaces the model's own in half precision."""
+    transformer: Transformer | None = None
+    without: tuple[str, ...] = ()
+    """Components that are not loaded, as SD3's third text encoder."""
+    refiner: Refiner | None = None
     about: str
     licence: str
     defaults: Defaults
     limits: Limits
 
     @property
+    def abilities(self) -> families.Abilities:
+        return families.FAMILIES[self.family]
+
+    @property
     def source(self) -> str:
-        return self.hub or self.folder or ""
+        return self.hub or self.folder or self.file or ""
 
     def as_dict(self) -> dict[str, Any]:
         """JSON-able; ``from_dict`` is its inverse."""
@@ -77,15 +123,29 @@ class ModelEntry:
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any]) -> ModelEntry:
         nested = {"defaults": Defaults(**fields["defaults"]), "limits": Limits(**fields["limits"])}
-        return cls(**{**fields, **nested})
+        transformer, refiner = fields.get("transformer"), fields.get("refiner")
+        return cls(
+            **{
+                **fields,
+                **nested,
+                "transformer": Transformer(**transformer) if transformer is not None else None,
+                "refiner": Refiner(**refiner) if refiner is not None else None,
+                "without": tuple(fields.get("without", ())),
+            }
+        )
 
     def here(self) -> Path | None:
-        """The folder with the model's files on this machine, or ``None``. A few ``stat`` calls."""
+        """The folder with the model's files on this machine (its ``file``, where it is one), or ``None``: also where a
+        part from elsewhere is missing, the refiner or another transformer. A few ``stat`` calls."""
+        if any(part is not None and part.here() is None for part in (self.refiner, self.transformer)):
+            return None
+        if self.file is not None:
+            return files.find_file(hub=self.hub, file=self.file)
         return files.find(hub=self.hub, folder=self.folder)
 
     def prompt_width(self) -> int | None:
         """How wide its prompts' embeddings are; ``None`` while its files are not here."""
-        folder = self.here()
+        folder = self.here() if self.file is None else None
         return files.prompt_width(folder) if folder is not None else None
 
 
@@ -133,7 +193,8 @@ class Catalogue:
 def load_catalogue(*paths: Path, data_dir: Path, downloads_allowed: bool = False) -> Catalogue:
     """Read the shipped file, then the operator's, in order.
 
-    A relative ``folder`` lies in ``data_dir/models``, what is ``shipped`` beside the shipped file.
+    A relative ``folder`` lies in ``data_dir/models``, a relative ``file`` in ``data_dir/checkpoints``, what is
+    ``shipped`` beside the shipped file.
 
     :raises CatalogueError:
     """
@@ -161,6 +222,7 @@ class _Defaults(_Strict):
 
 
 class _Limits(_Strict):
+    steps_min: Annotated[int, Field(ge=1, le=200)] = 1
     steps_max: Annotated[int, Field(ge=1, le=200)] = 150
     guidance_scale_max: Annotated[float, Field(ge=0, le=30)] = 30.0
     size_min: Annotated[int, Field(ge=16, le=4096)] = 256
@@ -169,13 +231,38 @@ class _Limits(_Strict):
     pixels_max: Annotated[int, Field(ge=256)] = 1536 * 1024
 
 
-class _Entry(_Strict):
-    family: Family
-    hub: Annotated[str | None, Field(pattern=r"^[\w.-]+/[\w.-]+$")] = None
+_Variant = Annotated[str | None, Field(pattern=r"^[\w]+$")]
+
+
+class _Refiner(_Strict):
+    hub: Annotated[str | None, Field(pattern=_HUB)] = None
     folder: str | None = None
+    variant: _Variant = None
+    hand_over: Annotated[float, Field(gt=0, lt=1)] = 0.8
+
+    @model_validator(mode="after")
+    def _one_source(self) -> _Refiner:
+        if (self.hub is None) == (self.folder is None):
+            raise ValueError("exactly one of hub and folder is needed")
+        return self
+
+
+class _Transformer(_Strict):
+    hub: Annotated[str | None, Field(pattern=_HUB)] = None
+    file: Annotated[str, Field(max_length=1024, pattern=r"\.(?:safetensors|gguf)$")]
+
+
+class _Entry(_Strict):
+    family: str
+    hub: Annotated[str | None, Field(pattern=_HUB)] = None
+    folder: str | None = None
+    file: Annotated[str | None, Field(max_length=1024, pattern=r"\.(?:safetensors|ckpt|gguf)$")] = None
     shipped: Annotated[str | None, Field(pattern=r"^[\w-]+$")] = None
-    variant: Annotated[str | None, Field(pattern=r"^[\w]+$")] = None
-    vae: Annotated[str | None, Field(pattern=r"^[\w.-]+/[\w.-]+$")] = None
+    variant: _Variant = None
+    vae: Annotated[str | None, Field(pattern=_HUB)] = None
+    transformer: _Transformer | None = None
+    without: list[str] = []
+    refiner: _Refiner | None = None
     about: str
     licence: str = ""
     defaults: _Defaults
@@ -183,11 +270,16 @@ class _Entry(_Strict):
 
     @model_validator(mode="after")
     def _consistent(self) -> _Entry:
-        if [self.hub, self.folder, self.shipped].count(None) != 2:
-            raise ValueError("exactly one of hub, folder and shipped is needed")
+        sources = [self.hub or self.file, self.folder, self.shipped]
+        if sources.count(None) != 2:
+            raise ValueError("exactly one of hub, folder, file and shipped is needed (a file may lie in a hub)")
+        family = families.FAMILIES.get(self.family)
+        if family is None:
+            raise ValueError(f"family: one of {', '.join(families.FAMILIES)}")
+        self._fit(family)
         sampler = samplers.resolve(self.defaults.sampler)
-        if sampler is None:
-            raise ValueError(f"defaults.sampler: one of {', '.join(samplers.names())}")
+        if sampler is None or sampler not in family.samplers:
+            raise ValueError(f"defaults.sampler: one of {', '.join(family.samplers)}")
         self.defaults.sampler = sampler
         for side in (self.defaults.width, self.defaults.height):
             if side % self.limits.size_multiple or not self.limits.size_min <= side <= self.limits.size_max:
@@ -196,9 +288,24 @@ class _Entry(_Strict):
             raise ValueError("defaults: more pixels than limits.pixels_max")
         if self.defaults.steps > self.limits.steps_max:
             raise ValueError("defaults.steps: more than limits.steps_max")
+        if self.defaults.steps < self.limits.steps_min:
+            raise ValueError("defaults.steps: fewer than limits.steps_min")
         if self.defaults.guidance_scale > self.limits.guidance_scale_max:
             raise ValueError("defaults.guidance_scale: more than limits.guidance_scale_max")
         return self
+
+    def _fit(self, family: families.Abilities) -> None:
+        """:raises ValueError: something that this family has no use for"""
+        if self.limits.size_multiple % family.size_multiple:
+            raise ValueError(f"limits.size_multiple: {self.family} needs multiples of {family.size_multiple}")
+        if self.refiner is not None and not family.refiner:
+            raise ValueError(f"refiner: {self.family} has none")
+        if self.transformer is not None and "transformer" not in family.modules:
+            raise ValueError(f"transformer: {self.family} has none")
+        if unknown := set(self.without) - set(family.optional):
+            raise ValueError(f"without: {self.family} cannot do without {min(unknown)}")
+        if self.defaults.negative_prompt and family.guided_above is None:
+            raise ValueError(f"defaults.negative_prompt: {self.family} takes none")
 
 
 def _read(path: Path) -> Mapping[str, Any]:
@@ -219,23 +326,34 @@ def _entry(path: Path, name: object, raw: object, data_dir: Path) -> ModelEntry:
         parsed = _Entry.model_validate(raw)
     except ValidationError as error:
         raise CatalogueError(f"{path}: {name}: {_first_problem(error.errors())}") from error
-    folder = None
+    folder = _below(data_dir / "models", parsed.folder)
     if parsed.shipped is not None:
         folder = str(SHIPPED.with_name(parsed.shipped))
-    elif parsed.folder is not None:
-        folder = str((data_dir / "models" / Path(parsed.folder).expanduser()).absolute())
+    refiner, transformer = parsed.refiner, parsed.transformer
+    if refiner is not None:
+        refiner.folder = _below(data_dir / "models", refiner.folder)
+    if transformer is not None and transformer.hub is None:
+        transformer.file = _below(data_dir / CHECKPOINTS, transformer.file) or ""
     return ModelEntry(
         name=name,
         family=parsed.family,
         hub=parsed.hub,
         folder=folder,
+        file=parsed.file if parsed.hub else _below(data_dir / CHECKPOINTS, parsed.file),
         variant=parsed.variant,
         vae=parsed.vae,
+        transformer=Transformer(**transformer.model_dump()) if transformer is not None else None,
+        without=tuple(parsed.without),
+        refiner=Refiner(**refiner.model_dump()) if refiner is not None else None,
         about=parsed.about,
         licence=parsed.licence,
         defaults=Defaults(**parsed.defaults.model_dump()),
         limits=Limits(**parsed.limits.model_dump()),
     )
+
+
+def _below(root: Path, path: str | None) -> str | None:
+    return None if path is None else str((root / Path(path).expanduser()).absolute())
 
 
 def _first_problem(errors: Iterable[Any]) -> str:

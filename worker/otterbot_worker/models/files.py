@@ -61,6 +61,13 @@ def find(*, hub: str | None, folder: str | None) -> Path | None:
         return None
 
 
+def find_file(*, hub: str | None, file: str) -> Path | None:
+    """A single file of weights, if it is here: in the cache of ``hub``, else at that absolute path."""
+    folder = snapshot(hub) if hub is not None else Path("/")
+    found = folder / file if folder is not None else None
+    return found if found is not None and found.is_file() else None
+
+
 def folder_size(folder: Path) -> int:
     """Bytes of the files directly in it; 0 where there is none."""
     try:
