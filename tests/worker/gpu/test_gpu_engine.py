@@ -21,7 +21,7 @@ from otterbot_worker.errors import Cancelled, JobFailed
 from otterbot_worker.gpu.messages import Draw, Drawn
 from otterbot_worker.gpu.process import DrawTask
 from otterbot_worker.images import device as devices
-from otterbot_worker.images import drawing
+from otterbot_worker.images import passes
 from otterbot_worker.images.engine import Engine
 from otterbot_worker.images.loading import load
 from otterbot_worker.images.plans import OFFLOADED, RESIDENT
@@ -114,7 +114,7 @@ def test_the_pixels_are_those_of_the_bare_pipeline(
         ours = draw(family=family, prompt="a red cat", negative_prompt="blurry", sampler="UniPC", steps=4)[1]
         loaded = load(entries[family], torch.device("cpu"), RESIDENT, downloads=False, monitor=Watcher())
         task = Draw(**{**vars(make_task(sampler="UniPC")), "output": ""})
-        loaded.pipe.scheduler = drawing.scheduler(task, loaded.base_scheduler)
+        loaded.pipe.scheduler = passes.scheduler(task, loaded.base_scheduler)
         image = loaded.pipe(
             "a red cat",
             negative_prompt="blurry",

@@ -18,7 +18,7 @@ from otterbot_worker import samplers
 from otterbot_worker.errors import Cancelled, JobFailed
 from otterbot_worker.gpu.messages import Draw, Drawn
 from otterbot_worker.gpu.process import DrawTask
-from otterbot_worker.images import drawing, starting
+from otterbot_worker.images import passes, starting
 from otterbot_worker.images.engine import Engine
 from otterbot_worker.images.loading import load
 from otterbot_worker.images.plans import RESIDENT
@@ -101,7 +101,7 @@ def test_the_pixels_are_those_of_the_bare_pipeline(
         ours = draw(family=family, prompt="a red cat", negative_prompt="blurry", sampler="UniPC", width=96)[1]
         loaded = load(entries[family], torch.device("cpu"), RESIDENT, downloads=False, monitor=Watcher())
         task = Draw(**{**vars(make_task(sampler="UniPC")), "output": ""})
-        loaded.pipe.scheduler = drawing.scheduler(task, loaded.base_scheduler)
+        loaded.pipe.scheduler = passes.scheduler(task, loaded.base_scheduler)
         bare = loaded.family.from_picture(**{**loaded.family.load_arguments, **loaded.pipe.components})
         bare.set_progress_bar_config(disable=True)
         image = bare(

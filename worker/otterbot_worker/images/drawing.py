@@ -1,15 +1,17 @@
 # mypy: disallow-untyped-calls=False
-"""One picture with a loaded pipeline: prompts, sampler, passes, pixels. Owns nothing that outlives the picture."""
+"""One picture with a loaded pipeline: prompts, passes, pixels. Owns nothing that outlives the picture.
+
+The passes, in order, each one from the latents of the one before::
+
+    base (from noise, or from a picture) → decode
+"""
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
-import diffusers
 import torch
 
-from .. import samplers
 from ..gpu.messages import Draw
 from ..inputs import fit
 from . import starting
@@ -18,35 +20,46 @@ from .decoding import Pixels, decode
 from .embeddings import Prompt
 from .loading import Loaded
 from .monitor import Monitor
+from .passes import Drawing, Pass, Steps
 
 
 def generate(
     loaded: Loaded, task: Draw, device: torch.device, monitor: Monitor, cache: Embeddings
 ) -> tuple[Pixels, list[str]]:
     """The picture's pixels and notes, with a loaded pipeline."""
-    pipe = loaded.pipe
-    pipe.scheduler = scheduler(task, loaded.base_scheduler)
-    steps = fit.true_steps(task.steps, task.strength)
-    monitor.progress("denoising", 0, steps)
+    sequence = passes(task)
+    steps = Steps(monitor, sequence)
     embeddings, notes = encode(loaded, task, device, cache)
-    generator = torch.Generator("cpu").manual_seed(task.seed)
-    drawing, more_arguments = pipe, {"width": task.width, "height": task.height}
-    if task.init_image is not None:
-        drawing, more_arguments = starting.begin(loaded, task, device, generator)
-    latents = drawing(
-        **embeddings,
-        **more_arguments,
-        num_inference_steps=task.steps,
-        guidance_scale=task.guidance_scale,
-        generator=generator,
-        output_type="latent",
-        callback_on_step_end=_on_step(monitor),
-        callback_on_step_end_tensor_inputs=["latents"],
-    ).images
-    monitor.check()
-    monitor.progress("decoding", steps, steps)
-    pixels, more = decode(pipe, latents, task.seed)
+    drawing = Drawing(
+        loaded=loaded,
+        task=task,
+        device=device,
+        monitor=monitor,
+        embeddings=embeddings,
+        generator=torch.Generator("cpu").manual_seed(task.seed),
+        steps=steps,
+    )
+    latents: torch.Tensor | None = None
+    for one in sequence:
+        latents = one.run(drawing, latents)
+    assert latents is not None
+    monitor.progress("decoding", steps.done, steps.done)
+    pixels, more = decode(loaded.pipe, latents, task.seed)
     return pixels, notes + more
+
+
+def passes(task: Draw) -> list[Pass]:
+    """What the task takes, in order; the first is the base."""
+    return [Pass(steps=fit.true_steps(task.steps, task.strength), run=_base)]
+
+
+def _base(drawing: Drawing, _none: torch.Tensor | None) -> torch.Tensor:
+    task = drawing.task
+    pipe, arguments = drawing.loaded.pipe, {"width": task.width, "height": task.height}
+    if task.init_image is not None:
+        pipe, arguments = starting.begin(drawing.loaded, task, drawing.device, drawing.generator)
+    expected = fit.true_steps(task.steps, task.strength)
+    return drawing.denoise(pipe, steps=task.steps, expected=expected, **arguments)
 
 
 def encode(loaded: Loaded, task: Draw, device: torch.device, cache: Embeddings) -> tuple[dict[str, Any], list[str]]:
@@ -69,24 +82,3 @@ def encode(loaded: Loaded, task: Draw, device: torch.device, cache: Embeddings) 
     if not guided and task.negative_prompt.strip():
         notes.append("The negative prompt has no effect at a CFG of 1 or less.")
     return embeddings, notes
-
-
-def scheduler(task: Draw, base: dict[str, Any]) -> Any:
-    """A fresh scheduler: they keep state, and their settings stick when one is made from another."""
-    sampler = samplers.SAMPLERS[task.sampler]
-    arguments = dict(sampler.arguments)
-    if sampler.name == "LCM":  # refuses more steps than this
-        arguments["original_inference_steps"] = max(50, task.steps)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about settings of the base that this class has no use for
-        return getattr(diffusers, sampler.scheduler).from_config(base, **arguments)
-
-
-def _on_step(monitor: Monitor) -> Any:
-    def on_step(pipe: Any, index: int, _timestep: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
-        monitor.check()
-        total, done = pipe.num_timesteps, index + 1
-        monitor.progress("denoising", min(done, total), total)
-        return kwargs
-
-    return on_step

@@ -1,0 +1,99 @@
+# mypy: disallow-untyped-calls=False
+"""What the passes of a picture have in common: the picture that is being drawn, and the count of its steps."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import diffusers
+import torch
+
+from .. import samplers
+from ..gpu.messages import Draw
+from .loading import Loaded
+from .monitor import Monitor
+
+
+@dataclass(kw_only=True)
+class Drawing:
+    """A picture that is being drawn. Lives as long as that takes; passes hand it on to one another."""
+
+    loaded: Loaded
+    task: Draw
+    device: torch.device
+    monitor: Monitor
+    embeddings: dict[str, Any]
+    """The prompts, as keyword arguments of the family's pipelines."""
+    generator: torch.Generator
+    """The picture's; each pass takes the next numbers from it."""
+    steps: Steps
+
+    def denoise(self, pipe: Any, *, steps: int, expected: int, **arguments: Any) -> torch.Tensor:
+        """One run of a pipeline to latents (1, channels, height / 8, width / 8), with a sampler of its own.
+
+        ``steps``: the schedule's; ``expected``: how many of them are drawn, as its pass has told in advance.
+        """
+        pipe.scheduler = scheduler(self.task, self.loaded.base_scheduler, steps=steps)
+        latents: torch.Tensor = pipe(
+            **{**self.embeddings, "generator": self.generator, "guidance_scale": self.task.guidance_scale, **arguments},
+            num_inference_steps=steps,
+            output_type="latent",
+            callback_on_step_end=self.steps.begin(expected),
+            callback_on_step_end_tensor_inputs=["latents"],
+        ).images
+        self.monitor.check()
+        return latents
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pass:
+    """One part of the way from noise to a picture: base, refiner, second pass."""
+
+    steps: int
+    """How many it is expected to take, in all its runs. Samplers of the second order take nearly twice as many."""
+    run: Callable[[Drawing, torch.Tensor | None], torch.Tensor]
+    """From the latents of the pass before (the first one gets ``None``) to its own."""
+
+
+class Steps:
+    """Counts the steps of all passes as one, and tells the monitor."""
+
+    def __init__(self, monitor: Monitor, passes: Iterable[Pass]) -> None:
+        self._monitor = monitor
+        self._done = 0
+        self._ahead = sum(one.steps for one in passes)
+        """Expected of the runs that have not begun."""
+        monitor.progress("denoising", 0, self._ahead)
+
+    @property
+    def done(self) -> int:
+        return self._done
+
+    def begin(self, expected: int) -> Callable[[Any, int, Any, dict[str, Any]], dict[str, Any]]:
+        """A run begins; returns what its pipeline has to call behind each step."""
+        before, ahead = self._done, self._ahead - expected
+        self._ahead = ahead
+
+        def on_step(pipe: Any, index: int, _timestep: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
+            self._monitor.check()
+            # Only now it is known how many steps this sampler makes of those that were asked for.
+            true = pipe.num_timesteps
+            self._done = before + min(index + 1, true)
+            self._monitor.progress("denoising", self._done, before + true + ahead * true // expected)
+            return kwargs
+
+        return on_step
+
+
+def scheduler(task: Draw, base: dict[str, Any], *, steps: int | None = None) -> Any:
+    """A fresh scheduler: they keep state, and their settings stick when one is made from another."""
+    sampler = samplers.SAMPLERS[task.sampler]
+    arguments = dict(sampler.arguments)
+    if sampler.name == "LCM":  # refuses more steps than this
+        arguments["original_inference_steps"] = max(50, steps or task.steps)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about settings of the base that this class has no use for
+        return getattr(diffusers, sampler.scheduler).from_config(base, **arguments)
