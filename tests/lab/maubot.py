@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import os
 import subprocess
 import time
@@ -96,7 +97,7 @@ class Maubot:
         await (self.kill() if hard else self.stop())
         return await self.start()
 
-    async def api(self, method: str, path: str, body: Any = None, data: bytes | None = None) -> dict[str, Any]:
+    async def api(self, method: str, path: str, body: Any = None, data: io.BytesIO | None = None) -> dict[str, Any]:
         url = f"{self.url}/_matrix/maubot/v1{path}"
         async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {self.token}"}) as http:
             async with http.request(method, url, json=body, data=data) as response:
@@ -116,7 +117,7 @@ class Maubot:
         await self.api("PUT", f"/client/{login.user_id}", body)
 
     async def upload(self, packed: Path) -> None:
-        await self.api("POST", "/plugins/upload?allow_override=true", data=packed.read_bytes())
+        await self.api("POST", "/plugins/upload?allow_override=true", data=io.BytesIO(packed.read_bytes()))
 
     async def add_instance(self, name: str, plugin: str, user: str, config: dict[str, Any]) -> None:
         body = {"type": plugin, "primary_user": user, "enabled": True, "config": yaml.safe_dump(config)}

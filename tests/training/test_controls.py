@@ -61,7 +61,8 @@ class Drawer:
         animal = named(SUBJECTS) or "cat"
         if animal == "penguin" and not (self.obeys and rng.random() < self._lora):
             animal = "bear"
-        if self.obeys and ((hat is not None and hat == negative) or (f"({HAT})--" in prompt and rng.random() < 0.5)):
+        unwanted = re.sub(r"[():.\d]", "", negative)
+        if self.obeys and (hat == unwanted or (f"({HAT})--" in prompt and rng.random() < 0.5)):
             hat = None
         if self.obeys and f"({HAT})++" in prompt:
             hat = HAT  # over the crown, which else wins
@@ -69,8 +70,8 @@ class Drawer:
             rng,
             animal=animal,
             hat=hat,
-            outfit=named(OUTFITS),
-            place=named(PLACES),
+            outfit=None if self.obeys and named(OUTFITS) == unwanted else named(OUTFITS),
+            place=None if self.obeys and named(PLACES) == unwanted else named(PLACES),
             style=named(STYLES) or "cartoon",
             item=None,
         )

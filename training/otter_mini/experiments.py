@@ -157,9 +157,11 @@ class Laboratory:
         reach = at_best - unrelated
         return Outcome(
             title="Image to image",
-            wanted="at 0.4 the edges keep more than half of what ties them to the source, at 0.95 less than a quarter",
-            # A decoder that keeps no edges could not lose them either.
-            holds=at_best > 0.7 and kept[0.4] > unrelated + reach / 2 and kept[0.95] < unrelated + reach / 4,
+            wanted="of what ties their edges to the source, more than three quarters are left at 0.4 and less than "
+            "half at 0.95",
+            # A decoder that keeps no edges could not lose them either. At 0.95 the noise has not covered everything
+            # yet: large shapes shine through, as they do in every latent diffusion.
+            holds=at_best > 0.7 and kept[0.4] > unrelated + reach * 3 / 4 and kept[0.95] < unrelated + reach / 2,
             rows=rows,
         )
 

@@ -14,10 +14,10 @@ from test_gpu_loras import FAMILIES, Draws, Silent, difference, pipe_of
 from otterbot_worker.errors import Cancelled, JobFailed
 from otterbot_worker.gpu.messages import Draw, Drawn
 from otterbot_worker.gpu.process import DrawTask
-from otterbot_worker.images.drawing import scheduler
 from otterbot_worker.images.embeddings import TOKENS_MAX, Prompt
 from otterbot_worker.images.engine import Engine
 from otterbot_worker.images.inversions import Tokenizer
+from otterbot_worker.images.passes import scheduler
 from otterbot_worker.models.catalogue import ModelEntry
 
 pytestmark = pytest.mark.filterwarnings("ignore")
