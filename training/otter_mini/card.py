@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .captions import SYNONYMS
-from .controls import NAMES, shown
+from .controls import FEW_SEEDS, NAMES, shown
 from .evaluate import weights_of
 from .scenes import ANIMALS, CATEGORIES, COLOURS, HATS, HELD_OUT, ITEMS, OUTFITS, PLACES, STYLES
 
@@ -199,9 +199,18 @@ def _controls(report: Mapping[str, Any], *, picture: bool) -> str:
         if outcome := report.get(name):
             verdict = "holds" if outcome["holds"] else "**does not hold**"
             parts.append(f"### {outcome['title']}\n\nWanted: {outcome['wanted']}. This {verdict}.\n")
-            parts.append(f"{outcome['seeds']} seeds.\n" if name not in ("same_bytes",) else "")
+            parts.append(_seeds(name, outcome))
             parts.append(markdown(outcome["rows"]) + "\n")
     return "\n".join(part for part in parts if part)
+
+
+def _seeds(name: str, outcome: Mapping[str, Any]) -> str:
+    """Settings are many: each is tried with fewer seeds, but on eight prompts."""
+    if name == "same_bytes":
+        return ""
+    if name in ("guidance", "steps", "samplers"):
+        return f"{min(outcome['seeds'], FEW_SEEDS)} seeds of each of eight prompts.\n"
+    return f"{outcome['seeds']} seeds.\n"
 
 
 def _limits() -> str:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 NAMES = ("weights", "negative", "image_to_image", "same_bytes", "guidance", "steps", "samplers", "lora", "inversion")
 """In the order in which they run; the last one changes the loaded pipeline for good."""
+FEW_SEEDS = 6
+"""Of each of eight prompts, where many settings are compared."""
 
 
 def add_parser(subparsers: Any) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from .captions import prompt_of
+from .controls import FEW_SEEDS
 from .drawing import draw
 from .edges import edge_correlation
 from .evaluate import answers_of
@@ -42,8 +43,6 @@ LORA_WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 INVERSION_PROMPTS = ("{}, beach", "{}, snow, watercolor")
 GUIDANCES = (3.0, 5.0, 8.0, 12.0)
 STEPS = (8, 12, 20, 30, 50)
-FEW_SEEDS = 6
-"""Of each of eight prompts, where many settings are compared."""
 USABLE = 80.0
 """Percent of the named attributes that a setting must still show."""
 
