@@ -89,8 +89,9 @@ async def test_a_long_one_shows_a_status_that_becomes_one_short_line(lab: Lab, r
     status = await lab.user.wait_for(lab.reply_to(asked, msgtype="m.notice"), mark, timeout=30)
     await lab.user.wait_for(lab.reply_to(asked, msgtype="m.image"), mark, timeout=120)
     await lab.user.wait_for(lab.reaction(asked, "✅"), mark, timeout=30)
+    # The last word comes behind everything that is worth more.
+    await lab.user.wait_for(lambda event: event.edits == status.event_id and "Done" in event.body, mark, timeout=30)
     edits = [event for event in lab.user.events[mark:] if event.edits == status.event_id]
-    assert edits, "the last word at least"
     assert all(event.content["m.mentions"] == {} for event in [status, *edits])
     assert len(edits[-1].new_content["body"]) < 100
 
