@@ -10,9 +10,8 @@ import lora_files as files
 import pytest
 import torch
 from compel import CompelForSD
-from test_gpu_loras import FAMILIES, Draws, Silent, pipe_of
+from test_gpu_loras import FAMILIES, Draws, drawer, pipe_of
 
-from otterbot_worker.gpu.messages import Draw, Drawn
 from otterbot_worker.gpu.process import DrawTask
 from otterbot_worker.images.cache import ENTRIES_MAX, Embeddings
 from otterbot_worker.images.embeddings import Prompt, for_sd, for_sdxl
@@ -32,13 +31,7 @@ def engine() -> Iterator[Engine]:
 
 @pytest.fixture
 def draw(engine: Engine, make_task: Callable[..., DrawTask], entries: dict[str, ModelEntry]) -> Draws:
-    def draw(*, family: str = "sd", monitor: Silent | None = None, **changes: Any) -> tuple[Drawn, bytes]:
-        task = make_task(**{"model": entries[family].as_dict(), "steps": 1, **changes})
-        fields = {name: getattr(task, name) for name in task.__dataclass_fields__}
-        drawn = engine.draw(Draw(**{**fields, "output": str(task.output)}), monitor or Silent())
-        return drawn, task.output.read_bytes()
-
-    return draw
+    return drawer(engine, make_task, entries, steps=1)
 
 
 def embeds(pipe: Any, text: str, negative: str = "") -> dict[str, torch.Tensor]:

@@ -9,10 +9,10 @@ from typing import Any
 import lora_files as files
 import pytest
 import torch
-from test_gpu_loras import FAMILIES, Draws, Silent, difference, pipe_of
+from test_gpu_loras import FAMILIES, Draws, Silent, difference, drawer, pipe_of
 
 from otterbot_worker.errors import Cancelled, JobFailed
-from otterbot_worker.gpu.messages import Draw, Drawn
+from otterbot_worker.gpu.messages import Draw
 from otterbot_worker.gpu.process import DrawTask
 from otterbot_worker.images.embeddings import TOKENS_MAX, Prompt
 from otterbot_worker.images.engine import Engine
@@ -32,13 +32,7 @@ def engine() -> Iterator[Engine]:
 
 @pytest.fixture
 def draw(engine: Engine, make_task: Callable[..., DrawTask], entries: dict[str, ModelEntry]) -> Draws:
-    def draw(*, family: str = "sd", monitor: Silent | None = None, **changes: Any) -> tuple[Drawn, bytes]:
-        task = make_task(**{"model": entries[family].as_dict(), "steps": 2, **changes})
-        fields = {name: getattr(task, name) for name in task.__dataclass_fields__}
-        drawn = engine.draw(Draw(**{**fields, "output": str(task.output)}), monitor or Silent())
-        return drawn, task.output.read_bytes()
-
-    return draw
+    return drawer(engine, make_task, entries, steps=2)
 
 
 def vectors(pipe: Any, count: int, seed: int = 5) -> dict[str, torch.Tensor]:

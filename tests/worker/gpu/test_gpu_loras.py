@@ -47,15 +47,21 @@ def engine() -> Iterator[Engine]:
     made.release()
 
 
-@pytest.fixture
-def draw(engine: Engine, make_task: Callable[..., DrawTask], entries: dict[str, ModelEntry]) -> Draws:
+def drawer(engine: Engine, make_task: Callable[..., DrawTask], entries: dict[str, ModelEntry], *, steps: int) -> Draws:
+    """Draws with the small model of a family; ``steps`` unless the test says otherwise."""
+
     def draw(*, family: str = "sd", monitor: Silent | None = None, **changes: Any) -> tuple[Drawn, bytes]:
-        task = make_task(**{"model": entries[family].as_dict(), "steps": 2, **changes})
+        task = make_task(**{"model": entries[family].as_dict(), "steps": steps, **changes})
         fields = {name: getattr(task, name) for name in task.__dataclass_fields__}
         drawn = engine.draw(Draw(**{**fields, "output": str(task.output)}), monitor or Silent())
         return drawn, task.output.read_bytes()
 
     return draw
+
+
+@pytest.fixture
+def draw(engine: Engine, make_task: Callable[..., DrawTask], entries: dict[str, ModelEntry]) -> Draws:
+    return drawer(engine, make_task, entries, steps=2)
 
 
 def pipe_of(engine: Engine) -> Any:

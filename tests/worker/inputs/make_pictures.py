@@ -52,10 +52,7 @@ def bomb(width: int, height: int) -> bytes:
 
 def text_bomb() -> bytes:
     """A small PNG whose compressed text is a gigabyte."""
-    whole = png()
-    packer = zlib.compressobj(9)
-    text = b"".join(packer.compress(b"\0" * 2**20) for _ in range(1024)) + packer.flush()
-    return whole[:33] + chunk(b"zTXt", b"Comment\0\0" + text) + whole[33:]
+    return _with_chunk(b"zTXt", b"Comment\0\0" + _packed(mebibytes=1024))
 
 
 def sixteen_bits() -> bytes:
@@ -66,10 +63,18 @@ def sixteen_bits() -> bytes:
 
 def profile_bomb() -> bytes:
     """A small PNG whose colour profile unpacks to a quarter of a gigabyte."""
-    whole = png()
+    return _with_chunk(b"iCCP", b"x\0\0" + _packed(mebibytes=256))
+
+
+def _packed(*, mebibytes: int) -> bytes:
     packer = zlib.compressobj(9)
-    profile = b"".join(packer.compress(b"\0" * 2**20) for _ in range(256)) + packer.flush()
-    return whole[:33] + chunk(b"iCCP", b"x\0\0" + profile) + whole[33:]
+    return b"".join(packer.compress(b"\0" * 2**20) for _ in range(mebibytes)) + packer.flush()
+
+
+def _with_chunk(kind: bytes, data: bytes) -> bytes:
+    """A small PNG with one more chunk, behind its header."""
+    whole = png()
+    return whole[:33] + chunk(kind, data) + whole[33:]
 
 
 def gif_bomb() -> bytes:
