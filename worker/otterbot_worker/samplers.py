@@ -19,6 +19,9 @@ class Sampler:
     scheduler: str
     """The class in ``diffusers``."""
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    flow: str | None = None
+    """The class for models that match flows; ``None``: they cannot take this sampler."""
+    flow_arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
 def _table(*samplers: Sampler) -> Mapping[str, Sampler]:
@@ -30,8 +33,13 @@ _PLAIN = {"algorithm_type": "dpmsolver++", "use_karras_sigmas": False}
 _KARRAS = {"algorithm_type": "dpmsolver++", "use_karras_sigmas": True}
 
 SAMPLERS = _table(
-    Sampler(name="UniPC", scheduler="UniPCMultistepScheduler"),
-    Sampler(name="Euler", scheduler="EulerDiscreteScheduler"),
+    Sampler(
+        name="UniPC",
+        scheduler="UniPCMultistepScheduler",
+        flow="UniPCMultistepScheduler",
+        flow_arguments={"prediction_type": "flow_prediction", "use_flow_sigmas": True},
+    ),
+    Sampler(name="Euler", scheduler="EulerDiscreteScheduler", flow="FlowMatchEulerDiscreteScheduler"),
     Sampler(name="Euler a", scheduler="EulerAncestralDiscreteScheduler"),
     Sampler(name="Euler SGM uniform", scheduler="EulerDiscreteScheduler", arguments={"timestep_spacing": "trailing"}),
     Sampler(name="DPM++ 2M", scheduler=_DPM, arguments=_PLAIN),
@@ -44,7 +52,7 @@ SAMPLERS = _table(
     ),
     Sampler(name="DPM++ SDE", scheduler="DPMSolverSinglestepScheduler", arguments=_PLAIN),
     Sampler(name="DPM++ SDE Karras", scheduler="DPMSolverSinglestepScheduler", arguments=_KARRAS),
-    Sampler(name="Heun", scheduler="HeunDiscreteScheduler"),
+    Sampler(name="Heun", scheduler="HeunDiscreteScheduler", flow="FlowMatchHeunDiscreteScheduler"),
     Sampler(name="DPM2", scheduler="KDPM2DiscreteScheduler"),
     Sampler(name="DPM2 a", scheduler="KDPM2AncestralDiscreteScheduler"),
     # Not every model's file says this, and the class clips latents to -1 … 1 unless it is told not to.

@@ -33,12 +33,26 @@ models:
     defaults: {steps: 4, guidance_scale: 5.0, width: 64, height: 64, sampler: UniPC}
     limits: {size_min: 16}
   tiny-xl: {<<: *tiny, folder: otter-noise, family: sdxl}
+  tiny-refined:
+    <<: *tiny
+    folder: otter-noise
+    family: sdxl
+    refiner: {folder: tiny-refiner, hand_over: 0.6}
+  tiny-sd3: &flow
+    folder: tiny-sd3
+    family: sd3
+    about: a test
+    defaults: {steps: 3, guidance_scale: 4.0, width: 64, height: 64, sampler: Euler}
+    limits: {size_min: 16, size_multiple: 16}
+  tiny-sd3-without: {<<: *flow, without: [text_encoder_3]}
+  tiny-zimage: {<<: *flow, folder: tiny-zimage, family: zimage}
+  tiny-klein: {<<: *flow, folder: tiny-klein, family: flux2}
 """
 
 
 @pytest.fixture(scope="session")
 def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data directory with ``otter-noise`` and a small SD 1.5."""
+    """A data directory with a small model of every family, and a refiner."""
     root = tmp_path_factory.mktemp("data")
     models = root / "models"
     program = Path(__file__).with_name("make_tiny_models.py")

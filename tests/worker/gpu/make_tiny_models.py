@@ -1,7 +1,8 @@
 # mypy: disallow-untyped-calls=False
 """Makes models with random weights: ``python make_tiny_models.py DIRECTORY [NAME…]``, all of them if none is named.
 
-``otter-noise`` is an SDXL, ``tiny-sd`` an SD 1.5. Needs the worker's libraries, not the worker.
+``otter-noise`` is an SDXL, ``tiny-refiner`` its refiner, ``tiny-sd`` an SD 1.5, the others what their names say. Needs
+the worker's libraries, not the worker.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ os.environ["HF_HUB_OFFLINE"] = os.environ["TRANSFORMERS_OFFLINE"] = "1"
 
 import diffusers
 import random_sdxl
+import tiny_transformers
 import torch
 import transformers
 from diffusers import PNDMScheduler, StableDiffusionPipeline, UNet2DConditionModel
@@ -59,7 +61,14 @@ def make_sd(folder: Path, scratch: Path) -> None:
     pipe.save_pretrained(folder, safe_serialization=True)
 
 
-MAKERS = {"otter-noise": random_sdxl.make, "tiny-sd": make_sd}
+MAKERS = {
+    "otter-noise": random_sdxl.make,
+    "tiny-sd": make_sd,
+    "tiny-refiner": tiny_transformers.make_refiner,
+    "tiny-sd3": tiny_transformers.make_sd3,
+    "tiny-zimage": tiny_transformers.make_zimage,
+    "tiny-klein": tiny_transformers.make_klein,
+}
 
 if __name__ == "__main__":
     directory, *names = sys.argv[1:]

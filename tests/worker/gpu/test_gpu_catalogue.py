@@ -12,7 +12,10 @@ from typing import Any
 import pytest
 
 from otterbot_worker import samplers
+from otterbot_worker.api.schemas import ImageRequest, InitImage
 from otterbot_worker.gpu import probe
+from otterbot_worker.jobs.inputs import Input
+from otterbot_worker.jobs.resolve import Refused, resolve_image
 from otterbot_worker.models import catalogue as catalogues
 from otterbot_worker.models import files
 from otterbot_worker.models.catalogue import CatalogueError, ModelEntry, load_catalogue
@@ -29,11 +32,30 @@ models:
 
 def test_shipped_models(tmp_path: Path) -> None:
     shipped = load_catalogue(data_dir=tmp_path).images
-    assert {"ssd-1b", "sdxl-turbo", "sdxl", "sd15", "otter-mini"} <= set(shipped)
+    assert set(shipped) == {
+        "ssd-1b",
+        "sdxl-turbo",
+        "sdxl",
+        "sdxl-refined",
+        "proteus",
+        "sd35-medium",
+        "z-image-turbo",
+        "flux2-klein",
+        "sd14",
+        "sd15",
+        "sd21",
+        "anything-v3",
+        "otter-mini",
+    }
     default = shipped["ssd-1b"].defaults
     assert (default.width, default.steps, default.guidance_scale, default.sampler) == (768, 30, 12.0, "UniPC")
     assert shipped["sdxl"].defaults.steps == 30
+    refiner = shipped["sdxl-refined"].refiner
+    assert refiner is not None
+    assert (refiner.name, refiner.hand_over) == ("stable-diffusion-xl-refiner-1.0", 0.8)
     for entry in shipped.values():
+        assert entry.about.endswith(".")
+        assert entry.licence
         assert ModelEntry.from_dict(json.loads(json.dumps(entry.as_dict()))) == entry
 
 
@@ -46,6 +68,43 @@ def test_one_model_lies_in_the_package_itself(tmp_path: Path) -> None:
     assert images["mine"].here() == here, "an operator may give it other defaults"
     assert sum(path.stat().st_size for path in here.rglob("*") if path.is_file()) <= 25e6
     files.check(here, None)
+
+
+@pytest.mark.parametrize("name", load_catalogue(data_dir=Path("/nowhere")).images)
+def test_the_defaults_of_every_shipped_model_can_be_drawn(tmp_path: Path, name: str) -> None:
+    catalogue = load_catalogue(data_dir=tmp_path, downloads_allowed=True)
+    entry = catalogue.images[name]
+    resolved = resolve_image(ImageRequest(prompt="otter", seed=1, model=name), catalogue, name)
+    assert resolved.request["sampler"] in entry.abilities.samplers
+    asked = ImageRequest(prompt="otter", seed=1, model=name, sampler="DDIM", steps=entry.limits.steps_max + 1)
+    with pytest.raises(Refused) as refused:
+        resolve_image(asked, catalogue, name)
+    said = {problem.code: problem.message for problem in refused.value.problems}
+    assert "too_many" in said
+    if "DDIM" not in entry.abilities.samplers:
+        assert said["sampler_mismatch"].endswith(f"It takes: {', '.join(entry.abilities.samplers)}.")
+    if entry.limits.steps_min > 1:
+        with pytest.raises(Refused, match="cannot be run"):
+            resolve_image(ImageRequest(prompt="otter", seed=1, model=name, steps=1), catalogue, name)
+
+
+def test_what_a_family_cannot_do_is_refused_when_it_is_asked_for(tmp_path: Path) -> None:
+    catalogue = load_catalogue(data_dir=tmp_path, downloads_allowed=True)
+    asked = ImageRequest(prompt="otter", seed=1, model="z-image-turbo", init_image=InitImage(id="0" * 64))
+    start = Input(id="0" * 64, width=512, height=512)
+    with pytest.raises(Refused) as refused:
+        resolve_image(asked, catalogue, "z-image-turbo", start)
+    assert [(problem.field, problem.code) for problem in refused.value.problems] == [
+        ("request.init_image", "no_pictures")
+    ]
+    assert catalogue.images["flux2-klein"].abilities.ignores == (
+        "negative prompts",
+        "weights in prompts",
+        "LoRAs",
+        "embeddings",
+        "pictures to start from",
+    )
+    assert catalogue.images["ssd-1b"].abilities.ignores == ()
 
 
 def test_single_files_and_refiners(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,6 +94,9 @@ async def models(request: web.Request) -> web.Response:
             defaults=ModelDefaults.model_validate(entry.defaults, from_attributes=True),
             limits=ModelLimits.model_validate(entry.limits, from_attributes=True),
             licence=entry.licence,
+            family=entry.family,
+            samplers=list(entry.abilities.samplers),
+            ignores=list(entry.abilities.ignores),
         )
         for entry in parts.catalogue.images.values()
     ]

@@ -226,6 +226,14 @@ class UsedEmbedding(_Answer):
     """SHA-256 of the file, in hex."""
 
 
+class UsedRefiner(_Answer):
+    name: str
+    hash: str
+    """The first 16 hex digits of a hash of its weights' names, sizes and ends."""
+    hand_over: float
+    """The share of the steps that were drawn before it."""
+
+
 class Used(_Answer):
     """Everything that makes the picture again."""
 
@@ -244,6 +252,8 @@ class Used(_Answer):
     strength: float | None = None
     loras: list[UsedLora] = []
     embeddings: list[UsedEmbedding] = []
+    refiner: UsedRefiner | None = None
+    """A second model that drew the last steps."""
     parser: str
     versions: dict[str, str]
 
@@ -369,6 +379,7 @@ class ModelDefaults(_Answer):
 
 
 class ModelLimits(_Answer):
+    steps_min: int = 1
     steps_max: int
     guidance_scale_max: float
     size_min: int
@@ -387,6 +398,12 @@ class Model(_Answer):
     defaults: ModelDefaults | None = None
     limits: ModelLimits | None = None
     licence: str = ""
+    family: str | None = None
+    """What kind of image model: ``sd``, ``sdxl``, ``sd3``, ``zimage``, ``flux2``."""
+    samplers: list[str] = []
+    """Those of ``Models.samplers`` that it takes."""
+    ignores: list[str] = []
+    """What it cannot do, in words, as ``negative prompts``: left out with a note, or refused."""
 
 
 class Models(_Answer):

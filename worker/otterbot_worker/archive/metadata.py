@@ -62,12 +62,19 @@ def a1111(record: Mapping[str, Any]) -> str:
         "Model hash": str(used.get("model_hash") or "").removeprefix("sha256:")[:10] or None,
         "Model": used["model"],
         "Denoising strength": None if used.get("strength") is None else f"{float(used['strength']):g}",
+        "Refiner": _refiner(used.get("refiner")),
+        "Refiner switch at": f"{float(used['refiner']['hand_over']):g}" if used.get("refiner") else None,
         "Lora hashes": _hashes(used.get("loras"), "autov3"),
         "TI hashes": _hashes(used.get("embeddings"), "hash"),
         "Version": f"otterbot {used.get('versions', {}).get('otterbot-worker', '')}".strip(),
     }
     lines.append(", ".join(f"{key}: {_quote(value)}" for key, value in fields.items() if value is not None))
     return "\n".join(lines)
+
+
+def _refiner(refiner: Any) -> str | None:
+    """``name [0123456789]``, as the web UI writes it."""
+    return f"{refiner['name']} [{refiner['hash'][:10]}]" if refiner else None
 
 
 def _hashes(entries: Any, key: str) -> str | None:

@@ -151,6 +151,9 @@ def _details(record: Mapping[str, Any], used: Mapping[str, Any]) -> Iterator[tup
         for entry in entries[:16] if isinstance(entries, list) else []:
             if isinstance(entry, dict):
                 yield name[:-1], line(*map(entry.get, keys))
+    refiner = used.get("refiner")
+    if isinstance(refiner, dict):
+        yield "refiner", line(*map(refiner.get, ("name", "hash", "hand_over")))
     yield "picture to start from", line(used.get("init_image"))
     yield "strength", line(used.get("strength"))
     yield "parser", line(used.get("parser"))

@@ -135,6 +135,8 @@ class Drawn:
     notes: list[str] = field(default_factory=list)
     unused_embeddings: list[str] = field(default_factory=list)
     """Names of embeddings that do not fit this model."""
+    refiner: dict[str, Any] | None = None
+    """``{name, hash, hand_over}`` of the one that drew the last steps."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -70,6 +70,7 @@ class Drawn:
     versions: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     unused_embeddings: list[str] = field(default_factory=list)
+    refiner: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -359,4 +360,5 @@ def _drawn(message: messages.Drawn) -> Drawn:
         versions=message.versions,
         notes=message.notes,
         unused_embeddings=message.unused_embeddings,
+        refiner=message.refiner,
     )

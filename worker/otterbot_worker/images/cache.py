@@ -21,7 +21,7 @@ class Embeddings:
 
     def __init__(self, most: int = ENTRIES_MAX) -> None:
         self._most = most
-        self._kept: OrderedDict[Hashable, dict[str, torch.Tensor]] = OrderedDict()
+        self._kept: OrderedDict[Hashable, dict[str, Any]] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -31,14 +31,21 @@ class Embeddings:
         if kept is None:
             return None
         self._kept.move_to_end(key)
-        return {name: tensor.to(device, copy=True) for name, tensor in kept.items()}
+        return {name: _copied(value, device) for name, value in kept.items()}
 
-    def put(self, key: Hashable, embeddings: Mapping[str, torch.Tensor]) -> None:
+    def put(self, key: Hashable, embeddings: Mapping[str, Any]) -> None:
         # A slice of a batch would keep all of it alive, and is what the pipeline is given.
-        self._kept[key] = {name: tensor.detach().to("cpu", copy=True) for name, tensor in embeddings.items()}
+        self._kept[key] = {name: _copied(value, torch.device("cpu")) for name, value in embeddings.items()}
         self._kept.move_to_end(key)
         while len(self._kept) > self._most:
             self._kept.popitem(last=False)
 
     def clear(self) -> None:
         self._kept.clear()
+
+
+def _copied(value: Any, device: torch.device) -> Any:
+    """A tensor, or the list of them that some pipelines take."""
+    if isinstance(value, list):
+        return [_copied(one, device) for one in value]
+    return value.detach().to(device, copy=True)

@@ -42,7 +42,7 @@ def _decode(pipe: Any, latents: torch.Tensor, seed: int, *, upcast: bool) -> Pix
     """``None``: not a number, or all black."""
     vae = pipe.vae
     with precision(vae, upcast=upcast):
-        latents = _unscale(vae, latents.to(_input_dtype(vae)))
+        latents = _unscale(vae, latents.to(vae.dtype))
         generator = torch.Generator("cpu").manual_seed(seed)
         image = vae.decode(latents, return_dict=False, generator=generator)[0]
     if not bool(torch.isfinite(image).all()):
@@ -53,16 +53,18 @@ def _decode(pipe: Any, latents: torch.Tensor, seed: int, *, upcast: bool) -> Pix
 
 
 def _unscale(vae: Any, latents: torch.Tensor) -> torch.Tensor:
-    mean, std = (vae.config.get(key) for key in ("latents_mean", "latents_std"))
-    if mean is None or std is None:
-        return latents / float(vae.config.scaling_factor)
-    mean, std = (torch.tensor(values).view(1, -1, 1, 1).to(latents) for values in (mean, std))
-    return latents * std / float(vae.config.scaling_factor) + mean
-
-
-def _input_dtype(vae: Any) -> torch.dtype:
-    dtype: torch.dtype = next(iter(vae.post_quant_conv.parameters())).dtype
-    return dtype
+    """As the decoder takes them: scaled back by what its configuration says. Flux 2's says nothing, since its pipeline
+    has done it with the decoder's own statistics."""
+    factor = vae.config.get("scaling_factor")
+    if factor is None:
+        return latents
+    mean, std, shift = (vae.config.get(key) for key in ("latents_mean", "latents_std", "shift_factor"))
+    if mean is not None and std is not None:
+        mean, std = (torch.tensor(values).view(1, -1, 1, 1).to(latents) for values in (mean, std))
+        return latents * std / float(factor) + mean
+    if shift is not None:
+        return latents / float(factor) + float(shift)
+    return latents / float(factor)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Collection
 from pathlib import Path
 
 from ..gpu.child import die_with
@@ -25,8 +26,18 @@ class DownloadFailed(Exception):
     """The message is a short phrase for people."""
 
 
-def fetch(hub: str, *, variant: str | None, single: bool, monitor: Monitor) -> Path:
-    """The snapshot's folder. ``single``: one component (a VAE), not a pipeline.
+def fetch(
+    hub: str,
+    *,
+    monitor: Monitor,
+    variant: str | None = None,
+    single: bool = False,
+    without: Collection[str] = (),
+    only: str | None = None,
+    file: str | None = None,
+) -> Path:
+    """The snapshot's folder. ``single``: one component (a VAE), not a pipeline. ``without``: components of a pipeline
+    that are not fetched; ``only``: the one that is; ``file``: nothing but that.
 
     :raises DownloadFailed:
     :raises Cancelled: from the monitor
@@ -34,6 +45,9 @@ def fetch(hub: str, *, variant: str | None, single: bool, monitor: Monitor) -> P
     command = [sys.executable, "-m", "otterbot_worker.images.download", hub, "--parent", str(os.getpid())]
     command += ["--variant", variant] if variant else []
     command += ["--single"] if single else []
+    command += [word for name in sorted(without) for word in ("--without", name)]
+    command += ["--only", only] if only else []
+    command += ["--file", file] if file else []
     environment = {**os.environ, "HF_HUB_OFFLINE": "0", "TRANSFORMERS_OFFLINE": "0"}
     environment["HF_HUB_DISABLE_XET"] = "1"  # plain HTTP: what has arrived can be seen in the cache
     process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL)
@@ -69,23 +83,41 @@ def main() -> int:
     parser.add_argument("--parent", type=int, required=True)
     parser.add_argument("--variant")
     parser.add_argument("--single", action="store_true")
+    parser.add_argument("--without", action="append", default=[])
+    parser.add_argument("--only")
+    parser.add_argument("--file")
     options = parser.parse_args()
     die_with(options.parent)
     try:
-        if options.single:
+        if options.single or options.only or options.file:
             import huggingface_hub
 
-            huggingface_hub.snapshot_download(
-                options.hub, allow_patterns=["config.json", "diffusion_pytorch_model.safetensors"]
-            )
+            huggingface_hub.snapshot_download(options.hub, allow_patterns=_patterns(options))
         else:
             import diffusers
 
-            diffusers.DiffusionPipeline.download(options.hub, variant=options.variant, use_safetensors=True)
+            diffusers.DiffusionPipeline.download(
+                options.hub, variant=options.variant, use_safetensors=True, **dict.fromkeys(options.without)
+            )
+            # Left-out weights are built from their settings all the same.
+            if options.without:
+                import huggingface_hub
+
+                settings = [f"{name}/*.json" for name in options.without]
+                huggingface_hub.snapshot_download(options.hub, allow_patterns=["model_index.json", *settings])
     except Exception as error:
         print(f"download of {options.hub}: {type(error).__name__}", file=sys.stderr, flush=True)
         return 1
     return 0
+
+
+def _patterns(options: argparse.Namespace) -> list[str]:
+    if options.file:
+        return [options.file]
+    if options.only:
+        end = f".{options.variant}.safetensors" if options.variant else ".safetensors"
+        return ["model_index.json", f"{options.only}/*.json", f"{options.only}/*{end}"]
+    return ["config.json", "diffusion_pytorch_model.safetensors"]
 
 
 if __name__ == "__main__":

@@ -3,18 +3,18 @@
 
 The passes, in order, each one from the latents of the one before::
 
-    base (from noise, or from a picture) → decode
+    base (from noise, or from a picture) → refiner → decode
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import torch
 
 from ..gpu.messages import Draw
-from ..inputs import fit
-from . import starting
+from . import refining, starting
 from .cache import Embeddings
 from .decoding import Pixels, decode
 from .embeddings import Prompt
@@ -27,7 +27,7 @@ def generate(
     loaded: Loaded, task: Draw, device: torch.device, monitor: Monitor, cache: Embeddings
 ) -> tuple[Pixels, list[str]]:
     """The picture's pixels and notes, with a loaded pipeline."""
-    sequence = passes(task)
+    sequence = passes(loaded, task)
     steps = Steps(monitor, sequence)
     embeddings, notes = encode(loaded, task, device, cache)
     drawing = Drawing(
@@ -45,40 +45,61 @@ def generate(
     assert latents is not None
     monitor.progress("decoding", steps.done, steps.done)
     pixels, more = decode(loaded.pipe, latents, task.seed)
+    if loaded.refining is not None and not refined(loaded, task):
+        notes.append("With so few steps none is left for the refiner; the picture was drawn without it.")
     return pixels, notes + more
 
 
-def passes(task: Draw) -> list[Pass]:
+def refined(loaded: Loaded, task: Draw) -> bool:
+    """Whether the refiner has a part in it."""
+    return refining.split(loaded, task)[1] > 0
+
+
+def passes(loaded: Loaded, task: Draw) -> list[Pass]:
     """What the task takes, in order; the first is the base."""
-    return [Pass(steps=fit.true_steps(task.steps, task.strength), run=_base)]
+    first, last = refining.split(loaded, task)
+    sequence = [Pass(steps=first, run=partial(_base, expected=first, hands_over=last > 0))]
+    if last:
+        sequence.append(Pass(steps=last, run=partial(refining.refine, expected=last)))
+    return sequence
 
 
-def _base(drawing: Drawing, _none: torch.Tensor | None) -> torch.Tensor:
+def _base(drawing: Drawing, _none: torch.Tensor | None, *, expected: int, hands_over: bool) -> torch.Tensor:
     task = drawing.task
-    pipe, arguments = drawing.loaded.pipe, {"width": task.width, "height": task.height}
+    pipe: Any = drawing.loaded.pipe
+    arguments: dict[str, Any] = {"width": task.width, "height": task.height}
     if task.init_image is not None:
         pipe, arguments = starting.begin(drawing.loaded, task, drawing.device, drawing.generator)
-    expected = fit.true_steps(task.steps, task.strength)
+    if hands_over and drawing.loaded.refining is not None:
+        arguments["denoising_end"] = drawing.loaded.refining.hand_over
     return drawing.denoise(pipe, steps=task.steps, expected=expected, **arguments)
 
 
 def encode(loaded: Loaded, task: Draw, device: torch.device, cache: Embeddings) -> tuple[dict[str, Any], list[str]]:
     """The prompts as keyword arguments of the pipeline, and notes. In here the task's LoRAs have to act."""
-    guided = task.guidance_scale > 1.0
+    family, abilities = loaded.family, loaded.family.abilities
+    guided = abilities.guides(task.guidance_scale)
     with loaded.inversions.applied(loaded.pipe, task.embeddings) as encoders:
-        prompt = Prompt(task.prompt, encoders.tokenizer, what="prompt")
-        negative = Prompt(task.negative_prompt if guided else "", encoders.tokenizer, what="negative prompt")
+        parts = encoders if abilities.embeddings else loaded.pipe
+        tokenizer, most = family.reads(parts)
+        prompt, negative = (
+            Prompt(text, tokenizer, what=what, tokens_max=most, weighted=abilities.weights)
+            for text, what in ((task.prompt, "prompt"), (task.negative_prompt if guided else "", "negative prompt"))
+        )
         key = (
             loaded.model_hash,
+            guided,
             loaded.adapters.in_encoders(task.loras),
             tuple((str(entry["token"]), str(entry["hash"])) for entry in task.embeddings),
             tuple((one.blended, one.parts) for one in (prompt, negative)),
         )
         embeddings = cache.get(key, device)
         if embeddings is None:
-            embeddings = loaded.family.encode(encoders, device, prompt, negative)
+            embeddings = family.encode(parts, device, prompt, negative, guided=guided)
             cache.put(key, embeddings)
     notes = list(dict.fromkeys([*loaded.notes, *prompt.notes, *negative.notes]))
+    if prompt.lost_weights or negative.lost_weights:
+        notes.append(f"Weights in a prompt have no effect with {loaded.entry.name}; its words were read without them.")
     if not guided and task.negative_prompt.strip():
-        notes.append("The negative prompt has no effect at a CFG of 1 or less.")
+        notes.append(abilities.unguided_note(loaded.entry.name))
     return embeddings, notes

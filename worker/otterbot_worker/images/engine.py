@@ -32,7 +32,7 @@ from . import device as devices
 from . import plans
 from .cache import Embeddings
 from .decoding import Pixels
-from .drawing import generate
+from .drawing import generate, refined
 from .hooks import watching
 from .loading import Loaded, load
 from .monitor import Monitor
@@ -136,6 +136,9 @@ class Engine:
             versions=self.versions,
             notes=notes + more,
             unused_embeddings=self._loaded.inversions.unused,
+            refiner=self._loaded.refining.record()
+            if self._loaded.refining is not None and refined(self._loaded, task)
+            else None,
         )
 
     # ------------------------------------------------------------ one attempt

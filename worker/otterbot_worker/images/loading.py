@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 import time
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from ..errors import Cancelled, JobFailed
 from ..models import files
 from ..models.catalogue import ModelEntry
 from . import device as devices
-from . import download
+from . import download, refining
 from .adapters import Adapters
 from .families import FAMILIES, Family
 from .inversions import Inversions
@@ -41,6 +42,7 @@ class Loaded:
     notes: list[str]
     adapters: Adapters = field(default_factory=Adapters)
     inversions: Inversions = field(default_factory=Inversions)
+    refining: refining.Refining | None = None
 
 
 def load(entry: ModelEntry, device: torch.device, plan: Plan, *, downloads: bool, monitor: Monitor) -> Loaded:
@@ -54,21 +56,26 @@ def load(entry: ModelEntry, device: torch.device, plan: Plan, *, downloads: bool
     folder = locate(entry, downloads=downloads, monitor=monitor)
     family = FAMILIES[entry.family]
     half = device.type == "cuda"
-    dtype = torch.float16 if half else torch.float32
+    dtype = (torch.bfloat16 if family.abilities.bf16 else torch.float16) if half else torch.float32
     stored = verify(entry, folder, family)
     variant = entry.variant if files.has_variant(folder, entry.variant) else None
     monitor.check()
     notes: list[str] = []
-    arguments = dict(family.load_arguments)
+    arguments: dict[str, Any] = dict(family.load_arguments)
+    for name in entry.without:
+        arguments |= {name: None, name.replace("text_encoder", "tokenizer"): None}
     if half and entry.vae is not None:
         vae = _other_vae(entry.vae, dtype, downloads=downloads, monitor=monitor)
         if vae is not None:
             arguments["vae"] = vae
     try:
+        if entry.transformer is not None:
+            arguments["transformer"] = _other_transformer(entry, family, folder, dtype)
         pipe = family.pipeline.from_pretrained(
             folder, dtype=dtype, variant=variant, use_safetensors=True, local_files_only=True, **arguments
         )
-        model_hash = files.model_hash(folder, variant)
+        elsewhere = [path] if entry.transformer is not None and (path := entry.transformer.here()) is not None else []
+        model_hash = files.model_hash(folder, variant, entry.absent, elsewhere)
     except (Cancelled, JobFailed):
         raise
     except Exception as error:
@@ -81,6 +88,9 @@ def load(entry: ModelEntry, device: torch.device, plan: Plan, *, downloads: bool
     pipe.set_progress_bar_config(disable=True)
     base_scheduler = dict(pipe.scheduler.config)
     plan.apply(pipe, device)
+    refiner = None
+    if entry.refiner is not None:
+        refiner = refining.load(entry, pipe, dtype, device, downloads=downloads, monitor=monitor)
     return Loaded(
         entry=entry,
         family=family,
@@ -90,6 +100,7 @@ def load(entry: ModelEntry, device: torch.device, plan: Plan, *, downloads: bool
         load_seconds=time.monotonic() - started,
         base_scheduler=base_scheduler,
         notes=notes,
+        refining=refiner,
     )
 
 
@@ -99,6 +110,9 @@ def locate(entry: ModelEntry, *, downloads: bool, monitor: Monitor) -> Path:
     complete = entry.here() is not None
     if not complete and entry.hub is not None and downloads:
         return _download(entry, entry.hub, monitor)
+    if entry.transformer is not None and entry.transformer.here() is None:
+        sentence = f"The model {entry.name} is not complete: the file with its transformer is missing."
+        raise JobFailed("model_missing", sentence)
     if here is None or not here.is_dir():
         way_out = "downloads are not allowed" if entry.hub else "its folder does not exist"
         raise JobFailed("model_missing", f"The model {entry.name} is not on this machine ({way_out}).")
@@ -107,7 +121,9 @@ def locate(entry: ModelEntry, *, downloads: bool, monitor: Monitor) -> Path:
 
 def _download(entry: ModelEntry, hub: str, monitor: Monitor) -> Path:
     try:
-        return download.fetch(hub, variant=entry.variant, single=False, monitor=monitor)
+        if entry.transformer is not None and entry.transformer.hub is not None and entry.transformer.here() is None:
+            download.fetch(entry.transformer.hub, file=entry.transformer.file, monitor=monitor)
+        return download.fetch(hub, variant=entry.variant, without=entry.absent, monitor=monitor)
     except download.DownloadFailed as error:
         raise JobFailed(
             "model_missing", f"The model {entry.name} could not be downloaded: {error}.", {"hub": hub}
@@ -126,9 +142,10 @@ def verify(entry: ModelEntry, folder: Path, family: Family) -> dict[str, int]:
             kind = found if isinstance(found, str) and found.isidentifier() else "an unknown kind of pipeline"
             raise broken(entry, f"it is {kind}, where the family {entry.family} needs {wanted}")
         for component in family.modules:
-            if not (folder / component / "config.json").is_file():
+            if component not in entry.without and not (folder / component / "config.json").is_file():
                 raise broken(entry, f"{component}/config.json is missing")
-        return files.check(folder, entry.variant if files.has_variant(folder, entry.variant) else None)
+        variant = entry.variant if files.has_variant(folder, entry.variant) else None
+        return files.check(folder, variant, entry.absent)
     except FileNotFoundError:
         raise JobFailed(
             "model_missing", f"The model {entry.name} is not complete: its model_index.json is missing."
@@ -144,6 +161,8 @@ def broken(entry: ModelEntry, why: str, **details: Any) -> JobFailed:
 def _complete(entry: ModelEntry, family: Family, pipe: Any, stored: dict[str, int], *, replaced: bool) -> None:
     """diffusers leaves a missing tensor on ``meta``, transformers fills it with noise, both with a log line only."""
     for name in family.modules:
+        if name in entry.absent:
+            continue
         module = getattr(pipe, name, None)
         if module is None:
             raise broken(entry, f"{name} is missing")
@@ -153,12 +172,31 @@ def _complete(entry: ModelEntry, family: Family, pipe: Any, stored: dict[str, in
             raise broken(entry, f"weights of {name} are missing")
 
 
+def _other_transformer(entry: ModelEntry, family: Family, folder: Path, dtype: torch.dtype) -> Any:
+    """The transformer from a single file, built as the model's own. :raises JobFailed: ``model_broken``"""
+    assert entry.transformer is not None
+    path = entry.transformer.here()
+    if path is None:
+        raise JobFailed("model_missing", f"The model {entry.name} is not complete: its transformer is missing.")
+    arguments: dict[str, Any] = {}
+    if path.suffix == ".gguf":
+        if importlib.util.find_spec("gguf") is None:
+            raise broken(entry, "files of weights in GGUF need the package gguf beside the worker: pip install gguf")
+        arguments["quantization_config"] = diffusers.GGUFQuantizationConfig(compute_dtype=dtype)
+    transformer = family.transformer.from_single_file(
+        str(path), config=str(folder), subfolder="transformer", dtype=dtype, local_files_only=True, **arguments
+    )
+    if any(parameter.is_meta for parameter in transformer.parameters()):
+        raise broken(entry, f"weights of its transformer are missing in {path.name}")
+    return transformer
+
+
 def _other_vae(hub: str, dtype: torch.dtype, *, downloads: bool, monitor: Monitor) -> Any:
     """The replacement decoder, or ``None``: then the model's own is used, in fp32 where it asks for that."""
     folder = files.snapshot(hub)
     try:
         if folder is None and downloads:
-            folder = download.fetch(hub, variant=None, single=True, monitor=monitor)
+            folder = download.fetch(hub, single=True, monitor=monitor)
         if folder is None:
             return None
         return diffusers.AutoencoderKL.from_pretrained(folder, dtype=dtype, use_safetensors=True, local_files_only=True)

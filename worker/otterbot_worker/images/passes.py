@@ -6,15 +6,18 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import diffusers
 import torch
 
 from .. import samplers
+from ..errors import JobFailed
 from ..gpu.messages import Draw
-from .loading import Loaded
 from .monitor import Monitor
+
+if TYPE_CHECKING:
+    from .loading import Loaded
 
 
 @dataclass(kw_only=True)
@@ -91,9 +94,15 @@ class Steps:
 def scheduler(task: Draw, base: dict[str, Any], *, steps: int | None = None) -> Any:
     """A fresh scheduler: they keep state, and their settings stick when one is made from another."""
     sampler = samplers.SAMPLERS[task.sampler]
-    arguments = dict(sampler.arguments)
+    name, arguments = sampler.scheduler, dict(sampler.arguments)
+    if str(base.get("_class_name", "")).startswith("FlowMatch"):
+        if sampler.flow is None:
+            raise JobFailed("image_failed", f"The sampler {sampler.name} does not fit this model; Euler does.")
+        name, arguments = sampler.flow, {**sampler.flow_arguments, "flow_shift": base.get("shift", 1.0)}
+        if not name.startswith("UniPC"):
+            del arguments["flow_shift"]  # they know it as shift, from the base
     if sampler.name == "LCM":  # refuses more steps than this
         arguments["original_inference_steps"] = max(50, steps or task.steps)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about settings of the base that this class has no use for
-        return getattr(diffusers, sampler.scheduler).from_config(base, **arguments)
+        return getattr(diffusers, name).from_config(base, **arguments)

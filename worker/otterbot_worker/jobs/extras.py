@@ -11,6 +11,7 @@ from typing import Any
 
 from otterbot_worker.api.schemas import FieldProblem
 from otterbot_worker.errors import JobFailed
+from otterbot_worker.models import families
 from otterbot_worker.models.catalogue import ModelEntry
 from otterbot_worker.models.loras import Extra, Kind, Library
 from otterbot_worker.prompts.extras import (
@@ -116,9 +117,13 @@ def _problem(extra: Extra, entry: ModelEntry) -> str | None:
     """Why this model cannot draw with it, as the end of a sentence."""
     if extra.problem is not None:
         return extra.problem
+    if not (entry.abilities.loras if extra.kind == "lora" else entry.abilities.embeddings):
+        kind = "LoRA" if extra.kind == "lora" else "embedding"
+        return f"cannot be used: no {kind} works with {entry.name}"
     if extra.family not in (None, entry.family):
-        names = {"sd": "Stable Diffusion 1 and 2", "sdxl": "SDXL"}
-        return f"is made for {names.get(str(extra.family), 'other')} models, and {entry.name} is none"
+        family = families.FAMILIES.get(str(extra.family))
+        made_for = family.title if family is not None else "other"
+        return f"is made for {made_for} models, and {entry.name} is none"
     if extra.width is not None and (width := entry.prompt_width()) is not None and width != extra.width:
         return f"is made for another model than {entry.name}"
     return None

@@ -13,7 +13,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from otterbot_worker import __version__
-from otterbot_worker.api.schemas import ImageResult, Progress, Record, Thumbnail, Used
+from otterbot_worker.api.schemas import ImageResult, Progress, Record, Thumbnail, Used, UsedRefiner
 from otterbot_worker.archive import Archive, Stored
 from otterbot_worker.errors import Cancelled, JobFailed, ProcessDied
 from otterbot_worker.gpu import deaths
@@ -303,6 +303,7 @@ def _record(row: Row, job: StoredJob, drawn: Drawn, *, took: float) -> Record:
         strength=options.get("strength"),
         loras=options.get("loras", []),
         embeddings=[e for e in options.get("embeddings", []) if e["name"] not in drawn.unused_embeddings],
+        refiner=None if drawn.refiner is None else UsedRefiner(**drawn.refiner),
         parser=PARSER,
         versions={"otterbot-worker": __version__, **drawn.versions},
     )

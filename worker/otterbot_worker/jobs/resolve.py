@@ -121,13 +121,16 @@ def resolve_image(
     if sampler is None:
         known = ", ".join(samplers.names())
         problems.append(_problem("request.sampler", "unknown_sampler", f"No such sampler. There are: {known}."))
+    elif sampler not in entry.abilities.samplers:
+        sentence = f"{name} does not take that sampler. It takes: {', '.join(entry.abilities.samplers)}."
+        problems.append(_problem("request.sampler", "sampler_mismatch", sentence))
     steps = defaults.steps if request.steps is None else request.steps
     guidance = defaults.guidance_scale if request.guidance_scale is None else request.guidance_scale
     strength: float | None = None
     if start is not None:
         strength = fit.STRENGTH if request.strength is None else request.strength
     size = find_size(request, entry, (start.width, start.height) if start is not None else None)
-    problems += _start_problems(request, start)
+    problems += _start_problems(request, start, entry)
     problems += _limits(entry, steps=steps, guidance=guidance)
     problems += size.problems
     if not request.prompt.strip():
@@ -162,7 +165,10 @@ def resolve_image(
     )
 
 
-def _start_problems(request: ImageRequest, start: Input | None) -> list[FieldProblem]:
+def _start_problems(request: ImageRequest, start: Input | None, entry: ModelEntry) -> list[FieldProblem]:
+    if request.init_image is not None and not entry.abilities.pictures:
+        sentence = f"{entry.name} cannot start from a picture; another model can."
+        return [_problem("request.init_image", "no_pictures", sentence)]
     if request.init_image is not None and start is None:
         sentence = "The picture to start from is not on the worker any more; please send it again."
         return [_problem("request.init_image", "input_gone", sentence)]
@@ -176,6 +182,8 @@ def _limits(entry: ModelEntry, *, steps: int, guidance: float) -> list[FieldProb
     problems = []
     if steps > limits.steps_max:
         problems.append(_problem("request.steps", "too_many", f"{name} takes at most {limits.steps_max} steps."))
+    if steps < limits.steps_min:
+        problems.append(_problem("request.steps", "too_few", f"{name} takes at least {limits.steps_min} steps."))
     if guidance > limits.guidance_scale_max:
         sentence = f"{name} takes a CFG of at most {limits.guidance_scale_max:g}."
         problems.append(_problem("request.guidance_scale", "too_large", sentence))

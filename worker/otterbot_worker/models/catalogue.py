@@ -22,6 +22,8 @@ SHIPPED = Path(__file__).with_name("models.yaml")
 GPU_MODEL = "ssd-1b"
 SMALL_MODEL = "otter-mini"
 
+REFINER_PART = "unet"
+"""All that is loaded of a refiner."""
 CHECKPOINTS = "checkpoints"
 """Folder in the data directory where a relative ``file`` lies."""
 
@@ -69,7 +71,8 @@ class Refiner:
         return (self.hub or Path(self.folder or "").name).rpartition("/")[2]
 
     def here(self) -> Path | None:
-        return files.find(hub=self.hub, folder=self.folder)
+        """Its folder, if its U-Net is in it: the other parts are the base's."""
+        return files.find_component(REFINER_PART, hub=self.hub, folder=self.folder)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +112,11 @@ class ModelEntry:
     limits: Limits
 
     @property
+    def absent(self) -> frozenset[str]:
+        """Components whose weights do not come from the model's own folder."""
+        return frozenset(self.without) | ({"transformer"} if self.transformer is not None else set())
+
+    @property
     def abilities(self) -> families.Abilities:
         return families.FAMILIES[self.family]
 
@@ -141,7 +149,7 @@ class ModelEntry:
             return None
         if self.file is not None:
             return files.find_file(hub=self.hub, file=self.file)
-        return files.find(hub=self.hub, folder=self.folder)
+        return files.find(hub=self.hub, folder=self.folder, without=self.absent)
 
     def prompt_width(self) -> int | None:
         """How wide its prompts' embeddings are; ``None`` while its files are not here."""

@@ -36,6 +36,31 @@ class Abilities:
     """Whether it can start from a picture."""
     size_multiple: int = 8
     refiner: bool = False
+    bf16: bool = False
+    """Its numbers leave the range of fp16."""
+
+    def guides(self, guidance_scale: float) -> bool:
+        """Whether the negative prompt acts at that CFG."""
+        return self.guided_above is not None and guidance_scale > self.guided_above
+
+    def unguided_note(self, model: str) -> str:
+        """Says of a negative prompt that it does not act, and why."""
+        if self.guided_above is None:
+            return f"{model} takes no negative prompt; it was left out."
+        at = f"a CFG of {self.guided_above:g} or less" if self.guided_above else "a CFG of 0"
+        return f"The negative prompt has no effect at {at}."
+
+    @property
+    def ignores(self) -> tuple[str, ...]:
+        """What has no effect with it, in words for people."""
+        said = (
+            ("negative prompts", self.guided_above is not None),
+            ("weights in prompts", self.weights),
+            ("LoRAs", self.loras),
+            ("embeddings", self.embeddings),
+            ("pictures to start from", self.pictures),
+        )
+        return tuple(words for words, works in said if not works)
 
 
 _ALL = tuple(samplers.names())
@@ -54,6 +79,45 @@ FAMILIES: Mapping[str, Abilities] = MappingProxyType(
             modules=("text_encoder", "text_encoder_2", "unet", "vae"),
             samplers=_ALL,
             refiner=True,
+        ),
+        "sd3": Abilities(
+            title="Stable Diffusion 3",
+            pipeline="StableDiffusion3Pipeline",
+            modules=("text_encoder", "text_encoder_2", "text_encoder_3", "transformer", "vae"),
+            optional=("text_encoder_3",),
+            samplers=("Euler", "Heun", "UniPC"),
+            weights=False,
+            loras=False,
+            embeddings=False,
+            pictures=False,
+            size_multiple=16,
+            bf16=True,
+        ),
+        "zimage": Abilities(
+            title="Z-Image",
+            pipeline="ZImagePipeline",
+            modules=("text_encoder", "transformer", "vae"),
+            samplers=("Euler",),  # its pipeline gives the moments in a list, which UniPC cannot take
+            guided_above=0.0,
+            weights=False,
+            loras=False,
+            embeddings=False,
+            pictures=False,
+            size_multiple=16,
+            bf16=True,
+        ),
+        "flux2": Abilities(
+            title="FLUX.2 klein",
+            pipeline="Flux2KleinPipeline",
+            modules=("text_encoder", "transformer", "vae"),
+            samplers=("Euler", "UniPC"),
+            guided_above=None,
+            weights=False,
+            loras=False,
+            embeddings=False,
+            pictures=False,
+            size_multiple=16,
+            bf16=True,
         ),
     }
 )

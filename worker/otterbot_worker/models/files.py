@@ -10,7 +10,7 @@ import json
 import math
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -47,14 +47,14 @@ def snapshot(repository: str) -> Path | None:
         return None
 
 
-def find(*, hub: str | None, folder: str | None) -> Path | None:
-    """The model's folder if its index and the weights of every component seem to be here."""
+def find(*, hub: str | None, folder: str | None, without: Collection[str] = ()) -> Path | None:
+    """The model's folder if its index and the weights of every component, but those ``without``, seem to be here."""
     found = Path(folder) if folder is not None else snapshot(hub or "")
     if found is None:
         return None
     try:
         index = read_index(found)
-        return found if all(_has_weights(found / name) for name in components(index)) else None
+        return found if all(_has_weights(found / name) for name in components(index, without)) else None
     except BrokenFile:
         return None
     except FileNotFoundError:
@@ -90,10 +90,19 @@ def read_index(folder: Path) -> dict[str, Any]:
     return index
 
 
-def components(index: dict[str, Any]) -> list[str]:
-    """The components with weights that a pipeline of ours loads (no safety checker)."""
-    wanted = ("unet", "vae", "text_encoder", "text_encoder_2")
-    return [name for name in wanted if isinstance(index.get(name), list) and index[name][0] is not None]
+def find_component(name: str, *, hub: str | None, folder: str | None) -> Path | None:
+    """The folder of a model of which that component alone has to be here."""
+    found = Path(folder) if folder is not None else snapshot(hub or "")
+    if found is None or not (found / name / "config.json").is_file():
+        return None
+    return found if _has_weights(found / name) else None
+
+
+def components(index: dict[str, Any], without: Collection[str] = ()) -> list[str]:
+    """The components with weights that a pipeline of ours loads (no safety checker), but those ``without``."""
+    wanted = ("unet", "transformer", "vae", "text_encoder", "text_encoder_2", "text_encoder_3")
+    there = (name for name in wanted if isinstance(index.get(name), list) and index[name][0] is not None)
+    return [name for name in there if name not in without]
 
 
 def prompt_width(folder: Path) -> int | None:
@@ -112,20 +121,25 @@ def _has_weights(folder: Path) -> bool:
         return False
 
 
-def weight_files(folder: Path, variant: str | None) -> list[Path]:
+def weight_files(folder: Path, variant: str | None, without: Collection[str] = ()) -> list[Path]:
     """The ``.safetensors`` files that are loaded: the variant's where it has any, per component.
 
     :raises BrokenFile: a component has none
     """
     chosen: list[Path] = []
-    for component in components(read_index(folder)):
-        everything = sorted((folder / component).glob("*.safetensors"))
-        plain = [path for path in everything if not _variant_of(path)]
-        special = [path for path in everything if variant and _variant_of(path) == variant]
-        if not (special or plain):
-            raise BrokenFile(f"{component}/*.safetensors")
-        chosen += special or plain
+    for component in components(read_index(folder), without):
+        chosen += component_files(folder, component, variant)
     return chosen
+
+
+def component_files(folder: Path, component: str, variant: str | None) -> list[Path]:
+    """:raises BrokenFile: it has none"""
+    everything = sorted((folder / component).glob("*.safetensors"))
+    plain = [path for path in everything if not _variant_of(path)]
+    special = [path for path in everything if variant and _variant_of(path) == variant]
+    if not (special or plain):
+        raise BrokenFile(f"{component}/*.safetensors")
+    return special or plain
 
 
 def has_variant(folder: Path, variant: str | None) -> bool:
@@ -139,15 +153,20 @@ def _variant_of(path: Path) -> str | None:
     return parts[1].split("-")[0] if len(parts) == 3 else None
 
 
-def check(folder: Path, variant: str | None) -> dict[str, int]:
+def check(folder: Path, variant: str | None, without: Collection[str] = ()) -> dict[str, int]:
     """Look at every weight file's header; the number of stored values by component.
 
     :raises BrokenFile: a file is truncated or no safetensors file
     """
     counts: dict[str, int] = {}
-    for path in weight_files(folder, variant):
-        counts[path.parent.name] = counts.get(path.parent.name, 0) + sum(_tensors(folder, path))
+    for path in weight_files(folder, variant, without):
+        counts[path.parent.name] = counts.get(path.parent.name, 0) + count(folder, path)
     return counts
+
+
+def count(folder: Path, path: Path) -> int:
+    """How many values one weight file stores. :raises BrokenFile: it is truncated or no safetensors file"""
+    return sum(_tensors(folder, path))
 
 
 def _tensors(folder: Path, path: Path) -> Iterator[int]:
@@ -168,16 +187,20 @@ def _tensors(folder: Path, path: Path) -> Iterator[int]:
     yield from counts
 
 
-def model_hash(folder: Path, variant: str | None) -> str:
-    """16 hex digits that tell models apart, read in milliseconds.
+def model_hash(folder: Path, variant: str | None, without: Collection[str] = (), elsewhere: Iterable[Path] = ()) -> str:
+    """16 hex digits that tell models apart, read in milliseconds. ``elsewhere``: files that replace the components
+    ``without``."""
+    return files_hash(folder, [*weight_files(folder, variant, without), *elsewhere])
 
-    SHA-256 over, for every weight file that is loaded, in order of its path: path in the
-    model, size, first MiB (safetensors' header: names, shapes and types) and last MiB.
-    """
+
+def files_hash(folder: Path, paths: Iterable[Path]) -> str:
+    """SHA-256, its first 16 digits, over for each file in order: path in the folder (of one from elsewhere its name),
+    size, first MiB (safetensors' header: names, shapes and types) and last MiB."""
     digest = hashlib.sha256()
-    for path in weight_files(folder, variant):
+    for path in paths:
         size = path.stat().st_size
-        digest.update(f"{path.relative_to(folder).as_posix()}\0{size}\0".encode())
+        name = path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name
+        digest.update(f"{name}\0{size}\0".encode())
         digest.update(_read(path, 0, MIB))
         if size > MIB:
             digest.update(_read(path, size - MIB, MIB))

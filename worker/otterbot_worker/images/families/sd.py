@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from diffusers import StableDiffusionImg2ImgPipeline, StableDiffusionPipeline
 
+from ...models import families
 from .. import embeddings
-from .base import Family
+from .base import Family, Preview
 
 SD = Family(
+    abilities=families.FAMILIES["sd"],
     pipeline=StableDiffusionPipeline,
     from_picture=StableDiffusionImg2ImgPipeline,
     encode=embeddings.for_sd,
     load_arguments={"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False},
-    modules=("text_encoder", "unet", "vae"),
+    preview=Preview(
+        factors=(
+            (0.3512, 0.2297, 0.3227),
+            (0.3250, 0.4974, 0.2350),
+            (-0.2829, 0.1762, 0.2721),
+            (-0.2120, -0.2616, -0.7177),
+        )
+    ),
 )

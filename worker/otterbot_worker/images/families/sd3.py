@@ -1,0 +1,50 @@
+"""Stable Diffusion 3 and 3.5: a transformer that matches flows; two CLIP text encoders, and T5, which may be left out.
+
+Its text encoders read the words alone: T5 has no use for weights, and CLIP's part is a few of its tokens.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from diffusers import SD3Transformer2DModel, StableDiffusion3Pipeline
+
+from ...models import families
+from ..embeddings import Prompt
+from .base import Family
+
+T5_TOKENS = 256
+CLIP_TOKENS = 77
+
+
+def reads(pipe: Any) -> tuple[Any, int]:
+    """With T5 what it reads, else what CLIP does: its marks of beginning and end are not the prompt's."""
+    if pipe.text_encoder_3 is not None:
+        return pipe.tokenizer_3, T5_TOKENS - 1
+    return pipe.tokenizer, CLIP_TOKENS - 2
+
+
+@torch.no_grad()
+def encode(pipe: Any, device: torch.device, prompt: Prompt, negative: Prompt, *, guided: bool) -> dict[str, Any]:
+    names = ("prompt_embeds", "negative_prompt_embeds", "pooled_prompt_embeds", "negative_pooled_prompt_embeds")
+    embeds = pipe.encode_prompt(
+        prompt.text,
+        None,
+        None,
+        device=device,
+        negative_prompt=negative.text,
+        do_classifier_free_guidance=guided,
+        max_sequence_length=T5_TOKENS,
+    )
+    return {name: tensor for name, tensor in zip(names, embeds, strict=True) if tensor is not None}
+
+
+SD3 = Family(
+    abilities=families.FAMILIES["sd3"],
+    pipeline=StableDiffusion3Pipeline,
+    transformer=SD3Transformer2DModel,
+    encode=encode,
+    reads=reads,
+    load_arguments={"image_encoder": None, "feature_extractor": None},
+)
