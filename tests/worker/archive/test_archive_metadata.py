@@ -113,6 +113,13 @@ def test_loras_and_embeddings_are_named_as_the_web_ui_does() -> None:
     assert "hashes" not in metadata.a1111(record(loras=[], embeddings=[]))
 
 
+def test_a_refiner_is_named_as_the_web_ui_does() -> None:
+    refiner = {"name": "sdxl-refiner", "hash": "0123456789abcdef", "hand_over": 0.8}
+    _, _, fields = read_like_a1111(metadata.a1111(record(refiner=refiner)))
+    assert (fields["Refiner"], fields["Refiner switch at"]) == ("sdxl-refiner [0123456789]", "0.8")
+    assert "Refiner" not in metadata.a1111(record(refiner=None))
+
+
 def test_no_negative_prompt_no_line() -> None:
     assert "Negative" not in metadata.a1111(record(negative_prompt=""))
 

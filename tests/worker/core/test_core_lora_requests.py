@@ -91,6 +91,20 @@ async def test_another_model_of_the_same_family_is_known_by_its_width(tmp_path: 
         ]
 
 
+async def test_a_family_without_loras_refuses_them_and_reads_embeddings_as_words(tmp_path: Path) -> None:
+    fill(tmp_path)
+    async with worker_here(settings(tmp_path), paused=True) as here:
+        entry = here.parts.catalogue.images["z-image-turbo"]
+        wanted = find_wanted("furball <lora:any:1>", "", entry, here.parts.library)
+        assert [(problem.code, problem.message) for problem in wanted.problems] == [
+            ("lora_mismatch", "The LoRA `any` cannot be used: no LoRA works with z-image-turbo.")
+        ]
+        assert (wanted.loras, wanted.embeddings) == ([], [])
+        assert wanted.notes == [
+            "The embedding furball cannot be used: no embedding works with z-image-turbo; it was read as a word."
+        ]
+
+
 REFUSED: list[tuple[dict[str, Any], str, str, str]] = [
     ({"prompt": "<lora:nobody:1>"}, "request.prompt", "unknown_lora", "There are: `any`, `fail`, `sd`."),
     ({"prompt": "<lora:any:1> <lora:../any:1>"}, "request.prompt", "unknown_lora", "LoRA number 2"),
