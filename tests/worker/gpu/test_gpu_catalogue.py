@@ -44,7 +44,6 @@ def test_shipped_models(tmp_path: Path) -> None:
         "sd14",
         "sd15",
         "sd21",
-        "anything-v3",
         "otter-mini",
     }
     default = shipped["ssd-1b"].defaults
