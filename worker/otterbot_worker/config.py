@@ -19,6 +19,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from otterbot_worker import yamlfile
 
 ENVIRONMENT_PREFIX = "OTTERBOT_"
+CHECKER = r"^(\w[\w.-]*/\w[\w.-]*|[/~].*)$"
+"""A hub id, or an absolute path."""
 
 
 class BadConfig(Exception):
@@ -89,6 +91,7 @@ class ImagesConfig(_Section):
     default_model: Annotated[str, Field(min_length=1, max_length=255)] = "auto"
     downloads: bool = True
     catalogue: FilePath | None = None
+    safety_checker: Annotated[str | None, Field(pattern=CHECKER)] = "CompVis/stable-diffusion-safety-checker"
 
 
 class ChatModelConfig(_Section):
@@ -290,6 +293,7 @@ _WORDS = {
 _PATTERNS = {
     r"^(auto|cpu|cuda(:[0-9]+)?)$": "expected auto, cpu, cuda or cuda:N",
     r"^https?://": "expected an http:// or https:// address, or nothing for no chat",
+    CHECKER: "expected a repository as owner/name, an absolute path, or nothing",
     r"^[a-z0-9][a-z0-9_-]{0,31}$": "expected a short name of small letters, digits, - and _",
 }
 _SECTIONS = frozenset(

@@ -2,8 +2,9 @@
 
 Words in the prompt make it misbehave: ``die:NAME:N`` kills it at the second step the first N times it is asked
 (counted in files beside its lock; a file ``cuda`` there makes it say that it has a card, and it leaves a file
-``released`` when it was asked to free it; with a file ``slow-start`` it never gets ready), ``fail`` fails, ``hang``
-stops moving, ``slow`` takes a tenth of a second a step, ``slowload`` never has its model.
+``released`` when it was asked to free it; with a file ``slow-start`` it never gets ready), ``fail`` fails, ``unsafe``
+does where the safety checker has to look, ``hang`` stops moving, ``slow`` takes a tenth of a second a step,
+``slowload`` never has its model.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ class Child:
             self.send(messages.Progress(task_id=task.task_id, phase="denoising", step=step, steps=task.steps))
             if step == 2:
                 self.misbehave(task)
-                if "fail" in task.prompt:
+                if "fail" in task.prompt or self.unsafe(task):
                     return None
         pixels = bytes([task.seed % 256, 0, task.seed // 256 % 256]) * task.width * task.height
         try:
@@ -100,6 +101,11 @@ class Child:
             time.sleep(3_600)
         if "fail" in task.prompt:
             self.fail(task, "nan")
+        if self.unsafe(task):
+            self.fail(task, "unsafe")
+
+    def unsafe(self, task: messages.Draw) -> bool:
+        return task.safety is not None and "unsafe" in task.prompt
 
     def fail(self, task: messages.Draw, code: str, **details: int | None) -> None:
         self.send(

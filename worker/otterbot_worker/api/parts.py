@@ -108,7 +108,12 @@ def read_catalogue(config: Config) -> Catalogue:
     """:raises BadConfig:"""
     own = [config.images.catalogue] if config.images.catalogue is not None else []
     try:
-        return load_catalogue(*own, data_dir=config.data_dir, downloads_allowed=config.images.downloads)
+        return load_catalogue(
+            *own,
+            data_dir=config.data_dir,
+            downloads_allowed=config.images.downloads,
+            safety_checker=config.images.safety_checker,
+        )
     except CatalogueError as error:
         raise BadConfig(f"images.catalogue: {error}") from None
 

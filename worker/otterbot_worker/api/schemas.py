@@ -88,6 +88,8 @@ class ImageRequest(ImageOptions):
     """Without width, height and aspect the picture's shape is drawn, at the model's usual number of pixels."""
     theme: Annotated[str | None, Field(max_length=64)] = None
     """Names the files; the first words of the prompt where it is absent."""
+    safety: bool = False
+    """The safety checker has to look at the picture before anybody does; what it finds unsafe is not kept."""
     asked: ImageOptions = ImageOptions()
     """Only what the person typed; kept in the record, so that a later change of model can
     return everything else to that model's defaults."""
@@ -169,6 +171,7 @@ class Failure(_Answer):
     code: str
     """``poison``, ``out_of_memory``, ``model_broken``, ``model_missing``, ``nan``, ``worker_restarts``, ``hang``,
     ``image_failed``, ``input_gone``, ``lora_broken``, ``lora_missing``, ``embedding_broken``, ``embedding_missing``,
+    ``unsafe`` (the safety checker's finding), ``safety_missing``, ``safety_broken``,
     ``ollama_unreachable``, ``chat_model_missing``, ``chat_broke_off``, ``chat_too_long``, ``chat_timeout``,
     ``chat_failed``, ``forgotten``."""
     message: str
@@ -254,6 +257,8 @@ class Used(_Answer):
     embeddings: list[UsedEmbedding] = []
     refiner: UsedRefiner | None = None
     """A second model that drew the last steps."""
+    safety: bool = False
+    """Whether the safety checker has looked at it."""
     parser: str
     versions: dict[str, str]
 

@@ -67,6 +67,8 @@ class Draw:
     """``{name, path, hash, weight}`` each; the order is part of the picture."""
     embeddings: list[dict[str, Any]] = field(default_factory=list)
     """``{token, name, path, hash}`` each."""
+    safety: dict[str, Any] | None = None
+    """As ``models.safety.place``: the checker that has to look at the picture before it leaves the process."""
 
 
 @dataclass(frozen=True, kw_only=True)

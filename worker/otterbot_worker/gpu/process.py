@@ -55,6 +55,7 @@ class DrawTask:
     """How much of it is drawn anew, above 0 and up to 1."""
     loras: list[dict[str, Any]] = field(default_factory=list)
     embeddings: list[dict[str, Any]] = field(default_factory=list)
+    safety: dict[str, Any] | None = None
     """As ``messages.Draw``."""
 
 

@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from ..gpu.child import die_with
@@ -34,10 +34,10 @@ def fetch(
     single: bool = False,
     without: Collection[str] = (),
     only: str | None = None,
-    file: str | None = None,
+    chosen: Sequence[str] = (),
 ) -> Path:
     """The snapshot's folder. ``single``: one component (a VAE), not a pipeline. ``without``: components of a pipeline
-    that are not fetched; ``only``: the one that is; ``file``: nothing but that.
+    that are not fetched; ``only``: the one that is; ``chosen``: nothing but these files.
 
     :raises DownloadFailed:
     :raises Cancelled: from the monitor
@@ -47,7 +47,7 @@ def fetch(
     command += ["--single"] if single else []
     command += [word for name in sorted(without) for word in ("--without", name)]
     command += ["--only", only] if only else []
-    command += ["--file", file] if file else []
+    command += [word for name in chosen for word in ("--file", name)]
     environment = {**os.environ, "HF_HUB_OFFLINE": "0", "TRANSFORMERS_OFFLINE": "0"}
     environment["HF_HUB_DISABLE_XET"] = "1"  # plain HTTP: what has arrived can be seen in the cache
     process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL)
@@ -85,7 +85,7 @@ def main() -> int:
     parser.add_argument("--single", action="store_true")
     parser.add_argument("--without", action="append", default=[])
     parser.add_argument("--only")
-    parser.add_argument("--file")
+    parser.add_argument("--file", action="append", default=[])
     options = parser.parse_args()
     die_with(options.parent)
     try:
@@ -113,7 +113,7 @@ def main() -> int:
 
 def _patterns(options: argparse.Namespace) -> list[str]:
     if options.file:
-        return [options.file]
+        return list(options.file)
     if options.only:
         end = f".{options.variant}.safetensors" if options.variant else ".safetensors"
         return ["model_index.json", f"{options.only}/*.json", f"{options.only}/*{end}"]

@@ -36,6 +36,7 @@ from .drawing import generate, refined
 from .hooks import watching
 from .loading import Loaded, load
 from .monitor import Monitor
+from .safety import Safety
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +55,7 @@ class Engine:
         self._loaded: Loaded | None = None
         self._embeddings = Embeddings()
         """Of the loaded model; empty where none is."""
+        self._safety = Safety()
         self._too_large: dict[str, int] = {}
         """By model, the fewest pixels that did not fit with everything on the device; kept as
         long as the process lives."""
@@ -87,6 +89,7 @@ class Engine:
                 self._loaded.pipe.remove_all_hooks()
         self._loaded = None
         self._embeddings.clear()
+        self._safety.release()
         devices.empty(self._device)
 
     def draw(self, task: Draw, monitor: Monitor) -> Drawn:
@@ -153,11 +156,16 @@ class Engine:
             assert self._loaded is not None
             extras = self._loaded.adapters.load(self._loaded.pipe, task.loras, lambda: monitor.progress("loading"))
             extras += self._loaded.inversions.load(self._loaded.pipe, task.embeddings)
+            if task.safety is not None:
+                self._safety.load(task.safety, downloads=self._downloads, monitor=monitor)
             monitor.check()
             started = time.monotonic()
             applied = self._loaded.adapters.applied(self._loaded.pipe, task.loras)
             with watching(self._loaded.pipe, monitor.check), applied:
                 pixels, notes = generate(self._loaded, task, self._device, monitor, self._embeddings)
+            if task.safety is not None:
+                monitor.check()
+                self._safety.look(pixels)
             return pixels, extras + notes, load_seconds, time.monotonic() - started
         except (Cancelled, JobFailed) as error:
             raise error.with_traceback(None) from None

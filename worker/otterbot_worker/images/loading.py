@@ -122,7 +122,7 @@ def locate(entry: ModelEntry, *, downloads: bool, monitor: Monitor) -> Path:
 def _download(entry: ModelEntry, hub: str, monitor: Monitor) -> Path:
     try:
         if entry.transformer is not None and entry.transformer.hub is not None and entry.transformer.here() is None:
-            download.fetch(entry.transformer.hub, file=entry.transformer.file, monitor=monitor)
+            download.fetch(entry.transformer.hub, chosen=[entry.transformer.file], monitor=monitor)
         return download.fetch(hub, variant=entry.variant, without=entry.absent, monitor=monitor)
     except download.DownloadFailed as error:
         raise JobFailed(

@@ -26,6 +26,7 @@ from otterbot_worker.jobs.countdown import Countdown
 from otterbot_worker.jobs.extras import with_paths
 from otterbot_worker.jobs.model import ImageRow, Row, StoredJob
 from otterbot_worker.jobs.running import HandBack, Shared, failure, internal, unbroken
+from otterbot_worker.models import safety
 from otterbot_worker.models.catalogue import Catalogue, ModelEntry
 from otterbot_worker.models.loras import Library
 from otterbot_worker.prompts import PARSER
@@ -85,12 +86,13 @@ class PictureRunner:
             raise JobFailed("model_missing", f"The model {row.model} is not in the worker's catalogue any more.")
         self._check_disk()
         loras, embeddings = await asyncio.to_thread(with_paths, job.request, self._library)
+        safe = await asyncio.to_thread(self._safety, job, entry)
         countdown = self._countdown(row, job)
         report = self._reporter(row, countdown)
         report(Progress(phase="starting"))
         await self._take_card()
         await self._slots.acquire()
-        task = replace(self._task(row, job, entry), loras=loras, embeddings=embeddings)
+        task = replace(self._task(row, job, entry), loras=loras, embeddings=embeddings, safety=safe)
         try:
             if interrupted():
                 raise Cancelled
@@ -129,6 +131,14 @@ class PictureRunner:
             init_image=None if start is None else str(self._inputs.path(job.client, start["id"])),
             strength=options.get("strength"),
         )
+
+    def _safety(self, job: StoredJob, entry: ModelEntry) -> dict[str, Any] | None:
+        if not job.request.get("safety"):
+            return None
+        place = self._catalogue.safety(entry.name)
+        if place is None:  # it was here when the job was accepted
+            raise JobFailed("safety_missing", safety.MISSING)
+        return place
 
     async def _draw(self, task: DrawTask, report: Callable[[Progress], None]) -> Drawn:
         try:
@@ -304,6 +314,7 @@ def _record(row: Row, job: StoredJob, drawn: Drawn, *, took: float) -> Record:
         loras=options.get("loras", []),
         embeddings=[e for e in options.get("embeddings", []) if e["name"] not in drawn.unused_embeddings],
         refiner=None if drawn.refiner is None else UsedRefiner(**drawn.refiner),
+        safety=options.get("safety", False),
         parser=PARSER,
         versions={"otterbot-worker": __version__, **drawn.versions},
     )

@@ -19,6 +19,7 @@ from otterbot_worker.jobs.inputs import Input
 from otterbot_worker.jobs.model import NewRow
 from otterbot_worker.jobs.size import find_size
 from otterbot_worker.jobs.store import Submission, new_rows
+from otterbot_worker.models import safety
 from otterbot_worker.models.catalogue import Catalogue, ModelEntry
 from otterbot_worker.models.loras import Library
 
@@ -138,6 +139,8 @@ def resolve_image(
     negative = defaults.negative_prompt if request.negative_prompt is None else request.negative_prompt
     wanted = find_wanted(request.prompt, negative, entry, library) if library is not None else Wanted()
     problems += wanted.problems
+    if request.safety and catalogue.safety(name) is None:
+        problems.append(_problem("request.safety", "safety_missing", safety.MISSING))
     if problems:
         raise Refused(problems)
     return Resolved(
@@ -159,6 +162,7 @@ def resolve_image(
             "theme": request.theme,
             "loras": wanted.loras,
             "embeddings": wanted.embeddings,
+            "safety": request.safety,
             "notes": [*size.notes, *wanted.notes],
             "asked": request.asked.model_dump(mode="json", exclude_unset=True),
         },

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from .. import samplers, yamlfile
-from . import families, files
+from . import families, files, safety
 
 SHIPPED = Path(__file__).with_name("models.yaml")
 GPU_MODEL = "ssd-1b"
@@ -160,15 +160,26 @@ class ModelEntry:
 class Catalogue:
     """Every model that this worker knows by name."""
 
-    def __init__(self, images: Mapping[str, ModelEntry], *, downloads_allowed: bool = False) -> None:
+    def __init__(
+        self,
+        images: Mapping[str, ModelEntry],
+        *,
+        downloads_allowed: bool = False,
+        safety_checker: str | None = None,
+    ) -> None:
         self.images: Mapping[str, ModelEntry] = MappingProxyType(dict(images))
         self._downloads_allowed = downloads_allowed
+        self._safety_checker = safety_checker
 
     def available(self, name: str, *, downloads_allowed: bool | None = None) -> bool:
         """Whether the model's files are here, or may be downloaded. :raises KeyError: unknown"""
         entry = self.images[name]
         allowed = self._downloads_allowed if downloads_allowed is None else downloads_allowed
         return entry.here() is not None or (allowed and entry.hub is not None)
+
+    def safety(self, name: str) -> dict[str, Any] | None:
+        """Where the checker of that model's pictures is, as ``models.safety.place``. :raises KeyError: unknown"""
+        return safety.place(self.images[name].here(), self._safety_checker, downloads=self._downloads_allowed)
 
     def default_model(self, device_kind: str, *, configured: str | None = None) -> tuple[str, str | None]:
         """The default model's name and, if it is only the small shipped one, why, and what to do about it.
@@ -198,7 +209,9 @@ class Catalogue:
         return f"Pictures come from {SMALL_MODEL}, the small model that ships with Otterbot, because {why}. {way_out}."
 
 
-def load_catalogue(*paths: Path, data_dir: Path, downloads_allowed: bool = False) -> Catalogue:
+def load_catalogue(
+    *paths: Path, data_dir: Path, downloads_allowed: bool = False, safety_checker: str | None = None
+) -> Catalogue:
     """Read the shipped file, then the operator's, in order.
 
     A relative ``folder`` lies in ``data_dir/models``, a relative ``file`` in ``data_dir/checkpoints``, what is
@@ -210,7 +223,7 @@ def load_catalogue(*paths: Path, data_dir: Path, downloads_allowed: bool = False
     for path in (SHIPPED, *paths):
         for name, raw in _read(path).items():
             entries[name] = _entry(path, name, raw, data_dir)
-    return Catalogue(entries, downloads_allowed=downloads_allowed)
+    return Catalogue(entries, downloads_allowed=downloads_allowed, safety_checker=safety_checker)
 
 
 # ---------------------------------------------------------------- the file

@@ -1,0 +1,48 @@
+"""Where the files of a safety checker lie: the model's own, else the one that the operator names. Free of torch.
+
+A checker is Stable Diffusion's: a folder with ``config.json`` and weights (``safetensors`` only), and one with the
+``preprocessor_config.json`` of the pictures that it looks at, which may be the same.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from . import files
+
+FILES = ("config.json", "preprocessor_config.json", "model.safetensors")
+"""What is fetched of a repository."""
+MISSING = (
+    "The safety checker is not on the worker, so no picture is drawn where one has to look at it. "
+    "The operator can allow downloads or name its folder (images.safety_checker)."
+)
+
+
+def place(model: Path | None, other: str | None, *, downloads: bool) -> dict[str, Any] | None:
+    """``{folder, features, hub}``: two folders, or a repository that may be fetched first; ``None``: there is none.
+
+    ``model``: the model's folder (or file). ``other``: as ``images.safety_checker``. A few ``stat`` calls.
+    """
+    if model is not None and (found := _complete(model / "safety_checker", model / "feature_extractor")) is not None:
+        return found
+    if other is None:
+        return None
+    if other[0] in "/~":
+        folder = Path(other).expanduser()
+        return _complete(folder, folder)
+    return at_hub(other) or ({"folder": None, "features": None, "hub": other} if downloads else None)
+
+
+def at_hub(hub: str) -> dict[str, Any] | None:
+    """What the cache has of a repository."""
+    folder = files.snapshot(hub)
+    return None if folder is None else _complete(folder, folder)
+
+
+def _complete(folder: Path, features: Path) -> dict[str, Any] | None:
+    if not (folder / "config.json").is_file() or not (features / "preprocessor_config.json").is_file():
+        return None
+    if not any(folder.glob("model*.safetensors")):
+        return None
+    return {"folder": str(folder), "features": str(features), "hub": None}
