@@ -20,8 +20,8 @@ from otterbot_worker import samplers
 from otterbot_worker.errors import Cancelled, JobFailed
 from otterbot_worker.gpu.messages import Draw, Drawn
 from otterbot_worker.gpu.process import DrawTask
+from otterbot_worker.images import decoding, passes
 from otterbot_worker.images import device as devices
-from otterbot_worker.images import passes
 from otterbot_worker.images.engine import Engine
 from otterbot_worker.images.loading import load
 from otterbot_worker.images.plans import OFFLOADED, RESIDENT
@@ -218,36 +218,87 @@ def test_a_fatal_device_error_is_not_taken_for_a_failed_picture(draw: Draws) -> 
     assert "otter" not in failed.value.message
 
 
-def test_not_a_number_is_a_failure_and_a_bad_decoder_is_tried_again(engine: Engine, draw: Draws) -> None:
-    draw()
+class Faulty:
+    """Makes what a module gives not a number, or nothing at all, as long as ``when`` says so; counts its calls."""
+
+    def __init__(self, module: Any, value: float, when: Callable[[torch.Tensor], bool]) -> None:
+        self.calls: list[torch.dtype] = []
+        self._value, self._when = value, when
+        self.handle = module.register_forward_hook(self._hook)
+
+    def _hook(self, _module: Any, _arguments: Any, output: torch.Tensor) -> torch.Tensor:
+        self.calls.append(output.dtype)
+        return torch.full_like(output, self._value) if self._when(output) else output
+
+
+HALF = (torch.float16, torch.bfloat16)
+
+
+@pytest.mark.parametrize(
+    ("family", "half", "value"),
+    [
+        ("sd", torch.float16, math.nan),
+        ("sdxl", torch.float16, -1.0),
+        ("sd", torch.bfloat16, math.inf),
+    ],
+)
+def test_a_decoder_that_fails_in_half_precision_runs_once_more(
+    engine: Engine, draw: Draws, family: str, half: torch.dtype, value: float
+) -> None:
+    plain = np.frombuffer(draw(family=family)[1], np.uint8)
     assert engine._loaded is not None
-    unet, vae = engine._loaded.pipe.unet, engine._loaded.pipe.vae
+    vae = engine._loaded.pipe.vae.to(half)
+    vae.register_to_config(force_upcast=False)
+    faulty = Faulty(vae.decoder.conv_out, value, lambda output: output.dtype in HALF)
+    try:
+        drawn, pixels = draw(family=family)
+        assert faulty.calls == [half, torch.float32]
+        assert drawn.notes == [decoding.RETRIED]
+        assert np.abs(np.frombuffer(pixels, np.uint8).astype(int) - plain).max() <= 24, "weights in half precision"
+        assert vae.dtype == half
+        faulty.calls.clear()
+        faulty._when = lambda _: True
+        with pytest.raises(JobFailed) as failed:
+            draw(family=family)
+        assert (failed.value.code, faulty.calls) == ("nan", [half, torch.float32])
+        assert "in full precision as well. Another seed" in failed.value.message
+        assert vae.dtype == half
+    finally:
+        faulty.handle.remove()
+        engine.release()
 
-    def once(value: float, module: Any, times: int) -> Any:
-        left = [times]
 
-        def hook(_module: Any, _arguments: Any, output: Any) -> Any:
-            left[0] -= 1
-            return output * value if left[0] >= 0 else output
+def test_what_is_in_full_precision_is_not_computed_again(engine: Engine, draw: Draws) -> None:
+    plain = draw()[1]
+    assert engine._loaded is not None
+    vae = engine._loaded.pipe.vae
+    for half in (False, True):  # stock SDXL's decoder asks for full precision by itself
+        if half:
+            vae.to(torch.float16).register_to_config(force_upcast=True)
+        faulty = Faulty(vae.decoder.conv_out, math.nan, lambda _: True)
+        with pytest.raises(JobFailed) as failed:
+            draw()
+        assert (failed.value.code, faulty.calls) == ("nan", [torch.float32])
+        assert "as well" not in failed.value.message
+        faulty.handle.remove()
+    engine.release()
+    assert draw()[1] == plain
 
-        return module.register_forward_hook(hook)
 
-    for value, module, times, fine in (
-        (math.nan, unet.conv_out, 99, False),
-        (math.nan, vae.decoder.conv_out, 1, True),
-        (math.nan, vae.decoder.conv_out, 2, False),
-        (math.inf, vae.decoder.conv_out, 2, False),
-    ):
-        handle = once(value, module, times)
-        try:
-            if fine:
-                draw()
-            else:
-                with pytest.raises(JobFailed) as failed:
-                    draw()
-                assert failed.value.code == "nan"
-        finally:
-            handle.remove()
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_latents_that_are_no_numbers_are_not_decoded(engine: Engine, draw: Draws, value: float) -> None:
+    plain = draw()[1]
+    assert engine._loaded is not None
+    pipe = engine._loaded.pipe
+    faulty = Faulty(pipe.unet.conv_out, value, lambda _: True)
+    decoded = Faulty(pipe.vae.decoder.conv_out, 0.0, lambda _: False)
+    with pytest.raises(JobFailed) as failed:
+        draw()
+    for one in (faulty, decoded):
+        one.handle.remove()
+    assert (failed.value.code, decoded.calls) == ("nan", [])
+    assert "Another sampler, size or CFG may help" in failed.value.message
+    assert draw()[1] == plain, "the next picture is as it was"
 
 
 def test_release_lets_go_of_the_weights(engine: Engine, draw: Draws) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from itertools import pairwise
 
@@ -40,6 +41,11 @@ WEIGHTED = [
     ("猫++", [("猫", 1.21)]),
     ("(cat++ dog:1.2)", [("cat", 1.452), (" dog", 1.2)]),
     ("(semi)-dry (a)100x", [("semi", 1.1), ("-dry ", 1), ("a", 1.1), ("100x", 1)]),
+    ("pi (3.14), C++", [("pi ", 1), ("3.14", 1.1), (", C++", 1)]),
+    ("(C++) :-( (hat)", [("C++", 1.1), (" :-( ", 1), ("hat", 1.1)]),
+    ('"(x)", say "hi"', [('"', 1), ("x", 1.1), ('", say "hi"', 1)]),
+    ("(a:1e999)(b:nan)(c:-3)", [("a:1e999b:nanc:-3", 1.1)]),
+    ("(x)1e5, (y)99999", [("x", 1.1), ("1e5, ", 1), ("y", 1.1), ("99999", 1)]),
     ("(see)1,000", [("see", 1.1), ("1,000", 1)]),
     (r"\(x\) \[y\] \\", [(r"(x) [y] " + "\\", 1)]),
     (r"word\+\+", [("word++", 1)]),
@@ -90,7 +96,7 @@ def test_weights(prompt: str, expected: list[tuple[str, float]]) -> None:
 def test_anything_goes_and_weights_stay_in_bounds(prompt: str) -> None:
     fragments = parse(prompt)
     assert fragments
-    assert all(0.0 <= weight <= 2.0 for _, weight in fragments)
+    assert all(math.isfinite(weight) and 0.0 <= weight <= 2.0 for _, weight in fragments)
     assert all(a.weight != b.weight for a, b in pairwise(fragments))
     assert clean_text(prompt) == "".join(text for text, _ in fragments)
     assert parse(prompt) == fragments
@@ -135,12 +141,15 @@ def test_escaped_text_is_left_alone(prompt: str) -> None:
 def test_sixty_kilobytes_take_linear_time(unit: str) -> None:
     def seconds(length: int) -> float:
         prompt = unit * (length // len(unit))
-        started = time.process_time()
-        parse(prompt)
-        return time.process_time() - started
+        found = math.inf
+        for _ in range(3):
+            started = time.process_time()
+            parse(prompt)
+            found = min(found, time.process_time() - started)
+        return found
 
-    seconds(1000)
-    assert seconds(60_000) < 1.5
+    # Ten times as long; quadratic work would take a hundred times as long.
+    assert seconds(60_000) <= 35 * max(seconds(6_000), 1e-3)
 
 
 def test_three_hundred_nested_brackets() -> None:

@@ -17,6 +17,7 @@ import torch
 from ..errors import JobFailed
 
 Pixels = npt.NDArray[np.uint8]
+EMPTY = "The picture came out all black or not a number"
 RETRIED = "The decoder gave no picture in half precision and was run again in full precision."
 
 
@@ -28,14 +29,18 @@ def decode(pipe: Any, latents: torch.Tensor, seed: int) -> tuple[Pixels, list[st
     """
     if not bool(torch.isfinite(latents).all()):
         raise JobFailed("nan", "The model computed no picture (not a number). Another sampler, size or CFG may help.")
-    half = pipe.vae.dtype == torch.float16
-    pixels = _decode(pipe, latents, seed, upcast=half and bool(pipe.vae.config.get("force_upcast", False)))
+    dtype = pipe.vae.dtype
+    full = dtype == torch.float32
+    upcast = dtype == torch.float16 and bool(pipe.vae.config.get("force_upcast", False))
+    pixels = _decode(pipe, latents, seed, upcast=upcast)
     if pixels is not None:
         return pixels, []
+    if full or upcast:  # the same computation again would be the same again
+        raise JobFailed("nan", f"{EMPTY}. Another seed, sampler or CFG may help.")
     pixels = _decode(pipe, latents, seed, upcast=True)
     if pixels is None:
-        raise JobFailed("nan", "The picture came out all black or not a number, twice. Another seed or CFG may help.")
-    return pixels, [RETRIED] if half else []
+        raise JobFailed("nan", f"{EMPTY}, in full precision as well. Another seed, sampler or CFG may help.")
+    return pixels, [RETRIED]
 
 
 def _decode(pipe: Any, latents: torch.Tensor, seed: int, *, upcast: bool) -> Pixels | None:
