@@ -125,7 +125,8 @@ def _fetched(hub: str, monitor: Monitor) -> dict[str, Any] | None:
 def _whole(folder: Path) -> Any:
     """transformers fills what a file lacks with noise, and says so in its log only."""
     variant = None if (folder / "model.safetensors").is_file() else _variant(folder)
-    checker, about = StableDiffusionSafetyChecker.from_pretrained(
+    kind: Any = StableDiffusionSafetyChecker  # with loading info it gives a pair, which its types do not say
+    checker, about = kind.from_pretrained(
         folder,
         variant=variant,
         dtype=torch.float32,
