@@ -195,7 +195,7 @@ def test_a_download_is_asked_for_by_its_files(tmp_path: Path, monkeypatch: pytes
     asked: list[Any] = []
 
     def fetch(hub: str, **options: Any) -> None:
-        asked.append((hub, options["only"]))
+        asked.append((hub, options["chosen"]))
         root = tmp_path / "hub" / "models--owner--checker"
         (root / "refs").mkdir(parents=True)
         (root / "refs" / "main").write_text("abc")
