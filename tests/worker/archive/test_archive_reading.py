@@ -213,8 +213,10 @@ def test_what_a_request_cannot_hold_is_said(tmp_path: Path) -> None:
 
 
 def test_a_start_picture_is_named(tmp_path: Path) -> None:
-    found = read(tmp_path, ours(record(init_image="a" * 64, strength=0.6)))
+    found = read(tmp_path, ours(record(init_image="a" * 64, strength=0.6, mask="b" * 64)))
     assert found.request["init_image"] == {"id": "a" * 64}
+    assert found.request["mask"] == {"id": "b" * 64}
+    assert ("mask", "b" * 64) in found.details
     assert found.request["strength"] == 0.6
     assert "another picture" in found.notes[0]
     assert "a" * 64 in showing.page(found)

@@ -49,7 +49,7 @@ async def test_a_picture_is_drawn_from(tmp_path: Path) -> None:
     async with worker_here(settings(tmp_path)) as here:
         data = png()
         status, answer = await send(here.api, data)
-        assert (status, answer) == (201, {"id": sha(data), "width": 96, "height": 64})
+        assert (status, answer) == (201, {"id": sha(data), "width": 96, "height": 64, "alpha": False})
         assert await send(here.api, data) == (status, answer)
         job = await here.api.done((await here.api.submit(started(data, steps=10, asked={"strength": 0.6})))["id"])
         assert job["state"] == "succeeded"

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from otter_mini.drawing import draw
 from otter_mini.edges import edge_correlation
@@ -145,6 +146,27 @@ def test_a_picture_to_start_from_keeps_its_layout_as_far_as_it_is_told(paint: Pa
     )
     assert little > 0.9
     assert much < little - 0.1, "all otters on a beach look somewhat alike"
+
+
+def test_what_a_mask_covers_is_another_thing_and_the_rest_the_same(paint: Paint, judge: Judge, tmp_path: Path) -> None:
+    """Another hat on the same otter: its upper part is drawn anew, with all steps."""
+    scene = sample(
+        random.Random(1), animal="otter", hat="cowboy hat", outfit=None, place="beach", style="cartoon", item=None
+    )
+    source = draw(scene)
+    source.save(tmp_path / "start.png")
+    mask = Image.new("L", source.size)
+    mask.paste(255, (0, 0, source.width, source.height * 7 // 16))
+    mask.save(tmp_path / "mask.png")
+    files = {"init_image": str(tmp_path / "start.png"), "mask": str(tmp_path / "mask.png"), "strength": 1.0}
+    shown = np.asarray(source)
+    assert judge.score(shown[None], "hat", "cowboy hat").mean() > 0.8
+    for hat in ("wizard hat", "cowboy hat"):
+        pictures = paint(f"otter, {hat}, beach", **files)
+        assert judge.score(pictures, "hat", hat).mean() > 0.7
+        assert judge.score(pictures, "animal", "otter").mean() > 0.7
+        kept = np.asarray(mask) == 0
+        assert (pictures[:, kept] == shown[kept]).all()
 
 
 def test_a_lora_draws_what_the_model_never_saw_and_scales(paint: Paint, judge: Judge) -> None:

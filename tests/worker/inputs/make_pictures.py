@@ -29,9 +29,22 @@ def png(width: int = 64, height: int = 48) -> bytes:
 
 def turned(orientation: int = 6) -> bytes:
     """A phone's JPEG, lying on its side."""
+    return encoded(gradient(), "JPEG", exif=turned_by(orientation))
+
+
+def turned_by(orientation: int) -> Image.Exif:
     exif = Image.Exif()
     exif[0x0112] = orientation
-    return encoded(gradient(), "JPEG", exif=exif)
+    return exif
+
+
+def hole(kind: str = "PNG", *, size: tuple[int, int] = (64, 48), **options: Any) -> bytes:
+    """A red picture of which a corner is cut out, the one that EXIF's orientation 6 turns to the left and top too."""
+    picture = Image.new("RGBA", size, "red")
+    width, height = size
+    corner = (0, height // 2, width // 2, height) if "exif" in options else (0, 0, width // 2, height // 2)
+    picture.paste((0, 0, 255, 0), corner)
+    return encoded(picture, kind, **options)
 
 
 def animation(kind: str) -> bytes:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from make_pictures import animation, bomb, encoded, gradient, png, sixteen_bits, text_bomb, turned
+from make_pictures import animation, bomb, encoded, gradient, hole, png, sixteen_bits, text_bomb, turned, turned_by
 from PIL import Image
 
 from otterbot_worker.inputs import check
@@ -66,7 +66,7 @@ def test_it_becomes_a_plain_picture(tmp_path: Path, case: str) -> None:
     source, target = tmp_path / "source", tmp_path / "target"
     source.write_bytes(data)
     with warnings.catch_warnings():
-        assert check.convert(str(source), str(target), PIXELS) == size
+        assert check.convert(str(source), str(target), PIXELS)[:2] == size
     with Image.open(target) as made:
         assert (made.format, made.mode, made.size, dict(made.info)) == ("PNG", "RGB", size, {})
         found = made.getpixel((0, 0))
@@ -110,9 +110,62 @@ def test_a_large_one_is_kept_smaller(tmp_path: Path) -> None:
     source, target = tmp_path / "source", tmp_path / "target"
     source.write_bytes(png(2100, 2500))
     with warnings.catch_warnings():
-        assert check.convert(str(source), str(target), 10_000_000) == (2100, 2500)
+        assert check.convert(str(source), str(target), 10_000_000) == (2100, 2500, False)
     with Image.open(target) as made:
         assert made.size == (2048, 2438)
+
+
+HOLES: dict[str, tuple[bytes, tuple[int, int] | None, tuple[int, int]]] = {
+    # Picture, least and greatest brightness of the mask, its size.
+    "a hole": (hole(), (0, 255), (64, 48)),
+    "a webp": (hole("WEBP", lossless=True), (0, 255), (64, 48)),
+    "on its side": (hole(exif=turned_by(6)), (0, 255), (48, 64)),
+    "nothing but a hole": (encoded(Image.new("RGBA", (32, 32), (9, 9, 9, 0)), "PNG"), (255, 255), (32, 32)),
+    "half a hole": (encoded(Image.new("LA", (32, 32), (0, 127)), "PNG"), (128, 128), (32, 32)),
+    "less than half": (encoded(Image.new("LA", (32, 32), (0, 128)), "PNG"), None, (32, 32)),
+    "a palette": (encoded(Image.new("RGB", (32, 32)).quantize(4), "PNG", transparency=0), (255, 255), (32, 32)),
+    "opaque": (encoded(Image.new("RGBA", (32, 32), "red"), "PNG"), None, (32, 32)),
+    "a jpeg": (encoded(gradient(), "JPEG"), None, (64, 48)),
+    "a large one": (hole(size=(2100, 2200)), (0, 255), (2048, 2146)),
+}
+
+
+@pytest.mark.parametrize("case", HOLES)
+def test_holes_are_kept_beside_it(tmp_path: Path, case: str) -> None:
+    data, brightness, size = HOLES[case]
+    source, target = tmp_path / "source", tmp_path / "target.png"
+    source.write_bytes(data)
+    with warnings.catch_warnings():
+        made = check.convert(str(source), str(target), 10 * PIXELS)
+    assert made.alpha == (brightness is not None)
+    assert sorted(os.listdir(tmp_path)) == ["source", *(["target.mask.png"] if made.alpha else []), "target.png"]
+    if made.alpha:
+        with Image.open(check.mask_path(str(target))) as mask, Image.open(target) as picture:
+            assert (mask.format, mask.mode, mask.size, dict(mask.info)) == ("PNG", "L", size, {})
+            assert mask.getextrema() == brightness
+            assert picture.size == size
+            if brightness == (0, 255):
+                left_top = picture.getpixel((0, 0)), mask.getpixel((0, 0))
+                assert left_top == ((255, 255, 255), 255), "where the hole is, the picture lies on white"
+
+
+async def test_holes_go_with_their_picture(tmp_path: Path) -> None:
+    files = InputFiles(tmp_path / "inputs", max_pixels=PIXELS)
+    made = await files.add("otterbot", hole())
+    path, mask = files.path("otterbot", made.id), files.mask_path("otterbot", made.id)
+    assert made.alpha
+    assert made.size == path.stat().st_size + mask.stat().st_size
+    assert stat.S_IMODE(mask.stat().st_mode) == 0o600
+    assert sorted(os.listdir(path.parent)) == sorted([path.name, mask.name])
+    assert files.sweep({("otterbot", made.id)}) == 0
+    assert files.has("otterbot", made.id, alpha=True)
+    mask.unlink()
+    assert not files.has("otterbot", made.id, alpha=True), "half of it is not enough"
+    await files.add("otterbot", hole())
+    files.delete("otterbot", made.id)
+    assert os.listdir(path.parent) == []
+    await files.add("otterbot", hole())
+    assert files.sweep(set()) == 2
 
 
 async def test_files_are_named_by_what_was_sent(tmp_path: Path) -> None:

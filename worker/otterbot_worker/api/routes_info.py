@@ -27,7 +27,9 @@ from otterbot_worker.api.schemas import (
 from otterbot_worker.jobs import card
 from otterbot_worker.models.loras import Library
 
-FEATURES = ["images", "chat", "events", "pause", "delivered", "img2img", "loras", "explain", "aspect", "safety"]
+FEATURES = [
+    "images", "chat", "events", "pause", "delivered", "img2img", "inpaint", "loras", "explain", "aspect", "safety",
+]  # fmt: skip
 HASHING_SECONDS = 1.0
 """How long an answer may be kept waiting for hashes that nobody has needed yet."""
 

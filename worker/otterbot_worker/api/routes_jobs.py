@@ -16,7 +16,7 @@ from otterbot_worker.api.operations import Operation, reply
 from otterbot_worker.api.parts import PARTS, Parts
 from otterbot_worker.api.problems import ApiProblem, body, not_found
 from otterbot_worker.api.schemas import Job, JobList, NewChatJob, NewImageJob, NewJob
-from otterbot_worker.jobs import resolve
+from otterbot_worker.jobs import resolve, sources
 from otterbot_worker.jobs.model import StoredJob
 from otterbot_worker.jobs.store import InputGone, KeyReused, Limits, QueueFull, Submission
 
@@ -61,10 +61,9 @@ async def _resolve(parts: Parts, client: str, new: NewImageJob | NewChatJob) -> 
             return resolve.chat_submission(new, client, await parts.ollama.default_model())
         if not parts.archive.has_room():
             raise ApiProblem(507, "disk_full", "The worker's disk is full, so it takes no new pictures.")
-        named = new.request.init_image
-        start = None if named is None else await parts.inputs.get(client, named.id)
+        found = await sources.find(new.request, client, parts.inputs)
         return await asyncio.to_thread(
-            resolve.image_submission, new, client, parts.catalogue, parts.default_model, start, parts.library
+            resolve.image_submission, new, client, parts.catalogue, parts.default_model, found, parts.library
         )
     except resolve.Refused as refused:
         codes = {problem.code for problem in refused.problems}
@@ -76,7 +75,7 @@ async def _resolve(parts: Parts, client: str, new: NewImageJob | NewChatJob) -> 
 
 
 def _input_gone() -> ApiProblem:
-    detail = "The picture to start from is not on the worker any more; please send it again."
+    detail = "A picture that the request names is not on the worker any more; please send it again."
     return ApiProblem(422, "input_gone", detail)
 
 

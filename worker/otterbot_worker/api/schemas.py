@@ -70,11 +70,22 @@ class ImageOptions(_Request):
     """How much of the picture that it starts from is drawn anew."""
 
 
+InputId = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
 class InitImage(_Request):
     """A picture to start from."""
 
-    id: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    id: InputId
     """As ``POST /v1/inputs`` answered: SHA-256 of the bytes that were sent."""
+
+
+class Mask(_Request):
+    """Where ``init_image`` is drawn anew; all else stays as it is, pixel by pixel."""
+
+    id: InputId
+    """A picture of the same shape, or ``init_image`` itself. If it has ``alpha``, what is transparent is drawn anew,
+    else what is white. Greys mix both."""
 
 
 class ImageRequest(ImageOptions):
@@ -86,6 +97,8 @@ class ImageRequest(ImageOptions):
     count: Annotated[int, Field(ge=1, le=MAX_COUNT)] = 1
     init_image: InitImage | None = None
     """Without width, height and aspect the picture's shape is drawn, at the model's usual number of pixels."""
+    mask: Mask | None = None
+    """Makes the strength 1 where nobody says one."""
     theme: Annotated[str | None, Field(max_length=64)] = None
     """Names the files; the first words of the prompt where it is absent."""
     safety: bool = False
@@ -253,6 +266,8 @@ class Used(_Answer):
     init_image: str | None = None
     """SHA-256 of the picture that it was drawn from."""
     strength: float | None = None
+    mask: str | None = None
+    """SHA-256 of the picture that said where it was drawn anew."""
     loras: list[UsedLora] = []
     embeddings: list[UsedEmbedding] = []
     refiner: UsedRefiner | None = None
@@ -333,6 +348,8 @@ class Input(_Answer):
     width: int
     height: int
     """As it was sent, the right way up."""
+    alpha: bool = False
+    """One can see through it, so that it can be its own ``mask``."""
 
 
 class JobList(_Answer):

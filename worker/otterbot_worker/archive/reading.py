@@ -40,6 +40,7 @@ _LABELS = {
     "seed": "seed",
     "init_image": "picture to start from",
     "strength": "strength",
+    "mask": "mask",
 }
 """Fields of a request, in words."""
 
@@ -125,6 +126,8 @@ def _of_record(record: Mapping[str, Any], source: str, notes: list[str]) -> Foun
     used = record["used"]
     values = {name: used.get(name) for name in _LABELS}
     values["sampler"] = _sampler(used.get("sampler"), None, notes)
+    if values["mask"] is not None:
+        values["mask"] = {"id": values["mask"]}
     if values["init_image"] is not None:
         values["init_image"] = {"id": values["init_image"]}
         notes.append(
@@ -156,6 +159,7 @@ def _details(record: Mapping[str, Any], used: Mapping[str, Any]) -> Iterator[tup
         yield "refiner", line(*map(refiner.get, ("name", "hash", "hand_over")))
     yield "picture to start from", line(used.get("init_image"))
     yield "strength", line(used.get("strength"))
+    yield "mask", line(used.get("mask"))
     yield "parser", line(used.get("parser"))
     versions = used.get("versions")
     for name, version in list(versions.items())[:32] if isinstance(versions, dict) else []:

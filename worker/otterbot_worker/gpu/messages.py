@@ -63,6 +63,10 @@ class Draw:
     init_image: str | None = None
     """A checked RGB PNG to start from."""
     strength: float | None = None
+    mask: str | None = None
+    """A checked PNG of its shape; its brightness says where to draw anew."""
+    mask_is_alpha: bool = False
+    """The mask is the transparency of ``init_image`` itself, whose colours have been laid on white."""
     loras: list[dict[str, Any]] = field(default_factory=list)
     """``{name, path, hash, weight}`` each; the order is part of the picture."""
     embeddings: list[dict[str, Any]] = field(default_factory=list)

@@ -53,6 +53,8 @@ class DrawTask:
     """A checked RGB PNG to start from."""
     strength: float | None = None
     """How much of it is drawn anew, above 0 and up to 1."""
+    mask: str | None = None
+    mask_is_alpha: bool = False
     loras: list[dict[str, Any]] = field(default_factory=list)
     embeddings: list[dict[str, Any]] = field(default_factory=list)
     safety: dict[str, Any] | None = None

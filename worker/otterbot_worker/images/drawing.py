@@ -47,7 +47,7 @@ def generate(
     pixels, more = decode(loaded.pipe, latents, task.seed)
     if loaded.refining is not None and not refined(loaded, task):
         notes.append("With so few steps none is left for the refiner; the picture was drawn without it.")
-    return pixels, notes + more
+    return starting.finish(task, pixels), notes + more
 
 
 def refined(loaded: Loaded, task: Draw) -> bool:
@@ -66,13 +66,14 @@ def passes(loaded: Loaded, task: Draw) -> list[Pass]:
 
 def _base(drawing: Drawing, _none: torch.Tensor | None, *, expected: int, hands_over: bool) -> torch.Tensor:
     task = drawing.task
-    pipe: Any = drawing.loaded.pipe
-    arguments: dict[str, Any] = {"width": task.width, "height": task.height}
+    start = starting.Start(drawing.loaded.pipe, {"width": task.width, "height": task.height}, None)
     if task.init_image is not None:
-        pipe, arguments = starting.begin(drawing.loaded, task, drawing.device, drawing.generator)
+        start = starting.begin(drawing.loaded, task, drawing.device, drawing.generator)
+    drawing.keeping = start.keeping
+    arguments = start.arguments
     if hands_over and drawing.loaded.refining is not None:
         arguments["denoising_end"] = drawing.loaded.refining.hand_over
-    return drawing.denoise(pipe, steps=task.steps, expected=expected, **arguments)
+    return drawing.denoise(start.pipe, steps=task.steps, expected=expected, **arguments)
 
 
 def encode(loaded: Loaded, task: Draw, device: torch.device, cache: Embeddings) -> tuple[dict[str, Any], list[str]]:

@@ -18,6 +18,7 @@ from .monitor import Monitor
 
 if TYPE_CHECKING:
     from .loading import Loaded
+    from .masking import Keeping
 
 
 @dataclass(kw_only=True)
@@ -33,18 +34,21 @@ class Drawing:
     generator: torch.Generator
     """The picture's; each pass takes the next numbers from it."""
     steps: Steps
+    keeping: Keeping | None = None
+    """What stays as it is in all passes; the first one finds it."""
 
     def denoise(self, pipe: Any, *, steps: int, expected: int, **arguments: Any) -> torch.Tensor:
         """One run of a pipeline to latents (1, channels, height / 8, width / 8), with a sampler of its own.
 
         ``steps``: the schedule's; ``expected``: how many of them are drawn, as its pass has told in advance.
         """
+        on_step = self.steps.begin(expected)
         pipe.scheduler = scheduler(self.task, self.loaded.base_scheduler, steps=steps)
         latents: torch.Tensor = pipe(
             **{**self.embeddings, "generator": self.generator, "guidance_scale": self.task.guidance_scale, **arguments},
             num_inference_steps=steps,
             output_type="latent",
-            callback_on_step_end=self.steps.begin(expected),
+            callback_on_step_end=on_step if self.keeping is None else self.keeping.after(on_step),
             callback_on_step_end_tensor_inputs=["latents"],
         ).images
         self.monitor.check()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from diffusers.utils.torch_utils import randn_tensor
@@ -18,7 +18,8 @@ from PIL import Image, ImageOps
 from ..errors import JobFailed
 from ..gpu.messages import Draw
 from ..inputs import fit
-from .decoding import precision
+from . import masking
+from .decoding import Pixels, precision
 
 if TYPE_CHECKING:
     from .loading import Loaded
@@ -27,10 +28,19 @@ FOUR = 4
 """Channels of a tensor that the pipelines take for latents; any other is a picture to them. A model may have more."""
 
 
-def begin(loaded: Loaded, task: Draw, device: torch.device, generator: torch.Generator) -> tuple[Any, dict[str, Any]]:
-    """A pipeline that starts from ``task.init_image``, and the arguments that only it takes.
+class Start(NamedTuple):
+    """``pipe`` is made of the loaded one's components, with no weights of its own; to be dropped after the picture."""
 
-    It is made of the loaded one's components, with no weights of its own, and is to be dropped after the picture.
+    pipe: Any
+    arguments: dict[str, Any]
+    """That only it takes."""
+    keeping: masking.Keeping | None
+    """What of the picture stays as it is."""
+
+
+def begin(loaded: Loaded, task: Draw, device: torch.device, generator: torch.Generator) -> Start:
+    """A pipeline that starts from ``task.init_image``.
+
     ``generator`` is the picture's: the encoder takes the first numbers from it, the noise the next.
 
     :raises JobFailed: ``input_gone``, ``nan``
@@ -41,12 +51,21 @@ def begin(loaded: Loaded, task: Draw, device: torch.device, generator: torch.Gen
     latents = encode(loaded.pipe, picture, device, task.seed, generator)
     pipe = loaded.family.from_picture(**{**loaded.family.load_arguments, **loaded.pipe.components})
     pipe.set_progress_bar_config(disable=True)
-    if latents.shape[1] != FOUR:
-        pipe.prepare_latents = partial(_noised, pipe, latents)
+    keeping = masking.keeping(task, latents)
+    if latents.shape[1] != FOUR or keeping is not None:
+        pipe.prepare_latents = partial(_noised, pipe, latents, keeping)
     steps = fit.true_steps(task.steps, task.strength)
     # The pipeline computes the steps from the strength again, and stumbles over 50 * 0.58 and over none at all.
     strength = 1.0 if steps == task.steps else (steps + 0.5) / task.steps
-    return pipe, {"image": latents, "strength": strength}
+    return Start(pipe, {"image": latents, "strength": strength}, keeping)
+
+
+def finish(task: Draw, drawn: Pixels) -> Pixels:
+    """The drawn pixels, with the picture's own where a mask keeps them. :raises JobFailed: ``input_gone``"""
+    if task.mask is None or task.init_image is None:
+        return drawn
+    height, width = drawn.shape[:2]
+    return masking.put_back(task, read(Path(task.init_image), width, height), drawn)
 
 
 def read(path: Path, width: int, height: int) -> Image.Image:
@@ -78,6 +97,7 @@ def encode(
 def _noised(
     pipe: Any,
     latents: torch.Tensor,
+    keeping: masking.Keeping | None,
     _image: Any,
     timestep: torch.Tensor,
     _batch_size: int,
@@ -87,11 +107,20 @@ def _noised(
     generator: torch.Generator,
     add_noise: bool = True,
 ) -> torch.Tensor:
-    """What the pipelines' ``prepare_latents`` do with latents of one picture."""
+    """What the pipelines' ``prepare_latents`` do with latents of one picture.
+
+    Under a mask all steps mean that nothing of the picture is left there, as in the pipelines for masks: they begin
+    with noise alone then.
+    """
     latents = latents.to(device=device, dtype=dtype)
     if not add_noise:
         return latents
     noise = randn_tensor(latents.shape, generator=generator, device=device, dtype=dtype)
+    if keeping is not None:
+        keeping.noise = noise
+        if timestep[0] == pipe.scheduler.timesteps[0]:
+            latents = noise * pipe.scheduler.init_noise_sigma
+            return latents
     noised: torch.Tensor = pipe.scheduler.add_noise(latents, noise, timestep)
     return noised
 

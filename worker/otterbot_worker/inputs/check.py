@@ -3,9 +3,10 @@
 Runs as a process of its own under limits of the kernel's, because a decoder is the part that a file can hurt: what it
 crashes, fills or keeps busy is this process alone. Sizes are read from the header and refused before anything is
 decoded. Only four formats are tried, whatever the file is called. What is kept has no metadata (no place of a phone),
-no transparency (it lies on white), one frame, and stands the right way up.
+no transparency (it lies on white), one frame, and stands the right way up. Where one could see through the picture,
+how much stays beside it, as a grey PNG of the same size at `mask_path`: white is a hole, black is none.
 
-Prints one line of JSON: ``{"width", "height"}``, as the picture was sent, ``{"code"}``, one of ``CODES``, or
+Prints one line of JSON: ``{"width", "height", "alpha"}``, as the picture was sent, ``{"code"}``, one of ``CODES``, or
 ``{"errno"}`` where the disk is to blame.
 """
 
@@ -18,7 +19,7 @@ import resource
 import signal
 import sys
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -30,6 +31,8 @@ KEPT_SIDE = 2_048
 """Of the shorter side: no model draws more, and a phone's picture takes a fifth of the room then."""
 UNREADABLE, TOO_LARGE, TOO_SMALL = "picture_unreadable", "picture_too_large", "picture_too_small"
 CODES = (UNREADABLE, TOO_LARGE, TOO_SMALL)
+OPAQUE = 128
+"""Of 255: what lets less through is no hole."""
 
 MEMORY_BYTES = 1536 * 1024 * 1024
 FILE_BYTES = 256 * 1024 * 1024
@@ -57,8 +60,22 @@ class Refused(Exception):
         self.code = code
 
 
-def convert(source: str, target: str, max_pixels: int) -> tuple[int, int]:
-    """Width and height as sent, the right way up.
+class Converted(NamedTuple):
+    """Width and height in pixels as sent, the right way up."""
+
+    width: int
+    height: int
+    alpha: bool
+    """It has holes, and they are kept at `mask_path`."""
+
+
+def mask_path(target: str) -> str:
+    """Where the holes of a picture lie whose colours lie at ``target``."""
+    return f"{target.removesuffix('.png')}.mask.png"
+
+
+def convert(source: str, target: str, max_pixels: int) -> Converted:
+    """What was made of the picture.
 
     :raises Refused: :raises OSError: ``target`` cannot be written
     """
@@ -70,9 +87,9 @@ def convert(source: str, target: str, max_pixels: int) -> tuple[int, int]:
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         with Image.open(source, formats=FORMATS) as picture:
             _check_size(picture.size, max_pixels)
-            plain = _plain(picture)
+            plain, holes = _plain(picture)
             size = plain.size
-            kept = _smaller(plain)
+            kept, mask = _smaller(plain), None if holes is None else _smaller(holes)
     except (Refused, MemoryError):
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
@@ -80,8 +97,10 @@ def convert(source: str, target: str, max_pixels: int) -> tuple[int, int]:
     except Exception:
         # Decoders end on broken files in every way there is: OSError, SyntaxError, ValueError, struct.error…
         raise Refused(UNREADABLE) from None
+    if mask is not None:
+        mask.save(mask_path(target), "PNG", compress_level=1)
     kept.save(target, "PNG", compress_level=1)
-    return size
+    return Converted(*size, alpha=mask is not None)
 
 
 def _check_size(size: tuple[int, int], max_pixels: int) -> None:
@@ -93,17 +112,19 @@ def _check_size(size: tuple[int, int], max_pixels: int) -> None:
         raise Refused(TOO_SMALL)
 
 
-def _plain(picture: Any) -> Image.Image:
-    """The first frame in RGB, turned as its EXIF data say, on white where one could see through it."""
+def _plain(picture: Any) -> tuple[Image.Image, Image.Image | None]:
+    """The first frame in RGB, turned as its EXIF data say, on white where one could see through it; and its holes."""
     from PIL import Image
 
     picture.seek(0)
     picture.load()
     flat: Image.Image = picture
+    holes: Image.Image | None = None
     if flat.mode.startswith("I"):  # 16 bits of grey; a plain conversion would cut them off at 255
         flat = flat.convert("I").point(lambda value: value / 256).convert("L")
     if flat.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in flat.info:
         flat = flat.convert("RGBA")
+        holes = _holes(flat.getchannel("A"))
         flat = Image.alpha_composite(Image.new("RGBA", flat.size, "white"), flat)
     flat = flat.convert("RGB")
     try:
@@ -113,8 +134,17 @@ def _plain(picture: Any) -> Image.Image:
     turn = _TURNS.get(orientation) if isinstance(orientation, int) else None
     if turn is not None:
         flat = flat.transpose(Image.Transpose[turn])
+        holes = None if holes is None else holes.transpose(Image.Transpose[turn])
     flat.info.clear()
-    return flat
+    return flat, holes
+
+
+def _holes(alpha: Image.Image) -> Image.Image | None:
+    """Transparency as brightness; ``None`` where nothing is more of a hole than not."""
+    from PIL import ImageChops
+
+    holes = ImageChops.invert(alpha)
+    return holes if any(holes.histogram()[OPAQUE:]) else None
 
 
 def _smaller(picture: Image.Image) -> Image.Image:
@@ -144,7 +174,7 @@ def main(arguments: list[str]) -> int:
     source, target, max_pixels = arguments
     _limit_oneself()
     try:
-        width, height = convert(source, target, int(max_pixels))
+        made = convert(source, target, int(max_pixels))
     except Refused as refusal:
         print(json.dumps({"code": refusal.code}))
     except MemoryError:
@@ -152,7 +182,7 @@ def main(arguments: list[str]) -> int:
     except OSError as error:
         print(json.dumps({"errno": error.errno}))
     else:
-        print(json.dumps({"width": width, "height": height}))
+        print(json.dumps(made._asdict()))
     return 0
 
 

@@ -1,8 +1,9 @@
 """`InputFiles`: pictures to start from, on disk.
 
 ```
-ROOT/CLIENT/SHA256.png         a checked picture; the name is the hash of the bytes that were sent
-ROOT/CLIENT/.RANDOM.sent|.png  one that is being checked
+ROOT/CLIENT/SHA256.png              a checked picture; the name is the hash of the bytes that were sent
+ROOT/CLIENT/SHA256.mask.png         its holes, where it has any
+ROOT/CLIENT/.RANDOM.sent|[.mask].png  one that is being checked
 ```
 
 The name is made of what was sent, not of what became of it: the client knows it without asking, and another version
@@ -52,6 +53,8 @@ class Checked:
     width: int
     height: int
     size: int
+    alpha: bool
+    """It has holes; ``InputFiles.mask_path`` says where."""
 
 
 def identify(data: bytes) -> str:
@@ -73,6 +76,15 @@ class InputFiles:
             raise ValueError("not an id")
         return self._root / client / f"{input_id}.png"
 
+    def mask_path(self, client: str, input_id: str) -> Path:
+        """Where its holes lie, white on black, if it has any. Raises `ValueError` for what is no id."""
+        return Path(check.mask_path(str(self.path(client, input_id))))
+
+    def has(self, client: str, input_id: str, *, alpha: bool) -> bool:
+        """Whether all of it is here."""
+        wanted = [self.path(client, input_id), *([self.mask_path(client, input_id)] if alpha else [])]
+        return all(path.is_file() for path in wanted)
+
     async def add(self, client: str, data: bytes) -> Checked:
         """Checks a picture and keeps what is left of it; on the disk when this returns.
 
@@ -85,17 +97,21 @@ class InputFiles:
             target.parent.mkdir(mode=0o700, exist_ok=True)
             name = secrets.token_hex(8)
             sent, made = target.parent / f".{name}.sent", target.parent / f".{name}.png"
+            mask = Path(check.mask_path(str(made)))
             try:
                 await asyncio.to_thread(sent.write_bytes, data)
-                width, height = await self._check(sent, made)
+                found = await self._check(sent, made)
                 size = made.stat().st_size
+                if found.alpha:
+                    size += mask.stat().st_size
+                    await asyncio.to_thread(_keep, mask, self.mask_path(client, input_id))
                 await asyncio.to_thread(_keep, made, target)
             finally:
-                for path in (sent, made):
+                for path in (sent, made, mask):
                     path.unlink(missing_ok=True)
-        return Checked(id=input_id, width=width, height=height, size=size)
+        return Checked(id=input_id, width=found.width, height=found.height, size=size, alpha=found.alpha)
 
-    async def _check(self, source: Path, target: Path) -> tuple[int, int]:
+    async def _check(self, source: Path, target: Path) -> check.Converted:
         """:raises BadInput:"""
         package_root = str(Path(__file__).resolve().parents[2])
         paths = [package_root, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
@@ -129,17 +145,18 @@ class InputFiles:
             raise OSError(number, os.strerror(number))
         if "code" in answer:
             raise BadInput(answer["code"])
-        return int(answer["width"]), int(answer["height"])
+        return check.Converted(int(answer["width"]), int(answer["height"]), bool(answer["alpha"]))
 
     def delete(self, client: str, input_id: str) -> None:
-        self.path(client, input_id).unlink(missing_ok=True)
+        for path in (self.path(client, input_id), self.mask_path(client, input_id)):
+            path.unlink(missing_ok=True)
 
     def sweep(self, known: Collection[tuple[str, str]]) -> int:
         """Deletes what is not among the known (client, id), and what crashes left; returns how many. Nothing may be
         added meanwhile."""
         count = 0
         for path in self._root.glob("*/*"):
-            if path.name.startswith(".") or (path.parent.name, path.stem) not in known:
+            if path.name.startswith(".") or (path.parent.name, path.name.partition(".")[0]) not in known:
                 path.unlink(missing_ok=True)
                 count += 1
         return count

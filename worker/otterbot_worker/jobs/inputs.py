@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from otterbot_worker.inputs.files import InputFiles, identify
 from otterbot_worker.jobs import queries as q
@@ -31,6 +32,8 @@ class Input:
     size: int
     private: bool
     used_at: float
+    alpha: bool = False
+    """It has holes, which say where something is to be drawn anew."""
     wanted: bool = False
     """An open job needs it."""
 
@@ -74,17 +77,20 @@ class Inputs:
         # Not under the lock: a check takes seconds, and two at once end in the same file.
         checked = await self._files.add(client, data)
         async with self._turn:
-            if not self._files.path(client, input_id).is_file():
+            if not self._files.has(client, input_id, alpha=checked.alpha):
                 await self._files.add(client, data)  # pruned in between, as a leftover of the time before
-            values = (client, input_id, checked.width, checked.height, checked.size, private, now)
+            values = (client, input_id, checked.width, checked.height, checked.size, private, now, checked.alpha)
             return _input((await self._db.write(q.ADD_INPUT, values))[0])
 
     async def get(self, client: str, input_id: str) -> Input | None:
         """``None``: it was never here, or it is gone."""
         found = await self._db.fetch_one(q.INPUT, (client, input_id))
-        if found is None or not self._files.path(client, input_id).is_file():
-            return None
-        return _input(found)
+        one = None if found is None else _input(found)
+        return one if one is not None and self._files.has(client, input_id, alpha=one.alpha) else None
+
+    def mask_file(self, one: Input) -> Path:
+        """The picture that is read as a mask: of a picture with holes these, else itself."""
+        return self._files.mask_path(one.client, one.id) if one.alpha else self._files.path(one.client, one.id)
 
     async def prune(self, now: float) -> int:
         """Removes what nobody needs any more; returns how many."""
@@ -107,6 +113,6 @@ class Inputs:
 
 def _input(row: object) -> Input:
     values = dict(row)  # type: ignore[call-overload]
-    for name in ("private", "wanted"):
+    for name in ("private", "wanted", "alpha"):
         values[name] = bool(values.get(name, False))
     return Input(**values)

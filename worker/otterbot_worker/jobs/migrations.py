@@ -95,6 +95,7 @@ STEPS: tuple[str, ...] = (
         PRIMARY KEY (client, id)
     ) WITHOUT ROWID;
     """,
+    "ALTER TABLE inputs ADD COLUMN alpha INTEGER NOT NULL DEFAULT 0;",
 )
 
 

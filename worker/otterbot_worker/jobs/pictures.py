@@ -130,6 +130,7 @@ class PictureRunner:
             output=self._archive.scratch(row.task_id),
             init_image=None if start is None else str(self._inputs.path(job.client, start["id"])),
             strength=options.get("strength"),
+            **self._mask(job),
         )
 
     def _safety(self, job: StoredJob, entry: ModelEntry) -> dict[str, Any] | None:
@@ -139,6 +140,16 @@ class PictureRunner:
         if place is None:  # it was here when the job was accepted
             raise JobFailed("safety_missing", safety.MISSING)
         return place
+
+    def _mask(self, job: StoredJob) -> dict[str, Any]:
+        mask, start = job.request.get("mask"), job.request.get("init_image")
+        if mask is None or start is None:
+            return {}
+        place = self._inputs.mask_path if mask["alpha"] else self._inputs.path
+        return {
+            "mask": str(place(job.client, mask["id"])),
+            "mask_is_alpha": mask["alpha"] and mask["id"] == start["id"],
+        }
 
     async def _draw(self, task: DrawTask, report: Callable[[Progress], None]) -> Drawn:
         try:
@@ -311,6 +322,7 @@ def _record(row: Row, job: StoredJob, drawn: Drawn, *, took: float) -> Record:
         seed=row.seed,
         init_image=(options.get("init_image") or {}).get("id"),
         strength=options.get("strength"),
+        mask=(options.get("mask") or {}).get("id"),
         loras=options.get("loras", []),
         embeddings=[e for e in options.get("embeddings", []) if e["name"] not in drawn.unused_embeddings],
         refiner=None if drawn.refiner is None else UsedRefiner(**drawn.refiner),

@@ -97,21 +97,24 @@ FORGET_RECORD = """
     UPDATE rows SET result = json_set(
         result, '$.filename', 'picture.png', '$.record.asked', json('{}'),
         '$.record.used.prompt', '', '$.record.used.negative_prompt', '', '$.record.used.init_image', NULL,
+        '$.record.used.mask', NULL, '$.record.used.control', NULL,
         '$.record.used.loras', json('[]'), '$.record.used.embeddings', json('[]'), '$.notes', json('[]'))
     WHERE job_id = ? AND idx = ? AND result IS NOT NULL"""
 
 # ---------------------------------------------------------------- pictures to start from
 
 _WANTED = f"""
-    (client, id) IN (SELECT jobs.client, json_extract(jobs.request, '$.init_image.id') FROM jobs
+    (client, id) IN (SELECT jobs.client, json_extract(jobs.request, named.value || '.id')
+    FROM jobs, json_each('["$.init_image", "$.mask", "$.control"]') AS named
     WHERE jobs.id IN (SELECT job_id FROM rows WHERE {_OPEN})
-    AND json_extract(jobs.request, '$.init_image.id') IS NOT NULL)"""
+    AND json_extract(jobs.request, named.value || '.id') IS NOT NULL)"""
 INPUT = "SELECT * FROM inputs WHERE client = ? AND id = ?"
 INPUTS = f"SELECT *, {_WANTED} AS wanted FROM inputs ORDER BY used_at"
 ADD_INPUT = """
-    INSERT INTO inputs (client, id, width, height, size, private, used_at) VALUES (?, ?, ?, ?, ?, ?, ?)
+    INSERT INTO inputs (client, id, width, height, size, private, used_at, alpha) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (client, id) DO UPDATE SET
-        private = MAX(private, excluded.private), used_at = MAX(used_at, excluded.used_at) RETURNING *"""
+        private = MAX(private, excluded.private), used_at = MAX(used_at, excluded.used_at),
+        size = excluded.size, alpha = excluded.alpha RETURNING *"""
 TOUCH_INPUT = """
     UPDATE inputs SET used_at = MAX(used_at, ?), private = MAX(private, ?) WHERE client = ? AND id = ? RETURNING *"""
 DROP_INPUT = f"""
@@ -129,7 +132,8 @@ FORGET_TEXT = """
 FORGET_REQUESTS = f"""
     UPDATE jobs SET forgotten = 1, request = json_set(
         request, '$.prompt', '', '$.negative_prompt', '', '$.theme', NULL, '$.asked', json('{{}}'),
-        '$.init_image', NULL, '$.loras', json('[]'), '$.embeddings', json('[]'), '$.notes', json('[]'))
+        '$.init_image', NULL, '$.mask', NULL, '$.control', NULL,
+        '$.loras', json('[]'), '$.embeddings', json('[]'), '$.notes', json('[]'))
     WHERE private = 1 AND forgotten = 0 AND kind = 'image'
     AND NOT EXISTS (SELECT 1 FROM images WHERE job_id = jobs.id AND gone_at IS NULL)
     AND NOT EXISTS (SELECT 1 FROM rows WHERE job_id = jobs.id AND (finished_at IS NULL OR finished_at > ?))

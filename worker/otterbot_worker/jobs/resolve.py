@@ -14,10 +14,11 @@ from typing import Any
 from otterbot_worker import samplers
 from otterbot_worker.api.schemas import FieldProblem, ImageRequest, NewChatJob, NewImageJob
 from otterbot_worker.inputs import fit
+from otterbot_worker.jobs import sources as pictures
 from otterbot_worker.jobs.extras import Wanted, find_wanted
-from otterbot_worker.jobs.inputs import Input
 from otterbot_worker.jobs.model import NewRow
 from otterbot_worker.jobs.size import find_size
+from otterbot_worker.jobs.sources import Sources
 from otterbot_worker.jobs.store import Submission, new_rows
 from otterbot_worker.models import safety
 from otterbot_worker.models.catalogue import Catalogue, ModelEntry
@@ -52,14 +53,16 @@ def image_submission(
     client: str,
     catalogue: Catalogue,
     default_model: str,
-    start: Input | None = None,
+    sources: Sources | None = None,
     library: Library | None = None,
 ) -> Submission:
-    """``start``: the picture that ``init_image`` names, if it is here. Reads LoRAs: not for the event loop.
+    """``sources``: the pictures that the request names, as far as they are here. Reads LoRAs and masks: not for the
+    event loop.
 
     :raises Refused:
     """
-    resolved = resolve_image(job.request, catalogue, default_model, start, library)
+    sources = sources or Sources()
+    resolved = resolve_image(job.request, catalogue, default_model, sources, library)
     return Submission(
         client=client,
         key=job.key,
@@ -71,7 +74,7 @@ def image_submission(
         request=resolved.request,
         content=None,
         rows=new_rows(job.request.seed, job.request.count, resolved.model, resolved.work),
-        input_id=start.id if start is not None else None,
+        input_ids=sources.ids,
     )
 
 
@@ -102,7 +105,7 @@ def resolve_image(
     request: ImageRequest,
     catalogue: Catalogue,
     default_model: str,
-    start: Input | None = None,
+    sources: Sources | None = None,
     library: Library | None = None,
 ) -> Resolved:
     """Fills in the model's defaults and holds everything against its limits.
@@ -127,11 +130,11 @@ def resolve_image(
         problems.append(_problem("request.sampler", "sampler_mismatch", sentence))
     steps = defaults.steps if request.steps is None else request.steps
     guidance = defaults.guidance_scale if request.guidance_scale is None else request.guidance_scale
-    strength: float | None = None
-    if start is not None:
-        strength = fit.STRENGTH if request.strength is None else request.strength
+    sources = sources or Sources()
+    start, mask = sources.start, sources.mask
+    strength = pictures.strength(request, sources)
     size = find_size(request, entry, (start.width, start.height) if start is not None else None)
-    problems += _start_problems(request, start, entry)
+    problems += pictures.problems(request, sources, entry)
     problems += _limits(entry, steps=steps, guidance=guidance)
     problems += size.problems
     if not request.prompt.strip():
@@ -143,6 +146,9 @@ def resolve_image(
         problems.append(_problem("request.safety", "safety_missing", safety.MISSING))
     if problems:
         raise Refused(problems)
+    problem, said = pictures.look_at_mask(sources, size.width, size.height)
+    if problem is not None:
+        raise Refused([problem])
     return Resolved(
         model=name,
         work=fit.true_steps(steps, strength) * size.width * size.height / 1e6,
@@ -159,26 +165,15 @@ def resolve_image(
             "count": request.count,
             "init_image": None if start is None else {"id": start.id, "width": start.width, "height": start.height},
             "strength": strength,
+            "mask": None if mask is None else {"id": mask.id, "alpha": mask.alpha},
             "theme": request.theme,
             "loras": wanted.loras,
             "embeddings": wanted.embeddings,
             "safety": request.safety,
-            "notes": [*size.notes, *wanted.notes],
+            "notes": [*size.notes, *([said] if said is not None else []), *wanted.notes],
             "asked": request.asked.model_dump(mode="json", exclude_unset=True),
         },
     )
-
-
-def _start_problems(request: ImageRequest, start: Input | None, entry: ModelEntry) -> list[FieldProblem]:
-    if request.init_image is not None and not entry.abilities.pictures:
-        sentence = f"{entry.name} cannot start from a picture; another model can."
-        return [_problem("request.init_image", "no_pictures", sentence)]
-    if request.init_image is not None and start is None:
-        sentence = "The picture to start from is not on the worker any more; please send it again."
-        return [_problem("request.init_image", "input_gone", sentence)]
-    if request.init_image is None and request.strength is not None:
-        return [_problem("request.strength", "no_picture", "A strength needs a picture to start from.")]
-    return []
 
 
 def _limits(entry: ModelEntry, *, steps: int, guidance: float) -> list[FieldProblem]:

@@ -67,8 +67,8 @@ class Submission:
     request: dict[str, Any]
     content: list[dict[str, str]] | None
     rows: Sequence[NewRow]
-    input_id: str | None = None
-    """The picture that it starts from."""
+    input_ids: Sequence[str] = ()
+    """The pictures that it needs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,9 +128,9 @@ class Store:
                     raise KeyReused
                 return StoredJob.from_row(known), False
             await _check_limits(connection, new, limits)
-            if new.input_id is not None:
+            for input_id in new.input_ids:
                 # In this transaction, so that it is not removed as unused before the job says that it needs it.
-                touch = (now, new.private, new.client, new.input_id)
+                touch = (now, new.private, new.client, input_id)
                 if await _one(connection, q.TOUCH_INPUT, touch) is None:
                     raise InputGone
             # In order of time, so that neighbours in time are neighbours in the index.

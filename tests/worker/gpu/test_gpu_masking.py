@@ -1,0 +1,201 @@
+"""Drawing a part of a picture anew, on small real pipelines of both families and on the shipped model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from diffusers import StableDiffusionInpaintPipeline, StableDiffusionXLInpaintPipeline
+from PIL import Image, ImageDraw
+from test_gpu_engine import Watcher
+
+from otterbot_worker import samplers
+from otterbot_worker.errors import JobFailed
+from otterbot_worker.gpu.messages import Draw
+from otterbot_worker.gpu.process import DrawTask
+from otterbot_worker.images import passes, starting
+from otterbot_worker.images.engine import Engine
+from otterbot_worker.images.loading import load
+from otterbot_worker.images.plans import RESIDENT
+from otterbot_worker.models.catalogue import ModelEntry
+
+Pixels = np.ndarray[Any, np.dtype[np.uint8]]
+Draws = Callable[..., Pixels]
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+WHITE = (16, 8, 48, 40)
+"""Left, top, right, bottom; on the grid of the latents."""
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    made = Engine(device="cpu", threads=1)
+    yield made
+    made.release()
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    path = tmp_path / "start.png"
+    image = Image.new("RGB", (96, 64))
+    image.putdata([(255 * x // 96, 255 * y // 64, 80) for y in range(64) for x in range(96)])
+    image.save(path)
+    return path
+
+
+def save_mask(path: Path, box: tuple[int, int, int, int] = WHITE, mode: str = "L") -> Path:
+    image = Image.new(mode, (96, 64))
+    ImageDraw.Draw(image).rectangle((box[0], box[1], box[2] - 1, box[3] - 1), fill="white")
+    image.save(path)
+    return path
+
+
+@pytest.fixture
+def mask(tmp_path: Path) -> Path:
+    return save_mask(tmp_path / "mask.png")
+
+
+@pytest.fixture
+def draw(
+    engine: Engine, picture: Path, mask: Path, make_task: Callable[..., DrawTask], entries: dict[str, ModelEntry]
+) -> Draws:
+    def draw(*, family: str = "sdxl", **changes: Any) -> Pixels:
+        fields = {"init_image": str(picture), "mask": str(mask), "strength": 1.0, "width": 96, "steps": 5, **changes}
+        task = make_task(model=entries[family].as_dict(), **fields)
+        values = {name: getattr(task, name) for name in task.__dataclass_fields__}
+        drawn = engine.draw(Draw(**{**values, "output": str(task.output)}), Watcher())
+        return np.frombuffer(task.output.read_bytes(), np.uint8).reshape(drawn.height, drawn.width, 3)
+
+    return draw
+
+
+def inside(box: tuple[int, int, int, int] = WHITE, height: int = 64, width: int = 96) -> Any:
+    found = np.zeros((height, width), bool)
+    found[box[1] : box[3], box[0] : box[2]] = True
+    return found
+
+
+@pytest.mark.parametrize("family", ["sd", "sdxl", "mini"])
+@pytest.mark.parametrize("strength", [1.0, 0.5])
+def test_black_pixels_stay_byte_by_byte(draw: Draws, family: str, strength: float, picture: Path) -> None:
+    source, drawn = np.asarray(Image.open(picture)), draw(family=family, strength=strength)
+    assert (drawn[~inside()] == source[~inside()]).all()
+    assert (drawn[inside()] != source[inside()]).any(axis=-1).mean() > 0.9
+    assert (draw(family=family, strength=strength) == drawn).all(), "the same bytes again"
+    assert (draw(family=family, strength=strength, seed=8) != drawn).any()
+
+
+@pytest.mark.parametrize("sampler", samplers.names())
+def test_every_sampler(draw: Draws, sampler: str, picture: Path) -> None:
+    source = np.asarray(Image.open(picture))
+    for strength in (1.0, 0.6):
+        drawn = draw(family="sd", sampler=sampler, strength=strength)
+        assert (drawn[~inside()] == source[~inside()]).all()
+        assert (drawn[inside()] != source[inside()]).any()
+
+
+@pytest.mark.parametrize(
+    ("family", "sampler"), [("sd", "UniPC"), ("sd", "PNDM"), ("sd", "DDIM"), ("sdxl", "Euler"), ("sdxl", "Heun")]
+)
+def test_the_latents_are_those_of_the_bare_pipeline(
+    draw: Draws,
+    entries: dict[str, ModelEntry],
+    make_task: Callable[..., DrawTask],
+    picture: Path,
+    mask: Path,
+    sampler: str,
+    family: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without the last step, which puts the pixels back; diffusers leaves that to its callers."""
+    monkeypatch.setattr(starting, "finish", lambda _task, drawn: drawn)
+    loaded = load(entries[family], torch.device("cpu"), RESIDENT, downloads=False, monitor=Watcher())
+    kind = StableDiffusionInpaintPipeline if family == "sd" else StableDiffusionXLInpaintPipeline
+    bare = kind(**{**loaded.family.load_arguments, **loaded.pipe.components})
+    bare.set_progress_bar_config(disable=True)
+    task = Draw(**{**vars(make_task(sampler=sampler)), "output": ""})
+    for strength in (1.0, 0.6):
+        bare.scheduler = passes.scheduler(task, loaded.base_scheduler)
+        image = bare(
+            "a red cat",
+            image=Image.open(picture),
+            mask_image=Image.open(mask),
+            strength=strength,
+            negative_prompt="blurry",
+            width=96,
+            height=64,
+            num_inference_steps=5,
+            guidance_scale=5.0,
+            generator=torch.Generator("cpu").manual_seed(7),
+        ).images[0]
+        ours = draw(family=family, prompt="a red cat", negative_prompt="blurry", sampler=sampler, strength=strength)
+        difference = ours.astype(int) - np.asarray(image)
+        # compel's embeddings of an unweighted prompt are the pipeline's own but for the last bit.
+        assert np.abs(difference).max() <= 1
+        assert (difference != 0).mean() < 0.001
+
+
+def test_a_thin_line_is_drawn_and_its_neighbours_are_not(draw: Draws, picture: Path, tmp_path: Path) -> None:
+    line = (10, 3, 13, 60)
+    drawn = draw(mask=str(save_mask(tmp_path / "line.png", line)))
+    source = np.asarray(Image.open(picture))
+    assert (drawn[~inside(line)] == source[~inside(line)]).all()
+    assert (drawn[inside(line)] != source[inside(line)]).any(axis=-1).mean() > 0.9
+
+
+def test_greys_mix_both_and_traces_are_black(draw: Draws, picture: Path, mask: Path, tmp_path: Path) -> None:
+    source = np.asarray(Image.open(picture)).astype(int)
+    image = Image.open(mask)
+    ImageDraw.Draw(image).rectangle((16, 8, 23, 39), fill=128)
+    ImageDraw.Draw(image).rectangle((60, 0, 95, 63), fill=9)
+    image.save(tmp_path / "soft.png")
+    hard, soft = draw().astype(int), draw(mask=str(tmp_path / "soft.png")).astype(int)
+    half = inside((16, 8, 24, 40))
+    assert np.abs(soft[half] - (source[half] + hard[half]) / 2).max() <= 1
+    assert (soft[~half] == hard[~half]).all()
+
+
+def test_what_was_laid_on_white_lies_on_the_drawing(draw: Draws, tmp_path: Path) -> None:
+    """A half-transparent black over the drawing is half the drawing, without any white."""
+    holes = Image.new("L", (96, 64))
+    ImageDraw.Draw(holes).rectangle((16, 8, 47, 39), fill="white")
+    ImageDraw.Draw(holes).rectangle((16, 8, 23, 39), fill=128)
+    holes.save(tmp_path / "holes.png")
+    Image.merge("RGB", [holes] * 3).save(tmp_path / "black.png")
+    files = {"init_image": str(tmp_path / "black.png"), "mask": str(tmp_path / "holes.png")}
+    whole = Image.new("L", (96, 64))
+    ImageDraw.Draw(whole).rectangle((16, 8, 47, 39), fill="white")
+    whole.save(tmp_path / "whole.png")
+    drawn = draw(**{**files, "mask": str(tmp_path / "whole.png")}).astype(int)
+    over = draw(**files, mask_is_alpha=True).astype(int)
+    half = inside((16, 8, 24, 40))
+    assert np.abs(over[half] - drawn[half] * 128 / 255).max() <= 1
+    assert (over[inside() & ~half] == drawn[inside() & ~half]).all()
+    assert not over[~inside()].any()
+
+
+def test_a_mask_is_cut_and_scaled_as_its_picture(draw: Draws, picture: Path, mask: Path, tmp_path: Path) -> None:
+    for path in (picture, mask):
+        with Image.open(path) as image:
+            image.resize((192, 128), Image.Resampling.NEAREST).save(tmp_path / f"large-{path.name}")
+    drawn = draw(
+        init_image=str(tmp_path / "large-start.png"), mask=str(tmp_path / "large-mask.png"), width=64, height=64
+    )
+    scaled = np.asarray(starting.read(tmp_path / "large-start.png", 64, 64))
+    where = inside((0, 8, 32, 40), 64, 64)
+    assert (drawn[~where] != scaled[~where]).any(axis=-1).mean() < 0.04, "but for the edge, which is soft now"
+    assert (drawn[where] != scaled[where]).any(axis=-1).mean() > 0.9
+
+
+def test_a_mask_that_is_gone_or_broken(draw: Draws, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"\x89PNG\r\n\x1a\n")
+    for path in (tmp_path / "nowhere.png", broken):
+        with pytest.raises(JobFailed) as failed:
+            draw(mask=str(path))
+        assert failed.value.code == "input_gone"
+        assert str(path) not in failed.value.message

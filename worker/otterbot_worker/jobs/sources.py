@@ -1,0 +1,94 @@
+"""The pictures that a request names: whether they are here, and whether they go together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from otterbot_worker.api.schemas import FieldProblem, ImageRequest
+from otterbot_worker.inputs import fit, masks
+from otterbot_worker.jobs.inputs import Input, Inputs
+from otterbot_worker.models.catalogue import ModelEntry
+
+GONE = {
+    "init_image": "The picture to start from is not on the worker any more; please send it again.",
+    "mask": "The mask is not on the worker any more; please send it again.",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sources:
+    """What is here of the pictures that a request names."""
+
+    start: Input | None = None
+    mask: Input | None = None
+    mask_file: Path | None = None
+    """Where ``mask`` says white is drawn anew; of a picture with holes, these."""
+
+    @property
+    def ids(self) -> list[str]:
+        return list(dict.fromkeys(one.id for one in (self.start, self.mask) if one is not None))
+
+
+async def find(request: ImageRequest, client: str, inputs: Inputs) -> Sources:
+    """Looks for them among the client's own."""
+    start, mask = [
+        None if named is None else await inputs.get(client, named.id) for named in (request.init_image, request.mask)
+    ]
+    return Sources(start=start, mask=mask, mask_file=None if mask is None else inputs.mask_file(mask))
+
+
+def strength(request: ImageRequest, sources: Sources) -> float | None:
+    """How much is drawn anew; ``None`` without a picture. Under a mask all of it, unless somebody says otherwise: what
+    is there is to go, and a hole has nothing to keep."""
+    if sources.start is None or request.strength is not None:
+        return None if sources.start is None else request.strength
+    return fit.STRENGTH if request.mask is None else 1.0
+
+
+def problems(request: ImageRequest, sources: Sources, entry: ModelEntry) -> list[FieldProblem]:
+    """What can be said without looking at the pictures."""
+    if request.init_image is not None and not entry.abilities.pictures:
+        sentence = f"{entry.name} cannot start from a picture; another model can."
+        return [_problem("init_image", "no_pictures", sentence)]
+    found = [
+        _problem(name, "input_gone", sentence)
+        for name, sentence in GONE.items()
+        if getattr(request, name) is not None and getattr(sources, "start" if name == "init_image" else name) is None
+    ]
+    if request.init_image is None and request.strength is not None:
+        found.append(_problem("strength", "no_picture", "A strength needs a picture to start from."))
+    if request.init_image is None and request.mask is not None:
+        found.append(_problem("mask", "no_picture", "A mask needs a picture to start from."))
+    if (start := sources.start) is not None and (mask := sources.mask) is not None:
+        shapes = (start.width, start.height), (mask.width, mask.height)
+        if not masks.same_shape(*shapes):
+            sentence = (
+                f"The mask needs the shape of the picture, which has {start.width}x{start.height} pixels; "
+                f"it has {mask.width}x{mask.height}."
+            )
+            found.append(_problem("mask", "mask_shape", sentence))
+    return found
+
+
+def look_at_mask(sources: Sources, width: int, height: int) -> tuple[FieldProblem | None, str | None]:
+    """A problem with the mask, or else a note on it. Reads its file: not for the event loop. Width and height, in
+    pixels, as the picture is drawn."""
+    if sources.mask_file is None:
+        return None, None
+    try:
+        share = masks.share(masks.read(sources.mask_file, width, height))
+    except (OSError, SyntaxError, ValueError):
+        return _problem("mask", "input_gone", GONE["mask"]), None
+    if not share:
+        sentence = (
+            "The mask leaves nothing to draw: what is to be drawn anew has to be transparent in it, or white where it "
+            "has no transparency."
+        )
+        return _problem("mask", "mask_empty", sentence), None
+    percent = f"{100 * share:.0f} %" if share >= 0.01 else "less than 1 %"
+    return None, f"The mask leaves {percent} of the picture to be drawn anew; the rest stays as it is."
+
+
+def _problem(field: str, code: str, message: str) -> FieldProblem:
+    return FieldProblem(field=f"request.{field}", code=code, message=message)
