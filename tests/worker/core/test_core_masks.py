@@ -186,5 +186,5 @@ async def test_the_real_thing(tmp_path: Path) -> None:
         _, drawn = await api.call("GET", f"/v1/images/{job['pictures'][0]['result']['image_id']}")
         with Image.open(io.BytesIO(drawn)) as picture:
             assert picture.size == (160, 104)
-            assert set(picture.crop((80, 0, 160, 104)).getdata()) == {(255, 0, 0)}
-            assert len(set(picture.crop((0, 0, 80, 104)).getdata())) > 100
+            assert picture.crop((80, 0, 160, 104)).getcolors() == [(80 * 104, (255, 0, 0))]
+            assert len(picture.crop((0, 0, 80, 104)).getcolors(80 * 104) or []) > 100

@@ -119,8 +119,8 @@ def _noised(
     if keeping is not None:
         keeping.noise = noise
         if timestep[0] == pipe.scheduler.timesteps[0]:
-            latents = noise * pipe.scheduler.init_noise_sigma
-            return latents
+            alone: torch.Tensor = noise * pipe.scheduler.init_noise_sigma
+            return alone
     noised: torch.Tensor = pipe.scheduler.add_noise(latents, noise, timestep)
     return noised
 

@@ -4,8 +4,10 @@ is drawn."""
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from PIL import Image, ImageOps
+if TYPE_CHECKING:
+    from PIL import Image
 
 ANEW = 128
 """Of 255: from here on a pixel is drawn anew; what is darker mixes both."""
@@ -22,6 +24,8 @@ def read(path: Path, width: int, height: int) -> Image.Image:
 
     :raises OSError: :raises SyntaxError: :raises ValueError: it is not there, or damaged
     """
+    from PIL import Image, ImageOps  # not before a mask comes: it takes its time
+
     with Image.open(path, formats=("PNG",)) as picture:
         mask = ImageOps.fit(picture.convert("L"), (width, height), Image.Resampling.BILINEAR)
     return mask.point([0 if value < NOISE else value for value in range(256)])
