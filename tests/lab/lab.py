@@ -126,10 +126,10 @@ class Lab:
 
     async def empty_plugin_database(self) -> None:
         """What the plugin knows after somebody has installed it anew: nothing."""
-        await self.maubot.set_enabled(INSTANCE, False)
+        await self.maubot.set_running(INSTANCE, False)
         for path in self.plugin_database.parent.glob(f"{self.plugin_database.name}*"):
             path.unlink()
-        await self.maubot.set_enabled(INSTANCE, True)
+        await self.maubot.set_running(INSTANCE, True)
         await self.maubot.wait_instance(INSTANCE)
 
     # ------------------------------------------------------------ people and rooms

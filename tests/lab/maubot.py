@@ -129,8 +129,9 @@ class Maubot:
     async def set_config(self, name: str, config: dict[str, Any]) -> None:
         await self.api("PUT", f"/instance/{name}", {"config": yaml.safe_dump(config)})
 
-    async def set_enabled(self, name: str, enabled: bool) -> None:
-        await self.api("PUT", f"/instance/{name}", {"enabled": enabled})
+    async def set_running(self, name: str, running: bool) -> None:
+        """Maubot's ``enabled`` alone says only what happens at its next start."""
+        await self.api("PUT", f"/instance/{name}", {"enabled": running, "started": running})
 
     async def wait_instance(self, name: str, timeout: float = 20) -> None:
         end = time.monotonic() + timeout
