@@ -73,6 +73,8 @@ class Draw:
     """``{token, name, path, hash}`` each."""
     safety: dict[str, Any] | None = None
     """As ``models.safety.place``: the checker that has to look at the picture before it leaves the process."""
+    variation: dict[str, Any] | None = None
+    """``{seed, strength}``: the noise to begin with lies between the two seeds."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -58,6 +58,7 @@ class DrawTask:
     loras: list[dict[str, Any]] = field(default_factory=list)
     embeddings: list[dict[str, Any]] = field(default_factory=list)
     safety: dict[str, Any] | None = None
+    variation: dict[str, Any] | None = None
     """As ``messages.Draw``."""
 
 

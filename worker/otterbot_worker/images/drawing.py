@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from ..gpu.messages import Draw
-from . import refining, starting
+from . import noise, refining, starting
 from .cache import Embeddings
 from .decoding import Pixels, decode
 from .embeddings import Prompt
@@ -27,6 +27,7 @@ def generate(
     loaded: Loaded, task: Draw, device: torch.device, monitor: Monitor, cache: Embeddings
 ) -> tuple[Pixels, list[str]]:
     """The picture's pixels and notes, with a loaded pipeline."""
+    task = noise.settled(task)
     sequence = passes(loaded, task)
     steps = Steps(monitor, sequence)
     embeddings, notes = encode(loaded, task, device, cache)
@@ -73,7 +74,10 @@ def _base(drawing: Drawing, _none: torch.Tensor | None, *, expected: int, hands_
     arguments = start.arguments
     if hands_over and drawing.loaded.refining is not None:
         arguments["denoising_end"] = drawing.loaded.refining.hand_over
-    return drawing.denoise(start.pipe, steps=task.steps, expected=expected, **arguments)
+    if task.init_image is not None:
+        return drawing.denoise(start.pipe, steps=task.steps, expected=expected, **arguments)
+    with noise.varied(start.pipe, task, drawing.generator):
+        return drawing.denoise(start.pipe, steps=task.steps, expected=expected, **arguments)
 
 
 def encode(loaded: Loaded, task: Draw, device: torch.device, cache: Embeddings) -> tuple[dict[str, Any], list[str]]:

@@ -220,7 +220,10 @@ def check_task(task: Draw, entry: ModelEntry) -> None:
         raise JobFailed("image_failed", f"The sampler must be one of {', '.join(samplers.names())}.")
     if task.init_image is not None and not 0.0 < (task.strength or 0.0) <= 1.0:
         raise JobFailed("image_failed", "The strength must be above 0 and at most 1.")
-    if not 0 <= task.seed < 2**32:
+    if task.variation is not None and not 0.0 <= task.variation["strength"] <= 1.0:
+        raise JobFailed("image_failed", "The strength of a variation must be from 0 to 1.")
+    seeds = [task.seed] if task.variation is None else [task.seed, task.variation["seed"]]
+    if not all(0 <= seed < 2**32 for seed in seeds):
         raise JobFailed("image_failed", "The seed must be from 0 to 4294967295.")
 
 

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
-from diffusers.utils.torch_utils import randn_tensor
 from PIL import Image, ImageOps
 
 from ..errors import JobFailed
 from ..gpu.messages import Draw
 from ..inputs import fit
 from . import masking
+from . import noise as noises
 from .decoding import Pixels, precision
 
 if TYPE_CHECKING:
@@ -52,8 +52,8 @@ def begin(loaded: Loaded, task: Draw, device: torch.device, generator: torch.Gen
     pipe = loaded.family.from_picture(**{**loaded.family.load_arguments, **loaded.pipe.components})
     pipe.set_progress_bar_config(disable=True)
     keeping = masking.keeping(task, latents)
-    if latents.shape[1] != FOUR or keeping is not None:
-        pipe.prepare_latents = partial(_noised, pipe, latents, keeping)
+    if latents.shape[1] != FOUR or keeping is not None or task.variation is not None:
+        pipe.prepare_latents = partial(_noised, pipe, latents, keeping, task)
     steps = fit.true_steps(task.steps, task.strength)
     # The pipeline computes the steps from the strength again, and stumbles over 50 * 0.58 and over none at all.
     strength = 1.0 if steps == task.steps else (steps + 0.5) / task.steps
@@ -98,6 +98,7 @@ def _noised(
     pipe: Any,
     latents: torch.Tensor,
     keeping: masking.Keeping | None,
+    task: Draw,
     _image: Any,
     timestep: torch.Tensor,
     _batch_size: int,
@@ -115,7 +116,7 @@ def _noised(
     latents = latents.to(device=device, dtype=dtype)
     if not add_noise:
         return latents
-    noise = randn_tensor(latents.shape, generator=generator, device=device, dtype=dtype)
+    noise = noises.added(task, latents.shape, generator, device=device, dtype=dtype)
     if keeping is not None:
         keeping.noise = noise
         if timestep[0] == pipe.scheduler.timesteps[0]:
