@@ -62,6 +62,8 @@ class DrawValues:
     negative_prompt: str | None = key(None, optional(text))
     """``None``: the model's own; ``""``: none at all."""
     count: int = key(1, natural(1, 8))
+    safe: bool = key(False, flag)
+    """Whether a safety checker looks at every picture, in rooms that have not chosen."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +76,7 @@ class LimitValues:
 @dataclass(frozen=True, kw_only=True)
 class PowerValues:
     set_model: int = key(50, power_level)
+    settings: int = key(50, power_level)
     cancel_others: int = key(50, power_level)
 
 

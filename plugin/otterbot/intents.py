@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 from .options import DrawOptions, UsageProblem, asks_for_help, parse_options
 
-Name = Literal["draw", "again", "chat", "model", "models", "queue", "cancel", "status", "help"]
+Name = Literal["draw", "again", "chat", "model", "models", "settings", "queue", "cancel", "status", "help"]
 COMMANDS: tuple[Name, ...] = get_args(Name)
 
 _COMMAND = re.compile(r"[^\S\n]*(?P<name>[^\W\d_]+)(?::|(?!\S))")

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from .store import Store
 
 MODEL = "model"
+SAFE = "safe"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +32,11 @@ class RoomSettings:
         if (own := await self._store.room_setting(room, MODEL)) is not None:
             return Chosen(name=own, source="room")
         return self.default_model()
+
+    async def safe(self, room: str) -> bool:
+        """Whether a safety checker has to look at the room's pictures."""
+        own = await self._store.room_setting(room, SAFE)
+        return self._config.current.draw.safe if own is None else own == "on"
 
     def default_model(self) -> Chosen:
         """What draws in rooms that have not chosen."""

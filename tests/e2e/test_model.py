@@ -49,3 +49,12 @@ async def test_models_lists_what_there_is(lab: Lab, room: str) -> None:
     answer = await lab.answer(room, "!models")
     assert "otter-noise" in answer.body
     assert OTHER in answer.body
+
+
+async def test_safe_mode_draws_nothing_where_no_checker_can_look(lab: Lab, room: str) -> None:
+    """This lab's worker has none, and may not fetch one."""
+    assert "50" in (await lab.answer(room, "!settings safe on")).body
+    assert "Safe mode is on" in (await lab.answer(room, "!settings safe on", by=lab.admin)).body
+    assert "safety checker is not on the worker" in (await lab.answer(room, f"!draw otter {QUICK}")).body
+    assert "Safe mode is off" in (await lab.answer(room, "!settings safe default", by=lab.admin)).body
+    assert len(await lab.draw(room, f"!draw otter {QUICK}")) == 1

@@ -15,6 +15,7 @@ from .chat import chat, plain_text
 from .draw import draw, draw_again
 from .models import list_models, show_or_set_model
 from .queue import cancel, show_queue
+from .rooms import show_or_set
 from .status import show_help, show_status
 
 
@@ -42,6 +43,8 @@ async def _carry_out(services: Services, message: Message, intent: Intent) -> Ou
             return await show_or_set_model(services, message, intent.text)
         case "models":
             return await list_models(services, message)
+        case "settings":
+            return await show_or_set(services, message, intent.text)
         case "queue":
             return await show_queue(services, message)
         case "cancel":

@@ -73,7 +73,8 @@ async def _explained(services: Services, request: NewRequest) -> Outcome:
 
 async def circumstances(services: Services, room: str) -> Circumstances:
     chosen = await services.settings.model(room)
-    return Circumstances(values=services.config.current, chosen=chosen, models=await catalogue(services))
+    safe = await services.settings.safe(room)
+    return Circumstances(values=services.config.current, chosen=chosen, models=await catalogue(services), safe=safe)
 
 
 async def catalogue(services: Services) -> Models | None:

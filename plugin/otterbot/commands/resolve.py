@@ -36,6 +36,8 @@ class Circumstances:
     values: Values
     chosen: Chosen
     models: Models | None
+    safe: bool = False
+    """Whether a safety checker has to look at it."""
 
 
 def resolve(
@@ -78,6 +80,8 @@ def resolve(
     body["width"], body["height"] = _size(size, limits, name, said)
     if start is not None:
         body |= {"init_image": {"event": start}, "strength": wanted.strength or STRENGTH}
+    if around.safe:
+        body["safety"] = True
     body = {key: value for key, value in body.items() if value is not None}
     return NewRequest(kind="image", body=body, asked=asked.asked(), notes=tuple(said))
 

@@ -201,6 +201,44 @@ def may_not_set_model(level: int) -> str:
     return f"Only people with power level {level} or more in this room (moderators) set its model."
 
 
+# ---------------------------------------------------------------- settings
+
+
+def settings(model: str | None, safe: bool, prefix: str) -> str:
+    """What holds in this room. ``model`` is ``None`` where the worker's default draws."""
+    return (
+        f"- Model: {code(model) if model else 'the worker’s default'}. {command(prefix, 'model NAME')} changes it.\n"
+        f"- Safe mode: {_on(safe)}. {command(prefix, 'settings safe on')} or {command(prefix, 'settings safe off')} "
+        "changes it.\n\nModerators may."
+    )
+
+
+def settings_usage(prefix: str) -> str:
+    return (
+        f"{command(prefix, 'settings')} shows what holds in this room. {command(prefix, 'settings safe on')}, "
+        f"{command(prefix, 'settings safe off')} or {command(prefix, 'settings safe default')} says whether a safety "
+        f"checker looks at its pictures; the model is changed with {command(prefix, 'model NAME')}."
+    )
+
+
+def safe_mode(safe: bool, prefix: str) -> str:
+    return f"Safe mode is {_on(safe)} in this room. {command(prefix, f'settings safe {_on(not safe)}')} changes that."
+
+
+def safe_mode_set(safe: bool) -> str:
+    if safe:
+        return "Safe mode is on: a safety checker looks at every picture for this room, and what it holds back is said."
+    return "Safe mode is off: pictures for this room come as they are drawn."
+
+
+def _on(value: bool) -> str:
+    return "on" if value else "off"
+
+
+def may_not_change_settings(level: int) -> str:
+    return f"Only people with power level {level} or more in this room (moderators) change its settings."
+
+
 POWER_UNKNOWN = "I could not look up who may do that in this room. Please try again in a moment."
 MODELS_UNKNOWN = "The worker is off, and I have not seen its models yet. Please ask again when it is on."
 

@@ -25,6 +25,7 @@ def help_overview(prefix: str, *, chat: bool) -> str:
         ("chat why do otters hold hands?", "an answer; reply in its thread to go on"),
         ("models", "the models, and what each is good for"),
         ("model", "the model of this room; moderators set it with a name after it"),
+        ("settings", "what else holds in this room; moderators set it"),
         ("queue", "what is waiting"),
         ("cancel", "takes your waiting requests back; as a reply, that one"),
         ("status", "is everything running?"),
@@ -73,6 +74,10 @@ def help_topic(prefix: str, topic: str) -> str | None:
             f"(moderators), {say(prefix, 'model default')} goes back. {say(prefix, 'models')} lists them."
         ),
         "models": f"{say(prefix, 'models')} lists the models and what each is good for, the samplers, and the LoRAs.",
+        "settings": (
+            f"{say(prefix, 'settings')} shows what holds in this room. {say(prefix, 'settings safe on')} lets a safety "
+            f"checker look at every picture before it comes, {say(prefix, 'settings safe off')} ends that (moderators)."
+        ),
         "queue": f"{say(prefix, 'queue')} shows what is waiting and being drawn here; of other rooms only how much.",
         "cancel": (
             f"{say(prefix, 'cancel')} takes back all that you have waiting in this room; as a reply to a request, that "

@@ -12,6 +12,7 @@ from conftest import ALICE, BOB, BOT, MOD, ROOM, Rig
 
 from otterbot import contents, texts
 from otterbot.chat_entries import FLOWING
+from otterbot.config import DrawValues
 from otterbot.live import Live
 from otterbot.records import Kind, Part
 from otterbot.worker_about import Pause
@@ -207,6 +208,27 @@ async def test_moderators_set_the_model(rig: Rig) -> None:
     assert "Did you mean `ssd-1b`" in await rig.answer("!model ssd-1", sender=MOD)
     assert "`ssd-1b`" in await rig.answer("!model default", sender=MOD)
     assert (await rig.drawn("!draw otter"))["model"] == "ssd-1b"
+
+
+async def test_moderators_set_safe_mode(rig: Rig) -> None:
+    assert "safety" not in await rig.drawn("!draw otter")
+    assert "power level 50" in await rig.answer("!settings safe on")
+    assert "safety" not in await rig.drawn("!draw otter"), "a member has not changed it"
+    assert await rig.answer("!settings Safe ON", sender=MOD) == texts.safe_mode_set(True)
+    assert "Safe mode: on" in await rig.answer("!settings")
+    assert (await rig.drawn("!draw otter"))["safety"] is True
+    assert "safety" not in await rig.drawn("!draw otter", room="!other:test"), "other rooms have their own"
+    assert "Safe mode is on" in await rig.answer("!settings safe")
+    rig.values(draw=DrawValues(safe=True))
+    assert await rig.answer("!settings safe off", sender=MOD) == texts.safe_mode_set(False)
+    assert "safety" not in await rig.drawn("!draw otter")
+    assert await rig.answer("!settings safe default", sender=MOD) == texts.safe_mode_set(True)
+    assert (await rig.drawn("!draw otter"))["safety"] is True
+
+
+@pytest.mark.parametrize("typed", ["size 3", "safe perhaps", "safe on please", "../etc"])
+async def test_settings_that_there_are_not(rig: Rig, typed: str) -> None:
+    assert await rig.answer(f"!settings {typed}", sender=MOD) == texts.settings_usage("!")
 
 
 async def test_a_model_that_is_gone_is_named(rig: Rig) -> None:
