@@ -110,13 +110,14 @@ def test_single_files_and_refiners(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
     own = tmp_path / "own.yaml"
     own.write_text(
-        GOOD.replace("hub: somebody/something", "file: anime/any.safetensors")
+        GOOD.replace("hub: somebody/something", "file: anime/any.safetensors\n    config: sd1")
         + GOOD.replace("models:\n  mine", "  fetched").replace("something", "something\n    file: a/any.ckpt")
         + GOOD.replace("models:\n  mine", "  fine").replace("family: sd", "family: sdxl\n    refiner: {folder: second}")
     )
     images = load_catalogue(own, data_dir=tmp_path).images
     mine, fetched, fine = images["mine"], images["fetched"], images["fine"]
     assert mine.file == str(tmp_path / "checkpoints" / "anime" / "any.safetensors")
+    assert mine.config == "sd1"
     assert (fetched.hub, fetched.file) == ("somebody/something", "a/any.ckpt")
     assert fine.refiner is not None
     assert (fine.refiner.name, fine.refiner.hand_over) == ("second", 0.8)
@@ -148,6 +149,7 @@ def test_an_operators_own_file_adds_and_replaces(tmp_path: Path) -> None:
             "exactly one of hub, folder, file",
         ),
         ("hub: somebody/something", "file: a.bin", "mine: file"),
+        ("about: my own", "about: my own\n    config: sd1", "only a file needs one"),
         ("hub: somebody/something", "file: a.ckpt\n    folder: a", "exactly one of hub, folder, file"),
         ("about: my own", "about: my own\n    refiner: {hub: a/b}", "refiner: sd has none"),
         ("about: my own", "about: my own\n    transformer: {file: a.gguf}", "transformer: sd has none"),

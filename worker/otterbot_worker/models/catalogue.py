@@ -16,7 +16,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from .. import samplers, yamlfile
-from . import families, files, safety
+from . import configs, families, files, safety
 
 SHIPPED = Path(__file__).with_name("models.yaml")
 GPU_MODEL = "ssd-1b"
@@ -98,6 +98,9 @@ class ModelEntry:
     hub: str | None
     folder: str | None
     file: str | None = None
+    config: str | None = None
+    """How a single file's parts are built: a name of ``configs.NAMES``, or the absolute path of a folder like those.
+    ``None``: by what the file holds."""
     variant: str | None
     """``fp16``: which weight files to take where the model has several."""
     vae: str | None
@@ -214,8 +217,8 @@ def load_catalogue(
 ) -> Catalogue:
     """Read the shipped file, then the operator's, in order.
 
-    A relative ``folder`` lies in ``data_dir/models``, a relative ``file`` in ``data_dir/checkpoints``, what is
-    ``shipped`` beside the shipped file.
+    A relative ``folder`` or ``config`` lies in ``data_dir/models``, a relative ``file`` in ``data_dir/checkpoints``,
+    what is ``shipped`` beside the shipped file.
 
     :raises CatalogueError:
     """
@@ -278,6 +281,7 @@ class _Entry(_Strict):
     hub: Annotated[str | None, Field(pattern=_HUB)] = None
     folder: str | None = None
     file: Annotated[str | None, Field(max_length=1024, pattern=r"\.(?:safetensors|ckpt|gguf)$")] = None
+    config: Annotated[str | None, Field(min_length=1, max_length=1024)] = None
     shipped: Annotated[str | None, Field(pattern=r"^[\w-]+$")] = None
     variant: _Variant = None
     vae: Annotated[str | None, Field(pattern=_HUB)] = None
@@ -294,6 +298,8 @@ class _Entry(_Strict):
         sources = [self.hub or self.file, self.folder, self.shipped]
         if sources.count(None) != 2:
             raise ValueError("exactly one of hub, folder, file and shipped is needed (a file may lie in a hub)")
+        if self.config is not None and self.file is None:
+            raise ValueError("config: only a file needs one")
         family = families.FAMILIES.get(self.family)
         if family is None:
             raise ValueError(f"family: one of {', '.join(families.FAMILIES)}")
@@ -361,6 +367,7 @@ def _entry(path: Path, name: object, raw: object, data_dir: Path) -> ModelEntry:
         hub=parsed.hub,
         folder=folder,
         file=parsed.file if parsed.hub else _below(data_dir / CHECKPOINTS, parsed.file),
+        config=parsed.config if parsed.config in configs.NAMES else _below(data_dir / "models", parsed.config),
         variant=parsed.variant,
         vae=parsed.vae,
         transformer=Transformer(**transformer.model_dump()) if transformer is not None else None,
