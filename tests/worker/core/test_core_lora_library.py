@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from otterbot_worker.models import headers
-from otterbot_worker.models.loras import Library, good_name
+from otterbot_worker.models.folders import good_name
+from otterbot_worker.models.loras import Library
 
 LORA = {
     "lora_unet_mid_block_attn2_to_k.lora_down.weight": [4, 768],

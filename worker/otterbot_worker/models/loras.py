@@ -7,29 +7,25 @@ Pickled files (``.pt``, ``.bin``, ``.ckpt``) can run code when they are read, so
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from . import headers
+from .folders import HashCache, Hashes, Stamp, listing
 
 SHIPPED = Path(__file__).with_name("otter-mini-extras")
 Kind = Literal["lora", "embedding"]
 
 FOLDERS: Mapping[Kind, str] = {"lora": "loras", "embedding": "embeddings"}
 SIZE_MAX: Mapping[Kind, int] = {"lora": 2 * 1024**3, "embedding": 64 * 1024**2}
-NAME_MAX = 100
-FILES_MAX = 2_000
 TRIGGERS_MAX = 3
 
-_FORBIDDEN = frozenset('<>:"/\\|?*`')
 _SD_WIDTHS, _SDXL_WIDTHS = frozenset({768, 1024}), frozenset({2048})
 _OTHER_KEYS = ("transformer.", "lora_transformer_", "lora_unet_double_blocks", "lora_unet_joint_blocks", "lora_te3_")
 
@@ -42,8 +38,7 @@ class Extra:
     name: str
     path: Path
     size: int
-    stamp: tuple[int, int]
-    """Size and time of change: other stamp, other file."""
+    stamp: Stamp
     family: str | None
     width: int | None
     """How wide the prompt's embeddings are in the models that it is made for; ``None`` where it does not say."""
@@ -54,14 +49,6 @@ class Extra:
     """Why it cannot be used, as the end of a sentence that begins with its name."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Hashes:
-    """SHA-256 in hex: of the file, and of what follows the header (by which the tools of the field know LoRAs)."""
-
-    file: str
-    tensors: str
-
-
 class Library:
     """Owns what was read of the files, as long as the process lives; a changed file is read again. Thread-safe."""
 
@@ -69,7 +56,7 @@ class Library:
         """``roots``: directories with the two folders in them, the first one wins."""
         self._roots = roots
         self._seen: dict[Path, Extra] = {}
-        self._hashes: dict[Path, tuple[tuple[int, int], Hashes]] = {}
+        self._hashes = HashCache()
         self._lock = threading.Lock()
 
     def all(self, kind: Kind) -> dict[str, Extra]:
@@ -77,7 +64,7 @@ class Library:
         found: dict[str, Extra] = {}
         with self._lock:
             for root in self._roots:
-                for path, stamp in _files(root / FOLDERS[kind]):
+                for path, stamp in listing(root / FOLDERS[kind], {".safetensors"}):
                     if path.stem not in found:
                         found[path.stem] = self._look(kind, path, stamp)
         return dict(sorted(found.items(), key=lambda item: item[0].casefold()))
@@ -91,18 +78,11 @@ class Library:
 
     def hashes(self, extra: Extra) -> Hashes:
         """Reads the whole file, the first time. :raises OSError:"""
-        known = self.known_hashes(extra)
-        if known is None:
-            known = hash_file(extra.path)
-            with self._lock:
-                self._hashes[extra.path] = (extra.stamp, known)
-        return known
+        return self._hashes.get(extra.path, extra.stamp)
 
     def known_hashes(self, extra: Extra) -> Hashes | None:
         """Without reading anything."""
-        with self._lock:
-            stamp, known = self._hashes.get(extra.path, (None, None))
-        return known if stamp == extra.stamp else None
+        return self._hashes.known(extra.path, extra.stamp)
 
     def hash_some(self, seconds: float) -> None:
         """Hashes files that nobody has asked for yet, until the time is over."""
@@ -116,41 +96,14 @@ class Library:
                 except OSError:
                     continue
 
-    def _look(self, kind: Kind, path: Path, stamp: tuple[int, int]) -> Extra:
+    def _look(self, kind: Kind, path: Path, stamp: Stamp) -> Extra:
         known = self._seen.get(path)
         if known is None or known.stamp != stamp:
             known = self._seen[path] = read(kind, path, stamp)
         return known
 
 
-def _files(folder: Path) -> list[tuple[Path, tuple[int, int]]]:
-    """The files with usable names directly in a folder, none where there is no folder."""
-    found = []
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if not entry.name.lower().endswith(".safetensors") or not good_name(entry.name[: -len(".safetensors")]):
-                    continue
-                try:
-                    status = entry.stat()
-                    regular = entry.is_file()
-                except OSError:
-                    continue
-                if regular:
-                    found.append((Path(entry.path), (status.st_size, status.st_mtime_ns)))
-                if len(found) >= FILES_MAX:
-                    break
-    except OSError:
-        return []
-    return sorted(found)
-
-
-def good_name(name: str) -> bool:
-    """Whether a file's stem can be typed in a prompt and shown in a room."""
-    return 0 < len(name) <= NAME_MAX and name.isprintable() and name[0] != "." and not _FORBIDDEN & set(name)
-
-
-def read(kind: Kind, path: Path, stamp: tuple[int, int]) -> Extra:
+def read(kind: Kind, path: Path, stamp: Stamp) -> Extra:
     """What the header says. Never raises: what is wrong stands in ``problem``."""
     header, problem = headers.Header(shapes={}, metadata={}, start=0), None
     if stamp[0] > SIZE_MAX[kind]:
@@ -182,12 +135,17 @@ def read(kind: Kind, path: Path, stamp: tuple[int, int]) -> Extra:
     )
 
 
+def is_lora(keys: Iterable[str]) -> bool:
+    """Whether some of these are the names of a LoRA's tensors."""
+    return any(".lora_" in key or "_lora." in key or ".lora." in key for key in keys)
+
+
 def _lora(header: headers.Header) -> tuple[str, str | None, int | None]:
     """Layout, family and width. Only what is certain counts: what is not known is tried, and the engine says if it
     fits."""
     keys = list(header.shapes)
     kohya = any(key.startswith(("lora_unet_", "lora_te")) for key in keys)
-    if not any(".lora_" in key or "_lora." in key or ".lora." in key for key in keys):
+    if not is_lora(keys):
         return "?", None, None
     widths = {shape[1] for key, shape in header.shapes.items() if _reads_the_prompt(key) and len(shape) >= 2}
     width = widths.pop() if len(widths) == 1 else None
@@ -250,17 +208,3 @@ def _most_frequent(text: str) -> list[str]:
 
 def _word(text: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in text[:200]).split())[:60].strip(" ,")
-
-
-def hash_file(path: Path) -> Hashes:
-    """:raises OSError:"""
-    whole, tensors = hashlib.sha256(), hashlib.sha256()
-    with path.open("rb") as file:
-        first = file.read(8)
-        rest = file.read(min(int.from_bytes(first, "little"), headers.HEADER_MAX))
-        whole.update(first)
-        whole.update(rest)
-        while block := file.read(1024 * 1024):
-            whole.update(block)
-            tensors.update(block)
-    return Hashes(file=whole.hexdigest(), tensors=tensors.hexdigest())
