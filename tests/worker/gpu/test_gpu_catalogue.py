@@ -16,6 +16,7 @@ from otterbot_worker.api.schemas import ImageRequest, InitImage
 from otterbot_worker.gpu import probe
 from otterbot_worker.jobs.inputs import Input
 from otterbot_worker.jobs.resolve import Refused, resolve_image
+from otterbot_worker.jobs.sources import Sources
 from otterbot_worker.models import catalogue as catalogues
 from otterbot_worker.models import files
 from otterbot_worker.models.catalogue import CatalogueError, ModelEntry, load_catalogue
@@ -92,7 +93,7 @@ def test_what_a_family_cannot_do_is_refused_when_it_is_asked_for(tmp_path: Path)
     asked = ImageRequest(prompt="otter", seed=1, model="z-image-turbo", init_image=InitImage(id="0" * 64))
     start = Input(client="c", id="0" * 64, width=512, height=512, size=1, private=False, used_at=0.0)
     with pytest.raises(Refused) as refused:
-        resolve_image(asked, catalogue, "z-image-turbo", start)
+        resolve_image(asked, catalogue, "z-image-turbo", Sources(start=start))
     assert [(problem.field, problem.code) for problem in refused.value.problems] == [
         ("request.init_image", "no_pictures")
     ]
