@@ -63,9 +63,11 @@ class Worker:
             urllib.request.Request(self.url + path, data, headers, method=method), timeout=600
         )
 
-    def draw(self, steps: int, prompt: str) -> float:
+    def draw(self, steps: int, prompt: str, count: int = 1) -> float:
+        """Seconds until all ``count`` pictures are archived."""
         self.count += 1
         request = {"prompt": prompt, "seed": self.count, "steps": steps, "width": self.size, "height": self.size}
+        request["count"] = count
         body = {"key": f"benchmark-{self.count:06d}", "kind": "image", "owner": "@a:b", "room": "!r:b"}
         started = time.perf_counter()
         with self._open("POST", "/v1/jobs", {**body, "request": {**request, "sampler": "UniPC"}}) as response:
