@@ -17,11 +17,11 @@ from otterbot_worker import samplers
 from otterbot_worker.errors import JobFailed
 from otterbot_worker.gpu.messages import Draw
 from otterbot_worker.gpu.process import DrawTask
-from otterbot_worker.images import passes, starting
+from otterbot_worker.images import masking, passes, refining, starting
 from otterbot_worker.images.engine import Engine
 from otterbot_worker.images.loading import load
 from otterbot_worker.images.plans import RESIDENT
-from otterbot_worker.models.catalogue import ModelEntry
+from otterbot_worker.models.catalogue import Catalogue, ModelEntry
 
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 Draws = Callable[..., Pixels]
@@ -65,7 +65,7 @@ def draw(
 ) -> Draws:
     def draw(*, family: str = "sdxl", **changes: Any) -> Pixels:
         fields = {"init_image": str(picture), "mask": str(mask), "strength": 1.0, "width": 96, "steps": 5, **changes}
-        task = make_task(model=entries[family].as_dict(), **fields)
+        task = make_task(**{"model": entries[family].as_dict(), **fields})
         values = {name: getattr(task, name) for name in task.__dataclass_fields__}
         drawn = engine.draw(Draw(**{**values, "output": str(task.output)}), Watcher())
         return np.frombuffer(task.output.read_bytes(), np.uint8).reshape(drawn.height, drawn.width, 3)
@@ -137,6 +137,35 @@ def test_the_latents_are_those_of_the_bare_pipeline(
         # compel's embeddings of an unweighted prompt are the pipeline's own but for the last bit.
         assert np.abs(difference).max() <= 1
         assert (difference != 0).mean() < 0.001
+
+
+def test_what_stays_does_so_under_the_refiner_too(
+    draw: Draws, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between base and refiner with the noise of that moment, at the end as it is."""
+    kept: list[masking.Keeping] = []
+    seen: list[torch.Tensor] = []
+
+    def keeping(*values: Any) -> masking.Keeping | None:
+        found = real_keeping(*values)
+        assert found is not None
+        kept.append(found)
+        return found
+
+    def refine(drawing: Any, latents: torch.Tensor, **values: Any) -> torch.Tensor:
+        seen.append(latents)
+        seen.append(real_refine(drawing, latents, **values))
+        return seen[-1]
+
+    real_keeping, real_refine = masking.keeping, refining.refine
+    monkeypatch.setattr(masking, "keeping", keeping)
+    monkeypatch.setattr(refining, "refine", refine)
+    draw(model=catalogue.images["tiny-refined"].as_dict(), steps=10)
+    (found,), (handed_over, drawn) = kept, seen
+    stays = (found.anew == 0).expand_as(found.latents)
+    assert torch.equal(drawn[stays], found.latents[stays])
+    noise = handed_over[stays] - found.latents[stays]
+    assert 0.2 < float(noise.std()) < 20, "the refiner expects noise there as everywhere"
 
 
 def test_a_thin_line_is_drawn_and_its_neighbours_are_not(draw: Draws, picture: Path, tmp_path: Path) -> None:
