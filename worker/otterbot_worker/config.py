@@ -84,6 +84,8 @@ class GpuConfig(_Section):
     threads: Annotated[int | None, Field(ge=1, le=512)] = None
     step_timeout: Seconds = 300.0
     load_timeout: Seconds = 900.0
+    reserve_mb: Annotated[int, Field(ge=0, le=1_000_000)] = 500
+    ram_reserve_mb: Annotated[int, Field(ge=0, le=1_000_000)] = 2000
     lock_file: FilePath | None = None
 
 

@@ -122,6 +122,8 @@ def main() -> None:
         parser.add_argument(name)
     parser.add_argument("--fd", type=int)
     parser.add_argument("--lock-timeout", type=float)
+    parser.add_argument("--reserve-mb", type=int)
+    parser.add_argument("--ram-reserve-mb", type=int)
     parser.add_argument("--downloads", action="store_true")
     asked = parser.parse_args()
     signal.signal(signal.SIGINT, signal.SIG_IGN)

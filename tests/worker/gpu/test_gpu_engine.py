@@ -19,12 +19,12 @@ import torch
 from otterbot_worker import samplers
 from otterbot_worker.errors import Cancelled, JobFailed
 from otterbot_worker.gpu.messages import Draw, Drawn
+from otterbot_worker.gpu.planning import RESIDENT
 from otterbot_worker.gpu.process import DrawTask
 from otterbot_worker.images import decoding, passes
 from otterbot_worker.images import device as devices
 from otterbot_worker.images.engine import Engine
 from otterbot_worker.images.loading import load
-from otterbot_worker.images.plans import OFFLOADED, RESIDENT
 from otterbot_worker.models.catalogue import ModelEntry
 from otterbot_worker.prompts import clean_text
 
@@ -191,22 +191,6 @@ def test_a_cancel_holds_on_to_nothing(engine: Engine, draw: Draws) -> None:
     gc.collect()
     assert kept
     assert all(reference() is None for reference in kept)
-
-
-def test_out_of_memory_falls_back_once_and_says_so(engine: Engine, draw: Draws) -> None:
-    expected = draw(width=72)[1]
-    drawn, picture = draw(width=72, watcher=Watcher(3, error=torch.OutOfMemoryError("CUDA out of memory")))
-    assert picture == expected
-    assert drawn.notes == ["Memory did not suffice at first; drawn with offloading and tiled decoding."]
-    assert engine._loaded is not None
-    drawn, picture = draw(width=72)
-    assert picture == expected
-    assert engine._loaded.plan is OFFLOADED, "what did not fit is remembered"
-    with pytest.raises(JobFailed) as failed:
-        draw(width=72, watcher=Watcher(3, error=MemoryError()))
-    assert failed.value.code == "out_of_memory"
-    assert engine.resident is None
-    assert draw()[1]
 
 
 def test_a_fatal_device_error_is_not_taken_for_a_failed_picture(draw: Draws) -> None:

@@ -17,11 +17,11 @@ from test_gpu_engine import Watcher
 from otterbot_worker import samplers
 from otterbot_worker.errors import Cancelled, JobFailed
 from otterbot_worker.gpu.messages import Draw, Drawn
+from otterbot_worker.gpu.planning import RESIDENT
 from otterbot_worker.gpu.process import DrawTask
 from otterbot_worker.images import passes, starting
 from otterbot_worker.images.engine import Engine
 from otterbot_worker.images.loading import load
-from otterbot_worker.images.plans import RESIDENT
 from otterbot_worker.models.catalogue import ModelEntry
 
 Draws = Callable[..., tuple[Drawn, bytes]]
@@ -158,13 +158,12 @@ def test_cancel_while_the_picture_is_read(engine: Engine, draw: Draws) -> None:
     assert draw()[1] == before
 
 
-def test_out_of_memory_falls_back_as_without_a_picture(engine: Engine, draw: Draws) -> None:
+def test_out_of_memory_falls_back_as_without_a_picture(draw: Draws) -> None:
     expected = draw(width=72)[1]
     drawn, again = draw(width=72, watcher=Watcher(3, error=torch.OutOfMemoryError("CUDA out of memory")))
     assert again == expected
-    assert drawn.notes == ["Memory did not suffice at first; drawn with offloading and tiled decoding."]
-    engine.release()
-    engine._too_large.clear()
+    assert drawn.plan == "tiled"
+    assert drawn.notes[0].startswith("Drawn with decoding in tiles; 72x64 was too large for the free ")
 
 
 def test_an_encoder_that_gives_no_number_is_tried_again(engine: Engine, draw: Draws) -> None:

@@ -167,6 +167,8 @@ async def _build(config: Config, database: Database, stack: contextlib.AsyncExit
         load_timeout=config.gpu.load_timeout,
         log=logging.getLogger("otterbot_worker.gpu"),
         downloads=config.images.downloads,
+        reserve_mb=config.gpu.reserve_mb,
+        ram_reserve_mb=config.gpu.ram_reserve_mb,
     )
     speeds = Speeds(await store.speeds())
     holder: list[Dispatcher] = []

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from ..errors import Cancelled, JobFailed
-from . import messages
+from . import messages, planning
 from .lease import CardBusy, CardLock
 
 if TYPE_CHECKING:
@@ -164,6 +164,8 @@ def main() -> None:
     parser.add_argument("--lock-timeout", type=float, required=True)
     parser.add_argument("--threads", type=int)
     parser.add_argument("--downloads", action="store_true")
+    parser.add_argument("--reserve-mb", type=int, default=planning.RESERVE_BYTES // 10**6)
+    parser.add_argument("--ram-reserve-mb", type=int, default=planning.RAM_RESERVE_BYTES // 10**6)
     options = parser.parse_args()
 
     die_with(options.parent)
@@ -182,7 +184,13 @@ def main() -> None:
     try:
         from ..images.engine import Engine
 
-        engine = Engine(device=options.device, threads=options.threads, downloads=options.downloads)
+        engine = Engine(
+            device=options.device,
+            threads=options.threads,
+            downloads=options.downloads,
+            reserve=options.reserve_mb * 10**6,
+            ram_reserve=options.ram_reserve_mb * 10**6,
+        )
     except Exception as error:
         # Here the message is safe, and the one thing that helps: no prompt has arrived yet.
         print(f"no engine: {type(error).__name__}: {error}", file=sys.stderr, flush=True)

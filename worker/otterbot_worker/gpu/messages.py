@@ -75,6 +75,8 @@ class Draw:
     """As ``models.safety.place``: the checker that has to look at the picture before it leaves the process."""
     variation: dict[str, Any] | None = None
     """``{seed, strength}``: the noise to begin with lies between the two seeds."""
+    lessons: list[dict[str, Any]] = field(default_factory=list)
+    """What did not fit with this model before (``planning.Lesson``)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,6 +147,10 @@ class Drawn:
     """Names of embeddings that do not fit this model."""
     refiner: dict[str, Any] | None = None
     """``{name, hash, hand_over}`` of the one that drew the last steps."""
+    plan: str = ""
+    """How the model lay in memory (``planning.PLANS``)."""
+    lessons: list[dict[str, Any]] = field(default_factory=list)
+    """What did not fit before this plan did."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -59,6 +59,7 @@ class DrawTask:
     embeddings: list[dict[str, Any]] = field(default_factory=list)
     safety: dict[str, Any] | None = None
     variation: dict[str, Any] | None = None
+    lessons: list[dict[str, Any]] = field(default_factory=list)
     """As ``messages.Draw``."""
 
 
@@ -75,6 +76,9 @@ class Drawn:
     notes: list[str] = field(default_factory=list)
     unused_embeddings: list[str] = field(default_factory=list)
     refiner: dict[str, Any] | None = None
+    plan: str = ""
+    lessons: list[dict[str, Any]] = field(default_factory=list)
+    """As ``messages.Drawn``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +99,8 @@ class GpuProcess:
 
     ``step_timeout``: seconds without any sign of life within a picture; ``load_timeout``: the
     same while a model loads; ``start_timeout``: from the start of the process to its hello,
-    waiting for the previous holder of the card (``lock_timeout``) included.
+    waiting for the previous holder of the card (``lock_timeout``) included. ``reserve_mb`` and ``ram_reserve_mb``:
+    of the card's and the computer's memory, what drawing leaves to others.
     """
 
     def __init__(
@@ -108,6 +113,8 @@ class GpuProcess:
         load_timeout: float,
         log: logging.Logger,
         downloads: bool = False,
+        reserve_mb: int | None = None,
+        ram_reserve_mb: int | None = None,
         start_timeout: float = 180.0,
         lock_timeout: float = 30.0,
     ) -> None:
@@ -118,6 +125,7 @@ class GpuProcess:
         self._load_timeout = load_timeout
         self._log = log
         self._downloads = downloads
+        self._reserves = {"--reserve-mb": reserve_mb, "--ram-reserve-mb": ram_reserve_mb}
         self._start_timeout = start_timeout
         self._lock_timeout = lock_timeout
         self._turn = asyncio.Lock()
@@ -330,6 +338,8 @@ class GpuProcess:
             command += ["--threads", str(self._threads)]
         if self._downloads:
             command.append("--downloads")
+        for option, megabytes in self._reserves.items():
+            command += [] if megabytes is None else [option, str(megabytes)]
         return command
 
     def _environment(self) -> dict[str, str]:
@@ -365,4 +375,6 @@ def _drawn(message: messages.Drawn) -> Drawn:
         notes=message.notes,
         unused_embeddings=message.unused_embeddings,
         refiner=message.refiner,
+        plan=message.plan,
+        lessons=message.lessons,
     )

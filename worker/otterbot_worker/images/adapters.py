@@ -46,6 +46,8 @@ _OTHER_KINDS = {
     "diff_b": "a full difference",
 }
 
+_EXACT = (torch.float32, torch.float16, torch.bfloat16)
+
 Place = tuple[str, str]
 """Component and the module's name in it."""
 
@@ -296,7 +298,8 @@ def _layer(module: torch.nn.Module, down: torch.Tensor, up: torch.Tensor) -> _La
         return None
     if not right or down.shape[0] != up.shape[1]:
         return None
-    dtype = module.weight.dtype if module.weight.is_floating_point() else torch.float32
+    # The layer's weights may be kept in fewer bits than it computes with; its input says which those are.
+    dtype = module.weight.dtype if module.weight.dtype in _EXACT else torch.float32
     return _Layer(down=down.to(dtype).contiguous(), up=up.to(dtype).contiguous())
 
 

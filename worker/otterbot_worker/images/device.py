@@ -1,3 +1,4 @@
+# mypy: disallow-untyped-calls=False
 """The device: which one, how much memory it has free, and which errors it never recovers from."""
 
 from __future__ import annotations
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from ..gpu.facts import TENSOR_CORES, Attention, DeviceFacts
 from ..gpu.messages import Memory
 
 _FATAL = ("CUDA error", "CUDA driver error", "cuDNN error", "CUBLAS_STATUS_EXECUTION_FAILED")
@@ -59,6 +61,37 @@ def memory(device: torch.device) -> Memory:
     except (OSError, KeyError, ValueError):
         return Memory()
     return Memory(total_bytes=total, free_bytes=free)
+
+
+def facts(device: torch.device, held: int = 0) -> DeviceFacts:
+    """What it is and has, as measured now. ``held``: bytes that the caller has there and would give back."""
+    ram = memory(torch.device("cpu")).free_bytes or 0
+    measured = memory(device)
+    free, total = measured.free_bytes or 0, measured.total_bytes or 0
+    if device.type != "cuda":
+        return DeviceFacts(kind="cpu", total=total, available=free + held, ram_available=ram)
+    major, minor = torch.cuda.get_device_capability(device)
+    return DeviceFacts(
+        kind="cuda",
+        total=total,
+        available=free + torch.cuda.memory_reserved(device),  # which has what is held
+        ram_available=ram,
+        capability=(major, minor),
+        bf16=major >= 8,
+        attention=attention(device, torch.float16 if (major, minor) >= TENSOR_CORES else torch.float32),
+    )
+
+
+def attention(device: torch.device, dtype: torch.dtype) -> tuple[Attention, ...]:
+    """The kernels for attention that run there, asked with the shape of a layer of SDXL (heads of 64 values)."""
+    query = torch.empty(2, 10, 1024, 64, dtype=dtype, device=device)
+    asked = torch.backends.cuda.SDPAParams(query, query, query, None, 0.0, False, False)
+    found: list[Attention] = []
+    if torch.backends.cuda.flash_sdp_enabled() and torch.backends.cuda.can_use_flash_attention(asked):
+        found.append("flash")
+    if torch.backends.cuda.mem_efficient_sdp_enabled() and torch.backends.cuda.can_use_efficient_attention(asked):
+        found.append("efficient")
+    return (*found, "math")
 
 
 def empty(device: torch.device) -> None:

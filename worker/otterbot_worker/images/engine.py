@@ -12,6 +12,7 @@ import logging
 import os
 import time
 import warnings
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
@@ -25,6 +26,8 @@ import transformers
 
 from .. import __version__, samplers
 from ..errors import Cancelled, JobFailed
+from ..gpu import planning
+from ..gpu.facts import DeviceFacts
 from ..gpu.messages import Draw, Drawn, Memory
 from ..inputs import fit
 from ..models.catalogue import ModelEntry
@@ -36,15 +39,26 @@ from .drawing import generate, refined
 from .hooks import watching
 from .loading import Loaded, load
 from .monitor import Monitor
+from .room import Room, Rooms, describe
 from .safety import Safety
 
 log = logging.getLogger(__name__)
 
 
 class Engine:
-    """``device``: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``. :raises devices.NoDevice:"""
+    """``device``: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``. ``reserve`` and ``ram_reserve``: bytes that are left to
+    others. ``measure``: in the place of ``devices.facts``. :raises devices.NoDevice:"""
 
-    def __init__(self, *, device: str = "auto", threads: int | None = None, downloads: bool = False) -> None:
+    def __init__(
+        self,
+        *,
+        device: str = "auto",
+        threads: int | None = None,
+        downloads: bool = False,
+        reserve: int = planning.RESERVE_BYTES,
+        ram_reserve: int = planning.RAM_RESERVE_BYTES,
+        measure: Callable[[torch.device, int], DeviceFacts] = devices.facts,
+    ) -> None:
         _be_quiet()
         if threads:
             torch.set_num_threads(threads)
@@ -52,13 +66,12 @@ class Engine:
         torch.backends.cudnn.deterministic = True
         self._device = devices.pick(device)
         self._downloads = downloads
+        self._measure = measure
         self._loaded: Loaded | None = None
         self._embeddings = Embeddings()
         """Of the loaded model; empty where none is."""
         self._safety = Safety()
-        self._too_large: dict[str, int] = {}
-        """By model, the fewest pixels that did not fit with everything on the device; kept as
-        long as the process lives."""
+        self._rooms = Rooms(reserve=reserve, ram_reserve=ram_reserve)
         self.versions = {
             "torch": torch.__version__,
             "diffusers": diffusers.__version__,
@@ -84,9 +97,10 @@ class Engine:
 
     def release(self) -> None:
         """Let go of the model and give its memory back."""
-        if self._loaded is not None and self._loaded.plan.offload:
+        if self._loaded is not None:
             with contextlib.suppress(Exception):
-                self._loaded.pipe.remove_all_hooks()
+                for pipe in self._loaded.pipes:
+                    plans.unhook(self._loaded.plan, pipe)
         self._loaded = None
         self._embeddings.clear()
         self._safety.release()
@@ -100,21 +114,14 @@ class Engine:
         started = time.monotonic()
         entry = ModelEntry.from_dict(task.model)
         check_task(task, entry)
-        notes: list[str] = []
-        pixels_wanted = task.width * task.height
-        fits = pixels_wanted < self._too_large.get(entry.name, pixels_wanted + 1)
-        plan = plans.RESIDENT if fits else plans.OFFLOADED
-        while True:
-            outcome = self._attempt(task, entry, plan, monitor)
-            if outcome is not None:
-                break
+        held = plans.weight_bytes(self._loaded.pipes) if self._loaded is not None else 0
+        room = self._rooms.begin(entry, task, self._measure(self._device, held))
+        while (outcome := self._attempt(task, entry, room, monitor)) is None:
             self.release()
-            following = plans.after(plan)
-            if following is None:
-                raise self._out_of_memory(entry, task)
-            plan = following
-            self._too_large[entry.name] = min(pixels_wanted, self._too_large.get(entry.name, pixels_wanted))
-            notes.append(f"Memory did not suffice at first; drawn with {plan.name}.")
+            more_plans = room.fall_back()
+            self._rooms.learn(entry, room.failed)
+            if not more_plans:
+                raise room.refusal()
         pixels, more, load_seconds, pipeline_seconds = outcome
         steps = fit.true_steps(task.steps, task.strength)
         monitor.progress("saving", steps, steps)
@@ -137,22 +144,24 @@ class Engine:
             memory={"total_bytes": self.memory().total_bytes, "free_bytes": self.memory().free_bytes},
             resident=self.resident,
             versions=self.versions,
-            notes=notes + more,
+            notes=room.notes + more,
             unused_embeddings=self._loaded.inversions.unused,
             refiner=self._loaded.refining.record()
             if self._loaded.refining is not None and refined(self._loaded, task)
             else None,
+            plan=room.plan.name,
+            lessons=describe(room.failed),
         )
 
     # ------------------------------------------------------------ one attempt
 
     def _attempt(
-        self, task: Draw, entry: ModelEntry, plan: plans.Plan, monitor: Monitor
+        self, task: Draw, entry: ModelEntry, room: Room, monitor: Monitor
     ) -> tuple[Pixels, list[str], float, float] | None:
-        """``None``: memory did not suffice under this plan. Errors leave without their frames,
+        """``None``: memory did not suffice under the room's plan. Errors leave without their frames,
         which would hold on to the tensors in them."""
         try:
-            load_seconds = self._ensure(entry, plan, monitor)
+            load_seconds = self._ensure(room, monitor)
             assert self._loaded is not None
             extras = self._loaded.adapters.load(self._loaded.pipe, task.loras, lambda: monitor.progress("loading"))
             extras += self._loaded.inversions.load(self._loaded.pipe, task.embeddings)
@@ -181,29 +190,30 @@ class Engine:
                 {"error": type(error).__name__, "model": entry.name, "sampler": task.sampler},
             ) from None
         finally:
-            if self._loaded is not None and self._loaded.plan.offload:
-                self._loaded.pipe.maybe_free_model_hooks()
+            if self._loaded is not None:
+                plans.settle(self._loaded.plan, self._loaded.pipe)
 
-    def _ensure(self, entry: ModelEntry, plan: plans.Plan, monitor: Monitor) -> float:
-        """Have that model loaded; how many seconds it took."""
-        if self._loaded is not None and self._loaded.entry == entry and self._loaded.plan is plan:
+    def _ensure(self, room: Room, monitor: Monitor) -> float:
+        """Have that model loaded where its plan says; how many seconds it took."""
+        loaded = self._loaded
+        if loaded is not None and loaded.entry == room.entry and loaded.plan.same_place(room.plan):
             monitor.check()
+            plans.tile(loaded.pipe, room.plan)
+            loaded.plan = room.plan
             return 0.0
         monitor.progress("loading")
         monitor.check()
+        loaded = None
         self.release()
-        self._loaded = load(entry, self._device, plan, downloads=self._downloads, monitor=monitor)
-        return self._loaded.load_seconds
-
-    def _out_of_memory(self, entry: ModelEntry, task: Draw) -> JobFailed:
-        free = self.memory().free_bytes
-        with_free = f" with {free / 1e9:.1f} GB free" if free else ""
-        return JobFailed(
-            "out_of_memory",
-            f"{task.width}x{task.height} with {entry.name} needs more memory than there is{with_free}. "
-            "A smaller size or model may fit.",
-            {"free_bytes": free, "width": task.width, "height": task.height, "model": entry.name},
+        self._loaded = load(
+            room.entry,
+            self._device,
+            room.plan,
+            downloads=self._downloads,
+            monitor=monitor,
+            precision=room.precision,
         )
+        return self._loaded.load_seconds
 
 
 def check_task(task: Draw, entry: ModelEntry) -> None:

@@ -14,15 +14,16 @@ import diffusers
 import torch
 
 from ..errors import Cancelled, JobFailed
+from ..gpu.facts import Precision
+from ..gpu.planning import Plan
 from ..models import files
 from ..models.catalogue import ModelEntry
+from . import casting, download, plans, refining
 from . import device as devices
-from . import download, refining
 from .adapters import Adapters
 from .families import FAMILIES, Family
 from .inversions import Inversions
 from .monitor import Monitor
-from .plans import Plan
 
 log = logging.getLogger(__name__)
 
@@ -44,9 +45,22 @@ class Loaded:
     inversions: Inversions = field(default_factory=Inversions)
     refining: refining.Refining | None = None
 
+    @property
+    def pipes(self) -> list[Any]:
+        """All that hold weights."""
+        return [self.pipe] if self.refining is None else [self.pipe, self.refining.pipe]
 
-def load(entry: ModelEntry, device: torch.device, plan: Plan, *, downloads: bool, monitor: Monitor) -> Loaded:
-    """Load the model's files.
+
+def load(
+    entry: ModelEntry,
+    device: torch.device,
+    plan: Plan,
+    *,
+    downloads: bool,
+    monitor: Monitor,
+    precision: Precision | None = None,
+) -> Loaded:
+    """Load the model's files. ``precision``: the device's for this model, where nothing else is said.
 
     :raises JobFailed: ``model_missing``, ``model_broken``
     :raises Cancelled: between the parts
@@ -55,8 +69,9 @@ def load(entry: ModelEntry, device: torch.device, plan: Plan, *, downloads: bool
     started = time.monotonic()
     folder = locate(entry, downloads=downloads, monitor=monitor)
     family = FAMILIES[entry.family]
-    half = device.type == "cuda"
-    dtype = (torch.bfloat16 if family.abilities.bf16 else torch.float16) if half else torch.float32
+    precision = precision or devices.facts(device).precision(wants_bf16=entry.abilities.bf16)
+    half = precision.storage != "float32"
+    dtype = casting.dtype(precision.storage)
     stored = verify(entry, folder, family)
     variant = entry.variant if files.has_variant(folder, entry.variant) else None
     monitor.check()
@@ -87,10 +102,10 @@ def load(entry: ModelEntry, device: torch.device, plan: Plan, *, downloads: bool
     monitor.check()
     pipe.set_progress_bar_config(disable=True)
     base_scheduler = dict(pipe.scheduler.config)
-    plan.apply(pipe, device)
+    plans.apply(plan, pipe, device, precision)
     refiner = None
     if entry.refiner is not None:
-        refiner = refining.load(entry, pipe, dtype, device, downloads=downloads, monitor=monitor)
+        refiner = refining.load(entry, pipe, plan, device, precision, downloads=downloads, monitor=monitor)
     return Loaded(
         entry=entry,
         family=family,

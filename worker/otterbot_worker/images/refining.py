@@ -18,12 +18,14 @@ import torch
 from diffusers import StableDiffusionXLImg2ImgPipeline, UNet2DConditionModel
 
 from ..errors import Cancelled, JobFailed
+from ..gpu.facts import Precision
 from ..gpu.messages import Draw
+from ..gpu.planning import Plan
 from ..inputs import fit
 from ..models import files
 from ..models.catalogue import REFINER_PART, ModelEntry
+from . import casting, download, plans
 from . import device as devices
-from . import download
 from .hooks import watching
 from .monitor import Monitor
 from .passes import Drawing, scheduler
@@ -42,17 +44,24 @@ class Refining:
     hash: str
     hand_over: float
     pipe: Any
-    resident: bool
-    """Whether its U-Net stays on the device; else it comes for its steps and leaves again."""
+    travels: bool
+    """Whether its U-Net comes to the device for its steps and leaves again; else it is there, or its layers come."""
 
     def record(self) -> dict[str, Any]:
         return {"name": self.name, "hash": self.hash, "hand_over": self.hand_over}
 
 
 def load(
-    entry: ModelEntry, base: Any, dtype: torch.dtype, device: torch.device, *, downloads: bool, monitor: Monitor
+    entry: ModelEntry,
+    base: Any,
+    plan: Plan,
+    device: torch.device,
+    precision: Precision,
+    *,
+    downloads: bool,
+    monitor: Monitor,
 ) -> Refining:
-    """The entry's refiner beside its base, which lies in memory already as its plan says; this one does as the base.
+    """The entry's refiner beside its base, which lies in memory already as the plan says; this one does as the base.
 
     :raises JobFailed: ``model_missing``, ``model_broken`` :raises Cancelled:
     Out of memory and fatal device errors come as torch raises them.
@@ -65,7 +74,11 @@ def load(
         stored = sum(files.count(folder, path) for path in paths)
         settings = _settings(folder)
         unet = UNet2DConditionModel.from_pretrained(
-            folder / REFINER_PART, dtype=dtype, variant=variant, use_safetensors=True, local_files_only=True
+            folder / REFINER_PART,
+            dtype=casting.dtype(precision.storage),
+            variant=variant,
+            use_safetensors=True,
+            local_files_only=True,
         )
         found = files.files_hash(folder, paths)
     except (Cancelled, JobFailed):
@@ -94,11 +107,10 @@ def load(
         **settings,
     )
     pipe.set_progress_bar_config(disable=True)
-    resident = base.unet.device.type == device.type
-    if resident:
-        unet.to(device)
+    plans.join(plan, pipe, unet, device, precision)
+    travels = plan.offload == "model" and device.type == "cuda"
     return Refining(
-        name=entry.refiner.name, hash=found, hand_over=entry.refiner.hand_over, pipe=pipe, resident=resident
+        name=entry.refiner.name, hash=found, hand_over=entry.refiner.hand_over, pipe=pipe, travels=travels
     )
 
 
@@ -131,7 +143,8 @@ def refine(drawing: Drawing, latents: torch.Tensor | None, *, expected: int) -> 
         name: tensor if "pooled" in name else tensor[..., -width:] for name, tensor in drawing.embeddings.items()
     }
     try:
-        if not refining.resident:
+        if refining.travels:
+            plans.settle(drawing.loaded.plan, drawing.loaded.pipe)
             unet.to(drawing.device)
         with watching(SimpleNamespace(components={REFINER_PART: unet}), drawing.monitor.check):
             return drawing.denoise(
@@ -143,7 +156,7 @@ def refine(drawing: Drawing, latents: torch.Tensor | None, *, expected: int) -> 
                 **embeddings,
             )
     finally:
-        if not refining.resident:
+        if refining.travels:
             unet.to("cpu")
 
 

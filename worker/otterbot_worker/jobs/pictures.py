@@ -24,6 +24,7 @@ from otterbot_worker.jobs import eta
 from otterbot_worker.jobs.card import CardTaken
 from otterbot_worker.jobs.countdown import Countdown
 from otterbot_worker.jobs.extras import with_paths
+from otterbot_worker.jobs.lessons import Lessons
 from otterbot_worker.jobs.model import ImageRow, Row, StoredJob
 from otterbot_worker.jobs.running import HandBack, Shared, failure, internal, unbroken
 from otterbot_worker.models import safety
@@ -70,6 +71,7 @@ class PictureRunner:
         self._library = library
         self._wake = wake
         self._broken = broken
+        self._lessons = Lessons(shared.store)
         self._slots = asyncio.Semaphore(SAVING_AT_ONCE)
         self._saving: set[asyncio.Task[None]] = set()
         self._failed_starts = 0
@@ -91,8 +93,9 @@ class PictureRunner:
         report = self._reporter(row, countdown)
         report(Progress(phase="starting"))
         await self._take_card()
+        lessons = await self._lessons.of(row.model)
         await self._slots.acquire()
-        task = replace(self._task(row, job, entry), loras=loras, embeddings=embeddings, safety=safe)
+        task = replace(self._task(row, job, entry), loras=loras, embeddings=embeddings, safety=safe, lessons=lessons)
         try:
             if interrupted():
                 raise Cancelled
@@ -284,7 +287,13 @@ class PictureRunner:
             return
         log.info(
             "picture drawn",
-            extra={"job": row.job_id, "picture": row.idx, "took": record.took, "pipeline": drawn.pipeline_seconds},
+            extra={
+                "job": row.job_id,
+                "picture": row.idx,
+                "took": record.took,
+                "pipeline": drawn.pipeline_seconds,
+                "plan": drawn.plan,
+            },
         )
         self._measures.finished.labels("image", "succeeded").inc()
         self._measures.picture_seconds.labels(row.model).observe(record.took)
@@ -293,6 +302,7 @@ class PictureRunner:
             await self._measure(eta.speed_name(row.model), row.work / drawn.pipeline_seconds)
         if drawn.load_seconds > 0:
             await self._measure(eta.load_name(row.model), drawn.load_seconds)
+        await self._lessons.add(row.model, drawn.lessons)
 
     def _own_notes(self, row: Row, job: StoredJob) -> list[str]:
         entry = self._catalogue.images.get(row.model)

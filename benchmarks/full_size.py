@@ -1,0 +1,62 @@
+# mypy: disallow-untyped-calls=False
+"""The models of the field in full size without their weights, from their published configurations.
+
+``python benchmarks/full_size.py`` prints ``worker/otterbot_worker/models/sizes.json``: how many numbers each
+component of a model holds, and how many of them the largest layer. Nothing is allocated for that: on torch's device
+``meta`` a tensor is a shape.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+os.environ["HF_HUB_OFFLINE"] = os.environ["TRANSFORMERS_OFFLINE"] = "1"
+
+import diffusers
+import torch
+import transformers
+
+CONFIGS = Path(__file__).with_name("model_configs.json")
+
+
+def kinds() -> dict[str, dict[str, Any]]:
+    """Kind of model → component → ``{class, config}``."""
+    loaded: dict[str, dict[str, Any]] = json.loads(CONFIGS.read_text())
+    return loaded
+
+
+def build(component: dict[str, Any]) -> torch.nn.Module:
+    """One component on torch's default device, with whatever numbers it begins with."""
+    name, config = component["class"], component["config"]
+    if hasattr(diffusers, name):
+        made: torch.nn.Module = getattr(diffusers, name).from_config(dict(config))
+    else:
+        kind = getattr(transformers, name)
+        made = kind(kind.config_class(**config))
+    return made.eval()
+
+
+def count(module: torch.nn.Module) -> dict[str, int]:
+    """What a file of weights would hold: parameters, and the buffers that are stored."""
+    names = module.state_dict().keys()
+    stored = [*module.parameters(), *(buffer for name, buffer in module.named_buffers() if name in names)]
+    return {"values": sum(map(torch.numel, stored)), "largest": max(map(torch.numel, stored))}
+
+
+def table() -> str:
+    with torch.device("meta"):
+        counted = {kind: {name: count(build(part)) for name, part in parts.items()} for kind, parts in kinds().items()}
+    lines = [
+        f' "{kind}": {{\n'
+        + ",\n".join(f'  "{name}": {json.dumps(numbers)}' for name, numbers in parts.items())
+        + "\n }"
+        for kind, parts in counted.items()
+    ]
+    return "{\n" + ",\n".join(lines) + "\n}"
+
+
+if __name__ == "__main__":
+    print(table())

@@ -1,0 +1,183 @@
+"""Memory plans: what is needed, what is chosen, what is remembered; all of it without torch or a card."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from otterbot_worker.gpu import planning
+from otterbot_worker.gpu.facts import DeviceFacts, Precision
+from otterbot_worker.gpu.planning import GROUPS, OFFLOAD, PLANS, QUANTISED, RESIDENT, TILED, Lesson
+from otterbot_worker.models import families
+from otterbot_worker.models.catalogue import load_catalogue
+from otterbot_worker.models.estimates import FAMILIES, Needs, Part, needs_of, published
+
+GB = 1_000_000_000
+HALF = Precision(storage="float16", compute="float16")
+
+
+def needs(kind: str, family: str, *more: str, bits: float | None = None) -> Needs:
+    parts = published(kind)
+    parts.pop("text_encoder_3", None)
+    if "refiner" in more:
+        parts["refiner.unet"] = published("sdxl-refiner")["unet"]
+    if bits is not None:
+        parts = {
+            name: Part(values=part.values, largest=part.largest, value_bytes=None if name == "vae" else bits / 8)
+            for name, part in parts.items()
+        }
+    return Needs(parts=parts, computing=FAMILIES[family])
+
+
+MEASURED = {
+    # Peaks in GB at 768x768 and 1024x1024 in half precision, with a kernel for attention.
+    "SD 1.5": (needs("sd1", "sd"), (3.0, 3.7), (2.0, 2.3)),
+    "SSD-1B": (needs("ssd-1b", "sdxl"), (5.4, 6.1), (2.9, 3.0)),
+    "SDXL": (needs("sdxl", "sdxl"), (7.9, 8.6), (5.3, 5.5)),
+    "SDXL and refiner": (needs("sdxl", "sdxl", "refiner"), (12.4, 13.1), (5.4, 5.5)),
+    "SD 3.5 medium without T5": (needs("sd35-medium", "sd3"), (7.7, 8.4), (5.2, 5.3)),
+    "Z-Image-Turbo": (needs("z-image", "zimage"), (21, 22), (12.5, 12.7)),
+    "Z-Image-Turbo in 8 bits": (needs("z-image", "zimage", bits=8), (11.3, 12.0), (6.4, 6.6)),
+    "Z-Image-Turbo in 4.5 bits": (needs("z-image", "zimage", bits=4.5), (6.8, 7.5), (3.7, 3.9)),
+    "FLUX.2 klein": (needs("flux2-klein-4b", "flux2"), (17, 17.6), (8.0, 8.1)),
+    "FLUX.2 klein in 8 bits": (needs("flux2-klein-4b", "flux2", bits=8), (9.0, 9.7), (4.1, 4.3)),
+    "FLUX.2 klein in 4.5 bits": (needs("flux2-klein-4b", "flux2", bits=4.5), (5.5, 6.2), (2.4, 2.6)),
+}
+
+
+@pytest.mark.parametrize("name", MEASURED)
+def test_estimates_are_near_the_peaks_that_are_known(name: str) -> None:
+    model, resident, offloaded = MEASURED[name]
+    for plan, peaks in ((RESIDENT, resident), (planning.Plan(name="", words="", offload="model"), offloaded)):
+        for side, peak in zip((768, 1024), peaks, strict=True):
+            estimated = planning.estimate(model, plan, side * side, HALF).card
+            assert estimated == pytest.approx(peak * GB, rel=0.1)
+
+
+def test_attention_without_a_kernel_is_the_danger_that_it_is() -> None:
+    for model, peak in ((needs("sdxl", "sdxl"), 2.9), (needs("sd1", "sd"), 34.8)):
+        step = model.computing.step_bytes * 1024 * 1024 + model.computing.scores(1024 * 1024)
+        assert step == pytest.approx(peak * GB, rel=0.1)
+    plain, math = (
+        planning.estimate(needs("sd1", "sd"), RESIDENT, 1024 * 1024, HALF, math_only=only) for only in (False, True)
+    )
+    assert math.card > 9 * plain.card
+
+
+def test_tiles_take_what_was_measured_and_full_precision_twice_as_much() -> None:
+    model, pixels = needs("sd1", "sd"), 1024 * 1024
+    nothing = Needs(parts={"vae": Part(values=0, largest=0)}, computing=model.computing)
+    assert planning.estimate(nothing, OFFLOAD, pixels, HALF).card == pytest.approx(0.41 * GB, rel=0.05)
+    full = Precision(storage="float16", compute="float32")
+    assert planning.estimate(nothing, OFFLOAD, pixels, full).card == pytest.approx(0.82 * GB, rel=0.05)
+
+
+def test_each_plan_needs_less_of_the_card_than_the_one_before_but_the_last() -> None:
+    """The last one spares the computer's memory, where moving 16 bits to and fro takes too much of it."""
+    for model, *_ in MEASURED.values():
+        estimates = [planning.estimate(model, plan, 1024 * 1024, HALF) for plan in PLANS]
+        cards = [estimate.card for estimate in estimates]
+        assert cards[:4] == sorted(cards[:4], reverse=True)
+        if not model.quantised:
+            assert cards[4] < cards[2]
+            assert estimates[4].ram < estimates[2].ram
+
+
+def card(available: float, *, ram: float = 32, **changes: Any) -> DeviceFacts:
+    facts = {"capability": (8, 6), "bf16": True, "attention": ("flash", "efficient", "math"), **changes}
+    return DeviceFacts(
+        kind=changes.pop("kind", "cuda"),
+        total=8 * GB,
+        available=int(available * GB),
+        ram_available=int(ram * GB),
+        **{name: value for name, value in facts.items() if name != "kind"},
+    )
+
+
+@pytest.mark.parametrize(
+    ("model", "side", "facts", "plan"),
+    [
+        ("SSD-1B", 768, card(8), RESIDENT),
+        ("SSD-1B", 1024, card(6), TILED),
+        ("SSD-1B", 768, card(4), OFFLOAD),
+        ("SSD-1B", 768, card(2), GROUPS),
+        ("SD 1.5", 512, card(4), RESIDENT),
+        ("SDXL", 1024, card(8), TILED),
+        ("SDXL", 1024, card(6.5), OFFLOAD),
+        ("SDXL", 1024, card(5.1), GROUPS),
+        ("Z-Image-Turbo", 1024, card(8), GROUPS),
+        ("Z-Image-Turbo", 1024, card(8, ram=14), QUANTISED),
+        ("Z-Image-Turbo in 4.5 bits", 1024, card(8), TILED),
+        ("Z-Image-Turbo in 4.5 bits", 1024, card(2), OFFLOAD),
+        ("SD 1.5", 1024, card(8, attention=("math",)), GROUPS),
+        ("SDXL", 1024, card(2, kind="cpu"), TILED),
+    ],
+)
+def test_the_first_plan_that_fits_is_chosen(model: str, side: int, facts: DeviceFacts, plan: planning.Plan) -> None:
+    assert planning.choose(MEASURED[model][0], facts, side * side, precision=facts.precision()).plan == plan
+
+
+def test_the_reserves_are_kept_free() -> None:
+    model, pixels = MEASURED["SSD-1B"][0], 768 * 768
+
+    def chosen(**reserves: int) -> planning.Plan:
+        return planning.choose(model, card(6, ram=8), pixels, precision=HALF, **reserves).plan
+
+    assert chosen(reserve=0) == RESIDENT
+    assert chosen(reserve=1 * GB) == TILED
+    assert chosen(reserve=2 * GB) == OFFLOAD
+    assert chosen(reserve=2 * GB, ram_reserve=4 * GB) == QUANTISED
+    assert chosen(reserve=2 * GB, ram_reserve=8 * GB) == GROUPS, "nothing fits, and this needs least of the card"
+
+
+def test_what_failed_is_not_tried_again_with_as_much_or_less() -> None:
+    model = MEASURED["SSD-1B"][0]
+    lesson = Lesson(plan="resident", pixels=768 * 768, available=8 * GB)
+
+    def chosen(side: int, available: float, *lessons: Lesson) -> planning.Plan:
+        return planning.choose(model, card(available), side * side, precision=HALF, lessons=lessons).plan
+
+    assert chosen(768, 8, lesson) == TILED
+    assert chosen(832, 7, lesson) == TILED
+    assert chosen(512, 8, lesson) == RESIDENT, "a smaller one may fit"
+    assert chosen(768, 10, lesson) == RESIDENT, "there is more memory than then"
+    every = [Lesson(plan=plan.name, pixels=1, available=8 * GB) for plan in PLANS]
+    assert chosen(768, 8, *every[:4]) == QUANTISED
+    assert chosen(768, 8, *every) in PLANS, "one try is left when all have failed"
+
+
+def test_lessons_are_kept_small_and_survive_nonsense() -> None:
+    some = [Lesson(plan="tiled", pixels=n, available=n) for n in range(100)]
+    learned = planning.learn((), [*some, some[-1]])
+    assert learned == tuple(some[-planning.LESSONS_MAX :])
+    assert planning.lessons_from([some[0].as_dict(), {}, "x", {"plan": "a", "pixels": [], "available": 1}]) == (
+        some[0],
+    )
+
+
+def test_precision_follows_the_card() -> None:
+    ampere, pascal = card(8), card(8, capability=(6, 1), bf16=False)
+    assert ampere.precision() == HALF
+    assert ampere.precision(wants_bf16=True) == Precision(storage="bfloat16", compute="bfloat16")
+    assert pascal.precision() == Precision(storage="float16", compute="float32")
+    without = pascal.precision(wants_bf16=True)
+    assert (without.storage, without.compute) == ("bfloat16", "float32")
+    assert without.note is not None
+    assert without.note.endswith(".")
+    assert not card(8, kind="cpu").precision().cast
+
+
+def test_every_family_has_an_estimate() -> None:
+    assert set(families.FAMILIES) <= set(FAMILIES)
+
+
+def test_a_model_on_disk_is_counted_and_every_shipped_one_has_an_estimate(tmp_path: Any) -> None:
+    catalogue = load_catalogue(data_dir=tmp_path)
+    mini = needs_of(catalogue.images["otter-mini"])
+    assert set(mini.parts) == {"text_encoder", "unet", "vae"}
+    assert 1_000_000 < mini.weights(2) < 100_000_000
+    assert all(part.largest <= part.values for part in mini.parts.values())
+    for entry in catalogue.images.values():
+        assert needs_of(entry).weights(2) > 0
+    assert needs_of(catalogue.images["ssd-1b"]).parts == published("ssd-1b")

