@@ -109,9 +109,7 @@ def load(
     pipe.set_progress_bar_config(disable=True)
     plans.join(plan, pipe, unet, device, precision)
     travels = plan.offload == "model" and device.type == "cuda"
-    return Refining(
-        name=entry.refiner.name, hash=found, hand_over=entry.refiner.hand_over, pipe=pipe, travels=travels
-    )
+    return Refining(name=entry.refiner.name, hash=found, hand_over=entry.refiner.hand_over, pipe=pipe, travels=travels)
 
 
 def split(loaded: Loaded, task: Draw) -> tuple[int, int]:
