@@ -8,9 +8,10 @@ from typing import Literal, get_args
 
 from .options import DrawOptions, UsageProblem, asks_for_help, parse_options
 
-Name = Literal["draw", "again", "chat", "model", "models", "settings", "queue", "cancel", "status", "help"]
+Name = Literal["draw", "again", "vary", "chat", "model", "models", "settings", "queue", "cancel", "status", "help"]
 COMMANDS: tuple[Name, ...] = get_args(Name)
 
+_BY_HOW_MUCH = re.compile(r"[\d.,:]+(?!\S)")
 _COMMAND = re.compile(r"[^\S\n]*(?P<name>[^\W\d_]+)(?::|(?!\S))")
 
 
@@ -20,7 +21,7 @@ class Intent:
 
     name: Name
     options: DrawOptions = field(default_factory=DrawOptions)
-    """For ``draw`` and ``again``."""
+    """For ``draw``, ``again`` and ``vary``."""
     text: str = ""
     """What stood after the command, for all others, without the space around it."""
     problem: UsageProblem | None = None
@@ -44,7 +45,7 @@ def parse(body: str, *, prefix: str) -> Intent | None:
     if asks_for_help(text):
         return Intent(name="help", text=name)
     match name:
-        case "draw" | "again":
+        case "draw" | "again" | "vary":
             return _picture(name, text)
         case "chat":
             return Intent(name=name, text=text, problem=None if text else UsageProblem(code="no_text"))
@@ -65,10 +66,12 @@ def _after_prefix(body: str, prefix: str) -> str | None:
     return rest
 
 
-def _picture(name: Literal["draw", "again"], text: str) -> Intent:
+def _picture(name: Literal["draw", "again", "vary"], text: str) -> Intent:
+    if name == "vary" and _BY_HOW_MUCH.match(text):
+        text = f"--variation {text}"
     options, problem = parse_options(text)
     if problem is None and name == "draw" and options.prompt is None:
         problem = UsageProblem(code="no_prompt")
-    if problem is None and name == "again" and options.prompt is not None:
+    if problem is None and name in ("again", "vary") and options.prompt is not None:
         problem = UsageProblem(code="stray_text")
     return Intent(name=name, options=options, problem=problem)

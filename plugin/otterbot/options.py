@@ -27,10 +27,22 @@ SHAPES = ("square", "portrait", "landscape")
 SHAPE = 4
 """The longest side over the shortest one."""
 
-FLAGS = ("no", "steps", "cfg", "size", "ar", *SHAPES, "seed", "model", "sampler", "count", "strength", "explain")
+FLAGS = (
+    "no", "steps", "cfg", "size", "ar", *SHAPES, "seed", "variation", "model", "sampler", "count", "strength",
+    "explain",
+)  # fmt: skip
 
 SAME = "same"
 RANDOM = "random"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variation:
+    """Another seed, and how far from a picture's own towards it: above 0, up to 1."""
+
+    seed: int | None = None
+    """``None``: any."""
+    strength: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +59,7 @@ class DrawOptions:
     aspect: str | None = None
     """``3:2``, ``square``, ``portrait``, ``landscape``: the worker makes a size of it. Never together with a size."""
     seed: int | Literal["same", "random"] | None = None
+    variation: Variation | None = None
     model: str | None = None
     sampler: str | None = None
     count: int | None = None
@@ -56,10 +69,14 @@ class DrawOptions:
     """Not drawn: how the worker reads the prompt is said instead."""
 
     def asked(self) -> dict[str, Any]:
-        """Only what was typed, with the worker's names; a seed only if it was a number."""
+        """Only what was typed, with the worker's names; a seed, and a variation, only if its seed was a number."""
         typed = {name: value for name, value in vars(self).items() if value is not None and name != "explain"}
         if not isinstance(self.seed, int):
             typed.pop("seed", None)
+        if self.variation is not None:
+            typed["variation"] = vars(self.variation)
+            if self.variation.seed is None:
+                del typed["variation"]
         return typed
 
 
@@ -112,6 +129,9 @@ _MEANT = {
     "tall": "portrait",
     "w": "size",
     "h": "size",
+    "vary": "variation",
+    "subseed": "variation",
+    "variations": "variation",
     "n": "count",
     "number": "count",
     "amount": "count",
@@ -317,12 +337,23 @@ def _cfg(flag: str, value: str) -> dict[str, Any]:
 
 
 def _strength(flag: str, value: str) -> dict[str, Any]:
+    return {"strength": _share(flag, value)}
+
+
+def _share(flag: str, value: str) -> float:
+    """Above 0, up to 1."""
     if not _NUMBER.fullmatch(value):
         raise _Refused("bad_value", flag)
     number = float(value.replace(",", ".")) if len(value) <= 20 else STRENGTH + 1
     if not 0 < number <= STRENGTH:
         raise _Refused("too_large" if number > STRENGTH else "bad_value", flag)
-    return {"strength": number}
+    return number
+
+
+def _variation(flag: str, value: str) -> dict[str, Any]:
+    seed, colon, strength = value.rpartition(":")
+    other = _whole(flag, seed, 0, MAX_SEED) if colon else None
+    return {"variation": Variation(seed=other, strength=_share(flag, strength))}
 
 
 def _size(flag: str, value: str) -> dict[str, Any]:
@@ -376,6 +407,7 @@ _READERS = {
     "size": _size,
     "ar": _ratio,
     "seed": _seed,
+    "variation": _variation,
     "model": _name,
     "sampler": _name,
 }

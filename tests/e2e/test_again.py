@@ -1,4 +1,4 @@
-"""``!again``: the last picture, or the one that is replied to, from what stands in the room."""
+"""``!again`` and ``!vary``: the last picture, or the one that is replied to, from what stands in the room."""
 
 from __future__ import annotations
 
@@ -21,6 +21,17 @@ async def test_the_same_seed_with_one_change(lab: Lab, room: str) -> None:
     one, two = first.record["used"], again.record["used"]
     assert two["seed"] == one["seed"]
     assert (one["steps"], two["steps"]) == (2, 4)
+
+
+async def test_small_variations_and_one_of_them_again(lab: Lab, room: str) -> None:
+    (first,) = await lab.draw(room, f"!draw otter {QUICK}")
+    varied = [event.record["used"] for event in await lab.draw(room, "!vary 0.3 --count 2", count=2)]
+    own = first.record["used"]
+    assert [{**one, "variation": None} for one in varied] == [own, own]
+    one, two = (used["variation"] for used in varied)
+    assert two == {"seed": (one["seed"] + 1) % 2**32, "strength": "0.3"}
+    (again,) = await lab.draw(room, "!again --seed same")
+    assert again.record["used"] in varied
 
 
 async def test_a_reply_means_that_picture_even_of_somebody_else(lab: Lab, room: str) -> None:

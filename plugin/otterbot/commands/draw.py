@@ -1,10 +1,11 @@
-"""``!draw`` and ``!again``: what was typed becomes a request, or a sentence that says what to type; with ``--explain``,
-how the worker reads it."""
+"""``!draw``, ``!again`` and ``!vary``: what was typed becomes a request, or a sentence that says what to type; with
+``--explain``, how the worker reads it."""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Callable
 
 from .. import texts
 from ..errors import MatrixError, WorkerError, WorkerRefused, WorkerUnauthorized
@@ -15,7 +16,7 @@ from ..outcome import NewRequest, Outcome, say
 from ..services import Services
 from ..worker_about import Models
 from .pictures import find_record, find_start
-from .resolve import Circumstances, Unusable, again, resolve
+from .resolve import Circumstances, Unusable, again, resolve, varied
 
 LOOK = 0.4
 """Seconds that a request waits for a fresh catalogue; the acknowledgement is owed within one."""
@@ -32,7 +33,9 @@ async def draw(services: Services, message: Message, intent: Intent) -> Outcome:
     seed = options.seed if isinstance(options.seed, int) else _new_seed()
     try:
         start = await find_start(services, message)
-        request = resolve(options, await circumstances(services, message.room_id), seed=seed, start=start)
+        request = resolve(
+            options, await circumstances(services, message.room_id), seed=seed, other=_new_seed(), start=start
+        )
     except Unusable as refusal:
         return say(str(refusal))
     except MatrixError as error:
@@ -43,16 +46,26 @@ async def draw(services: Services, message: Message, intent: Intent) -> Outcome:
 
 async def draw_again(services: Services, message: Message, intent: Intent) -> Outcome:
     """The last picture of the room, or the one replied to, with what was typed changed."""
+    return await _once_more(services, message, intent, again)
+
+
+async def vary(services: Services, message: Message, intent: Intent) -> Outcome:
+    """A few small variations of that picture."""
+    return await _once_more(services, message, intent, varied)
+
+
+async def _once_more(services: Services, message: Message, intent: Intent, how: Callable[..., NewRequest]) -> Outcome:
     if intent.problem is not None:
-        return say(texts.usage_problem(intent.problem, "again", services.config.current.prefix))
+        return say(texts.usage_problem(intent.problem, intent.name, services.config.current.prefix))
     try:
         found = await find_record(services, message)
         around = await circumstances(services, message.room_id)
-        request = again(intent.options, found.record, around, new_seed=_new_seed(), start=found.start)
+        seeds = {"new_seed": _new_seed(), "other": _new_seed()}
+        request = how(intent.options, found.record, around, **seeds, start=found.start)
     except Unusable as refusal:
         return say(str(refusal))
     except MatrixError as error:
-        services.log.warning("No picture for `again`: %s", type(error).__name__)
+        services.log.warning("No picture for `%s`: %s", intent.name, type(error).__name__)
         return say(texts.PICTURE_UNREADABLE)
     return await _explained(services, request) if intent.options.explain else Outcome(request=request)
 

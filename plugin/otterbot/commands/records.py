@@ -7,7 +7,19 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ..options import COUNT, GUIDANCE, MAX_NAME, MAX_PROMPT, MAX_SEED, SIDE, STEPS, STRENGTH, DrawOptions, is_shape
+from ..options import (
+    COUNT,
+    GUIDANCE,
+    MAX_NAME,
+    MAX_PROMPT,
+    MAX_SEED,
+    SIDE,
+    STEPS,
+    STRENGTH,
+    DrawOptions,
+    Variation,
+    is_shape,
+)
 
 _DECIMAL = re.compile(r"[0-9]{1,3}\.[0-9]{1,20}", re.ASCII)
 
@@ -28,6 +40,9 @@ def read_settings(data: Any) -> DrawOptions | None:
         if not check(value):
             return None
         taken[name] = float(_fraction(value)) if name in ("guidance_scale", "strength") else value
+    if "variation" in taken:
+        strength = float(_fraction(taken["variation"]["strength"]))
+        taken["variation"] = Variation(seed=taken["variation"]["seed"], strength=strength)
     if ("width" in taken) != ("height" in taken):
         return None
     return DrawOptions(**taken)
@@ -56,6 +71,11 @@ def _strength(value: Any) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return False
     return 0 < value <= STRENGTH
+
+
+def _variation(value: Any) -> bool:
+    known = isinstance(value, Mapping) and _whole(0, MAX_SEED)(value.get("seed"))
+    return known and _strength(value.get("strength"))
 
 
 def _prompt(value: Any) -> bool:
@@ -92,4 +112,5 @@ _CHECKS: dict[str, Any] = {
     "sampler": _name,
     "count": _whole(*COUNT),
     "strength": _strength,
+    "variation": _variation,
 }

@@ -15,7 +15,7 @@ from typing import Any
 
 from .. import texts
 from ..config import Values
-from ..options import DrawOptions
+from ..options import DrawOptions, Variation
 from ..outcome import NewRequest
 from ..settings import Chosen
 from ..worker_about import Model, ModelLimits, Models
@@ -23,6 +23,10 @@ from .records import read_settings
 
 STRENGTH = 0.6
 """Keeps the picture; 0.94 mostly replaces it."""
+VARIATION = 0.2
+"""How far `vary` goes: the layout stays, small things change."""
+VARIATIONS = 4
+"""How many it draws."""
 
 
 class Unusable(Exception):
@@ -48,9 +52,11 @@ def resolve(
     base: DrawOptions | None = None,
     notes: Sequence[str] = (),
     start: str | None = None,
+    usual: int = 1,
+    other: int,
 ) -> NewRequest:
-    """The request for ``asked``; ``base`` are settings to keep where nothing was typed; ``start`` is the event whose
-    picture it starts from.
+    """The request for ``asked``; ``base`` are settings to keep where nothing was typed, ``usual`` how many pictures
+    then; ``start`` is the event whose picture it starts from; ``other`` the seed of a variation that has none.
 
     Raises :class:`Unusable`.
     """
@@ -74,10 +80,13 @@ def resolve(
         "aspect": wanted.aspect,
         "sampler": _sampler(sampler, around.models),
         "seed": seed,
-        "count": _count(asked.count, values, usual=values.draw.count if base is None else 1),
+        "count": _count(asked.count, values, usual=values.draw.count if base is None else usual),
         "asked": asked.asked(),
     }
     body["width"], body["height"] = _size(size, limits, name, said)
+    if wanted.variation is not None:
+        to = other if wanted.variation.seed is None else wanted.variation.seed
+        body["variation"] = {"seed": to, "strength": wanted.variation.strength}
     if start is not None:
         body |= {"init_image": {"event": start}, "strength": wanted.strength or STRENGTH}
     if around.safe:
@@ -278,13 +287,22 @@ def _sampler(name: str | None, models: Models | None) -> str | None:
 
 
 def again(
-    typed: DrawOptions, record: Mapping[str, Any], around: Circumstances, *, new_seed: int, start: str | None = None
+    typed: DrawOptions,
+    record: Mapping[str, Any],
+    around: Circumstances,
+    *,
+    new_seed: int,
+    other: int,
+    start: str | None = None,
+    usual: int = 1,
 ) -> NewRequest:
     """The request of a picture, with what was typed now changed. ``start``: the event that it was drawn from, if it
-    is known for sure. Raises :class:`Unusable`.
+    is known for sure; ``usual`` and ``other`` as in :func:`resolve`. Raises :class:`Unusable`.
 
     The record comes from a room: it is read as carefully as typed flags.
     """
+    if typed.variation is not None and typed.seed is None:
+        typed = replace(typed, seed="same")  # a variation of that picture is meant
     used = read_settings(record.get("used"))
     if used is None or used.prompt is None:
         raise Unusable(texts.record_unusable(around.values.prefix))
@@ -295,12 +313,16 @@ def again(
         raise Unusable(texts.start_lost(around.values.prefix))
     if typed.width is not None or typed.aspect is not None:
         used, before = _shapeless(used), _shapeless(before)
-    asked = _over(replace(typed, seed=None), replace(before, seed=None, count=None))
+    if typed.seed != "same":
+        used = replace(used, variation=None)
+    asked = _over(replace(typed, seed=None), replace(before, seed=None, count=None, variation=None))
     asked = replace(asked, prompt=asked.prompt or used.prompt)
     notes: list[str] = []
+    if typed.variation is not None and used.variation is not None:
+        notes.append(texts.VARIED_BEFORE)
     base = replace(used, seed=None, count=None)
     if typed.model is not None and (used.model is None or typed.model.casefold() != used.model.casefold()):
-        base = DrawOptions(prompt=used.prompt, strength=used.strength)
+        base = DrawOptions(prompt=used.prompt, strength=used.strength, variation=used.variation)
         notes.append(texts.model_returned(typed.model))
     seed = new_seed
     if typed.seed == "same" and isinstance(used.seed, int):
@@ -308,4 +330,13 @@ def again(
     elif isinstance(typed.seed, int):
         seed = typed.seed
         asked = replace(asked, seed=seed)
-    return resolve(asked, around, seed=seed, base=base, notes=notes, start=start)
+    return resolve(asked, around, seed=seed, base=base, notes=notes, start=start, usual=usual, other=other)
+
+
+def varied(typed: DrawOptions, record: Mapping[str, Any], around: Circumstances, **how: Any) -> NewRequest:
+    """A few small variations of a picture: :func:`again` with its seed, near its noise. Raises :class:`Unusable`."""
+    used = record.get("used")
+    if typed.strength is not None and isinstance(used, Mapping) and used.get("init_image") is None:
+        raise Unusable(texts.how_much_varied(around.values.prefix))
+    typed = replace(typed, variation=typed.variation or Variation(strength=VARIATION))
+    return again(typed, record, around, usual=VARIATIONS, **how)

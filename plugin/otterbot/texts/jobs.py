@@ -254,7 +254,7 @@ def summary(record: Mapping[str, Any]) -> str:
     if used.get("model"):
         parts.append(plain(str(used["model"]), 60))
     if isinstance(used.get("seed"), int):
-        parts.append(f"seed {used['seed']}")
+        parts.append(f"seed {used['seed']}{_towards(used.get('variation'))}")
     if isinstance(used.get("steps"), int):
         parts.append(count_of(used["steps"], "step", "steps"))
     if isinstance(used.get("guidance_scale"), int | float):
@@ -268,6 +268,14 @@ def summary(record: Mapping[str, Any]) -> str:
     if took := _took(record):
         parts.append(duration(took))
     return " · ".join(parts)
+
+
+def _towards(variation: Any) -> str:
+    """Behind a seed: `` (varied 7:0.2)``, as it would be typed."""
+    try:
+        return f" (varied {int(variation['seed'])}:{float(variation['strength']):g})"
+    except (KeyError, TypeError, ValueError):
+        return ""
 
 
 def first_picture_hint(prefix: str) -> str:

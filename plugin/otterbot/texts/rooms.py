@@ -101,6 +101,17 @@ def seed_same_needs_a_picture(prefix: str) -> str:
     )
 
 
+VARIED_BEFORE = "That picture is a variation itself; these are variations of the one that it was made from."
+
+
+def how_much_varied(prefix: str) -> str:
+    """To a flag that means something else."""
+    return (
+        "`--strength` is for pictures that were drawn from another one, and that one was not. How much is varied comes "
+        f"right after the command: {command(prefix, 'vary 0.4')}."
+    )
+
+
 def no_picture(prefix: str) -> str:
     return f"I find no picture of mine in this room. Start with {command(prefix, 'draw otter, cowboy hat')}."
 

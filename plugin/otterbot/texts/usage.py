@@ -22,6 +22,7 @@ def help_overview(prefix: str, *, chat: bool) -> str:
     lines = [
         ("draw otter, cowboy hat", "draws it"),
         ("again", "once more; as a reply to a picture, that one"),
+        ("vary", "a few small variations of the last picture; as a reply, of that one"),
         ("chat why do otters hold hands?", "an answer; reply in its thread to go on"),
         ("models", "the models, and what each is good for"),
         ("model", "the model of this room; moderators set it with a name after it"),
@@ -42,6 +43,7 @@ _FLAG_USES = {
     "size": ("--size 768x768", "width x height"),
     "ar": ("--ar 3:2", "its shape; or `--square`, `--portrait`, `--landscape`"),
     "seed": ("--seed 42", "the same number makes the same picture"),
+    "variation": ("--variation 0.2", "above 0, up to 1; a picture that is near that of its seed"),
     "model": ("--model NAME", "another model"),
     "sampler": ("--sampler euler a", "another way to compute it"),
     "count": ("--count 4", f"several at once, up to {COUNT[1]}"),
@@ -64,6 +66,11 @@ def help_topic(prefix: str, topic: str) -> str | None:
             f"{say(prefix, 'again')} draws the last picture of this room once more with a new seed; as a reply to a "
             f"picture, that one, however old. Every flag of {say(prefix, 'draw')} changes one thing: "
             f"{say(prefix, 'again --seed same --steps 50')} keeps the seed and takes more steps."
+        ),
+        "vary": (
+            f"{say(prefix, 'vary')} draws a few small variations of the last picture of this room; as a reply to a "
+            f"picture, of that one. {say(prefix, 'vary 0.4')} goes further from it (above 0, up to 1; usually 0.2), "
+            f"{say(prefix, 'vary --count 2')} draws two. Every flag of {say(prefix, 'draw')} changes one thing."
         ),
         "chat": (
             f"{say(prefix, 'chat why do otters hold hands?')} answers in a thread. Reply there to go on, without the "
@@ -99,6 +106,10 @@ _WANTS = {
         f"{', '.join(f'`{word}`' for word in SHAPES)}."
     ),
     "seed": f"`--seed` takes a whole number from 0 to {MAX_SEED}, `random`, or `same` to keep a picture's seed.",
+    "variation": (
+        "`--variation` takes a number above 0 and up to 1, such as `--variation 0.2`, and before it, if you like, the "
+        "other seed: `--variation 42:0.2`."
+    ),
     "count": f"`--count` takes a whole number from {COUNT[0]} to {COUNT[1]}, such as `--count 4`.",
     "strength": "`--strength` takes a number above 0 and up to 1, such as `--strength 0.6`; 0.94 changes nearly all.",
     "no": "`--no` takes the words that should not be in the picture, such as `--no blurry, text`.",
@@ -142,6 +153,11 @@ def _stray(name: str, prefix: str) -> str:
         return (
             f"{command(prefix, 'cancel')} takes back all that you have waiting here; as a reply to a request, that "
             f"one. Moderators may say {command(prefix, 'cancel all')}."
+        )
+    if name == "vary":
+        return (
+            f"{command(prefix, 'vary')} draws variations of a picture and takes only how much and flags, such as "
+            f"{command(prefix, 'vary 0.4 --count 2')}. For other words, use {command(prefix, 'draw …')}."
         )
     return (
         f"{command(prefix, 'again')} repeats a picture and takes only flags, such as "

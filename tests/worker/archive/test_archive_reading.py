@@ -127,6 +127,38 @@ def test_our_own_text_where_the_record_is_gone(tmp_path: Path) -> None:
     assert "Otterbot" in found.source
 
 
+@pytest.mark.parametrize("how", ["our record", "A1111's text", "the sidecar"])
+def test_a_variation(tmp_path: Path, how: str) -> None:
+    whole = record(variation={"seed": 4294967295, "strength": 0.2})
+    text = metadata.a1111(whole)
+    assert "Variation seed: 4294967295, Variation seed strength: 0.2" in text
+    assert "Variation" not in metadata.a1111(record(variation=None))
+    sidecar = metadata.sidecar(whole, filename="x.png", created="", private=False).encode()
+    data = {"our record": ours(whole), "A1111's text": png({"parameters": text}), "the sidecar": sidecar}[how]
+    found = read(tmp_path, data, "x.yml" if how == "the sidecar" else "x.png")
+    assert found.request == OUR_REQUEST | {"variation": {"seed": 4294967295, "strength": 0.2}}
+    assert found.notes == ()
+    assert "--seed 42 --variation 4294967295:0.2 --" in showing.command(found.request)
+    assert typed(dict(found.request)) == found.request
+
+
+@pytest.mark.parametrize(
+    ("variation", "said"),
+    [
+        ({"seed": 1, "strength": 0}, None),
+        ({"seed": 1, "strength": 7}, "variation"),
+        ({"seed": 1}, "variation"),
+        ([[]], "variation"),
+        ("1:0.2", "variation"),
+    ],
+)
+def test_no_variation(tmp_path: Path, variation: Any, said: str | None) -> None:
+    found = read(tmp_path, png({"otterbot": metadata.own_chunk(record(variation=variation))}))
+    assert found.request == OUR_REQUEST
+    notes = () if said is None else ("The variation in it is nothing that Otterbot takes: left out.",)
+    assert found.notes == notes
+
+
 def test_our_sidecar(tmp_path: Path) -> None:
     text = metadata.sidecar(record(), filename="x.png", created="2024-01-21T13:20:50+01:00", private=False)
     assert read(tmp_path, text.encode(), "x.yml").request == OUR_REQUEST

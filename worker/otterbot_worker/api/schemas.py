@@ -49,6 +49,15 @@ class _Answer(BaseModel):
 # ---------------------------------------------------------------- requests
 
 
+class Variation(_Request):
+    """The noise that a picture begins with, between that of its own seed and that of another one."""
+
+    seed: Annotated[int, Field(ge=0, le=MAX_SEED)]
+    """Of a job with several pictures, the first one's: they have one seed then, and this one counts up."""
+    strength: Annotated[float, Field(ge=0, le=1)]
+    """0 is the picture of its own seed, 1 that of the other one; about 0.2 changes small things."""
+
+
 class ImageOptions(_Request):
     """The options of a picture; ``None`` is "the model's default"."""
 
@@ -68,6 +77,7 @@ class ImageOptions(_Request):
     count: Annotated[int | None, Field(ge=1, le=MAX_COUNT)] = None
     strength: Annotated[float | None, Field(gt=0, le=1)] = None
     """How much of the picture that it starts from is drawn anew."""
+    variation: Variation | None = None
 
 
 InputId = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -250,6 +260,11 @@ class UsedRefiner(_Answer):
     """The share of the steps that were drawn before it."""
 
 
+class UsedVariation(_Answer):
+    seed: int
+    strength: float
+
+
 class Used(_Answer):
     """Everything that makes the picture again."""
 
@@ -263,6 +278,8 @@ class Used(_Answer):
     width: int
     height: int
     seed: int
+    variation: UsedVariation | None = None
+    """It began between the noise of ``seed`` and that of this one."""
     init_image: str | None = None
     """SHA-256 of the picture that it was drawn from."""
     strength: float | None = None

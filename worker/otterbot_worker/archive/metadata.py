@@ -61,6 +61,7 @@ def a1111(record: Mapping[str, Any]) -> str:
         "Size": f"{used['width']}x{used['height']}",
         "Model hash": str(used.get("model_hash") or "").removeprefix("sha256:")[:10] or None,
         "Model": used["model"],
+        **_variation(used.get("variation")),
         "Denoising strength": None if used.get("strength") is None else f"{float(used['strength']):g}",
         "Refiner": _refiner(used.get("refiner")),
         "Refiner switch at": f"{float(used['refiner']['hand_over']):g}" if used.get("refiner") else None,
@@ -70,6 +71,14 @@ def a1111(record: Mapping[str, Any]) -> str:
     }
     lines.append(", ".join(f"{key}: {_quote(value)}" for key, value in fields.items() if value is not None))
     return "\n".join(lines)
+
+
+def _variation(variation: Any) -> dict[str, Any]:
+    return (
+        {"Variation seed": variation["seed"], "Variation seed strength": f"{float(variation['strength']):g}"}
+        if variation
+        else {}
+    )
 
 
 def _refiner(refiner: Any) -> str | None:

@@ -38,6 +38,7 @@ _LABELS = {
     "height": "size",
     "sampler": "sampler",
     "seed": "seed",
+    "variation": "variation",
     "init_image": "picture to start from",
     "strength": "strength",
     "mask": "mask",
@@ -126,6 +127,7 @@ def _of_record(record: Mapping[str, Any], source: str, notes: list[str]) -> Foun
     used = record["used"]
     values = {name: used.get(name) for name in _LABELS}
     values["sampler"] = _sampler(used.get("sampler"), None, notes)
+    values["variation"] = _any_variation(values["variation"])
     if values["mask"] is not None:
         values["mask"] = {"id": values["mask"]}
     if values["init_image"] is not None:
@@ -157,6 +159,8 @@ def _details(record: Mapping[str, Any], used: Mapping[str, Any]) -> Iterator[tup
     refiner = used.get("refiner")
     if isinstance(refiner, dict):
         yield "refiner", line(*map(refiner.get, ("name", "hash", "hand_over")))
+    if isinstance(variation := used.get("variation"), dict):
+        yield "variation", line(*map(variation.get, ("seed", "strength")))
     yield "picture to start from", line(used.get("init_image"))
     yield "strength", line(used.get("strength"))
     yield "mask", line(used.get("mask"))
@@ -190,6 +194,7 @@ def _of_infotext(texts: Mapping[str, str | None], notes: list[str]) -> Found:
         "height": _number(size[2]),
         "sampler": _sampler(fields.pop("Sampler", None), fields.pop("Schedule type", None), notes),
         "seed": _number(fields.pop("Seed", None)),
+        "variation": _variation(fields),
     }
     if text.borders > 1:
         notes.append("Several of its lines begin with “Negative prompt:”; the first was taken for the border.")
@@ -204,6 +209,19 @@ def _of_infotext(texts: Mapping[str, str | None], notes: list[str]) -> Found:
         details=tuple(fields.items()),
         notes=tuple(notes),
     )
+
+
+def _variation(fields: dict[str, str]) -> Any:
+    seed, strength = fields.pop("Variation seed", None), fields.pop("Variation seed strength", None)
+    if seed is None and strength is None:
+        return None
+    return _any_variation({"seed": _number(seed), "strength": _number(strength)})
+
+
+def _any_variation(variation: Any) -> Any:
+    """With a strength of 0 it is none."""
+    none = isinstance(variation, dict) and variation.get("strength") == 0
+    return None if none else variation
 
 
 def _number(text: str | None) -> Any:

@@ -38,6 +38,8 @@ def command(request: Mapping[str, Any]) -> str:
         parts.append(f"--size {request['width']}x{request['height']}")
     if (seed := request.get("seed")) is not None:
         parts.append(f"--seed {seed}")
+    if (variation := request.get("variation")) is not None:
+        parts.append(f"--variation {variation['seed']}:{_decimal(variation['strength'])}")
     names = (
         (flag, re.sub(r"[\n\t]", " ", printable(str(request.get(flag) or ""))).strip()) for flag in ("sampler", "model")
     )

@@ -13,14 +13,14 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from otterbot_worker import __version__
-from otterbot_worker.api.schemas import ImageResult, Progress, Record, Thumbnail, Used, UsedRefiner
+from otterbot_worker.api.schemas import ImageResult, Progress, Record, Thumbnail, Used, UsedRefiner, UsedVariation
 from otterbot_worker.archive import Archive, Stored
 from otterbot_worker.errors import Cancelled, JobFailed, ProcessDied
 from otterbot_worker.gpu import deaths
 from otterbot_worker.gpu.process import Drawn, DrawTask, GpuProcess
 from otterbot_worker.inputs import fit
 from otterbot_worker.inputs.files import InputFiles
-from otterbot_worker.jobs import eta
+from otterbot_worker.jobs import eta, variations
 from otterbot_worker.jobs.card import CardTaken
 from otterbot_worker.jobs.countdown import Countdown
 from otterbot_worker.jobs.extras import with_paths
@@ -133,6 +133,7 @@ class PictureRunner:
             output=self._archive.scratch(row.task_id),
             init_image=None if start is None else str(self._inputs.path(job.client, start["id"])),
             strength=options.get("strength"),
+            variation=variations.of_picture(options, row.idx),
             **self._mask(job),
         )
 
@@ -319,6 +320,7 @@ def _megapixels(job: StoredJob) -> float:
 
 def _record(row: Row, job: StoredJob, drawn: Drawn, *, took: float) -> Record:
     options: dict[str, Any] = job.request
+    variation = variations.of_picture(options, row.idx)
     used = Used(
         prompt=options["prompt"],
         negative_prompt=options["negative_prompt"],
@@ -330,6 +332,7 @@ def _record(row: Row, job: StoredJob, drawn: Drawn, *, took: float) -> Record:
         width=drawn.width,
         height=drawn.height,
         seed=row.seed,
+        variation=None if variation is None else UsedVariation(**variation),
         init_image=(options.get("init_image") or {}).get("id"),
         strength=options.get("strength"),
         mask=(options.get("mask") or {}).get("id"),

@@ -15,6 +15,7 @@ from otterbot_worker import samplers
 from otterbot_worker.api.schemas import FieldProblem, ImageRequest, NewChatJob, NewImageJob
 from otterbot_worker.inputs import fit
 from otterbot_worker.jobs import sources as pictures
+from otterbot_worker.jobs import variations
 from otterbot_worker.jobs.extras import Wanted, find_wanted
 from otterbot_worker.jobs.model import NewRow
 from otterbot_worker.jobs.size import find_size
@@ -73,7 +74,13 @@ def image_submission(
         private=job.private,
         request=resolved.request,
         content=None,
-        rows=new_rows(job.request.seed, job.request.count, resolved.model, resolved.work),
+        rows=new_rows(
+            job.request.seed,
+            job.request.count,
+            resolved.model,
+            resolved.work,
+            one_seed=resolved.request["variation"] is not None,
+        ),
         input_ids=sources.ids,
     )
 
@@ -162,6 +169,7 @@ def resolve_image(
             "height": size.height,
             "sampler": sampler,
             "seed": request.seed,
+            "variation": variations.resolved(request.variation),
             "count": request.count,
             "init_image": None if start is None else {"id": start.id, "width": start.width, "height": start.height},
             "strength": strength,
@@ -170,7 +178,12 @@ def resolve_image(
             "loras": wanted.loras,
             "embeddings": wanted.embeddings,
             "safety": request.safety,
-            "notes": [*size.notes, *([said] if said is not None else []), *wanted.notes],
+            "notes": [
+                *size.notes,
+                *([said] if said is not None else []),
+                *variations.notes(request.variation),
+                *wanted.notes,
+            ],
             "asked": request.asked.model_dump(mode="json", exclude_unset=True),
         },
     )

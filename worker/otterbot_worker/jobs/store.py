@@ -320,6 +320,7 @@ def _death(row: sqlite3.Row) -> Death:
     return Death(job_id=row["job_id"], client=row["client"], final=row["state"] == "failed")
 
 
-def new_rows(first_seed: int, count: int, model: str, work: float) -> list[NewRow]:
-    """The rows of an image job."""
-    return [NewRow(seed=seed_of(first_seed, index), model=model, work=work) for index in range(count)]
+def new_rows(first_seed: int, count: int, model: str, work: float, *, one_seed: bool = False) -> list[NewRow]:
+    """The rows of an image job. ``one_seed``: something else tells its pictures apart."""
+    seeds = [first_seed if one_seed else seed_of(first_seed, index) for index in range(count)]
+    return [NewRow(seed=seed, model=model, work=work) for seed in seeds]
