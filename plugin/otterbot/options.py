@@ -29,8 +29,11 @@ SHAPE = 4
 
 FLAGS = (
     "no", "steps", "cfg", "size", "ar", *SHAPES, "seed", "variation", "model", "sampler", "count", "strength",
-    "explain",
+    "inpaint", "explain",
 )  # fmt: skip
+
+BARE = ("inpaint", "explain")
+"""Flags without a value; the worker knows none of them as an option of a picture."""
 
 SAME = "same"
 RANDOM = "random"
@@ -65,12 +68,14 @@ class DrawOptions:
     count: int | None = None
     strength: float | None = None
     """How much of the picture to start from changes."""
+    inpaint: bool | None = None
+    """Only what is transparent in the picture to start from changes."""
     explain: bool | None = None
     """Not drawn: how the worker reads the prompt is said instead."""
 
     def asked(self) -> dict[str, Any]:
         """Only what was typed, with the worker's names; a seed, and a variation, only if its seed was a number."""
-        typed = {name: value for name, value in vars(self).items() if value is not None and name != "explain"}
+        typed = {name: value for name, value in vars(self).items() if value is not None and name not in BARE}
         if not isinstance(self.seed, int):
             typed.pop("seed", None)
         if self.variation is not None:
@@ -138,6 +143,8 @@ _MEANT = {
     "images": "count",
     "scheduler": "sampler",
     "s": "steps",
+    "mask": "inpaint",
+    "fill": "inpaint",
     "checkpoint": "model",
     "denoise": "strength",
     "denoising": "strength",
@@ -202,7 +209,7 @@ class _Reader:
             begin = _skip_space(text, found.end())
             if flag == "no":
                 value, start = self._phrase(flag, begin)
-            elif flag == "explain" or flag in SHAPES:
+            elif flag in BARE or flag in SHAPES:
                 value, start = "", found.end()
             else:
                 value, start = self._value(flag, begin)
@@ -290,8 +297,8 @@ def _with(options: DrawOptions, flag: str, value: str) -> DrawOptions:
         # Said twice, it is simply more that should not be there.
         before = options.negative_prompt
         return replace(options, negative_prompt=f"{before}, {value}" if before and value else value or before or "")
-    if flag == "explain":
-        return replace(options, explain=True)
+    if flag in BARE:
+        return replace(options, inpaint=True) if flag == "inpaint" else replace(options, explain=True)
     changes = {"aspect": flag} if flag in SHAPES else _READERS[flag](flag, value)
     if (other := _other_shape(options, changes)) is not None and other != flag:
         raise _Refused("conflict", flag, (other,))

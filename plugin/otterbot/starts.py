@@ -20,11 +20,13 @@ from .live import CannotAsk
 from .matrix_http import MatrixHttp
 from .records import Request
 from .worker_client import WorkerClient
+from .worker_types import Input
 
 MOST = 20_000_000
 """Bytes; the worker may take less."""
 TYPES = frozenset({"image/png", "image/jpeg", "image/jpg", "image/pjpeg", "image/webp", "image/gif", "image/apng"})
 FEATURE = "img2img"
+HOLES = "inpaint"
 AT_ONCE = 2
 """Pictures in memory at the same time, however many requests a start takes up."""
 KEY_PATIENCE = 10.0
@@ -144,7 +146,7 @@ class Starts:
         self._encryption = encryption
         self._worker = worker
         self._slots = asyncio.Semaphore(AT_ONCE)
-        self._ids: dict[str, str] = {}
+        self._ids: dict[str, Input] = {}
         self._brought: dict[str, int] = {}
         self._failures: dict[str, int] = {}
 
@@ -160,7 +162,12 @@ class Starts:
         if request.key not in self._ids:
             async with self._slots:
                 self._ids[request.key] = await self._bring(request, event_id)
-        return {**body, "init_image": {"id": self._ids[request.key]}}
+        found = self._ids[request.key]
+        if body.get("mask") is None:
+            return {**body, "init_image": {"id": found.id}}
+        if not found.alpha:
+            raise CannotAsk(f"❌ {texts.INPAINT_NO_HOLES}")
+        return {**body, "init_image": {"id": found.id}, "mask": {"id": found.id}}
 
     def gone(self, request: Request) -> bool:
         """The worker says that it has not got the picture (any more); true if it is worth bringing it again."""
@@ -174,10 +181,12 @@ class Starts:
         for known in (self._ids, self._brought, self._failures):
             known.pop(key, None)
 
-    async def _bring(self, request: Request, event_id: str) -> str:
+    async def _bring(self, request: Request, event_id: str) -> Input:
         info = await self._worker.info()  # where it is away, nothing need be fetched
         if FEATURE not in info.features:
             raise CannotAsk(f"❌ {texts.START_OLD_WORKER}")
+        if (request.body or {}).get("mask") is not None and HOLES not in info.features:
+            raise CannotAsk(f"❌ {texts.INPAINT_OLD_WORKER}")
         limit = info.limits.get("input_bytes")
         most = min(MOST, limit) if isinstance(limit, int) and limit > 0 else MOST
         try:

@@ -17,7 +17,7 @@ from .waiting import news
 from .worker_about import Explained, Info, Lora, Loras, Models
 from .worker_events import Disconnected, Event, Snapshot, read_event
 from .worker_http import CALL, LOST, Address, WorkerHttp, refuse
-from .worker_types import Answer, Job
+from .worker_types import Answer, Input, Job
 
 __all__ = ["Address", "WorkerClient"]
 
@@ -98,12 +98,12 @@ class WorkerClient:
             if not refusal.not_found:
                 raise
 
-    async def add_input(self, data: bytes, mimetype: str, *, private: bool) -> str:
-        """Bring a picture to start from; its id. The same bytes are the same picture, however often they come."""
+    async def add_input(self, data: bytes, mimetype: str, *, private: bool) -> Input:
+        """Bring a picture to start from. The same bytes are the same picture, however often they come."""
         query = {"private": "true" if private else "false"}
         answer = await self._http.upload("/v1/inputs", data, mimetype, UPLOAD, query=query)
-        found = answer.get("id") if isinstance(answer, dict) else None
-        if not isinstance(found, str):
+        found = _read(Input, answer)
+        if not isinstance(found.id, str):
             raise WorkerUnreachable("the answer is not the worker's")
         return found
 

@@ -49,6 +49,15 @@ class Progress(Answer):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Input(Answer):
+    """A picture to start from that is with the worker."""
+
+    id: str
+    alpha: bool = False
+    """Parts of it are transparent."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Thumbnail(Answer):
     width: int
     height: int

@@ -13,7 +13,7 @@ from PIL import Image
 
 from lab import Lab
 from lab.client import Ev
-from lab.pictures import png
+from lab.pictures import holes, png
 
 from .test_exactly_once import Asked
 
@@ -69,6 +69,19 @@ async def test_one_of_the_bots_own(lab: Lab, room: str) -> None:
     (second,) = await lab.draw(room, f"!draw badger {FEW}", reply=first.event_id)
     assert second.record["used"]["init_image"] == sha(await lab.user.image_bytes(first))
     assert second.record["used"]["prompt"] == "badger"
+
+
+async def test_only_the_transparent_part(lab: Lab, room: str) -> None:
+    posted = await lab.admin.send_image(room, holes(128, 128))
+    (drawn,) = await lab.draw(room, f"!draw otter {FEW} --inpaint", reply=posted)
+    assert "leaves 50 % of the picture to be drawn anew" in drawn.body
+    with Image.open(io.BytesIO(await lab.user.image_bytes(drawn))) as picture:
+        assert picture.crop((64, 0, 128, 128)).getcolors() == [(64 * 128, (200, 40, 40))]
+        assert len(picture.crop((0, 0, 64, 128)).getcolors(64 * 128) or []) > 10
+    (again,) = await lab.draw(room, "!again --seed same", reply=drawn.event_id)
+    assert again.record["used"] == drawn.record["used"]
+    whole = await lab.admin.send_image(room, START)
+    await refused(lab, room, "!draw otter --inpaint", "Nothing in that picture is transparent", reply=whole)
 
 
 async def test_a_deleted_start_cannot_be_drawn_from_again(lab: Lab, room: str) -> None:

@@ -66,6 +66,8 @@ def resolve(
     _check_lengths(prompt, wanted.negative_prompt, values)
     if wanted.strength is not None and start is None:
         raise Unusable(texts.strength_needs_a_picture(values.prefix))
+    if wanted.inpaint and start is None:
+        raise Unusable(texts.inpaint_needs_a_picture(values.prefix))
     model, name = _model(wanted.model, around, said)
     limits = model.limits if model is not None else None
     steps, guidance, size, negative, sampler = _open_settings(wanted, base is not None, model, values, said)
@@ -88,7 +90,8 @@ def resolve(
         to = other if wanted.variation.seed is None else wanted.variation.seed
         body["variation"] = {"seed": to, "strength": wanted.variation.strength}
     if start is not None:
-        body |= {"init_image": {"event": start}, "strength": wanted.strength or STRENGTH}
+        body |= {"init_image": {"event": start}, "strength": wanted.strength or (None if wanted.inpaint else STRENGTH)}
+        body["mask"] = {"event": start} if wanted.inpaint else None
     if around.safe:
         body["safety"] = True
     body = {key: value for key, value in body.items() if value is not None}
@@ -311,6 +314,8 @@ def again(
         start, used, before = None, replace(used, strength=None), replace(before, strength=None)
     elif start is None:
         raise Unusable(texts.start_lost(around.values.prefix))
+    elif record["used"].get("mask") is not None:
+        used = replace(used, inpaint=True)
     if typed.width is not None or typed.aspect is not None:
         used, before = _shapeless(used), _shapeless(before)
     if typed.seed != "same":
@@ -322,7 +327,7 @@ def again(
         notes.append(texts.VARIED_BEFORE)
     base = replace(used, seed=None, count=None)
     if typed.model is not None and (used.model is None or typed.model.casefold() != used.model.casefold()):
-        base = DrawOptions(prompt=used.prompt, strength=used.strength, variation=used.variation)
+        base = DrawOptions(prompt=used.prompt, strength=used.strength, variation=used.variation, inpaint=used.inpaint)
         notes.append(texts.model_returned(typed.model))
     seed = new_seed
     if typed.seed == "same" and isinstance(used.seed, int):

@@ -20,6 +20,19 @@ START_SMALL = "That picture is too small to start from."
 START_PIXELS = "That picture has too many pixels to start from. Please send it smaller."
 START_OLD_WORKER = "The worker is too old to start from a picture. The operator has to update it."
 
+INPAINT_NO_HOLES = (
+    "Nothing in that picture is transparent, so I cannot tell what to draw anew. Please erase that part of it in an "
+    "editor and send it as a PNG or WebP."
+)
+INPAINT_OLD_WORKER = "The worker is too old to draw only a part of a picture anew. The operator has to update it."
+
+
+def inpaint_needs_a_picture(prefix: str) -> str:
+    return (
+        "`--inpaint` draws the transparent parts of a picture anew, and there is none here: reply to one with "
+        f"{command(prefix, 'draw … --inpaint')}, or write the command as the caption of one."
+    )
+
 
 def start_too_large(most: int) -> str:
     """``most``: bytes."""

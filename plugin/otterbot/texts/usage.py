@@ -48,6 +48,7 @@ _FLAG_USES = {
     "sampler": ("--sampler euler a", "another way to compute it"),
     "count": ("--count 4", f"several at once, up to {COUNT[1]}"),
     "strength": ("--strength 0.6", "above 0, up to 1; how much of the picture to start from changes"),
+    "inpaint": ("--inpaint", "only what is transparent in the picture to start from is drawn anew"),
     "explain": ("--explain", "how I read it, instead of a picture"),
 }
 

@@ -76,6 +76,24 @@ async def test_an_encrypted_one_is_decrypted_and_private(rig: Rig, caplog: pytes
         assert secret not in repr(source_of(rig.server.rooms[ROOM][0]))
 
 
+async def test_its_transparent_parts_are_the_mask(rig: Rig) -> None:
+    """A worker that does not say that they are there would take what is white."""
+    event = post(rig)
+    whole = {"init_image": {"event": event}, "mask": {"event": event}}
+    for features, alpha, refusal in (
+        (["img2img"], True, texts.INPAINT_OLD_WORKER),
+        (["img2img", "inpaint"], False, texts.INPAINT_NO_HOLES),
+    ):
+        rig.worker_server.features, rig.worker_server.alpha = features, alpha
+        assert (await rig.done(await rig.ask(body=whole))).outcome != "succeeded"
+        assert f"❌ {refusal}" in rig.bodies()
+    assert rig.worker_server.submissions == []
+    rig.worker_server.alpha = True
+    assert (await rig.done(await rig.ask(body=whole))).outcome == "succeeded"
+    sent = rig.worker_server.submissions[0]["request"]
+    assert (sent["init_image"], sent["mask"]) == ({"id": ID}, {"id": ID})
+
+
 async def test_a_large_one(rig: Rig) -> None:
     large = PICTURE + bytes(3_000_000)
     assert (await rig.done(await ask(rig, post(rig, large)))).outcome == "succeeded"

@@ -43,6 +43,8 @@ class WorkerDouble:
         """Pictures to start from by id: bytes, media type, private."""
         self.uploads = 0
         self.refuse_input: tuple[int, dict[str, Any]] | None = None
+        self.alpha = False
+        """Whether what is brought has holes."""
         self.features = ["img2img"]
         self.limits: dict[str, int] = {}
         self.submissions: list[dict[str, Any]] = []
@@ -196,7 +198,7 @@ class WorkerDouble:
             return _problem(self.refuse_input[0], **self.refuse_input[1])
         name = hashlib.sha256(data).hexdigest()
         self.inputs[name] = data, request.content_type, request.query["private"]
-        return web.json_response({"id": name, "width": 8, "height": 8}, status=201)
+        return web.json_response({"id": name, "width": 8, "height": 8, "alpha": self.alpha}, status=201)
 
     async def _list(self, request: web.Request) -> web.Response:
         key = request.query.get("key")

@@ -165,6 +165,38 @@ async def test_a_thread_is_no_reply(rig: Rig) -> None:
     assert "init_image" not in await rig.drawn("!draw otter", **{"m.relates_to": relation})
 
 
+# ---------------------------------------------------------------- only a part of it
+
+
+async def test_inpaint(rig: Rig) -> None:
+    assert await rig.answer("!draw otter --inpaint") == texts.inpaint_needs_a_picture("!")
+    start = image(rig)
+    body = await rig.drawn("!draw otter —inpaint in a hat", **reply(start))
+    assert (body["init_image"], body["mask"], body["prompt"]) == ({"event": start}, {"event": start}, "otter in a hat")
+    assert "strength" not in body, "the worker's: all of it"
+    assert body["asked"] == {"prompt": "otter in a hat"}
+    body = await rig.drawn("!draw otter --inpaint --strength 0.5", **reply(start))
+    assert body["strength"] == 0.5
+    assert "mask" not in await rig.drawn("!draw otter", **reply(start))
+    meant = parse("!draw otter --mask", prefix="!")
+    assert meant is not None
+    assert meant.problem is not None
+    assert meant.problem.near == ("inpaint",)
+
+
+async def test_again_draws_the_same_part_anew(rig: Rig) -> None:
+    start = image(rig)
+    used = {**FROM_ONE["used"], "mask": "f" * 64, "strength": "1.0"}
+    drawn = rig.homeserver.picture(ROOM, {**FROM_ONE, "used": used}, start=start)
+    for typed in ("", " --model sdxl-turbo --steps 4"):
+        body = await rig.drawn(f"!again{typed}", **reply(drawn))
+        assert (body["init_image"], body["mask"], body["strength"]) == ({"event": start}, {"event": start}, 1.0)
+    body = await rig.drawn("!again")  # of the one that waits
+    assert (body["mask"], body["init_image"]) == ({"event": start}, {"event": start})
+    bare = rig.homeserver.picture(ROOM, RECORD)
+    assert await rig.answer("!again --inpaint", sender=BOB, **reply(bare)) == texts.inpaint_needs_a_picture("!")
+
+
 # ---------------------------------------------------------------- again
 
 FROM_ONE = {**RECORD, "used": {**USED, "init_image": "f" * 64, "strength": "0.35"}}
