@@ -36,6 +36,8 @@ class Abilities:
     """Whether it can start from a picture."""
     size_multiple: int = 8
     refiner: bool = False
+    single_files: bool = False
+    """Whether a whole model can come as one file (``ModelEntry.file``)."""
     bf16: bool = False
     """Its numbers leave the range of fp16."""
 
@@ -72,6 +74,7 @@ FAMILIES: Mapping[str, Abilities] = MappingProxyType(
             pipeline="StableDiffusionPipeline",
             modules=("text_encoder", "unet", "vae"),
             samplers=_ALL,
+            single_files=True,
         ),
         "sdxl": Abilities(
             title="SDXL",
@@ -79,6 +82,7 @@ FAMILIES: Mapping[str, Abilities] = MappingProxyType(
             modules=("text_encoder", "text_encoder_2", "unet", "vae"),
             samplers=_ALL,
             refiner=True,
+            single_files=True,
         ),
         "sd3": Abilities(
             title="Stable Diffusion 3",

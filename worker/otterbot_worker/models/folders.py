@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,11 +36,11 @@ class HashCache:
         self._hashes: dict[Path, tuple[Stamp, Hashes]] = {}
         self._lock = threading.Lock()
 
-    def get(self, path: Path, stamp: Stamp) -> Hashes:
-        """Reads the whole file, the first time. :raises OSError:"""
+    def get(self, path: Path, stamp: Stamp, beat: Callable[[], None] | None = None) -> Hashes:
+        """Reads the whole file, the first time; ``beat`` is called meanwhile and may raise. :raises OSError:"""
         known = self.known(path, stamp)
         if known is None:
-            known = hash_file(path)
+            known = hash_file(path, beat)
             with self._lock:
                 self._hashes[path] = (stamp, known)
         return known
@@ -91,7 +91,7 @@ def good_name(name: str) -> bool:
     return 0 < len(name) <= NAME_MAX and name.isprintable() and name[0] != "." and not _FORBIDDEN & set(name)
 
 
-def hash_file(path: Path) -> Hashes:
+def hash_file(path: Path, beat: Callable[[], None] | None = None) -> Hashes:
     """:raises OSError:"""
     whole, tensors = hashlib.sha256(), hashlib.sha256()
     with path.open("rb") as file:
@@ -102,4 +102,6 @@ def hash_file(path: Path) -> Hashes:
         while block := file.read(1024 * 1024):
             whole.update(block)
             tensors.update(block)
+            if beat is not None:
+                beat()
     return Hashes(file=whole.hexdigest(), tensors=tensors.hexdigest())

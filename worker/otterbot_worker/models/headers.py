@@ -17,7 +17,10 @@ HEADER_MAX = 16 * 1024 * 1024
 """Bytes. Trainers write every tag of every picture into it; the format itself allows 100 MB."""
 TENSORS_MAX = 20_000
 
-_BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1, "F8_E5M2": 1, "I64": 8, "I32": 4, "I16": 2, "I8": 1}
+_BYTES = {
+    **{"F64": 8, "I64": 8, "U64": 8, "F32": 4, "I32": 4, "U32": 4, "F16": 2, "BF16": 2, "I16": 2, "U16": 2},
+    **{"F8_E4M3": 1, "F8_E5M2": 1, "F8_E8M0": 1, "I8": 1, "U8": 1, "BOOL": 1},
+}
 
 
 class BadFile(Exception):

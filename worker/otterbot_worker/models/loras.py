@@ -140,6 +140,11 @@ def is_lora(keys: Iterable[str]) -> bool:
     return any(".lora_" in key or "_lora." in key or ".lora." in key for key in keys)
 
 
+def is_embedding(header: headers.Header) -> bool:
+    """Whether it looks like a textual inversion."""
+    return _embedding(header)[0] != "?"
+
+
 def _lora(header: headers.Header) -> tuple[str, str | None, int | None]:
     """Layout, family and width. Only what is certain counts: what is not known is tried, and the engine says if it
     fits."""

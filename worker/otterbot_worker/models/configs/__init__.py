@@ -1,7 +1,8 @@
 """How the models of single files are built: settings of their parts as published, without weights. Free of torch.
 
-A folder per kind of model in diffusers' layout (``model_index.json``, a ``config.json`` per part, the scheduler), and
-once for all of them the merges of CLIP's tokenizer (``clip``, made by ``scripts/clip_merges.py``).
+A folder per kind of model in diffusers' layout (``model_index.json``, a ``config.json`` per part, the scheduler, what
+is special about the tokenizers), and once for all of them the merges of CLIP's tokenizer (``clip``, made by
+``scripts/clip_merges.py``).
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from .. import families
 
 NAMES = ("sd1", "sd2", "sd2-base", "sdxl", "sdxl-refiner")
 """``sd2`` predicts the velocity and draws at 768x768, ``sd2-base`` the noise and at 512x512."""
@@ -34,10 +37,30 @@ def folder(config: str) -> Path:
     return HERE / config if config in NAMES else Path(config)
 
 
+def index(config: str) -> dict[str, Any]:
+    """Its ``model_index.json``, or ``{}`` where there is none that can be read."""
+    return _read(folder(config) / "model_index.json")
+
+
 def part(config: str, name: str) -> dict[str, Any]:
     """The settings of one part, or ``{}`` where the folder has none that can be read."""
+    return _read(folder(config) / name / "config.json")
+
+
+def tokenizer(config: str, name: str) -> dict[str, Any]:
+    """What is special about one tokenizer, as ``pad_token``."""
+    return _read(folder(config) / name / "tokenizer_config.json")
+
+
+def family(config: str) -> str | None:
+    """The key in ``families.FAMILIES`` of what is built by it; ``None``: of none that draws by itself."""
+    pipeline = index(config).get("_class_name")
+    return next((name for name, able in families.FAMILIES.items() if able.pipeline == pipeline), None)
+
+
+def _read(path: Path) -> dict[str, Any]:
     try:
-        settings = json.loads((folder(config) / name / "config.json").read_text(encoding="utf-8"))
+        settings = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return settings if isinstance(settings, dict) else {}
