@@ -18,7 +18,7 @@ from pathlib import Path
 
 from ..errors import JobFailed, ProcessDied
 from ..models import files
-from ..models.catalogue import SMALL_MODEL, CatalogueError, load_catalogue
+from ..models.catalogue import SMALL_MODEL, CatalogueError, ModelEntry, load_catalogue
 from . import deaths, probe
 from .process import DrawTask, GpuProcess
 
@@ -108,15 +108,20 @@ def check_models(report: Report, data_dir: Path, own: list[Path], *, downloads: 
     for name, entry in catalogue.images.items():
         here = entry.here()
         if here is not None:
-            try:
-                files.check(here, entry.variant if files.has_variant(here, entry.variant) else None)
-                report.ok(f"model {name} is here ({here})")
-            except files.BrokenFile as error:
-                report.fail(f"model {name} is broken: {error} in {here}")
+            why = entry.file_problem() if entry.file is not None else _broken(entry, here)
+            report.fail(f"model {name} is broken: {why}") if why else report.ok(f"model {name} is here ({here})")
         else:
             report.note(f"model {name} is not here" + (", downloads are allowed" if downloads and entry.hub else ""))
     name, notice = catalogue.default_model(probe.device_kind())
     report.note(notice) if notice else report.ok(f"default model: {name}")
+
+
+def _broken(entry: ModelEntry, folder: Path) -> str | None:
+    try:
+        files.check(folder, entry.variant if files.has_variant(folder, entry.variant) else None, entry.absent)
+    except files.BrokenFile as error:
+        return f"{error} in {folder}"
+    return None
 
 
 def check_disk(report: Report, data_dir: Path) -> None:

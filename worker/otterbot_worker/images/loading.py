@@ -6,6 +6,7 @@ from __future__ import annotations
 import importlib.util
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from ..gpu.facts import Precision
 from ..gpu.planning import Plan
 from ..models import files
 from ..models.catalogue import ModelEntry
-from . import casting, download, plans, refining
+from . import casting, download, plans, refining, single
 from . import device as devices
 from .adapters import Adapters
 from .families import FAMILIES, Family
@@ -60,7 +61,9 @@ def load(
     monitor: Monitor,
     precision: Precision | None = None,
 ) -> Loaded:
-    """Load the model's files. ``precision``: the device's for this model, where nothing else is said.
+    """Load the model's files, a folder of them or a single one.
+
+    ``precision``: the device's for this model, where nothing else is said.
 
     :raises JobFailed: ``model_missing``, ``model_broken``
     :raises Cancelled: between the parts
@@ -72,17 +75,45 @@ def load(
     precision = precision or devices.facts(device).precision(wants_bf16=entry.abilities.bf16)
     half = precision.storage != "float32"
     dtype = casting.dtype(precision.storage)
+    vae = None
+    if half and entry.vae is not None:
+        vae = _other_vae(entry.vae, dtype, downloads=downloads, monitor=monitor)
+    if entry.file is not None:
+        pipe, model_hash = single.load(entry, family, folder, dtype, vae=vae, monitor=monitor)
+    else:
+        pipe, model_hash = _from_folder(entry, family, folder, dtype, vae=vae, monitor=monitor)
+    monitor.check()
+    pipe.set_progress_bar_config(disable=True)
+    base_scheduler = dict(pipe.scheduler.config)
+    plans.apply(plan, pipe, device, precision)
+    refiner = None
+    if entry.refiner is not None:
+        refiner = refining.load(entry, pipe, plan, device, precision, downloads=downloads, monitor=monitor)
+    return Loaded(
+        entry=entry,
+        family=family,
+        pipe=pipe,
+        plan=plan,
+        model_hash=model_hash,
+        load_seconds=time.monotonic() - started,
+        base_scheduler=base_scheduler,
+        notes=[],
+        refining=refiner,
+    )
+
+
+def _from_folder(
+    entry: ModelEntry, family: Family, folder: Path, dtype: torch.dtype, *, vae: Any, monitor: Monitor
+) -> tuple[Any, str]:
+    """The pipeline, in the computer's memory, and the hash of its files. Errors as ``load``."""
     stored = verify(entry, folder, family)
     variant = entry.variant if files.has_variant(folder, entry.variant) else None
     monitor.check()
-    notes: list[str] = []
     arguments: dict[str, Any] = dict(family.load_arguments)
     for name in entry.without:
         arguments |= {name: None, name.replace("text_encoder", "tokenizer"): None}
-    if half and entry.vae is not None:
-        vae = _other_vae(entry.vae, dtype, downloads=downloads, monitor=monitor)
-        if vae is not None:
-            arguments["vae"] = vae
+    if vae is not None:
+        arguments["vae"] = vae
     try:
         if entry.transformer is not None:
             arguments["transformer"] = _other_transformer(entry, family, folder, dtype)
@@ -99,28 +130,16 @@ def load(
         log.warning("loading %s failed: %s", entry.name, type(error).__name__)
         raise broken(entry, "its files do not fit together", error=type(error).__name__) from None
     _complete(entry, family, pipe, stored, replaced="vae" in arguments)
-    monitor.check()
-    pipe.set_progress_bar_config(disable=True)
-    base_scheduler = dict(pipe.scheduler.config)
-    plans.apply(plan, pipe, device, precision)
-    refiner = None
-    if entry.refiner is not None:
-        refiner = refining.load(entry, pipe, plan, device, precision, downloads=downloads, monitor=monitor)
-    return Loaded(
-        entry=entry,
-        family=family,
-        pipe=pipe,
-        plan=plan,
-        model_hash=model_hash,
-        load_seconds=time.monotonic() - started,
-        base_scheduler=base_scheduler,
-        notes=notes,
-        refining=refiner,
-    )
+    return pipe, model_hash
 
 
 def locate(entry: ModelEntry, *, downloads: bool, monitor: Monitor) -> Path:
-    """The model's folder, fetched first where that is allowed and needed. :raises JobFailed: ``model_missing``"""
+    """The model's folder (or its file, where it is one), fetched first where that is allowed and needed.
+
+    :raises JobFailed: ``model_missing``
+    """
+    if entry.file is not None:
+        return _locate_file(entry, entry.file, downloads=downloads, monitor=monitor)
     here = Path(entry.folder) if entry.folder is not None else files.snapshot(entry.hub or "")
     complete = entry.here() is not None
     if not complete and entry.hub is not None and downloads:
@@ -134,11 +153,25 @@ def locate(entry: ModelEntry, *, downloads: bool, monitor: Monitor) -> Path:
     return here
 
 
-def _download(entry: ModelEntry, hub: str, monitor: Monitor) -> Path:
+def _locate_file(entry: ModelEntry, file: str, *, downloads: bool, monitor: Monitor) -> Path:
+    """:raises JobFailed: ``model_missing``"""
+    if (here := files.find_file(hub=entry.hub, file=file)) is not None:
+        return here
+    if entry.hub is None or not downloads:
+        way_out = "downloads are not allowed" if entry.hub else f"the file {Path(file).name} does not exist"
+        raise JobFailed("model_missing", f"The model {entry.name} is not on this machine ({way_out}).")
+    folder = _download(entry, entry.hub, monitor, chosen=[file])
+    if not (folder / file).is_file():
+        sentence = f"The model {entry.name} could not be downloaded: the hub does not have its file."
+        raise JobFailed("model_missing", sentence, {"hub": entry.hub})
+    return folder / file
+
+
+def _download(entry: ModelEntry, hub: str, monitor: Monitor, *, chosen: Sequence[str] = ()) -> Path:
     try:
         if entry.transformer is not None and entry.transformer.hub is not None and entry.transformer.here() is None:
             download.fetch(entry.transformer.hub, chosen=[entry.transformer.file], monitor=monitor)
-        return download.fetch(hub, variant=entry.variant, without=entry.absent, monitor=monitor)
+        return download.fetch(hub, variant=entry.variant, without=entry.absent, chosen=chosen, monitor=monitor)
     except download.DownloadFailed as error:
         raise JobFailed(
             "model_missing", f"The model {entry.name} could not be downloaded: {error}.", {"hub": hub}

@@ -11,12 +11,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from .. import samplers, yamlfile
-from . import configs, families, files, safety
+from . import configs, families, files, safety, sniffing
 
 SHIPPED = Path(__file__).with_name("models.yaml")
 GPU_MODEL = "ssd-1b"
@@ -101,6 +101,8 @@ class ModelEntry:
     config: str | None = None
     """How a single file's parts are built: a name of ``configs.NAMES``, or the absolute path of a folder like those.
     ``None``: by what the file holds."""
+    prediction: str | None = None
+    """What a single file predicts, ``epsilon`` or ``v_prediction``; ``None``: as the file or its settings say."""
     variant: str | None
     """``fp16``: which weight files to take where the model has several."""
     vae: str | None
@@ -154,9 +156,22 @@ class ModelEntry:
             return files.find_file(hub=self.hub, file=self.file)
         return files.find(hub=self.hub, folder=self.folder, without=self.absent)
 
+    def file_problem(self) -> str | None:
+        """Why its single file cannot be drawn with, as a sentence without its dot; ``None``: nothing is known against
+        it, or it is not here. Reads the file's header."""
+        path = files.find_file(hub=self.hub, file=self.file or "")
+        if self.file is None or path is None:
+            return None
+        found = sniffing.look(path, config=self.config)
+        why = found.problem if found.config is None else sniffing.family_problem(found.config, self.family)
+        return f"the file {path.name} {why}" if why is not None else None
+
     def prompt_width(self) -> int | None:
-        """How wide its prompts' embeddings are; ``None`` while its files are not here."""
-        folder = self.here() if self.file is None else None
+        """How wide its prompts' embeddings are; ``None`` while its files are not here, or do not say."""
+        if self.file is not None:
+            width = configs.part(self.config, "unet").get("cross_attention_dim") if self.config is not None else None
+            return width if type(width) is int else None
+        folder = self.here()
         return files.prompt_width(folder) if folder is not None else None
 
 
@@ -282,6 +297,7 @@ class _Entry(_Strict):
     folder: str | None = None
     file: Annotated[str | None, Field(max_length=1024, pattern=r"\.(?:safetensors|ckpt|gguf)$")] = None
     config: Annotated[str | None, Field(min_length=1, max_length=1024)] = None
+    prediction: Literal["epsilon", "v_prediction"] | None = None
     shipped: Annotated[str | None, Field(pattern=r"^[\w-]+$")] = None
     variant: _Variant = None
     vae: Annotated[str | None, Field(pattern=_HUB)] = None
@@ -298,8 +314,8 @@ class _Entry(_Strict):
         sources = [self.hub or self.file, self.folder, self.shipped]
         if sources.count(None) != 2:
             raise ValueError("exactly one of hub, folder, file and shipped is needed (a file may lie in a hub)")
-        if self.config is not None and self.file is None:
-            raise ValueError("config: only a file needs one")
+        if self.file is None and (self.config or self.prediction) is not None:
+            raise ValueError("config and prediction: only a file needs them")
         family = families.FAMILIES.get(self.family)
         if family is None:
             raise ValueError(f"family: one of {', '.join(families.FAMILIES)}")
@@ -327,6 +343,10 @@ class _Entry(_Strict):
             raise ValueError(f"limits.size_multiple: {self.family} needs multiples of {family.size_multiple}")
         if self.refiner is not None and not family.refiner:
             raise ValueError(f"refiner: {self.family} has none")
+        if self.file is not None and not family.single_files:
+            raise ValueError(
+                f"file: {self.family} cannot come as a single file; name a folder or hub, and a transformer"
+            )
         if self.transformer is not None and "transformer" not in family.modules:
             raise ValueError(f"transformer: {self.family} has none")
         if unknown := set(self.without) - set(family.optional):
@@ -368,6 +388,7 @@ def _entry(path: Path, name: object, raw: object, data_dir: Path) -> ModelEntry:
         folder=folder,
         file=parsed.file if parsed.hub else _below(data_dir / CHECKPOINTS, parsed.file),
         config=parsed.config if parsed.config in configs.NAMES else _below(data_dir / "models", parsed.config),
+        prediction=parsed.prediction,
         variant=parsed.variant,
         vae=parsed.vae,
         transformer=Transformer(**transformer.model_dump()) if transformer is not None else None,

@@ -1,0 +1,178 @@
+# mypy: disallow-untyped-calls=False
+"""A whole model from one file, in the layout of the program that trained Stable Diffusion, without asking anybody.
+
+Its parts are built by the settings that ship with the worker or that its entry names (``models.configs``). The weights
+are read once, and nothing in the file is run: a ``.ckpt`` is looked through first (``models.pickled``), and torch reads
+it under the same rule.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import safetensors.torch
+import torch
+import transformers
+from accelerate import init_empty_weights  # type: ignore[import-untyped]
+from diffusers.loaders import single_file_utils
+
+from ..errors import Cancelled, JobFailed
+from ..models import configs, folders, sniffing
+from ..models.catalogue import ModelEntry
+from . import device as devices
+from .families import Family
+from .monitor import Monitor
+
+log = logging.getLogger(__name__)
+
+_HASHES = folders.HashCache()
+"""Of the files that this process has loaded; a changed file is read again."""
+_WORDS = {
+    "unet": "U-Net",
+    "vae": "decoder (VAE)",
+    "text_encoder": "text encoder",
+    "text_encoder_2": "second text encoder",
+}
+_OLD = "cond_stage_model.transformer."
+
+
+class _Missing(Exception):
+    def __init__(self, part: str) -> None:
+        super().__init__(part)
+        self.part = part
+
+
+class _Unfit(Exception):
+    """Its tensors have other shapes than the settings say."""
+
+
+def load(
+    entry: ModelEntry, family: Family, path: Path, dtype: torch.dtype, *, vae: Any = None, monitor: Monitor
+) -> tuple[Any, str]:
+    """The pipeline, in the computer's memory, and the SHA-256 of its file in hex. ``vae`` replaces the file's own.
+
+    :raises JobFailed: ``model_broken`` :raises Cancelled: between the parts
+    Out of memory and fatal device errors come as torch raises them.
+    """
+    found = sniffing.look(path, config=entry.config)
+    if found.config is None:
+        raise broken(entry, path, found.problem or "holds no image model")
+    if (problem := sniffing.family_problem(found.config, entry.family)) is not None:
+        raise broken(entry, path, problem)
+    try:
+        sha256 = _HASHES.get(path, folders.stamp(path), monitor.check).file
+        weights = _read(path)
+        monitor.check()
+        parts = _parts(found.config, weights, dtype, vae, monitor)
+        pipe = _assemble(entry, family, found, parts)
+    except Cancelled:
+        raise
+    except _Missing as lost:
+        raise broken(entry, path, f"is not complete: weights of its {_WORDS[lost.part]} are missing") from None
+    except Exception as error:
+        if devices.is_out_of_memory(error) or devices.is_fatal(error):
+            raise
+        log.warning("loading %s failed: %s", entry.name, type(error).__name__)
+        raise broken(entry, path, "does not fit the kind of model that it seems to be") from None
+    return pipe, sha256
+
+
+def broken(entry: ModelEntry, path: Path, why: str) -> JobFailed:
+    return JobFailed("model_broken", f"The model {entry.name} cannot be used: the file {path.name} {why}.")
+
+
+def _read(path: Path) -> dict[str, torch.Tensor]:
+    """Its tensors by name. They stay in the file until they are used."""
+    if path.suffix.lower() != ".ckpt":
+        return safetensors.torch.load_file(path)
+    content: Any = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    while isinstance(content.get("state_dict"), dict):
+        content = content["state_dict"]
+    return {name: tensor for name, tensor in content.items() if isinstance(tensor, torch.Tensor)}
+
+
+def _parts(
+    config: str, weights: dict[str, torch.Tensor], dtype: torch.dtype, vae: Any, monitor: Monitor
+) -> dict[str, Any]:
+    """:raises _Missing: :raises _Unfit:"""
+
+    def of(prefix: str) -> dict[str, torch.Tensor]:
+        monitor.check()
+        return {_renamed(name): tensor for name, tensor in weights.items() if name.startswith(prefix)}
+
+    parts = {"unet": _unet(config, of(sniffing.UNET), dtype)}
+    parts["vae"] = vae if vae is not None else _vae(config, of(sniffing.VAE), dtype)
+    for name, prefix in sniffing.TEXT_ENCODERS[configs.index(config)["_class_name"]].items():
+        parts[name] = _text_encoder(config, name, of(prefix), prefix, dtype)
+    return parts
+
+
+def _unet(config: str, weights: dict[str, torch.Tensor], dtype: torch.dtype) -> Any:
+    with init_empty_weights():
+        unet: Any = diffusers.UNet2DConditionModel.from_config(configs.part(config, "unet"))
+    try:
+        named = single_file_utils.convert_ldm_unet_checkpoint(weights, unet.config)
+    except KeyError:
+        raise _Missing("unet") from None
+    return _fill(unet, "unet", named, dtype)
+
+
+def _vae(config: str, weights: dict[str, torch.Tensor], dtype: torch.dtype) -> Any:
+    with init_empty_weights():
+        vae: Any = diffusers.AutoencoderKL.from_config(configs.part(config, "vae"))
+    return _fill(vae, "vae", single_file_utils.convert_ldm_vae_checkpoint(weights, vae.config), dtype)
+
+
+def _text_encoder(config: str, name: str, weights: dict[str, torch.Tensor], prefix: str, dtype: torch.dtype) -> Any:
+    settings = transformers.CLIPTextConfig.from_dict(configs.part(config, name))
+    with init_empty_weights():
+        encoder = getattr(transformers, configs.index(config)[name][1])(settings)
+    if any(key.startswith(prefix + "transformer.text_model.") for key in weights):
+        named = single_file_utils.convert_ldm_clip_checkpoint(weights)
+    else:
+        named = single_file_utils.convert_open_clip_checkpoint(encoder, weights, prefix=prefix + "model.")
+    if not hasattr(encoder, "text_model"):  # of late, the encoder without a projection is that itself
+        named = {key.removeprefix("text_model."): tensor for key, tensor in named.items()}
+    return _fill(encoder, name, named, dtype)
+
+
+def _fill(part: Any, name: str, weights: dict[str, torch.Tensor], dtype: torch.dtype) -> Any:
+    """Gives a part, which has no values yet, those of the file; what it has no use for is left out."""
+    wanted = part.state_dict()
+    if any(key not in weights for key in wanted):
+        raise _Missing(name)
+    if any(weights[key].shape != tensor.shape for key, tensor in wanted.items()):
+        raise _Unfit
+    part.load_state_dict({key: weights[key].to(dtype).contiguous() for key in wanted}, assign=True)
+    return part.eval()
+
+
+def _renamed(name: str) -> str:
+    """Files of the first years lack a step in the text encoder's names."""
+    rest = name.removeprefix(_OLD)
+    return name if rest == name or rest.startswith("text_model.") else f"{_OLD}text_model.{rest}"
+
+
+def _assemble(entry: ModelEntry, family: Family, found: sniffing.Found, parts: dict[str, Any]) -> Any:
+    assert found.config is not None
+    index, folder = configs.index(found.config), configs.folder(found.config)
+    switches = {name: value for name, value in index.items() if isinstance(value, bool)}
+    tokenizers = {name: _tokenizer(found.config, name) for name in index if name.startswith("tokenizer")}
+    noise = {**found.scheduler, **({"prediction_type": entry.prediction} if entry.prediction is not None else {})}
+    settings = json.loads((folder / "scheduler" / "scheduler_config.json").read_text(encoding="utf-8"))
+    scheduler = getattr(diffusers, index["scheduler"][1]).from_config({**settings, **noise})
+    return family.pipeline(**parts, **tokenizers, scheduler=scheduler, **{**switches, **family.load_arguments})
+
+
+def _tokenizer(config: str, name: str) -> Any:
+    """The folder's own where it has one, else CLIP's, which is the same for all of them but for what fills gaps."""
+    folder = configs.folder(config) / name
+    if (folder / "vocab.json").is_file() or (folder / "tokenizer.json").is_file():
+        return transformers.CLIPTokenizer.from_pretrained(folder, local_files_only=True)
+    words = configs.clip()
+    given: dict[str, Any] = {"vocab": dict(words.tokens), "merges": list(words.merges)}
+    return transformers.CLIPTokenizer(**given, **configs.tokenizer(config, name))
