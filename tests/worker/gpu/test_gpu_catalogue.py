@@ -153,7 +153,7 @@ def test_an_operators_own_file_adds_and_replaces(tmp_path: Path) -> None:
         ("hub: somebody/something", "file: a.bin", "mine: file"),
         ("about: my own", "about: my own\n    config: sd1", "only a file needs them"),
         ("about: my own", "about: my own\n    prediction: epsilon", "only a file needs them"),
-        ("hub: somebody/something\n    family: sd", "file: a.gguf\n    family: zimage", "cannot come as a single file"),
+        ("hub: somebody/something\n    family: sd", "file: a.gguf\n    family: zimage", "cannot come as a single one"),
         ("hub: somebody/something", "file: a.ckpt\n    folder: a", "exactly one of hub, folder, file"),
         ("about: my own", "about: my own\n    refiner: {hub: a/b}", "refiner: sd has none"),
         ("about: my own", "about: my own\n    transformer: {file: a.gguf}", "transformer: sd has none"),

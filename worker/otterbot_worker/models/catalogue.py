@@ -339,14 +339,12 @@ class _Entry(_Strict):
 
     def _fit(self, family: families.Abilities) -> None:
         """:raises ValueError: something that this family has no use for"""
+        if self.file is not None and not family.single_files:
+            raise ValueError(f"file: {self.family} cannot come as a single one, but its transformer can")
         if self.limits.size_multiple % family.size_multiple:
             raise ValueError(f"limits.size_multiple: {self.family} needs multiples of {family.size_multiple}")
         if self.refiner is not None and not family.refiner:
             raise ValueError(f"refiner: {self.family} has none")
-        if self.file is not None and not family.single_files:
-            raise ValueError(
-                f"file: {self.family} cannot come as a single file; name a folder or hub, and a transformer"
-            )
         if self.transformer is not None and "transformer" not in family.modules:
             raise ValueError(f"transformer: {self.family} has none")
         if unknown := set(self.without) - set(family.optional):
