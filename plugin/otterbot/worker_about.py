@@ -74,6 +74,8 @@ class Model(Answer):
     defaults: ModelDefaults | None = None
     limits: ModelLimits | None = None
     licence: str = ""
+    problem: str | None = None
+    """Why its file cannot be drawn with, as a sentence."""
 
     @classmethod
     def read(cls, data: Any) -> Self:

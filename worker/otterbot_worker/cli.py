@@ -130,10 +130,13 @@ def _models(asked: argparse.Namespace) -> int:
     settings = config.load(asked.config)
     catalogue = read_catalogue(settings)
     default, notice = default_model(settings, catalogue)
-    width = max(map(len, catalogue.images))
+    broken = dict(catalogue.broken())
+    width = max(map(len, [*catalogue.images, *broken]))
     for name, entry in catalogue.images.items():
         where = "here" if entry.here() else "on demand" if catalogue.available(name) else "missing"
-        print(f"{'*' if name == default else ' '} {name:<{width}}  {where:<9}  {entry.about}")
+        print(f"{'*' if name == default else ' '} {name:<{width}}  {where:<9}  {broken.pop(name, entry.about)}")
+    for name, why in broken.items():
+        print(f"  {name:<{width}}  {'broken':<9}  {why}")
     print(f"\n* the default{f'. {notice}' if notice else ''}")
     return 0
 

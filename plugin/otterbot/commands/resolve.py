@@ -137,6 +137,8 @@ def check_model(name: str, models: Models, prefix: str) -> Model:
         raise Unusable(texts.unknown_model(name, near, prefix))
     if model.kind != "image":
         raise Unusable(texts.chat_model_cannot_draw(model.name, prefix))
+    if model.problem is not None:
+        raise Unusable(texts.model_broken(model.name, model.problem))
     if not model.available and not model.default:
         raise Unusable(texts.model_not_there(model.name, prefix))
     return model

@@ -83,6 +83,10 @@ def model_not_there(name: str, prefix: str) -> str:
     return f"The files of {code(name)} are not on the worker. {command(prefix, 'models')} shows what is there."
 
 
+def model_broken(name: str, problem: str) -> str:
+    return f"{code(name)} cannot be used. {plain_sentence(problem)}"
+
+
 def room_model_gone(name: str, prefix: str) -> str:
     """The room's or the instance's default is not in the catalogue any more; a note, another one draws."""
     return f"The model set here, {code(name)}, does not exist any more; I took the worker's default instead."
@@ -170,8 +174,11 @@ def _lora_name(lora: Lora) -> str:
 
 
 def _model_line(model: Model, here: bool) -> str:
-    marks = (["**draws here**"] if here else []) + ([] if model.available else ["files missing"])
-    about = f": {plain(model.about, 200)}" if model.about else ""
+    missing = "cannot be used" if model.problem else "files missing"
+    marks = (["**draws here**"] if here else []) + ([] if model.available else [missing])
+    about = (
+        f": {plain_sentence(model.problem)}" if model.problem else f": {plain(model.about, 200)}" * bool(model.about)
+    )
     defaults = ""
     if model.defaults is not None:
         size = f"{model.defaults.width}×{model.defaults.height}"

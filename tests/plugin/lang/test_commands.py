@@ -242,6 +242,16 @@ async def test_a_model_that_is_gone_is_named(rig: Rig) -> None:
     assert "`sdxl-turbo`" in outcome.request.notes[0]
 
 
+async def test_a_model_whose_file_is_broken(rig: Rig) -> None:
+    problem = "The file half_*one*.safetensors is not complete: it holds no decoder (VAE)."
+    broken = {"name": "half", "kind": "image", "about": "", "available": False, "default": False, "problem": problem}
+    rig.worker.catalogue = {**rig.worker.catalogue, "models": [*rig.worker.catalogue["models"], broken]}
+    said = next(line for line in (await rig.answer("!models")).splitlines() if "half" in line)
+    assert said.startswith("- `half` [cannot be used]: The file half\\_\\*one\\*")
+    for answer in (said, await rig.answer("!draw otter --model half")):
+        assert "it holds no decoder (VAE)." in answer.replace("\\", "")
+
+
 async def test_models_lists_loras_and_embeddings(rig: Rig) -> None:
     before = await rig.answer("!models")
     assert "LoRA" not in before

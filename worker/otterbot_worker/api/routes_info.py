@@ -25,6 +25,7 @@ from otterbot_worker.api.schemas import (
     WorkerInfo,
 )
 from otterbot_worker.jobs import card
+from otterbot_worker.models.catalogue import Catalogue
 from otterbot_worker.models.loras import Library
 
 FEATURES = [
@@ -87,27 +88,38 @@ async def models(request: web.Request) -> web.Response:
     parts = request.app[PARTS]
     _, chat_models = await parts.ollama.get()
     default_chat = await parts.ollama.default_model()
+    found = await asyncio.to_thread(_image_models, parts.catalogue, parts.default_model)
+    found += [
+        Model(name=model.name, kind="chat", about=model.parameters, available=True, default=model.name == default_chat)
+        for model in chat_models
+    ]
+    return reply(Models(models=found, samplers=samplers.names()))
+
+
+def _image_models(catalogue: Catalogue, default: str) -> list[Model]:
+    """Reads files: not for the event loop."""
+    images, broken = catalogue.images, dict(catalogue.broken())
     found = [
         Model(
             name=entry.name,
             kind="image",
             about=entry.about,
-            available=parts.catalogue.available(entry.name),
-            default=entry.name == parts.default_model,
+            available=entry.name not in broken and catalogue.available(entry.name),
+            default=entry.name == default,
             defaults=ModelDefaults.model_validate(entry.defaults, from_attributes=True),
             limits=ModelLimits.model_validate(entry.limits, from_attributes=True),
             licence=entry.licence,
             family=entry.family,
             samplers=list(entry.abilities.samplers),
             ignores=list(entry.abilities.ignores),
+            problem=broken.pop(entry.name, None),
         )
-        for entry in parts.catalogue.images.values()
+        for entry in images.values()
     ]
-    found += [
-        Model(name=model.name, kind="chat", about=model.parameters, available=True, default=model.name == default_chat)
-        for model in chat_models
+    return found + [
+        Model(name=name, kind="image", about="", available=False, default=False, problem=why)
+        for name, why in broken.items()
     ]
-    return reply(Models(models=found, samplers=samplers.names()))
 
 
 async def loras(request: web.Request) -> web.Response:

@@ -443,6 +443,8 @@ class Model(_Answer):
     """Those of ``Models.samplers`` that it takes."""
     ignores: list[str] = []
     """What it cannot do, in words, as ``negative prompts``: left out with a note, or refused."""
+    problem: str | None = None
+    """Why its file cannot be drawn with, as a sentence; it is not ``available`` then."""
 
 
 class Models(_Answer):

@@ -109,9 +109,12 @@ def check_models(report: Report, data_dir: Path, own: list[Path], *, downloads: 
         here = entry.here()
         if here is not None:
             why = entry.file_problem() if entry.file is not None else _broken(entry, here)
-            report.fail(f"model {name} is broken: {why}") if why else report.ok(f"model {name} is here ({here})")
+            report.fail(f"model {name} cannot be used. {why}") if why else report.ok(f"model {name} is here ({here})")
         else:
             report.note(f"model {name} is not here" + (", downloads are allowed" if downloads and entry.hub else ""))
+    for name, why in catalogue.broken().items():
+        if name not in catalogue.images:
+            report.note(f"model {name} cannot be used. {why}")
     name, notice = catalogue.default_model(probe.device_kind())
     report.note(notice) if notice else report.ok(f"default model: {name}")
 
@@ -120,7 +123,7 @@ def _broken(entry: ModelEntry, folder: Path) -> str | None:
     try:
         files.check(folder, entry.variant if files.has_variant(folder, entry.variant) else None, entry.absent)
     except files.BrokenFile as error:
-        return f"{error} in {folder}"
+        return f"{error} is missing, cut off or no model file in {folder}."
     return None
 
 

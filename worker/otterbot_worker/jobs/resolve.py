@@ -120,7 +120,9 @@ def resolve_image(
     :raises Refused:
     """
     name = request.model or default_model
-    entry = catalogue.images.get(name)
+    entry, broken = catalogue.images.get(name), catalogue.broken().get(name)
+    if broken is not None:
+        raise Refused([_problem("request.model", "model_broken", f"{name} cannot be used. {broken}")])
     if entry is None:
         known = ", ".join(sorted(catalogue.images))
         raise Refused([_problem("request.model", "unknown_model", f"No such model. There are: {known}.")])

@@ -8,7 +8,7 @@ shipped one. A bad file is refused at start with the entry's and the key's name.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from .. import samplers, yamlfile
-from . import configs, families, files, safety, sniffing
+from . import checkpoints, configs, families, files, safety, sniffing
 
 SHIPPED = Path(__file__).with_name("models.yaml")
 GPU_MODEL = "ssd-1b"
@@ -24,8 +24,7 @@ SMALL_MODEL = "otter-mini"
 
 REFINER_PART = "unet"
 """All that is loaded of a refiner."""
-CHECKPOINTS = "checkpoints"
-"""Folder in the data directory where a relative ``file`` lies."""
+UNKNOWN_LICENCE = "unknown: its file does not say"
 
 _HUB = r"^[\w.-]+/[\w.-]+$"
 
@@ -103,6 +102,8 @@ class ModelEntry:
     ``None``: by what the file holds."""
     prediction: str | None = None
     """What a single file predicts, ``epsilon`` or ``v_prediction``; ``None``: as the file or its settings say."""
+    stamp: tuple[int, int] | None = None
+    """Of a file that was found in the folder of checkpoints, its size and time of change: other stamp, other model."""
     variant: str | None
     """``fp16``: which weight files to take where the model has several."""
     vae: str | None
@@ -144,6 +145,7 @@ class ModelEntry:
                 "transformer": Transformer(**transformer) if transformer is not None else None,
                 "refiner": Refiner(**refiner) if refiner is not None else None,
                 "without": tuple(fields.get("without", ())),
+                "stamp": tuple(fields["stamp"]) if fields.get("stamp") is not None else None,
             }
         )
 
@@ -157,14 +159,14 @@ class ModelEntry:
         return files.find(hub=self.hub, folder=self.folder, without=self.absent)
 
     def file_problem(self) -> str | None:
-        """Why its single file cannot be drawn with, as a sentence without its dot; ``None``: nothing is known against
-        it, or it is not here. Reads the file's header."""
+        """Why its single file cannot be drawn with, as a sentence; ``None``: nothing is known against it, or it is not
+        here. Reads the file's header."""
         path = files.find_file(hub=self.hub, file=self.file or "")
         if self.file is None or path is None:
             return None
         found = sniffing.look(path, config=self.config)
         why = found.problem if found.config is None else sniffing.family_problem(found.config, self.family)
-        return f"the file {path.name} {why}" if why is not None else None
+        return f"The file {path.name} {why}." if why is not None else None
 
     def prompt_width(self) -> int | None:
         """How wide its prompts' embeddings are; ``None`` while its files are not here, or do not say."""
@@ -175,19 +177,76 @@ class ModelEntry:
         return files.prompt_width(folder) if folder is not None else None
 
 
+_PATTERNS = {"sd1": "sd15", "sd2": "sd21", "sd2-base": "sd21", "sdxl": "sdxl"}
+"""By the settings of a file's kind, which shipped model its defaults and limits are taken from."""
+
+
+def _of_dropped(dropped: checkpoints.Dropped, pattern: ModelEntry) -> ModelEntry:
+    defaults, limits = pattern.defaults, pattern.limits
+    if dropped.found.config == "sd2-base":
+        defaults, limits = replace(defaults, width=512, height=512), replace(limits, size_min=256)
+    return replace(
+        pattern,
+        name=dropped.name,
+        hub=None,
+        file=str(dropped.path),
+        config=dropped.found.config,
+        stamp=dropped.stamp,
+        variant=None,
+        vae=None,
+        about=f"A {pattern.abilities.title} model of the operator's.",
+        licence=UNKNOWN_LICENCE,
+        defaults=defaults,
+        limits=limits,
+    )
+
+
 class Catalogue:
-    """Every model that this worker knows by name."""
+    """Every model that this worker knows by name: the entries of its files, and what lies in the folder of checkpoints,
+    looked at anew each time."""
 
     def __init__(
         self,
-        images: Mapping[str, ModelEntry],
+        entries: Mapping[str, ModelEntry],
         *,
+        folder: Path | None = None,
+        patterns: Mapping[str, ModelEntry] | None = None,
         downloads_allowed: bool = False,
         safety_checker: str | None = None,
     ) -> None:
-        self.images: Mapping[str, ModelEntry] = MappingProxyType(dict(images))
+        """``folder``: of checkpoints, whose files get defaults and limits of ``patterns``, by their settings' name. An
+        entry's name goes before a file's, and a file that an entry names is not found again."""
+        self._entries = MappingProxyType(dict(entries))
+        self._folder = folder
+        parts = [part for entry in self._entries.values() for part in (entry, entry.transformer) if part is not None]
+        self._known_files = {Path(part.file) for part in parts if part.file is not None and part.hub is None}
+        self._patterns = dict(patterns or {})
         self._downloads_allowed = downloads_allowed
         self._safety_checker = safety_checker
+
+    @property
+    def images(self) -> Mapping[str, ModelEntry]:
+        """By name. A few ``stat`` calls; reads the headers of files that are new or changed."""
+        found = {
+            one.name: _of_dropped(one, self._patterns[one.found.config])
+            for one in self._dropped()
+            if one.found.config in self._patterns
+        }
+        return MappingProxyType({**self._entries, **found})
+
+    def broken(self) -> Mapping[str, str]:
+        """By name, the models whose single file cannot be drawn with, and a sentence that says why. As ``images``."""
+        said = {name: problem for name, entry in self._entries.items() if (problem := entry.file_problem()) is not None}
+        for one in self._dropped():
+            if one.found.config not in self._patterns:
+                said[one.name] = f"The file {one.path.name} {one.found.problem or 'is of a kind without defaults'}."
+        return said
+
+    def _dropped(self) -> list[checkpoints.Dropped]:
+        if self._folder is None:
+            return []
+        found = checkpoints.find(self._folder, self._known_files)
+        return [one for one in found if one.name not in self._entries]
 
     def available(self, name: str, *, downloads_allowed: bool | None = None) -> bool:
         """Whether the model's files are here, or may be downloaded. :raises KeyError: unknown"""
@@ -230,18 +289,25 @@ class Catalogue:
 def load_catalogue(
     *paths: Path, data_dir: Path, downloads_allowed: bool = False, safety_checker: str | None = None
 ) -> Catalogue:
-    """Read the shipped file, then the operator's, in order.
+    """Read the shipped file, then the operator's, in order; ``data_dir/checkpoints`` is looked at later.
 
     A relative ``folder`` or ``config`` lies in ``data_dir/models``, a relative ``file`` in ``data_dir/checkpoints``,
     what is ``shipped`` beside the shipped file.
 
     :raises CatalogueError:
     """
-    entries: dict[str, ModelEntry] = {}
-    for path in (SHIPPED, *paths):
+    shipped = {name: _entry(SHIPPED, name, raw, data_dir) for name, raw in _read(SHIPPED).items()}
+    entries = dict(shipped)
+    for path in paths:
         for name, raw in _read(path).items():
             entries[name] = _entry(path, name, raw, data_dir)
-    return Catalogue(entries, downloads_allowed=downloads_allowed, safety_checker=safety_checker)
+    return Catalogue(
+        entries,
+        folder=data_dir / checkpoints.FOLDER,
+        patterns={config: shipped[name] for config, name in _PATTERNS.items()},
+        downloads_allowed=downloads_allowed,
+        safety_checker=safety_checker,
+    )
 
 
 # ---------------------------------------------------------------- the file
@@ -378,13 +444,13 @@ def _entry(path: Path, name: object, raw: object, data_dir: Path) -> ModelEntry:
     if refiner is not None:
         refiner.folder = _below(data_dir / "models", refiner.folder)
     if transformer is not None and transformer.hub is None:
-        transformer.file = _below(data_dir / CHECKPOINTS, transformer.file) or ""
+        transformer.file = _below(data_dir / checkpoints.FOLDER, transformer.file) or ""
     return ModelEntry(
         name=name,
         family=parsed.family,
         hub=parsed.hub,
         folder=folder,
-        file=parsed.file if parsed.hub else _below(data_dir / CHECKPOINTS, parsed.file),
+        file=parsed.file if parsed.hub else _below(data_dir / checkpoints.FOLDER, parsed.file),
         config=parsed.config if parsed.config in configs.NAMES else _below(data_dir / "models", parsed.config),
         prediction=parsed.prediction,
         variant=parsed.variant,

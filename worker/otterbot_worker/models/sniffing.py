@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from . import configs, families, gguf, headers, loras, pickled
+from . import configs, families, folders, gguf, headers, loras, pickled
 
 UNET, VAE = "model.diffusion_model.", "first_stage_model."
 TEXT_ENCODERS = {
@@ -23,6 +24,7 @@ TEXT_ENCODERS = {
     },
 }
 """By the pipeline's class, where each one's tensors are."""
+SEEN_MAX = 2 * folders.FILES_MAX
 ENDINGS = (".safetensors", ".ckpt", ".gguf")
 
 _WIDTHS = {768: "sd1", 1024: "sd2", 2048: "sdxl", 1280: "sdxl-refiner"}
@@ -44,11 +46,18 @@ class Found:
 def look(path: Path, *, config: str | None = None) -> Found:
     """Reads the header alone. ``config``: how its parts are built, where that is known. Never raises."""
     try:
+        return _look(path, folders.stamp(path), config)
+    except OSError:
+        return Found(problem="cannot be read")
+
+
+@lru_cache(maxsize=SEEN_MAX)
+def _look(path: Path, _stamp: folders.Stamp, config: str | None) -> Found:
+    """What was found is kept as long as the process lives; a changed file is read again. :raises OSError:"""
+    try:
         header = read(path)
     except headers.BadFile as error:
         return Found(problem=str(error))
-    except OSError:
-        return Found(problem="cannot be read")
     if not any(key.startswith(UNET + "input_blocks.") for key in header.shapes):
         return Found(problem=_no_model(header, path))
     found = config or _config(header, path)

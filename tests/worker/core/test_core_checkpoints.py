@@ -1,0 +1,115 @@
+"""Files that an operator drops into the folder of checkpoints are models by their names."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from core_lab import image, settings, worker_here
+from hollow_models import SD1, SD2, SDXL, VAE, write
+
+from otterbot_worker.models.catalogue import ModelEntry, load_catalogue
+
+OWN = """
+models:
+  mine:
+    file: Named.safetensors
+    family: sd
+    about: a test
+    defaults: {steps: 4, guidance_scale: 5.0, width: 512, height: 512, sampler: UniPC}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "checkpoints"
+    made.mkdir()
+    return made
+
+
+def test_they_appear_and_leave_while_the_worker_runs(tmp_path: Path, folder: Path) -> None:
+    catalogue = load_catalogue(data_dir=tmp_path)
+    before = list(catalogue.images)
+    write(folder / "Deliberate v2.safetensors", SD1)
+    write(folder / "v2-1_512.safetensors", SD2)
+    write(folder / "wide.safetensors", SDXL)
+    write(folder / "v2-1_768.SafeTensors", SD2)
+    (folder / "readme.txt").write_text("no model")
+    (folder / "sub.safetensors").mkdir()
+    assert list(catalogue.images) == [*before, "Deliberate-v2", "v2-1_512", "v2-1_768", "wide"]
+    first, base, second, wide = (catalogue.images[name] for name in list(catalogue.images)[-4:])
+    assert (first.family, first.config, first.defaults) == ("sd", "sd1", catalogue.images["sd15"].defaults)
+    assert (wide.family, wide.defaults, wide.limits) == (
+        "sdxl",
+        catalogue.images["sdxl"].defaults,
+        catalogue.images["sdxl"].limits,
+    )
+    assert [(entry.config, entry.defaults.width) for entry in (base, second)] == [("sd2-base", 512), ("sd2", 768)]
+    assert first.licence.startswith("unknown")
+    assert (first.hub, first.vae, first.variant, first.refiner) == (None, None, None, None)
+    assert first.prompt_width() == 768
+    assert catalogue.available("wide")
+    assert catalogue.broken() == {}
+    for entry in (first, base, second, wide):
+        assert ModelEntry.from_dict(json.loads(json.dumps(entry.as_dict()))) == entry
+    os.utime(folder / "wide.safetensors", (1, 1))
+    assert catalogue.images["wide"] != wide, "another file of that name is another model to the engine"
+    for path in folder.glob("*.[sS]*"):
+        path.rename(path.with_suffix(".gone"))
+    assert list(catalogue.images) == before
+
+
+def test_what_an_entry_names_is_not_found_twice(tmp_path: Path, folder: Path) -> None:
+    (tmp_path / "own.yaml").write_text(OWN)
+    write(folder / "Named.safetensors", SD1)
+    write(folder / "mine.safetensors", SDXL)
+    write(folder / "sd15.safetensors", SDXL)
+    catalogue = load_catalogue(tmp_path / "own.yaml", data_dir=tmp_path)
+    shipped = load_catalogue(data_dir=tmp_path / "elsewhere").images
+    assert set(catalogue.images) == {*shipped, "mine"}
+    assert catalogue.images["mine"].family == "sd"
+    assert catalogue.images["sd15"] == shipped["sd15"]
+
+
+def test_of_two_files_with_one_name_the_safe_one_counts(tmp_path: Path, folder: Path) -> None:
+    (folder / "one.ckpt").write_bytes(b"no model")
+    write(folder / "one.safetensors", SD1)
+    catalogue = load_catalogue(data_dir=tmp_path)
+    assert catalogue.images["one"].file == str(folder / "one.safetensors")
+    assert catalogue.broken() == {}
+
+
+def test_broken_ones_are_named(tmp_path: Path, folder: Path) -> None:
+    (tmp_path / "own.yaml").write_text(OWN.replace("family: sd", "family: sdxl"))
+    write(folder / "Named.safetensors", SD1)
+    write(folder / "half.safetensors", {key: shape for key, shape in SD1.items() if key not in VAE})
+    (folder / "words.ckpt").write_text("no model")
+    catalogue = load_catalogue(tmp_path / "own.yaml", data_dir=tmp_path)
+    assert catalogue.broken() == {
+        "mine": "The file Named.safetensors is made for Stable Diffusion 1 and 2, not for SDXL.",
+        "half": "The file half.safetensors is not complete: it holds no decoder (VAE).",
+        "words": "The file words.ckpt is no checkpoint.",
+    }
+    assert "half" not in catalogue.images
+
+
+async def test_they_are_listed_and_refused_when_they_are_asked_for(tmp_path: Path) -> None:
+    async with worker_here(settings(tmp_path, images={"downloads": False}), paused=True) as here:
+        folder = next(path for path in tmp_path.rglob("checkpoints") if path.is_dir())
+        write(folder / "good.safetensors", SD1)
+        (folder / "bad.safetensors").write_text("These are words, and no model.")
+        _, listed = await here.api.call("GET", "/v1/models")
+        by_name = {model["name"]: model for model in listed["models"]}
+        assert (by_name["good"]["available"], by_name["good"]["family"]) == (True, "sd")
+        assert by_name["good"]["problem"] is None
+        assert by_name["bad"]["available"] is False
+        assert by_name["bad"]["problem"] == "The file bad.safetensors is no safetensors file."
+        status, problem = await here.api.call("POST", "/v1/jobs", image(model="bad"))
+        assert (status, problem["fields"][0]["code"]) == (422, "model_broken")
+        assert problem["fields"][0]["message"] == "bad cannot be used. The file bad.safetensors is no safetensors file."
+        status, _ = await here.api.call("POST", "/v1/jobs", image(key="key-00002", model="good"))
+        assert status == 202
+        status, problem = await here.api.call("POST", "/v1/jobs", image(key="key-00003", model="anything-v3"))
+        assert (status, problem["fields"][0]["code"]) == (422, "model_missing")
