@@ -12,11 +12,14 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from otterbot_worker import __version__, config, logs
+
+if TYPE_CHECKING:
+    from otterbot_worker.models.catalogue import ModelEntry
 
 EXIT_NOTHING = 1
 EXIT_USAGE = 2
@@ -51,12 +54,16 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for name, run, about in (
         ("serve", _serve, "run the worker"),
-        ("models", _models, "list the image models, and which are here"),
         ("doctor", _doctor, "look at the card, the libraries, the models, Ollama and the settings"),
         ("resume", _resume, "go on after a pause"),
         ("openapi", _openapi, "print the description of the HTTP API"),
     ):
         commands.add_parser(name, help=about, description=about, parents=[common]).set_defaults(run=run)
+    about = "list the image models, and which are here"
+    listed = commands.add_parser("models", help=about, description=about, parents=[common])
+    about = "print how each one would lie in the memory of cards of some sizes, and how much it would need there"
+    listed.add_argument("--plans", action="store_true", help=about)
+    listed.set_defaults(run=_models)
     about = "say how a picture was made: the line to type in a room that makes it again, and what else the file says"
     shown = commands.add_parser("show", help="say how a picture was made", description=about, parents=[common])
     shown.add_argument("file", type=Path, metavar="FILE", help="a PNG, JPEG or WebP picture, or the .yml beside one")
@@ -129,6 +136,8 @@ def _models(asked: argparse.Namespace) -> int:
 
     settings = config.load(asked.config)
     catalogue = read_catalogue(settings)
+    if getattr(asked, "plans", False):
+        return _plans(settings, catalogue.images.values())
     default, notice = default_model(settings, catalogue)
     broken = dict(catalogue.broken())
     width = max(map(len, [*catalogue.images, *broken]))
@@ -138,6 +147,14 @@ def _models(asked: argparse.Namespace) -> int:
     for name, why in broken.items():
         print(f"  {name:<{width}}  {'broken':<9}  {why}")
     print(f"\n* the default{f'. {notice}' if notice else ''}")
+    return 0
+
+
+def _plans(settings: config.Config, entries: Iterable[ModelEntry]) -> int:
+    from otterbot_worker.gpu import plan_table
+
+    reserves = {"reserve": settings.gpu.reserve_mb * 10**6, "ram_reserve": settings.gpu.ram_reserve_mb * 10**6}
+    print(plan_table.page(entries, **reserves))
     return 0
 
 

@@ -65,7 +65,10 @@ def chain(kind: Literal["cpu", "cuda"], needs: Needs) -> tuple[Plan, ...]:
     already are not again, and their layers do not travel alone."""
     if kind == "cpu":
         return (RESIDENT, TILED)
-    return (RESIDENT, TILED, OFFLOAD) if needs.quantised else PLANS
+    if not needs.quantised:
+        return PLANS
+    rest = any(part.value_bytes is None and quantises(name, part.values) for name, part in needs.parts.items())
+    return (RESIDENT, TILED, OFFLOAD, QUANTISED) if rest else (RESIDENT, TILED, OFFLOAD)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +107,7 @@ def quantises(name: str, values: int) -> bool:
 
 def _weights(needs: Needs, name: str, part: Part, plan: Plan, precision: Precision) -> int:
     stored = BYTES[precision.storage]
-    if plan.quantised and quantises(name, part.values):
+    if plan.quantised and part.value_bytes is None and quantises(name, part.values):
         # What is no large matrix stays as it is; that is about as much as the largest layer.
         return part.values + part.largest * (stored - 1)
     return part.bytes(stored)
