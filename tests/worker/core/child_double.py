@@ -19,6 +19,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 from otterbot_worker.gpu import messages
 from otterbot_worker.gpu.lease import CardBusy, CardLock
@@ -85,10 +86,17 @@ class Child:
             messages.Drawn(
                 task_id=task.task_id, width=task.width, height=task.height, seconds=time.monotonic() - started,
                 pipeline_seconds=time.monotonic() - started, load_seconds=0.01, model_hash="0" * 10, memory=MEMORY,
-                resident=str(task.model["name"]), versions={"double": "1"},
+                resident=str(task.model["name"]), versions={"double": "1"}, **self.plan(task),
             )
         )  # fmt: skip
         return None
+
+    def plan(self, task: messages.Draw) -> dict[str, Any]:
+        """Everything on the card fits, but where it is tight and nobody has told it so."""
+        lesson = {"plan": "resident", "pixels": task.width * task.height, "available": 5_100_000_000}
+        if "tight" not in task.prompt:
+            return {"plan": "resident"}
+        return {"plan": "tiled", "lessons": [] if lesson in task.lessons else [lesson]}
 
     def misbehave(self, task: messages.Draw) -> None:
         if (wish := re.search(r"die:(\w+):(\d+)", task.prompt)) is not None:

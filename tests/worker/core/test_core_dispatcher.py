@@ -280,6 +280,18 @@ async def test_a_deleted_picture_is_gone(tmp_path: Path) -> None:
         assert not list(tmp_path.glob("archive/2*/*"))
 
 
+async def test_what_did_not_fit_is_remembered_over_restarts_and_the_record_names_the_plan(tmp_path: Path) -> None:
+    async with worker_here(settings(tmp_path)) as here:
+        job = await here.api.done((await here.api.submit(image(prompt="tight")))["id"])
+        assert job["pictures"][0]["result"]["record"]["used"]["plan"] == "tiled"
+    async with worker_here(settings(tmp_path)) as here:
+        for number, (prompt, plan) in enumerate((("tight", "tiled"), ("otter", "resident"))):
+            job = await here.api.done((await here.api.submit(image(f"key-1000{number}", prompt=prompt)))["id"])
+            assert job["pictures"][0]["result"]["record"]["used"]["plan"] == plan
+        stored = await here.parts.store.meta("lessons")
+        assert [len(lessons) for lessons in stored.values()] == [1], "what was told before is not learned again"
+
+
 async def test_speeds_are_measured_and_kept(tmp_path: Path) -> None:
     config = settings(tmp_path)
     async with worker_here(config) as here:

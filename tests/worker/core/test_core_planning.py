@@ -128,7 +128,10 @@ def test_the_reserves_are_kept_free() -> None:
     assert chosen(reserve=1 * GB) == TILED
     assert chosen(reserve=2 * GB) == OFFLOAD
     assert chosen(reserve=2 * GB, ram_reserve=4 * GB) == QUANTISED
-    assert chosen(reserve=2 * GB, ram_reserve=8 * GB) == GROUPS, "nothing fits, and this needs least of the card"
+    assert chosen(reserve=2 * GB, ram_reserve=8 * GB) == TILED, "nothing fits; this leaves the computer its memory"
+    assert chosen(reserve=9 * GB, ram_reserve=0) == GROUPS, "nothing fits, and this needs least of the card"
+    small = planning.choose(model, card(2, ram=8), pixels, precision=HALF, ram_reserve=8 * GB)
+    assert (small.plan, small.fits) == (GROUPS, False), "the others would not even fit without a reserve"
 
 
 def test_what_failed_is_not_tried_again_with_as_much_or_less() -> None:
@@ -166,6 +169,15 @@ def test_precision_follows_the_card() -> None:
     assert without.note is not None
     assert without.note.endswith(".")
     assert not card(8, kind="cpu").precision().cast
+
+
+def test_a_text_encoder_beside_quantised_weights_is_what_is_left_to_quantise(tmp_path: Any) -> None:
+    klein = needs_of(load_catalogue(data_dir=tmp_path).images["flux2-klein"])
+    assert planning.chain("cuda", klein) == (RESIDENT, TILED, OFFLOAD, QUANTISED)
+    assert planning.chain("cuda", MEASURED["FLUX.2 klein in 4.5 bits"][0]) == (RESIDENT, TILED, OFFLOAD)
+    offloaded, quantised = (planning.estimate(klein, plan, 512 * 512, HALF) for plan in (OFFLOAD, QUANTISED))
+    assert quantised.card == pytest.approx(offloaded.card * 0.55, rel=0.05)
+    assert offloaded.ram - quantised.ram == pytest.approx(klein.parts["text_encoder"].values, rel=0.1)
 
 
 def test_every_family_has_an_estimate() -> None:

@@ -291,6 +291,9 @@ class Used(_Answer):
     """A second model that drew the last steps."""
     safety: bool = False
     """Whether the safety checker has looked at it."""
+    plan: str = ""
+    """How the model lay in memory: ``resident``, ``tiled``, ``offload``, ``groups``, ``quantised``. Tiles and weights
+    of 8 bits (the last one) make a slightly other picture; empty in old records."""
     parser: str
     versions: dict[str, str]
 

@@ -164,6 +164,7 @@ def _details(record: Mapping[str, Any], used: Mapping[str, Any]) -> Iterator[tup
     yield "picture to start from", line(used.get("init_image"))
     yield "strength", line(used.get("strength"))
     yield "mask", line(used.get("mask"))
+    yield "memory plan", line(used.get("plan"))
     yield "parser", line(used.get("parser"))
     versions = used.get("versions")
     for name, version in list(versions.items())[:32] if isinstance(versions, dict) else []:

@@ -32,9 +32,7 @@ CARDS: Mapping[str, DeviceFacts] = {
 """By title; as much of them as there is memory is filled in."""
 
 
-def page(
-    entries: Iterable[ModelEntry], *, reserve: int = RESERVE_BYTES, ram_reserve: int = RAM_RESERVE_BYTES
-) -> str:
+def page(entries: Iterable[ModelEntry], *, reserve: int = RESERVE_BYTES, ram_reserve: int = RAM_RESERVE_BYTES) -> str:
     """A Markdown table for each kind of card, with the plan and its estimated peak in GB at the model's usual size.
 
     In brackets: more than there is, so that it is only tried for want of a better one.
@@ -63,7 +61,9 @@ def _table(needed: Iterable[tuple[ModelEntry, Needs]], card: DeviceFacts, *, res
             cells.append(_cell(choice))
         rows.append([entry.name, f"{width}×{height}", *cells])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows]
+    lines = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows
+    ]
     lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
     return "\n".join(lines)
 

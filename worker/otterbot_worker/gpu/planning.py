@@ -170,16 +170,16 @@ def choose(
     lessons: Sequence[Lesson] = (),
     plans: Sequence[Plan] | None = None,
 ) -> Choice:
-    """The first plan that fits the free memory and has not failed there before; if none does, the one that is known
-    not to fail or else needs least of the card."""
+    """The first plan that fits the free memory and has not failed there before. If none does: one that is not known to
+    fail, that fits without the card's reserve, that leaves the computer its memory (a card says no, a computer without
+    memory stands still), and that needs least of the card, in that order."""
     candidates = []
     for plan in plans or chain(facts.kind, needs):
         need = estimate(needs, plan, pixels, precision, math_only=facts.math_only)
         failed = any(lesson.holds(plan, pixels, facts.available) for lesson in lessons)
-        fits = need.card + reserve <= facts.available and (
-            not need.ram or need.ram + ram_reserve <= facts.ram_available
-        )
-        if fits and not failed:
+        too_much_ram = need.ram > 0 and need.ram + ram_reserve > facts.ram_available
+        if need.card + reserve <= facts.available and not too_much_ram and not failed:
             return Choice(plan=plan, estimate=need, fits=True)
-        candidates.append((failed, need.card, Choice(plan=plan, estimate=need, fits=False)))
-    return min(candidates, key=lambda one: one[:2])[2]
+        hopes = (failed, need.card > facts.available, too_much_ram, need.card)
+        candidates.append((hopes, Choice(plan=plan, estimate=need, fits=False)))
+    return min(candidates, key=lambda one: one[0])[1]

@@ -18,8 +18,10 @@ from ..gpu.planning import quantises
 
 EIGHT_BITS = torch.float8_e4m3fn
 _LAYERS = (torch.nn.Linear, torch.nn.Conv1d, torch.nn.Conv2d, torch.nn.Conv3d)
-_LEFT_AS_THEY_ARE = (*DEFAULT_SKIP_MODULES_PATTERN, "embedder", "time_embed", r"\.wo$")
-"""In 8 bits these lose too much, or, as T5's ``wo``, their owner casts its input to what they are kept in."""
+_LOSE_TOO_MUCH = (*DEFAULT_SKIP_MODULES_PATTERN, "embedder", "time_embed")
+"""In 8 bits."""
+_ASKED_BY_THEIR_OWNER = (r"\.wo$",)
+"""As T5's ``wo``: the owner casts a layer's input to what its weights are kept in. Models of diffusers name theirs."""
 
 
 def dtype(name: str) -> torch.dtype:
@@ -31,24 +33,25 @@ def compute_in(pipe: Any, precision: Precision) -> None:
     """Have a pipeline that was loaded in ``precision.storage`` compute in ``precision.compute``."""
     if precision.cast:
         for module in _modules(pipe).values():
-            _cast(module, dtype(precision.storage), dtype(precision.compute), ())
+            _cast(module, dtype(precision.storage), dtype(precision.compute))
 
 
 def quantise(pipe: Any, precision: Precision) -> None:
     """Keep its large components in 8 bits."""
     for name, module in _modules(pipe).items():
         if quantises(name, sum(parameter.numel() for parameter in module.parameters())):
-            own = tuple(getattr(module, "_skip_layerwise_casting_patterns", None) or ())
-            _cast(module, EIGHT_BITS, dtype(precision.compute), (*_LEFT_AS_THEY_ARE, *own))
+            _cast(module, EIGHT_BITS, dtype(precision.compute), _LOSE_TOO_MUCH)
 
 
 def _modules(pipe: Any) -> dict[str, torch.nn.Module]:
     return {name: part for name, part in pipe.components.items() if isinstance(part, torch.nn.Module)}
 
 
-def _cast(module: torch.nn.Module, storage: torch.dtype, compute: torch.dtype, spared: tuple[str, ...]) -> None:
+def _cast(module: torch.nn.Module, storage: torch.dtype, compute: torch.dtype, spared: tuple[str, ...] = ()) -> None:
     if hasattr(module, "otterbot_cast"):
         return  # shared with another pipeline, or in 8 bits already
+    named = getattr(module, "_skip_layerwise_casting_patterns", None) or ()
+    spared = (*spared, *_ASKED_BY_THEIR_OWNER, *named)
     for name, layer in module.named_modules():
         numbers = [*layer.parameters(recurse=False), *layer.buffers(recurse=False)]
         if not all(tensor.is_floating_point() for tensor in layer.parameters(recurse=False)):

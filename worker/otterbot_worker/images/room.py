@@ -23,6 +23,7 @@ class Room:
     height: int
     available: int
     """Bytes of the device before anything of this model was on it."""
+    ram_available: int
     precision: Precision
     plan: planning.Plan
     left: list[planning.Plan]
@@ -35,7 +36,10 @@ class Room:
         if self.failed:
             said.append(f"Drawn with {self.plan.words}; {self._too_large}.")
         elif self.plan.quantised:
-            said.append(f"Drawn with {self.plan.words}, because of the free {_gb(self.available)}.")
+            said.append(
+                f"Drawn with {self.plan.words}: the free {_gb(self.available)} of the card and "
+                f"{_gb(self.ram_available)} of the computer's memory allow nothing better."
+            )
         return said
 
     def fall_back(self) -> bool:
@@ -98,6 +102,7 @@ class Rooms:
             width=task.width,
             height=task.height,
             available=facts.available,
+            ram_available=facts.ram_available,
             precision=precision,
             plan=choice.plan,
             left=list(plans[plans.index(choice.plan) + 1 :]),

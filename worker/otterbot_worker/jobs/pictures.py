@@ -340,6 +340,7 @@ def _record(row: Row, job: StoredJob, drawn: Drawn, *, took: float) -> Record:
         embeddings=[e for e in options.get("embeddings", []) if e["name"] not in drawn.unused_embeddings],
         refiner=None if drawn.refiner is None else UsedRefiner(**drawn.refiner),
         safety=options.get("safety", False),
+        plan=drawn.plan,
         parser=PARSER,
         versions={"otterbot-worker": __version__, **drawn.versions},
     )
