@@ -254,6 +254,21 @@ def test_a_start_picture_is_named(tmp_path: Path) -> None:
     assert "a" * 64 in showing.page(found)
 
 
+def test_what_steered_it(tmp_path: Path) -> None:
+    control = {"kind": "canny", "id": "a" * 64, "scale": 0.7, "start": 0.0, "end": 0.8}
+    written = record(control={**control, "name": "a, canny: net", "hash": "0123456789abcdef"})
+    found = read(tmp_path, ours(written))
+    assert found.request["control"] == control
+    assert ("steered by", f"canny a, canny: net 0123456789abcdef {'a' * 64} 0.7 0.0 0.8") in found.details
+    assert any(note.startswith("Another picture steered it: ") for note in found.notes)
+    fields = infotext.fields(metadata.a1111(written).splitlines()[-1])
+    assert fields["ControlNet 0"].startswith("Module: canny, Model: a canny net [01234567], Weight: 0.7, ")
+    for bad in ("canny", {"kind": "canny"}, {**control, "scale": 9}, [control]):
+        found = read(tmp_path, png({"otterbot": metadata.own_chunk(record(control=bad))}))
+        assert "control" not in found.request
+        assert "The picture that steers in it is nothing that Otterbot takes: left out." in found.notes
+
+
 # ---------------------------------------------------------------- nobody's words win
 
 FORGED = [

@@ -87,6 +87,7 @@ class Child:
                 task_id=task.task_id, width=task.width, height=task.height, seconds=time.monotonic() - started,
                 pipeline_seconds=time.monotonic() - started, load_seconds=0.01, model_hash="0" * 10, memory=MEMORY,
                 resident=str(task.model["name"]), versions={"double": "1"}, **self.plan(task),
+                control=None if task.control is None else {"name": task.control["name"], "hash": "0" * 16},
             )
         )  # fmt: skip
         return None

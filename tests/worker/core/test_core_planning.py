@@ -65,6 +65,17 @@ def test_attention_without_a_kernel_is_the_danger_that_it_is() -> None:
     assert math.card > 9 * plain.card
 
 
+def test_a_controlnet_is_beside_the_denoiser_and_not_beside_the_decoder() -> None:
+    model, pixels = needs("sd1", "sd"), 768 * 768
+    net = Part(values=361_000_000, largest=14_745_600)
+    steered = Needs(parts=model.parts, computing=model.computing, steering=net)
+    plain, beside = ({p.name: planning.estimate(n, p, pixels, HALF).card for p in PLANS} for n in (model, steered))
+    assert 0 < beside["resident"] - plain["resident"] < net.bytes(2), "the decoder's peak hides a part of it"
+    assert beside["offload"] - plain["offload"] == pytest.approx(net.bytes(2), rel=0.3)
+    assert beside["groups"] - plain["groups"] < 0.1 * GB
+    assert planning.estimate(steered, RESIDENT, pixels, HALF).ram == net.bytes(2)
+
+
 def test_tiles_take_what_was_measured_and_full_precision_twice_as_much() -> None:
     model, pixels = needs("sd1", "sd"), 1024 * 1024
     nothing = Needs(parts={"vae": Part(values=0, largest=0)}, computing=model.computing)

@@ -104,6 +104,7 @@ def test_what_a_family_cannot_do_is_refused_when_it_is_asked_for(tmp_path: Path)
         "LoRAs",
         "embeddings",
         "pictures to start from",
+        "ControlNets",
     )
     assert catalogue.images["ssd-1b"].abilities.ignores == ()
 

@@ -37,7 +37,7 @@ from otterbot_worker.jobs.running import Shared
 from otterbot_worker.jobs.store import Store
 from otterbot_worker.jobs.turns import TurnRunner
 from otterbot_worker.jobs.views import Live, Views
-from otterbot_worker.models import checkpoints
+from otterbot_worker.models import checkpoints, controlnets
 from otterbot_worker.models.catalogue import Catalogue, CatalogueError, load_catalogue
 from otterbot_worker.models.loras import FOLDERS, SHIPPED, Library
 
@@ -226,7 +226,7 @@ async def _build(config: Config, database: Database, stack: contextlib.AsyncExit
 
 def _library(config: Config) -> Library:
     """Makes the operator's folders: a folder that is there says where the files belong."""
-    for folder in (*FOLDERS.values(), checkpoints.FOLDER):
+    for folder in (*FOLDERS.values(), checkpoints.FOLDER, controlnets.FOLDER):
         with contextlib.suppress(OSError):
             (config.data_dir / folder).mkdir(mode=0o700, exist_ok=True)
     return Library(config.data_dir, SHIPPED)

@@ -14,6 +14,8 @@ from otterbot_worker.api.operations import Operation, reply
 from otterbot_worker.api.parts import PARTS, Parts
 from otterbot_worker.api.problems import body
 from otterbot_worker.api.schemas import (
+    ControlNet,
+    ControlNets,
     GpuInfo,
     Lora,
     Loras,
@@ -31,6 +33,7 @@ from otterbot_worker.models.loras import Library
 FEATURES = [
     "images", "chat", "events", "pause", "delivered", "img2img", "inpaint", "loras", "explain", "aspect", "safety",
     "variation",
+    "control",
 ]  # fmt: skip
 HASHING_SECONDS = 1.0
 """How long an answer may be kept waiting for hashes that nobody has needed yet."""
@@ -145,6 +148,25 @@ def _loras(library: Library) -> list[Lora]:
     return found
 
 
+async def controlnets(request: web.Request) -> web.Response:
+    return reply(ControlNets(controlnets=await asyncio.to_thread(_controlnets, request.app[PARTS].library)))
+
+
+def _controlnets(library: Library) -> list[ControlNet]:
+    found = []
+    for net in library.controlnets.everywhere():
+        try:
+            hashed = net.hash() if net.problem is None else None
+        except OSError:
+            hashed = None
+        found.append(
+            ControlNet(
+                name=net.name, family=net.family, canny=net.canny, size=net.size, hash=hashed, problem=net.problem
+            )
+        )
+    return found
+
+
 async def pause(request: web.Request) -> web.Response:
     asked = schemas.PauseRequest()
     if request.can_read_body:
@@ -207,6 +229,13 @@ OPERATIONS = (
         handler=loras,
         summary="LoRAs and embeddings by name, with their trigger words.",
         answers={200: Loras},
+    ),
+    Operation(
+        method="GET",
+        path="/v1/controlnets",
+        handler=controlnets,
+        summary="ControlNets by name.",
+        answers={200: ControlNets},
     ),
     Operation(
         method="POST",

@@ -98,6 +98,21 @@ class Mask(_Request):
     else what is white. Greys mix both."""
 
 
+class Control(_Request):
+    """A picture that steers what is drawn, through a ControlNet."""
+
+    kind: Annotated[str, Field(min_length=1, max_length=100)]
+    """``canny``: the edges of the picture, which are found here. Else a name of ``GET /v1/controlnets``: the picture is
+    given to that one as it is, and has to be the map that it expects."""
+    id: InputId
+    """As ``POST /v1/inputs`` answered. It is scaled to fill the size that is drawn, and cut off evenly."""
+    scale: Annotated[float, Field(ge=0, le=2)] = 1.0
+    """How much it steers; 0 is not at all."""
+    start: Annotated[float, Field(ge=0, le=1)] = 0.0
+    end: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """Between which shares of the steps it does."""
+
+
 class ImageRequest(ImageOptions):
     """A picture request. The client draws the seed, so that a worker that has forgotten
     everything draws the same picture when the same request is submitted again."""
@@ -109,6 +124,8 @@ class ImageRequest(ImageOptions):
     """Without width, height and aspect the picture's shape is drawn, at the model's usual number of pixels."""
     mask: Mask | None = None
     """Makes the strength 1 where nobody says one."""
+    control: Control | None = None
+    """Without width, height, aspect and ``init_image`` its picture's shape is drawn."""
     theme: Annotated[str | None, Field(max_length=64)] = None
     """Names the files; the first words of the prompt where it is absent."""
     safety: bool = False
@@ -193,7 +210,8 @@ class Failure(_Answer):
 
     code: str
     """``poison``, ``out_of_memory``, ``model_broken``, ``model_missing``, ``nan``, ``worker_restarts``, ``hang``,
-    ``image_failed``, ``input_gone``, ``lora_broken``, ``lora_missing``, ``embedding_broken``, ``embedding_missing``,
+    ``image_failed``, ``input_gone``, ``controlnet_broken``, ``controlnet_missing``,
+    ``lora_broken``, ``lora_missing``, ``embedding_broken``, ``embedding_missing``,
     ``unsafe`` (the safety checker's finding), ``safety_missing``, ``safety_broken``,
     ``ollama_unreachable``, ``chat_model_missing``, ``chat_broke_off``, ``chat_too_long``, ``chat_timeout``,
     ``chat_failed``, ``forgotten``."""
@@ -252,6 +270,19 @@ class UsedEmbedding(_Answer):
     """SHA-256 of the file, in hex."""
 
 
+class UsedControl(_Answer):
+    kind: str
+    name: str
+    """The ControlNet's."""
+    hash: str
+    """The first 16 hex digits of a hash of its file's name, size and ends."""
+    id: str
+    """SHA-256 of the picture that steered."""
+    scale: float
+    start: float
+    end: float
+
+
 class UsedRefiner(_Answer):
     name: str
     hash: str
@@ -285,6 +316,7 @@ class Used(_Answer):
     strength: float | None = None
     mask: str | None = None
     """SHA-256 of the picture that said where it was drawn anew."""
+    control: UsedControl | None = None
     loras: list[UsedLora] = []
     embeddings: list[UsedEmbedding] = []
     refiner: UsedRefiner | None = None
@@ -474,6 +506,25 @@ class Lora(_Answer):
 
 class Loras(_Answer):
     loras: list[Lora]
+
+
+class ControlNet(_Answer):
+    """A file or folder in the folder of ControlNets, or one that the hub's cache has."""
+
+    name: str
+    """What ``Control.kind`` may be."""
+    family: str | None = None
+    """The models that it is for: ``sd`` or ``sdxl``; ``None`` where it cannot be read."""
+    canny: bool
+    """Its name says that it takes edges, so that the kind ``canny`` may use it."""
+    size: int
+    hash: str | None = None
+    problem: str | None = None
+    """Why it cannot be used, as the end of a sentence that begins with its name."""
+
+
+class ControlNets(_Answer):
+    controlnets: list[ControlNet]
 
 
 class ExplainedFragment(_Answer):

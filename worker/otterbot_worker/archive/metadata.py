@@ -63,6 +63,7 @@ def a1111(record: Mapping[str, Any]) -> str:
         "Model": used["model"],
         **_variation(used.get("variation")),
         "Denoising strength": None if used.get("strength") is None else f"{float(used['strength']):g}",
+        "ControlNet 0": _control(used.get("control")),
         "Refiner": _refiner(used.get("refiner")),
         "Refiner switch at": f"{float(used['refiner']['hand_over']):g}" if used.get("refiner") else None,
         "Lora hashes": _hashes(used.get("loras"), "autov3"),
@@ -79,6 +80,22 @@ def _variation(variation: Any) -> dict[str, Any]:
         if variation
         else {}
     )
+
+
+def _control(control: Any) -> str | None:
+    """As the web UI's extension writes it, as far as there is the same here."""
+    if not control:
+        return None
+    fields = {
+        "Module": control["kind"] if control["kind"] == "canny" else "none",
+        "Model": f"{re.sub('[:,]', '', control['name'])} [{control['hash'][:8]}]",
+        "Weight": f"{float(control['scale']):g}",
+        "Resize Mode": "Crop and Resize",
+        "Guidance Start": f"{float(control['start']):g}",
+        "Guidance End": f"{float(control['end']):g}",
+        "Control Mode": "Balanced",
+    }
+    return ", ".join(f"{key}: {value}" for key, value in fields.items())
 
 
 def _refiner(refiner: Any) -> str | None:

@@ -21,7 +21,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from otterbot_worker import samplers, yamlfile
-from otterbot_worker.api.schemas import ImageRequest
+from otterbot_worker.api.schemas import Control, ImageRequest
 from otterbot_worker.archive import containers, infotext, metadata
 from otterbot_worker.archive.containers import BadPicture, NoSettings
 
@@ -42,9 +42,14 @@ _LABELS = {
     "init_image": "picture to start from",
     "strength": "strength",
     "mask": "mask",
+    "control": "picture that steers",
 }
 """Fields of a request, in words."""
 
+_SEND_AGAIN = (
+    "the line draws without it, the request of the API names it by its SHA-256, under which it has to be sent to the "
+    "worker again."
+)
 _ABOUT = ("Model hash", "Lora hashes", "TI hashes", "VAE hash", "Hashes", "Version", "User")
 """A1111's fields that change no picture, or say again what another one says."""
 _PLAIN_SCHEDULES = ("", "Automatic", "Uniform")
@@ -132,10 +137,10 @@ def _of_record(record: Mapping[str, Any], source: str, notes: list[str]) -> Foun
         values["mask"] = {"id": values["mask"]}
     if values["init_image"] is not None:
         values["init_image"] = {"id": values["init_image"]}
-        notes.append(
-            "It was drawn from another picture: the line draws without it, the request of the API names it by its "
-            "SHA-256, under which it has to be sent to the worker again."
-        )
+        notes.append(f"It was drawn from another picture: {_SEND_AGAIN}")
+    if isinstance(control := values["control"], dict):
+        values["control"] = {name: control[name] for name in Control.model_fields if name in control}
+        notes.append(f"Another picture steered it: {_SEND_AGAIN}")
     return Found(
         source=source,
         request=_valid(values, notes),
@@ -165,6 +170,9 @@ def _details(record: Mapping[str, Any], used: Mapping[str, Any]) -> Iterator[tup
     yield "strength", line(used.get("strength"))
     yield "mask", line(used.get("mask"))
     yield "memory plan", line(used.get("plan"))
+    control = used.get("control")
+    if isinstance(control, dict):
+        yield "steered by", line(*map(control.get, ("kind", "name", "hash", "id", "scale", "start", "end")))
     yield "parser", line(used.get("parser"))
     versions = used.get("versions")
     for name, version in list(versions.items())[:32] if isinstance(versions, dict) else []:

@@ -77,6 +77,10 @@ class Draw:
     """``{seed, strength}``: the noise to begin with lies between the two seeds."""
     lessons: list[dict[str, Any]] = field(default_factory=list)
     """What did not fit with this model before (``planning.Lesson``)."""
+    control: dict[str, Any] | None = None
+    """``{picture, canny, scale, start, end, name, hash, path, hub}``: the picture that steers (a checked RGB PNG, of
+    which the edges are taken if ``canny``) and the ControlNet, at ``path`` or, if that is ``None``, to be fetched from
+    ``hub``; ``hash`` is ``None`` then."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,6 +155,8 @@ class Drawn:
     """How the model lay in memory (``planning.PLANS``)."""
     lessons: list[dict[str, Any]] = field(default_factory=list)
     """What did not fit before this plan did."""
+    control: dict[str, Any] | None = None
+    """``{name, hash}`` of the ControlNet that was asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -90,14 +90,25 @@ def estimate(needs: Needs, plan: Plan, pixels: int, precision: Precision, *, mat
         decode += 8 * (decoded // 64) ** 2 * compute // 2  # one head over the decoder's smallest picture
     weights = {name: _weights(needs, name, part, plan, precision) for name, part in needs.parts.items()}
     work = dict.fromkeys(weights, ENCODE_BYTES)
-    work |= {name: step for name in weights if needs.is_denoiser(name)} | {"vae": decode}
+    beside = _beside(needs, plan, precision)
+    work |= {name: step + beside for name in weights if needs.is_denoiser(name)} | {"vae": decode}
     together = sum(weights.values())
     if plan.offload == "no":
-        return Estimate(card=together + max(step, decode), ram=0)
+        return Estimate(card=together + max(step + beside, decode), ram=beside)
     if plan.offload == "model":
-        return Estimate(card=max(weights[name] + work[name] for name in weights), ram=together)
+        return Estimate(card=max(weights[name] + work[name] for name in weights), ram=together + beside)
     layers = {name: _LAYERS_AT_ONCE * part.largest * BYTES[precision.storage] for name, part in needs.parts.items()}
     return Estimate(card=max(layers[name] + work[name] for name in weights), ram=together)
+
+
+def _beside(needs: Needs, plan: Plan, precision: Precision) -> int:
+    """Of a ControlNet, on the card."""
+    if needs.steering is None:
+        return 0
+    stored = BYTES[precision.storage]
+    return (
+        _LAYERS_AT_ONCE * needs.steering.largest * stored if plan.offload == "groups" else needs.steering.bytes(stored)
+    )
 
 
 def quantises(name: str, values: int) -> bool:

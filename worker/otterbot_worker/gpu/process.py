@@ -60,6 +60,7 @@ class DrawTask:
     safety: dict[str, Any] | None = None
     variation: dict[str, Any] | None = None
     lessons: list[dict[str, Any]] = field(default_factory=list)
+    control: dict[str, Any] | None = None
     """As ``messages.Draw``."""
 
 
@@ -79,6 +80,7 @@ class Drawn:
     plan: str = ""
     lessons: list[dict[str, Any]] = field(default_factory=list)
     """As ``messages.Drawn``."""
+    control: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -377,4 +379,5 @@ def _drawn(message: messages.Drawn) -> Drawn:
         refiner=message.refiner,
         plan=message.plan,
         lessons=message.lessons,
+        control=message.control,
     )

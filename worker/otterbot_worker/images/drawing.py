@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from ..gpu.messages import Draw
-from . import noise, refining, starting
+from . import controlling, noise, refining, starting
 from .cache import Embeddings
 from .decoding import Pixels, decode
 from .embeddings import Prompt
@@ -48,7 +48,7 @@ def generate(
     pixels, more = decode(loaded.pipe, latents, task.seed)
     if loaded.refining is not None and not refined(loaded, task):
         notes.append("With so few steps none is left for the refiner; the picture was drawn without it.")
-    return starting.finish(task, pixels), notes + more
+    return starting.finish(task, pixels), notes + drawing.notes + more
 
 
 def refined(loaded: Loaded, task: Draw) -> bool:
@@ -74,10 +74,11 @@ def _base(drawing: Drawing, _none: torch.Tensor | None, *, expected: int, hands_
     arguments = start.arguments
     if hands_over and drawing.loaded.refining is not None:
         arguments["denoising_end"] = drawing.loaded.refining.hand_over
-    if task.init_image is not None:
-        return drawing.denoise(start.pipe, steps=task.steps, expected=expected, **arguments)
-    with noise.varied(start.pipe, task, drawing.generator):
-        return drawing.denoise(start.pipe, steps=task.steps, expected=expected, **arguments)
+    with controlling.steering(drawing, start.pipe):
+        if task.init_image is not None:
+            return drawing.denoise(start.pipe, steps=task.steps, expected=expected, **arguments)
+        with noise.varied(start.pipe, task, drawing.generator):
+            return drawing.denoise(start.pipe, steps=task.steps, expected=expected, **arguments)
 
 
 def encode(loaded: Loaded, task: Draw, device: torch.device, cache: Embeddings) -> tuple[dict[str, Any], list[str]]:

@@ -101,6 +101,7 @@ class Engine:
             with contextlib.suppress(Exception):
                 for pipe in self._loaded.pipes:
                     plans.unhook(self._loaded.plan, pipe)
+                self._loaded.controls.release()
         self._loaded = None
         self._embeddings.clear()
         self._safety.release()
@@ -146,6 +147,7 @@ class Engine:
             versions=self.versions,
             notes=room.notes + more,
             unused_embeddings=self._loaded.inversions.unused,
+            control=self._loaded.controls.record,
             refiner=self._loaded.refining.record()
             if self._loaded.refining is not None and refined(self._loaded, task)
             else None,
@@ -165,6 +167,15 @@ class Engine:
             assert self._loaded is not None
             extras = self._loaded.adapters.load(self._loaded.pipe, task.loras, lambda: monitor.progress("loading"))
             extras += self._loaded.inversions.load(self._loaded.pipe, task.embeddings)
+            self._loaded.controls.load(
+                self._loaded.pipe,
+                task.control,
+                room.plan,
+                self._device,
+                room.precision,
+                downloads=self._downloads,
+                monitor=monitor,
+            )
             if task.safety is not None:
                 self._safety.load(task.safety, downloads=self._downloads, monitor=monitor)
             monitor.check()
@@ -232,6 +243,8 @@ def check_task(task: Draw, entry: ModelEntry) -> None:
         raise JobFailed("image_failed", "The strength must be above 0 and at most 1.")
     if task.variation is not None and not 0.0 <= task.variation["strength"] <= 1.0:
         raise JobFailed("image_failed", "The strength of a variation must be from 0 to 1.")
+    if task.control is not None and not 0.0 <= task.control["scale"] <= 2.0:
+        raise JobFailed("image_failed", "The scale of a ControlNet must be from 0 to 2.")
     seeds = [task.seed] if task.variation is None else [task.seed, task.variation["seed"]]
     if not all(0 <= seed < 2**32 for seed in seeds):
         raise JobFailed("image_failed", "The seed must be from 0 to 4294967295.")

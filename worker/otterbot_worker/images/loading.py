@@ -22,6 +22,7 @@ from ..models.catalogue import ModelEntry
 from . import casting, download, plans, refining, single
 from . import device as devices
 from .adapters import Adapters
+from .controlling import Controls
 from .families import FAMILIES, Family
 from .inversions import Inversions
 from .monitor import Monitor
@@ -44,6 +45,7 @@ class Loaded:
     notes: list[str]
     adapters: Adapters = field(default_factory=Adapters)
     inversions: Inversions = field(default_factory=Inversions)
+    controls: Controls = field(default_factory=Controls)
     refining: refining.Refining | None = None
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import diffusers
@@ -36,6 +36,7 @@ class Drawing:
     steps: Steps
     keeping: Keeping | None = None
     """What stays as it is in all passes; the first one finds it."""
+    notes: list[str] = field(default_factory=list)
 
     def denoise(self, pipe: Any, *, steps: int, expected: int, **arguments: Any) -> torch.Tensor:
         """One run of a pipeline to latents (1, channels, height / 8, width / 8), with a sampler of its own.

@@ -11,7 +11,7 @@ from ..gpu import planning
 from ..gpu.facts import DeviceFacts, Precision
 from ..gpu.messages import Draw
 from ..models.catalogue import ModelEntry
-from ..models.estimates import Needs, needs_of
+from ..models.estimates import Needs, needs_of, steered
 
 
 @dataclass(kw_only=True)
@@ -83,7 +83,7 @@ class Rooms:
 
     def begin(self, entry: ModelEntry, task: Draw, facts: DeviceFacts) -> Room:
         """``facts``: measured now, with what the model itself has on the device counted as available."""
-        needs = self._needs_of(entry)
+        needs = steered(self._needs_of(entry), task.control)
         self.learn(entry, planning.lessons_from(task.lessons))
         precision = facts.precision(wants_bf16=entry.abilities.bf16)
         plans = planning.chain(facts.kind, needs)

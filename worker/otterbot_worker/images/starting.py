@@ -28,6 +28,9 @@ FOUR = 4
 """Channels of a tensor that the pipelines take for latents; any other is a picture to them. A model may have more."""
 
 
+GONE = "The picture to start from is not on the worker any more; please send it again."
+
+
 class Start(NamedTuple):
     """``pipe`` is made of the loaded one's components, with no weights of its own; to be dropped after the picture."""
 
@@ -68,14 +71,14 @@ def finish(task: Draw, drawn: Pixels) -> Pixels:
     return masking.put_back(task, read(Path(task.init_image), width, height), drawn)
 
 
-def read(path: Path, width: int, height: int) -> Image.Image:
-    """The picture, scaled to fill the size, with what sticks out cut off evenly. :raises JobFailed: ``input_gone``"""
+def read(path: Path, width: int, height: int, *, gone: str = GONE) -> Image.Image:
+    """The picture, scaled to fill the size, with what sticks out cut off evenly. ``gone``: what is said where it is
+    not there. :raises JobFailed: ``input_gone``"""
     try:
         with Image.open(path, formats=("PNG",)) as picture:
             return ImageOps.fit(picture.convert("RGB"), (width, height), Image.Resampling.LANCZOS)
     except (OSError, SyntaxError, ValueError):
-        sentence = "The picture to start from is not on the worker any more; please send it again."
-        raise JobFailed("input_gone", sentence) from None
+        raise JobFailed("input_gone", gone) from None
 
 
 @torch.no_grad()

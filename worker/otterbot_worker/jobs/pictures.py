@@ -13,7 +13,16 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from otterbot_worker import __version__
-from otterbot_worker.api.schemas import ImageResult, Progress, Record, Thumbnail, Used, UsedRefiner, UsedVariation
+from otterbot_worker.api.schemas import (
+    ImageResult,
+    Progress,
+    Record,
+    Thumbnail,
+    Used,
+    UsedControl,
+    UsedRefiner,
+    UsedVariation,
+)
 from otterbot_worker.archive import Archive, Stored
 from otterbot_worker.errors import Cancelled, JobFailed, ProcessDied
 from otterbot_worker.gpu import deaths
@@ -22,6 +31,7 @@ from otterbot_worker.inputs import fit
 from otterbot_worker.inputs.files import InputFiles
 from otterbot_worker.jobs import eta, variations
 from otterbot_worker.jobs.card import CardTaken
+from otterbot_worker.jobs.controls import with_path
 from otterbot_worker.jobs.countdown import Countdown
 from otterbot_worker.jobs.extras import with_paths
 from otterbot_worker.jobs.lessons import Lessons
@@ -89,13 +99,15 @@ class PictureRunner:
         self._check_disk()
         loras, embeddings = await asyncio.to_thread(with_paths, job.request, self._library)
         safe = await asyncio.to_thread(self._safety, job, entry)
+        control = await asyncio.to_thread(self._control, job)
         countdown = self._countdown(row, job)
         report = self._reporter(row, countdown)
         report(Progress(phase="starting"))
         await self._take_card()
         lessons = await self._lessons.of(row.model)
         await self._slots.acquire()
-        task = replace(self._task(row, job, entry), loras=loras, embeddings=embeddings, safety=safe, lessons=lessons)
+        files: dict[str, Any] = {"loras": loras, "embeddings": embeddings, "safety": safe, "control": control}
+        task = replace(self._task(row, job, entry), **files, lessons=lessons)
         try:
             if interrupted():
                 raise Cancelled
@@ -144,6 +156,11 @@ class PictureRunner:
         if place is None:  # it was here when the job was accepted
             raise JobFailed("safety_missing", safety.MISSING)
         return place
+
+    def _control(self, job: StoredJob) -> dict[str, Any] | None:
+        if (control := job.request.get("control")) is None:
+            return None
+        return with_path(control, self._library.controlnets, self._inputs.path(job.client, control["id"]))
 
     def _mask(self, job: StoredJob) -> dict[str, Any]:
         mask, start = job.request.get("mask"), job.request.get("init_image")
@@ -336,6 +353,7 @@ def _record(row: Row, job: StoredJob, drawn: Drawn, *, took: float) -> Record:
         init_image=(options.get("init_image") or {}).get("id"),
         strength=options.get("strength"),
         mask=(options.get("mask") or {}).get("id"),
+        control=_used_control(options.get("control"), drawn.control),
         loras=options.get("loras", []),
         embeddings=[e for e in options.get("embeddings", []) if e["name"] not in drawn.unused_embeddings],
         refiner=None if drawn.refiner is None else UsedRefiner(**drawn.refiner),
@@ -345,3 +363,8 @@ def _record(row: Row, job: StoredJob, drawn: Drawn, *, took: float) -> Record:
         versions={"otterbot-worker": __version__, **drawn.versions},
     )
     return Record(asked=options["asked"], used=used, took=round(took, 3))
+
+
+def _used_control(control: dict[str, Any] | None, drawn: dict[str, Any] | None) -> UsedControl | None:
+    """``drawn``: what the GPU process says of the ControlNet, which may have been fetched only then."""
+    return None if control is None or drawn is None else UsedControl.model_validate({**control, **drawn})

@@ -16,6 +16,7 @@ from otterbot_worker.api.schemas import FieldProblem, ImageRequest, NewChatJob, 
 from otterbot_worker.inputs import fit
 from otterbot_worker.jobs import sources as pictures
 from otterbot_worker.jobs import variations
+from otterbot_worker.jobs.controls import find_control
 from otterbot_worker.jobs.extras import Wanted, find_wanted
 from otterbot_worker.jobs.model import NewRow
 from otterbot_worker.jobs.size import find_size
@@ -142,7 +143,7 @@ def resolve_image(
     sources = sources or Sources()
     start, mask = sources.start, sources.mask
     strength = pictures.strength(request, sources)
-    size = find_size(request, entry, (start.width, start.height) if start is not None else None)
+    size = find_size(request, entry, pictures.shape(sources))
     problems += pictures.problems(request, sources, entry)
     problems += _limits(entry, steps=steps, guidance=guidance)
     problems += size.problems
@@ -151,6 +152,9 @@ def resolve_image(
     negative = defaults.negative_prompt if request.negative_prompt is None else request.negative_prompt
     wanted = find_wanted(request.prompt, negative, entry, library) if library is not None else Wanted()
     problems += wanted.problems
+    nets, downloads = (library or Library()).controlnets, catalogue.downloads_allowed
+    steering = find_control(request.control, sources.control, entry, nets, downloads=downloads)
+    problems += steering.problems
     if request.safety and catalogue.safety(name) is None:
         problems.append(_problem("request.safety", "safety_missing", safety.MISSING))
     if problems:
@@ -176,6 +180,7 @@ def resolve_image(
             "init_image": None if start is None else {"id": start.id, "width": start.width, "height": start.height},
             "strength": strength,
             "mask": None if mask is None else {"id": mask.id, "alpha": mask.alpha},
+            "control": steering.request,
             "theme": request.theme,
             "loras": wanted.loras,
             "embeddings": wanted.embeddings,
@@ -184,6 +189,7 @@ def resolve_image(
                 *size.notes,
                 *([said] if said is not None else []),
                 *variations.notes(request.variation),
+                *steering.notes,
                 *wanted.notes,
             ],
             "asked": request.asked.model_dump(mode="json", exclude_unset=True),

@@ -13,6 +13,7 @@ from otterbot_worker.models.catalogue import ModelEntry
 GONE = {
     "init_image": "The picture to start from is not on the worker any more; please send it again.",
     "mask": "The mask is not on the worker any more; please send it again.",
+    "control": "The picture that steers is not on the worker any more; please send it again.",
 }
 
 
@@ -22,20 +23,29 @@ class Sources:
 
     start: Input | None = None
     mask: Input | None = None
+    control: Input | None = None
     mask_file: Path | None = None
     """Where ``mask`` says white is drawn anew; of a picture with holes, these."""
 
     @property
     def ids(self) -> list[str]:
-        return list(dict.fromkeys(one.id for one in (self.start, self.mask) if one is not None))
+        return list(dict.fromkeys(one.id for one in (self.start, self.mask, self.control) if one is not None))
 
 
 async def find(request: ImageRequest, client: str, inputs: Inputs) -> Sources:
     """Looks for them among the client's own."""
-    start, mask = [
-        None if named is None else await inputs.get(client, named.id) for named in (request.init_image, request.mask)
+    start, mask, control = [
+        None if named is None else await inputs.get(client, named.id)
+        for named in (request.init_image, request.mask, request.control)
     ]
-    return Sources(start=start, mask=mask, mask_file=None if mask is None else inputs.mask_file(mask))
+    mask_file = None if mask is None else inputs.mask_file(mask)
+    return Sources(start=start, mask=mask, control=control, mask_file=mask_file)
+
+
+def shape(sources: Sources) -> tuple[int, int] | None:
+    """Width and height of the picture whose shape is drawn where nobody says one."""
+    picture = sources.start or sources.control
+    return None if picture is None else (picture.width, picture.height)
 
 
 def strength(request: ImageRequest, sources: Sources) -> float | None:

@@ -254,6 +254,10 @@ class Catalogue:
         allowed = self._downloads_allowed if downloads_allowed is None else downloads_allowed
         return entry.here() is not None or (allowed and entry.hub is not None)
 
+    @property
+    def downloads_allowed(self) -> bool:
+        return self._downloads_allowed
+
     def safety(self, name: str) -> dict[str, Any] | None:
         """Where the checker of that model's pictures is, as ``models.safety.place``. :raises KeyError: unknown"""
         return safety.place(self.images[name].here(), self._safety_checker, downloads=self._downloads_allowed)

@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from . import files, headers
+from . import controlnets, files, headers
 from .catalogue import REFINER_PART, ModelEntry, Transformer
 
 DECODE_BYTES = 1535
@@ -88,6 +88,8 @@ class Needs:
 
     parts: Mapping[str, Part]
     computing: Computing
+    steering: Part | None = None
+    """A ControlNet, which is beside the denoiser while that computes, and only then."""
 
     @property
     def quantised(self) -> bool:
@@ -115,6 +117,18 @@ def needs_of(entry: ModelEntry) -> Needs:
         # Its second text encoder and its decoder are those of the base.
         parts["refiner.unet"] = refining.get(REFINER_PART) or published("sdxl-refiner")[REFINER_PART]
     return Needs(parts=MappingProxyType(parts), computing=computing)
+
+
+def steered(needs: Needs, control: Mapping[str, Any] | None) -> Needs:
+    """With the ControlNet of a task (``messages.Draw.control``), where its file is here."""
+    if control is None or control["scale"] == 0 or control["path"] is None:
+        return needs
+    weights = controlnets.weights_in(Path(control["path"]))
+    try:
+        counts = [math.prod(shape) for shape in headers.read(weights).shapes.values()] if weights is not None else []
+    except (headers.BadFile, OSError):
+        return needs
+    return replace(needs, steering=Part(values=sum(counts), largest=max(counts, default=0)))
 
 
 def _counted(

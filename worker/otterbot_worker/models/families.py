@@ -34,6 +34,8 @@ class Abilities:
     """Textual inversions."""
     pictures: bool = True
     """Whether it can start from a picture."""
+    control: bool = False
+    """Whether a ControlNet can steer it."""
     size_multiple: int = 8
     refiner: bool = False
     single_files: bool = False
@@ -61,6 +63,7 @@ class Abilities:
             ("LoRAs", self.loras),
             ("embeddings", self.embeddings),
             ("pictures to start from", self.pictures),
+            ("ControlNets", self.control),
         )
         return tuple(words for words, works in said if not works)
 
@@ -75,12 +78,14 @@ FAMILIES: Mapping[str, Abilities] = MappingProxyType(
             modules=("text_encoder", "unet", "vae"),
             samplers=_ALL,
             single_files=True,
+            control=True,
         ),
         "sdxl": Abilities(
             title="SDXL",
             pipeline="StableDiffusionXLPipeline",
             modules=("text_encoder", "text_encoder_2", "unet", "vae"),
             samplers=_ALL,
+            control=True,
             refiner=True,
             single_files=True,
         ),

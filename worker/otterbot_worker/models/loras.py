@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from . import headers
+from . import controlnets, headers
 from .folders import HashCache, Hashes, Stamp, listing
 
 SHIPPED = Path(__file__).with_name("otter-mini-extras")
@@ -55,6 +55,7 @@ class Library:
     def __init__(self, *roots: Path) -> None:
         """``roots``: directories with the two folders in them, the first one wins."""
         self._roots = roots
+        self.controlnets = controlnets.ControlNets(*roots)
         self._seen: dict[Path, Extra] = {}
         self._hashes = HashCache()
         self._lock = threading.Lock()
