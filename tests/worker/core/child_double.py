@@ -10,6 +10,7 @@ does where the safety checker has to look, ``hang`` stops moving, ``slow`` takes
 from __future__ import annotations
 
 import argparse
+import base64
 import os
 import queue
 import re
@@ -73,6 +74,9 @@ class Child:
                 return None
             time.sleep(0.1 if "slow" in task.prompt else 0.002)
             self.send(messages.Progress(task_id=task.task_id, phase="denoising", step=step, steps=task.steps))
+            if task.preview:
+                jpeg = base64.b64encode(b"behind step %d" % step).decode()
+                self.send(messages.Preview(task_id=task.task_id, jpeg=jpeg))
             if step == 2:
                 self.misbehave(task)
                 if "fail" in task.prompt or self.unsafe(task):

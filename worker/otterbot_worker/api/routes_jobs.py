@@ -120,6 +120,15 @@ async def cancel(request: web.Request) -> web.Response:
     return reply(await parts.views.job(job))
 
 
+async def preview(request: web.Request) -> web.Response:
+    job, index = await _job(request), request.match_info["index"]
+    found = await request.app[PARTS].views.preview(job.id, int(index)) if len(index) < 4 else None
+    if found is None:
+        raise ApiProblem(404, "no_preview", "There is no preview of this picture now.")
+    headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+    return web.Response(body=found, content_type="image/jpeg", headers=headers)
+
+
 async def _job(request: web.Request) -> StoredJob:
     job = await request.app[PARTS].store.job(request.match_info["id"], client_of(request))
     if job is None:
@@ -179,6 +188,14 @@ OPERATIONS = (
         handler=cancel,
         summary="Cancel what is not done of a job, queued or running.",
         answers={200: Job},
+        problems=(404,),
+    ),
+    Operation(
+        method="GET",
+        path="/v1/jobs/{id}/pictures/{index:[0-9]+}/preview",
+        handler=preview,
+        summary="What a picture that is being drawn looks like by now, where `request.preview` asked for it.",
+        answers={200: "image/jpeg"},
         problems=(404,),
     ),
     Operation(

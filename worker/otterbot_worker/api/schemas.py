@@ -130,6 +130,9 @@ class ImageRequest(ImageOptions):
     """Names the files; the first words of the prompt where it is absent."""
     safety: bool = False
     """The safety checker has to look at the picture before anybody does; what it finds unsafe is not kept."""
+    preview: bool = False
+    """Small previews while it is drawn; ``Progress.preview`` says when there is a new one. They change nothing in the
+    picture and are gone with its last step. None where ``safety`` is set: the checker has not seen them."""
     asked: ImageOptions = ImageOptions()
     """Only what the person typed; kept in the record, so that a later change of model can
     return everything else to that model's defaults."""
@@ -190,7 +193,8 @@ class Problem(_Answer):
     status: int
     code: str
     """Stable, for programs: ``unauthorized``, ``invalid_request``, ``unknown_model``, ``key_reused``, ``queue_full``,
-    ``owner_queue_full``, ``disk_full``, ``not_found``, ``image_gone``, ``input_gone`` (send the picture again),
+    ``owner_queue_full``, ``disk_full``, ``not_found``, ``no_preview`` (not yet, or not any more), ``image_gone``,
+    ``input_gone`` (send the picture again),
     ``picture_unreadable``, ``picture_too_large``, ``picture_too_small``, ``too_large``, ``too_many_streams``,
     ``unknown_lora``, ``unsupported_media_type``, ``method_not_allowed``, ``internal``."""
     detail: str | None = None
@@ -228,6 +232,8 @@ class Progress(_Answer):
     eta_s: float | None = None
     """Seconds until this picture or turn is done, as far as it can be told; computed anew for every answer."""
     attempt: int = 0
+    preview: int = 0
+    """Grows with each new preview; 0: there is none. ``GET /v1/jobs/{id}/pictures/{index}/preview`` has the latest."""
 
 
 class Thumbnail(_Answer):

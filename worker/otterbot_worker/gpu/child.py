@@ -9,6 +9,7 @@ the card's lock is held.
 from __future__ import annotations
 
 import argparse
+import base64
 import contextlib
 import ctypes
 import faulthandler
@@ -85,6 +86,10 @@ class Task:
     def progress(self, phase: str, step: int = 0, steps: int = 0) -> None:
         self._last_word = time.monotonic()
         self._channel.send(messages.Progress(task_id=self._task_id, phase=phase, step=step, steps=steps))
+
+    def preview(self, picture: bytes) -> None:
+        self._last_word = time.monotonic()
+        self._channel.send(messages.Preview(task_id=self._task_id, jpeg=base64.b64encode(picture).decode()))
 
     def check(self) -> None:
         if self._channel.cancelled(self._task_id):

@@ -7,6 +7,7 @@ that silence during a task means that it hangs::
       ◀──────────── Hello          the card is ours, torch is loaded
       ── Draw ──────────▶
       ◀──────────── Progress, Beat  at every phase, step and (at most each second) block
+      ◀──────────── Preview        where the task wants them, a few between the steps
       ── Cancel ────────▶           at any time; unknown tasks are ignored
       ◀──────────── Drawn | Failed | Cancelled
       ── Release ───────▶
@@ -75,6 +76,8 @@ class Draw:
     """As ``models.safety.place``: the checker that has to look at the picture before it leaves the process."""
     variation: dict[str, Any] | None = None
     """``{seed, strength}``: the noise to begin with lies between the two seeds."""
+    preview: bool = False
+    """``Preview`` from time to time."""
     lessons: list[dict[str, Any]] = field(default_factory=list)
     """What did not fit with this model before (``planning.Lesson``)."""
     control: dict[str, Any] | None = None
@@ -121,6 +124,16 @@ class Progress:
     phase: str
     step: int = 0
     steps: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preview:
+    """What the picture looks like by now."""
+
+    kind: ClassVar[str] = "preview"
+    task_id: str
+    jpeg: str
+    """Base64; small, see ``images.previews``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,11 +200,11 @@ class Released:
 
 
 ToChild = Draw | Cancel | Release | Stop
-ToParent = Hello | Progress | Beat | Drawn | Failed | Cancelled | Released
+ToParent = Hello | Progress | Preview | Beat | Drawn | Failed | Cancelled | Released
 
 _TO_CHILD: dict[str, type[ToChild]] = {cls.kind: cls for cls in (Draw, Cancel, Release, Stop)}
 _TO_PARENT: dict[str, type[ToParent]] = {
-    cls.kind: cls for cls in (Hello, Progress, Beat, Drawn, Failed, Cancelled, Released)
+    cls.kind: cls for cls in (Hello, Progress, Preview, Beat, Drawn, Failed, Cancelled, Released)
 }
 
 

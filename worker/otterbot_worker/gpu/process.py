@@ -14,6 +14,7 @@ closes; it holds the lock file of the card as long as it lives.
 from __future__ import annotations
 
 import asyncio
+import base64
 import logging
 import os
 import sys
@@ -61,6 +62,7 @@ class DrawTask:
     variation: dict[str, Any] | None = None
     lessons: list[dict[str, Any]] = field(default_factory=list)
     control: dict[str, Any] | None = None
+    preview: bool = False
     """As ``messages.Draw``."""
 
 
@@ -156,8 +158,10 @@ class GpuProcess:
         async with self._turn:
             await self._ensure_started()
 
-    async def draw(self, task: DrawTask, on_progress: Callable[[Progress], None]) -> Drawn:
-        """Draw one picture into ``task.output``.
+    async def draw(
+        self, task: DrawTask, on_progress: Callable[[Progress], None], on_preview: Callable[[bytes], None] | None = None
+    ) -> Drawn:
+        """Draw one picture into ``task.output``. ``on_preview``: given a small JPEG at times, where the task wants it.
 
         Cancelling the awaiting asyncio task cancels the picture as well.
 
@@ -173,7 +177,7 @@ class GpuProcess:
                 child = await self._ensure_started()
                 if self._cancel_asked:
                     raise Cancelled()
-                return await self._draw(child, task, on_progress)
+                return await self._draw(child, task, on_progress, on_preview)
             finally:
                 self._task_id = None
                 if self._child is not None:
@@ -254,12 +258,18 @@ class GpuProcess:
         self._log.info("GPU process %d has %s (%s)", child.pid, hello.device, hello.name)
         return child
 
-    async def _draw(self, child: Child, task: DrawTask, on_progress: Callable[[Progress], None]) -> Drawn:
+    async def _draw(
+        self,
+        child: Child,
+        task: DrawTask,
+        on_progress: Callable[[Progress], None],
+        on_preview: Callable[[bytes], None] | None,
+    ) -> Drawn:
         fields = {name: getattr(task, name) for name in task.__dataclass_fields__}
         child.send(messages.Draw(**{**fields, "output": str(task.output)}))
         self._update(state="loading")
         try:
-            return await self._until_done(child, task.task_id, on_progress)
+            return await self._until_done(child, task.task_id, on_progress, on_preview)
         except Ended:
             raise await self._bury(child, "hang") from None
         except Silent:
@@ -271,7 +281,13 @@ class GpuProcess:
             await asyncio.shield(self._abandon(child, task.task_id))
             raise
 
-    async def _until_done(self, child: Child, task_id: str, on_progress: Callable[[Progress], None]) -> Drawn:
+    async def _until_done(
+        self,
+        child: Child,
+        task_id: str,
+        on_progress: Callable[[Progress], None],
+        on_preview: Callable[[bytes], None] | None = None,
+    ) -> Drawn:
         limit = self._load_timeout
         while True:
             message = await child.receive(limit)
@@ -282,6 +298,8 @@ class GpuProcess:
                 limit = self._load_timeout if loading else self._step_timeout
                 self._update(state="loading" if loading else "drawing")
                 on_progress(_progress(message))
+            elif isinstance(message, messages.Preview) and on_preview is not None:
+                on_preview(base64.b64decode(message.jpeg))
             elif isinstance(message, messages.Drawn):
                 self._measured(message.memory, resident=message.resident)
                 return _drawn(message)

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from ..gpu.messages import Draw
-from . import controlling, noise, refining, starting
+from . import controlling, noise, previews, refining, starting
 from .cache import Embeddings
 from .decoding import Pixels, decode
 from .embeddings import Prompt
@@ -31,6 +31,8 @@ def generate(
     sequence = passes(loaded, task)
     steps = Steps(monitor, sequence)
     embeddings, notes = encode(loaded, task, device, cache)
+    shown, more = previews.begin(loaded, task, monitor)
+    notes += more
     drawing = Drawing(
         loaded=loaded,
         task=task,
@@ -39,6 +41,7 @@ def generate(
         embeddings=embeddings,
         generator=torch.Generator("cpu").manual_seed(task.seed),
         steps=steps,
+        previews=shown,
     )
     latents: torch.Tensor | None = None
     for one in sequence:

@@ -9,5 +9,8 @@ class Monitor(Protocol):
     def progress(self, phase: str, step: int = 0, steps: int = 0) -> None:
         """A phase begins, or a step is done."""
 
+    def preview(self, picture: bytes) -> None:
+        """A small JPEG of how far it is. Only where the task asks for previews."""
+
     def check(self) -> None:
         """Called often, from inside the work: a sign of life; cheap. :raises Cancelled:"""

@@ -19,6 +19,7 @@ from .monitor import Monitor
 if TYPE_CHECKING:
     from .loading import Loaded
     from .masking import Keeping
+    from .previews import Previews
 
 
 @dataclass(kw_only=True)
@@ -34,6 +35,7 @@ class Drawing:
     generator: torch.Generator
     """The picture's; each pass takes the next numbers from it."""
     steps: Steps
+    previews: Previews | None = None
     keeping: Keeping | None = None
     """What stays as it is in all passes; the first one finds it."""
     notes: list[str] = field(default_factory=list)
@@ -44,6 +46,8 @@ class Drawing:
         ``steps``: the schedule's; ``expected``: how many of them are drawn, as its pass has told in advance.
         """
         on_step = self.steps.begin(expected)
+        if self.previews is not None:
+            on_step = self.previews.after(on_step)
         pipe.scheduler = scheduler(self.task, self.loaded.base_scheduler, steps=steps)
         latents: torch.Tensor = pipe(
             **{**self.embeddings, "generator": self.generator, "guidance_scale": self.task.guidance_scale, **arguments},

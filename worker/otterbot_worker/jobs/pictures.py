@@ -111,7 +111,7 @@ class PictureRunner:
         try:
             if interrupted():
                 raise Cancelled
-            drawn = await self._draw(task, report)
+            drawn = await self._draw(task, report, self._previewer(row) if task.preview else None)
         except BaseException:
             self._slots.release()
             with contextlib.suppress(OSError):
@@ -146,6 +146,7 @@ class PictureRunner:
             init_image=None if start is None else str(self._inputs.path(job.client, start["id"])),
             strength=options.get("strength"),
             variation=variations.of_picture(options, row.idx),
+            preview=options.get("preview", False),
             **self._mask(job),
         )
 
@@ -172,9 +173,13 @@ class PictureRunner:
             "mask_is_alpha": mask["alpha"] and mask["id"] == start["id"],
         }
 
-    async def _draw(self, task: DrawTask, report: Callable[[Progress], None]) -> Drawn:
+    async def _draw(
+        self, task: DrawTask, report: Callable[[Progress], None], preview: Callable[[bytes], None] | None
+    ) -> Drawn:
         try:
-            return await self._gpu.draw(task, report)
+            return await (
+                self._gpu.draw(task, report, preview) if preview is not None else self._gpu.draw(task, report)
+            )
         except JobFailed as error:
             if error.details.get("errno") in UNWRITABLE:
                 self._disk_failed(error.details["errno"])
@@ -220,11 +225,24 @@ class PictureRunner:
             if countdown.speed is not None:
                 self._speeds.guess(eta.speed_name(row.model), countdown.speed)
             left = None if left is None else round(left, 1)
-            shown = progress.model_copy(update={"attempt": row.attempt, "eta_s": left})
+            seen = self._live.previews(row.job_id, row.idx)
+            shown = progress.model_copy(update={"attempt": row.attempt, "eta_s": left, "preview": seen})
             self._live.put(row.job_id, row.idx, shown)
             self._listener.progressed(row.client, row.job_id, row.idx, shown)
 
         return report
+
+    def _previewer(self, row: Row) -> Callable[[bytes], None]:
+        """What is told of each preview; whoever watches the progress learns that there is another one."""
+
+        def show(jpeg: bytes) -> None:
+            self._live.put_preview(row.job_id, row.idx, jpeg)
+            if (progress := self._live.get(row.job_id, row.idx)) is not None:
+                shown = progress.model_copy(update={"preview": self._live.previews(row.job_id, row.idx)})
+                self._live.put(row.job_id, row.idx, shown)
+                self._listener.progressed(row.client, row.job_id, row.idx, shown)
+
+        return show
 
     # ------------------------------------------------------------ afterwards
 

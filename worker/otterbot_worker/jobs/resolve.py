@@ -26,6 +26,8 @@ from otterbot_worker.models import safety
 from otterbot_worker.models.catalogue import Catalogue, ModelEntry
 from otterbot_worker.models.loras import Library
 
+NO_PREVIEWS = "There were no previews, because the safety checker looks at finished pictures only."
+
 
 class Refused(Exception):
     """The request cannot be run as it stands."""
@@ -185,11 +187,13 @@ def resolve_image(
             "loras": wanted.loras,
             "embeddings": wanted.embeddings,
             "safety": request.safety,
+            "preview": request.preview and not request.safety,
             "notes": [
                 *size.notes,
                 *([said] if said is not None else []),
                 *variations.notes(request.variation),
                 *steering.notes,
+                *([NO_PREVIEWS] if request.preview and request.safety else []),
                 *wanted.notes,
             ],
             "asked": request.asked.model_dump(mode="json", exclude_unset=True),

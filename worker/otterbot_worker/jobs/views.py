@@ -35,6 +35,8 @@ class Live:
     text: dict[str, str] = field(default_factory=dict)
     _progress: dict[tuple[str, int], tuple[Progress, float]] = field(default_factory=dict)
     """With the moment it was reported."""
+    _previews: dict[tuple[str, int], tuple[int, bytes]] = field(default_factory=dict)
+    """The latest of each picture, and how many there have been."""
 
     def put(self, job_id: str, idx: int, progress: Progress) -> None:
         self._progress[job_id, idx] = progress, time.monotonic()
@@ -47,8 +49,21 @@ class Live:
     def all(self) -> list[Progress]:
         return [_counted_down(*found) for found in self._progress.values()]
 
+    def put_preview(self, job_id: str, idx: int, jpeg: bytes) -> None:
+        self._previews[job_id, idx] = self.previews(job_id, idx) + 1, jpeg
+
+    def previews(self, job_id: str, idx: int) -> int:
+        """How many there have been."""
+        return self._previews.get((job_id, idx), (0, b""))[0]
+
+    def preview(self, job_id: str, idx: int) -> bytes | None:
+        """The latest one, a JPEG."""
+        found = self._previews.get((job_id, idx))
+        return None if found is None else found[1]
+
     def forget(self, job_id: str, idx: int) -> None:
         self._progress.pop((job_id, idx), None)
+        self._previews.pop((job_id, idx), None)
         self.text.pop(job_id, None)
 
 
@@ -80,6 +95,12 @@ class Views:
             if number % PORTION == 0:
                 await asyncio.sleep(0)
         return built
+
+    async def preview(self, job_id: str, idx: int) -> bytes | None:
+        """What a picture that is being drawn looks like by now, a JPEG."""
+        rows = (await self._store.rows([job_id]))[job_id]
+        running = any(row.idx == idx and row.state is State.RUNNING for row in rows)
+        return self._live.preview(job_id, idx) if running else None
 
     async def eta(self, job_id: str) -> float | None:
         """``Job.eta_s`` of a job, as of now."""

@@ -1,0 +1,150 @@
+"""Previews: what they show, how often they come, that they change nothing; and where there are none."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from diffusers import AutoencoderKL
+from PIL import Image
+from test_gpu_engine import Watcher
+
+from otterbot_worker.gpu import messages
+from otterbot_worker.gpu.child import Channel, Task
+from otterbot_worker.gpu.messages import Draw
+from otterbot_worker.gpu.process import DrawTask
+from otterbot_worker.images import previews
+from otterbot_worker.images.engine import Engine
+from otterbot_worker.images.families import FAMILIES
+from otterbot_worker.images.families.base import Preview
+from otterbot_worker.models.catalogue import ModelEntry
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+class Viewer(Watcher):
+    def __init__(self) -> None:
+        super().__init__()
+        self.pictures: list[Image.Image] = []
+
+    def preview(self, picture: bytes) -> None:
+        found = Image.open(io.BytesIO(picture))
+        assert found.format == "JPEG"
+        self.pictures.append(found)
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    made = Engine(device="cpu", threads=1)
+    yield made
+    made.release()
+
+
+Looks = Callable[..., tuple[bytes, list[Image.Image], list[str]]]
+
+
+@pytest.fixture
+def look(engine: Engine, make_task: Callable[..., DrawTask], entries: dict[str, ModelEntry]) -> Looks:
+    def look(family: str, **changes: Any) -> tuple[bytes, list[Image.Image], list[str]]:
+        task = make_task(model=entries[family].as_dict(), **{"preview": True, **changes})
+        viewer = Viewer()
+        values = {name: getattr(task, name) for name in task.__dataclass_fields__}
+        drawn = engine.draw(Draw(**{**values, "output": str(task.output)}), viewer)
+        return task.output.read_bytes(), viewer.pictures, drawn.notes
+
+    return look
+
+
+@pytest.fixture
+def always(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(previews, "SECONDS", 0.0)
+
+
+@pytest.mark.usefixtures("always")
+@pytest.mark.parametrize("family", ["sd", "sdxl"])
+@pytest.mark.parametrize("sampler", ["UniPC", "Euler a"])
+def test_one_behind_each_step_and_the_same_picture(look: Looks, family: str, sampler: str) -> None:
+    fields = {"sampler": sampler, "steps": 3, "width": 128, "height": 64}
+    plain, none, _ = look(family, preview=False, **fields)
+    assert none == []
+    pixels, shown, notes = look(family, **fields)
+    assert pixels == plain
+    assert [picture.size for picture in shown] == [(128, 64)] * 3
+    assert not any("previews" in note for note in notes)
+
+
+def test_they_are_seldom(look: Looks) -> None:
+    assert len(look("sdxl", steps=3)[1]) <= 1, "it takes much less than a second"
+
+
+@pytest.mark.usefixtures("always")
+def test_the_small_model_looks_like_what_comes_of_it(look: Looks) -> None:
+    fields = {"prompt": "an otter in a cowboy hat on a beach", "steps": 12, "width": 128, "height": 128, "seed": 3}
+    pixels, shown, _ = look("mini", **fields)
+    assert len(shown) == 12
+    final = np.frombuffer(pixels, np.uint8).reshape(16, 8, 16, 8, 3).mean(axis=(1, 3))
+
+    def alike(picture: Image.Image) -> float:
+        seen = np.asarray(picture.resize((16, 16), Image.Resampling.BOX), np.float64)
+        return float(np.corrcoef(seen.ravel(), final.ravel())[0, 1])
+
+    assert alike(shown[-1]) > 0.9
+    assert alike(shown[0]) < alike(shown[5]) < alike(shown[-1])
+
+
+@pytest.mark.usefixtures("always")
+def test_none_where_the_checker_has_to_look_or_nothing_is_known(
+    look: Looks, monkeypatch: pytest.MonkeyPatch, engine: Engine
+) -> None:
+    monkeypatch.setattr(engine._safety, "load", lambda *_, **__: None)
+    monkeypatch.setattr(engine._safety, "look", lambda *_: None)
+    assert look("sd", safety={"folder": "/nowhere"})[1] == []
+    monkeypatch.setattr(previews, "colours_of", lambda *_: None)
+    _, shown, notes = look("sd")
+    assert shown == []
+    assert any("no previews" in note for note in notes)
+
+
+def test_a_map_of_its_own_lies_beside_the_autoencoder(tmp_path: Path) -> None:
+    family = FAMILIES["sd"]
+    vae = AutoencoderKL(latent_channels=4)
+    assert previews.colours_of(family, vae) is family.preview
+    vae.register_to_config(_name_or_path=str(tmp_path))
+    good = {"factors": [[0.5, 0, -0.5]] * 4, "bias": [0, 0.1, 0]}
+    bad = ["", "[]", "null", "{", json.dumps({**good, "bias": [0, "x", 0]}), json.dumps({**good, "bias": [0]}),
+           json.dumps({**good, "bias": [0, float("nan"), 0]}), "[" * 100_000]  # fmt: skip
+    for text in bad:
+        (tmp_path / "preview.json").write_text(text)
+        assert previews.colours_of(family, vae) is family.preview
+    (tmp_path / "preview.json").write_text(json.dumps(good))
+    assert previews.colours_of(family, vae) == Preview(factors=((0.5, 0.0, -0.5),) * 4, bias=(0.0, 0.1, 0.0))
+    assert previews.colours_of(FAMILIES["sd3"], AutoencoderKL(latent_channels=16)) is None
+    assert previews.colours_of(family, AutoencoderKL(latent_channels=8)) is None, "a map for four channels"
+
+
+def test_their_way_out_of_the_process() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs, ours.makefile("rb") as lines:
+        Task(Channel(theirs), "task-1").preview(b"\xff\xd8\x00")
+        message = messages.for_parent(lines.readline())
+    assert isinstance(message, messages.Preview)
+    assert (message.task_id, base64.b64decode(message.jpeg)) == ("task-1", b"\xff\xd8\x00")
+
+
+def test_any_latents_give_a_picture(always: None) -> None:
+    viewer = Viewer()
+    making = previews.Previews(Preview(factors=((1.0, 0.0, 0.0),) * 4), viewer)
+    for latents in (torch.zeros(1, 4, 8, 8), torch.full((1, 4, 300, 8), torch.nan), 1e30 * torch.ones(1, 4, 8, 9)):
+        making.look(latents)
+        making.look(latents.half())
+    assert [picture.size for picture in viewer.pictures[::2]] == [(128, 128), (7, 256), (128, 114)]
+    making.look(torch.zeros(1, 64, 16))  # packed: where each of them lies is not known here
+    assert len(viewer.pictures) == 6
