@@ -7,6 +7,35 @@ from typing import Any
 
 import yaml
 
+MERGED_MAX = 10_000
+"""Entries that ``<<`` brings in, in a whole file: each merge may double those of another one."""
+NUMBER_MAX = 100
+"""Characters of a number: one of many parts (``1:30:00``) takes the square of its length."""
+
+
+class _Loader(yaml.SafeLoader):
+    """The safe one, which runs nothing, within bounds of time and memory as well."""
+
+    _merged = 0
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        before = len(node.value)
+        super().flatten_mapping(node)
+        self._merged += max(0, len(node.value) - before)
+        if self._merged > MERGED_MAX:
+            raise yaml.constructor.ConstructorError(None, None, "too much is merged", node.start_mark)
+
+    def construct_number(self, node: yaml.ScalarNode) -> int | float:
+        if len(node.value) > NUMBER_MAX:
+            raise yaml.constructor.ConstructorError(None, None, "a number is too long", node.start_mark)
+        whole = node.tag == "tag:yaml.org,2002:int"
+        number: int | float = (self.construct_yaml_int if whole else self.construct_yaml_float)(node)
+        return number
+
+
+for _tag in ("int", "float"):
+    _Loader.add_constructor(f"tag:yaml.org,2002:{_tag}", _Loader.construct_number)
+
 
 class Unreadable(Exception):
     """The file cannot be read; the message names it and, where it is known, the line. Never what stands there."""
@@ -26,10 +55,10 @@ def read(path: Path) -> Any:
 def parse(text: str) -> Any:
     """:raises Unreadable: with the line as second argument, where it is known"""
     try:
-        return yaml.safe_load(text)
+        return yaml.load(text, _Loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         raise Unreadable("no YAML", *([mark.line + 1] if mark else [])) from None
-    except (ValueError, LookupError, AttributeError, TypeError, RecursionError):
+    except (ValueError, ArithmeticError, LookupError, AttributeError, TypeError, RecursionError):
         # The thirteenth month, `!!bool maybe`, and brackets without end: PyYAML lets them through as they come.
         raise Unreadable("no YAML") from None

@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
-from otterbot_worker import cli, samplers
+from otterbot_worker import cli, samplers, yamlfile
 from otterbot_worker.archive import containers, infotext, metadata, reading, showing
 from otterbot_worker.prompts import dialects
 
@@ -450,6 +450,14 @@ def test_a_hostile_png_is_a_sentence(tmp_path: Path, body: bytes, capsys: pytest
     assert err.count("\n") == (code == 1)
 
 
+def test_many_long_texts_do_not_fill_the_memory(tmp_path: Path) -> None:
+    megabyte = zlib.compress(bytes(1024 * 1024), 9)
+    texts = b"".join(chunk(b"zTXt", b"text %d\x00\x00" % number + megabyte) for number in range(500))
+    path = tmp_path / "x.png"
+    path.write_bytes(PNG + texts)
+    assert len(containers.texts(path)) < 100
+
+
 def test_a_damaged_record_gives_way_to_the_text(tmp_path: Path) -> None:
     data = PNG + chunk(b"tEXt", b"otterbot\x00{") + chunk(b"tEXt", b"parameters\x00" + THEIRS.encode())
     found = read(tmp_path, data)
@@ -463,6 +471,25 @@ def test_types_that_do_not_fit_are_left_out(tmp_path: Path) -> None:
     found = read(tmp_path, png({"otterbot": json.dumps(whole)}))
     assert found.request == {"prompt": "otter?", "negative_prompt": "ugly, poor quality", "guidance_scale": 12.0}
     showing.page(found)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a0: &a0 {k: v}\n" + "".join(f"a{n}: &a{n} {{<<: [*a{n - 1}, *a{n - 1}]}}\n" for n in range(1, 17)),
+        "a: 1" + ":00" * 5_000,
+        "a: 1" + ":00" * 300 + ".5",
+    ],
+    ids=["merged again and again", "a long number", "a number without end"],
+)
+def test_yaml_that_means_harm_is_refused(text: str) -> None:
+    with pytest.raises(yamlfile.Unreadable):
+        yamlfile.parse(text)
+
+
+def test_yaml_may_merge_and_count_in_sixties() -> None:
+    text = "a: &a {x: 1, y: 0x10}\nb: {<<: *a, y: 1:30:00, z: -1.5e+3}"
+    assert yamlfile.parse(text)["b"] == {"x": 1, "y": 5400, "z": -1500.0}
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import struct
+import subprocess
+import sys
+import zipfile
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
@@ -56,6 +59,30 @@ def test_a_pickled_model_that_is_cut_off(tmp_path: Path, kept: float) -> None:
     file.write_bytes(whole[: int(kept * len(whole)) if isinstance(kept, float) else kept])
     with pytest.raises(BadFile):
         pickled.read(file)
+
+
+DOUBLED = b"".join(b"0h%ch%c\x86q%c" % (n, n, n + 1) for n in range(80))
+"""From the empty tuple in memory 0 to one in memory 80 that holds it 2**80 times: its hash would take for ever."""
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        b"}q\x00X\x0a\x00\x00\x00state_dicth\x00s.",
+        b")q\x00" + DOUBLED + b"0}h\x50K\x01s.",
+        b")q\x00" + DOUBLED + b"0(h\x50K\x01d.",
+        b")q\x00" + DOUBLED + b"h\x50\x93.",
+    ],
+    ids=["a dictionary in itself", "a key without end", "the same, at once", "a name without end"],
+)
+def test_a_pickle_without_end(tmp_path: Path, program: bytes) -> None:
+    """In a process of its own: what counts in C cannot be interrupted."""
+    file = tmp_path / "a.ckpt"
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("archive/data.pkl", b"\x80\x02" + program)
+    code = "import sys, pathlib as p; from otterbot_worker.models import pickled; pickled.read(p.Path(sys.argv[1]))"
+    done = subprocess.run([sys.executable, "-c", code, str(file)], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0 or "BadFile: " in done.stderr.splitlines()[-1]
 
 
 def text(words: str) -> bytes:

@@ -16,6 +16,7 @@ import codecs
 import stat
 import zlib
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -26,6 +27,8 @@ MAX_TEXT = 1024 * 1024
 """Bytes of one text, before and after it is unpacked."""
 _MAX_PARTS = 10_000
 """Before a PNG's pixels stand a dozen chunks; a long animation in WebP has a thousand."""
+_MAX_TEXTS = 64
+"""In one PNG; each may be as long as a text may be."""
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
@@ -63,7 +66,7 @@ def texts(path: Path) -> dict[str, str | None]:
         else:
             raise BadPicture("is not a PNG, JPEG or WebP picture")
         first: dict[str, str | None] = {}
-        for keyword, text in found:
+        for keyword, text in islice(found, _MAX_TEXTS):
             first.setdefault(keyword, text)
         return first
 

@@ -178,7 +178,7 @@ def _settings(folder: Path) -> dict[str, bool]:
     """What the refiner's index says of its pipeline. Where there is none, what the published one says."""
     try:
         index = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         index = {}
     return {
         "requires_aesthetics_score": bool(index.get("requires_aesthetics_score", True)),

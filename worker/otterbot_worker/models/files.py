@@ -83,7 +83,7 @@ def read_index(folder: Path) -> dict[str, Any]:
         index = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         raise FileNotFoundError("model_index.json") from None
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         raise BrokenFile("model_index.json") from None
     if not isinstance(index, dict):
         raise BrokenFile("model_index.json")
@@ -109,7 +109,7 @@ def prompt_width(folder: Path) -> int | None:
     """How wide the embeddings of a prompt are that the model's U-Net takes; ``None`` where it does not say."""
     try:
         width = json.loads((folder / "unet" / "config.json").read_text(encoding="utf-8")).get("cross_attention_dim")
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, RecursionError):
         return None
     return width if type(width) is int else None
 
@@ -180,7 +180,7 @@ def _tensors(folder: Path, path: Path) -> Iterator[int]:
         tensors = [fields for key, fields in header.items() if key != "__metadata__"]
         end = max((fields["data_offsets"][1] for fields in tensors), default=0)
         counts = [math.prod(fields["shape"]) for fields in tensors]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, struct.error):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, struct.error):
         raise BrokenFile(name) from None
     if 8 + header_size + end != size:
         raise BrokenFile(name)

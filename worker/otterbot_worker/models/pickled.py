@@ -18,7 +18,7 @@ from typing import Any
 
 from .headers import TENSORS_MAX, BadFile, Header
 
-PICKLE_MAX = 64 * 1024 * 1024
+PICKLE_MAX = 8 * 1024 * 1024
 """Bytes of ``data.pkl``; a model with a thousand tensors has a few hundred thousand."""
 
 _DICT, _TENSOR, _PARAMETER = (
@@ -30,6 +30,8 @@ _STORAGES = tuple(
     ("torch", f"{kind}Storage")
     for kind in ("Float", "Half", "BFloat16", "Double", "Long", "Int", "Short", "Char", "Byte", "Bool")
 )
+_NESTED_MAX = 8
+"""``state_dict`` in ``state_dict``; a dictionary may lie in itself."""
 SAFE = frozenset({_DICT, _TENSOR, _PARAMETER, *_STORAGES})
 
 
@@ -64,8 +66,9 @@ def read(path: Path) -> Header:
         root = _follow(program)
     except (IndexError, KeyError, TypeError, ValueError, AttributeError, RecursionError):
         raise BadFile("is no checkpoint") from None
-    while isinstance(root, dict) and isinstance(root.get("state_dict"), dict):
-        root = root["state_dict"]
+    for _ in range(_NESTED_MAX):
+        if isinstance(root, dict) and isinstance(root.get("state_dict"), dict):
+            root = root["state_dict"]
     if not isinstance(root, dict):
         raise BadFile("is no checkpoint")
     shapes = {key: value.shape for key, value in root.items() if isinstance(key, str) and isinstance(value, _Tensor)}
@@ -110,7 +113,7 @@ class _Machine:
     def set_items(self, items: list[Any]) -> None:
         target = self.stack[-1]
         if isinstance(target, dict):
-            target.update(zip(items[::2], items[1::2], strict=True))
+            target.update(_dictionary(items))
 
     def append(self, items: list[Any]) -> None:
         if isinstance(self.stack[-1], list):
@@ -127,6 +130,14 @@ class _Machine:
             self.stack.append(arguments[0])
         else:
             raise ValueError
+
+
+def _dictionary(items: list[Any]) -> dict[Any, Any]:
+    """Of keys and values in turn. To put anything else than these under a key means to look through all of it, and a
+    tuple may hold itself a billion times over."""
+    if not all(isinstance(key, (str, int, float, bytes)) for key in items[::2]):
+        raise ValueError
+    return dict(zip(items[::2], items[1::2], strict=True))
 
 
 def _follow(program: bytes) -> Any:
@@ -151,6 +162,8 @@ def _follow(program: bytes) -> Any:
 def _safe(machine: _Machine, argument: Any) -> _Global:
     if argument is None:
         name, module = machine.stack.pop(), machine.stack.pop()
+        if not isinstance(name, str) or not isinstance(module, str):
+            raise ValueError
     else:
         module, _, name = argument.partition(" ")
     if (module, name) not in SAFE:
@@ -207,7 +220,7 @@ _STEPS: dict[str, Callable[[_Machine, Any], None]] = {
     "TUPLE2": lambda machine, _: machine.push_tuple(2),
     "TUPLE3": lambda machine, _: machine.push_tuple(3),
     "TUPLE": lambda machine, _: machine.stack.append(tuple(machine.pop_mark())),
-    "DICT": lambda machine, _: machine.stack.append(dict(zip(*[iter(machine.pop_mark())] * 2, strict=True))),
+    "DICT": lambda machine, _: machine.stack.append(_dictionary(machine.pop_mark())),
     "LIST": lambda machine, _: machine.stack.append(machine.pop_mark()),
     "SETITEM": lambda machine, _: machine.set_items([machine.stack.pop(-2), machine.stack.pop()]),
     "SETITEMS": lambda machine, _: machine.set_items(machine.pop_mark()),
