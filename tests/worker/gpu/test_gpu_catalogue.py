@@ -208,6 +208,26 @@ def test_what_is_available(data_dir: Path, tmp_path: Path, monkeypatch: pytest.M
     assert images.available("sd15")
 
 
+@pytest.mark.parametrize(
+    ("family", "part", "available"),
+    [
+        ("sdxl", "refiner: {hub: somebody/second}", True),
+        ("sdxl", "refiner: {folder: away}", False),
+        ("sd3", "transformer: {hub: somebody/second, file: a.gguf}", True),
+        ("sd3", "transformer: {file: away.gguf}", False),
+    ],
+)
+def test_a_part_that_no_hub_has_makes_a_model_unavailable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, family: str, part: str, available: bool
+) -> None:
+    """Else a request is accepted, waits, and fails when it is drawn."""
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    own = tmp_path / "own.yaml"
+    text = GOOD.replace("family: sd", f"family: {family}\n    {part}\n    limits: {{size_multiple: 16}}")
+    own.write_text(text.replace("dpm++ 2m karras", "euler"))
+    assert load_catalogue(own, data_dir=tmp_path, downloads_allowed=True).available("mine") is available
+
+
 def test_the_default_model_and_the_notice(data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
     offline, online = (load_catalogue(data_dir=data_dir, downloads_allowed=allowed) for allowed in (False, True))

@@ -107,6 +107,13 @@ def test_every_sampler_runs_and_forgets(draw: Draws, family: str, sampler: str) 
         assert steps != 2 or draw(family=family, sampler=sampler, steps=steps)[1] == first
 
 
+@pytest.mark.parametrize("sampler", ["LCM", "TCD"])
+def test_distilled_samplers_take_more_steps_than_they_were_made_for(draw: Draws, sampler: str) -> None:
+    watcher = Watcher()
+    draw(family="sd", sampler=sampler, steps=60, watcher=watcher)
+    assert [step for phase, step, _ in watcher.phases if phase == "denoising"][-1] == 60
+
+
 def test_the_pixels_are_those_of_the_bare_pipeline(
     draw: Draws, entries: dict[str, ModelEntry], make_task: Callable[..., DrawTask]
 ) -> None:
@@ -352,6 +359,7 @@ BREAKS: list[tuple[Callable[[Path], Any], str, str]] = [
     (lambda f: (f / "vae" / "diffusion_pytorch_model.safetensors").write_text("hello"), "model_broken", "vae/"),
     (lambda f: (f / "vae" / "diffusion_pytorch_model.safetensors").unlink(), "model_broken", "vae/"),
     (lambda f: (f / "model_index.json").write_text("{"), "model_broken", "model_index.json"),
+    (lambda f: (f / "model_index.json").write_text("[" * 100_000), "model_broken", "model_index.json"),
     (lambda f: (f / "model_index.json").unlink(), "model_missing", "model_index.json"),
     (lambda f: (f / "unet" / "config.json").unlink(), "model_broken", "unet/config.json"),
     (lambda f: (f / "unet" / "config.json").write_text("[]"), "model_broken", "fit together"),
@@ -360,6 +368,13 @@ BREAKS: list[tuple[Callable[[Path], Any], str, str]] = [
     (lambda f: _call_it("rm -rf\n", f), "model_broken", "an unknown kind of pipeline"),
     (
         lambda f: (f / "vae" / "diffusion_pytorch_model.safetensors").write_bytes(struct.pack("<Q", 2**60) + b"x" * 99),
+        "model_broken",
+        "vae/",
+    ),
+    (
+        lambda f: (f / "vae" / "diffusion_pytorch_model.safetensors").write_bytes(
+            struct.pack("<Q", 99_999) + b"[" * 99_999
+        ),
         "model_broken",
         "vae/",
     ),

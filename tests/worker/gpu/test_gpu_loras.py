@@ -167,6 +167,11 @@ def test_a_file_that_does_not_fit_is_named_and_leaves_nothing(
     before = files.base_bytes(pipe)
     good = files.peft(files.pairs(pipe))
     nan = {**good, next(iter(good)): torch.full_like(good[next(iter(good))], torch.nan)}
+    rankless = {
+        "lora_unet_x.lora_down.weight": torch.zeros(0, 4),
+        "lora_unet_x.lora_up.weight": torch.zeros(4, 0),
+        "lora_unet_x.alpha": torch.tensor(1.0),
+    }
     bad: dict[str, dict[str, torch.Tensor]] = {
         "stranger": stranger,
         "unknown": {**good, "unet.something.else": torch.zeros(4)},
@@ -175,6 +180,7 @@ def test_a_file_that_does_not_fit_is_named_and_leaves_nothing(
         "kohya": {**files.kohya(files.pairs(pipe), xl=family == "sdxl"), "lora_unet_x.alpha": torch.tensor(1.0)},
         "dora": {**good, "unet.x.dora_scale": torch.zeros(4)},
         "nan": nan,
+        "rankless": {**files.kohya(files.pairs(pipe), xl=family == "sdxl"), **rankless},
         "empty": {"nothing": torch.zeros(1)},
     }
     for name, state in bad.items():
@@ -209,6 +215,18 @@ def test_a_lora_of_a_larger_model_says_how_much_was_used(draw: Draws, engine: En
     count = len(state) // 2
     drawn = draw(loras=[files.wanted(path)])[0]
     assert f"Of the LoRA big, {count - 1} of {count} layers exist in this model and were used." in drawn.notes
+
+
+def test_eight_bits_are_read(draw: Draws, engine: Engine, tmp_path: Path) -> None:
+    plain = draw()[1]
+    state = {key: tensor.to(torch.float8_e4m3fn) for key, tensor in files.peft(files.pairs(pipe_of(engine))).items()}
+    path = files.write(tmp_path / "small.safetensors", state)
+    assert draw(loras=[files.wanted(path)])[1] != plain
+    first = next(iter(state))
+    state[first] = torch.full(state[first].shape, torch.nan).to(torch.float8_e4m3fn)
+    broken = files.write(tmp_path / "broken.safetensors", state)
+    with pytest.raises(JobFailed, match="not finite"):
+        draw(loras=[files.wanted(broken)])
 
 
 def test_it_acts_on_a_picture_to_start_from(draw: Draws, engine: Engine, tmp_path: Path) -> None:

@@ -169,7 +169,7 @@ def _read(pipe: Any, name: str, path: Path, expected: str) -> _Lora:
     for mark, kind in _OTHER_KINDS.items():
         if any(mark in key for key in state):
             raise _broken(name, f"it is {kind}, not a plain LoRA")
-    if not all(bool(torch.isfinite(tensor).all()) for tensor in state.values() if tensor.is_floating_point()):
+    if not all(bool(torch.isfinite(tensor.float()).all()) for tensor in state.values() if tensor.is_floating_point()):
         raise _broken(name, "it holds numbers that are not finite")
     try:
         state = _fold_alphas(state, metadata)
@@ -178,7 +178,7 @@ def _read(pipe: Any, name: str, path: Path, expected: str) -> _Lora:
             blocks = {"unet_config": pipe.unet.config} if hasattr(pipe, "text_encoder_2") else {}
             state, _ = pipe.lora_state_dict(state, **blocks)
         pairs = _pairs(pipe, state)
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RuntimeError):
+    except (ValueError, ArithmeticError, LookupError, TypeError, AttributeError, RuntimeError):
         raise _broken(name, "its layers have names that are not known here") from None
     return _fit(pipe, name, pairs)
 

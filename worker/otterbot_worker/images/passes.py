@@ -110,7 +110,7 @@ def scheduler(task: Draw, base: dict[str, Any], *, steps: int | None = None) -> 
         name, arguments = sampler.flow, {**sampler.flow_arguments, "flow_shift": base.get("shift", 1.0)}
         if not name.startswith("UniPC"):
             del arguments["flow_shift"]  # they know it as shift, from the base
-    if sampler.name == "LCM":  # refuses more steps than this
+    if sampler.name in ("LCM", "TCD"):  # they refuse more steps than this
         arguments["original_inference_steps"] = max(50, steps or task.steps)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about settings of the base that this class has no use for

@@ -158,6 +158,11 @@ class ModelEntry:
             return files.find_file(hub=self.hub, file=self.file)
         return files.find(hub=self.hub, folder=self.folder, without=self.absent)
 
+    def fetchable(self) -> bool:
+        """Whether all that is not here can come from a hub."""
+        parts = (part for part in (self.refiner, self.transformer) if part is not None)
+        return self.hub is not None and all(part.hub is not None or part.here() is not None for part in parts)
+
     def file_problem(self) -> str | None:
         """Why its single file cannot be drawn with, as a sentence; ``None``: nothing is known against it, or it is not
         here. Reads the file's header."""
@@ -252,7 +257,7 @@ class Catalogue:
         """Whether the model's files are here, or may be downloaded. :raises KeyError: unknown"""
         entry = self.images[name]
         allowed = self._downloads_allowed if downloads_allowed is None else downloads_allowed
-        return entry.here() is not None or (allowed and entry.hub is not None)
+        return entry.here() is not None or (allowed and entry.fetchable())
 
     @property
     def downloads_allowed(self) -> bool:
