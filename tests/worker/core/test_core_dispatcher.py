@@ -180,6 +180,20 @@ async def test_a_pause_with_an_end_ends(tmp_path: Path) -> None:
         assert not info["pause"]["paused"]
 
 
+async def test_without_pictures_the_card_is_given_back_and_the_next_one_takes_it_again(tmp_path: Path) -> None:
+    async with worker_here(settings(tmp_path, gpu={"idle_unload_s": 0.5})) as here:
+        job = await here.api.done((await here.api.submit(image(prompt="slow", steps=20)))["id"])
+        assert (first(job)["state"], first(job)["attempt"]) == ("succeeded", 1), "drawing is no idleness"
+        await until(lambda: here.parts.gpu.pid is None)
+        gpu = (await here.api.call("GET", "/v1/info"))[1]["gpu"]
+        assert (gpu["state"], gpu["resident"]) == ("stopped", None)
+        assert (await here.api.done((await here.api.submit(image("key-00002")))["id"]))["state"] == "succeeded"
+    async with worker_here(settings(tmp_path, gpu={"idle_unload_s": 0})) as here:
+        await here.api.done((await here.api.submit(image("key-00003")))["id"])
+        await asyncio.sleep(1)
+        assert here.parts.gpu.pid is not None
+
+
 async def test_a_clean_end_leaves_the_running_row_queued(tmp_path: Path) -> None:
     config = settings(tmp_path)
     async with worker_here(config) as here:

@@ -193,6 +193,7 @@ async def _build(config: Config, database: Database, stack: contextlib.AsyncExit
         pictures=pictures,
         turns=TurnRunner(shared, ollama=ollama),
         bounds=schedule.Bounds(times=config.queue.overtake_times, seconds=config.queue.overtake_seconds),
+        idle_unload=config.gpu.idle_unload_s,
     )
     holder.append(dispatcher)
     views = Views(store, live, speeds)

@@ -156,7 +156,7 @@ def serve(engine: Engine, channel: Channel) -> NoReturn:
                 print(f"the device is lost: {describe(error)}", file=sys.stderr, flush=True)
                 os._exit(messages.EXIT_DEVICE_LOST)
         elif isinstance(message, messages.Release):
-            engine.release()
+            engine.put_away()
             channel.send(messages.Released(memory=asdict(engine.memory())))
 
 

@@ -94,7 +94,7 @@ class Cancel:
 
 @dataclass(frozen=True, kw_only=True)
 class Release:
-    """Take everything off the device."""
+    """Take everything off the device; what the computer's memory has room for may wait there."""
 
     kind: ClassVar[str] = "release"
 
@@ -155,6 +155,7 @@ class Drawn:
     seconds: float
     pipeline_seconds: float
     load_seconds: float
+    """Of reading its files; 0 where it was in the computer's memory."""
     model_hash: str
     memory: dict[str, int | None]
     resident: str | None

@@ -64,18 +64,18 @@ def memory(device: torch.device) -> Memory:
 
 
 def facts(device: torch.device, held: int = 0) -> DeviceFacts:
-    """What it is and has, as measured now. ``held``: bytes that the caller has there and would give back."""
+    """What it is and has, as measured now. ``held``: bytes of the computer's memory that the caller would give back."""
     ram = memory(torch.device("cpu")).free_bytes or 0
     measured = memory(device)
     free, total = measured.free_bytes or 0, measured.total_bytes or 0
     if device.type != "cuda":
-        return DeviceFacts(kind="cpu", total=total, available=free + held, ram_available=ram)
+        return DeviceFacts(kind="cpu", total=total, available=free + held, ram_available=ram + held)
     major, minor = torch.cuda.get_device_capability(device)
     return DeviceFacts(
         kind="cuda",
         total=total,
         available=free + torch.cuda.memory_reserved(device),  # which has what is held
-        ram_available=ram,
+        ram_available=ram + held,
         capability=(major, minor),
         bf16=major >= 8,
         attention=attention(device, torch.float16 if (major, minor) >= TENSOR_CORES else torch.float32),

@@ -37,10 +37,11 @@ from .cache import Embeddings
 from .decoding import Pixels
 from .drawing import generate, refined
 from .hooks import watching
-from .loading import Loaded, load
+from .loading import Loaded, load, place, put_away
 from .monitor import Monitor
 from .room import Room, Rooms, describe
 from .safety import Safety
+from .shelf import Shelf, serves
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +72,8 @@ class Engine:
         self._embeddings = Embeddings()
         """Of the loaded model; empty where none is."""
         self._safety = Safety()
+        self._ram_reserve = ram_reserve
+        self._shelf = Shelf()
         self._rooms = Rooms(reserve=reserve, ram_reserve=ram_reserve)
         self.versions = {
             "torch": torch.__version__,
@@ -96,7 +99,28 @@ class Engine:
         return devices.memory(self._device)
 
     def release(self) -> None:
-        """Let go of the model and give its memory back."""
+        """Let go of every model and give their memory back."""
+        self._shelf.clear()
+        self._let_go()
+
+    def put_away(self, needed: int = 0, *, but: ModelEntry | None = None) -> None:
+        """Take the model off the device, into the computer's memory if that allows: beside the reserve, ``needed``
+        bytes have to be free there afterwards. For that older ones go first, except ``but``."""
+        needed += self._ram_reserve
+        available = self._measure(self._device, 0).ram_available
+        moved = 0
+        if self._loaded is not None and self._device.type != "cpu":
+            moved = plans.weight_bytes(self._loaded.pipes, self._device.type)
+        stays = self._loaded is not None and needed + moved <= available + self._shelf.held
+        fits = self._shelf.shrink(needed + moved if stays else needed, available, but=but)
+        if self._loaded is not None and stays and fits:
+            with contextlib.suppress(Exception):  # where it cannot be moved, it is let go
+                put_away(self._loaded)
+                self._shelf.put(self._loaded)
+                self._loaded = None
+        self._let_go()
+
+    def _let_go(self) -> None:
         if self._loaded is not None:
             with contextlib.suppress(Exception):
                 for pipe in self._loaded.pipes:
@@ -115,7 +139,7 @@ class Engine:
         started = time.monotonic()
         entry = ModelEntry.from_dict(task.model)
         check_task(task, entry)
-        held = plans.weight_bytes(self._loaded.pipes) if self._loaded is not None else 0
+        held = self._shelf.held + (plans.weight_bytes(self._loaded.pipes, "cpu") if self._loaded is not None else 0)
         room = self._rooms.begin(entry, task, self._measure(self._device, held))
         while (outcome := self._attempt(task, entry, room, monitor)) is None:
             self.release()
@@ -205,7 +229,7 @@ class Engine:
                 plans.settle(self._loaded.plan, self._loaded.pipe)
 
     def _ensure(self, room: Room, monitor: Monitor) -> float:
-        """Have that model loaded where its plan says; how many seconds it took."""
+        """Have that model loaded where its plan says; how many seconds reading it took, 0 where it was in memory."""
         loaded = self._loaded
         if loaded is not None and loaded.entry == room.entry and loaded.plan.same_place(room.plan):
             monitor.check()
@@ -214,8 +238,18 @@ class Engine:
             return 0.0
         monitor.progress("loading")
         monitor.check()
+        here = self._shelf.has(room.entry, room.plan)
+        if loaded is not None and loaded.entry == room.entry:
+            here = serves(loaded, room.entry, room.plan)
+            if not here:
+                self._let_go()
         loaded = None
-        self.release()
+        self.put_away(0 if here else room.ram_needed, but=room.entry)
+        found = self._shelf.take(room.entry, room.plan)
+        if found is not None:
+            place(found, room.plan, self._device)
+            self._loaded = found
+            return 0.0
         self._loaded = load(
             room.entry,
             self._device,

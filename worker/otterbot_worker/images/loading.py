@@ -87,7 +87,8 @@ def load(
     monitor.check()
     pipe.set_progress_bar_config(disable=True)
     base_scheduler = dict(pipe.scheduler.config)
-    plans.apply(plan, pipe, device, precision)
+    plans.prepare(plan, pipe, precision)
+    plans.place(plan, pipe, device)
     refiner = None
     if entry.refiner is not None:
         refiner = refining.load(entry, pipe, plan, device, precision, downloads=downloads, monitor=monitor)
@@ -102,6 +103,21 @@ def load(
         notes=[],
         refining=refiner,
     )
+
+
+def place(loaded: Loaded, plan: Plan, device: torch.device) -> None:
+    """Lay a model that was put away where the plan says. Out of memory and fatal errors come as torch raises them."""
+    plans.place(plan, loaded.pipe, device)
+    if loaded.refining is not None:
+        loaded.refining = refining.placed(loaded.refining, plan, device)
+    loaded.plan = plan
+
+
+def put_away(loaded: Loaded) -> None:
+    """Into the computer's memory, all of it, and without what only the last picture needed."""
+    for pipe in loaded.pipes:
+        plans.put_away(loaded.plan, pipe)
+    loaded.adapters, loaded.inversions = Adapters(), Inversions()
 
 
 def _from_folder(

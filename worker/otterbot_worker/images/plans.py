@@ -16,11 +16,15 @@ from . import casting
 _GROUP_HOOKS = ("group_offloading", "layer_execution_tracker", "lazy_prefetch_group_offloading")
 
 
-def apply(plan: Plan, pipe: Any, device: torch.device, precision: Precision) -> None:
-    """Lay a pipeline that is in the computer's memory, as loaded, where the plan says."""
+def prepare(plan: Plan, pipe: Any, precision: Precision) -> None:
+    """Once, as loaded. It cannot be undone; what a second pipeline shares with a prepared one stays as it is."""
     if plan.quantised:
         casting.quantise(pipe, precision)
     casting.compute_in(pipe, precision)
+
+
+def place(plan: Plan, pipe: Any, device: torch.device) -> None:
+    """Lay a prepared pipeline that is in the computer's memory where the plan says."""
     tile(pipe, plan)
     if plan.offload == "no" or device.type != "cuda":
         pipe.to(device)
@@ -30,16 +34,15 @@ def apply(plan: Plan, pipe: Any, device: torch.device, precision: Precision) -> 
         pipe.enable_group_offload(**_groups(device))
 
 
-def join(plan: Plan, pipe: Any, module: Any, device: torch.device, precision: Precision) -> None:
-    """Lay one more module beside a pipeline whose other parts lie there already: ``pipe`` has it and shares those.
-    Where whole components are moved, its owner moves it."""
-    if plan.quantised:
-        casting.quantise(pipe, precision)
-    casting.compute_in(pipe, precision)
+def place_one(plan: Plan, module: Any, device: torch.device) -> bool:
+    """Lay one module more beside a pipeline; whether its owner has to move it there and back (as whole components)."""
+    if plan.offload == "model" and device.type == "cuda":
+        return True
     if plan.offload == "no" or device.type != "cuda":
         module.to(device)
-    elif plan.offload == "groups":
+    else:
         module.enable_group_offload(**_groups(device))
+    return False
 
 
 def _groups(device: torch.device) -> dict[str, Any]:
@@ -82,8 +85,19 @@ def unhook(plan: Plan, pipe: Any) -> None:
                 registry.remove_hook(hook, recurse=True)
 
 
-def weight_bytes(pipes: Iterable[Any]) -> int:
-    """What the weights of pipelines take, wherever they are; what they share counts once."""
+def put_away(plan: Plan, pipe: Any) -> None:
+    """Back into the computer's memory."""
+    unhook(plan, pipe)
+    for module in _modules([pipe]):
+        module.to("cpu")
+
+
+def weight_bytes(pipes: Iterable[Any], kind: str | None = None) -> int:
+    """What the weights of pipelines take; what they share counts once. ``kind``: only those on such devices."""
+    tensors = (tensor for module in _modules(pipes) for tensor in (*module.parameters(), *module.buffers()))
+    return sum(tensor.nbytes for tensor in tensors if kind is None or tensor.device.type == kind)
+
+
+def _modules(pipes: Iterable[Any]) -> list[torch.nn.Module]:
     parts = {id(part): part for pipe in pipes for part in pipe.components.values()}
-    modules = (part for part in parts.values() if isinstance(part, torch.nn.Module))
-    return sum(tensor.nbytes for module in modules for tensor in (*module.parameters(), *module.buffers()))
+    return [part for part in parts.values() if isinstance(part, torch.nn.Module)]

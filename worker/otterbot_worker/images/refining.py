@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -107,9 +107,14 @@ def load(
         **settings,
     )
     pipe.set_progress_bar_config(disable=True)
-    plans.join(plan, pipe, unet, device, precision)
-    travels = plan.offload == "model" and device.type == "cuda"
+    plans.prepare(plan, pipe, precision)
+    travels = plans.place_one(plan, unet, device)
     return Refining(name=entry.refiner.name, hash=found, hand_over=entry.refiner.hand_over, pipe=pipe, travels=travels)
+
+
+def placed(refining: Refining, plan: Plan, device: torch.device) -> Refining:
+    """The same one, laid as that plan says."""
+    return replace(refining, travels=plans.place_one(plan, refining.pipe.unet, device))
 
 
 def split(loaded: Loaded, task: Draw) -> tuple[int, int]:

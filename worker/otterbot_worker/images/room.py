@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import JobFailed
 from ..gpu import planning
-from ..gpu.facts import DeviceFacts, Precision
+from ..gpu.facts import BYTES, DeviceFacts, Precision
 from ..gpu.messages import Draw
 from ..models.catalogue import ModelEntry
 from ..models.estimates import Needs, needs_of, steered
@@ -24,6 +24,8 @@ class Room:
     available: int
     """Bytes of the device before anything of this model was on it."""
     ram_available: int
+    ram_needed: int
+    """Of the computer's memory, to load it in the first place."""
     precision: Precision
     plan: planning.Plan
     left: list[planning.Plan]
@@ -103,6 +105,7 @@ class Rooms:
             height=task.height,
             available=facts.available,
             ram_available=facts.ram_available,
+            ram_needed=choice.estimate.card if facts.kind == "cpu" else needs.weights(BYTES[precision.storage]),
             precision=precision,
             plan=choice.plan,
             left=list(plans[plans.index(choice.plan) + 1 :]),

@@ -65,6 +65,12 @@ class Card:
             await self._gpu.release()
         self.holder = "chat"
 
+    async def unload(self) -> None:
+        """Ends the GPU process: card and memory are free, and Ollama keeps what it has."""
+        await self._gpu.stop()
+        if self.holder == "images":
+            self.holder = None
+
     async def free(self) -> None:
         """Takes everything off the card, the GPU process too. Never raises for Ollama's sake."""
         await self._gpu.stop()

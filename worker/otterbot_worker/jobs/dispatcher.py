@@ -49,7 +49,9 @@ class Dispatcher:
         pictures: PictureRunner,
         turns: TurnRunner,
         bounds: schedule.Bounds,
+        idle_unload: float = 0.0,
     ) -> None:
+        """``idle_unload``: seconds without a picture after which the GPU process ends; 0: never."""
         self._store = shared.store
         self._card = shared.card
         self._live = shared.live
@@ -60,6 +62,9 @@ class Dispatcher:
         self._pictures = pictures
         self._turns = turns
         self._bounds = bounds
+        self._idle_unload = idle_unload
+        self._drew = time.monotonic()
+        """When the GPU process was last of use."""
         self._wake = asyncio.Event()
         self._current: _Current | None = None
         self._holds: dict[Kind, _Hold] = {}
@@ -137,6 +142,7 @@ class Dispatcher:
                     continue
                 row = await self._claim()
                 if row is None:
+                    await self._unload_when_idle()
                     await self._sleep(self._next_look())
                 else:
                     await self._run(row)
@@ -194,6 +200,8 @@ class Dispatcher:
             await self._fail(row, internal(row.kind))
         finally:
             self._current = None
+            if row.kind == "image":
+                self._drew = time.monotonic()
             if not handed_over:
                 self._live.forget(row.job_id, row.idx)
                 self._listener.job_changed(row.client, row.job_id)
@@ -242,9 +250,16 @@ class Dispatcher:
         self._holds[kind] = _Hold(reason=reason, until=time.monotonic() + seconds)
 
     def _next_look(self) -> float | None:
-        if not self._holds:
-            return None
-        return max(0.05, min(hold.until for hold in self._holds.values()) - time.monotonic())
+        moments = [hold.until for hold in self._holds.values()]
+        if self._idle_unload and self._gpu.pid is not None:
+            moments.append(self._drew + self._idle_unload)
+        return max(0.05, min(moments) - time.monotonic()) if moments else None
+
+    async def _unload_when_idle(self) -> None:
+        """A process that draws nothing is of no use to anybody else on the machine."""
+        if self._idle_unload and self._gpu.pid is not None and time.monotonic() >= self._drew + self._idle_unload:
+            await self._card.unload()
+            log.info("no picture for a while: the model is unloaded, card and memory are free")
 
     async def _sleep(self, seconds: float | None) -> None:
         try:

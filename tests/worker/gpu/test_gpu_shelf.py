@@ -1,0 +1,131 @@
+"""Models that wait in the computer's memory. There is no card here: how much memory there is says a double."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from otterbot_worker.gpu.facts import DeviceFacts
+from otterbot_worker.gpu.messages import Draw, Drawn
+from otterbot_worker.gpu.planning import OFFLOAD, PLANS, QUANTISED, RESIDENT, Lesson
+from otterbot_worker.gpu.process import DrawTask
+from otterbot_worker.images import engine as engines
+from otterbot_worker.images.engine import Engine
+from otterbot_worker.models.catalogue import Catalogue, ModelEntry
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+GB = 10**9
+PASCAL = DeviceFacts(
+    kind="cuda", total=8 * GB, available=6 * GB, ram_available=12 * GB, capability=(6, 1), attention=("math", "flash")
+)
+
+
+class Quiet:
+    def progress(self, phase: str, step: int = 0, steps: int = 0) -> None:
+        pass
+
+    def check(self) -> None:
+        pass
+
+
+class Rig:
+    def __init__(self, make_task: Callable[..., DrawTask], entries: dict[str, ModelEntry]) -> None:
+        self._make_task, self.entries = make_task, entries
+        self.facts = PASCAL
+        self.engine = Engine(device="cpu", threads=1, ram_reserve=2 * GB, measure=lambda _device, _held: self.facts)
+
+    def draw(self, name: str, **changes: Any) -> Drawn:
+        task = self._make_task(model=self.entries[name].as_dict(), steps=2, **changes)
+        fields = {key: getattr(task, key) for key in task.__dataclass_fields__}
+        drawn = self.engine.draw(Draw(**{**fields, "output": str(task.output)}), Quiet())
+        self.picture = np.frombuffer(task.output.read_bytes(), np.uint8)
+        return drawn
+
+    @property
+    def waiting(self) -> list[str]:
+        return self.engine._shelf.names
+
+
+@pytest.fixture
+def rig(make_task: Callable[..., DrawTask], catalogue: Catalogue) -> Rig:
+    names = {"sd": "tiny-sd", "sdxl": "tiny-xl", "mini": "otter-mini", "refined": "tiny-refined"}
+    return Rig(make_task, {short: catalogue.images[name] for short, name in names.items()})
+
+
+def test_switching_back_reads_no_file_and_draws_the_same(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    rig.draw("refined")
+    first = rig.picture
+    rig.draw("mini")
+    assert rig.waiting == ["tiny-refined"]
+    monkeypatch.setattr(engines, "load", None)
+    drawn = rig.draw("refined")
+    assert drawn.load_seconds == 0
+    assert (rig.picture == first).all()
+    assert rig.waiting == ["otter-mini"]
+
+
+def test_another_plan_of_the_same_model_comes_from_memory_unless_it_was_quantised(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failed_before(number: int) -> list[dict[str, Any]]:
+        return [Lesson(plan=one.name, pixels=96 * 64, available=10**12).as_dict() for one in PLANS[:number]]
+
+    assert rig.draw("sdxl").plan == RESIDENT.name
+    first = rig.picture
+    with monkeypatch.context() as patch:
+        patch.setattr(engines, "load", None)
+        assert rig.draw("sdxl", width=96, lessons=failed_before(2)).plan == OFFLOAD.name
+        assert rig.draw("sdxl").plan == RESIDENT.name
+        assert (rig.picture == first).all()
+    assert rig.draw("sdxl", width=96, lessons=failed_before(4)).plan == QUANTISED.name
+    assert rig.waiting == [], "what is in 8 bits cannot be undone, and is not kept beside the other"
+    assert rig.draw("sdxl").load_seconds > 0
+    assert (rig.picture == first).all()
+
+
+def test_as_many_wait_as_memory_allows_and_the_longest_unused_goes_first(rig: Rig) -> None:
+    for name in ("sd", "sdxl", "mini"):
+        rig.draw(name)
+    assert rig.waiting == ["tiny-sd", "tiny-xl"]
+    sdxl = weakref.ref(rig.engine._shelf._kept[1].pipe.unet)
+    rig.draw("sd")
+    assert rig.waiting == ["tiny-xl", "otter-mini"]
+    # The reserve is not all there any more: for the next one the longest unused makes room, and that is enough.
+    rig.facts = replace(PASCAL, ram_available=2 * GB - 1_000_000)
+    rig.draw("mini")
+    assert rig.waiting == ["tiny-sd"]
+    assert sdxl() is None, "it is really gone"
+    rig.facts = replace(PASCAL, ram_available=1 * GB)
+    rig.draw("refined")
+    assert rig.waiting == [], "there is no memory for one that waits"
+    assert rig.engine.resident == "tiny-refined"
+
+
+def test_the_language_model_sends_it_to_the_shelf_and_memory_that_runs_out_empties_it(rig: Rig) -> None:
+    rig.draw("mini")
+    rig.engine.put_away()
+    assert (rig.engine.resident, rig.waiting) == (None, ["otter-mini"])
+    rig.draw("mini")
+    assert (rig.engine.resident, rig.waiting) == ("otter-mini", [])
+    rig.draw("sd")
+
+    class Tight(Quiet):
+        left = 1
+
+        def progress(self, phase: str, step: int = 0, steps: int = 0) -> None:
+            if phase == "denoising" and self.left:
+                self.left -= 1
+                raise torch.OutOfMemoryError("CUDA out of memory")
+
+    task = rig._make_task(model=rig.entries["sd"].as_dict(), steps=2)
+    fields = {key: getattr(task, key) for key in task.__dataclass_fields__}
+    drawn = rig.engine.draw(Draw(**{**fields, "output": str(Path(task.output))}), Tight())
+    assert (drawn.plan, rig.waiting) == ("tiled", [])

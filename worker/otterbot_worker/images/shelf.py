@@ -1,0 +1,59 @@
+"""Models that are off the device but still in the computer's memory: switching back to one reads no file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..gpu.planning import Plan
+from ..models.catalogue import ModelEntry
+from . import plans
+
+if TYPE_CHECKING:
+    from .loading import Loaded
+
+
+def serves(loaded: Loaded, entry: ModelEntry, plan: Plan) -> bool:
+    """Whether it is that model and can be laid as the plan says: what was quantised cannot be undone."""
+    return loaded.entry == entry and loaded.plan.quantised == plan.quantised
+
+
+class Shelf:
+    """Owned by the engine. The least recently used one goes first; all go with ``clear`` or the process."""
+
+    def __init__(self) -> None:
+        self._kept: list[Loaded] = []
+        """Least recently used first."""
+
+    @property
+    def held(self) -> int:
+        """Bytes."""
+        return sum(plans.weight_bytes(one.pipes) for one in self._kept)
+
+    @property
+    def names(self) -> list[str]:
+        return [one.entry.name for one in self._kept]
+
+    def has(self, entry: ModelEntry, plan: Plan) -> bool:
+        return any(serves(one, entry, plan) for one in self._kept)
+
+    def put(self, loaded: Loaded) -> None:
+        """It lies in the computer's memory, without hooks."""
+        self._kept = [*(one for one in self._kept if one.entry.name != loaded.entry.name), loaded]
+
+    def take(self, entry: ModelEntry, plan: Plan) -> Loaded | None:
+        """It leaves the shelf; one of that name that does not serve goes as well, since another will come."""
+        found = next((one for one in self._kept if serves(one, entry, plan)), None)
+        self._kept = [one for one in self._kept if one.entry.name != entry.name]
+        return found
+
+    def shrink(self, needed: int, available: int, *, but: ModelEntry | None = None) -> bool:
+        """Let models go until that many bytes are available; ``False`` if they are not even then. ``but``: stays."""
+        for one in [one for one in self._kept if one.entry != but]:
+            if available >= needed:
+                break
+            available += plans.weight_bytes(one.pipes)
+            self._kept = [other for other in self._kept if other is not one]
+        return available >= needed
+
+    def clear(self) -> None:
+        self._kept.clear()
