@@ -76,10 +76,9 @@ class Controls:
             monitor.progress("loading")
             net = _net(pipe, control, precision, _path(control, downloads=downloads, monitor=monitor))
             self._groups = plan.offload == "groups" and device.type == "cuda"
+            casting.compute_in(_alone(net), precision)
             if self._groups:
-                plans.join(plan, _alone(net), net, device, precision)
-            else:
-                casting.compute_in(_alone(net), precision)
+                plans.place_one(plan, net, device)
             self.net = net
 
     @property

@@ -115,6 +115,7 @@ def place(loaded: Loaded, plan: Plan, device: torch.device) -> None:
 
 def put_away(loaded: Loaded) -> None:
     """Into the computer's memory, all of it, and without what only the last picture needed."""
+    loaded.controls.release()
     for pipe in loaded.pipes:
         plans.put_away(loaded.plan, pipe)
     loaded.adapters, loaded.inversions = Adapters(), Inversions()
