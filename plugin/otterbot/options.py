@@ -20,8 +20,11 @@ SIDE = (16, 4096)
 COUNT = (1, 8)
 STRENGTH = 1.0
 """The most; above 0."""
+STEERING = 2.0
+"""The most of a ControlNet's scale; from 0."""
 MAX_PROMPT = 4_000
 MAX_NAME = 255
+MAX_KIND = 100
 
 SHAPES = ("square", "portrait", "landscape")
 SHAPE = 4
@@ -29,11 +32,16 @@ SHAPE = 4
 
 FLAGS = (
     "no", "steps", "cfg", "size", "ar", *SHAPES, "seed", "variation", "model", "sampler", "count", "strength",
-    "inpaint", "explain",
+    "inpaint", "control", "explain",
 )  # fmt: skip
 
 BARE = ("inpaint", "explain")
-"""Flags without a value; the worker knows none of them as an option of a picture."""
+"""Flags without a value."""
+_NO_OPTIONS = (*BARE, "control")
+"""What the worker does not know as an option of a picture: without the picture that it is about it says nothing."""
+
+_WORDS = (*SHAPES, "inpaint", "control")
+"""Flags whose beginnings are words as well."""
 
 SAME = "same"
 RANDOM = "random"
@@ -46,6 +54,16 @@ class Variation:
     seed: int | None = None
     """``None``: any."""
     strength: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Control:
+    """How a picture steers what is drawn."""
+
+    kind: str
+    """``canny``: by its edges; else the name of a ControlNet, which takes it as it is."""
+    scale: float | None = None
+    """How much, from 0; ``None``: as usual, which is 1."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,12 +88,14 @@ class DrawOptions:
     """How much of the picture to start from changes."""
     inpaint: bool | None = None
     """Only what is transparent in the picture to start from changes."""
+    control: Control | None = None
+    """The picture steers what is drawn, which does not start from it then."""
     explain: bool | None = None
     """Not drawn: how the worker reads the prompt is said instead."""
 
     def asked(self) -> dict[str, Any]:
         """Only what was typed, with the worker's names; a seed, and a variation, only if its seed was a number."""
-        typed = {name: value for name, value in vars(self).items() if value is not None and name not in BARE}
+        typed = {name: value for name, value in vars(self).items() if value is not None and name not in _NO_OPTIONS}
         if not isinstance(self.seed, int):
             typed.pop("seed", None)
         if self.variation is not None:
@@ -145,6 +165,10 @@ _MEANT = {
     "s": "steps",
     "mask": "inpaint",
     "fill": "inpaint",
+    "controlnet": "control",
+    "canny": "control",
+    "edges": "control",
+    "steer": "control",
     "checkpoint": "model",
     "denoise": "strength",
     "denoising": "strength",
@@ -164,8 +188,8 @@ def near_flags(name: str) -> tuple[str, ...]:
 
 
 def _begins(flag: str, name: str) -> bool:
-    """A word of prose after a dash, as ``—la mer``, is no beginning of ``landscape``."""
-    return flag.startswith(name) and (flag not in SHAPES or 2 * len(name) >= len(flag))
+    """A word of prose after a dash, as ``—la mer`` or ``—in blue``, is no beginning of ``landscape`` or ``inpaint``."""
+    return flag.startswith(name) and (flag not in _WORDS or 2 * len(name) >= len(flag))
 
 
 def parse_options(text: str) -> tuple[DrawOptions, UsageProblem | None]:
@@ -363,6 +387,25 @@ def _variation(flag: str, value: str) -> dict[str, Any]:
     return {"variation": Variation(seed=other, strength=_share(flag, strength))}
 
 
+def _control(flag: str, value: str) -> dict[str, Any]:
+    kind, colon, amount = value.rpartition(":")
+    kind, scale = (kind.strip(), None) if colon else (value, None)
+    if colon:
+        if not _NUMBER.fullmatch(amount):
+            raise _Refused("bad_value", flag)
+        scale = float(amount.replace(",", ".")) if len(amount) <= 20 else STEERING + 1
+        if not 0 <= scale <= STEERING:
+            raise _Refused("too_large" if scale > STEERING else "bad_value", flag)
+    if not is_kind(kind):
+        raise _Refused("bad_value" if kind else "no_value", flag)
+    return {"control": Control(kind=kind, scale=None if scale is None else scale + 0.0)}
+
+
+def is_kind(name: str) -> bool:
+    """What can be the name of a ControlNet."""
+    return 0 < len(name) <= MAX_KIND and name.isprintable()
+
+
 def _size(flag: str, value: str) -> dict[str, Any]:
     sides = (value, value) if _INTEGER.fullmatch(value) else None
     if (match := _SIZE.fullmatch(value)) is not None:
@@ -415,6 +458,7 @@ _READERS = {
     "ar": _ratio,
     "seed": _seed,
     "variation": _variation,
+    "control": _control,
     "model": _name,
     "sampler": _name,
 }

@@ -27,6 +27,7 @@ MOST = 20_000_000
 TYPES = frozenset({"image/png", "image/jpeg", "image/jpg", "image/pjpeg", "image/webp", "image/gif", "image/apng"})
 FEATURE = "img2img"
 HOLES = "inpaint"
+STEERS = "control"
 AT_ONCE = 2
 """Pictures in memory at the same time, however many requests a start takes up."""
 KEY_PATIENCE = 10.0
@@ -163,6 +164,9 @@ class Starts:
             async with self._slots:
                 self._ids[request.key] = await self._bring(request, event_id)
         found = self._ids[request.key]
+        if isinstance(control := body.get("control"), Mapping):
+            how = {name: control[name] for name in ("kind", "scale") if name in control}
+            return {**body, "control": {**how, "id": found.id}}
         if body.get("mask") is None:
             return {**body, "init_image": {"id": found.id}}
         if not found.alpha:
@@ -187,6 +191,8 @@ class Starts:
             raise CannotAsk(f"❌ {texts.START_OLD_WORKER}")
         if (request.body or {}).get("mask") is not None and HOLES not in info.features:
             raise CannotAsk(f"❌ {texts.INPAINT_OLD_WORKER}")
+        if (request.body or {}).get("control") is not None and STEERS not in info.features:
+            raise CannotAsk(f"❌ {texts.CONTROL_OLD_WORKER}")
         limit = info.limits.get("input_bytes")
         most = min(MOST, limit) if isinstance(limit, int) and limit > 0 else MOST
         try:
@@ -234,7 +240,10 @@ def _decrypt(data: bytes, key: str, digest: str, iv: str) -> bytes:
 
 
 def start_event(body: Mapping[str, Any] | None) -> str | None:
-    """The event that a stored request starts from."""
-    start = body.get("init_image") if body is not None else None
-    event = start.get("event") if isinstance(start, Mapping) else None
-    return event if isinstance(event, str) else None
+    """The event that a stored request starts from, or whose picture steers it; never both."""
+    for name in ("init_image", "control"):
+        start = body.get(name) if body is not None else None
+        event = start.get("event") if isinstance(start, Mapping) else None
+        if isinstance(event, str):
+            return event
+    return None

@@ -71,6 +71,23 @@ async def test_one_of_the_bots_own(lab: Lab, room: str) -> None:
     assert second.record["used"]["prompt"] == "badger"
 
 
+async def test_along_its_edges(lab: Lab, room: str) -> None:
+    posted = await lab.admin.send_image(room, START)
+    line = f"!draw otter {FEW} --model otter-noise --seed 5"
+    (drawn,) = await lab.draw(room, f"{line} --control canny:0.8", reply=posted)
+    used = drawn.record["used"]
+    control = {name: used["control"][name] for name in ("kind", "name", "scale", "id")}
+    assert control == {"kind": "canny", "name": "noise-canny", "scale": "0.8", "id": sha(START)}
+    assert (used["init_image"], used["strength"]) == (None, None)
+    assert used["width"] / used["height"] == pytest.approx(1.5, rel=0.05), "its shape"
+    assert "steered by canny 0.8" in drawn.body
+    (again,) = await lab.draw(room, "!again --seed same", reply=drawn.event_id)
+    assert await pixels(lab, again) == await pixels(lab, drawn)
+    (plain,) = await lab.draw(room, f"{line} --size {used['width']}x{used['height']}")
+    assert await pixels(lab, plain) != await pixels(lab, drawn)
+    await refused(lab, room, "!draw otter --control canny", "No ControlNet for edges fits otter-mini", reply=posted)
+
+
 async def test_only_the_transparent_part(lab: Lab, room: str) -> None:
     posted = await lab.admin.send_image(room, holes(128, 128))
     (drawn,) = await lab.draw(room, f"!draw otter {FEW} --inpaint", reply=posted)

@@ -27,6 +27,7 @@ INSTANCE = "otterbot"
 SMALL: dict[str, Any] = {"gpu": {"device": "cpu", "threads": 1}, "images": {"downloads": False}}
 """The worker's settings on a test machine: the processor, one thread of it, and the model that it brings."""
 TWO_MODELS = {"catalogue": str(places.TEST_MODELS), "default_model": "otter-mini"}
+TEST_CONTROLNET = "noise-canny"
 ALONE = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
 
 
@@ -79,6 +80,9 @@ class Lab:
             models = self.worker.data / "models"
             models.mkdir(parents=True, exist_ok=True)
             (models / self.model.name).symlink_to(self.model)
+            nets = self.worker.data / "controlnets"
+            nets.mkdir()
+            (nets / TEST_CONTROLNET).symlink_to(self.model.with_name(TEST_CONTROLNET))
         self.packed, *_ = await asyncio.gather(
             asyncio.to_thread(build_plugin, self.plugin_source, self.root / "packed"),
             self.synapse.start(),
@@ -215,9 +219,10 @@ class Lab:
 
 
 def make_test_model(folder: Path) -> Path:
-    """An SDXL with random weights, in ``folder/otter-noise``: what it draws is noise, quickly and in many sizes."""
+    """An SDXL with random weights, in ``folder/otter-noise``: what it draws is noise, quickly and in many sizes;
+    and a ControlNet for it beside it."""
     program = places.REPOSITORY / "tests" / "worker" / "gpu" / "make_tiny_models.py"
-    command = [places.python("worker"), str(program), str(folder), "otter-noise"]
+    command = [places.python("worker"), str(program), str(folder), "otter-noise", TEST_CONTROLNET]
     subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL, timeout=300)
     return folder / "otter-noise"
 

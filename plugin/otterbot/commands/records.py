@@ -14,10 +14,13 @@ from ..options import (
     MAX_PROMPT,
     MAX_SEED,
     SIDE,
+    STEERING,
     STEPS,
     STRENGTH,
+    Control,
     DrawOptions,
     Variation,
+    is_kind,
     is_shape,
 )
 
@@ -43,6 +46,11 @@ def read_settings(data: Any) -> DrawOptions | None:
     if "variation" in taken:
         strength = float(_fraction(taken["variation"]["strength"]))
         taken["variation"] = Variation(seed=taken["variation"]["seed"], strength=strength)
+    if "control" in taken:
+        scale = taken["control"].get("scale")
+        taken["control"] = Control(
+            kind=taken["control"]["kind"], scale=None if scale is None else float(_fraction(scale))
+        )
     if ("width" in taken) != ("height" in taken):
         return None
     return DrawOptions(**taken)
@@ -76,6 +84,14 @@ def _strength(value: Any) -> bool:
 def _variation(value: Any) -> bool:
     known = isinstance(value, Mapping) and _whole(0, MAX_SEED)(value.get("seed"))
     return known and _strength(value.get("strength"))
+
+
+def _control(value: Any) -> bool:
+    if not isinstance(value, Mapping) or not isinstance(value.get("kind"), str) or not is_kind(value["kind"]):
+        return False
+    scale = _fraction(value.get("scale", 1))
+    number = isinstance(scale, int | float) and not isinstance(scale, bool)
+    return number and math.isfinite(scale) and 0 <= scale <= STEERING
 
 
 def _prompt(value: Any) -> bool:
@@ -113,4 +129,5 @@ _CHECKS: dict[str, Any] = {
     "count": _whole(*COUNT),
     "strength": _strength,
     "variation": _variation,
+    "control": _control,
 }

@@ -68,6 +68,8 @@ def resolve(
         raise Unusable(texts.strength_needs_a_picture(values.prefix))
     if wanted.inpaint and start is None:
         raise Unusable(texts.inpaint_needs_a_picture(values.prefix))
+    if wanted.control is not None:
+        _check_control(wanted, values.prefix, start=start)
     model, name = _model(wanted.model, around, said)
     limits = model.limits if model is not None else None
     steps, guidance, size, negative, sampler = _open_settings(wanted, base is not None, model, values, said)
@@ -89,13 +91,23 @@ def resolve(
     if wanted.variation is not None:
         to = other if wanted.variation.seed is None else wanted.variation.seed
         body["variation"] = {"seed": to, "strength": wanted.variation.strength}
-    if start is not None:
+    if start is not None and wanted.control is not None:
+        scale = {} if wanted.control.scale is None else {"scale": wanted.control.scale}
+        body["control"] = {"event": start, "kind": wanted.control.kind, **scale}
+    elif start is not None:
         body |= {"init_image": {"event": start}, "strength": wanted.strength or (None if wanted.inpaint else STRENGTH)}
         body["mask"] = {"event": start} if wanted.inpaint else None
     if around.safe:
         body["safety"] = True
     body = {key: value for key, value in body.items() if value is not None}
     return NewRequest(kind="image", body=body, asked=asked.asked(), notes=tuple(said))
+
+
+def _check_control(wanted: DrawOptions, prefix: str, *, start: str | None) -> None:
+    if wanted.strength is not None or wanted.inpaint:
+        raise Unusable(texts.control_is_no_start("strength" if wanted.strength is not None else "inpaint"))
+    if start is None:
+        raise Unusable(texts.control_needs_a_picture(prefix))
 
 
 def _over(asked: DrawOptions, base: DrawOptions) -> DrawOptions:
@@ -312,11 +324,16 @@ def again(
     if used is None or used.prompt is None:
         raise Unusable(texts.record_unusable(around.values.prefix))
     before = read_settings(record.get("asked")) or DrawOptions()
-    if record["used"].get("init_image") is None:
-        start, used, before = None, replace(used, strength=None), replace(before, strength=None)
+    began = record["used"].get("init_image") is not None
+    if began:
+        used = replace(used, control=None)  # both at once are not of this room
+    if not began or typed.control is not None:
+        used, before = replace(used, strength=None), replace(before, strength=None)
+    if not began and used.control is None:
+        start = None
     elif start is None:
         raise Unusable(texts.start_lost(around.values.prefix))
-    elif record["used"].get("mask") is not None:
+    elif typed.control is None and record["used"].get("mask") is not None:
         used = replace(used, inpaint=True)
     if typed.width is not None or typed.aspect is not None:
         used, before = _shapeless(used), _shapeless(before)
@@ -330,6 +347,7 @@ def again(
     base = replace(used, seed=None, count=None)
     if typed.model is not None and (used.model is None or typed.model.casefold() != used.model.casefold()):
         base = DrawOptions(prompt=used.prompt, strength=used.strength, variation=used.variation, inpaint=used.inpaint)
+        base = replace(base, control=used.control)
         notes.append(texts.model_returned(typed.model))
     seed = new_seed
     if typed.seed == "same" and isinstance(used.seed, int):

@@ -261,6 +261,8 @@ def summary(record: Mapping[str, Any]) -> str:
         parts.append(f"CFG {used['guidance_scale']:g}")
     if isinstance(used.get("strength"), int | float):
         parts.append(f"strength {used['strength']:g}")
+    if isinstance(control := used.get("control"), Mapping) and isinstance(control.get("kind"), str):
+        parts.append(f"steered by {plain(control['kind'], 40)}{_scale(control.get('scale'))}")
     if used.get("sampler"):
         parts.append(plain(str(used["sampler"]), 40))
     if isinstance(used.get("width"), int) and isinstance(used.get("height"), int):
@@ -275,6 +277,14 @@ def _towards(variation: Any) -> str:
     try:
         return f" (varied {int(variation['seed'])}:{float(variation['strength']):g})"
     except (KeyError, TypeError, ValueError):
+        return ""
+
+
+def _scale(scale: Any) -> str:
+    """Behind the kind of steering, where it is not the usual one: `` 0.7``."""
+    try:
+        return "" if float(scale) == 1 else f" {float(scale):g}"
+    except (TypeError, ValueError):
         return ""
 
 

@@ -34,6 +34,24 @@ def inpaint_needs_a_picture(prefix: str) -> str:
     )
 
 
+CONTROL_OLD_WORKER = "The worker is too old to be steered by a picture. The operator has to update it."
+
+
+def control_needs_a_picture(prefix: str) -> str:
+    return (
+        "`--control` lets a picture steer what I draw, and there is none here: reply to one with "
+        f"{command(prefix, 'draw … --control canny')}, or write the command as the caption of one."
+    )
+
+
+def control_is_no_start(flag: str) -> str:
+    """``flag``: one that is about a picture to start from."""
+    return (
+        f"`--{flag}` is about a picture to start from, and with `--control` the picture only steers. Please keep one "
+        "of them."
+    )
+
+
 def start_too_large(most: int) -> str:
     """``most``: bytes."""
     return f"That picture is too large to start from: I take at most {most / 1e6:.3g} MB. Please send it smaller."

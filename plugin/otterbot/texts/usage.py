@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..options import COUNT, GUIDANCE, MAX_SEED, SHAPE, SHAPES, SIDE, STEPS
+from ..options import COUNT, GUIDANCE, MAX_SEED, SHAPE, SHAPES, SIDE, STEERING, STEPS
 from .escape import code
 from .jobs import typed
 
@@ -49,6 +49,10 @@ _FLAG_USES = {
     "count": ("--count 4", f"several at once, up to {COUNT[1]}"),
     "strength": ("--strength 0.6", "above 0, up to 1; how much of the picture to start from changes"),
     "inpaint": ("--inpaint", "only what is transparent in the picture to start from is drawn anew"),
+    "control": (
+        "--control canny",
+        "a new picture along the edges of the one replied to; `canny:0.5` follows them less",
+    ),
     "explain": ("--explain", "how I read it, instead of a picture"),
 }
 
@@ -110,6 +114,10 @@ _WANTS = {
     "variation": (
         "`--variation` takes a number above 0 and up to 1, such as `--variation 0.2`, and before it, if you like, the "
         "other seed: `--variation 42:0.2`."
+    ),
+    "control": (
+        "`--control` takes `canny` or the name of a ControlNet, and behind it, if you like, how much it steers, from 0 "
+        f"to {STEERING:g}: `--control canny:0.7`."
     ),
     "count": f"`--count` takes a whole number from {COUNT[0]} to {COUNT[1]}, such as `--count 4`.",
     "strength": "`--strength` takes a number above 0 and up to 1, such as `--strength 0.6`; 0.94 changes nearly all.",

@@ -19,7 +19,7 @@ from worker_double import WorkerDouble, png
 from otterbot import starts, texts
 from otterbot.config import Values
 from otterbot.records import Request, RequestState
-from otterbot.starts import sniff, source_of
+from otterbot.starts import sniff, source_of, start_event
 
 PICTURE = png(5)
 ID = hashlib.sha256(PICTURE).hexdigest()
@@ -86,12 +86,24 @@ async def test_its_transparent_parts_are_the_mask(rig: Rig) -> None:
     ):
         rig.worker_server.features, rig.worker_server.alpha = features, alpha
         assert (await rig.done(await rig.ask(body=whole))).outcome != "succeeded"
-        assert f"❌ {refusal}" in rig.bodies()
+        await rig.until(lambda said=f"❌ {refusal}": said in rig.bodies())
     assert rig.worker_server.submissions == []
     rig.worker_server.alpha = True
     assert (await rig.done(await rig.ask(body=whole))).outcome == "succeeded"
     sent = rig.worker_server.submissions[0]["request"]
     assert (sent["init_image"], sent["mask"]) == ({"id": ID}, {"id": ID})
+
+
+async def test_it_steers(rig: Rig) -> None:
+    event = post(rig)
+    whole = {"control": {"event": event, "kind": "canny", "scale": 0.7}}
+    assert (await rig.done(await rig.ask(body=whole))).outcome != "succeeded"
+    await rig.until(lambda: f"❌ {texts.CONTROL_OLD_WORKER}" in rig.bodies())
+    rig.worker_server.features = ["img2img", "control"]
+    assert (await rig.done(await rig.ask(body=whole))).outcome == "succeeded"
+    sent = rig.worker_server.submissions[0]["request"]
+    assert (sent["control"], "init_image" in sent) == ({"id": ID, "kind": "canny", "scale": 0.7}, False)
+    assert start_event(whole) == event
 
 
 async def test_a_large_one(rig: Rig) -> None:

@@ -11,7 +11,7 @@ from test_commands import RECORD, USED, reply
 from otterbot import texts
 from otterbot.commands.records import read_settings
 from otterbot.intents import parse
-from otterbot.options import DrawOptions
+from otterbot.options import Control, DrawOptions
 
 URL = "mxc://test/abc"
 KEYS = {"v": "v2", "key": {"k": "a" * 43, "alg": "A256CTR"}, "iv": "b" * 22, "hashes": {"sha256": "c" * 43}, "url": URL}
@@ -195,6 +195,97 @@ async def test_again_draws_the_same_part_anew(rig: Rig) -> None:
     assert (body["mask"], body["init_image"]) == ({"event": start}, {"event": start})
     bare = rig.homeserver.picture(ROOM, RECORD)
     assert await rig.answer("!again --inpaint", sender=BOB, **reply(bare)) == texts.inpaint_needs_a_picture("!")
+
+
+# ---------------------------------------------------------------- steered by it
+
+
+@pytest.mark.parametrize(
+    ("typed", "kind", "scale"),
+    [("canny", "canny", None), ("canny:0.7", "canny", 0.7), ("canny:0,5", "canny", 0.5),
+     ("my-depth:2", "my-depth", 2.0), ('"my net:0"', "my net", 0.0), ("a:b:1", "a:b", 1.0)],
+)  # fmt: skip
+def test_controls(typed: str, kind: str, scale: float | None) -> None:
+    intent = parse(f"!draw otter --control {typed}", prefix="!")
+    assert intent is not None
+    assert intent.problem is None
+    assert intent.options.control == Control(kind=kind, scale=scale)
+    assert intent.options.asked() == {"prompt": "otter"}, "the worker's options do not know it"
+
+
+@pytest.mark.parametrize(
+    "typed", ["canny:2.1", "canny:-1", "canny:much", "canny:", ":1", "", "x" * 101, "canny:" + "9" * 99]
+)
+def test_no_controls(typed: str) -> None:
+    intent = parse(f"!draw otter --control {typed}", prefix="!")
+    assert intent is not None
+    assert intent.problem is not None
+    assert "`--control canny:0.7`" in texts.usage_problem(intent.problem, "draw", "!")
+
+
+@pytest.mark.parametrize("prose", ["an otter —in the dark", "an otter —con amore", "an otter —co"])
+def test_words_after_a_dash_are_no_flags(prose: str) -> None:
+    intent = parse(f"!draw {prose}", prefix="!")
+    assert intent is not None
+    assert intent.problem is None or intent.problem.near == ("count",)
+
+
+async def test_control(rig: Rig) -> None:
+    assert await rig.answer("!draw otter --control canny") == texts.control_needs_a_picture("!")
+    start = image(rig)
+    body = await rig.drawn("!draw otter —control canny:0.7 in a hat", **reply(start))
+    assert (body["control"], body["prompt"]) == ({"event": start, "kind": "canny", "scale": 0.7}, "otter in a hat")
+    assert not {"init_image", "strength", "mask", "width", "height"} & set(body)
+    assert (await rig.drawn("!draw otter --control canny", **reply(start)))["control"] == {
+        "event": start,
+        "kind": "canny",
+    }
+    for flag, more in (("strength", "--strength 0.5"), ("inpaint", "--inpaint")):
+        said = await rig.answer(f"!draw otter --control canny {more}", **reply(start))
+        assert said == texts.control_is_no_start(flag)
+    for word in ("canny", "controlnet"):
+        meant = parse(f"!draw otter --{word} 1", prefix="!")
+        assert meant is not None
+        assert meant.problem is not None
+        assert meant.problem.near == ("control",)
+
+
+async def test_again_is_steered_by_the_same_picture(rig: Rig) -> None:
+    start = image(rig)
+    control = {"kind": "canny", "name": "n", "hash": "0" * 16, "id": "f" * 64, "scale": "0.7", "start": 0, "end": 1}
+    record = {**RECORD, "used": {**USED, "control": control}}
+    drawn = rig.homeserver.picture(ROOM, record, start=start)
+    wanted = {"event": start, "kind": "canny", "scale": 0.7}
+    for typed in ("", " --model sdxl-turbo --steps 4"):
+        body = await rig.drawn(f"!again{typed}", **reply(drawn))
+        assert (body["control"], "init_image" in body) == (wanted, False)
+    assert (await rig.drawn("!again"))["control"] == wanted, "of the one that waits"
+    assert (await rig.drawn("!again --control canny:1.5", **reply(drawn)))["control"]["scale"] == 1.5
+    said = await rig.answer("!again --strength 0.5", **reply(drawn))
+    assert said == texts.control_is_no_start("strength")
+    lost = rig.homeserver.picture(ROOM, record)
+    assert await rig.answer("!again", **reply(lost)) == texts.start_lost("!")
+    bare = rig.homeserver.picture(ROOM, RECORD)
+    assert await rig.answer("!again --control canny", **reply(bare)) == texts.control_needs_a_picture("!")
+
+
+async def test_what_a_picture_began_with_can_steer_it_instead(rig: Rig) -> None:
+    start = image(rig)
+    body = await rig.drawn("!again --control canny", **reply(rig.homeserver.picture(ROOM, FROM_ONE, start=start)))
+    assert body["control"] == {"event": start, "kind": "canny"}
+    assert not {"init_image", "strength"} & set(body)
+
+
+@pytest.mark.parametrize("control", [7, "canny", {}, {"kind": 7}, {"kind": ""}, {"kind": "a", "scale": 3},
+                                     {"kind": "a", "scale": True}, {"kind": "a", "scale": "nan"}])  # fmt: skip
+def test_controls_that_nobody_typed(control: Any) -> None:
+    assert read_settings({"prompt": "x", "control": control}) is None
+
+
+def test_a_caption_says_what_steered() -> None:
+    for scale, said in ((0.7, " 0.7"), (1, ""), (None, ""), ("x", "")):
+        control = {"kind": "canny", "scale": scale}
+        assert f"CFG 12 · steered by canny{said} · UniPC" in texts.summary({"used": {**USED, "control": control}})
 
 
 # ---------------------------------------------------------------- again

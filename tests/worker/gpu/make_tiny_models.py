@@ -1,8 +1,8 @@
 # mypy: disallow-untyped-calls=False
 """Makes models with random weights: ``python make_tiny_models.py DIRECTORY [NAME…]``, all of them if none is named.
 
-``otter-noise`` is an SDXL, ``tiny-refiner`` its refiner, ``tiny-sd`` an SD 1.5, the others what their names say. Needs
-the worker's libraries, not the worker.
+``otter-noise`` is an SDXL, ``noise-canny`` a ControlNet for it, made after it, ``tiny-refiner`` its refiner,
+``tiny-sd`` an SD 1.5, the others what their names say. Needs the worker's libraries, not the worker.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ os.environ["HF_HUB_OFFLINE"] = os.environ["TRANSFORMERS_OFFLINE"] = "1"
 
 import diffusers
 import random_sdxl
+import tiny_controlnets
 import tiny_transformers
 import torch
 import transformers
@@ -61,8 +62,14 @@ def make_sd(folder: Path, scratch: Path) -> None:
     pipe.save_pretrained(folder, safe_serialization=True)
 
 
+def make_control(folder: Path, _scratch: Path) -> None:
+    unet = UNet2DConditionModel.from_pretrained(folder.with_name("otter-noise") / "unet", local_files_only=True)
+    tiny_controlnets.save_folder(tiny_controlnets.make(unet), folder)
+
+
 MAKERS = {
     "otter-noise": random_sdxl.make,
+    "noise-canny": make_control,
     "tiny-sd": make_sd,
     "tiny-refiner": tiny_transformers.make_refiner,
     "tiny-sd3": tiny_transformers.make_sd3,
