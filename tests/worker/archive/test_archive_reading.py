@@ -21,7 +21,9 @@ from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
 from otterbot_worker import cli, samplers, yamlfile
+from otterbot_worker.api.schemas import ImageRequest
 from otterbot_worker.archive import containers, infotext, metadata, reading, showing
+from otterbot_worker.inputs import fit
 from otterbot_worker.prompts import dialects
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -157,6 +159,69 @@ def test_no_variation(tmp_path: Path, variation: Any, said: str | None) -> None:
     assert found.request == OUR_REQUEST
     notes = () if said is None else ("The variation in it is nothing that Otterbot takes: left out.",)
     assert found.notes == notes
+
+
+HIRES = {"scale": 1.5, "strength": 0.35, "steps": 20, "upscaler": "lanczos"}
+
+
+def test_a_second_pass(tmp_path: Path) -> None:
+    whole = record(hires={**HIRES, "width": 1152, "height": 768})
+    text = metadata.a1111(whole)
+    assert "Size: 768x512," in text
+    assert "Denoising strength: 0.35, Hires upscale: 1.5, Hires steps: 7, Hires upscaler: Lanczos," in text
+    assert "Hires" not in metadata.a1111(record(hires=None))
+    for data in (ours(whole), png({"parameters": text})):
+        found = read(tmp_path, data)
+        assert found.request == OUR_REQUEST | {"hires": HIRES}
+        assert found.notes == ()
+        assert " --hires 1.5:0.35:lanczos --" in showing.command(found.request)
+        assert any("one of 20" in line for line in showing.page(found).split("\n")), "its own steps are no flag"
+    assert ("second pass", "1.5 0.35 20 lanczos 1152 768") in read(tmp_path, ours(whole)).details
+    assert ImageRequest.model_validate(found.request).hires is not None
+
+
+@pytest.mark.parametrize("drawn", [1, 2, 7, 12, 15, 30])
+@pytest.mark.parametrize("strength", [0.07, 0.3, 0.35, 0.58, 0.7, 1])
+def test_as_many_steps_are_drawn_as_a1111_counts(tmp_path: Path, drawn: int, strength: float) -> None:
+    line = f"Steps: 30, Seed: 1, Size: 512x512, Model: m, Denoising strength: {strength}, Hires upscale: 2, "
+    found = read(tmp_path, png({"parameters": f"otter\n{line}Hires steps: {drawn}, Hires upscaler: Latent"}))
+    if drawn / strength > 200:
+        assert any("second pass" in note for note in found.notes)
+        return
+    hires = found.request["hires"]
+    assert (hires["scale"], hires["upscaler"]) == (2, "latent")
+    assert fit.true_steps(hires["steps"], hires["strength"]) == drawn
+
+
+def test_their_upscalers_are_named_where_they_are_not_ours(tmp_path: Path) -> None:
+    line = "Steps: 15, Seed: 1, Size: 512x512, Model: m, Denoising strength: 0.5, Hires upscale: 2"
+    found = read(tmp_path, png({"parameters": f"otter\n{line}, Hires upscaler: R-ESRGAN 4x+"}))
+    assert found.request["hires"] == {"scale": 2, "strength": 0.5, "steps": 30, "upscaler": "lanczos"}
+    assert any("R-ESRGAN 4x+" in note for note in found.notes)
+    assert not any("another picture" in note for note in found.notes)
+    found = read(tmp_path, png({"parameters": f"otter\n{line.replace('upscale: 2', 'upscale: 8')}"}))
+    assert "hires" not in found.request
+    assert "The second pass in it is nothing that Otterbot takes: left out." in found.notes
+
+
+@pytest.mark.parametrize("hires", [7, "2", [2], {"scale": 2, "steps": [1]}, {"scale": "2"}])
+def test_no_second_pass(tmp_path: Path, hires: Any) -> None:
+    found = read(tmp_path, png({"otterbot": metadata.own_chunk(record(hires=hires))}))
+    assert found.request == OUR_REQUEST
+    assert found.notes == ("The second pass in it is nothing that Otterbot takes: left out.",)
+
+
+def test_an_upscaled_picture(tmp_path: Path) -> None:
+    """Its size is the picture's, so many times; words it needs none."""
+    whole = record(prompt="", upscale=4, init_image="a" * 64, strength=0.3, width=3072, height=2048)
+    found = read(tmp_path, ours(whole))
+    assert (found.request["upscale"], found.request["init_image"]) == (4, {"id": "a" * 64})
+    assert not {"width", "height"} & set(found.request)
+    ImageRequest.model_validate(found.request)
+    assert ("upscaled", "4") in found.details
+    assert showing.command(found.request).startswith("!upscale 4 --no ugly, poor quality --steps 30 ")
+    assert " --strength 0.3 " in showing.command(found.request)
+    assert not any("no prompt" in note for note in found.notes)
 
 
 def test_our_sidecar(tmp_path: Path) -> None:

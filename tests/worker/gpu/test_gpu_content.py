@@ -169,6 +169,26 @@ def test_what_a_mask_covers_is_another_thing_and_the_rest_the_same(paint: Paint,
         assert (pictures[:, kept] == shown[kept]).all()
 
 
+def test_larger_pictures_show_the_same_once(paint: Paint, judge: Judge) -> None:
+    """In tiles: what is seen at a glance is the picture that it was before, and no tile has an otter of its own."""
+    prompt = f"{PROMPT}, beach"
+    before = paint(prompt, seeds=SEEDS[:2])
+    hires = {"scale": 2.0, "strength": 0.35, "steps": 20, "upscaler": "lanczos", "width": 256, "height": 256}
+    after = paint(prompt, seeds=SEEDS[:2], hires={**hires, "tile": [128, 128]})
+    small = np.stack([np.asarray(Image.fromarray(one).resize((128, 128), Image.Resampling.BOX)) for one in after])
+    assert (judge.score(small, "animal", "otter") > 0.5).all()
+    assert judge.score(small, "hat", "cowboy hat").mean() > 0.8
+    assert edge_correlation(before, small).mean() > 0.8
+    enlarged = np.stack(
+        [np.asarray(Image.fromarray(one).resize((256, 256), Image.Resampling.LANCZOS)) for one in before]
+    )
+    edges = [63, 64, 127, 128, 191, 192]  # of tiles, in pixels; what the picture itself has there, the enlarged one has
+    for axis in (1, 2):
+        jumps = np.abs(np.diff(after.astype(int), axis=axis)).mean((0, 3 - axis, 3))
+        own = np.abs(np.diff(enlarged.astype(int), axis=axis)).mean((0, 3 - axis, 3))
+        assert (jumps - own)[edges].mean() < np.quantile(jumps - own, 0.95), "no seam"
+
+
 def test_a_lora_draws_what_the_model_never_saw_and_scales(paint: Paint, judge: Judge) -> None:
     lora = shipped("lora", "penguin")
     scores = [

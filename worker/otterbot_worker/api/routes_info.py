@@ -32,7 +32,7 @@ from otterbot_worker.models.loras import Library
 
 FEATURES = [
     "images", "chat", "events", "pause", "delivered", "img2img", "inpaint", "loras", "explain", "aspect", "safety",
-    "variation", "control", "previews",
+    "variation", "control", "previews", "hires", "upscale",
 ]  # fmt: skip
 HASHING_SECONDS = 1.0
 """How long an answer may be kept waiting for hashes that nobody has needed yet."""

@@ -58,6 +58,19 @@ class Variation(_Request):
     """0 is the picture of its own seed, 1 that of the other one; about 0.2 changes small things."""
 
 
+class Hires(_Request):
+    """A second pass: the picture, drawn at its size, is enlarged and drawn once more."""
+
+    scale: Annotated[float, Field(ge=1, le=4)]
+    strength: Annotated[float | None, Field(gt=0, le=1)] = None
+    """How much is drawn anew. Usually 0.7 for ``latent`` and 0.5 for ``lanczos``; 0.35 where it is so large that it is
+    drawn in tiles."""
+    steps: Annotated[int | None, Field(ge=1, le=200)] = None
+    """Of which the strength takes its part; the picture's own where it is absent."""
+    upscaler: Literal["latent", "lanczos"] | None = None
+    """What is enlarged: latents or pixels. Absent: latents, in tiles pixels."""
+
+
 class ImageOptions(_Request):
     """The options of a picture; ``None`` is "the model's default"."""
 
@@ -78,6 +91,7 @@ class ImageOptions(_Request):
     strength: Annotated[float | None, Field(gt=0, le=1)] = None
     """How much of the picture that it starts from is drawn anew."""
     variation: Variation | None = None
+    hires: Hires | None = None
 
 
 InputId = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -117,7 +131,8 @@ class ImageRequest(ImageOptions):
     """A picture request. The client draws the seed, so that a worker that has forgotten
     everything draws the same picture when the same request is submitted again."""
 
-    prompt: Annotated[str, Field(min_length=1, max_length=MAX_PROMPT)]
+    prompt: Annotated[str, Field(max_length=MAX_PROMPT)]
+    """Only with ``upscale`` it may be empty."""
     seed: Annotated[int, Field(ge=0, le=MAX_SEED)]
     count: Annotated[int, Field(ge=1, le=MAX_COUNT)] = 1
     init_image: InitImage | None = None
@@ -126,6 +141,9 @@ class ImageRequest(ImageOptions):
     """Makes the strength 1 where nobody says one."""
     control: Control | None = None
     """Without width, height, aspect and ``init_image`` its picture's shape is drawn."""
+    upscale: Literal[2, 4] | None = None
+    """``init_image`` so many times as large, with more detail, and nothing else than it shows. Makes the strength 0.3
+    where nobody says one; takes no size and no ``hires``."""
     theme: Annotated[str | None, Field(max_length=64)] = None
     """Names the files; the first words of the prompt where it is absent."""
     safety: bool = False
@@ -302,6 +320,18 @@ class UsedVariation(_Answer):
     strength: float
 
 
+class UsedHires(_Answer):
+    """How it was drawn once more, larger."""
+
+    scale: float
+    strength: float
+    steps: int
+    upscaler: str
+    width: int
+    height: int
+    """The finished picture's."""
+
+
 class Used(_Answer):
     """Everything that makes the picture again."""
 
@@ -314,6 +344,7 @@ class Used(_Answer):
     guidance_scale: float
     width: int
     height: int
+    """With ``hires`` those of its first pass."""
     seed: int
     variation: UsedVariation | None = None
     """It began between the noise of ``seed`` and that of this one."""
@@ -323,6 +354,9 @@ class Used(_Answer):
     mask: str | None = None
     """SHA-256 of the picture that said where it was drawn anew."""
     control: UsedControl | None = None
+    hires: UsedHires | None = None
+    upscale: int | None = None
+    """It is ``init_image``, so many times as large."""
     loras: list[UsedLora] = []
     embeddings: list[UsedEmbedding] = []
     refiner: UsedRefiner | None = None

@@ -44,6 +44,10 @@ _SAMPLERS = {
 """Our samplers in A1111's words: its readers choose by these names (its PLMS is diffusers' PNDM)."""
 
 
+UPSCALERS = {"latent": "Latent", "lanczos": "Lanczos"}
+"""Ours in A1111's words."""
+
+
 def a1111(record: Mapping[str, Any]) -> str:
     """The text of the ``parameters`` chunk."""
     used = record["used"]
@@ -52,6 +56,8 @@ def a1111(record: Mapping[str, Any]) -> str:
         lines.append(f"Negative prompt: {_escape(str(used['negative_prompt']))}")
     name = re.sub(r"[\s_.-]", "", str(used["sampler"]).casefold())
     sampler, schedule = _SAMPLERS.get(name, (used["sampler"], None))
+    hires = used.get("hires")
+    strength = used.get("strength") if hires is None else hires["strength"]
     fields: dict[str, Any] = {
         "Steps": used["steps"],
         "Sampler": sampler,
@@ -62,8 +68,9 @@ def a1111(record: Mapping[str, Any]) -> str:
         "Model hash": str(used.get("model_hash") or "").removeprefix("sha256:")[:10] or None,
         "Model": used["model"],
         **_variation(used.get("variation")),
-        "Denoising strength": None if used.get("strength") is None else f"{float(used['strength']):g}",
+        "Denoising strength": None if strength is None else f"{float(strength):g}",
         "ControlNet 0": _control(used.get("control")),
+        **_hires(hires),
         "Refiner": _refiner(used.get("refiner")),
         "Refiner switch at": f"{float(used['refiner']['hand_over']):g}" if used.get("refiner") else None,
         "Lora hashes": _hashes(used.get("loras"), "autov3"),
@@ -96,6 +103,18 @@ def _control(control: Any) -> str | None:
         "Control Mode": "Balanced",
     }
     return ", ".join(f"{key}: {value}" for key, value in fields.items())
+
+
+def _hires(hires: Any) -> dict[str, Any]:
+    """The web UI's steps are those that are drawn; ours those of which the strength takes its part (``inputs.fit``)."""
+    if hires is None:
+        return {}
+    steps = max(1, int(hires["steps"] * hires["strength"] + 1e-6))
+    return {
+        "Hires upscale": f"{float(hires['scale']):g}",
+        "Hires steps": steps,
+        "Hires upscaler": UPSCALERS[hires["upscaler"]],
+    }
 
 
 def _refiner(refiner: Any) -> str | None:

@@ -12,6 +12,7 @@ Nothing is guessed: what a request cannot hold is left out, and a note says so.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -43,6 +44,8 @@ _LABELS = {
     "strength": "strength",
     "mask": "mask",
     "control": "picture that steers",
+    "hires": "second pass",
+    "upscale": "upscaling",
 }
 """Fields of a request, in words."""
 
@@ -133,6 +136,10 @@ def _of_record(record: Mapping[str, Any], source: str, notes: list[str]) -> Foun
     values = {name: used.get(name) for name in _LABELS}
     values["sampler"] = _sampler(used.get("sampler"), None, notes)
     values["variation"] = _any_variation(values["variation"])
+    if isinstance(values["hires"], dict):
+        values["hires"] = {name: value for name, value in values["hires"].items() if name not in ("width", "height")}
+    if values["upscale"] is not None:
+        values["width"] = values["height"] = None  # they follow from the picture
     if values["mask"] is not None:
         values["mask"] = {"id": values["mask"]}
     if values["init_image"] is not None:
@@ -166,6 +173,9 @@ def _details(record: Mapping[str, Any], used: Mapping[str, Any]) -> Iterator[tup
         yield "refiner", line(*map(refiner.get, ("name", "hash", "hand_over")))
     if isinstance(variation := used.get("variation"), dict):
         yield "variation", line(*map(variation.get, ("seed", "strength")))
+    if isinstance(hires := used.get("hires"), dict):
+        yield "second pass", line(*map(hires.get, ("scale", "strength", "steps", "upscaler", "width", "height")))
+    yield "upscaled", line(used.get("upscale"))
     yield "picture to start from", line(used.get("init_image"))
     yield "strength", line(used.get("strength"))
     yield "mask", line(used.get("mask"))
@@ -205,6 +215,7 @@ def _of_infotext(texts: Mapping[str, str | None], notes: list[str]) -> Found:
         "seed": _number(fields.pop("Seed", None)),
         "variation": _variation(fields),
     }
+    values["hires"] = _hires(fields, values["steps"], notes)
     if text.borders > 1:
         notes.append("Several of its lines begin with “Negative prompt:”; the first was taken for the border.")
     if "Denoising strength" in fields and not any(name.startswith("Hires") for name in fields):
@@ -225,6 +236,22 @@ def _variation(fields: dict[str, str]) -> Any:
     if seed is None and strength is None:
         return None
     return _any_variation({"seed": _number(seed), "strength": _number(strength)})
+
+
+def _hires(fields: dict[str, str], steps: Any, notes: list[str]) -> Any:
+    """``steps``: the first pass's. A1111 counts those that are drawn, and draws as many again where it names none."""
+    if (scale := fields.pop("Hires upscale", None)) is None:
+        return None
+    strength, drawn = _number(fields.pop("Denoising strength", None)), _number(fields.pop("Hires steps", None))
+    name = fields.pop("Hires upscaler", None)
+    upscaler = next((ours for ours, theirs in metadata.UPSCALERS.items() if theirs == name), None)
+    if upscaler is None:
+        notes.append(f"Its second pass was enlarged by {(name or 'nothing that is named')[:60]}, here by Lanczos.")
+    drawn = steps if drawn is None else drawn
+    hires = {"scale": _number(scale), "strength": strength, "upscaler": upscaler or "lanczos"}
+    if isinstance(drawn, int) and isinstance(strength, (int, float)) and strength > 0:
+        hires["steps"] = math.ceil(drawn / strength - 1e-6)
+    return hires
 
 
 def _any_variation(variation: Any) -> Any:
@@ -267,6 +294,8 @@ def _valid(values: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
     """The fields that a request can hold; a note for each of the others."""
     kept = {name: _text(value) for name, value in values.items() if value is not None}
     missing = [name for name in ("prompt", "seed", "model", "steps") if not kept.get(name) and kept.get(name) != 0]
+    if kept.get("upscale") and "prompt" in missing:
+        missing.remove("prompt")
     bad: set[str] = set()
     try:
         ImageRequest.model_validate(kept)

@@ -25,8 +25,9 @@ _OPENING = "\"'“„‘«»"
 
 def command(request: Mapping[str, Any]) -> str:
     """``!draw …``; what the request does not hold is left out. The plugin reads the same request in it."""
-    parts = ["!draw"]
-    if prompt := printable(str(request.get("prompt", ""))).strip():
+    upscale = request.get("upscale")
+    parts = ["!draw" if upscale is None else f"!upscale {upscale}"]
+    if upscale is None and (prompt := printable(str(request.get("prompt", ""))).strip()):
         parts.append(_unflagged(prompt))
     if (negative := request.get("negative_prompt")) is not None:
         parts.append(f"--no {_phrase(printable(negative).strip())}")
@@ -38,6 +39,10 @@ def command(request: Mapping[str, Any]) -> str:
         parts.append(f"--size {request['width']}x{request['height']}")
     if (seed := request.get("seed")) is not None:
         parts.append(f"--seed {seed}")
+    if upscale is not None and (strength := request.get("strength")) is not None:
+        parts.append(f"--strength {_decimal(strength)}")
+    if (hires := request.get("hires")) is not None:
+        parts.append(f"--hires {_second_pass(hires)}")
     if (variation := request.get("variation")) is not None:
         parts.append(f"--variation {variation['seed']}:{_decimal(variation['strength'])}")
     names = (
@@ -47,6 +52,13 @@ def command(request: Mapping[str, Any]) -> str:
         f"--{flag} {name if _PLAIN_NAME.fullmatch(name) else _quoted(name) or name}" for flag, name in names if name
     ]
     return " ".join(parts)
+
+
+def _second_pass(hires: Mapping[str, Any]) -> str:
+    """``2:0.5:lanczos``; what is not said is left out."""
+    strength = hires.get("strength")
+    values = (_decimal(hires["scale"]), None if strength is None else _decimal(strength), hires.get("upscaler"))
+    return ":".join(value for value in values if value)
 
 
 def page(found: Found) -> str:
@@ -61,6 +73,11 @@ def page(found: Found) -> str:
 def _notes(request: Mapping[str, Any]) -> Iterator[str]:
     """What the line has otherwise than the request."""
     words = [str(request.get(name) or "") for name in ("prompt", "negative_prompt")]
+    hires = request.get("hires") or {}
+    if hires.get("steps") not in (None, request.get("steps")):
+        yield f"The second pass of the line has as many steps as the first; this one's was one of {hires['steps']}."
+    if request.get("upscale") is not None:
+        yield "The line is a reply to the picture that is upscaled, and has that one's own prompt."
     if any(printable(text) != _LINE_ENDS.sub("\n", text) for text in words):
         yield "Control characters in its words are left out of the line."
     if _FLAG_LIKE.search(printable(words[0])):

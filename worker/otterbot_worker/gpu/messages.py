@@ -84,6 +84,11 @@ class Draw:
     """``{picture, canny, scale, start, end, name, hash, path, hub}``: the picture that steers (a checked RGB PNG, of
     which the edges are taken if ``canny``) and the ControlNet, at ``path`` or, if that is ``None``, to be fetched from
     ``hub``; ``hash`` is ``None`` then."""
+    hires: dict[str, Any] | None = None
+    """``{scale, strength, steps, upscaler, width, height, tile}``: it is enlarged and drawn once more. ``tile``, the
+    width and height of what is drawn in one go, is the whole where nothing is cut."""
+    upscale: dict[str, Any] | None = None
+    """``{factor, tile}``: ``init_image`` is enlarged to width and height and drawn once more, all of it by tiles."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -63,6 +63,8 @@ class DrawTask:
     lessons: list[dict[str, Any]] = field(default_factory=list)
     control: dict[str, Any] | None = None
     preview: bool = False
+    hires: dict[str, Any] | None = None
+    upscale: dict[str, Any] | None = None
     """As ``messages.Draw``."""
 
 

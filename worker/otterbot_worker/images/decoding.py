@@ -22,8 +22,8 @@ RETRIED = "The decoder gave no picture in half precision and was run again in fu
 
 
 @torch.no_grad()
-def decode(pipe: Any, latents: torch.Tensor, seed: int) -> tuple[Pixels, list[str]]:
-    """Pixels (height, width, 3) and notes.
+def decode(pipe: Any, latents: torch.Tensor, seed: int, *, part: bool = False) -> tuple[Pixels, list[str]]:
+    """Pixels (height, width, 3) and notes. ``part`` of a picture: it may be all black.
 
     :raises JobFailed: ``nan``
     """
@@ -32,18 +32,23 @@ def decode(pipe: Any, latents: torch.Tensor, seed: int) -> tuple[Pixels, list[st
     dtype = pipe.vae.dtype
     full = dtype == torch.float32
     upcast = dtype == torch.float16 and bool(pipe.vae.config.get("force_upcast", False))
-    pixels = _decode(pipe, latents, seed, upcast=upcast)
+    pixels = _decode(pipe, latents, seed, upcast=upcast, part=part)
     if pixels is not None:
         return pixels, []
     if full or upcast:  # the same computation again would be the same again
-        raise JobFailed("nan", f"{EMPTY}. Another seed, sampler or CFG may help.")
-    pixels = _decode(pipe, latents, seed, upcast=True)
+        raise empty()
+    pixels = _decode(pipe, latents, seed, upcast=True, part=part)
     if pixels is None:
         raise JobFailed("nan", f"{EMPTY}, in full precision as well. Another seed, sampler or CFG may help.")
     return pixels, [RETRIED]
 
 
-def _decode(pipe: Any, latents: torch.Tensor, seed: int, *, upcast: bool) -> Pixels | None:
+def empty() -> JobFailed:
+    """Nothing is to be seen."""
+    return JobFailed("nan", f"{EMPTY}. Another seed, sampler or CFG may help.")
+
+
+def _decode(pipe: Any, latents: torch.Tensor, seed: int, *, upcast: bool, part: bool) -> Pixels | None:
     """``None``: not a number, or all black."""
     vae = pipe.vae
     with precision(vae, upcast=upcast):
@@ -54,7 +59,7 @@ def _decode(pipe: Any, latents: torch.Tensor, seed: int, *, upcast: bool) -> Pix
         return None
     array = pipe.image_processor.postprocess(image.float(), output_type="np")[0]
     pixels: Pixels = (array * 255).round().astype(np.uint8)
-    return pixels if pixels.any() else None
+    return pixels if part or pixels.any() else None
 
 
 def _unscale(vae: Any, latents: torch.Tensor) -> torch.Tensor:

@@ -3,24 +3,28 @@
 
 The passes, in order, each one from the latents of the one before::
 
-    base (from noise, or from a picture) → refiner → decode
+    base (from noise, or from a picture) → refiner → second pass (larger) → decode
+
+A picture that is upscaled takes one pass. Where a pass draws in tiles, it decodes them itself.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import torch
 
 from ..gpu.messages import Draw
-from . import controlling, noise, previews, refining, starting
+from ..inputs import tiles
+from . import controlling, enlarging, noise, previews, refining, starting
 from .cache import Embeddings
 from .decoding import Pixels, decode
 from .embeddings import Prompt
 from .loading import Loaded
 from .monitor import Monitor
-from .passes import Drawing, Pass, Steps
+from .passes import UNGUIDED, Drawing, Pass, Steps
 
 
 def generate(
@@ -33,12 +37,14 @@ def generate(
     embeddings, notes = encode(loaded, task, device, cache)
     shown, more = previews.begin(loaded, task, monitor)
     notes += more
+    wordless = replace(task, prompt="", negative_prompt="", guidance_scale=UNGUIDED)
     drawing = Drawing(
         loaded=loaded,
         task=task,
         device=device,
         monitor=monitor,
         embeddings=embeddings,
+        wordless=lambda: encode(loaded, wordless, device, cache)[0],
         generator=torch.Generator("cpu").manual_seed(task.seed),
         steps=steps,
         previews=shown,
@@ -46,25 +52,33 @@ def generate(
     latents: torch.Tensor | None = None
     for one in sequence:
         latents = one.run(drawing, latents)
-    assert latents is not None
-    monitor.progress("decoding", steps.done, steps.done)
-    pixels, more = decode(loaded.pipe, latents, task.seed)
-    if loaded.refining is not None and not refined(loaded, task):
+    pixels = drawing.pixels
+    if pixels is None:
+        assert latents is not None
+        monitor.progress("decoding", steps.done, steps.done)
+        pixels, more = decode(loaded.pipe, latents, task.seed)
+        drawing.notes += more
+    if loaded.refining is not None and task.upscale is None and not refined(loaded, task):
         notes.append("With so few steps none is left for the refiner; the picture was drawn without it.")
-    return starting.finish(task, pixels), notes + drawing.notes + more
+    return starting.finish(task, pixels), notes + list(dict.fromkeys(drawing.notes))
 
 
 def refined(loaded: Loaded, task: Draw) -> bool:
-    """Whether the refiner has a part in it."""
-    return refining.split(loaded, task)[1] > 0
+    """Whether the refiner has a part in it. The steps of larger pictures are the base's alone: the refiner knows those
+    that nearly no noise is left in, and of the size that it has learned."""
+    return task.upscale is None and refining.split(loaded, task)[1] > 0
 
 
 def passes(loaded: Loaded, task: Draw) -> list[Pass]:
     """What the task takes, in order; the first is the base."""
+    if task.upscale is not None:
+        return [Pass(steps=tiles.steps(vars(task)), run=enlarging.upscale)]
     first, last = refining.split(loaded, task)
     sequence = [Pass(steps=first, run=partial(_base, expected=first, hands_over=last > 0))]
     if last:
         sequence.append(Pass(steps=last, run=partial(refining.refine, expected=last)))
+    if task.hires is not None:
+        sequence.append(Pass(steps=tiles.steps(vars(task)) - first - last, run=enlarging.second_pass))
     return sequence
 
 

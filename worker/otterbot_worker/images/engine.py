@@ -29,7 +29,7 @@ from ..errors import Cancelled, JobFailed
 from ..gpu import planning
 from ..gpu.facts import DeviceFacts
 from ..gpu.messages import Draw, Drawn, Memory
-from ..inputs import fit
+from ..inputs import tiles
 from ..models.catalogue import ModelEntry
 from . import device as devices
 from . import plans
@@ -148,7 +148,7 @@ class Engine:
             if not more_plans:
                 raise room.refusal()
         pixels, more, load_seconds, pipeline_seconds = outcome
-        steps = fit.true_steps(task.steps, task.strength)
+        steps = tiles.steps(vars(task))
         monitor.progress("saving", steps, steps)
         try:
             Path(task.output).write_bytes(pixels.tobytes())
@@ -264,10 +264,12 @@ class Engine:
 def check_task(task: Draw, entry: ModelEntry) -> None:
     """The last line of defence; the API refuses all of this with better words. :raises JobFailed:"""
     multiple = entry.limits.size_multiple
-    for side in (task.width, task.height):
+    larger = [task.hires["width"], task.hires["height"], *task.hires["tile"]] if task.hires is not None else []
+    larger += task.upscale["tile"] if task.upscale is not None else []
+    for side in (task.width, task.height, *larger):
         if side < 16 or side > 4096 or side % multiple:
             raise JobFailed("image_failed", f"Width and height must be multiples of {multiple}, from 16 to 4096.")
-    if not 1 <= task.steps <= 200:
+    if not all(1 <= steps <= 200 for steps in (task.steps, task.hires["steps"] if task.hires is not None else 1)):
         raise JobFailed("image_failed", "The number of steps must be from 1 to 200.")
     if not 0.0 <= task.guidance_scale <= 30.0:  # false for NaN as well
         raise JobFailed("image_failed", "The CFG must be from 0 to 30.")
@@ -275,6 +277,8 @@ def check_task(task: Draw, entry: ModelEntry) -> None:
         raise JobFailed("image_failed", f"The sampler must be one of {', '.join(samplers.names())}.")
     if task.init_image is not None and not 0.0 < (task.strength or 0.0) <= 1.0:
         raise JobFailed("image_failed", "The strength must be above 0 and at most 1.")
+    if task.hires is not None and not 0.0 < task.hires["strength"] <= 1.0:
+        raise JobFailed("image_failed", "The strength of a second pass must be above 0 and at most 1.")
     if task.variation is not None and not 0.0 <= task.variation["strength"] <= 1.0:
         raise JobFailed("image_failed", "The strength of a variation must be from 0 to 1.")
     if task.control is not None and not 0.0 <= task.control["scale"] <= 2.0:

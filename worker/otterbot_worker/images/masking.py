@@ -51,14 +51,21 @@ class Keeping:
         ``anew * latents + (1 - anew) * add_noise(picture, noise, t_next)``, as RePaint's known region (Lugmayr et al.
         2022, https://arxiv.org/abs/2201.09865, eq. 8) and diffusers' inpainting pipelines do.
         """
-        timesteps, kept = pipe.scheduler.timesteps, self.latents.to(latents)
-        first = getattr(pipe.scheduler, "begin_index", None)
-        following = (len(timesteps) - pipe.num_timesteps if first is None else first) + index + 1
-        if following < len(timesteps):
-            assert self.noise is not None
-            kept = pipe.scheduler.add_noise(kept, self.noise.to(latents), timesteps[following : following + 1])
+        assert self.noise is not None
+        kept = noised_after(pipe, index, self.latents.to(latents), self.noise.to(latents))
         anew = self.anew.to(latents)
         return (1 - anew) * kept + anew * latents
+
+
+def noised_after(pipe: Any, index: int, latents: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+    """A picture's latents with as much of the noise on them as the step behind number ``index`` expects."""
+    timesteps = pipe.scheduler.timesteps
+    first = getattr(pipe.scheduler, "begin_index", None)
+    following = (len(timesteps) - pipe.num_timesteps if first is None else first) + index + 1
+    if following >= len(timesteps):
+        return latents
+    noised: torch.Tensor = pipe.scheduler.add_noise(latents, noise, timesteps[following : following + 1])
+    return noised
 
 
 def keeping(task: Draw, latents: torch.Tensor) -> Keeping | None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import diffusers
 import torch
@@ -17,9 +17,22 @@ from ..gpu.messages import Draw
 from .monitor import Monitor
 
 if TYPE_CHECKING:
+    from .decoding import Pixels
     from .loading import Loaded
-    from .masking import Keeping
     from .previews import Previews
+
+
+UNGUIDED = 1.0
+"""The CFG at which the prompt alone counts, not its difference to a negative one."""
+
+OnStep = Callable[[Any, int, Any, dict[str, Any]], dict[str, Any]]
+"""What a pipeline calls behind each step."""
+
+
+class Staying(Protocol):
+    """Puts back what is to stay, behind each step."""
+
+    def after(self, on_step: OnStep) -> OnStep: ...
 
 
 @dataclass(kw_only=True)
@@ -32,28 +45,37 @@ class Drawing:
     monitor: Monitor
     embeddings: dict[str, Any]
     """The prompts, as keyword arguments of the family's pipelines."""
+    wordless: Callable[[], dict[str, Any]]
+    """The same for no words at all, at a CFG of `UNGUIDED`."""
     generator: torch.Generator
     """The picture's; each pass takes the next numbers from it."""
     steps: Steps
     previews: Previews | None = None
-    keeping: Keeping | None = None
+    keeping: Staying | None = None
     """What stays as it is in all passes; the first one finds it."""
+    pixels: Pixels | None = None
+    """The finished picture, where a pass puts it together of several."""
     notes: list[str] = field(default_factory=list)
 
-    def denoise(self, pipe: Any, *, steps: int, expected: int, **arguments: Any) -> torch.Tensor:
+    def denoise(
+        self, pipe: Any, *, steps: int, expected: int, keeping: Staying | None = None, **arguments: Any
+    ) -> torch.Tensor:
         """One run of a pipeline to latents (1, channels, height / 8, width / 8), with a sampler of its own.
 
-        ``steps``: the schedule's; ``expected``: how many of them are drawn, as its pass has told in advance.
+        ``steps``: the schedule's; ``expected``: how many of them are drawn, as its pass has told in advance;
+        ``keeping``: what stays in this run, besides what stays in all.
         """
         on_step = self.steps.begin(expected)
         if self.previews is not None:
             on_step = self.previews.after(on_step)
+        for one in (self.keeping, keeping):
+            on_step = on_step if one is None else one.after(on_step)
         pipe.scheduler = scheduler(self.task, self.loaded.base_scheduler, steps=steps)
         latents: torch.Tensor = pipe(
             **{**self.embeddings, "generator": self.generator, "guidance_scale": self.task.guidance_scale, **arguments},
             num_inference_steps=steps,
             output_type="latent",
-            callback_on_step_end=on_step if self.keeping is None else self.keeping.after(on_step),
+            callback_on_step_end=on_step,
             callback_on_step_end_tensor_inputs=["latents"],
         ).images
         self.monitor.check()
@@ -66,8 +88,8 @@ class Pass:
 
     steps: int
     """How many it is expected to take, in all its runs. Samplers of the second order take nearly twice as many."""
-    run: Callable[[Drawing, torch.Tensor | None], torch.Tensor]
-    """From the latents of the pass before (the first one gets ``None``) to its own."""
+    run: Callable[[Drawing, torch.Tensor | None], torch.Tensor | None]
+    """From the latents of the pass before (the first one gets ``None``) to its own, or else to the drawing's pixels."""
 
 
 class Steps:
@@ -84,7 +106,7 @@ class Steps:
     def done(self) -> int:
         return self._done
 
-    def begin(self, expected: int) -> Callable[[Any, int, Any, dict[str, Any]], dict[str, Any]]:
+    def begin(self, expected: int) -> OnStep:
         """A run begins; returns what its pipeline has to call behind each step."""
         before, ahead = self._done, self._ahead - expected
         self._ahead = ahead

@@ -10,6 +10,7 @@ from ..errors import JobFailed
 from ..gpu import planning
 from ..gpu.facts import BYTES, DeviceFacts, Precision
 from ..gpu.messages import Draw
+from ..inputs import tiles
 from ..models.catalogue import ModelEntry
 from ..models.estimates import Needs, needs_of, steered
 
@@ -89,10 +90,11 @@ class Rooms:
         self.learn(entry, planning.lessons_from(task.lessons))
         precision = facts.precision(wants_bf16=entry.abilities.bf16)
         plans = planning.chain(facts.kind, needs)
+        width, height = tiles.largest(vars(task))
         choice = planning.choose(
             needs,
             facts,
-            task.width * task.height,
+            width * height,
             precision=precision,
             reserve=self._reserve,
             ram_reserve=self._ram_reserve,
@@ -101,8 +103,8 @@ class Rooms:
         )
         return Room(
             entry=entry,
-            width=task.width,
-            height=task.height,
+            width=width,
+            height=height,
             available=facts.available,
             ram_available=facts.ram_available,
             ram_needed=choice.estimate.card if facts.kind == "cpu" else needs.weights(BYTES[precision.storage]),

@@ -51,16 +51,26 @@ def begin(loaded: Loaded, task: Draw, device: torch.device, generator: torch.Gen
     assert task.init_image is not None
     assert task.strength is not None
     picture = read(Path(task.init_image), task.width, task.height)
-    latents = encode(loaded.pipe, picture, device, task.seed, generator)
-    pipe = loaded.family.from_picture(**{**loaded.family.load_arguments, **loaded.pipe.components})
-    pipe.set_progress_bar_config(disable=True)
+    latents = encode(loaded.pipe, picture, device, generator)
+    pipe = from_picture(loaded)
     keeping = masking.keeping(task, latents)
     if latents.shape[1] != FOUR or keeping is not None or task.variation is not None:
         pipe.prepare_latents = partial(_noised, pipe, latents, keeping, task)
-    steps = fit.true_steps(task.steps, task.strength)
-    # The pipeline computes the steps from the strength again, and stumbles over 50 * 0.58 and over none at all.
-    strength = 1.0 if steps == task.steps else (steps + 0.5) / task.steps
-    return Start(pipe, {"image": latents, "strength": strength}, keeping)
+    return Start(pipe, {"image": latents, "strength": exact(task.steps, task.strength)}, keeping)
+
+
+def from_picture(loaded: Loaded) -> Any:
+    """A pipeline of the loaded one's components that starts from a picture."""
+    pipe = loaded.family.from_picture(**{**loaded.family.load_arguments, **loaded.pipe.components})
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def exact(steps: int, strength: float) -> float:
+    """The strength of which a pipeline makes `fit.true_steps`: it computes them again, and stumbles over 50 * 0.58 and
+    over none at all."""
+    true = fit.true_steps(steps, strength)
+    return 1.0 if true == steps else (true + 0.5) / steps
 
 
 def finish(task: Draw, drawn: Pixels) -> Pixels:
@@ -82,15 +92,13 @@ def read(path: Path, width: int, height: int, *, gone: str = GONE) -> Image.Imag
 
 
 @torch.no_grad()
-def encode(
-    pipe: Any, picture: Image.Image, device: torch.device, seed: int, generator: torch.Generator
-) -> torch.Tensor:
+def encode(pipe: Any, picture: Image.Image, device: torch.device, generator: torch.Generator) -> torch.Tensor:
     """Latents (1, channels, height / 8, width / 8), scaled as the UNet takes them. :raises JobFailed: ``nan``"""
-    image = pipe.image_processor.preprocess(picture).to(device)
+    image, before = pipe.image_processor.preprocess(picture).to(device), generator.get_state()
     half = pipe.vae.dtype == torch.float16
     latents = _encode(pipe.vae, image, generator, upcast=half and bool(pipe.vae.config.get("force_upcast", False)))
     if not bool(torch.isfinite(latents).all()):
-        generator.manual_seed(seed)
+        generator.set_state(before)
         latents = _encode(pipe.vae, image, generator, upcast=True)
     if not bool(torch.isfinite(latents).all()):
         raise JobFailed("nan", "The model could not read the picture to start from (not a number).")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from otterbot_worker.api.schemas import Progress
+from otterbot_worker.inputs.tiles import Run
 
 KNOWN_STEPS = 3
 """As many steps of this picture weigh as much as all that was measured before: the first is often a slow one."""
@@ -15,7 +16,7 @@ class Countdown:
     """Follows one picture. Times in seconds; ``None`` is "never measured".
 
     ``pipeline``: expected from the first step to the pixels, ``finish`` of that after the last step (decoding),
-    ``load`` until the model is there. ``work`` in megapixel-steps.
+    ``load`` until the model is there. ``work`` in megapixel-steps; ``runs`` are what it is made of, in order.
     """
 
     def __init__(
@@ -25,11 +26,13 @@ class Countdown:
         pipeline: float | None,
         finish: float | None,
         load: float,
+        runs: Sequence[Run] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._work = work
         self._pipeline = pipeline
         self._finish = finish or 0.0
+        self._runs = runs
         self._load = load
         self._clock = clock
         self._phase = ""
@@ -59,7 +62,7 @@ class Countdown:
         return None if self._pipeline is None else max(0.0, self._load - passed) + self._pipeline
 
     def _denoising(self, progress: Progress, passed: float) -> float | None:
-        steps, done = progress.steps, progress.step
+        steps, done = progress.steps, self._share(progress) * progress.steps
         expected = None if self._pipeline is None or not steps else max(0.0, self._pipeline - self._finish) / steps
         if done and passed > 0:
             self.speed = self._work * done / steps / passed
@@ -70,3 +73,17 @@ class Countdown:
         else:
             return None
         return one * max(0, steps - done) + self._finish
+
+    def _share(self, progress: Progress) -> float:
+        """Which part of the work is done, 0 to 1: a step of a larger run is worth more."""
+        if not progress.steps:
+            return 0.0
+        # A sampler may make more or fewer steps of those that were asked for, of all runs alike.
+        left = sum(run.steps for run in self._runs) * progress.step / progress.steps
+        done = whole = 0.0
+        for run in self._runs:
+            pixels = run.width * run.height
+            whole += pixels * run.steps
+            done += pixels * min(max(0.0, left), run.steps)
+            left -= run.steps
+        return done / whole if whole else progress.step / progress.steps

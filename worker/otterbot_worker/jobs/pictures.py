@@ -20,6 +20,7 @@ from otterbot_worker.api.schemas import (
     Thumbnail,
     Used,
     UsedControl,
+    UsedHires,
     UsedRefiner,
     UsedVariation,
 )
@@ -27,7 +28,7 @@ from otterbot_worker.archive import Archive, Stored
 from otterbot_worker.errors import Cancelled, JobFailed, ProcessDied
 from otterbot_worker.gpu import deaths
 from otterbot_worker.gpu.process import Drawn, DrawTask, GpuProcess
-from otterbot_worker.inputs import fit
+from otterbot_worker.inputs import fit, tiles
 from otterbot_worker.inputs.files import InputFiles
 from otterbot_worker.jobs import eta, variations
 from otterbot_worker.jobs.card import CardTaken
@@ -117,7 +118,7 @@ class PictureRunner:
             with contextlib.suppress(OSError):
                 task.output.unlink(missing_ok=True)
             raise
-        steps = fit.true_steps(task.steps, task.strength)
+        steps = tiles.steps(vars(task))
         report(Progress(phase="saving", step=steps, steps=steps))
         saving = asyncio.create_task(self._save(row, job, drawn, countdown), name=f"save {row.task_id}")
         self._saving.add(saving)
@@ -147,6 +148,8 @@ class PictureRunner:
             strength=options.get("strength"),
             variation=variations.of_picture(options, row.idx),
             preview=options.get("preview", False),
+            hires=options.get("hires"),
+            upscale=options.get("upscale"),
             **self._mask(job),
         )
 
@@ -215,7 +218,8 @@ class PictureRunner:
         return Countdown(
             work=row.work,
             pipeline=self._speeds.row_seconds("image", row.model, row.work),
-            finish=None if finish is None else finish * _megapixels(job),
+            runs=tiles.runs(job.request),
+            finish=None if finish is None else finish * _decoded(job),
             load=0.0 if self._card.resident == row.model else self._speeds.load_seconds(row.model),
         )
 
@@ -282,7 +286,7 @@ class PictureRunner:
         else:
             await unbroken(self._succeed(row, job, drawn, stored, record))
             if countdown.finish_seconds is not None:
-                await self._measure(eta.finish_name(row.model), countdown.finish_seconds / _megapixels(job))
+                await self._measure(eta.finish_name(row.model), countdown.finish_seconds / _decoded(job))
         self._live.forget(row.job_id, row.idx)
         self._listener.job_changed(row.client, row.job_id)
         self._listener.queue_moved()
@@ -349,8 +353,10 @@ class PictureRunner:
         await self._store.set_speed(name, *self._speeds.add(name, value))
 
 
-def _megapixels(job: StoredJob) -> float:
-    return float(job.request["width"] * job.request["height"] / 1e6)
+def _decoded(job: StoredJob) -> float:
+    """Megapixels that are decoded behind the last step. Tiles are decoded between the steps."""
+    width, height = tiles.final(job.request)
+    return 0.0 if tiles.in_tiles(job.request) else float(width * height / 1e6)
 
 
 def _record(row: Row, job: StoredJob, drawn: Drawn, *, took: float) -> Record:
@@ -364,14 +370,16 @@ def _record(row: Row, job: StoredJob, drawn: Drawn, *, took: float) -> Record:
         sampler=options["sampler"],
         steps=options["steps"],
         guidance_scale=options["guidance_scale"],
-        width=drawn.width,
-        height=drawn.height,
+        width=options["width"],
+        height=options["height"],
         seed=row.seed,
         variation=None if variation is None else UsedVariation(**variation),
         init_image=(options.get("init_image") or {}).get("id"),
         strength=options.get("strength"),
         mask=(options.get("mask") or {}).get("id"),
         control=_used_control(options.get("control"), drawn.control),
+        hires=None if options.get("hires") is None else UsedHires.model_validate(options["hires"]),
+        upscale=(options.get("upscale") or {}).get("factor"),
         loras=options.get("loras", []),
         embeddings=[e for e in options.get("embeddings", []) if e["name"] not in drawn.unused_embeddings],
         refiner=None if drawn.refiner is None else UsedRefiner(**drawn.refiner),

@@ -13,9 +13,9 @@ from typing import Any
 
 from otterbot_worker import samplers
 from otterbot_worker.api.schemas import FieldProblem, ImageRequest, NewChatJob, NewImageJob
-from otterbot_worker.inputs import fit
+from otterbot_worker.inputs import tiles
+from otterbot_worker.jobs import larger, variations
 from otterbot_worker.jobs import sources as pictures
-from otterbot_worker.jobs import variations
 from otterbot_worker.jobs.controls import find_control
 from otterbot_worker.jobs.extras import Wanted, find_wanted
 from otterbot_worker.jobs.model import NewRow
@@ -145,11 +145,15 @@ def resolve_image(
     sources = sources or Sources()
     start, mask = sources.start, sources.mask
     strength = pictures.strength(request, sources)
-    size = find_size(request, entry, pictures.shape(sources))
+    if request.upscale is not None:
+        size = larger.upscaled_size(request, request.upscale, entry, start)
+    else:
+        size = find_size(request, entry, pictures.shape(sources))
+    enlarged = larger.find(request, entry, size, steps)
     problems += pictures.problems(request, sources, entry)
     problems += _limits(entry, steps=steps, guidance=guidance)
-    problems += size.problems
-    if not request.prompt.strip():
+    problems += size.problems + enlarged.problems
+    if not request.prompt.strip() and request.upscale is None:
         problems.append(_problem("request.prompt", "empty", "Say what to draw."))
     negative = defaults.negative_prompt if request.negative_prompt is None else request.negative_prompt
     wanted = find_wanted(request.prompt, negative, entry, library) if library is not None else Wanted()
@@ -164,41 +168,41 @@ def resolve_image(
     problem, said = pictures.look_at_mask(sources, size.width, size.height)
     if problem is not None:
         raise Refused([problem])
-    return Resolved(
-        model=name,
-        work=fit.true_steps(steps, strength) * size.width * size.height / 1e6,
-        request={
-            "prompt": request.prompt,
-            "negative_prompt": negative,
-            "model": name,
-            "steps": steps,
-            "guidance_scale": guidance,
-            "width": size.width,
-            "height": size.height,
-            "sampler": sampler,
-            "seed": request.seed,
-            "variation": variations.resolved(request.variation),
-            "count": request.count,
-            "init_image": None if start is None else {"id": start.id, "width": start.width, "height": start.height},
-            "strength": strength,
-            "mask": None if mask is None else {"id": mask.id, "alpha": mask.alpha},
-            "control": steering.request,
-            "theme": request.theme,
-            "loras": wanted.loras,
-            "embeddings": wanted.embeddings,
-            "safety": request.safety,
-            "preview": request.preview and not request.safety,
-            "notes": [
-                *size.notes,
-                *([said] if said is not None else []),
-                *variations.notes(request.variation),
-                *steering.notes,
-                *([NO_PREVIEWS] if request.preview and request.safety else []),
-                *wanted.notes,
-            ],
-            "asked": request.asked.model_dump(mode="json", exclude_unset=True),
-        },
-    )
+    resolved = {
+        "prompt": request.prompt,
+        "negative_prompt": negative,
+        "model": name,
+        "steps": steps,
+        "guidance_scale": guidance,
+        "width": size.width,
+        "height": size.height,
+        "sampler": sampler,
+        "seed": request.seed,
+        "variation": variations.resolved(request.variation),
+        "count": request.count,
+        "init_image": None if start is None else {"id": start.id, "width": start.width, "height": start.height},
+        "strength": strength,
+        "mask": None if mask is None else {"id": mask.id, "alpha": mask.alpha},
+        "control": steering.request,
+        "hires": enlarged.hires,
+        "upscale": enlarged.upscale,
+        "theme": request.theme,
+        "loras": wanted.loras,
+        "embeddings": wanted.embeddings,
+        "safety": request.safety,
+        "preview": request.preview and not request.safety,
+        "notes": [
+            *size.notes,
+            *enlarged.notes,
+            *([said] if said is not None else []),
+            *variations.notes(request.variation),
+            *steering.notes,
+            *([NO_PREVIEWS] if request.preview and request.safety else []),
+            *wanted.notes,
+        ],
+        "asked": request.asked.model_dump(mode="json", exclude_unset=True),
+    }
+    return Resolved(model=name, work=tiles.work(resolved), request=resolved)
 
 
 def _limits(entry: ModelEntry, *, steps: int, guidance: float) -> list[FieldProblem]:

@@ -53,6 +53,8 @@ def strength(request: ImageRequest, sources: Sources) -> float | None:
     is there is to go, and a hole has nothing to keep."""
     if sources.start is None or request.strength is not None:
         return None if sources.start is None else request.strength
+    if request.upscale is not None:
+        return fit.UPSCALE_STRENGTH
     return fit.STRENGTH if request.mask is None else 1.0
 
 

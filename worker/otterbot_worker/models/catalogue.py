@@ -112,6 +112,9 @@ class ModelEntry:
     without: tuple[str, ...] = ()
     """Components that are not loaded, as SD3's third text encoder."""
     refiner: Refiner | None = None
+    whole_only: bool = False
+    """It has learned whole scenes of one size: what is drawn in tiles is drawn without the words, all of which it would
+    draw in each of them."""
     about: str
     licence: str
     defaults: Defaults
@@ -379,6 +382,7 @@ class _Entry(_Strict):
     transformer: _Transformer | None = None
     without: list[str] = []
     refiner: _Refiner | None = None
+    whole_only: bool = False
     about: str
     licence: str = ""
     defaults: _Defaults
@@ -467,6 +471,7 @@ def _entry(path: Path, name: object, raw: object, data_dir: Path) -> ModelEntry:
         transformer=Transformer(**transformer.model_dump()) if transformer is not None else None,
         without=tuple(parsed.without),
         refiner=Refiner(**refiner.model_dump()) if refiner is not None else None,
+        whole_only=parsed.whole_only,
         about=parsed.about,
         licence=parsed.licence,
         defaults=Defaults(**parsed.defaults.model_dump()),
