@@ -22,12 +22,12 @@ from otterbot_worker.errors import Cancelled, JobFailed
 from otterbot_worker.gpu.facts import Precision
 from otterbot_worker.gpu.messages import Draw, Drawn
 from otterbot_worker.gpu.process import DrawTask
-from otterbot_worker.images import canny, passes
+from otterbot_worker.images import canny, controlnet_files, passes
 from otterbot_worker.images.controlling import Controls
 from otterbot_worker.images.engine import Engine
 from otterbot_worker.images.loading import load
 from otterbot_worker.images.plans import RESIDENT
-from otterbot_worker.models import controlnets
+from otterbot_worker.models import configs, controlnets
 from otterbot_worker.models.catalogue import Catalogue, ModelEntry
 
 Draws = Callable[..., tuple[Drawn, bytes]]
@@ -56,8 +56,7 @@ def nets(pipes: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Pat
         net = tiny_controlnets.make(pipes[family].pipe.unet)
         tiny_controlnets.save_folder(net, folder / family)
         tiny_controlnets.save_file(net, folder / f"{family}-file.safetensors")
-    net = ControlNets.folder(folder / "sd")
-    safetensors.torch.save_file(tiny_controlnets.original_names(net), folder / "sd-original.safetensors")
+        safetensors.torch.save_file(tiny_controlnets.original_names(net), folder / f"{family}-original.safetensors")
     return folder
 
 
@@ -179,11 +178,31 @@ def test_the_pixels_are_those_of_the_bare_pipeline(
 
 
 def test_every_layout_is_the_same_net(draw: Draws, control: Control) -> None:
-    for family, names in (("sd", ("sd-file", "sd-original")), ("sdxl", ("sdxl-file",))):
+    for family in FAMILIES:
         expected = draw(family=family, steps=2, control=control(family))[1]
-        for name in names:
-            one = control(f"{name}.safetensors")
+        for layout in ("file", "original"):
+            one = control(f"{family}-{layout}.safetensors")
             assert draw(family=family, steps=2, control=one)[1] == expected
+
+
+PUBLISHED = {"sd1": 361_279_120, "sd2": 364_228_240, "sdxl": 1_251_014_160}
+
+
+@pytest.mark.parametrize("kind", PUBLISHED)
+def test_the_shapes_of_full_size_say_what_the_net_is(kind: str) -> None:
+    """Without any numbers in them. How many heads there are is the U-Net's to say."""
+    with torch.device("meta"):
+        unet: Any = diffusers.UNet2DConditionModel.from_config(configs.part(kind, "unet"))
+        net: Any = diffusers.ControlNetModel.from_unet(unet, load_weights_from_unet=False)
+    state = net.state_dict()
+    assert sum(tensor.numel() for tensor in state.values()) == PUBLISHED[kind]
+    found = controlnet_files._config(state, unet.config)
+    for name, value in found.items():
+        depths = name == "transformer_layers_per_block" and isinstance(net.config[name], int)
+        same = [net.config[name]] * len(value) if depths else net.config[name]
+        assert (list(value) if isinstance(value, tuple) else value) == (list(same) if isinstance(same, tuple) else same)
+    original = controlnet_files._converted(tiny_controlnets.original_names(net))
+    assert {name: tensor.shape for name, tensor in original.items()} == {n: t.shape for n, t in state.items()}
 
 
 @pytest.mark.parametrize("sampler", ["PNDM", "Heun", "DPM++ 2M Karras"])

@@ -10,14 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from otterbot_worker.errors import Cancelled, JobFailed
+from otterbot_worker.gpu.facts import Precision
 from otterbot_worker.gpu.process import DrawTask, GpuProcess
-from otterbot_worker.models import files
+from otterbot_worker.images.controlling import Controls
+from otterbot_worker.images.plans import RESIDENT
+from otterbot_worker.models import controlnets, files
 from otterbot_worker.models.catalogue import ModelEntry
 
 sys.path.insert(0, os.path.dirname(__file__))
 from hub import Hub
+from test_gpu_engine import Watcher
 
 
 @pytest.fixture
@@ -75,3 +80,21 @@ async def test_a_missing_model_is_fetched_once_if_that_is_allowed(
     await gpu.draw(task, lambda _: None)
     assert len(hub.asked) == asked, "the hub is not asked about a model that is here"
     await gpu.stop()
+
+
+def test_a_missing_controlnet_is_fetched_if_that_is_allowed(hub: Hub, data_dir: Path) -> None:
+    hub.repositories["somebody/canny"] = data_dir / "models" / "noise-canny"
+    # At a scale of 0 it is only looked for.
+    control = {"name": "canny", "hub": "somebody/canny", "hash": None, "path": None, "scale": 0.0}
+    where = (RESIDENT, torch.device("cpu"), Precision(storage="float32", compute="float32"))
+    controls = Controls()
+    with pytest.raises(JobFailed) as failed:
+        controls.load(None, control, *where, downloads=False, monitor=Watcher())
+    assert (failed.value.code, hub.asked) == ("controlnet_missing", [])
+    watcher = Watcher()
+    controls.load(None, control, *where, downloads=True, monitor=watcher)
+    assert watcher.phases[0][0] == "loading"
+    folder = files.snapshot("somebody/canny")
+    assert folder is not None
+    assert sorted(path.name for path in folder.iterdir()) == sorted(controlnets.FETCHED)
+    assert controls.record == {"name": "canny", "hash": controlnets.hash_of(folder / controlnets.FETCHED[1])}

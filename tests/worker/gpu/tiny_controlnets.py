@@ -38,11 +38,12 @@ def save_folder(net: Any, folder: Path) -> Path:
 
 
 def original_names(net: Any) -> dict[str, torch.Tensor]:
-    """The tensors under the names of the repository that ControlNets come from, for nets of one kind: one layer per
-    block. (https://github.com/lllyasviel/ControlNet, ``cldm/cldm.py``.)"""
+    """The tensors under the names of the repository that ControlNets come from.
+    (https://github.com/lllyasviel/ControlNet, ``cldm/cldm.py``.)"""
     layers = net.config.layers_per_block
     rules: list[tuple[str, Any]] = [
         (r"time_embedding\.linear_(\d)\.", lambda m: f"time_embed.{2 * int(m[1]) - 2}."),
+        (r"add_embedding\.linear_(\d)\.", lambda m: f"label_emb.0.{2 * int(m[1]) - 2}."),
         (r"conv_in\.", "input_blocks.0.0."),
         (r"controlnet_cond_embedding\.conv_in\.", "input_hint_block.0."),
         (r"controlnet_cond_embedding\.conv_out\.", "input_hint_block.14."),

@@ -72,7 +72,11 @@ def _converted(state: State) -> State:
     inner = {name.removeprefix("control_model."): tensor for name, tensor in state.items()}
     # Behind the first convolution come as many layers as each block has, and then its downsampling.
     first = min(int(name.split(".")[1]) for name in inner if name.endswith(".0.op.weight"))
-    converted: State = convert_controlnet_checkpoint(inner, {"layers_per_block": first - 1})
+    converted: dict[str, torch.Tensor] = convert_controlnet_checkpoint(inner, {"layers_per_block": first - 1})
+    if "label_emb.0.0.weight" in inner:  # SDXL's, which diffusers leaves out
+        for layer, place in ((1, 0), (2, 2)):
+            for part in ("weight", "bias"):
+                converted[f"add_embedding.linear_{layer}.{part}"] = inner[f"label_emb.0.{place}.{part}"]
     return converted
 
 
