@@ -205,6 +205,10 @@ async def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
             await refused(here, steered(data, start=start, end=end), "bad_range")
         status, problem = await here.api.call("POST", "/v1/jobs", steered(b"never sent"))
         assert (status, problem["code"]) == (422, "input_gone")
+        body = steered(data, "key-00009")
+        body["request"] |= {"width": 256, "height": 256, "hires": {"scale": 2}}
+        notes = (await here.api.submit(body))["request"]["notes"]
+        assert "The second pass is not steered: it keeps what the first one drew." in notes
         job = await here.api.submit(steered(data, scale=0))
         assert job["request"]["control"]["name"] == "b_canny"
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from otterbot_worker.api.schemas import Control, FieldProblem
+from otterbot_worker.api.schemas import FieldProblem, ImageRequest
 from otterbot_worker.errors import JobFailed
 from otterbot_worker.jobs.inputs import Input
 from otterbot_worker.models import families
@@ -36,11 +36,11 @@ class Steering:
 
 
 def find_control(
-    control: Control | None, picture: Input | None, entry: ModelEntry, nets: ControlNets, *, downloads: bool
+    request: ImageRequest, picture: Input | None, entry: ModelEntry, nets: ControlNets, *, downloads: bool
 ) -> Steering:
     """``picture``: the one that steers, as far as it is here. Reads files that were not looked at yet: not for the
     event loop."""
-    steering = Steering()
+    steering, control = Steering(), request.control
     if control is None:
         return steering
     if not entry.abilities.control:
@@ -62,8 +62,11 @@ def find_control(
     steering.request = {**control.model_dump(mode="json"), **size, **chosen}
     if control.scale == 0:
         steering.notes.append("At a scale of 0 the picture that steers has no effect.")
-    elif entry.refiner is not None:
-        steering.notes.append(f"The refiner of {entry.name} draws the last steps without being steered.")
+    else:
+        if entry.refiner is not None:
+            steering.notes.append(f"The refiner of {entry.name} draws the last steps without being steered.")
+        if request.hires is not None:
+            steering.notes.append("The second pass is not steered: it keeps what the first one drew.")
     return steering
 
 

@@ -159,7 +159,7 @@ def resolve_image(
     wanted = find_wanted(request.prompt, negative, entry, library) if library is not None else Wanted()
     problems += wanted.problems
     nets, downloads = (library or Library()).controlnets, catalogue.downloads_allowed
-    steering = find_control(request.control, sources.control, entry, nets, downloads=downloads)
+    steering = find_control(request, sources.control, entry, nets, downloads=downloads)
     problems += steering.problems
     if request.safety and catalogue.safety(name) is None:
         problems.append(_problem("request.safety", "safety_missing", safety.MISSING))
