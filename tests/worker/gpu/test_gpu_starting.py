@@ -94,6 +94,14 @@ def test_little_strength_keeps_the_picture(draw: Draws, picture: Path) -> None:
     assert np.abs(little - more).mean() < np.abs(little - most).mean()
 
 
+def test_one_step_keeps_as_much_as_the_strength_says(draw: Draws) -> None:
+    """One step of one would be all of them, whatever the strength."""
+    assert len({draw(steps=1, strength=strength)[1] for strength in (1.0, 0.6, 0.1)}) == 3
+    watcher = Watcher()
+    draw(steps=1, strength=0.3, watcher=watcher)
+    assert [step for phase, *step in watcher.phases if phase == "denoising"][-1] == [1, 1]
+
+
 def test_the_pixels_are_those_of_the_bare_pipeline(
     draw: Draws, entries: dict[str, ModelEntry], make_task: Callable[..., DrawTask], picture: Path
 ) -> None:

@@ -15,6 +15,18 @@ def test_the_steps(steps: int, strength: float | None, true: int) -> None:
     assert fit.true_steps(steps, strength) == true
 
 
+@pytest.mark.parametrize(
+    ("steps", "strength", "laid_out"),
+    [
+        (30, 0.6, 30), (30, None, 30), (1, 1.0, 1), (1, 0.6, 2), (4, 0.1, 10), (4, 0.25, 4), (49, 1 / 49, 49),
+        (1, 1e-320, 200), (1, 0.05, 20),
+    ],
+)  # fmt: skip
+def test_few_steps_of_a_little_strength(steps: int, strength: float | None, laid_out: int) -> None:
+    assert fit.schedule(steps, strength) == laid_out
+    assert laid_out == steps or fit.true_steps(laid_out, strength) == 1
+
+
 def test_what_is_said() -> None:
     request = {"width": 592, "height": 440, "steps": 30, "strength": 0.6}
     assert fit.note({**request, "init_image": None}, 8) is None
@@ -25,4 +37,4 @@ def test_what_is_said() -> None:
     )
     assert "(its middle)" in str(fit.note({**request, "width": 512, "height": 512, "init_image": picture}, 8))
     same = {**request, "init_image": {**picture, "width": 592, "height": 440}, "strength": 0.01}
-    assert fit.note(same, 8) == "A strength of 0.01 takes 1 of the 30 steps."
+    assert fit.note(same, 8) == "A strength of 0.01 takes one step, the last of 100."

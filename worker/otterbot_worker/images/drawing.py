@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from ..gpu.messages import Draw
-from ..inputs import tiles
+from ..inputs import fit, tiles
 from . import controlling, enlarging, noise, previews, refining, starting
 from .cache import Embeddings
 from .decoding import Pixels, decode
@@ -31,7 +31,7 @@ def generate(
     loaded: Loaded, task: Draw, device: torch.device, monitor: Monitor, cache: Embeddings
 ) -> tuple[Pixels, list[str]]:
     """The picture's pixels and notes, with a loaded pipeline."""
-    task = noise.settled(task)
+    task = _laid_out(noise.settled(task))
     sequence = passes(loaded, task)
     steps = Steps(monitor, sequence)
     embeddings, notes = encode(loaded, task, device, cache)
@@ -61,6 +61,14 @@ def generate(
     if loaded.refining is not None and task.upscale is None and not refined(loaded, task):
         notes.append("With so few steps none is left for the refiner; the picture was drawn without it.")
     return starting.finish(task, pixels), notes + list(dict.fromkeys(drawing.notes))
+
+
+def _laid_out(task: Draw) -> Draw:
+    """With as many steps as their strengths take."""
+    hires = task.hires
+    if hires is not None:
+        hires = {**hires, "steps": fit.schedule(hires["steps"], hires["strength"])}
+    return replace(task, steps=fit.schedule(task.steps, task.strength), hires=hires)
 
 
 def refined(loaded: Loaded, task: Draw) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,6 +10,8 @@ STRENGTH = 0.6
 """How much of the picture is drawn anew where nobody says: it keeps the picture; 0.94 mostly replaces it."""
 UPSCALE_STRENGTH = 0.3
 """The same for one that is upscaled: detail, and nothing new. Usual for the "SD upscale" script of the field."""
+STEPS_MAX = 200
+"""Laid out at most."""
 
 
 def true_steps(steps: int, strength: float | None) -> int:
@@ -19,14 +22,29 @@ def true_steps(steps: int, strength: float | None) -> int:
     return min(steps, max(1, int(steps * strength + 1e-6)))
 
 
+def schedule(steps: int, strength: float | None) -> int:
+    """How many steps are laid out, of which the last ``true_steps`` are drawn. Where even one of those that were asked
+    for is more than the strength says, there are more of them: one step of one leaves nothing of the picture."""
+    if strength is None or steps * strength + 1e-6 >= 1:
+        return steps
+    return math.ceil(1 / max(strength, 1 / STEPS_MAX) - 1e-6)
+
+
+def takes(steps: int, strength: float) -> str:
+    """``takes 18 of the 30 steps``"""
+    laid_out = schedule(steps, strength)
+    if laid_out > steps:
+        return f"takes one step, the last of {laid_out}"
+    return f"takes {true_steps(steps, strength)} of the {steps} steps"
+
+
 def note(request: Mapping[str, Any], multiple: int) -> str | None:
     """What was made of the picture that a resolved request starts from, for people; ``None`` without one."""
     picture = request.get("init_image")
     if picture is None:
         return None
     sent, drawn = (picture["width"], picture["height"]), (request["width"], request["height"])
-    steps, true = request["steps"], true_steps(request["steps"], request["strength"])
-    taken = f"A strength of {request['strength']:g} takes {true} of the {steps} steps."
+    taken = f"A strength of {request['strength']:g} {takes(request['steps'], request['strength'])}."
     if sent == drawn or request.get("upscale") is not None:
         return taken
     scale = max(drawn[0] / sent[0], drawn[1] / sent[1])

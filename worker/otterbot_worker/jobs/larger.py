@@ -110,10 +110,9 @@ def _second_pass(
         "height": size[1],
         "tile": list(tile),
     }
-    true = fit.true_steps(steps, strength)
     larger.notes.append(
-        f"Drawn at {base.width}x{base.height}, then at {size[0]}x{size[1]}: there a strength of {strength:g} takes "
-        f"{true} of the {steps} steps."
+        f"Drawn at {base.width}x{base.height}, then at {size[0]}x{size[1]}: there a strength of {strength:g} "
+        f"{fit.takes(steps, strength)}."
     )
     larger.notes += _tiles_note(size, tile, entry)
 
