@@ -113,6 +113,13 @@ def test_loras_and_embeddings_are_named_as_the_web_ui_does() -> None:
     assert "hashes" not in metadata.a1111(record(loras=[], embeddings=[]))
 
 
+def test_another_decoder_is_named_as_the_web_ui_does() -> None:
+    vae = {"name": "sdxl-vae-fp16-fix", "hash": "0123456789abcdef"}
+    _, _, fields = read_like_a1111(metadata.a1111(record(vae=vae)))
+    assert (fields["VAE hash"], fields["VAE"]) == ("0123456789", "sdxl-vae-fp16-fix")
+    assert "VAE" not in metadata.a1111(record(vae=None))
+
+
 def test_a_refiner_is_named_as_the_web_ui_does() -> None:
     refiner = {"name": "sdxl-refiner", "hash": "0123456789abcdef", "hand_over": 0.8}
     _, _, fields = read_like_a1111(metadata.a1111(record(refiner=refiner)))

@@ -109,6 +109,34 @@ def test_moving_weights_does_not_change_a_picture_and_eight_bits_do_slightly(
     assert 0 < np.abs(pictures[RESIDENT] - pictures[QUANTISED]).mean() < 12
 
 
+def test_another_decoder_stands_in_the_record_and_its_absence_is_said(
+    make_rig: Callable[..., Rig],
+    entries: dict[str, ModelEntry],
+    data_dir: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    wants = {**entries["sdxl"].as_dict(), "vae": "somebody/decoder"}
+    rig = make_rig()
+    drawn = rig.draw(model=wants)
+    own = rig.picture
+    assert drawn.vae is None
+    assert drawn.notes == ["The decoder somebody/decoder could not be used, so that of tiny-xl itself was."]
+
+    root = tmp_path / "hub" / "models--somebody--decoder"
+    (root / "refs").mkdir(parents=True)
+    (root / "refs" / "main").write_text("abc")
+    (root / "snapshots").mkdir()
+    (root / "snapshots" / "abc").symlink_to(data_dir / "models" / "tiny-sd" / "vae")
+    rig = make_rig()
+    drawn = rig.draw(model=wants)
+    assert drawn.vae is not None
+    assert (drawn.vae["name"], len(drawn.vae["hash"])) == ("decoder", 16)
+    assert drawn.notes == []
+    assert (rig.picture != own).any()
+
+
 @pytest.mark.parametrize("family", ["sd3", "zimage", "klein"])
 def test_transformers_compute_in_other_numbers_than_they_keep(
     make_rig: Callable[..., Rig], monkeypatch: pytest.MonkeyPatch, family: str

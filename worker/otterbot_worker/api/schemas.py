@@ -315,6 +315,12 @@ class UsedRefiner(_Answer):
     """The share of the steps that were drawn before it."""
 
 
+class UsedVae(_Answer):
+    name: str
+    hash: str
+    """The first 16 hex digits of a hash of its weights' names, sizes and ends."""
+
+
 class UsedVariation(_Answer):
     seed: int
     strength: float
@@ -361,6 +367,8 @@ class Used(_Answer):
     embeddings: list[UsedEmbedding] = []
     refiner: UsedRefiner | None = None
     """A second model that drew the last steps."""
+    vae: UsedVae | None = None
+    """The decoder, where it is not the model's own."""
     safety: bool = False
     """Whether the safety checker has looked at it."""
     plan: str = ""

@@ -67,6 +67,8 @@ def a1111(record: Mapping[str, Any]) -> str:
         "Size": f"{used['width']}x{used['height']}",
         "Model hash": str(used.get("model_hash") or "").removeprefix("sha256:")[:10] or None,
         "Model": used["model"],
+        "VAE hash": used["vae"]["hash"][:10] if used.get("vae") else None,
+        "VAE": used["vae"]["name"] if used.get("vae") else None,
         **_variation(used.get("variation")),
         "Denoising strength": None if strength is None else f"{float(strength):g}",
         "ControlNet 0": _control(used.get("control")),

@@ -170,6 +170,8 @@ class Drawn:
     """Names of embeddings that do not fit this model."""
     refiner: dict[str, Any] | None = None
     """``{name, hash, hand_over}`` of the one that drew the last steps."""
+    vae: dict[str, Any] | None = None
+    """``{name, hash}`` of the decoder that replaced the model's own."""
     plan: str = ""
     """How the model lay in memory (``planning.PLANS``)."""
     lessons: list[dict[str, Any]] = field(default_factory=list)

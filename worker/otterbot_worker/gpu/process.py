@@ -81,6 +81,7 @@ class Drawn:
     notes: list[str] = field(default_factory=list)
     unused_embeddings: list[str] = field(default_factory=list)
     refiner: dict[str, Any] | None = None
+    vae: dict[str, Any] | None = None
     plan: str = ""
     lessons: list[dict[str, Any]] = field(default_factory=list)
     """As ``messages.Drawn``."""
@@ -397,6 +398,7 @@ def _drawn(message: messages.Drawn) -> Drawn:
         notes=message.notes,
         unused_embeddings=message.unused_embeddings,
         refiner=message.refiner,
+        vae=message.vae,
         plan=message.plan,
         lessons=message.lessons,
         control=message.control,

@@ -175,6 +175,7 @@ class Engine:
             refiner=self._loaded.refining.record()
             if self._loaded.refining is not None and refined(self._loaded, task)
             else None,
+            vae=self._loaded.vae,
             plan=room.plan.name,
             lessons=describe(room.failed),
         )

@@ -43,6 +43,8 @@ class Loaded:
     base_scheduler: dict[str, Any]
     """The model's own scheduler configuration; every sampler is made from it anew."""
     notes: list[str]
+    vae: dict[str, Any] | None = None
+    """``{name, hash}`` of the decoder that replaces the model's own."""
     adapters: Adapters = field(default_factory=Adapters)
     inversions: Inversions = field(default_factory=Inversions)
     controls: Controls = field(default_factory=Controls)
@@ -77,9 +79,11 @@ def load(
     precision = precision or devices.facts(device).precision(wants_bf16=entry.abilities.bf16)
     half = precision.storage != "float32"
     dtype = casting.dtype(precision.storage)
-    vae = None
+    vae, vae_record, notes = None, None, []
     if half and entry.vae is not None:
-        vae = _other_vae(entry.vae, dtype, downloads=downloads, monitor=monitor)
+        vae, vae_record = _other_vae(entry.vae, dtype, downloads=downloads, monitor=monitor)
+        if vae is None:
+            notes.append(f"The decoder {entry.vae} could not be used, so that of {entry.name} itself was.")
     if entry.file is not None:
         pipe, model_hash = single.load(entry, family, folder, dtype, vae=vae, monitor=monitor)
     else:
@@ -100,7 +104,8 @@ def load(
         model_hash=model_hash,
         load_seconds=time.monotonic() - started,
         base_scheduler=base_scheduler,
-        notes=[],
+        notes=notes,
+        vae=vae_record,
         refining=refiner,
     )
 
@@ -258,15 +263,18 @@ def _other_transformer(entry: ModelEntry, family: Family, folder: Path, dtype: t
     return transformer
 
 
-def _other_vae(hub: str, dtype: torch.dtype, *, downloads: bool, monitor: Monitor) -> Any:
-    """The replacement decoder, or ``None``: then the model's own is used, in fp32 where it asks for that."""
+def _other_vae(hub: str, dtype: torch.dtype, *, downloads: bool, monitor: Monitor) -> tuple[Any, dict[str, Any] | None]:
+    """The replacement decoder and its name and hash, or ``None`` twice: then the model's own is used, in fp32 where it
+    asks for that."""
     folder = files.snapshot(hub)
     try:
         if folder is None and downloads:
             folder = download.fetch(hub, single=True, monitor=monitor)
         if folder is None:
-            return None
-        return diffusers.AutoencoderKL.from_pretrained(folder, dtype=dtype, use_safetensors=True, local_files_only=True)
+            return None, None
+        vae = diffusers.AutoencoderKL.from_pretrained(folder, dtype=dtype, use_safetensors=True, local_files_only=True)
+        found = files.files_hash(folder, sorted(folder.glob("*.safetensors")))
+        return vae, {"name": hub.rpartition("/")[2], "hash": found}
     except (OSError, ValueError, download.DownloadFailed) as error:
         log.warning("the decoder %s cannot be used: %s", hub, type(error).__name__)
-        return None
+        return None, None

@@ -22,6 +22,7 @@ from otterbot_worker.api.schemas import (
     UsedControl,
     UsedHires,
     UsedRefiner,
+    UsedVae,
     UsedVariation,
 )
 from otterbot_worker.archive import Archive, Stored
@@ -383,6 +384,7 @@ def _record(row: Row, job: StoredJob, drawn: Drawn, *, took: float) -> Record:
         loras=options.get("loras", []),
         embeddings=[e for e in options.get("embeddings", []) if e["name"] not in drawn.unused_embeddings],
         refiner=None if drawn.refiner is None else UsedRefiner(**drawn.refiner),
+        vae=None if drawn.vae is None else UsedVae(**drawn.vae),
         safety=options.get("safety", False),
         plan=drawn.plan,
         parser=PARSER,
