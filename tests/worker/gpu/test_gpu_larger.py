@@ -80,6 +80,12 @@ def test_every_setting_acts_and_the_same_are_the_same(draw: Draws, family: str) 
     assert draw(family=family, hires=changes[4], seed=8)[1] != drawn[4][1]
 
 
+def test_one_step_keeps_as_much_as_the_strength_says(draw: Draws, start: Path) -> None:
+    """One step of one would be all of them, whatever the strength."""
+    assert len({draw(hires=hires(steps=1, strength=strength))[1] for strength in (1.0, 0.6, 0.1)}) == 3
+    assert len({draw(**upscaled(start), **few)[1] for few in ({"steps": 1}, {"steps": 2})}) == 1
+
+
 @pytest.mark.parametrize("family", ["sd", "sdxl"])
 def test_where_one_tile_suffices_upscaling_is_image_to_image(draw: Draws, start: Path, family: str) -> None:
     whole = upscaled(start, (96, 64), (96, 96))
