@@ -70,12 +70,12 @@ async def test_each_picture_of_a_batch_is_made_again_alone(tmp_path: Path) -> No
     many = {"model": "otter-mini", "count": 2, "steps": 2, "sampler": "Euler a", "seed": MAX_SEED}
     async with Process(tmp_path / "data").running() as api:
         for number, more in enumerate(({}, {"variation": TOWARDS})):
-            job = await api.done((await api.submit(image(f"batch-0000{number}", **many, **more)))["id"])
+            job = await api.done((await api.submit(image(f"batch-0000{number}", **many, **more)))["id"], 300)
             first, second = [await file(api, one, tmp_path / f"{one['index']}.png") for one in job["pictures"]]
             assert pixels(first) != pixels(second)
             alone = reading.read(second).request
             assert ("variation" in alone) == bool(more)
-            again = await api.done((await api.submit(image(f"alone-0000{number}", **alone)))["id"])
+            again = await api.done((await api.submit(image(f"alone-0000{number}", **alone)))["id"], 300)
             assert pixels(await file(api, again["pictures"][0], tmp_path / "again.png")) == pixels(second)
 
 

@@ -148,3 +148,41 @@ def test_any_latents_give_a_picture(always: None) -> None:
     assert [picture.size for picture in viewer.pictures[::2]] == [(128, 128), (7, 256), (128, 114)]
     making.look(torch.zeros(1, 64, 16))  # packed: where each of them lies is not known here
     assert len(viewer.pictures) == 6
+
+
+def test_a_step_does_not_wait_for_what_has_not_arrived(always: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    arrived, taken = False, 0
+
+    class Event:
+        def query(self) -> bool:
+            return arrived
+
+    def take(latents: torch.Tensor) -> tuple[torch.Tensor, Event]:
+        nonlocal taken
+        taken += 1
+        return torch.zeros(8, 8, 3, dtype=torch.uint8), Event()
+
+    viewer = Viewer()
+    making = previews.Previews(Preview(factors=((1.0, 0.0, 0.0),) * 4), viewer)
+    monkeypatch.setattr(making, "_take", take)
+    for _ in range(5):
+        making.look(torch.zeros(1, 4, 8, 8))
+    assert (taken, viewer.pictures) == (1, []), "one is on its way, and no other is begun"
+    arrived = True
+    making.look(torch.zeros(1, 4, 8, 8))
+    assert (taken, len(viewer.pictures)) == (2, 1)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a card")
+def test_a_card_shows_what_a_processor_shows(always: None) -> None:
+    latents = torch.randn(1, 4, 32, 48, generator=torch.Generator().manual_seed(1)).half()
+    shown = []
+    for device in ("cpu", "cuda"):
+        viewer = Viewer()
+        making = previews.Previews(FAMILIES["sdxl"].preview or Preview(factors=()), viewer)
+        making.look(latents.to(device))
+        if device == "cuda":
+            torch.cuda.synchronize()
+        making.look(latents.to(device))
+        shown.append(np.asarray(viewer.pictures[0], np.int16))
+    assert np.abs(shown[0] - shown[1]).max() <= 8
