@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
-from .options import DrawOptions, UsageProblem, asks_for_help, parse_options
+from .options import FACTORS, DrawOptions, UsageProblem, asks_for_help, parse_options
 
-Name = Literal["draw", "again", "vary", "chat", "model", "models", "settings", "queue", "cancel", "status", "help"]
+Name = Literal[
+    "draw", "again", "vary", "upscale", "chat", "model", "models", "settings", "queue", "cancel", "status", "help"
+]
 COMMANDS: tuple[Name, ...] = get_args(Name)
 
 _BY_HOW_MUCH = re.compile(r"[\d.,:]+(?!\S)")
+_TIMES = re.compile(r"[xX×]?(\d{1,9})[xX×]?(?!\S)")
 _COMMAND = re.compile(r"[^\S\n]*(?P<name>[^\W\d_]+)(?::|(?!\S))")
 
 
@@ -21,7 +24,7 @@ class Intent:
 
     name: Name
     options: DrawOptions = field(default_factory=DrawOptions)
-    """For ``draw``, ``again`` and ``vary``."""
+    """For ``draw``, ``again``, ``vary`` and ``upscale``."""
     text: str = ""
     """What stood after the command, for all others, without the space around it."""
     problem: UsageProblem | None = None
@@ -47,6 +50,8 @@ def parse(body: str, *, prefix: str) -> Intent | None:
     match name:
         case "draw" | "again" | "vary":
             return _picture(name, text)
+        case "upscale":
+            return _larger(text)
         case "chat":
             return Intent(name=name, text=text, problem=None if text else UsageProblem(code="no_text"))
         case "cancel":
@@ -75,3 +80,15 @@ def _picture(name: Literal["draw", "again", "vary"], text: str) -> Intent:
     if problem is None and name in ("again", "vary") and options.prompt is not None:
         problem = UsageProblem(code="stray_text")
     return Intent(name=name, options=options, problem=problem)
+
+
+def _larger(text: str) -> Intent:
+    """``4``, ``4x``, ``x4`` and flags; twice, where it is not said."""
+    times = _TIMES.match(text)
+    factor = FACTORS[0] if times is None else int(times[1])
+    options, problem = parse_options(text if times is None else text[times.end() :])
+    if problem is None and options.prompt is not None:
+        problem = UsageProblem(code="stray_text")
+    if problem is None and factor not in FACTORS:
+        problem = UsageProblem(code="bad_value", flag="upscale")
+    return Intent(name="upscale", options=replace(options, upscale=factor), problem=problem)

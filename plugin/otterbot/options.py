@@ -22,6 +22,11 @@ STRENGTH = 1.0
 """The most; above 0."""
 STEERING = 2.0
 """The most of a ControlNet's scale; from 0."""
+LARGER = (1.0, 4.0)
+"""How many times as large a second pass is."""
+UPSCALERS = ("latent", "lanczos")
+FACTORS = (2, 4)
+"""Of `upscale`."""
 MAX_PROMPT = 4_000
 MAX_NAME = 255
 MAX_KIND = 100
@@ -32,15 +37,15 @@ SHAPE = 4
 
 FLAGS = (
     "no", "steps", "cfg", "size", "ar", *SHAPES, "seed", "variation", "model", "sampler", "count", "strength",
-    "inpaint", "control", "explain",
+    "hires", "inpaint", "control", "explain",
 )  # fmt: skip
 
 BARE = ("inpaint", "explain")
 """Flags without a value."""
-_NO_OPTIONS = (*BARE, "control")
+_NO_OPTIONS = (*BARE, "control", "upscale")
 """What the worker does not know as an option of a picture: without the picture that it is about it says nothing."""
 
-_WORDS = (*SHAPES, "inpaint", "control")
+_WORDS = (*SHAPES, "hires", "inpaint", "control")
 """Flags whose beginnings are words as well."""
 
 SAME = "same"
@@ -67,6 +72,23 @@ class Control:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Hires:
+    """A second pass: the picture so many times as large, drawn once more. ``None``: as usual."""
+
+    scale: float
+    strength: float | None = None
+    """How much of it changes."""
+    upscaler: str | None = None
+    """One of ``UPSCALERS``."""
+    steps: int | None = None
+    """Known from records only."""
+
+    def typed(self) -> dict[str, Any]:
+        """With the worker's names, without what is as usual."""
+        return {name: value for name, value in vars(self).items() if value is not None}
+
+
+@dataclass(frozen=True, kw_only=True)
 class DrawOptions:
     """What a person typed; ``None`` is "not typed"."""
 
@@ -86,6 +108,9 @@ class DrawOptions:
     count: int | None = None
     strength: float | None = None
     """How much of the picture to start from changes."""
+    hires: Hires | None = None
+    upscale: int | None = None
+    """The picture to start from, so many times as large; no flag."""
     inpaint: bool | None = None
     """Only what is transparent in the picture to start from changes."""
     control: Control | None = None
@@ -102,6 +127,8 @@ class DrawOptions:
             typed["variation"] = vars(self.variation)
             if self.variation.seed is None:
                 del typed["variation"]
+        if self.hires is not None:
+            typed["hires"] = self.hires.typed()
         return typed
 
 
@@ -169,6 +196,12 @@ _MEANT = {
     "canny": "control",
     "edges": "control",
     "steer": "control",
+    "hr": "hires",
+    "highres": "hires",
+    "hires_fix": "hires",
+    "hires-fix": "hires",
+    "upscale": "hires",
+    "enlarge": "hires",
     "checkpoint": "model",
     "denoise": "strength",
     "denoising": "strength",
@@ -401,6 +434,21 @@ def _control(flag: str, value: str) -> dict[str, Any]:
     return {"control": Control(kind=kind, scale=None if scale is None else scale + 0.0)}
 
 
+def _hires(flag: str, value: str) -> dict[str, Any]:
+    """``2``, ``2x``, ``1.5:0.4``, ``2:lanczos``, ``2:0.4:lanczos``."""
+    times, *rest = [part.strip().lower() for part in value.split(":")]
+    times = times.strip("x×*")
+    if not _NUMBER.fullmatch(times) or len(rest) > 2:
+        raise _Refused("bad_value", flag)
+    scale = float(times.replace(",", ".")) if len(times) <= 20 else LARGER[1] + 1
+    if not LARGER[0] <= scale <= LARGER[1]:
+        raise _Refused("too_large" if scale > LARGER[1] else "bad_value", flag)
+    upscaler = rest.pop() if rest and rest[-1] in UPSCALERS else None
+    if len(rest) > 1:
+        raise _Refused("bad_value", flag)
+    return {"hires": Hires(scale=scale, strength=_share(flag, rest[0]) if rest else None, upscaler=upscaler)}
+
+
 def is_kind(name: str) -> bool:
     """What can be the name of a ControlNet."""
     return 0 < len(name) <= MAX_KIND and name.isprintable()
@@ -459,6 +507,7 @@ _READERS = {
     "seed": _seed,
     "variation": _variation,
     "control": _control,
+    "hires": _hires,
     "model": _name,
     "sampler": _name,
 }

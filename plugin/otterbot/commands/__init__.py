@@ -12,7 +12,7 @@ from ..message import Message
 from ..outcome import Outcome, say
 from ..services import Services
 from .chat import chat, plain_text
-from .draw import draw, draw_again, vary
+from .draw import draw, draw_again, upscale, vary
 from .models import list_models, show_or_set_model
 from .queue import cancel, show_queue
 from .rooms import show_or_set
@@ -39,6 +39,8 @@ async def _carry_out(services: Services, message: Message, intent: Intent) -> Ou
             return await draw_again(services, message, intent)
         case "vary":
             return await vary(services, message, intent)
+        case "upscale":
+            return await upscale(services, message, intent)
         case "chat":
             return await chat(services, message, intent)
         case "model":

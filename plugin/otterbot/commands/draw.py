@@ -1,5 +1,5 @@
-"""``!draw``, ``!again`` and ``!vary``: what was typed becomes a request, or a sentence that says what to type; with
-``--explain``, how the worker reads it."""
+"""``!draw``, ``!again``, ``!vary`` and ``!upscale``: what was typed becomes a request, or a sentence that says what to
+type; with ``--explain``, how the worker reads it."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from ..options import MAX_SEED
 from ..outcome import NewRequest, Outcome, say
 from ..services import Services
 from ..worker_about import Models
-from .pictures import find_record, find_start
-from .resolve import Circumstances, Unusable, again, resolve, varied
+from .pictures import find_picture, find_record, find_start
+from .resolve import Circumstances, Unusable, again, resolve, upscaled, varied
 
 LOOK = 0.4
 """Seconds that a request waits for a fresh catalogue; the acknowledgement is owed within one."""
@@ -52,6 +52,22 @@ async def draw_again(services: Services, message: Message, intent: Intent) -> Ou
 async def vary(services: Services, message: Message, intent: Intent) -> Outcome:
     """A few small variations of that picture."""
     return await _once_more(services, message, intent, varied)
+
+
+async def upscale(services: Services, message: Message, intent: Intent) -> Outcome:
+    """The last picture of the room, the one replied to, or the one that this is the caption of, larger."""
+    if intent.problem is not None:
+        return say(texts.usage_problem(intent.problem, intent.name, services.config.current.prefix))
+    try:
+        event_id, record = await find_picture(services, message)
+        around = await circumstances(services, message.room_id)
+        request = upscaled(intent.options, record, around, new_seed=_new_seed(), other=_new_seed(), start=event_id)
+    except Unusable as refusal:
+        return say(str(refusal))
+    except MatrixError as error:
+        services.log.warning("No picture for `upscale`: %s", type(error).__name__)
+        return say(texts.PICTURE_UNREADABLE)
+    return await _explained(services, request) if intent.options.explain else Outcome(request=request)
 
 
 async def _once_more(services: Services, message: Message, intent: Intent, how: Callable[..., NewRequest]) -> Outcome:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .. import texts
@@ -27,6 +27,8 @@ class Found:
 
     record: Mapping[str, Any]
     start: str | None = None
+    event: str | None = None
+    """Its own, where it is the room's last."""
 
 
 async def find_start(services: Services, message: Message) -> str | None:
@@ -44,6 +46,31 @@ async def find_start(services: Services, message: Message) -> str | None:
     return None if found is None else target
 
 
+async def find_picture(services: Services, message: Message) -> tuple[str, Mapping[str, Any] | None]:
+    """The event of the picture that ``message`` is the caption of, or a reply to, or of the room's last one of ours;
+    and what it says of how it was made, of which nothing is to be believed.
+
+    Raises as :func:`find_record`.
+    """
+    room, prefix = message.room_id, services.config.current.prefix
+    target = message.event_id if message.is_media else message.reply_to
+    if target is None:
+        last = await _last(services, room)
+        if last is None or last.event is None:
+            raise Unusable(texts.no_picture(prefix))
+        return last.event, last.record
+    for event_id in (target, await _picture_of(services, room, target)):
+        if event_id is None:
+            continue
+        try:
+            shown = await look(services.http, services.encryption, room, event_id, patience=START_PATIENCE)
+        except NoStart as reason:
+            raise Unusable(str(reason)) from None
+        if shown is not None:
+            return event_id, record_of(await _event(services, room, event_id))
+    raise Unusable(texts.upscale_needs_a_picture(prefix))
+
+
 async def find_record(services: Services, message: Message) -> Found:
     """The record of the picture that ``message`` replies to, or of the room's last one.
 
@@ -56,15 +83,19 @@ async def find_record(services: Services, message: Message) -> Found:
         return await _replied_to(services, message.room_id, message.reply_to)
     if (waiting := await _waiting(services, message.room_id, message.sender)) is not None:
         return waiting
-    last = await services.store.last_picture(message.room_id)
-    if last is not None:
-        found = _found(services, await _event(services, message.room_id, last))
-        if found is not None:
-            return found
-    found = await _walk(services, message.room_id) or await _waiting(services, message.room_id, None)
+    found = await _last(services, message.room_id) or await _waiting(services, message.room_id, None)
     if found is None:
         raise Unusable(texts.no_picture(prefix))
     return found
+
+
+async def _last(services: Services, room: str) -> Found | None:
+    """The room's last picture of ours."""
+    last = await services.store.last_picture(room)
+    found = None if last is None else _found(services, await _event(services, room, last))
+    if found is not None:
+        return replace(found, event=last)
+    return await _walk(services, room)
 
 
 async def _waiting(services: Services, room: str, sender: str | None) -> Found | None:
@@ -145,7 +176,7 @@ async def _walk(services: Services, room: str) -> Found | None:
             except KeyMissing:
                 continue
             if found is not None and raw.get("sender") == services.client.mxid:
-                return found
+                return replace(found, event=event_id_in(raw.get("event_id")))
         if start is None:
             return None
     return None

@@ -9,7 +9,9 @@ from typing import Any
 
 from ..options import (
     COUNT,
+    FACTORS,
     GUIDANCE,
+    LARGER,
     MAX_NAME,
     MAX_PROMPT,
     MAX_SEED,
@@ -17,8 +19,10 @@ from ..options import (
     STEERING,
     STEPS,
     STRENGTH,
+    UPSCALERS,
     Control,
     DrawOptions,
+    Hires,
     Variation,
     is_kind,
     is_shape,
@@ -50,6 +54,14 @@ def read_settings(data: Any) -> DrawOptions | None:
         scale = taken["control"].get("scale")
         taken["control"] = Control(
             kind=taken["control"]["kind"], scale=None if scale is None else float(_fraction(scale))
+        )
+    if "hires" in taken:
+        strength = taken["hires"].get("strength")
+        taken["hires"] = Hires(
+            scale=float(_fraction(taken["hires"]["scale"])),
+            strength=None if strength is None else float(_fraction(strength)),
+            upscaler=taken["hires"].get("upscaler"),
+            steps=taken["hires"].get("steps"),
         )
     if ("width" in taken) != ("height" in taken):
         return None
@@ -94,11 +106,17 @@ def _control(value: Any) -> bool:
     return number and math.isfinite(scale) and 0 <= scale <= STEERING
 
 
-def _prompt(value: Any) -> bool:
-    return isinstance(value, str) and len(value.strip()) > 0 and len(value) <= MAX_PROMPT and _sound(value)
+def _hires(value: Any) -> bool:
+    if not isinstance(value, Mapping):
+        return False
+    scale, strength, upscaler, steps = (value.get(name) for name in ("scale", "strength", "upscaler", "steps"))
+    scale = _fraction(scale)
+    number = isinstance(scale, int | float) and not isinstance(scale, bool) and LARGER[0] <= scale <= LARGER[1]
+    known = upscaler is None or (isinstance(upscaler, str) and upscaler in UPSCALERS)
+    return number and known and (strength is None or _strength(strength)) and (steps is None or _whole(*STEPS)(steps))
 
 
-def _negative(value: Any) -> bool:
+def _text(value: Any) -> bool:
     return isinstance(value, str) and len(value) <= MAX_PROMPT and _sound(value)
 
 
@@ -116,8 +134,8 @@ def _sound(text: str) -> bool:
 
 
 _CHECKS: dict[str, Any] = {
-    "prompt": _prompt,
-    "negative_prompt": _negative,
+    "prompt": _text,
+    "negative_prompt": _text,
     "steps": _whole(*STEPS),
     "guidance_scale": _guidance,
     "width": _whole(*SIDE),
@@ -130,4 +148,6 @@ _CHECKS: dict[str, Any] = {
     "strength": _strength,
     "variation": _variation,
     "control": _control,
+    "hires": _hires,
+    "upscale": lambda value: isinstance(value, int) and not isinstance(value, bool) and value in FACTORS,
 }

@@ -91,11 +91,14 @@ def resolve(
     if wanted.variation is not None:
         to = other if wanted.variation.seed is None else wanted.variation.seed
         body["variation"] = {"seed": to, "strength": wanted.variation.strength}
+    if wanted.hires is not None:
+        body["hires"] = wanted.hires.typed()
     if start is not None and wanted.control is not None:
         scale = {} if wanted.control.scale is None else {"scale": wanted.control.scale}
         body["control"] = {"event": start, "kind": wanted.control.kind, **scale}
     elif start is not None:
-        body |= {"init_image": {"event": start}, "strength": wanted.strength or (None if wanted.inpaint else STRENGTH)}
+        usually = None if wanted.inpaint or wanted.upscale else STRENGTH
+        body |= {"init_image": {"event": start}, "strength": wanted.strength or usually, "upscale": wanted.upscale}
         body["mask"] = {"event": start} if wanted.inpaint else None
     if around.safe:
         body["safety"] = True
@@ -321,7 +324,7 @@ def again(
     if typed.variation is not None and typed.seed is None:
         typed = replace(typed, seed="same")  # a variation of that picture is meant
     used = read_settings(record.get("used"))
-    if used is None or used.prompt is None:
+    if used is None or not ((used.prompt or "").strip() or used.upscale):
         raise Unusable(texts.record_unusable(around.values.prefix))
     before = read_settings(record.get("asked")) or DrawOptions()
     began = record["used"].get("init_image") is not None
@@ -335,7 +338,7 @@ def again(
         raise Unusable(texts.start_lost(around.values.prefix))
     elif typed.control is None and record["used"].get("mask") is not None:
         used = replace(used, inpaint=True)
-    if typed.width is not None or typed.aspect is not None:
+    if typed.width is not None or typed.aspect is not None or used.upscale is not None:
         used, before = _shapeless(used), _shapeless(before)
     if typed.seed != "same":
         used = replace(used, variation=None)
@@ -347,7 +350,7 @@ def again(
     base = replace(used, seed=None, count=None)
     if typed.model is not None and (used.model is None or typed.model.casefold() != used.model.casefold()):
         base = DrawOptions(prompt=used.prompt, strength=used.strength, variation=used.variation, inpaint=used.inpaint)
-        base = replace(base, control=used.control)
+        base = replace(base, control=used.control, upscale=used.upscale)
         notes.append(texts.model_returned(typed.model))
     seed = new_seed
     if typed.seed == "same" and isinstance(used.seed, int):
@@ -365,3 +368,33 @@ def varied(typed: DrawOptions, record: Mapping[str, Any], around: Circumstances,
         raise Unusable(texts.how_much_varied(around.values.prefix))
     typed = replace(typed, variation=typed.variation or Variation(strength=VARIATION))
     return again(typed, record, around, usual=VARIATIONS, **how)
+
+
+def upscaled(
+    typed: DrawOptions,
+    record: Mapping[str, Any] | None,
+    around: Circumstances,
+    *,
+    new_seed: int,
+    other: int,
+    start: str,
+) -> NewRequest:
+    """The picture of the event ``start``, ``typed.upscale`` times as large, with its own words and settings where its
+    ``record`` says them; else without words. Raises :class:`Unusable`."""
+    prefix = around.values.prefix
+    for flag in ("width", "aspect", "variation", "hires", "inpaint", "control"):
+        if getattr(typed, flag) is not None:
+            raise Unusable(texts.upscale_is_that_picture({"width": "size", "aspect": "ar"}.get(flag, flag), prefix))
+    used = (read_settings(record.get("used")) if record is not None else None) or DrawOptions()
+    notes: list[str] = []
+    base = DrawOptions(prompt=used.prompt)
+    if typed.model is None or (used.model or "").casefold() == typed.model.casefold():
+        names = ("prompt", "negative_prompt", "steps", "guidance_scale", "model", "sampler")
+        base = DrawOptions(**{name: getattr(used, name) for name in names})
+    elif used.model is not None:
+        notes.append(texts.model_returned(typed.model))
+    seed = typed.seed if isinstance(typed.seed, int) else new_seed
+    if typed.seed == "same" and isinstance(used.seed, int):
+        seed = used.seed
+    asked = replace(typed, seed=typed.seed if isinstance(typed.seed, int) else None)
+    return resolve(asked, around, seed=seed, base=base, notes=notes, start=start, other=other)

@@ -242,8 +242,7 @@ def _field_refused(problem: FieldProblem) -> str:
 def caption(prompt: str, record: Mapping[str, Any]) -> str:
     """Markdown: the prompt, and a line of what made the picture."""
     line = summary(record)
-    words = plain_lines(prompt, MAX_CAPTION)
-    return f"{words}\n\n{line}" if line else words
+    return "\n\n".join(part for part in (plain_lines(prompt, MAX_CAPTION), line) if part)
 
 
 def summary(record: Mapping[str, Any]) -> str:
@@ -267,9 +266,21 @@ def summary(record: Mapping[str, Any]) -> str:
         parts.append(plain(str(used["sampler"]), 40))
     if isinstance(used.get("width"), int) and isinstance(used.get("height"), int):
         parts.append(f"{used['width']}×{used['height']}")
+    parts += _larger(used)
     if took := _took(record):
         parts.append(duration(took))
     return " · ".join(parts)
+
+
+def _larger(used: Mapping[str, Any]) -> list[str]:
+    """``drawn again at 1536×1536``, ``upscaled 2×``."""
+    said = []
+    hires = used.get("hires")
+    if isinstance(hires, Mapping) and all(isinstance(hires.get(side), int) for side in ("width", "height")):
+        said.append(f"drawn again at {hires['width']}×{hires['height']}")
+    if isinstance(used.get("upscale"), int):
+        said.append(f"upscaled {used['upscale']}×")
+    return said
 
 
 def _towards(variation: Any) -> str:

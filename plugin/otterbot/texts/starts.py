@@ -34,6 +34,21 @@ def inpaint_needs_a_picture(prefix: str) -> str:
     )
 
 
+def upscale_needs_a_picture(prefix: str) -> str:
+    return (
+        f"That is no picture that I could make larger. Reply to one with {command(prefix, 'upscale')}, or write the "
+        "command as the caption of one."
+    )
+
+
+def upscale_is_that_picture(flag: str, prefix: str) -> str:
+    """``flag``: one that asks for another picture."""
+    return (
+        f"An upscaled picture is that picture, only larger, so `--{flag}` has no place there. "
+        f"{command(prefix, 'upscale 4')} makes it four times as large."
+    )
+
+
 CONTROL_OLD_WORKER = "The worker is too old to be steered by a picture. The operator has to update it."
 
 

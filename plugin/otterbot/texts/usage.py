@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..options import COUNT, GUIDANCE, MAX_SEED, SHAPE, SHAPES, SIDE, STEERING, STEPS
+from ..options import COUNT, GUIDANCE, LARGER, MAX_SEED, SHAPE, SHAPES, SIDE, STEERING, STEPS, UPSCALERS
 from .escape import code
 from .jobs import typed
 
@@ -23,6 +23,7 @@ def help_overview(prefix: str, *, chat: bool) -> str:
         ("draw otter, cowboy hat", "draws it"),
         ("again", "once more; as a reply to a picture, that one"),
         ("vary", "a few small variations of the last picture; as a reply, of that one"),
+        ("upscale", "the last picture twice as large, with more detail; as a reply to a picture, that one"),
         ("chat why do otters hold hands?", "an answer; reply in its thread to go on"),
         ("models", "the models, and what each is good for"),
         ("model", "the model of this room; moderators set it with a name after it"),
@@ -48,6 +49,7 @@ _FLAG_USES = {
     "sampler": ("--sampler euler a", "another way to compute it"),
     "count": ("--count 4", f"several at once, up to {COUNT[1]}"),
     "strength": ("--strength 0.6", "above 0, up to 1; how much of the picture to start from changes"),
+    "hires": ("--hires 2", "up to 4; drawn once more that many times as large, `2:0.4` with fewer changes"),
     "inpaint": ("--inpaint", "only what is transparent in the picture to start from is drawn anew"),
     "control": (
         "--control canny",
@@ -77,6 +79,12 @@ def help_topic(prefix: str, topic: str) -> str | None:
             f"picture, of that one. {say(prefix, 'vary 0.4')} goes further from it (above 0, up to 1; usually 0.2), "
             f"{say(prefix, 'vary --count 2')} draws two. Every flag of {say(prefix, 'draw')} changes one thing."
         ),
+        "upscale": (
+            f"{say(prefix, 'upscale')} makes the last picture of this room twice as large, with more detail; as a "
+            f"reply to a picture, that one, whoever sent it. {say(prefix, 'upscale 4')} makes it four times as large, "
+            f"{say(prefix, 'upscale --strength 0.4')} changes more of it (usually 0.3). `--model`, `--steps`, "
+            "`--cfg`, `--no`, `--sampler` and `--seed` work as well."
+        ),
         "chat": (
             f"{say(prefix, 'chat why do otters hold hands?')} answers in a thread. Reply there to go on, without the "
             "command. In a room with only you and me, just write."
@@ -103,6 +111,10 @@ def help_topic(prefix: str, topic: str) -> str | None:
 
 
 _WANTS = {
+    "hires": (
+        f"`--hires` takes how many times as large, from {LARGER[0]:g} to {LARGER[1]:g}, as `--hires 2`; behind it, "
+        f"if you like, how much changes, and {' or '.join(f'`{one}`' for one in UPSCALERS)}: `--hires 2:0.4:lanczos`."
+    ),
     "steps": f"`--steps` takes a whole number from {STEPS[0]} to {STEPS[1]}, such as `--steps 30`.",
     "cfg": f"`--cfg` takes a number from {GUIDANCE[0]:g} to {GUIDANCE[1]:g}, such as `--cfg 7.5`.",
     "size": f"`--size` takes width x height, each from {SIDE[0]} to {SIDE[1]} pixels, such as `--size 768x768`.",
@@ -150,6 +162,8 @@ def usage_problem(problem: UsageProblem, name: str, prefix: str) -> str:
 
 def wants(flag: str, prefix: str) -> str:
     """What a flag takes."""
+    if flag == "upscale":
+        return f"A picture becomes 2 or 4 times as large, such as {command(prefix, 'upscale 4')}."
     if flag == "model":
         return f"`--model` takes the name of a model. {command(prefix, 'models')} lists them."
     if flag == "sampler":
@@ -162,6 +176,11 @@ def _stray(name: str, prefix: str) -> str:
         return (
             f"{command(prefix, 'cancel')} takes back all that you have waiting here; as a reply to a request, that "
             f"one. Moderators may say {command(prefix, 'cancel all')}."
+        )
+    if name == "upscale":
+        return (
+            f"{command(prefix, 'upscale')} makes a picture larger and takes only how many times (2 or 4) and flags, "
+            f"such as {command(prefix, 'upscale 4')}. For other words, use {command(prefix, 'draw …')}."
         )
     if name == "vary":
         return (

@@ -175,6 +175,8 @@ def test_a_second_pass(tmp_path: Path) -> None:
         assert found.request == OUR_REQUEST | {"hires": HIRES}
         assert found.notes == ()
         assert " --hires 1.5:0.35:lanczos --" in showing.command(found.request)
+        asked = typed(dict(found.request))
+        assert asked == found.request | {"hires": {name: HIRES[name] for name in ("scale", "strength", "upscaler")}}
         assert any("one of 20" in line for line in showing.page(found).split("\n")), "its own steps are no flag"
     assert ("second pass", "1.5 0.35 20 lanczos 1152 768") in read(tmp_path, ours(whole)).details
     assert ImageRequest.model_validate(found.request).hires is not None

@@ -1,0 +1,168 @@
+"""``--hires`` and ``!upscale``: what is typed, what is asked of the worker, and what again makes of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from conftest import ALICE, BOB, ROOM, Rig
+from test_commands import RECORD, USED, reply
+from test_start_commands import URL, image
+
+from otterbot import texts
+from otterbot.commands.records import read_settings
+from otterbot.intents import parse
+from otterbot.options import Hires
+
+HIRES = {"scale": 2, "strength": "0.35", "steps": 20, "upscaler": "lanczos", "width": 1536, "height": 1536}
+TWICE = {**RECORD, "used": {**USED, "hires": HIRES}}
+LARGER = {
+    "v": 1,
+    "asked": {},
+    "used": {**USED, "width": 1536, "height": 1536, "upscale": 2, "strength": "0.3", "init_image": "a" * 64},
+}
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("2", {"scale": 2.0}), ("1,5", {"scale": 1.5}), ("2x", {"scale": 2.0}), ("x2,", {"scale": 2.0}),
+        ("1", {"scale": 1.0}), ("4:1", {"scale": 4.0, "strength": 1.0}),
+        ("2:lanczos", {"scale": 2.0, "upscaler": "lanczos"}),
+        ("1.5:.4:Latent", {"scale": 1.5, "strength": 0.4, "upscaler": "latent"}),
+    ],
+)  # fmt: skip
+def test_second_passes(typed: str, expected: dict[str, Any]) -> None:
+    intent = parse(f"!draw otter --hires {typed} --steps 3", prefix="!")
+    assert intent is not None
+    assert intent.problem is None
+    assert intent.options.hires == Hires(**expected)
+    assert intent.options.asked()["hires"] == expected
+
+
+@pytest.mark.parametrize(
+    "typed", ["0.9", "4.1", "0", "-2", "two", "2:0", "2:1.1", "2:esrgan", "2:0.5:0.5", "2:lanczos:0.5", "2:", ":0.5",
+              "2:0.5:latent:1", "9" * 400, "nan", ""]
+)  # fmt: skip
+def test_no_second_passes(typed: str) -> None:
+    intent = parse(f"!draw otter --hires {typed}", prefix="!")
+    assert intent is not None
+    assert intent.problem is not None
+    if typed:
+        sentence = texts.usage_problem(intent.problem, "draw", "!")
+        assert "from 1 to 4" in sentence or "above 0 and up to 1" in sentence
+
+
+def test_prose_after_a_dash_is_none() -> None:
+    intent = parse("!draw an otter —hi there", prefix="!")
+    assert intent is not None
+    assert (intent.problem, intent.options.prompt) == (None, "an otter —hi there")
+
+
+async def test_draw_and_again_with_a_second_pass(rig: Rig) -> None:
+    body = await rig.drawn("!draw otter --hires 2:0.5")
+    assert body["hires"] == body["asked"]["hires"] == {"scale": 2.0, "strength": 0.5}
+    assert "hires" not in await rig.drawn("!draw badger")
+    event = rig.homeserver.picture(ROOM, TWICE)
+    body = await rig.drawn("!again --seed same", **reply(event))
+    assert body["hires"] == {"scale": 2.0, "strength": 0.35, "steps": 20, "upscaler": "lanczos"}
+    assert (body["width"], body["height"], body["seed"]) == (768, 768, 7)
+    body = await rig.drawn("!again --hires 3", **reply(event))
+    assert body["hires"] == {"scale": 3.0}
+
+
+@pytest.mark.parametrize(
+    "hires",
+    [7, [], {"scale": 9}, {"scale": True}, {"scale": "x"}, {"scale": 2, "strength": 2}, {"scale": 2, "steps": 999},
+     {"scale": 2, "upscaler": ["latent"]}, {"strength": 0.5}],
+)  # fmt: skip
+def test_a_record_that_lies_is_not_believed(hires: Any) -> None:
+    assert read_settings({**USED, "hires": hires}) is None
+
+
+# ---------------------------------------------------------------- upscale
+
+
+async def test_a_picture_of_ours_has_its_own_words_and_settings(rig: Rig) -> None:
+    assert "no picture of mine" in await rig.answer("!upscale")
+    event = rig.homeserver.picture(ROOM, RECORD)
+    for relation in ({}, reply(event)):
+        body = await rig.drawn("!upscale", sender=BOB, **relation)
+        assert (body["upscale"], body["init_image"]) == (2, {"event": event})
+        assert (body["prompt"], body["negative_prompt"], body["steps"], body["model"]) == (
+            "otter",
+            "ugly",
+            30,
+            "ssd-1b",
+        )
+        assert body["seed"] != 7
+        assert not {"width", "height", "aspect", "strength", "hires", "variation"} & set(body)
+        assert body["count"] == 1
+        assert "upscale" not in body["asked"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [
+        ("4", {"upscale": 4}),
+        ("x4 --strength 0.4", {"upscale": 4, "strength": 0.4}),
+        ("2x --seed same", {"upscale": 2, "seed": 7}),
+        ("--seed 5 --steps 9", {"upscale": 2, "seed": 5, "steps": 9}),
+        ("--model sdxl-turbo", {"model": "sdxl-turbo", "steps": 4, "prompt": "otter"}),
+    ],
+)
+async def test_upscale_with_changes(rig: Rig, typed: str, expected: dict[str, Any]) -> None:
+    event = rig.homeserver.picture(ROOM, RECORD)
+    body = await rig.drawn(f"!upscale {typed}", **reply(event))
+    assert {name: body[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("3", "2 or 4 times as large"), ("0", "2 or 4 times as large"), ("99999999", "2 or 4 times as large"),
+        ("otter", "takes only how many times"), ("2 4", "takes only how many times"), ("--size 512", "`--size` has no"),
+        ("--ar 3:2", "`--ar` has no place"), ("--hires 2", "`--hires` has no"), ("--inpaint", "`--inpaint` has no"),
+        ("--control canny", "`--control` has no place"), ("--variation 0.2", "`--variation` has no place"),
+        ("--nonsense", "do not know the flag"),
+    ],
+)  # fmt: skip
+async def test_what_upscale_does_not_take(rig: Rig, typed: str, said: str) -> None:
+    event = rig.homeserver.picture(ROOM, RECORD)
+    assert said in await rig.answer(f"!upscale {typed}", **reply(event))
+
+
+async def test_anybodys_picture_is_drawn_without_words(rig: Rig) -> None:
+    rig.homeserver.picture(ROOM, RECORD)
+    theirs = image(rig)
+    for body in (
+        await rig.drawn("!upscale", **reply(theirs)),
+        await rig.drawn("!upscale 2", msgtype="m.image", filename="a.png", url=URL, info={"mimetype": "image/png"}),
+    ):
+        assert (body["prompt"], body["model"], body["upscale"]) == ("", "ssd-1b", 2)
+        assert body["init_image"]["event"]
+    assert (await rig.drawn("!upscale", **reply(theirs)))["init_image"] == {"event": theirs}
+
+
+async def test_what_is_no_picture_is_said(rig: Rig) -> None:
+    rig.homeserver.picture(ROOM, RECORD)
+    words = str(rig.homeserver.add(ROOM, ALICE, "m.room.message", {"msgtype": "m.text", "body": "hi"})["event_id"])
+    assert "no picture that I could make larger" in await rig.answer("!upscale", **reply(words))
+    video = image(rig, msgtype="m.video", info={"mimetype": "video/mp4"})
+    assert "that is none" in await rig.answer("!upscale", **reply(video))
+
+
+async def test_again_upscales_the_same_picture(rig: Rig) -> None:
+    event = rig.homeserver.picture(ROOM, {**LARGER, "used": {**LARGER["used"], "prompt": ""}}, start="$small")
+    body = await rig.drawn("!again", **reply(event))
+    assert (body["upscale"], body["init_image"], body["strength"], body["prompt"]) == (2, {"event": "$small"}, 0.3, "")
+    assert not {"width", "height"} & set(body)
+    larger = await rig.drawn("!upscale", **reply(event))
+    assert larger["init_image"] == {"event": event}, "twice as large once more"
+    assert "strength" not in larger
+
+
+def test_a_caption_says_what_became_of_it() -> None:
+    assert "768×768 · drawn again at 1536×1536 · 3 s" in texts.caption("otter", TWICE)
+    assert texts.caption("", {**LARGER, "took": 3}).endswith("1536×1536 · upscaled 2× · 3 s")
+    assert not texts.caption("", LARGER).startswith("\n")
