@@ -19,7 +19,8 @@ from pathlib import Path
 from ..errors import JobFailed, ProcessDied
 from ..models import files
 from ..models.catalogue import SMALL_MODEL, CatalogueError, ModelEntry, load_catalogue
-from . import deaths, probe
+from . import attention, deaths, probe
+from .facts import MATH_DANGER
 from .process import DrawTask, GpuProcess
 
 MIN_FREE_DISK = 10e9
@@ -82,6 +83,18 @@ def check_card(report: Report, device: str) -> None:
         report.ok(f"{name}, {free / 1e9:.1f} of {total / 1e9:.1f} GB free")
         if major < 7:
             report.note(f"{PASCAL_HINT}; this installation suits the card")
+        if major < 8:
+            report.note("it does not compute in bf16: models that need it are drawn in full precision, more slowly")
+        check_attention(report, index, (major, minor))
+
+
+def check_attention(report: Report, index: int, capability: tuple[int, int]) -> None:
+    """Whether attention is computed without its scores written out."""
+    found = attention.kernels(f"cuda:{index}", attention.computed_in(capability))
+    if found == ("math",):
+        report.note(f"DANGER, cuda:{index}: {MATH_DANGER}. SD 1.5 at 1024x1024 takes 35 GB so; use another PyTorch")
+    else:
+        report.ok(f"cuda:{index} computes attention by {found[0]}")
 
 
 def supported(card: tuple[int, int], built_for: list[str]) -> bool:

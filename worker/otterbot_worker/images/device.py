@@ -8,7 +8,8 @@ from pathlib import Path
 
 import torch
 
-from ..gpu.facts import TENSOR_CORES, Attention, DeviceFacts
+from ..gpu import attention
+from ..gpu.facts import DeviceFacts
 from ..gpu.messages import Memory
 
 _FATAL = ("CUDA error", "CUDA driver error", "cuDNN error", "CUBLAS_STATUS_EXECUTION_FAILED")
@@ -78,20 +79,8 @@ def facts(device: torch.device, held: int = 0) -> DeviceFacts:
         ram_available=ram + held,
         capability=(major, minor),
         bf16=major >= 8,
-        attention=attention(device, torch.float16 if (major, minor) >= TENSOR_CORES else torch.float32),
+        attention=attention.kernels(device, attention.computed_in((major, minor))),
     )
-
-
-def attention(device: torch.device, dtype: torch.dtype) -> tuple[Attention, ...]:
-    """The kernels for attention that run there, asked with the shape of a layer of SDXL (heads of 64 values)."""
-    query = torch.empty(2, 10, 1024, 64, dtype=dtype, device=device)
-    asked = torch.backends.cuda.SDPAParams(query, query, query, None, 0.0, False, False)
-    found: list[Attention] = []
-    if torch.backends.cuda.flash_sdp_enabled() and torch.backends.cuda.can_use_flash_attention(asked):
-        found.append("flash")
-    if torch.backends.cuda.mem_efficient_sdp_enabled() and torch.backends.cuda.can_use_efficient_attention(asked):
-        found.append("efficient")
-    return (*found, "math")
 
 
 def empty(device: torch.device) -> None:
