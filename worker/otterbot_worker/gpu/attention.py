@@ -1,3 +1,4 @@
+# mypy: disallow-untyped-calls=False
 """Which kernels for attention run on a device, for the engine and the doctor. Imports torch when it is asked."""
 
 from __future__ import annotations
