@@ -17,6 +17,7 @@ import torch
 
 from otterbot_worker.errors import JobFailed
 from otterbot_worker.gpu.process import DrawTask, GpuProcess
+from otterbot_worker.images import single
 from otterbot_worker.models.catalogue import ModelEntry
 
 sys.path.insert(0, os.path.dirname(__file__))
@@ -95,6 +96,13 @@ async def test_a_pickled_file_of_the_first_years(
         await process.draw(task, lambda _: None)
         pictures.append(task.output.read_bytes())
     assert pictures[0] == pictures[1]
+
+
+def test_a_dictionary_in_itself_has_an_end(tmp_path: Path) -> None:
+    content: dict[str, object] = {"weight": torch.zeros(2)}
+    content["state_dict"] = content
+    torch.save(content, tmp_path / "loop.ckpt")
+    assert list(single._read(tmp_path / "loop.ckpt")) == ["weight"]
 
 
 async def test_a_file_or_its_entry_may_say_what_it_predicts(

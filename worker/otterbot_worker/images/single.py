@@ -21,7 +21,7 @@ from accelerate import init_empty_weights  # type: ignore[import-untyped]
 from diffusers.loaders import single_file_utils
 
 from ..errors import Cancelled, JobFailed
-from ..models import configs, folders, sniffing
+from ..models import configs, folders, pickled, sniffing
 from ..models.catalogue import ModelEntry
 from . import device as devices
 from .families import Family
@@ -90,8 +90,9 @@ def _read(path: Path) -> dict[str, torch.Tensor]:
     if path.suffix.lower() != ".ckpt":
         return safetensors.torch.load_file(path)
     content: Any = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    while isinstance(content.get("state_dict"), dict):
-        content = content["state_dict"]
+    for _ in range(pickled.NESTED_MAX):
+        if isinstance(content.get("state_dict"), dict):
+            content = content["state_dict"]
     return {name: tensor for name, tensor in content.items() if isinstance(tensor, torch.Tensor)}
 
 

@@ -30,7 +30,7 @@ _STORAGES = tuple(
     ("torch", f"{kind}Storage")
     for kind in ("Float", "Half", "BFloat16", "Double", "Long", "Int", "Short", "Char", "Byte", "Bool")
 )
-_NESTED_MAX = 8
+NESTED_MAX = 8
 """``state_dict`` in ``state_dict``; a dictionary may lie in itself."""
 SAFE = frozenset({_DICT, _TENSOR, _PARAMETER, *_STORAGES})
 
@@ -66,7 +66,7 @@ def read(path: Path) -> Header:
         root = _follow(program)
     except (IndexError, KeyError, TypeError, ValueError, AttributeError, RecursionError):
         raise BadFile("is no checkpoint") from None
-    for _ in range(_NESTED_MAX):
+    for _ in range(NESTED_MAX):
         if isinstance(root, dict) and isinstance(root.get("state_dict"), dict):
             root = root["state_dict"]
     if not isinstance(root, dict):
