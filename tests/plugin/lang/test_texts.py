@@ -74,6 +74,11 @@ WAITING = {"index": 1, "state": "queued"}
         (job("queued", place=0), "⏳ Next in the queue."),
         (job("queued", place=3, eta_s=100), "⏳ In the queue, 3 before this. Done in about 2 min."),
         (job("running", pictures=[picture("running", "loading")]), "🎨 Loading `ssd-1b`."),
+        (job("running", pictures=[picture("running", "downloading")]), "🎨 Downloading `ssd-1b`."),
+        (
+            job("running", pictures=[picture("running", "downloading", step=1_240_000_000, steps=6_900_000_000)]),
+            "🎨 Downloading `ssd-1b`: 1.2 of 6.9 GB.",
+        ),
         (
             job("running", pictures=[picture("running", "denoising", step=12, steps=30)], eta_s=14.4),
             "🎨 Step 12/30. About 14 s left.",

@@ -105,3 +105,13 @@ async def test_every_event_of_a_running_job_says_its_time_left_anew(tmp_path: Pa
         assert first[0] > first[-1] + 0.2
         assert all(whole > picture + 0.4 for index, picture, whole in told if index == 0), "the second one, too"
         assert all(whole <= picture + 0.1 for index, picture, whole in told if index == 1)
+
+
+def test_a_download_counts_down_by_its_bytes() -> None:
+    clock = Clock()
+    countdown = Countdown(work=1.0, pipeline=30.0, finish=2.0, load=10.0, clock=clock)
+    assert countdown.left(Progress(phase="downloading")) is None
+    clock.now += 20
+    assert countdown.left(Progress(phase="downloading", step=1_000)) is None
+    assert countdown.left(Progress(phase="downloading", step=1_000, steps=5_000)) == 80 + 40
+    assert countdown.left(Progress(phase="loading")) == 40

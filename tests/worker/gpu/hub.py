@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import json
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -14,12 +15,14 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 class Hub:
-    """``url`` goes into ``HF_ENDPOINT``. File contents are held back while ``hold`` is not set."""
+    """``url`` goes into ``HF_ENDPOINT``. File contents are held back while ``hold`` is not set, and come at a rest of
+    ``slowly`` seconds every 256 KiB."""
 
     def __init__(self, repositories: dict[str, Path]) -> None:
         self.repositories = repositories
         self.asked: list[str] = []
         self.file_asked = threading.Event()
+        self.slowly = 0.0
         self.hold = threading.Event()
         self.hold.set()
         hub = self
@@ -82,8 +85,7 @@ class Hub:
             if path.is_file()
         ]
 
-    @staticmethod
-    def _send(request: BaseHTTPRequestHandler, content: bytes | None, kind: str, *, body: bool) -> None:
+    def _send(self, request: BaseHTTPRequestHandler, content: bytes | None, kind: str, *, body: bool) -> None:
         request.send_response(200 if content is not None else 404)
         if content is None:
             request.send_header("X-Error-Code", "RepoNotFound")
@@ -95,4 +97,6 @@ class Hub:
         request.end_headers()
         if body:
             with contextlib.suppress(ConnectionError):  # a cancelled download
-                request.wfile.write(content)
+                for start in range(0, len(content), 1 << 18):
+                    time.sleep(self.slowly)
+                    request.wfile.write(content[start : start + (1 << 18)])

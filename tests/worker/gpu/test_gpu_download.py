@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from otterbot_worker.api.schemas import Progress
 from otterbot_worker.errors import Cancelled, JobFailed
 from otterbot_worker.gpu.facts import Precision
 from otterbot_worker.gpu.process import DrawTask, GpuProcess
+from otterbot_worker.images import download, loading
 from otterbot_worker.images.controlling import Controls
 from otterbot_worker.images.plans import RESIDENT
 from otterbot_worker.models import controlnets, files
@@ -69,10 +73,20 @@ async def test_a_missing_model_is_fetched_once_if_that_is_allowed(
     hub.hold.set()
 
     assert entry.here() is None
-    await gpu.draw(task, lambda _: None)
-    assert task.output.stat().st_size == 64 * 64 * 3
+    hub.slowly = 0.05
+    reported: list[Progress] = []
+    await gpu.draw(task, reported.append)
+    phases = list(dict.fromkeys(progress.phase for progress in reported))
+    assert phases == ["loading", "downloading", "denoising", "decoding", "saving"]
+    fetched = [progress for progress in reported if progress.phase == "downloading" and progress.steps]
+    (total,) = {progress.steps for progress in fetched}
     folder = files.snapshot("somebody/noise")
     assert folder is not None
+    assert total <= sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    done = [progress.step for progress in fetched]
+    assert done == sorted(done)
+    assert 0 < done[-1] <= total
+    assert task.output.stat().st_size == 64 * 64 * 3
     assert entry.here() == folder
     asked = len(hub.asked)
     assert all("somebody/" in path for path in hub.asked), "no telemetry"
@@ -98,3 +112,55 @@ def test_a_missing_controlnet_is_fetched_if_that_is_allowed(hub: Hub, data_dir: 
     assert folder is not None
     assert sorted(path.name for path in folder.iterdir()) == sorted(controlnets.FETCHED)
     assert controls.record == {"name": "canny", "hash": controlnets.hash_of(folder / controlnets.FETCHED[1])}
+
+
+class Progressed:
+    """``images.monitor.Monitor``"""
+
+    def __init__(self) -> None:
+        self.said: list[tuple[str, int, int]] = []
+
+    def progress(self, phase: str, step: int = 0, steps: int = 0) -> None:
+        self.said.append((phase, step, steps))
+
+    def check(self) -> None:
+        pass
+
+
+def test_a_single_file_is_fetched_alone(hub: Hub, tmp_path: Path, entries: dict[str, ModelEntry]) -> None:
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "model.safetensors").write_bytes(b"x" * 3_000_000)
+    (tmp_path / "one" / "other.safetensors").write_bytes(b"y")
+    hub.repositories["somebody/one"] = tmp_path / "one"
+    entry = replace(entries["sd"], hub="somebody/one", folder=None, file="model.safetensors")
+    assert entry.here() is None
+    hub.slowly, watcher = 0.3, Progressed()
+    path = loading.locate(entry, downloads=True, monitor=watcher)
+    assert path == entry.here()
+    assert path.stat().st_size == 3_000_000
+    assert {path.name for path in path.parent.iterdir()} == {"model.safetensors"}
+    assert {(phase, steps) for phase, _, steps in watcher.said[1:-1]} <= {
+        ("downloading", 0),
+        ("downloading", 3_000_000),
+    }
+    assert watcher.said[-2][2] == 3_000_000
+    assert watcher.said[-1][0] == "loading"
+    missing = replace(entry, file="none.safetensors")
+    with pytest.raises(JobFailed, match="the hub does not have its file"):
+        loading.locate(missing, downloads=True, monitor=watcher)
+    with pytest.raises(JobFailed, match="downloads are not allowed"):
+        loading.locate(missing, downloads=False, monitor=watcher)
+
+
+def test_a_full_disk_is_seen_before_anything_is_fetched(
+    hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "one").mkdir()
+    (tmp_path / "one" / "model.safetensors").write_bytes(b"x" * 3_000_000)
+    hub.repositories["somebody/one"] = tmp_path / "one"
+    hub.slowly = 0.3
+    usage = shutil.disk_usage(tmp_path)._replace(free=download.RESERVE + 2_000_000)
+    monkeypatch.setattr(download.shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(download.DownloadFailed, match=r"it needs 0\.0 GB, and of the disk 1\.0 GB are free"):
+        download.fetch("somebody/one", chosen=["model.safetensors"], monitor=Progressed())
+    assert files.find_file(hub="somebody/one", file="model.safetensors") is None

@@ -244,9 +244,10 @@ class Failure(_Answer):
 class Progress(_Answer):
     """Where a running picture or turn stands. Not stored; carries the attempt it belongs to."""
 
-    phase: Literal["starting", "loading", "denoising", "decoding", "saving", "thinking", "streaming"]
+    phase: Literal["starting", "downloading", "loading", "denoising", "decoding", "saving", "thinking", "streaming"]
     step: int = 0
     steps: int = 0
+    """Of a download ``step`` and ``steps`` are bytes, and ``steps`` is 0 where nobody knows how many."""
     eta_s: float | None = None
     """Seconds until this picture or turn is done, as far as it can be told; computed anew for every answer."""
     attempt: int = 0

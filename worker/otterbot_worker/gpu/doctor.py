@@ -121,7 +121,7 @@ def check_models(report: Report, data_dir: Path, own: list[Path], *, downloads: 
     for name, entry in catalogue.images.items():
         here = entry.here()
         if here is not None:
-            why = entry.file_problem() if entry.file is not None else _broken(entry, here)
+            why = entry.file_problem() or (_broken(entry, here) if entry.file is None else None)
             report.fail(f"model {name} cannot be used. {why}") if why else report.ok(f"model {name} is here ({here})")
         else:
             report.note(f"model {name} is not here" + (", downloads are allowed" if downloads and entry.hub else ""))

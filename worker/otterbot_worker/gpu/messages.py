@@ -122,7 +122,8 @@ class Hello:
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
-    """``phase`` is one of ``loading``, ``denoising``, ``decoding``, ``saving``."""
+    """``phase`` is one of ``downloading``, ``loading``, ``denoising``, ``decoding``, ``saving``. Of a download ``step``
+    and ``steps`` are bytes, and ``steps`` is 0 where nobody knows how many."""
 
     kind: ClassVar[str] = "progress"
     task_id: str

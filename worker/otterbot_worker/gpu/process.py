@@ -297,7 +297,7 @@ class GpuProcess:
             if getattr(message, "task_id", task_id) != task_id:
                 continue
             if isinstance(message, messages.Progress):
-                loading = message.phase == "loading"
+                loading = message.phase in ("downloading", "loading")
                 limit = self._load_timeout if loading else self._step_timeout
                 self._update(state="loading" if loading else "drawing")
                 on_progress(_progress(message))

@@ -7,7 +7,7 @@ from typing import Protocol
 
 class Monitor(Protocol):
     def progress(self, phase: str, step: int = 0, steps: int = 0) -> None:
-        """A phase begins, or a step is done."""
+        """A phase begins, or a step is done, or some bytes of a download."""
 
     def preview(self, picture: bytes) -> None:
         """A small JPEG of how far it is. Only where the task asks for previews."""

@@ -59,7 +59,18 @@ class Countdown:
             return max(0.0, self._finish - passed) if self._finish else None
         if progress.phase == "denoising":
             return self._denoising(progress, passed)
-        return None if self._pipeline is None else max(0.0, self._load - passed) + self._pipeline
+        if self._pipeline is None:
+            return None
+        if progress.phase == "downloading":
+            return self._downloading(progress, passed, self._load + self._pipeline)
+        return max(0.0, self._load - passed) + self._pipeline
+
+    @staticmethod
+    def _downloading(progress: Progress, passed: float, after: float) -> float | None:
+        """As fast as until now."""
+        if not progress.step or not progress.steps:
+            return None
+        return passed * (progress.steps - progress.step) / progress.step + after
 
     def _denoising(self, progress: Progress, passed: float) -> float | None:
         steps, done = progress.steps, self._share(progress) * progress.steps

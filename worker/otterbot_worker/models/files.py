@@ -134,12 +134,17 @@ def weight_files(folder: Path, variant: str | None, without: Collection[str] = (
 
 def component_files(folder: Path, component: str, variant: str | None) -> list[Path]:
     """:raises BrokenFile: it has none"""
-    everything = sorted((folder / component).glob("*.safetensors"))
-    plain = [path for path in everything if not _variant_of(path)]
-    special = [path for path in everything if variant and _variant_of(path) == variant]
-    if not (special or plain):
+    names = of_variant([path.name for path in (folder / component).glob("*.safetensors")], variant)
+    if not names:
         raise BrokenFile(f"{component}/*.safetensors")
-    return special or plain
+    return [folder / component / name for name in names]
+
+
+def of_variant(names: Iterable[str], variant: str | None) -> list[str]:
+    """Which of a component's ``.safetensors`` are loaded: the variant's where it has any, else the plain ones."""
+    everything = sorted(name for name in names if name.endswith(".safetensors"))
+    special = [name for name in everything if variant and _variant_of(Path(name)) == variant]
+    return special or [name for name in everything if not _variant_of(Path(name))]
 
 
 def has_variant(folder: Path, variant: str | None) -> bool:
