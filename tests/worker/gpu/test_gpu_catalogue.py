@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -284,3 +285,25 @@ def test_no_torch_is_needed_for_any_of_this() -> None:
     assert done.stdout.strip() in ("cpu", "cuda")
     assert probe.device_kind("cuda:0") == "cuda"
     assert catalogues.SHIPPED.is_file()
+
+
+def test_only_what_can_be_had_completely_may_be_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    shipped = load_catalogue(data_dir=tmp_path).images
+    klein, refined, anything = (shipped[name] for name in ("flux2-klein", "sdxl-refined", "anything-v3"))
+    assert klein.transformer is not None
+    assert refined.refiner is not None
+    entries = {
+        "all": klein,
+        "file": anything,
+        "lone file": replace(anything, hub=None, file=str(tmp_path / "a.safetensors")),
+        "lone transformer": replace(klein, transformer=replace(klein.transformer, hub=None, file=str(tmp_path / "a"))),
+        "lone refiner": replace(refined, refiner=replace(refined.refiner, hub=None, folder=str(tmp_path / "b"))),
+        "lone folder": replace(klein, hub=None, folder=str(tmp_path / "c")),
+    }
+    catalogue = catalogues.Catalogue(entries)
+    assert [name for name in entries if catalogue.available(name, downloads_allowed=True)] == ["all", "file"]
+    assert not any(catalogue.available(name, downloads_allowed=False) for name in entries)
+    (tmp_path / "a").write_bytes(b"")
+    assert catalogue.available("lone transformer", downloads_allowed=True)
+    assert not catalogue.available("lone transformer", downloads_allowed=False)

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import time
 from collections.abc import Sequence
@@ -19,7 +18,7 @@ from ..gpu.facts import Precision
 from ..gpu.planning import Plan
 from ..models import files
 from ..models.catalogue import ModelEntry
-from . import casting, download, plans, refining, single
+from . import casting, download, plans, refining, replacing, single
 from . import device as devices
 from .adapters import Adapters
 from .controlling import Controls
@@ -140,7 +139,7 @@ def _from_folder(
         arguments["vae"] = vae
     try:
         if entry.transformer is not None:
-            arguments["transformer"] = _other_transformer(entry, family, folder, dtype)
+            arguments["transformer"] = replacing.load(entry, family, folder, dtype)
         pipe = family.pipeline.from_pretrained(
             folder, dtype=dtype, variant=variant, use_safetensors=True, local_files_only=True, **arguments
         )
@@ -164,10 +163,9 @@ def locate(entry: ModelEntry, *, downloads: bool, monitor: Monitor) -> Path:
     """
     if entry.file is not None:
         return _locate_file(entry, entry.file, downloads=downloads, monitor=monitor)
+    if downloads:
+        _fetch_missing(entry, monitor)
     here = Path(entry.folder) if entry.folder is not None else files.snapshot(entry.hub or "")
-    complete = entry.here() is not None
-    if not complete and entry.hub is not None and downloads:
-        return _download(entry, entry.hub, monitor)
     if entry.transformer is not None and entry.transformer.here() is None:
         sentence = f"The model {entry.name} is not complete: the file with its transformer is missing."
         raise JobFailed("model_missing", sentence)
@@ -191,10 +189,17 @@ def _locate_file(entry: ModelEntry, file: str, *, downloads: bool, monitor: Moni
     return folder / file
 
 
+def _fetch_missing(entry: ModelEntry, monitor: Monitor) -> None:
+    """What of the model's folder and its other transformer is not here, from where it can be had."""
+    other = entry.transformer
+    if other is not None and other.hub is not None and other.here() is None:
+        _download(entry, other.hub, monitor, chosen=[other.file])
+    if entry.hub is not None and entry.own_files() is None:
+        _download(entry, entry.hub, monitor)
+
+
 def _download(entry: ModelEntry, hub: str, monitor: Monitor, *, chosen: Sequence[str] = ()) -> Path:
     try:
-        if entry.transformer is not None and entry.transformer.hub is not None and entry.transformer.here() is None:
-            download.fetch(entry.transformer.hub, chosen=[entry.transformer.file], monitor=monitor)
         return download.fetch(hub, variant=entry.variant, without=entry.absent, chosen=chosen, monitor=monitor)
     except download.DownloadFailed as error:
         raise JobFailed(
@@ -242,25 +247,6 @@ def _complete(entry: ModelEntry, family: Family, pipe: Any, stored: dict[str, in
         on_meta = any(parameter.is_meta for parameter in module.parameters())
         if on_meta or (stored.get(name, 0) < needed and not (replaced and name == "vae")):
             raise broken(entry, f"weights of {name} are missing")
-
-
-def _other_transformer(entry: ModelEntry, family: Family, folder: Path, dtype: torch.dtype) -> Any:
-    """The transformer from a single file, built as the model's own. :raises JobFailed: ``model_broken``"""
-    assert entry.transformer is not None
-    path = entry.transformer.here()
-    if path is None:
-        raise JobFailed("model_missing", f"The model {entry.name} is not complete: its transformer is missing.")
-    arguments: dict[str, Any] = {}
-    if path.suffix == ".gguf":
-        if importlib.util.find_spec("gguf") is None:
-            raise broken(entry, "files of weights in GGUF need the package gguf beside the worker: pip install gguf")
-        arguments["quantization_config"] = diffusers.GGUFQuantizationConfig(compute_dtype=dtype)
-    transformer = family.transformer.from_single_file(
-        str(path), config=str(folder), subfolder="transformer", dtype=dtype, local_files_only=True, **arguments
-    )
-    if any(parameter.is_meta for parameter in transformer.parameters()):
-        raise broken(entry, f"weights of its transformer are missing in {path.name}")
-    return transformer
 
 
 def _other_vae(hub: str, dtype: torch.dtype, *, downloads: bool, monitor: Monitor) -> tuple[Any, dict[str, Any] | None]:

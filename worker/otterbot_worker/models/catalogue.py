@@ -157,20 +157,28 @@ class ModelEntry:
         part from elsewhere is missing, the refiner or another transformer. A few ``stat`` calls."""
         if any(part is not None and part.here() is None for part in (self.refiner, self.transformer)):
             return None
+        return self.own_files()
+
+    def own_files(self) -> Path | None:
+        """As ``here``, without the parts from elsewhere."""
         if self.file is not None:
             return files.find_file(hub=self.hub, file=self.file)
         return files.find(hub=self.hub, folder=self.folder, without=self.absent)
 
     def fetchable(self) -> bool:
-        """Whether all that is not here can come from a hub."""
+        """Whether all that is not here can be had from a hub."""
+        own = self.hub is not None or self.own_files() is not None
         parts = (part for part in (self.refiner, self.transformer) if part is not None)
-        return self.hub is not None and all(part.hub is not None or part.here() is not None for part in parts)
+        return own and all(part.hub is not None or part.here() is not None for part in parts)
 
     def file_problem(self) -> str | None:
-        """Why its single file cannot be drawn with, as a sentence; ``None``: nothing is known against it, or it is not
-        here. Reads the file's header."""
-        path = files.find_file(hub=self.hub, file=self.file or "")
-        if self.file is None or path is None:
+        """Why its single file, or that of its transformer, cannot be drawn with, as a sentence; ``None``: nothing is
+        known against it, or it is not here. Reads the file's header."""
+        if self.transformer is not None and (path := self.transformer.here()) is not None:
+            why = sniffing.transformer_problem(path)
+            return f"The file {path.name} {why}." if why is not None else None
+        path = files.find_file(hub=self.hub, file=self.file or "") if self.file is not None else None
+        if path is None:
             return None
         found = sniffing.look(path, config=self.config)
         why = found.problem if found.config is None else sniffing.family_problem(found.config, self.family)

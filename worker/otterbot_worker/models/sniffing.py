@@ -7,6 +7,7 @@ The width of what the U-Net reads of a prompt tells the kinds apart.
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -66,6 +67,25 @@ def _look(path: Path, _stamp: folders.Stamp, config: str | None) -> Found:
     if problem is not None:
         return Found(problem=problem)
     return Found(config=found, scheduler=_noise(header))
+
+
+def transformer_problem(path: Path) -> str | None:
+    """Why a file cannot take a transformer's place, as the end of a sentence. Whether it fits, only loading tells."""
+    try:
+        _transformer(path, folders.stamp(path))
+    except headers.BadFile as error:
+        return str(error)
+    except OSError:
+        return "cannot be read"
+    if path.suffix.lower() == ".gguf" and importlib.util.find_spec("gguf") is None:
+        return "is quantised, and the package gguf, which reads such files, is not installed beside the worker"
+    return None
+
+
+@lru_cache(maxsize=SEEN_MAX)
+def _transformer(path: Path, _stamp: folders.Stamp) -> None:
+    """Once for each file that is well. :raises headers.BadFile: :raises OSError:"""
+    read(path)
 
 
 def read(path: Path) -> headers.Header:

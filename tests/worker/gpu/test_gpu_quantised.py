@@ -1,0 +1,137 @@
+"""A quantised transformer in the place of a model's own."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import safetensors.torch
+import torch
+
+from otterbot_worker.errors import JobFailed
+from otterbot_worker.gpu.process import DrawTask, GpuProcess
+from otterbot_worker.models.catalogue import Catalogue
+
+sys.path.insert(0, os.path.dirname(__file__))
+import quantised
+
+Weights = dict[str, torch.Tensor]
+
+
+def published_zimage(weights: Weights) -> Weights:
+    """The names of Z-Image's own program, which quantised files have."""
+    named: Weights = {}
+    for name, tensor in weights.items():
+        if ".to_k." in name or ".to_v." in name:
+            continue
+        if ".to_q." in name:
+            tensor = torch.cat([weights[name.replace("to_q", f"to_{letter}")] for letter in "qkv"])
+        for ours, theirs in (
+            ("all_final_layer.2-1.", "final_layer."),
+            ("all_x_embedder.2-1.", "x_embedder."),
+            (".attention.to_out.0.", ".attention.out."),
+            (".attention.norm_k.", ".attention.k_norm."),
+            (".attention.norm_q.", ".attention.q_norm."),
+            (".attention.to_q.", ".attention.qkv."),
+        ):
+            name = name.replace(ours, theirs)
+        named[name] = tensor
+    return named
+
+
+def published_klein(weights: Weights) -> Weights:
+    """The names of FLUX.2's own program."""
+    named: Weights = {}
+    double = {
+        "attn.norm_q.weight": "img_attn.norm.query_norm.scale",
+        "attn.norm_k.weight": "img_attn.norm.key_norm.scale",
+        "attn.norm_added_q.weight": "txt_attn.norm.query_norm.scale",
+        "attn.norm_added_k.weight": "txt_attn.norm.key_norm.scale",
+        "attn.to_out.0.weight": "img_attn.proj.weight",
+        "attn.to_add_out.weight": "txt_attn.proj.weight",
+        "attn.to_q.weight": "img_attn.qkv.weight",
+        "attn.add_q_proj.weight": "txt_attn.qkv.weight",
+        "ff.linear_in.weight": "img_mlp.0.weight",
+        "ff.linear_out.weight": "img_mlp.2.weight",
+        "ff_context.linear_in.weight": "txt_mlp.0.weight",
+        "ff_context.linear_out.weight": "txt_mlp.2.weight",
+    }
+    single = {
+        "attn.to_qkv_mlp_proj.weight": "linear1.weight",
+        "attn.to_out.weight": "linear2.weight",
+        "attn.norm_q.weight": "norm.query_norm.scale",
+        "attn.norm_k.weight": "norm.key_norm.scale",
+    }
+    head = {
+        "x_embedder": "img_in",
+        "context_embedder": "txt_in",
+        "time_guidance_embed.timestep_embedder.linear_1": "time_in.in_layer",
+        "time_guidance_embed.timestep_embedder.linear_2": "time_in.out_layer",
+        "double_stream_modulation_img.linear": "double_stream_modulation_img.lin",
+        "double_stream_modulation_txt.linear": "double_stream_modulation_txt.lin",
+        "single_stream_modulation.linear": "single_stream_modulation.lin",
+        "proj_out": "final_layer.linear",
+    }
+    for name, tensor in weights.items():
+        block, _, rest = name.partition(".")
+        number, _, inner = rest.partition(".")
+        if inner.endswith(("to_k.weight", "to_v.weight", "add_k_proj.weight", "add_v_proj.weight")):
+            continue
+        if inner in ("attn.to_q.weight", "attn.add_q_proj.weight") and block == "transformer_blocks":
+            joined = [weights[name.replace("_q", f"_{letter}")] for letter in "qkv"]
+            tensor = torch.cat(joined)
+        if block == "transformer_blocks":
+            named[f"double_blocks.{number}.{double[inner]}"] = tensor
+        elif block == "single_transformer_blocks":
+            named[f"single_blocks.{number}.{single[inner]}"] = tensor
+        elif name == "norm_out.linear.weight":
+            scale, shift = tensor.chunk(2)
+            named["final_layer.adaLN_modulation.1.weight"] = torch.cat([shift, scale])
+        else:
+            stem, _, end = name.rpartition(".")
+            named[f"{head[stem]}.{end}"] = tensor
+    return named
+
+
+@pytest.mark.parametrize(("model", "published"), [("tiny-zimage", published_zimage), ("tiny-klein", published_klein)])
+async def test_a_quantised_transformer_draws_what_its_values_draw(
+    model: str,
+    published: Callable[[Weights], Weights],
+    catalogue: Catalogue,
+    process: GpuProcess,
+    make_task: Callable[..., DrawTask],
+    tmp_path: Path,
+) -> None:
+    pytest.importorskip("gguf")
+    entry = catalogue.images[model]
+    own = safetensors.torch.load_file(Path(entry.folder or "") / "transformer" / "diffusion_pytorch_model.safetensors")
+    kept = quantised.write(tmp_path / "small.gguf", published(own), "test")
+    assert (tmp_path / "small.gguf").stat().st_size < 0.6 * sum(tensor.nbytes for tensor in own.values())
+    safetensors.torch.save_file(kept, tmp_path / "same.safetensors")
+    pictures = []
+    for file in ("small.gguf", "same.safetensors"):
+        fields = {**entry.as_dict(), "name": file, "transformer": {"hub": None, "file": str(tmp_path / file)}}
+        task = make_task(model=fields, sampler="Euler", guidance_scale=entry.defaults.guidance_scale)
+        await process.draw(task, lambda _: None)
+        pictures.append(task.output.read_bytes())
+    assert len(set(pictures[0])) > 20
+    assert pictures[0] == pictures[1]
+    plain = make_task(model=entry.as_dict(), sampler="Euler", guidance_scale=entry.defaults.guidance_scale)
+    await process.draw(plain, lambda _: None)
+    assert plain.output.read_bytes() != pictures[0]
+
+
+async def test_a_broken_one_is_named(
+    catalogue: Catalogue, process: GpuProcess, make_task: Callable[..., DrawTask], tmp_path: Path
+) -> None:
+    entry, file = catalogue.images["tiny-zimage"], tmp_path / "half.gguf"
+    quantised.write(file, {"layers.0.attention.qkv.weight": torch.ones(96, 32)}, "test")
+    os.truncate(file, file.stat().st_size - 40)
+    fields: dict[str, Any] = {**entry.as_dict(), "transformer": {"hub": None, "file": str(file)}}
+    with pytest.raises(JobFailed, match=r"the file half\.gguf is cut off") as failed:
+        await process.draw(make_task(model=fields, sampler="Euler", guidance_scale=0.0), lambda _: None)
+    assert failed.value.code == "model_broken"
