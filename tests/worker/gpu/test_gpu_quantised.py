@@ -122,8 +122,9 @@ async def test_a_quantised_transformer_draws_what_its_values_draw(
         pictures.append(task.output.read_bytes())
     assert len(set(pictures[0])) > 20
     packed, same, without = (np.frombuffer(picture, np.uint8).astype(int) for picture in pictures)
-    assert np.abs(packed - same).max() <= 2, "unpacked as they are computed: other sums, in the last place"
-    assert np.abs(packed - without).max() > 2
+    # Unpacked as they are computed, the sums are others in the last place.
+    assert np.abs(packed - same).max() <= 1
+    assert np.mean(packed != same) < 0.03 < 0.05 < np.mean(packed != without)
 
 
 async def test_a_broken_one_is_named(
