@@ -16,7 +16,7 @@ from otterbot_worker.errors import Cancelled, JobFailed
 from otterbot_worker.gpu.messages import Draw, Drawn
 from otterbot_worker.gpu.process import DrawTask
 from otterbot_worker.images.engine import Engine
-from otterbot_worker.models.catalogue import ModelEntry
+from otterbot_worker.models.catalogue import Catalogue, ModelEntry
 
 Draws = Callable[..., tuple[Drawn, bytes]]
 FAMILIES = ["sd", "sdxl"]
@@ -123,6 +123,16 @@ def test_it_draws_what_diffusers_draws(draw: Draws, engine: Engine, tmp_path: Pa
         engine._embeddings.clear()
         assert difference(ours, draw(family=family)[1]) > 1
         assert difference(ours, theirs) < 0.02, name
+
+
+def test_that_a_refiner_knows_no_loras_is_said(
+    draw: Draws, engine: Engine, catalogue: Catalogue, tmp_path: Path
+) -> None:
+    draw(family="sdxl")
+    path = files.write(tmp_path / "x.safetensors", files.peft(files.pairs(pipe_of(engine))))
+    refined = {"model": catalogue.images["tiny-refined"].as_dict(), "loras": [files.wanted(path, 1.0)]}
+    assert draw(**refined, steps=6)[0].notes == ["LoRAs act on the base's steps, not on the refiner's."]
+    assert "refiner's" not in str(draw(**refined, steps=1)[0].notes), "it has no part in that one"
 
 
 def test_every_layer_of_every_layout_is_the_same_lora(draw: Draws, engine: Engine, tmp_path: Path) -> None:

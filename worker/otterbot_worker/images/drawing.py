@@ -58,8 +58,11 @@ def generate(
         monitor.progress("decoding", steps.done, steps.done)
         pixels, more = decode(loaded.pipe, latents, task.seed)
         drawing.notes += more
-    if loaded.refining is not None and task.upscale is None and not refined(loaded, task):
-        notes.append("With so few steps none is left for the refiner; the picture was drawn without it.")
+    if loaded.refining is not None and task.upscale is None:
+        if not refined(loaded, task):
+            notes.append("With so few steps none is left for the refiner; the picture was drawn without it.")
+        elif task.loras:
+            notes.append("LoRAs act on the base's steps, not on the refiner's.")
     return starting.finish(task, pixels), notes + list(dict.fromkeys(drawing.notes))
 
 

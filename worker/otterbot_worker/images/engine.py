@@ -80,6 +80,7 @@ class Engine:
             "diffusers": diffusers.__version__,
             "transformers": transformers.__version__,
             "compel": version("compel"),
+            "pillow": version("pillow"),  # scales the pictures to start from
             "otterbot-worker": __version__,
         }
 
