@@ -384,6 +384,7 @@ async def test_the_time_left_counts_down(rig: Rig) -> None:
     live = rig.delivery.live(request.key)
     assert live is not None
     await rig.until(lambda: live.job is not None and live.job.eta_s == 90)
+    await rig.until(lambda: live.request.job_id)  # progress says only that: before the 202 it is nobody's
     now = live.heard_at
     assert "90 s left" not in compose(live, rig.delivery.worker_state, now + 30)
     assert "60 s left" in compose(live, rig.delivery.worker_state, now + 30)
