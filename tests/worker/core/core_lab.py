@@ -43,7 +43,7 @@ def chat(key: str = "key-00001", text: str = "why do otters hold hands?", **fiel
     return {"key": key, "kind": "chat", "owner": "@ann:here", "room": "!room:here", **fields, "request": request}
 
 
-async def until(test: Callable[[], bool] | Callable[[], Awaitable[bool]], seconds: float = 20.0) -> None:
+async def until(test: Callable[[], bool] | Callable[[], Awaitable[bool]], seconds: float = 60.0) -> None:
     """Looks again and again until ``test`` holds."""
     async with asyncio.timeout(seconds):
         while True:
@@ -78,7 +78,7 @@ class Api:
         assert isinstance(job, dict)
         return job
 
-    async def until(self, job_id: str, test: Callable[[Json], bool], seconds: float = 60.0) -> Json:
+    async def until(self, job_id: str, test: Callable[[Json], bool], seconds: float = 180.0) -> Json:
         """Looks until ``test`` holds of the job."""
         last: list[Json] = []
 
@@ -89,10 +89,10 @@ class Api:
         await until(there, seconds)
         return last[0]
 
-    async def done(self, job_id: str, seconds: float = 60.0) -> Json:
+    async def done(self, job_id: str, seconds: float = 180.0) -> Json:
         return await self.until(job_id, lambda job: job["state"] in ("succeeded", "failed", "cancelled"), seconds)
 
-    async def running(self, job_id: str, step: int = 1, seconds: float = 60.0) -> Json:
+    async def running(self, job_id: str, step: int = 1, seconds: float = 180.0) -> Json:
         """Until the job's running picture has come to ``step``."""
 
         def there(job: Json) -> bool:
