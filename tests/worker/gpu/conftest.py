@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from otterbot_worker.models.catalogue import Catalogue, ModelEntry, load_catalog
 
 if TYPE_CHECKING:
     from otter_mini.judge import Judge
+    from otterbot_worker.images.engine import Engine
 
 MODELS = """
 models:
@@ -82,6 +83,16 @@ def judge() -> Judge:
     from otter_mini.judge import Judge  # with torch, which most tests do without
 
     return Judge.load()
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    """One for all tests of a file, in this process."""
+    from otterbot_worker.images.engine import Engine
+
+    made = Engine(device="cpu", threads=1)
+    yield made
+    made.release()
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +33,6 @@ from otterbot_worker.models.catalogue import Catalogue, ModelEntry
 Draws = Callable[..., tuple[Drawn, bytes]]
 pytestmark = pytest.mark.filterwarnings("ignore")
 FAMILIES = ("sd", "sdxl")
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    made = Engine(device="cpu", threads=1)
-    yield made
-    made.release()
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import json
 import math
 import struct
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -49,13 +49,6 @@ class Watcher:
             if self.looks > self._after:
                 self._after = math.inf
                 raise self._error
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    made = Engine(device="cpu", threads=1)
-    yield made
-    made.release()
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -38,13 +38,6 @@ class Silent:
             self._left -= 1
             if self._left < 0:
                 raise Cancelled
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    made = Engine(device="cpu", threads=1)
-    yield made
-    made.release()
 
 
 def drawer(engine: Engine, make_task: Callable[..., DrawTask], entries: dict[str, ModelEntry], *, steps: int) -> Draws:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +29,6 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 WHITE = (16, 8, 48, 40)
 """Left, top, right, bottom; on the grid of the latents."""
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    made = Engine(device="cpu", threads=1)
-    yield made
-    made.release()
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import base64
 import io
 import json
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -39,13 +39,6 @@ class Viewer(Watcher):
         found = Image.open(io.BytesIO(picture))
         assert found.format == "JPEG"
         self.pictures.append(found)
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    made = Engine(device="cpu", threads=1)
-    yield made
-    made.release()
 
 
 Looks = Callable[..., tuple[bytes, list[Image.Image], list[str]]]

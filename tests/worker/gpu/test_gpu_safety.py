@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -51,13 +51,6 @@ def loaded(folder: Path) -> Safety:
 
 def picture(seed: int, height: int = 64, width: int = 64) -> Any:
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    made = Engine(device="cpu", threads=1)
-    yield made
-    made.release()
 
 
 @pytest.fixture
