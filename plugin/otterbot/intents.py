@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
-from .options import FACTORS, DrawOptions, UsageProblem, asks_for_help, parse_options
+from .flags import asks_for_help, parse_options
+from .options import FACTORS, DrawOptions, UsageProblem
 
 Name = Literal[
     "draw", "again", "vary", "upscale", "chat", "model", "models", "settings", "queue", "cancel", "status", "help"

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from otterbot.flag_names import FLAGS
 from otterbot.intents import COMMANDS, parse
-from otterbot.options import FLAGS, DrawOptions
+from otterbot.options import DrawOptions
 
 
 def draw(text: str, prefix: str = "!") -> DrawOptions:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import io
 import json
 import os
@@ -29,25 +29,22 @@ from otterbot_worker.prompts import dialects
 REPOSITORY = Path(__file__).resolve().parents[3]
 
 
-def plugin_options() -> ModuleType:
-    """The plugin's parser by its file: the plugin as a whole needs Maubot."""
-    spec = importlib.util.spec_from_file_location("plugin_options", REPOSITORY / "plugin/otterbot/options.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look it up
-    spec.loader.exec_module(module)
-    return module
+def plugin_flags() -> ModuleType:
+    """The plugin's parser without the plugin's own ``__init__``: as a whole it needs Maubot."""
+    package = ModuleType("plugin_language")
+    package.__path__ = [str(REPOSITORY / "plugin/otterbot")]
+    sys.modules[package.__name__] = package
+    return importlib.import_module(f"{package.__name__}.flags")
 
 
-OPTIONS = plugin_options()
+FLAGS = plugin_flags()
 
 
 def typed(request: dict[str, Any]) -> dict[str, Any]:
     """What the room understands of the line."""
     line = showing.command(request)
     assert line.startswith("!draw ")
-    options, problem = OPTIONS.parse_options(line.removeprefix("!draw ").strip())
+    options, problem = FLAGS.parse_options(line.removeprefix("!draw ").strip())
     assert problem is None, line
     asked: dict[str, Any] = options.asked()
     return asked
