@@ -52,6 +52,10 @@ class Outcome:
     setting: RoomSetting | None = None
 
 
+class Unusable(Exception):
+    """It cannot be done like this; the message is a sentence for people."""
+
+
 def say(text: str) -> Outcome:
     """An outcome that only says something."""
     return Outcome(reply=Reply(text=text))

@@ -3,7 +3,6 @@ type; with ``--explain``, how the worker reads it."""
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from collections.abc import Callable
 
@@ -12,14 +11,12 @@ from ..errors import MatrixError, WorkerError, WorkerRefused, WorkerUnauthorized
 from ..intents import Intent
 from ..message import Message
 from ..options import MAX_SEED
-from ..outcome import NewRequest, Outcome, say
+from ..outcome import NewRequest, Outcome, Unusable, say
 from ..services import Services
-from ..worker_about import Models
+from .again import again, upscaled, varied
+from .circumstances import circumstances
 from .pictures import find_picture, find_record, find_start
-from .resolve import Circumstances, Unusable, again, resolve, upscaled, varied
-
-LOOK = 0.4
-"""Seconds that a request waits for a fresh catalogue; the acknowledgement is owed within one."""
+from .resolve import resolve
 
 
 async def draw(services: Services, message: Message, intent: Intent) -> Outcome:
@@ -98,23 +95,6 @@ async def _explained(services: Services, request: NewRequest) -> Outcome:
     except WorkerError:
         return say(texts.EXPLAIN_AWAY)
     return say(texts.explained(found))
-
-
-async def circumstances(services: Services, room: str) -> Circumstances:
-    chosen = await services.settings.model(room)
-    safe = await services.settings.safe(room)
-    return Circumstances(values=services.config.current, chosen=chosen, models=await catalogue(services), safe=safe)
-
-
-async def catalogue(services: Services) -> Models | None:
-    """The worker's models, the last known ones if it is away, ``None`` if it was never seen."""
-    worker = services.worker
-    if worker.connected or worker.known_models is None:
-        try:
-            return await asyncio.wait_for(worker.models(), LOOK)
-        except (WorkerError, TimeoutError):
-            pass
-    return worker.known_models
 
 
 def _new_seed() -> int:

@@ -11,9 +11,9 @@ from ..contents import OUR_KEY
 from ..encryption import KeyMissing
 from ..errors import MatrixError
 from ..message import Message, event_id_in
+from ..outcome import Unusable
 from ..services import Services
 from ..starts import NoStart, look, start_event
-from .resolve import Unusable
 
 START_PATIENCE = 3.0
 """Seconds to wait for the room key of a picture's message: what else is said in the room waits as long."""
