@@ -6,10 +6,14 @@ in through :mod:`.escape` only: they are shown as they are, and mention nobody.
 
 from __future__ import annotations
 
+from .catalogue import *  # noqa: F403
 from .chat import *  # noqa: F403
+from .drawing import *  # noqa: F403
 from .escape import *  # noqa: F403
 from .explained import *  # noqa: F403
 from .jobs import *  # noqa: F403
 from .rooms import *  # noqa: F403
 from .starts import *  # noqa: F403
 from .usage import *  # noqa: F403
+from .waiting import *  # noqa: F403
+from .worker import *  # noqa: F403

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+CHAT_OFF = "Chat is switched off here."
 CHAT_BROKE_OFF = "⚠️ The answer broke off here. Ask me to go on, and I try."
 CHAT_UNREADABLE = "❌ I cannot read that message any more, so I cannot answer it. Please send it again."
 CHAT_FORGOTTEN = "❌ The answer was ready while I was away, and the worker has forgotten it. Please ask again."

@@ -1,0 +1,88 @@
+"""What is said of models: which there are, what each is good for, and which cannot be used."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from .escape import code, plain
+from .jobs import count_of, plain_sentence
+from .usage import command
+
+if TYPE_CHECKING:
+    from ..worker_about import Lora, Model
+
+MAX_LORAS = 30
+"""How many names a list shows."""
+
+MODELS_UNKNOWN = "The worker is off, and I have not seen its models yet. Please ask again when it is on."
+
+
+def models(
+    known: Sequence[Model], room_model: str | None, samplers: Sequence[str], loras: Sequence[Lora], prefix: str
+) -> str:
+    """The list, the room's own marked."""
+    lines = [_model_line(model, model.name == room_model) for model in known if model.kind == "image"]
+    chats = [code(model.name) for model in known if model.kind == "chat"]
+    said = "\n".join(lines) if lines else "The worker has no image models."
+    if chats:
+        said += f"\n\nFor chat: {', '.join(chats)}."
+    if samplers:
+        said += f"\n\nSamplers: {', '.join(plain(name) for name in samplers)}."
+    said += _lora_lines([lora for lora in loras if lora.problem is None])
+    return said + f"\n\nFor one picture: {command(prefix, 'draw otter --model NAME')}."
+
+
+def _lora_lines(loras: Sequence[Lora]) -> str:
+    said = ""
+    kinds = (("lora", f"LoRAs, as {code('<lora:NAME:0.8>')} among the words"), ("embedding", "Embeddings, by name"))
+    for kind, title in kinds:
+        names = [_lora_name(lora) for lora in loras if lora.kind == kind]
+        more = f" and {len(names) - MAX_LORAS} more" if len(names) > MAX_LORAS else ""
+        said += f"\n\n{title}: {', '.join(names[:MAX_LORAS])}{more}." if names else ""
+    return said
+
+
+def _lora_name(lora: Lora) -> str:
+    """With the word that brings it out, where that is another one."""
+    triggers = [plain(word, 40) for word in lora.triggers[:1] if word.casefold() != lora.name.casefold()]
+    return code(lora.name, 100) + "".join(f" ({word})" for word in triggers)
+
+
+def _model_line(model: Model, here: bool) -> str:
+    missing = "cannot be used" if model.problem else "files missing"
+    marks = (["**draws here**"] if here else []) + ([] if model.available else [missing])
+    about = (
+        f": {plain_sentence(model.problem)}" if model.problem else f": {plain(model.about, 200)}" * bool(model.about)
+    )
+    defaults = ""
+    if model.defaults is not None:
+        size = f"{model.defaults.width}×{model.defaults.height}"
+        defaults = (
+            f" ({size}, {count_of(model.defaults.steps, 'step', 'steps')}, CFG {model.defaults.guidance_scale:g})"
+        )
+    marked = f" [{', '.join(marks)}]" if marks else ""
+    return f"- {code(model.name)}{marked}{about}{defaults}"
+
+
+def unknown_model(name: str, near: Sequence[str], prefix: str) -> str:
+    said = f"I do not know the model {code(name)}."
+    meant = f" Did you mean {' or '.join(code(one) for one in near)}?" if near else ""
+    return f"{said}{meant} {command(prefix, 'models')} lists them."
+
+
+def chat_model_cannot_draw(name: str, prefix: str) -> str:
+    return f"{code(name)} is a chat model and cannot draw. {command(prefix, 'models')} lists those that can."
+
+
+def model_not_there(name: str, prefix: str) -> str:
+    return f"The files of {code(name)} are not on the worker. {command(prefix, 'models')} shows what is there."
+
+
+def model_broken(name: str, problem: str) -> str:
+    return f"{code(name)} cannot be used. {plain_sentence(problem)}"
+
+
+def room_model_gone(name: str, prefix: str) -> str:
+    """The room's or the instance's default is not in the catalogue any more; a note, another one draws."""
+    return f"The model set here, {code(name)}, does not exist any more; I took the worker's default instead."

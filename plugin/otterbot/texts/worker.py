@@ -1,0 +1,80 @@
+"""What is said of the worker: whether it is there, what it does, what its operator should know."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from .escape import code, plain
+from .jobs import count_of, paused, plain_sentence
+
+if TYPE_CHECKING:
+    from ..worker_about import Info
+
+WORKER_OFF = (
+    "💤 The worker, the machine with the graphics card, does not answer: it is probably off. "
+    "What you ask for is kept and done when it is back."
+)
+WORKER_REFUSES_TOKEN = (
+    "⚠️ The worker is on but does not accept my token. The operator has to put the worker's token into `worker.token` "
+    "or `worker.token_file`. What you ask for is kept meanwhile."
+)
+SYNC_WARNING = (
+    "Maubot syncs this client itself, so messages can be lost while it restarts. The operator should set `sync: false` "
+    "for the client; the README says how."
+)
+
+
+def kept_here(number: int) -> str:
+    return f"Kept for it in this room: {count_of(number, 'request', 'requests')}."
+
+
+def status(info: Info, *, warnings: Sequence[str], chat: bool, now: float | None = None) -> str:
+    """What the worker is and does, each thing in a line."""
+    lines = [f"- {_activity(info)}", f"- {_card(info)}"]
+    waiting = info.queued + info.running
+    lines.append(
+        f"- Queue: {count_of(waiting, 'picture or answer', 'pictures and answers')}" if waiting else "- Queue: empty"
+    )
+    if chat:
+        lines.append(f"- Chat: {_chat(info)}")
+    lines.append(f"- Worker {plain(info.version, 40)}, default model {code(info.default_model)}")
+    if info.notice:
+        lines.append(f"- ⚠️ {plain_sentence(info.notice)}")
+    lines += [f"- ⚠️ {warning}" for warning in warnings]
+    return "\n".join(lines)
+
+
+def _activity(info: Info) -> str:
+    if info.pause.paused:
+        return f"{paused(info.pause)} What you ask for is kept and done when it is free again."
+    resident = f" {code(info.gpu.resident)}" if info.gpu.resident else ""
+    match info.gpu.state:
+        case "drawing":
+            return f"🎨 Drawing with{resident}." if resident else "🎨 Drawing."
+        case "loading":
+            return f"⏳ Loading{resident}." if resident else "⏳ Loading a model."
+        case _ if info.running:
+            return "💭 Answering a chat."
+    return f"✅ Ready, with{resident} loaded." if resident else "✅ Ready."
+
+
+def _card(info: Info) -> str:
+    gpu = info.gpu
+    memory = ""
+    if gpu.total_bytes:
+        free = "" if gpu.free_bytes is None else f", {gpu.free_bytes / 2**30:.1f} GiB free"
+        memory = f", {gpu.total_bytes / 2**30:.1f} GiB{free}"
+    if gpu.device == "cpu":
+        name = f" ({plain(gpu.name, 80)}{memory})" if gpu.name not in ("", "cpu") else ""
+        return f"No graphics card; the processor draws{name}"
+    known = gpu.name or ("" if gpu.device == "auto" else gpu.device)
+    return f"Card: {plain(known, 80) or 'not looked at yet'}{memory}"
+
+
+def _chat(info: Info) -> str:
+    if info.ollama == "off":
+        return "switched off on the worker"
+    if info.ollama == "unreachable":
+        return "⚠️ Ollama does not answer"
+    return f"ready, with {code(info.chat_model)}" if info.chat_model else "ready"
