@@ -178,6 +178,3 @@ class Models(Answer):
         source = mapping(data)
         models = tuple(Model.read(model) for model in entries(source.get("models")))
         return super().read({"models": models, "samplers": tuple(entries(source.get("samplers")))})
-
-    def find(self, name: str) -> Model | None:
-        return next((model for model in self.models if model.name == name), None)

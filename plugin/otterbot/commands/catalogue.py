@@ -50,7 +50,7 @@ def choose_model(typed: str | None, around: Circumstances, said: list[str]) -> t
         chosen = find_model(around.chosen.name, models)
         if chosen is not None and chosen.kind == "image" and (chosen.available or chosen.default):
             return chosen, chosen.name
-        said.append(texts.room_model_gone(around.chosen.name, prefix))
+        said.append(texts.room_model_gone(around.chosen.name))
     default = next((model for model in models.models if model.default and model.kind == "image"), None)
     return default, default.name if default is not None else None
 

@@ -83,6 +83,6 @@ def model_broken(name: str, problem: str) -> str:
     return f"{code(name)} cannot be used. {plain_sentence(problem)}"
 
 
-def room_model_gone(name: str, prefix: str) -> str:
+def room_model_gone(name: str) -> str:
     """The room's or the instance's default is not in the catalogue any more; a note, another one draws."""
     return f"The model set here, {code(name)}, does not exist any more; I took the worker's default instead."

@@ -29,7 +29,7 @@ def kept_here(number: int) -> str:
     return f"Kept for it in this room: {count_of(number, 'request', 'requests')}."
 
 
-def status(info: Info, *, warnings: Sequence[str], chat: bool, now: float | None = None) -> str:
+def status(info: Info, *, warnings: Sequence[str], chat: bool) -> str:
     """What the worker is and does, each thing in a line."""
     lines = [f"- {_activity(info)}", f"- {_card(info)}"]
     waiting = info.queued + info.running
