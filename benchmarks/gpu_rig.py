@@ -31,7 +31,8 @@ from otterbot_worker.images import device as devices
 from otterbot_worker.images import loading, room
 from otterbot_worker.images.engine import Engine
 from otterbot_worker.models import estimates
-from otterbot_worker.models.catalogue import ModelEntry, load_catalogue
+from otterbot_worker.models.catalogue import load_catalogue
+from otterbot_worker.models.entries import ModelEntry
 
 MAKE = Path(__file__).resolve().parents[1] / "tests" / "worker" / "gpu" / "make_tiny_models.py"
 GIB = 2**30

@@ -28,7 +28,8 @@ from gpu_rig import MAKE, Watch
 
 from otterbot_worker.gpu.messages import Draw
 from otterbot_worker.images.engine import Engine
-from otterbot_worker.models.catalogue import ModelEntry, load_catalogue
+from otterbot_worker.models.catalogue import load_catalogue
+from otterbot_worker.models.entries import ModelEntry
 
 
 def make(folder: Path, scale: int) -> int:

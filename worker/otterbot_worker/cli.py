@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from otterbot_worker import __version__, config, logs
 
 if TYPE_CHECKING:
-    from otterbot_worker.models.catalogue import ModelEntry
+    from otterbot_worker.models.entries import ModelEntry
 
 EXIT_NOTHING = 1
 EXIT_USAGE = 2

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
 from otterbot_worker import cli, samplers, yamlfile
-from otterbot_worker.api.schemas import ImageRequest
+from otterbot_worker.api.schemas.requests import ImageRequest
 from otterbot_worker.archive import containers, infotext, metadata, reading, showing
 from otterbot_worker.inputs import fit
 from otterbot_worker.prompts import dialects

@@ -16,7 +16,7 @@ from core_lab import Here, Json, Process, image, settings, worker_here
 from make_pictures import BAD_PICTURES
 from PIL import Image
 
-from otterbot_worker.api.schemas import NewImageJob
+from otterbot_worker.api.schemas.requests import NewImageJob
 
 CONTRACT = Contract(NewImageJob.model_json_schema())
 FIELDS = {field.dotted: field for field in CONTRACT.fields()}

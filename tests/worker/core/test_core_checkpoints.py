@@ -10,7 +10,8 @@ import pytest
 from core_lab import image, settings, worker_here
 from hollow_models import SD1, SD2, SDXL, VAE, write
 
-from otterbot_worker.models.catalogue import ModelEntry, load_catalogue
+from otterbot_worker.models.catalogue import load_catalogue
+from otterbot_worker.models.entries import ModelEntry
 
 OWN = """
 models:

@@ -12,7 +12,7 @@ from core_lab import Here, Json, image, settings, worker_here
 from test_core_inputs import png, send, sha
 from test_core_masks import tasks  # noqa: F401  (a fixture)
 
-from otterbot_worker.gpu.process import DrawTask
+from otterbot_worker.gpu.tasks import DrawTask
 from otterbot_worker.models import controlnets
 from otterbot_worker.models.estimates import FAMILIES, Needs, Part
 from otterbot_worker.models.estimates import steered as steered_needs

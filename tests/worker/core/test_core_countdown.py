@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from core_lab import events, image, settings, worker_here
 
-from otterbot_worker.api.schemas import Progress
+from otterbot_worker.api.schemas.jobs import Progress
 from otterbot_worker.jobs.countdown import Countdown
 from otterbot_worker.jobs.views import Live
 

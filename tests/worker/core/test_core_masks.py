@@ -15,7 +15,7 @@ from core_lab import Here, Json, Process, image, settings, worker_here
 from PIL import Image, ImageDraw
 from test_core_inputs import kept, png, send, sha
 
-from otterbot_worker.gpu.process import DrawTask
+from otterbot_worker.gpu.tasks import DrawTask
 
 
 def encoded(picture: Image.Image) -> bytes:

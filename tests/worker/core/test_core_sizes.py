@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from core_lab import image, settings, worker_here
 
-from otterbot_worker.api.schemas import ImageRequest
+from otterbot_worker.api.schemas.requests import ImageRequest
 from otterbot_worker.jobs.size import Size, find_size
 from otterbot_worker.models import sizes
-from otterbot_worker.models.catalogue import Limits, ModelEntry, load_catalogue
+from otterbot_worker.models.catalogue import load_catalogue
+from otterbot_worker.models.entries import Limits, ModelEntry
 
 LIMITS = Limits(
     steps_max=100, guidance_scale_max=30, size_min=256, size_max=1024, size_multiple=8, pixels_max=1024 * 1024

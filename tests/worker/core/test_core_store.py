@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from otterbot_worker.api.schemas import State
+from otterbot_worker.api.schemas.base import State
 from otterbot_worker.jobs import migrations
 from otterbot_worker.jobs import queries as q
 from otterbot_worker.jobs.database import Database

@@ -10,7 +10,7 @@ import pytest
 from core_lab import Api, Json, Process, image, settings, worker_here
 from PIL import Image
 
-from otterbot_worker.api.schemas import MAX_SEED
+from otterbot_worker.api.schemas.requests import MAX_SEED
 from otterbot_worker.archive import reading
 from otterbot_worker.jobs import variations
 

@@ -18,8 +18,10 @@ os.environ["HF_HUB_OFFLINE"] = os.environ["TRANSFORMERS_OFFLINE"] = "1"
 os.environ["TRANSFORMERS_VERBOSITY"] = os.environ["DIFFUSERS_VERBOSITY"] = "error"
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from otterbot_worker.gpu.process import DrawTask, GpuProcess
-from otterbot_worker.models.catalogue import Catalogue, ModelEntry, load_catalogue
+from otterbot_worker.gpu.process import GpuProcess
+from otterbot_worker.gpu.tasks import DrawTask
+from otterbot_worker.models.catalogue import Catalogue, load_catalogue
+from otterbot_worker.models.entries import ModelEntry
 
 if TYPE_CHECKING:
     from otter_mini.judge import Judge

@@ -13,14 +13,16 @@ from typing import Any
 import pytest
 
 from otterbot_worker import samplers
-from otterbot_worker.api.schemas import ImageRequest, InitImage
+from otterbot_worker.api.schemas.requests import ImageRequest, InitImage
 from otterbot_worker.gpu import probe
 from otterbot_worker.jobs.inputs import Input
 from otterbot_worker.jobs.resolve import Refused, resolve_image
 from otterbot_worker.jobs.sources import Sources
 from otterbot_worker.models import catalogue as catalogues
 from otterbot_worker.models import files
-from otterbot_worker.models.catalogue import CatalogueError, ModelEntry, load_catalogue
+from otterbot_worker.models.catalogue import load_catalogue
+from otterbot_worker.models.entries import ModelEntry
+from otterbot_worker.models.entry_file import SHIPPED, CatalogueError
 
 GOOD = """
 models:
@@ -66,7 +68,7 @@ def test_one_model_lies_in_the_package_itself(tmp_path: Path) -> None:
     own.write_text(GOOD.replace("hub: somebody/something", "shipped: otter-mini"))
     images = load_catalogue(own, data_dir=tmp_path).images
     here = images["otter-mini"].here()
-    assert here == catalogues.SHIPPED.with_name("otter-mini")
+    assert here == SHIPPED.with_name("otter-mini")
     assert images["mine"].here() == here, "an operator may give it other defaults"
     assert sum(path.stat().st_size for path in here.rglob("*") if path.is_file()) <= 25e6
     files.check(here, None)
@@ -284,7 +286,7 @@ def test_no_torch_is_needed_for_any_of_this() -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() in ("cpu", "cuda")
     assert probe.device_kind("cuda:0") == "cuda"
-    assert catalogues.SHIPPED.is_file()
+    assert SHIPPED.is_file()
 
 
 def test_only_what_can_be_had_completely_may_be_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

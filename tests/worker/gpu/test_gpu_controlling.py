@@ -21,14 +21,15 @@ from test_gpu_engine import Watcher
 from otterbot_worker.errors import Cancelled, JobFailed
 from otterbot_worker.gpu.facts import Precision
 from otterbot_worker.gpu.messages import Draw, Drawn
-from otterbot_worker.gpu.process import DrawTask
+from otterbot_worker.gpu.tasks import DrawTask
 from otterbot_worker.images import canny, controlnet_files, passes
 from otterbot_worker.images.controlling import Controls
 from otterbot_worker.images.engine import Engine
 from otterbot_worker.images.loading import load
 from otterbot_worker.images.plans import RESIDENT
 from otterbot_worker.models import configs, controlnets
-from otterbot_worker.models.catalogue import Catalogue, ModelEntry
+from otterbot_worker.models.catalogue import Catalogue
+from otterbot_worker.models.entries import ModelEntry
 
 Draws = Callable[..., tuple[Drawn, bytes]]
 pytestmark = pytest.mark.filterwarnings("ignore")

@@ -14,15 +14,16 @@ from typing import Any
 import pytest
 import torch
 
-from otterbot_worker.api.schemas import Progress
+from otterbot_worker.api.schemas.jobs import Progress
 from otterbot_worker.errors import Cancelled, JobFailed
 from otterbot_worker.gpu.facts import Precision
-from otterbot_worker.gpu.process import DrawTask, GpuProcess
+from otterbot_worker.gpu.process import GpuProcess
+from otterbot_worker.gpu.tasks import DrawTask
 from otterbot_worker.images import download, loading
 from otterbot_worker.images.controlling import Controls
 from otterbot_worker.images.plans import RESIDENT
 from otterbot_worker.models import controlnets, files
-from otterbot_worker.models.catalogue import ModelEntry
+from otterbot_worker.models.entries import ModelEntry
 
 sys.path.insert(0, os.path.dirname(__file__))
 from hub import Hub

@@ -20,12 +20,12 @@ from otterbot_worker import samplers
 from otterbot_worker.errors import Cancelled, JobFailed
 from otterbot_worker.gpu.messages import Draw, Drawn
 from otterbot_worker.gpu.planning import RESIDENT
-from otterbot_worker.gpu.process import DrawTask
+from otterbot_worker.gpu.tasks import DrawTask
 from otterbot_worker.images import decoding, passes
 from otterbot_worker.images import device as devices
 from otterbot_worker.images.engine import Engine
 from otterbot_worker.images.loading import load
-from otterbot_worker.models.catalogue import ModelEntry
+from otterbot_worker.models.entries import ModelEntry
 from otterbot_worker.prompts import clean_text
 
 Draws = Callable[..., tuple[Drawn, bytes]]

@@ -15,14 +15,15 @@ import torch
 from otterbot_worker import samplers
 from otterbot_worker.errors import Cancelled, JobFailed
 from otterbot_worker.gpu.messages import Draw, Drawn
-from otterbot_worker.gpu.process import DrawTask
+from otterbot_worker.gpu.tasks import DrawTask
 from otterbot_worker.images import refining
 from otterbot_worker.images.engine import Engine
 from otterbot_worker.images.families import FAMILIES
 from otterbot_worker.images.loading import Loaded
 from otterbot_worker.images.passes import scheduler
 from otterbot_worker.models import families
-from otterbot_worker.models.catalogue import Catalogue, ModelEntry
+from otterbot_worker.models.catalogue import Catalogue
+from otterbot_worker.models.entries import ModelEntry
 
 Draws = Callable[..., tuple[Drawn, bytes]]
 pytestmark = pytest.mark.filterwarnings("ignore")  # the libraries' own, which the GPU process ignores as well

@@ -13,12 +13,12 @@ from test_gpu_loras import FAMILIES, Draws, Silent, difference, drawer, pipe_of
 
 from otterbot_worker.errors import Cancelled, JobFailed
 from otterbot_worker.gpu.messages import Draw
-from otterbot_worker.gpu.process import DrawTask
+from otterbot_worker.gpu.tasks import DrawTask
 from otterbot_worker.images.embeddings import TOKENS_MAX, Prompt
 from otterbot_worker.images.engine import Engine
 from otterbot_worker.images.inversions import Tokenizer
 from otterbot_worker.images.passes import scheduler
-from otterbot_worker.models.catalogue import ModelEntry
+from otterbot_worker.models.entries import ModelEntry
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

@@ -15,11 +15,11 @@ from test_gpu_engine import Watcher
 
 from otterbot_worker.errors import Cancelled, JobFailed
 from otterbot_worker.gpu.messages import Draw, Drawn
-from otterbot_worker.gpu.process import DrawTask
+from otterbot_worker.gpu.tasks import DrawTask
 from otterbot_worker.images import decoding, enlarging
 from otterbot_worker.images.engine import Engine
 from otterbot_worker.inputs import tiles
-from otterbot_worker.models.catalogue import ModelEntry
+from otterbot_worker.models.entries import ModelEntry
 
 Draws = Callable[..., tuple[Drawn, bytes]]
 pytestmark = pytest.mark.filterwarnings("ignore")

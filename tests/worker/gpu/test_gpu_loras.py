@@ -14,9 +14,10 @@ from PIL import Image
 
 from otterbot_worker.errors import Cancelled, JobFailed
 from otterbot_worker.gpu.messages import Draw, Drawn
-from otterbot_worker.gpu.process import DrawTask
+from otterbot_worker.gpu.tasks import DrawTask
 from otterbot_worker.images.engine import Engine
-from otterbot_worker.models.catalogue import Catalogue, ModelEntry
+from otterbot_worker.models.catalogue import Catalogue
+from otterbot_worker.models.entries import ModelEntry
 
 Draws = Callable[..., tuple[Drawn, bytes]]
 FAMILIES = ["sd", "sdxl"]

@@ -16,12 +16,13 @@ from test_gpu_engine import Watcher
 from otterbot_worker import samplers
 from otterbot_worker.errors import JobFailed
 from otterbot_worker.gpu.messages import Draw
-from otterbot_worker.gpu.process import DrawTask
+from otterbot_worker.gpu.tasks import DrawTask
 from otterbot_worker.images import masking, passes, refining, starting
 from otterbot_worker.images.engine import Engine
 from otterbot_worker.images.loading import load
 from otterbot_worker.images.plans import RESIDENT
-from otterbot_worker.models.catalogue import Catalogue, ModelEntry
+from otterbot_worker.models.catalogue import Catalogue
+from otterbot_worker.models.entries import ModelEntry
 
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 Draws = Callable[..., Pixels]

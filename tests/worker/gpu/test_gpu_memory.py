@@ -18,10 +18,11 @@ from otterbot_worker.gpu import planning
 from otterbot_worker.gpu.facts import DeviceFacts
 from otterbot_worker.gpu.messages import Draw, Drawn
 from otterbot_worker.gpu.planning import OFFLOAD, PLANS, QUANTISED, RESIDENT, Lesson, Plan
-from otterbot_worker.gpu.process import DrawTask
+from otterbot_worker.gpu.tasks import DrawTask
 from otterbot_worker.images.engine import Engine
 from otterbot_worker.images.room import Rooms
-from otterbot_worker.models.catalogue import Catalogue, ModelEntry
+from otterbot_worker.models.catalogue import Catalogue
+from otterbot_worker.models.entries import ModelEntry
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

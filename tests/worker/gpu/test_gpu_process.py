@@ -19,11 +19,12 @@ import lora_files
 import pytest
 import torch
 
-from otterbot_worker.api.schemas import Progress
+from otterbot_worker.api.schemas.jobs import Progress
 from otterbot_worker.errors import Cancelled, JobFailed, ProcessDied
 from otterbot_worker.gpu import deaths, messages
 from otterbot_worker.gpu.lease import CardBusy, CardLock
-from otterbot_worker.gpu.process import DrawTask, GpuProcess
+from otterbot_worker.gpu.process import GpuProcess
+from otterbot_worker.gpu.tasks import DrawTask
 
 MakeTask = Callable[..., DrawTask]
 MakeProcess = Callable[..., GpuProcess]

@@ -14,7 +14,8 @@ import safetensors.torch
 import torch
 
 from otterbot_worker.errors import JobFailed
-from otterbot_worker.gpu.process import DrawTask, GpuProcess
+from otterbot_worker.gpu.process import GpuProcess
+from otterbot_worker.gpu.tasks import DrawTask
 from otterbot_worker.models.catalogue import Catalogue
 
 sys.path.insert(0, os.path.dirname(__file__))

@@ -16,12 +16,13 @@ from tiny_checker import EVERYTHING, NOTHING
 
 from otterbot_worker.errors import JobFailed
 from otterbot_worker.gpu.messages import Draw
-from otterbot_worker.gpu.process import DrawTask, GpuProcess
+from otterbot_worker.gpu.process import GpuProcess
+from otterbot_worker.gpu.tasks import DrawTask
 from otterbot_worker.images import safety as checkers
 from otterbot_worker.images.engine import Engine
 from otterbot_worker.images.safety import Safety, squares
 from otterbot_worker.models import safety as places
-from otterbot_worker.models.catalogue import ModelEntry
+from otterbot_worker.models.entries import ModelEntry
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

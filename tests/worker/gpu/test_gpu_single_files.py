@@ -16,9 +16,10 @@ import safetensors.torch
 import torch
 
 from otterbot_worker.errors import JobFailed
-from otterbot_worker.gpu.process import DrawTask, GpuProcess
+from otterbot_worker.gpu.process import GpuProcess
+from otterbot_worker.gpu.tasks import DrawTask
 from otterbot_worker.images import single
-from otterbot_worker.models.catalogue import ModelEntry
+from otterbot_worker.models.entries import ModelEntry
 
 sys.path.insert(0, os.path.dirname(__file__))
 import ldm

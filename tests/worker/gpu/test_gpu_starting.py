@@ -18,11 +18,11 @@ from otterbot_worker import samplers
 from otterbot_worker.errors import Cancelled, JobFailed
 from otterbot_worker.gpu.messages import Draw, Drawn
 from otterbot_worker.gpu.planning import RESIDENT
-from otterbot_worker.gpu.process import DrawTask
+from otterbot_worker.gpu.tasks import DrawTask
 from otterbot_worker.images import passes, starting
 from otterbot_worker.images.engine import Engine
 from otterbot_worker.images.loading import load
-from otterbot_worker.models.catalogue import ModelEntry
+from otterbot_worker.models.entries import ModelEntry
 
 Draws = Callable[..., tuple[Drawn, bytes]]
 pytestmark = pytest.mark.filterwarnings("ignore")

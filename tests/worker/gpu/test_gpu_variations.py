@@ -14,10 +14,10 @@ from PIL import Image
 from test_gpu_engine import Watcher
 
 from otterbot_worker.gpu.messages import Draw
-from otterbot_worker.gpu.process import DrawTask
+from otterbot_worker.gpu.tasks import DrawTask
 from otterbot_worker.images import noise
 from otterbot_worker.images.engine import Engine
-from otterbot_worker.models.catalogue import ModelEntry
+from otterbot_worker.models.entries import ModelEntry
 
 Draws = Callable[..., bytes]
 pytestmark = pytest.mark.filterwarnings("ignore")

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from pydantic import BaseModel
 
-from otterbot_worker.api.schemas import ChatEvent, JobEvent, Pause, PauseEvent, Progress, ProgressEvent, Snapshot
+from otterbot_worker.api.schemas.jobs import ChatEvent, JobEvent, Pause, PauseEvent, Progress, ProgressEvent, Snapshot
 from otterbot_worker.jobs.store import Store
 from otterbot_worker.jobs.views import Views
 

@@ -13,9 +13,10 @@ from pydantic.json_schema import models_json_schema
 from otterbot_worker import __version__
 from otterbot_worker.api import schemas
 from otterbot_worker.api.operations import Operation
+from otterbot_worker.api.schemas.jobs import ChatEvent, JobEvent, PauseEvent, Problem, ProgressEvent, Snapshot
 
 _REFERENCES = "#/components/schemas/{model}"
-_STREAMED = (schemas.Snapshot, schemas.JobEvent, schemas.ProgressEvent, schemas.ChatEvent, schemas.PauseEvent)
+_STREAMED = (Snapshot, JobEvent, ProgressEvent, ChatEvent, PauseEvent)
 
 
 def document(operations: tuple[Operation, ...]) -> dict[str, Any]:
@@ -53,7 +54,7 @@ def _components(operations: tuple[Operation, ...]) -> dict[str, Any]:
         for model in operation.answers.values()
         if isinstance(model, type) and issubclass(model, BaseModel)
     }
-    answers.update(_STREAMED, [schemas.Problem])
+    answers.update(_STREAMED, [Problem])
     chosen = sorted(answers, key=lambda model: model.__name__)
     _, made = models_json_schema([(model, "serialization") for model in chosen], ref_template=_REFERENCES)
     components: dict[str, Any] = made["$defs"]

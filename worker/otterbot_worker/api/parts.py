@@ -18,7 +18,7 @@ from aiohttp import web
 
 from otterbot_worker.api.events import Hub
 from otterbot_worker.api.ollama_status import OllamaStatus
-from otterbot_worker.api.schemas import Pause
+from otterbot_worker.api.schemas.jobs import Pause
 from otterbot_worker.archive import Archive, ArchiveSettings, Known
 from otterbot_worker.chat import ModelOptions, Ollama, OllamaSettings
 from otterbot_worker.config import BadConfig, Config
@@ -38,7 +38,8 @@ from otterbot_worker.jobs.store import Store
 from otterbot_worker.jobs.turns import TurnRunner
 from otterbot_worker.jobs.views import Live, Views
 from otterbot_worker.models import checkpoints, controlnets
-from otterbot_worker.models.catalogue import Catalogue, CatalogueError, load_catalogue
+from otterbot_worker.models.catalogue import Catalogue, load_catalogue
+from otterbot_worker.models.entry_file import CatalogueError
 from otterbot_worker.models.loras import FOLDERS, SHIPPED, Library
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
 from otterbot_worker import config
-from otterbot_worker.api.schemas import FieldProblem, Problem
+from otterbot_worker.api.schemas.jobs import FieldProblem, Problem
 
 log = logging.getLogger(__name__)
 

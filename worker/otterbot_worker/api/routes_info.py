@@ -9,11 +9,11 @@ import time
 from aiohttp import web
 
 from otterbot_worker import __version__, samplers
-from otterbot_worker.api import schemas
 from otterbot_worker.api.operations import Operation, reply
 from otterbot_worker.api.parts import PARTS, Parts
 from otterbot_worker.api.problems import body
-from otterbot_worker.api.schemas import (
+from otterbot_worker.api.schemas.jobs import Pause
+from otterbot_worker.api.schemas.listings import (
     ControlNet,
     ControlNets,
     GpuInfo,
@@ -23,9 +23,9 @@ from otterbot_worker.api.schemas import (
     ModelDefaults,
     ModelLimits,
     Models,
-    Pause,
     WorkerInfo,
 )
+from otterbot_worker.api.schemas.requests import MAX_CHAT_CHARACTERS, MAX_COUNT, MAX_PROMPT, PauseRequest
 from otterbot_worker.jobs import card
 from otterbot_worker.models.catalogue import Catalogue
 from otterbot_worker.models.loras import Library
@@ -57,9 +57,9 @@ async def info(request: web.Request) -> web.Response:
             ollama=state,
             notice=" ".join([*obstacles.values(), *([parts.notice] if parts.notice else [])]) or None,
             limits={
-                "prompt_characters": schemas.MAX_PROMPT,
-                "count": schemas.MAX_COUNT,
-                "chat_characters": schemas.MAX_CHAT_CHARACTERS,
+                "prompt_characters": MAX_PROMPT,
+                "count": MAX_COUNT,
+                "chat_characters": MAX_CHAT_CHARACTERS,
                 "body_bytes": parts.config.api.max_body_bytes,
                 "input_bytes": int(parts.config.inputs.max_mb * 1_000_000),
                 "input_pixels": int(parts.config.inputs.max_megapixels * 1_000_000),
@@ -167,9 +167,9 @@ def _controlnets(library: Library) -> list[ControlNet]:
 
 
 async def pause(request: web.Request) -> web.Response:
-    asked = schemas.PauseRequest()
+    asked = PauseRequest()
     if request.can_read_body:
-        asked = await body(request, schemas.PauseRequest.model_validate_json)
+        asked = await body(request, PauseRequest.model_validate_json)
     until = None if asked.minutes is None else time.time() + asked.minutes * 60
     return reply(await request.app[PARTS].dispatcher.pause(until))
 
@@ -241,7 +241,7 @@ OPERATIONS = (
         path="/v1/pause",
         handler=pause,
         summary="Free the card; queued work waits.",
-        body=schemas.PauseRequest,
+        body=PauseRequest,
         answers={200: Pause},
         problems=(413, 415, 422),
     ),

@@ -12,7 +12,7 @@ from otterbot_worker.api.auth import client_of
 from otterbot_worker.api.operations import Operation, reply
 from otterbot_worker.api.parts import PARTS
 from otterbot_worker.api.problems import ApiProblem
-from otterbot_worker.api.schemas import Input
+from otterbot_worker.api.schemas.jobs import Input
 from otterbot_worker.inputs.files import BadInput
 
 log = logging.getLogger(__name__)

@@ -15,7 +15,8 @@ from otterbot_worker.api.events import stream
 from otterbot_worker.api.operations import Operation, reply
 from otterbot_worker.api.parts import PARTS, Parts
 from otterbot_worker.api.problems import ApiProblem, body, not_found
-from otterbot_worker.api.schemas import Job, JobList, NewChatJob, NewImageJob, NewJob
+from otterbot_worker.api.schemas.jobs import Job, JobList
+from otterbot_worker.api.schemas.requests import NewChatJob, NewImageJob, NewJob
 from otterbot_worker.jobs import resolve, sources
 from otterbot_worker.jobs.model import StoredJob
 from otterbot_worker.jobs.store import InputGone, KeyReused, Limits, QueueFull, Submission

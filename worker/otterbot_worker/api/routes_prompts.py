@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from otterbot_worker.api import schemas
 from otterbot_worker.api.operations import Operation, reply
 from otterbot_worker.api.problems import body
-from otterbot_worker.api.schemas import ExplainedFragment, ExplainedLora, ExplainedPrompt, ExplainedPrompts
+from otterbot_worker.api.schemas.listings import ExplainedFragment, ExplainedLora, ExplainedPrompt, ExplainedPrompts
+from otterbot_worker.api.schemas.requests import ExplainRequest
 from otterbot_worker.prompts import PARSER
 from otterbot_worker.prompts import explain as explain_one
 
 
 async def explain(request: web.Request) -> web.Response:
-    asked = await body(request, schemas.ExplainRequest.model_validate_json)
+    asked = await body(request, ExplainRequest.model_validate_json)
     return reply(
         ExplainedPrompts(
             parser=PARSER,
@@ -41,7 +41,7 @@ OPERATIONS = (
         path="/v1/prompts/explain",
         handler=explain,
         summary="How prompts are understood: their pieces with their weights, what was recognised, what is not done.",
-        body=schemas.ExplainRequest,
+        body=ExplainRequest,
         answers={200: ExplainedPrompts},
         problems=(413, 415, 422),
     ),

@@ -22,7 +22,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from otterbot_worker import samplers, yamlfile
-from otterbot_worker.api.schemas import Control, ImageRequest
+from otterbot_worker.api.schemas.requests import Control, ImageRequest
 from otterbot_worker.archive import containers, infotext, metadata
 from otterbot_worker.archive.containers import BadPicture, NoSettings
 

@@ -18,10 +18,13 @@ from pathlib import Path
 
 from ..errors import JobFailed, ProcessDied
 from ..models import files
-from ..models.catalogue import SMALL_MODEL, CatalogueError, ModelEntry, load_catalogue
+from ..models.catalogue import SMALL_MODEL, load_catalogue
+from ..models.entries import ModelEntry
+from ..models.entry_file import CatalogueError
 from . import attention, deaths, probe
 from .facts import MATH_DANGER
-from .process import DrawTask, GpuProcess
+from .process import GpuProcess
+from .tasks import DrawTask
 
 MIN_FREE_DISK = 10e9
 PASCAL_HINT = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from ..models.catalogue import ModelEntry
+from ..models.entries import ModelEntry
 from ..models.estimates import Needs, needs_of
 from .facts import DeviceFacts
 from .planning import RAM_RESERVE_BYTES, RESERVE_BYTES, Choice, choose

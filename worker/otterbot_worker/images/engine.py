@@ -30,7 +30,7 @@ from ..gpu import planning
 from ..gpu.facts import DeviceFacts
 from ..gpu.messages import Draw, Drawn, Memory
 from ..inputs import tiles
-from ..models.catalogue import ModelEntry
+from ..models.entries import ModelEntry
 from . import device as devices
 from . import plans
 from .cache import Embeddings

@@ -17,7 +17,7 @@ from ..errors import Cancelled, JobFailed
 from ..gpu.facts import Precision
 from ..gpu.planning import Plan
 from ..models import files
-from ..models.catalogue import ModelEntry
+from ..models.entries import ModelEntry
 from . import casting, download, plans, refining, replacing, single
 from . import device as devices
 from .adapters import Adapters

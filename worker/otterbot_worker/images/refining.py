@@ -23,7 +23,7 @@ from ..gpu.messages import Draw
 from ..gpu.planning import Plan
 from ..inputs import fit
 from ..models import files
-from ..models.catalogue import REFINER_PART, ModelEntry
+from ..models.entries import REFINER_PART, ModelEntry
 from . import casting, download, plans
 from . import device as devices
 from .hooks import watching

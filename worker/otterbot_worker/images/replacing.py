@@ -11,7 +11,7 @@ import torch
 
 from ..errors import JobFailed
 from ..models import sniffing
-from ..models.catalogue import ModelEntry
+from ..models.entries import ModelEntry
 from .families import Family
 
 

@@ -11,7 +11,7 @@ from ..gpu import planning
 from ..gpu.facts import BYTES, DeviceFacts, Precision
 from ..gpu.messages import Draw
 from ..inputs import tiles
-from ..models.catalogue import ModelEntry
+from ..models.entries import ModelEntry
 from ..models.estimates import Needs, needs_of, steered
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..gpu.planning import Plan
-from ..models.catalogue import ModelEntry
+from ..models.entries import ModelEntry
 from . import plans
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from diffusers.loaders import single_file_utils
 
 from ..errors import Cancelled, JobFailed
 from ..models import configs, folders, pickled, sniffing
-from ..models.catalogue import ModelEntry
+from ..models.entries import ModelEntry
 from . import device as devices
 from .families import Family
 from .monitor import Monitor

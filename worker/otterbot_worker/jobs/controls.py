@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from otterbot_worker.api.schemas import FieldProblem, ImageRequest
+from otterbot_worker.api.schemas.jobs import FieldProblem
+from otterbot_worker.api.schemas.requests import ImageRequest
 from otterbot_worker.errors import JobFailed
 from otterbot_worker.jobs.inputs import Input
 from otterbot_worker.models import families
-from otterbot_worker.models.catalogue import ModelEntry
 from otterbot_worker.models.controlnets import AT_HUB, CANNY, FOLDER, ControlNet, ControlNets, short
+from otterbot_worker.models.entries import ModelEntry
 
 NAMES_SHOWN = 12
 _USUAL_WIDTH = {"sd": 768, "sdxl": 2048}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
-from otterbot_worker.api.schemas import Progress
+from otterbot_worker.api.schemas.jobs import Progress
 from otterbot_worker.inputs.tiles import Run
 
 KNOWN_STEPS = 3

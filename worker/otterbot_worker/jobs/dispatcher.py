@@ -12,7 +12,8 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from otterbot_worker.api.schemas import Pause, State
+from otterbot_worker.api.schemas.base import State
+from otterbot_worker.api.schemas.jobs import Pause
 from otterbot_worker.archive import Archive
 from otterbot_worker.errors import Cancelled, JobFailed, ProcessDied
 from otterbot_worker.gpu.process import GpuProcess

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from otterbot_worker.api.schemas import FieldProblem
+from otterbot_worker.api.schemas.jobs import FieldProblem
 from otterbot_worker.errors import JobFailed
 from otterbot_worker.models import families
-from otterbot_worker.models.catalogue import ModelEntry
+from otterbot_worker.models.entries import ModelEntry
 from otterbot_worker.models.loras import Extra, Kind, Library
 from otterbot_worker.prompts.extras import (
     EMBEDDINGS_MAX,

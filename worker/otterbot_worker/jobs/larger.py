@@ -7,11 +7,12 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from otterbot_worker.api.schemas import FieldProblem, Hires, ImageRequest
+from otterbot_worker.api.schemas.jobs import FieldProblem
+from otterbot_worker.api.schemas.requests import Hires, ImageRequest
 from otterbot_worker.inputs import fit, tiles
 from otterbot_worker.jobs.inputs import Input
 from otterbot_worker.jobs.size import Size
-from otterbot_worker.models.catalogue import ModelEntry
+from otterbot_worker.models.entries import ModelEntry
 
 SIDE_MAX = 4096
 PIXELS_MAX = 4096 * 4096

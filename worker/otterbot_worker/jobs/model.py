@@ -17,7 +17,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from otterbot_worker.api.schemas import MAX_SEED, State
+from otterbot_worker.api.schemas.base import State
+from otterbot_worker.api.schemas.requests import MAX_SEED
 
 Kind = Literal["image", "chat"]
 

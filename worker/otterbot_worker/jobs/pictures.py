@@ -9,40 +9,30 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
-from otterbot_worker import __version__
-from otterbot_worker.api.schemas import (
-    ImageResult,
-    Progress,
-    Record,
-    Thumbnail,
-    Used,
-    UsedControl,
-    UsedHires,
-    UsedRefiner,
-    UsedVae,
-    UsedVariation,
-)
+from otterbot_worker.api.schemas.jobs import Progress
+from otterbot_worker.api.schemas.records import Record
 from otterbot_worker.archive import Archive, Stored
 from otterbot_worker.errors import Cancelled, JobFailed, ProcessDied
 from otterbot_worker.gpu import deaths
-from otterbot_worker.gpu.process import Drawn, DrawTask, GpuProcess
+from otterbot_worker.gpu.process import GpuProcess
+from otterbot_worker.gpu.tasks import Drawn, DrawTask
 from otterbot_worker.inputs import fit, tiles
 from otterbot_worker.inputs.files import InputFiles
-from otterbot_worker.jobs import eta, variations
+from otterbot_worker.jobs import eta, results, variations
 from otterbot_worker.jobs.card import CardTaken
 from otterbot_worker.jobs.controls import with_path
 from otterbot_worker.jobs.countdown import Countdown
 from otterbot_worker.jobs.extras import with_paths
 from otterbot_worker.jobs.lessons import Lessons
-from otterbot_worker.jobs.model import ImageRow, Row, StoredJob
+from otterbot_worker.jobs.model import Row, StoredJob
 from otterbot_worker.jobs.running import HandBack, Shared, failure, internal, unbroken
 from otterbot_worker.models import safety
-from otterbot_worker.models.catalogue import Catalogue, ModelEntry
+from otterbot_worker.models.catalogue import Catalogue
+from otterbot_worker.models.entries import ModelEntry
 from otterbot_worker.models.loras import Library
-from otterbot_worker.prompts import PARSER
 from otterbot_worker.prompts.extras import lora_tags
 
 log = logging.getLogger(__name__)
@@ -260,7 +250,7 @@ class PictureRunner:
     async def _save(self, row: Row, job: StoredJob, drawn: Drawn, countdown: Countdown) -> None:
         """The archive's part of a row. Only a broken database leaves as an exception."""
         now = time.time()
-        record = _record(row, job, drawn, took=now - (row.claimed_at or now))
+        record = results.record(row, job, drawn, took=now - (row.claimed_at or now))
         try:
             stored = await self._archive.store(
                 scratch=self._archive.scratch(row.task_id),
@@ -298,31 +288,9 @@ class PictureRunner:
 
     async def _succeed(self, row: Row, job: StoredJob, drawn: Drawn, stored: Stored, record: Record) -> None:
         now = time.time()
-        image = ImageRow(
-            image_id=stored.image_id,
-            client=row.client,
-            job_id=row.job_id,
-            idx=row.idx,
-            relpath=stored.relpath,
-            mimetype=stored.mimetype,
-            thumbnail_type=stored.thumbnail.mimetype,
-            private=job.private,
-            created_at=now,
-            delivered_at=None,
-            gone_at=None,
-        )
-        result = ImageResult(
-            image_id=stored.image_id,
-            filename=stored.filename,
-            mimetype=stored.mimetype,
-            size=stored.size,
-            width=stored.width,
-            height=stored.height,
-            blurhash=stored.blurhash,
-            thumbnail=Thumbnail(**asdict(stored.thumbnail)),
-            record=record,
-            notes=[*job.request.get("notes", []), *self._own_notes(row, job), *drawn.notes],
-        )
+        image = results.image_row(row, job, stored, now)
+        notes = [*job.request.get("notes", []), *self._own_notes(row, job), *drawn.notes]
+        result = results.image_result(stored, record, notes)
         if not await self._store.succeed(row, result.model_dump(mode="json"), image, now):
             await self._archive.delete(stored.relpath)
             return
@@ -358,41 +326,3 @@ def _decoded(job: StoredJob) -> float:
     """Megapixels that are decoded behind the last step. Tiles are decoded between the steps."""
     width, height = tiles.final(job.request)
     return 0.0 if tiles.in_tiles(job.request) else float(width * height / 1e6)
-
-
-def _record(row: Row, job: StoredJob, drawn: Drawn, *, took: float) -> Record:
-    options: dict[str, Any] = job.request
-    variation = variations.of_picture(options, row.idx)
-    used = Used(
-        prompt=options["prompt"],
-        negative_prompt=options["negative_prompt"],
-        model=row.model,
-        model_hash=drawn.model_hash,
-        sampler=options["sampler"],
-        steps=options["steps"],
-        guidance_scale=options["guidance_scale"],
-        width=options["width"],
-        height=options["height"],
-        seed=row.seed,
-        variation=None if variation is None else UsedVariation(**variation),
-        init_image=(options.get("init_image") or {}).get("id"),
-        strength=options.get("strength"),
-        mask=(options.get("mask") or {}).get("id"),
-        control=_used_control(options.get("control"), drawn.control),
-        hires=None if options.get("hires") is None else UsedHires.model_validate(options["hires"]),
-        upscale=(options.get("upscale") or {}).get("factor"),
-        loras=options.get("loras", []),
-        embeddings=[e for e in options.get("embeddings", []) if e["name"] not in drawn.unused_embeddings],
-        refiner=None if drawn.refiner is None else UsedRefiner(**drawn.refiner),
-        vae=None if drawn.vae is None else UsedVae(**drawn.vae),
-        safety=options.get("safety", False),
-        plan=drawn.plan,
-        parser=PARSER,
-        versions={"otterbot-worker": __version__, **drawn.versions},
-    )
-    return Record(asked=options["asked"], used=used, took=round(took, 3))
-
-
-def _used_control(control: dict[str, Any] | None, drawn: dict[str, Any] | None) -> UsedControl | None:
-    """``drawn``: what the GPU process says of the ControlNet, which may have been fetched only then."""
-    return None if control is None or drawn is None else UsedControl.model_validate({**control, **drawn})

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from otterbot_worker import samplers
-from otterbot_worker.api.schemas import FieldProblem, ImageRequest, NewChatJob, NewImageJob
+from otterbot_worker.api.schemas.jobs import FieldProblem
+from otterbot_worker.api.schemas.requests import ImageRequest, NewChatJob, NewImageJob
 from otterbot_worker.inputs import tiles
 from otterbot_worker.jobs import larger, variations
 from otterbot_worker.jobs import sources as pictures
@@ -23,7 +24,8 @@ from otterbot_worker.jobs.size import find_size
 from otterbot_worker.jobs.sources import Sources
 from otterbot_worker.jobs.store import Submission, new_rows
 from otterbot_worker.models import safety
-from otterbot_worker.models.catalogue import Catalogue, ModelEntry
+from otterbot_worker.models.catalogue import Catalogue
+from otterbot_worker.models.entries import ModelEntry
 from otterbot_worker.models.loras import Library
 
 NO_PREVIEWS = "There were no previews, because the safety checker looks at finished pictures only."

@@ -7,7 +7,7 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
-from otterbot_worker.api.schemas import Failure, Progress
+from otterbot_worker.api.schemas.jobs import Failure, Progress
 from otterbot_worker.errors import JobFailed, ProcessDied
 from otterbot_worker.jobs.card import Card
 from otterbot_worker.jobs.eta import Speeds

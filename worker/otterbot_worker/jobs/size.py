@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from otterbot_worker.api.schemas import FieldProblem, ImageRequest
+from otterbot_worker.api.schemas.jobs import FieldProblem
+from otterbot_worker.api.schemas.requests import ImageRequest
 from otterbot_worker.models import sizes
-from otterbot_worker.models.catalogue import ModelEntry
+from otterbot_worker.models.entries import ModelEntry
 
 _FAR = 1.1
 """How much longer or shorter than asked a shape may come out before that is worth a sentence."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from otterbot_worker.api.schemas import FieldProblem, ImageRequest
+from otterbot_worker.api.schemas.jobs import FieldProblem
+from otterbot_worker.api.schemas.requests import ImageRequest
 from otterbot_worker.inputs import fit, masks
 from otterbot_worker.jobs.inputs import Input, Inputs
-from otterbot_worker.models.catalogue import ModelEntry
+from otterbot_worker.models.entries import ModelEntry
 
 GONE = {
     "init_image": "The picture to start from is not on the worker any more; please send it again.",

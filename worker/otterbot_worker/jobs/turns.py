@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import cast
 
-from otterbot_worker.api.schemas import ChatResult, Progress
+from otterbot_worker.api.schemas.jobs import ChatResult, Progress
 from otterbot_worker.chat import ChatOutcome, Ollama
 from otterbot_worker.chat.turn import Message
 from otterbot_worker.errors import Cancelled, JobFailed

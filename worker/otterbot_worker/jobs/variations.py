@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from otterbot_worker.api.schemas import Variation
+from otterbot_worker.api.schemas.requests import Variation
 from otterbot_worker.jobs.model import seed_of
 
 NONE = "A variation of strength 0 changes nothing, so it was left out."

@@ -7,16 +7,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from otterbot_worker.api.schemas import (
-    ChatResult,
-    Failure,
-    ImageResult,
-    Job,
-    Picture,
-    Progress,
-    State,
-    Turn,
-)
+from otterbot_worker.api.schemas.base import State
+from otterbot_worker.api.schemas.jobs import ChatResult, Failure, Job, Picture, Progress, Turn
+from otterbot_worker.api.schemas.records import ImageResult
 from otterbot_worker.jobs.eta import Line, Speeds
 from otterbot_worker.jobs.model import Row, StoredJob, derived_state
 from otterbot_worker.jobs.store import Store

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any
 
 from . import controlnets, files, headers
-from .catalogue import REFINER_PART, ModelEntry, Transformer
+from .entries import REFINER_PART, ModelEntry, Transformer
 
 DECODE_BYTES = 1535
 """Per pixel, of a decoder in half precision: 0.91 GB at 768x768 and 1.61 GB at 1024x1024, for every decoder of today

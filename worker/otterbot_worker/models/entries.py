@@ -1,0 +1,173 @@
+"""One model of the catalogue: where its files are, its defaults and its limits. Free of torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from . import configs, families, files, sniffing
+
+REFINER_PART = "unet"
+"""All that is loaded of a refiner."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Defaults:
+    steps: int
+    guidance_scale: float
+    width: int
+    height: int
+    sampler: str
+    negative_prompt: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    steps_min: int = 1
+    steps_max: int
+    guidance_scale_max: float
+    size_min: int
+    size_max: int
+    size_multiple: int
+    pixels_max: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refiner:
+    """A second model that draws the last steps. Exactly one of ``hub`` and ``folder`` (an absolute path) is set."""
+
+    hub: str | None
+    folder: str | None
+    variant: str | None
+    hand_over: float
+    """The share of the steps that the base draws, above 0 and below 1."""
+
+    @property
+    def name(self) -> str:
+        """As it stands in records."""
+        return (self.hub or Path(self.folder or "").name).rpartition("/")[2]
+
+    def here(self) -> Path | None:
+        """Its folder, if its U-Net is in it: the other parts are the base's."""
+        return files.find_component(REFINER_PART, hub=self.hub, folder=self.folder)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transformer:
+    """A single file of weights, as a quantised ``.gguf``, that replaces those of the model's own transformer."""
+
+    hub: str | None
+    file: str
+    """With ``hub`` the path in that repository, else an absolute path."""
+
+    def here(self) -> Path | None:
+        return files.find_file(hub=self.hub, file=self.file)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelEntry:
+    """One model. It comes from ``hub`` (a repository id), from ``folder`` (an absolute path, in diffusers' layout), or
+    from one ``file``: an absolute path or, with ``hub``, a path in that repository."""
+
+    name: str
+    family: str
+    """A key of ``families.FAMILIES``."""
+    hub: str | None
+    folder: str | None
+    file: str | None = None
+    config: str | None = None
+    """How a single file's parts are built: a name of ``configs.NAMES``, or the absolute path of a folder like those.
+    ``None``: by what the file holds."""
+    prediction: str | None = None
+    """What a single file predicts, ``epsilon`` or ``v_prediction``; ``None``: as the file or its settings say."""
+    stamp: tuple[int, int] | None = None
+    """Of a file that was found in the folder of checkpoints, its size and time of change: other stamp, other model."""
+    variant: str | None
+    """``fp16``: which weight files to take where the model has several."""
+    vae: str | None
+    """Hub id of a VAE that replaces the model's own in half precision."""
+    transformer: Transformer | None = None
+    without: tuple[str, ...] = ()
+    """Components that are not loaded, as SD3's third text encoder."""
+    refiner: Refiner | None = None
+    whole_only: bool = False
+    """It has learned whole scenes of one size: what is drawn in tiles is drawn without the words, all of which it would
+    draw in each of them."""
+    about: str
+    licence: str
+    defaults: Defaults
+    limits: Limits
+
+    @property
+    def absent(self) -> frozenset[str]:
+        """Components whose weights do not come from the model's own folder."""
+        return frozenset(self.without) | ({"transformer"} if self.transformer is not None else set())
+
+    @property
+    def abilities(self) -> families.Abilities:
+        return families.FAMILIES[self.family]
+
+    @property
+    def source(self) -> str:
+        return self.hub or self.folder or self.file or ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able; ``from_dict`` is its inverse."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> ModelEntry:
+        nested = {"defaults": Defaults(**fields["defaults"]), "limits": Limits(**fields["limits"])}
+        transformer, refiner = fields.get("transformer"), fields.get("refiner")
+        return cls(
+            **{
+                **fields,
+                **nested,
+                "transformer": Transformer(**transformer) if transformer is not None else None,
+                "refiner": Refiner(**refiner) if refiner is not None else None,
+                "without": tuple(fields.get("without", ())),
+                "stamp": tuple(fields["stamp"]) if fields.get("stamp") is not None else None,
+            }
+        )
+
+    def here(self) -> Path | None:
+        """The folder with the model's files on this machine (its ``file``, where it is one), or ``None``: also where a
+        part from elsewhere is missing, the refiner or another transformer. A few ``stat`` calls."""
+        if any(part is not None and part.here() is None for part in (self.refiner, self.transformer)):
+            return None
+        return self.own_files()
+
+    def own_files(self) -> Path | None:
+        """As ``here``, without the parts from elsewhere."""
+        if self.file is not None:
+            return files.find_file(hub=self.hub, file=self.file)
+        return files.find(hub=self.hub, folder=self.folder, without=self.absent)
+
+    def fetchable(self) -> bool:
+        """Whether all that is not here can be had from a hub."""
+        own = self.hub is not None or self.own_files() is not None
+        parts = (part for part in (self.refiner, self.transformer) if part is not None)
+        return own and all(part.hub is not None or part.here() is not None for part in parts)
+
+    def file_problem(self) -> str | None:
+        """Why its single file, or that of its transformer, cannot be drawn with, as a sentence; ``None``: nothing is
+        known against it, or it is not here. Reads the file's header."""
+        if self.transformer is not None and (path := self.transformer.here()) is not None:
+            why = sniffing.transformer_problem(path)
+            return f"The file {path.name} {why}." if why is not None else None
+        path = files.find_file(hub=self.hub, file=self.file or "") if self.file is not None else None
+        if path is None:
+            return None
+        found = sniffing.look(path, config=self.config)
+        why = found.problem if found.config is None else sniffing.family_problem(found.config, self.family)
+        return f"The file {path.name} {why}." if why is not None else None
+
+    def prompt_width(self) -> int | None:
+        """How wide its prompts' embeddings are; ``None`` while its files are not here, or do not say."""
+        if self.file is not None:
+            width = configs.part(self.config, "unet").get("cross_attention_dim") if self.config is not None else None
+            return width if type(width) is int else None
+        folder = self.here()
+        return files.prompt_width(folder) if folder is not None else None
