@@ -8,14 +8,14 @@ import fcntl
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from aiohttp import web
 
+from otterbot_worker.api.background import Background
 from otterbot_worker.api.events import Hub
 from otterbot_worker.api.ollama_status import OllamaStatus
 from otterbot_worker.api.schemas.jobs import Pause
@@ -49,39 +49,6 @@ FORGET_SECONDS = 60.0
 
 class AlreadyRunning(Exception):
     """Another worker uses this data directory."""
-
-
-@dataclass(kw_only=True)
-class Background:
-    """Loops that have to live as long as the process. One that ends ends the process, loudly."""
-
-    broken: asyncio.Future[BaseException] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
-    tasks: list[asyncio.Task[None]] = field(default_factory=list)
-
-    def start(self, work: Coroutine[Any, Any, None], name: str, *, ends: bool = False) -> None:
-        """``ends``: returning is fine, only an exception is not."""
-        task = asyncio.create_task(work, name=name)
-        self.tasks.append(task)
-        task.add_done_callback(lambda done: self._done(done, ends))
-
-    def fail(self, error: BaseException) -> None:
-        if not self.broken.done():
-            self.broken.set_result(error)
-
-    async def stop(self) -> None:
-        for task in self.tasks:
-            task.cancel()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
-
-    def _done(self, task: asyncio.Task[None], ends: bool) -> None:
-        if task.cancelled():
-            return
-        error = task.exception()
-        if error is not None:
-            log.critical("a background loop died", extra={"loop": task.get_name()}, exc_info=error)
-            self.fail(error)
-        elif not ends and not self.broken.done():
-            self.fail(RuntimeError(f"the loop {task.get_name()} ended"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,17 +128,7 @@ async def _build(config: Config, database: Database, stack: contextlib.AsyncExit
         stack.push_async_callback(ollama.close)
     status = OllamaStatus(ollama)
     stack.push_async_callback(status.close)
-    gpu = GpuProcess(
-        device=config.gpu.device,
-        lock_path=config.lock_file,
-        threads=config.gpu.threads,
-        step_timeout=config.gpu.step_timeout,
-        load_timeout=config.gpu.load_timeout,
-        log=logging.getLogger("otterbot_worker.gpu"),
-        downloads=config.images.downloads,
-        reserve_mb=config.gpu.reserve_mb,
-        ram_reserve_mb=config.gpu.ram_reserve_mb,
-    )
+    gpu = _gpu(config)
     speeds = Speeds(await store.speeds())
     holder: list[Dispatcher] = []
     hub = Hub(lambda: holder[0].pause_state if holder else Pause(paused=False))
@@ -223,6 +180,20 @@ async def _build(config: Config, database: Database, stack: contextlib.AsyncExit
         background=background,
         default_model=model,
         notice=notice,
+    )
+
+
+def _gpu(config: Config) -> GpuProcess:
+    return GpuProcess(
+        device=config.gpu.device,
+        lock_path=config.lock_file,
+        threads=config.gpu.threads,
+        step_timeout=config.gpu.step_timeout,
+        load_timeout=config.gpu.load_timeout,
+        log=logging.getLogger("otterbot_worker.gpu"),
+        downloads=config.images.downloads,
+        reserve_mb=config.gpu.reserve_mb,
+        ram_reserve_mb=config.gpu.ram_reserve_mb,
     )
 
 

@@ -17,10 +17,10 @@ from otterbot_worker.api.schemas.requests import ImageRequest, NewChatJob, NewIm
 from otterbot_worker.inputs import tiles
 from otterbot_worker.jobs import larger, variations
 from otterbot_worker.jobs import sources as pictures
-from otterbot_worker.jobs.controls import find_control
+from otterbot_worker.jobs.controls import Steering, find_control
 from otterbot_worker.jobs.extras import Wanted, find_wanted
 from otterbot_worker.jobs.model import NewRow
-from otterbot_worker.jobs.size import find_size
+from otterbot_worker.jobs.size import Size, find_size
 from otterbot_worker.jobs.sources import Sources
 from otterbot_worker.jobs.store import Submission, new_rows
 from otterbot_worker.models import safety
@@ -124,87 +124,144 @@ def resolve_image(
 
     :raises Refused:
     """
-    name = request.model or default_model
+    sources = sources or Sources()
+    entry = _entry(request.model or default_model, catalogue)
+    chosen = _choose(request, entry, sources, library, downloads=catalogue.downloads_allowed)
+    problems = [
+        *_unavailable(request, entry, catalogue),
+        *_sampler_problems(chosen.sampler, entry),
+        *pictures.problems(request, sources, entry),
+        *_limits(entry, steps=chosen.steps, guidance=chosen.guidance_scale),
+        *chosen.size.problems,
+        *chosen.enlarged.problems,
+        *_nothing_to_draw(request),
+        *chosen.wanted.problems,
+        *chosen.steering.problems,
+    ]
+    if problems:
+        raise Refused(problems)
+    problem, said = pictures.look_at_mask(sources, chosen.size.width, chosen.size.height)
+    if problem is not None:
+        raise Refused([problem])
+    resolved = _resolved(request, entry, chosen, sources, notes=[said] if said is not None else [])
+    return Resolved(model=entry.name, work=tiles.work(resolved), request=resolved)
+
+
+def _entry(name: str, catalogue: Catalogue) -> ModelEntry:
+    """:raises Refused:"""
     entry, broken = catalogue.images.get(name), catalogue.broken().get(name)
     if broken is not None:
         raise Refused([_problem("request.model", "model_broken", f"{name} cannot be used. {broken}")])
     if entry is None:
         known = ", ".join(sorted(catalogue.images))
         raise Refused([_problem("request.model", "unknown_model", f"No such model. There are: {known}.")])
-    problems: list[FieldProblem] = []
-    if not catalogue.available(name):
-        problems.append(_problem("request.model", "model_missing", f"The files of {name} are not on the worker."))
+    return entry
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Chosen:
+    """What was asked for, with the model's defaults where nothing was."""
+
+    sampler: str | None
+    """``None``: one that nobody knows."""
+    steps: int
+    guidance_scale: float
+    negative_prompt: str
+    size: Size
+    enlarged: larger.Larger
+    wanted: Wanted
+    steering: Steering
+
+
+def _choose(
+    request: ImageRequest, entry: ModelEntry, sources: Sources, library: Library | None, *, downloads: bool
+) -> _Chosen:
     defaults = entry.defaults
-    sampler = samplers.resolve(request.sampler) if request.sampler is not None else defaults.sampler
-    if sampler is None:
-        known = ", ".join(samplers.names())
-        problems.append(_problem("request.sampler", "unknown_sampler", f"No such sampler. There are: {known}."))
-    elif sampler not in entry.abilities.samplers:
-        sentence = f"{name} does not take that sampler. It takes: {', '.join(entry.abilities.samplers)}."
-        problems.append(_problem("request.sampler", "sampler_mismatch", sentence))
     steps = defaults.steps if request.steps is None else request.steps
-    guidance = defaults.guidance_scale if request.guidance_scale is None else request.guidance_scale
-    sources = sources or Sources()
-    start, mask = sources.start, sources.mask
-    strength = pictures.strength(request, sources)
+    negative = defaults.negative_prompt if request.negative_prompt is None else request.negative_prompt
     if request.upscale is not None:
-        size = larger.upscaled_size(request, request.upscale, entry, start)
+        size = larger.upscaled_size(request, request.upscale, entry, sources.start)
     else:
         size = find_size(request, entry, pictures.shape(sources))
-    enlarged = larger.find(request, entry, size, steps)
-    problems += pictures.problems(request, sources, entry)
-    problems += _limits(entry, steps=steps, guidance=guidance)
-    problems += size.problems + enlarged.problems
-    if not request.prompt.strip() and request.upscale is None:
-        problems.append(_problem("request.prompt", "empty", "Say what to draw."))
-    negative = defaults.negative_prompt if request.negative_prompt is None else request.negative_prompt
-    wanted = find_wanted(request.prompt, negative, entry, library) if library is not None else Wanted()
-    problems += wanted.problems
-    nets, downloads = (library or Library()).controlnets, catalogue.downloads_allowed
-    steering = find_control(request, sources.control, entry, nets, downloads=downloads)
-    problems += steering.problems
-    if request.safety and catalogue.safety(name) is None:
-        problems.append(_problem("request.safety", "safety_missing", safety.MISSING))
-    if problems:
-        raise Refused(problems)
-    problem, said = pictures.look_at_mask(sources, size.width, size.height)
-    if problem is not None:
-        raise Refused([problem])
-    resolved = {
+    nets = (library or Library()).controlnets
+    return _Chosen(
+        sampler=defaults.sampler if request.sampler is None else samplers.resolve(request.sampler),
+        steps=steps,
+        guidance_scale=defaults.guidance_scale if request.guidance_scale is None else request.guidance_scale,
+        negative_prompt=negative,
+        size=size,
+        enlarged=larger.find(request, entry, size, steps),
+        wanted=find_wanted(request.prompt, negative, entry, library) if library is not None else Wanted(),
+        steering=find_control(request, sources.control, entry, nets, downloads=downloads),
+    )
+
+
+def _resolved(
+    request: ImageRequest, entry: ModelEntry, chosen: _Chosen, sources: Sources, *, notes: list[str]
+) -> dict[str, Any]:
+    """The request as it is kept. ``notes``: what is to be said beside what the parts say themselves."""
+    start, mask, size, enlarged = sources.start, sources.mask, chosen.size, chosen.enlarged
+    return {
         "prompt": request.prompt,
-        "negative_prompt": negative,
-        "model": name,
-        "steps": steps,
-        "guidance_scale": guidance,
+        "negative_prompt": chosen.negative_prompt,
+        "model": entry.name,
+        "steps": chosen.steps,
+        "guidance_scale": chosen.guidance_scale,
         "width": size.width,
         "height": size.height,
-        "sampler": sampler,
+        "sampler": chosen.sampler,
         "seed": request.seed,
         "variation": variations.resolved(request.variation),
         "count": request.count,
         "init_image": None if start is None else {"id": start.id, "width": start.width, "height": start.height},
-        "strength": strength,
+        "strength": pictures.strength(request, sources),
         "mask": None if mask is None else {"id": mask.id, "alpha": mask.alpha},
-        "control": steering.request,
+        "control": chosen.steering.request,
         "hires": enlarged.hires,
         "upscale": enlarged.upscale,
         "theme": request.theme,
-        "loras": wanted.loras,
-        "embeddings": wanted.embeddings,
+        "loras": chosen.wanted.loras,
+        "embeddings": chosen.wanted.embeddings,
         "safety": request.safety,
         "preview": request.preview and not request.safety,
         "notes": [
             *size.notes,
             *enlarged.notes,
-            *([said] if said is not None else []),
+            *notes,
             *variations.notes(request.variation),
-            *steering.notes,
+            *chosen.steering.notes,
             *([NO_PREVIEWS] if request.preview and request.safety else []),
-            *wanted.notes,
+            *chosen.wanted.notes,
         ],
         "asked": request.asked.model_dump(mode="json", exclude_unset=True),
     }
-    return Resolved(model=name, work=tiles.work(resolved), request=resolved)
+
+
+def _unavailable(request: ImageRequest, entry: ModelEntry, catalogue: Catalogue) -> list[FieldProblem]:
+    problems = []
+    if not catalogue.available(entry.name):
+        sentence = f"The files of {entry.name} are not on the worker."
+        problems.append(_problem("request.model", "model_missing", sentence))
+    if request.safety and catalogue.safety(entry.name) is None:
+        problems.append(_problem("request.safety", "safety_missing", safety.MISSING))
+    return problems
+
+
+def _sampler_problems(sampler: str | None, entry: ModelEntry) -> list[FieldProblem]:
+    taken = entry.abilities.samplers
+    if sampler is None:
+        known = ", ".join(samplers.names())
+        return [_problem("request.sampler", "unknown_sampler", f"No such sampler. There are: {known}.")]
+    if sampler not in taken:
+        sentence = f"{entry.name} does not take that sampler. It takes: {', '.join(taken)}."
+        return [_problem("request.sampler", "sampler_mismatch", sentence)]
+    return []
+
+
+def _nothing_to_draw(request: ImageRequest) -> list[FieldProblem]:
+    if request.prompt.strip() or request.upscale is not None:
+        return []
+    return [_problem("request.prompt", "empty", "Say what to draw.")]
 
 
 def _limits(entry: ModelEntry, *, steps: int, guidance: float) -> list[FieldProblem]:
