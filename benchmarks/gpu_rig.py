@@ -136,7 +136,7 @@ class Rig:
         """Of the full-size model."""
         parts = estimates.published(MODELS[entry.name][1])
         kept = {name: part for name, part in parts.items() if name not in entry.without}
-        return estimates.Needs(parts=kept, computing=estimates.FAMILIES[entry.family])
+        return estimates.Needs(parts=kept, computing=entry.abilities.computing)
 
     def estimate(self, name: str, plan: planning.Plan, side: int) -> int:
         entry = self.entries[name]

@@ -23,9 +23,9 @@ from typing import Any
 import torch
 from diffusers import StableDiffusionPipeline, UniPCMultistepScheduler
 
+from otterbot_worker.families import FAMILIES
 from otterbot_worker.gpu.child import Channel, Task
 from otterbot_worker.images import previews
-from otterbot_worker.images.families import FAMILIES
 from otterbot_worker.images.passes import Pass, Steps
 
 MODEL = Path(__file__).resolve().parents[1] / "worker" / "otterbot_worker" / "models" / "otter-mini"

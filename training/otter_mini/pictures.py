@@ -139,7 +139,8 @@ class Painter:
         self.pipe.load_textual_inversion(str(path), token=token)
 
     def _encode(self, prompt: str, negative: str) -> dict[str, torch.Tensor]:
-        from otterbot_worker.images.embeddings import Prompt, for_sd
+        from otterbot_worker.families.clip import for_sd
+        from otterbot_worker.families.prompt import Prompt
 
         tokenizer = self.pipe.tokenizer
         # A textual inversion of several vectors stands for several tokens.

@@ -12,9 +12,10 @@ from core_lab import Here, Json, image, settings, worker_here
 from test_core_inputs import png, send, sha
 from test_core_masks import tasks  # noqa: F401  (a fixture)
 
+from otterbot_worker.families import FAMILIES
 from otterbot_worker.gpu.tasks import DrawTask
 from otterbot_worker.models import controlnets
-from otterbot_worker.models.estimates import FAMILIES, Needs, Part
+from otterbot_worker.models.estimates import Needs, Part
 from otterbot_worker.models.estimates import steered as steered_needs
 
 WIDTH = {"sd": 768, "sdxl": 2048}
@@ -260,7 +261,7 @@ async def test_half_a_control_is_refused(tmp_path: Path, control: Any) -> None:
 
 
 def test_what_it_takes_is_read_off_its_header(tmp_path: Path) -> None:
-    model = Needs(parts={}, computing=FAMILIES["sd"])
+    model = Needs(parts={}, computing=FAMILIES["sd"].computing)
     path = put(tmp_path, "net.safetensors")
     values = 2 * 4 * 9 + 2 * 3 * 9 + 2 * 2 + 2 * 768
     asked: Json = {"path": str(path), "scale": 1.0}

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
+from otterbot_worker.families import FAMILIES, Family
 from otterbot_worker.gpu import planning
 from otterbot_worker.gpu.facts import DeviceFacts, Precision
 from otterbot_worker.gpu.planning import GROUPS, OFFLOAD, PLANS, QUANTISED, RESIDENT, TILED, Lesson
-from otterbot_worker.models import families
 from otterbot_worker.models.catalogue import load_catalogue
-from otterbot_worker.models.estimates import FAMILIES, Needs, Part, needs_of, published
+from otterbot_worker.models.estimates import Needs, Part, needs_of, published
 
 GB = 1_000_000_000
 HALF = Precision(storage="float16", compute="float16")
@@ -27,7 +27,7 @@ def needs(kind: str, family: str, *more: str, bits: float | None = None) -> Need
             name: Part(values=part.values, largest=part.largest, value_bytes=None if name == "vae" else bits / 8)
             for name, part in parts.items()
         }
-    return Needs(parts=parts, computing=FAMILIES[family])
+    return Needs(parts=parts, computing=FAMILIES[family].computing)
 
 
 MEASURED = {
@@ -191,8 +191,11 @@ def test_a_text_encoder_beside_quantised_weights_is_what_is_left_to_quantise(tmp
     assert offloaded.ram - quantised.ram == pytest.approx(klein.parts["text_encoder"].values, rel=0.1)
 
 
-def test_every_family_has_an_estimate() -> None:
-    assert set(families.FAMILIES) <= set(FAMILIES)
+@pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
+def test_every_family_has_an_estimate(family: Family) -> None:
+    parts = published(family.computing.kind)
+    assert set(family.modules) <= set(parts)
+    assert family.computing.denoiser in parts
 
 
 def test_a_model_on_disk_is_counted_and_every_shipped_one_has_an_estimate(tmp_path: Any) -> None:

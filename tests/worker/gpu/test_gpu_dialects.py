@@ -12,9 +12,10 @@ import torch
 from compel import CompelForSD
 from test_gpu_loras import FAMILIES, Draws, drawer, pipe_of
 
+from otterbot_worker.families.clip import for_sd, for_sdxl
+from otterbot_worker.families.prompt import Prompt
 from otterbot_worker.gpu.tasks import DrawTask
 from otterbot_worker.images.cache import ENTRIES_MAX, Embeddings
-from otterbot_worker.images.embeddings import Prompt, for_sd, for_sdxl
 from otterbot_worker.images.engine import Engine
 from otterbot_worker.models.entries import ModelEntry
 

@@ -129,7 +129,8 @@ def test_the_pixels_are_those_of_the_bare_pipeline(
 
 
 def test_the_pooled_embedding_is_made_from_the_clean_text(entries: dict[str, ModelEntry]) -> None:
-    from otterbot_worker.images.embeddings import Prompt, for_sdxl
+    from otterbot_worker.families.clip import for_sdxl
+    from otterbot_worker.families.prompt import Prompt
 
     pipe = load(entries["sdxl"], torch.device("cpu"), RESIDENT, downloads=False, monitor=Watcher()).pipe
     prompt = "a (blue cat)1.4 (in)++ [the] forest"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import diffusers
 import numpy as np
@@ -13,17 +14,19 @@ import pytest
 import torch
 
 from otterbot_worker import samplers
+from otterbot_worker.api.schemas.requests import ImageRequest
 from otterbot_worker.errors import Cancelled, JobFailed
+from otterbot_worker.families import FAMILIES, Family, Prompt
 from otterbot_worker.gpu.messages import Draw, Drawn
 from otterbot_worker.gpu.tasks import DrawTask
 from otterbot_worker.images import refining
 from otterbot_worker.images.engine import Engine
-from otterbot_worker.images.families import FAMILIES
 from otterbot_worker.images.loading import Loaded
 from otterbot_worker.images.passes import scheduler
-from otterbot_worker.models import families
-from otterbot_worker.models.catalogue import Catalogue
+from otterbot_worker.jobs.resolve import resolve_image
+from otterbot_worker.models.catalogue import Catalogue, load_catalogue
 from otterbot_worker.models.entries import ModelEntry
+from otterbot_worker.models.estimates import needs_of
 
 Draws = Callable[..., tuple[Drawn, bytes]]
 pytestmark = pytest.mark.filterwarnings("ignore")  # the libraries' own, which the GPU process ignores as well
@@ -49,8 +52,8 @@ class Watcher:
 
 @pytest.fixture
 def draw(engine: Engine, make_task: Callable[..., DrawTask], catalogue: Catalogue) -> Draws:
-    def draw(name: str, *, watcher: Watcher | None = None, **changes: Any) -> tuple[Drawn, bytes]:
-        entry = catalogue.images[name]
+    def draw(model: str | ModelEntry, *, watcher: Watcher | None = None, **changes: Any) -> tuple[Drawn, bytes]:
+        entry = catalogue.images[model] if isinstance(model, str) else model
         usual = {"sampler": entry.defaults.sampler, "guidance_scale": entry.defaults.guidance_scale}
         task = make_task(**{"model": entry.as_dict(), **usual, **changes})
         fields = {name: getattr(task, name) for name in task.__dataclass_fields__}
@@ -69,21 +72,54 @@ def same(ours: bytes, image: Any) -> bool:
     return bool((np.frombuffer(ours, np.uint8) == np.frombuffer(image.tobytes(), np.uint8)).all())
 
 
-def test_the_torch_side_and_the_table_are_in_step() -> None:
-    assert set(FAMILIES) == set(families.FAMILIES)
-    for key, family in FAMILIES.items():
-        abilities = families.FAMILIES[key]
-        assert family.abilities is abilities
-        assert family.pipeline.__name__ == abilities.pipeline
-        assert (family.from_picture is not None) == abilities.pictures
-        assert (family.transformer is not None) == ("transformer" in abilities.modules)
-        assert set(abilities.optional) <= set(abilities.modules)
-        flow = "transformer" in abilities.modules
-        for name in abilities.samplers:
-            sampler = samplers.SAMPLERS[name]
-            assert hasattr(diffusers, sampler.scheduler)
-            assert not flow or hasattr(diffusers, sampler.flow or "")
-        assert family.preview is None or len(family.preview.factors) == 4
+@pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
+def test_what_a_family_names_is_there(family: Family) -> None:
+    for name in (family.pipeline, family.from_picture, family.transformer):
+        assert name is None or hasattr(diffusers, name)
+    flow = "transformer" in family.modules
+    assert (family.transformer is not None) == flow
+    assert set(family.optional) <= set(family.modules)
+    for name in family.samplers:
+        sampler = samplers.SAMPLERS[name]
+        assert hasattr(diffusers, sampler.scheduler)
+        assert not flow or hasattr(diffusers, sampler.flow or "")
+    assert family.preview is None or len(family.preview.factors) == 4
+
+
+HOLT = """
+models:
+  own:
+    folder: tiny-zimage
+    family: holt
+    about: a test
+    defaults: {steps: 3, guidance_scale: 4.0, width: 64, height: 64, sampler: Euler}
+    limits: {size_min: 16, size_multiple: 16}
+"""
+
+
+def test_a_new_family_is_one_line_in_the_registry(
+    draw: Draws, data_dir: Path, catalogue: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    zimage, seen = FAMILIES["zimage"], []
+
+    def encode(pipe: Any, device: Any, prompt: Prompt, negative: Prompt, *, guided: bool) -> dict[str, Any]:
+        seen.append(prompt.text)
+        return zimage.encode(pipe, device, prompt, negative, guided=guided)
+
+    monkeypatch.setitem(cast(dict[str, Family], FAMILIES), "holt", replace(zimage, title="Holt", encode=encode))
+    entry = replace(catalogue.images["tiny-zimage"], name="tiny-holt", family="holt")
+    assert needs_of(entry).computing.denoiser == "transformer"
+    drawn, pixels = draw(entry, prompt="(otter)1.3")
+    assert drawn.notes == ["Weights in a prompt have no effect with tiny-holt; its words were read without them."]
+    assert seen == ["otter"]
+    assert pixels == draw("tiny-zimage", prompt="(otter)1.3")[1]
+
+    models = tmp_path / "models.yaml"
+    models.write_text(HOLT)
+    own = load_catalogue(models, data_dir=data_dir).images["own"]
+    assert own.abilities.title == "Holt"
+    asked = ImageRequest(prompt="otter", seed=1, model="own")
+    assert resolve_image(asked, Catalogue({"own": own}), "own").model == "own"
 
 
 @pytest.mark.parametrize("model", FLOWS)

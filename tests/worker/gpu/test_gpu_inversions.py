@@ -12,9 +12,9 @@ import torch
 from test_gpu_loras import FAMILIES, Draws, Silent, difference, drawer, pipe_of
 
 from otterbot_worker.errors import Cancelled, JobFailed
+from otterbot_worker.families.prompt import TOKENS_MAX, Prompt
 from otterbot_worker.gpu.messages import Draw
 from otterbot_worker.gpu.tasks import DrawTask
-from otterbot_worker.images.embeddings import TOKENS_MAX, Prompt
 from otterbot_worker.images.engine import Engine
 from otterbot_worker.images.inversions import Tokenizer
 from otterbot_worker.images.passes import scheduler

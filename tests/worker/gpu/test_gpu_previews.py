@@ -17,14 +17,13 @@ from diffusers import AutoencoderKL
 from PIL import Image
 from test_gpu_engine import Watcher
 
+from otterbot_worker.families import FAMILIES, Preview
 from otterbot_worker.gpu import messages
 from otterbot_worker.gpu.child import Channel, Task
 from otterbot_worker.gpu.messages import Draw
 from otterbot_worker.gpu.tasks import DrawTask
 from otterbot_worker.images import previews
 from otterbot_worker.images.engine import Engine
-from otterbot_worker.images.families import FAMILIES
-from otterbot_worker.images.families.base import Preview
 from otterbot_worker.models.entries import ModelEntry
 
 pytestmark = pytest.mark.filterwarnings("ignore")

@@ -16,12 +16,12 @@ from typing import Any
 
 import torch
 
+from ..families import Prompt
 from ..gpu.messages import Draw
 from ..inputs import fit, tiles
 from . import controlling, enlarging, noise, previews, refining, starting
 from .cache import Embeddings
 from .decoding import Pixels, decode
-from .embeddings import Prompt
 from .loading import Loaded
 from .monitor import Monitor
 from .passes import UNGUIDED, Drawing, Pass, Steps
@@ -111,13 +111,13 @@ def _base(drawing: Drawing, _none: torch.Tensor | None, *, expected: int, hands_
 
 def encode(loaded: Loaded, task: Draw, device: torch.device, cache: Embeddings) -> tuple[dict[str, Any], list[str]]:
     """The prompts as keyword arguments of the pipeline, and notes. In here the task's LoRAs have to act."""
-    family, abilities = loaded.family, loaded.family.abilities
-    guided = abilities.guides(task.guidance_scale)
+    family = loaded.family
+    guided = family.guides(task.guidance_scale)
     with loaded.inversions.applied(loaded.pipe, task.embeddings) as encoders:
-        parts = encoders if abilities.embeddings else loaded.pipe
+        parts = encoders if family.embeddings else loaded.pipe
         tokenizer, most = family.reads(parts)
         prompt, negative = (
-            Prompt(text, tokenizer, what=what, tokens_max=most, weighted=abilities.weights)
+            Prompt(text, tokenizer, what=what, tokens_max=most, weighted=family.weights)
             for text, what in ((task.prompt, "prompt"), (task.negative_prompt if guided else "", "negative prompt"))
         )
         key = (
@@ -129,11 +129,12 @@ def encode(loaded: Loaded, task: Draw, device: torch.device, cache: Embeddings) 
         )
         embeddings = cache.get(key, device)
         if embeddings is None:
-            embeddings = family.encode(parts, device, prompt, negative, guided=guided)
+            with torch.no_grad():
+                embeddings = family.encode(parts, device, prompt, negative, guided=guided)
             cache.put(key, embeddings)
     notes = list(dict.fromkeys([*loaded.notes, *prompt.notes, *negative.notes]))
     if prompt.lost_weights or negative.lost_weights:
         notes.append(f"Weights in a prompt have no effect with {loaded.entry.name}; its words were read without them.")
     if not guided and task.negative_prompt.strip():
-        notes.append(abilities.unguided_note(loaded.entry.name))
+        notes.append(family.unguided_note(loaded.entry.name))
     return embeddings, notes

@@ -14,6 +14,7 @@ import diffusers
 import torch
 
 from ..errors import Cancelled, JobFailed
+from ..families import Family
 from ..gpu.facts import Precision
 from ..gpu.planning import Plan
 from ..models import files
@@ -22,7 +23,6 @@ from . import casting, download, plans, refining, replacing, single
 from . import device as devices
 from .adapters import Adapters
 from .controlling import Controls
-from .families import FAMILIES, Family
 from .inversions import Inversions
 from .monitor import Monitor
 
@@ -34,7 +34,6 @@ class Loaded:
     """A pipeline that is ready to draw. Owned by the engine until ``release``."""
 
     entry: ModelEntry
-    family: Family
     pipe: Any
     plan: Plan
     model_hash: str
@@ -48,6 +47,10 @@ class Loaded:
     inversions: Inversions = field(default_factory=Inversions)
     controls: Controls = field(default_factory=Controls)
     refining: refining.Refining | None = None
+
+    @property
+    def family(self) -> Family:
+        return self.entry.abilities
 
     @property
     def pipes(self) -> list[Any]:
@@ -74,7 +77,7 @@ def load(
     """
     started = time.monotonic()
     folder = locate(entry, downloads=downloads, monitor=monitor)
-    family = FAMILIES[entry.family]
+    family = entry.abilities
     precision = precision or devices.facts(device).precision(wants_bf16=entry.abilities.bf16)
     half = precision.storage != "float32"
     dtype = casting.dtype(precision.storage)
@@ -97,7 +100,6 @@ def load(
         refiner = refining.load(entry, pipe, plan, device, precision, downloads=downloads, monitor=monitor)
     return Loaded(
         entry=entry,
-        family=family,
         pipe=pipe,
         plan=plan,
         model_hash=model_hash,
@@ -140,7 +142,7 @@ def _from_folder(
     try:
         if entry.transformer is not None:
             arguments["transformer"] = replacing.load(entry, family, folder, dtype)
-        pipe = family.pipeline.from_pretrained(
+        pipe = getattr(diffusers, family.pipeline).from_pretrained(
             folder, dtype=dtype, variant=variant, use_safetensors=True, local_files_only=True, **arguments
         )
         elsewhere = [path] if entry.transformer is not None and (path := entry.transformer.here()) is not None else []
@@ -214,7 +216,7 @@ def verify(entry: ModelEntry, folder: Path, family: Family) -> dict[str, int]:
     """
     try:
         index = files.read_index(folder)
-        found, wanted = index.get("_class_name"), family.pipeline.__name__
+        found, wanted = index.get("_class_name"), family.pipeline
         if found != wanted:
             kind = found if isinstance(found, str) and found.isidentifier() else "an unknown kind of pipeline"
             raise broken(entry, f"it is {kind}, where the family {entry.family} needs {wanted}")

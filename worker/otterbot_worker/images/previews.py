@@ -19,9 +19,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from PIL import Image
 
+from ..families import Family, Preview
 from ..gpu.messages import Draw
-from .families import Family
-from .families.base import Preview
 from .monitor import Monitor
 
 if TYPE_CHECKING:

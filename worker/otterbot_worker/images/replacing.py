@@ -10,9 +10,9 @@ import diffusers
 import torch
 
 from ..errors import JobFailed
+from ..families import Family
 from ..models import sniffing
 from ..models.entries import ModelEntry
-from .families import Family
 
 
 def load(entry: ModelEntry, family: Family, folder: Path, dtype: torch.dtype) -> Any:
@@ -30,7 +30,8 @@ def load(entry: ModelEntry, family: Family, folder: Path, dtype: torch.dtype) ->
     arguments: dict[str, Any] = {}
     if path.suffix.lower() == ".gguf":
         arguments["quantization_config"] = diffusers.GGUFQuantizationConfig(compute_dtype=dtype)
-    transformer = family.transformer.from_single_file(
+    assert family.transformer is not None, "models.entry_file refuses it"
+    transformer = getattr(diffusers, family.transformer).from_single_file(
         str(path), config=str(folder), subfolder="transformer", dtype=dtype, local_files_only=True, **arguments
     )
     if any(parameter.is_meta for parameter in transformer.parameters()):

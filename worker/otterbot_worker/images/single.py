@@ -21,10 +21,10 @@ from accelerate import init_empty_weights  # type: ignore[import-untyped]
 from diffusers.loaders import single_file_utils
 
 from ..errors import Cancelled, JobFailed
+from ..families import Family
 from ..models import configs, folders, pickled, sniffing
 from ..models.entries import ModelEntry
 from . import device as devices
-from .families import Family
 from .monitor import Monitor
 
 log = logging.getLogger(__name__)
@@ -166,7 +166,8 @@ def _assemble(entry: ModelEntry, family: Family, found: sniffing.Found, parts: d
     noise = {**found.scheduler, **({"prediction_type": entry.prediction} if entry.prediction is not None else {})}
     settings = json.loads((folder / "scheduler" / "scheduler_config.json").read_text(encoding="utf-8"))
     scheduler = getattr(diffusers, index["scheduler"][1]).from_config({**settings, **noise})
-    return family.pipeline(**parts, **tokenizers, scheduler=scheduler, **{**switches, **family.load_arguments})
+    pipeline = getattr(diffusers, family.pipeline)
+    return pipeline(**parts, **tokenizers, scheduler=scheduler, **{**switches, **family.load_arguments})
 
 
 def _tokenizer(config: str, name: str) -> Any:

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import diffusers
 import torch
 from PIL import Image, ImageOps
 
@@ -61,7 +62,9 @@ def begin(loaded: Loaded, task: Draw, device: torch.device, generator: torch.Gen
 
 def from_picture(loaded: Loaded) -> Any:
     """A pipeline of the loaded one's components that starts from a picture."""
-    pipe = loaded.family.from_picture(**{**loaded.family.load_arguments, **loaded.pipe.components})
+    family = loaded.family
+    assert family.from_picture is not None, "jobs.sources refuses it"
+    pipe = getattr(diffusers, family.from_picture)(**{**family.load_arguments, **loaded.pipe.components})
     pipe.set_progress_bar_config(disable=True)
     return pipe
 

@@ -14,8 +14,8 @@ from typing import Any
 from otterbot_worker.api.schemas.jobs import FieldProblem
 from otterbot_worker.api.schemas.requests import ImageRequest
 from otterbot_worker.errors import JobFailed
+from otterbot_worker.families import FAMILIES
 from otterbot_worker.jobs.inputs import Input
-from otterbot_worker.models import families
 from otterbot_worker.models.controlnets import AT_HUB, CANNY, FOLDER, ControlNet, ControlNets, short
 from otterbot_worker.models.entries import ModelEntry
 
@@ -125,7 +125,7 @@ def _no_edges(entry: ModelEntry, nets: ControlNets) -> str:
 def _why_not(net: ControlNet, entry: ModelEntry) -> str | None:
     """Why a good one does not fit the model, as the end of a sentence."""
     if net.family is not None and net.family != entry.family:
-        return f"is made for {families.FAMILIES[net.family].title} models, and {entry.name} is none"
+        return f"is made for {FAMILIES[net.family].title} models, and {entry.name} is none"
     if net.width is not None and (width := entry.prompt_width()) is not None and width != net.width:
         return f"is made for another model than {entry.name}"
     return None

@@ -11,7 +11,7 @@ from typing import Any
 
 from otterbot_worker.api.schemas.jobs import FieldProblem
 from otterbot_worker.errors import JobFailed
-from otterbot_worker.models import families
+from otterbot_worker.families import FAMILIES
 from otterbot_worker.models.entries import ModelEntry
 from otterbot_worker.models.loras import Extra, Kind, Library
 from otterbot_worker.prompts.extras import (
@@ -121,7 +121,7 @@ def _problem(extra: Extra, entry: ModelEntry) -> str | None:
         kind = "LoRA" if extra.kind == "lora" else "embedding"
         return f"cannot be used: no {kind} works with {entry.name}"
     if extra.family not in (None, entry.family):
-        family = families.FAMILIES.get(str(extra.family))
+        family = FAMILIES.get(str(extra.family))
         made_for = family.title if family is not None else "other"
         return f"is made for {made_for} models, and {entry.name} is none"
     if extra.width is not None and (width := entry.prompt_width()) is not None and width != extra.width:

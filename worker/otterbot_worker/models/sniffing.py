@@ -14,7 +14,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from . import configs, families, folders, gguf, headers, loras, pickled
+from ..families import FAMILIES
+from . import configs, folders, gguf, headers, loras, pickled
 
 UNET, VAE = "model.diffusion_model.", "first_stage_model."
 TEXT_ENCODERS = {
@@ -99,8 +100,8 @@ def family_problem(config: str, family: str) -> str | None:
     found = configs.family(config)
     if found == family:
         return None
-    made_for = families.FAMILIES[found].title if found is not None else "no family that Otterbot knows"
-    return f"is made for {made_for}, not for {families.FAMILIES[family].title}"
+    made_for = FAMILIES[found].title if found is not None else "no family that Otterbot knows"
+    return f"is made for {made_for}, not for {FAMILIES[family].title}"
 
 
 # ---------------------------------------------------------------- which model

@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from .. import families
+from ...families import FAMILIES
 
 NAMES = ("sd1", "sd2", "sd2-base", "sdxl", "sdxl-refiner")
 """``sd2`` predicts the velocity and draws at 768x768, ``sd2-base`` the noise and at 512x512."""
@@ -55,7 +55,7 @@ def tokenizer(config: str, name: str) -> dict[str, Any]:
 def family(config: str) -> str | None:
     """The key in ``families.FAMILIES`` of what is built by it; ``None``: of none that draws by itself."""
     pipeline = index(config).get("_class_name")
-    return next((name for name, able in families.FAMILIES.items() if able.pipeline == pipeline), None)
+    return next((name for name, able in FAMILIES.items() if able.pipeline == pipeline), None)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -5,14 +5,13 @@ Its text encoders read the words alone: T5 has no use for weights, and CLIP's pa
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from diffusers import SD3Transformer2DModel, StableDiffusion3Pipeline
+from .base import Computing, Family
+from .prompt import Prompt
 
-from ...models import families
-from ..embeddings import Prompt
-from .base import Family
+if TYPE_CHECKING:
+    import torch
 
 T5_TOKENS = 256
 CLIP_TOKENS = 77
@@ -25,7 +24,6 @@ def reads(pipe: Any) -> tuple[Any, int]:
     return pipe.tokenizer, CLIP_TOKENS - 2
 
 
-@torch.no_grad()
 def encode(pipe: Any, device: torch.device, prompt: Prompt, negative: Prompt, *, guided: bool) -> dict[str, Any]:
     names = ("prompt_embeds", "negative_prompt_embeds", "pooled_prompt_embeds", "negative_pooled_prompt_embeds")
     embeds = pipe.encode_prompt(
@@ -41,10 +39,16 @@ def encode(pipe: Any, device: torch.device, prompt: Prompt, negative: Prompt, *,
 
 
 SD3 = Family(
-    abilities=families.FAMILIES["sd3"],
-    pipeline=StableDiffusion3Pipeline,
-    transformer=SD3Transformer2DModel,
+    title="Stable Diffusion 3",
+    pipeline="StableDiffusion3Pipeline",
+    transformer="SD3Transformer2DModel",
+    modules=("text_encoder", "text_encoder_2", "text_encoder_3", "transformer", "vae"),
+    optional=("text_encoder_3",),
+    computing=Computing(kind="sd35-medium", denoiser="transformer", step_bytes=370, heads=48, token_pixels=256),
     encode=encode,
     reads=reads,
     load_arguments={"image_encoder": None, "feature_extractor": None},
+    samplers=("Euler", "Heun", "UniPC"),
+    size_multiple=16,
+    bf16=True,
 )

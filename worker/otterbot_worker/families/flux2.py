@@ -5,18 +5,16 @@ The pipeline unpacks them and undoes the decoder's normalisation itself, so that
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from diffusers import Flux2KleinPipeline, Flux2Transformer2DModel
-
-from ...models import families
-from ..embeddings import Prompt
 from . import language
-from .base import Family
+from .base import Computing, Family
+from .prompt import Prompt
+
+if TYPE_CHECKING:
+    import torch
 
 
-@torch.no_grad()
 def encode(pipe: Any, device: torch.device, prompt: Prompt, _negative: Prompt, *, guided: bool) -> dict[str, Any]:
     del guided  # there is no negative prompt; what is not distilled is guided by an empty one
     embeds, _ = pipe.encode_prompt(prompt.text, device=device)
@@ -24,9 +22,15 @@ def encode(pipe: Any, device: torch.device, prompt: Prompt, _negative: Prompt, *
 
 
 FLUX2 = Family(
-    abilities=families.FAMILIES["flux2"],
-    pipeline=Flux2KleinPipeline,
-    transformer=Flux2Transformer2DModel,
+    title="FLUX.2 klein",
+    pipeline="Flux2KleinPipeline",
+    transformer="Flux2Transformer2DModel",
+    modules=("text_encoder", "transformer", "vae"),
+    computing=Computing(kind="flux2-klein-4b", denoiser="transformer", step_bytes=420, heads=24, token_pixels=256),
     encode=encode,
     reads=language.reads,
+    samplers=("Euler", "UniPC"),
+    guided_above=None,
+    size_multiple=16,
+    bf16=True,
 )

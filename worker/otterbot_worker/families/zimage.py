@@ -5,18 +5,16 @@ Its CFG is what others call CFG less one: 0 is none.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from diffusers import ZImagePipeline, ZImageTransformer2DModel
-
-from ...models import families
-from ..embeddings import Prompt
 from . import language
-from .base import Family
+from .base import Computing, Family
+from .prompt import Prompt
+
+if TYPE_CHECKING:
+    import torch
 
 
-@torch.no_grad()
 def encode(pipe: Any, device: torch.device, prompt: Prompt, negative: Prompt, *, guided: bool) -> dict[str, Any]:
     # Fresh lists: the pipeline writes into them.
     embeds, negatives = pipe.encode_prompt(
@@ -26,9 +24,15 @@ def encode(pipe: Any, device: torch.device, prompt: Prompt, negative: Prompt, *,
 
 
 ZIMAGE = Family(
-    abilities=families.FAMILIES["zimage"],
-    pipeline=ZImagePipeline,
-    transformer=ZImageTransformer2DModel,
+    title="Z-Image",
+    pipeline="ZImagePipeline",
+    transformer="ZImageTransformer2DModel",
+    modules=("text_encoder", "transformer", "vae"),
+    computing=Computing(kind="z-image", denoiser="transformer", step_bytes=420, heads=30, token_pixels=256),
     encode=encode,
     reads=language.reads,
+    samplers=("Euler",),  # its pipeline gives the moments in a list, which UniPC cannot take
+    guided_above=0.0,
+    size_multiple=16,
+    bf16=True,
 )
