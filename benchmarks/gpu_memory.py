@@ -10,14 +10,11 @@ runs the same program on tiny models without a card, where there is nothing to m
 from __future__ import annotations
 
 import argparse
-import json
-import sys
-import tempfile
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import gpu_rig
-from gpu_rig import GIB, USUAL, Outcome, Rig
+from gpu_rig import Outcome, Rig
 
 from otterbot_worker.gpu.planning import PLANS, Plan
 
@@ -46,42 +43,19 @@ def shown(one: dict[str, Any]) -> list[str]:
     return [one["model"], f"{one['side']}²", one["begun with"], one["drawn with"], *sizes, *times]
 
 
+def measured(rig: Rig, name: str) -> Iterator[dict[str, Any]]:
+    side = 64 if rig.tiny else rig.entries[name].defaults.width
+    for plan in (None, *PLANS):  # what failed is remembered: the free choice comes first
+        yield row(rig, name, plan, side)
+
+
+HEAD = ["model", "size", "begun with", "drawn with", "estimate GB", "allocated GB", "reserved GB", "step s", "decode s"]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--models", nargs="+", choices=list(gpu_rig.MODELS), default=list(USUAL))
-    parser.add_argument("--cap", type=float, default=8.0, help="GiB")
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--tiny", action="store_true")
-    parser.add_argument("--json", type=Path)
-    asked = parser.parse_args()
-    if why := gpu_rig.no_card(asked.device, tiny=asked.tiny):
-        print(why)
-        return
-    head = [
-        "model",
-        "size",
-        "begun with",
-        "drawn with",
-        "estimate GB",
-        "allocated GB",
-        "reserved GB",
-        "step s",
-        "decode s",
-    ]
-    rows = []
-    with tempfile.TemporaryDirectory() as folder:
-        rig = Rig(Path(folder), device=asked.device, tiny=asked.tiny, cap=int(asked.cap * GIB))
-        print(f"{rig.engine.name}, capped at {asked.cap:g} GiB; {rig.engine.versions}", file=sys.stderr)
-        for name in asked.models:
-            side = 64 if asked.tiny else rig.entries[name].defaults.width
-            for plan in (None, *PLANS):  # what failed is remembered: the free choice comes first
-                rows.append(row(rig, name, plan, side))
-                print(*shown(rows[-1]), file=sys.stderr, flush=True)
-            rig.engine.release()
-    print(gpu_rig.table([head, *map(shown, rows)]))
-    if asked.json:
-        about = {"card": rig.engine.name, "cap": rig.cap, "versions": rig.engine.versions, "rows": rows}
-        asked.json.write_text(json.dumps(about, indent=1))
+    gpu_rig.options(parser)
+    gpu_rig.report(parser.parse_args(), HEAD, measured, shown)
 
 
 if __name__ == "__main__":

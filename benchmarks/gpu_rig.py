@@ -8,12 +8,14 @@ samplers, decoder. ``tiny``: they are not replaced, so that the programs run any
 
 from __future__ import annotations
 
+import argparse
 import gc
+import json
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -242,6 +244,40 @@ def no_card(device: str, *, tiny: bool) -> str | None:
     if tiny or (device != "cpu" and torch.cuda.is_available()):
         return None
     return "There is no CUDA card here, so nothing was measured. With --tiny --device cpu the program runs anywhere."
+
+
+def options(parser: argparse.ArgumentParser) -> None:
+    """What both programs take."""
+    parser.add_argument("--models", nargs="+", choices=list(MODELS), default=list(USUAL))
+    parser.add_argument("--cap", type=float, default=8.0, help="GiB")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--tiny", action="store_true")
+    parser.add_argument("--json", type=Path)
+
+
+def report(
+    asked: argparse.Namespace,
+    head: list[str],
+    measured: Callable[[Rig, str], Iterator[dict[str, Any]]],
+    shown: Callable[[dict[str, Any]], list[str]],
+) -> None:
+    """Measures each model that was asked for and prints a row for each thing ``measured``, or why there is none."""
+    if why := no_card(asked.device, tiny=asked.tiny):
+        print(why)
+        return
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        rig = Rig(Path(folder), device=asked.device, tiny=asked.tiny, cap=int(asked.cap * GIB))
+        print(f"{rig.engine.name}, capped at {asked.cap:g} GiB; {rig.engine.versions}", file=sys.stderr)
+        for name in asked.models:
+            for row in measured(rig, name):
+                rows.append(row)
+                print(*shown(row), file=sys.stderr, flush=True)
+            rig.engine.release()
+    print(table([head, *map(shown, rows)]))
+    if asked.json:
+        about = {"card": rig.engine.name, "cap": rig.cap, "versions": rig.engine.versions, "rows": rows}
+        asked.json.write_text(json.dumps(about, indent=1))
 
 
 def table(rows: list[list[str]]) -> str:

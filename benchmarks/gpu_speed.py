@@ -10,15 +10,12 @@ drawn. ``--tiny --device cpu`` runs the same program on tiny models without a ca
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
-import sys
-import tempfile
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import gpu_rig
-from gpu_rig import GIB, USUAL, Outcome, Rig
+from gpu_rig import Outcome, Rig
 
 
 def measure(rig: Rig, name: str, *, steps: int, cancels: int) -> dict[str, Any]:
@@ -49,32 +46,20 @@ def shown(one: dict[str, Any]) -> list[str]:
     return [one["model"], one["plan"], *(f"{one[key]:.3f}" if one.get(key) is not None else "–" for key in keys)]
 
 
+HEAD = ["model", "plan", "load s", "first s", "reroll s", "step s", "decode s", "cancel median s", "cancel worst s"]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--models", nargs="+", choices=list(gpu_rig.MODELS), default=list(USUAL))
-    parser.add_argument("--cap", type=float, default=8.0, help="GiB")
+    gpu_rig.options(parser)
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--cancels", type=int, default=12)
-    parser.add_argument("--device", default="auto")
-    parser.add_argument("--tiny", action="store_true")
-    parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
-    if why := gpu_rig.no_card(asked.device, tiny=asked.tiny):
-        print(why)
-        return
-    head = ["model", "plan", "load s", "first s", "reroll s", "step s", "decode s", "cancel median s", "cancel worst s"]
-    rows = []
-    with tempfile.TemporaryDirectory() as folder:
-        rig = Rig(Path(folder), device=asked.device, tiny=asked.tiny, cap=int(asked.cap * GIB))
-        print(f"{rig.engine.name}, capped at {asked.cap:g} GiB; {rig.engine.versions}", file=sys.stderr)
-        for name in asked.models:
-            rows.append(measure(rig, name, steps=asked.steps, cancels=asked.cancels))
-            print(*shown(rows[-1]), file=sys.stderr, flush=True)
-            rig.engine.release()
-    print(gpu_rig.table([head, *map(shown, rows)]))
-    if asked.json:
-        about = {"card": rig.engine.name, "cap": rig.cap, "versions": rig.engine.versions, "rows": rows}
-        asked.json.write_text(json.dumps(about, indent=1))
+
+    def measured(rig: Rig, name: str) -> Iterator[dict[str, Any]]:
+        yield measure(rig, name, steps=asked.steps, cancels=asked.cancels)
+
+    gpu_rig.report(asked, HEAD, measured, shown)
 
 
 if __name__ == "__main__":
