@@ -52,8 +52,8 @@ class Watcher:
 
 @pytest.fixture
 def draw(engine: Engine, make_task: Callable[..., DrawTask], catalogue: Catalogue) -> Draws:
-    def draw(model: str | ModelEntry, *, watcher: Watcher | None = None, **changes: Any) -> tuple[Drawn, bytes]:
-        entry = catalogue.images[model] if isinstance(model, str) else model
+    def draw(one: str | ModelEntry, *, watcher: Watcher | None = None, **changes: Any) -> tuple[Drawn, bytes]:
+        entry = catalogue.images[one] if isinstance(one, str) else one
         usual = {"sampler": entry.defaults.sampler, "guidance_scale": entry.defaults.guidance_scale}
         task = make_task(**{"model": entry.as_dict(), **usual, **changes})
         fields = {name: getattr(task, name) for name in task.__dataclass_fields__}
