@@ -56,6 +56,7 @@ class ModelDefaults(Answer):
 
 @dataclass(frozen=True, kw_only=True)
 class ModelLimits(Answer):
+    steps_min: int = 1
     steps_max: int
     guidance_scale_max: float
     size_min: int
@@ -74,6 +75,8 @@ class Model(Answer):
     defaults: ModelDefaults | None = None
     limits: ModelLimits | None = None
     licence: str = ""
+    samplers: tuple[str, ...] = ()
+    """That it takes; empty where the worker does not say."""
     problem: str | None = None
     """Why its file cannot be drawn with, as a sentence."""
 
@@ -85,6 +88,7 @@ class Model(Answer):
                 **source,
                 "defaults": ModelDefaults.maybe(source.get("defaults")),
                 "limits": ModelLimits.maybe(source.get("limits")),
+                "samplers": tuple(str(name) for name in entries(source.get("samplers"))),
             }
         )
 

@@ -68,5 +68,12 @@ def sampler_name(name: str | None, models: Models | None) -> str | None:
     raise Unusable(texts.unknown_sampler(name, [known[one] for one in near], models.samplers))
 
 
+def takes(model: Model | None, sampler: str | None, models: Models | None) -> bool:
+    """Whether a model takes that sampler, as far as the worker says. Raises :class:`Unusable`: nobody knows it."""
+    if sampler is None or model is None or not model.samplers:
+        return sampler is not None
+    return sampler_name(sampler, models) in model.samplers
+
+
 def _sampler_key(name: str) -> str:
     return _FILLER.sub("", name.casefold()).replace("pp", "++").removesuffix("scheduler")

@@ -25,13 +25,18 @@ def allowed_count(typed: int | None, values: Values, *, usual: int) -> int:
 
 
 def allowed_steps(
-    steps: int | None, limits: ModelLimits | None, name: str | None, values: Values, *, chosen: bool
+    steps: int | None, limits: ModelLimits | None, name: str | None, values: Values, said: list[str], *, chosen: bool
 ) -> int | None:
-    """``chosen``: somebody chose them; a default is only lowered to the instance's limit."""
+    """``chosen``: somebody chose them; a default is lowered to the instance's limit, which is said."""
     if steps is None:
         return None
+    most = values.limits.steps
+    if limits is not None and limits.steps_min > min(most, steps):
+        raise Unusable(texts.too_few_steps(limits.steps_min, name or "", most))
     if not chosen:
-        return min(steps, values.limits.steps)
+        if steps > most:
+            said.append(texts.steps_lowered(most, steps))
+        return min(steps, most)
     if limits is not None and limits.steps_max <= values.limits.steps and steps > limits.steps_max:
         raise Unusable(texts.too_many_steps(limits.steps_max, name))
     if steps > values.limits.steps:
@@ -67,6 +72,10 @@ def drawable_size(
     if (width, height) != size:
         said.append(texts.size_rounded(name, width, height, multiple))
     return width, height
+
+
+def enough(steps: int, limits: ModelLimits | None) -> bool:
+    return limits is None or limits.steps_min <= steps <= limits.steps_max
 
 
 def fits(size: tuple[int, int], limits: ModelLimits | None) -> bool:

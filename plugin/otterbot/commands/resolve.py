@@ -10,13 +10,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import texts
-from ..config import Values
 from ..options import DrawOptions
 from ..outcome import NewRequest, Unusable
 from ..worker_about import Model
-from .catalogue import choose_model, sampler_name
+from .catalogue import choose_model, sampler_name, takes
 from .circumstances import Circumstances
-from .limits import allowed_count, allowed_guidance, allowed_steps, check_lengths, drawable_size, fits
+from .limits import allowed_count, allowed_guidance, allowed_steps, check_lengths, drawable_size, enough, fits
 
 STRENGTH = 0.6
 """Keeps the picture; 0.94 mostly replaces it."""
@@ -45,14 +44,14 @@ def resolve(
     _check_start(wanted, values.prefix, start=start)
     model, name = choose_model(wanted.model, around, said)
     limits = model.limits if model is not None else None
-    steps, guidance, size, negative, sampler = _open_settings(wanted, base is not None, model, values)
+    steps, guidance, size, negative, sampler = _open_settings(wanted, base is not None, model, around)
     if wanted.width is None and (start is not None or wanted.aspect is not None):
         size = None  # of the picture's shape, or of the one that was typed: the worker makes it
     body = {
         "prompt": prompt,
         "negative_prompt": negative,
         "model": name,
-        "steps": allowed_steps(steps, limits, name, values, chosen=wanted.steps is not None),
+        "steps": allowed_steps(steps, limits, name, values, said, chosen=wanted.steps is not None),
         "guidance_scale": allowed_guidance(guidance, limits, name),
         "aspect": wanted.aspect,
         "sampler": sampler_name(sampler, around.models),
@@ -116,21 +115,23 @@ def completed(asked: DrawOptions, base: DrawOptions) -> DrawOptions:
 _Settings = tuple[int | None, float | None, tuple[int, int] | None, str | None, str | None]
 
 
-def _open_settings(wanted: DrawOptions, again: bool, model: Model | None, values: Values) -> _Settings:
+def _open_settings(wanted: DrawOptions, again: bool, model: Model | None, around: Circumstances) -> _Settings:
     """Steps, CFG, size, negative prompt and sampler: typed, else the instance's, else the model's."""
+    values, models = around.values, around.models
     ours, limits = values.draw, model.limits if model is not None else None
     default = model.defaults if model is not None else None
     size = (wanted.width, wanted.height) if wanted.width is not None and wanted.height is not None else None
     steps, guidance, sampler, negative = wanted.steps, wanted.guidance_scale, wanted.sampler, wanted.negative_prompt
     if not again:
         # The instance's numbers are for any model, so where one cannot take them, its own count.
-        if steps is None and ours.steps is not None and not (limits and ours.steps > limits.steps_max):
+        if steps is None and ours.steps is not None and enough(ours.steps, limits):
             steps = ours.steps
         if guidance is None and ours.cfg is not None and not (limits and ours.cfg > limits.guidance_scale_max):
             guidance = ours.cfg
         if size is None and ours.size is not None and fits(ours.size, limits):
             size = ours.size
-        sampler = ours.sampler if sampler is None else sampler
+        if sampler is None and takes(model, ours.sampler, models):
+            sampler = ours.sampler
         negative = ours.negative_prompt if negative is None else negative
     if default is not None:
         steps = default.steps if steps is None else steps

@@ -26,6 +26,18 @@ def too_many_steps(most: int, model: str | None) -> str:
     return f"{who} at most {count_of(most, 'step', 'steps')}: `--steps {most}`."
 
 
+def too_few_steps(least: int, model: str, most: int) -> str:
+    """``most``: what is allowed here."""
+    if least > most:
+        return f"{code(model)} needs at least {count_of(least, 'step', 'steps')}, and here I take at most {most}."
+    return f"{code(model)} needs at least {count_of(least, 'step', 'steps')}: `--steps {least}`."
+
+
+def steps_lowered(most: int, usual: int) -> str:
+    """A note, not a refusal."""
+    return f"Here I take at most {count_of(most, 'step', 'steps')}; {usual} are usual."
+
+
 def cfg_too_high(most: float, model: str) -> str:
     return f"{code(model)} takes a CFG of at most {most:g}: `--cfg {most:g}`."
 

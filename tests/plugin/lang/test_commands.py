@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import json
 import time
 from typing import Any
 
 import pytest
-from conftest import ALICE, BOB, BOT, MOD, ROOM, Rig
+from conftest import ALICE, BOB, BOT, CATALOGUE, MOD, ROOM, Rig
 
 from otterbot import contents, texts
 from otterbot.chat_entries import FLOWING
-from otterbot.config import DrawValues
+from otterbot.config import DrawValues, LimitValues
 from otterbot.live import Live
 from otterbot.records import Kind, Part
 from otterbot.worker_about import Pause
@@ -181,8 +182,6 @@ async def test_samplers_by_any_spelling(rig: Rig) -> None:
 
 
 async def test_the_instances_defaults(rig: Rig) -> None:
-    from otterbot.config import DrawValues, LimitValues
-
     rig.values(draw=DrawValues(steps=50, cfg=9.0, size=(512, 512), count=2, negative_prompt=""))
     body = await rig.drawn("!draw otter")
     assert (body["steps"], body["guidance_scale"], body["width"], body["count"]) == (50, 9.0, 512, 2)
@@ -193,7 +192,27 @@ async def test_the_instances_defaults(rig: Rig) -> None:
     assert "at most 2 pictures" in await rig.answer("!draw otter --count 3")
     assert "at most 20 steps" in await rig.answer("!draw otter --steps 21")
     assert "at most 10" in await rig.answer("!draw otter with wings")
-    assert (await rig.drawn("!draw otter"))["steps"] == 20
+    lowered = await rig.say("!draw otter")
+    assert lowered is not None
+    assert lowered.request is not None
+    assert lowered.request.body["steps"] == 20
+    assert lowered.request.notes == ("Here I take at most 20 steps; 30 are usual.",)
+
+
+async def test_the_instances_defaults_give_way_to_what_a_model_takes(rig: Rig) -> None:
+    rig.worker.catalogue = copy.deepcopy(CATALOGUE)
+    refined, turbo = rig.worker.catalogue["models"][0], rig.worker.catalogue["models"][1]
+    refined["limits"] = {**refined["limits"], "steps_min": 5}
+    turbo["samplers"] = ["Euler", "Euler a"]
+    rig.values(draw=DrawValues(steps=4, sampler="dpm++ 2m karras"))
+    body = await rig.drawn("!draw otter")
+    assert (body["steps"], body["sampler"]) == (30, "DPM++ 2M Karras")
+    body = await rig.drawn("!draw otter --model sdxl-turbo")
+    assert (body["steps"], body["sampler"]) == (4, "Euler a"), "its own sampler, where it cannot take the usual one"
+    assert (await rig.drawn("!draw otter --model sdxl-turbo --sampler ddim"))["sampler"] == "DDIM", "typed is typed"
+    assert "needs at least 5 steps: `--steps 5`" in await rig.answer("!draw otter --steps 4")
+    rig.values(limits=LimitValues(steps=4))
+    assert "needs at least 5 steps, and here I take at most 4" in await rig.answer("!draw otter")
 
 
 # ---------------------------------------------------------------- the room's model

@@ -20,6 +20,7 @@ from aiohttp import web
 from otterbot_worker.api import parts as parts_module
 from otterbot_worker.api.app import create_app
 from otterbot_worker.api.parts import PARTS, Parts
+from otterbot_worker.api.server import runner_of
 from otterbot_worker.config import Config
 from otterbot_worker.gpu.process import GpuProcess
 
@@ -145,7 +146,7 @@ async def worker_here(config: Config, *, paused: bool = False) -> AsyncIterator[
         patch.setattr(parts_module, "GpuProcess", DoubleGpu)
         patch.setenv("HF_HUB_CACHE", str(config.data_dir / "hub"))  # whatever else this machine has
         app = create_app(config, {"otterbot": TOKEN, "other": OTHER})
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        runner = runner_of(app, shutdown_timeout=1.0)
         await runner.setup()
         try:
             if paused:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import io
 import json
 import logging
@@ -142,6 +143,22 @@ async def test_bad_pictures_are_refused_and_nothing_stays(here: Here, case: str)
     assert problem["detail"].endswith(".")
     folder = here.parts.config.inputs_dir
     assert [path for path in folder.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "GZIP", "br", "rot13"])
+@pytest.mark.parametrize(
+    ("path", "kind"), [("/v1/jobs", "application/json"), ("/v1/inputs", "image/png"), ("/v1/pause", "application/json")]
+)
+async def test_compressed_bodies_are_refused_unread(
+    here: Here, path: str, kind: str, encoding: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    headers = {"Content-Type": kind, "Content-Encoding": encoding}
+    for data in (b"no such thing", gzip.compress(json.dumps(image("packed-01")).encode())):
+        status, problem = await here.api.call("POST", path, data=data, headers=headers)
+        assert (status, problem["code"]) == (415, "unsupported_media_type")
+        assert "without Content-Encoding" in problem["detail"]
+    assert [record.getMessage() for record in caplog.records] == []
+    await draws(here, "after-packed")
 
 
 async def test_bad_ones_do_not_hold_up_a_good_one(here: Here) -> None:

@@ -82,6 +82,15 @@ def answer(error: ApiProblem) -> web.Response:
     )
 
 
+def as_it_is(request: web.Request) -> None:
+    """No compressed bodies: no client here needs them, and a few bytes could become any number.
+
+    :raises ApiProblem: 415
+    """
+    if request.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
+        raise ApiProblem(415, "unsupported_media_type", "Send the body as it is, without Content-Encoding.")
+
+
 async def body(request: web.Request, validate: Callable[[bytes], Model]) -> Model:
     """The request's JSON body, validated.
 
@@ -89,6 +98,7 @@ async def body(request: web.Request, validate: Callable[[bytes], Model]) -> Mode
     """
     if request.content_type != "application/json":
         raise ApiProblem(415, "unsupported_media_type", "Send the body as application/json.")
+    as_it_is(request)
     raw = await request.read()
     try:
         return validate(raw)

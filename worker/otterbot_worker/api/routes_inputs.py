@@ -11,7 +11,7 @@ from aiohttp import web
 from otterbot_worker.api.auth import client_of
 from otterbot_worker.api.operations import Operation, reply
 from otterbot_worker.api.parts import PARTS
-from otterbot_worker.api.problems import ApiProblem
+from otterbot_worker.api.problems import ApiProblem, as_it_is
 from otterbot_worker.api.schemas.jobs import Input
 from otterbot_worker.inputs.files import BadInput
 
@@ -28,6 +28,7 @@ async def add(request: web.Request) -> web.Response:
         raise ApiProblem(422, "invalid_request", "The query may hold private=true or private=false.")
     if request.content_type not in MEDIA_TYPES:
         raise ApiProblem(415, "unsupported_media_type", "Send a PNG, JPEG, WebP or GIF picture.")
+    as_it_is(request)
     data = await _read(request, int(parts.config.inputs.max_mb * 1_000_000))
     if not parts.archive.has_room():
         raise _disk_full()

@@ -25,6 +25,16 @@ IDLE_SECONDS = 75.0
 """How long a connection may stay without a whole request; a thousand silent ones would use up all file handles."""
 
 
+def runner_of(app: web.Application, *, shutdown_timeout: float = STREAMS_SECONDS) -> web.AppRunner:
+    return web.AppRunner(
+        app,
+        access_log=None,
+        shutdown_timeout=shutdown_timeout,
+        keepalive_timeout=IDLE_SECONDS,
+        auto_decompress=False,  # what is broken, or a bomb, would break before a handler can refuse it
+    )
+
+
 async def serve(config: Config) -> int:
     """Serves until SIGTERM or SIGINT; returns the exit code.
 
@@ -36,7 +46,7 @@ async def serve(config: Config) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     app = create_app(config, tokens)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=STREAMS_SECONDS, keepalive_timeout=IDLE_SECONDS)
+    runner = runner_of(app)
     await runner.setup()
     try:
         await web.TCPSite(runner, config.api.host, config.api.port, ssl_context=tls, reuse_address=True).start()
