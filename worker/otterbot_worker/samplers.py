@@ -29,38 +29,47 @@ def _table(*samplers: Sampler) -> Mapping[str, Sampler]:
 
 
 _DPM = "DPMSolverMultistepScheduler"
-_PLAIN = {"algorithm_type": "dpmsolver++", "use_karras_sigmas": False}
-_KARRAS = {"algorithm_type": "dpmsolver++", "use_karras_sigmas": True}
+_UNBENT = {"use_karras_sigmas": False, "use_exponential_sigmas": False, "use_beta_sigmas": False}
+"""The sampler's own spacing of noise, where the model's file has another one: the name says which it is."""
+_PLAIN = {**_UNBENT, "algorithm_type": "dpmsolver++"}
+_KARRAS = {**_UNBENT, "algorithm_type": "dpmsolver++", "use_karras_sigmas": True}
 
 SAMPLERS = _table(
     Sampler(
         name="UniPC",
         scheduler="UniPCMultistepScheduler",
+        arguments=_UNBENT,
         flow="UniPCMultistepScheduler",
         flow_arguments={"prediction_type": "flow_prediction", "use_flow_sigmas": True},
     ),
-    Sampler(name="Euler", scheduler="EulerDiscreteScheduler", flow="FlowMatchEulerDiscreteScheduler"),
+    Sampler(
+        name="Euler", scheduler="EulerDiscreteScheduler", arguments=_UNBENT, flow="FlowMatchEulerDiscreteScheduler"
+    ),
     Sampler(name="Euler a", scheduler="EulerAncestralDiscreteScheduler"),
-    Sampler(name="Euler SGM uniform", scheduler="EulerDiscreteScheduler", arguments={"timestep_spacing": "trailing"}),
+    Sampler(
+        name="Euler SGM uniform",
+        scheduler="EulerDiscreteScheduler",
+        arguments={**_UNBENT, "timestep_spacing": "trailing"},
+    ),
     Sampler(name="DPM++ 2M", scheduler=_DPM, arguments=_PLAIN),
     Sampler(name="DPM++ 2M Karras", scheduler=_DPM, arguments=_KARRAS),
-    Sampler(name="DPM++ 2M SDE", scheduler=_DPM, arguments={"algorithm_type": "sde-dpmsolver++"}),
+    Sampler(name="DPM++ 2M SDE", scheduler=_DPM, arguments={**_UNBENT, "algorithm_type": "sde-dpmsolver++"}),
     Sampler(
         name="DPM++ 2M SDE Karras",
         scheduler=_DPM,
-        arguments={"algorithm_type": "sde-dpmsolver++", "use_karras_sigmas": True},
+        arguments={**_KARRAS, "algorithm_type": "sde-dpmsolver++"},
     ),
     Sampler(name="DPM++ SDE", scheduler="DPMSolverSinglestepScheduler", arguments=_PLAIN),
     Sampler(name="DPM++ SDE Karras", scheduler="DPMSolverSinglestepScheduler", arguments=_KARRAS),
-    Sampler(name="Heun", scheduler="HeunDiscreteScheduler", flow="FlowMatchHeunDiscreteScheduler"),
-    Sampler(name="DPM2", scheduler="KDPM2DiscreteScheduler"),
-    Sampler(name="DPM2 a", scheduler="KDPM2AncestralDiscreteScheduler"),
+    Sampler(name="Heun", scheduler="HeunDiscreteScheduler", arguments=_UNBENT, flow="FlowMatchHeunDiscreteScheduler"),
+    Sampler(name="DPM2", scheduler="KDPM2DiscreteScheduler", arguments=_UNBENT),
+    Sampler(name="DPM2 a", scheduler="KDPM2AncestralDiscreteScheduler", arguments=_UNBENT),
     # Not every model's file says this, and the class clips latents to -1 … 1 unless it is told not to.
     Sampler(name="DDIM", scheduler="DDIMScheduler", arguments={"clip_sample": False}),
     Sampler(name="PNDM", scheduler="PNDMScheduler", arguments={"skip_prk_steps": True}),
     Sampler(name="LCM", scheduler="LCMScheduler"),
     Sampler(name="TCD", scheduler="TCDScheduler"),
-    Sampler(name="DEIS", scheduler="DEISMultistepScheduler"),
+    Sampler(name="DEIS", scheduler="DEISMultistepScheduler", arguments=_UNBENT),
 )
 
 _ALIASES = {"plms": "PNDM", "eulerancestral": "Euler a", "dpm2ancestral": "DPM2 a"}

@@ -53,6 +53,8 @@ def again(
         used = replace(used, inpaint=True)
     if typed.width is not None or typed.aspect is not None or used.upscale is not None:
         used, before = _shapeless(used), _shapeless(before)
+    if used.upscale is not None:
+        _check_upscale(typed, around.values.prefix)
     if typed.seed != "same":
         used = replace(used, variation=None)
     asked = completed(replace(typed, seed=None), replace(before, seed=None, count=None, variation=None))
@@ -70,6 +72,8 @@ def varied(typed: DrawOptions, record: Mapping[str, Any], around: Circumstances,
     used = record.get("used")
     if typed.strength is not None and isinstance(used, Mapping) and used.get("init_image") is None:
         raise Unusable(texts.how_much_varied(around.values.prefix))
+    if isinstance(used, Mapping) and used.get("upscale") is not None:
+        raise Unusable(texts.upscaled_not_varied(around.values.prefix))
     typed = replace(typed, variation=typed.variation or Variation(strength=VARIATION))
     return again(typed, record, around, usual=VARIATIONS, **how)
 
@@ -85,10 +89,7 @@ def upscaled(
 ) -> NewRequest:
     """The picture of the event ``start``, ``typed.upscale`` times as large, with its own words and settings where its
     ``record`` says them; else without words. Raises :class:`Unusable`."""
-    prefix = around.values.prefix
-    for flag in ("width", "aspect", "variation", "hires", "inpaint", "control"):
-        if getattr(typed, flag) is not None:
-            raise Unusable(texts.upscale_is_that_picture({"width": "size", "aspect": "ar"}.get(flag, flag), prefix))
+    _check_upscale(typed, around.values.prefix)
     used = (read_settings(record.get("used")) if record is not None else None) or DrawOptions()
     notes: list[str] = []
     base = DrawOptions(prompt=used.prompt)
@@ -100,6 +101,13 @@ def upscaled(
     asked = replace(typed, seed=_number(typed.seed))
     seed = _seed(typed, used, new_seed)
     return resolve(asked, around, seed=seed, base=base, notes=notes, start=start, other=other)
+
+
+def _check_upscale(typed: DrawOptions, prefix: str) -> None:
+    """No flag that asks for another picture."""
+    for flag in ("width", "aspect", "variation", "hires", "inpaint", "control"):
+        if getattr(typed, flag) is not None:
+            raise Unusable(texts.upscale_is_that_picture({"width": "size", "aspect": "ar"}.get(flag, flag), prefix))
 
 
 def _shapeless(options: DrawOptions) -> DrawOptions:

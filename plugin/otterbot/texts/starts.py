@@ -49,6 +49,13 @@ def upscale_is_that_picture(flag: str, prefix: str) -> str:
     )
 
 
+def upscaled_not_varied(prefix: str) -> str:
+    return (
+        "An upscaled picture has no variations of its own: reply to the picture that it was made from, and "
+        f"{command(prefix, 'upscale')} the one that you like."
+    )
+
+
 CONTROL_OLD_WORKER = "The worker is too old to be steered by a picture. The operator has to update it."
 
 

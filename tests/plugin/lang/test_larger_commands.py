@@ -152,6 +152,22 @@ async def test_what_is_no_picture_is_said(rig: Rig) -> None:
     assert "that is none" in await rig.answer("!upscale", **reply(video))
 
 
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("!vary", "reply to the picture that it was made from"),
+        ("!vary 0.4 --count 2", "reply to the picture that it was made from"),
+        ("!again --variation 0.2", "`--variation` has no place there"),
+        ("!again --hires 2", "`--hires` has no place there"),
+        ("!again --size 512", "`--size` has no place there"),
+        ("!again --portrait", "`--ar` has no place there"),
+    ],
+)
+async def test_an_upscaled_picture_is_that_picture(rig: Rig, typed: str, said: str) -> None:
+    event = rig.homeserver.picture(ROOM, LARGER, start="$small")
+    assert said in await rig.answer(typed, **reply(event))
+
+
 async def test_again_upscales_the_same_picture(rig: Rig) -> None:
     event = rig.homeserver.picture(ROOM, {**LARGER, "used": {**LARGER["used"], "prompt": ""}}, start="$small")
     body = await rig.drawn("!again", **reply(event))

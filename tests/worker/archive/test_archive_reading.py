@@ -318,6 +318,44 @@ def test_a_start_picture_is_named(tmp_path: Path) -> None:
     assert "a" * 64 in showing.page(found)
 
 
+A, B = {"id": "a" * 64}, {"id": "b" * 64}
+REPLY = "The line is a reply to the picture that it was drawn from."
+
+
+@pytest.mark.parametrize(
+    ("changes", "says", "notes"),
+    [
+        ({"init_image": A, "strength": 0.55}, {"strength": 0.55}, [REPLY]),
+        ({"init_image": A, "strength": 1.0, "mask": A}, {"strength": 1.0, "inpaint": True}, [REPLY]),
+        ({"init_image": A, "strength": 0.6, "mask": B}, {"strength": 0.6}, [REPLY, "Another picture was its mask"]),
+        ({"control": {"kind": "canny", "scale": 0.7, **A}}, {"control": ("canny", 0.7)}, ["that steered it."]),
+        ({"control": {"kind": "my: depth", "scale": 1e-05, **A}}, {"control": ("my: depth", 1e-05)}, ["steered it."]),
+        (
+            {"control": {"kind": "canny", "scale": 1.0, "start": 0.0, "end": 0.8, **A}},
+            {"control": ("canny", 1.0)},
+            ["that steered it.", "in a part of the steps only"],
+        ),
+        (
+            {"init_image": A, "strength": 0.5, "control": {"kind": "canny", "scale": 1.0, **B}},
+            {"strength": 0.5},
+            [REPLY, "A second picture steered it"],
+        ),
+    ],
+)
+def test_the_line_is_a_reply_to_a_picture(changes: dict[str, Any], says: dict[str, Any], notes: list[str]) -> None:
+    """The plugin reads in it what it can say, and what it cannot is named."""
+    line = showing.command({"prompt": "otter", **changes})
+    options, problem = FLAGS.parse_options(line.removeprefix("!draw ").strip())
+    assert problem is None, line
+    found = {name: getattr(options, name) for name in ("strength", "inpaint", "control")}
+    if found["control"] is not None:
+        found["control"] = (found["control"].kind, found["control"].scale)
+    assert {name: value for name, value in found.items() if value is not None} == says
+    said = list(showing._notes({"prompt": "otter", **changes}))
+    assert len(said) == len(notes)
+    assert all(words in one for words, one in zip(notes, said, strict=True)), said
+
+
 def test_what_steered_it(tmp_path: Path) -> None:
     control = {"kind": "canny", "id": "a" * 64, "scale": 0.7, "start": 0.0, "end": 0.8}
     written = record(control={**control, "name": "a, canny: net", "hash": "0123456789abcdef"})

@@ -86,6 +86,19 @@ def test_what_a_family_names_is_there(family: Family) -> None:
     assert family.preview is None or len(family.preview.factors) == 4
 
 
+@pytest.mark.parametrize("bent", ["use_karras_sigmas", "use_exponential_sigmas"])
+def test_a_samplers_name_says_how_its_noise_is_spaced(bent: str) -> None:
+    """Whatever the model's own file says."""
+    usual = {"_class_name": "EulerDiscreteScheduler", "num_train_timesteps": 1000, "beta_schedule": "scaled_linear"}
+    for name, sampler in samplers.SAMPLERS.items():
+        kind = getattr(diffusers, sampler.scheduler)
+        ours, same = (kind.from_config(config, **sampler.arguments) for config in (usual, {**usual, bent: True}))
+        for one in (ours, same):
+            one.set_timesteps(8)
+        assert ours.timesteps.tolist() == same.timesteps.tolist(), name
+        assert ours.config.get("use_karras_sigmas", False) == ("Karras" in name)
+
+
 HOLT = """
 models:
   own:

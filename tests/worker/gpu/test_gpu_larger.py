@@ -159,10 +159,11 @@ def test_a_refiner_has_its_part_in_the_first_pass_alone(
     plain, refined = (draw(family=family, steps=5, hires=hires()) for family in ("sdxl", "refined"))
     assert plain[0].refiner is None
     assert refined[0].refiner is not None
+    assert (plain[0].notes, refined[0].notes) == ([], ["The second pass was drawn without the refiner."])
     assert plain[1] != refined[1]
     watcher = Watcher()
     drawn, data = draw(family="refined", steps=5, watcher=watcher, **upscaled(start))
-    assert (drawn.refiner, drawn.notes) == (None, []), "an upscaled picture is the base's alone"
+    assert (drawn.refiner, drawn.notes) == (None, ["Pictures are upscaled without the refiner."])
     assert data == draw(family="sdxl", steps=5, **upscaled(start))[1]
 
 

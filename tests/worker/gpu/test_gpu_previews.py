@@ -73,6 +73,24 @@ def test_one_behind_each_step_and_the_same_picture(look: Looks, family: str, sam
     assert not any("previews" in note for note in notes)
 
 
+@pytest.mark.usefixtures("always")
+@pytest.mark.parametrize(("tile", "seen"), [((128, 128), 4), ((64, 64), 2)])
+def test_none_of_tiles_which_is_said(look: Looks, tile: tuple[int, int], seen: int) -> None:
+    hires = {
+        "scale": 2.0,
+        "strength": 1.0,
+        "steps": 2,
+        "upscaler": "lanczos",
+        "width": 128,
+        "height": 128,
+        "tile": tile,
+    }
+    pixels, shown, notes = look("sd", steps=2, width=64, height=64, hires=hires)
+    assert len(shown) == seen
+    assert ("There were no previews of what was drawn in tiles." in notes) == (seen == 2)
+    assert pixels == look("sd", steps=2, width=64, height=64, hires=hires, preview=False)[0]
+
+
 def test_they_are_seldom(look: Looks) -> None:
     assert len(look("sdxl", steps=3)[1]) <= 1, "it takes much less than a second"
 

@@ -39,8 +39,7 @@ def command(request: Mapping[str, Any]) -> str:
         parts.append(f"--size {request['width']}x{request['height']}")
     if (seed := request.get("seed")) is not None:
         parts.append(f"--seed {seed}")
-    if upscale is not None and (strength := request.get("strength")) is not None:
-        parts.append(f"--strength {_decimal(strength)}")
+    parts += _from_pictures(request)
     if (hires := request.get("hires")) is not None:
         parts.append(f"--hires {_second_pass(hires)}")
     if (variation := request.get("variation")) is not None:
@@ -52,6 +51,19 @@ def command(request: Mapping[str, Any]) -> str:
         f"--{flag} {name if _PLAIN_NAME.fullmatch(name) else _quoted(name) or name}" for flag, name in names if name
     ]
     return " ".join(parts)
+
+
+def _from_pictures(request: Mapping[str, Any]) -> Iterator[str]:
+    """What a reply to a picture says about it."""
+    start, control = request.get("init_image"), request.get("control")
+    if start is not None and (strength := request.get("strength")) is not None:
+        yield f"--strength {_decimal(strength)}"
+    if start is not None and request.get("mask") == start:
+        yield "--inpaint"
+    if start is None and control is not None:
+        kind = one_line(str(control["kind"]))
+        steered = kind if control.get("scale") is None else f"{kind}:{_decimal(control['scale'])}"
+        yield f"--control {steered if _PLAIN_NAME.fullmatch(kind) else _quoted(steered) or steered}"
 
 
 def _second_pass(hires: Mapping[str, Any]) -> str:
@@ -76,8 +88,19 @@ def _notes(request: Mapping[str, Any]) -> Iterator[str]:
     hires = request.get("hires") or {}
     if hires.get("steps") not in (None, request.get("steps")):
         yield f"The second pass of the line has as many steps as the first; this one's was one of {hires['steps']}."
+    start, mask, control = (request.get(name) for name in ("init_image", "mask", "control"))
     if request.get("upscale") is not None:
         yield "The line is a reply to the picture that is upscaled, and has that one's own prompt."
+    elif start is not None:
+        yield "The line is a reply to the picture that it was drawn from."
+    elif control is not None:
+        yield "The line is a reply to the picture that steered it."
+    if mask is not None and mask != start:
+        yield "Another picture was its mask, which no line can say: the request (--json) has it."
+    if start is not None and control is not None:
+        yield "A second picture steered it, which no line can say: the request (--json) has it."
+    elif control is not None and (control.get("start"), control.get("end")) not in ((None, None), (0.0, 1.0)):
+        yield "It was steered in a part of the steps only, which no line can say: the request (--json) has it."
     if any(printable(text) != _LINE_ENDS.sub("\n", text) for text in words):
         yield "Control characters in its words are left out of the line."
     if _FLAG_LIKE.search(printable(words[0])):

@@ -58,12 +58,23 @@ def generate(
         monitor.progress("decoding", steps.done, steps.done)
         pixels, more = decode(loaded.pipe, latents, task.seed)
         drawing.notes += more
-    if loaded.refining is not None and task.upscale is None:
-        if not refined(loaded, task):
-            notes.append("With so few steps none is left for the refiner; the picture was drawn without it.")
-        elif task.loras:
-            notes.append("LoRAs act on the base's steps, not on the refiner's.")
+    if loaded.refining is not None:
+        notes += _of_refiner(loaded, task)
     return starting.finish(task, pixels), notes + list(dict.fromkeys(drawing.notes))
+
+
+def _of_refiner(loaded: Loaded, task: Draw) -> list[str]:
+    """What is to be said of its part, or of its absence."""
+    if task.upscale is not None:
+        return ["Pictures are upscaled without the refiner."]
+    if not refined(loaded, task):
+        return ["With so few steps none is left for the refiner; the picture was drawn without it."]
+    notes = []
+    if task.loras:
+        notes.append("LoRAs act on the base's steps, not on the refiner's.")
+    if task.hires is not None:
+        notes.append("The second pass was drawn without the refiner.")
+    return notes
 
 
 def _laid_out(task: Draw) -> Draw:

@@ -60,12 +60,25 @@ class Keeping:
 def noised_after(pipe: Any, index: int, latents: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
     """A picture's latents with as much of the noise on them as the step behind number ``index`` expects."""
     timesteps = pipe.scheduler.timesteps
-    first = getattr(pipe.scheduler, "begin_index", None)
-    following = (len(timesteps) - pipe.num_timesteps if first is None else first) + index + 1
+    following = _first(pipe) + index + 1
     if following >= len(timesteps):
         return latents
     noised: torch.Tensor = pipe.scheduler.add_noise(latents, noise, timesteps[following : following + 1])
     return noised
+
+
+def _first(pipe: Any) -> int:
+    """Which of the sampler's steps the pipeline begins with."""
+    scheduler = pipe.scheduler
+    begin: int | None = getattr(scheduler, "begin_index", None)
+    if begin is not None:
+        return begin
+    # DDIM and PNDM do not say. The pipeline draws the last ones, but for those that it leaves to a refiner.
+    left = 0
+    if (end := getattr(pipe, "denoising_end", None)) is not None:
+        trained = scheduler.config.num_train_timesteps
+        left = int((scheduler.timesteps < round(trained - end * trained)).sum())
+    return len(scheduler.timesteps) - left - int(pipe.num_timesteps)
 
 
 def keeping(task: Draw, latents: torch.Tensor) -> Keeping | None:
