@@ -21,7 +21,7 @@ from otterbot_worker.models.entries import ModelEntry
 
 NAMES_SHOWN = 12
 _USUAL_WIDTH = {"sd": 768, "sdxl": 2048}
-"""Of the prompts' embeddings, for models that do not say theirs: their files are not here, or are one file."""
+"""Of the prompts' embeddings, for models that nobody knows before their files are here."""
 
 
 @dataclass(kw_only=True)

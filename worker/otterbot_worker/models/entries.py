@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..families import FAMILIES, Family
-from . import configs, files, sniffing
+from . import configs, files, kinds, sniffing
 
 REFINER_PART = "unet"
 """All that is loaded of a refiner."""
@@ -165,10 +165,26 @@ class ModelEntry:
         why = found.problem if found.config is None else sniffing.family_problem(found.config, self.family)
         return f"The file {path.name} {why}." if why is not None else None
 
+    def kind(self) -> str | None:
+        """As which published model it is built, by the names of ``sizes.json``; ``None`` where its source does not say.
+        May read a single file's header."""
+        config = self._file_config()
+        return kinds.CONFIGS.get(config) if config is not None else kinds.at_hub(self.hub)
+
     def prompt_width(self) -> int | None:
-        """How wide its prompts' embeddings are; ``None`` while its files are not here, or do not say."""
-        if self.file is not None:
-            width = configs.part(self.config, "unet").get("cross_attention_dim") if self.config is not None else None
-            return width if type(width) is int else None
-        folder = self.here()
-        return files.prompt_width(folder) if folder is not None else None
+        """How wide its prompts' embeddings are: as its files say, else as its kind is known to be; ``None``: nobody
+        knows before its files are here. May read a single file's header."""
+        width = None
+        if (config := self._file_config()) is not None:
+            width = configs.part(config, "unet").get("cross_attention_dim")
+        elif self.file is None:
+            folder = Path(self.folder) if self.folder is not None else files.snapshot(self.hub or "")
+            width = files.prompt_width(folder) if folder is not None else None
+        return width if type(width) is int else kinds.WIDTHS.get(self.kind() or "")
+
+    def _file_config(self) -> str | None:
+        """How its single file is built, as its entry says, else the file itself."""
+        if self.file is None or self.config is not None:
+            return self.config
+        path = files.find_file(hub=self.hub, file=self.file)
+        return sniffing.look(path).config if path is not None else None

