@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 MAX_LORAS = 30
 """How many names a list shows."""
+MAX_UNUSABLE = 5
 
 MODELS_UNKNOWN = "The worker is off, and I have not seen its models yet. Please ask again when it is on."
 
@@ -30,6 +31,7 @@ def models(
     if samplers:
         said += f"\n\nSamplers: {', '.join(plain(name) for name in samplers)}."
     said += _lora_lines([lora for lora in loras if lora.problem is None])
+    said += _unusable_line([lora for lora in loras if lora.problem is not None])
     return said + f"\n\nFor one picture: {command(prefix, 'draw otter --model NAME')}."
 
 
@@ -41,6 +43,15 @@ def _lora_lines(loras: Sequence[Lora]) -> str:
         more = f" and {len(names) - MAX_LORAS} more" if len(names) > MAX_LORAS else ""
         said += f"\n\n{title}: {', '.join(names[:MAX_LORAS])}{more}." if names else ""
     return said
+
+
+def _unusable_line(loras: Sequence[Lora]) -> str:
+    """Files that somebody put there and that cannot be used, with the reason: for who looks for them."""
+    if not loras:
+        return ""
+    named = [f"{code(lora.name, 100)} {plain(lora.problem or '', 120)}" for lora in loras[:MAX_UNUSABLE]]
+    more = f"; and {len(loras) - MAX_UNUSABLE} more" if len(loras) > MAX_UNUSABLE else ""
+    return f"\n\nCannot be used: {'; '.join(named)}{more}."
 
 
 def _lora_name(lora: Lora) -> str:

@@ -279,11 +279,21 @@ async def test_models_lists_loras_and_embeddings(rig: Rig) -> None:
         {"kind": "lora", "name": "plain", "triggers": [], "size": 1},
         {"kind": "lora", "name": "cut", "triggers": [], "problem": "is cut off", "new": 1},
         {"kind": "embedding", "name": "furball", "triggers": ["furball"]},
+        {"kind": "embedding", "name": "learned_embeds", "triggers": ["<cat-toy>", "learned_embeds"]},
     ]
     said = await rig.answer("!models")
     assert "LoRAs, as `<lora:NAME:0.8>` among the words: `penguin` (a \\*penguin\\*), `plain`." in said
-    assert "Embeddings, by name: `furball`." in said
-    assert "cut" not in said
+    assert "Embeddings, by name: `furball`, `learned_embeds` (\\<cat\\-toy\\>)." in said
+    assert "\n\nCannot be used: `cut` is cut off.\n" in said
+    bad = [{"kind": "lora", "name": f"b`{number}", "problem": f"is *bad*\n@room {'x' * 999}"} for number in range(7)]
+    rig.worker.loras = bad
+    said = await rig.answer("!models")
+    line = next(line for line in said.splitlines() if line.startswith("Cannot be used: "))
+    assert line.startswith("Cannot be used: `b'0` is \\*bad\\* \\@room xxx")
+    assert line.endswith("; and 2 more.")
+    assert line.count("`") == 2 * 5
+    assert len(line) < 1000
+    assert "LoRAs, as" not in said
     rig.worker.loras = [{"kind": "lora", "name": f"n{number}"} for number in range(40)]
     assert "`n29` and 10 more." in await rig.answer("!models")
     rig.worker.loras = None

@@ -103,7 +103,7 @@ def test_loras_and_embeddings_are_named_as_the_web_ui_does() -> None:
         record(
             prompt="otter <lora:penguin:0.8>",
             loras=[{**lora, "name": "penguin", "autov3": "0123456789ab"}, {**lora, "name": "a, b", "autov3": "c" * 12}],
-            embeddings=[{"token": "furball", "name": "FurBall", "hash": "9" * 64}],
+            embeddings=[{"token": word, "name": "FurBall", "hash": "9" * 64} for word in ("furball", "<fur>")],
         )
     )
     prompt, _, fields = read_like_a1111(written)

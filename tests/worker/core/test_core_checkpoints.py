@@ -96,6 +96,22 @@ def test_broken_ones_are_named(tmp_path: Path, folder: Path) -> None:
     assert "half" not in catalogue.images
 
 
+def test_a_name_that_cannot_be_called_is_said(tmp_path: Path, folder: Path) -> None:
+    write(folder / "a<b c.safetensors", SD1)
+    write(folder / os.fsdecode(b"caf\xe9.ckpt"), SD1)
+    write(folder / "._a.safetensors", SD1)
+    write(folder / "na<med.safetensors", SD1)
+    (tmp_path / "own.yaml").write_text(OWN.replace("Named", "na<med"))
+    catalogue = load_catalogue(tmp_path / "own.yaml", data_dir=tmp_path)
+    why = "has a name that it cannot be called by: rename it, with at most 100 letters, digits, . _ and -."
+    assert catalogue.broken() == {
+        "a<b-c": f"The file a<b c.safetensors {why}",
+        "caf\N{REPLACEMENT CHARACTER}": f"The file caf\N{REPLACEMENT CHARACTER}.ckpt {why}",
+    }
+    assert catalogue.images["mine"].here() is not None, "an entry calls it by another name"
+    assert not {"a<b-c", "a<b c"} & set(catalogue.images)
+
+
 async def test_they_are_listed_and_refused_when_they_are_asked_for(tmp_path: Path) -> None:
     async with worker_here(settings(tmp_path, images={"downloads": False}), paused=True) as here:
         folder = next(path for path in tmp_path.rglob("checkpoints") if path.is_dir())

@@ -70,8 +70,11 @@ WORDS = [
     ("easynegatives uneasynegative easynegative-x my_easynegative", []),
     ("easy(negative)", []),
     ("水彩、otter", ["水彩"]),
+    ("cat-toy, a <Cat-Toy>", ["<cat-toy>"]),
+    ("(<cat-toy>:1.2), <cat-toy>--", ["<cat-toy>"]),
+    ("cat-toy", []),
 ]
-NAMES = {"easynegative", "bad-hands-5", "水彩"}
+NAMES = {"easynegative", "bad-hands-5", "水彩", "<cat-toy>"}
 
 
 @pytest.mark.parametrize(("prompt", "found"), WORDS)

@@ -14,6 +14,7 @@ import pytest
 from otterbot_worker.models import headers
 from otterbot_worker.models.folders import good_name
 from otterbot_worker.models.loras import Library
+from otterbot_worker.prompts.extras import embedding_words
 
 LORA = {
     "lora_unet_mid_block_attn2_to_k.lora_down.weight": [4, 768],
@@ -51,7 +52,8 @@ def test_only_safetensors_with_usable_names_are_there(tmp_path: Path) -> None:
     (tmp_path / "loras" / "nowhere.safetensors").symlink_to(tmp_path / "gone")
     os.mkfifo(tmp_path / "loras" / "pipe.safetensors")
     library = Library(tmp_path)
-    assert list(library.all("lora")) == ["A", "b", "Pixel Art (v1.1)", "日本"]
+    found = library.all("lora")
+    assert [name for name, extra in found.items() if extra.problem is None] == ["A", "b", "Pixel Art (v1.1)", "日本"]
     assert library.all("embedding") == {}
     assert Library(tmp_path / "none").all("lora") == {}
 
@@ -143,7 +145,7 @@ def test_embeddings(tmp_path: Path, shapes: dict[str, list[int]], layout: str, f
     put(tmp_path / "embeddings" / "b.safetensors", tensors(shapes))
     extra = Library(tmp_path).all("embedding")["b"]
     assert (extra.layout, extra.family) == (layout, family)
-    assert extra.triggers == ("b",)
+    assert extra.triggers == (("<cat>", "b") if "<cat>" in shapes else ("b",))
     assert extra.problem == (None if family else "is no textual inversion")
 
 
@@ -220,3 +222,91 @@ def test_headers_and_files_have_limits(tmp_path: Path, monkeypatch: pytest.Monke
     with path.open("r+b") as file:
         file.truncate(3 * 1024**3)  # no bytes on the disk
     assert Library(tmp_path).all("lora")["b"].problem == "is larger than 2048 MB"
+
+
+PICKLE = "is a pickle, which can run code when it is opened: convert it to .safetensors"
+NAMELESS = "has a name that it cannot be called by: rename it, with at most 100 letters, digits, . _ and -"
+
+
+def test_files_that_cannot_be_used_are_there_with_the_reason(tmp_path: Path) -> None:
+    for name in ("c.pt", "d.ckpt", "e.BIN", "penguin.pt", "x<y.safetensors", f"{'l' * 101}.safetensors",
+                 "new\nline.safetensors", ".h.pt", "._b.safetensors", "notes.txt"):  # fmt: skip
+        put(tmp_path / "own" / "loras" / name, b"anything")
+    (tmp_path / "own" / "loras" / os.fsdecode(b"caf\xe9.safetensors")).write_bytes(b"")
+    (tmp_path / "own" / "loras" / "folder.pt").mkdir()
+    put(tmp_path / "shipped" / "loras" / "penguin.safetensors", tensors(LORA))
+    library = Library(tmp_path / "own", tmp_path / "shipped")
+    assert {name: extra.problem for name, extra in library.all("lora").items()} == {
+        "c": PICKLE, "d": PICKLE, "e": PICKLE, "penguin": None,
+        "x<y": NAMELESS, "l" * 100: NAMELESS, "new\N{REPLACEMENT CHARACTER}line": NAMELESS,
+        "caf\N{REPLACEMENT CHARACTER}": NAMELESS,
+    }  # fmt: skip
+    found = library.find("lora", "C")
+    assert found is not None
+    assert found.problem == PICKLE
+    assert library.find("lora", "x<y") is None
+    library.hash_some(5.0)
+    assert library.known_hashes(found) is None, "nothing of it is read"
+
+
+OTHER_KINDS = {
+    "dora_scale": "a DoRA", "lora_magnitude_vector": "a DoRA", "hada_w1_a": "a LoHa", "lokr_w1": "a LoKr",
+    "lora_mid.weight": "a LoCon in Tucker form", "oft_blocks": "an OFT", "diff_b": "a full difference",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mark", OTHER_KINDS)
+@pytest.mark.parametrize("beside", [LORA, {}])
+def test_what_is_like_a_lora_and_none_is_named(tmp_path: Path, mark: str, beside: dict[str, list[int]]) -> None:
+    """With a plain LoRA's tensors beside, as DoRA and LoCon have them, it was taken for one."""
+    shapes = {**beside, f"lora_unet_mid_block_attn2_to_k.{mark}": [4, 4]}
+    put(tmp_path / "loras" / "b.safetensors", tensors(shapes))
+    problem = Library(tmp_path).all("lora")["b"].problem
+    assert problem == f"is {OTHER_KINDS[mark]}, and only plain LoRAs can be drawn with"
+
+
+def embedding(folder: Path, name: str, key: str, width: int = 768) -> None:
+    put(folder / "embeddings" / f"{name}.safetensors", tensors({key: [2, width]}))
+
+
+def test_an_embedding_answers_to_the_word_that_it_was_trained_as(tmp_path: Path) -> None:
+    embedding(tmp_path, "learned_embeds", "<cat-toy>")
+    embedding(tmp_path, "mine", "<Cat-Toy>")
+    embedding(tmp_path, "style", "Pencil-Style")
+    embedding(tmp_path, "furball", "furball")
+    embedding(tmp_path, "other", "<style>")
+    embedding(tmp_path, "two words", "<two>")
+    embedding(tmp_path, "no words", "emb_params")
+    embedding(tmp_path, "odd", "a b*")
+    put(tmp_path / "embeddings" / "learned.pt", b"")
+    put(tmp_path / "embeddings" / "two.pt", b"")
+    library = Library(tmp_path)
+    words = {word: extra.name for word, extra in library.words().items() if extra.problem is None}
+    assert words == {
+        "learned_embeds": "learned_embeds", "<cat-toy>": "learned_embeds", "mine": "mine", "style": "style",
+        "pencil-style": "style", "furball": "furball", "other": "other", "two words": "two words", "<two>": "two words",
+        "odd": "odd",
+    }  # fmt: skip
+    assert library.words()["learned"].problem == PICKLE
+    found = library.all("embedding")
+    assert found["no words"].problem == NAMELESS
+    assert found["two words"].triggers == ("<two>",)
+    assert found["odd"].triggers == ("odd",)
+
+
+@pytest.mark.parametrize(
+    "name", ["furball", "a", "a-b", "a.b_c", "Ö", "日本", "a b", "-a", "a-", "a*", "", "a(1)", "1.5"]
+)
+def test_what_a_word_is_in_a_prompt_and_in_a_list(tmp_path: Path, name: str) -> None:
+    """Two modules say it, which may not import one another."""
+    embedding(tmp_path, name or "x", name)
+    triggers = Library(tmp_path).all("embedding")[name or "x"].triggers
+    assert (name in triggers) == (embedding_words(name, {name.lower()}) == (name.lower(),))
+    assert (f"<{name}>" in _triggers_of(tmp_path, f"<{name}>")) == (
+        embedding_words(f"<{name}>", {f"<{name}>".lower()}) != ()
+    )
+
+
+def _triggers_of(folder: Path, key: str) -> tuple[str, ...]:
+    embedding(folder, "mine", key)
+    return Library(folder).all("embedding")["mine"].triggers

@@ -160,6 +160,53 @@ async def test_the_list(tmp_path: Path) -> None:
         assert listed["embedding", "furball"]["family"] == "sdxl"
 
 
+async def test_the_word_of_an_embeddings_file_calls_it(tmp_path: Path) -> None:
+    for name, key in (("learned_embeds", "<Cat-Toy>"), ("mine", "<cat-toy>"), ("wide", "<wide>")):
+        width = 1024 if name == "wide" else 768
+        put(tmp_path / "embeddings" / f"{name}.safetensors", tensors({key: [2, width]}))
+    put(tmp_path / "embeddings" / "easynegative.pt", b"anything")
+    async with worker_here(settings(tmp_path)) as here:
+        entry = here.parts.catalogue.images["sd15"]
+        prompt = "an (otter with a <CAT-toy>)1.2, cat-toy, Learned_Embeds, <wide>, wide"
+        wanted = find_wanted(prompt, "easynegative, <wide>", entry, here.parts.library)
+        assert [(one["token"], one["name"]) for one in wanted.embeddings] == [
+            ("<cat-toy>", "learned_embeds"),
+            ("learned_embeds", "learned_embeds"),
+        ]
+        assert wanted.notes == [
+            "The embedding wide is made for another model than sd15; it was read as a word.",
+            "The embedding easynegative is a pickle, which can run code when it is opened: convert it to .safetensors; "
+            "it was read as a word.",
+        ]
+        _, answer = await here.api.call("GET", "/v1/loras")
+        listed = {entry["name"]: entry for entry in answer["loras"]}
+        assert {name: entry["triggers"] for name, entry in listed.items()} == {
+            "easynegative": [],
+            "mine": ["mine"],
+            "learned_embeds": ["<Cat-Toy>", "learned_embeds"],
+            "wide": ["wide"],
+        }
+        assert (listed["easynegative"]["hash"], listed["easynegative"]["size"]) == (None, 8)
+        assert "is a pickle" in listed["easynegative"]["problem"]
+
+
+async def test_what_is_no_plain_lora_is_refused_when_it_is_asked_for(tmp_path: Path) -> None:
+    put(tmp_path / "loras" / "dora.safetensors", tensors({**LORA, "lora_unet_mid_block_attn2_to_k.dora_scale": [4]}))
+    put(tmp_path / "loras" / "old.pt", b"anything")
+    async with worker_here(settings(tmp_path), paused=True) as here:
+        for name, why in (
+            ("dora", "is a DoRA, and only plain LoRAs can be drawn with"),
+            ("Old", "is a pickle, which can run code when it is opened: convert it to .safetensors"),
+        ):
+            status, problem = await here.api.call("POST", "/v1/jobs", image(prompt=f"otter <lora:{name}:1>"))
+            assert status == 422
+            assert [(one["code"], one["message"]) for one in problem["fields"]] == [
+                ("lora_broken", f"The LoRA `{name.lower()}` {why}.")
+            ]
+        _, answer = await here.api.call("GET", "/v1/loras")
+        assert ["is a DoRA" in one["problem"] for one in answer["loras"]] == [True, False]
+
+
 async def test_a_file_that_went_away_while_it_waited_is_named(tmp_path: Path) -> None:
     fill(tmp_path)
     async with worker_here(settings(tmp_path), paused=True) as here:

@@ -71,6 +71,9 @@ def test_a_word_becomes_its_vectors_and_a_word_again(
         != draw(family=family, prompt="otter, hat", negative_prompt="furball")[1]
     )
     assert with_it("otter, furballs, hat") == draw(family=family, prompt="otter, furballs, hat")[1]
+    own_word: dict[str, Any] = {"family": family, "embeddings": [{**furball[0], "token": "<furball>"}]}
+    assert draw(prompt="otter, <Furball>, hat", **own_word)[1] == meant
+    assert draw(prompt=prompt, **own_word)[1] == plain, "a word in brackets is none without them"
     with pytest.raises(Cancelled):
         with_it(prompt, monitor=Silent(0))
     assert files.base_bytes(pipe) == before

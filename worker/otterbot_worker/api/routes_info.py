@@ -130,15 +130,18 @@ async def loras(request: web.Request) -> web.Response:
 
 def _loras(library: Library) -> list[Lora]:
     library.hash_some(HASHING_SECONDS)
-    found = []
+    words, found = library.words(), []
     for extra in [*library.all("lora").values(), *library.all("embedding").values()]:
         hashes = library.known_hashes(extra)
+        # Another embedding may have been the first with a word.
+        called = extra.kind == "lora"
+        triggers = [word for word in extra.triggers if called or words.get(word.lower()) == extra]
         found.append(
             Lora(
                 kind=extra.kind,
                 name=extra.name,
                 family=extra.family,
-                triggers=list(extra.triggers),
+                triggers=triggers,
                 size=extra.size,
                 hash=hashes.file if hashes is not None else None,
                 problem=extra.problem,

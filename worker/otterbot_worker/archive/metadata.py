@@ -126,8 +126,8 @@ def _refiner(refiner: Any) -> str | None:
 
 def _hashes(entries: Any, key: str) -> str | None:
     """``name: 0123456789ab, name2: …``, as the web UI writes it; ``None`` for none."""
-    entries = entries or []
-    return ", ".join(f"{re.sub('[:,]', '', entry['name'])}: {entry[key][:12]}" for entry in entries) or None
+    named = dict.fromkeys(f"{re.sub('[:,]', '', entry['name'])}: {entry[key][:12]}" for entry in entries or [])
+    return ", ".join(named) or None
 
 
 def own_chunk(record: Mapping[str, Any]) -> str:

@@ -24,6 +24,7 @@ import torch
 from torch.nn import functional
 
 from ..errors import JobFailed
+from ..models.loras import other_kind
 
 COMPONENTS = ("unet", "text_encoder", "text_encoder_2")
 FITTING_SHARE = 0.5
@@ -36,16 +37,6 @@ _HALVES: tuple[tuple[re.Pattern[str], dict[str, str]], ...] = (
     (re.compile(r"^(.+)_lora\.(down|up)\.weight$"), {}),
 )
 _ATTENTION_OF_CLIP = {"to_q": "q_proj", "to_k": "k_proj", "to_v": "v_proj", "to_out": "out_proj"}
-_OTHER_KINDS = {
-    "dora_scale": "a DoRA",
-    "lora_magnitude_vector": "a DoRA",
-    "hada_w": "a LoHa",
-    "lokr_w": "a LoKr",
-    "lora_mid": "a LoCon in Tucker form",
-    "oft_": "an OFT",
-    "diff_b": "a full difference",
-}
-
 _EXACT = (torch.float32, torch.float16, torch.bfloat16)
 
 Place = tuple[str, str]
@@ -166,9 +157,8 @@ def _read(pipe: Any, name: str, path: Path, expected: str) -> _Lora:
     if found is None:
         raise _broken(name, "its file was changed after this was asked for; please ask again")
     state, metadata = found
-    for mark, kind in _OTHER_KINDS.items():
-        if any(mark in key for key in state):
-            raise _broken(name, f"it is {kind}, not a plain LoRA")
+    if (kind := other_kind(state)) is not None:
+        raise _broken(name, f"it is {kind}, not a plain LoRA")
     if not all(bool(torch.isfinite(tensor.float()).all()) for tensor in state.values() if tensor.is_floating_point()):
         raise _broken(name, "it holds numbers that are not finite")
     try:

@@ -94,9 +94,7 @@ def _add_lora(wanted: Wanted, typed: str, weight: float, which: str, entry: Mode
 
 def _add_embeddings(wanted: Wanted, texts: Sequence[str], entry: ModelEntry, library: Library) -> None:
     """Words are words unless a file makes them more: what cannot be used is said, and stays a word."""
-    by_word: dict[str, Extra] = {}
-    for extra in library.all("embedding").values():
-        by_word.setdefault(extra.name.lower(), extra)
+    by_word = library.words()
     for word in dict.fromkeys(word for text in texts for word in embedding_words(text, by_word)):
         extra = by_word[word]
         problem = _problem(extra, entry)
@@ -109,8 +107,9 @@ def _add_embeddings(wanted: Wanted, texts: Sequence[str], entry: ModelEntry, lib
                 problem = "cannot be read"
             else:
                 wanted.embeddings.append({"token": word, "name": extra.name, "hash": hashed})
-        if problem is not None:
-            wanted.notes.append(f"The embedding {extra.name} {problem}; it was read as a word.")
+        note = f"The embedding {extra.name} {problem}; it was read as a word."
+        if problem is not None and note not in wanted.notes:
+            wanted.notes.append(note)
 
 
 def _problem(extra: Extra, entry: ModelEntry) -> str | None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from . import checkpoints, safety
+from . import checkpoints, folders, safety
 from .entries import ModelEntry
 from .entry_file import SHIPPED, read_entries
 
@@ -84,7 +84,8 @@ class Catalogue:
         said = {name: problem for name, entry in self._entries.items() if (problem := entry.file_problem()) is not None}
         for one in self._dropped():
             if one.found.config not in self._patterns:
-                said[one.name] = f"The file {one.path.name} {one.found.problem or 'is of a kind without defaults'}."
+                problem = one.found.problem or "is of a kind without defaults"
+                said[one.name] = f"The file {folders.shown(one.path.name)} {problem}."
         return said
 
     def _dropped(self) -> list[checkpoints.Dropped]:

@@ -24,11 +24,20 @@ class Dropped:
 
 def find(folder: Path, without: Collection[Path] = ()) -> list[Dropped]:
     """The files in that folder but those ``without``, in the order of the alphabet. Of two with one name the first one
-    counts, which is a ``.safetensors`` where there is one. Reads the headers of files that are new or changed."""
+    counts, which is a ``.safetensors`` where there is one. Names that cannot be called are there with a problem. Reads
+    the headers of files that are new or changed."""
     found: dict[str, Dropped] = {}
     listed = [(path, stamp) for path, stamp in folders.listing(folder, sniffing.ENDINGS) if path not in without]
     for path, stamp in sorted(listed, key=lambda one: sniffing.ENDINGS.index(one[0].suffix.lower())):
-        name = "-".join(path.stem.split())[:NAME_MAX]
+        name = _name(path.stem)
         if name not in found:
             found[name] = Dropped(name=name, path=path, stamp=stamp, found=sniffing.look(path))
+    for path, stamp, problem in folders.unusable(folder, sniffing.ENDINGS):
+        if path not in without:
+            name = _name(folders.shown(path.stem))
+            found.setdefault(name, Dropped(name=name, path=path, stamp=stamp, found=sniffing.Found(problem=problem)))
     return sorted(found.values(), key=lambda one: one.name.casefold())
+
+
+def _name(stem: str) -> str:
+    return "-".join(stem.split())[:NAME_MAX]

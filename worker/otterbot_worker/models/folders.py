@@ -17,6 +17,10 @@ FILES_MAX = 2_000
 Stamp = tuple[int, int]
 """Size and time of change: other stamp, other file."""
 
+PICKLES = frozenset({".pt", ".pth", ".bin", ".ckpt"})
+PICKLE = "is a pickle, which can run code when it is opened: convert it to .safetensors"
+BAD_NAME = f"has a name that it cannot be called by: rename it, with at most {NAME_MAX} letters, digits, . _ and -"
+
 _FORBIDDEN = frozenset('<>:"/\\|?*`')
 
 
@@ -55,10 +59,25 @@ class HashCache:
 def listing(folder: Path, endings: Collection[str]) -> list[tuple[Path, Stamp]]:
     """The files with usable names and one of these endings (small letters, with their dot) directly in a folder, in
     the order of the alphabet; none where there is no folder."""
+    return _files(folder, lambda stem, ending: ending in endings and good_name(stem))
+
+
+def unusable(folder: Path, endings: Collection[str], pickles: Collection[str] = ()) -> list[tuple[Path, Stamp, str]]:
+    """The files that ``listing`` passes over though somebody put them there to be used: pickles, and names that cannot
+    be called. With why not, as the end of a sentence that begins with the name."""
+    found = _files(
+        folder,
+        lambda stem, ending: stem[0] != "." and (ending in pickles or (ending in endings and not good_name(stem))),
+    )
+    return [(path, stamp, PICKLE if path.suffix.lower() in pickles else BAD_NAME) for path, stamp in found]
+
+
+def _files(folder: Path, wanted: Callable[[str, str], bool]) -> list[tuple[Path, Stamp]]:
+    """``wanted``: by stem and ending, which is in small letters."""
     found = []
     for entry in _entries(folder):
         stem, ending = os.path.splitext(entry.name)
-        if ending.lower() not in endings or not good_name(stem):
+        if not wanted(stem, ending.lower()):
             continue
         try:
             status = entry.stat()
@@ -89,6 +108,11 @@ def stamp(path: Path) -> Stamp:
 def good_name(name: str) -> bool:
     """Whether a file's stem can be typed in a prompt and shown in a room."""
     return 0 < len(name) <= NAME_MAX and name.isprintable() and name[0] != "." and not _FORBIDDEN & set(name)
+
+
+def shown(name: str) -> str:
+    """A name that may be a bad one, as it can be shown in a list: a file's may hold whatever bytes there are."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in name)[:NAME_MAX]
 
 
 def hash_file(path: Path, beat: Callable[[], None] | None = None) -> Hashes:

@@ -1,4 +1,4 @@
-"""Which published kind of model a repository or a single file is: known before anything of it is fetched. Free of torch.
+"""Which published kind of model a repository or a single file is, known before it is fetched. Free of torch.
 
 A LoRA, an embedding or a ControlNet that is made for another kind is refused by it when it is asked for, and memory is
 planned by it. A repository that is not named here says what it is once its files are here.

@@ -2,12 +2,14 @@
 
 ``loras/*.safetensors`` and ``embeddings/*.safetensors``, looked for in the operator's data directory first and then
 among what is shipped. Only these names exist: what a prompt says is compared with them and never becomes a path.
-Pickled files (``.pt``, ``.bin``, ``.ckpt``) can run code when they are read, so they are not there at all.
+Pickled files (``.pt``, ``.bin``, ``.ckpt``) can run code when they are read, so they are never opened; they and files
+that cannot be called are there with a problem, so that nobody has to wonder.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections import Counter
@@ -16,8 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from . import controlnets, headers
-from .folders import HashCache, Hashes, Stamp, listing
+from . import controlnets, folders, headers
+from .folders import HashCache, Hashes, Stamp
 
 SHIPPED = Path(__file__).with_name("otter-mini-extras")
 Kind = Literal["lora", "embedding"]
@@ -26,6 +28,21 @@ FOLDERS: Mapping[Kind, str] = {"lora": "loras", "embedding": "embeddings"}
 SIZE_MAX: Mapping[Kind, int] = {"lora": 2 * 1024**3, "embedding": 64 * 1024**2}
 TRIGGERS_MAX = 3
 
+_ENDINGS = frozenset({".safetensors"})
+_WORD = re.compile(r"(?:<(\w(?:[\w.\-]*\w)?)>|(\w(?:[\w.\-]*\w)?))")
+"""What ``prompts.extras`` finds in a prompt as one word."""
+_CONTAINERS = frozenset({"emb_params", "clip_l", "clip_g"})
+"""Names of an embedding's tensors that are no words."""
+_OTHER_KINDS: Mapping[str, str] = {
+    "dora_scale": "a DoRA",
+    "lora_magnitude_vector": "a DoRA",
+    "hada_w": "a LoHa",
+    "lokr_w": "a LoKr",
+    "lora_mid": "a LoCon in Tucker form",
+    "oft_": "an OFT",
+    "diff_b": "a full difference",
+}
+"""By a part of its tensors' names, what is like a LoRA and cannot be drawn with."""
 _SD_WIDTHS, _SDXL_WIDTHS = frozenset({768, 1024}), frozenset({2048})
 _OTHER_KEYS = ("transformer.", "lora_transformer_", "lora_unet_double_blocks", "lora_unet_joint_blocks", "lora_te3_")
 
@@ -39,12 +56,13 @@ class Extra:
     path: Path
     size: int
     stamp: Stamp
-    family: str | None
-    width: int | None
+    family: str | None = None
+    width: int | None = None
     """How wide the prompt's embeddings are in the models that it is made for; ``None`` where it does not say."""
-    layout: str
+    layout: str = "?"
     """``kohya``, ``diffusers``, ``a1111``, or ``?``."""
-    triggers: tuple[str, ...]
+    triggers: tuple[str, ...] = ()
+    """Words that it was trained with; of an embedding those that it may be called by, its file's own word first."""
     problem: str | None
     """Why it cannot be used, as the end of a sentence that begins with its name."""
 
@@ -61,21 +79,46 @@ class Library:
         self._lock = threading.Lock()
 
     def all(self, kind: Kind) -> dict[str, Extra]:
-        """By name, in the order of the alphabet."""
+        """By name, in the order of the alphabet. A file that cannot be used at all gives way to one that can."""
         found: dict[str, Extra] = {}
+        places = [root / FOLDERS[kind] for root in self._roots]
         with self._lock:
-            for root in self._roots:
-                for path, stamp in listing(root / FOLDERS[kind], {".safetensors"}):
-                    if path.stem not in found:
-                        found[path.stem] = self._look(kind, path, stamp)
+            for path, stamp in (one for place in places for one in folders.listing(place, _ENDINGS)):
+                if (name := path.stem.strip()) not in found:
+                    found[name] = self._look(kind, path, stamp)
+        for place in places:
+            for path, stamp, problem in folders.unusable(place, _ENDINGS, folders.PICKLES):
+                name = folders.shown(path.stem)
+                found.setdefault(
+                    name, Extra(kind=kind, name=name, path=path, size=stamp[0], stamp=stamp, problem=problem)
+                )
         return dict(sorted(found.items(), key=lambda item: item[0].casefold()))
 
     def find(self, kind: Kind, name: str) -> Extra | None:
         """By its exact name, else by one that differs in capitals only: phones like to write the first one large."""
+        if not folders.good_name(name):
+            return None
         known = self.all(kind)
         if name in known:
             return known[name]
         return next((extra for other, extra in known.items() if other.lower() == name.lower()), None)
+
+    def words(self) -> dict[str, Extra]:
+        """The embeddings by what calls them, in small letters: their names, and the words that their files were trained
+        as. A name goes before another file's word; of two with one word the first in the alphabet has it."""
+        known = list(self.all("embedding").values())
+        found: dict[str, Extra] = {}
+        taken: set[str] = set()
+        usable = [extra for extra in known if extra.problem is None]
+        names = [(extra.name, extra) for extra in usable]
+        own = [(word, extra) for extra in usable for word in extra.triggers if word != extra.name]
+        unusable = [(extra.name, extra) for extra in known if extra.problem is not None]
+        for word, extra in (*names, *own, *unusable):
+            bare = word.lower().strip("<>")
+            if bare not in taken:
+                taken.add(bare)
+                found[word.lower()] = extra
+        return found
 
     def hashes(self, extra: Extra) -> Hashes:
         """Reads the whole file, the first time. :raises OSError:"""
@@ -119,12 +162,13 @@ def read(kind: Kind, path: Path, stamp: Stamp) -> Extra:
     layout, family, width = "?", None, None
     if problem is None:
         layout, family, width = (_lora if kind == "lora" else _embedding)(header)
-        if layout == "?":
-            problem = "is no LoRA that this worker can read" if kind == "lora" else "is no textual inversion"
-    triggers = _triggers(header.metadata) if kind == "lora" else (path.stem,)
+        problem = _problem(kind, layout, header)
+    triggers = _triggers(header.metadata) if kind == "lora" else _calls(path.stem.strip(), header)
+    if problem is None and kind == "embedding" and not triggers:
+        problem = folders.BAD_NAME
     return Extra(
         kind=kind,
-        name=path.stem,
+        name=path.stem.strip(),
         path=path,
         size=stamp[0],
         stamp=stamp,
@@ -136,6 +180,12 @@ def read(kind: Kind, path: Path, stamp: Stamp) -> Extra:
     )
 
 
+def other_kind(keys: Iterable[str]) -> str | None:
+    """What a file with these tensors is instead of a plain LoRA, as "a DoRA"."""
+    known = list(keys)
+    return next((kind for mark, kind in _OTHER_KINDS.items() if any(mark in key for key in known)), None)
+
+
 def is_lora(keys: Iterable[str]) -> bool:
     """Whether some of these are the names of a LoRA's tensors."""
     return any(".lora_" in key or "_lora." in key or ".lora." in key for key in keys)
@@ -144,6 +194,15 @@ def is_lora(keys: Iterable[str]) -> bool:
 def is_embedding(header: headers.Header) -> bool:
     """Whether it looks like a textual inversion."""
     return _embedding(header)[0] != "?"
+
+
+def _problem(kind: Kind, layout: str, header: headers.Header) -> str | None:
+    """What is wrong with a file that is whole."""
+    if kind == "embedding":
+        return "is no textual inversion" if layout == "?" else None
+    if (other := other_kind(header.shapes)) is not None:
+        return f"is {other}, and only plain LoRAs can be drawn with"
+    return "is no LoRA that this worker can read" if layout == "?" else None
 
 
 def _lora(header: headers.Header) -> tuple[str, str | None, int | None]:
@@ -189,6 +248,15 @@ def _embedding(header: headers.Header) -> tuple[str, str | None, int | None]:
     if len(shapes) == 1:
         return ("a1111" if "emb_params" in shapes else "diffusers"), "sd", next(iter(shapes.values()))[-1]
     return "?", None, None
+
+
+def _calls(name: str, header: headers.Header) -> tuple[str, ...]:
+    """What an embedding may be called by in a prompt: the word that it was trained as, which diffusers makes the name
+    of its only tensor, and the name of its file."""
+    own = [key for key in header.shapes if len(header.shapes) == 1 and key not in _CONTAINERS]
+    words = [word for word in own if len(word) <= folders.NAME_MAX and _WORD.fullmatch(word)]
+    names = [name] if (match := _WORD.fullmatch(name)) and match[2] else []
+    return tuple(dict.fromkeys([*words, *names]))
 
 
 def _triggers(metadata: Mapping[str, str]) -> tuple[str, ...]:

@@ -5,6 +5,7 @@
 ``<lyco:name:0.8>``     the same, as older prompts spell it
 ``easynegative``        an embedding, where a file of that name is there
 ``<easynegative>``      the same, as diffusers' examples spell it
+``<cat-toy>``           with its brackets: an embedding whose own word is so
 ======================  =============================================================
 
 A tag is taken out of the text wherever it stands. Names are only ever compared, never made into a path.
@@ -86,10 +87,13 @@ def _take(match: re.Match[str], weights: dict[str, float]) -> Mistake | None:
 
 
 def split_words(text: str, names: Collection[str]) -> Iterator[Piece]:
-    """``text`` in pieces, whole words that are in ``names`` (small letters) each one of its own."""
+    """``text`` in pieces, whole words that are in ``names`` (small letters) each one of its own. A name in brackets
+    is that word in brackets alone; one without them may be typed in brackets, too."""
     start = 0
     for match in _WORD.finditer(text):
-        word = (match[1] or match[0]).lower()
+        word = match[0].lower()
+        if word not in names and match[1] is not None:
+            word = match[1].lower()
         if word not in names:
             continue
         if match.start() > start:

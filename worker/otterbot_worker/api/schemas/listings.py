@@ -85,11 +85,12 @@ class Lora(Sent):
 
     kind: Literal["lora", "embedding"]
     name: str
-    """``<lora:name:weight>`` in a prompt; of an embedding the name alone, as a word."""
+    """``<lora:name:weight>`` in a prompt; of an embedding the name alone, as a word. Of a file that cannot be called
+    (``problem``) it is what can be shown of its name."""
     family: str | None = None
     """The models that it is for: ``sd``, ``sdxl``, ``other``; ``None`` where its file does not say."""
     triggers: list[str] = []
-    """Words that it was trained with."""
+    """Words that it was trained with; of an embedding those that call it, the word in its file first."""
     size: int
     hash: str | None = None
     """SHA-256 of the file, in hex; ``None`` until there was time to read it."""
