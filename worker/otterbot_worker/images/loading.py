@@ -19,7 +19,7 @@ from ..gpu.facts import Precision
 from ..gpu.planning import Plan
 from ..models import files
 from ..models.entries import ModelEntry
-from . import casting, download, plans, refining, replacing, single
+from . import casting, decoders, download, plans, refining, replacing, single
 from . import device as devices
 from .adapters import Adapters
 from .controlling import Controls
@@ -82,7 +82,9 @@ def load(
     half = precision.storage != "float32"
     dtype = casting.dtype(precision.storage)
     vae, vae_record, notes = None, None, []
-    if half and entry.vae is not None:
+    if entry.vae_path is not None:
+        vae, vae_record = decoders.load(entry, Path(entry.vae_path), dtype)
+    elif half and entry.vae is not None:
         vae, vae_record = _other_vae(entry.vae, dtype, downloads=downloads, monitor=monitor)
         if vae is None:
             notes.append(f"The decoder {entry.vae} could not be used, so that of {entry.name} itself was.")

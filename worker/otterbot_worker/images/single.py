@@ -40,13 +40,15 @@ _WORDS = {
 _OLD = "cond_stage_model.transformer."
 
 
-class _Missing(Exception):
+class Missing(Exception):
+    """A part's weights are not all there."""
+
     def __init__(self, part: str) -> None:
         super().__init__(part)
         self.part = part
 
 
-class _Unfit(Exception):
+class Unfit(Exception):
     """Its tensors have other shapes than the settings say."""
 
 
@@ -71,7 +73,7 @@ def load(
         pipe = _assemble(entry, family, found, parts)
     except Cancelled:
         raise
-    except _Missing as lost:
+    except Missing as lost:
         raise broken(entry, path, f"is not complete: weights of its {_WORDS[lost.part]} are missing") from None
     except Exception as error:
         if devices.is_out_of_memory(error) or devices.is_fatal(error):
@@ -99,7 +101,7 @@ def _read(path: Path) -> dict[str, torch.Tensor]:
 def _parts(
     config: str, weights: dict[str, torch.Tensor], dtype: torch.dtype, vae: Any, monitor: Monitor
 ) -> dict[str, Any]:
-    """:raises _Missing: :raises _Unfit:"""
+    """:raises Missing: :raises Unfit:"""
 
     def of(prefix: str) -> dict[str, torch.Tensor]:
         monitor.check()
@@ -118,14 +120,14 @@ def _unet(config: str, weights: dict[str, torch.Tensor], dtype: torch.dtype) -> 
     try:
         named = single_file_utils.convert_ldm_unet_checkpoint(weights, unet.config)
     except KeyError:
-        raise _Missing("unet") from None
-    return _fill(unet, "unet", named, dtype)
+        raise Missing("unet") from None
+    return fill(unet, "unet", named, dtype)
 
 
 def _vae(config: str, weights: dict[str, torch.Tensor], dtype: torch.dtype) -> Any:
     with init_empty_weights():
         vae: Any = diffusers.AutoencoderKL.from_config(configs.part(config, "vae"))
-    return _fill(vae, "vae", single_file_utils.convert_ldm_vae_checkpoint(weights, vae.config), dtype)
+    return fill(vae, "vae", single_file_utils.convert_ldm_vae_checkpoint(weights, vae.config), dtype)
 
 
 def _text_encoder(config: str, name: str, weights: dict[str, torch.Tensor], prefix: str, dtype: torch.dtype) -> Any:
@@ -138,16 +140,16 @@ def _text_encoder(config: str, name: str, weights: dict[str, torch.Tensor], pref
         named = single_file_utils.convert_open_clip_checkpoint(encoder, weights, prefix=prefix + "model.")
     if not hasattr(encoder, "text_model"):  # of late, the encoder without a projection is that itself
         named = {key.removeprefix("text_model."): tensor for key, tensor in named.items()}
-    return _fill(encoder, name, named, dtype)
+    return fill(encoder, name, named, dtype)
 
 
-def _fill(part: Any, name: str, weights: dict[str, torch.Tensor], dtype: torch.dtype) -> Any:
+def fill(part: Any, name: str, weights: dict[str, torch.Tensor], dtype: torch.dtype) -> Any:
     """Gives a part, which has no values yet, those of the file; what it has no use for is left out."""
     wanted = part.state_dict()
     if any(key not in weights for key in wanted):
-        raise _Missing(name)
+        raise Missing(name)
     if any(weights[key].shape != tensor.shape for key, tensor in wanted.items()):
-        raise _Unfit
+        raise Unfit
     part.load_state_dict({key: weights[key].to(dtype).contiguous() for key in wanted}, assign=True)
     return part.eval()
 

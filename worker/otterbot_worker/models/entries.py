@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..families import FAMILIES, Family
-from . import configs, files, kinds, sniffing
+from . import configs, decoders, files, kinds, sniffing
 
 REFINER_PART = "unet"
 """All that is loaded of a refiner."""
@@ -89,6 +89,8 @@ class ModelEntry:
     """``fp16``: which weight files to take where the model has several."""
     vae: str | None
     """Hub id of a VAE that replaces the model's own in half precision."""
+    vae_path: str | None = None
+    """Absolute path of one of the operator's own, a folder or a file, that replaces it in any precision."""
     transformer: Transformer | None = None
     without: tuple[str, ...] = ()
     """Components that are not loaded, as SD3's third text encoder."""
@@ -153,8 +155,11 @@ class ModelEntry:
         return own and all(part.hub is not None or part.here() is not None for part in parts)
 
     def file_problem(self) -> str | None:
-        """Why its single file, or that of its transformer, cannot be drawn with, as a sentence; ``None``: nothing is
-        known against it, or it is not here. Reads the file's header."""
+        """Why its single file, or that of its transformer or decoder, cannot be drawn with, as a sentence; ``None``:
+        nothing is known against it, or it is not here. Reads the files' headers."""
+        return self._weights_problem() or self._vae_problem()
+
+    def _weights_problem(self) -> str | None:
         if self.transformer is not None and (path := self.transformer.here()) is not None:
             why = sniffing.transformer_problem(path)
             return f"The file {path.name} {why}." if why is not None else None
@@ -164,6 +169,19 @@ class ModelEntry:
         found = sniffing.look(path, config=self.config)
         why = found.problem if found.config is None else sniffing.family_problem(found.config, self.family)
         return f"The file {path.name} {why}." if why is not None else None
+
+    def _vae_problem(self) -> str | None:
+        """One of the operator's own that is missing is a mistake, not one that is still to be fetched."""
+        if self.vae_path is None:
+            return None
+        path = Path(self.vae_path)
+        why = decoders.problem(path, self.vae_settings())
+        return f"Its decoder (VAE) {path.name} {why}." if why is not None else None
+
+    def vae_settings(self) -> dict[str, Any]:
+        """How its own decoder is built, or ``{}`` while the files that say it are not here."""
+        where = self._file_config() if self.file is not None else self.folder or files.snapshot(self.hub or "")
+        return configs.part(str(where), "vae") if where is not None else {}
 
     def kind(self) -> str | None:
         """As which published model it is built, by the names of ``sizes.json``; ``None`` where its source does not say.

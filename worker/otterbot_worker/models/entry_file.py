@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -10,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from .. import samplers, yamlfile
 from ..families import FAMILIES, Family
-from . import checkpoints, configs
+from . import checkpoints, configs, folders
 from .entries import Defaults, Limits, ModelEntry, Refiner, Transformer
 
 SHIPPED = Path(__file__).with_name("models.yaml")
@@ -75,7 +76,7 @@ class _Entry(_Strict):
     prediction: Literal["epsilon", "v_prediction"] | None = None
     shipped: Annotated[str | None, Field(pattern=r"^[\w-]+$")] = None
     variant: _Variant = None
-    vae: Annotated[str | None, Field(pattern=_HUB)] = None
+    vae: Annotated[str | None, Field(min_length=1, max_length=1024)] = None
     transformer: _Transformer | None = None
     without: list[str] = []
     refiner: _Refiner | None = None
@@ -119,6 +120,10 @@ class _Entry(_Strict):
             raise ValueError(f"file: {self.family} cannot come as a single one, but its transformer can")
         if self.limits.size_multiple % family.size_multiple:
             raise ValueError(f"limits.size_multiple: {self.family} needs multiples of {family.size_multiple}")
+        if self.vae is not None and Path(self.vae).suffix.lower() in folders.PICKLES:
+            raise ValueError("vae: a .safetensors file, a folder, or a repository as owner/name")
+        if self.vae is not None and not _at_hub(self.vae) and not family.single_files:
+            raise ValueError(f"vae: {self.family} takes none of your own, only one of a hub")
         if self.refiner is not None and not family.refiner:
             raise ValueError(f"refiner: {self.family} has none")
         if self.transformer is not None and "transformer" not in family.modules:
@@ -130,8 +135,8 @@ class _Entry(_Strict):
 
 
 def read_entries(path: Path, data_dir: Path) -> dict[str, ModelEntry]:
-    """By name, in order. A relative ``folder`` or ``config`` lies in ``data_dir/models``, a relative ``file`` in
-    ``data_dir/checkpoints``, what is ``shipped`` beside ``SHIPPED``.
+    """By name, in order. A relative ``folder``, ``config`` or ``vae`` lies in ``data_dir/models``, a relative ``file``
+    in ``data_dir/checkpoints``, what is ``shipped`` beside ``SHIPPED``.
 
     :raises CatalogueError:
     """
@@ -160,6 +165,7 @@ def _entry(path: Path, name: object, raw: object, data_dir: Path) -> ModelEntry:
     if parsed.shipped is not None:
         folder = str(SHIPPED.with_name(parsed.shipped))
     refiner, transformer = parsed.refiner, parsed.transformer
+    vae = parsed.vae if parsed.vae is not None and _at_hub(parsed.vae) else None
     if refiner is not None:
         refiner.folder = _below(data_dir / "models", refiner.folder)
     if transformer is not None and transformer.hub is None:
@@ -173,7 +179,8 @@ def _entry(path: Path, name: object, raw: object, data_dir: Path) -> ModelEntry:
         config=parsed.config if parsed.config in configs.NAMES else _below(data_dir / "models", parsed.config),
         prediction=parsed.prediction,
         variant=parsed.variant,
-        vae=parsed.vae,
+        vae=vae,
+        vae_path=_below(data_dir / "models", parsed.vae) if vae is None else None,
         transformer=Transformer(**transformer.model_dump()) if transformer is not None else None,
         without=tuple(parsed.without),
         refiner=Refiner(**refiner.model_dump()) if refiner is not None else None,
@@ -183,6 +190,11 @@ def _entry(path: Path, name: object, raw: object, data_dir: Path) -> ModelEntry:
         defaults=Defaults(**parsed.defaults.model_dump()),
         limits=Limits(**parsed.limits.model_dump()),
     )
+
+
+def _at_hub(vae: str) -> bool:
+    """Whether it is a repository's name, and not the path of a folder or file."""
+    return re.fullmatch(_HUB, vae) is not None and not vae.endswith(".safetensors") and not vae.startswith(".")
 
 
 def _below(root: Path, path: str | None) -> str | None:
