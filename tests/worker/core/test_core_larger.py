@@ -85,7 +85,7 @@ def test_sizes_are_multiples(catalogue: Catalogue) -> None:
         ({"width": 1536, "height": 1024, "hires": {"scale": 3}}, "hires.scale", "too_large",
          "1536x1024 can be drawn 2.6 times as large."),
         ({"width": 1024, "height": 1024, "model": "sd15", "hires": {"scale": 4}}, "", "", ""),
-        ({"model": "z-image-turbo", "hires": {"scale": 2}}, "hires", "no_pictures", "cannot start from a picture"),
+        ({"model": "flux2-klein", "hires": {"scale": 2}}, "hires", "no_pictures", "cannot start from a picture"),
         ({"hires": {"scale": 2, "steps": 199}}, "hires.steps", "bad_steps", "takes 1 to 150 steps"),
     ],
 )  # fmt: skip

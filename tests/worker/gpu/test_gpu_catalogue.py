@@ -94,10 +94,10 @@ def test_the_defaults_of_every_shipped_model_can_be_drawn(tmp_path: Path, name: 
 
 def test_what_a_family_cannot_do_is_refused_when_it_is_asked_for(tmp_path: Path) -> None:
     catalogue = load_catalogue(data_dir=tmp_path, downloads_allowed=True)
-    asked = ImageRequest(prompt="otter", seed=1, model="z-image-turbo", init_image=InitImage(id="0" * 64))
+    asked = ImageRequest(prompt="otter", seed=1, model="flux2-klein", init_image=InitImage(id="0" * 64))
     start = Input(client="c", id="0" * 64, width=512, height=512, size=1, private=False, used_at=0.0)
     with pytest.raises(Refused) as refused:
-        resolve_image(asked, catalogue, "z-image-turbo", Sources(start=start))
+        resolve_image(asked, catalogue, "flux2-klein", Sources(start=start))
     assert [(problem.field, problem.code) for problem in refused.value.problems] == [
         ("request.init_image", "no_pictures")
     ]

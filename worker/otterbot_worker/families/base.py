@@ -103,6 +103,12 @@ class Family:
     """Its numbers leave the range of fp16."""
 
     @property
+    def flows(self) -> bool:
+        """Whether it matches flows, as transformers do: its pipelines that start from a picture mix it with noise in
+        another way, round the steps of a strength up, and have to be told the size."""
+        return "transformer" in self.modules
+
+    @property
     def pictures(self) -> bool:
         """Whether it can start from a picture."""
         return self.from_picture is not None

@@ -41,6 +41,7 @@ def encode(pipe: Any, device: torch.device, prompt: Prompt, negative: Prompt, *,
 SD3 = Family(
     title="Stable Diffusion 3",
     pipeline="StableDiffusion3Pipeline",
+    from_picture="StableDiffusion3Img2ImgPipeline",
     transformer="SD3Transformer2DModel",
     modules=("text_encoder", "text_encoder_2", "text_encoder_3", "transformer", "vae"),
     optional=("text_encoder_3",),

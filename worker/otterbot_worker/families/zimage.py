@@ -26,6 +26,7 @@ def encode(pipe: Any, device: torch.device, prompt: Prompt, negative: Prompt, *,
 ZIMAGE = Family(
     title="Z-Image",
     pipeline="ZImagePipeline",
+    from_picture="ZImageImg2ImgPipeline",
     transformer="ZImageTransformer2DModel",
     modules=("text_encoder", "transformer", "vae"),
     computing=Computing(kind="z-image", denoiser="transformer", step_bytes=420, heads=30, token_pixels=256),

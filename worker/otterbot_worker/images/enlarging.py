@@ -25,6 +25,7 @@ from ..inputs.tiles import Tile
 from . import starting
 from .decoding import Pixels, decode, empty
 from .masking import noised_after
+from .noise import onto
 from .passes import UNGUIDED, Drawing, OnStep
 
 CELL = 2
@@ -133,8 +134,8 @@ def _again(
     """Image to image, with noise that is there already."""
     pipe = starting.from_picture(drawing.loaded)
 
-    def noised(_image: Any, timestep: torch.Tensor, *_values: Any, **_named: Any) -> Any:
-        return pipe.scheduler.add_noise(latents, noise, timestep)
+    def noised(_image: Any, timestep: torch.Tensor, *_values: Any, **_named: Any) -> torch.Tensor:
+        return onto(pipe.scheduler, latents, noise, timestep)
 
     pipe.prepare_latents = noised
     return drawing.denoise(
@@ -142,8 +143,7 @@ def _again(
         steps=steps,
         expected=fit.true_steps(steps, strength),
         keeping=layout,
-        image=latents,
-        strength=starting.exact(steps, strength),
+        **starting.arguments(drawing.loaded, latents, steps, strength),
     )
 
 

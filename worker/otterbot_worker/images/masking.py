@@ -21,6 +21,7 @@ from ..errors import JobFailed
 from ..gpu.messages import Draw
 from ..inputs import masks
 from .decoding import Pixels
+from .noise import onto
 
 OnStep = Callable[[Any, int, Any, dict[str, Any]], dict[str, Any]]
 
@@ -63,8 +64,7 @@ def noised_after(pipe: Any, index: int, latents: torch.Tensor, noise: torch.Tens
     following = _first(pipe) + index + 1
     if following >= len(timesteps):
         return latents
-    noised: torch.Tensor = pipe.scheduler.add_noise(latents, noise, timesteps[following : following + 1])
-    return noised
+    return onto(pipe.scheduler, latents, noise, timesteps[following : following + 1])
 
 
 def _first(pipe: Any) -> int:

@@ -43,6 +43,15 @@ def slerp(strength: float, low: torch.Tensor, high: torch.Tensor) -> torch.Tenso
     return mixed.reshape(low.shape).to(low.dtype)
 
 
+def onto(scheduler: Any, latents: torch.Tensor, noise: torch.Tensor, timestep: torch.Tensor) -> torch.Tensor:
+    """``latents`` with as much of the noise as that moment has. Those that match flows have another name for it."""
+    if hasattr(scheduler, "scale_noise"):
+        mixed: torch.Tensor = scheduler.scale_noise(latents, timestep, noise)
+    else:
+        mixed = scheduler.add_noise(latents, noise, timestep)
+    return mixed.to(latents.dtype)
+
+
 def added(task: Draw, shape: torch.Size, generator: torch.Generator, **where: Any) -> torch.Tensor:
     """The noise for a picture to start from. ``generator`` stands behind the numbers that its encoder has taken;
     ``where``: device and dtype."""

@@ -7,6 +7,8 @@ parent, the retry in full precision and the room that a decoder in tiles spares 
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -55,9 +57,10 @@ def begin(loaded: Loaded, task: Draw, device: torch.device, generator: torch.Gen
     latents = encode(loaded.pipe, picture, device, generator)
     pipe = from_picture(loaded)
     keeping = masking.keeping(task, latents)
-    if latents.shape[1] != FOUR or keeping is not None or task.variation is not None:
-        pipe.prepare_latents = partial(_noised, pipe, latents, keeping, task)
-    return Start(pipe, {"image": latents, "strength": exact(task.steps, task.strength)}, keeping)
+    own = latents.shape[1] == FOUR and not loaded.family.flows
+    if not own or keeping is not None or task.variation is not None:
+        pipe.prepare_latents = _preparing(pipe, partial(_noised, pipe, latents, keeping, task))
+    return Start(pipe, arguments(loaded, latents, task.steps, task.strength), keeping)
 
 
 def from_picture(loaded: Loaded) -> Any:
@@ -69,11 +72,21 @@ def from_picture(loaded: Loaded) -> Any:
     return pipe
 
 
-def exact(steps: int, strength: float) -> float:
+def arguments(loaded: Loaded, latents: torch.Tensor, steps: int, strength: float) -> dict[str, Any]:
+    """What only a pipeline that starts from a picture takes. ``latents``: the picture's."""
+    if not loaded.family.flows:
+        return {"image": latents, "strength": exact(steps, strength)}
+    height, width = (side * loaded.pipe.vae_scale_factor for side in latents.shape[-2:])
+    # Some take no latents for a picture, so they get an empty one: `prepare_latents` has the latents already.
+    image = torch.zeros(1, 3, height, width)
+    return {"image": image, "strength": exact(steps, strength, up=True), "width": width, "height": height}
+
+
+def exact(steps: int, strength: float, *, up: bool = False) -> float:
     """The strength of which a pipeline makes `fit.true_steps`: it computes them again, and stumbles over 50 * 0.58 and
-    over none at all."""
+    over none at all. ``up``: it rounds them up."""
     true = fit.true_steps(steps, strength)
-    return 1.0 if true == steps else (true + 0.5) / steps
+    return 1.0 if true == steps else (true + (-0.5 if up else 0.5)) / steps
 
 
 def finish(task: Draw, drawn: Pixels) -> Pixels:
@@ -108,15 +121,25 @@ def encode(pipe: Any, picture: Image.Image, device: torch.device, generator: tor
     return latents
 
 
+def _preparing(pipe: Any, noised: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
+    """``noised`` in the place of ``pipe.prepare_latents``, which takes other things in each family."""
+    signature = inspect.signature(pipe.prepare_latents)
+
+    def prepare(*values: Any, **named: Any) -> torch.Tensor:
+        given = signature.bind(*values, **named).arguments
+        names = ("timestep", "dtype", "device", "generator", "add_noise")
+        return noised(**{name: given[name] for name in names if name in given})
+
+    return prepare
+
+
 def _noised(
     pipe: Any,
     latents: torch.Tensor,
     keeping: masking.Keeping | None,
     task: Draw,
-    _image: Any,
+    *,
     timestep: torch.Tensor,
-    _batch_size: int,
-    _pictures: int,
     dtype: torch.dtype,
     device: torch.device,
     generator: torch.Generator,
@@ -134,10 +157,9 @@ def _noised(
     if keeping is not None:
         keeping.noise = noise
         if timestep[0] == pipe.scheduler.timesteps[0]:
-            alone: torch.Tensor = noise * pipe.scheduler.init_noise_sigma
+            alone: torch.Tensor = noise * getattr(pipe.scheduler, "init_noise_sigma", 1.0)  # flows: all of it
             return alone
-    noised: torch.Tensor = pipe.scheduler.add_noise(latents, noise, timestep)
-    return noised
+    return noises.onto(pipe.scheduler, latents, noise, timestep)
 
 
 def _encode(vae: Any, image: torch.Tensor, generator: torch.Generator, *, upcast: bool) -> torch.Tensor:
@@ -146,8 +168,8 @@ def _encode(vae: Any, image: torch.Tensor, generator: torch.Generator, *, upcast
         latents: torch.Tensor = vae.encode(image.to(vae.dtype)).latent_dist.sample(generator)
     latents = latents.to(before)
     factor = float(vae.config.scaling_factor)
-    mean, std = (vae.config.get(key) for key in ("latents_mean", "latents_std"))
+    mean, std, shift = (vae.config.get(key) for key in ("latents_mean", "latents_std", "shift_factor"))
     if mean is None or std is None:
-        return factor * latents
+        return factor * (latents if shift is None else latents - float(shift))
     mean, std = (torch.tensor(values).view(1, -1, 1, 1).to(latents) for values in (mean, std))
     return (latents - mean) * factor / std
