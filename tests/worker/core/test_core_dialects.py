@@ -146,6 +146,38 @@ def test_weights_of_parts_are_clamped_and_that_is_said(method: str, weights: lis
     assert "0 to 2" in found.notes[0]
 
 
+TWENTY = "(" * 20 + "x" + ")" * 20
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    ["(otter:9)", "(x)9", TWENTY, "otter++++++++", "(x:-0.5)", "((a:1.5) b:1.5)", '("(a:9)", "b").and()'],
+)
+def test_weights_beyond_the_bounds_are_named(prompt: str) -> None:
+    found = read(prompt)
+    assert "clamped" in found.marks
+    assert found.notes == ("Weights go from 0 to 2; what was beyond was brought to the nearest of them.",)
+    assert explain(prompt).notes == found.notes
+
+
+@pytest.mark.parametrize(
+    "prompt", ["(x:2)", "(x:0)", "((x:9):0.1)", "[[[x]]]", "((a:1.4) :1.4)", "((x:1.25):1.6)", "(16:9)"]
+)
+def test_weights_within_the_bounds_are_not(prompt: str) -> None:
+    found = read(prompt)
+    assert ("clamped" in found.marks, found.notes) == (False, ())
+
+
+@pytest.mark.parametrize(
+    ("prompt", "weighted"),
+    [("otter, hat", False), ("(otter)++", True), ("[otter]", True), ("(otter:1)", False), ("( ) otter", False),
+     ('("a", "b").and()', False), ('("a", "b").and(1, 0.5)', True), ('("a", "b").blend(3, 1)', False),
+     ('("a (b)", "c").blend(3, 1)', True), ("a BREAK b", False), ("[a|b]", False), ("", False)],
+)  # fmt: skip
+def test_whether_words_count_more_or_less(prompt: str, weighted: bool) -> None:
+    assert read(prompt).weighted is weighted
+
+
 def test_the_number_of_chunks_is_bounded() -> None:
     found = read("a BREAK " * 1000)
     assert len(found.parts[0].chunks) == BREAKS_MAX + 1
@@ -201,7 +233,8 @@ def test_prose_goes_through_unchanged(words: list[str]) -> None:
 
 UNITS = [
     "(", "[", "(a ", "[a:", "[a|", "[:", "[a:b:1]", "[[:1]:1]", "a AND ", "A AND ", " AND", "a :1 AND ", "a BREAK ",
-    "BREAK ", '"', '("', '("a",', '"a", ', '"a\\"', '").and(', '".and(1,', "(“a”", "“", "\\", "1,", "(a:1)", "a++ ",
+    "BREAK ", "(a :) ", "(:) ", ":( ", "(a :-) b",
+    '"', '("', '("a",', '"a", ', '"a\\"', '").and(', '".and(1,', "(“a”", "“", "\\", "1,", "(a:1)", "a++ ",
 ]  # fmt: skip
 FRAMES: list[tuple[str, Callable[[int], str]]] = [
     *((unit, lambda count, unit=unit: unit * count) for unit in UNITS),
@@ -210,6 +243,8 @@ FRAMES: list[tuple[str, Callable[[int], str]]] = [
     ("[a:[a:…1]", lambda count: "[a:" * count + "b" + ":1]" * count),
     ("[ :[ :…1]", lambda count: "[ :" * count + "b" + ":1]" * count),
     ("[a|[a|…]", lambda count: "[a|" * count + "b" + "]" * count),
+    ("((… :) :)", lambda count: "(a " * count + "b" + " :)" * count),
+    ("((… :) ))", lambda count: "(a " * count + ":) " * count + ")" * count),
     ("((…:1):1)", lambda count: "(" * count + "b" + ":1)" * count),
 ]
 

@@ -83,6 +83,14 @@ def test_what_has_no_equal_is_noted_once(draw: Draws) -> None:
     assert pixels == draw(prompt="cat, dog", negative_prompt="a, b")[1]
 
 
+def test_a_weight_beyond_the_bounds_is_noted_once(draw: Draws) -> None:
+    drawn, pixels = draw(prompt="(cat:9)", negative_prompt="(fog:-0.5), rain")
+    said = "Weights go from 0 to 2; what was beyond was brought to the nearest of them."
+    assert drawn.notes.count(said) == 1
+    within, expected = draw(prompt="(cat:2)", negative_prompt="(fog:0), rain")
+    assert (pixels, within.notes) == (expected, [note for note in drawn.notes if note != said])
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_reroll_skips_the_text_encoders(engine: Engine, draw: Draws, family: str) -> None:
     asked: dict[str, Any] = {"family": family, "prompt": "(otter)++ in snow", "negative_prompt": "fog", "seed": 5}

@@ -19,6 +19,7 @@ PLAIN = [
     "C++ code and g++",
     "well-known -- dashes - and --flags",
     ":-) :( ;-( and :-[ x",
+    "a :) b :-] =), :(",
     "1,000 otters at 3.14",
     'a "quoted" it\'s',
     "a) b] c",
@@ -45,7 +46,26 @@ WEIGHTED = [
     ("pi (3.14), C++", [("pi ", 1), ("3.14", 1.1), (", C++", 1)]),
     ("(C++) :-( (hat)", [("C++", 1.1), (" :-( ", 1), ("hat", 1.1)]),
     ('"(x)", say "hi"', [('"', 1), ("x", 1.1), ('", say "hi"', 1)]),
-    ("(a:1e999)(b:nan)(c:-3)", [("a:1e999b:nanc:-3", 1.1)]),
+    ("(a:1e999)(b:nan)(c:1.3.4)(d:+-1)", [("a:1e999b:nanc:1.3.4d:+-1", 1.1)]),
+    ("(x:-0.5)", [("x", 0.0)]),
+    ("(x:+1.3)", [("x", 1.3)]),
+    ("(x:+.5) (y: -1 )", [("x", 0.5), (" ", 1), ("y", 0.0)]),
+    ("((x:-1):-1)", [("x", 0.0)]),
+    ("(x:1.2100000000000002)", [("x", 1.21)]),
+    ("(x)1.2100000000000002", [("x", 1.21)]),
+    ("(x:00001.5)", [("x", 1.5)]),
+    ("(x:123456)", [("x", 2.0)]),
+    ("(x:0." + "1" * 40 + ")", [("x:0." + "1" * 40, 1.1)]),
+    ("(16:9)", [("16:9", 1.1)]),
+    ("(4:3), ( 12:30 )", [("4:3", 1.1), (", ", 1), (" 12:30 ", 1.1)]),
+    ("(12:30:45)", [("12:30:45", 1.1)]),
+    ("((a clock) 12:30)", [("a clock", 1.21), (" 12:30", 1.1)]),
+    ("(16:9:1.3)", [("16:9", 1.3)]),
+    ("(16:9:2)", [("16:9", 2.0)]),
+    ("(16:9)1.3", [("16:9", 1.3)]),
+    ("(2024:1.3)", [("2024", 1.3)]),
+    ("(:3)", [(":3", 1.1)]),
+    ("((a):2)", [("a", 2.0)]),
     ("(x)1e5, (y)99999", [("x", 1.1), ("1e5, ", 1), ("y", 1.1), ("99999", 1)]),
     ("(see)1,000", [("see", 1.1), ("1,000", 1)]),
     (r"\(x\) \[y\] \\", [(r"(x) [y] " + "\\", 1)]),
@@ -56,6 +76,24 @@ WEIGHTED = [
     ("xy" + "+" * 48, [("xy", 2.0)]),
     ("()", [("", 1)]),
     ("", [("", 1)]),
+]
+
+FACES = [
+    ("(a cat :-) with hat:1.3)", [("a cat :-) with hat", 1.3)]),
+    ("(a cat :-( with hat:1.3)", [("a cat :-( with hat", 1.3)]),
+    ("(a cat :), hat)", [("a cat :), hat", 1.1)]),
+    ("(a cat :))", [("a cat :)", 1.1)]),
+    ("(a cat :):1.3)", [("a cat :)", 1.3)]),
+    ("(:-) cat)++", [(":-) cat", 1.21)]),
+    ("[a cat =] hat]", [("a cat =] hat", 0.9091)]),
+    ("((a cat ;) hat) (dog:1.2)) x", [("a cat ;) hat", 1.21), (" ", 1.1), ("dog", 1.32), (" x", 1)]),
+    ("(:-( cat :-) hat:1.3)", [(":-( cat :-) hat", 1.3)]),
+    ("(otter :)", [("otter :", 1.1)]),
+    ("(otter :) in a (hat)", [("otter :", 1.1), (" in a ", 1), ("hat", 1.1)]),
+    ("((otter :))", [("otter :", 1.21)]),
+    ("(otter :)++ x)", [("otter :", 1.21), (" x)", 1)]),
+    ("(the ratio:) x)", [("the ratio:", 1.1), (" x)", 1)]),
+    (r"(a :-\) b)", [("a :-) b", 1.1)]),
 ]
 
 A1111 = [
@@ -86,7 +124,7 @@ def test_plain_text_is_left_alone(prompt: str) -> None:
     assert parse(prompt) == [Fragment(prompt, 1.0)]
 
 
-@pytest.mark.parametrize(("prompt", "expected"), WEIGHTED + A1111)
+@pytest.mark.parametrize(("prompt", "expected"), WEIGHTED + FACES + A1111)
 def test_weights(prompt: str, expected: list[tuple[str, float]]) -> None:
     assert [text for text, _ in parse(prompt)] == [text for text, _ in expected]
     assert [weight for _, weight in parse(prompt)] == pytest.approx([weight for _, weight in expected], abs=1e-4)
@@ -137,6 +175,12 @@ def test_escaped_text_is_left_alone(prompt: str) -> None:
         "(a)1",
         "💚",
         "(((a",
+        "(a :) ",
+        "(:) ",
+        "(:-)",
+        ":( ",
+        "(1:1)",
+        "(x:-1.2100000000000002)",
     ],
 )
 def test_sixty_kilobytes_take_linear_time(unit: str) -> None:

@@ -18,9 +18,9 @@ import re
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from .weights import BREAKS_MAX, WEIGHT_MAX, Chunk, Fragment, Mark, Weighed, weigh
+from .weights import BREAKS_MAX, WEIGHT_MAX, Chunk, Fragment, Weighed, weigh
 
-PARSER = "otterbot-3"
+PARSER = "otterbot-4"
 """Goes into every record: another version may give other weights."""
 PARTS_MAX = 8
 """Every part is encoded by itself."""
@@ -31,20 +31,20 @@ _OPEN = re.compile(r"\s*\(\s*")
 _PART = re.compile(r'"((?:[^"\\]|\\.)*+)"\s*+|“((?:[^”\\]|\\.)*+)”\s*+', re.DOTALL)
 _COMMA = re.compile(r",\s*")
 _METHOD = re.compile(r"\)\s*\.(and|blend)\(([^()]{0,400})\)\s*")
-_NUMBER = re.compile(r"[+-]?(?:\d{1,6}(?:\.\d{0,9})?|\.\d{1,9})", re.ASCII)
+_NUMBER = re.compile(r"[+-]?(?:\d{1,6}(?:\.\d{0,20})?|\.\d{1,20})", re.ASCII)
 _LOOKS_LIKE = re.compile(r'["”]\s*\)\s*\.(?:and|blend)\(')
 
-_SAID: dict[Mark, str] = {
+_SAID: dict[str, str] = {
     "AND": "AND is not supported here and was read as a comma.",
     "schedule": "Schedules such as [from:to:0.5] are not supported here; the words that come last in them were drawn.",
     "alternation": "Alternation such as [a|b] is not supported here and was read as a list.",
     "many_breaks": f"Only the first {BREAKS_MAX} BREAKs divide the prompt; the others were left out.",
+    "clamped": f"Weights go from 0 to {WEIGHT_MAX:g}; what was beyond was brought to the nearest of them.",
+    "malformed": "An .and() or .blend() was read as plain words: it takes the whole prompt, in the form "
+    f'("one", "two").blend(0.7, 0.3), with at most {PARTS_MAX} parts and as many weights.',
 }
-_MALFORMED = (
-    "An .and() or .blend() was read as plain words: it takes the whole prompt, in the form "
-    f'("one", "two").blend(0.7, 0.3), with at most {PARTS_MAX} parts and as many weights.'
-)
-_CLAMPED = f"Weights in .and() and .blend() go from 0 to {WEIGHT_MAX:g}; one beyond was brought to the nearest of them."
+_OF_WEIGHTS = {"many_breaks", "clamped"}
+"""What makes no difference where only the words are read."""
 
 
 class Part(NamedTuple):
@@ -64,10 +64,17 @@ class Parsed:
     parts: tuple[Part, ...]
     """One, of weight 1, in a plain prompt; never empty. Weights are 0 to ``WEIGHT_MAX``; those of a blend add up to 1,
     unless the prompt says otherwise."""
-    notes: tuple[str, ...] = ()
-    """What was not done as written, as sentences that hold nothing of the prompt."""
     marks: tuple[str, ...] = ()
     """What was recognised: those of :data:`.weights.Mark`, ``and``, ``blend``, ``malformed``."""
+
+    def said(self, *, weights_act: bool = True) -> tuple[str, ...]:
+        """What was not done as written, as sentences that hold nothing of the prompt."""
+        skipped = set() if weights_act else _OF_WEIGHTS
+        return tuple(sentence for mark, sentence in _SAID.items() if mark in self.marks and mark not in skipped)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return self.said()
 
     @property
     def clean(self) -> str:
@@ -79,6 +86,18 @@ class Parsed:
         """All of it in one list, without the parts' own weights."""
         return [fragment for part in self.parts for chunk in part.chunks for fragment in chunk]
 
+    @property
+    def weighted(self) -> bool:
+        """Whether some words are to count more or less than others. A blend alone does not say that: it mixes."""
+        weights = [fragment.weight for fragment in self.fragments if fragment.text.strip()]
+        weights += [part.weight for part in self.parts if self.kind == "and"]
+        return any(weight != 1.0 for weight in weights)
+
+    @property
+    def divided(self) -> bool:
+        """Whether a ``BREAK`` stands between words."""
+        return any(len(part.chunks) > 1 for part in self.parts)
+
 
 def read(prompt: str) -> Parsed:
     compound = _compound(prompt)
@@ -88,17 +107,15 @@ def read(prompt: str) -> Parsed:
     for text in texts:
         weighed.append(weigh(text, breaks))
         breaks -= len(weighed[-1].chunks) - 1
-    marks: dict[str, None] = dict.fromkeys(mark for one in weighed for mark in one.marks)
-    notes = [sentence for mark, sentence in _SAID.items() if mark in marks]
+    marks = dict.fromkeys(str(mark) for one in weighed for mark in one.marks)
     if clamped:
-        notes.append(_CLAMPED)
+        marks["clamped"] = None
     if kind != "plain":
         marks[kind] = None
     elif _LOOKS_LIKE.search(prompt):
         marks["malformed"] = None
-        notes.append(_MALFORMED)
     parts = tuple(Part(one.chunks, weight) for one, weight in zip(weighed, weights, strict=True))
-    return Parsed(kind=kind, parts=parts, notes=tuple(notes), marks=tuple(marks))
+    return Parsed(kind=kind, parts=parts, marks=tuple(marks))
 
 
 def parse(prompt: str) -> list[Fragment]:

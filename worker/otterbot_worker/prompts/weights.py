@@ -12,7 +12,8 @@ r"""The weights of a prompt, in the two notations that people know; one pass, li
 
 Nesting multiplies; an open bracket that is never closed reaches to the end; a closing one
 that was never opened is text. ``C++``, ``:-(``, ``well-known``, ``(semi)-dry`` and ``1,000``
-stay as they are. Nothing raises: what is no weight is text.
+stay as they are. What is beyond 0 to 2 is brought to the nearest of them, and is in ``marks``.
+Nothing raises: what is no weight is text (:mod:`.factors`, :mod:`.faces`).
 
 Three things of A1111 act while a picture is drawn and have no equal here. They are read as text, and are in ``marks``:
 
@@ -29,19 +30,20 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from . import factors
+from .faces import find_faces
+
 WEIGHT_MAX = 2.0
 """Beyond it pictures fall apart; compel itself clamps nothing."""
 BREAKS_MAX = 16
 """Each one is another chunk that every step attends to; those behind are spaces."""
 _PRODUCT_MAX = 1e6
 
-Mark = Literal["emphasis", "number", "signs", "BREAK", "AND", "schedule", "alternation", "many_breaks"]
-"""What was recognised: ``(x)`` or ``[x]`` without a number; a weight in digits; ``++`` or ``--``; and so on."""
+Mark = Literal["emphasis", "number", "signs", "BREAK", "AND", "schedule", "alternation", "many_breaks", "clamped"]
+"""What was recognised: ``(x)`` or ``[x]`` without a number; a weight in digits; ``++`` or ``--``; and so on.
+``clamped``: a weight was beyond the bounds."""
 
 _TOKEN = re.compile(r"\\[\\()\[\]+\-]|[()\[\]]|[^\\()\[\]]+|\\")
-_EMOTICON = re.compile(r"(?:^|(?<=\s))[:;=]-?$")
-_EXPLICIT = re.compile(r":\s{0,4}(\d{1,4}(?:\.\d{0,6})?|\.\d{1,6})\s{0,4}$")
-_AFTER = re.compile(r"(?:(\d{1,3}(?:\.\d{1,6})?|\.\d{1,6})(?![\w,.%:]\w|\w)|(\++|-+)(?=[\s,.;:!?)\]]|$))")
 _SIGNS = re.compile(r"(?<![+\-])(?:\+{2,}|-{2,})(?=[\s,.;:!?]|$)")
 _WORD_BREAK = re.compile(r"[\s,;\"]")
 _WORD_MARK = re.compile(r"(?<![^\s,])(?:BREAK|AND)(?![^\s,])")
@@ -85,11 +87,12 @@ def weigh(prompt: str, breaks: int = BREAKS_MAX) -> Weighed:
 
     ``breaks``: how many ``BREAK`` count at most."""
     reader = _Reader(prompt, breaks)
-    return Weighed(tuple(_chunks(reader.pieces)), tuple(reader.marks))
+    chunks = _chunks(reader.pieces, reader.marks)
+    return Weighed(tuple(chunks), tuple(reader.marks))
 
 
-def _chunks(pieces: list[_Piece]) -> list[Chunk]:
-    """Second pass: the factors of all open brackets, multiplied."""
+def _chunks(pieces: list[_Piece], marks: dict[Mark, None]) -> list[Chunk]:
+    """Second pass: the factors of all open brackets, multiplied. ``marks`` gets ``clamped``."""
     chunks: list[list[tuple[list[str], float]]] = [[]]
     products = [1.0]
     number = 0
@@ -104,7 +107,11 @@ def _chunks(pieces: list[_Piece]) -> list[Chunk]:
         elif piece.kind == "break":
             chunks.append([])
         elif piece.text:
-            weight = round(min(products[-1] * piece.factor, WEIGHT_MAX), 4)
+            weight = round(products[-1] * piece.factor, 4)
+            if weight > WEIGHT_MAX:
+                weight = WEIGHT_MAX
+                if not piece.text.isspace():
+                    marks["clamped"] = None
             fragments = chunks[-1]
             if fragments and fragments[-1][1] == weight:
                 fragments[-1][0].append(piece.text)
@@ -124,6 +131,7 @@ class _Reader:
         self._stack: list[_Piece] = []  # every open bracket, innermost last
         self._breaks = breaks
         self._prompt = prompt
+        self._faces = find_faces(prompt)
         position = 0
         while match := _TOKEN.match(prompt, position):
             position = self._token(match[0], match.end())
@@ -135,10 +143,9 @@ class _Reader:
     def _token(self, token: str, position: int) -> int:
         """``position``: behind it. Where the next one begins."""
         pieces, stack = self.pieces, self._stack
-        if token == "(" or token == "[":
-            if self._is_emoticon(position):
-                pieces.append(_Piece("text", token))
-                return position
+        if position - 1 in self._faces:
+            pieces.append(_Piece("text", token))
+        elif token == "(" or token == "[":
             opened = _Piece("open", token, 1.1 if token == "(" else 1 / 1.1)
             stack.append(opened)
             pieces.append(opened)
@@ -155,40 +162,26 @@ class _Reader:
             self._text(token, position)
         return position
 
-    def _is_emoticon(self, position: int) -> bool:
-        """``:(`` or ``;-[``, standing alone."""
-        if position < len(self._prompt) and not self._prompt[position].isspace():
-            return False
-        before = ""
-        for piece in reversed(self.pieces[-3:]):
-            if piece.kind != "text" or len(before) > 2:
-                break
-            before = piece.text[-3:] + before
-        return _EMOTICON.search(before[-3:]) is not None
-
     # ------------------------------------------------------------ brackets
 
     def _close_round(self, opened: _Piece, position: int) -> int:
         """A pair is closed: find its factor. How many characters behind it belong to the mark."""
-        taken = 0
-        factor = 1.0
-        last = self.pieces[-1]
-        explicit = _EXPLICIT.search(last.text[-16:]) if last.kind == "text" else None
-        if explicit:
-            last.text = last.text[: len(last.text) - len(explicit[0])]
-            factor *= float(explicit[1])
-            self.marks["number"] = None
-        after = _AFTER.match(self._prompt, position)
-        if after:
-            taken = after.end() - position
-            factor *= float(after[1]) if after[1] else _signs(after[2])
-            self.marks["number" if after[1] else "signs"] = None
-        if explicit or after:
+        last, factor = self.pieces[-1], 1.0
+        inside = factors.inside(last.text, alone=self.pieces[-2] is opened) if last.kind == "text" else None
+        if inside:
+            last.text = last.text[: len(last.text) - inside.length]
+        behind = factors.behind(self._prompt, position)
+        for written in filter(None, (inside, behind)):
+            factor *= max(0.0, written.factor)
+            self.marks[written.mark] = None
+            if written.factor < 0:
+                self.marks["clamped"] = None
+        if inside or behind:
             opened.factor = factor
         else:
             self.marks["emphasis"] = None
         self.pieces.append(_Piece("close"))
-        return taken
+        return behind.length if behind else 0
 
     def _close_square(self, opened: _Piece) -> None:
         """``[x]`` is a weight, unless A1111 would read a schedule or an alternation in it."""
@@ -275,16 +268,11 @@ class _Reader:
                 continue
             if word_start > start:
                 self.pieces.append(_Piece("text", text[start:word_start]))
-            self.pieces.append(_Piece("text", word, _signs(match[0])))
+            self.pieces.append(_Piece("text", word, factors.of_signs(match[0])))
             self.marks["signs"] = None
             start = word_start = match.end()
         if start < len(text):
             self.pieces.append(_Piece("text", text[start:]))
-
-
-def _signs(signs: str) -> float:
-    count = min(len(signs), 16)
-    return float((1.1 if signs[0] == "+" else 0.9) ** count)
 
 
 def _without_weight(text: str) -> str:

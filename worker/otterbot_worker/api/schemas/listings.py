@@ -147,7 +147,7 @@ class ExplainedPrompt(Sent):
     loras: list[ExplainedLora]
     marks: list[str]
     """Notations that were recognised: ``emphasis``, ``number``, ``signs``, ``BREAK``, ``AND``, ``schedule``,
-    ``alternation``, ``and``, ``blend``, ``malformed``, ``lora`` …"""
+    ``alternation``, ``and``, ``blend``, ``malformed``, ``clamped`` (a weight beyond 0 to 2), ``lora`` …"""
     notes: list[str]
     """What is not done as written, as sentences."""
 
