@@ -123,7 +123,7 @@ def test_a_new_family_is_one_line_in_the_registry(
     entry = replace(catalogue.images["tiny-zimage"], name="tiny-holt", family="holt")
     assert needs_of(entry).computing.denoiser == "transformer"
     drawn, pixels = draw(entry, prompt="(otter)1.3")
-    assert drawn.notes == ["Weights in a prompt have no effect with tiny-holt; its words were read without them."]
+    assert drawn.notes == ["Weights have no effect with tiny-holt; the words were read without them."]
     assert seen == ["otter"]
     assert pixels == draw("tiny-zimage", prompt="(otter)1.3")[1]
 
@@ -179,7 +179,16 @@ def test_what_it_ignores_is_said(draw: Draws, model: str) -> None:
     plain = draw(model, prompt="an otter, a hat")[1]
     drawn, weighed = draw(model, prompt="an (otter)1.4, ((a hat))")
     assert weighed == plain
-    assert drawn.notes == [f"Weights in a prompt have no effect with {model}; its words were read without them."]
+    assert drawn.notes == [f"Weights have no effect with {model}; the words were read without them."]
+    drawn, broken = draw(model, prompt="an otter, BREAK a hat")
+    assert broken == plain
+    assert drawn.notes == [f"BREAK has no effect with {model}; the words were read without it."]
+    drawn, blended = draw(model, prompt='("an (otter:9)", "a BREAK hat").blend(3, 1)')
+    assert blended == plain
+    assert drawn.notes == [
+        f"Weights, BREAK and .blend() have no effect with {model}; the words were read without them."
+    ]
+    assert draw(model, prompt="an otter, a hat BREAK")[0].notes == []
     guidance = 0.0 if model == "tiny-zimage" else 1.0
     plain = draw(model, prompt="an otter", guidance_scale=guidance)[1]
     drawn, negated = draw(model, prompt="an otter", negative_prompt="blurry", guidance_scale=guidance)

@@ -25,11 +25,9 @@ class Prompt:
     ) -> None:
         text = text.encode("utf-8", "replace").decode()  # no lone surrogates: tokenizers refuse them
         parsed = read(text)
-        self.notes: list[str] = list(parsed.notes)
-        self.lost_weights = not weighted and (
-            parsed.kind != "plain" or any(fragment.weight != 1.0 for fragment in parsed.fragments)
-        )
-        """It has weights, and they do not act."""
+        self.notes: list[str] = list(parsed.said(weights_act=weighted))
+        self.lost = () if weighted else _lost(parsed)
+        """What it has and what does not act, in words for people."""
         if not weighted:
             parsed = Parsed(kind="plain", parts=(Part(((Fragment(parsed.clean, 1.0),),), 1.0),))
         low = 0
@@ -62,6 +60,24 @@ class Prompt:
         if self.blended:
             return [(part.clean, part.weight) for part in self.parts]
         return [(self.text, 1.0)]
+
+
+_LOSABLE = ("Weights", "BREAK", ".and()", ".blend()")
+
+
+def _lost(parsed: Parsed) -> tuple[str, ...]:
+    has = (parsed.weighted, parsed.divided, parsed.kind == "and", parsed.kind == "blend")
+    return tuple(name for name, there in zip(_LOSABLE, has, strict=True) if there)
+
+
+def lost_notes(model: str, *prompts: Prompt) -> list[str]:
+    """One sentence about what the prompts have and what does not act, or none."""
+    names = [name for name in _LOSABLE if any(name in prompt.lost for prompt in prompts)]
+    if not names:
+        return []
+    listed = " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
+    have, them = ("has", "it") if names == names[:1] and names != ["Weights"] else ("have", "them")
+    return [f"{listed} {have} no effect with {model}; the words were read without {them}."]
 
 
 def _shorten(fragments: list[Fragment], tokenizer: Any, tokens_max: int) -> int:

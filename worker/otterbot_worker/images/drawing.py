@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from ..families import Prompt
+from ..families.prompt import Prompt, lost_notes
 from ..gpu.messages import Draw
 from ..inputs import fit, tiles
 from . import controlling, enlarging, noise, previews, refining, starting
@@ -144,8 +144,7 @@ def encode(loaded: Loaded, task: Draw, device: torch.device, cache: Embeddings) 
                 embeddings = family.encode(parts, device, prompt, negative, guided=guided)
             cache.put(key, embeddings)
     notes = list(dict.fromkeys([*loaded.notes, *prompt.notes, *negative.notes]))
-    if prompt.lost_weights or negative.lost_weights:
-        notes.append(f"Weights in a prompt have no effect with {loaded.entry.name}; its words were read without them.")
+    notes += lost_notes(loaded.entry.name, prompt, negative)
     if not guided and task.negative_prompt.strip():
         notes.append(family.unguided_note(loaded.entry.name))
     return embeddings, notes
