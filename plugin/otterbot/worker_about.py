@@ -52,6 +52,8 @@ class ModelDefaults(Answer):
     height: int
     sampler: str
     negative_prompt: str = ""
+    guidance_scale_weighted: float | None = None
+    """Taken by the worker where a request leaves the CFG open and its prompt has weights."""
 
 
 @dataclass(frozen=True, kw_only=True)

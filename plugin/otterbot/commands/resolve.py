@@ -135,7 +135,8 @@ def _open_settings(wanted: DrawOptions, again: bool, model: Model | None, around
         negative = ours.negative_prompt if negative is None else negative
     if default is not None:
         steps = default.steps if steps is None else steps
-        guidance = default.guidance_scale if guidance is None else guidance
+        if guidance is None and default.guidance_scale_weighted is None:  # else the worker looks for weights
+            guidance = default.guidance_scale
         size = (default.width, default.height) if size is None else size
         sampler = default.sampler if sampler is None else sampler
         negative = default.negative_prompt if negative is None else negative

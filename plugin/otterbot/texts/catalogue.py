@@ -69,9 +69,9 @@ def _model_line(model: Model, here: bool) -> str:
     defaults = ""
     if model.defaults is not None:
         size = f"{model.defaults.width}×{model.defaults.height}"
-        defaults = (
-            f" ({size}, {count_of(model.defaults.steps, 'step', 'steps')}, CFG {model.defaults.guidance_scale:g})"
-        )
+        weighted = model.defaults.guidance_scale_weighted
+        guidance = f"CFG {model.defaults.guidance_scale:g}" + (f" or {weighted:g} with weights" if weighted else "")
+        defaults = f" ({size}, {count_of(model.defaults.steps, 'step', 'steps')}, {guidance})"
     marked = f" [{', '.join(marks)}]" if marks else ""
     return f"- {code(model.name)}{marked}{about}{defaults}"
 

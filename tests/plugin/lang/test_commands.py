@@ -215,6 +215,29 @@ async def test_the_instances_defaults_give_way_to_what_a_model_takes(rig: Rig) -
     assert "needs at least 5 steps, and here I take at most 4" in await rig.answer("!draw otter")
 
 
+async def test_the_worker_looks_for_weights_where_a_model_has_a_cfg_for_them(rig: Rig) -> None:
+    rig.worker.catalogue = copy.deepcopy(CATALOGUE)
+    for model, weighted in zip(rig.worker.catalogue["models"], (14.0, None), strict=False):
+        model["defaults"]["guidance_scale_weighted"] = weighted
+    body = await rig.drawn("!draw (otter)++")
+    assert "guidance_scale" not in body
+    assert body["steps"] == 30, "all else is filled in"
+    assert "CFG 12 or 14 with weights" in await rig.answer("!models")
+    assert (await rig.drawn("!draw (otter)++ --cfg 7.5"))["guidance_scale"] == 7.5
+    assert (await rig.drawn("!draw (otter)++ --model sdxl-turbo"))["guidance_scale"] == 0.0
+    used = {**USED, "prompt": "(otter)++", "guidance_scale": "14.0"}
+    event = rig.homeserver.picture(ROOM, {**RECORD, "used": used})
+    assert (await rig.drawn("!again", **reply(event)))["guidance_scale"] == 14.0, "as it was drawn"
+    used = {**USED, "model": "sdxl-turbo", "guidance_scale": "0.0"}
+    event = rig.homeserver.picture(ROOM, {**RECORD, "asked": {"prompt": "otter"}, "used": used})
+    other = await rig.drawn("!again --model ssd-1b", **reply(event))
+    assert "guidance_scale" not in other, "another model has its own"
+    rig.values(draw=DrawValues(cfg=9.0))
+    assert (await rig.drawn("!draw (otter)++"))["guidance_scale"] == 9.0
+    rig.values(draw=DrawValues(cfg=25.0))
+    assert "guidance_scale" not in await rig.drawn("!draw (otter)++"), "more than it takes: its own counts"
+
+
 # ---------------------------------------------------------------- the room's model
 
 

@@ -54,6 +54,8 @@ def test_shipped_models(tmp_path: Path) -> None:
     default = shipped["ssd-1b"].defaults
     assert (default.width, default.steps, default.guidance_scale, default.sampler) == (768, 30, 12.0, "UniPC")
     assert shipped["sdxl"].defaults.steps == 30
+    weighted = {name: entry.defaults.guidance_scale_weighted for name, entry in shipped.items()}
+    assert {name: cfg for name, cfg in weighted.items() if cfg is not None} == {"sdxl": 13.0, "sdxl-refined": 13.0}
     refiner = shipped["sdxl-refined"].refiner
     assert refiner is not None
     assert (refiner.name, refiner.hand_over) == ("stable-diffusion-xl-refiner-1.0", 0.8)
@@ -178,6 +180,20 @@ def test_an_operators_own_file_adds_and_replaces(tmp_path: Path) -> None:
         ("about: my own", "about: 2024-13-45", "no YAML"),
         ("about: my own", "about: my own\n    limits: {steps_max: 5}", "defaults.steps: more than limits.steps_max"),
         ("about: my own", "about: my own\n    limits: {guidance_scale_max: 2}", "more than limits.guidance_scale_max"),
+        ("scale: 7,", "scale: 7, guidance_scale_weighted: 31,", "defaults.guidance_scale_weighted: Input should be"),
+        ("scale: 7,", "scale: 7, guidance_scale_weighted: much,", "defaults.guidance_scale_weighted"),
+        (
+            "    defaults: {steps: 20, guidance_scale: 7,",
+            "    limits: {guidance_scale_max: 10}\n"
+            "    defaults: {steps: 20, guidance_scale: 7, guidance_scale_weighted: 13,",
+            "defaults.guidance_scale_weighted: more than limits.guidance_scale_max",
+        ),
+        (
+            "sd\n    about: my own\n    defaults: {steps: 20, guidance_scale: 7,",
+            "sd3\n    about: my own\n    limits: {size_multiple: 16}\n"
+            "    defaults: {steps: 20, guidance_scale: 7, guidance_scale_weighted: 9,",
+            "defaults.guidance_scale_weighted: weights have no effect with sd3",
+        ),
     ],
 )
 def test_a_bad_file_is_refused_with_a_sentence(tmp_path: Path, old: str, new: str, said: str) -> None:

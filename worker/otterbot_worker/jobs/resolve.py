@@ -27,6 +27,8 @@ from otterbot_worker.models import safety
 from otterbot_worker.models.catalogue import Catalogue
 from otterbot_worker.models.entries import ModelEntry
 from otterbot_worker.models.loras import Library
+from otterbot_worker.prompts import read
+from otterbot_worker.prompts.extras import lora_tags
 
 NO_PREVIEWS = "There were no previews, because the safety checker looks at finished pictures only."
 
@@ -166,6 +168,7 @@ class _Chosen:
     """``None``: one that nobody knows."""
     steps: int
     guidance_scale: float
+    guidance_notes: list[str]
     negative_prompt: str
     size: Size
     enlarged: larger.Larger
@@ -184,16 +187,28 @@ def _choose(
     else:
         size = find_size(request, entry, pictures.shape(sources))
     nets = (library or Library()).controlnets
+    guidance_scale, guidance_notes = _guidance(request, entry)
     return _Chosen(
         sampler=defaults.sampler if request.sampler is None else samplers.resolve(request.sampler),
         steps=steps,
-        guidance_scale=defaults.guidance_scale if request.guidance_scale is None else request.guidance_scale,
+        guidance_scale=guidance_scale,
+        guidance_notes=guidance_notes,
         negative_prompt=negative,
         size=size,
         enlarged=larger.find(request, entry, size, steps),
         wanted=find_wanted(request.prompt, negative, entry, library) if library is not None else Wanted(),
         steering=find_control(request, sources.control, entry, nets, downloads=downloads),
     )
+
+
+def _guidance(request: ImageRequest, entry: ModelEntry) -> tuple[float, list[str]]:
+    """And what is to be said about it."""
+    usual, weighted = entry.defaults.guidance_scale, entry.defaults.guidance_scale_weighted
+    if request.guidance_scale is not None:
+        return request.guidance_scale, []
+    if weighted is None or weighted == usual or not read(lora_tags(request.prompt).text).weighted:
+        return usual, []
+    return weighted, [f"CFG {weighted:g}, as the prompt has weights; {usual:g} is usual."]
 
 
 def _resolved(
@@ -225,6 +240,7 @@ def _resolved(
         "safety": request.safety,
         "preview": request.preview and not request.safety,
         "notes": [
+            *chosen.guidance_notes,
             *size.notes,
             *enlarged.notes,
             *notes,

@@ -27,7 +27,8 @@ _PATTERNS = {"sd1": "sd15", "sd2": "sd21", "sd2-base": "sd21", "sdxl": "sdxl"}
 
 
 def _of_dropped(dropped: checkpoints.Dropped, pattern: ModelEntry) -> ModelEntry:
-    defaults, limits = pattern.defaults, pattern.limits
+    # What others have taught SDXL mostly wants a lower CFG than SDXL itself; nobody knows what weights need there.
+    defaults, limits = replace(pattern.defaults, guidance_scale_weighted=None), pattern.limits
     if dropped.found.config == "sd2-base":
         defaults, limits = replace(defaults, width=512, height=512), replace(limits, size_min=256)
     return replace(

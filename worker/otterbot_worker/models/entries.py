@@ -22,6 +22,8 @@ class Defaults:
     height: int
     sampler: str
     negative_prompt: str
+    guidance_scale_weighted: float | None = None
+    """In the place of ``guidance_scale`` where the prompt has weights; ``None``: the same."""
 
 
 @dataclass(frozen=True, kw_only=True)

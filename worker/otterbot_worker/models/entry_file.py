@@ -34,6 +34,7 @@ class _Defaults(_Strict):
     height: Annotated[int, Field(ge=16, le=4096)]
     sampler: str
     negative_prompt: str = ""
+    guidance_scale_weighted: Annotated[float | None, Field(ge=0, le=30)] = None
 
 
 class _Limits(_Strict):
@@ -112,6 +113,8 @@ class _Entry(_Strict):
             raise ValueError("defaults.steps: fewer than limits.steps_min")
         if self.defaults.guidance_scale > self.limits.guidance_scale_max:
             raise ValueError("defaults.guidance_scale: more than limits.guidance_scale_max")
+        if (self.defaults.guidance_scale_weighted or 0) > self.limits.guidance_scale_max:
+            raise ValueError("defaults.guidance_scale_weighted: more than limits.guidance_scale_max")
         return self
 
     def _fit(self, family: Family) -> None:
@@ -132,6 +135,8 @@ class _Entry(_Strict):
             raise ValueError(f"without: {self.family} cannot do without {min(unknown)}")
         if self.defaults.negative_prompt and family.guided_above is None:
             raise ValueError(f"defaults.negative_prompt: {self.family} takes none")
+        if self.defaults.guidance_scale_weighted is not None and not family.weights:
+            raise ValueError(f"defaults.guidance_scale_weighted: weights have no effect with {self.family}")
 
 
 def read_entries(path: Path, data_dir: Path) -> dict[str, ModelEntry]:

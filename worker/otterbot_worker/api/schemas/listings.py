@@ -43,6 +43,8 @@ class ModelDefaults(Sent):
     height: int
     sampler: str
     negative_prompt: str
+    guidance_scale_weighted: float | None = None
+    """Taken instead of ``guidance_scale`` where the prompt has weights, if a request leaves ``guidance_scale`` open."""
 
 
 class ModelLimits(Sent):
