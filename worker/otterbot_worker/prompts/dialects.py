@@ -18,7 +18,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from .weights import BREAKS_MAX, WEIGHT_MAX, Chunk, Fragment, Weighed, weigh
+from .factors import WEIGHT_MAX
+from .weights import BREAKS_MAX, Chunk, Fragment, Weighed, weigh
 
 PARSER = "otterbot-4"
 """Goes into every record: another version may give other weights."""

@@ -32,9 +32,8 @@ from typing import Literal, NamedTuple
 
 from . import factors
 from .faces import find_faces
+from .factors import WEIGHT_MAX
 
-WEIGHT_MAX = 2.0
-"""Beyond it pictures fall apart; compel itself clamps nothing."""
 BREAKS_MAX = 16
 """Each one is another chunk that every step attends to; those behind are spaces."""
 _PRODUCT_MAX = 1e6
