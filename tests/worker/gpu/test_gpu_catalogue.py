@@ -277,6 +277,47 @@ def test_a_hash_changes_with_the_weights(data_dir: Path, broken_copy: Callable[[
 
 
 @pytest.mark.parametrize(
+    "name",
+    ["model_index.json", "scheduler/scheduler_config.json", "unet/config.json", "vae/config.json",
+     "text_encoder_2/config.json"],
+)  # fmt: skip
+def test_a_hash_changes_with_the_settings(broken_copy: Callable[[str], tuple[Path, Any]], name: str) -> None:
+    """The same weights draw something else where they are said to predict something else."""
+    folder, _ = broken_copy("sdxl")
+    before = files.model_hash(folder, None)
+    settings = json.loads((folder / name).read_text())
+    (folder / name).write_text(json.dumps({**settings, "prediction_type": "v_prediction"}))
+    assert files.model_hash(folder, None) != before
+
+
+@pytest.mark.parametrize(
+    ("size", "changed"),
+    [(100, 1), (files.MIB, 1), (2 * files.MIB + 1, 1), (6 * files.MIB, 1), (20 * files.MIB, files.MIB // 2)],
+)
+def test_a_hash_looks_into_the_middle(tmp_path: Path, size: int, changed: int) -> None:
+    path = tmp_path / "x.safetensors"
+    path.write_bytes(bytes(size))
+    before = files.files_hash(tmp_path, [path])
+    for place in (0, size // 3, size // 2, size - changed):
+        with path.open("r+b") as file:
+            file.seek(place)
+            file.write(b"x" * changed)
+        assert files.files_hash(tmp_path, [path]) != before
+        with path.open("r+b") as file:
+            file.seek(place)
+            file.write(bytes(changed))
+    assert files.files_hash(tmp_path, [path]) == before
+
+
+def test_a_hash_reads_little_of_a_large_file() -> None:
+    for size in (0, 1, files.MIB, 6 * files.MIB, 6 * files.MIB + 1, 5 << 30):
+        sampled = files._sampled(size)
+        assert sum(length for _, length in sampled) <= 6 * files.MIB
+        assert all(start >= 0 and start + length <= size for start, length in sampled)
+        assert sampled[-1][0] + sampled[-1][1] == size
+
+
+@pytest.mark.parametrize(
     ("typed", "name"),
     [
         ("unipc", "UniPC"),
