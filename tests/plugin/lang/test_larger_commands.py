@@ -14,13 +14,22 @@ from otterbot.commands.records import read_settings
 from otterbot.intents import parse
 from otterbot.options import Hires
 
-HIRES = {"scale": 2, "strength": "0.35", "steps": 20, "upscaler": "lanczos", "width": 1536, "height": 1536}
+HIRES = {
+    "scale": 2,
+    "strength": "0.35",
+    "steps": 20,
+    "upscaler": "lanczos",
+    "width": 1536,
+    "height": 1536,
+    "tile": [768, 768],
+}
 TWICE = {**RECORD, "used": {**USED, "hires": HIRES}}
 LARGER = {
     "v": 1,
     "asked": {},
-    "used": {**USED, "width": 1536, "height": 1536, "upscale": 2, "strength": "0.3", "init_image": "a" * 64},
-}
+    "used": {**USED, "width": 1536, "height": 1536, "upscale": 2, "strength": "0.3", "init_image": "a" * 64,
+             "tile": [768, 768]},
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -162,7 +162,7 @@ HIRES = {"scale": 1.5, "strength": 0.35, "steps": 20, "upscaler": "lanczos"}
 
 
 def test_a_second_pass(tmp_path: Path) -> None:
-    whole = record(hires={**HIRES, "width": 1152, "height": 768})
+    whole = record(hires={**HIRES, "width": 1152, "height": 768, "tile": [768, 512]})
     text = metadata.a1111(whole)
     assert "Size: 768x512," in text
     assert "Denoising strength: 0.35, Hires upscale: 1.5, Hires steps: 7, Hires upscaler: Lanczos," in text
@@ -175,7 +175,9 @@ def test_a_second_pass(tmp_path: Path) -> None:
         asked = typed(dict(found.request))
         assert asked == found.request | {"hires": {name: HIRES[name] for name in ("scale", "strength", "upscaler")}}
         assert any("one of 20" in line for line in showing.page(found).split("\n")), "its own steps are no flag"
-    assert ("second pass", "1.5 0.35 20 lanczos 1152 768") in read(tmp_path, ours(whole)).details
+    details = read(tmp_path, ours(whole)).details
+    assert ("second pass", "1.5 0.35 20 lanczos 1152 768") in details
+    assert ("in tiles of", "768 512") in details
     assert ImageRequest.model_validate(found.request).hires is not None
 
 
@@ -212,12 +214,12 @@ def test_no_second_pass(tmp_path: Path, hires: Any) -> None:
 
 def test_an_upscaled_picture(tmp_path: Path) -> None:
     """Its size is the picture's, so many times; words it needs none."""
-    whole = record(prompt="", upscale=4, init_image="a" * 64, strength=0.3, width=3072, height=2048)
+    whole = record(prompt="", upscale=4, init_image="a" * 64, strength=0.3, width=3072, height=2048, tile=[768, 768])
     found = read(tmp_path, ours(whole))
     assert (found.request["upscale"], found.request["init_image"]) == (4, {"id": "a" * 64})
     assert not {"width", "height"} & set(found.request)
     ImageRequest.model_validate(found.request)
-    assert ("upscaled", "4") in found.details
+    assert {("upscaled", "4"), ("in tiles of", "768 768")} <= set(found.details)
     assert showing.command(found.request).startswith("!upscale 4 --no ugly, poor quality --steps 30 ")
     assert " --strength 0.3 " in showing.command(found.request)
     assert not any("no prompt" in note for note in found.notes)
@@ -356,6 +358,24 @@ def test_the_line_is_a_reply_to_a_picture(changes: dict[str, Any], says: dict[st
     assert all(words in one for words, one in zip(notes, said, strict=True)), said
 
 
+@pytest.mark.parametrize("hires", [None, {**HIRES, "width": 1152, "height": 768}])
+def test_a_start_picture_is_named_where_the_record_is_gone(tmp_path: Path, hires: Any) -> None:
+    """The web UI has one strength: the second pass's, if there is one."""
+    text = metadata.a1111(record(init_image="a" * 64, strength=0.55, hires=hires))
+    fields = infotext.fields(text.splitlines()[-1])
+    assert fields["Init image hash"] == "a" * 64
+    assert (fields["Denoising strength"], fields.get("Init image strength")) == (
+        ("0.55", None) if hires is None else ("0.35", "0.55")
+    )
+    found = read(tmp_path, png({"parameters": text}))
+    assert found.request == (OUR_REQUEST if hires is None else OUR_REQUEST | {"hires": HIRES})
+    assert "It was drawn from another picture, which this file does not hold." in found.notes
+    lost = "Denoising strength" if hires is None else "Init image strength"
+    assert f"Not in the request, because it has no place for it: {lost}." in found.notes
+    assert ("Init image hash", "a" * 64) in found.details
+    assert "Init image" not in metadata.a1111(record(hires=hires, strength=None))
+
+
 def test_what_steered_it(tmp_path: Path) -> None:
     control = {"kind": "canny", "id": "a" * 64, "scale": 0.7, "start": 0.0, "end": 0.8}
     written = record(control={**control, "name": "a, canny: net", "hash": "0123456789abcdef"})
@@ -379,6 +399,7 @@ FORGED = [
     "Negative prompt: otter",
     "Negative prompt\\: otter \\\\: Steps\\\\\\: 3",
     "Steps: 99, Seed: 1, Sampler: DDIM",
+    "otter, Init image hash: 0, Init image strength: 1, Size: 8x8",
     "a\x00\x1b[2J Negative\u2028prompt: x\r\nsteps\n: 4",
     '", "seed": 1, "x": "',
 ]
@@ -401,6 +422,7 @@ def as_written(text: str) -> str:
 def test_no_words_win_over_the_settings(tmp_path: Path, text: str, where: str) -> None:
     for data in (ours(record(**{where: text})), png({"parameters": metadata.a1111(record(**{where: text}))})):
         found = read(tmp_path, data)
+        assert not any("another picture" in note for note in found.notes)
         others = {name: value for name, value in OUR_REQUEST.items() if name != where}
         assert {name: value for name, value in found.request.items() if name != where} == others
         assert as_written(found.request[where]) == as_written(text)
@@ -414,6 +436,10 @@ def test_writer_and_reader_agree(prompt: str, negative: str) -> None:
     assert text.prompt == as_written(prompt)
     assert text.negative_prompt == as_written(negative)
     assert (text.fields["Seed"], text.fields["Steps"], text.fields["Model"]) == ("42", "30", "ssd-1b")
+    assert metadata.START not in text.fields
+    text = infotext.parse(metadata.a1111(record(prompt=prompt, negative_prompt=negative, init_image="a" * 64)))
+    assert text is not None
+    assert text.fields[metadata.START] == "a" * 64
 
 
 def test_in_other_tools_files_the_last_line_counts(tmp_path: Path) -> None:
@@ -569,6 +595,7 @@ def test_a_damaged_record_gives_way_to_the_text(tmp_path: Path) -> None:
 
 def test_types_that_do_not_fit_are_left_out(tmp_path: Path) -> None:
     nasty = {"steps": "30", "seed": True, "width": 1e400, "sampler": ["x"], "prompt": "otter\ud800", "model": {"a": 1}}
+    nasty |= {"tile": [[1] * 9, {}], "hires": {"scale": "2", "tile": "x"}}
     whole = record(**nasty, loras=[1, {"name": [2]}], embeddings="x", versions=[3], strength="much")
     found = read(tmp_path, png({"otterbot": json.dumps(whole)}))
     assert found.request == {"prompt": "otter?", "negative_prompt": "ugly, poor quality", "guidance_scale": 12.0}

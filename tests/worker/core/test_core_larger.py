@@ -192,8 +192,10 @@ async def test_what_is_asked_is_drawn_and_recorded(tmp_path: Path, monkeypatch: 
         used = result["record"]["used"]
         assert (used["width"], used["height"]) == (128, 128), "what the first pass drew"
         assert used["hires"] == {
-            "scale": 2.0, "strength": 0.5, "steps": 2, "upscaler": "lanczos", "width": 256, "height": 256
+            "scale": 2.0, "strength": 0.5, "steps": 2, "upscaler": "lanczos", "width": 256, "height": 256,
+            "tile": [128, 128],
         }  # fmt: skip
+        assert used["tile"] is None
         assert result["record"]["asked"] == {"hires": {"scale": 2.0, "strength": 0.5}}
         assert tasks[0].hires is not None
         assert (tasks[0].hires["tile"], tasks[0].upscale) == ([128, 128], None)
@@ -203,6 +205,7 @@ async def test_what_is_asked_is_drawn_and_recorded(tmp_path: Path, monkeypatch: 
         used = result["record"]["used"]
         assert (used["upscale"], used["hires"], used["strength"], used["prompt"]) == (2, None, 0.3, "")
         assert (used["width"], used["height"], used["init_image"]) == (200, 200, sha(data))
+        assert used["tile"] == [128, 128], "what the operator makes the usual size later changes nothing in it"
         assert "A strength of 0.3 takes 6 of the 20 steps." in result["notes"]
         assert (tasks[1].width, tasks[1].upscale) == (200, {"factor": 2, "tile": [128, 128]})
         plain = await drawn(here.api, image("key-00003"))

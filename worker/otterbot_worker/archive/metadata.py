@@ -48,6 +48,11 @@ UPSCALERS = {"latent": "Latent", "lanczos": "Lanczos"}
 """Ours in A1111's words."""
 
 
+START = "Init image hash"
+"""Of a picture that was drawn from another one: that one's SHA-256. The web UI says no more of it than a "Denoising
+strength", which is the second pass's where there is one."""
+
+
 def a1111(record: Mapping[str, Any]) -> str:
     """The text of the ``parameters`` chunk."""
     used = record["used"]
@@ -73,6 +78,7 @@ def a1111(record: Mapping[str, Any]) -> str:
         "Denoising strength": None if strength is None else f"{float(strength):g}",
         "ControlNet 0": _control(used.get("control")),
         **_hires(hires),
+        **_start(used),
         "Refiner": _refiner(used.get("refiner")),
         "Refiner switch at": f"{float(used['refiner']['hand_over']):g}" if used.get("refiner") else None,
         "Lora hashes": _hashes(used.get("loras"), "autov3"),
@@ -117,6 +123,13 @@ def _hires(hires: Any) -> dict[str, Any]:
         "Hires steps": steps,
         "Hires upscaler": UPSCALERS[hires["upscaler"]],
     }
+
+
+def _start(used: Mapping[str, Any]) -> dict[str, Any]:
+    if used.get("init_image") is None:
+        return {}
+    taken = used.get("strength") is None or used.get("hires") is None
+    return {START: used["init_image"], "Init image strength": None if taken else f"{float(used['strength']):g}"}
 
 
 def _refiner(refiner: Any) -> str | None:

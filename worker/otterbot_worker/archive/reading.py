@@ -53,8 +53,10 @@ _SEND_AGAIN = (
     "the line draws without it, the request of the API names it by its SHA-256, under which it has to be sent to the "
     "worker again."
 )
-_ABOUT = ("Model hash", "Lora hashes", "TI hashes", "VAE hash", "Hashes", "Version", "User")
-"""A1111's fields that change no picture, or say again what another one says."""
+_ABOUT = ("Model hash", "Lora hashes", "TI hashes", "VAE hash", "Hashes", metadata.START, "Version", "User")
+"""A1111's fields that change no picture, or say again what another one or a note of its own says."""
+_FOLLOWS = ("width", "height", "tile")
+"""Of a second pass in a record: what a request cannot say, since it follows from the rest and from the model."""
 _PLAIN_SCHEDULES = ("", "Automatic", "Uniform")
 
 
@@ -137,7 +139,7 @@ def _of_record(record: Mapping[str, Any], source: str, notes: list[str]) -> Foun
     values["sampler"] = _sampler(used.get("sampler"), None, notes)
     values["variation"] = _any_variation(values["variation"])
     if isinstance(values["hires"], dict):
-        values["hires"] = {name: value for name, value in values["hires"].items() if name not in ("width", "height")}
+        values["hires"] = {name: value for name, value in values["hires"].items() if name not in _FOLLOWS}
     if values["upscale"] is not None:
         values["width"] = values["height"] = None  # they follow from the picture
     if values["mask"] is not None:
@@ -162,6 +164,9 @@ def _details(record: Mapping[str, Any], used: Mapping[str, Any]) -> Iterator[tup
     def line(*values: Any) -> str:
         return " ".join(str(value) for value in values if isinstance(value, (str, int, float)))
 
+    def side(tile: Any) -> str:
+        return line(*tile[:2]) if isinstance(tile, list) else ""
+
     yield "model hash", line(used.get("model_hash"))
     for name, keys in (("loras", ("name", "weight", "hash")), ("embeddings", ("name", "hash"))):
         entries = used.get(name)
@@ -177,7 +182,9 @@ def _details(record: Mapping[str, Any], used: Mapping[str, Any]) -> Iterator[tup
         yield "variation", line(*map(variation.get, ("seed", "strength")))
     if isinstance(hires := used.get("hires"), dict):
         yield "second pass", line(*map(hires.get, ("scale", "strength", "steps", "upscaler", "width", "height")))
+        yield "in tiles of", side(hires.get("tile"))
     yield "upscaled", line(used.get("upscale"))
+    yield "in tiles of", side(used.get("tile"))
     yield "picture to start from", line(used.get("init_image"))
     yield "strength", line(used.get("strength"))
     yield "mask", line(used.get("mask"))
@@ -220,7 +227,8 @@ def _of_infotext(texts: Mapping[str, str | None], notes: list[str]) -> Found:
     values["hires"] = _hires(fields, values["steps"], notes)
     if text.borders > 1:
         notes.append("Several of its lines begin with “Negative prompt:”; the first was taken for the border.")
-    if "Denoising strength" in fields and not any(name.startswith("Hires") for name in fields):
+    second_pass = any(name.startswith("Hires") for name in fields)
+    if metadata.START in fields or ("Denoising strength" in fields and not second_pass):
         notes.append("It was drawn from another picture, which this file does not hold.")
     if others := [name for name in fields if name not in _ABOUT]:
         shown = ", ".join(others[:20]) + (" …" if len(others) > 20 else "")

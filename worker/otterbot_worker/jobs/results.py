@@ -45,6 +45,7 @@ def record(row: Row, job: StoredJob, drawn: Drawn, *, took: float) -> Record:
         control=_used_control(options.get("control"), drawn.control),
         hires=None if options.get("hires") is None else UsedHires.model_validate(options["hires"]),
         upscale=(options.get("upscale") or {}).get("factor"),
+        tile=(options.get("upscale") or {}).get("tile"),
         loras=options.get("loras", []),
         embeddings=[e for e in options.get("embeddings", []) if e["name"] not in drawn.unused_embeddings],
         refiner=None if drawn.refiner is None else UsedRefiner(**drawn.refiner),

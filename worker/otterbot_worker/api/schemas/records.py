@@ -36,7 +36,7 @@ class UsedControl(Sent):
     name: str
     """The ControlNet's."""
     hash: str
-    """The first 16 hex digits of a hash of its file's name, size and ends."""
+    """16 hex digits: a fingerprint of its file's name, size, ends and some blocks between them."""
     id: str
     """SHA-256 of the picture that steered."""
     scale: float
@@ -47,7 +47,7 @@ class UsedControl(Sent):
 class UsedRefiner(Sent):
     name: str
     hash: str
-    """The first 16 hex digits of a hash of its weights' names, sizes and ends."""
+    """16 hex digits: a fingerprint of its weights' names, sizes, ends and some blocks between them."""
     hand_over: float
     """The share of the steps that were drawn before it."""
 
@@ -55,7 +55,7 @@ class UsedRefiner(Sent):
 class UsedVae(Sent):
     name: str
     hash: str
-    """The first 16 hex digits of a hash of its weights' names, sizes and ends."""
+    """16 hex digits: a fingerprint of its weights' names, sizes, ends and some blocks between them."""
 
 
 class UsedVariation(Sent):
@@ -73,6 +73,8 @@ class UsedHires(Sent):
     width: int
     height: int
     """The finished picture's."""
+    tile: list[int] | None = None
+    """Width and height of what was drawn in one go, those of the picture where nothing was cut; not in old records."""
 
 
 class Used(Sent):
@@ -82,6 +84,8 @@ class Used(Sent):
     negative_prompt: str
     model: str
     model_hash: str
+    """Of a folder 16 hex digits, a fingerprint of its weights (names, sizes, ends and some blocks between them) and of
+    its settings; of a single file its SHA-256."""
     sampler: str
     steps: int
     guidance_scale: float
@@ -100,6 +104,8 @@ class Used(Sent):
     hires: UsedHires | None = None
     upscale: int | None = None
     """It is ``init_image``, so many times as large."""
+    tile: list[int] | None = None
+    """With ``upscale``: width and height of what was drawn in one go; not in old records."""
     loras: list[UsedLora] = []
     embeddings: list[UsedEmbedding] = []
     refiner: UsedRefiner | None = None
