@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any, Protocol
 
 from maubot.matrix import parse_formatted
@@ -76,10 +77,10 @@ def edit(content: dict[str, Any], target: str) -> dict[str, Any]:
 def canonical(value: Any) -> Any:
     """JSON that may stand in an event: Matrix knows no fractions there, and a homeserver refuses them in clear.
 
-    A whole number stays a number, any other becomes its decimal text (``4.5`` → ``"4.5"``).
+    A whole number stays a number, any other becomes its decimal text (``4.5`` → ``"4.5"``), without an exponent.
     """
     if isinstance(value, float):
-        return int(value) if value.is_integer() else repr(value)
+        return int(value) if value.is_integer() else f"{Decimal(repr(value)):f}"
     if isinstance(value, Mapping):
         return {name: canonical(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):

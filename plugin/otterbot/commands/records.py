@@ -28,7 +28,8 @@ from ..options import (
     is_shape,
 )
 
-_DECIMAL = re.compile(r"[0-9]{1,3}\.[0-9]{1,20}", re.ASCII)
+_DECIMAL = re.compile(r"[0-9]{1,3}\.[0-9]{1,40}|[0-9](?:\.[0-9]{1,20})?e-[0-9]{1,2}", re.ASCII)
+"""Nothing that can be typed is longer. Older pictures have small numbers with an exponent, ``5e-05``."""
 
 
 def read_settings(data: Any) -> DrawOptions | None:
