@@ -51,9 +51,10 @@ def allowed_guidance(guidance: float | None, limits: ModelLimits | None, name: s
 
 
 def drawable_size(
-    size: tuple[int, int] | None, limits: ModelLimits | None, name: str | None, said: list[str]
+    size: tuple[int, int] | None, limits: ModelLimits | None, name: str | None, said: list[str], *, masked: bool = False
 ) -> tuple[int | None, int | None]:
-    """Rounded to what the model draws; the rounding is said."""
+    """Rounded to what the model draws; the rounding is said. ``masked``: it may be that of a picture which stays but
+    for a part of it. What the model does not draw is refused then, but to round is left to the worker, who knows it."""
     if size is None:
         return None, None
     if limits is None or name is None:
@@ -63,6 +64,8 @@ def drawable_size(
         width, height = (_nearest(side, multiple, limits) for side in size)
         near = _within(width, height, multiple, limits)
         raise Unusable(texts.size_out_of_bounds(name, limits.size_min, limits.size_max, *near))
+    if masked and size[0] * size[1] <= limits.pixels_max:
+        return size
     width, height = (_nearest(side, multiple, limits) for side in size)
     if width * height > limits.pixels_max:
         # Rounding up may have been what was too much.

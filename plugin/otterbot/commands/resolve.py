@@ -59,7 +59,7 @@ def resolve(
         "count": allowed_count(asked.count, values, usual=values.draw.count if base is None else usual),
         "asked": asked.asked(),
     }
-    body["width"], body["height"] = drawable_size(size, limits, name, said)
+    body["width"], body["height"] = drawable_size(size, limits, name, said, masked=wanted.inpaint is True)
     if wanted.variation is not None:
         to = other if wanted.variation.seed is None else wanted.variation.seed
         body["variation"] = {"seed": to, "strength": wanted.variation.strength}

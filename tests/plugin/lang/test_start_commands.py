@@ -10,6 +10,7 @@ from test_commands import RECORD, USED, reply
 
 from otterbot import texts
 from otterbot.commands.records import read_settings
+from otterbot.contents import canonical
 from otterbot.intents import parse
 from otterbot.options import Control, DrawOptions
 
@@ -195,6 +196,36 @@ async def test_again_draws_the_same_part_anew(rig: Rig) -> None:
     assert (body["mask"], body["init_image"]) == ({"event": start}, {"event": start})
     bare = rig.homeserver.picture(ROOM, RECORD)
     assert await rig.answer("!again --inpaint", sender=BOB, **reply(bare)) == texts.inpaint_needs_a_picture("!")
+
+
+async def test_again_leaves_the_size_of_a_picture_that_stays_in_part_as_it_was(rig: Rig) -> None:
+    """Only the worker knows whether it is the picture's own, which is not rounded."""
+    start = image(rig)
+    used = {**FROM_ONE["used"], "mask": "f" * 64, "strength": 1, "width": 750, "height": 501}
+    drawn = rig.homeserver.picture(ROOM, {**FROM_ONE, "used": used}, start=start)
+    outcome = await rig.say("!again", **reply(drawn))
+    assert outcome is not None
+    assert outcome.request is not None
+    body = outcome.request.body or {}
+    assert (body["width"], body["height"], outcome.request.notes) == (750, 501, ())
+    assert "draws sides from" in await rig.answer("!again --size 99x999", **reply(drawn))
+    assert "too large" in await rig.answer("!again --size 1533x1501", **reply(drawn))
+    plain = rig.homeserver.picture(ROOM, {**FROM_ONE, "used": {**used, "mask": None}}, start=start)
+    assert (await rig.drawn("!again", **reply(plain)))["width"] == 752
+
+
+@pytest.mark.parametrize("strength", [0.00005, 1e-19, 1.7e-07, 0.3, 0.1 + 0.2, 1.0])
+@pytest.mark.parametrize("written", [canonical, repr])
+async def test_again_reads_each_strength_that_can_be_typed(rig: Rig, strength: float, written: Any) -> None:
+    """Also as it was written once, ``5e-05``."""
+    start = image(rig)
+    used = {**FROM_ONE["used"], "strength": written(strength)}
+    drawn = rig.homeserver.picture(ROOM, {**FROM_ONE, "used": used}, start=start)
+    assert (await rig.drawn("!again", **reply(drawn)))["strength"] == strength
+
+
+def test_events_hold_no_exponents() -> None:
+    assert canonical({"a": [5e-05, 4.5, 2.0, 1e-19]}) == {"a": ["0.00005", "4.5", 2, "0.0000000000000000001"]}
 
 
 # ---------------------------------------------------------------- steered by it

@@ -121,6 +121,8 @@ async def test_it_is_drawn_and_recorded(tmp_path: Path, tasks: list[DrawTask]) -
             "scale": 0.7, "start": 0.0, "end": 0.8,
         }  # fmt: skip
         assert (result["width"], result["height"]) == (624, 416), "the shape of the picture that steers"
+        said = "The picture that steers has 96x64 pixels and was drawn at 624x416 (its shape, in multiples of 8)."
+        assert result["notes"] == [said]
         assert tasks[0].control == {
             "picture": str(tmp_path / "inputs" / "otterbot" / f"{sha(data)}.png"), "canny": True, "scale": 0.7,
             "start": 0.0, "end": 0.8, "name": "my_canny", "hash": controlnets.hash_of(path), "hub": None,

@@ -69,10 +69,34 @@ async def test_holes_are_the_mask_of_their_own_picture(tmp_path: Path, tasks: li
         result = job["pictures"][0]["result"]
         used = result["record"]["used"]
         assert (used["mask"], used["init_image"], used["strength"]) == (sha(data), sha(data), 1.0)
-        assert "The mask leaves 50 % of the picture to be drawn anew; the rest stays as it is." in result["notes"]
+        said = "The mask leaves 50 % of the picture to be drawn anew; the rest is only scaled, to 160x104."
+        assert said in result["notes"], "otter-mini draws nothing so low"
         folder = tmp_path / "inputs" / "otterbot"
         assert tasks[0].init_image == str(folder / f"{sha(data)}.png")
         assert (tasks[0].mask, tasks[0].mask_is_alpha) == (str(folder / f"{sha(data)}.mask.png"), True)
+
+
+async def test_the_rest_stays_as_it_is_or_is_said_to_be_scaled(tmp_path: Path, tasks: list[DrawTask]) -> None:
+    """Of a size that the model draws, of one that is no multiple, of that one typed, and of another one typed."""
+    stays, scaled = "the rest stays as it is.", "the rest is only scaled, to {}x{}."
+    cases: list[tuple[tuple[int, int], Json, tuple[int, int], list[int] | None, str]] = [
+        ((160, 104), {}, (160, 104), None, stays),
+        ((101, 99), {}, (101, 99), [104, 104], stays),
+        ((101, 99), {"width": 101, "height": 99}, (101, 99), [104, 104], stays),
+        ((101, 99), {"width": 128, "height": 128}, (128, 128), None, scaled),
+        ((400, 300), {}, (144, 112), None, scaled),
+    ]
+    async with worker_here(settings(tmp_path)) as here:
+        for number, (sent, typed, drawn, canvas, said) in enumerate(cases):
+            data = hole(*sent)
+            await send(here.api, data)
+            job = await here.api.done((await here.api.submit(masked(data, data, f"key-0000{number}", **typed)))["id"])
+            result = job["pictures"][0]["result"]
+            used = result["record"]["used"]
+            assert ((used["width"], used["height"]), tasks[-1].canvas) == (drawn, canvas)
+            (note,) = [note for note in result["notes"] if "The mask leaves" in note]
+            assert note.endswith(said.format(*drawn))
+            assert not any("rounded" in note for note in result["notes"])
 
 
 async def test_another_picture_is_a_mask_by_its_brightness_or_its_holes(tmp_path: Path, tasks: list[DrawTask]) -> None:
@@ -176,15 +200,18 @@ async def test_a_mask_that_lost_its_file_is_gone(tmp_path: Path) -> None:
 
 
 async def test_the_real_thing(tmp_path: Path) -> None:
-    """A real GPU process with the shipped model: what is not transparent comes back as it was sent."""
+    """A real GPU process with the shipped model: what is not transparent comes back as it was sent, also where the
+    model draws no picture of just that size."""
     process = Process(tmp_path / "data")
-    data = hole(160, 104)
     async with process.running() as api:
-        await send(api, data)
-        job = await api.done((await api.submit(masked(data, data, steps=4)))["id"], 240)
-        assert job["state"] == "succeeded", job
-        _, drawn = await api.call("GET", f"/v1/images/{job['pictures'][0]['result']['image_id']}")
-        with Image.open(io.BytesIO(drawn)) as picture:
-            assert picture.size == (160, 104)
-            assert picture.crop((80, 0, 160, 104)).getcolors() == [(80 * 104, (255, 0, 0))]
-            assert len(picture.crop((0, 0, 80, 104)).getcolors(80 * 104) or []) > 100
+        for key, (width, height) in (("key-00001", (160, 104)), ("key-00002", (154, 101))):
+            data = hole(width, height)
+            await send(api, data)
+            job = await api.done((await api.submit(masked(data, data, key, steps=4)))["id"], 240)
+            assert job["state"] == "succeeded", job
+            _, drawn = await api.call("GET", f"/v1/images/{job['pictures'][0]['result']['image_id']}")
+            half = width // 2
+            with Image.open(io.BytesIO(drawn)) as picture:
+                assert picture.size == (width, height)
+                assert picture.crop((half, 0, width, height)).getcolors() == [((width - half) * height, (255, 0, 0))]
+                assert len(picture.crop((0, 0, half, height)).getcolors(half * height) or []) > 100

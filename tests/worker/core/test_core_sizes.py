@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from math import log
 from pathlib import Path
+from typing import Any
 
 import pytest
 from core_lab import image, settings, worker_here
@@ -28,7 +29,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ModelEntry]:
     return dict(load_catalogue(data_dir=tmp_path_factory.mktemp("data")).images)
 
 
-def found(entry: ModelEntry, picture: tuple[int, int] | None = None, **fields: int | str) -> Size:
+def found(entry: ModelEntry, picture: tuple[int, int] | None = None, **fields: Any) -> Size:
     return find_size(ImageRequest.model_validate({"prompt": "otter", "seed": 1, **fields}), entry, picture)
 
 
@@ -57,6 +58,75 @@ def test_the_shape(aspect: str, shape: float | None) -> None:
 )
 def test_the_size_of_a_shape(picture: tuple[int, int], expected: tuple[int, int]) -> None:
     assert sizes.of_shape(picture[0] / picture[1], LIMITS, USUAL) == expected
+
+
+@pytest.mark.parametrize(
+    ("model", "picture", "expected"),
+    [
+        ("sdxl", (1216, 832), (1216, 832)),
+        ("sdxl", (1000, 667), (1000, 664)),
+        ("sdxl", (4000, 3000), (1184, 888)),
+        ("sdxl", (640, 512), (1144, 912)),
+        ("sdxl", (1536, 1024), (1536, 1024)),
+        ("ssd-1b", (512, 768), (512, 768)),
+        ("ssd-1b", (1024, 1024), (768, 768)),
+        ("sd15", (768, 512), (768, 512)),
+        ("sd15", (256, 512), (256, 512)),
+        ("sd15", (200, 900), (256, 1024)),
+        ("otter-mini", (96, 64), (160, 104)),
+    ],
+)
+def test_a_picture_keeps_its_size_where_that_is_near_the_usual_one(
+    models: dict[str, ModelEntry], model: str, picture: tuple[int, int], expected: tuple[int, int]
+) -> None:
+    size = found(models[model], picture)
+    assert (size.width, size.height, size.canvas, size.notes) == (*expected, None, [])
+
+
+@pytest.mark.parametrize(
+    ("model", "picture", "typed", "expected", "canvas"),
+    [
+        ("sdxl", (1216, 832), {}, (1216, 832), None),
+        ("ssd-1b", (512, 768), {}, (512, 768), None),
+        ("ssd-1b", (256, 256), {}, (256, 256), None),
+        ("ssd-1b", (1024, 1024), {}, (1024, 1024), None),
+        ("sdxl", (1000, 667), {}, (1000, 667), (1000, 672)),
+        ("sdxl", (1000, 667), {"width": 1000, "height": 667}, (1000, 667), (1000, 672)),
+        ("sdxl", (1000, 667), {"width": 1000, "height": 664}, (1000, 664), None),
+        ("sdxl", (1000, 667), {"aspect": "3:2"}, (1216, 832), None),
+        ("sdxl", (4000, 3000), {}, (1184, 888), None),
+        ("sdxl", (1533, 1026), {}, (1536, 1024), None),
+        ("sd15", (1021, 1021), {}, (1021, 1021), (1024, 1024)),
+        ("sd15", (255, 512), {}, (360, 728), None),
+        ("otter-mini", (101, 99), {}, (101, 99), (104, 104)),
+    ],
+)
+def test_under_a_mask_it_keeps_every_pixel_that_can_be_drawn(
+    models: dict[str, ModelEntry],
+    model: str,
+    picture: tuple[int, int],
+    typed: dict[str, Any],
+    expected: tuple[int, int],
+    canvas: tuple[int, int] | None,
+) -> None:
+    size = found(models[model], picture, mask={"id": "a" * 64}, init_image={"id": "a" * 64}, **typed)
+    assert not size.problems
+    assert (size.width, size.height, size.canvas) == (*expected, canvas)
+
+
+def test_a_canvas_holds_its_picture_within_the_limits(models: dict[str, ModelEntry]) -> None:
+    for entry in models.values():
+        limits = entry.limits
+        for width in range(16, 2100, 61):
+            for height in (16, 97, 250, 512, 771, 1024, 2050):
+                canvas = sizes.around((width, height), limits)
+                made = sizes.of_picture((width, height), limits, entry.defaults.width * entry.defaults.height)
+                for size in (made,) if canvas is None else (made, canvas):
+                    assert all(limits.size_min <= s <= limits.size_max and not s % limits.size_multiple for s in size)
+                    assert size[0] * size[1] <= limits.pixels_max
+                if canvas is not None:
+                    beyond = (canvas[0] - width, canvas[1] - height)
+                    assert all(0 <= more < limits.size_multiple for more in beyond)
 
 
 @pytest.mark.parametrize("multiple", [8, 64])

@@ -245,6 +245,19 @@ def test_with_a_mask_and_a_lora(
     assert len({drawn.tobytes(), *(other[1] for other in others)}) == 4
 
 
+def test_under_a_mask_on_a_canvas_that_is_larger_than_the_picture(
+    draw: Draws, control: Control, picture: Path, tmp_path: Path
+) -> None:
+    source = Image.open(picture).crop((0, 0, 91, 61))
+    source.save(tmp_path / "odd.png")
+    Image.new("L", source.size, "white").save(tmp_path / "all.png")
+    files = {"init_image": str(tmp_path / "odd.png"), "mask": str(tmp_path / "all.png"), "strength": 1.0}
+    odd = {**files, "width": 91, "height": 61, "canvas": [96, 64]}
+    steered, free = draw(**odd, control=control("sd")), draw(**odd)
+    assert (steered[0].width, steered[0].height, len(steered[1])) == (91, 61, 91 * 61 * 3)
+    assert steered[1] != free[1]
+
+
 def test_with_the_refiner_the_base_alone_is_steered(
     draw: Draws, control: Control, catalogue: Catalogue, entries: dict[str, ModelEntry]
 ) -> None:

@@ -83,6 +83,34 @@ def test_black_pixels_stay_byte_by_byte(draw: Draws, family: str, strength: floa
     assert (draw(family=family, strength=strength, seed=8) != drawn).any()
 
 
+@pytest.mark.parametrize("family", ["sd", "sdxl", "mini"])
+def test_a_picture_between_the_models_multiples_keeps_its_size(draw: Draws, family: str, tmp_path: Path) -> None:
+    """It is drawn on a canvas that is a little larger, and cut off again: not one pixel of the rest is scaled."""
+    size, box = (91, 61), (40, 30, 91, 61)
+    source = np.random.default_rng(1).integers(0, 256, (size[1], size[0], 3), np.uint8)
+    Image.fromarray(source).save(tmp_path / "odd.png")
+    mask = Image.new("L", size)
+    ImageDraw.Draw(mask).rectangle((box[0], box[1], box[2] - 1, box[3] - 1), fill="white")
+    mask.save(tmp_path / "odd-mask.png")
+    files = {"init_image": str(tmp_path / "odd.png"), "mask": str(tmp_path / "odd-mask.png")}
+    odd = {**files, "width": 91, "height": 61, "canvas": [96, 64]}
+    drawn = draw(family=family, **odd)
+    where = inside(box, *size[::-1])
+    assert drawn.shape == source.shape
+    assert (drawn[~where] == source[~where]).all()
+    assert (drawn[where] != source[where]).any(axis=-1).mean() > 0.9
+    assert (draw(family=family, **odd) == drawn).all()
+
+
+def test_what_lies_beyond_a_picture_goes_on_as_its_edge_does(make_task: Callable[..., DrawTask]) -> None:
+    task = Draw(**{**vars(make_task(width=3, height=2, canvas=[5, 4])), "output": ""})
+    grey = Image.fromarray(np.array([[1, 2, 3], [4, 5, 6]], np.uint8))
+    expected = [[1, 2, 3, 3, 3], [4, 5, 6, 6, 6], [4, 5, 6, 6, 6], [4, 5, 6, 6, 6]]
+    assert np.asarray(masking.on_canvas(task, grey)).tolist() == expected
+    assert np.asarray(masking.on_canvas(task, grey.convert("RGB")))[..., 2].tolist() == expected
+    assert masking.on_canvas(Draw(**{**vars(task), "canvas": None}), grey) is grey
+
+
 @pytest.mark.parametrize("sampler", samplers.names())
 def test_every_sampler(draw: Draws, sampler: str, picture: Path) -> None:
     source = np.asarray(Image.open(picture))

@@ -29,12 +29,24 @@ def test_few_steps_of_a_little_strength(steps: int, strength: float | None, laid
 
 def test_what_is_said() -> None:
     request = {"width": 592, "height": 440, "steps": 30, "strength": 0.6}
-    assert fit.note({**request, "init_image": None}, 8) is None
+    assert fit.notes({**request, "init_image": None}, 8) == []
     picture = {"id": "0", "width": 4000, "height": 3000}
-    assert fit.note({**request, "init_image": picture}, 8) == (
+    assert fit.notes({**request, "init_image": picture}, 8) == [
         "The picture has 4000x3000 pixels and was drawn at 592x440 (its shape, in multiples of 8). "
         "A strength of 0.6 takes 18 of the 30 steps."
-    )
-    assert "(its middle)" in str(fit.note({**request, "width": 512, "height": 512, "init_image": picture}, 8))
+    ]
+    assert "(its middle)" in fit.notes({**request, "width": 512, "height": 512, "init_image": picture}, 8)[0]
     same = {**request, "init_image": {**picture, "width": 592, "height": 440}, "strength": 0.01}
-    assert fit.note(same, 8) == "A strength of 0.01 takes one step, the last of 100."
+    assert fit.notes(same, 8) == ["A strength of 0.01 takes one step, the last of 100."]
+    assert len(fit.notes({**request, "init_image": picture, "upscale": {"factor": 2}}, 8)) == 1
+
+
+def test_what_is_said_of_a_picture_that_steers() -> None:
+    request = {"width": 512, "height": 768, "steps": 30, "strength": None, "init_image": None}
+    control = {"id": "0", "width": 640, "height": 480}
+    assert fit.notes({**request, "control": control}, 8) == [
+        "The picture that steers has 640x480 pixels and was drawn at 512x768 (its middle)."
+    ]
+    assert fit.notes({**request, "control": {**control, "width": 512, "height": 768}}, 8) == []
+    both = fit.notes({**request, "control": control, "init_image": control, "strength": 0.5}, 8)
+    assert [note.split(" has ")[0] for note in both] == ["The picture", "The picture that steers"]

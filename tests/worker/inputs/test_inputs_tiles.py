@@ -43,6 +43,12 @@ def test_what_a_plain_picture_takes() -> None:
     assert not tiles.in_tiles(PLAIN)
 
 
+def test_a_canvas_around_a_picture_is_what_is_drawn() -> None:
+    task = {**PLAIN, "width": 510, "height": 505, "canvas": [512, 512]}
+    assert tiles.runs(task) == [(512, 512, 30)]
+    assert (tiles.largest(task), tiles.final(task), tiles.in_tiles(task)) == ((512, 512), (510, 505), False)
+
+
 def test_a_second_pass_is_counted_with_its_own_steps_and_size() -> None:
     hires = {"width": 1024, "height": 1024, "steps": 20, "strength": 0.5, "tile": [1024, 1024]}
     whole: dict[str, Any] = {**PLAIN, "hires": hires}

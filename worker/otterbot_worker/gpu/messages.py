@@ -61,6 +61,9 @@ class Draw:
     sampler: str
     seed: int
     output: str
+    canvas: list[int] | None = None
+    """Under a mask: width and height of what is drawn, where the picture's own are no multiples of the model's. The
+    picture lies at the upper left and goes on beyond its edges; what is finished has its size again."""
     init_image: str | None = None
     """A checked RGB PNG to start from."""
     strength: float | None = None

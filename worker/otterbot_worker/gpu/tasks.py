@@ -27,6 +27,7 @@ class DrawTask:
     seed: int
     output: Path
     """Where the raw RGB rows go: ``width * height * 3`` bytes, top left first."""
+    canvas: list[int] | None = None
     init_image: str | None = None
     """A checked RGB PNG to start from."""
     strength: float | None = None

@@ -23,7 +23,7 @@ from ..errors import Cancelled, JobFailed
 from ..gpu.facts import Precision
 from ..gpu.planning import GROUPS, Plan
 from ..models import controlnets, files
-from . import canny, casting, controlnet_files, download, plans, starting
+from . import canny, casting, controlnet_files, download, masking, plans, starting
 from . import device as devices
 from .hooks import watching
 from .monitor import Monitor
@@ -158,6 +158,7 @@ def _hint(drawing: Drawing, control: Mapping[str, Any]) -> torch.Tensor:
     task = drawing.task
     gone = "The picture that steers is not on the worker any more; please send it again."
     picture: Image.Image = starting.read(Path(control["picture"]), task.width, task.height, gone=gone)
+    picture = masking.on_canvas(task, picture)
     if control["canny"]:
         picture = canny.edges(picture)
         if picture.getbbox() is None:

@@ -268,7 +268,7 @@ def check_task(task: Draw, entry: ModelEntry) -> None:
     multiple = entry.limits.size_multiple
     larger = [task.hires["width"], task.hires["height"], *task.hires["tile"]] if task.hires is not None else []
     larger += task.upscale["tile"] if task.upscale is not None else []
-    for side in (task.width, task.height, *larger):
+    for side in (*(task.canvas or (task.width, task.height)), *larger):
         if side < 16 or side > 4096 or side % multiple:
             raise JobFailed("image_failed", f"Width and height must be multiples of {multiple}, from 16 to 4096.")
     if not all(1 <= steps <= 200 for steps in (task.steps, task.hires["steps"] if task.hires is not None else 1)):

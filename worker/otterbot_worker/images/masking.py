@@ -85,18 +85,31 @@ def keeping(task: Draw, latents: torch.Tensor) -> Keeping | None:
     """``None`` without a mask. ``latents``: the picture's. :raises JobFailed: ``input_gone``"""
     if task.mask is None:
         return None
-    white = np.asarray(_read(task, task.width, task.height)) >= masks.ANEW
+    white = np.asarray(on_canvas(task, _read(task, task.width, task.height))) >= masks.ANEW
     # A latent of which any pixel is to be drawn is drawn: what that is too much of goes when the pixels are put back.
     anew = adaptive_max_pool2d(torch.from_numpy(white).float()[None, None], latents.shape[-2:])
     return Keeping(latents=latents, anew=anew)
 
 
+def on_canvas(task: Draw, picture: Image.Image) -> Image.Image:
+    """A picture of the task's size at the upper left of its canvas, its last row and column repeated beyond. Alike for
+    the picture, its mask and what steers; what lies there is drawn as the edge is, and cut off."""
+    if task.canvas is None:
+        return picture
+    width, height = task.canvas
+    beyond = ((0, height - picture.height), (0, width - picture.width), (0, 0))
+    pixels = np.asarray(picture)
+    return Image.fromarray(np.pad(pixels, beyond[: pixels.ndim], mode="edge"))
+
+
 def put_back(task: Draw, picture: Image.Image, drawn: Pixels) -> Pixels:
     """The drawn pixels (height, width, 3) where the mask is white, the picture's where it is black, else between.
+    What is beyond the picture goes.
 
     What lies under a black pixel comes out as it is, scaled to the size that was drawn and no more. ``picture``:
-    scaled to that size. :raises JobFailed: ``input_gone``
+    of the size of what is finished. :raises JobFailed: ``input_gone``
     """
+    drawn = drawn[: picture.height, : picture.width]
     mask = np.asarray(_read(task, *picture.size)).astype(np.int32)[..., None]
     kept = np.asarray(picture).astype(np.int32)
     # A half-transparent pixel holds half of the white that it was laid on, and now lies on the drawing instead.

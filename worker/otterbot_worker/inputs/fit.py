@@ -1,4 +1,4 @@
-"""How many steps a drawing from a picture takes, and the sentence that says what was made of the picture. Pure."""
+"""How many steps a drawing from a picture takes, and the sentences that say what was made of the pictures. Pure."""
 
 from __future__ import annotations
 
@@ -38,16 +38,24 @@ def takes(steps: int, strength: float) -> str:
     return f"takes {true_steps(steps, strength)} of the {steps} steps"
 
 
-def note(request: Mapping[str, Any], multiple: int) -> str | None:
-    """What was made of the picture that a resolved request starts from, for people; ``None`` without one."""
-    picture = request.get("init_image")
-    if picture is None:
-        return None
+def notes(request: Mapping[str, Any], multiple: int) -> list[str]:
+    """What was made of the pictures that a resolved request starts from and is steered by, for people."""
+    said = []
+    if (picture := request.get("init_image")) is not None:
+        taken = f"A strength of {request['strength']:g} {takes(request['steps'], request['strength'])}."
+        scaled = None if request.get("upscale") is not None else _scaled(picture, request, multiple)
+        said.append(taken if scaled is None else f"The picture {scaled}. {taken}")
+    if (control := request.get("control")) is not None and (scaled := _scaled(control, request, multiple)) is not None:
+        said.append(f"The picture that steers {scaled}.")
+    return said
+
+
+def _scaled(picture: Mapping[str, Any], request: Mapping[str, Any], multiple: int) -> str | None:
+    """What became of its size; ``None`` where it was taken as it is."""
     sent, drawn = (picture["width"], picture["height"]), (request["width"], request["height"])
-    taken = f"A strength of {request['strength']:g} {takes(request['steps'], request['strength'])}."
-    if sent == drawn or request.get("upscale") is not None:
-        return taken
+    if sent == drawn:
+        return None
     scale = max(drawn[0] / sent[0], drawn[1] / sent[1])
     cut = max(sent[0] * scale - drawn[0], sent[1] * scale - drawn[1]) >= multiple
     how = "its middle" if cut else f"its shape, in multiples of {multiple}"
-    return f"The picture has {sent[0]}x{sent[1]} pixels and was drawn at {drawn[0]}x{drawn[1]} ({how}). {taken}"
+    return f"has {sent[0]}x{sent[1]} pixels and was drawn at {drawn[0]}x{drawn[1]} ({how})"

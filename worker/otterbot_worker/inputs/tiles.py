@@ -49,7 +49,7 @@ def runs(task: Mapping[str, Any]) -> list[Run]:
 
     ``task``: a resolved request, or the fields of a ``messages.Draw``.
     """
-    size, steps = (task["width"], task["height"]), fit.true_steps(task["steps"], task.get("strength"))
+    size, steps = _canvas(task), fit.true_steps(task["steps"], task.get("strength"))
     if (upscale := task.get("upscale")) is not None:
         return _tiled(size, upscale["tile"], steps)
     base = [Run(*size, steps)]
@@ -83,7 +83,14 @@ def final(task: Mapping[str, Any]) -> tuple[int, int]:
 
 def in_tiles(task: Mapping[str, Any]) -> bool:
     """Whether the finished picture is put together of several. ``task`` as for `runs`."""
-    return final(task) != runs(task)[-1][:2]
+    whole = final(task) if task.get("hires") is not None else _canvas(task)
+    return whole != runs(task)[-1][:2]
+
+
+def _canvas(task: Mapping[str, Any]) -> tuple[int, int]:
+    """What the base draws: under a mask perhaps a little more than the picture has."""
+    width, height = task.get("canvas") or (task["width"], task["height"])
+    return width, height
 
 
 def _tiled(size: tuple[int, int], tile: tuple[int, int], steps: int) -> list[Run]:

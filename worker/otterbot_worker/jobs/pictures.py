@@ -132,6 +132,7 @@ class PictureRunner:
             guidance_scale=options["guidance_scale"],
             width=options["width"],
             height=options["height"],
+            canvas=options.get("canvas"),
             sampler=options["sampler"],
             seed=row.seed,
             output=self._archive.scratch(row.task_id),
@@ -315,8 +316,7 @@ class PictureRunner:
 
     def _own_notes(self, row: Row, job: StoredJob) -> list[str]:
         entry = self._catalogue.images.get(row.model)
-        said = fit.note(job.request, entry.limits.size_multiple if entry is not None else 8)
-        return [said] if said is not None else []
+        return fit.notes(job.request, entry.limits.size_multiple if entry is not None else 8)
 
     async def _measure(self, name: str, value: float) -> None:
         await self._store.set_speed(name, *self._speeds.add(name, value))

@@ -224,6 +224,7 @@ def _resolved(
         "guidance_scale": chosen.guidance_scale,
         "width": size.width,
         "height": size.height,
+        "canvas": None if size.canvas is None else list(size.canvas),
         "sampler": chosen.sampler,
         "seed": request.seed,
         "variation": variations.resolved(request.variation),

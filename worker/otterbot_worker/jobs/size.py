@@ -19,24 +19,41 @@ class Size:
 
     width: int
     height: int
+    canvas: tuple[int, int] | None = None
+    """What is drawn, where that is not the same: the picture that stays but for a part of it, and a few pixels beyond
+    its right and lower edge, because the model draws multiples. They are cut off again."""
     notes: list[str] = field(default_factory=list)
     problems: list[FieldProblem] = field(default_factory=list)
 
 
 def find_size(request: ImageRequest, entry: ModelEntry, picture: tuple[int, int] | None) -> Size:
-    """Typed, else of the shape that was asked for, else of the picture's shape, else the model's usual size."""
+    """Typed, else of the shape that was asked for, else the picture's (`sizes.of_picture`), else the model's usual one.
+
+    Under a mask the picture keeps its own size wherever the model draws that: to scale it would change every pixel that
+    is to stay. ``picture``: the one to start from, else the one that steers; width and height.
+    """
     size = Size(width=entry.defaults.width, height=entry.defaults.height)
-    if request.aspect is not None:
+    if picture is not None and (canvas := _unscaled(request, picture, entry)) is not None:
+        size.width, size.height = picture
+        size.canvas = canvas if canvas != picture else None
+    elif request.aspect is not None:
         _of_aspect(size, request, request.aspect, entry)
     elif request.width is None and request.height is None:
         if picture is not None:
-            usual = size.width * size.height
-            size.width, size.height = sizes.of_shape(picture[0] / picture[1], entry.limits, usual)
+            size.width, size.height = sizes.of_picture(picture, entry.limits, size.width * size.height)
     elif not (problems := _outside(request, entry)):
         _of_sides(size, request, entry, picture)
     else:
         size.problems += problems
     return size
+
+
+def _unscaled(request: ImageRequest, picture: tuple[int, int], entry: ModelEntry) -> tuple[int, int] | None:
+    """The canvas for a picture under a mask, where it keeps its size: nobody names one, or that one."""
+    asked = (request.width, request.height)
+    if request.mask is None or request.aspect is not None or asked not in ((None, None), picture):
+        return None
+    return sizes.around(picture, entry.limits)
 
 
 def _of_aspect(size: Size, request: ImageRequest, aspect: str, entry: ModelEntry) -> None:

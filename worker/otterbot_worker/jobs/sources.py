@@ -86,8 +86,8 @@ def problems(request: ImageRequest, sources: Sources, entry: ModelEntry) -> list
 
 def look_at_mask(sources: Sources, width: int, height: int) -> tuple[FieldProblem | None, str | None]:
     """A problem with the mask, or else a note on it. Reads its file: not for the event loop. Width and height, in
-    pixels, as the picture is drawn."""
-    if sources.mask_file is None:
+    pixels, of the finished picture."""
+    if sources.mask_file is None or sources.start is None:
         return None, None
     try:
         share = masks.share(masks.read(sources.mask_file, width, height))
@@ -100,7 +100,9 @@ def look_at_mask(sources: Sources, width: int, height: int) -> tuple[FieldProble
         )
         return _problem("mask", "mask_empty", sentence), None
     percent = f"{100 * share:.0f} %" if share >= 0.01 else "less than 1 %"
-    return None, f"The mask leaves {percent} of the picture to be drawn anew; the rest stays as it is."
+    stays = (sources.start.width, sources.start.height) == (width, height)
+    rest = "stays as it is" if stays else f"is only scaled, to {width}x{height}"
+    return None, f"The mask leaves {percent} of the picture to be drawn anew; the rest {rest}."
 
 
 def _problem(field: str, code: str, message: str) -> FieldProblem:

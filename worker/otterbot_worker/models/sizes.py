@@ -15,6 +15,10 @@ MOST = 4
 """The longest side over the shortest one."""
 EXPECTED = "A shape is square, portrait, landscape, or width:height from 1:4 to 4:1, such as 3:2."
 
+NEAR_USUAL = (0.5, 1.5)
+"""Of the model's usual number of pixels, so many at least and at most: a picture that has them is drawn at its own
+size. With fewer a model shows little, and with more it repeats itself and takes time that nobody has asked for."""
+
 _RATIO = re.compile(r"([1-9][0-9]{0,2}):([1-9][0-9]{0,2})", re.ASCII)
 
 _BUCKETS_OF = 1024 * 1024
@@ -64,6 +68,28 @@ def of_shape(shape: float, limits: Limits, pixels: int) -> tuple[int, int]:
         # Rounding up may have been too much; the longer side has more to give.
         found[found.index(max(found))] -= limits.size_multiple
     return found[0], found[1]
+
+
+def of_picture(picture: tuple[int, int], limits: Limits, usual: int) -> tuple[int, int]:
+    """For a picture to start from, or one that steers: its own size, in the model's multiples, where that is within the
+    limits and near the ``usual`` number of pixels; else its shape with that number."""
+    least, most = (share * usual for share in NEAR_USUAL)
+    if least <= picture[0] * picture[1] <= most and _inside(picture, limits):
+        return rounded(picture, limits)
+    return of_shape(picture[0] / picture[1], limits, usual)
+
+
+def around(picture: tuple[int, int], limits: Limits) -> tuple[int, int] | None:
+    """The smallest canvas in the model's multiples that holds the picture as it is; ``None`` where one of both is
+    outside of the limits."""
+    step = limits.size_multiple
+    canvas = (math.ceil(picture[0] / step) * step, math.ceil(picture[1] / step) * step)
+    return canvas if _inside(picture, limits) and _inside(canvas, limits) else None
+
+
+def _inside(size: tuple[int, int], limits: Limits) -> bool:
+    sides = all(limits.size_min <= side <= limits.size_max for side in size)
+    return sides and size[0] * size[1] <= limits.pixels_max
 
 
 def of_aspect(shape: float, limits: Limits, pixels: int) -> tuple[int, int]:

@@ -49,7 +49,8 @@ class ImageOptions(Received):
     guidance_scale: Annotated[float | None, Field(ge=0, le=30)] = None
     width: Annotated[int | None, Field(ge=16, le=4096)] = None
     height: Annotated[int | None, Field(ge=16, le=4096)] = None
-    """What is no multiple of the model's is rounded, and a note says so."""
+    """What is no multiple of the model's is rounded, and a note says so; but with ``mask`` the size of ``init_image``
+    stays as it is."""
     aspect: Annotated[str | None, Field(max_length=16)] = None
     """``3:2`` (1:4 to 4:1), ``square``, ``portrait`` (2:3) or ``landscape`` (3:2), instead of width and height: that
     shape at the model's usual number of pixels, whatever the shape of a picture to start from."""
@@ -73,7 +74,8 @@ class InitImage(Received):
 
 
 class Mask(Received):
-    """Where ``init_image`` is drawn anew; all else stays as it is, pixel by pixel."""
+    """Where ``init_image`` is drawn anew. All else stays as it is, pixel by pixel, where the picture keeps its size: no
+    other one is named, and it is within the model's limits. Otherwise all else is scaled, and a note says so."""
 
     id: InputId
     """A picture of the same shape, or ``init_image`` itself. If it has ``alpha``, what is transparent is drawn anew,
@@ -104,11 +106,13 @@ class ImageRequest(ImageOptions):
     seed: Annotated[int, Field(ge=0, le=MAX_SEED)]
     count: Annotated[int, Field(ge=1, le=MAX_COUNT)] = 1
     init_image: InitImage | None = None
-    """Without width, height and aspect the picture's shape is drawn, at the model's usual number of pixels."""
+    """Without width, height and aspect its own size is drawn, in the model's multiples, where it has between half and
+    one and a half times the model's usual number of pixels and is within the limits; else its shape at that number.
+    With ``mask`` its own size wherever it is within the limits."""
     mask: Mask | None = None
     """Makes the strength 1 where nobody says one."""
     control: Control | None = None
-    """Without width, height, aspect and ``init_image`` its picture's shape is drawn."""
+    """Without width, height, aspect and ``init_image`` the size follows from its picture as from that one."""
     upscale: Literal[2, 4] | None = None
     """``init_image`` so many times as large, with more detail, and nothing else than it shows. Makes the strength 0.3
     where nobody says one; takes no size and no ``hires``."""
