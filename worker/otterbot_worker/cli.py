@@ -139,10 +139,11 @@ def _models(asked: argparse.Namespace) -> int:
     if getattr(asked, "plans", False):
         return _plans(settings, catalogue.images.values())
     default, notice = default_model(settings, catalogue)
-    broken = dict(catalogue.broken())
-    width = max(map(len, [*catalogue.images, *broken]))
-    for name, entry in catalogue.images.items():
-        where = "here" if entry.here() else "on demand" if catalogue.available(name) else "missing"
+    look = catalogue.look()
+    broken = dict(look.broken)
+    width = max(map(len, [*look.images, *broken]))
+    for name, entry in look.images.items():
+        where = "here" if entry.here() else "on demand" if catalogue.available(entry) else "missing"
         print(f"{'*' if name == default else ' '} {name:<{width}}  {where:<9}  {broken.pop(name, entry.about)}")
     for name, why in broken.items():
         print(f"  {name:<{width}}  {'broken':<9}  {why}")

@@ -6,11 +6,13 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from core_lab import image, settings, worker_here
 from hollow_models import SD1, SD2, SDXL, VAE, write
 
+from otterbot_worker.models import checkpoints
 from otterbot_worker.models.catalogue import load_catalogue
 from otterbot_worker.models.entries import ModelEntry
 
@@ -52,8 +54,8 @@ def test_they_appear_and_leave_while_the_worker_runs(tmp_path: Path, folder: Pat
     assert first.licence.startswith("unknown")
     assert (first.hub, first.vae, first.variant, first.refiner) == (None, None, None, None)
     assert first.prompt_width() == 768
-    assert catalogue.available("wide")
-    assert catalogue.broken() == {}
+    assert catalogue.available(wide)
+    assert catalogue.look().broken == {}
     for entry in (first, base, second, wide):
         assert ModelEntry.from_dict(json.loads(json.dumps(entry.as_dict()))) == entry
     os.utime(folder / "wide.safetensors", (1, 1))
@@ -80,7 +82,7 @@ def test_of_two_files_with_one_name_the_safe_one_counts(tmp_path: Path, folder: 
     write(folder / "one.safetensors", SD1)
     catalogue = load_catalogue(data_dir=tmp_path)
     assert catalogue.images["one"].file == str(folder / "one.safetensors")
-    assert catalogue.broken() == {}
+    assert catalogue.look().broken == {}
 
 
 def test_broken_ones_are_named(tmp_path: Path, folder: Path) -> None:
@@ -89,7 +91,7 @@ def test_broken_ones_are_named(tmp_path: Path, folder: Path) -> None:
     write(folder / "half.safetensors", {key: shape for key, shape in SD1.items() if key not in VAE})
     (folder / "words.ckpt").write_text("no model")
     catalogue = load_catalogue(tmp_path / "own.yaml", data_dir=tmp_path)
-    assert catalogue.broken() == {
+    assert catalogue.look().broken == {
         "mine": "The file Named.safetensors is made for Stable Diffusion 1 and 2, not for SDXL.",
         "half": "The file half.safetensors is not complete: it holds no decoder (VAE).",
         "words": "The file words.ckpt is no checkpoint.",
@@ -105,7 +107,7 @@ def test_a_name_that_cannot_be_called_is_said(tmp_path: Path, folder: Path) -> N
     (tmp_path / "own.yaml").write_text(OWN.replace("Named", "na<med"))
     catalogue = load_catalogue(tmp_path / "own.yaml", data_dir=tmp_path)
     why = "has a name that it cannot be called by: rename it, with at most 100 letters, digits, . _ and -."
-    assert catalogue.broken() == {
+    assert catalogue.look().broken == {
         "a<b-c": f"The file a<b c.safetensors {why}",
         "caf\N{REPLACEMENT CHARACTER}": f"The file caf\N{REPLACEMENT CHARACTER}.ckpt {why}",
     }
@@ -131,3 +133,50 @@ async def test_they_are_listed_and_refused_when_they_are_asked_for(tmp_path: Pat
         assert status == 202
         status, problem = await here.api.call("POST", "/v1/jobs", image(key="key-00003", model="anything-v3"))
         assert (status, problem["fields"][0]["code"]) == (422, "model_missing")
+
+
+async def test_a_request_looks_at_the_folder_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[Path] = []
+    usual = checkpoints.find
+
+    def find(folder: Path, *others: Any) -> list[checkpoints.Dropped]:
+        looks.append(folder)
+        return usual(folder, *others)
+
+    async with worker_here(settings(tmp_path, images={"downloads": False}), paused=True) as here:
+        folder = next(path for path in tmp_path.rglob("checkpoints") if path.is_dir())
+        for number in range(20):
+            write(folder / f"model-{number}.safetensors", SD1)
+        monkeypatch.setattr(checkpoints, "find", find)
+        _, listed = await here.api.call("GET", "/v1/models")
+        assert sum(model["available"] for model in listed["models"]) == 21, "and the shipped one"
+        assert len(looks) == 1
+        looks.clear()
+        assert (await here.api.call("POST", "/v1/jobs", image(model="model-7")))[0] == 202
+        assert len(looks) == 1
+        looks.clear()
+        status, problem = await here.api.call("POST", "/v1/jobs", image(key="key-00002", model="none"))
+        assert (status, problem["fields"][0]["code"]) == (422, "unknown_model")
+        assert len(looks) == 1
+
+
+async def test_a_file_that_vanishes_during_a_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = checkpoints.find
+
+    def find(folder: Path, *others: Any) -> list[checkpoints.Dropped]:
+        """It is gone as soon as it was seen."""
+        found = usual(folder, *others)
+        (folder / "fleeting.safetensors").unlink(missing_ok=True)
+        return found
+
+    async with worker_here(settings(tmp_path, images={"downloads": False}), paused=True) as here:
+        folder = next(path for path in tmp_path.rglob("checkpoints") if path.is_dir())
+        monkeypatch.setattr(checkpoints, "find", find)
+        write(folder / "fleeting.safetensors", SD1)
+        status, listed = await here.api.call("GET", "/v1/models")
+        assert status == 200
+        assert {model["name"]: model["available"] for model in listed["models"]}["fleeting"] is False
+        for key, safety in (("key-00001", False), ("key-00002", True)):
+            write(folder / "fleeting.safetensors", SD1)
+            status, problem = await here.api.call("POST", "/v1/jobs", image(key=key, model="fleeting", safety=safety))
+            assert (status, problem["fields"][0]["code"]) == (422, "model_missing")

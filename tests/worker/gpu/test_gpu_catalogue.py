@@ -212,19 +212,20 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 
 def test_what_is_available(data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
-    images = load_catalogue(data_dir / "models.yaml", data_dir=data_dir)
-    assert images.available("tiny-xl")
-    assert images.available("otter-mini")
-    assert not images.available("sd15")
-    assert images.available("sd15", downloads_allowed=True)
+    catalogue = load_catalogue(data_dir / "models.yaml", data_dir=data_dir)
+    images = catalogue.images
+    assert catalogue.available(images["tiny-xl"])
+    assert catalogue.available(images["otter-mini"])
+    assert not catalogue.available(images["sd15"])
+    assert catalogue.available(images["sd15"], downloads_allowed=True)
     elsewhere = load_catalogue(data_dir / "models.yaml", data_dir=tmp_path)
-    assert not elsewhere.available("tiny-xl", downloads_allowed=True)
+    assert not elsewhere.available(elsewhere.images["tiny-xl"], downloads_allowed=True)
     root = tmp_path / "hub" / "models--stable-diffusion-v1-5--stable-diffusion-v1-5"
     (root / "refs").mkdir(parents=True)
     (root / "refs" / "main").write_text("abc")
     (root / "snapshots").mkdir()
     (root / "snapshots" / "abc").symlink_to(data_dir / "models" / "otter-noise")
-    assert images.available("sd15")
+    assert catalogue.available(images["sd15"])
 
 
 @pytest.mark.parametrize(
@@ -244,7 +245,8 @@ def test_a_part_that_no_hub_has_makes_a_model_unavailable(
     own = tmp_path / "own.yaml"
     text = GOOD.replace("family: sd", f"family: {family}\n    {part}\n    limits: {{size_multiple: 16}}")
     own.write_text(text.replace("dpm++ 2m karras", "euler"))
-    assert load_catalogue(own, data_dir=tmp_path, downloads_allowed=True).available("mine") is available
+    catalogue = load_catalogue(own, data_dir=tmp_path, downloads_allowed=True)
+    assert catalogue.available(catalogue.images["mine"]) is available
 
 
 def test_the_default_model_and_the_notice(data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -361,8 +363,12 @@ def test_only_what_can_be_had_completely_may_be_fetched(tmp_path: Path, monkeypa
         "lone folder": replace(klein, hub=None, folder=str(tmp_path / "c")),
     }
     catalogue = catalogues.Catalogue(entries)
-    assert [name for name in entries if catalogue.available(name, downloads_allowed=True)] == ["all", "file"]
-    assert not any(catalogue.available(name, downloads_allowed=False) for name in entries)
+    assert [name for name, one in entries.items() if catalogue.available(one, downloads_allowed=True)] == [
+        "all",
+        "file",
+    ]
+    assert not any(catalogue.available(one, downloads_allowed=False) for one in entries.values())
     (tmp_path / "a").write_bytes(b"")
-    assert catalogue.available("lone transformer", downloads_allowed=True)
-    assert not catalogue.available("lone transformer", downloads_allowed=False)
+    lone = entries["lone transformer"]
+    assert catalogue.available(lone, downloads_allowed=True)
+    assert not catalogue.available(lone, downloads_allowed=False)

@@ -93,8 +93,8 @@ def default_model(config: Config, catalogue: Catalogue) -> tuple[str, str | None
     :raises BadConfig:
     """
     configured = None if config.images.default_model == "auto" else config.images.default_model
-    if configured is not None and configured not in catalogue.images:
-        raise BadConfig(f"images.default_model: expected auto or one of {', '.join(sorted(catalogue.images))}")
+    if configured is not None and configured not in (images := catalogue.images):
+        raise BadConfig(f"images.default_model: expected auto or one of {', '.join(sorted(images))}")
     return catalogue.default_model(device_kind(config.gpu.device), configured=configured)
 
 

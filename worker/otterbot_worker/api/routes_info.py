@@ -100,13 +100,14 @@ async def models(request: web.Request) -> web.Response:
 
 def _image_models(catalogue: Catalogue, default: str) -> list[Model]:
     """Reads files: not for the event loop."""
-    images, broken = catalogue.images, dict(catalogue.broken())
+    look = catalogue.look()
+    broken = dict(look.broken)
     found = [
         Model(
             name=entry.name,
             kind="image",
             about=entry.about,
-            available=entry.name not in broken and catalogue.available(entry.name),
+            available=entry.name not in broken and catalogue.available(entry),
             default=entry.name == default,
             defaults=ModelDefaults.model_validate(entry.defaults, from_attributes=True),
             limits=ModelLimits.model_validate(entry.limits, from_attributes=True),
@@ -116,7 +117,7 @@ def _image_models(catalogue: Catalogue, default: str) -> list[Model]:
             ignores=list(entry.abilities.ignores),
             problem=broken.pop(entry.name, None),
         )
-        for entry in images.values()
+        for entry in look.images.values()
     ]
     return found + [
         Model(name=name, kind="image", about="", available=False, default=False, problem=why)

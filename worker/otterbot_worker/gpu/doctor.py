@@ -121,15 +121,16 @@ def check_models(report: Report, data_dir: Path, own: list[Path], *, downloads: 
     except CatalogueError as error:
         report.fail(str(error))
         return
-    for name, entry in catalogue.images.items():
+    look = catalogue.look()
+    for name, entry in look.images.items():
         here = entry.here()
         if here is not None:
             why = entry.file_problem() or (_broken(entry, here) if entry.file is None else None)
             report.fail(f"model {name} cannot be used. {why}") if why else report.ok(f"model {name} is here ({here})")
         else:
             report.note(f"model {name} is not here" + (", downloads are allowed" if downloads and entry.hub else ""))
-    for name, why in catalogue.broken().items():
-        if name not in catalogue.images:
+    for name, why in look.broken.items():
+        if name not in look.images:
             report.note(f"model {name} cannot be used. {why}")
     name, notice = catalogue.default_model(probe.device_kind())
     report.note(notice) if notice else report.ok(f"default model: {name}")

@@ -148,7 +148,7 @@ class PictureRunner:
     def _safety(self, job: StoredJob, entry: ModelEntry) -> dict[str, Any] | None:
         if not job.request.get("safety"):
             return None
-        place = self._catalogue.safety(entry.name)
+        place = self._catalogue.safety(entry)
         if place is None:  # it was here when the job was accepted
             raise JobFailed("safety_missing", safety.MISSING)
         return place

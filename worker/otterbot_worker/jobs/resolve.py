@@ -151,11 +151,12 @@ def resolve_image(
 
 def _entry(name: str, catalogue: Catalogue) -> ModelEntry:
     """:raises Refused:"""
-    entry, broken = catalogue.images.get(name), catalogue.broken().get(name)
+    look = catalogue.look()
+    entry, broken = look.images.get(name), look.broken.get(name)
     if broken is not None:
         raise Refused([_problem("request.model", "model_broken", f"{name} cannot be used. {broken}")])
     if entry is None:
-        known = ", ".join(sorted(catalogue.images))
+        known = ", ".join(sorted(look.images))
         raise Refused([_problem("request.model", "unknown_model", f"No such model. There are: {known}.")])
     return entry
 
@@ -256,10 +257,10 @@ def _resolved(
 
 def _unavailable(request: ImageRequest, entry: ModelEntry, catalogue: Catalogue) -> list[FieldProblem]:
     problems = []
-    if not catalogue.available(entry.name):
+    if not catalogue.available(entry):
         sentence = f"The files of {entry.name} are not on the worker."
         problems.append(_problem("request.model", "model_missing", sentence))
-    if request.safety and catalogue.safety(entry.name) is None:
+    if request.safety and catalogue.safety(entry) is None:
         problems.append(_problem("request.safety", "safety_missing", safety.MISSING))
     return problems
 

@@ -8,7 +8,7 @@ shipped one. A bad file is refused at start with the entry's and the key's name.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -47,6 +47,16 @@ def _of_dropped(dropped: checkpoints.Dropped, pattern: ModelEntry) -> ModelEntry
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """What there is at one moment. In the next one a file may be gone: a request looks once and goes on with that."""
+
+    images: Mapping[str, ModelEntry]
+    """By name."""
+    broken: Mapping[str, str]
+    """By name, the models whose single file cannot be drawn with, and a sentence that says why."""
+
+
 class Catalogue:
     """Every model that this worker knows by name: the entries of its files, and what lies in the folder of checkpoints,
     looked at anew each time."""
@@ -70,24 +80,28 @@ class Catalogue:
         self._downloads_allowed = downloads_allowed
         self._safety_checker = safety_checker
 
-    @property
-    def images(self) -> Mapping[str, ModelEntry]:
-        """By name. A few ``stat`` calls; reads the headers of files that are new or changed."""
-        found = {
-            one.name: _of_dropped(one, self._patterns[one.found.config])
-            for one in self._dropped()
-            if one.found.config in self._patterns
-        }
-        return MappingProxyType({**self._entries, **found})
-
-    def broken(self) -> Mapping[str, str]:
-        """By name, the models whose single file cannot be drawn with, and a sentence that says why. As ``images``."""
+    def look(self) -> Look:
+        """A few ``stat`` calls for each file; reads the headers of those that are new or changed."""
+        dropped = self._dropped()
         said = {name: problem for name, entry in self._entries.items() if (problem := entry.file_problem()) is not None}
-        for one in self._dropped():
+        for one in dropped:
             if one.found.config not in self._patterns:
                 problem = one.found.problem or "is of a kind without defaults"
                 said[one.name] = f"The file {folders.shown(one.path.name)} {problem}."
-        return said
+        return Look(images=self._entries_with(dropped), broken=MappingProxyType(said))
+
+    @property
+    def images(self) -> Mapping[str, ModelEntry]:
+        """Those of a look. Who asks for more than one thing takes a ``look``."""
+        return self._entries_with(self._dropped())
+
+    def _entries_with(self, dropped: list[checkpoints.Dropped]) -> Mapping[str, ModelEntry]:
+        found = {
+            one.name: _of_dropped(one, self._patterns[one.found.config])
+            for one in dropped
+            if one.found.config in self._patterns
+        }
+        return MappingProxyType({**self._entries, **found})
 
     def _dropped(self) -> list[checkpoints.Dropped]:
         if self._folder is None:
@@ -95,9 +109,8 @@ class Catalogue:
         found = checkpoints.find(self._folder, self._known_files)
         return [one for one in found if one.name not in self._entries]
 
-    def available(self, name: str, *, downloads_allowed: bool | None = None) -> bool:
-        """Whether the model's files are here, or may be downloaded. :raises KeyError: unknown"""
-        entry = self.images[name]
+    def available(self, entry: ModelEntry, *, downloads_allowed: bool | None = None) -> bool:
+        """Whether the model's files are here, or may be downloaded."""
         allowed = self._downloads_allowed if downloads_allowed is None else downloads_allowed
         return entry.here() is not None or (allowed and entry.fetchable())
 
@@ -105,9 +118,9 @@ class Catalogue:
     def downloads_allowed(self) -> bool:
         return self._downloads_allowed
 
-    def safety(self, name: str) -> dict[str, Any] | None:
-        """Where the checker of that model's pictures is, as ``models.safety.place``. :raises KeyError: unknown"""
-        return safety.place(self.images[name].here(), self._safety_checker, downloads=self._downloads_allowed)
+    def safety(self, entry: ModelEntry) -> dict[str, Any] | None:
+        """Where the checker of that model's pictures is, as ``models.safety.place``."""
+        return safety.place(entry.here(), self._safety_checker, downloads=self._downloads_allowed)
 
     def default_model(self, device_kind: str, *, configured: str | None = None) -> tuple[str, str | None]:
         """The default model's name and, if it is only the small shipped one, why, and what to do about it.
@@ -117,10 +130,11 @@ class Catalogue:
         """
         if configured is not None:
             return configured, None
-        preferred = self.images.get(GPU_MODEL)
-        if preferred is not None and (preferred.here() or (device_kind == "cuda" and self.available(GPU_MODEL))):
+        images = self.images
+        preferred = images.get(GPU_MODEL)
+        if preferred is not None and (preferred.here() or (device_kind == "cuda" and self.available(preferred))):
             return GPU_MODEL, None
-        for name, entry in self.images.items():
+        for name, entry in images.items():
             if name != SMALL_MODEL and entry.here() is not None:
                 return name, None
         return SMALL_MODEL, self._why_small(device_kind)
