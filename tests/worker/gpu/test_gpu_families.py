@@ -237,8 +237,9 @@ def test_a_missing_part_is_named(draw: Draws, catalogue: Catalogue, tmp_path: Pa
         draw("tiny-zimage", model={**fields, "transformer": nowhere})
     assert failed.value.code == "model_missing"
     (tmp_path / "none.gguf").write_bytes(b"no weights")
-    with pytest.raises(JobFailed, match=r"gguf|do not fit together"):
+    with pytest.raises(JobFailed, match=r"the file none\.gguf is no GGUF file") as failed:
         draw("tiny-zimage", model={**fields, "transformer": nowhere})
+    assert failed.value.code == "model_broken"
 
 
 def test_a_transformer_of_its_own_file(draw: Draws, catalogue: Catalogue, tmp_path: Path) -> None:

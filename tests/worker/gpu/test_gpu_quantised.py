@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,14 @@ import torch
 from otterbot_worker.errors import JobFailed
 from otterbot_worker.gpu.process import GpuProcess
 from otterbot_worker.gpu.tasks import DrawTask
+from otterbot_worker.images import loading
+from otterbot_worker.images.plans import RESIDENT
 from otterbot_worker.models.catalogue import Catalogue
+from otterbot_worker.models.entries import Transformer
 
 sys.path.insert(0, os.path.dirname(__file__))
 import quantised
+from test_gpu_engine import Watcher
 
 Weights = dict[str, torch.Tensor]
 
@@ -138,3 +143,70 @@ async def test_a_broken_one_is_named(
     with pytest.raises(JobFailed, match=r"the file half\.gguf is cut off") as failed:
         await process.draw(make_task(model=fields, sampler="Euler", guidance_scale=0.0), lambda _: None)
     assert failed.value.code == "model_broken"
+
+
+def _half(weights: Weights) -> Weights:
+    return {name: weights[name] for name in list(weights)[: len(weights) // 2]}
+
+
+@pytest.mark.parametrize("end", ["gguf", "safetensors"])
+@pytest.mark.parametrize(
+    ("file", "sentence"),
+    [
+        ("klein", "the file klein.{end} is made for another architecture than Z-Image's"),
+        ("own-klein", "the file own-klein.{end} is made for another architecture than Z-Image's"),
+        ("half", "weights of its transformer are missing in half.{end}"),
+        ("rest", "weights of its transformer are missing in rest.{end}"),
+        ("own-half", "weights of its transformer are missing in own-half.{end}"),
+        ("wide", "the file wide.{end} is made for another model than this one: its weights have other shapes"),
+    ],
+)
+def test_one_that_does_not_fit_is_named(
+    catalogue: Catalogue, tmp_path: Path, file: str, sentence: str, end: str
+) -> None:
+    if end == "gguf":
+        pytest.importorskip("gguf")
+    zimage, klein = (
+        safetensors.torch.load_file(
+            Path(catalogue.images[model].folder or "") / "transformer" / "diffusion_pytorch_model.safetensors"
+        )
+        for model in ("tiny-zimage", "tiny-klein")
+    )
+    published = published_zimage(zimage)
+    weights = {
+        "klein": published_klein(klein),
+        "own-klein": klein,
+        "half": _half(published),
+        "rest": {name: tensor for name, tensor in published.items() if name not in _half(published)},
+        "own-half": _half(zimage),
+        "wide": {name: torch.cat([tensor, tensor]) for name, tensor in published.items()},
+    }[file]
+    path = tmp_path / f"{file}.{end}"
+    if end == "gguf":
+        quantised.write(path, weights, "test")
+    else:
+        safetensors.torch.save_file({name: tensor.contiguous() for name, tensor in weights.items()}, path)
+    entry = replace(catalogue.images["tiny-zimage"], name="mine", transformer=Transformer(hub=None, file=str(path)))
+    with pytest.raises(JobFailed) as failed:
+        loading.load(entry, torch.device("cpu"), RESIDENT, downloads=False, monitor=Watcher())
+    assert failed.value.code == "model_broken"
+    assert failed.value.message == f"The model mine is broken: {sentence.format(end=end)}."
+
+
+def test_the_other_way_round_too(catalogue: Catalogue, tmp_path: Path) -> None:
+    """Where diffusers' own rules fail at a name."""
+    own = Path(catalogue.images["tiny-zimage"].folder or "") / "transformer" / "diffusion_pytorch_model.safetensors"
+    zimage = Transformer(hub=None, file=str(own))
+    for model, title in (("tiny-klein", "FLUX.2 klein"), ("tiny-sd3", "Stable Diffusion 3")):
+        entry = replace(catalogue.images[model], transformer=zimage)
+        with pytest.raises(JobFailed, match=rf"{own.name} is made for another architecture than {title}'s"):
+            loading.load(entry, torch.device("cpu"), RESIDENT, downloads=False, monitor=Watcher())
+    half = tmp_path / "half.safetensors"
+    layer = {
+        "joint_blocks.0.x_block.attn.qkv.weight": torch.ones(96, 32),
+        "context_embedder.weight": torch.ones(32, 64),
+    }
+    safetensors.torch.save_file(layer, half)
+    entry = replace(catalogue.images["tiny-sd3"], transformer=Transformer(hub=None, file=str(half)))
+    with pytest.raises(JobFailed, match=r"weights of its transformer are missing in half\.safetensors"):
+        loading.load(entry, torch.device("cpu"), RESIDENT, downloads=False, monitor=Watcher())
