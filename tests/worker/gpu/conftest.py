@@ -18,6 +18,9 @@ os.environ["HF_HUB_OFFLINE"] = os.environ["TRANSFORMERS_OFFLINE"] = "1"
 os.environ["TRANSFORMERS_VERBOSITY"] = os.environ["DIFFUSERS_VERBOSITY"] = "error"
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+sys.path.insert(0, os.path.dirname(__file__))
+from hub import Hub
+
 from otterbot_worker.gpu.process import GpuProcess
 from otterbot_worker.gpu.tasks import DrawTask
 from otterbot_worker.models.catalogue import Catalogue, load_catalogue
@@ -77,6 +80,17 @@ def entries(catalogue: Catalogue) -> dict[str, ModelEntry]:
         "sdxl": catalogue.images["tiny-xl"],
         "mini": catalogue.images["otter-mini"],
     }
+
+
+@pytest.fixture
+def hub(data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """One on this machine, with ``somebody/noise``, and a cache of its own."""
+    made = Hub({"somebody/noise": data_dir / "models" / "otter-noise"})
+    monkeypatch.setenv("HF_ENDPOINT", made.url)
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    monkeypatch.delenv("HF_HUB_CACHE", raising=False)
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="session")

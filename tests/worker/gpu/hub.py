@@ -15,12 +15,13 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 class Hub:
-    """``url`` goes into ``HF_ENDPOINT``. File contents are held back while ``hold`` is not set, and come at a rest of
-    ``slowly`` seconds every 256 KiB."""
+    """``url`` goes into ``HF_ENDPOINT``. File contents are held back while ``hold`` is not set, those of files with a
+    name in ``late`` while it stands there, and come at a rest of ``slowly`` seconds every 256 KiB."""
 
     def __init__(self, repositories: dict[str, Path]) -> None:
         self.repositories = repositories
         self.asked: list[str] = []
+        self.late: set[str] = set()
         self.file_asked = threading.Event()
         self.slowly = 0.0
         self.hold = threading.Event()
@@ -47,6 +48,7 @@ class Hub:
 
     def close(self) -> None:
         self.hold.set()
+        self.late.clear()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -67,6 +69,9 @@ class Hub:
         self.file_asked.set()
         if body:
             self.hold.wait(30)
+            until = time.monotonic() + 30
+            while parts[-1] in self.late and time.monotonic() < until:
+                time.sleep(0.01)
         self._send(
             request, file.read_bytes() if file and file.is_file() else None, "application/octet-stream", body=body
         )

@@ -6,7 +6,7 @@ import asyncio
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,16 +28,6 @@ from otterbot_worker.models.entries import ModelEntry
 sys.path.insert(0, os.path.dirname(__file__))
 from hub import Hub
 from test_gpu_engine import Watcher
-
-
-@pytest.fixture
-def hub(data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    made = Hub({"somebody/noise": data_dir / "models" / "otter-noise"})
-    monkeypatch.setenv("HF_ENDPOINT", made.url)
-    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
-    monkeypatch.delenv("HF_HUB_CACHE", raising=False)
-    yield made
-    made.close()
 
 
 @pytest.fixture

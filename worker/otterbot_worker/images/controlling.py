@@ -22,7 +22,7 @@ from diffusers.image_processor import VaeImageProcessor
 from ..errors import Cancelled, JobFailed
 from ..gpu.facts import Precision
 from ..gpu.planning import GROUPS, Plan
-from ..models import controlnets, files
+from ..models import controlnets
 from . import canny, casting, controlnet_files, download, masking, plans, starting
 from . import device as devices
 from .hooks import watching
@@ -175,8 +175,7 @@ def _path(control: Mapping[str, Any], *, downloads: bool, monitor: Monitor) -> P
     """Where it lies, fetched first where that is needed and allowed. :raises JobFailed: ``controlnet_missing``"""
     if control["path"] is not None:
         return Path(control["path"])
-    folder = files.snapshot(control["hub"])
-    if folder is not None and controlnets.weights_in(folder) is not None:
+    if (folder := controlnets.cached(control["hub"])) is not None:
         return folder
     if not downloads:
         raise _missing(control, "is not on the worker any more")

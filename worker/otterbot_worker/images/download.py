@@ -18,7 +18,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from ..gpu.child import die_with
-from ..models import files
+from ..models import files, shards
 from .monitor import Monitor
 
 POLL_S = 0.5
@@ -173,7 +173,7 @@ def _of_pipeline(hub: str, variant: str | None, without: Sequence[str]) -> list[
     names = [name for name in huggingface_hub.list_repo_files(hub) if name.partition("/")[0] in used]
     wanted = [name for name in names if not name.endswith(_WEIGHTS)]
     for component in used - set(without):
-        wanted += files.of_variant([name for name in names if name.startswith(f"{component}/")], variant)
+        wanted += shards.of_variant([name for name in names if name.startswith(f"{component}/")], variant)
     return ["model_index.json", *wanted]
 
 
@@ -181,9 +181,9 @@ def _patterns(options: argparse.Namespace) -> list[str]:
     if options.file:
         return list(options.file)
     if options.only:
-        end = f".{options.variant}.safetensors" if options.variant else ".safetensors"
-        return ["model_index.json", f"{options.only}/*.json", f"{options.only}/*{end}"]
-    return ["config.json", "diffusion_pytorch_model.safetensors"]
+        name = f"*.{options.variant}*.safetensors" if options.variant else "*.safetensors"
+        return ["model_index.json", f"{options.only}/*.json", f"{options.only}/{name}"]
+    return list(files.SINGLE)
 
 
 if __name__ == "__main__":

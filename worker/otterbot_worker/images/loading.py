@@ -256,7 +256,7 @@ def _complete(entry: ModelEntry, family: Family, pipe: Any, stored: dict[str, in
 def _other_vae(hub: str, dtype: torch.dtype, *, downloads: bool, monitor: Monitor) -> tuple[Any, dict[str, Any] | None]:
     """The replacement decoder and its name and hash, or ``None`` twice: then the model's own is used, in fp32 where it
     asks for that."""
-    folder = files.snapshot(hub)
+    folder = files.find_single(hub)
     try:
         if folder is None and downloads:
             folder = download.fetch(hub, single=True, monitor=monitor)

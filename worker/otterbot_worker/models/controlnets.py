@@ -125,6 +125,13 @@ def weights_in(path: Path) -> Path | None:
     return next((path / name for name in WEIGHTS if (path / name).is_file()), None)
 
 
+def cached(hub: str) -> Path | None:
+    """The snapshot of a repository, if all is here that a ControlNet takes."""
+    folder = files.snapshot(hub)
+    whole = folder is not None and (folder / CONFIG).is_file() and weights_in(folder) is not None
+    return folder if whole else None
+
+
 def hash_of(weights: Path) -> str:
     """16 hex digits that tell files apart (``files.files_hash``), read in milliseconds. :raises OSError:"""
     return files.files_hash(weights.parent, [weights])

@@ -54,7 +54,7 @@ class Refiner:
 
     def here(self) -> Path | None:
         """Its folder, if its U-Net is in it: the other parts are the base's."""
-        return files.find_component(REFINER_PART, hub=self.hub, folder=self.folder)
+        return files.find_component(REFINER_PART, hub=self.hub, folder=self.folder, variant=self.variant)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +148,9 @@ class ModelEntry:
         """As ``here``, without the parts from elsewhere."""
         if self.file is not None:
             return files.find_file(hub=self.hub, file=self.file)
-        return files.find(hub=self.hub, folder=self.folder, without=self.absent)
+        return files.find(
+            hub=self.hub, folder=self.folder, variant=self.variant, without=self.absent, unused=self.without
+        )
 
     def fetchable(self) -> bool:
         """Whether all that is not here can be had from a hub."""

@@ -14,6 +14,8 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from . import shards
+
 MIB = 1 << 20
 BLOCK = 1 << 16
 BLOCKS = 64
@@ -22,6 +24,9 @@ HEADER_MAX = 100 * MIB
 """safetensors' own limit."""
 WEIGHTED = ("unet", "transformer", "vae", "text_encoder", "text_encoder_2", "text_encoder_3")
 """Components that have weights."""
+TOKENIZERS = ("tokenizer", "tokenizer_2", "tokenizer_3")
+SINGLE = ("config.json", "diffusion_pytorch_model.safetensors")
+"""What is taken of a repository that is one component."""
 
 
 class BrokenFile(Exception):
@@ -52,18 +57,26 @@ def snapshot(repository: str) -> Path | None:
         return None
 
 
-def find(*, hub: str | None, folder: str | None, without: Collection[str] = ()) -> Path | None:
-    """The model's folder if its index and the weights of every component, but those ``without``, seem to be here."""
+def find(
+    *,
+    hub: str | None,
+    folder: str | None,
+    variant: str | None = None,
+    without: Collection[str] = (),
+    unused: Collection[str] = (),
+) -> Path | None:
+    """The model's folder if its index and the weights of every component, but those ``without``, seem to be here; of a
+    hub's also the settings of what is loaded, which is all but those ``unused``: a download may have been cut off."""
     found = Path(folder) if folder is not None else snapshot(hub or "")
     if found is None:
         return None
     try:
         index = read_index(found)
-        return found if all(_has_weights(found / name) for name in components(index, without)) else None
-    except BrokenFile:
+    except (BrokenFile, FileNotFoundError):
         return None
-    except FileNotFoundError:
+    if any(shards.lacking(found / name, variant) is not None for name in components(index, without)):
         return None
+    return found if folder is not None or _has_settings(found, index, unused) else None
 
 
 def find_file(*, hub: str | None, file: str) -> Path | None:
@@ -95,18 +108,28 @@ def read_index(folder: Path) -> dict[str, Any]:
     return index
 
 
-def find_component(name: str, *, hub: str | None, folder: str | None) -> Path | None:
+def find_component(name: str, *, hub: str | None, folder: str | None, variant: str | None = None) -> Path | None:
     """The folder of a model of which that component alone has to be here."""
     found = Path(folder) if folder is not None else snapshot(hub or "")
     if found is None or not (found / name / "config.json").is_file():
         return None
-    return found if _has_weights(found / name) else None
+    return found if shards.lacking(found / name, variant) is None else None
+
+
+def find_single(hub: str) -> Path | None:
+    """The snapshot of a repository that is one component, if all of ``SINGLE`` is here."""
+    found = snapshot(hub)
+    return found if found is not None and all((found / name).is_file() for name in SINGLE) else None
 
 
 def components(index: dict[str, Any], without: Collection[str] = ()) -> list[str]:
     """The components with weights that a pipeline of ours loads (no safety checker), but those ``without``."""
-    there = (name for name in WEIGHTED if isinstance(index.get(name), list) and index[name][0] is not None)
-    return [name for name in there if name not in without]
+    return [name for name in _used(index, WEIGHTED) if name not in without]
+
+
+def _used(index: dict[str, Any], wanted: Iterable[str]) -> list[str]:
+    """Those that the model has: the index of one with fewer says ``[null, null]`` of the others."""
+    return [name for name in wanted if isinstance(index.get(name), list) and index[name][:1] not in ([], [None])]
 
 
 def prompt_width(folder: Path) -> int | None:
@@ -118,17 +141,27 @@ def prompt_width(folder: Path) -> int | None:
     return width if type(width) is int else None
 
 
-def _has_weights(folder: Path) -> bool:
-    try:
-        return any(name.endswith(".safetensors") for name in os.listdir(folder))
-    except OSError:
+def _has_settings(folder: Path, index: dict[str, Any], unused: Collection[str]) -> bool:
+    """Whether what is no weights is here: how the parts are built, the scheduler's, and the tokenizers' words."""
+    if not all((folder / name / "config.json").is_file() for name in components(index, unused)):
         return False
+    if not (folder / "scheduler" / "scheduler_config.json").is_file():
+        return False
+    unread = {name.replace("text_encoder", "tokenizer") for name in unused}
+    return all(_has_words(folder / name) for name in _used(index, TOKENIZERS) if name not in unread)
+
+
+def _has_words(folder: Path) -> bool:
+    """Whether a tokenizer can be made of what is in the folder: each kind has its own files."""
+    there = {path.name for path in folder.glob("*") if path.is_file()}
+    words = "tokenizer.json" in there or {"vocab.json", "merges.txt"} <= there
+    return "tokenizer_config.json" in there and (words or any(name.endswith(".model") for name in there))
 
 
 def weight_files(folder: Path, variant: str | None, without: Collection[str] = ()) -> list[Path]:
     """The ``.safetensors`` files that are loaded: the variant's where it has any, per component.
 
-    :raises BrokenFile: a component has none
+    :raises BrokenFile: a component has none, or not all of them
     """
     chosen: list[Path] = []
     for component in components(read_index(folder), without):
@@ -137,29 +170,18 @@ def weight_files(folder: Path, variant: str | None, without: Collection[str] = (
 
 
 def component_files(folder: Path, component: str, variant: str | None) -> list[Path]:
-    """:raises BrokenFile: it has none"""
-    names = of_variant([path.name for path in (folder / component).glob("*.safetensors")], variant)
-    if not names:
-        raise BrokenFile(f"{component}/*.safetensors")
+    """:raises BrokenFile: it has none, or not all of them"""
+    if (name := shards.lacking(folder / component, variant)) is not None:
+        raise BrokenFile(f"{component}/{name}")
+    names = shards.of_variant([path.name for path in (folder / component).glob("*.safetensors")], variant)
     return [folder / component / name for name in names]
-
-
-def of_variant(names: Iterable[str], variant: str | None) -> list[str]:
-    """Which of a component's ``.safetensors`` are loaded: the variant's where it has any, else the plain ones."""
-    everything = sorted(name for name in names if name.endswith(".safetensors"))
-    special = [name for name in everything if variant and _variant_of(Path(name)) == variant]
-    return special or [name for name in everything if not _variant_of(Path(name))]
 
 
 def has_variant(folder: Path, variant: str | None) -> bool:
     """Whether any component comes in this variant."""
-    return variant is not None and any(_variant_of(path) == variant for path in folder.glob("*/*.safetensors"))
-
-
-def _variant_of(path: Path) -> str | None:
-    """``fp16`` in ``model.fp16.safetensors`` and ``model.fp16-00001-of-00002.safetensors``."""
-    parts = path.name.split(".")
-    return parts[1].split("-")[0] if len(parts) == 3 else None
+    return variant is not None and any(
+        shards.variant_of(path.name) == variant for path in folder.glob("*/*.safetensors")
+    )
 
 
 def check(folder: Path, variant: str | None, without: Collection[str] = ()) -> dict[str, int]:

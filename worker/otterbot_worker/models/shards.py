@@ -1,0 +1,113 @@
+"""Which weights of a component are loaded, and whether all of them are here. Free of torch.
+
+Weights are one file or several, the shards (``model-00001-of-00002.safetensors``), which an index names. transformers
+and diffusers write the index of a variant as ``model.safetensors.index.fp16.json``, older diffusers as
+``model.safetensors.fp16.index.json``. A download that was interrupted leaves whole files, but not all of them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
+
+from . import folders
+
+ENDING = ".safetensors"
+INDEX_MAX = 16 * 1024 * 1024
+"""Bytes. That of a model with a thousand layers has less than one million."""
+SEEN_MAX = 256
+
+_SHARD = re.compile(r"-(\d{5})-of-(\d{5})")
+
+
+def of_variant(names: Iterable[str], variant: str | None) -> list[str]:
+    """Which of a component's ``.safetensors`` are loaded: the variant's where it has any, else the plain ones."""
+    everything = sorted(name for name in names if name.endswith(ENDING))
+    special = [name for name in everything if variant and variant_of(name) == variant]
+    return special or [name for name in everything if not variant_of(name)]
+
+
+def variant_of(name: str) -> str | None:
+    """``fp16`` in ``model.fp16.safetensors`` and ``model.fp16-00001-of-00002.safetensors``."""
+    parts = name.split(".")
+    return parts[1].split("-")[0] if len(parts) == 3 else None
+
+
+def lacking(folder: Path, variant: str | None) -> str | None:
+    """The name of a file without which the component in that folder cannot be loaded; ``None``: its weights are here.
+
+    Looks at names, and reads an index that is new or changed.
+    """
+    names = _names(folder)
+    weights = of_variant(names, variant)
+    of = variant_of(weights[0]) if weights else variant
+    indexes = sorted(name for name in names if _indexed_variant(name) == (of or ""))
+    for name in indexes:
+        listed = _listed(folder / name)
+        if listed is None:
+            return name
+        if absent := sorted(listed - names):
+            return absent[0]
+    if not weights:
+        return f"*{ENDING}"
+    if indexes or not all(_SHARD.search(name) for name in weights):
+        return None
+    return _sibling(weights, names) or _index_of(weights[0], of)
+
+
+def _names(folder: Path) -> frozenset[str]:
+    """Of the files that are there; a link into the hub's cache whose end is gone is none."""
+    try:
+        with os.scandir(folder) as entries:
+            return frozenset(entry.name for entry in entries if entry.is_file())
+    except OSError:
+        return frozenset()
+
+
+def _indexed_variant(name: str) -> str | None:
+    """Of which variant's weights this is the index, ``""`` for the plain ones; ``None``: it is no index."""
+    words = name.split(".")[1:]
+    if not {"safetensors", "index"} <= set(words) or words[-1] != "json":
+        return None
+    return ".".join(word for word in words if word not in ("safetensors", "index", "json"))
+
+
+def _listed(path: Path) -> frozenset[str] | None:
+    """The files that an index names; ``None``: it cannot be one."""
+    try:
+        return _read(path, folders.stamp(path))
+    except OSError:
+        return None
+
+
+@lru_cache(maxsize=SEEN_MAX)
+def _read(path: Path, stamp: folders.Stamp) -> frozenset[str] | None:
+    """A changed one is read again. :raises OSError:"""
+    if stamp[0] > INDEX_MAX:
+        return None
+    try:
+        names = frozenset(json.loads(path.read_bytes())["weight_map"].values())
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return None
+    usable = all(isinstance(name, str) and name.endswith(ENDING) and "/" not in name for name in names)
+    return names if names and usable else None
+
+
+def _sibling(shards: list[str], names: frozenset[str]) -> str | None:
+    """A shard that is not there, by the numbers in the others' names."""
+    for name in shards:
+        count = _SHARD.findall(name)[-1][1]
+        others = (_SHARD.sub(f"-{number:05}-of-{count}", name) for number in range(1, int(count) + 1))
+        if (absent := next((other for other in others if other not in names), None)) is not None:
+            return absent
+    return None
+
+
+def _index_of(shard: str, variant: str | None) -> str:
+    """Without it nothing reads the shards."""
+    stem = _SHARD.sub("", shard).split(".")[0]
+    return ".".join([f"{stem}{ENDING}", "index", *([variant] if variant else []), "json"])
