@@ -83,6 +83,7 @@ def _vae(channels: int, **settings: Any) -> Any:
 
 
 def _qwen(cls: Any, layers: int) -> Any:
+    """With its first and last layer one, as published."""
     config = Qwen3Config(
         vocab_size=272,
         hidden_size=16,
@@ -92,6 +93,7 @@ def _qwen(cls: Any, layers: int) -> Any:
         num_key_value_heads=1,
         head_dim=8,
         max_position_embeddings=1024,
+        tie_word_embeddings=True,
     )
     return cls(config).eval()
 

@@ -91,7 +91,8 @@ def load(
     if entry.file is not None:
         pipe, model_hash = single.load(entry, family, folder, dtype, vae=vae, monitor=monitor)
     else:
-        pipe, model_hash = _from_folder(entry, family, folder, dtype, vae=vae, monitor=monitor)
+        compute = casting.dtype(precision.compute)
+        pipe, model_hash = _from_folder(entry, family, folder, dtype, compute=compute, vae=vae, monitor=monitor)
     monitor.check()
     pipe.set_progress_bar_config(disable=True)
     base_scheduler = dict(pipe.scheduler.config)
@@ -130,7 +131,14 @@ def put_away(loaded: Loaded) -> None:
 
 
 def _from_folder(
-    entry: ModelEntry, family: Family, folder: Path, dtype: torch.dtype, *, vae: Any, monitor: Monitor
+    entry: ModelEntry,
+    family: Family,
+    folder: Path,
+    dtype: torch.dtype,
+    *,
+    compute: torch.dtype,
+    vae: Any,
+    monitor: Monitor,
 ) -> tuple[Any, str]:
     """The pipeline, in the computer's memory, and the hash of its files. Errors as ``load``."""
     stored = verify(entry, folder, family)
@@ -143,7 +151,7 @@ def _from_folder(
         arguments["vae"] = vae
     try:
         if entry.transformer is not None:
-            arguments["transformer"] = replacing.load(entry, family, folder, dtype)
+            arguments["transformer"] = replacing.load(entry, family, folder, dtype, compute)
         pipe = getattr(diffusers, family.pipeline).from_pretrained(
             folder, dtype=dtype, variant=variant, use_safetensors=True, local_files_only=True, **arguments
         )

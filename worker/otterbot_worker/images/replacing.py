@@ -20,8 +20,9 @@ from ..models.entries import ModelEntry
 _Shapes = Mapping[str, tuple[int, ...]]
 
 
-def load(entry: ModelEntry, family: Family, folder: Path, dtype: torch.dtype) -> Any:
-    """``folder``: the model's, with the settings of its transformer.
+def load(entry: ModelEntry, family: Family, folder: Path, dtype: torch.dtype, compute: torch.dtype) -> Any:
+    """``folder``: the model's, with the settings of its transformer. ``compute``: what a quantised one's layers unpack
+    their values to; ``casting`` leaves those alone.
 
     :raises JobFailed: ``model_missing``, ``model_broken``
     Whatever else does not fit comes as the library raises it.
@@ -36,7 +37,7 @@ def load(entry: ModelEntry, family: Family, folder: Path, dtype: torch.dtype) ->
         raise _broken(entry, misfit)
     arguments: dict[str, Any] = {}
     if path.suffix.lower() == ".gguf":
-        arguments["quantization_config"] = diffusers.GGUFQuantizationConfig(compute_dtype=dtype)
+        arguments["quantization_config"] = diffusers.GGUFQuantizationConfig(compute_dtype=compute)
     assert family.transformer is not None
     transformer = getattr(diffusers, family.transformer).from_single_file(
         str(path), config=str(folder), subfolder="transformer", dtype=dtype, local_files_only=True, **arguments
