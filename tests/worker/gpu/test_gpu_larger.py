@@ -100,9 +100,9 @@ def test_the_first_pass_is_the_picture_without_a_second(draw: Draws, monkeypatch
     found: list[torch.Tensor] = []
     decode = decoding.decode
 
-    def keep(pipe: Any, latents: torch.Tensor, seed: int) -> Any:
+    def keep(loaded: Any, latents: torch.Tensor, seed: int) -> Any:
         found.append(latents)
-        return decode(pipe, latents, seed)
+        return decode(loaded, latents, seed)
 
     monkeypatch.setattr("otterbot_worker.images.drawing.decode", keep)
     draw()

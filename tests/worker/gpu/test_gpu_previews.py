@@ -151,7 +151,7 @@ def test_their_way_out_of_the_process() -> None:
 
 def test_any_latents_give_a_picture(always: None) -> None:
     viewer = Viewer()
-    making = previews.Previews(Preview(factors=((1.0, 0.0, 0.0),) * 4), viewer)
+    making = previews.Previews(Preview(factors=((1.0, 0.0, 0.0),) * 4), viewer, torch.device("cpu"))
     for latents in (torch.zeros(1, 4, 8, 8), torch.full((1, 4, 300, 8), torch.nan), 1e30 * torch.ones(1, 4, 8, 9)):
         making.look(latents)
         making.look(latents.half())
@@ -173,7 +173,7 @@ def test_a_step_does_not_wait_for_what_has_not_arrived(always: None, monkeypatch
         return torch.zeros(8, 8, 3, dtype=torch.uint8), Event()
 
     viewer = Viewer()
-    making = previews.Previews(Preview(factors=((1.0, 0.0, 0.0),) * 4), viewer)
+    making = previews.Previews(Preview(factors=((1.0, 0.0, 0.0),) * 4), viewer, torch.device("cpu"))
     monkeypatch.setattr(making, "_take", take)
     for _ in range(5):
         making.look(torch.zeros(1, 4, 8, 8))
@@ -183,13 +183,23 @@ def test_a_step_does_not_wait_for_what_has_not_arrived(always: None, monkeypatch
     assert (taken, len(viewer.pictures)) == (2, 1)
 
 
+def test_nothing_is_sent_to_the_card_behind_a_step(always: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which would wait for the step."""
+    viewer, made = Viewer(), torch.tensor
+    making = previews.Previews(FAMILIES["sd"].preview or Preview(factors=()), viewer, torch.device("cpu"))
+    sent: list[Any] = []
+    monkeypatch.setattr(torch, "tensor", lambda *values, **named: (sent.append(values), made(*values, **named))[1])
+    making.look(torch.zeros(1, 4, 8, 8))
+    assert (len(viewer.pictures), sent) == (1, [])
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a card")
 def test_a_card_shows_what_a_processor_shows(always: None) -> None:
     latents = torch.randn(1, 4, 32, 48, generator=torch.Generator().manual_seed(1)).half()
     shown = []
     for device in ("cpu", "cuda"):
         viewer = Viewer()
-        making = previews.Previews(FAMILIES["sdxl"].preview or Preview(factors=()), viewer)
+        making = previews.Previews(FAMILIES["sdxl"].preview or Preview(factors=()), viewer, torch.device(device))
         making.look(latents.to(device))
         if device == "cuda":
             torch.cuda.synchronize()

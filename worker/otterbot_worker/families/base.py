@@ -101,6 +101,13 @@ class Family:
     """Whether a whole model can come as one file (``ModelEntry.file``)."""
     bf16: bool = False
     """Its numbers leave the range of fp16."""
+    decoder_upcasts: bool = False
+    """Those of its decoder do, unless that is one whose settings say otherwise. Settings that ask for full precision
+    mean nothing elsewhere: diffusers writes them for every decoder that does not forbid it."""
+
+    def upcasts(self, decoder: Mapping[str, Any]) -> bool:
+        """Whether a decoder with those settings computes in full precision where it is kept in fp16."""
+        return self.decoder_upcasts and bool(decoder.get("force_upcast", True))
 
     @property
     def flows(self) -> bool:

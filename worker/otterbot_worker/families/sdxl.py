@@ -42,5 +42,6 @@ SDXL = Family(
     embeddings=True,
     control=True,
     refiner=True,
+    decoder_upcasts=True,
     single_files=True,
 )

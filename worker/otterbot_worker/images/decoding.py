@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from ..errors import JobFailed
+from . import plans
+
+if TYPE_CHECKING:
+    from .loading import Loaded
 
 Pixels = npt.NDArray[np.uint8]
 EMPTY = "The picture came out all black or not a number"
@@ -22,16 +26,16 @@ RETRIED = "The decoder gave no picture in half precision and was run again in fu
 
 
 @torch.no_grad()
-def decode(pipe: Any, latents: torch.Tensor, seed: int, *, part: bool = False) -> tuple[Pixels, list[str]]:
+def decode(loaded: Loaded, latents: torch.Tensor, seed: int, *, part: bool = False) -> tuple[Pixels, list[str]]:
     """Pixels (height, width, 3) and notes. ``part`` of a picture: it may be all black.
 
     :raises JobFailed: ``nan``
     """
     if not bool(torch.isfinite(latents).all()):
         raise JobFailed("nan", "The model computed no picture (not a number). Another sampler, size or CFG may help.")
-    dtype = pipe.vae.dtype
-    full = dtype == torch.float32
-    upcast = dtype == torch.float16 and bool(pipe.vae.config.get("force_upcast", False))
+    pipe = loaded.pipe
+    full = pipe.vae.dtype == torch.float32
+    upcast = upcasts(loaded)
     pixels = _decode(pipe, latents, seed, upcast=upcast, part=part)
     if pixels is not None:
         return pixels, []
@@ -41,6 +45,12 @@ def decode(pipe: Any, latents: torch.Tensor, seed: int, *, part: bool = False) -
     if pixels is None:
         raise JobFailed("nan", f"{EMPTY}, in full precision as well. Another seed, sampler or CFG may help.")
     return pixels, [RETRIED]
+
+
+def upcasts(loaded: Loaded) -> bool:
+    """Whether the decoder, and the encoder with it, computes in full precision at once."""
+    vae = loaded.pipe.vae
+    return vae.dtype == torch.float16 and loaded.family.upcasts(vae.config)
 
 
 def empty() -> JobFailed:
@@ -83,8 +93,13 @@ def precision(vae: Any, *, upcast: bool) -> Iterator[None]:
     if not upcast or before == torch.float32:
         yield
         return
-    vae.to(dtype=torch.float32)
+    _keep_in(vae, torch.float32)
     try:
         yield
     finally:
-        vae.to(dtype=before)
+        _keep_in(vae, before)
+
+
+def _keep_in(vae: Any, dtype: torch.dtype) -> None:
+    vae.to(dtype=dtype)
+    plans.regroup(vae)

@@ -35,7 +35,7 @@ def generate(
     sequence = passes(loaded, task)
     steps = Steps(monitor, sequence)
     embeddings, notes = encode(loaded, task, device, cache)
-    shown, more = previews.begin(loaded, task, monitor)
+    shown, more = previews.begin(loaded, task, device, monitor)
     notes += more
     wordless = replace(task, prompt="", negative_prompt="", guidance_scale=UNGUIDED)
     drawing = Drawing(
@@ -56,7 +56,7 @@ def generate(
     if pixels is None:
         assert latents is not None
         monitor.progress("decoding", steps.done, steps.done)
-        pixels, more = decode(loaded.pipe, latents, task.seed)
+        pixels, more = decode(loaded, latents, task.seed)
         drawing.notes += more
     if loaded.refining is not None:
         notes += _of_refiner(loaded, task)

@@ -58,7 +58,7 @@ def second_pass(drawing: Drawing, latents: torch.Tensor | None) -> torch.Tensor 
     if hires["upscaler"] == "latent":
         piece = _cut(_larger(latents, task.width, size), size)
     else:
-        pixels, notes = decode(drawing.loaded.pipe, latents, task.seed)
+        pixels, notes = decode(drawing.loaded, latents, task.seed)
         drawing.notes += notes
         piece = _of(drawing, Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS))
     return _draw(drawing, piece, size, hires["tile"], hires["steps"], hires["strength"])
@@ -79,7 +79,7 @@ def _cut(latents: torch.Tensor, size: tuple[int, int]) -> Piece:
 def _of(drawing: Drawing, picture: Image.Image) -> Piece:
     def piece(tile: Tile) -> torch.Tensor:
         part = picture.crop((tile.left, tile.top, tile.left + tile.width, tile.top + tile.height))
-        return starting.encode(drawing.loaded.pipe, part, drawing.device, drawing.generator)
+        return starting.encode(drawing.loaded, part, drawing.device, drawing.generator)
 
     return piece
 
@@ -114,7 +114,7 @@ def _draw(
         drawn = _again(drawer, latents, own, steps, strength, layout)
         if len(grid) == 1:
             return drawn
-        pixels, notes = decode(drawing.loaded.pipe, drawn, drawing.task.seed, part=True)
+        pixels, notes = decode(drawing.loaded, drawn, drawing.task.seed, part=True)
         drawing.notes += notes
         _fade_in(canvas, pixels, one, grid)
     drawing.pixels = canvas.round().clip(0, 255).astype(np.uint8)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import torch
+from diffusers.hooks.group_offloading import _maybe_remove_and_reapply_group_offloading
 
 from ..gpu.facts import Precision
 from ..gpu.planning import RESIDENT as RESIDENT
@@ -53,6 +54,11 @@ def _groups(device: torch.device) -> dict[str, Any]:
         "use_stream": True,
         "low_cpu_mem_usage": True,  # else the streams pin a second copy of everything
     }
+
+
+def regroup(module: Any) -> None:
+    """After its values were changed in place: where its layers travel alone, what brings them has copies of its own."""
+    _maybe_remove_and_reapply_group_offloading(module)
 
 
 def tile(pipe: Any, plan: Plan) -> None:

@@ -40,8 +40,10 @@ OnStep = Callable[[Any, int, Any, dict[str, Any]], dict[str, Any]]
 class Previews:
     """Lives as long as its picture is drawn; owns at most one small copy of the latents that is on its way."""
 
-    def __init__(self, colours: Preview, monitor: Monitor) -> None:
-        self._colours = colours
+    def __init__(self, colours: Preview, monitor: Monitor, device: torch.device) -> None:
+        # Here, and not behind a step: copying them to a card waits for all that it has been given to do.
+        self._factors = torch.tensor(colours.factors, device=device)
+        self._bias = torch.tensor(colours.bias, device=device)
         self._monitor = monitor
         self._next = time.monotonic() + SECONDS
         self._coming: tuple[torch.Tensor, torch.cuda.Event | None] | None = None
@@ -71,8 +73,9 @@ class Previews:
         known = latents[0].float().movedim(0, -1)
         # Some samplers count in noise of up to 15: early on the colours would be all black and white.
         known = known / known.std().clamp(min=1.0)
-        factors, bias = (torch.tensor(one).to(known.device) for one in (self._colours.factors, self._colours.bias))
-        colours = ((known @ factors + bias).nan_to_num(0.0).clamp(-1, 1) * 127.5 + 127.5).round().to(torch.uint8)
+        colours = (
+            ((known @ self._factors + self._bias).nan_to_num(0.0).clamp(-1, 1) * 127.5 + 127.5).round().to(torch.uint8)
+        )
         if colours.device.type != "cuda":
             return colours.cpu(), None
         here = torch.empty(colours.shape, dtype=torch.uint8, pin_memory=True)
@@ -88,14 +91,14 @@ class Previews:
         self._monitor.preview(encode(colours))
 
 
-def begin(loaded: Loaded, task: Draw, monitor: Monitor) -> tuple[Previews | None, list[str]]:
+def begin(loaded: Loaded, task: Draw, device: torch.device, monitor: Monitor) -> tuple[Previews | None, list[str]]:
     """What makes them, where they are wanted and can be made; and notes."""
     if not task.preview or task.safety is not None:  # the checker has not seen them
         return None, []
     colours = colours_of(loaded.family, loaded.pipe.vae)
     if colours is None:
         return None, [f"There were no previews: what the latents of {loaded.entry.name} look like is not known."]
-    return Previews(colours, monitor), []
+    return Previews(colours, monitor, device), []
 
 
 def encode(colours: torch.Tensor) -> bytes:

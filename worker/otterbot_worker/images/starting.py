@@ -22,7 +22,7 @@ from ..gpu.messages import Draw
 from ..inputs import fit
 from . import masking
 from . import noise as noises
-from .decoding import Pixels, precision
+from .decoding import Pixels, precision, upcasts
 
 if TYPE_CHECKING:
     from .loading import Loaded
@@ -54,7 +54,7 @@ def begin(loaded: Loaded, task: Draw, device: torch.device, generator: torch.Gen
     assert task.init_image is not None
     assert task.strength is not None
     picture = masking.on_canvas(task, read(Path(task.init_image), task.width, task.height))
-    latents = encode(loaded.pipe, picture, device, generator)
+    latents = encode(loaded, picture, device, generator)
     pipe = from_picture(loaded)
     keeping = masking.keeping(task, latents)
     own = latents.shape[1] == FOUR and not loaded.family.flows
@@ -107,11 +107,11 @@ def read(path: Path, width: int, height: int, *, gone: str = GONE) -> Image.Imag
 
 
 @torch.no_grad()
-def encode(pipe: Any, picture: Image.Image, device: torch.device, generator: torch.Generator) -> torch.Tensor:
+def encode(loaded: Loaded, picture: Image.Image, device: torch.device, generator: torch.Generator) -> torch.Tensor:
     """Latents (1, channels, height / 8, width / 8), scaled as the UNet takes them. :raises JobFailed: ``nan``"""
+    pipe = loaded.pipe
     image, before = pipe.image_processor.preprocess(picture).to(device), generator.get_state()
-    half = pipe.vae.dtype == torch.float16
-    latents = _encode(pipe.vae, image, generator, upcast=half and bool(pipe.vae.config.get("force_upcast", False)))
+    latents = _encode(pipe.vae, image, generator, upcast=upcasts(loaded))
     if not bool(torch.isfinite(latents).all()):
         generator.set_state(before)
         latents = _encode(pipe.vae, image, generator, upcast=True)
