@@ -11,6 +11,7 @@ import pytest
 import torch
 from compel import CompelForSD
 from test_gpu_loras import FAMILIES, Draws, drawer, pipe_of
+from torch.utils._pytree import tree_leaves, tree_map
 
 from otterbot_worker.families.clip import for_sd, for_sdxl
 from otterbot_worker.families.prompt import Prompt
@@ -154,3 +155,54 @@ def test_the_cache_keeps_the_last_used_ones() -> None:
     cache.put("c", {"x": tensor})
     assert (cache.get("b", CPU), len(cache)) == (None, 2)
     assert ENTRIES_MAX == 8
+
+
+ELSEWHERE = torch.device("meta")
+"""Stands for the computer's memory, where weights lie; the processor stands for the card, where they compute."""
+
+
+class Placed(torch.Tensor):
+    """A tensor that remembers on which of the two it were, and meets none of the other one."""
+
+    elsewhere = False
+
+    @classmethod
+    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func is torch.Tensor.to and isinstance(args[1], str | torch.device):
+            made = super().__torch_function__(func, types, (args[0], CPU, *args[2:]), kwargs)
+            made.elsewhere = torch.device(args[1]) == ELSEWHERE
+            return made
+        known = [one for one in tree_leaves((args, kwargs)) if isinstance(one, Placed)]
+        if func is torch.Tensor.to and isinstance(args[1], Placed):
+            known = [args[1]]
+        places = {one.elsewhere for one in known}
+        assert len(places) <= 1, "Expected all tensors to be on the same device"
+        made = super().__torch_function__(func, types, args, kwargs)
+        for one in tree_leaves(made):
+            if isinstance(one, Placed):
+                one.elsewhere = True in places
+        return made
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_weights_that_lie_elsewhere_than_where_they_compute(
+    engine: Engine, draw: Draws, family: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with layers that come to a card one by one: compel gives back what was made where the weights lie."""
+    draw(family=family)
+    pipe = pipe_of(engine)
+    pairs = [("a red cat", "fog"), ("a BREAK b BREAK c", "x"), ("x", "a BREAK b"), *((one, "x") for one in COMPOUNDS)]
+    expected = [embeds(pipe, *pair) for pair in pairs]
+    for encoder in {type(getattr(pipe, name)) for name in ("text_encoder", "text_encoder_2") if hasattr(pipe, name)}:
+
+        def compute(*values: Any, own: Any = encoder.forward, **named: Any) -> Any:
+            return tree_map(lambda one: one.as_subclass(Placed), own(*values, **named))
+
+        monkeypatch.setattr(encoder, "forward", compute)
+        monkeypatch.setattr(encoder, "device", ELSEWHERE)
+    for pair, before in zip(pairs, expected, strict=True):
+        for name, tensor in embeds(pipe, *pair).items():
+            assert isinstance(tensor, Placed)
+            assert not tensor.elsewhere, name
+            assert torch.equal(tensor.as_subclass(torch.Tensor), before[name])

@@ -4,7 +4,8 @@ compel's own parser takes exponential time on nested brackets; here it is handed
 objects. Long prompts become several chunks of 77 tokens instead of being cut.
 
 The weights of ``.and()`` and ``.blend()`` are applied here: compel would parse a string again for the empty prompt that
-it needs, and knows no blends of more than one chunk each.
+it needs, and knows no blends of more than one chunk each. So is the padding to one length, since compel hands out what
+it made where the text encoder's weights lie. That is not where it computes if its layers come one by one.
 
 Imports torch: only the GPU process has this module, and no other part of ``families`` imports it when it is loaded.
 """
@@ -26,7 +27,7 @@ from .prompt import Prompt
 def for_sd(pipe: Any, device: torch.device, prompt: Prompt, negative: Prompt) -> dict[str, Any]:
     """Keyword arguments for a ``StableDiffusionPipeline`` call, which takes both prompts in any case."""
     compel = CompelForSD(pipe, device=str(device)).compel
-    positive, negative_ = _encode(compel, prompt, negative)
+    positive, negative_ = _encode(compel, device, prompt, negative)
     return {"prompt_embeds": positive, "negative_prompt_embeds": negative_}
 
 
@@ -38,16 +39,18 @@ def for_sdxl(pipe: Any, device: torch.device, prompt: Prompt, negative: Prompt) 
     of its parts' pooled embeddings.
     """
     both = CompelForSDXL(pipe, device=str(device))
-    left = _encode(both.compel_1, prompt, negative)
-    right = _encode(both.compel_2, prompt, negative)
+    left = _encode(both.compel_1, device, prompt, negative)
+    right = _encode(both.compel_2, device, prompt, negative)
     provider = both.compel_2.conditioning_provider
     texts = [prompt.pooled(), negative.pooled()]
-    pooled = provider.get_pooled_embeddings([text for some in texts for text, _ in some], device=str(device))
+    pooled = provider.get_pooled_embeddings([text for some in texts for text, _ in some], device=str(device)).to(device)
     first = len(texts[0])
     pooled_pair = [_blend(pooled[:first], texts[0]), _blend(pooled[first:], texts[1])]
     # Each encoder's pair has one length; the encoders may differ where their tokenizers do.
     length = max(left[0].shape[1], right[0].shape[1])
-    left, right = (_pad(compel, pair, length) for compel, pair in ((both.compel_1, left), (both.compel_2, right)))
+    left, right = (
+        [_pad(compel, one, length) for one in pair] for compel, pair in ((both.compel_1, left), (both.compel_2, right))
+    )
     embeds = [torch.cat(halves, dim=-1) for halves in zip(left, right, strict=True)]
     return {
         "prompt_embeds": embeds[0],
@@ -57,25 +60,28 @@ def for_sdxl(pipe: Any, device: torch.device, prompt: Prompt, negative: Prompt) 
     }
 
 
-def _encode(compel: Any, prompt: Prompt, negative: Prompt) -> list[torch.Tensor]:
-    tensors = [_combined(compel, one) for one in (prompt, negative)]
-    return list(compel.pad_conditioning_tensors_to_same_length(tensors))
+def _encode(compel: Any, device: torch.device, prompt: Prompt, negative: Prompt) -> list[torch.Tensor]:
+    """Both as long as the longer one, there."""
+    tensors = [_combined(compel, one, device) for one in (prompt, negative)]
+    longest = max(tensor.shape[1] for tensor in tensors)
+    return [_pad(compel, tensor, longest) for tensor in tensors]
 
 
-def _combined(compel: Any, prompt: Prompt) -> torch.Tensor:
+def _combined(compel: Any, prompt: Prompt, device: torch.device) -> torch.Tensor:
     """(1, chunks x 77, width)"""
-    tensors = [compel.build_conditioning_tensor_for_conjunction(_conjunction(part))[0] for part in prompt.parts]
+    build = compel.build_conditioning_tensor_for_conjunction
+    tensors = [build(_conjunction(part))[0].to(device) for part in prompt.parts]
     weights = [part.weight for part in prompt.parts]
     if prompt.blended:
         longest = max(tensor.shape[1] for tensor in tensors)
-        padded = [_pad(compel, [tensor], longest)[0] for tensor in tensors]
+        padded = [_pad(compel, tensor, longest) for tensor in tensors]
         return _blend(torch.cat(padded), [("", weight) for weight in weights])
     strong = []
     for tensor, weight in zip(tensors, weights, strict=True):
         if weight == 1.0:
             strong.append(tensor)
         else:
-            empty = _pad(compel, [tensor[:, :0]], tensor.shape[1])[0]
+            empty = _pad(compel, tensor[:, :0], tensor.shape[1])
             strong.append(empty + (tensor - empty) * weight)
     return torch.cat(strong, dim=1) if len(strong) > 1 else strong[0]
 
@@ -100,11 +106,12 @@ def _blend(tensors: torch.Tensor, weighted: Sequence[tuple[str, float]]) -> torc
     return (tensors.float() * weights.reshape(shape)).sum(dim=0, keepdim=True).to(tensors.dtype)
 
 
-def _pad(compel: Any, pair: list[torch.Tensor], length: int) -> list[torch.Tensor]:
-    missing = length - pair[0].shape[1]
+def _pad(compel: Any, tensor: torch.Tensor, length: int) -> torch.Tensor:
+    """With embeddings of nothing behind it."""
+    missing = length - tensor.shape[1]
     if missing <= 0:
-        return pair
+        return tensor
     padding = compel.conditioning_provider.empty_z
     repeats = missing // padding.shape[-2]
-    padding = padding.reshape(1, *padding.shape[-2:]).repeat(1, repeats, 1).to(pair[0])
-    return [torch.cat([tensor, padding], dim=1) for tensor in pair]
+    padding = padding.reshape(1, *padding.shape[-2:]).repeat(1, repeats, 1).to(tensor)
+    return torch.cat([tensor, padding], dim=1)
