@@ -1,9 +1,10 @@
 # mypy: disallow-untyped-calls=False
 """The models of the field in full size without their weights, from their published configurations.
 
-``python benchmarks/full_size.py`` prints ``worker/otterbot_worker/models/sizes.json``: how many numbers each
-component of a model holds, and how many of them the largest layer. Nothing is allocated for that: on torch's device
-``meta`` a tensor is a shape.
+``PYTHONPATH=worker python benchmarks/full_size.py`` prints ``worker/otterbot_worker/models/sizes.json``: how many
+numbers each component of a model holds, how many of them the largest layer, how many are kept in what is computed with
+where the others are not (``spared``), and how many are not kept in 8 bits where most are (``sensitive``). The worker's
+own ``images.casting`` decides that. Nothing is allocated for it: on torch's device ``meta`` a tensor is a shape.
 """
 
 from __future__ import annotations
@@ -18,6 +19,11 @@ os.environ["HF_HUB_OFFLINE"] = os.environ["TRANSFORMERS_OFFLINE"] = "1"
 import diffusers
 import torch
 import transformers
+
+from otterbot_worker.gpu.facts import Precision
+from otterbot_worker.images import casting
+
+diffusers.utils.logging.set_verbosity_error()  # of numbers that are changed, which here is all that is wanted
 
 CONFIGS = Path(__file__).with_name("model_configs.json")
 
@@ -40,10 +46,17 @@ def build(component: dict[str, Any]) -> torch.nn.Module:
 
 
 def count(module: torch.nn.Module) -> dict[str, int]:
-    """What a file of weights would hold: parameters, and the buffers that are stored."""
+    """Of what a file of weights would hold: parameters, and the buffers that are stored. The module is cast."""
     names = module.state_dict().keys()
+    module.to(torch.bfloat16)
+    casting.cast(module, Precision(storage="bfloat16", compute="float32"), eight_bits=True)
     stored = [*module.parameters(), *(buffer for name, buffer in module.named_buffers() if name in names)]
-    return {"values": sum(map(torch.numel, stored)), "largest": max(map(torch.numel, stored))}
+    return {
+        "values": sum(map(torch.numel, stored)),
+        "largest": max(map(torch.numel, stored)),
+        "spared": sum(one.numel() for one in stored if one.dtype == torch.float32),
+        "sensitive": sum(one.numel() for one in stored if one.dtype != casting.EIGHT_BITS),
+    }
 
 
 def table() -> str:

@@ -43,6 +43,15 @@ def test_every_shipped_model_stands_there_with_its_usual_settings(shipped: Catal
         ), name
 
 
+def test_only_cards_that_compute_in_bf16_are_counted_so() -> None:
+    """None before compute capability 8.0, which the RTX 20 has not."""
+    for title, facts in plan_table.CARDS.items():
+        assert facts.bf16 is (facts.capability >= (8, 0)), title
+    generations = {"RTX 30": (8, 6), "RTX 20": (7, 5), "GTX 16": (7, 5), "GTX 10": (6, 1)}
+    for generation, capability in generations.items():
+        assert [facts.capability for title, facts in plan_table.CARDS.items() if generation in title] == [capability]
+
+
 def test_more_memory_never_means_a_later_plan_and_a_reserve_means_no_earlier_one(shipped: Catalogue) -> None:
     order = {plan.name: number for number, plan in enumerate(PLANS)}
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +17,9 @@ from otterbot_worker.gpu.planning import GROUPS, OFFLOAD, PLANS, QUANTISED, RESI
 from otterbot_worker.models.catalogue import load_catalogue
 from otterbot_worker.models.estimates import Needs, Part, needs_of, published
 
+sys.path.insert(0, os.path.dirname(__file__))
+import hollow_models
+
 GB = 1_000_000_000
 HALF = Precision(storage="float16", compute="float16")
 
@@ -23,10 +30,7 @@ def needs(kind: str, family: str, *more: str, bits: float | None = None) -> Need
     if "refiner" in more:
         parts["refiner.unet"] = published("sdxl-refiner")["unet"]
     if bits is not None:
-        parts = {
-            name: Part(values=part.values, largest=part.largest, value_bytes=None if name == "vae" else bits / 8)
-            for name, part in parts.items()
-        }
+        parts = {name: replace(part, value_bytes=None if name == "vae" else bits / 8) for name, part in parts.items()}
     return Needs(parts=parts, computing=FAMILIES[family].computing)
 
 
@@ -82,6 +86,71 @@ def test_tiles_take_what_was_measured_and_full_precision_twice_as_much() -> None
     assert planning.estimate(nothing, OFFLOAD, pixels, HALF).card == pytest.approx(0.41 * GB, rel=0.05)
     full = Precision(storage="float16", compute="float32")
     assert planning.estimate(nothing, OFFLOAD, pixels, full).card == pytest.approx(0.82 * GB, rel=0.05)
+
+
+def test_a_decoder_that_leaves_the_range_of_fp16_takes_twice_as_much() -> None:
+    model, pixels = needs("sdxl", "sdxl"), 1024 * 1024
+    upcasting = replace(model, upcasts=True)
+
+    def more(plan: planning.Plan, precision: Precision) -> float:
+        cards = [planning.estimate(one, plan, pixels, precision).card for one in (model, upcasting)]
+        return (cards[1] - cards[0]) / GB
+
+    assert more(RESIDENT, HALF) == pytest.approx(1.8, abs=0.05)
+    assert more(RESIDENT, Precision(storage="float16", compute="float32")) == 0, "it does in any case"
+    assert more(OFFLOAD, HALF) == 0, "the U-Net takes more than the tiles of either"
+
+
+def test_which_decoders_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    (tmp_path / "checkpoints").mkdir(exist_ok=True)
+    hollow_models.write(tmp_path / "checkpoints" / "dropped.safetensors", hollow_models.SDXL)
+    hollow_models.write(tmp_path / "checkpoints" / "older.safetensors", hollow_models.SD1)
+    entries = load_catalogue(data_dir=tmp_path).images
+
+    def upcasts(**changes: Any) -> bool:
+        return needs_of(replace(entries["sdxl"], **changes)).upcasts
+
+    assert not upcasts(), "neither it nor its other decoder is here: both will be fetched"
+    assert upcasts(vae=None)
+    assert needs_of(entries["dropped"]).upcasts
+    assert not needs_of(entries["older"]).upcasts
+    assert not needs_of(entries["sd15"]).upcasts
+    folder = tmp_path / "own"
+    for part in ("unet", "vae"):
+        (folder / part).mkdir(parents=True)
+        hollow_models.write(folder / part / "diffusion_pytorch_model.safetensors", {"a": (2, 2)})
+    (folder / "model_index.json").write_text('{"unet": ["diffusers", "x"], "vae": ["diffusers", "x"]}')
+    here: dict[str, Any] = {"hub": None, "folder": str(folder), "variant": None}
+    assert upcasts(**here), "its other decoder is not here, so its own will do"
+    for settings, full in (('{"force_upcast": false}', False), ('{"force_upcast": true}', True), ("[]", True)):
+        (folder / "vae" / "config.json").write_text(settings)
+        assert upcasts(**here, vae=None) is full
+    other = tmp_path / "hub" / "models--madebyollin--sdxl-vae-fp16-fix"
+    (other / "refs").mkdir(parents=True)
+    (other / "refs" / "main").write_text("abc")
+    (other / "snapshots" / "abc").mkdir(parents=True)
+    (other / "snapshots" / "abc" / "config.json").write_text('{"force_upcast": false}')
+    assert not upcasts(**here)
+    assert upcasts(**here, vae=None, vae_path=str(folder / "vae")), "the operator's, in the place of both"
+
+
+def test_what_is_kept_in_larger_numbers_is_counted() -> None:
+    part = Part(values=1000, largest=100, spared=50, sensitive=200)
+    assert part.bytes(2) == part.bytes(2, 2) == 2000
+    assert part.bytes(2, 4) == 2 * 950 + 4 * 50
+    assert part.bytes(2, 2, eight_bits=True) == 800 + 2 * 200
+    assert part.bytes(2, 4, eight_bits=True) == 800 + 2 * 150 + 4 * 50
+    assert replace(part, value_bytes=0.5).bytes(2, 4, eight_bits=True) == 500, "as its file has it"
+    own = Part(values=500, largest=100).shared_as(part)
+    assert (own.spared, own.sensitive) == (25, 100), "the same share of a smaller one"
+    assert Part(values=500, largest=100).shared_as(None).spared == 0
+    full = Precision(storage="bfloat16", compute="float32")
+    encoder = published("z-image")["text_encoder"]
+    alone = Needs(parts={"text_encoder": encoder}, computing=FAMILIES["zimage"].computing)
+    assert planning.estimate(alone, RESIDENT, 1, full).card == pytest.approx(8.82 * GB, rel=0.01), (
+        "its embeddings in full precision, and the rest in bf16"
+    )
 
 
 def test_each_plan_needs_less_of_the_card_than_the_one_before_but_the_last() -> None:

@@ -16,7 +16,7 @@ RAM_GB = 12
 """Available of the computer's memory: as of 16 GB, with a desktop."""
 
 CARDS: Mapping[str, DeviceFacts] = {
-    "RTX 20 and later": DeviceFacts(
+    "RTX 30 and later": DeviceFacts(
         kind="cuda",
         total=0,
         available=0,
@@ -24,6 +24,9 @@ CARDS: Mapping[str, DeviceFacts] = {
         capability=(8, 6),
         bf16=True,
         attention=("flash", "efficient", "math"),
+    ),
+    "GTX 16 and RTX 20 (compute in full precision what needs bf16)": DeviceFacts(
+        kind="cuda", total=0, available=0, ram_available=RAM_GB * GB, capability=(7, 5)
     ),
     "GTX 10 (keeps half precision, computes in full precision)": DeviceFacts(
         kind="cuda", total=0, available=0, ram_available=RAM_GB * GB, capability=(6, 1)

@@ -84,11 +84,15 @@ def estimate(needs: Needs, plan: Plan, pixels: int, precision: Precision, *, mat
     compute = BYTES[precision.compute]
     step = needs.computing.step_bytes * pixels * compute // 2
     decoded = min(pixels, TILE_PIXELS) if plan.tiled else pixels
-    decode = DECODE_BYTES * decoded * compute // 2
+    upcast = needs.upcasts and precision.compute == "float16"
+    decoding = BYTES["float32"] if upcast else compute
+    decode = DECODE_BYTES * decoded * decoding // 2
     if math_only:
         step += needs.computing.scores(pixels) * compute // 2
-        decode += 8 * (decoded // 64) ** 2 * compute // 2  # one head over the decoder's smallest picture
-    weights = {name: _weights(needs, name, part, plan, precision) for name, part in needs.parts.items()}
+        decode += 8 * (decoded // 64) ** 2 * decoding // 2  # one head over the decoder's smallest picture
+    if upcast:  # its weights, too
+        decode += needs.parts["vae"].values * (decoding - compute)
+    weights = {name: _weights(name, part, plan, precision) for name, part in needs.parts.items()}
     work = dict.fromkeys(weights, ENCODE_BYTES)
     beside = _beside(needs, plan, precision)
     work |= {name: step + beside for name in weights if needs.is_denoiser(name)} | {"vae": decode}
@@ -116,12 +120,9 @@ def quantises(name: str, values: int) -> bool:
     return name.rpartition(".")[2] in ("unet", "transformer") or (name.startswith("text_") and values > LARGE_ENCODER)
 
 
-def _weights(needs: Needs, name: str, part: Part, plan: Plan, precision: Precision) -> int:
-    stored = BYTES[precision.storage]
-    if plan.quantised and part.value_bytes is None and quantises(name, part.values):
-        # What is no large matrix stays as it is; that is about as much as the largest layer.
-        return part.values + part.largest * (stored - 1)
-    return part.bytes(stored)
+def _weights(name: str, part: Part, plan: Plan, precision: Precision) -> int:
+    stored, compute = BYTES[precision.storage], BYTES[precision.compute]
+    return part.bytes(stored, compute, eight_bits=plan.quantised and quantises(name, part.values))
 
 
 # ---------------------------------------------------------------- what was learned

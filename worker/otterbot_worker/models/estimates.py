@@ -1,7 +1,8 @@
 """How much memory a model needs: its weights by component, and what drawing takes on top. Free of torch.
 
 Where a model's files are here, their headers are counted; for the others ``sizes.json`` beside this file says what
-their published configurations amount to (made by ``benchmarks/full_size.py``).
+their published configurations amount to (made by ``benchmarks/full_size.py``). It also says which of a component's
+values are kept in larger numbers than the others; of a model whose files are here, it is the same share.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ..families import Computing
-from . import controlnets, files, headers
+from . import controlnets, decoders, files, headers
 from .entries import REFINER_PART, ModelEntry, Transformer
 
 DECODE_BYTES = 1535
@@ -35,11 +36,27 @@ class Part:
     values: int
     largest: int
     """Values of its largest layer."""
+    spared: int = 0
+    """Values that are kept in what is computed with, whatever the others are kept in: embeddings, norms."""
+    sensitive: int = 0
+    """Values that are not kept in 8 bits, the spared ones among them."""
     value_bytes: float | None = None
     """Where its file is quantised; else the precision decides."""
 
-    def bytes(self, value_bytes: float) -> int:
-        return int(self.values * (self.value_bytes or value_bytes))
+    def bytes(self, stored: float, compute: float = 0, *, eight_bits: bool = False) -> int:
+        """``stored`` and ``compute``: bytes of a value as it is kept, and as it is computed with where that is more.
+        ``eight_bits``: what can be is kept in one byte."""
+        if self.value_bytes is not None:
+            return int(self.values * self.value_bytes)
+        small = self.values - self.sensitive if eight_bits else 0
+        return int(small + (self.values - small) * stored + self.spared * max(compute - stored, 0))
+
+    def shared_as(self, other: Part | None) -> Part:
+        """With as large a share of such values as the other has."""
+        if other is None or other.values == 0:
+            return self
+        of = self.values / other.values
+        return replace(self, spared=round(of * other.spared), sensitive=round(of * other.sensitive))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +65,8 @@ class Needs:
 
     parts: Mapping[str, Part]
     computing: Computing
+    upcasts: bool = False
+    """Its decoder computes in full precision where it is kept in fp16."""
     steering: Part | None = None
     """A ControlNet, which is beside the denoiser while that computes, and only then."""
 
@@ -67,16 +86,32 @@ class Needs:
 def needs_of(entry: ModelEntry) -> Needs:
     """Of its files where they are here, else as published. A few reads of headers."""
     computing = entry.abilities.computing
-    parts = _counted(entry.here(), entry.variant, without=entry.absent) or _published(entry, computing)
+    usual = _published(entry, computing)
+    counted = _counted(entry.here(), entry.variant, without=entry.absent) or usual
+    parts = {name: part.shared_as(usual.get(name)) for name, part in counted.items()}
     parts = {name: part for name, part in parts.items() if name not in entry.without}
     if entry.transformer is not None:  # in whose place the model's own is not here
-        own = parts.get("transformer") or _published(entry, computing)["transformer"]
+        own = parts.get("transformer") or usual["transformer"]
         parts["transformer"] = _replaced(entry.transformer, own)
     if entry.refiner is not None:
         refining = _counted(entry.refiner.here(), entry.refiner.variant, only=REFINER_PART) or {}
         # Its second text encoder and its decoder are those of the base.
-        parts["refiner.unet"] = refining.get(REFINER_PART) or published("sdxl-refiner")[REFINER_PART]
-    return Needs(parts=MappingProxyType(parts), computing=computing)
+        refiner = published("sdxl-refiner")[REFINER_PART]
+        parts["refiner.unet"] = refining.get(REFINER_PART, refiner).shared_as(refiner)
+    return Needs(parts=MappingProxyType(parts), computing=computing, upcasts=_upcasts(entry))
+
+
+def _upcasts(entry: ModelEntry) -> bool:
+    """By the settings of the decoder that will be loaded, as far as they are here. One of a hub in the place of the
+    model's own that is not here counts as one that need not, unless the model itself is: then its own will do."""
+    settings = entry.vae_settings()
+    if entry.vae_path is not None:
+        settings = decoders.settings(Path(entry.vae_path), settings)
+    elif entry.vae is not None and (other := files.snapshot(entry.vae)) is not None:
+        settings = decoders.settings(other, settings)
+    elif entry.vae is not None and entry.here() is None:
+        return False
+    return entry.abilities.upcasts(settings)
 
 
 def steered(needs: Needs, control: Mapping[str, Any] | None) -> Needs:
@@ -130,4 +165,4 @@ def _replaced(transformer: Transformer, own: Part) -> Part:
         return own
     path = transformer.here()
     value_bytes = GGUF_BYTES if path is None else path.stat().st_size / own.values
-    return Part(values=own.values, largest=own.largest, value_bytes=value_bytes)
+    return replace(own, value_bytes=value_bytes)
