@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from .facts import TENSOR_CORES, Attention, Number
@@ -13,8 +14,9 @@ def computed_in(capability: tuple[int, int]) -> Number:
     return "float16" if capability >= TENSOR_CORES else "float32"
 
 
+@cache
 def kernels(device: Any, number: Number) -> tuple[Attention, ...]:
-    """Asked with the shape of a layer of SDXL (heads of 64 values)."""
+    """Asked with the shape of a layer of SDXL (heads of 64 values), which takes memory of the device, so once only."""
     import torch
 
     query = torch.empty(2, 10, 1024, 64, dtype=getattr(torch, number), device=device)

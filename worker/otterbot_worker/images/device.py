@@ -12,6 +12,18 @@ from ..gpu import attention
 from ..gpu.facts import DeviceFacts
 from ..gpu.messages import Memory
 
+_OUT_OF_MEMORY = (
+    "not enough memory",
+    "out of memory",
+    # What the libraries say where their handle or their workspace finds no place on a full card.
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUBLAS_STATUS_NOT_INITIALIZED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_NOT_INITIALIZED",
+    "CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED",
+    "CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED",
+    "unable to find an engine to execute this computation",
+)
 _FATAL = ("CUDA error", "CUDA driver error", "cuDNN error", "CUBLAS_STATUS_EXECUTION_FAILED")
 
 
@@ -93,10 +105,7 @@ def empty(device: torch.device) -> None:
 def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True
-    text = str(error)
-    return isinstance(error, RuntimeError) and (
-        "not enough memory" in text or "CUBLAS_STATUS_ALLOC_FAILED" in text or "out of memory" in text
-    )
+    return isinstance(error, RuntimeError) and any(mark in str(error) for mark in _OUT_OF_MEMORY)
 
 
 def is_fatal(error: BaseException) -> bool:
