@@ -12,6 +12,7 @@ import pytest
 
 from doubles.ollama import OllamaDouble
 from otterbot_worker.chat import ChatOutcome, ModelOptions, Ollama, OllamaSettings
+from otterbot_worker.chat.records import Unloaded
 from otterbot_worker.chat.turn import Message
 from otterbot_worker.errors import JobFailed
 
@@ -235,7 +236,7 @@ async def test_nobody_listens() -> None:
         taken.bind(("127.0.0.1", 0))
         client = Ollama(OllamaSettings(url=f"http://127.0.0.1:{taken.getsockname()[1]}/"))
         assert not await client.reachable()
-        assert await client.unload_all(1.0), "a server that is not there holds nothing"
+        assert (await client.unload_all(1.0)).gone, "a server that is not there holds nothing"
         with pytest.raises(JobFailed) as caught:
             await client.chat(None, [{"role": "user", "content": "x"}], on_text=print, on_phase=print)
         assert caught.value.code == "ollama_unreachable"
@@ -406,16 +407,18 @@ async def test_unload_all(double: OllamaDouble, talk: Talk) -> None:
     double.update({"models": [{"name": "tiny"}, {"name": "other"}]})
     await talk.say("hello")
     await talk.say("hello", model="other")
-    assert await talk.client.unload_all(5.0)
+    on_card = sum(row["size_vram"] for row in double.memory.rows())
+    assert on_card > 0
+    assert await talk.client.unload_all(5.0) == Unloaded(gone=True, on_card=on_card)
     assert double.memory.rows() == []
-    assert await talk.client.unload_all(5.0)
+    assert await talk.client.unload_all(5.0) == Unloaded(gone=True, on_card=0)
 
 
 async def test_unload_waits_for_the_end_of_a_stream(double: OllamaDouble, talk: Talk) -> None:
     double.update({"rules": [{"when": "x", "answer": "a b c d", "pause": 0.1}]})
     running = asyncio.create_task(talk.say("x"))
     await until(lambda: bool(talk.texts))
-    assert await talk.client.unload_all(5.0)
+    assert (await talk.client.unload_all(5.0)).gone
     assert (await running).complete
 
 
@@ -424,5 +427,5 @@ async def test_a_stuck_unload(double: OllamaDouble, talk: Talk) -> None:
     # A retagged model: its old runner is listed under the same name, and no unload reaches it.
     double.models["tiny:latest"] = replace(double.models["tiny:latest"], version=2)
     started = time.monotonic()
-    assert not await talk.client.unload_all(0.5)
+    assert not (await talk.client.unload_all(0.5)).gone
     assert time.monotonic() - started < 2.0

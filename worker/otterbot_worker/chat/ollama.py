@@ -21,7 +21,7 @@ import aiohttp
 from otterbot_worker.chat import failures, turn
 from otterbot_worker.chat.answer import Answer, BrokenStream, Phases, objects
 from otterbot_worker.chat.entries import chat_model, find, is_cloud, loaded_model, same
-from otterbot_worker.chat.records import ChatModel, ChatOutcome, Loaded, ModelOptions, OllamaSettings, Phase
+from otterbot_worker.chat.records import ChatModel, ChatOutcome, Loaded, ModelOptions, OllamaSettings, Phase, Unloaded
 from otterbot_worker.errors import JobFailed
 
 __all__ = ["ChatModel", "ChatOutcome", "ModelOptions", "Ollama", "OllamaSettings"]
@@ -151,7 +151,7 @@ class Ollama:
         entry = find(await self.loaded(), name)
         spilled = self.settings.on_gpu and entry is not None and 0 < entry.size_vram < entry.size
         # Ollama places layers by what is free at that moment, and never moves them: once more, with the card empty.
-        if spilled and await self.unload_all(_RELOAD_WAIT):
+        if spilled and (await self.unload_all(_RELOAD_WAIT)).gone:
             await self._preload(name, options)
             entry = find(await self.loaded(), name)
         on_phase("thinking")
@@ -214,23 +214,26 @@ class Ollama:
 
     # ------------------------------------------------------------ the card
 
-    async def unload_all(self, timeout: float = 10.0) -> bool:
-        """Asks every loaded model to go and waits until the server has none; ``False`` where one is still there.
+    async def unload_all(self, timeout: float = 10.0) -> Unloaded:
+        """Asks every loaded model to go and waits until the server has none.
 
         Never while a chat of our own loads. Neither answer says that the memory is back: the device knows that.
         A server that is not running holds nothing.
         """
         deadline = time.monotonic() + timeout
         asked: dict[str, float] = {}
+        on_card: dict[str, int] = {}
         while True:
             try:
-                names = {entry.name for entry in await self.loaded()}
-                if not names:
-                    return True
+                entries = await self.loaded()
+                on_card |= {entry.name: entry.size_vram for entry in entries}
+                if not entries:
+                    return Unloaded(gone=True, on_card=sum(on_card.values()))
                 now = time.monotonic()
+                names = {entry.name for entry in entries}
                 if now >= deadline:
                     self._log.warning("Ollama keeps %s loaded", ", ".join(sorted(names)))
-                    return False
+                    return Unloaded(gone=False, on_card=sum(on_card.values()))
                 for name in names:
                     # Again after a while: a request in the server's queue takes an unload back.
                     if now - asked.get(name, float("-inf")) >= 2.0:
@@ -238,9 +241,9 @@ class Ollama:
                         await self._ask("POST", "/api/chat", {"model": name, "messages": [], "keep_alive": 0})
             except JobFailed as failed:
                 if failed.details.get("reason") == "not_running":
-                    return True
+                    return Unloaded(gone=True, on_card=sum(on_card.values()))
                 if time.monotonic() >= deadline:
-                    return False
+                    return Unloaded(gone=False, on_card=sum(on_card.values()))
             await asyncio.sleep(0.1)
 
     # ------------------------------------------------------------ the wire

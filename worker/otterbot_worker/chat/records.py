@@ -94,3 +94,13 @@ class ChatOutcome:
     """``False``: it broke off; ``text`` keeps what came."""
     took: float
     notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unloaded:
+    """After every model was asked to leave."""
+
+    gone: bool
+    """Whether the server has none any more."""
+    on_card: int
+    """Bytes that those which were loaded had on the card, as the server said: about what has to come back."""

@@ -18,7 +18,9 @@ from otterbot_worker.gpu.process import GpuProcess
 log = logging.getLogger(__name__)
 
 UNLOAD_SECONDS = 10.0
-MEMORY_SECONDS = 8.0
+LOOK_SECONDS = 0.5
+PATIENCE_SECONDS = 4.0
+MEMORY_SECONDS = 12.0
 STEADY_BYTES = 64 * 1024 * 1024
 
 
@@ -45,19 +47,32 @@ class Card:
         return self._gpu.info.device.startswith("cuda")
 
     async def for_images(self) -> None:
-        """Starts the GPU process where there is none, and makes Ollama leave the card.
+        """Makes Ollama leave the card, and starts the GPU process where there is none.
+
+        In this order, since the process takes some of the card as soon as it is there. Only it knows what device it
+        has, so before the first one that is guessed.
 
         :raises ProcessDied: the process did not start
         :raises CardTaken: Ollama stays
         """
+        expected = device_kind(self._gpu.info.device) == "cuda"
+        if expected:
+            await self._clear()
         await self._gpu.start()
-        if self.on_cuda and self._ollama is not None:
-            loaded_before = self.holder != "images"
-            if not await self._ollama.unload_all(UNLOAD_SECONDS):
-                raise CardTaken("Ollama does not free the card; it does at the latest when its keep_alive is over.")
-            if loaded_before:
-                await _memory_settles()
+        if self.on_cuda and not expected:
+            await self._clear()
         self.holder = "images"
+
+    async def _clear(self) -> None:
+        """Ollama's models leave, whoever loaded them. :raises CardTaken:"""
+        if self._ollama is None:
+            return
+        before = free_memory()
+        left = await self._ollama.unload_all(UNLOAD_SECONDS)
+        if not left.gone:
+            raise CardTaken("Ollama does not free the card; it does at the latest when its keep_alive is over.")
+        if left.on_card > 0:
+            await _memory_returns(before, left.on_card)
 
     async def for_chat(self) -> None:
         """Takes the image model off the card."""
@@ -76,24 +91,30 @@ class Card:
         await self._gpu.stop()
         if self._ollama is not None and (self.on_cuda or self.holder == "chat"):
             try:
-                if not await self._ollama.unload_all(UNLOAD_SECONDS):
+                if not (await self._ollama.unload_all(UNLOAD_SECONDS)).gone:
                     log.warning("Ollama keeps a model on the card until its keep_alive is over")
             except Exception:
                 log.warning("Ollama could not be asked to free the card", exc_info=True)
         self.holder = None
 
 
-async def _memory_settles() -> None:
-    """Waits until the free memory of the cards stops growing: it comes back seconds after an unload."""
-    before = free_memory()
+async def _memory_returns(before: int | None, expected: int) -> None:
+    """Waits until the cards have the memory back that Ollama's models had: it comes seconds after an unload, and not
+    at once. Where less comes than half of it (somebody else took it, or Ollama has another machine) it is believed
+    after ``PATIENCE_SECONDS``; where it still comes, after ``MEMORY_SECONDS``."""
+    if before is None:
+        return
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + MEMORY_SECONDS
-    while before is not None and loop.time() < deadline:
-        await asyncio.sleep(0.5)
+    started, last = loop.time(), before
+    while (waited := loop.time() - started) < MEMORY_SECONDS:
+        await asyncio.sleep(LOOK_SECONDS)
         now = free_memory()
-        if now is None or now - before < STEADY_BYTES:
+        if now is None:
             return
-        before = now
+        steady = now - last < STEADY_BYTES
+        if steady and (now - before >= expected // 2 or waited >= PATIENCE_SECONDS):
+            return
+        last = now
 
 
 def free_memory() -> int | None:
