@@ -27,6 +27,8 @@ class JobFailed(Exception):
         self.code = code
         self.message = message
         self.details: dict[str, Any] = dict(details or {})
+        self.lessons: list[dict[str, Any]] = []
+        """What was learned of memory on the way (``gpu.lessons.Lesson``)."""
 
 
 class Cancelled(Exception):

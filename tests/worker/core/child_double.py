@@ -19,11 +19,13 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from otterbot_worker.gpu import messages
 from otterbot_worker.gpu.lease import CardBusy, CardLock
+from otterbot_worker.gpu.lessons import Lesson
 
 MEMORY: dict[str, int | None] = {"total_bytes": 8_000, "free_bytes": 7_000}
 
@@ -98,10 +100,12 @@ class Child:
 
     def plan(self, task: messages.Draw) -> dict[str, Any]:
         """Everything on the card fits, but where it is tight and nobody has told it so."""
-        lesson = {"plan": "resident", "pixels": task.width * task.height, "available": 5_100_000_000}
         if "tight" not in task.prompt:
             return {"plan": "resident"}
-        return {"plan": "tiled", "lessons": [] if lesson in task.lessons else [lesson]}
+        return {"plan": "tiled", "lessons": [] if task.lessons else self.lessons()}
+
+    def lessons(self) -> list[dict[str, Any]]:
+        return [Lesson(plan="resident", card=5_000_000_000, available=5_100_000_000).as_dict()]
 
     def misbehave(self, task: messages.Draw) -> None:
         if (wish := re.search(r"die:(\w+):(\d+)", task.prompt)) is not None:
@@ -113,18 +117,20 @@ class Child:
         if "hang" in task.prompt:
             time.sleep(3_600)
         if "fail" in task.prompt:
-            self.fail(task, "nan")
+            self.fail(task, "nan", lessons=self.lessons() if "tight" in task.prompt else [])
         if self.unsafe(task):
             self.fail(task, "unsafe")
 
     def unsafe(self, task: messages.Draw) -> bool:
         return task.safety is not None and "unsafe" in task.prompt
 
-    def fail(self, task: messages.Draw, code: str, **details: int | None) -> None:
+    def fail(
+        self, task: messages.Draw, code: str, *, lessons: Sequence[dict[str, Any]] = (), **details: int | None
+    ) -> None:
         self.send(
             messages.Failed(
                 task_id=task.task_id, code=code, message="The picture came out empty.", memory=MEMORY, resident=None,
-                details=details,
+                details=details, lessons=list(lessons),
             )
         )  # fmt: skip
 

@@ -306,6 +306,31 @@ async def test_what_did_not_fit_is_remembered_over_restarts_and_the_record_names
         assert [len(lessons) for lessons in stored.values()] == [1], "what was told before is not learned again"
 
 
+async def test_what_did_not_fit_is_remembered_of_a_picture_that_failed(tmp_path: Path) -> None:
+    async with worker_here(settings(tmp_path)) as here:
+        job = await here.api.done((await here.api.submit(image(prompt="tight fail")))["id"])
+        assert job["state"] == "failed"
+        assert "lessons" not in str(job), "they are no business of the client's"
+        stored = await here.parts.store.meta("lessons")
+        assert [[lesson["plan"] for lesson in lessons] for lessons in stored.values()] == [["resident"]]
+
+
+async def test_what_was_learned_by_pixels_is_forgotten(tmp_path: Path) -> None:
+    config = settings(tmp_path)
+    async with worker_here(config) as here:
+        job = await here.api.done((await here.api.submit(image(prompt="tight")))["id"])
+        model = job["pictures"][0]["result"]["record"]["used"]["model"]
+    async with worker_here(config, paused=True) as here:
+        old = {"plan": "tiled", "pixels": 1, "available": 1}
+        await here.parts.store.set_meta("lessons", {model: [old, 5], "gone": "nonsense"})
+        await here.api.call("POST", "/v1/resume")
+    async with worker_here(config) as here:
+        job = await here.api.done((await here.api.submit(image("key-00002", prompt="tight fail")))["id"])
+        assert job["state"] == "failed"
+        stored = await here.parts.store.meta("lessons")
+        assert [lesson["plan"] for lesson in stored[model]] == ["resident"]
+
+
 async def test_speeds_are_measured_and_kept(tmp_path: Path) -> None:
     config = settings(tmp_path)
     async with worker_here(config) as here:

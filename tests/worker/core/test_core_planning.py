@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from dataclasses import replace
@@ -11,9 +12,11 @@ from typing import Any
 import pytest
 
 from otterbot_worker.families import FAMILIES, Family
-from otterbot_worker.gpu import planning
+from otterbot_worker.gpu import lessons, planning
 from otterbot_worker.gpu.facts import DeviceFacts, Precision
-from otterbot_worker.gpu.planning import GROUPS, OFFLOAD, PLANS, QUANTISED, RESIDENT, TILED, Lesson
+from otterbot_worker.gpu.lessons import Lesson
+from otterbot_worker.gpu.planning import GROUPS, OFFLOAD, PLANS, QUANTISED, RESIDENT, TILED
+from otterbot_worker.models import estimates
 from otterbot_worker.models.catalogue import load_catalogue
 from otterbot_worker.models.estimates import Needs, Part, needs_of, published
 
@@ -210,33 +213,115 @@ def test_the_reserves_are_kept_free() -> None:
     assert chosen(reserve=2 * GB, ram_reserve=4 * GB) == QUANTISED
     assert chosen(reserve=2 * GB, ram_reserve=8 * GB) == TILED, "nothing fits; this leaves the computer its memory"
     assert chosen(reserve=9 * GB, ram_reserve=0) == GROUPS, "nothing fits, and this needs least of the card"
-    small = planning.choose(model, card(2, ram=8), pixels, precision=HALF, ram_reserve=8 * GB)
-    assert (small.plan, small.fits) == (GROUPS, False), "the others would not even fit without a reserve"
+    for free, plan in ((1.5, GROUPS), (2.5, QUANTISED)):
+        small = planning.choose(model, card(free, ram=8), pixels, precision=HALF, reserve=GB, ram_reserve=8 * GB)
+        assert (small.plan, small.fits) == (plan, False), "of what fits without a reserve, the computer's least memory"
+
+
+def lesson(plan: planning.Plan, model: Needs, side: int, available: float) -> Lesson:
+    """That plan ran out of memory with that picture."""
+    card = planning.estimate(model, plan, side * side, HALF).card
+    return Lesson(plan=plan.name, card=card, available=int(available * GB))
 
 
 def test_what_failed_is_not_tried_again_with_as_much_or_less() -> None:
     model = MEASURED["SSD-1B"][0]
-    lesson = Lesson(plan="resident", pixels=768 * 768, available=8 * GB)
+    failed = lesson(RESIDENT, model, 768, 8)
 
     def chosen(side: int, available: float, *lessons: Lesson) -> planning.Plan:
         return planning.choose(model, card(available), side * side, precision=HALF, lessons=lessons).plan
 
-    assert chosen(768, 8, lesson) == TILED
-    assert chosen(832, 7, lesson) == TILED
-    assert chosen(512, 8, lesson) == RESIDENT, "a smaller one may fit"
-    assert chosen(768, 10, lesson) == RESIDENT, "there is more memory than then"
-    every = [Lesson(plan=plan.name, pixels=1, available=8 * GB) for plan in PLANS]
+    assert chosen(768, 8, failed) == TILED
+    assert chosen(832, 7, failed) == TILED
+    assert chosen(512, 8, failed) == RESIDENT, "a smaller one may fit"
+    assert chosen(768, 10, failed) == RESIDENT, "there is more memory than then"
+    every = [Lesson(plan=plan.name, card=0, available=8 * GB) for plan in PLANS]
     assert chosen(768, 8, *every[:4]) == QUANTISED
     assert chosen(768, 8, *every) in PLANS, "one try is left when all have failed"
 
 
+def lora(folder: Path, values: int) -> dict[str, Any]:
+    """A task's; its file holds zeros."""
+    path = folder / f"{values}.safetensors"
+    header = json.dumps({"a": {"dtype": "F16", "shape": [values], "data_offsets": [0, 2 * values]}}).encode()
+    with path.open("wb") as file:
+        file.write(len(header).to_bytes(8, "little") + header)
+        file.truncate(8 + len(header) + 2 * values)  # sparse
+    return {"name": path.stem, "path": str(path), "hash": "", "weight": 0.8}
+
+
+def test_loras_stay_on_the_card_under_every_plan(tmp_path: Path) -> None:
+    model, pixels = MEASURED["SDXL"][0], 1024 * 1024
+    loras = [lora(tmp_path, values) for values in (100_000_000, 200_000_000)]
+    loras.append({**lora(tmp_path, 50_000_000), "weight": 0.0})
+    loras.append({"name": "gone", "path": str(tmp_path / "gone.safetensors"), "hash": "", "weight": 1.0})
+    beside = estimates.with_loras(model, loras)
+    full = Precision(storage="float16", compute="float32")
+    for plan in PLANS:
+        for precision, values in ((HALF, 2), (full, 4)):
+            plain, more = (planning.estimate(one, plan, pixels, precision).card for one in (model, beside))
+            assert more - plain == 300_000_000 * values, "of a weight of 0 none gets there"
+    assert planning.choose(model, card(8), pixels, precision=HALF).plan == TILED
+    assert planning.choose(beside, card(8), pixels, precision=HALF).plan == OFFLOAD
+
+
+def test_what_a_picture_with_loras_taught_does_not_bar_the_plain_one(tmp_path: Path) -> None:
+    model = MEASURED["SSD-1B"][0]
+    beside = estimates.with_loras(model, [lora(tmp_path, 200_000_000)])
+    failed = lesson(RESIDENT, beside, 768, 8)
+
+    def chosen(needs: Needs, *lessons: Lesson) -> planning.Plan:
+        return planning.choose(needs, card(8), 768 * 768, precision=HALF, lessons=lessons).plan
+
+    assert chosen(beside) == RESIDENT
+    assert chosen(beside, failed) == TILED
+    assert chosen(model, failed) == RESIDENT
+    assert chosen(beside, lesson(RESIDENT, model, 768, 8)) == TILED, "what needs more will not fit either"
+
+
+def test_after_a_failure_it_is_chosen_again_by_the_same_rule() -> None:
+    """With little of the computer's memory, the plans in between would take all of that."""
+    model, pixels = MEASURED["SSD-1B"][0], 768 * 768
+    facts = card(8, ram=5)
+
+    def left(*tried: planning.Plan, lessons: tuple[Lesson, ...] = ()) -> list[planning.Plan]:
+        return planning.hopeful(model, facts, pixels, precision=HALF, tried=tried, lessons=lessons)
+
+    def chosen(plans: list[planning.Plan]) -> planning.Plan:
+        return planning.choose(model, facts, pixels, precision=HALF, plans=plans).plan
+
+    assert chosen(left()) == RESIDENT
+    assert chosen(left(RESIDENT)) == TILED
+    assert chosen(left(RESIDENT, TILED)) == QUANTISED
+    facts = card(4)
+    assert left(OFFLOAD) == [GROUPS, QUANTISED], "the first two need more than there is"
+    assert left(OFFLOAD, lessons=(lesson(GROUPS, model, 768, 4),)) == [QUANTISED]
+    assert left(OFFLOAD, GROUPS, QUANTISED) == []
+
+
 def test_lessons_are_kept_small_and_survive_nonsense() -> None:
-    some = [Lesson(plan="tiled", pixels=n, available=n) for n in range(100)]
-    learned = planning.learn((), [*some, some[-1]])
-    assert learned == tuple(some[-planning.LESSONS_MAX :])
-    assert planning.lessons_from([some[0].as_dict(), {}, "x", {"plan": "a", "pixels": [], "available": 1}]) == (
-        some[0],
+    some = [Lesson(plan="tiled", card=n, available=n) for n in range(100)]
+    learned = lessons.learn((), [*some, some[-1]])
+    assert learned == tuple(some[-lessons.LESSONS_MAX :])
+    old = {"plan": "tiled", "pixels": 589_824, "available": 8 * GB}
+    broken = {**some[0].as_dict(), "card": []}
+    assert lessons.lessons_from([some[0].as_dict(), {}, "x", old, broken]) == (some[0],)
+
+
+def test_lessons_are_forgotten_after_a_while() -> None:
+    now = 1_800_000_000.0
+    first, second = (
+        Lesson(plan=plan, card=1, available=1, learned=now - days * 86_400) for plan, days in (("tiled", 8), ("a", 6))
     )
+    assert lessons.learn((first, second), (), now=now) == (second,)
+    assert lessons.learn((second,), (), now=now + 2 * 86_400) == ()
+    again = Lesson(plan="a", card=1, available=1, learned=now)
+    (kept,) = lessons.learn((second,), (again,), now=now)
+    assert kept.learned == now, "what failed again is not as old as the first time"
+    (kept,) = lessons.learn((again,), (second,), now=now)
+    assert kept.learned == now
+    ahead = Lesson(plan="a", card=1, available=1, learned=now + 365 * 86_400)
+    assert lessons.learn((), (ahead,), now=now) == (), "of a clock that was wrong"
 
 
 def test_precision_follows_the_card() -> None:

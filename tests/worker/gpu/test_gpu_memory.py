@@ -16,8 +16,9 @@ import torch
 from otterbot_worker.errors import JobFailed
 from otterbot_worker.gpu import planning
 from otterbot_worker.gpu.facts import DeviceFacts
+from otterbot_worker.gpu.lessons import Lesson
 from otterbot_worker.gpu.messages import Draw, Drawn
-from otterbot_worker.gpu.planning import OFFLOAD, PLANS, QUANTISED, RESIDENT, Lesson, Plan
+from otterbot_worker.gpu.planning import OFFLOAD, PLANS, QUANTISED, RESIDENT, Plan
 from otterbot_worker.gpu.tasks import DrawTask
 from otterbot_worker.images.engine import Engine
 from otterbot_worker.images.room import Rooms
@@ -71,7 +72,7 @@ class Rig:
 
 def all_failed_before(plan: Plan) -> list[dict[str, Any]]:
     """What makes the engine begin with that plan."""
-    return [Lesson(plan=one.name, pixels=1, available=10**12).as_dict() for one in PLANS[: PLANS.index(plan)]]
+    return [Lesson(plan=one.name, card=0, available=10**12).as_dict() for one in PLANS[: PLANS.index(plan)]]
 
 
 @pytest.fixture

@@ -319,26 +319,32 @@ def test_why_it_died(code: int, kills_before: int, reason: str) -> None:
 
 
 DEVICE_LOST = """
-import queue, types
+import queue, sys, types
 from otterbot_worker.gpu import child, messages
 from otterbot_worker.images.device import DeviceLost
 
-def draw(*_):
-    raise DeviceLost("AcceleratorError")
+ERRORS = {"lost": DeviceLost("AcceleratorError"), "torch": RuntimeError("CUDA error: unknown error, secret otter")}
 
-child.draw = draw
+class Engine:
+    def draw(self, *_):
+        raise ERRORS[sys.argv[1]]
+    put_away = draw
+
 inbox = queue.Queue()
 inbox.put(messages.Draw(
     task_id="a", model={"name": "x"}, prompt="secret otter", negative_prompt="", steps=1, guidance_scale=0.0,
     width=64, height=64, sampler="UniPC", seed=1, output="/nowhere",
-))
-child.serve(None, types.SimpleNamespace(inbox=inbox))
+) if sys.argv[2] == "draw" else messages.Release())
+child.serve(Engine(), types.SimpleNamespace(inbox=inbox))
 """
 
 
-def test_a_lost_device_ends_the_process_and_says_so_to_the_worker() -> None:
+@pytest.mark.parametrize("asked", ["draw", "release"])
+@pytest.mark.parametrize("error", ["lost", "torch"])
+def test_a_lost_device_ends_the_process_and_says_so_to_the_worker(error: str, asked: str) -> None:
     """Nothing can be computed in it any more; the worker reads the reason from its exit code, and starts another."""
-    ended = subprocess.run([sys.executable, "-c", DEVICE_LOST], capture_output=True, text=True, timeout=60, check=False)
+    program = [sys.executable, "-c", DEVICE_LOST, error, asked]
+    ended = subprocess.run(program, capture_output=True, text=True, timeout=60, check=False)
     assert deaths.describe_exit(ended.returncode, oom_kills_before=0) == "device_lost", ended.stderr
     assert "the device is lost" in ended.stderr
     assert "otter" not in ended.stderr.replace("otterbot", "")

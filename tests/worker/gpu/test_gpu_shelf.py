@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,14 +14,17 @@ import numpy as np
 import pytest
 import torch
 
+from otterbot_worker.gpu import planning
 from otterbot_worker.gpu.facts import DeviceFacts
+from otterbot_worker.gpu.lessons import Lesson
 from otterbot_worker.gpu.messages import Draw, Drawn
-from otterbot_worker.gpu.planning import OFFLOAD, PLANS, QUANTISED, RESIDENT, Lesson
+from otterbot_worker.gpu.planning import OFFLOAD, PLANS, QUANTISED, RESIDENT
 from otterbot_worker.gpu.tasks import DrawTask
 from otterbot_worker.images import engine as engines
 from otterbot_worker.images.engine import Engine
 from otterbot_worker.models.catalogue import Catalogue
 from otterbot_worker.models.entries import ModelEntry
+from otterbot_worker.models.estimates import needs_of
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -77,7 +82,9 @@ def test_another_plan_of_the_same_model_comes_from_memory_unless_it_was_quantise
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def failed_before(number: int) -> list[dict[str, Any]]:
-        return [Lesson(plan=one.name, pixels=96 * 64, available=10**12).as_dict() for one in PLANS[:number]]
+        needs, precision = needs_of(rig.entries["sdxl"]), PASCAL.precision()
+        cards = {one.name: planning.estimate(needs, one, 96 * 64, precision).card for one in PLANS[:number]}
+        return [Lesson(plan=name, card=card, available=10**12).as_dict() for name, card in cards.items()]
 
     assert rig.draw("sdxl").plan == RESIDENT.name
     first = rig.picture
@@ -108,6 +115,42 @@ def test_as_many_wait_as_memory_allows_and_the_longest_unused_goes_first(rig: Ri
     rig.draw("refined")
     assert rig.waiting == [], "there is no memory for one that waits"
     assert rig.engine.resident == "tiny-refined"
+
+
+@contextmanager
+def no_collection() -> Iterator[None]:
+    """What is gone in here is gone because somebody saw to it."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def test_a_model_that_makes_room_is_gone_before_the_next_one_moves_in(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("sd", "sdxl"):
+        rig.draw(name)
+    weights = weakref.ref(rig.engine._shelf._kept[0].pipe.unet.conv_in.weight)
+    assert rig.engine._shelf._kept[0].pipe.unet.otterbot_cast, "with hooks, which make cycles"
+    rig.facts = replace(PASCAL, ram_available=2 * GB - 1_000_000)
+    seen: list[bool] = []
+    put_away = engines.put_away
+    monkeypatch.setattr(engines, "put_away", lambda loaded: (seen.append(weights() is None), put_away(loaded)))
+    with no_collection():
+        rig.engine.put_away()
+    assert (rig.waiting, seen) == (["tiny-xl"], [True])
+
+
+def test_one_that_does_not_serve_is_gone_before_another_is_loaded(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    rig.draw("sdxl")
+    rig.engine.put_away()
+    weights = weakref.ref(rig.engine._shelf._kept[0].pipe.unet.conv_in.weight)
+    with no_collection():
+        assert rig.engine._shelf.take(rig.entries["sdxl"], QUANTISED) is None
+        assert weights() is None
 
 
 def test_the_language_model_sends_it_to_the_shelf_and_memory_that_runs_out_empties_it(rig: Rig) -> None:

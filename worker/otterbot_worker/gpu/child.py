@@ -136,6 +136,7 @@ def draw(engine: Engine, channel: Channel, message: messages.Draw) -> None:
             code=failure.code,
             message=failure.message,
             details=failure.details,
+            lessons=failure.lessons,
             memory=asdict(engine.memory()),
             resident=engine.resident,
         )
@@ -145,19 +146,21 @@ def draw(engine: Engine, channel: Channel, message: messages.Draw) -> None:
 
 def serve(engine: Engine, channel: Channel) -> NoReturn:
     """For ever; the reading thread ends the process, or an error does."""
-    from ..images.device import DeviceLost
+    from ..images.device import DeviceLost, is_fatal
 
     while True:
         message = channel.inbox.get()
-        if isinstance(message, messages.Draw):
-            try:
+        try:
+            if isinstance(message, messages.Draw):
                 draw(engine, channel, message)
-            except DeviceLost as error:
-                print(f"the device is lost: {describe(error)}", file=sys.stderr, flush=True)
-                os._exit(messages.EXIT_DEVICE_LOST)
-        elif isinstance(message, messages.Release):
-            engine.put_away()
-            channel.send(messages.Released(memory=asdict(engine.memory())))
+            elif isinstance(message, messages.Release):
+                engine.put_away()
+                channel.send(messages.Released(memory=asdict(engine.memory())))
+        except Exception as error:
+            if not isinstance(error, DeviceLost) and not is_fatal(error):
+                raise
+            print(f"the device is lost: {describe(error)}", file=sys.stderr, flush=True)
+            os._exit(messages.EXIT_DEVICE_LOST)
 
 
 def main() -> None:

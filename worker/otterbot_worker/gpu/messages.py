@@ -82,7 +82,7 @@ class Draw:
     preview: bool = False
     """``Preview`` from time to time."""
     lessons: list[dict[str, Any]] = field(default_factory=list)
-    """What did not fit with this model before (``planning.Lesson``)."""
+    """What did not fit with this model before (``gpu.lessons.Lesson``)."""
     control: dict[str, Any] | None = None
     """``{picture, canny, scale, start, end, name, hash, path, hub}``: the picture that steers (a checked RGB PNG, of
     which the edges are taken if ``canny``) and the ControlNet, at ``path`` or, if that is ``None``, to be fetched from
@@ -195,6 +195,8 @@ class Failed:
     memory: dict[str, int | None]
     resident: str | None
     details: dict[str, Any] = field(default_factory=dict)
+    lessons: list[dict[str, Any]] = field(default_factory=list)
+    """As ``Drawn``'s."""
 
 
 @dataclass(frozen=True, kw_only=True)

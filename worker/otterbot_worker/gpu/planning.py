@@ -10,12 +10,13 @@ driver and other programs need besides is the reserve (``gpu.reserve_mb``).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 from ..models.estimates import DECODE_BYTES, ENCODE_BYTES, Needs, Part
 from .facts import BYTES, DeviceFacts, Precision
+from .lessons import Lesson
 
 TILE_PIXELS = 512 * 512
 """Of one tile of the decoder: without tiling, 1024x1024 takes four times that."""
@@ -23,9 +24,6 @@ RESERVE_BYTES = 500_000_000
 """Of the card's memory, beside the estimate: what the allocator cannot use, and what other programs may want."""
 RAM_RESERVE_BYTES = 2_000_000_000
 """Of the computer's memory, for everything else that runs there."""
-TOLERANCE = 1.1
-"""How much more memory there has to be before what failed is tried again."""
-LESSONS_MAX = 32
 LARGE_ENCODER = 1_000_000_000
 """Values of a text encoder from which it is worth quantising (T5, Qwen)."""
 
@@ -97,12 +95,13 @@ def estimate(needs: Needs, plan: Plan, pixels: int, precision: Precision, *, mat
     beside = _beside(needs, plan, precision)
     work |= {name: step + beside for name in weights if needs.is_denoiser(name)} | {"vae": decode}
     together = sum(weights.values())
+    loras = needs.loras * compute
     if plan.offload == "no":
-        return Estimate(card=together + max(step + beside, decode), ram=beside)
+        return Estimate(card=together + max(step + beside, decode) + loras, ram=beside)
     if plan.offload == "model":
-        return Estimate(card=max(weights[name] + work[name] for name in weights), ram=together + beside)
+        return Estimate(card=max(weights[name] + work[name] for name in weights) + loras, ram=together + beside)
     layers = {name: _LAYERS_AT_ONCE * part.largest * BYTES[precision.storage] for name, part in needs.parts.items()}
-    return Estimate(card=max(layers[name] + work[name] for name in weights), ram=together)
+    return Estimate(card=max(layers[name] + work[name] for name in weights) + loras, ram=together)
 
 
 def _beside(needs: Needs, plan: Plan, precision: Precision) -> int:
@@ -123,41 +122,6 @@ def quantises(name: str, values: int) -> bool:
 def _weights(name: str, part: Part, plan: Plan, precision: Precision) -> int:
     stored, compute = BYTES[precision.storage], BYTES[precision.compute]
     return part.bytes(stored, compute, eight_bits=plan.quantised and quantises(name, part.values))
-
-
-# ---------------------------------------------------------------- what was learned
-
-
-@dataclass(frozen=True, kw_only=True)
-class Lesson:
-    """A plan that ran out of memory: at that size, with so much available."""
-
-    plan: str
-    pixels: int
-    available: int
-
-    def holds(self, plan: Plan, pixels: int, available: int) -> bool:
-        """It fails again with as many pixels or more, and no more memory."""
-        return self.plan == plan.name and self.pixels <= pixels and available <= self.available * TOLERANCE
-
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-
-def lessons_from(stored: Iterable[Any]) -> tuple[Lesson, ...]:
-    """As they were stored; what cannot be read is forgotten."""
-    read = []
-    for one in stored:
-        try:
-            read.append(Lesson(plan=str(one["plan"]), pixels=int(one["pixels"]), available=int(one["available"])))
-        except (KeyError, TypeError, ValueError):
-            continue
-    return tuple(read)
-
-
-def learn(known: Sequence[Lesson], new: Iterable[Lesson]) -> tuple[Lesson, ...]:
-    """The newest ones, each once."""
-    return tuple(dict.fromkeys([*known, *new]))[-LESSONS_MAX:]
 
 
 # ---------------------------------------------------------------- choosing
@@ -183,15 +147,35 @@ def choose(
     plans: Sequence[Plan] | None = None,
 ) -> Choice:
     """The first plan that fits the free memory and has not failed there before. If none does: one that is not known to
-    fail, that fits without the card's reserve, that leaves the computer its memory (a card says no, a computer without
-    memory stands still), and that needs least of the card, in that order."""
+    fail, that fits without the card's reserve, that leaves the computer most of its reserve (a card says no, a computer
+    without memory stands still), and that needs least of the card, in that order."""
     candidates = []
-    for plan in plans or chain(facts.kind, needs):
+    for plan in chain(facts.kind, needs) if plans is None else plans:
         need = estimate(needs, plan, pixels, precision, math_only=facts.math_only)
-        failed = any(lesson.holds(plan, pixels, facts.available) for lesson in lessons)
-        too_much_ram = need.ram > 0 and need.ram + ram_reserve > facts.ram_available
-        if need.card + reserve <= facts.available and not too_much_ram and not failed:
+        failed = any(lesson.holds(plan.name, need.card, facts.available) for lesson in lessons)
+        ram_short = max(0, need.ram + ram_reserve - facts.ram_available) if need.ram > 0 else 0
+        if need.card + reserve <= facts.available and not ram_short and not failed:
             return Choice(plan=plan, estimate=need, fits=True)
-        hopes = (failed, need.card > facts.available, too_much_ram, need.card)
+        hopes = (failed, need.card > facts.available, ram_short, need.card)
         candidates.append((hopes, Choice(plan=plan, estimate=need, fits=False)))
     return min(candidates, key=lambda one: one[0])[1]
+
+
+def hopeful(
+    needs: Needs,
+    facts: DeviceFacts,
+    pixels: int,
+    *,
+    precision: Precision,
+    tried: Collection[Plan],
+    lessons: Sequence[Lesson] = (),
+) -> list[Plan]:
+    """The plans that may be tried after those: not known to fail, nor to need more than there is of either memory (the
+    estimates are lower bounds). The reserves are for ``choose``, which they go to next."""
+    found = []
+    for plan in chain(facts.kind, needs):
+        need = estimate(needs, plan, pixels, precision, math_only=facts.math_only)
+        failed = any(lesson.holds(plan.name, need.card, facts.available) for lesson in lessons)
+        if plan not in tried and not failed and need.card <= facts.available and need.ram <= facts.ram_available:
+            found.append(plan)
+    return found

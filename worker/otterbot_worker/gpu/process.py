@@ -240,7 +240,9 @@ class GpuProcess:
                 return drawn(message)
             elif isinstance(message, messages.Failed):
                 self._measured(message.memory, resident=message.resident)
-                raise JobFailed(message.code, message.message, message.details)
+                failure = JobFailed(message.code, message.message, message.details)
+                failure.lessons = message.lessons
+                raise failure
             elif isinstance(message, messages.Cancelled):
                 self._measured(message.memory, resident=message.resident)
                 if child.stopping and not self._cancel_asked:

@@ -9,22 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import time
-import warnings
 from collections.abc import Callable
-from importlib.metadata import version
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-# isort: off
-os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-# isort: on
-
-import diffusers
 import torch
-import transformers
 
-from .. import __version__, samplers
 from ..errors import Cancelled, JobFailed
 from ..gpu import planning
 from ..gpu.facts import DeviceFacts
@@ -32,11 +24,12 @@ from ..gpu.messages import Draw, Drawn, Memory
 from ..inputs import tiles
 from ..models.entries import ModelEntry
 from . import device as devices
-from . import plans
+from . import libraries, plans
 from .cache import Embeddings
 from .decoding import Pixels
 from .drawing import generate, refined
 from .hooks import watching
+from .last_check import check_task
 from .loading import Loaded, load, place, put_away
 from .monitor import Monitor
 from .room import Room, Rooms, describe
@@ -60,7 +53,7 @@ class Engine:
         ram_reserve: int = planning.RAM_RESERVE_BYTES,
         measure: Callable[[torch.device, int], DeviceFacts] = devices.facts,
     ) -> None:
-        _be_quiet()
+        libraries.be_quiet()
         if threads:
             torch.set_num_threads(threads)
         torch.backends.cudnn.benchmark = False
@@ -75,14 +68,7 @@ class Engine:
         self._ram_reserve = ram_reserve
         self._shelf = Shelf()
         self._rooms = Rooms(reserve=reserve, ram_reserve=ram_reserve)
-        self.versions = {
-            "torch": torch.__version__,
-            "diffusers": diffusers.__version__,
-            "transformers": transformers.__version__,
-            "compel": version("compel"),
-            "pillow": version("pillow"),  # scales the pictures to start from
-            "otterbot-worker": __version__,
-        }
+        self.versions = libraries.versions()
 
     @property
     def device(self) -> str:
@@ -107,6 +93,9 @@ class Engine:
     def put_away(self, needed: int = 0, *, but: ModelEntry | None = None) -> None:
         """Take the model off the device, into the computer's memory if that allows: beside the reserve, ``needed``
         bytes have to be free there afterwards. For that older ones go first, except ``but``."""
+        if self._loaded is None and not self._shelf.names:
+            self._let_go()
+            return
         needed += self._ram_reserve
         available = self._measure(self._device, 0).ram_available
         moved = 0
@@ -140,95 +129,131 @@ class Engine:
         started = time.monotonic()
         entry = ModelEntry.from_dict(task.model)
         check_task(task, entry)
-        held = self._shelf.held + (plans.weight_bytes(self._loaded.pipes, "cpu") if self._loaded is not None else 0)
-        room = self._rooms.begin(entry, task, self._measure(self._device, held))
-        while (outcome := self._attempt(task, entry, room, monitor)) is None:
-            self.release()
-            more_plans = room.fall_back()
-            self._rooms.learn(entry, room.failed)
-            if not more_plans:
-                raise room.refusal()
-        pixels, more, load_seconds, pipeline_seconds = outcome
+        room = self._rooms.begin(entry, task, self._look(entry))
+        try:
+            while (outcome := self._attempt(task, entry, room, monitor)) is None:
+                self.release()
+                if not room.fall_back():
+                    raise room.refusal()
+        except JobFailed as error:
+            error.lessons = describe(room.learned)
+            raise
+        finally:
+            self._rooms.learn(entry, room.learned)
         steps = tiles.steps(vars(task))
         monitor.progress("saving", steps, steps)
         try:
-            Path(task.output).write_bytes(pixels.tobytes())
+            Path(task.output).write_bytes(outcome.pixels.tobytes())
         except OSError as error:
             # Not an accident of this process: the worker decides by the number what becomes of the picture.
             raise JobFailed(
                 "image_failed", "The drawn picture could not be written to the disk.", {"errno": error.errno}
             ) from None
-        assert self._loaded is not None
+        height, width, _ = outcome.pixels.shape
         return Drawn(
             task_id=task.task_id,
-            width=pixels.shape[1],
-            height=pixels.shape[0],
+            width=width,
+            height=height,
             seconds=time.monotonic() - started,
-            pipeline_seconds=pipeline_seconds,
-            load_seconds=load_seconds,
-            model_hash=self._loaded.model_hash,
+            pipeline_seconds=outcome.pipeline_seconds,
+            load_seconds=outcome.load_seconds,
             memory={"total_bytes": self.memory().total_bytes, "free_bytes": self.memory().free_bytes},
             resident=self.resident,
             versions=self.versions,
-            notes=room.notes + more,
-            unused_embeddings=self._loaded.inversions.unused,
-            control=self._loaded.controls.record,
-            refiner=self._loaded.refining.record()
-            if self._loaded.refining is not None and refined(self._loaded, task)
-            else None,
-            vae=self._loaded.vae,
+            notes=room.notes + outcome.notes,
             plan=room.plan.name,
-            lessons=describe(room.failed),
+            lessons=describe(room.learned),
+            **outcome.loaded,
+        )
+
+    def _look(self, entry: ModelEntry) -> DeviceFacts:
+        """The device as it is now, what this process would give back included. On a card that something else has
+        filled, even looking runs out of memory. :raises JobFailed: devices.DeviceLost:"""
+        for last in (False, True):
+            held = self._shelf.held
+            held += plans.weight_bytes(self._loaded.pipes, "cpu") if self._loaded is not None else 0
+            try:
+                return self._measure(self._device, held)
+            except Exception as error:
+                if devices.is_fatal(error):
+                    raise devices.DeviceLost(type(error).__name__).with_traceback(error.__traceback__) from None
+                if not devices.is_out_of_memory(error):
+                    raise
+            if not last:
+                self.release()
+        raise JobFailed(
+            "out_of_memory",
+            "Something else on the worker's machine has filled the graphics card. Please ask again when it is done.",
+            {"model": entry.name},
         )
 
     # ------------------------------------------------------------ one attempt
 
-    def _attempt(
-        self, task: Draw, entry: ModelEntry, room: Room, monitor: Monitor
-    ) -> tuple[Pixels, list[str], float, float] | None:
+    def _attempt(self, task: Draw, entry: ModelEntry, room: Room, monitor: Monitor) -> _Outcome | None:
         """``None``: memory did not suffice under the room's plan. Errors leave without their frames,
         which would hold on to the tensors in them."""
         try:
-            load_seconds = self._ensure(room, monitor)
-            assert self._loaded is not None
-            extras = self._loaded.adapters.load(self._loaded.pipe, task.loras, lambda: monitor.progress("loading"))
-            extras += self._loaded.inversions.load(self._loaded.pipe, task.embeddings)
-            self._loaded.controls.load(
-                self._loaded.pipe,
-                task.control,
-                room.plan,
-                self._device,
-                room.precision,
-                downloads=self._downloads,
-                monitor=monitor,
-            )
-            if task.safety is not None:
-                self._safety.load(task.safety, downloads=self._downloads, monitor=monitor)
-            monitor.check()
-            started = time.monotonic()
-            applied = self._loaded.adapters.applied(self._loaded.pipe, task.loras)
-            with watching(self._loaded.pipe, monitor.check), applied:
-                pixels, notes = generate(self._loaded, task, self._device, monitor, self._embeddings)
-            if task.safety is not None:
-                monitor.check()
-                self._safety.look(pixels)
-            return pixels, extras + notes, load_seconds, time.monotonic() - started
+            outcome = self._draw(task, room, monitor)
         except (Cancelled, JobFailed) as error:
+            self._settle()
             raise error.with_traceback(None) from None
         except Exception as error:
-            if devices.is_fatal(error):
+            if devices.is_fatal(error):  # every call on the device fails from now on, and would hide what it was
                 raise devices.DeviceLost(type(error).__name__).with_traceback(error.__traceback__) from None
             if devices.is_out_of_memory(error):
                 return None
             log.error("a picture failed: %s", _where(error))
+            self._settle()
             raise JobFailed(
                 "image_failed",
                 f"The picture failed inside the model ({type(error).__name__}). Another sampler or size may help.",
                 {"error": type(error).__name__, "model": entry.name, "sampler": task.sampler},
             ) from None
-        finally:
-            if self._loaded is not None:
-                plans.settle(self._loaded.plan, self._loaded.pipe)
+        self._settle()
+        return outcome
+
+    def _settle(self) -> None:
+        """After a picture, however it ended. What fails here does not take the place of that: the model is let go."""
+        if self._loaded is None:
+            return
+        try:
+            plans.settle(self._loaded.plan, self._loaded.pipe)
+        except Exception as error:
+            log.warning("a model could not be moved off the device: %s", _where(error))
+            self._let_go()
+
+    def _draw(self, task: Draw, room: Room, monitor: Monitor) -> _Outcome:
+        load_seconds = self._ensure(room, monitor)
+        assert self._loaded is not None
+        loaded = self._loaded
+        notes = loaded.adapters.load(loaded.pipe, task.loras, lambda: monitor.progress("loading"))
+        notes += loaded.inversions.load(loaded.pipe, task.embeddings)
+        loaded.controls.load(
+            loaded.pipe,
+            task.control,
+            room.plan,
+            self._device,
+            room.precision,
+            downloads=self._downloads,
+            monitor=monitor,
+        )
+        if task.safety is not None:
+            self._safety.load(task.safety, downloads=self._downloads, monitor=monitor)
+        monitor.check()
+        started = time.monotonic()
+        applied = loaded.adapters.applied(loaded.pipe, task.loras)
+        with watching(loaded.pipe, monitor.check), applied:
+            pixels, more = generate(loaded, task, self._device, monitor, self._embeddings)
+        if task.safety is not None:
+            monitor.check()
+            self._safety.look(pixels)
+        return _Outcome(
+            pixels=pixels,
+            notes=notes + more,
+            load_seconds=load_seconds,
+            pipeline_seconds=time.monotonic() - started,
+            loaded=_record(loaded, task),
+        )
 
     def _ensure(self, room: Room, monitor: Monitor) -> float:
         """Have that model loaded where its plan says; how many seconds reading it took, 0 where it was in memory."""
@@ -263,31 +288,27 @@ class Engine:
         return self._loaded.load_seconds
 
 
-def check_task(task: Draw, entry: ModelEntry) -> None:
-    """The last line of defence; the API refuses all of this with better words. :raises JobFailed:"""
-    multiple = entry.limits.size_multiple
-    larger = [task.hires["width"], task.hires["height"], *task.hires["tile"]] if task.hires is not None else []
-    larger += task.upscale["tile"] if task.upscale is not None else []
-    for side in (*(task.canvas or (task.width, task.height)), *larger):
-        if side < 16 or side > 4096 or side % multiple:
-            raise JobFailed("image_failed", f"Width and height must be multiples of {multiple}, from 16 to 4096.")
-    if not all(1 <= steps <= 200 for steps in (task.steps, task.hires["steps"] if task.hires is not None else 1)):
-        raise JobFailed("image_failed", "The number of steps must be from 1 to 200.")
-    if not 0.0 <= task.guidance_scale <= 30.0:  # false for NaN as well
-        raise JobFailed("image_failed", "The CFG must be from 0 to 30.")
-    if task.sampler not in samplers.SAMPLERS:
-        raise JobFailed("image_failed", f"The sampler must be one of {', '.join(samplers.names())}.")
-    if task.init_image is not None and not 0.0 < (task.strength or 0.0) <= 1.0:
-        raise JobFailed("image_failed", "The strength must be above 0 and at most 1.")
-    if task.hires is not None and not 0.0 < task.hires["strength"] <= 1.0:
-        raise JobFailed("image_failed", "The strength of a second pass must be above 0 and at most 1.")
-    if task.variation is not None and not 0.0 <= task.variation["strength"] <= 1.0:
-        raise JobFailed("image_failed", "The strength of a variation must be from 0 to 1.")
-    if task.control is not None and not 0.0 <= task.control["scale"] <= 2.0:
-        raise JobFailed("image_failed", "The scale of a ControlNet must be from 0 to 2.")
-    seeds = [task.seed] if task.variation is None else [task.seed, task.variation["seed"]]
-    if not all(0 <= seed < 2**32 for seed in seeds):
-        raise JobFailed("image_failed", "The seed must be from 0 to 4294967295.")
+@dataclass(frozen=True, kw_only=True)
+class _Outcome:
+    """Of one attempt that came to its end."""
+
+    pixels: Pixels
+    notes: list[str]
+    load_seconds: float
+    pipeline_seconds: float
+    loaded: dict[str, Any]
+    """Of ``Drawn``, what the loaded model says."""
+
+
+def _record(loaded: Loaded, task: Draw) -> dict[str, Any]:
+    with_refiner = loaded.refining is not None and refined(loaded, task)
+    return {
+        "model_hash": loaded.model_hash,
+        "unused_embeddings": loaded.inversions.unused,
+        "control": loaded.controls.record,
+        "refiner": loaded.refining.record() if loaded.refining is not None and with_refiner else None,
+        "vae": loaded.vae,
+    }
 
 
 def _where(error: BaseException) -> str:
@@ -297,12 +318,3 @@ def _where(error: BaseException) -> str:
         frame = frame.tb_next
     place = f"{Path(frame.tb_frame.f_code.co_filename).name}:{frame.tb_lineno}" if frame else "?"
     return f"{type(error).__name__} at {place}"
-
-
-def _be_quiet() -> None:
-    """Libraries say what they cut off a prompt, at warning level: errors only."""
-    diffusers.utils.logging.set_verbosity_error()
-    diffusers.utils.logging.disable_progress_bar()
-    transformers.utils.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
-    warnings.simplefilter("ignore")

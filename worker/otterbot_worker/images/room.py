@@ -7,12 +7,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import JobFailed
-from ..gpu import planning
+from ..gpu import lessons, planning
 from ..gpu.facts import BYTES, DeviceFacts, Precision
+from ..gpu.lessons import Lesson
 from ..gpu.messages import Draw
 from ..inputs import tiles
 from ..models.entries import ModelEntry
-from ..models.estimates import Needs, needs_of, steered
+from ..models.estimates import Needs, needs_of, steered, with_loras
+
+ATTENTION_MATTERS = 500_000_000
+"""Bytes that attention without a kernel takes on top, from which on people are told."""
 
 
 @dataclass(kw_only=True)
@@ -22,56 +26,100 @@ class Room:
     entry: ModelEntry
     width: int
     height: int
-    available: int
-    """Bytes of the device before anything of this model was on it."""
-    ram_available: int
-    ram_needed: int
-    """Of the computer's memory, to load it in the first place."""
+    needs: Needs
+    counted: bool
+    """Whether ``needs`` is all that it needs: else nothing can be learned for other pictures."""
+    facts: DeviceFacts
+    """Of the device before anything of this model was on it."""
     precision: Precision
-    plan: planning.Plan
-    left: list[planning.Plan]
-    failed: list[planning.Lesson] = field(default_factory=list)
+    reserve: int
+    ram_reserve: int
+    known: tuple[Lesson, ...]
+    """What failed before this picture."""
+    choice: planning.Choice
+    tried: list[planning.Plan] = field(default_factory=list)
+    learned: list[Lesson] = field(default_factory=list)
+
+    @property
+    def plan(self) -> planning.Plan:
+        return self.choice.plan
+
+    @property
+    def ram_needed(self) -> int:
+        """Of the computer's memory, to load it in the first place."""
+        if self.facts.kind == "cpu":
+            return self.choice.estimate.card
+        return self.needs.weights(BYTES[self.precision.storage])
 
     @property
     def notes(self) -> list[str]:
         """What people should know of it, once the picture is drawn."""
         said = [self.precision.note] if self.precision.note else []
-        if self.failed:
+        if self.tried:
             said.append(f"Drawn with {self.plan.words}; {self._too_large}.")
         elif self.plan.quantised:
             said.append(
-                f"Drawn with {self.plan.words}: the free {_gb(self.available)} of the card and "
-                f"{_gb(self.ram_available)} of the computer's memory allow nothing better."
+                f"Drawn with {self.plan.words}: the free {_gb(self.facts.available)} of the card and "
+                f"{_gb(self.facts.ram_available)} of the computer's memory allow nothing better."
+            )
+        if (more := self._attention_bytes()) >= ATTENTION_MATTERS:
+            said.append(
+                f"Attention took {_gb(more)} more memory than it need, and more time: the installed PyTorch has no "
+                "kernel for it on this card (`otterbot-worker doctor` says more)."
             )
         return said
 
     def fall_back(self) -> bool:
-        """Learn that memory did not suffice and turn to the next plan; ``False`` where none is left."""
+        """Learn that memory did not suffice and choose again; ``False`` where nothing is left that could fit."""
+        self.tried.append(self.plan)
+        if self.counted:
+            card = self.choice.estimate.card
+            self.learned.append(Lesson(plan=self.plan.name, card=card, available=self.facts.available))
         pixels = self.width * self.height
-        self.failed.append(planning.Lesson(plan=self.plan.name, pixels=pixels, available=self.available))
-        if not self.left:
-            return False
-        self.plan = self.left.pop(0)
-        return True
+        left = planning.hopeful(
+            self.needs, self.facts, pixels, precision=self.precision, tried=self.tried, lessons=self.known
+        )
+        if left:
+            self.choice = planning.choose(
+                self.needs,
+                self.facts,
+                pixels,
+                precision=self.precision,
+                reserve=self.reserve,
+                ram_reserve=self.ram_reserve,
+                plans=left,
+            )
+        return bool(left)
 
     def refusal(self) -> JobFailed:
         """After the last plan."""
+        free = self.facts.available
         return JobFailed(
             "out_of_memory",
-            f"{self.width}x{self.height} with {self.entry.name} needs more memory than the free {_gb(self.available)}. "
+            f"{self.width}x{self.height} with {self.entry.name} needs more memory than the free {_gb(free)}. "
             "A smaller size or model may fit.",
             {
-                "free_bytes": self.available,
+                "free_bytes": free,
                 "width": self.width,
                 "height": self.height,
                 "model": self.entry.name,
-                "plans": [lesson.plan for lesson in self.failed],
+                "plans": [plan.name for plan in self.tried],
             },
         )
 
     @property
     def _too_large(self) -> str:
-        return f"{self.width}x{self.height} was too large for the free {_gb(self.available)}"
+        return f"{self.width}x{self.height} was too large for the free {_gb(self.facts.available)}"
+
+    def _attention_bytes(self) -> int:
+        """How much it takes on top where the card has only the fallback ("math")."""
+        if self.facts.kind != "cuda" or not self.facts.math_only:
+            return 0
+        written, spared = (
+            planning.estimate(self.needs, self.plan, self.width * self.height, self.precision, math_only=only).card
+            for only in (True, False)
+        )
+        return written - spared
 
 
 class Rooms:
@@ -81,15 +129,15 @@ class Rooms:
     def __init__(self, *, reserve: int, ram_reserve: int) -> None:
         self._reserve = reserve
         self._ram_reserve = ram_reserve
-        self._lessons: dict[str, tuple[planning.Lesson, ...]] = {}
+        self._lessons: dict[str, tuple[Lesson, ...]] = {}
         self._needs: tuple[ModelEntry, Needs] | None = None
 
     def begin(self, entry: ModelEntry, task: Draw, facts: DeviceFacts) -> Room:
         """``facts``: measured now, with what the model itself has on the device counted as available."""
-        needs = steered(self._needs_of(entry), task.control)
-        self.learn(entry, planning.lessons_from(task.lessons))
+        needs = with_loras(steered(self._needs_of(entry), task.control), task.loras)
+        self.learn(entry, lessons.lessons_from(task.lessons))
+        known = self._lessons[entry.name]
         precision = facts.precision(wants_bf16=entry.abilities.bf16)
-        plans = planning.chain(facts.kind, needs)
         width, height = tiles.largest(vars(task))
         choice = planning.choose(
             needs,
@@ -98,23 +146,25 @@ class Rooms:
             precision=precision,
             reserve=self._reserve,
             ram_reserve=self._ram_reserve,
-            lessons=self._lessons.get(entry.name, ()),
-            plans=plans,
+            lessons=known,
         )
         return Room(
             entry=entry,
             width=width,
             height=height,
-            available=facts.available,
-            ram_available=facts.ram_available,
-            ram_needed=choice.estimate.card if facts.kind == "cpu" else needs.weights(BYTES[precision.storage]),
+            needs=needs,
+            counted=task.control is None or task.control["scale"] == 0 or needs.steering is not None,
+            facts=facts,
             precision=precision,
-            plan=choice.plan,
-            left=list(plans[plans.index(choice.plan) + 1 :]),
+            reserve=self._reserve,
+            ram_reserve=self._ram_reserve,
+            known=known,
+            choice=choice,
         )
 
-    def learn(self, entry: ModelEntry, lessons: Iterable[planning.Lesson]) -> None:
-        self._lessons[entry.name] = planning.learn(self._lessons.get(entry.name, ()), lessons)
+    def learn(self, entry: ModelEntry, new: Iterable[Lesson]) -> None:
+        """What is too old goes."""
+        self._lessons[entry.name] = lessons.learn(self._lessons.get(entry.name, ()), new)
 
     def _needs_of(self, entry: ModelEntry) -> Needs:
         if self._needs is None or self._needs[0] != entry:
@@ -122,9 +172,9 @@ class Rooms:
         return self._needs[1]
 
 
-def describe(lessons: Iterable[planning.Lesson]) -> list[dict[str, Any]]:
+def describe(learned: Iterable[Lesson]) -> list[dict[str, Any]]:
     """As messages carry them."""
-    return [lesson.as_dict() for lesson in lessons]
+    return [lesson.as_dict() for lesson in learned]
 
 
 def _gb(count: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING
 
 from ..gpu.planning import Plan
@@ -43,16 +44,25 @@ class Shelf:
     def take(self, entry: ModelEntry, plan: Plan) -> Loaded | None:
         """It leaves the shelf; one of that name that does not serve goes as well, since another will come."""
         found = next((one for one in self._kept if serves(one, entry, plan)), None)
-        self._kept = [one for one in self._kept if one.entry.name != entry.name]
+        others = [one for one in self._kept if one.entry.name != entry.name]
+        passed_by = len(others) + (found is not None) < len(self._kept)
+        self._kept = others
+        if passed_by:
+            gc.collect()
         return found
 
     def shrink(self, needed: int, available: int, *, but: ModelEntry | None = None) -> bool:
         """Let models go until that many bytes are available; ``False`` if they are not even then. ``but``: stays."""
-        for one in [one for one in self._kept if one.entry != but]:
-            if available >= needed:
-                break
-            available += plans.weight_bytes(one.pipes)
-            self._kept = [other for other in self._kept if other is not one]
+        stays = []
+        for one in self._kept:
+            if available >= needed or one.entry == but:
+                stays.append(one)
+            else:
+                available += plans.weight_bytes(one.pipes)
+        if len(stays) < len(self._kept):
+            self._kept = stays
+            del one
+            gc.collect()  # hooks and the modules that they hang on refer to each other
         return available >= needed
 
     def clear(self) -> None:

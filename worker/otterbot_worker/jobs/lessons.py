@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from otterbot_worker.gpu import planning
+from otterbot_worker.gpu.lessons import learn, lessons_from
 from otterbot_worker.jobs.store import Store
 
 LESSONS = "lessons"
@@ -22,11 +22,11 @@ class Lessons:
         return (await self._all()).get(model, [])
 
     async def add(self, model: str, new: list[dict[str, Any]]) -> None:
-        """What a picture brought with it (``messages.Drawn.lessons``)."""
+        """What a picture brought with it (``messages.Drawn.lessons``, ``Failed.lessons``). What is too old goes."""
         if not new:
             return
         known = await self._all()
-        lessons = planning.learn(planning.lessons_from(known.get(model, [])), planning.lessons_from(new))
+        lessons = learn(lessons_from(known.get(model, [])), lessons_from(new))
         known[model] = [lesson.as_dict() for lesson in lessons]
         await self._store.set_meta(LESSONS, known)
 

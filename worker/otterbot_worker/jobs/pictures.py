@@ -176,6 +176,7 @@ class PictureRunner:
                 self._gpu.draw(task, report, preview) if preview is not None else self._gpu.draw(task, report)
             )
         except JobFailed as error:
+            await self._lessons.add(task.model["name"], error.lessons)
             if error.details.get("errno") in UNWRITABLE:
                 self._disk_failed(error.details["errno"])
                 self._check_disk()

@@ -7,9 +7,10 @@ values are kept in larger numbers than the others; of a model whose files are he
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -69,6 +70,8 @@ class Needs:
     """Its decoder computes in full precision where it is kept in fp16."""
     steering: Part | None = None
     """A ControlNet, which is beside the denoiser while that computes, and only then."""
+    loras: int = 0
+    """Values of the LoRAs: once used, they stay on the card for the whole picture, whatever moves beside them."""
 
     @property
     def quantised(self) -> bool:
@@ -124,6 +127,16 @@ def steered(needs: Needs, control: Mapping[str, Any] | None) -> Needs:
     except (headers.BadFile, OSError):
         return needs
     return replace(needs, steering=Part(values=sum(counts), largest=max(counts, default=0)))
+
+
+def with_loras(needs: Needs, loras: Iterable[Mapping[str, Any]]) -> Needs:
+    """With the LoRAs of a task (``messages.Draw.loras``) that act. What is wrong with a file, loading says."""
+    values = 0
+    for lora in loras:
+        if float(lora["weight"]) != 0.0:
+            with contextlib.suppress(headers.BadFile, OSError):
+                values += sum(math.prod(shape) for shape in headers.read(Path(lora["path"])).shapes.values())
+    return replace(needs, loras=values)
 
 
 def _counted(
