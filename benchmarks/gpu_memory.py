@@ -1,6 +1,6 @@
 """How much of a card each plan takes, beside its estimate: full-size models with random weights, under a cap.
 
-    PYTHONPATH=worker python benchmarks/gpu_memory.py [--models sd15 sdxl …] [--cap 8] [--json FILE]
+    PYTHONPATH=worker python benchmarks/gpu_memory.py [--models sd15 sdxl … | all] [--cap 8] [--json FILE]
 
 For each model, at its usual size, what the engine chooses by itself for the cap (GiB), then every plan in turn. The
 peak is what torch's allocator held; a plan that does not fit shows the one that followed. ``--tiny --device cpu``

@@ -28,6 +28,7 @@ import torch
 from otterbot_worker.errors import Cancelled, JobFailed
 from otterbot_worker.gpu import planning
 from otterbot_worker.gpu.facts import DeviceFacts
+from otterbot_worker.gpu.lessons import Lesson
 from otterbot_worker.gpu.messages import Draw
 from otterbot_worker.images import device as devices
 from otterbot_worker.images import loading, room
@@ -51,12 +52,16 @@ MODELS = {
     "flux2-klein": ("tiny-klein", "flux2-klein-4b"),
 }
 """The last two in bf16: quantised files of them cannot be made here."""
-USUAL = ("sd15", "ssd-1b", "sdxl", "sd35-medium")
+USUAL = ("sd15", "ssd-1b")
+"""Where nobody says which. Most of the time goes by making weights, and larger models take minutes for that."""
+ALL = "all"
 
 
 @dataclass(kw_only=True)
 class Watch:
-    """``images.monitor.Monitor``: takes the time of phases and steps. ``cancel_after``: seconds from the first step."""
+    """``images.monitor.Monitor``: takes the time of phases and steps of the last attempt, from loading on; what was
+    before, in one that ran out of memory, is forgotten, the peak of the card as well. ``cancel_after``: seconds from
+    the first step."""
 
     device: torch.device
     cancel_after: float | None = None
@@ -66,12 +71,21 @@ class Watch:
     """When the cancel was asked for."""
 
     def progress(self, phase: str, step: int = 0, steps: int = 0) -> None:
+        if phase == "loading":
+            self._begin()
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
         now = time.perf_counter()
         self.phases.setdefault(phase, now)
         if phase == "denoising":
             self.steps.append(now)
+
+    def _begin(self) -> None:
+        """An attempt; where the model is in its place already, nothing is said of it, and it is the first."""
+        self.phases.clear()
+        self.steps.clear()
+        if self.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self.device)
 
     def preview(self, picture: bytes) -> None:
         pass
@@ -109,17 +123,27 @@ class Outcome:
 
 
 class Rig:
-    """``cap``: bytes of the card that this process may use, and believes to be free."""
+    """``cap``: bytes of the card that this process may use, and believes to be free. ``folder``: where the small models
+    are (``models``), or are made."""
 
     def __init__(self, folder: Path, *, device: str, tiny: bool, cap: int) -> None:
-        subprocess.run([sys.executable, str(MAKE), str(folder / "models")], check=True, capture_output=True)
+        if not (folder / "models").is_dir():
+            subprocess.run([sys.executable, str(MAKE), str(folder / "models")], check=True, capture_output=True)
         self.device, self.tiny, self.cap = devices.pick(device), tiny, cap
         if self.device.type == "cuda":
             total = torch.cuda.get_device_properties(self.device).total_memory
             torch.cuda.set_per_process_memory_fraction(min(1.0, cap / total), self.device)
         known = load_catalogue(data_dir=folder)
         self.entries = {name: self._entry(known.images[name], folder) for name in MODELS}
-        self.engine = Engine(device=device, reserve=0, ram_reserve=0, measure=self._facts)
+        self.engine = self._new_engine()
+
+    def _new_engine(self) -> Engine:
+        return Engine(device=str(self.device), reserve=0, ram_reserve=0, measure=self._facts)
+
+    def renew(self) -> None:
+        """As after a start: nothing on the card, nothing in the computer's memory, no lesson learned."""
+        self.engine.release()
+        self.engine = self._new_engine()
 
     def _entry(self, shipped: ModelEntry, folder: Path) -> ModelEntry:
         limits = replace(shipped.limits, size_min=16)
@@ -156,6 +180,8 @@ class Rig:
             pipe, found = from_folder(entry, family, folder, dtype, **more)
             if not self.tiny:
                 self._swap(pipe, MODELS[entry.name][1], dtype)
+            # The decoder that the catalogue names does not ask for full precision, as the published one of SDXL does.
+            pipe.vae.register_to_config(force_upcast=False)
             return pipe, found
 
         with ExitStack() as stack:
@@ -187,14 +213,15 @@ class Rig:
         prompt: str = "otter, cowboy hat",
         cancel_after: float | None = None,
     ) -> Outcome:
-        """One picture. ``plan``: the one to begin with, else the engine chooses for the cap.
+        """One picture. ``plan``: the one to begin with, else the engine chooses for the cap. That the others before it
+        do not fit is a lesson, which holds until ``renew``.
 
         :raises Cancelled: after ``cancel_after``; the watch hangs on it as ``watch``
         """
         entry = self.entries[name]
         side = side or (64 if self.tiny else entry.defaults.width)
         before = [] if plan is None else planning.PLANS[: planning.PLANS.index(plan)]
-        lessons = [planning.Lesson(plan=one.name, pixels=1, available=RAM).as_dict() for one in before]
+        lessons = [Lesson(plan=one.name, card=0, available=RAM).as_dict() for one in before]
         watch = Watch(device=self.device, cancel_after=cancel_after)
         cuda = self.device.type == "cuda"
         if cuda:
@@ -248,7 +275,7 @@ def no_card(device: str, *, tiny: bool) -> str | None:
 
 def options(parser: argparse.ArgumentParser) -> None:
     """What both programs take."""
-    parser.add_argument("--models", nargs="+", choices=list(MODELS), default=list(USUAL))
+    parser.add_argument("--models", nargs="+", choices=[*MODELS, ALL], default=list(USUAL))
     parser.add_argument("--cap", type=float, default=8.0, help="GiB")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--tiny", action="store_true")
@@ -269,11 +296,11 @@ def report(
     with tempfile.TemporaryDirectory() as folder:
         rig = Rig(Path(folder), device=asked.device, tiny=asked.tiny, cap=int(asked.cap * GIB))
         print(f"{rig.engine.name}, capped at {asked.cap:g} GiB; {rig.engine.versions}", file=sys.stderr)
-        for name in asked.models:
+        for name in MODELS if ALL in asked.models else asked.models:
+            rig.renew()
             for row in measured(rig, name):
                 rows.append(row)
                 print(*shown(row), file=sys.stderr, flush=True)
-            rig.engine.release()
     print(table([head, *map(shown, rows)]))
     if asked.json:
         about = {"card": rig.engine.name, "cap": rig.cap, "versions": rig.engine.versions, "rows": rows}

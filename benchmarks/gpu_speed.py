@@ -1,6 +1,6 @@
 """How fast a card draws under the plan that is chosen, what a reroll spares, and how soon a cancel acts.
 
-    PYTHONPATH=worker python benchmarks/gpu_speed.py [--models sd15 sdxl …] [--cap 8] [--steps 10] [--cancels 12]
+    PYTHONPATH=worker python benchmarks/gpu_speed.py [--models sd15 sdxl … | all] [--cap 8] [--steps 10] [--cancels 12]
 
 Full-size models with random weights under a cap (GiB), at their usual size. A cancel is asked for at moments spread
 over steps and decoding; its latency is the time from there to the end of the picture, after which the next one is

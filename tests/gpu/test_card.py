@@ -13,7 +13,7 @@ import pytest
 import torch
 from gpu_rig import GIB, Rig
 
-from otterbot_worker.gpu.planning import GROUPS, OFFLOAD, PLANS, QUANTISED, RESERVE_BYTES, RESIDENT, TILED, Plan
+from otterbot_worker.gpu.planning import PLANS, RESERVE_BYTES, Plan
 from otterbot_worker.images import device as devices
 
 pytestmark = [
@@ -36,10 +36,11 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Rig:
 
 @pytest.fixture(autouse=True)
 def clean(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What one test taught the engine is none of the next one's business."""
     yield
     for name in ("tiny", "full"):
         if name in request.fixturenames:
-            request.getfixturevalue(name).engine.release()
+            request.getfixturevalue(name).renew()
 
 
 def test_the_card_is_looked_at() -> None:
@@ -64,27 +65,30 @@ def test_every_family_draws_under_every_plan(tiny: Rig, name: str, plan: Plan) -
     assert len(drawn.watch.steps) > 2
 
 
-@pytest.mark.parametrize("plan", [RESIDENT, TILED, OFFLOAD, GROUPS, QUANTISED], ids=lambda plan: plan.name)
-@pytest.mark.parametrize("name", ["sd15", "ssd-1b", "sdxl"])
-def test_a_plan_takes_about_what_was_estimated(full: Rig, name: str, plan: Plan) -> None:
-    drawn = full.draw(name, plan=plan, steps=2)
-    done = next(one for one in PLANS if one.name == drawn.plan)
+@pytest.mark.parametrize("name", gpu_rig.USUAL)
+def test_a_plan_takes_about_what_was_estimated(full: Rig, name: str) -> None:
+    """All plans in one test: the weights are made twice for them, and not five times."""
     side = full.entries[name].defaults.width
-    assert drawn.allocated is not None
-    assert drawn.allocated <= full.estimate(name, done, side) + RESERVE_BYTES, "what the reserve is for"
-    if full.estimate(name, plan, side) <= CAP - RESERVE_BYTES:
-        assert done == plan, "what is estimated to fit does"
+    for plan in PLANS:
+        drawn = full.draw(name, plan=plan, steps=2)
+        assert drawn.plan == plan.name, "all of them are estimated to fit, with more than the reserve to spare"
+        assert drawn.allocated is not None
+        estimate = full.estimate(name, plan, side)
+        assert estimate < CAP - RESERVE_BYTES
+        assert drawn.allocated <= estimate + RESERVE_BYTES, f"{plan.name}: what the reserve is for"
+        assert drawn.allocated >= estimate / 2, f"{plan.name}: it is an estimate of this"
 
 
 def test_what_does_not_fit_is_drawn_with_the_next_plan_and_said(full: Rig) -> None:
-    torch.cuda.set_per_process_memory_fraction(
-        3 * GIB / torch.cuda.get_device_properties(0).total_memory
-    )  # and the engine believes in eight
+    total = torch.cuda.get_device_properties(0).total_memory
+    torch.cuda.set_per_process_memory_fraction(2 * GIB / total)  # and the engine believes in eight
     try:
-        drawn = full.draw("ssd-1b", steps=2)
+        drawn = full.draw("sd15", steps=2)
     finally:
-        torch.cuda.set_per_process_memory_fraction(min(1.0, CAP / torch.cuda.get_device_properties(0).total_memory))
+        torch.cuda.set_per_process_memory_fraction(min(1.0, CAP / total))
     assert drawn.plan in ("offload", "groups")
+    assert drawn.allocated is not None
+    assert drawn.allocated < 2 * GIB
     assert any("was too large for the free 8.6 GB" in note for note in drawn.notes)
 
 
@@ -100,10 +104,10 @@ def test_a_model_that_is_put_away_leaves_the_card_and_comes_back_without_its_fil
     assert torch.cuda.memory_allocated() < 100_000_000
 
 
-@pytest.mark.parametrize("after", [0.02, 0.3])
-def test_a_cancel_acts_within_a_second_and_the_next_picture_is_drawn(full: Rig, after: float) -> None:
-    full.draw("sdxl", steps=2)
-    late = full.cancel("sdxl", after, steps=30)
-    assert late is not None
-    assert late < 1
-    assert full.draw("sdxl", steps=2).plan
+def test_a_cancel_acts_within_a_second_and_the_next_picture_is_drawn(full: Rig) -> None:
+    assert full.draw("ssd-1b", steps=2).plan == "resident"
+    for after in (0.02, 0.3):
+        late = full.cancel("ssd-1b", after, steps=50)
+        assert late is not None
+        assert late < 1
+        assert full.draw("ssd-1b", steps=2).plan == "resident"
