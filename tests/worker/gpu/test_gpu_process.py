@@ -57,6 +57,8 @@ async def test_draws_the_same_bytes_for_the_same_seed(process: GpuProcess, make_
     assert drawn[0].pipeline_seconds <= drawn[0].seconds
     assert len(drawn[0].model_hash) == 16
     assert {"torch", "diffusers", "transformers", "compel", "otterbot-worker"} <= set(drawn[0].versions)
+    assert (drawn[0].versions["precision"], drawn[0].versions["threads"]) == ("float32", "1")
+    assert drawn[0].versions["device"]
     assert [p.phase for p in steps][-1] == "saving"
     assert [(p.step, p.steps) for p in steps if p.phase == "denoising"][:4] == [(0, 3), (1, 3), (2, 3), (3, 3)]
     assert process.info.state == "idle"

@@ -159,12 +159,21 @@ class Engine:
             load_seconds=outcome.load_seconds,
             memory={"total_bytes": self.memory().total_bytes, "free_bytes": self.memory().free_bytes},
             resident=self.resident,
-            versions=self.versions,
+            versions={**self.versions, **self._surroundings(room)},
             notes=room.notes + outcome.notes,
             plan=room.plan.name,
             lessons=describe(room.learned),
             **outcome.loaded,
         )
+
+    def _surroundings(self, room: Room) -> dict[str, str]:
+        """What else the last bits of a picture depend on."""
+        kept, computed = room.precision.storage, room.precision.compute
+        return {
+            "device": self.name,
+            "precision": computed if kept == computed else f"{kept}, computed in {computed}",
+            **({"threads": str(torch.get_num_threads())} if self._device.type == "cpu" else {}),
+        }
 
     def _look(self, entry: ModelEntry) -> DeviceFacts:
         """The device as it is now, what this process would give back included. On a card that something else has

@@ -49,7 +49,7 @@ class Room:
         """Of the computer's memory, to load it in the first place."""
         if self.facts.kind == "cpu":
             return self.choice.estimate.card
-        return self.needs.weights(BYTES[self.precision.storage])
+        return self.needs.weights(BYTES[self.precision.storage], BYTES[self.precision.compute])
 
     @property
     def notes(self) -> list[str]:
@@ -62,9 +62,14 @@ class Room:
                 f"Drawn with {self.plan.words}: the free {_gb(self.facts.available)} of the card and "
                 f"{_gb(self.facts.ram_available)} of the computer's memory allow nothing better."
             )
+        elif self.plan.tiled and self.width * self.height > planning.TILE_PIXELS:
+            said.append(
+                f"Decoded in tiles, as the card had {_gb(self.facts.available)} free; with more, pixels along them "
+                "would differ slightly."
+            )
         if (more := self._attention_bytes()) >= ATTENTION_MATTERS:
             said.append(
-                f"Attention took {_gb(more)} more memory than it need, and more time: the installed PyTorch has no "
+                f"Attention took {_gb(more)} more memory than it needs, and more time: the installed PyTorch has no "
                 "kernel for it on this card (`otterbot-worker doctor` says more)."
             )
         return said

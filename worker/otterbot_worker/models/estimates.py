@@ -78,8 +78,8 @@ class Needs:
         """Whether its files are quantised already."""
         return any(part.value_bytes is not None for part in self.parts.values())
 
-    def weights(self, value_bytes: float) -> int:
-        return sum(part.bytes(value_bytes) for part in self.parts.values())
+    def weights(self, stored: float, compute: float = 0) -> int:
+        return sum(part.bytes(stored, compute) for part in self.parts.values())
 
     def is_denoiser(self, name: str) -> bool:
         """The refiner's part is called after it."""
