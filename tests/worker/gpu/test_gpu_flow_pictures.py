@@ -54,7 +54,7 @@ def pixels(data: bytes, width: int = 96) -> Any:
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_the_pixels_are_those_of_the_bare_pipeline(draw: Draws, engine: Engine, picture: Path, model: str) -> None:
+def test_the_foundare_those_of_the_bare_pipeline(draw: Draws, engine: Engine, picture: Path, model: str) -> None:
     words = {"prompt": "an otter", "negative_prompt": "blurry"}
     drawn, ours = draw(model, **words)
     assert drawn.notes == []
@@ -93,9 +93,9 @@ def test_a_small_strength_keeps_the_picture(draw: Draws, engine: Engine, picture
     """What its own decoder makes of it: with random weights that is not much like it."""
     drawn = [pixels(draw("tiny-sd3", sampler=sampler, steps=40, strength=strength)[1]) for strength in (0.05, 1.0)]
     one, generator = loaded(engine), torch.Generator("cpu").manual_seed(7)
-    latents = starting.encode(one.pipe, Image.open(picture), torch.device("cpu"), generator)
-    seen = decode(one.pipe, latents, 7)[0].astype(int)
-    little, much = (np.abs(one - seen).mean() for one in drawn)
+    latents = starting.encode(one, Image.open(picture), torch.device("cpu"), generator)
+    seen = decode(one, latents, 7)[0].astype(int)
+    little, much = (np.abs(found - seen).mean() for found in drawn)
     assert little < much / 3
 
 
