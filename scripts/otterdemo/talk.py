@@ -14,7 +14,8 @@ from lab.events import Ev
 from .house import House
 from .screen import Screen
 
-DRAWING = {"draw", "again"}
+DRAWING = {"draw": 1, "again": 1, "vary": 4, "upscale": 1}
+"""How many pictures come where nobody says."""
 STREAMING = {"chat"}
 ANSWER_S = 60
 """How long a command that is answered at once may take."""
@@ -48,10 +49,15 @@ class Line:
 
     @property
     def wanted_pictures(self) -> int:
-        if self.command not in DRAWING:
+        if self.command not in DRAWING or re.search(r"(?:--|—)(?:explain|help)\b", self.text):
             return 0
         count = re.search(r"(?:--|—)count[ =]+(\d+)", self.text)
-        return int(count[1]) if count else 1
+        return int(count[1]) if count else DRAWING[self.command]
+
+    @property
+    def takes_time(self) -> bool:
+        """It is not answered at once, but with pictures or a stream."""
+        return self.wanted_pictures > 0 or self.command in STREAMING
 
     @property
     def settled(self) -> bool:
@@ -109,7 +115,7 @@ class Talk:
         """Keeps the living line alive until the answer is complete."""
         started = time.monotonic()
         self._activity, self._heard, self._ended = "sent, encrypted", started, None
-        patience = QUIET_S if line.command in DRAWING | STREAMING else ANSWER_S
+        patience = QUIET_S if line.takes_time else ANSWER_S
         spinner = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
         turn = 0
         while not follower.done() and time.monotonic() - self._heard < patience:
@@ -134,7 +140,7 @@ class Talk:
             about.add(event.event_id)
             self._heard = time.monotonic()
             await self._take(line, event)
-            if line.command not in DRAWING | STREAMING and line.answers:
+            if not line.takes_time and line.answers:
                 return
             if line.ended and self._ended is None:
                 self._ended = time.monotonic()
