@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -80,19 +80,5 @@ class GpuInfoData:
 
 
 def drawn(message: messages.Drawn) -> Drawn:
-    return Drawn(
-        width=message.width,
-        height=message.height,
-        seconds=message.seconds,
-        pipeline_seconds=message.pipeline_seconds,
-        load_seconds=message.load_seconds,
-        model_hash=message.model_hash,
-        versions=message.versions,
-        notes=message.notes,
-        unused_embeddings=message.unused_embeddings,
-        refiner=message.refiner,
-        vae=message.vae,
-        plan=message.plan,
-        lessons=message.lessons,
-        control=message.control,
-    )
+    """What outlives the message: all but whose it was, and how the process was left."""
+    return Drawn(**{one.name: getattr(message, one.name) for one in fields(Drawn)})
