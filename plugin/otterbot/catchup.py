@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
 
 from .errors import AnswerLost, MatrixError, MatrixRefused, RateLimited
 from .matrix_http import MatrixHttp
+from .order import EVERYWHERE, Order
 from .queues import Raw
 from .sync import TIMELINE, joins, seconds
+from .waiting import LASTING
 
 T = TypeVar("T")
 PAGE = 100
@@ -26,7 +28,8 @@ BACKOFF = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 
 
 class CatchUp:
-    """Walks rooms; each walk gives the events it found, oldest first."""
+    """Walks rooms; each walk gives the events it found, oldest first. ``order`` is told of a walk as soon as it is
+    asked for, not only when its coroutine runs."""
 
     def __init__(
         self,
@@ -37,6 +40,7 @@ class CatchUp:
         seen: Callable[[str], bool],
         found: Callable[[str, list[Raw]], None],
         arrived: Callable[[str, Raw], Awaitable[None]],
+        order: Order,
         log: logging.Logger,
     ) -> None:
         self._http = http
@@ -45,18 +49,37 @@ class CatchUp:
         self._seen = seen
         self._found = found
         self._arrived = arrived
+        self._order = order
         self._log = log
         self._slots = asyncio.Semaphore(AT_A_TIME)
         self._walking: set[str] = set()
         self._again: set[str] = set()
 
-    async def everywhere(self) -> None:
+    def everywhere(self) -> Coroutine[Any, Any, None]:
         """Walk every joined room, as soon as the homeserver answers."""
-        rooms: list[str] = await self._insist(self._http.joined_rooms) or []
-        await asyncio.gather(*(self.room(room) for room in rooms))
+        self._order.begun(EVERYWHERE)
+        return self._everywhere()
 
-    async def room(self, room: str) -> None:
+    def room(self, room: str) -> Coroutine[Any, Any, None]:
         """Walk one room; a walk that is asked for during one follows it."""
+        self._order.begun(room)
+        return self._room(room)
+
+    async def _everywhere(self) -> None:
+        try:
+            rooms: list[str] = await self._insist(self._http.joined_rooms) or []
+            walks = [self.room(room) for room in rooms]
+        finally:
+            self._order.over(EVERYWHERE)
+        await asyncio.gather(*walks)
+
+    async def _room(self, room: str) -> None:
+        try:
+            await self._walks(room)
+        finally:
+            self._order.over(room)
+
+    async def _walks(self, room: str) -> None:
         if room in self._walking:
             self._again.add(room)
             return
@@ -72,7 +95,7 @@ class CatchUp:
             self._walking.discard(room)
 
     async def _insist(self, call: Callable[[], Awaitable[T]]) -> T | None:
-        """Until it is answered; ``None`` if the homeserver refuses."""
+        """Until it is answered (and the database is not locked); ``None`` if the homeserver refuses."""
         tries = 0
         while True:
             wait = BACKOFF[min(tries, len(BACKOFF) - 1)]
@@ -87,6 +110,10 @@ class CatchUp:
             except MatrixError as error:
                 self._log.warning("Catching up: %s", type(error).__name__)
                 return None
+            except LASTING:
+                raise
+            except Exception as error:
+                self._log.warning("Catching up, trying again: %s", type(error).__name__)
             tries += 1
             await asyncio.sleep(wait)
 

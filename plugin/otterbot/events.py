@@ -27,6 +27,7 @@ from .errors import MatrixError, places
 from .keys import LateKeys
 from .matrix_http import MatrixHttp
 from .message import Message, from_raw
+from .order import Order
 from .outbox import Outbox
 from .outcome import NewRequest, Outcome, say
 from .queues import Raw, RoomQueues
@@ -81,8 +82,15 @@ class Events:
         self._seen: OrderedDict[str, None] = OrderedDict()
         self._gap = False
         self._tasks: set[asyncio.Task[None]] = set()
+        self._order = Order(self._found)
         self._catch_up = catch_up(
-            bot=self._bot, horizon=self._horizon, seen=self._has_seen, found=self._found, arrived=rooms.arrived, log=log
+            bot=self._bot,
+            horizon=self._horizon,
+            seen=self._has_seen,
+            found=self._found,
+            arrived=rooms.arrived,
+            order=self._order,
+            log=log,
         )
 
     # -- life --------------------------------------------------------------------------------
@@ -100,6 +108,7 @@ class Events:
         client.remove_event_handler(InternalEventType.SYNC_SUCCESSFUL, self.on_sync)
         client.remove_event_handler(InternalEventType.SYNC_ERRORED, self.on_sync_error)
         client.remove_event_handler(InternalEventType.SYNC_STOPPED, self.on_sync_stopped)
+        self._order.stop()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -116,20 +125,20 @@ class Events:
     async def on_sync(self, event: Any) -> None:
         """A sync answer has come. Only sorts; nothing here waits."""
         answer = SyncAnswer(event.get("data") if isinstance(event, dict) else None)
+        gap, self._gap = self._gap, False
+        if gap:
+            self._spawn(self._catch_up.everywhere())
         for room in answer.rooms():
             for state in answer.state(room):
                 if state.get("type") == "m.room.encryption" and state.get("state_key") == "":
                     self._encryption.seen_encrypted(room)
                 elif self._rooms.own_membership(room, state):
                     self._spawn(self._rooms.arrived(room, state))
-            self._found(room, list(answer.timeline(room)))
-            if answer.limited(room) and not self._gap:
+            if answer.limited(room) and not gap:
                 self._spawn(self._catch_up.room(room))
+            self._order.put(room, list(answer.timeline(room)))
         for room, sender in answer.invites(self._bot):
             self._spawn(self._rooms.invited(room, sender))
-        if self._gap:
-            self._gap = False
-            self._spawn(self._catch_up.everywhere())
 
     async def on_sync_error(self, event: Any) -> None:
         self._gap = True
@@ -272,6 +281,7 @@ class Events:
             private=message.encrypted or await self._private(message.room_id),
             thread_root=message.thread_root,
             reply_to=message.reply_to,
+            sent_at=message.timestamp / 1000,
             created_at=now,
             expires_at=now + self._values().keep_hours * 3600,
         )

@@ -34,6 +34,7 @@ async def add_request(conn: Connection, request: Request) -> None:
         request.reply_to,
         request.created_at,
         request.expires_at,
+        request.sent_at,
     )
 
 

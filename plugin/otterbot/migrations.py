@@ -79,4 +79,9 @@ async def upgrade_v1(conn: Connection) -> None:
         await conn.execute(statement)
 
 
+async def upgrade_v2(conn: Connection) -> None:
+    await conn.execute("ALTER TABLE requests ADD COLUMN sent_at DOUBLE PRECISION")
+
+
 upgrade_table.register(upgrade_v1, description="Requests, parts, handled events, rooms and their settings")
+upgrade_table.register(upgrade_v2, description="When the message of a request was sent")

@@ -13,8 +13,8 @@ MARK_HANDLED = (
 # -- requests
 ADD_REQUEST = (
     "INSERT INTO requests (key, room_id, event_id, edit_id, sender, kind, state, body, asked, notes, private, "
-    "thread_root, reply_to, created_at, expires_at, cancel_owed) "
-    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, 0) ON CONFLICT (key) DO NOTHING"
+    "thread_root, reply_to, created_at, expires_at, sent_at, cancel_owed) "
+    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, 0) ON CONFLICT (key) DO NOTHING"
 )
 REQUEST = "SELECT * FROM requests WHERE key = $1"
 REQUEST_BY_EVENT = "SELECT * FROM requests WHERE event_id = $1 ORDER BY created_at DESC LIMIT 1"

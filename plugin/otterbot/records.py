@@ -88,6 +88,8 @@ class Request:
     thread_root: str | None = None
     reply_to: str | None = None
     job_id: str | None = None
+    sent_at: float | None = None
+    """When the homeserver took the message (or the edit), in its time; ``None``: stored before it was noted."""
     created_at: float
     expires_at: float
     submitted_at: float | None = None

@@ -172,4 +172,18 @@ async def _check(lab: Lab, rooms: list[str], said: list[Said]) -> None:
             plain = [e for e in ours if e.replies_to == one.event_id and e.own.get("part") in ("final", "reply")]
             if got != promised and len(plain) != 1:
                 wrong.append(f"{one.event_id}: {got} instead of {promised}, and {[e.body for e in plain]}")
-    assert wrong == []
+    assert wrong == [], f"{wrong}\n{await _evidence(lab, rooms)}"
+
+
+async def _evidence(lab: Lab, rooms: list[str]) -> str:
+    """What people typed, as it stands in the rooms, and what the plugin's database says became of it."""
+    query = "SELECT event_id, key, edit_id, state, outcome, created_at, submitted_at, done_at FROM requests"
+    requests = {row[0]: row[1:] for row in rows(lab, f"{query} ORDER BY created_at")}
+    handled = dict(rows(lab, "SELECT event_id, at FROM handled"))
+    lines: list[str] = []
+    for room in rooms:
+        said = [event for event in await timeline(lab.user, room) if event.sender != lab.bot and event.state_key is None]
+        lines += [room, *(f"{e.event_id} {e.sender} sent {e.ts / 1000} handled {handled.get(e.event_id)} {e.body!r} "
+                          f"{requests.get(e.event_id)}" for e in said)]  # fmt: skip
+    parts = rows(lab, "SELECT key, part, state, updated_at FROM parts ORDER BY updated_at")
+    return "\n".join([*lines, *map(str, parts), lab.maubot.proc.tail(200)])

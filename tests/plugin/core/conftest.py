@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from homeserver_double import BOT, HomeserverDouble
+from homeserver_double import BOT, ROOM, HomeserverDouble
+from listening import Listening
 from mautrix.client import Client
 from mautrix.client.state_store import MemoryStateStore
 from mautrix.types import UserID
@@ -30,7 +31,7 @@ from otterbot.records import Request, key_of
 from otterbot.store import Commit, Store
 from otterbot.worker_client import Address, WorkerClient
 
-ROOM = "!room:test"
+__all__ = ["LOG", "ROOM", "Rig"]
 LOG = logging.getLogger("test.otterbot")
 
 
@@ -150,3 +151,12 @@ async def rig(
     built = await Rig(tmp_path / "plugin.db", server, worker_server, values).run()
     yield built
     await built.stop()
+
+
+@pytest_asyncio.fixture
+async def listening(rig: Rig) -> AsyncIterator[Listening]:
+    made = Listening(rig)
+    made.start()
+    await asyncio.sleep(0.05)
+    yield made
+    await made.events.stop()

@@ -13,6 +13,7 @@ from typing import Any
 from aiohttp import web
 
 BOT = "@bot:test"
+ROOM = "!room:test"
 
 
 class HomeserverDouble:
@@ -44,6 +45,8 @@ class HomeserverDouble:
         self.pages = 0
         """How many of the next sends are answered by some web server's own 404."""
         self.forbidden: set[str] = set()
+        self.unreadable: set[str] = set()
+        """Rooms whose timelines it does not give out."""
         self.sends: list[tuple[str, str, dict[str, Any]]] = []
         """Room, transaction id and content of every attempt."""
         self.down = False
@@ -163,6 +166,8 @@ class HomeserverDouble:
         if self.read_limits:
             wait = self.read_limits.pop(0)
             return web.json_response({"errcode": "M_LIMIT_EXCEEDED", "retry_after_ms": wait}, status=429)
+        if request.match_info["room"] in self.unreadable:
+            return web.json_response({"errcode": "M_FORBIDDEN", "error": "no"}, status=403)
         wanted = json.loads(request.query.get("filter", "{}"))
         events = [
             event

@@ -101,6 +101,7 @@ class Rig:
             body=new.body,
             asked=new.asked,
             notes=new.notes,
+            sent_at=message.timestamp / 1000,
             created_at=1000.0 + message.timestamp,
             expires_at=9e9,
         )

@@ -6,6 +6,7 @@ import asyncio
 import copy
 import json
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,9 +14,11 @@ from conftest import ALICE, BOB, BOT, CATALOGUE, MOD, ROOM, Rig
 
 from otterbot import contents, texts
 from otterbot.chat_entries import FLOWING
+from otterbot.commands import handle
 from otterbot.config import DrawValues, LimitValues
 from otterbot.live import Live
 from otterbot.records import Kind, Part
+from otterbot.store import Commit
 from otterbot.worker_about import Pause
 from otterbot.worker_types import Job
 
@@ -566,6 +569,22 @@ async def test_cancel_own(rig: Rig) -> None:
     assert outcome.cancel == (rig.open[0].key, rig.open[1].key)
     left = await rig.services.store.open_requests()
     assert {request.key for request in left} == {rig.open[2].key, rig.open[3].key}
+
+
+async def test_cancel_takes_back_only_what_was_typed_before_it(rig: Rig) -> None:
+    """Its room key came late, or a walk found it: the same person has gone on typing."""
+    await rig.drawn("!draw before")
+    late = rig.message("!cancel")
+    await rig.drawn("!draw after")
+    for timestamp in (late.timestamp, rig.open[0].sent_at * 1000):  # of one moment: it was typed second
+        outcome = await handle(rig.services, replace(late, timestamp=int(timestamp)))
+        assert outcome is not None
+        assert outcome.cancel == (rig.open[0].key,)
+    await rig.services.store.commit(Commit(mark=None, room_id=ROOM, cancel=[rig.open[0].key]))
+    outcome = await handle(rig.services, late)
+    assert outcome is not None
+    assert outcome.reply is not None
+    assert (outcome.cancel, outcome.reply.text) == ((), texts.NOTHING_TO_CANCEL)
 
 
 async def test_cancel_one(rig: Rig) -> None:
