@@ -182,7 +182,9 @@ async def _evidence(lab: Lab, rooms: list[str]) -> str:
     handled = dict(rows(lab, "SELECT event_id, at FROM handled"))
     lines: list[str] = []
     for room in rooms:
-        said = [event for event in await timeline(lab.user, room) if event.sender != lab.bot and event.state_key is None]
+        said = [
+            event for event in await timeline(lab.user, room) if event.sender != lab.bot and event.state_key is None
+        ]
         lines += [room, *(f"{e.event_id} {e.sender} sent {e.ts / 1000} handled {handled.get(e.event_id)} {e.body!r} "
                           f"{requests.get(e.event_id)}" for e in said)]  # fmt: skip
     parts = rows(lab, "SELECT key, part, state, updated_at FROM parts ORDER BY updated_at")
