@@ -24,6 +24,14 @@ def png(width: int = 96, height: int = 64, colour: str = "red") -> bytes:
     return data.getvalue()
 
 
+def gif() -> bytes:
+    """It moves."""
+    data = io.BytesIO()
+    red, blue = (Image.new("RGB", (96, 64), colour) for colour in ("red", "blue"))
+    red.save(data, "GIF", save_all=True, append_images=[blue])
+    return data.getvalue()
+
+
 def sha(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
@@ -49,7 +57,10 @@ async def test_a_picture_is_drawn_from(tmp_path: Path) -> None:
     async with worker_here(settings(tmp_path)) as here:
         data = png()
         status, answer = await send(here.api, data)
-        assert (status, answer) == (201, {"id": sha(data), "width": 96, "height": 64, "alpha": False})
+        assert (status, answer) == (
+            201,
+            {"id": sha(data), "width": 96, "height": 64, "alpha": False, "animated": False},
+        )
         assert await send(here.api, data) == (status, answer)
         job = await here.api.done((await here.api.submit(started(data, steps=10, asked={"strength": 0.6})))["id"])
         assert job["state"] == "succeeded"
@@ -67,6 +78,18 @@ async def test_a_picture_is_drawn_from(tmp_path: Path) -> None:
         with Image.open(io.BytesIO(drawn)) as picture:
             assert "Denoising strength: 0.6," in picture.info["parameters"]
             assert picture.size == (160, 104)
+
+
+async def test_of_an_animation_the_first_image_is_used_and_that_is_said(tmp_path: Path) -> None:
+    async with worker_here(settings(tmp_path)) as here:
+        data = gif()
+        status, answer = await send(here.api, data, "image/gif")
+        assert (status, answer["animated"]) == (201, True)
+        job = await here.api.done((await here.api.submit(started(data)))["id"])
+        notes = job["pictures"][0]["result"]["notes"]
+        assert notes[0] == "The picture to start from is an animation; only its first image is used."
+        job = await here.api.done((await here.api.submit(started(data, "key-00002", upscale=2)))["id"])
+        assert notes[0] in job["pictures"][0]["result"]["notes"]
 
 
 async def test_without_a_picture_nothing_says_strength(tmp_path: Path) -> None:

@@ -38,6 +38,10 @@ GOOD: dict[str, tuple[bytes, tuple[int, int], tuple[int, int, int]]] = {
     "black and white": (encoded(Image.new("1", (32, 32), 1), "PNG"), (32, 32), (255, 255, 255)),
     "sixteen bits": (sixteen_bits(), (32, 32), (128, 128, 128)),
     "on its side": (turned(), (48, 64), (0, 255, 80)),
+    "a jpeg with two images": (
+        encoded(gradient(), "MPO", save_all=True, append_images=[gradient()]), (64, 48), (0, 0, 80)
+    ),
+    "an animated gif without its end": (animation("GIF")[:-12], (40, 30), (255, 0, 0)),
 }  # fmt: skip
 BAD: dict[str, tuple[bytes, str]] = {
     "nothing": (b"", check.UNREADABLE),
@@ -66,10 +70,12 @@ def test_it_becomes_a_plain_picture(tmp_path: Path, case: str) -> None:
     source, target = tmp_path / "source", tmp_path / "target"
     source.write_bytes(data)
     with warnings.catch_warnings():
-        assert check.convert(str(source), str(target), PIXELS)[:2] == size
-    with Image.open(target) as made:
-        assert (made.format, made.mode, made.size, dict(made.info)) == ("PNG", "RGB", size, {})
-        found = made.getpixel((0, 0))
+        made = check.convert(str(source), str(target), PIXELS)
+    assert made[:2] == size
+    assert made.animated == case.startswith("an animated")
+    with Image.open(target) as kept:
+        assert (kept.format, kept.mode, kept.size, dict(kept.info)) == ("PNG", "RGB", size, {})
+        found = kept.getpixel((0, 0))
     assert isinstance(found, tuple)
     assert all(abs(a - b) <= 16 for a, b in zip(found, corner, strict=True)), found
 
@@ -99,7 +105,7 @@ def test_damage_of_any_kind_is_refused_or_harmless(tmp_path: Path, name: str, da
     target.unlink(missing_ok=True)
     with warnings.catch_warnings(), contextlib.suppress(check.Refused):
         warnings.simplefilter("ignore")
-        width, height, _ = check.convert(str(source), str(target), PIXELS)
+        width, height, *_ = check.convert(str(source), str(target), PIXELS)
         assert width * height <= PIXELS
     if target.exists():
         with Image.open(target) as made:
@@ -110,7 +116,7 @@ def test_a_large_one_is_kept_smaller(tmp_path: Path) -> None:
     source, target = tmp_path / "source", tmp_path / "target"
     source.write_bytes(png(2100, 2500))
     with warnings.catch_warnings():
-        assert check.convert(str(source), str(target), 10_000_000) == (2100, 2500, False)
+        assert check.convert(str(source), str(target), 10_000_000) == (2100, 2500, False, False)
     with Image.open(target) as made:
         assert made.size == (2048, 2438)
 

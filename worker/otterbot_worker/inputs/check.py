@@ -6,8 +6,8 @@ decoded. Only four formats are tried, whatever the file is called. What is kept 
 no transparency (it lies on white), one frame, and stands the right way up. Where one could see through the picture,
 how much stays beside it, as a grey PNG of the same size at `mask_path`: white is a hole, black is none.
 
-Prints one line of JSON: ``{"width", "height", "alpha"}``, as the picture was sent, ``{"code"}``, one of ``CODES``, or
-``{"errno"}`` where the disk is to blame.
+Prints one line of JSON: ``{"width", "height", "alpha", "animated"}``, as the picture was sent, ``{"code"}``, one of
+``CODES``, or ``{"errno"}`` where the disk is to blame.
 """
 
 from __future__ import annotations
@@ -67,6 +67,8 @@ class Converted(NamedTuple):
     height: int
     alpha: bool
     """It has holes, and they are kept at `mask_path`."""
+    animated: bool = False
+    """It moves; what is kept is its first image."""
 
 
 def mask_path(target: str) -> str:
@@ -87,6 +89,7 @@ def convert(source: str, target: str, max_pixels: int) -> Converted:
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         with Image.open(source, formats=FORMATS) as picture:
             _check_size(picture.size, max_pixels)
+            animated = _animated(picture)
             plain, holes = _plain(picture)
             size = plain.size
             kept, mask = _smaller(plain), None if holes is None else _smaller(holes)
@@ -100,7 +103,7 @@ def convert(source: str, target: str, max_pixels: int) -> Converted:
     if mask is not None:
         mask.save(mask_path(target), "PNG", compress_level=1)
     kept.save(target, "PNG", compress_level=1)
-    return Converted(*size, alpha=mask is not None)
+    return Converted(*size, alpha=mask is not None, animated=animated)
 
 
 def _check_size(size: tuple[int, int], max_pixels: int) -> None:
@@ -110,6 +113,16 @@ def _check_size(size: tuple[int, int], max_pixels: int) -> None:
         raise Refused(TOO_LARGE)
     if min(size) < MIN_SIDE:
         raise Refused(TOO_SMALL)
+
+
+def _animated(picture: Any) -> bool:
+    """A phone's JPEG may hold a second image as well (its brightness, or another eye's); it does not move."""
+    if picture.format not in ("GIF", "WEBP", "PNG"):
+        return False
+    try:
+        return bool(picture.is_animated)
+    except Exception:
+        return False  # what comes after its first image is broken, and is not used
 
 
 def _plain(picture: Any) -> tuple[Image.Image, Image.Image | None]:

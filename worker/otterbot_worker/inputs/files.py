@@ -55,6 +55,8 @@ class Checked:
     size: int
     alpha: bool
     """It has holes; ``InputFiles.mask_path`` says where."""
+    animated: bool
+    """It moves; kept is its first image."""
 
 
 def identify(data: bytes) -> str:
@@ -109,7 +111,7 @@ class InputFiles:
             finally:
                 for path in (sent, made, mask):
                     path.unlink(missing_ok=True)
-        return Checked(id=input_id, width=found.width, height=found.height, size=size, alpha=found.alpha)
+        return Checked(id=input_id, size=size, **found._asdict())
 
     async def _check(self, source: Path, target: Path) -> check.Converted:
         """:raises BadInput:"""
@@ -145,7 +147,8 @@ class InputFiles:
             raise OSError(number, os.strerror(number))
         if "code" in answer:
             raise BadInput(answer["code"])
-        return check.Converted(int(answer["width"]), int(answer["height"]), bool(answer["alpha"]))
+        size = int(answer["width"]), int(answer["height"])
+        return check.Converted(*size, alpha=bool(answer["alpha"]), animated=bool(answer["animated"]))
 
     def delete(self, client: str, input_id: str) -> None:
         for path in (self.path(client, input_id), self.mask_path(client, input_id)):

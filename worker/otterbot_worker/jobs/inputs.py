@@ -34,6 +34,8 @@ class Input:
     used_at: float
     alpha: bool = False
     """It has holes, which say where something is to be drawn anew."""
+    animated: bool = False
+    """It moves; only its first image is here."""
     wanted: bool = False
     """An open job needs it."""
 
@@ -79,8 +81,9 @@ class Inputs:
         async with self._turn:
             if not self._files.has(client, input_id, alpha=checked.alpha):
                 await self._files.add(client, data)  # pruned in between, as a leftover of the time before
-            values = (client, input_id, checked.width, checked.height, checked.size, private, now, checked.alpha)
-            return _input((await self._db.write(q.ADD_INPUT, values))[0])
+            values = (client, input_id, checked.width, checked.height, checked.size, private, now)
+            added = await self._db.write(q.ADD_INPUT, (*values, checked.alpha, checked.animated))
+            return _input(added[0])
 
     async def get(self, client: str, input_id: str) -> Input | None:
         """``None``: it was never here, or it is gone."""
@@ -113,6 +116,6 @@ class Inputs:
 
 def _input(row: object) -> Input:
     values = dict(row)  # type: ignore[call-overload]
-    for name in ("private", "wanted", "alpha"):
+    for name in ("private", "wanted", "alpha", "animated"):
         values[name] = bool(values.get(name, False))
     return Input(**values)

@@ -96,6 +96,7 @@ STEPS: tuple[str, ...] = (
     ) WITHOUT ROWID;
     """,
     "ALTER TABLE inputs ADD COLUMN alpha INTEGER NOT NULL DEFAULT 0;",
+    "ALTER TABLE inputs ADD COLUMN animated INTEGER NOT NULL DEFAULT 0;",
 )
 
 

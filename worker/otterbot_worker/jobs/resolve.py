@@ -145,7 +145,8 @@ def resolve_image(
     problem, said = pictures.look_at_mask(sources, chosen.size.width, chosen.size.height)
     if problem is not None:
         raise Refused([problem])
-    resolved = _resolved(request, entry, chosen, sources, notes=[said] if said is not None else [])
+    notes = [*pictures.notes(sources), *([said] if said is not None else [])]
+    resolved = _resolved(request, entry, chosen, sources, notes=notes)
     return Resolved(model=entry.name, work=tiles.work(resolved), request=resolved)
 
 

@@ -84,6 +84,17 @@ def problems(request: ImageRequest, sources: Sources, entry: ModelEntry) -> list
     return found
 
 
+def notes(sources: Sources) -> list[str]:
+    """What is not used of the pictures."""
+    named = {
+        "The picture to start from": sources.start,
+        "The mask": sources.mask if sources.mask is not None and sources.mask != sources.start else None,
+        "The picture that steers": sources.control,
+    }
+    moving = [name for name, one in named.items() if one is not None and one.animated]
+    return [f"{name} is an animation; only its first image is used." for name in moving]
+
+
 def look_at_mask(sources: Sources, width: int, height: int) -> tuple[FieldProblem | None, str | None]:
     """A problem with the mask, or else a note on it. Reads its file: not for the event loop. Width and height, in
     pixels, of the finished picture."""

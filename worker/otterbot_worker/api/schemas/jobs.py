@@ -128,6 +128,8 @@ class Input(Sent):
     """As it was sent, the right way up."""
     alpha: bool = False
     """One can see through it, so that it can be its own ``mask``."""
+    animated: bool = False
+    """It moves; its first image is used."""
 
 
 class Pause(Sent):
