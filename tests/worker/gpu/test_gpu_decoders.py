@@ -103,6 +103,12 @@ async def test_it_draws_and_stands_in_the_record_whatever_form_it_has(
     of_file = replace(entry, folder=None, file=str(single), config=str(root / "config"))
     drawn, pictures["single"] = await draw(replace(of_file, vae_path=str(tmp_path / "plain.safetensors")))
     assert drawn.vae is not None
+    headless = {name: tensor for name, tensor in whole.items() if not name.startswith("first_stage_model.")}
+    safetensors.torch.save_file(headless, single)
+    assert of_file.file_problem() == "The file single.safetensors is not complete: it holds no decoder (VAE)."
+    of_file = replace(of_file, vae_path=str(tmp_path / "plain.safetensors"))
+    assert of_file.file_problem() is None
+    _, pictures["single without its own"] = await draw(of_file)
     assert len(set(pictures.values())) == 1, {name: len(set(pixels)) for name, pixels in pictures.items()}
     mean = [sum(pixels) / len(pixels) for pixels in (plain, pictures["folder"])]
     assert mean[1] > mean[0] + 10, "in full precision, too"

@@ -60,7 +60,7 @@ def load(
     :raises JobFailed: ``model_broken`` :raises Cancelled: between the parts
     Out of memory and fatal device errors come as torch raises them.
     """
-    found = sniffing.look(path, config=entry.config)
+    found = entry.sniffed(path)
     if found.config is None:
         raise broken(entry, path, found.problem or "holds no image model")
     if (problem := sniffing.family_problem(found.config, entry.family)) is not None:

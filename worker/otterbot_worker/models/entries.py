@@ -170,9 +170,13 @@ class ModelEntry:
         path = files.find_file(hub=self.hub, file=self.file or "") if self.file is not None else None
         if path is None:
             return None
-        found = sniffing.look(path, config=self.config)
+        found = self.sniffed(path)
         why = found.problem if found.config is None else sniffing.family_problem(found.config, self.family)
         return f"The file {path.name} {why}." if why is not None else None
+
+    def sniffed(self, path: Path) -> sniffing.Found:
+        """What its single file is. Where the operator names a decoder, it need not hold one."""
+        return sniffing.look(path, config=self.config, decoder=self.vae_path is None)
 
     def _vae_problem(self) -> str | None:
         """One of the operator's own that is missing is a mistake, not one that is still to be fetched."""
@@ -209,4 +213,4 @@ class ModelEntry:
         if self.file is None or self.config is not None:
             return self.config
         path = files.find_file(hub=self.hub, file=self.file)
-        return sniffing.look(path).config if path is not None else None
+        return self.sniffed(path).config if path is not None else None

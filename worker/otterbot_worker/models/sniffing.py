@@ -45,16 +45,17 @@ class Found:
     """Why it cannot be drawn with, as the end of a sentence that begins with the file's name."""
 
 
-def look(path: Path, *, config: str | None = None) -> Found:
-    """Reads the header alone. ``config``: how its parts are built, where that is known. Never raises."""
+def look(path: Path, *, config: str | None = None, decoder: bool = True) -> Found:
+    """Reads the header alone. ``config``: how its parts are built, where that is known. ``decoder``: whether it has to
+    hold one. Never raises."""
     try:
-        return _look(path, folders.stamp(path), config)
+        return _look(path, folders.stamp(path), config, decoder)
     except OSError:
         return Found(problem="cannot be read")
 
 
 @lru_cache(maxsize=SEEN_MAX)
-def _look(path: Path, _stamp: folders.Stamp, config: str | None) -> Found:
+def _look(path: Path, _stamp: folders.Stamp, config: str | None, decoder: bool) -> Found:
     """What was found is kept as long as the process lives; a changed file is read again. :raises OSError:"""
     try:
         header = read(path)
@@ -64,7 +65,7 @@ def _look(path: Path, _stamp: folders.Stamp, config: str | None) -> Found:
         return Found(problem=_no_model(header, path))
     found = config or _config(header, path)
     problem = _unsuited(header, config) if config is not None or found is None else _unsuited_shipped(header, found)
-    problem = problem or _missing(header, found or "")
+    problem = problem or _missing(header, found or "", decoder=decoder)
     if problem is not None:
         return Found(problem=problem)
     return Found(config=found, scheduler=_noise(header))
@@ -171,10 +172,10 @@ def _unsuited(header: headers.Header, config: str | None) -> str | None:
     return None
 
 
-def _missing(header: headers.Header, config: str) -> str | None:
+def _missing(header: headers.Header, config: str, *, decoder: bool) -> str | None:
     """A whole part that is not in the file."""
     encoders = TEXT_ENCODERS.get(str(configs.index(config).get("_class_name")), {})
-    if not _has(header.shapes, VAE):
+    if decoder and not _has(header.shapes, VAE):
         return "is not complete: it holds no decoder (VAE)"
     if any(not _has(header.shapes, prefix) for prefix in encoders.values()):
         return f"is not complete: it holds no {'second ' * _has(header.shapes, encoders['text_encoder'])}text encoder"
