@@ -17,6 +17,7 @@ from otterbot_worker.gpu.tasks import DrawTask
 from otterbot_worker.models import controlnets
 from otterbot_worker.models.estimates import Needs, Part
 from otterbot_worker.models.estimates import steered as steered_needs
+from otterbot_worker.models.folders import BAD_NAME, PICKLE
 
 WIDTH = {"sd": 768, "sdxl": 2048}
 
@@ -162,13 +163,13 @@ async def test_the_list(tmp_path: Path) -> None:
         assert {name: net["problem"] or net["family"] for name, net in found.items()} == {
             "a_canny": "sd", "b": "sdxl", "c": "sd", "d": "is cut off", "e": "is no safetensors file", "f": unreadable,
             "union": unreadable, "x": "has no diffusion_pytorch_model.safetensors in its folder", "y": unreadable,
-            "z": "sdxl",
+            "z": "sdxl", "pickled": PICKLE, "<x>": BAD_NAME,
         }  # fmt: skip
         assert found["a_canny"]["canny"]
         assert len(found["z"]["hash"]) == 16
         data = png()
         await send(here.api, data)
-        for name in ("d", "e", "f", "union", "x", "y"):
+        for name in ("d", "e", "f", "pickled", "union", "x", "y"):
             said = await refused(here, steered(data, kind=name), "controlnet_broken")
             assert said == f"The ControlNet `{name}` {found[name]['problem']}."
         for name in ("z", "b"):
@@ -178,7 +179,6 @@ async def test_the_list(tmp_path: Path) -> None:
             "../controlnets/a_canny",
             "a_canny.safetensors",
             "/etc/passwd",
-            "pickled",
             ".hidden",
             "<x>",
             "empty",
@@ -202,7 +202,8 @@ async def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
         assert "three cannot be steered" in await refused(here, steered(data, model="three"), "no_control")
         put(tmp_path, "canny.safetensors", b"x")
         assert "The ControlNet `canny` is cut off." in await refused(here, steered(data), "controlnet_missing")
-        (tmp_path / "controlnets" / "canny.safetensors").unlink()
+        (tmp_path / "controlnets" / "canny.safetensors").rename(tmp_path / "controlnets" / "canny.pth")
+        assert "The ControlNet `canny` is a pickle" in await refused(here, steered(data), "controlnet_missing")
         put(tmp_path, "b_canny.safetensors")
         for start, end in ((0.5, 0.5), (0.6, 0.4), (0.0, 0.0)):
             await refused(here, steered(data, start=start, end=end), "bad_range")

@@ -18,6 +18,7 @@ from otterbot_worker.families import FAMILIES
 from otterbot_worker.jobs.inputs import Input
 from otterbot_worker.models.controlnets import AT_HUB, CANNY, FOLDER, ControlNet, ControlNets, short
 from otterbot_worker.models.entries import ModelEntry
+from otterbot_worker.models.folders import good_name
 
 NAMES_SHOWN = 12
 _USUAL_WIDTH = {"sd": 768, "sdxl": 2048}
@@ -115,7 +116,8 @@ def _known(entry: ModelEntry) -> str | None:
 def _no_edges(entry: ModelEntry, nets: ControlNets) -> str:
     hub = _known(entry)
     example = f", such as `{hub}` of the hub," if hub is not None else ""
-    broken = next((f" The ControlNet `{one.name}` {one.problem}." for one in nets.all().values() if one.problem), "")
+    named = (one for one in nets.all().values() if one.problem and good_name(one.name))
+    broken = next((f" The ControlNet `{one.name}` {one.problem}." for one in named), "")
     return (
         f"No ControlNet for edges fits {entry.name}.{broken} The operator puts one for {entry.abilities.title} "
         f"models{example} into `{FOLDER}/` in the worker's data directory, with `{CANNY}` in its name."

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Literal
 
 from . import files, headers
-from .folders import good_name
+from .folders import PICKLES, good_name, shown, unusable
 
 FOLDER = "controlnets"
 CANNY = "canny"
@@ -30,6 +30,7 @@ AT_HUB: Mapping[int, str] = {
 CONFIG = "config.json"
 WEIGHTS = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.fp16.safetensors")
 FETCHED = (CONFIG, WEIGHTS[0])
+ENDING = ".safetensors"
 SIZE_MAX = 8 * 1024**3
 COUNT_MAX = 500
 _CONFIG_MAX = 64 * 1024
@@ -76,7 +77,7 @@ class ControlNets:
         self._lock = threading.Lock()
 
     def all(self) -> dict[str, ControlNet]:
-        """By name, in the order of the alphabet."""
+        """By name, in the order of the alphabet. A file that cannot be used at all gives way to one that can."""
         found: dict[str, ControlNet] = {}
         with self._lock:
             for root in self._roots:
@@ -84,6 +85,11 @@ class ControlNets:
                     name = path.name if path.is_dir() else path.stem
                     if name not in found and (one := self._look(name, path)) is not None:
                         found[name] = one
+        for root in self._roots:
+            for path, stamp, why in unusable(root / FOLDER, (ENDING,), PICKLES):
+                name = shown(path.stem)
+                passed = ControlNet(name=name, path=path, weights=path, size=stamp[0], stamp=stamp, problem=why)
+                found.setdefault(name, passed)
         return dict(sorted(found.items(), key=lambda item: item[0].casefold()))
 
     def everywhere(self) -> list[ControlNet]:
@@ -94,6 +100,8 @@ class ControlNets:
 
     def find(self, name: str) -> ControlNet | None:
         """By its exact name, else by one that differs in capitals only; of the hub's by their last part."""
+        if not good_name(name):
+            return None
         known = self.all()
         if name in known:
             return known[name]
@@ -149,7 +157,7 @@ def _candidates(folder: Path) -> list[Path]:
             names = sorted(entry.name for entry in entries)[: COUNT_MAX * 2]
     except OSError:
         return []
-    stems = {name: name.removesuffix(".safetensors") for name in names}
+    stems = {name: name.removesuffix(ENDING) for name in names}
     usable = [
         folder / name for name, stem in stems.items() if good_name(stem) and (stem != name or (folder / name).is_dir())
     ]
