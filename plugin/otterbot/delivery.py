@@ -268,23 +268,30 @@ class Delivery:
 
     async def _part_missing(self, part: Part) -> None:
         live = self._lives.get(part.key)
-        if live is None:
+        if live is None or await self._is_over(part.key):
             await self._outbox.give_up(*part.id)
-            return
-        live.spawn(asyncio.create_task(self._still_there(live, part), name="otterbot missing"))
+        else:  # not a task of the request's own: it has to give the part up when the request ends meanwhile
+            self._spawn(self._still_there(live, part), "otterbot missing")
+
+    async def _is_over(self, key: str) -> bool:
+        """By the database, which knows it before anything else is told."""
+        request = await self._store.request(key)
+        return request is None or not request.open
 
     async def _still_there(self, live: Live, part: Part) -> None:
         """A result is gone: either the worker has forgotten everything, or only this."""
-        job_id = live.request.job_id
+        job_id, gone = live.request.job_id, False
         try:
             if job_id is not None:
                 await self._worker.job(job_id)
-                await self._outbox.give_up(*part.id)
+                gone = True
         except WorkerRefused as refusal:
             if refusal.not_found:
                 await self._forgotten(live)
         except WorkerError:
-            return  # the next snapshot builds again
+            pass  # the next snapshot builds again
+        if gone or await self._is_over(part.key):
+            await self._outbox.give_up(*part.id)
 
     async def _no_encryption(self, part: Part) -> Part | None:
         notice = endings.no_encryption(part, await self._store.request(part.key))

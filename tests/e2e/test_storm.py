@@ -121,7 +121,7 @@ def rows(lab: Lab, query: str) -> list[tuple[object, ...]]:
         return list(database.execute(query))
 
 
-async def settled(lab: Lab, timeout: float) -> None:
+async def settled(lab: Lab, rooms: list[str], timeout: float) -> None:
     """Nothing is open any more, on either side."""
     pending = "SELECT key, part, state FROM parts WHERE state IN ('ready', 'sending')"
     opened = "SELECT key, state, job_id, kind FROM requests WHERE state <> 'done' OR cancel_owed = 1"
@@ -129,7 +129,7 @@ async def settled(lab: Lab, timeout: float) -> None:
         await until(lambda: not rows(lab, opened) and not rows(lab, pending), "everything ended", timeout=timeout)
     except TimeoutError:
         left = f"still open: {rows(lab, opened)} {rows(lab, pending)}"
-        raise AssertionError(f"{left}\n{lab.maubot.proc.tail(60)}") from None
+        raise AssertionError(f"{left}\n{await _evidence(lab, rooms)}") from None
 
 
 async def test_every_request_ends_exactly_once(lab: Lab) -> None:
@@ -145,7 +145,7 @@ async def test_every_request_ends_exactly_once(lab: Lab) -> None:
     for room in rooms:
         # It answers again, so everything before this was seen.
         await lab.answer(room, "!help", timeout=120)
-    await settled(lab, 240)
+    await settled(lab, rooms, 240)
     await asyncio.sleep(1)
     print(f"{len(said)} lines")
     await _check(lab, rooms, said)
@@ -188,4 +188,5 @@ async def _evidence(lab: Lab, rooms: list[str]) -> str:
         lines += [room, *(f"{e.event_id} {e.sender} sent {e.ts / 1000} handled {handled.get(e.event_id)} {e.body!r} "
                           f"{requests.get(e.event_id)}" for e in said)]  # fmt: skip
     parts = rows(lab, "SELECT key, part, state, updated_at FROM parts ORDER BY updated_at")
-    return "\n".join([*lines, *map(str, parts), lab.maubot.proc.tail(200)])
+    log = [line for line in lab.maubot.proc.log_text().splitlines() if "[DEBUG@maubot.client" not in line]
+    return "\n".join([*lines, *map(str, parts), *log[-200:]])

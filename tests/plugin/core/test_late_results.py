@@ -1,0 +1,75 @@
+"""Results that come, or go, while their request ends: none stays behind in the outbox."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from conftest import ROOM, Rig
+
+from otterbot.endings import closing
+
+
+class Asked:
+    """The worker's answer about a job takes its time."""
+
+    def __init__(self, rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.answers = asyncio.Event()
+        self.count = 0
+        job = rig.worker.job
+
+        async def slow(job_id: str) -> Any:
+            self.count += 1
+            await self.answers.wait()
+            return await job(job_id)
+
+        monkeypatch.setattr(rig.worker, "job", slow)
+
+
+async def test_a_picture_that_comes_as_its_request_is_cancelled(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After what is there has been taken back, and before the request is forgotten."""
+    rig.worker_server.auto = False
+    request = await rig.ask()
+    await rig.until(lambda: rig.worker_server.jobs)
+    asked = Asked(rig, monkeypatch)
+
+    async def slow(*given: Any) -> Any:
+        rig.worker_server.draw_all(rig.worker_server.by_key(request.key))
+        await asyncio.sleep(0.3)
+        return await closing(*given)
+
+    monkeypatch.setattr("otterbot.cancelling.closing", slow)
+    await rig.delivery.cancelling.cancel([request.key], ROOM)
+    asked.answers.set()
+    await asyncio.sleep(0.3)
+    assert "picture/0" in await rig.store.parts_of(request.key), "it came"
+    assert await rig.store.pending_parts() == []
+    assert rig.server.pictures(ROOM) == []
+
+
+@pytest.mark.parametrize("how", ["cancelled", "expired"])
+@pytest.mark.parametrize("forgets", [False, True])
+async def test_a_request_that_ends_while_its_picture_is_looked_for(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, how: str, forgets: bool
+) -> None:
+    rig.worker_server.auto = False
+    request = await rig.ask()
+    await rig.until(lambda: rig.worker_server.jobs)
+    asked = Asked(rig, monkeypatch)
+    real, rig.worker_server.images = rig.worker_server.images, {}
+    rig.worker_server.draw_all(rig.worker_server.by_key(request.key))
+    rig.worker_server.images.clear()
+    await rig.until(lambda: asked.count)
+    if forgets:
+        rig.worker_server.forget()
+    rig.worker_server.images = real
+    if how == "cancelled":
+        await rig.delivery.cancelling.cancel([request.key], ROOM)
+    else:
+        await rig.delivery.expire(request)
+    asked.answers.set()
+    assert (await rig.done(request)).outcome == how
+    await asyncio.sleep(0.3)
+    assert await rig.store.pending_parts() == []
+    assert rig.server.pictures(ROOM) == []
