@@ -38,16 +38,28 @@ class Order:
         """A walk of ``room`` was asked for: what comes from now on comes after it."""
         walks = self._walks.get(room)
         if walks is None:
-            timer = asyncio.get_running_loop().call_later(PATIENCE, self._late, room)
-            self._walks[room] = _Walks(timer)
-        else:
-            walks.count += 1
+            self._walks[room] = _Walks(self._timer(room))
+            return
+        walks.count += 1
+        if walks.late:  # the earlier walk has used up its time, this one has not
+            walks.timer, walks.late = self._timer(room), False
+
+    def _timer(self, room: str) -> asyncio.TimerHandle:
+        loop, before = asyncio.get_running_loop(), self._walks.get(EVERYWHERE)
+        if before is not None and not before.late:  # what waits has waited since then
+            return loop.call_at(before.timer.when(), self._late, room)
+        return loop.call_later(PATIENCE, self._late, room)
 
     def over(self, room: str) -> None:
-        """One such walk has ended, well or not, and has handed over what it found."""
-        walks = self._walks[room]
+        """One such walk has ended, well or not, and has handed over what it found.
+
+        Who knows which rooms there are knows it for all that asked: one of those may sleep between two tries.
+        """
+        walks = self._walks.get(room)
+        if walks is None:
+            return
         walks.count -= 1
-        if walks.count == 0:
+        if walks.count == 0 or room == EVERYWHERE:
             walks.timer.cancel()
             del self._walks[room]
             self._sweep()

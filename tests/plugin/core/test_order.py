@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 import pytest_asyncio
 from conftest import ROOM, Rig
 from listening import Listening
 
-from otterbot import order
+from otterbot import catchup, order
 
 
 @pytest_asyncio.fixture
@@ -102,3 +103,56 @@ async def test_stopping_lets_nothing_through(rig: Rig, listening: Listening) -> 
     await asyncio.sleep(0.1)
     assert listening.heard == []
     assert not await rig.store.is_handled("$event1"), "it is handled after the next start"
+
+
+async def test_after_a_walk_that_has_lasted_too_long(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The homeserver was away at the start, and the sync has found it again before the walk did."""
+    monkeypatch.setattr(catchup, "BACKOFF", (60.0,))
+    monkeypatch.setattr(order, "PATIENCE", 0.1)
+    async with away_at_its_start(rig) as waking:
+        monkeypatch.setattr(order, "PATIENCE", 15.0)
+        await waking.events.on_sync_error({})
+        rig.server.say(ROOM, "!say missed")
+        await waking.sync(rig.server.say(ROOM, "!say last"))
+        await waking.hear("!say missed", "!say last")
+
+
+async def test_a_walk_that_sleeps_holds_up_nothing(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another one has learned which rooms there are."""
+    monkeypatch.setattr(catchup, "BACKOFF", (60.0,))
+    async with away_at_its_start(rig) as waking:
+        await waking.events.on_sync_error({})
+        new = rig.server.say(ROOM, "!say new")
+        rig.server.rooms[ROOM].remove(new)  # the walks do not find it, so it comes with the sync alone
+        await waking.sync(new)
+        await rig.until(lambda: waking.heard == ["!say new"])
+
+
+async def test_nothing_waits_twice(rig: Rig, listening: Listening, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until it is known which rooms there are, and then for the walk of its room."""
+    monkeypatch.setattr(order, "PATIENCE", 2.0)
+    rig.server.read_limits = [60_000] * 3
+    joined_rooms = rig.http.joined_rooms
+
+    async def slow() -> list[str]:
+        await asyncio.sleep(1.5)
+        return await joined_rooms()
+
+    monkeypatch.setattr(rig.http, "joined_rooms", slow)
+    await listening.events.on_sync_error({})
+    await listening.sync(rig.server.say(ROOM, "!say one"))
+    await rig.until(lambda: listening.heard == ["!say one"], 3)
+
+
+@asynccontextmanager
+async def away_at_its_start(rig: Rig) -> AsyncIterator[Listening]:
+    """Its first walk has found no homeserver; now there is one again."""
+    rig.server.down = True
+    made = Listening(rig)
+    made.start()
+    await asyncio.sleep(0.3)
+    rig.server.down = False
+    try:
+        yield made
+    finally:
+        await made.events.stop()
