@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import Any, TypeVar
 
 from .errors import AnswerLost, MatrixError, MatrixRefused, RateLimited
@@ -37,7 +39,7 @@ class CatchUp:
         *,
         bot: str,
         horizon: Callable[[str], Awaitable[float]],
-        seen: Callable[[str], bool],
+        seen: Callable[[str, float], bool],
         found: Callable[[str, list[Raw]], None],
         arrived: Callable[[str, Raw], Awaitable[None]],
         order: Order,
@@ -53,22 +55,26 @@ class CatchUp:
         self._log = log
         self._slots = asyncio.Semaphore(AT_A_TIME)
         self._walking: set[str] = set()
-        self._again: set[str] = set()
+        self._since: dict[str, float] = {}
+        """By room: what came after that moment (``time.monotonic()``) may have something missing before it."""
 
-    def everywhere(self) -> Coroutine[Any, Any, None]:
-        """Walk every joined room, as soon as the homeserver answers."""
+    def everywhere(self, since: float | None = None) -> Coroutine[Any, Any, None]:
+        """Walk every joined room, as soon as the homeserver answers. ``since``: see :meth:`room`."""
         self._order.begun(EVERYWHERE)
-        return self._everywhere()
+        return self._everywhere(time.monotonic() if since is None else since)
 
-    def room(self, room: str) -> Coroutine[Any, Any, None]:
-        """Walk one room; a walk that is asked for during one follows it."""
+    def room(self, room: str, since: float | None = None) -> Coroutine[Any, Any, None]:
+        """Walk one room; a walk that is asked for during one follows it. It ends where all came before ``since``
+        (now): of what has come after that nobody knows what is behind it."""
         self._order.begun(room)
+        since = time.monotonic() if since is None else since
+        self._since[room] = min(since, self._since.get(room, since))
         return self._room(room)
 
-    async def _everywhere(self) -> None:
+    async def _everywhere(self, since: float) -> None:
         try:
             rooms: list[str] = await self._insist(self._http.joined_rooms) or []
-            walks = [self.room(room) for room in rooms]
+            walks = [self.room(room, since) for room in rooms]
         finally:
             self._order.over(EVERYWHERE)
         await asyncio.gather(*walks)
@@ -81,15 +87,11 @@ class CatchUp:
 
     async def _walks(self, room: str) -> None:
         if room in self._walking:
-            self._again.add(room)
             return
         self._walking.add(room)
         try:
-            while True:
-                self._again.discard(room)
-                await self._insist(lambda: self._in_turn(room))
-                if room not in self._again:
-                    return
+            while (since := self._since.pop(room, None)) is not None:
+                await self._insist(partial(self._in_turn, room, since))
         finally:
             self._walking.discard(room)
 
@@ -116,19 +118,19 @@ class CatchUp:
             tries += 1
             await asyncio.sleep(wait)
 
-    async def _in_turn(self, room: str) -> None:
+    async def _in_turn(self, room: str, since: float) -> None:
         """One try. Others have their turns before the next one: three rooms that cannot be read hold up no fourth."""
         async with self._slots:
-            await self._walk(room)
+            await self._walk(room, since)
 
-    async def _walk(self, room: str) -> None:
+    async def _walk(self, room: str, since: float) -> None:
         horizon = await self._horizon(room)
         collected: list[Raw] = []
         start: str | None = None
         for _ in range(PAGES):
             events, start = await self._http.messages(room, start=start, limit=PAGE, event_filter=FILTER)
             done = start is None
-            known = bool(events)
+            known: bool | None = None  # comings and goings and the bot's own words say nothing
             for event in events:
                 if "state_key" in event:
                     if joins(event, self._bot):
@@ -137,7 +139,9 @@ class CatchUp:
                         done = True
                         break
                     continue
-                known = known and self._seen(str(event.get("event_id")))
+                if event.get("sender") == self._bot:
+                    continue
+                known = known is not False and self._seen(str(event.get("event_id")), since)
                 collected.append(event)
             if done or known or (events and all(seconds(event) < horizon for event in events)):
                 break

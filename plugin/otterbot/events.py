@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -33,6 +32,7 @@ from .outcome import NewRequest, Outcome, say
 from .queues import Raw, RoomQueues
 from .records import Part, Request, key_of
 from .rooms import Rooms
+from .seen import Seen
 from .store import Commit, Store
 from .sync import TIMELINE, SyncAnswer, seconds
 from .waiting import LASTING, surely
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from mautrix.client import Client
 
 T = TypeVar("T")
-SEEN = 20_000
 RESTART_SYNC = 30.0
 
 
@@ -79,14 +78,15 @@ class Events:
         self._log = log
         self._queues = RoomQueues(self._event, log)
         self._late = LateKeys(encryption, self._queues.put)
-        self._seen: OrderedDict[str, None] = OrderedDict()
-        self._gap = False
+        self._seen = Seen()
+        self._gap: float | None = None
+        """Since when something may be missing; ``None``: nothing is."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._order = Order(self._found)
         self._catch_up = catch_up(
             bot=self._bot,
             horizon=self._horizon,
-            seen=self._has_seen,
+            seen=self._seen.before,
             found=self._found,
             arrived=rooms.arrived,
             order=self._order,
@@ -125,48 +125,44 @@ class Events:
     async def on_sync(self, event: Any) -> None:
         """A sync answer has come. Only sorts; nothing here waits."""
         answer = SyncAnswer(event.get("data") if isinstance(event, dict) else None)
-        gap, self._gap = self._gap, False
-        if gap:
-            self._spawn(self._catch_up.everywhere())
+        gap, self._gap = self._gap, None
+        if gap is not None:
+            self._spawn(self._catch_up.everywhere(gap))
         for room in answer.rooms():
             for state in answer.state(room):
                 if state.get("type") == "m.room.encryption" and state.get("state_key") == "":
                     self._encryption.seen_encrypted(room)
                 elif self._rooms.own_membership(room, state):
                     self._spawn(self._rooms.arrived(room, state))
-            if answer.limited(room) and not gap:
+            if answer.limited(room) and gap is None:
                 self._spawn(self._catch_up.room(room))
             self._order.put(room, list(answer.timeline(room)))
         for room, sender in answer.invites(self._bot):
             self._spawn(self._rooms.invited(room, sender))
 
     async def on_sync_error(self, event: Any) -> None:
-        self._gap = True
+        self._missing(time.monotonic())
         self._encryption.forget_plain()
 
     async def on_sync_stopped(self, event: Any) -> None:
         """A fatal error ended the sync: begin again, or the bot would be deaf until a restart."""
-        self._gap = True
+        self._missing(time.monotonic())
         if isinstance(event, dict) and event.get("error") is not None:
             await asyncio.sleep(RESTART_SYNC)
             self._restart_sync()
 
-    # -- into the queues ---------------------------------------------------------------------
+    def _missing(self, since: float) -> None:
+        self._gap = since if self._gap is None else min(self._gap, since)
 
-    def _has_seen(self, event_id: str) -> bool:
-        return event_id in self._seen
+    # -- into the queues ---------------------------------------------------------------------
 
     def _found(self, room: str, events: list[Raw]) -> None:
         for event in events:
             event_id = event.get("event_id")
-            if not isinstance(event_id, str) or event_id in self._seen:
-                continue
             if event.get("type") not in TIMELINE or event.get("sender") == self._bot:
                 continue
-            self._seen[event_id] = None
-            if len(self._seen) > SEEN:
-                self._seen.popitem(last=False)
-            self._queues.put(room, event)
+            if isinstance(event_id, str) and self._seen.new(event_id):
+                self._queues.put(room, event)
 
     async def _horizon(self, room: str) -> float:
         """What is older is not answered: the age limit, the bot's own join, the age of the database."""
@@ -184,8 +180,7 @@ class Events:
         except LASTING:
             raise
         except Exception:
-            self._seen.pop(raw["event_id"], None)
-            self._gap = True
+            self._missing(self._seen.failed(raw["event_id"]))
             raise
 
     async def _take(self, raw: Raw) -> None:
