@@ -64,8 +64,11 @@ async def cancel(services: Services, message: Message, text: str) -> Outcome:
 
 
 def _was_there(request: Request, message: Message) -> bool:
-    """Not typed after the message, which may come late (its room key, say). One person's times are of one clock."""
-    return request.sent_at is None or request.sent_at <= message.timestamp / 1000
+    """Not typed after the message, which may come late (its room key, say). One person's times are of one clock; of
+    two people's nobody knows."""
+    if request.sender != message.sender or request.sent_at is None:
+        return True
+    return request.sent_at <= message.timestamp / 1000
 
 
 async def _cancel_one(services: Services, message: Message, target: str) -> Outcome:
@@ -75,7 +78,7 @@ async def _cancel_one(services: Services, message: Message, target: str) -> Outc
         request = await store.request(part.key)
     if request is None or request.room_id != message.room_id:
         return say(texts.NOT_A_REQUEST)
-    if not request.open:
+    if not request.open or not _was_there(request, message):  # what was answered has been edited since
         return say(texts.OVER_ALREADY)
     if request.sender != message.sender:
         try:
@@ -95,6 +98,7 @@ async def _cancel_all(services: Services, message: Message) -> Outcome:
     if not allowed:
         return say(texts.may_not_cancel_all(level, services.config.current.prefix))
     everything = await services.store.open_requests(message.room_id)
+    everything = [request for request in everything if _was_there(request, message)]
     return _cancelled(everything) if everything else say(texts.NOTHING_AT_ALL_TO_CANCEL)
 
 

@@ -587,6 +587,33 @@ async def test_cancel_takes_back_only_what_was_typed_before_it(rig: Rig) -> None
     assert (outcome.cancel, outcome.reply.text) == ((), texts.NOTHING_TO_CANCEL)
 
 
+async def test_cancel_all_spares_what_its_sender_typed_after_it(rig: Rig) -> None:
+    """Of other people's requests it is not known: their homeserver may have another clock."""
+    await rig.drawn("!draw before", sender=MOD)
+    late = rig.message("!cancel all", sender=MOD)
+    await rig.drawn("!draw after", sender=MOD)
+    await rig.drawn("!draw another", sender=BOB)
+    outcome = await handle(rig.services, late)
+    assert outcome is not None
+    assert outcome.cancel == (rig.open[0].key, rig.open[2].key)
+
+
+async def test_cancel_one_spares_what_it_was_edited_into_after_it(rig: Rig) -> None:
+    await rig.drawn("!draw before")
+    [first] = rig.open
+    late = rig.message("!cancel", **reply(first.event_id))
+    edited = replace(first, key="edited", edit_id="$edit", sent_at=late.timestamp / 1000 + 1, created_at=9e6)
+    await rig.services.store.commit(Commit(mark="$edit", room_id=ROOM, request=edited, cancel=[first.key]))
+    outcome = await handle(rig.services, late)
+    assert outcome is not None
+    assert outcome.reply is not None
+    assert (outcome.cancel, outcome.reply.text) == ((), texts.OVER_ALREADY)
+    after = replace(late, timestamp=late.timestamp + 1000)
+    outcome = await handle(rig.services, after)
+    assert outcome is not None
+    assert outcome.cancel == ("edited",)
+
+
 async def test_cancel_one(rig: Rig) -> None:
     await rig.drawn("!draw one")
     await rig.drawn("!draw two")
