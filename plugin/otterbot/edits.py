@@ -64,8 +64,11 @@ class Edits:
             return {}
 
     async def outcome(self, edit: Message) -> Outcome | None:
-        """An edit of a request that still waits replaces it; a later one gets a sentence."""
+        """An edit of a request that still waits replaces it; a later one gets a sentence. One that comes behind an
+        edit which was typed after it (its room key came late) is no longer what stands in the room."""
         old = await self._store.request_by_event(edit.event_id)
+        if old is not None and old.edit_id and old.sent_at is not None and edit.timestamp / 1000 < old.sent_at:
+            return None
         if old is None or old.outcome in NEVER_BEGUN:
             return await self._handle(edit)
         if not self._waits(old):

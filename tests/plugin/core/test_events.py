@@ -155,6 +155,22 @@ async def test_an_edit_while_it_waits_asks_anew(listening: Listening, rig: Rig, 
     assert len(rig.server.pictures(ROOM)) == 1
 
 
+async def test_a_late_edit_undoes_no_later_one(listening: Listening, rig: Rig, worker_server: WorkerDouble) -> None:
+    worker_server.auto = False
+    command = rig.server.say(ROOM, "!draw a")
+    await listening.sync(command)
+    await rig.until(lambda: worker_server.jobs)
+    await asyncio.sleep(0.1)
+    late, last = edit(rig, command, "!draw b"), edit(rig, command, "!draw c")
+    late["origin_server_ts"] -= 50
+    await listening.sync(last)
+    await rig.until(lambda: len(worker_server.submissions) == 2)
+    await asyncio.sleep(0.1)
+    await listening.sync(late, rig.server.say(ROOM, "!say after"))
+    await rig.until(lambda: "!say after" in listening.heard)
+    assert listening.heard == ["!draw a", "!draw c", "!say after"]
+
+
 async def test_an_edit_stays_in_its_thread(listening: Listening, rig: Rig, worker_server: WorkerDouble) -> None:
     """Clients do not repeat the relation in what replaces the message."""
     worker_server.auto = False
