@@ -38,6 +38,10 @@ class Edits:
         self._handle = handle
         self._log = log
 
+    async def superseded(self, message: Message) -> bool:
+        """It comes behind an edit of it (its room key came late), and what that asks for stands in its place."""
+        return await surely(lambda: self._store.request_by_event(message.event_id), self._log) is not None
+
     async def in_place(self, edit: Message) -> Message | None:
         """The edit with the thread and the reply of what it edits, which it does not repeat.
 

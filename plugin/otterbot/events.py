@@ -205,7 +205,10 @@ class Events:
         message = None if readable is None else from_raw(readable, encrypted=encrypted, own_id=self._bot)
         if message is None or message.own or message.msgtype == "m.notice":
             return
-        placed = message if message.edit_id is None else await self._edits.in_place(message)
+        if message.edit_id is None:
+            placed = None if await self._edits.superseded(message) else message
+        else:
+            placed = await self._edits.in_place(message)
         if placed is not None:
             await self._carry_out(placed)
 

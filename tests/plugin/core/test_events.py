@@ -171,6 +171,19 @@ async def test_a_late_edit_undoes_no_later_one(listening: Listening, rig: Rig, w
     assert listening.heard == ["!draw a", "!draw c", "!say after"]
 
 
+async def test_a_message_that_comes_behind_its_edit(
+    listening: Listening, rig: Rig, worker_server: WorkerDouble
+) -> None:
+    """The edit says what is to be drawn, and stands in the room."""
+    worker_server.auto = False
+    late = rig.server.say(ROOM, "!draw a")
+    await listening.sync(edit(rig, late, "!draw b"))
+    await rig.until(lambda: worker_server.jobs)
+    await listening.sync(late, rig.server.say(ROOM, "!say after"))
+    await rig.until(lambda: "!say after" in listening.heard)
+    assert listening.heard == ["!draw b", "!say after"]
+
+
 async def test_an_edit_stays_in_its_thread(listening: Listening, rig: Rig, worker_server: WorkerDouble) -> None:
     """Clients do not repeat the relation in what replaces the message."""
     worker_server.auto = False
