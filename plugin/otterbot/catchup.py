@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import Any, TypeVar
 
-from .errors import AnswerLost, MatrixError, MatrixRefused, RateLimited
+from .errors import AnswerLost, MatrixError, MatrixRefused, RateLimited, places
 from .matrix_http import MatrixHttp
 from .order import EVERYWHERE, Order
 from .queues import Raw
@@ -82,6 +82,8 @@ class CatchUp:
     async def _room(self, room: str) -> None:
         try:
             await self._walks(room)
+        except LASTING as error:  # of one room; the others are walked all the same
+            self._log.error("A room cannot be walked: %s\n%s", type(error).__name__, places(error))
         finally:
             self._order.over(room)
 

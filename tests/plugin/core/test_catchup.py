@@ -83,3 +83,23 @@ async def test_no_further_than_what_is_known(rig: Rig, listening: Listening, mon
     await listening.sync(rig.server.say(ROOM, "!say one"))
     await listening.hear("!say one")
     assert pages == 2
+
+
+async def test_a_room_that_cannot_be_understood_ends_no_other_walk(
+    rig: Rig, listening: Listening, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    since = listening.rooms.since
+
+    async def failing(room: str) -> float:
+        if room == "!broken:test":
+            raise ValueError(room)
+        return await since(room)
+
+    monkeypatch.setattr(listening.rooms, "since", failing)
+    for room in ("!broken:test", ROOM):
+        rig.server.say(room, "!say missed")
+    await listening.events.on_sync_error({})
+    await listening.sync()
+    await listening.hear("!say missed")
+    assert "A room cannot be walked: ValueError" in caplog.text
+    assert "!broken:test" not in caplog.text
