@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import Any, TypeVar
@@ -58,16 +57,15 @@ class CatchUp:
         self._since: dict[str, float] = {}
         """By room: what came after that moment (``time.monotonic()``) may have something missing before it."""
 
-    def everywhere(self, since: float | None = None) -> Coroutine[Any, Any, None]:
+    def everywhere(self, since: float) -> Coroutine[Any, Any, None]:
         """Walk every joined room, as soon as the homeserver answers. ``since``: see :meth:`room`."""
         self._order.begun(EVERYWHERE)
-        return self._everywhere(time.monotonic() if since is None else since)
+        return self._everywhere(since)
 
-    def room(self, room: str, since: float | None = None) -> Coroutine[Any, Any, None]:
+    def room(self, room: str, since: float) -> Coroutine[Any, Any, None]:
         """Walk one room; a walk that is asked for during one follows it. It ends where all came before ``since``
-        (now): of what has come after that nobody knows what is behind it."""
+        (``time.monotonic()``): of what has come after that nobody knows what is behind it."""
         self._order.begun(room)
-        since = time.monotonic() if since is None else since
         self._since[room] = min(since, self._since.get(room, since))
         return self._room(room)
 

@@ -38,28 +38,27 @@ class Edits:
         self._handle = handle
         self._log = log
 
-    async def superseded(self, message: Message) -> bool:
-        """It comes behind an edit of it (its room key came late), and what that asks for stands in its place."""
-        return await surely(lambda: self._store.request_by_event(message.event_id), self._log) is not None
+    async def in_place(self, message: Message) -> Message | None:
+        """The message as it counts; an edit with the thread and the reply of what it edits, which it does not repeat.
 
-    async def in_place(self, edit: Message) -> Message | None:
-        """The edit with the thread and the reply of what it edits, which it does not repeat.
-
-        ``None`` if it is not to count: nobody changes what others said, and an edit is not edited. Homeservers let
-        such events pass, and people's clients do not show them.
+        ``None`` if it is not to count. Nobody changes what others said, and an edit is not edited: homeservers let
+        such events pass, and people's clients do not show them. And what comes behind an edit that was made after it,
+        because its room key came late, is no longer what stands in the room.
         """
-        old = await surely(lambda: self._store.request_by_event(edit.event_id), self._log)
+        old = await surely(lambda: self._store.request_by_event(message.event_id), self._log)
+        if message.edit_id is None:
+            return message if old is None else None
         if old is not None:
-            if old.sender != edit.sender or old.room_id != edit.room_id:
+            if old.sender != message.sender or old.room_id != message.room_id or _is_behind(message, old):
                 return None
             thread, reply = old.thread_root, old.reply_to
         else:
-            original = await surely(lambda: self._original(edit), self._log)
+            original = await surely(lambda: self._original(message), self._log)
             relation = _mapping(_mapping(original.get("content")).get("m.relates_to"))
-            if original.get("sender") != edit.sender or relation.get("rel_type") == "m.replace":
+            if original.get("sender") != message.sender or relation.get("rel_type") == "m.replace":
                 return None
             thread, reply = relations(relation)
-        return replace(edit, thread_root=edit.thread_root or thread, reply_to=edit.reply_to or reply)
+        return replace(message, thread_root=message.thread_root or thread, reply_to=message.reply_to or reply)
 
     async def _original(self, edit: Message) -> Mapping[str, Any]:
         try:
@@ -68,11 +67,8 @@ class Edits:
             return {}
 
     async def outcome(self, edit: Message) -> Outcome | None:
-        """An edit of a request that still waits replaces it; a later one gets a sentence. One that comes behind an
-        edit which was typed after it (its room key came late) is no longer what stands in the room."""
+        """An edit of a request that still waits replaces it; a later one gets a sentence."""
         old = await self._store.request_by_event(edit.event_id)
-        if old is not None and old.edit_id and old.sent_at is not None and edit.timestamp / 1000 < old.sent_at:
-            return None
         if old is None or old.outcome in NEVER_BEGUN:
             return await self._handle(edit)
         if not self._waits(old):
@@ -87,6 +83,11 @@ class Edits:
             return request.state is RequestState.KEPT
         live = self._delivery.live(request.key)
         return live is not None and live.job is not None and live.job.state == "queued"
+
+
+def _is_behind(edit: Message, old: Request) -> bool:
+    """What is asked for already is a later edit of the same message."""
+    return bool(old.edit_id) and old.sent_at is not None and edit.timestamp / 1000 < old.sent_at
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

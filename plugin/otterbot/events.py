@@ -101,7 +101,7 @@ class Events:
         client.add_event_handler(InternalEventType.SYNC_SUCCESSFUL, self.on_sync, wait_sync=True)
         client.add_event_handler(InternalEventType.SYNC_ERRORED, self.on_sync_error)
         client.add_event_handler(InternalEventType.SYNC_STOPPED, self.on_sync_stopped)
-        self._spawn(self._catch_up.everywhere())
+        self._spawn(self._catch_up.everywhere(time.monotonic()))
 
     async def stop(self) -> None:
         client = self._client
@@ -135,7 +135,7 @@ class Events:
                 elif self._rooms.own_membership(room, state):
                     self._spawn(self._rooms.arrived(room, state))
             if answer.limited(room) and gap is None:
-                self._spawn(self._catch_up.room(room))
+                self._spawn(self._catch_up.room(room, time.monotonic()))
             self._order.put(room, list(answer.timeline(room)))
         for room, sender in answer.invites(self._bot):
             self._spawn(self._rooms.invited(room, sender))
@@ -205,10 +205,7 @@ class Events:
         message = None if readable is None else from_raw(readable, encrypted=encrypted, own_id=self._bot)
         if message is None or message.own or message.msgtype == "m.notice":
             return
-        if message.edit_id is None:
-            placed = None if await self._edits.superseded(message) else message
-        else:
-            placed = await self._edits.in_place(message)
+        placed = await self._edits.in_place(message)
         if placed is not None:
             await self._carry_out(placed)
 

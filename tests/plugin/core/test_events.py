@@ -130,21 +130,24 @@ async def test_malformed_syncs_are_survived(listening: Listening, rig: Rig, odd:
     await listening.hear("!say after")
 
 
-async def test_deleting_the_command_cancels_it(listening: Listening, rig: Rig, worker_server: WorkerDouble) -> None:
-    worker_server.auto = False
-    command = rig.server.say(ROOM, "!draw x")
+async def submitted(listening: Listening, rig: Rig, body: str) -> dict[str, Any]:
+    """A command that waits at the worker."""
+    rig.worker_server.auto = False
+    command = rig.server.say(ROOM, body)
     await listening.sync(command)
-    await rig.until(lambda: worker_server.jobs)
+    await rig.until(lambda: rig.worker_server.jobs)
+    return command
+
+
+async def test_deleting_the_command_cancels_it(listening: Listening, rig: Rig, worker_server: WorkerDouble) -> None:
+    command = await submitted(listening, rig, "!draw x")
     redaction = rig.server.add(ROOM, "@user:test", "m.room.redaction", {"redacts": command["event_id"]})
     await listening.sync(redaction)
     await rig.until(lambda: worker_server.cancelled)
 
 
 async def test_an_edit_while_it_waits_asks_anew(listening: Listening, rig: Rig, worker_server: WorkerDouble) -> None:
-    worker_server.auto = False
-    command = rig.server.say(ROOM, "!draw a")
-    await listening.sync(command)
-    await rig.until(lambda: worker_server.jobs)
+    command = await submitted(listening, rig, "!draw a")
     await asyncio.sleep(0.1)
     await listening.sync(edit(rig, command, "!draw b"))
     await rig.until(lambda: len(worker_server.submissions) == 2)
@@ -156,10 +159,7 @@ async def test_an_edit_while_it_waits_asks_anew(listening: Listening, rig: Rig, 
 
 
 async def test_a_late_edit_undoes_no_later_one(listening: Listening, rig: Rig, worker_server: WorkerDouble) -> None:
-    worker_server.auto = False
-    command = rig.server.say(ROOM, "!draw a")
-    await listening.sync(command)
-    await rig.until(lambda: worker_server.jobs)
+    command = await submitted(listening, rig, "!draw a")
     await asyncio.sleep(0.1)
     late, last = edit(rig, command, "!draw b"), edit(rig, command, "!draw c")
     late["origin_server_ts"] -= 50
@@ -213,10 +213,7 @@ async def test_an_edit_can_make_a_message_a_command(listening: Listening, rig: R
 
 
 async def test_somebody_elses_edit_changes_nothing(listening: Listening, rig: Rig, worker_server: WorkerDouble) -> None:
-    worker_server.auto = False
-    command = rig.server.say(ROOM, "!draw a")
-    await listening.sync(command)
-    await rig.until(lambda: worker_server.jobs)
+    command = await submitted(listening, rig, "!draw a")
     await listening.sync(edit(rig, command, "!draw b", sender="@other:test"))
     await asyncio.sleep(0.3)
     assert len(worker_server.submissions) == 1
@@ -254,10 +251,7 @@ async def test_an_edit_makes_a_command_where_its_message_stands(listening: Liste
 async def test_an_edit_after_a_refusal_is_a_new_attempt(
     listening: Listening, rig: Rig, worker_server: WorkerDouble, outcome: str
 ) -> None:
-    worker_server.auto = False
-    command = rig.server.say(ROOM, "!draw a")
-    await listening.sync(command)
-    await rig.until(lambda: worker_server.jobs)
+    command = await submitted(listening, rig, "!draw a")
     [key] = [job["key"] for job in worker_server.jobs.values()]
     live = rig.delivery.live(key)
     assert live is not None
