@@ -101,8 +101,8 @@ def test_a_missing_controlnet_is_fetched_if_that_is_allowed(hub: Hub, data_dir: 
     assert watcher.phases[0][0] == "loading"
     folder = files.snapshot("somebody/canny")
     assert folder is not None
-    assert sorted(path.name for path in folder.iterdir()) == sorted(controlnets.FETCHED)
-    assert controls.record == {"name": "canny", "hash": controlnets.hash_of(folder / controlnets.FETCHED[1])}
+    assert sorted(path.name for path in folder.iterdir()) == sorted(files.SINGLE)
+    assert controls.record == {"name": "canny", "hash": controlnets.hash_of(folder / files.SINGLE[1])}
 
 
 class Progressed:

@@ -258,12 +258,12 @@ def test_a_refiners_variant_in_shards_is_fetched(
     assert refiner.here() == files.snapshot("somebody/refiner")
 
 
-@pytest.mark.parametrize("late", controlnets.FETCHED)
+@pytest.mark.parametrize("late", files.SINGLE)
 def test_a_controlnet(hub: Hub, data_dir: Path, late: str) -> None:
     hub.repositories["somebody/canny"] = data_dir / "models" / "noise-canny"
     control: dict[str, Any] = {"name": "canny", "hub": "somebody/canny", "hash": None, "path": None, "scale": 0.0}
     where = (RESIDENT, CPU, Precision(storage="float32", compute="float32"))
-    (other,) = set(controlnets.FETCHED) - {late}
+    (other,) = set(files.SINGLE) - {late}
     hub.late.add(late)
     with pytest.raises(Cancelled):
         Controls().load(None, control, *where, downloads=True, monitor=Impatient(snapshot("somebody/canny") / other))
@@ -273,4 +273,4 @@ def test_a_controlnet(hub: Hub, data_dir: Path, late: str) -> None:
         Controls().load(None, control, *where, downloads=False, monitor=Impatient())
     assert failed.value.code == "controlnet_missing"
     Controls().load(None, control, *where, downloads=True, monitor=Impatient())
-    assert sorted(path.name for path in snapshot("somebody/canny").iterdir()) == sorted(controlnets.FETCHED)
+    assert sorted(path.name for path in snapshot("somebody/canny").iterdir()) == sorted(files.SINGLE)

@@ -40,8 +40,7 @@ async def add(request: web.Request) -> web.Response:
         if error.errno not in _FULL:
             raise
         raise _disk_full() from None
-    sent = Input(id=found.id, width=found.width, height=found.height, alpha=found.alpha, animated=found.animated)
-    return reply(sent, 201)
+    return reply(Input.model_validate(found, from_attributes=True), 201)
 
 
 async def _read(request: web.Request, most: int) -> bytes:

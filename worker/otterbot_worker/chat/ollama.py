@@ -220,20 +220,24 @@ class Ollama:
         Never while a chat of our own loads. Neither answer says that the memory is back: the device knows that.
         A server that is not running holds nothing.
         """
-        deadline = time.monotonic() + timeout
-        asked: dict[str, float] = {}
         on_card: dict[str, int] = {}
+        gone = await self._all_leave(time.monotonic() + timeout, on_card)
+        return Unloaded(gone=gone, on_card=sum(on_card.values()))
+
+    async def _all_leave(self, deadline: float, on_card: dict[str, int]) -> bool:
+        """Whether they have. ``on_card`` gets the bytes that each of them had there."""
+        asked: dict[str, float] = {}
         while True:
             try:
                 entries = await self.loaded()
                 on_card |= {entry.name: entry.size_vram for entry in entries}
                 if not entries:
-                    return Unloaded(gone=True, on_card=sum(on_card.values()))
+                    return True
                 now = time.monotonic()
                 names = {entry.name for entry in entries}
                 if now >= deadline:
                     self._log.warning("Ollama keeps %s loaded", ", ".join(sorted(names)))
-                    return Unloaded(gone=False, on_card=sum(on_card.values()))
+                    return False
                 for name in names:
                     # Again after a while: a request in the server's queue takes an unload back.
                     if now - asked.get(name, float("-inf")) >= 2.0:
@@ -241,9 +245,9 @@ class Ollama:
                         await self._ask("POST", "/api/chat", {"model": name, "messages": [], "keep_alive": 0})
             except JobFailed as failed:
                 if failed.details.get("reason") == "not_running":
-                    return Unloaded(gone=True, on_card=sum(on_card.values()))
+                    return True
                 if time.monotonic() >= deadline:
-                    return Unloaded(gone=False, on_card=sum(on_card.values()))
+                    return False
             await asyncio.sleep(0.1)
 
     # ------------------------------------------------------------ the wire

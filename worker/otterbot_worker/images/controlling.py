@@ -181,7 +181,7 @@ def _path(control: Mapping[str, Any], *, downloads: bool, monitor: Monitor) -> P
         raise _missing(control, "is not on the worker any more")
     monitor.progress("loading")
     try:
-        return download.fetch(control["hub"], chosen=controlnets.FETCHED, monitor=monitor)
+        return download.fetch(control["hub"], single=True, monitor=monitor)
     except download.DownloadFailed as error:
         raise _missing(control, f"could not be downloaded: {error}") from None
 

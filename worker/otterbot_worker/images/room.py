@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,9 +36,12 @@ class Room:
     ram_reserve: int
     known: tuple[Lesson, ...]
     """What failed before this picture."""
-    choice: planning.Choice
+    choice: planning.Choice = field(init=False)
     tried: list[planning.Plan] = field(default_factory=list)
     learned: list[Lesson] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.choice = self._choose()
 
     @property
     def plan(self) -> planning.Plan:
@@ -85,16 +88,21 @@ class Room:
             self.needs, self.facts, pixels, precision=self.precision, tried=self.tried, lessons=self.known
         )
         if left:
-            self.choice = planning.choose(
-                self.needs,
-                self.facts,
-                pixels,
-                precision=self.precision,
-                reserve=self.reserve,
-                ram_reserve=self.ram_reserve,
-                plans=left,
-            )
+            self.choice = self._choose(left)
         return bool(left)
+
+    def _choose(self, plans: Sequence[planning.Plan] | None = None) -> planning.Choice:
+        """Of those plans, else of all that there are for the device and the model."""
+        return planning.choose(
+            self.needs,
+            self.facts,
+            self.width * self.height,
+            precision=self.precision,
+            reserve=self.reserve,
+            ram_reserve=self.ram_reserve,
+            lessons=self.known,
+            plans=plans,
+        )
 
     def refusal(self) -> JobFailed:
         """After the last plan."""
@@ -144,15 +152,6 @@ class Rooms:
         known = self._lessons[entry.name]
         precision = facts.precision(wants_bf16=entry.abilities.bf16)
         width, height = tiles.largest(vars(task))
-        choice = planning.choose(
-            needs,
-            facts,
-            width * height,
-            precision=precision,
-            reserve=self._reserve,
-            ram_reserve=self._ram_reserve,
-            lessons=known,
-        )
         return Room(
             entry=entry,
             width=width,
@@ -164,7 +163,6 @@ class Rooms:
             reserve=self._reserve,
             ram_reserve=self._ram_reserve,
             known=known,
-            choice=choice,
         )
 
     def learn(self, entry: ModelEntry, new: Iterable[Lesson]) -> None:

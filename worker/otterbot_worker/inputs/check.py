@@ -67,7 +67,7 @@ class Converted(NamedTuple):
     height: int
     alpha: bool
     """It has holes, and they are kept at `mask_path`."""
-    animated: bool = False
+    animated: bool
     """It moves; what is kept is its first image."""
 
 

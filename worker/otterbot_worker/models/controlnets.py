@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Literal
 
 from . import files, headers
-from .folders import PICKLES, good_name, shown, unusable
+from .folders import PICKLES, good_name, named, shown, unusable
 
 FOLDER = "controlnets"
 CANNY = "canny"
@@ -29,7 +29,6 @@ AT_HUB: Mapping[int, str] = {
 """By the width of the prompts' embeddings in the models that they are made for."""
 CONFIG = "config.json"
 WEIGHTS = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.fp16.safetensors")
-FETCHED = (CONFIG, WEIGHTS[0])
 ENDING = ".safetensors"
 SIZE_MAX = 8 * 1024**3
 COUNT_MAX = 500
@@ -95,17 +94,16 @@ class ControlNets:
     def everywhere(self) -> list[ControlNet]:
         """Those of the folder, and of the known ones what the hub's cache has."""
         known = self.all()
-        cached = [net for hub in AT_HUB.values() if (net := self.at_hub(hub)) is not None and net.name not in known]
-        return [*known.values(), *cached]
+        return [*known.values(), *(net for net in self._of_hub() if net.name not in known)]
+
+    def _of_hub(self) -> list[ControlNet]:
+        return [net for hub in AT_HUB.values() if (net := self.at_hub(hub)) is not None]
 
     def find(self, name: str) -> ControlNet | None:
-        """By its exact name, else by one that differs in capitals only; of the hub's by their last part."""
+        """As `folders.named`, one of the hub by its last part; what cannot be called is not there."""
         if not good_name(name):
             return None
-        known = self.all()
-        if name in known:
-            return known[name]
-        return next((net for net in self.everywhere() if net.name.lower() == name.lower()), None)
+        return named(self.all(), name) or named({net.name: net for net in self._of_hub()}, name)
 
     def at_hub(self, hub: str) -> ControlNet | None:
         """What the hub's cache has of a repository."""

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from . import headers
 
+T = TypeVar("T")
 NAME_MAX = 100
 FILES_MAX = 2_000
 
@@ -60,6 +62,13 @@ def listing(folder: Path, endings: Collection[str]) -> list[tuple[Path, Stamp]]:
     """The files with usable names and one of these endings (small letters, with their dot) directly in a folder, in
     the order of the alphabet; none where there is no folder."""
     return _files(folder, lambda stem, ending: ending in endings and good_name(stem))
+
+
+def named(known: Mapping[str, T], name: str) -> T | None:
+    """By its exact name, else by one that differs in capitals only: phones like to write the first one large."""
+    if name in known:
+        return known[name]
+    return next((one for other, one in known.items() if other.lower() == name.lower()), None)
 
 
 def unusable(folder: Path, endings: Collection[str], pickles: Collection[str] = ()) -> list[tuple[Path, Stamp, str]]:

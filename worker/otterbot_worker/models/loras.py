@@ -95,13 +95,8 @@ class Library:
         return dict(sorted(found.items(), key=lambda item: item[0].casefold()))
 
     def find(self, kind: Kind, name: str) -> Extra | None:
-        """By its exact name, else by one that differs in capitals only: phones like to write the first one large."""
-        if not folders.good_name(name):
-            return None
-        known = self.all(kind)
-        if name in known:
-            return known[name]
-        return next((extra for other, extra in known.items() if other.lower() == name.lower()), None)
+        """As `folders.named`; what cannot be called is not there."""
+        return folders.named(self.all(kind), name) if folders.good_name(name) else None
 
     def words(self) -> dict[str, Extra]:
         """The embeddings by what calls them, in small letters: their names, and the words that their files were trained

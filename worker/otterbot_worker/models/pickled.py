@@ -60,7 +60,7 @@ def read(path: Path) -> Header:
     try:
         with zipfile.ZipFile(path) as archive:
             program = _program(archive)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError):
+    except (zipfile.BadZipFile, RuntimeError, EOFError, ValueError):  # RuntimeError: encrypted, or of a later version
         raise BadFile("is cut off or no checkpoint") from None
     try:
         root = _follow(program)
