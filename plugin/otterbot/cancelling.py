@@ -6,11 +6,11 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable
 
-from . import texts
+from . import endings, texts
 from .endings import REPLACED, closing
 from .live import Ending, Live
 from .outbox import Outbox
-from .records import PartState, Rank, Request
+from .records import Part, PartState, Rank, Request
 from .store import Commit, Store
 from .waiting import surely
 
@@ -65,13 +65,25 @@ class Cancelling:
         live = self._live(request.key)
         if live is not None:
             await live.fall_silent()
-        for part in (await self._store.parts_of(request.key)).values():
-            if part.rank == Rank.RESULT and part.state is PartState.READY:
-                await self._outbox.withdraw(*part.id)
+        await self._take_results_back(request)
         for part in await closing(self._store, self._outbox, request, ending):
             await self._outbox.post(part)
         if live is not None:
             await self._close(live, ending)
+
+    async def _take_results_back(self, request: Request) -> None:
+        """What has not been sent is not; what was on its way when the request was cancelled is deleted once it stands
+        in the room. Its picture leaves the archive in both cases."""
+        for part in (await self._store.parts_of(request.key)).values():
+            if part.rank != Rank.RESULT:
+                continue
+            if await self._outbox.withdraw(*part.id):
+                await self._store.owe_delete_of(*part.id)
+                continue
+            now = await self._store.part(*part.id)
+            if now is not None and _under_way(now, request):
+                await self._store.owe_delete_of(*part.id)
+                await self._outbox.post(endings.unsend(request, now))
 
     async def redacted(self, room: str, event_id: str) -> None:
         """Somebody deleted a message: a request is cancelled with it, a picture leaves the archive."""
@@ -81,3 +93,9 @@ class Cancelling:
         part = await self._store.part_by_event(event_id)
         if part is not None and part.room_id == room and await self._store.owe_delete(event_id):
             self._wake()
+
+
+def _under_way(part: Part, request: Request) -> bool:
+    """Was it being sent when the request was cancelled?"""
+    sent_since = request.done_at is not None and part.updated_at >= request.done_at
+    return part.state is PartState.SENDING or (part.state is PartState.SENT and sent_since)

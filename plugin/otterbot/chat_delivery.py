@@ -201,7 +201,7 @@ class Chats:
         self._outbox.drop_edit(live.key, GROWING)
         standing = await self._store.parts_of(live.key)
         final = standing.get("final")
-        replaced = "chat/1" in standing or (final is not None and final.kind is Kind.EDIT)
+        replaced = _stays(standing) or (final is not None and final.kind is Kind.EDIT)
         if replaced or not await self._placeholder_stands(live.key, standing):
             return
         content = await contents.notice(ending.line, live.key, "chat/end", None)
@@ -263,3 +263,9 @@ class Chats:
         if root is None:
             return contents.relation(request)
         return chat_format.thread_relation(root, request.event_id)
+
+
+def _stays(standing: dict[str, Part]) -> bool:
+    """Does the answer stand in the room, and is it not taken back?"""
+    first = standing.get("chat/1")
+    return first is not None and first.state is PartState.SENT and "unsend/chat/1" not in standing

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from . import contents, texts
@@ -17,6 +18,12 @@ REPLACED = "replaced"
 
 def part(request: Request, name: str, kind: Kind, rank: Rank, content: dict[str, Any]) -> Part:
     return Part(key=request.key, part=name, room_id=request.room_id, kind=kind, rank=rank, content=content)
+
+
+def unsend(request: Request, sent: Part) -> Part:
+    """The redaction of a result that nobody wants any more; it waits until the result stands in the room."""
+    redaction = part(request, f"unsend/{sent.part}", Kind.REDACTION, Rank.REFUSAL, {"of": sent.part})
+    return replace(redaction, room_id=sent.room_id)
 
 
 async def closing(store: Store, outbox: Outbox, request: Request, ending: Ending) -> list[Part]:

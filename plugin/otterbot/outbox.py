@@ -242,6 +242,7 @@ class Outbox:
             case Done.NEVER:
                 await self.fail(entry, "missing")
             case Done.UNWANTED:
+                await self._store.drop_over(*entry.part.id)
                 self._forget(entry)
             case Done.STALE:
                 entry.content, entry.plain_media = None, False

@@ -54,7 +54,15 @@ PART_BY_EVENT = "SELECT * FROM parts WHERE event_id = $1"
 PENDING_PARTS = "SELECT * FROM parts WHERE state IN ('ready', 'sending') ORDER BY updated_at"
 SENDING = (
     "UPDATE parts SET state = 'sending', updated_at = $3 "
-    "WHERE key = $1 AND part = $2 AND state IN ('ready', 'sending') RETURNING key"
+    "WHERE key = $1 AND part = $2 AND state IN ('ready', 'sending') "
+    # No result (rank 0) of a request that is over: somebody took it back meanwhile.
+    "AND (rank > 0 OR NOT EXISTS (SELECT 1 FROM requests WHERE requests.key = parts.key AND requests.state = 'done')) "
+    "RETURNING key"
+)
+DROP_OVER = (
+    "UPDATE parts SET state = 'dropped', content = NULL, updated_at = $3 "
+    "WHERE key = $1 AND part = $2 AND state IN ('ready', 'sending') AND rank = 0 "
+    "AND EXISTS (SELECT 1 FROM requests WHERE requests.key = parts.key AND requests.state = 'done') RETURNING key"
 )
 UNMARK = (
     "UPDATE parts SET state = 'ready', updated_at = $3 WHERE key = $1 AND part = $2 AND state = 'sending' RETURNING key"
@@ -77,6 +85,9 @@ NEW_IMAGE = (
 ACKS_OWED = "SELECT * FROM parts WHERE state = 'sent' AND acked = 0 AND image_id IS NOT NULL"
 ACK_PAID = "UPDATE parts SET acked = 1 WHERE key = $1 AND part = $2 RETURNING key"
 OWE_DELETE = "UPDATE parts SET delete_owed = 1 WHERE event_id = $1 AND image_id IS NOT NULL RETURNING key"
+OWE_DELETE_OF = (
+    "UPDATE parts SET delete_owed = 1 WHERE key = $1 AND part = $2 AND image_id IS NOT NULL RETURNING key"
+)
 DELETES_OWED = "SELECT * FROM parts WHERE delete_owed = 1"
 DELETE_PAID = "UPDATE parts SET delete_owed = 0 WHERE key = $1 AND part = $2 RETURNING key"
 

@@ -200,6 +200,10 @@ class Store:
         """False: it is no longer wanted, or was sent."""
         return await self._move(sql.SENDING, key, part, time.time())
 
+    async def drop_over(self, key: str, part: str) -> None:
+        """It was not sent, and its request is over: it never will be."""
+        await self._move(sql.DROP_OVER, key, part, time.time())
+
     async def unmark_sending(self, key: str, part: str) -> bool:
         """The homeserver said that it did not do it."""
         return await self._move(sql.UNMARK, key, part, time.time())
@@ -237,6 +241,10 @@ class Store:
     async def owe_delete(self, event_id: str) -> bool:
         """A picture was deleted in its room; true if the archive's should go too."""
         return await self._move(sql.OWE_DELETE, event_id)
+
+    async def owe_delete_of(self, key: str, part: str) -> None:
+        """Nobody wants that picture any more, whether it stands in the room or not."""
+        await self._move(sql.OWE_DELETE_OF, key, part)
 
     async def deletes_owed(self) -> list[Part]:
         return await self._parts(sql.DELETES_OWED)

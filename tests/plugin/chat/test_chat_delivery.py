@@ -290,3 +290,19 @@ async def test_an_answer_may_not_be_posted(rig: Rig) -> None:
     rig.worker.answer(job, "Hello.")
     assert await rig.done(request) == "failed"
     assert bodies(rig) == []
+
+
+async def test_an_answer_that_is_being_sent_goes_with_its_question(early: Rig) -> None:
+    request = await early.ask(early.server.say(ROOM, "!chat hello"))
+    job = await early.job(request)
+    early.worker.stream(job, "half")
+    await early.server.wait(lambda: bodies(early) == ["half …"])
+    early.server.hold = lambda content: content.get("org.otterbot", {}).get("part") == "chat/1"
+    early.worker.answer(job, "The whole answer.")
+    await early.server.wait(lambda: early.server.held)
+    await early.delivery.cancelling.redacted(ROOM, request.event_id)
+    early.server.let_go.set()
+    [answer] = [event for event in early.server.of_bot(ROOM) if early.server.hold(event["content"])]
+    redactions = early.server.of_bot
+    await early.server.wait(lambda: answer["event_id"] in [e["redacts"] for e in redactions(ROOM, "m.room.redaction")])
+    await early.server.wait(lambda: bodies(early) == [texts.CANCELLED])

@@ -44,6 +44,10 @@ class HomeserverDouble:
         """Contents that are answered with M_UNKNOWN."""
         self.pages = 0
         """How many of the next sends are answered by some web server's own 404."""
+        self.hold: Callable[[dict[str, Any]], bool] = lambda content: False
+        """Contents that are carried out, and answered only after ``let_go`` is set."""
+        self.held = 0
+        self.let_go = asyncio.Event()
         self.forbidden: set[str] = set()
         self.unreadable: set[str] = set()
         """Rooms whose timelines it does not give out."""
@@ -149,6 +153,9 @@ class HomeserverDouble:
             known = self.transactions[txn] = event["event_id"]
             async with self.new:
                 self.new.notify_all()
+        if self.hold(content):
+            self.held += 1
+            await self.let_go.wait()
         if self.swallow:
             self.swallow -= 1
             assert request.transport is not None
