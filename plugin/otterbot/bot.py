@@ -24,6 +24,8 @@ from .migrations import upgrade_table
 from .outbox import Outbox
 from .permissions import Permissions
 from .pictures import Pictures
+from .predecessors import Predecessors
+from .room_state import RoomStates
 from .rooms import Rooms
 from .services import Services
 from .settings import RoomSettings
@@ -65,6 +67,8 @@ class Otterbot(Plugin):
         self._delivery = delivery = Delivery(store, worker, outbox, self._values, self.log)
         delivery.register("image", Pictures(store, worker, outbox, http, encryption, prefix=self._prefix))
         permissions = Permissions(self.client, self.config)
+        states = RoomStates(http, bot)
+        predecessors = Predecessors(store, http, states, outbox, bot, self.log)
         history = History(http, encryption, store, bot=bot, values=self._values, allowed=permissions.may_use)
         typing = Typing(http, bot, delivery.worker_state, self._values)
         delivery.register("chat", Chats(store, worker, outbox, history, delivery.worker_state, typing, self._values))
@@ -76,7 +80,7 @@ class Otterbot(Plugin):
             delivery=delivery,
             http=http,
             encryption=encryption,
-            settings=RoomSettings(store, self.config),
+            settings=RoomSettings(store, self.config, predecessors),
             permissions=permissions,
             log=self.log,
         )
@@ -89,6 +93,7 @@ class Otterbot(Plugin):
             allowed=permissions.may_use,
             prefix=self._prefix,
             log=self.log,
+            follows=predecessors.follows,
         )
         self._events = Events(
             self.client,

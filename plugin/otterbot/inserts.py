@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 from mautrix.util.async_db import Connection
 
@@ -60,3 +61,13 @@ async def put_setting(conn: Connection, room: str, name: str, value: str | None)
         await conn.execute(sql.UNSET, room, name)
     else:
         await conn.execute(sql.SET, room, name, value)
+
+
+async def inherit(conn: Connection, room: str, predecessor: str, settings: dict[str, str], part: Part | None) -> bool:
+    if await conn.fetchrow(sql.PREDECESSOR_SET, room, predecessor) is None:
+        return False
+    for name, value in settings.items():
+        await conn.execute(sql.INHERIT, room, name, value)
+    if part is not None:
+        await add_part(conn, part, time.time())
+    return True

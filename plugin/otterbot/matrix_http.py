@@ -165,7 +165,7 @@ class MatrixHttp:
     async def state_event(self, room: str, event_type: str, state_key: str = "") -> dict[str, Any]:
         """A state event with sender and time; :class:`NotAllowed` if there is none."""
         path = f"client/v3/rooms/{quote(room, safe='')}/state/{quote(event_type, safe='')}/{quote(state_key, safe='')}"
-        return await self._call("GET", path, READ_TIMEOUT, query={"format": "event"})
+        return await self._call("GET", path.rstrip("/"), READ_TIMEOUT, query={"format": "event"})
 
     # -- plumbing ----------------------------------------------------------------------------
 

@@ -83,5 +83,12 @@ async def upgrade_v2(conn: Connection) -> None:
     await conn.execute("ALTER TABLE requests ADD COLUMN sent_at DOUBLE PRECISION")
 
 
+async def upgrade_v3(conn: Connection) -> None:
+    await conn.execute("ALTER TABLE rooms ADD COLUMN predecessor TEXT")
+    await conn.execute("ALTER TABLE requests ADD COLUMN asked_in TEXT")
+    await conn.execute("ALTER TABLE parts ADD COLUMN moved INTEGER NOT NULL DEFAULT 0")
+
+
 upgrade_table.register(upgrade_v1, description="Requests, parts, handled events, rooms and their settings")
 upgrade_table.register(upgrade_v2, description="When the message of a request was sent")
+upgrade_table.register(upgrade_v3, description="Rooms that were upgraded, and requests that moved with them")

@@ -85,9 +85,7 @@ NEW_IMAGE = (
 ACKS_OWED = "SELECT * FROM parts WHERE state = 'sent' AND acked = 0 AND image_id IS NOT NULL"
 ACK_PAID = "UPDATE parts SET acked = 1 WHERE key = $1 AND part = $2 RETURNING key"
 OWE_DELETE = "UPDATE parts SET delete_owed = 1 WHERE event_id = $1 AND image_id IS NOT NULL RETURNING key"
-OWE_DELETE_OF = (
-    "UPDATE parts SET delete_owed = 1 WHERE key = $1 AND part = $2 AND image_id IS NOT NULL RETURNING key"
-)
+OWE_DELETE_OF = "UPDATE parts SET delete_owed = 1 WHERE key = $1 AND part = $2 AND image_id IS NOT NULL RETURNING key"
 DELETES_OWED = "SELECT * FROM parts WHERE delete_owed = 1"
 DELETE_PAID = "UPDATE parts SET delete_owed = 0 WHERE key = $1 AND part = $2 RETURNING key"
 
@@ -103,6 +101,14 @@ SET = (
     "ON CONFLICT (room_id, name) DO UPDATE SET value = $3"
 )
 UNSET = "DELETE FROM settings WHERE room_id = $1 AND name = $2"
+SETTINGS = "SELECT name, value FROM settings WHERE room_id = $1"
+INHERIT = "INSERT INTO settings (room_id, name, value) VALUES ($1, $2, $3) ON CONFLICT (room_id, name) DO NOTHING"
+PREDECESSOR = "SELECT predecessor FROM rooms WHERE room_id = $1"
+PREDECESSOR_SET = (
+    "INSERT INTO rooms (room_id, predecessor) VALUES ($1, $2) ON CONFLICT (room_id) DO UPDATE SET predecessor = $2 "
+    "WHERE rooms.predecessor IS NULL RETURNING room_id"
+)
+WAS_IN = "SELECT 1 FROM rooms WHERE room_id = $1 AND (joined_at IS NOT NULL OR greeted_at IS NOT NULL)"
 JOINED_AT = "SELECT joined_at FROM rooms WHERE room_id = $1"
 JOINED = "INSERT INTO rooms (room_id, joined_at) VALUES ($1, $2) ON CONFLICT (room_id) DO UPDATE SET joined_at = $2"
 GREETED = (

@@ -36,7 +36,9 @@ class Rooms:
         allowed: Callable[[str], bool | Awaitable[bool]],
         prefix: Callable[[], str],
         log: logging.Logger,
+        follows: Callable[[str], Awaitable[bool]] | None = None,
     ) -> None:
+        """``follows``: does that room replace one that we were in? Then it has been greeted."""
         self._store = store
         self._http = http
         self._outbox = outbox
@@ -45,6 +47,7 @@ class Rooms:
         self._allowed = allowed
         self._prefix = prefix
         self._log = log
+        self._follows = follows
         self._joined: dict[str, float] = {}
 
     async def since(self, room: str) -> float:
@@ -78,7 +81,8 @@ class Rooms:
         ours = joined + self._http.ahead  # by our clock
         fresh = ours >= self._store.installed_at - SLACK and time.time() - ours < GREETING_AGE
         part: Part | None = None
-        if fresh and await self._invited_by_friend(event):
+        replaces = self._follows is not None and await self._follows(room)
+        if fresh and not replaces and await self._invited_by_friend(event):
             key = key_of(self._bot, room, "greeting")
             content = await contents.notice(texts.greeting(self._prefix()), key, "greeting", None)
             part = Part(key=key, part="greeting", room_id=room, rank=Rank.REFUSAL, content=content)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from .config import Config
+    from .predecessors import Predecessors
     from .store import Store
 
 MODEL = "model"
@@ -24,18 +25,28 @@ class Chosen:
 class RoomSettings:
     """Reads; commands change settings through their :class:`~.outcome.Outcome`."""
 
-    def __init__(self, store: Store, config: Config) -> None:
+    def __init__(self, store: Store, config: Config, predecessors: Predecessors | None = None) -> None:
         self._store = store
         self._config = config
+        self.predecessors = predecessors
+        """``None``: rooms are not upgraded."""
+
+    async def settled(self, room: str) -> bool:
+        """What was set in the room that this one replaces holds here now; false if that cannot be known yet."""
+        return self.predecessors is None or await self.predecessors.settled(room)
 
     async def model(self, room: str) -> Chosen:
+        await self.settled(room)
         if (own := await self._store.room_setting(room, MODEL)) is not None:
             return Chosen(name=own, source="room")
         return self.default_model()
 
     async def safe(self, room: str) -> bool:
-        """Whether a safety checker has to look at the room's pictures."""
+        """Whether a safety checker has to look at the room's pictures; as long as nobody knows, it has to."""
+        known = await self.settled(room)
         own = await self._store.room_setting(room, SAFE)
+        if own is None and not known:
+            return True
         return self._config.current.draw.safe if own is None else own == "on"
 
     def default_model(self) -> Chosen:

@@ -263,6 +263,23 @@ class Store:
         found: str | None = await self._db.fetchval(sql.SETTING, room, name)
         return found
 
+    async def room_settings(self, room: str) -> dict[str, str]:
+        return {row["name"]: row["value"] for row in await self._db.fetch(sql.SETTINGS, room)}
+
+    async def predecessor(self, room: str) -> str | None:
+        """The room that it replaces, ``""``: none; ``None``: not known yet."""
+        found: str | None = await self._db.fetchval(sql.PREDECESSOR, room)
+        return found
+
+    async def inherit(self, room: str, predecessor: str, settings: dict[str, str], part: Part | None) -> bool:
+        """Remember, once for ever, which room it replaces, with what was set there and not here. ``part`` says so.
+        False if that was known already; then nothing is stored."""
+        return await self._write(lambda conn: inserts.inherit(conn, room, predecessor, settings, part))
+
+    async def was_in(self, room: str) -> bool:
+        """Have we ever come into the room?"""
+        return await self._db.fetchval(sql.WAS_IN, room) is not None
+
     async def joined_at(self, room: str) -> float | None:
         """When the bot joined; ``None``: not known yet."""
         found: float | None = await self._db.fetchval(sql.JOINED_AT, room)

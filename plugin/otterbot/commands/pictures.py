@@ -9,7 +9,7 @@ from typing import Any
 from .. import texts
 from ..contents import OUR_KEY
 from ..encryption import KeyMissing
-from ..errors import MatrixError
+from ..errors import MatrixError, MatrixRefused
 from ..message import Message, event_id_in
 from ..outcome import Unusable
 from ..services import Services
@@ -19,6 +19,8 @@ START_PATIENCE = 3.0
 """Seconds to wait for the room key of a picture's message: what else is said in the room waits as long."""
 PAGES = 5
 """How many hundred of the bot's events are looked through for the last picture."""
+UPGRADES = 5
+"""How many upgrades of a room are gone back for it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,6 +86,7 @@ async def find_record(services: Services, message: Message) -> Found:
     if (waiting := await _waiting(services, message.room_id, message.sender)) is not None:
         return waiting
     found = await _last(services, message.room_id) or await _waiting(services, message.room_id, None)
+    found = found or await _before(services, message.room_id)
     if found is None:
         raise Unusable(texts.no_picture(prefix))
     return found
@@ -96,6 +99,21 @@ async def _last(services: Services, room: str) -> Found | None:
     if found is not None:
         return replace(found, event=last)
     return await _walk(services, room)
+
+
+async def _before(services: Services, room: str, left: int = UPGRADES) -> Found | None:
+    """The last picture of the room that this one replaces. What it was drawn from stays there; and nothing comes out
+    of an encrypted room into one that is not."""
+    older = None if services.settings.predecessors is None else await services.settings.predecessors.of(room)
+    if older is None or left == 0:
+        return None
+    try:
+        if await services.encryption.is_encrypted(older) and not await services.encryption.is_encrypted(room):
+            return None
+        found = await _last(services, older)
+    except MatrixRefused:
+        return None
+    return await _before(services, older, left - 1) if found is None else Found(record=found.record)
 
 
 async def _waiting(services: Services, room: str, sender: str | None) -> Found | None:

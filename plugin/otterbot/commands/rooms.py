@@ -30,6 +30,7 @@ async def show_or_set(services: Services, message: Message, text: str) -> Outcom
             return say(texts.may_not_change_settings(level))
     except PowerUnknown:
         return say(texts.POWER_UNKNOWN)
+    await services.settings.settled(message.room_id)  # or what is set back now would come back later
     wanted = _VALUES[value]
     stored = None if wanted is None else ("on" if wanted else "off")
     safe = services.config.current.draw.safe if wanted is None else wanted

@@ -14,6 +14,7 @@ from .explained import *  # noqa: F403
 from .jobs import *  # noqa: F403
 from .rooms import *  # noqa: F403
 from .starts import *  # noqa: F403
+from .upgrades import *  # noqa: F403
 from .usage import *  # noqa: F403
 from .waiting import *  # noqa: F403
 from .worker import *  # noqa: F403

@@ -50,7 +50,11 @@ class HomeserverDouble:
         self.let_go = asyncio.Event()
         self.forbidden: set[str] = set()
         self.unreadable: set[str] = set()
-        """Rooms whose timelines it does not give out."""
+        """Rooms whose timelines and state it does not give out."""
+        self.outside: set[str] = set()
+        """Rooms in which the bot is not (any more)."""
+        self.state_trouble: list[int] = []
+        """Statuses of the next answers about states, some web server's own."""
         self.sends: list[tuple[str, str, dict[str, Any]]] = []
         """Room, transaction id and content of every attempt."""
         self.down = False
@@ -70,6 +74,7 @@ class HomeserverDouble:
         app.router.add_put(client + "/redact/{event}/{txn}", self._redact)
         app.router.add_get(client + "/messages", self._messages)
         app.router.add_get(client + "/event/{event}", self._event)
+        app.router.add_get(client + "/state/{type}", self._state)
         app.router.add_get(client + "/state/{type}/{key:.*}", self._state)
         app.router.add_get("/_matrix/client/v3/joined_rooms", self._joined)
         app.router.add_get("/_matrix/client/v1/media/config", self._config)
@@ -108,6 +113,23 @@ class HomeserverDouble:
     def pictures(self, room: str) -> list[dict[str, Any]]:
         return [event for event in self.of_bot(room) if event["content"].get("msgtype") == "m.image"]
 
+    def set_state(
+        self, room: str, type_: str, content: dict[str, Any], key: str = "", sender: str = "@mod:test"
+    ) -> None:
+        self.state[room, type_, key] = self.add(room, sender, type_, content, state_key=key)
+
+    def create(self, room: str, before: str | None = None, **content: Any) -> None:
+        """A room of version 12, made by the moderator; ``before``: it says that it replaces that one."""
+        predecessor = {} if before is None else {"predecessor": {"room_id": before}}
+        self.set_state(room, "m.room.create", {"room_version": "12", **predecessor, **content})
+        self.set_state(room, "m.room.power_levels", {})
+
+    def upgrade(self, old: str, new: str) -> None:
+        """As ``/upgrade`` does it: the new room names the old one, which is closed."""
+        self.create(new, old)
+        self.set_state(old, "m.room.tombstone", {"body": "moved", "replacement_room": new})
+        self.set_state(old, "m.room.power_levels", {"events_default": 50})
+
     async def wait(self, check: Any, timeout: float = 10) -> Any:
         """Until ``check()`` is true; its value."""
         end = time.monotonic() + timeout
@@ -135,7 +157,7 @@ class HomeserverDouble:
     async def _put(self, request: web.Request, type_: str, content: dict[str, Any], **more: Any) -> web.Response:
         room, txn = request.match_info["room"], request.match_info["txn"]
         self.sends.append((room, txn, content))
-        if room in self.forbidden:
+        if room in self.forbidden or room in self.outside:
             return web.json_response({"errcode": "M_FORBIDDEN", "error": "no"}, status=403)
         if self.pages:
             self.pages -= 1
@@ -196,14 +218,18 @@ class HomeserverDouble:
         return web.json_response({"errcode": "M_NOT_FOUND", "error": "no"}, status=404)
 
     async def _state(self, request: web.Request) -> web.Response:
-        place = tuple(request.match_info[name] for name in ("room", "type", "key"))
-        event = self.state.get(place)  # type: ignore[arg-type]
+        if self.state_trouble:
+            return web.Response(status=self.state_trouble.pop(0))
+        if request.match_info["room"] in self.unreadable:
+            return web.json_response({"errcode": "M_FORBIDDEN", "error": "no"}, status=403)
+        place = (request.match_info["room"], request.match_info["type"], request.match_info.get("key", ""))
+        event = self.state.get(place)
         if event is None:
             return web.json_response({"errcode": "M_NOT_FOUND", "error": "no"}, status=404)
         return web.json_response(event if request.query.get("format") == "event" else event["content"])
 
     async def _joined(self, request: web.Request) -> web.Response:
-        return web.json_response({"joined_rooms": list(self.rooms)})
+        return web.json_response({"joined_rooms": [room for room in self.rooms if room not in self.outside]})
 
     async def _config(self, request: web.Request) -> web.Response:
         return web.json_response({"m.upload.size": self.upload_limit})
