@@ -26,6 +26,7 @@ from .permissions import Permissions
 from .pictures import Pictures
 from .predecessors import Predecessors
 from .room_state import RoomStates
+from .room_upgrades import RoomUpgrades
 from .rooms import Rooms
 from .services import Services
 from .settings import RoomSettings
@@ -95,6 +96,17 @@ class Otterbot(Plugin):
             log=self.log,
             follows=predecessors.follows,
         )
+        self._upgrades = RoomUpgrades(
+            store,
+            states,
+            encryption,
+            outbox,
+            delivery,
+            join=lambda room, server: self.client.join_room(RoomID(room), [server] if server else None, max_retries=0),
+            allowed=permissions.may_use,
+            bot=bot,
+            log=self.log,
+        )
         self._events = Events(
             self.client,
             http,
@@ -107,6 +119,7 @@ class Otterbot(Plugin):
             handle=partial(commands.handle, services),
             values=self._values,
             restart_sync=partial(sync.take_over, self.client),
+            heard_state=self._upgrades.heard,
             log=self.log,
         )
         if sync.ready(self.client):
@@ -119,6 +132,7 @@ class Otterbot(Plugin):
         try:
             await self._delivery.start()
             self._events.start()
+            self._upgrades.start()
             await self._begin_sync(services)
         except BaseException:
             await self.stop()  # Maubot forgets an instance that did not start: nothing of it may go on
@@ -147,6 +161,7 @@ class Otterbot(Plugin):
             waiting.cancel()
             await asyncio.gather(waiting, return_exceptions=True)
         await self._events.stop()
+        await self._upgrades.stop()
         await self._delivery.stop()
         await self._store.close()
         await self._worker.close()

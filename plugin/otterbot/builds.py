@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from . import contents
 from .errors import AnswerLost, CannotEncrypt, NotAllowed, RateLimited, TooLarge, WorkerError, WorkerRefused
-from .records import Part
+from .records import Kind, Part
 from .waiting import news
 
 Builder = Callable[[Part], Awaitable[dict[str, Any]]]
@@ -33,12 +33,20 @@ class Entry:
     build: asyncio.Task[None] | None = None
     not_before: float = 0.0
     tries: int = 0
+    refusals: int = 0
+    """How often the homeserver has forbidden it."""
     since: float = field(default_factory=time.monotonic)
 
     def backoff(self) -> float:
         """Seconds to wait after one more failure."""
         self.tries += 1
         return BACKOFF[min(self.tries, len(BACKOFF)) - 1]
+
+    @property
+    def kind_of_event(self) -> str:
+        """As it is called in the clear; whether it is encrypted is decided when it is sent."""
+        names = {Kind.REACTION: "m.reaction", Kind.REDACTION: "m.room.redaction"}
+        return names.get(self.part.kind, "m.room.message")
 
     @property
     def sendable(self) -> bool:
@@ -51,6 +59,7 @@ class Owner(Protocol):
     def built(self, entry: Entry) -> None: ...
     def wants(self, entry: Entry) -> bool: ...
     async def fail(self, entry: Entry, reason: str) -> None: ...
+    async def forbidden(self, entry: Entry) -> None: ...
     async def cannot_encrypt(self, entry: Entry) -> None: ...
     async def hook(self, name: str, *args: Any) -> None: ...
 
@@ -95,7 +104,7 @@ class Builds:
         except TooLarge:
             await self._owner.fail(entry, "too_large")
         except NotAllowed:
-            await self._owner.fail(entry, "not_allowed")
+            await self._owner.forbidden(entry)
         except Exception as error:
             self._log.error("Cannot build %s: %s", part.part, type(error).__name__)
             await self._later(entry, error)

@@ -65,13 +65,13 @@ class Cancelling:
         live = self._live(request.key)
         if live is not None:
             await live.fall_silent()
-        await self._take_results_back(request)
+        await self.take_results_back(request)
         for part in await closing(self._store, self._outbox, request, ending):
             await self._outbox.post(part)
         if live is not None:
             await self._close(live, ending)
 
-    async def _take_results_back(self, request: Request) -> None:
+    async def take_results_back(self, request: Request) -> None:
         """What has not been sent is not; what was on its way when the request was cancelled is deleted once it stands
         in the room. Its picture leaves the archive in both cases."""
         for part in (await self._store.parts_of(request.key)).values():
@@ -88,8 +88,8 @@ class Cancelling:
     async def redacted(self, room: str, event_id: str) -> None:
         """Somebody deleted a message: a request is cancelled with it, a picture leaves the archive."""
         request = await self._store.request_by_event(event_id)
-        if request is not None and request.open and request.room_id == room:
-            await self.cancel([request.key], room)
+        if request is not None and request.open and request.origin == room:
+            await self.cancel([request.key], request.room_id)
         part = await self._store.part_by_event(event_id)
         if part is not None and part.room_id == room and await self._store.owe_delete(event_id):
             self._wake()

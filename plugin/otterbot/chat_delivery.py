@@ -72,7 +72,7 @@ class Chats:
         standing = await self._store.parts_of(live.key)
         if begun(standing):
             # The worker forgot the answer between two of its pieces; another one would not fit on to the first.
-            live.relation = await self._relation(live.request)
+            live.relation = (await self._related(live.request)).get("m.relates_to")
             raise CannotAsk(texts.CHAT_REST_FORGOTTEN)
         chat.waiting = await self._others_first(live.request)
         live.changed.set()
@@ -126,16 +126,18 @@ class Chats:
             standing = await self._store.parts_of(live.key)
             turn = job.turn or Turn(state=job.state)
             if turn.state == SUCCEEDED and turn.result is not None:
-                pieces = await self._pieces(chat, turn.result, live.key)
+                pieces = await self._pieces(chat, turn.result, live.request)
                 if pieces:
                     return await self._deliver(live, len(pieces), standing)
             return await self._failed(live, turn, standing)
 
-    async def _pieces(self, chat: Growing, result: ChatResult, key: str) -> list[dict[str, Any]]:
-        if chat.pieces is None or chat.pieces[0] != result:
+    async def _pieces(self, chat: Growing, result: ChatResult, request: Request) -> list[dict[str, Any]]:
+        made_of = result, request.moved
+        if chat.pieces is None or chat.pieces[0] != made_of:
             notes = [*result.notes, *([] if result.complete else [texts.CHAT_BROKE_OFF])]
-            made = await asyncio.to_thread(chat_format.answer, result.text.strip(), notes, key)
-            chat.pieces = result, made
+            notes += [texts.asked_in_the_room_before(request.sender)] if request.moved else []
+            made = await asyncio.to_thread(chat_format.answer, result.text.strip(), notes, request.key)
+            chat.pieces = made_of, made
         return chat.pieces[1]
 
     async def _deliver(self, live: Live, count: int, standing: dict[str, Part]) -> Ending | None:
@@ -144,7 +146,7 @@ class Chats:
             name = f"chat/{number}"
             part = standing.get(name)
             if part is None:
-                edit = number == 1 and await self._placeholder_stands(live.key, standing)
+                edit = number == 1 and await self._placeholder_stands(live, standing)
                 kind = Kind.EDIT if edit else Kind.MESSAGE
                 await self._outbox.post(
                     Part(key=live.key, part=name, room_id=live.request.room_id, kind=kind, rank=Rank.RESULT)
@@ -172,27 +174,30 @@ class Chats:
 
     async def _end_badly(self, live: Live, outcome: str, text: str, standing: dict[str, Part]) -> Ending:
         """One sentence: in place of the placeholder, or as a message of its own."""
-        if live.reasons & {"not_allowed", "cannot_encrypt"}:
+        if "cannot_encrypt" in live.reasons:
             return Ending(outcome=outcome, well=False, line=text)
         content = await contents.notice(text, live.key, "final", None)
         free = standing.get("chat/1") is None
-        edit = free and await self._placeholder_stands(live.key, standing)
+        edit = free and await self._placeholder_stands(live, standing)
         if edit:
             content = {"of": PLACEHOLDER, "content": content}
         else:
-            content["m.relates_to"] = await self._relation(live.request)
+            content = contents.carried_over(content, live.request.sender) if live.request.moved else content
+            content |= await self._related(live.request)
         kind = Kind.EDIT if edit else Kind.MESSAGE
         part = Part(
             key=live.key, part="final", room_id=live.request.room_id, kind=kind, rank=Rank.REFUSAL, content=content
         )
         return Ending(outcome=outcome, well=False, line=text, parts=[part])
 
-    async def _placeholder_stands(self, key: str, standing: dict[str, Part]) -> bool:
+    async def _placeholder_stands(self, live: Live, standing: dict[str, Part]) -> bool:
         """In the room, or on its way beyond recall."""
         part = standing.get(PLACEHOLDER)
         if part is None or part.state in (PartState.FAILED, PartState.DROPPED):
             return False
-        return not (part.state is PartState.READY and await self._outbox.withdraw(key, PLACEHOLDER))
+        if part.room_id != live.request.room_id:
+            return False  # it was being sent when its room was closed
+        return not (part.state is PartState.READY and await self._outbox.withdraw(live.key, PLACEHOLDER))
 
     async def ended(self, live: Live, ending: Ending) -> None:
         """Cancelled, refused or expired: the placeholder does not go on promising an answer."""
@@ -202,7 +207,7 @@ class Chats:
         standing = await self._store.parts_of(live.key)
         final = standing.get("final")
         replaced = _stays(standing) or (final is not None and final.kind is Kind.EDIT)
-        if replaced or not await self._placeholder_stands(live.key, standing):
+        if replaced or not await self._placeholder_stands(live, standing):
             return
         content = await contents.notice(ending.line, live.key, "chat/end", None)
         inner = {"of": PLACEHOLDER, "content": content}
@@ -226,9 +231,9 @@ class Chats:
             raise WorkerRefused(410, "not_found")
         number = number_of(part.part)
         if number == 0:
-            return {**self._placeholder(part), "m.relates_to": await self._relation(request)}
+            return {**self._placeholder(part), **await self._related(request)}
         chat = self._chats.setdefault(part.key, Growing(finishing=True))
-        pieces = await self._pieces(chat, await self._result(request), part.key)
+        pieces = await self._pieces(chat, await self._result(request), request)
         chat.finishing = True  # after a start the answer may be here before the news of it
         self._outbox.drop_edit(part.key, GROWING)
         if not 1 <= number <= len(pieces):
@@ -236,7 +241,7 @@ class Chats:
         content = pieces[number - 1]
         if part.kind is Kind.EDIT:
             return {"of": PLACEHOLDER, "content": content}
-        return {**content, "m.relates_to": await self._relation(request)}
+        return {**content, **await self._related(request)}
 
     def _placeholder(self, part: Part) -> dict[str, Any]:
         live, chat = self._lives.get(part.key), self._chats.get(part.key)
@@ -258,11 +263,12 @@ class Chats:
             raise WorkerRefused(404, "not_found")
         return turn.result
 
-    async def _relation(self, request: Request) -> dict[str, Any]:
-        root = await self._history.root_of(request)
+    async def _related(self, request: Request) -> dict[str, Any]:
+        """The relation as fields of a content; none where the request has moved to another room."""
+        root = None if request.moved else await self._history.root_of(request)
         if root is None:
-            return contents.relation(request)
-        return chat_format.thread_relation(root, request.event_id)
+            return contents.related(request)
+        return {"m.relates_to": chat_format.thread_relation(root, request.event_id)}
 
 
 def _stays(standing: dict[str, Part]) -> bool:

@@ -46,8 +46,10 @@ def flows(request: Request) -> bool:
 async def answered_by(store: Store, room: str, event_id: str) -> Request | None:
     """The chat request of which that event is an answer, if it is one."""
     part = await store.part_by_event(event_id)
-    request = await store.request(part.key) if part is not None else None
-    return request if request is not None and request.kind == "chat" and request.room_id == room else None
+    if part is None:
+        return None
+    request = await store.request(part.key)
+    return request if request is not None and request.kind == "chat" and part.room_id == room else None
 
 
 def answer_part(event: Mapping[str, Any]) -> AnswerPart | None:

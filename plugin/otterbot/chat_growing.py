@@ -39,8 +39,8 @@ class Growing:
     moved: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the worker begins, ends or interrupts it: for the typing notice."""
     shown: Shown | None = None
-    pieces: tuple[ChatResult, list[dict[str, Any]]] | None = None
-    """The answer's contents, made from this result."""
+    pieces: tuple[tuple[ChatResult, bool], list[dict[str, Any]]] | None = None
+    """The answer's contents, made from this result, for the room of the question or for another one."""
 
     def over(self, live: Live) -> bool:
         """Nothing more is to be shown of it."""

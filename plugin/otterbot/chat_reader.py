@@ -113,20 +113,20 @@ class Reader:
         start: str | None = None
         for _ in range(MAX_PAGES):
             try:
-                events, start = await self._http.relations(request.room_id, root, "m.thread", start=start)
+                events, start = await self._http.relations(request.origin, root, "m.thread", start=start)
             except MatrixRefused:
                 break
             for event in events:
                 if event.get("event_id") in own:
                     # What was asked after it is another turn; what was answered after it may belong before.
                     newest_first = [entry for entry in newest_first if isinstance(entry, AnswerPart)]
-                elif (entry := await self.entry(request.room_id, event)) is not None:
+                elif (entry := await self.entry(request.origin, event)) is not None:
                     newest_first.append(entry)
             if start is None or len(newest_first) > 2 * most:
                 break
         entries = newest_first[::-1]
         if start is None and root not in own:
-            entries = [*await self._beginning(request.room_id, root), *entries]
+            entries = [*await self._beginning(request.origin, root), *entries]
         return entries
 
     async def _beginning(self, room: str, root: str) -> list[Entry]:
@@ -159,15 +159,15 @@ class Reader:
         start: str | None = None
         for _ in range(MAX_PAGES):
             try:
-                events, start = await self._http.messages(request.room_id, start=start, event_filter=SPOKEN)
+                events, start = await self._http.messages(request.origin, start=start, event_filter=SPOKEN)
             except MatrixRefused:
                 break
             for event in events:
                 if walk.ends(event, 2 * most):
                     return walk.entries()
                 if walk.wants(event):
-                    entry = await self.entry(request.room_id, event, walk.edit_of(event))
-                    if entry is not None and await self._is_outside(request.room_id, entry):
+                    entry = await self.entry(request.origin, event, walk.edit_of(event))
+                    if entry is not None and await self._is_outside(request.origin, entry):
                         walk.found(entry, event)
             if start is None:
                 break

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import copy
+import html
 import json
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Protocol
 
 from maubot.matrix import parse_formatted
+
+from . import texts
+from .records import Request
 
 OUR_KEY = "org.otterbot"
 MAX_CONTENT = 40_000
@@ -33,6 +37,28 @@ def relation(asked: Asked) -> dict[str, Any]:
     return {"rel_type": "m.thread", "event_id": asked.thread_root, "is_falling_back": False, **reply}
 
 
+def related(asked: Asked) -> dict[str, Any]:
+    """The relation as fields of a content; none across rooms: the request may have moved with an upgrade."""
+    return {} if is_elsewhere(asked) else {"m.relates_to": relation(asked)}
+
+
+def is_elsewhere(asked: Asked) -> bool:
+    """Does the message stand in another room than what is said about it now?"""
+    return isinstance(asked, Request) and asked.moved
+
+
+def carried_over(content: dict[str, Any], sender: str | None) -> dict[str, Any]:
+    """A message that could not be sent into its room any more, for the room that replaces it."""
+    content = {name: value for name, value in content.items() if name != "m.relates_to"}
+    if sender is None:
+        return content
+    line = texts.asked_in_the_room_before(sender)
+    content["body"] = f"{line}\n\n{content.get('body', '')}"
+    if "formatted_body" in content:
+        content["formatted_body"] = f"<p>{html.escape(line)}</p>{content['formatted_body']}"
+    return content
+
+
 def without_thread(content: dict[str, Any] | None) -> dict[str, Any] | None:
     """The same as a mere reply; ``None`` if it stands in no thread."""
     related = (content or {}).get("m.relates_to")
@@ -49,17 +75,19 @@ def ours(key: str, part: str, **more: Any) -> dict[str, Any]:
 
 async def notice(markdown: str, key: str, part: str, asked: Asked | None, msgtype: str = "m.notice") -> dict[str, Any]:
     """A sentence for the room, as a reply. It mentions nobody."""
-    body, html = await parse_formatted(markdown)
+    if asked is not None and isinstance(asked, Request) and asked.moved:
+        markdown = f"{texts.asked_in_the_room_before(asked.sender)}\n\n{markdown}"
+    body, formatted = await parse_formatted(markdown)
     content: dict[str, Any] = {
         "msgtype": msgtype,
         "body": body,
         "format": "org.matrix.custom.html",
-        "formatted_body": html,
+        "formatted_body": formatted,
         "m.mentions": {},
         OUR_KEY: ours(key, part),
     }
     if asked is not None:
-        content["m.relates_to"] = relation(asked)
+        content |= related(asked)
     return content
 
 

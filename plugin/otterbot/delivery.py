@@ -20,11 +20,12 @@ from . import contents, endings, texts
 from .cancelling import Cancelling
 from .config import Values
 from .errors import WorkerError, WorkerRefused
+from .giving_up import GivingUp
 from .live import CannotAsk, Ending, Kind, Live, WorkerState
 from .outbox import Hooks, Outbox
 from .records import Kind as PartKind
 from .records import Part, Rank, Request, RequestState
-from .status import StatusLine
+from .status import show
 from .store import Store
 from .submit import Submitter
 from .upkeep import Upkeep
@@ -55,9 +56,14 @@ class Delivery:
         self._tasks: set[asyncio.Task[None]] = set()
         self._news = WorkerNews(worker, self._event, log)
         self._submitter = Submitter(store, worker, self._kind_of, self, log)
-        self._upkeep = Upkeep(store, worker, self.expire, log)
-        self.cancelling = Cancelling(store, outbox, live=self.live, close=self._close, wake=self._upkeep.wake, log=log)
         self.worker_state = WorkerState(away_since=time.monotonic())
+        self.cancelling = Cancelling(
+            store, outbox, live=self.live, close=self._close, wake=lambda: self._upkeep.wake(), log=log
+        )
+        self.giving_up = GivingUp(
+            store, outbox, self.cancelling, self.worker_state, live=self.live, end_with=self.end_with
+        )
+        self._upkeep = Upkeep(store, worker, self.giving_up.expire, log)
         outbox.hooks = Hooks(
             sent=self._part_sent,
             failed=self._part_failed,
@@ -107,13 +113,23 @@ class Delivery:
 
     def _begin(self, request: Request) -> None:
         live = self._lives[request.key] = Live(request=request)
-        kind = self._kind_of(live)
-        kind.begin(live)
-        if not kind.own_status:
-            line = StatusLine(live, self._outbox, self._store, self.worker_state, self._values)
-            live.spawn(asyncio.create_task(line.run(), name="otterbot status"))
+        self._kind_of(live).begin(live)
+        self._show(live)
         if request.state is RequestState.KEPT:
             self._submitter.submit(live)
+
+    def _show(self, live: Live) -> None:
+        if not self._kind_of(live).own_status:
+            show(live, self._outbox, self._store, self.worker_state, self._values)
+
+    async def moved(self, request: Request) -> None:
+        """Its room goes on elsewhere, and so does the request."""
+        live = self._lives.get(request.key)
+        if live is not None:
+            live.request = replace(live.request, room_id=request.room_id, asked_in=request.asked_in)
+            live.relation = None
+            self._show(live)
+            await self._look_again(live.key)
 
     def _kind_of(self, live: Live) -> Kind:
         return self._kinds[live.request.kind]
@@ -332,16 +348,3 @@ class Delivery:
                 task.cancel()
         self._submitter.poke()
         self._upkeep.wake()
-
-    async def expire(self, request: Request) -> None:
-        """It has waited for too long."""
-        live = self._lives.get(request.key)
-        if live is not None:
-            state = self.worker_state
-            text = texts.expired(
-                (request.expires_at - request.created_at) / 3600,
-                away=state.away_since is not None,
-                unauthorized=state.unauthorized,
-                paused=state.pause.paused,
-            )
-            await self.end_with(live, "expired", text, cancel_owed=True)

@@ -49,7 +49,7 @@ class Edits:
         if message.edit_id is None:
             return message if old is None else None
         if old is not None:
-            if old.sender != message.sender or old.room_id != message.room_id or _is_behind(message, old):
+            if old.sender != message.sender or old.origin != message.room_id or _is_behind(message, old):
                 return None
             thread, reply = old.thread_root, old.reply_to
         else:

@@ -33,14 +33,17 @@ async def closing(store: Store, outbox: Outbox, request: Request, ending: Ending
     if ending.outcome != REPLACED:
         emoji = texts.DONE if ending.well else texts.FAILED
         reaction = contents.reaction(request.key, "done", request.event_id, emoji)
-        parts.append(part(request, "done", Kind.REACTION, Rank.REACTION, reaction))
+        done = part(request, "done", Kind.REACTION, Rank.REACTION, reaction)
+        parts.append(replace(done, room_id=request.origin))
     if "ack" in standing and not await _taken_back(outbox, standing["ack"]):
-        parts.append(part(request, "unack", Kind.REDACTION, Rank.REACTION, {"of": "ack"}))
+        unack = part(request, "unack", Kind.REDACTION, Rank.REACTION, {"of": "ack"})
+        parts.append(replace(unack, room_id=standing["ack"].room_id))
     outbox.drop_edit(request.key, "status/edit")
     if "status" in standing and not await _taken_back(outbox, standing["status"]):
         content = await contents.notice(ending.line, request.key, "status/final", None)
         inner = {"of": "status", "content": content}
-        parts.append(part(request, "status/final", Kind.EDIT, Rank.EDIT, inner))
+        final = part(request, "status/final", Kind.EDIT, Rank.EDIT, inner)
+        parts.append(replace(final, room_id=standing["status"].room_id))
     return parts
 
 
@@ -59,5 +62,5 @@ def no_encryption(unsent: Part, request: Request | None) -> Part:
         contents.OUR_KEY: contents.ours(unsent.key, NO_ENCRYPTION),
     }
     if request is not None:
-        content["m.relates_to"] = contents.relation(request)
+        content |= contents.related(request)
     return Part(key=unsent.key, part=NO_ENCRYPTION, room_id=unsent.room_id, content=content)

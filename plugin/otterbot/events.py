@@ -61,6 +61,7 @@ class Events:
         handle: Callable[[Message], Awaitable[Outcome | None]],
         values: Callable[[], Values],
         restart_sync: Callable[[], object],
+        heard_state: Callable[[str, Raw], None] = lambda room, state: None,
         log: logging.Logger,
     ) -> None:
         self._client = client
@@ -75,6 +76,7 @@ class Events:
         self._edits = Edits(http, store, delivery, handle, log)
         self._values = values
         self._restart_sync = restart_sync
+        self._heard_state = heard_state
         self._log = log
         self._queues = RoomQueues(self._event, log)
         self._late = LateKeys(encryption, self._queues.put)
@@ -130,6 +132,7 @@ class Events:
             self._spawn(self._catch_up.everywhere(gap))
         for room in answer.rooms():
             for state in answer.state(room):
+                self._heard_state(room, state)
                 if state.get("type") == "m.room.encryption" and state.get("state_key") == "":
                     self._encryption.seen_encrypted(room)
                 elif self._rooms.own_membership(room, state):

@@ -68,7 +68,7 @@ class History:
         while request.thread_root is None:
             earlier = None
             if request.reply_to is not None:
-                earlier = await answered_by(self._store, request.room_id, request.reply_to)
+                earlier = await answered_by(self._store, request.origin, request.reply_to)
             if earlier is None:
                 return request.event_id
             if flows(earlier):
@@ -98,13 +98,13 @@ class History:
 
     async def _asked(self, request: Request) -> str:
         try:
-            raw = await self._http.event(request.room_id, request.edit_id or request.event_id)
+            raw = await self._http.event(request.origin, request.edit_id or request.event_id)
         except MatrixRefused:
             raise CannotAsk(texts.CHAT_UNREADABLE) from None
         try:
             readable = await self._encryption.readable(raw)
         except KeyMissing as missing:
-            await self._encryption.wait_for_key(request.room_id, missing.session_id, KEY_PATIENCE)
+            await self._encryption.wait_for_key(request.origin, missing.session_id, KEY_PATIENCE)
             readable = await self._reader.readable(raw)
         said = None if readable is None else from_raw(readable, encrypted=request.private, own_id=self._bot)
         text = None if said is None else self._reader.words(said)
@@ -132,7 +132,7 @@ class History:
             if entry.key == request.key:
                 continue
             if entry.key not in by_key:
-                exchange = by_key[entry.key] = await self._elsewhere(request.room_id, entry.key)
+                exchange = by_key[entry.key] = await self._elsewhere(request.origin, entry.key)
                 late.append((place, exchange))
             by_key[entry.key].parts[entry.number] = entry.text
         for shift, (place, exchange) in enumerate(late):
@@ -145,7 +145,7 @@ class History:
         if request is None:
             return Exchange(question=None)
         try:
-            raw = await self._http.event(room, request.edit_id or request.event_id)
+            raw = await self._http.event(request.origin, request.edit_id or request.event_id)
         except MatrixRefused:
             return Exchange(question="")
         readable = await self._reader.readable(raw)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 
 from mautrix.util.async_db import Connection
 
@@ -61,6 +62,19 @@ async def put_setting(conn: Connection, room: str, name: str, value: str | None)
         await conn.execute(sql.UNSET, room, name)
     else:
         await conn.execute(sql.SET, room, name, value)
+
+
+async def move(conn: Connection, old: str, new: str, moving: Sequence[Part], unwanted: Sequence[Part]) -> list[Request]:
+    now = time.time()
+    requests = [Request.from_row(row) for row in await conn.fetch(sql.MOVE_REQUESTS, old, new)]
+    for part in moving:
+        content = None if part.content is None else json.dumps(part.content)
+        await conn.execute(sql.MOVE_PART, *part.id, old, new, Kind(part.kind).value, content, now)
+    for part in unwanted:
+        await conn.execute(sql.DROP, *part.id, now)
+    for request in requests:
+        await conn.execute(sql.LEFT_BEHIND, request.key, old)
+    return requests
 
 
 async def inherit(conn: Connection, room: str, predecessor: str, settings: dict[str, str], part: Part | None) -> bool:

@@ -119,7 +119,8 @@ async def _described(request: Request, part: Part, result: ImageResult, hint: st
     notes = [*(request.notes if index == 0 else ()), *(texts.plain_sentence(note) for note in result.notes)]
     if hint is not None and index == 0:
         notes.append(hint)
-    body, html = await parse_formatted("\n\n".join((texts.caption(prompt, result.record), *notes)))
+    asked = [texts.asked_in_the_room_before(request.sender)] if request.moved and index == 0 else []
+    body, html = await parse_formatted("\n\n".join((*asked, texts.caption(prompt, result.record), *notes)))
     return {
         "msgtype": "m.image",
         "body": body,
@@ -134,7 +135,7 @@ async def _described(request: Request, part: Part, result: ImageResult, hint: st
             BLURHASH: result.blurhash,
         },
         "m.mentions": {},
-        "m.relates_to": contents.relation(request),
+        **contents.related(request),
         contents.OUR_KEY: contents.ours(
             part.key, part.part, index=index, record=contents.canonical(result.record), **_start(request)
         ),

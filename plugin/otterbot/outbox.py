@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from . import contents
+from .barred import BarredRooms
 from .builds import BACKOFF, Builder, Builds, Entry
 from .encryption import Encryption
 from .errors import (
@@ -68,6 +69,8 @@ class Outbox:
         self._task: asyncio.Task[None] | None = None
         self._builds = Builds(self, log)
         self._sender = Sender(store, http, encryption)
+        self.barred = BarredRooms(self, store, log)
+        self.forbidden = self.barred.refused
         self.hooks: Hooks | None = None
 
     # -- life --------------------------------------------------------------------------------
@@ -88,6 +91,7 @@ class Outbox:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self.barred.stop()
 
     # -- what goes in ------------------------------------------------------------------------
 
@@ -133,14 +137,14 @@ class Outbox:
         """No further edit of that name: what waits is out of date."""
         entry = self._entries.get((key, name))
         if entry is not None and not entry.stored:
-            self._forget(entry)
+            self.forget(entry)
 
     async def withdraw(self, key: str, name: str) -> bool:
         """Take back a part that has not been begun; false if it stands in the room, or may."""
         entry = self._entries.get((key, name))
         dropped = await self._store.drop(key, name)
         if dropped and entry is not None:
-            self._forget(entry)
+            self.forget(entry)
         return dropped
 
     async def give_up(self, key: str, name: str) -> None:
@@ -148,6 +152,17 @@ class Outbox:
         entry = self._entries.get((key, name))
         if entry is not None:
             await self.fail(entry, "gone")
+
+    def entries_of(self, room: str) -> list[Entry]:
+        return [entry for entry in self._entries.values() if entry.part.room_id == room]
+
+    def take_up(self, entry: Entry) -> None:
+        """It may be sent again."""
+        self.rebuild(*entry.part.id)
+        self._wake.set()
+
+    def entry_of(self, part: Part) -> Entry | None:
+        return self._entries.get(part.id)
 
     def waiting(self, key: str, name: str) -> bool:
         return (key, name) in self._entries
@@ -181,7 +196,7 @@ class Outbox:
     def _next(self) -> tuple[Entry | None, float | None]:
         """What goes out now, or how long to wait for something to."""
         now = time.monotonic()
-        ready = [entry for entry in self._entries.values() if entry.sendable]
+        ready = [entry for entry in self._entries.values() if entry.sendable and not self.barred.bars(entry)]
         if not ready:
             return None, None
         if self._throttled_until > now:
@@ -222,7 +237,7 @@ class Outbox:
         except CannotEncrypt:
             await self.cannot_encrypt(entry)
         except NotAllowed:
-            await self.fail(entry, "not_allowed")
+            await self.forbidden(entry)
         except MatrixRefused as refusal:
             await self._refused(entry, refusal)
 
@@ -232,7 +247,11 @@ class Outbox:
             await self._sent(entry, event_id)
             return
         entry.lookup = False
-        if entry.content is None:
+        if self.barred.bars(entry):
+            # It is not there, so it may move to where its request has gone, or be taken back.
+            await self._store.unmark_sending(*entry.part.id)
+            self.barred.heard(entry.part.room_id)
+        elif entry.content is None:
             self._builds.begin(entry)
 
     async def _done(self, entry: Entry, done: Done | str) -> None:
@@ -242,8 +261,7 @@ class Outbox:
             case Done.NEVER:
                 await self.fail(entry, "missing")
             case Done.UNWANTED:
-                await self._store.drop_over(*entry.part.id)
-                self._forget(entry)
+                await self.barred.unwanted(entry)
             case Done.STALE:
                 entry.content, entry.plain_media = None, False
                 self._builds.begin(entry)
@@ -254,23 +272,23 @@ class Outbox:
 
     async def _sent(self, entry: Entry, event_id: str | None) -> None:
         if not entry.stored:
-            self._forget(entry)
+            self.forget(entry)
             return
         await self._surely(lambda: self._store.mark_sent(entry.part, event_id))
-        self._forget(entry)
+        self.forget(entry)
         await self.hook("sent", entry.part, event_id)
 
     async def fail(self, entry: Entry, reason: str) -> None:
         if entry.stored:
             await self._surely(lambda: self._store.mark_failed(*entry.part.id))
-        self._forget(entry)
+        self.forget(entry)
         if entry.stored:
             self._log.warning("Gave up sending %s: %s", entry.part.part, reason)
             await self.hook("failed", entry.part, reason)
 
     async def _lost(self, entry: Entry) -> None:
         if not entry.stored:
-            self._forget(entry)  # a newer state of the text comes anyway
+            self.forget(entry)  # a newer state of the text comes anyway
             return
         entry.not_before = time.monotonic() + entry.backoff()
         stored = await self._store.part(*entry.part.id)
@@ -315,7 +333,7 @@ class Outbox:
         else:
             await self.fail(entry, "refused")
 
-    def _forget(self, entry: Entry) -> None:
+    def forget(self, entry: Entry) -> None:
         if self._entries.get(entry.part.id) is entry:
             del self._entries[entry.part.id]
 

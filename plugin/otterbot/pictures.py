@@ -104,9 +104,7 @@ class Pictures:
         line = self._why(live, job)
         content = await contents.notice(line, live.key, "final", live.request)
         final = Part(key=live.key, part="final", room_id=live.request.room_id, rank=Rank.REFUSAL, content=content)
-        # Where nothing may be said, saying why would fail as well (or has been done).
-        mute = live.reasons & {"not_allowed", "cannot_encrypt"}
-        parts = [] if mute else [final]
+        parts = [] if "cannot_encrypt" in live.reasons else [final]  # that has been said
         return Ending(outcome="cancelled" if cancelled else "failed", well=False, line=line, parts=parts)
 
     @staticmethod

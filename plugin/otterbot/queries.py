@@ -34,7 +34,7 @@ FINISH = (
 )
 CANCEL = (
     "UPDATE requests SET state = 'done', outcome = $4, done_at = $3, cancel_owed = 1 "
-    "WHERE key = $1 AND room_id = $2 AND state <> 'done' RETURNING *"
+    "WHERE key = $1 AND (room_id = $2 OR asked_in = $2) AND state <> 'done' RETURNING *"
 )
 UNCLOSED = (
     "SELECT * FROM requests WHERE outcome IN ('cancelled', 'replaced') AND done_at > $1 "
@@ -55,9 +55,10 @@ PENDING_PARTS = "SELECT * FROM parts WHERE state IN ('ready', 'sending') ORDER B
 SENDING = (
     "UPDATE parts SET state = 'sending', updated_at = $3 "
     "WHERE key = $1 AND part = $2 AND state IN ('ready', 'sending') "
-    # No result (rank 0) of a request that is over: somebody took it back meanwhile.
-    "AND (rank > 0 OR NOT EXISTS (SELECT 1 FROM requests WHERE requests.key = parts.key AND requests.state = 'done')) "
-    "RETURNING key"
+    # No result (rank 0) of a request that is over or goes on in another room by now.
+    "AND (rank > 0 OR NOT EXISTS (SELECT 1 FROM requests WHERE requests.key = parts.key "
+    "AND (requests.state = 'done' OR requests.room_id <> parts.room_id))) "
+    "AND (CAST($4 AS TEXT) IS NULL OR room_id = $4) RETURNING key"
 )
 DROP_OVER = (
     "UPDATE parts SET state = 'dropped', content = NULL, updated_at = $3 "
@@ -88,6 +89,20 @@ OWE_DELETE = "UPDATE parts SET delete_owed = 1 WHERE event_id = $1 AND image_id 
 OWE_DELETE_OF = "UPDATE parts SET delete_owed = 1 WHERE key = $1 AND part = $2 AND image_id IS NOT NULL RETURNING key"
 DELETES_OWED = "SELECT * FROM parts WHERE delete_owed = 1"
 DELETE_PAID = "UPDATE parts SET delete_owed = 0 WHERE key = $1 AND part = $2 RETURNING key"
+
+# -- requests that move with their room
+MOVE_REQUESTS = (
+    "UPDATE requests SET asked_in = COALESCE(asked_in, room_id), room_id = $2 WHERE room_id = $1 AND state <> 'done' "
+    "RETURNING *"
+)
+MOVE_PART = (
+    "UPDATE parts SET room_id = $4, kind = $5, content = $6, moved = 1, updated_at = $7 "
+    "WHERE key = $1 AND part = $2 AND room_id = $3 AND state = 'ready' RETURNING key"
+)
+LEFT_BEHIND = (
+    "UPDATE parts SET part = part || '/before' WHERE key = $1 AND room_id = $2 AND state = 'sent' "
+    "AND part IN ('status', 'chat/0')"
+)
 
 # -- rooms
 LAST_PICTURE = "SELECT last_picture_event FROM rooms WHERE room_id = $1"

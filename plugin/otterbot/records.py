@@ -96,6 +96,18 @@ class Request:
     done_at: float | None = None
     outcome: str | None = None
     cancel_owed: bool = False
+    asked_in: str | None = None
+    """The room of the message, where the request has moved with an upgrade since."""
+
+    @property
+    def moved(self) -> bool:
+        """Its message stands in another room, which replies and reactions of this one do not reach."""
+        return self.asked_in is not None
+
+    @property
+    def origin(self) -> str:
+        """The room of its message."""
+        return self.asked_in or self.room_id
 
     @property
     def open(self) -> bool:
@@ -128,6 +140,8 @@ class Part:
     event_id: str | None = None
     image_id: str | None = None
     updated_at: float = 0.0
+    moved: bool = False
+    """Its request has moved to another room with it: that is another event, with a transaction id of its own."""
 
     @property
     def id(self) -> tuple[str, str]:
@@ -135,7 +149,7 @@ class Part:
 
     @property
     def transaction_id(self) -> str:
-        return transaction_id(self.key, self.part)
+        return transaction_id(self.key, f"{self.part}\0{self.room_id}" if self.moved else self.part)
 
     @classmethod
     def from_row(cls, row: Any) -> Part:
@@ -143,4 +157,5 @@ class Part:
         data["kind"] = Kind(data["kind"])
         data["state"] = PartState(data["state"])
         data["content"] = _json(data["content"])
+        data["moved"] = bool(data["moved"])
         return cls(**data)

@@ -54,7 +54,7 @@ class Sender:
             # Each state of the text is an event of its own; a repeat of one would be dropped.
             txn = transaction_id(part.key, f"{part.part}/{time.time_ns()}")
             return await self._http.send(part.room_id, event_type, content, txn)
-        if not await self._store.mark_sending(*part.id):
+        if not await self._store.mark_sending(*part.id, part.room_id):
             return Done.UNWANTED
         if part.kind is Kind.REDACTION:
             return await self._http.redact(part.room_id, content["redacts"], part.transaction_id)

@@ -208,7 +208,7 @@ class Starts:
             raise CannotAsk(texts.start_refused(refusal, most)) from None
 
     async def _fetch(self, request: Request, event_id: str, most: int) -> bytes:
-        source = await look(self._http, self._encryption, request.room_id, event_id, patience=KEY_PATIENCE, most=most)
+        source = await look(self._http, self._encryption, request.origin, event_id, patience=KEY_PATIENCE, most=most)
         if source is None:
             raise NoStart(texts.START_NO_PICTURE)
         try:

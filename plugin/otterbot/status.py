@@ -14,6 +14,7 @@ from .records import Part, PartState, Rank, RequestState
 from .store import Store
 from .waiting import news
 
+TASK = "otterbot status"
 SLOWER = 1.15
 """How much longer the pause before each edit is than the one before it: thirty last for half an hour."""
 
@@ -30,6 +31,15 @@ def compose(live: Live, worker: WorkerState, now: float) -> str:
     if job.final:
         return texts.UPLOADING
     return texts.status_line(job, worker.pause, notes=request.notes)
+
+
+def show(live: Live, outbox: Outbox, store: Store, worker: WorkerState, values: Callable[[], Values]) -> None:
+    """Begin to say how it stands, in the room where the request is now."""
+    for task in live.tasks:
+        if task.get_name() == TASK:
+            task.cancel()
+    line = StatusLine(live, outbox, store, worker, values)
+    live.spawn(asyncio.create_task(line.run(), name=TASK))
 
 
 class StatusLine:
@@ -64,6 +74,8 @@ class StatusLine:
             target = await self._store.part(live.key, "status")
             if text == said or edits >= status.max_edits or target is None or not live.open:
                 continue
+            if target.room_id != live.request.room_id:
+                continue  # it was being sent when the room was closed; nobody looks there any more
             if target.state is not PartState.SENT or target.event_id is None:
                 if target.state in (PartState.FAILED, PartState.DROPPED):
                     return

@@ -158,6 +158,11 @@ class Store:
 
         return await self._write(work)
 
+    async def move(self, old: str, new: str, moving: Sequence[Part], unwanted: Sequence[Part]) -> list[Request]:
+        """The open requests of a room belong to another one from now on, and so do those of their parts that have not
+        been sent; ``unwanted`` ones are dropped. What shows progress in the old room gets the name ``…/before``."""
+        return await self._write(lambda conn: inserts.move(conn, old, new, moving, unwanted))
+
     async def unclosed(self, since: float) -> list[Request]:
         """Cancelled after that moment, and it may be that nothing in the room says so yet."""
         return await self._requests(sql.UNCLOSED, since)
@@ -196,9 +201,9 @@ class Store:
         """What has to be sent, or may have been."""
         return await self._parts(sql.PENDING_PARTS)
 
-    async def mark_sending(self, key: str, part: str) -> bool:
-        """False: it is no longer wanted, or was sent."""
-        return await self._move(sql.SENDING, key, part, time.time())
+    async def mark_sending(self, key: str, part: str, room: str | None = None) -> bool:
+        """False: it is no longer wanted (in that ``room``), or was sent."""
+        return await self._move(sql.SENDING, key, part, time.time(), room)
 
     async def drop_over(self, key: str, part: str) -> None:
         """It was not sent, and its request is over: it never will be."""

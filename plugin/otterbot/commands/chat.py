@@ -70,7 +70,7 @@ async def _is_answer(services: Services, room: str, event_id: str) -> bool:
 
 
 def _here(request: Request | None, room: str) -> bool:
-    return request is not None and request.kind == "chat" and request.room_id == room
+    return request is not None and request.kind == "chat" and request.origin == room
 
 
 async def _is_chat(services: Services, room: str, root: str) -> bool:

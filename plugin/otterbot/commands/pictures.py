@@ -122,7 +122,7 @@ async def _waiting(services: Services, room: str, sender: str | None) -> Found |
     one = next((one for one in reversed(found) if one.kind == "image"), None)
     if one is None:
         return None
-    return Found(record={"used": one.body, "asked": one.asked}, start=start_event(one.body))
+    return Found(record={"used": one.body, "asked": one.asked}, start=None if one.moved else start_event(one.body))
 
 
 def _found(services: Services, event: Mapping[str, Any] | None) -> Found | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .escape import code
+from .escape import code, person
+from .jobs import count_of
 
 
 def settings_came_along(settings: Mapping[str, str]) -> str:
@@ -15,3 +16,24 @@ def settings_came_along(settings: Mapping[str, str]) -> str:
     if "safe" in settings:
         said.append(f"safe mode {settings['safe']}")
     return f"What was set in the room before this one holds here, too: {', '.join(said) or 'its settings'}."
+
+
+GOES_ON_ELSEWHERE = "➡️ This goes on in the room that replaces this one."
+NOT_ENCRYPTED_ANY_MORE = (
+    "❌ This was asked for in the room before, which was encrypted. This room is not, so I bring nothing over. "
+    "Please ask again."
+)
+BANNED_MEANWHILE = "❌ I was banned from this room, so I stopped working on this. Please ask again."
+
+
+def asked_in_the_room_before(sender: str) -> str:
+    """With what comes into a room that replaces the one in which it was asked for: a reply cannot reach there."""
+    return f"For {person(sender)}, asked for in the room before this one."
+
+
+def could_not_speak(hours: float) -> str:
+    """The request ended while the bot could send nothing into its room."""
+    return (
+        f"❌ I could not write in this room for {count_of(max(1, round(hours)), 'hour', 'hours')}, so I gave this up. "
+        "Please ask again."
+    )

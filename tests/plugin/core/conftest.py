@@ -28,6 +28,8 @@ from otterbot.migrations import upgrade_table
 from otterbot.outbox import Outbox
 from otterbot.pictures import Pictures
 from otterbot.records import Request, key_of
+from otterbot.room_state import RoomStates
+from otterbot.room_upgrades import RoomUpgrades
 from otterbot.store import Commit, Store
 from otterbot.worker_client import Address, WorkerClient
 
@@ -58,15 +60,26 @@ class Rig:
         self.delivery = Delivery(self.store, self.worker, self.outbox, lambda: self.values, LOG)
         pictures = Pictures(self.store, self.worker, self.outbox, self.http, self.encryption, prefix=lambda: "!")
         self.delivery.register("image", pictures)
+        states = RoomStates(self.http, BOT)
+        self.upgrades = RoomUpgrades(
+            self.store, states, self.encryption, self.outbox, self.delivery, join=self.join,
+            allowed=lambda user: user.endswith(":test"), bot=BOT, log=LOG,
+        )  # fmt: skip
         return self
+
+    async def join(self, room: str, server: str | None) -> None:
+        if room in self.server.outside:
+            raise PermissionError(room)
 
     async def run(self) -> Rig:
         await self.start()
         await self.delivery.start()
+        self.upgrades.start()
         return self
 
     async def stop(self) -> None:
         """As a crash: nothing is tidied up but connections."""
+        await self.upgrades.stop()
         await self.delivery.stop()
         await self.store.close()
         await self.worker.close()

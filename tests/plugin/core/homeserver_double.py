@@ -48,6 +48,8 @@ class HomeserverDouble:
         """Contents that are carried out, and answered only after ``let_go`` is set."""
         self.held = 0
         self.let_go = asyncio.Event()
+        self.forbid: Callable[[dict[str, Any]], bool] = lambda content: False
+        """Contents that are answered with M_FORBIDDEN."""
         self.forbidden: set[str] = set()
         self.unreadable: set[str] = set()
         """Rooms whose timelines and state it does not give out."""
@@ -157,7 +159,7 @@ class HomeserverDouble:
     async def _put(self, request: web.Request, type_: str, content: dict[str, Any], **more: Any) -> web.Response:
         room, txn = request.match_info["room"], request.match_info["txn"]
         self.sends.append((room, txn, content))
-        if room in self.forbidden or room in self.outside:
+        if room in self.forbidden or room in self.outside or self.forbid(content):
             return web.json_response({"errcode": "M_FORBIDDEN", "error": "no"}, status=403)
         if self.pages:
             self.pages -= 1

@@ -65,7 +65,7 @@ async def test_a_request_that_ends_while_its_picture_is_looked_for(
     if how == "cancelled":
         await rig.delivery.cancelling.cancel([request.key], ROOM)
     else:
-        await rig.delivery.expire(request)
+        await rig.delivery.giving_up.expire(request)
     asked.answers.set()
     assert (await rig.done(request)).outcome == how
     await asyncio.sleep(0.3)

@@ -1,0 +1,189 @@
+"""Rooms that go on elsewhere: open requests move to where people are now.
+
+``/upgrade`` closes a room with a tombstone that names a new one, and the new one's create event names the old one. Both
+are looked at, and the bot has to be in the new room. Then, in one transaction, every open request of the old room and
+everything of it that has not been sent belongs to the new one. What may have been sent is looked for in the old room
+first and moves if it is not there (the outbox asks again). Replies and threads do not reach across rooms, so what comes
+into the new one names who asked for it. Out of an encrypted room nothing moves into one that is not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from . import contents, texts
+from .barred import Following
+from .delivery import Delivery
+from .encryption import Encryption
+from .errors import MatrixError, NotAllowed
+from .outbox import Outbox
+from .queues import Raw
+from .records import Kind, Part, PartState, Rank, Request
+from .room_state import RoomStates, Standing, Tombstone, tombstone_in
+from .store import Store
+from .sync import joins
+
+DROPPED = frozenset({"ack", "chat/0", "greeting", "settings"})
+"""Parts that are of no use in another room."""
+STATUS = ("status", "chat/0")
+
+
+class RoomUpgrades:
+    """Follows tombstones. One per plugin instance; keeps nothing."""
+
+    def __init__(
+        self,
+        store: Store,
+        states: RoomStates,
+        encryption: Encryption,
+        outbox: Outbox,
+        delivery: Delivery,
+        *,
+        join: Callable[[str, str | None], Awaitable[object]],
+        allowed: Callable[[str], bool],
+        bot: str,
+        log: logging.Logger,
+    ) -> None:
+        """``join`` takes a room and a homeserver that knows the way."""
+        self._store = store
+        self._states = states
+        self._encryption = encryption
+        self._outbox = outbox
+        self._delivery = delivery
+        self._join = join
+        self._allowed = allowed
+        self._bot = bot
+        self._log = log
+        self._task: asyncio.Task[None] | None = None
+        outbox.barred.rules = self
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self.resume(), name="otterbot upgraded rooms")
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def resume(self) -> None:
+        """Rooms may have been closed while nobody listened."""
+        rooms = {request.room_id for request in await self._store.open_requests()}
+        for room in rooms | {part.room_id for part in await self._store.pending_parts()}:
+            try:
+                closed = await self._states.tombstone(room) is not None
+            except MatrixError:
+                closed = True  # not known: asked again until it is
+            if closed:
+                self._outbox.barred.doubt(room)
+
+    def heard(self, room: str, state: Raw) -> None:
+        """A state event that came by the sync."""
+        barred = self._outbox.barred
+        if state.get("type") == "m.room.tombstone" and state.get("state_key") == "":
+            if tombstone_in(state).replacement is not None:
+                barred.doubt(room)
+        elif state.get("type") == "m.room.power_levels":
+            barred.heard(room)
+        elif joins(state, self._bot):
+            barred.heard()
+
+    # -- what barred rooms ask ---------------------------------------------------------------
+
+    async def standing(self, room: str) -> Standing:
+        return await self._states.standing(room)
+
+    async def follow(self, room: str, tombstone: Tombstone) -> Following:
+        new = tombstone.replacement
+        if new is None or new == room:
+            return Following.NEVER
+        if not await self._states.joined(new) and not await self._come_in(new, tombstone.sender):
+            return Following.NOT_YET
+        try:
+            claimed, _ = await self._states.predecessor(new)
+        except NotAllowed:
+            return Following.NOT_YET
+        if claimed != room:
+            self._log.warning("A closed room names another one that does not say that it replaces it")
+            return Following.NEVER
+        await self._move(room, new)
+        return Following.MOVED
+
+    async def _come_in(self, room: str, sender: str | None) -> bool:
+        """Whoever closed the old room invites us by that; it counts as any other invitation does."""
+        if sender is None or not self._allowed(sender):
+            return False
+        try:
+            await self._join(room, sender.partition(":")[2] or None)
+        except Exception as error:  # mautrix and aiohttp raise what they like; an invitation may still come
+            self._log.info("Not let into the room that replaces another yet: %s", type(error).__name__)
+            return False
+        return True
+
+    async def banned(self, room: str) -> None:
+        """Nobody is waiting for it: it ends now. The sentences wait for a while, should we be let in again."""
+        for request in await self._store.open_requests(room):
+            await self._delivery.giving_up.give_up(request, "refused", texts.BANNED_MEANWHILE)
+
+    # -- moving ------------------------------------------------------------------------------
+
+    async def _move(self, old: str, new: str) -> None:
+        secret = await self._encryption.is_encrypted(old)
+        exposed = not await self._encryption.is_encrypted(new)
+        waiting = [part for part in await self._store.pending_parts() if part.room_id == old]
+        moving: list[Part] = []
+        unwanted: list[Part] = []
+        for part in waiting:
+            if part.state is not PartState.READY or part.kind in (Kind.REACTION, Kind.REDACTION):
+                continue  # perhaps sent, or about something that stands in the old room
+            request = await self._store.request(part.key)
+            private = exposed and (secret or (request is not None and request.private))
+            moved = None if private else await moved_part(part, new, request)
+            if moved is not None:
+                moving.append(moved)
+            elif part.kind is Kind.MESSAGE or part.rank == Rank.RESULT:
+                unwanted.append(part)
+        requests = await self._store.move(old, new, moving, unwanted)
+        for part in unwanted:
+            await self._store.owe_delete_of(*part.id)
+        await self._outbox.barred.moved([*moving, *unwanted])
+        await self._go_on(requests, old, secret=secret, exposed=exposed)
+
+    async def _go_on(self, requests: list[Request], old: str, *, secret: bool, exposed: bool) -> None:
+        if requests:
+            self._log.info("Open requests have moved to the room that replaces theirs: %d", len(requests))
+        for request in requests:
+            await self._delivery.moved(request)
+            if exposed and (secret or request.private):
+                await self._delivery.giving_up.give_up(request, "refused", texts.NOT_ENCRYPTED_ANY_MORE)
+                continue
+            standing = await self._store.parts_of(request.key)
+            for name in STATUS:
+                if f"{name}/before" in standing:
+                    await self._outbox.post(await _goes_on(request, old, name))
+
+
+async def moved_part(part: Part, room: str, request: Request | None) -> Part | None:
+    """What becomes of a part that has not been sent; ``None``: it is of no use in another room."""
+    if part.part in DROPPED:
+        return None
+    if part.rank == Rank.RESULT:  # made anew, without the reply
+        return replace(part, room_id=room, kind=Kind.MESSAGE, content=None, moved=True)
+    content = part.content
+    if part.kind is Kind.EDIT:
+        if part.part != "final" or content is None:
+            return None
+        content = content["content"]
+    if content is None:
+        return None
+    sender = request.sender if request is not None else None
+    return replace(part, room_id=room, kind=Kind.MESSAGE, content=contents.carried_over(content, sender), moved=True)
+
+
+async def _goes_on(request: Request, old: str, name: str) -> Part:
+    """What shows the progress in the old room says that there is no more of it."""
+    content = await contents.notice(texts.GOES_ON_ELSEWHERE, request.key, f"{name}/moved", None)
+    inner = {"of": f"{name}/before", "content": content}
+    return Part(key=request.key, part=f"{name}/moved", room_id=old, kind=Kind.EDIT, rank=Rank.EDIT, content=inner)
