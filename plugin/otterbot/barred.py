@@ -18,7 +18,7 @@ from typing import Protocol
 
 from .builds import Entry
 from .errors import OtterbotError
-from .records import Part, PartState
+from .records import Kind, Part, PartState
 from .room_state import Place, Standing, Tombstone
 from .store import Store
 from .waiting import news
@@ -193,7 +193,7 @@ class BarredRooms:
 
     async def _judge(self, barred: _Barred, standing: Standing, rules: Rules) -> bool:
         """What follows from how we stand in the room; true if the room is barred no longer."""
-        entries = [entry for entry in self._owner.entries_of(barred.room) if not entry.lookup]
+        entries = await self._idle(barred.room)
         for entry in entries:
             if entry.kind_of_event in standing.forbidden and standing.place is Place.SPEAKS:
                 await self._owner.fail(entry, "not_allowed")
@@ -217,16 +217,24 @@ class BarredRooms:
     async def _leftovers(self, barred: _Barred, standing: Standing) -> bool:
         """All that people wait for is in the new room. The reactions and edits of what stands in the old one are made
         where we still may, and are not missed where we may not."""
-        left = self._owner.entries_of(barred.room)
         if standing.place is Place.SPEAKS:
             return True
-        for entry in left:
-            if not entry.lookup:
+        for entry in await self._idle(barred.room):
+            if entry.part.kind is not Kind.MESSAGE:
                 await self._owner.fail(entry, "not_allowed")
         return not self._owner.entries_of(barred.room)
 
-    async def _give_up_old(self, room: str) -> None:
+    async def _idle(self, room: str) -> list[Entry]:
+        """What waits there and is surely not being sent."""
+        found = []
         for entry in self._owner.entries_of(room):
+            stored = None if entry.lookup else await self._store.part(*entry.part.id)
+            if stored is not None and stored.state is PartState.READY:
+                found.append(entry)
+        return found
+
+    async def _give_up_old(self, room: str) -> None:
+        for entry in await self._idle(room):
             longest = ANSWERS if entry.part.part == "reply" else SENTENCES
             if time.monotonic() - entry.since > longest:
                 await self._owner.fail(entry, "not_allowed")

@@ -85,7 +85,8 @@ async def show(
     async with chat.lock, live.saying:
         if chat.over(live) or live.ending:
             return
-        placeholder = Part(key=live.key, part=PLACEHOLDER, room_id=live.request.room_id, rank=Rank.STATUS)
+        moved = live.request.moved
+        placeholder = Part(key=live.key, part=PLACEHOLDER, room_id=live.request.room_id, rank=Rank.STATUS, moved=moved)
         standing = await store.parts_of(live.key)
         if begun(standing):
             return

@@ -129,7 +129,6 @@ class Delivery:
             live.request = replace(live.request, room_id=request.room_id, asked_in=request.asked_in)
             live.relation = None
             self._show(live)
-            await self._look_again(live.key)
 
     def _kind_of(self, live: Live) -> Kind:
         return self._kinds[live.request.kind]
@@ -269,6 +268,9 @@ class Delivery:
     async def _part_sent(self, part: Part, event_id: str | None) -> None:
         if part.image_id is not None:
             self._upkeep.wake()
+        live = self._lives.get(part.key)
+        if live is not None and part.room_id != live.request.room_id:
+            self._outbox.barred.doubt(part.room_id)  # it was being sent when its room was closed
         await self._look_again(part.key)
 
     async def _part_failed(self, part: Part, reason: str) -> None:

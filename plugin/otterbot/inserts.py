@@ -53,6 +53,7 @@ async def add_part(conn: Connection, part: Part, now: float) -> bool:
         content,
         part.image_id,
         now,
+        int(part.moved),
     )
     return row is not None
 
@@ -66,15 +67,15 @@ async def put_setting(conn: Connection, room: str, name: str, value: str | None)
 
 async def move(conn: Connection, old: str, new: str, moving: Sequence[Part], unwanted: Sequence[Part]) -> list[Request]:
     now = time.time()
-    requests = [Request.from_row(row) for row in await conn.fetch(sql.MOVE_REQUESTS, old, new)]
+    keys = {row["key"] for row in await conn.fetch(sql.MOVE_REQUESTS, old, new)}
     for part in moving:
         content = None if part.content is None else json.dumps(part.content)
-        await conn.execute(sql.MOVE_PART, *part.id, old, new, Kind(part.kind).value, content, now)
+        await conn.fetchrow(sql.MOVE_PART, *part.id, old, new, Kind(part.kind).value, content, now)
     for part in unwanted:
-        await conn.execute(sql.DROP, *part.id, now)
-    for request in requests:
-        await conn.execute(sql.LEFT_BEHIND, request.key, old)
-    return requests
+        await conn.fetchrow(sql.DROP, *part.id, now)
+    keys |= {row["key"] for row in await conn.fetch(sql.LEFT_BEHIND, old)}
+    rows = [await conn.fetchrow(sql.REQUEST, key) for key in keys]
+    return [Request.from_row(row) for row in rows]
 
 
 async def inherit(conn: Connection, room: str, predecessor: str, settings: dict[str, str], part: Part | None) -> bool:

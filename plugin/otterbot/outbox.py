@@ -247,9 +247,8 @@ class Outbox:
             await self._sent(entry, event_id)
             return
         entry.lookup = False
+        await self._store.unmark_sending(*entry.part.id)  # it is not there: it may move with its request, or be dropped
         if self.barred.bars(entry):
-            # It is not there, so it may move to where its request has gone, or be taken back.
-            await self._store.unmark_sending(*entry.part.id)
             self.barred.heard(entry.part.room_id)
         elif entry.content is None:
             self._builds.begin(entry)

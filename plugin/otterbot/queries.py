@@ -45,8 +45,9 @@ CANCEL_PAID = "UPDATE requests SET cancel_owed = 0 WHERE key = $1 RETURNING key"
 
 # -- parts
 ADD_PART = (
-    "INSERT INTO parts (key, part, room_id, kind, rank, state, content, image_id, acked, delete_owed, updated_at) "
-    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0, $9) ON CONFLICT (key, part) DO NOTHING RETURNING key"
+    "INSERT INTO parts (key, part, room_id, kind, rank, state, content, image_id, acked, delete_owed, updated_at, "
+    "moved) "
+    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0, $9, $10) ON CONFLICT (key, part) DO NOTHING RETURNING key"
 )
 PART = "SELECT * FROM parts WHERE key = $1 AND part = $2"
 PARTS_OF = "SELECT * FROM parts WHERE key = $1"
@@ -100,8 +101,9 @@ MOVE_PART = (
     "WHERE key = $1 AND part = $2 AND room_id = $3 AND state = 'ready' RETURNING key"
 )
 LEFT_BEHIND = (
-    "UPDATE parts SET part = part || '/before' WHERE key = $1 AND room_id = $2 AND state = 'sent' "
-    "AND part IN ('status', 'chat/0')"
+    "UPDATE parts SET part = part || '/in/' || room_id WHERE room_id = $1 AND state = 'sent' "
+    "AND part IN ('status', 'chat/0') AND EXISTS (SELECT 1 FROM requests "
+    "WHERE requests.key = parts.key AND requests.state <> 'done' AND requests.room_id <> parts.room_id) RETURNING key"
 )
 
 # -- rooms

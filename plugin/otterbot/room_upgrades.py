@@ -161,7 +161,7 @@ class RoomUpgrades:
                 continue
             standing = await self._store.parts_of(request.key)
             for name in STATUS:
-                if f"{name}/before" in standing:
+                if f"{name}/in/{old}" in standing:
                     await self._outbox.post(await _goes_on(request, old, name))
 
 
@@ -184,6 +184,7 @@ async def moved_part(part: Part, room: str, request: Request | None) -> Part | N
 
 async def _goes_on(request: Request, old: str, name: str) -> Part:
     """What shows the progress in the old room says that there is no more of it."""
-    content = await contents.notice(texts.GOES_ON_ELSEWHERE, request.key, f"{name}/moved", None)
-    inner = {"of": f"{name}/before", "content": content}
-    return Part(key=request.key, part=f"{name}/moved", room_id=old, kind=Kind.EDIT, rank=Rank.EDIT, content=inner)
+    part = f"{name}/left/{old}"
+    content = await contents.notice(texts.GOES_ON_ELSEWHERE, request.key, part, None)
+    inner = {"of": f"{name}/in/{old}", "content": content}
+    return Part(key=request.key, part=part, room_id=old, kind=Kind.EDIT, rank=Rank.EDIT, content=inner)

@@ -59,8 +59,12 @@ class StatusLine:
         await asyncio.sleep(max(0.0, live.request.created_at + status.after_seconds - time.time()))
         text = compose(live, self._worker, time.monotonic())
         content = await contents.notice(text, live.key, "status", live.request)
-        part = Part(key=live.key, part="status", room_id=live.request.room_id, rank=Rank.STATUS, content=content)
         async with live.saying:
+            request = live.request
+            part = Part(
+                key=live.key, part="status", room_id=request.room_id, rank=Rank.STATUS, content=content,
+                moved=request.moved,
+            )  # fmt: skip
             if live.open and not live.ending:
                 await self._outbox.post(part)
         await self._keep_up(text)

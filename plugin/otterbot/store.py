@@ -160,7 +160,7 @@ class Store:
 
     async def move(self, old: str, new: str, moving: Sequence[Part], unwanted: Sequence[Part]) -> list[Request]:
         """The open requests of a room belong to another one from now on, and so do those of their parts that have not
-        been sent; ``unwanted`` ones are dropped. What shows progress in the old room gets the name ``…/before``."""
+        been sent; ``unwanted`` ones are dropped. What shows progress in the old room gets the name ``…/in/ROOM``."""
         return await self._write(lambda conn: inserts.move(conn, old, new, moving, unwanted))
 
     async def unclosed(self, since: float) -> list[Request]:
