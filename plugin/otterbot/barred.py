@@ -18,7 +18,7 @@ from typing import Protocol
 
 from .builds import Entry
 from .errors import OtterbotError
-from .records import Kind, Part, PartState
+from .records import Kind, Part, PartState, Rank
 from .room_state import Place, Standing, Tombstone
 from .store import Store
 from .waiting import news
@@ -220,7 +220,8 @@ class BarredRooms:
         if standing.place is Place.SPEAKS:
             return True
         for entry in await self._idle(barred.room):
-            if entry.part.kind is not Kind.MESSAGE:
+            moves = entry.part.rank == Rank.RESULT or entry.part.part == "final"  # at the next look
+            if entry.part.kind is not Kind.MESSAGE and not moves:
                 await self._owner.fail(entry, "not_allowed")
         return not self._owner.entries_of(barred.room)
 

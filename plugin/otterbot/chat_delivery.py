@@ -182,7 +182,7 @@ class Chats:
         if edit:
             content = {"of": PLACEHOLDER, "content": content}
         else:
-            content = contents.carried_over(content, live.request.sender) if live.request.moved else content
+            content = await contents.carried_over(content, live.request.sender) if live.request.moved else content
             content |= await self._related(live.request)
         kind = Kind.EDIT if edit else Kind.MESSAGE
         part = Part(

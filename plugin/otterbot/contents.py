@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import html
 import json
 from collections.abc import Mapping
 from decimal import Decimal
@@ -47,15 +46,15 @@ def is_elsewhere(asked: Asked) -> bool:
     return isinstance(asked, Request) and asked.moved
 
 
-def carried_over(content: dict[str, Any], sender: str | None) -> dict[str, Any]:
+async def carried_over(content: dict[str, Any], sender: str | None) -> dict[str, Any]:
     """A message that could not be sent into its room any more, for the room that replaces it."""
     content = {name: value for name, value in content.items() if name != "m.relates_to"}
     if sender is None:
         return content
-    line = texts.asked_in_the_room_before(sender)
+    line, formatted = await parse_formatted(texts.asked_in_the_room_before(sender))
     content["body"] = f"{line}\n\n{content.get('body', '')}"
     if "formatted_body" in content:
-        content["formatted_body"] = f"<p>{html.escape(line)}</p>{content['formatted_body']}"
+        content["formatted_body"] = f"{formatted}{content['formatted_body']}"
     return content
 
 

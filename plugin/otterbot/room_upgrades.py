@@ -179,7 +179,9 @@ async def moved_part(part: Part, room: str, request: Request | None) -> Part | N
     if content is None:
         return None
     sender = request.sender if request is not None else None
-    return replace(part, room_id=room, kind=Kind.MESSAGE, content=contents.carried_over(content, sender), moved=True)
+    return replace(
+        part, room_id=room, kind=Kind.MESSAGE, content=await contents.carried_over(content, sender), moved=True
+    )
 
 
 async def _goes_on(request: Request, old: str, name: str) -> Part:

@@ -269,11 +269,15 @@ class Rig:
 
     async def ask(self, event: dict[str, Any], **more: Any) -> Request:
         request = self.request(event, **more)
+        await self.accept(request)
+        return request
+
+    async def accept(self, request: Request) -> None:
         parts = self.delivery.first_parts(request)
-        await self.store.commit(Commit(mark=request.event_id, room_id=ROOM, request=request, parts=parts))
+        commit = Commit(mark=request.event_id, room_id=request.room_id, request=request, parts=parts)
+        await self.store.commit(commit)
         self.outbox.enqueue(parts)
         self.delivery.accepted_request(request)
-        return request
 
     async def job(self, request: Request) -> dict[str, Any]:
         """What the worker got."""

@@ -1,0 +1,152 @@
+"""Kicked and back, muted and unmuted, upgraded; and a command that is deleted while its picture is on its way.
+
+What was asked for comes into the room where people are now, once, and what was set there holds.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import closing
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from lab import Lab
+from lab.events import Ev
+from lab.lab import key_of, transaction_id
+from lab.proc import until
+from lab.timeline import timeline
+
+from .conftest import QUICK
+
+
+@pytest.fixture
+async def paused(lab: Lab) -> AsyncIterator[None]:
+    """The card is taken: what is asked for stays open until the test lets it be drawn."""
+    await lab.worker.api("POST", "/v1/pause", {})
+    yield
+    await lab.worker.api("POST", "/v1/resume")
+
+
+async def ask(lab: Lab, room: str, line: str = f"!draw otter {QUICK}") -> str:
+    mark = lab.user.mark()
+    asked = await lab.user.send(room, line)
+    await lab.user.wait_for(lab.reaction(asked, "⏳"), mark)
+    return asked
+
+
+async def upgrade(lab: Lab, room: str) -> str:
+    """The moderator upgrades the room, and invites who was in it, as clients do; the new one."""
+    path = f"/_matrix/client/v3/rooms/{quote(room)}/upgrade"
+    new: str = (await lab.admin.api("POST", path, {"new_version": "12"}))["replacement_room"]
+    for user in (lab.user.id, lab.bot):
+        await lab.admin.api("POST", f"/_matrix/client/v3/rooms/{quote(new)}/invite", {"user_id": user})
+    await lab.user.join(new)
+    for person in (lab.admin, lab.user):
+        await person.wait_member(new, lab.bot)
+    return new
+
+
+async def set_power(lab: Lab, room: str, **levels: Any) -> None:
+    path = f"/_matrix/client/v3/rooms/{quote(room)}/state/m.room.power_levels/"
+    now = await lab.admin.api("GET", path)
+    await lab.admin.api("PUT", path, {**now, **levels})
+
+
+async def drawn_in_vain(lab: Lab, elsewhere: str) -> None:
+    """Let it be drawn and uploaded. What is answered ``elsewhere`` after that comes behind the try to send it."""
+    with lab.matrix_proxy.counting("POST", "/_matrix/media/v3/upload") as uploads:
+        await lab.worker.api("POST", "/v1/resume")
+        await uploads.times_seen(2)
+    await lab.answer(elsewhere, "!help")
+
+
+def picture_of(lab: Lab, room: str, asked: str) -> str:
+    """Where the picture is sent to."""
+    return f"/send/[^/]+/{transaction_id(key_of(lab.bot, room, asked), 'picture/0')}"
+
+
+def outcome(lab: Lab, key: str) -> str | None:
+    """How the request ended, as the plugin has stored it."""
+    with closing(sqlite3.connect(f"file:{lab.plugin_database}?mode=ro", uri=True, timeout=10)) as database:
+        row = database.execute("SELECT outcome FROM requests WHERE key = ?", (key,)).fetchone()
+    return None if row is None else row[0]
+
+
+async def comes_once(lab: Lab, room: str, asked: str, asked_in: str, mark: int) -> Ev:
+    """The picture, and no second one by the time that a later command has been answered."""
+    key = key_of(lab.bot, asked_in, asked)
+    event = await lab.user.wait_for(lambda e: e.own.get("key") == key and e.msgtype == "m.image", mark, 60)
+    await lab.answer(room, "!help")
+    places = [place for place in {room, asked_in} for one in await lab.pictures(place) if one.key == key]
+    assert places == [room]
+    return event
+
+
+async def test_muted_and_unmuted(lab: Lab, paused: None) -> None:
+    room, elsewhere = await lab.room(), await lab.room()
+    mark = lab.user.mark()
+    asked = await ask(lab, room)
+    await set_power(lab, room, events_default=60)
+    await drawn_in_vain(lab, elsewhere)
+    await set_power(lab, room, events_default=0)
+    await comes_once(lab, room, asked, room, mark)
+    await lab.user.wait_for(lab.reaction(asked, "✅"), mark)
+
+
+async def test_kicked_and_back(lab: Lab, paused: None) -> None:
+    room, elsewhere = await lab.room(encrypted=True), await lab.room()
+    mark = lab.user.mark()
+    asked = await ask(lab, room)
+    path = f"/_matrix/client/v3/rooms/{quote(room)}"
+    await lab.admin.api("POST", f"{path}/kick", {"user_id": lab.bot})
+    await drawn_in_vain(lab, elsewhere)
+    await lab.admin.api("POST", f"{path}/invite", {"user_id": lab.bot})
+    for user in (lab.admin, lab.user):
+        await user.wait_member(room, lab.bot)
+    await comes_once(lab, room, asked, room, mark)
+
+
+async def test_upgraded_with_an_open_request(lab: Lab, encrypted: bool, paused: None) -> None:
+    room = await lab.room(encrypted=encrypted, version="11")
+    mark = lab.user.mark()
+    asked = await ask(lab, room)
+    new = await upgrade(lab, room)
+    await lab.worker.api("POST", "/v1/resume")
+    event = await comes_once(lab, new, asked, room, mark)
+    assert event.encrypted is encrypted
+    assert event.replies_to is None
+    assert event.body.startswith("For member, asked for in the room before this one.")
+    mine = [one for one in await timeline(lab.user, new) if one.sender == lab.bot and "Hello" in one.body]
+    assert mine == [], "a room that goes on is not greeted again"
+
+
+async def test_settings_and_the_last_picture_go_with_an_upgrade(lab: Lab) -> None:
+    room = await lab.room(version="11")
+    await lab.draw(room, f"!draw otter {QUICK} --seed 4711")
+    assert "Safe mode is on" in (await lab.answer(room, "!settings safe on", by=lab.admin)).body
+    new = await upgrade(lab, room)
+    line = await lab.user.wait_for(lab.from_bot(new, msgtype="m.notice"))
+    assert "safe mode on" in line.body
+    assert "safety checker is not on the worker" in (await lab.answer(new, f"!draw otter {QUICK}")).body
+    assert "Safe mode is off" in (await lab.answer(new, "!settings safe off", by=lab.admin)).body
+    (picture,) = await lab.draw(new, f"!again --seed same {QUICK}")
+    assert picture.record["used"]["seed"] == 4711
+
+
+async def test_a_command_deleted_while_its_picture_is_sent(lab: Lab, paused: None) -> None:
+    room = await lab.room()
+    mark = lab.user.mark()
+    asked = await ask(lab, room)
+    key = key_of(lab.bot, room, asked)
+    with lab.matrix_proxy.hold_after("PUT", picture_of(lab, room, asked)) as sending:
+        await lab.worker.api("POST", "/v1/resume")
+        await sending.reached()
+        await lab.user.redact(room, asked)
+        await until(lambda: outcome(lab, key) == "cancelled", "the request is cancelled")
+    await lab.user.wait_for(lab.reaction(asked, "❌"), mark)
+    picture = await lab.user.wait_for(lambda e: e.own.get("key") == key and e.msgtype == "m.image", mark)
+    await lab.user.wait_for(lambda e: e.type == "m.room.redaction" and e.redacts == picture.event_id, mark)
+    assert [one for one in await lab.pictures(room) if one.key == key] == []
