@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Protocol
@@ -31,6 +31,7 @@ BACKOFF = (1.0, 3.0, 10.0, 30.0, 60.0, 120.0)
 """Seconds between two looks; news from the sync come in between."""
 UNREADABLE = 30.0
 """Seconds until a room that may not be read is looked through again."""
+KINDS = {Kind.REACTION: "m.reaction", Kind.REDACTION: "m.room.redaction"}
 FORBIDDEN_TWICE = 2
 """Refusals in a room where we may speak, after which it is that event which is not wanted."""
 FOLLOW_PATIENCE = 600.0
@@ -50,11 +51,10 @@ class Following(Enum):
 class Owner(Protocol):
     """The outbox."""
 
-    def entries_of(self, room: str) -> list[Entry]: ...
-    def entry_of(self, part: Part) -> Entry | None: ...
     def enqueue(self, parts: Iterable[Part]) -> None: ...
     def forget(self, entry: Entry) -> None: ...
-    def take_up(self, entry: Entry) -> None: ...
+    def rebuild(self, key: str, name: str) -> None: ...
+    def built(self, entry: Entry) -> None: ...
     async def fail(self, entry: Entry, reason: str) -> None: ...
 
 
@@ -78,8 +78,12 @@ class _Barred:
 class BarredRooms:
     """One per outbox. As long as nobody has set ``rules``, whatever is forbidden is final."""
 
-    def __init__(self, owner: Owner, store: Store, log: logging.Logger) -> None:
+    def __init__(
+        self, owner: Owner, entries: Mapping[tuple[str, str], Entry], store: Store, log: logging.Logger
+    ) -> None:
+        """``entries`` are the outbox's own, by the ids of their parts."""
         self._owner = owner
+        self._entries = entries
         self._store = store
         self._log = log
         self._rooms: dict[str, _Barred] = {}
@@ -144,7 +148,7 @@ class BarredRooms:
     async def moved(self, parts: Iterable[Part]) -> None:
         """These belong to another room by now, or to none. (Those that were being sent do not, and stay.)"""
         for part in parts:
-            stored, entry = await self._store.part(*part.id), self._owner.entry_of(part)
+            stored, entry = await self._store.part(*part.id), self._entries.get(part.id)
             if stored is None:
                 continue
             pending = stored.state in (PartState.READY, PartState.SENDING)
@@ -169,33 +173,35 @@ class BarredRooms:
                     tries = 0 if await news(barred.news, BACKOFF[min(tries, len(BACKOFF) - 1)]) else tries + 1
         finally:
             self._rooms.pop(barred.room, None)
-        for entry in self._owner.entries_of(barred.room):
+        for entry in self._entries_of(barred.room):
             entry.not_before = 0.0
-            self._owner.take_up(entry)
+            self._owner.rebuild(*entry.part.id)
+            self._owner.built(entry)
 
     async def _look(self, barred: _Barred, rules: Rules) -> bool:
-        """One look; true if the room is barred no longer."""
+        """One look; true if the room is barred no longer, or nothing waits for it."""
         try:
             standing = await rules.standing(barred.room)
             barred.place = standing.place
-            lifted = await self._judge(barred, standing, rules)
+            if await self._judge(barred, standing, rules):
+                return True
         except (OtterbotError, OSError) as error:
             self._log.info("A room cannot be asked yet: %s", type(error).__name__)
-            lifted = False
         except Exception as error:
             self._log.error("A barred room: %s", type(error).__name__)
-            lifted = False
-        if not lifted:
+        try:
             await self._give_up_old(barred.room)
-        if lifted or barred.place is None or self._owner.entries_of(barred.room):
-            return lifted
-        return not await self._store.open_requests(barred.room)
+            waited_for = self._entries_of(barred.room) or await self._store.open_requests(barred.room)
+        except Exception as error:
+            self._log.error("A barred room: %s", type(error).__name__)
+            return False
+        return barred.place is not None and not waited_for
 
     async def _judge(self, barred: _Barred, standing: Standing, rules: Rules) -> bool:
         """What follows from how we stand in the room; true if the room is barred no longer."""
         entries = await self._idle(barred.room)
         for entry in entries:
-            if entry.kind_of_event in standing.forbidden and standing.place is Place.SPEAKS:
+            if standing.place is Place.SPEAKS and KINDS.get(entry.part.kind) in standing.forbidden:
                 await self._owner.fail(entry, "not_allowed")
         if standing.tombstone is not None:
             following = await rules.follow(barred.room, standing.tombstone)
@@ -223,12 +229,15 @@ class BarredRooms:
             moves = entry.part.rank == Rank.RESULT or entry.part.part == "final"  # at the next look
             if entry.part.kind is not Kind.MESSAGE and not moves:
                 await self._owner.fail(entry, "not_allowed")
-        return not self._owner.entries_of(barred.room)
+        return not self._entries_of(barred.room)
+
+    def _entries_of(self, room: str) -> list[Entry]:
+        return [entry for entry in self._entries.values() if entry.part.room_id == room]
 
     async def _idle(self, room: str) -> list[Entry]:
         """What waits there and is surely not being sent."""
         found = []
-        for entry in self._owner.entries_of(room):
+        for entry in self._entries_of(room):
             stored = None if entry.lookup else await self._store.part(*entry.part.id)
             if stored is not None and stored.state is PartState.READY:
                 found.append(entry)

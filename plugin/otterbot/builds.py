@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from . import contents
 from .errors import AnswerLost, CannotEncrypt, NotAllowed, RateLimited, TooLarge, WorkerError, WorkerRefused
-from .records import Kind, Part
+from .records import Part
 from .waiting import news
 
 Builder = Callable[[Part], Awaitable[dict[str, Any]]]
@@ -41,12 +41,6 @@ class Entry:
         """Seconds to wait after one more failure."""
         self.tries += 1
         return BACKOFF[min(self.tries, len(BACKOFF)) - 1]
-
-    @property
-    def kind_of_event(self) -> str:
-        """As it is called in the clear; whether it is encrypted is decided when it is sent."""
-        names = {Kind.REACTION: "m.reaction", Kind.REDACTION: "m.room.redaction"}
-        return names.get(self.part.kind, "m.room.message")
 
     @property
     def sendable(self) -> bool:

@@ -113,22 +113,22 @@ class Delivery:
 
     def _begin(self, request: Request) -> None:
         live = self._lives[request.key] = Live(request=request)
-        self._kind_of(live).begin(live)
-        self._show(live)
+        kind = self._kind_of(live)
+        kind.begin(live)
+        show(live, kind, self._outbox, self._store, self.worker_state, self._values)
         if request.state is RequestState.KEPT:
             self._submitter.submit(live)
 
-    def _show(self, live: Live) -> None:
-        if not self._kind_of(live).own_status:
-            show(live, self._outbox, self._store, self.worker_state, self._values)
-
-    async def moved(self, request: Request) -> None:
-        """Its room goes on elsewhere, and so does the request."""
+    def moved(self, request: Request, *, ends: bool) -> None:
+        """Its room goes on elsewhere, and so does the request, unless it ``ends`` there at once."""
         live = self._lives.get(request.key)
         if live is not None:
-            live.request = replace(live.request, room_id=request.room_id, asked_in=request.asked_in)
+            live.request = replace(
+                live.request, room_id=request.room_id, asked_in=request.asked_in, private=request.private
+            )
             live.relation = None
-            self._show(live)
+            if not ends:
+                show(live, self._kind_of(live), self._outbox, self._store, self.worker_state, self._values)
 
     def _kind_of(self, live: Live) -> Kind:
         return self._kinds[live.request.kind]

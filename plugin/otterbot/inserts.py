@@ -65,9 +65,11 @@ async def put_setting(conn: Connection, room: str, name: str, value: str | None)
         await conn.execute(sql.SET, room, name, value)
 
 
-async def move(conn: Connection, old: str, new: str, moving: Sequence[Part], unwanted: Sequence[Part]) -> list[Request]:
+async def move(
+    conn: Connection, old: str, new: str, moving: Sequence[Part], unwanted: Sequence[Part], private: bool
+) -> list[Request]:
     now = time.time()
-    keys = {row["key"] for row in await conn.fetch(sql.MOVE_REQUESTS, old, new)}
+    keys = {row["key"] for row in await conn.fetch(sql.MOVE_REQUESTS, old, new, int(private))}
     for part in moving:
         content = None if part.content is None else json.dumps(part.content)
         await conn.fetchrow(sql.MOVE_PART, *part.id, old, new, Kind(part.kind).value, content, now)

@@ -77,6 +77,8 @@ async def picture_content(
     encrypted = await encryption.is_encrypted(part.room_id)
     if encrypted and not encryption.possible:
         raise CannotEncrypt("no end-to-end encryption in this client")
+    if not encrypted and request.private and request.moved:
+        raise CannotEncrypt("it was asked for in an encrypted room")
 
     async def picture() -> Uploaded:
         return await upload(http, await worker.image(result.image_id), result.mimetype, encrypted=encrypted)

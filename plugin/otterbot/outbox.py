@@ -69,7 +69,7 @@ class Outbox:
         self._task: asyncio.Task[None] | None = None
         self._builds = Builds(self, log)
         self._sender = Sender(store, http, encryption)
-        self.barred = BarredRooms(self, store, log)
+        self.barred = BarredRooms(self, self._entries, store, log)
         self.forbidden = self.barred.refused
         self.hooks: Hooks | None = None
 
@@ -152,17 +152,6 @@ class Outbox:
         entry = self._entries.get((key, name))
         if entry is not None:
             await self.fail(entry, "gone")
-
-    def entries_of(self, room: str) -> list[Entry]:
-        return [entry for entry in self._entries.values() if entry.part.room_id == room]
-
-    def take_up(self, entry: Entry) -> None:
-        """It may be sent again."""
-        self.rebuild(*entry.part.id)
-        self._wake.set()
-
-    def entry_of(self, part: Part) -> Entry | None:
-        return self._entries.get(part.id)
 
     def waiting(self, key: str, name: str) -> bool:
         return (key, name) in self._entries

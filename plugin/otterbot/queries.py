@@ -93,7 +93,8 @@ DELETE_PAID = "UPDATE parts SET delete_owed = 0 WHERE key = $1 AND part = $2 RET
 
 # -- requests that move with their room
 MOVE_REQUESTS = (
-    "UPDATE requests SET asked_in = COALESCE(asked_in, room_id), room_id = $2 WHERE room_id = $1 AND state <> 'done' "
+    "UPDATE requests SET asked_in = COALESCE(asked_in, room_id), room_id = $2, "
+    "private = CASE WHEN $3 = 1 THEN 1 ELSE private END WHERE room_id = $1 AND state <> 'done' "
     "RETURNING *"
 )
 MOVE_PART = (

@@ -7,7 +7,7 @@ Asked anew each time, and never guessed: what cannot be asked raises :class:`~.e
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
@@ -17,7 +17,8 @@ from .matrix_http import MatrixHttp
 from .permissions import read_power
 from .sync import seconds
 
-MESSAGES = ("m.room.message", "m.room.encrypted")
+OURS = ("m.reaction", "m.room.redaction")
+"""What we send beside messages."""
 _USUAL_LEVEL = 0
 """What it takes to send where the power levels do not say."""
 
@@ -72,12 +73,12 @@ class RoomStates:
         event = await self._state(room, "m.room.tombstone")
         return None if event is None else tombstone_in(event)
 
-    async def standing(self, room: str) -> Standing:
+    async def standing(self, room: str, is_encrypted: Callable[[str], Awaitable[bool]]) -> Standing:
         if not await self.joined(room):
             return Standing(place=await self._outside(room), tombstone=await self._seen_tombstone(room))
-        forbidden = await self._forbidden(room)
-        mute = all(kind in forbidden for kind in MESSAGES)
-        place = Place.MUTED if mute else Place.SPEAKS
+        message = "m.room.encrypted" if await is_encrypted(room) else "m.room.message"
+        forbidden = await self._forbidden(room, message)
+        place = Place.MUTED if message in forbidden else Place.SPEAKS
         return Standing(place=place, tombstone=await self.tombstone(room), forbidden=forbidden)
 
     async def _outside(self, room: str) -> Place:
@@ -94,13 +95,12 @@ class RoomStates:
         except NotAllowed:
             return None
 
-    async def _forbidden(self, room: str) -> frozenset[str]:
+    async def _forbidden(self, room: str, message: str) -> frozenset[str]:
         create, levels = await self._state(room, "m.room.create"), await self._state(room, "m.room.power_levels")
         content = _mapping((levels or {}).get("content"))
         own = read_power(create, content if levels is not None else None).of(self._bot)
         events, usual = _mapping(content.get("events")), _level(content.get("events_default"), _USUAL_LEVEL)
-        kinds = (*MESSAGES, "m.reaction", "m.room.redaction")
-        return frozenset(kind for kind in kinds if own < _level(events.get(kind), usual))
+        return frozenset(kind for kind in (message, *OURS) if own < _level(events.get(kind), usual))
 
     async def _state(self, room: str, event_type: str, key: str = "") -> Mapping[str, Any] | None:
         """The event; ``None`` if the room has none."""

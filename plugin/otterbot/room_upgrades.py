@@ -13,6 +13,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 
 from . import contents, texts
 from .barred import Following
@@ -25,6 +26,7 @@ from .records import Kind, Part, PartState, Rank, Request
 from .room_state import RoomStates, Standing, Tombstone, tombstone_in
 from .store import Store
 from .sync import joins
+from .waiting import surely
 
 DROPPED = frozenset({"ack", "chat/0", "greeting", "settings"})
 """Parts that are of no use in another room."""
@@ -70,7 +72,10 @@ class RoomUpgrades:
 
     async def resume(self) -> None:
         """Rooms may have been closed while nobody listened."""
-        rooms = {request.room_id for request in await self._store.open_requests()}
+        requests = await self._store.open_requests()
+        for request in requests:
+            await surely(partial(self._ends_exposed, request), self._log, for_ever=True)
+        rooms = {request.room_id for request in requests}
         for room in rooms | {part.room_id for part in await self._store.pending_parts()}:
             try:
                 closed = await self._states.tombstone(room) is not None
@@ -93,7 +98,7 @@ class RoomUpgrades:
     # -- what barred rooms ask ---------------------------------------------------------------
 
     async def standing(self, room: str) -> Standing:
-        return await self._states.standing(room)
+        return await self._states.standing(room, self._encryption.is_encrypted)
 
     async def follow(self, room: str, tombstone: Tombstone) -> Following:
         new = tombstone.replacement
@@ -145,24 +150,31 @@ class RoomUpgrades:
                 moving.append(moved)
             elif part.kind is Kind.MESSAGE or part.rank == Rank.RESULT:
                 unwanted.append(part)
-        requests = await self._store.move(old, new, moving, unwanted)
+        requests = await self._store.move(old, new, moving, unwanted, private=secret)
         for part in unwanted:
             await self._store.owe_delete_of(*part.id)
         await self._outbox.barred.moved([*moving, *unwanted])
-        await self._go_on(requests, old, secret=secret, exposed=exposed)
+        await self._go_on(requests, old, exposed)
 
-    async def _go_on(self, requests: list[Request], old: str, *, secret: bool, exposed: bool) -> None:
+    async def _go_on(self, requests: list[Request], old: str, exposed: bool) -> None:
         if requests:
             self._log.info("Open requests have moved to the room that replaces theirs: %d", len(requests))
         for request in requests:
-            await self._delivery.moved(request)
-            if exposed and (secret or request.private):
-                await self._delivery.giving_up.give_up(request, "refused", texts.NOT_ENCRYPTED_ANY_MORE)
+            self._delivery.moved(request, ends=exposed and request.private)
+            if await self._ends_exposed(request):
                 continue
             standing = await self._store.parts_of(request.key)
             for name in STATUS:
                 if f"{name}/in/{old}" in standing:
                     await self._outbox.post(await _goes_on(request, old, name))
+
+    async def _ends_exposed(self, request: Request) -> bool:
+        """What was asked for in an encrypted room does not go on in one that is not. (Nothing of it would be sent
+        there, whatever happens before this: see :class:`~.sending.Sender`.)"""
+        if not (request.moved and request.private) or await self._encryption.is_encrypted(request.room_id):
+            return False
+        await self._delivery.giving_up.give_up(request, "refused", texts.NOT_ENCRYPTED_ANY_MORE)
+        return True
 
 
 async def moved_part(part: Part, room: str, request: Request | None) -> Part | None:

@@ -6,9 +6,10 @@ import time
 from enum import Enum, auto
 from typing import Any
 
-from . import contents
+from . import contents, texts
 from .builds import Entry
 from .encryption import Encryption
+from .errors import CannotEncrypt
 from .matrix_http import MatrixHttp
 from .records import Kind, Part, PartState, transaction_id
 from .store import Store
@@ -50,6 +51,8 @@ class Sender:
                 return Done.STALE
             content = await self._encryption.encrypt(part.room_id, event_type, content)
             event_type = "m.room.encrypted"
+        elif _private(part):
+            content = await self._harmless(part, content)
         if not entry.stored:
             # Each state of the text is an event of its own; a repeat of one would be dropped.
             txn = transaction_id(part.key, f"{part.part}/{time.time_ns()}")
@@ -59,6 +62,16 @@ class Sender:
         if part.kind is Kind.REDACTION:
             return await self._http.redact(part.room_id, content["redacts"], part.transaction_id)
         return await self._http.send(part.room_id, event_type, content, part.transaction_id)
+
+    async def _harmless(self, part: Part, content: dict[str, Any]) -> dict[str, Any]:
+        """For a room that is not encrypted: nothing of a request that was made in an encrypted room and has moved here
+        with an upgrade, but for the sentence that says so."""
+        request = await self._store.request(part.key)
+        if request is None or not (request.private and request.moved and part.room_id == request.room_id):
+            return content
+        if part.part != "final":
+            raise CannotEncrypt("it was asked for in an encrypted room")
+        return await contents.notice(texts.NOT_ENCRYPTED_ANY_MORE, part.key, part.part, request)
 
     async def _resolve(self, entry: Entry) -> dict[str, Any] | Done:
         """The content with the id of the event that it is about filled in."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from . import contents, texts
 from .config import Values
-from .live import BLINK, Live, WorkerState
+from .live import BLINK, Kind, Live, WorkerState
 from .outbox import Outbox
 from .records import Part, PartState, Rank, RequestState
 from .store import Store
@@ -33,11 +33,15 @@ def compose(live: Live, worker: WorkerState, now: float) -> str:
     return texts.status_line(job, worker.pause, notes=request.notes)
 
 
-def show(live: Live, outbox: Outbox, store: Store, worker: WorkerState, values: Callable[[], Values]) -> None:
-    """Begin to say how it stands, in the room where the request is now."""
+def show(
+    live: Live, kind: Kind, outbox: Outbox, store: Store, worker: WorkerState, values: Callable[[], Values]
+) -> None:
+    """Begin to say how it stands, in the room where the request is now, unless its ``kind`` does so itself."""
     for task in live.tasks:
         if task.get_name() == TASK:
             task.cancel()
+    if kind.own_status:
+        return
     line = StatusLine(live, outbox, store, worker, values)
     live.spawn(asyncio.create_task(line.run(), name=TASK))
 

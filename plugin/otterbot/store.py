@@ -158,10 +158,13 @@ class Store:
 
         return await self._write(work)
 
-    async def move(self, old: str, new: str, moving: Sequence[Part], unwanted: Sequence[Part]) -> list[Request]:
+    async def move(
+        self, old: str, new: str, moving: Sequence[Part], unwanted: Sequence[Part], *, private: bool
+    ) -> list[Request]:
         """The open requests of a room belong to another one from now on, and so do those of their parts that have not
-        been sent; ``unwanted`` ones are dropped. What shows progress in the old room gets the name ``…/in/ROOM``."""
-        return await self._write(lambda conn: inserts.move(conn, old, new, moving, unwanted))
+        been sent; ``unwanted`` ones are dropped. What shows progress in the old room gets the name ``…/in/ROOM``.
+        ``private``: the old room is encrypted."""
+        return await self._write(lambda conn: inserts.move(conn, old, new, moving, unwanted, private))
 
     async def unclosed(self, since: float) -> list[Request]:
         """Cancelled after that moment, and it may be that nothing in the room says so yet."""

@@ -176,6 +176,23 @@ async def test_nothing_leaves_an_encrypted_room_for_one_that_is_not(rig: Rig) ->
     assert all("an otter" not in str(event["content"]) for event in rig.server.of_bot(NEW))
 
 
+async def test_nor_does_it_after_a_crash_behind_the_move(rig: Rig) -> None:
+    request, job = await drawing(rig, private=True)
+    await rig.stop()
+    rig.worker_server.draw_all(job)
+    upgrade(rig)
+    await rig.start()
+    await rig.store.move(ROOM, NEW, [], [], private=False)
+    uploads = len(rig.server.media)
+    await rig.delivery.start()  # before anything looks at rooms
+    await rig.done(request)
+    rig.upgrades.start()
+    await rig.until(lambda: rig.bodies(NEW) and not rig.outbox._entries)
+    assert rig.seeds(NEW) == []
+    assert len(rig.server.media) == uploads
+    assert {*rig.bodies(NEW)} <= {texts.NO_ENCRYPTION, f"{FOR}\n\n{texts.NOT_ENCRYPTED_ANY_MORE}"}
+
+
 async def test_a_sentence_that_waited_goes_along(rig: Rig) -> None:
     request, job = await drawing(rig)
     rig.server.forbidden.add(ROOM)
