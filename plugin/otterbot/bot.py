@@ -98,6 +98,7 @@ class Otterbot(Plugin):
         )
         self._upgrades = RoomUpgrades(
             store,
+            http,
             states,
             encryption,
             outbox,

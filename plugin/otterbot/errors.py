@@ -11,7 +11,7 @@
         ├── AnswerLost               no answer, or 5xx: the request may have been carried out
         ├── RateLimited              429, with the seconds to wait
         ├── TooLarge                 413 / M_TOO_LARGE: say it shorter
-        ├── NotAllowed               M_FORBIDDEN, not in the room, room gone: final
+        ├── NotAllowed               M_FORBIDDEN, not in the room, room gone: what that means, the room says
         ├── MatrixRefused            any other 4xx
         └── CannotEncrypt            the room is encrypted and we cannot encrypt
 
@@ -101,7 +101,7 @@ class MatrixRefused(MatrixError):
 
 
 class NotAllowed(MatrixRefused):
-    """We may not do it in that room; trying again does not help."""
+    """We may not do it in that room, as it is now."""
 
 
 class CannotEncrypt(MatrixError):

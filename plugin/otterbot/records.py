@@ -8,8 +8,10 @@ Requests::
 
 Parts (one message, reaction or redaction of a request)::
 
-    ready ──▶ sending ──event id──▶ sent        ready, sending ──forbidden, not in room──▶ failed
+    ready ──▶ sending ──event id──▶ sent        ready, sending ──refused──▶ failed
       └── no longer wanted ──▶ dropped
+
+While a room lets nothing in, its parts wait as ``ready``; when it is upgraded, they move with their request.
 """
 
 from __future__ import annotations

@@ -40,6 +40,8 @@ class Tombstone:
 
     replacement: str | None
     sender: str | None
+    at: float = 0.0
+    """In the homeserver's time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,12 +84,19 @@ class RoomStates:
         return Standing(place=place, tombstone=await self.tombstone(room), forbidden=forbidden)
 
     async def _outside(self, room: str) -> Place:
+        return Place.BANNED if await self._membership(room) == "ban" else Place.OUT
+
+    async def was_put_out(self, room: str) -> bool:
+        """Have we been there, and are not any more?"""
+        return await self._membership(room) in ("leave", "ban")
+
+    async def _membership(self, room: str) -> Any:
         """Homeservers show those who have left how the room was then; some do not."""
         try:
             own = await self._state(room, "m.room.member", self._bot)
         except NotAllowed:
-            return Place.OUT
-        return Place.BANNED if _mapping((own or {}).get("content")).get("membership") == "ban" else Place.OUT
+            return None
+        return _mapping((own or {}).get("content")).get("membership")
 
     async def _seen_tombstone(self, room: str) -> Tombstone | None:
         try:
@@ -119,7 +128,7 @@ class RoomStates:
 def tombstone_in(event: Mapping[str, Any]) -> Tombstone:
     sender = event.get("sender")
     replacement = room_id_in(_mapping(event.get("content")).get("replacement_room"))
-    return Tombstone(replacement=replacement, sender=sender if isinstance(sender, str) else None)
+    return Tombstone(replacement=replacement, sender=sender if isinstance(sender, str) else None, at=seconds(event))
 
 
 def room_id_in(value: Any) -> str | None:

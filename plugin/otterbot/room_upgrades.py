@@ -11,25 +11,27 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from functools import partial
 
 from . import contents, texts
 from .barred import Following
 from .delivery import Delivery
 from .encryption import Encryption
 from .errors import MatrixError, NotAllowed
+from .matrix_http import MatrixHttp
 from .outbox import Outbox
 from .queues import Raw
 from .records import Kind, Part, PartState, Rank, Request
 from .room_state import RoomStates, Standing, Tombstone, tombstone_in
 from .store import Store
 from .sync import joins
-from .waiting import surely
 
 DROPPED = frozenset({"ack", "chat/0", "greeting", "settings"})
 """Parts that are of no use in another room."""
+INVITES = 7 * 86_400.0
+"""Seconds for which a tombstone is an invitation into the room that it names."""
 STATUS = ("status", "chat/0")
 
 
@@ -39,6 +41,7 @@ class RoomUpgrades:
     def __init__(
         self,
         store: Store,
+        http: MatrixHttp,
         states: RoomStates,
         encryption: Encryption,
         outbox: Outbox,
@@ -51,6 +54,7 @@ class RoomUpgrades:
     ) -> None:
         """``join`` takes a room and a homeserver that knows the way."""
         self._store = store
+        self._http = http
         self._states = states
         self._encryption = encryption
         self._outbox = outbox
@@ -74,7 +78,10 @@ class RoomUpgrades:
         """Rooms may have been closed while nobody listened."""
         requests = await self._store.open_requests()
         for request in requests:
-            await surely(partial(self._ends_exposed, request), self._log, for_ever=True)
+            try:
+                await self._ends_exposed(request)
+            except MatrixError:
+                continue  # nothing of it is sent there before that is known
         rooms = {request.room_id for request in requests}
         for room in rooms | {part.room_id for part in await self._store.pending_parts()}:
             try:
@@ -104,8 +111,10 @@ class RoomUpgrades:
         new = tombstone.replacement
         if new is None or new == room:
             return Following.NEVER
-        if not await self._states.joined(new) and not await self._come_in(new, tombstone.sender):
-            return Following.NOT_YET
+        if not await self._states.joined(new):
+            recent = time.time() - self._http.ahead - tombstone.at < INVITES
+            if not recent or not await self._come_in(new, tombstone.sender):
+                return Following.NOT_YET
         try:
             claimed, _ = await self._states.predecessor(new)
         except NotAllowed:
@@ -118,7 +127,7 @@ class RoomUpgrades:
 
     async def _come_in(self, room: str, sender: str | None) -> bool:
         """Whoever closed the old room invites us by that; it counts as any other invitation does."""
-        if sender is None or not self._allowed(sender):
+        if sender is None or not self._allowed(sender) or await self._states.was_put_out(room):
             return False
         try:
             await self._join(room, sender.partition(":")[2] or None)

@@ -62,7 +62,7 @@ class Rig:
         self.delivery.register("image", pictures)
         states = RoomStates(self.http, BOT)
         self.upgrades = RoomUpgrades(
-            self.store, states, self.encryption, self.outbox, self.delivery, join=self.join,
+            self.store, self.http, states, self.encryption, self.outbox, self.delivery, join=self.join,
             allowed=lambda user: user.endswith(":test"), bot=BOT, log=LOG,
         )  # fmt: skip
         return self

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from conftest import ROOM, Rig
+from homeserver_double import BOT
 from listening import Listening
 
 from otterbot import barred, texts
@@ -127,6 +128,35 @@ async def test_a_send_is_under_way_while_the_room_is_closed(rig: Rig) -> None:
     rig.server.let_go.set()
     assert (await rig.done(request)).outcome == "succeeded"
     assert (rig.seeds(), rig.seeds(NEW)) == ([7], [])
+
+
+@pytest.mark.parametrize("point", ["moved", "drawn", "sent"])
+async def test_a_restart_at_every_step_delivers_once(rig: Rig, point: str) -> None:
+    rig.server.forget_transactions = True
+    request, job = await drawing(rig)
+    upgrade(rig)
+    hear(rig)
+    await moved(rig, request)
+    if point == "moved":
+        await rig.restart()
+        rig.worker_server.draw_all(job)
+    elif point == "drawn":
+        rig.server.forbidden.add(NEW)
+        rig.worker_server.draw_all(job)
+        await rig.until(lambda: any(room == NEW for room, _, _ in rig.server.sends))
+        await rig.stop()
+        rig.server.forbidden.discard(NEW)
+        await rig.run()
+    else:
+        rig.server.hold = lambda content: content.get("msgtype") == "m.image"
+        rig.worker_server.draw_all(job)
+        await rig.until(lambda: rig.server.held)
+        await rig.stop()
+        rig.server.hold = lambda content: False
+        rig.server.let_go.set()
+        await rig.run()
+    assert (await rig.done(request)).outcome == "succeeded"
+    assert (rig.seeds(), rig.seeds(NEW)) == ([], [7])
 
 
 async def test_several_upgrades_in_a_row(rig: Rig) -> None:
@@ -260,3 +290,19 @@ async def test_a_stranger_who_closed_the_room_invites_nobody(rig: Rig) -> None:
     rig.server.set_state(ROOM, "m.room.tombstone", tombstone, sender="@mod:test")
     hear(rig)
     await rig.until(lambda: asked == [NEW])
+
+
+async def test_who_was_put_out_of_the_new_room_does_not_come_back_by_itself(rig: Rig) -> None:
+    rig.server.create(ROOM)
+    rig.server.outside.add(NEW)
+    rig.server.set_state(NEW, "m.room.member", {"membership": "leave"}, BOT)
+    asked: list[str] = []
+
+    async def join(room: str, server: str | None) -> None:
+        asked.append(room)
+
+    rig.upgrades._join = join
+    upgrade(rig)
+    hear(rig)
+    await rig.until(lambda: rig.outbox.barred.place(ROOM) is None and not rig.outbox.barred._rooms)
+    assert asked == []
