@@ -121,7 +121,7 @@ async def _described(request: Request, part: Part, result: ImageResult, hint: st
     notes = [*(request.notes if index == 0 else ()), *(texts.plain_sentence(note) for note in result.notes)]
     if hint is not None and index == 0:
         notes.append(hint)
-    asked = [texts.asked_in_the_room_before(request.sender)] if request.moved and index == 0 else []
+    asked = [texts.asked_in_the_room_before(request.sender)] if request.moved else []
     body, html = await parse_formatted("\n\n".join((*asked, texts.caption(prompt, result.record), *notes)))
     return {
         "msgtype": "m.image",

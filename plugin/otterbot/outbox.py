@@ -85,13 +85,13 @@ class Outbox:
         self._task = asyncio.create_task(self._run(), name="otterbot outbox")
 
     async def stop(self) -> None:
+        await self.barred.stop()  # first: it begins builds
         tasks = [entry.build for entry in self._entries.values() if entry.build is not None]
         if self._task is not None:
             tasks.append(self._task)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self.barred.stop()
 
     # -- what goes in ------------------------------------------------------------------------
 
