@@ -88,11 +88,11 @@ class BarredRooms:
         self._log = log
         self._rooms: dict[str, _Barred] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._stopped = False
+        self.stopped = False
         self.rules: Rules | None = None
 
     async def stop(self) -> None:
-        self._stopped = True
+        self.stopped = True
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -108,7 +108,7 @@ class BarredRooms:
 
     def doubt(self, room: str) -> None:
         """It may be that we cannot speak there, or that the room goes on elsewhere: the room is asked."""
-        if self.rules is None or self._stopped:
+        if self.rules is None or self.stopped:
             return
         if room in self._rooms:
             self._rooms[room].news.set()

@@ -98,8 +98,8 @@ class Outbox:
     def enqueue(self, parts: Iterable[Part]) -> None:
         """Send parts that are stored already."""
         for part in parts:
-            if part.id in self._entries:
-                continue
+            if part.id in self._entries or self.barred.stopped:
+                continue  # (what is stored while we stop is found by the next start)
             self._order += 1
             entry = Entry(part, self._order, lookup=part.state is PartState.SENDING, content=part.content)
             self._entries[part.id] = entry

@@ -32,6 +32,8 @@ DROPPED = frozenset({"ack", "chat/0", "greeting", "settings"})
 """Parts that are of no use in another room."""
 INVITES = 7 * 86_400.0
 """Seconds for which a tombstone is an invitation into the room that it names."""
+CHAIN = 30
+"""How many upgrades are followed on."""
 STATUS = ("status", "chat/0")
 
 
@@ -108,26 +110,32 @@ class RoomUpgrades:
         return await self._states.standing(room, self._encryption.is_encrypted)
 
     async def follow(self, room: str, tombstone: Tombstone) -> Following:
-        new = tombstone.replacement
-        if new is None or new == room:
-            return Following.NEVER
-        if not await self._states.joined(new):
-            recent = time.time() - self._http.ahead - tombstone.at < INVITES
-            if not recent or not await self._come_in(new, tombstone.sender):
+        old, further = room, tombstone
+        for _ in range(CHAIN):
+            new = further.replacement
+            if new is None or new == old:
+                return Following.NEVER
+            inside = await self._states.joined(new) or await self._come_in(new, further)
+            try:
+                claimed, _made = await self._states.predecessor(new)
+                beyond = None if inside else await self._states.tombstone(new)
+            except NotAllowed:
                 return Following.NOT_YET
-        try:
-            claimed, _ = await self._states.predecessor(new)
-        except NotAllowed:
-            return Following.NOT_YET
-        if claimed != room:
-            self._log.warning("A closed room names another one that does not say that it replaces it")
-            return Following.NEVER
-        await self._move(room, new)
-        return Following.MOVED
+            if claimed != old:
+                self._log.warning("A closed room names another one that does not say that it replaces it")
+                return Following.NEVER
+            if inside:
+                await self._move(room, new)
+                return Following.MOVED
+            if beyond is None:
+                return Following.NOT_YET
+            old, further = new, beyond  # we are not in it, but it has been replaced as well
+        return Following.NEVER
 
-    async def _come_in(self, room: str, sender: str | None) -> bool:
+    async def _come_in(self, room: str, tombstone: Tombstone) -> bool:
         """Whoever closed the old room invites us by that; it counts as any other invitation does."""
-        if sender is None or not self._allowed(sender) or await self._states.was_put_out(room):
+        sender, age = tombstone.sender, time.time() - self._http.ahead - tombstone.at
+        if sender is None or not self._allowed(sender) or age > INVITES or await self._states.was_put_out(room):
             return False
         try:
             await self._join(room, sender.partition(":")[2] or None)

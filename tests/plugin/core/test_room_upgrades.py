@@ -306,3 +306,14 @@ async def test_who_was_put_out_of_the_new_room_does_not_come_back_by_itself(rig:
     hear(rig)
     await rig.until(lambda: rig.outbox.barred.place(ROOM) is None and not rig.outbox.barred._rooms)
     assert asked == []
+
+
+async def test_a_room_in_between_in_which_we_are_not(rig: Rig) -> None:
+    request, job = await drawing(rig)
+    rig.server.outside.add(NEW)
+    rig.server.set_state(NEW, "m.room.member", {"membership": "leave"}, BOT)
+    upgrade(rig)
+    upgrade(rig, NEW, NEWER)
+    rig.worker_server.draw_all(job)
+    assert (await rig.done(request)).outcome == "succeeded"
+    assert (rig.seeds(NEW), rig.seeds(NEWER)) == ([], [7])
