@@ -5,9 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import os
 import signal
-import stat
 import sys
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from lab.events import Ev
 from lab.places import REPOSITORY
 
 from .house import SERVER, DemoError, House
+from .keyboard import Keyboard
 from .room import INDENT, show_picture, show_room
 from .screen import Screen
 from .talk import Talk
@@ -82,16 +81,11 @@ async def _stay(house: House, screen: Screen) -> int:
 
 
 async def _read_lines(house: House, screen: Screen) -> None:
-    mode = os.fstat(sys.stdin.fileno()).st_mode
-    if not (sys.stdin.isatty() or stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
-        return  # /dev/null, a file: nobody types there, and the event loop cannot wait for it
-    stream = asyncio.StreamReader()
-    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stream), sys.stdin)
-    while raw := await stream.readline():
-        text = raw.decode(errors="replace").strip()
-        if text:
-            await house.visitor.send(house.room, text)
-        screen.prompt("  › ")
+    async with Keyboard(sys.stdin.fileno()) as keyboard:
+        async for text in keyboard:
+            if text:
+                await house.visitor.send(house.room, text)
+            screen.prompt("  › ")
 
 
 async def _watch(house: House, screen: Screen) -> None:
