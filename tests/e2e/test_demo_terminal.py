@@ -37,7 +37,8 @@ asyncio.run(main())
 def _start(stdin: int, stdout: int, **environment: str) -> subprocess.Popen[bytes]:
     path = os.pathsep.join(str(REPOSITORY / name) for name in ("scripts", "tests"))
     env = {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "", "TERM": "xterm-256color", **environment}
-    return subprocess.Popen([sys.executable, "-c", PROGRAM], stdin=stdin, stdout=stdout, stderr=subprocess.PIPE, env=env)
+    command = [sys.executable, "-c", PROGRAM]
+    return subprocess.Popen(command, stdin=stdin, stdout=stdout, stderr=subprocess.PIPE, env=env)
 
 
 def test_a_slow_terminal_gets_all_that_is_printed() -> None:
