@@ -50,6 +50,10 @@ ABOUT = {
 }
 
 
+SIZES = """Setting up, once, in some minutes. Fetched are about 0.5 GB of packages and PyTorch, which is 0.2 GB where pip
+finds its build for processors, and about 3 GB (6 GB on disk) as it is usually found, with CUDA:"""
+
+
 class SetupFailed(Exception):
     """An installation failed; the message is for people."""
 
@@ -248,7 +252,7 @@ def ensure(names: list[str], *, dev: bool) -> None:
         todo = [one for one in environments if one.missing()]
         if not todo:
             return
-        print("Setting up (once; some minutes, PyTorch is large):", flush=True)
+        print(SIZES if any(one.name == "worker" for one in todo) else "Setting up:", flush=True)
         for one in todo:
             one.start()
         _show(todo)
