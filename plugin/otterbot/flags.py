@@ -54,9 +54,13 @@ _NEAR_LOOKUPS = 16
 """How many dashes before a word are looked at for a misspelt flag; beyond that it is prose."""
 
 
-def parse_options(text: str) -> tuple[DrawOptions, UsageProblem | None, tuple[Overlooked, ...]]:
-    """The options in ``text``, the first problem with them, and what looks like a flag and was read as words.
-    ``prompt`` is ``None`` if no words are left."""
+def parse_options(text: str) -> tuple[DrawOptions, UsageProblem | None]:
+    """The options in ``text`` and the first problem with them. ``prompt`` is ``None`` if no words are left."""
+    return read_flags(text)[:2]
+
+
+def read_flags(text: str) -> tuple[DrawOptions, UsageProblem | None, tuple[Overlooked, ...]]:
+    """The same, and what looks like a flag and was read as words."""
     reader = _Reader(text)
     options = DrawOptions()
     try:

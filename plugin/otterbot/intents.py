@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 from . import dashes
-from .flags import parse_options
+from .flags import read_flags
 from .markup import unwrapped
 from .mention import Account, after_mention, behind_names
 from .options import FACTORS, DrawOptions, Overlooked, UsageProblem
@@ -131,7 +131,7 @@ def _after_prefix(body: str, prefix: str) -> str | None:
 def _picture(name: Literal["draw", "again", "vary"], text: str) -> Intent:
     if name == "vary" and (how := _BY_HOW_MUCH.match(text)) is not None:
         text = f"--variation {how[1]} {text[how.end() :]}"
-    options, problem, overlooked = parse_options(text)
+    options, problem, overlooked = read_flags(text)
     if name != "draw":
         options = _without_punctuation(options)
     if problem is None and name == "draw" and options.prompt is None:
@@ -145,7 +145,7 @@ def _larger(text: str) -> Intent:
     """``4``, ``4x``, ``x4`` and flags; twice, where it is not said."""
     times = _TIMES.match(text)
     factor = FACTORS[0] if times is None else int(times[1])
-    options, problem, overlooked = parse_options(text if times is None else text[times.end() :])
+    options, problem, overlooked = read_flags(text if times is None else text[times.end() :])
     options = _without_punctuation(options)
     if problem is None and options.prompt is not None:
         problem = _stray(overlooked)
