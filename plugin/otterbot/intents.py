@@ -23,13 +23,16 @@ Name = Literal[
 ]
 COMMANDS: tuple[Name, ...] = get_args(Name)
 
-_ENDS = ".,;:!?…。，、；：！？،؛"
+_PAUSES = ".,;:…。，、；：،؛"
+_ENDS = f"{_PAUSES}!?！？؟"
 _BY_HOW_MUCH = re.compile(rf"([\d.,:：．]+?)[{_ENDS}]*(?!\S)")
 _TIMES = re.compile(rf"[xX×ｘ]?(\d{{1,9}})[xX×ｘ]?[{_ENDS}]{{0,3}}(?!\S)")
 _COMMAND = re.compile(
-    rf"[^\S\n]*(?P<name>[^\W\d_]+)(?:[{_ENDS}]+(?!\S)|[:,;：，、；،؛]|(?!\S)|(?={dashes.DOUBLE}))"
+    rf"[^\S\n]*(?P<name>[^\W\d_]+)"
+    rf"(?:[{_ENDS}]+\s*\Z|[{_PAUSES}]+(?!\S)|[:,;：，、；،؛]|(?!\S)|(?={dashes.DOUBLE}))"
 )
-"""Its name, and how that ends: with a space, with the punctuation of a sentence, or with a flag directly behind it."""
+"""Its name, and how that ends: with a space, with the punctuation of a sentence (``!`` and ``?`` only at the end of
+everything: ``!draw! otter`` is no command), or with a flag directly behind it."""
 _ANY_WORD = re.compile(r"\w")
 
 
