@@ -62,9 +62,12 @@ def after_mention(text: str, account: Account, *, formatted: str = "", mentioned
     if (link := _WRITTEN_LINK.match(text)) is not None and _is(link["who"] or link["bare"], account.user_id):
         return _rest(text, link.end(), _AFTER_SURE)
     names = [name for one in (*account.names, account.local) if (name := " ".join(clean(one).split()))]
-    sure = [account.user_id, *(f"@{name}" for name in names)]
-    if (pill := _pill(formatted, account.user_id)) is not None:
-        sure += [pill, f"@{pill}"]
+    sure = [account.user_id]
+    pill = _pill(formatted, account.user_id)
+    for name in names if pill is None else [*names, pill]:
+        sure += [f"@{name}", f"@[{name}]"]  # some clients put names into brackets
+    if pill is not None:
+        sure.append(pill)
     if mentioned:
         sure += names
     for name in sorted(dict.fromkeys(sure), key=len, reverse=True):

@@ -93,7 +93,7 @@ def test_prose_is_left_alone(prompt: str) -> None:
     ("prompt", "word"),
     [
         ("(otter)++hat", "++"), ("(otter)--hat", "++"), ("(otter)—hat", "++"), ("(猫)++帽子", "++"),
-        ("hat++scarf", "++"), ('"tall man"++', "++"), ("[cat]++, x", "++"),
+        ("hat++scarf", "++"), ('"tall man"++', "++"), ("[cat]++, x", "++"), ("[cat]—", "++"),
         ("(otter)+--", "++"), ("(hat:1,3)", "(hat:1,3)"), ("（猫:1.3）", "（hat:1.3）"),
         ("（猫：1.3）", "（hat:1.3）"), ("otter— in a hat", "dash"), ("otter–", "dash"),
     ],
