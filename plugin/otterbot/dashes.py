@@ -31,10 +31,10 @@ def is_double(run: str) -> bool:
     return len(dashes) > 1 or dashes in LONG
 
 
-def is_typed_as_two(run: str) -> bool:
-    """Exactly two hyphens: nobody writes prose so."""
+def is_no_prose(run: str) -> bool:
+    """Several dashes with a hyphen among them: nobody begins a word of prose so. ``——`` some do."""
     dashes = bare(run)
-    return len(dashes) == 2 and not any(one in LONG for one in dashes)
+    return len(dashes) > 1 and any(one in SHORT for one in dashes)
 
 
 def asks_for_help(text: str) -> bool:

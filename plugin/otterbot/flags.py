@@ -9,8 +9,8 @@ what stands there                   what it is
 ``--steps 5`` ``—steps 5``          a flag: two or more dashes of any kind and mixture, or a long one, at the start of a
 ``−−steps 5`` ``\-\-steps 5``       word or behind a comma, directly before the name of a flag. Backslashes before
                                     dashes count for nothing
-``--stepz 5`` ``—stepz 5``          refused, with the flag that may be meant. Two hyphens before any other word are
-                                    refused too; long dashes and more of them before other words are prose
+``--stepz 5`` ``—stepz 5``          refused, with the flag that may be meant. Several hyphens before any other word are
+                                    refused too; long dashes before other words are prose
 ``otter--steps 5``                  directly behind a word: refused, if a value of the flag follows; it is hardly
 ``otter—steps 5``                   prose, and not surely a flag
 ``salt-and-pepper—steps of stone``  the same without a value: words, and a note
@@ -113,7 +113,7 @@ class _Reader:
 
     def _refuse_if_meant(self, found: re.Match[str]) -> None:
         name = unicodedata.normalize("NFKC", found["name"]).lower()
-        if dashes.is_typed_as_two(found["dash"]):
+        if dashes.is_no_prose(found["dash"]):
             raise Refused("unknown_flag", name[:40], near_flags(name))
         if self._lookups < _NEAR_LOOKUPS:
             self._lookups += 1
@@ -147,7 +147,7 @@ class _Reader:
             return quoted
         word, found = _WORD.match(text, begin), _FLAG.match(text, begin)
         is_flag = found is not None and self._begins(found)
-        if word is None or (found and is_flag and (dashes.is_typed_as_two(found["dash"]) or _named(found) in FLAGS)):
+        if word is None or (found and is_flag and (dashes.is_no_prose(found["dash"]) or _named(found) in FLAGS)):
             raise Refused("no_value", flag)
         end = word.end()
         if flag == "size" and (size := SIZE.match(text, begin)) is not None:

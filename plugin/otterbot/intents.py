@@ -8,6 +8,7 @@ name.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
@@ -61,9 +62,9 @@ def parse(
     text = clean(body)
     found = _command_in(text, prefix)
     if found is None and account is not None:
-        rest = after_mention(text, account, formatted=formatted, mentioned=mentioned)
-        if rest is not None:
-            found = _command_in(rest, prefix) or _command_at(rest)
+        found = _command_behind_mention(
+            text, prefix, lambda said: after_mention(said, account, formatted=formatted, mentioned=mentioned)
+        )
     if found is None:
         return None
     name, text = found
@@ -105,6 +106,15 @@ def _command_in(text: str, prefix: str) -> tuple[Name, str] | None:
         rest = _after_prefix(inside, prefix)
         found = None if rest is None else _command_at(rest)
     return found
+
+
+def _command_behind_mention(
+    text: str, prefix: str, behind: Callable[[str], str | None]
+) -> tuple[Name, str] | None:
+    rest = behind(text)
+    if rest is None and (inside := unwrapped(text, lambda said: behind(said) is not None)) is not None:
+        rest = behind(inside)
+    return None if rest is None else _command_in(rest, prefix) or _command_at(rest)
 
 
 def _unwrapped(text: str, prefix: str) -> str | None:

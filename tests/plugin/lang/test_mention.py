@@ -31,7 +31,8 @@ def read(body: str, formatted: str = "", *, mentioned: bool = False, prefix: str
     [
         "otterbot: draw a fox", "Otterbot, draw a fox", "OTTERBOT: Draw a fox", "otterbot: !draw a fox",
         "otterbot: ! draw a fox", "otterbot ： draw a fox",
-        "otterbot，draw a fox", "otterbot:draw a fox", "otterbot:\ndraw a fox", "  otterbot: draw a fox",
+        "otterbot，draw a fox", "otterbot:draw a fox", "otterbot:\ndraw a fox", "**otterbot: draw a fox**",
+        "`otterbot: !draw a fox`", "  otterbot: draw a fox",
         "\u200eotterbot\u200e: draw a fox", "otterbot: **!draw a fox**",
         "@otterbot:example.org draw a fox", "@otterbot:example.org: draw a fox", "@Otterbot:Example.org, !draw a fox",
         "@otterbot draw a fox", "@otterbot: draw a fox",
@@ -114,7 +115,7 @@ def test_64_kilobytes_are_read_quickly(unit: str) -> None:
             begin = time.process_time()
             read(body, formatted, mentioned=mentioned)
             would_be_ours(body, prefix="!", mentioned=mentioned)
-            assert time.process_time() - begin < 0.5
+            assert time.process_time() - begin < 5, "what is not linear takes minutes"
 
 
 # ---------------------------------------------------------------- in a room

@@ -212,6 +212,7 @@ def test_a_flag_may_stand_right_behind_the_command() -> None:
         ("otter \\-steps 5", "one_dash", "steps"),
         ("otter --stepz 5", "unknown_flag", "steps"), ("otter —stepz 5", "unknown_flag", "steps"),
         ("otter −−stepz 5", "unknown_flag", "steps"),
+        ("otter -—steps5", "unknown_flag", "steps"),
         ("otter \\-\\-stepz 5", "unknown_flag", "steps"), ("otter ---stepz 5", "unknown_flag", "steps"),
     ],
 )  # fmt: skip
@@ -287,7 +288,7 @@ def test_64_kilobytes_are_read_quickly(unit: str) -> None:
     for body in (f"!draw {text}", f"!draw otter {text}", f"!again {text}", text, f"**!draw {text}", f"!vary {text}"):
         begin = time.process_time()
         parse(body, prefix="!")
-        assert time.process_time() - begin < 0.5
+        assert time.process_time() - begin < 5, "what is not linear takes minutes"
 
 
 def test_every_flag_and_every_dash() -> None:

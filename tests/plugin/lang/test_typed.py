@@ -90,4 +90,4 @@ def test_words_of_any_script_stay(text: str) -> None:
 def test_64_kilobytes_are_cleaned_quickly(unit: str) -> None:
     begin = time.process_time()
     clean(unit * (64_000 // len(unit)))
-    assert time.process_time() - begin < 0.5
+    assert time.process_time() - begin < 5, "what is not linear takes minutes"
