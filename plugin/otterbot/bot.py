@@ -11,6 +11,7 @@ from mautrix.util.async_db import Database, UpgradeTable
 from mautrix.util.config import BaseProxyConfig
 
 from . import commands, sync, texts
+from .calls import Calls
 from .catchup import CatchUp
 from .chat_delivery import Chats
 from .chat_typing import Typing
@@ -65,7 +66,8 @@ class Otterbot(Plugin):
         self._delivery = delivery = Delivery(store, worker, outbox, self._values, self.log)
         delivery.register("image", Pictures(store, worker, outbox, http, encryption, prefix=self._prefix))
         permissions = Permissions(self.client, self.config)
-        history = History(http, encryption, store, bot=bot, values=self._values, allowed=permissions.may_use)
+        calls = Calls(http, bot, prefix=self._prefix, log=self.log)
+        history = History(http, encryption, store, calls, bot=bot, values=self._values, allowed=permissions.may_use)
         typing = Typing(http, bot, delivery.worker_state, self._values)
         delivery.register("chat", Chats(store, worker, outbox, history, delivery.worker_state, typing, self._values))
         services = Services(
@@ -78,6 +80,7 @@ class Otterbot(Plugin):
             encryption=encryption,
             settings=RoomSettings(store, self.config),
             permissions=permissions,
+            calls=calls,
             log=self.log,
         )
         rooms = Rooms(

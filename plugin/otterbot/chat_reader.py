@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from .calls import Calls
 from .chat_entries import AnswerPart, Entry, Question, answer_part, answered_by, flows, mapping
 from .chat_walk import Walk
 from .config import Values
 from .encryption import Encryption, KeyMissing
 from .errors import MatrixRefused
-from .intents import parse
+from .intents import begins_with_prefix
 from .matrix_http import MatrixHttp
 from .message import Message, from_raw
 from .records import Kind, Request, key_of
 from .store import Store
+from .typed import clean
 
 MAX_PAGES = 10
 MAX_MESSAGE = 60_000
@@ -30,6 +32,7 @@ class Reader:
         http: MatrixHttp,
         encryption: Encryption,
         store: Store,
+        calls: Calls,
         *,
         bot: str,
         values: Callable[[], Values],
@@ -38,22 +41,22 @@ class Reader:
         self._http = http
         self._encryption = encryption
         self._store = store
+        self._calls = calls
         self._bot = bot
         self._values = values
         self._allowed = allowed
 
     # -- one message -------------------------------------------------------------------------
 
-    def words(self, message: Message) -> str | None:
+    async def words(self, message: Message) -> str | None:
         """What a message says to us, without the command; ``None`` if it is for somebody else."""
-        prefix = self._values().prefix
-        intent = parse(message.body, prefix=prefix)
+        intent = await self._calls.intent(message)
         if intent is not None:
             text = intent.text if intent.name == "chat" else ""
         elif message.is_media or message.msgtype not in ("m.text", "m.emote"):
             text = ""
         else:
-            text = "" if message.body.lstrip().casefold().startswith(prefix.casefold()) else message.body.strip()
+            text = "" if begins_with_prefix(message.body, self._values().prefix) else clean(message.body).strip()
         return text.encode("utf-8", "replace").decode("utf-8")[:MAX_MESSAGE] or None
 
     async def readable(self, raw: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -78,7 +81,7 @@ class Reader:
         if sender == self._bot:
             return answer_part(now)
         message = from_raw({**now, "room_id": room}, encrypted=False)
-        text = self.words(message) if message is not None else None
+        text = await self.words(message) if message is not None else None
         if message is None or text is None:
             return None
         edit_id = edit.get("event_id") if edit is not None else None

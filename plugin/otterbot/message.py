@@ -10,6 +10,8 @@ from typing import Any
 MEDIA = frozenset({"m.image", "m.file", "m.video", "m.audio"})
 MAX_BODY = 64_000
 """Characters. No event is larger; what a broken server invents is cut."""
+HTML = "org.matrix.custom.html"
+MAX_MENTIONS = 100
 
 _FALLBACK = re.compile(r"\A(?:>[^\n]*\n)+\n")
 
@@ -31,6 +33,10 @@ class Message:
     thread_root: str | None = None
     reply_to: str | None = None
     """Only a reply that somebody meant (a thread's fallback is none)."""
+    formatted: str = ""
+    """Its HTML, as it is, ``""`` if there is none."""
+    mentions: frozenset[str] = frozenset()
+    """Whom it says that it mentions (``m.mentions``)."""
     encrypted: bool = False
     is_media: bool = False
     own: bool = False
@@ -60,6 +66,12 @@ def _caption(content: Mapping[str, Any], body: str) -> str:
     """MSC2530: with a ``filename`` that differs, the body is a caption; else it is the file's name."""
     filename = _text(content.get("filename"))
     return body if filename is not None and filename != body else ""
+
+
+def _mentions(content: Mapping[str, Any]) -> frozenset[str]:
+    named = _mapping(content.get("m.mentions")).get("user_ids")
+    users = named[:MAX_MENTIONS] if isinstance(named, list) else []
+    return frozenset(user for user in users if isinstance(user, str))
 
 
 def relations(relates: Mapping[str, Any]) -> tuple[str | None, str | None]:
@@ -110,6 +122,8 @@ def from_raw(raw: Mapping[str, Any], *, encrypted: bool, own_id: str = "") -> Me
         edit_id=edit_id,
         thread_root=thread_root,
         reply_to=reply_to,
+        formatted=(_text(content.get("formatted_body")) or "")[:MAX_BODY] if content.get("format") == HTML else "",
+        mentions=_mentions(content),
         encrypted=encrypted,
         is_media=msgtype in MEDIA,
         own=sender == own_id,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mautrix.client import Client
 
+    from .calls import Calls
     from .config import Config
     from .delivery import Delivery
     from .encryption import Encryption
@@ -32,6 +33,7 @@ class Services:
     delivery: Delivery
     settings: RoomSettings
     permissions: Permissions
+    calls: Calls
     log: Logger
     warnings: list[str] = field(default_factory=list)
     """Sentences about this instance that ``!status`` shows (the client's own sync is on, …).

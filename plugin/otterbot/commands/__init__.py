@@ -7,7 +7,7 @@ strangers, to unknown commands and to text that is not for us.
 from __future__ import annotations
 
 from .. import texts
-from ..intents import Intent, parse
+from ..intents import Intent
 from ..message import Message
 from ..outcome import Outcome, say
 from ..services import Services
@@ -25,7 +25,7 @@ async def handle(services: Services, message: Message) -> Outcome | None:
         return None  # notices are other bots'
     if not services.permissions.may_use(message.sender):
         return None
-    intent = parse(message.body, prefix=services.config.current.prefix)
+    intent = await services.calls.intent(message)
     if intent is not None:
         return await _carry_out(services, message, intent)
     return await plain_text(services, message)

@@ -9,11 +9,12 @@ from .. import texts
 from ..chat_entries import FLOWING, answered_by, flows
 from ..encryption import KeyMissing
 from ..errors import MatrixError
-from ..intents import Intent, parse
+from ..intents import Intent, begins_with_prefix
 from ..message import Message, from_raw
 from ..outcome import NewRequest, Outcome, say
 from ..records import Request
 from ..services import Services
+from ..typed import clean
 
 MAX_THREADS = 2_000
 
@@ -31,9 +32,9 @@ async def chat(services: Services, message: Message, intent: Intent) -> Outcome:
 async def plain_text(services: Services, message: Message) -> Outcome | None:
     """A turn, if text without a command is one here; ``None`` if it is not for us."""
     values = services.config.current
-    if not values.chat.enabled or message.is_media or not message.body.strip():
+    if not values.chat.enabled or message.is_media or not clean(message.body).strip():
         return None
-    if message.body.lstrip().casefold().startswith(values.prefix.casefold()):
+    if begins_with_prefix(message.body, values.prefix):
         return None  # somebody else's command, or a slip: silence
     if await _in_thread_of(services, message):
         return _turn(flowing=False)
@@ -97,5 +98,5 @@ async def _read_root(services: Services, room: str, root: str) -> bool:
     asked = from_raw(raw, encrypted=False)
     if asked is None or not services.permissions.may_use(asked.sender):
         return False
-    intent = parse(asked.body, prefix=services.config.current.prefix)
+    intent = await services.calls.intent(asked)
     return intent is not None and intent.name == "chat" and intent.problem is None

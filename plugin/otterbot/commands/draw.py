@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from dataclasses import replace
 
 from .. import texts
 from ..errors import MatrixError, WorkerError, WorkerRefused, WorkerUnauthorized
@@ -38,7 +39,7 @@ async def draw(services: Services, message: Message, intent: Intent) -> Outcome:
     except MatrixError as error:
         services.log.warning("No picture to start from: %s", type(error).__name__)
         return say(texts.START_AWAY)
-    return await _explained(services, request) if options.explain else Outcome(request=request)
+    return await _outcome(services, request, intent)
 
 
 async def draw_again(services: Services, message: Message, intent: Intent) -> Outcome:
@@ -64,7 +65,7 @@ async def upscale(services: Services, message: Message, intent: Intent) -> Outco
     except MatrixError as error:
         services.log.warning("No picture for `upscale`: %s", type(error).__name__)
         return say(texts.PICTURE_UNREADABLE)
-    return await _explained(services, request) if intent.options.explain else Outcome(request=request)
+    return await _outcome(services, request, intent)
 
 
 async def _once_more(services: Services, message: Message, intent: Intent, how: Callable[..., NewRequest]) -> Outcome:
@@ -80,7 +81,18 @@ async def _once_more(services: Services, message: Message, intent: Intent, how: 
     except MatrixError as error:
         services.log.warning("No picture for `%s`: %s", intent.name, type(error).__name__)
         return say(texts.PICTURE_UNREADABLE)
-    return await _explained(services, request) if intent.options.explain else Outcome(request=request)
+    return await _outcome(services, request, intent)
+
+
+async def _outcome(services: Services, request: NewRequest, intent: Intent) -> Outcome:
+    """What looked like a flag and was not taken is said first, under the picture or with the explanation."""
+    overlooked = tuple(texts.overlooked(one) for one in intent.overlooked)
+    if not intent.options.explain:
+        return Outcome(request=replace(request, notes=(*overlooked, *request.notes)))
+    explained = await _explained(services, request)
+    if explained.reply is None or not overlooked:
+        return explained
+    return say("\n\n".join((*overlooked, explained.reply.text)))
 
 
 async def _explained(services: Services, request: NewRequest) -> Outcome:

@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "core"))
 from homeserver_double import BOT, HomeserverDouble
 from worker_double import TOKEN, WorkerDouble
 
+from otterbot.calls import Calls
 from otterbot.chat_delivery import Chats
 from otterbot.chat_typing import Typing
 from otterbot.config import ChatValues, Values, WorkerValues
@@ -221,6 +222,7 @@ class Rig:
             self.http,
             encryption,
             self.store,
+            Calls(self.http, BOT, prefix=lambda: self.values.prefix, log=LOG),
             bot=BOT,
             values=self.now,
             allowed=lambda user: user.endswith(":test") and user != BOT,

@@ -17,6 +17,7 @@ from mautrix.types import UserID
 from mautrix.util.async_db import Database
 from ruamel.yaml.comments import CommentedMap
 
+from otterbot.calls import Calls
 from otterbot.commands import handle
 from otterbot.config import Config, Values
 from otterbot.delivery import Delivery
@@ -130,6 +131,7 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
             delivery=Delivery(store, worker_client, outbox, lambda: config.current, LOG),
             settings=RoomSettings(store, config),
             permissions=Permissions(client, config),
+            calls=Calls(http, BOT, prefix=lambda: config.current.prefix, log=LOG),
             log=LOG,
         )
         homeserver.join(ROOM, BOT, ALICE, BOB, MOD)

@@ -85,6 +85,7 @@ class Homeserver(_Server):
         self.app.router.add_get(room + "/messages", self._messages)
         self.app.router.add_get(room + "/state", self._all_state)
         self.app.router.add_get(room + "/state/{type}", self._state)
+        self.app.router.add_get(room + "/state/{type}/{key}", self._state)
         self.app.router.add_get(room + "/joined_members", self._members)
         self.app.router.add_get(room + "/members", self._gone)
 

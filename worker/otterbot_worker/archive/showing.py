@@ -1,8 +1,8 @@
 """A request as the line to type in a room, and all that was found in a file as a page for the terminal.
 
-The line is written for the plugin's parser (see ``docs/commands.md``): flags begin with ``--`` or a phone's long dash,
-values with spaces stand in quotes, and a prompt cannot. Where a prompt holds what would be taken for a flag, it gets
-marks that mean nothing to the parser of prompts: ``\\--word`` and ``(—:1)word`` draw ``--word`` and ``—word``.
+The line is written for the plugin's parser (see ``docs/commands.md``): flags begin with dashes of any kind, values with
+spaces stand in quotes, and a prompt cannot. Where a prompt holds what would be taken for a flag, or refused as one, it
+gets marks that mean nothing to the parser of prompts: ``(--:1)word`` draws ``--word``.
 """
 
 from __future__ import annotations
@@ -15,12 +15,25 @@ from typing import Any
 
 from otterbot_worker.archive.reading import Found
 
-_FLAG_LIKE = re.compile(r"(?<!\S)(?:(--)|([—–―‒]-?))(?=[^\W\d_])")
+_LONG = "‒–—―⸺⸻﹘︱︲─━"
+_DASH = "‐‑−－﹣⁃˗⁻₋־᠆⸗⸚ーｰ" + _LONG + r"\-"  # for the inside of a character class
+_DOUBLE = rf"(?:\\*+[{_LONG}]|\\*+[{_DASH}](?=\\*[{_DASH}]))(?:\\*+[{_DASH}])*+"
+_NUMBERED = (
+    "steps|cfg|size|ar|aspect|seed|variation|count|strength|hires|guidance|scale|guidance_scale|width|height|w|h|"
+    "resolution|ratio|aspect_ratio|aspect-ratio|shape|format|vary|subseed|variations|n|number|amount|images|s|hr|"
+    "highres|hires_fix|hires-fix|upscale|enlarge|denoise|denoising|denoising_strength"
+)
+"""Words before a number that the room refuses also where they are not quite a flag."""
+_FLAG_LIKE = re.compile(
+    rf"(?<![{_DASH}\\])(?:(?:(?<![^\s,;،，、；。])){_DOUBLE}(?=[^\W\d_])"
+    rf"|(?:{_DOUBLE}|(?<!\S)\\*+[{_DASH}]|(?<=[,;،，、；。])\\*+[{_DASH}])(?=(?:{_NUMBERED})(?![\w-])))",
+    re.IGNORECASE,
+)
 _PLAIN_NAME = re.compile(r"\w[\w.+/-]*", re.ASCII)
 _LINE_ENDS = re.compile(r"\r\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]")
-_QUOTES = (('"', '"'), ("'", "'"), ("“", "“”"), ("‘", "‘’"), ("«", "»"), ("»", "«"))
+_QUOTES = (('"', '"'), ("'", "'"), ("“", "“”"), ("‘", "‘’"), ("«", "»"), ("»", "«"), ("「", "」"))
 """What opens, and all that closes then."""
-_OPENING = "\"'“„‘«»"
+_OPENING = "\"'“„‘«»「『＂"
 
 
 def command(request: Mapping[str, Any]) -> str:
@@ -119,7 +132,7 @@ def one_line(text: str) -> str:
 
 def _unflagged(text: str) -> str:
     """No word of it looks like a flag; the same fragments with the same weights."""
-    return _FLAG_LIKE.sub(lambda found: "\\--" if found[1] else f"({found[2]}:1)", text)
+    return _FLAG_LIKE.sub(r"(\g<0>:1)", text)
 
 
 def _phrase(text: str) -> str:

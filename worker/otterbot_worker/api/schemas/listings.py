@@ -149,7 +149,8 @@ class ExplainedPrompt(Sent):
     loras: list[ExplainedLora]
     marks: list[str]
     """Notations that were recognised: ``emphasis``, ``number``, ``signs``, ``BREAK``, ``AND``, ``schedule``,
-    ``alternation``, ``and``, ``blend``, ``malformed``, ``clamped`` (a weight beyond 0 to 2), ``lora`` …"""
+    ``alternation``, ``and``, ``blend``, ``malformed``, ``clamped`` (a weight beyond 0 to 2), ``dash`` (a long dash
+    behind a word, read as ``--``), ``untaken`` and ``odd`` (what looks like a weight and is none), ``lora`` …"""
     notes: list[str]
     """What is not done as written, as sentences."""
 
