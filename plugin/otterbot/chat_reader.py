@@ -12,7 +12,7 @@ from .encryption import Encryption, KeyMissing
 from .errors import MatrixRefused
 from .intents import parse
 from .matrix_http import MatrixHttp
-from .message import Message, from_raw
+from .message import EMOTE, SPEECH, Message, from_raw
 from .records import Kind, Request, key_of
 from .store import Store
 
@@ -47,13 +47,15 @@ class Reader:
     def words(self, message: Message) -> str | None:
         """What a message says to us, without the command; ``None`` if it is for somebody else."""
         prefix = self._values().prefix
-        intent = parse(message.body, prefix=prefix)
+        intent = None if message.msgtype == EMOTE else parse(message.body, prefix=prefix)
         if intent is not None:
             text = intent.text if intent.name == "chat" else ""
-        elif message.is_media or message.msgtype not in ("m.text", "m.emote"):
+        elif message.is_media or message.msgtype not in SPEECH:
             text = ""
         else:
             text = "" if message.body.lstrip().casefold().startswith(prefix.casefold()) else message.body.strip()
+            if text and message.msgtype == EMOTE:
+                text = f"*{text}*"  # how people who play a part write to models what they do
         return text.encode("utf-8", "replace").decode("utf-8")[:MAX_MESSAGE] or None
 
     async def readable(self, raw: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -8,15 +8,14 @@ here logs.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 from urllib.parse import quote
 
 import aiohttp
 from yarl import URL
 
+from .clock import Clock
 from .errors import AnswerLost, MatrixRefused, NotAllowed, RateLimited, TooLarge
 
 SEND_TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10)
@@ -28,8 +27,6 @@ _LOST = (aiohttp.ClientError, TimeoutError, OSError)
 _NOT_HERE = {"M_FORBIDDEN", "M_NOT_FOUND", "M_NOT_JOINED", "M_USER_DEACTIVATED", "M_UNSUPPORTED_ROOM_VERSION"}
 MAX_PROBLEM = 64 * 1024
 MAX_RETRY_AFTER = 600.0
-SAME_TIME = 3.0
-"""Seconds that clocks may differ without being called different; a header knows whole seconds only."""
 
 
 class Api(Protocol):
@@ -42,12 +39,12 @@ class Api(Protocol):
 class MatrixHttp:
     """One per plugin instance. Every method raises a :class:`~.errors.MatrixError` or answers."""
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, clock: Clock | None = None) -> None:
         self._api = api
+        self._clock = clock or Clock()
+        self._clock.ask = self.versions
         self._session: aiohttp.ClientSession | None = None
         self._upload_limit: int | None = None
-        self.ahead = 0.0
-        """Seconds by which our clock is ahead of the homeserver's, whose times stand in events."""
 
     async def close(self) -> None:
         if self._session is not None:
@@ -158,6 +155,10 @@ class MatrixHttp:
             event["room_id"] = room
         return events, end if isinstance(end, str) and end != start else None
 
+    async def versions(self) -> Mapping[str, Any]:
+        """Of the specification. The cheapest question that there is; every answer tells the homeserver's time."""
+        return await self._call("GET", "client/versions", READ_TIMEOUT)
+
     async def joined_rooms(self) -> list[str]:
         rooms = (await self._call("GET", "client/v3/joined_rooms", READ_TIMEOUT)).get("joined_rooms")
         return [room for room in rooms if isinstance(room, str)] if isinstance(rooms, list) else []
@@ -185,7 +186,7 @@ class MatrixHttp:
             async with self._request(
                 method, path, timeout, query=query, json=json_body, data=data, headers=headers
             ) as response:
-                self._look_at_clock(response.headers.get("Date"))
+                self._clock.observe(response.headers.get("Date"))
                 body = await response.read()
                 return _answer(response, body, writes=method == "PUT")
         except _LOST as error:
@@ -213,13 +214,6 @@ class MatrixHttp:
             **body,
         )
 
-    def _look_at_clock(self, date: str | None) -> None:
-        try:
-            ahead = 0.0 if date is None else time.time() - parsedate_to_datetime(date).timestamp()
-        except (ValueError, OverflowError):
-            return
-        self.ahead = ahead if abs(ahead) > SAME_TIME else 0.0
-
 
 def _session() -> aiohttp.ClientSession:
     session = aiohttp.ClientSession()
@@ -243,6 +237,8 @@ def _answer(response: aiohttp.ClientResponse, body: bytes, *, writes: bool) -> d
     errcode = fields.get("errcode")
     if writes and not errcode and response.status not in (413, 429):
         raise AnswerLost(f"HTTP {response.status}")  # a proxy's answer, not the homeserver's: nothing is final
+    if not writes and response.status == 401:
+        raise AnswerLost("HTTP 401", 401)  # our token, for the operator to mend; of what was asked nothing is known
     raise _error(response, errcode if isinstance(errcode, str) else "", fields)
 
 

@@ -8,14 +8,19 @@ from __future__ import annotations
 from .. import texts
 from ..chat_entries import FLOWING, answered_by, flows
 from ..encryption import KeyMissing
-from ..errors import MatrixError
+from ..errors import MatrixRefused
 from ..intents import Intent, parse
 from ..message import Message, from_raw
 from ..outcome import NewRequest, Outcome, say
 from ..records import Request
 from ..services import Services
+from ..sync import seconds
 
 MAX_THREADS = 2_000
+ROOT_PATIENCE = 10.0
+"""Seconds to wait for the room key of what a thread hangs on: what else is said in the room waits as long."""
+LATE = 60.0
+"""Seconds after which a room key that has not come is not waited for."""
 
 
 async def chat(services: Services, message: Message, intent: Intent) -> Outcome:
@@ -52,7 +57,7 @@ async def _alone(services: Services, message: Message) -> bool:
     """Is it said in the main conversation of a room with one person?"""
     if not services.config.current.chat.direct_messages:
         return False
-    return await services.permissions.alone_with(message.room_id, message.sender, message.timestamp)
+    return await services.permissions.alone_with(message.room_id, message.sender, message.said_at)
 
 
 async def _in_thread_of(services: Services, message: Message) -> bool:
@@ -61,7 +66,7 @@ async def _in_thread_of(services: Services, message: Message) -> bool:
         earlier = await answered_by(services.store, message.room_id, message.reply_to)
         if earlier is not None and not flows(earlier):
             return True
-    return message.thread_root is not None and await _is_chat(services, message.room_id, message.thread_root)
+    return message.thread_root is not None and await _is_chat(services, message, message.thread_root)
 
 
 async def _is_answer(services: Services, room: str, event_id: str) -> bool:
@@ -73,15 +78,19 @@ def _here(request: Request | None, room: str) -> bool:
     return request is not None and request.kind == "chat" and request.room_id == room
 
 
-async def _is_chat(services: Services, room: str, root: str) -> bool:
-    """Does the thread hang on a question to us, or on an answer of ours?"""
+async def _is_chat(services: Services, message: Message, root: str) -> bool:
+    """Does the thread hang on a question to us, or on an answer of ours?
+
+    Raises a :class:`~..errors.MatrixError` if the homeserver does not say what stands there.
+    """
+    room = message.room_id
     if _here(await services.store.request_by_event(root), room) or await _is_answer(services, room, root):
         return True
     known = services.chat_threads.get((room, root))
     if known is None:
         try:
-            known = await _read_root(services, room, root)
-        except (MatrixError, KeyMissing):
+            known = await _read_root(services, message, root)
+        except KeyMissing:
             return False  # not known now; asked again with the next message
         if len(services.chat_threads) >= MAX_THREADS:
             services.chat_threads.clear()
@@ -89,12 +98,23 @@ async def _is_chat(services: Services, room: str, root: str) -> bool:
     return known
 
 
-async def _read_root(services: Services, room: str, root: str) -> bool:
-    """For a question that the database does not know (any more)."""
-    raw = await services.encryption.readable(await services.http.event(room, root))
-    if raw is None:
+async def _read_root(services: Services, message: Message, root: str) -> bool:
+    """For a question that the database does not know (any more). Raises :class:`~..encryption.KeyMissing`."""
+    room = message.room_id
+    try:
+        raw = await services.http.event(room, root)
+    except MatrixRefused:
+        return False  # it is not there, or not for us
+    try:
+        readable = await services.encryption.readable(raw)
+    except KeyMissing as missing:
+        if seconds(raw) < message.timestamp / 1000 - LATE:
+            raise  # it will not come any more
+        await services.encryption.wait_for_key(room, missing.session_id, ROOT_PATIENCE)
+        readable = await services.encryption.readable(raw)
+    if readable is None:
         return False
-    asked = from_raw(raw, encrypted=False)
+    asked = from_raw(readable, encrypted=False)
     if asked is None or not services.permissions.may_use(asked.sender):
         return False
     intent = parse(asked.body, prefix=services.config.current.prefix)

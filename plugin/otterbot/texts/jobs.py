@@ -103,9 +103,9 @@ def paused(pause: Pause) -> str:
     return f"⏸️ The graphics card is needed for something else{until}."
 
 
-def kept(expires_at: float, *, now: float | None = None) -> str:
-    """The worker cannot be reached; ``expires_at`` is Unix time."""
-    left = duration(expires_at - (time.time() if now is None else now))
+def kept(expires_at: float, *, now: float) -> str:
+    """The worker cannot be reached; both are Unix time, by the same clock."""
+    left = duration(expires_at - now)
     return f"💤 The machine with the graphics card is off. I keep this and start when it is back, for up to {left}."
 
 

@@ -211,7 +211,7 @@ class Rig:
         self.store = Store(self.db)
         await self.store.open()
         self.client = Client(mxid=UserID(BOT), base_url=self.server.url, token="secret", state_store=MemoryStateStore())
-        self.http = MatrixHttp(self.client.api)
+        self.http = MatrixHttp(self.client.api, self.store.clock)
         encryption = Encryption(self.client)
         address = Address(url=self.worker.url, token=TOKEN)
         self.worker_client = WorkerClient(lambda: address)
