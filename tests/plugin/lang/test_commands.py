@@ -496,7 +496,7 @@ async def test_again_on_something_else(rig: Rig) -> None:
     assert "not a picture that I drew" in await rig.answer("!again", **reply(other))
     assert await rig.answer("!again", **reply("$unknown")) == texts.PICTURE_UNREADABLE
     rig.homeserver.broken = True
-    assert await rig.answer("!again") == texts.PICTURE_UNREADABLE
+    assert await rig.answer("!again") == texts.PICTURE_AWAY
 
 
 @pytest.mark.parametrize(
