@@ -40,9 +40,11 @@ async def find_start(services: Services, message: Message, notes: list[str]) -> 
     """
     target = message.event_id if message.is_media else message.reply_to
     try:
-        if target is None and message.thread_root is not None:
+        if target is not None and await _shows(services, message.room_id, target):
+            return target
+        if message.thread_root is not None and not message.is_media:
             return await thread_start(services, message.room_id, message.thread_root, notes)
-        return target if target is not None and await _shows(services, message.room_id, target) else None
+        return None
     except NoStart as reason:
         raise Unusable(str(reason)) from None
 
@@ -56,13 +58,13 @@ async def find_picture(services: Services, message: Message) -> tuple[str, Mappi
     room, prefix = message.room_id, services.config.current.prefix
     target = message.event_id if message.is_media else message.reply_to
     try:
-        if target is None and message.thread_root is not None:
-            found = await thread_picture(services, room, message.thread_root)
-            if found is not None:
-                return found, record_of(await read_event(services, room, found))
         for event_id in () if target is None else (target, await picture_of(services, room, target)):
             if event_id is not None and await _shows(services, room, event_id):
                 return event_id, record_of(await read_event(services, room, event_id))
+        if message.thread_root is not None:
+            found = await thread_picture(services, room, message.thread_root)
+            if found is not None:
+                return found, record_of(await read_event(services, room, found))
     except NoStart as reason:
         raise Unusable(str(reason)) from None
     if target is not None:
@@ -87,7 +89,11 @@ async def find_record(services: Services, message: Message) -> Found:
     """
     prefix = services.config.current.prefix
     if message.reply_to is not None:
-        return await _replied_to(services, message.room_id, message.reply_to)
+        found = await _replied_to(services, message.room_id, message.reply_to)
+        if found is not None:
+            return found
+        if message.thread_root is None:
+            raise Unusable(texts.not_a_picture(prefix))
     if message.thread_root is not None:
         in_thread = await thread_record(services, message.room_id, message.thread_root)
         if in_thread is not None:
@@ -191,7 +197,8 @@ def record_of(event: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     return record if isinstance(record, Mapping) else None
 
 
-async def _replied_to(services: Services, room: str, event_id: str) -> Found:
+async def _replied_to(services: Services, room: str, event_id: str) -> Found | None:
+    """``None``: it is no picture of ours, nor about one."""
     event = await read_event(services, room, event_id)
     found = _found(services, event)
     if found is not None:
@@ -203,7 +210,7 @@ async def _replied_to(services: Services, room: str, event_id: str) -> Found:
         return found
     if event is None:
         raise Unusable(texts.PICTURE_UNREADABLE)
-    raise Unusable(texts.not_a_picture(services.config.current.prefix))
+    return None
 
 
 async def _drawn_in(services: Services, room: str, root: str) -> list[str]:

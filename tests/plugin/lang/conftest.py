@@ -106,6 +106,8 @@ class Rig:
             body=new.body,
             asked=new.asked,
             notes=new.notes,
+            thread_root=message.thread_root,
+            reply_to=message.reply_to,
             sent_at=message.timestamp / 1000,
             created_at=1000.0 + message.timestamp,
             expires_at=9e9,

@@ -79,6 +79,8 @@ class Homeserver(_Server):
         """When (milliseconds) somebody left a room."""
         self.old = False
         self.broken = False
+        self.trouble: dict[str, list[tuple[int, Any]]] = {}
+        """By the last part of an address: statuses and bodies of the next answers."""
         self.requests: list[str] = []
         room = "/_matrix/client/v3/rooms/{room}"
         self.app.router.add_get(room + "/event/{event}", self._event)
@@ -115,7 +117,11 @@ class Homeserver(_Server):
         self.members[room] = list(users)
 
     def _seen(self, request: web.Request) -> str:
-        self.requests.append(request.path.rsplit("/", 1)[-1])
+        last = request.path.rsplit("/", 1)[-1]
+        self.requests.append(last)
+        if self.trouble.get(last):
+            status, body = self.trouble[last].pop(0)
+            raise _Trouble(status, body)
         if self.broken:
             raise web.HTTPBadGateway(text=json.dumps({"errcode": "M_UNKNOWN", "error": ""}))
         return request.match_info["room"]
@@ -153,6 +159,14 @@ class Homeserver(_Server):
 
     async def _members(self, request: web.Request) -> web.Response:
         return web.json_response({"joined": {user: {} for user in self.members.get(self._seen(request), [])}})
+
+
+class _Trouble(web.HTTPException):
+    """Any answer instead."""
+
+    def __init__(self, status: int, body: Any) -> None:
+        self.status_code = status
+        super().__init__(text=json.dumps(body), content_type="application/json")
 
 
 class Worker(_Server):

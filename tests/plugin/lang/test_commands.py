@@ -470,6 +470,51 @@ async def test_again_on_the_request_or_its_status(rig: Rig) -> None:
         assert (await rig.drawn("!again --seed same", **reply(target)))["seed"] == 7
 
 
+def about(rig: Rig, prompt: str) -> dict[str, Any]:
+    return {**RECORD, "used": {**USED, "prompt": prompt}, "asked": {"prompt": prompt}}
+
+
+@pytest.mark.parametrize("command", ["!again", "!vary"])
+async def test_a_thread_on_a_picture_means_that_picture(rig: Rig, command: str) -> None:
+    """Not the last one of the room, nor what somebody waits for there; a reply to another one means that."""
+    otter = rig.homeserver.picture(ROOM, about(rig, "otter"))
+    fox = rig.homeserver.picture(ROOM, about(rig, "fox"))
+    comment = rig.homeserver.say(ROOM, BOB, "make it red")["event_id"]
+    await rig.drawn("!draw badger")
+    assert (await rig.drawn(command, **thread(otter)))["prompt"] == "otter"
+    assert (await rig.drawn(command, **in_thread_to(otter, fox)))["prompt"] == "fox"
+    assert (await rig.drawn(command, **in_thread_to(otter, comment)))["prompt"] == "otter"
+    assert (await rig.drawn(command))["prompt"] == "otter", "what was asked for last"
+
+
+def in_thread_to(root: str, event_id: str) -> dict[str, Any]:
+    """A reply that somebody meant, inside of a thread."""
+    relation = {**thread(root)["m.relates_to"], "is_falling_back": False, "m.in_reply_to": {"event_id": event_id}}
+    return {"m.relates_to": relation}
+
+
+async def test_other_threads(rig: Rig) -> None:
+    """On words: what was drawn in there, else the room's last. On somebody's picture: a sentence."""
+    rig.homeserver.picture(ROOM, about(rig, "fox"))
+    words = rig.homeserver.say(ROOM, BOB, "let us draw")["event_id"]
+    assert (await rig.drawn("!again", **thread(words)))["prompt"] == "fox"
+    await rig.services.store.finish(rig.open[-1].key, "failed")
+    relation = thread(words)
+    await rig.drawn("!draw badger", **relation)
+    assert (await rig.drawn("!again", sender=BOB, **relation))["prompt"] == "badger"
+    photo = rig.homeserver.add(ROOM, BOB, "m.room.message", {"msgtype": "m.image", "body": "a.png", "url": "mxc://a/b"})
+    said = await rig.answer("!again", **thread(photo["event_id"]))
+    assert said == texts.thread_of_another_picture("!")
+    assert await rig.answer("!again", **thread("$unknown")) == texts.PICTURE_UNREADABLE
+
+
+async def test_a_thread_that_cannot_be_asked_about(rig: Rig) -> None:
+    fox = rig.homeserver.picture(ROOM, about(rig, "fox"))
+    rig.homeserver.trouble[fox] = [(503, {})]
+    assert await rig.answer("!again", **thread(fox)) == texts.PICTURE_AWAY
+    assert (await rig.drawn("!again", **thread(fox)))["prompt"] == "fox"
+
+
 async def test_again_while_one_waits(rig: Rig) -> None:
     """Impatient people type it before the first one is there."""
     rig.homeserver.picture(ROOM, RECORD)

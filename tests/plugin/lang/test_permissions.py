@@ -119,3 +119,20 @@ async def test_what_was_said_among_more_is_not_said_to_the_bot_alone(rig: Rig) -
 
 async def test_the_bot_itself_may_not(rig: Rig) -> None:
     assert not rig.services.permissions.may_use(BOT)
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 404, 401])
+@pytest.mark.parametrize("call", ["joined_members", "members"])
+async def test_members_that_cannot_be_asked_for(rig: Rig, status: int, call: str) -> None:
+    """A proxy's page, too, is no answer of the homeserver's."""
+    rig.homeserver.join("!two:test", BOT, ALICE)
+    rig.homeserver.trouble[call] = [(status, {"errcode": "M_UNKNOWN"} if status == 500 else {})]
+    said_at = time.time() - 3600
+    with pytest.raises(MembersUnknown):
+        await rig.services.permissions.alone_with("!two:test", ALICE, said_at)
+    assert await rig.services.permissions.alone_with("!two:test", ALICE, said_at)
+
+
+async def test_a_room_that_is_not_ours_is_a_no(rig: Rig) -> None:
+    rig.homeserver.trouble["joined_members"] = [(403, {"errcode": "M_FORBIDDEN"})]
+    assert not await rig.services.permissions.alone_with("!two:test", ALICE)
