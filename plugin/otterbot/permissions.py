@@ -169,17 +169,24 @@ class Permissions:
 
 
 def is_allowed(user: str, patterns: Iterable[str], bot: str) -> bool:
-    """Does a pattern match? ``*`` and ``?`` stay on their side of the first colon."""
-    name, colon, server = user.partition(":")
-    if not colon or not user.startswith("@"):
+    """Does a pattern match, and none of those that begin with ``-``, wherever they stand? ``*`` and ``?`` stay on their
+    side of the first colon."""
+    if not user.startswith("@") or ":" not in user:
         return False
-    own = bot.partition(":")[2]
+    allowed = False
     for pattern in patterns:
-        wanted_name, _, wanted_server = pattern.partition(":")
-        wanted_server = wanted_server.replace("{homeserver}", own)
-        if _glob(wanted_name, name) and _glob(wanted_server.lower(), server.lower()):
-            return True
-    return False
+        if _matches(user, pattern.removeprefix("-"), bot):
+            if pattern.startswith("-"):
+                return False
+            allowed = True
+    return allowed
+
+
+def _matches(user: str, pattern: str, bot: str) -> bool:
+    name, _, server = user.partition(":")
+    wanted_name, _, wanted_server = pattern.partition(":")
+    wanted_server = wanted_server.replace("{homeserver}", bot.partition(":")[2])
+    return _glob(wanted_name, name) and _glob(wanted_server.lower(), server.lower())
 
 
 def _glob(pattern: str, text: str) -> bool:

@@ -35,6 +35,13 @@ from otterbot.permissions import MembersUnknown, PowerUnknown, is_allowed, read_
         ("alice:x.org", ["@*:*"], False),
         ("@alice", ["@*:*"], False),
         ("", ["@*:*"], False),
+        ("@telegram_1:home.org", ["@*:{homeserver}"], True),
+        ("@telegram_1:home.org", ["@*:{homeserver}", "-@telegram_*:{homeserver}"], False),
+        ("@telegram_1:home.org", ["-@telegram_*:{homeserver}", "@*:{homeserver}"], False),
+        ("@telegram_1:home.org", ["@telegram_1:home.org", "-@telegram_*:{homeserver}"], False),
+        ("@telegrams:home.org", ["@*:{homeserver}", "-@telegram_*:{homeserver}"], True),
+        ("@telegram_1:evil.org", ["@*:*", "-@telegram_*:{homeserver}"], True),
+        ("@a:home.org", ["-@telegram_*:{homeserver}"], False),
     ],
 )
 def test_patterns(user: str, patterns: list[str], allowed: bool) -> None:
