@@ -106,7 +106,7 @@ def allowed_patterns(value: Any) -> tuple[str, ...]:
         if not isinstance(entry, str) or not _PATTERN.fullmatch(entry):
             raise ValueError(f"{usual} ([] means nobody); {str(entry)[:100]!r} is none")
     if value and all(entry.startswith("-") for entry in value):
-        raise ValueError(f"{usual}; one that only leaves people out lets nobody in: put \"@*:{{homeserver}}\" before it")
+        raise ValueError(f'{usual}; one that only leaves people out lets nobody in: put "@*:{{homeserver}}" before it')
     return tuple(value)
 
 

@@ -12,6 +12,7 @@ from ..errors import MatrixRefused
 from ..intents import Intent, parse
 from ..message import Message, from_raw
 from ..outcome import NewRequest, Outcome, say
+from ..pace import PACE, Pace, answered_at, next_pace
 from ..records import Request
 from ..services import Services
 from ..sync import seconds
@@ -30,7 +31,7 @@ async def chat(services: Services, message: Message, intent: Intent) -> Outcome:
     if intent.problem is not None:
         return say(texts.usage_problem(intent.problem, "chat", values.prefix))
     alone = message.thread_root is None and await _alone(services, message)
-    return _turn(flowing=alone and not await _in_thread_of(services, message))
+    return await _turn(services, message, flowing=alone and not await _in_thread_of(services, message))
 
 
 async def plain_text(services: Services, message: Message) -> Outcome | None:
@@ -41,16 +42,32 @@ async def plain_text(services: Services, message: Message) -> Outcome | None:
     if message.body.lstrip().casefold().startswith(values.prefix.casefold()):
         return None  # somebody else's command, or a slip: silence
     if await _in_thread_of(services, message):
-        return _turn(flowing=False)
+        return await _turn(services, message, flowing=False)
     if await _alone(services, message):
-        return _turn(flowing=message.thread_root is None)
+        return await _turn(services, message, flowing=message.thread_root is None)
     goes_on = message.reply_to is not None and await _is_answer(services, message.room_id, message.reply_to)
-    return _turn(flowing=False) if goes_on else None
+    return await _turn(services, message, flowing=False) if goes_on else None
 
 
-def _turn(*, flowing: bool) -> Outcome:
-    """The messages are read from the room when it is submitted: from a thread, or (``flowing``) the main timeline."""
-    return Outcome(request=NewRequest(kind="chat", asked={FLOWING: True} if flowing else {}))
+async def _turn(services: Services, message: Message, *, flowing: bool) -> Outcome:
+    """The messages are read from the room when it is submitted: from a thread, or (``flowing``) the main timeline.
+
+    One sentence instead, and then nothing, where somebody goes on at a pace that no person has.
+    """
+    room, sender = message.room_id, message.sender
+    silent = services.paces.silent(room, sender)
+    if silent:
+        return Outcome()
+    last = None if silent is False else await services.store.last_turn(room, sender)
+    parts = {} if last is None else await services.store.parts_of(last.key)
+    answered = None if last is None else answered_at(last, parts.values())
+    pace = next_pace(last, answered, services.store.clock.now())
+    if pace.inhuman:
+        services.paces.stop(room, sender)
+        services.log.warning("Somebody goes on at a pace that no person has, and is not answered any more")
+        return say(texts.CHAT_TOO_FAST)
+    asked = ({FLOWING: True} if flowing else {}) | ({} if pace == Pace() else {PACE: pace.stored()})
+    return Outcome(request=NewRequest(kind="chat", asked=asked))
 
 
 async def _alone(services: Services, message: Message) -> bool:

@@ -204,6 +204,9 @@ async def test_a_later_edit_gets_a_sentence(listening: Listening, rig: Rig) -> N
     await listening.sync(edit(rig, command, "!draw b"))
     await rig.until(lambda: texts.EDIT_TOO_LATE in rig.bodies())
     assert len(rig.server.pictures(ROOM)) == 1
+    await listening.sync(edit(rig, command, "!draw c"), edit(rig, command, "!draw d"), rig.server.say(ROOM, "!say e"))
+    await rig.until(lambda: "!say e" in rig.bodies())
+    assert rig.bodies().count(texts.EDIT_TOO_LATE) == 1, "it is said once"
 
 
 async def test_an_edit_can_make_a_message_a_command(listening: Listening, rig: Rig) -> None:

@@ -59,6 +59,14 @@ async def test_notices_are_other_bots(rig: Rig) -> None:
     assert await rig.say("!help", msgtype="m.emote") is None
 
 
+async def test_what_people_do_is_chat(rig: Rig) -> None:
+    rig.homeserver.join("!dm:test", BOT, ALICE)
+    assert await rig.say("waves", room="!dm:test", msgtype="m.emote") is not None
+    assert rig.open[-1].kind == "chat"
+    assert await rig.say("!draw otter", room="!dm:test", msgtype="m.emote") is None
+    assert await rig.say("waves", msgtype="m.emote") is None, "here are others"
+
+
 async def test_captions_are_heard(rig: Rig) -> None:
     body = await rig.drawn("!draw otter", msgtype="m.image", filename="a.png", url="mxc://a/b")
     assert body["prompt"] == "otter"
