@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..clock import steady
 from .escape import code, plain, plain_lines
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def thinking(progress: Progress | None = None) -> str:
 
 
 def paused(pause: Pause) -> str:
-    until = "" if pause.until is None else f" for about {duration(pause.until - time.time())} more"
+    until = "" if pause.until is None else f" for about {duration(pause.until - steady())} more"
     return f"⏸️ The graphics card is needed for something else{until}."
 
 

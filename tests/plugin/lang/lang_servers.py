@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from typing import Any, Self
 
 from aiohttp import web
@@ -176,6 +179,8 @@ class Worker(_Server):
         super().__init__()
         self.catalogue, self.info = CATALOGUE, dict(INFO)
         self.token = TOKEN
+        self.ahead = 0.0
+        """Seconds by which its clock differs."""
         self.loras: list[dict[str, Any]] | None = []
         """``None``: a worker that has never heard of them."""
         self.app.router.add_get("/v1/models", self._models)
@@ -196,7 +201,8 @@ class Worker(_Server):
 
     async def _info(self, request: web.Request) -> web.Response:
         self._check(request)
-        return web.json_response(self.info)
+        date = datetime.fromtimestamp(time.time() + self.ahead, UTC)
+        return web.json_response(self.info, headers={"Date": format_datetime(date, usegmt=True)})
 
     async def _loras(self, request: web.Request) -> web.Response:
         self._check(request)

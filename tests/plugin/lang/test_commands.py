@@ -711,6 +711,13 @@ async def test_status(rig: Rig) -> None:
         assert word in said
 
 
+@pytest.mark.parametrize("ahead", [-7200.0, 7200.0])
+async def test_a_worker_with_another_clock(rig: Rig, ahead: float) -> None:
+    rig.worker.ahead = ahead
+    rig.worker.info |= {"pause": {"paused": True, "until": time.time() + ahead + 3600}}
+    assert "60 min more" in await rig.answer("!status")
+
+
 async def test_status_of_a_worker_that_is_off(rig: Rig) -> None:
     await rig.drawn("!draw otter")
     rig.worker.token = "another"
