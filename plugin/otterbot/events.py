@@ -48,6 +48,8 @@ T = TypeVar("T")
 RESTART_SYNC = 30.0
 COULD_NOT_ASK = (Unanswered, AnswerLost, RateLimited)
 """The homeserver did not answer, or not with what it knows."""
+IN_VAIN = 2
+"""How often it is asked again in a room where that was in vain: what comes after waits as long."""
 
 
 class Events:
@@ -252,7 +254,8 @@ class Events:
         room waits. Nothing is decided on a failure: in the end it is said, or, where nobody knows whether it was for
         us, taken up later."""
         try:
-            return await surely(lambda: self._meaning(message), self._log, only=COULD_NOT_ASK)
+            tries = IN_VAIN if self._failures.failing(message.room_id) else None
+            return await surely(lambda: self._meaning(message), self._log, only=COULD_NOT_ASK, tries=tries)
         except COULD_NOT_ASK as unknown:
             sentence = unknown.sentence if isinstance(unknown, Unanswered) else None
             if sentence is None:

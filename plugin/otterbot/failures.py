@@ -42,6 +42,10 @@ class Failures:
         self._events.pop(event_id, None)
         self._waiting.discard(event_id)
 
+    def failing(self, room: str) -> bool:
+        """Something of that room could not be handled, and has not been since."""
+        return any(failing.room == room for failing in self._events.values())
+
     def due(self, now: float) -> dict[str, float]:
         """The rooms to walk now, and since when."""
         rooms: dict[str, float] = {}

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from mautrix.errors import MForbidden, MNotFound
+from mautrix.errors import MatrixStandardRequestError
 
 from . import contents, texts
 from .errors import NotAllowed
@@ -19,7 +19,8 @@ from .sync import seconds
 from .waiting import surely
 
 JOIN_TRIES = (1.0, 5.0, 15.0, 60.0, 300.0)
-"""Seconds between two tries to accept an invitation; the last one for as long as nobody says no."""
+"""Seconds between two tries to accept an invitation; the last one for about a day, as long as nobody says no."""
+MOST_TRIES = 300
 GREETING_AGE = 24 * 3600.0
 SPACE = "m.space"
 SLACK = 3.0
@@ -50,6 +51,7 @@ class Rooms:
         self._prefix = prefix
         self._log = log
         self._arriving: set[str] = set()
+        self._joining: set[str] = set()
 
     async def arrived(self, room: str, event: Raw, at: float | None = None) -> None:
         """The bot has joined: remember when, and say hello, once for ever, but not in a space: nobody talks there.
@@ -101,16 +103,23 @@ class Rooms:
         if not await self._may(sender):
             self._log.info("An invitation by somebody who may not use the bot is ignored")
             return
-        tries = 0
-        while True:
+        if room in self._joining:
+            return
+        self._joining.add(room)
+        try:
+            await self._accept(room)
+        finally:
+            self._joining.discard(room)
+
+    async def _accept(self, room: str) -> None:
+        for tries in range(MOST_TRIES):
             try:
                 await self._join(room)
                 return
-            except (MForbidden, MNotFound) as error:  # it was withdrawn, or the room is gone
-                self._log.warning("Cannot join a room: %s", type(error).__name__)
-                return
             except Exception as error:
-                wait = JOIN_TRIES[min(tries, len(JOIN_TRIES) - 1)]
-                tries += 1
-                self._log.warning("Cannot join a room yet: %s", type(error).__name__)
-                await asyncio.sleep(wait)
+                # It was withdrawn, or the room is gone, or of a version that nobody knows.
+                said_no = isinstance(error, MatrixStandardRequestError) and error.http_status in (400, 403, 404)
+                if said_no or tries + 1 == MOST_TRIES:
+                    self._log.warning("Cannot join a room: %s", type(error).__name__)
+                    return
+            await asyncio.sleep(JOIN_TRIES[min(tries, len(JOIN_TRIES) - 1)])

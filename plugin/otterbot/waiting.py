@@ -35,9 +35,10 @@ async def surely(
     *,
     for_ever: bool = False,
     only: tuple[type[Exception], ...] = (Exception,),
+    tries: int | None = None,
 ) -> T:
-    """The database may be locked, the homeserver away: try again, for about a minute (or ``for_ever``), if it is one of
-    ``only``.
+    """The database may be locked, the homeserver away: try again, for about a minute (or ``tries`` times, or
+    ``for_ever``), if it is one of ``only``.
 
     Raises at once what would fail again in the same way, and in the end what failed last.
     """
@@ -49,7 +50,7 @@ async def surely(
             raise
         except only as error:
             attempt += 1
-            if attempt > TRIES and not for_ever:
+            if attempt > (TRIES if tries is None else tries) and not for_ever:
                 raise
             log.warning("Trying again: %s", type(error).__name__)
             asked_for = min(getattr(error, "retry_after", 0.0), LONGEST)

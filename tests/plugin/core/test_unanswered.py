@@ -85,6 +85,15 @@ async def test_what_may_not_be_meant_for_us_comes_again(
     assert walks == 0
 
 
+@pytest.mark.usefixtures("hasty")
+async def test_what_comes_after_it_is_not_held_up_as_long_each_time(
+    listening: Listening, rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = broken(listening, monkeypatch, *[Unanswered("x")] * 100)
+    await listening.sync(*(rig.server.say(ROOM, f"!say {number}") for number in range(5)))
+    await rig.until(lambda: len(left) == 100 - 13 - 4 * 3)
+
+
 def test_a_room_that_can_never_be_asked_does_not_spin() -> None:
     failures, now, walks = Failures(), 0.0, 0
     failures.failed("$one", ROOM, since=0.0, now=now)
