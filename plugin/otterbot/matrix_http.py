@@ -128,7 +128,7 @@ class MatrixHttp:
             query["from"] = start
         if event_filter is not None:
             query["filter"] = json.dumps(event_filter)
-        answer = await self._call("GET", f"client/v3/rooms/{quote(room, safe='')}/messages", READ_TIMEOUT, query=query)
+        answer = await self._look(f"client/v3/rooms/{quote(room, safe='')}/messages", query)
         chunk, end = answer.get("chunk"), answer.get("end")
         events = [event for event in chunk if isinstance(event, dict)] if isinstance(chunk, list) else []
         for event in events:
@@ -138,7 +138,7 @@ class MatrixHttp:
     async def event(self, room: str, event_id: str) -> dict[str, Any]:
         """One event as it stands on the server (still encrypted)."""
         path = f"client/v3/rooms/{quote(room, safe='')}/event/{quote(event_id, safe='')}"
-        return {**await self._call("GET", path, READ_TIMEOUT), "room_id": room}
+        return {**await self._look(path), "room_id": room}
 
     async def relations(
         self, room: str, event_id: str, relation: str, *, start: str | None = None, limit: int = 100
@@ -148,7 +148,7 @@ class MatrixHttp:
         if start is not None:
             query["from"] = start
         place = "/".join(quote(part, safe="") for part in (room, "relations", event_id, relation))
-        answer = await self._call("GET", f"client/v1/rooms/{place}", READ_TIMEOUT, query=query)
+        answer = await self._look(f"client/v1/rooms/{place}", query)
         chunk, end = answer.get("chunk"), answer.get("next_batch")
         events = [event for event in chunk if isinstance(event, dict)] if isinstance(chunk, list) else []
         for event in events:
@@ -160,13 +160,23 @@ class MatrixHttp:
         return await self._call("GET", "client/versions", READ_TIMEOUT)
 
     async def joined_rooms(self) -> list[str]:
-        rooms = (await self._call("GET", "client/v3/joined_rooms", READ_TIMEOUT)).get("joined_rooms")
+        rooms = (await self._look("client/v3/joined_rooms")).get("joined_rooms")
         return [room for room in rooms if isinstance(room, str)] if isinstance(rooms, list) else []
 
     async def state_event(self, room: str, event_type: str, state_key: str = "") -> dict[str, Any]:
         """A state event with sender and time; :class:`NotAllowed` if there is none."""
         path = f"client/v3/rooms/{quote(room, safe='')}/state/{quote(event_type, safe='')}/{quote(state_key, safe='')}"
-        return await self._call("GET", path, READ_TIMEOUT, query={"format": "event"})
+        return await self._look(path, {"format": "event"})
+
+    async def _look(self, path: str, query: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """What stands on the homeserver. Only Matrix's own words are a "no": a proxy's page says nothing of it, nor
+        does the refusal of our token, which is for the operator to mend."""
+        try:
+            return await self._call("GET", path, READ_TIMEOUT, query=query)
+        except MatrixRefused as refusal:
+            if refusal.errcode and refusal.status != 401:
+                raise
+            raise AnswerLost(f"HTTP {refusal.status}", refusal.status) from None
 
     # -- plumbing ----------------------------------------------------------------------------
 
@@ -237,8 +247,6 @@ def _answer(response: aiohttp.ClientResponse, body: bytes, *, writes: bool) -> d
     errcode = fields.get("errcode")
     if writes and not errcode and response.status not in (413, 429):
         raise AnswerLost(f"HTTP {response.status}")  # a proxy's answer, not the homeserver's: nothing is final
-    if not writes and response.status == 401:
-        raise AnswerLost("HTTP 401", 401)  # our token, for the operator to mend; of what was asked nothing is known
     raise _error(response, errcode if isinstance(errcode, str) else "", fields)
 
 

@@ -21,7 +21,7 @@ from otterbot.commands import handle
 from otterbot.config import Config, Values
 from otterbot.delivery import Delivery
 from otterbot.encryption import Encryption
-from otterbot.errors import AnswerLost, Unanswered
+from otterbot.errors import AnswerLost, RateLimited, Unanswered
 from otterbot.matrix_http import MatrixHttp
 from otterbot.message import Message, from_raw
 from otterbot.migrations import upgrade_table
@@ -67,7 +67,7 @@ class Rig:
         message = self.message(body, sender, room, **content)
         try:
             outcome = await handle(self.services, message)
-        except (Unanswered, AnswerLost) as unknown:  # after it was asked again for a minute
+        except (Unanswered, AnswerLost, RateLimited) as unknown:  # after it was asked again for a minute
             sentence = getattr(unknown, "sentence", None)
             outcome = None if sentence is None else say(sentence)
         if outcome is not None:

@@ -516,10 +516,14 @@ async def test_other_threads(rig: Rig) -> None:
     assert await rig.answer("!again", **thread("$unknown")) == texts.PICTURE_UNREADABLE
 
 
-async def test_a_thread_that_cannot_be_asked_about(rig: Rig) -> None:
+@pytest.mark.parametrize("status", [401, 403, 404, 429, 502])
+async def test_a_thread_that_cannot_be_asked_about(rig: Rig, status: int) -> None:
+    """Nor is a proxy's page, or the refusal of our token, a "no"."""
     fox = rig.homeserver.picture(ROOM, about(rig, "fox"))
-    rig.homeserver.trouble[fox] = [(503, {})]
+    rig.homeserver.trouble[fox] = [(status, {"errcode": "M_UNKNOWN_TOKEN"} if status == 401 else {})] * 2
     assert await rig.answer("!again", **thread(fox)) == texts.PICTURE_AWAY
+    assert await rig.say("go on", **thread(fox)) is None
+    assert (ROOM, fox) not in rig.services.chat_threads
     assert (await rig.drawn("!again", **thread(fox)))["prompt"] == "fox"
 
 
