@@ -182,7 +182,7 @@ class Events:
     def _found(self, room: str, events: list[Raw]) -> None:
         for event in events:
             event_id = event.get("event_id")
-            if event.get("type") not in TIMELINE or event.get("sender") == self._bot:
+            if event.get("type") not in TIMELINE or "state_key" in event or event.get("sender") == self._bot:
                 continue
             if isinstance(event_id, str) and self._seen.new(event_id):
                 self._queues.put(room, event)

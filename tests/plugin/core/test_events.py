@@ -146,6 +146,15 @@ async def test_deleting_the_command_cancels_it(listening: Listening, rig: Rig, w
     await rig.until(lambda: worker_server.cancelled)
 
 
+async def test_a_state_event_deletes_nothing(listening: Listening, rig: Rig, worker_server: WorkerDouble) -> None:
+    """It has the type of a deletion, and no client shows it."""
+    command = await submitted(listening, rig, "!draw x")
+    false = rig.server.add(ROOM, "@user:test", "m.room.redaction", {"redacts": command["event_id"]}, state_key="")
+    await listening.sync(false, rig.server.say(ROOM, "!say after"))
+    await rig.until(lambda: "!say after" in listening.heard)
+    assert not worker_server.cancelled
+
+
 async def test_an_edit_while_it_waits_asks_anew(listening: Listening, rig: Rig, worker_server: WorkerDouble) -> None:
     command = await submitted(listening, rig, "!draw a")
     await asyncio.sleep(0.1)
