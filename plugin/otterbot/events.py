@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
@@ -46,8 +47,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 RESTART_SYNC = 30.0
-COULD_NOT_ASK = (Unanswered, AnswerLost, RateLimited)
-"""The homeserver did not answer, or not with what it knows."""
+COULD_NOT_ASK = (Unanswered, AnswerLost, RateLimited, sqlite3.Error)
+"""The homeserver did not answer, or not with what it knows; or the database did not."""
 IN_VAIN = 2
 """How often it is asked again in a room where that was in vain: what comes after waits as long."""
 
@@ -224,7 +225,7 @@ class Events:
         if encrypted and self._late.waits(raw):
             return
         try:
-            readable = await self._encryption.readable(raw)
+            readable = await surely(lambda: self._encryption.readable(raw), self._log, only=COULD_NOT_ASK)
         except KeyMissing as missing:
             self._late.park(missing.session_id, raw)
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 from typing import Any
 
@@ -43,7 +44,8 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("hasty")
 async def test_it_is_asked_again_in_order(listening: Listening, rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    left = broken(listening, monkeypatch, Unanswered("x"), AnswerLost("HTTP 503", 503), RateLimited(30.0))
+    locked = sqlite3.OperationalError("database is locked")
+    left = broken(listening, monkeypatch, Unanswered("x"), AnswerLost("HTTP 503", 503), RateLimited(30.0), locked)
     await listening.sync(rig.server.say(ROOM, "!say one"), rig.server.say(ROOM, "!say two"))
     await listening.hear("!say one", "!say two")
     assert not left
