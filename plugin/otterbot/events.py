@@ -27,7 +27,7 @@ from .encryption import Encryption, KeyMissing
 from .endings import REPLACED
 from .errors import AnswerLost, MatrixError, RateLimited, Unanswered, places
 from .failures import Failures
-from .heard import dated, said_at, since_invited
+from .heard import Heard, dated, said_at, since_invited
 from .keys import LateKeys
 from .matrix_http import MatrixHttp
 from .message import Message, from_raw
@@ -91,6 +91,7 @@ class Events:
         self._seen = Seen()
         self._failures = Failures()
         self._polls = Polls(store.clock)
+        self._heard = Heard()
         self._gap: float | None = None
         """Since when something may be missing; ``None``: nothing is."""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -153,7 +154,9 @@ class Events:
             if answer.limited(room) and gap is None:
                 self._spawn(self._catch_up.room(room, time.monotonic()))
             counts = since_invited(answer.before(room), answer.timeline(room), self._bot)
-            self._order.put(room, dated(counts, self._bot, earliest=earliest, latest=latest))
+            heard = dated(counts, self._bot, earliest=earliest, latest=latest)
+            self._heard.note(heard)
+            self._order.put(room, heard)
         for room, sender in answer.invites(self._bot):
             self._spawn(self._rooms.invited(room, sender))
 
@@ -177,8 +180,8 @@ class Events:
     # -- into the queues ---------------------------------------------------------------------
 
     def _walked(self, room: str, events: list[Raw]) -> None:
-        """A walk found them. Their times are all that is known of when they were said."""
-        self._found(room, dated(events, self._bot, latest=self._clock.now()))
+        """A walk found them. When they were said is known by their times alone, if the sync has not brought them too."""
+        self._found(room, dated(events, self._bot, latest=self._clock.now(), heard=self._heard))
 
     def _found(self, room: str, events: list[Raw]) -> None:
         for event in events:
@@ -251,9 +254,8 @@ class Events:
     # -- what it means -----------------------------------------------------------------------
 
     async def _outcome(self, message: Message) -> Outcome | None:
-        """What it means. Where the homeserver could not be asked, it is asked again, and what comes after it in the
-        room waits. Nothing is decided on a failure: in the end it is said, or, where nobody knows whether it was for
-        us, taken up later."""
+        """What it means. Who could not be asked is asked again, and what comes after it in the room waits. Nothing is
+        decided on a failure: in the end it is said, or (it may not have been for us) taken up later."""
         try:
             tries = IN_VAIN if self._failures.failing(message.room_id) else None
             return await surely(lambda: self._meaning(message), self._log, only=COULD_NOT_ASK, tries=tries)

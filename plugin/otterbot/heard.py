@@ -9,6 +9,7 @@ the sync brings was said since the sync answered before.
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 
 from .queues import Raw
@@ -17,17 +18,43 @@ from .sync import before, joins, membership_of, seconds
 SAID = "otterbot.said_at"
 """Set on each event when it comes, whatever its sender put there: when it counts as said (Unix seconds)."""
 
+MOST = 2_000
+
 
 def said_at(raw: Raw) -> float:
     return float(raw[SAID])
 
 
-def dated(timeline: Iterable[Raw], bot: str, *, earliest: float = -math.inf, latest: float = math.inf) -> list[Raw]:
+class Heard:
+    """When the newest events of the sync count as said: a walk that finds one of them as well knows less."""
+
+    def __init__(self) -> None:
+        self._times: OrderedDict[str, float] = OrderedDict()
+
+    def note(self, events: Iterable[Raw]) -> None:
+        for event in events:
+            self._times[str(event.get("event_id"))] = said_at(event)
+            if len(self._times) > MOST:
+                self._times.popitem(last=False)
+
+    def at(self, event: Raw) -> float:
+        return self._times.get(str(event.get("event_id")), -math.inf)
+
+
+def dated(
+    timeline: Iterable[Raw],
+    bot: str,
+    *,
+    earliest: float = -math.inf,
+    latest: float = math.inf,
+    heard: Heard | None = None,
+) -> list[Raw]:
     """The events (oldest first) with the times that they count as said at, between the bounds that are known."""
     own = bot.partition(":")[2]
     proven, found = earliest, list[Raw]()
     for event in timeline:
-        at = min(max(seconds(event), proven), latest)
+        known = -math.inf if heard is None else heard.at(event)
+        at = min(max(seconds(event), proven, known), latest)
         if str(event.get("sender")).partition(":")[2] == own:
             proven = max(proven, at)
         found.append({**event, SAID: at})

@@ -177,6 +177,19 @@ async def test_a_homeserver_whose_clock_is_off_hides_nothing(listening: Listenin
     await listening.hear("!say far", "!say missed")
 
 
+@pytest.mark.parametrize("days", [-9, 9])
+async def test_a_walk_does_not_age_what_the_sync_brings(listening: Listening, rig: Rig, days: int) -> None:
+    """A limited answer is walked, and both find the same message."""
+    await rig.store.clock.settle()
+    await listening.sync()
+    real = time.time
+    rig.server.clock = lambda: real() + days * 86_400
+    far = rig.server.say(ROOM, "!say far", "@user:far.test")
+    rig.server.clock = real
+    await listening.sync(far, limited=True)
+    await listening.hear("!say far")
+
+
 # ---------------------------------------------------------------- greetings
 
 
