@@ -180,7 +180,7 @@ class Events:
     # -- into the queues ---------------------------------------------------------------------
 
     def _walked(self, room: str, events: list[Raw]) -> None:
-        """A walk found them. When they were said is known by their times alone, if the sync has not brought them too."""
+        """A walk found them. When they were said their times alone tell, if the sync has not brought them too."""
         self._found(room, dated(events, self._bot, latest=self._clock.now(), heard=self._heard))
 
     def _found(self, room: str, events: list[Raw]) -> None:
