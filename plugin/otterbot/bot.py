@@ -102,6 +102,7 @@ class Otterbot(Plugin):
             handle=partial(commands.handle, services),
             values=self._values,
             restart_sync=partial(sync.take_over, self.client),
+            members_changed=permissions.members_changed,
             log=self.log,
         )
         if sync.ready(self.client):

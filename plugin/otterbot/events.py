@@ -70,6 +70,7 @@ class Events:
         handle: Callable[[Message], Awaitable[Outcome | None]],
         values: Callable[[], Values],
         restart_sync: Callable[[], object],
+        members_changed: Callable[[str], object] = lambda room: None,
         log: logging.Logger,
     ) -> None:
         self._client = client
@@ -85,6 +86,7 @@ class Events:
         self._edits = Edits(http, store, delivery, handle, log)
         self._values = values
         self._restart_sync = restart_sync
+        self._members_changed = members_changed
         self._log = log
         self._queues = RoomQueues(self._event, log)
         self._late = LateKeys(encryption, self._queues.put)
@@ -148,7 +150,9 @@ class Events:
             for state in answer.state(room):
                 if state.get("type") == "m.room.encryption" and state.get("state_key") == "":
                     self._encryption.seen_encrypted(room)
-                elif joins(state, self._bot):
+                elif state.get("type") == "m.room.member":
+                    self._members_changed(room)
+                if joins(state, self._bot):
                     [came] = dated([state], self._bot, earliest=earliest, latest=latest)
                     self._came(room, came, said_at(came))
             if answer.limited(room) and gap is None:

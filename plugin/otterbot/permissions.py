@@ -87,6 +87,10 @@ class Permissions:
         self._power[room] = time.monotonic() + BELIEVED, power
         return power.of(user) >= level
 
+    def members_changed(self, room: str) -> None:
+        """Somebody came or went: what is believed of that is out of date."""
+        self._crowds.pop(room, None)
+
     async def alone_with(self, room: str, user: str, said_at: float | None = None) -> bool:
         """Are the bot and ``user`` the only joined members, and were they at ``said_at`` (Unix seconds)?
 

@@ -376,3 +376,14 @@ async def test_stop_ends_every_task(listening: Listening, rig: Rig) -> None:
     assert not [task for task in asyncio.all_tasks() if task.get_name() == "otterbot room"]
     assert not await rig.store.is_handled("$event1"), "it is handled after the next start"
     assert replace(rig.values) == rig.values
+
+
+async def test_comings_and_goings_are_told(listening: Listening, rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who believes to know how many there are in a room asks again."""
+    told: list[str] = []
+    monkeypatch.setattr(listening.events, "_members_changed", told.append)
+    gone = rig.server.add(ROOM, "@other:test", "m.room.member", {"membership": "leave"}, state_key="@other:test")
+    await listening.sync(rig.server.say(ROOM, "hello"))
+    assert not told
+    await listening.sync(gone)
+    assert told == [ROOM]

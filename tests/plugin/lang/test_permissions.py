@@ -107,6 +107,9 @@ async def test_alone_with(rig: Rig) -> None:
     assert len(rig.homeserver.requests) == before, "a crowd is believed for a while"
     rig.homeserver.join("!two:test", BOT, ALICE, BOB)
     assert not await alone("!two:test", ALICE), "two are not"
+    rig.homeserver.join("!two:test", BOT, ALICE)
+    rig.services.permissions.members_changed("!two:test")
+    assert await alone("!two:test", ALICE), "one of them has left"
     rig.homeserver.broken = True
     with pytest.raises(MembersUnknown):
         await alone("!three:test", ALICE)
