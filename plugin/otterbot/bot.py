@@ -59,14 +59,14 @@ class Otterbot(Plugin):
         assert isinstance(self.database, Database)  # maubot.yaml: database_type asyncpg
         self._store = store = Store(self.database)
         await store.open()
-        self._http = http = MatrixHttp(self.client.api)
+        self._http = http = MatrixHttp(self.client.api, store.clock)
         self._worker = worker = WorkerClient(self._address)
         encryption = Encryption(self.client)
         outbox = Outbox(store, http, encryption, bot, self.log)
         self._delivery = delivery = Delivery(store, worker, outbox, self._values, self.log)
         delivery.register("image", Pictures(store, worker, outbox, http, encryption, prefix=self._prefix))
-        permissions = Permissions(self.client, self.config)
-        calls = Calls(http, bot, prefix=self._prefix, log=self.log)
+        permissions = Permissions(self.client, self.config, store.clock)
+        calls = Calls(http, bot, prefix=self._prefix)
         history = History(http, encryption, store, calls, bot=bot, values=self._values, allowed=permissions.may_use)
         typing = Typing(http, bot, delivery.worker_state, self._values)
         delivery.register("chat", Chats(store, worker, outbox, history, delivery.worker_state, typing, self._values))
@@ -105,6 +105,7 @@ class Otterbot(Plugin):
             handle=partial(commands.handle, services),
             values=self._values,
             restart_sync=partial(sync.take_over, self.client),
+            members_changed=permissions.members_changed,
             log=self.log,
         )
         if sync.ready(self.client):

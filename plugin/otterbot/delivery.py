@@ -24,10 +24,12 @@ from .live import CannotAsk, Ending, Kind, Live, WorkerState
 from .outbox import Hooks, Outbox
 from .records import Kind as PartKind
 from .records import Part, Rank, Request, RequestState
+from .retiming import Retiming
 from .status import StatusLine
 from .store import Store
 from .submit import Submitter
 from .upkeep import Upkeep
+from .waiting import surely
 from .worker_client import WorkerClient
 from .worker_events import ChatEvent, Disconnected, Event, JobEvent, PauseEvent, ProgressEvent, Snapshot
 from .worker_news import WorkerNews
@@ -57,7 +59,8 @@ class Delivery:
         self._submitter = Submitter(store, worker, self._kind_of, self, log)
         self._upkeep = Upkeep(store, worker, self.expire, log)
         self.cancelling = Cancelling(store, outbox, live=self.live, close=self._close, wake=self._upkeep.wake, log=log)
-        self.worker_state = WorkerState(away_since=time.monotonic())
+        self._retiming = Retiming(store, lambda: list(self._lives.values()), self._upkeep.wake, log)
+        self.worker_state = WorkerState(away_since=time.monotonic(), clock=store.clock)
         outbox.hooks = Hooks(
             sent=self._part_sent,
             failed=self._part_failed,
@@ -76,11 +79,21 @@ class Delivery:
         for request in await self._store.open_requests():
             self._begin(request)
         await self._outbox.start()
-        await self.cancelling.resume()
+        self._store.clock.moved.append(self._clock_was_set)
+        self._spawn(self._know_the_time(), "otterbot clock")
         self._spawn(self._news.run(), "otterbot events of the worker")
         self._spawn(self._upkeep.run(), "otterbot upkeep")
 
+    async def _know_the_time(self) -> None:
+        await self._retiming.know_the_time()
+        await surely(self.cancelling.resume, self._log, for_ever=True)
+
+    def _clock_was_set(self, later: float) -> None:
+        self._spawn(self._retiming.clock_was_set(later), "otterbot clock")
+
     async def stop(self) -> None:
+        if self._clock_was_set in self._store.clock.moved:
+            self._store.clock.moved.remove(self._clock_was_set)
         tasks = [*self._tasks, *(task for live in self._lives.values() for task in live.tasks)]
         for task in tasks:
             task.cancel()

@@ -6,6 +6,8 @@ store means "never seen", so the room is asked before anything is sent in the cl
 
 from __future__ import annotations
 
+import asyncio
+import sqlite3
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
@@ -31,6 +33,10 @@ PLAIN_FOR = 60.0
 
 PATIENCE = 60.0
 """Seconds for which unexplained failures to encrypt are tried again."""
+
+
+BUSY = 2.0
+"""Seconds until a crypto store that could not be asked is asked again, at most."""
 
 
 class KeyMissing(Exception):
@@ -128,7 +134,8 @@ class Encryption:
         return CannotEncrypt(type(error).__name__)
 
     async def decrypt(self, raw: Mapping[str, Any]) -> dict[str, Any] | None:
-        """The event inside; ``None`` if it can never be read. Raises :class:`KeyMissing`."""
+        """The event inside; ``None`` if it can never be read. Raises :class:`KeyMissing`, and :class:`AnswerLost` where
+        the crypto store could not be asked."""
         crypto = self._client.crypto
         if crypto is None:
             return None
@@ -137,7 +144,9 @@ class Encryption:
             inner = (await crypto.decrypt_megolm_event(event)).serialize()
         except SessionNotFound as error:
             raise KeyMissing(str(error.session_id)) from None
-        except Exception:
+        except Exception as error:
+            if _passes(error):
+                raise AnswerLost(type(error).__name__) from None
             return None
         return {**inner, "room_id": raw.get("room_id")} if isinstance(inner, dict) else None
 
@@ -150,4 +159,15 @@ class Encryption:
         crypto = self._client.crypto
         if crypto is None:
             return False
-        return bool(await crypto.wait_for_session(RoomID(room), SessionID(session_id), timeout=timeout))
+        try:
+            return bool(await crypto.wait_for_session(RoomID(room), SessionID(session_id), timeout=timeout))
+        except Exception as error:
+            if not _passes(error):
+                raise
+            await asyncio.sleep(min(timeout, BUSY))
+            return False
+
+
+def _passes(error: Exception) -> bool:
+    """The crypto store could not be asked (it is locked, say): that says nothing of the event."""
+    return isinstance(error, sqlite3.Error | OSError) or type(error).__module__.partition(".")[0] == "asyncpg"

@@ -7,6 +7,7 @@
     │   ├── WorkerUnreachable        off, asleep, restarting, answering 5xx: try again later
     │   ├── WorkerUnauthorized       it refuses our token: for the operator to mend
     │   └── WorkerRefused            a problem document: code, status, fields
+    ├── Unanswered                   the homeserver could not be asked what a message means: nothing is decided
     └── MatrixError                  the homeserver's API
         ├── AnswerLost               no answer, or 5xx: the request may have been carried out
         ├── RateLimited              429, with the seconds to wait
@@ -65,6 +66,20 @@ class WorkerRefused(WorkerError):
     def not_found(self) -> bool:
         """The worker does not know the thing (any more)."""
         return self.status in (404, 410)
+
+
+class Unanswered(OtterbotError):
+    """What a message leads to cannot be told: the homeserver does not say what it depends on. It is asked again.
+
+    ``sentence`` is what people are told when it never answers; ``None``: it may not have been meant for us at all.
+    """
+
+    sentence: str | None = None
+
+    def __init__(self, what: str, *, sentence: str | None = None) -> None:
+        super().__init__(what)
+        if sentence is not None:
+            self.sentence = sentence
 
 
 class MatrixError(OtterbotError):

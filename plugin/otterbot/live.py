@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+from .clock import Clock
 from .errors import WorkerRefused
 from .records import Part, Request, RequestState
 from .worker_about import Pause
@@ -96,6 +97,11 @@ class Live:
         work.add_done_callback(self.tasks.discard)
 
 
+def rest_of(seconds: float, request: Request, now: float) -> float:
+    """What is left of the first ``seconds`` of a request, whatever clocks say."""
+    return min(max(0.0, request.created_at + seconds - now), seconds)
+
+
 @dataclass(kw_only=True)
 class WorkerState:
     """How the worker stands, as far as we see."""
@@ -104,6 +110,8 @@ class WorkerState:
     """``time.monotonic()`` of the moment it was lost; ``None``: it is there."""
     unauthorized: bool = False
     pause: Pause = field(default_factory=Pause)
+    clock: Clock = field(default_factory=Clock)
+    """For how long requests are still kept."""
 
     def is_away(self, now: float) -> bool:
         """For so long that it has to be said, or it does not let us in. ``now`` is ``time.monotonic()``."""

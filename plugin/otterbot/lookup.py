@@ -15,14 +15,15 @@ SLACK = 600.0
 """Seconds by which the clocks of bot and homeserver may differ."""
 
 
-async def find_sent(http: MatrixHttp, encryption: Encryption, bot: str, part: Part) -> str | None:
-    """The id of the event that is this part, ``None`` if it is not there.
+async def find_sent(http: MatrixHttp, encryption: Encryption, bot: str, part: Part, now: float) -> str | None:
+    """The id of the event that is this part, ``None`` if it is not there. ``now`` is the homeserver's time: what was
+    marked after that was marked by a clock that was ahead.
 
     Goes back to ten minutes before the part was last marked. Raises a
     :class:`~.errors.MatrixError` if the room cannot be read: then nothing is known.
     """
     wanted = {"senders": [bot], "types": ["m.room.message", "m.room.encrypted", "m.reaction"]}
-    oldest = (part.updated_at - SLACK) * 1000
+    oldest = (min(part.updated_at, now) - SLACK) * 1000
     start: str | None = None
     for _ in range(PAGES):
         events, start = await http.messages(part.room_id, start=start, event_filter=wanted)

@@ -8,15 +8,14 @@ here logs.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 from urllib.parse import quote
 
 import aiohttp
 from yarl import URL
 
+from .clock import Clock
 from .errors import AnswerLost, MatrixRefused, NotAllowed, RateLimited, TooLarge
 
 SEND_TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10)
@@ -28,8 +27,6 @@ _LOST = (aiohttp.ClientError, TimeoutError, OSError)
 _NOT_HERE = {"M_FORBIDDEN", "M_NOT_FOUND", "M_NOT_JOINED", "M_USER_DEACTIVATED", "M_UNSUPPORTED_ROOM_VERSION"}
 MAX_PROBLEM = 64 * 1024
 MAX_RETRY_AFTER = 600.0
-SAME_TIME = 3.0
-"""Seconds that clocks may differ without being called different; a header knows whole seconds only."""
 
 
 class Api(Protocol):
@@ -42,12 +39,12 @@ class Api(Protocol):
 class MatrixHttp:
     """One per plugin instance. Every method raises a :class:`~.errors.MatrixError` or answers."""
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, clock: Clock | None = None) -> None:
         self._api = api
+        self._clock = clock or Clock()
+        self._clock.ask = self.versions
         self._session: aiohttp.ClientSession | None = None
         self._upload_limit: int | None = None
-        self.ahead = 0.0
-        """Seconds by which our clock is ahead of the homeserver's, whose times stand in events."""
 
     async def close(self) -> None:
         if self._session is not None:
@@ -131,7 +128,7 @@ class MatrixHttp:
             query["from"] = start
         if event_filter is not None:
             query["filter"] = json.dumps(event_filter)
-        answer = await self._call("GET", f"client/v3/rooms/{quote(room, safe='')}/messages", READ_TIMEOUT, query=query)
+        answer = await self._look(f"client/v3/rooms/{quote(room, safe='')}/messages", query)
         chunk, end = answer.get("chunk"), answer.get("end")
         events = [event for event in chunk if isinstance(event, dict)] if isinstance(chunk, list) else []
         for event in events:
@@ -141,7 +138,7 @@ class MatrixHttp:
     async def event(self, room: str, event_id: str) -> dict[str, Any]:
         """One event as it stands on the server (still encrypted)."""
         path = f"client/v3/rooms/{quote(room, safe='')}/event/{quote(event_id, safe='')}"
-        return {**await self._call("GET", path, READ_TIMEOUT), "room_id": room}
+        return {**await self._look(path), "room_id": room}
 
     async def relations(
         self, room: str, event_id: str, relation: str, *, start: str | None = None, limit: int = 100
@@ -151,21 +148,35 @@ class MatrixHttp:
         if start is not None:
             query["from"] = start
         place = "/".join(quote(part, safe="") for part in (room, "relations", event_id, relation))
-        answer = await self._call("GET", f"client/v1/rooms/{place}", READ_TIMEOUT, query=query)
+        answer = await self._look(f"client/v1/rooms/{place}", query)
         chunk, end = answer.get("chunk"), answer.get("next_batch")
         events = [event for event in chunk if isinstance(event, dict)] if isinstance(chunk, list) else []
         for event in events:
             event["room_id"] = room
         return events, end if isinstance(end, str) and end != start else None
 
+    async def versions(self) -> Mapping[str, Any]:
+        """Of the specification. The cheapest question that there is; every answer tells the homeserver's time."""
+        return await self._call("GET", "client/versions", READ_TIMEOUT)
+
     async def joined_rooms(self) -> list[str]:
-        rooms = (await self._call("GET", "client/v3/joined_rooms", READ_TIMEOUT)).get("joined_rooms")
+        rooms = (await self._look("client/v3/joined_rooms")).get("joined_rooms")
         return [room for room in rooms if isinstance(room, str)] if isinstance(rooms, list) else []
 
     async def state_event(self, room: str, event_type: str, state_key: str = "") -> dict[str, Any]:
         """A state event with sender and time; :class:`NotAllowed` if there is none."""
         path = f"client/v3/rooms/{quote(room, safe='')}/state/{quote(event_type, safe='')}/{quote(state_key, safe='')}"
-        return await self._call("GET", path, READ_TIMEOUT, query={"format": "event"})
+        return await self._look(path, {"format": "event"})
+
+    async def _look(self, path: str, query: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """What stands on the homeserver. Only Matrix's own words are a "no": a proxy's page says nothing of it, nor
+        does the refusal of our token, which is for the operator to mend."""
+        try:
+            return await self._call("GET", path, READ_TIMEOUT, query=query)
+        except MatrixRefused as refusal:
+            if refusal.errcode and refusal.status != 401:
+                raise
+            raise AnswerLost(f"HTTP {refusal.status}", refusal.status) from None
 
     # -- plumbing ----------------------------------------------------------------------------
 
@@ -185,7 +196,7 @@ class MatrixHttp:
             async with self._request(
                 method, path, timeout, query=query, json=json_body, data=data, headers=headers
             ) as response:
-                self._look_at_clock(response.headers.get("Date"))
+                self._clock.observe(response.headers.get("Date"))
                 body = await response.read()
                 return _answer(response, body, writes=method == "PUT")
         except _LOST as error:
@@ -212,13 +223,6 @@ class MatrixHttp:
             timeout=timeout,
             **body,
         )
-
-    def _look_at_clock(self, date: str | None) -> None:
-        try:
-            ahead = 0.0 if date is None else time.time() - parsedate_to_datetime(date).timestamp()
-        except (ValueError, OverflowError):
-            return
-        self.ahead = ahead if abs(ahead) > SAME_TIME else 0.0
 
 
 def _session() -> aiohttp.ClientSession:

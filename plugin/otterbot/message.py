@@ -8,12 +8,18 @@ from dataclasses import dataclass
 from typing import Any
 
 MEDIA = frozenset({"m.image", "m.file", "m.video", "m.audio"})
+EMOTE = "m.emote"
+"""``/me``: what people do, which is something to talk about but no command."""
+SPEECH = frozenset({"m.text", EMOTE})
+"""Kinds of messages in which people speak. Notices are programs'."""
 MAX_BODY = 64_000
 """Characters. No event is larger; what a broken server invents is cut."""
 HTML = "org.matrix.custom.html"
 MAX_MENTIONS = 100
 
-_FALLBACK = re.compile(r"\A(?:>[^\n]*\n)+\n")
+_FALLBACK = re.compile(r"\A> (?:\* )?<@[^\s>:]*:[^\s>]+>[^\n]*\n(?:>[^\n]*\n)*\n")
+"""How clients repeated what they replied to, until version 1.13 of the specification: it names who said it. What a
+person quotes stays."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +34,9 @@ class Message:
     """Without the reply fallback. Of media: the caption, ``""`` if there is none."""
     msgtype: str
     timestamp: int
-    """``origin_server_ts``, milliseconds."""
+    """``origin_server_ts``, milliseconds: by whatever clock its sender's homeserver has."""
+    said_at: float = 0.0
+    """When it counts as said, in the bot's homeserver's time (Unix seconds); see :mod:`.heard`."""
     edit_id: str | None = None
     thread_root: str | None = None
     reply_to: str | None = None
@@ -108,7 +116,7 @@ def from_raw(raw: Mapping[str, Any], *, encrypted: bool, own_id: str = "") -> Me
         return None
     thread_root, reply_to = relations(_mapping(content.get("m.relates_to")))
     body = body[:MAX_BODY]
-    if thread_root or reply_to:
+    if reply_to:
         body = _FALLBACK.sub("", body)
     if msgtype in MEDIA:
         body = _caption(content, body)
@@ -119,6 +127,7 @@ def from_raw(raw: Mapping[str, Any], *, encrypted: bool, own_id: str = "") -> Me
         body=body,
         msgtype=msgtype,
         timestamp=timestamp,
+        said_at=timestamp / 1000,
         edit_id=edit_id,
         thread_root=thread_root,
         reply_to=reply_to,

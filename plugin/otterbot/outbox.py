@@ -205,7 +205,7 @@ class Outbox:
                 self._log.error("Cannot send %s yet: %s", entry.part.part, type(error).__name__)
                 entry.not_before = time.monotonic() + entry.backoff()
                 if entry.stored and entry.part.kind is not Kind.REDACTION:
-                    entry.lookup, entry.part = True, replace(entry.part, updated_at=time.time())
+                    entry.lookup, entry.part = True, replace(entry.part, updated_at=self._store.clock.now())
 
     async def _handle(self, entry: Entry) -> None:
         try:
@@ -227,7 +227,7 @@ class Outbox:
             await self._refused(entry, refusal)
 
     async def _look_up(self, entry: Entry) -> None:
-        event_id = await find_sent(self._http, self._encryption, self._bot, entry.part)
+        event_id = await find_sent(self._http, self._encryption, self._bot, entry.part, self._store.clock.now())
         if event_id is not None:
             await self._sent(entry, event_id)
             return
@@ -305,7 +305,7 @@ class Outbox:
 
     async def _refused(self, entry: Entry, refusal: MatrixRefused) -> None:
         if refusal.errcode == "M_DUPLICATE_ANNOTATION":
-            found = await find_sent(self._http, self._encryption, self._bot, entry.part)
+            found = await find_sent(self._http, self._encryption, self._bot, entry.part, self._store.clock.now())
             await self._sent(entry, found)
         elif refusal.status == 400 and entry.stored and (plainer := contents.without_thread(entry.content)) is not None:
             entry.content = plainer  # no thread can begin where somebody wanted one

@@ -2,6 +2,7 @@
 
 INSTALLED = "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING"
 META = "SELECT value FROM meta WHERE name = $1"
+META_SET = "UPDATE meta SET value = $2 WHERE name = $1 RETURNING name"
 
 # -- events
 IS_HANDLED = "SELECT 1 FROM handled WHERE event_id = $1"
@@ -35,6 +36,16 @@ FINISH = (
 CANCEL = (
     "UPDATE requests SET state = 'done', outcome = $4, done_at = $3, cancel_owed = 1 "
     "WHERE key = $1 AND room_id = $2 AND state <> 'done' RETURNING *"
+)
+RETIME = (
+    "UPDATE requests SET created_at = $2, expires_at = $3, sent_at = $4 "
+    "WHERE key = $1 AND state <> 'done' RETURNING key"
+)
+LAST_TURN = (
+    "SELECT * FROM requests WHERE room_id = $1 AND sender = $2 AND kind = 'chat' ORDER BY created_at DESC LIMIT 1"
+)
+LAST_DRAWN_IN = (
+    "SELECT * FROM requests WHERE room_id = $1 AND thread_root = $2 AND kind = 'image' ORDER BY created_at DESC LIMIT 1"
 )
 UNCLOSED = (
     "SELECT * FROM requests WHERE outcome IN ('cancelled', 'replaced') AND done_at > $1 "

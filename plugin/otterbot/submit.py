@@ -109,6 +109,6 @@ class Submitter:
         if not await self._store.submitted(request.key, job.id):
             await self._worker.cancel(job.id)  # it was cancelled while it was on its way
             return
-        live.request = replace(request, state=RequestState.SUBMITTED, job_id=job.id)
+        live.request = replace(live.request, state=RequestState.SUBMITTED, job_id=job.id)
         self._worker.hurry()
         await self._receiver.accepted(live, job)

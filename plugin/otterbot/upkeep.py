@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable
 
+from .clock import steady
 from .errors import WorkerError
 from .records import Request
 from .store import Store
@@ -33,7 +33,7 @@ class Upkeep:
         self._expire = expire
         self._log = log
         self._wake = asyncio.Event()
-        self._pruned = 0.0
+        self._pruned: float | None = None
 
     def wake(self) -> None:
         self._wake.set()
@@ -43,9 +43,9 @@ class Upkeep:
             self._wake.clear()
             wait = IDLE
             try:
-                next_expiry = await self._expire_old()
-                if next_expiry is not None:
-                    wait = min(wait, max(0.05, next_expiry - time.time()))
+                left = await self._expire_old()
+                if left is not None:
+                    wait = min(wait, max(0.05, left))
                 if not await self._pay():
                     wait = min(wait, RETRY)
                 await self._prune()
@@ -55,14 +55,19 @@ class Upkeep:
             await news(self._wake, wait)
 
     async def _expire_old(self) -> float | None:
-        """Give old requests back; when the next one is due."""
-        now, upcoming = time.time(), list[float]()
+        """Give old requests back; how long the next one has left. As long as nobody knows what time it is, none is old.
+
+        :class:`~.retiming.Retiming` wakes us when it is, and when the clock was set.
+        """
+        if not self._store.clock.known:
+            return None
+        now, left = self._store.clock.now(), list[float]()
         for request in await self._store.open_requests():
             if request.expires_at <= now:
                 await self._expire(request)
             else:
-                upcoming.append(request.expires_at)
-        return min(upcoming, default=None)
+                left.append(request.expires_at - now)
+        return min(left, default=None)
 
     async def _pay(self) -> bool:
         """Tell the worker what it has to know; false if it could not be told everything."""
@@ -91,6 +96,8 @@ class Upkeep:
             await self._worker.cancel(job_id)
 
     async def _prune(self) -> None:
-        if time.monotonic() - self._pruned > PRUNE_EVERY or self._pruned == 0.0:
-            await self._store.prune(time.time())
-            self._pruned = time.monotonic()
+        if not self._store.clock.known:
+            return
+        if self._pruned is None or steady() - self._pruned > PRUNE_EVERY:
+            await self._store.prune(self._store.clock.now())
+            self._pruned = steady()

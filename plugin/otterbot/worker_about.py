@@ -12,6 +12,7 @@ from .worker_types import Answer, entries, mapping
 class Pause(Answer):
     paused: bool = False
     until: float | None = None
+    """Unix time of the worker; once it is read, that of :func:`~.clock.steady`."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,22 +6,25 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import replace
 from typing import Any, TypeVar
 from urllib.parse import quote
 
 import aiohttp
 
+from .clock import steady
 from .errors import WorkerError, WorkerRefused, WorkerUnauthorized, WorkerUnreachable
 from .sse import parse_stream
 from .waiting import news
 from .worker_about import Explained, Info, Lora, Loras, Models
-from .worker_events import Disconnected, Event, Snapshot, read_event
+from .worker_events import Disconnected, Event, PauseEvent, Snapshot, read_event
 from .worker_http import CALL, LOST, Address, WorkerHttp, refuse
 from .worker_types import Answer, Input, Job
 
 __all__ = ["Address", "WorkerClient"]
 
 A = TypeVar("A", bound=Answer)
+P = TypeVar("P", bound="Info | Snapshot | PauseEvent")
 QUICK = aiohttp.ClientTimeout(total=4, connect=3)
 UPLOAD = aiohttp.ClientTimeout(total=180, connect=5)
 DOWNLOAD = aiohttp.ClientTimeout(total=180, connect=5)
@@ -113,7 +116,7 @@ class WorkerClient:
         """What the worker is and does, not older than ``max_age`` seconds."""
         address = self._http.address
         if self._info is None or self._info[0] != address or time.monotonic() - self._info[1] > max_age:
-            found = _read(Info, await self._http.json("GET", "/v1/info", timeout=QUICK))
+            found = self._by_our_clock(_read(Info, await self._http.json("GET", "/v1/info", timeout=QUICK)))
             self._info = address, time.monotonic(), found
             return found
         return self._info[2]
@@ -191,16 +194,27 @@ class WorkerClient:
         async with self._http.open("GET", "/v1/events", STREAM, headers={"Accept": "text/event-stream"}) as response:
             if response.status != 200:
                 await refuse(response)
+            self._http.clock.observe(response.headers.get("Date"))
             self._streaming = address, response
             try:
                 async for name, data in parse_stream(self._while_there(address, response)):
                     event = _event(name, data)
+                    if isinstance(event, Snapshot | PauseEvent):
+                        event = self._by_our_clock(event)
                     if isinstance(event, Snapshot):
                         self.connected = True
                     if event is not None:
                         yield event
             finally:
                 self._streaming = None
+
+    def _by_our_clock(self, news: P) -> P:
+        """Until when it rests the worker says by its own clock, which may be another than ours."""
+        until = news.pause.until
+        if until is None:
+            return news
+        here = until - self._http.clock.now() + steady()
+        return replace(news, pause=replace(news.pause, until=here))
 
     async def _while_there(self, address: Address, response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
         """The stream's bytes, until the operator names another worker."""

@@ -16,6 +16,7 @@ from typing import Any
 
 import aiohttp
 
+from .clock import Clock
 from .errors import FieldProblem, WorkerRefused, WorkerUnauthorized, WorkerUnreachable
 
 bytes_ = bytes
@@ -41,6 +42,8 @@ class WorkerHttp:
 
     def __init__(self, address: Callable[[], Address]) -> None:
         self._address = address
+        self.clock = Clock()
+        """The worker's: it says by it until when it rests."""
         self._session: aiohttp.ClientSession | None = None
         self._token: tuple[Address, str] | None = None
         """As its file held it; another address means another worker, which this token is nobody's to show."""
@@ -104,6 +107,7 @@ class WorkerHttp:
     async def _bytes(self, method: str, path: str, timeout: aiohttp.ClientTimeout, **what: Any) -> bytes_:
         try:
             async with self.open(method, path, timeout, **what) as response:
+                self.clock.observe(response.headers.get("Date"))
                 if response.status >= 300:
                     await refuse(response)
                 return await read_body(response, MAX_ANSWER)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..clock import steady
 from .escape import code, plain, plain_lines
 
 if TYPE_CHECKING:
@@ -99,13 +99,13 @@ def thinking(progress: Progress | None = None) -> str:
 
 
 def paused(pause: Pause) -> str:
-    until = "" if pause.until is None else f" for about {duration(pause.until - time.time())} more"
+    until = "" if pause.until is None else f" for about {duration(pause.until - steady())} more"
     return f"⏸️ The graphics card is needed for something else{until}."
 
 
-def kept(expires_at: float, *, now: float | None = None) -> str:
-    """The worker cannot be reached; ``expires_at`` is Unix time."""
-    left = duration(expires_at - (time.time() if now is None else now))
+def kept(expires_at: float, *, now: float) -> str:
+    """The worker cannot be reached; both are Unix time, by the same clock."""
+    left = duration(expires_at - now)
     return f"💤 The machine with the graphics card is off. I keep this and start when it is back, for up to {left}."
 
 

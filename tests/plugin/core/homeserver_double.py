@@ -68,6 +68,7 @@ class HomeserverDouble:
         app.router.add_get(client + "/event/{event}", self._event)
         app.router.add_get(client + "/state/{type}/{key:.*}", self._state)
         app.router.add_get("/_matrix/client/v3/joined_rooms", self._joined)
+        app.router.add_get("/_matrix/client/versions", self._versions)
         app.router.add_get("/_matrix/client/v1/media/config", self._config)
         app.router.add_post("/_matrix/media/v3/upload", self._upload)
         app.router.add_get("/_matrix/client/v1/media/download/{server}/{media}", self._download)
@@ -194,6 +195,9 @@ class HomeserverDouble:
         if event is None:
             return web.json_response({"errcode": "M_NOT_FOUND", "error": "no"}, status=404)
         return web.json_response(event if request.query.get("format") == "event" else event["content"])
+
+    async def _versions(self, request: web.Request) -> web.Response:
+        return web.json_response({"versions": ["v1.11"]})
 
     async def _joined(self, request: web.Request) -> web.Response:
         return web.json_response({"joined_rooms": list(self.rooms)})
