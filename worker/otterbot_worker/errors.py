@@ -5,7 +5,8 @@
     Exception
     ├── JobFailed      this picture or turn failed; the rest of the worker is well
     ├── Cancelled      somebody asked for it to stop
-    └── ProcessDied    the GPU process is gone (crash, kernel's OOM killer, hang)
+    ├── ProcessDied    the GPU process is gone (crash, kernel's OOM killer, hang)
+    └── CannotLook     a file could not be looked at, which says nothing of whether it is there
 
 Messages are sentences that a person in the room may read. They never hold prompts.
 """
@@ -46,3 +47,21 @@ class ProcessDied(Exception):
         super().__init__(reason)
         self.reason = reason
         self.exit_code = exit_code
+
+
+class CannotLook(Exception):
+    """A file or a folder could not be looked at, so nobody knows whether it is there: there is no permission, no room
+    for one more open file, or the disk fails. Whoever asked tries again later.
+
+    ``what``: a noun for people, as "the file a.ckpt"; ``why``: the system's words for it.
+    """
+
+    def __init__(self, what: str, why: str) -> None:
+        super().__init__(f"{what} could not be looked at: {why}")
+        self.what = what
+        self.why = why
+
+    @property
+    def sentence(self) -> str:
+        text = str(self)
+        return f"{text[0].upper()}{text[1:]}."
