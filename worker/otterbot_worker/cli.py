@@ -17,13 +17,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from otterbot_worker import __version__, config, logs
+from otterbot_worker.errors import CannotLook
 
 if TYPE_CHECKING:
+    from otterbot_worker.models.catalogue import Catalogue
     from otterbot_worker.models.entries import ModelEntry
 
 EXIT_NOTHING = 1
 EXIT_USAGE = 2
 FREE_SECONDS = 30.0
+READ_SECONDS = 60.0
+"""For files that nobody has read yet: whoever asks for the list here wants all of it."""
 
 
 class Refused(Exception):
@@ -35,6 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = _parser().parse_args(arguments)
     try:
         return int(asked.run(asked))
+    except CannotLook as error:
+        print(f"otterbot-worker: {error.sentence}", file=sys.stderr)
+        return EXIT_NOTHING
     except (config.BadConfig, Refused) as error:
         print(f"otterbot-worker: {error}", file=sys.stderr)
         return EXIT_USAGE
@@ -139,16 +146,25 @@ def _models(asked: argparse.Namespace) -> int:
     if getattr(asked, "plans", False):
         return _plans(settings, catalogue.images.values())
     default, notice = default_model(settings, catalogue)
-    look = catalogue.look()
+    look = catalogue.look(READ_SECONDS)
     broken = dict(look.broken)
     width = max(map(len, [*look.images, *broken]))
     for name, entry in look.images.items():
-        where = "here" if entry.here() else "on demand" if catalogue.available(entry) else "missing"
-        print(f"{'*' if name == default else ' '} {name:<{width}}  {where:<9}  {broken.pop(name, entry.about)}")
+        where, why = _where(catalogue, entry)
+        about = broken.pop(name, why or entry.about)
+        print(f"{'*' if name == default else ' '} {name:<{width}}  {where:<9}  {about}")
     for name, why in broken.items():
         print(f"  {name:<{width}}  {'broken':<9}  {why}")
     print(f"\n* the default{f'. {notice}' if notice else ''}")
     return 0
+
+
+def _where(catalogue: Catalogue, entry: ModelEntry) -> tuple[str, str | None]:
+    """In a word, and why there is none."""
+    try:
+        return "here" if entry.here() else "on demand" if catalogue.available(entry) else "missing", None
+    except CannotLook as error:
+        return "unknown", error.sentence
 
 
 def _plans(settings: config.Config, entries: Iterable[ModelEntry]) -> int:

@@ -1,4 +1,4 @@
-"""The worker's errors, free of imports so that every part may raise them.
+"""The worker's errors, free of imports of its parts so that every part may raise them.
 
 ::
 
@@ -13,6 +13,7 @@ Messages are sentences that a person in the room may read. They never hold promp
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from typing import Any
 
@@ -49,6 +50,14 @@ class ProcessDied(Exception):
         self.exit_code = exit_code
 
 
+ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR})
+"""What the system answers where there is no such file."""
+
+
+CANNOT_LOOK = "cannot_look"
+"""The code by which the GPU process tells of a ``CannotLook``."""
+
+
 class CannotLook(Exception):
     """A file or a folder could not be looked at, so nobody knows whether it is there: there is no permission, no room
     for one more open file, or the disk fails. Whoever asked tries again later.
@@ -65,3 +74,13 @@ class CannotLook(Exception):
     def sentence(self) -> str:
         text = str(self)
         return f"{text[0].upper()}{text[1:]}."
+
+
+def look_failed(error: BaseException, what: str) -> None:
+    """What is called where a file could not be opened: returns where that is because it is absent or broken.
+
+    :raises CannotLook: the system could not look
+    """
+    # Libraries raise errors of this type without a number for files that make no sense to them.
+    if isinstance(error, OSError) and error.errno is not None and error.errno not in ABSENT:
+        raise CannotLook(what, error.strerror or type(error).__name__) from None

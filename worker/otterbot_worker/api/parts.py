@@ -40,6 +40,7 @@ from otterbot_worker.jobs.views import Live, Views
 from otterbot_worker.models import checkpoints, controlnets
 from otterbot_worker.models.catalogue import Catalogue, load_catalogue
 from otterbot_worker.models.entry_file import CatalogueError
+from otterbot_worker.models.header_reader import READER
 from otterbot_worker.models.loras import FOLDERS, SHIPPED, Library
 
 log = logging.getLogger(__name__)
@@ -93,8 +94,9 @@ def default_model(config: Config, catalogue: Catalogue) -> tuple[str, str | None
     :raises BadConfig:
     """
     configured = None if config.images.default_model == "auto" else config.images.default_model
-    if configured is not None and configured not in (images := catalogue.images):
-        raise BadConfig(f"images.default_model: expected auto or one of {', '.join(sorted(images))}")
+    if configured is not None and not catalogue.may_have(configured):
+        names = ", ".join(sorted(catalogue.images))
+        raise BadConfig(f"images.default_model: expected auto or one of {names}")
     return catalogue.default_model(device_kind(config.gpu.device), configured=configured)
 
 
@@ -117,8 +119,10 @@ async def open_parts(config: Config) -> AsyncIterator[Parts]:
 async def _build(config: Config, database: Database, stack: contextlib.AsyncExitStack) -> Parts:
     store = Store(database)
     catalogue = read_catalogue(config)
-    model, notice = default_model(config, catalogue)
+    # In a thread, as all that looks into folders.
+    model, notice = await asyncio.to_thread(default_model, config, catalogue)
     library = _library(config)
+    stack.callback(READER.close)
     background, measures, live = Background(), Measures(), Live()
     archive = _archive(config)
     stack.callback(archive.close)
@@ -164,6 +168,8 @@ async def _build(config: Config, database: Database, stack: contextlib.AsyncExit
     background.start(_housekeeping(config, store, archive, inputs), "housekeeping")
     stack.push_async_callback(background.stop)
     stack.push_async_callback(dispatcher.stop)
+    stack.callback(library.close)
+    stack.callback(catalogue.close)
     return Parts(
         config=config,
         store=store,

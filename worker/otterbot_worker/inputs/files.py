@@ -19,11 +19,13 @@ import json
 import os
 import re
 import secrets
+import stat
 import sys
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+from otterbot_worker.errors import look_failed
 from otterbot_worker.inputs import check
 
 AT_ONCE = 2
@@ -83,9 +85,9 @@ class InputFiles:
         return Path(check.mask_path(str(self.path(client, input_id))))
 
     def has(self, client: str, input_id: str, *, alpha: bool) -> bool:
-        """Whether all of it is here."""
+        """Whether all of it is here. :raises CannotLook:"""
         wanted = [self.path(client, input_id), *([self.mask_path(client, input_id)] if alpha else [])]
-        return all(path.is_file() for path in wanted)
+        return all(_is_here(path) for path in wanted)
 
     async def add(self, client: str, data: bytes) -> Checked:
         """Checks a picture and keeps what is left of it; on the disk when this returns.
@@ -163,6 +165,15 @@ class InputFiles:
                 path.unlink(missing_ok=True)
                 count += 1
         return count
+
+
+def _is_here(path: Path) -> bool:
+    """:raises CannotLook:"""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except OSError as error:
+        look_failed(error, "the picture")
+        return False
 
 
 def _keep(made: Path, target: Path) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from otterbot_worker.api.schemas.jobs import FieldProblem
-from otterbot_worker.errors import JobFailed
+from otterbot_worker.errors import CannotLook, JobFailed, look_failed
 from otterbot_worker.families import FAMILIES
 from otterbot_worker.models.entries import ModelEntry
 from otterbot_worker.models.loras import Extra, Kind, Library
@@ -84,8 +84,9 @@ def _add_lora(wanted: Wanted, typed: str, weight: float, which: str, entry: Mode
             return
     try:
         hashes = library.hashes(extra)
-    except OSError:
-        wanted.refuse("lora_broken", f"The LoRA `{extra.name}` cannot be read.")
+    except OSError as error:
+        look_failed(error, f"the LoRA {extra.name}")
+        wanted.refuse("lora_broken", f"The LoRA `{extra.name}` is not there any more.")
         return
     wanted.loras.append(
         {"name": extra.name, "weight": weight, "hash": hashes.file, "autov3": hashes.tensors[:SHORT_HASH]}
@@ -103,8 +104,9 @@ def _add_embeddings(wanted: Wanted, texts: Sequence[str], entry: ModelEntry, lib
         if problem is None:
             try:
                 hashed = library.hashes(extra).file
-            except OSError:
-                problem = "cannot be read"
+            except OSError as error:
+                look_failed(error, f"the embedding {extra.name}")
+                problem = "is not there any more"
             else:
                 wanted.embeddings.append({"token": word, "name": extra.name, "hash": hashed})
         note = f"The embedding {extra.name} {problem}; it was read as a word."
@@ -113,7 +115,9 @@ def _add_embeddings(wanted: Wanted, texts: Sequence[str], entry: ModelEntry, lib
 
 
 def _problem(extra: Extra, entry: ModelEntry) -> str | None:
-    """Why this model cannot draw with it, as the end of a sentence."""
+    """Why this model cannot draw with it, as the end of a sentence. :raises CannotLook:"""
+    if extra.unread is not None:
+        raise CannotLook(f"the {'LoRA' if extra.kind == 'lora' else 'embedding'} {extra.name}", extra.unread)
     if extra.problem is not None:
         return extra.problem
     if not (entry.abilities.loras if extra.kind == "lora" else entry.abilities.embeddings):

@@ -135,6 +135,19 @@ class Catalogue:
         """Those of a look. Who asks for more than one thing takes a ``look``."""
         return self.look().images
 
+    def may_have(self, name: str) -> bool:
+        """Whether there is a model of that name, as far as anybody can say without reading the others."""
+        if name in self._entries:
+            return True
+        try:
+            place = next((one for one in self._places() if one.name == name), None)
+        except CannotLook:
+            return True
+        if place is None:
+            return False
+        found = place.look(Patience(START_SECONDS))
+        return found.unread is not None or found.config in self._patterns
+
     def close(self) -> None:
         """The worker ends: a look that is going on reads no further file."""
         self._closed = True

@@ -91,16 +91,24 @@ class ControlNets:
                 if name not in found and (one := _look(name, path, patience)) is not None:
                     found[name] = one
         for root in self._roots:
-            for bad in unusable(root / FOLDER, (ENDING,), PICKLES, with_folders=False):
+            for bad in unusable(root / FOLDER, (ENDING,), PICKLES):
                 name = shown(bad.path.stem)
                 passed = ControlNet(name=name, path=bad.path, weights=bad.path, size=bad.stamp[0], stamp=bad.stamp)
                 found.setdefault(name, replace(passed, problem=bad.problem, unread=bad.unread))
         return dict(sorted(found.items(), key=lambda item: item[0].casefold()))
 
-    def everywhere(self) -> list[ControlNet]:
-        """Those of the folder, and of the known ones what the hub's cache has."""
-        known = self.all()
-        return [*known.values(), *(net for net in self._of_hub() if net.name not in known)]
+    def listed(self) -> list[ControlNet]:
+        """Those of the folder, and of the known ones what the hub's cache has, for people to see. A place that nobody
+        can look into is one line. Never raises."""
+        found: dict[str, ControlNet] = {}
+        for place, look in ((FOLDER, self.all), ("hub", lambda: {net.name: net for net in self._of_hub()})):
+            try:
+                found = {**look(), **found}
+            except CannotLook as error:
+                said = f"is a folder that could not be looked at: {error.why}"
+                path = Path(place)
+                found[place] = ControlNet(name=place, path=path, weights=path, size=0, stamp=(), problem=said)
+        return list(found.values())
 
     def _of_hub(self) -> list[ControlNet]:
         return [net for hub in AT_HUB.values() if (net := self.at_hub(hub)) is not None]

@@ -84,15 +84,13 @@ class Unusable(NamedTuple):
     """It may be well, but could not be looked at: why."""
 
 
-def unusable(
-    folder: Path, endings: Collection[str], pickles: Collection[str] = (), *, with_folders: bool = True
-) -> list[Unusable]:
+def unusable(folder: Path, endings: Collection[str], pickles: Collection[str] = ()) -> list[Unusable]:
     """What ``listing`` passes over though its name has one of the endings: pickles, names that cannot be called, and
-    what is no file. ``with_folders``: a folder is none as well. :raises CannotLook:"""
+    what is no file. Folders are left out: nobody takes them for one. :raises CannotLook:"""
     found = []
     for one in _all(folder, lambda stem, ending: stem[0] != "." and (ending in endings or ending in pickles)):
         problem = one.problem
-        if problem == plain.FOLDER and not with_folders:
+        if problem == plain.FOLDER:
             continue
         if problem is None and one.path.suffix.lower() in pickles:
             problem = PICKLE

@@ -108,10 +108,18 @@ class Library:
         """As `folders.named`; what cannot be called is not there. :raises CannotLook: at a folder"""
         return folders.named(self.all(kind), name) if folders.good_name(name) else None
 
+    def listed(self, kind: Kind) -> list[Extra]:
+        """All of them, for people to see. A folder that nobody can look into is one line. Never raises."""
+        try:
+            return list(self.all(kind).values())
+        except CannotLook as error:
+            name, said = FOLDERS[kind], f"is a folder that could not be looked at: {error.why}"
+            return [Extra(kind=kind, name=name, path=Path(name), size=0, stamp=(0, 0), problem=said, unread=error.why)]
+
     def words(self) -> dict[str, Extra]:
         """The embeddings by what calls them, in small letters: their names, and the words that their files were trained
         as. A name goes before another file's word; of two with one word the first in the alphabet has it."""
-        known = list(self.all("embedding").values())
+        known = self.listed("embedding")
         found: dict[str, Extra] = {}
         taken: set[str] = set()
         usable = [extra for extra in known if extra.problem is None]
@@ -136,7 +144,7 @@ class Library:
     def hash_some(self, seconds: float) -> None:
         """Hashes files that nobody has asked for yet, until the time is over."""
         until = time.monotonic() + seconds
-        for extra in [*self.all("embedding").values(), *self.all("lora").values()]:
+        for extra in [*self.listed("embedding"), *self.listed("lora")]:
             if time.monotonic() >= until:
                 return
             if extra.problem is None:
