@@ -147,7 +147,7 @@ async def test_a_request_looks_at_the_folder_once(tmp_path: Path, monkeypatch: p
         folder = next(path for path in tmp_path.rglob("checkpoints") if path.is_dir())
         for number in range(20):
             write(folder / f"model-{number}.safetensors", SD1)
-        monkeypatch.setattr(sniffing, "look", look)
+        monkeypatch.setattr(checkpoints, "find", find)
         _, listed = await here.api.call("GET", "/v1/models")
         assert sum(model["available"] for model in listed["models"]) == 21, "and the shipped one"
         assert len(looks) == 1
