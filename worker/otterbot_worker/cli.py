@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from otterbot_worker import __version__, config, logs
+from otterbot_worker import __version__, config, logs, terminal
 from otterbot_worker.errors import CannotLook
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ class Refused(Exception):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns the exit code."""
+    terminal.never_fail()
     asked = _parser().parse_args(arguments)
     try:
         return int(asked.run(asked))
@@ -117,15 +118,16 @@ def _openapi(_: argparse.Namespace) -> int:
 def _show(asked: argparse.Namespace) -> int:
     from otterbot_worker.archive import containers, reading, showing
 
+    name = terminal.visible(str(asked.file))
     try:
         found = reading.read(asked.file)
     except containers.NoSettings as error:
-        print(f"otterbot-worker: {asked.file} {error}", file=sys.stderr)
+        print(f"otterbot-worker: {name} {error}", file=sys.stderr)
         return EXIT_NOTHING
     except containers.BadPicture as error:
-        raise Refused(f"{asked.file} {error}") from None
+        raise Refused(f"{name} {error}") from None
     except (OSError, ValueError) as error:  # ValueError: a name with a NUL in it
-        raise Refused(f"{asked.file} cannot be read ({getattr(error, 'strerror', None) or error})") from None
+        raise Refused(f"{name} cannot be read ({getattr(error, 'strerror', None) or error})") from None
     if not asked.json:
         print(showing.page(found))
         return 0
@@ -151,10 +153,10 @@ def _models(asked: argparse.Namespace) -> int:
     width = max(map(len, [*look.images, *broken]))
     for name, entry in look.images.items():
         where, why = _where(catalogue, entry)
-        about = broken.pop(name, why or entry.about)
+        about = terminal.visible(broken.pop(name, why or entry.about))
         print(f"{'*' if name == default else ' '} {name:<{width}}  {where:<9}  {about}")
     for name, why in broken.items():
-        print(f"  {name:<{width}}  {'broken':<9}  {why}")
+        print(f"  {name:<{width}}  {'broken':<9}  {terminal.visible(why)}")
     print(f"\n* the default{f'. {notice}' if notice else ''}")
     return 0
 

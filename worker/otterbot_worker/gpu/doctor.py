@@ -16,6 +16,7 @@ import tempfile
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from .. import terminal
 from ..errors import CannotLook, JobFailed, ProcessDied
 from ..models import files
 from ..models.catalogue import SMALL_MODEL, load_catalogue
@@ -42,14 +43,18 @@ class Report:
         self.failed = False
 
     def ok(self, text: str) -> None:
-        print(f"ok    {text}", flush=True)
+        self._line("ok", text)
 
     def note(self, text: str) -> None:
-        print(f"note  {text}", flush=True)
+        self._line("note", text)
 
     def fail(self, text: str) -> None:
         self.failed = True
-        print(f"FAIL  {text}", flush=True)
+        self._line("FAIL", text)
+
+    def _line(self, word: str, text: str) -> None:
+        """A path or a file's name may hold anything."""
+        print(f"{word:<4}  {terminal.visible(text)}", flush=True)
 
 
 def check_packages(report: Report) -> bool:
@@ -211,6 +216,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--downloads", action="store_true", help="downloads are allowed in the worker's configuration")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="      %(message)s")
+    terminal.never_fail()
     report = Report()
     complete = check_packages(report)
     if complete:

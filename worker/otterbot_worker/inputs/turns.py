@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-
 KNOWN_MAX = 1_000
 """People whose last turn is known."""
 
