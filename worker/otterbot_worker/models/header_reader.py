@@ -164,12 +164,17 @@ class HeaderReader:
         except BrokenPipeError:
             raise _Died(self._end()) from None
         try:
-            said = json.loads(self._line(process))
+            match json.loads(self._line(process)):
+                case {"found": dict(found)}:
+                    return _Answer(found=found)
+                case {"bad": str(bad)}:
+                    return _Answer(bad=bad)
+                case {"errno": int(number)}:
+                    return _Answer(errno=number)
         except ValueError:
-            self._end()
-            return _Answer(bad=ENDS)
-        found, bad, number = (said.get(name) for name in ("found", "bad", "errno"))
-        return _Answer(found=found if isinstance(found, dict) else None, bad=bad, errno=number)
+            pass
+        self._end()
+        return _Answer(bad=ENDS)
 
     def _line(self, process: subprocess.Popen[bytes]) -> bytes:
         assert process.stdout is not None

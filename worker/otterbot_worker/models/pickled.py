@@ -114,11 +114,16 @@ def _check_directory(file: BinaryIO) -> None:
 def _program(archive: zipfile.ZipFile) -> bytes:
     entries = archive.infolist()
     programs = [entry for entry in entries if entry.filename.rpartition("/")[2] == "data.pkl"]
-    if len(programs) != 1 or len(entries) > TENSORS_MAX or programs[0].file_size > PICKLE_MAX:
+    if len(programs) != 1 or len(entries) > TENSORS_MAX or _largest(programs[0]) > PICKLE_MAX:
         raise BadFile("is no checkpoint")
     if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
         raise BadFile("is packed once more: unpack it first")
     return archive.read(programs[0])
+
+
+def _largest(entry: zipfile.ZipInfo) -> int:
+    """Of the sizes that a zip says of an entry, which zipfile reads as many bytes as."""
+    return max(entry.file_size, entry.compress_size)
 
 
 # ---------------------------------------------------------------- the steps of the program
