@@ -141,23 +141,24 @@ def _show(asked: argparse.Namespace) -> int:
 
 
 def _models(asked: argparse.Namespace) -> int:
-    from otterbot_worker.api.parts import default_model, read_catalogue
+    from otterbot_worker.api import default as defaults
+    from otterbot_worker.api.parts import read_catalogue
 
     settings = config.load(asked.config)
     catalogue = read_catalogue(settings)
     if getattr(asked, "plans", False):
         return _plans(settings, catalogue.images.values())
-    default, notice = default_model(settings, catalogue)
+    default = defaults.find(settings, catalogue, READ_SECONDS)
     look = catalogue.look(READ_SECONDS)
     broken = dict(look.broken)
     width = max(map(len, [*look.images, *broken]))
     for name, entry in look.images.items():
         where, why = _where(catalogue, entry)
         about = terminal.visible(broken.pop(name, why or entry.about))
-        print(f"{'*' if name == default else ' '} {name:<{width}}  {where:<9}  {about}")
+        print(f"{'*' if name == default.name else ' '} {name:<{width}}  {where:<9}  {about}")
     for name, why in broken.items():
         print(f"  {name:<{width}}  {'broken':<9}  {terminal.visible(why)}")
-    print(f"\n* the default{f'. {notice}' if notice else ''}")
+    print(f"\n* the default{f'. {default.notice}' if default.notice else ''}")
     return 0
 
 

@@ -29,7 +29,7 @@ COUNT = 60 * TIMES
 EVIL = (
     b"\xff" * 8, b"\0" * 8, b"\x7f\xff\xff\xff", b"\x80\0\0\0", b"[" * 2_000, b"{" * 2_000, b'"', b"\\",
     b"\x80\x04", b"(", b"9" * 400, b"-1", b"1e400", b"NaN", b"Infinity", b"\xed\xa0\x80", b"\xe2\x80\xae", b"\x1b[2J",
-    b"\n", b"\0", b"u", b"e", b"t", b"R", b"q\x01h\x01", b"\x8b\xff\xff\xff\x7f", b"PK\x05\x06", struct.pack("<Q", 2**63),
+    b"\n", b"\0", b"u", b"e", b"t", b"R", b"q\x01h\x01", b"\x8b\xff\xff\xff\x7f", b"PK\x05\x06", b"\0" * 7 + b"\x80",
 )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from core_lab import WORKER, image, settings, worker_here
-from hollow_models import SD1, write
+from hollow_models import SD1, SD2, write
 
 from otterbot_worker.errors import CannotLook, JobFailed, look_failed
 from otterbot_worker.jobs import dispatcher, held, pictures
@@ -210,6 +210,12 @@ def test_the_default_is_none_that_nobody_can_look_at(tmp_path: Path) -> None:
     write(place / "c.safetensors", SD1)
     catalogue = load_catalogue(data_dir=tmp_path)
     assert catalogue.default_model("cpu")[0] == "c"
+    assert catalogue.find_default("cpu").settled
+    (place / "c.safetensors").unlink()
+    assert (catalogue.find_default("cpu").name, catalogue.find_default("cpu").settled) == ("otter-mini", True)
+    write(place / "c.safetensors", SD2)
+    assert not catalogue.find_default("cpu", seconds=0).settled, "it was not read"
+    write(place / "c.safetensors", SD1)
     assert [catalogue.may_have(name) for name in ("c", "b", "none", "otter-mini")] == [True, False, False, True]
 
 

@@ -15,7 +15,9 @@ from pathlib import Path
 
 from aiohttp import web
 
+from otterbot_worker.api import default
 from otterbot_worker.api.background import Background
+from otterbot_worker.api.default import DefaultModel
 from otterbot_worker.api.events import Hub
 from otterbot_worker.api.ollama_status import OllamaStatus
 from otterbot_worker.api.schemas.jobs import Pause
@@ -67,8 +69,15 @@ class Parts:
     ollama: OllamaStatus
     measures: Measures
     background: Background
-    default_model: str
-    notice: str | None
+    default: DefaultModel
+
+    @property
+    def default_model(self) -> str:
+        return self.default.found.name
+
+    @property
+    def notice(self) -> str | None:
+        return self.default.found.notice
 
 
 PARTS = web.AppKey("parts", Parts)
@@ -86,18 +95,6 @@ def read_catalogue(config: Config) -> Catalogue:
         )
     except CatalogueError as error:
         raise BadConfig(f"images.catalogue: {error}") from None
-
-
-def default_model(config: Config, catalogue: Catalogue) -> tuple[str, str | None]:
-    """The model that draws where nobody names one, and the notice that goes with it.
-
-    :raises BadConfig:
-    """
-    configured = None if config.images.default_model == "auto" else config.images.default_model
-    if configured is not None and not catalogue.may_have(configured):
-        names = ", ".join(sorted(catalogue.images))
-        raise BadConfig(f"images.default_model: expected auto or one of {names}")
-    return catalogue.default_model(device_kind(config.gpu.device), configured=configured)
 
 
 @asynccontextmanager
@@ -119,8 +116,7 @@ async def open_parts(config: Config) -> AsyncIterator[Parts]:
 async def _build(config: Config, database: Database, stack: contextlib.AsyncExitStack) -> Parts:
     store = Store(database)
     catalogue = read_catalogue(config)
-    # In a thread, as all that looks into folders.
-    model, notice = await asyncio.to_thread(default_model, config, catalogue)
+    chosen = await default.start(config, catalogue)
     library = _library(config)
     stack.callback(READER.close)
     background, measures, live = Background(), Measures(), Live()
@@ -165,6 +161,7 @@ async def _build(config: Config, database: Database, stack: contextlib.AsyncExit
     await dispatcher.recover()
     background.start(dispatcher.run(), "dispatcher", ends=True)
     background.start(hub.watch_places(views), "places")
+    background.start(chosen.settle(config, catalogue), "default model", ends=True)
     background.start(_housekeeping(config, store, archive, inputs), "housekeeping")
     stack.push_async_callback(background.stop)
     stack.push_async_callback(dispatcher.stop)
@@ -184,8 +181,7 @@ async def _build(config: Config, database: Database, stack: contextlib.AsyncExit
         ollama=status,
         measures=measures,
         background=background,
-        default_model=model,
-        notice=notice,
+        default=chosen,
     )
 
 

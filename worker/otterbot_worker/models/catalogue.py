@@ -21,8 +21,8 @@ from .header_reader import LOOK_SECONDS, Patience
 
 GPU_MODEL = "ssd-1b"
 SMALL_MODEL = "otter-mini"
-START_SECONDS = 2.0
-"""For files that are new, where the start has to find a default among them."""
+START_SECONDS = 0.5
+"""For reading files, where the start of the worker waits for it."""
 
 UNKNOWN_LICENCE = "unknown: its file does not say"
 
@@ -71,6 +71,17 @@ class Look:
         if (entry := self.images.get(name)) is None and self.folder_unread is not None:
             raise CannotLook(f"the model {name}", self.folder_unread)
         return entry
+
+
+@dataclass(frozen=True, kw_only=True)
+class Default:
+    """The model that draws where nobody names one."""
+
+    name: str
+    notice: str | None = None
+    """Where it is only the small shipped one: why, and what to do about it."""
+    settled: bool = True
+    """Not where files could not be read yet, of which one may be a better choice."""
 
 
 class Catalogue:
@@ -172,30 +183,37 @@ class Catalogue:
         """Where the checker of that model's pictures is, as ``models.safety.place``. :raises CannotLook:"""
         return safety.place(entry.here(), self._safety_checker, downloads=self._downloads_allowed)
 
-    def default_model(self, device_kind: str, *, configured: str | None = None) -> tuple[str, str | None]:
-        """The default model's name and, if it is only the small shipped one, why, and what to do about it.
+    def default_model(
+        self, device_kind: str, *, configured: str | None = None, seconds: float = LOOK_SECONDS
+    ) -> tuple[str, str | None]:
+        """As ``find_default``: its name, and the notice."""
+        found = self.find_default(device_kind, configured=configured, seconds=seconds)
+        return found.name, found.notice
 
-        ``device_kind``: ``cuda`` or ``cpu`` (``gpu.probe.device_kind``). ``configured``: the
-        operator's choice, taken as it is.
-        """
+    def find_default(
+        self, device_kind: str, *, configured: str | None = None, seconds: float = LOOK_SECONDS
+    ) -> Default:
+        """The default model. ``device_kind``: ``cuda`` or ``cpu`` (``gpu.probe.device_kind``). ``configured``: the
+        operator's choice, taken as it is. ``seconds``: for reading files that are new."""
         if configured is not None:
-            return configured, None
+            return Default(name=configured)
         preferred = self._entries.get(GPU_MODEL)
         if preferred is not None and (_is_here(preferred) or (device_kind == "cuda" and self._may_come(preferred))):
-            return GPU_MODEL, None
+            return Default(name=GPU_MODEL)
         for name, entry in self._entries.items():
             if name != SMALL_MODEL and _is_here(entry):
-                return name, None
-        # One after the other: the first good one ends the search, and whoever waits for it is the worker's start.
-        patience = Patience(START_SECONDS)
+                return Default(name=name)
+        patience = Patience(seconds, lambda: self._closed)
         try:
-            places = self._places()
+            places, settled = self._places(), True
         except CannotLook:
-            places = []
-        for place in places:
-            if place.look(patience).config in self._patterns:
-                return place.name, None
-        return SMALL_MODEL, self._why_small(device_kind)
+            places, settled = [], False
+        for place in places:  # one after the other: the first good one ends the search
+            found = place.look(patience)
+            if found.config in self._patterns:
+                return Default(name=place.name)
+            settled = settled and found.unread is None
+        return Default(name=SMALL_MODEL, notice=self._why_small(device_kind), settled=settled)
 
     def _may_come(self, entry: ModelEntry) -> bool:
         try:
