@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -15,6 +16,8 @@ import pytest
 from core_lab import WORKER, Process, image, settings, worker_here
 from hollow_models import SD1, write
 from hostile_files import HOSTILE
+
+from otterbot_worker.models import header_reader
 
 FOLDERS = ("checkpoints", "loras", "embeddings", "controlnets")
 LOOK = """
@@ -137,6 +140,27 @@ async def test_pictures_are_drawn_beside_them(tmp_path: Path) -> None:
         status, problem = await here.api.call("POST", "/v1/jobs", image("key-00002", model="infinite"))
         assert (status, problem["fields"][0]["code"]) == (422, "model_broken")
         assert (await here.api.call("POST", "/v1/jobs", image("key-00003", model="good")))[0] == 202
+
+
+async def test_the_event_loop_goes_on_while_a_header_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a file that nobody reads to its end, until somebody has heard that the worker is alive."""
+    go, double = tmp_path / "go", tmp_path / "python"
+    double.write_text(f"#!/bin/sh\necho ready; read line; while [ ! -e {go} ]; do sleep 0.02; done; exit 3\n")
+    double.chmod(0o755)
+    async with worker_here(settings(tmp_path, images={"downloads": False})) as here:
+        folder = next(path for path in tmp_path.rglob("checkpoints") if path.is_dir())
+        header_reader.READER.close()
+        monkeypatch.setattr(sys, "executable", str(double))
+        write(folder / "slow.safetensors", SD1)
+        listing = asyncio.create_task(here.api.call("GET", "/v1/models"))
+        await asyncio.wait([listing], timeout=0.2)
+        job = asyncio.create_task(here.api.call("POST", "/v1/jobs", image(model="otter-mini")))
+        assert (await here.api.call("GET", "/v1/info"))[0] == 200
+        assert not listing.done()
+        go.touch()
+        status, listed = await listing
+        assert (status, (await job)[0]) == (200, 202)
+        assert "breaks whatever reads it" in {m["name"]: m.get("problem") for m in listed["models"]}["slow"]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")

@@ -1,4 +1,4 @@
-"""The default model of a running worker: found within half a second at the start, and later where that was too short."""
+"""The default model of a running worker: found at the start, and later where files kept the start waiting."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from otterbot_worker.config import BadConfig, Config
 from otterbot_worker.gpu.probe import device_kind
-from otterbot_worker.models.catalogue import START_SECONDS, Catalogue, Default
+from otterbot_worker.models.catalogue import SMALL_MODEL, START_SECONDS, Catalogue, Default
 
 log = logging.getLogger(__name__)
 
@@ -29,19 +29,32 @@ class DefaultModel:
     """Owned by the running worker."""
 
     found: Default
+    search: asyncio.Task[Default] | None = None
+    """That of the start, where it took too long."""
 
     async def settle(self, config: Config, catalogue: Catalogue) -> None:
         """Until all that could be a better choice was read."""
+        if self.search is not None:
+            self._take(await self.search)
         while not self.found.settled:
             await asyncio.sleep(AGAIN_SECONDS)
-            found = await asyncio.to_thread(
-                catalogue.find_default, device_kind(config.gpu.device), seconds=AGAIN_SECONDS
-            )
-            if found.name != self.found.name:
-                log.info("another default model was found", extra={"model": found.name})
-            self.found = found
+            self._take(await asyncio.to_thread(find, config, catalogue, AGAIN_SECONDS))
+
+    def _take(self, found: Default) -> None:
+        if found.name != self.found.name:
+            log.info("another default model was found", extra={"model": found.name})
+        self.found = found
 
 
 async def start(config: Config, catalogue: Catalogue) -> DefaultModel:
-    """:raises BadConfig:"""
-    return DefaultModel(await asyncio.to_thread(find, config, catalogue, START_SECONDS))
+    """Waits a moment for it: files and disks may be slow. What the operator names is looked for in any case.
+
+    :raises BadConfig:
+    """
+    if config.images.default_model != "auto":
+        return DefaultModel(await asyncio.to_thread(find, config, catalogue, START_SECONDS))
+    search = asyncio.create_task(asyncio.to_thread(find, config, catalogue, START_SECONDS), name="default model")
+    done, _ = await asyncio.wait({search}, timeout=START_SECONDS)
+    if done:
+        return DefaultModel(search.result())
+    return DefaultModel(Default(name=SMALL_MODEL, settled=False), search)

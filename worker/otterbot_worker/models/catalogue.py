@@ -21,7 +21,7 @@ from .header_reader import LOOK_SECONDS, Patience
 
 GPU_MODEL = "ssd-1b"
 SMALL_MODEL = "otter-mini"
-START_SECONDS = 0.5
+START_SECONDS = 0.2
 """For reading files, where the start of the worker waits for it."""
 
 UNKNOWN_LICENCE = "unknown: its file does not say"
