@@ -118,7 +118,7 @@ async def _build(config: Config, database: Database, stack: contextlib.AsyncExit
     catalogue = read_catalogue(config)
     chosen = await default.start(config, catalogue)
     library = _library(config)
-    stack.callback(READER.close)
+    stack.push_async_callback(asyncio.to_thread, READER.close)  # it waits for the file that is being read
     background, measures, live = Background(), Measures(), Live()
     archive = _archive(config)
     stack.callback(archive.close)

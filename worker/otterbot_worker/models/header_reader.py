@@ -154,6 +154,9 @@ class HeaderReader:
             except OSError as error:
                 self._end()
                 raise plain.cannot_look(path, error) from None
+            except (RuntimeError, MemoryError) as error:  # no more threads, or no more memory, in this process
+                self._end()
+                raise CannotLook(f"the file {plain.printable(path.name)}", type(error).__name__) from None
 
     def _asked(self, line: str) -> _Answer:
         """:raises _Died: :raises TimeoutError: :raises OSError:"""
