@@ -16,9 +16,11 @@ from hollow_models import SD1, SD2, write
 
 from otterbot_worker.errors import CannotLook, JobFailed, look_failed
 from otterbot_worker.jobs import dispatcher, held, pictures
+from otterbot_worker.jobs.extras import find_wanted
 from otterbot_worker.jobs.held import HeldRows
 from otterbot_worker.models import files, plain
 from otterbot_worker.models.catalogue import load_catalogue
+from otterbot_worker.models.loras import Library
 
 OWN = """
 models:
@@ -68,6 +70,7 @@ NO_MORE = """
 import json, os, pathlib, sys
 from otterbot_worker.errors import CannotLook
 from otterbot_worker.models.catalogue import load_catalogue
+from otterbot_worker.models.loras import Library
 catalogue = load_catalogue(data_dir=pathlib.Path(sys.argv[1]))
 held = []
 try:
@@ -144,6 +147,15 @@ async def test_a_folder_that_nobody_can_look_into(tmp_path: Path, name: str) -> 
         assert status == 200
         line = next(one for one in listed[lists] if one["name"] == name)
         assert "could not be looked at" in line["problem"]
+
+
+def test_words_that_may_be_embeddings_are_said(tmp_path: Path) -> None:
+    """Nobody knows whether a word is one; a picture without them is what most people asked for."""
+    loop(tmp_path / "embeddings")
+    entry = load_catalogue(data_dir=tmp_path).images["sd15"]
+    wanted = find_wanted("an otter", "", entry, Library(tmp_path))
+    assert wanted.problems == []
+    assert [note.partition(" could")[0] for note in wanted.notes] == ["No embedding was used: the folder embeddings"]
 
 
 async def test_an_accepted_picture_waits_alone_and_is_drawn_in_the_end(

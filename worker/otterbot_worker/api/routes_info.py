@@ -143,7 +143,11 @@ async def loras(request: web.Request) -> web.Response:
 
 def _loras(library: Library) -> list[Lora]:
     library.hash_some(HASHING_SECONDS)
-    words, found = library.words(), []
+    found = []
+    try:
+        words = library.words()
+    except CannotLook:
+        words = {}  # the list says it of the folder
     for extra in [*library.listed("lora"), *library.listed("embedding")]:
         hashes = library.known_hashes(extra)
         # Another embedding may have been the first with a word.

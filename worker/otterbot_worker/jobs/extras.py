@@ -95,7 +95,12 @@ def _add_lora(wanted: Wanted, typed: str, weight: float, which: str, entry: Mode
 
 def _add_embeddings(wanted: Wanted, texts: Sequence[str], entry: ModelEntry, library: Library) -> None:
     """Words are words unless a file makes them more: what cannot be used is said, and stays a word."""
-    by_word = library.words()
+    try:
+        by_word = library.words()
+    except CannotLook as error:
+        # Nobody knows whether any word is one. Most prompts have none, so the picture is drawn and this is said.
+        wanted.notes.append(f"No embedding was used: {error}.")
+        return
     for word in dict.fromkeys(word for text in texts for word in embedding_words(text, by_word)):
         extra = by_word[word]
         problem = _problem(extra, entry)

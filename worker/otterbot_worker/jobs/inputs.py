@@ -80,7 +80,7 @@ class Inputs:
         # Not under the lock: a check takes seconds, and two at once end in the same file.
         checked = await self._files.add(client, data, owner=owner)
         async with self._turn:
-            if not self._files.has(client, input_id, alpha=checked.alpha):
+            if not await asyncio.to_thread(self._files.has, client, input_id, alpha=checked.alpha):
                 await self._files.add(client, data, owner=owner)  # pruned in between, as a leftover of the time before
             values = (client, input_id, checked.width, checked.height, checked.size, private, now)
             added = await self._db.write(q.ADD_INPUT, (*values, checked.alpha, checked.animated))
@@ -90,7 +90,9 @@ class Inputs:
         """``None``: it was never here, or it is gone."""
         found = await self._db.fetch_one(q.INPUT, (client, input_id))
         one = None if found is None else _input(found)
-        return one if one is not None and self._files.has(client, input_id, alpha=one.alpha) else None
+        if one is None or not await asyncio.to_thread(self._files.has, client, input_id, alpha=one.alpha):
+            return None
+        return one
 
     def mask_file(self, one: Input) -> Path:
         """The picture that is read as a mask: of a picture with holes these, else itself."""

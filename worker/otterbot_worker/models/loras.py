@@ -118,8 +118,11 @@ class Library:
 
     def words(self) -> dict[str, Extra]:
         """The embeddings by what calls them, in small letters: their names, and the words that their files were trained
-        as. A name goes before another file's word; of two with one word the first in the alphabet has it."""
-        known = self.listed("embedding")
+        as. A name goes before another file's word; of two with one word the first in the alphabet has it.
+
+        :raises CannotLook: at a folder
+        """
+        known = list(self.all("embedding").values())
         found: dict[str, Extra] = {}
         taken: set[str] = set()
         usable = [extra for extra in known if extra.problem is None]
