@@ -18,7 +18,7 @@ from otterbot_worker.errors import CannotLook, JobFailed, look_failed
 from otterbot_worker.jobs import dispatcher, held, pictures
 from otterbot_worker.jobs.extras import find_wanted
 from otterbot_worker.jobs.held import HeldRows
-from otterbot_worker.models import files, plain
+from otterbot_worker.models import files, plain, sniffing
 from otterbot_worker.models.catalogue import load_catalogue
 from otterbot_worker.models.loras import Library
 
@@ -147,6 +147,19 @@ async def test_a_folder_that_nobody_can_look_into(tmp_path: Path, name: str) -> 
         assert status == 200
         line = next(one for one in listed[lists] if one["name"] == name)
         assert "could not be looked at" in line["problem"]
+
+
+def test_settings_that_nobody_can_look_at_make_no_file_broken(tmp_path: Path) -> None:
+    """Those that an entry names for its single file; the process that reads that one needs them."""
+    file, config = write(tmp_path / "a.safetensors", SD1), tmp_path / "config"
+    (config / "unet").mkdir(parents=True)
+    loop(config / "unet" / "config.json")
+    found = sniffing.look(file, config=str(config))
+    assert "symbolic links" in (found.unread or "")
+    (config / "unet" / "config.json").unlink()
+    found = sniffing.look(file, config=str(config))
+    assert found.unread is None
+    assert found.problem == "was not made with the settings that its entry names (config)"
 
 
 def test_words_that_may_be_embeddings_are_said(tmp_path: Path) -> None:

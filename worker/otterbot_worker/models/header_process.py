@@ -8,7 +8,7 @@ One line of JSON in, one out, in turn:
 ====  ====================================================================================
 in    ``{"kind", "path", "options"}``; ``kind`` is a key of ``READERS``
 out   ``{"found": {…}}``; ``{"bad": …}``, why it is of no use, the end of a sentence; or
-      ``{"errno": …}``, where the system could not read it
+      ``{"errno": …}`` or ``{"unread": [what, why]}``, where the system could not read it
 ====  ====================================================================================
 
 Its first line says that it is ready. It ends when nobody asks any more.
@@ -28,6 +28,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ..errors import CannotLook
 from . import controlnets, decoders, headers, loras, plain, sniffing
 from .header_reader import READY
 
@@ -61,6 +62,8 @@ def answer(line: bytes) -> dict[str, Any]:
         return {"bad": error.strerror}
     except OSError as error:
         return {"errno": error.errno}
+    except CannotLook as error:  # at another file that it needs, as the settings that an entry names
+        return {"unread": [error.what, error.why]}
     except MemoryError:
         raise
     except Exception:

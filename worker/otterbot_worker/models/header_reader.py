@@ -59,6 +59,12 @@ class _Answer(NamedTuple):
     found: dict[str, Any] | None = None
     bad: str | None = None
     errno: int | None = None
+    unread: tuple[str, str] | None = None
+
+    @property
+    def final(self) -> bool:
+        """Whether it holds until the file is another one."""
+        return self.errno is None and self.unread is None
 
 
 class _Died(Exception):
@@ -104,8 +110,10 @@ class HeaderReader:
         if answer is None:
             with self._asking:
                 answer = self._known(key, stamp) or self._read(kind, path, options, patience)
-                if answer.errno is None:
+                if answer.final:
                     self._keep(key, stamp, answer)
+        if answer.unread is not None:
+            raise CannotLook(*answer.unread)
         if answer.errno is not None:
             raise OSError(answer.errno, os.strerror(answer.errno))
         if answer.found is None:
@@ -174,6 +182,8 @@ class HeaderReader:
                     return _Answer(bad=bad)
                 case {"errno": int(number)}:
                     return _Answer(errno=number)
+                case {"unread": [str(what), str(why)]}:
+                    return _Answer(unread=(what, why))
         except ValueError:
             pass
         self._end()
