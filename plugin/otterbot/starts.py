@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakValueDictionary
 
 from . import texts
 from .encryption import Encryption, KeyMissing
@@ -147,6 +148,8 @@ class Starts:
         self._encryption = encryption
         self._worker = worker
         self._slots = asyncio.Semaphore(AT_ONCE)
+        self._own_turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        """One for each person: whoever sends slow pictures takes one place, and leaves the other to others."""
         self._ids: dict[str, Input] = {}
         self._brought: dict[str, int] = {}
         self._failures: dict[str, int] = {}
@@ -161,7 +164,8 @@ class Starts:
         if body is None or event_id is None:
             return body
         if request.key not in self._ids:
-            async with self._slots:
+            own_turn = self._own_turns.setdefault(request.sender, asyncio.Lock())
+            async with own_turn, self._slots:
                 self._ids[request.key] = await self._bring(request, event_id)
         found = self._ids[request.key]
         if isinstance(control := body.get("control"), Mapping):
@@ -203,7 +207,7 @@ class Starts:
         if mimetype is None:
             raise CannotAsk(f"❌ {texts.START_BROKEN}")
         try:
-            return await self._worker.add_input(data, mimetype, private=request.private)
+            return await self._worker.add_input(data, mimetype, private=request.private, owner=request.sender)
         except WorkerRefused as refusal:
             raise CannotAsk(texts.start_refused(refusal, most)) from None
 

@@ -101,10 +101,12 @@ class WorkerClient:
             if not refusal.not_found:
                 raise
 
-    async def add_input(self, data: bytes, mimetype: str, *, private: bool) -> Input:
-        """Bring a picture to start from. The same bytes are the same picture, however often they come."""
+    async def add_input(self, data: bytes, mimetype: str, *, private: bool, owner: str) -> Input:
+        """Bring a picture to start from. The same bytes are the same picture, however often they come. ``owner``: who
+        sent it, since the worker checks people's pictures in turn; an older one does not look at it."""
         query = {"private": "true" if private else "false"}
-        answer = await self._http.upload("/v1/inputs", data, mimetype, UPLOAD, query=query)
+        headers = {"Otterbot-Owner": quote(owner, safe="@:.")}
+        answer = await self._http.upload("/v1/inputs", data, mimetype, UPLOAD, query=query, headers=headers)
         found = _read(Input, answer)
         if not isinstance(found.id, str):
             raise WorkerUnreachable("the answer is not the worker's")

@@ -96,10 +96,17 @@ class WorkerHttp:
         return await self._bytes(method, path, timeout, body=body, query=query)
 
     async def upload(
-        self, path: str, data: bytes_, mimetype: str, timeout: aiohttp.ClientTimeout, *, query: Mapping[str, str]
+        self,
+        path: str,
+        data: bytes_,
+        mimetype: str,
+        timeout: aiohttp.ClientTimeout,
+        *,
+        query: Mapping[str, str],
+        headers: Mapping[str, str],
     ) -> Any:
         """Send bytes; the JSON of the answer."""
-        headers = {"Content-Type": mimetype}
+        headers = {**headers, "Content-Type": mimetype}
         # A file, because aiohttp writes large bytes in one go, during which nothing else happens.
         file = io.BytesIO(data)
         return _parsed(await self._bytes("POST", path, timeout, data=file, query=query, headers=headers))

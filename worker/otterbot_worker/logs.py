@@ -15,6 +15,8 @@ import traceback
 import warnings
 from typing import Literal
 
+from otterbot_worker import terminal
+
 _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
 
@@ -43,7 +45,7 @@ class TextFormatter(logging.Formatter):
             line += f" {key}={json.dumps(text, ensure_ascii=False) if set(text) & set(' =') else text}"
         trace = _trace(record)
         line += f" error={json.dumps(trace, ensure_ascii=False)}" if trace else ""
-        return line.replace("\n", "\\n")
+        return terminal.visible(line.replace("\n", "\\n"))
 
 
 class JsonFormatter(logging.Formatter):
@@ -60,7 +62,7 @@ class JsonFormatter(logging.Formatter):
         trace = _trace(record)
         if trace:
             entry["error"] = trace
-        return json.dumps(entry, default=str, ensure_ascii=False)
+        return terminal.visible(json.dumps(entry, default=str, ensure_ascii=False))
 
 
 def setup(level: str, form: Literal["text", "json"]) -> None:

@@ -134,6 +134,17 @@ async def test_the_worker_lost_it(waiting: Rig) -> None:
     assert (await rig.done(request)).outcome == "succeeded"
 
 
+async def test_one_persons_slow_pictures_hold_up_nobody_elses(rig: Rig) -> None:
+    """The worker checks them one after another, by person, and so they are brought."""
+    enough = rig.worker_server.slow_owners["@slow:test"] = asyncio.Event()
+    slow = [await ask(rig, post(rig), sender="@slow:test") for _ in range(3)]
+    await rig.until(lambda: rig.worker_server.uploads)
+    assert (await rig.done(await ask(rig, post(rig), sender="@quick/ä:test"))).outcome == "succeeded"
+    assert rig.worker_server.owners == ["@slow:test", "@quick%2F%C3%A4:test"]
+    enough.set()
+    assert [(await rig.done(request)).outcome for request in slow] == ["succeeded"] * 3
+
+
 async def test_a_worker_that_loses_it_for_ever(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("otterbot.submit.BACKOFF", (0.01,))
     rig.worker_server.refuse = (422, {"code": "input_gone"})
@@ -202,6 +213,7 @@ ENDS: dict[str, tuple[dict[str, Any], str]] = {
     "picture_unreadable": ({"refuse_input": (422, {"code": "picture_unreadable"})}, texts.START_BROKEN),
     "picture_too_large": ({"refuse_input": (422, {"code": "picture_too_large"})}, texts.START_PIXELS),
     "picture_too_small": ({"refuse_input": (422, {"code": "picture_too_small"})}, texts.START_SMALL),
+    "picture_too_complex": ({"refuse_input": (422, {"code": "picture_too_complex"})}, texts.START_COMPLEX),
     "too_large": ({"refuse_input": (413, {"code": "too_large"})}, texts.start_too_large(20_000_000)),
     "disk_full": ({"refuse_input": (507, {"code": "disk_full"})}, "disk is full"),
     "an old worker": ({"features": ["images"]}, texts.START_OLD_WORKER),

@@ -84,6 +84,10 @@ def _operation(operation: Operation, path: str, components: dict[str, Any]) -> d
         {"name": name, "in": "query", "description": about, "schema": {"type": "string"}}
         for name, about in operation.query.items()
     ]
+    parameters += [
+        {"name": name, "in": "header", "description": about, "schema": {"type": "string"}}
+        for name, about in operation.headers.items()
+    ]
     if parameters:
         made["parameters"] = parameters
     if operation.body is not None:

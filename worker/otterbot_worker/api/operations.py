@@ -26,6 +26,8 @@ class Operation:
     upload: tuple[str, ...] = ()
     """Media types of a body that is no JSON."""
     query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """What may be sent along, by name."""
     problems: tuple[int, ...] = ()
     open: bool = False
 

@@ -15,7 +15,9 @@ from pathlib import Path
 
 from aiohttp import web
 
+from otterbot_worker.api import default
 from otterbot_worker.api.background import Background
+from otterbot_worker.api.default import DefaultModel
 from otterbot_worker.api.events import Hub
 from otterbot_worker.api.ollama_status import OllamaStatus
 from otterbot_worker.api.schemas.jobs import Pause
@@ -40,6 +42,7 @@ from otterbot_worker.jobs.views import Live, Views
 from otterbot_worker.models import checkpoints, controlnets
 from otterbot_worker.models.catalogue import Catalogue, load_catalogue
 from otterbot_worker.models.entry_file import CatalogueError
+from otterbot_worker.models.header_reader import READER
 from otterbot_worker.models.loras import FOLDERS, SHIPPED, Library
 
 log = logging.getLogger(__name__)
@@ -66,8 +69,15 @@ class Parts:
     ollama: OllamaStatus
     measures: Measures
     background: Background
-    default_model: str
-    notice: str | None
+    default: DefaultModel
+
+    @property
+    def default_model(self) -> str:
+        return self.default.found.name
+
+    @property
+    def notice(self) -> str | None:
+        return self.default.found.notice
 
 
 PARTS = web.AppKey("parts", Parts)
@@ -85,17 +95,6 @@ def read_catalogue(config: Config) -> Catalogue:
         )
     except CatalogueError as error:
         raise BadConfig(f"images.catalogue: {error}") from None
-
-
-def default_model(config: Config, catalogue: Catalogue) -> tuple[str, str | None]:
-    """The model that draws where nobody names one, and the notice that goes with it.
-
-    :raises BadConfig:
-    """
-    configured = None if config.images.default_model == "auto" else config.images.default_model
-    if configured is not None and configured not in (images := catalogue.images):
-        raise BadConfig(f"images.default_model: expected auto or one of {', '.join(sorted(images))}")
-    return catalogue.default_model(device_kind(config.gpu.device), configured=configured)
 
 
 @asynccontextmanager
@@ -117,8 +116,9 @@ async def open_parts(config: Config) -> AsyncIterator[Parts]:
 async def _build(config: Config, database: Database, stack: contextlib.AsyncExitStack) -> Parts:
     store = Store(database)
     catalogue = read_catalogue(config)
-    model, notice = default_model(config, catalogue)
+    chosen = await default.start(config, catalogue)
     library = _library(config)
+    stack.push_async_callback(asyncio.to_thread, READER.close)  # it waits for the file that is being read
     background, measures, live = Background(), Measures(), Live()
     archive = _archive(config)
     stack.callback(archive.close)
@@ -161,9 +161,12 @@ async def _build(config: Config, database: Database, stack: contextlib.AsyncExit
     await dispatcher.recover()
     background.start(dispatcher.run(), "dispatcher", ends=True)
     background.start(hub.watch_places(views), "places")
+    background.start(chosen.settle(config, catalogue), "default model", ends=True)
     background.start(_housekeeping(config, store, archive, inputs), "housekeeping")
     stack.push_async_callback(background.stop)
     stack.push_async_callback(dispatcher.stop)
+    stack.callback(library.close)
+    stack.callback(catalogue.close)
     return Parts(
         config=config,
         store=store,
@@ -178,8 +181,7 @@ async def _build(config: Config, database: Database, stack: contextlib.AsyncExit
         ollama=status,
         measures=measures,
         background=background,
-        default_model=model,
-        notice=notice,
+        default=chosen,
     )
 
 

@@ -12,12 +12,14 @@ from pydantic import BaseModel, ValidationError
 
 from otterbot_worker import config
 from otterbot_worker.api.schemas.jobs import FieldProblem, Problem
+from otterbot_worker.errors import CannotLook
 
 log = logging.getLogger(__name__)
 
 Model = TypeVar("Model", bound=BaseModel)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+LOOK_AGAIN_SECONDS = 10
 _KINDS = frozenset({"image", "chat", "NewImageJob", "NewChatJob"})
 
 
@@ -62,6 +64,10 @@ async def middleware(request: web.Request, handler: Handler) -> web.StreamRespon
         code = "not_found" if error.status == 404 else HTTPStatus(error.status).phrase.lower().replace(" ", "_")
         headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
         return answer(ApiProblem(error.status, code, HTTPStatus(error.status).description, headers=headers))
+    except CannotLook as error:
+        # Neither a yes nor a no: whoever asked keeps the request and asks again.
+        log.warning("could not look at a file", extra={"route": route_name(request), "why": error.why})
+        return answer(ApiProblem(503, "cannot_look", error.sentence, headers={"Retry-After": str(LOOK_AGAIN_SECONDS)}))
     except Exception:
         log.exception("a request failed unexpectedly", extra={"method": request.method, "route": route_name(request)})
         return answer(ApiProblem(500, "internal", "Something unexpected went wrong in the worker; its log says what."))

@@ -26,8 +26,10 @@ from otterbot_worker.api.schemas.listings import (
     WorkerInfo,
 )
 from otterbot_worker.api.schemas.requests import MAX_CHAT_CHARACTERS, MAX_COUNT, MAX_PROMPT, PauseRequest
+from otterbot_worker.errors import CannotLook
 from otterbot_worker.jobs import card
 from otterbot_worker.models.catalogue import Catalogue
+from otterbot_worker.models.entries import ModelEntry
 from otterbot_worker.models.loras import Library
 
 FEATURES = [
@@ -102,12 +104,13 @@ def _image_models(catalogue: Catalogue, default: str) -> list[Model]:
     """Reads files: not for the event loop."""
     look = catalogue.look()
     broken = dict(look.broken)
+    available = {name: _available(catalogue, entry, broken) for name, entry in look.images.items()}
     found = [
         Model(
             name=entry.name,
             kind="image",
             about=entry.about,
-            available=entry.name not in broken and catalogue.available(entry),
+            available=available[entry.name],
             default=entry.name == default,
             defaults=ModelDefaults.model_validate(entry.defaults, from_attributes=True),
             limits=ModelLimits.model_validate(entry.limits, from_attributes=True),
@@ -125,14 +128,27 @@ def _image_models(catalogue: Catalogue, default: str) -> list[Model]:
     ]
 
 
+def _available(catalogue: Catalogue, entry: ModelEntry, broken: dict[str, str]) -> bool:
+    """Where nobody can say it, that becomes the model's problem."""
+    try:
+        return entry.name not in broken and catalogue.available(entry)
+    except CannotLook as error:
+        broken[entry.name] = error.sentence
+        return False
+
+
 async def loras(request: web.Request) -> web.Response:
     return reply(Loras(loras=await asyncio.to_thread(_loras, request.app[PARTS].library)))
 
 
 def _loras(library: Library) -> list[Lora]:
     library.hash_some(HASHING_SECONDS)
-    words, found = library.words(), []
-    for extra in [*library.all("lora").values(), *library.all("embedding").values()]:
+    found = []
+    try:
+        words = library.words()
+    except CannotLook:
+        words = {}  # the list says it of the folder
+    for extra in [*library.listed("lora"), *library.listed("embedding")]:
         hashes = library.known_hashes(extra)
         # Another embedding may have been the first with a word.
         called = extra.kind == "lora"
@@ -157,7 +173,7 @@ async def controlnets(request: web.Request) -> web.Response:
 
 def _controlnets(library: Library) -> list[ControlNet]:
     found = []
-    for net in library.controlnets.everywhere():
+    for net in library.controlnets.listed():
         try:
             hashed = net.hash() if net.problem is None else None
         except OSError:

@@ -18,6 +18,9 @@ from otterbot_worker.inputs.files import BadInput
 log = logging.getLogger(__name__)
 
 MEDIA_TYPES = ("image/png", "image/jpeg", "image/webp", "image/gif")
+OWNER = "Otterbot-Owner"
+"""A header, since addresses come into the logs of proxies; and a worker that does not know it does not mind."""
+OWNER_MAX = 1_000
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -33,7 +36,8 @@ async def add(request: web.Request) -> web.Response:
     if not parts.archive.has_room():
         raise _disk_full()
     try:
-        found = await parts.inputs.add(client, data, private=private == "true", now=time.time())
+        owner = request.headers.get(OWNER, "")[:OWNER_MAX] or None
+        found = await parts.inputs.add(client, data, private=private == "true", now=time.time(), owner=owner)
     except BadInput as bad:
         raise ApiProblem(422, bad.code, str(bad)) from None
     except OSError as error:
@@ -69,6 +73,9 @@ OPERATIONS = (
         handler=add,
         summary="Send a picture to start from. The same bytes are the same picture, however often they are sent.",
         upload=MEDIA_TYPES,
+        headers={
+            OWNER: "whose picture it is, percent-encoded: people take turns, and nobody's picture holds up others'"
+        },
         query={"private": "`true`: from an encrypted room, so it goes as soon as no open job needs it"},
         answers={201: Input},
         problems=(413, 415, 422, 507),

@@ -164,7 +164,7 @@ OPERATIONS = (
         summary="Submit a job. 200 with the job where the key and body are known already.",
         body=NewJob,
         answers={202: Job, 200: Job},
-        problems=(409, 413, 415, 422, 429, 507),
+        problems=(409, 413, 415, 422, 429, 503, 507),
     ),
     Operation(
         method="GET",

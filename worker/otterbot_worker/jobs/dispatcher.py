@@ -18,6 +18,7 @@ from otterbot_worker.archive import Archive
 from otterbot_worker.errors import Cancelled, JobFailed, ProcessDied
 from otterbot_worker.gpu.process import GpuProcess
 from otterbot_worker.jobs import schedule
+from otterbot_worker.jobs.held import GAVE_UP, HeldRows
 from otterbot_worker.jobs.model import Kind, Row, StoredJob
 from otterbot_worker.jobs.pictures import FULL_DISK_SECONDS, PictureRunner
 from otterbot_worker.jobs.running import HandBack, Shared, failure, internal, poison, unbroken, worker_restarts
@@ -69,6 +70,7 @@ class Dispatcher:
         self._wake = asyncio.Event()
         self._current: _Current | None = None
         self._holds: dict[Kind, _Hold] = {}
+        self._alone = HeldRows()
         self._pause = Pause(paused=False)
         self._stopping = False
         self._finished = asyncio.Event()
@@ -152,7 +154,7 @@ class Dispatcher:
 
     async def _claim(self) -> Row | None:
         held = self._look_around()
-        heads = await self._store.heads()
+        heads = [head for head in await self._store.heads() if not self._alone.holds(head.seq)]
         if not heads:
             return None
         choice = schedule.choose(
@@ -183,7 +185,10 @@ class Dispatcher:
             handed_over = row.kind == "image"
         except HandBack as back:
             log.warning("handed back", extra={"job": row.job_id, "reason": back.reason})
-            self._hold(row.kind, back.reason, back.seconds)
+            if not back.alone:
+                self._hold(row.kind, back.reason, back.seconds)
+            elif not self._alone.hold(row.seq, back.seconds):
+                await self._fail(row, failure(JobFailed("model_broken", f"{back.reason} {GAVE_UP}")))
             await self._store.give_back(row)
         except Cancelled:
             # A row that was cancelled is final by now, and this does nothing; else it was a pause or the end.
@@ -251,7 +256,7 @@ class Dispatcher:
         self._holds[kind] = _Hold(reason=reason, until=time.monotonic() + seconds)
 
     def _next_look(self) -> float | None:
-        moments = [hold.until for hold in self._holds.values()]
+        moments = [hold.until for hold in self._holds.values()] + self._alone.moments
         if self._idle_unload and self._gpu.pid is not None:
             moments.append(self._drew + self._idle_unload)
         return max(0.05, min(moments) - time.monotonic()) if moments else None
