@@ -9,6 +9,7 @@ import pytest
 from conftest import BOT, ROOM, Rig
 
 from otterbot.chat_entries import FLOWING
+from otterbot.commands import handle
 from otterbot.errors import AnswerLost
 from otterbot.intents import Intent, parse, would_be_ours
 from otterbot.mention import Account
@@ -148,7 +149,7 @@ async def test_a_name_that_cannot_be_asked_for_is_asked_for_again(rig: Rig) -> N
     called(rig, "Frau Otter")
     rig.homeserver.broken = True
     with pytest.raises(AnswerLost):
-        await rig.say("Frau Otter: draw a fox")
+        await handle(rig.services, rig.message("Frau Otter: draw a fox"))
     rig.homeserver.broken = False
     assert (await rig.drawn("Frau Otter: draw a fox"))["prompt"] == "a fox"
 
