@@ -59,12 +59,25 @@ async def middleware(request: web.Request, handler: Handler) -> web.StreamRespon
     except web.HTTPException as error:
         if error.status < 400:
             raise
-        code = "not_found" if error.status == 404 else HTTPStatus(error.status).phrase.lower().replace(" ", "_")
-        headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
-        return answer(ApiProblem(error.status, code, HTTPStatus(error.status).description, headers=headers))
-    except Exception:
+        return of_http(error)
+    except web.RequestPayloadError:
+        # What a body is made of (its chunks, their lengths) is broken: where the next request begins, nobody knows.
+        response = answer(ApiProblem(400, "bad_request", "The body did not arrive as HTTP sends one."))
+        response.force_close()
+        return response
+    except Exception as error:
+        if isinstance(error, ConnectionError) and request.transport is None:
+            log.debug("a client left in the middle of its request", extra={"route": route_name(request)})
+            return answer(ApiProblem(400, "bad_request", "The request did not come to its end."))
         log.exception("a request failed unexpectedly", extra={"method": request.method, "route": route_name(request)})
         return answer(ApiProblem(500, "internal", "Something unexpected went wrong in the worker; its log says what."))
+
+
+def of_http(error: web.HTTPException) -> web.Response:
+    """aiohttp's own refusal, without its text."""
+    code = "not_found" if error.status == 404 else HTTPStatus(error.status).phrase.lower().replace(" ", "_")
+    headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
+    return answer(ApiProblem(error.status, code, HTTPStatus(error.status).description, headers=headers))
 
 
 def route_name(request: web.Request) -> str:

@@ -138,13 +138,14 @@ async def _job(request: web.Request) -> StoredJob:
 
 
 async def events(request: web.Request) -> web.StreamResponse:
-    parts = request.app[PARTS]
-    if parts.hub.streams >= parts.config.api.max_streams:
-        raise ApiProblem(429, "too_many_streams", "Too many event streams are open.", headers={"Retry-After": "15"})
+    parts, client = request.app[PARTS], client_of(request)
+    if parts.hub.streams_of(client) >= parts.config.api.max_streams:
+        detail = "This client has as many event streams open as it may have."
+        raise ApiProblem(429, "too_many_streams", detail, headers={"Retry-After": "15"})
     response = web.StreamResponse(
         headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     )
-    with parts.hub.subscribe(client_of(request)) as subscriber:
+    with parts.hub.subscribe(client) as subscriber:
         await response.prepare(request)
         pieces = stream(subscriber, parts.store, parts.views, lambda: parts.dispatcher.pause_state)
         async with aclosing(pieces):

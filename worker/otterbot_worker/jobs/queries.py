@@ -18,7 +18,7 @@ INSERT_ROW = """
     INSERT INTO rows (job_id, idx, client, owner, kind, model, work, seed, state, created_at)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?)"""
 OPEN_OF_OWNER = f"SELECT COUNT(*) AS count FROM rows WHERE {_OPEN} AND client = ? AND owner = ?"
-OPEN = f"SELECT COUNT(*) AS count FROM rows WHERE {_OPEN}"
+OPEN_OF_CLIENT = f"SELECT COUNT(*) AS count FROM rows WHERE {_OPEN} AND client = ?"
 
 # ---------------------------------------------------------------- reading
 
