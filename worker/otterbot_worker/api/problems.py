@@ -89,7 +89,7 @@ def route_name(request: web.Request) -> str:
 def answer(error: ApiProblem) -> web.Response:
     return web.Response(
         status=error.problem.status,
-        body=error.problem.model_dump_json(exclude_none=True).encode(),
+        body=error.problem.model_dump_json().encode(),
         content_type="application/problem+json",
         headers=error.headers,
     )

@@ -246,6 +246,7 @@ OPERATIONS = (
         handler=pause,
         summary="Free the card; queued work waits.",
         body=PauseRequest,
+        body_needed=False,
         answers={200: Pause},
         problems=(413, 415, 422),
     ),
