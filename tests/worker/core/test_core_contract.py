@@ -1,4 +1,4 @@
-"""Whatever is sent to whatever route: a problem document, never a 500, and nothing of what was sent, there or in the log.
+"""Whatever is sent to whatever route: a problem document, never a 500, and no word of it, there or in the log.
 
 The routes are those of the OpenAPI document, so a new one is in here by being there.
 """
