@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from otterbot_worker import __version__, config, logs
+from otterbot_worker import __version__, config, logs, privacy
 
 if TYPE_CHECKING:
     from otterbot_worker.models.entries import ModelEntry
@@ -32,6 +32,7 @@ class Refused(Exception):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns the exit code."""
+    privacy.keep_to_ourselves()
     asked = _parser().parse_args(arguments)
     try:
         return int(asked.run(asked))

@@ -29,6 +29,7 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, TypeVar
 
+from otterbot_worker import privacy
 from otterbot_worker.archive import metadata, names, pictures, retention
 
 T = TypeVar("T")
@@ -130,6 +131,7 @@ class Archive:
         theme: str | None,
         private: bool,
         created_at: float,
+        client: str = "otterbot",
     ) -> Stored:
         """Encodes the raw RGB in ``scratch`` and archives it; the scratch file is gone afterwards.
 
@@ -140,7 +142,8 @@ class Archive:
 
         def work() -> Stored:
             try:
-                return self._store(scratch, width, height, record, theme, private, created_at)
+                owner = metadata.Owner(uuid.uuid4().hex, client)
+                return self._store(scratch, width, height, record, theme, private, created_at, owner)
             finally:
                 scratch.unlink(missing_ok=True)
 
@@ -165,13 +168,14 @@ class Archive:
         theme: str | None,
         private: bool,
         created_at: float,
+        owner: metadata.Owner,
     ) -> Stored:
         texts = {metadata.A1111_CHUNK: metadata.a1111(record), metadata.OWN_CHUNK: metadata.own_chunk(record)}
         encoded = pictures.encode(scratch, width, height, texts)
         when = time.localtime(created_at)
         folder = self.root / names.folder(when)
         new_folder = not folder.exists()
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
         stem = names.stem(theme, str(record["used"]["prompt"]), when)
         target, temporary = _reserve(folder, stem, self._given)
         try:
@@ -180,6 +184,7 @@ class Archive:
                 filename=target.name,
                 created=datetime.fromtimestamp(created_at).astimezone().isoformat(timespec="seconds"),
                 private=private,
+                owner=owner,
             )
             _write(retention.sidecar_of(target), notes.encode("utf-8"))
             _write(retention.thumbnail_of(target), encoded.thumbnail)
@@ -192,7 +197,7 @@ class Archive:
                 path.unlink(missing_ok=True)
             raise
         return Stored(
-            image_id=uuid.uuid4().hex,
+            image_id=owner.image_id,
             relpath=f"{folder.name}/{target.name}",
             filename=target.name,
             mimetype="image/png",
@@ -246,6 +251,23 @@ class Archive:
 
         return await self._in_thread(work)
 
+    async def strays(self, rows: Collection[retention.Known]) -> list[retention.Found]:
+        """Pictures that say whose they are, and that no row knows: the database was restored from a backup."""
+        known = {row.relpath for row in rows}
+        return await self._in_thread(
+            lambda: [file for file in retention.scan(self.root) if file.owner and file.relpath not in known]
+        )
+
+    def folders(self) -> list[Path]:
+        """The worker's own in it, the one for raw pixels first."""
+        return [self._scratch, *retention.folders(self.root)]
+
+    def close_to_others(self, folder: Path) -> int:
+        """A folder of ours, and the files in it that are ours; returns how many others could read. Reads files."""
+        mine = folder == self._scratch
+        files = [path for path in folder.iterdir() if mine or retention.is_ours(path.name)]
+        return privacy.close_to_others([*([folder] if mine or files else []), *files])
+
     def _remove(self, relpath: str) -> None:
         retention.remove(self.path(relpath))
 
@@ -265,7 +287,7 @@ def _reserve(folder: Path, stem: str, given: deque[Path]) -> tuple[Path, Path]:
             continue
         temporary = folder / f".{target.name}.tmp"
         try:
-            os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+            os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         except FileExistsError:
             continue
         if not target.exists():
@@ -278,7 +300,7 @@ def _reserve(folder: Path, stem: str, given: deque[Path]) -> tuple[Path, Path]:
 def _write(target: Path, data: bytes, temporary: Path | None = None) -> None:
     temporary = temporary or target.with_name(f".{target.name}.tmp")
     try:
-        with temporary.open("wb") as file:
+        with os.fdopen(os.open(temporary, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
