@@ -168,7 +168,8 @@ def _doctor(asked: argparse.Namespace) -> int:
     print()
     # In a process of its own: it imports torch and touches the card.
     command = [sys.executable, "-m", "otterbot_worker.gpu.doctor", "--device", settings.gpu.device]
-    command += ["--data-dir", str(settings.data_dir)]
+    command += ["--data-dir", str(settings.data_dir), "--archive-dir", str(settings.archive_dir)]
+    command += ["--min-free-gb", str(settings.archive.min_free_gb)]
     command += ["--downloads"] if settings.images.downloads else []
     command += ["--models", str(settings.images.catalogue)] if settings.images.catalogue else []
     return subprocess.run(command, check=False).returncode

@@ -210,6 +210,7 @@ def _archive(config: Config) -> Archive:
         max_gb=section.max_gb,
         min_free_gb=section.min_free_gb,
         encrypted_rooms=section.encrypted_rooms,
+        data_dir=config.data_dir,
     )
     return Archive(config.archive_dir, settings)
 

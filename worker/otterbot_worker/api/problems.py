@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from otterbot_worker import config
 from otterbot_worker.api.schemas.jobs import FieldProblem, Problem
+from otterbot_worker.archive import Archive
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,12 @@ class ApiProblem(Exception):
             title=HTTPStatus(status).phrase, status=status, code=code, detail=detail, fields=list(fields)
         )
         self.headers = dict(headers or {})
+
+
+def disk_full(archive: Archive) -> ApiProblem:
+    """For now: whoever has promised a picture already may ask again later."""
+    detail = archive.no_room() or "The worker's disk is full, so it takes no new pictures."
+    return ApiProblem(507, "disk_full", detail, headers={"Retry-After": "30"})
 
 
 def not_found(what: str) -> ApiProblem:

@@ -14,7 +14,7 @@ from otterbot_worker.api.auth import client_of
 from otterbot_worker.api.events import stream
 from otterbot_worker.api.operations import Operation, reply
 from otterbot_worker.api.parts import PARTS, Parts
-from otterbot_worker.api.problems import ApiProblem, body, not_found
+from otterbot_worker.api.problems import ApiProblem, body, disk_full, not_found
 from otterbot_worker.api.schemas.jobs import Job, JobList
 from otterbot_worker.api.schemas.requests import NewChatJob, NewImageJob, NewJob
 from otterbot_worker.jobs import resolve, sources
@@ -61,7 +61,7 @@ async def _resolve(parts: Parts, client: str, new: NewImageJob | NewChatJob) -> 
         if isinstance(new, NewChatJob):
             return resolve.chat_submission(new, client, await parts.ollama.default_model())
         if not parts.archive.has_room():
-            raise ApiProblem(507, "disk_full", "The worker's disk is full, so it takes no new pictures.")
+            raise disk_full(parts.archive)
         found = await sources.find(new.request, client, parts.inputs)
         return await asyncio.to_thread(
             resolve.image_submission, new, client, parts.catalogue, parts.default_model, found, parts.library

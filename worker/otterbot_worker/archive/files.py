@@ -29,12 +29,12 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, TypeVar
 
-from otterbot_worker import privacy
+from otterbot_worker import privacy, space
 from otterbot_worker.archive import metadata, names, pictures, retention
 
 T = TypeVar("T")
 
-GIGABYTE = 1_000_000_000
+GIGABYTE = space.GIGABYTE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +45,8 @@ class ArchiveSettings:
     max_gb: float | None = None
     min_free_gb: float = 2.0
     encrypted_rooms: Literal["keep", "until_delivered"] = "until_delivered"
+    data_dir: Path | None = None
+    """Where the queue lies, which needs room as well."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,9 +117,13 @@ class Archive:
     def free_bytes(self) -> int:
         return shutil.disk_usage(self.root).free
 
+    def no_room(self) -> str | None:
+        """Why nothing can be drawn now, as a sentence; ``None``: the disk has room."""
+        return space.problem(space.places(self.root, self.settings.data_dir or self.root, self.settings.min_free_gb))
+
     def has_room(self) -> bool:
         """Whether the disk is above the floor of free space; below it new jobs are refused."""
-        return self.free_bytes() >= self.settings.min_free_gb * GIGABYTE
+        return self.no_room() is None
 
     # ------------------------------------------------------------ writing
 
