@@ -7,6 +7,7 @@ import asyncio
 import json
 import os
 import signal
+import ssl
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -143,7 +144,9 @@ class Here:
 
 
 @asynccontextmanager
-async def worker_here(config: Config, *, paused: bool = False) -> AsyncIterator[Here]:
+async def worker_here(
+    config: Config, *, paused: bool = False, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[Here]:
     """``paused``: nothing is claimed, so that the queue can be looked at."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(parts_module, "GpuProcess", DoubleGpu)
@@ -153,13 +156,13 @@ async def worker_here(config: Config, *, paused: bool = False) -> AsyncIterator[
         await runner.setup()
         assert isinstance(runner.server, Server)
         connections = Connections(config.api.max_connections, config.api.max_connections_per_address)
-        door = Door(connections, runner.server)
+        door = Door(connections, runner.server, tls=tls)
         try:
             if paused:
                 await app[PARTS].dispatcher.pause(None)
             host, port = await door.open("127.0.0.1", 0)
             app[PARTS].background.start(door.run(), "door", ends=True)
-            address = f"http://{host}:{port}"
+            address = f"{'http' if tls is None else 'https'}://{host}:{port}"
             async with client(address) as api, client(address, OTHER) as other:
                 yield Here(app, api, other, connections)
         finally:

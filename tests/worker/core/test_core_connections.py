@@ -7,6 +7,8 @@ import contextlib
 import os
 import resource
 import socket
+import ssl
+import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from pathlib import Path
@@ -84,6 +86,29 @@ async def test_no_file_handles_left_is_one_line(tmp_path: Path) -> None:
     assert "fewer connections than api.max_connections" in log
     assert len(log) < SMALL_LOG
     assert "Traceback" not in log
+
+
+async def test_handshakes_that_never_end_keep_nobody_out(tmp_path: Path) -> None:
+    """With TLS: they are counted before there is anything to read."""
+    cert, key = tmp_path / "cert", tmp_path / "key"
+    await asyncio.to_thread(
+        subprocess.run,
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+         "-keyout", str(key), "-out", str(cert), "-subj", "/CN=worker"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(cert, key)
+    limits = {"max_connections": 16, "max_connections_per_address": 16}
+    async with worker_here(settings(tmp_path / "data", api=limits), paused=True, tls=tls) as here:
+        with half_open(here.api.address, 60):
+            await until(lambda: len(here.connections) == 16)
+            status, _ = await here.api.call("GET", "/v1/info", ssl=False)
+            assert status == 200
+            assert len(here.connections) <= 16
+            (known,) = [link for link in here.connections._links if link.known]
+            waiting = [link for link in here.connections._links if link is not known]
+            assert {link.too_slow(link.since + HEADER_SECONDS + 1) for link in waiting} == {"no request"}
 
 
 # ---------------------------------------------------------------- who makes room
