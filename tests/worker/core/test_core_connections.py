@@ -59,6 +59,7 @@ async def healthy(api: Api) -> bool:
     return (status, words) == (200, b"alive\n")
 
 
+@pytest.mark.skipif(resource.getrlimit(resource.RLIMIT_NOFILE)[1] < 2 * MANY, reason="too few files may be open")
 async def test_a_thousand_half_open_connections_keep_nobody_out(tmp_path: Path) -> None:
     """With the usual limit of open files, the whole worker, and a stream that was there before."""
     process = Process(tmp_path / "data", under="ulimit -S -n 1024")

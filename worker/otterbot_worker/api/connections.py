@@ -103,6 +103,8 @@ class Link:
         if counted is None:
             return None
         sent, received = counted
+        if self.served and not received:
+            return None  # this kernel does not count
         if sent != self.sent or not _unread(self.sock):
             self.sent, self.moved = sent, now
         elif now - self.moved > UNREAD_SECONDS:
