@@ -124,8 +124,7 @@ def _image_models(catalogue: Catalogue, default: str) -> list[Model]:
             samplers=list(entry.abilities.samplers),
             ignores=list(entry.abilities.ignores),
             problem=broken.pop(entry.name, None),
-            here=entry.here() is not None,
-            download_bytes=fetching.download_bytes(entry),
+            **fetching.presence(entry)._asdict(),
         )
         for entry in look.images.values()
     ]

@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
+import logging
+from typing import NamedTuple
+
 from . import estimates
 from .entries import ModelEntry
 
+log = logging.getLogger(__name__)
+
 HALF_FAMILIES = frozenset({"sd3", "zimage", "flux2"})
 """Whose files are in half precision without a variant that says so."""
+
+
+class Presence(NamedTuple):
+    here: bool
+    download_bytes: int | None
+
+
+def presence(entry: ModelEntry) -> Presence:
+    """Never raises: of a model whose files cannot be looked at nothing is said here, its ``problem`` says it."""
+    try:
+        return Presence(entry.here() is not None, download_bytes(entry))
+    except Exception as error:
+        log.debug("nobody can say whether a model is here", extra={"model": entry.name, "kind": type(error).__name__})
+        return Presence(True, None)
 
 
 def download_bytes(entry: ModelEntry) -> int | None:
