@@ -77,13 +77,14 @@ class Door:
     async def _accept(self, listening: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         while True:
+            # Accepting waits for nothing while others are at the door, and would let nobody else have a turn.
+            await asyncio.sleep(0)
             try:
                 sock, address = await loop.sock_accept(listening)
             except OSError as error:
                 if error.errno not in (errno.ECONNABORTED, errno.EPROTO):
                     _failed.error(errno=error.errno)
-                    self._connections.make_room()
-                    await asyncio.sleep(RETRY_SECONDS)
+                    await asyncio.sleep(0 if self._connections.make_room() else RETRY_SECONDS)
                 continue
             link = self._connections.admit(sock, str(address[0]))
             if link is None:
