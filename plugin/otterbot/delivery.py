@@ -77,7 +77,7 @@ class Delivery:
     async def start(self) -> None:
         """Take up everything that is open. Needs neither the worker nor the homeserver to be there."""
         for request in await self._store.open_requests():
-            self._begin(request)
+            self._begin(request, promised=True)
         await self._outbox.start()
         self._store.clock.moved.append(self._clock_was_set)
         self._spawn(self._know_the_time(), "otterbot clock")
@@ -118,8 +118,8 @@ class Delivery:
         self._begin(request)
         self._upkeep.wake()
 
-    def _begin(self, request: Request) -> None:
-        live = self._lives[request.key] = Live(request=request)
+    def _begin(self, request: Request, *, promised: bool = False) -> None:
+        live = self._lives[request.key] = Live(request=request, promised=promised)
         kind = self._kind_of(live)
         kind.begin(live)
         if not kind.own_status:
@@ -229,6 +229,7 @@ class Delivery:
         if live.open and await self._store.kept_again(live.key):
             self._log.warning("The worker has forgotten a job; it is submitted again")
             live.request = replace(live.request, state=RequestState.KEPT, job_id=None)
+            live.promised = True
             live.forget_job()
             self._submitter.submit(live)
 
@@ -356,5 +357,6 @@ class Delivery:
                 away=state.away_since is not None,
                 unauthorized=state.unauthorized,
                 paused=state.pause.paused,
+                disk_full=live.disk_full,
             )
             await self.end_with(live, "expired", text, cancel_owed=True)

@@ -63,6 +63,11 @@ class WorkerRefused(WorkerError):
         self.fields = fields
 
     @property
+    def disk_full(self) -> bool:
+        """The worker has no room at the moment; later the same request may pass."""
+        return self.status == 507
+
+    @property
     def not_found(self) -> bool:
         """The worker does not know the thing (any more)."""
         return self.status in (404, 410)

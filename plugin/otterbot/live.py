@@ -35,6 +35,10 @@ class Live:
     """Where a sentence about it belongs, if not simply to what was asked."""
     ask: bool = False
     """A snapshot without it came while it was being submitted: it may be over already."""
+    promised: bool = False
+    """People have read, or had time to read, that it is kept: it waits where a new one would be refused."""
+    disk_full: bool = False
+    """It waits for room on the worker's disk."""
     ending: bool = False
     """Its last messages are being made out; no first status may come after them."""
     saying: asyncio.Lock = field(default_factory=asyncio.Lock)

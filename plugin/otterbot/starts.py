@@ -209,6 +209,8 @@ class Starts:
         try:
             return await self._worker.add_input(data, mimetype, private=request.private, owner=request.sender)
         except WorkerRefused as refusal:
+            if refusal.disk_full:
+                raise  # whether it is waited for, who submits decides
             raise CannotAsk(texts.start_refused(refusal, most)) from None
 
     async def _fetch(self, request: Request, event_id: str, most: int) -> bytes:

@@ -25,6 +25,8 @@ def compose(live: Live, worker: WorkerState, now: float) -> str:
         return texts.KEPT_UNAUTHORIZED
     if worker.is_away(now) or (worker.away_since is not None and request.state is RequestState.KEPT):
         return texts.kept(request.expires_at, now=worker.clock.now())
+    if live.disk_full and request.state is RequestState.KEPT:
+        return texts.kept_disk_full(request.expires_at, now=worker.clock.now())
     if job is None:
         return texts.SUBMITTING
     if job.final:

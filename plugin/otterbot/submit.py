@@ -71,10 +71,14 @@ class Submitter:
                 await self._receiver.refused(live, reason)
                 return
             except (WorkerUnreachable, WorkerUnauthorized) as error:
+                live.promised, live.disk_full = True, False
                 self._receiver.away(unauthorized=isinstance(error, WorkerUnauthorized))
                 wait = BACKOFF[min(tries, len(BACKOFF) - 1)]
             except WorkerRefused as refusal:
-                if not self._kind_of(live).mend(live, refusal):
+                if refusal.disk_full and live.promised:
+                    live.disk_full = True
+                    live.changed.set()
+                elif not self._kind_of(live).mend(live, refusal):
                     await self._receiver.refused(live, refusal)
                     return
                 wait = BACKOFF[min(tries, len(BACKOFF) - 1)]

@@ -82,6 +82,10 @@ class Model(Answer):
     """That it takes; empty where the worker does not say."""
     problem: str | None = None
     """Why its file cannot be drawn with, as a sentence."""
+    here: bool = True
+    """Its files are on the worker; where one does not say, they count as being there."""
+    download_bytes: int | None = None
+    """About so much would be fetched first."""
 
     @classmethod
     def read(cls, data: Any) -> Self:

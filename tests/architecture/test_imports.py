@@ -12,7 +12,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 WORKER = REPOSITORY / "worker" / "otterbot_worker"
 PLUGIN = REPOSITORY / "plugin" / "otterbot"
 
-ANYWHERE = {"errors", "logs", "samplers", "api.schemas", "config", "terminal", "yamlfile", ""}
+ANYWHERE = {"errors", "logs", "privacy", "space", "samplers", "api.schemas", "config", "terminal", "yamlfile", ""}
 """What every part of the worker may import (``""``: the package itself, for its version)."""
 
 WORKER_MAY = {

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from otterbot_worker import __version__, config, logs, terminal
+from otterbot_worker import __version__, config, logs, privacy, terminal
 from otterbot_worker.errors import CannotLook
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ class Refused(Exception):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns the exit code."""
     terminal.never_fail()
+    privacy.keep_to_ourselves()
     asked = _parser().parse_args(arguments)
     try:
         return int(asked.run(asked))
@@ -186,7 +187,8 @@ def _doctor(asked: argparse.Namespace) -> int:
     print()
     # In a process of its own: it imports torch and touches the card.
     command = [sys.executable, "-m", "otterbot_worker.gpu.doctor", "--device", settings.gpu.device]
-    command += ["--data-dir", str(settings.data_dir)]
+    command += ["--data-dir", str(settings.data_dir), "--archive-dir", str(settings.archive_dir)]
+    command += ["--min-free-gb", str(settings.archive.min_free_gb)]
     command += ["--downloads"] if settings.images.downloads else []
     command += ["--models", str(settings.images.catalogue)] if settings.images.catalogue else []
     return subprocess.run(command, check=False).returncode

@@ -109,6 +109,12 @@ def kept(expires_at: float, *, now: float) -> str:
     return f"💤 The machine with the graphics card is off. I keep this and start when it is back, for up to {left}."
 
 
+def kept_disk_full(expires_at: float, *, now: float) -> str:
+    """Of a request that was kept before; a new one is refused. Both are Unix time, by the same clock."""
+    left = duration(expires_at - now)
+    return f"💾 The worker's disk is full. I keep this and start when the operator has made room, for up to {left}."
+
+
 KEPT_UNAUTHORIZED = (
     "💤 I keep this: the worker does not accept my token, so I cannot pass it on. "
     "The operator has to correct `worker.token`."
@@ -150,7 +156,7 @@ PICTURE_GONE = "❌ The picture left the worker's archive before I could post it
 NOT_POSTED = "❌ The homeserver did not take the picture."
 
 
-def expired(hours: float, *, away: bool, unauthorized: bool, paused: bool) -> str:
+def expired(hours: float, *, away: bool, unauthorized: bool, paused: bool, disk_full: bool = False) -> str:
     """A request is given back; what is so at the moment is most likely why."""
     waited = duration(hours * 3600)
     if unauthorized:
@@ -167,6 +173,11 @@ def expired(hours: float, *, away: bool, unauthorized: bool, paused: bool) -> st
         return (
             f"⌛ The graphics card was needed for something else for {waited}, so I give this back. "
             "Please ask again when it is free."
+        )
+    if disk_full:
+        return (
+            f"⌛ The worker's disk was full for {waited}, so I give this back. "
+            "Please ask again when the operator has made room."
         )
     return f"⌛ This has waited for {waited}, and its turn has not come, so I give it back. Please ask again."
 

@@ -231,6 +231,19 @@ async def test_refusals_are_sentences(rig: Rig, case: str) -> None:
     await rig.until(lambda: "❌" in rig.reactions())
 
 
+async def test_a_kept_one_waits_for_room_on_the_disk(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker was not there when it was asked for, and takes no picture to start from when it is."""
+    monkeypatch.setattr("otterbot.submit.BACKOFF", (0.05,))
+    rig.worker_server.refuse_input = (503, {"code": "starting"})
+    request = await ask(rig, post(rig))
+    await rig.until(lambda: rig.worker_server.uploads)
+    rig.worker_server.refuse_input = (507, {"code": "disk_full"})
+    before = rig.worker_server.uploads
+    await rig.until(lambda: rig.worker_server.uploads > before + 2)
+    rig.worker_server.refuse_input = None
+    assert (await rig.done(request)).outcome == "succeeded"
+
+
 async def test_what_is_gone_or_no_picture(rig: Rig) -> None:
     gone = post(rig)
     rig.server.rooms[ROOM][-1]["unsigned"]["redacted_because"] = {}

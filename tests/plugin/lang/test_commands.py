@@ -305,6 +305,26 @@ async def test_a_model_whose_file_is_broken(rig: Rig) -> None:
         assert "it holds no decoder (VAE)." in answer.replace("\\", "")
 
 
+async def test_models_says_what_is_not_here(rig: Rig) -> None:
+    def model(name: str, **more: Any) -> dict[str, Any]:
+        return {"name": name, "kind": "image", "about": "Nice.", "available": True, "default": False, **more}
+
+    added = [
+        model("fetched", here=False, download_bytes=4_540_000_000),
+        model("barred", here=False, available=False, download_bytes=6_900_000_000),
+        model("lost", here=False, available=False, download_bytes=None),
+        model("present", here=True, download_bytes=None),
+        model("of-an-old-worker"),
+    ]
+    rig.worker.catalogue = {**rig.worker.catalogue, "models": [*rig.worker.catalogue["models"], *added]}
+    lines = (await rig.answer("!models")).splitlines()
+    said = {line.split("`")[1]: line for line in lines if line.startswith("- `")}
+    assert "[not on the worker yet: the first picture downloads about 4.5 GB]: Nice" in said["fetched"]
+    assert "[not on the worker, which may not download it (about 6.9 GB)]" in said["barred"]
+    assert "[not on the worker, which may not download it]" in said["lost"]
+    assert "[" not in said["present"] + said["of-an-old-worker"]
+
+
 async def test_models_lists_loras_and_embeddings(rig: Rig) -> None:
     before = await rig.answer("!models")
     assert "LoRA" not in before

@@ -7,7 +7,6 @@ import contextlib
 import fcntl
 import logging
 import os
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -19,9 +18,10 @@ from otterbot_worker.api import default
 from otterbot_worker.api.background import Background
 from otterbot_worker.api.default import DefaultModel
 from otterbot_worker.api.events import Hub
+from otterbot_worker.api.housekeeping import keep_house
 from otterbot_worker.api.ollama_status import OllamaStatus
 from otterbot_worker.api.schemas.jobs import Pause
-from otterbot_worker.archive import Archive, ArchiveSettings, Known
+from otterbot_worker.archive import Archive, ArchiveSettings
 from otterbot_worker.chat import ModelOptions, Ollama, OllamaSettings
 from otterbot_worker.config import BadConfig, Config
 from otterbot_worker.gpu.probe import device_kind
@@ -32,6 +32,7 @@ from otterbot_worker.jobs.card import Card
 from otterbot_worker.jobs.database import Database
 from otterbot_worker.jobs.dispatcher import Dispatcher
 from otterbot_worker.jobs.eta import Speeds
+from otterbot_worker.jobs.image_rows import ImageRows
 from otterbot_worker.jobs.inputs import PRIVATE_SECONDS, Inputs, Keeping
 from otterbot_worker.jobs.measures import Measures
 from otterbot_worker.jobs.pictures import PictureRunner
@@ -46,8 +47,6 @@ from otterbot_worker.models.header_reader import READER
 from otterbot_worker.models.loras import FOLDERS, SHIPPED, Library
 
 log = logging.getLogger(__name__)
-
-FORGET_SECONDS = 60.0
 
 
 class AlreadyRunning(Exception):
@@ -162,7 +161,7 @@ async def _build(config: Config, database: Database, stack: contextlib.AsyncExit
     background.start(dispatcher.run(), "dispatcher", ends=True)
     background.start(hub.watch_places(views), "places")
     background.start(chosen.settle(config, catalogue), "default model", ends=True)
-    background.start(_housekeeping(config, store, archive, inputs), "housekeeping")
+    background.start(keep_house(config, store, archive, inputs, ImageRows(database)), "housekeeping")
     stack.push_async_callback(background.stop)
     stack.push_async_callback(dispatcher.stop)
     stack.callback(library.close)
@@ -214,6 +213,7 @@ def _archive(config: Config) -> Archive:
         max_gb=section.max_gb,
         min_free_gb=section.min_free_gb,
         encrypted_rooms=section.encrypted_rooms,
+        data_dir=config.data_dir,
     )
     return Archive(config.archive_dir, settings)
 
@@ -248,37 +248,6 @@ def _ollama(config: Config) -> Ollama | None:
             total_timeout=section.total_timeout,
         )
     )
-
-
-async def _housekeeping(config: Config, store: Store, archive: Archive, inputs: Inputs) -> None:
-    """Forgets what is to be forgotten, and keeps the archive within its limits."""
-    sweep_at = 0.0
-    while True:
-        await store.forget(time.time(), private_requests=config.archive.encrypted_rooms == "until_delivered")
-        try:
-            await inputs.prune(time.time())
-        except OSError as error:
-            log.warning("pictures to start from could not be tidied up", extra={"errno": error.errno})
-        if time.monotonic() >= sweep_at:
-            sweep_at = time.monotonic() + config.archive.sweep_minutes * 60
-            await sweep(store, archive)
-        await asyncio.sleep(FORGET_SECONDS)
-
-
-async def sweep(store: Store, archive: Archive) -> None:
-    """Applies the archive's limits; what cannot be read now is tried again next time."""
-    rows = [
-        Known(relpath=image.relpath, private=image.private, delivered=image.delivered_at is not None)
-        for image in await store.images_here()
-    ]
-    try:
-        gone = await archive.sweep(rows)
-    except OSError as error:
-        log.warning("the archive could not be swept", extra={"errno": error.errno})
-        return
-    if gone:
-        log.info("pictures deleted by the archive's limits", extra={"count": len(gone)})
-        await store.images_gone(gone, time.time())
 
 
 @contextmanager

@@ -28,6 +28,7 @@ from otterbot_worker.api.schemas.listings import (
 from otterbot_worker.api.schemas.requests import MAX_CHAT_CHARACTERS, MAX_COUNT, MAX_PROMPT, PauseRequest
 from otterbot_worker.errors import CannotLook
 from otterbot_worker.jobs import card
+from otterbot_worker.models import fetching
 from otterbot_worker.models.catalogue import Catalogue
 from otterbot_worker.models.entries import ModelEntry
 from otterbot_worker.models.loras import Library
@@ -94,7 +95,14 @@ async def models(request: web.Request) -> web.Response:
     default_chat = await parts.ollama.default_model()
     found = await asyncio.to_thread(_image_models, parts.catalogue, parts.default_model)
     found += [
-        Model(name=model.name, kind="chat", about=model.parameters, available=True, default=model.name == default_chat)
+        Model(
+            name=model.name,
+            kind="chat",
+            about=model.parameters,
+            available=True,
+            here=True,
+            default=model.name == default_chat,
+        )
         for model in chat_models
     ]
     return reply(Models(models=found, samplers=samplers.names()))
@@ -119,11 +127,12 @@ def _image_models(catalogue: Catalogue, default: str) -> list[Model]:
             samplers=list(entry.abilities.samplers),
             ignores=list(entry.abilities.ignores),
             problem=broken.pop(entry.name, None),
+            **fetching.presence(entry)._asdict(),
         )
         for entry in look.images.values()
     ]
     return found + [
-        Model(name=name, kind="image", about="", available=False, default=False, problem=why)
+        Model(name=name, kind="image", about="", available=False, default=False, problem=why, here=True)
         for name, why in broken.items()
     ]
 
@@ -262,6 +271,7 @@ OPERATIONS = (
         handler=pause,
         summary="Free the card; queued work waits.",
         body=PauseRequest,
+        body_needed=False,
         answers={200: Pause},
         problems=(413, 415, 422),
     ),

@@ -11,7 +11,7 @@ from aiohttp import web
 from otterbot_worker.api.auth import client_of
 from otterbot_worker.api.operations import Operation, reply
 from otterbot_worker.api.parts import PARTS
-from otterbot_worker.api.problems import ApiProblem, as_it_is
+from otterbot_worker.api.problems import ApiProblem, as_it_is, disk_full
 from otterbot_worker.api.schemas.jobs import Input
 from otterbot_worker.inputs.files import BadInput
 
@@ -34,7 +34,7 @@ async def add(request: web.Request) -> web.Response:
     as_it_is(request)
     data = await _read(request, int(parts.config.inputs.max_mb * 1_000_000))
     if not parts.archive.has_room():
-        raise _disk_full()
+        raise disk_full(parts.archive)
     try:
         owner = request.headers.get(OWNER, "")[:OWNER_MAX] or None
         found = await parts.inputs.add(client, data, private=private == "true", now=time.time(), owner=owner)
@@ -43,7 +43,7 @@ async def add(request: web.Request) -> web.Response:
     except OSError as error:
         if error.errno not in _FULL:
             raise
-        raise _disk_full() from None
+        raise disk_full(parts.archive) from None
     return reply(Input.model_validate(found, from_attributes=True), 201)
 
 
@@ -60,10 +60,6 @@ async def _read(request: web.Request, most: int) -> bytes:
         if len(data) > most:
             raise web.HTTPRequestEntityTooLarge(most, len(data))
     return bytes(data)
-
-
-def _disk_full() -> ApiProblem:
-    return ApiProblem(507, "disk_full", "The worker's disk is full, so it takes no pictures.")
 
 
 OPERATIONS = (

@@ -29,11 +29,12 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, TypeVar
 
+from otterbot_worker import privacy, space
 from otterbot_worker.archive import metadata, names, pictures, retention
 
 T = TypeVar("T")
 
-GIGABYTE = 1_000_000_000
+GIGABYTE = space.GIGABYTE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +45,8 @@ class ArchiveSettings:
     max_gb: float | None = None
     min_free_gb: float = 2.0
     encrypted_rooms: Literal["keep", "until_delivered"] = "until_delivered"
+    data_dir: Path | None = None
+    """Where the queue lies, which needs room as well."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,9 +117,13 @@ class Archive:
     def free_bytes(self) -> int:
         return shutil.disk_usage(self.root).free
 
+    def no_room(self) -> str | None:
+        """Why nothing can be drawn now, as a sentence; ``None``: the disk has room."""
+        return space.problem(space.places(self.root, self.settings.data_dir or self.root, self.settings.min_free_gb))
+
     def has_room(self) -> bool:
         """Whether the disk is above the floor of free space; below it new jobs are refused."""
-        return self.free_bytes() >= self.settings.min_free_gb * GIGABYTE
+        return self.no_room() is None
 
     # ------------------------------------------------------------ writing
 
@@ -130,6 +137,7 @@ class Archive:
         theme: str | None,
         private: bool,
         created_at: float,
+        client: str = "otterbot",
     ) -> Stored:
         """Encodes the raw RGB in ``scratch`` and archives it; the scratch file is gone afterwards.
 
@@ -140,7 +148,8 @@ class Archive:
 
         def work() -> Stored:
             try:
-                return self._store(scratch, width, height, record, theme, private, created_at)
+                owner = metadata.Owner(uuid.uuid4().hex, client)
+                return self._store(scratch, width, height, record, theme, private, created_at, owner)
             finally:
                 scratch.unlink(missing_ok=True)
 
@@ -165,13 +174,14 @@ class Archive:
         theme: str | None,
         private: bool,
         created_at: float,
+        owner: metadata.Owner,
     ) -> Stored:
         texts = {metadata.A1111_CHUNK: metadata.a1111(record), metadata.OWN_CHUNK: metadata.own_chunk(record)}
         encoded = pictures.encode(scratch, width, height, texts)
         when = time.localtime(created_at)
         folder = self.root / names.folder(when)
         new_folder = not folder.exists()
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
         stem = names.stem(theme, str(record["used"]["prompt"]), when)
         target, temporary = _reserve(folder, stem, self._given)
         try:
@@ -180,6 +190,7 @@ class Archive:
                 filename=target.name,
                 created=datetime.fromtimestamp(created_at).astimezone().isoformat(timespec="seconds"),
                 private=private,
+                owner=owner,
             )
             _write(retention.sidecar_of(target), notes.encode("utf-8"))
             _write(retention.thumbnail_of(target), encoded.thumbnail)
@@ -192,7 +203,7 @@ class Archive:
                 path.unlink(missing_ok=True)
             raise
         return Stored(
-            image_id=uuid.uuid4().hex,
+            image_id=owner.image_id,
             relpath=f"{folder.name}/{target.name}",
             filename=target.name,
             mimetype="image/png",
@@ -246,6 +257,23 @@ class Archive:
 
         return await self._in_thread(work)
 
+    async def strays(self, rows: Collection[retention.Known]) -> list[retention.Found]:
+        """Pictures that say whose they are, and that no row knows: the database was restored from a backup."""
+        known = {row.relpath for row in rows}
+        return await self._in_thread(
+            lambda: [file for file in retention.scan(self.root) if file.owner and file.relpath not in known]
+        )
+
+    def folders(self) -> list[Path]:
+        """The worker's own in it, the one for raw pixels first."""
+        return [self._scratch, *retention.folders(self.root)]
+
+    def close_to_others(self, folder: Path) -> int:
+        """A folder of ours, and the files in it that are ours; returns how many others could read. Reads files."""
+        mine = folder == self._scratch
+        files = [path for path in folder.iterdir() if mine or retention.is_ours(path.name)]
+        return privacy.close_to_others([*([folder] if mine or files else []), *files])
+
     def _remove(self, relpath: str) -> None:
         retention.remove(self.path(relpath))
 
@@ -265,7 +293,7 @@ def _reserve(folder: Path, stem: str, given: deque[Path]) -> tuple[Path, Path]:
             continue
         temporary = folder / f".{target.name}.tmp"
         try:
-            os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+            os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         except FileExistsError:
             continue
         if not target.exists():
@@ -278,7 +306,7 @@ def _reserve(folder: Path, stem: str, given: deque[Path]) -> tuple[Path, Path]:
 def _write(target: Path, data: bytes, temporary: Path | None = None) -> None:
     temporary = temporary or target.with_name(f".{target.name}.tmp")
     try:
-        with temporary.open("wb") as file:
+        with os.fdopen(os.open(temporary, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

@@ -25,6 +25,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from .. import privacy
 from ..errors import CANNOT_LOOK, Cancelled, CannotLook, JobFailed
 from . import messages, planning
 from .lease import CardBusy, CardLock
@@ -177,6 +178,7 @@ def main() -> None:
     parser.add_argument("--ram-reserve-mb", type=int, default=planning.RAM_RESERVE_BYTES // 10**6)
     options = parser.parse_args()
 
+    privacy.keep_to_ourselves()
     die_with(options.parent)
     volunteer()
     signal.signal(signal.SIGINT, signal.SIG_IGN)

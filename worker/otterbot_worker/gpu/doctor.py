@@ -16,7 +16,7 @@ import tempfile
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from .. import terminal
+from .. import space, terminal
 from ..errors import CannotLook, JobFailed, ProcessDied
 from ..models import files
 from ..models.catalogue import SMALL_MODEL, load_catalogue
@@ -162,7 +162,12 @@ def _broken(entry: ModelEntry, folder: Path) -> str | None:
     return None
 
 
-def check_disk(report: Report, data_dir: Path) -> None:
+def check_disk(report: Report, data_dir: Path, archive_dir: Path | None = None, min_free_gb: float = 0.0) -> None:
+    """Whether there is room for pictures the worker itself decides by the same look."""
+    for place in space.places(archive_dir or data_dir / "archive", data_dir, min_free_gb):
+        room = space.look(place)
+        if room.problem is not None:
+            report.fail(f"{room.problem} ({place.path}; archive.min_free_gb)")
     for what, path in (("data", data_dir), ("model cache", files.hub_cache())):
         existing = next(parent for parent in (path, *path.parents) if parent.exists())
         free = shutil.disk_usage(existing).free
@@ -211,6 +216,8 @@ async def check_drawing(report: Report, data_dir: Path, device: str) -> None:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="otterbot-worker doctor", description="Says what is there and tries to draw.")
     parser.add_argument("--data-dir", type=Path, default=Path.cwd())
+    parser.add_argument("--archive-dir", type=Path, help="default: archive in the data directory")
+    parser.add_argument("--min-free-gb", type=float, default=0.0, help="archive.min_free_gb of the configuration")
     parser.add_argument("--models", type=Path, action="append", default=[], help="an own models.yaml; may be repeated")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--downloads", action="store_true", help="downloads are allowed in the worker's configuration")
@@ -222,7 +229,7 @@ def main(arguments: list[str] | None = None) -> int:
     if complete:
         check_card(report, options.device)
     check_models(report, options.data_dir, options.models, downloads=options.downloads)
-    check_disk(report, options.data_dir)
+    check_disk(report, options.data_dir, options.archive_dir, options.min_free_gb)
     if complete and not report.failed:
         asyncio.run(check_drawing(report, options.data_dir, options.device))
     print("Something is wrong; see the lines with FAIL." if report.failed else "All is well.")

@@ -27,12 +27,15 @@ from otterbot_worker.jobs.turns import TurnRunner
 log = logging.getLogger(__name__)
 
 PAUSE = "pause"
+NO_ROOM = "The disk is nearly full; pictures wait until there is room."
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Hold:
     reason: str
     until: float
+    disk: bool = False
+    """The disk had no room; it may have by now."""
 
 
 @dataclass(kw_only=True)
@@ -83,8 +86,12 @@ class Dispatcher:
 
     @property
     def obstacles(self) -> dict[Kind, str]:
-        """Why pictures or turns cannot run now, as sentences."""
-        return {kind: hold.reason for kind, hold in self._holds.items()}
+        """Why pictures or turns cannot run now, as sentences. Of the disk as it is at this moment: a request is judged
+        by that as well."""
+        found = {kind: hold.reason for kind, hold in self._holds.items() if not hold.disk}
+        if not self._archive.has_room():
+            found["image"] = self._archive.no_room() or NO_ROOM
+        return found
 
     def wake(self) -> None:
         """Something was submitted, or became possible."""
@@ -249,11 +256,11 @@ class Dispatcher:
         for kind in [kind for kind, hold in self._holds.items() if hold.until <= now]:
             del self._holds[kind]
         if "image" not in self._holds and not self._archive.has_room():
-            self._hold("image", "The disk is nearly full; pictures wait until there is room.", FULL_DISK_SECONDS)
+            self._hold("image", self._archive.no_room() or NO_ROOM, FULL_DISK_SECONDS, disk=True)
         return frozenset(self._holds)
 
-    def _hold(self, kind: Kind, reason: str, seconds: float) -> None:
-        self._holds[kind] = _Hold(reason=reason, until=time.monotonic() + seconds)
+    def _hold(self, kind: Kind, reason: str, seconds: float, *, disk: bool = False) -> None:
+        self._holds[kind] = _Hold(reason=reason, until=time.monotonic() + seconds, disk=disk)
 
     def _next_look(self) -> float | None:
         moments = [hold.until for hold in self._holds.values()] + self._alone.moments

@@ -247,6 +247,7 @@ class PictureRunner:
                 theme=job.request["theme"],
                 private=job.private,
                 created_at=now,
+                client=job.client,
             )
         except JobFailed as error:
             await self._fail(row, failure(error))
