@@ -81,8 +81,10 @@ class Store:
 
     async def close(self) -> None:
         """Wait until every write that has begun is done (Maubot closes the database next)."""
-        while self._writes:
-            await asyncio.gather(*self._writes, return_exceptions=True)
+        while writes := list(self._writes):
+            await asyncio.gather(*writes, return_exceptions=True)
+            # Not left to their callbacks: since Python 3.12 gathering what is done lets nothing else run.
+            self._writes.difference_update(writes)
 
     async def _write(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         async def run() -> T:
