@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from mautrix.api import Method, Path
 from mautrix.errors import MatrixRequestError, MNotFound
 
+from . import numeric
 from .errors import OtterbotError
 
 if TYPE_CHECKING:
@@ -209,4 +210,4 @@ def _level(raw: Any) -> int | None:
     """Old room versions allow numbers in strings."""
     if isinstance(raw, str) and re.fullmatch(r"\s*[+-]?[0-9]{1,16}\s*", raw):
         return int(raw)
-    return raw if isinstance(raw, int) and not isinstance(raw, bool) else None
+    return numeric.whole(raw)
