@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from .errors import WorkerError, WorkerRefused
-from .records import Part, PartState, Request
+from .records import Part, Request
 from .store import Store
 from .waiting import news
 from .worker_client import WorkerClient
@@ -108,14 +108,13 @@ class Upkeep:
         return True
 
     async def _discard(self, job: Job) -> None:
-        """Delete its pictures, but for those that stand in the room or may; those have marks of their own."""
+        """Delete its pictures, but for those that have a part: that says by itself what becomes of them."""
         standing = await self._store.parts_of(job.key)
         for picture in job.pictures:
             part, result = standing.get(f"picture/{picture.index}"), picture.result
             if result is None:
                 continue
-            alive = part is not None and part.state not in (PartState.FAILED, PartState.DROPPED)
-            if part is None or not alive or part.image_id != result.image_id:
+            if part is None or part.image_id != result.image_id:
                 await self._worker.delete_image(result.image_id)
 
     async def _prune(self) -> None:

@@ -40,7 +40,8 @@ PLUGIN_FLOORS = [
     {"events"},
     {"commands"},
     set[str](),  # delivery, outbox, worker_client, settings, permissions, store, media, texts and their helpers
-    {"intents", "flags", "flag_values", "flag_names", "options", "message"} | {"config", "configvalues", "errors", "numeric"},
+    {"intents", "flags", "flag_values", "flag_names", "options", "message"}
+    | {"config", "configvalues", "errors", "numeric"},
 ]
 """The plugin's floors, top first: a module may import from its own floor and from those below. What stands nowhere
 else belongs to the fourth."""
