@@ -23,6 +23,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_a_buffered_stream_is_polled_around(rig: Rig) -> None:
     """From its beginning: not even the snapshot comes."""
+    await rig.until(lambda: rig.worker.connected)
     rig.worker_server.buffered = True
     rig.worker.reconnect()
     await rig.until(lambda: rig.worker.polled)
@@ -52,6 +53,7 @@ async def test_it_stays_so_from_one_attempt_to_the_next(rig: Rig, monkeypatch: p
         page = web.Response(status=504, text="<html>Gateway timeout</html>", content_type="text/html")
         return page if attempts == 2 else None
 
+    await rig.until(lambda: rig.worker.connected)
     rig.worker_server.buffered = True
     rig.worker_server.instead = instead
     rig.worker.reconnect()
@@ -64,6 +66,7 @@ async def test_it_stays_so_from_one_attempt_to_the_next(rig: Rig, monkeypatch: p
 
 async def test_the_stream_comes_again(rig: Rig) -> None:
     rig.worker_server.auto = False
+    await rig.until(lambda: rig.worker.connected)
     rig.worker_server.buffered = True
     rig.worker.reconnect()
     await rig.until(lambda: rig.worker.polled)
@@ -79,6 +82,7 @@ async def test_the_stream_comes_again(rig: Rig) -> None:
 
 async def test_a_worker_that_is_off_is_off(rig: Rig) -> None:
     """Behind a silent stream as well: nobody is told that it answers."""
+    await rig.until(lambda: rig.worker.connected)
     rig.worker_server.buffered = True
     rig.worker.reconnect()
     await rig.until(lambda: rig.worker.polled)
