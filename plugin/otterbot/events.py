@@ -80,7 +80,7 @@ class Events:
         self._queues = RoomQueues(self._event, log)
         self._late = LateKeys(encryption, self._queues.put)
         self._seen = Seen()
-        self._repeats = Repeats(outbox.waiting)
+        self._repeats = Repeats(store, lambda key, name: outbox.turns.begun(key, name) - http.ahead)
         self._gap: float | None = None
         """Since when something may be missing; ``None``: nothing is."""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -242,7 +242,7 @@ class Events:
         request = None if outcome.request is None else await self._request(message, key, outcome.request)
         if request is not None:
             parts += self._delivery.first_parts(request)
-        repeated = self._repeats.covers(message, outcome)
+        repeated = await self._surely(lambda: self._repeats.covers(message, outcome))
         if repeated:
             parts.append(_same(message, key))
         elif outcome.reply is not None:

@@ -1,8 +1,9 @@
-"""Equal answers of one room within seconds are one: whoever asks the same again is pointed to it by a reaction.
+"""Equal answers of one room are one, for everybody who asked before it could be read.
 
-A homeserver lets one message through in some seconds. What is asked again and again would hold up everything else
-that has to be said, and tell nobody anything new. Only plain answers are meant: what is accepted, cancelled or set is
-always said.
+A homeserver lets one message through in some seconds. What is asked again and again meanwhile would hold up everything
+else that has to be said, and tell nobody anything new: who asked later is pointed to the answer by a reaction. Only
+plain answers are meant: what is accepted, cancelled or set is always said. Who asks after having seen the answer wants
+it again, and gets it.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ from dataclasses import dataclass
 
 from .message import Message
 from .outcome import Outcome
+from .records import PartState
+from .store import Store
 
 PART = "reply"
-SECONDS = 10.0
-"""For so long after it was given an answer is taken for the answer to an equal question."""
+SECONDS = 600.0
+"""For so long an answer is remembered."""
 PLACES, EACH = 500, 20
 """How many places (a room, a thread), and answers of each, are remembered."""
 
@@ -34,25 +37,33 @@ class _Answer:
 class Repeats:
     """One per plugin instance; in memory, since a repeated answer does no harm after a start."""
 
-    def __init__(self, waiting: Callable[[str, str], bool]) -> None:
-        """``waiting``: does that part still wait to be sent?"""
-        self._waiting = waiting
+    def __init__(self, store: Store, begun: Callable[[str, str], float]) -> None:
+        """``begun``: when a part was begun to be sent, in the homeserver's time."""
+        self._store = store
+        self._begun = begun
         self._places: OrderedDict[tuple[str, str | None], list[_Answer]] = OrderedDict()
 
-    def covers(self, message: Message, outcome: Outcome) -> bool:
-        """Is the same said there already, or about to be?
+    async def covers(self, message: Message, outcome: Outcome) -> bool:
+        """Is the same said there already, unread when this was asked, or about to be?
 
         The same is the same text; and as long as the first answer has not gone out, the same question of the same
         person, whatever has changed meanwhile.
         """
         if outcome.reply is None or not _only_says(outcome):
             return False
-        text = outcome.reply.text
         asked = message.sender, message.body
-        return any(
-            answer.text == text or ((answer.sender, answer.body) == asked and self._waiting(answer.key, PART))
-            for answer in self._standing(message)
-        )
+        for answer in self._known(message):
+            equal = answer.text == outcome.reply.text
+            if equal or (answer.sender, answer.body) == asked:
+                part = await self._store.part(answer.key, PART)
+                if part is None:
+                    continue
+                if part.state in (PartState.READY, PartState.SENDING):
+                    return True
+                unread = message.timestamp / 1000 < self._begun(answer.key, PART)
+                if equal and unread and part.state is PartState.SENT:
+                    return True
+        return False
 
     def said(self, message: Message, outcome: Outcome, key: str) -> None:
         """It is stored: from now on it stands for its equals."""
@@ -62,16 +73,15 @@ class Repeats:
             key=key, text=outcome.reply.text, sender=message.sender, body=message.body, at=time.monotonic()
         )
         place = message.room_id, message.thread_root
-        self._places[place] = [*self._standing(message)[-EACH + 1 :], answer]
+        self._places[place] = [*self._known(message)[-EACH + 1 :], answer]
         self._places.move_to_end(place)
         while len(self._places) > PLACES:
             self._places.popitem(last=False)
 
-    def _standing(self, message: Message) -> list[_Answer]:
-        """The answers of that place that are fresh, or have not gone out yet."""
+    def _known(self, message: Message) -> list[_Answer]:
         since = time.monotonic() - SECONDS
         found = self._places.get((message.room_id, message.thread_root), [])
-        return [answer for answer in found if answer.at > since or self._waiting(answer.key, PART)]
+        return [answer for answer in found if answer.at > since]
 
 
 def _only_says(outcome: Outcome) -> bool:

@@ -6,8 +6,10 @@ else's answer for minutes.
 
 from __future__ import annotations
 
+import time
 from collections import OrderedDict
 from collections.abc import Iterable
+from typing import Any
 
 from .builds import Entry
 
@@ -23,6 +25,7 @@ class Turns:
         self._rooms: OrderedDict[str, int] = OrderedDict()
         self._people: OrderedDict[str, int] = OrderedDict()
         self._askers: OrderedDict[str, str] = OrderedDict()
+        self._begun: OrderedDict[tuple[str, str], float] = OrderedDict()
 
     def asked_by(self, key: str, person: str) -> None:
         """What belongs to ``key`` is sent for that person."""
@@ -40,6 +43,12 @@ class Turns:
             known[name] = self._count
             known.move_to_end(name)
             _bound(known)
+        self._begun[entry.part.id] = time.time()
+        _bound(self._begun)
+
+    def begun(self, key: str, name: str) -> float:
+        """When the last attempt to send that part began, in Unix time; nobody had read it before. 0: not known."""
+        return self._begun.get((key, name), 0.0)
 
     def _order(self, entry: Entry) -> tuple[int, int, int, int]:
         room, person = self._rooms.get(entry.part.room_id, 0), self._people.get(self._person(entry), 0)
@@ -50,6 +59,6 @@ class Turns:
         return self._askers.get(entry.part.key, f"somebody in {entry.part.room_id}")
 
 
-def _bound(known: OrderedDict[str, int] | OrderedDict[str, str]) -> None:
+def _bound(known: OrderedDict[Any, Any]) -> None:
     while len(known) > MOST:
         known.popitem(last=False)

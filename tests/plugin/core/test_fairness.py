@@ -1,4 +1,4 @@
-"""Replies are fair: rooms and people take turns, and equal answers of one room within seconds are one."""
+"""Replies are fair: rooms and people take turns, and who asks the same before the answer is there gets the same one."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from collections.abc import Callable
 
 import pytest
 from conftest import ROOM, Rig
-from homeserver_double import Rate
+from homeserver_double import BOT, Rate
 from listening import Listening
-from test_outbox import note
+from test_outbox import note, sent
+from test_uploads import failed
 
 from otterbot import outbox as outbox_module
-from otterbot import repeats, texts
+from otterbot import texts
 from otterbot.message import Message
 from otterbot.outcome import NewRequest, Outcome, say
-from otterbot.records import Rank
+from otterbot.records import Rank, key_of
 
 OTHER = "!other:test"
 QUICK = 20
@@ -91,6 +92,7 @@ def answering(listening: Listening, answer: Callable[[Message], Outcome]) -> Non
 async def test_the_same_asked_again_and_again_is_answered_once(listening: Listening, rig: Rig) -> None:
     """Each message counts as handled, and whoever asked later sees where the answer is."""
     answering(listening, lambda message: say("The queue is empty."))
+    rig.server.limits = [200]
     asked = [rig.server.say(ROOM, "!queue", f"@{name}:test") for name in "abcab"]
     await listening.sync(*asked)
     await rig.until(lambda: len(listening.heard) == 5)
@@ -135,13 +137,32 @@ async def test_a_newer_state_for_the_same_person_comes_with_the_answer_that_wait
     assert sorted(rig.bodies()) == ["Step 1", "Step 4"]
 
 
-async def test_later_it_is_said_again(listening: Listening, rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(repeats, "SECONDS", 0.0)
+async def test_who_has_seen_the_answer_and_asks_again_gets_it_again(listening: Listening, rig: Rig) -> None:
     answering(listening, lambda message: say("The queue is empty."))
-    await listening.sync(rig.server.say(ROOM, "!queue"))
-    await rig.until(lambda: len(rig.bodies()) == 1)
-    await listening.sync(rig.server.say(ROOM, "!queue"))
+    first = rig.server.say(ROOM, "!queue")
+    await listening.sync(first)
+    await rig.until(rig.bodies)
+    await sent(rig, note("reply", key=key_of(BOT, ROOM, first["event_id"])))
+    late = rig.server.say(ROOM, "!queue", "@b:test")
+    late["origin_server_ts"] = first["origin_server_ts"] - 1
+    again = rig.server.say(ROOM, "!queue", "@c:test")
+    again["origin_server_ts"] += 1
+    await listening.sync(late, again)
     await rig.until(lambda: len(rig.bodies()) == 2)
+    await rig.until(lambda: rig.reactions() == [texts.SAME])
+    assert rig.server.of_bot(ROOM)[1]["content"]["m.relates_to"]["m.in_reply_to"]["event_id"] == again["event_id"]
+
+
+async def test_what_could_not_be_said_covers_nothing(listening: Listening, rig: Rig) -> None:
+    answering(listening, lambda message: say("The queue is empty."))
+    rig.server.forbidden.add(ROOM)
+    first = rig.server.say(ROOM, "!queue")
+    second = rig.server.say(ROOM, "!queue")
+    await listening.sync(first)
+    await failed(rig, key_of(BOT, ROOM, first["event_id"]), "reply")
+    rig.server.forbidden.clear()
+    await listening.sync(second)
+    await rig.until(lambda: len(rig.bodies()) == 1)
 
 
 async def test_what_is_accepted_is_never_a_repeat(listening: Listening, rig: Rig) -> None:
