@@ -129,6 +129,8 @@ class MatrixHttp:
                     data += chunk
                     if len(data) > most:
                         raise TooLarge("the media")
+                if response.content_type == "text/html" and data.lstrip()[:1] == b"<":
+                    raise AnswerLost("a page in place of the media", response.status)
         except _LOST as error:
             raise AnswerLost(type(error).__name__) from None
         return bytes(data)

@@ -109,7 +109,8 @@ class Rooms:
             except MatrixError:
                 return
             except Exception as error:
-                if wait is None or getattr(error, "http_status", 500) in (403, 404):
+                refused = getattr(error, "errcode", None) and getattr(error, "http_status", 500) in (403, 404)
+                if wait is None or refused:
                     self._log.warning("Cannot join a room: %s", type(error).__name__)
                     return
                 await asyncio.sleep(wait)

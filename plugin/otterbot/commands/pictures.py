@@ -9,7 +9,7 @@ from typing import Any
 from .. import texts
 from ..contents import OUR_KEY
 from ..encryption import KeyMissing
-from ..errors import MatrixError
+from ..errors import MatrixRefused
 from ..message import Message, event_id_in
 from ..outcome import Unusable
 from ..services import Services
@@ -157,12 +157,8 @@ async def _event(services: Services, room: str, event_id: str) -> Mapping[str, A
     """The event, decrypted; ``None`` if nobody can read it or it is not there."""
     try:
         return await services.encryption.readable(await services.http.event(room, event_id))
-    except KeyMissing:
+    except (KeyMissing, MatrixRefused):  # refused for good: not there, not for us
         return None
-    except MatrixError as error:
-        if getattr(error, "status", None) is not None:  # refused for good: not there, not for us
-            return None
-        raise
 
 
 async def _walk(services: Services, room: str) -> Found | None:
