@@ -30,7 +30,7 @@ class _Answer:
     key: str
     text: str
     sender: str
-    body: str
+    words: str
     at: float
 
 
@@ -46,15 +46,15 @@ class Repeats:
     async def covers(self, message: Message, outcome: Outcome) -> bool:
         """Is the same said there already, unread when this was asked, or about to be?
 
-        The same is the same text; and as long as the first answer has not gone out, the same question of the same
-        person, whatever has changed meanwhile.
+        The same is the same text to the same words (two drawings that are refused for one reason are two); and as long
+        as the first answer has not gone out, the same person's same words, whatever has changed meanwhile.
         """
         if outcome.reply is None or not _only_says(outcome):
             return False
-        asked = message.sender, message.body
+        words = _words(message)
         for answer in self._known(message):
             equal = answer.text == outcome.reply.text
-            if equal or (answer.sender, answer.body) == asked:
+            if answer.words == words and (equal or answer.sender == message.sender):
                 part = await self._store.part(answer.key, PART)
                 if part is None:
                     continue
@@ -70,7 +70,7 @@ class Repeats:
         if outcome.reply is None or not _only_says(outcome):
             return
         answer = _Answer(
-            key=key, text=outcome.reply.text, sender=message.sender, body=message.body, at=time.monotonic()
+            key=key, text=outcome.reply.text, sender=message.sender, words=_words(message), at=time.monotonic()
         )
         place = message.room_id, message.thread_root
         self._places[place] = [*self._known(message)[-EACH + 1 :], answer]
@@ -82,6 +82,10 @@ class Repeats:
         since = time.monotonic() - SECONDS
         found = self._places.get((message.room_id, message.thread_root), [])
         return [answer for answer in found if answer.at > since]
+
+
+def _words(message: Message) -> str:
+    return " ".join(message.body.casefold().split())
 
 
 def _only_says(outcome: Outcome) -> bool:

@@ -153,6 +153,14 @@ async def test_who_has_seen_the_answer_and_asks_again_gets_it_again(listening: L
     assert rig.server.of_bot(ROOM)[1]["content"]["m.relates_to"]["m.in_reply_to"]["event_id"] == again["event_id"]
 
 
+async def test_two_drawings_that_are_refused_for_one_reason_are_two(listening: Listening, rig: Rig) -> None:
+    answering(listening, lambda message: say("The queue is full."))
+    rig.server.limits = [200]
+    await listening.sync(*(rig.server.say(ROOM, f"!draw {what}") for what in ("otter", "badger", "Otter")))
+    await rig.until(lambda: len(rig.bodies()) == 2)
+    await rig.until(lambda: rig.reactions() == [texts.SAME])
+
+
 async def test_what_could_not_be_said_covers_nothing(listening: Listening, rig: Rig) -> None:
     answering(listening, lambda message: say("The queue is empty."))
     rig.server.forbidden.add(ROOM)
