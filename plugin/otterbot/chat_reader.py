@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from . import numeric
 from .calls import Calls
 from .chat_entries import AnswerPart, Entry, Question, answer_part, answered_by, flows, mapping
 from .chat_walk import Walk
@@ -107,7 +108,7 @@ class Reader:
         except MatrixRefused:
             return None
         own = [edit for edit in edits if edit.get("sender") == self._bot]
-        return max(own, key=lambda edit: _number(edit.get("origin_server_ts")), default=None)
+        return max(own, key=lambda edit: numeric.number(edit.get("origin_server_ts")) or 0.0, default=None)
 
     # -- a thread ----------------------------------------------------------------------------
 
@@ -186,7 +187,3 @@ class Reader:
         if asked is None and entry.reply_to is not None:
             asked = await answered_by(self._store, room, entry.reply_to)
         return asked is None or flows(asked)
-
-
-def _number(value: Any) -> float:
-    return float(value) if isinstance(value, int | float) else 0.0

@@ -5,15 +5,17 @@
     OtterbotError
     ├── WorkerError                  the worker's HTTP API
     │   ├── WorkerUnreachable        off, asleep, restarting, answering 5xx: try again later
+    │   │   └── WorkerForeign        something else answers there: a proxy, a login page
     │   ├── WorkerUnauthorized       it refuses our token: for the operator to mend
     │   └── WorkerRefused            a problem document: code, status, fields
     ├── Unanswered                   the homeserver could not be asked what a message means: nothing is decided
     └── MatrixError                  the homeserver's API
-        ├── AnswerLost               no answer, or 5xx: the request may have been carried out
+        ├── AnswerLost               no answer, 5xx, or a proxy's: the request may have been carried out
         ├── RateLimited              429, with the seconds to wait
         ├── TooLarge                 413 / M_TOO_LARGE: say it shorter
-        ├── NotAllowed               M_FORBIDDEN, not in the room, room gone: final
         ├── MatrixRefused            any other 4xx
+        │   ├── NotAllowed           M_FORBIDDEN, not in the room, room gone: final
+        │   └── UploadRefused        the homeserver takes no (more) files from us: final
         └── CannotEncrypt            the room is encrypted and we cannot encrypt
 
 No message of these holds what a person wrote.
@@ -35,6 +37,10 @@ class WorkerError(OtterbotError):
 
 class WorkerUnreachable(WorkerError):
     """The worker did not answer, or answered 5xx."""
+
+
+class WorkerForeign(WorkerUnreachable):
+    """Something answers at its address, but not the worker."""
 
 
 class WorkerUnauthorized(WorkerError):
@@ -108,7 +114,11 @@ class RateLimited(MatrixError):
 
 
 class TooLarge(MatrixError):
-    """The event or the upload is larger than the homeserver takes."""
+    """The event or the upload is larger than the homeserver takes. ``errcode``: empty if a proxy says so."""
+
+    def __init__(self, what: str, errcode: str = "") -> None:
+        super().__init__(what)
+        self.errcode = errcode
 
 
 class MatrixRefused(MatrixError):
@@ -122,6 +132,10 @@ class MatrixRefused(MatrixError):
 
 class NotAllowed(MatrixRefused):
     """We may not do it in that room; trying again does not help."""
+
+
+class UploadRefused(MatrixRefused):
+    """The homeserver takes no file from us: a limit for all our files is reached, or we may not upload at all."""
 
 
 class CannotEncrypt(MatrixError):

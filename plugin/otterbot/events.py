@@ -35,7 +35,8 @@ from .order import Order
 from .outbox import Outbox
 from .outcome import NewRequest, Outcome, say
 from .queues import Raw, RoomQueues
-from .records import Part, Request, key_of
+from .records import Kind, Part, Rank, Request, key_of
+from .repeats import Repeats
 from .rooms import Rooms
 from .seen import Seen
 from .store import Commit, Store
@@ -94,6 +95,7 @@ class Events:
         self._failures = Failures()
         self._polls = Polls(store.clock)
         self._heard = Heard()
+        self._repeats = Repeats(store, outbox.turns.begun)
         self._gap: float | None = None
         """Since when something may be missing; ``None``: nothing is."""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -285,7 +287,10 @@ class Events:
         request = None if outcome.request is None else await self._request(message, key, outcome.request)
         if request is not None:
             parts += self._delivery.first_parts(request)
-        if outcome.reply is not None:
+        repeated = await self._surely(lambda: self._repeats.covers(message, outcome))
+        if repeated:
+            parts.append(_same(message, key))
+        elif outcome.reply is not None:
             content = await contents.notice(outcome.reply.text, key, "reply", message)
             parts.append(Part(key=key, part="reply", room_id=message.room_id, content=content))
         replaced = message.edit_id is not None and request is not None
@@ -302,6 +307,9 @@ class Events:
         if not done.fresh:
             return
         await self._delivery.cancelling.were_cancelled(done.cancelled, replaced=replaced)
+        if not repeated:
+            self._repeats.said(message, outcome, key)
+        self._outbox.turns.asked_by(key, message.sender)
         self._outbox.enqueue(parts)
         if request is not None:
             self._delivery.accepted_request(request)
@@ -334,3 +342,9 @@ class Events:
 
     async def _surely(self, call: Callable[[], Awaitable[T]]) -> T:
         return await surely(call, self._log)
+
+
+def _same(message: Message, key: str) -> Part:
+    """The reaction to a question whose answer somebody else, or the same person, has just got."""
+    content = contents.reaction(key, "same", message.event_id, texts.SAME)
+    return Part(key=key, part="same", room_id=message.room_id, kind=Kind.REACTION, rank=Rank.REPEAT, content=content)

@@ -113,13 +113,23 @@ class WorkerState:
     away_since: float | None = None
     """``time.monotonic()`` of the moment it was lost; ``None``: it is there."""
     unauthorized: bool = False
+    foreign: bool = False
+    """Something else answers at its address."""
     pause: Pause = field(default_factory=Pause)
     clock: Clock = field(default_factory=Clock)
     """For how long requests are still kept."""
 
+    def lost(self, *, unauthorized: bool, foreign: bool) -> None:
+        if self.away_since is None:
+            self.away_since = time.monotonic()
+        self.unauthorized, self.foreign = unauthorized, foreign
+
+    def there(self, pause: Pause) -> None:
+        self.away_since, self.unauthorized, self.foreign, self.pause = None, False, False, pause
+
     def is_away(self, now: float) -> bool:
         """For so long that it has to be said, or it does not let us in. ``now`` is ``time.monotonic()``."""
-        return self.unauthorized or (self.away_since is not None and now - self.away_since > BLINK)
+        return self.unauthorized or self.foreign or (self.away_since is not None and now - self.away_since > BLINK)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from . import numeric
 from .contents import OUR_KEY
 from .encryption import Encryption, KeyMissing
 from .matrix_http import MatrixHttp
@@ -37,8 +38,7 @@ async def find_sent(http: MatrixHttp, encryption: Encryption, bot: str, part: Pa
 
 
 def _time(event: Mapping[str, Any]) -> float:
-    sent = event.get("origin_server_ts")
-    return float(sent) if isinstance(sent, int | float) else 0.0
+    return numeric.number(event.get("origin_server_ts")) or 0.0
 
 
 async def _is_part(encryption: Encryption, event: Mapping[str, Any], part: Part) -> bool:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from . import numeric
+
 MEDIA = frozenset({"m.image", "m.file", "m.video", "m.audio"})
 EMOTE = "m.emote"
 """``/me``: what people do, which is something to talk about but no command."""
@@ -96,12 +98,12 @@ def from_raw(raw: Mapping[str, Any], *, encrypted: bool, own_id: str = "") -> Me
     well-formed ``m.room.message``. Never raises, whatever stands in it."""
     content = _mapping(raw.get("content"))
     event_id, sender, room_id = (_text(raw.get(name)) for name in ("event_id", "sender", "room_id"))
-    timestamp = raw.get("origin_server_ts")
+    timestamp = numeric.whole(raw.get("origin_server_ts"))
     if raw.get("type") != "m.room.message" or "state_key" in raw:
         return None
     if event_id is None or sender is None or room_id is None:
         return None
-    if not isinstance(timestamp, int) or isinstance(timestamp, bool):
+    if timestamp is None:
         return None
     edit_id: str | None = None
     outer = _mapping(content.get("m.relates_to"))

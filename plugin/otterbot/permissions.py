@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from mautrix.api import Method, Path
 from mautrix.errors import MatrixRequestError, MForbidden, MNotFound
 
-from . import texts
+from . import numeric, texts
 from .clock import Clock
 from .errors import Unanswered
 
@@ -237,4 +237,4 @@ def _level(raw: Any) -> int | None:
     """Old room versions allow numbers in strings."""
     if isinstance(raw, str) and re.fullmatch(r"\s*[+-]?[0-9]{1,16}\s*", raw):
         return int(raw)
-    return raw if isinstance(raw, int) and not isinstance(raw, bool) else None
+    return numeric.whole(raw)

@@ -52,9 +52,12 @@ UNCLOSED = (
     "AND NOT EXISTS (SELECT 1 FROM parts WHERE parts.key = requests.key AND parts.part = 'done')"
 )
 CANCELS_OWED = "SELECT * FROM requests WHERE cancel_owed = 1"
+OWE_CANCEL = "UPDATE requests SET cancel_owed = 1 WHERE key = $1 AND state = 'done' RETURNING key"
 CANCEL_PAID = "UPDATE requests SET cancel_owed = 0 WHERE key = $1 RETURNING key"
 
 # -- parts
+_OWED = "CASE WHEN image_id IS NULL THEN 0 ELSE 1 END"
+"""A picture that will not be sent is nobody's: the worker has to delete it."""
 ADD_PART = (
     "INSERT INTO parts (key, part, room_id, kind, rank, state, content, image_id, acked, delete_owed, updated_at) "
     "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0, $9) ON CONFLICT (key, part) DO NOTHING RETURNING key"
@@ -75,11 +78,11 @@ SENT = (
     "WHERE key = $1 AND part = $2 AND state IN ('ready', 'sending') RETURNING key"
 )
 FAILED = (
-    "UPDATE parts SET state = 'failed', content = NULL, updated_at = $3 "
+    "UPDATE parts SET state = 'failed', content = NULL, updated_at = $3, reason = $4, delete_owed = " + _OWED + " "
     "WHERE key = $1 AND part = $2 AND state IN ('ready', 'sending') RETURNING key"
 )
 DROP = (
-    "UPDATE parts SET state = 'dropped', content = NULL, updated_at = $3 "
+    "UPDATE parts SET state = 'dropped', content = NULL, updated_at = $3, delete_owed = " + _OWED + " "
     "WHERE key = $1 AND part = $2 AND state = 'ready' RETURNING key"
 )
 NEW_IMAGE = (

@@ -23,6 +23,8 @@ def compose(live: Live, worker: WorkerState, now: float) -> str:
     request, job = live.request, live.job_at(now)
     if worker.unauthorized:
         return texts.KEPT_UNAUTHORIZED
+    if worker.foreign:
+        return texts.KEPT_FOREIGN
     if worker.is_away(now) or (worker.away_since is not None and request.state is RequestState.KEPT):
         return texts.kept(request.expires_at, now=worker.clock.now())
     if live.disk_full and request.state is RequestState.KEPT:

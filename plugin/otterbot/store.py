@@ -193,6 +193,10 @@ class Store:
     async def cancels_owed(self) -> list[Request]:
         return await self._requests(sql.CANCELS_OWED)
 
+    async def owe_cancel(self, key: str) -> bool:
+        """A job of a request that is done has come to light: what it has drawn is nobody's."""
+        return await self._move(sql.OWE_CANCEL, key)
+
     async def cancel_paid(self, key: str) -> None:
         await self._move(sql.CANCEL_PAID, key)
 
@@ -244,11 +248,12 @@ class Store:
 
         return await self._write(work)
 
-    async def mark_failed(self, key: str, part: str) -> bool:
-        return await self._move(sql.FAILED, key, part, self.clock.now())
+    async def mark_failed(self, key: str, part: str, reason: str = "refused") -> bool:
+        """It will never be sent. A picture is owed a deletion from now on."""
+        return await self._move(sql.FAILED, key, part, self.clock.now(), reason)
 
     async def drop(self, key: str, part: str) -> bool:
-        """Take back what has not been begun; false if it may stand in the room."""
+        """Take back what has not been begun; false if it may stand in the room. A picture is owed a deletion then."""
         return await self._move(sql.DROP, key, part, self.clock.now())
 
     async def new_image(self, key: str, part: str, image_id: str) -> bool:

@@ -10,6 +10,7 @@ import copy
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from . import numeric
 from .queues import Raw
 
 if TYPE_CHECKING:
@@ -125,5 +126,4 @@ def joins(event: Raw, user: str) -> bool:
 
 def seconds(event: Raw) -> float:
     """``origin_server_ts`` as Unix time; 0 if there is none."""
-    sent = event.get("origin_server_ts")
-    return sent / 1000 if isinstance(sent, int) and not isinstance(sent, bool) else 0.0
+    return (numeric.whole(event.get("origin_server_ts")) or 0) / 1000

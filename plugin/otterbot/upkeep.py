@@ -7,11 +7,12 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from .clock import steady
-from .errors import WorkerError
-from .records import Request
+from .errors import WorkerError, WorkerRefused
+from .records import Part, Request
 from .store import Store
 from .waiting import news
 from .worker_client import WorkerClient
+from .worker_types import Job
 
 RETRY = 20.0
 IDLE = 600.0
@@ -71,29 +72,55 @@ class Upkeep:
 
     async def _pay(self) -> bool:
         """Tell the worker what it has to know; false if it could not be told everything."""
+        store, told = self._store, True
         try:
-            for part in await self._store.acks_owed():
-                if part.image_id is not None:
-                    await self._worker.delivered(part.image_id)
-                await self._store.ack_paid(*part.id)
-            for part in await self._store.deletes_owed():
-                if part.image_id is not None:
-                    await self._worker.delete_image(part.image_id)
-                await self._store.delete_paid(*part.id)
-            for request in await self._store.cancels_owed():
-                await self._cancel(request)
-                await self._store.cancel_paid(request.key)
+            for part in await store.acks_owed():
+                told &= await self._tell(self._worker.delivered, part, store.ack_paid)
+            for part in await store.deletes_owed():
+                told &= await self._tell(self._worker.delete_image, part, store.delete_paid)
+            for request in await store.cancels_owed():
+                told &= await self._cancel(request)
         except WorkerError:
             return False
+        return told
+
+    async def _tell(
+        self, say: Callable[[str], Awaitable[None]], part: Part, paid: Callable[[str, str], Awaitable[None]]
+    ) -> bool:
+        try:
+            if part.image_id is not None:
+                await say(part.image_id)
+        except WorkerRefused as refusal:  # of this one; the others are told all the same
+            self._log.warning("The worker does not take what it has to know of a picture: %s", refusal)
+            return False
+        await paid(*part.id)
         return True
 
-    async def _cancel(self, request: Request) -> None:
-        job_id = request.job_id
-        if job_id is None:  # it may have arrived without our hearing of it
-            job = await self._worker.job_by_key(request.key)
-            job_id = None if job is None or job.final else job.id
-        if job_id is not None:
-            await self._worker.cancel(job_id)
+    async def _cancel(self, request: Request) -> bool:
+        """Cancel its job and delete what was drawn of it: nobody will post that any more."""
+        try:
+            job_id = request.job_id
+            if job_id is None:  # it may have arrived without our hearing of it
+                job = await self._worker.job_by_key(request.key)
+                job_id = None if job is None else job.id
+            job = None if job_id is None else await self._worker.cancel(job_id)
+            if job is not None and job.key == request.key:
+                await self._discard(job)
+        except WorkerRefused as refusal:
+            self._log.warning("The worker does not take a cancellation: %s", refusal)
+            return False
+        await self._store.cancel_paid(request.key)
+        return True
+
+    async def _discard(self, job: Job) -> None:
+        """Delete its pictures, but for those that have a part: that says by itself what becomes of them."""
+        standing = await self._store.parts_of(job.key)
+        for picture in job.pictures:
+            part, result = standing.get(f"picture/{picture.index}"), picture.result
+            if result is None:
+                continue
+            if part is None or part.image_id != result.image_id:
+                await self._worker.delete_image(result.image_id)
 
     async def _prune(self) -> None:
         if not self._store.clock.known:

@@ -7,7 +7,6 @@ be short: what stands at that address may be a router's login page.
 from __future__ import annotations
 
 import io
-import json
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,8 +15,9 @@ from typing import Any
 
 import aiohttp
 
+from . import numeric
 from .clock import Clock
-from .errors import FieldProblem, WorkerRefused, WorkerUnauthorized, WorkerUnreachable
+from .errors import FieldProblem, WorkerForeign, WorkerRefused, WorkerUnauthorized, WorkerUnreachable
 
 bytes_ = bytes
 """The type, where a method has its name."""
@@ -124,6 +124,11 @@ class WorkerHttp:
         except LOST as error:
             raise WorkerUnreachable(type(error).__name__) from None
 
+    async def done(self, method: str, path: str) -> None:
+        """A call that answers nothing but that it is done. A page that came instead has done nothing."""
+        if await self._bytes(method, path, CALL):
+            raise WorkerForeign("an answer where there is none")
+
     async def json(
         self, method: str, path: str, *, body: Any = None, query: Any = None, timeout: aiohttp.ClientTimeout = CALL
     ) -> Any:
@@ -158,9 +163,9 @@ class WorkerHttp:
 
 def _parsed(data: bytes) -> Any:
     try:
-        return json.loads(data) if data else {}
-    except (ValueError, RecursionError):
-        raise WorkerUnreachable("the answer is not JSON") from None
+        return numeric.parse(data)
+    except ValueError:
+        raise WorkerForeign("the answer is not JSON") from None
 
 
 async def read_body(response: aiohttp.ClientResponse, most: int) -> bytes:
@@ -178,18 +183,22 @@ async def read_body(response: aiohttp.ClientResponse, most: int) -> bytes:
 async def refuse(response: aiohttp.ClientResponse) -> None:
     """Raise what a status beyond 2xx means."""
     status = response.status
-    if status in (401, 403):
-        raise WorkerUnauthorized(str(status))
     try:
-        problem = json.loads(await read_body(response, MAX_PROBLEM))
-    except (ValueError, RecursionError):
+        problem = numeric.parse(await read_body(response, MAX_PROBLEM))
+    except ValueError:
         problem = {}
     if not isinstance(problem, dict):
         problem = {}
     code = problem.get("code")
-    # 507 is a refusal with a sentence; every other 5xx is a worker in trouble.
-    if (status >= 500 and status != 507) or not isinstance(code, str):
+    # 507 is a refusal with a sentence; every other 5xx is a worker in trouble, or a proxy that does not reach it.
+    if status >= 500 and (status != 507 or not isinstance(code, str)):
         raise WorkerUnreachable(f"HTTP {status}")
+    if status == 401 and response.content_type != "text/html":
+        raise WorkerUnauthorized(str(status))
+    if not isinstance(code, str):
+        raise WorkerForeign(f"HTTP {status} without a problem document")
+    if status in (401, 403):
+        raise WorkerUnauthorized(str(status))
     detail = problem.get("detail")
     fields = problem.get("fields")
     raise WorkerRefused(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from conftest import ROOM, Rig
-from mautrix.errors import DecryptionError
+from mautrix.errors import DecryptionError, MatrixUnknownRequestError
 
 from otterbot import encryption as module
 from otterbot.errors import AnswerLost, CannotEncrypt
@@ -80,3 +80,19 @@ async def test_a_locked_store_does_not_end_the_waiting_for_a_key(rig: Rig, monke
     monkeypatch.setattr(rig.client, "_crypto", LockedStore(sqlite3.OperationalError("locked")))
     assert not await rig.encryption.wait_for_key(ROOM, "s", 5.0)
     assert await rig.encryption.wait_for_key(ROOM, "s", 5.0)
+
+
+@pytest.mark.parametrize("status", [400, 403, 404])
+async def test_a_proxys_page_is_never_final(
+    broken: Rig, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    """Keys and members are asked for on the way; without an errcode it is not the homeserver that refused."""
+
+    async def page(*_: Any) -> None:
+        raise MatrixUnknownRequestError(status, "<html>Blocked</html>")
+
+    monkeypatch.setattr(module, "PATIENCE", 0.0)
+    monkeypatch.setattr(broken.client, "encrypt", page)
+    for _ in range(3):
+        with pytest.raises(AnswerLost):
+            await broken.encryption.encrypt(ROOM, "m.room.message", CONTENT)

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from aiohttp import web
 from conftest import ROOM, Rig
 from homeserver_double import HomeserverDouble
 from mautrix.crypto.attachments import encrypt_attachment
@@ -74,6 +75,22 @@ async def test_an_encrypted_one_is_decrypted_and_private(rig: Rig, caplog: pytes
         assert secret not in caplog.text
         assert secret.encode() not in stored
         assert secret not in repr(source_of(rig.server.rooms[ROOM][0]))
+
+
+async def test_a_page_in_place_of_the_picture_is_waited_out(rig: Rig) -> None:
+    """A login page with 200 is no broken picture."""
+    times = 2
+
+    def instead(request: web.Request) -> web.Response | None:
+        nonlocal times
+        if "/download/" not in request.path or not times:
+            return None
+        times -= 1
+        return web.Response(text="<html>Log in</html>", content_type="text/html")
+
+    rig.server.instead = instead
+    assert (await rig.done(await ask(rig, post(rig)))).outcome == "succeeded"
+    assert times == 0
 
 
 async def test_its_transparent_parts_are_the_mask(rig: Rig) -> None:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import os
 import shutil
 import time
@@ -55,17 +56,20 @@ class StoredThumbnail:
     height: int
     size: int
     mimetype: str
+    sha256: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stored:
-    """A picture in the archive. ``relpath`` is relative to its root, with ``/``; sizes in pixels and bytes."""
+    """A picture in the archive. ``relpath`` is relative to its root, with ``/``; sizes in pixels and bytes. The hashes
+    are of the files: whoever fetches one can tell that it is the one, and whole."""
 
     image_id: str
     relpath: str
     filename: str
     mimetype: str
     size: int
+    sha256: str
     width: int
     height: int
     blurhash: str
@@ -208,6 +212,7 @@ class Archive:
             filename=target.name,
             mimetype="image/png",
             size=len(encoded.png),
+            sha256=hashlib.sha256(encoded.png).hexdigest(),
             width=encoded.width,
             height=encoded.height,
             blurhash=encoded.blurhash,
@@ -216,6 +221,7 @@ class Archive:
                 height=encoded.thumbnail_height,
                 size=len(encoded.thumbnail),
                 mimetype=pictures.THUMBNAIL_TYPE,
+                sha256=hashlib.sha256(encoded.thumbnail).hexdigest(),
             ),
         )
 
