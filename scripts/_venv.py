@@ -17,8 +17,11 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+import _olm
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 REQUIREMENTS = REPOSITORY / "scripts" / "requirements"
@@ -32,6 +35,10 @@ LAYERS: dict[str, list[str]] = {
     "test": ["test.txt"],
 }
 DEV_LAYERS: dict[str, list[str]] = {"maubot": ["maubot-dev.txt"], "worker": ["worker-dev.txt"]}
+OLM = "python-olm"
+"""The label of the step that :mod:`_olm` makes, before the requirement file that pins it."""
+PYTHONS: dict[str, str] = {"maubot": os.environ.get("OTTER_MAUBOT_PYTHON") or sys.executable}
+"""Where an environment is made with another Python than this one: CI tries the plugin with several."""
 EDITABLE: dict[str, Path] = {"worker": REPOSITORY / "worker"}
 """Our own packages, installed last as links to the sources."""
 
@@ -41,6 +48,10 @@ ABOUT = {
     "worker": "the worker, with PyTorch and diffusers",
     "test": "a Matrix client of its own kind",
 }
+
+
+SIZES = """Setting up, once, in some minutes. Fetched are about 0.5 GB of packages and PyTorch, which is 0.2 GB where
+pip finds its build for processors, and about 3 GB (5 GB on disk) as it is usually found, with CUDA:"""
 
 
 class SetupFailed(Exception):
@@ -60,10 +71,25 @@ def _digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
 
 
+def _version(python: str) -> str:
+    """``python 3.11``, of the interpreter at ``python``. Raises SetupFailed where there is none."""
+    if python == sys.executable:
+        return "python {}.{}".format(*sys.version_info)
+    ask = [python, "-c", "import sys; print('python {}.{}'.format(*sys.version_info))"]
+    try:
+        return subprocess.run(ask, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        raise SetupFailed(f"OTTER_MAUBOT_PYTHON names no Python: {python}") from None
+
+
 def steps_of(name: str, *, dev: bool) -> list[Step]:
     """What must be installed into environment ``name``, in this order."""
     files = [*LAYERS[name], *(DEV_LAYERS.get(name, []) if dev else [])]
-    steps = [
+    steps: list[Step] = []
+    if name == "maubot":
+        pin = _olm.pinned(REQUIREMENTS / "maubot.txt")
+        steps.append(Step(label=OLM, arguments=[pin], mark=f"{OLM} {pin}"))
+    steps += [
         Step(
             label=file.removesuffix(".txt"),
             arguments=["-r", str(REQUIREMENTS / file)],
@@ -92,8 +118,11 @@ class Environment(threading.Thread):
         self.stamp = VENVS / f"{name}.stamp"
         self.log = VENVS / f"{name}.log"
         self.steps = steps_of(name, dev=dev)
-        self.version = "python {}.{}".format(*sys.version_info)
+        self.python = PYTHONS.get(name, sys.executable)
+        self.version = _version(self.python)
         self.activity = "waiting"
+        self.notes: list[str] = []
+        """What took an unusual way."""
         self.error: str | None = None
         self.seconds = 0.0
 
@@ -120,19 +149,45 @@ class Environment(threading.Thread):
         if self.version not in marks or not (self.folder / "bin" / "python").exists():
             self.stamp.unlink(missing_ok=True)
             self.activity = "making the environment"
-            self._call([sys.executable, "-m", "venv", "--clear", str(self.folder)])
+            self._call([self.python, "-m", "venv", "--clear", str(self.folder)])
             marks = {self.version}
         for step in self.steps:
             if step.mark in marks:
                 continue
             self.activity = f"installing {step.label}"
-            pip = [str(self.folder / "bin" / "python"), "-m", "pip", "install", "--no-input", "--progress-bar", "off"]
-            self._call([*pip, "--disable-pip-version-check", *step.arguments])
+            self._make(step)
             marks = {mark for mark in marks if mark.split()[0] != step.mark.split()[0] or mark == self.version}
             marks.add(step.mark)
             # After every layer, so that an interrupted setup goes on where it stood.
             self.stamp.write_text("\n".join(sorted(marks)) + "\n")
         self.activity = "ready"
+
+    def _make(self, step: Step) -> None:
+        python = self.folder / "bin" / "python"
+        if step.label == OLM:
+            try:
+                how = _olm.install(python, step.arguments[0], VENVS / "wheels", self._run, self._say)
+            except _olm.NotBuilt as error:
+                raise SetupFailed(f"{self.activity} failed. {error}\n(everything: {self.log})") from None
+            self.notes += [f"{OLM} was {how}"] if how != _olm.FROM_A_WHEEL else []
+            return
+        pip = [str(python), "-m", "pip", "install", "--no-input", "--progress-bar", "off"]
+        self._call([*pip, "--disable-pip-version-check", *step.arguments])
+
+    def _say(self, text: str) -> None:
+        self.activity = text
+
+    def _run(self, command: list[str], env: Mapping[str, str] | None = None) -> str:
+        """What :mod:`_olm` calls: the output goes into the log as well."""
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+            text=True, errors="replace", env={**os.environ, **(env or {})},
+        )  # fmt: skip
+        with self.log.open("a") as log:
+            log.write(done.stdout)
+        if done.returncode != 0:
+            raise _olm.NotBuilt("\n".join(done.stdout.splitlines()[-12:]))
+        return done.stdout
 
     def _call(self, command: list[str]) -> None:
         with self.log.open("ab") as log:
@@ -148,6 +203,8 @@ def _line(one: Environment, started: float) -> str:
         sign, activity = "…", f"{one.activity}, {time.monotonic() - started:.0f} s"
     elif one.error:
         sign, activity = "✗", "failed"
+    elif one.notes:
+        activity = f"ready; {'; '.join(one.notes)}"
     return f"  {sign} {one.name:8} {ABOUT[one.name]}: {activity}"
 
 
@@ -167,7 +224,8 @@ def _show(environments: list[Environment]) -> None:
             if not one.is_alive() and one.name not in finished:
                 finished.add(one.name)
                 if not live and one.error is None:
-                    print(f"  {one.name:8} ready after {one.seconds:.0f} s", flush=True)
+                    notes = f" ({'; '.join(one.notes)})" if one.notes else ""
+                    print(f"  {one.name:8} ready after {one.seconds:.0f} s{notes}", flush=True)
         if live:
             lines = [_line(one, started) for one in environments]
             up = f"\x1b[{drawn}F" if drawn else ""
@@ -194,7 +252,7 @@ def ensure(names: list[str], *, dev: bool) -> None:
         todo = [one for one in environments if one.missing()]
         if not todo:
             return
-        print("Setting up (once; some minutes, PyTorch is large):", flush=True)
+        print(SIZES if any(one.name == "worker" for one in todo) else "Setting up:", flush=True)
         for one in todo:
             one.start()
         _show(todo)

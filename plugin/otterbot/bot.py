@@ -11,6 +11,7 @@ from mautrix.util.async_db import Database, UpgradeTable
 from mautrix.util.config import BaseProxyConfig
 
 from . import commands, sync, texts
+from .calls import Calls
 from .catchup import CatchUp
 from .chat_delivery import Chats
 from .chat_typing import Typing
@@ -61,16 +62,17 @@ class Otterbot(Plugin):
         assert isinstance(self.database, Database)  # maubot.yaml: database_type asyncpg
         self._store = store = Store(self.database)
         await store.open()
-        self._http = http = MatrixHttp(self.client.api)
+        self._http = http = MatrixHttp(self.client.api, store.clock)
         self._worker = worker = WorkerClient(self._address)
         encryption = Encryption(self.client)
         outbox = Outbox(store, http, encryption, bot, self.log)
         self._delivery = delivery = Delivery(store, worker, outbox, self._values, self.log)
         delivery.register("image", Pictures(store, worker, outbox, http, encryption, prefix=self._prefix))
-        permissions = Permissions(self.client, self.config)
+        permissions = Permissions(self.client, self.config, store.clock)
         states = RoomStates(http, bot)
-        predecessors = Predecessors(store, http, states, outbox, bot, self.log)
-        history = History(http, encryption, store, bot=bot, values=self._values, allowed=permissions.may_use)
+        predecessors = Predecessors(store, states, outbox, bot, self.log)
+        calls = Calls(http, bot, prefix=self._prefix)
+        history = History(http, encryption, store, calls, bot=bot, values=self._values, allowed=permissions.may_use)
         typing = Typing(http, bot, delivery.worker_state, self._values)
         delivery.register("chat", Chats(store, worker, outbox, history, delivery.worker_state, typing, self._values))
         services = Services(
@@ -83,6 +85,7 @@ class Otterbot(Plugin):
             encryption=encryption,
             settings=RoomSettings(store, self.config, predecessors),
             permissions=permissions,
+            calls=calls,
             log=self.log,
         )
         rooms = Rooms(
@@ -98,7 +101,6 @@ class Otterbot(Plugin):
         )
         self._upgrades = RoomUpgrades(
             store,
-            http,
             states,
             encryption,
             outbox,
@@ -121,6 +123,7 @@ class Otterbot(Plugin):
             values=self._values,
             restart_sync=partial(sync.take_over, self.client),
             heard_state=self._upgrades.heard,
+            members_changed=permissions.members_changed,
             log=self.log,
         )
         if sync.ready(self.client):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Awaitable, Callable, Iterable
 
 from . import endings, texts
@@ -40,7 +39,7 @@ class Cancelling:
 
     async def resume(self) -> None:
         """Finish what a crash left between the mark and what says so."""
-        for request in await self._store.unclosed(time.time() - RECENT):
+        for request in await self._store.unclosed(self._store.clock.now() - RECENT):
             await self.were_cancelled([request], replaced=request.outcome == REPLACED)
 
     async def cancel(self, keys: Iterable[str], room: str) -> None:
@@ -78,7 +77,6 @@ class Cancelling:
             if part.rank != Rank.RESULT:
                 continue
             if await self._outbox.withdraw(*part.id):
-                await self._store.owe_delete_of(*part.id)
                 continue
             now = await self._store.part(*part.id)
             if now is not None and _under_way(now, request):

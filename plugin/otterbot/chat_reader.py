@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from . import numeric
+from .calls import Calls
 from .chat_entries import AnswerPart, Entry, Question, answer_part, answered_by, flows, mapping
 from .chat_walk import Walk
 from .config import Values
 from .encryption import Encryption, KeyMissing
 from .errors import MatrixRefused
-from .intents import parse
+from .intents import begins_with_prefix
 from .matrix_http import MatrixHttp
-from .message import Message, from_raw
+from .message import EMOTE, SPEECH, Message, from_raw
 from .records import Kind, Request, key_of
 from .store import Store
+from .typed import clean
 
 MAX_PAGES = 10
 MAX_MESSAGE = 60_000
@@ -30,6 +33,7 @@ class Reader:
         http: MatrixHttp,
         encryption: Encryption,
         store: Store,
+        calls: Calls,
         *,
         bot: str,
         values: Callable[[], Values],
@@ -38,22 +42,24 @@ class Reader:
         self._http = http
         self._encryption = encryption
         self._store = store
+        self._calls = calls
         self._bot = bot
         self._values = values
         self._allowed = allowed
 
     # -- one message -------------------------------------------------------------------------
 
-    def words(self, message: Message) -> str | None:
+    async def words(self, message: Message) -> str | None:
         """What a message says to us, without the command; ``None`` if it is for somebody else."""
-        prefix = self._values().prefix
-        intent = parse(message.body, prefix=prefix)
+        intent = await self._calls.intent(message)
         if intent is not None:
             text = intent.text if intent.name == "chat" else ""
-        elif message.is_media or message.msgtype not in ("m.text", "m.emote"):
+        elif message.is_media or message.msgtype not in SPEECH:
             text = ""
         else:
-            text = "" if message.body.lstrip().casefold().startswith(prefix.casefold()) else message.body.strip()
+            text = "" if begins_with_prefix(message.body, self._values().prefix) else clean(message.body).strip()
+            if text and message.msgtype == EMOTE:
+                text = f"*{text}*"  # how people who play a part write to models what they do
         return text.encode("utf-8", "replace").decode("utf-8")[:MAX_MESSAGE] or None
 
     async def readable(self, raw: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -78,7 +84,7 @@ class Reader:
         if sender == self._bot:
             return answer_part(now)
         message = from_raw({**now, "room_id": room}, encrypted=False)
-        text = self.words(message) if message is not None else None
+        text = await self.words(message) if message is not None else None
         if message is None or text is None:
             return None
         edit_id = edit.get("event_id") if edit is not None else None
@@ -102,7 +108,7 @@ class Reader:
         except MatrixRefused:
             return None
         own = [edit for edit in edits if edit.get("sender") == self._bot]
-        return max(own, key=lambda edit: _number(edit.get("origin_server_ts")), default=None)
+        return max(own, key=lambda edit: numeric.number(edit.get("origin_server_ts")) or 0.0, default=None)
 
     # -- a thread ----------------------------------------------------------------------------
 
@@ -181,7 +187,3 @@ class Reader:
         if asked is None and entry.reply_to is not None:
             asked = await answered_by(self._store, room, entry.reply_to)
         return asked is None or flows(asked)
-
-
-def _number(value: Any) -> float:
-    return float(value) if isinstance(value, int | float) else 0.0

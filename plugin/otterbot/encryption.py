@@ -6,11 +6,15 @@ store means "never seen", so the room is asked before anything is sent in the cl
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import sqlite3
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 import aiohttp
+from mautrix.api import Method, Path
 from mautrix.errors import (
     MatrixConnectionError,
     MatrixRequestError,
@@ -31,6 +35,10 @@ PLAIN_FOR = 60.0
 
 PATIENCE = 60.0
 """Seconds for which unexplained failures to encrypt are tried again."""
+
+
+BUSY = 2.0
+"""Seconds until a crypto store that could not be asked is asked again, at most."""
 
 
 class KeyMissing(Exception):
@@ -84,16 +92,28 @@ class Encryption:
 
     async def _ask(self, room: str) -> bool:
         try:
-            await self._client.get_state_event(RoomID(room), EventType.ROOM_ENCRYPTION)
+            found = await self._state(room)
+            if "algorithm" not in found:  # an answer of something else, or an event with an odd content
+                found = await self._state(room, format="event")
+            if "algorithm" not in found and "sender" not in found:
+                raise AnswerLost("an answer without an event")
+            with contextlib.suppress(SerializerError):
+                # The same once more for mautrix, which stores it: how often its keys change stands there.
+                await self._client.get_state_event(RoomID(room), EventType.ROOM_ENCRYPTION)
         except MNotFound:
             return False
-        except SerializerError:
-            return True  # there is such an event, even if nobody can read it
+        except AnswerLost:
+            raise
         except MForbidden as error:
             raise NotAllowed(403, "M_FORBIDDEN") from error
-        except (MatrixConnectionError, MatrixRequestError, aiohttp.ClientError, TimeoutError, OSError) as error:
+        except Exception as error:  # mautrix raises what its parsing raises where a proxy answers with other JSON
             raise AnswerLost(type(error).__name__) from None
         return True
+
+    async def _state(self, room: str, **query: str) -> dict[str, Any]:
+        path = Path.v3.rooms[RoomID(room)].state["m.room.encryption"][""]
+        found = await self._client.api.request(Method.GET, path, query_params=query)
+        return found if isinstance(found, dict) else {}
 
     async def encrypt(self, room: str, event_type: str, content: dict[str, Any]) -> dict[str, Any]:
         """The content of the ``m.room.encrypted`` event. Relations stay readable, as the protocol wants."""
@@ -107,9 +127,9 @@ class Encryption:
         except (MatrixConnectionError, aiohttp.ClientError, TimeoutError, OSError) as error:
             raise AnswerLost(type(error).__name__) from None
         except MatrixRequestError as error:
-            if error.http_status >= 500:
+            if error.http_status >= 500 or not error.errcode:  # without an errcode it is a proxy's
                 raise AnswerLost(type(error).__name__) from None
-            raise CannotEncrypt(type(error).__name__) from None
+            raise self._failed(room, error) from None
         except Exception as error:
             raise self._failed(room, error) from None
         self._failing.pop(room, None)
@@ -128,7 +148,8 @@ class Encryption:
         return CannotEncrypt(type(error).__name__)
 
     async def decrypt(self, raw: Mapping[str, Any]) -> dict[str, Any] | None:
-        """The event inside; ``None`` if it can never be read. Raises :class:`KeyMissing`."""
+        """The event inside; ``None`` if it can never be read. Raises :class:`KeyMissing`, and :class:`AnswerLost` where
+        the crypto store could not be asked."""
         crypto = self._client.crypto
         if crypto is None:
             return None
@@ -137,7 +158,9 @@ class Encryption:
             inner = (await crypto.decrypt_megolm_event(event)).serialize()
         except SessionNotFound as error:
             raise KeyMissing(str(error.session_id)) from None
-        except Exception:
+        except Exception as error:
+            if _passes(error):
+                raise AnswerLost(type(error).__name__) from None
             return None
         return {**inner, "room_id": raw.get("room_id")} if isinstance(inner, dict) else None
 
@@ -150,4 +173,15 @@ class Encryption:
         crypto = self._client.crypto
         if crypto is None:
             return False
-        return bool(await crypto.wait_for_session(RoomID(room), SessionID(session_id), timeout=timeout))
+        try:
+            return bool(await crypto.wait_for_session(RoomID(room), SessionID(session_id), timeout=timeout))
+        except Exception as error:
+            if not _passes(error):
+                raise
+            await asyncio.sleep(min(timeout, BUSY))
+            return False
+
+
+def _passes(error: Exception) -> bool:
+    """The crypto store could not be asked (it is locked, say): that says nothing of the event."""
+    return isinstance(error, sqlite3.Error | OSError) or type(error).__module__.partition(".")[0] == "asyncpg"

@@ -67,6 +67,12 @@ _MEANT = {
 }
 
 
+def meant(name: str) -> str | None:
+    """The flag that a word certainly stands for: its own name, or another program's name of it."""
+    name = ALIASES.get(name, name)
+    return name if name in FLAGS else _MEANT.get(name)
+
+
 def near_flags(name: str) -> tuple[str, ...]:
     """The flags that somebody who typed ``name`` may have meant, best first."""
     name = name[:40].lower()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Any
 
+from . import dashes
 from .options import (
     COUNT,
     GUIDANCE,
@@ -27,10 +29,26 @@ from .options import (
 SAME = "same"
 RANDOM = "random"
 
-SIZE = re.compile(r"(\d{1,9})\s{0,3}[xX×✕*хХ]\s{0,3}(\d{1,9})(?:px)?(?![^\s,;])[,;]?")
-RATIO = re.compile(r"(\d{1,3})\s?[:/xX×]\s?(\d{1,3})(?![^\s,;])[,;]?")
+_ENDS = r"(?:[,;，；、،؛]|[.!?。．！？]{1,3}(?!\S)|(?!\S))"
+"""Behind a value that ends: a space, or the punctuation of a sentence."""
+SIZE = re.compile(rf"(\d{{1,9}})\s{{0,3}}[xX×✕*хХｘＸ＊]\s{{0,3}}(\d{{1,9}})(?:px)?{_ENDS}")
+RATIO = re.compile(rf"(\d{{1,3}})\s?[:/xX×：／ｘＸ]\s?(\d{{1,3}}){_ENDS}")
+_TRAILING = ",;.!?，；、。．！？،؛"
 _INTEGER = re.compile(r"[+-]?\d+")
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)")
+
+
+NUMBERS = ("steps", "cfg", "size", "ar", "seed", "variation", "count", "strength", "hires")
+"""Flags whose values look like nothing else, as numbers do."""
+
+
+def unquoted(flag: str, word: str) -> str:
+    """A value as it is meant, without the punctuation of the sentence behind it; numbers in plain characters."""
+    value = word.rstrip(_TRAILING) or word
+    if flag not in NUMBERS:
+        return value
+    value = unicodedata.normalize("NFKC", value)
+    return "-" + value[1:] if value[:1] and re.match(f"[{dashes.ANY}]", value) else value
 
 
 class Refused(Exception):

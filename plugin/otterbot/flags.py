@@ -1,48 +1,74 @@
-"""Flags: ``otter, hat --steps 30 --no blurry`` into a typed :class:`DrawOptions`.
+r"""Flags: ``otter, hat --steps 30 --no blurry`` into a typed :class:`DrawOptions`.
 
-Pure, never raises, linear in the length of the text. A flag begins with ``--``, or with the dash
-that a phone makes of it, at the start of a word. What is not a flag or its value is the prompt and
-goes through unchanged; where flags stood between its parts, one space joins them.
+Pure, never raises, linear in the length of the text, which has been cleaned before (:mod:`.typed`). What is not a flag
+or its value is the prompt and goes through unchanged; where flags stood between its parts, one space joins them.
+
+=================================== ==============================================================================
+what stands there                   what it is
+=================================== ==============================================================================
+``--steps 5`` ``—steps 5``          a flag: two or more dashes of any kind and mixture, or a long one, at the start of a
+``−−steps 5`` ``\-\-steps 5``       word or behind a comma, directly before the name of a flag. Backslashes before
+                                    dashes count for nothing
+``--stepz 5`` ``—stepz 5``          refused, with the flag that may be meant. Several hyphens before any other word are
+                                    refused too; long dashes before other words are prose
+``otter--steps 5``                  directly behind a word: refused, if a value of the flag follows; it is hardly
+``otter—steps 5``                   prose, and not surely a flag
+``salt-and-pepper—steps of stone``  the same without a value: words, and a note
+``-steps 5`` ``-n 4`` ``- -n 4``    one short dash: refused, if a value follows; else words, with a note for a flag's
+                                    own name (``-no hat``)
+``-- steps 5``                      a space behind the dashes: words, and a note; likewise ``— steps 5`` and
+                                    ``- steps 5``, but those without a value are prose
+=================================== ==============================================================================
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from . import dashes
 from .flag_names import ALIASES, BARE, FLAGS, near_flags
-from .flag_values import RATIO, READERS, SIZE, Refused
-from .options import SHAPES, DrawOptions, UsageProblem
+from .flag_values import RATIO, READERS, SIZE, Refused, unquoted
+from .flags_missed import Missed
+from .options import SHAPES, DrawOptions, Overlooked, UsageProblem
+from .typed import folded
 
-# A hyphen after a long dash: phones make "—-" of three hyphens.
-_FLAG = re.compile(r"(?<!\S)(?P<dash>--|[—–―‒]-?)(?P<name>[^\W\d_][\w-]*)[=:]?")
+_FLAG = re.compile(
+    rf"(?<![{dashes.ANY}\\])(?P<dash>{dashes.RUN})(?P<space>[ \t]{{0,3}})"
+    r"(?P<name>[^\W\d_]\w*+(?:[-‐‑]\w++)*+)[=:：＝]?"
+)
 _WORD = re.compile(r"\S+")
 _SPACE = re.compile(r"\s*")
 _MORE_SAMPLER = re.compile(r"\s+(?:\+\+|2m|2s|3m|sde|karras|ancestral|sgm|uniform)(?!\S)", re.IGNORECASE)
-_SAMPLER_A = re.compile(r"\s+a(?=\s*$|\s+(?:--|[—–―‒])\S)", re.IGNORECASE)
-_QUOTES = {'"': '"', "'": "'", "“": "“”", "„": "“”", "‘": "‘’", "«": "»", "»": "«"}
+_SAMPLER_A = re.compile(rf"\s+a(?=[.,;!?]*(?:\s*$|\s+{dashes.RUN}\S))", re.IGNORECASE)
+_QUOTES = {
+    '"': '"', "'": "'", "“": "“”", "„": "“”", "‘": "‘’", "«": "»", "»": "«", "「": "」", "『": "』", "＂": "＂",
+}  # fmt: skip
+_BEFORE = ",;،，、；。"
+"""Behind these a flag may begin without a space."""
 
 _NEAR_LOOKUPS = 16
-"""How many long dashes before a word are looked at for a misspelt flag; beyond that it is prose."""
+"""How many dashes before a word are looked at for a misspelt flag; beyond that it is prose."""
 
 
 def parse_options(text: str) -> tuple[DrawOptions, UsageProblem | None]:
     """The options in ``text`` and the first problem with them. ``prompt`` is ``None`` if no words are left."""
+    return read_flags(text)[:2]
+
+
+def read_flags(text: str) -> tuple[DrawOptions, UsageProblem | None, tuple[Overlooked, ...]]:
+    """The same, and what looks like a flag and was read as words."""
     reader = _Reader(text)
     options = DrawOptions()
     try:
         for flag, value in reader:
             options = _with(options, flag, value)
     except Refused as refusal:
-        return options, refusal.problem
-    return replace(options, prompt=reader.prompt or None), None
-
-
-def asks_for_help(text: str) -> bool:
-    """``!draw --help`` and its relatives: the only word, so that a prompt may mention it."""
-    return text.strip().lower() in ("--help", "—help", "–help", "-h", "--h", "--usage")
+        return options, refusal.problem, ()
+    return replace(options, prompt=reader.prompt or None), None, reader.missed.found
 
 
 class _Reader:
@@ -52,6 +78,7 @@ class _Reader:
         self._text = text
         self._lookups = 0
         self._unclosed: set[str] = set()
+        self.missed = Missed(text)
         self.prompt = ""
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
@@ -75,17 +102,31 @@ class _Reader:
     def _next_flag(self, position: int) -> re.Match[str] | None:
         """The next flag; refuses what can only be meant as one. A dash of prose is passed over."""
         while (found := _FLAG.search(self._text, position)) is not None:
-            name = found["name"].lower()
-            if _named(found) in FLAGS:
+            if not self._begins(found):
+                self.missed.look(found, glued=not self._at_start(found))
+            elif _named(found) in FLAGS:
                 return found
-            if found["dash"] == "--":
-                raise Refused("unknown_flag", name[:40], near_flags(name))
-            if self._lookups < _NEAR_LOOKUPS:
-                self._lookups += 1
-                if near := near_flags(name):
-                    raise Refused("unknown_flag", name[:40], near)
-            position = found.end()
+            else:
+                self._refuse_if_meant(found)
+            position = found.end("name")
         return None
+
+    def _refuse_if_meant(self, found: re.Match[str]) -> None:
+        name = unicodedata.normalize("NFKC", found["name"]).lower()
+        if dashes.is_no_prose(found["dash"]):
+            raise Refused("unknown_flag", name[:40], near_flags(name))
+        if self._lookups < _NEAR_LOOKUPS:
+            self._lookups += 1
+            if near := near_flags(name):
+                raise Refused("unknown_flag", name[:40], near)
+
+    def _at_start(self, found: re.Match[str]) -> bool:
+        before = self._text[found.start() - 1 : found.start()]
+        return not before or before.isspace() or before in _BEFORE
+
+    def _begins(self, found: re.Match[str] | None) -> bool:
+        """Does a flag begin there, of whatever name?"""
+        return found is not None and not found["space"] and dashes.is_double(found["dash"]) and self._at_start(found)
 
     def _phrase(self, flag: str, begin: int) -> tuple[str, int]:
         """Everything up to the next flag; quotes around all of it go."""
@@ -104,8 +145,9 @@ class _Reader:
         text = self._text
         if (quoted := self._quoted(begin)) is not None:
             return quoted
-        word = _WORD.match(text, begin)
-        if word is None or _is_flag(_FLAG.match(text, begin)):
+        word, found = _WORD.match(text, begin), _FLAG.match(text, begin)
+        is_flag = found is not None and self._begins(found)
+        if word is None or (found and is_flag and (dashes.is_no_prose(found["dash"]) or _named(found) in FLAGS)):
             raise Refused("no_value", flag)
         end = word.end()
         if flag == "size" and (size := SIZE.match(text, begin)) is not None:
@@ -116,8 +158,8 @@ class _Reader:
             while (more := _MORE_SAMPLER.match(text, end)) is not None:
                 end = more.end()
             if (letter := _SAMPLER_A.match(text, end)) is not None:
-                end = letter.end()
-        return text[begin:end].rstrip(",;"), end
+                end = _WORD.match(text, letter.end() - 1).end()  # type: ignore[union-attr]
+        return unquoted(flag, text[begin:end]), end
 
     def _quoted(self, begin: int) -> tuple[str, int] | None:
         """A value in quotes at ``begin`` and where it ends. A quote that nothing closes is a letter."""
@@ -137,12 +179,8 @@ def _skip_space(text: str, position: int) -> int:
 
 
 def _named(found: re.Match[str]) -> str:
-    name = found["name"].lower()
+    name = folded(found["name"])
     return ALIASES.get(name, name)
-
-
-def _is_flag(found: re.Match[str] | None) -> bool:
-    return found is not None and (found["dash"] == "--" or _named(found) in FLAGS)
 
 
 def _with(options: DrawOptions, flag: str, value: str) -> DrawOptions:

@@ -45,7 +45,7 @@ class GivingUp:
 
     async def expire(self, request: Request) -> None:
         """It has waited for too long."""
-        hours, state = (request.expires_at - request.created_at) / 3600, self._state
+        hours, state, live = (request.expires_at - request.created_at) / 3600, self._state, self._live(request.key)
         if self._outbox.barred.place(request.room_id) not in (None, Place.SPEAKS):
             text = texts.could_not_speak(hours)
         else:
@@ -54,5 +54,7 @@ class GivingUp:
                 away=state.away_since is not None,
                 unauthorized=state.unauthorized,
                 paused=state.pause.paused,
+                disk_full=live is not None and live.disk_full,
+                drawn=live is not None and live.job is not None and live.job.final,
             )
         await self.give_up(request, "expired", text)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from . import texts
+from .calls import Calls
 from .chat_entries import Entry, Question, answered_by, flows
 from .chat_reader import Reader
 from .config import Values
@@ -48,6 +49,7 @@ class History:
         http: MatrixHttp,
         encryption: Encryption,
         store: Store,
+        calls: Calls,
         *,
         bot: str,
         values: Callable[[], Values],
@@ -58,7 +60,7 @@ class History:
         self._store = store
         self._bot = bot
         self._values = values
-        self._reader = Reader(http, encryption, store, bot=bot, values=values, allowed=allowed)
+        self._reader = Reader(http, encryption, store, calls, bot=bot, values=values, allowed=allowed)
 
     async def root_of(self, request: Request) -> str | None:
         """The thread of a request: the one it was asked in, that of the answer it replies to, or its own.
@@ -107,7 +109,7 @@ class History:
             await self._encryption.wait_for_key(request.origin, missing.session_id, KEY_PATIENCE)
             readable = await self._reader.readable(raw)
         said = None if readable is None else from_raw(readable, encrypted=request.private, own_id=self._bot)
-        text = None if said is None else self._reader.words(said)
+        text = None if said is None else await self._reader.words(said)
         if not text:
             raise CannotAsk(texts.CHAT_UNREADABLE)
         return text
@@ -150,7 +152,7 @@ class History:
             return Exchange(question="")
         readable = await self._reader.readable(raw)
         message = from_raw(readable, encrypted=False) if readable is not None else None
-        return Exchange(question=(self._reader.words(message) or "") if message is not None else "")
+        return Exchange(question=(await self._reader.words(message) or "") if message is not None else "")
 
 
 def limited(exchanges: Sequence[Exchange], asked: str, messages: int, characters: int) -> list[dict[str, str]]:

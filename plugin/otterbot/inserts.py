@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Sequence
 
 from mautrix.util.async_db import Connection
@@ -66,9 +65,8 @@ async def put_setting(conn: Connection, room: str, name: str, value: str | None)
 
 
 async def move(
-    conn: Connection, old: str, new: str, moving: Sequence[Part], unwanted: Sequence[Part], private: bool
+    conn: Connection, old: str, new: str, moving: Sequence[Part], unwanted: Sequence[Part], private: bool, now: float
 ) -> list[Request]:
-    now = time.time()
     keys = {row["key"] for row in await conn.fetch(sql.MOVE_REQUESTS, old, new, int(private))}
     for part in moving:
         content = None if part.content is None else json.dumps(part.content)
@@ -80,11 +78,13 @@ async def move(
     return [Request.from_row(row) for row in rows]
 
 
-async def inherit(conn: Connection, room: str, predecessor: str, settings: dict[str, str], part: Part | None) -> bool:
+async def inherit(
+    conn: Connection, room: str, predecessor: str, settings: dict[str, str], part: Part | None, now: float
+) -> bool:
     if await conn.fetchrow(sql.PREDECESSOR_SET, room, predecessor) is None:
         return False
     for name, value in settings.items():
         await conn.execute(sql.INHERIT, room, name, value)
     if part is not None:
-        await add_part(conn, part, time.time())
+        await add_part(conn, part, now)
     return True

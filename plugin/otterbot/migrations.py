@@ -84,6 +84,12 @@ async def upgrade_v2(conn: Connection) -> None:
 
 
 async def upgrade_v3(conn: Connection) -> None:
+    await conn.execute("ALTER TABLE parts ADD COLUMN reason TEXT")
+    # Pictures that were never sent: older versions left them with the worker for ever.
+    await conn.execute("UPDATE parts SET delete_owed = 1 WHERE state IN ('failed', 'dropped') AND image_id IS NOT NULL")
+
+
+async def upgrade_v4(conn: Connection) -> None:
     await conn.execute("ALTER TABLE rooms ADD COLUMN predecessor TEXT")
     await conn.execute("ALTER TABLE requests ADD COLUMN asked_in TEXT")
     await conn.execute("ALTER TABLE parts ADD COLUMN moved INTEGER NOT NULL DEFAULT 0")
@@ -91,4 +97,5 @@ async def upgrade_v3(conn: Connection) -> None:
 
 upgrade_table.register(upgrade_v1, description="Requests, parts, handled events, rooms and their settings")
 upgrade_table.register(upgrade_v2, description="When the message of a request was sent")
-upgrade_table.register(upgrade_v3, description="Rooms that were upgraded, and requests that moved with them")
+upgrade_table.register(upgrade_v3, description="Why a part could not be sent")
+upgrade_table.register(upgrade_v4, description="Rooms that were upgraded, and requests that moved with them")

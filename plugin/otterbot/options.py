@@ -119,12 +119,25 @@ class UsageProblem:
     """Why what was typed cannot be used; ``texts`` makes a sentence of it."""
 
     code: Literal[
-        "unknown_flag", "no_value", "bad_value", "too_large", "twice", "conflict", "no_prompt", "no_text", "stray_text"
-    ]
+        "unknown_flag", "no_value", "bad_value", "too_large", "twice", "conflict", "no_prompt", "no_text", "stray_text",
+        "glued", "one_dash",
+    ]  # fmt: skip
     flag: str = ""
-    """Without dashes. For ``unknown_flag`` as typed, shortened."""
+    """Without dashes. For ``unknown_flag`` as typed, shortened; for ``glued``, ``one_dash`` with dashes and value."""
     near: tuple[str, ...] = ()
-    """For ``unknown_flag`` what may have been meant, for ``conflict`` the flag that says something else."""
+    """For ``unknown_flag`` what may have been meant, for ``conflict`` the flag that says something else, for ``glued``
+    and ``one_dash`` the flag and its value."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overlooked:
+    """What looks like a flag and was read as words; ``texts`` makes a sentence of it, under the picture."""
+
+    form: Literal["glued", "one_dash", "spaced"]
+    """Directly behind a word; with one dash only; with a space behind its dashes."""
+    typed: str
+    """With its dashes, shortened."""
+    flag: str
 
 
 def is_kind(name: str) -> bool:

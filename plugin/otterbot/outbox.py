@@ -1,4 +1,4 @@
-"""Everything that the bot puts into rooms: one thing at a time, the worthiest first, each once.
+"""Everything that the bot puts into rooms: one thing at a time, the worthiest first, in turns, each once.
 
 A part is marked ``sending`` (committed) before its request goes out and ``sent`` after the answer.
 A part that stands in ``sending`` without an answer, at a start or after a lost one, is first looked
@@ -12,45 +12,33 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from . import contents
 from .barred import BarredRooms
-from .builds import BACKOFF, Builder, Builds, Entry
+from .builds import Builder, Builds, Entry
 from .encryption import Encryption
 from .errors import (
     AnswerLost,
     CannotEncrypt,
     MatrixRefused,
     NotAllowed,
-    OtterbotError,
     RateLimited,
     TooLarge,
 )
+from .hooks import Hooks, tell
 from .lookup import find_sent
 from .matrix_http import MatrixHttp
 from .records import Kind, Part, PartState, Rank
 from .sending import Done, Sender
 from .store import Store
+from .turns import Turns
 from .waiting import news, surely
 
 PATIENCE = 20.0
 """Seconds; a reaction that the homeserver's limits hold up for longer is not worth sending."""
-FORGOING = frozenset({"ack", "unack", "done"})
-
-
-@dataclass(kw_only=True)
-class Hooks:
-    """What delivery wants to know. None of them may raise."""
-
-    sent: Callable[[Part, str | None], Awaitable[None]]
-    failed: Callable[[Part, str], Awaitable[None]]
-    """With ``not_allowed``, ``too_large``, ``cannot_encrypt``, ``missing``, ``gone``, ``refused`` or ``throttled``."""
-    missing: Callable[[Part], Awaitable[None]]
-    """The worker does not have the result any more; :meth:`Outbox.rebuild` tries again."""
-    no_encryption: Callable[[Part], Awaitable[Part | None]]
-    """The fixed sentence for the request of that part, stored; ``None`` if it was said already."""
+FORGOING = frozenset({"ack", "unack", "done", "same"})
 
 
 class Outbox:
@@ -69,6 +57,7 @@ class Outbox:
         self._task: asyncio.Task[None] | None = None
         self._builds = Builds(self, log)
         self._sender = Sender(store, http, encryption)
+        self.turns = Turns(store.clock)
         self.barred = BarredRooms(self, self._entries, store, log)
         self.forbidden = self.barred.refused
         self.hooks: Hooks | None = None
@@ -193,7 +182,7 @@ class Outbox:
         due = [entry for entry in ready if entry.not_before <= now]
         if not due:
             return None, min(entry.not_before for entry in ready) - now
-        return min(due, key=lambda entry: (entry.part.rank, entry.order)), None
+        return self.turns.first(due), None
 
     async def _run(self) -> None:
         while True:
@@ -202,6 +191,7 @@ class Outbox:
             if entry is None:
                 await news(self._wake, wait)
                 continue
+            self.turns.served(entry)
             try:
                 await self._handle(entry)
             except Exception as error:
@@ -209,9 +199,12 @@ class Outbox:
                 self._log.error("Cannot send %s yet: %s", entry.part.part, type(error).__name__)
                 entry.not_before = time.monotonic() + entry.backoff()
                 if entry.stored and entry.part.kind is not Kind.REDACTION:
-                    entry.lookup, entry.part = True, replace(entry.part, updated_at=time.time())
+                    entry.lookup, entry.part = True, replace(entry.part, updated_at=self._store.clock.now())
 
     async def _handle(self, entry: Entry) -> None:
+        if entry.part.rank == Rank.REPEAT and time.monotonic() - entry.since > PATIENCE:
+            await self.fail(entry, "throttled")
+            return
         try:
             if entry.lookup:
                 await self._look_up(entry)
@@ -231,7 +224,7 @@ class Outbox:
             await self._refused(entry, refusal)
 
     async def _look_up(self, entry: Entry) -> None:
-        event_id = await find_sent(self._http, self._encryption, self._bot, entry.part)
+        event_id = await find_sent(self._http, self._encryption, self._bot, entry.part, self._store.clock.now())
         if event_id is not None:
             await self._sent(entry, event_id)
             return
@@ -268,7 +261,7 @@ class Outbox:
 
     async def fail(self, entry: Entry, reason: str) -> None:
         if entry.stored:
-            await self._surely(lambda: self._store.mark_failed(*entry.part.id))
+            await self._surely(lambda: self._store.mark_failed(*entry.part.id, reason))
         self.forget(entry)
         if entry.stored:
             self._log.warning("Gave up sending %s: %s", entry.part.part, reason)
@@ -312,12 +305,10 @@ class Outbox:
 
     async def _refused(self, entry: Entry, refusal: MatrixRefused) -> None:
         if refusal.errcode == "M_DUPLICATE_ANNOTATION":
-            found = await find_sent(self._http, self._encryption, self._bot, entry.part)
+            found = await find_sent(self._http, self._encryption, self._bot, entry.part, self._store.clock.now())
             await self._sent(entry, found)
         elif refusal.status == 400 and entry.stored and (plainer := contents.without_thread(entry.content)) is not None:
             entry.content = plainer  # no thread can begin where somebody wanted one
-        elif refusal.status == 401:
-            entry.not_before = time.monotonic() + BACKOFF[-1]  # for the operator to mend
         else:
             await self.fail(entry, "refused")
 
@@ -330,9 +321,4 @@ class Outbox:
         await surely(write, self._log, for_ever=True)
 
     async def hook(self, name: str, *args: Any) -> None:
-        if self.hooks is None:
-            return
-        try:
-            await getattr(self.hooks, name)(*args)
-        except (OtterbotError, OSError) as error:
-            self._log.error("After %s: %s", name, type(error).__name__)
+        await tell(self.hooks, name, self._log, *args)

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from weakref import WeakValueDictionary
 
 from . import contents, texts
 from .errors import MatrixError, NotAllowed
-from .matrix_http import MatrixHttp
 from .outbox import Outbox
 from .records import Part, Rank, key_of
 from .room_state import RoomStates
@@ -33,10 +31,9 @@ class Predecessors:
     """One per plugin instance. What was found out stands in the database."""
 
     def __init__(
-        self, store: Store, http: MatrixHttp, states: RoomStates, outbox: Outbox, bot: str, log: logging.Logger
+        self, store: Store, states: RoomStates, outbox: Outbox, bot: str, log: logging.Logger
     ) -> None:
         self._store = store
-        self._http = http
         self._states = states
         self._outbox = outbox
         self._bot = bot
@@ -70,11 +67,8 @@ class Predecessors:
         return None
 
     async def follows(self, room: str) -> bool:
-        """Does it replace a room that we were in?"""
-        try:
-            before = await self.of(room)
-        except MatrixError:
-            return False
+        """Does it replace a room that we were in? Raises as :meth:`of`."""
+        before = await self.of(room)
         return before is not None and await self._store.was_in(before)
 
     async def _find(self, room: str, left: int) -> str | None:
@@ -132,4 +126,4 @@ class Predecessors:
             self._outbox.enqueue([part])
 
     def _age(self, made: float) -> float:
-        return time.time() - self._http.ahead - made
+        return self._store.clock.now() - made

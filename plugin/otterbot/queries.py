@@ -2,6 +2,7 @@
 
 INSTALLED = "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING"
 META = "SELECT value FROM meta WHERE name = $1"
+META_SET = "UPDATE meta SET value = $2 WHERE name = $1 RETURNING name"
 
 # -- events
 IS_HANDLED = "SELECT 1 FROM handled WHERE event_id = $1"
@@ -36,14 +37,27 @@ CANCEL = (
     "UPDATE requests SET state = 'done', outcome = $4, done_at = $3, cancel_owed = 1 "
     "WHERE key = $1 AND (room_id = $2 OR asked_in = $2) AND state <> 'done' RETURNING *"
 )
+RETIME = (
+    "UPDATE requests SET created_at = $2, expires_at = $3, sent_at = $4 "
+    "WHERE key = $1 AND state <> 'done' RETURNING key"
+)
+LAST_TURN = (
+    "SELECT * FROM requests WHERE room_id = $1 AND sender = $2 AND kind = 'chat' ORDER BY created_at DESC LIMIT 1"
+)
+LAST_DRAWN_IN = (
+    "SELECT * FROM requests WHERE room_id = $1 AND thread_root = $2 AND kind = 'image' ORDER BY created_at DESC LIMIT 1"
+)
 UNCLOSED = (
     "SELECT * FROM requests WHERE outcome IN ('cancelled', 'replaced') AND done_at > $1 "
     "AND NOT EXISTS (SELECT 1 FROM parts WHERE parts.key = requests.key AND parts.part = 'done')"
 )
 CANCELS_OWED = "SELECT * FROM requests WHERE cancel_owed = 1"
+OWE_CANCEL = "UPDATE requests SET cancel_owed = 1 WHERE key = $1 AND state = 'done' RETURNING key"
 CANCEL_PAID = "UPDATE requests SET cancel_owed = 0 WHERE key = $1 RETURNING key"
 
 # -- parts
+_OWED = "CASE WHEN image_id IS NULL THEN 0 ELSE 1 END"
+"""A picture that will not be sent is nobody's: the worker has to delete it."""
 ADD_PART = (
     "INSERT INTO parts (key, part, room_id, kind, rank, state, content, image_id, acked, delete_owed, updated_at, "
     "moved) "
@@ -62,7 +76,7 @@ SENDING = (
     "AND (CAST($4 AS TEXT) IS NULL OR room_id = $4) RETURNING key"
 )
 DROP_OVER = (
-    "UPDATE parts SET state = 'dropped', content = NULL, updated_at = $3 "
+    "UPDATE parts SET state = 'dropped', content = NULL, updated_at = $3, delete_owed = " + _OWED + " "
     "WHERE key = $1 AND part = $2 AND state IN ('ready', 'sending') AND rank = 0 "
     "AND EXISTS (SELECT 1 FROM requests WHERE requests.key = parts.key AND requests.state = 'done') RETURNING key"
 )
@@ -74,11 +88,11 @@ SENT = (
     "WHERE key = $1 AND part = $2 AND state IN ('ready', 'sending') RETURNING key"
 )
 FAILED = (
-    "UPDATE parts SET state = 'failed', content = NULL, updated_at = $3 "
+    "UPDATE parts SET state = 'failed', content = NULL, updated_at = $3, reason = $4, delete_owed = " + _OWED + " "
     "WHERE key = $1 AND part = $2 AND state IN ('ready', 'sending') RETURNING key"
 )
 DROP = (
-    "UPDATE parts SET state = 'dropped', content = NULL, updated_at = $3 "
+    "UPDATE parts SET state = 'dropped', content = NULL, updated_at = $3, delete_owed = " + _OWED + " "
     "WHERE key = $1 AND part = $2 AND state = 'ready' RETURNING key"
 )
 NEW_IMAGE = (

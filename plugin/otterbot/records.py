@@ -52,6 +52,7 @@ class Rank(IntEnum):
     REFUSAL = 10
     STATUS = 20
     REACTION = 30
+    REPEAT = 35
     EDIT = 40
 
 
@@ -141,6 +142,8 @@ class Part:
     """Final content; ``None``: rebuilt by the builder of its kind (pictures, chat answers)."""
     event_id: str | None = None
     image_id: str | None = None
+    reason: str | None = None
+    """Why it could not be sent, see :class:`~.hooks.Hooks`; of a part that failed."""
     updated_at: float = 0.0
     moved: bool = False
     """Its request has moved to another room with it: that is another event, with a transaction id of its own."""

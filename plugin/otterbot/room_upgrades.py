@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
@@ -20,7 +19,6 @@ from .barred import Following
 from .delivery import Delivery
 from .encryption import Encryption
 from .errors import MatrixError, NotAllowed
-from .matrix_http import MatrixHttp
 from .outbox import Outbox
 from .queues import Raw
 from .records import Kind, Part, PartState, Rank, Request
@@ -43,7 +41,6 @@ class RoomUpgrades:
     def __init__(
         self,
         store: Store,
-        http: MatrixHttp,
         states: RoomStates,
         encryption: Encryption,
         outbox: Outbox,
@@ -56,7 +53,6 @@ class RoomUpgrades:
     ) -> None:
         """``join`` takes a room and a homeserver that knows the way."""
         self._store = store
-        self._http = http
         self._states = states
         self._encryption = encryption
         self._outbox = outbox
@@ -134,7 +130,7 @@ class RoomUpgrades:
 
     async def _come_in(self, room: str, tombstone: Tombstone) -> bool:
         """Whoever closed the old room invites us by that; it counts as any other invitation does."""
-        sender, age = tombstone.sender, time.time() - self._http.ahead - tombstone.at
+        sender, age = tombstone.sender, self._store.clock.now() - tombstone.at
         if sender is None or not self._allowed(sender) or age > INVITES or await self._states.was_put_out(room):
             return False
         try:
@@ -168,8 +164,6 @@ class RoomUpgrades:
             elif part.kind is Kind.MESSAGE or part.rank == Rank.RESULT:
                 unwanted.append(part)
         requests = await self._store.move(old, new, moving, unwanted, private=secret)
-        for part in unwanted:
-            await self._store.owe_delete_of(*part.id)
         await self._outbox.barred.moved([*moving, *unwanted])
         await self._go_on(requests, old, exposed)
 

@@ -6,9 +6,12 @@ from dataclasses import dataclass, field
 from logging import Logger
 from typing import TYPE_CHECKING
 
+from .pace import Paces
+
 if TYPE_CHECKING:
     from mautrix.client import Client
 
+    from .calls import Calls
     from .config import Config
     from .delivery import Delivery
     from .encryption import Encryption
@@ -32,10 +35,12 @@ class Services:
     delivery: Delivery
     settings: RoomSettings
     permissions: Permissions
+    calls: Calls
     log: Logger
     warnings: list[str] = field(default_factory=list)
     """Sentences about this instance that ``!status`` shows (the client's own sync is on, …).
     Whoever notices such a thing puts it here and takes it away again."""
+    paces: Paces = field(default_factory=Paces)
     chat_threads: dict[tuple[str, str], bool] = field(default_factory=dict)
     """(room, root) → is it a chat with the bot? For roots that only the homeserver knows; kept while
     the instance runs, emptied when it grows."""

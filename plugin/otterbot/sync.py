@@ -10,6 +10,7 @@ import copy
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from . import numeric
 from .queues import Raw
 
 if TYPE_CHECKING:
@@ -85,11 +86,14 @@ class SyncAnswer:
                 if "state_key" in event:
                     yield event
 
-    def timeline(self, room: str) -> Iterator[Raw]:
-        """What may concern us, in order. Copies: mautrix writes into the originals."""
-        for event in _events(_mapping(self._joined.get(room)).get("timeline")):
-            if event.get("type") in TIMELINE and "state_key" not in event:
-                yield {**copy.deepcopy(event), "room_id": room}
+    def before(self, room: str) -> Iterator[Raw]:
+        """State of that room before its timeline."""
+        yield from _events(_mapping(self._joined.get(room)).get("state"))
+
+    def timeline(self, room: str) -> list[Raw]:
+        """What was said and done there, in order. Copies: mautrix writes into the originals."""
+        events = _events(_mapping(self._joined.get(room)).get("timeline"))
+        return [{**copy.deepcopy(event), "room_id": room} for event in events]
 
     def invites(self, user: str) -> Iterator[tuple[str, str]]:
         """Rooms to which ``user`` is invited, and by whom."""
@@ -108,13 +112,18 @@ def membership_of(event: Raw, user: str) -> str | None:
     return membership if isinstance(membership, str) else None
 
 
+def before(event: Raw) -> str | None:
+    """The membership that a membership event replaces; ``None`` where it does not say."""
+    old = _mapping(_mapping(event.get("unsigned")).get("prev_content")) or _mapping(event.get("prev_content"))
+    membership = old.get("membership")
+    return membership if isinstance(membership, str) else None
+
+
 def joins(event: Raw, user: str) -> bool:
     """``user`` comes into the room with it (and did not only change a name)."""
-    before = _mapping(_mapping(event.get("unsigned")).get("prev_content")) or _mapping(event.get("prev_content"))
-    return membership_of(event, user) == "join" and before.get("membership") != "join"
+    return membership_of(event, user) == "join" and before(event) != "join"
 
 
 def seconds(event: Raw) -> float:
     """``origin_server_ts`` as Unix time; 0 if there is none."""
-    sent = event.get("origin_server_ts")
-    return sent / 1000 if isinstance(sent, int) and not isinstance(sent, bool) else 0.0
+    return (numeric.whole(event.get("origin_server_ts")) or 0) / 1000

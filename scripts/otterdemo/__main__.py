@@ -5,9 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import os
 import signal
-import stat
 import sys
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from lab.events import Ev
 from lab.places import REPOSITORY
 
 from .house import SERVER, DemoError, House
+from .keyboard import Keyboard
 from .room import INDENT, show_picture, show_room
 from .screen import Screen
 from .talk import Talk
@@ -22,6 +21,9 @@ from .talk import Talk
 ABOUT = """Starts a homeserver (Synapse), Maubot with the plugin, and the worker on this machine, and types each LINE
 into an encrypted room as a Matrix user of its own. Ends with 0 if everything came that the lines are for. Without a
 line it stays up: log in with any Matrix client, or type here. What was made is kept in .demo/ for the next start."""
+
+HISTORY = """A login is sent the keys of what is said from then on. What was said before it stays "unable to decrypt"
+until you import the file of room keys in your client (in its security settings; the passphrase is the password)."""
 
 
 def _options() -> argparse.Namespace:
@@ -60,8 +62,11 @@ async def _stay(house: House, screen: Screen) -> int:
     for name, value in (
         ("homeserver", house.synapse.url), ("user", you.user_id), ("password", you.password),
         ("room", f"#otters:{SERVER}"), ("Maubot", f"{house.maubot.url}/_matrix/maubot (admin, the same password)"),
+        ("room keys", str(await house.export_keys())),
     ):  # fmt: skip
         screen.say(f"  {name:12}{screen.paint(value, 'bold')}")
+    screen.say()
+    screen.wrapped(" ".join(HISTORY.split()), "  ")
     screen.say()
     screen.say(f"  Or type here, as {house.visitor.id}; !help says what there is. Ctrl-C ends everything.")
     screen.say()
@@ -82,16 +87,11 @@ async def _stay(house: House, screen: Screen) -> int:
 
 
 async def _read_lines(house: House, screen: Screen) -> None:
-    mode = os.fstat(sys.stdin.fileno()).st_mode
-    if not (sys.stdin.isatty() or stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
-        return  # /dev/null, a file: nobody types there, and the event loop cannot wait for it
-    stream = asyncio.StreamReader()
-    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(stream), sys.stdin)
-    while raw := await stream.readline():
-        text = raw.decode(errors="replace").strip()
-        if text:
-            await house.visitor.send(house.room, text)
-        screen.prompt("  › ")
+    async with Keyboard(sys.stdin.fileno()) as keyboard:
+        async for text in keyboard:
+            if text:
+                await house.visitor.send(house.room, text)
+            screen.prompt("  › ")
 
 
 async def _watch(house: House, screen: Screen) -> None:
@@ -104,6 +104,7 @@ async def _watch(house: House, screen: Screen) -> None:
         )
         mark = house.visitor.events.index(event, mark) + 1
         await _show_live(event, talk, screen)
+        await house.export_keys()
 
 
 async def _show_live(event: Ev, talk: Talk, screen: Screen) -> None:
@@ -117,10 +118,8 @@ async def _show_live(event: Ev, talk: Talk, screen: Screen) -> None:
         screen.wrapped(event.body, INDENT)
         screen.say(INDENT + screen.paint(f"saved as {path}", "dim"))
     elif event.type == "m.room.message":
-        first, *rest = str(event.new_content.get("body", "")).splitlines() or [""]
-        screen.say(f"  {name}  {'✎ ' if event.edits else ''}{first}")
-        for line in rest:
-            screen.wrapped(line, INDENT)
+        edited = "✎ " if event.edits else ""
+        screen.wrapped(f"{edited}{event.new_content.get('body', '')}", INDENT, head=f"  {name}  ")
 
 
 async def _main(options: argparse.Namespace) -> int:

@@ -108,6 +108,8 @@ class House:
         self.worker = Worker(root / "worker", config={"api": {"port": self.kept.worker_port}})
         self.users: list[User] = []
         self.visitor: User
+        self.chat_works = False
+        """There is an Ollama with a model."""
 
     @property
     def bot(self) -> str:
@@ -169,6 +171,12 @@ class House:
         """What the worker says of itself now."""
         info: dict[str, Any] = await self.worker.api("GET", "/v1/info")
         return info
+
+    async def export_keys(self) -> Path:
+        """The file with the keys of all that the visitor can read, for a client that logs in later."""
+        path = self.root / "room-keys.txt"
+        await self.visitor.export_keys(path, self.kept.password)
+        return path
 
     async def _start_maubot(self) -> float:
         config = self.maubot.root / "config.yaml"
@@ -232,8 +240,9 @@ class House:
             async with aiohttp.ClientSession(timeout=timeout) as http, http.get(f"{OLLAMA}/api/tags") as response:
                 models = [model["name"] for model in (await response.json())["models"]]
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError, KeyError):
-            self.screen.say(self.screen.paint(f"  · no Ollama at {OLLAMA}, so !chat will say that it is off", "dim"))
+            self.screen.say(self.screen.paint(f"  · no Ollama at {OLLAMA}, so !chat says what it needs", "dim"))
             return
+        self.chat_works = bool(models)
         if models:
             self.screen.done(f"Ollama at {OLLAMA} with {', '.join(models[:4])}: !chat works")
         else:

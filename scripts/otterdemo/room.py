@@ -58,9 +58,6 @@ def _show(event: Ev, latest: Ev, reactions: list[str], screen: Screen, saved: di
         if path is not None:
             screen.say(INDENT + screen.paint("saved as ", "dim") + screen.paint(str(path), "bold"))
     else:
-        first, *rest = (latest.new_content.get("body") or "").splitlines() or [""]
-        screen.say(head + first)
-        for line in rest:
-            screen.wrapped(line, INDENT)
+        screen.wrapped(str(latest.new_content.get("body") or ""), INDENT, head=head)
     if reactions:
         screen.say(INDENT + "  ".join(reactions))

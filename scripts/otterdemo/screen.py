@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import textwrap
 import unicodedata
 
 _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "magenta": "35", "cyan": "36"}
@@ -14,6 +13,18 @@ _CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "
 def _columns(text: str) -> int:
     """How many columns a terminal needs for ``text``."""
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """``text`` in lines of at most ``width`` columns, broken between words. A longer word, say a path, stays whole."""
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines[-1] else word
+        if lines[-1] and _columns(longer) > width:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines
 
 
 class Screen:
@@ -25,6 +36,7 @@ class Screen:
         self.colour = self.live and "NO_COLOR" not in os.environ
         self._status = ""
         self._prompt = ""
+        self._warned: set[str] = set()
 
     @property
     def width(self) -> int:
@@ -55,21 +67,33 @@ class Screen:
         sys.stdout.flush()
 
     def done(self, text: str, note: str = "") -> None:
-        self.say(f"  {self.paint('✓', 'green')} {text}" + (self.paint(f"  {note}", "dim") if note else ""))
+        if note and _columns(f"    {text}  {note}") <= self.width:
+            self.say(f"  {self.paint('✓', 'green')} {text}  {self.paint(note, 'dim')}")
+            return
+        self._marked("✓", "green", text, ())
+        if note:
+            self.wrapped(note, " " * 4, styles=("dim",))
 
     def warn(self, text: str) -> None:
-        for index, line in enumerate(textwrap.wrap(text, self.width - 6)):
-            self.say(f"  {self.paint('!' if index == 0 else ' ', 'yellow', 'bold')} {self.paint(line, 'yellow')}")
+        """Said once, however often it is found."""
+        if text not in self._warned:
+            self._warned.add(text)
+            self._marked("!", "yellow", text, ("yellow",))
 
     def title(self, text: str) -> None:
         self.say()
         self.say(self.paint(text, "bold"))
 
-    def wrapped(self, text: str, indent: str) -> None:
+    def _marked(self, mark: str, colour: str, text: str, styles: tuple[str, ...]) -> None:
+        self.wrapped(text, " " * 4, head=f"  {self.paint(mark, colour, 'bold')} ", styles=styles)
+
+    def wrapped(self, text: str, indent: str, *, head: str | None = None, styles: tuple[str, ...] = ()) -> None:
+        """Lines that are broken between words. ``head`` stands in place of the first ``indent``, as wide as that."""
+        before = indent if head is None else head
         for paragraph in text.splitlines() or [""]:
-            wrapped = textwrap.wrap(paragraph, self.width - len(indent), drop_whitespace=True) or [""]
-            for line in wrapped:
-                self.say(indent + line)
+            for line in wrap(paragraph, self.width - len(indent)):
+                self.say(before + self.paint(line, *styles))
+                before = indent
 
     # ------------------------------------------------------------ the line that lives
 

@@ -39,6 +39,8 @@ class Line:
     """The event id of its first word, ⏳, which it takes back at the end."""
     said: str = ""
     """What the newest form of its last message says."""
+    refusal_is_right: bool = False
+    """It asks for something that is not on this machine: a sentence that says so is all that it is for."""
     tidy: bool = False
     """The bot has taken its ⏳ back."""
 
@@ -67,6 +69,8 @@ class Line:
     @property
     def good(self) -> bool:
         """Whether everything came that this line is for."""
+        if self.refusal_is_right:
+            return bool(self.answers)
         if self.wanted_pictures:
             return len(self.pictures) >= self.wanted_pictures
         return self.ended != "❌" and bool(self.answers or not self.command)
@@ -96,6 +100,7 @@ class Talk:
     async def say(self, text: str) -> Line:
         """Types one line and waits until all that it is for has come (or plainly will not)."""
         line = Line(text)
+        line.refusal_is_right = line.command in STREAMING and not self.house.chat_works
         self.lines.append(line)
         self.screen.say(f"  {self.screen.paint('visitor', 'magenta', 'bold')}   {self.screen.paint(text, 'bold')}")
         mark = self.visitor.mark()

@@ -96,6 +96,12 @@ class User:
         await self.nio.close()
         await self.http.close()
 
+    async def export_keys(self, path: Path, passphrase: str) -> None:
+        """Writes all room keys that this user has, in the format that Matrix clients import."""
+        path.unlink(missing_ok=True)
+        await self.nio.export_keys(str(path), passphrase)
+        path.chmod(0o600)
+
     async def _loop(self) -> None:
         while True:
             try:

@@ -53,8 +53,14 @@ class Maubot:
         self.url = f"http://127.0.0.1:{self.port}"
         self.token = ""
         self.instances: list[str] = []
+        self.clock_file = root / "clock"
+        """By how many seconds this process's clock is wrong: see :mod:`lab.clock.sitecustomize`."""
         self.proc = Proc(
-            "maubot", [places.python("maubot"), "-m", "maubot", "-c", "config.yaml"], root, root / "maubot.log"
+            "maubot",
+            [places.python("maubot"), "-m", "maubot", "-c", "config.yaml"],
+            root,
+            root / "maubot.log",
+            env={"PYTHONPATH": str(Path(__file__).with_name("clock")), "LAB_CLOCK": str(self.clock_file)},
         )
 
     def write_config(self) -> None:
@@ -86,6 +92,12 @@ class Maubot:
         for instance in self.instances if instances else []:
             await self.wait_instance(instance)
         return time.monotonic() - started
+
+    def set_clock(self, off: float) -> None:
+        """As NTP or a person sets it, while everything runs; 0 sets it right."""
+        written = self.clock_file.with_suffix(".new")
+        written.write_text(str(off))
+        written.replace(self.clock_file)
 
     async def stop(self) -> float:
         return await self.proc.stop()

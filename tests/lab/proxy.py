@@ -59,6 +59,8 @@ class Rule:
     also: Callable[[Seen], bool] | None = None
     status: int = 503
     answer: dict[str, Any] = field(default_factory=dict)
+    page: str | None = None
+    """HTML in place of ``answer``."""
     headers: dict[str, str] = field(default_factory=dict)
     count: int = 0
     """How many requests it has meant so far."""
@@ -189,6 +191,11 @@ class Proxy:
         """The server sees nothing; the client gets this status and JSON."""
         return self.rule(What.ANSWER, method, path, status=status, answer=answer or {}, **options)
 
+    def page(self, method: str, path: str, status: int, **options: Any) -> Rule:
+        """The server sees nothing; the client gets a page of HTML, as of a proxy or a login."""
+        text = "<html><title>Log in</title><body>Please log in.</body></html>"
+        return self.rule(What.ANSWER, method, path, status=status, page=text, **options)
+
     def counting(self, method: str, path: str, **options: Any) -> Rule:
         """Only counts; put before others, it hides nothing from them."""
         return self.rule(What.COUNT, method, path, **options)
@@ -234,6 +241,10 @@ class Proxy:
     async def _act(self, request: web.Request, seen: Seen, path: str, acting: Rule) -> web.StreamResponse:
         if acting.what is What.ANSWER:
             acting.point()
+            if acting.page is not None:
+                return web.Response(
+                    status=acting.status, text=acting.page, content_type="text/html", headers=acting.headers
+                )
             return web.json_response(acting.answer, status=acting.status, headers=acting.headers)
         if acting.what is What.HOLD_BEFORE:
             acting.point()

@@ -7,8 +7,8 @@ strangers, to unknown commands and to text that is not for us.
 from __future__ import annotations
 
 from .. import texts
-from ..intents import Intent, parse
-from ..message import Message
+from ..intents import Intent
+from ..message import SPEECH, Message
 from ..outcome import Outcome, say
 from ..services import Services
 from .chat import chat, plain_text
@@ -21,11 +21,11 @@ from .status import show_help, show_status
 
 async def handle(services: Services, message: Message) -> Outcome | None:
     """What ``message`` leads to; ``None`` if it is not for us (then it is not marked handled)."""
-    if message.own or not (message.msgtype == "m.text" or message.is_media):
+    if message.own or not (message.msgtype in SPEECH or message.is_media):
         return None  # notices are other bots'
     if not services.permissions.may_use(message.sender):
         return None
-    intent = parse(message.body, prefix=services.config.current.prefix)
+    intent = await services.calls.intent(message)
     if intent is not None:
         return await _carry_out(services, message, intent)
     return await plain_text(services, message)

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
+from dataclasses import replace
 
 from .. import texts
-from ..errors import MatrixError, WorkerError, WorkerRefused, WorkerUnauthorized
+from ..errors import MatrixError, Unanswered, WorkerError, WorkerRefused, WorkerUnauthorized
 from ..intents import Intent
 from ..message import Message
 from ..options import MAX_SEED
@@ -29,16 +30,15 @@ async def draw(services: Services, message: Message, intent: Intent) -> Outcome:
         return say(texts.seed_same_needs_a_picture(prefix))
     seed = options.seed if isinstance(options.seed, int) else _new_seed()
     try:
-        start = await find_start(services, message)
-        request = resolve(
-            options, await circumstances(services, message.room_id), seed=seed, other=_new_seed(), start=start
-        )
+        notes: list[str] = []
+        start = await find_start(services, message, notes)
+        around = await circumstances(services, message.room_id)
+        request = resolve(options, around, seed=seed, other=_new_seed(), notes=notes, start=start)
     except Unusable as refusal:
         return say(str(refusal))
     except MatrixError as error:
-        services.log.warning("No picture to start from: %s", type(error).__name__)
-        return say(texts.START_AWAY)
-    return await _explained(services, request) if options.explain else Outcome(request=request)
+        raise Unanswered(type(error).__name__, sentence=texts.START_AWAY) from None
+    return await _outcome(services, request, intent)
 
 
 async def draw_again(services: Services, message: Message, intent: Intent) -> Outcome:
@@ -62,9 +62,8 @@ async def upscale(services: Services, message: Message, intent: Intent) -> Outco
     except Unusable as refusal:
         return say(str(refusal))
     except MatrixError as error:
-        services.log.warning("No picture for `upscale`: %s", type(error).__name__)
-        return say(texts.PICTURE_UNREADABLE)
-    return await _explained(services, request) if intent.options.explain else Outcome(request=request)
+        raise Unanswered(type(error).__name__, sentence=texts.PICTURE_AWAY) from None
+    return await _outcome(services, request, intent)
 
 
 async def _once_more(services: Services, message: Message, intent: Intent, how: Callable[..., NewRequest]) -> Outcome:
@@ -78,9 +77,19 @@ async def _once_more(services: Services, message: Message, intent: Intent, how: 
     except Unusable as refusal:
         return say(str(refusal))
     except MatrixError as error:
-        services.log.warning("No picture for `%s`: %s", intent.name, type(error).__name__)
-        return say(texts.PICTURE_UNREADABLE)
-    return await _explained(services, request) if intent.options.explain else Outcome(request=request)
+        raise Unanswered(type(error).__name__, sentence=texts.PICTURE_AWAY) from None
+    return await _outcome(services, request, intent)
+
+
+async def _outcome(services: Services, request: NewRequest, intent: Intent) -> Outcome:
+    """What looked like a flag and was not taken is said first, under the picture or with the explanation."""
+    overlooked = tuple(texts.overlooked(one) for one in intent.overlooked)
+    if not intent.options.explain:
+        return Outcome(request=replace(request, notes=(*overlooked, *request.notes)))
+    explained = await _explained(services, request)
+    if explained.reply is None or not overlooked:
+        return explained
+    return say("\n\n".join((*overlooked, explained.reply.text)))
 
 
 async def _explained(services: Services, request: NewRequest) -> Outcome:

@@ -9,7 +9,7 @@ from .escape import code
 from .jobs import typed
 
 if TYPE_CHECKING:
-    from ..options import UsageProblem
+    from ..options import Overlooked, UsageProblem
 
 
 def command(prefix: str, text: str) -> str:
@@ -154,6 +154,8 @@ def usage_problem(problem: UsageProblem, name: str, prefix: str) -> str:
             return _unknown(problem, prefix)
         case "twice":
             return f"{code('--' + problem.flag)} is there twice. Please say it once."
+        case "glued" | "one_dash":
+            return _nearly(problem)
         case "conflict":
             other = code("--" + next(iter(problem.near), problem.flag))
             return f"{code('--' + problem.flag)} and {other} both say which shape. Please keep one of them."
@@ -199,3 +201,27 @@ def _unknown(problem: UsageProblem, prefix: str) -> str:
         meant = " or ".join(code("--" + flag) for flag in problem.near)
         return f"{said} Did you mean {meant}? {command(prefix, 'help draw')} lists them all."
     return f"{said} {command(prefix, 'help draw')} lists those that there are."
+
+
+def _nearly(problem: UsageProblem) -> str:
+    """To what can hardly be meant as words, and is no flag."""
+    flag, *value = problem.near
+    meant = code(" ".join(("--" + flag, *value)))
+    if problem.code == "glued":
+        said = f"{code(problem.flag)} stands directly behind a word. Is it a flag? Then put a space before it: {meant}."
+    else:
+        said = f"{code(problem.flag)} has one dash only. Is it a flag? Then it takes two: {meant}."
+    return f"{said} Are they words? Then put a space behind the dash."
+
+
+def overlooked(one: Overlooked) -> str:
+    """A note, not a refusal."""
+    was = f"{code(one.typed)} was read as words"
+    flag = code("--" + one.flag)
+    match one.form:
+        case "glued":
+            return f"{was}, as it stands directly behind one; with a space before it, {flag} is a flag."
+        case "one_dash":
+            return f"{was}; as a flag it has two dashes: {flag}."
+        case "spaced":
+            return f"{was}; as a flag it has no space behind its dashes: {flag}."

@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "core"))
 from homeserver_double import BOT, HomeserverDouble
 from worker_double import TOKEN, WorkerDouble
 
+from otterbot.calls import Calls
 from otterbot.chat_delivery import Chats
 from otterbot.chat_typing import Typing
 from otterbot.config import ChatValues, Values, WorkerValues
@@ -211,7 +212,7 @@ class Rig:
         self.store = Store(self.db)
         await self.store.open()
         self.client = Client(mxid=UserID(BOT), base_url=self.server.url, token="secret", state_store=MemoryStateStore())
-        self.http = MatrixHttp(self.client.api)
+        self.http = MatrixHttp(self.client.api, self.store.clock)
         encryption = Encryption(self.client)
         address = Address(url=self.worker.url, token=TOKEN)
         self.worker_client = WorkerClient(lambda: address)
@@ -221,6 +222,7 @@ class Rig:
             self.http,
             encryption,
             self.store,
+            Calls(self.http, BOT, prefix=lambda: self.values.prefix),
             bot=BOT,
             values=self.now,
             allowed=lambda user: user.endswith(":test") and user != BOT,

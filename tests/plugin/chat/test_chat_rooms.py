@@ -42,7 +42,7 @@ def watch_rooms(rig: Rig) -> RoomUpgrades:
         """Nobody has to be let in."""
 
     return RoomUpgrades(
-        rig.store, rig.http, RoomStates(rig.http, BOT), Encryption(rig.client), rig.outbox, rig.delivery, join=join,
+        rig.store, RoomStates(rig.http, BOT), Encryption(rig.client), rig.outbox, rig.delivery, join=join,
         allowed=lambda user: True, bot=BOT, log=LOG,
     )  # fmt: skip
 

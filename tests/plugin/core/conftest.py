@@ -52,7 +52,7 @@ class Rig:
         self.store = Store(self.db)
         await self.store.open()
         self.client = Client(mxid=UserID(BOT), base_url=self.server.url, token="secret", state_store=MemoryStateStore())
-        self.http = MatrixHttp(self.client.api)
+        self.http = MatrixHttp(self.client.api, self.store.clock)
         self.encryption = Encryption(self.client)
         self.address = Address(url=self.worker_server.url, token=TOKEN)
         self.worker = WorkerClient(lambda: self.address)
@@ -62,7 +62,7 @@ class Rig:
         self.delivery.register("image", pictures)
         states = RoomStates(self.http, BOT)
         self.upgrades = RoomUpgrades(
-            self.store, self.http, states, self.encryption, self.outbox, self.delivery, join=self.join,
+            self.store, states, self.encryption, self.outbox, self.delivery, join=self.join,
             allowed=lambda user: user.endswith(":test"), bot=BOT, log=LOG,
         )  # fmt: skip
         return self

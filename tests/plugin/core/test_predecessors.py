@@ -27,7 +27,7 @@ class Settings(RoomSettings):
     def __init__(self, rig: Rig) -> None:
         states = RoomStates(rig.http, BOT)
         config = cast(Config, SimpleNamespace(current=rig.values))
-        super().__init__(rig.store, config, Predecessors(rig.store, rig.http, states, rig.outbox, BOT, LOG))
+        super().__init__(rig.store, config, Predecessors(rig.store, states, rig.outbox, BOT, LOG))
         self.store = rig.store
 
     async def put(self, room: str, name: str, value: str | None) -> None:

@@ -16,7 +16,7 @@ def upgrade(rig: Rig, old: str = ROOM, new: str = NEW) -> None:
     services = rig.services
     states = RoomStates(services.http, BOT)
     services.settings.predecessors = Predecessors(
-        services.store, services.http, states, services.delivery._outbox, BOT, LOG
+        services.store, states, services.delivery._outbox, BOT, LOG
     )
     rig.homeserver.create(new, MOD, "12", {}, predecessor={"room_id": old})
     create = rig.homeserver.state[old]["m.room.create"]

@@ -38,13 +38,15 @@ def plugin_flags() -> ModuleType:
 
 
 FLAGS = plugin_flags()
+TYPED = importlib.import_module("plugin_language.typed")
+"""What the room does first with every text."""
 
 
 def typed(request: dict[str, Any]) -> dict[str, Any]:
     """What the room understands of the line."""
     line = showing.command(request)
     assert line.startswith("!draw ")
-    options, problem = FLAGS.parse_options(line.removeprefix("!draw ").strip())
+    options, problem = FLAGS.parse_options(TYPED.clean(line.removeprefix("!draw ")).strip())
     assert problem is None, line
     asked: dict[str, Any] = options.asked()
     return asked
@@ -443,7 +445,8 @@ def test_writer_and_reader_agree(prompt: str, negative: str) -> None:
 
 
 def test_in_other_tools_files_the_last_line_counts(tmp_path: Path) -> None:
-    found = read(tmp_path, png({"parameters": f"otter\nSteps: 99, Seed: 1, Size: 8x8, Model: evil\n{THEIRS}, Seed: 7"}))
+    found = read(tmp_path,
+    png({"parameters": f"otter\nSteps: 99, Seed: 1, Size: 8x8, Model: evil\n{THEIRS}, Seed: 7"}))
     assert found.request["seed"] == 2847192
     assert found.request["steps"] == 25
     assert "Steps: 99" in found.request["prompt"]
@@ -474,7 +477,8 @@ LINES = st.lists(
                 "<lora:a:0.5>",
             ]
         ),
-        st.sampled_from(["--steps=9", "(a)++", "hat--", "\n", " ", "C++", "\\", "=", ":", ",", "--Größe", "—-seed 4"]),
+        st.sampled_from(["--steps=9", "(a)++", "hat--", "\n", " ", "C++", "\\", "=", ":", ",", "--Größe", "—-seed 4",
+            "-n 4", "−−", "\\-"]),
     ),
     min_size=1,
     max_size=8,
@@ -498,7 +502,7 @@ def test_the_line_says_the_same_to_the_room(
     prompt: str, negative: str, name: str, guidance: float, seed: int, side: int
 ) -> None:
     model = " ".join(showing.printable(name).split())
-    model = model if model.isprintable() else "x"
+    model = model if model.isprintable() and TYPED.clean(model) == model and model[-1:].isalnum() else "x"
     request = {
         "prompt": f"otter {prompt}",
         "negative_prompt": negative,
@@ -511,9 +515,9 @@ def test_the_line_says_the_same_to_the_room(
         "seed": seed,
     }
     asked = typed(request)
-    words = showing.printable(request["prompt"]).strip()
+    words = TYPED.clean(showing.printable(request["prompt"])).strip()
     assert drawn(asked.pop("prompt")) == drawn(words) or showing._FLAG_LIKE.search(words)
-    assert asked.pop("negative_prompt") == showing.printable(negative).strip()
+    assert asked.pop("negative_prompt") == TYPED.clean(showing.printable(negative).strip()).strip()
     assert asked.pop("guidance_scale") == pytest.approx(guidance, abs=1e-15)
     assert asked == {key: request[key] for key in asked}
     assert asked.keys() == {"model", "steps", "width", "height", "sampler", "seed"}
@@ -522,7 +526,9 @@ def test_the_line_says_the_same_to_the_room(
 @pytest.mark.parametrize(
     ("prompt", "line"),
     [
-        ("otter --ar 3:2 --no hat", "otter \\--ar 3:2 \\--no hat"),
+        ("otter --ar 3:2 --no hat", "otter (--:1)ar 3:2 (--:1)no hat"),
+        ("otter−−steps 5 -n 4 \\-\\-wings,——no x", "otter(−−:1)steps 5 (-:1)n 4 (\\-\\-:1)wings,(——:1)no x"),
+        ("semi-portrait, salt—pepper -no", "semi-portrait, salt—pepper -no"),
         ("otter —steps 5, (x —no:1.2)", "otter (—:1)steps 5, (x (—:1)no:1.2)"),
         ("otter -- a dash — and C++", "otter -- a dash — and C++"),
         ("two\nlines <lora:a b:-0.5>", "two\nlines <lora:a b:-0.5>"),

@@ -211,7 +211,7 @@ def test_anything_goes_and_weights_stay_in_bounds(prompt: str) -> None:
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.text(alphabet=st.characters(exclude_characters="()[]\\+-"), max_size=400))
+@given(st.text(alphabet=st.characters(exclude_characters="()[]\\+-＋﹢（）‐‑−－﹣⁻‒–—―⸺⸻﹘"), max_size=400))
 def test_text_without_marks_goes_through_unchanged(prompt: str) -> None:
     if "AND" in prompt or "BREAK" in prompt:
         return

@@ -91,6 +91,9 @@ class Hub:
     def streams(self) -> int:
         return len(self._subscribers)
 
+    def streams_of(self, client: str) -> int:
+        return len(self._of(client))
+
     @contextmanager
     def subscribe(self, client: str) -> Iterator[Subscriber]:
         subscriber = Subscriber(client=client)

@@ -26,8 +26,11 @@ from otterbot_worker.api.schemas.listings import (
     WorkerInfo,
 )
 from otterbot_worker.api.schemas.requests import MAX_CHAT_CHARACTERS, MAX_COUNT, MAX_PROMPT, PauseRequest
+from otterbot_worker.errors import CannotLook
 from otterbot_worker.jobs import card
+from otterbot_worker.models import fetching
 from otterbot_worker.models.catalogue import Catalogue
+from otterbot_worker.models.entries import ModelEntry
 from otterbot_worker.models.loras import Library
 
 FEATURES = [
@@ -92,7 +95,14 @@ async def models(request: web.Request) -> web.Response:
     default_chat = await parts.ollama.default_model()
     found = await asyncio.to_thread(_image_models, parts.catalogue, parts.default_model)
     found += [
-        Model(name=model.name, kind="chat", about=model.parameters, available=True, default=model.name == default_chat)
+        Model(
+            name=model.name,
+            kind="chat",
+            about=model.parameters,
+            available=True,
+            here=True,
+            default=model.name == default_chat,
+        )
         for model in chat_models
     ]
     return reply(Models(models=found, samplers=samplers.names()))
@@ -102,12 +112,13 @@ def _image_models(catalogue: Catalogue, default: str) -> list[Model]:
     """Reads files: not for the event loop."""
     look = catalogue.look()
     broken = dict(look.broken)
+    available = {name: _available(catalogue, entry, broken) for name, entry in look.images.items()}
     found = [
         Model(
             name=entry.name,
             kind="image",
             about=entry.about,
-            available=entry.name not in broken and catalogue.available(entry),
+            available=available[entry.name],
             default=entry.name == default,
             defaults=ModelDefaults.model_validate(entry.defaults, from_attributes=True),
             limits=ModelLimits.model_validate(entry.limits, from_attributes=True),
@@ -116,13 +127,23 @@ def _image_models(catalogue: Catalogue, default: str) -> list[Model]:
             samplers=list(entry.abilities.samplers),
             ignores=list(entry.abilities.ignores),
             problem=broken.pop(entry.name, None),
+            **fetching.presence(entry)._asdict(),
         )
         for entry in look.images.values()
     ]
     return found + [
-        Model(name=name, kind="image", about="", available=False, default=False, problem=why)
+        Model(name=name, kind="image", about="", available=False, default=False, problem=why, here=True)
         for name, why in broken.items()
     ]
+
+
+def _available(catalogue: Catalogue, entry: ModelEntry, broken: dict[str, str]) -> bool:
+    """Where nobody can say it, that becomes the model's problem."""
+    try:
+        return entry.name not in broken and catalogue.available(entry)
+    except CannotLook as error:
+        broken[entry.name] = error.sentence
+        return False
 
 
 async def loras(request: web.Request) -> web.Response:
@@ -131,8 +152,12 @@ async def loras(request: web.Request) -> web.Response:
 
 def _loras(library: Library) -> list[Lora]:
     library.hash_some(HASHING_SECONDS)
-    words, found = library.words(), []
-    for extra in [*library.all("lora").values(), *library.all("embedding").values()]:
+    found = []
+    try:
+        words = library.words()
+    except CannotLook:
+        words = {}  # the list says it of the folder
+    for extra in [*library.listed("lora"), *library.listed("embedding")]:
         hashes = library.known_hashes(extra)
         # Another embedding may have been the first with a word.
         called = extra.kind == "lora"
@@ -157,7 +182,7 @@ async def controlnets(request: web.Request) -> web.Response:
 
 def _controlnets(library: Library) -> list[ControlNet]:
     found = []
-    for net in library.controlnets.everywhere():
+    for net in library.controlnets.listed():
         try:
             hashed = net.hash() if net.problem is None else None
         except OSError:
@@ -246,6 +271,7 @@ OPERATIONS = (
         handler=pause,
         summary="Free the card; queued work waits.",
         body=PauseRequest,
+        body_needed=False,
         answers={200: Pause},
         problems=(413, 415, 422),
     ),

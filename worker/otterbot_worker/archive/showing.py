@@ -1,26 +1,39 @@
 """A request as the line to type in a room, and all that was found in a file as a page for the terminal.
 
-The line is written for the plugin's parser (see ``docs/commands.md``): flags begin with ``--`` or a phone's long dash,
-values with spaces stand in quotes, and a prompt cannot. Where a prompt holds what would be taken for a flag, it gets
-marks that mean nothing to the parser of prompts: ``\\--word`` and ``(—:1)word`` draw ``--word`` and ``—word``.
+The line is written for the plugin's parser (see ``docs/commands.md``): flags begin with dashes of any kind, values with
+spaces stand in quotes, and a prompt cannot. Where a prompt holds what would be taken for a flag, or refused as one, it
+gets marks that mean nothing to the parser of prompts: ``(--:1)word`` draws ``--word``.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
+from otterbot_worker import terminal
 from otterbot_worker.archive.reading import Found
 
-_FLAG_LIKE = re.compile(r"(?<!\S)(?:(--)|([—–―‒]-?))(?=[^\W\d_])")
+_LONG = "‒–—―⸺⸻﹘︱︲─━"
+_DASH = "‐‑−－﹣⁃˗⁻₋־᠆⸗⸚ーｰ" + _LONG + r"\-"  # for the inside of a character class
+_DOUBLE = rf"(?:\\*+[{_LONG}]|\\*+[{_DASH}](?=\\*[{_DASH}]))(?:\\*+[{_DASH}])*+"
+_NUMBERED = (
+    "steps|cfg|size|ar|aspect|seed|variation|count|strength|hires|guidance|scale|guidance_scale|width|height|w|h|"
+    "resolution|ratio|aspect_ratio|aspect-ratio|shape|format|vary|subseed|variations|n|number|amount|images|s|hr|"
+    "highres|hires_fix|hires-fix|upscale|enlarge|denoise|denoising|denoising_strength"
+)
+"""Words before a number that the room refuses also where they are not quite a flag."""
+_FLAG_LIKE = re.compile(
+    rf"(?<![{_DASH}\\])(?:(?:(?<![^\s,;،，、；。])){_DOUBLE}(?=[^\W\d_])"
+    rf"|(?:{_DOUBLE}|(?<!\S)\\*+[{_DASH}]|(?<=[,;،，、；。])\\*+[{_DASH}])(?=(?:{_NUMBERED})(?![\w-])))",
+    re.IGNORECASE,
+)
 _PLAIN_NAME = re.compile(r"\w[\w.+/-]*", re.ASCII)
 _LINE_ENDS = re.compile(r"\r\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]")
-_QUOTES = (('"', '"'), ("'", "'"), ("“", "“”"), ("‘", "‘’"), ("«", "»"), ("»", "«"))
+_QUOTES = (('"', '"'), ("'", "'"), ("“", "“”"), ("‘", "‘’"), ("«", "»"), ("»", "«"), ("「", "」"))
 """What opens, and all that closes then."""
-_OPENING = "\"'“„‘«»"
+_OPENING = "\"'“„‘«»「『＂"
 
 
 def command(request: Mapping[str, Any]) -> str:
@@ -102,24 +115,26 @@ def _notes(request: Mapping[str, Any]) -> Iterator[str]:
     elif control is not None and (control.get("start"), control.get("end")) not in ((None, None), (0.0, 1.0)):
         yield "It was steered in a part of the steps only, which no line can say: the request (--json) has it."
     if any(printable(text) != _LINE_ENDS.sub("\n", text) for text in words):
-        yield "Control characters in its words are left out of the line."
+        yield "Control characters and turned directions in its words are left out of the line."
     if _FLAG_LIKE.search(printable(words[0])):
         yield "A dash in the prompt has marks before it that draw nothing: the room would take its word for a setting."
 
 
 def printable(text: str) -> str:
-    """Without control characters, which a terminal would obey; every end of a line is ``\\n``."""
+    """Without control characters, which a terminal would obey, and without those that turn the direction of a text;
+    every end of a line is ``\\n``."""
     text = _LINE_ENDS.sub("\n", text)
-    return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs"))
+    return "".join(c for c in text if c in "\n\t" or not terminal.hidden(c))
 
 
 def one_line(text: str) -> str:
-    return " ".join(printable(text)[:2_000].split())
+    """For people to see, with what acts on a terminal as its number."""
+    return terminal.visible(" ".join(_LINE_ENDS.sub("\n", text)[:2_000].split()))
 
 
 def _unflagged(text: str) -> str:
     """No word of it looks like a flag; the same fragments with the same weights."""
-    return _FLAG_LIKE.sub(lambda found: "\\--" if found[1] else f"({found[2]}:1)", text)
+    return _FLAG_LIKE.sub(r"(\g<0>:1)", text)
 
 
 def _phrase(text: str) -> str:

@@ -17,6 +17,7 @@ from typing import Any
 
 import aiosqlite
 
+from otterbot_worker import privacy
 from otterbot_worker.jobs import migrations
 
 Parameters = Sequence[Any]
@@ -45,6 +46,8 @@ class Database:
         """
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        # Before it is opened: the files beside it are made as readable as it is, and a backup may be anybody's.
+        privacy.close_to_others([path])
         writer = await _connect(path)
         try:
             for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):

@@ -18,6 +18,7 @@ from otterbot_worker.archive import Archive
 from otterbot_worker.errors import Cancelled, JobFailed, ProcessDied
 from otterbot_worker.gpu.process import GpuProcess
 from otterbot_worker.jobs import schedule
+from otterbot_worker.jobs.held import GAVE_UP, HeldRows
 from otterbot_worker.jobs.model import Kind, Row, StoredJob
 from otterbot_worker.jobs.pictures import FULL_DISK_SECONDS, PictureRunner
 from otterbot_worker.jobs.running import HandBack, Shared, failure, internal, poison, unbroken, worker_restarts
@@ -26,12 +27,15 @@ from otterbot_worker.jobs.turns import TurnRunner
 log = logging.getLogger(__name__)
 
 PAUSE = "pause"
+NO_ROOM = "The disk is nearly full; pictures wait until there is room."
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Hold:
     reason: str
     until: float
+    disk: bool = False
+    """The disk had no room; it may have by now."""
 
 
 @dataclass(kw_only=True)
@@ -69,6 +73,7 @@ class Dispatcher:
         self._wake = asyncio.Event()
         self._current: _Current | None = None
         self._holds: dict[Kind, _Hold] = {}
+        self._alone = HeldRows()
         self._pause = Pause(paused=False)
         self._stopping = False
         self._finished = asyncio.Event()
@@ -81,8 +86,12 @@ class Dispatcher:
 
     @property
     def obstacles(self) -> dict[Kind, str]:
-        """Why pictures or turns cannot run now, as sentences."""
-        return {kind: hold.reason for kind, hold in self._holds.items()}
+        """Why pictures or turns cannot run now, as sentences. Of the disk as it is at this moment: a request is judged
+        by that as well."""
+        found = {kind: hold.reason for kind, hold in self._holds.items() if not hold.disk}
+        if not self._archive.has_room():
+            found["image"] = self._archive.no_room() or NO_ROOM
+        return found
 
     def wake(self) -> None:
         """Something was submitted, or became possible."""
@@ -152,7 +161,7 @@ class Dispatcher:
 
     async def _claim(self) -> Row | None:
         held = self._look_around()
-        heads = await self._store.heads()
+        heads = [head for head in await self._store.heads() if not self._alone.holds(head.seq)]
         if not heads:
             return None
         choice = schedule.choose(
@@ -183,7 +192,10 @@ class Dispatcher:
             handed_over = row.kind == "image"
         except HandBack as back:
             log.warning("handed back", extra={"job": row.job_id, "reason": back.reason})
-            self._hold(row.kind, back.reason, back.seconds)
+            if not back.alone:
+                self._hold(row.kind, back.reason, back.seconds)
+            elif not self._alone.hold(row.seq, back.seconds):
+                await self._fail(row, failure(JobFailed("model_broken", f"{back.reason} {GAVE_UP}")))
             await self._store.give_back(row)
         except Cancelled:
             # A row that was cancelled is final by now, and this does nothing; else it was a pause or the end.
@@ -244,14 +256,14 @@ class Dispatcher:
         for kind in [kind for kind, hold in self._holds.items() if hold.until <= now]:
             del self._holds[kind]
         if "image" not in self._holds and not self._archive.has_room():
-            self._hold("image", "The disk is nearly full; pictures wait until there is room.", FULL_DISK_SECONDS)
+            self._hold("image", self._archive.no_room() or NO_ROOM, FULL_DISK_SECONDS, disk=True)
         return frozenset(self._holds)
 
-    def _hold(self, kind: Kind, reason: str, seconds: float) -> None:
-        self._holds[kind] = _Hold(reason=reason, until=time.monotonic() + seconds)
+    def _hold(self, kind: Kind, reason: str, seconds: float, *, disk: bool = False) -> None:
+        self._holds[kind] = _Hold(reason=reason, until=time.monotonic() + seconds, disk=disk)
 
     def _next_look(self) -> float | None:
-        moments = [hold.until for hold in self._holds.values()]
+        moments = [hold.until for hold in self._holds.values()] + self._alone.moments
         if self._idle_unload and self._gpu.pid is not None:
             moments.append(self._drew + self._idle_unload)
         return max(0.05, min(moments) - time.monotonic()) if moments else None

@@ -15,21 +15,18 @@ from typing import Any
 from otterbot_worker.api.schemas.jobs import Progress
 from otterbot_worker.api.schemas.records import Record
 from otterbot_worker.archive import Archive, Stored
-from otterbot_worker.errors import Cancelled, JobFailed, ProcessDied
+from otterbot_worker.errors import CANNOT_LOOK, Cancelled, CannotLook, JobFailed, ProcessDied
 from otterbot_worker.gpu import deaths
 from otterbot_worker.gpu.process import GpuProcess
 from otterbot_worker.gpu.tasks import Drawn, DrawTask
 from otterbot_worker.inputs import fit, tiles
 from otterbot_worker.inputs.files import InputFiles
-from otterbot_worker.jobs import eta, results, variations
+from otterbot_worker.jobs import eta, needed, results, variations
 from otterbot_worker.jobs.card import CardTaken
-from otterbot_worker.jobs.controls import with_path
 from otterbot_worker.jobs.countdown import Countdown
-from otterbot_worker.jobs.extras import with_paths
 from otterbot_worker.jobs.lessons import Lessons
 from otterbot_worker.jobs.model import Row, StoredJob
 from otterbot_worker.jobs.running import HandBack, Shared, failure, internal, unbroken
-from otterbot_worker.models import safety
 from otterbot_worker.models.catalogue import Catalogue
 from otterbot_worker.models.entries import ModelEntry
 from otterbot_worker.models.loras import Library
@@ -42,6 +39,8 @@ SAVING_AT_ONCE = 2
 START_AGAIN_SECONDS = (2.0, 5.0, 15.0, 60.0)
 TAKEN_SECONDS = 15.0
 FULL_DISK_SECONDS = 30.0
+UNREAD_SECONDS = 15.0
+"""Before a row is tried again whose files nobody could look at."""
 UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
 """Errors of the disk that the next picture would meet as well: no picture is to blame, all wait."""
 
@@ -85,20 +84,17 @@ class PictureRunner:
 
         :raises JobFailed: :raises Cancelled: :raises ProcessDied: :raises HandBack:
         """
-        entry = self._catalogue.images.get(row.model)
-        if entry is None:
-            raise JobFailed("model_missing", f"The model {row.model} is not in the worker's catalogue any more.")
         self._check_disk()
-        loras, embeddings = await asyncio.to_thread(with_paths, job.request, self._library)
-        safe = await asyncio.to_thread(self._safety, job, entry)
-        control = await asyncio.to_thread(self._control, job)
+        try:
+            entry, files = await asyncio.to_thread(needed.find, row, job, self._catalogue, self._library, self._inputs)
+        except CannotLook as error:
+            raise HandBack(error.sentence, UNREAD_SECONDS, alone=True) from None
         countdown = self._countdown(row, job)
         report = self._reporter(row, countdown)
         report(Progress(phase="starting"))
         await self._take_card()
         lessons = await self._lessons.of(row.model)
         await self._slots.acquire()
-        files: dict[str, Any] = {"loras": loras, "embeddings": embeddings, "safety": safe, "control": control}
         task = replace(self._task(row, job, entry), **files, lessons=lessons)
         try:
             if interrupted():
@@ -111,7 +107,7 @@ class PictureRunner:
             raise
         steps = tiles.steps(vars(task))
         report(Progress(phase="saving", step=steps, steps=steps))
-        saving = asyncio.create_task(self._save(row, job, drawn, countdown), name=f"save {row.task_id}")
+        saving = asyncio.create_task(self._save(row, job, drawn, countdown, entry), name=f"save {row.task_id}")
         self._saving.add(saving)
         saving.add_done_callback(self._saved)
 
@@ -145,19 +141,6 @@ class PictureRunner:
             **self._mask(job),
         )
 
-    def _safety(self, job: StoredJob, entry: ModelEntry) -> dict[str, Any] | None:
-        if not job.request.get("safety"):
-            return None
-        place = self._catalogue.safety(entry)
-        if place is None:  # it was here when the job was accepted
-            raise JobFailed("safety_missing", safety.MISSING)
-        return place
-
-    def _control(self, job: StoredJob) -> dict[str, Any] | None:
-        if (control := job.request.get("control")) is None:
-            return None
-        return with_path(control, self._library.controlnets, self._inputs.path(job.client, control["id"]))
-
     def _mask(self, job: StoredJob) -> dict[str, Any]:
         mask, start = job.request.get("mask"), job.request.get("init_image")
         if mask is None or start is None:
@@ -177,6 +160,8 @@ class PictureRunner:
             )
         except JobFailed as error:
             await self._lessons.add(task.model["name"], error.lessons)
+            if error.code == CANNOT_LOOK:
+                raise HandBack(error.message, UNREAD_SECONDS, alone=True) from None
             if error.details.get("errno") in UNWRITABLE:
                 self._disk_failed(error.details["errno"])
                 self._check_disk()
@@ -249,7 +234,7 @@ class PictureRunner:
         if not task.cancelled() and (error := task.exception()) is not None:
             self._broken(error)
 
-    async def _save(self, row: Row, job: StoredJob, drawn: Drawn, countdown: Countdown) -> None:
+    async def _save(self, row: Row, job: StoredJob, drawn: Drawn, countdown: Countdown, entry: ModelEntry) -> None:
         """The archive's part of a row. Only a broken database leaves as an exception."""
         now = time.time()
         record = results.record(row, job, drawn, took=now - (row.claimed_at or now))
@@ -262,6 +247,7 @@ class PictureRunner:
                 theme=job.request["theme"],
                 private=job.private,
                 created_at=now,
+                client=job.client,
             )
         except JobFailed as error:
             await self._fail(row, failure(error))
@@ -277,7 +263,7 @@ class PictureRunner:
             log.exception("a picture could not be archived", extra={"job": row.job_id})
             await self._fail(row, internal("image"))
         else:
-            await unbroken(self._succeed(row, job, drawn, stored, record))
+            await unbroken(self._succeed(row, job, drawn, stored, record, entry))
             if countdown.finish_seconds is not None:
                 await self._measure(eta.finish_name(row.model), countdown.finish_seconds / _decoded(job))
         self._live.forget(row.job_id, row.idx)
@@ -288,10 +274,12 @@ class PictureRunner:
         if await self._store.fail(row, error, time.time()):
             self._measures.finished.labels("image", "failed").inc()
 
-    async def _succeed(self, row: Row, job: StoredJob, drawn: Drawn, stored: Stored, record: Record) -> None:
+    async def _succeed(
+        self, row: Row, job: StoredJob, drawn: Drawn, stored: Stored, record: Record, entry: ModelEntry
+    ) -> None:
         now = time.time()
         image = results.image_row(row, job, stored, now)
-        notes = [*job.request.get("notes", []), *self._own_notes(row, job), *drawn.notes]
+        notes = [*job.request.get("notes", []), *fit.notes(job.request, entry.limits.size_multiple), *drawn.notes]
         result = results.image_result(stored, record, notes)
         if not await self._store.succeed(row, result.model_dump(mode="json"), image, now):
             await self._archive.delete(stored.relpath)
@@ -314,10 +302,6 @@ class PictureRunner:
         if drawn.load_seconds > 0:
             await self._measure(eta.load_name(row.model), drawn.load_seconds)
         await self._lessons.add(row.model, drawn.lessons)
-
-    def _own_notes(self, row: Row, job: StoredJob) -> list[str]:
-        entry = self._catalogue.images.get(row.model)
-        return fit.notes(job.request, entry.limits.size_multiple if entry is not None else 8)
 
     async def _measure(self, name: str, value: float) -> None:
         await self._store.set_speed(name, *self._speeds.add(name, value))

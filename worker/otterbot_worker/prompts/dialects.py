@@ -21,7 +21,7 @@ from typing import Literal, NamedTuple
 from .factors import WEIGHT_MAX
 from .weights import BREAKS_MAX, Chunk, Fragment, Weighed, weigh
 
-PARSER = "otterbot-4"
+PARSER = "otterbot-5"
 """Goes into every record: another version may give other weights."""
 PARTS_MAX = 8
 """Every part is encoded by itself."""
@@ -41,10 +41,15 @@ _SAID: dict[str, str] = {
     "alternation": "Alternation such as [a|b] is not supported here and was read as a list.",
     "many_breaks": f"Only the first {BREAKS_MAX} BREAKs divide the prompt; the others were left out.",
     "clamped": f"Weights go from 0 to {WEIGHT_MAX:g}; what was beyond was brought to the nearest of them.",
+    "dash": "A long dash directly behind a word was read as --, less of that word; with a space before it, it is a "
+    "dash.",
+    "untaken": "Signs such as ++ or -- count directly behind a word or a ), where no letter or sign follows; others "
+    "here were read as words.",
+    "odd": "A number such as (hat:1,3) or （hat:1.3） was read as words; a weight is written (hat:1.3).",
     "malformed": "An .and() or .blend() was read as plain words: it takes the whole prompt, in the form "
     f'("one", "two").blend(0.7, 0.3), with at most {PARTS_MAX} parts and as many weights.',
 }
-_OF_WEIGHTS = {"many_breaks", "clamped"}
+_OF_WEIGHTS = {"many_breaks", "clamped", "dash", "untaken", "odd"}
 """What makes no difference where only the words are read."""
 
 

@@ -6,6 +6,7 @@ r"""The weights themselves: numbers as A1111 and compel write them, and signs; w
 ``(4:3)`` ``(12:30:45)``   a ratio or a time of day, as is every whole number behind digits alone: text
 ``(at 12:30)``             the same, as nobody means a weight of 30; ``(in 2024:2)`` is a weight
 ``(:3)``                   a face
+``(x:1,3)`` ``（x:1.3）``  no weight; :func:`some_are_odd` finds them, so that they are named
 ========================== ========================================================================
 """
 
@@ -14,12 +15,17 @@ from __future__ import annotations
 import re
 from typing import Literal, NamedTuple
 
+from . import signs
+
 WEIGHT_MAX = 2.0
 """Beyond it pictures fall apart; compel itself clamps nothing."""
 _WINDOW = 32
 """How much of a text's end is looked at: programs write a fraction with up to 17 digits."""
-_INSIDE = re.compile(r":\s{0,4}([+-]?(?:\d+(?:\.\d*)?|\.\d+))\s{0,4}$")
-_BEHIND = re.compile(r"(?:(\d{1,3}(?:\.\d{1,20})?|\.\d{1,20})(?![\w,.%:]\w|\w)|(\++|-+)(?=[\s,.;:!?)\]]|$))")
+_INSIDE = re.compile(r"[:：]\s{0,4}([+-]?(?:\d+(?:\.\d*)?|\.\d+))\s{0,4}$")
+_BEHIND = re.compile(
+    rf"(?:(\d{{1,3}}(?:\.\d{{1,20}})?|\.\d{{1,20}})(?![\w,.%:]\w|\w)|({signs.BEHIND_BRACKET}))"
+)
+_ODD = re.compile(r"[:：]\s{0,4}[+-]?(?:\d{1,3}[,٫]\d{1,6}\s{0,4}\)|\d{1,3}(?:[.．,]\d{1,6})?\s{0,4}）)")
 _RATIO = re.compile(r"(?:^|[\s,])(?:\d+\s{0,4}:\s{0,4}\d+|\d{1,2}:\d\d:\d\d)\s{0,4}$")
 
 
@@ -50,9 +56,9 @@ def behind(prompt: str, position: int) -> Written | None:
     if found is None:
         return None
     length = found.end() - position
-    return Written(length, float(found[1]), "number") if found[1] else Written(length, of_signs(found[2]), "signs")
+    return Written(length, float(found[1]), "number") if found[1] else Written(length, signs.factor(found[2]), "signs")
 
 
-def of_signs(signs: str) -> float:
-    count = min(len(signs), 16)
-    return float((1.1 if signs[0] == "+" else 0.9) ** count)
+def some_are_odd(prompt: str) -> bool:
+    """Does a number stand like a weight and is none: with a comma in it, or in full-width brackets?"""
+    return _ODD.search(prompt) is not None

@@ -5,7 +5,7 @@ r"""The weights of a prompt, in the two notations that people know; one pass, li
 ``[x]``                ÷1.1 for each pair
 ``(x:1.3)`` ``(x)1.3`` ×1.3
 ``word++`` ``(x)++``   ×1.1 for each plus
-``word--`` ``(x)--``   ×0.9 for each minus
+``word--`` ``(x)--``   ×0.9 for each minus; ``—`` is two of them (:mod:`.signs`)
 ``\( \) \[ \] \+ \-``  the character itself, as is ``\\``
 ``BREAK``              a new chunk of the text encoder begins (A1111)
 =====================  ==========================================================
@@ -30,7 +30,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from . import factors
+from . import factors, signs
 from .faces import find_faces
 from .factors import WEIGHT_MAX
 
@@ -38,13 +38,16 @@ BREAKS_MAX = 16
 """Each one is another chunk that every step attends to; those behind are spaces."""
 _PRODUCT_MAX = 1e6
 
-Mark = Literal["emphasis", "number", "signs", "BREAK", "AND", "schedule", "alternation", "many_breaks", "clamped"]
-"""What was recognised: ``(x)`` or ``[x]`` without a number; a weight in digits; ``++`` or ``--``; and so on.
-``clamped``: a weight was beyond the bounds."""
+Mark = Literal[
+    "emphasis", "number", "signs", "dash", "BREAK", "AND", "schedule", "alternation", "many_breaks", "clamped",
+    "untaken", "odd",
+]  # fmt: skip
+"""What was recognised: ``(x)`` or ``[x]`` without a number; a weight in digits; ``++`` or ``--``; a long dash
+behind a word, read as ``--``; and so on.
+``clamped``: a weight was beyond the bounds. ``untaken``, ``odd``: signs and numbers that look like weights and are
+words."""
 
 _TOKEN = re.compile(r"\\[\\()\[\]+\-]|[()\[\]]|[^\\()\[\]]+|\\")
-_SIGNS = re.compile(r"(?<![+\-])(?:\+{2,}|-{2,})(?=[\s,.;:!?]|$)")
-_WORD_BREAK = re.compile(r"[\s,;\"]")
 _WORD_MARK = re.compile(r"(?<![^\s,])(?:BREAK|AND)(?![^\s,])")
 _PART_WEIGHT = re.compile(r"\s{0,4}:\s{0,4}[+-]?(?:\d{1,4}(?:\.\d{0,6})?|\.\d{1,6})$")
 _SEPARATORS = re.compile(r"([:|])")
@@ -136,6 +139,10 @@ class _Reader:
             position = self._token(match[0], match.end())
         if self._stack:
             self.marks["emphasis"] = None
+        if signs.some_are_untaken(prompt):
+            self.marks["untaken"] = None
+        if factors.some_are_odd(prompt):
+            self.marks["odd"] = None
         if "AND" in self.marks and self.pieces[-1].kind == "text":
             self.pieces[-1].text = _without_weight(self.pieces[-1].text.rstrip())
 
@@ -258,17 +265,17 @@ class _Reader:
     def _words(self, text: str) -> None:
         """Text, split where ``word++`` or ``word--`` stands in it."""
         start = scanned = word_start = 0
-        for match in _SIGNS.finditer(text):
-            for found in _WORD_BREAK.finditer(text, scanned, match.start()):
+        for match in signs.BEHIND_WORD.finditer(text):
+            for found in signs.WORD_BREAK.finditer(text, scanned, match.start()):
                 word_start = found.end()
             word = text[word_start : match.start()]
             scanned = match.end()
-            if not word or (len(word) == 1 and word.isascii()):  # a dash; C++, g++
+            if not signs.belongs_to(word, match[0]):
                 continue
             if word_start > start:
                 self.pieces.append(_Piece("text", text[start:word_start]))
-            self.pieces.append(_Piece("text", word, factors.of_signs(match[0])))
-            self.marks["signs"] = None
+            self.pieces.append(_Piece("text", word, signs.factor(match[0])))
+            self.marks["dash" if signs.may_be_prose(match[0]) else "signs"] = None
             start = word_start = match.end()
         if start < len(text):
             self.pieces.append(_Piece("text", text[start:]))

@@ -75,6 +75,10 @@ class Model(Sent):
     """What it cannot do, in words, as ``negative prompts``: left out with a note, or refused."""
     problem: str | None = None
     """Why its file cannot be drawn with, as a sentence; it is not ``available`` then."""
+    here: bool = True
+    """All of its files are on the worker. Else they are fetched when it is first asked for, if it is ``available``."""
+    download_bytes: int | None = None
+    """About so much would have to be fetched; ``None`` where nothing has to, nothing can be, or nobody knows."""
 
 
 class Models(Sent):
@@ -149,7 +153,8 @@ class ExplainedPrompt(Sent):
     loras: list[ExplainedLora]
     marks: list[str]
     """Notations that were recognised: ``emphasis``, ``number``, ``signs``, ``BREAK``, ``AND``, ``schedule``,
-    ``alternation``, ``and``, ``blend``, ``malformed``, ``clamped`` (a weight beyond 0 to 2), ``lora`` …"""
+    ``alternation``, ``and``, ``blend``, ``malformed``, ``clamped`` (a weight beyond 0 to 2), ``dash`` (a long dash
+    behind a word, read as ``--``), ``untaken`` and ``odd`` (what looks like a weight and is none), ``lora`` …"""
     notes: list[str]
     """What is not done as written, as sentences."""
 
