@@ -140,8 +140,11 @@ class BarredRooms:
 
     async def unwanted(self, entry: Entry) -> None:
         """It was not sent: its request is over, or has moved to another room; then it follows."""
+        request = await self._store.request(entry.part.key)
+        if entry.part.rank == Rank.RESULT and request is not None and not request.open:
+            await self._owner.fail(entry, "gone")  # its picture is owed a deletion by that
+            return
         self._owner.forget(entry)
-        await self._store.drop_over(*entry.part.id)
         await self._store.unmark_sending(*entry.part.id)  # it has been looked for, and is not there
         stored = await self._store.part(*entry.part.id)
         if stored is not None and stored.state is PartState.READY and stored.room_id == entry.part.room_id:

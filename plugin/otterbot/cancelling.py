@@ -82,6 +82,7 @@ class Cancelling:
             if now is not None and _under_way(now, request):
                 await self._store.owe_delete_of(*part.id)
                 await self._outbox.post(endings.unsend(request, now))
+        self._wake()
 
     async def redacted(self, room: str, event_id: str) -> None:
         """Somebody deleted a message: a request is cancelled with it, a picture leaves the archive."""

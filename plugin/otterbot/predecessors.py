@@ -30,9 +30,7 @@ TRIES = (0.3, 0.7, 1.5)
 class Predecessors:
     """One per plugin instance. What was found out stands in the database."""
 
-    def __init__(
-        self, store: Store, states: RoomStates, outbox: Outbox, bot: str, log: logging.Logger
-    ) -> None:
+    def __init__(self, store: Store, states: RoomStates, outbox: Outbox, bot: str, log: logging.Logger) -> None:
         self._store = store
         self._states = states
         self._outbox = outbox

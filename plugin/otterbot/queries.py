@@ -75,11 +75,6 @@ SENDING = (
     "AND (requests.state = 'done' OR requests.room_id <> parts.room_id))) "
     "AND (CAST($4 AS TEXT) IS NULL OR room_id = $4) RETURNING key"
 )
-DROP_OVER = (
-    "UPDATE parts SET state = 'dropped', content = NULL, updated_at = $3, delete_owed = " + _OWED + " "
-    "WHERE key = $1 AND part = $2 AND state IN ('ready', 'sending') AND rank = 0 "
-    "AND EXISTS (SELECT 1 FROM requests WHERE requests.key = parts.key AND requests.state = 'done') RETURNING key"
-)
 UNMARK = (
     "UPDATE parts SET state = 'ready', updated_at = $3 WHERE key = $1 AND part = $2 AND state = 'sending' RETURNING key"
 )

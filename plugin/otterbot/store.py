@@ -180,6 +180,7 @@ class Store:
         ``private``: the old room is encrypted."""
         now = self.clock.now()
         return await self._write(lambda conn: inserts.move(conn, old, new, moving, unwanted, private, now))
+
     async def retime(self, request: Request) -> None:
         """The clock by which an open request was accepted was set; it has the times of now."""
         await self._move(sql.RETIME, request.key, request.created_at, request.expires_at, request.sent_at)
@@ -239,10 +240,6 @@ class Store:
     async def mark_sending(self, key: str, part: str, room: str | None = None) -> bool:
         """False: it is no longer wanted (in that ``room``), or was sent."""
         return await self._move(sql.SENDING, key, part, self.clock.now(), room)
-
-    async def drop_over(self, key: str, part: str) -> None:
-        """It was not sent, and its request is over: it never will be. A picture is owed a deletion then."""
-        await self._move(sql.DROP_OVER, key, part, self.clock.now())
 
     async def unmark_sending(self, key: str, part: str) -> bool:
         """The homeserver said that it did not do it."""

@@ -10,8 +10,9 @@ from aiohttp import web
 from conftest import ROOM, Rig
 from test_uploads import refused, uploads
 
-from otterbot import upkeep
-from otterbot.records import Request
+from otterbot import barred, upkeep
+from otterbot.records import PartState, Request
+from otterbot.room_state import Place
 
 
 @pytest.fixture(autouse=True)
@@ -57,7 +58,24 @@ async def test_the_message_was_deleted(rig: Rig) -> None:
     await rig.until(lambda: rig.worker_server.deleted == [job["pictures"][0]["result"]["image_id"]])
 
 
-async def test_the_bot_was_kicked(rig: Rig) -> None:
+async def test_the_bot_was_kicked(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as it may come back, the picture is wanted."""
+    monkeypatch.setattr(barred, "BACKOFF", (0.05,))
+    request, job = await drawn(rig)
+    rig.server.instead = lambda request: None
+    rig.server.outside.add(ROOM)
+    rig.worker_server.draw(job, 0)
+    await rig.until(lambda: rig.outbox.barred.place(ROOM) is Place.OUT)
+    part = await rig.store.part(request.key, "picture/0")
+    assert part is not None
+    assert part.state is PartState.READY
+    assert await rig.store.deletes_owed() == []
+    await rig.delivery.giving_up.expire(request)
+    assert (await rig.done(request)).outcome == "expired"
+    await rig.until(lambda: rig.worker_server.deleted)
+
+
+async def test_the_room_takes_no_picture(rig: Rig) -> None:
     request, job = await drawn(rig)
     rig.server.instead = lambda request: None
     rig.server.forbidden.add(ROOM)
