@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from . import texts
+from .errors import Unanswered
+
 if TYPE_CHECKING:
     from .config import Config
     from .predecessors import Predecessors
@@ -34,6 +37,14 @@ class RoomSettings:
     async def settled(self, room: str) -> bool:
         """What was set in the room that this one replaces holds here now; false if that cannot be known yet."""
         return self.predecessors is None or await self.predecessors.settled(room)
+
+    async def surely_settled(self, room: str) -> None:
+        """Before something is set: what comes along from the room before comes once, and not after this.
+
+        Raises :class:`~.errors.Unanswered` if that cannot be known yet.
+        """
+        if not await self.settled(room):
+            raise Unanswered("the room's predecessor", sentence=texts.BEFORE_UNKNOWN)
 
     async def model(self, room: str) -> Chosen:
         await self.settled(room)

@@ -23,7 +23,7 @@ async def show_or_set_model(services: Services, message: Message, text: str) -> 
         return say(texts.room_model(drawing_model(chosen, models), source=chosen.source, prefix=prefix))
     if not await services.permissions.has_power(message.room_id, message.sender, level):
         return say(texts.may_not_set_model(level))
-    await services.settings.settled(message.room_id)  # or what is set back now would come back later
+    await services.settings.surely_settled(message.room_id)  # or what is set back now would come back later
     models = await known_models(services)
     # A model that is really called "default" can be set all the same.
     if name.lower() in _BACK and (models is None or find_model(name, models) is None):

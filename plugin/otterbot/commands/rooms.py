@@ -26,7 +26,7 @@ async def show_or_set(services: Services, message: Message, text: str) -> Outcom
         return say(texts.safe_mode(await services.settings.safe(message.room_id), prefix))
     if not await services.permissions.has_power(message.room_id, message.sender, level):
         return say(texts.may_not_change_settings(level))
-    await services.settings.settled(message.room_id)  # or what is set back now would come back later
+    await services.settings.surely_settled(message.room_id)  # or what is set back now would come back later
     wanted = _VALUES[value]
     stored = None if wanted is None else ("on" if wanted else "off")
     safe = services.config.current.draw.safe if wanted is None else wanted

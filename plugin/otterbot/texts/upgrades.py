@@ -18,6 +18,7 @@ def settings_came_along(settings: Mapping[str, str]) -> str:
     return f"What was set in the room before this one holds here, too: {', '.join(said) or 'its settings'}."
 
 
+BEFORE_UNKNOWN = "I could not look up what was set in the room before this one. Please try again in a moment."
 GOES_ON_ELSEWHERE = "➡️ This goes on in the room that replaces this one."
 NOT_ENCRYPTED_ANY_MORE = (
     "❌ This was asked for in the room before, which was encrypted. This room is not, so I bring nothing over. "

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from conftest import ALICE, BOT, LOG, MOD, ROOM, Rig
 from test_commands import RECORD
 
+from otterbot import predecessors, texts
 from otterbot.predecessors import Predecessors
 from otterbot.room_state import RoomStates
 
@@ -15,9 +17,7 @@ def upgrade(rig: Rig, old: str = ROOM, new: str = NEW) -> None:
     """As ``/upgrade`` does it."""
     services = rig.services
     states = RoomStates(services.http, BOT)
-    services.settings.predecessors = Predecessors(
-        services.store, states, services.delivery._outbox, BOT, LOG
-    )
+    services.settings.predecessors = Predecessors(services.store, states, services.delivery._outbox, BOT, LOG)
     rig.homeserver.create(new, MOD, "12", {}, predecessor={"room_id": old})
     create = rig.homeserver.state[old]["m.room.create"]
     content = {"replacement_room": new}
@@ -36,6 +36,21 @@ async def test_settings_hold(rig: Rig) -> None:
     upgrade(rig)
     assert "sdxl-turbo" in await rig.answer("!settings", room=NEW)
     assert "Safe mode: on" in await rig.answer("!settings", room=NEW)
+
+
+@pytest.mark.parametrize("command", ["!settings safe default", "!model default"])
+async def test_nothing_is_set_back_before_it_is_known_what_comes_along(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setattr(predecessors, "TRIES", ())
+    await rig.answer("!model sdxl-turbo", MOD)
+    await rig.answer("!settings safe on", MOD)
+    upgrade(rig)
+    rig.homeserver.trouble["m.room.tombstone"] = [(502, {})]
+    assert await rig.answer(command, MOD, room=NEW) == texts.BEFORE_UNKNOWN
+    await rig.answer(command, MOD, room=NEW)
+    kept = await rig.services.store.room_settings(NEW)
+    assert kept == ({"model": "sdxl-turbo"} if "safe" in command else {"safe": "on"})
 
 
 async def test_again_takes_the_last_picture_of_the_room_before(rig: Rig) -> None:
