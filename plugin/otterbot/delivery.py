@@ -19,11 +19,11 @@ from . import contents, endings, texts
 from .asking import Asking
 from .cancelling import Cancelling
 from .config import Values
-from .errors import WorkerError, WorkerRefused
+from .errors import WorkerRefused
 from .giving_up import GivingUp
-from .hooks import Hooks
 from .live import CannotAsk, Ending, Kind, Live, WorkerState
 from .outbox import Outbox
+from .part_news import PartNews
 from .records import Kind as PartKind
 from .records import Part, Rank, Request, RequestState
 from .retiming import Retiming
@@ -71,12 +71,10 @@ class Delivery:
         )
         self._upkeep = Upkeep(store, worker, self.giving_up.expire, log)
         self._retiming = Retiming(store, lambda: list(self._lives.values()), self._upkeep.wake, log)
-        outbox.hooks = Hooks(
-            sent=self._part_sent,
-            failed=self._part_failed,
-            missing=self._part_missing,
-            no_encryption=self._no_encryption,
-        )
+        PartNews(
+            store, worker, outbox, self._asking,
+            live=self.live, look=self._look, wake=self._upkeep.wake, spawn=self._spawn,
+        )  # fmt: skip
 
     # -- life --------------------------------------------------------------------------------
 
@@ -251,60 +249,6 @@ class Delivery:
                 await self.end(live, ending)
         except Exception as error:
             self._news.missed(error)
-
-    # -- the outbox answers ------------------------------------------------------------------
-
-    async def _part_sent(self, part: Part, event_id: str | None) -> None:
-        if part.image_id is not None:
-            self._upkeep.wake()
-        live = self._lives.get(part.key)
-        if live is not None and part.room_id != live.request.room_id:
-            self._outbox.barred.doubt(part.room_id)  # it was being sent when its room was closed
-        await self._look_again(part.key)
-
-    async def _part_failed(self, part: Part, reason: str) -> None:
-        live = self._lives.get(part.key)
-        if live is not None:
-            live.reasons.add(reason)
-        if part.image_id is not None:
-            self._upkeep.wake()
-        await self._look_again(part.key)
-
-    async def _look_again(self, key: str) -> None:
-        live = self._lives.get(key)
-        if live is not None and live.job is not None:
-            await self._look(live)
-
-    async def _part_missing(self, part: Part) -> None:
-        live = self._lives.get(part.key)
-        if live is None or await self._is_over(part.key):
-            await self._outbox.give_up(*part.id)
-        else:  # not a task of the request's own: it has to give the part up when the request ends meanwhile
-            self._spawn(self._still_there(live, part), "otterbot missing")
-
-    async def _is_over(self, key: str) -> bool:
-        """By the database, which knows it before anything else is told."""
-        request = await self._store.request(key)
-        return request is None or not request.open
-
-    async def _still_there(self, live: Live, part: Part) -> None:
-        """A result is gone: either the worker has forgotten everything, or only this."""
-        job_id, gone = live.request.job_id, False
-        try:
-            if job_id is not None:
-                await self._worker.job(job_id)
-                gone = True
-        except WorkerRefused as refusal:
-            if refusal.not_found:
-                await self._asking.forgotten(live)
-        except WorkerError:
-            pass  # the next snapshot builds again
-        if gone or await self._is_over(part.key):
-            await self._outbox.give_up(*part.id)
-
-    async def _no_encryption(self, part: Part) -> Part | None:
-        notice = endings.no_encryption(part, await self._store.request(part.key))
-        return notice if await self._store.add_part(notice) else None
 
     # -- requests end ------------------------------------------------------------------------
 
