@@ -10,7 +10,7 @@ from mautrix.types import RoomID
 from mautrix.util.async_db import Database, UpgradeTable
 from mautrix.util.config import BaseProxyConfig
 
-from . import commands, sync, texts
+from . import commands, sync
 from .catchup import CatchUp
 from .chat_delivery import Chats
 from .chat_typing import Typing
@@ -28,6 +28,7 @@ from .rooms import Rooms
 from .services import Services
 from .settings import RoomSettings
 from .store import Store
+from .sync_watch import SyncWatch, restart_if_replaced
 from .worker_client import Address, WorkerClient
 
 READY_POLL = 0.5
@@ -104,36 +105,37 @@ class Otterbot(Plugin):
             restart_sync=partial(sync.take_over, self.client),
             log=self.log,
         )
+        self._watch = SyncWatch(self, services.warnings, self.log)
         if sync.ready(self.client):
-            await self._begin(services)
+            await self._begin()
         else:
             self.log.warning("Maubot has not reached the homeserver yet; everything begins when it has")
-            self._waiting = asyncio.create_task(self._begin_later(services), name="otterbot start")
+            self._waiting = asyncio.create_task(self._begin_later(), name="otterbot start")
 
-    async def _begin(self, services: Services) -> None:
+    async def _begin(self) -> None:
         try:
             await self._delivery.start()
             self._events.start()
-            await self._begin_sync(services)
+            await self._begin_sync()
         except BaseException:
             await self.stop()  # Maubot forgets an instance that did not start: nothing of it may go on
             raise
 
-    async def _begin_later(self, services: Services) -> None:
-        while not sync.ready(self.client):  # noqa: ASYNC110  nothing else tells
+    async def _begin_later(self) -> None:
+        while not sync.ready(self.client):
             await asyncio.sleep(READY_POLL)
+            if restart_if_replaced(self, self.log):
+                return
         try:
-            await self._begin(services)
+            await self._begin()
         except Exception as error:
             self.log.critical("The start failed: %s; disable and enable the instance", type(error).__name__)
 
-    async def _begin_sync(self, services: Services) -> None:
+    async def _begin_sync(self) -> None:
         crypto = self.client.crypto
         if crypto is not None and not crypto.account.shared:
             await crypto.share_keys()  # standalone Maubot would do it up to 30 s later
-        if not sync.take_over(self.client):
-            services.warnings.append(texts.SYNC_WARNING)
-            self.log.warning("%s", texts.SYNC_WARNING)
+        self._watch.start()
 
     async def stop(self) -> None:
         """Every task of ours ends, every session of ours is closed; the database outlives us."""
@@ -141,6 +143,7 @@ class Otterbot(Plugin):
         if waiting is not None and waiting is not asyncio.current_task():
             waiting.cancel()
             await asyncio.gather(waiting, return_exceptions=True)
+        await self._watch.stop()
         await self._events.stop()
         await self._delivery.stop()
         await self._store.close()
