@@ -29,6 +29,7 @@ from .services import Services
 from .settings import RoomSettings
 from .store import Store
 from .sync_watch import SyncWatch, restart_if_replaced
+from .unread import Unread
 from .worker_client import Address, WorkerClient
 
 READY_POLL = 0.5
@@ -91,6 +92,16 @@ class Otterbot(Plugin):
             prefix=self._prefix,
             log=self.log,
         )
+        unread = Unread(
+            store,
+            outbox,
+            bot=bot,
+            allowed=permissions.may_use,
+            ahead=lambda: http.ahead,
+            signed=lambda: None,
+            log=self.log,
+        )
+        services.reports.append(unread.report)
         self._events = Events(
             self.client,
             http,
@@ -101,6 +112,7 @@ class Otterbot(Plugin):
             rooms,
             partial(CatchUp, http),
             handle=partial(commands.handle, services),
+            unread=unread,
             values=self._values,
             restart_sync=partial(sync.take_over, self.client),
             log=self.log,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import aiohttp
 from mautrix.errors import (
+    CryptoError,
     MatrixConnectionError,
     MatrixRequestError,
     MForbidden,
@@ -22,6 +23,7 @@ from mautrix.errors import (
 from mautrix.types import JSON, EncryptedEvent, EventType, RoomID, SerializerError, SessionID
 
 from .errors import AnswerLost, CannotEncrypt, NotAllowed, RateLimited
+from .waiting import LASTING
 
 if TYPE_CHECKING:
     from mautrix.client import Client
@@ -128,7 +130,10 @@ class Encryption:
         return CannotEncrypt(type(error).__name__)
 
     async def decrypt(self, raw: Mapping[str, Any]) -> dict[str, Any] | None:
-        """The event inside; ``None`` if it can never be read. Raises :class:`KeyMissing`."""
+        """The event inside; ``None`` if it can never be read.
+
+        Raises :class:`KeyMissing`, and :class:`AnswerLost` where that cannot be told now.
+        """
         crypto = self._client.crypto
         if crypto is None:
             return None
@@ -137,12 +142,15 @@ class Encryption:
             inner = (await crypto.decrypt_megolm_event(event)).serialize()
         except SessionNotFound as error:
             raise KeyMissing(str(error.session_id)) from None
-        except Exception:
+        except (CryptoError, SerializerError, *LASTING):
             return None
+        except Exception as error:
+            # The crypto store is locked, or the homeserver does not say whose device it was: not "unreadable".
+            raise AnswerLost(type(error).__name__) from None
         return {**inner, "room_id": raw.get("room_id")} if isinstance(inner, dict) else None
 
     async def readable(self, raw: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        """The event itself if it is not encrypted, else what is in it. Raises :class:`KeyMissing`."""
+        """The event itself if it is not encrypted, else what is in it. Raises as :meth:`decrypt` does."""
         return await self.decrypt(raw) if raw.get("type") == "m.room.encrypted" else raw
 
     async def wait_for_key(self, room: str, session_id: str, timeout: float) -> bool:

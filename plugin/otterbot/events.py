@@ -35,6 +35,7 @@ from .rooms import Rooms
 from .seen import Seen
 from .store import Commit, Store
 from .sync import TIMELINE, SyncAnswer, seconds
+from .unread import Unread
 from .waiting import LASTING, surely
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class Events:
         catch_up: Callable[..., CatchUp],
         *,
         handle: Callable[[Message], Awaitable[Outcome | None]],
+        unread: Unread,
         values: Callable[[], Values],
         restart_sync: Callable[[], object],
         log: logging.Logger,
@@ -77,7 +79,8 @@ class Events:
         self._restart_sync = restart_sync
         self._log = log
         self._queues = RoomQueues(self._event, log)
-        self._late = LateKeys(encryption, self._queues.put)
+        self._unread = unread
+        self._late = LateKeys(encryption, self._queues.put, unread, log)
         self._seen = Seen()
         self._gap: float | None = None
         """Since when something may be missing; ``None``: nothing is."""
@@ -125,6 +128,8 @@ class Events:
     async def on_sync(self, event: Any) -> None:
         """A sync answer has come. Only sorts; nothing here waits."""
         answer = SyncAnswer(event.get("data") if isinstance(event, dict) else None)
+        self._unread.withheld.heard(answer.to_device())
+        self._late.hearing(works=True)
         gap, self._gap = self._gap, None
         if gap is not None:
             self._spawn(self._catch_up.everywhere(gap))
@@ -142,11 +147,13 @@ class Events:
 
     async def on_sync_error(self, event: Any) -> None:
         self._missing(time.monotonic())
+        self._late.hearing(works=False)
         self._encryption.forget_plain()
 
     async def on_sync_stopped(self, event: Any) -> None:
         """A fatal error ended the sync: begin again, or the bot would be deaf until a restart."""
         self._missing(time.monotonic())
+        self._late.hearing(works=False)
         if isinstance(event, dict) and event.get("error") is not None:
             await asyncio.sleep(RESTART_SYNC)
             self._restart_sync()
@@ -197,10 +204,9 @@ class Events:
             return
         if encrypted and self._late.waits(raw):
             return
-        try:
-            readable = await self._encryption.readable(raw)
-        except KeyMissing as missing:
-            self._late.park(missing.session_id, raw)
+        readable = await self._surely(lambda: self._readable(raw))
+        if isinstance(readable, KeyMissing):
+            self._late.park(readable.session_id, raw)
             return
         message = None if readable is None else from_raw(readable, encrypted=encrypted, own_id=self._bot)
         if message is None or message.own or message.msgtype == "m.notice":
@@ -208,6 +214,12 @@ class Events:
         placed = await self._edits.in_place(message)
         if placed is not None:
             await self._carry_out(placed)
+
+    async def _readable(self, raw: Raw) -> Raw | KeyMissing | None:
+        try:
+            return await self._encryption.readable(raw)
+        except KeyMissing as missing:
+            return missing
 
     async def _carry_out(self, message: Message) -> None:
         outcome = await self._outcome(message)

@@ -51,6 +51,7 @@ ADD_PART = (
 PART = "SELECT * FROM parts WHERE key = $1 AND part = $2"
 PARTS_OF = "SELECT * FROM parts WHERE key = $1"
 PART_BY_EVENT = "SELECT * FROM parts WHERE event_id = $1"
+LAST_PART = "SELECT MAX(updated_at) FROM parts WHERE room_id = $1 AND part = $2"
 PENDING_PARTS = "SELECT * FROM parts WHERE state IN ('ready', 'sending') ORDER BY updated_at"
 SENDING = (
     "UPDATE parts SET state = 'sending', updated_at = $3 "

@@ -83,6 +83,11 @@ class SyncAnswer:
         rooms = _mapping(_mapping(data).get("rooms"))
         self._joined = _mapping(rooms.get("join"))
         self._invited = _mapping(rooms.get("invite"))
+        self._to_device = _mapping(data).get("to_device")
+
+    def to_device(self) -> Iterator[Raw]:
+        """What was sent to this device alone, as it came (room keys are still encrypted)."""
+        return _events(self._to_device)
 
     def rooms(self) -> list[str]:
         return list(self._joined)

@@ -14,6 +14,7 @@ async def show_status(services: Services, message: Message) -> Outcome:
     """Is the worker there, what is it doing, and what should the operator know?"""
     values = services.config.current
     warnings = [*services.warnings, *services.config.warnings]
+    warnings += [sentence for report in services.reports for sentence in report(message.room_id)]
     try:
         info = await services.worker.info(max_age=1.0)
     except WorkerUnauthorized:
