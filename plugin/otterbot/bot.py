@@ -15,6 +15,7 @@ from .catchup import CatchUp
 from .chat_delivery import Chats
 from .chat_typing import Typing
 from .config import Config, Values
+from .cross_signing import CrossSigning
 from .delivery import Delivery
 from .encryption import Encryption
 from .events import Events
@@ -24,6 +25,7 @@ from .migrations import upgrade_table
 from .outbox import Outbox
 from .permissions import Permissions
 from .pictures import Pictures
+from .recovery_keys import RecoveryKeys
 from .rooms import Rooms
 from .services import Services
 from .settings import RoomSettings
@@ -92,13 +94,15 @@ class Otterbot(Plugin):
             prefix=self._prefix,
             log=self.log,
         )
+        recovery = RecoveryKeys(self.database)
+        self._signing = CrossSigning(self.client, recovery, self._values, services.warnings, self.log)
         unread = Unread(
             store,
             outbox,
             bot=bot,
             allowed=permissions.may_use,
             ahead=lambda: http.ahead,
-            signed=lambda: None,
+            signed=lambda: self._signing.signed,
             log=self.log,
         )
         services.reports.append(unread.report)
@@ -148,6 +152,7 @@ class Otterbot(Plugin):
         if crypto is not None and not crypto.account.shared:
             await crypto.share_keys()  # standalone Maubot would do it up to 30 s later
         self._watch.start()
+        self._signing.start()
 
     async def stop(self) -> None:
         """Every task of ours ends, every session of ours is closed; the database outlives us."""
@@ -156,6 +161,7 @@ class Otterbot(Plugin):
             waiting.cancel()
             await asyncio.gather(waiting, return_exceptions=True)
         await self._watch.stop()
+        await self._signing.stop()
         await self._events.stop()
         await self._delivery.stop()
         await self._store.close()

@@ -105,3 +105,10 @@ PRUNE_HANDLED = "DELETE FROM handled WHERE at < $1"
 PRUNE_REQUESTS = "DELETE FROM requests WHERE state = 'done' AND cancel_owed = 0 AND done_at < $1"
 PRUNE_PARTS = "DELETE FROM parts WHERE image_id IS NULL AND updated_at < $1"
 PRUNE_PICTURES = "DELETE FROM parts WHERE image_id IS NOT NULL AND updated_at < $1"
+
+# -- the account's own keys
+RECOVERY_KEY = "SELECT key_id, recovery_key FROM cross_signing WHERE user_id = $1"
+KEEP_RECOVERY_KEY = (
+    "INSERT INTO cross_signing (user_id, key_id, recovery_key, made_at) VALUES ($1, $2, $3, $4) "
+    "ON CONFLICT (user_id) DO NOTHING"
+)

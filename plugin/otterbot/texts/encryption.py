@@ -7,6 +7,32 @@ from collections.abc import Sequence
 from .escape import code
 from .jobs import count_of
 
+_NOT_SIGNED = "My device is not cross-signed, so some people's clients send me no keys and show nothing of mine"
+_HOW = "docs/encryption.md says how"
+NOT_SIGNED_OFF = f"{_NOT_SIGNED}. The operator has switched `encryption.cross_sign` off."
+NOT_SIGNED_OTHER_KEYS = (
+    f"{_NOT_SIGNED}: my account has cross-signing keys that I do not hold. The operator has to give their recovery key "
+    f"to Maubot (`verify` of its client API); {_HOW}."
+)
+NOT_SIGNED_PASSWORD = (
+    f"{_NOT_SIGNED}: the homeserver wants my account's password before it takes such keys. The operator has to make "
+    f"them with another client of the account and give the recovery key to Maubot; {_HOW}."
+)
+DEVICE_KEYS_LOST = (
+    "The homeserver has other encryption keys of my device than I: Maubot's crypto database was lost, and nobody can "
+    f"send me anything encrypted. The operator has to log me in anew; {_HOW}."
+)
+DEVICE_KEYS_MISSING = (
+    "The homeserver knows no encryption keys of my device, so nobody can send me anything encrypted. I upload them "
+    f"again; if this stays, the operator has to log me in anew; {_HOW}."
+)
+
+
+def signing_fails(what: str) -> str:
+    """``what`` is the name of an error."""
+    return f"I could not find out whether my device is cross-signed, or sign it ({what}). I keep trying."
+
+
 _SEND_AGAIN = "Please send it again; if it stays like this, `/discardsession` in Element makes a new key."
 _REASONS = {
     "m.unverified": "your client does not trust my device",

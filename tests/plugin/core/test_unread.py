@@ -1,4 +1,4 @@
-"""Messages without their room key: they wait, the room is told once, strangers cost nothing, nobody pushes others out."""
+"""Messages without their room key: they wait, the room is told once, strangers cost nothing, all have their place."""
 
 from __future__ import annotations
 
