@@ -122,6 +122,9 @@ class Otterbot(Plugin):
             log=self.log,
         )
         self._watch = SyncWatch(self, services.warnings, self.log)
+        await self._begin_when_ready()
+
+    async def _begin_when_ready(self) -> None:
         if sync.ready(self.client):
             await self._begin()
         else:

@@ -7,6 +7,7 @@ again. The library's own ``generate_recovery_key`` gives the recovery key out la
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -158,7 +159,6 @@ _KINDS = (
 
 def _storage_key(recovery: RecoveryKey) -> Key:
     """The key of the secret storage, from its words."""
-    import unpaddedbase64
     from mautrix.crypto.ssss.key import Key, KeyMetadata
     from mautrix.crypto.ssss.types import Algorithm
     from mautrix.crypto.ssss.util import calculate_hash, cryptorand, decode_base58_recovery_key
@@ -166,7 +166,7 @@ def _storage_key(recovery: RecoveryKey) -> Key:
     raw = decode_base58_recovery_key(recovery.words)
     if raw is None:
         raise KeysNotOurs("the stored recovery key is damaged")
-    iv = unpaddedbase64.encode_base64(cryptorand.read(16))
+    iv = base64.b64encode(cryptorand.read(16)).decode().rstrip("=")
     metadata = KeyMetadata(algorithm=Algorithm.AES_HMAC_SHA2, iv=iv, mac=calculate_hash(raw, iv))
     return Key(id=recovery.key_id, key=raw, metadata=metadata)
 
