@@ -43,6 +43,10 @@ class KeyMissing(Exception):
         self.session_id = session_id
 
 
+class KeyTooNew(KeyMissing):
+    """The room key came, but only for later messages: the client began to trust us in between."""
+
+
 class Encryption:
     """The client's encryption, with failures told apart. Fails closed."""
 
@@ -142,7 +146,11 @@ class Encryption:
             inner = (await crypto.decrypt_megolm_event(event)).serialize()
         except SessionNotFound as error:
             raise KeyMissing(str(error.session_id)) from None
-        except (CryptoError, SerializerError, *LASTING):
+        except CryptoError as error:
+            if "UNKNOWN_MESSAGE_INDEX" in str(error.__cause__):
+                raise KeyTooNew(str(event.content.session_id)) from None
+            return None
+        except (SerializerError, *LASTING):
             return None
         except Exception as error:
             # The crypto store is locked, or the homeserver does not say whose device it was: not "unreadable".

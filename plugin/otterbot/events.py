@@ -20,7 +20,7 @@ from .catchup import CatchUp
 from .config import Values
 from .delivery import Delivery
 from .edits import Edits
-from .encryption import Encryption, KeyMissing
+from .encryption import Encryption, KeyMissing, KeyTooNew
 from .endings import REPLACED
 from .errors import MatrixError, places
 from .keys import LateKeys
@@ -205,6 +205,9 @@ class Events:
         if encrypted and self._late.waits(raw):
             return
         readable = await self._surely(lambda: self._readable(raw))
+        if isinstance(readable, KeyTooNew):
+            self._late.never(readable.session_id, raw)
+            return
         if isinstance(readable, KeyMissing):
             self._late.park(readable.session_id, raw)
             return

@@ -57,6 +57,12 @@ class LateKeys:
             return
         self._add(session_id, raw)
 
+    def never(self, session_id: str, raw: Raw) -> None:
+        """Its key will not come: tell the room, without waiting."""
+        if self._unread.allowed(raw["sender"]):
+            lost = Waiting(room=raw["room_id"], sender=raw["sender"], session=session_id, raw=raw)
+            self._spawn(self._tell(lost))
+
     def _add(self, session: str, raw: Raw) -> None:
         new = Waiting(room=raw["room_id"], sender=raw["sender"], session=session, raw=raw)
         lost = self._parked.add(new)
@@ -84,7 +90,11 @@ class LateKeys:
         waited, came, turn = 0.0, False, 0
         while not came and waited < AT_MOST:
             wait = WAITS[min(turn, len(WAITS) - 1)]
-            came = await self._encryption.wait_for_key(room, session, wait)
+            try:
+                came = await self._encryption.wait_for_key(room, session, wait)
+            except Exception as error:  # the crypto store is locked: not "it has not come"
+                self._log.warning("Cannot look for a room key, trying again: %s", type(error).__name__)
+                await asyncio.sleep(wait)
             waited, turn = waited + wait, turn + 1
         self._waits.pop(place, None)
         self._done(place, came=came)
@@ -113,9 +123,9 @@ class LateKeys:
         try:
             late = await self._without_key(self._due(room))
             if late:
-                await self._unread.tell(late[-1])
+                await self._tell(late[-1])
         except Exception as error:
-            self._log.error("Cannot tell that a message was unreadable: %s", type(error).__name__)
+            self._log.warning("Cannot look for late room keys, trying again: %s", type(error).__name__)
         finally:
             self._timers.pop(room, None)
             left = [waiting.since for waiting in self._parked.of(room) if not waiting.told]
@@ -123,6 +133,12 @@ class LateKeys:
                 now = time.monotonic()
                 heard = now if self._hearing_since is None else self._hearing_since
                 self._set_timer(room, max(0.05, max(min(left), heard) + PATIENCE - now))
+
+    async def _tell(self, lost: Waiting) -> None:
+        try:
+            await self._unread.tell(lost)
+        except Exception as error:
+            self._log.error("Cannot tell that a message was unreadable: %s", type(error).__name__)
 
     def _due(self, room: str) -> list[Waiting]:
         heard = self._hearing_since

@@ -60,7 +60,6 @@ class Unread:
         What was sent before the last such sentence is covered by it, or each start would say it again.
         """
         code = self.withheld.code(waiting.sender, waiting.room, waiting.session)
-        self._log.warning("A message cannot be read: %s", code or "its room key has not come")
         event_id = event_id_in(waiting.raw.get("event_id"))
         if event_id is None or not self.allowed(waiting.sender):
             return
@@ -73,6 +72,7 @@ class Unread:
         content = await contents.notice(text, key, PART, _Asked(event_id, _thread(waiting)))
         part = Part(key=key, part=PART, room_id=waiting.room, rank=Rank.REFUSAL, content=content)
         if await surely(lambda: self._store.add_part(part), self._log):
+            self._log.warning("A message cannot be read: %s", code or "its room key has not come")
             self._outbox.enqueue([part])
 
     def report(self, room: str) -> list[str]:

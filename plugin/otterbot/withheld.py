@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+CODE = re.compile(r"[A-Za-z0-9._-]{1,60}")
+"""What a code may be: it goes into the log and into ``!status``."""
 EVENT_TYPES = frozenset({"m.room_key.withheld", "org.matrix.room_key.withheld"})
 PEOPLE, EACH = 1_000, 50
 """Of how many people, and how much of each, is remembered; the oldest is forgotten first."""
@@ -29,7 +32,7 @@ class Withheld:
             if event.get("type") not in EVENT_TYPES or not isinstance(sender, str) or not isinstance(content, Mapping):
                 continue
             code, room, session = (content.get(name) for name in ("code", "room_id", "session_id"))
-            if not isinstance(code, str) or not code.isascii() or len(code) > 60 or not self._allowed(sender):
+            if not isinstance(code, str) or not CODE.fullmatch(code) or not self._allowed(sender):
                 continue
             if isinstance(room, str) and isinstance(session, str):
                 self._note(sender, (room[:255], session[:255]), code)

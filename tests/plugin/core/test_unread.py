@@ -71,6 +71,40 @@ async def test_a_key_that_comes_in_time_is_not(
     assert told(rig) == []
 
 
+async def test_a_key_for_later_messages_only(
+    listening: Listening, rig: Rig, user: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client that trusts the device by now shares its session from there on: what was before is lost, and said."""
+    monkeypatch.setattr(keys, "PATIENCE", 3600.0)
+    early = user.say("!say early")
+    user.first_key = user.session.session_key
+    await listening.sync(early)
+    await rig.until(lambda: len(listening.unread.parked) == 1)
+    await user.share_key()
+    await listening.sync(user.say("!say later"))
+    await listening.hear("!say later")
+    await rig.until(lambda: told(rig))
+
+
+async def test_a_locked_crypto_store_ends_no_waiting(
+    listening: Listening, rig: Rig, user: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    has, failures = user.machine.crypto_store.has_group_session, [OSError("database is locked")] * 2
+    monkeypatch.setattr(keys, "WAITS", (0.05,))
+    monkeypatch.setattr(user.machine, "_mark_session_received", lambda _: None)
+
+    async def fails_first(*place: Any) -> bool:
+        if failures:
+            raise failures.pop()
+        return bool(await has(*place))
+
+    monkeypatch.setattr(user.machine.crypto_store, "has_group_session", fails_first)
+    await listening.sync(user.say("!say late"))
+    await rig.until(lambda: not failures)
+    await user.share_key()
+    await listening.hear("!say late")
+
+
 async def test_a_key_whose_coming_was_missed_is_not(
     listening: Listening, rig: Rig, user: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -232,11 +266,24 @@ def test_what_is_said_about_keys_is_limited() -> None:
     assert said.code("@stranger:elsewhere", "!r", "s0") is None
 
 
-@pytest.mark.parametrize("odd", [None, 5, "x", [], {}, {"code": 5}, {"code": "m.unverified", "room_id": []}])
+@pytest.mark.parametrize(
+    "odd",
+    [
+        None,
+        5,
+        "x",
+        [],
+        {},
+        {"code": 5},
+        {"code": "m.unverified", "room_id": []},
+        {"code": "m.unverified\n[ERROR] forged", "room_id": ROOM, "session_id": "s"},
+    ],
+)
 async def test_odd_to_device_events_are_survived(listening: Listening, rig: Rig, odd: Any) -> None:
     event = {"type": "m.room_key.withheld", "sender": "@user:test", "content": odd}
     for events in ([event], [odd], odd):
         await listening.events.on_sync({"data": {"to_device": {"events": events}}})
+    assert listening.unread.withheld.code("@user:test", ROOM, "s") is None
     await listening.sync(rig.server.say(ROOM, "!say after"))
     await listening.hear("!say after")
 
