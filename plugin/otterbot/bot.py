@@ -10,12 +10,13 @@ from mautrix.types import RoomID
 from mautrix.util.async_db import Database, UpgradeTable
 from mautrix.util.config import BaseProxyConfig
 
-from . import commands, sync, texts
+from . import commands, sync
 from .calls import Calls
 from .catchup import CatchUp
 from .chat_delivery import Chats
 from .chat_typing import Typing
 from .config import Config, Values
+from .cross_signing import CrossSigning
 from .delivery import Delivery
 from .encryption import Encryption
 from .events import Events
@@ -25,10 +26,13 @@ from .migrations import upgrade_table
 from .outbox import Outbox
 from .permissions import Permissions
 from .pictures import Pictures
+from .recovery_keys import RecoveryKeys
 from .rooms import Rooms
 from .services import Services
 from .settings import RoomSettings
 from .store import Store
+from .sync_watch import SyncWatch, restart_if_replaced
+from .unread import Unread
 from .worker_client import Address, WorkerClient
 
 READY_POLL = 0.5
@@ -93,6 +97,17 @@ class Otterbot(Plugin):
             prefix=self._prefix,
             log=self.log,
         )
+        recovery = RecoveryKeys(self.database)
+        self._signing = CrossSigning(self.client, recovery, self._values, services.warnings, self.log)
+        unread = Unread(
+            store,
+            outbox,
+            bot=bot,
+            allowed=permissions.may_use,
+            signed=lambda: self._signing.signed,
+            log=self.log,
+        )
+        services.reports.append(unread.report)
         self._events = Events(
             self.client,
             http,
@@ -103,41 +118,47 @@ class Otterbot(Plugin):
             rooms,
             partial(CatchUp, http),
             handle=partial(commands.handle, services),
+            unread=unread,
             values=self._values,
             restart_sync=partial(sync.take_over, self.client),
             members_changed=permissions.members_changed,
             log=self.log,
         )
+        self._watch = SyncWatch(self, services.warnings, self.log)
+        await self._begin_when_ready()
+
+    async def _begin_when_ready(self) -> None:
         if sync.ready(self.client):
-            await self._begin(services)
+            await self._begin()
         else:
             self.log.warning("Maubot has not reached the homeserver yet; everything begins when it has")
-            self._waiting = asyncio.create_task(self._begin_later(services), name="otterbot start")
+            self._waiting = asyncio.create_task(self._begin_later(), name="otterbot start")
 
-    async def _begin(self, services: Services) -> None:
+    async def _begin(self) -> None:
         try:
             await self._delivery.start()
             self._events.start()
-            await self._begin_sync(services)
+            await self._begin_sync()
         except BaseException:
             await self.stop()  # Maubot forgets an instance that did not start: nothing of it may go on
             raise
 
-    async def _begin_later(self, services: Services) -> None:
-        while not sync.ready(self.client):  # noqa: ASYNC110  nothing else tells
+    async def _begin_later(self) -> None:
+        while not sync.ready(self.client):
             await asyncio.sleep(READY_POLL)
+            if restart_if_replaced(self, self.log):
+                return
         try:
-            await self._begin(services)
+            await self._begin()
         except Exception as error:
             self.log.critical("The start failed: %s; disable and enable the instance", type(error).__name__)
 
-    async def _begin_sync(self, services: Services) -> None:
+    async def _begin_sync(self) -> None:
         crypto = self.client.crypto
         if crypto is not None and not crypto.account.shared:
             await crypto.share_keys()  # standalone Maubot would do it up to 30 s later
-        if not sync.take_over(self.client):
-            services.warnings.append(texts.SYNC_WARNING)
-            self.log.warning("%s", texts.SYNC_WARNING)
+        self._watch.start()
+        self._signing.start()
 
     async def stop(self) -> None:
         """Every task of ours ends, every session of ours is closed; the database outlives us."""
@@ -145,6 +166,8 @@ class Otterbot(Plugin):
         if waiting is not None and waiting is not asyncio.current_task():
             waiting.cancel()
             await asyncio.gather(waiting, return_exceptions=True)
+        await self._watch.stop()
+        await self._signing.stop()
         await self._events.stop()
         await self._delivery.stop()
         await self._store.close()

@@ -224,6 +224,11 @@ class Store:
         found = await self._parts(sql.PART_BY_EVENT, event_id)
         return found[0] if found else None
 
+    async def last_part(self, room: str, part: str) -> float | None:
+        """When a part of that name was last stored or sent in the room."""
+        found: float | None = await self._db.fetchval(sql.LAST_PART, room, part)
+        return found
+
     async def pending_parts(self) -> list[Part]:
         """What has to be sent, or may have been."""
         return await self._parts(sql.PENDING_PARTS)
