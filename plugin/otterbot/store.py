@@ -13,10 +13,11 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from mautrix.util.async_db import Connection, Database, Scheme
+from mautrix.util.async_db import Connection, Database
 
 from . import inserts
 from . import queries as sql
+from .durable import sqlite_full
 from .records import Part, Request
 
 T = TypeVar("T")
@@ -61,9 +62,7 @@ class Store:
 
     async def open(self) -> None:
         """Set the connection up and learn when this database was made."""
-        if self._db.scheme == Scheme.SQLITE:
-            # mautrix chooses NORMAL, which may forget the last commits at a power cut.
-            await self._db.execute("PRAGMA synchronous = FULL")
+        await sqlite_full(self._db)
         await self._db.execute(sql.INSTALLED, "installed_at", repr(time.time()))
         self.installed_at = float(await self._db.fetchval(sql.META, "installed_at"))
 

@@ -48,14 +48,16 @@ class Maubot:
 
     ADMIN = "admin"
 
-    def __init__(self, root: Path, *, port: int | None = None, password: str = "otter") -> None:
+    def __init__(
+        self, root: Path, *, port: int | None = None, password: str = "otter", log: Path | None = None,
+        env: dict[str, str] | None = None,
+    ) -> None:  # fmt: skip
         self.root, self.port, self.password = root, port or free_port(), password
         self.url = f"http://127.0.0.1:{self.port}"
         self.token = ""
         self.instances: list[str] = []
-        self.proc = Proc(
-            "maubot", [places.python("maubot"), "-m", "maubot", "-c", "config.yaml"], root, root / "maubot.log"
-        )
+        command = [places.python("maubot"), "-m", "maubot", "-c", "config.yaml"]
+        self.proc = Proc("maubot", command, root, log or root / "maubot.log", env)
 
     def write_config(self) -> None:
         """Maubot rewrites its configuration (the password becomes a hash), so it is written once."""
