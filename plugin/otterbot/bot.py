@@ -10,7 +10,7 @@ from mautrix.types import RoomID
 from mautrix.util.async_db import Database, UpgradeTable
 from mautrix.util.config import BaseProxyConfig
 
-from . import commands, durable, sync, texts
+from . import commands, durable, durable_sync, sync, texts
 from .catchup import CatchUp
 from .chat_delivery import Chats
 from .chat_typing import Typing
@@ -112,6 +112,7 @@ class Otterbot(Plugin):
 
     async def _begin(self, services: Services) -> None:
         try:
+            durable_sync.install(self.client, self.log)
             await durable.at_start(services.encryption.store, services.warnings, texts.KEYS_NOT_DURABLE, self.log)
             await self._delivery.start()
             self._events.start()

@@ -25,12 +25,24 @@ FULL = 2
 """``PRAGMA synchronous`` as a number; 3 is ``EXTRA``, which is kept."""
 ROUNDS, PAUSE = 200, 0.02
 """How often a pool is asked for a connection that was not seen yet, and seconds between two times."""
+_PASSING = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_READONLY,
+    }
+)
 DISCARD = "DELETE FROM crypto_megolm_outbound_session WHERE account_id = $1"
 
 
 def passes(error: BaseException) -> bool:
     """A database that is locked, full or away: nothing is decided by it, and it works again some time."""
-    if isinstance(error, sqlite3.OperationalError | OSError):
+    if isinstance(error, sqlite3.Error):
+        return (getattr(error, "sqlite_errorcode", 0) & 0xFF) in _PASSING
+    if isinstance(error, OSError):
         return True
     state = getattr(error, "sqlstate", None)  # of PostgreSQL, whose driver an installation without it lacks
     return isinstance(state, str) and state[:2] in {"08", "53", "55", "57", "58"}
@@ -60,6 +72,13 @@ def connections(db: Database) -> int:
     """How many the pool has; mautrix opens all of them at its start."""
     pool = getattr(db, "_parent", None) or db
     return max(1, int(getattr(pool, "_conns", 1)))
+
+
+async def closed(conn: Any) -> None:
+    """No transaction is left open. mautrix leaves one where the commit itself fails, and nothing after it is kept."""
+    raw = conn.wrapped
+    if conn.scheme == Scheme.SQLITE and raw.in_transaction:
+        await raw.rollback()
 
 
 async def _level(conn: Any) -> int:

@@ -133,7 +133,7 @@ class Encryption:
         return CannotEncrypt(type(error).__name__)
 
     async def decrypt(self, raw: Mapping[str, Any]) -> dict[str, Any] | None:
-        """The event inside; ``None`` if it can never be read. Raises :class:`KeyMissing`."""
+        """The event inside; ``None`` if it can never be read. Raises :class:`KeyMissing`, and what passes."""
         crypto = self._client.crypto
         if crypto is None:
             return None
@@ -142,7 +142,9 @@ class Encryption:
             inner = (await crypto.decrypt_megolm_event(event)).serialize()
         except SessionNotFound as error:
             raise KeyMissing(str(error.session_id)) from None
-        except Exception:
+        except Exception as error:
+            if passes(error):
+                raise  # that the database takes nothing now says nothing about the event
             return None
         return {**inner, "room_id": raw.get("room_id")} if isinstance(inner, dict) else None
 

@@ -17,7 +17,7 @@ from mautrix.util.async_db import Connection, Database
 
 from . import inserts
 from . import queries as sql
-from .durable import sqlite_full
+from .durable import closed, sqlite_full
 from .records import Part, Request
 
 T = TypeVar("T")
@@ -74,8 +74,12 @@ class Store:
     async def _write(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         async def run() -> T:
             db: Any = self._db  # its context managers are typed as plain coroutines
-            async with db.acquire() as conn, conn.transaction():
-                return await work(conn)
+            async with db.acquire() as conn:
+                try:
+                    async with conn.transaction():
+                        return await work(conn)
+                finally:
+                    await closed(conn)
 
         task = asyncio.create_task(run())
         self._writes.add(task)

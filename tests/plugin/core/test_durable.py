@@ -117,6 +117,12 @@ async def add_session(db: Database, account: UserID, room: RoomID = ROOM) -> Non
     await PgCryptoStore(str(account), "pickle", db).add_outbound_group_session(session)
 
 
+async def read_only(db: Database, on: bool) -> None:
+    """Every connection refuses to write, with SQLite's own error."""
+    for _ in range(connections(db)):
+        await db.execute(f"PRAGMA query_only = {int(on)}")
+
+
 async def owners(db: Database) -> list[str]:
     return [row["account_id"] for row in await db.fetch("SELECT account_id FROM crypto_megolm_outbound_session")]
 
@@ -141,11 +147,12 @@ async def test_nothing_is_encrypted_with_a_key_of_before(client: Client, db: Dat
 
 
 async def test_while_the_store_cannot_be_written_nothing_is_encrypted_and_nothing_given_up(
-    client: Client, db: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    client: Client, db: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
     await add_session(db, BOT)
-    encryption, said, real = Encryption(client), list[str](), durable.DISCARD
-    monkeypatch.setattr(durable, "DISCARD", "INSERT INTO full_disk VALUES ($1)")
+    encryption, said = Encryption(client), list[str]()
+    await durable.sqlite_full(db)
+    await read_only(db, True)
     with caplog.at_level(logging.ERROR):
         await at_start(encryption.store, said, "warning", LOG)
     assert "cannot be written" in caplog.text
@@ -153,7 +160,7 @@ async def test_while_the_store_cannot_be_written_nothing_is_encrypted_and_nothin
         with pytest.raises(AnswerLost, match="OperationalError"):
             await encryption.encrypt(ROOM, "m.room.message", {})
     assert await owners(db) == [BOT]
-    monkeypatch.setattr(durable, "DISCARD", real)
+    await read_only(db, False)
     await encryption.store.secure()
     assert await owners(db) == []
     assert said == []
@@ -179,12 +186,20 @@ async def test_without_encryption_there_is_nothing_to_say(client: Client) -> Non
     assert said == []
 
 
+def coded(code: int) -> sqlite3.OperationalError:
+    """As SQLite raises it."""
+    error = sqlite3.OperationalError("x")
+    error.sqlite_errorcode = code
+    return error
+
+
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
-        (sqlite3.OperationalError("database or disk is full"), True),
-        (sqlite3.OperationalError("disk I/O error"), True),
-        (sqlite3.DatabaseError("database disk image is malformed"), False),
+        (coded(sqlite3.SQLITE_FULL), True),
+        (coded(sqlite3.SQLITE_IOERR_WRITE), True),
+        (coded(sqlite3.SQLITE_CORRUPT), False),
+        (coded(sqlite3.SQLITE_ERROR), False),
         (OSError(28, "No space left on device"), True),
         (type("DiskFullError", (Exception,), {"sqlstate": "53100"})(), True),
         (type("UndefinedTable", (Exception,), {"sqlstate": "42P01"})(), False),

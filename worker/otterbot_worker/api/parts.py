@@ -7,6 +7,7 @@ import contextlib
 import fcntl
 import logging
 import os
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -25,7 +26,7 @@ from otterbot_worker.config import BadConfig, Config
 from otterbot_worker.gpu.probe import device_kind
 from otterbot_worker.gpu.process import GpuProcess
 from otterbot_worker.inputs.files import InputFiles
-from otterbot_worker.jobs import schedule
+from otterbot_worker.jobs import disk, schedule
 from otterbot_worker.jobs.card import Card
 from otterbot_worker.jobs.database import Database
 from otterbot_worker.jobs.dispatcher import Dispatcher
@@ -252,14 +253,16 @@ async def _housekeeping(config: Config, store: Store, archive: Archive, inputs: 
     """Forgets what is to be forgotten, and keeps the archive within its limits."""
     sweep_at = 0.0
     while True:
-        await store.forget(time.time(), private_requests=config.archive.encrypted_rooms == "until_delivered")
         try:
+            await store.forget(time.time(), private_requests=config.archive.encrypted_rooms == "until_delivered")
             await inputs.prune(time.time())
-        except OSError as error:
-            log.warning("pictures to start from could not be tidied up", extra={"errno": error.errno})
-        if time.monotonic() >= sweep_at:
-            sweep_at = time.monotonic() + config.archive.sweep_minutes * 60
-            await sweep(store, archive)
+            if time.monotonic() >= sweep_at:
+                await sweep(store, archive)
+                sweep_at = time.monotonic() + config.archive.sweep_minutes * 60
+        except (OSError, sqlite3.Error) as error:
+            if isinstance(error, sqlite3.Error) and not disk.passes(error):
+                raise
+            log.warning("tidying up has to wait", exc_info=error)
         await asyncio.sleep(FORGET_SECONDS)
 
 
