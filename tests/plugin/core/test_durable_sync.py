@@ -5,17 +5,24 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from types import SimpleNamespace
+from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from mautrix.types import EventType
+import pytest_asyncio
+from mautrix.client import Client, SyncStream
+from mautrix.client.state_store import MemoryStateStore
+from mautrix.crypto import OlmMachine, OutboundGroupSession, PgCryptoStore
+from mautrix.types import DeviceID, DeviceIdentity, EventType, RoomID, SessionID, ToDeviceEvent, TrustState, UserID
+from mautrix.util.async_db import Database
 from test_durable import coded
 
 from otterbot import durable_sync
 from otterbot.durable_sync import PlaceBefore, install
 
 LOG = logging.getLogger("test.durable.sync")
+ROOM = RoomID("!room:lab.test")
 
 
 @pytest.fixture(autouse=True)
@@ -82,60 +89,158 @@ async def test_on_a_full_disk_the_sync_waits() -> None:
     assert (stored.place, stored.failures) == ("s2", 0)
 
 
-class Keys:
-    """A store of keys on a disk that is full at times."""
-
-    def __init__(self) -> None:
-        self.kept: list[str] = []
-        self.failures = 2
-        self.error: Exception = coded(sqlite3.SQLITE_FULL)
-
-    async def put_group_session(self, session: str) -> None:
-        if self.failures:
-            self.failures -= 1
-            raise self.error
-        self.kept.append(session)
+# ---------------------------------------------------------------- room keys, by real machines on real stores
 
 
-class FakeClient:
-    """What ``install`` touches of a client."""
+class Peer:
+    """An account with its store; both ends of one Olm session are such."""
 
-    def __init__(self) -> None:
-        self.mxid = "@bot:lab.test"
-        self.sync_store: Any = Stored("s1")
-        self.crypto = SimpleNamespace(crypto_store=Keys(), handle_to_device_event=object())
-        self.handlers: list[tuple[EventType, object, bool]] = []
+    def __init__(self, name: str, db: Database) -> None:
+        self.user = UserID(f"@{name}:lab.test")
+        self.client: Any = Client(mxid=self.user, device_id=DeviceID(name), base_url="http://127.0.0.1:9", token="t",
+                                  state_store=MemoryStateStore(), sync_store=Stored("s1"))  # fmt: skip
+        self.store = PgCryptoStore(str(self.user), "pickle", db)
+        self.machine = OlmMachine(self.client, self.store, self.client.state_store)  # type: ignore[arg-type]
+        self.client.crypto = self.machine
 
-    def remove_event_handler(self, kind: EventType, handler: object) -> None:
-        self.handlers = [one for one in self.handlers if one[:2] != (kind, handler)]
+    async def load(self) -> Peer:
+        await self.store.put_device_id(DeviceID(self.client.device_id))
+        await self.machine.load()
+        return self
 
-    def add_event_handler(self, kind: EventType, handler: object, wait_sync: bool = False) -> None:
-        self.handlers.append((kind, handler, wait_sync))
+    async def device(self) -> DeviceIdentity:
+        account = self.machine.account
+        assert account is not None
+        return DeviceIdentity(user_id=self.user, device_id=self.client.device_id, identity_key=account.identity_key,
+                              signing_key=account.signing_key, trust=TrustState.UNVERIFIED, deleted=False,
+                              name="")  # fmt: skip
 
 
-async def test_a_key_is_kept_as_soon_as_there_is_space_and_the_sync_waits_for_it() -> None:
-    client: Any = FakeClient()
-    install(client, LOG)
-    keys = client.crypto.crypto_store
-    await asyncio.wait_for(keys.put_group_session("key"), 5)
-    assert keys.kept == ["key"]
-    assert client.handlers == [(EventType.TO_DEVICE_ENCRYPTED, client.crypto.handle_to_device_event, True)]
+@pytest_asyncio.fixture
+async def dbs(tmp_path: Path) -> AsyncIterator[dict[str, Database]]:
+    found = {}
+    for name in ("bot", "ann"):
+        found[name] = Database.create(f"sqlite:{tmp_path / name}.db", upgrade_table=PgCryptoStore.upgrade_table)
+        await found[name].start()
+    yield found
+    for db in found.values():
+        await db.stop()
+
+
+@pytest_asyncio.fixture
+async def peers(dbs: dict[str, Database]) -> AsyncIterator[tuple[Peer, Peer]]:
+    bot, ann = [await Peer(name, db).load() for name, db in dbs.items()]
+    yield bot, ann
+    for peer in (bot, ann):
+        await peer.client.api.session.close()
+
+
+async def room_key(bot: Peer, ann: Peer) -> tuple[ToDeviceEvent, SessionID]:
+    """What the homeserver brings when Ann has made a new key for her room."""
+    device = await bot.device()
+    if not await ann.store.has_session(device.identity_key):
+        account = bot.machine.account
+        assert account is not None
+        account.generate_one_time_keys(1)
+        one_time = next(iter(account.one_time_keys["curve25519"].values()))
+        account.mark_keys_as_published()
+        await bot.store.put_account(account)
+        ours = ann.machine.account
+        assert ours is not None
+        await ann.store.add_session(device.identity_key, ours.new_outbound_session(device.identity_key, one_time))
+    olm = await ann.store.get_latest_session(device.identity_key)
+    assert olm is not None
+    megolm = OutboundGroupSession(ROOM)
+    content = await ann.machine._encrypt_olm_event(olm, device, EventType.ROOM_KEY, megolm.share_content)
+    event = {"type": "m.room.encrypted", "sender": str(ann.user), "content": content.serialize()}
+    return ToDeviceEvent.deserialize(event), SessionID(megolm.id)
+
+
+async def brought(peer: Peer, event: ToDeviceEvent) -> None:
+    """Dispatched as a sync does it, until everything that the sync waits for is done."""
+    tasks = peer.client.dispatch_event(event, source=SyncStream.TO_DEVICE)
+    assert tasks, "the next sync waits for it"
+    await asyncio.gather(*tasks)
+
+
+async def test_a_room_key_is_there_before_the_next_sync(peers: tuple[Peer, Peer]) -> None:
+    bot, ann = peers
+    install(bot.client, LOG)
+    for _ in range(3):
+        event, session = await room_key(bot, ann)
+        await brought(bot, event)
+        assert await bot.store.has_group_session(ROOM, session)
+
+
+async def test_several_at_once_from_one_device(peers: tuple[Peer, Peer]) -> None:
+    bot, ann = peers
+    install(bot.client, LOG)
+    sent = [await room_key(bot, ann) for _ in range(4)]
+    await asyncio.gather(*(brought(bot, event) for event, _ in sent))
+    assert [await bot.store.has_group_session(ROOM, session) for _, session in sent] == [True] * 4
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["first contact", "known device"])
+async def test_after_a_death_before_it_was_kept_it_can_be_decrypted_again(
+    peers: tuple[Peer, Peer], dbs: dict[str, Database], known: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The homeserver brings it again, since the place in the sync was not stored either."""
+    bot, ann = peers
+    install(bot.client, LOG)
+    if known:
+        await brought(bot, (await room_key(bot, ann))[0])
+    event, session = await room_key(bot, ann)
+    reached = asyncio.Event()
+
+    async def stands_still(*_: Any) -> None:
+        reached.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(bot.store, "put_group_session", stands_still)
+    handling = asyncio.create_task(brought(bot, event))
+    await asyncio.wait_for(reached.wait(), 10)
+    for task in [one for one in asyncio.all_tasks() if one.get_name() == "otterbot room key"]:
+        task.cancel()  # the process is gone
+    await asyncio.gather(handling, return_exceptions=True)
+    again = await Peer("bot", dbs["bot"]).load()
+    install(again.client, LOG)
+    for _ in range(2):  # and once more, if it dies behind the key
+        await brought(again, event)
+        assert await again.store.has_group_session(ROOM, session)
+    await again.client.api.session.close()
+
+
+async def test_on_a_full_disk_it_is_kept_as_soon_as_there_is_space(
+    peers: tuple[Peer, Peer], dbs: dict[str, Database]
+) -> None:
+    bot, ann = peers
+    install(bot.client, LOG)
+    event, session = await room_key(bot, ann)
+    await dbs["bot"].execute("PRAGMA query_only = 1")
+    handling = asyncio.create_task(brought(bot, event))
+    await asyncio.sleep(0.1)
+    assert not handling.done()
+    await dbs["bot"].execute("PRAGMA query_only = 0")
+    await handling
+    assert await bot.store.has_group_session(ROOM, session)
 
 
 async def test_what_is_no_fault_of_the_disk_is_raised() -> None:
-    client: Any = FakeClient()
-    install(client, LOG)
-    client.crypto.crypto_store.error = coded(sqlite3.SQLITE_ERROR)
+    async def broken() -> None:
+        raise coded(sqlite3.SQLITE_ERROR)
+
     with pytest.raises(sqlite3.OperationalError):
-        await client.crypto.crypto_store.put_group_session("key")
+        await durable_sync.surely(broken, LOG)
 
 
-async def test_after_a_reload_of_the_plugin_each_is_wrapped_once() -> None:
-    client: Any = FakeClient()
-    first = client.sync_store
-    for _ in range(2):
-        install(client, LOG)
-    assert client.sync_store.otterbot_original is first
-    write = client.crypto.crypto_store.put_group_session
-    assert not hasattr(write.otterbot_original, "otterbot_original")
-    assert len(client.handlers) == 1
+async def test_after_a_reload_of_the_plugin_each_is_wrapped_once(peers: tuple[Peer, Peer]) -> None:
+    bot, ann = peers
+    first = bot.client.sync_store
+    for _ in range(3):
+        install(bot.client, LOG)
+    assert bot.client.sync_store.otterbot_original is first
+    assert not hasattr(bot.store.put_group_session.otterbot_original, "otterbot_original")  # type: ignore[attr-defined]
+    assert len(bot.client.event_handlers[EventType.TO_DEVICE_ENCRYPTED]) == 1
+    event, session = await room_key(bot, ann)
+    await brought(bot, event)
+    assert await bot.store.has_group_session(ROOM, session)
