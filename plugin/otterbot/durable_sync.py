@@ -111,6 +111,22 @@ class RoomKeys:
         if fill is not None:
             crypto._fill_encryption_info = self._if_it_can(getattr(fill, ORIGINAL, fill))
 
+        upload = getattr(client.upload_keys, ORIGINAL, client.upload_keys)
+        setattr(client, "upload_keys", self._stored_first(upload))  # noqa: B010  a method, to mypy
+
+    def _stored_first(self, upload: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        """mautrix stores one-time keys when the homeserver has them; if it dies in between, whoever takes one of them
+        for a first contact is never understood."""
+
+        async def uploaded(*args: Any, **named: Any) -> Any:
+            account = self._crypto.account
+            if named.get("one_time_keys") and account is not None:
+                await self._crypto.crypto_store.put_account(account)
+            return await upload(*args, **named)
+
+        setattr(uploaded, ORIGINAL, upload)
+        return uploaded
+
     def _safely(self, write: Callable[..., Awaitable[None]], ratchet: bool) -> Callable[..., Awaitable[None]]:
         async def safely(*args: Any, **named: Any) -> None:
             later = _LATER.get()

@@ -225,6 +225,29 @@ async def test_on_a_full_disk_it_is_kept_as_soon_as_there_is_space(
     assert await bot.store.has_group_session(ROOM, session)
 
 
+async def test_one_time_keys_are_stored_before_anybody_can_take_them(
+    peers: tuple[Peer, Peer], dbs: dict[str, Database], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bot, _ = peers
+    taken: list[dict[str, Any]] = []
+
+    async def dies_behind_it(*, one_time_keys: Any = None, **_: Any) -> Any:
+        if one_time_keys is None:
+            return {}
+        taken.append(one_time_keys)
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(bot.client, "upload_keys", dies_behind_it)
+    install(bot.client, LOG)
+    with pytest.raises(asyncio.CancelledError):
+        await bot.machine.share_keys()
+    again = await Peer("bot", dbs["bot"]).load()
+    assert again.machine.account is not None
+    known = set(again.machine.account.one_time_keys["curve25519"].values())
+    assert {key["key"] for key in taken[0].values()} <= known
+    await again.client.api.session.close()
+
+
 async def test_what_is_no_fault_of_the_disk_is_raised() -> None:
     async def broken() -> None:
         raise coded(sqlite3.SQLITE_ERROR)
