@@ -191,6 +191,8 @@ async def _restored(scene: Scene, name: str, database: Path) -> None:
     with closing(sqlite3.connect(database)) as source, closing(sqlite3.connect(target)) as copy:
         source.backup(copy)
     scene.backups[name] = target
+    for disk in scene.lab.disks.values():
+        await asyncio.to_thread(disk.sync)  # whoever restores a backup does not cut the power right behind it
 
 
 @kind("restored-plugin", "maubot")
