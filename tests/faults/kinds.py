@@ -329,7 +329,7 @@ async def _(scene: Scene) -> None:
     lab, place = scene.lab, scene.dice.choice(scene.places)
     place.deaf = True
     path = f"/_matrix/client/v3/rooms/{quote(place.id)}/upgrade"
-    successor = (await lab.admin.api("POST", path, {"new_version": "11"}))["replacement_room"]
+    successor = (await lab.admin.api("POST", path, {"new_version": "12"}))["replacement_room"]
     await lab.admin.wait_joined(successor)
     for who in (lab.user.id, lab.bot):
         with contextlib.suppress(RuntimeError):
