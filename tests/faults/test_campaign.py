@@ -17,10 +17,12 @@ from lab import Lab
 from lab.clock import Clock
 from lab.power import why_not
 
+from . import around, programs
 from .campaign import Round
 from .judge import Tally
 from .kinds import AWAITED, KINDS, Place, Scene
 
+__all__ = ["around", "programs"]  # imported for the kinds that they hold
 SEED = int(os.environ.get("OTTER_FAULTS_SEED") or 7)
 COUNT = int(os.environ.get("OTTER_FAULTS") or 0)
 """So many faults, in as many rounds as it takes; 0: one round."""
