@@ -10,7 +10,7 @@ from mautrix.types import RoomID
 from mautrix.util.async_db import Database, UpgradeTable
 from mautrix.util.config import BaseProxyConfig
 
-from . import commands, sync
+from . import commands, durable, durable_sync, sync, texts
 from .calls import Calls
 from .catchup import CatchUp
 from .chat_delivery import Chats
@@ -74,7 +74,7 @@ class Otterbot(Plugin):
         history = History(http, encryption, store, calls, bot=bot, values=self._values, allowed=permissions.may_use)
         typing = Typing(http, bot, delivery.worker_state, self._values)
         delivery.register("chat", Chats(store, worker, outbox, history, delivery.worker_state, typing, self._values))
-        services = Services(
+        self._services = services = Services(
             config=self.config,
             client=self.client,
             store=store,
@@ -136,6 +136,9 @@ class Otterbot(Plugin):
 
     async def _begin(self) -> None:
         try:
+            durable_sync.install(self.client, self.log)
+            keys, warnings = self._services.encryption.store, self._services.warnings
+            await durable.at_start(keys, warnings, texts.KEYS_NOT_DURABLE, self.log)
             await self._delivery.start()
             self._events.start()
             await self._begin_sync()

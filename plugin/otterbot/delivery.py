@@ -21,7 +21,7 @@ from .cancelling import Cancelling
 from .config import Values
 from .errors import WorkerError, WorkerRefused
 from .hooks import Hooks
-from .live import CannotAsk, Ending, Kind, Live, WorkerState
+from .live import CannotAsk, Ending, Kind, Live, WorkerState, comes_again
 from .outbox import Outbox
 from .records import Kind as PartKind
 from .records import Part, Rank, Request, RequestState
@@ -274,8 +274,10 @@ class Delivery:
         job_id, gone = live.request.job_id, False
         try:
             if job_id is not None:
-                await self._worker.job(job_id)
-                gone = True
+                job = await self._worker.job(job_id)
+                gone = not comes_again(job, part)
+                if not gone:
+                    await self._job(job)
         except WorkerRefused as refusal:
             if refusal.not_found:
                 await self._asking.forgotten(live)

@@ -26,6 +26,7 @@ from mautrix.errors import (
 )
 from mautrix.types import JSON, EncryptedEvent, EventType, RoomID, SerializerError, SessionID
 
+from .durable import CryptoStore, passes
 from .errors import AnswerLost, CannotEncrypt, NotAllowed, RateLimited
 from .waiting import LASTING
 
@@ -60,6 +61,7 @@ class Encryption:
 
     def __init__(self, client: Client) -> None:
         self._client = client
+        self.store = CryptoStore(client)
         self._encrypted: set[str] = set()
         self._plain: dict[str, float] = {}
         self._failing: dict[str, float] = {}
@@ -127,6 +129,7 @@ class Encryption:
             raise CannotEncrypt("no end-to-end encryption in this client")
         kind = EventType.find(event_type, t_class=EventType.Class.MESSAGE)
         try:
+            await self.store.secure()
             encrypted = await self._client.encrypt(RoomID(room), kind, content)  # type: ignore[arg-type]
         except MLimitExceeded:
             raise RateLimited(5.0) from None
@@ -146,7 +149,9 @@ class Encryption:
         return wire
 
     def _failed(self, room: str, error: Exception) -> AnswerLost | CannotEncrypt:
-        """A reason that nobody has thought of may pass (the crypto store is locked, say): final only after a while."""
+        """A full disk or a locked store is never final. A reason that nobody has thought of is, after a while."""
+        if passes(error):
+            return AnswerLost(type(error).__name__)
         now = time.monotonic()
         if now - self._failing.setdefault(room, now) < PATIENCE:
             return AnswerLost(type(error).__name__)
