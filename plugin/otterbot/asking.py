@@ -71,5 +71,6 @@ class Asking:
         if live.open and await self._store.kept_again(live.key):
             self._log.warning("The worker has forgotten a job; it is submitted again")
             live.request = replace(live.request, state=RequestState.KEPT, job_id=None)
+            live.promised = True
             live.forget_job()
             self._submitter.submit(live)

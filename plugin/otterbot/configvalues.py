@@ -46,6 +46,14 @@ def flag(value: Any) -> bool:
     return value
 
 
+def auto_or_off(value: Any) -> str:
+    """``off`` without quotes is false to some readers of YAML, and ``on`` true."""
+    word = {True: "auto", False: "off"}[value] if isinstance(value, bool) else value
+    if not isinstance(word, str) or word.strip().lower() not in ("auto", "off"):
+        raise ValueError("auto or off")
+    return word.strip().lower()
+
+
 def natural(least: int, most: int) -> Check:
     def checked(value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:

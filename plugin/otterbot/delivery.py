@@ -73,7 +73,7 @@ class Delivery:
         self._retiming = Retiming(store, lambda: list(self._lives.values()), self._upkeep.wake, log)
         PartNews(
             store, worker, outbox, self._asking,
-            live=self.live, look=self._look, wake=self._upkeep.wake, spawn=self._spawn,
+            live=self.live, hear=self._job, look=self._look, wake=self._upkeep.wake, spawn=self._spawn,
         )  # fmt: skip
 
     # -- life --------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 import aiohttp
 from mautrix.api import Method, Path
 from mautrix.errors import (
+    CryptoError,
     MatrixConnectionError,
     MatrixRequestError,
     MForbidden,
@@ -25,7 +26,9 @@ from mautrix.errors import (
 )
 from mautrix.types import JSON, EncryptedEvent, EventType, RoomID, SerializerError, SessionID
 
+from .durable import CryptoStore, passes
 from .errors import AnswerLost, CannotEncrypt, NotAllowed, RateLimited
+from .waiting import LASTING
 
 if TYPE_CHECKING:
     from mautrix.client import Client
@@ -49,11 +52,16 @@ class KeyMissing(Exception):
         self.session_id = session_id
 
 
+class KeyTooNew(KeyMissing):
+    """The room key came, but only for later messages: the client began to trust us in between."""
+
+
 class Encryption:
     """The client's encryption, with failures told apart. Fails closed."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
+        self.store = CryptoStore(client)
         self._encrypted: set[str] = set()
         self._plain: dict[str, float] = {}
         self._failing: dict[str, float] = {}
@@ -121,6 +129,7 @@ class Encryption:
             raise CannotEncrypt("no end-to-end encryption in this client")
         kind = EventType.find(event_type, t_class=EventType.Class.MESSAGE)
         try:
+            await self.store.secure()
             encrypted = await self._client.encrypt(RoomID(room), kind, content)  # type: ignore[arg-type]
         except MLimitExceeded:
             raise RateLimited(5.0) from None
@@ -140,7 +149,9 @@ class Encryption:
         return wire
 
     def _failed(self, room: str, error: Exception) -> AnswerLost | CannotEncrypt:
-        """A reason that nobody has thought of may pass (the crypto store is locked, say): final only after a while."""
+        """A full disk or a locked store is never final. A reason that nobody has thought of is, after a while."""
+        if passes(error):
+            return AnswerLost(type(error).__name__)
         now = time.monotonic()
         if now - self._failing.setdefault(room, now) < PATIENCE:
             return AnswerLost(type(error).__name__)
@@ -148,8 +159,10 @@ class Encryption:
         return CannotEncrypt(type(error).__name__)
 
     async def decrypt(self, raw: Mapping[str, Any]) -> dict[str, Any] | None:
-        """The event inside; ``None`` if it can never be read. Raises :class:`KeyMissing`, and :class:`AnswerLost` where
-        the crypto store could not be asked."""
+        """The event inside; ``None`` if it can never be read.
+
+        Raises :class:`KeyMissing`, and :class:`AnswerLost` where that cannot be told now.
+        """
         crypto = self._client.crypto
         if crypto is None:
             return None
@@ -158,14 +171,19 @@ class Encryption:
             inner = (await crypto.decrypt_megolm_event(event)).serialize()
         except SessionNotFound as error:
             raise KeyMissing(str(error.session_id)) from None
-        except Exception as error:
-            if _passes(error):
-                raise AnswerLost(type(error).__name__) from None
+        except CryptoError as error:
+            if "UNKNOWN_MESSAGE_INDEX" in str(error.__cause__):
+                raise KeyTooNew(str(event.content.session_id)) from None
             return None
+        except (SerializerError, *LASTING):
+            return None
+        except Exception as error:
+            # The crypto store is locked, or the homeserver does not say whose device it was: not "unreadable".
+            raise AnswerLost(type(error).__name__) from None
         return {**inner, "room_id": raw.get("room_id")} if isinstance(inner, dict) else None
 
     async def readable(self, raw: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        """The event itself if it is not encrypted, else what is in it. Raises :class:`KeyMissing`."""
+        """The event itself if it is not encrypted, else what is in it. Raises as :meth:`decrypt` does."""
         return await self.decrypt(raw) if raw.get("type") == "m.room.encrypted" else raw
 
     async def wait_for_key(self, room: str, session_id: str, timeout: float) -> bool:

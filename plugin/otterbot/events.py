@@ -23,7 +23,7 @@ from .clock import Polls
 from .config import Values
 from .delivery import Delivery
 from .edits import Edits
-from .encryption import Encryption, KeyMissing
+from .encryption import Encryption, KeyMissing, KeyTooNew
 from .endings import REPLACED
 from .errors import AnswerLost, MatrixError, RateLimited, Unanswered, places
 from .failures import Failures
@@ -41,6 +41,7 @@ from .rooms import Rooms
 from .seen import Seen
 from .store import Commit, Store
 from .sync import TIMELINE, SyncAnswer, joins, seconds
+from .unread import Unread
 from .waiting import LASTING, surely
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class Events:
         catch_up: Callable[..., CatchUp],
         *,
         handle: Callable[[Message], Awaitable[Outcome | None]],
+        unread: Unread,
         values: Callable[[], Values],
         restart_sync: Callable[[], object],
         members_changed: Callable[[str], object] = lambda room: None,
@@ -92,7 +94,8 @@ class Events:
         self._heard_state = heard_state
         self._log = log
         self._queues = RoomQueues(self._event, log)
-        self._late = LateKeys(encryption, self._queues.put)
+        self._unread = unread
+        self._late = LateKeys(encryption, self._queues.put, unread, log)
         self._seen = Seen()
         self._failures = Failures()
         self._polls = Polls(store.clock)
@@ -145,6 +148,8 @@ class Events:
         """A sync answer has come. Only sorts; nothing here waits."""
         answer = SyncAnswer(event.get("data") if isinstance(event, dict) else None)
         earliest, latest = self._polls.answered()
+        self._unread.withheld.heard(answer.to_device())
+        self._late.hearing(works=True)
         gap, self._gap = self._gap, None
         if gap is not None:
             self._spawn(self._catch_up.everywhere(gap))
@@ -174,11 +179,13 @@ class Events:
 
     async def on_sync_error(self, event: Any) -> None:
         self._missing(time.monotonic())
+        self._late.hearing(works=False)
         self._encryption.forget_plain()
 
     async def on_sync_stopped(self, event: Any) -> None:
         """A fatal error ended the sync: begin again, or the bot would be deaf until a restart."""
         self._missing(time.monotonic())
+        self._late.hearing(works=False)
         if isinstance(event, dict) and event.get("error") is not None:
             await asyncio.sleep(RESTART_SYNC)
             self._restart_sync()
@@ -236,10 +243,12 @@ class Events:
             return
         if encrypted and self._late.waits(raw):
             return
-        try:
-            readable = await surely(lambda: self._encryption.readable(raw), self._log, only=COULD_NOT_ASK)
-        except KeyMissing as missing:
-            self._late.park(missing.session_id, raw)
+        readable = await surely(lambda: self._readable(raw), self._log, only=COULD_NOT_ASK)
+        if isinstance(readable, KeyTooNew):
+            self._late.never(readable.session_id, raw)
+            return
+        if isinstance(readable, KeyMissing):
+            self._late.park(readable.session_id, raw)
             return
         message = None if readable is None else from_raw(readable, encrypted=encrypted, own_id=self._bot)
         if message is None or message.own or message.msgtype == "m.notice":
@@ -247,6 +256,12 @@ class Events:
         placed = await self._edits.in_place(replace(message, said_at=said_at(raw)))
         if placed is not None:
             await self._carry_out(placed)
+
+    async def _readable(self, raw: Raw) -> Raw | KeyMissing | None:
+        try:
+            return await self._encryption.readable(raw)
+        except KeyMissing as missing:
+            return missing
 
     async def _carry_out(self, message: Message) -> None:
         outcome = await self._outcome(message)
@@ -286,6 +301,7 @@ class Events:
 
     async def _commit(self, message: Message, outcome: Outcome) -> None:
         key = key_of(self._bot, message.room_id, message.event_id, message.edit_id)
+        self._outbox.said.note(key, message.timestamp / 1000)
         parts: list[Part] = []
         request = None if outcome.request is None else await self._request(message, key, outcome.request)
         if request is not None:

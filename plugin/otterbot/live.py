@@ -146,6 +146,16 @@ class Ending:
     cancel_owed: bool = False
 
 
+def comes_again(job: Job, part: Part) -> bool:
+    """The worker has another picture for that part, or makes one: its database came out of a backup, and what it had
+    drawn since is drawn once more."""
+    for picture in job.pictures:
+        if part.part == f"picture/{picture.index}":
+            drawn = None if picture.result is None else picture.result.image_id
+            return picture.state in ("queued", "running") or (drawn is not None and drawn != part.image_id)
+    return False
+
+
 class Kind(Protocol):
     """What is particular about one kind of request (pictures, chat)."""
 

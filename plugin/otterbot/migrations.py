@@ -90,6 +90,17 @@ async def upgrade_v3(conn: Connection) -> None:
 
 
 async def upgrade_v4(conn: Connection) -> None:
+    await conn.execute(
+        """CREATE TABLE cross_signing (
+            user_id      TEXT PRIMARY KEY,
+            key_id       TEXT NOT NULL,
+            recovery_key TEXT NOT NULL,
+            made_at      DOUBLE PRECISION NOT NULL
+        )"""
+    )
+
+
+async def upgrade_v5(conn: Connection) -> None:
     await conn.execute("ALTER TABLE rooms ADD COLUMN predecessor TEXT")
     await conn.execute("ALTER TABLE requests ADD COLUMN asked_in TEXT")
     await conn.execute("ALTER TABLE parts ADD COLUMN moved INTEGER NOT NULL DEFAULT 0")
@@ -98,4 +109,5 @@ async def upgrade_v4(conn: Connection) -> None:
 upgrade_table.register(upgrade_v1, description="Requests, parts, handled events, rooms and their settings")
 upgrade_table.register(upgrade_v2, description="When the message of a request was sent")
 upgrade_table.register(upgrade_v3, description="Why a part could not be sent")
-upgrade_table.register(upgrade_v4, description="Rooms that were upgraded, and requests that moved with them")
+upgrade_table.register(upgrade_v4, description="The recovery key of the account")
+upgrade_table.register(upgrade_v5, description="Rooms that were upgraded, and requests that moved with them")

@@ -3,7 +3,8 @@
 A part is marked ``sending`` (committed) before its request goes out and ``sent`` after the answer.
 A part that stands in ``sending`` without an answer, at a start or after a lost one, is first looked
 for among the bot's own recent events; only if it is not there is it sent again, with the same
-transaction id. Edits that show progress are not stored: the newest replaces the one that waits.
+transaction id. So is everything that is owed from before the start (``said``). Edits that show
+progress are not stored: the newest replaces the one that waits.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from .hooks import Hooks, tell
 from .lookup import find_sent
 from .matrix_http import MatrixHttp
 from .records import Kind, Part, PartState, Rank
+from .said import Said
 from .sending import Done, Sender
 from .store import Store
 from .turns import Turns
@@ -58,6 +60,7 @@ class Outbox:
         self._builds = Builds(self, log)
         self._sender = Sender(store, http, encryption)
         self.turns = Turns(store.clock)
+        self.said = Said(http, encryption, bot, store.clock, log)
         self.barred = BarredRooms(self, self._entries, store, log)
         self.forbidden = self.barred.refused
         self.hooks: Hooks | None = None
@@ -70,6 +73,7 @@ class Outbox:
 
     async def start(self) -> None:
         """Take up what stands in the database. Builders and hooks must be there."""
+        await self.said.start(self._store)
         self.enqueue(await self._store.pending_parts())
         self._task = asyncio.create_task(self._run(), name="otterbot outbox")
 
@@ -90,7 +94,7 @@ class Outbox:
             if part.id in self._entries or self.barred.stopped:
                 continue  # (what is stored while we stop is found by the next start)
             self._order += 1
-            entry = Entry(part, self._order, lookup=part.state is PartState.SENDING, content=part.content)
+            entry = Entry(part, self._order, lookup=self.said.concerns(part), content=part.content)
             self._entries[part.id] = entry
             if entry.content is None and not entry.lookup:
                 self._builds.begin(entry)
@@ -224,9 +228,13 @@ class Outbox:
             await self._refused(entry, refusal)
 
     async def _look_up(self, entry: Entry) -> None:
-        event_id = await find_sent(self._http, self._encryption, self._bot, entry.part, self._store.clock.now())
-        if event_id is not None:
-            await self._sent(entry, event_id)
+        attempted = entry.tries > 0 or entry.part.state is PartState.SENDING
+        verdict = await self.said.look(entry.part, attempted=attempted)
+        if verdict.event_id is not None:
+            await self._sent(entry, verdict.event_id)
+            return
+        if verdict.over:
+            await self._unsaid(entry)
             return
         entry.lookup = False
         await self._store.unmark_sending(*entry.part.id)  # it is not there: it may move with its request, or be dropped
@@ -266,6 +274,12 @@ class Outbox:
         if entry.stored:
             self._log.warning("Gave up sending %s: %s", entry.part.part, reason)
             await self.hook("failed", entry.part, reason)
+
+    async def _unsaid(self, entry: Entry) -> None:
+        """Its request ended in the room before this start, whatever the database thinks."""
+        await self._surely(lambda: self._store.mark_failed(*entry.part.id))
+        self.forget(entry)
+        await self.hook("failed", entry.part, "gone")
 
     async def _lost(self, entry: Entry) -> None:
         if not entry.stored:

@@ -9,11 +9,12 @@ from . import endings
 from .asking import Asking
 from .errors import WorkerError, WorkerRefused
 from .hooks import Hooks
-from .live import Live
+from .live import Live, comes_again
 from .outbox import Outbox
 from .records import Part
 from .store import Store
 from .worker_client import WorkerClient
+from .worker_types import Job
 
 
 class PartNews:
@@ -27,16 +28,19 @@ class PartNews:
         asking: Asking,
         *,
         live: Callable[[str], Live | None],
+        hear: Callable[[Job], Awaitable[None]],
         look: Callable[[Live], Awaitable[None]],
         wake: Callable[[], None],
         spawn: Callable[[Coroutine[Any, Any, None], str], object],
     ) -> None:
-        """``look``: what follows from a request's job now? ``wake``: something may be owed to the worker."""
+        """``hear`` takes in what the worker says of a job, ``look``: what follows from what is known of it now?
+        ``wake``: something may be owed to the worker."""
         self._store = store
         self._worker = worker
         self._outbox = outbox
         self._asking = asking
         self._live = live
+        self._hear = hear
         self._look = look
         self._wake = wake
         self._spawn = spawn
@@ -81,8 +85,10 @@ class PartNews:
         job_id, gone = live.request.job_id, False
         try:
             if job_id is not None:
-                await self._worker.job(job_id)
-                gone = True
+                job = await self._worker.job(job_id)
+                gone = not comes_again(job, part)
+                if not gone:
+                    await self._hear(job)
         except WorkerRefused as refusal:
             if refusal.not_found:
                 await self._asking.forgotten(live)

@@ -66,6 +66,7 @@ ADD_PART = (
 PART = "SELECT * FROM parts WHERE key = $1 AND part = $2"
 PARTS_OF = "SELECT * FROM parts WHERE key = $1"
 PART_BY_EVENT = "SELECT * FROM parts WHERE event_id = $1"
+LAST_PART = "SELECT MAX(updated_at) FROM parts WHERE room_id = $1 AND part = $2"
 PENDING_PARTS = "SELECT * FROM parts WHERE state IN ('ready', 'sending') ORDER BY updated_at"
 SENDING = (
     "UPDATE parts SET state = 'sending', updated_at = $3 "
@@ -148,3 +149,10 @@ PRUNE_HANDLED = "DELETE FROM handled WHERE at < $1"
 PRUNE_REQUESTS = "DELETE FROM requests WHERE state = 'done' AND cancel_owed = 0 AND done_at < $1"
 PRUNE_PARTS = "DELETE FROM parts WHERE image_id IS NULL AND updated_at < $1"
 PRUNE_PICTURES = "DELETE FROM parts WHERE image_id IS NOT NULL AND updated_at < $1"
+
+# -- the account's own keys
+RECOVERY_KEY = "SELECT key_id, recovery_key FROM cross_signing WHERE user_id = $1"
+KEEP_RECOVERY_KEY = (
+    "INSERT INTO cross_signing (user_id, key_id, recovery_key, made_at) VALUES ($1, $2, $3, $4) "
+    "ON CONFLICT (user_id) DO NOTHING"
+)

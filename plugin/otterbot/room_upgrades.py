@@ -26,7 +26,7 @@ from .room_state import RoomStates, Standing, Tombstone, tombstone_in
 from .store import Store
 from .sync import joins
 
-DROPPED = frozenset({"ack", "chat/0", "greeting", "settings"})
+DROPPED = frozenset({"ack", "chat/0", "greeting", "settings", "unread"})
 """Parts that are of no use in another room."""
 INVITES = 7 * 86_400.0
 """Seconds for which a tombstone is an invitation into the room that it names."""

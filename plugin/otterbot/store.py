@@ -12,11 +12,12 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from mautrix.util.async_db import Connection, Database, Scheme
+from mautrix.util.async_db import Connection, Database
 
 from . import inserts
 from . import queries as sql
 from .clock import Clock
+from .durable import closed, sqlite_full
 from .records import Part, Request
 
 T = TypeVar("T")
@@ -62,9 +63,7 @@ class Store:
 
     async def open(self) -> None:
         """Set the connection up and learn when this database was made."""
-        if self._db.scheme == Scheme.SQLITE:
-            # mautrix chooses NORMAL, which may forget the last commits at a power cut.
-            await self._db.execute("PRAGMA synchronous = FULL")
+        await sqlite_full(self._db)
         now = repr(self.clock.now())
         await self._db.execute(sql.INSTALLED, "installed_at", now)
         stored = await self._db.fetchval(sql.META, "installed_at")
@@ -89,8 +88,12 @@ class Store:
     async def _write(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         async def run() -> T:
             db: Any = self._db  # its context managers are typed as plain coroutines
-            async with db.acquire() as conn, conn.transaction():
-                return await work(conn)
+            async with db.acquire() as conn:
+                try:
+                    async with conn.transaction():
+                        return await work(conn)
+                finally:
+                    await closed(conn)
 
         task = asyncio.create_task(run())
         self._writes.add(task)
@@ -232,6 +235,11 @@ class Store:
     async def part_by_event(self, event_id: str) -> Part | None:
         found = await self._parts(sql.PART_BY_EVENT, event_id)
         return found[0] if found else None
+
+    async def last_part(self, room: str, part: str) -> float | None:
+        """When a part of that name was last stored or sent in the room."""
+        found: float | None = await self._db.fetchval(sql.LAST_PART, room, part)
+        return found
 
     async def pending_parts(self) -> list[Part]:
         """What has to be sent, or may have been."""

@@ -14,29 +14,45 @@ from . import numeric
 from .queues import Raw
 
 if TYPE_CHECKING:
+    from maubot.client import Client as MaubotClient
     from mautrix.client import Client
 
 TIMELINE = frozenset({"m.room.message", "m.room.encrypted", "m.room.redaction"})
 
 
-def take_over(client: Client) -> bool:
-    """Start the sync if nobody else does; false if Maubot syncs and may lose what came meanwhile."""
+def owner_of(client: Client) -> MaubotClient | None:
+    """Maubot's entry of this account; ``None`` in standalone Maubot."""
     from maubot.client import Client as MaubotClient
 
-    owner = MaubotClient.cache.get(client.mxid)
+    return MaubotClient.cache.get(client.mxid)
+
+
+def by_maubot(client: Client) -> bool:
+    """Maubot syncs this client itself, and loses what came while it was off."""
+    owner = owner_of(client)
+    return client.ignore_first_sync if owner is None else owner.sync
+
+
+def ended(client: Client) -> bool:
+    """Somebody has stopped the sync. (One that a fatal error ended is begun again by :mod:`.events`, later.)"""
+    return owner_of(client) is not None and client.syncing_task is None
+
+
+def take_over(client: Client) -> bool:
+    """Start the sync if it does not run; false if Maubot syncs and may lose what came meanwhile."""
+    owner = owner_of(client)
     if owner is None:
-        return not client.ignore_first_sync  # standalone Maubot, which can be told not to
-    if owner.sync:
-        return False
+        return not by_maubot(client)  # standalone Maubot starts it, and can be told to lose nothing
     running = client.syncing_task is not None and not client.syncing_task.done()
     if not running:
-        client.ignore_first_sync = False
-        if len(owner.references) <= 1:
+        if not owner.sync:
+            client.ignore_first_sync = False
+        if not owner.sync and len(owner.references) <= 1:
             # Room keys and invitations of the time before would be lost with the initial one. Old
             # messages do no harm here, but other plugins on this account would answer them.
             client.ignore_initial_sync = False
         client.start(owner.filter_id)
-    return True
+    return not owner.sync
 
 
 def ready(client: Client) -> bool:
@@ -45,9 +61,7 @@ def ready(client: Client) -> bool:
     An instance may be started before (a plugin that is uploaded while the homeserver is away). Syncing with encryption
     that is not loaded would lose room keys, and sending with it fails.
     """
-    from maubot.client import Client as MaubotClient
-
-    owner = MaubotClient.cache.get(client.mxid)
+    owner = owner_of(client)
     loaded = client.crypto is None or client.crypto.account is not None
     return loaded and (owner is None or owner.started)
 
@@ -70,6 +84,11 @@ class SyncAnswer:
         rooms = _mapping(_mapping(data).get("rooms"))
         self._joined = _mapping(rooms.get("join"))
         self._invited = _mapping(rooms.get("invite"))
+        self._to_device = _mapping(data).get("to_device")
+
+    def to_device(self) -> Iterator[Raw]:
+        """What was sent to this device alone, as it came (room keys are still encrypted)."""
+        return _events(self._to_device)
 
     def rooms(self) -> list[str]:
         return list(self._joined)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import logging
 import os
+import sqlite3
 import ssl
 import subprocess
 import sys
@@ -22,6 +24,8 @@ from otterbot_worker.errors import CannotLook
 if TYPE_CHECKING:
     from otterbot_worker.models.catalogue import Catalogue
     from otterbot_worker.models.entries import ModelEntry
+
+log = logging.getLogger(__name__)
 
 EXIT_NOTHING = 1
 EXIT_USAGE = 2
@@ -95,15 +99,22 @@ def _serve(asked: argparse.Namespace) -> int:
     from otterbot_worker.api.auth import BadToken
     from otterbot_worker.api.parts import AlreadyRunning
     from otterbot_worker.api.server import serve
+    from otterbot_worker.jobs import disk
     from otterbot_worker.jobs.migrations import DamagedDatabase, NewerDatabase
 
-    try:
-        return asyncio.run(serve(settings))
-    except (AlreadyRunning, BadToken, DamagedDatabase, NewerDatabase) as error:
-        raise Refused(str(error)) from None
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        raise Refused(f"cannot start: {where}{error.strerror or error}") from None
+    while True:
+        try:
+            return asyncio.run(serve(settings))
+        except (AlreadyRunning, BadToken, DamagedDatabase, NewerDatabase) as error:
+            raise Refused(str(error)) from None
+        except (OSError, sqlite3.OperationalError) as error:
+            if disk.later(error):
+                log.error("cannot start while the disk is full; it is tried again until there is room")
+                time.sleep(disk.SECONDS[-1])
+                continue
+            named = error if isinstance(error, OSError) else None
+            where = f"{named.filename}: " if named and named.filename else ""
+            raise Refused(f"cannot start: {where}{(named and named.strerror) or error}") from None
 
 
 def _openapi(_: argparse.Namespace) -> int:

@@ -24,6 +24,7 @@ async def show_status(services: Services, message: Message) -> Outcome:
         warnings.append(texts.PICTURES_SPOILED)
     if services.worker.polled:
         warnings.append(texts.STREAM_SILENT)
+    warnings += [sentence for report in services.reports for sentence in report(message.room_id)]
     try:
         info = await services.worker.info(max_age=1.0)
     except WorkerUnauthorized:

@@ -37,6 +37,11 @@ SYNC_WARNING = (
     "for the client; the README says how."
 )
 
+KEYS_NOT_DURABLE = (
+    "A power cut could make messages unreadable: the database with this account's encryption keys cannot be made to "
+    "write at once. The operator should give Maubot's `crypto_database` an SQLite file on a local disk, or PostgreSQL."
+)
+
 
 def kept_here(number: int) -> str:
     return f"Kept for it in this room: {count_of(number, 'request', 'requests')}."

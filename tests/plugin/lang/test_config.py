@@ -72,6 +72,7 @@ OTHER: dict[str, Any] = {
     "status.max_edits": 3,
     "keep_hours": 48,
     "catch_up.max_age_hours": 1,
+    "encryption.cross_sign": "off",
     "chat.enabled": False,
     "chat.direct_messages": False,
     "chat.model": "llama3.2:3b",

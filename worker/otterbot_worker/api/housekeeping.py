@@ -12,6 +12,7 @@ from otterbot_worker import privacy
 from otterbot_worker.archive import Archive, Known
 from otterbot_worker.archive.retention import UNDELIVERED_SECONDS
 from otterbot_worker.config import Config
+from otterbot_worker.jobs import disk
 from otterbot_worker.jobs.image_rows import ImageRows
 from otterbot_worker.jobs.inputs import Inputs
 from otterbot_worker.jobs.model import ImageRow
@@ -33,14 +34,16 @@ async def keep_house(config: Config, store: Store, archive: Archive, inputs: Inp
     except (OSError, sqlite3.OperationalError) as error:
         _untidy.warning(kind=type(error).__name__)
     while True:
-        await store.forget(time.time(), private_requests=config.archive.encrypted_rooms == "until_delivered")
         try:
+            await store.forget(time.time(), private_requests=config.archive.encrypted_rooms == "until_delivered")
             await inputs.prune(time.time())
-        except OSError as error:
-            _untidy.warning(errno=error.errno)
-        if time.monotonic() >= sweep_at:
-            sweep_at = time.monotonic() + config.archive.sweep_minutes * 60
-            await sweep(store, archive, rows)
+            if time.monotonic() >= sweep_at:
+                await sweep(store, archive, rows)
+                sweep_at = time.monotonic() + config.archive.sweep_minutes * 60
+        except (OSError, sqlite3.Error) as error:
+            if isinstance(error, sqlite3.Error) and not disk.passes(error):
+                raise
+            _untidy.warning(kind=type(error).__name__, errno=getattr(error, "errno", None))
         await asyncio.sleep(FORGET_SECONDS)
 
 

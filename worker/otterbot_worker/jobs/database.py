@@ -8,6 +8,7 @@ moved into the file beside all that, so that no commit has to wait for it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
@@ -100,10 +101,11 @@ class Database:
                 # Inside: a cancelled call may still have begun, and its thread runs the rollback after it.
                 await self._writer.execute("BEGIN IMMEDIATE")
                 yield self._writer
+                # Inside, too: a commit that finds the disk full leaves the transaction open.
+                await asyncio.shield(self._writer.commit())
             except BaseException:
                 await asyncio.shield(self._writer.rollback())
                 raise
-            await asyncio.shield(self._writer.commit())
             self._wrote()
 
     def _wrote(self) -> None:
@@ -113,8 +115,9 @@ class Database:
             self._checkpoint = asyncio.create_task(self._move_log(), name="checkpoint")
 
     async def _move_log(self) -> None:
-        # Passive: it stops for nobody, and what it could not move comes next time.
-        await self._scanner.execute_fetchall("PRAGMA wal_checkpoint(PASSIVE)")
+        # Passive: it stops for nobody, and what it could not move (a full disk, say) comes next time.
+        with contextlib.suppress(sqlite3.OperationalError):
+            await self._scanner.execute_fetchall("PRAGMA wal_checkpoint(PASSIVE)")
 
 
 async def _connect(path: Path) -> aiosqlite.Connection:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import logging
 import os
 import time
@@ -24,6 +23,7 @@ from otterbot_worker.inputs.files import InputFiles
 from otterbot_worker.jobs import eta, needed, results, variations
 from otterbot_worker.jobs.card import CardTaken
 from otterbot_worker.jobs.countdown import Countdown
+from otterbot_worker.jobs.disk import UNWRITABLE, forgone, passes, surely
 from otterbot_worker.jobs.lessons import Lessons
 from otterbot_worker.jobs.model import Row, StoredJob
 from otterbot_worker.jobs.running import HandBack, Shared, failure, internal, unbroken
@@ -38,11 +38,9 @@ SAVING_AT_ONCE = 2
 """Raw pictures that may wait for the archive before drawing waits for it."""
 START_AGAIN_SECONDS = (2.0, 5.0, 15.0, 60.0)
 TAKEN_SECONDS = 15.0
-FULL_DISK_SECONDS = 30.0
+FULL_DISK_SECONDS = 10.0
 UNREAD_SECONDS = 15.0
 """Before a row is tried again whose files nobody could look at."""
-UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
-"""Errors of the disk that the next picture would meet as well: no picture is to blame, all wait."""
 
 
 class PictureRunner:
@@ -59,6 +57,7 @@ class PictureRunner:
         broken: Callable[[BaseException], None],
     ) -> None:
         """``wake``: the dispatcher, for a row that went back to the queue; ``broken``: nothing works any more."""
+        self._stopping = False
         self._store = shared.store
         self._card = shared.card
         self._live = shared.live
@@ -111,8 +110,12 @@ class PictureRunner:
         self._saving.add(saving)
         saving.add_done_callback(self._saved)
 
+    def _ended(self) -> bool:
+        return self._stopping
+
     async def drain(self) -> None:
-        """Waits until everything drawn is archived."""
+        """Waits until everything drawn is archived. What the disk does not take now is drawn again after the start."""
+        self._stopping = True
         while self._saving:
             await asyncio.wait(self._saving)
 
@@ -231,8 +234,12 @@ class PictureRunner:
     def _saved(self, task: asyncio.Task[None]) -> None:
         self._saving.discard(task)
         self._slots.release()
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._broken(error)
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        if self._stopping and passes(error):
+            log.warning("a drawn picture could not be kept at the end; it is drawn again after the next start")
+            return
+        self._broken(error)
 
     async def _save(self, row: Row, job: StoredJob, drawn: Drawn, countdown: Countdown, entry: ModelEntry) -> None:
         """The archive's part of a row. Only a broken database leaves as an exception."""
@@ -255,7 +262,7 @@ class PictureRunner:
             log.exception("a picture could not be archived", extra={"job": row.job_id, "errno": error.errno})
             if error.errno in UNWRITABLE:
                 self._disk_failed(error.errno)
-                await self._store.give_back(row)
+                await surely(lambda: self._store.give_back(row), ended=self._ended)
                 self._wake()
             else:
                 await self._fail(row, internal("image"))
@@ -271,7 +278,7 @@ class PictureRunner:
         self._listener.queue_moved()
 
     async def _fail(self, row: Row, error: dict[str, Any]) -> None:
-        if await self._store.fail(row, error, time.time()):
+        if await surely(lambda: self._store.fail(row, error, time.time()), ended=self._ended):
             self._measures.finished.labels("image", "failed").inc()
 
     async def _succeed(
@@ -281,7 +288,8 @@ class PictureRunner:
         image = results.image_row(row, job, stored, now)
         notes = [*job.request.get("notes", []), *fit.notes(job.request, entry.limits.size_multiple), *drawn.notes]
         result = results.image_result(stored, record, notes)
-        if not await self._store.succeed(row, result.model_dump(mode="json"), image, now):
+        stored_result = result.model_dump(mode="json")
+        if not await surely(lambda: self._store.succeed(row, stored_result, image, now), ended=self._ended):
             await self._archive.delete(stored.relpath)
             return
         log.info(
@@ -304,7 +312,8 @@ class PictureRunner:
         await self._lessons.add(row.model, drawn.lessons)
 
     async def _measure(self, name: str, value: float) -> None:
-        await self._store.set_speed(name, *self._speeds.add(name, value))
+        with forgone():
+            await self._store.set_speed(name, *self._speeds.add(name, value))
 
 
 def _decoded(job: StoredJob) -> float:
