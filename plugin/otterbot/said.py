@@ -20,9 +20,10 @@ from typing import Any
 from .clock import Clock, steady
 from .contents import OUR_KEY
 from .encryption import Encryption, KeyMissing
+from .errors import NotAllowed
 from .lookup import PAGES, SLACK, find_sent
 from .matrix_http import MatrixHttp
-from .records import Part, PartState
+from .records import Part, PartState, Rank
 from .store import DAY, Store
 from .sync import seconds
 
@@ -66,6 +67,8 @@ class Said:
         self._started = steady()
         self._since: dict[str, float] = {}
         """By key: when what it answers was said, for everything from before this start."""
+        self._origins: dict[str, str] = {}
+        """By key of what was open at this start: the room of its message, which may have been upgraded since."""
         self._ended: set[str] = set()
         """Of those, the ones that have ended in the database as well."""
         self._rooms: dict[str, _Room] = {}
@@ -75,6 +78,7 @@ class Said:
         """Everything that the database owes now is owed from before."""
         for request in [*await store.open_requests(), *await store.unclosed(self._clock.now() - DAY)]:
             self._since[request.key] = request.sent_at or request.created_at
+            self._origins[request.key] = request.origin
             if not request.open:
                 self._ended.add(request.key)
         for part in await store.pending_parts():
@@ -101,13 +105,29 @@ class Said:
         if since is not None:
             room = await self._read(part.room_id, since - SLACK)
             found = room.transactions.get(part.transaction_id) or room.events.get(part.id)
-            over = part.key not in self._ended and any((part.key, last) in room.events for last in LAST)
+            known = room.events
+            if (before := await self._room_before(part, since)) is not None:
+                known = {**before.events, **known}
+                if found is None and part.rank == Rank.RESULT:
+                    found = before.events.get(part.id)
+            over = part.key not in self._ended and any((part.key, last) in known for last in LAST)
             if found is not None or over:
                 self._behind(part)
                 return Verdict(event_id=found, over=over)
         if not attempted:
             return Verdict()
         return Verdict(event_id=await find_sent(self._http, self._encryption, self._bot, part, self._clock.now()))
+
+    async def _room_before(self, part: Part, since: float) -> _Room | None:
+        """The room where it was asked for, if it has moved to another with an upgrade: by the database, perhaps, and
+        everything was said before that."""
+        origin = self._origins.get(part.key, part.room_id)
+        if origin == part.room_id:
+            return None
+        try:
+            return await self._read(origin, since - SLACK)
+        except NotAllowed:
+            return None  # not ours to see any more
 
     def _behind(self, part: Part) -> None:
         if part.state is PartState.READY and not self._warned:

@@ -11,6 +11,7 @@ import pytest
 from conftest import ROOM, Rig
 from homeserver_double import BOT
 from listening import Listening
+from test_said import backed_up, quiet, restored
 
 from otterbot import barred, texts
 from otterbot.records import Part, Request
@@ -319,3 +320,20 @@ async def test_a_room_in_between_in_which_we_are_not(rig: Rig) -> None:
     rig.worker_server.draw_all(job)
     assert (await rig.done(request)).outcome == "succeeded"
     assert (rig.seeds(NEW), rig.seeds(NEWER)) == ([], [7])
+
+
+async def test_what_a_database_out_of_a_backup_owes_is_looked_for_in_the_room_before(rig: Rig) -> None:
+    """The picture was delivered there before the upgrade; the database of then knows nothing of both."""
+    request, job = await drawing(rig)
+    backup = backed_up(rig)
+    rig.worker_server.draw_all(job)
+    await rig.done(request)
+    await quiet(rig)
+    upgrade(rig)
+    await rig.worker_server.stop()
+    await restored(rig, backup)
+    await moved(rig, request)
+    await rig.worker_server.start()
+    await quiet(rig)
+    assert len(rig.server.pictures(ROOM)) == 1
+    assert [event["content"] for event in rig.server.of_bot(NEW)] == []
