@@ -55,6 +55,7 @@ async def info(request: web.Request) -> web.Response:
             default_model=parts.default_model,
             chat_model=await parts.ollama.default_model(),
             ollama=state,
+            chat_problem=await parts.ollama.problem(),
             notice=" ".join([*obstacles.values(), *([parts.notice] if parts.notice else [])]) or None,
             limits={
                 "prompt_characters": MAX_PROMPT,
@@ -191,8 +192,8 @@ async def readyz(request: web.Request) -> web.Response:
     parts = request.app[PARTS]
     reasons = dict(parts.dispatcher.obstacles)
     state, _ = await parts.ollama.get()
-    if state == "unreachable":
-        reasons["chat"] = "Ollama cannot be reached."
+    if state != "off" and (problem := await parts.ollama.problem()) is not None:
+        reasons["chat"] = problem
     paused = parts.dispatcher.pause_state.paused
     ready = not paused and "image" not in reasons
     report = {"ready": ready, "paused": paused, "reasons": reasons}
