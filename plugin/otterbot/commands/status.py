@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .. import texts
+from ..chat_models import chat_line
 from ..errors import WorkerError, WorkerUnauthorized
 from ..message import Message
 from ..outcome import Outcome, say
@@ -20,7 +21,8 @@ async def show_status(services: Services, message: Message) -> Outcome:
         return say("\n\n".join((texts.WORKER_REFUSES_TOKEN, *await _kept(services, message), *_marked(warnings))))
     except WorkerError:
         return say("\n\n".join((texts.WORKER_OFF, *await _kept(services, message), *_marked(warnings))))
-    return say(texts.status(info, warnings=warnings, chat=values.chat.enabled))
+    chat = await chat_line(services.worker, info, values.chat.model) if values.chat.enabled else None
+    return say(texts.status(info, warnings=warnings, chat=chat))
 
 
 async def _kept(services: Services, message: Message) -> list[str]:

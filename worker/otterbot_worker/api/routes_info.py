@@ -34,6 +34,7 @@ FEATURES = [
     "images", "chat", "events", "pause", "delivered", "img2img", "inpaint", "loras", "explain", "aspect", "safety",
     "variation", "control", "previews", "hires", "upscale",
 ]  # fmt: skip
+CLOUD = "It runs on somebody else's machines, and this bot keeps chats at home."
 HASHING_SECONDS = 1.0
 """How long an answer may be kept waiting for hashes that nobody has needed yet."""
 
@@ -92,8 +93,16 @@ async def models(request: web.Request) -> web.Response:
     _, chat_models = await parts.ollama.get()
     default_chat = await parts.ollama.default_model()
     found = await asyncio.to_thread(_image_models, parts.catalogue, parts.default_model)
+    cloud = parts.config.chat.allow_cloud
     found += [
-        Model(name=model.name, kind="chat", about=model.parameters, available=True, default=model.name == default_chat)
+        Model(
+            name=model.name,
+            kind="chat",
+            about=model.parameters,
+            available=cloud or not model.remote,
+            default=model.name == default_chat,
+            problem=CLOUD if model.remote and not cloud else None,
+        )
         for model in chat_models
     ]
     return reply(Models(models=found, samplers=samplers.names()))
