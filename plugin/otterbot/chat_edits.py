@@ -51,22 +51,27 @@ class Edits:
             return {**found, "room_id": raw.get("room_id")}
         return None
 
-    async def newest(self, raw: Mapping[str, Any], source: Source, budget: Budget) -> Mapping[str, Any] | None:
+    async def newest(
+        self, raw: Mapping[str, Any], source: Source, budget: Budget, *, expected: bool
+    ) -> Mapping[str, Any] | None:
         """The newest edit of an event by its own sender, wherever it can be had; ``None``: there is none.
 
+        Where one is ``expected`` it is asked for whatever was seen so far: a homeserver may have been told to bundle no
+        more.
         Raises :class:`Spent`, and a :class:`~.errors.MatrixError` where the homeserver does not answer.
         """
         edit = self.bundled(raw, source)
         if edit is not None:
             return edit
         hinted = bool(_hint(raw))
-        if self._bundles.get(source) and not hinted:
+        if self._bundles.get(source) and not hinted and not expected:
             return None
         if budget.left <= 0:
             raise Spent
         budget.left -= 1
         edit = await self._asked(str(raw.get("room_id")), str(raw.get("event_id")), raw.get("sender"))
         if edit is not None and not hinted:
+            self._bundles.clear()  # it bundles no more: nothing that was seen of other calls counts either
             self._bundles[source] = False
         return edit
 

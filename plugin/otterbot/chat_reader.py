@@ -89,7 +89,7 @@ class Reader:
         edit = edit or self._edits.bundled(raw, source)
         first = await self.readable(raw) if sender == self._bot and edit is None else None
         if edit is None and budget is not None and (first is None or is_placeholder(first)):
-            edit = await self._edits.newest(raw, source, budget)
+            edit = await self._edits.newest(raw, source, budget, expected=first is not None)
         now = first if edit is None and first is not None else await self.readable(edit if edit is not None else raw)
         if now is None:
             return None

@@ -193,7 +193,7 @@ class OllamaDouble:
         return reply(
             {
                 "modelfile": f"FROM {model.name}",
-                "template": "{{ .Prompt }}",
+                "template": model.prompt,
                 "details": model.details(),
                 "model_info": {"general.architecture": "llama"}
                 | ({"llama.context_length": model.context} if model.context else {}),

@@ -38,6 +38,8 @@ class Model:
     """The longest context that it was trained for; 0: the server does not say."""
     template: Literal["go", "gguf"] = "go"
     """Whose template it has: with Ollama's own, what is too long is cut in silence unless ``truncate`` is false."""
+    prompt: str = "{{ .Prompt }}"
+    """Its template, as ``/api/show`` tells it."""
     tokens: float = 1.0
     """How many it makes of what others make one of."""
     remote: bool = False

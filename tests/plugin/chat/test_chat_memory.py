@@ -63,6 +63,23 @@ async def test_a_server_that_bundles_is_not_asked_about_each_message(tmp_path: P
         assert asked in ([], [root]), "at most about the beginning, which another call brings"
 
 
+async def test_a_server_that_stops_bundling_is_noticed(tmp_path: Path) -> None:
+    async with rig_in(tmp_path, system_prompt="") as rig:
+        first = rig.server.say(ROOM, "!chat one")
+        root = first["event_id"]
+        rig.server.change(rig.server.in_thread(root, "two"), "2")
+        rig.server.change(first, "!chat 1")
+        await told(rig, rig.server.in_thread(root, "x"))
+        rig.server.bundling = "none"
+        rig.server.change(first, "!chat uno")
+        third = rig.server.in_thread(root, "three")
+        rig.server.change(third, "3")
+        grown(rig, third, root, "the third")
+        heard = await told(rig, rig.server.in_thread(root, "last"))
+        assert heard[-3:] == [("user", "3"), ("assistant", "the third"), ("user", "last")]
+        assert heard[0] == ("user", "uno")
+
+
 async def test_only_what_may_have_been_edited_is_asked_about(rig: Rig) -> None:
     first = rig.server.say(ROOM, "!chat one")
     root = first["event_id"]

@@ -85,6 +85,25 @@ async def test_thoughts_in_the_answer_are_hidden(talk: Talk, word: str) -> None:
         assert talk.phases == ["loading", "thinking", "streaming"]
 
 
+async def test_a_model_that_begins_inside_a_thought_is_known_by_its_last_answers(
+    double: OllamaDouble, talk: Talk
+) -> None:
+    await talk.say("#open-think")
+    assert any("plan" in text for text in talk.texts), "nobody could know yet"
+    talk.texts.clear()
+    assert (await talk.say("#open-think")).text.startswith("Heard")
+    assert not any("plan" in text for text in talk.texts)
+    assert (await talk.fails("#error")).code == "chat_broke_off", "it broke off inside the thought"
+    assert (await talk.say("hello")).complete
+    assert (await talk.say("#error")).text == "Otters hold hands because they"
+
+
+async def test_a_template_that_ends_inside_a_thought_says_so_beforehand(double: OllamaDouble, talk: Talk) -> None:
+    double.update({"models": [{"name": "tiny", "prompt": "<|im_start|>assistant\n<think>\n"}]})
+    assert (await talk.say("#open-think")).text.startswith("Heard")
+    assert not any("plan" in text for text in talk.texts)
+
+
 async def test_thoughts_beside_the_answer_are_hidden(double: OllamaDouble) -> None:
     double.update({"models": [{"name": "gpt-oss:20b", "capabilities": ["completion", "thinking"]}]})
     talk = Talk(double)

@@ -13,6 +13,7 @@ import aiohttp
 from otterbot_worker.chat.entries import number
 from otterbot_worker.chat.records import Phase
 from otterbot_worker.chat.thinking import began_inside, visible
+from otterbot_worker.chat.traits import Trait
 
 MAX_LINE = 1024 * 1024
 MAX_TEXT = 60_000
@@ -72,14 +73,12 @@ class Answer:
         on_text: Callable[[str], None],
         on_phase: Callable[[Phase], None],
         interval: float,
-        *,
-        inside: bool = False,
+        trait: Trait,
     ) -> None:
-        """``inside``: this model is known to begin inside a thought, so that nothing shows before that ends."""
         self._on_text = on_text
         self._on_phase = on_phase
         self._interval = interval
-        self._inside = inside
+        self._trait = trait
         self._done = False
         self.prompt_tokens = 0
         """Of the conversation, as the server counted them; 0: not said."""
@@ -118,7 +117,7 @@ class Answer:
         """The answer as it stands, when nothing more will come."""
         raw = "".join(self._pieces)
         shown = visible(raw, done=True)
-        if self._inside and not (self._done and not self.cut) and not self.began_inside:
+        if self._trait.surely and not (self._done and not self.cut) and not self.began_inside:
             shown = ""  # it broke off inside the thought
         if raw.strip() and not shown:
             self.thought = True
@@ -129,7 +128,7 @@ class Answer:
         return began_inside("".join(self._pieces))
 
     def _report(self) -> None:
-        shown = visible("".join(self._pieces), done=False, inside=self._inside)
+        shown = visible("".join(self._pieces), done=False, inside=self._trait.inside)
         self._reported_at = time.monotonic()
         if shown == self._reported:
             if not shown:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from otterbot_worker.chat.records import ModelOptions
+from otterbot_worker.chat.traits import Trait
 
 
 @dataclass(kw_only=True)
@@ -18,8 +19,7 @@ class Chosen:
     options: ModelOptions
     context: int
     """Tokens that really fit, as far as it is known."""
-    inside: bool
-    """Whether its answers begin inside a thought."""
+    trait: Trait
 
     @property
     def key(self) -> str:

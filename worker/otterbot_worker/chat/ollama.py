@@ -144,7 +144,7 @@ class Ollama:
             digest=model.digest if model is not None else "",
             options=options,
             context=options.num_ctx,
-            inside=trait.inside,
+            trait=trait,
         )
 
     # ------------------------------------------------------------ chat
@@ -167,7 +167,7 @@ class Ollama:
         started = time.monotonic()
         chosen = await self._choose(model)
         phases = Phases(on_phase)
-        answer = Answer(on_text, phases.enter, self.settings.text_interval, inside=chosen.inside)
+        answer = Answer(on_text, phases.enter, self.settings.text_interval, chosen.trait)
         asking = Asking(
             chosen,
             messages,
@@ -184,8 +184,8 @@ class Ollama:
         except JobFailed as failed:
             failure = failed
         text = answer.text()
-        if answer.began_inside:
-            self._traits.learn_inside(chosen.digest)
+        if failure is None and not answer.cut:
+            self._traits.learn(chosen.digest, began_inside=answer.began_inside)
         if not text:
             raise failure or asking.no_text()
         if failure is not None:

@@ -14,10 +14,12 @@ from otterbot_worker.errors import JobFailed
 
 @dataclass(frozen=True, kw_only=True)
 class Trait:
-    """``context``: the longest that it was trained for, 0 where nobody says. ``inside``: it begins inside a thought."""
+    """``context``: the longest that it was trained for, 0 where nobody says. ``inside``: it seems to begin inside a
+    thought, so that nothing should show before that ends; ``surely``: what ends without that end is no answer."""
 
     context: int = 0
     inside: bool = False
+    surely: bool = False
 
 
 class Traits:
@@ -25,27 +27,30 @@ class Traits:
         self._server = server
         self._log = log
         self._known: dict[str, Trait] = {}
+        self._began_inside: dict[str, int] = {}
+        """How many of a model's last answers, one after another, began inside a thought."""
 
     async def of(self, model: ChatModel) -> Trait:
-        known = self._known.get(model.digest) if model.digest else None
-        if known is not None:
-            return known
+        trait = self._known.get(model.digest) if model.digest else None
+        trait = trait or await self._asked(model)
+        times = self._began_inside.get(model.digest, 0)
+        return replace(trait, inside=trait.inside or times > 0, surely=trait.surely or times > 1)
+
+    async def _asked(self, model: ChatModel) -> Trait:
         try:
             shown = await self._server.ask("POST", "/api/show", {"model": model.name})
         except JobFailed as failed:
             # Gone since it was listed, or the server is: what comes next says so.
             self._log.info("Ollama did not describe a model: %s", failed.code)
             return Trait(context=model.context)
-        trait = Trait(
-            context=model.context or context_of(shown),
-            # Of a model whose thoughts it knows, the server keeps them apart.
-            inside="thinking" not in model.capabilities and opens_thought(str(shown.get("template") or "")),
-        )
+        # Of a model whose thoughts it knows, the server keeps them apart.
+        inside = "thinking" not in model.capabilities and opens_thought(str(shown.get("template") or ""))
+        trait = Trait(context=model.context or context_of(shown), inside=inside, surely=inside)
         if model.digest:
             self._known[model.digest] = trait
         return trait
 
-    def learn_inside(self, digest: str) -> None:
-        """The end of a thought came that had no beginning: next time nothing shows before it."""
+    def learn(self, digest: str, *, began_inside: bool) -> None:
+        """From a whole answer: whether the end of a thought came in it that had no beginning."""
         if digest:
-            self._known[digest] = replace(self._known.get(digest, Trait()), inside=True)
+            self._began_inside[digest] = self._began_inside.get(digest, 0) + 1 if began_inside else 0
