@@ -70,6 +70,12 @@ CUT = [
     "Four.<|turn>user\nmore?",
     "<|begin_of_box|>Four.<|end_of_box|>",
     "<answer>Four.</answer>",
+    "[|assistant|]Four.[|endofturn|]\n[|user|]more?",
+    "<|start_of_role|>assistant<|end_of_role|>Four.<|end_of_text|>",
+    "<|im_assistant|>assistant<|im_middle|>Four.<|im_end|><|im_user|>user<|im_middle|>more?",
+    "<｜hy_Assistant｜>Four.<｜hy_User｜>more?",
+    "Four.<end_of_utterance>\nUser: more?",
+    "<BOS_TOKEN>Four.<EOS_TOKEN>",
 ]
 MARKS = re.compile(r"[<\[◁|｜]")
 
@@ -102,6 +108,9 @@ KEPT = [
     "The tag </think> ends a thought.",
     "analysis is what they do",
     "Here is `a` and <thought>",
+    "Dear [NAME],\n\nbecause of [REASON] and after much [THOUGHT] I am late.\n\n[SIGNATURE]",
+    "It is this:\n\n<plan>\n  <step>one</step>\n</plan>\n\nThat is all.",
+    "See:\n<analysis>\nnever closed",
 ]
 
 
@@ -141,5 +150,5 @@ def test_a_template_that_ends_inside_a_thought(template: str, inside: bool) -> N
 
 def test_a_long_answer_about_plans_is_read_once() -> None:
     """Sixty thousand characters in which every word may begin a thought."""
-    text = ("a <plan> " * 7_000).strip()
+    text = ("a <thought> " * 5_000).strip()
     assert visible(text, done=True) == text

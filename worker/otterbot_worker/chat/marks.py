@@ -17,7 +17,7 @@ from here on it is not, or is, the assistant who speaks. ``noise``: means nothin
 
 MARK = re.compile(
     r"(?P<code>`+)"
-    r"|<[|｜](?P<token>/?[\w▁][\w▁ /.:-]{0,40})[|｜]>"
+    r"|(?:<[|｜]|\[\|)(?P<token>/?[\w▁][\w▁ /.:-]{0,40})(?:[|｜]>|\|\])"
     r"|<\|(?P<left>/?[a-z_]{2,20})>"
     r"|<(?P<right>/?[a-z_]{2,20})\|>"
     r"|<(?P<tag>/?[A-Za-z][\w:.-]{0,30})(?:\s[^<>\n]{0,80})?\s*/?>"
@@ -26,31 +26,48 @@ MARK = re.compile(
 )
 
 SURE = {"think", "thinking"}
-"""Tags that are never anything else; of the other words a tag counts where it stands at the beginning of a line, or
-where its end comes."""
-_THOUGHTS = SURE | {
-    "thought", "thoughts", "reasoning", "reason", "reflection", "analysis", "scratchpad", "cot", "chainofthought",
-    "innermonologue", "innerthoughts", "monologue", "internal", "internalthoughts", "deliberation", "plan", "planning",
-    "antthinking", "seedthink", "longcatthink", "mmthink", "thinkfast", "thinkslow", "reasoningcontent", "inner",
+"""Words in ``<>`` and ``[]`` that are never anything else. Others count where they begin a line or where their end
+comes."""
+WEAK = {
+    "reason", "reflection", "analysis", "monologue", "internal", "deliberation", "plan", "planning", "inner",
 }  # fmt: skip
-_BRACKETS = {"think", "thinking", "thought", "thoughts", "reasoning", "reason"}
+"""Words that are names of other things as well: as tags they count where an answer begins, nowhere else."""
+_THOUGHTS = SURE | WEAK | {
+    "thought", "thoughts", "reasoning", "scratchpad", "cot", "chainofthought", "innermonologue", "innerthoughts",
+    "internalthoughts", "antthinking", "seedthink", "longcatthink", "mmthink", "thinkfast", "thinkslow",
+    "reasoningcontent",
+}  # fmt: skip
+_BRACKETS = SURE | {"thought", "thoughts", "reasoning"}
 _AROUND = {
     "solution", "answer", "response", "final", "finalanswer", "finalresponse", "output", "reply", "text", "box",
     "result",
 }  # fmt: skip
+_AROUND_TAGS = _AROUND - {"text", "output", "result", "box"}
 _ASK = {
     "user", "human", "system", "developer", "tool", "observation", "ipython", "environment", "function", "question",
     "usertoken", "systemtoken", "instruction", "latestreminder", "prompter",
 }  # fmt: skip
 _ANSWER = {"assistant", "model", "bot", "chatbot", "chatbottoken", "gpt", "ai"}
-_START = {"imstart", "startheaderid", "startofturn", "start", "turn", "startofturntoken", "startofrole", "header"}
+_START = {
+    "imstart",
+    "imassistant",
+    "imuser",
+    "imsystem",
+    "startheaderid",
+    "startofturn",
+    "start",
+    "turn",
+    "startofturntoken",
+    "startofrole",
+    "header",
+}
 _END = {
     "imend", "eotid", "eomid", "eot", "eos", "eom", "eod", "eostoken", "endoftext", "end", "return", "call", "stop",
     "endofturn", "endofturntoken", "endofsentence", "endofmessage", "endofdocument", "endturn", "enduser",
     "endassistant", "endofassistant", "endofuser", "endoftextid", "endofutterance", "endofconversation", "turnend",
 }  # fmt: skip
-_PLAIN_END = {"s", "eos", "endofturn", "endoftext", "eot", "imend", "eod"}
-_PLAIN_NOISE = {"bos", "pad", "unk", "startofimage", "endofimage"}
+_PLAIN_END = {"s", "eos", "eostoken", "endofutterance", "endofturn", "endoftext", "eot", "imend", "eod"}
+_PLAIN_NOISE = {"bos", "bostoken", "pad", "unk", "startofimage", "endofimage"}
 ROLE = re.compile(r"\s*([A-Za-z_]+)")
 """After a ``start``: whose turn it is."""
 
@@ -95,7 +112,7 @@ def _token(token: str) -> Kind:
         return "open"
     if name == "innersuffix":
         return "close"
-    ends, word = _without_end(name)
+    ends, word = _without_end(name.removeprefix("hy"))
     if word in _THOUGHTS:
         return "close" if closes or ends else "open"
     if word in _AROUND:
@@ -138,33 +155,33 @@ def _tag(tag: str) -> Kind | None:
         return "start"
     if name in _PLAIN_END and (closes or name != "s"):
         return "end"
-    if name in _AROUND - {"text", "output", "result", "box"}:
+    if name in _AROUND_TAGS:
         return "unwrap" if closes else "wrap"
     return None
 
 
-_NAMES = [
-    *(f"<{word}>" for word in ("think", "thinking", "thought", "thoughts", "reasoning", "reason", "reflection")),
-    *(f"<{word}>" for word in ("analysis", "scratchpad", "chain_of_thought", "inner_monologue", "internal", "plan")),
-    *(f"<{word}>" for word in ("seed:think", "antthinking", "longcat_think", "mm:think", "inner_thoughts", "cot")),
-    *(f"<{word}>" for word in ("start_of_turn", "end_of_turn", "answer", "response", "solution", "final_answer")),
-    *("<s>", "<eos>", "<bos>", "<pad>", "<unk>", "<unused94>", "<unused95>", "<channel|>", "<turn|>", "<think_fast>"),
-    *(f"[{word}]" for word in ("INST", "THINK", "THINKING", "REASONING", "REASON", "THOUGHT", "THOUGHTS")),
-    *("◁think▷",),
-]
-_BEGUN = [name for one in _NAMES for name in (one, f"{one[0]}/{one[1:]}")]
-_TAG_BEGUN = re.compile(r"<(/?[A-Za-z][\w:.-]{0,30})\s[^<>\n]{0,80}\Z")
-_TOKEN_BEGUN = re.compile(r"<[|｜][^<>|｜\n]{0,44}[|｜]?\Z")
+_TAG_WORDS = (
+    {"startofturn", "unused94", "unused95", "channel", "turn"} | _THOUGHTS | _PLAIN_END | _PLAIN_NOISE | _AROUND_TAGS
+)
+_BRACKET_WORDS = _BRACKETS | {"inst"}
+_TOKEN_BEGUN = re.compile(r"(?:<[|｜]|\[\|)[^<>|｜\[\]\n]{0,44}[|｜]?\Z")
+_WORD_BEGUN = re.compile(
+    r"<(?P<tag>/?(?:[A-Za-z][\w:.-]{0,30})?)(?P<rest>\s[^<>\n]{0,80}|\|)?\Z"
+    r"|\[(?P<bracket>/?[A-Z_]{0,18})\Z"
+    r"|◁/?\w{0,20}\Z"
+)
 
 
 def without_begun(text: str) -> str:
     """Without an end that may become a mark when more comes."""
-    if (token := _TOKEN_BEGUN.search(text)) is not None:
-        return text[: token.start()]
-    if (tag := _TAG_BEGUN.search(text)) is not None and _tag(tag[1]) is not None:
-        return text[: tag.start()]
-    start = max(text.rfind(sign) for sign in "<[◁")
-    begun = text[start:] if start >= 0 else "\n"
-    if any(name.startswith(begun.lower() if begun[0] == "<" else begun) for name in _BEGUN):
-        return text[:start]
-    return text
+    begun = _TOKEN_BEGUN.search(text) or _WORD_BEGUN.search(text)
+    if begun is None:
+        return text
+    groups = begun.groupdict()
+    tag, bracket = groups.get("tag"), groups.get("bracket")
+    if tag is None and bracket is None:
+        return text[: begun.start()]
+    name, known = plain(tag or bracket or ""), _TAG_WORDS if tag is not None else _BRACKET_WORDS
+    whole = groups.get("rest") is not None
+    may_become = name in known if whole else any(word.startswith(name) for word in known)
+    return text[: begun.start()] if may_become else text

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-from otterbot_worker.chat.marks import MARK, ROLE, SURE, Kind, kind_of, plain, role, without_begun
+from otterbot_worker.chat.marks import MARK, ROLE, SURE, WEAK, Kind, kind_of, plain, role, without_begun
 
 _LOST_MARKS = re.compile(r"\Aanalysis(?=[A-Z\"'*(])")
 """Harmony's header where the marks themselves were dropped: ``analysisWe need …assistantfinalHello``."""
@@ -95,21 +95,26 @@ class Reader:
     # -- what a mark does
 
     def _meant(self, mark: re.Match[str], kind: Kind) -> bool:
-        """Tags are words of HTML and of people too: is this one the model's?"""
-        tag = mark["tag"]
-        if tag is None:
+        """Words in ``<>`` and ``[]`` are people's too, and HTML's: is this one the model's?"""
+        tag, word = mark["tag"], plain(mark["tag"] or mark["bracket"] or "")
+        if not word:
             return True
-        if kind == "open" and plain(tag) not in SURE:
+        if kind == "open" and word in WEAK:
+            return self._begins_answer(mark)
+        if kind == "open" and word not in SURE:
             return not self._done or self._begins_line(mark) or self._end_of_thought(mark.end()) is not None
         if kind == "close":
             before = self._text[: mark.start()]
-            return not (before.endswith((" ", "\t")) and _MENTIONED.match(self._text, mark.end()))
+            mentioned = before.endswith((" ", "\t")) and _MENTIONED.match(self._text, mark.end())
+            return word not in WEAK and not mentioned
+        if tag is None:
+            return True
         if kind == "wrap":
-            return not self._said and not self._text[self._at : mark.start()].strip()
+            return self._begins_answer(mark)
         if kind == "unwrap":
             return self._wrapped
         if tag == "s":
-            return not self._said and not self._text[self._at : mark.start()].strip() and not self._struck(mark)
+            return self._begins_answer(mark) and not self._struck(mark)
         if tag == "/s":
             return not self._struck_out
         return True
@@ -235,6 +240,9 @@ class Reader:
             kind_of_safe(mark) == "close" and self._begins_line(mark) and self._ends_line(mark)
             for mark in MARK.finditer(self._text, self._at, until)
         )
+
+    def _begins_answer(self, mark: re.Match[str]) -> bool:
+        return not self._said and not self._text[self._at : mark.start()].strip()
 
     def _begins_line(self, mark: re.Match[str]) -> bool:
         before = self._text[: mark.start()].rstrip(" \t")
