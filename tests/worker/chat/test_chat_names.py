@@ -148,5 +148,6 @@ async def test_somebody_else_answers(status: int, said: str) -> None:
         await client.look()
     assert said in caught.value.message
     assert not await client.reachable()
+    assert (await client.unload_all(60.0)).gone, "no picture waits for it"
     await client.close()
     await runner.cleanup()

@@ -16,6 +16,9 @@ from otterbot_worker.chat.records import ChatModel, Loaded, Unloaded
 from otterbot_worker.chat.server import Server
 from otterbot_worker.errors import JobFailed
 
+NOBODY = ("not_running", "address", "proxy")
+"""Reasons of ``ollama_unreachable`` where there is no Ollama that could hold anything. No picture waits for a wrong
+address or a proxy without a server; what is free on the card is measured anyway."""
 AGAIN_SECONDS = 2.0
 LOOK_SECONDS = 0.1
 
@@ -63,7 +66,7 @@ class Unloading:
                         self._asked[name] = now
                         await self._server.ask("POST", "/api/chat", {"model": name, "messages": [], "keep_alive": 0})
             except JobFailed as failed:
-                if failed.details.get("reason") == "not_running":
+                if failed.details.get("reason") in NOBODY:
                     return True
                 if time.monotonic() >= self._deadline:
                     return False
