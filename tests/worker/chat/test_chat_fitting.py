@@ -79,7 +79,9 @@ async def test_an_answer_that_the_context_ends_says_so(double: OllamaDouble) -> 
     await talk.client.close()
 
 
-async def test_a_context_beyond_the_models_own_is_lowered_to_it(double: OllamaDouble) -> None:
+async def test_a_context_beyond_the_models_own_is_lowered_to_it(
+    double: OllamaDouble, caplog: pytest.LogCaptureFixture
+) -> None:
     double.update({"models": [{"name": "tiny", "context": 512}]})
     talk = Talk(double, defaults=ModelOptions(num_ctx=8192))
     for _ in range(3):
@@ -88,6 +90,7 @@ async def test_a_context_beyond_the_models_own_is_lowered_to_it(double: OllamaDo
     assert {entry["body"]["options"]["num_predict"] for entry in chats(double)} == {512}
     assert [len(entry["body"]["messages"]) for entry in chats(double)] == [0, 1, 1, 1], "loaded once"
     assert double.count("/api/show") == 1
+    assert caplog.text.count("the model was made for 512") == 1, "said to the operator, once"
     await talk.client.close()
 
 

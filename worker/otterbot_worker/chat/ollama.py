@@ -53,6 +53,8 @@ class Ollama:
         self._readying = Readying(self._loads, settings, loaded=self.loaded, unload_all=self.unload_all, log=self._log)
         self._ratios = turn.Ratios()
         self._choice = choice or Choice()
+        self._lowered: set[str] = set()
+        """Models of which was said that they get a smaller context than the settings name."""
 
     async def close(self) -> None:
         await self._loads.stop()
@@ -138,6 +140,10 @@ class Ollama:
         options = self.options(name)
         if 0 < trait.context < options.num_ctx:
             # Ollama takes more without a word, and does not honour it.
+            if name not in self._lowered:
+                self._lowered.add(name)
+                said = "num_ctx of %s is %d in the settings; the model was made for %d, which is taken"
+                self._log.warning(said, name, options.num_ctx, trait.context)
             options = replace(options, num_ctx=trait.context)
         return Chosen(
             name=name,

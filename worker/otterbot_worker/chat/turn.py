@@ -17,6 +17,8 @@ MARGIN = 32
 _PIECES = re.compile(r"(?P<word>[A-Z]?[a-z]+|[A-Z]+)|[\x21-\x7e]|[\r\n]+[ \t]*")
 """What tokenizers count in ASCII: words, and every digit and sign by itself."""
 LOWEST, HIGHEST = 0.5, 6.0
+ENOUGH = 200
+"""Estimated tokens from which on a conversation tells something: in a short one the template's own words weigh most."""
 
 
 class Message(TypedDict):
@@ -98,9 +100,10 @@ class Ratios:
     def of(self, model: str) -> float:
         return self._ratios.get(model, 1.0)
 
-    def learn(self, model: str, estimated: int, counted: int) -> float:
-        """Takes in that ``estimated`` tokens were ``counted`` in truth; that conversation's own ratio."""
-        seen = min(HIGHEST, max(LOWEST, counted / max(1, estimated)))
+    def learn(self, model: str, estimated: int, counted: int) -> None:
+        """Takes in that ``estimated`` tokens were ``counted`` in truth."""
+        if estimated < ENOUGH:
+            return
+        seen = min(HIGHEST, max(LOWEST, counted / estimated))
         known = self._ratios.get(model)
         self._ratios[model] = seen if known is None else (known + seen) / 2
-        return seen
