@@ -104,6 +104,18 @@ async def test_a_template_that_ends_inside_a_thought_says_so_beforehand(double: 
     assert not any("plan" in text for text in talk.texts)
 
 
+async def test_a_template_that_speaks_of_thoughts_makes_careful_until_an_answer_has_come(
+    double: OllamaDouble, talk: Talk
+) -> None:
+    double.update({"models": [{"name": "tiny", "prompt": "<think>{{ .Thinking }}</think>{{ .Prompt }}"}]})
+    assert (await talk.say("#open-think")).text.startswith("Heard")
+    assert not any("plan" in text for text in talk.texts)
+    await talk.say("hello")
+    talk.texts.clear()
+    await talk.say("hello")
+    assert len(talk.texts) > 3, "it streams once it is known to begin with its answer"
+
+
 async def test_thoughts_beside_the_answer_are_hidden(double: OllamaDouble) -> None:
     double.update({"models": [{"name": "gpt-oss:20b", "capabilities": ["completion", "thinking"]}]})
     talk = Talk(double)

@@ -77,3 +77,10 @@ def loaded_model(entry: Mapping[str, Any]) -> Loaded:
         context=number(entry.get("context_length")) or None,
         digest=str(entry.get("digest") or "").removeprefix("sha256:"),
     )
+
+
+def template_of(shown: Mapping[str, Any]) -> str:
+    """From ``/api/show``: how a conversation is put to a model, by Ollama's own template or the one in the file."""
+    info = shown.get("model_info")
+    inner = info.get("tokenizer.chat_template") if isinstance(info, Mapping) else None
+    return "\n".join(text for text in (shown.get("template"), inner) if isinstance(text, str))

@@ -44,6 +44,10 @@ def opens_thought(template: str) -> bool:
     return open_at >= 0 and not any(kind_of_safe(mark) == "close" for mark in MARK.finditer(template, open_at))
 
 
+def speaks_of_thoughts(template: str) -> bool:
+    return any(kind_of_safe(mark) in ("open", "close") for mark in MARK.finditer(template))
+
+
 def kind_of_safe(mark: re.Match[str]) -> Kind | None:
     return None if mark["code"] else kind_of(mark)
 

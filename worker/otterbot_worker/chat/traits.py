@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, replace
 
-from otterbot_worker.chat.entries import context_of
+from otterbot_worker.chat.entries import context_of, template_of
 from otterbot_worker.chat.records import ChatModel
 from otterbot_worker.chat.server import Server
-from otterbot_worker.chat.thinking import opens_thought
+from otterbot_worker.chat.thinking import opens_thought, speaks_of_thoughts
 from otterbot_worker.errors import JobFailed
 
 
@@ -20,6 +20,8 @@ class Trait:
     context: int = 0
     inside: bool = False
     surely: bool = False
+    wary: bool = False
+    """Its template speaks of thoughts: until an answer has come, it may begin inside one."""
 
 
 class Traits:
@@ -33,7 +35,7 @@ class Traits:
     async def of(self, model: ChatModel) -> Trait:
         trait = self._known.get(model.digest) if model.digest else None
         trait = trait or await self._asked(model)
-        times = self._began_inside.get(model.digest, 0)
+        times = self._began_inside.get(model.digest, int(trait.wary))
         return replace(trait, inside=trait.inside or times > 0, surely=trait.surely or times > 1)
 
     async def _asked(self, model: ChatModel) -> Trait:
@@ -44,8 +46,11 @@ class Traits:
             self._log.info("Ollama did not describe a model: %s", failed.code)
             return Trait(context=model.context)
         # Of a model whose thoughts it knows, the server keeps them apart.
-        inside = "thinking" not in model.capabilities and opens_thought(str(shown.get("template") or ""))
-        trait = Trait(context=model.context or context_of(shown), inside=inside, surely=inside)
+        template = "" if "thinking" in model.capabilities else template_of(shown)
+        inside = opens_thought(template)
+        trait = Trait(
+            context=model.context or context_of(shown), inside=inside, surely=inside, wary=speaks_of_thoughts(template)
+        )
         if model.digest:
             self._known[model.digest] = trait
         return trait
