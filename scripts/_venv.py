@@ -50,8 +50,8 @@ ABOUT = {
 }
 
 
-SIZES = """Setting up, once, in some minutes. Fetched are about 0.5 GB of packages and PyTorch, which is 0.2 GB where pip
-finds its build for processors, and about 3 GB (5 GB on disk) as it is usually found, with CUDA:"""
+SIZES = """Setting up, once, in some minutes. Fetched are about 0.5 GB of packages and PyTorch, which is 0.2 GB where
+pip finds its build for processors, and about 3 GB (5 GB on disk) as it is usually found, with CUDA:"""
 
 
 class SetupFailed(Exception):

@@ -10,12 +10,13 @@ from mautrix.types import RoomID
 from mautrix.util.async_db import Database, UpgradeTable
 from mautrix.util.config import BaseProxyConfig
 
-from . import commands, sync, texts
+from . import commands, durable, durable_sync, sync, texts
 from .calls import Calls
 from .catchup import CatchUp
 from .chat_delivery import Chats
 from .chat_typing import Typing
 from .config import Config, Values
+from .cross_signing import CrossSigning
 from .delivery import Delivery
 from .encryption import Encryption
 from .events import Events
@@ -25,10 +26,13 @@ from .migrations import upgrade_table
 from .outbox import Outbox
 from .permissions import Permissions
 from .pictures import Pictures
+from .recovery_keys import RecoveryKeys
 from .rooms import Rooms
 from .services import Services
 from .settings import RoomSettings
 from .store import Store
+from .sync_watch import SyncWatch, restart_if_replaced
+from .unread import Unread
 from .worker_client import Address, WorkerClient
 
 READY_POLL = 0.5
@@ -59,18 +63,18 @@ class Otterbot(Plugin):
         assert isinstance(self.database, Database)  # maubot.yaml: database_type asyncpg
         self._store = store = Store(self.database)
         await store.open()
-        self._http = http = MatrixHttp(self.client.api)
+        self._http = http = MatrixHttp(self.client.api, store.clock)
         self._worker = worker = WorkerClient(self._address)
         encryption = Encryption(self.client)
         outbox = Outbox(store, http, encryption, bot, self.log)
         self._delivery = delivery = Delivery(store, worker, outbox, self._values, self.log)
         delivery.register("image", Pictures(store, worker, outbox, http, encryption, prefix=self._prefix))
-        permissions = Permissions(self.client, self.config)
-        calls = Calls(http, bot, prefix=self._prefix, log=self.log)
+        permissions = Permissions(self.client, self.config, store.clock)
+        calls = Calls(http, bot, prefix=self._prefix)
         history = History(http, encryption, store, calls, bot=bot, values=self._values, allowed=permissions.may_use)
         typing = Typing(http, bot, delivery.worker_state, self._values)
         delivery.register("chat", Chats(store, worker, outbox, history, delivery.worker_state, typing, self._values))
-        services = Services(
+        self._services = services = Services(
             config=self.config,
             client=self.client,
             store=store,
@@ -93,6 +97,17 @@ class Otterbot(Plugin):
             prefix=self._prefix,
             log=self.log,
         )
+        recovery = RecoveryKeys(self.database)
+        self._signing = CrossSigning(self.client, recovery, self._values, services.warnings, self.log)
+        unread = Unread(
+            store,
+            outbox,
+            bot=bot,
+            allowed=permissions.may_use,
+            signed=lambda: self._signing.signed,
+            log=self.log,
+        )
+        services.reports.append(unread.report)
         self._events = Events(
             self.client,
             http,
@@ -103,40 +118,50 @@ class Otterbot(Plugin):
             rooms,
             partial(CatchUp, http),
             handle=partial(commands.handle, services),
+            unread=unread,
             values=self._values,
             restart_sync=partial(sync.take_over, self.client),
+            members_changed=permissions.members_changed,
             log=self.log,
         )
+        self._watch = SyncWatch(self, services.warnings, self.log)
+        await self._begin_when_ready()
+
+    async def _begin_when_ready(self) -> None:
         if sync.ready(self.client):
-            await self._begin(services)
+            await self._begin()
         else:
             self.log.warning("Maubot has not reached the homeserver yet; everything begins when it has")
-            self._waiting = asyncio.create_task(self._begin_later(services), name="otterbot start")
+            self._waiting = asyncio.create_task(self._begin_later(), name="otterbot start")
 
-    async def _begin(self, services: Services) -> None:
+    async def _begin(self) -> None:
         try:
+            durable_sync.install(self.client, self.log)
+            keys, warnings = self._services.encryption.store, self._services.warnings
+            await durable.at_start(keys, warnings, texts.KEYS_NOT_DURABLE, self.log)
             await self._delivery.start()
             self._events.start()
-            await self._begin_sync(services)
+            await self._begin_sync()
         except BaseException:
             await self.stop()  # Maubot forgets an instance that did not start: nothing of it may go on
             raise
 
-    async def _begin_later(self, services: Services) -> None:
-        while not sync.ready(self.client):  # noqa: ASYNC110  nothing else tells
+    async def _begin_later(self) -> None:
+        while not sync.ready(self.client):
             await asyncio.sleep(READY_POLL)
+            if restart_if_replaced(self, self.log):
+                return
         try:
-            await self._begin(services)
+            await self._begin()
         except Exception as error:
             self.log.critical("The start failed: %s; disable and enable the instance", type(error).__name__)
 
-    async def _begin_sync(self, services: Services) -> None:
+    async def _begin_sync(self) -> None:
         crypto = self.client.crypto
         if crypto is not None and not crypto.account.shared:
             await crypto.share_keys()  # standalone Maubot would do it up to 30 s later
-        if not sync.take_over(self.client):
-            services.warnings.append(texts.SYNC_WARNING)
-            self.log.warning("%s", texts.SYNC_WARNING)
+        self._watch.start()
+        self._signing.start()
 
     async def stop(self) -> None:
         """Every task of ours ends, every session of ours is closed; the database outlives us."""
@@ -144,6 +169,8 @@ class Otterbot(Plugin):
         if waiting is not None and waiting is not asyncio.current_task():
             waiting.cancel()
             await asyncio.gather(waiting, return_exceptions=True)
+        await self._watch.stop()
+        await self._signing.stop()
         await self._events.stop()
         await self._delivery.stop()
         await self._store.close()

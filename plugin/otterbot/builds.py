@@ -10,7 +10,17 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from . import contents
-from .errors import AnswerLost, CannotEncrypt, NotAllowed, RateLimited, TooLarge, WorkerError, WorkerRefused
+from .errors import (
+    AnswerLost,
+    CannotEncrypt,
+    NotAllowed,
+    RateLimited,
+    TooLarge,
+    UploadRefused,
+    WorkerError,
+    WorkerForeign,
+    WorkerRefused,
+)
 from .records import Part
 from .waiting import news
 
@@ -19,6 +29,8 @@ Builder = Callable[[Part], Awaitable[dict[str, Any]]]
 
 AT_A_TIME = 2
 """How many results are fetched and uploaded at a time."""
+UPLOAD_PATIENCE = 900.0
+"""Seconds for which the homeserver may put an upload off before the room is told so."""
 BACKOFF = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 
 
@@ -33,6 +45,8 @@ class Entry:
     build: asyncio.Task[None] | None = None
     not_before: float = 0.0
     tries: int = 0
+    limited_since: float | None = None
+    """``time.monotonic()`` of the first of the refusals "too many uploads" that have come one after another."""
     since: float = field(default_factory=time.monotonic)
 
     def backoff(self) -> float:
@@ -83,26 +97,45 @@ class Builds:
             async with self._slots:
                 content = contents.fit(await builder(part))
             entry.content, entry.plain_media, entry.tries = content, "url" in content, 0
+            entry.limited_since = None
         except WorkerRefused as refusal:
             if refusal.not_found:
                 await self._owner.hook("missing", part)
             else:
                 await self._owner.fail(entry, "refused")
-        except (WorkerError, AnswerLost, RateLimited) as error:
-            await self._later(entry, error)
+        except RateLimited as limit:
+            await self._limited(entry, limit)
+        except (WorkerError, AnswerLost) as error:
+            if isinstance(error, WorkerForeign) and not entry.tries:
+                self._log.warning("What came from worker.url in place of a result is none: %s", error)
+            await self._later(entry, entry.backoff())
         except CannotEncrypt:
             await self._owner.cannot_encrypt(entry)
         except TooLarge:
             await self._owner.fail(entry, "too_large")
+        except UploadRefused as refusal:
+            self._log.warning("The homeserver takes no upload: %s", refusal)
+            await self._owner.fail(entry, "upload_refused")
         except NotAllowed:
             await self._owner.fail(entry, "not_allowed")
         except Exception as error:
             self._log.error("Cannot build %s: %s", part.part, type(error).__name__)
-            await self._later(entry, error)
+            await self._later(entry, entry.backoff())
         self._owner.built(entry)
 
-    async def _later(self, entry: Entry, error: Exception) -> None:
-        wait = error.retry_after if isinstance(error, RateLimited) else entry.backoff()
+    async def _limited(self, entry: Entry, limit: RateLimited) -> None:
+        """The homeserver's limit for uploads: waited for, but not for ever."""
+        if entry.limited_since is None:
+            entry.limited_since = time.monotonic()
+        if time.monotonic() - entry.limited_since + limit.retry_after > UPLOAD_PATIENCE:
+            self._log.warning("The homeserver's limit for uploads lasts too long")
+            await self._owner.fail(entry, "upload_refused")
+        else:
+            await asyncio.sleep(limit.retry_after)  # whatever else is back by then, the homeserver has said when
+            if self._owner.wants(entry):
+                self.begin(entry)
+
+    async def _later(self, entry: Entry, wait: float) -> None:
         await news(self._retry, wait)
         if self._owner.wants(entry):
             self.begin(entry)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 
@@ -10,8 +9,7 @@ from .errors import MatrixRefused
 from .intents import Intent, parse, would_be_ours
 from .matrix_http import MatrixHttp
 from .mention import Account
-from .message import Message
-from .waiting import surely
+from .message import EMOTE, Message
 
 BELIEVED = 60.0
 """Seconds for which a room's name of the bot is believed."""
@@ -21,23 +19,25 @@ MAX_ROOMS = 1_000
 class Calls:
     """One per plugin instance; owns what the bot is called in its rooms."""
 
-    def __init__(self, http: MatrixHttp, bot: str, *, prefix: Callable[[], str], log: logging.Logger) -> None:
+    def __init__(self, http: MatrixHttp, bot: str, *, prefix: Callable[[], str]) -> None:
         self._http = http
         self._bot = bot
         self._prefix = prefix
-        self._log = log
         self._names: dict[str, tuple[float, str | None]] = {}
 
     async def intent(self, message: Message) -> Intent | None:
         """What the message asks; ``None`` if it is no command of ours.
 
         The room is asked for the bot's name only where the message would be a command if that were its name.
+        Raises :class:`MatrixError` where it cannot be asked.
         """
+        if message.msgtype == EMOTE:
+            return None  # "/me draws" tells what somebody does
         intent = self._parse(message, ())
         mentioned = self._bot in message.mentions
         if intent is not None or not would_be_ours(message.body, prefix=self._prefix(), mentioned=mentioned):
             return intent
-        name = await surely(lambda: self._name(message.room_id), self._log, for_ever=True)
+        name = await self._name(message.room_id)
         return None if name is None else self._parse(message, (name,))
 
     def _parse(self, message: Message, names: tuple[str, ...]) -> Intent | None:
@@ -50,7 +50,7 @@ class Calls:
         )
 
     async def _name(self, room: str) -> str | None:
-        """The bot's display name there. Raises where the homeserver does not answer."""
+        """The bot's display name there. Raises MatrixError where the homeserver does not answer."""
         known = self._names.get(room)
         if known is not None and known[0] > time.monotonic():
             return known[1]

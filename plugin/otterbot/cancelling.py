@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Awaitable, Callable, Iterable
 
 from . import texts
@@ -40,7 +39,7 @@ class Cancelling:
 
     async def resume(self) -> None:
         """Finish what a crash left between the mark and what says so."""
-        for request in await self._store.unclosed(time.time() - RECENT):
+        for request in await self._store.unclosed(self._store.clock.now() - RECENT):
             await self.were_cancelled([request], replaced=request.outcome == REPLACED)
 
     async def cancel(self, keys: Iterable[str], room: str) -> None:

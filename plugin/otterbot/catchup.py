@@ -14,10 +14,11 @@ from functools import partial
 from typing import Any, TypeVar
 
 from .errors import AnswerLost, MatrixError, MatrixRefused, RateLimited, places
+from .heard import Coming
 from .matrix_http import MatrixHttp
 from .order import EVERYWHERE, Order
 from .queues import Raw
-from .sync import TIMELINE, joins, seconds
+from .sync import TIMELINE, seconds
 from .waiting import LASTING
 
 T = TypeVar("T")
@@ -37,10 +38,10 @@ class CatchUp:
         http: MatrixHttp,
         *,
         bot: str,
-        horizon: Callable[[str], Awaitable[float]],
+        horizon: Callable[[], Awaitable[float]],
         seen: Callable[[str, float], bool],
         found: Callable[[str, list[Raw]], None],
-        arrived: Callable[[str, Raw], Awaitable[None]],
+        arrived: Callable[[str, Raw], None],
         order: Order,
         log: logging.Logger,
     ) -> None:
@@ -124,25 +125,21 @@ class CatchUp:
             await self._walk(room, since)
 
     async def _walk(self, room: str, since: float) -> None:
-        horizon = await self._horizon(room)
-        collected: list[Raw] = []
+        horizon = await self._horizon()
+        coming = Coming(self._bot)
         start: str | None = None
         for _ in range(PAGES):
             events, start = await self._http.messages(room, start=start, limit=PAGE, event_filter=FILTER)
             done = start is None
             known: bool | None = None  # comings and goings and the bot's own words say nothing
             for event in events:
-                if "state_key" in event:
-                    if joins(event, self._bot):
-                        if seconds(event) >= horizon:
-                            await self._arrived(room, event)
-                        done = True
-                        break
-                    continue
-                if event.get("sender") == self._bot:
-                    continue
-                known = known is not False and self._seen(str(event.get("event_id")), since)
-                collected.append(event)
-            if done or known or (events and all(seconds(event) < horizon for event in events)):
+                if coming.ends(event):
+                    done = True
+                    break
+                if "state_key" not in event and event.get("sender") != self._bot:
+                    known = known is not False and self._seen(str(event.get("event_id")), since)
+            if done or known or coming.page_ends() or (events and all(seconds(event) < horizon for event in events)):
                 break
-        self._found(room, collected[::-1])
+        if coming.came is not None and seconds(coming.came) >= horizon:
+            self._arrived(room, coming.came)
+        self._found(room, coming.events())

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from . import numeric
 from .chat_entries import mapping
 from .errors import MatrixRefused
 from .matrix_http import MatrixHttp
@@ -85,7 +86,7 @@ class Edits:
                 return None  # the event is gone, or the homeserver knows no relations: nobody can tell of an edit
             own = [edit for edit in edits if edit.get("sender") == sender and _says(edit)]
             if own:
-                return max(own, key=lambda edit: number(edit.get("origin_server_ts")))
+                return max(own, key=lambda edit: numeric.number(edit.get("origin_server_ts")) or 0.0)
             if start is None:
                 return None
         return None
@@ -101,6 +102,3 @@ def _says(edit: Mapping[str, Any]) -> bool:
     content = mapping(edit.get("content"))
     return isinstance(content.get("m.new_content"), Mapping) or "algorithm" in content
 
-
-def number(value: Any) -> float:
-    return float(value) if isinstance(value, int | float) else 0.0

@@ -11,7 +11,7 @@ from typing import Any
 from . import chat_format, texts
 from .chat_entries import PLACEHOLDER
 from .config import Values
-from .live import BLINK, Live, WorkerState
+from .live import BLINK, Live, WorkerState, rest_of
 from .outbox import Outbox
 from .records import Part, PartState, Rank
 from .status import compose
@@ -80,7 +80,7 @@ async def show(
     values: Callable[[], Values],
 ) -> None:
     """Runs as one task until the answer is there; cancelled with the request."""
-    await asyncio.sleep(max(0.0, live.request.created_at + values().chat.placeholder_after - time.time()))
+    await asyncio.sleep(rest_of(values().chat.placeholder_after, live.request, store.clock.now()))
     pause = values().chat.edit_seconds
     async with chat.lock, live.saying:
         if chat.over(live) or live.ending:

@@ -16,7 +16,7 @@ from .encryption import Encryption, KeyMissing
 from .errors import MatrixRefused
 from .intents import begins_with_prefix
 from .matrix_http import MatrixHttp
-from .message import Message, from_raw
+from .message import EMOTE, SPEECH, Message, from_raw
 from .records import Kind, Request, key_of
 from .store import Store
 from .typed import clean
@@ -63,10 +63,12 @@ class Reader:
         intent = await self._calls.intent(message)
         if intent is not None:
             text = intent.text if intent.name == "chat" else ""
-        elif message.is_media or message.msgtype not in ("m.text", "m.emote"):
+        elif message.is_media or message.msgtype not in SPEECH:
             text = ""
         else:
             text = "" if begins_with_prefix(message.body, self._values().prefix) else clean(message.body).strip()
+            if text and message.msgtype == EMOTE:
+                text = f"*{text}*"  # how people who play a part write to models what they do
         return text.encode("utf-8", "replace").decode("utf-8")[:MAX_MESSAGE] or None
 
     async def readable(self, raw: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from .chat_entries import AnswerPart, Entry, mapping
 from .records import Request
-from .sync import seconds
+from .sync import before, joins, membership_of, seconds
 
 
 class Walk:
@@ -18,10 +18,13 @@ class Walk:
         self._root = request.event_id
         self._people = (request.sender, bot)
         self._sender = request.sender
+        self._bot = bot
         self._pause = pause
         self._since: float | None = None
         """When the earliest known part of the conversation was said; ``None`` before the request is found."""
         self.newest_first: list[Entry] = []
+        self._sure: int | None = None
+        """How many of them came after the bot, as long as its invitation has not been found."""
         self._edits: dict[tuple[Any, Any], Mapping[str, Any]] = {}
         """The newest edit of each message, by its own sender; going back they come before what they change."""
 
@@ -29,8 +32,14 @@ class Walk:
         """Does the conversation begin after this event, or is there enough of it?"""
         if self._since is None:
             return False
-        if event.get("type") == "m.room.member" and event.get("state_key") != self._sender and _comes_or_goes(event):
-            return True
+        if event.get("type") == "m.room.member" and event.get("state_key") != self._sender:
+            if membership_of(event, self._bot) == "invite":
+                self._sure = None
+                return True
+            if joins(event, self._bot) and before(event) == "invite" and self._sure is None:
+                self._sure = len(self.newest_first)  # what was said since its invitation was said to it
+            elif _comes_or_goes(event):
+                return True
         return seconds(event) < self._since - self._pause or len(self.newest_first) > most
 
     def edit_of(self, event: Mapping[str, Any]) -> Mapping[str, Any] | None:
@@ -59,7 +68,7 @@ class Walk:
 
     def entries(self) -> list[Entry]:
         """Oldest first; nothing if the request itself is not there: then nobody knows what came before it."""
-        return self.newest_first[::-1] if self._since is not None else []
+        return self.newest_first[: self._sure][::-1] if self._since is not None else []
 
 
 def _comes_or_goes(event: Mapping[str, Any]) -> bool:

@@ -20,6 +20,7 @@ from .configvalues import (
     Check,
     allowed_patterns,
     at_most,
+    auto_or_off,
     flag,
     local_path,
     natural,
@@ -93,6 +94,11 @@ class CatchUpValues:
 
 
 @dataclass(frozen=True, kw_only=True)
+class EncryptionValues:
+    cross_sign: str = key("auto", auto_or_off)
+
+
+@dataclass(frozen=True, kw_only=True)
 class ChatValues:
     enabled: bool = key(True, flag)
     direct_messages: bool = key(True, flag)
@@ -127,6 +133,7 @@ class Values:
     keep_hours: float = key(24.0, seconds(0.01, 24 * 7))
     """At most the seven days for which the worker knows a request again."""
     catch_up: CatchUpValues = field(default_factory=CatchUpValues)
+    encryption: EncryptionValues = field(default_factory=EncryptionValues)
     chat: ChatValues = field(default_factory=ChatValues)
 
 

@@ -46,6 +46,14 @@ def flag(value: Any) -> bool:
     return value
 
 
+def auto_or_off(value: Any) -> str:
+    """``off`` without quotes is false to some readers of YAML, and ``on`` true."""
+    word = {True: "auto", False: "off"}[value] if isinstance(value, bool) else value
+    if not isinstance(word, str) or word.strip().lower() not in ("auto", "off"):
+        raise ValueError("auto or off")
+    return word.strip().lower()
+
+
 def natural(least: int, most: int) -> Check:
     def checked(value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
@@ -95,9 +103,18 @@ def prefix(value: Any) -> str:
     return value.strip()
 
 
+_PATTERN = re.compile(r"-?@[^\s:@{}]+:(?:\{homeserver\}|[^\s@{}])+")
+
+
 def allowed_patterns(value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list) or not all(isinstance(e, str) and e[:1] == "@" and ":" in e for e in value):
-        raise ValueError('a list of users or patterns such as "@*:example.org" ([] means nobody)')
+    usual = 'a list of users or patterns such as "@*:example.org", or "-@telegram_*:example.org" for who is left out'
+    if not isinstance(value, list):
+        raise ValueError(f"{usual} ([] means nobody)")
+    for entry in value:
+        if not isinstance(entry, str) or not _PATTERN.fullmatch(entry):
+            raise ValueError(f"{usual} ([] means nobody); {str(entry)[:100]!r} is none")
+    if value and all(entry.startswith("-") for entry in value):
+        raise ValueError(f'{usual}; one that only leaves people out lets nobody in: put "@*:{{homeserver}}" before it')
     return tuple(value)
 
 

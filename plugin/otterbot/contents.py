@@ -10,10 +10,14 @@ from typing import Any, Protocol
 
 from maubot.matrix import parse_formatted
 
+from . import numeric
+
 OUR_KEY = "org.otterbot"
 MAX_CONTENT = 40_000
 """Bytes of JSON. Encrypted, 47,000 pass and 66,000 fail."""
 SHORT_BODY = 1_000
+DEEPEST = 20
+"""Levels of a record that are passed on."""
 
 
 class Asked(Protocol):
@@ -77,15 +81,33 @@ def edit(content: dict[str, Any], target: str) -> dict[str, Any]:
 def canonical(value: Any) -> Any:
     """JSON that may stand in an event: Matrix knows no fractions there, and a homeserver refuses them in clear.
 
-    A whole number stays a number, any other becomes its decimal text (``4.5`` → ``"4.5"``), without an exponent.
+    A whole number stays a number, any other becomes its decimal text (``4.5`` → ``"4.5"``), without an exponent. What
+    no event may hold (a number of hundreds of digits, half a character, boxes in boxes in boxes) becomes ``None``.
     """
-    if isinstance(value, float):
-        return int(value) if value.is_integer() else f"{Decimal(repr(value)):f}"
+    return _canonical(value, DEEPEST)
+
+
+def _canonical(value: Any, levels: int) -> Any:
     if isinstance(value, Mapping):
-        return {name: canonical(inner) for name, inner in value.items()}
+        return {str(_text(name)): _canonical(inner, levels - 1) for name, inner in value.items()} if levels else None
     if isinstance(value, list | tuple):
-        return [canonical(inner) for inner in value]
-    return value
+        return [_canonical(inner, levels - 1) for inner in value] if levels else None
+    if isinstance(value, str):
+        return _text(value)
+    if value is None or isinstance(value, bool):
+        return value
+    known = numeric.number(value)
+    if known is None or abs(known) >= numeric.EXACT:
+        return None
+    return int(value) if known.is_integer() else f"{Decimal(repr(known)):f}"
+
+
+def _text(text: Any) -> str | None:
+    try:
+        str(text).encode()
+    except UnicodeEncodeError:
+        return None
+    return str(text)
 
 
 def reaction(key: str, part: str, target: str, emoji: str) -> dict[str, Any]:

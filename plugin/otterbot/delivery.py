@@ -9,7 +9,6 @@ snapshot of the worker's event stream.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import Callable, Coroutine
@@ -17,20 +16,25 @@ from dataclasses import replace
 from typing import Any
 
 from . import contents, endings, texts
+from .asking import Asking
 from .cancelling import Cancelling
 from .config import Values
 from .errors import WorkerError, WorkerRefused
-from .live import CannotAsk, Ending, Kind, Live, WorkerState
-from .outbox import Hooks, Outbox
+from .hooks import Hooks
+from .live import CannotAsk, Ending, Kind, Live, WorkerState, comes_again
+from .outbox import Outbox
 from .records import Kind as PartKind
 from .records import Part, Rank, Request, RequestState
+from .retiming import Retiming
 from .status import StatusLine
 from .store import Store
 from .submit import Submitter
 from .upkeep import Upkeep
+from .waiting import surely
 from .worker_client import WorkerClient
 from .worker_events import ChatEvent, Disconnected, Event, JobEvent, PauseEvent, ProgressEvent, Snapshot
 from .worker_news import WorkerNews
+from .worker_polling import Polling
 from .worker_types import Job
 
 
@@ -55,9 +59,12 @@ class Delivery:
         self._tasks: set[asyncio.Task[None]] = set()
         self._news = WorkerNews(worker, self._event, log)
         self._submitter = Submitter(store, worker, self._kind_of, self, log)
+        self._asking = Asking(store, worker, self._job, self._submitter, self._news.missed, log)
+        self._polling = Polling(worker, self._event, self._overdue, log)
         self._upkeep = Upkeep(store, worker, self.expire, log)
         self.cancelling = Cancelling(store, outbox, live=self.live, close=self._close, wake=self._upkeep.wake, log=log)
-        self.worker_state = WorkerState(away_since=time.monotonic())
+        self._retiming = Retiming(store, lambda: list(self._lives.values()), self._upkeep.wake, log)
+        self.worker_state = WorkerState(away_since=time.monotonic(), clock=store.clock)
         outbox.hooks = Hooks(
             sent=self._part_sent,
             failed=self._part_failed,
@@ -74,13 +81,24 @@ class Delivery:
     async def start(self) -> None:
         """Take up everything that is open. Needs neither the worker nor the homeserver to be there."""
         for request in await self._store.open_requests():
-            self._begin(request)
+            self._begin(request, promised=True)
         await self._outbox.start()
-        await self.cancelling.resume()
+        self._store.clock.moved.append(self._clock_was_set)
+        self._spawn(self._know_the_time(), "otterbot clock")
         self._spawn(self._news.run(), "otterbot events of the worker")
+        self._spawn(self._polling.run(), "otterbot polling")
         self._spawn(self._upkeep.run(), "otterbot upkeep")
 
+    async def _know_the_time(self) -> None:
+        await self._retiming.know_the_time()
+        await surely(self.cancelling.resume, self._log, for_ever=True)
+
+    def _clock_was_set(self, later: float) -> None:
+        self._spawn(self._retiming.clock_was_set(later), "otterbot clock")
+
     async def stop(self) -> None:
+        if self._clock_was_set in self._store.clock.moved:
+            self._store.clock.moved.remove(self._clock_was_set)
         tasks = [*self._tasks, *(task for live in self._lives.values() for task in live.tasks)]
         for task in tasks:
             task.cancel()
@@ -105,8 +123,9 @@ class Delivery:
         self._begin(request)
         self._upkeep.wake()
 
-    def _begin(self, request: Request) -> None:
-        live = self._lives[request.key] = Live(request=request)
+    def _begin(self, request: Request, *, promised: bool = False) -> None:
+        live = self._lives[request.key] = Live(request=request, promised=promised)
+        self._outbox.turns.asked_by(request.key, request.sender)
         kind = self._kind_of(live)
         kind.begin(live)
         if not kind.own_status:
@@ -132,17 +151,16 @@ class Delivery:
         await self._job(job)
         if live.ask and live.open:
             live.ask = False
-            live.spawn(asyncio.create_task(self._ask(live), name="otterbot ask"))
+            live.spawn(asyncio.create_task(self._asking.ask(live), name="otterbot ask"))
 
     async def refused(self, live: Live, refusal: WorkerRefused | CannotAsk) -> None:
         text = str(refusal) if isinstance(refusal, CannotAsk) else texts.refused(refusal)
         await self.end_with(live, "refused", text)
 
-    def away(self, *, unauthorized: bool) -> None:
-        state = self.worker_state
-        if state.away_since is None:
-            state.away_since = time.monotonic()
-        state.unauthorized = unauthorized
+    def away(self, *, unauthorized: bool, foreign: bool) -> None:
+        if foreign and not self.worker_state.foreign:
+            self._log.warning("Something else than the worker answers at worker.url")
+        self.worker_state.lost(unauthorized=unauthorized, foreign=foreign)
         self._tell_all()
 
     def _tell_all(self) -> None:
@@ -169,15 +187,13 @@ class Delivery:
             self.worker_state.pause = event.pause
             self._tell_all()
         elif isinstance(event, Disconnected):
-            self.away(unauthorized=event.unauthorized)
+            self.away(unauthorized=event.unauthorized, foreign=event.foreign)
 
     def _by_job(self, job_id: str) -> Live | None:
         return next((live for live in self._lives.values() if live.request.job_id == job_id), None)
 
     async def _snapshot(self, snapshot: Snapshot) -> None:
-        self.worker_state.away_since = None
-        self.worker_state.unauthorized = False
-        self.worker_state.pause = snapshot.pause
+        self.worker_state.there(snapshot.pause)
         self._submitter.poke()
         self._upkeep.wake()
         self._tell_all()
@@ -187,37 +203,11 @@ class Delivery:
         for live in list(self._lives.values()):
             live.ask = live.request.state is RequestState.KEPT
             if live.request.state is RequestState.SUBMITTED and live.request.job_id not in known:
-                live.spawn(asyncio.create_task(self._ask(live), name="otterbot ask"))
+                live.spawn(asyncio.create_task(self._asking.ask(live), name="otterbot ask"))
         self._outbox.retry_builds()
 
-    async def _ask(self, live: Live) -> None:
-        """How does it stand with a job that is not among the open ones?"""
-        job_id = live.request.job_id
-        if job_id is None:
-            return
-        try:
-            job = await self._worker.job(job_id)
-            if job.key == live.key:
-                await self._job(job)
-            else:
-                await self._forgotten(live)  # another worker's job of the same name
-        except WorkerRefused as refusal:
-            if refusal.not_found:
-                await self._forgotten(live)
-        except WorkerError:
-            return  # the next snapshot asks again
-        except Exception as error:
-            self._news.missed(error)
-
-    async def _forgotten(self, live: Live) -> None:
-        """The worker does not know it: the stored body makes the same pictures again."""
-        if live.job is not None and live.job.turn is not None and live.job.turn.answered:
-            return  # all of the answer is here already
-        if live.open and await self._store.kept_again(live.key):
-            self._log.warning("The worker has forgotten a job; it is submitted again")
-            live.request = replace(live.request, state=RequestState.KEPT, job_id=None)
-            live.forget_job()
-            self._submitter.submit(live)
+    async def _overdue(self, since: float) -> None:
+        await self._asking.overdue(self._lives.values(), since)
 
     async def _job(self, job: Job) -> None:
         live = self._lives.get(job.key)
@@ -235,9 +225,8 @@ class Delivery:
     async def _orphan(self, job: Job) -> None:
         """A job of a request that was cancelled or expired while nobody could tell the worker."""
         request = await self._store.request(job.key)
-        if request is not None and not request.open:
-            with contextlib.suppress(WorkerError):  # the next snapshot shows it again
-                await self._worker.cancel(job.id)
+        if request is not None and not request.open and await self._store.owe_cancel(job.key):
+            self._upkeep.wake()
 
     async def _look(self, live: Live) -> None:
         """What follows from ``live.job``? Never raises: what fails now is looked at again after the next snapshot."""
@@ -259,6 +248,8 @@ class Delivery:
         live = self._lives.get(part.key)
         if live is not None:
             live.reasons.add(reason)
+        if part.image_id is not None:
+            self._upkeep.wake()
         await self._look_again(part.key)
 
     async def _look_again(self, key: str) -> None:
@@ -283,11 +274,13 @@ class Delivery:
         job_id, gone = live.request.job_id, False
         try:
             if job_id is not None:
-                await self._worker.job(job_id)
-                gone = True
+                job = await self._worker.job(job_id)
+                gone = not comes_again(job, part)
+                if not gone:
+                    await self._job(job)
         except WorkerRefused as refusal:
             if refusal.not_found:
-                await self._forgotten(live)
+                await self._asking.forgotten(live)
         except WorkerError:
             pass  # the next snapshot builds again
         if gone or await self._is_over(part.key):
@@ -343,5 +336,7 @@ class Delivery:
                 away=state.away_since is not None,
                 unauthorized=state.unauthorized,
                 paused=state.pause.paused,
+                disk_full=live.disk_full,
+                drawn=live.job is not None and live.job.final,
             )
             await self.end_with(live, "expired", text, cancel_owed=True)

@@ -19,10 +19,11 @@ from .waiting import surely
 
 NEVER_BEGUN = frozenset({"cancelled", "refused", "expired"})
 """Outcomes after which an edit is a new attempt."""
+MOST = 1_000
 
 
 class Edits:
-    """What an edit of a message leads to. One per plugin instance; keeps nothing."""
+    """What an edit of a message leads to. One per plugin instance; keeps only what it has said."""
 
     def __init__(
         self,
@@ -37,6 +38,7 @@ class Edits:
         self._delivery = delivery
         self._handle = handle
         self._log = log
+        self._told: set[str] = set()
 
     async def in_place(self, message: Message) -> Message | None:
         """The message as it counts; an edit with the thread and the reply of what it edits, which it does not repeat.
@@ -72,11 +74,20 @@ class Edits:
         if old is None or old.outcome in NEVER_BEGUN:
             return await self._handle(edit)
         if not self._waits(old):
-            return say(texts.EDIT_TOO_LATE)
+            return self._too_late(edit)
         outcome = await self._handle(edit)
         if outcome is None:
             return Outcome(cancel=(old.key,))  # it is no command any more
         return replace(outcome, cancel=(*outcome.cancel, old.key)) if outcome.request is not None else outcome
+
+    def _too_late(self, edit: Message) -> Outcome:
+        """Said once for each message: programs write theirs with dozens of edits."""
+        if edit.event_id in self._told:
+            return Outcome()
+        if len(self._told) >= MOST:
+            self._told.clear()
+        self._told.add(edit.event_id)
+        return say(texts.EDIT_TOO_LATE)
 
     def _waits(self, request: Request) -> bool:
         if request.state is not RequestState.SUBMITTED:

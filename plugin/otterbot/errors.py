@@ -5,14 +5,17 @@
     OtterbotError
     ├── WorkerError                  the worker's HTTP API
     │   ├── WorkerUnreachable        off, asleep, restarting, answering 5xx: try again later
+    │   │   └── WorkerForeign        something else answers there: a proxy, a login page
     │   ├── WorkerUnauthorized       it refuses our token: for the operator to mend
     │   └── WorkerRefused            a problem document: code, status, fields
+    ├── Unanswered                   the homeserver could not be asked what a message means: nothing is decided
     └── MatrixError                  the homeserver's API
-        ├── AnswerLost               no answer, or 5xx: the request may have been carried out
+        ├── AnswerLost               no answer, 5xx, or a proxy's: the request may have been carried out
         ├── RateLimited              429, with the seconds to wait
         ├── TooLarge                 413 / M_TOO_LARGE: say it shorter
-        ├── NotAllowed               M_FORBIDDEN, not in the room, room gone: final
         ├── MatrixRefused            any other 4xx
+        │   ├── NotAllowed           M_FORBIDDEN, not in the room, room gone: final
+        │   └── UploadRefused        the homeserver takes no (more) files from us: final
         └── CannotEncrypt            the room is encrypted and we cannot encrypt
 
 No message of these holds what a person wrote.
@@ -34,6 +37,10 @@ class WorkerError(OtterbotError):
 
 class WorkerUnreachable(WorkerError):
     """The worker did not answer, or answered 5xx."""
+
+
+class WorkerForeign(WorkerUnreachable):
+    """Something answers at its address, but not the worker."""
 
 
 class WorkerUnauthorized(WorkerError):
@@ -62,9 +69,28 @@ class WorkerRefused(WorkerError):
         self.fields = fields
 
     @property
+    def disk_full(self) -> bool:
+        """The worker has no room at the moment; later the same request may pass."""
+        return self.status == 507
+
+    @property
     def not_found(self) -> bool:
         """The worker does not know the thing (any more)."""
         return self.status in (404, 410)
+
+
+class Unanswered(OtterbotError):
+    """What a message leads to cannot be told: the homeserver does not say what it depends on. It is asked again.
+
+    ``sentence`` is what people are told when it never answers; ``None``: it may not have been meant for us at all.
+    """
+
+    sentence: str | None = None
+
+    def __init__(self, what: str, *, sentence: str | None = None) -> None:
+        super().__init__(what)
+        if sentence is not None:
+            self.sentence = sentence
 
 
 class MatrixError(OtterbotError):
@@ -88,7 +114,11 @@ class RateLimited(MatrixError):
 
 
 class TooLarge(MatrixError):
-    """The event or the upload is larger than the homeserver takes."""
+    """The event or the upload is larger than the homeserver takes. ``errcode``: empty if a proxy says so."""
+
+    def __init__(self, what: str, errcode: str = "") -> None:
+        super().__init__(what)
+        self.errcode = errcode
 
 
 class MatrixRefused(MatrixError):
@@ -102,6 +132,10 @@ class MatrixRefused(MatrixError):
 
 class NotAllowed(MatrixRefused):
     """We may not do it in that room; trying again does not help."""
+
+
+class UploadRefused(MatrixRefused):
+    """The homeserver takes no file from us: a limit for all our files is reached, or we may not upload at all."""
 
 
 class CannotEncrypt(MatrixError):

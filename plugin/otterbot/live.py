@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+from .clock import Clock
 from .errors import WorkerRefused
 from .records import Part, Request, RequestState
 from .worker_about import Pause
@@ -34,6 +35,10 @@ class Live:
     """Where a sentence about it belongs, if not simply to what was asked."""
     ask: bool = False
     """A snapshot without it came while it was being submitted: it may be over already."""
+    promised: bool = False
+    """People have read, or had time to read, that it is kept: it waits where a new one would be refused."""
+    disk_full: bool = False
+    """It waits for room on the worker's disk."""
     ending: bool = False
     """Its last messages are being made out; no first status may come after them."""
     saying: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -96,6 +101,11 @@ class Live:
         work.add_done_callback(self.tasks.discard)
 
 
+def rest_of(seconds: float, request: Request, now: float) -> float:
+    """What is left of the first ``seconds`` of a request, whatever clocks say."""
+    return min(max(0.0, request.created_at + seconds - now), seconds)
+
+
 @dataclass(kw_only=True)
 class WorkerState:
     """How the worker stands, as far as we see."""
@@ -103,11 +113,23 @@ class WorkerState:
     away_since: float | None = None
     """``time.monotonic()`` of the moment it was lost; ``None``: it is there."""
     unauthorized: bool = False
+    foreign: bool = False
+    """Something else answers at its address."""
     pause: Pause = field(default_factory=Pause)
+    clock: Clock = field(default_factory=Clock)
+    """For how long requests are still kept."""
+
+    def lost(self, *, unauthorized: bool, foreign: bool) -> None:
+        if self.away_since is None:
+            self.away_since = time.monotonic()
+        self.unauthorized, self.foreign = unauthorized, foreign
+
+    def there(self, pause: Pause) -> None:
+        self.away_since, self.unauthorized, self.foreign, self.pause = None, False, False, pause
 
     def is_away(self, now: float) -> bool:
         """For so long that it has to be said, or it does not let us in. ``now`` is ``time.monotonic()``."""
-        return self.unauthorized or (self.away_since is not None and now - self.away_since > BLINK)
+        return self.unauthorized or self.foreign or (self.away_since is not None and now - self.away_since > BLINK)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,6 +144,16 @@ class Ending:
     parts: Sequence[Part] = ()
     """Messages that say so, stored in the same transaction."""
     cancel_owed: bool = False
+
+
+def comes_again(job: Job, part: Part) -> bool:
+    """The worker has another picture for that part, or makes one: its database came out of a backup, and what it had
+    drawn since is drawn once more."""
+    for picture in job.pictures:
+        if part.part == f"picture/{picture.index}":
+            drawn = None if picture.result is None else picture.result.image_id
+            return picture.state in ("queued", "running") or (drawn is not None and drawn != part.image_id)
+    return False
 
 
 class Kind(Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from . import numeric
 from .contents import OUR_KEY
 from .encryption import Encryption, KeyMissing
 from .matrix_http import MatrixHttp
@@ -15,14 +16,15 @@ SLACK = 600.0
 """Seconds by which the clocks of bot and homeserver may differ."""
 
 
-async def find_sent(http: MatrixHttp, encryption: Encryption, bot: str, part: Part) -> str | None:
-    """The id of the event that is this part, ``None`` if it is not there.
+async def find_sent(http: MatrixHttp, encryption: Encryption, bot: str, part: Part, now: float) -> str | None:
+    """The id of the event that is this part, ``None`` if it is not there. ``now`` is the homeserver's time: what was
+    marked after that was marked by a clock that was ahead.
 
     Goes back to ten minutes before the part was last marked. Raises a
     :class:`~.errors.MatrixError` if the room cannot be read: then nothing is known.
     """
     wanted = {"senders": [bot], "types": ["m.room.message", "m.room.encrypted", "m.reaction"]}
-    oldest = (part.updated_at - SLACK) * 1000
+    oldest = (min(part.updated_at, now) - SLACK) * 1000
     start: str | None = None
     for _ in range(PAGES):
         events, start = await http.messages(part.room_id, start=start, event_filter=wanted)
@@ -36,8 +38,7 @@ async def find_sent(http: MatrixHttp, encryption: Encryption, bot: str, part: Pa
 
 
 def _time(event: Mapping[str, Any]) -> float:
-    sent = event.get("origin_server_ts")
-    return float(sent) if isinstance(sent, int | float) else 0.0
+    return numeric.number(event.get("origin_server_ts")) or 0.0
 
 
 async def _is_part(encryption: Encryption, event: Mapping[str, Any], part: Part) -> bool:

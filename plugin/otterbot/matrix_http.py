@@ -8,16 +8,16 @@ here logs.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 from urllib.parse import quote
 
 import aiohttp
 from yarl import URL
 
-from .errors import AnswerLost, MatrixRefused, NotAllowed, RateLimited, TooLarge
+from . import matrix_answers, mxc
+from .clock import Clock
+from .errors import AnswerLost, MatrixRefused, TooLarge, UploadRefused
 
 SEND_TIMEOUT = aiohttp.ClientTimeout(total=30, connect=10)
 READ_TIMEOUT = aiohttp.ClientTimeout(total=60, connect=10)
@@ -25,11 +25,9 @@ TYPING_TIMEOUT = aiohttp.ClientTimeout(total=5)
 DOWNLOAD_TIMEOUT = aiohttp.ClientTimeout(total=120, connect=10)
 UPLOAD_TIMEOUT = aiohttp.ClientTimeout(total=180, connect=10)
 _LOST = (aiohttp.ClientError, TimeoutError, OSError)
-_NOT_HERE = {"M_FORBIDDEN", "M_NOT_FOUND", "M_NOT_JOINED", "M_USER_DEACTIVATED", "M_UNSUPPORTED_ROOM_VERSION"}
 MAX_PROBLEM = 64 * 1024
-MAX_RETRY_AFTER = 600.0
-SAME_TIME = 3.0
-"""Seconds that clocks may differ without being called different; a header knows whole seconds only."""
+UNKNOWN = (404, 405, 501)
+"""Statuses of a homeserver, or of a proxy before it, that does not know an address."""
 
 
 class Api(Protocol):
@@ -42,12 +40,12 @@ class Api(Protocol):
 class MatrixHttp:
     """One per plugin instance. Every method raises a :class:`~.errors.MatrixError` or answers."""
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, clock: Clock | None = None) -> None:
         self._api = api
+        self._clock = clock or Clock()
+        self._clock.ask = self.versions
         self._session: aiohttp.ClientSession | None = None
         self._upload_limit: int | None = None
-        self.ahead = 0.0
-        """Seconds by which our clock is ahead of the homeserver's, whose times stand in events."""
 
     async def close(self) -> None:
         if self._session is not None:
@@ -58,16 +56,16 @@ class MatrixHttp:
 
     async def send(self, room: str, event_type: str, content: Mapping[str, Any], txn: str) -> str:
         """Send an event, encrypted already if it has to be; its id."""
-        path = f"client/v3/rooms/{quote(room, safe='')}/send/{quote(event_type, safe='')}/{quote(txn, safe='')}"
-        return str((await self._call("PUT", path, SEND_TIMEOUT, json_body=content)).get("event_id", ""))
+        path = f"client/v3/{_place('rooms', room, 'send', event_type, txn)}"
+        return matrix_answers.event_id(await self._call("PUT", path, SEND_TIMEOUT, json_body=content))
 
     async def redact(self, room: str, event_id: str, txn: str) -> str:
-        path = f"client/v3/rooms/{quote(room, safe='')}/redact/{quote(event_id, safe='')}/{quote(txn, safe='')}"
-        return str((await self._call("PUT", path, SEND_TIMEOUT, json_body={})).get("event_id", ""))
+        path = f"client/v3/{_place('rooms', room, 'redact', event_id, txn)}"
+        return matrix_answers.event_id(await self._call("PUT", path, SEND_TIMEOUT, json_body={}))
 
     async def typing(self, room: str, user: str, seconds: float) -> None:
         """Show for so long that ``user``, the account itself, is typing; 0: no more."""
-        path = f"client/v3/rooms/{quote(room, safe='')}/typing/{quote(user, safe='')}"
+        path = f"client/v3/{_place('rooms', room, 'typing', user)}"
         body = {"typing": True, "timeout": round(seconds * 1000)} if seconds > 0 else {"typing": False}
         await self._call("PUT", path, TYPING_TIMEOUT, json_body=body)
 
@@ -76,8 +74,20 @@ class MatrixHttp:
         limit = await self.upload_limit()
         if limit is not None and len(data) > limit:
             raise TooLarge(f"{len(data)} bytes, the homeserver takes {limit}")
-        answer = await self._call("POST", "media/v3/upload", UPLOAD_TIMEOUT, data=data, mimetype=mimetype)
-        return str(answer.get("content_uri", ""))
+        try:
+            answer = await self._call("POST", "media/v3/upload", UPLOAD_TIMEOUT, data=data, mimetype=mimetype)
+        except TooLarge as error:
+            if error.errcode and limit is not None:  # not the file, which is small enough: all of ours together
+                raise UploadRefused(413, error.errcode) from None
+            raise
+        except MatrixRefused as refusal:
+            if refusal.errcode == "M_UNRECOGNIZED":  # every homeserver knows the address: it is being mended
+                raise AnswerLost(refusal.errcode, refusal.status) from None
+            raise UploadRefused(refusal.status, refusal.errcode) from None
+        uri = answer.get("content_uri")
+        if mxc.parse(uri) is None:
+            raise AnswerLost("an answer without content_uri")
+        return str(uri)
 
     # -- reading -----------------------------------------------------------------------------
 
@@ -86,20 +96,29 @@ class MatrixHttp:
 
         Homeservers of before 2024 know the old address only.
         """
-        place = f"{quote(server, safe='')}/{quote(media, safe='')}"
+        if mxc.parse(f"mxc://{server}/{media}") is None:
+            raise MatrixRefused(400, "M_INVALID_PARAM")
+        place = _place(server, media)
         try:
             return await self._download(f"client/v1/media/download/{place}", most)
         except MatrixRefused as error:
-            if error.errcode not in ("M_UNRECOGNIZED", ""):
+            if error.errcode != "M_UNRECOGNIZED":
                 raise
-            return await self._download(f"media/v3/download/{place}", most)
+        except AnswerLost as lost:
+            if lost.status not in UNKNOWN:
+                raise
+            try:
+                return await self._download(f"media/v3/download/{place}", most)
+            except MatrixRefused:  # it does not serve what is new at the old address: that says nothing
+                raise lost from None
+        return await self._download(f"media/v3/download/{place}", most)
 
     async def _download(self, path: str, most: int) -> bytes:
         data = bytearray()
         try:
             async with self._request("GET", path, DOWNLOAD_TIMEOUT) as response:
                 if response.status != 200:
-                    _answer(response, await response.content.read(MAX_PROBLEM), writes=False)
+                    matrix_answers.read(response, await response.content.read(MAX_PROBLEM))
                     raise AnswerLost(f"HTTP {response.status}", response.status)
                 if (response.content_length or 0) > most:
                     raise TooLarge("the media")
@@ -107,6 +126,8 @@ class MatrixHttp:
                     data += chunk
                     if len(data) > most:
                         raise TooLarge("the media")
+                if response.content_type == "text/html" and data.lstrip()[:1] == b"<":
+                    raise AnswerLost("a page in place of the media", response.status)
         except _LOST as error:
             raise AnswerLost(type(error).__name__) from None
         return bytes(data)
@@ -114,12 +135,18 @@ class MatrixHttp:
     async def upload_limit(self) -> int | None:
         """Bytes; ``None`` if the homeserver names no limit. Beyond it, it resets the connection."""
         if self._upload_limit is None:
-            try:
-                answer = await self._call("GET", "client/v1/media/config", READ_TIMEOUT)
-            except MatrixRefused:
-                answer = await self._call("GET", "media/v3/config", READ_TIMEOUT)
-            limit = answer.get("m.upload.size")
-            self._upload_limit = limit if isinstance(limit, int) and limit > 0 else 0
+            for path in ("client/v1/media/config", "media/v3/config"):
+                try:
+                    answer = await self._call("GET", path, READ_TIMEOUT)
+                except MatrixRefused:
+                    continue
+                except AnswerLost as lost:
+                    if lost.status not in UNKNOWN:
+                        raise
+                    continue
+                limit = answer.get("m.upload.size")
+                self._upload_limit = limit if isinstance(limit, int) and limit > 0 else 0
+                break
         return self._upload_limit or None
 
     async def messages(
@@ -131,17 +158,18 @@ class MatrixHttp:
             query["from"] = start
         if event_filter is not None:
             query["filter"] = json.dumps(event_filter)
-        answer = await self._call("GET", f"client/v3/rooms/{quote(room, safe='')}/messages", READ_TIMEOUT, query=query)
-        chunk, end = answer.get("chunk"), answer.get("end")
-        events = [event for event in chunk if isinstance(event, dict)] if isinstance(chunk, list) else []
+        path = f"client/v3/{_place('rooms', room, 'messages')}"
+        answer = await self._call("GET", path, READ_TIMEOUT, query=query)
+        chunk, end = matrix_answers.listed(answer, "chunk"), answer.get("end")
+        events = [event for event in chunk if isinstance(event, dict)]
         for event in events:
             event["room_id"] = room
         return events, end if isinstance(end, str) and end != start else None
 
     async def event(self, room: str, event_id: str) -> dict[str, Any]:
         """One event as it stands on the server (still encrypted)."""
-        path = f"client/v3/rooms/{quote(room, safe='')}/event/{quote(event_id, safe='')}"
-        return {**await self._call("GET", path, READ_TIMEOUT), "room_id": room}
+        path = f"client/v3/{_place('rooms', room, 'event', event_id)}"
+        return {**matrix_answers.event(await self._call("GET", path, READ_TIMEOUT)), "room_id": room}
 
     async def relations(
         self, room: str, event_id: str, relation: str, *, start: str | None = None, limit: int = 100
@@ -150,21 +178,25 @@ class MatrixHttp:
         query = {"dir": "b", "limit": str(limit)}
         if start is not None:
             query["from"] = start
-        place = "/".join(quote(part, safe="") for part in (room, "relations", event_id, relation))
-        answer = await self._call("GET", f"client/v1/rooms/{place}", READ_TIMEOUT, query=query)
-        chunk, end = answer.get("chunk"), answer.get("next_batch")
-        events = [event for event in chunk if isinstance(event, dict)] if isinstance(chunk, list) else []
+        path = f"client/v1/{_place('rooms', room, 'relations', event_id, relation)}"
+        answer = await self._call("GET", path, READ_TIMEOUT, query=query)
+        chunk, end = matrix_answers.listed(answer, "chunk"), answer.get("next_batch")
+        events = [event for event in chunk if isinstance(event, dict)]
         for event in events:
             event["room_id"] = room
         return events, end if isinstance(end, str) and end != start else None
 
+    async def versions(self) -> Mapping[str, Any]:
+        """Of the specification. The cheapest question that there is; every answer tells the homeserver's time."""
+        return await self._call("GET", "client/versions", READ_TIMEOUT)
+
     async def joined_rooms(self) -> list[str]:
-        rooms = (await self._call("GET", "client/v3/joined_rooms", READ_TIMEOUT)).get("joined_rooms")
-        return [room for room in rooms if isinstance(room, str)] if isinstance(rooms, list) else []
+        answer = await self._call("GET", "client/v3/joined_rooms", READ_TIMEOUT)
+        return [room for room in matrix_answers.listed(answer, "joined_rooms") if isinstance(room, str)]
 
     async def state_event(self, room: str, event_type: str, state_key: str = "") -> dict[str, Any]:
         """A state event with sender and time; :class:`NotAllowed` if there is none."""
-        path = f"client/v3/rooms/{quote(room, safe='')}/state/{quote(event_type, safe='')}/{quote(state_key, safe='')}"
+        path = f"client/v3/{_place('rooms', room, 'state', event_type)}/{quote(state_key, safe='')}"
         return await self._call("GET", path, READ_TIMEOUT, query={"format": "event"})
 
     # -- plumbing ----------------------------------------------------------------------------
@@ -185,9 +217,9 @@ class MatrixHttp:
             async with self._request(
                 method, path, timeout, query=query, json=json_body, data=data, headers=headers
             ) as response:
-                self._look_at_clock(response.headers.get("Date"))
+                self._clock.observe(response.headers.get("Date"))
                 body = await response.read()
-                return _answer(response, body, writes=method == "PUT")
+                return matrix_answers.read(response, body)
         except _LOST as error:
             raise AnswerLost(type(error).__name__) from None
 
@@ -201,7 +233,7 @@ class MatrixHttp:
         headers: Mapping[str, str] | None = None,
         **body: Any,
     ) -> Any:
-        """A request as aiohttp's context manager."""
+        """A request as aiohttp's context manager. No redirect is followed: the token goes to this address only."""
         if self._session is None:
             self._session = _session()
         url = URL(f"{str(self._api.base_url).rstrip('/')}/_matrix/{path}", encoded=True)
@@ -210,15 +242,17 @@ class MatrixHttp:
             url.with_query(query) if query else url,
             headers={"Authorization": f"Bearer {self._api.token}", **(headers or {})},
             timeout=timeout,
+            allow_redirects=False,
             **body,
         )
 
-    def _look_at_clock(self, date: str | None) -> None:
-        try:
-            ahead = 0.0 if date is None else time.time() - parsedate_to_datetime(date).timestamp()
-        except (ValueError, OverflowError):
-            return
-        self.ahead = ahead if abs(ahead) > SAME_TIME else 0.0
+
+def _place(*parts: str) -> str:
+    """A path of ids that may come out of anybody's event. Dots alone would lead elsewhere, however they are written:
+    proxies and clients resolve them."""
+    if any(part in ("", ".", "..") for part in parts):
+        raise MatrixRefused(400, "M_INVALID_PARAM")
+    return "/".join(quote(part, safe="") for part in parts)
 
 
 def _session() -> aiohttp.ClientSession:
@@ -228,44 +262,3 @@ def _session() -> aiohttp.ClientSession:
     if hasattr(session, "_retry_connection"):
         session._retry_connection = False
     return session
-
-
-def _answer(response: aiohttp.ClientResponse, body: bytes, *, writes: bool) -> dict[str, Any]:
-    try:
-        parsed = json.loads(body) if body else {}
-    except ValueError:
-        parsed = None
-    if 200 <= response.status < 300:
-        if not isinstance(parsed, dict):
-            raise AnswerLost("the answer is not JSON")
-        return parsed
-    fields = parsed if isinstance(parsed, dict) else {}
-    errcode = fields.get("errcode")
-    if writes and not errcode and response.status not in (413, 429):
-        raise AnswerLost(f"HTTP {response.status}")  # a proxy's answer, not the homeserver's: nothing is final
-    raise _error(response, errcode if isinstance(errcode, str) else "", fields)
-
-
-def _error(response: aiohttp.ClientResponse, errcode: str, fields: Mapping[str, Any]) -> Exception:
-    status = response.status
-    if status == 429 or errcode == "M_LIMIT_EXCEEDED":
-        return RateLimited(_retry_after(response, fields))
-    if status >= 500 or status == 408:
-        return AnswerLost(f"HTTP {status}", status)
-    if status == 413 or errcode == "M_TOO_LARGE":
-        return TooLarge(f"{status} {errcode}")
-    if errcode in _NOT_HERE or status == 403:
-        return NotAllowed(status, errcode)
-    return MatrixRefused(status, errcode)
-
-
-def _retry_after(response: aiohttp.ClientResponse, fields: Mapping[str, Any]) -> float:
-    """Seconds: ``retry_after_ms`` of the body, else the header, else five."""
-    waits: list[Any] = [fields.get("retry_after_ms"), response.headers.get("Retry-After")]
-    for wait, unit in zip(waits, (1000.0, 1.0), strict=True):
-        try:
-            seconds = float(wait) / unit
-        except (TypeError, ValueError):
-            continue
-        return min(max(seconds, 0.05), MAX_RETRY_AFTER)
-    return 5.0

@@ -8,9 +8,9 @@ from typing import Any
 
 from maubot.matrix import parse_formatted
 
-from . import contents, texts
+from . import contents, magic, texts
 from .encryption import Encryption
-from .errors import CannotEncrypt, WorkerError
+from .errors import AnswerLost, CannotEncrypt, MatrixRefused, RateLimited, TooLarge, WorkerError
 from .matrix_http import MatrixHttp
 from .records import Part, Request
 from .starts import start_event
@@ -51,12 +51,14 @@ async def upload(http: MatrixHttp, data: bytes, mimetype: str, *, encrypted: boo
 async def _thumbnail(
     worker: WorkerClient, http: MatrixHttp, result: ImageResult, *, encrypted: bool
 ) -> Uploaded | None:
-    """Without one the picture still shows."""
+    """Without one the picture still shows: whatever keeps it away does not keep the picture."""
+    told = result.thumbnail
     try:
         data = await worker.thumbnail(result.image_id)
-    except WorkerError:
+        magic.check(data, size=told.size, mimetype=told.mimetype, sha256=told.sha256)
+        return await upload(http, data, told.mimetype, encrypted=encrypted)
+    except (WorkerError, AnswerLost, RateLimited, TooLarge, MatrixRefused):
         return None
-    return await upload(http, data, result.thumbnail.mimetype, encrypted=encrypted)
 
 
 async def picture_content(
@@ -79,7 +81,9 @@ async def picture_content(
         raise CannotEncrypt("no end-to-end encryption in this client")
 
     async def picture() -> Uploaded:
-        return await upload(http, await worker.image(result.image_id), result.mimetype, encrypted=encrypted)
+        data = await worker.image(result.image_id)
+        await asyncio.to_thread(magic.check, data, size=result.size, mimetype=result.mimetype, sha256=result.sha256)
+        return await upload(http, data, result.mimetype, encrypted=encrypted)
 
     tasks = (
         asyncio.create_task(picture()),

@@ -7,13 +7,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from . import numeric
+
 MEDIA = frozenset({"m.image", "m.file", "m.video", "m.audio"})
+EMOTE = "m.emote"
+"""``/me``: what people do, which is something to talk about but no command."""
+SPEECH = frozenset({"m.text", EMOTE})
+"""Kinds of messages in which people speak. Notices are programs'."""
 MAX_BODY = 64_000
 """Characters. No event is larger; what a broken server invents is cut."""
 HTML = "org.matrix.custom.html"
 MAX_MENTIONS = 100
 
-_FALLBACK = re.compile(r"\A(?:>[^\n]*\n)+\n")
+_FALLBACK = re.compile(r"\A> (?:\* )?<@[^\s>:]*:[^\s>]+>[^\n]*\n(?:>[^\n]*\n)*\n")
+"""How clients repeated what they replied to, until version 1.13 of the specification: it names who said it. What a
+person quotes stays."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +36,9 @@ class Message:
     """Without the reply fallback. Of media: the caption, ``""`` if there is none."""
     msgtype: str
     timestamp: int
-    """``origin_server_ts``, milliseconds."""
+    """``origin_server_ts``, milliseconds: by whatever clock its sender's homeserver has."""
+    said_at: float = 0.0
+    """When it counts as said, in the bot's homeserver's time (Unix seconds); see :mod:`.heard`."""
     edit_id: str | None = None
     thread_root: str | None = None
     reply_to: str | None = None
@@ -88,12 +98,12 @@ def from_raw(raw: Mapping[str, Any], *, encrypted: bool, own_id: str = "") -> Me
     well-formed ``m.room.message``. Never raises, whatever stands in it."""
     content = _mapping(raw.get("content"))
     event_id, sender, room_id = (_text(raw.get(name)) for name in ("event_id", "sender", "room_id"))
-    timestamp = raw.get("origin_server_ts")
+    timestamp = numeric.whole(raw.get("origin_server_ts"))
     if raw.get("type") != "m.room.message" or "state_key" in raw:
         return None
     if event_id is None or sender is None or room_id is None:
         return None
-    if not isinstance(timestamp, int) or isinstance(timestamp, bool):
+    if timestamp is None:
         return None
     edit_id: str | None = None
     outer = _mapping(content.get("m.relates_to"))
@@ -108,7 +118,7 @@ def from_raw(raw: Mapping[str, Any], *, encrypted: bool, own_id: str = "") -> Me
         return None
     thread_root, reply_to = relations(_mapping(content.get("m.relates_to")))
     body = body[:MAX_BODY]
-    if thread_root or reply_to:
+    if reply_to:
         body = _FALLBACK.sub("", body)
     if msgtype in MEDIA:
         body = _caption(content, body)
@@ -119,6 +129,7 @@ def from_raw(raw: Mapping[str, Any], *, encrypted: bool, own_id: str = "") -> Me
         body=body,
         msgtype=msgtype,
         timestamp=timestamp,
+        said_at=timestamp / 1000,
         edit_id=edit_id,
         thread_root=thread_root,
         reply_to=reply_to,

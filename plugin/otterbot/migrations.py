@@ -83,5 +83,24 @@ async def upgrade_v2(conn: Connection) -> None:
     await conn.execute("ALTER TABLE requests ADD COLUMN sent_at DOUBLE PRECISION")
 
 
+async def upgrade_v3(conn: Connection) -> None:
+    await conn.execute("ALTER TABLE parts ADD COLUMN reason TEXT")
+    # Pictures that were never sent: older versions left them with the worker for ever.
+    await conn.execute("UPDATE parts SET delete_owed = 1 WHERE state IN ('failed', 'dropped') AND image_id IS NOT NULL")
+
+
+async def upgrade_v4(conn: Connection) -> None:
+    await conn.execute(
+        """CREATE TABLE cross_signing (
+            user_id      TEXT PRIMARY KEY,
+            key_id       TEXT NOT NULL,
+            recovery_key TEXT NOT NULL,
+            made_at      DOUBLE PRECISION NOT NULL
+        )"""
+    )
+
+
 upgrade_table.register(upgrade_v1, description="Requests, parts, handled events, rooms and their settings")
 upgrade_table.register(upgrade_v2, description="When the message of a request was sent")
+upgrade_table.register(upgrade_v3, description="Why a part could not be sent")
+upgrade_table.register(upgrade_v4, description="The recovery key of the account")

@@ -1,9 +1,10 @@
-"""Everything that the bot puts into rooms: one thing at a time, the worthiest first, each once.
+"""Everything that the bot puts into rooms: one thing at a time, the worthiest first, in turns, each once.
 
 A part is marked ``sending`` (committed) before its request goes out and ``sent`` after the answer.
 A part that stands in ``sending`` without an answer, at a start or after a lost one, is first looked
 for among the bot's own recent events; only if it is not there is it sent again, with the same
-transaction id. Edits that show progress are not stored: the newest replaces the one that waits.
+transaction id. So is everything that is owed from before the start (``said``). Edits that show
+progress are not stored: the newest replaces the one that waits.
 """
 
 from __future__ import annotations
@@ -12,44 +13,33 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from . import contents
-from .builds import BACKOFF, Builder, Builds, Entry
+from .builds import Builder, Builds, Entry
 from .encryption import Encryption
 from .errors import (
     AnswerLost,
     CannotEncrypt,
     MatrixRefused,
     NotAllowed,
-    OtterbotError,
     RateLimited,
     TooLarge,
 )
+from .hooks import Hooks, tell
 from .lookup import find_sent
 from .matrix_http import MatrixHttp
 from .records import Kind, Part, PartState, Rank
+from .said import Said
 from .sending import Done, Sender
 from .store import Store
+from .turns import Turns
 from .waiting import news, surely
 
 PATIENCE = 20.0
 """Seconds; a reaction that the homeserver's limits hold up for longer is not worth sending."""
-FORGOING = frozenset({"ack", "unack", "done"})
-
-
-@dataclass(kw_only=True)
-class Hooks:
-    """What delivery wants to know. None of them may raise."""
-
-    sent: Callable[[Part, str | None], Awaitable[None]]
-    failed: Callable[[Part, str], Awaitable[None]]
-    """With ``not_allowed``, ``too_large``, ``cannot_encrypt``, ``missing``, ``gone``, ``refused`` or ``throttled``."""
-    missing: Callable[[Part], Awaitable[None]]
-    """The worker does not have the result any more; :meth:`Outbox.rebuild` tries again."""
-    no_encryption: Callable[[Part], Awaitable[Part | None]]
-    """The fixed sentence for the request of that part, stored; ``None`` if it was said already."""
+FORGOING = frozenset({"ack", "unack", "done", "same"})
 
 
 class Outbox:
@@ -68,6 +58,8 @@ class Outbox:
         self._task: asyncio.Task[None] | None = None
         self._builds = Builds(self, log)
         self._sender = Sender(store, http, encryption)
+        self.turns = Turns(store.clock)
+        self.said = Said(http, encryption, bot, store.clock, log)
         self.hooks: Hooks | None = None
 
     # -- life --------------------------------------------------------------------------------
@@ -78,6 +70,7 @@ class Outbox:
 
     async def start(self) -> None:
         """Take up what stands in the database. Builders and hooks must be there."""
+        await self.said.start(self._store)
         self.enqueue(await self._store.pending_parts())
         self._task = asyncio.create_task(self._run(), name="otterbot outbox")
 
@@ -97,7 +90,7 @@ class Outbox:
             if part.id in self._entries:
                 continue
             self._order += 1
-            entry = Entry(part, self._order, lookup=part.state is PartState.SENDING, content=part.content)
+            entry = Entry(part, self._order, lookup=self.said.concerns(part), content=part.content)
             self._entries[part.id] = entry
             if entry.content is None and not entry.lookup:
                 self._builds.begin(entry)
@@ -189,7 +182,7 @@ class Outbox:
         due = [entry for entry in ready if entry.not_before <= now]
         if not due:
             return None, min(entry.not_before for entry in ready) - now
-        return min(due, key=lambda entry: (entry.part.rank, entry.order)), None
+        return self.turns.first(due), None
 
     async def _run(self) -> None:
         while True:
@@ -198,6 +191,7 @@ class Outbox:
             if entry is None:
                 await news(self._wake, wait)
                 continue
+            self.turns.served(entry)
             try:
                 await self._handle(entry)
             except Exception as error:
@@ -205,9 +199,12 @@ class Outbox:
                 self._log.error("Cannot send %s yet: %s", entry.part.part, type(error).__name__)
                 entry.not_before = time.monotonic() + entry.backoff()
                 if entry.stored and entry.part.kind is not Kind.REDACTION:
-                    entry.lookup, entry.part = True, replace(entry.part, updated_at=time.time())
+                    entry.lookup, entry.part = True, replace(entry.part, updated_at=self._store.clock.now())
 
     async def _handle(self, entry: Entry) -> None:
+        if entry.part.rank == Rank.REPEAT and time.monotonic() - entry.since > PATIENCE:
+            await self.fail(entry, "throttled")
+            return
         try:
             if entry.lookup:
                 await self._look_up(entry)
@@ -227,9 +224,13 @@ class Outbox:
             await self._refused(entry, refusal)
 
     async def _look_up(self, entry: Entry) -> None:
-        event_id = await find_sent(self._http, self._encryption, self._bot, entry.part)
-        if event_id is not None:
-            await self._sent(entry, event_id)
+        attempted = entry.tries > 0 or entry.part.state is PartState.SENDING
+        verdict = await self.said.look(entry.part, attempted=attempted)
+        if verdict.event_id is not None:
+            await self._sent(entry, verdict.event_id)
+            return
+        if verdict.over:
+            await self._unsaid(entry)
             return
         entry.lookup = False
         if entry.content is None:
@@ -261,11 +262,17 @@ class Outbox:
 
     async def fail(self, entry: Entry, reason: str) -> None:
         if entry.stored:
-            await self._surely(lambda: self._store.mark_failed(*entry.part.id))
+            await self._surely(lambda: self._store.mark_failed(*entry.part.id, reason))
         self._forget(entry)
         if entry.stored:
             self._log.warning("Gave up sending %s: %s", entry.part.part, reason)
             await self.hook("failed", entry.part, reason)
+
+    async def _unsaid(self, entry: Entry) -> None:
+        """Its request ended in the room before this start, whatever the database thinks."""
+        await self._surely(lambda: self._store.mark_failed(*entry.part.id))
+        self._forget(entry)
+        await self.hook("failed", entry.part, "gone")
 
     async def _lost(self, entry: Entry) -> None:
         if not entry.stored:
@@ -305,12 +312,10 @@ class Outbox:
 
     async def _refused(self, entry: Entry, refusal: MatrixRefused) -> None:
         if refusal.errcode == "M_DUPLICATE_ANNOTATION":
-            found = await find_sent(self._http, self._encryption, self._bot, entry.part)
+            found = await find_sent(self._http, self._encryption, self._bot, entry.part, self._store.clock.now())
             await self._sent(entry, found)
         elif refusal.status == 400 and entry.stored and (plainer := contents.without_thread(entry.content)) is not None:
             entry.content = plainer  # no thread can begin where somebody wanted one
-        elif refusal.status == 401:
-            entry.not_before = time.monotonic() + BACKOFF[-1]  # for the operator to mend
         else:
             await self.fail(entry, "refused")
 
@@ -323,9 +328,4 @@ class Outbox:
         await surely(write, self._log, for_ever=True)
 
     async def hook(self, name: str, *args: Any) -> None:
-        if self.hooks is None:
-            return
-        try:
-            await getattr(self.hooks, name)(*args)
-        except (OtterbotError, OSError) as error:
-            self._log.error("After %s: %s", name, type(error).__name__)
+        await tell(self.hooks, name, self._log, *args)

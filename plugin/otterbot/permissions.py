@@ -15,9 +15,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mautrix.api import Method, Path
-from mautrix.errors import MatrixRequestError, MNotFound
+from mautrix.errors import MatrixRequestError, MForbidden, MNotFound
 
-from .errors import OtterbotError
+from . import numeric, texts
+from .clock import Clock
+from .errors import Unanswered
 
 if TYPE_CHECKING:
     from mautrix.client import Client
@@ -37,8 +39,14 @@ _PLAIN_CREATOR = 100
 """The level of the creator of a room without a power-level event."""
 
 
-class PowerUnknown(OtterbotError):
+class PowerUnknown(Unanswered):
     """The homeserver did not say who may do what."""
+
+    sentence = texts.POWER_UNKNOWN
+
+
+class MembersUnknown(Unanswered):
+    """The homeserver did not say who is in a room: whether plain text is meant for the bot cannot be told."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,9 +64,10 @@ class Power:
 class Permissions:
     """One per plugin instance; owns what is believed about rooms."""
 
-    def __init__(self, client: Client, config: Config) -> None:
+    def __init__(self, client: Client, config: Config, clock: Clock | None = None) -> None:
         self._client = client
         self._config = config
+        self._clock = clock or Clock()
         self._power: dict[str, tuple[float, Power]] = {}
         self._crowds: dict[str, float] = {}
 
@@ -78,46 +87,57 @@ class Permissions:
         self._power[room] = time.monotonic() + BELIEVED, power
         return power.of(user) >= level
 
-    async def alone_with(self, room: str, user: str, said_at: int | None = None) -> bool:
-        """Are the bot and ``user`` the only joined members, and were they at ``said_at`` (milliseconds)?
+    def members_changed(self, room: str) -> None:
+        """Somebody came or went: what is believed of that is out of date."""
+        self._crowds.pop(room, None)
 
-        False if that cannot be known. What people said to each other while there were more of them is not meant for
-        the bot, even if it is found only after the others have left.
+    async def alone_with(self, room: str, user: str, said_at: float | None = None) -> bool:
+        """Are the bot and ``user`` the only joined members, and were they at ``said_at`` (Unix seconds)?
+
+        What people said to each other while there were more of them is not meant for the bot, even if it is found only
+        after the others have left. Raises :class:`MembersUnknown` if the homeserver cannot be asked.
         """
         if self._crowds.get(room, 0.0) > time.monotonic():
             return False
-        try:
-            async with asyncio.timeout(PATIENCE):
-                answer = await self._client.api.request(Method.GET, Path.v3.rooms[room].joined_members)
-        except Exception:  # every failure of a request means the same here
-            return False
-        joined = answer.get("joined") if isinstance(answer, dict) else None
+        answer = await self._members(Path.v3.rooms[room].joined_members)
+        if answer is None:
+            return False  # the bot is not in there (any more)
+        joined = answer.get("joined")
         if not isinstance(joined, dict):
-            return False
+            raise MembersUnknown("the answer is not the homeserver's")
         if len(joined) > 2:
             if len(self._crowds) >= MAX_ROOMS:
                 self._crowds.clear()
             self._crowds[room] = time.monotonic() + CROWD_BELIEVED
         if set(joined) != {user, str(self._client.mxid)}:
             return False
-        if said_at is None or time.time() * 1000 - said_at < JUST_NOW * 1000:
+        if said_at is None or self._clock.now() - said_at < JUST_NOW:
             return True
         return not await self._left_since(room, said_at)
 
-    async def _left_since(self, room: str, moment: int) -> bool:
-        """Has anybody left the room since then? True if that cannot be known."""
+    async def _left_since(self, room: str, moment: float) -> bool:
+        """Has anybody left the room since then?"""
+        answer = await self._members(Path.v3.rooms[room].members, not_membership="join")
+        if answer is None:
+            return True
+        events = answer.get("chunk")
+        if not isinstance(events, list):
+            raise MembersUnknown("the answer is not the homeserver's")
+        times = [event.get("origin_server_ts") for event in events if isinstance(event, dict)]
+        return any(not isinstance(at, int) or at >= moment * 1000 for at in times)
+
+    async def _members(self, path: Any, **query: str) -> dict[str, Any] | None:
+        """A list of members; ``None``: it is none of the bot's business. Nothing else is a "no"."""
         try:
             async with asyncio.timeout(PATIENCE):
-                answer = await self._client.api.request(
-                    Method.GET, Path.v3.rooms[room].members, query_params={"not_membership": "join"}
-                )
-        except Exception:  # as above
-            return True
-        events = answer.get("chunk") if isinstance(answer, dict) else None
-        if not isinstance(events, list):
-            return True
-        times = [event.get("origin_server_ts") for event in events if isinstance(event, dict)]
-        return any(not isinstance(at, int) or at >= moment for at in times)
+                answer = await self._client.api.request(Method.GET, path, query_params=query)
+        except (MForbidden, MNotFound):
+            return None
+        except Exception as error:  # mautrix, aiohttp and timeouts alike
+            raise MembersUnknown(type(error).__name__) from None
+        if not isinstance(answer, dict):
+            raise MembersUnknown("the answer is not the homeserver's")
+        return answer
 
     async def _read_power(self, room: str) -> Power:
         try:
@@ -147,22 +167,30 @@ class Permissions:
     async def _create_event(self, room: str) -> Any:
         """For homeservers that do not know ``format=event``."""
         state = await self._client.api.request(Method.GET, Path.v3.rooms[room].state)
-        events: list[Any] = state if isinstance(state, list) else []
-        return next((e for e in events if isinstance(e, dict) and e.get("type") == "m.room.create"), None)
+        if not isinstance(state, list):
+            raise TypeError("the answer is not the homeserver's")
+        return next((e for e in state if isinstance(e, dict) and e.get("type") == "m.room.create"), None)
 
 
 def is_allowed(user: str, patterns: Iterable[str], bot: str) -> bool:
-    """Does a pattern match? ``*`` and ``?`` stay on their side of the first colon."""
-    name, colon, server = user.partition(":")
-    if not colon or not user.startswith("@"):
+    """Does a pattern match, and none of those that begin with ``-``, wherever they stand? ``*`` and ``?`` stay on their
+    side of the first colon."""
+    if not user.startswith("@") or ":" not in user:
         return False
-    own = bot.partition(":")[2]
+    allowed = False
     for pattern in patterns:
-        wanted_name, _, wanted_server = pattern.partition(":")
-        wanted_server = wanted_server.replace("{homeserver}", own)
-        if _glob(wanted_name, name) and _glob(wanted_server.lower(), server.lower()):
-            return True
-    return False
+        if _matches(user, pattern.removeprefix("-"), bot):
+            if pattern.startswith("-"):
+                return False
+            allowed = True
+    return allowed
+
+
+def _matches(user: str, pattern: str, bot: str) -> bool:
+    name, _, server = user.partition(":")
+    wanted_name, _, wanted_server = pattern.partition(":")
+    wanted_server = wanted_server.replace("{homeserver}", bot.partition(":")[2])
+    return _glob(wanted_name, name) and _glob(wanted_server.lower(), server.lower())
 
 
 def _glob(pattern: str, text: str) -> bool:
@@ -209,4 +237,4 @@ def _level(raw: Any) -> int | None:
     """Old room versions allow numbers in strings."""
     if isinstance(raw, str) and re.fullmatch(r"\s*[+-]?[0-9]{1,16}\s*", raw):
         return int(raw)
-    return raw if isinstance(raw, int) and not isinstance(raw, bool) else None
+    return numeric.whole(raw)

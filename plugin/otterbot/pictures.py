@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Set
 from typing import Any
 
 from . import contents, texts
 from .encryption import Encryption
-from .errors import WorkerRefused
+from .errors import WorkerForeign, WorkerRefused
 from .live import Ending, Live
 from .matrix_http import MatrixHttp
 from .media import picture_content
@@ -20,6 +21,8 @@ from .worker_events import ChatEvent
 from .worker_types import ImageResult, Job
 
 SUCCEEDED = "succeeded"
+SPOILED_PATIENCE = 900.0
+"""Seconds for which a picture that does not arrive whole is fetched again."""
 OVER = (PartState.SENT, PartState.FAILED, PartState.DROPPED)
 
 
@@ -47,6 +50,8 @@ class Pictures:
         self._starts = Starts(http, encryption, worker)
         self._results: dict[tuple[str, str], ImageResult] = {}
         """Owned here, from the worker's news until the request ends."""
+        self._spoiled_since: dict[str, float] = {}
+        """By picture that did not arrive as it was announced: since when (``time.monotonic()``)."""
         self._taught: dict[str, str] = {}
         """The request whose picture teaches a room the next step; while the instance runs."""
         outbox.register_builder("picture", self.build)
@@ -101,27 +106,18 @@ class Pictures:
         if delivered == count:
             return Ending(outcome=SUCCEEDED, well=True, line=texts.done_line(job))
         cancelled = job.state == "cancelled"
-        line = self._why(live, job)
+        reasons = live.reasons | {part.reason for part in standing.values()}
+        line = _why(job, reasons)
         content = await contents.notice(line, live.key, "final", live.request)
         final = Part(key=live.key, part="final", room_id=live.request.room_id, rank=Rank.REFUSAL, content=content)
         # Where nothing may be said, saying why would fail as well (or has been done).
-        mute = live.reasons & {"not_allowed", "cannot_encrypt"}
+        mute = reasons & {"not_allowed", "cannot_encrypt"}
         parts = [] if mute else [final]
         return Ending(outcome="cancelled" if cancelled else "failed", well=False, line=line, parts=parts)
 
-    @staticmethod
-    def _why(live: Live, job: Job) -> str:
-        if job.state in ("failed", "cancelled") or any(picture.error is not None for picture in job.pictures):
-            return texts.done_line(job)
-        if "too_large" in live.reasons:
-            return texts.TOO_LARGE_TO_POST
-        if live.reasons & {"gone", "missing"}:
-            return texts.PICTURE_GONE
-        return texts.NOT_POSTED
-
     async def ended(self, live: Live, ending: Ending) -> None:
         for place in [place for place in self._results if place[0] == live.key]:
-            del self._results[place]
+            self._spoiled_since.pop(self._results.pop(place).image_id, None)
         self._starts.forget(live.key)
 
     async def build(self, part: Part) -> dict[str, Any]:
@@ -136,7 +132,19 @@ class Pictures:
         # Two first requests may be on their way at the same time.
         first = first and self._taught.setdefault(part.room_id, part.key) == part.key
         hint = texts.first_picture_hint(self._prefix()) if first else None
-        return await picture_content(self._worker, self._http, self._encryption, request, part, result, hint)
+        try:
+            return await picture_content(self._worker, self._http, self._encryption, request, part, result, hint)
+        except WorkerForeign:
+            self._spoiled(result.image_id)
+            raise
+
+    def _spoiled(self, image_id: str) -> None:
+        """What came is not the picture. Most likely something stands in between, for a while; raises what means "gone"
+        where the same goes on for so long that it is the worker's file."""
+        now = time.monotonic()
+        self._worker.spoiled_at = now
+        if now - self._spoiled_since.setdefault(image_id, now) > SPOILED_PATIENCE:
+            raise WorkerRefused(410, "image_gone") from None
 
     async def _ask(self, request: Request, part: Part) -> ImageResult:
         """After a restart only the database knows that there is a picture; the worker knows the rest."""
@@ -148,3 +156,16 @@ class Pictures:
                 self._results[part.id] = picture.result
                 return picture.result
         raise WorkerRefused(404, "not_found")
+
+
+def _why(job: Job, reasons: Set[str | None]) -> str:
+    """Why not every picture stands in the room. ``reasons`` are those of :class:`~.hooks.Hooks`."""
+    if job.state in ("failed", "cancelled") or any(picture.error is not None for picture in job.pictures):
+        return texts.done_line(job)
+    if "too_large" in reasons:
+        return texts.TOO_LARGE_TO_POST
+    if "upload_refused" in reasons:
+        return texts.UPLOAD_REFUSED
+    if reasons & {"gone", "missing"}:
+        return texts.PICTURE_GONE
+    return texts.NOT_POSTED

@@ -2,6 +2,7 @@
 
 INSTALLED = "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING"
 META = "SELECT value FROM meta WHERE name = $1"
+META_SET = "UPDATE meta SET value = $2 WHERE name = $1 RETURNING name"
 
 # -- events
 IS_HANDLED = "SELECT 1 FROM handled WHERE event_id = $1"
@@ -37,14 +38,27 @@ CANCEL = (
     "UPDATE requests SET state = 'done', outcome = $4, done_at = $3, cancel_owed = 1 "
     "WHERE key = $1 AND room_id = $2 AND state <> 'done' RETURNING *"
 )
+RETIME = (
+    "UPDATE requests SET created_at = $2, expires_at = $3, sent_at = $4 "
+    "WHERE key = $1 AND state <> 'done' RETURNING key"
+)
+LAST_TURN = (
+    "SELECT * FROM requests WHERE room_id = $1 AND sender = $2 AND kind = 'chat' ORDER BY created_at DESC LIMIT 1"
+)
+LAST_DRAWN_IN = (
+    "SELECT * FROM requests WHERE room_id = $1 AND thread_root = $2 AND kind = 'image' ORDER BY created_at DESC LIMIT 1"
+)
 UNCLOSED = (
     "SELECT * FROM requests WHERE outcome IN ('cancelled', 'replaced') AND done_at > $1 "
     "AND NOT EXISTS (SELECT 1 FROM parts WHERE parts.key = requests.key AND parts.part = 'done')"
 )
 CANCELS_OWED = "SELECT * FROM requests WHERE cancel_owed = 1"
+OWE_CANCEL = "UPDATE requests SET cancel_owed = 1 WHERE key = $1 AND state = 'done' RETURNING key"
 CANCEL_PAID = "UPDATE requests SET cancel_owed = 0 WHERE key = $1 RETURNING key"
 
 # -- parts
+_OWED = "CASE WHEN image_id IS NULL THEN 0 ELSE 1 END"
+"""A picture that will not be sent is nobody's: the worker has to delete it."""
 ADD_PART = (
     "INSERT INTO parts (key, part, room_id, kind, rank, state, content, image_id, acked, delete_owed, updated_at) "
     "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, 0, $9) ON CONFLICT (key, part) DO NOTHING RETURNING key"
@@ -52,6 +66,7 @@ ADD_PART = (
 PART = "SELECT * FROM parts WHERE key = $1 AND part = $2"
 PARTS_OF = "SELECT * FROM parts WHERE key = $1"
 PART_BY_EVENT = "SELECT * FROM parts WHERE event_id = $1"
+LAST_PART = "SELECT MAX(updated_at) FROM parts WHERE room_id = $1 AND part = $2"
 PENDING_PARTS = "SELECT * FROM parts WHERE state IN ('ready', 'sending') ORDER BY updated_at"
 SENDING = (
     "UPDATE parts SET state = 'sending', updated_at = $3 "
@@ -65,11 +80,11 @@ SENT = (
     "WHERE key = $1 AND part = $2 AND state IN ('ready', 'sending') RETURNING key"
 )
 FAILED = (
-    "UPDATE parts SET state = 'failed', content = NULL, updated_at = $3 "
+    "UPDATE parts SET state = 'failed', content = NULL, updated_at = $3, reason = $4, delete_owed = " + _OWED + " "
     "WHERE key = $1 AND part = $2 AND state IN ('ready', 'sending') RETURNING key"
 )
 DROP = (
-    "UPDATE parts SET state = 'dropped', content = NULL, updated_at = $3 "
+    "UPDATE parts SET state = 'dropped', content = NULL, updated_at = $3, delete_owed = " + _OWED + " "
     "WHERE key = $1 AND part = $2 AND state = 'ready' RETURNING key"
 )
 NEW_IMAGE = (
@@ -105,3 +120,10 @@ PRUNE_HANDLED = "DELETE FROM handled WHERE at < $1"
 PRUNE_REQUESTS = "DELETE FROM requests WHERE state = 'done' AND cancel_owed = 0 AND done_at < $1"
 PRUNE_PARTS = "DELETE FROM parts WHERE image_id IS NULL AND updated_at < $1"
 PRUNE_PICTURES = "DELETE FROM parts WHERE image_id IS NOT NULL AND updated_at < $1"
+
+# -- the account's own keys
+RECOVERY_KEY = "SELECT key_id, recovery_key FROM cross_signing WHERE user_id = $1"
+KEEP_RECOVERY_KEY = (
+    "INSERT INTO cross_signing (user_id, key_id, recovery_key, made_at) VALUES ($1, $2, $3, $4) "
+    "ON CONFLICT (user_id) DO NOTHING"
+)

@@ -50,6 +50,7 @@ class Rank(IntEnum):
     REFUSAL = 10
     STATUS = 20
     REACTION = 30
+    REPEAT = 35
     EDIT = 40
 
 
@@ -127,6 +128,8 @@ class Part:
     """Final content; ``None``: rebuilt by the builder of its kind (pictures, chat answers)."""
     event_id: str | None = None
     image_id: str | None = None
+    reason: str | None = None
+    """Why it could not be sent, see :class:`~.hooks.Hooks`; of a part that failed."""
     updated_at: float = 0.0
 
     @property

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable
 
+from mautrix.errors import MatrixStandardRequestError
+
 from . import contents, texts
-from .errors import MatrixError, MatrixRefused
+from .errors import NotAllowed
 from .matrix_http import MatrixHttp
 from .outbox import Outbox
 from .queues import Raw
 from .records import Part, Rank, key_of
 from .store import Store
-from .sync import joins, membership_of, seconds
+from .sync import seconds
+from .waiting import surely
 
-JOIN_TRIES = (1.0, 5.0, 15.0, 60.0)
+JOIN_TRIES = (1.0, 5.0, 15.0, 60.0, 300.0)
+"""Seconds between two tries to accept an invitation; the last one for about a day, as long as nobody says no."""
+MOST_TRIES = 300
 GREETING_AGE = 24 * 3600.0
+SPACE = "m.space"
 SLACK = 3.0
 """Seconds; clocks are not compared more finely."""
 
@@ -45,45 +50,42 @@ class Rooms:
         self._allowed = allowed
         self._prefix = prefix
         self._log = log
-        self._joined: dict[str, float] = {}
+        self._arriving: set[str] = set()
+        self._joining: set[str] = set()
 
-    async def since(self, room: str) -> float:
-        """When the bot joined (Unix time); what was said before is not meant for it."""
-        if room not in self._joined:
-            known = await self._store.joined_at(room)
-            self._joined[room] = known if known is not None else await self._ask(room)
-        return self._joined[room]
-
-    async def _ask(self, room: str) -> float:
+    async def arrived(self, room: str, event: Raw, at: float | None = None) -> None:
+        """The bot has joined: remember when, and say hello, once for ever, but not in a space: nobody talks there.
+        ``at``: when that counts as done, where that is known better than by the event's own time."""
+        if room in self._arriving:
+            return
+        self._arriving.add(room)
+        came = seconds(event) if at is None else at
         try:
-            event = await self._http.state_event(room, "m.room.member", self._bot)
-        except MatrixRefused:
-            return 0.0
-        # A changed display name hides when it came; then the age of the database decides.
-        joined = seconds(event) if joins(event, self._bot) else 0.0
-        await self._store.joined(room, joined)
-        return joined
+            await surely(lambda: self._arrived(room, event, came), self._log, for_ever=True)
+        finally:
+            self._arriving.discard(room)
 
-    def own_membership(self, room: str, event: Raw) -> bool:
-        """Take note of the bot's own join in a state event; true if it is one."""
-        if membership_of(event, self._bot) is None or not joins(event, self._bot):
-            return False
-        self._joined[room] = seconds(event)
-        return True
-
-    async def arrived(self, room: str, event: Raw) -> None:
-        """The bot has joined: remember when, and say hello, once for ever."""
-        joined = seconds(event)
-        await self._store.joined(room, joined)
-        ours = joined + self._http.ahead  # by our clock
-        fresh = ours >= self._store.installed_at - SLACK and time.time() - ours < GREETING_AGE
+    async def _arrived(self, room: str, event: Raw, at: float) -> None:
+        clock = self._store.clock
+        await clock.settle()
+        await self._store.joined(room, at)
+        fresh = at >= self._store.installed_at - SLACK and clock.now() - at < GREETING_AGE
         part: Part | None = None
-        if fresh and await self._invited_by_friend(event):
+        if fresh and await self._invited_by_friend(event) and not await self._is_space(room):
             key = key_of(self._bot, room, "greeting")
+            self._outbox.said.note(key, at)
             content = await contents.notice(texts.greeting(self._prefix()), key, "greeting", None)
             part = Part(key=key, part="greeting", room_id=room, rank=Rank.REFUSAL, content=content)
         if await self._store.greet(room, part) and part is not None:
             self._outbox.enqueue([part])
+
+    async def _is_space(self, room: str) -> bool:
+        try:
+            create = await self._http.state_event(room, "m.room.create")
+        except NotAllowed:
+            return False  # nothing of it is known, or the bot is not there any more: then nothing can be said either
+        content = create.get("content", create)  # of homeservers that do not know ``format=event``
+        return isinstance(content, dict) and content.get("type") == SPACE
 
     async def _invited_by_friend(self, event: Raw) -> bool:
         """Maubot's autojoin accepts everybody's invitations; strangers get silence all the same."""
@@ -102,14 +104,23 @@ class Rooms:
         if not await self._may(sender):
             self._log.info("An invitation by somebody who may not use the bot is ignored")
             return
-        for wait in (*JOIN_TRIES, None):
+        if room in self._joining:
+            return
+        self._joining.add(room)
+        try:
+            await self._accept(room)
+        finally:
+            self._joining.discard(room)
+
+    async def _accept(self, room: str) -> None:
+        for tries in range(MOST_TRIES):
             try:
                 await self._join(room)
                 return
-            except MatrixError:
-                return
             except Exception as error:
-                if wait is None or getattr(error, "http_status", 500) in (403, 404):
+                # It was withdrawn, or the room is gone, or of a version that nobody knows.
+                said_no = isinstance(error, MatrixStandardRequestError) and error.http_status in (400, 403, 404)
+                if said_no or tries + 1 == MOST_TRIES:
                     self._log.warning("Cannot join a room: %s", type(error).__name__)
                     return
-                await asyncio.sleep(wait)
+            await asyncio.sleep(JOIN_TRIES[min(tries, len(JOIN_TRIES) - 1)])

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from logging import Logger
 from typing import TYPE_CHECKING
+
+from .pace import Paces
 
 if TYPE_CHECKING:
     from mautrix.client import Client
@@ -38,6 +41,9 @@ class Services:
     warnings: list[str] = field(default_factory=list)
     """Sentences about this instance that ``!status`` shows (the client's own sync is on, …).
     Whoever notices such a thing puts it here and takes it away again."""
+    paces: Paces = field(default_factory=Paces)
+    reports: list[Callable[[str], list[str]]] = field(default_factory=list)
+    """Each says what ``!status`` should warn of in a room."""
     chat_threads: dict[tuple[str, str], bool] = field(default_factory=dict)
     """(room, root) → is it a chat with the bot? For roots that only the homeserver knows; kept while
     the instance runs, emptied when it grows."""

@@ -8,15 +8,16 @@ a process that dies anywhere in between begins again.
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakValueDictionary
 
-from . import texts
+from . import mxc, texts
 from .encryption import Encryption, KeyMissing
 from .errors import AnswerLost, MatrixRefused, TooLarge, WorkerRefused
 from .live import CannotAsk
+from .magic import sniff
 from .matrix_http import MatrixHttp
 from .records import Request
 from .worker_client import WorkerClient
@@ -34,8 +35,6 @@ KEY_PATIENCE = 10.0
 """Seconds for which the room key of a picture's message is waited for at submission."""
 TRIES = 8
 """How often a homeserver may answer that it cannot give a picture; with the pauses in between about a minute."""
-
-_MXC = re.compile(r"mxc://(?P<server>[A-Za-z0-9.\-:\[\]]{1,255})/(?P<media>[A-Za-z0-9_\-]{1,255})", re.ASCII)
 
 
 class NoStart(Exception):
@@ -84,7 +83,7 @@ def _deleted(event: Mapping[str, Any]) -> bool:
 def _place(content: Mapping[str, Any]) -> Source:
     file = content.get("file")
     url = file.get("url") if isinstance(file, Mapping) else content.get("url")
-    found = _MXC.fullmatch(url) if isinstance(url, str) else None
+    found = mxc.parse(url)
     if found is None:
         raise NoStart(texts.START_UNREADABLE)
     secrets: tuple[str, str, str] | None = None
@@ -98,18 +97,7 @@ def _place(content: Mapping[str, Any]) -> Source:
         if not all(isinstance(part, str) and part.isascii() for part in wanted):
             raise NoStart(texts.START_UNREADABLE)
         secrets = (str(wanted[0]), str(wanted[1]), str(wanted[2]))
-    return Source(server=found["server"], media=found["media"], secrets=secrets)
-
-
-def sniff(data: bytes) -> str | None:
-    """What kind of picture the bytes begin like. The worker looks at them properly."""
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "image/png"
-    if data.startswith(b"\xff\xd8\xff"):
-        return "image/jpeg"
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "image/webp"
-    return "image/gif" if data[:6] in (b"GIF87a", b"GIF89a") else None
+    return Source(server=found[0], media=found[1], secrets=secrets)
 
 
 async def look(
@@ -147,6 +135,8 @@ class Starts:
         self._encryption = encryption
         self._worker = worker
         self._slots = asyncio.Semaphore(AT_ONCE)
+        self._own_turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        """One for each person: whoever sends slow pictures takes one place, and leaves the other to others."""
         self._ids: dict[str, Input] = {}
         self._brought: dict[str, int] = {}
         self._failures: dict[str, int] = {}
@@ -161,7 +151,8 @@ class Starts:
         if body is None or event_id is None:
             return body
         if request.key not in self._ids:
-            async with self._slots:
+            own_turn = self._own_turns.setdefault(request.sender, asyncio.Lock())
+            async with own_turn, self._slots:
                 self._ids[request.key] = await self._bring(request, event_id)
         found = self._ids[request.key]
         if isinstance(control := body.get("control"), Mapping):
@@ -203,8 +194,10 @@ class Starts:
         if mimetype is None:
             raise CannotAsk(f"❌ {texts.START_BROKEN}")
         try:
-            return await self._worker.add_input(data, mimetype, private=request.private)
+            return await self._worker.add_input(data, mimetype, private=request.private, owner=request.sender)
         except WorkerRefused as refusal:
+            if refusal.disk_full:
+                raise  # whether it is waited for, who submits decides
             raise CannotAsk(texts.start_refused(refusal, most)) from None
 
     async def _fetch(self, request: Request, event_id: str, most: int) -> bytes:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from . import contents, texts
 from .config import Values
-from .live import BLINK, Live, WorkerState
+from .live import BLINK, Live, WorkerState, rest_of
 from .outbox import Outbox
 from .records import Part, PartState, Rank, RequestState
 from .store import Store
@@ -23,8 +23,12 @@ def compose(live: Live, worker: WorkerState, now: float) -> str:
     request, job = live.request, live.job_at(now)
     if worker.unauthorized:
         return texts.KEPT_UNAUTHORIZED
+    if worker.foreign:
+        return texts.KEPT_FOREIGN
     if worker.is_away(now) or (worker.away_since is not None and request.state is RequestState.KEPT):
-        return texts.kept(request.expires_at)
+        return texts.kept(request.expires_at, now=worker.clock.now())
+    if live.disk_full and request.state is RequestState.KEPT:
+        return texts.kept_disk_full(request.expires_at, now=worker.clock.now())
     if job is None:
         return texts.SUBMITTING
     if job.final:
@@ -46,7 +50,7 @@ class StatusLine:
 
     async def run(self) -> None:
         live, status = self._live, self._values().status
-        await asyncio.sleep(max(0.0, live.request.created_at + status.after_seconds - time.time()))
+        await asyncio.sleep(rest_of(status.after_seconds, live.request, self._store.clock.now()))
         text = compose(live, self._worker, time.monotonic())
         content = await contents.notice(text, live.key, "status", live.request)
         part = Part(key=live.key, part="status", room_id=live.request.room_id, rank=Rank.STATUS, content=content)

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from mautrix.util.async_db import Connection, Database, Scheme
+from mautrix.util.async_db import Connection, Database
 
 from . import inserts
 from . import queries as sql
+from .clock import Clock
+from .durable import closed, sqlite_full
 from .records import Part, Request
 
 T = TypeVar("T")
@@ -53,31 +54,47 @@ class Committed:
 
 
 class Store:
-    """All SQL of the plugin runs here. Times are Unix seconds."""
+    """All SQL of the plugin runs here. Times are Unix seconds, by the homeserver."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, clock: Clock | None = None) -> None:
         self._db = db
+        self.clock = clock or Clock()
         self._writes: set[asyncio.Task[Any]] = set()
         self.installed_at = 0.0
 
     async def open(self) -> None:
         """Set the connection up and learn when this database was made."""
-        if self._db.scheme == Scheme.SQLITE:
-            # mautrix chooses NORMAL, which may forget the last commits at a power cut.
-            await self._db.execute("PRAGMA synchronous = FULL")
-        await self._db.execute(sql.INSTALLED, "installed_at", repr(time.time()))
-        self.installed_at = float(await self._db.fetchval(sql.META, "installed_at"))
+        await sqlite_full(self._db)
+        now = repr(self.clock.now())
+        await self._db.execute(sql.INSTALLED, "installed_at", now)
+        stored = await self._db.fetchval(sql.META, "installed_at")
+        self.installed_at = float(stored)
+        if stored == now and not self.clock.known:
+            self.clock.settled.append(self._installed_by_another_clock)
+
+    def _installed_by_another_clock(self, later: float) -> None:
+        """This is the first start, and the homeserver has told its time only now."""
+        self.installed_at += later
+        task = asyncio.create_task(self._move(sql.META_SET, "installed_at", repr(self.installed_at)))
+        self._writes.add(task)
+        task.add_done_callback(self._writes.discard)
 
     async def close(self) -> None:
         """Wait until every write that has begun is done (Maubot closes the database next)."""
-        while self._writes:
-            await asyncio.gather(*self._writes, return_exceptions=True)
+        while writes := list(self._writes):
+            await asyncio.gather(*writes, return_exceptions=True)
+            # Not left to their callbacks: since Python 3.12 gathering what is done lets nothing else run.
+            self._writes.difference_update(writes)
 
     async def _write(self, work: Callable[[Connection], Awaitable[T]]) -> T:
         async def run() -> T:
             db: Any = self._db  # its context managers are typed as plain coroutines
-            async with db.acquire() as conn, conn.transaction():
-                return await work(conn)
+            async with db.acquire() as conn:
+                try:
+                    async with conn.transaction():
+                        return await work(conn)
+                finally:
+                    await closed(conn)
 
         task = asyncio.create_task(run())
         self._writes.add(task)
@@ -101,7 +118,7 @@ class Store:
         """Store everything that follows from one message, or nothing if it was handled before."""
 
         async def work(conn: Connection) -> Committed:
-            now = time.time()
+            now = self.clock.now()
             if commit.mark is not None:
                 new = await conn.fetchrow(sql.MARK_HANDLED, commit.mark, commit.room_id, now)
                 if new is None:
@@ -140,7 +157,7 @@ class Store:
         return int(await self._db.fetchval(sql.COUNT_ELSEWHERE, room))
 
     async def submitted(self, key: str, job_id: str) -> bool:
-        return await self._move(sql.SUBMITTED, key, job_id, time.time())
+        return await self._move(sql.SUBMITTED, key, job_id, self.clock.now())
 
     async def set_notes(self, key: str, notes: Iterable[str]) -> None:
         """Sentences that go with the answer; the same after a restart between its pieces."""
@@ -158,7 +175,7 @@ class Store:
         """``done``, with the messages that say so; false if it was done already (then no part is stored)."""
 
         async def work(conn: Connection) -> bool:
-            now = time.time()
+            now = self.clock.now()
             if await conn.fetchrow(sql.FINISH, key, outcome, now, int(cancel_owed)) is None:
                 return False
             for part in parts:
@@ -167,12 +184,30 @@ class Store:
 
         return await self._write(work)
 
+    async def retime(self, request: Request) -> None:
+        """The clock by which an open request was accepted was set; it has the times of now."""
+        await self._move(sql.RETIME, request.key, request.created_at, request.expires_at, request.sent_at)
+
+    async def last_turn(self, room: str, sender: str) -> Request | None:
+        """That person's newest request for a chat there."""
+        found = await self._requests(sql.LAST_TURN, room, sender)
+        return found[0] if found else None
+
+    async def last_drawn_in(self, room: str, thread: str) -> Request | None:
+        """The newest request for pictures that was typed in that thread."""
+        found = await self._requests(sql.LAST_DRAWN_IN, room, thread)
+        return found[0] if found else None
+
     async def unclosed(self, since: float) -> list[Request]:
         """Cancelled after that moment, and it may be that nothing in the room says so yet."""
         return await self._requests(sql.UNCLOSED, since)
 
     async def cancels_owed(self) -> list[Request]:
         return await self._requests(sql.CANCELS_OWED)
+
+    async def owe_cancel(self, key: str) -> bool:
+        """A job of a request that is done has come to light: what it has drawn is nobody's."""
+        return await self._move(sql.OWE_CANCEL, key)
 
     async def cancel_paid(self, key: str) -> None:
         await self._move(sql.CANCEL_PAID, key)
@@ -186,7 +221,7 @@ class Store:
         """False if the key has such a part already."""
 
         async def work(conn: Connection) -> bool:
-            return await inserts.add_part(conn, part, time.time())
+            return await inserts.add_part(conn, part, self.clock.now())
 
         return await self._write(work)
 
@@ -201,23 +236,28 @@ class Store:
         found = await self._parts(sql.PART_BY_EVENT, event_id)
         return found[0] if found else None
 
+    async def last_part(self, room: str, part: str) -> float | None:
+        """When a part of that name was last stored or sent in the room."""
+        found: float | None = await self._db.fetchval(sql.LAST_PART, room, part)
+        return found
+
     async def pending_parts(self) -> list[Part]:
         """What has to be sent, or may have been."""
         return await self._parts(sql.PENDING_PARTS)
 
     async def mark_sending(self, key: str, part: str) -> bool:
         """False: it is no longer wanted, or was sent."""
-        return await self._move(sql.SENDING, key, part, time.time())
+        return await self._move(sql.SENDING, key, part, self.clock.now())
 
     async def unmark_sending(self, key: str, part: str) -> bool:
         """The homeserver said that it did not do it."""
-        return await self._move(sql.UNMARK, key, part, time.time())
+        return await self._move(sql.UNMARK, key, part, self.clock.now())
 
     async def mark_sent(self, part: Part, event_id: str | None) -> bool:
         """``sent``, and its content forgotten. A picture becomes the last one of its room."""
 
         async def work(conn: Connection) -> bool:
-            if await conn.fetchrow(sql.SENT, part.key, part.part, event_id, time.time()) is None:
+            if await conn.fetchrow(sql.SENT, part.key, part.part, event_id, self.clock.now()) is None:
                 return False
             if event_id is not None and part.part.startswith("picture/"):
                 await conn.execute(sql.LAST_PICTURE_SET, part.room_id, event_id)
@@ -225,12 +265,13 @@ class Store:
 
         return await self._write(work)
 
-    async def mark_failed(self, key: str, part: str) -> bool:
-        return await self._move(sql.FAILED, key, part, time.time())
+    async def mark_failed(self, key: str, part: str, reason: str = "refused") -> bool:
+        """It will never be sent. A picture is owed a deletion from now on."""
+        return await self._move(sql.FAILED, key, part, self.clock.now(), reason)
 
     async def drop(self, key: str, part: str) -> bool:
-        """Take back what has not been begun; false if it may stand in the room."""
-        return await self._move(sql.DROP, key, part, time.time())
+        """Take back what has not been begun; false if it may stand in the room. A picture is owed a deletion then."""
+        return await self._move(sql.DROP, key, part, self.clock.now())
 
     async def new_image(self, key: str, part: str, image_id: str) -> bool:
         """The worker has drawn it again: an unsent part gets the new picture."""
@@ -276,7 +317,7 @@ class Store:
         """Mark the room greeted, once for ever; true if ``part`` (the greeting) was stored."""
 
         async def work(conn: Connection) -> bool:
-            now = time.time()
+            now = self.clock.now()
             if await conn.fetchrow(sql.GREETED, room, now) is None or part is None:
                 return False
             return await inserts.add_part(conn, part, now)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Protocol
 from weakref import WeakValueDictionary
 
-from .errors import OtterbotError, WorkerRefused, WorkerUnauthorized, WorkerUnreachable
+from .errors import OtterbotError, WorkerForeign, WorkerRefused, WorkerUnauthorized, WorkerUnreachable
 from .live import CannotAsk, Kind, Live
 from .records import RequestState
 from .store import Store
@@ -25,7 +25,7 @@ class Receiver(Protocol):
 
     async def accepted(self, live: Live, job: Job) -> None: ...
     async def refused(self, live: Live, refusal: WorkerRefused | CannotAsk) -> None: ...
-    def away(self, *, unauthorized: bool) -> None: ...
+    def away(self, *, unauthorized: bool, foreign: bool) -> None: ...
 
 
 class Submitter:
@@ -71,10 +71,16 @@ class Submitter:
                 await self._receiver.refused(live, reason)
                 return
             except (WorkerUnreachable, WorkerUnauthorized) as error:
-                self._receiver.away(unauthorized=isinstance(error, WorkerUnauthorized))
+                live.promised, live.disk_full = True, False
+                self._receiver.away(
+                    unauthorized=isinstance(error, WorkerUnauthorized), foreign=isinstance(error, WorkerForeign)
+                )
                 wait = BACKOFF[min(tries, len(BACKOFF) - 1)]
             except WorkerRefused as refusal:
-                if not self._kind_of(live).mend(live, refusal):
+                if refusal.disk_full and live.promised:
+                    live.disk_full = True
+                    live.changed.set()
+                elif not self._kind_of(live).mend(live, refusal):
                     await self._receiver.refused(live, refusal)
                     return
                 wait = BACKOFF[min(tries, len(BACKOFF) - 1)]
@@ -107,8 +113,9 @@ class Submitter:
                     raise
                 job = found
         if not await self._store.submitted(request.key, job.id):
-            await self._worker.cancel(job.id)  # it was cancelled while it was on its way
+            await self._store.owe_cancel(request.key)  # it was cancelled while it was on its way
+            await self._worker.cancel(job.id)
             return
-        live.request = replace(request, state=RequestState.SUBMITTED, job_id=job.id)
+        live.request = replace(live.request, state=RequestState.SUBMITTED, job_id=job.id)
         self._worker.hurry()
         await self._receiver.accepted(live, job)

@@ -10,32 +10,49 @@ import copy
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from . import numeric
 from .queues import Raw
 
 if TYPE_CHECKING:
+    from maubot.client import Client as MaubotClient
     from mautrix.client import Client
 
 TIMELINE = frozenset({"m.room.message", "m.room.encrypted", "m.room.redaction"})
 
 
-def take_over(client: Client) -> bool:
-    """Start the sync if nobody else does; false if Maubot syncs and may lose what came meanwhile."""
+def owner_of(client: Client) -> MaubotClient | None:
+    """Maubot's entry of this account; ``None`` in standalone Maubot."""
     from maubot.client import Client as MaubotClient
 
-    owner = MaubotClient.cache.get(client.mxid)
+    return MaubotClient.cache.get(client.mxid)
+
+
+def by_maubot(client: Client) -> bool:
+    """Maubot syncs this client itself, and loses what came while it was off."""
+    owner = owner_of(client)
+    return client.ignore_first_sync if owner is None else owner.sync
+
+
+def ended(client: Client) -> bool:
+    """Somebody has stopped the sync. (One that a fatal error ended is begun again by :mod:`.events`, later.)"""
+    return owner_of(client) is not None and client.syncing_task is None
+
+
+def take_over(client: Client) -> bool:
+    """Start the sync if it does not run; false if Maubot syncs and may lose what came meanwhile."""
+    owner = owner_of(client)
     if owner is None:
-        return not client.ignore_first_sync  # standalone Maubot, which can be told not to
-    if owner.sync:
-        return False
+        return not by_maubot(client)  # standalone Maubot starts it, and can be told to lose nothing
     running = client.syncing_task is not None and not client.syncing_task.done()
     if not running:
-        client.ignore_first_sync = False
-        if len(owner.references) <= 1:
+        if not owner.sync:
+            client.ignore_first_sync = False
+        if not owner.sync and len(owner.references) <= 1:
             # Room keys and invitations of the time before would be lost with the initial one. Old
             # messages do no harm here, but other plugins on this account would answer them.
             client.ignore_initial_sync = False
         client.start(owner.filter_id)
-    return True
+    return not owner.sync
 
 
 def ready(client: Client) -> bool:
@@ -44,9 +61,7 @@ def ready(client: Client) -> bool:
     An instance may be started before (a plugin that is uploaded while the homeserver is away). Syncing with encryption
     that is not loaded would lose room keys, and sending with it fails.
     """
-    from maubot.client import Client as MaubotClient
-
-    owner = MaubotClient.cache.get(client.mxid)
+    owner = owner_of(client)
     loaded = client.crypto is None or client.crypto.account is not None
     return loaded and (owner is None or owner.started)
 
@@ -69,6 +84,11 @@ class SyncAnswer:
         rooms = _mapping(_mapping(data).get("rooms"))
         self._joined = _mapping(rooms.get("join"))
         self._invited = _mapping(rooms.get("invite"))
+        self._to_device = _mapping(data).get("to_device")
+
+    def to_device(self) -> Iterator[Raw]:
+        """What was sent to this device alone, as it came (room keys are still encrypted)."""
+        return _events(self._to_device)
 
     def rooms(self) -> list[str]:
         return list(self._joined)
@@ -85,11 +105,14 @@ class SyncAnswer:
                 if "state_key" in event:
                     yield event
 
-    def timeline(self, room: str) -> Iterator[Raw]:
-        """What may concern us, in order. Copies: mautrix writes into the originals."""
-        for event in _events(_mapping(self._joined.get(room)).get("timeline")):
-            if event.get("type") in TIMELINE and "state_key" not in event:
-                yield {**copy.deepcopy(event), "room_id": room}
+    def before(self, room: str) -> Iterator[Raw]:
+        """State of that room before its timeline."""
+        yield from _events(_mapping(self._joined.get(room)).get("state"))
+
+    def timeline(self, room: str) -> list[Raw]:
+        """What was said and done there, in order. Copies: mautrix writes into the originals."""
+        events = _events(_mapping(self._joined.get(room)).get("timeline"))
+        return [{**copy.deepcopy(event), "room_id": room} for event in events]
 
     def invites(self, user: str) -> Iterator[tuple[str, str]]:
         """Rooms to which ``user`` is invited, and by whom."""
@@ -108,13 +131,18 @@ def membership_of(event: Raw, user: str) -> str | None:
     return membership if isinstance(membership, str) else None
 
 
+def before(event: Raw) -> str | None:
+    """The membership that a membership event replaces; ``None`` where it does not say."""
+    old = _mapping(_mapping(event.get("unsigned")).get("prev_content")) or _mapping(event.get("prev_content"))
+    membership = old.get("membership")
+    return membership if isinstance(membership, str) else None
+
+
 def joins(event: Raw, user: str) -> bool:
     """``user`` comes into the room with it (and did not only change a name)."""
-    before = _mapping(_mapping(event.get("unsigned")).get("prev_content")) or _mapping(event.get("prev_content"))
-    return membership_of(event, user) == "join" and before.get("membership") != "join"
+    return membership_of(event, user) == "join" and before(event) != "join"
 
 
 def seconds(event: Raw) -> float:
     """``origin_server_ts`` as Unix time; 0 if there is none."""
-    sent = event.get("origin_server_ts")
-    return sent / 1000 if isinstance(sent, int) and not isinstance(sent, bool) else 0.0
+    return (numeric.whole(event.get("origin_server_ts")) or 0) / 1000

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable
 
-from .errors import WorkerError
-from .records import Request
+from .clock import steady
+from .errors import WorkerError, WorkerRefused
+from .records import Part, Request
 from .store import Store
 from .waiting import news
 from .worker_client import WorkerClient
+from .worker_types import Job
 
 RETRY = 20.0
 IDLE = 600.0
@@ -33,7 +34,7 @@ class Upkeep:
         self._expire = expire
         self._log = log
         self._wake = asyncio.Event()
-        self._pruned = 0.0
+        self._pruned: float | None = None
 
     def wake(self) -> None:
         self._wake.set()
@@ -43,9 +44,9 @@ class Upkeep:
             self._wake.clear()
             wait = IDLE
             try:
-                next_expiry = await self._expire_old()
-                if next_expiry is not None:
-                    wait = min(wait, max(0.05, next_expiry - time.time()))
+                left = await self._expire_old()
+                if left is not None:
+                    wait = min(wait, max(0.05, left))
                 if not await self._pay():
                     wait = min(wait, RETRY)
                 await self._prune()
@@ -55,42 +56,75 @@ class Upkeep:
             await news(self._wake, wait)
 
     async def _expire_old(self) -> float | None:
-        """Give old requests back; when the next one is due."""
-        now, upcoming = time.time(), list[float]()
+        """Give old requests back; how long the next one has left. As long as nobody knows what time it is, none is old.
+
+        :class:`~.retiming.Retiming` wakes us when it is, and when the clock was set.
+        """
+        if not self._store.clock.known:
+            return None
+        now, left = self._store.clock.now(), list[float]()
         for request in await self._store.open_requests():
             if request.expires_at <= now:
                 await self._expire(request)
             else:
-                upcoming.append(request.expires_at)
-        return min(upcoming, default=None)
+                left.append(request.expires_at - now)
+        return min(left, default=None)
 
     async def _pay(self) -> bool:
         """Tell the worker what it has to know; false if it could not be told everything."""
+        store, told = self._store, True
         try:
-            for part in await self._store.acks_owed():
-                if part.image_id is not None:
-                    await self._worker.delivered(part.image_id)
-                await self._store.ack_paid(*part.id)
-            for part in await self._store.deletes_owed():
-                if part.image_id is not None:
-                    await self._worker.delete_image(part.image_id)
-                await self._store.delete_paid(*part.id)
-            for request in await self._store.cancels_owed():
-                await self._cancel(request)
-                await self._store.cancel_paid(request.key)
+            for part in await store.acks_owed():
+                told &= await self._tell(self._worker.delivered, part, store.ack_paid)
+            for part in await store.deletes_owed():
+                told &= await self._tell(self._worker.delete_image, part, store.delete_paid)
+            for request in await store.cancels_owed():
+                told &= await self._cancel(request)
         except WorkerError:
             return False
+        return told
+
+    async def _tell(
+        self, say: Callable[[str], Awaitable[None]], part: Part, paid: Callable[[str, str], Awaitable[None]]
+    ) -> bool:
+        try:
+            if part.image_id is not None:
+                await say(part.image_id)
+        except WorkerRefused as refusal:  # of this one; the others are told all the same
+            self._log.warning("The worker does not take what it has to know of a picture: %s", refusal)
+            return False
+        await paid(*part.id)
         return True
 
-    async def _cancel(self, request: Request) -> None:
-        job_id = request.job_id
-        if job_id is None:  # it may have arrived without our hearing of it
-            job = await self._worker.job_by_key(request.key)
-            job_id = None if job is None or job.final else job.id
-        if job_id is not None:
-            await self._worker.cancel(job_id)
+    async def _cancel(self, request: Request) -> bool:
+        """Cancel its job and delete what was drawn of it: nobody will post that any more."""
+        try:
+            job_id = request.job_id
+            if job_id is None:  # it may have arrived without our hearing of it
+                job = await self._worker.job_by_key(request.key)
+                job_id = None if job is None else job.id
+            job = None if job_id is None else await self._worker.cancel(job_id)
+            if job is not None and job.key == request.key:
+                await self._discard(job)
+        except WorkerRefused as refusal:
+            self._log.warning("The worker does not take a cancellation: %s", refusal)
+            return False
+        await self._store.cancel_paid(request.key)
+        return True
+
+    async def _discard(self, job: Job) -> None:
+        """Delete its pictures, but for those that have a part: that says by itself what becomes of them."""
+        standing = await self._store.parts_of(job.key)
+        for picture in job.pictures:
+            part, result = standing.get(f"picture/{picture.index}"), picture.result
+            if result is None:
+                continue
+            if part is None or part.image_id != result.image_id:
+                await self._worker.delete_image(result.image_id)
 
     async def _prune(self) -> None:
-        if time.monotonic() - self._pruned > PRUNE_EVERY or self._pruned == 0.0:
-            await self._store.prune(time.time())
-            self._pruned = time.monotonic()
+        if not self._store.clock.known:
+            return
+        if self._pruned is None or steady() - self._pruned > PRUNE_EVERY:
+            await self._store.prune(self._store.clock.now())
+            self._pruned = steady()

@@ -29,8 +29,16 @@ async def news(event: asyncio.Event, seconds: float | None) -> bool:
     return True
 
 
-async def surely(call: Callable[[], Awaitable[T]], log: logging.Logger, *, for_ever: bool = False) -> T:
-    """The database may be locked, the homeserver away: try again, for about a minute (or ``for_ever``).
+async def surely(
+    call: Callable[[], Awaitable[T]],
+    log: logging.Logger,
+    *,
+    for_ever: bool = False,
+    only: tuple[type[Exception], ...] = (Exception,),
+    tries: int | None = None,
+) -> T:
+    """The database may be locked, the homeserver away: try again, for about a minute (or ``tries`` times, or
+    ``for_ever``), if it is one of ``only``.
 
     Raises at once what would fail again in the same way, and in the end what failed last.
     """
@@ -40,9 +48,10 @@ async def surely(call: Callable[[], Awaitable[T]], log: logging.Logger, *, for_e
             return await call()
         except LASTING:
             raise
-        except Exception as error:
+        except only as error:
             attempt += 1
-            if attempt > TRIES and not for_ever:
+            if attempt > (TRIES if tries is None else tries) and not for_ever:
                 raise
             log.warning("Trying again: %s", type(error).__name__)
-            await asyncio.sleep(min(FIRST * 2 ** min(attempt - 1, 10), LONGEST))
+            asked_for = min(getattr(error, "retry_after", 0.0), LONGEST)
+            await asyncio.sleep(max(asked_for, min(FIRST * 2 ** min(attempt - 1, 10), LONGEST)))

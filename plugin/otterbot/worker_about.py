@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self
+from typing import Any, Self
 
-from .worker_types import Answer, entries, mapping
+from .answers import Answer, readable
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pause(Answer):
     paused: bool = False
     until: float | None = None
+    """Unix time of the worker; once it is read, that of :func:`~.clock.steady`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +27,7 @@ class Gpu(Answer):
 
 @dataclass(frozen=True, kw_only=True)
 class Info(Answer):
-    version: str = ""
+    version: str
     features: list[str] = field(default_factory=list)
     pause: Pause = field(default_factory=Pause)
     gpu: Gpu = field(default_factory=Gpu)
@@ -39,11 +40,6 @@ class Info(Answer):
     ollama: str = "off"
     notice: str | None = None
     limits: dict[str, Any] = field(default_factory=dict)
-
-    @classmethod
-    def read(cls, data: Any) -> Self:
-        source = mapping(data)
-        return super().read({**source, "pause": Pause.read(source.get("pause")), "gpu": Gpu.read(source.get("gpu"))})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +68,8 @@ class ModelLimits(Answer):
 @dataclass(frozen=True, kw_only=True)
 class Model(Answer):
     name: str
-    kind: Literal["image", "chat"] = "image"
+    kind: str = "image"
+    """``image`` or ``chat``."""
     about: str = ""
     available: bool = True
     default: bool = False
@@ -83,18 +80,10 @@ class Model(Answer):
     """That it takes; empty where the worker does not say."""
     problem: str | None = None
     """Why its file cannot be drawn with, as a sentence."""
-
-    @classmethod
-    def read(cls, data: Any) -> Self:
-        source = mapping(data)
-        return super().read(
-            {
-                **source,
-                "defaults": ModelDefaults.maybe(source.get("defaults")),
-                "limits": ModelLimits.maybe(source.get("limits")),
-                "samplers": tuple(str(name) for name in entries(source.get("samplers"))),
-            }
-        )
+    here: bool = True
+    """Its files are on the worker; where one does not say, they count as being there."""
+    download_bytes: int | None = None
+    """About so much would be fetched first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,19 +96,14 @@ class Lora(Answer):
     problem: str | None = None
     """Why it cannot be used."""
 
-    @classmethod
-    def read(cls, data: Any) -> Self:
-        source = mapping(data)
-        return super().read({**source, "triggers": tuple(str(word) for word in entries(source.get("triggers")))})
-
 
 @dataclass(frozen=True, kw_only=True)
 class Loras(Answer):
-    loras: tuple[Lora, ...] = ()
+    loras: tuple[Lora, ...]
 
     @classmethod
     def read(cls, data: Any) -> Self:
-        return super().read({"loras": tuple(Lora.read(lora) for lora in entries(mapping(data).get("loras")))})
+        return super().read({**data, "loras": readable(Lora, data.get("loras"))} if isinstance(data, dict) else data)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,43 +130,18 @@ class ExplainedPrompt(Answer):
     loras: tuple[ExplainedLora, ...] = ()
     notes: tuple[str, ...] = ()
 
-    @classmethod
-    def read(cls, data: Any) -> Self:
-        source = mapping(data)
-        return super().read(
-            {
-                "kind": source.get("kind", "plain"),
-                "fragments": tuple(ExplainedFragment.read(one) for one in entries(source.get("fragments"))),
-                "part_weights": tuple(entries(source.get("part_weights"))),
-                "loras": tuple(ExplainedLora.read(lora) for lora in entries(source.get("loras"))),
-                "notes": tuple(str(note) for note in entries(source.get("notes"))),
-            }
-        )
-
 
 @dataclass(frozen=True, kw_only=True)
 class Explained(Answer):
     prompt: ExplainedPrompt
     negative_prompt: ExplainedPrompt | None = None
 
-    @classmethod
-    def read(cls, data: Any) -> Self:
-        source = mapping(data)
-        return super().read(
-            {
-                "prompt": ExplainedPrompt.read(source.get("prompt")),
-                "negative_prompt": ExplainedPrompt.maybe(source.get("negative_prompt")),
-            }
-        )
-
 
 @dataclass(frozen=True, kw_only=True)
 class Models(Answer):
-    models: tuple[Model, ...] = ()
+    models: tuple[Model, ...]
     samplers: tuple[str, ...] = ()
 
     @classmethod
     def read(cls, data: Any) -> Self:
-        source = mapping(data)
-        models = tuple(Model.read(model) for model in entries(source.get("models")))
-        return super().read({"models": models, "samplers": tuple(entries(source.get("samplers")))})
+        return super().read({**data, "models": readable(Model, data.get("models"))} if isinstance(data, dict) else data)

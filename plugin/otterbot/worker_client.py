@@ -3,30 +3,36 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import replace
 from typing import Any, TypeVar
 from urllib.parse import quote
 
 import aiohttp
 
-from .errors import WorkerError, WorkerRefused, WorkerUnauthorized, WorkerUnreachable
+from . import numeric
+from .answers import Answer
+from .clock import steady
+from .errors import WorkerError, WorkerForeign, WorkerRefused, WorkerUnauthorized, WorkerUnreachable
 from .sse import parse_stream
 from .waiting import news
 from .worker_about import Explained, Info, Lora, Loras, Models
-from .worker_events import Disconnected, Event, Snapshot, read_event
-from .worker_http import CALL, LOST, Address, WorkerHttp, refuse
-from .worker_types import Answer, Input, Job
+from .worker_events import Disconnected, Event, PauseEvent, Snapshot, read_event
+from .worker_http import LOST, Address, WorkerHttp, refuse
+from .worker_types import Input, Job, Jobs
 
 __all__ = ["Address", "WorkerClient"]
 
 A = TypeVar("A", bound=Answer)
+P = TypeVar("P", bound="Info | Snapshot | PauseEvent")
 QUICK = aiohttp.ClientTimeout(total=4, connect=3)
 UPLOAD = aiohttp.ClientTimeout(total=180, connect=5)
 DOWNLOAD = aiohttp.ClientTimeout(total=180, connect=5)
 STREAM = aiohttp.ClientTimeout(total=None, connect=5, sock_read=40)
 """The worker sends a comment every 15 s."""
+SOON, SILENCE = 6.0, 25.0
+"""Seconds for which the stream may bring nothing before it counts as silent: at its beginning, and later on."""
 BACKOFF = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
 
 
@@ -42,6 +48,14 @@ class WorkerClient:
         self._streaming: tuple[Address, aiohttp.ClientResponse] | None = None
         self.connected = False
         """The event stream stands."""
+        self.polled = False
+        """The stream brings nothing, and the jobs are asked for instead."""
+        self.spoiled_at: float | None = None
+        """``time.monotonic()`` of the last time that a picture came which was none, or not whole."""
+        self._heard_at: tuple[float, float] | None = None
+        """``time.monotonic()`` of the stream's last bytes (or of its beginning), and how long it may be silent then."""
+        self._was_silent = False
+        """The stream before this one ended without having brought anything."""
 
     async def close(self) -> None:
         await self._http.close()
@@ -65,16 +79,16 @@ class WorkerClient:
     async def jobs(self, **query: str) -> list[Job]:
         """Jobs by ``key``, ``room`` or ``state="open"``."""
         answer = await self._http.json("GET", "/v1/jobs", query=query)
-        found = answer.get("jobs") if isinstance(answer, dict) else None
-        return [_read(Job, job) for job in found] if isinstance(found, list) else []
+        return list(_read(Jobs, answer).jobs)
 
-    async def cancel(self, job_id: str) -> None:
-        """Nothing happens if it is over or unknown."""
+    async def cancel(self, job_id: str) -> Job | None:
+        """How it stands then; nothing happens if it is over. ``None`` if the worker does not know it."""
         try:
-            await self._http.json("DELETE", f"/v1/jobs/{quote(job_id, safe='')}")
+            return _read(Job, await self._http.json("DELETE", f"/v1/jobs/{quote(job_id, safe='')}"))
         except WorkerRefused as refusal:
             if not refusal.not_found:
                 raise
+            return None
 
     # -- pictures ----------------------------------------------------------------------------
 
@@ -93,19 +107,18 @@ class WorkerClient:
 
     async def _forgiving(self, method: str, path: str) -> None:
         try:
-            await self._http.bytes(method, path, CALL)
+            await self._http.done(method, path)
         except WorkerRefused as refusal:
             if not refusal.not_found:
                 raise
 
-    async def add_input(self, data: bytes, mimetype: str, *, private: bool) -> Input:
-        """Bring a picture to start from. The same bytes are the same picture, however often they come."""
+    async def add_input(self, data: bytes, mimetype: str, *, private: bool, owner: str) -> Input:
+        """Bring a picture to start from. The same bytes are the same picture, however often they come. ``owner``: who
+        sent it, since the worker checks people's pictures in turn; an older one does not look at it."""
         query = {"private": "true" if private else "false"}
-        answer = await self._http.upload("/v1/inputs", data, mimetype, UPLOAD, query=query)
-        found = _read(Input, answer)
-        if not isinstance(found.id, str):
-            raise WorkerUnreachable("the answer is not the worker's")
-        return found
+        headers = {"Otterbot-Owner": quote(owner, safe="@:.")}
+        answer = await self._http.upload("/v1/inputs", data, mimetype, UPLOAD, query=query, headers=headers)
+        return _read(Input, answer)
 
     # -- what it is --------------------------------------------------------------------------
 
@@ -113,7 +126,7 @@ class WorkerClient:
         """What the worker is and does, not older than ``max_age`` seconds."""
         address = self._http.address
         if self._info is None or self._info[0] != address or time.monotonic() - self._info[1] > max_age:
-            found = _read(Info, await self._http.json("GET", "/v1/info", timeout=QUICK))
+            found = self._by_our_clock(_read(Info, await self._http.json("GET", "/v1/info", timeout=QUICK)))
             self._info = address, time.monotonic(), found
             return found
         return self._info[2]
@@ -153,6 +166,19 @@ class WorkerClient:
 
     # -- the stream --------------------------------------------------------------------------
 
+    @property
+    def silent(self) -> bool:
+        """The stream does not fail, but brings nothing either."""
+        if self._heard_at is None:
+            return self._was_silent
+        since, limit = self._heard_at
+        return self._was_silent or time.monotonic() - since > limit
+
+    async def snapshot(self) -> Snapshot:
+        """What the stream would begin with, asked for."""
+        jobs = await self.jobs(state="open")
+        return Snapshot(jobs=tuple(jobs), pause=(await self.info()).pause)
+
     def hurry(self) -> None:
         """The worker has answered something: connect to the stream at once, and to that of the same worker."""
         self._hurry.set()
@@ -169,18 +195,21 @@ class WorkerClient:
         :class:`Disconnected` after each end (and after the first failure to connect)."""
         failures = 0
         while True:
-            unauthorized = False
+            unauthorized = foreign = False
             try:
                 async for event in self._stream():
                     failures = 0
                     yield event
             except WorkerUnauthorized:
-                unauthorized = True
+                unauthorized, self._was_silent = True, False
                 self._http.forget_token()
-            except (WorkerError, *LOST):
-                pass
-            self.connected = False
-            yield Disconnected(unauthorized=unauthorized)
+            except WorkerForeign:
+                foreign, self._was_silent = True, False
+            except (WorkerError, *LOST) as error:
+                self._was_silent = self.silent and not isinstance(error, aiohttp.ClientConnectorError)
+            self.connected, self._heard_at = False, None
+            if not (self.polled and self._was_silent):
+                yield Disconnected(unauthorized=unauthorized, foreign=foreign)
             wait = BACKOFF[min(failures, len(BACKOFF) - 1)]
             failures += 1
             self._hurry.clear()
@@ -188,13 +217,19 @@ class WorkerClient:
 
     async def _stream(self) -> AsyncIterator[Event]:
         address = self._http.address
+        self._heard_at = time.monotonic(), SOON
         async with self._http.open("GET", "/v1/events", STREAM, headers={"Accept": "text/event-stream"}) as response:
             if response.status != 200:
                 await refuse(response)
+            self._http.clock.observe(response.headers.get("Date"))
+            if response.content_type != "text/event-stream":
+                raise WorkerForeign("a page in place of the events")
             self._streaming = address, response
             try:
                 async for name, data in parse_stream(self._while_there(address, response)):
                     event = _event(name, data)
+                    if isinstance(event, Snapshot | PauseEvent):
+                        event = self._by_our_clock(event)
                     if isinstance(event, Snapshot):
                         self.connected = True
                     if event is not None:
@@ -202,18 +237,27 @@ class WorkerClient:
             finally:
                 self._streaming = None
 
+    def _by_our_clock(self, news: P) -> P:
+        """Until when it rests the worker says by its own clock, which may be another than ours."""
+        until = news.pause.until
+        if until is None:
+            return news
+        here = until - self._http.clock.now() + steady()
+        return replace(news, pause=replace(news.pause, until=here))
+
     async def _while_there(self, address: Address, response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
         """The stream's bytes, until the operator names another worker."""
         async for chunk in response.content.iter_any():
             if self._http.address != address:
                 return
+            self._heard_at, self._was_silent = (time.monotonic(), SILENCE), False
             yield chunk
 
 
 def _event(name: str, data: str) -> Event | None:
     try:
-        return read_event(name, json.loads(data))
-    except (TypeError, ValueError, RecursionError):
+        return read_event(name, numeric.parse(data))
+    except (TypeError, ValueError):
         return None  # a newer worker's idea of an event
 
 
@@ -221,4 +265,4 @@ def _read(kind: type[A], data: Any) -> A:
     try:
         return kind.read(data)
     except TypeError:
-        raise WorkerUnreachable("the answer is not the worker's") from None
+        raise WorkerForeign("the answer is not the worker's") from None

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
+from .answers import Answer, readable
 from .worker_about import Pause
-from .worker_types import Answer, Job, Progress, entries, mapping
+from .worker_types import Job, Progress
 
 
 @dataclass(frozen=True, kw_only=True)
 class Snapshot(Answer):
-    """Every open job of ours; the first event after each connection."""
+    """Every open job of ours; the first event after each connection. A job that cannot be read is left out: whoever
+    waits for it asks."""
 
-    jobs: tuple[Job, ...] = ()
+    jobs: tuple[Job, ...]
     pause: Pause = field(default_factory=Pause)
+
+    @classmethod
+    def read(cls, data: Any) -> Self:
+        return super().read({**data, "jobs": readable(Job, data.get("jobs"))} if isinstance(data, dict) else data)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,23 +55,23 @@ class Disconnected(Answer):
     """Made by the client: the stream ended; it connects again by itself."""
 
     unauthorized: bool = False
+    foreign: bool = False
+    """Something else than the worker answers there."""
 
 
 Event = Snapshot | JobEvent | ProgressEvent | ChatEvent | PauseEvent | Disconnected
 
 
+_KINDS: dict[str, type[Snapshot | JobEvent | ProgressEvent | ChatEvent | PauseEvent]] = {
+    "snapshot": Snapshot,
+    "job": JobEvent,
+    "progress": ProgressEvent,
+    "chat": ChatEvent,
+    "pause": PauseEvent,
+}
+
+
 def read_event(name: str, data: Any) -> Event | None:
-    """An event of the stream; ``None`` for a name that we do not know."""
-    source = mapping(data)
-    if name == "snapshot":
-        jobs = tuple(Job.read(job) for job in entries(source.get("jobs")))
-        return Snapshot(jobs=jobs, pause=Pause.read(source.get("pause")))
-    if name == "job":
-        return JobEvent(job=Job.read(source.get("job")))
-    if name == "progress":
-        return ProgressEvent.read({**source, "progress": Progress.read(source.get("progress"))})
-    if name == "chat":
-        return ChatEvent.read(source)
-    if name == "pause":
-        return PauseEvent(pause=Pause.read(source.get("pause")))
-    return None
+    """An event of the stream; ``None`` for a name that we do not know. Raises ``TypeError`` for what is none."""
+    kind = _KINDS.get(name)
+    return None if kind is None else kind.read(data)

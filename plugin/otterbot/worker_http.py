@@ -7,7 +7,6 @@ be short: what stands at that address may be a router's login page.
 from __future__ import annotations
 
 import io
-import json
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,7 +15,9 @@ from typing import Any
 
 import aiohttp
 
-from .errors import FieldProblem, WorkerRefused, WorkerUnauthorized, WorkerUnreachable
+from . import numeric
+from .clock import Clock
+from .errors import FieldProblem, WorkerForeign, WorkerRefused, WorkerUnauthorized, WorkerUnreachable
 
 bytes_ = bytes
 """The type, where a method has its name."""
@@ -41,6 +42,8 @@ class WorkerHttp:
 
     def __init__(self, address: Callable[[], Address]) -> None:
         self._address = address
+        self.clock = Clock()
+        """The worker's: it says by it until when it rests."""
         self._session: aiohttp.ClientSession | None = None
         self._token: tuple[Address, str] | None = None
         """As its file held it; another address means another worker, which this token is nobody's to show."""
@@ -93,10 +96,17 @@ class WorkerHttp:
         return await self._bytes(method, path, timeout, body=body, query=query)
 
     async def upload(
-        self, path: str, data: bytes_, mimetype: str, timeout: aiohttp.ClientTimeout, *, query: Mapping[str, str]
+        self,
+        path: str,
+        data: bytes_,
+        mimetype: str,
+        timeout: aiohttp.ClientTimeout,
+        *,
+        query: Mapping[str, str],
+        headers: Mapping[str, str],
     ) -> Any:
         """Send bytes; the JSON of the answer."""
-        headers = {"Content-Type": mimetype}
+        headers = {**headers, "Content-Type": mimetype}
         # A file, because aiohttp writes large bytes in one go, during which nothing else happens.
         file = io.BytesIO(data)
         return _parsed(await self._bytes("POST", path, timeout, data=file, query=query, headers=headers))
@@ -104,6 +114,7 @@ class WorkerHttp:
     async def _bytes(self, method: str, path: str, timeout: aiohttp.ClientTimeout, **what: Any) -> bytes_:
         try:
             async with self.open(method, path, timeout, **what) as response:
+                self.clock.observe(response.headers.get("Date"))
                 if response.status >= 300:
                     await refuse(response)
                 return await read_body(response, MAX_ANSWER)
@@ -112,6 +123,11 @@ class WorkerHttp:
             raise
         except LOST as error:
             raise WorkerUnreachable(type(error).__name__) from None
+
+    async def done(self, method: str, path: str) -> None:
+        """A call that answers nothing but that it is done. A page that came instead has done nothing."""
+        if await self._bytes(method, path, CALL):
+            raise WorkerForeign("an answer where there is none")
 
     async def json(
         self, method: str, path: str, *, body: Any = None, query: Any = None, timeout: aiohttp.ClientTimeout = CALL
@@ -147,9 +163,9 @@ class WorkerHttp:
 
 def _parsed(data: bytes) -> Any:
     try:
-        return json.loads(data) if data else {}
-    except (ValueError, RecursionError):
-        raise WorkerUnreachable("the answer is not JSON") from None
+        return numeric.parse(data)
+    except ValueError:
+        raise WorkerForeign("the answer is not JSON") from None
 
 
 async def read_body(response: aiohttp.ClientResponse, most: int) -> bytes:
@@ -167,18 +183,22 @@ async def read_body(response: aiohttp.ClientResponse, most: int) -> bytes:
 async def refuse(response: aiohttp.ClientResponse) -> None:
     """Raise what a status beyond 2xx means."""
     status = response.status
-    if status in (401, 403):
-        raise WorkerUnauthorized(str(status))
     try:
-        problem = json.loads(await read_body(response, MAX_PROBLEM))
-    except (ValueError, RecursionError):
+        problem = numeric.parse(await read_body(response, MAX_PROBLEM))
+    except ValueError:
         problem = {}
     if not isinstance(problem, dict):
         problem = {}
     code = problem.get("code")
-    # 507 is a refusal with a sentence; every other 5xx is a worker in trouble.
-    if (status >= 500 and status != 507) or not isinstance(code, str):
+    # 507 is a refusal with a sentence; every other 5xx is a worker in trouble, or a proxy that does not reach it.
+    if status >= 500 and (status != 507 or not isinstance(code, str)):
         raise WorkerUnreachable(f"HTTP {status}")
+    if status == 401 and response.content_type != "text/html":
+        raise WorkerUnauthorized(str(status))
+    if not isinstance(code, str):
+        raise WorkerForeign(f"HTTP {status} without a problem document")
+    if status in (401, 403):
+        raise WorkerUnauthorized(str(status))
     detail = problem.get("detail")
     fields = problem.get("fields")
     raise WorkerRefused(

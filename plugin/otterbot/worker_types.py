@@ -2,33 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any
+
+from .answers import Answer
 
 FINAL = frozenset({"succeeded", "failed", "cancelled"})
-
-
-def mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def entries(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-class Answer:
-    """A frozen dataclass that is read from JSON by the names of its fields."""
-
-    @classmethod
-    def read(cls, data: Any) -> Self:
-        """Raises ``TypeError`` if a field without a default is missing."""
-        known: Mapping[str, Any] = getattr(cls, "__dataclass_fields__", {})
-        return cls(**{name: value for name, value in mapping(data).items() if name in known})
-
-    @classmethod
-    def maybe(cls, data: Any) -> Self | None:
-        return None if data is None else cls.read(data)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +42,7 @@ class Thumbnail(Answer):
     height: int
     size: int
     mimetype: str
+    sha256: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,10 +57,8 @@ class ImageResult(Answer):
     thumbnail: Thumbnail
     record: dict[str, Any]
     notes: list[str] = field(default_factory=list)
-
-    @classmethod
-    def read(cls, data: Any) -> Self:
-        return super().read({**mapping(data), "thumbnail": Thumbnail.read(mapping(data).get("thumbnail"))})
+    sha256: str | None = None
+    """Of the file, in hexadecimal digits; not told by older workers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,18 +70,6 @@ class Picture(Answer):
     progress: Progress | None = None
     result: ImageResult | None = None
     error: Failure | None = None
-
-    @classmethod
-    def read(cls, data: Any) -> Self:
-        source = mapping(data)
-        return super().read(
-            {
-                **source,
-                "progress": Progress.maybe(source.get("progress")),
-                "result": ImageResult.maybe(source.get("result")),
-                "error": Failure.maybe(source.get("error")),
-            }
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,18 +94,6 @@ class Turn(Answer):
     def answered(self) -> bool:
         """The whole answer is here."""
         return self.result is not None and bool(self.result.text)
-
-    @classmethod
-    def read(cls, data: Any) -> Self:
-        source = mapping(data)
-        return super().read(
-            {
-                **source,
-                "progress": Progress.maybe(source.get("progress")),
-                "result": ChatResult.maybe(source.get("result")),
-                "error": Failure.maybe(source.get("error")),
-            }
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,8 +121,7 @@ class Job(Answer):
         rows: list[Picture | Turn] = [*self.pictures, *([] if self.turn is None else [self.turn])]
         return sum(row.state in FINAL for row in rows), sum(row.attempt for row in rows)
 
-    @classmethod
-    def read(cls, data: Any) -> Self:
-        source = mapping(data)
-        pictures = tuple(Picture.read(picture) for picture in entries(source.get("pictures")))
-        return super().read({**source, "pictures": pictures, "turn": Turn.maybe(source.get("turn"))})
+
+@dataclass(frozen=True, kw_only=True)
+class Jobs(Answer):
+    jobs: tuple[Job, ...]

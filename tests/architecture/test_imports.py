@@ -12,7 +12,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 WORKER = REPOSITORY / "worker" / "otterbot_worker"
 PLUGIN = REPOSITORY / "plugin" / "otterbot"
 
-ANYWHERE = {"errors", "logs", "samplers", "api.schemas", "config", "yamlfile", ""}
+ANYWHERE = {"errors", "logs", "privacy", "space", "samplers", "api.schemas", "config", "terminal", "yamlfile", ""}
 """What every part of the worker may import (``""``: the package itself, for its version)."""
 
 WORKER_MAY = {
@@ -41,7 +41,7 @@ PLUGIN_FLOORS = [
     {"commands"},
     set[str](),  # delivery, outbox, worker_client, settings, permissions, store, media, texts and their helpers
     {"intents", "flags", "flags_missed", "flag_values", "flag_names", "options", "message"}
-    | {"typed", "dashes", "markup", "mention", "config", "configvalues", "errors"},
+    | {"typed", "dashes", "markup", "mention", "config", "configvalues", "errors", "numeric"},
 ]
 """The plugin's floors, top first: a module may import from its own floor and from those below. What stands nowhere
 else belongs to the fourth."""

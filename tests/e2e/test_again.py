@@ -42,6 +42,16 @@ async def test_a_reply_means_that_picture_even_of_somebody_else(lab: Lab, room: 
     assert again.record["used"]["seed"] == first.record["used"]["seed"]
 
 
+async def test_a_thread_on_a_picture_means_that_picture(lab: Lab, room: str) -> None:
+    (first,) = await lab.draw(room, f"!draw otter {QUICK}")
+    (other,) = await lab.draw(room, f"!draw badger {QUICK}")
+    (again,) = await lab.draw(room, "!again --seed same", thread=first.event_id)
+    assert again.record["used"]["seed"] == first.record["used"]["seed"]
+    assert again.thread == first.event_id
+    (again,) = await lab.draw(room, "!again --seed same", thread=first.event_id, reply=other.event_id)
+    assert again.record["used"]["seed"] == other.record["used"]["seed"]
+
+
 async def test_a_picture_that_the_plugins_new_database_does_not_know(lab: Lab, room: str) -> None:
     (first,) = await lab.draw(room, f"!draw otter {QUICK}")
     await lab.empty_plugin_database()

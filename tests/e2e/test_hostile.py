@@ -42,7 +42,7 @@ async def test_odd_relations(lab: Lab, room: str) -> None:
     """Whatever stands in ``m.relates_to``: the room lives."""
     for relation in RELATIONS:
         await sent(lab.user, room, {"msgtype": "m.text", "body": "!queue", "m.relates_to": relation})
-    assert "Nothing" in (await lab.answer(room, "!queue")).body
+    assert "!draw" in (await lab.answer(room, "!help")).body  # another "!queue" might be one of many equal ones
     await lab.draw(room, f"!draw otter {QUICK}")
 
 
@@ -64,7 +64,7 @@ async def test_odd_fields(lab: Lab, room: str) -> None:
     for part in ("body", "formatted_body", "msgtype", "format", "m.mentions", "filename", "info"):
         for value in (None, 5, [], {}, "\u202e\u200b\ufeff", "x" * 20_000):
             await sent(lab.user, room, {**usual, part: value})
-    assert "Nothing" in (await lab.answer(room, "!queue")).body
+    assert "!draw" in (await lab.answer(room, "!help")).body  # another "!queue" might be one of many equal ones
 
 
 async def test_what_looks_encrypted_does_not_silence_a_plain_room(lab: Lab) -> None:

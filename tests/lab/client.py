@@ -202,10 +202,24 @@ class User:
             missing = self.nio.get_missing_sessions(room)
             if missing:
                 await self.nio.keys_claim(missing)
+            await self._share_key(room)
         sent = await self.nio.room_send(room, type_, content, tx_id=uuid.uuid4().hex, ignore_unverified_devices=True)
         if not hasattr(sent, "event_id"):
             raise RuntimeError(f"send: {sent}")
         return str(sent.event_id)
+
+    async def _share_key(self, room: str) -> None:
+        """nio takes a room key for shared also where the homeserver was away meanwhile; people's clients do not."""
+        if not self.nio.olm.should_share_group_session(room):
+            return
+        with contextlib.suppress(LocalProtocolError):  # another message shares it already
+            await self.nio.share_group_session(room, ignore_unverified_devices=True)
+        session = self.nio.olm.outbound_group_sessions.get(room)
+        users = list(self.nio.rooms[room].users)
+        devices = {(user, one.id) for user in users for one in self.nio.device_store.active_user_devices(user)}
+        if session is not None and not devices <= session.users_shared_with | session.users_ignored:
+            self.nio.invalidate_outbound_session(room)
+            raise RuntimeError("the room key did not reach everybody; nothing was sent")
 
     async def send(
         self, room: str, body: str, *, msgtype: str = "m.text", html: str | None = None, thread: str | None = None,

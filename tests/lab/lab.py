@@ -18,6 +18,7 @@ from .client import User
 from .events import Ev
 from .maubot import Maubot, build_plugin
 from .places import merged
+from .power import Disk
 from .proxy import Proxy
 from .synapse import Synapse
 from .timeline import Picture, pictures_in
@@ -38,21 +39,28 @@ class Lab:
     ``lab.worker.start()``. ``proxies``: Maubot speaks to the others through :attr:`matrix_proxy` and
     :attr:`worker_proxy`. ``plugin`` is laid over the plugin's defaults, ``worker_config`` over the worker's.
     ``model``: a folder made by :func:`make_test_model`; then there is that second model, and the shipped one stays
-    the default.
+    the default. ``disks``: Maubot's folder and the worker's data are file systems of their own, see :meth:`cut_power`.
     """
 
     def __init__(
         self, root: Path, *, limits: bool = False, worker: bool = True, proxies: bool = True,
         plugin: dict[str, Any] | None = None, worker_config: dict[str, Any] | None = None,
-        plugin_source: Path = places.REPOSITORY, model: Path | None = None,
+        plugin_source: Path = places.REPOSITORY, model: Path | None = None, disks: bool = False,
+        maubot_env: dict[str, str] | None = None,
     ) -> None:  # fmt: skip
         self.root, self.with_worker, self.proxies, self.plugin_source = root, worker, proxies, plugin_source
         self.model = model
         self.synapse = Synapse(root / "synapse", limits=limits)
-        self.maubot = Maubot(root / "maubot")
+        self.maubot = Maubot(root / "maubot", log=root / "maubot.log", env=maubot_env)
         settings = merged(SMALL, {"images": TWO_MODELS} if model else {})
+        settings = merged(settings, {"archive": {"min_free_gb": 0.004}} if disks else {})
         alone = {**ALONE, "HF_HUB_CACHE": str(root / "hub")}  # whatever else this machine has
         self.worker = Worker(root / "worker", config=merged(settings, worker_config or {}), env=alone)
+        self.disks: dict[str, Disk] = {}
+        if disks:
+            folders = {"maubot": self.maubot.root, "worker": self.worker.data}
+            self.disks = {name: Disk(folder, root / f"{name}.img") for name, folder in folders.items()}
+        self._mounted = contextlib.ExitStack()
         self.matrix_proxy = Proxy(lambda: self.synapse.url)
         self.worker_proxy = Proxy(lambda: self.worker.url)
         self.plugin_config = plugin or {}
@@ -76,6 +84,8 @@ class Lab:
     async def _boot(self) -> None:
         started = time.monotonic()
         self.root.mkdir(parents=True, exist_ok=True)
+        for disk in self.disks.values():
+            self._mounted.enter_context(disk)
         if self.model is not None:
             models = self.worker.data / "models"
             models.mkdir(parents=True, exist_ok=True)
@@ -99,6 +109,8 @@ class Lab:
         meta = yaml.safe_load((self.plugin_source / "maubot.yaml").read_text())
         await self.maubot.add_instance(INSTANCE, meta["id"], self.bot, self.instance_config())
         self.admin, self.user = await asyncio.gather(self.new_user("moderator"), self.new_user("member"))
+        for disk in self.disks.values():
+            disk.sync()  # people have set it up long before the first fault
         self.times["ready"] = time.monotonic() - started
 
     async def close(self) -> None:
@@ -108,6 +120,7 @@ class Lab:
                 proc.thaw()
         await asyncio.gather(self.maubot.stop(), self.worker.stop(), return_exceptions=True)
         await asyncio.gather(self.matrix_proxy.stop(), self.worker_proxy.stop(), self.synapse.stop())
+        self._mounted.close()
 
     # ------------------------------------------------------------ the plugin's instance
 
@@ -135,6 +148,12 @@ class Lab:
             path.unlink()
         await self.maubot.set_running(INSTANCE, True)
         await self.maubot.wait_instance(INSTANCE)
+
+    async def cut_power(self, name: str) -> None:
+        """The machine that ``maubot`` or ``worker`` runs on loses power and is switched on again, with ``disks``."""
+        part = {"maubot": self.maubot, "worker": self.worker}[name]
+        await self.disks[name].cut([part.proc])
+        await part.start()
 
     # ------------------------------------------------------------ people and rooms
 

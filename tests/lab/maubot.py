@@ -48,14 +48,19 @@ class Maubot:
 
     ADMIN = "admin"
 
-    def __init__(self, root: Path, *, port: int | None = None, password: str = "otter") -> None:
+    def __init__(
+        self, root: Path, *, port: int | None = None, password: str = "otter", log: Path | None = None,
+        env: dict[str, str] | None = None,
+    ) -> None:  # fmt: skip
         self.root, self.port, self.password = root, port or free_port(), password
         self.url = f"http://127.0.0.1:{self.port}"
         self.token = ""
         self.instances: list[str] = []
-        self.proc = Proc(
-            "maubot", [places.python("maubot"), "-m", "maubot", "-c", "config.yaml"], root, root / "maubot.log"
-        )
+        self.clock_file = root / "clock"
+        """By how many seconds this process's clock is wrong: see :mod:`lab.clock.sitecustomize`."""
+        command = [places.python("maubot"), "-m", "maubot", "-c", "config.yaml"]
+        clock = {"PYTHONPATH": str(Path(__file__).with_name("clock")), "LAB_CLOCK": str(self.clock_file)}
+        self.proc = Proc("maubot", command, root, log or root / "maubot.log", {**clock, **(env or {})})
 
     def write_config(self) -> None:
         """Maubot rewrites its configuration (the password becomes a hash), so it is written once."""
@@ -86,6 +91,12 @@ class Maubot:
         for instance in self.instances if instances else []:
             await self.wait_instance(instance)
         return time.monotonic() - started
+
+    def set_clock(self, off: float) -> None:
+        """As NTP or a person sets it, while everything runs; 0 sets it right."""
+        written = self.clock_file.with_suffix(".new")
+        written.write_text(str(off))
+        written.replace(self.clock_file)
 
     async def stop(self) -> float:
         return await self.proc.stop()

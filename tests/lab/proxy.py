@@ -35,6 +35,7 @@ class What(Enum):
     HOLD_AFTER = auto()
     SWALLOW = auto()
     ANSWER = auto()
+    SILENCE = auto()
     REWRITE_TXN = auto()
 
 
@@ -60,6 +61,8 @@ class Rule:
     also: Callable[[Seen], bool] | None = None
     status: int = 503
     answer: dict[str, Any] = field(default_factory=dict)
+    page: str = ""
+    """Instead of ``answer``: HTML, as a proxy in between answers."""
     headers: dict[str, str] = field(default_factory=dict)
     count: int = 0
     """How many requests it has meant so far."""
@@ -192,6 +195,15 @@ class Proxy:
         """The server sees nothing; the client gets this status and JSON."""
         return self.rule(What.ANSWER, method, path, status=status, answer=answer or {}, **options)
 
+    def page(self, method: str, path: str, status: int, **options: Any) -> Rule:
+        """The server sees nothing; the client gets a page of HTML, as from a proxy that does not pass it on."""
+        page = f"<html><head><title>{status}</title></head><body><h1>{status}</h1>nginx</body></html>"
+        return self.rule(What.ANSWER, method, path, status=status, page=page, **options)
+
+    def silence(self, method: str, path: str, **options: Any) -> Rule:
+        """The answer begins, and nothing of its body comes until the rule is released: a proxy that buffers."""
+        return self.rule(What.SILENCE, method, path, **options)
+
     def counting(self, method: str, path: str, **options: Any) -> Rule:
         """Only counts; put before others, it hides nothing from them."""
         return self.rule(What.COUNT, method, path, **options)
@@ -237,6 +249,10 @@ class Proxy:
     async def _act(self, request: web.Request, seen: Seen, path: str, acting: Rule) -> web.StreamResponse:
         if acting.what is What.ANSWER:
             acting.point()
+            if acting.page:
+                return web.Response(
+                    status=acting.status, text=acting.page, content_type="text/html", headers=acting.headers
+                )
             return web.json_response(acting.answer, status=acting.status, headers=acting.headers)
         if acting.what is What.HOLD_BEFORE:
             acting.point()
@@ -255,6 +271,9 @@ class Proxy:
         body = seen.body if seen.body or seen.method in ("POST", "PUT", "PATCH") else None
         async with self._http.request(seen.method, url, headers=headers, data=body, allow_redirects=False) as upstream:
             kept = [(name, value) for name, value in upstream.headers.items() if name.lower() not in _HOP]
+            if rule is not None and rule.what is What.SILENCE:
+                rule.point()
+                return await self._stream(request, upstream, kept, rule)
             if rule is not None or plain:
                 data = await upstream.read()
                 data = without_bundles(data) if plain else data
@@ -278,13 +297,18 @@ class Proxy:
 
     @staticmethod
     async def _stream(
-        request: web.Request, upstream: aiohttp.ClientResponse, headers: list[tuple[str, str]]
+        request: web.Request,
+        upstream: aiohttp.ClientResponse,
+        headers: list[tuple[str, str]],
+        silence: Rule | None = None,
     ) -> web.StreamResponse:
         response = web.StreamResponse(status=upstream.status)
         response.headers.extend(headers)
         if upstream.content_length is not None:
             response.content_length = upstream.content_length
         await response.prepare(request)
+        if silence is not None:
+            await silence.released()
         async for chunk in upstream.content.iter_any():
             await response.write(chunk)
         await response.write_eof()

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import logging
 import os
+import sqlite3
 import ssl
 import subprocess
 import sys
@@ -16,14 +18,20 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from otterbot_worker import __version__, config, logs
+from otterbot_worker import __version__, config, logs, privacy, terminal
+from otterbot_worker.errors import CannotLook
 
 if TYPE_CHECKING:
+    from otterbot_worker.models.catalogue import Catalogue
     from otterbot_worker.models.entries import ModelEntry
+
+log = logging.getLogger(__name__)
 
 EXIT_NOTHING = 1
 EXIT_USAGE = 2
 FREE_SECONDS = 30.0
+READ_SECONDS = 60.0
+"""For files that nobody has read yet: whoever asks for the list here wants all of it."""
 
 
 class Refused(Exception):
@@ -32,9 +40,14 @@ class Refused(Exception):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns the exit code."""
+    terminal.never_fail()
+    privacy.keep_to_ourselves()
     asked = _parser().parse_args(arguments)
     try:
         return int(asked.run(asked))
+    except CannotLook as error:
+        print(f"otterbot-worker: {error.sentence}", file=sys.stderr)
+        return EXIT_NOTHING
     except (config.BadConfig, Refused) as error:
         print(f"otterbot-worker: {error}", file=sys.stderr)
         return EXIT_USAGE
@@ -86,15 +99,22 @@ def _serve(asked: argparse.Namespace) -> int:
     from otterbot_worker.api.auth import BadToken
     from otterbot_worker.api.parts import AlreadyRunning
     from otterbot_worker.api.server import serve
+    from otterbot_worker.jobs import disk
     from otterbot_worker.jobs.migrations import DamagedDatabase, NewerDatabase
 
-    try:
-        return asyncio.run(serve(settings))
-    except (AlreadyRunning, BadToken, DamagedDatabase, NewerDatabase) as error:
-        raise Refused(str(error)) from None
-    except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        raise Refused(f"cannot start: {where}{error.strerror or error}") from None
+    while True:
+        try:
+            return asyncio.run(serve(settings))
+        except (AlreadyRunning, BadToken, DamagedDatabase, NewerDatabase) as error:
+            raise Refused(str(error)) from None
+        except (OSError, sqlite3.OperationalError) as error:
+            if disk.later(error):
+                log.error("cannot start while the disk is full; it is tried again until there is room")
+                time.sleep(disk.SECONDS[-1])
+                continue
+            named = error if isinstance(error, OSError) else None
+            where = f"{named.filename}: " if named and named.filename else ""
+            raise Refused(f"cannot start: {where}{(named and named.strerror) or error}") from None
 
 
 def _openapi(_: argparse.Namespace) -> int:
@@ -110,15 +130,16 @@ def _openapi(_: argparse.Namespace) -> int:
 def _show(asked: argparse.Namespace) -> int:
     from otterbot_worker.archive import containers, reading, showing
 
+    name = terminal.visible(str(asked.file))
     try:
         found = reading.read(asked.file)
     except containers.NoSettings as error:
-        print(f"otterbot-worker: {asked.file} {error}", file=sys.stderr)
+        print(f"otterbot-worker: {name} {error}", file=sys.stderr)
         return EXIT_NOTHING
     except containers.BadPicture as error:
-        raise Refused(f"{asked.file} {error}") from None
+        raise Refused(f"{name} {error}") from None
     except (OSError, ValueError) as error:  # ValueError: a name with a NUL in it
-        raise Refused(f"{asked.file} cannot be read ({getattr(error, 'strerror', None) or error})") from None
+        raise Refused(f"{name} cannot be read ({getattr(error, 'strerror', None) or error})") from None
     if not asked.json:
         print(showing.page(found))
         return 0
@@ -132,23 +153,33 @@ def _show(asked: argparse.Namespace) -> int:
 
 
 def _models(asked: argparse.Namespace) -> int:
-    from otterbot_worker.api.parts import default_model, read_catalogue
+    from otterbot_worker.api import default as defaults
+    from otterbot_worker.api.parts import read_catalogue
 
     settings = config.load(asked.config)
     catalogue = read_catalogue(settings)
     if getattr(asked, "plans", False):
         return _plans(settings, catalogue.images.values())
-    default, notice = default_model(settings, catalogue)
-    look = catalogue.look()
+    default = defaults.find(settings, catalogue, READ_SECONDS)
+    look = catalogue.look(READ_SECONDS)
     broken = dict(look.broken)
     width = max(map(len, [*look.images, *broken]))
     for name, entry in look.images.items():
-        where = "here" if entry.here() else "on demand" if catalogue.available(entry) else "missing"
-        print(f"{'*' if name == default else ' '} {name:<{width}}  {where:<9}  {broken.pop(name, entry.about)}")
+        where, why = _where(catalogue, entry)
+        about = terminal.visible(broken.pop(name, why or entry.about))
+        print(f"{'*' if name == default.name else ' '} {name:<{width}}  {where:<9}  {about}")
     for name, why in broken.items():
-        print(f"  {name:<{width}}  {'broken':<9}  {why}")
-    print(f"\n* the default{f'. {notice}' if notice else ''}")
+        print(f"  {name:<{width}}  {'broken':<9}  {terminal.visible(why)}")
+    print(f"\n* the default{f'. {default.notice}' if default.notice else ''}")
     return 0
+
+
+def _where(catalogue: Catalogue, entry: ModelEntry) -> tuple[str, str | None]:
+    """In a word, and why there is none."""
+    try:
+        return "here" if entry.here() else "on demand" if catalogue.available(entry) else "missing", None
+    except CannotLook as error:
+        return "unknown", error.sentence
 
 
 def _plans(settings: config.Config, entries: Iterable[ModelEntry]) -> int:
@@ -167,7 +198,8 @@ def _doctor(asked: argparse.Namespace) -> int:
     print()
     # In a process of its own: it imports torch and touches the card.
     command = [sys.executable, "-m", "otterbot_worker.gpu.doctor", "--device", settings.gpu.device]
-    command += ["--data-dir", str(settings.data_dir)]
+    command += ["--data-dir", str(settings.data_dir), "--archive-dir", str(settings.archive_dir)]
+    command += ["--min-free-gb", str(settings.archive.min_free_gb)]
     command += ["--downloads"] if settings.images.downloads else []
     command += ["--models", str(settings.images.catalogue)] if settings.images.catalogue else []
     return subprocess.run(command, check=False).returncode

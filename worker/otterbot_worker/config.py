@@ -55,6 +55,8 @@ class ApiConfig(_Section):
     clients: Annotated[dict[ClientName, FilePath | None], Field(min_length=1)] = {"otterbot": None}
     max_body_bytes: Annotated[int, Field(ge=4096, le=64 * 1024 * 1024)] = 1024 * 1024
     max_streams: Annotated[int, Field(ge=1, le=1000)] = 16
+    max_connections: Annotated[int, Field(ge=16, le=10_000)] = 512
+    max_connections_per_address: Annotated[int, Field(ge=8, le=10_000)] = 128
 
     @model_validator(mode="after")
     def _both_tls_files(self) -> ApiConfig:

@@ -1,17 +1,19 @@
-"""The worker's errors, free of imports so that every part may raise them.
+"""The worker's errors, free of imports of its parts so that every part may raise them.
 
 ::
 
     Exception
     ├── JobFailed      this picture or turn failed; the rest of the worker is well
     ├── Cancelled      somebody asked for it to stop
-    └── ProcessDied    the GPU process is gone (crash, kernel's OOM killer, hang)
+    ├── ProcessDied    the GPU process is gone (crash, kernel's OOM killer, hang)
+    └── CannotLook     a file could not be looked at, which says nothing of whether it is there
 
 Messages are sentences that a person in the room may read. They never hold prompts.
 """
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from typing import Any
 
@@ -46,3 +48,39 @@ class ProcessDied(Exception):
         super().__init__(reason)
         self.reason = reason
         self.exit_code = exit_code
+
+
+ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR})
+"""What the system answers where there is no such file."""
+
+
+CANNOT_LOOK = "cannot_look"
+"""The code by which the GPU process tells of a ``CannotLook``."""
+
+
+class CannotLook(Exception):
+    """A file or a folder could not be looked at, so nobody knows whether it is there: there is no permission, no room
+    for one more open file, or the disk fails. Whoever asked tries again later.
+
+    ``what``: a noun for people, as "the file a.ckpt"; ``why``: the system's words for it.
+    """
+
+    def __init__(self, what: str, why: str) -> None:
+        super().__init__(f"{what} could not be looked at: {why}")
+        self.what = what
+        self.why = why
+
+    @property
+    def sentence(self) -> str:
+        text = str(self)
+        return f"{text[0].upper()}{text[1:]}."
+
+
+def look_failed(error: BaseException, what: str) -> None:
+    """What is called where a file could not be opened: returns where that is because it is absent or broken.
+
+    :raises CannotLook: the system could not look
+    """
+    # Libraries raise errors of this type without a number for files that make no sense to them.
+    if isinstance(error, OSError) and error.errno is not None and error.errno not in ABSENT:
+        raise CannotLook(what, error.strerror or type(error).__name__) from None

@@ -13,7 +13,9 @@ import sys
 import time
 import traceback
 import warnings
-from typing import Literal
+from typing import Literal, TextIO
+
+from otterbot_worker import terminal
 
 _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
@@ -43,7 +45,7 @@ class TextFormatter(logging.Formatter):
             line += f" {key}={json.dumps(text, ensure_ascii=False) if set(text) & set(' =') else text}"
         trace = _trace(record)
         line += f" error={json.dumps(trace, ensure_ascii=False)}" if trace else ""
-        return line.replace("\n", "\\n")
+        return terminal.visible(line.replace("\n", "\\n"))
 
 
 class JsonFormatter(logging.Formatter):
@@ -60,12 +62,47 @@ class JsonFormatter(logging.Formatter):
         trace = _trace(record)
         if trace:
             entry["error"] = trace
-        return json.dumps(entry, default=str, ensure_ascii=False)
+        return terminal.visible(json.dumps(entry, default=str, ensure_ascii=False))
+
+
+class Seldom:
+    """A line that anybody on the network could bring about as often as they like: at most one a minute, with how
+    many there were. The last ones stand in the next line."""
+
+    SECONDS = 60.0
+
+    def __init__(self, logger: str, words: str) -> None:
+        self._log = logging.getLogger(logger)
+        self._words = words
+        self._count = 0
+        self._said: float | None = None
+
+    def warning(self, **fields: object) -> None:
+        self._say(logging.WARNING, fields)
+
+    def error(self, **fields: object) -> None:
+        self._say(logging.ERROR, fields)
+
+    def _say(self, level: int, fields: dict[str, object]) -> None:
+        """``fields`` are those of the last one."""
+        self._count += 1
+        now = time.monotonic()
+        if self._said is not None and now - self._said < self.SECONDS:
+            return
+        self._log.log(level, self._words, extra={"count": self._count, **fields})
+        self._said, self._count = now, 0
+
+
+class _Handler(logging.StreamHandler[TextIO]):
+    """Where the log cannot be written, on a full disk for instance, the line is lost and nothing else."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        return
 
 
 def setup(level: str, form: Literal["text", "json"]) -> None:
     """Sends all logs of this process to standard error, ours at ``level``, libraries' from warnings up."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _Handler(sys.stderr)
     handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
     root = logging.getLogger()
     root.handlers[:] = [handler]

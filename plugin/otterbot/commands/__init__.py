@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from .. import texts
 from ..intents import Intent
-from ..message import Message
+from ..message import SPEECH, Message
 from ..outcome import Outcome, say
 from ..services import Services
 from .chat import chat, plain_text
@@ -21,7 +21,7 @@ from .status import show_help, show_status
 
 async def handle(services: Services, message: Message) -> Outcome | None:
     """What ``message`` leads to; ``None`` if it is not for us (then it is not marked handled)."""
-    if message.own or not (message.msgtype == "m.text" or message.is_media):
+    if message.own or not (message.msgtype in SPEECH or message.is_media):
         return None  # notices are other bots'
     if not services.permissions.may_use(message.sender):
         return None

@@ -8,15 +8,21 @@ from __future__ import annotations
 from .. import texts
 from ..chat_entries import FLOWING, answered_by, flows
 from ..encryption import KeyMissing
-from ..errors import MatrixError
+from ..errors import MatrixRefused
 from ..intents import Intent, begins_with_prefix
 from ..message import Message, from_raw
 from ..outcome import NewRequest, Outcome, say
+from ..pace import PACE, Pace, answered_at, next_pace
 from ..records import Request
 from ..services import Services
+from ..sync import seconds
 from ..typed import clean
 
 MAX_THREADS = 2_000
+ROOT_PATIENCE = 10.0
+"""Seconds to wait for the room key of what a thread hangs on: what else is said in the room waits as long."""
+LATE = 60.0
+"""Seconds after which a room key that has not come is not waited for."""
 
 
 async def chat(services: Services, message: Message, intent: Intent) -> Outcome:
@@ -26,7 +32,7 @@ async def chat(services: Services, message: Message, intent: Intent) -> Outcome:
     if intent.problem is not None:
         return say(texts.usage_problem(intent.problem, "chat", values.prefix))
     alone = message.thread_root is None and await _alone(services, message)
-    return _turn(flowing=alone and not await _in_thread_of(services, message))
+    return await _turn(services, message, flowing=alone and not await _in_thread_of(services, message))
 
 
 async def plain_text(services: Services, message: Message) -> Outcome | None:
@@ -37,23 +43,39 @@ async def plain_text(services: Services, message: Message) -> Outcome | None:
     if begins_with_prefix(message.body, values.prefix):
         return None  # somebody else's command, or a slip: silence
     if await _in_thread_of(services, message):
-        return _turn(flowing=False)
+        return await _turn(services, message, flowing=False)
     if await _alone(services, message):
-        return _turn(flowing=message.thread_root is None)
+        return await _turn(services, message, flowing=message.thread_root is None)
     goes_on = message.reply_to is not None and await _is_answer(services, message.room_id, message.reply_to)
-    return _turn(flowing=False) if goes_on else None
+    return await _turn(services, message, flowing=False) if goes_on else None
 
 
-def _turn(*, flowing: bool) -> Outcome:
-    """The messages are read from the room when it is submitted: from a thread, or (``flowing``) the main timeline."""
-    return Outcome(request=NewRequest(kind="chat", asked={FLOWING: True} if flowing else {}))
+async def _turn(services: Services, message: Message, *, flowing: bool) -> Outcome:
+    """The messages are read from the room when it is submitted: from a thread, or (``flowing``) the main timeline.
+
+    One sentence instead, and then nothing, where somebody goes on at a pace that no person has.
+    """
+    room, sender = message.room_id, message.sender
+    silent = services.paces.silent(room, sender)
+    if silent:
+        return Outcome()
+    last = None if silent is False else await services.store.last_turn(room, sender)
+    parts = {} if last is None else await services.store.parts_of(last.key)
+    answered = None if last is None else answered_at(last, parts.values())
+    pace = next_pace(last, answered, services.store.clock.now())
+    if pace.inhuman:
+        services.paces.stop(room, sender)
+        services.log.warning("Somebody goes on at a pace that no person has, and is not answered any more")
+        return say(texts.CHAT_TOO_FAST)
+    asked = ({FLOWING: True} if flowing else {}) | ({} if pace == Pace() else {PACE: pace.stored()})
+    return Outcome(request=NewRequest(kind="chat", asked=asked))
 
 
 async def _alone(services: Services, message: Message) -> bool:
     """Is it said in the main conversation of a room with one person?"""
     if not services.config.current.chat.direct_messages:
         return False
-    return await services.permissions.alone_with(message.room_id, message.sender, message.timestamp)
+    return await services.permissions.alone_with(message.room_id, message.sender, message.said_at)
 
 
 async def _in_thread_of(services: Services, message: Message) -> bool:
@@ -62,7 +84,7 @@ async def _in_thread_of(services: Services, message: Message) -> bool:
         earlier = await answered_by(services.store, message.room_id, message.reply_to)
         if earlier is not None and not flows(earlier):
             return True
-    return message.thread_root is not None and await _is_chat(services, message.room_id, message.thread_root)
+    return message.thread_root is not None and await _is_chat(services, message, message.thread_root)
 
 
 async def _is_answer(services: Services, room: str, event_id: str) -> bool:
@@ -74,15 +96,19 @@ def _here(request: Request | None, room: str) -> bool:
     return request is not None and request.kind == "chat" and request.room_id == room
 
 
-async def _is_chat(services: Services, room: str, root: str) -> bool:
-    """Does the thread hang on a question to us, or on an answer of ours?"""
+async def _is_chat(services: Services, message: Message, root: str) -> bool:
+    """Does the thread hang on a question to us, or on an answer of ours?
+
+    Raises a :class:`~..errors.MatrixError` if the homeserver does not say what stands there.
+    """
+    room = message.room_id
     if _here(await services.store.request_by_event(root), room) or await _is_answer(services, room, root):
         return True
     known = services.chat_threads.get((room, root))
     if known is None:
         try:
-            known = await _read_root(services, room, root)
-        except (MatrixError, KeyMissing):
+            known = await _read_root(services, message, root)
+        except KeyMissing:
             return False  # not known now; asked again with the next message
         if len(services.chat_threads) >= MAX_THREADS:
             services.chat_threads.clear()
@@ -90,12 +116,23 @@ async def _is_chat(services: Services, room: str, root: str) -> bool:
     return known
 
 
-async def _read_root(services: Services, room: str, root: str) -> bool:
-    """For a question that the database does not know (any more)."""
-    raw = await services.encryption.readable(await services.http.event(room, root))
-    if raw is None:
+async def _read_root(services: Services, message: Message, root: str) -> bool:
+    """For a question that the database does not know (any more). Raises :class:`~..encryption.KeyMissing`."""
+    room = message.room_id
+    try:
+        raw = await services.http.event(room, root)
+    except MatrixRefused:
+        return False  # it is not there, or not for us
+    try:
+        readable = await services.encryption.readable(raw)
+    except KeyMissing as missing:
+        if seconds(raw) < message.timestamp / 1000 - LATE:
+            raise  # it will not come any more
+        await services.encryption.wait_for_key(room, missing.session_id, ROOT_PATIENCE)
+        readable = await services.encryption.readable(raw)
+    if readable is None:
         return False
-    asked = from_raw(raw, encrypted=False)
+    asked = from_raw(readable, encrypted=False)
     if asked is None or not services.permissions.may_use(asked.sender):
         return False
     intent = await services.calls.intent(asked)

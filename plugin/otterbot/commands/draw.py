@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from .. import texts
-from ..errors import MatrixError, WorkerError, WorkerRefused, WorkerUnauthorized
+from ..errors import MatrixError, Unanswered, WorkerError, WorkerRefused, WorkerUnauthorized
 from ..intents import Intent
 from ..message import Message
 from ..options import MAX_SEED
@@ -30,15 +30,14 @@ async def draw(services: Services, message: Message, intent: Intent) -> Outcome:
         return say(texts.seed_same_needs_a_picture(prefix))
     seed = options.seed if isinstance(options.seed, int) else _new_seed()
     try:
-        start = await find_start(services, message)
-        request = resolve(
-            options, await circumstances(services, message.room_id), seed=seed, other=_new_seed(), start=start
-        )
+        notes: list[str] = []
+        start = await find_start(services, message, notes)
+        around = await circumstances(services, message.room_id)
+        request = resolve(options, around, seed=seed, other=_new_seed(), notes=notes, start=start)
     except Unusable as refusal:
         return say(str(refusal))
     except MatrixError as error:
-        services.log.warning("No picture to start from: %s", type(error).__name__)
-        return say(texts.START_AWAY)
+        raise Unanswered(type(error).__name__, sentence=texts.START_AWAY) from None
     return await _outcome(services, request, intent)
 
 
@@ -63,8 +62,7 @@ async def upscale(services: Services, message: Message, intent: Intent) -> Outco
     except Unusable as refusal:
         return say(str(refusal))
     except MatrixError as error:
-        services.log.warning("No picture for `upscale`: %s", type(error).__name__)
-        return say(texts.PICTURE_UNREADABLE)
+        raise Unanswered(type(error).__name__, sentence=texts.PICTURE_AWAY) from None
     return await _outcome(services, request, intent)
 
 
@@ -79,8 +77,7 @@ async def _once_more(services: Services, message: Message, intent: Intent, how: 
     except Unusable as refusal:
         return say(str(refusal))
     except MatrixError as error:
-        services.log.warning("No picture for `%s`: %s", intent.name, type(error).__name__)
-        return say(texts.PICTURE_UNREADABLE)
+        raise Unanswered(type(error).__name__, sentence=texts.PICTURE_AWAY) from None
     return await _outcome(services, request, intent)
 
 

@@ -6,7 +6,6 @@ from .. import texts
 from ..errors import WorkerError, WorkerUnauthorized
 from ..message import Message
 from ..outcome import Outcome, Reply, RoomSetting, Unusable, say
-from ..permissions import PowerUnknown
 from ..services import Services
 from ..settings import MODEL, Chosen
 from ..worker_about import Lora, Models
@@ -22,11 +21,8 @@ async def show_or_set_model(services: Services, message: Message, text: str) -> 
     if not name:
         chosen, models = await services.settings.model(message.room_id), await known_models(services)
         return say(texts.room_model(drawing_model(chosen, models), source=chosen.source, prefix=prefix))
-    try:
-        if not await services.permissions.has_power(message.room_id, message.sender, level):
-            return say(texts.may_not_set_model(level))
-    except PowerUnknown:
-        return say(texts.POWER_UNKNOWN)
+    if not await services.permissions.has_power(message.room_id, message.sender, level):
+        return say(texts.may_not_set_model(level))
     models = await known_models(services)
     # A model that is really called "default" can be set all the same.
     if name.lower() in _BACK and (models is None or find_model(name, models) is None):

@@ -9,9 +9,10 @@ from typing import Any
 from .. import texts
 from ..contents import OUR_KEY
 from ..encryption import KeyMissing
-from ..errors import MatrixError
+from ..errors import MatrixRefused
 from ..message import Message, event_id_in
 from ..outcome import Unusable
+from ..records import Request
 from ..services import Services
 from ..starts import NoStart, look, start_event
 
@@ -31,48 +32,56 @@ class Found:
     """Its own, where it is the room's last."""
 
 
-async def find_start(services: Services, message: Message) -> str | None:
-    """The event with the picture that ``message`` is the caption of, or a reply to; ``None`` if it is neither.
+async def find_start(services: Services, message: Message, notes: list[str]) -> str | None:
+    """The event with the picture that ``message`` is the caption of, a reply to, or typed in a thread on; ``None`` if
+    it is none of these. ``notes`` get a sentence where a thread's picture is not used.
 
     Raises as :func:`find_record`.
     """
     target = message.event_id if message.is_media else message.reply_to
-    if target is None:
-        return None
     try:
-        found = await look(services.http, services.encryption, message.room_id, target, patience=START_PATIENCE)
+        if target is not None and await _shows(services, message.room_id, target):
+            return target
+        if message.thread_root is not None and not message.is_media:
+            return await thread_start(services, message.room_id, message.thread_root, notes)
+        return None
     except NoStart as reason:
         raise Unusable(str(reason)) from None
-    return None if found is None else target
 
 
 async def find_picture(services: Services, message: Message) -> tuple[str, Mapping[str, Any] | None]:
-    """The event of the picture that ``message`` is the caption of, or a reply to, or of the room's last one of ours;
-    and what it says of how it was made, of which nothing is to be believed.
+    """The event of the picture that ``message`` is the caption of, or a reply to, or that its thread is about, or of
+    the room's last one of ours; and what it says of how it was made, of which nothing is to be believed.
 
     Raises as :func:`find_record`.
     """
     room, prefix = message.room_id, services.config.current.prefix
     target = message.event_id if message.is_media else message.reply_to
-    if target is None:
-        last = await _last(services, room)
-        if last is None or last.event is None:
-            raise Unusable(texts.no_picture(prefix))
-        return last.event, last.record
-    for event_id in (target, await _picture_of(services, room, target)):
-        if event_id is None:
-            continue
-        try:
-            shown = await look(services.http, services.encryption, room, event_id, patience=START_PATIENCE)
-        except NoStart as reason:
-            raise Unusable(str(reason)) from None
-        if shown is not None:
-            return event_id, record_of(await _event(services, room, event_id))
-    raise Unusable(texts.upscale_needs_a_picture(prefix))
+    try:
+        for event_id in () if target is None else (target, await picture_of(services, room, target)):
+            if event_id is not None and await _shows(services, room, event_id):
+                return event_id, record_of(await read_event(services, room, event_id))
+        if message.thread_root is not None:
+            found = await thread_picture(services, room, message.thread_root)
+            if found is not None:
+                return found, record_of(await read_event(services, room, found))
+    except NoStart as reason:
+        raise Unusable(str(reason)) from None
+    if target is not None:
+        raise Unusable(texts.upscale_needs_a_picture(prefix))
+    last = await _last(services, room)
+    if last is None or last.event is None:
+        raise Unusable(texts.no_picture(prefix))
+    return last.event, last.record
+
+
+async def _shows(services: Services, room: str, event_id: str) -> bool:
+    """Does the event show a picture? Raises :class:`~..starts.NoStart`."""
+    return await look(services.http, services.encryption, room, event_id, patience=START_PATIENCE) is not None
 
 
 async def find_record(services: Services, message: Message) -> Found:
-    """The record of the picture that ``message`` replies to, or of the room's last one.
+    """The record of the picture that ``message`` replies to, or that its thread is about, or of the room's last one.
 
     What the same person is still waiting for counts as drawn: people type `again` while they wait.
     Raises :class:`Unusable` with the sentence for people, and
@@ -80,7 +89,15 @@ async def find_record(services: Services, message: Message) -> Found:
     """
     prefix = services.config.current.prefix
     if message.reply_to is not None:
-        return await _replied_to(services, message.room_id, message.reply_to)
+        found = await _replied_to(services, message.room_id, message.reply_to)
+        if found is not None:
+            return found
+        if message.thread_root is None:
+            raise Unusable(texts.not_a_picture(prefix))
+    if message.thread_root is not None:
+        in_thread = await thread_record(services, message.room_id, message.thread_root)
+        if in_thread is not None:
+            return in_thread
     if (waiting := await _waiting(services, message.room_id, message.sender)) is not None:
         return waiting
     found = await _last(services, message.room_id) or await _waiting(services, message.room_id, None)
@@ -89,10 +106,61 @@ async def find_record(services: Services, message: Message) -> Found:
     return found
 
 
+async def thread_start(services: Services, room: str, root: str, notes: list[str]) -> str | None:
+    """The picture that a thread hangs on. One on a video, or on what nobody can read, is a thread like others.
+
+    Raises :class:`~..starts.NoStart` for a picture that cannot be used.
+    """
+    try:
+        return root if await _shows(services, room, root) else None
+    except NoStart as reason:
+        if str(reason) in (texts.START_DELETED, texts.START_UNREADABLE):
+            notes.append(texts.THREAD_NOT_USED)
+        elif str(reason) != texts.START_NO_PICTURE:
+            raise
+        return None
+
+
+async def thread_picture(services: Services, room: str, root: str) -> str | None:
+    """The event of the picture that a thread hangs on, else of the last one of ours in there; ``None``: of none.
+
+    Raises :class:`~..starts.NoStart` where nobody can tell.
+    """
+    try:
+        if await _shows(services, room, root):
+            return root
+    except NoStart as reason:
+        if str(reason) != texts.START_NO_PICTURE:
+            raise
+    return next(iter(await _drawn_in(services, room, root)), None)
+
+
+async def thread_record(services: Services, room: str, root: str) -> Found | None:
+    """The record of the picture that a thread hangs on, else of the last one of ours in there; ``None``: of none.
+
+    Raises as :func:`find_record`.
+    """
+    event = await read_event(services, room, root)
+    if (found := _found(services, event)) is not None:
+        return found
+    for place in await _drawn_in(services, room, root):
+        if (found := _found(services, await read_event(services, room, place))) is not None:
+            return found
+    drawn = await services.store.last_drawn_in(room, root)
+    if drawn is not None and drawn.open:
+        return _asked(drawn)
+    if event is None:
+        raise Unusable(texts.PICTURE_UNREADABLE)
+    content = event.get("content")
+    if isinstance(content, Mapping) and content.get("msgtype") == "m.image":
+        raise Unusable(texts.thread_of_another_picture(services.config.current.prefix))
+    return None
+
+
 async def _last(services: Services, room: str) -> Found | None:
     """The room's last picture of ours."""
     last = await services.store.last_picture(room)
-    found = None if last is None else _found(services, await _event(services, room, last))
+    found = None if last is None else _found(services, await read_event(services, room, last))
     if found is not None:
         return replace(found, event=last)
     return await _walk(services, room)
@@ -102,9 +170,12 @@ async def _waiting(services: Services, room: str, sender: str | None) -> Found |
     """The newest open request for pictures, in the form of a record."""
     found = await services.store.open_requests(room, sender)
     one = next((one for one in reversed(found) if one.kind == "image"), None)
-    if one is None:
-        return None
-    return Found(record={"used": one.body, "asked": one.asked}, start=start_event(one.body))
+    return None if one is None else _asked(one)
+
+
+def _asked(request: Request) -> Found:
+    """What is not drawn yet, in the form of a record."""
+    return Found(record={"used": request.body, "asked": request.asked}, start=start_event(request.body))
 
 
 def _found(services: Services, event: Mapping[str, Any] | None) -> Found | None:
@@ -126,43 +197,55 @@ def record_of(event: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     return record if isinstance(record, Mapping) else None
 
 
-async def _replied_to(services: Services, room: str, event_id: str) -> Found:
-    event = await _event(services, room, event_id)
+async def _replied_to(services: Services, room: str, event_id: str) -> Found | None:
+    """``None``: it is no picture of ours, nor about one."""
+    event = await read_event(services, room, event_id)
     found = _found(services, event)
     if found is not None:
         return found
     # A reply to the request itself, or to what we said about it, means its picture.
-    picture = await _picture_of(services, room, event_id)
-    found = _found(services, await _event(services, room, picture)) if picture is not None else None
+    picture = await picture_of(services, room, event_id)
+    found = _found(services, await read_event(services, room, picture)) if picture is not None else None
     if found is not None:
         return found
     if event is None:
         raise Unusable(texts.PICTURE_UNREADABLE)
-    raise Unusable(texts.not_a_picture(services.config.current.prefix))
+    return None
 
 
-async def _picture_of(services: Services, room: str, event_id: str) -> str | None:
+async def _drawn_in(services: Services, room: str, root: str) -> list[str]:
+    """Pictures of ours: of what the thread hangs on, and the last one that was asked for in the thread."""
+    drawn = await services.store.last_drawn_in(room, root)
+    of_it = None if drawn is None else await _part_of(services, room, drawn)
+    return [place for place in (await picture_of(services, room, root), of_it) if place is not None]
+
+
+async def picture_of(services: Services, room: str, event_id: str) -> str | None:
+    """The last picture of the request that the event asks for, or speaks of."""
     request = await services.store.request_by_event(event_id)
-    key = request.key if request is not None else None
-    if key is None and (part := await services.store.part_by_event(event_id)) is not None:
-        key = part.key
-    if key is None:
-        return None
-    parts = await services.store.parts_of(key)
+    if request is None and (part := await services.store.part_by_event(event_id)) is not None:
+        request = await services.store.request(part.key)
+    return None if request is None else await _part_of(services, room, request)
+
+
+async def _part_of(services: Services, room: str, request: Request) -> str | None:
+    parts = await services.store.parts_of(request.key)
     pictures = [part for name, part in sorted(parts.items()) if name.startswith("picture/") and part.room_id == room]
     return next((part.event_id for part in reversed(pictures) if part.event_id is not None), None)
 
 
-async def _event(services: Services, room: str, event_id: str) -> Mapping[str, Any] | None:
+async def read_event(services: Services, room: str, event_id: str) -> Mapping[str, Any] | None:
     """The event, decrypted; ``None`` if nobody can read it or it is not there."""
     try:
-        return await services.encryption.readable(await services.http.event(room, event_id))
-    except KeyMissing:
+        raw = await services.http.event(room, event_id)
+    except MatrixRefused:  # for good: it is not there, or not for us
         return None
-    except MatrixError as error:
-        if getattr(error, "status", None) is not None:  # refused for good: not there, not for us
+    try:
+        return await services.encryption.readable(raw)
+    except KeyMissing as missing:  # it may be on its way
+        if not await services.encryption.wait_for_key(room, missing.session_id, START_PATIENCE):
             return None
-        raise
+    return await services.encryption.readable(raw)
 
 
 async def _walk(services: Services, room: str) -> Found | None:

@@ -9,7 +9,6 @@ from dataclasses import replace
 from .. import texts
 from ..message import Message
 from ..outcome import Outcome, Reply, say
-from ..permissions import PowerUnknown
 from ..records import Request
 from ..services import Services
 
@@ -65,8 +64,8 @@ async def cancel(services: Services, message: Message, text: str) -> Outcome:
 
 def _was_there(request: Request, message: Message) -> bool:
     """Not typed after the message, which may come late (its room key, say). One person's times are of one clock; of
-    two people's nobody knows."""
-    if request.sender != message.sender or request.sent_at is None:
+    two people's nobody knows. What was accepted before the message came was typed before it, whatever clocks say."""
+    if request.sender != message.sender or request.sent_at is None or request.created_at <= message.said_at:
         return True
     return request.sent_at <= message.timestamp / 1000
 
@@ -80,22 +79,15 @@ async def _cancel_one(services: Services, message: Message, target: str) -> Outc
         return say(texts.NOT_A_REQUEST)
     if not request.open or not _was_there(request, message):  # what was answered has been edited since
         return say(texts.OVER_ALREADY)
-    if request.sender != message.sender:
-        try:
-            if not await services.permissions.has_power(message.room_id, message.sender, level):
-                return say(texts.may_not_cancel(level))
-        except PowerUnknown:
-            return say(texts.POWER_UNKNOWN)
+    own = request.sender == message.sender
+    if not own and not await services.permissions.has_power(message.room_id, message.sender, level):
+        return say(texts.may_not_cancel(level))
     return _cancelled([request])
 
 
 async def _cancel_all(services: Services, message: Message) -> Outcome:
     level = services.config.current.power.cancel_others
-    try:
-        allowed = await services.permissions.has_power(message.room_id, message.sender, level)
-    except PowerUnknown:
-        return say(texts.POWER_UNKNOWN)
-    if not allowed:
+    if not await services.permissions.has_power(message.room_id, message.sender, level):
         return say(texts.may_not_cancel_all(level, services.config.current.prefix))
     everything = await services.store.open_requests(message.room_id)
     everything = [request for request in everything if _was_there(request, message)]

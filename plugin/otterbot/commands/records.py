@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from typing import Any
 
+from .. import numeric
 from ..options import (
     COUNT,
     FACTORS,
@@ -81,17 +81,13 @@ def _fraction(value: Any) -> Any:
 
 
 def _guidance(value: Any) -> bool:
-    value = _fraction(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return False
-    return GUIDANCE[0] <= value <= GUIDANCE[1]
+    known = numeric.number(_fraction(value))
+    return known is not None and GUIDANCE[0] <= known <= GUIDANCE[1]
 
 
 def _strength(value: Any) -> bool:
-    value = _fraction(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        return False
-    return 0 < value <= STRENGTH
+    known = numeric.number(_fraction(value))
+    return known is not None and 0 < known <= STRENGTH
 
 
 def _variation(value: Any) -> bool:
@@ -102,17 +98,16 @@ def _variation(value: Any) -> bool:
 def _control(value: Any) -> bool:
     if not isinstance(value, Mapping) or not isinstance(value.get("kind"), str) or not is_kind(value["kind"]):
         return False
-    scale = _fraction(value.get("scale", 1))
-    number = isinstance(scale, int | float) and not isinstance(scale, bool)
-    return number and math.isfinite(scale) and 0 <= scale <= STEERING
+    scale = numeric.number(_fraction(value.get("scale", 1)))
+    return scale is not None and 0 <= scale <= STEERING
 
 
 def _hires(value: Any) -> bool:
     if not isinstance(value, Mapping):
         return False
     scale, strength, upscaler, steps = (value.get(name) for name in ("scale", "strength", "upscaler", "steps"))
-    scale = _fraction(scale)
-    number = isinstance(scale, int | float) and not isinstance(scale, bool) and LARGER[0] <= scale <= LARGER[1]
+    times = numeric.number(_fraction(scale))
+    number = times is not None and LARGER[0] <= times <= LARGER[1]
     known = upscaler is None or (isinstance(upscaler, str) and upscaler in UPSCALERS)
     return number and known and (strength is None or _strength(strength)) and (steps is None or _whole(*STEPS)(steps))
 

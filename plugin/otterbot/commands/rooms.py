@@ -5,7 +5,6 @@ from __future__ import annotations
 from .. import texts
 from ..message import Message
 from ..outcome import Outcome, Reply, RoomSetting, say
-from ..permissions import PowerUnknown
 from ..services import Services
 from ..settings import SAFE
 
@@ -25,11 +24,8 @@ async def show_or_set(services: Services, message: Message, text: str) -> Outcom
         return say(texts.settings_usage(prefix))
     if not value:
         return say(texts.safe_mode(await services.settings.safe(message.room_id), prefix))
-    try:
-        if not await services.permissions.has_power(message.room_id, message.sender, level):
-            return say(texts.may_not_change_settings(level))
-    except PowerUnknown:
-        return say(texts.POWER_UNKNOWN)
+    if not await services.permissions.has_power(message.room_id, message.sender, level):
+        return say(texts.may_not_change_settings(level))
     wanted = _VALUES[value]
     stored = None if wanted is None else ("on" if wanted else "off")
     safe = services.config.current.draw.safe if wanted is None else wanted

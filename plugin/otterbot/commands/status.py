@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+import time
+
 from .. import texts
 from ..chat_models import chat_line
-from ..errors import WorkerError, WorkerUnauthorized
+from ..errors import WorkerError, WorkerForeign, WorkerUnauthorized
 from ..message import Message
 from ..outcome import Outcome, say
 from ..records import RequestState
 from ..services import Services
+
+RECENT = 600.0
+"""Seconds for which a spoiled picture is spoken of."""
 
 
 async def show_status(services: Services, message: Message) -> Outcome:
     """Is the worker there, what is it doing, and what should the operator know?"""
     values = services.config.current
     warnings = [*services.warnings, *services.config.warnings]
+    spoiled = services.worker.spoiled_at
+    if spoiled is not None and time.monotonic() - spoiled < RECENT:
+        warnings.append(texts.PICTURES_SPOILED)
+    if services.worker.polled:
+        warnings.append(texts.STREAM_SILENT)
+    warnings += [sentence for report in services.reports for sentence in report(message.room_id)]
     try:
         info = await services.worker.info(max_age=1.0)
     except WorkerUnauthorized:
         return say("\n\n".join((texts.WORKER_REFUSES_TOKEN, *await _kept(services, message), *_marked(warnings))))
+    except WorkerForeign:
+        return say("\n\n".join((texts.WORKER_FOREIGN, *await _kept(services, message), *_marked(warnings))))
     except WorkerError:
         return say("\n\n".join((texts.WORKER_OFF, *await _kept(services, message), *_marked(warnings))))
     chat = await chat_line(services.worker, info, values.chat.model) if values.chat.enabled else None

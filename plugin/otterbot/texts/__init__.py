@@ -9,6 +9,7 @@ from __future__ import annotations
 from .catalogue import *  # noqa: F403
 from .chat import *  # noqa: F403
 from .drawing import *  # noqa: F403
+from .encryption import *  # noqa: F403
 from .escape import *  # noqa: F403
 from .explained import *  # noqa: F403
 from .jobs import *  # noqa: F403

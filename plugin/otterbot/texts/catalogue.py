@@ -61,8 +61,7 @@ def _lora_name(lora: Lora) -> str:
 
 
 def _model_line(model: Model, here: bool) -> str:
-    missing = "cannot be used" if model.problem else "files missing"
-    marks = (["**draws here**"] if here else []) + ([] if model.available else [missing])
+    marks = (["**draws here**"] if here else []) + _absence(model)
     about = (
         f": {plain_sentence(model.problem)}" if model.problem else f": {plain(model.about, 200)}" * bool(model.about)
     )
@@ -74,6 +73,16 @@ def _model_line(model: Model, here: bool) -> str:
         defaults = f" ({size}, {count_of(model.defaults.steps, 'step', 'steps')}, {guidance})"
     marked = f" [{', '.join(marks)}]" if marks else ""
     return f"- {code(model.name)}{marked}{about}{defaults}"
+
+
+def _absence(model: Model) -> list[str]:
+    """What stands in the way of a picture, or before the first one."""
+    if model.problem:
+        return ["cannot be used"]
+    size = f" about {model.download_bytes / 1e9:.1f} GB" if model.download_bytes else ""
+    if not model.available:
+        return [f"not on the worker, which may not download it{f' ({size.strip()})' if size else ''}"]
+    return [] if model.here else [f"not on the worker yet: the first picture downloads{size or ' it'}"]
 
 
 def unknown_model(name: str, near: Sequence[str], prefix: str) -> str:

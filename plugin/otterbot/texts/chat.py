@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+CHAT_TOO_FAST = (
+    "This goes on faster, or for longer, than people talk, so I stop here: two bots would never end. "
+    "Write again after half a minute of silence, and I answer."
+)
 CHAT_OFF = "Chat is switched off here."
 CHAT_BROKE_OFF = "⚠️ The answer broke off here. Ask me to go on, and I try."
 CHAT_UNREADABLE = "❌ I cannot read that message any more, so I cannot answer it. Please send it again."

@@ -91,6 +91,18 @@ def not_a_picture(prefix: str) -> str:
     )
 
 
+def thread_of_another_picture(prefix: str) -> str:
+    return (
+        f"This thread hangs on a picture that I did not draw. {command(prefix, 'draw …')} in here starts from it; "
+        "to repeat one of mine, reply to it."
+    )
+
+
+THREAD_NOT_USED = "I cannot read what this thread hangs on, so I did not start from it."
+PICTURE_AWAY = (
+    "The homeserver does not give me that picture's message just now, so I do not know how it was made. "
+    "Please try again in a moment."
+)
 PICTURE_UNREADABLE = "I cannot read that picture's message, so I do not know how it was made. Please type it anew."
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from .. import numeric
+from ..clock import steady
 from .escape import code, plain, plain_lines
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 ACK = "⏳"
 DONE = "✅"
 FAILED = "❌"
+SAME = "☝️"
+"""Under a message whose answer stands above already, or is about to: somebody has just asked the same."""
 
 MAX_CAPTION = 1_000
 """Characters of the prompt that the caption shows; all of it is in the record."""
@@ -24,7 +26,7 @@ MAX_CAPTION = 1_000
 
 def duration(seconds: float) -> str:
     """``1 s``, ``45 s``, ``3 min``, ``2 h``: never zero, never finer than it is known."""
-    if not math.isfinite(seconds):
+    if numeric.number(seconds) is None:
         return "some time"
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
@@ -99,19 +101,29 @@ def thinking(progress: Progress | None = None) -> str:
 
 
 def paused(pause: Pause) -> str:
-    until = "" if pause.until is None else f" for about {duration(pause.until - time.time())} more"
+    until = "" if pause.until is None else f" for about {duration(pause.until - steady())} more"
     return f"⏸️ The graphics card is needed for something else{until}."
 
 
-def kept(expires_at: float, *, now: float | None = None) -> str:
-    """The worker cannot be reached; ``expires_at`` is Unix time."""
-    left = duration(expires_at - (time.time() if now is None else now))
+def kept(expires_at: float, *, now: float) -> str:
+    """The worker cannot be reached; both are Unix time, by the same clock."""
+    left = duration(expires_at - now)
     return f"💤 The machine with the graphics card is off. I keep this and start when it is back, for up to {left}."
+
+
+def kept_disk_full(expires_at: float, *, now: float) -> str:
+    """Of a request that was kept before; a new one is refused. Both are Unix time, by the same clock."""
+    left = duration(expires_at - now)
+    return f"💾 The worker's disk is full. I keep this and start when the operator has made room, for up to {left}."
 
 
 KEPT_UNAUTHORIZED = (
     "💤 I keep this: the worker does not accept my token, so I cannot pass it on. "
     "The operator has to correct `worker.token`."
+)
+KEPT_FOREIGN = (
+    "💤 I keep this: something else than the worker answers at its address, a proxy or a login page perhaps. "
+    "The operator has to look at `worker.url`."
 )
 SUBMITTING = "⏳ Passing it on…"
 
@@ -136,8 +148,7 @@ def done_line(job: Job, *, took: float | None = None) -> str:
 
 
 def _took(record: Mapping[str, Any]) -> float:
-    took = record.get("took")
-    return float(took) if isinstance(took, int | float) and not isinstance(took, bool) else 0.0
+    return numeric.number(record.get("took")) or 0.0
 
 
 CANCELLED = "🛑 Cancelled."
@@ -146,13 +157,24 @@ EDIT_TOO_LATE = "I had begun with that already, so the edit changes nothing. Ple
 
 UPLOADING = "⏳ Putting it into the room…"
 TOO_LARGE_TO_POST = "❌ The picture is larger than this homeserver accepts. Please try a smaller `--size`."
+UPLOAD_REFUSED = (
+    "❌ The picture is drawn, but this homeserver takes no more files from me for now: its limit for uploads may be "
+    "reached. Please ask again later, or ask the homeserver's administrator."
+)
 PICTURE_GONE = "❌ The picture left the worker's archive before I could post it. Please ask for it again."
 NOT_POSTED = "❌ The homeserver did not take the picture."
 
 
-def expired(hours: float, *, away: bool, unauthorized: bool, paused: bool) -> str:
+def expired(
+    hours: float, *, away: bool, unauthorized: bool, paused: bool, disk_full: bool = False, drawn: bool = False
+) -> str:
     """A request is given back; what is so at the moment is most likely why."""
     waited = duration(hours * 3600)
+    if drawn:
+        return (
+            f"⌛ This is done, but in {waited} I could not put it into the room: between the worker, me and the "
+            "homeserver something does not get through. Please ask again; the operator finds the reason in the log."
+        )
     if unauthorized:
         return (
             f"⌛ For {waited} the worker has not accepted my token, so I could not pass this on and give it back. "
@@ -167,6 +189,11 @@ def expired(hours: float, *, away: bool, unauthorized: bool, paused: bool) -> st
         return (
             f"⌛ The graphics card was needed for something else for {waited}, so I give this back. "
             "Please ask again when it is free."
+        )
+    if disk_full:
+        return (
+            f"⌛ The worker's disk was full for {waited}, so I give this back. "
+            "Please ask again when the operator has made room."
         )
     return f"⌛ This has waited for {waited}, and its turn has not come, so I give it back. Please ask again."
 
@@ -255,19 +282,19 @@ def summary(record: Mapping[str, Any]) -> str:
     parts = []
     if used.get("model"):
         parts.append(plain(str(used["model"]), 60))
-    if isinstance(used.get("seed"), int):
+    if numeric.whole(used.get("seed")) is not None:
         parts.append(f"seed {used['seed']}{_towards(used.get('variation'))}")
-    if isinstance(used.get("steps"), int):
+    if numeric.whole(used.get("steps")) is not None:
         parts.append(count_of(used["steps"], "step", "steps"))
-    if isinstance(used.get("guidance_scale"), int | float):
-        parts.append(f"CFG {used['guidance_scale']:g}")
-    if isinstance(used.get("strength"), int | float):
-        parts.append(f"strength {used['strength']:g}")
+    if (guidance := numeric.number(used.get("guidance_scale"))) is not None:
+        parts.append(f"CFG {guidance:g}")
+    if (strength := numeric.number(used.get("strength"))) is not None:
+        parts.append(f"strength {strength:g}")
     if isinstance(control := used.get("control"), Mapping) and isinstance(control.get("kind"), str):
         parts.append(f"steered by {plain(control['kind'], 40)}{_scale(control.get('scale'))}")
     if used.get("sampler"):
         parts.append(plain(str(used["sampler"]), 40))
-    if isinstance(used.get("width"), int) and isinstance(used.get("height"), int):
+    if all(numeric.whole(used.get(side)) is not None for side in ("width", "height")):
         parts.append(f"{used['width']}×{used['height']}")
     parts += _larger(used)
     if took := _took(record):
@@ -279,9 +306,9 @@ def _larger(used: Mapping[str, Any]) -> list[str]:
     """``drawn again at 1536×1536``, ``upscaled 2×``."""
     said = []
     hires = used.get("hires")
-    if isinstance(hires, Mapping) and all(isinstance(hires.get(side), int) for side in ("width", "height")):
+    if isinstance(hires, Mapping) and all(numeric.whole(hires.get(side)) is not None for side in ("width", "height")):
         said.append(f"drawn again at {hires['width']}×{hires['height']}")
-    if isinstance(used.get("upscale"), int):
+    if numeric.whole(used.get("upscale")) is not None:
         said.append(f"upscaled {used['upscale']}×")
     return said
 
@@ -289,17 +316,19 @@ def _larger(used: Mapping[str, Any]) -> list[str]:
 def _towards(variation: Any) -> str:
     """Behind a seed: `` (varied 7:0.2)``, as it would be typed."""
     try:
-        return f" (varied {int(variation['seed'])}:{float(variation['strength']):g})"
-    except (KeyError, TypeError, ValueError):
+        seed, strength = numeric.whole(variation["seed"]), numeric.number(float(variation["strength"]))
+    except (KeyError, TypeError, ValueError, OverflowError):
         return ""
+    return "" if seed is None or strength is None else f" (varied {seed}:{strength:g})"
 
 
 def _scale(scale: Any) -> str:
     """Behind the kind of steering, where it is not the usual one: `` 0.7``."""
     try:
-        return "" if float(scale) == 1 else f" {float(scale):g}"
-    except (TypeError, ValueError):
+        known = numeric.number(float(scale))
+    except (TypeError, ValueError, OverflowError):
         return ""
+    return "" if known is None or known == 1 else f" {known:g}"
 
 
 def first_picture_hint(prefix: str) -> str:

@@ -19,9 +19,27 @@ WORKER_REFUSES_TOKEN = (
     "⚠️ The worker is on but does not accept my token. The operator has to put the worker's token into `worker.token` "
     "or `worker.token_file`. What you ask for is kept meanwhile."
 )
+WORKER_FOREIGN = (
+    "⚠️ Something else than the worker answers at `worker.url`, a proxy or a login page perhaps. The operator has to "
+    "look at that address. What you ask for is kept meanwhile."
+)
+PICTURES_SPOILED = (
+    "Something else than the picture comes from `worker.url` when I fetch one: half of it, or a page of a proxy or a "
+    "login. I fetch it again until it is whole. The operator should look at what stands between me and the worker."
+)
+STREAM_SILENT = (
+    "The worker answers, but its event stream brings nothing: a proxy in between may hold it back. I ask every few "
+    "seconds instead, so pictures come, only without their progress at each step. The operator should switch off that "
+    "proxy's buffering for `/v1/events`."
+)
 SYNC_WARNING = (
     "Maubot syncs this client itself, so messages can be lost while it restarts. The operator should set `sync: false` "
     "for the client; the README says how."
+)
+
+KEYS_NOT_DURABLE = (
+    "A power cut could make messages unreadable: the database with this account's encryption keys cannot be made to "
+    "write at once. The operator should give Maubot's `crypto_database` an SQLite file on a local disk, or PostgreSQL."
 )
 
 

@@ -229,7 +229,7 @@ class Rig:
         self.store = Store(self.db)
         await self.store.open()
         self.client = Client(mxid=UserID(BOT), base_url=self.server.url, token="secret", state_store=MemoryStateStore())
-        self.http = MatrixHttp(self.client.api)
+        self.http = MatrixHttp(self.client.api, self.store.clock)
         encryption = Encryption(self.client)
         address = Address(url=self.worker.url, token=TOKEN)
         self.worker_client = WorkerClient(lambda: address)
@@ -239,7 +239,7 @@ class Rig:
             self.http,
             encryption,
             self.store,
-            Calls(self.http, BOT, prefix=lambda: self.values.prefix, log=LOG),
+            Calls(self.http, BOT, prefix=lambda: self.values.prefix),
             bot=BOT,
             values=self.now,
             allowed=lambda user: user.endswith(":test") and user != BOT,

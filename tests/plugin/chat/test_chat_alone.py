@@ -181,6 +181,25 @@ async def test_a_silence_ends_it(rig: Rig) -> None:
     assert len(await told(rig, last)) == 4
 
 
+async def test_what_people_do_is_part_of_it(rig: Rig) -> None:
+    first = rig.server.say(ROOM, "waves", msgtype="m.emote")
+    answered(rig, first, "Hello!")
+    rig.server.say(ROOM, "!chat is no command here", msgtype="m.emote")
+    second = rig.server.say(ROOM, "smiles", msgtype="m.emote")
+    assert await told(rig, second) == [("user", "*waves*"), ("assistant", "Hello!"), ("user", "*smiles*")]
+
+
+async def test_what_was_said_since_the_invitation_is_ours(rig: Rig) -> None:
+    """The first message stands before the bot's coming."""
+    rig.server.say(ROOM, "said to myself")
+    member(rig, BOT, "invite")
+    first = rig.server.say(ROOM, "one")
+    member(rig, BOT, "join", "invite")
+    answered(rig, first, "answer one")
+    second = rig.server.say(ROOM, "two")
+    assert await told(rig, second) == [("user", "one"), ("assistant", "answer one"), ("user", "two")]
+
+
 async def test_what_was_said_while_others_were_here_is_not_ours(rig: Rig) -> None:
     rig.server.say(ROOM, "before us")
     member(rig, BOT, "join", "invite")

@@ -50,7 +50,7 @@ class Rig:
         self.store = Store(self.db)
         await self.store.open()
         self.client = Client(mxid=UserID(BOT), base_url=self.server.url, token="secret", state_store=MemoryStateStore())
-        self.http = MatrixHttp(self.client.api)
+        self.http = MatrixHttp(self.client.api, self.store.clock)
         self.encryption = Encryption(self.client)
         self.address = Address(url=self.worker_server.url, token=TOKEN)
         self.worker = WorkerClient(lambda: self.address)

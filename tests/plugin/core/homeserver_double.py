@@ -16,6 +16,25 @@ BOT = "@bot:test"
 ROOM = "!room:test"
 
 
+class Rate:
+    """Synapse's limit for messages, ``rc_message``: a bucket of so many, which fills again at so many a second. Its
+    defaults are 10 and 0.2; tests take the same bucket and a quicker clock."""
+
+    def __init__(self, burst: int, per_second: float) -> None:
+        self._burst, self._per_second = burst, per_second
+        self._level, self._at = float(burst), time.monotonic()
+
+    def take(self) -> float:
+        """Seconds until the next one passes; 0: this one does."""
+        now = time.monotonic()
+        self._level = min(self._burst, self._level + (now - self._at) * self._per_second)
+        self._at = now
+        if self._level < 1:
+            return (1 - self._level) / self._per_second
+        self._level -= 1
+        return 0.0
+
+
 class HomeserverDouble:
     """``async with HomeserverDouble() as server``. Rooms come into being when they are spoken of."""
 
@@ -50,6 +69,10 @@ class HomeserverDouble:
         self.sends: list[tuple[str, str, dict[str, Any]]] = []
         """Room, transaction id and content of every attempt."""
         self.down = False
+        self.instead: Callable[[web.Request], web.Response | None] = lambda request: None
+        """What somebody else answers in its place, a proxy say; ``None``: it answers itself."""
+        self.rate: Rate | None = None
+        """How fast it lets messages through."""
         self.clock: Callable[[], float] = time.time
         self.new = asyncio.Condition()
         self._number = 0
@@ -68,6 +91,7 @@ class HomeserverDouble:
         app.router.add_get(client + "/event/{event}", self._event)
         app.router.add_get(client + "/state/{type}/{key:.*}", self._state)
         app.router.add_get("/_matrix/client/v3/joined_rooms", self._joined)
+        app.router.add_get("/_matrix/client/versions", self._versions)
         app.router.add_get("/_matrix/client/v1/media/config", self._config)
         app.router.add_post("/_matrix/media/v3/upload", self._upload)
         app.router.add_get("/_matrix/client/v1/media/download/{server}/{media}", self._download)
@@ -124,6 +148,10 @@ class HomeserverDouble:
             assert request.transport is not None
             request.transport.abort()
             return web.Response()
+        instead = self.instead(request)
+        if instead is not None:
+            await request.read()
+            return instead
         response: web.StreamResponse = await handler(request)
         response.headers["Date"] = format_datetime(datetime.fromtimestamp(self.clock(), UTC), usegmt=True)
         return response
@@ -141,6 +169,8 @@ class HomeserverDouble:
         if self.limits:
             wait = self.limits.pop(0)
             return web.json_response({"errcode": "M_LIMIT_EXCEEDED", "retry_after_ms": wait}, status=429)
+        if self.rate is not None and (pause := self.rate.take()) > 0:
+            return web.json_response({"errcode": "M_LIMIT_EXCEEDED", "retry_after_ms": pause * 1000}, status=429)
         if len(json.dumps(content)) > self.max_event:
             return web.json_response({"errcode": "M_TOO_LARGE", "error": "too large"}, status=413)
         known = None if self.forget_transactions else self.transactions.get(txn)
@@ -194,6 +224,9 @@ class HomeserverDouble:
         if event is None:
             return web.json_response({"errcode": "M_NOT_FOUND", "error": "no"}, status=404)
         return web.json_response(event if request.query.get("format") == "event" else event["content"])
+
+    async def _versions(self, request: web.Request) -> web.Response:
+        return web.json_response({"versions": ["v1.11"]})
 
     async def _joined(self, request: web.Request) -> web.Response:
         return web.json_response({"joined_rooms": list(self.rooms)})

@@ -14,6 +14,7 @@ from otterbot.events import Events
 from otterbot.message import Message
 from otterbot.outcome import NewRequest, Outcome, say
 from otterbot.rooms import Rooms
+from otterbot.unread import Unread
 
 if TYPE_CHECKING:
     from conftest import Rig
@@ -54,9 +55,13 @@ class Listening:
             rig.store, rig.http, rig.outbox, bot=BOT, join=self.join, allowed=lambda user: user.endswith(":test"),
             prefix=lambda: "!", log=LOG,
         )  # fmt: skip
+        self.unread = Unread(
+            rig.store, rig.outbox, bot=BOT, allowed=lambda user: user.endswith(":test"),
+            signed=lambda: True, log=LOG,
+        )  # fmt: skip
         self.events = Events(
             rig.client, rig.http, rig.store, rig.encryption, rig.outbox, rig.delivery, self.rooms,
-            partial(CatchUp, rig.http), handle=self.handle, values=lambda: rig.values,
+            partial(CatchUp, rig.http), handle=self.handle, unread=self.unread, values=lambda: rig.values,
             restart_sync=lambda: None, log=LOG,
         )  # fmt: skip
         self.events.start()

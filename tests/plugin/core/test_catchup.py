@@ -88,14 +88,14 @@ async def test_no_further_than_what_is_known(rig: Rig, listening: Listening, mon
 async def test_a_room_that_cannot_be_understood_ends_no_other_walk(
     rig: Rig, listening: Listening, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    since = listening.rooms.since
+    messages = rig.http.messages
 
-    async def failing(room: str) -> float:
+    async def failing(room: str, **more: Any) -> Any:
         if room == "!broken:test":
             raise ValueError(room)
-        return await since(room)
+        return await messages(room, **more)
 
-    monkeypatch.setattr(listening.rooms, "since", failing)
+    monkeypatch.setattr(rig.http, "messages", failing)
     for room in ("!broken:test", ROOM):
         rig.server.say(room, "!say missed")
     await listening.events.on_sync_error({})

@@ -146,6 +146,15 @@ async def test_deleting_the_command_cancels_it(listening: Listening, rig: Rig, w
     await rig.until(lambda: worker_server.cancelled)
 
 
+async def test_a_state_event_deletes_nothing(listening: Listening, rig: Rig, worker_server: WorkerDouble) -> None:
+    """It has the type of a deletion, and no client shows it."""
+    command = await submitted(listening, rig, "!draw x")
+    false = rig.server.add(ROOM, "@user:test", "m.room.redaction", {"redacts": command["event_id"]}, state_key="")
+    await listening.sync(false, rig.server.say(ROOM, "!say after"))
+    await rig.until(lambda: "!say after" in listening.heard)
+    assert not worker_server.cancelled
+
+
 async def test_an_edit_while_it_waits_asks_anew(listening: Listening, rig: Rig, worker_server: WorkerDouble) -> None:
     command = await submitted(listening, rig, "!draw a")
     await asyncio.sleep(0.1)
@@ -204,6 +213,9 @@ async def test_a_later_edit_gets_a_sentence(listening: Listening, rig: Rig) -> N
     await listening.sync(edit(rig, command, "!draw b"))
     await rig.until(lambda: texts.EDIT_TOO_LATE in rig.bodies())
     assert len(rig.server.pictures(ROOM)) == 1
+    await listening.sync(edit(rig, command, "!draw c"), edit(rig, command, "!draw d"), rig.server.say(ROOM, "!say e"))
+    await rig.until(lambda: "!say e" in rig.bodies())
+    assert rig.bodies().count(texts.EDIT_TOO_LATE) == 1, "it is said once"
 
 
 async def test_an_edit_can_make_a_message_a_command(listening: Listening, rig: Rig) -> None:
@@ -364,3 +376,14 @@ async def test_stop_ends_every_task(listening: Listening, rig: Rig) -> None:
     assert not [task for task in asyncio.all_tasks() if task.get_name() == "otterbot room"]
     assert not await rig.store.is_handled("$event1"), "it is handled after the next start"
     assert replace(rig.values) == rig.values
+
+
+async def test_comings_and_goings_are_told(listening: Listening, rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who believes to know how many there are in a room asks again."""
+    told: list[str] = []
+    monkeypatch.setattr(listening.events, "_members_changed", told.append)
+    gone = rig.server.add(ROOM, "@other:test", "m.room.member", {"membership": "leave"}, state_key="@other:test")
+    await listening.sync(rig.server.say(ROOM, "hello"))
+    assert not told
+    await listening.sync(gone)
+    assert told == [ROOM]

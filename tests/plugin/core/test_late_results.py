@@ -71,3 +71,28 @@ async def test_a_request_that_ends_while_its_picture_is_looked_for(
     await asyncio.sleep(0.3)
     assert await rig.store.pending_parts() == []
     assert rig.server.pictures(ROOM) == []
+
+
+@pytest.mark.parametrize("drawn", [False, True], ids=["still to be drawn", "drawn by now"])
+async def test_a_worker_out_of_a_backup_draws_a_picture_again(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, drawn: bool
+) -> None:
+    """What it told of is gone, and its job is open again: nobody is told that the picture is lost."""
+    rig.worker_server.auto = False
+    request = await rig.ask()
+    await rig.until(lambda: rig.worker_server.jobs)
+    asked, job = Asked(rig, monkeypatch), rig.worker_server.by_key(request.key)
+    rig.worker_server.draw_all(job)
+    rig.worker_server.images.clear()
+    await rig.until(lambda: asked.count)
+    job["pictures"][0].update(state="queued", result=None)
+    job["state"] = "queued"
+    if drawn:
+        rig.worker_server.draw_all(job)
+    asked.answers.set()
+    await asyncio.sleep(0.3)
+    if not drawn:
+        rig.worker_server.draw_all(job)
+    assert (await rig.done(request)).outcome == "succeeded"
+    assert len(rig.server.pictures(ROOM)) == 1
+    assert "final" not in await rig.store.parts_of(request.key)

@@ -52,6 +52,44 @@ def test_the_fallback_of_a_reply_is_cut_off() -> None:
     assert alone.body.startswith(">")
 
 
+REPLY = {"m.in_reply_to": {"event_id": "$q"}}
+IN_THREAD = {**REPLY, "rel_type": "m.thread", "event_id": "$root", "is_falling_back": True}
+QUOTES = [
+    "> All otters are left-handed.\n> They sleep on their backs.\n\nIs that true?",
+    "> only a quotation\n\n",
+    "> only a quotation",
+    ">!draw otter\n\nwhy did that fail?",
+    "> <b> is bold\n\nreally?",
+    "> @b:x said so\n\nreally?",
+]
+
+
+@pytest.mark.parametrize("relation", [REPLY, IN_THREAD, {**IN_THREAD, "is_falling_back": False}, {}])
+@pytest.mark.parametrize("body", QUOTES)
+def test_what_a_person_quotes_stays(body: str, relation: dict[str, Any]) -> None:
+    message = from_raw(text(body, **({"m.relates_to": relation} if relation else {})), encrypted=False)
+    assert message is not None
+    assert message.body == body
+
+
+@pytest.mark.parametrize("relation", [REPLY, {**IN_THREAD, "is_falling_back": False}])
+@pytest.mark.parametrize(
+    "quoted", ["> <@b:x> hello", "> * <@b:x> waves", "> <@b:x> sent an image.", "> <@b.c_d=/-:[::1]:8448> x"]
+)
+def test_what_clients_repeat_is_cut_off(quoted: str, relation: dict[str, Any]) -> None:
+    own = "> my own quotation\n\nyes"
+    message = from_raw(text(f"{quoted}\n> and more\n\n{own}", **{"m.relates_to": relation}), encrypted=False)
+    assert message is not None
+    assert message.body == own
+
+
+def test_a_thread_repeats_nothing() -> None:
+    body = "> <@b:x> what\n\nis a fallback?"
+    message = from_raw(text(body, **{"m.relates_to": IN_THREAD}), encrypted=False)
+    assert message is not None
+    assert message.body == body
+
+
 @pytest.mark.parametrize(("fallback", "reply"), [(True, None), (False, "$q")])
 def test_in_a_thread(fallback: bool, reply: str | None) -> None:
     relation = {"rel_type": "m.thread", "event_id": "$root", "is_falling_back": fallback}

@@ -53,6 +53,23 @@ async def test_a_database_of_the_first_version_works_on(tmp_path: Path) -> None:
     await database.stop()
 
 
+async def test_pictures_that_older_versions_never_sent_are_owed(tmp_path: Path) -> None:
+    """They left them with the worker for ever."""
+    path = tmp_path / "old.db"
+    db = sqlite3.connect(path)
+    db.executescript(VERSION_1.read_text())
+    for name, state, image in (("picture/0", "failed", "a"), ("picture/1", "sent", "b"), ("reply", "failed", None)):
+        row = ("k", name, "!room:test", "message", 0, state, None, None, image, 0, 0, 1.0)
+        db.execute(f"INSERT INTO parts VALUES ({', '.join('?' * len(row))})", row)
+    db.commit()
+    db.close()
+    await migrate(path)
+    database = Database.create(f"sqlite:{path}", upgrade_table=upgrade_table)
+    await database.start()
+    assert [part.image_id for part in await Store(database).deletes_owed()] == ["a"]
+    await database.stop()
+
+
 async def test_migrating_twice_changes_nothing(tmp_path: Path) -> None:
     await migrate(tmp_path / "a.db")
     before = schema(tmp_path / "a.db")

@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -84,14 +85,14 @@ async def test_a_room_that_refuses_its_timeline(rig: Rig, listening: Listening) 
 async def test_a_locked_database_does_not_end_a_walk(
     rig: Rig, waking: Listening, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    joined_at, failures = rig.store.joined_at, [sqlite3.OperationalError("database is locked")] * 2
+    messages, failures = rig.http.messages, [sqlite3.OperationalError("database is locked")] * 2
 
-    async def failing(room: str) -> float | None:
+    async def failing(room: str, **more: Any) -> Any:
         if failures:
             raise failures.pop()
-        return await joined_at(room)
+        return await messages(room, **more)
 
-    monkeypatch.setattr(rig.store, "joined_at", failing)
+    monkeypatch.setattr(rig.http, "messages", failing)
     rig.server.say(ROOM, "!say missed")
     await waking.hear("!say missed")
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from aiohttp import web
 from conftest import ROOM, Rig
 from homeserver_double import HomeserverDouble
 from mautrix.crypto.attachments import encrypt_attachment
@@ -76,6 +77,22 @@ async def test_an_encrypted_one_is_decrypted_and_private(rig: Rig, caplog: pytes
         assert secret not in repr(source_of(rig.server.rooms[ROOM][0]))
 
 
+async def test_a_page_in_place_of_the_picture_is_waited_out(rig: Rig) -> None:
+    """A login page with 200 is no broken picture."""
+    times = 2
+
+    def instead(request: web.Request) -> web.Response | None:
+        nonlocal times
+        if "/download/" not in request.path or not times:
+            return None
+        times -= 1
+        return web.Response(text="<html>Log in</html>", content_type="text/html")
+
+    rig.server.instead = instead
+    assert (await rig.done(await ask(rig, post(rig)))).outcome == "succeeded"
+    assert times == 0
+
+
 async def test_its_transparent_parts_are_the_mask(rig: Rig) -> None:
     """A worker that does not say that they are there would take what is white."""
     event = post(rig)
@@ -132,6 +149,17 @@ async def test_the_worker_lost_it(waiting: Rig) -> None:
     assert rig.worker_server.submissions[0] == rig.worker_server.submissions[2]
     rig.worker_server.draw_all(rig.worker_server.by_key(request.key))
     assert (await rig.done(request)).outcome == "succeeded"
+
+
+async def test_one_persons_slow_pictures_hold_up_nobody_elses(rig: Rig) -> None:
+    """The worker checks them one after another, by person, and so they are brought."""
+    enough = rig.worker_server.slow_owners["@slow:test"] = asyncio.Event()
+    slow = [await ask(rig, post(rig), sender="@slow:test") for _ in range(3)]
+    await rig.until(lambda: rig.worker_server.uploads)
+    assert (await rig.done(await ask(rig, post(rig), sender="@quick/ä:test"))).outcome == "succeeded"
+    assert rig.worker_server.owners == ["@slow:test", "@quick%2F%C3%A4:test"]
+    enough.set()
+    assert [(await rig.done(request)).outcome for request in slow] == ["succeeded"] * 3
 
 
 async def test_a_worker_that_loses_it_for_ever(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,6 +230,7 @@ ENDS: dict[str, tuple[dict[str, Any], str]] = {
     "picture_unreadable": ({"refuse_input": (422, {"code": "picture_unreadable"})}, texts.START_BROKEN),
     "picture_too_large": ({"refuse_input": (422, {"code": "picture_too_large"})}, texts.START_PIXELS),
     "picture_too_small": ({"refuse_input": (422, {"code": "picture_too_small"})}, texts.START_SMALL),
+    "picture_too_complex": ({"refuse_input": (422, {"code": "picture_too_complex"})}, texts.START_COMPLEX),
     "too_large": ({"refuse_input": (413, {"code": "too_large"})}, texts.start_too_large(20_000_000)),
     "disk_full": ({"refuse_input": (507, {"code": "disk_full"})}, "disk is full"),
     "an old worker": ({"features": ["images"]}, texts.START_OLD_WORKER),
@@ -217,6 +246,19 @@ async def test_refusals_are_sentences(rig: Rig, case: str) -> None:
     assert (await rig.done(await ask(rig, post(rig)))).outcome == "refused"
     assert sentence in await final(rig)
     await rig.until(lambda: "❌" in rig.reactions())
+
+
+async def test_a_kept_one_waits_for_room_on_the_disk(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker was not there when it was asked for, and takes no picture to start from when it is."""
+    monkeypatch.setattr("otterbot.submit.BACKOFF", (0.05,))
+    rig.worker_server.refuse_input = (503, {"code": "starting"})
+    request = await ask(rig, post(rig))
+    await rig.until(lambda: rig.worker_server.uploads)
+    rig.worker_server.refuse_input = (507, {"code": "disk_full"})
+    before = rig.worker_server.uploads
+    await rig.until(lambda: rig.worker_server.uploads > before + 2)
+    rig.worker_server.refuse_input = None
+    assert (await rig.done(request)).outcome == "succeeded"
 
 
 async def test_what_is_gone_or_no_picture(rig: Rig) -> None:

@@ -24,6 +24,7 @@ from mautrix.util.async_db import Database
 from otterbot import store as store_module
 from otterbot.migrations import upgrade_table
 from otterbot.records import Kind, Part, PartState, Rank, Request, RequestState, key_of, transaction_id
+from otterbot.recovery_keys import RecoveryKey, RecoveryKeys
 from otterbot.store import Commit, Store
 
 NOBODY = 65534
@@ -80,8 +81,8 @@ async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
         url = request.getfixturevalue("postgres")
         db = await _started(url)
         yield db
-        tables = "handled, requests, parts, rooms, settings, meta, version"
-        await db.execute(f"DROP TABLE {tables}")
+        await db.execute("DROP SCHEMA public CASCADE")
+        await db.execute("CREATE SCHEMA public")
     await db.stop()
 
 
@@ -261,3 +262,39 @@ async def test_the_database_knows_its_age(database: Database, store: Store) -> N
     await again.open()
     assert again.installed_at == store.installed_at
     assert time.time() - again.installed_at < 60
+
+
+async def test_a_close_waits_for_writes_that_are_done_already(store: Store) -> None:
+    """Their callbacks have not run then; on Python 3.12 a wait for them stood still with all of Maubot."""
+
+    async def written() -> None:
+        return None
+
+    task = asyncio.create_task(written())
+    await asyncio.sleep(0)
+    assert task.done()
+    store._writes.add(task)  # as it is between the end of a write and its callback
+    async with asyncio.timeout(10):
+        await store.close()
+    assert not store._writes
+
+
+async def test_the_first_recovery_key_stays(database: Database) -> None:
+    """Whoever made keys with it has published them by now."""
+    keys = RecoveryKeys(database)
+    assert await keys.get("@bot:x") is None
+    first, second = (RecoveryKey(key_id=name, words=f"words of {name}") for name in ("one", "two"))
+    assert await keys.keep("@bot:x", first) == first
+    assert await keys.keep("@bot:x", second) == first
+    assert await keys.get("@bot:x") == first
+    assert await keys.get("@other:x") is None
+
+
+async def test_when_a_part_was_last_said(store: Store) -> None:
+    assert await store.last_part("!r", "unread") is None
+    before = time.time()
+    await store.add_part(Part(key="k", part="unread", room_id="!r"))
+    last = await store.last_part("!r", "unread")
+    assert last is not None
+    assert before <= last <= time.time()
+    assert await store.last_part("!other", "unread") is None

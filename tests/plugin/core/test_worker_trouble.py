@@ -232,3 +232,55 @@ async def test_a_cancel_finds_the_database_locked(rig: Rig, monkeypatch: pytest.
     await rig.delivery.cancelling.cancel([request.key], ROOM)
     await rig.until(lambda: rig.reactions() == ["⏳", "❌"])
     assert rig.delivery.live(request.key) is None
+
+
+# ---------------------------------------------------------------- a full disk
+
+FULL = (507, {"code": "disk_full", "detail": "The disk with the pictures is nearly full."})
+
+
+async def test_a_new_request_hears_of_a_full_disk_at_once(rig: Rig) -> None:
+    rig.worker_server.refuse = FULL
+    assert (await rig.done(await rig.ask())).outcome == "refused"
+    [said] = await rig.until(rig.bodies)
+    assert "disk is full" in said
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_a_kept_request_waits_for_room_on_the_disk(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, restarted: bool
+) -> None:
+    """The room has read that it is kept; the worker comes back with a full disk, the plugin perhaps restarts."""
+    monkeypatch.setattr("otterbot.submit.BACKOFF", (0.05,))
+    rig.values = replace(rig.values, status=replace(rig.values.status, after_seconds=0.1, edit_seconds=0.1))
+    await rig.worker_server.stop()
+    request = await rig.ask()
+    await rig.until(lambda: any("is off" in body for body in rig.bodies()))
+    rig.worker_server.refuse = FULL
+    await rig.worker_server.start()
+    await rig.until(lambda: len(rig.worker_server.submissions) > 2)
+    if restarted:
+        before = len(rig.worker_server.submissions)
+        await rig.restart()
+        await rig.until(lambda: len(rig.worker_server.submissions) > before + 2)
+    await rig.until(lambda: any("disk is full. I keep this" in body for body in rig.bodies()))
+    assert rig.reactions() == ["⏳"]
+    rig.worker_server.refuse = None
+    assert (await rig.done(request)).outcome == "succeeded"
+    assert rig.seeds() == [7]
+
+
+async def test_what_the_worker_has_forgotten_waits_too(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was accepted once: that its database is an older one now, and its disk full, is no refusal."""
+    monkeypatch.setattr("otterbot.submit.BACKOFF", (0.05,))
+    rig.worker_server.auto = False
+    request = await rig.ask()
+    await rig.until(lambda: rig.worker_server.jobs)
+    await rig.worker_server.stop()
+    rig.worker_server.forget()
+    rig.worker_server.refuse = FULL
+    before = len(rig.worker_server.submissions)
+    await rig.worker_server.start()
+    await rig.until(lambda: len(rig.worker_server.submissions) > before + 2)
+    rig.worker_server.refuse, rig.worker_server.auto = None, True
+    assert (await rig.done(request)).outcome == "succeeded"

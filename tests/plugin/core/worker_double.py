@@ -8,6 +8,7 @@ import json
 import struct
 import time
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
@@ -43,6 +44,10 @@ class WorkerDouble:
         """Pictures to start from by id: bytes, media type, private."""
         self.uploads = 0
         self.refuse_input: tuple[int, dict[str, Any]] | None = None
+        self.owners: list[str | None] = []
+        """Whose pictures were brought, as it was said."""
+        self.slow_owners: dict[str, asyncio.Event] = {}
+        """Whose pictures are checked until somebody says that it is enough."""
         self.alpha = False
         """Whether what is brought has holes."""
         self.features = ["img2img"]
@@ -51,6 +56,14 @@ class WorkerDouble:
         self.refuse: tuple[int, dict[str, Any]] | None = None
         self.pause: dict[str, Any] = {"paused": False, "until": None}
         self.token = TOKEN
+        self.instead: Callable[[web.Request], web.StreamResponse | None] = lambda request: None
+        """What somebody else answers in its place, a proxy say; ``None``: it answers itself."""
+        self.buffered = False
+        """Between it and the plugin stands something that passes the event stream on when it ends, which is never."""
+        self.hashes = True
+        """Whether it tells the hashes of its files; older workers do not."""
+        self.thumbnail: bytes | None = None
+        """A JPEG; ``None``: the thumbnail is the picture itself."""
         self.port = 0
         self._streams: set[asyncio.Queue[tuple[str, Any] | None]] = set()
         self._runner: web.AppRunner | None = None
@@ -78,7 +91,7 @@ class WorkerDouble:
         app.router.add_get("/v1/info", self._info)
         app.router.add_get("/v1/models", self._models)
         app.router.add_get("/v1/images/{id}", self._image)
-        app.router.add_get("/v1/images/{id}/thumbnail", self._image)
+        app.router.add_get("/v1/images/{id}/thumbnail", self._thumbnail)
         app.router.add_post("/v1/images/{id}/delivered", self._delivered)
         app.router.add_delete("/v1/images/{id}", self._delete)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
@@ -120,12 +133,16 @@ class WorkerDouble:
         }  # fmt: skip
         picture["state"] = "succeeded"
         picture["result"] = {
-            "image_id": image_id, "filename": f"otter_{self._number}.png", "mimetype": "image/png", "size": len(data),
+            "image_id": image_id, "filename": f"otter_{self._number}.png", **self._file(data),
             "width": 8, "height": 8, "blurhash": "L00000fQfQfQfQfQfQfQfQfQfQfQ", "notes": [],
-            "thumbnail": {"width": 8, "height": 8, "size": len(data), "mimetype": "image/png"},
+            "thumbnail": {"width": 8, "height": 8, **self._file(data if self.thumbnail is None else self.thumbnail)},
             "record": {"v": 1, "asked": {"prompt": request["prompt"]}, "used": used, "took": 0.1},
         }  # fmt: skip
         self.changed(job)
+
+    def _file(self, data: bytes) -> dict[str, Any]:
+        kind = {"size": len(data), "mimetype": "image/png" if data.startswith(b"\x89PNG") else "image/jpeg"}
+        return {**kind, "sha256": hashlib.sha256(data).hexdigest()} if self.hashes else kind
 
     def draw_all(self, job: dict[str, Any]) -> None:
         for picture in job["pictures"]:
@@ -159,6 +176,10 @@ class WorkerDouble:
     async def _auth(self, request: web.Request, handler: Any) -> web.StreamResponse:
         if request.headers.get("Authorization") != f"Bearer {self.token}":
             return _problem(401, "unauthorized")
+        instead = self.instead(request)
+        if instead is not None:
+            await request.read()
+            return instead
         response: web.StreamResponse = await handler(request)
         return response
 
@@ -194,6 +215,9 @@ class WorkerDouble:
     async def _input(self, request: web.Request) -> web.Response:
         data = await request.read()
         self.uploads += 1
+        self.owners.append(request.headers.get("Otterbot-Owner"))
+        if (held := self.slow_owners.get(self.owners[-1] or "")) is not None:
+            await held.wait()
         if self.refuse_input is not None:
             return _problem(self.refuse_input[0], **self.refuse_input[1])
         name = hashlib.sha256(data).hexdigest()
@@ -201,8 +225,11 @@ class WorkerDouble:
         return web.json_response({"id": name, "width": 8, "height": 8, "alpha": self.alpha}, status=201)
 
     async def _list(self, request: web.Request) -> web.Response:
-        key = request.query.get("key")
-        return web.json_response({"jobs": [job for job in self.jobs.values() if key in (None, job["key"])]})
+        key, wanted = request.query.get("key"), request.query.get("state")
+        jobs = [job for job in self.jobs.values() if key in (None, job["key"])]
+        if wanted == "open":
+            jobs = [job for job in jobs if job["state"] in ("queued", "running")]
+        return web.json_response({"jobs": jobs})
 
     async def _job(self, request: web.Request) -> web.Response:
         job = self.jobs.get(request.match_info["id"])
@@ -221,6 +248,8 @@ class WorkerDouble:
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        if self.buffered:
+            await asyncio.sleep(3600)
         await response.prepare(request)
         queue: asyncio.Queue[tuple[str, Any] | None] = asyncio.Queue()
         open_jobs = [job for job in self.jobs.values() if job["state"] in ("queued", "running")]
@@ -253,6 +282,11 @@ class WorkerDouble:
     async def _image(self, request: web.Request) -> web.Response:
         data = self.images.get(request.match_info["id"])
         return _problem(404, "not_found") if data is None else web.Response(body=data, content_type="image/png")
+
+    async def _thumbnail(self, request: web.Request) -> web.Response:
+        if self.thumbnail is None:
+            return await self._image(request)
+        return web.Response(body=self.thumbnail, content_type="image/jpeg")
 
     async def _delivered(self, request: web.Request) -> web.Response:
         self.delivered.append(request.match_info["id"])

@@ -22,11 +22,12 @@ from otterbot.commands import handle
 from otterbot.config import Config, Values
 from otterbot.delivery import Delivery
 from otterbot.encryption import Encryption
+from otterbot.errors import AnswerLost, RateLimited, Unanswered
 from otterbot.matrix_http import MatrixHttp
 from otterbot.message import Message, from_raw
 from otterbot.migrations import upgrade_table
 from otterbot.outbox import Outbox
-from otterbot.outcome import NewRequest, Outcome
+from otterbot.outcome import NewRequest, Outcome, say
 from otterbot.permissions import Permissions
 from otterbot.records import Request, key_of
 from otterbot.services import Services
@@ -65,7 +66,11 @@ class Rig:
     async def say(self, body: str, sender: str = ALICE, room: str = ROOM, **content: Any) -> Outcome | None:
         """Handle it and store what follows, as ``events`` does."""
         message = self.message(body, sender, room, **content)
-        outcome = await handle(self.services, message)
+        try:
+            outcome = await handle(self.services, message)
+        except (Unanswered, AnswerLost, RateLimited) as unknown:  # after it was asked again for a minute
+            sentence = getattr(unknown, "sentence", None)
+            outcome = None if sentence is None else say(sentence)
         if outcome is not None:
             request = self._request(message, outcome.request) if outcome.request is not None else None
             setting = (outcome.setting.name, outcome.setting.value) if outcome.setting is not None else None
@@ -102,6 +107,8 @@ class Rig:
             body=new.body,
             asked=new.asked,
             notes=new.notes,
+            thread_root=message.thread_root,
+            reply_to=message.reply_to,
             sent_at=message.timestamp / 1000,
             created_at=1000.0 + message.timestamp,
             expires_at=9e9,
@@ -116,7 +123,7 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
         store = Store(db)
         await store.open()
         client = Client(mxid=UserID(BOT), base_url=homeserver.url, token="secret", state_store=MemoryStateStore())
-        http, encryption = MatrixHttp(client.api), Encryption(client)
+        http, encryption = MatrixHttp(client.api, store.clock), Encryption(client)
         config = Config(CommentedMap, lambda: None, lambda data: None)
         config.current = Values()
         worker_client = WorkerClient(lambda: Address(url=worker.url, token=TOKEN))
@@ -130,8 +137,8 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
             worker=worker_client,
             delivery=Delivery(store, worker_client, outbox, lambda: config.current, LOG),
             settings=RoomSettings(store, config),
-            permissions=Permissions(client, config),
-            calls=Calls(http, BOT, prefix=lambda: config.current.prefix, log=LOG),
+            permissions=Permissions(client, config, store.clock),
+            calls=Calls(http, BOT, prefix=lambda: config.current.prefix),
             log=LOG,
         )
         homeserver.join(ROOM, BOT, ALICE, BOB, MOD)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
+from datetime import UTC, datetime
+from email.utils import format_datetime
 from typing import Any, Self
 
 from aiohttp import web
@@ -79,6 +82,8 @@ class Homeserver(_Server):
         """When (milliseconds) somebody left a room."""
         self.old = False
         self.broken = False
+        self.trouble: dict[str, list[tuple[int, Any]]] = {}
+        """By the last part of an address: statuses and bodies of the next answers."""
         self.requests: list[str] = []
         room = "/_matrix/client/v3/rooms/{room}"
         self.app.router.add_get(room + "/event/{event}", self._event)
@@ -116,7 +121,11 @@ class Homeserver(_Server):
         self.members[room] = list(users)
 
     def _seen(self, request: web.Request) -> str:
-        self.requests.append(request.path.rsplit("/", 1)[-1])
+        last = request.path.rsplit("/", 1)[-1]
+        self.requests.append(last)
+        if self.trouble.get(last):
+            status, body = self.trouble[last].pop(0)
+            raise _Trouble(status, body)
         if self.broken:
             raise web.HTTPBadGateway(text=json.dumps({"errcode": "M_UNKNOWN", "error": ""}))
         return request.match_info["room"]
@@ -156,6 +165,14 @@ class Homeserver(_Server):
         return web.json_response({"joined": {user: {} for user in self.members.get(self._seen(request), [])}})
 
 
+class _Trouble(web.HTTPException):
+    """Any answer instead."""
+
+    def __init__(self, status: int, body: Any) -> None:
+        self.status_code = status
+        super().__init__(text=json.dumps(body), content_type="application/json")
+
+
 class Worker(_Server):
     """What ``!status`` and ``!models`` ask for."""
 
@@ -165,6 +182,8 @@ class Worker(_Server):
         """``None``: it cannot say what it has."""
         self.info = dict(INFO)
         self.token = TOKEN
+        self.ahead = 0.0
+        """Seconds by which its clock differs."""
         self.loras: list[dict[str, Any]] | None = []
         """``None``: a worker that has never heard of them."""
         self.app.router.add_get("/v1/models", self._models)
@@ -187,7 +206,8 @@ class Worker(_Server):
 
     async def _info(self, request: web.Request) -> web.Response:
         self._check(request)
-        return web.json_response(self.info)
+        date = datetime.fromtimestamp(time.time() + self.ahead, UTC)
+        return web.json_response(self.info, headers={"Date": format_datetime(date, usegmt=True)})
 
     async def _loras(self, request: web.Request) -> web.Response:
         self._check(request)

@@ -59,6 +59,14 @@ async def test_notices_are_other_bots(rig: Rig) -> None:
     assert await rig.say("!help", msgtype="m.emote") is None
 
 
+async def test_what_people_do_is_chat(rig: Rig) -> None:
+    rig.homeserver.join("!dm:test", BOT, ALICE)
+    assert await rig.say("waves", room="!dm:test", msgtype="m.emote") is not None
+    assert rig.open[-1].kind == "chat"
+    assert await rig.say("!draw otter", room="!dm:test", msgtype="m.emote") is None
+    assert await rig.say("waves", msgtype="m.emote") is None, "here are others"
+
+
 async def test_captions_are_heard(rig: Rig) -> None:
     body = await rig.drawn("!draw otter", msgtype="m.image", filename="a.png", url="mxc://a/b")
     assert body["prompt"] == "otter"
@@ -297,6 +305,26 @@ async def test_a_model_whose_file_is_broken(rig: Rig) -> None:
         assert "it holds no decoder (VAE)." in answer.replace("\\", "")
 
 
+async def test_models_says_what_is_not_here(rig: Rig) -> None:
+    def model(name: str, **more: Any) -> dict[str, Any]:
+        return {"name": name, "kind": "image", "about": "Nice.", "available": True, "default": False, **more}
+
+    added = [
+        model("fetched", here=False, download_bytes=4_540_000_000),
+        model("barred", here=False, available=False, download_bytes=6_900_000_000),
+        model("lost", here=False, available=False, download_bytes=None),
+        model("present", here=True, download_bytes=None),
+        model("of-an-old-worker"),
+    ]
+    rig.worker.catalogue = {**rig.worker.catalogue, "models": [*rig.worker.catalogue["models"], *added]}
+    lines = (await rig.answer("!models")).splitlines()
+    said = {line.split("`")[1]: line for line in lines if line.startswith("- `")}
+    assert "[not on the worker yet: the first picture downloads about 4.5 GB]: Nice" in said["fetched"]
+    assert "[not on the worker, which may not download it (about 6.9 GB)]" in said["barred"]
+    assert "[not on the worker, which may not download it]" in said["lost"]
+    assert "[" not in said["present"] + said["of-an-old-worker"]
+
+
 async def test_models_lists_loras_and_embeddings(rig: Rig) -> None:
     before = await rig.answer("!models")
     assert "LoRA" not in before
@@ -470,6 +498,55 @@ async def test_again_on_the_request_or_its_status(rig: Rig) -> None:
         assert (await rig.drawn("!again --seed same", **reply(target)))["seed"] == 7
 
 
+def about(rig: Rig, prompt: str) -> dict[str, Any]:
+    return {**RECORD, "used": {**USED, "prompt": prompt}, "asked": {"prompt": prompt}}
+
+
+@pytest.mark.parametrize("command", ["!again", "!vary"])
+async def test_a_thread_on_a_picture_means_that_picture(rig: Rig, command: str) -> None:
+    """Not the last one of the room, nor what somebody waits for there; a reply to another one means that."""
+    otter = rig.homeserver.picture(ROOM, about(rig, "otter"))
+    fox = rig.homeserver.picture(ROOM, about(rig, "fox"))
+    comment = rig.homeserver.say(ROOM, BOB, "make it red")["event_id"]
+    await rig.drawn("!draw badger")
+    assert (await rig.drawn(command, **thread(otter)))["prompt"] == "otter"
+    assert (await rig.drawn(command, **in_thread_to(otter, fox)))["prompt"] == "fox"
+    assert (await rig.drawn(command, **in_thread_to(otter, comment)))["prompt"] == "otter"
+    assert (await rig.drawn(command))["prompt"] == "otter", "what was asked for last"
+
+
+def in_thread_to(root: str, event_id: str) -> dict[str, Any]:
+    """A reply that somebody meant, inside of a thread."""
+    relation = {**thread(root)["m.relates_to"], "is_falling_back": False, "m.in_reply_to": {"event_id": event_id}}
+    return {"m.relates_to": relation}
+
+
+async def test_other_threads(rig: Rig) -> None:
+    """On words: what was drawn in there, else the room's last. On somebody's picture: a sentence."""
+    rig.homeserver.picture(ROOM, about(rig, "fox"))
+    words = rig.homeserver.say(ROOM, BOB, "let us draw")["event_id"]
+    assert (await rig.drawn("!again", **thread(words)))["prompt"] == "fox"
+    await rig.services.store.finish(rig.open[-1].key, "failed")
+    relation = thread(words)
+    await rig.drawn("!draw badger", **relation)
+    assert (await rig.drawn("!again", sender=BOB, **relation))["prompt"] == "badger"
+    photo = rig.homeserver.add(ROOM, BOB, "m.room.message", {"msgtype": "m.image", "body": "a.png", "url": "mxc://a/b"})
+    said = await rig.answer("!again", **thread(photo["event_id"]))
+    assert said == texts.thread_of_another_picture("!")
+    assert await rig.answer("!again", **thread("$unknown")) == texts.PICTURE_UNREADABLE
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 429, 502])
+async def test_a_thread_that_cannot_be_asked_about(rig: Rig, status: int) -> None:
+    """Nor is a proxy's page, or the refusal of our token, a "no"."""
+    fox = rig.homeserver.picture(ROOM, about(rig, "fox"))
+    rig.homeserver.trouble[fox] = [(status, {"errcode": "M_UNKNOWN_TOKEN"} if status == 401 else {})] * 2
+    assert await rig.answer("!again", **thread(fox)) == texts.PICTURE_AWAY
+    assert await rig.say("go on", **thread(fox)) is None
+    assert (ROOM, fox) not in rig.services.chat_threads
+    assert (await rig.drawn("!again", **thread(fox)))["prompt"] == "fox"
+
+
 async def test_again_while_one_waits(rig: Rig) -> None:
     """Impatient people type it before the first one is there."""
     rig.homeserver.picture(ROOM, RECORD)
@@ -496,7 +573,7 @@ async def test_again_on_something_else(rig: Rig) -> None:
     assert "not a picture that I drew" in await rig.answer("!again", **reply(other))
     assert await rig.answer("!again", **reply("$unknown")) == texts.PICTURE_UNREADABLE
     rig.homeserver.broken = True
-    assert await rig.answer("!again") == texts.PICTURE_UNREADABLE
+    assert await rig.answer("!again") == texts.PICTURE_AWAY
 
 
 @pytest.mark.parametrize(
@@ -656,6 +733,13 @@ async def test_status(rig: Rig) -> None:
     for word in ("60 min more", "otter", "\\*x\\*", "3 pictures and answers", "Ollama does not answer", "`prefix`",
                  "Something else."):  # fmt: skip
         assert word in said
+
+
+@pytest.mark.parametrize("ahead", [-7200.0, 7200.0])
+async def test_a_worker_with_another_clock(rig: Rig, ahead: float) -> None:
+    rig.worker.ahead = ahead
+    rig.worker.info |= {"pause": {"paused": True, "until": time.time() + ahead + 3600}}
+    assert "60 min more" in await rig.answer("!status")
 
 
 async def test_status_of_a_worker_that_is_off(rig: Rig) -> None:

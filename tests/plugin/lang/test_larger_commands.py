@@ -191,3 +191,19 @@ def test_a_caption_says_what_became_of_it() -> None:
     assert "768×768 · drawn again at 1536×1536 · 3 s" in texts.caption("otter", TWICE)
     assert texts.caption("", {**LARGER, "took": 3}).endswith("1536×1536 · upscaled 2× · 3 s")
     assert not texts.caption("", LARGER).startswith("\n")
+
+
+async def test_in_a_thread_on_a_picture(rig: Rig) -> None:
+    photo, last = image(rig), rig.homeserver.picture(ROOM, RECORD)
+    relation = {
+        "rel_type": "m.thread",
+        "event_id": photo,
+        "is_falling_back": True,
+        "m.in_reply_to": {"event_id": photo},
+    }
+    body = await rig.drawn("!upscale", **{"m.relates_to": relation})
+    assert body["init_image"] == {"event": photo}
+    words = {**relation, "event_id": rig.homeserver.say(ROOM, BOB, "hello")["event_id"]}
+    assert (await rig.drawn("!upscale", **{"m.relates_to": words}))["init_image"] == {"event": last}
+    replies = {**relation, "is_falling_back": False, "m.in_reply_to": {"event_id": last}}
+    assert (await rig.drawn("!upscale", **{"m.relates_to": replies}))["init_image"] == {"event": last}

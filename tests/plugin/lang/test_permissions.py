@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from conftest import ALICE, BOB, BOT, MOD, ROOM, Rig
 
-from otterbot.permissions import PowerUnknown, is_allowed, read_power
+from otterbot.permissions import MembersUnknown, PowerUnknown, is_allowed, read_power
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,13 @@ from otterbot.permissions import PowerUnknown, is_allowed, read_power
         ("alice:x.org", ["@*:*"], False),
         ("@alice", ["@*:*"], False),
         ("", ["@*:*"], False),
+        ("@telegram_1:home.org", ["@*:{homeserver}"], True),
+        ("@telegram_1:home.org", ["@*:{homeserver}", "-@telegram_*:{homeserver}"], False),
+        ("@telegram_1:home.org", ["-@telegram_*:{homeserver}", "@*:{homeserver}"], False),
+        ("@telegram_1:home.org", ["@telegram_1:home.org", "-@telegram_*:{homeserver}"], False),
+        ("@telegrams:home.org", ["@*:{homeserver}", "-@telegram_*:{homeserver}"], True),
+        ("@telegram_1:evil.org", ["@*:*", "-@telegram_*:{homeserver}"], True),
+        ("@a:home.org", ["-@telegram_*:{homeserver}"], False),
     ],
 )
 def test_patterns(user: str, patterns: list[str], allowed: bool) -> None:
@@ -100,21 +107,42 @@ async def test_alone_with(rig: Rig) -> None:
     assert len(rig.homeserver.requests) == before, "a crowd is believed for a while"
     rig.homeserver.join("!two:test", BOT, ALICE, BOB)
     assert not await alone("!two:test", ALICE), "two are not"
+    rig.homeserver.join("!two:test", BOT, ALICE)
+    rig.services.permissions.members_changed("!two:test")
+    assert await alone("!two:test", ALICE), "one of them has left"
     rig.homeserver.broken = True
-    assert not await alone("!three:test", ALICE)
+    with pytest.raises(MembersUnknown):
+        await alone("!three:test", ALICE)
 
 
 async def test_what_was_said_among_more_is_not_said_to_the_bot_alone(rig: Rig) -> None:
     """A catch-up finds it after the others have left."""
     alone = rig.services.permissions.alone_with
     rig.homeserver.join("!two:test", BOT, ALICE)
-    hour_ago = int(time.time() * 1000) - 3_600_000
+    hour_ago = time.time() - 3600
     assert await alone("!two:test", ALICE, hour_ago)
-    rig.homeserver.gone["!two:test"] = hour_ago + 60_000
+    rig.homeserver.gone["!two:test"] = int((hour_ago + 60) * 1000)
     assert not await alone("!two:test", ALICE, hour_ago)
-    assert await alone("!two:test", ALICE, hour_ago + 120_000)
-    assert await alone("!two:test", ALICE, int(time.time() * 1000))
+    assert await alone("!two:test", ALICE, hour_ago + 120)
+    assert await alone("!two:test", ALICE, time.time())
 
 
 async def test_the_bot_itself_may_not(rig: Rig) -> None:
     assert not rig.services.permissions.may_use(BOT)
+
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 404, 401])
+@pytest.mark.parametrize("call", ["joined_members", "members"])
+async def test_members_that_cannot_be_asked_for(rig: Rig, status: int, call: str) -> None:
+    """A proxy's page, too, is no answer of the homeserver's."""
+    rig.homeserver.join("!two:test", BOT, ALICE)
+    rig.homeserver.trouble[call] = [(status, {"errcode": "M_UNKNOWN"} if status == 500 else {})]
+    said_at = time.time() - 3600
+    with pytest.raises(MembersUnknown):
+        await rig.services.permissions.alone_with("!two:test", ALICE, said_at)
+    assert await rig.services.permissions.alone_with("!two:test", ALICE, said_at)
+
+
+async def test_a_room_that_is_not_ours_is_a_no(rig: Rig) -> None:
+    rig.homeserver.trouble["joined_members"] = [(403, {"errcode": "M_FORBIDDEN"})]
+    assert not await rig.services.permissions.alone_with("!two:test", ALICE)

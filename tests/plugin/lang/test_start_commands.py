@@ -159,11 +159,28 @@ async def test_the_caption_wins_over_the_reply(rig: Rig) -> None:
     assert body["init_image"] == {"event": rig.open[-1].event_id}
 
 
-async def test_a_thread_is_no_reply(rig: Rig) -> None:
-    root = image(rig)
-    relation = {"rel_type": "m.thread", "event_id": root, "is_falling_back": True,
-                "m.in_reply_to": {"event_id": root}}  # fmt: skip
+async def test_a_thread_on_a_picture_is_about_it(rig: Rig) -> None:
+    root, other = image(rig), image(rig)
+    thread = {"rel_type": "m.thread", "event_id": root, "is_falling_back": True}
+    falls_back = {**thread, "m.in_reply_to": {"event_id": other}}
+    assert (await rig.drawn("!draw otter", **{"m.relates_to": falls_back}))["init_image"] == {"event": root}
+    replies = {**falls_back, "is_falling_back": False}
+    assert (await rig.drawn("!draw otter", **{"m.relates_to": replies}))["init_image"] == {"event": other}
+    assert (await rig.drawn("!draw otter", **{"m.relates_to": thread}))["init_image"] == {"event": root}
+
+
+@pytest.mark.parametrize("kind", ["words", "video", "deleted", "unknown"])
+async def test_a_thread_on_something_else_is_a_thread(rig: Rig, kind: str) -> None:
+    event = rig.homeserver.say(ROOM, BOB, "hello")
+    if kind == "video":
+        event["content"] = {"msgtype": "m.video", "body": "a.mp4", "url": URL, "info": {"mimetype": "video/mp4"}}
+    if kind == "deleted":
+        event["unsigned"] = {"redacted_because": {}}
+    root = "$unknown" if kind == "unknown" else event["event_id"]
+    relation = {"rel_type": "m.thread", "event_id": root, "is_falling_back": True}
     assert "init_image" not in await rig.drawn("!draw otter", **{"m.relates_to": relation})
+    said = [texts.THREAD_NOT_USED] if kind in ("deleted", "unknown") else []
+    assert list(rig.open[-1].notes) == said
 
 
 # ---------------------------------------------------------------- only a part of it

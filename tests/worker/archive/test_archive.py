@@ -268,7 +268,9 @@ async def test_leftovers_of_crashes(archive: Archive) -> None:
     now = time.time()
     stored = await put(archive)
     folder = archive.root / "2024-01-21"
-    leftovers = [folder / ".x.png.tmp", folder / "x.yml", folder / "x.thumb.jpg", archive.scratch("dead")]
+    name = "x_20240121132050_2"
+    leftovers = [folder / f".{name}.png.tmp", folder / f"{name}.yml", folder / f"{name}.thumb.jpg"]
+    leftovers.append(archive.scratch("dead"))
     empty = archive.root / "2024-01-20"
     empty.mkdir()
     for path in leftovers:

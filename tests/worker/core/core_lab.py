@@ -7,6 +7,7 @@ import asyncio
 import json
 import os
 import signal
+import ssl
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -19,7 +20,10 @@ from aiohttp import web
 
 from otterbot_worker.api import parts as parts_module
 from otterbot_worker.api.app import create_app
+from otterbot_worker.api.connections import Connections
+from otterbot_worker.api.door import Door
 from otterbot_worker.api.parts import PARTS, Parts
+from otterbot_worker.api.protocol import Server
 from otterbot_worker.api.server import runner_of
 from otterbot_worker.config import Config
 from otterbot_worker.gpu.process import GpuProcess
@@ -131,8 +135,8 @@ def settings(folder: Path, **sections: Any) -> Config:
 class Here:
     """A worker inside this process: its parts can be looked at."""
 
-    def __init__(self, app: web.Application, api: Api, other: Api) -> None:
-        self.app, self.api, self.other = app, api, other
+    def __init__(self, app: web.Application, api: Api, other: Api, connections: Connections) -> None:
+        self.app, self.api, self.other, self.connections = app, api, other, connections
 
     @property
     def parts(self) -> Parts:
@@ -140,7 +144,9 @@ class Here:
 
 
 @asynccontextmanager
-async def worker_here(config: Config, *, paused: bool = False) -> AsyncIterator[Here]:
+async def worker_here(
+    config: Config, *, paused: bool = False, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[Here]:
     """``paused``: nothing is claimed, so that the queue can be looked at."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(parts_module, "GpuProcess", DoubleGpu)
@@ -148,15 +154,19 @@ async def worker_here(config: Config, *, paused: bool = False) -> AsyncIterator[
         app = create_app(config, {"otterbot": TOKEN, "other": OTHER})
         runner = runner_of(app, shutdown_timeout=1.0)
         await runner.setup()
+        assert isinstance(runner.server, Server)
+        connections = Connections(config.api.max_connections, config.api.max_connections_per_address)
+        door = Door(connections, runner.server, tls=tls)
         try:
             if paused:
                 await app[PARTS].dispatcher.pause(None)
-            site = web.TCPSite(runner, "127.0.0.1", 0)
-            await site.start()
-            address = f"http://127.0.0.1:{runner.addresses[0][1]}"
+            host, port = await door.open("127.0.0.1", 0)
+            app[PARTS].background.start(door.run(), "door", ends=True)
+            address = f"{'http' if tls is None else 'https'}://{host}:{port}"
             async with client(address) as api, client(address, OTHER) as other:
-                yield Here(app, api, other)
+                yield Here(app, api, other, connections)
         finally:
+            await door.close()
             await runner.cleanup()
 
 
@@ -183,8 +193,10 @@ async def events(api: Api) -> AsyncIterator[tuple[str, Json]]:
 class Process:
     """``otterbot-worker serve`` with a data directory of its own, on a free port."""
 
-    def __init__(self, folder: Path, **environment: str) -> None:
+    def __init__(self, folder: Path, *, under: str = "", **environment: str) -> None:
+        """``under``: what a shell does before it becomes the worker."""
         self.folder = folder
+        self._under = ["sh", "-c", f'{under}; exec "$@"', "sh"] if under else []
         self.log = folder.parent / f"{folder.name}.log"
         self._environment = {
             **os.environ,
@@ -212,8 +224,9 @@ class Process:
         listen.unlink(missing_ok=True)
         with self.log.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "otterbot_worker.cli", "serve", env=self._environment, stdout=log, stderr=log
-            )
+                *self._under, sys.executable, "-m", "otterbot_worker.cli", "serve",
+                env=self._environment, stdout=log, stderr=log,
+            )  # fmt: skip
         async with asyncio.timeout(30):
             while not listen.exists():
                 assert self.process.returncode is None, self.log.read_text()

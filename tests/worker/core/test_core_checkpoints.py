@@ -12,7 +12,7 @@ import pytest
 from core_lab import image, settings, worker_here
 from hollow_models import SD1, SD2, SDXL, VAE, write
 
-from otterbot_worker.models import checkpoints
+from otterbot_worker.models import checkpoints, sniffing
 from otterbot_worker.models.catalogue import load_catalogue
 from otterbot_worker.models.entries import ModelEntry
 
@@ -139,7 +139,7 @@ async def test_a_request_looks_at_the_folder_once(tmp_path: Path, monkeypatch: p
     looks: list[Path] = []
     usual = checkpoints.find
 
-    def find(folder: Path, *others: Any) -> list[checkpoints.Dropped]:
+    def find(folder: Path, *others: Any) -> list[checkpoints.Place]:
         looks.append(folder)
         return usual(folder, *others)
 
@@ -161,17 +161,17 @@ async def test_a_request_looks_at_the_folder_once(tmp_path: Path, monkeypatch: p
 
 
 async def test_a_file_that_vanishes_during_a_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    usual = checkpoints.find
+    usual = sniffing.look
 
-    def find(folder: Path, *others: Any) -> list[checkpoints.Dropped]:
+    def look(path: Path, **options: Any) -> sniffing.Found:
         """It is gone as soon as it was seen."""
-        found = usual(folder, *others)
-        (folder / "fleeting.safetensors").unlink(missing_ok=True)
+        found = usual(path, **options)
+        path.unlink(missing_ok=True)
         return found
 
     async with worker_here(settings(tmp_path, images={"downloads": False}), paused=True) as here:
         folder = next(path for path in tmp_path.rglob("checkpoints") if path.is_dir())
-        monkeypatch.setattr(checkpoints, "find", find)
+        monkeypatch.setattr(sniffing, "look", look)
         write(folder / "fleeting.safetensors", SD1)
         status, listed = await here.api.call("GET", "/v1/models")
         assert status == 200

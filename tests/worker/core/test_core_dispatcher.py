@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import io
 import time
 from pathlib import Path
@@ -42,9 +43,11 @@ async def test_from_submission_to_bytes(tmp_path: Path) -> None:
         status, png = await here.api.call("GET", f"/v1/images/{result['image_id']}")
         assert status == 200
         assert len(png) == result["size"]
+        assert hashlib.sha256(png).hexdigest() == result["sha256"]
         assert Image.open(io.BytesIO(png)).getpixel((0, 0)) == (255, 0, 255)
         _, small = await here.api.call("GET", f"/v1/images/{result['image_id']}/thumbnail")
         assert len(small) == result["thumbnail"]["size"]
+        assert hashlib.sha256(small).hexdigest() == result["thumbnail"]["sha256"]
         _, sidecar = await here.api.call("GET", f"/v1/images/{result['image_id']}.yml")
         assert b"cowboy hat" in sidecar
 

@@ -92,6 +92,29 @@ async def test_of_an_animation_the_first_image_is_used_and_that_is_said(tmp_path
         assert notes[0] in job["pictures"][0]["result"]["notes"]
 
 
+async def test_whose_picture_it_is_may_be_said(tmp_path: Path) -> None:
+    async with worker_here(settings(tmp_path)) as here:
+        for number, owner in enumerate(("%40me:here", "x" * 5_000, "")):
+            headers = {"Content-Type": "image/png", "Otterbot-Owner": owner}
+            data = png(96, 64 + number)
+            async with here.api.session.post(
+                f"{here.api.address}/v1/inputs", data=io.BytesIO(data), headers=headers
+            ) as response:
+                assert response.status == 201
+                assert (await response.json())["id"] == sha(data)
+
+
+async def test_a_picture_that_keeps_a_decoder_busy_is_refused(tmp_path: Path) -> None:
+    data = io.BytesIO()
+    Image.new("RGB", (96, 64), "red").save(data, "JPEG", progressive=True)
+    jpeg = data.getvalue()
+    last = jpeg[jpeg.rindex(b"\xff\xda") : -2]
+    async with worker_here(settings(tmp_path)) as here:
+        status, problem = await send(here.api, jpeg[:-2] + last * 60_000 + jpeg[-2:], "image/jpeg")
+        assert (status, problem["code"]) == (422, "picture_too_complex")
+        assert problem["detail"].endswith("Save it anew with any program and send that.")
+
+
 async def test_without_a_picture_nothing_says_strength(tmp_path: Path) -> None:
     async with worker_here(settings(tmp_path)) as here:
         job = await here.api.done((await here.api.submit(image()))["id"])

@@ -247,7 +247,7 @@ async def test_cancelled_anywhere_a_transaction_is_whole_or_nothing(database: Da
 
 async def test_questions_about_the_queue_use_the_index(database: Database) -> None:
     for sql, parameters in (
-        (q.OPEN, ()),
+        (q.OPEN_OF_CLIENT, ("otterbot",)),
         (q.OPEN_OF_OWNER, ("c", "o")),
         (q.GROUPS, ()),
         (q.POSITIONS_OF_OWNER, ("c", "o")),

@@ -122,3 +122,23 @@ BAD_PICTURES: dict[str, tuple[bytes, str, tuple[int, str]]] = {
     "a page": (b"%PDF-1.7", "application/pdf", (415, "unsupported_media_type")),
     "over the cap": (png() + b"x" * 100_000, PNG, (413, "too_large")),
 }
+
+
+def scanned(count: int) -> bytes:
+    """A progressive JPEG whose decoder goes over its pixels so many times: the last scan comes again and again."""
+    data = encoded(gradient(), "JPEG", quality=95, progressive=True)
+    marks = [at for at in range(len(data) - 1) if data[at : at + 2] == b"\xff\xda"]
+    return data[:-2] + data[marks[-1] : -2] * (count - len(marks)) + data[-2:]
+
+
+def crumbled() -> bytes:
+    """A PNG with a hundred thousand empty parts before its pixels."""
+    whole = png()
+    return whole[:33] + chunk(b"teSt", b"") * 100_000 + whole[33:]
+
+
+def commented() -> bytes:
+    """A GIF with a hundred thousand comments before its image."""
+    data = encoded(gradient().quantize(4), "GIF")
+    at = 13 + 3 * 2 ** (data[10] % 8 + 1)
+    return data[:at] + b"!\xfe\x01x\0" * 100_000 + data[at:]

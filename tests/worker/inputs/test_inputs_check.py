@@ -13,7 +13,21 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from make_pictures import animation, bomb, encoded, gradient, hole, png, sixteen_bits, text_bomb, turned, turned_by
+from make_pictures import (
+    animation,
+    bomb,
+    commented,
+    crumbled,
+    encoded,
+    gradient,
+    hole,
+    png,
+    scanned,
+    sixteen_bits,
+    text_bomb,
+    turned,
+    turned_by,
+)  # fmt: skip
 from PIL import Image
 
 from otterbot_worker.inputs import check
@@ -41,6 +55,7 @@ GOOD: dict[str, tuple[bytes, tuple[int, int], tuple[int, int, int]]] = {
     "a jpeg with two images": (
         encoded(gradient(), "MPO", save_all=True, append_images=[gradient()]), (64, 48), (0, 0, 80)
     ),
+    "as many scans as there may be": (scanned(100), (64, 48), (0, 0, 80)),
     "an animated gif without its end": (animation("GIF")[:-12], (40, 30), (255, 0, 0)),
 }  # fmt: skip
 BAD: dict[str, tuple[bytes, str]] = {
@@ -61,6 +76,9 @@ BAD: dict[str, tuple[bytes, str]] = {
     "a bomb beyond all numbers": (bomb(2**31 - 1, 2**31 - 1), check.TOO_LARGE),
     "a little too large": (png(1001, 1000), check.TOO_LARGE),
     "a bomb in the text": (text_bomb(), check.UNREADABLE),
+    "too many scans": (scanned(101), check.TOO_COMPLEX),
+    "too many parts": (crumbled(), check.TOO_COMPLEX),
+    "too many comments": (commented(), check.TOO_COMPLEX),
 }
 
 
@@ -206,7 +224,13 @@ async def test_a_bad_one_leaves_nothing(tmp_path: Path, case: str) -> None:
 
 async def test_a_decoder_that_dies_or_hangs_hurts_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = InputFiles(tmp_path / "inputs", max_pixels=PIXELS)
-    for number, program in enumerate(("kill -SEGV $$", "exec sleep 60", "echo rubbish")):
+    ends = {
+        "kill -SEGV $$": check.UNREADABLE,
+        "echo rubbish": check.UNREADABLE,
+        "exec sleep 60": check.TOO_COMPLEX,
+        "kill -XCPU $$": check.TOO_COMPLEX,
+    }
+    for number, (program, code) in enumerate(ends.items()):
         double = tmp_path / f"python-{number}"
         double.write_text(f"#!/bin/sh\n{program}\n")
         double.chmod(0o755)
@@ -214,6 +238,6 @@ async def test_a_decoder_that_dies_or_hangs_hurts_nobody(tmp_path: Path, monkeyp
         monkeypatch.setattr("otterbot_worker.inputs.files.CHECK_SECONDS", 0.5)
         with pytest.raises(BadInput) as bad:
             await files.add("otterbot", png())
-        assert bad.value.code == check.UNREADABLE
+        assert bad.value.code == code
     assert os.listdir(tmp_path / "inputs" / "otterbot") == []
     assert CHECK_SECONDS > check.CPU_SECONDS

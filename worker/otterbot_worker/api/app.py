@@ -9,6 +9,7 @@ from aiohttp import web
 
 from otterbot_worker.api import (
     auth,
+    full_disk,
     openapi,
     problems,
     routes_images,
@@ -52,7 +53,7 @@ def create_app(config: Config, tokens: Mapping[str, str]) -> web.Application:
     """``tokens``: client → token, as ``auth.load_tokens`` gives them."""
     app = web.Application(
         client_max_size=config.api.max_body_bytes,
-        middlewares=[_count, problems.middleware, auth.middleware(tokens)],
+        middlewares=[_count, problems.middleware, full_disk.middleware, auth.middleware(tokens)],
     )
     for operation in OPERATIONS:
         if operation.method == "GET":

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pydantic import BaseModel
 
 from otterbot_worker.api.schemas.jobs import ChatEvent, JobEvent, Pause, PauseEvent, Progress, ProgressEvent, Snapshot
+from otterbot_worker.jobs import disk
 from otterbot_worker.jobs.store import Store
 from otterbot_worker.jobs.views import Views
 
@@ -91,6 +92,9 @@ class Hub:
     def streams(self) -> int:
         return len(self._subscribers)
 
+    def streams_of(self, client: str) -> int:
+        return len(self._of(client))
+
     @contextmanager
     def subscribe(self, client: str) -> Iterator[Subscriber]:
         subscriber = Subscriber(client=client)
@@ -115,7 +119,12 @@ class Hub:
             self._moved.clear()
             now: dict[str, int] = {}
             for client in {subscriber.client for subscriber in self._subscribers}:
-                places = await views.places(client)
+                try:
+                    places = await views.places(client)
+                except Exception as error:
+                    if not disk.passes(error):
+                        raise
+                    continue  # the next move tells it
                 now |= places
                 for job_id in (job_id for job_id, place in places.items() if shown.get(job_id) not in (None, place)):
                     for subscriber in self._of(client):

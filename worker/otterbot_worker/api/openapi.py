@@ -67,7 +67,7 @@ def _components(operations: tuple[Operation, ...]) -> dict[str, Any]:
 
 
 def _body_name(operation: Operation) -> str:
-    return getattr(operation.body, "__name__", None) or "NewJob"
+    return str(operation.body.__name__) if isinstance(operation.body, type) else "NewJob"
 
 
 def _operation(operation: Operation, path: str, components: dict[str, Any]) -> dict[str, Any]:
@@ -81,20 +81,24 @@ def _operation(operation: Operation, path: str, components: dict[str, Any]) -> d
         for name in re.findall(r"\{(\w+)\}", path)
     ]
     parameters += [
-        {"name": name, "in": "query", "description": about, "schema": {"type": "string"}}
+        {"name": name, "in": "query", "required": False, "description": about, "schema": {"type": "string"}}
         for name, about in operation.query.items()
+    ]
+    parameters += [
+        {"name": name, "in": "header", "description": about, "schema": {"type": "string"}}
+        for name, about in operation.headers.items()
     ]
     if parameters:
         made["parameters"] = parameters
     if operation.body is not None:
         schema = {"$ref": _REFERENCES.format(model=_body_name(operation))}
-        made["requestBody"] = {"content": {"application/json": {"schema": schema}}}
+        made["requestBody"] = {"required": operation.body_needed, "content": {"application/json": {"schema": schema}}}
     if operation.upload:
         binary = {"schema": {"type": "string", "format": "binary"}}
-        made["requestBody"] = {"content": dict.fromkeys(operation.upload, binary)}
+        made["requestBody"] = {"required": True, "content": dict.fromkeys(operation.upload, binary)}
     if operation.open:
         made["security"] = []
-    for status in sorted({*operation.problems, *(() if operation.open else (401,)), 500}):
+    for status in sorted({*operation.problems, 400, *(() if operation.open else (401,)), 500}):
         schema = {"$ref": _REFERENCES.format(model="Problem")}
         content = {"application/problem+json": {"schema": schema}}
         made["responses"][str(status)] = {"description": "Problem", "content": content}

@@ -15,7 +15,7 @@ Handle = Callable[[web.Request], Awaitable[web.StreamResponse]]
 @dataclass(frozen=True, kw_only=True)
 class Operation:
     """``answers``: status → schema, or a media type for bytes, or ``None`` for no body. ``problems``: the statuses
-    that come as problem documents; 401 and 500 always may."""
+    that come as problem documents; 400, 401 and 500 always may."""
 
     method: str
     path: str
@@ -23,9 +23,12 @@ class Operation:
     summary: str
     answers: Mapping[int, type[BaseModel] | str | None]
     body: Any = None
+    body_needed: bool = True
     upload: tuple[str, ...] = ()
     """Media types of a body that is no JSON."""
     query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """What may be sent along, by name."""
     problems: tuple[int, ...] = ()
     open: bool = False
 

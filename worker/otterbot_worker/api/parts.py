@@ -7,7 +7,6 @@ import contextlib
 import fcntl
 import logging
 import os
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -15,11 +14,14 @@ from pathlib import Path
 
 from aiohttp import web
 
+from otterbot_worker.api import default
 from otterbot_worker.api.background import Background
+from otterbot_worker.api.default import DefaultModel
 from otterbot_worker.api.events import Hub
+from otterbot_worker.api.housekeeping import keep_house
 from otterbot_worker.api.ollama_status import OllamaStatus
 from otterbot_worker.api.schemas.jobs import Pause
-from otterbot_worker.archive import Archive, ArchiveSettings, Known
+from otterbot_worker.archive import Archive, ArchiveSettings
 from otterbot_worker.chat import Choice, ModelOptions, Ollama, OllamaSettings
 from otterbot_worker.config import BadConfig, Config
 from otterbot_worker.gpu.probe import device_kind
@@ -30,6 +32,7 @@ from otterbot_worker.jobs.card import Card
 from otterbot_worker.jobs.database import Database
 from otterbot_worker.jobs.dispatcher import Dispatcher
 from otterbot_worker.jobs.eta import Speeds
+from otterbot_worker.jobs.image_rows import ImageRows
 from otterbot_worker.jobs.inputs import PRIVATE_SECONDS, Inputs, Keeping
 from otterbot_worker.jobs.measures import Measures
 from otterbot_worker.jobs.pictures import PictureRunner
@@ -40,11 +43,11 @@ from otterbot_worker.jobs.views import Live, Views
 from otterbot_worker.models import checkpoints, controlnets
 from otterbot_worker.models.catalogue import Catalogue, load_catalogue
 from otterbot_worker.models.entry_file import CatalogueError
+from otterbot_worker.models.header_reader import READER
 from otterbot_worker.models.loras import FOLDERS, SHIPPED, Library
 
 log = logging.getLogger(__name__)
 
-FORGET_SECONDS = 60.0
 CHAT_MODEL = "chat_model"
 
 
@@ -67,8 +70,15 @@ class Parts:
     ollama: OllamaStatus
     measures: Measures
     background: Background
-    default_model: str
-    notice: str | None
+    default: DefaultModel
+
+    @property
+    def default_model(self) -> str:
+        return self.default.found.name
+
+    @property
+    def notice(self) -> str | None:
+        return self.default.found.notice
 
 
 PARTS = web.AppKey("parts", Parts)
@@ -86,17 +96,6 @@ def read_catalogue(config: Config) -> Catalogue:
         )
     except CatalogueError as error:
         raise BadConfig(f"images.catalogue: {error}") from None
-
-
-def default_model(config: Config, catalogue: Catalogue) -> tuple[str, str | None]:
-    """The model that draws where nobody names one, and the notice that goes with it.
-
-    :raises BadConfig:
-    """
-    configured = None if config.images.default_model == "auto" else config.images.default_model
-    if configured is not None and configured not in (images := catalogue.images):
-        raise BadConfig(f"images.default_model: expected auto or one of {', '.join(sorted(images))}")
-    return catalogue.default_model(device_kind(config.gpu.device), configured=configured)
 
 
 @asynccontextmanager
@@ -118,8 +117,9 @@ async def open_parts(config: Config) -> AsyncIterator[Parts]:
 async def _build(config: Config, database: Database, stack: contextlib.AsyncExitStack) -> Parts:
     store = Store(database)
     catalogue = read_catalogue(config)
-    model, notice = default_model(config, catalogue)
+    chosen = await default.start(config, catalogue)
     library = _library(config)
+    stack.push_async_callback(asyncio.to_thread, READER.close)  # it waits for the file that is being read
     background, measures, live = Background(), Measures(), Live()
     archive = _archive(config)
     stack.callback(archive.close)
@@ -162,9 +162,12 @@ async def _build(config: Config, database: Database, stack: contextlib.AsyncExit
     await dispatcher.recover()
     background.start(dispatcher.run(), "dispatcher", ends=True)
     background.start(hub.watch_places(views), "places")
-    background.start(_housekeeping(config, store, archive, inputs), "housekeeping")
+    background.start(chosen.settle(config, catalogue), "default model", ends=True)
+    background.start(keep_house(config, store, archive, inputs, ImageRows(database)), "housekeeping")
     stack.push_async_callback(background.stop)
     stack.push_async_callback(dispatcher.stop)
+    stack.callback(library.close)
+    stack.callback(catalogue.close)
     return Parts(
         config=config,
         store=store,
@@ -179,8 +182,7 @@ async def _build(config: Config, database: Database, stack: contextlib.AsyncExit
         ollama=status,
         measures=measures,
         background=background,
-        default_model=model,
-        notice=notice,
+        default=chosen,
     )
 
 
@@ -213,6 +215,7 @@ def _archive(config: Config) -> Archive:
         max_gb=section.max_gb,
         min_free_gb=section.min_free_gb,
         encrypted_rooms=section.encrypted_rooms,
+        data_dir=config.data_dir,
     )
     return Archive(config.archive_dir, settings)
 
@@ -259,37 +262,6 @@ def _ollama(config: Config, choice: Choice) -> Ollama | None:
         ),
         choice=choice,
     )
-
-
-async def _housekeeping(config: Config, store: Store, archive: Archive, inputs: Inputs) -> None:
-    """Forgets what is to be forgotten, and keeps the archive within its limits."""
-    sweep_at = 0.0
-    while True:
-        await store.forget(time.time(), private_requests=config.archive.encrypted_rooms == "until_delivered")
-        try:
-            await inputs.prune(time.time())
-        except OSError as error:
-            log.warning("pictures to start from could not be tidied up", extra={"errno": error.errno})
-        if time.monotonic() >= sweep_at:
-            sweep_at = time.monotonic() + config.archive.sweep_minutes * 60
-            await sweep(store, archive)
-        await asyncio.sleep(FORGET_SECONDS)
-
-
-async def sweep(store: Store, archive: Archive) -> None:
-    """Applies the archive's limits; what cannot be read now is tried again next time."""
-    rows = [
-        Known(relpath=image.relpath, private=image.private, delivered=image.delivered_at is not None)
-        for image in await store.images_here()
-    ]
-    try:
-        gone = await archive.sweep(rows)
-    except OSError as error:
-        log.warning("the archive could not be swept", extra={"errno": error.errno})
-        return
-    if gone:
-        log.info("pictures deleted by the archive's limits", extra={"count": len(gone)})
-        await store.images_gone(gone, time.time())
 
 
 @contextmanager

@@ -12,12 +12,15 @@ from pydantic import BaseModel, ValidationError
 
 from otterbot_worker import config
 from otterbot_worker.api.schemas.jobs import FieldProblem, Problem
+from otterbot_worker.archive import Archive
+from otterbot_worker.errors import CannotLook
 
 log = logging.getLogger(__name__)
 
 Model = TypeVar("Model", bound=BaseModel)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+LOOK_AGAIN_SECONDS = 10
 _KINDS = frozenset({"image", "chat", "NewImageJob", "NewChatJob"})
 
 
@@ -40,6 +43,12 @@ class ApiProblem(Exception):
         self.headers = dict(headers or {})
 
 
+def disk_full(archive: Archive) -> ApiProblem:
+    """For now: whoever has promised a picture already may ask again later."""
+    detail = archive.no_room() or "The worker's disk is full, so it takes no new pictures."
+    return ApiProblem(507, "disk_full", detail, headers={"Retry-After": "30"})
+
+
 def not_found(what: str) -> ApiProblem:
     return ApiProblem(404, "not_found", f"There is no such {what}.")
 
@@ -59,12 +68,29 @@ async def middleware(request: web.Request, handler: Handler) -> web.StreamRespon
     except web.HTTPException as error:
         if error.status < 400:
             raise
-        code = "not_found" if error.status == 404 else HTTPStatus(error.status).phrase.lower().replace(" ", "_")
-        headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
-        return answer(ApiProblem(error.status, code, HTTPStatus(error.status).description, headers=headers))
-    except Exception:
+        return of_http(error)
+    except CannotLook as error:
+        # Neither a yes nor a no: whoever asked keeps the request and asks again.
+        log.warning("could not look at a file", extra={"route": route_name(request), "why": error.why})
+        return answer(ApiProblem(503, "cannot_look", error.sentence, headers={"Retry-After": str(LOOK_AGAIN_SECONDS)}))
+    except web.RequestPayloadError:
+        # What a body is made of (its chunks, their lengths) is broken: where the next request begins, nobody knows.
+        response = answer(ApiProblem(400, "bad_request", "The body did not arrive as HTTP sends one."))
+        response.force_close()
+        return response
+    except Exception as error:
+        if isinstance(error, ConnectionError) and request.transport is None:
+            log.debug("a client left in the middle of its request", extra={"route": route_name(request)})
+            return answer(ApiProblem(400, "bad_request", "The request did not come to its end."))
         log.exception("a request failed unexpectedly", extra={"method": request.method, "route": route_name(request)})
         return answer(ApiProblem(500, "internal", "Something unexpected went wrong in the worker; its log says what."))
+
+
+def of_http(error: web.HTTPException) -> web.Response:
+    """aiohttp's own refusal, without its text."""
+    code = "not_found" if error.status == 404 else HTTPStatus(error.status).phrase.lower().replace(" ", "_")
+    headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
+    return answer(ApiProblem(error.status, code, HTTPStatus(error.status).description, headers=headers))
 
 
 def route_name(request: web.Request) -> str:
@@ -76,7 +102,7 @@ def route_name(request: web.Request) -> str:
 def answer(error: ApiProblem) -> web.Response:
     return web.Response(
         status=error.problem.status,
-        body=error.problem.model_dump_json(exclude_none=True).encode(),
+        body=error.problem.model_dump_json().encode(),
         content_type="application/problem+json",
         headers=error.headers,
     )

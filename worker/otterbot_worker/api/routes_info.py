@@ -26,8 +26,11 @@ from otterbot_worker.api.schemas.listings import (
     WorkerInfo,
 )
 from otterbot_worker.api.schemas.requests import MAX_CHAT_CHARACTERS, MAX_COUNT, MAX_PROMPT, PauseRequest
+from otterbot_worker.errors import CannotLook
 from otterbot_worker.jobs import card
+from otterbot_worker.models import fetching
 from otterbot_worker.models.catalogue import Catalogue
+from otterbot_worker.models.entries import ModelEntry
 from otterbot_worker.models.loras import Library
 
 FEATURES = [
@@ -100,6 +103,7 @@ async def models(request: web.Request) -> web.Response:
             kind="chat",
             about=model.parameters,
             available=cloud or not model.remote,
+            here=True,
             default=model.name == default_chat,
             problem=CLOUD if model.remote and not cloud else None,
         )
@@ -112,12 +116,13 @@ def _image_models(catalogue: Catalogue, default: str) -> list[Model]:
     """Reads files: not for the event loop."""
     look = catalogue.look()
     broken = dict(look.broken)
+    available = {name: _available(catalogue, entry, broken) for name, entry in look.images.items()}
     found = [
         Model(
             name=entry.name,
             kind="image",
             about=entry.about,
-            available=entry.name not in broken and catalogue.available(entry),
+            available=available[entry.name],
             default=entry.name == default,
             defaults=ModelDefaults.model_validate(entry.defaults, from_attributes=True),
             limits=ModelLimits.model_validate(entry.limits, from_attributes=True),
@@ -126,13 +131,23 @@ def _image_models(catalogue: Catalogue, default: str) -> list[Model]:
             samplers=list(entry.abilities.samplers),
             ignores=list(entry.abilities.ignores),
             problem=broken.pop(entry.name, None),
+            **fetching.presence(entry)._asdict(),
         )
         for entry in look.images.values()
     ]
     return found + [
-        Model(name=name, kind="image", about="", available=False, default=False, problem=why)
+        Model(name=name, kind="image", about="", available=False, default=False, problem=why, here=True)
         for name, why in broken.items()
     ]
+
+
+def _available(catalogue: Catalogue, entry: ModelEntry, broken: dict[str, str]) -> bool:
+    """Where nobody can say it, that becomes the model's problem."""
+    try:
+        return entry.name not in broken and catalogue.available(entry)
+    except CannotLook as error:
+        broken[entry.name] = error.sentence
+        return False
 
 
 async def loras(request: web.Request) -> web.Response:
@@ -141,8 +156,12 @@ async def loras(request: web.Request) -> web.Response:
 
 def _loras(library: Library) -> list[Lora]:
     library.hash_some(HASHING_SECONDS)
-    words, found = library.words(), []
-    for extra in [*library.all("lora").values(), *library.all("embedding").values()]:
+    found = []
+    try:
+        words = library.words()
+    except CannotLook:
+        words = {}  # the list says it of the folder
+    for extra in [*library.listed("lora"), *library.listed("embedding")]:
         hashes = library.known_hashes(extra)
         # Another embedding may have been the first with a word.
         called = extra.kind == "lora"
@@ -167,7 +186,7 @@ async def controlnets(request: web.Request) -> web.Response:
 
 def _controlnets(library: Library) -> list[ControlNet]:
     found = []
-    for net in library.controlnets.everywhere():
+    for net in library.controlnets.listed():
         try:
             hashed = net.hash() if net.problem is None else None
         except OSError:
@@ -256,6 +275,7 @@ OPERATIONS = (
         handler=pause,
         summary="Free the card; queued work waits.",
         body=PauseRequest,
+        body_needed=False,
         answers={200: Pause},
         problems=(413, 415, 422),
     ),

@@ -11,13 +11,16 @@ from aiohttp import web
 from otterbot_worker.api.auth import client_of
 from otterbot_worker.api.operations import Operation, reply
 from otterbot_worker.api.parts import PARTS
-from otterbot_worker.api.problems import ApiProblem, as_it_is
+from otterbot_worker.api.problems import ApiProblem, as_it_is, disk_full
 from otterbot_worker.api.schemas.jobs import Input
 from otterbot_worker.inputs.files import BadInput
 
 log = logging.getLogger(__name__)
 
 MEDIA_TYPES = ("image/png", "image/jpeg", "image/webp", "image/gif")
+OWNER = "Otterbot-Owner"
+"""A header, since addresses come into the logs of proxies; and a worker that does not know it does not mind."""
+OWNER_MAX = 1_000
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -31,15 +34,16 @@ async def add(request: web.Request) -> web.Response:
     as_it_is(request)
     data = await _read(request, int(parts.config.inputs.max_mb * 1_000_000))
     if not parts.archive.has_room():
-        raise _disk_full()
+        raise disk_full(parts.archive)
     try:
-        found = await parts.inputs.add(client, data, private=private == "true", now=time.time())
+        owner = request.headers.get(OWNER, "")[:OWNER_MAX] or None
+        found = await parts.inputs.add(client, data, private=private == "true", now=time.time(), owner=owner)
     except BadInput as bad:
         raise ApiProblem(422, bad.code, str(bad)) from None
     except OSError as error:
         if error.errno not in _FULL:
             raise
-        raise _disk_full() from None
+        raise disk_full(parts.archive) from None
     return reply(Input.model_validate(found, from_attributes=True), 201)
 
 
@@ -58,10 +62,6 @@ async def _read(request: web.Request, most: int) -> bytes:
     return bytes(data)
 
 
-def _disk_full() -> ApiProblem:
-    return ApiProblem(507, "disk_full", "The worker's disk is full, so it takes no pictures.")
-
-
 OPERATIONS = (
     Operation(
         method="POST",
@@ -69,6 +69,9 @@ OPERATIONS = (
         handler=add,
         summary="Send a picture to start from. The same bytes are the same picture, however often they are sent.",
         upload=MEDIA_TYPES,
+        headers={
+            OWNER: "whose picture it is, percent-encoded: people take turns, and nobody's picture holds up others'"
+        },
         query={"private": "`true`: from an encrypted room, so it goes as soon as no open job needs it"},
         answers={201: Input},
         problems=(413, 415, 422, 507),

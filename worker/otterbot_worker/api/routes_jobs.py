@@ -14,7 +14,7 @@ from otterbot_worker.api.auth import client_of
 from otterbot_worker.api.events import stream
 from otterbot_worker.api.operations import Operation, reply
 from otterbot_worker.api.parts import PARTS, Parts
-from otterbot_worker.api.problems import ApiProblem, body, not_found
+from otterbot_worker.api.problems import ApiProblem, body, disk_full, not_found
 from otterbot_worker.api.schemas.jobs import Job, JobList
 from otterbot_worker.api.schemas.requests import NewChatJob, NewImageJob, NewJob
 from otterbot_worker.jobs import resolve, sources
@@ -61,7 +61,7 @@ async def _resolve(parts: Parts, client: str, new: NewImageJob | NewChatJob) -> 
         if isinstance(new, NewChatJob):
             return resolve.chat_submission(new, client, await parts.ollama.default_model())
         if not parts.archive.has_room():
-            raise ApiProblem(507, "disk_full", "The worker's disk is full, so it takes no new pictures.")
+            raise disk_full(parts.archive)
         found = await sources.find(new.request, client, parts.inputs)
         return await asyncio.to_thread(
             resolve.image_submission, new, client, parts.catalogue, parts.default_model, found, parts.library
@@ -138,13 +138,14 @@ async def _job(request: web.Request) -> StoredJob:
 
 
 async def events(request: web.Request) -> web.StreamResponse:
-    parts = request.app[PARTS]
-    if parts.hub.streams >= parts.config.api.max_streams:
-        raise ApiProblem(429, "too_many_streams", "Too many event streams are open.", headers={"Retry-After": "15"})
+    parts, client = request.app[PARTS], client_of(request)
+    if parts.hub.streams_of(client) >= parts.config.api.max_streams:
+        detail = "This client has as many event streams open as it may have."
+        raise ApiProblem(429, "too_many_streams", detail, headers={"Retry-After": "15"})
     response = web.StreamResponse(
         headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     )
-    with parts.hub.subscribe(client_of(request)) as subscriber:
+    with parts.hub.subscribe(client) as subscriber:
         await response.prepare(request)
         pieces = stream(subscriber, parts.store, parts.views, lambda: parts.dispatcher.pause_state)
         async with aclosing(pieces):
@@ -164,7 +165,7 @@ OPERATIONS = (
         summary="Submit a job. 200 with the job where the key and body are known already.",
         body=NewJob,
         answers={202: Job, 200: Job},
-        problems=(409, 413, 415, 422, 429, 507),
+        problems=(409, 413, 415, 422, 429, 503, 507),
     ),
     Operation(
         method="GET",

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
+import resource
 import signal
 import ssl
 from pathlib import Path
@@ -13,7 +15,10 @@ from aiohttp import web
 
 from otterbot_worker.api import auth
 from otterbot_worker.api.app import create_app
+from otterbot_worker.api.connections import IDLE_SECONDS, Connections
+from otterbot_worker.api.door import Door
 from otterbot_worker.api.parts import PARTS
+from otterbot_worker.api.protocol import Runner, Server
 from otterbot_worker.config import BadConfig, Config
 
 log = logging.getLogger(__name__)
@@ -21,12 +26,13 @@ log = logging.getLogger(__name__)
 EXIT_BROKEN = 70
 """A background loop died; whatever keeps the worker running may start it again."""
 STREAMS_SECONDS = 2.0
-IDLE_SECONDS = 75.0
-"""How long a connection may stay without a whole request; a thousand silent ones would use up all file handles."""
+MOST_FILES = 65_536
+FILES_OF_OURS = 256
+"""What pictures, the database, pipes to other processes and the network behind take; the rest are connections'."""
 
 
-def runner_of(app: web.Application, *, shutdown_timeout: float = STREAMS_SECONDS) -> web.AppRunner:
-    return web.AppRunner(
+def runner_of(app: web.Application, *, shutdown_timeout: float = STREAMS_SECONDS) -> Runner:
+    return Runner(
         app,
         access_log=None,
         shutdown_timeout=shutdown_timeout,
@@ -45,12 +51,15 @@ async def serve(config: Config) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    connections = Connections(_room_for(config.api.max_connections), config.api.max_connections_per_address)
     app = create_app(config, tokens)
     runner = runner_of(app)
     await runner.setup()
+    assert isinstance(runner.server, Server)
+    door = Door(connections, runner.server, tls=tls)
     try:
-        await web.TCPSite(runner, config.api.host, config.api.port, ssl_context=tls, reuse_address=True).start()
-        address = _address(config, runner)
+        address = _address(config, *await door.open(config.api.host, config.api.port))
+        app[PARTS].background.start(door.run(), "door", ends=True)
         _write_listen_file(config.listen_file, address)
         log.info("listening on %s", address)
         if tls is None and not config.api.loopback:
@@ -60,6 +69,7 @@ async def serve(config: Config) -> int:
         return await _until_end(stop, app[PARTS].background.broken)
     finally:
         config.listen_file.unlink(missing_ok=True)
+        await door.close()
         await runner.cleanup()
         log.info("stopped")
 
@@ -86,8 +96,21 @@ def _tls(config: Config) -> ssl.SSLContext | None:
     return context
 
 
-def _address(config: Config, runner: web.AppRunner) -> str:
-    host, port = runner.addresses[0][:2]
+def _room_for(wanted: int) -> int:
+    """Raises the limit of open files to what this user may have; returns how many connections go with it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+            soft = most
+    room = wanted if soft == resource.RLIM_INFINITY else min(wanted, max(soft // 2, soft - FILES_OF_OURS))
+    if room < wanted:
+        log.warning("fewer connections than api.max_connections: this user may open few files", extra={"most": room})
+    return room
+
+
+def _address(config: Config, host: str, port: int) -> str:
     scheme = "http" if config.api.tls_cert is None else "https"
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 

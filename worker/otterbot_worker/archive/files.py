@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import os
 import shutil
 import time
@@ -29,11 +30,12 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, TypeVar
 
+from otterbot_worker import privacy, space
 from otterbot_worker.archive import metadata, names, pictures, retention
 
 T = TypeVar("T")
 
-GIGABYTE = 1_000_000_000
+GIGABYTE = space.GIGABYTE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +46,8 @@ class ArchiveSettings:
     max_gb: float | None = None
     min_free_gb: float = 2.0
     encrypted_rooms: Literal["keep", "until_delivered"] = "until_delivered"
+    data_dir: Path | None = None
+    """Where the queue lies, which needs room as well."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,17 +56,20 @@ class StoredThumbnail:
     height: int
     size: int
     mimetype: str
+    sha256: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stored:
-    """A picture in the archive. ``relpath`` is relative to its root, with ``/``; sizes in pixels and bytes."""
+    """A picture in the archive. ``relpath`` is relative to its root, with ``/``; sizes in pixels and bytes. The hashes
+    are of the files: whoever fetches one can tell that it is the one, and whole."""
 
     image_id: str
     relpath: str
     filename: str
     mimetype: str
     size: int
+    sha256: str
     width: int
     height: int
     blurhash: str
@@ -114,9 +121,13 @@ class Archive:
     def free_bytes(self) -> int:
         return shutil.disk_usage(self.root).free
 
+    def no_room(self) -> str | None:
+        """Why nothing can be drawn now, as a sentence; ``None``: the disk has room."""
+        return space.problem(space.places(self.root, self.settings.data_dir or self.root, self.settings.min_free_gb))
+
     def has_room(self) -> bool:
         """Whether the disk is above the floor of free space; below it new jobs are refused."""
-        return self.free_bytes() >= self.settings.min_free_gb * GIGABYTE
+        return self.no_room() is None
 
     # ------------------------------------------------------------ writing
 
@@ -130,6 +141,7 @@ class Archive:
         theme: str | None,
         private: bool,
         created_at: float,
+        client: str = "otterbot",
     ) -> Stored:
         """Encodes the raw RGB in ``scratch`` and archives it; the scratch file is gone afterwards.
 
@@ -140,7 +152,8 @@ class Archive:
 
         def work() -> Stored:
             try:
-                return self._store(scratch, width, height, record, theme, private, created_at)
+                owner = metadata.Owner(uuid.uuid4().hex, client)
+                return self._store(scratch, width, height, record, theme, private, created_at, owner)
             finally:
                 scratch.unlink(missing_ok=True)
 
@@ -165,13 +178,14 @@ class Archive:
         theme: str | None,
         private: bool,
         created_at: float,
+        owner: metadata.Owner,
     ) -> Stored:
         texts = {metadata.A1111_CHUNK: metadata.a1111(record), metadata.OWN_CHUNK: metadata.own_chunk(record)}
         encoded = pictures.encode(scratch, width, height, texts)
         when = time.localtime(created_at)
         folder = self.root / names.folder(when)
         new_folder = not folder.exists()
-        folder.mkdir(exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
         stem = names.stem(theme, str(record["used"]["prompt"]), when)
         target, temporary = _reserve(folder, stem, self._given)
         try:
@@ -180,6 +194,7 @@ class Archive:
                 filename=target.name,
                 created=datetime.fromtimestamp(created_at).astimezone().isoformat(timespec="seconds"),
                 private=private,
+                owner=owner,
             )
             _write(retention.sidecar_of(target), notes.encode("utf-8"))
             _write(retention.thumbnail_of(target), encoded.thumbnail)
@@ -192,11 +207,12 @@ class Archive:
                 path.unlink(missing_ok=True)
             raise
         return Stored(
-            image_id=uuid.uuid4().hex,
+            image_id=owner.image_id,
             relpath=f"{folder.name}/{target.name}",
             filename=target.name,
             mimetype="image/png",
             size=len(encoded.png),
+            sha256=hashlib.sha256(encoded.png).hexdigest(),
             width=encoded.width,
             height=encoded.height,
             blurhash=encoded.blurhash,
@@ -205,6 +221,7 @@ class Archive:
                 height=encoded.thumbnail_height,
                 size=len(encoded.thumbnail),
                 mimetype=pictures.THUMBNAIL_TYPE,
+                sha256=hashlib.sha256(encoded.thumbnail).hexdigest(),
             ),
         )
 
@@ -246,6 +263,23 @@ class Archive:
 
         return await self._in_thread(work)
 
+    async def strays(self, rows: Collection[retention.Known]) -> list[retention.Found]:
+        """Pictures that say whose they are, and that no row knows: the database was restored from a backup."""
+        known = {row.relpath for row in rows}
+        return await self._in_thread(
+            lambda: [file for file in retention.scan(self.root) if file.owner and file.relpath not in known]
+        )
+
+    def folders(self) -> list[Path]:
+        """The worker's own in it, the one for raw pixels first."""
+        return [self._scratch, *retention.folders(self.root)]
+
+    def close_to_others(self, folder: Path) -> int:
+        """A folder of ours, and the files in it that are ours; returns how many others could read. Reads files."""
+        mine = folder == self._scratch
+        files = [path for path in folder.iterdir() if mine or retention.is_ours(path.name)]
+        return privacy.close_to_others([*([folder] if mine or files else []), *files])
+
     def _remove(self, relpath: str) -> None:
         retention.remove(self.path(relpath))
 
@@ -265,7 +299,7 @@ def _reserve(folder: Path, stem: str, given: deque[Path]) -> tuple[Path, Path]:
             continue
         temporary = folder / f".{target.name}.tmp"
         try:
-            os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+            os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         except FileExistsError:
             continue
         if not target.exists():
@@ -278,7 +312,7 @@ def _reserve(folder: Path, stem: str, given: deque[Path]) -> tuple[Path, Path]:
 def _write(target: Path, data: bytes, temporary: Path | None = None) -> None:
     temporary = temporary or target.with_name(f".{target.name}.tmp")
     try:
-        with temporary.open("wb") as file:
+        with os.fdopen(os.open(temporary, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

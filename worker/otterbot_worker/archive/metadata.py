@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from otterbot_worker.archive import containers
 
@@ -148,7 +148,16 @@ def own_chunk(record: Mapping[str, Any]) -> str:
     return json.dumps(record, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
 
 
-def sidecar(record: Mapping[str, Any], *, filename: str, created: str, private: bool) -> str:
+class Owner(NamedTuple):
+    """Whose a picture is: what finds it again when the database has lost it."""
+
+    image_id: str
+    client: str
+
+
+def sidecar(
+    record: Mapping[str, Any], *, filename: str, created: str, private: bool, owner: Owner | None = None
+) -> str:
     """The ``.yml``: the settings first, as a person looks for them, then the whole record."""
     import yaml
 
@@ -170,6 +179,7 @@ def sidecar(record: Mapping[str, Any], *, filename: str, created: str, private: 
         "file": filename,
         "created": created,
         "private": private,
+        **({} if owner is None else owner._asdict()),
         "record": _plain(record),
     }
     return yaml.dump(document, Dumper=Dumper, allow_unicode=True, sort_keys=False, width=10_000)
@@ -179,6 +189,15 @@ def sidecar_private(text: str) -> bool | None:
     """Whether a sidecar says that its picture is from an encrypted room; ``None`` if it does not say."""
     found = re.search(r"^private: (true|false)$", text, re.MULTILINE)
     return None if found is None else found[1] == "true"
+
+
+def sidecar_owner(text: str, filename: str) -> Owner | None:
+    """Whose picture it says it is; ``None`` if it does not say, or lies beside another file than it was written for."""
+    image_id = re.search(r"^image_id: '?([0-9a-f]{32})'?$", text, re.MULTILINE)
+    client = re.search(r"^client: '?([a-z0-9][a-z0-9_-]{0,31})'?$", text, re.MULTILINE)
+    if image_id is None or client is None or f"\nfile: {filename}\n" not in f"\n{text}":
+        return None
+    return Owner(image_id[1], client[1])
 
 
 def _clean(text: str) -> str:

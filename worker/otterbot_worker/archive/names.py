@@ -60,6 +60,20 @@ def folder(when: time.struct_time) -> str:
     return time.strftime("%Y-%m-%d", when)
 
 
+_FOLDER = re.compile(r"\d{4}-\d{2}-\d{2}")
+_STEM = re.compile(r".+_\d{14}(_\d{1,4})?", re.DOTALL)
+
+
+def is_folder(name: str) -> bool:
+    """Whether a folder may be one of ours. An archive may lie among a person's own pictures."""
+    return _FOLDER.fullmatch(name) is not None
+
+
+def is_stem(name: str) -> bool:
+    """Whether a file, without its ending, is named as ours are."""
+    return _STEM.fullmatch(name) is not None
+
+
 def scratch_name(task_id: str) -> str:
     """A file name for a task's raw pixels; ids are the worker's own, but a path is made of them."""
     return f"{re.sub(r'[^A-Za-z0-9_-]', '_', task_id)[:100] or 'task'}.rgb"

@@ -1,20 +1,25 @@
 """Which pictures go, and what crashes leave behind.
 
 `choose` is pure: files, rows and limits in, doomed pictures out. The files are the truth, not the database, so that a
-worker with an emptied database still keeps to its limits.
+worker with an emptied database still keeps to its limits. Files and folders that are not named as ours are
+somebody else's and are not looked at.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from otterbot_worker.archive import metadata
+from otterbot_worker.archive import metadata, names
 
 STALE_SECONDS = 3_600.0
 """Longer than any picture is on its way to its row: what is older and belongs to nothing is a leftover."""
+
+UNDELIVERED_SECONDS = 7 * 86_400.0
+"""For so long a picture waits for its delivery: as long as a client submits again what it has kept. One that was
+cancelled, or refused by its room, is never delivered, and nobody else would ever delete it."""
 
 _THUMBNAIL = ".thumb.jpg"
 
@@ -45,6 +50,7 @@ class Found:
     size: int
     modified: float
     private: bool | None
+    owner: metadata.Owner | None = None
 
 
 def sidecar_of(picture: Path) -> Path:
@@ -55,27 +61,35 @@ def thumbnail_of(picture: Path) -> Path:
     return picture.with_name(picture.stem + _THUMBNAIL)
 
 
+def folders(root: Path) -> Iterator[Path]:
+    """Ours: one for each day."""
+    for folder in root.glob("[0-9]*"):
+        if names.is_folder(folder.name) and folder.is_dir() and not folder.is_symlink():
+            yield folder
+
+
 def scan(root: Path) -> list[Found]:
     """Every picture in the archive."""
     found = []
-    for picture in root.glob("[0-9]*/*.png"):
-        if picture.name.startswith("."):
+    for picture in (path for folder in folders(root) for path in folder.glob("*.png")):
+        if not names.is_stem(picture.stem) or picture.name.startswith("."):
             continue
         with contextlib.suppress(FileNotFoundError):
             facts = picture.stat()
             size = facts.st_size
-            private = None
+            text = ""
             for beside in (sidecar_of(picture), thumbnail_of(picture)):
                 with contextlib.suppress(FileNotFoundError):
                     size += beside.stat().st_size
             with contextlib.suppress(OSError, UnicodeDecodeError):
-                private = metadata.sidecar_private(sidecar_of(picture).read_text("utf-8"))
+                text = sidecar_of(picture).read_text("utf-8")
             found.append(
                 Found(
                     relpath=f"{picture.parent.name}/{picture.name}",
                     size=size,
                     modified=facts.st_mtime,
-                    private=private,
+                    private=metadata.sidecar_private(text),
+                    owner=metadata.sidecar_owner(text, picture.name),
                 )
             )
     return found
@@ -85,9 +99,13 @@ def choose(found: Iterable[Found], rows: Collection[Known] | None, limits: Limit
     """The relpaths of the pictures to delete, oldest first.
 
     - past ``keep_seconds``: every picture;
-    - with ``drop_delivered_private``: those of encrypted rooms once delivered, and those that no row knows (nobody can
-      ask for them any more), after a while in which their row may still be written;
+    - with ``drop_delivered_private``: those of encrypted rooms once delivered or when nobody has fetched them for
+      `UNDELIVERED_SECONDS`, and those that no row knows (nobody can ask for them any more: the database was restored
+      from a backup, and its client lets them be drawn again), after a while in which their row may still be written;
     - over ``max_bytes``: the oldest, but never one that is still to be delivered.
+
+    One of a room that is not encrypted, and that no row knows, is a picture like any other: the archive is people's,
+    and a lost database is no reason to lose it as well.
     """
     known = None if rows is None else {row.relpath: row for row in rows}
     doomed: list[str] = []
@@ -116,7 +134,7 @@ def _wanted(file: Found, known: dict[str, Known] | None, age: float) -> bool:
     if known is None:
         return False
     row = known.get(file.relpath)
-    return age < STALE_SECONDS if row is None else not row.delivered
+    return age < STALE_SECONDS if row is None else not row.delivered and age < UNDELIVERED_SECONDS
 
 
 def _spent(file: Found, known: dict[str, Known] | None, age: float) -> bool:
@@ -124,7 +142,7 @@ def _spent(file: Found, known: dict[str, Known] | None, age: float) -> bool:
         return False
     row = known.get(file.relpath)
     if row is not None:
-        return row.private and row.delivered
+        return row.private and (row.delivered or age > UNDELIVERED_SECONDS)
     return bool(file.private) and age > STALE_SECONDS
 
 
@@ -145,21 +163,28 @@ def clear_scratch(folder: Path, *, older_than: float | None) -> int:
 def clear_leftovers(root: Path, *, older_than: float) -> int:
     """Temporary files, and sidecars and thumbnails whose picture never came; returns how many."""
     count = 0
-    for folder in root.glob("[0-9]*"):
-        if not folder.is_dir():
-            continue
+    for folder in folders(root):
         for path in folder.iterdir():
-            if path.name.startswith(".") and path.name.endswith(".tmp"):
-                orphan = True
-            elif path.name.endswith(_THUMBNAIL):
-                orphan = not path.with_name(path.name.removesuffix(_THUMBNAIL) + ".png").exists()
-            else:
-                orphan = path.suffix == ".yml" and not path.with_suffix(".png").exists()
-            if orphan:
+            half = path.name.startswith(".") and path.name.endswith(".tmp")
+            beside = path.suffix in (".yml", ".jpg") and not path.with_name(f"{_stem(path.name)}.png").exists()
+            if (half or beside) and is_ours(path.name):
                 count += _delete_old(path, older_than)
         with contextlib.suppress(OSError):
             folder.rmdir()
     return count
+
+
+def is_ours(name: str) -> bool:
+    """Whether a file of a day's folder is named as ours are."""
+    return names.is_stem(_stem(name.removesuffix(".tmp").removeprefix(".")))
+
+
+def _stem(name: str) -> str:
+    """Of a picture, its sidecar or its thumbnail."""
+    for ending in (_THUMBNAIL, ".yml", ".png"):
+        if name.endswith(ending):
+            return name.removesuffix(ending)
+    return ""
 
 
 def _delete_old(path: Path, older_than: float | None) -> int:

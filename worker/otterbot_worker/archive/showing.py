@@ -8,11 +8,11 @@ gets marks that mean nothing to the parser of prompts: ``(--:1)word`` draws ``--
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
+from otterbot_worker import terminal
 from otterbot_worker.archive.reading import Found
 
 _LONG = "‒–—―⸺⸻﹘︱︲─━"
@@ -115,19 +115,21 @@ def _notes(request: Mapping[str, Any]) -> Iterator[str]:
     elif control is not None and (control.get("start"), control.get("end")) not in ((None, None), (0.0, 1.0)):
         yield "It was steered in a part of the steps only, which no line can say: the request (--json) has it."
     if any(printable(text) != _LINE_ENDS.sub("\n", text) for text in words):
-        yield "Control characters in its words are left out of the line."
+        yield "Control characters and turned directions in its words are left out of the line."
     if _FLAG_LIKE.search(printable(words[0])):
         yield "A dash in the prompt has marks before it that draw nothing: the room would take its word for a setting."
 
 
 def printable(text: str) -> str:
-    """Without control characters, which a terminal would obey; every end of a line is ``\\n``."""
+    """Without control characters, which a terminal would obey, and without those that turn the direction of a text;
+    every end of a line is ``\\n``."""
     text = _LINE_ENDS.sub("\n", text)
-    return "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs"))
+    return "".join(c for c in text if c in "\n\t" or not terminal.hidden(c))
 
 
 def one_line(text: str) -> str:
-    return " ".join(printable(text)[:2_000].split())
+    """For people to see, with what acts on a terminal as its number."""
+    return terminal.visible(" ".join(_LINE_ENDS.sub("\n", text)[:2_000].split()))
 
 
 def _unflagged(text: str) -> str:

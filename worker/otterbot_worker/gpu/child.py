@@ -25,7 +25,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from ..errors import Cancelled, JobFailed
+from .. import privacy
+from ..errors import CANNOT_LOOK, Cancelled, CannotLook, JobFailed
 from . import messages, planning
 from .lease import CardBusy, CardLock
 
@@ -130,7 +131,8 @@ def draw(engine: Engine, channel: Channel, message: messages.Draw) -> None:
         answer: messages.ToParent = engine.draw(message, task)
     except Cancelled:
         answer = messages.Cancelled(task_id=message.task_id, memory=asdict(engine.memory()), resident=engine.resident)
-    except JobFailed as failure:
+    except (JobFailed, CannotLook) as error:
+        failure = error if isinstance(error, JobFailed) else JobFailed(CANNOT_LOOK, error.sentence)
         answer = messages.Failed(
             task_id=message.task_id,
             code=failure.code,
@@ -176,6 +178,7 @@ def main() -> None:
     parser.add_argument("--ram-reserve-mb", type=int, default=planning.RAM_RESERVE_BYTES // 10**6)
     options = parser.parse_args()
 
+    privacy.keep_to_ourselves()
     die_with(options.parent)
     volunteer()
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -16,7 +16,8 @@ import tempfile
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from ..errors import JobFailed, ProcessDied
+from .. import space, terminal
+from ..errors import CannotLook, JobFailed, ProcessDied
 from ..models import files
 from ..models.catalogue import SMALL_MODEL, load_catalogue
 from ..models.entries import ModelEntry
@@ -27,6 +28,8 @@ from .process import GpuProcess
 from .tasks import DrawTask
 
 MIN_FREE_DISK = 10e9
+READ_SECONDS = 60.0
+"""For files that nobody has read yet."""
 PASCAL_HINT = (
     "GTX 10-series cards need PyTorch's wheels for CUDA 12.6 (index cu126) in a version before 2.15; "
     "newer ones do not compute on them"
@@ -40,14 +43,18 @@ class Report:
         self.failed = False
 
     def ok(self, text: str) -> None:
-        print(f"ok    {text}", flush=True)
+        self._line("ok", text)
 
     def note(self, text: str) -> None:
-        print(f"note  {text}", flush=True)
+        self._line("note", text)
 
     def fail(self, text: str) -> None:
         self.failed = True
-        print(f"FAIL  {text}", flush=True)
+        self._line("FAIL", text)
+
+    def _line(self, word: str, text: str) -> None:
+        """A path or a file's name may hold anything."""
+        print(f"{word:<4}  {terminal.visible(text)}", flush=True)
 
 
 def check_packages(report: Report) -> bool:
@@ -121,19 +128,30 @@ def check_models(report: Report, data_dir: Path, own: list[Path], *, downloads: 
     except CatalogueError as error:
         report.fail(str(error))
         return
-    look = catalogue.look()
+    look = catalogue.look(READ_SECONDS)
     for name, entry in look.images.items():
-        here = entry.here()
-        if here is not None:
-            why = entry.file_problem() or (_broken(entry, here) if entry.file is None else None)
-            report.fail(f"model {name} cannot be used. {why}") if why else report.ok(f"model {name} is here ({here})")
-        else:
-            report.note(f"model {name} is not here" + (", downloads are allowed" if downloads and entry.hub else ""))
+        try:
+            _check_model(report, entry, downloads=downloads)
+        except CannotLook as error:
+            report.fail(f"model {name}: {error}")
     for name, why in look.broken.items():
         if name not in look.images:
             report.note(f"model {name} cannot be used. {why}")
     name, notice = catalogue.default_model(probe.device_kind())
     report.note(notice) if notice else report.ok(f"default model: {name}")
+
+
+def _check_model(report: Report, entry: ModelEntry, *, downloads: bool) -> None:
+    """:raises CannotLook:"""
+    here = entry.here()
+    if here is None:
+        report.note(f"model {entry.name} is not here" + (", downloads are allowed" if downloads and entry.hub else ""))
+        return
+    why = entry.file_problem() or (_broken(entry, here) if entry.file is None else None)
+    if why is not None:
+        report.fail(f"model {entry.name} cannot be used. {why}")
+    else:
+        report.ok(f"model {entry.name} is here ({here})")
 
 
 def _broken(entry: ModelEntry, folder: Path) -> str | None:
@@ -144,7 +162,12 @@ def _broken(entry: ModelEntry, folder: Path) -> str | None:
     return None
 
 
-def check_disk(report: Report, data_dir: Path) -> None:
+def check_disk(report: Report, data_dir: Path, archive_dir: Path | None = None, min_free_gb: float = 0.0) -> None:
+    """Whether there is room for pictures the worker itself decides by the same look."""
+    for place in space.places(archive_dir or data_dir / "archive", data_dir, min_free_gb):
+        room = space.look(place)
+        if room.problem is not None:
+            report.fail(f"{room.problem} ({place.path}; archive.min_free_gb)")
     for what, path in (("data", data_dir), ("model cache", files.hub_cache())):
         existing = next(parent for parent in (path, *path.parents) if parent.exists())
         free = shutil.disk_usage(existing).free
@@ -193,17 +216,20 @@ async def check_drawing(report: Report, data_dir: Path, device: str) -> None:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="otterbot-worker doctor", description="Says what is there and tries to draw.")
     parser.add_argument("--data-dir", type=Path, default=Path.cwd())
+    parser.add_argument("--archive-dir", type=Path, help="default: archive in the data directory")
+    parser.add_argument("--min-free-gb", type=float, default=0.0, help="archive.min_free_gb of the configuration")
     parser.add_argument("--models", type=Path, action="append", default=[], help="an own models.yaml; may be repeated")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--downloads", action="store_true", help="downloads are allowed in the worker's configuration")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="      %(message)s")
+    terminal.never_fail()
     report = Report()
     complete = check_packages(report)
     if complete:
         check_card(report, options.device)
     check_models(report, options.data_dir, options.models, downloads=options.downloads)
-    check_disk(report, options.data_dir)
+    check_disk(report, options.data_dir, options.archive_dir, options.min_free_gb)
     if complete and not report.failed:
         asyncio.run(check_drawing(report, options.data_dir, options.device))
     print("Something is wrong; see the lines with FAIL." if report.failed else "All is well.")

@@ -6,6 +6,7 @@ is gone, before it loads anything. ``flock`` needs no cleaning up after ``kill -
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import time
@@ -44,9 +45,10 @@ class CardLock:
                     os.close(fd)
                     raise CardBusy(f"another process holds the card (lock file {self._path.name})") from None
                 time.sleep(POLL_S)
-        os.ftruncate(fd, 0)
-        os.write(fd, f"{os.getpid()}\n".encode())
         self._fd = fd
+        with contextlib.suppress(OSError):  # a full disk; the number is for people who look
+            os.ftruncate(fd, 0)
+            os.write(fd, f"{os.getpid()}\n".encode())
 
     def release(self) -> None:
         if self._fd is not None:

@@ -23,7 +23,7 @@ import safetensors.torch
 import torch
 from torch.nn import functional
 
-from ..errors import JobFailed
+from ..errors import JobFailed, look_failed
 from ..models.loras import other_kind
 
 COMPONENTS = ("unet", "text_encoder", "text_encoder_2")
@@ -150,9 +150,10 @@ def _read(pipe: Any, name: str, path: Path, expected: str) -> _Lora:
     """:raises JobFailed:"""
     try:
         found = read_tensors(path, expected)
-    except OSError:
+    except OSError as error:
+        look_failed(error, f"the LoRA {name}")
         raise JobFailed("lora_missing", f"The LoRA {name} is not on the worker any more.", {"lora": name}) from None
-    except (safetensors.SafetensorError, ValueError, RecursionError, AttributeError):
+    except (safetensors.SafetensorError, ValueError, LookupError, TypeError, RecursionError, AttributeError):
         raise _broken(name, "its file is cut off or no safetensors file") from None
     if found is None:
         raise _broken(name, "its file was changed after this was asked for; please ask again")

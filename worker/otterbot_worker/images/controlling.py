@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from diffusers.image_processor import VaeImageProcessor
 
-from ..errors import Cancelled, JobFailed
+from ..errors import Cancelled, CannotLook, JobFailed, look_failed
 from ..gpu.facts import Precision
 from ..gpu.planning import GROUPS, Plan
 from ..models import controlnets
@@ -191,7 +191,8 @@ def _hash(control: Mapping[str, Any], path: Path) -> str:
     weights = controlnets.weights_in(path)
     try:
         found = None if weights is None else controlnets.hash_of(weights)
-    except OSError:
+    except OSError as error:
+        look_failed(error, f"the ControlNet {control['name']}")
         found = None
     if found is None:
         raise _missing(control, "is not on the worker any more")
@@ -206,11 +207,12 @@ def _net(pipe: Any, control: Mapping[str, Any], precision: Precision, path: Path
         return controlnet_files.load(path, pipe.unet, casting.dtype(precision.storage))
     except controlnet_files.Unfit as error:
         raise _broken(control, str(error)) from None
-    except (Cancelled, JobFailed):
+    except (Cancelled, CannotLook, JobFailed):
         raise
     except Exception as error:
         if devices.is_out_of_memory(error) or devices.is_fatal(error):
             raise
+        look_failed(error, f"the ControlNet {control['name']}")
         log.warning("a ControlNet cannot be loaded: %s", type(error).__name__)
         raise _broken(control, "its file is cut off, or does not hold what it says") from None
 

@@ -13,7 +13,7 @@ import torch
 from accelerate import init_empty_weights  # type: ignore[import-untyped]
 from diffusers.loaders import single_file_utils
 
-from ..errors import JobFailed
+from ..errors import JobFailed, look_failed
 from ..models import controlnets, decoders, files
 from ..models.entries import ModelEntry
 from . import device as devices
@@ -49,6 +49,7 @@ def load(entry: ModelEntry, path: Path, dtype: torch.dtype) -> tuple[Any, dict[s
     except Exception as error:
         if devices.is_out_of_memory(error) or devices.is_fatal(error):
             raise
+        look_failed(error, f"the decoder (VAE) {path.name}")
         log.warning("loading the decoder of %s failed: %s", entry.name, type(error).__name__)
         raise _broken(entry, path, "does not fit this model") from None
 

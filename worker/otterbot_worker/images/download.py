@@ -17,6 +17,7 @@ import time
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+from .. import privacy
 from ..gpu.child import die_with
 from ..models import files, shards
 from .monitor import Monitor
@@ -131,6 +132,7 @@ def main() -> int:
     parser.add_argument("--only")
     parser.add_argument("--file", action="append", default=[])
     options = parser.parse_args()
+    privacy.keep_to_ourselves()
     die_with(options.parent)
     try:
         import huggingface_hub

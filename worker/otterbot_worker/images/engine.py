@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 
-from ..errors import Cancelled, JobFailed
+from ..errors import Cancelled, CannotLook, JobFailed
 from ..gpu import planning
 from ..gpu.facts import DeviceFacts
 from ..gpu.messages import Draw, Drawn, Memory
@@ -203,7 +203,7 @@ class Engine:
         which would hold on to the tensors in them."""
         try:
             outcome = self._draw(task, room, monitor)
-        except (Cancelled, JobFailed) as error:
+        except (Cancelled, CannotLook, JobFailed) as error:
             self._settle()
             raise error.with_traceback(None) from None
         except Exception as error:

@@ -19,7 +19,7 @@ from typing import Any
 import safetensors
 import torch
 
-from ..errors import JobFailed
+from ..errors import JobFailed, look_failed
 from ..prompts.extras import split_words
 from .adapters import read_tensors
 
@@ -156,11 +156,12 @@ def _read(pipe: Any, name: str, path: Path, expected: str) -> _Inversion | None:
     """``None``: it is for other models. :raises JobFailed:"""
     try:
         found = read_tensors(path, expected)
-    except OSError:
+    except OSError as error:
+        look_failed(error, f"the embedding {name}")
         raise JobFailed(
             "embedding_missing", f"The embedding {name} is not on the worker any more.", {"embedding": name}
         ) from None
-    except (safetensors.SafetensorError, ValueError, RecursionError, AttributeError):
+    except (safetensors.SafetensorError, ValueError, LookupError, TypeError, RecursionError, AttributeError):
         raise _broken(name, "its file is cut off or no safetensors file") from None
     if found is None:
         raise _broken(name, "its file was changed after this was asked for; please ask again")

@@ -13,11 +13,11 @@ from typing import Any
 import diffusers
 import torch
 
-from ..errors import Cancelled, JobFailed
+from ..errors import Cancelled, CannotLook, JobFailed, look_failed
 from ..families import Family
 from ..gpu.facts import Precision
 from ..gpu.planning import Plan
-from ..models import files
+from ..models import files, plain
 from ..models.entries import ModelEntry
 from . import casting, decoders, download, plans, refining, replacing, single
 from . import device as devices
@@ -157,11 +157,12 @@ def _from_folder(
         )
         elsewhere = [path] if entry.transformer is not None and (path := entry.transformer.here()) is not None else []
         model_hash = files.model_hash(folder, variant, entry.absent, elsewhere)
-    except (Cancelled, JobFailed):
+    except (Cancelled, CannotLook, JobFailed):
         raise
     except Exception as error:
         if devices.is_out_of_memory(error) or devices.is_fatal(error):
             raise
+        look_failed(error, f"a file of {entry.name}")
         log.warning("loading %s failed: %s", entry.name, type(error).__name__)
         raise broken(entry, "its files do not fit together", error=type(error).__name__) from None
     _complete(entry, family, pipe, stored, replaced="vae" in arguments)
@@ -181,7 +182,7 @@ def locate(entry: ModelEntry, *, downloads: bool, monitor: Monitor) -> Path:
     if entry.transformer is not None and entry.transformer.here() is None:
         sentence = f"The model {entry.name} is not complete: the file with its transformer is missing."
         raise JobFailed("model_missing", sentence)
-    if here is None or not here.is_dir():
+    if here is None or not plain.is_dir(here):
         way_out = "downloads are not allowed" if entry.hub else "its folder does not exist"
         raise JobFailed("model_missing", f"The model {entry.name} is not on this machine ({way_out}).")
     return here
@@ -195,7 +196,7 @@ def _locate_file(entry: ModelEntry, file: str, *, downloads: bool, monitor: Moni
         way_out = "downloads are not allowed" if entry.hub else f"the file {Path(file).name} does not exist"
         raise JobFailed("model_missing", f"The model {entry.name} is not on this machine ({way_out}).")
     folder = _download(entry, entry.hub, monitor, chosen=[file])
-    if not (folder / file).is_file():
+    if not plain.is_file(folder / file):
         sentence = f"The model {entry.name} could not be downloaded: the hub does not have its file."
         raise JobFailed("model_missing", sentence, {"hub": entry.hub})
     return folder / file
@@ -231,7 +232,7 @@ def verify(entry: ModelEntry, folder: Path, family: Family) -> dict[str, int]:
             kind = found if isinstance(found, str) and found.isidentifier() else "an unknown kind of pipeline"
             raise broken(entry, f"it is {kind}, where the family {entry.family} needs {wanted}")
         for component in family.modules:
-            if component not in entry.without and not (folder / component / "config.json").is_file():
+            if component not in entry.without and not plain.is_file(folder / component / "config.json"):
                 raise broken(entry, f"{component}/config.json is missing")
         variant = entry.variant if files.has_variant(folder, entry.variant) else None
         return files.check(folder, variant, entry.absent)
@@ -274,5 +275,6 @@ def _other_vae(hub: str, dtype: torch.dtype, *, downloads: bool, monitor: Monito
         found = files.files_hash(folder, sorted(folder.glob("*.safetensors")))
         return vae, {"name": hub.rpartition("/")[2], "hash": found}
     except (OSError, ValueError, download.DownloadFailed) as error:
+        look_failed(error, f"the decoder {hub}")
         log.warning("the decoder %s cannot be used: %s", hub, type(error).__name__)
         return None, None

@@ -17,7 +17,7 @@ import torch
 from PIL import Image
 from torch.nn.functional import adaptive_max_pool2d
 
-from ..errors import JobFailed
+from ..errors import JobFailed, look_failed
 from ..gpu.messages import Draw
 from ..inputs import masks
 from .decoding import Pixels
@@ -123,5 +123,6 @@ def _read(task: Draw, width: int, height: int) -> Image.Image:
     assert task.mask is not None
     try:
         return masks.read(Path(task.mask), width, height)
-    except (OSError, SyntaxError, ValueError):
+    except (OSError, SyntaxError, ValueError) as error:
+        look_failed(error, "the mask")
         raise JobFailed("input_gone", "The mask is not on the worker any more; please send it again.") from None

@@ -7,7 +7,6 @@ prompt already, so that its part of the base's embeddings is all that the refine
 
 from __future__ import annotations
 
-import json
 import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -182,8 +181,8 @@ def _locate(entry: ModelEntry, *, downloads: bool, monitor: Monitor) -> Path:
 def _settings(folder: Path) -> dict[str, bool]:
     """What the refiner's index says of its pipeline. Where there is none, what the published one says."""
     try:
-        index = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        index = files.read_index(folder)
+    except (FileNotFoundError, files.BrokenFile):
         index = {}
     return {
         "requires_aesthetics_score": bool(index.get("requires_aesthetics_score", True)),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..errors import JobFailed
+from ..errors import CannotLook, JobFailed, look_failed
 from ..gpu import lessons, planning
 from ..gpu.facts import BYTES, DeviceFacts, Precision
 from ..gpu.lessons import Lesson
@@ -170,8 +170,16 @@ class Rooms:
         self._lessons[entry.name] = lessons.learn(self._lessons.get(entry.name, ()), new)
 
     def _needs_of(self, entry: ModelEntry) -> Needs:
+        """Whatever a model's files make of that, only this picture fails. :raises JobFailed: :raises CannotLook:"""
         if self._needs is None or self._needs[0] != entry:
-            self._needs = (entry, needs_of(entry))
+            try:
+                self._needs = (entry, needs_of(entry))
+            except CannotLook:
+                raise
+            except Exception as error:
+                look_failed(error, f"a file of {entry.name}")
+                sentence = f"The model {entry.name} is broken: its files do not say what it needs."
+                raise JobFailed("model_broken", sentence, {"error": type(error).__name__}) from None
         return self._needs[1]
 
 

@@ -20,7 +20,7 @@ import transformers
 from accelerate import init_empty_weights  # type: ignore[import-untyped]
 from diffusers.loaders import single_file_utils
 
-from ..errors import Cancelled, JobFailed
+from ..errors import Cancelled, CannotLook, JobFailed, look_failed
 from ..families import Family
 from ..models import configs, folders, pickled, sniffing
 from ..models.entries import ModelEntry
@@ -61,6 +61,8 @@ def load(
     Out of memory and fatal device errors come as torch raises them.
     """
     found = entry.sniffed(path)
+    if found.unread is not None:
+        raise CannotLook(f"the file {path.name}", found.unread)
     if found.config is None:
         raise broken(entry, path, found.problem or "holds no image model")
     if (problem := sniffing.family_problem(found.config, entry.family)) is not None:
@@ -71,13 +73,14 @@ def load(
         monitor.check()
         parts = _parts(found.config, weights, dtype, vae, monitor)
         pipe = _assemble(entry, family, found, parts)
-    except Cancelled:
+    except (Cancelled, CannotLook):
         raise
     except Missing as lost:
         raise broken(entry, path, f"is not complete: weights of its {_WORDS[lost.part]} are missing") from None
     except Exception as error:
         if devices.is_out_of_memory(error) or devices.is_fatal(error):
             raise
+        look_failed(error, f"the file {path.name}")
         log.warning("loading %s failed: %s", entry.name, type(error).__name__)
         raise broken(entry, path, "does not fit the kind of model that it seems to be") from None
     return pipe, sha256

@@ -17,7 +17,7 @@ import diffusers
 import torch
 from PIL import Image, ImageOps
 
-from ..errors import JobFailed
+from ..errors import JobFailed, look_failed
 from ..gpu.messages import Draw
 from ..inputs import fit
 from . import masking
@@ -98,11 +98,12 @@ def finish(task: Draw, drawn: Pixels) -> Pixels:
 
 def read(path: Path, width: int, height: int, *, gone: str = GONE) -> Image.Image:
     """The picture, scaled to fill the size, with what sticks out cut off evenly. ``gone``: what is said where it is
-    not there. :raises JobFailed: ``input_gone``"""
+    not there. :raises JobFailed: ``input_gone`` :raises CannotLook:"""
     try:
         with Image.open(path, formats=("PNG",)) as picture:
             return ImageOps.fit(picture.convert("RGB"), (width, height), Image.Resampling.LANCZOS)
-    except (OSError, SyntaxError, ValueError):
+    except (OSError, SyntaxError, ValueError) as error:
+        look_failed(error, "the picture")
         raise JobFailed("input_gone", gone) from None
 
 

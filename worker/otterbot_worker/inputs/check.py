@@ -1,10 +1,11 @@
 """``python -m otterbot_worker.inputs.check SOURCE TARGET PIXELS``: somebody's picture → a plain RGB PNG.
 
 Runs as a process of its own under limits of the kernel's, because a decoder is the part that a file can hurt: what it
-crashes, fills or keeps busy is this process alone. Sizes are read from the header and refused before anything is
-decoded. Only four formats are tried, whatever the file is called. What is kept has no metadata (no place of a phone),
-no transparency (it lies on white), one frame, and stands the right way up. Where one could see through the picture,
-how much stays beside it, as a grey PNG of the same size at `mask_path`: white is a hole, black is none.
+crashes, fills or keeps busy is this process alone. Before anything is decoded, sizes are read from the header and the
+file's scans and parts are counted (``complexity``). Only four formats are tried, whatever the file is called. What is
+kept has no metadata (no place of a phone), no transparency (it lies on white), one frame, and stands the right way up.
+Where one could see through the picture, how much stays beside it, as a grey PNG of the same size at `mask_path`: white
+is a hole, black is none.
 
 Prints one line of JSON: ``{"width", "height", "alpha", "animated"}``, as the picture was sent, ``{"code"}``, one of
 ``CODES``, or ``{"errno"}`` where the disk is to blame.
@@ -19,7 +20,10 @@ import resource
 import signal
 import sys
 import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from otterbot_worker.inputs import complexity
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -30,13 +34,15 @@ MAX_SIDE = 16_384
 KEPT_SIDE = 2_048
 """Of the shorter side: no model draws more, and a phone's picture takes a fifth of the room then."""
 UNREADABLE, TOO_LARGE, TOO_SMALL = "picture_unreadable", "picture_too_large", "picture_too_small"
-CODES = (UNREADABLE, TOO_LARGE, TOO_SMALL)
+TOO_COMPLEX = "picture_too_complex"
+CODES = (UNREADABLE, TOO_LARGE, TOO_SMALL, TOO_COMPLEX)
 OPAQUE = 128
 """Of 255: what lets less through is no hole."""
 
 MEMORY_BYTES = 1536 * 1024 * 1024
 FILE_BYTES = 256 * 1024 * 1024
-CPU_SECONDS = 60
+CPU_SECONDS = 10
+"""The slowest honest picture, 40 megapixels of WebP with holes, takes three on a server of today."""
 _PR_SET_PDEATHSIG = 1
 
 
@@ -81,6 +87,8 @@ def convert(source: str, target: str, max_pixels: int) -> Converted:
 
     :raises Refused: :raises OSError: ``target`` cannot be written
     """
+    if complexity.too_complex(Path(source).read_bytes()):
+        raise Refused(TOO_COMPLEX)
     from PIL import Image
 
     Image.MAX_IMAGE_PIXELS = max_pixels
@@ -175,12 +183,14 @@ def _limit_oneself() -> None:
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     for what, most in (
         (resource.RLIMIT_AS, MEMORY_BYTES),
-        (resource.RLIMIT_CPU, CPU_SECONDS),
         (resource.RLIMIT_FSIZE, FILE_BYTES),
         (resource.RLIMIT_CORE, 0),
     ):
         with contextlib.suppress(OSError, ValueError):
             resource.setrlimit(what, (most, most))
+    with contextlib.suppress(OSError, ValueError):
+        # The signal of the lower one says why it ended.
+        resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1))
 
 
 def main(arguments: list[str]) -> int:

@@ -19,20 +19,30 @@ import json
 import os
 import re
 import secrets
+import signal
+import stat
 import sys
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+from otterbot_worker.errors import look_failed
 from otterbot_worker.inputs import check
+from otterbot_worker.inputs.turns import Turns
 
 AT_ONCE = 2
-CHECK_SECONDS = 90.0
+CHECK_SECONDS = 60.0
+"""Of the clock, where others keep the processor busy."""
+TOO_SLOW = json.dumps({"code": check.TOO_COMPLEX}).encode()
 _NAME = re.compile(r"[0-9a-f]{64}")
 
 SENTENCES = {
     check.UNREADABLE: "This is no PNG, JPEG, WebP or GIF picture, or it is damaged.",
     check.TOO_LARGE: "The picture has too many pixels.",
+    check.TOO_COMPLEX: (
+        "The picture takes too long to read: it goes over its pixels too often, or is made of too many parts. Save it "
+        "anew with any program and send that."
+    ),
     check.TOO_SMALL: f"The picture is too small: both sides need at least {check.MIN_SIDE} pixels.",
 }
 
@@ -70,7 +80,7 @@ class InputFiles:
     def __init__(self, root: Path, *, max_pixels: int) -> None:
         self._root = root
         self._max_pixels = max_pixels
-        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._turns = Turns(AT_ONCE)
 
     def path(self, client: str, input_id: str) -> Path:
         """Where it lies, if it is here. Raises `ValueError` for what is no id."""
@@ -83,18 +93,19 @@ class InputFiles:
         return Path(check.mask_path(str(self.path(client, input_id))))
 
     def has(self, client: str, input_id: str, *, alpha: bool) -> bool:
-        """Whether all of it is here."""
+        """Whether all of it is here. :raises CannotLook:"""
         wanted = [self.path(client, input_id), *([self.mask_path(client, input_id)] if alpha else [])]
-        return all(path.is_file() for path in wanted)
+        return all(_is_here(path) for path in wanted)
 
-    async def add(self, client: str, data: bytes) -> Checked:
-        """Checks a picture and keeps what is left of it; on the disk when this returns.
+    async def add(self, client: str, data: bytes, *, owner: str | None = None) -> Checked:
+        """Checks a picture and keeps what is left of it; on the disk when this returns. ``owner``: whose picture it is,
+        since one person's slow pictures are to hold up nobody else's.
 
         :raises BadInput:
         """
         input_id = await asyncio.to_thread(identify, data)
         target = self.path(client, input_id)
-        async with self._slots:
+        async with self._turns.turn(None if owner is None else f"{client} {owner}"):
             self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
             target.parent.mkdir(mode=0o700, exist_ok=True)
             name = secrets.token_hex(8)
@@ -133,12 +144,14 @@ class InputFiles:
             async with asyncio.timeout(CHECK_SECONDS):
                 words, _ = await process.communicate()
         except TimeoutError:
-            words = b""
+            words = TOO_SLOW
         finally:
             if process.returncode is None:
                 with contextlib.suppress(ProcessLookupError):
                     process.kill()
                 await process.wait()
+        if process.returncode == -signal.SIGXCPU:
+            words = TOO_SLOW
         try:
             answer = json.loads(words)
         except ValueError:
@@ -163,6 +176,15 @@ class InputFiles:
                 path.unlink(missing_ok=True)
                 count += 1
         return count
+
+
+def _is_here(path: Path) -> bool:
+    """:raises CannotLook:"""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except OSError as error:
+        look_failed(error, "the picture")
+        return False
 
 
 def _keep(made: Path, target: Path) -> None:

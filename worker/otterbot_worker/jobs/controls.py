@@ -5,7 +5,6 @@ What is stored is its name and hash, never a path: the operator's folders may li
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 
 from otterbot_worker.api.schemas.jobs import FieldProblem
 from otterbot_worker.api.schemas.requests import ImageRequest
-from otterbot_worker.errors import JobFailed
+from otterbot_worker.errors import CannotLook, JobFailed, look_failed
 from otterbot_worker.families import FAMILIES
 from otterbot_worker.jobs.inputs import Input
 from otterbot_worker.models.controlnets import AT_HUB, CANNY, FOLDER, ControlNet, ControlNets, short
@@ -83,14 +82,18 @@ def _named(
         there = f"For {entry.name} there are: {known}." if names else f"For {entry.name} there is none."
         steering.refuse("unknown_controlnet", f"No such ControlNet. {there}", "request.control.kind")
         return None
+    if net.unread is not None:
+        raise CannotLook(f"the ControlNet {net.name}", net.unread)
     if (problem := net.problem or _why_not(net, entry)) is not None:
         code = "controlnet_broken" if net.problem else "controlnet_mismatch"
         steering.refuse(code, f"The ControlNet `{net.name}` {problem}.", "request.control.kind")
         return None
     try:
         return {"name": net.name, "hash": net.hash(), "hub": None}
-    except OSError:
-        steering.refuse("controlnet_broken", f"The ControlNet `{net.name}` cannot be read.", "request.control.kind")
+    except OSError as error:
+        look_failed(error, f"the ControlNet {net.name}")
+        sentence = f"The ControlNet `{net.name}` is not there any more."
+        steering.refuse("controlnet_broken", sentence, "request.control.kind")
         return None
 
 
@@ -98,14 +101,22 @@ def _edges(entry: ModelEntry, nets: ControlNets, *, downloads: bool) -> dict[str
     """The first of the operator's that takes edges and fits the model, else the known one of the hub."""
     fitting = [one for one in nets.all().values() if one.canny and not (one.problem or _why_not(one, entry))]
     for net in sorted(fitting, key=lambda one: one.name.lower() != CANNY):
-        with contextlib.suppress(OSError):
-            return {"name": net.name, "hash": net.hash(), "hub": None}
+        if (hashed := _hash(net)) is not None:
+            return {"name": net.name, "hash": hashed, "hub": None}
     hub = _known(entry)
     cached = nets.at_hub(hub) if hub is not None else None
-    if cached is not None and _why_not(cached, entry) is None:
-        with contextlib.suppress(OSError):
-            return {"name": cached.name, "hash": cached.hash(), "hub": hub}
+    if cached is not None and _why_not(cached, entry) is None and (hashed := _hash(cached)) is not None:
+        return {"name": cached.name, "hash": hashed, "hub": hub}
     return {"name": short(hub), "hash": None, "hub": hub} if hub is not None and downloads else None
+
+
+def _hash(net: ControlNet) -> str | None:
+    """``None``: it is gone since. :raises CannotLook:"""
+    try:
+        return net.hash()
+    except OSError as error:
+        look_failed(error, f"the ControlNet {net.name}")
+        return None
 
 
 def _known(entry: ModelEntry) -> str | None:

@@ -8,6 +8,7 @@ moved into the file beside all that, so that no commit has to wait for it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
@@ -17,6 +18,7 @@ from typing import Any
 
 import aiosqlite
 
+from otterbot_worker import privacy
 from otterbot_worker.jobs import migrations
 
 Parameters = Sequence[Any]
@@ -45,6 +47,8 @@ class Database:
         """
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        # Before it is opened: the files beside it are made as readable as it is, and a backup may be anybody's.
+        privacy.close_to_others([path])
         writer = await _connect(path)
         try:
             for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
@@ -97,10 +101,11 @@ class Database:
                 # Inside: a cancelled call may still have begun, and its thread runs the rollback after it.
                 await self._writer.execute("BEGIN IMMEDIATE")
                 yield self._writer
+                # Inside, too: a commit that finds the disk full leaves the transaction open.
+                await asyncio.shield(self._writer.commit())
             except BaseException:
                 await asyncio.shield(self._writer.rollback())
                 raise
-            await asyncio.shield(self._writer.commit())
             self._wrote()
 
     def _wrote(self) -> None:
@@ -110,8 +115,9 @@ class Database:
             self._checkpoint = asyncio.create_task(self._move_log(), name="checkpoint")
 
     async def _move_log(self) -> None:
-        # Passive: it stops for nobody, and what it could not move comes next time.
-        await self._scanner.execute_fetchall("PRAGMA wal_checkpoint(PASSIVE)")
+        # Passive: it stops for nobody, and what it could not move (a full disk, say) comes next time.
+        with contextlib.suppress(sqlite3.OperationalError):
+            await self._scanner.execute_fetchall("PRAGMA wal_checkpoint(PASSIVE)")
 
 
 async def _connect(path: Path) -> aiosqlite.Connection:

@@ -1,7 +1,8 @@
 """The loop that runs the queue: one row at a time, and the only one that touches the card.
 
 It ends in three ways only: ``stop`` (what runs goes back to the queue), a broken database or a bug (the exception
-leaves ``run``, and the process ends loudly). Everything that a single row can do wrong ends that row.
+leaves ``run``, and the process ends loudly). Everything that a single row can do wrong ends that row. A full disk is
+waited for (``jobs.disk``).
 """
 
 from __future__ import annotations
@@ -9,15 +10,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar, get_args
 
 from otterbot_worker.api.schemas.base import State
 from otterbot_worker.api.schemas.jobs import Pause
 from otterbot_worker.archive import Archive
 from otterbot_worker.errors import Cancelled, JobFailed, ProcessDied
 from otterbot_worker.gpu.process import GpuProcess
-from otterbot_worker.jobs import schedule
+from otterbot_worker.jobs import disk, schedule
+from otterbot_worker.jobs.held import GAVE_UP, HeldRows
 from otterbot_worker.jobs.model import Kind, Row, StoredJob
 from otterbot_worker.jobs.pictures import FULL_DISK_SECONDS, PictureRunner
 from otterbot_worker.jobs.running import HandBack, Shared, failure, internal, poison, unbroken, worker_restarts
@@ -25,13 +28,18 @@ from otterbot_worker.jobs.turns import TurnRunner
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
 PAUSE = "pause"
+NO_ROOM = "The disk is nearly full; pictures wait until there is room."
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Hold:
     reason: str
     until: float
+    disk: bool = False
+    """The disk had no room; it may have by now."""
 
 
 @dataclass(kw_only=True)
@@ -69,6 +77,7 @@ class Dispatcher:
         self._wake = asyncio.Event()
         self._current: _Current | None = None
         self._holds: dict[Kind, _Hold] = {}
+        self._alone = HeldRows()
         self._pause = Pause(paused=False)
         self._stopping = False
         self._finished = asyncio.Event()
@@ -81,8 +90,12 @@ class Dispatcher:
 
     @property
     def obstacles(self) -> dict[Kind, str]:
-        """Why pictures or turns cannot run now, as sentences."""
-        return {kind: hold.reason for kind, hold in self._holds.items()}
+        """Why pictures or turns cannot run now, as sentences. Of the disk as it is at this moment: a request is judged
+        by that as well."""
+        found = {kind: hold.reason for kind, hold in self._holds.items() if not hold.disk}
+        if not self._archive.has_room():
+            found["image"] = self._archive.no_room() or NO_ROOM
+        return found
 
     def wake(self) -> None:
         """Something was submitted, or became possible."""
@@ -124,6 +137,7 @@ class Dispatcher:
     async def stop(self) -> None:
         """Leaves the running row queued, the drawn ones archived, and the card free."""
         self._stopping = True
+        self._turns.stop()
         self._wake.set()
         self._interrupt()
         await self._gpu.stop()
@@ -137,22 +151,46 @@ class Dispatcher:
         try:
             while not self._stopping:
                 self._wake.clear()
-                await self._end_of_pause()
-                if self._pause.paused:
-                    await self._rest_paused()
+                try:
+                    row = await self._next()
+                except Exception as error:
+                    if not disk.passes(error):
+                        raise
+                    await self._rest_until_disk(error)
                     continue
-                row = await self._claim()
-                if row is None:
-                    await self._unload_when_idle()
-                    await self._sleep(self._next_look())
-                else:
+                if row is not None:
                     await self._run(row)
+        except Exception as error:
+            if not (self._stopping and disk.passes(error)):
+                raise
+            log.warning("what ran could not be given back at the end; the next start does it")
         finally:
             self._finished.set()
 
+    async def _next(self) -> Row | None:
+        """The next row, claimed; ``None`` after a rest without one."""
+        await self._end_of_pause()
+        if self._pause.paused:
+            await self._rest_paused()
+            return None
+        row = await self._claim()
+        if row is None:
+            await self._unload_when_idle()
+            await self._sleep(self._next_look())
+        return row
+
+    async def _rest_until_disk(self, error: Exception) -> None:
+        log.error("%s", disk.REASON, exc_info=error)
+        for kind in KINDS:
+            self._hold(kind, disk.REASON, disk.SECONDS[-1])
+        await self._sleep(disk.SECONDS[-1])
+
+    async def _surely(self, write: Callable[[], Awaitable[T]]) -> T:
+        return await disk.surely(write, ended=lambda: self._stopping)
+
     async def _claim(self) -> Row | None:
         held = self._look_around()
-        heads = await self._store.heads()
+        heads = [head for head in await self._store.heads() if not self._alone.holds(head.seq)]
         if not heads:
             return None
         choice = schedule.choose(
@@ -170,7 +208,7 @@ class Dispatcher:
     async def _run(self, row: Row) -> None:
         # First of all, so that a cancel from here on finds it; then whether one came before.
         self._current = current = _Current(row=row, interrupted=self._stopping or self._pause.paused)
-        job, now = await self._store.job(row.job_id), await self._store.row(row.seq)
+        job, now = await self._surely(lambda: self._store.job(row.job_id)), await self._row(row)
         if job is None or now is None or now.state is not State.RUNNING:
             self._current = None
             return
@@ -183,11 +221,14 @@ class Dispatcher:
             handed_over = row.kind == "image"
         except HandBack as back:
             log.warning("handed back", extra={"job": row.job_id, "reason": back.reason})
-            self._hold(row.kind, back.reason, back.seconds)
-            await self._store.give_back(row)
+            if not back.alone:
+                self._hold(row.kind, back.reason, back.seconds)
+            elif not self._alone.hold(row.seq, back.seconds):
+                await self._fail(row, failure(JobFailed("model_broken", f"{back.reason} {GAVE_UP}")))
+            await self._surely(lambda: self._store.give_back(row))
         except Cancelled:
             # A row that was cancelled is final by now, and this does nothing; else it was a pause or the end.
-            await self._store.give_back(row)
+            await self._surely(lambda: self._store.give_back(row))
         except ProcessDied as death:
             await self._died(row, death)
         except JobFailed as error:
@@ -196,7 +237,12 @@ class Dispatcher:
         except asyncio.CancelledError:
             await unbroken(self._store.give_back(row))
             raise
-        except Exception:
+        except Exception as error:
+            if disk.passes(error):
+                log.warning("the disk took nothing; handed back", extra={"job": row.job_id}, exc_info=error)
+                self._hold(row.kind, disk.REASON, disk.SECONDS[-1])
+                await self._surely(lambda: self._store.give_back(row))
+                return
             log.exception("a row failed unexpectedly", extra={"job": row.job_id, "picture": row.idx})
             await self._fail(row, internal(row.kind))
         finally:
@@ -208,15 +254,18 @@ class Dispatcher:
                 self._listener.job_changed(row.client, row.job_id)
             self._listener.queue_moved()
 
+    async def _row(self, row: Row) -> Row | None:
+        return await self._surely(lambda: self._store.row(row.seq))
+
     async def _fail(self, row: Row, error: dict[str, Any]) -> None:
-        if await self._store.fail(row, error, time.time()):
+        if await self._surely(lambda: self._store.fail(row, error, time.time())):
             self._measures.finished.labels(row.kind, "failed").inc()
 
     async def _died(self, row: Row, death: ProcessDied) -> None:
         if self._stopping or death.reason == "stopped":
-            await self._store.give_back(row)
+            await self._surely(lambda: self._store.give_back(row))
             return
-        made = await self._store.gpu_died(row, poison(death), time.time())
+        made = await self._surely(lambda: self._store.gpu_died(row, poison(death), time.time()))
         given_up = made is not None and made.final
         self._measures.gpu_deaths.inc()
         if given_up:
@@ -243,15 +292,21 @@ class Dispatcher:
         now = time.monotonic()
         for kind in [kind for kind, hold in self._holds.items() if hold.until <= now]:
             del self._holds[kind]
-        if "image" not in self._holds and not self._archive.has_room():
-            self._hold("image", "The disk is nearly full; pictures wait until there is room.", FULL_DISK_SECONDS)
+        if "image" not in self._holds and not self._has_room():
+            self._hold("image", self._archive.no_room() or NO_ROOM, FULL_DISK_SECONDS, disk=True)
         return frozenset(self._holds)
 
-    def _hold(self, kind: Kind, reason: str, seconds: float) -> None:
-        self._holds[kind] = _Hold(reason=reason, until=time.monotonic() + seconds)
+    def _has_room(self) -> bool:
+        try:
+            return self._archive.has_room()
+        except OSError:
+            return False
+
+    def _hold(self, kind: Kind, reason: str, seconds: float, *, disk: bool = False) -> None:
+        self._holds[kind] = _Hold(reason=reason, until=time.monotonic() + seconds, disk=disk)
 
     def _next_look(self) -> float | None:
-        moments = [hold.until for hold in self._holds.values()]
+        moments = [hold.until for hold in self._holds.values()] + self._alone.moments
         if self._idle_unload and self._gpu.pid is not None:
             moments.append(self._drew + self._idle_unload)
         return max(0.05, min(moments) - time.monotonic()) if moments else None

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from otterbot_worker.api.schemas.jobs import FieldProblem
-from otterbot_worker.errors import JobFailed
+from otterbot_worker.errors import CannotLook, JobFailed, look_failed
 from otterbot_worker.families import FAMILIES
 from otterbot_worker.models.entries import ModelEntry
 from otterbot_worker.models.loras import Extra, Kind, Library
@@ -84,8 +84,9 @@ def _add_lora(wanted: Wanted, typed: str, weight: float, which: str, entry: Mode
             return
     try:
         hashes = library.hashes(extra)
-    except OSError:
-        wanted.refuse("lora_broken", f"The LoRA `{extra.name}` cannot be read.")
+    except OSError as error:
+        look_failed(error, f"the LoRA {extra.name}")
+        wanted.refuse("lora_broken", f"The LoRA `{extra.name}` is not there any more.")
         return
     wanted.loras.append(
         {"name": extra.name, "weight": weight, "hash": hashes.file, "autov3": hashes.tensors[:SHORT_HASH]}
@@ -94,7 +95,12 @@ def _add_lora(wanted: Wanted, typed: str, weight: float, which: str, entry: Mode
 
 def _add_embeddings(wanted: Wanted, texts: Sequence[str], entry: ModelEntry, library: Library) -> None:
     """Words are words unless a file makes them more: what cannot be used is said, and stays a word."""
-    by_word = library.words()
+    try:
+        by_word = library.words()
+    except CannotLook as error:
+        # Nobody knows whether any word is one. Most prompts have none, so the picture is drawn and this is said.
+        wanted.notes.append(f"No embedding was used: {error}.")
+        return
     for word in dict.fromkeys(word for text in texts for word in embedding_words(text, by_word)):
         extra = by_word[word]
         problem = _problem(extra, entry)
@@ -103,8 +109,9 @@ def _add_embeddings(wanted: Wanted, texts: Sequence[str], entry: ModelEntry, lib
         if problem is None:
             try:
                 hashed = library.hashes(extra).file
-            except OSError:
-                problem = "cannot be read"
+            except OSError as error:
+                look_failed(error, f"the embedding {extra.name}")
+                problem = "is not there any more"
             else:
                 wanted.embeddings.append({"token": word, "name": extra.name, "hash": hashed})
         note = f"The embedding {extra.name} {problem}; it was read as a word."
@@ -113,7 +120,9 @@ def _add_embeddings(wanted: Wanted, texts: Sequence[str], entry: ModelEntry, lib
 
 
 def _problem(extra: Extra, entry: ModelEntry) -> str | None:
-    """Why this model cannot draw with it, as the end of a sentence."""
+    """Why this model cannot draw with it, as the end of a sentence. :raises CannotLook:"""
+    if extra.unread is not None:
+        raise CannotLook(f"the {'LoRA' if extra.kind == 'lora' else 'embedding'} {extra.name}", extra.unread)
     if extra.problem is not None:
         return extra.problem
     if not (entry.abilities.loras if extra.kind == "lora" else entry.abilities.embeddings):

@@ -67,8 +67,9 @@ class Inputs:
         self._keeping = keeping
         self._turn = asyncio.Lock()
 
-    async def add(self, client: str, data: bytes, *, private: bool, now: float) -> Input:
-        """Checks a picture and keeps it; one that is here already is only said to be used again.
+    async def add(self, client: str, data: bytes, *, private: bool, now: float, owner: str | None = None) -> Input:
+        """Checks a picture and keeps it; one that is here already is only said to be used again. ``owner``: as
+        ``InputFiles.add``.
 
         :raises BadInput: :raises OSError:
         """
@@ -77,10 +78,10 @@ class Inputs:
             if await self.get(client, input_id) is not None:
                 return _input((await self._db.write(q.TOUCH_INPUT, (now, private, client, input_id)))[0])
         # Not under the lock: a check takes seconds, and two at once end in the same file.
-        checked = await self._files.add(client, data)
+        checked = await self._files.add(client, data, owner=owner)
         async with self._turn:
-            if not self._files.has(client, input_id, alpha=checked.alpha):
-                await self._files.add(client, data)  # pruned in between, as a leftover of the time before
+            if not await asyncio.to_thread(self._files.has, client, input_id, alpha=checked.alpha):
+                await self._files.add(client, data, owner=owner)  # pruned in between, as a leftover of the time before
             values = (client, input_id, checked.width, checked.height, checked.size, private, now)
             added = await self._db.write(q.ADD_INPUT, (*values, checked.alpha, checked.animated))
             return _input(added[0])
@@ -89,7 +90,9 @@ class Inputs:
         """``None``: it was never here, or it is gone."""
         found = await self._db.fetch_one(q.INPUT, (client, input_id))
         one = None if found is None else _input(found)
-        return one if one is not None and self._files.has(client, input_id, alpha=one.alpha) else None
+        if one is None or not await asyncio.to_thread(self._files.has, client, input_id, alpha=one.alpha):
+            return None
+        return one
 
     def mask_file(self, one: Input) -> Path:
         """The picture that is read as a mask: of a picture with holes these, else itself."""

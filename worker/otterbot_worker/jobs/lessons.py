@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from otterbot_worker.gpu.lessons import learn, lessons_from
+from otterbot_worker.jobs.disk import forgone
 from otterbot_worker.jobs.store import Store
 
 LESSONS = "lessons"
@@ -28,7 +29,8 @@ class Lessons:
         known = await self._all()
         lessons = learn(lessons_from(known.get(model, [])), lessons_from(new))
         known[model] = [lesson.as_dict() for lesson in lessons]
-        await self._store.set_meta(LESSONS, known)
+        with forgone():
+            await self._store.set_meta(LESSONS, known)
 
     async def _all(self) -> dict[str, list[dict[str, Any]]]:
         if self._known is None:

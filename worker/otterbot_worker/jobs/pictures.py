@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import logging
 import os
 import time
@@ -15,21 +14,19 @@ from typing import Any
 from otterbot_worker.api.schemas.jobs import Progress
 from otterbot_worker.api.schemas.records import Record
 from otterbot_worker.archive import Archive, Stored
-from otterbot_worker.errors import Cancelled, JobFailed, ProcessDied
+from otterbot_worker.errors import CANNOT_LOOK, Cancelled, CannotLook, JobFailed, ProcessDied
 from otterbot_worker.gpu import deaths
 from otterbot_worker.gpu.process import GpuProcess
 from otterbot_worker.gpu.tasks import Drawn, DrawTask
 from otterbot_worker.inputs import fit, tiles
 from otterbot_worker.inputs.files import InputFiles
-from otterbot_worker.jobs import eta, results, variations
+from otterbot_worker.jobs import eta, needed, results, variations
 from otterbot_worker.jobs.card import CardTaken
-from otterbot_worker.jobs.controls import with_path
 from otterbot_worker.jobs.countdown import Countdown
-from otterbot_worker.jobs.extras import with_paths
+from otterbot_worker.jobs.disk import UNWRITABLE, forgone, passes, surely
 from otterbot_worker.jobs.lessons import Lessons
 from otterbot_worker.jobs.model import Row, StoredJob
 from otterbot_worker.jobs.running import HandBack, Shared, failure, internal, unbroken
-from otterbot_worker.models import safety
 from otterbot_worker.models.catalogue import Catalogue
 from otterbot_worker.models.entries import ModelEntry
 from otterbot_worker.models.loras import Library
@@ -41,9 +38,9 @@ SAVING_AT_ONCE = 2
 """Raw pictures that may wait for the archive before drawing waits for it."""
 START_AGAIN_SECONDS = (2.0, 5.0, 15.0, 60.0)
 TAKEN_SECONDS = 15.0
-FULL_DISK_SECONDS = 30.0
-UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
-"""Errors of the disk that the next picture would meet as well: no picture is to blame, all wait."""
+FULL_DISK_SECONDS = 10.0
+UNREAD_SECONDS = 15.0
+"""Before a row is tried again whose files nobody could look at."""
 
 
 class PictureRunner:
@@ -60,6 +57,7 @@ class PictureRunner:
         broken: Callable[[BaseException], None],
     ) -> None:
         """``wake``: the dispatcher, for a row that went back to the queue; ``broken``: nothing works any more."""
+        self._stopping = False
         self._store = shared.store
         self._card = shared.card
         self._live = shared.live
@@ -85,20 +83,17 @@ class PictureRunner:
 
         :raises JobFailed: :raises Cancelled: :raises ProcessDied: :raises HandBack:
         """
-        entry = self._catalogue.images.get(row.model)
-        if entry is None:
-            raise JobFailed("model_missing", f"The model {row.model} is not in the worker's catalogue any more.")
         self._check_disk()
-        loras, embeddings = await asyncio.to_thread(with_paths, job.request, self._library)
-        safe = await asyncio.to_thread(self._safety, job, entry)
-        control = await asyncio.to_thread(self._control, job)
+        try:
+            entry, files = await asyncio.to_thread(needed.find, row, job, self._catalogue, self._library, self._inputs)
+        except CannotLook as error:
+            raise HandBack(error.sentence, UNREAD_SECONDS, alone=True) from None
         countdown = self._countdown(row, job)
         report = self._reporter(row, countdown)
         report(Progress(phase="starting"))
         await self._take_card()
         lessons = await self._lessons.of(row.model)
         await self._slots.acquire()
-        files: dict[str, Any] = {"loras": loras, "embeddings": embeddings, "safety": safe, "control": control}
         task = replace(self._task(row, job, entry), **files, lessons=lessons)
         try:
             if interrupted():
@@ -111,12 +106,16 @@ class PictureRunner:
             raise
         steps = tiles.steps(vars(task))
         report(Progress(phase="saving", step=steps, steps=steps))
-        saving = asyncio.create_task(self._save(row, job, drawn, countdown), name=f"save {row.task_id}")
+        saving = asyncio.create_task(self._save(row, job, drawn, countdown, entry), name=f"save {row.task_id}")
         self._saving.add(saving)
         saving.add_done_callback(self._saved)
 
+    def _ended(self) -> bool:
+        return self._stopping
+
     async def drain(self) -> None:
-        """Waits until everything drawn is archived."""
+        """Waits until everything drawn is archived. What the disk does not take now is drawn again after the start."""
+        self._stopping = True
         while self._saving:
             await asyncio.wait(self._saving)
 
@@ -145,19 +144,6 @@ class PictureRunner:
             **self._mask(job),
         )
 
-    def _safety(self, job: StoredJob, entry: ModelEntry) -> dict[str, Any] | None:
-        if not job.request.get("safety"):
-            return None
-        place = self._catalogue.safety(entry)
-        if place is None:  # it was here when the job was accepted
-            raise JobFailed("safety_missing", safety.MISSING)
-        return place
-
-    def _control(self, job: StoredJob) -> dict[str, Any] | None:
-        if (control := job.request.get("control")) is None:
-            return None
-        return with_path(control, self._library.controlnets, self._inputs.path(job.client, control["id"]))
-
     def _mask(self, job: StoredJob) -> dict[str, Any]:
         mask, start = job.request.get("mask"), job.request.get("init_image")
         if mask is None or start is None:
@@ -177,6 +163,8 @@ class PictureRunner:
             )
         except JobFailed as error:
             await self._lessons.add(task.model["name"], error.lessons)
+            if error.code == CANNOT_LOOK:
+                raise HandBack(error.message, UNREAD_SECONDS, alone=True) from None
             if error.details.get("errno") in UNWRITABLE:
                 self._disk_failed(error.details["errno"])
                 self._check_disk()
@@ -246,10 +234,14 @@ class PictureRunner:
     def _saved(self, task: asyncio.Task[None]) -> None:
         self._saving.discard(task)
         self._slots.release()
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._broken(error)
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        if self._stopping and passes(error):
+            log.warning("a drawn picture could not be kept at the end; it is drawn again after the next start")
+            return
+        self._broken(error)
 
-    async def _save(self, row: Row, job: StoredJob, drawn: Drawn, countdown: Countdown) -> None:
+    async def _save(self, row: Row, job: StoredJob, drawn: Drawn, countdown: Countdown, entry: ModelEntry) -> None:
         """The archive's part of a row. Only a broken database leaves as an exception."""
         now = time.time()
         record = results.record(row, job, drawn, took=now - (row.claimed_at or now))
@@ -262,6 +254,7 @@ class PictureRunner:
                 theme=job.request["theme"],
                 private=job.private,
                 created_at=now,
+                client=job.client,
             )
         except JobFailed as error:
             await self._fail(row, failure(error))
@@ -269,7 +262,7 @@ class PictureRunner:
             log.exception("a picture could not be archived", extra={"job": row.job_id, "errno": error.errno})
             if error.errno in UNWRITABLE:
                 self._disk_failed(error.errno)
-                await self._store.give_back(row)
+                await surely(lambda: self._store.give_back(row), ended=self._ended)
                 self._wake()
             else:
                 await self._fail(row, internal("image"))
@@ -277,7 +270,7 @@ class PictureRunner:
             log.exception("a picture could not be archived", extra={"job": row.job_id})
             await self._fail(row, internal("image"))
         else:
-            await unbroken(self._succeed(row, job, drawn, stored, record))
+            await unbroken(self._succeed(row, job, drawn, stored, record, entry))
             if countdown.finish_seconds is not None:
                 await self._measure(eta.finish_name(row.model), countdown.finish_seconds / _decoded(job))
         self._live.forget(row.job_id, row.idx)
@@ -285,15 +278,18 @@ class PictureRunner:
         self._listener.queue_moved()
 
     async def _fail(self, row: Row, error: dict[str, Any]) -> None:
-        if await self._store.fail(row, error, time.time()):
+        if await surely(lambda: self._store.fail(row, error, time.time()), ended=self._ended):
             self._measures.finished.labels("image", "failed").inc()
 
-    async def _succeed(self, row: Row, job: StoredJob, drawn: Drawn, stored: Stored, record: Record) -> None:
+    async def _succeed(
+        self, row: Row, job: StoredJob, drawn: Drawn, stored: Stored, record: Record, entry: ModelEntry
+    ) -> None:
         now = time.time()
         image = results.image_row(row, job, stored, now)
-        notes = [*job.request.get("notes", []), *self._own_notes(row, job), *drawn.notes]
+        notes = [*job.request.get("notes", []), *fit.notes(job.request, entry.limits.size_multiple), *drawn.notes]
         result = results.image_result(stored, record, notes)
-        if not await self._store.succeed(row, result.model_dump(mode="json"), image, now):
+        stored_result = result.model_dump(mode="json")
+        if not await surely(lambda: self._store.succeed(row, stored_result, image, now), ended=self._ended):
             await self._archive.delete(stored.relpath)
             return
         log.info(
@@ -315,12 +311,9 @@ class PictureRunner:
             await self._measure(eta.load_name(row.model), drawn.load_seconds)
         await self._lessons.add(row.model, drawn.lessons)
 
-    def _own_notes(self, row: Row, job: StoredJob) -> list[str]:
-        entry = self._catalogue.images.get(row.model)
-        return fit.notes(job.request, entry.limits.size_multiple if entry is not None else 8)
-
     async def _measure(self, name: str, value: float) -> None:
-        await self._store.set_speed(name, *self._speeds.add(name, value))
+        with forgone():
+            await self._store.set_speed(name, *self._speeds.add(name, value))
 
 
 def _decoded(job: StoredJob) -> float:

@@ -18,7 +18,7 @@ INSERT_ROW = """
     INSERT INTO rows (job_id, idx, client, owner, kind, model, work, seed, state, created_at)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?)"""
 OPEN_OF_OWNER = f"SELECT COUNT(*) AS count FROM rows WHERE {_OPEN} AND client = ? AND owner = ?"
-OPEN = f"SELECT COUNT(*) AS count FROM rows WHERE {_OPEN}"
+OPEN_OF_CLIENT = f"SELECT COUNT(*) AS count FROM rows WHERE {_OPEN} AND client = ?"
 
 # ---------------------------------------------------------------- reading
 
@@ -86,20 +86,25 @@ CANCEL = f"UPDATE rows SET state = 'cancelled', finished_at = ? WHERE job_id = ?
 
 IMAGE = "SELECT * FROM images WHERE image_id = ? AND client = ?"
 IMAGES_HERE = "SELECT * FROM images WHERE gone_at IS NULL"
+IMAGE_OF_ANY = "SELECT * FROM images WHERE image_id = ?"
 INSERT_IMAGE = """
     INSERT INTO images (image_id, client, job_id, idx, relpath, mimetype, thumbnail_type, private, created_at)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+ADOPT_IMAGE = f"{INSERT_IMAGE} ON CONFLICT (image_id) DO NOTHING"
 IMAGE_DELIVERED = "UPDATE images SET delivered_at = COALESCE(delivered_at, ?) WHERE image_id = ?"
 IMAGES_GONE = """
     UPDATE images SET gone_at = COALESCE(gone_at, ?) WHERE relpath IN (SELECT value FROM json_each(?))"""
 
-FORGET_RECORD = """
+_FORGET_RECORD = """
     UPDATE rows SET result = json_set(
         result, '$.filename', 'picture.png', '$.record.asked', json('{}'),
         '$.record.used.prompt', '', '$.record.used.negative_prompt', '', '$.record.used.init_image', NULL,
         '$.record.used.mask', NULL, '$.record.used.control', NULL,
         '$.record.used.loras', json('[]'), '$.record.used.embeddings', json('[]'), '$.notes', json('[]'))
-    WHERE job_id = ? AND idx = ? AND result IS NOT NULL"""
+    WHERE result IS NOT NULL AND """
+FORGET_RECORD = f"{_FORGET_RECORD} job_id = ? AND idx = ?"
+FORGET_RECORDS = f"""{_FORGET_RECORD} (job_id, idx) IN (
+        SELECT job_id, idx FROM images WHERE private = 1 AND relpath IN (SELECT value FROM json_each(?)))"""
 
 # ---------------------------------------------------------------- pictures to start from
 

@@ -67,7 +67,7 @@ def image_submission(
     """``sources``: the pictures that the request names, as far as they are here. Reads LoRAs and masks: not for the
     event loop.
 
-    :raises Refused:
+    :raises Refused: :raises CannotLook: nobody could say whether something is here
     """
     sources = sources or Sources()
     resolved = resolve_image(job.request, catalogue, default_model, sources, library)
@@ -151,9 +151,9 @@ def resolve_image(
 
 
 def _entry(name: str, catalogue: Catalogue) -> ModelEntry:
-    """:raises Refused:"""
+    """:raises Refused: :raises CannotLook:"""
     look = catalogue.look()
-    entry, broken = look.images.get(name), look.broken.get(name)
+    entry, broken = look.entry(name), look.broken.get(name)
     if broken is not None:
         raise Refused([_problem("request.model", "model_broken", f"{name} cannot be used. {broken}")])
     if entry is None:

@@ -85,6 +85,7 @@ def image_result(stored: Stored, record: Record, notes: list[str]) -> ImageResul
         filename=stored.filename,
         mimetype=stored.mimetype,
         size=stored.size,
+        sha256=stored.sha256,
         width=stored.width,
         height=stored.height,
         blurhash=stored.blurhash,

@@ -45,12 +45,14 @@ class Shared:
 
 
 class HandBack(Exception):
-    """The row is not to blame: it goes back as if it had never been claimed, and its kind waits ``seconds``."""
+    """The row is not to blame: it goes back as if it had never been claimed, and its kind waits ``seconds``. ``alone``:
+    only the row itself waits."""
 
-    def __init__(self, reason: str, seconds: float) -> None:
+    def __init__(self, reason: str, seconds: float, *, alone: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.seconds = seconds
+        self.alone = alone
 
 
 async def unbroken(work: Coroutine[Any, Any, T]) -> T:

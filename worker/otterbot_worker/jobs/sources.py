@@ -7,6 +7,7 @@ from pathlib import Path
 
 from otterbot_worker.api.schemas.jobs import FieldProblem
 from otterbot_worker.api.schemas.requests import ImageRequest
+from otterbot_worker.errors import look_failed
 from otterbot_worker.inputs import fit, masks
 from otterbot_worker.jobs.inputs import Input, Inputs
 from otterbot_worker.models.entries import ModelEntry
@@ -102,7 +103,8 @@ def look_at_mask(sources: Sources, width: int, height: int) -> tuple[FieldProble
         return None, None
     try:
         share = masks.share(masks.read(sources.mask_file, width, height))
-    except (OSError, SyntaxError, ValueError):
+    except (OSError, SyntaxError, ValueError) as error:
+        look_failed(error, "the mask")
         return _problem("mask", "input_gone", GONE["mask"]), None
     if not share:
         sentence = (

@@ -50,6 +50,7 @@ class QueueFull(Exception):
 @dataclass(frozen=True, kw_only=True)
 class Limits:
     open_rows: int
+    """Of one client."""
     open_rows_per_owner: int
 
 
@@ -311,7 +312,8 @@ async def _check_limits(connection: aiosqlite.Connection, new: Submission, limit
     mine = await _one(connection, q.OPEN_OF_OWNER, (new.client, new.owner))
     if mine is not None and mine["count"] + len(new.rows) > limits.open_rows_per_owner:
         raise QueueFull(limits.open_rows_per_owner, of_owner=True)
-    everything = await _one(connection, q.OPEN, ())
+    # Of this client: another one's jobs are no reason to refuse these.
+    everything = await _one(connection, q.OPEN_OF_CLIENT, (new.client,))
     if everything is not None and everything["count"] + len(new.rows) > limits.open_rows:
         raise QueueFull(limits.open_rows, of_owner=False)
 

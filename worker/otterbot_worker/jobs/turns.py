@@ -13,6 +13,7 @@ from otterbot_worker.chat import ChatOutcome, Ollama
 from otterbot_worker.chat.turn import Message
 from otterbot_worker.errors import Cancelled, JobFailed
 from otterbot_worker.jobs import eta
+from otterbot_worker.jobs.disk import forgone, surely
 from otterbot_worker.jobs.model import Row, StoredJob
 from otterbot_worker.jobs.running import Shared, unbroken
 
@@ -30,6 +31,7 @@ class TurnRunner:
         self._ollama = ollama
         self._answer: asyncio.Task[ChatOutcome] | None = None
         self._expected_at: float | None = None
+        self._stopping = False
 
     async def run(self, row: Row, job: StoredJob, interrupted: Callable[[], bool]) -> None:
         """Runs a claimed turn to its end.
@@ -62,6 +64,10 @@ class TurnRunner:
             self._answer = None
         await unbroken(self._succeed(row, outcome))
 
+    def stop(self) -> None:
+        """The worker ends: an answer that the disk does not take is not waited for."""
+        self._stopping = True
+
     def interrupt(self) -> None:
         """Stops the running turn, if there is one."""
         if self._answer is not None:
@@ -87,13 +93,15 @@ class TurnRunner:
             took=round(outcome.took, 3),
             notes=outcome.notes,
         )
-        if not await self._store.succeed(row, result.model_dump(mode="json"), None, time.time()):
+        told = result.model_dump(mode="json")
+        if not await surely(lambda: self._store.succeed(row, told, None, time.time()), ended=lambda: self._stopping):
             return
         log.info("chat answered", extra={"job": row.job_id, "took": outcome.took, "complete": outcome.complete})
         self._measures.finished.labels("chat", "succeeded").inc()
         self._measures.turn_seconds.observe(outcome.took)
         for name in {eta.turn_name(row.model), eta.turn_name(outcome.model)}:
-            await self._store.set_speed(name, *self._speeds.add(name, outcome.took))
+            with forgone():
+                await self._store.set_speed(name, *self._speeds.add(name, outcome.took))
 
     def _text(self, row: Row, text: str) -> None:
         self._live.text[row.job_id] = text

@@ -8,17 +8,21 @@ shipped one. A bad file is refused at start with the entry's and the key's name.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from ..errors import CannotLook
 from . import checkpoints, folders, safety
 from .entries import ModelEntry
 from .entry_file import SHIPPED, read_entries
+from .header_reader import LOOK_SECONDS, Patience
 
 GPU_MODEL = "ssd-1b"
 SMALL_MODEL = "otter-mini"
+START_SECONDS = 0.2
+"""For reading files, where the start of the worker waits for it."""
 
 UNKNOWN_LICENCE = "unknown: its file does not say"
 
@@ -26,18 +30,18 @@ _PATTERNS = {"sd1": "sd15", "sd2": "sd21", "sd2-base": "sd21", "sdxl": "sdxl"}
 """By the settings of a file's kind, which shipped model its defaults and limits are taken from."""
 
 
-def _of_dropped(dropped: checkpoints.Dropped, pattern: ModelEntry) -> ModelEntry:
+def _of_dropped(place: checkpoints.Place, config: str, pattern: ModelEntry) -> ModelEntry:
     # What others have taught SDXL mostly wants a lower CFG than SDXL itself; nobody knows what weights need there.
     defaults, limits = replace(pattern.defaults, guidance_scale_weighted=None), pattern.limits
-    if dropped.found.config == "sd2-base":
+    if config == "sd2-base":
         defaults, limits = replace(defaults, width=512, height=512), replace(limits, size_min=256)
     return replace(
         pattern,
-        name=dropped.name,
+        name=place.name,
         hub=None,
-        file=str(dropped.path),
-        config=dropped.found.config,
-        stamp=dropped.stamp,
+        file=str(place.path),
+        config=config,
+        stamp=place.stamp,
         variant=None,
         vae=None,
         about=f"A {pattern.abilities.title} model of the operator's.",
@@ -55,6 +59,29 @@ class Look:
     """By name."""
     broken: Mapping[str, str]
     """By name, the models whose single file cannot be drawn with, and a sentence that says why."""
+    unread: Mapping[str, str] = field(default_factory=dict)
+    """Those of ``broken`` that may be well: why nobody could look at them now."""
+    folder_unread: str | None = None
+    """Why the folder of checkpoints could not be looked at."""
+
+    def entry(self, name: str) -> ModelEntry | None:
+        """The model of that name, broken or not. :raises CannotLook: nobody could say whether there is one"""
+        if (why := self.unread.get(name)) is not None:
+            raise CannotLook(f"the model {name}", why)
+        if (entry := self.images.get(name)) is None and self.folder_unread is not None:
+            raise CannotLook(f"the model {name}", self.folder_unread)
+        return entry
+
+
+@dataclass(frozen=True, kw_only=True)
+class Default:
+    """The model that draws where nobody names one."""
+
+    name: str
+    notice: str | None = None
+    """Where it is only the small shipped one: why, and what to do about it."""
+    settled: bool = True
+    """Not where files could not be read yet, of which one may be a better choice."""
 
 
 class Catalogue:
@@ -79,38 +106,72 @@ class Catalogue:
         self._patterns = dict(patterns or {})
         self._downloads_allowed = downloads_allowed
         self._safety_checker = safety_checker
+        self._closed = False
 
-    def look(self) -> Look:
-        """A few ``stat`` calls for each file; reads the headers of those that are new or changed."""
-        dropped = self._dropped()
-        said = {name: problem for name, entry in self._entries.items() if (problem := entry.file_problem()) is not None}
-        for one in dropped:
-            if one.found.config not in self._patterns:
-                problem = one.found.problem or "is of a kind without defaults"
-                said[one.name] = f"The file {folders.shown(one.path.name)} {problem}."
-        return Look(images=self._entries_with(dropped), broken=MappingProxyType(said))
+    def look(self, seconds: float = LOOK_SECONDS) -> Look:
+        """A few ``stat`` calls for each file. The headers of those that are new or changed are read, for so many
+        seconds at most: what is left then counts as not read yet. Never raises. Not for the event loop."""
+        patience = Patience(seconds, lambda: self._closed)
+        images, broken, unread = dict(self._entries), {}, {}
+        for name, entry in self._entries.items():
+            try:
+                problem = entry.file_problem()
+            except CannotLook as error:
+                unread[name], problem = str(error), error.sentence
+            if problem is not None:
+                broken[name] = problem
+        try:
+            places, folder_unread = self._places(), None
+        except CannotLook as error:
+            places, folder_unread = [], str(error)
+            broken[checkpoints.FOLDER] = error.sentence
+        for place in places:
+            found = place.look(patience)
+            if found.config in self._patterns:
+                images[place.name] = _of_dropped(place, found.config, self._patterns[found.config])
+                continue
+            problem = found.problem or "is of a kind without defaults"
+            broken[place.name] = f"The file {folders.shown(place.path.name)} {problem}."
+            if found.unread is not None:
+                unread[place.name] = f"the file {folders.shown(place.path.name)} {problem}"
+        return Look(
+            images=MappingProxyType(images),
+            broken=MappingProxyType(broken),
+            unread=MappingProxyType(unread),
+            folder_unread=folder_unread,
+        )
 
     @property
     def images(self) -> Mapping[str, ModelEntry]:
         """Those of a look. Who asks for more than one thing takes a ``look``."""
-        return self._entries_with(self._dropped())
+        return self.look().images
 
-    def _entries_with(self, dropped: list[checkpoints.Dropped]) -> Mapping[str, ModelEntry]:
-        found = {
-            one.name: _of_dropped(one, self._patterns[one.found.config])
-            for one in dropped
-            if one.found.config in self._patterns
-        }
-        return MappingProxyType({**self._entries, **found})
+    def may_have(self, name: str) -> bool:
+        """Whether there is a model of that name, as far as anybody can say without reading the others."""
+        if name in self._entries:
+            return True
+        try:
+            place = next((one for one in self._places() if one.name == name), None)
+        except CannotLook:
+            return True
+        if place is None:
+            return False
+        found = place.look(Patience(START_SECONDS))
+        return found.unread is not None or found.config in self._patterns
 
-    def _dropped(self) -> list[checkpoints.Dropped]:
+    def close(self) -> None:
+        """The worker ends: a look that is going on reads no further file."""
+        self._closed = True
+
+    def _places(self) -> list[checkpoints.Place]:
+        """:raises CannotLook:"""
         if self._folder is None:
             return []
         found = checkpoints.find(self._folder, self._known_files)
         return [one for one in found if one.name not in self._entries]
 
     def available(self, entry: ModelEntry, *, downloads_allowed: bool | None = None) -> bool:
-        """Whether the model's files are here, or may be downloaded."""
+        """Whether the model's files are here, or may be downloaded. :raises CannotLook:"""
         allowed = self._downloads_allowed if downloads_allowed is None else downloads_allowed
         return entry.here() is not None or (allowed and entry.fetchable())
 
@@ -119,25 +180,46 @@ class Catalogue:
         return self._downloads_allowed
 
     def safety(self, entry: ModelEntry) -> dict[str, Any] | None:
-        """Where the checker of that model's pictures is, as ``models.safety.place``."""
+        """Where the checker of that model's pictures is, as ``models.safety.place``. :raises CannotLook:"""
         return safety.place(entry.here(), self._safety_checker, downloads=self._downloads_allowed)
 
-    def default_model(self, device_kind: str, *, configured: str | None = None) -> tuple[str, str | None]:
-        """The default model's name and, if it is only the small shipped one, why, and what to do about it.
+    def default_model(
+        self, device_kind: str, *, configured: str | None = None, seconds: float = LOOK_SECONDS
+    ) -> tuple[str, str | None]:
+        """As ``find_default``: its name, and the notice."""
+        found = self.find_default(device_kind, configured=configured, seconds=seconds)
+        return found.name, found.notice
 
-        ``device_kind``: ``cuda`` or ``cpu`` (``gpu.probe.device_kind``). ``configured``: the
-        operator's choice, taken as it is.
-        """
+    def find_default(
+        self, device_kind: str, *, configured: str | None = None, seconds: float = LOOK_SECONDS
+    ) -> Default:
+        """The default model. ``device_kind``: ``cuda`` or ``cpu`` (``gpu.probe.device_kind``). ``configured``: the
+        operator's choice, taken as it is. ``seconds``: for reading files that are new."""
         if configured is not None:
-            return configured, None
-        images = self.images
-        preferred = images.get(GPU_MODEL)
-        if preferred is not None and (preferred.here() or (device_kind == "cuda" and self.available(preferred))):
-            return GPU_MODEL, None
-        for name, entry in images.items():
-            if name != SMALL_MODEL and entry.here() is not None:
-                return name, None
-        return SMALL_MODEL, self._why_small(device_kind)
+            return Default(name=configured)
+        preferred = self._entries.get(GPU_MODEL)
+        if preferred is not None and (_is_here(preferred) or (device_kind == "cuda" and self._may_come(preferred))):
+            return Default(name=GPU_MODEL)
+        for name, entry in self._entries.items():
+            if name != SMALL_MODEL and _is_here(entry):
+                return Default(name=name)
+        patience = Patience(seconds, lambda: self._closed)
+        try:
+            places, settled = self._places(), True
+        except CannotLook:
+            places, settled = [], False
+        for place in places:  # one after the other: the first good one ends the search
+            found = place.look(patience)
+            if found.config in self._patterns:
+                return Default(name=place.name)
+            settled = settled and found.unread is None
+        return Default(name=SMALL_MODEL, notice=self._why_small(device_kind), settled=settled)
+
+    def _may_come(self, entry: ModelEntry) -> bool:
+        try:
+            return self.available(entry)
+        except CannotLook:
+            return False
 
     def _why_small(self, device_kind: str) -> str:
         if self._downloads_allowed:  # and no card, else the larger one would be fetched
@@ -149,6 +231,14 @@ class Catalogue:
             why = "no other image model is on this machine and downloads are not allowed"
             way_out = "For a larger one, allow them (images.downloads) or name its folder (images.catalogue)"
         return f"Pictures come from {SMALL_MODEL}, the small model that ships with Otterbot, because {why}. {way_out}."
+
+
+def _is_here(entry: ModelEntry) -> bool:
+    """What nobody can look at is no choice of the worker's own."""
+    try:
+        return entry.here() is not None
+    except CannotLook:
+        return False
 
 
 def load_catalogue(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import folders, sniffing
+from .header_reader import Patience
 
 FOLDER = "checkpoints"
 """In the data directory."""
@@ -14,28 +15,37 @@ NAME_MAX = 64
 
 
 @dataclass(frozen=True, kw_only=True)
-class Dropped:
+class Place:
+    """A file in the folder, not read."""
+
     name: str
     """The file's, without its ending and with ``-`` for what is typed as a space."""
     path: Path
     stamp: folders.Stamp
-    found: sniffing.Found
+    unusable: folders.Unusable | None = None
+
+    def look(self, patience: Patience | None = None) -> sniffing.Found:
+        """What it is. Never raises."""
+        if self.unusable is not None:
+            return sniffing.Found(problem=self.unusable.problem, unread=self.unusable.unread)
+        return sniffing.look(self.path, patience=patience)
 
 
-def find(folder: Path, without: Collection[Path] = ()) -> list[Dropped]:
+def find(folder: Path, without: Collection[Path] = ()) -> list[Place]:
     """The files in that folder but those ``without``, in the order of the alphabet. Of two with one name the first one
-    counts, which is a ``.safetensors`` where there is one. Names that cannot be called are there with a problem. Reads
-    the headers of files that are new or changed."""
-    found: dict[str, Dropped] = {}
+    counts, which is a ``.safetensors`` where there is one. Names that cannot be called are there with a problem.
+
+    :raises CannotLook:
+    """
+    found: dict[str, Place] = {}
     listed = [(path, stamp) for path, stamp in folders.listing(folder, sniffing.ENDINGS) if path not in without]
     for path, stamp in sorted(listed, key=lambda one: sniffing.ENDINGS.index(one[0].suffix.lower())):
         name = _name(path.stem)
-        if name not in found:
-            found[name] = Dropped(name=name, path=path, stamp=stamp, found=sniffing.look(path))
-    for path, stamp, problem in folders.unusable(folder, sniffing.ENDINGS):
-        if path not in without:
-            name = _name(folders.shown(path.stem))
-            found.setdefault(name, Dropped(name=name, path=path, stamp=stamp, found=sniffing.Found(problem=problem)))
+        found.setdefault(name, Place(name=name, path=path, stamp=stamp))
+    for one in folders.unusable(folder, sniffing.ENDINGS):
+        if one.path not in without:
+            name = _name(folders.shown(one.path.stem))
+            found.setdefault(name, Place(name=name, path=one.path, stamp=one.stamp, unusable=one))
     return sorted(found.values(), key=lambda one: one.name.casefold())
 
 

@@ -8,16 +8,15 @@ the folder has none. Only these names exist: what a request says is compared wit
 
 from __future__ import annotations
 
-import json
-import os
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from . import files, headers
+from ..errors import CannotLook
+from . import files, headers, plain
 from .folders import PICKLES, good_name, named, shown, unusable
+from .header_reader import READER, Patience
 
 FOLDER = "controlnets"
 CANNY = "canny"
@@ -56,6 +55,8 @@ class ControlNet:
     layout: Layout = "?"
     problem: str | None = None
     """Why it cannot be used, as the end of a sentence that begins with its name."""
+    unread: str | None = None
+    """It may be well, but could not be read now: why."""
 
     @property
     def canny(self) -> bool:
@@ -67,34 +68,47 @@ class ControlNet:
 
 
 class ControlNets:
-    """Owns what was read of the files, as long as the process lives; a changed file is read again. Thread-safe."""
+    """Those in the operator's folder and in the hub's cache, looked at anew each time. Thread-safe."""
 
     def __init__(self, *roots: Path) -> None:
         """``roots``: directories with the folder in them, the first one wins."""
         self._roots = roots
-        self._seen: dict[Path, ControlNet] = {}
-        self._lock = threading.Lock()
+        self._closed = False
+
+    def close(self) -> None:
+        """The worker ends: a look that is going on reads no further file."""
+        self._closed = True
 
     def all(self) -> dict[str, ControlNet]:
-        """By name, in the order of the alphabet. A file that cannot be used at all gives way to one that can."""
+        """By name, in the order of the alphabet. A file that cannot be used at all gives way to one that can.
+
+        :raises CannotLook: at a folder
+        """
         found: dict[str, ControlNet] = {}
-        with self._lock:
-            for root in self._roots:
-                for path in _candidates(root / FOLDER):
-                    name = path.name if path.is_dir() else path.stem
-                    if name not in found and (one := self._look(name, path)) is not None:
-                        found[name] = one
+        patience = Patience(stopped=lambda: self._closed)
         for root in self._roots:
-            for path, stamp, why in unusable(root / FOLDER, (ENDING,), PICKLES):
-                name = shown(path.stem)
-                passed = ControlNet(name=name, path=path, weights=path, size=stamp[0], stamp=stamp, problem=why)
-                found.setdefault(name, passed)
+            for name, path in _candidates(root / FOLDER):
+                if name not in found and (one := _look(name, path, patience)) is not None:
+                    found[name] = one
+        for root in self._roots:
+            for bad in unusable(root / FOLDER, (ENDING,), PICKLES):
+                name = shown(bad.path.stem)
+                passed = ControlNet(name=name, path=bad.path, weights=bad.path, size=bad.stamp[0], stamp=bad.stamp)
+                found.setdefault(name, replace(passed, problem=bad.problem, unread=bad.unread))
         return dict(sorted(found.items(), key=lambda item: item[0].casefold()))
 
-    def everywhere(self) -> list[ControlNet]:
-        """Those of the folder, and of the known ones what the hub's cache has."""
-        known = self.all()
-        return [*known.values(), *(net for net in self._of_hub() if net.name not in known)]
+    def listed(self) -> list[ControlNet]:
+        """Those of the folder, and of the known ones what the hub's cache has, for people to see. A place that nobody
+        can look into is one line. Never raises."""
+        found: dict[str, ControlNet] = {}
+        for place, look in ((FOLDER, self.all), ("hub", lambda: {net.name: net for net in self._of_hub()})):
+            try:
+                found = {**look(), **found}
+            except CannotLook as error:
+                said = f"is a folder that could not be looked at: {error.why}"
+                path = Path(place)
+                found[place] = ControlNet(name=place, path=path, weights=path, size=0, stamp=(), problem=said)
+        return list(found.values())
 
     def _of_hub(self) -> list[ControlNet]:
         return [net for hub in AT_HUB.values() if (net := self.at_hub(hub)) is not None]
@@ -106,35 +120,25 @@ class ControlNets:
         return named(self.all(), name) or named({net.name: net for net in self._of_hub()}, name)
 
     def at_hub(self, hub: str) -> ControlNet | None:
-        """What the hub's cache has of a repository."""
+        """What the hub's cache has of a repository. :raises CannotLook:"""
         folder = files.snapshot(hub)
-        if folder is None:
-            return None
-        with self._lock:
-            found = self._look(short(hub), folder)
+        found = _look(short(hub), folder, None) if folder is not None else None
+        if found is not None and found.unread is not None:
+            raise CannotLook(f"the ControlNet {found.name}", found.unread)
         return found if found is not None and found.problem is None else None
-
-    def _look(self, name: str, path: Path) -> ControlNet | None:
-        found = _found(name, path)
-        if found is None:
-            return None
-        known = self._seen.get(path)
-        if known is None or known.stamp != found.stamp:
-            known = self._seen[path] = _read(found)
-        return known
 
 
 def weights_in(path: Path) -> Path | None:
-    """The file with the weights: itself, or the folder's; ``None`` where there is none."""
-    if not path.is_dir():
-        return path if path.is_file() else None
-    return next((path / name for name in WEIGHTS if (path / name).is_file()), None)
+    """The file with the weights: itself, or the folder's; ``None`` where there is none. :raises CannotLook:"""
+    if not plain.is_dir(path):
+        return path if plain.is_file(path) else None
+    return next((path / name for name in WEIGHTS if plain.is_file(path / name)), None)
 
 
 def cached(hub: str) -> Path | None:
-    """The snapshot of a repository, if all is here that a ControlNet takes."""
+    """The snapshot of a repository, if all is here that a ControlNet takes. :raises CannotLook:"""
     folder = files.snapshot(hub)
-    whole = folder is not None and (folder / CONFIG).is_file() and weights_in(folder) is not None
+    whole = folder is not None and plain.is_file(folder / CONFIG) and weights_in(folder) is not None
     return folder if whole else None
 
 
@@ -148,42 +152,55 @@ def short(hub: str) -> str:
     return hub.rpartition("/")[2]
 
 
-def _candidates(folder: Path) -> list[Path]:
-    """Files and folders with usable names, none where there is no folder."""
-    try:
-        with os.scandir(folder) as entries:
-            names = sorted(entry.name for entry in entries)[: COUNT_MAX * 2]
-    except OSError:
-        return []
-    stems = {name: name.removesuffix(ENDING) for name in names}
-    usable = [
-        folder / name for name, stem in stems.items() if good_name(stem) and (stem != name or (folder / name).is_dir())
-    ]
+def _candidates(folder: Path) -> list[tuple[str, Path]]:
+    """Files and folders with usable names, and what they are called; none where there is no folder.
+
+    :raises CannotLook: at the folder
+    """
+    usable: list[tuple[str, Path]] = []
+    for name in plain.names(folder)[: COUNT_MAX * 2]:
+        path, stem = folder / name, name.removesuffix(ENDING)
+        try:
+            is_folder = plain.is_dir(path)
+        except CannotLook:
+            continue  # `unusable` says it of those that may be one
+        if good_name(stem) and (is_folder or (stem != name and plain.is_file(path))):
+            usable.append((name if is_folder else stem, path))
     return usable[:COUNT_MAX]
 
 
-def _found(name: str, path: Path) -> ControlNet | None:
-    """With its stamp, not read; ``None``: it is gone, or a folder without a model's configuration."""
+def _look(name: str, path: Path, patience: Patience | None) -> ControlNet | None:
+    """``None``: it is gone, or a folder without a model's configuration. Never raises."""
     try:
-        if not path.is_dir():
-            status = path.stat()
-            stamp: tuple[int, ...] = (status.st_size, status.st_mtime_ns)
-            return ControlNet(name=name, path=path, weights=path, size=status.st_size, stamp=stamp)
-        about = (path / CONFIG).stat()
-        weights = weights_in(path)
-        if weights is None:
-            absent = path / WEIGHTS[0]
-            stamp = (about.st_size, about.st_mtime_ns)
-            return ControlNet(name=name, path=path, weights=absent, size=0, stamp=stamp)
-        status = weights.stat()
-        stamp = (about.st_size, about.st_mtime_ns, status.st_size, status.st_mtime_ns)
-        return ControlNet(name=name, path=path, weights=weights, size=status.st_size, stamp=stamp)
-    except OSError:
+        found = _found(name, path)
+        return None if found is None else _read(found, patience)
+    except plain.ABSENT:
         return None
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+    except CannotLook as error:
+        why = error.why
+    return ControlNet(name=name, path=path, weights=path, size=0, stamp=(), problem=headers.unread(why), unread=why)
 
 
-def _read(found: ControlNet) -> ControlNet:
-    """What its files say. Never raises: what is wrong stands in ``problem``."""
+def _found(name: str, path: Path) -> ControlNet | None:
+    """With its stamp, not read. :raises OSError: :raises CannotLook:"""
+    if not plain.is_dir(path):
+        status = path.stat()
+        stamp: tuple[int, ...] = (status.st_size, status.st_mtime_ns)
+        return ControlNet(name=name, path=path, weights=path, size=status.st_size, stamp=stamp)
+    about = (path / CONFIG).stat()
+    weights = weights_in(path)
+    stamp = (about.st_size, about.st_mtime_ns)
+    if weights is None:
+        return ControlNet(name=name, path=path, weights=path / WEIGHTS[0], size=0, stamp=stamp)
+    status = weights.stat()
+    stamp = (*stamp, status.st_size, status.st_mtime_ns)
+    return ControlNet(name=name, path=path, weights=weights, size=status.st_size, stamp=stamp)
+
+
+def _read(found: ControlNet, patience: Patience | None) -> ControlNet:
+    """What its files say. :raises OSError: :raises CannotLook:"""
     if found.path != found.weights:
         if not found.size:
             return replace(found, problem=f"has no {WEIGHTS[0]} in its folder")
@@ -192,28 +209,27 @@ def _read(found: ControlNet) -> ControlNet:
     if found.size > SIZE_MAX:
         return replace(found, problem=f"is larger than {SIZE_MAX // 1024**3} GB")
     try:
-        shapes = headers.read(found.weights).shapes
+        return replace(found, **READER.ask("controlnet", found.weights, patience))
     except headers.BadFile as error:
         return replace(found, problem=str(error))
-    except OSError:
-        return replace(found, problem="cannot be read")
+
+
+def examined(path: Path) -> dict[str, Any]:
+    """What a ``ControlNet`` holds, of the file itself. :raises headers.BadFile: :raises OSError:"""
+    shapes = headers.read(path).shapes
     layout = layout_of(shapes)
     if layout == "?":
-        return replace(found, problem=NO_CONTROLNET)
-    width = _width(shapes)
+        raise headers.BadFile(NO_CONTROLNET)
     # SDXL's are told about the picture's size besides.
     sdxl = any(key.rpartition("control_model.")[2].startswith(("add_embedding.", "label_emb.")) for key in shapes)
-    return replace(found, layout=layout, width=width, family="sdxl" if sdxl else "sd")
+    return {"layout": layout, "width": _width(shapes), "family": "sdxl" if sdxl else "sd"}
 
 
 def read_config(folder: Path) -> dict[str, object] | None:
-    """A ControlNet's configuration; ``None`` for another's, and for what is none."""
-    path = folder / CONFIG
+    """A ControlNet's configuration; ``None`` for another's, and for what is none. :raises OSError: it cannot be read"""
     try:
-        if path.stat().st_size > _CONFIG_MAX:
-            return None
-        config = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError):
+        config = plain.read_json(folder / CONFIG, _CONFIG_MAX)
+    except (*plain.ABSENT, plain.NotPlain, ValueError):
         return None
     return config if isinstance(config, dict) and config.get("_class_name") == "ControlNetModel" else None
 

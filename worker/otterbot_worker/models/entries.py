@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from ..errors import CannotLook
 from ..families import FAMILIES, Family
 from . import configs, decoders, files, kinds, sniffing
 
@@ -139,7 +140,10 @@ class ModelEntry:
 
     def here(self) -> Path | None:
         """The folder with the model's files on this machine (its ``file``, where it is one), or ``None``: also where a
-        part from elsewhere is missing, the refiner or another transformer. A few ``stat`` calls."""
+        part from elsewhere is missing, the refiner or another transformer. A few ``stat`` calls.
+
+        :raises CannotLook: as all that asks for files, here and below
+        """
         if any(part is not None and part.here() is None for part in (self.refiner, self.transformer)):
             return None
         return self.own_files()
@@ -171,6 +175,8 @@ class ModelEntry:
         if path is None:
             return None
         found = self.sniffed(path)
+        if found.unread is not None:
+            raise CannotLook(f"the file {path.name}", found.unread)
         why = found.problem if found.config is None else sniffing.family_problem(found.config, self.family)
         return f"The file {path.name} {why}." if why is not None else None
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
@@ -17,9 +16,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from ..errors import CannotLook
 from ..families import Computing
-from . import controlnets, decoders, files, headers
+from . import controlnets, decoders, files, headers, plain
 from .entries import REFINER_PART, ModelEntry, Transformer
+from .header_reader import READER
 
 DECODE_BYTES = 1535
 """Per pixel, of a decoder in half precision: 0.91 GB at 768x768 and 1.61 GB at 1024x1024, for every decoder of today
@@ -123,10 +124,10 @@ def steered(needs: Needs, control: Mapping[str, Any] | None) -> Needs:
         return needs
     weights = controlnets.weights_in(Path(control["path"]))
     try:
-        counts = [math.prod(shape) for shape in headers.read(weights).shapes.values()] if weights is not None else []
-    except (headers.BadFile, OSError):
+        stored = READER.ask("values", weights) if weights is not None else {"values": 0, "largest": 0}
+    except (headers.BadFile, OSError, CannotLook):
         return needs
-    return replace(needs, steering=Part(values=sum(counts), largest=max(counts, default=0)))
+    return replace(needs, steering=Part(**stored))
 
 
 def with_loras(needs: Needs, loras: Iterable[Mapping[str, Any]]) -> Needs:
@@ -134,8 +135,8 @@ def with_loras(needs: Needs, loras: Iterable[Mapping[str, Any]]) -> Needs:
     values = 0
     for lora in loras:
         if float(lora["weight"]) != 0.0:
-            with contextlib.suppress(headers.BadFile, OSError):
-                values += sum(math.prod(shape) for shape in headers.read(Path(lora["path"])).shapes.values())
+            with contextlib.suppress(headers.BadFile, OSError, CannotLook):
+                values += READER.ask("values", Path(lora["path"]))["values"]
     return replace(needs, loras=values)
 
 
@@ -143,18 +144,20 @@ def _counted(
     folder: Path | None, variant: str | None, *, without: Collection[str] = (), only: str | None = None
 ) -> dict[str, Part] | None:
     """``None``: nothing is here, or it is broken (loading says what is wrong with it), or it is one file."""
-    if folder is None or not folder.is_dir():
+    if folder is None or not plain.is_dir(folder):
         return None
-    layers: dict[str, list[int]] = {}
+    parts: dict[str, Part] = {}
     variant = variant if files.has_variant(folder, variant) else None
     try:
         paths = files.component_files(folder, only, variant) if only else files.weight_files(folder, variant, without)
         for path in paths:
-            shapes = headers.read(path).shapes.values()
-            layers.setdefault(path.parent.name, []).extend(math.prod(shape) for shape in shapes)
+            stored, known = READER.ask("values", path), parts.get(path.parent.name, Part(values=0, largest=0))
+            parts[path.parent.name] = Part(
+                values=known.values + stored["values"], largest=max(known.largest, stored["largest"])
+            )
     except (files.BrokenFile, headers.BadFile, OSError):
         return None
-    return {name: Part(values=sum(counts), largest=max(counts, default=0)) for name, counts in layers.items()}
+    return parts
 
 
 def _published(entry: ModelEntry, computing: Computing) -> dict[str, Part]:
@@ -177,5 +180,6 @@ def _replaced(transformer: Transformer, own: Part) -> Part:
     if not transformer.file.endswith(".gguf"):
         return own
     path = transformer.here()
-    value_bytes = GGUF_BYTES if path is None else path.stat().st_size / own.values
+    found = plain.status(path) if path is not None else None
+    value_bytes = GGUF_BYTES if found is None else found.st_size / own.values
     return replace(own, value_bytes=value_bytes)

@@ -6,22 +6,20 @@ A model is a folder in diffusers' layout: ``model_index.json`` and a folder per 
 from __future__ import annotations
 
 import hashlib
-import json
-import math
 import os
-import struct
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
-from . import shards
+from . import headers, plain, shards
+from .header_reader import READER
 
 MIB = 1 << 20
 BLOCK = 1 << 16
 BLOCKS = 64
 """So many blocks of a large file are read between its ends."""
-HEADER_MAX = 100 * MIB
-"""safetensors' own limit."""
+REVISION_MAX = 200
+"""Bytes of a file that names one; it has 40."""
 WEIGHTED = ("unet", "transformer", "vae", "text_encoder", "text_encoder_2", "text_encoder_3")
 """Components that have weights."""
 TOKENIZERS = ("tokenizer", "tokenizer_2", "tokenizer_3")
@@ -47,14 +45,18 @@ def repository_folder(repository: str) -> str:
 
 
 def snapshot(repository: str) -> Path | None:
-    """The newest snapshot of a hub repository in the cache, without asking anybody."""
+    """The newest snapshot of a hub repository in the cache, without asking anybody. :raises CannotLook:"""
     root = hub_cache() / repository_folder(repository)
+    reference = root / "refs" / "main"
     try:
-        revision = (root / "refs" / "main").read_text().strip()
-        folder = root / "snapshots" / revision
-        return folder if revision and folder.is_dir() else None
-    except OSError:
+        with plain.opened(reference) as file:
+            revision = file.read(REVISION_MAX).decode("ascii").strip()
+    except (*plain.ABSENT, plain.NotPlain, ValueError):
         return None
+    except OSError as error:
+        raise plain.cannot_look(reference, error) from None
+    folder = root / "snapshots" / revision
+    return folder if revision and plain.is_dir(folder) else None
 
 
 def find(
@@ -66,7 +68,10 @@ def find(
     unused: Collection[str] = (),
 ) -> Path | None:
     """The model's folder if its index and the weights of every component, but those ``without``, seem to be here; of a
-    hub's also the settings of what is loaded, which is all but those ``unused``: a download may have been cut off."""
+    hub's also the settings of what is loaded, which is all but those ``unused``: a download may have been cut off.
+
+    :raises CannotLook:
+    """
     found = Path(folder) if folder is not None else snapshot(hub or "")
     if found is None:
         return None
@@ -80,10 +85,13 @@ def find(
 
 
 def find_file(*, hub: str | None, file: str) -> Path | None:
-    """A single file of weights, if it is here: in the cache of ``hub``, else at that absolute path."""
+    """A single file of weights, if it is here: in the cache of ``hub``, else at that absolute path.
+
+    :raises CannotLook:
+    """
     folder = snapshot(hub) if hub is not None else Path("/")
     found = folder / file if folder is not None else None
-    return found if found is not None and found.is_file() else None
+    return found if found is not None and plain.is_file(found) else None
 
 
 def folder_size(folder: Path) -> int:
@@ -96,22 +104,25 @@ def folder_size(folder: Path) -> int:
 
 
 def read_index(folder: Path) -> dict[str, Any]:
-    """:raises FileNotFoundError: :raises BrokenFile:"""
+    """:raises FileNotFoundError: :raises BrokenFile: :raises CannotLook:"""
+    path = folder / "model_index.json"
     try:
-        index = json.loads((folder / "model_index.json").read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
+        index = plain.read_json(path)
+    except plain.ABSENT:
         raise FileNotFoundError("model_index.json") from None
-    except (OSError, ValueError, RecursionError):
+    except (plain.NotPlain, ValueError):
         raise BrokenFile("model_index.json") from None
+    except OSError as error:
+        raise plain.cannot_look(path, error) from None
     if not isinstance(index, dict):
         raise BrokenFile("model_index.json")
     return index
 
 
 def find_component(name: str, *, hub: str | None, folder: str | None, variant: str | None = None) -> Path | None:
-    """The folder of a model of which that component alone has to be here."""
+    """The folder of a model of which that component alone has to be here. :raises CannotLook:"""
     found = Path(folder) if folder is not None else snapshot(hub or "")
-    if found is None or not (found / name / "config.json").is_file():
+    if found is None or not plain.is_file(found / name / "config.json"):
         return None
     return found if shards.lacking(found / name, variant) is None else None
 
@@ -119,7 +130,7 @@ def find_component(name: str, *, hub: str | None, folder: str | None, variant: s
 def find_single(hub: str) -> Path | None:
     """The snapshot of a repository that is one component, if all of ``SINGLE`` is here."""
     found = snapshot(hub)
-    return found if found is not None and all((found / name).is_file() for name in SINGLE) else None
+    return found if found is not None and all(plain.is_file(found / name) for name in SINGLE) else None
 
 
 def components(index: dict[str, Any], without: Collection[str] = ()) -> list[str]:
@@ -135,17 +146,17 @@ def _used(index: dict[str, Any], wanted: Iterable[str]) -> list[str]:
 def prompt_width(folder: Path) -> int | None:
     """How wide the embeddings of a prompt are that the model's U-Net takes; ``None`` where it does not say."""
     try:
-        width = json.loads((folder / "unet" / "config.json").read_text(encoding="utf-8")).get("cross_attention_dim")
-    except (OSError, ValueError, AttributeError, RecursionError):
-        return None
+        width = plain.read_json(folder / "unet" / "config.json").get("cross_attention_dim")
+    except (OSError, ValueError, AttributeError):
+        return None  # nobody knows: then only loading tells whether something fits
     return width if type(width) is int else None
 
 
 def _has_settings(folder: Path, index: dict[str, Any], unused: Collection[str]) -> bool:
     """Whether what is no weights is here: how the parts are built, the scheduler's, and the tokenizers' words."""
-    if not all((folder / name / "config.json").is_file() for name in components(index, unused)):
+    if not all(plain.is_file(folder / name / "config.json") for name in components(index, unused)):
         return False
-    if not (folder / "scheduler" / "scheduler_config.json").is_file():
+    if not plain.is_file(folder / "scheduler" / "scheduler_config.json"):
         return False
     unread = {name.replace("text_encoder", "tokenizer") for name in unused}
     return all(_has_words(folder / name) for name in _used(index, TOKENIZERS) if name not in unread)
@@ -153,7 +164,7 @@ def _has_settings(folder: Path, index: dict[str, Any], unused: Collection[str]) 
 
 def _has_words(folder: Path) -> bool:
     """Whether a tokenizer can be made of what is in the folder: each kind has its own files."""
-    there = {path.name for path in folder.glob("*") if path.is_file()}
+    there = {name for name in plain.names(folder) if plain.is_file(folder / name)}
     words = "tokenizer.json" in there or {"vocab.json", "merges.txt"} <= there
     return "tokenizer_config.json" in there and (words or any(name.endswith(".model") for name in there))
 
@@ -173,7 +184,7 @@ def component_files(folder: Path, component: str, variant: str | None) -> list[P
     """:raises BrokenFile: it has none, or not all of them"""
     if (name := shards.lacking(folder / component, variant)) is not None:
         raise BrokenFile(f"{component}/{name}")
-    names = shards.of_variant([path.name for path in (folder / component).glob("*.safetensors")], variant)
+    names = shards.of_variant(plain.names(folder / component), variant)
     return [folder / component / name for name in names]
 
 
@@ -196,26 +207,16 @@ def check(folder: Path, variant: str | None, without: Collection[str] = ()) -> d
 
 
 def count(folder: Path, path: Path) -> int:
-    """How many values one weight file stores. :raises BrokenFile: it is truncated or no safetensors file"""
-    return sum(_tensors(folder, path))
+    """How many values one weight file stores.
 
-
-def _tensors(folder: Path, path: Path) -> Iterator[int]:
-    name = str(path.relative_to(folder))
+    :raises BrokenFile: it is truncated or no safetensors file :raises CannotLook:
+    """
     try:
-        size = path.stat().st_size
-        header_size = struct.unpack("<Q", _read(path, 0, 8))[0]
-        if header_size > min(size - 8, HEADER_MAX):
-            raise BrokenFile(name)
-        header = json.loads(_read(path, 8, header_size))
-        tensors = [fields for key, fields in header.items() if key != "__metadata__"]
-        end = max((fields["data_offsets"][1] for fields in tensors), default=0)
-        counts = [math.prod(fields["shape"]) for fields in tensors]
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError, struct.error):
-        raise BrokenFile(name) from None
-    if 8 + header_size + end != size:
-        raise BrokenFile(name)
-    yield from counts
+        return int(READER.ask("values", path)["values"])
+    except (headers.BadFile, *plain.ABSENT):
+        raise BrokenFile(str(path.relative_to(folder))) from None
+    except OSError as error:
+        raise plain.cannot_look(path, error) from None
 
 
 def model_hash(folder: Path, variant: str | None, without: Collection[str] = (), elsewhere: Iterable[Path] = ()) -> str:
@@ -229,7 +230,7 @@ def settings_files(folder: Path, without: Collection[str] = ()) -> list[Path]:
     the same weights draw something else by another one. A transformer that is replaced is built as the model's own."""
     parts = [folder / name / "config.json" for name in WEIGHTED if name not in without or name == "transformer"]
     wanted = [folder / "model_index.json", folder / "scheduler" / "scheduler_config.json", *parts]
-    return [path for path in wanted if path.is_file()]
+    return [path for path in wanted if plain.is_file(path)]
 
 
 def files_hash(folder: Path, paths: Iterable[Path]) -> str:
@@ -243,10 +244,10 @@ def files_hash(folder: Path, paths: Iterable[Path]) -> str:
     """
     digest = hashlib.sha256()
     for path in paths:
-        size = path.stat().st_size
         name = path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name
-        digest.update(f"{name}\0{size}\0".encode())
-        with path.open("rb") as file:
+        with plain.opened(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            digest.update(f"{name}\0{size}\0".encode(errors="surrogateescape"))
             for start, length in _sampled(size):
                 file.seek(start)
                 digest.update(file.read(length))
@@ -260,9 +261,3 @@ def _sampled(size: int) -> list[tuple[int, int]]:
         return [(0, size)]
     places = (MIB + number * (between - BLOCK) // (BLOCKS - 1) for number in range(BLOCKS))
     return [(0, MIB), *((place, BLOCK) for place in places), (size - MIB, MIB)]
-
-
-def _read(path: Path, start: int, length: int) -> bytes:
-    with path.open("rb") as file:
-        file.seek(start)
-        return file.read(length)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
-from . import headers
+from . import headers, plain
 
 T = TypeVar("T")
 NAME_MAX = 100
@@ -60,8 +61,9 @@ class HashCache:
 
 def listing(folder: Path, endings: Collection[str]) -> list[tuple[Path, Stamp]]:
     """The files with usable names and one of these endings (small letters, with their dot) directly in a folder, in
-    the order of the alphabet; none where there is no folder."""
-    return _files(folder, lambda stem, ending: ending in endings and good_name(stem))
+    the order of the alphabet; none where there is no folder. :raises CannotLook:"""
+    found = _all(folder, lambda stem, ending: ending in endings and good_name(stem))
+    return [(one.path, one.stamp) for one in found if one.problem is None]
 
 
 def named(known: Mapping[str, T], name: str) -> T | None:
@@ -71,41 +73,72 @@ def named(known: Mapping[str, T], name: str) -> T | None:
     return next((one for other, one in known.items() if other.lower() == name.lower()), None)
 
 
-def unusable(folder: Path, endings: Collection[str], pickles: Collection[str] = ()) -> list[tuple[Path, Stamp, str]]:
-    """The files that ``listing`` passes over though somebody put them there to be used: pickles, and names that cannot
-    be called. With why not, as the end of a sentence that begins with the name."""
-    found = _files(
-        folder,
-        lambda stem, ending: stem[0] != "." and (ending in pickles or (ending in endings and not good_name(stem))),
-    )
-    return [(path, stamp, PICKLE if path.suffix.lower() in pickles else BAD_NAME) for path, stamp in found]
+class Unusable(NamedTuple):
+    """What somebody put into a folder to be used, and cannot be."""
+
+    path: Path
+    stamp: Stamp
+    problem: str
+    """Why, as the end of a sentence that begins with the name."""
+    unread: str | None = None
+    """It may be well, but could not be looked at: why."""
 
 
-def _files(folder: Path, wanted: Callable[[str, str], bool]) -> list[tuple[Path, Stamp]]:
-    """``wanted``: by stem and ending, which is in small letters."""
+def unusable(folder: Path, endings: Collection[str], pickles: Collection[str] = ()) -> list[Unusable]:
+    """What ``listing`` passes over though its name has one of the endings: pickles, names that cannot be called, and
+    what is no file. Folders are left out: nobody takes them for one. :raises CannotLook:"""
     found = []
-    for entry in _entries(folder):
-        stem, ending = os.path.splitext(entry.name)
-        if not wanted(stem, ending.lower()):
+    for one in _all(folder, lambda stem, ending: stem[0] != "." and (ending in endings or ending in pickles)):
+        problem = one.problem
+        if problem == plain.FOLDER:
             continue
-        try:
-            status = entry.stat()
-            regular = entry.is_file()
-        except OSError:
-            continue
-        if regular:
-            found.append((Path(entry.path), (status.st_size, status.st_mtime_ns)))
-        if len(found) >= FILES_MAX:
-            break
+        if problem is None and one.path.suffix.lower() in pickles:
+            problem = PICKLE
+        if problem is None and not good_name(one.path.stem):
+            problem = BAD_NAME
+        if problem is not None:
+            found.append(Unusable(one.path, one.stamp, problem, one.unread))
+    return found
+
+
+class _Entry(NamedTuple):
+    path: Path
+    stamp: Stamp
+    problem: str | None
+    unread: str | None = None
+
+
+def _all(folder: Path, wanted: Callable[[str, str], bool]) -> list[_Entry]:
+    """What lies directly in a folder, but what has gone meanwhile. ``wanted``: by stem and ending, which is in small
+    letters. :raises CannotLook:"""
+    found: list[_Entry] = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                stem, ending = os.path.splitext(entry.name)
+                if wanted(stem, ending.lower()) and (one := _entry(entry)) is not None:
+                    found.append(one)
+                if len(found) >= FILES_MAX:
+                    break
+    except plain.ABSENT:
+        return []
+    except OSError as error:
+        raise plain.cannot_look(folder, error, "the folder") from None
     return sorted(found)
 
 
-def _entries(folder: Path) -> Iterator[os.DirEntry[str]]:
+def _entry(entry: os.DirEntry[str]) -> _Entry | None:
+    path, nothing = Path(entry.path), (0, 0)
     try:
-        with os.scandir(folder) as entries:
-            yield from entries
-    except OSError:
-        return
+        status = entry.stat()
+    except plain.ABSENT:
+        return _Entry(path, nothing, "is a link to a file that is not there") if entry.is_symlink() else None
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return _Entry(path, nothing, "is a link that leads to itself")
+        why = error.strerror or type(error).__name__
+        return _Entry(path, nothing, headers.unread(why), why)
+    return _Entry(path, (status.st_size, status.st_mtime_ns), plain.kind_problem(status.st_mode))
 
 
 def stamp(path: Path) -> Stamp:
@@ -121,13 +154,13 @@ def good_name(name: str) -> bool:
 
 def shown(name: str) -> str:
     """A name that may be a bad one, as it can be shown in a list: a file's may hold whatever bytes there are."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in name)[:NAME_MAX]
+    return plain.printable(name)[:NAME_MAX]
 
 
 def hash_file(path: Path, beat: Callable[[], None] | None = None) -> Hashes:
     """:raises OSError:"""
     whole, tensors = hashlib.sha256(), hashlib.sha256()
-    with path.open("rb") as file:
+    with plain.opened(path) as file:
         first = file.read(8)
         rest = file.read(min(int.from_bytes(first, "little"), headers.HEADER_MAX))
         whole.update(first)

@@ -11,11 +11,14 @@ import struct
 from pathlib import Path
 from typing import BinaryIO
 
-from .headers import TENSORS_MAX, BadFile, Header
+from . import plain
+from .headers import SIDES_MAX, TENSORS_MAX, BadFile, Header, shape_of
 
 HEADER_MAX = 32 * 1024 * 1024
 KEYS_MAX = 4_096
 TEXT_MAX = 65_535
+TEXTS_MAX = 300_000
+"""In all: each takes a step, and the words of the largest tokenizers are fewer."""
 
 _FIXED = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _TEXT, _ARRAY = 8, 9
@@ -31,6 +34,7 @@ class _Reader:
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self.position = 0
+        self._texts = 0
 
     def take(self, length: int) -> bytes:
         self.position += length
@@ -46,7 +50,8 @@ class _Reader:
 
     def text(self) -> str:
         length = self.number("Q")
-        if length > TEXT_MAX:
+        self._texts += 1
+        if length > TEXT_MAX or self._texts > TEXTS_MAX:
             raise BadFile("is no GGUF file")
         return self.take(length).decode("utf-8", "replace")
 
@@ -75,7 +80,7 @@ class _Reader:
 
 def read(path: Path) -> Header:
     """:raises BadFile: :raises OSError:"""
-    with path.open("rb") as file:
+    with plain.opened(path) as file:
         size = os.fstat(file.fileno()).st_size
         reader = _Reader(file)
         if reader.take(4) != b"GGUF" or reader.number("I") not in (2, 3):
@@ -92,9 +97,12 @@ def read(path: Path) -> Header:
         end = 0
         for _ in range(tensors):
             name, length = reader.text(), reader.number("I")
-            if length > 8:
+            if length > SIDES_MAX:
                 raise BadFile("is no GGUF file")
-            shape = tuple(reader.number("Q") for _ in range(length))
+            try:
+                shape = shape_of([reader.number("Q") for _ in range(length)])
+            except ValueError:
+                raise BadFile("is no GGUF file") from None
             kind, offset = reader.number("I"), reader.number("Q")
             values, content = _BLOCKS.get(kind, (1, 0))  # of a kind not known here only the start is
             end = max(end, offset + math.prod(shape) // values * content)

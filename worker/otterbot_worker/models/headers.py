@@ -8,14 +8,21 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from . import plain
+
 HEADER_MAX = 16 * 1024 * 1024
 """Bytes. Trainers write every tag of every picture into it; the format itself allows 100 MB."""
 TENSORS_MAX = 20_000
+SIDES_MAX = 8
+SIDE_MAX = 2**48
+PARTS_MAX = 1_000_000
+"""What stands between commas."""
 
 _BYTES = {
     **{"F64": 8, "I64": 8, "U64": 8, "F32": 4, "I32": 4, "U32": 4, "F16": 2, "BF16": 2, "I16": 2, "U16": 2},
@@ -23,8 +30,16 @@ _BYTES = {
 }
 
 
+_QUOTED = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+
+
 class BadFile(Exception):
     """Not a whole safetensors file; the message ends the sentence "the file …"."""
+
+
+def unread(why: str) -> str:
+    """That nobody could look, as the end of a sentence that begins with the file's name."""
+    return f"cannot be read now ({why})"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +52,7 @@ class Header:
 
 def read(path: Path) -> Header:
     """:raises BadFile: :raises OSError:"""
-    with path.open("rb") as file:
+    with plain.opened(path) as file:
         size = os.fstat(file.fileno()).st_size
         first = file.read(8)
         if len(first) < 8:
@@ -48,6 +63,7 @@ def read(path: Path) -> Header:
         if length > size - 8:
             raise BadFile("is cut off")
         raw = file.read(length)
+    _check_parts(raw)
     try:
         header = json.loads(raw)
         metadata = header.pop("__metadata__", {})
@@ -73,12 +89,34 @@ def read(path: Path) -> Header:
     )
 
 
+def examined_values(path: Path) -> dict[str, Any]:
+    """How many values the file stores, and its largest tensor. :raises BadFile: :raises OSError:"""
+    counts = [math.prod(shape) for shape in read(path).shapes.values()]
+    return {"values": sum(counts), "largest": max(counts, default=0)}
+
+
+def _check_parts(raw: bytes) -> None:
+    """A list takes thirty times the bytes that it has in the file, so they are counted first. What stands in quotes
+    does not count: the trainer's notes are texts of any length. :raises BadFile:"""
+    bare = _QUOTED.sub(b"", raw)
+    # One object for each tensor with two lists, one around them, one for the notes.
+    if bare.count(b"{") > TENSORS_MAX + 2 or bare.count(b"[") > 2 * TENSORS_MAX or bare.count(b",") > PARTS_MAX:
+        raise BadFile("holds too many tensors, or is no safetensors file")
+
+
+def shape_of(sides: Any) -> tuple[int, ...]:
+    """A tensor's shape as a file gives it. :raises ValueError: it cannot be one"""
+    if not isinstance(sides, list | tuple) or len(sides) > SIDES_MAX:
+        raise ValueError
+    if any(type(side) is not int or not 0 <= side < SIDE_MAX for side in sides):
+        raise ValueError
+    return tuple(sides)
+
+
 def _tensor(fields: Any) -> tuple[int, int, tuple[int, ...]]:
     """Begin, end and shape, which have to agree. :raises ValueError:"""
-    begin, end = fields["data_offsets"]
-    shape = tuple(fields["shape"])
-    if any(type(number) is not int or not 0 <= number < 2**48 for number in (begin, end, *shape)) or len(shape) > 8:
-        raise ValueError
+    begin, end = shape_of(fields["data_offsets"])
+    shape = shape_of(fields["shape"])
     if fields["dtype"] not in _BYTES or math.prod(shape) * _BYTES[fields["dtype"]] != end - begin:
         raise ValueError
     return begin, end, shape

@@ -10,16 +10,17 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from . import controlnets, folders, headers
+from ..errors import CannotLook
+from . import controlnets, folders, headers, plain
 from .folders import HashCache, Hashes, Stamp
+from .header_reader import READER, Patience
 
 SHIPPED = Path(__file__).with_name("otter-mini-extras")
 Kind = Literal["lora", "embedding"]
@@ -65,42 +66,62 @@ class Extra:
     """Words that it was trained with; of an embedding those that it may be called by, its file's own word first."""
     problem: str | None
     """Why it cannot be used, as the end of a sentence that begins with its name."""
+    unread: str | None = None
+    """It may be well, but could not be read now: why."""
 
 
 class Library:
-    """Owns what was read of the files, as long as the process lives; a changed file is read again. Thread-safe."""
+    """The operator's files and those that are shipped, looked at anew each time. Thread-safe."""
 
     def __init__(self, *roots: Path) -> None:
         """``roots``: directories with the two folders in them, the first one wins."""
         self._roots = roots
         self.controlnets = controlnets.ControlNets(*roots)
-        self._seen: dict[Path, Extra] = {}
         self._hashes = HashCache()
-        self._lock = threading.Lock()
+        self._closed = False
+
+    def close(self) -> None:
+        """The worker ends: a look that is going on reads no further file."""
+        self._closed = True
+        self.controlnets.close()
 
     def all(self, kind: Kind) -> dict[str, Extra]:
-        """By name, in the order of the alphabet. A file that cannot be used at all gives way to one that can."""
+        """By name, in the order of the alphabet. A file that cannot be used at all gives way to one that can.
+
+        :raises CannotLook: at a folder
+        """
         found: dict[str, Extra] = {}
         places = [root / FOLDERS[kind] for root in self._roots]
-        with self._lock:
-            for path, stamp in (one for place in places for one in folders.listing(place, _ENDINGS)):
-                if (name := path.stem.strip()) not in found:
-                    found[name] = self._look(kind, path, stamp)
-        for place in places:
-            for path, stamp, problem in folders.unusable(place, _ENDINGS, folders.PICKLES):
-                name = folders.shown(path.stem)
-                found.setdefault(
-                    name, Extra(kind=kind, name=name, path=path, size=stamp[0], stamp=stamp, problem=problem)
-                )
+        patience = Patience(stopped=lambda: self._closed)
+        for path, stamp in (one for place in places for one in folders.listing(place, _ENDINGS)):
+            if (name := path.stem.strip()) not in found:
+                found[name] = read(kind, path, stamp, patience)
+        for one in (one for place in places for one in folders.unusable(place, _ENDINGS, folders.PICKLES)):
+            name, size = folders.shown(one.path.stem), one.stamp[0]
+            extra = Extra(
+                kind=kind, name=name, path=one.path, size=size, stamp=one.stamp, problem=one.problem, unread=one.unread
+            )
+            found.setdefault(name, extra)
         return dict(sorted(found.items(), key=lambda item: item[0].casefold()))
 
     def find(self, kind: Kind, name: str) -> Extra | None:
-        """As `folders.named`; what cannot be called is not there."""
+        """As `folders.named`; what cannot be called is not there. :raises CannotLook: at a folder"""
         return folders.named(self.all(kind), name) if folders.good_name(name) else None
+
+    def listed(self, kind: Kind) -> list[Extra]:
+        """All of them, for people to see. A folder that nobody can look into is one line. Never raises."""
+        try:
+            return list(self.all(kind).values())
+        except CannotLook as error:
+            name, said = FOLDERS[kind], f"is a folder that could not be looked at: {error.why}"
+            return [Extra(kind=kind, name=name, path=Path(name), size=0, stamp=(0, 0), problem=said, unread=error.why)]
 
     def words(self) -> dict[str, Extra]:
         """The embeddings by what calls them, in small letters: their names, and the words that their files were trained
-        as. A name goes before another file's word; of two with one word the first in the alphabet has it."""
+        as. A name goes before another file's word; of two with one word the first in the alphabet has it.
+
+        :raises CannotLook: at a folder
+        """
         known = list(self.all("embedding").values())
         found: dict[str, Extra] = {}
         taken: set[str] = set()
@@ -126,7 +147,7 @@ class Library:
     def hash_some(self, seconds: float) -> None:
         """Hashes files that nobody has asked for yet, until the time is over."""
         until = time.monotonic() + seconds
-        for extra in [*self.all("embedding").values(), *self.all("lora").values()]:
+        for extra in [*self.listed("embedding"), *self.listed("lora")]:
             if time.monotonic() >= until:
                 return
             if extra.problem is None:
@@ -135,44 +156,45 @@ class Library:
                 except OSError:
                     continue
 
-    def _look(self, kind: Kind, path: Path, stamp: Stamp) -> Extra:
-        known = self._seen.get(path)
-        if known is None or known.stamp != stamp:
-            known = self._seen[path] = read(kind, path, stamp)
-        return known
 
-
-def read(kind: Kind, path: Path, stamp: Stamp) -> Extra:
+def read(kind: Kind, path: Path, stamp: Stamp, patience: Patience | None = None) -> Extra:
     """What the header says. Never raises: what is wrong stands in ``problem``."""
-    header, problem = headers.Header(shapes={}, metadata={}, start=0), None
+    bare = Extra(kind=kind, name=path.stem.strip(), path=path, size=stamp[0], stamp=stamp, problem=None)
     if stamp[0] > SIZE_MAX[kind]:
-        problem = f"is larger than {SIZE_MAX[kind] // 1024**2} MB"
+        return replace(bare, problem=f"is larger than {SIZE_MAX[kind] // 1024**2} MB")
+    try:
+        said = READER.ask(kind, path, patience)
+    except headers.BadFile as error:
+        return replace(bare, problem=str(error))
+    except plain.ABSENT:
+        return replace(bare, problem="is not there any more")
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+    except CannotLook as error:
+        why = error.why
     else:
-        try:
-            header = headers.read(path)
-        except headers.BadFile as error:
-            problem = str(error)
-        except OSError:
-            problem = "cannot be read"
-    layout, family, width = "?", None, None
-    if problem is None:
-        layout, family, width = (_lora if kind == "lora" else _embedding)(header)
-        problem = _problem(kind, layout, header)
+        return replace(bare, **{**said, "triggers": tuple(said["triggers"])})
+    return replace(bare, problem=headers.unread(why), unread=why)
+
+
+def examined_lora(path: Path) -> dict[str, Any]:
+    """What an ``Extra`` holds, of the file itself. :raises headers.BadFile: :raises OSError:"""
+    return _examined("lora", path)
+
+
+def examined_embedding(path: Path) -> dict[str, Any]:
+    """As ``examined_lora``."""
+    return _examined("embedding", path)
+
+
+def _examined(kind: Kind, path: Path) -> dict[str, Any]:
+    header = headers.read(path)
+    layout, family, width = (_lora if kind == "lora" else _embedding)(header)
+    problem = _problem(kind, layout, header)
     triggers = _triggers(header.metadata) if kind == "lora" else _calls(path.stem.strip(), header)
     if problem is None and kind == "embedding" and not triggers:
         problem = folders.BAD_NAME
-    return Extra(
-        kind=kind,
-        name=path.stem.strip(),
-        path=path,
-        size=stamp[0],
-        stamp=stamp,
-        family=family,
-        width=width,
-        layout=layout,
-        triggers=triggers,
-        problem=problem,
-    )
+    return {"layout": layout, "family": family, "width": width, "triggers": triggers, "problem": problem}
 
 
 def other_kind(keys: Iterable[str]) -> str | None:

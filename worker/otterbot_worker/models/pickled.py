@@ -8,18 +8,28 @@ dictionaries and tensors, and nothing is ever called. torch reads the file later
 
 from __future__ import annotations
 
+import errno
+import os
 import pickletools
 import re
+import struct
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from .headers import TENSORS_MAX, BadFile, Header
+from . import plain
+from .headers import TENSORS_MAX, BadFile, Header, shape_of
 
 PICKLE_MAX = 8 * 1024 * 1024
 """Bytes of ``data.pkl``; a model with a thousand tensors has a few hundred thousand."""
+DIRECTORY_MAX = 8 * 1024 * 1024
+"""Bytes of the zip's list of entries; one takes about a hundred."""
+STEPS_MAX = 500_000
+"""Of the program; a model with a thousand tensors takes fifty thousand."""
+MEMO_MAX = 2**31
+"""Larger numbers may be chosen so that a dictionary takes the square of their count."""
 
 _DICT, _TENSOR, _PARAMETER = (
     ("collections", "OrderedDict"),
@@ -30,6 +40,8 @@ _STORAGES = tuple(
     ("torch", f"{kind}Storage")
     for kind in ("Float", "Half", "BFloat16", "Double", "Long", "Int", "Short", "Char", "Byte", "Bool")
 )
+_TAIL = 22 + 65_535 + 76
+"""Bytes at the end of a zip in which its last record begins, with those of a large zip before it."""
 NESTED_MAX = 8
 """``state_dict`` in ``state_dict``; a dictionary may lie in itself."""
 SAFE = frozenset({_DICT, _TENSOR, _PARAMETER, *_STORAGES})
@@ -51,20 +63,26 @@ class _Mark:
 
 def read(path: Path) -> Header:
     """:raises BadFile: no such file, or one that wants to run code :raises OSError:"""
-    with path.open("rb") as file:
+    with plain.opened(path) as file:
         first = file.read(4)
-    if first[:2] in (b"\x80\x02", b"\x80\x03", b"\x80\x04"):
-        raise BadFile("is an old pickle, which could run code when it is read: convert it to .safetensors")
-    if first != b"PK\x03\x04":
-        raise BadFile("is no checkpoint")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            program = _program(archive)
-    except (zipfile.BadZipFile, RuntimeError, EOFError, ValueError):  # RuntimeError: encrypted, or of a later version
-        raise BadFile("is cut off or no checkpoint") from None
+        if first[:2] in (b"\x80\x02", b"\x80\x03", b"\x80\x04"):
+            raise BadFile("is an old pickle, which could run code when it is read: convert it to .safetensors")
+        if first != b"PK\x03\x04":
+            raise BadFile("is no checkpoint")
+        _check_directory(file)
+        try:
+            with zipfile.ZipFile(file) as archive:
+                program = _program(archive)
+        # RuntimeError: encrypted, or of a later version. The others: whatever zipfile meets in bytes that are no zip.
+        except (zipfile.BadZipFile, RuntimeError, EOFError, ValueError, LookupError, struct.error, OverflowError):
+            raise BadFile("is cut off or no checkpoint") from None
+        except OSError as error:
+            if error.errno != errno.EINVAL:  # it would look before the beginning of the file
+                raise
+            raise BadFile("is cut off or no checkpoint") from None
     try:
         root = _follow(program)
-    except (IndexError, KeyError, TypeError, ValueError, AttributeError, RecursionError):
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError):
         raise BadFile("is no checkpoint") from None
     for _ in range(NESTED_MAX):
         if isinstance(root, dict) and isinstance(root.get("state_dict"), dict):
@@ -75,14 +93,37 @@ def read(path: Path) -> Header:
     return Header(shapes=shapes, metadata={}, start=0)
 
 
+def _check_directory(file: BinaryIO) -> None:
+    """zipfile reads the list of all entries before anybody can ask how many there are. :raises BadFile:"""
+    size = file.seek(0, os.SEEK_END)
+    start = max(0, size - _TAIL)
+    file.seek(start)
+    tail = file.read(_TAIL)
+    file.seek(0)
+    at = tail.rfind(b"PK\x05\x06")
+    if at < 0 or len(tail) < at + 22:
+        raise BadFile("is cut off or no checkpoint")
+    length = int.from_bytes(tail[at + 12 : at + 16], "little")
+    wide = tail.rfind(b"PK\x06\x06", 0, at)  # the end of a large zip, with longer numbers
+    if wide >= 0:
+        length = max(length % 0xFFFFFFFF, int.from_bytes(tail[wide + 40 : wide + 48], "little"))
+    if length > DIRECTORY_MAX:
+        raise BadFile("is no checkpoint: it is a zip of too many files")
+
+
 def _program(archive: zipfile.ZipFile) -> bytes:
     entries = archive.infolist()
     programs = [entry for entry in entries if entry.filename.rpartition("/")[2] == "data.pkl"]
-    if len(programs) != 1 or len(entries) > TENSORS_MAX or programs[0].file_size > PICKLE_MAX:
+    if len(programs) != 1 or len(entries) > TENSORS_MAX or _largest(programs[0]) > PICKLE_MAX:
         raise BadFile("is no checkpoint")
     if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
         raise BadFile("is packed once more: unpack it first")
     return archive.read(programs[0])
+
+
+def _largest(entry: zipfile.ZipInfo) -> int:
+    """Of the sizes that a zip says of an entry, which zipfile reads as many bytes as."""
+    return max(entry.file_size, entry.compress_size)
 
 
 # ---------------------------------------------------------------- the steps of the program
@@ -125,7 +166,7 @@ class _Machine:
         if name == _DICT:
             self.stack.append({})
         elif name == _TENSOR:
-            self.stack.append(_Tensor(tuple(int(side) for side in arguments[2])))
+            self.stack.append(_Tensor(shape_of(arguments[2])))
         elif name == _PARAMETER:
             self.stack.append(arguments[0])
         else:
@@ -133,16 +174,19 @@ class _Machine:
 
 
 def _dictionary(items: list[Any]) -> dict[Any, Any]:
-    """Of keys and values in turn. To put anything else than these under a key means to look through all of it, and a
-    tuple may hold itself a billion times over."""
+    """Of keys and values in turn. To use anything else than these as a key means to look through all of it, and a tuple
+    may hold itself a billion times over. Only names are kept, since all that is looked for has one: numbers may be
+    chosen so that each is compared with all the others."""
     if not all(isinstance(key, (str, int, float, bytes)) for key in items[::2]):
         raise ValueError
-    return dict(zip(items[::2], items[1::2], strict=True))
+    return {key: value for key, value in zip(items[::2], items[1::2], strict=True) if isinstance(key, str)}
 
 
 def _follow(program: bytes) -> Any:
     machine = _Machine()
-    for opcode, argument, _ in pickletools.genops(program):
+    for step, (opcode, argument, _) in enumerate(pickletools.genops(program)):
+        if step > STEPS_MAX:
+            raise ValueError
         name = opcode.name
         if name == "STOP":
             return machine.stack.pop()
@@ -174,7 +218,10 @@ def _safe(machine: _Machine, argument: Any) -> _Global:
 
 
 def _memoize(machine: _Machine, argument: Any) -> None:
-    machine.memo[len(machine.memo) if argument is None else argument] = machine.stack[-1]
+    place = len(machine.memo) if argument is None else argument
+    if not 0 <= place < MEMO_MAX:
+        raise ValueError
+    machine.memo[place] = machine.stack[-1]
 
 
 def _build(machine: _Machine, _: Any) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from . import files
+from . import files, plain
 
 FILES = ("config.json", "preprocessor_config.json", "model.safetensors")
 """What is fetched of a repository."""
@@ -23,6 +23,8 @@ def place(model: Path | None, other: str | None, *, downloads: bool) -> dict[str
     """``{folder, features, hub}``: two folders, or a repository that may be fetched first; ``None``: there is none.
 
     ``model``: the model's folder (or file). ``other``: as ``images.safety_checker``. A few ``stat`` calls.
+
+    :raises CannotLook:
     """
     if model is not None and (found := _complete(model / "safety_checker", model / "feature_extractor")) is not None:
         return found
@@ -41,8 +43,8 @@ def at_hub(hub: str) -> dict[str, Any] | None:
 
 
 def _complete(folder: Path, features: Path) -> dict[str, Any] | None:
-    if not (folder / "config.json").is_file() or not (features / "preprocessor_config.json").is_file():
+    if not plain.is_file(folder / "config.json") or not plain.is_file(features / "preprocessor_config.json"):
         return None
-    if not any(folder.glob("model*.safetensors")):
+    if not any(name.startswith("model") and name.endswith(".safetensors") for name in plain.names(folder)):
         return None
     return {"folder": str(folder), "features": str(features), "hub": None}

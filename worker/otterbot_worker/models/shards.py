@@ -7,17 +7,15 @@ and diffusers write the index of a variant as ``model.safetensors.index.fp16.jso
 
 from __future__ import annotations
 
-import json
-import os
 import re
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
-from . import folders
+from . import folders, plain
 
 ENDING = ".safetensors"
-INDEX_MAX = 16 * 1024 * 1024
+INDEX_MAX = 4 * 1024 * 1024
 """Bytes. That of a model with a thousand layers has less than one million."""
 SEEN_MAX = 256
 
@@ -40,7 +38,7 @@ def variant_of(name: str) -> str | None:
 def lacking(folder: Path, variant: str | None) -> str | None:
     """The name of a file without which the component in that folder cannot be loaded; ``None``: its weights are here.
 
-    Looks at names, and reads an index that is new or changed.
+    Looks at names, and reads an index that is new or changed. :raises CannotLook:
     """
     names = _names(folder)
     weights = of_variant(names, variant)
@@ -61,11 +59,7 @@ def lacking(folder: Path, variant: str | None) -> str | None:
 
 def _names(folder: Path) -> frozenset[str]:
     """Of the files that are there; a link into the hub's cache whose end is gone is none."""
-    try:
-        with os.scandir(folder) as entries:
-            return frozenset(entry.name for entry in entries if entry.is_file())
-    except OSError:
-        return frozenset()
+    return frozenset(name for name in plain.names(folder) if plain.is_file(folder / name))
 
 
 def _indexed_variant(name: str) -> str | None:
@@ -80,8 +74,10 @@ def _listed(path: Path) -> frozenset[str] | None:
     """The files that an index names; ``None``: it cannot be one."""
     try:
         return _read(path, folders.stamp(path))
-    except OSError:
+    except (*plain.ABSENT, plain.NotPlain):
         return None
+    except OSError as error:
+        raise plain.cannot_look(path, error) from None
 
 
 @lru_cache(maxsize=SEEN_MAX)
@@ -90,8 +86,8 @@ def _read(path: Path, stamp: folders.Stamp) -> frozenset[str] | None:
     if stamp[0] > INDEX_MAX:
         return None
     try:
-        names = frozenset(json.loads(path.read_bytes())["weight_map"].values())
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        names = frozenset(plain.read_json(path, INDEX_MAX)["weight_map"].values())
+    except (ValueError, LookupError, TypeError, AttributeError):
         return None
     usable = all(isinstance(name, str) and name.endswith(ENDING) and "/" not in name for name in names)
     return names if names and usable else None

@@ -10,12 +10,13 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from ..errors import CannotLook
 from ..families import FAMILIES
-from . import configs, folders, gguf, headers, loras, pickled
+from . import configs, gguf, headers, loras, pickled, plain
+from .header_reader import READER, Patience
 
 UNET, VAE = "model.diffusion_model.", "first_stage_model."
 TEXT_ENCODERS = {
@@ -26,7 +27,6 @@ TEXT_ENCODERS = {
     },
 }
 """By the pipeline's class, where each one's tensors are."""
-SEEN_MAX = 2 * folders.FILES_MAX
 ENDINGS = (".safetensors", ".ckpt", ".gguf")
 
 _WIDTHS = {768: "sd1", 1024: "sd2", 2048: "sdxl", 1280: "sdxl-refiner"}
@@ -43,51 +43,61 @@ class Found:
     """What the file says of its noise that is other than in the settings."""
     problem: str | None = None
     """Why it cannot be drawn with, as the end of a sentence that begins with the file's name."""
+    unread: str | None = None
+    """Why nobody knows what it is: it could not be read now."""
 
 
-def look(path: Path, *, config: str | None = None, decoder: bool = True) -> Found:
-    """Reads the header alone. ``config``: how its parts are built, where that is known. ``decoder``: whether it has to
-    hold one. Never raises."""
+def look(path: Path, *, config: str | None = None, decoder: bool = True, patience: Patience | None = None) -> Found:
+    """Has the header read, where it is new or changed. ``config``: how its parts are built, where that is known.
+    ``decoder``: whether it has to hold one. Never raises."""
     try:
-        return _look(path, folders.stamp(path), config, decoder)
-    except OSError:
-        return Found(problem="cannot be read")
-
-
-@lru_cache(maxsize=SEEN_MAX)
-def _look(path: Path, _stamp: folders.Stamp, config: str | None, decoder: bool) -> Found:
-    """What was found is kept as long as the process lives; a changed file is read again. :raises OSError:"""
-    try:
-        header = read(path)
+        return Found(**READER.ask("model", path, patience, config=config, decoder=decoder))
     except headers.BadFile as error:
         return Found(problem=str(error))
+    except plain.ABSENT:
+        return Found(problem="cannot be read")
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+    except CannotLook as error:
+        why = error.why
+    return Found(problem=headers.unread(why), unread=why)
+
+
+def examined(path: Path, *, config: str | None, decoder: bool) -> dict[str, Any]:
+    """What a ``Found`` holds, of the file itself. :raises headers.BadFile: :raises OSError:"""
+    header = read(path)
     if not any(key.startswith(UNET + "input_blocks.") for key in header.shapes):
-        return Found(problem=_no_model(header, path))
+        raise headers.BadFile(_no_model(header, path))
     found = config or _config(header, path)
     problem = _unsuited(header, config) if config is not None or found is None else _unsuited_shipped(header, found)
     problem = problem or _missing(header, found or "", decoder=decoder)
     if problem is not None:
-        return Found(problem=problem)
-    return Found(config=found, scheduler=_noise(header))
+        raise headers.BadFile(problem)
+    return {"config": found, "scheduler": _noise(header)}
 
 
 def transformer_problem(path: Path) -> str | None:
-    """Why a file cannot take a transformer's place, as the end of a sentence. Whether it fits, only loading tells."""
+    """Why a file cannot take a transformer's place, as the end of a sentence. Whether it fits, only loading tells.
+
+    :raises CannotLook:
+    """
     try:
-        _transformer(path, folders.stamp(path))
+        READER.ask("transformer", path)
     except headers.BadFile as error:
         return str(error)
-    except OSError:
+    except plain.ABSENT:
         return "cannot be read"
+    except OSError as error:
+        raise plain.cannot_look(path, error) from None
     if path.suffix.lower() == ".gguf" and importlib.util.find_spec("gguf") is None:
         return "is quantised, and the package gguf, which reads such files, is not installed beside the worker"
     return None
 
 
-@lru_cache(maxsize=SEEN_MAX)
-def _transformer(path: Path, _stamp: folders.Stamp) -> None:
-    """Once for each file that is well. :raises headers.BadFile: :raises OSError:"""
+def examined_transformer(path: Path) -> dict[str, Any]:
+    """Nothing but that it is well. :raises headers.BadFile: :raises OSError:"""
     read(path)
+    return {}
 
 
 def read(path: Path) -> headers.Header:

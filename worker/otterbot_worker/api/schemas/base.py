@@ -35,4 +35,7 @@ class Received(BaseModel):
 class Sent(BaseModel):
     """Goes to one."""
 
-    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
+    # All of it is always sent, what is not known as null; the contract says so.
+    model_config = ConfigDict(
+        extra="ignore", hide_input_in_errors=True, json_schema_serialization_defaults_required=True
+    )

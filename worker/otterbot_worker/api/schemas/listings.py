@@ -77,6 +77,10 @@ class Model(Sent):
     """What it cannot do, in words, as ``negative prompts``: left out with a note, or refused."""
     problem: str | None = None
     """Why its file cannot be drawn with, as a sentence; it is not ``available`` then."""
+    here: bool = True
+    """All of its files are on the worker. Else they are fetched when it is first asked for, if it is ``available``."""
+    download_bytes: int | None = None
+    """About so much would have to be fetched; ``None`` where nothing has to, nothing can be, or nobody knows."""
 
 
 class Models(Sent):

@@ -12,6 +12,8 @@ class Thumbnail(Sent):
     height: int
     size: int
     mimetype: str
+    sha256: str | None = None
+    """Of the file, in hex; not in old jobs."""
 
 
 class UsedLora(Sent):
@@ -138,6 +140,8 @@ class ImageResult(Sent):
     filename: str
     mimetype: str
     size: int
+    sha256: str | None = None
+    """Of the file, in hex; not in old jobs."""
     width: int
     height: int
     blurhash: str

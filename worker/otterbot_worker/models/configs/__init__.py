@@ -8,7 +8,6 @@ is special about the tokenizers), and once for all of them the merges of CLIP's 
 from __future__ import annotations
 
 import gzip
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ...families import FAMILIES
+from .. import plain
 
 NAMES = ("sd1", "sd2", "sd2-base", "sdxl", "sdxl-refiner")
 """``sd2`` predicts the velocity and draws at 768x768, ``sd2-base`` the noise and at 512x512."""
@@ -43,7 +43,7 @@ def index(config: str) -> dict[str, Any]:
 
 
 def part(config: str, name: str) -> dict[str, Any]:
-    """The settings of one part, or ``{}`` where the folder has none that can be read."""
+    """The settings of one part, or ``{}`` where the folder has none that can be read. :raises CannotLook:"""
     return _read(folder(config) / name / "config.json")
 
 
@@ -60,9 +60,11 @@ def family(config: str) -> str | None:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        settings = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        settings = plain.read_json(path)
+    except (*plain.ABSENT, plain.NotPlain, ValueError):
         return {}
+    except OSError as error:
+        raise plain.cannot_look(path, error) from None
     return settings if isinstance(settings, dict) else {}
 
 

@@ -1,0 +1,143 @@
+"""What this account has written survives a power cut.
+
+mautrix opens SQLite with ``synchronous = NORMAL``: what the last seconds committed may be gone when the power returns.
+For the keys of end-to-end encryption that is worse than a loss. A ratchet that has gone back encrypts a second message
+with the same key, which no client shows, and a room key that is forgotten leaves the bot deaf in its room. So every
+connection is set to ``FULL``, and keys for sending are made anew at each start: a database out of a backup, or off a
+disk that lies about having written, has old ones.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
+
+from mautrix.util.async_db import Database, Scheme
+
+if TYPE_CHECKING:
+    from logging import Logger
+
+    from mautrix.client import Client
+
+FULL = 2
+"""``PRAGMA synchronous`` as a number; 3 is ``EXTRA``, which is kept."""
+ROUNDS, PAUSE = 200, 0.02
+"""How often a pool is asked for a connection that was not seen yet, and seconds between two times."""
+_PASSING = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_READONLY,
+    }
+)
+DISCARD = "DELETE FROM crypto_megolm_outbound_session WHERE account_id = $1"
+
+
+def passes(error: BaseException) -> bool:
+    """A database that is locked, full or away: nothing is decided by it, and it works again some time."""
+    if isinstance(error, sqlite3.Error):
+        return (getattr(error, "sqlite_errorcode", 0) & 0xFF) in _PASSING
+    if isinstance(error, OSError):
+        return True
+    state = getattr(error, "sqlstate", None)  # of PostgreSQL, whose driver an installation without it lacks
+    return isinstance(state, str) and state[:2] in {"08", "53", "55", "57", "58"}
+
+
+async def sqlite_full(db: Database) -> bool:
+    """Every connection of the pool syncs each commit; false if that cannot be had. PostgreSQL does it by itself."""
+    if db.scheme != Scheme.SQLITE:
+        return True
+    _later_ones(db)
+    seen: WeakSet[Any] = WeakSet()
+    for _ in range(ROUNDS * connections(db)):
+        # Not acquire(): inside somebody's transaction that gives the connection of whatever database it is in.
+        async with db.acquire_direct() as conn:
+            if conn.wrapped not in seen:
+                await conn.execute(f"PRAGMA synchronous = {max(FULL, await _level(conn))}")
+                if await _level(conn) < FULL:
+                    return False
+                seen.add(conn.wrapped)
+        if len(seen) >= connections(db):
+            return True
+        await asyncio.sleep(PAUSE)  # the others are in use, and come back to the end of the line
+    return False
+
+
+def connections(db: Database) -> int:
+    """How many the pool has; mautrix opens all of them at its start."""
+    pool = getattr(db, "_parent", None) or db
+    return max(1, int(getattr(pool, "_conns", 1)))
+
+
+async def closed(conn: Any) -> None:
+    """No transaction is left open. mautrix leaves one where the commit itself fails, and nothing after it is kept."""
+    raw = conn.wrapped
+    if conn.scheme == Scheme.SQLITE and raw.in_transaction:
+        await raw.rollback()
+
+
+async def _level(conn: Any) -> int:
+    return int(await conn.fetchval("PRAGMA synchronous"))
+
+
+def _later_ones(db: Database) -> None:
+    """Connections that the pool opens from now on."""
+    commands = getattr(getattr(db, "_parent", None) or db, "_init_commands", None)
+    if isinstance(commands, list) and not any(_enough(command) for command in commands):
+        commands[:] = [command for command in commands if "synchronous" not in command.lower()]
+        commands.append("PRAGMA synchronous = FULL")
+
+
+def _enough(command: str) -> bool:
+    name, _, value = command.partition("=")
+    return "synchronous" in name.lower() and value.strip(" ;").upper() in ("FULL", "2", "EXTRA", "3")
+
+
+class CryptoStore:
+    """The client's store of keys, made safe before anything is encrypted; one per plugin instance."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._turn = asyncio.Lock()
+        self._fresh: Any = None
+        """The store whose keys for sending were discarded."""
+        self._safe: tuple[Any, int] | None = None
+        """The store whose connections sync, and how many it had then."""
+        self.durable = True
+        """False: a power cut may spoil the encryption, because the store cannot be set to sync."""
+
+    async def secure(self) -> None:
+        """Raises what the database raises; nothing may be encrypted until this has returned."""
+        store = getattr(self._client.crypto, "crypto_store", None)
+        db = getattr(store, "db", None)
+        if not isinstance(db, Database):
+            self.durable = store is None or type(store).__name__ == "MemoryCryptoStore"
+            return
+        if self._fresh is store and self._safe == (store, connections(db)):
+            return
+        async with self._turn:
+            if self._safe != (store, connections(db)):
+                self.durable = await sqlite_full(db)
+                self._safe = (store, connections(db))
+            if self._fresh is not store:
+                async with db.acquire_direct() as conn:
+                    await conn.execute(DISCARD, str(getattr(store, "account_id", "")))
+                self._fresh = store
+
+
+async def at_start(store: CryptoStore, warnings: list[str], warning: str, log: Logger) -> None:
+    """Say in the log, and in ``!status``, what could not be done. What fails for now is tried again before the
+    first message is encrypted."""
+    try:
+        await store.secure()
+    except Exception as error:
+        kind = type(error).__name__
+        log.error("The store of keys cannot be written now (%s); nothing is encrypted until it can", kind)
+    if not store.durable:
+        warnings.append(warning)
+        log.warning("%s", warning)

@@ -1,0 +1,145 @@
+"""What this account has said already, by the rooms and not by the database: that may come out of a backup.
+
+Whatever is owed to a message from before this start is looked for in its room before anything is sent. A part that
+stands there was sent. Of a request that ended there and is open here, or unknown, nothing more is said: its pictures
+were delivered, however they look to a worker that has deleted them since, and a queue that is full today has nothing
+to do with it. Where the database knows the ending, what is left of it is still to be said.
+
+Always, and not only where a backup is suspected: nothing shows reliably that a database is old (a mark elsewhere, in
+the account's data, say, is as new as the last write of it), and one page of the room is read once per start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .clock import Clock, steady
+from .contents import OUR_KEY
+from .encryption import Encryption, KeyMissing
+from .lookup import PAGES, SLACK, find_sent
+from .matrix_http import MatrixHttp
+from .records import Part, PartState
+from .store import DAY, Store
+from .sync import seconds
+
+LAST = frozenset({"done", "reply", "final"})
+"""With one of these in the room a request has ended there. The reaction, ``done``, can be read without keys."""
+
+
+@dataclass(eq=False)
+class _Room:
+    """The bot's own events of a room, newest first, as far back as somebody has asked."""
+
+    events: dict[tuple[str, str], str] = field(default_factory=dict)
+    transactions: dict[str, str] = field(default_factory=dict)
+    back_to: float = float("inf")
+    """Unix time; everything after it is known."""
+    next: str | None = None
+    pages: int = 0
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """About one part. Neither: it was never said, and may be."""
+
+    event_id: str | None = None
+    over: bool = False
+    """Its request ended in the room before this start."""
+
+
+class Said:
+    """One per outbox; what it has read of rooms it keeps while the instance runs."""
+
+    def __init__(
+        self, http: MatrixHttp, encryption: Encryption, bot: str, clock: Clock, log: logging.Logger
+    ) -> None:
+        self._http = http
+        self._encryption = encryption
+        self._bot = bot
+        self._clock = clock
+        self._log = log
+        self._started = steady()
+        self._since: dict[str, float] = {}
+        """By key: when what it answers was said, for everything from before this start."""
+        self._ended: set[str] = set()
+        """Of those, the ones that have ended in the database as well."""
+        self._rooms: dict[str, _Room] = {}
+        self._warned = False
+
+    async def start(self, store: Store) -> None:
+        """Everything that the database owes now is owed from before."""
+        for request in [*await store.open_requests(), *await store.unclosed(self._clock.now() - DAY)]:
+            self._since[request.key] = request.sent_at or request.created_at
+            if not request.open:
+                self._ended.add(request.key)
+        for part in await store.pending_parts():
+            if part.key not in self._since:
+                self._since[part.key] = part.updated_at
+                self._ended.add(part.key)
+
+    def note(self, key: str, sent_at: float) -> None:
+        """A message of that time (the homeserver's, Unix seconds) leads to that key."""
+        start = self._clock.now() - (steady() - self._started)
+        if sent_at < start:
+            self._since[key] = min(sent_at, self._since.get(key, sent_at))
+
+    def concerns(self, part: Part) -> bool:
+        """It has to be looked for before it is sent."""
+        return part.state is PartState.SENDING or part.key in self._since
+
+    async def look(self, part: Part, *, attempted: bool) -> Verdict:
+        """``attempted``: it went out in this life, or right before it, so the room has to be read anew.
+
+        Raises a :class:`~.errors.MatrixError` if the room cannot be read: then nothing is known.
+        """
+        since = self._since.get(part.key)
+        if since is not None:
+            room = await self._read(part.room_id, since - SLACK)
+            found = room.transactions.get(part.transaction_id) or room.events.get(part.id)
+            over = part.key not in self._ended and any((part.key, last) in room.events for last in LAST)
+            if found is not None or over:
+                self._behind(part)
+                return Verdict(event_id=found, over=over)
+        if not attempted:
+            return Verdict()
+        return Verdict(event_id=await find_sent(self._http, self._encryption, self._bot, part, self._clock.now()))
+
+    def _behind(self, part: Part) -> None:
+        if part.state is PartState.READY and not self._warned:
+            self._warned = True
+            self._log.warning("The database knows less than the rooms (a backup?); what was said there is not repeated")
+
+    async def _read(self, room_id: str, back_to: float) -> _Room:
+        room = self._rooms.setdefault(room_id, _Room())
+        wanted = {"senders": [self._bot], "types": ["m.room.message", "m.room.encrypted", "m.reaction"]}
+        async with room.turn:
+            while room.back_to > back_to and room.pages < PAGES:
+                events, token = await self._http.messages(room_id, start=room.next, event_filter=wanted)
+                for event in events:
+                    await self._take(room, event)
+                room.next, room.pages = token, room.pages + 1
+                room.back_to = 0.0 if token is None else min([room.back_to, *map(seconds, events)])
+        return room
+
+    async def _take(self, room: _Room, event: Mapping[str, Any]) -> None:
+        event_id = event.get("event_id")
+        if event.get("sender") != self._bot or not isinstance(event_id, str):
+            return
+        unsigned = event.get("unsigned")
+        transaction = unsigned.get("transaction_id") if isinstance(unsigned, Mapping) else None
+        if isinstance(transaction, str):
+            room.transactions[transaction] = event_id  # also where somebody has deleted it since
+        try:
+            readable = await self._encryption.readable(event)
+        except KeyMissing:
+            return
+        content = readable.get("content") if readable is not None else None
+        mark = content.get(OUR_KEY) if isinstance(content, Mapping) else None
+        if isinstance(mark, Mapping):
+            # An edit has the mark of what it edits, which is older: the oldest of a name is the message itself.
+            room.events[str(mark.get("key")), str(mark.get("part"))] = event_id

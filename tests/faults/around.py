@@ -1,0 +1,125 @@
+"""Faults around the machines: the network and who stands in it, and what happens to rooms."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from urllib.parse import quote
+
+from .kinds import Scene, kind
+
+# ---------------------------------------------------------------- the network, and who stands in it
+
+
+@kind("torn", "network", weight=4)
+async def _(scene: Scene) -> None:
+    lab = scene.lab
+    proxy, path = scene.dice.choice(
+        (
+            (lab.matrix_proxy, "/send/"),
+            (lab.matrix_proxy, "/upload"),
+            (lab.matrix_proxy, "/sync"),
+            (lab.matrix_proxy, "/messages"),
+            (lab.worker_proxy, "/v1/"),
+        )
+    )
+    with proxy.swallow("*", path, times=scene.dice.randint(1, 4)):
+        await scene.rest(0.2, 2)
+
+
+@kind("slow-homeserver", "network")
+async def _(scene: Scene) -> None:
+    """It acts, and its answers come late."""
+    with scene.lab.matrix_proxy.hold_after("*", scene.dice.choice(("/send/", "/upload", "/messages")), times=3):
+        await scene.rest(0.5, 4)
+
+
+@kind("refused-for-now", "network")
+async def _(scene: Scene) -> None:
+    """The homeserver is in trouble, or wants a pause, whatever it is asked."""
+    status = scene.dice.choice((429, 500, 502, 503, 504))
+    answer = {"errcode": "M_LIMIT_EXCEEDED", "retry_after_ms": 300} if status == 429 else {"errcode": "M_UNKNOWN"}
+    what = scene.dice.choice(("/send/", "/upload", "joined_members", "/state/", "/messages", "/keys/", "client/"))
+    with scene.lab.matrix_proxy.fail("*", what, status, answer):
+        await scene.rest(0.5, 3)
+
+
+@kind("page", "network")
+async def _(scene: Scene) -> None:
+    """A proxy's own page, to the plugin's questions and to the worker's client."""
+    status = scene.dice.choice((403, 404, 502, 503, 413 if scene.dice.random() < 0.1 else 403))
+    proxy = scene.dice.choice((scene.lab.matrix_proxy, scene.lab.matrix_proxy, scene.lab.worker_proxy))
+    what = scene.dice.choice(("/send/", "/upload", "/messages", "/state/", "client/")) if proxy.url else "/"
+    with proxy.page("*", what if proxy is scene.lab.matrix_proxy else "/v1/", status):
+        await scene.rest(0.5, 3)
+
+
+@kind("quota", "network", excuses=("quota", "room for", "larger than this homeserver", "did not take", "homeserver"))
+async def _(scene: Scene) -> None:
+    """The homeserver refuses uploads: this account has used up what it may have."""
+    answer = scene.dice.choice(
+        (
+            (403, {"errcode": "M_FORBIDDEN", "error": "Quota exceeded"}),
+            (413, {"errcode": "M_TOO_LARGE", "error": "Upload is too large"}),
+            (429, {"errcode": "M_LIMIT_EXCEEDED", "error": "Too many uploads", "retry_after_ms": 400}),
+        )
+    )
+    with scene.lab.matrix_proxy.fail("POST", "/upload", *answer):
+        await scene.rest(0.5, 3)
+
+
+@kind("silent-stream", "network")
+async def _(scene: Scene) -> None:
+    """The worker's events are begun and never come: something in between buffers them."""
+    with scene.lab.worker_proxy.silence("GET", "/v1/events"):
+        with scene.lab.worker_proxy.swallow("GET", "/v1/jobs", times=1):
+            await scene.rest(2, 6)
+
+
+# ---------------------------------------------------------------- rooms
+
+
+@kind("kick", "rooms", weight=1, excuses=("did not take", "not in", "room"))
+async def _(scene: Scene) -> None:
+    """Out, and invited again. What is typed meanwhile is not meant for it."""
+    lab, place = scene.lab, scene.dice.choice(scene.places)
+    place.deaf = True
+    path = f"/_matrix/client/v3/rooms/{quote(place.id)}"
+    await lab.admin.api("POST", f"{path}/kick", {"user_id": lab.bot})
+    await scene.rest(0.5, 3)
+    await lab.admin.api("POST", f"{path}/invite", {"user_id": lab.bot})
+    await lab.admin.wait_member(place.id, lab.bot, timeout=120)
+    await asyncio.sleep(1)
+    place.deaf = False
+
+
+@kind("mute", "rooms", weight=1, excuses=("did not take", "may not", "not allowed"))
+async def _(scene: Scene) -> None:
+    """Only people with power may speak, for a while."""
+    lab, place = scene.lab, scene.dice.choice(scene.places)
+    path = f"/_matrix/client/v3/rooms/{quote(place.id)}/state/m.room.power_levels"
+    levels = await lab.admin.api("GET", path)
+    place.deaf = True
+    users = {**levels.get("users", {}), lab.user.id: 50}
+    await lab.admin.api("PUT", path, {**levels, "users": users, "events_default": 50})
+    await scene.rest(0.5, 4)
+    await lab.admin.api("PUT", path, levels)
+    place.deaf = False
+
+
+@kind("upgrade", "rooms", weight=1, excuses=("moved", "upgraded", "new room", "room"))
+async def _(scene: Scene) -> None:
+    """The room gets a successor, and people go on there."""
+    lab, place = scene.lab, scene.dice.choice(scene.places)
+    place.deaf = True
+    path = f"/_matrix/client/v3/rooms/{quote(place.id)}/upgrade"
+    successor = (await lab.admin.api("POST", path, {"new_version": "12"}))["replacement_room"]
+    await lab.admin.wait_joined(successor)
+    for who in (lab.user.id, lab.bot):
+        with contextlib.suppress(RuntimeError):
+            await lab.admin.api("POST", f"/_matrix/client/v3/rooms/{quote(successor)}/invite", {"user_id": who})
+    await lab.user.join(successor)
+    for reader in (lab.admin, lab.user):
+        await reader.wait_member(successor, lab.bot, timeout=120)
+    place.earlier.append(place.id)
+    place.id, place.deaf = successor, False

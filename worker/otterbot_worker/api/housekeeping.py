@@ -1,0 +1,117 @@
+"""What is done beside the work: forgetting, the archive's limits, and, at the start, what went wrong before it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+import time
+from pathlib import Path
+
+from otterbot_worker import privacy
+from otterbot_worker.archive import Archive, Known
+from otterbot_worker.archive.retention import UNDELIVERED_SECONDS
+from otterbot_worker.config import Config
+from otterbot_worker.jobs import disk
+from otterbot_worker.jobs.image_rows import ImageRows
+from otterbot_worker.jobs.inputs import Inputs
+from otterbot_worker.jobs.model import ImageRow
+from otterbot_worker.jobs.store import Store
+from otterbot_worker.logs import Seldom
+
+log = logging.getLogger(__name__)
+_untidy = Seldom(__name__, "files could not be looked after")
+
+FORGET_SECONDS = 60.0
+
+
+async def keep_house(config: Config, store: Store, archive: Archive, inputs: Inputs, rows: ImageRows) -> None:
+    """For ever."""
+    begun, sweep_at = time.time(), 0.0
+    try:
+        await close_to_others(config, archive)
+        await find_strays(config, store, archive, rows, begun)
+    except (OSError, sqlite3.OperationalError) as error:
+        _untidy.warning(kind=type(error).__name__)
+    while True:
+        try:
+            await store.forget(time.time(), private_requests=config.archive.encrypted_rooms == "until_delivered")
+            await inputs.prune(time.time())
+            if time.monotonic() >= sweep_at:
+                await sweep(store, archive, rows)
+                sweep_at = time.monotonic() + config.archive.sweep_minutes * 60
+        except (OSError, sqlite3.Error) as error:
+            if isinstance(error, sqlite3.Error) and not disk.passes(error):
+                raise
+            _untidy.warning(kind=type(error).__name__, errno=getattr(error, "errno", None))
+        await asyncio.sleep(FORGET_SECONDS)
+
+
+async def close_to_others(config: Config, archive: Archive) -> None:
+    """Files of older versions, or of a folder that was there before the worker, may be readable by everybody."""
+    closed = await asyncio.to_thread(privacy.close_to_others, _small_files(config))
+    for folder in await asyncio.to_thread(archive.folders):
+        # A folder at a time, so that the end of the worker has not to wait for a large archive.
+        closed += await asyncio.to_thread(archive.close_to_others, folder)
+    if closed:
+        log.info("files that others on this machine could read are closed to them", extra={"count": closed})
+
+
+def _small_files(config: Config) -> list[Path]:
+    database = config.database
+    around = [database.with_name(database.name + ending) for ending in ("", "-wal", "-shm")]
+    inputs = [config.inputs_dir, *config.inputs_dir.glob("*"), *config.inputs_dir.glob("*/*")]
+    return [*around, config.listen_file, config.data_dir / "worker.lock", *inputs]
+
+
+async def find_strays(config: Config, store: Store, archive: Archive, rows: ImageRows, begun: float) -> None:
+    """Pictures that the database does not know, because it is an older one than they are.
+
+    Of encrypted rooms they go: their clients let them be drawn again, and nobody else could ever delete them. The
+    others get their rows back, since they say whose they are: their client can fetch and delete them again. Those that
+    were deleted, and came back with a backup of the archive, go once more. What does not say whose it is, a person put
+    there.
+    """
+    gone: list[str] = []
+    adopted = 0
+    for file in await archive.strays(_known(await store.images_here())):
+        if file.modified >= begun or file.owner is None or file.owner.client not in config.api.clients:
+            continue  # perhaps drawn just now, and about to get its row
+        row = await rows.of(file.owner.image_id)
+        if row is not None and row.gone_at is None:
+            continue  # a copy of a picture that is where it belongs
+        if row is not None or archive.gone_when_delivered(bool(file.private)):
+            await archive.delete(file.relpath)
+            gone.append(file.relpath)
+        else:
+            await rows.adopt(file)
+            adopted += 1
+    if gone or adopted:
+        log.warning("pictures that the database did not know", extra={"deleted": len(gone), "taken_in": adopted})
+
+
+async def sweep(store: Store, archive: Archive, rows: ImageRows) -> None:
+    """Applies the archive's limits; what cannot be read now is tried again next time."""
+    here = await store.images_here()
+    try:
+        gone = await archive.sweep(_known(here))
+        gone += await _without_file(archive, here)
+    except OSError as error:
+        _untidy.warning(errno=error.errno)
+        return
+    if gone:
+        log.info("pictures deleted by the archive's limits", extra={"count": len(gone)})
+        await store.images_gone(gone, time.time())
+        await rows.forget_private(gone)
+
+
+async def _without_file(archive: Archive, here: list[ImageRow]) -> list[str]:
+    """Of encrypted rooms, and past the time in which they are delivered: words of them would stay for a file that
+    somebody deleted by hand. Not before: a disk may only be missing for a while."""
+    before = time.time() - UNDELIVERED_SECONDS
+    old = [row.relpath for row in here if archive.gone_when_delivered(row.private) and row.created_at < before]
+    return await asyncio.to_thread(lambda: [relpath for relpath in old if not archive.path(relpath).exists()])
+
+
+def _known(here: list[ImageRow]) -> list[Known]:
+    return [Known(relpath=row.relpath, private=row.private, delivered=row.delivered_at is not None) for row in here]

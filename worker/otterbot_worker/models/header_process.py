@@ -1,0 +1,107 @@
+"""``python -m otterbot_worker.models.header_process``: the headers of people's files, read where they hurt nobody.
+
+A header can be made so that reading it takes hours, or all memory. Each reader has bounds of its own. What they miss is
+met here by the kernel's limits, and what a file hangs, fills or ends is this process alone. ``header_reader`` asks it.
+
+One line of JSON in, one out, in turn:
+
+====  ====================================================================================
+in    ``{"kind", "path", "options"}``; ``kind`` is a key of ``READERS``
+out   ``{"found": {…}}``; ``{"bad": …}``, why it is of no use, the end of a sentence; or
+      ``{"errno": …}`` or ``{"unread": [what, why]}``, where the system could not read it
+====  ====================================================================================
+
+Its first line says that it is ready. It ends when nobody asks any more.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import os
+import resource
+import select
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..errors import CannotLook
+from . import controlnets, decoders, headers, loras, plain, sniffing
+from .header_reader import READY
+
+MEMORY_BYTES = 512 * 1024 * 1024
+"""The longest honest header takes a fifth of it."""
+CPU_SECONDS = 3.0
+"""For one file; an honest one takes 0.02."""
+IDLE_SECONDS = 20.0
+TOO_MUCH = "needs too much memory to be read, so it is left alone"
+UNREADABLE = "cannot be read: its header makes no sense"
+
+READERS: Mapping[str, Callable[..., dict[str, Any]]] = {
+    "model": sniffing.examined,
+    "transformer": sniffing.examined_transformer,
+    "lora": loras.examined_lora,
+    "embedding": loras.examined_embedding,
+    "controlnet": controlnets.examined,
+    "decoder": decoders.examined,
+    "values": headers.examined_values,
+}
+
+
+def answer(line: bytes) -> dict[str, Any]:
+    """:raises MemoryError:"""
+    asked = json.loads(line)
+    try:
+        return {"found": READERS[asked["kind"]](Path(asked["path"]), **asked["options"])}
+    except headers.BadFile as error:
+        return {"bad": str(error)}
+    except plain.NotPlain as error:
+        return {"bad": error.strerror}
+    except OSError as error:
+        return {"errno": error.errno}
+    except CannotLook as error:  # at another file that it needs, as the settings that an entry names
+        return {"unread": [error.what, error.why]}
+    except MemoryError:
+        raise
+    except Exception:
+        # A reader's bounds were not enough. The words of the exception may quote the file.
+        return {"bad": UNREADABLE}
+
+
+def serve() -> None:
+    while select.select([0], [], [], IDLE_SECONDS)[0]:
+        line = sys.stdin.buffer.readline()
+        if not line:
+            return
+        signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS)
+        exhausted = False
+        try:
+            said = json.dumps(answer(line))
+        except MemoryError:
+            said, exhausted = json.dumps({"bad": TOO_MUCH}), True
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        sys.stdout.buffer.write(said.encode("ascii") + b"\n")
+        sys.stdout.buffer.flush()
+        if exhausted:
+            return  # what is left of the memory may be in pieces
+
+
+def main() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)  # ends the process, also in the middle of what is written in C
+    for what, most in ((resource.RLIMIT_AS, MEMORY_BYTES), (resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, 0)):
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(what, (most, most))
+    with contextlib.suppress(OSError):
+        # Where memory runs out, the kernel should end this process, not the worker with the queue.
+        Path("/proc/self/oom_score_adj").write_text("800")
+    gc.disable()
+    os.write(1, READY)
+    serve()
+
+
+if __name__ == "__main__":
+    main()
