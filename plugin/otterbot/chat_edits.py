@@ -101,4 +101,3 @@ def _says(edit: Mapping[str, Any]) -> bool:
     """Not an edit that was deleted."""
     content = mapping(edit.get("content"))
     return isinstance(content.get("m.new_content"), Mapping) or "algorithm" in content
-

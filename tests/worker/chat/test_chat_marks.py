@@ -95,6 +95,12 @@ def test_nothing_of_it_shows_while_it_streams(raw: str) -> None:
         assert "Four.".startswith(part), part
 
 
+def test_a_model_known_to_begin_inside_a_thought_may_say_where_it_begins() -> None:
+    raw = "<think>Secret</think>Four, I think"
+    assert visible("<think>Secret", done=False, inside=True) == ""
+    assert visible(raw, done=False, inside=True) == "Four, I think"
+
+
 KEPT = [
     "Models write `<think>` and `<|im_end|>` around it.",
     "```xml\n<reasoning>\n<|eot_id|>\n[THINK]\n```\nThat is all.",

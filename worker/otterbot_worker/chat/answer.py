@@ -12,7 +12,7 @@ import aiohttp
 
 from otterbot_worker.chat.entries import number
 from otterbot_worker.chat.records import Phase
-from otterbot_worker.chat.thinking import began_inside, visible
+from otterbot_worker.chat.thinking import began_inside, thought_ended, visible
 from otterbot_worker.chat.traits import Trait
 
 MAX_LINE = 1024 * 1024
@@ -117,7 +117,7 @@ class Answer:
         """The answer as it stands, when nothing more will come."""
         raw = "".join(self._pieces)
         shown = visible(raw, done=True)
-        if self._trait.surely and not (self._done and not self.cut) and not self.began_inside:
+        if self._trait.surely and not (self._done and not self.cut) and not thought_ended(raw):
             shown = ""  # it broke off inside the thought
         if raw.strip() and not shown:
             self.thought = True

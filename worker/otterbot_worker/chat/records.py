@@ -53,7 +53,7 @@ class OllamaSettings:
     """Whether models are meant to run on a card: then one that does not fit is said, and loaded once more."""
     keep_alive: float = 300.0
     """Finite, so that a dead worker still frees the card."""
-    load_timeout: float = 1800.0
+    load_timeout: float = 900.0
     """For loading a model: somebody waits for it, and giving up means beginning anew."""
     first_byte_timeout: float = 180.0
     chunk_timeout: float = 60.0

@@ -28,7 +28,7 @@ def visible(raw: str, *, done: bool, inside: bool = False) -> str:
     """
     reader = Reader(raw if done else without_begun(raw), done=done)
     shown = reader.read()
-    return "" if inside and not done and not reader.began_inside else shown
+    return "" if inside and not done and not reader.thought_ended else shown
 
 
 def began_inside(raw: str) -> bool:
@@ -36,6 +36,13 @@ def began_inside(raw: str) -> bool:
     reader = Reader(raw, done=True)
     reader.read()
     return reader.began_inside
+
+
+def thought_ended(raw: str) -> bool:
+    """Whether the end of a thought came, with or without its beginning."""
+    reader = Reader(raw, done=True)
+    reader.read()
+    return reader.thought_ended
 
 
 def opens_thought(template: str) -> bool:
@@ -60,13 +67,13 @@ class Reader:
         self._done = done
         self._shown: list[str] = []
         self._at = 0
-        self._thought = False
         self._wrapped = False
         self._struck_out = False
         """Whether HTML's ``<s>`` was shown, so that ``</s>`` is its end."""
         self._endless = False
         """Whether it is known that no thought ends any more."""
         self.began_inside = False
+        self.thought_ended = False
 
     def read(self) -> str:
         self._lost_marks()
@@ -132,12 +139,12 @@ class Reader:
     def _follow(self, mark: re.Match[str], kind: Kind) -> None:
         match kind:
             case "open":
-                self._thought = True
                 end = self._end_of_thought(self._at)
+                self.thought_ended |= end is not None
                 self._at = len(self._text) if end is None else end
             case "close":
                 self._shown.clear()
-                self.began_inside = self._thought = True
+                self.began_inside = self.thought_ended = True
             case "channel":
                 self._channel()
             case "start":
@@ -183,8 +190,9 @@ class Reader:
             if kind_of_safe(mark) == "message":
                 name = plain(self._text[self._at : mark.start()])
                 self._at = mark.end()
-                if not name.startswith("final"):
-                    self._thought = True
+                if name.startswith("final"):
+                    self.thought_ended = True
+                else:
                     ends = (m for m in MARK.finditer(self._text, self._at) if kind_of_safe(m) in ("end", "start"))
                     self._at = next((end.start() for end in ends), len(self._text))
                 return
