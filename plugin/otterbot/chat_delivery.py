@@ -14,10 +14,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from . import chat_format, chat_growing, contents, texts
-from .chat_growing import GROWING, PLACEHOLDER, Growing, begun, number_of
+from .chat_entries import PLACEHOLDER
+from .chat_growing import GROWING, Growing, begun, number_of
 from .chat_typing import Typing
 from .config import Values
 from .errors import WorkerRefused
@@ -78,7 +80,11 @@ class Chats:
         live.changed.set()
         if chat.waiting:
             return None
-        body: dict[str, object] = {"messages": await self._history.build_messages(live.request)}
+        conversation = await self._history.conversation(live.request)
+        if conversation.notes != live.request.notes:
+            await self._store.set_notes(live.key, conversation.notes)
+            live.request = replace(live.request, notes=conversation.notes)
+        body: dict[str, object] = {"messages": conversation.messages}
         model = live.request.asked.get("model") or self._values().chat.model
         return {**body, "model": model} if model else body
 
@@ -126,15 +132,15 @@ class Chats:
             standing = await self._store.parts_of(live.key)
             turn = job.turn or Turn(state=job.state)
             if turn.state == SUCCEEDED and turn.result is not None:
-                pieces = await self._pieces(chat, turn.result, live.key)
+                pieces = await self._pieces(chat, turn.result, live.request)
                 if pieces:
                     return await self._deliver(live, len(pieces), standing)
             return await self._failed(live, turn, standing)
 
-    async def _pieces(self, chat: Growing, result: ChatResult, key: str) -> list[dict[str, Any]]:
+    async def _pieces(self, chat: Growing, result: ChatResult, request: Request) -> list[dict[str, Any]]:
         if chat.pieces is None or chat.pieces[0] != result:
-            notes = [*result.notes, *([] if result.complete else [texts.CHAT_BROKE_OFF])]
-            made = await asyncio.to_thread(chat_format.answer, result.text.strip(), notes, key)
+            notes = [*request.notes, *result.notes, *([] if result.complete else [texts.CHAT_BROKE_OFF])]
+            made = await asyncio.to_thread(chat_format.answer, result.text.strip(), notes, request.key)
             chat.pieces = result, made
         return chat.pieces[1]
 
@@ -228,7 +234,7 @@ class Chats:
         if number == 0:
             return {**self._placeholder(part), "m.relates_to": await self._relation(request)}
         chat = self._chats.setdefault(part.key, Growing(finishing=True))
-        pieces = await self._pieces(chat, await self._result(request), part.key)
+        pieces = await self._pieces(chat, await self._result(request), request)
         chat.finishing = True  # after a start the answer may be here before the news of it
         self._outbox.drop_edit(part.key, GROWING)
         if not 1 <= number <= len(pieces):

@@ -10,6 +10,7 @@ from .contents import OUR_KEY
 from .records import Request
 from .store import Store
 
+PLACEHOLDER = "chat/0"
 FLOWING = "flowing"
 """In ``asked`` of a request: a turn of the one conversation of a room with one person, outside of threads. Decided when
 it is asked and stored, for by the time it is answered somebody else may have come."""
@@ -48,6 +49,11 @@ async def answered_by(store: Store, room: str, event_id: str) -> Request | None:
     part = await store.part_by_event(event_id)
     request = await store.request(part.key) if part is not None else None
     return request if request is not None and request.kind == "chat" and request.room_id == room else None
+
+
+def is_placeholder(event: Mapping[str, Any]) -> bool:
+    """Is it where an answer of ours grows? Every other message of ours stays as it was sent."""
+    return mapping(mapping(event.get("content")).get(OUR_KEY)).get("part") == PLACEHOLDER
 
 
 def answer_part(event: Mapping[str, Any]) -> AnswerPart | None:
