@@ -14,10 +14,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from . import chat_format, chat_growing, contents, texts
-from .chat_growing import GROWING, PLACEHOLDER, Growing, begun, number_of
+from .chat_entries import PLACEHOLDER
+from .chat_growing import GROWING, Growing, begun, number_of
 from .chat_typing import Typing
 from .config import Values
 from .errors import WorkerRefused
@@ -78,7 +80,11 @@ class Chats:
         live.changed.set()
         if chat.waiting:
             return None
-        body: dict[str, object] = {"messages": await self._history.build_messages(live.request)}
+        conversation = await self._history.conversation(live.request)
+        if conversation.notes != live.request.notes:
+            await self._store.set_notes(live.key, conversation.notes)
+            live.request = replace(live.request, notes=conversation.notes)
+        body: dict[str, object] = {"messages": conversation.messages}
         model = live.request.asked.get("model") or self._values().chat.model
         return {**body, "model": model} if model else body
 
@@ -134,7 +140,7 @@ class Chats:
     async def _pieces(self, chat: Growing, result: ChatResult, request: Request) -> list[dict[str, Any]]:
         made_of = result, request.moved
         if chat.pieces is None or chat.pieces[0] != made_of:
-            notes = [*result.notes, *([] if result.complete else [texts.CHAT_BROKE_OFF])]
+            notes = [*request.notes, *result.notes, *([] if result.complete else [texts.CHAT_BROKE_OFF])]
             notes += [texts.asked_in_the_room_before(request.sender)] if request.moved else []
             made = await asyncio.to_thread(chat_format.answer, result.text.strip(), notes, request.key)
             chat.pieces = made_of, made

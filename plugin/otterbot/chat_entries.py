@@ -10,6 +10,7 @@ from .contents import OUR_KEY
 from .records import Request
 from .store import Store
 
+PLACEHOLDER = "chat/0"
 FLOWING = "flowing"
 """In ``asked`` of a request: a turn of the one conversation of a room with one person, outside of threads. Decided when
 it is asked and stored, for by the time it is answered somebody else may have come."""
@@ -50,6 +51,11 @@ async def answered_by(store: Store, room: str, event_id: str) -> Request | None:
         return None
     request = await store.request(part.key)
     return request if request is not None and request.kind == "chat" and part.room_id == room else None
+
+
+def is_placeholder(event: Mapping[str, Any]) -> bool:
+    """Is it where an answer of ours grows? Every other message of ours stays as it was sent."""
+    return mapping(mapping(event.get("content")).get(OUR_KEY)).get("part") == PLACEHOLDER
 
 
 def answer_part(event: Mapping[str, Any]) -> AnswerPart | None:

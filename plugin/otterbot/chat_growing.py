@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import chat_format, texts
+from .chat_entries import PLACEHOLDER
 from .config import Values
 from .live import BLINK, Live, WorkerState, rest_of
 from .outbox import Outbox
@@ -18,7 +19,6 @@ from .store import Store
 from .waiting import news
 from .worker_types import ChatResult
 
-PLACEHOLDER = "chat/0"
 GROWING = "chat/edit"
 """The part that volatile edits name: never that of a message that is looked for."""
 NEWS, AWAY_NEWS = 10.0, 2.0

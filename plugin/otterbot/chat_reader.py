@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from . import numeric
 from .calls import Calls
-from .chat_entries import AnswerPart, Entry, Question, answer_part, answered_by, flows, mapping
+from .chat_edits import Budget, Edits, Source, Spent
+from .chat_entries import AnswerPart, Entry, Question, answer_part, answered_by, flows, is_placeholder
+from .chat_pages import Thread, Timeline
 from .chat_walk import Walk
 from .config import Values
 from .encryption import Encryption, KeyMissing
@@ -19,14 +21,20 @@ from .records import Kind, Request, key_of
 from .store import Store
 from .typed import clean
 
-MAX_PAGES = 10
 MAX_MESSAGE = 60_000
 """Characters; the worker takes 64,000."""
-SPOKEN = {"types": ["m.room.message", "m.room.encrypted", "m.room.member"]}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Read:
+    """Entries, oldest first. ``whole``: nothing that belongs before them was refused to us."""
+
+    entries: list[Entry]
+    whole: bool = True
 
 
 class Reader:
-    """Reads rooms; keeps nothing."""
+    """Reads rooms; keeps nothing of them."""
 
     def __init__(
         self,
@@ -46,6 +54,7 @@ class Reader:
         self._bot = bot
         self._values = values
         self._allowed = allowed
+        self._edits = Edits(http, bot)
 
     # -- one message -------------------------------------------------------------------------
 
@@ -69,16 +78,21 @@ class Reader:
         except KeyMissing:
             return None
 
-    async def entry(self, room: str, raw: Mapping[str, Any], edit: Mapping[str, Any] | None = None) -> Entry | None:
-        """What an event says now; ``edit`` is its newest edit, where that is known already."""
-        sender, event_id = raw.get("sender"), raw.get("event_id")
-        if not isinstance(sender, str) or not isinstance(event_id, str):
+    async def entry(
+        self, raw: Mapping[str, Any], source: Source, budget: Budget | None, edit: Mapping[str, Any] | None = None
+    ) -> Entry | None:
+        """What an event says now. ``edit`` is its newest edit, where that is known already; without a ``budget`` nobody
+        is asked for another. Raises :class:`~.chat_edits.Spent`."""
+        room, sender, event_id = raw.get("room_id"), raw.get("sender"), raw.get("event_id")
+        if not (isinstance(room, str) and isinstance(sender, str) and isinstance(event_id, str)):
             return None
         if sender != self._bot and not self._allowed(sender):
             return None
-        if edit is None:
-            edit = await self._edit_of(room, raw)
-        now = await self.readable(edit if edit is not None else raw)
+        edit = edit or self._edits.bundled(raw, source)
+        first = await self.readable(raw) if sender == self._bot and edit is None else None
+        if edit is None and budget is not None and (first is None or is_placeholder(first)):
+            edit = await self._edits.newest(raw, source, budget, expected=first is not None)
+        now = first if edit is None and first is not None else await self.readable(edit if edit is not None else raw)
         if now is None:
             return None
         if sender == self._bot:
@@ -96,88 +110,87 @@ class Reader:
             reply_to=message.reply_to,
         )
 
-    async def _edit_of(self, room: str, raw: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        """The newest edit of an event by its own sender: bundled with it, or (for us, who always edit) asked for."""
-        bundled = mapping(mapping(mapping(raw.get("unsigned")).get("m.relations")).get("m.replace"))
-        if bundled.get("sender") == raw.get("sender") and isinstance(bundled.get("content"), Mapping):
-            return {**bundled, "room_id": room}
-        if raw.get("sender") != self._bot or not bundled:
-            return None
-        try:
-            edits, _ = await self._http.relations(room, str(raw.get("event_id")), "m.replace", limit=20)
-        except MatrixRefused:
-            return None
-        own = [edit for edit in edits if edit.get("sender") == self._bot]
-        return max(own, key=lambda edit: numeric.number(edit.get("origin_server_ts")) or 0.0, default=None)
-
     # -- a thread ----------------------------------------------------------------------------
 
-    async def thread(self, request: Request, root: str, most: int) -> list[Entry]:
-        """What stands in the thread before the request, oldest first; answers also from after it."""
-        own = {request.event_id, request.edit_id}
-        newest_first: list[Entry] = []
-        start: str | None = None
-        for _ in range(MAX_PAGES):
+    async def thread(self, request: Request, root: str, most: int) -> Read:
+        """What stands in the thread before the request; answers also from after it."""
+        own, budget = {request.event_id, request.edit_id}, Budget()
+        pages, newest_first, full = Thread(self._http, request.origin, root), list[Entry](), False
+        async for event in pages.events():
+            if event.get("event_id") in own:
+                # What was asked after it is another turn; what was answered after it may belong before.
+                newest_first = [entry for entry in newest_first if isinstance(entry, AnswerPart)]
+                continue
             try:
-                events, start = await self._http.relations(request.origin, root, "m.thread", start=start)
-            except MatrixRefused:
+                if pages.by_timeline:
+                    entry = await self.entry(event, "messages", None, pages.edit_of(event))
+                else:
+                    entry = await self.entry(event, "relations", budget)
+            except Spent:
+                full = True
                 break
-            for event in events:
-                if event.get("event_id") in own:
-                    # What was asked after it is another turn; what was answered after it may belong before.
-                    newest_first = [entry for entry in newest_first if isinstance(entry, AnswerPart)]
-                elif (entry := await self.entry(request.origin, event)) is not None:
-                    newest_first.append(entry)
-            if start is None or len(newest_first) > 2 * most:
+            if entry is not None:
+                newest_first.append(entry)
+            if len(newest_first) > 2 * most:
+                full = True
                 break
-        entries = newest_first[::-1]
-        if start is None and root not in own:
-            entries = [*await self._beginning(request.origin, root), *entries]
-        return entries
+        entries, whole = newest_first[::-1], full or pages.whole
+        if not full and root not in own:
+            beginning = await self._beginning(request.origin, root, budget)
+            entries, whole = [*(beginning or []), *entries], whole and beginning is not None
+        return Read(entries=entries, whole=whole)
 
-    async def _beginning(self, room: str, root: str) -> list[Entry]:
-        """The message that a thread hangs on, with its answer where that stands outside."""
-        first = await self._at(room, root)
+    async def _beginning(self, room: str, root: str, budget: Budget) -> list[Entry] | None:
+        """The message that a thread hangs on, with its answer where that stands outside; ``None``: not for us."""
+        try:
+            raw = await self._http.event(room, root)
+        except MatrixRefused:
+            return None
+        first = await self._spoken(raw, budget)
         if first is None:
             return []
         asked = await self._store.request_by_event(root) if isinstance(first, Question) else None
         if asked is None or not flows(asked):
             return [first]
         parts = [part for part in (await self._store.parts_of(asked.key)).values() if part.kind is Kind.MESSAGE]
-        standing = [await self._at(room, part.event_id) for part in parts if part.event_id is not None]
+        standing = [await self._at(room, part.event_id, budget) for part in parts if part.event_id is not None]
         return [first, *(entry for entry in standing if isinstance(entry, AnswerPart))]
 
-    async def _at(self, room: str, event_id: str) -> Entry | None:
+    async def _at(self, room: str, event_id: str, budget: Budget) -> Entry | None:
         try:
-            return await self.entry(room, await self._http.event(room, event_id))
+            return await self._spoken(await self._http.event(room, event_id), budget)
         except MatrixRefused:
             return None
 
+    async def _spoken(self, raw: Mapping[str, Any], budget: Budget) -> Entry | None:
+        try:
+            return await self.entry(raw, "event", budget)
+        except Spent:
+            return await self.entry(raw, "event", None)
+
+    async def question(self, room: str, event_id: str) -> str:
+        """What a message asks now; ``""`` if it is gone, or says nothing to us."""
+        entry = await self._at(room, event_id, Budget())
+        return entry.text if isinstance(entry, Question) else ""
+
     # -- the main timeline -------------------------------------------------------------------
 
-    async def timeline(self, request: Request, most: int, pause: float) -> list[Entry]:
-        """What the person of the request and we said to each other in the room's main timeline before it, oldest first;
-        answers also from after it.
+    async def timeline(self, request: Request, most: int, pause: float) -> Read:
+        """What the person of the request and we said to each other in the room's main timeline before it; answers also
+        from after it.
 
         Ends at a silence of ``pause`` seconds, and where somebody else was in the room: that was not said to us.
         """
-        walk = Walk(request, self._bot, pause)
-        start: str | None = None
-        for _ in range(MAX_PAGES):
-            try:
-                events, start = await self._http.messages(request.origin, start=start, event_filter=SPOKEN)
-            except MatrixRefused:
-                break
-            for event in events:
-                if walk.ends(event, 2 * most):
-                    return walk.entries()
-                if walk.wants(event):
-                    entry = await self.entry(request.origin, event, walk.edit_of(event))
-                    if entry is not None and await self._is_outside(request.origin, entry):
-                        walk.found(entry, event)
-            if start is None:
-                break
-        return walk.entries()
+        walk, pages = Walk(request, self._bot, pause), Timeline(self._http, request.origin)
+        async for event in pages.events():
+            if walk.ends(event, 2 * most):
+                return Read(entries=walk.entries())
+            if walk.wants(event):
+                # Whatever was edited later came before it: nothing has to be asked.
+                entry = await self.entry(event, "messages", None, walk.edit_of(event))
+                if entry is not None and await self._is_outside(request.origin, entry):
+                    walk.found(entry, event)
+        return Read(entries=walk.entries(), whole=pages.whole)
 
     async def _is_outside(self, room: str, entry: Entry) -> bool:
         """Of the flowing conversation; not a question that was answered in a thread."""

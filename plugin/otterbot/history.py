@@ -41,6 +41,14 @@ class Exchange:
         return [{"role": role, "content": text} for role, text in said if text]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Conversation:
+    """``messages`` for the worker; ``notes`` are sentences for people about what could not be read."""
+
+    messages: list[dict[str, str]]
+    notes: tuple[str, ...] = ()
+
+
 class History:
     """Reads conversations. One per plugin instance; keeps nothing."""
 
@@ -79,7 +87,11 @@ class History:
         return request.thread_root
 
     async def build_messages(self, request: Request) -> list[dict[str, str]]:
-        """``messages`` for the worker: the system prompt, the newest turns within the limits, the question.
+        """The messages of :meth:`conversation`."""
+        return (await self.conversation(request)).messages
+
+    async def conversation(self, request: Request) -> Conversation:
+        """For the worker: the system prompt, the newest turns within the limits, the question.
 
         Raises :class:`CannotAsk` where the question cannot be read, a :class:`~.errors.MatrixError` where the
         homeserver does not answer.
@@ -88,13 +100,14 @@ class History:
         asked = await self._asked(request)
         root = await self.root_of(request)
         if root is None:
-            entries = await self._reader.timeline(request, chat.history_messages, chat.conversation_hours * 3600)
+            read = await self._reader.timeline(request, chat.history_messages, chat.conversation_hours * 3600)
         else:
-            entries = await self._reader.thread(request, root, chat.history_messages)
-        exchanges = await self._exchanges(entries, request)
+            read = await self._reader.thread(request, root, chat.history_messages)
+        exchanges = await self._exchanges(read.entries, request)
         talk = limited(exchanges, asked, chat.history_messages, chat.history_characters)
         system = chat.system_prompt.strip()
-        return [{"role": "system", "content": system}, *talk] if system else talk
+        messages = [{"role": "system", "content": system}, *talk] if system else talk
+        return Conversation(messages=messages, notes=() if read.whole else (texts.CHAT_HISTORY_UNREAD,))
 
     # -- the question ------------------------------------------------------------------------
 
@@ -146,13 +159,7 @@ class History:
         request = await self._store.request(key)
         if request is None:
             return Exchange(question=None)
-        try:
-            raw = await self._http.event(request.origin, request.edit_id or request.event_id)
-        except MatrixRefused:
-            return Exchange(question="")
-        readable = await self._reader.readable(raw)
-        message = from_raw(readable, encrypted=False) if readable is not None else None
-        return Exchange(question=(await self._reader.words(message) or "") if message is not None else "")
+        return Exchange(question=await self._reader.question(request.origin, request.event_id))
 
 
 def limited(exchanges: Sequence[Exchange], asked: str, messages: int, characters: int) -> list[dict[str, str]]:

@@ -28,6 +28,7 @@ SUBMITTED = (
     "UPDATE requests SET state = 'submitted', job_id = $2, submitted_at = $3 "
     "WHERE key = $1 AND state IN ('kept', 'submitted') RETURNING key"
 )
+SET_NOTES = "UPDATE requests SET notes = $2 WHERE key = $1"
 KEPT_AGAIN = "UPDATE requests SET state = 'kept', job_id = NULL WHERE key = $1 AND state = 'submitted' RETURNING key"
 FINISH = (
     "UPDATE requests SET state = 'done', outcome = $2, done_at = $3, cancel_owed = $4 "

@@ -8,6 +8,7 @@ inside a transaction, and everything after it would fail.
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -157,6 +158,14 @@ class Store:
 
     async def submitted(self, key: str, job_id: str) -> bool:
         return await self._move(sql.SUBMITTED, key, job_id, self.clock.now())
+
+    async def set_notes(self, key: str, notes: Iterable[str]) -> None:
+        """Sentences that go with the answer; the same after a restart between its pieces."""
+
+        async def work(conn: Connection) -> None:
+            await conn.execute(sql.SET_NOTES, key, json.dumps(list(notes)))
+
+        await self._write(work)
 
     async def kept_again(self, key: str) -> bool:
         """The worker has forgotten it: it has to be submitted again."""

@@ -35,6 +35,8 @@ class Info(Answer):
     running: int = 0
     default_model: str = ""
     chat_model: str | None = None
+    chat_problem: str | None = None
+    """Why a chat with that model cannot work, as a sentence."""
     ollama: str = "off"
     notice: str | None = None
     limits: dict[str, Any] = field(default_factory=dict)

@@ -26,6 +26,7 @@ import contextlib
 import json
 import sys
 from contextvars import ContextVar
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # started as a pro
 from doubles import ollama_wire
 from doubles.ollama_chat import Chat
 from doubles.ollama_models import Memory, Model
-from doubles.ollama_wire import NDJSON, Refused, dumps, full_name, reply
+from doubles.ollama_wire import NDJSON, Refused, check_name, dumps, full_name, reply
 
 _ENTRY: ContextVar[dict[str, Any]] = ContextVar("entry")
 """What is remembered of the request at hand."""
@@ -90,6 +91,7 @@ class OllamaDouble:
             ("GET", "/api/ps", self._ps),
             ("POST", "/api/show", self._show),
             ("POST", "/api/pull", self._pull),
+            ("POST", "/api/copy", self._copy),
             ("DELETE", "/api/delete", self._delete),
             ("POST", "/api/chat", Chat(self).handle),
             ("POST", "/api/generate", Chat(self).handle),
@@ -127,7 +129,8 @@ class OllamaDouble:
             entry["ended"] = "done" if response.status == 200 else response.status
         except Refused as refused:
             entry["ended"] = refused.status
-            return refused.response()
+            body = entry["body"] or {}
+            return refused.response(stream=bool(body.get("messages")) and body.get("stream") is not False)
         except web.HTTPNotFound:
             return web.Response(status=404, text="404 page not found")
         except web.HTTPMethodNotAllowed:
@@ -147,6 +150,7 @@ class OllamaDouble:
         """A model on the disk; errors name it with its tag where ``full``."""
         if not name:
             raise Refused(400, "model is required")
+        check_name(str(name))
         model = self.models.get(full_name(str(name)))
         if model is None:
             raise Refused(404, f"model '{full_name(str(name)) if full else name}' not found")
@@ -171,7 +175,9 @@ class OllamaDouble:
                 "modified_at": "2026-11-21T01:09:03.180499193Z",
                 "size": model.size,
                 "digest": model.digest,
-                "details": model.details() | {"context_length": model.context, "embedding_length": 64},
+                "details": model.details()
+                | ({"context_length": model.context} if model.context else {})
+                | {"embedding_length": 64},
                 "capabilities": list(model.capabilities),
             }
             if model.remote:
@@ -187,9 +193,10 @@ class OllamaDouble:
         return reply(
             {
                 "modelfile": f"FROM {model.name}",
-                "template": "{{ .Prompt }}",
+                "template": model.prompt,
                 "details": model.details(),
-                "model_info": {"general.architecture": "llama", "llama.context_length": model.context},
+                "model_info": {"general.architecture": "llama"}
+                | ({"llama.context_length": model.context} if model.context else {}),
                 "tensors": [],
                 "capabilities": list(model.capabilities),
                 "modified_at": "2026-11-21T01:09:03.180499193Z",
@@ -203,7 +210,7 @@ class OllamaDouble:
         if body.get("stream") is False:
             if missing:
                 raise Refused(500, "pull model manifest: file does not exist")
-            self.models.setdefault(full_name(name), Model(name=name))
+            self._add(Model(name=name))
             return reply({"status": "success"})
         layer = {"status": "pulling b787dc225834", "digest": "sha256:b787dc225834", "total": 3_000_000}
         lines: list[dict[str, Any]] = [{"status": "pulling manifest"}]
@@ -212,13 +219,23 @@ class OllamaDouble:
         else:
             lines += [layer, layer | {"completed": 300_000}, layer | {"completed": 2_700_000}]
             lines += [{"status": text} for text in ("verifying sha256 digest", "writing manifest", "success")]
-            self.models.setdefault(full_name(name), Model(name=name))
+            self._add(Model(name=name))
         response = web.StreamResponse(headers={"Content-Type": NDJSON})
         await response.prepare(request)
         for line in lines:
             await response.write(dumps(line) + b"\n")
             await asyncio.sleep(self.token_s)
         return response
+
+    def _add(self, model: Model) -> None:
+        """A new name comes first: the list is ordered by what was changed last."""
+        self.models = {full_name(model.name): model} | self.models
+
+    async def _copy(self, request: web.Request) -> web.Response:
+        body = await self.body(request)
+        source = self.model(body.get("source"), full=True)
+        self._add(replace(source, name=str(body["destination"]), content=source.content or source.name))
+        return web.Response(status=200)
 
     async def _delete(self, request: web.Request) -> web.Response:
         model = self.model((await self.body(request)).get("model"), full=True)
@@ -239,7 +256,8 @@ class OllamaDouble:
             if what == "crash":
                 self.memory.crash(name)
             elif what == "retag":
-                self.models[full_name(name)] = Model(name=name, version=self.models[full_name(name)].version + 1)
+                old = self.models[full_name(name)]
+                self.models[full_name(name)] = replace(old, version=old.version + 1)
             else:
                 return web.json_response({"error": what}, status=400)
         return web.json_response({})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +36,7 @@ class Chat:
         else:
             messages = body.get("messages") or []
         seconds = keep_alive(body.get("keep_alive"), 300.0)
-        options = body.get("options") or {}
+        options = (body.get("options") or {}) | {"shift": body.get("shift")}
         model = self.double.model(body.get("model"))
         if not messages and seconds == 0:
             await self.double.memory.unload(model)
@@ -48,7 +49,8 @@ class Chat:
             loaded = time.monotonic_ns()
             if not messages:
                 return reply(self._line(body, "", generate) | {"done": True, "done_reason": "load"})
-            messages = _fitting(messages, runner.num_ctx)
+            cut = model.template == "go" and body.get("truncate") is not False
+            messages = _fitting(messages, model, runner.num_ctx, cut=cut)
             scripted = ollama_answers.answer(messages, self.double.rules, think=think)
             return await self._speak(request, body, runner, messages, scripted, (started, loaded))
 
@@ -64,6 +66,8 @@ class Chat:
         if body.get("tools") and "tools" not in model.capabilities:
             raise Refused(400, f"registry.ollama.ai/library/{full_name(model.name)} does not support tools")
         if any(message.get("images") for message in body.get("messages") or []) and "vision" not in model.capabilities:
+            if model.template == "go":
+                raise Refused(400, "Multimodal data provided, but model does not support multimodal requests.")
             inner = {"code": 500, "message": "image input is not supported - hint: mmproj", "type": "server_error"}
             raise Refused(500, json.dumps({"error": inner}))
         return "thinking" in model.capabilities and think is not False
@@ -89,6 +93,9 @@ class Chat:
         if scripted.ending == "silence":
             await asyncio.Event().wait()
         limit = int((body.get("options") or {}).get("num_predict", -1))
+        room = runner.num_ctx - _tokens(messages, runner.model)
+        if body.get("shift") is False and (limit < 0 or room < limit):
+            limit = room
         chunks = [(piece, True) for piece in scripted.thinking] + [(piece, False) for piece in scripted.pieces]
         cut = 0 <= limit < len(chunks)
         chunks = chunks[:limit] if cut else chunks
@@ -97,7 +104,7 @@ class Chat:
             "done_reason": "length" if cut else "stop",
             "total_duration": time.monotonic_ns() - times[0],
             "load_duration": times[1] - times[0],
-            "prompt_eval_count": sum(map(_tokens, messages)),
+            "prompt_eval_count": _tokens(messages, runner.model),
             "prompt_eval_duration": 1_473_000,
             "eval_count": len(chunks),
             "eval_duration": 2_037_999,
@@ -139,27 +146,30 @@ class Chat:
         return response
 
 
-def _tokens(message: dict[str, Any]) -> int:
-    return len(str(message.get("content") or "")) // 4 + 4
+_TOKEN = re.compile(r"[ \t]*[A-Za-z]{1,5}|[ \t]*[^\sA-Za-z]|\s")
+"""Letters in fives; digits, signs and other scripts one by one, as most tokenizers of today count them."""
 
 
-def _fitting(messages: list[dict[str, Any]], num_ctx: int) -> list[dict[str, Any]]:
-    """Drops old messages in silence until the rest fits, but never a system message; refuses a last one that cannot."""
-    needed = _tokens(messages[-1])
-    if needed > num_ctx:
-        inner = {
-            "code": 400,
-            "message": f"request ({needed} tokens) exceeds the available context size ({num_ctx} tokens), "
-            "try increasing it",
-            "type": "exceed_context_size_error",
-            "n_prompt_tokens": needed,
-            "n_ctx": num_ctx,
-        }
-        raise Refused(400, json.dumps({"error": inner}))
-    kept = list(messages)
-    while sum(map(_tokens, kept)) > num_ctx:
-        oldest = next((place for place, one in enumerate(kept[:-1]) if one.get("role") != "system"), None)
-        if oldest is None:
-            break
-        del kept[oldest]
-    return kept
+def _tokens(messages: list[dict[str, Any]], model: Model) -> int:
+    return sum(int(model.tokens * len(_TOKEN.findall(str(one.get("content") or "")))) + 4 for one in messages)
+
+
+def _fitting(messages: list[dict[str, Any]], model: Model, num_ctx: int, *, cut: bool) -> list[dict[str, Any]]:
+    """What is too long is refused, or (``cut``) cut in silence: only the newest half of the context stays, and neither
+    the system prompt nor where a message began."""
+    needed = _tokens(messages, model)
+    if needed <= num_ctx:
+        return messages
+    if cut:
+        text = "\n".join(str(message.get("content") or "") for message in messages)
+        rest = _TOKEN.findall(text)[-(num_ctx // 2) :]
+        return [{"role": "user", "content": "".join(rest)}]
+    inner = {
+        "code": 400,
+        "message": f"request ({needed} tokens) exceeds the available context size ({num_ctx} tokens), "
+        "try increasing it",
+        "type": "exceed_context_size_error",
+        "n_prompt_tokens": needed,
+        "n_ctx": num_ctx,
+    }
+    raise Refused(400, json.dumps({"error": inner}))

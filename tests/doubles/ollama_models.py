@@ -8,13 +8,16 @@ import hashlib
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from doubles.ollama_wire import FOREVER, Refused, full_name, stamp
 
 RELOADING = ("num_ctx", "num_batch", "num_gpu", "main_gpu", "use_mmap", "num_thread", "draft_num_predict", "shift")
 """Options whose change loads the model anew."""
 INTEGERS = frozenset(RELOADING) - {"use_mmap", "shift"} | {"num_predict", "seed", "top_k"}
+FLOATS = frozenset({"temperature", "top_p", "min_p", "repeat_penalty"})
+LINGER = 0.01
+"""Seconds that ``/api/ps`` still lists a model after an unload."""
 
 
 @dataclass(kw_only=True)
@@ -32,15 +35,23 @@ class Model:
     load_fails: str | None = None
     """``oom`` or ``crash``."""
     context: int = 8192
-    """The longest context that it was trained for."""
+    """The longest context that it was trained for; 0: the server does not say."""
+    template: Literal["go", "gguf"] = "go"
+    """Whose template it has: with Ollama's own, what is too long is cut in silence unless ``truncate`` is false."""
+    prompt: str = "{{ .Prompt }}"
+    """Its template, as ``/api/show`` tells it."""
+    tokens: float = 1.0
+    """How many it makes of what others make one of."""
     remote: bool = False
     """A cloud model."""
     version: int = 1
     """Changes with a retag: another digest under the same name."""
+    content: str = ""
+    """What the file holds, where that is not told by the name: models with the same content have one digest."""
 
     @property
     def digest(self) -> str:
-        return hashlib.sha256(f"{self.name} {self.version}".encode()).hexdigest()
+        return hashlib.sha256(f"{self.content or self.name} {self.version}".encode()).hexdigest()
 
     def details(self) -> dict[str, Any]:
         return {
@@ -98,20 +109,25 @@ class Memory:
         self.loads: list[str] = []
         """Every load that began, by name."""
         self._freed = asyncio.Condition()
+        self._leaving: list[Runner] = []
 
     def rows(self) -> list[dict[str, Any]]:
-        loaded = [runner for runner in self.runners if runner.loaded]
+        """``/api/ps``."""
+        loaded = [runner for runner in (*self.runners, *self._leaving) if runner.loaded]
         return [runner.row() for runner in sorted(loaded, key=lambda runner: -runner.expires)]
 
     def check_options(self, options: dict[str, Any]) -> None:
         for name, value in options.items():
-            if name in INTEGERS and (isinstance(value, bool) or not isinstance(value, int)):
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if name in INTEGERS and not number:
                 raise Refused(500, f'option "{name}" must be of type integer')
+            if name in FLOATS and not number:
+                raise Refused(500, f'option "{name}" must be of type float32')
 
     @contextlib.asynccontextmanager
     async def use(self, model: Model, options: dict[str, Any], keep_alive: float) -> AsyncIterator[Runner]:
         """Inside, the model is loaded with these options and runs nothing else."""
-        wanted = {name: options[name] for name in RELOADING if name in options}
+        wanted = {name: int(options[name]) for name in RELOADING if options.get(name) is not None}
         runner = await self._runner(model, wanted, keep_alive)
         try:
             await self._loaded(runner)
@@ -152,7 +168,7 @@ class Memory:
             model=model,
             digest=model.digest,
             options=wanted,
-            num_ctx=min(wanted.get("num_ctx", self.default_ctx), model.context),
+            num_ctx=min(wanted.get("num_ctx", self.default_ctx), model.context or 1024),
             on_card=model.on_card[min(done, len(model.on_card) - 1)],
             keep_alive=keep_alive,
         )
@@ -206,6 +222,8 @@ class Memory:
             runner.timer.cancel()
         if runner in self.runners:
             self.runners.remove(runner)
+            self._leaving.append(runner)
+            asyncio.get_running_loop().call_later(LINGER, self._leaving.remove, runner)
         async with self._freed:
             self._freed.notify_all()
 

@@ -25,8 +25,13 @@ class Refused(Exception):
         self.status = status
         self.error = error
 
-    def response(self) -> web.Response:
-        return reply({"error": self.error}, self.status)
+    def response(self, *, stream: bool = False) -> web.Response:
+        """In chunks and without a charset where a stream was asked for."""
+        answer = reply({"error": self.error}, self.status)
+        if stream:
+            answer.headers["Content-Type"] = "application/json"
+            answer.enable_chunked_encoding()
+        return answer
 
 
 def dumps(value: Any) -> bytes:
@@ -56,7 +61,7 @@ def keep_alive(value: Any, default: float) -> float:
     if value is None:
         return default
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        raise Refused(400, "json: cannot unmarshal into Go struct field ChatRequest.keep_alive of type time.Duration")
+        raise Refused(400, f"Unsupported type: '{type(value).__name__}'")
     if not isinstance(value, str):
         return FOREVER if value < 0 else float(value)
     text = value.removeprefix("-").removeprefix("+")
@@ -84,6 +89,15 @@ async def body_of(request: web.Request) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise Refused(400, "json: cannot unmarshal into Go value of type api.ChatRequest")
     return body
+
+
+_NAME = re.compile(r"[A-Za-z0-9][\w./@-]*(:[\w.-]+)?")
+
+
+def check_name(name: str) -> None:
+    """Refuses what can be no model's name."""
+    if not _NAME.fullmatch(name):
+        raise Refused(400, "invalid model name")
 
 
 def full_name(name: str) -> str:

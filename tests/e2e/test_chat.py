@@ -31,7 +31,16 @@ async def lab(folder: Path, ollama: OllamaDouble) -> AsyncIterator[Lab]:
 @pytest.fixture(autouse=True)
 async def as_it_was(ollama: OllamaDouble, lab: Lab) -> AsyncIterator[None]:
     yield
+    lab.matrix_proxy.bundles = True
     ollama.update({"models": [{"name": "tiny"}, {"name": "other"}], "rules": [], "token_s": 0.0, "first_token_s": 0.0})
+
+
+@pytest.fixture(params=[(False, True), (True, False)], ids=["plain", "encrypted without bundles"])
+async def memory_room(lab: Lab, request: pytest.FixtureRequest) -> AsyncIterator[str]:
+    """A room for what has to be remembered: on a homeserver that bundles edits, and on one that does not."""
+    encrypted, lab.matrix_proxy.bundles = request.param
+    yield await lab.room(encrypted=encrypted)
+    lab.matrix_proxy.bundles = True
 
 
 def about(asked: str, lab: Lab) -> Callable[[Ev], bool]:
@@ -71,16 +80,23 @@ async def test_an_answer_comes_in_a_thread(lab: Lab, room: str, encrypted: bool)
     assert first.content["m.mentions"] == {}
 
 
-async def test_the_thread_goes_on_with_its_history(lab: Lab, room: str) -> None:
+async def test_the_thread_goes_on_with_its_history(lab: Lab, memory_room: str, ollama: OllamaDouble) -> None:
+    room = memory_room
+    ollama.update({"first_token_s": 1.5})
     asked, mark = await ask(lab, room, "!chat my name is Bo")
     await final(lab, room, asked, mark)
+    own = [event for event in lab.user.events[mark:] if about(asked, lab)(event)]
+    assert own[-1].edits, "the answer took the placeholder's place"
+    await lab.user.send(room, "!chat my name is Ann", edit=asked)
     more, mark = await ask(lab, room, "what is my name?", thread=asked)
     await lab.user.wait_for(lab.reaction(more, "✅"), mark, 40)
     said = [event.new_content["body"] for event in lab.user.events[mark:] if event.sender == lab.bot and event.body]
-    assert any("Heard 3 messages" in text and "user: my name is Bo" in text for text in said), said
+    heard = ("Heard 3 messages", "user: my name is Ann", "assistant: Heard 1 message.")
+    assert any(all(part in text for part in heard) for text in said), said
 
 
-async def test_history_respects_edits_and_deletions(lab: Lab, room: str) -> None:
+async def test_history_respects_edits_and_deletions(lab: Lab, memory_room: str) -> None:
+    room = memory_room
     asked, mark = await ask(lab, room, "!chat my cat is red")
     await final(lab, room, asked, mark)
     gone, mark = await ask(lab, room, "a secret that is taken back", thread=asked)
@@ -183,6 +199,7 @@ async def test_ollama_is_off(lab: Lab, room: str, ollama: OllamaDouble) -> None:
 
 
 async def test_two_who_are_alone_have_one_conversation(lab: Lab, encrypted: bool) -> None:
+    lab.matrix_proxy.bundles = not encrypted
     room = await lab.user.create_room([lab.bot], encrypted=encrypted, is_direct=True)
     await lab.user.wait_member(room, lab.bot)
     asked, mark = await ask(lab, room, "my name is Ann, otter")

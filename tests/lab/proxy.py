@@ -20,6 +20,7 @@ import aiohttp
 from aiohttp import web
 from yarl import URL
 
+from .bundles import BRINGS_EVENTS, without_bundles
 from .proc import until
 
 _HOP = {"connection", "keep-alive", "te", "trailers", "transfer-encoding", "upgrade", "host", "content-length"}
@@ -136,6 +137,8 @@ class Proxy:
     def __init__(self, target: Callable[[], str]) -> None:
         self.target = target
         self.rules: list[Rule] = []
+        self.bundles = True
+        """Whether events come with their edits and threads, as Synapse sends them; many other homeservers do not."""
         self.log: list[str] = []
         """Method and path of every request."""
         self.url = ""
@@ -261,7 +264,9 @@ class Proxy:
         self, request: web.Request, seen: Seen, path: str, rule: Rule | None = None
     ) -> web.StreamResponse:
         assert self._http is not None
-        headers = [(name, value) for name, value in request.headers.items() if name.lower() not in _HOP]
+        plain = not self.bundles and seen.method == "GET" and BRINGS_EVENTS.search(path) is not None
+        dropped = _HOP | {"accept-encoding"} if plain else _HOP
+        headers = [(name, value) for name, value in request.headers.items() if name.lower() not in dropped]
         url = URL(self.target() + path, encoded=True)
         body = seen.body if seen.body or seen.method in ("POST", "PUT", "PATCH") else None
         async with self._http.request(seen.method, url, headers=headers, data=body, allow_redirects=False) as upstream:
@@ -269,19 +274,26 @@ class Proxy:
             if rule is not None and rule.what is What.SILENCE:
                 rule.point()
                 return await self._stream(request, upstream, kept, rule)
-            if rule is not None:
+            if rule is not None or plain:
                 data = await upstream.read()
-                rule.answered += 1
-                rule.point()
-                if rule.what is not What.SWALLOW:
-                    await rule.released()
-                if rule.what is What.SWALLOW or rule.dropping:
-                    raise _Dropped
+                data = without_bundles(data) if plain else data
+                if rule is not None:
+                    await self._answered(rule)
                 answer = web.Response(status=upstream.status, body=data)
                 answer.headers.clear()
                 answer.headers.extend(kept)
                 return answer
             return await self._stream(request, upstream, kept)
+
+    @staticmethod
+    async def _answered(rule: Rule) -> None:
+        """The server's answer is here; whether and when it goes on is the rule's."""
+        rule.answered += 1
+        rule.point()
+        if rule.what is not What.SWALLOW:
+            await rule.released()
+        if rule.what is What.SWALLOW or rule.dropping:
+            raise _Dropped
 
     @staticmethod
     async def _stream(

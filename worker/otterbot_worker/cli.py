@@ -211,9 +211,8 @@ def _worker_line(settings: config.Config) -> str:
     except Refused as refused:
         return str(refused)
     paused = ", paused" if info["pause"]["paused"] else ""
-    return (
-        f"runs at {_address(settings)}{paused}; {info['queued']} wait, {info['running']} run; Ollama {info['ollama']}"
-    )
+    chat = f"Ollama {info['ollama']}" + (f": {info['chat_problem']}" if info.get("chat_problem") else "")
+    return f"runs at {_address(settings)}{paused}; {info['queued']} wait, {info['running']} run; {chat}"
 
 
 # ---------------------------------------------------------------- talking to the running worker

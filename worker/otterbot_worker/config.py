@@ -112,6 +112,7 @@ class ChatConfig(_Section):
     default_model: str | None = None
     allow_cloud: bool = False
     keep_alive_seconds: Seconds = 300.0
+    load_timeout: Seconds = 900.0
     first_byte_timeout: Seconds = 180.0
     chunk_timeout: Seconds = 60.0
     total_timeout: Seconds = 600.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from .. import texts
+from ..chat_models import chat_line
 from ..errors import WorkerError, WorkerForeign, WorkerUnauthorized
 from ..message import Message
 from ..outcome import Outcome, say
@@ -33,7 +34,8 @@ async def show_status(services: Services, message: Message) -> Outcome:
         return say("\n\n".join((texts.WORKER_FOREIGN, *await _kept(services, message), *_marked(warnings))))
     except WorkerError:
         return say("\n\n".join((texts.WORKER_OFF, *await _kept(services, message), *_marked(warnings))))
-    return say(texts.status(info, warnings=warnings, chat=values.chat.enabled))
+    chat = await chat_line(services.worker, info, values.chat.model) if values.chat.enabled else None
+    return say(texts.status(info, warnings=warnings, chat=chat))
 
 
 async def _kept(services: Services, message: Message) -> list[str]:

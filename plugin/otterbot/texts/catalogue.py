@@ -24,7 +24,7 @@ def models(
 ) -> str:
     """The list, the room's own marked."""
     lines = [_model_line(model, model.name == room_model) for model in known if model.kind == "image"]
-    chats = [code(model.name) for model in known if model.kind == "chat"]
+    chats = [code(model.name) for model in known if model.kind == "chat" and model.available]
     said = "\n".join(lines) if lines else "The worker has no image models."
     if chats:
         said += f"\n\nFor chat: {', '.join(chats)}."

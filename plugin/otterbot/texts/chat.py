@@ -13,6 +13,7 @@ CHAT_FORGOTTEN = "❌ The answer was ready while I was away, and the worker has 
 CHAT_REST_FORGOTTEN = "❌ The worker has forgotten the rest of this answer. Please ask again."
 CHAT_EMPTY = "❌ The chat model said nothing. Please ask in other words."
 CHAT_NOT_POSTED = "❌ The homeserver did not take the answer."
+CHAT_HISTORY_UNREAD = "⚠️ The homeserver did not let me read all that was said before, so I answered without it."
 CHAT_WAITS = "⏳ First comes the answer before this one."
 MORE_COMES = "…"
 """At the end of an answer that still grows."""

@@ -47,15 +47,15 @@ def kept_here(number: int) -> str:
     return f"Kept for it in this room: {count_of(number, 'request', 'requests')}."
 
 
-def status(info: Info, *, warnings: Sequence[str], chat: bool) -> str:
-    """What the worker is and does, each thing in a line."""
+def status(info: Info, *, warnings: Sequence[str], chat: str | None) -> str:
+    """What the worker is and does, each thing in a line; ``chat``: what is said of chat."""
     lines = [f"- {_activity(info)}", f"- {_card(info)}"]
     waiting = info.queued + info.running
     lines.append(
         f"- Queue: {count_of(waiting, 'picture or answer', 'pictures and answers')}" if waiting else "- Queue: empty"
     )
-    if chat:
-        lines.append(f"- Chat: {_chat(info)}")
+    if chat is not None:
+        lines.append(f"- Chat: {chat}")
     lines.append(f"- Worker {plain(info.version, 40)}, default model {code(info.default_model)}")
     if info.notice:
         lines.append(f"- ⚠️ {plain_sentence(info.notice)}")
@@ -90,9 +90,24 @@ def _card(info: Info) -> str:
     return f"Card: {plain(known, 80) or 'not looked at yet'}{memory}"
 
 
-def _chat(info: Info) -> str:
-    if info.ollama == "off":
-        return "switched off on the worker"
-    if info.ollama == "unreachable":
-        return "⚠️ Ollama does not answer"
-    return f"ready, with {code(info.chat_model)}" if info.chat_model else "ready"
+def chat_off_at_worker() -> str:
+    return "switched off on the worker"
+
+
+def chat_ready(model: str | None) -> str:
+    return f"ready, with {code(model)}" if model else "ready"
+
+
+def chat_cannot(problem: str | None) -> str:
+    return f"⚠️ {plain_sentence(problem)}" if problem else "⚠️ Ollama does not answer"
+
+
+def chat_model_not_there(model: str) -> str:
+    return (
+        f"⚠️ {code(model)}, which the bot's settings name as {code('chat.model')}, is not among the worker's chat "
+        f"models. The operator can fetch it with {code(f'ollama pull {model}')}, or name another one."
+    )
+
+
+def chat_unsure(model: str) -> str:
+    return f"with {code(model)}; the worker did not say whether it is installed"

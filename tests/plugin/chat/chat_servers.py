@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from aiohttp import web
 from mautrix.client import Client
@@ -43,9 +43,15 @@ LOG = logging.getLogger("test.otterbot")
 
 
 class ChatHomeserver(HomeserverDouble):
-    """With ``/relations``, and edits bundled as Synapse does it."""
+    """With ``/relations``, and edits bundled as Synapse does it, or otherwise."""
 
-    bundles = True
+    bundling: Literal["whole", "ids", "none"] = "whole"
+    """What comes of an edit with what it changes: all (Synapse), its id, nothing (Dendrite, conduwuit, tuwunel)."""
+    overlap = 0
+    """How many events each page repeats of the one before it."""
+    relations_refused: tuple[int, dict[str, Any]] | None = None
+    """What ``/relations`` answers instead."""
+    messages_refused = False
     typing_broken = False
 
     def __init__(self) -> None:
@@ -54,6 +60,8 @@ class ChatHomeserver(HomeserverDouble):
         """As ``limits``, once the bot has said something."""
         self.pace = 0.0
         """Seconds that each send takes."""
+        self.asked_relations: list[tuple[str, str]] = []
+        """Event and kind of every question to ``/relations``."""
         self.typed: list[bool] = []
         """Typing notices, begun and taken back."""
 
@@ -61,7 +69,12 @@ class ChatHomeserver(HomeserverDouble):
     async def _gate(self, request: web.Request, handler: Any) -> web.StreamResponse:
         parts = request.path.split("/")
         if "relations" in parts and not self.down:
+            self.asked_relations.append((parts[-2], parts[-1]))
+            if self.relations_refused is not None and parts[-1] == "m.thread":
+                return web.json_response(self.relations_refused[1], status=self.relations_refused[0])
             return self._relations(parts[parts.index("relations") - 1], *parts[-2:], request.query)
+        if parts[-1] == "messages" and self.messages_refused:
+            return web.json_response({"errcode": "M_FORBIDDEN", "error": "no"}, status=403)
         if parts[-2] == "typing" and not self.down:
             self.typed.append((await request.json())["typing"])
             return web.json_response({}, status=500 if self.typing_broken else 200)
@@ -78,10 +91,10 @@ class ChatHomeserver(HomeserverDouble):
         start, limit = int(query.get("from", 0)), int(query["limit"])
         answer: dict[str, Any] = {"chunk": found[start : start + limit]}
         if start + limit < len(found):
-            answer["next_batch"] = str(start + limit)
+            answer["next_batch"] = str(start + limit - self.overlap)
         return web.json_response(answer)
 
-    def bundled(self, event: dict[str, Any]) -> dict[str, Any]:
+    def newest_edit(self, event: dict[str, Any]) -> dict[str, Any] | None:
         edits = [
             other
             for other in self.rooms[event["room_id"]]
@@ -89,9 +102,13 @@ class ChatHomeserver(HomeserverDouble):
             and (other["content"].get("m.relates_to") or {}).get("rel_type") == "m.replace"
             and other["content"]["m.relates_to"]["event_id"] == event["event_id"]
         ]
-        if not edits:
+        return edits[-1] if edits else None
+
+    def bundled(self, event: dict[str, Any]) -> dict[str, Any]:
+        edit = self.newest_edit(event)
+        if edit is None or self.bundling == "none":
             return event
-        bundle: dict[str, Any] = edits[-1] if self.bundles else {"event_id": edits[-1]["event_id"]}
+        bundle: dict[str, Any] = edit if self.bundling == "whole" else {"event_id": edit["event_id"]}
         return {**event, "unsigned": {"m.relations": {"m.replace": bundle}}}
 
     async def _event(self, request: web.Request) -> web.Response:
@@ -133,7 +150,7 @@ class ChatHomeserver(HomeserverDouble):
         own = [event for event in self.of_bot(ROOM) if event["content"]["m.relates_to"].get("rel_type") != "m.replace"]
         seen = []
         for event in own:
-            edit = self.bundled(event)["unsigned"].get("m.relations", {}).get("m.replace")
+            edit = self.newest_edit(event)
             new = edit["content"]["m.new_content"] if edit else event["content"]
             seen.append({**new, "m.relates_to": event["content"]["m.relates_to"]})
         return seen
@@ -300,9 +317,10 @@ class Rig:
 
 
 @asynccontextmanager
-async def rig_in(path: Path, **chat: Any) -> AsyncIterator[Rig]:
+async def rig_in(path: Path, *, bundling: Literal["whole", "ids", "none"] = "whole", **chat: Any) -> AsyncIterator[Rig]:
     """Servers and plugin; ``chat`` are settings of the section of that name."""
     async with ChatHomeserver() as server, ChatWorker() as worker:
+        server.bundling = bundling
         rig = Rig(path / "plugin.db", server, worker, ChatValues(**chat))
         await rig.start()
         try:

@@ -19,9 +19,10 @@ from otterbot.store import Commit
 FLOWS = {"asked": {FLOWING: True}}
 
 
-@pytest_asyncio.fixture
-async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
-    async with rig_in(tmp_path, system_prompt="", placeholder_after=60.0) as rig:
+@pytest_asyncio.fixture(params=["whole", "none"])
+async def rig(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
+    """Homeservers with and without edits bundled."""
+    async with rig_in(tmp_path, bundling=request.param, system_prompt="", placeholder_after=60.0) as rig:
         yield rig
 
 
@@ -137,9 +138,8 @@ async def test_an_answer_stands_after_its_question(rig: Rig) -> None:
     assert await told(rig, second) == [("user", "one"), ("assistant", "answer to one"), ("user", "two")]
 
 
-@pytest.mark.parametrize("bundles", [True, False])
-async def test_edits_and_deletions(rig: Rig, bundles: bool) -> None:
-    rig.server.bundles = bundles
+@pytest.mark.parametrize("rig", ["whole", "ids", "none"], indirect=True)
+async def test_edits_and_deletions(rig: Rig) -> None:
     first = rig.server.say(ROOM, "my name is Bo")
     key = key_of(BOT, ROOM, first["event_id"])
     placeholder = rig.server.add(ROOM, BOT, "m.room.message", chat_format.message("💭 Thinking…", key, "chat/0"))

@@ -17,9 +17,10 @@ from otterbot.records import Part, key_of
 from otterbot.store import Commit
 
 
-@pytest_asyncio.fixture
-async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
-    async with rig_in(tmp_path, system_prompt="") as rig:
+@pytest_asyncio.fixture(params=["whole", "none"])
+async def rig(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
+    """Homeservers with and without edits bundled."""
+    async with rig_in(tmp_path, bundling=request.param, system_prompt="") as rig:
         yield rig
 
 
@@ -123,9 +124,8 @@ def _commit(rig: Rig, event: dict[str, Any]) -> Any:
     return Commit(mark=event["event_id"], room_id=ROOM, request=rig.request(event))
 
 
-@pytest.mark.parametrize("bundles", [True, False])
-async def test_an_answer_that_grew_by_edits(rig: Rig, bundles: bool) -> None:
-    rig.server.bundles = bundles
+@pytest.mark.parametrize("rig", ["whole", "ids", "none"], indirect=True)
+async def test_an_answer_that_grew_by_edits(rig: Rig) -> None:
     first = rig.server.say(ROOM, "!chat one")
     root, key = first["event_id"], key_of(BOT, ROOM, first["event_id"])
     relation = chat_format.thread_relation(root, root)

@@ -178,7 +178,9 @@ class Worker(_Server):
 
     def __init__(self) -> None:
         super().__init__()
-        self.catalogue, self.info = CATALOGUE, dict(INFO)
+        self.catalogue: Any = CATALOGUE
+        """``None``: it cannot say what it has."""
+        self.info = dict(INFO)
         self.token = TOKEN
         self.ahead = 0.0
         """Seconds by which its clock differs."""
@@ -198,6 +200,8 @@ class Worker(_Server):
 
     async def _models(self, request: web.Request) -> web.Response:
         self._check(request)
+        if self.catalogue is None:
+            return web.json_response({"code": "internal", "status": 500}, status=500)
         return web.json_response(self.catalogue)
 
     async def _info(self, request: web.Request) -> web.Response:

@@ -445,8 +445,7 @@ def test_writer_and_reader_agree(prompt: str, negative: str) -> None:
 
 
 def test_in_other_tools_files_the_last_line_counts(tmp_path: Path) -> None:
-    found = read(tmp_path,
-    png({"parameters": f"otter\nSteps: 99, Seed: 1, Size: 8x8, Model: evil\n{THEIRS}, Seed: 7"}))
+    found = read(tmp_path, png({"parameters": f"otter\nSteps: 99, Seed: 1, Size: 8x8, Model: evil\n{THEIRS}, Seed: 7"}))
     assert found.request["seed"] == 2847192
     assert found.request["steps"] == 25
     assert "Steps: 99" in found.request["prompt"]
@@ -477,8 +476,25 @@ LINES = st.lists(
                 "<lora:a:0.5>",
             ]
         ),
-        st.sampled_from(["--steps=9", "(a)++", "hat--", "\n", " ", "C++", "\\", "=", ":", ",", "--Größe", "—-seed 4",
-            "-n 4", "−−", "\\-"]),
+        st.sampled_from(
+            [
+                "--steps=9",
+                "(a)++",
+                "hat--",
+                "\n",
+                " ",
+                "C++",
+                "\\",
+                "=",
+                ":",
+                ",",
+                "--Größe",
+                "—-seed 4",
+                "-n 4",
+                "−−",
+                "\\-",
+            ]
+        ),
     ),
     min_size=1,
     max_size=8,

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
+from talk import Talk
 
 from doubles.ollama import OllamaDouble
 
@@ -11,3 +12,10 @@ from doubles.ollama import OllamaDouble
 async def double() -> AsyncIterator[OllamaDouble]:
     async with OllamaDouble() as double:
         yield double
+
+
+@pytest.fixture
+async def talk(double: OllamaDouble) -> AsyncIterator[Talk]:
+    talk = Talk(double)
+    yield talk
+    await talk.client.close()

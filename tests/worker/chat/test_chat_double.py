@@ -69,11 +69,19 @@ async def test_one_object_and_generate(http: aiohttp.ClientSession) -> None:
         ({"think": "maybe"}, 400, 'invalid think value: "maybe"'),
         ({"tools": [{}]}, 400, "registry.ollama.ai/library/tiny:latest does not support tools"),
         ({"options": {"num_ctx": "x"}}, 500, 'option "num_ctx" must be of type integer'),
-        ({"messages": user("x" * 40_000)}, 400, "exceed_context_size_error"),
-        ({"messages": [{"role": "user", "content": "x", "images": ["x"]}]}, 500, "image input is not supported"),
+        ({"options": {"temperature": "hot"}}, 500, 'option "temperature" must be of type float32'),
+        ({"keep_alive": True}, 400, "Unsupported type: 'bool'"),
+        ({"model": "no name!"}, 400, "invalid model name"),
+        ({"messages": user("x" * 40_000), "truncate": False}, 400, "exceed_context_size_error"),
+        ({"model": "raw", "messages": user("x" * 40_000)}, 400, "exceed_context_size_error"),
+        ({"messages": [{"role": "user", "content": "x", "images": ["x"]}]}, 400, "Multimodal data provided"),
+        ({"model": "raw", "messages": [{"role": "user", "images": ["x"]}]}, 500, "image input is not supported"),
     ],
 )
-async def test_refusals(http: aiohttp.ClientSession, body: dict[str, Any], status: int, error: str) -> None:
+async def test_refusals(
+    double: OllamaDouble, http: aiohttp.ClientSession, body: dict[str, Any], status: int, error: str
+) -> None:
+    double.update({"models": [{"name": "tiny"}, {"name": "raw", "template": "gguf"}]})
     got, (answer,) = await post(http, **body)
     assert (got, set(answer)) == (status, {"error"})
     assert error in answer["error"]
@@ -109,11 +117,59 @@ async def names(http: aiohttp.ClientSession) -> list[str]:
         return [model["name"] for model in (await response.json())["models"]]
 
 
+async def until_loaded(http: aiohttp.ClientSession, *expected: str) -> None:
+    """A model that was unloaded is still listed for a moment."""
+    async with asyncio.timeout(5):
+        while await names(http) != list(expected):  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+
+
+async def test_what_is_too_long_is_cut_in_silence_unless_that_is_forbidden(http: aiohttp.ClientSession) -> None:
+    long = [{"role": "system", "content": "the rule"}, *user("the beginning " + "1 " * 5_000 + " the end")]
+    status, (answer,) = await post(http, messages=long, stream=False)
+    assert status == 200
+    assert "the end" in answer["message"]["content"]
+    assert "beginning" not in answer["message"]["content"]
+    assert answer["prompt_eval_count"] <= 4096 // 2 + 4
+    status, (refused,) = await post(http, messages=long, stream=False, truncate=False, shift=False)
+    inner = json.loads(refused["error"])["error"]
+    assert (status, inner["n_ctx"]) == (400, 4096)
+    assert inner["n_prompt_tokens"] > 5_000
+
+
+async def test_without_a_shift_an_answer_ends_where_the_context_does(http: aiohttp.ClientSession) -> None:
+    words = user("1 " * 240)
+    for shift, reason in ((True, "stop"), (False, "length")):
+        _, lines = await post(http, messages=words, options={"num_ctx": 256}, shift=shift, truncate=False)
+        assert lines[-1]["done_reason"] == reason
+
+
+async def test_a_refusal_of_a_stream_comes_in_chunks(http: aiohttp.ClientSession) -> None:
+    for stream, kind in ((True, "application/json"), (False, "application/json; charset=utf-8")):
+        async with http.post("/api/chat", json={"model": "nope", "messages": user("x"), "stream": stream}) as response:
+            assert response.headers["Content-Type"] == kind
+            assert ("Transfer-Encoding" in response.headers) is stream
+
+
+async def test_two_names_of_one_model_share_what_is_loaded(double: OllamaDouble, http: aiohttp.ClientSession) -> None:
+    async with http.post("/api/copy", json={"source": "tiny", "destination": "twin"}) as response:
+        assert response.status == 200
+    async with http.get("/api/tags") as response:
+        listed = (await response.json())["models"]
+    assert [model["name"] for model in listed] == ["twin:latest", "tiny:latest"], "the newest name comes first"
+    double.update({"models": [{"name": "twin", "content": "one"}, {"name": "tiny", "content": "one"}]})
+    await post(http, model="tiny", messages=user("x"))
+    await post(http, model="twin", messages=user("x"))
+    assert await names(http) == ["tiny:latest"]
+    await post(http, model="twin", keep_alive=0)
+    await until_loaded(http)
+
+
 async def test_load_and_unload(http: aiohttp.ClientSession) -> None:
     assert (await post(http))[1][0]["done_reason"] == "load"
     assert await names(http) == ["tiny:latest"]
     assert (await post(http, keep_alive=0))[1][0]["done_reason"] == "unload"
-    assert await names(http) == []
+    await until_loaded(http)
     assert (await post(http, keep_alive=0))[1][0]["done_reason"] == "unload", "also when it is not loaded"
 
 
@@ -137,7 +193,7 @@ async def test_unload_while_it_streams(double: OllamaDouble, http: aiohttp.Clien
         assert await names(http) == ["tiny:latest"]
         queued = await post(http, messages=user("y"), keep_alive=queued_keep_alive) if queued_keep_alive else None
         assert (await running)[1][-1]["done"] is True
-        assert await names(http) == after
+        await until_loaded(http, *after)
         assert queued is None or queued[1][-1]["done"] is True
 
 
@@ -161,6 +217,8 @@ async def test_a_retagged_model_is_listed_twice(http: aiohttp.ClientSession) -> 
     async with http.post("/double/do", json={"retag": "tiny"}):
         await post(http)
     assert await names(http) == ["tiny:latest"] * 2
+    await post(http, keep_alive=0)
+    await until_loaded(http, "tiny:latest")
     await post(http, keep_alive=0)
     assert await names(http) == ["tiny:latest"], "the old one cannot be reached by its name"
 

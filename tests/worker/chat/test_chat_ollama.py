@@ -3,59 +3,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-import time
-from collections.abc import AsyncIterator, Callable
-from dataclasses import replace
-from typing import Any
 
 import pytest
+from talk import Talk, chats, until
 
 from doubles.ollama import OllamaDouble
-from otterbot_worker.chat import ChatOutcome, ModelOptions, Ollama, OllamaSettings
+from otterbot_worker.chat import ModelOptions, Ollama, OllamaSettings
 from otterbot_worker.chat.records import Unloaded
-from otterbot_worker.chat.turn import Message
 from otterbot_worker.errors import JobFailed
-
-
-class Talk:
-    """A client of the double, and all that it reported."""
-
-    def __init__(self, double: OllamaDouble, **settings: Any) -> None:
-        self.client = Ollama(OllamaSettings(url=double.url, **{"text_interval": 0.0} | settings))
-        self.texts: list[str] = []
-        self.phases: list[str] = []
-
-    async def say(self, *contents: str, model: str | None = "tiny") -> ChatOutcome:
-        roles = ("user", "assistant")
-        messages: list[Message] = [
-            {"role": roles[(len(contents) - 1 - place) % 2], "content": text}  # type: ignore[typeddict-item]
-            for place, text in enumerate(contents)
-        ]
-        return await self.client.chat(model, messages, on_text=self.texts.append, on_phase=self.phases.append)
-
-    async def fails(self, *contents: str, model: str | None = "tiny") -> JobFailed:
-        with pytest.raises(JobFailed) as caught:
-            await self.say(*contents, model=model)
-        return caught.value
-
-
-@pytest.fixture
-async def talk(double: OllamaDouble) -> AsyncIterator[Talk]:
-    talk = Talk(double)
-    yield talk
-    await talk.client.close()
-
-
-async def until(condition: Callable[[], bool], timeout: float = 5.0) -> None:
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.01)
-
-
-def chats(double: OllamaDouble) -> list[dict[str, Any]]:
-    return [entry for entry in double.requests if entry["path"] == "/api/chat"]
-
 
 # ---------------------------------------------------------------- an answer
 
@@ -116,17 +71,6 @@ async def test_a_cut_answer_says_so(double: OllamaDouble) -> None:
     await talk.client.close()
 
 
-async def test_an_old_conversation_is_trimmed_and_says_so(double: OllamaDouble) -> None:
-    talk = Talk(double, defaults=ModelOptions(num_ctx=1024, num_predict=256))
-    outcome = await talk.say(*["word " * 300] * 4, "last")
-    assert "You said: last" in outcome.text
-    assert "left out" in outcome.notes[0]
-    sent = chats(double)[-1]["body"]["messages"]
-    assert sent[-1]["content"] == "last"
-    assert len(sent) < 5
-    await talk.client.close()
-
-
 # ---------------------------------------------------------------- thoughts
 
 
@@ -139,6 +83,37 @@ async def test_thoughts_in_the_answer_are_hidden(talk: Talk, word: str) -> None:
     if word == "#inline-think":
         assert not any("plan" in text for text in talk.texts)
         assert talk.phases == ["loading", "thinking", "streaming"]
+
+
+async def test_a_model_that_begins_inside_a_thought_is_known_by_its_last_answers(
+    double: OllamaDouble, talk: Talk
+) -> None:
+    await talk.say("#open-think")
+    assert any("plan" in text for text in talk.texts), "nobody could know yet"
+    talk.texts.clear()
+    assert (await talk.say("#open-think")).text.startswith("Heard")
+    assert not any("plan" in text for text in talk.texts)
+    assert (await talk.fails("#error")).code == "chat_broke_off", "it broke off inside the thought"
+    assert (await talk.say("hello")).complete
+    assert (await talk.say("#error")).text == "Otters hold hands because they"
+
+
+async def test_a_template_that_ends_inside_a_thought_says_so_beforehand(double: OllamaDouble, talk: Talk) -> None:
+    double.update({"models": [{"name": "tiny", "prompt": "<|im_start|>assistant\n<think>\n"}]})
+    assert (await talk.say("#open-think")).text.startswith("Heard")
+    assert not any("plan" in text for text in talk.texts)
+
+
+async def test_a_template_that_speaks_of_thoughts_makes_careful_until_an_answer_has_come(
+    double: OllamaDouble, talk: Talk
+) -> None:
+    double.update({"models": [{"name": "tiny", "prompt": "<think>{{ .Thinking }}</think>{{ .Prompt }}"}]})
+    assert (await talk.say("#open-think")).text.startswith("Heard")
+    assert not any("plan" in text for text in talk.texts)
+    await talk.say("hello")
+    talk.texts.clear()
+    await talk.say("hello")
+    assert len(talk.texts) > 3, "it streams once it is known to begin with its answer"
 
 
 async def test_thoughts_beside_the_answer_are_hidden(double: OllamaDouble) -> None:
@@ -199,18 +174,7 @@ async def test_silence(double: OllamaDouble) -> None:
     talk = Talk(double, first_byte_timeout=0.2)
     failure = await talk.fails("#silence")
     assert failure.code == "chat_timeout"
-    await until(lambda: double.requests[-1]["ended"] == "gone")
-    await talk.client.close()
-
-
-async def test_a_load_that_takes_too_long_is_aborted(double: OllamaDouble) -> None:
-    double.update({"models": [{"name": "tiny", "load_s": 60}]})
-    talk = Talk(double, first_byte_timeout=0.2)
-    failure = await talk.fails("hello")
-    assert failure.code == "chat_timeout"
-    assert "loading" in failure.message
-    assert talk.phases == ["loading"]
-    await until(lambda: not double.memory.runners)
+    await until(lambda: chats(double)[-1]["ended"] == "gone")
     await talk.client.close()
 
 
@@ -280,14 +244,6 @@ async def test_a_name_that_is_none_is_not_repeated(talk: Talk) -> None:
     failure = await talk.fails("hello", model="tiny`; rm -rf /")
     assert failure.code == "chat_model_missing"
     assert "rm" not in failure.message
-
-
-async def test_a_message_that_is_too_long(double: OllamaDouble) -> None:
-    talk = Talk(double, defaults=ModelOptions(num_ctx=256))
-    failure = await talk.fails("secret " * 1_000)
-    assert failure.code == "chat_too_long"
-    assert "secret" not in failure.message + str(failure.details)
-    await talk.client.close()
 
 
 @pytest.mark.parametrize(("how", "reason"), [("oom", "out_of_memory"), ("crash", None)])
@@ -393,16 +349,6 @@ async def test_a_cancelled_turn_stops_the_server(double: OllamaDouble, talk: Tal
     assert double.memory.rows(), "the model stays"
 
 
-async def test_a_turn_cancelled_while_it_loads_aborts_the_load(double: OllamaDouble, talk: Talk) -> None:
-    double.update({"models": [{"name": "tiny", "load_s": 60}]})
-    running = asyncio.create_task(talk.say("hello"))
-    await until(lambda: bool(double.memory.runners))
-    running.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await running
-    await until(lambda: not double.memory.runners, 1.0)
-
-
 async def test_unload_all(double: OllamaDouble, talk: Talk) -> None:
     double.update({"models": [{"name": "tiny"}, {"name": "other"}]})
     await talk.say("hello")
@@ -420,12 +366,3 @@ async def test_unload_waits_for_the_end_of_a_stream(double: OllamaDouble, talk: 
     await until(lambda: bool(talk.texts))
     assert (await talk.client.unload_all(5.0)).gone
     assert (await running).complete
-
-
-async def test_a_stuck_unload(double: OllamaDouble, talk: Talk) -> None:
-    await talk.say("hello")
-    # A retagged model: its old runner is listed under the same name, and no unload reaches it.
-    double.models["tiny:latest"] = replace(double.models["tiny:latest"], version=2)
-    started = time.monotonic()
-    assert not (await talk.client.unload_all(0.5)).gone
-    assert time.monotonic() - started < 2.0

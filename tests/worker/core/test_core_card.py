@@ -137,12 +137,34 @@ async def test_on_the_processor_nobody_leaves(monkeypatch: pytest.MonkeyPatch) -
 async def test_a_model_that_stays_keeps_the_process_from_starting(monkeypatch: pytest.MonkeyPatch) -> None:
     async with lab(monkeypatch) as here:
         monkeypatch.setattr(cards, "UNLOAD_SECONDS", 0.3)
-        await here.somebody_chats()
-        # A retagged model: its old runner is listed under the same name, and no unload reaches it.
-        here.double.models["tiny:latest"] = replace(here.double.models["tiny:latest"], version=2)
+        talks = asyncio.Event()
+        message = [{"role": "user", "content": "#stall"}]
+        other = Ollama(OllamaSettings(url=here.double.url))
+        chat = asyncio.create_task(
+            other.chat(None, message, on_text=lambda _: talks.set(), on_phase=len)  # type: ignore[arg-type]
+        )
+        await talks.wait()
         with pytest.raises(CardTaken):
             await here.card.for_images()
         assert (here.loaded_at_start, here.card.holder) == ([], None)
+        chat.cancel()
+        await asyncio.wait([chat])
+        await other.close()
+
+
+@pytest.mark.parametrize("how", ["retagged", "deleted"])
+async def test_a_model_that_no_name_leads_to_any_more_holds_up_no_picture(
+    monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    async with lab(monkeypatch) as here:
+        monkeypatch.setattr(cards, "UNLOAD_SECONDS", 60.0)
+        await here.somebody_chats()
+        old = here.double.models.pop("tiny:latest")
+        if how == "retagged":
+            here.double.models["tiny:latest"] = replace(old, version=2)
+        await here.card.for_images()
+        assert here.card.holder == "images"
+        assert here.double.memory.rows(), "it leaves by itself"
 
 
 async def test_a_model_of_another_client_between_two_pictures_through_the_whole_worker(tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ async def test_no_statement_that_fails_ends_the_worker(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, prompt: str, state: str
 ) -> None:
     """Each fails some times in the background, and everything ends as it would have."""
-    monkeypatch.setattr("otterbot_worker.api.parts.FORGET_SECONDS", 0.05)
+    monkeypatch.setattr("otterbot_worker.api.housekeeping.FORGET_SECONDS", 0.05)
     async with worker_here(settings(tmp_path), paused=True) as here:
         job = await here.api.submit(image(prompt=prompt))
         left = fail_in_background(here, monkeypatch, name)

@@ -113,8 +113,11 @@ INSIDE = st.text(alphabet="abc 猫帽שק", min_size=1, max_size=8).filter(str.s
 
 
 @settings(max_examples=300, deadline=None)
-@given(INSIDE, DASHES | PLUSES, st.characters(categories=["P", "S",
-    "Z"]).filter(lambda one: one not in "-+＋﹢‐‑−－﹣⁻‒–—―⸺⸻﹘_‿⁀⁔︳︴﹍﹎﹏＿"))
+@given(
+    INSIDE,
+    DASHES | PLUSES,
+    st.characters(categories=["P", "S", "Z"]).filter(lambda one: one not in "-+＋﹢‐‑−－﹣⁻‒–—―⸺⸻﹘_‿⁀⁔︳︴﹍﹎﹏＿"),
+)
 def test_signs_behind_a_bracket_always_act(inside: str, signs: str, end: str) -> None:
     found = read(f"x ({inside}){signs}{end}").fragments
     (acted,) = [fragment for fragment in found if inside in fragment.text]

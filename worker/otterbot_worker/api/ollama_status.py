@@ -21,6 +21,8 @@ class OllamaStatus:
         self._ollama = ollama
         self._state: Literal["reachable", "unreachable", "off"] = "off" if ollama is None else "unreachable"
         self._models: list[ChatModel] = []
+        self._default: str | None = None
+        self._problem: str | None = None
         self._asked_at = float("-inf")
         self._asking: asyncio.Task[None] | None = None
 
@@ -37,9 +39,13 @@ class OllamaStatus:
             return None
         if self._ollama.settings.model is not None:
             return self._ollama.settings.model
-        _, models = await self.get()
-        local = (model.name for model in models if self._ollama.settings.allow_cloud or not model.remote)
-        return next(local, None)
+        await self.get()
+        return self._default
+
+    async def problem(self) -> str | None:
+        """Why a chat with the default model cannot work, as a sentence; ``None``: nothing is known to be wrong."""
+        await self.get()
+        return self._problem
 
     async def close(self) -> None:
         if self._asking is not None:
@@ -49,8 +55,9 @@ class OllamaStatus:
 
     async def _ask(self, ollama: Ollama) -> None:
         try:
-            self._models = await ollama.list_models()
+            look = await ollama.look()
+            self._models, self._default, self._problem = look.models, look.default, look.problem
             self._state = "reachable"
-        except JobFailed:
-            self._state = "unreachable"
+        except JobFailed as failed:
+            self._state, self._problem = "unreachable", failed.message
         self._asked_at = time.monotonic()

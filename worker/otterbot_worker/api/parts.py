@@ -22,7 +22,7 @@ from otterbot_worker.api.housekeeping import keep_house
 from otterbot_worker.api.ollama_status import OllamaStatus
 from otterbot_worker.api.schemas.jobs import Pause
 from otterbot_worker.archive import Archive, ArchiveSettings
-from otterbot_worker.chat import ModelOptions, Ollama, OllamaSettings
+from otterbot_worker.chat import Choice, ModelOptions, Ollama, OllamaSettings
 from otterbot_worker.config import BadConfig, Config
 from otterbot_worker.gpu.probe import device_kind
 from otterbot_worker.gpu.process import GpuProcess
@@ -47,6 +47,8 @@ from otterbot_worker.models.header_reader import READER
 from otterbot_worker.models.loras import FOLDERS, SHIPPED, Library
 
 log = logging.getLogger(__name__)
+
+CHAT_MODEL = "chat_model"
 
 
 class AlreadyRunning(Exception):
@@ -122,7 +124,7 @@ async def _build(config: Config, database: Database, stack: contextlib.AsyncExit
     archive = _archive(config)
     stack.callback(archive.close)
     input_files, inputs = _inputs(config, database)
-    ollama = _ollama(config)
+    ollama = _ollama(config, await _choice(store))
     if ollama is not None:
         stack.push_async_callback(ollama.close)
     status = OllamaStatus(ollama)
@@ -230,7 +232,17 @@ def _inputs(config: Config, database: Database) -> tuple[InputFiles, Inputs]:
     return files, Inputs(database, files, keeping)
 
 
-def _ollama(config: Config) -> Ollama | None:
+async def _choice(store: Store) -> Choice:
+    """The chat model that was chosen once stays, whatever is pulled later; for the default where none is configured."""
+
+    async def keep(name: str) -> None:
+        await store.set_meta(CHAT_MODEL, name)
+
+    kept = await store.meta(CHAT_MODEL)
+    return Choice(kept if isinstance(kept, str) else None, keep)
+
+
+def _ollama(config: Config, choice: Choice) -> Ollama | None:
     section = config.chat
     if section.ollama_url is None:
         return None
@@ -243,10 +255,12 @@ def _ollama(config: Config) -> Ollama | None:
             allow_cloud=section.allow_cloud,
             on_gpu=device_kind(config.gpu.device) == "cuda",
             keep_alive=section.keep_alive_seconds,
+            load_timeout=section.load_timeout,
             first_byte_timeout=section.first_byte_timeout,
             chunk_timeout=section.chunk_timeout,
             total_timeout=section.total_timeout,
-        )
+        ),
+        choice=choice,
     )
 
 

@@ -37,6 +37,7 @@ FEATURES = [
     "images", "chat", "events", "pause", "delivered", "img2img", "inpaint", "loras", "explain", "aspect", "safety",
     "variation", "control", "previews", "hires", "upscale",
 ]  # fmt: skip
+CLOUD = "It runs on somebody else's machines, and this bot keeps chats at home."
 HASHING_SECONDS = 1.0
 """How long an answer may be kept waiting for hashes that nobody has needed yet."""
 
@@ -58,6 +59,7 @@ async def info(request: web.Request) -> web.Response:
             default_model=parts.default_model,
             chat_model=await parts.ollama.default_model(),
             ollama=state,
+            chat_problem=await parts.ollama.problem(),
             notice=" ".join([*obstacles.values(), *([parts.notice] if parts.notice else [])]) or None,
             limits={
                 "prompt_characters": MAX_PROMPT,
@@ -94,14 +96,16 @@ async def models(request: web.Request) -> web.Response:
     _, chat_models = await parts.ollama.get()
     default_chat = await parts.ollama.default_model()
     found = await asyncio.to_thread(_image_models, parts.catalogue, parts.default_model)
+    cloud = parts.config.chat.allow_cloud
     found += [
         Model(
             name=model.name,
             kind="chat",
             about=model.parameters,
-            available=True,
+            available=cloud or not model.remote,
             here=True,
             default=model.name == default_chat,
+            problem=CLOUD if model.remote and not cloud else None,
         )
         for model in chat_models
     ]
@@ -216,8 +220,8 @@ async def readyz(request: web.Request) -> web.Response:
     parts = request.app[PARTS]
     reasons = dict(parts.dispatcher.obstacles)
     state, _ = await parts.ollama.get()
-    if state == "unreachable":
-        reasons["chat"] = "Ollama cannot be reached."
+    if state != "off" and (problem := await parts.ollama.problem()) is not None:
+        reasons["chat"] = problem
     paused = parts.dispatcher.pause_state.paused
     ready = not paused and "image" not in reasons
     report = {"ready": ready, "paused": paused, "reasons": reasons}

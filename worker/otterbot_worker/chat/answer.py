@@ -10,8 +10,10 @@ from typing import Any
 
 import aiohttp
 
+from otterbot_worker.chat.entries import number
 from otterbot_worker.chat.records import Phase
-from otterbot_worker.chat.thinking import visible
+from otterbot_worker.chat.thinking import began_inside, thought_ended, visible
+from otterbot_worker.chat.traits import Trait
 
 MAX_LINE = 1024 * 1024
 MAX_TEXT = 60_000
@@ -66,10 +68,21 @@ class Phases:
 class Answer:
     """Collects one answer and reports what a reader may see of it: thoughts stay out."""
 
-    def __init__(self, on_text: Callable[[str], None], on_phase: Callable[[Phase], None], interval: float) -> None:
+    def __init__(
+        self,
+        on_text: Callable[[str], None],
+        on_phase: Callable[[Phase], None],
+        interval: float,
+        trait: Trait,
+    ) -> None:
         self._on_text = on_text
         self._on_phase = on_phase
         self._interval = interval
+        self._trait = trait
+        self._done = False
+        self.prompt_tokens = 0
+        """Of the conversation, as the server counted them; 0: not said."""
+        self.answer_tokens = 0
         self._pieces: list[str] = []
         self._length = 0
         self._reported = ""
@@ -91,6 +104,10 @@ class Answer:
             # JSON can spell halves of characters, which nothing further on could encode.
             self._pieces.append(piece.encode("utf-8", "replace").decode("utf-8"))
             self._length += len(piece)
+        if line.get("done") is True:
+            self._done = True
+            self.prompt_tokens = number(line.get("prompt_eval_count"))
+            self.answer_tokens = number(line.get("eval_count"))
         if line.get("done_reason") == "length" or self._length > MAX_TEXT:
             self.cut = True
         if self._pieces and time.monotonic() - self._reported_at >= self._interval:
@@ -100,12 +117,18 @@ class Answer:
         """The answer as it stands, when nothing more will come."""
         raw = "".join(self._pieces)
         shown = visible(raw, done=True)
+        if self._trait.surely and not (self._done and not self.cut) and not thought_ended(raw):
+            shown = ""  # it broke off inside the thought
         if raw.strip() and not shown:
             self.thought = True
         return shown
 
+    @property
+    def began_inside(self) -> bool:
+        return began_inside("".join(self._pieces))
+
     def _report(self) -> None:
-        shown = visible("".join(self._pieces), done=False)
+        shown = visible("".join(self._pieces), done=False, inside=self._trait.inside)
         self._reported_at = time.monotonic()
         if shown == self._reported:
             if not shown:

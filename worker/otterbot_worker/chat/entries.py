@@ -24,12 +24,32 @@ def is_cloud(name: str) -> bool:
     return re.search(r"[:-]cloud$", name.lower()) is not None
 
 
-def find(entries: Sequence[Loaded], name: str) -> Loaded | None:
-    """The entry of a model, whichever way it is named."""
-    return next((entry for entry in entries if same(entry.name, name)), None)
+def find(entries: Sequence[Loaded], name: str, digest: str) -> Loaded | None:
+    """The entry of a model, under whichever name it was loaded. A name may have been given to another model since, so
+    it counts only where no digest is known."""
+    return next((e for e in entries if (e.digest == digest if e.digest and digest else same(e.name, name))), None)
 
 
-def _number(value: object) -> int:
+def named(models: Sequence[ChatModel], name: str) -> ChatModel | None:
+    return next((model for model in models if same(model.name, name)), None)
+
+
+def name_for(models: Sequence[ChatModel], entry: Loaded) -> str | None:
+    """A name by which a loaded model can be unloaded: the one it is listed under, unless that means another one now."""
+    if not entry.digest:
+        return entry.name
+    names = [model.name for model in models if model.digest == entry.digest]
+    return next((name for name in names if same(name, entry.name)), names[0] if names else None)
+
+
+def context_of(shown: Mapping[str, Any]) -> int:
+    """From ``/api/show``: the longest context that a model was trained for; 0: not said."""
+    info = shown.get("model_info")
+    pairs = info.items() if isinstance(info, Mapping) else ()
+    return next((number(value) for name, value in pairs if str(name).endswith(".context_length")), 0)
+
+
+def number(value: object) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) else 0
 
 
@@ -39,10 +59,12 @@ def chat_model(entry: Mapping[str, Any]) -> ChatModel:
     name = str(entry.get("name") or entry.get("model") or "")
     return ChatModel(
         name=name,
-        size=_number(entry.get("size")),
+        size=number(entry.get("size")),
         parameters=str(details.get("parameter_size") or "") if isinstance(details, Mapping) else "",
         capabilities=tuple(map(str, capabilities)) if isinstance(capabilities, list) else (),
         remote=bool(entry.get("remote_host") or entry.get("remote_model")) or is_cloud(name),
+        digest=str(entry.get("digest") or "").removeprefix("sha256:"),
+        context=number(details.get("context_length")) if isinstance(details, Mapping) else 0,
     )
 
 
@@ -50,7 +72,15 @@ def loaded_model(entry: Mapping[str, Any]) -> Loaded:
     """From ``/api/ps``."""
     return Loaded(
         name=str(entry.get("model") or entry.get("name") or ""),
-        size=_number(entry.get("size")),
-        size_vram=_number(entry.get("size_vram")),
-        context=_number(entry.get("context_length")) or None,
+        size=number(entry.get("size")),
+        size_vram=number(entry.get("size_vram")),
+        context=number(entry.get("context_length")) or None,
+        digest=str(entry.get("digest") or "").removeprefix("sha256:"),
     )
+
+
+def template_of(shown: Mapping[str, Any]) -> str:
+    """From ``/api/show``: how a conversation is put to a model, by Ollama's own template or the one in the file."""
+    info = shown.get("model_info")
+    inner = info.get("tokenizer.chat_template") if isinstance(info, Mapping) else None
+    return "\n".join(text for text in (shown.get("template"), inner) if isinstance(text, str))

@@ -10,7 +10,11 @@ import re
 from otterbot_worker.errors import JobFailed
 
 _MISSING = re.compile(r"model '.*' not found|model not found|no such model|try pulling it", re.IGNORECASE)
-_TOO_LONG = re.compile(r"exceed_context_size|exceeds the available context size|context length", re.IGNORECASE)
+_TOO_LONG = re.compile(
+    r"exceed_context_size|exceeds the (?:available |maximum )?context|context length|prompt is too long", re.IGNORECASE
+)
+_TOKENS = re.compile(r"n_prompt_tokens\W{1,4}(\d{1,9})|request \((\d{1,9}) tokens\)")
+_CONTEXT = re.compile(r"n_ctx\W{1,4}(\d{1,9})|context size \((\d{1,9}) tokens\)")
 _OUT_OF_MEMORY = re.compile(r"out of memory|requires more system memory|insufficient memory", re.IGNORECASE)
 
 
@@ -18,6 +22,27 @@ def unreachable() -> JobFailed:
     return JobFailed(
         "ollama_unreachable",
         "Ollama, which answers chats, cannot be reached. Please try again when the operator has started it.",
+    )
+
+
+def not_ollama(status: int) -> JobFailed:
+    """Somebody else answers there; 5xx is mostly a proxy whose Ollama is off."""
+    if status >= 500:
+        message = f"What answers at Ollama's address is out of order (HTTP {status}). Please try again later."
+        return JobFailed("ollama_unreachable", message, {"reason": "proxy", "status": status})
+    return JobFailed(
+        "ollama_unreachable",
+        f"Ollama's address is wrong (HTTP {status}): what answers there is not Ollama. The operator sets it in the "
+        "worker's settings, as chat.ollama_url, without /v1 or /api behind it: http://127.0.0.1:11434, for instance.",
+        {"reason": "address", "status": status},
+    )
+
+
+def refused(status: int) -> JobFailed:
+    return JobFailed(
+        "chat_failed",
+        "Ollama refused the message. The operator finds the reason in Ollama's log.",
+        {"status": status},
     )
 
 
@@ -41,6 +66,14 @@ def bad_model_name() -> JobFailed:
     return JobFailed("chat_model_missing", "That is not the name of a chat model.")
 
 
+def cannot_chat(model: str) -> JobFailed:
+    return JobFailed(
+        "chat_model_missing",
+        f"The model {model} is not made for chat. Please choose another one.",
+        {"model": model, "reason": "cannot_chat"},
+    )
+
+
 def cloud_model(model: str) -> JobFailed:
     return JobFailed(
         "chat_failed",
@@ -50,20 +83,50 @@ def cloud_model(model: str) -> JobFailed:
     )
 
 
-def too_long(context: int) -> JobFailed:
+def speaks_of_length(error: str) -> bool:
+    return _TOO_LONG.search(error) is not None
+
+
+def numbers(error: str) -> tuple[int | None, int | None]:
+    """How many tokens there were and how many fit, as far as the server says so (JSON inside its error's text)."""
+    tokens, context = _TOKENS.search(error), _CONTEXT.search(error)
+    return (
+        int(tokens[1] or tokens[2]) if tokens is not None else None,
+        int(context[1] or context[2]) if context is not None else None,
+    )
+
+
+def too_long(context: int, tokens: int | None = None) -> JobFailed:
+    counts = f" ({tokens} tokens, and {context} fit)" if tokens is not None else ""
     return JobFailed(
         "chat_too_long",
-        "The message is too long for this chat model. Please send a shorter one.",
-        {"context": context},
+        f"The message is too long for this chat model{counts}. Please send a shorter one.",
+        {"context": context, "tokens": tokens},
     )
 
 
 def slow_start(seconds: float) -> JobFailed:
     return JobFailed(
         "chat_timeout",
-        f"The chat model did not begin to answer within {seconds:.0f} seconds; it may still be loading. "
-        "Please try again in a minute.",
+        f"The chat model did not begin to answer within {seconds:.0f} seconds. Please ask again, with less text.",
         {"reason": "first_byte"},
+    )
+
+
+def endless_load(model: str, seconds: float) -> JobFailed:
+    return JobFailed(
+        "chat_timeout",
+        f"The chat model {model} was not loaded after {seconds / 60:.0f} minutes. The operator finds the reason in "
+        "Ollama's log.",
+        {"reason": "load", "model": model},
+    )
+
+
+def load_stopped(model: str) -> JobFailed:
+    return JobFailed(
+        "chat_failed",
+        f"The chat model {model} had to stop loading, because the card was needed. Please ask again.",
+        {"reason": "load_stopped", "model": model},
     )
 
 
@@ -95,6 +158,8 @@ def from_answer(status: int, error: str, *, model: str, context: int) -> JobFail
         return too_long(context)
     if status == 404 and _MISSING.search(error):
         return missing(model)
+    if status == 400 and "invalid model name" in error:
+        return bad_model_name()
     if status == 503:
         return JobFailed("chat_failed", "Ollama is busy with others. Please try again in a minute.", {"status": status})
     if _OUT_OF_MEMORY.search(error):
@@ -105,8 +170,4 @@ def from_answer(status: int, error: str, *, model: str, context: int) -> JobFail
         )
     if status == 200:
         return broke_off()
-    return JobFailed(
-        "chat_failed",
-        "Ollama refused the message. The operator finds the reason in Ollama's log.",
-        {"status": status},
-    )
+    return refused(status)

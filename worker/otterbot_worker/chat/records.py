@@ -43,7 +43,7 @@ class OllamaSettings:
 
     url: str = "http://127.0.0.1:11434"
     model: str | None = None
-    """The default; ``None``: the first that the server has."""
+    """The default; ``None``: the first that the server had when it was first asked."""
     models: Mapping[str, ModelOptions] = field(default_factory=dict)
     """Options of single models, by name; ``defaults`` for all others."""
     defaults: ModelOptions = ModelOptions()
@@ -53,6 +53,8 @@ class OllamaSettings:
     """Whether models are meant to run on a card: then one that does not fit is said, and loaded once more."""
     keep_alive: float = 300.0
     """Finite, so that a dead worker still frees the card."""
+    load_timeout: float = 900.0
+    """For loading a model: somebody waits for it, and giving up means beginning anew."""
     first_byte_timeout: float = 180.0
     chunk_timeout: float = 60.0
     total_timeout: float = 600.0
@@ -72,6 +74,14 @@ class ChatModel:
     capabilities: tuple[str, ...]
     remote: bool
     """It runs on somebody else's machines."""
+    digest: str = ""
+    """Of its file: two names may have one."""
+    context: int = 0
+    """The longest context that it was trained for; 0: not said."""
+
+    @property
+    def chats(self) -> bool:
+        return not self.capabilities or "completion" in self.capabilities
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +92,7 @@ class Loaded:
     size: int
     size_vram: int
     context: int | None
+    digest: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,3 +115,8 @@ class Unloaded:
     """Whether the server has none any more."""
     on_card: int
     """Bytes that those which were loaded had on the card, as the server said: about what has to come back."""
+    nameless: int = 0
+    """Bytes on the card of models that no name leads to any more (deleted or replaced while loaded): nobody can unload
+    them, they leave by themselves when their ``keep_alive`` is over."""
+    load_stopped: bool = False
+    """Whether a load of ours was stopped, whose memory comes back too."""

@@ -1,10 +1,12 @@
 """A conversation that fits: whole turns are left out from the oldest on, the system prompt and the last message stay.
 
-Ollama would drop old messages by itself, in silence and one by one, which leaves answers without their questions.
+Ollama would cut what is too long by itself, in silence and in the middle of a message, the system prompt first; so it
+is told not to, and asked with less when it says by how much there is too much.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypedDict
@@ -12,6 +14,11 @@ from typing import Literal, TypedDict
 PER_MESSAGE = 8
 """Tokens that a chat template spends around each message, on the safe side."""
 MARGIN = 32
+_PIECES = re.compile(r"(?P<word>[A-Z]?[a-z]+|[A-Z]+)|[\x21-\x7e]|[\r\n]+[ \t]*")
+"""What tokenizers count in ASCII: words, and every digit and sign by itself."""
+LOWEST, HIGHEST = 0.5, 6.0
+ENOUGH = 200
+"""Estimated tokens from which on a conversation tells something: in a short one the template's own words weigh most."""
 
 
 class Message(TypedDict):
@@ -27,18 +34,31 @@ class Fitted:
     left_out: int
     """Messages of the conversation that had no room."""
 
+    @property
+    def alone(self) -> bool:
+        """Whether the last message is all that is left of the conversation."""
+        return sum(message["role"] != "system" for message in self.messages) <= 1
+
 
 def estimate(text: str) -> int:
-    """Tokens of ``text``, rather too many than too few: models count differently, and only the server knows."""
-    ascii_count = sum(character < "\x80" for character in text)
+    """Tokens of ``text``, roughly: models count differently, and only the server knows."""
+    ascii_count = 0
+    for piece in _PIECES.finditer(text):
+        word = piece["word"]
+        ascii_count += 1 if word is None else -(-len(word) // 4)
     astral = sum(character > "\uffff" for character in text)
-    other = len(text) - ascii_count - astral
-    return -(-ascii_count // 3) + -(-other * 3 // 2) + astral * 3
+    other = sum("\x80" <= character <= "\uffff" for character in text)
+    return ascii_count + -(-other * 3 // 2) + astral * 3
 
 
-def fit(messages: Sequence[Message], *, context: int, answer: int) -> Fitted:
+def estimate_all(messages: Sequence[Message]) -> int:
+    return sum(map(_cost, messages))
+
+
+def fit(messages: Sequence[Message], *, context: int, answer: int, ratio: float = 1.0, least: int = 0) -> Fitted:
     """The newest whole turns (a user's message and what was answered) that fit into ``context`` tokens beside
-    ``answer`` tokens for the reply. The last turn always stays: whether it fits alone, the server decides.
+    ``answer`` tokens for the reply, a token of the estimate being ``ratio`` of the model's; ``least`` messages are left
+    out in any case. The last turn always stays: whether it fits alone, the server decides.
     """
     system = [message for message in messages if message["role"] == "system"]
     turns: list[list[Message]] = []
@@ -50,13 +70,15 @@ def fit(messages: Sequence[Message], *, context: int, answer: int) -> Fitted:
         else:
             turns[-1].append(message)
     # Half the context at least is for the conversation, whatever the answer may take.
-    room = max(context - answer, context // 2) - MARGIN - sum(map(_cost, system))
+    room = max(context - answer, context // 2) - MARGIN - ratio * estimate_all(system)
     kept: list[list[Message]] = []
     for place, turn in enumerate(reversed(turns)):
-        room -= sum(map(_cost, turn))
+        room -= ratio * estimate_all(turn)
         if place and room < 0:
             break
         kept.append(turn)
+    while len(kept) > 1 and sum(map(len, turns)) - sum(map(len, kept)) < least:
+        kept.pop()
     kept.reverse()
     fitted = [message for turn in kept for message in turn]
     return Fitted(messages=system + fitted, left_out=sum(map(len, turns)) - len(fitted))
@@ -64,3 +86,24 @@ def fit(messages: Sequence[Message], *, context: int, answer: int) -> Fitted:
 
 def _cost(message: Message) -> int:
     return estimate(message["content"]) + PER_MESSAGE
+
+
+class Ratios:
+    """How many tokens of its own each model makes of an estimated one, learned from what the server counts.
+
+    Kept in memory: the first answers after a start teach it anew.
+    """
+
+    def __init__(self) -> None:
+        self._ratios: dict[str, float] = {}
+
+    def of(self, model: str) -> float:
+        return self._ratios.get(model, 1.0)
+
+    def learn(self, model: str, estimated: int, counted: int) -> None:
+        """Takes in that ``estimated`` tokens were ``counted`` in truth."""
+        if estimated < ENOUGH:
+            return
+        seen = min(HIGHEST, max(LOWEST, counted / estimated))
+        known = self._ratios.get(model)
+        self._ratios[model] = seen if known is None else (known + seen) / 2

@@ -71,7 +71,10 @@ class Card:
         left = await self._ollama.unload_all(UNLOAD_SECONDS)
         if not left.gone:
             raise CardTaken("Ollama does not free the card; it does at the latest when its keep_alive is over.")
-        if left.on_card > 0:
+        if left.nameless:
+            # Deleted or replaced while it was loaded: nobody can unload it, so the picture is planned beside it.
+            log.warning("Ollama keeps a model on the card that has no name any more", extra={"bytes": left.nameless})
+        if left.on_card > 0 or left.load_stopped:
             await _memory_returns(before, left.on_card)
 
     async def for_chat(self) -> None:

@@ -22,9 +22,7 @@ WEIGHT_MAX = 2.0
 _WINDOW = 32
 """How much of a text's end is looked at: programs write a fraction with up to 17 digits."""
 _INSIDE = re.compile(r"[:：]\s{0,4}([+-]?(?:\d+(?:\.\d*)?|\.\d+))\s{0,4}$")
-_BEHIND = re.compile(
-    rf"(?:(\d{{1,3}}(?:\.\d{{1,20}})?|\.\d{{1,20}})(?![\w,.%:]\w|\w)|({signs.BEHIND_BRACKET}))"
-)
+_BEHIND = re.compile(rf"(?:(\d{{1,3}}(?:\.\d{{1,20}})?|\.\d{{1,20}})(?![\w,.%:]\w|\w)|({signs.BEHIND_BRACKET}))")
 _ODD = re.compile(r"[:：]\s{0,4}[+-]?(?:\d{1,3}[,٫]\d{1,6}\s{0,4}\)|\d{1,3}(?:[.．,]\d{1,6})?\s{0,4}）)")
 _RATIO = re.compile(r"(?:^|[\s,])(?:\d+\s{0,4}:\s{0,4}\d+|\d{1,2}:\d\d:\d\d)\s{0,4}$")
 

@@ -31,6 +31,8 @@ class WorkerInfo(Sent):
     default_model: str
     chat_model: str | None
     ollama: Literal["reachable", "unreachable", "off"]
+    chat_problem: str | None = None
+    """Why a chat with ``chat_model`` cannot work now, as a sentence; ``null`` where nothing is known to be wrong."""
     notice: str | None = None
     """What an operator should see, as "Pictures come from otter-mini, …, because …"."""
     limits: dict[str, int | float] = {}

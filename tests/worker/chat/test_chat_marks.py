@@ -1,0 +1,160 @@
+"""Thoughts and marks of templates in the forms that models write them in: none of it is for the room."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from otterbot_worker.chat.thinking import began_inside, opens_thought, visible
+
+HIDDEN = [
+    "<|channel|>analysis<|message|>Secret plan<|end|><|start|>assistant<|channel|>final<|message|>Four.",
+    "<|channel|>analysis<|message|>Secret plan<|end|><|start|>assistant<|channel|>final<|message|>Four.<|return|>",
+    "<|channel|>analysis<|message|>Secret<|end|>\n<|start|>assistant<|channel|>commentary to=functions.x "
+    "<|constrain|>json<|message|>{}<|call|><|start|>assistant<|channel|>final <|constrain|>md<|message|>Four.",
+    "<|start|>assistant<|channel|>final<|message|>Four.<|return|>",
+    "analysisSecret: they ask for 2+2.assistantfinalFour.",
+    "[THINK]Secret plan[/THINK]Four.",
+    "[THINK]Secret `plan[/THINK]\nFour.",
+    "<|begin_of_thought|>Secret plan<|end_of_thought|><|begin_of_solution|>Four.<|end_of_solution|>",
+    "<|begin_of_thought|>\n\nSecret\n\n<|end_of_thought|>\n\n<|begin_of_solution|>\n\nFour.\n\n<|end_of_solution|>",
+    "<|START_THINKING|>Secret plan<|END_THINKING|><|START_RESPONSE|>Four.<|END_RESPONSE|><|END_OF_TURN_TOKEN|>",
+    "<reasoning>Secret plan</reasoning>Four.",
+    "<reasoning>\nSecret <b>plan</b>\n</reasoning>\n<answer>\nFour.\n</answer>",
+    "<thought>\nSecret plan\n</thought>\n\nFour.",
+    "<reflection>Secret</reflection>\n<scratchpad>Secret</scratchpad>Four.",
+    "<analysis>Secret</analysis><response>Four.</response>",
+    "<think type='deep'>Secret plan</think >Four.",
+    "<think>Secret <think>plan</think> Secret again</think>\nFour.",
+    "<think>Secret plan\n<answer>Four.</answer>",
+    "<seed:think>Secret plan</seed:think>Four.",
+    "<longcat_think>Secret plan</longcat_think>Four.",
+    "◁think▷Secret plan◁/think▷Four.",
+    "<|think|>Secret plan<|/think|>Four.",
+    "<|thinking|>Secret plan<|end_thinking|>Four.",
+    "<|inner_prefix|>Secret plan<|inner_suffix|>Four.",
+    "<unused94>thought\nSecret plan<unused95>Four.",
+    "<|channel>thought\nSecret plan<channel|>Four.<turn|>",
+    "Secret plan</think>Four.",
+    "Secret plan.\n</think>\n\nFour.",
+    "Secret plan. </think> Four.",
+    "Secret `plan`\n```\nSecret code\n```\n</thinking>Four.",
+    "Secret plan</reasoning>\nFour.",
+    "Secret plan[/THINK]Four.",
+    "Secret plan<|end_of_thought|>Four.",
+    "Secret plan◁/think▷Four.",
+]
+CUT = [
+    "Four.<|im_end|>\n<|im_start|>user\nmore?",
+    "Four.<|im_end|>\n<|im_start|>assistant\nSecret second answer",
+    "Four.<|eot_id|>",
+    "Four.<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nmore?",
+    "<|start_header_id|>assistant<|end_header_id|>\n\nFour.<|eom_id|>",
+    "<|im_start|>assistant\nFour.",
+    "Four.<end_of_turn>\n<start_of_turn>user\nmore?",
+    "<start_of_turn>model\nFour.<end_of_turn>",
+    "Four.</s>",
+    "<s>[INST] [/INST] Four.</s>[INST] more? [/INST]",
+    "[/INST]Four.[INST]more?",
+    "Four.<|endoftext|>Human: more?",
+    "Four.<|end|><|user|>more?<|end|>",
+    "<|assistant|>Four.<|user|>more?",
+    "Four.<｜end▁of▁sentence｜><｜User｜>more?",
+    "<｜Assistant｜>Four.",
+    "Four.<|END_OF_TURN_TOKEN|><|START_OF_TURN_TOKEN|><|USER_TOKEN|>more?",
+    "Four.<eos>",
+    "<bos>Four.",
+    "Four.<|end_of_text|>",
+    "Four.<|im_sep|>",
+    "Four.<|turn>user\nmore?",
+    "<|begin_of_box|>Four.<|end_of_box|>",
+    "<answer>Four.</answer>",
+    "[|assistant|]Four.[|endofturn|]\n[|user|]more?",
+    "<|start_of_role|>assistant<|end_of_role|>Four.<|end_of_text|>",
+    "<|im_assistant|>assistant<|im_middle|>Four.<|im_end|><|im_user|>user<|im_middle|>more?",
+    "<｜hy_Assistant｜>Four.<｜hy_User｜>more?",
+    "Four.<end_of_utterance>\nUser: more?",
+    "<BOS_TOKEN>Four.<EOS_TOKEN>",
+]
+MARKS = re.compile(r"[<\[◁|｜]")
+
+
+@pytest.mark.parametrize("raw", HIDDEN + CUT)
+def test_only_the_answer_is_shown(raw: str) -> None:
+    assert visible(raw, done=True) == "Four."
+
+
+@pytest.mark.parametrize("raw", HIDDEN + CUT)
+def test_nothing_of_it_shows_while_it_streams(raw: str) -> None:
+    inside = began_inside(raw) and not raw.startswith("<think>")
+    for end in range(len(raw) + 1):
+        part = visible(raw[:end], done=False, inside=inside)
+        assert "ecret" not in part, raw[:end]
+        assert not MARKS.search(part), part
+        assert "Four.".startswith(part), part
+
+
+def test_a_model_known_to_begin_inside_a_thought_may_say_where_it_begins() -> None:
+    raw = "<think>Secret</think>Four, I think"
+    assert visible("<think>Secret", done=False, inside=True) == ""
+    assert visible(raw, done=False, inside=True) == "Four, I think"
+
+
+KEPT = [
+    "Models write `<think>` and `<|im_end|>` around it.",
+    "```xml\n<reasoning>\n<|eot_id|>\n[THINK]\n```\nThat is all.",
+    "~~~ and `</think>` and [INST] is no code",
+    "Use <s>old</s> new prices.",
+    "Say [THIS] or [1] or [link](https://example.org).",
+    "An <answer> is what people give; a <plan> too.",
+    "a < b, a <| b |> c, and Vec<Option<u8>>",
+    "<b>Bold</b> and <table>",
+    "1. <summary> of it\n2. <output>",
+    "The tag </think> ends a thought.",
+    "analysis is what they do",
+    "Here is `a` and <thought>",
+    "Dear [NAME],\n\nbecause of [REASON] and after much [THOUGHT] I am late.\n\n[SIGNATURE]",
+    "It is this:\n\n<plan>\n  <step>one</step>\n</plan>\n\nThat is all.",
+    "See:\n<analysis>\nnever closed",
+]
+
+
+@pytest.mark.parametrize("raw", [text for text in KEPT if "[INST]" not in text])
+def test_what_is_no_mark_stays(raw: str) -> None:
+    assert visible(raw, done=True) == raw
+    shown = [visible(raw[:end], done=False) for end in range(len(raw) + 1)]
+    assert all(raw.startswith(part) for part in shown)
+
+
+def test_a_fence_that_nobody_closed_ends_with_the_turn() -> None:
+    assert visible("```\nx = 1\n<|im_end|>", done=True) == "```\nx = 1"
+    assert visible("```\nx = 1\n<|im_end|>\n<|im_start|>user\nmore?", done=True) == "```\nx = 1"
+    assert visible('```\nend = "<|im_end|>"\nx', done=True) == '```\nend = "<|im_end|>"\nx'
+
+
+@pytest.mark.parametrize(
+    "raw", ["<think>Secret", "[THINK]Secret", "<|channel|>analysis<|message|>Secret", "Secret</think>"]
+)
+def test_a_thought_alone_is_no_answer(raw: str) -> None:
+    assert visible(raw, done=True) == ""
+
+
+@pytest.mark.parametrize(
+    ("template", "inside"),
+    [
+        ("{% for m in messages %}…{% endfor %}<｜Assistant｜><think>\n", True),
+        ("{{ if .Think }}<think>\n{{ end }}", True),
+        ("<|im_start|>assistant\n<think>\n\n</think>\n\n", False),
+        ("{{ .Prompt }}", False),
+        ("", False),
+    ],
+)
+def test_a_template_that_ends_inside_a_thought(template: str, inside: bool) -> None:
+    assert opens_thought(template) is inside
+
+
+def test_a_long_answer_about_plans_is_read_once() -> None:
+    """Sixty thousand characters in which every word may begin a thought."""
+    text = ("a <thought> " * 5_000).strip()
+    assert visible(text, done=True) == text

@@ -1,0 +1,153 @@
+"""Names come and go on a server; what is loaded is its file. And which model is meant where nobody names one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from aiohttp import web
+from talk import Talk, chats
+
+from doubles.ollama import OllamaDouble
+from otterbot_worker.chat import Ollama, OllamaSettings
+from otterbot_worker.chat.choice import Choice
+from otterbot_worker.errors import JobFailed
+
+TWINS = {"models": [{"name": "tiny", "content": "one"}, {"name": "twin", "content": "one"}]}
+
+
+async def test_a_second_name_of_a_loaded_model_loads_nothing(double: OllamaDouble, talk: Talk) -> None:
+    double.update(TWINS)
+    await talk.say("hello")
+    await talk.say("hello", model="twin")
+    assert [len(entry["body"]["messages"]) for entry in chats(double)] == [0, 1, 1]
+
+
+async def test_a_model_is_unloaded_by_its_other_name(double: OllamaDouble, talk: Talk) -> None:
+    double.update(TWINS)
+    await talk.say("hello")
+    double.update({"models": TWINS["models"][1:]})
+    left = await talk.client.unload_all(5.0)
+    assert left.gone
+    assert left.nameless == 0
+    assert left.on_card > 0
+    assert double.memory.rows() == []
+
+
+async def test_a_name_that_means_another_model_now_is_not_believed(double: OllamaDouble, talk: Talk) -> None:
+    await talk.say("hello")
+    old = double.models["tiny:latest"]
+    double.models = {"tiny:latest": replace(old, version=2), "kept:latest": replace(old, name="kept", content="tiny")}
+    left = await talk.client.unload_all(5.0)
+    assert (left.gone, left.nameless) == (True, 0)
+    assert double.memory.rows() == []
+    await talk.say("hello")
+    assert double.memory.loads == ["tiny", "tiny"]
+    assert double.memory.rows()[0]["digest"] == double.models["tiny:latest"].digest
+
+
+@pytest.mark.parametrize("how", ["retagged", "deleted"])
+async def test_what_no_name_leads_to_any_more_is_not_waited_for(double: OllamaDouble, talk: Talk, how: str) -> None:
+    await talk.say("hello")
+    old = double.models.pop("tiny:latest")
+    if how == "retagged":
+        double.models["tiny:latest"] = replace(old, version=2)
+    left = await talk.client.unload_all(60.0)
+    assert (left.gone, left.on_card) == (True, 0)
+    assert left.nameless == double.memory.rows()[0]["size_vram"]
+    assert sum(entry["body"].get("keep_alive") == 0 for entry in chats(double)) == 0
+
+
+async def test_the_others_leave_beside_one_without_a_name(double: OllamaDouble, talk: Talk) -> None:
+    double.update({"models": [{"name": "tiny"}, {"name": "other"}]})
+    await talk.say("hello")
+    await talk.say("hello", model="other")
+    del double.models["tiny:latest"]
+    assert (await talk.client.unload_all(5.0)).gone
+    assert [row["name"] for row in double.memory.rows()] == ["tiny:latest"]
+
+
+# ---------------------------------------------------------------- the default
+
+
+async def test_the_model_that_was_chosen_once_stays(double: OllamaDouble) -> None:
+    stored: list[str] = []
+
+    async def keep(name: str) -> None:
+        stored.append(name)
+
+    talk = Talk(double, choice=Choice(None, keep))
+    assert await talk.client.resolve(None) == "tiny:latest"
+    double.models = {"new:latest": replace(double.models["tiny:latest"], name="new")} | double.models
+    assert await talk.client.resolve(None) == "tiny:latest"
+    assert stored == ["tiny:latest"]
+    later = Talk(double, choice=Choice(stored[-1], keep))
+    assert await later.client.resolve(None) == "tiny:latest", "after a restart too"
+    assert (await later.client.look()).default == "tiny:latest"
+    del double.models["tiny:latest"]
+    assert await later.client.resolve(None) == "new:latest"
+    assert stored == ["tiny:latest", "new:latest"]
+    for one in (talk, later):
+        await one.client.close()
+
+
+@pytest.mark.parametrize(
+    ("models", "default", "problem"),
+    [
+        ([{"name": "tiny"}], None, None),
+        ([{"name": "tiny"}], "tiny", None),
+        ([{"name": "tiny"}], "tiny:latest", None),
+        ([{"name": "tiny"}], "nope", "`ollama pull nope`"),
+        ([], None, "No chat model is installed"),
+        ([{"name": "vectors", "capabilities": ["embedding"]}], None, "No chat model is installed"),
+        ([{"name": "vectors", "capabilities": ["embedding"]}], "vectors", "not made for chat"),
+        ([{"name": "far:cloud", "remote": True}], None, "No chat model is installed"),
+        ([{"name": "far:cloud", "remote": True}], "far:cloud", "somebody else's machines"),
+    ],
+)
+async def test_why_no_chat_can_work(
+    double: OllamaDouble, models: list[dict[str, object]], default: str | None, problem: str | None
+) -> None:
+    double.update({"models": models})
+    talk = Talk(double, model=default)
+    look = await talk.client.look()
+    assert (look.problem is None) is (problem is None)
+    assert (problem or "") in (look.problem or "")
+    if problem is not None:
+        assert (await talk.fails("hello", model=None)).message == look.problem, "a chat says the same"
+    await talk.client.close()
+
+
+# ---------------------------------------------------------------- the address
+
+
+@pytest.mark.parametrize("path", ["/v1", "/api", "/v1/", "/somewhere"])
+async def test_a_wrong_path_is_called_that(double: OllamaDouble, path: str) -> None:
+    client = Ollama(OllamaSettings(url=double.url + path))
+    assert not await client.reachable()
+    for ask in (client.look(), client.resolve(None), client.resolve("tiny")):
+        with pytest.raises(JobFailed) as caught:
+            await ask
+        assert caught.value.code == "ollama_unreachable"
+        assert "address is wrong (HTTP 404)" in caught.value.message
+    await client.close()
+
+
+@pytest.mark.parametrize(("status", "said"), [(200, "wrong (HTTP 200)"), (302, "302"), (401, "401"), (502, "HTTP 502")])
+async def test_somebody_else_answers(status: int, said: str) -> None:
+    async def page(_: web.Request) -> web.Response:
+        return web.Response(status=status, text="<html>Sign in</html>", headers={"Location": "/login"})
+
+    app = web.Application()
+    app.router.add_route("*", "/{rest:.*}", page)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    client = Ollama(OllamaSettings(url=f"http://127.0.0.1:{runner.addresses[0][1]}"))
+    with pytest.raises(JobFailed) as caught:
+        await client.look()
+    assert said in caught.value.message
+    assert not await client.reachable()
+    assert (await client.unload_all(60.0)).gone, "no picture waits for it"
+    await client.close()
+    await runner.cleanup()
