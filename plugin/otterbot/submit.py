@@ -48,6 +48,8 @@ class Submitter:
         self._own_turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         """One for each person: whoever asked for a hundred pictures stands in the line once."""
         self._poked = asyncio.Event()
+        self._away = False
+        """The last submission did not reach the worker."""
 
     def poke(self) -> None:
         """The worker is back, or something ended that others waited for: try at once."""
@@ -71,7 +73,7 @@ class Submitter:
                 await self._receiver.refused(live, reason)
                 return
             except (WorkerUnreachable, WorkerUnauthorized) as error:
-                live.promised, live.disk_full = True, False
+                live.promised, live.disk_full, self._away = True, False, True
                 self._receiver.away(
                     unauthorized=isinstance(error, WorkerUnauthorized), foreign=isinstance(error, WorkerForeign)
                 )
@@ -112,6 +114,9 @@ class Submitter:
                 if found is None:
                     raise
                 job = found
+            if self._away:  # it is back: else whoever waits for longer just now would be passed
+                self._away = False
+                self.poke()
         if not await self._store.submitted(request.key, job.id):
             await self._store.owe_cancel(request.key)  # it was cancelled while it was on its way
             await self._worker.cancel(job.id)
