@@ -16,6 +16,8 @@ from .kinds import KINDS, Place
 LOST, DOUBLED, SILENT, IN_CLEAR, UNREADABLE, FALSE = "lost", "doubled", "silent", "in clear", "unreadable", "false"
 COLUMNS = (LOST, DOUBLED, SILENT, IN_CLEAR, UNREADABLE, FALSE)
 NOBODY = "(none)"
+GOES_ON = ("status", "chat/0")
+"""Parts that stand in a room and once more in the one that replaces it: what is not done goes on there."""
 
 
 @dataclass
@@ -100,7 +102,11 @@ async def judge(lab: Lab, places: Sequence[Place], said: Sequence[Said], faults:
 
 
 def _repeated(tally: Tally, faults: Sequence[Fault], ours: Sequence[Ev], said: Sequence[Said]) -> None:
-    parts = Counter((e.own.get("key"), e.own.get("part")) for e in ours if e.own and not e.edits)
+    parts = Counter(
+        (e.own.get("key"), part := e.own.get("part"), e.room_id if part in GOES_ON else "")
+        for e in ours
+        if e.own and not e.edits
+    )
     for part, count in parts.items():
         if count > 1:
             tally.blame(faults, 0.0, DOUBLED, f"{count} times {part}")

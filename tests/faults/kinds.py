@@ -65,15 +65,3 @@ def kind(name: str, lane: str, **how: object) -> Callable[[Callable[[Scene], Awa
         KINDS[name] = Kind(name, lane, run, **how)  # type: ignore[arg-type]
 
     return register
-
-
-AWAITED: dict[str, str] = {
-    "clock": "ages by the homeserver's time",
-    "page": "answers of proxies",
-    "quota": "uploads refused for quota",
-    "silent-stream": "a buffered event stream is polled around",
-    "kick": "kicked and back",
-    "mute": "muted and unmuted",
-    "upgrade": "rooms that are upgraded",
-}
-"""Kinds that need what is being mended elsewhere; off unless they are named."""

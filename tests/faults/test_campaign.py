@@ -19,7 +19,7 @@ from lab.power import why_not
 from . import around, programs
 from .campaign import Round
 from .judge import Tally
-from .kinds import AWAITED, KINDS, Place, Scene
+from .kinds import KINDS, Place, Scene
 
 __all__ = ["around", "programs"]  # imported for the kinds that they hold
 SEED = int(os.environ.get("OTTER_FAULTS_SEED") or 7)
@@ -30,17 +30,17 @@ SECONDS = float(os.environ.get("OTTER_FAULTS_SECONDS") or 45)
 KEEP = os.environ.get("OTTER_FAULTS_KEEP", "")
 """A folder for the programs' logs."""
 ONLY = os.environ.get("OTTER_FAULTS_KINDS", "")
-"""Names of kinds with commas between them: only these; with a minus before it, all but that; ``all``: all of them."""
+"""Names of kinds with commas between them: only these; with a minus before it, all but that; none: all of them."""
 
 
 def chosen() -> list[str]:
     """The kinds of this run."""
     asked = [name.strip() for name in ONLY.split(",") if name.strip()]
-    unknown = {name.removeprefix("-") for name in asked} - {"all", *KINDS}
+    unknown = {name.removeprefix("-") for name in asked} - set(KINDS)
     if unknown:
         raise ValueError(f"OTTER_FAULTS_KINDS: {', '.join(sorted(unknown))}? There are {', '.join(KINDS)}")
-    named = [name for name in asked if not name.startswith("-") and name != "all"]
-    names = named or [name for name in KINDS if "all" in asked or name not in AWAITED]
+    named = [name for name in asked if not name.startswith("-")]
+    names = named or list(KINDS)
     without = {name.removeprefix("-") for name in asked if name.startswith("-")}
     return [name for name in names if name not in without and not (KINDS[name].disks and why_not())]
 
@@ -74,9 +74,8 @@ def test_kinds_are_chosen_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("faults.test_campaign.ONLY", text)
         return chosen()
 
-    assert set(names("")).isdisjoint(AWAITED)
+    assert {"kill-gpu", "upgrade"} <= set(names(""))
     assert names("kill-gpu, clock") == ["kill-gpu", "clock"]
-    assert "kill-gpu" not in names("all,-kill-gpu")
-    assert "upgrade" in names("all")
+    assert "kill-gpu" not in names("-kill-gpu")
     with pytest.raises(ValueError, match="no-such"):
         names("no-such")
