@@ -22,9 +22,10 @@ from diffusers.loaders import single_file_utils
 
 from ..errors import Cancelled, CannotLook, JobFailed, look_failed
 from ..families import Family
-from ..models import configs, folders, pickled, sniffing
+from ..models import configs, folders, ldm_names, pickled, sniffing
 from ..models.entries import ModelEntry
 from . import device as devices
+from . import scaled
 from .monitor import Monitor
 
 log = logging.getLogger(__name__)
@@ -37,7 +38,6 @@ _WORDS = {
     "text_encoder": "text encoder",
     "text_encoder_2": "second text encoder",
 }
-_OLD = "cond_stage_model.transformer."
 
 
 class Missing(Exception):
@@ -69,7 +69,8 @@ def load(
         raise broken(entry, path, problem)
     try:
         sha256 = _HASHES.get(path, folders.stamp(path), monitor.check).file
-        weights = _read(path)
+        weights = {ldm_names.read(name): tensor for name, tensor in _read(path).items()}
+        scaled.multiply(weights, dtype)
         monitor.check()
         parts = _parts(found.config, weights, dtype, vae, monitor)
         pipe = _assemble(entry, family, found, parts)
@@ -108,7 +109,7 @@ def _parts(
 
     def of(prefix: str) -> dict[str, torch.Tensor]:
         monitor.check()
-        return {_renamed(name): tensor for name, tensor in weights.items() if name.startswith(prefix)}
+        return {name: tensor for name, tensor in weights.items() if name.startswith(prefix)}
 
     parts = {"unet": _unet(config, of(sniffing.UNET), dtype)}
     parts["vae"] = vae if vae is not None else _vae(config, of(sniffing.VAE), dtype)
@@ -137,10 +138,14 @@ def _text_encoder(config: str, name: str, weights: dict[str, torch.Tensor], pref
     settings = transformers.CLIPTextConfig.from_dict(configs.part(config, name))
     with init_empty_weights():
         encoder = getattr(transformers, configs.index(config)[name][1])(settings)
-    if any(key.startswith(prefix + "transformer.text_model.") for key in weights):
-        named = single_file_utils.convert_ldm_clip_checkpoint(weights)
+    plain, published = prefix + "transformer.", prefix + "model."
+    if any(key.startswith(plain + "text_model.") for key in weights):
+        named = {key.removeprefix(plain): tensor for key, tensor in weights.items() if key.startswith(plain)}
     else:
-        named = single_file_utils.convert_open_clip_checkpoint(encoder, weights, prefix=prefix + "model.")
+        named = single_file_utils.convert_open_clip_checkpoint(encoder, weights, prefix=published)
+        turned = weights.get(published + "text_projection.weight")
+        if turned is not None:  # as transformers keeps it, not turned round as OpenCLIP does
+            named["text_projection.weight"] = turned
     if not hasattr(encoder, "text_model"):  # of late, the encoder without a projection is that itself
         named = {key.removeprefix("text_model."): tensor for key, tensor in named.items()}
     return fill(encoder, name, named, dtype)
@@ -155,12 +160,6 @@ def fill(part: Any, name: str, weights: dict[str, torch.Tensor], dtype: torch.dt
         raise Unfit
     part.load_state_dict({key: weights[key].to(dtype).contiguous() for key in wanted}, assign=True)
     return part.eval()
-
-
-def _renamed(name: str) -> str:
-    """Files of the first years lack a step in the text encoder's names."""
-    rest = name.removeprefix(_OLD)
-    return name if rest == name or rest.startswith("text_model.") else f"{_OLD}text_model.{rest}"
 
 
 def _assemble(entry: ModelEntry, family: Family, found: sniffing.Found, parts: dict[str, Any]) -> Any:

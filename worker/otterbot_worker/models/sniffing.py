@@ -15,7 +15,7 @@ from typing import Any
 
 from ..errors import CannotLook
 from ..families import FAMILIES
-from . import configs, gguf, headers, loras, pickled, plain
+from . import configs, gguf, headers, loras, pickled, plain, quantised
 from .header_reader import READER, Patience
 
 UNET, VAE = "model.diffusion_model.", "first_stage_model."
@@ -70,7 +70,7 @@ def examined(path: Path, *, config: str | None, decoder: bool) -> dict[str, Any]
         raise headers.BadFile(_no_model(header, path))
     found = config or _config(header, path)
     problem = _unsuited(header, config) if config is not None or found is None else _unsuited_shipped(header, found)
-    problem = problem or _missing(header, found or "", decoder=decoder)
+    problem = problem or quantised.problem(header) or _missing(header, found or "", decoder=decoder)
     if problem is not None:
         raise headers.BadFile(problem)
     return {"config": found, "scheduler": _noise(header)}
@@ -96,7 +96,8 @@ def transformer_problem(path: Path) -> str | None:
 
 def examined_transformer(path: Path) -> dict[str, Any]:
     """Nothing but that it is well. :raises headers.BadFile: :raises OSError:"""
-    read(path)
+    if (why := quantised.problem(read(path))) is not None:
+        raise headers.BadFile(why)
     return {}
 
 
