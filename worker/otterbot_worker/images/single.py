@@ -8,7 +8,6 @@ it under the same rule.
 
 from __future__ import annotations
 
-import json
 import logging
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from diffusers.loaders import single_file_utils
 
 from ..errors import Cancelled, CannotLook, JobFailed, look_failed
 from ..families import Family
-from ..models import configs, folders, ldm_names, pickled, sniffing
+from ..models import configs, folders, ldm_names, noise, pickled, sniffing
 from ..models.entries import ModelEntry
 from . import device as devices
 from . import scaled
@@ -32,12 +31,15 @@ log = logging.getLogger(__name__)
 
 _HASHES = folders.HashCache()
 """Of the files that this process has loaded; a changed file is read again."""
-_WORDS = {
+WORDS = {
     "unet": "U-Net",
+    "transformer": "transformer",
     "vae": "decoder (VAE)",
     "text_encoder": "text encoder",
     "text_encoder_2": "second text encoder",
+    "text_encoder_3": "third text encoder",
 }
+"""What people call a model's parts."""
 
 
 class Missing(Exception):
@@ -77,7 +79,7 @@ def load(
     except (Cancelled, CannotLook):
         raise
     except Missing as lost:
-        raise broken(entry, path, f"is not complete: weights of its {_WORDS[lost.part]} are missing") from None
+        raise broken(entry, path, f"is not complete: weights of its {WORDS[lost.part]} are missing") from None
     except Exception as error:
         if devices.is_out_of_memory(error) or devices.is_fatal(error):
             raise
@@ -164,12 +166,14 @@ def fill(part: Any, name: str, weights: dict[str, torch.Tensor], dtype: torch.dt
 
 def _assemble(entry: ModelEntry, family: Family, found: sniffing.Found, parts: dict[str, Any]) -> Any:
     assert found.config is not None
-    index, folder = configs.index(found.config), configs.folder(found.config)
+    index = configs.index(found.config)
     switches = {name: value for name, value in index.items() if isinstance(value, bool)}
     tokenizers = {name: _tokenizer(found.config, name) for name in index if name.startswith("tokenizer")}
-    noise = {**found.scheduler, **({"prediction_type": entry.prediction} if entry.prediction is not None else {})}
-    settings = json.loads((folder / "scheduler" / "scheduler_config.json").read_text(encoding="utf-8"))
-    scheduler = getattr(diffusers, index["scheduler"][1]).from_config({**settings, **noise})
+    settings = configs.scheduler(found.config)
+    if not settings:
+        raise LookupError("no settings of a scheduler")
+    settings |= noise.settled(found.scheduler, entry.prediction)
+    scheduler = getattr(diffusers, index["scheduler"][1]).from_config(settings)
     pipeline = getattr(diffusers, family.pipeline)
     return pipeline(**parts, **tokenizers, scheduler=scheduler, **{**switches, **family.load_arguments})
 

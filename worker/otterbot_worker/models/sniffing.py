@@ -15,7 +15,7 @@ from typing import Any
 
 from ..errors import CannotLook
 from ..families import FAMILIES
-from . import configs, gguf, headers, loras, pickled, plain, quantised
+from . import configs, gguf, headers, loras, noise, pickled, plain, quantised
 from .header_reader import READER, Patience
 
 UNET, VAE = "model.diffusion_model.", "first_stage_model."
@@ -73,7 +73,7 @@ def examined(path: Path, *, config: str | None, decoder: bool) -> dict[str, Any]
     problem = problem or quantised.problem(header) or _missing(header, found or "", decoder=decoder)
     if problem is not None:
         raise headers.BadFile(problem)
-    return {"config": found, "scheduler": _noise(header)}
+    return {"config": found, "scheduler": noise.said(header)}
 
 
 def transformer_problem(path: Path) -> str | None:
@@ -145,13 +145,6 @@ def _second(header: headers.Header, path: Path) -> str:
         return "sd2"
     name = path.stem.lower()
     return "sd2-base" if "768" not in name and ("512" in name or "base" in name) else "sd2"
-
-
-def _noise(header: headers.Header) -> dict[str, Any]:
-    """Trainers of SDXL leave empty tensors with these names."""
-    said = header.metadata.get("modelspec.prediction_type") in ("v", "v_prediction")
-    velocity = {"prediction_type": "v_prediction"} if said or "v_pred" in header.shapes else {}
-    return velocity | ({"rescale_betas_zero_snr": True} if "ztsnr" in header.shapes else {})
 
 
 # ---------------------------------------------------------------- what is wrong
