@@ -31,10 +31,6 @@ _PATTERNS = {"sd1": "sd15", "sd2": "sd21", "sd2-base": "sd21", "sdxl": "sdxl"}
 """By the settings of a file's kind, which shipped model its defaults and limits are taken from."""
 
 
-_VELOCITY = {"steps": 28, "guidance_scale": 4.5, "sampler": "Euler a"}
-"""What those who have taught SDXL to predict the velocity recommend (NoobAI and its relatives)."""
-
-
 def _of_dropped(place: checkpoints.Place, found: Found, pattern: ModelEntry) -> ModelEntry:
     config, about = found.config, f"A {pattern.abilities.title} model of the operator's."
     # What others have taught SDXL mostly wants a lower CFG than SDXL itself; nobody knows what weights need there.
@@ -42,7 +38,8 @@ def _of_dropped(place: checkpoints.Place, found: Found, pattern: ModelEntry) -> 
     if config == "sd2-base":
         defaults, limits = replace(defaults, width=512, height=512), replace(limits, size_min=256)
     if config == "sdxl" and found.scheduler.get("prediction_type") == "v_prediction":
-        defaults = replace(defaults, **_VELOCITY)
+        # What those who have taught SDXL that recommend (NoobAI and its relatives).
+        defaults = replace(defaults, steps=28, guidance_scale=4.5, sampler="Euler a")
         about = f"A {pattern.abilities.title} model of the operator's that predicts the velocity, as NoobAI does."
     return replace(
         pattern,
