@@ -128,6 +128,8 @@ FAMILIES: list[tuple[dict[str, list[int]], dict[str, str], str, str | None]] = [
     ({"lora_unet_output_blocks_11_1_proj_in.lora_down.weight": [4, 64]}, SAYS_SDXL, "kohya", "sd"),
     ({"unet.input_blocks.4.1.proj_in.lora_A.default.weight": [4, 64]}, SAYS_SDXL, "diffusers", "sdxl"),
     ({"lora_unet_double_blocks_0.lora_down.weight": [4, 32]}, {}, "kohya", "other"),
+    ({"diffusion_model.double_blocks.0.img_attn.proj.lora_A.weight": [4, 32]}, {}, "diffusers", "other"),
+    ({"diffusion_model.layers.0.attention.to_q.lora_A.weight": [4, 32]}, SAYS_SDXL, "diffusers", "other"),
     ({"transformer.blocks.0.lora_A.weight": [4, 32]}, {}, "diffusers", "other"),
 ]
 

@@ -65,7 +65,7 @@ def test_every_way_of_naming_is_the_same_lora(draw: Draws, engine: Engine, tmp_p
         )
         assert drawn.notes == [], name
     assert difference(plain, pictures["peft"]) > 1
-    assert all(picture == pictures["peft"] for picture in pictures.values())
+    assert all(difference(picture, pictures["peft"]) < 0.02 for picture in pictures.values())
 
 
 def test_text_encoders_have_as_many_names(draw: Draws, engine: Engine, tmp_path: Path) -> None:
@@ -89,7 +89,8 @@ def test_text_encoders_have_as_many_names(draw: Draws, engine: Engine, tmp_path:
         drawn, picture = draw(family="sdxl", loras=[files.wanted(path)])
         assert drawn.notes == []
         pictures.append(picture)
-    assert pictures[0] == pictures[1] == pictures[2] != draw(family="sdxl")[1]
+    assert all(difference(picture, pictures[0]) < 0.02 for picture in pictures)
+    assert difference(pictures[0], draw(family="sdxl")[1]) > 0.1
 
 
 def test_what_is_no_layer_is_left_out_and_said(draw: Draws, engine: Engine, tmp_path: Path) -> None:
@@ -112,7 +113,7 @@ def test_what_is_no_layer_is_left_out_and_said(draw: Draws, engine: Engine, tmp_
     for name, (more, said) in cases.items():
         path = files.write(tmp_path / f"{name}.safetensors", {**state, **more})
         drawn, picture = draw(family="sdxl", loras=[files.wanted(path)])
-        assert picture == alone
+        assert difference(picture, alone) < 0.02
         assert drawn.notes == [f"Of the LoRA {name}, {said}"]
 
 
@@ -133,6 +134,8 @@ def test_a_layer_that_is_there_twice_is_refused(draw: Draws, engine: Engine, tmp
         draw(family="sdxl", loras=[files.wanted(files.write(tmp_path / "two.safetensors", state))])
 
 
-@pytest.mark.parametrize("name", ["unet.down_blocks.0.x.alpha.x", "lora_down.weight", ".lora_A.weight", "x", ""])
+@pytest.mark.parametrize(
+    "name", ["unet.down_blocks.0.x.alpha.x", "unet.x.lora_B.bias", "lora_down.weight", ".lora_A.weight", "x", ""]
+)
 def test_what_is_no_part_of_a_layer(name: str) -> None:
     assert lora_names.read(name) is None

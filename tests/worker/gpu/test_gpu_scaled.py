@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import ldm
+import numpy as np
 import pytest
 import safetensors.torch
 import scaled_files
@@ -29,6 +30,12 @@ from otterbot_worker.models.entries import ModelEntry
 pytestmark = pytest.mark.filterwarnings("ignore")
 Drawn = Callable[..., bytes]
 Weights = dict[str, torch.Tensor]
+
+
+def same(one: bytes, other: bytes) -> bool:
+    """But for the last place of sums, whose order depends on where in memory a tensor lies."""
+    pixels = [np.frombuffer(picture, np.uint8).astype(int) for picture in (one, other)]
+    return bool(np.abs(pixels[0] - pixels[1]).max() <= 1)
 
 
 @pytest.fixture
@@ -59,7 +66,8 @@ def test_a_single_file(
         safetensors.torch.save_file(state, file)
         entry = replace(entries["sdxl"], name=name, folder=None, file=str(file), config=str(root / "config"))
         pictures.append(picture(entry))
-    assert pictures[0] == pictures[1] != pictures[2]
+    assert same(pictures[0], pictures[1])
+    assert not same(pictures[1], pictures[2])
 
 
 @pytest.mark.parametrize("form", scaled_files.FORMS)
@@ -73,7 +81,7 @@ def test_a_transformer(form: str, catalogue: Catalogue, picture: Drawn, tmp_path
         fields = {**entry.as_dict(), "transformer": {"hub": None, "file": str(tmp_path / f"{name}.safetensors")}}
         pictures.append(picture(ModelEntry.from_dict(fields), sampler="Euler", guidance_scale=0.0))
     assert len(set(pictures[0])) > 20
-    assert pictures[0] == pictures[1]
+    assert same(pictures[0], pictures[1])
 
 
 @pytest.mark.parametrize("original", [False, True])

@@ -21,7 +21,7 @@ Place = tuple[str, str]
 
 _HALVES: tuple[tuple[re.Pattern[str], dict[str, Part]], ...] = (
     # PEFT's, with the name of an adapter or without.
-    (re.compile(r"(.+)\.lora_(A|B)(?:\.(?!weight$)[^.]+)?(?:\.weight)?"), {"A": "down", "B": "up"}),
+    (re.compile(r"(.+)\.lora_(A|B)(?:\.(?!(?:weight|bias)$)[^.]+)?(?:\.weight)?"), {"A": "down", "B": "up"}),
     # kohya's `.lora_down`, and diffusers' `.lora.down`, `.lora_linear_layer.down` and `_lora.down` of former years.
     (re.compile(r"(.+?)[._]lora(?:_linear_layer)?[._](down|up)(?:\.weight)?"), {"down": "down", "up": "up"}),
     (re.compile(r"(.+)\.(alpha)"), {"alpha": "alpha"}),
@@ -72,6 +72,10 @@ _ONLY_SD = re.compile(
     r"down_blocks_0_attentions|down_blocks_3_|up_blocks_3_|input_blocks_(?:1|2|9|10|11)_[01]_(?!op)|output_blocks_(?:9|10|11)_"
 )
 """Layers that the U-Net of one family has and that of the other lacks."""
+_OF_A_TRANSFORMER = re.compile(
+    r"(?:double|single|joint|single_transformer|transformer)_blocks_|(?:layers|blocks|context_refiner|noise_refiner)_\d"
+)
+"""How a layer of a transformer is called, which is none of a U-Net."""
 
 
 def read(name: str) -> tuple[str, Part] | None:
@@ -128,8 +132,10 @@ def other_kind(names: Iterable[str]) -> str | None:
 
 
 def family(names: Iterable[str]) -> str | None:
-    """For which family's U-Net a LoRA is made, by the layers that only one of them has."""
+    """For which family a LoRA is made, by the layers that only its U-Net has; ``other``: for none with a U-Net."""
     flat = {found[1] for name in names if (half := read(name)) and (found := place(half[0])) and found[0] == "unet"}
+    if any(_OF_A_TRANSFORMER.match(name) for name in flat):
+        return "other"
     if any(_ONLY_SDXL.search(name) for name in flat):
         return "sdxl"
     return "sd" if any(_ONLY_SD.match(name) for name in flat) else None

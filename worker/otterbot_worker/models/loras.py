@@ -234,10 +234,12 @@ def _lora_family(header: headers.Header, width: int | None) -> str | None:
         return "other"
     if width in _SD_WIDTHS or width in _SDXL_WIDTHS:
         return "sdxl" if width in _SDXL_WIDTHS else "sd"
+    if (family := lora_names.family(keys)) == "other":
+        return family
     places = {found[0] for key in keys if (half := lora_names.read(key)) and (found := lora_names.place(half[0]))}
     if "text_encoder_2" in places or any(key.startswith("lora_te1_") for key in keys):
         return "sdxl"
-    if (family := lora_names.family(keys)) is not None:
+    if family is not None:
         return family
     said = [header.metadata.get(name, "") for name in ("ss_base_model_version", "modelspec.architecture")]
     if any(base.startswith(("sdxl", "stable-diffusion-xl")) for base in said):
