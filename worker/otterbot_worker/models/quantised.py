@@ -32,6 +32,8 @@ _FORMS = {
 }
 _BESIDE = frozenset({"weight", "bias", "alpha", "running_mean", "running_var", "num_batches_tracked"})
 """What a layer may have beside its weight without another meaning."""
+_STEPS_MAX = 32
+"""Of a name. Longer ones are no model's, and looking at each beginning takes the square of them."""
 _WHOLE = frozenset({"F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2"})
 _DIFFERENCE = "holds only the difference to another model, as old ControlNets may, and cannot be drawn with by itself"
 
@@ -108,7 +110,7 @@ def _of_one(name: str, shapes: Shapes, types: Mapping[str, str]) -> str | None:
     if weight in shapes and last not in _BESIDE:
         return f"holds a tensor of unknown meaning beside a weight (`{_shown(last)}`), so the weight may mean another"
     above = name.split(".")
-    if any(".".join(above[:end]) in shapes for end in range(1, len(above))) and last not in _BESIDE:
+    if len(above) <= _STEPS_MAX and any(".".join(above[:end]) in shapes for end in range(1, len(above))) and last not in _BESIDE:
         return f"holds a tensor of unknown meaning within another's name (`{_shown(last)}`)"
     return None
 
