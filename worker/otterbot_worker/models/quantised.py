@@ -109,10 +109,14 @@ def _of_one(name: str, shapes: Shapes, types: Mapping[str, str]) -> str | None:
         return None
     if weight in shapes and last not in _BESIDE:
         return f"holds a tensor of unknown meaning beside a weight (`{_shown(last)}`), so the weight may mean another"
-    above = name.split(".")
-    if len(above) <= _STEPS_MAX and any(".".join(above[:end]) in shapes for end in range(1, len(above))) and last not in _BESIDE:
+    if last not in _BESIDE and _within_another(name, shapes):
         return f"holds a tensor of unknown meaning within another's name (`{_shown(last)}`)"
     return None
+
+
+def _within_another(name: str, shapes: Shapes) -> bool:
+    steps = name.split(".")
+    return len(steps) <= _STEPS_MAX and any(".".join(steps[:end]) in shapes for end in range(1, len(steps)))
 
 
 def _scaled(name: str, weight: str, shapes: Shapes, types: Mapping[str, str]) -> str | None:
