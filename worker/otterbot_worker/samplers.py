@@ -22,6 +22,9 @@ class Sampler:
     flow: str | None = None
     """The class for models that match flows; ``None``: they cannot take this sampler."""
     flow_arguments: Mapping[str, Any] = field(default_factory=dict)
+    zero_snr: bool = True
+    """Whether it can begin with nothing but noise ("zero terminal SNR"), as some models have learned it: the class
+    takes ``rescale_betas_zero_snr`` and trailing steps. Others pass that by and begin with what they never saw."""
 
 
 def _table(*samplers: Sampler) -> Mapping[str, Sampler]:
@@ -59,17 +62,23 @@ SAMPLERS = _table(
         scheduler=_DPM,
         arguments={**_KARRAS, "algorithm_type": "sde-dpmsolver++"},
     ),
-    Sampler(name="DPM++ SDE", scheduler="DPMSolverSinglestepScheduler", arguments=_PLAIN),
-    Sampler(name="DPM++ SDE Karras", scheduler="DPMSolverSinglestepScheduler", arguments=_KARRAS),
-    Sampler(name="Heun", scheduler="HeunDiscreteScheduler", arguments=_UNBENT, flow="FlowMatchHeunDiscreteScheduler"),
-    Sampler(name="DPM2", scheduler="KDPM2DiscreteScheduler", arguments=_UNBENT),
-    Sampler(name="DPM2 a", scheduler="KDPM2AncestralDiscreteScheduler", arguments=_UNBENT),
+    Sampler(name="DPM++ SDE", scheduler="DPMSolverSinglestepScheduler", arguments=_PLAIN, zero_snr=False),
+    Sampler(name="DPM++ SDE Karras", scheduler="DPMSolverSinglestepScheduler", arguments=_KARRAS, zero_snr=False),
+    Sampler(
+        name="Heun",
+        scheduler="HeunDiscreteScheduler",
+        arguments=_UNBENT,
+        flow="FlowMatchHeunDiscreteScheduler",
+        zero_snr=False,
+    ),
+    Sampler(name="DPM2", scheduler="KDPM2DiscreteScheduler", arguments=_UNBENT, zero_snr=False),
+    Sampler(name="DPM2 a", scheduler="KDPM2AncestralDiscreteScheduler", arguments=_UNBENT, zero_snr=False),
     # Not every model's file says this, and the class clips latents to -1 … 1 unless it is told not to.
     Sampler(name="DDIM", scheduler="DDIMScheduler", arguments={"clip_sample": False}),
-    Sampler(name="PNDM", scheduler="PNDMScheduler", arguments={"skip_prk_steps": True}),
+    Sampler(name="PNDM", scheduler="PNDMScheduler", arguments={"skip_prk_steps": True}, zero_snr=False),
     Sampler(name="LCM", scheduler="LCMScheduler"),
     Sampler(name="TCD", scheduler="TCDScheduler"),
-    Sampler(name="DEIS", scheduler="DEISMultistepScheduler", arguments=_UNBENT),
+    Sampler(name="DEIS", scheduler="DEISMultistepScheduler", arguments=_UNBENT, zero_snr=False),
 )
 
 _ALIASES = {"plms": "PNDM", "eulerancestral": "Euler a", "dpm2ancestral": "DPM2 a"}

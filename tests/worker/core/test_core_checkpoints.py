@@ -12,6 +12,8 @@ import pytest
 from core_lab import image, settings, worker_here
 from hollow_models import SD1, SD2, SDXL, VAE, write
 
+from otterbot_worker.api.schemas.requests import ImageRequest
+from otterbot_worker.jobs.resolve import Refused, resolve_image
 from otterbot_worker.models import checkpoints, sniffing
 from otterbot_worker.models.catalogue import load_catalogue
 from otterbot_worker.models.entries import ModelEntry
@@ -63,6 +65,38 @@ def test_they_appear_and_leave_while_the_worker_runs(tmp_path: Path, folder: Pat
     for path in folder.glob("*.[sS]*"):
         path.rename(path.with_suffix(".gone"))
     assert list(catalogue.images) == before
+
+
+ZERO_SNR = {**SDXL, "v_pred": (0,), "ztsnr": (0,)}
+
+
+def test_one_that_predicts_the_velocity_gets_defaults_of_its_own(tmp_path: Path, folder: Path) -> None:
+    write(folder / "noob.safetensors", ZERO_SNR)
+    write(folder / "v.safetensors", {**SDXL, "v_pred": (0,)})
+    images = load_catalogue(data_dir=tmp_path).images
+    for name in ("noob", "v"):
+        defaults = images[name].defaults
+        assert (defaults.sampler, defaults.guidance_scale, defaults.steps) == ("Euler a", 4.5, 28)
+        assert (defaults.width, defaults.height) == (1024, 1024)
+        assert "predicts the velocity" in images[name].about
+    assert "Heun" in images["v"].samplers()
+    assert set(images["v"].samplers()) - set(images["noob"].samplers()) == {
+        "DPM++ SDE", "DPM++ SDE Karras", "Heun", "DPM2", "DPM2 a", "PNDM", "DEIS",
+    }  # fmt: skip
+
+
+def test_samplers_that_cannot_begin_with_noise_alone_are_refused(tmp_path: Path, folder: Path) -> None:
+    """They drew grey pictures from a noise that the model never saw, without a word."""
+    write(folder / "noob.safetensors", ZERO_SNR)
+    catalogue = load_catalogue(data_dir=tmp_path)
+    with pytest.raises(Refused) as refused:
+        resolve_image(ImageRequest(prompt="otter", seed=1, model="noob", sampler="heun"), catalogue, "noob")
+    [problem] = refused.value.problems
+    assert (problem.field, problem.code) == ("request.sampler", "sampler_mismatch")
+    said = "noob begins with nothing but noise (zero terminal SNR), which Heun cannot. It takes: UniPC, Euler, Euler a,"
+    assert problem.message.startswith(said)
+    resolved = resolve_image(ImageRequest(prompt="otter", seed=1, model="noob"), catalogue, "noob")
+    assert (resolved.request["sampler"], resolved.request["guidance_scale"]) == ("Euler a", 4.5)
 
 
 def test_what_an_entry_names_is_not_found_twice(tmp_path: Path, folder: Path) -> None:

@@ -97,6 +97,8 @@ def test_hashes_and_changed_files(tmp_path: Path) -> None:
     assert library.known_hashes(changed) is not None
 
 
+SAYS_SD1, SAYS_SDXL = {"ss_base_model_version": "sd_v1"}, {"ss_base_model_version": "sdxl_base_v1-0"}
+DEEP = "lora_unet_down_blocks_2_attentions_0_transformer_blocks"
 FAMILIES: list[tuple[dict[str, list[int]], dict[str, str], str, str | None]] = [
     (LORA, {}, "kohya", "sd"),
     ({"lora_unet_x.lora_down.weight": [4, 32]}, {}, "kohya", None),
@@ -115,7 +117,19 @@ FAMILIES: list[tuple[dict[str, list[int]], dict[str, str], str, str | None]] = [
         "diffusers",
         "sd",
     ),
+    # Shapes and layers go before notes, which are copied from one training to the next.
+    ({"lora_unet_mid_block_attn2_to_k.lora_down.weight": [4, 2048]}, SAYS_SD1, "kohya", "sdxl"),
+    ({"lora_unet_mid_block_attn2_to_k.lora_down.weight": [4, 768]}, SAYS_SDXL, "kohya", "sd"),
+    ({"lora_unet_add_embedding_linear_1.lora_down.weight": [4, 112]}, SAYS_SD1, "kohya", "sdxl"),
+    ({"unet.label_emb.0.2.lora_down.weight": [4, 112]}, SAYS_SD1, "diffusers", "sdxl"),
+    ({"clip_g.text_model.encoder.layers.0.mlp.fc1.lora_down.weight": [4, 112]}, SAYS_SD1, "diffusers", "sdxl"),
+    ({f"{DEEP}_9_ff_net_2.lora_down.weight": [4, 64]}, SAYS_SD1, "kohya", "sdxl"),
+    ({"lora_unet_up_blocks_3_attentions_0_proj_in.lora_down.weight": [4, 64]}, SAYS_SDXL, "kohya", "sd"),
+    ({"lora_unet_output_blocks_11_1_proj_in.lora_down.weight": [4, 64]}, SAYS_SDXL, "kohya", "sd"),
+    ({"unet.input_blocks.4.1.proj_in.lora_A.default.weight": [4, 64]}, SAYS_SDXL, "diffusers", "sdxl"),
     ({"lora_unet_double_blocks_0.lora_down.weight": [4, 32]}, {}, "kohya", "other"),
+    ({"diffusion_model.double_blocks.0.img_attn.proj.lora_A.weight": [4, 32]}, {}, "diffusers", "other"),
+    ({"diffusion_model.layers.0.attention.to_q.lora_A.weight": [4, 32]}, SAYS_SDXL, "diffusers", "other"),
     ({"transformer.blocks.0.lora_A.weight": [4, 32]}, {}, "diffusers", "other"),
 ]
 
@@ -217,6 +231,9 @@ def test_hostile_files_are_named_and_harm_nobody(tmp_path: Path, case: str) -> N
 
 def test_headers_and_files_have_limits(tmp_path: Path) -> None:
     path = put(tmp_path / "loras" / "b.safetensors", tensors(LORA, note="x" * headers.HEADER_MAX))
+    problem = "has a header of 16 MB, more than the 16 MB that are read"
+    assert Library(tmp_path).all("lora")["b"].problem == problem
+    put(path, struct.pack("<Q", 20 * 1024**2) + b" not JSON" + bytes(20 * 1024**2))
     assert Library(tmp_path).all("lora")["b"].problem == "is no safetensors file"
     with path.open("r+b") as file:
         file.truncate(3 * 1024**3)  # no bytes on the disk
@@ -251,7 +268,23 @@ def test_files_that_cannot_be_used_are_there_with_the_reason(tmp_path: Path) -> 
 OTHER_KINDS = {
     "dora_scale": "a DoRA", "lora_magnitude_vector": "a DoRA", "hada_w1_a": "a LoHa", "lokr_w1": "a LoKr",
     "lora_mid.weight": "a LoCon in Tucker form", "oft_blocks": "an OFT", "diff_b": "a full difference",
+    "diff": "a full difference",
 }  # fmt: skip
+
+
+def test_names_are_read_alike_for_looking_and_for_loading(tmp_path: Path) -> None:
+    """What no engine could find a layer for is not listed as usable, and a word in a bundled name is no kind."""
+    put(tmp_path / "loras" / "a.safetensors", tensors({"some.layer.lora_A.weight": [4, 4]}))
+    put(tmp_path / "loras" / "b.safetensors", tensors({**LORA, "bundle_emb.soft_oft_.clip_l": [4, 4]}))
+    put(tmp_path / "loras" / "c.safetensors", tensors({"bundle_emb.my_lora.down.weight": [4, 4]}))
+    put(tmp_path / "loras" / "d.safetensors", tensors({**LORA, "lora_unet_x.lora_up.weight_scale": [1]}))
+    problems = {name: extra.problem for name, extra in Library(tmp_path).all("lora").items()}
+    assert problems == {
+        "a": "is no LoRA that this worker can read: its layers have names that are not known here",
+        "b": None,
+        "c": "is no LoRA that this worker can read",
+        "d": "holds a scale for its weights, which is not read in LoRAs",
+    }
 
 
 @pytest.mark.parametrize("mark", OTHER_KINDS)

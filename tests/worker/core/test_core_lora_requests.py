@@ -18,6 +18,8 @@ from test_core_lora_library import LORA, put, tensors
 from otterbot_worker.api import parts as parts_module
 from otterbot_worker.jobs.extras import find_wanted
 from otterbot_worker.jobs.model import CHAT_TEXT_SECONDS
+from otterbot_worker.models.catalogue import load_catalogue
+from otterbot_worker.models.loras import Library
 
 FILE = tensors(LORA, **{"modelspec.trigger_phrase": "a penguin"})
 ANY = tensors({"lora_unet_x.lora_down.weight": [4, 32], "lora_unet_x.lora_up.weight": [32, 4]})
@@ -231,3 +233,18 @@ async def test_what_is_forgotten_is_forgotten_with_its_loras(tmp_path: Path) -> 
         result = after["pictures"][0]["result"]
         used = result["record"]["used"]
         assert [used["prompt"], used["loras"], used["embeddings"], result["notes"]] == ["", [], [], []]
+
+
+def test_shapes_go_before_what_the_trainer_noted(tmp_path: Path) -> None:
+    """Settings are copied from one training to the next: a LoRA of SDXL's that notes SD 1 was refused."""
+    (tmp_path / "mine" / "unet").mkdir(parents=True)
+    (tmp_path / "mine" / "unet" / "config.json").write_text('{"cross_attention_dim": 96}')
+    entry = replace(load_catalogue(data_dir=tmp_path).images["sdxl"], hub=None, folder=str(tmp_path / "mine"))
+    for width in (96, 64):
+        shapes = {"lora_unet_mid_block_attn2_to_k.lora_down.weight": [4, width]}
+        put(tmp_path / "loras" / f"w{width}.safetensors", tensors(shapes, ss_base_model_version="sd_v1"))
+    library = Library(tmp_path)
+    wanted = find_wanted("otter <lora:w96:1>", "", entry, library)
+    assert (wanted.problems, [lora["name"] for lora in wanted.loras]) == ([], ["w96"])
+    [problem] = find_wanted("otter <lora:w64:1>", "", entry, library).problems
+    assert "is made for Stable Diffusion 1 and 2 models, and sdxl is none" in problem.message

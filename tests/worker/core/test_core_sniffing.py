@@ -41,6 +41,8 @@ def test_what_a_file_says_of_its_noise(tmp_path: Path) -> None:
     assert sniffing.look(write(file, SDXL, {"modelspec.prediction_type": "v"})).scheduler == {
         "prediction_type": "v_prediction"
     }
+    trained = {"ss_v_parameterization": "True", "ss_zero_terminal_snr": "True"}
+    assert sniffing.look(write(file, SDXL, trained)).scheduler == found.scheduler
 
 
 @pytest.mark.parametrize(

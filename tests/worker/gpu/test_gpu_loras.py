@@ -178,10 +178,9 @@ def test_a_file_that_does_not_fit_is_named_and_leaves_nothing(
     }
     bad: dict[str, dict[str, torch.Tensor]] = {
         "stranger": stranger,
-        "unknown": {**good, "unet.something.else": torch.zeros(4)},
         "half": dict(list(good.items())[:-1]),
         "nowhere": {key.replace("attentions", "elsewhere"): tensor for key, tensor in good.items()},
-        "kohya": {**files.kohya(files.pairs(pipe), xl=family == "sdxl"), "lora_unet_x.alpha": torch.tensor(1.0)},
+        "twice": {**good, **{key.replace(".weight", ".other.weight"): tensor.clone() for key, tensor in good.items()}},
         "dora": {**good, "unet.x.dora_scale": torch.zeros(4)},
         "nan": nan,
         "rankless": {**files.kohya(files.pairs(pipe), xl=family == "sdxl"), **rankless},

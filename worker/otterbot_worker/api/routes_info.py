@@ -128,7 +128,7 @@ def _image_models(catalogue: Catalogue, default: str) -> list[Model]:
             limits=ModelLimits.model_validate(entry.limits, from_attributes=True),
             licence=entry.licence,
             family=entry.family,
-            samplers=list(entry.abilities.samplers),
+            samplers=list(_samplers(entry)),
             ignores=list(entry.abilities.ignores),
             problem=broken.pop(entry.name, None),
             **fetching.presence(entry)._asdict(),
@@ -139,6 +139,14 @@ def _image_models(catalogue: Catalogue, default: str) -> list[Model]:
         Model(name=name, kind="image", about="", available=False, default=False, problem=why, here=True)
         for name, why in broken.items()
     ]
+
+
+def _samplers(entry: ModelEntry) -> tuple[str, ...]:
+    """Where nobody can look at its files, those of its family: a request asks again."""
+    try:
+        return entry.samplers()
+    except CannotLook:
+        return entry.abilities.samplers
 
 
 def _available(catalogue: Catalogue, entry: ModelEntry, broken: dict[str, str]) -> bool:

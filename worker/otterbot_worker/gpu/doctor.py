@@ -158,7 +158,7 @@ def _broken(entry: ModelEntry, folder: Path) -> str | None:
     try:
         files.check(folder, entry.variant if files.has_variant(folder, entry.variant) else None, entry.absent)
     except files.BrokenFile as error:
-        return f"{error} is missing, cut off or no model file in {folder}."
+        return f"{error} in {folder}."
     return None
 
 

@@ -5,14 +5,13 @@ A LoRA adds ``weight * up(down(x))`` to what a layer gives. Here that is done by
 picture is drawn. No parameter is written, no module replaced, no tokenizer touched, so there is nothing to take
 back: after a picture, a cancel, or a file that turns out to be broken, the base is what it was, byte for byte.
 (diffusers' own loader swaps modules for PEFT's, has to lift offloading for it, and passes by keys that it does not
-know.) The names in files of kohya's trainer are translated by diffusers; after that every key has to find its layer.
+know.) The names are read by ``models.lora_names``; what is left out is counted and said.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,23 +23,18 @@ import torch
 from torch.nn import functional
 
 from ..errors import JobFailed, look_failed
-from ..models.loras import other_kind
+from ..models import lora_names, quantised
 
 COMPONENTS = ("unet", "text_encoder", "text_encoder_2")
 FITTING_SHARE = 0.5
 """With fewer of its layers in the model, a LoRA was made for something else. Pruned models (SSD-1B) lack some."""
 
-_KOHYA = ("lora_unet_", "lora_te_", "lora_te1_", "lora_te2_")
-_HALVES: tuple[tuple[re.Pattern[str], dict[str, str]], ...] = (
-    (re.compile(r"^(.+)\.lora_(A|B)(?:\.default)?\.weight$"), {"A": "down", "B": "up"}),
-    (re.compile(r"^(.+?)(?:\.lora|\.lora_linear_layer)\.(down|up)\.weight$"), {}),
-    (re.compile(r"^(.+)_lora\.(down|up)\.weight$"), {}),
-)
-_ATTENTION_OF_CLIP = {"to_q": "q_proj", "to_k": "k_proj", "to_v": "v_proj", "to_out": "out_proj"}
 _EXACT = (torch.float32, torch.float16, torch.bfloat16)
 
 Place = tuple[str, str]
 """Component and the module's name in it."""
+_Halves = tuple[torch.Tensor, torch.Tensor]
+"""``down`` and ``up``."""
 
 
 @dataclass(kw_only=True)
@@ -158,39 +152,46 @@ def _read(pipe: Any, name: str, path: Path, expected: str) -> _Lora:
     if found is None:
         raise _broken(name, "its file was changed after this was asked for; please ask again")
     state, metadata = found
-    if (kind := other_kind(state)) is not None:
+    if (kind := lora_names.other_kind(state)) is not None:
         raise _broken(name, f"it is {kind}, not a plain LoRA")
-    if not all(bool(torch.isfinite(tensor.float()).all()) for tensor in state.values() if tensor.is_floating_point()):
-        raise _broken(name, "it holds numbers that are not finite")
+    if (why := quantised.problem_of_lora({key: tuple(tensor.shape) for key, tensor in state.items()})) is not None:
+        raise _broken(name, f"it {why}")
     try:
-        state = _fold_alphas(state, metadata)
-        if state and all(key.startswith(_KOHYA) for key in state):
-            # Only SDXL's trainers use the names of the original U-Net; its configuration says where its blocks are.
-            blocks = {"unet_config": pipe.unet.config} if hasattr(pipe, "text_encoder_2") else {}
-            state, _ = pipe.lora_state_dict(state, **blocks)
-        pairs = _pairs(pipe, state)
+        layers, left_out = _layers(state)
+        if not all(bool(torch.isfinite(half).all()) for halves in layers.values() for half in halves.values()):
+            raise _broken(name, "it holds numbers that are not finite")
+        pairs = _pairs(layers, metadata, left_out)
     except (ValueError, ArithmeticError, LookupError, TypeError, AttributeError, RuntimeError):
-        raise _broken(name, "its layers have names that are not known here") from None
-    return _fit(pipe, name, pairs)
+        raise _broken(name, "its layers have names that are not known here, or are not whole") from None
+    lora = _fit(pipe, name, pairs)
+    if (note := lora_names.left_out_note(name, left_out)) is not None:
+        lora.notes.append(note)
+    return lora
 
 
-def _fold_alphas(state: Mapping[str, torch.Tensor], metadata: Mapping[str, str]) -> dict[str, torch.Tensor]:
-    """Every layer's scale (alpha / rank) becomes part of its ``up`` half, in fp32; what is left are halves alone."""
-    configured = _configured_scales(metadata)
-    alphas = {key.removesuffix(".alpha"): tensor for key, tensor in state.items() if key.endswith(".alpha")}
-    folded = {key: tensor.float() for key, tensor in state.items() if not key.endswith(".alpha")}
-    for key, tensor in folded.items():
-        base = re.sub(r"\.(lora_up|lora_B(\.default)?|lora\.up|lora_linear_layer\.up)\.weight$", "", key)
-        if base == key or tensor.ndim < 2:
+_Layers = dict[str, dict[str, torch.Tensor]]
+
+
+def _layers(state: Mapping[str, torch.Tensor]) -> tuple[_Layers, list[str]]:
+    """By a layer's name in the file what there is of it, in fp32; and the tensors that are no part of any.
+
+    :raises ValueError: two tensors are the same part of one
+    """
+    layers: _Layers = {}
+    left_out: list[str] = []
+    for key, tensor in state.items():
+        found = lora_names.read(key)
+        if found is None or lora_names.place(found[0]) is None:
+            left_out.append(key)
             continue
-        rank = tensor.shape[1]
-        if base in alphas:
-            folded[key] = tensor * (float(alphas.pop(base)) / rank)
-        elif configured is not None:
-            folded[key] = tensor * configured(base, rank)
-    if alphas:
-        raise ValueError("alphas without a layer")
-    return folded
+        stem, part = found
+        if part in layers.setdefault(stem, {}):
+            raise ValueError("several adapters in one file")
+        layers[stem][part] = tensor.float()
+    for stem in [stem for stem, parts in layers.items() if set(parts) == {"alpha"}]:
+        left_out += [key for key in state if key == f"{stem}.alpha"]
+        del layers[stem]
+    return layers, left_out
 
 
 def _configured_scales(metadata: Mapping[str, str]) -> Callable[[str, int], float] | None:
@@ -212,65 +213,63 @@ def _configured_scales(metadata: Mapping[str, str]) -> Callable[[str, int], floa
     return scale
 
 
-def _pairs(pipe: Any, state: Mapping[str, torch.Tensor]) -> dict[Place, dict[str, torch.Tensor]]:
-    """Both halves by place. :raises ValueError: a key is no half of anything"""
-    pairs: dict[Place, dict[str, torch.Tensor]] = {}
-    for key, tensor in state.items():
-        plain = key.replace(".processor.", ".").removeprefix("base_model.model.")
-        component = next((name for name in COMPONENTS if plain.startswith(f"{name}.")), None)
-        rest = plain.removeprefix(f"{component}.") if component else plain
-        for pattern, halves in _HALVES:
-            if match := pattern.match(rest):
-                place = (component or "unet", _module(pipe, component or "unet", match[1]))
-                half = str(match[2])
-                pairs.setdefault(place, {})[halves.get(half, half)] = tensor
-                break
-        else:
-            raise ValueError("a key that is no half of a layer")
-    if not pairs or any(set(halves) != {"down", "up"} for halves in pairs.values()):
-        raise ValueError("halves are missing")
+def _pairs(layers: _Layers, metadata: Mapping[str, str], left_out: list[str]) -> dict[Place, _Halves]:
+    """Both halves by place, every layer's scale (alpha / rank) in its ``up`` half.
+
+    :raises ValueError: one half is missing, or there is no layer at all
+    """
+    configured = _configured_scales(metadata)
+    pairs: dict[Place, _Halves] = {}
+    for stem, parts in layers.items():
+        place = lora_names.place(stem)
+        if place is None or place in pairs or not {"down", "up"} <= parts.keys():
+            raise ValueError("a layer that is not whole, or is there twice")
+        up, rank = parts["up"], parts["up"].shape[1]
+        if "alpha" in parts:
+            up = up * (float(parts["alpha"]) / rank)
+        elif configured is not None:
+            up = up * configured(stem, rank)
+        pairs[place] = parts["down"], up
+    if not pairs:
+        raise ValueError("no layers")
     return pairs
-
-
-def _module(pipe: Any, component: str, name: str) -> str:
-    """The name as this version of the libraries has it."""
-    head, _, last = name.rpartition(".")
-    if component == "unet":
-        return f"{name}.0" if last == "to_out" else name
-    if last in _ATTENTION_OF_CLIP:
-        name = f"{head}.{_ATTENTION_OF_CLIP[last]}"
-    inner = hasattr(getattr(pipe, component, None), "text_model")
-    if inner and not name.startswith(("text_model.", "text_projection")):
-        return f"text_model.{name}"
-    return name if inner else name.removeprefix("text_model.")
 
 
 # ---------------------------------------------------------------- into the model
 
 
-def _fit(pipe: Any, name: str, pairs: Mapping[Place, Mapping[str, torch.Tensor]]) -> _Lora:
+def _fit(pipe: Any, name: str, pairs: Mapping[Place, _Halves]) -> _Lora:
     """:raises JobFailed: too many layers are not there, or one has another shape"""
-    modules = {
-        (component, inner): module
-        for component in COMPONENTS
-        if isinstance(getattr(pipe, component, None), torch.nn.Module)
-        for inner, module in getattr(pipe, component).named_modules()
-    }
+    modules = {component: _modules(pipe, component) for component in COMPONENTS}
     layers: dict[Place, _Layer] = {}
-    for place, halves in pairs.items():
-        module = modules.get(place)
+    for (component, flat), (down, up) in pairs.items():
+        inner, module = modules[component].get(flat, ("", None))
         if module is None:
             continue
-        layer = _layer(module, halves["down"], halves["up"])
+        if (component, inner) in layers:
+            raise _broken(name, "one of its layers is there twice, under two names")
+        layer = _layer(module, down, up)
         if layer is None:
             raise _broken(name, "it was made for another kind of model")
-        layers[place] = layer
+        layers[component, inner] = layer
     if len(layers) < len(pairs) * FITTING_SHARE:
         raise _broken(name, "it was made for another kind of model")
     notes = []
     if len(layers) < len(pairs):
         notes.append(f"Of the LoRA {name}, {len(layers)} of {len(pairs)} layers exist in this model and were used.")
     return _Lora(layers=layers, notes=notes)
+
+
+def _modules(pipe: Any, component: str) -> dict[str, tuple[str, torch.nn.Module]]:
+    """By what a layer may be called in files, its name and itself."""
+    part = getattr(pipe, component, None)
+    if not isinstance(part, torch.nn.Module):
+        return {}
+    known = dict(part.named_modules())
+    layers = getattr(part, "config", None)
+    count = getattr(layers, "layers_per_block", 0)
+    ways = lora_names.table(component, known, count if isinstance(count, int) else 0)
+    return {way: (name, known[name]) for way, name in ways.items()}
 
 
 def _layer(module: torch.nn.Module, down: torch.Tensor, up: torch.Tensor) -> _Layer | None:

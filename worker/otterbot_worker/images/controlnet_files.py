@@ -17,6 +17,7 @@ from diffusers import ControlNetModel
 from diffusers.loaders.single_file_utils import convert_controlnet_checkpoint
 
 from ..models import controlnets
+from . import scaled
 
 State = Mapping[str, torch.Tensor]
 
@@ -43,7 +44,9 @@ def load(path: Path, unet: Any, dtype: torch.dtype) -> Any:
     weights = controlnets.weights_in(path)
     if weights is None:
         raise Unfit("its file is not there")
-    state: State = safetensors.torch.load_file(weights)
+    tensors = safetensors.torch.load_file(weights)
+    scaled.multiply(tensors, dtype)
+    state: State = tensors
     if controlnets.layout_of({name: tuple(tensor.shape) for name, tensor in state.items()}) == "ldm":
         state = _converted(state)
     config = controlnets.read_config(path) if path.is_dir() else _config(state, unet.config)
@@ -57,7 +60,7 @@ def load(path: Path, unet: Any, dtype: torch.dtype) -> Any:
         raise Unfit("it does not take pictures as they are")
     if {name: value.shape for name, value in net.state_dict().items()} != {n: t.shape for n, t in state.items()}:
         raise Unfit("its file does not hold the net that it describes")
-    if not all(bool(torch.isfinite(tensor).all()) for tensor in state.values()):
+    if not all(bool(torch.isfinite(tensor.to(dtype)).all()) for tensor in state.values()):  # 8 bits cannot be asked
         raise Unfit("it holds numbers that are not finite")
     net.load_state_dict({name: tensor.to(dtype) for name, tensor in state.items()}, assign=True)
     return net.eval().requires_grad_(False)

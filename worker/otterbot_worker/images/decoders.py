@@ -14,10 +14,10 @@ from accelerate import init_empty_weights  # type: ignore[import-untyped]
 from diffusers.loaders import single_file_utils
 
 from ..errors import JobFailed, look_failed
-from ..models import controlnets, decoders, files
+from ..models import controlnets, decoders, files, ldm_names
 from ..models.entries import ModelEntry
 from . import device as devices
-from . import single
+from . import scaled, single
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,9 @@ def load(entry: ModelEntry, path: Path, dtype: torch.dtype) -> tuple[Any, dict[s
     try:
         with init_empty_weights():
             vae: Any = diffusers.AutoencoderKL.from_config(built)
-        vae = single.fill(vae, "vae", _named(_read(weights), vae.config), dtype)
+        tensors = _read(weights)
+        scaled.multiply(tensors, dtype)
+        vae = single.fill(vae, "vae", _named(tensors, vae.config), dtype)
         return vae, {"name": path.name, "hash": files.files_hash(weights.parent, [weights])}
     except single.Missing:
         raise _broken(entry, path, "is not complete: weights are missing") from None
@@ -59,7 +61,8 @@ def _read(weights: Path) -> dict[str, torch.Tensor]:
     with safetensors.safe_open(weights, framework="pt") as file:
         names = list(file.keys())
         inside = [name for name in names if name.startswith(decoders.PREFIX)]
-        return {name.removeprefix(decoders.PREFIX): file.get_tensor(name) for name in inside or names}
+        inner = {name: ldm_names.read(name.removeprefix(decoders.PREFIX)) for name in inside or names}
+        return {inner[name]: file.get_tensor(name) for name in inner}
 
 
 def _named(tensors: dict[str, torch.Tensor], config: Any) -> dict[str, torch.Tensor]:

@@ -19,7 +19,7 @@ import torch
 from ..families.prompt import Prompt, lost_notes
 from ..gpu.messages import Draw
 from ..inputs import fit, tiles
-from . import controlling, enlarging, noise, previews, refining, starting
+from . import controlling, enlarging, noise, numbers, previews, refining, starting
 from .cache import Embeddings
 from .decoding import Pixels, decode
 from .loading import Loaded
@@ -31,6 +31,13 @@ def generate(
     loaded: Loaded, task: Draw, device: torch.device, monitor: Monitor, cache: Embeddings
 ) -> tuple[Pixels, list[str]]:
     """The picture's pixels and notes, with a loaded pipeline."""
+    with numbers.blamed(loaded):
+        return _generate(loaded, task, device, monitor, cache)
+
+
+def _generate(
+    loaded: Loaded, task: Draw, device: torch.device, monitor: Monitor, cache: Embeddings
+) -> tuple[Pixels, list[str]]:
     task = _laid_out(noise.settled(task))
     sequence = passes(loaded, task)
     steps = Steps(monitor, sequence)

@@ -241,7 +241,7 @@ def verify(entry: ModelEntry, folder: Path, family: Family) -> dict[str, int]:
             "model_missing", f"The model {entry.name} is not complete: its model_index.json is missing."
         ) from None
     except files.BrokenFile as error:
-        raise broken(entry, f"{error} is missing, cut off or no model file") from None
+        raise broken(entry, str(error)) from None
 
 
 def broken(entry: ModelEntry, why: str, **details: Any) -> JobFailed:

@@ -14,6 +14,8 @@ import torch
 from .. import samplers
 from ..errors import JobFailed
 from ..gpu.messages import Draw
+from ..models import noise
+from . import guidance
 from .monitor import Monitor
 
 if TYPE_CHECKING:
@@ -71,13 +73,15 @@ class Drawing:
         for one in (self.keeping, keeping):
             on_step = on_step if one is None else one.after(on_step)
         pipe.scheduler = scheduler(self.task, self.loaded.base_scheduler, steps=steps)
-        latents: torch.Tensor = pipe(
-            **{**self.embeddings, "generator": self.generator, "guidance_scale": self.task.guidance_scale, **arguments},
-            num_inference_steps=steps,
-            output_type="latent",
-            callback_on_step_end=on_step,
-            callback_on_step_end_tensor_inputs=["latents"],
-        ).images
+        usual = {"generator": self.generator, "guidance_scale": self.task.guidance_scale}
+        with guidance.rescaled(pipe, noise.rescale(self.loaded.base_scheduler)):
+            latents: torch.Tensor = pipe(
+                **{**self.embeddings, **usual, **arguments},
+                num_inference_steps=steps,
+                output_type="latent",
+                callback_on_step_end=on_step,
+                callback_on_step_end_tensor_inputs=["latents"],
+            ).images
         self.monitor.check()
         return latents
 
@@ -126,6 +130,13 @@ def scheduler(task: Draw, base: dict[str, Any], *, steps: int | None = None) -> 
     """A fresh scheduler: they keep state, and their settings stick when one is made from another."""
     sampler = samplers.SAMPLERS[task.sampler]
     name, arguments = sampler.scheduler, dict(sampler.arguments)
+    if noise.zero_snr(base):
+        if not sampler.zero_snr:
+            sentence = (
+                f"The sampler {sampler.name} cannot begin with nothing but noise, as this model does; Euler a can."
+            )
+            raise JobFailed("image_failed", sentence)
+        arguments["timestep_spacing"] = "trailing"  # others never reach the step that is nothing but noise
     if str(base.get("_class_name", "")).startswith("FlowMatch"):
         if sampler.flow is None:
             raise JobFailed("image_failed", f"The sampler {sampler.name} does not fit this model; Euler does.")

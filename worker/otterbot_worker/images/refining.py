@@ -83,7 +83,7 @@ def load(
     except (Cancelled, JobFailed):
         raise
     except files.BrokenFile as error:
-        raise _broken(entry, f"{error} is missing, cut off or no model file") from None
+        raise _broken(entry, str(error)) from None
     except Exception as error:
         if devices.is_out_of_memory(error) or devices.is_fatal(error):
             raise

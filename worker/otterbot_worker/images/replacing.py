@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import diffusers
+import safetensors.torch
 import torch
 from accelerate import init_empty_weights  # type: ignore[import-untyped]
 from diffusers.loaders.single_file_model import SINGLE_FILE_LOADABLE_CLASSES
 
 from ..errors import JobFailed
 from ..families import Family
-from ..models import sniffing
+from ..models import quantised, sniffing
 from ..models.entries import ModelEntry
+from . import scaled
 
 _Shapes = Mapping[str, tuple[int, ...]]
 
@@ -38,9 +40,13 @@ def load(entry: ModelEntry, family: Family, folder: Path, dtype: torch.dtype, co
     arguments: dict[str, Any] = {}
     if path.suffix.lower() == ".gguf":
         arguments["quantization_config"] = diffusers.GGUFQuantizationConfig(compute_dtype=compute)
+    source: str | dict[str, torch.Tensor] = str(path)
+    if quantised.scales(sniffing.read(path).shapes):
+        source = safetensors.torch.load_file(path)
+        scaled.multiply(source, dtype)
     assert family.transformer is not None
     transformer = getattr(diffusers, family.transformer).from_single_file(
-        str(path), config=str(folder), subfolder="transformer", dtype=dtype, local_files_only=True, **arguments
+        source, config=str(folder), subfolder="transformer", dtype=dtype, local_files_only=True, **arguments
     )
     if arguments:
         unpack(transformer, dtype)
@@ -56,7 +62,7 @@ def _misfit(path: Path, family: Family, folder: Path) -> str | None:
     with init_empty_weights():
         empty = cls.from_config(settings)
     wanted = {name: tuple(tensor.shape) for name, tensor in empty.state_dict().items()}
-    there = sniffing.read(path).shapes
+    there = {name: shape for name, shape in sniffing.read(path).shapes.items() if not quantised.needless(name)}
     converted, choked = _converted(there, family.transformer, settings)
     best = max(there, converted, key=lambda shapes: _fitting(shapes, wanted))
     lost = any(name not in best for name, _ in empty.named_parameters())

@@ -8,7 +8,6 @@ it under the same rule.
 
 from __future__ import annotations
 
-import json
 import logging
 from pathlib import Path
 from typing import Any
@@ -22,22 +21,25 @@ from diffusers.loaders import single_file_utils
 
 from ..errors import Cancelled, CannotLook, JobFailed, look_failed
 from ..families import Family
-from ..models import configs, folders, pickled, sniffing
+from ..models import configs, folders, ldm_names, noise, pickled, sniffing
 from ..models.entries import ModelEntry
 from . import device as devices
+from . import scaled
 from .monitor import Monitor
 
 log = logging.getLogger(__name__)
 
 _HASHES = folders.HashCache()
 """Of the files that this process has loaded; a changed file is read again."""
-_WORDS = {
+WORDS = {
     "unet": "U-Net",
+    "transformer": "transformer",
     "vae": "decoder (VAE)",
     "text_encoder": "text encoder",
     "text_encoder_2": "second text encoder",
+    "text_encoder_3": "third text encoder",
 }
-_OLD = "cond_stage_model.transformer."
+"""What people call a model's parts."""
 
 
 class Missing(Exception):
@@ -69,14 +71,15 @@ def load(
         raise broken(entry, path, problem)
     try:
         sha256 = _HASHES.get(path, folders.stamp(path), monitor.check).file
-        weights = _read(path)
+        weights = {ldm_names.read(name): tensor for name, tensor in _read(path).items()}
+        scaled.multiply(weights, dtype)
         monitor.check()
         parts = _parts(found.config, weights, dtype, vae, monitor)
         pipe = _assemble(entry, family, found, parts)
     except (Cancelled, CannotLook):
         raise
     except Missing as lost:
-        raise broken(entry, path, f"is not complete: weights of its {_WORDS[lost.part]} are missing") from None
+        raise broken(entry, path, f"is not complete: weights of its {WORDS[lost.part]} are missing") from None
     except Exception as error:
         if devices.is_out_of_memory(error) or devices.is_fatal(error):
             raise
@@ -108,7 +111,7 @@ def _parts(
 
     def of(prefix: str) -> dict[str, torch.Tensor]:
         monitor.check()
-        return {_renamed(name): tensor for name, tensor in weights.items() if name.startswith(prefix)}
+        return {name: tensor for name, tensor in weights.items() if name.startswith(prefix)}
 
     parts = {"unet": _unet(config, of(sniffing.UNET), dtype)}
     parts["vae"] = vae if vae is not None else _vae(config, of(sniffing.VAE), dtype)
@@ -137,10 +140,14 @@ def _text_encoder(config: str, name: str, weights: dict[str, torch.Tensor], pref
     settings = transformers.CLIPTextConfig.from_dict(configs.part(config, name))
     with init_empty_weights():
         encoder = getattr(transformers, configs.index(config)[name][1])(settings)
-    if any(key.startswith(prefix + "transformer.text_model.") for key in weights):
-        named = single_file_utils.convert_ldm_clip_checkpoint(weights)
+    plain, published = prefix + "transformer.", prefix + "model."
+    if any(key.startswith(plain + "text_model.") for key in weights):
+        named = {key.removeprefix(plain): tensor for key, tensor in weights.items() if key.startswith(plain)}
     else:
-        named = single_file_utils.convert_open_clip_checkpoint(encoder, weights, prefix=prefix + "model.")
+        named = single_file_utils.convert_open_clip_checkpoint(encoder, weights, prefix=published)
+        turned = weights.get(published + "text_projection.weight")
+        if turned is not None:  # as transformers keeps it, not turned round as OpenCLIP does
+            named["text_projection.weight"] = turned
     if not hasattr(encoder, "text_model"):  # of late, the encoder without a projection is that itself
         named = {key.removeprefix("text_model."): tensor for key, tensor in named.items()}
     return fill(encoder, name, named, dtype)
@@ -157,20 +164,16 @@ def fill(part: Any, name: str, weights: dict[str, torch.Tensor], dtype: torch.dt
     return part.eval()
 
 
-def _renamed(name: str) -> str:
-    """Files of the first years lack a step in the text encoder's names."""
-    rest = name.removeprefix(_OLD)
-    return name if rest == name or rest.startswith("text_model.") else f"{_OLD}text_model.{rest}"
-
-
 def _assemble(entry: ModelEntry, family: Family, found: sniffing.Found, parts: dict[str, Any]) -> Any:
     assert found.config is not None
-    index, folder = configs.index(found.config), configs.folder(found.config)
+    index = configs.index(found.config)
     switches = {name: value for name, value in index.items() if isinstance(value, bool)}
     tokenizers = {name: _tokenizer(found.config, name) for name in index if name.startswith("tokenizer")}
-    noise = {**found.scheduler, **({"prediction_type": entry.prediction} if entry.prediction is not None else {})}
-    settings = json.loads((folder / "scheduler" / "scheduler_config.json").read_text(encoding="utf-8"))
-    scheduler = getattr(diffusers, index["scheduler"][1]).from_config({**settings, **noise})
+    settings = configs.scheduler(found.config)
+    if not settings:
+        raise LookupError("no settings of a scheduler")
+    settings |= noise.settled(found.scheduler, entry.prediction)
+    scheduler = getattr(diffusers, index["scheduler"][1]).from_config(settings)
     pipeline = getattr(diffusers, family.pipeline)
     return pipeline(**parts, **tokenizers, scheduler=scheduler, **{**switches, **family.load_arguments})
 

@@ -128,11 +128,14 @@ def _problem(extra: Extra, entry: ModelEntry) -> str | None:
     if not (entry.abilities.loras if extra.kind == "lora" else entry.abilities.embeddings):
         kind = "LoRA" if extra.kind == "lora" else "embedding"
         return f"cannot be used: no {kind} works with {entry.name}"
+    width = entry.prompt_width()
+    if extra.width is not None and width == extra.width:
+        return None  # the shapes say it, whatever its trainer noted
     if extra.family not in (None, entry.family):
         family = FAMILIES.get(str(extra.family))
         made_for = family.title if family is not None else "other"
         return f"is made for {made_for} models, and {entry.name} is none"
-    if extra.width is not None and (width := entry.prompt_width()) is not None and width != extra.width:
+    if extra.width is not None and width is not None:
         return f"is made for another model than {entry.name}"
     return None
 

@@ -267,10 +267,14 @@ def _unavailable(request: ImageRequest, entry: ModelEntry, catalogue: Catalogue)
 
 
 def _sampler_problems(sampler: str | None, entry: ModelEntry) -> list[FieldProblem]:
-    taken = entry.abilities.samplers
+    taken = entry.samplers()
     if sampler is None:
         known = ", ".join(samplers.names())
         return [_problem("request.sampler", "unknown_sampler", f"No such sampler. There are: {known}.")]
+    if sampler in entry.abilities.samplers and sampler not in taken:
+        sentence = f"{entry.name} begins with nothing but noise (zero terminal SNR), which {sampler} cannot."
+        sentence += f" It takes: {', '.join(taken)}."
+        return [_problem("request.sampler", "sampler_mismatch", sentence)]
     if sampler not in taken:
         sentence = f"{entry.name} does not take that sampler. It takes: {', '.join(taken)}."
         return [_problem("request.sampler", "sampler_mismatch", sentence)]

@@ -18,6 +18,7 @@ from . import checkpoints, folders, safety
 from .entries import ModelEntry
 from .entry_file import SHIPPED, read_entries
 from .header_reader import LOOK_SECONDS, Patience
+from .sniffing import Found
 
 GPU_MODEL = "ssd-1b"
 SMALL_MODEL = "otter-mini"
@@ -30,11 +31,16 @@ _PATTERNS = {"sd1": "sd15", "sd2": "sd21", "sd2-base": "sd21", "sdxl": "sdxl"}
 """By the settings of a file's kind, which shipped model its defaults and limits are taken from."""
 
 
-def _of_dropped(place: checkpoints.Place, config: str, pattern: ModelEntry) -> ModelEntry:
+def _of_dropped(place: checkpoints.Place, found: Found, pattern: ModelEntry) -> ModelEntry:
+    config, about = found.config, f"A {pattern.abilities.title} model of the operator's."
     # What others have taught SDXL mostly wants a lower CFG than SDXL itself; nobody knows what weights need there.
     defaults, limits = replace(pattern.defaults, guidance_scale_weighted=None), pattern.limits
     if config == "sd2-base":
         defaults, limits = replace(defaults, width=512, height=512), replace(limits, size_min=256)
+    if config == "sdxl" and found.scheduler.get("prediction_type") == "v_prediction":
+        # What those who have taught SDXL that recommend (NoobAI and its relatives).
+        defaults = replace(defaults, steps=28, guidance_scale=4.5, sampler="Euler a")
+        about = f"A {pattern.abilities.title} model of the operator's that predicts the velocity, as NoobAI does."
     return replace(
         pattern,
         name=place.name,
@@ -44,7 +50,7 @@ def _of_dropped(place: checkpoints.Place, config: str, pattern: ModelEntry) -> M
         stamp=place.stamp,
         variant=None,
         vae=None,
-        about=f"A {pattern.abilities.title} model of the operator's.",
+        about=about,
         licence=UNKNOWN_LICENCE,
         defaults=defaults,
         limits=limits,
@@ -128,7 +134,7 @@ class Catalogue:
         for place in places:
             found = place.look(patience)
             if found.config in self._patterns:
-                images[place.name] = _of_dropped(place, found.config, self._patterns[found.config])
+                images[place.name] = _of_dropped(place, found, self._patterns[found.config])
                 continue
             problem = found.problem or "is of a kind without defaults"
             broken[place.name] = f"The file {folders.shown(place.path.name)} {problem}."

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import CannotLook
-from . import files, headers, plain
+from . import files, headers, plain, quantised
 from .folders import PICKLES, good_name, named, shown, unusable
 from .header_reader import READER, Patience
 
@@ -216,7 +216,10 @@ def _read(found: ControlNet, patience: Patience | None) -> ControlNet:
 
 def examined(path: Path) -> dict[str, Any]:
     """What a ``ControlNet`` holds, of the file itself. :raises headers.BadFile: :raises OSError:"""
-    shapes = headers.read(path).shapes
+    header = headers.read(path)
+    shapes = header.shapes
+    if (why := quantised.problem(header)) is not None:
+        raise headers.BadFile(why)
     layout = layout_of(shapes)
     if layout == "?":
         raise headers.BadFile(NO_CONTROLNET)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from . import configs, headers, plain
+from . import configs, headers, plain, quantised
 from .controlnets import CONFIG, WEIGHTS, weights_in
 from .header_reader import READER
 
@@ -53,7 +53,10 @@ def problem(path: Path, own: Mapping[str, Any]) -> str | None:
 
 def examined(path: Path) -> dict[str, Any]:
     """How many channels the latents have that it decodes. :raises headers.BadFile: :raises OSError:"""
-    shapes = headers.read(path).shapes
+    header = headers.read(path)
+    shapes = header.shapes
+    if (why := quantised.problem(header)) is not None:
+        raise headers.BadFile(why)
     first = shapes.get(_FIRST) or shapes.get(PREFIX + _FIRST)
     if first is None or len(first) != 4:
         raise headers.BadFile("is no decoder (VAE)")

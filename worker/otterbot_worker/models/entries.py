@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import CannotLook
 from ..families import FAMILIES, Family
-from . import configs, decoders, files, kinds, sniffing
+from . import configs, decoders, files, kinds, noise, sniffing
 
 REFINER_PART = "unet"
 """All that is loaded of a refiner."""
@@ -196,6 +196,20 @@ class ModelEntry:
         """How its own decoder is built, or ``{}`` while the files that say it are not here."""
         where = self._file_config() if self.file is not None else self.folder or files.snapshot(self.hub or "")
         return configs.part(str(where), "vae") if where is not None else {}
+
+    def noise(self) -> dict[str, Any]:
+        """The settings of its scheduler, as far as its files are here. May read a single file's header."""
+        if self.file is None:
+            where = Path(self.folder) if self.folder is not None else files.snapshot(self.hub or "")
+            return configs.scheduler(str(where)) if where is not None else {}
+        config, path = self._file_config(), files.find_file(hub=self.hub, file=self.file)
+        if config is None or path is None:
+            return {}
+        return configs.scheduler(config) | noise.settled(self.sniffed(path).scheduler, self.prediction)
+
+    def samplers(self) -> tuple[str, ...]:
+        """Those that it takes, as far as its files say."""
+        return noise.samplers_for(self.abilities.samplers, self.noise())
 
     def kind(self) -> str | None:
         """As which published model it is built, by the names of ``sizes.json``; ``None`` where its source does not say.

@@ -28,7 +28,10 @@ SINGLE = ("config.json", "diffusion_pytorch_model.safetensors")
 
 
 class BrokenFile(Exception):
-    """A file of the model that cannot be right; the message names it relative to the model."""
+    """A file of the model that cannot be right; the message names it relative to the model and says why."""
+
+    def __init__(self, name: str, why: str = "is missing, cut off or no model file") -> None:
+        super().__init__(f"{name} {why}")
 
 
 def hub_cache() -> Path:
@@ -212,8 +215,11 @@ def count(folder: Path, path: Path) -> int:
     :raises BrokenFile: it is truncated or no safetensors file :raises CannotLook:
     """
     try:
-        return int(READER.ask("values", path)["values"])
-    except (headers.BadFile, *plain.ABSENT):
+        return int(READER.ask("part", path)["values"])
+    except headers.BadFile as error:
+        known = str(error) in (headers.CUT_OFF, headers.NO_SAFETENSORS)
+        raise BrokenFile(str(path.relative_to(folder)), *(() if known else (str(error),))) from None
+    except plain.ABSENT:
         raise BrokenFile(str(path.relative_to(folder))) from None
     except OSError as error:
         raise plain.cannot_look(path, error) from None

@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import CannotLook
-from . import controlnets, decoders, headers, loras, plain, sniffing
+from . import controlnets, decoders, headers, loras, plain, quantised, sniffing
 from .header_reader import READY
 
 MEMORY_BYTES = 512 * 1024 * 1024
@@ -48,6 +48,7 @@ READERS: Mapping[str, Callable[..., dict[str, Any]]] = {
     "controlnet": controlnets.examined,
     "decoder": decoders.examined,
     "values": headers.examined_values,
+    "part": quantised.examined_part,
 }
 
 

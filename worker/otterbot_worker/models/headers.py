@@ -10,14 +10,16 @@ import math
 import os
 import re
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from . import plain
 
 HEADER_MAX = 16 * 1024 * 1024
-"""Bytes. Trainers write every tag of every picture into it; the format itself allows 100 MB."""
+"""Bytes. Trainers write every tag of every picture into it."""
+_FORMAT_MAX = 100_000_000
+"""Bytes of a header that the format itself allows. A larger number is no length, but the first letters of a text."""
 TENSORS_MAX = 20_000
 SIDES_MAX = 8
 SIDE_MAX = 2**48
@@ -28,7 +30,10 @@ _BYTES = {
     **{"F64": 8, "I64": 8, "U64": 8, "F32": 4, "I32": 4, "U32": 4, "F16": 2, "BF16": 2, "I16": 2, "U16": 2},
     **{"F8_E4M3": 1, "F8_E5M2": 1, "F8_E8M0": 1, "I8": 1, "U8": 1, "BOOL": 1},
 }
+_OTHER_NUMBERS = frozenset({"F4", "F6_E2M3", "F6_E3M2", "F8_E4M3FNUZ", "F8_E5M2FNUZ", "C64"})
+"""Kinds of the format that no reader here has."""
 
+CUT_OFF, NO_SAFETENSORS = "is cut off", "is no safetensors file"
 
 _QUOTED = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 
@@ -48,6 +53,8 @@ class Header:
     metadata: dict[str, str]
     start: int
     """Bytes before the first tensor."""
+    types: dict[str, str] = field(default_factory=dict)
+    """Of each tensor's numbers, as safetensors calls them; empty where the format has other ones."""
 
 
 def read(path: Path) -> Header:
@@ -56,43 +63,57 @@ def read(path: Path) -> Header:
         size = os.fstat(file.fileno()).st_size
         first = file.read(8)
         if len(first) < 8:
-            raise BadFile("is cut off")
+            raise BadFile(CUT_OFF)
         length = struct.unpack("<Q", first)[0]
-        if length > HEADER_MAX:
-            raise BadFile("is no safetensors file")
+        if length > _FORMAT_MAX:
+            raise BadFile(NO_SAFETENSORS)
         if length > size - 8:
-            raise BadFile("is cut off")
+            raise BadFile(CUT_OFF)
+        if length > HEADER_MAX:
+            raise BadFile(_too_long(length) if file.read(1) == b"{" else NO_SAFETENSORS)
         raw = file.read(length)
     _check_parts(raw)
     try:
         header = json.loads(raw)
         metadata = header.pop("__metadata__", {})
+        kinds = {str(name): str(fields["dtype"]) for name, fields in header.items()}
+        if other := _OTHER_NUMBERS.intersection(kinds.values()):
+            raise BadFile(f"holds numbers of a kind that cannot be read here ({min(other)})")
         tensors = {str(name): _tensor(fields) for name, fields in header.items()}
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        raise BadFile("is no safetensors file") from None
+        raise BadFile(NO_SAFETENSORS) from None
     if len(tensors) > TENSORS_MAX:
         raise BadFile("holds too many tensors")
     end = 0
     for begin, stop, _ in sorted(tensors.values()):
         if begin != end:
-            raise BadFile("is no safetensors file")
+            raise BadFile(NO_SAFETENSORS)
         end = stop
     if 8 + length + end > size:
-        raise BadFile("is cut off")
+        raise BadFile(CUT_OFF)
     if 8 + length + end < size:
-        raise BadFile("is no safetensors file")
+        raise BadFile(NO_SAFETENSORS)
     notes = metadata if isinstance(metadata, dict) else {}
     return Header(
         shapes={name: shape for name, (_, _, shape) in tensors.items()},
         metadata={str(key): value for key, value in notes.items() if isinstance(value, str)},
         start=8 + length,
+        types=kinds,
     )
 
 
 def examined_values(path: Path) -> dict[str, Any]:
     """How many values the file stores, and its largest tensor. :raises BadFile: :raises OSError:"""
-    counts = [math.prod(shape) for shape in read(path).shapes.values()]
+    return values(read(path))
+
+
+def values(header: Header) -> dict[str, Any]:
+    counts = [math.prod(shape) for shape in header.shapes.values()]
     return {"values": sum(counts), "largest": max(counts, default=0)}
+
+
+def _too_long(length: int) -> str:
+    return f"has a header of {length / 1024**2:.0f} MB, more than the {HEADER_MAX // 1024**2} MB that are read"
 
 
 def _check_parts(raw: bytes) -> None:

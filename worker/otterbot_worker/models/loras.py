@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import CannotLook
-from . import controlnets, folders, headers, plain
+from . import controlnets, folders, headers, lora_names, plain, quantised
 from .folders import HashCache, Hashes, Stamp
 from .header_reader import READER, Patience
 
@@ -34,16 +34,6 @@ _WORD = re.compile(r"(?:<(\w(?:[\w.\-]*\w)?)>|(\w(?:[\w.\-]*\w)?))")
 """What ``prompts.extras`` finds in a prompt as one word."""
 _CONTAINERS = frozenset({"emb_params", "clip_l", "clip_g"})
 """Names of an embedding's tensors that are no words."""
-_OTHER_KINDS: Mapping[str, str] = {
-    "dora_scale": "a DoRA",
-    "lora_magnitude_vector": "a DoRA",
-    "hada_w": "a LoHa",
-    "lokr_w": "a LoKr",
-    "lora_mid": "a LoCon in Tucker form",
-    "oft_": "an OFT",
-    "diff_b": "a full difference",
-}
-"""By a part of its tensors' names, what is like a LoRA and cannot be drawn with."""
 _SD_WIDTHS, _SDXL_WIDTHS = frozenset({768, 1024}), frozenset({2048})
 _OTHER_KEYS = ("transformer.", "lora_transformer_", "lora_unet_double_blocks", "lora_unet_joint_blocks", "lora_te3_")
 
@@ -197,15 +187,9 @@ def _examined(kind: Kind, path: Path) -> dict[str, Any]:
     return {"layout": layout, "family": family, "width": width, "triggers": triggers, "problem": problem}
 
 
-def other_kind(keys: Iterable[str]) -> str | None:
-    """What a file with these tensors is instead of a plain LoRA, as "a DoRA"."""
-    known = list(keys)
-    return next((kind for mark, kind in _OTHER_KINDS.items() if any(mark in key for key in known)), None)
-
-
 def is_lora(keys: Iterable[str]) -> bool:
     """Whether some of these are the names of a LoRA's tensors."""
-    return any(".lora_" in key or "_lora." in key or ".lora." in key for key in keys)
+    return any(lora_names.is_half(key) for key in keys)
 
 
 def is_embedding(header: headers.Header) -> bool:
@@ -217,9 +201,18 @@ def _problem(kind: Kind, layout: str, header: headers.Header) -> str | None:
     """What is wrong with a file that is whole."""
     if kind == "embedding":
         return "is no textual inversion" if layout == "?" else None
-    if (other := other_kind(header.shapes)) is not None:
+    if (other := lora_names.other_kind(header.shapes)) is not None:
         return f"is {other}, and only plain LoRAs can be drawn with"
-    return "is no LoRA that this worker can read" if layout == "?" else None
+    if layout == "?":
+        return "is no LoRA that this worker can read"
+    if (why := quantised.problem_of_lora(header.shapes)) is not None:
+        return why
+    if any(key.startswith(_OTHER_KEYS) for key in header.shapes):
+        return None  # for another family, which is said by that
+    stems = [half[0] for key in header.shapes if (half := lora_names.read(key)) is not None]
+    if not any(lora_names.place(stem) for stem in stems):
+        return "is no LoRA that this worker can read: its layers have names that are not known here"
+    return None
 
 
 def _lora(header: headers.Header) -> tuple[str, str | None, int | None]:
@@ -235,25 +228,34 @@ def _lora(header: headers.Header) -> tuple[str, str | None, int | None]:
 
 
 def _lora_family(header: headers.Header, width: int | None) -> str | None:
-    said = [header.metadata.get(name, "") for name in ("ss_base_model_version", "modelspec.architecture")]
+    """Shapes and layers go before what the trainer noted: settings are copied from one training to the next."""
     keys = list(header.shapes)
     if any(key.startswith(_OTHER_KEYS) for key in keys):
         return "other"
+    if width in _SD_WIDTHS or width in _SDXL_WIDTHS:
+        return "sdxl" if width in _SDXL_WIDTHS else "sd"
+    if (family := lora_names.family(keys)) == "other":
+        return family
+    places = {found[0] for key in keys if (half := lora_names.read(key)) and (found := lora_names.place(half[0]))}
+    if "text_encoder_2" in places or any(key.startswith("lora_te1_") for key in keys):
+        return "sdxl"
+    if family is not None:
+        return family
+    said = [header.metadata.get(name, "") for name in ("ss_base_model_version", "modelspec.architecture")]
     if any(base.startswith(("sdxl", "stable-diffusion-xl")) for base in said):
         return "sdxl"
     if any(base.startswith(("sd_v", "sd1", "sd2", "stable-diffusion-v")) for base in said):
         return "sd"
-    if any(key.startswith(("lora_te1_", "lora_te2_", "text_encoder_2.")) for key in keys):
-        return "sdxl"
-    if any(key.startswith("lora_te_") for key in keys):
-        return "sd"
-    return "sd" if width in _SD_WIDTHS else "sdxl" if width in _SDXL_WIDTHS else None
+    return "sd" if any(key.startswith("lora_te_") for key in keys) else None
 
 
 def _reads_the_prompt(key: str) -> bool:
     """The down half at a layer whose input are the prompt's embeddings: its width tells the text encoder."""
-    cross = "attn2.to_k" in key or "attn2_to_k" in key or "attn2.processor.to_k" in key
-    return cross and key.endswith((".lora_down.weight", ".lora_A.weight", ".down.weight"))
+    half = lora_names.read(key)
+    if half is None or half[1] != "down":
+        return False
+    found = lora_names.place(half[0])
+    return found is not None and found[0] == "unet" and found[1].endswith("attn2_to_k")
 
 
 def _embedding(header: headers.Header) -> tuple[str, str | None, int | None]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..errors import CannotLook
 from ..families import FAMILIES
-from . import configs, gguf, headers, loras, pickled, plain
+from . import configs, gguf, headers, loras, noise, pickled, plain, quantised
 from .header_reader import READER, Patience
 
 UNET, VAE = "model.diffusion_model.", "first_stage_model."
@@ -70,10 +70,10 @@ def examined(path: Path, *, config: str | None, decoder: bool) -> dict[str, Any]
         raise headers.BadFile(_no_model(header, path))
     found = config or _config(header, path)
     problem = _unsuited(header, config) if config is not None or found is None else _unsuited_shipped(header, found)
-    problem = problem or _missing(header, found or "", decoder=decoder)
+    problem = problem or quantised.problem(header) or _missing(header, found or "", decoder=decoder)
     if problem is not None:
         raise headers.BadFile(problem)
-    return {"config": found, "scheduler": _noise(header)}
+    return {"config": found, "scheduler": noise.said(header)}
 
 
 def transformer_problem(path: Path) -> str | None:
@@ -96,7 +96,8 @@ def transformer_problem(path: Path) -> str | None:
 
 def examined_transformer(path: Path) -> dict[str, Any]:
     """Nothing but that it is well. :raises headers.BadFile: :raises OSError:"""
-    read(path)
+    if (why := quantised.problem(read(path))) is not None:
+        raise headers.BadFile(why)
     return {}
 
 
@@ -144,13 +145,6 @@ def _second(header: headers.Header, path: Path) -> str:
         return "sd2"
     name = path.stem.lower()
     return "sd2-base" if "768" not in name and ("512" in name or "base" in name) else "sd2"
-
-
-def _noise(header: headers.Header) -> dict[str, Any]:
-    """Trainers of SDXL leave empty tensors with these names."""
-    said = header.metadata.get("modelspec.prediction_type") in ("v", "v_prediction")
-    velocity = {"prediction_type": "v_prediction"} if said or "v_pred" in header.shapes else {}
-    return velocity | ({"rescale_betas_zero_snr": True} if "ztsnr" in header.shapes else {})
 
 
 # ---------------------------------------------------------------- what is wrong

@@ -47,6 +47,11 @@ def part(config: str, name: str) -> dict[str, Any]:
     return _read(folder(config) / name / "config.json")
 
 
+def scheduler(config: str) -> dict[str, Any]:
+    """The settings of the scheduler."""
+    return _read(folder(config) / "scheduler" / "scheduler_config.json")
+
+
 def tokenizer(config: str, name: str) -> dict[str, Any]:
     """What is special about one tokenizer, as ``pad_token``."""
     return _read(folder(config) / name / "tokenizer_config.json")
