@@ -216,14 +216,14 @@ class _Reader:
         before = pieces[first - 1]
         if len(colons) == 1 and (before is opened or (pieces[first - 2] is opened and before.text.strip().isdecimal())):
             return None  # ``[:3]``; ``[16:9]``, ``[12:30]``
-        when = float(pieces[-1].text)
+        when, whole = float(pieces[-1].text), "." in pieces[-1].text
         pieces[-1].text = pieces[first].text = pieces[last].text = ""
         between = pieces[first + 1 : min(last, first + 3)]
         if between and not (len(between) == 1 and between[0].text.isspace()):
             opened.resume = first
         elif len(colons) == 2:
             return "leaving"
-        return "late" if when > 1 else "schedule"
+        return "late" if when > 1 or (when == 1 and whole) else "schedule"  # 1.0 is behind the last step
 
     # ------------------------------------------------------------ words
 
