@@ -96,6 +96,8 @@ WHOLE: dict[str, tuple[bytes, bytes]] = {
         JPEG[:2] + jpeg_segment(0xED, b"Photoshop 3.0\x008BIM\xff") + JPEG[2:], JPEG),
     "a jpeg of which a stream was cut out": (JPEG + b"junk behind its end", JPEG),
     "a webp whose metadata are cut off": (EXTENDED[:-100], WEBP),
+    "a moving webp whose second image is cut off": (
+        animation("WEBP")[:-20], animation("WEBP")),
     "a webp that says it is longer": (b"RIFF\xff\xff\0\0" + WEBP[8:], WEBP),
     "a webp that says it is shorter": (b"RIFF\x20\0\0\0" + WEBP[8:], WEBP),
     "a gif without its end": (encoded(gradient().quantize(16), "GIF")[:-1], encoded(gradient().quantize(16), "GIF")),
@@ -108,6 +110,9 @@ LESS: dict[str, bytes] = {
         lambda data: data[: data.rindex(b"\xff\xda")])(encoded(PHOTO, "JPEG", progressive=True)),
     "a progressive one without half of its last scan": (
         lambda data: data[: (data.rindex(b"\xff\xda") + len(data)) // 2])(encoded(PHOTO, "JPEG", progressive=True)),
+    "half of a jpeg with an end put to it": JPEG[: len(JPEG) // 2] + b"\xff\xd9",
+    "half of a grey jpeg with an end": (lambda data: data[: len(data) // 2] + b"\xff\xd9")(
+        encoded(PHOTO.convert("L"), "JPEG")),
     "the header of a jpeg": JPEG[:300],
     "half of a png": encoded(PHOTO, "PNG")[:40_000],
     "the header of a png": png()[:33],

@@ -103,6 +103,8 @@ def convert(source: str, target: str, max_pixels: int) -> Converted:
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         with Image.open(io.BytesIO(found.data), formats=FORMATS) as picture:
             _check_size(picture.size, max_pixels)
+            if found.lacks:
+                raise Refused(CUT_OFF)
             animated = found.animated or _animated(picture)
             plain, holes, coloured = _plain(picture, found)
             size = plain.size

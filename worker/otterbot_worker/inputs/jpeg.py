@@ -1,4 +1,4 @@
-"""JPEGs without what lies around their pixels, and those whose end is missing: whether all pixels are there.
+"""JPEGs without what lies around their pixels, and whether all of these are there, with or without the file's end.
 
 A decoder does not say: where the data end it goes on in grey. What is known without one is which scans there are
 (``_all_scans``). Of the last one the pixels are decoded twice, with different bytes in the place of what may be
@@ -16,6 +16,8 @@ _END = b"\xff\xd9"
 _ALONE = frozenset({0x01, _SOI, *range(0xD0, 0xD8)})
 _FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 _PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
+_ARITHMETIC = 0xC9
+"""From this kind of frame on."""
 _MARKER = re.compile(rb"\xff[\x01-\xfe]")
 _PARTS_MAX = 50_000
 _FILLER = b"\xb6\x5d" * 256
@@ -50,48 +52,61 @@ def bare(data: bytes) -> Bare:
 
 
 class _Parts(NamedTuple):
-    ended: bool
+    end: int | None
+    """Where it ends; ``None``: it does not."""
     frame: bytes
     """The segment that says how large it is and of which components it is made; nothing where it is missing."""
     progressive: bool
+    arithmetic: bool
+    """Packed in the rarer of the two ways."""
     scans: tuple[bytes, ...]
     """The segments before the pixels of each."""
 
 
 def mended(data: bytes, most: int) -> bytes | None:
-    """The file with its end; ``None`` where pixels are missing. One that has its end is not looked at, nor one that
-    says it has more than ``most`` pixels."""
+    """The file with its end; ``None`` where pixels are missing. One that says it has more than ``most`` pixels is not
+    looked at."""
     parts = _parts(data)
     height, width = int.from_bytes(parts.frame[1:3], "big"), int.from_bytes(parts.frame[3:5], "big")
-    if parts.ended or width * height > most:
-        return data
+    if width * height > most or parts.arithmetic:
+        return data  # the last needs no bytes for what is zero at its end, so that none are missing
+    if parts.end is not None:
+        if parts.progressive:
+            return data  # scans may come more often than they need to
+        # A program that got half of a picture may have put an end to it.
+        closed = data[: parts.end]
+        return None if _same_pixels(closed + _END, closed + _FILLER + _END) is False else data
     # A single 0xFF is the first half of the end, or of what stands for such a byte among the pixels.
     short = data.rstrip(b"\xff")
-    if not _all_scans(parts) or not _same_pixels(short + _END, short + _FILLER + _END):
+    if not _all_scans(parts) or _same_pixels(short + _END, short + _FILLER + _END) is not True:
         return None
     return short + _END
 
 
 def _parts(data: bytes) -> _Parts:
     """Where a segment or a scan's pixels end, the next marker is looked for, as decoders do."""
-    at, frame, progressive = 2, b"", False
+    at, frame, kind = 2, b"", 0
     scans: list[bytes] = []
     for _ in range(_PARTS_MAX):
         if (found := _MARKER.search(data, at)) is None:
-            return _Parts(False, frame, progressive, tuple(scans))
+            return _made(None, frame, kind, scans)
         marker, at = data[found.start() + 1], found.end()
         if marker == _EOI:
-            return _Parts(True, frame, progressive, tuple(scans))
+            return _made(found.start(), frame, kind, scans)
         if marker in _ALONE:
             continue
         length = int.from_bytes(data[at : at + 2], "big")
         segment = data[at + 2 : at + length]
         if marker in _FRAMES:
-            frame, progressive = segment, marker in _PROGRESSIVE
+            frame, kind = segment, marker
         elif marker == _SOS:
             scans.append(segment)
         at += max(2, length)
-    return _Parts(True, frame, progressive, tuple(scans))  # a decoder may judge it
+    return _made(None, frame, kind, scans)
+
+
+def _made(end: int | None, frame: bytes, kind: int, scans: list[bytes]) -> _Parts:
+    return _Parts(end, frame, kind in _PROGRESSIVE, kind >= _ARITHMETIC, tuple(scans))
 
 
 def _all_scans(parts: _Parts) -> bool:
@@ -112,7 +127,8 @@ def _all_scans(parts: _Parts) -> bool:
     return bool(components) and all(len(done[component]) == 64 for component in components)
 
 
-def _same_pixels(one: bytes, other: bytes) -> bool:
+def _same_pixels(one: bytes, other: bytes) -> bool | None:
+    """``None``: they cannot be decoded."""
     from PIL import Image
 
     try:
@@ -123,4 +139,4 @@ def _same_pixels(one: bytes, other: bytes) -> bool:
     except MemoryError:
         raise
     except Exception:
-        return False  # the decoder that is asked next says the same
+        return None

@@ -37,12 +37,14 @@ class Whole(NamedTuple):
     """For the decoder."""
     cut_off: bool
     """It stops before its end. If the decoder misses pixels then, that is why."""
+    lacks: bool = False
+    """A JPEG of which pixels are missing: a decoder would draw them grey, and say nothing."""
     profile: bytes | None = None
     """Of a PNG; of the others the decoder finds it."""
     has_profile: bool = False
     """There is one, whether it can be read or not."""
     animated: bool = False
-    """A PNG that moves; ``data`` does not."""
+    """Of a PNG that moves, ``data`` does not; of a WebP all but its first image may be cut off."""
 
 
 def whole(data: bytes, most: int) -> Whole:
@@ -52,8 +54,9 @@ def whole(data: bytes, most: int) -> Whole:
     if data.startswith(b"\xff\xd8"):
         bare = jpeg.bare(data)
         mended = jpeg.mended(bare.data, most)
-        cut_off = mended is None
-        return Whole(bare.data if mended is None else mended, cut_off=cut_off, has_profile=bare.has_profile)
+        lacks = mended is None
+        data = bare.data if mended is None else mended
+        return Whole(data, cut_off=lacks, lacks=lacks, has_profile=bare.has_profile)
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return _webp(data)
     if data[:6] in (b"GIF87a", b"GIF89a"):
@@ -175,7 +178,7 @@ def _moves(before: list[_Chunk]) -> bool:
 
 def _webp(data: bytes) -> Whole:
     kept: list[tuple[bytes, bytes]] = []
-    at, cut_off = 12, False
+    at, cut_off, kind = 12, False, b""
     while at + 8 <= len(data):
         kind, length = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
         body = data[at + 8 : at + 8 + length]
@@ -185,6 +188,7 @@ def _webp(data: bytes) -> Whole:
         kept.append((kind, body))
         at += 8 + length + length % 2
     shown = {kind for kind, _ in kept}
+    frames = sum(kind == b"ANMF" for kind, _ in kept) + (cut_off and kind == b"ANMF")
     cut_off = (cut_off and b"ANMF" not in shown) or not shown & {b"VP8 ", b"VP8L", b"ANMF"}
     needed = [(kind, body) for kind, body in kept if kind not in (b"XMP ",)]
     if needed and needed[0][0] == b"VP8X" and needed[0][1]:
@@ -195,4 +199,4 @@ def _webp(data: bytes) -> Whole:
         needed[0] = (b"VP8X", bytes([flags]) + needed[0][1][1:])
     body = b"".join(k + len(b).to_bytes(4, "little") + b + b"\0" * (len(b) % 2) for k, b in needed)
     made = b"RIFF" + (4 + len(body)).to_bytes(4, "little") + b"WEBP" + body
-    return Whole(made, cut_off=cut_off, has_profile=b"ICCP" in shown)
+    return Whole(made, cut_off=cut_off, has_profile=b"ICCP" in shown, animated=frames > 1)
