@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from make_pictures import encoded, gradient, hole, printers_profile, profile
+from make_pictures import chunk, encoded, gradient, hole, printers_profile, profile
 from PIL import Image, ImageCms
 
 from otterbot_worker.inputs import check
@@ -55,6 +55,41 @@ CONVERTED: dict[str, tuple[bytes, tuple[int, int, int]]] = {
     "a profile in parts": (encoded(flat("RGB", (200, 60, 40)), "JPEG", quality=100, icc_profile=P3 + bytes(90_000)),
                            (219, 37, 13)),
 }  # fmt: skip
+
+
+def with_cicp(*values: int) -> bytes:
+    whole = encoded(flat("RGB", (200, 60, 40)), "PNG")
+    return whole[:33] + chunk(b"cICP", bytes(values)) + whole[33:]
+
+
+def by_camera(index: str, space: int = 0xFFFF) -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = 1
+    exif.get_ifd(0x8769)[0xA001] = space
+    exif.get_ifd(0x8769)[0xA005] = {1: index}
+    return encoded(flat("RGB", (100, 160, 100)), "JPEG", quality=100, exif=exif)
+
+
+CONVERTED |= {
+    # The curve of a real Display P3 is sRGB's.
+    "P3 by name": (with_cicp(12, 13, 0, 1), (217, 42, 23)),
+    "Adobe RGB by its camera": (by_camera("R03"), (53, 161, 96)),
+}
+
+
+@pytest.mark.parametrize(
+    ("data", "colours"),
+    [
+        (with_cicp(1, 13, 0, 1), ""),
+        (with_cicp(9, 16, 0, 1), "unread"),
+        (with_cicp(12, 18, 0, 1), "unread"),
+        (by_camera("R98"), ""),
+        (by_camera("R03", space=1), ""),
+    ],
+    ids=["sRGB by name", "high dynamic range", "another curve", "another index", "sRGB by its camera"],
+)
+def test_colours_that_are_only_named(tmp_path: Path, data: bytes, colours: str) -> None:
+    assert converted(tmp_path, data)[0].colours == colours
 
 
 @pytest.mark.parametrize("case", CONVERTED)

@@ -24,7 +24,7 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from otterbot_worker.inputs import colours, complexity
+from otterbot_worker.inputs import colours, complexity, named_colours
 from otterbot_worker.inputs.whole import Whole, whole
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ def _plain(picture: Any, found: Whole) -> tuple[Image.Image, Image.Image | None,
         flat = flat.convert("I").point(lambda value: value / 256).convert("L")
     if flat.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in flat.info:
         flat = flat.convert("RGBA")
-    profile = found.profile or picture.info.get("icc_profile")
+    profile = found.profile or picture.info.get("icc_profile") or (None if found.has_profile else _of_camera(picture))
     # Before it lies on white: that is sRGB's.
     flat, coloured = colours.to_srgb(flat, profile, lost=found.has_profile and not profile)
     if flat.mode == "RGBA":
@@ -169,6 +169,14 @@ def _plain(picture: Any, found: Whole) -> tuple[Image.Image, Image.Image | None,
         holes = None if holes is None else holes.transpose(Image.Transpose[turn])
     flat.info.clear()
     return flat, holes, coloured
+
+
+def _of_camera(picture: Any) -> bytes | None:
+    """The profile of the colours that its EXIF data name."""
+    try:
+        return named_colours.of_exif(picture.getexif())
+    except Exception:  # as hostile as the rest, and worth no picture
+        return None
 
 
 def _holes(alpha: Image.Image) -> Image.Image | None:

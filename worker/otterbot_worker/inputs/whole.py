@@ -17,7 +17,7 @@ from __future__ import annotations
 import zlib
 from typing import NamedTuple
 
-from otterbot_worker.inputs import jpeg
+from otterbot_worker.inputs import jpeg, named_colours
 
 PROFILE_MAX = 8 * 1024 * 1024
 """Bytes of a colour profile, unpacked. Printers' have up to 3 MiB."""
@@ -91,13 +91,16 @@ def _png(data: bytes) -> Whole:
     if not any(one.kind == b"eXIf" for one in kept):
         kept += [one for one in chunks[first_pixels:] if one.kind == b"eXIf" and one.sound][:1]
     packed = next((one.data for one in before if one.kind == b"iCCP"), None)
+    named = next((one.data for one in before if one.kind == b"cICP" and one.sound), None)
     profile = None if packed is None else _unpacked(packed.partition(b"\0")[2][1:])
+    if named is not None:  # it counts before all others
+        profile = named_colours.of_cicp(named)
     made = _PNG + b"".join(map(_written, kept)) + _written(_Chunk(b"IEND", b"", sound=True))
     return Whole(
         made if chunks else data,
         cut_off=cut_off,
         profile=profile,
-        has_profile=packed is not None,
+        has_profile=(packed is not None or named is not None) and profile != b"",
         animated=_moves(before),
     )
 
