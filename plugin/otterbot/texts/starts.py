@@ -17,6 +17,7 @@ START_BROKEN = "I cannot open that picture: it is damaged, or no PNG, JPEG, WebP
 START_GONE = "The homeserver does not have that picture any more. Please send it again."
 START_AWAY = "The homeserver could not give me that picture. Please try again later, or send it again."
 START_SMALL = "That picture is too small to start from."
+START_CUT_OFF = "That picture is cut off: its end is missing. Please send the whole of it again."
 START_COMPLEX = (
     "That picture takes too long to read: it goes over its pixels too often, or is made of too many parts. Please save "
     "it anew with any program and send that."
@@ -104,6 +105,7 @@ _REFUSALS = {
     "picture_too_large": START_PIXELS,
     "picture_too_small": START_SMALL,
     "picture_too_complex": START_COMPLEX,
+    "picture_cut_off": START_CUT_OFF,
     "not_found": START_OLD_WORKER,
     "method_not_allowed": START_OLD_WORKER,
 }

@@ -231,6 +231,7 @@ ENDS: dict[str, tuple[dict[str, Any], str]] = {
     "picture_too_large": ({"refuse_input": (422, {"code": "picture_too_large"})}, texts.START_PIXELS),
     "picture_too_small": ({"refuse_input": (422, {"code": "picture_too_small"})}, texts.START_SMALL),
     "picture_too_complex": ({"refuse_input": (422, {"code": "picture_too_complex"})}, texts.START_COMPLEX),
+    "picture_cut_off": ({"refuse_input": (422, {"code": "picture_cut_off"})}, texts.START_CUT_OFF),
     "too_large": ({"refuse_input": (413, {"code": "too_large"})}, texts.start_too_large(20_000_000)),
     "disk_full": ({"refuse_input": (507, {"code": "disk_full"})}, "disk is full"),
     "an old worker": ({"features": ["images"]}, texts.START_OLD_WORKER),

@@ -30,8 +30,8 @@ TAGS = [
 MISTAKES = [
     ("<lora:>", "form"),
     ("<lora: :1>", "form"),
-    ("<lora:x:1:2>", "form"),
-    ("<lora:x:te=1:unet=2>", "form"),
+    ("<lora:x:1:2>", "two"),
+    ("<lora:x:te=1:unet=2>", "two"),
     ("<lora:x:abc>", "weight"),
     ("<lora:x:nan>", "weight"),
     ("<lora:x:inf>", "weight"),

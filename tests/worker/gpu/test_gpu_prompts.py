@@ -24,11 +24,11 @@ PLAIN = [
     'a "quoted" it\'s',
     "a) b] c",
     "  spaces\tand\nlines  ",
-    "back\\slash",
     "100% +5 -3 a+b",
 ]
 
 WEIGHTED = [
+    ("back\\slash_\\, x", [("backslash_, x", 1)]),
     ("(x)", [("x", 1.1)]),
     ("((x))", [("x", 1.21)]),
     ("[x]", [("x", 0.9091)]),

@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 
@@ -105,7 +107,9 @@ def jpeg_bomb() -> bytes:
 
 
 PNG, JPEG, GIF, WEBP = "image/png", "image/jpeg", "image/gif", "image/webp"
-UNREADABLE, TOO_LARGE, TOO_SMALL = ((422, f"picture_{why}") for why in ("unreadable", "too_large", "too_small"))
+UNREADABLE, TOO_LARGE, TOO_SMALL, CUT_OFF = (
+    (422, f"picture_{why}") for why in ("unreadable", "too_large", "too_small", "cut_off")
+)
 BAD_PICTURES: dict[str, tuple[bytes, str, tuple[int, str]]] = {
     "no bytes": (b"", PNG, UNREADABLE),
     "text that is called a png": (b"I am an otter.png canary5f1e " * 20, PNG, UNREADABLE),
@@ -115,8 +119,8 @@ BAD_PICTURES: dict[str, tuple[bytes, str, tuple[int, str]]] = {
     "a bomb in the colour profile": (profile_bomb(), PNG, (413, "too_large")),
     "a bomb in a frame": (gif_bomb(), GIF, TOO_LARGE),
     "a jpeg that claims too much": (jpeg_bomb(), JPEG, TOO_LARGE),
-    "a truncated jpeg": (encoded(gradient(), "JPEG")[:400], JPEG, UNREADABLE),
-    "a truncated animation": (animation("WEBP")[:-30], WEBP, UNREADABLE),
+    "a truncated jpeg": (encoded(gradient(), "JPEG")[:400], JPEG, CUT_OFF),
+    "a truncated picture": (encoded(gradient(), "WEBP")[:-30], WEBP, CUT_OFF),
     "a drawing in words": (b'<svg xmlns="http://www.w3.org/2000/svg" width="64" height="64"/>', PNG, UNREADABLE),
     "a drawing as such": (b"<svg/>", "image/svg+xml", (415, "unsupported_media_type")),
     "a page": (b"%PDF-1.7", "application/pdf", (415, "unsupported_media_type")),
@@ -142,3 +146,63 @@ def commented() -> bytes:
     data = encoded(gradient().quantize(4), "GIF")
     at = 13 + 3 * 2 ** (data[10] % 8 + 1)
     return data[:at] + b"!\xfe\x01x\0" * 100_000 + data[at:]
+
+
+def profile(primaries: tuple[tuple[float, float], ...] | None, *, gamma: float) -> bytes:
+    """An ICC profile: of a screen with such primaries (x and y, D65) and that gamma, or of grey."""
+
+    def fixed(value: float) -> bytes:
+        return struct.pack(">i", round(value * 65536))
+
+    def xyz(values: Sequence[float]) -> bytes:
+        return b"XYZ " + bytes(4) + b"".join(map(fixed, values))
+
+    curve = b"curv" + bytes(4) + struct.pack(">IHH", 1, round(gamma * 256), 0)
+    tags = {b"wtpt": xyz(_D50)}
+    if primaries is None:
+        tags[b"kTRC"] = curve
+    else:
+        columns = [[x / y, 1.0, (1 - x - y) / y] for x, y in primaries]
+        matrix = np.array(columns).T
+        scaled = matrix * np.linalg.solve(matrix, _D65)
+        adapted = (_BRADFORD_INVERSE @ np.diag((_BRADFORD @ _D50) / (_BRADFORD @ _D65)) @ _BRADFORD) @ scaled
+        for name, column in zip("rgb", adapted.T, strict=True):
+            tags[f"{name}XYZ".encode()] = xyz(column)
+            tags[f"{name}TRC".encode()] = curve
+    return _icc(b"GRAY" if primaries is None else b"RGB ", b"mntr", b"XYZ ", tags)
+
+
+def printers_profile() -> bytes:
+    """An ICC profile of four inks on white paper: a table of what each mixture of full ones looks like."""
+    inks = np.array([[-40, -30, -45], [-45, 70, -5], [-10, -5, 85], [-85, 0, 0]])  # cyan, magenta, yellow, black
+    corners = b""
+    for number in range(16):
+        amounts = np.array([number >> 3 & 1, number >> 2 & 1, number >> 1 & 1, number & 1])
+        lightness, a, b = np.array([95.0, 0.0, 0.0]) + amounts @ inks
+        lightness, a, b = max(lightness, 3.0), a * (1 - amounts[3]), b * (1 - amounts[3])
+        corners += bytes(int(np.clip(round(value), 0, 255)) for value in (lightness * 2.55, a + 128, b + 128))
+    straight = bytes(range(256))
+    identity = [fixed for row in np.eye(3) for fixed in row]
+    table = b"mft1" + bytes(4) + bytes([4, 3, 2, 0]) + b"".join(struct.pack(">i", round(65536 * x)) for x in identity)
+    table += straight * 4 + corners + straight * 3
+    white = b"XYZ " + bytes(4) + b"".join(struct.pack(">i", round(value * 65536)) for value in _D50)
+    return _icc(b"CMYK", b"prtr", b"Lab ", {b"wtpt": white, b"A2B0": table})
+
+
+def _icc(space: bytes, device: bytes, connection: bytes, tags: dict[bytes, bytes]) -> bytes:
+    name = b"x"
+    tags[b"desc"] = b"desc" + bytes(4) + struct.pack(">I", len(name) + 1) + name + bytes(1 + 4 + 4 + 2 + 1 + 67)
+    tags[b"cprt"] = b"text" + bytes(4) + b"none\0"
+    table, body = struct.pack(">I", len(tags)), b""
+    start = 128 + 4 + 12 * len(tags)
+    for kind, data in tags.items():
+        table += kind + struct.pack(">II", start + len(body), len(data))
+        body += data + bytes(-len(data) % 4)
+    header = struct.pack(">I", start + len(body)) + bytes(4) + b"\x02\x10\0\0" + device + space + connection
+    header += bytes(12) + b"acsp" + bytes(28) + b"".join(struct.pack(">i", round(65536 * value)) for value in _D50)
+    return header + bytes(128 - len(header)) + table + body
+
+
+_D65, _D50 = np.array([0.95047, 1.0, 1.08883]), np.array([0.9642, 1.0, 0.8249])
+_BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
+_BRADFORD_INVERSE = np.linalg.inv(_BRADFORD)

@@ -1,13 +1,14 @@
 """The texts that a picture file carries, found without decoding a pixel.
 
 ========  ===============================================================
-PNG       ``tEXt``, ``zTXt``, ``iTXt`` before the pixels; ``eXIf``
+PNG       ``tEXt``, ``zTXt``, ``iTXt``, before and behind the pixels; ``eXIf``
 JPEG      EXIF, in the first ``APP1``
 WebP      EXIF
 ========  ===============================================================
 
-Of EXIF only ``UserComment`` is read, where the tools of the field put what PNGs hold in ``parameters``. A file is input
-like any other: what is read of it is bounded in bytes, in parts and, where it is compressed, in what comes out.
+Of EXIF ``UserComment`` is read, where the tools of the field put what PNGs hold in ``parameters``, also where it
+stands in the wrong directory; and what ComfyUI puts into the maker's and the camera's name, ``prompt:{…}``. A file is
+input like any other: what is read of it is bounded in bytes, in parts and, where it is compressed, in what comes out.
 """
 
 from __future__ import annotations
@@ -25,14 +26,16 @@ PARAMETERS = "parameters"
 
 MAX_TEXT = 1024 * 1024
 """Bytes of one text, before and after it is unpacked."""
-_MAX_PARTS = 10_000
-"""Before a PNG's pixels stand a dozen chunks; a long animation in WebP has a thousand."""
+_MAX_PARTS = 50_000
+"""The pixels of a PNG may stand in pieces of 8 KiB; a long animation in WebP has a thousand."""
 _MAX_TEXTS = 64
 """In one PNG; each may be as long as a text may be."""
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
 _EXIF_IFD, _USER_COMMENT = 0x8769, 0x9286
+_NAMES = (0x010F, 0x0110)
+"""Of the maker and the camera."""
 
 
 class BadPicture(ValueError):
@@ -45,7 +48,7 @@ class NoSettings(BadPicture):
 
 
 def texts(path: Path) -> dict[str, str | None]:
-    """Keyword → text of the first such text in the file; ``None`` for one that is damaged or too large.
+    """Keyword → text of the first such text in the file that is whole; ``None`` for one that is damaged or too large.
 
     :raises BadPicture: it is no file, or none of the three kinds
     :raises OSError: it cannot be opened or read
@@ -67,7 +70,8 @@ def texts(path: Path) -> dict[str, str | None]:
             raise BadPicture("is not a PNG, JPEG or WebP picture")
         first: dict[str, str | None] = {}
         for keyword, text in islice(found, _MAX_TEXTS):
-            first.setdefault(keyword, text)
+            if first.get(keyword) is None:
+                first[keyword] = text
         return first
 
 
@@ -78,7 +82,7 @@ def _of_png(file: BinaryIO) -> Iterator[tuple[str, str | None]]:
     for _ in range(_MAX_PARTS):
         head = file.read(8)
         length, kind = int.from_bytes(head[:4], "big"), head[4:]
-        if len(head) < 8 or kind in (b"IDAT", b"IEND"):
+        if len(head) < 8 or kind == b"IEND":
             return
         if kind not in (b"tEXt", b"zTXt", b"iTXt", b"eXIf"):
             file.seek(length + 4, 1)
@@ -147,19 +151,26 @@ def _webp_exif(file: BinaryIO) -> bytes | None:
 
 
 def _of_exif(tiff: bytes | None) -> Iterator[tuple[str, str | None]]:
-    comment = _user_comment(tiff) if tiff else None
-    if comment:
-        yield PARAMETERS, comment
+    """ComfyUI's texts begin with the keyword that they have in its PNGs."""
+    for tag, value in _entries(tiff) if tiff else ():
+        if tag == _USER_COMMENT:
+            if comment := _decoded(value):
+                yield PARAMETERS, comment
+        else:
+            keyword, colon, text = value.decode("utf-8", "replace").strip("\x00").partition(":")
+            if colon and keyword.lower() in ("prompt", "workflow"):
+                yield keyword.lower(), text
 
 
-def _user_comment(tiff: bytes) -> str | None:
+def _entries(tiff: bytes) -> Iterator[tuple[int, bytes]]:
+    """Tags that are looked at, and their values."""
     order: Literal["little", "big"]
     if tiff.startswith(b"II*\x00"):
         order = "little"
     elif tiff.startswith(b"MM\x00*"):
         order = "big"
     else:
-        return None
+        return
 
     def number(at: int, size: int) -> int:
         return int.from_bytes(tiff[at : at + size], order)
@@ -169,13 +180,19 @@ def _user_comment(tiff: bytes) -> str | None:
         places = range(first, min(first + 12 * number(directory, 2), len(tiff) - 11), 12)
         return next((at for at in places if number(at, 2) == tag), None)
 
-    pointer = entry(number(4, 4), _EXIF_IFD)
-    comment = entry(number(pointer + 8, 4), _USER_COMMENT) if pointer is not None else None
-    if comment is None:
-        return None
-    length = number(comment + 4, 4)
-    start = comment + 8 if length <= 4 else number(comment + 8, 4)
-    return _decoded(tiff[start : start + length])
+    def value(at: int) -> bytes:
+        length = number(at + 4, 4)
+        start = at + 8 if length <= 4 else number(at + 8, 4)
+        return tiff[start : start + length]
+
+    main = number(4, 4)
+    pointer = entry(main, _EXIF_IFD)
+    for directory in (None if pointer is None else number(pointer + 8, 4), main):
+        if directory is not None and (at := entry(directory, _USER_COMMENT)) is not None:
+            yield _USER_COMMENT, value(at)
+    for tag in _NAMES:
+        if (at := entry(main, tag)) is not None:
+            yield tag, value(at)
 
 
 def _decoded(comment: bytes) -> str:
@@ -184,6 +201,9 @@ def _decoded(comment: bytes) -> str:
     if code != b"UNICODE\x00":
         text = text if code in (b"ASCII\x00\x00\x00", bytes(8)) else comment
         return text.decode("utf-8", "replace").strip("\x00")
+    if 0 not in text:
+        # In UTF-16 the line of settings, which is ASCII, has a zero in every letter.
+        return text.decode("utf-8", "replace")
     if text.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return text.decode("utf-16", "replace").strip("\x00")
     # A1111 writes big-endian, other tools the EXIF block's own order. The line of settings is ASCII in any case.

@@ -1,7 +1,10 @@
 """A1111's ``parameters`` read: words, negative words, and the line of settings. Linear in time, whatever stands there.
 
-What counts is the last line alone: a person's words may hold ``Steps: 99`` on lines of their own. ``Negative prompt:``
-at the beginning of a line is a border in the format itself; our writer escapes it in words, A1111 does not.
+The settings are the last line: a person's words may hold ``Steps: 99`` on lines of their own. Where that line holds
+none, extensions have written behind it, or a value of it has several lines; then it is the last line that does. In
+texts that sites have taken apart and put together again, all is on one line, or each field is on one of its own.
+``Negative prompt:`` at the beginning of a line is a border in the format itself; our writer escapes it in words, A1111
+does not.
 """
 
 from __future__ import annotations
@@ -16,10 +19,15 @@ from otterbot_worker.archive import metadata
 _NEGATIVE = "Negative prompt:"
 _FIELDS_MIN = 3
 """A1111's own threshold: a last line with fewer is words."""
+_CORE = frozenset({"Steps", "Seed", "Sampler", "CFG scale", "Size"})
+"""Without one of them three fields are words about something else."""
 
 _KEY = re.compile(r"\s*(\w[\w \-/]{1,80}):\s*")
 _QUOTED = re.compile(r'"(?:\\.|[^\\"])*"')
 _END = re.compile(r"\s*(?:,|$)")
+_FIRST_CORE = re.compile(r"(?:^|(?<=[\s,.;]))(?:Steps|Seed|Sampler|CFG scale|Size): ?[^\s,]")
+_GLUED = re.compile(r"(?<=\S)\.$")
+"""What some sites put in the place of a line break."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,25 +40,75 @@ class Infotext:
     """Written by Otterbot."""
     borders: int
     """How many lines begin like the negative prompt. More than one: somebody's words hold such a line."""
+    run_together: bool = False
+    """Words and settings stood on one line."""
 
 
 def parse(text: str) -> Infotext | None:
-    """``None`` for a text without a line of settings."""
+    """``None`` for a text without settings."""
     lines = [line.strip() for line in text.strip().split("\n")]
-    found = fields(lines.pop())
-    if len(found) < _FIELDS_MIN:
+    start = _settings_start(lines)
+    if start is None:
         return None
+    settings, lines = lines[start:], lines[:start]
+    ours = len(settings) == 1 and fields(settings[0]).get("Version", "").startswith("otterbot")
+    words = [] if ours else _words_before(settings[0])
+    if words:
+        settings[0] = settings[0][_first_core(settings[0]) :]
+        lines += words
     border = next((at for at, line in enumerate(lines) if line.startswith(_NEGATIVE)), len(lines))
-    ours = found.get("Version", "").startswith("otterbot")
     negative = [line.removeprefix(_NEGATIVE).strip() for line in lines[border:]]
     undo = metadata.unescape if ours else str
     return Infotext(
         prompt=undo("\n".join(lines[:border]).strip()),
         negative_prompt=undo("\n".join(negative).strip()),
-        fields=found,
+        fields=_of_all(settings),
         ours=ours,
         borders=sum(line.startswith(_NEGATIVE) for line in lines),
+        run_together=bool(words),
     )
+
+
+def _settings_start(lines: list[str]) -> int | None:
+    """Which line the settings begin with: the last that holds some, or the first of several that do together."""
+    last = next((at for at in range(len(lines) - 1, -1, -1) if _are_settings(fields(lines[at]))), None)
+    if last is None:
+        first = next((at for at in range(len(lines) - 1, -1, -1) if lines[at].startswith("Steps:")), None)
+        return first if first is not None and _are_settings(_of_all(lines[first:])) else None
+    if fields(lines[last]).get("Version", "").startswith("otterbot"):
+        return last
+    # A line that ends in the middle of the list is a part of it, if the list begins as it should.
+    above = last
+    while above and lines[above - 1].endswith(",") and _KEY.match(lines[above - 1]):
+        above -= 1
+    return next((at for at in range(above, last) if lines[at].startswith("Steps:")), last)
+
+
+def _of_all(lines: list[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for line in lines:
+        for name, value in fields(line).items():
+            found.setdefault(name, value)
+    return found
+
+
+def _words_before(line: str) -> list[str]:
+    """What stands before the settings on the same line, its negative part on a line of its own."""
+    before = line[: _first_core(line)]
+    if not before.strip(" ,.;") or (_KEY.match(before) and _NEGATIVE not in before):
+        return []
+    prompt, border, negative = before.partition(_NEGATIVE)
+    return [_GLUED.sub("", prompt.strip()), *([f"{border} {_GLUED.sub('', negative.strip())}"] if border else [])]
+
+
+def _first_core(line: str) -> int:
+    found = _FIRST_CORE.search(line)
+    return found.start() if found else 0
+
+
+def _are_settings(found: Mapping[str, str]) -> bool:
+    named = _CORE & found.keys()
+    return bool(named) and (len(found) >= _FIELDS_MIN or len(named) == len(found) > 1)
 
 
 def fields(line: str) -> dict[str, str]:

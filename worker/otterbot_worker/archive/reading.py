@@ -4,7 +4,8 @@ What is taken, the first that is there and whole:
 
 1. the ``otterbot`` chunk of a PNG of ours;
 2. A1111's ``parameters``, of whatever tool: in PNG, or as EXIF's ``UserComment`` in PNG, JPEG and WebP;
-3. for a ``.yml``: the record in it.
+3. what other programs write (`others`);
+4. for a ``.yml``: the record in it.
 
 Nothing is guessed: what a request cannot hold is left out, and a note says so.
 """
@@ -12,64 +13,25 @@ Nothing is guessed: what a request cannot hold is left out, and a note says so.
 from __future__ import annotations
 
 import json
-import math
-import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
-from otterbot_worker import samplers, yamlfile
-from otterbot_worker.api.schemas.requests import Control, ImageRequest
-from otterbot_worker.archive import containers, infotext, metadata
+from otterbot_worker import yamlfile
+from otterbot_worker.api.schemas.requests import Control
+from otterbot_worker.archive import containers, from_text, metadata
 from otterbot_worker.archive.containers import BadPicture, NoSettings
+from otterbot_worker.archive.found import LABELS, Found, any_variation, sampler, valid
 
 _MAX_SIDECAR = 512 * 1024
 """Bytes; five times the longest that is written."""
-
-_LABELS = {
-    "prompt": "prompt",
-    "negative_prompt": "negative prompt",
-    "model": "model",
-    "steps": "number of steps",
-    "guidance_scale": "CFG",
-    "width": "size",
-    "height": "size",
-    "sampler": "sampler",
-    "seed": "seed",
-    "variation": "variation",
-    "init_image": "picture to start from",
-    "strength": "strength",
-    "mask": "mask",
-    "control": "picture that steers",
-    "hires": "second pass",
-    "upscale": "upscaling",
-}
-"""Fields of a request, in words."""
 
 _SEND_AGAIN = (
     "the line draws without it, the request of the API names it by its SHA-256, under which it has to be sent to the "
     "worker again."
 )
-_ABOUT = ("Model hash", "Lora hashes", "TI hashes", "VAE hash", "Hashes", metadata.START, "Version", "User")
-"""A1111's fields that change no picture, or say again what another one or a note of its own says."""
 _FOLLOWS = ("width", "height", "tile")
 """Of a second pass in a record: what a request cannot say, since it follows from the rest and from the model."""
-_PLAIN_SCHEDULES = ("", "Automatic", "Uniform")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Found:
-    source: str
-    """What was read, in words."""
-    request: Mapping[str, Any]
-    """Fields of `schemas.ImageRequest`, each one valid; prompt or seed may be missing, a note says so then."""
-    details: tuple[tuple[str, str], ...]
-    """What the file says besides: names and values, unchecked."""
-    notes: tuple[str, ...]
-    """Sentences: what is not in the request, and why."""
 
 
 def read(path: Path) -> Found:
@@ -82,7 +44,7 @@ def read(path: Path) -> Found:
         if path.suffix.lower() in (".yml", ".yaml") and path.is_file():
             return _of_record(_sidecar(path), "the sidecar", [])
         raise
-    notes = []
+    notes: list[str] = []
     if metadata.OWN_CHUNK in texts:
         try:
             return _of_record(_own(texts), "Otterbot's own record", [])
@@ -90,7 +52,7 @@ def read(path: Path) -> Found:
             if not texts.get(metadata.A1111_CHUNK):
                 raise
             notes.append(f"Otterbot's own record in it {error}; A1111's text was read instead.")
-    return _of_infotext(texts, notes)
+    return from_text.read_texts(texts, notes)
 
 
 def read_record(path: Path) -> dict[str, Any]:
@@ -135,9 +97,9 @@ def _checked(record: Any) -> dict[str, Any]:
 
 def _of_record(record: Mapping[str, Any], source: str, notes: list[str]) -> Found:
     used = record["used"]
-    values = {name: used.get(name) for name in _LABELS}
-    values["sampler"] = _sampler(used.get("sampler"), None, notes)
-    values["variation"] = _any_variation(values["variation"])
+    values = {name: used.get(name) for name in LABELS}
+    values["sampler"] = sampler(used.get("sampler"), None, notes)
+    values["variation"] = any_variation(values["variation"])
     if isinstance(values["hires"], dict):
         values["hires"] = {name: value for name, value in values["hires"].items() if name not in _FOLLOWS}
     if values["upscale"] is not None:
@@ -152,7 +114,7 @@ def _of_record(record: Mapping[str, Any], source: str, notes: list[str]) -> Foun
         notes.append(f"Another picture steered it: {_SEND_AGAIN}")
     return Found(
         source=source,
-        request=_valid(values, notes),
+        request=valid(values, notes),
         details=tuple(_details(record, used)),
         notes=tuple(notes),
     )
@@ -198,127 +160,3 @@ def _details(record: Mapping[str, Any], used: Mapping[str, Any]) -> Iterator[tup
         yield line(name), line(version)
     if took := line(record.get("took")):
         yield "took", f"{took} s"
-
-
-# ---------------------------------------------------------------- A1111's text
-
-
-def _of_infotext(texts: Mapping[str, str | None], notes: list[str]) -> Found:
-    if metadata.A1111_CHUNK in texts and texts[metadata.A1111_CHUNK] is None:
-        raise NoSettings("is damaged where its settings stand, or they are too long")
-    text = infotext.parse(texts.get(metadata.A1111_CHUNK) or "")
-    if text is None:
-        comfy = " (only a workflow of ComfyUI, which is no list of settings)" if "workflow" in texts else ""
-        raise NoSettings(f"has no settings in it{comfy}")
-    fields = dict(text.fields)
-    size = re.fullmatch(r"(\d{1,6})x(\d{1,6})", fields.pop("Size", "")) or ("", None, None)
-    values = {
-        "prompt": text.prompt,
-        "negative_prompt": text.negative_prompt,
-        "model": fields.pop("Model", None),
-        "steps": _number(fields.pop("Steps", None)),
-        "guidance_scale": _number(fields.pop("CFG scale", None)),
-        "width": _number(size[1]),
-        "height": _number(size[2]),
-        "sampler": _sampler(fields.pop("Sampler", None), fields.pop("Schedule type", None), notes),
-        "seed": _number(fields.pop("Seed", None)),
-        "variation": _variation(fields),
-    }
-    values["hires"] = _hires(fields, values["steps"], notes)
-    if text.borders > 1:
-        notes.append("Several of its lines begin with “Negative prompt:”; the first was taken for the border.")
-    second_pass = any(name.startswith("Hires") for name in fields)
-    if metadata.START in fields or ("Denoising strength" in fields and not second_pass):
-        notes.append("It was drawn from another picture, which this file does not hold.")
-    if others := [name for name in fields if name not in _ABOUT]:
-        shown = ", ".join(others[:20]) + (" …" if len(others) > 20 else "")
-        notes.append(f"Not in the request, because it has no place for it: {shown}.")
-    return Found(
-        source=f"A1111's text{' as Otterbot wrote it' if text.ours else ''}",
-        request=_valid(values, notes),
-        details=tuple(fields.items()),
-        notes=tuple(notes),
-    )
-
-
-def _variation(fields: dict[str, str]) -> Any:
-    seed, strength = fields.pop("Variation seed", None), fields.pop("Variation seed strength", None)
-    if seed is None and strength is None:
-        return None
-    return _any_variation({"seed": _number(seed), "strength": _number(strength)})
-
-
-def _hires(fields: dict[str, str], steps: Any, notes: list[str]) -> Any:
-    """``steps``: the first pass's. A1111 counts those that are drawn, and draws as many again where it names none."""
-    if (scale := fields.pop("Hires upscale", None)) is None:
-        return None
-    strength, drawn = _number(fields.pop("Denoising strength", None)), _number(fields.pop("Hires steps", None))
-    name = fields.pop("Hires upscaler", None)
-    upscaler = next((ours for ours, theirs in metadata.UPSCALERS.items() if theirs == name), None)
-    if upscaler is None:
-        notes.append(f"Its second pass was enlarged by {(name or 'nothing that is named')[:60]}, here by Lanczos.")
-    drawn = steps if drawn is None else drawn
-    hires = {"scale": _number(scale), "strength": strength, "upscaler": upscaler or "lanczos"}
-    if isinstance(drawn, int) and isinstance(strength, (int, float)) and strength > 0:
-        hires["steps"] = math.ceil(drawn / strength - 1e-6)
-    return hires
-
-
-def _any_variation(variation: Any) -> Any:
-    """With a strength of 0 it is none."""
-    none = isinstance(variation, dict) and variation.get("strength") == 0
-    return None if none else variation
-
-
-def _number(text: str | None) -> Any:
-    """As a number where it is a plain one. Else the text as it is, which no field for numbers takes."""
-    if text is None or not re.fullmatch(r"\d{1,12}(\.\d{1,12})?", text, re.ASCII):
-        return text
-    return float(text) if "." in text else int(text)
-
-
-# ---------------------------------------------------------------- both
-
-
-def _sampler(name: Any, schedule: str | None, notes: list[str]) -> str | None:
-    """Our name for it, or ``None`` and a note."""
-    if name is None:
-        return None
-    if not isinstance(name, str):
-        notes.append("The sampler in it is no name: left out.")
-        return None
-    if schedule == "Automatic" and name.startswith("DPM"):
-        # It stands for another one with each of these, and not for the same in each program.
-        known = None
-    elif schedule is None or schedule in _PLAIN_SCHEDULES:
-        known = samplers.resolve(name)
-    else:
-        known = samplers.resolve(f"{name} {schedule}")
-    if known is None:
-        called = f"{name[:60]} with the schedule {schedule[:60]}" if schedule else name[:60]
-        notes.append(f"The sampler, {called}, is not one of Otterbot's: left out, so the model's own is used.")
-    return known
-
-
-def _valid(values: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
-    """The fields that a request can hold; a note for each of the others."""
-    kept = {name: _text(value) for name, value in values.items() if value is not None}
-    missing = [name for name in ("prompt", "seed", "model", "steps") if not kept.get(name) and kept.get(name) != 0]
-    if kept.get("upscale") and "prompt" in missing:
-        missing.remove("prompt")
-    bad: set[str] = set()
-    try:
-        ImageRequest.model_validate(kept)
-    except ValidationError as error:
-        bad = {str(problem["loc"][0]) for problem in error.errors(include_input=False, include_context=False)}
-    if bad & {"width", "height"} or ("width" in kept) != ("height" in kept):
-        bad |= {"width", "height"}
-    labels = sorted({_LABELS[name] for name in bad & kept.keys() if name not in missing})
-    notes += [f"The {label} in it is nothing that Otterbot takes: left out." for label in labels]
-    notes += [f"It names no {_LABELS[name]}." for name in missing]
-    return {name: value for name, value in kept.items() if name not in bad}
-
-
-def _text(value: Any) -> Any:
-    """Half a surrogate pair, which JSON can hold, could neither be printed nor sent."""
-    return value.encode("utf-8", "replace").decode("utf-8") if isinstance(value, str) else value

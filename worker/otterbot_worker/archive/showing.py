@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from otterbot_worker import terminal
-from otterbot_worker.archive.reading import Found
+from otterbot_worker.archive.found import Found
 
 _LONG = "‒–—―⸺⸻﹘︱︲─━"
 _DASH = "‐‑−－﹣⁃˗⁻₋־᠆⸗⸚ーｰ" + _LONG + r"\-"  # for the inside of a character class

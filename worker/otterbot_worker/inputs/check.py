@@ -2,19 +2,20 @@
 
 Runs as a process of its own under limits of the kernel's, because a decoder is the part that a file can hurt: what it
 crashes, fills or keeps busy is this process alone. Before anything is decoded, sizes are read from the header and the
-file's scans and parts are counted (``complexity``). Only four formats are tried, whatever the file is called. What is
-kept has no metadata (no place of a phone), no transparency (it lies on white), one frame, and stands the right way up.
-Where one could see through the picture, how much stays beside it, as a grey PNG of the same size at `mask_path`: white
-is a hole, black is none.
+file's scans and parts are counted (``complexity``), and what lies around the pixels is left out (``whole``). Only four
+formats are tried, whatever the file is called. What is kept has no metadata (no place of a phone), the colours of sRGB
+(``colours``), no transparency (it lies on white), one frame, and stands the right way up. Where one could see through
+the picture, how much stays beside it, as a grey PNG of the same size at `mask_path`: white is a hole, black is none.
 
-Prints one line of JSON: ``{"width", "height", "alpha", "animated"}``, as the picture was sent, ``{"code"}``, one of
-``CODES``, or ``{"errno"}`` where the disk is to blame.
+Prints one line of JSON: the fields of ``Converted``, ``{"code"}``, one of ``CODES``, or ``{"errno"}`` where the disk
+is to blame.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import io
 import json
 import resource
 import signal
@@ -23,7 +24,8 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from otterbot_worker.inputs import complexity
+from otterbot_worker.inputs import colours, complexity, named_colours
+from otterbot_worker.inputs.whole import Whole, whole
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -34,8 +36,8 @@ MAX_SIDE = 16_384
 KEPT_SIDE = 2_048
 """Of the shorter side: no model draws more, and a phone's picture takes a fifth of the room then."""
 UNREADABLE, TOO_LARGE, TOO_SMALL = "picture_unreadable", "picture_too_large", "picture_too_small"
-TOO_COMPLEX = "picture_too_complex"
-CODES = (UNREADABLE, TOO_LARGE, TOO_SMALL, TOO_COMPLEX)
+TOO_COMPLEX, CUT_OFF = "picture_too_complex", "picture_cut_off"
+CODES = (UNREADABLE, TOO_LARGE, TOO_SMALL, TOO_COMPLEX, CUT_OFF)
 OPAQUE = 128
 """Of 255: what lets less through is no hole."""
 
@@ -75,6 +77,8 @@ class Converted(NamedTuple):
     """It has holes, and they are kept at `mask_path`."""
     animated: bool
     """It moves; what is kept is its first image."""
+    colours: colours.Colours = ""
+    """What became of its colour profile."""
 
 
 def mask_path(target: str) -> str:
@@ -87,18 +91,22 @@ def convert(source: str, target: str, max_pixels: int) -> Converted:
 
     :raises Refused: :raises OSError: ``target`` cannot be written
     """
-    if complexity.too_complex(Path(source).read_bytes()):
+    sent = Path(source).read_bytes()
+    if complexity.too_complex(sent):
         raise Refused(TOO_COMPLEX)
     from PIL import Image
 
     Image.MAX_IMAGE_PIXELS = max_pixels
+    found = whole(sent, max_pixels)
     try:
         # Pillow looks as well, where a frame is larger than its file says; up to twice too many it only warns.
         warnings.simplefilter("error", Image.DecompressionBombWarning)
-        with Image.open(source, formats=FORMATS) as picture:
+        with Image.open(io.BytesIO(found.data), formats=FORMATS) as picture:
             _check_size(picture.size, max_pixels)
-            animated = _animated(picture)
-            plain, holes = _plain(picture)
+            if found.lacks:
+                raise Refused(CUT_OFF)
+            animated = found.animated or _animated(picture)
+            plain, holes, coloured = _plain(picture, found)
             size = plain.size
             kept, mask = _smaller(plain), None if holes is None else _smaller(holes)
     except (Refused, MemoryError):
@@ -107,11 +115,11 @@ def convert(source: str, target: str, max_pixels: int) -> Converted:
         raise Refused(TOO_LARGE) from None
     except Exception:
         # Decoders end on broken files in every way there is: OSError, SyntaxError, ValueError, struct.error…
-        raise Refused(UNREADABLE) from None
+        raise Refused(CUT_OFF if found.cut_off else UNREADABLE) from None
     if mask is not None:
         mask.save(mask_path(target), "PNG", compress_level=1)
     kept.save(target, "PNG", compress_level=1)
-    return Converted(*size, alpha=mask is not None, animated=animated)
+    return Converted(*size, alpha=mask is not None, animated=animated, colours=coloured)
 
 
 def _check_size(size: tuple[int, int], max_pixels: int) -> None:
@@ -133,8 +141,8 @@ def _animated(picture: Any) -> bool:
         return False  # what comes after its first image is broken, and is not used
 
 
-def _plain(picture: Any) -> tuple[Image.Image, Image.Image | None]:
-    """The first frame in RGB, turned as its EXIF data say, on white where one could see through it; and its holes."""
+def _plain(picture: Any, found: Whole) -> tuple[Image.Image, Image.Image | None, colours.Colours]:
+    """The first frame in sRGB, turned as its EXIF data say, on white where one could see through it; and its holes."""
     from PIL import Image
 
     picture.seek(0)
@@ -145,9 +153,12 @@ def _plain(picture: Any) -> tuple[Image.Image, Image.Image | None]:
         flat = flat.convert("I").point(lambda value: value / 256).convert("L")
     if flat.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in flat.info:
         flat = flat.convert("RGBA")
+    profile = found.profile or picture.info.get("icc_profile") or (None if found.has_profile else _of_camera(picture))
+    # Before it lies on white: that is sRGB's.
+    flat, coloured = colours.to_srgb(flat, profile, lost=found.has_profile and not profile)
+    if flat.mode == "RGBA":
         holes = _holes(flat.getchannel("A"))
-        flat = Image.alpha_composite(Image.new("RGBA", flat.size, "white"), flat)
-    flat = flat.convert("RGB")
+        flat = Image.alpha_composite(Image.new("RGBA", flat.size, "white"), flat).convert("RGB")
     try:
         orientation = picture.getexif().get(0x0112)
     except Exception:  # EXIF data are as hostile as the rest, and worth nothing here but this number
@@ -157,7 +168,15 @@ def _plain(picture: Any) -> tuple[Image.Image, Image.Image | None]:
         flat = flat.transpose(Image.Transpose[turn])
         holes = None if holes is None else holes.transpose(Image.Transpose[turn])
     flat.info.clear()
-    return flat, holes
+    return flat, holes, coloured
+
+
+def _of_camera(picture: Any) -> bytes | None:
+    """The profile of the colours that its EXIF data name."""
+    try:
+        return named_colours.of_exif(picture.getexif())
+    except Exception:  # as hostile as the rest, and worth no picture
+        return None
 
 
 def _holes(alpha: Image.Image) -> Image.Image | None:

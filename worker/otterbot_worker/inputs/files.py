@@ -43,6 +43,7 @@ SENTENCES = {
         "The picture takes too long to read: it goes over its pixels too often, or is made of too many parts. Save it "
         "anew with any program and send that."
     ),
+    check.CUT_OFF: "The picture is cut off: its end is missing. Send the whole of it again.",
     check.TOO_SMALL: f"The picture is too small: both sides need at least {check.MIN_SIDE} pixels.",
 }
 
@@ -67,6 +68,8 @@ class Checked:
     """It has holes; ``InputFiles.mask_path`` says where."""
     animated: bool
     """It moves; kept is its first image."""
+    colours: str = ""
+    """As ``check.Converted`` says."""
 
 
 def identify(data: bytes) -> str:
@@ -161,7 +164,8 @@ class InputFiles:
         if "code" in answer:
             raise BadInput(answer["code"])
         size = int(answer["width"]), int(answer["height"])
-        return check.Converted(*size, alpha=bool(answer["alpha"]), animated=bool(answer["animated"]))
+        alpha, animated = bool(answer["alpha"]), bool(answer["animated"])
+        return check.Converted(*size, alpha=alpha, animated=animated, colours=answer["colours"])
 
     def delete(self, client: str, input_id: str) -> None:
         for path in (self.path(client, input_id), self.mask_path(client, input_id)):

@@ -18,25 +18,19 @@ from otterbot_worker.prompts.extras import (
     EMBEDDINGS_MAX,
     LORA_WEIGHT_MAX,
     LORAS_MAX,
+    MISTAKES,
     Mistake,
     embedding_words,
     lora_tags,
+    unknown_embeddings,
 )
 
 NAMES_SHOWN = 12
 SHORT_HASH = 12
 """Digits of a hash that the web UI and the sites with LoRAs show and look up."""
 
-_MISTAKES: dict[Mistake, tuple[str, str]] = {
-    "form": ("bad_lora", "A LoRA is written `<lora:name:weight>`, as in `<lora:penguin:0.8>`."),
-    "unclosed": ("bad_lora", "A LoRA tag lacks its closing `>`: it is written `<lora:name:weight>`."),
-    "weight": (
-        "bad_lora_weight",
-        f"The weight of a LoRA is a number from -{LORA_WEIGHT_MAX:g} to {LORA_WEIGHT_MAX:g}, as in `<lora:name:0.8>`.",
-    ),
-    "hypernet": ("bad_lora", "Hypernetworks are not supported; LoRAs are, as `<lora:name:weight>`."),
-    "many": ("too_many_loras", f"A picture takes at most {LORAS_MAX} LoRAs."),
-}
+_CODES: dict[Mistake, str] = {"weight": "bad_lora_weight", "many": "too_many_loras"}
+_MISTAKES = {mistake: (_CODES.get(mistake, "bad_lora"), sentence) for mistake, sentence in MISTAKES.items()}
 
 
 @dataclass(kw_only=True)
@@ -101,6 +95,8 @@ def _add_embeddings(wanted: Wanted, texts: Sequence[str], entry: ModelEntry, lib
         # Nobody knows whether any word is one. Most prompts have none, so the picture is drawn and this is said.
         wanted.notes.append(f"No embedding was used: {error}.")
         return
+    if any(unknown_embeddings(text, by_word) for text in texts):
+        wanted.notes.append("An embedding that is named with `embedding:` is not on the worker; it was read as words.")
     for word in dict.fromkeys(word for text in texts for word in embedding_words(text, by_word)):
         extra = by_word[word]
         problem = _problem(extra, entry)

@@ -36,6 +36,8 @@ class Input:
     """It has holes, which say where something is to be drawn anew."""
     animated: bool = False
     """It moves; only its first image is here."""
+    colours: str = ""
+    """What became of its colour profile: ``inputs.colours.Colours``."""
     wanted: bool = False
     """An open job needs it."""
 
@@ -83,7 +85,7 @@ class Inputs:
             if not await asyncio.to_thread(self._files.has, client, input_id, alpha=checked.alpha):
                 await self._files.add(client, data, owner=owner)  # pruned in between, as a leftover of the time before
             values = (client, input_id, checked.width, checked.height, checked.size, private, now)
-            added = await self._db.write(q.ADD_INPUT, (*values, checked.alpha, checked.animated))
+            added = await self._db.write(q.ADD_INPUT, (*values, checked.alpha, checked.animated, checked.colours))
             return _input(added[0])
 
     async def get(self, client: str, input_id: str) -> Input | None:

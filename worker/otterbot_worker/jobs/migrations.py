@@ -97,6 +97,7 @@ STEPS: tuple[str, ...] = (
     """,
     "ALTER TABLE inputs ADD COLUMN alpha INTEGER NOT NULL DEFAULT 0;",
     "ALTER TABLE inputs ADD COLUMN animated INTEGER NOT NULL DEFAULT 0;",
+    "ALTER TABLE inputs ADD COLUMN colours TEXT NOT NULL DEFAULT '';",
 )
 
 

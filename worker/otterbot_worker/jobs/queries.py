@@ -116,11 +116,12 @@ _WANTED = f"""
 INPUT = "SELECT * FROM inputs WHERE client = ? AND id = ?"
 INPUTS = f"SELECT *, {_WANTED} AS wanted FROM inputs ORDER BY used_at"
 ADD_INPUT = """
-    INSERT INTO inputs (client, id, width, height, size, private, used_at, alpha, animated)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+    INSERT INTO inputs (client, id, width, height, size, private, used_at, alpha, animated, colours)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (client, id) DO UPDATE SET
         private = MAX(private, excluded.private), used_at = MAX(used_at, excluded.used_at),
-        size = excluded.size, alpha = excluded.alpha, animated = excluded.animated RETURNING *"""
+        size = excluded.size, alpha = excluded.alpha, animated = excluded.animated,
+        colours = excluded.colours RETURNING *"""
 TOUCH_INPUT = """
     UPDATE inputs SET used_at = MAX(used_at, ?), private = MAX(private, ?) WHERE client = ? AND id = ? RETURNING *"""
 DROP_INPUT = f"""

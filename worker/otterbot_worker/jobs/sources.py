@@ -19,6 +19,12 @@ GONE = {
 }
 
 
+_COLOURS = {
+    "converted": "{name} has a colour profile of its own; its colours were brought to sRGB.",
+    "unread": "{name} has a colour profile that cannot be used; its colours were taken for sRGB.",
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Sources:
     """What is here of the pictures that a request names."""
@@ -86,14 +92,16 @@ def problems(request: ImageRequest, sources: Sources, entry: ModelEntry) -> list
 
 
 def notes(sources: Sources) -> list[str]:
-    """What is not used of the pictures."""
+    """What is not used of the pictures, and what was changed in them."""
     named = {
         "The picture to start from": sources.start,
         "The mask": sources.mask if sources.mask is not None and sources.mask != sources.start else None,
         "The picture that steers": sources.control,
     }
     moving = [name for name, one in named.items() if one is not None and one.animated]
-    return [f"{name} is an animation; only its first image is used." for name in moving]
+    said = [f"{name} is an animation; only its first image is used." for name in moving]
+    profiled = [(name, one.colours) for name, one in named.items() if one is not None and one.colours in _COLOURS]
+    return said + [_COLOURS[colours].format(name=name) for name, colours in profiled]
 
 
 def look_at_mask(sources: Sources, width: int, height: int) -> tuple[FieldProblem | None, str | None]:

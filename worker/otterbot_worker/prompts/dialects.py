@@ -7,9 +7,9 @@ r"""A whole prompt: the weights of :mod:`.weights`, and compel's two ways to mak
 ``… .blend(1, 1, no_normalize)``   the weights as they are
 =================================  ==============================================================
 
-Parts stand in double quotes, straight or curly; a quote inside is written ``\"``. Inside, weights and ``BREAK`` act as
-ever. Such an expression is the whole prompt or it is text, and what is malformed is text. Nothing raises, and all is
-linear in time.
+Parts stand in quotes, straight or curly, double or single; a quote inside is written ``\"`` or ``\'``. Inside, weights
+and ``BREAK`` act as ever. Such an expression is the whole prompt or it is text, and what is malformed is text. Nothing
+raises, and all is linear in time.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Literal, NamedTuple
 from .factors import WEIGHT_MAX
 from .weights import BREAKS_MAX, Chunk, Fragment, Weighed, weigh
 
-PARSER = "otterbot-5"
+PARSER = "otterbot-6"
 """Goes into every record: another version may give other weights."""
 PARTS_MAX = 8
 """Every part is encoded by itself."""
@@ -29,23 +29,32 @@ PARTS_MAX = 8
 Kind = Literal["plain", "and", "blend"]
 
 _OPEN = re.compile(r"\s*\(\s*")
-_PART = re.compile(r'"((?:[^"\\]|\\.)*+)"\s*+|“((?:[^”\\]|\\.)*+)”\s*+', re.DOTALL)
+_PART = re.compile(
+    r"""(?:"(?P<a>(?:[^"\\]|\\.)*+)"|“(?P<b>(?:[^”\\]|\\.)*+)”|'(?P<c>(?:[^'\\]|\\.)*+)'|‘(?P<d>(?:[^’\\]|\\.)*+)’)\s*+""",
+    re.DOTALL,
+)
+_ESCAPED_QUOTE = re.compile(r"""\\(["'])""")
 _COMMA = re.compile(r",\s*")
 _METHOD = re.compile(r"\)\s*\.(and|blend)\(([^()]{0,400})\)\s*")
 _NUMBER = re.compile(r"[+-]?(?:\d{1,6}(?:\.\d{0,20})?|\.\d{1,20})", re.ASCII)
-_LOOKS_LIKE = re.compile(r'["”]\s*\)\s*\.(?:and|blend)\(')
+_LOOKS_LIKE = re.compile(r"""["”'’]\s*\)\s*\.(?:and|blend)\(""")
+_SWAP = re.compile(r"""[\w"”'’)]\s*\.swap\(""")
 
 _SAID: dict[str, str] = {
     "AND": "AND is not supported here and was read as a comma.",
     "schedule": "Schedules such as [from:to:0.5] are not supported here; the words that come last in them were drawn.",
+    "late": "Schedules such as [from:to:40] are not supported here; the words that come last in them were drawn, also "
+    "where a picture has fewer steps than that.",
+    "leaving": "Schedules such as [words::0.5] are not supported here; their words were drawn in all steps.",
     "alternation": "Alternation such as [a|b] is not supported here and was read as a list.",
     "many_breaks": f"Only the first {BREAKS_MAX} BREAKs divide the prompt; the others were left out.",
     "clamped": f"Weights go from 0 to {WEIGHT_MAX:g}; what was beyond was brought to the nearest of them.",
     "dash": "A long dash directly behind a word was read as --, less of that word; with a space before it, it is a "
     "dash.",
-    "untaken": "Signs such as ++ or -- count directly behind a word or a ), where no letter or sign follows; others "
-    "here were read as words.",
+    "untaken": "Signs such as ++ or -- count directly behind a word or a ), where no letter or sign follows, a single "
+    "- only behind a ); others here were read as words.",
     "odd": "A number such as (hat:1,3) or （hat:1.3） was read as words; a weight is written (hat:1.3).",
+    "swap": ".swap() is not supported here and was read as words.",
     "malformed": "An .and() or .blend() was read as plain words: it takes the whole prompt, in the form "
     f'("one", "two").blend(0.7, 0.3), with at most {PARTS_MAX} parts and as many weights.',
 }
@@ -71,7 +80,7 @@ class Parsed:
     """One, of weight 1, in a plain prompt; never empty. Weights are 0 to ``WEIGHT_MAX``; those of a blend add up to 1,
     unless the prompt says otherwise."""
     marks: tuple[str, ...] = ()
-    """What was recognised: those of :data:`.weights.Mark`, ``and``, ``blend``, ``malformed``."""
+    """What was recognised: those of :data:`.weights.Mark`, ``and``, ``blend``, ``swap``, ``malformed``."""
 
     def said(self, *, weights_act: bool = True) -> tuple[str, ...]:
         """What was not done as written, as sentences that hold nothing of the prompt."""
@@ -120,6 +129,8 @@ def read(prompt: str) -> Parsed:
         marks[kind] = None
     elif _LOOKS_LIKE.search(prompt):
         marks["malformed"] = None
+    if _SWAP.search(prompt):
+        marks["swap"] = None
     parts = tuple(Part(one.chunks, weight) for one, weight in zip(weighed, weights, strict=True))
     return Parsed(kind=kind, parts=parts, marks=tuple(marks))
 
@@ -142,7 +153,8 @@ def _compound(prompt: str) -> tuple[Kind, list[str], list[float], bool] | None:
     texts: list[str] = []
     position = opened.end()
     while len(texts) < PARTS_MAX and (found := _PART.match(prompt, position)) is not None:
-        texts.append((found[1] if found[1] is not None else found[2]).replace('\\"', '"'))
+        inside = next(text for text in found.groups() if text is not None)
+        texts.append(_ESCAPED_QUOTE.sub(r"\1", inside))
         position = found.end()
         comma = _COMMA.match(prompt, position)
         if comma is None:

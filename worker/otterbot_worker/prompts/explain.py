@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from .dialects import Kind, read
-from .extras import LoraTag, lora_tags
+from .extras import MISTAKES, LoraTag, lora_tags, unknown_embeddings
 
 
 class Explained(NamedTuple):
@@ -39,8 +39,9 @@ def explain(prompt: str) -> Explanation:
         for fragment in chunk
     )
     notes = parsed.notes
-    if tags.mistakes:
-        notes = ("A LoRA is written <lora:name:weight>; one here is not, and would be refused.", *notes)
+    notes = (*(MISTAKES[mistake] for mistake in tags.mistakes), *notes)
+    if unknown_embeddings(tags.text, ()):
+        notes = (*notes, "`embedding:name` is the embedding of that name where the worker has it, and words else.")
     return Explanation(
         kind=parsed.kind,
         fragments=fragments,

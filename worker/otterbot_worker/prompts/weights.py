@@ -4,9 +4,9 @@ r"""The weights of a prompt, in the two notations that people know; one pass, li
 ``(x)`` ``((x))``      ×1.1 for each pair (A1111)
 ``[x]``                ÷1.1 for each pair
 ``(x:1.3)`` ``(x)1.3`` ×1.3
-``word++`` ``(x)++``   ×1.1 for each plus
+``word+`` ``(x)++``    ×1.1 for each plus
 ``word--`` ``(x)--``   ×0.9 for each minus; ``—`` is two of them (:mod:`.signs`)
-``\( \) \[ \] \+ \-``  the character itself, as is ``\\``
+``\( \) \[ \] \+ \-``  the character itself, as is ``\\``; any other backslash is left out
 ``BREAK``              a new chunk of the text encoder begins (A1111)
 =====================  ==========================================================
 
@@ -19,7 +19,8 @@ Three things of A1111 act while a picture is drawn and have no equal here. They 
 
 ========================= =======================================================
 ``a AND b``               ``a, b``; a weight (``a :1.2 AND b``) is left out
-``[a:b:0.5]`` ``[b:0.5]`` ``b``, which is what stands there in the end; ``[a::0.5]`` is ``a``
+``[a:b:0.5]`` ``[b:0.5]`` ``b``, which is what stands there in the end; ``[a::0.5]`` is ``a``;
+                          ``[a:b:40]`` is ``b`` in 30 steps as well, where A1111 never comes to it
 ``[a|b]``                 ``a, b``
 ========================= =======================================================
 """
@@ -39,16 +40,16 @@ BREAKS_MAX = 16
 _PRODUCT_MAX = 1e6
 
 Mark = Literal[
-    "emphasis", "number", "signs", "dash", "BREAK", "AND", "schedule", "alternation", "many_breaks", "clamped",
-    "untaken", "odd",
+    "emphasis", "number", "signs", "dash", "BREAK", "AND", "schedule", "late", "leaving", "alternation", "many_breaks",
+    "clamped", "untaken", "odd",
 ]  # fmt: skip
 """What was recognised: ``(x)`` or ``[x]`` without a number; a weight in digits; ``++`` or ``--``; a long dash
-behind a word, read as ``--``; and so on.
+behind a word, read as ``--``; and so on. ``late``, ``leaving``: a schedule at a step, and one without words at its end.
 ``clamped``: a weight was beyond the bounds. ``untaken``, ``odd``: signs and numbers that look like weights and are
 words."""
 
 _TOKEN = re.compile(r"\\[\\()\[\]+\-]|[()\[\]]|[^\\()\[\]]+|\\")
-_WORD_MARK = re.compile(r"(?<![^\s,])(?:BREAK|AND)(?![^\s,])")
+_WORD_MARK = re.compile(r"(?<![^\s,])(?:BREAK(?![^\s,.;:])|AND(?![^\s,]))")
 _PART_WEIGHT = re.compile(r"\s{0,4}:\s{0,4}[+-]?(?:\d{1,4}(?:\.\d{0,6})?|\.\d{1,6})$")
 _SEPARATORS = re.compile(r"([:|])")
 _WHEN = re.compile(r"\s*[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?\s*")
@@ -162,8 +163,8 @@ class _Reader:
                 return position + self._close_round(stack.pop(), position)
             else:
                 self._close_square(stack.pop())
-        elif len(token) == 2 and token[0] == "\\":
-            pieces.append(_Piece("text", token[1]))
+        elif token[0] == "\\":
+            pieces.append(_Piece("text", token[1:]))
         else:
             self._text(token, position)
         return position
@@ -199,27 +200,30 @@ class _Reader:
                 pieces[number].text = ", "
             opened.factor = 1.0
             self.marks["alternation"] = None
-        elif 1 <= len(colons) <= 2 and self._schedule(opened, colons):
+        elif 1 <= len(colons) <= 2 and (schedule := self._schedule(opened, colons)) is not None:
             opened.factor = 1.0
-            self.marks["schedule"] = None
+            self.marks[schedule] = None
         else:
             self.marks["emphasis"] = None
         pieces.append(_Piece("close"))
 
-    def _schedule(self, opened: _Piece, colons: list[int]) -> bool:
+    def _schedule(self, opened: _Piece, colons: list[int]) -> Literal["schedule", "late", "leaving"] | None:
         """``[from:to:when]``, ``[to:when]``: only ``to`` stays, or ``from`` where nothing follows it."""
         pieces = self.pieces
         if colons[-1] != len(pieces) - 2 or not _WHEN.fullmatch(pieces[-1].text) or pieces[-1].kind != "text":
-            return False
+            return None
         first, last = colons[0], colons[-1]
         before = pieces[first - 1]
         if len(colons) == 1 and (before is opened or (pieces[first - 2] is opened and before.text.strip().isdecimal())):
-            return False  # ``[:3]``; ``[16:9]``, ``[12:30]``
+            return None  # ``[:3]``; ``[16:9]``, ``[12:30]``
+        when, whole = float(pieces[-1].text), "." in pieces[-1].text
         pieces[-1].text = pieces[first].text = pieces[last].text = ""
         between = pieces[first + 1 : min(last, first + 3)]
         if between and not (len(between) == 1 and between[0].text.isspace()):
             opened.resume = first
-        return True
+        elif len(colons) == 2:
+            return "leaving"
+        return "late" if when > 1 or (when == 1 and whole) else "schedule"  # 1.0 is behind the last step
 
     # ------------------------------------------------------------ words
 

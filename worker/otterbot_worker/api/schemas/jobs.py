@@ -26,7 +26,8 @@ class Problem(Sent):
     """Stable, for programs: ``unauthorized``, ``invalid_request``, ``unknown_model``, ``key_reused``, ``queue_full``,
     ``owner_queue_full``, ``disk_full``, ``not_found``, ``no_preview`` (not yet, or not any more), ``image_gone``,
     ``input_gone`` (send the picture again),
-    ``picture_unreadable``, ``picture_too_large``, ``picture_too_small``, ``picture_too_complex``, ``too_large``,
+    ``picture_unreadable``, ``picture_too_large``, ``picture_too_small``, ``picture_too_complex``, ``picture_cut_off``,
+    ``too_large``,
     ``cannot_look`` (nobody could say whether a file is here: try again), ``too_many_streams``,
     ``unknown_lora``, ``unsupported_media_type``, ``method_not_allowed``, ``internal``."""
     detail: str | None = None

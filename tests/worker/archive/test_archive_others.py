@@ -1,0 +1,305 @@
+"""Settings as other programs and sites leave them in pictures: read where they are plain, else named."""
+
+from __future__ import annotations
+
+import io
+import json
+import zlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image, PngImagePlugin
+
+from otterbot_worker import cli
+from otterbot_worker.archive import infotext, reading, showing
+from otterbot_worker.archive.containers import NoSettings
+
+LINE = "Steps: 20, Sampler: Euler a, CFG scale: 7, Seed: 1234, Size: 512x768, Model hash: abc, Model: dreamshaper_8"
+REQUEST = {
+    "prompt": "a cat in a hat",
+    "negative_prompt": "blurry, bad",
+    "model": "dreamshaper_8",
+    "steps": 20,
+    "guidance_scale": 7,
+    "width": 512,
+    "height": 768,
+    "sampler": "Euler a",
+    "seed": 1234,
+}
+WORDS = "a cat in a hat\nNegative prompt: blurry, bad\n"
+
+
+def png(texts: dict[str, str]) -> bytes:
+    chunks = PngImagePlugin.PngInfo()
+    for keyword, text in texts.items():
+        chunks.add_text(keyword, text)
+    file = io.BytesIO()
+    Image.new("RGB", (16, 16)).save(file, "PNG", pnginfo=chunks)
+    return file.getvalue()
+
+
+def read(tmp_path: Path, data: bytes | dict[str, str]) -> reading.Found:
+    path = tmp_path / "x.png"
+    path.write_bytes(data if isinstance(data, bytes) else png(data))
+    return reading.read(path)
+
+
+# ---------------------------------------------------------------- A1111's text, taken apart
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"{WORDS}{LINE}",
+        f"{WORDS}{LINE}, Wildcard prompt: a __animal__\nin the rain, Version: v1.5.1",
+        f"{WORDS}{LINE}\nTemplate: epic {{cat|dog}}",
+        f"{WORDS}{LINE}\nTemplate: (__style__:1.2),\n__animal__\nNegative Template: ugly, blurry",
+        f"{WORDS}{LINE}\nTemplate: a, Foo: b, Bar: c, Baz: d",
+        f"{WORDS}" + LINE.replace(", ", "\n"),
+        f"{WORDS}" + LINE.replace(", ", ",\n"),
+        f"{WORDS}Steps: 20,\n" + LINE.removeprefix("Steps: 20, "),
+        f"{WORDS}{LINE}\n\n",
+        f"{WORDS.replace(chr(10), chr(13) + chr(10))}{LINE}",
+    ],
+)
+def test_settings_are_found_wherever_lines_break(tmp_path: Path, text: str) -> None:
+    assert read(tmp_path, {"parameters": text}).request == REQUEST
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"a cat in a hat.Negative prompt: blurry, bad.{LINE}",
+        f"a cat in a hat Negative prompt: blurry, bad {LINE}",
+        f"a cat in a hat  Negative prompt: blurry, bad\n{LINE}",
+        f"a cat in a hat\nNegative prompt: blurry, bad {LINE}",
+    ],
+)
+def test_words_on_the_line_of_settings_are_not_lost(tmp_path: Path, text: str) -> None:
+    found = read(tmp_path, {"parameters": text})
+    words = {name: found.request[name] for name in REQUEST}
+    if "\n" in text and text.startswith("a cat in a hat  "):
+        assert words["prompt"] == "a cat in a hat  Negative prompt: blurry, bad", "a border begins a line"
+        return
+    assert words == REQUEST
+    assert any("run together" in note for note in found.notes)
+
+
+def test_without_a_negative_prompt(tmp_path: Path) -> None:
+    found = read(tmp_path, {"parameters": f"a cat, in: a hat {LINE}"})
+    assert (found.request["prompt"], found.request["negative_prompt"]) == ("a cat, in: a hat", "")
+    assert read(tmp_path, {"parameters": f"a cat\n{LINE}"}).request["prompt"] == "a cat"
+
+
+@pytest.mark.parametrize(
+    "text", ["Title: x, Author: y, Date: z", "a: b, c: d, e: f", "otter\nSteps: up, and: down", ""]
+)
+def test_fields_of_something_else_are_no_settings(tmp_path: Path, text: str) -> None:
+    with pytest.raises(NoSettings):
+        read(tmp_path, {"parameters": text})
+
+
+@pytest.mark.parametrize("name", ["Steps: 20", "Seed: 5", "Sampler: Euler", "CFG scale: 7", "Size: 64x64"])
+def test_one_that_counts_makes_settings(name: str) -> None:
+    found = infotext.parse(f"otter\n{name}, Clip skip: 2, Model: m")
+    assert found is not None
+    assert found.prompt == "otter"
+
+
+@pytest.mark.parametrize(
+    ("fields", "width", "height", "scale"),
+    [
+        ("Size: 832 x 1216", 832, 1216, None),
+        ("Size: 832×1216", 832, 1216, None),
+        ("Size: 832X1216", 832, 1216, None),
+        ("Size: 512x768, Hires resize: 1024x1536, Hires steps: 10, Denoising strength: 0.5", 512, 768, 2),
+        ("Size: 512x768, Hires resize: 768x0, Denoising strength: 0.5", 512, 768, 1.5),
+        ("Size: 1024x1536, First pass size: 512x768, Denoising strength: 0.5", 512, 768, 2),
+        ("Size: 512x768, Hires upscale: 1.5, Denoising strength: 0.5", 512, 768, 1.5),
+    ],
+)
+def test_sizes(tmp_path: Path, fields: str, width: int, height: int, scale: float | None) -> None:
+    found = read(tmp_path, {"parameters": f"a cat\nSteps: 20, Seed: 1, Model: m, {fields}"})
+    assert (found.request["width"], found.request["height"]) == (width, height)
+    assert found.request.get("hires", {}).get("scale") == scale
+    assert not any("another picture" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ("Size: 512x768, Hires resize: 1024x1024, Denoising strength: 0.5", "another shape, 1024x1024"),
+        ("Size: 1024x1536, First pass size: 0x0, Denoising strength: 0.5", "own choice"),
+    ],
+)
+def test_sizes_that_a_request_cannot_say(tmp_path: Path, fields: str, said: str) -> None:
+    found = read(tmp_path, {"parameters": f"a cat\nSteps: 20, Seed: 1, Model: m, {fields}"})
+    assert "hires" not in found.request
+    assert said in " ".join(found.notes)
+
+
+# ---------------------------------------------------------------- where texts stand
+
+
+def test_a_text_behind_the_pixels(tmp_path: Path) -> None:
+    plain, texts = png({}), png({"parameters": WORDS + LINE})
+    start = texts.index(b"tEXt") - 4
+    chunk = texts[start : start + 12 + int.from_bytes(texts[start : start + 4], "big")]
+    assert read(tmp_path, plain[:-12] + chunk + plain[-12:]).request == REQUEST
+
+
+def test_a_whole_text_counts_where_the_first_is_damaged(tmp_path: Path) -> None:
+    data = b"parameters\0" + (WORDS + LINE).encode()
+    sound = len(data).to_bytes(4, "big") + b"tEXt" + data + zlib.crc32(b"tEXt" + data).to_bytes(4, "big")
+    plain = png({})
+    assert read(tmp_path, plain[:33] + sound[:-4] + bytes(4) + sound + plain[33:]).request == REQUEST
+
+
+UNICODE = b"UNICODE\0"
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP", "PNG"])
+@pytest.mark.parametrize("wrong_place", [False, True])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be"])
+def test_a_comment_in_any_form(tmp_path: Path, kind: str, wrong_place: bool, encoding: str) -> None:
+    text = "猫, “quotes”, 💚\n" + LINE
+    exif = Image.Exif()
+    exif[0x0112] = 1
+    place: Any = exif if wrong_place else exif.get_ifd(0x8769)
+    place[0x9286] = UNICODE + text.encode(encoding)
+    file = io.BytesIO()
+    Image.new("RGB", (16, 16)).save(file, kind, exif=exif)
+    found = read(tmp_path, file.getvalue())
+    assert (found.request["prompt"], found.request["seed"]) == ("猫, “quotes”, 💚", 1234)
+
+
+# ---------------------------------------------------------------- other programs
+
+GRAPH: dict[str, Any] = {
+    "3": {"class_type": "KSampler", "inputs": {
+        "seed": 5, "steps": 20, "cfg": 7.5, "sampler_name": "dpmpp_2m", "scheduler": "karras", "denoise": 1.0,
+        "model": ["10", 0], "positive": ["6", 0], "negative": ["7", 0], "latent_image": ["5", 0]}},
+    "4": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "xl/dream.safetensors"}},
+    "5": {"class_type": "EmptyLatentImage", "inputs": {"width": 832, "height": 1216, "batch_size": 1}},
+    "6": {"class_type": "CLIPTextEncode", "inputs": {"text": "a cat", "clip": ["4", 1]}},
+    "7": {"class_type": "CLIPTextEncode", "inputs": {"text": "blurry", "clip": ["4", 1]}},
+    "8": {"class_type": "VAEDecode", "inputs": {"samples": ["3", 0], "vae": ["4", 2]}},
+    "10": {"class_type": "LoraLoader", "inputs": {"lora_name": "fur.safetensors", "strength_model": 0.7,
+                                                  "model": ["4", 0], "clip": ["4", 1]}},
+}  # fmt: skip
+SWARM = {"prompt": "a cat", "negativeprompt": "blurry", "model": "xl/dream.safetensors", "seed": 5, "steps": 20,
+         "cfgscale": 7.5, "width": 832, "height": 1216, "sampler": "dpmpp_2m", "scheduler": "karras",
+         "loras": ["fur"], "swarm_version": "0.9"}  # fmt: skip
+FOOOCUS = {"prompt": "a cat", "negative_prompt": "blurry", "base_model": "dream.safetensors", "seed": "5", "steps": 20,
+           "guidance_scale": 7.5, "resolution": "(832, 1216)", "sampler": "dpmpp_2m", "scheduler": "karras",
+           "sharpness": 2.0, "styles": "['Fooocus V2']", "performance": "Speed", "version": "Fooocus v2.5"}  # fmt: skip
+INVOKE = {"app_version": "4.2", "generation_mode": "sdxl_txt2img", "positive_prompt": "a cat",
+          "negative_prompt": "blurry", "width": 832, "height": 1216, "seed": 5, "cfg_scale": 7.5, "steps": 20,
+          "scheduler": "dpmpp_2m_k", "model": {"key": "1", "name": "dream", "base": "sdxl"},
+          "loras": [{"weight": 1}]}  # fmt: skip
+INVOKE_OLD = {"model_weights": "dream", "app_id": "invoke-ai/InvokeAI", "image": {
+    "prompt": [{"prompt": "a cat", "weight": 1.0}], "steps": 20, "cfg_scale": 7.5, "width": 832, "height": 1216,
+    "seed": 5, "sampler": "k_euler_a", "type": "txt2img"}}  # fmt: skip
+NOVEL = {
+    "prompt": "a cat, {hat}",
+    "uc": "blurry",
+    "seed": 5,
+    "steps": 20,
+    "scale": 7.5,
+    "width": 832,
+    "height": 1216,
+    "sampler": "k_dpmpp_2m",
+    "noise_schedule": "karras",
+    "n_samples": 1,
+    "sm": False,
+    "cfg_rescale": 0.2,
+}
+EASY = {"prompt": "a cat", "negative_prompt": "blurry", "seed": 5, "num_inference_steps": 20, "guidance_scale": 7.5,
+        "width": 832, "height": 1216, "sampler_name": "euler_a", "use_stable_diffusion_model": "dream.ckpt",
+        "use_lora_model": "fur"}  # fmt: skip
+DRAW_THINGS = {"c": "a cat", "uc": "blurry", "seed": 5, "steps": 20, "scale": 7.5, "size": "832x1216",
+               "sampler": "DPM++ 2M Karras", "model": "dream.ckpt", "strength": 1}  # fmt: skip
+WHOLE = {"prompt": "a cat", "negative_prompt": "blurry", "model": "dream", "steps": 20, "guidance_scale": 7.5,
+         "width": 832, "height": 1216, "sampler": "DPM++ 2M Karras", "seed": 5}  # fmt: skip
+PLAIN: dict[str, tuple[dict[str, str], dict[str, Any], str]] = {
+    "SwarmUI": ({"parameters": json.dumps({"sui_image_params": SWARM}, indent=2)}, WHOLE, "loras"),
+    "Fooocus": ({"parameters": json.dumps(FOOOCUS), "fooocus_scheme": "fooocus"}, WHOLE, "styles"),
+    "InvokeAI": ({"invokeai_metadata": json.dumps(INVOKE)}, WHOLE, "loras"),
+    "InvokeAI 2": ({"sd-metadata": json.dumps(INVOKE_OLD)},
+                   {k: v for k, v in WHOLE.items() if k != "negative_prompt"} | {"sampler": "Euler a"}, ""),
+    "NovelAI": ({"Software": "NovelAI", "Comment": json.dumps(NOVEL)},
+                {k: v for k, v in WHOLE.items() if k != "model"} | {"prompt": "a cat, {hat}"}, "cfg_rescale"),
+    "ComfyUI": ({"prompt": json.dumps(GRAPH), "workflow": '{"nodes": []}'}, WHOLE, "LoRAs"),
+    "Easy Diffusion": ({k: str(v) for k, v in EASY.items()}, WHOLE | {"sampler": "Euler a"}, "use_lora_model"),
+    "Easy Diffusion in one": ({"parameters": json.dumps(EASY)}, WHOLE | {"sampler": "Euler a"}, "use_lora_model"),
+    "Draw Things": ({"parameters": json.dumps(DRAW_THINGS)}, WHOLE, "strength"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("program", PLAIN)
+def test_plain_settings_are_read(tmp_path: Path, program: str) -> None:
+    texts, request, rest = PLAIN[program]
+    found = read(tmp_path, texts)
+    assert found.request == request
+    assert found.source.startswith("the settings of " + program.removesuffix(" in one").removesuffix(" 2"))
+    assert rest in " ".join(found.notes)
+    assert showing.page(found).startswith("!draw a cat")
+
+
+def changed(**nodes: Any) -> str:
+    return json.dumps({name: node for name, node in (GRAPH | nodes).items() if node is not None})
+
+
+SECOND = {**GRAPH["3"], "inputs": {**GRAPH["3"]["inputs"], "denoise": 0.5}}
+NAMED: dict[str, tuple[dict[str, str], str]] = {
+    "only a workflow": ({"workflow": "{}"}, "ComfyUI"),
+    "two samplers": ({"prompt": changed(**{"11": SECOND})}, "ComfyUI"),
+    "another sampler": ({"prompt": changed(**{"3": {"class_type": "KSamplerAdvanced", "inputs": {}}})}, "ComfyUI"),
+    "from a picture": ({"prompt": changed(**{"3": SECOND})}, "ComfyUI"),
+    "words from a node": ({"prompt": changed(**{"6": {"class_type": "Concat", "inputs": {"text": "a"}}})}, "ComfyUI"),
+    "linked words": ({"prompt": changed(**{"6": {**GRAPH["6"], "inputs": {"text": ["9", 0]}}})}, "ComfyUI"),
+    "NovelAI without numbers": ({"Software": "NovelAI", "Comment": "{}"}, "NovelAI"),
+    "InvokeAI of old": ({"Dream": '"a cat" -s 20'}, "InvokeAI"),
+    "a damaged one of InvokeAI": ({"invokeai_metadata": "{"}, "InvokeAI"),
+    "Midjourney": ({"Description": "a cat --v 6 Job ID: 1-2"}, "Midjourney"),
+    "nobody known": ({"parameters": '{"what": 1}'}, "another program"),
+    "nobody known, elsewhere": ({"generation_data": '{"what": 1}'}, "another program"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", NAMED)
+def test_what_is_not_plain_is_named(tmp_path: Path, case: str, capsys: pytest.CaptureFixture[str]) -> None:
+    texts, program = NAMED[case]
+    (tmp_path / "x.png").write_bytes(png(texts))
+    assert cli.main(["show", str(tmp_path / "x.png")]) == 1
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert f"was made by {program}, " in err
+
+
+def test_the_camera_that_is_no_camera(tmp_path: Path) -> None:
+    """ComfyUI writes its graph there in WebPs."""
+    exif = Image.Exif()
+    exif[0x0110], exif[0x010F] = f"prompt:{json.dumps(GRAPH)}", 'workflow:{"nodes": []}'
+    file = io.BytesIO()
+    Image.new("RGB", (16, 16)).save(file, "WEBP", exif=exif)
+    assert read(tmp_path, file.getvalue()).request == WHOLE
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'{"{"}"sui_image_params": {"{"}"prompt": {"[" * 5000}',
+        json.dumps({"sui_image_params": {"prompt": ["a"], "seed": {}, "steps": True, "width": 1e400}}),
+        json.dumps({"sui_image_params": {"x" * 10_000: 1, "seed": 5}}),
+        json.dumps({"base_model": [], "sharpness": {}, "resolution": 5}),
+        "Steps: x, Seed: y, Size: z",
+    ],
+)
+def test_never_an_empty_line(tmp_path: Path, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "x.png").write_bytes(png({"parameters": text}))
+    code = cli.main(["show", str(tmp_path / "x.png")])
+    out, err = capsys.readouterr()
+    assert "Traceback" not in err
+    assert (code, out) == (1, "") if 'seed": 5' not in text else out.startswith("!draw --seed 5\n")

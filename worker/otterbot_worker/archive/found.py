@@ -1,0 +1,104 @@
+"""What was found in a file, and its values as a request holds them: valid, or left out and named."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from otterbot_worker import samplers
+from otterbot_worker.api.schemas.requests import ImageRequest
+
+LABELS = {
+    "prompt": "prompt",
+    "negative_prompt": "negative prompt",
+    "model": "model",
+    "steps": "number of steps",
+    "guidance_scale": "CFG",
+    "width": "size",
+    "height": "size",
+    "sampler": "sampler",
+    "seed": "seed",
+    "variation": "variation",
+    "init_image": "picture to start from",
+    "strength": "strength",
+    "mask": "mask",
+    "control": "picture that steers",
+    "hires": "second pass",
+    "upscale": "upscaling",
+}
+"""Fields of a request, in words."""
+
+_PLAIN_SCHEDULES = ("", "Automatic", "Uniform")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    source: str
+    """What was read, in words."""
+    request: Mapping[str, Any]
+    """Fields of `schemas.ImageRequest`, each one valid; prompt or seed may be missing, a note says so then."""
+    details: tuple[tuple[str, str], ...]
+    """What the file says besides: names and values, unchecked."""
+    notes: tuple[str, ...]
+    """Sentences: what is not in the request, and why."""
+
+
+def number(text: str | None) -> Any:
+    """As a number where it is a plain one. Else the text as it is, which no field for numbers takes."""
+    if text is None or not re.fullmatch(r"\d{1,12}(\.\d{1,12})?", text, re.ASCII):
+        return text
+    return float(text) if "." in text else int(text)
+
+
+def any_variation(variation: Any) -> Any:
+    """With a strength of 0 it is none."""
+    none = isinstance(variation, dict) and variation.get("strength") == 0
+    return None if none else variation
+
+
+def sampler(name: Any, schedule: str | None, notes: list[str]) -> str | None:
+    """Our name for it, or ``None`` and a note."""
+    if name is None:
+        return None
+    if not isinstance(name, str):
+        notes.append("The sampler in it is no name: left out.")
+        return None
+    if schedule == "Automatic" and name.startswith("DPM"):
+        # It stands for another one with each of these, and not for the same in each program.
+        known = None
+    elif schedule is None or schedule in _PLAIN_SCHEDULES:
+        known = samplers.resolve(name)
+    else:
+        known = samplers.resolve(f"{name} {schedule}")
+    if known is None:
+        called = f"{name[:60]} with the schedule {schedule[:60]}" if schedule else name[:60]
+        notes.append(f"The sampler, {called}, is not one of Otterbot's: left out, so the model's own is used.")
+    return known
+
+
+def valid(values: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
+    """The fields that a request can hold; a note for each of the others."""
+    kept = {name: _text(value) for name, value in values.items() if value is not None}
+    missing = [name for name in ("prompt", "seed", "model", "steps") if not kept.get(name) and kept.get(name) != 0]
+    if kept.get("upscale") and "prompt" in missing:
+        missing.remove("prompt")
+    bad: set[str] = set()
+    try:
+        ImageRequest.model_validate(kept)
+    except ValidationError as error:
+        bad = {str(problem["loc"][0]) for problem in error.errors(include_input=False, include_context=False)}
+    if bad & {"width", "height"} or ("width" in kept) != ("height" in kept):
+        bad |= {"width", "height"}
+    labels = sorted({LABELS[name] for name in bad & kept.keys() if name not in missing})
+    notes += [f"The {label} in it is nothing that Otterbot takes: left out." for label in labels]
+    notes += [f"It names no {LABELS[name]}." for name in missing]
+    return {name: value for name, value in kept.items() if name not in bad}
+
+
+def _text(value: Any) -> Any:
+    """Half a surrogate pair, which JSON can hold, could neither be printed nor sent."""
+    return value.encode("utf-8", "replace").decode("utf-8") if isinstance(value, str) else value

@@ -1,0 +1,142 @@
+"""JPEGs without what lies around their pixels, and whether all of these are there, with or without the file's end.
+
+A decoder does not say: where the data end it goes on in grey. What is known without one is which scans there are
+(``_all_scans``). Of the last one the pixels are decoded twice, with different bytes in the place of what may be
+missing: if they come out the same, nothing of them was looked at.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import NamedTuple
+
+_SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
+_END = b"\xff\xd9"
+_ALONE = frozenset({0x01, _SOI, *range(0xD0, 0xD8)})
+_FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
+_PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
+_ARITHMETIC = 0xC9
+"""From this kind of frame on."""
+_MARKER = re.compile(rb"\xff[\x01-\xfe]")
+_PARTS_MAX = 50_000
+_FILLER = b"\xb6\x5d" * 256
+"""Where bits are missing, a decoder that meets the end takes zeros; these are others."""
+
+
+_APPLICATIONS, _COMMENT = range(0xE0, 0xF0), 0xFE
+_NEEDED = {0xE0: b"JFIF\0", 0xE1: b"Exif\0\0", 0xE2: b"ICC_PROFILE\0", 0xEE: b"Adobe"}
+"""Of what programs add: which way up it is, its colours, and how they are stored."""
+
+
+class Bare(NamedTuple):
+    data: bytes
+    has_profile: bool
+
+
+def bare(data: bytes) -> Bare:
+    """Without comments and what programs add before the pixels, but for what these need."""
+    kept, at, has_profile = [b"\xff\xd8"], 2, False
+    for _ in range(_PARTS_MAX):
+        marker, length = data[at + 1 : at + 2], int.from_bytes(data[at + 2 : at + 4], "big")
+        if data[at : at + 1] != b"\xff" or not marker or marker[0] in _ALONE or marker[0] in (0xFF, _EOI, _SOS):
+            break
+        segment = data[at : at + 2 + max(2, length)]
+        needed = _NEEDED.get(marker[0], b"\0none")
+        added = marker[0] in _APPLICATIONS or marker[0] == _COMMENT
+        if not added or segment[4:].startswith(needed):
+            kept.append(segment)
+            has_profile = has_profile or marker[0] == 0xE2
+        at += len(segment)
+    return Bare(b"".join(kept) + data[at:], has_profile)
+
+
+class _Parts(NamedTuple):
+    end: int | None
+    """Where it ends; ``None``: it does not."""
+    frame: bytes
+    """The segment that says how large it is and of which components it is made; nothing where it is missing."""
+    progressive: bool
+    arithmetic: bool
+    """Packed in the rarer of the two ways."""
+    scans: tuple[bytes, ...]
+    """The segments before the pixels of each."""
+
+
+def mended(data: bytes, most: int) -> bytes | None:
+    """The file with its end; ``None`` where pixels are missing. One that says it has more than ``most`` pixels is not
+    looked at."""
+    parts = _parts(data)
+    height, width = int.from_bytes(parts.frame[1:3], "big"), int.from_bytes(parts.frame[3:5], "big")
+    if width * height > most or parts.arithmetic:
+        return data  # the last needs no bytes for what is zero at its end, so that none are missing
+    if parts.end is not None:
+        if parts.progressive:
+            return data  # scans may come more often than they need to
+        # A program that got half of a picture may have put an end to it.
+        closed = data[: parts.end]
+        return None if _same_pixels(closed + _END, closed + _FILLER + _END) is False else data
+    # A single 0xFF is the first half of the end, or of what stands for such a byte among the pixels.
+    short = data.rstrip(b"\xff")
+    if not _all_scans(parts) or _same_pixels(short + _END, short + _FILLER + _END) is not True:
+        return None
+    return short + _END
+
+
+def _parts(data: bytes) -> _Parts:
+    """Where a segment or a scan's pixels end, the next marker is looked for, as decoders do."""
+    at, frame, kind = 2, b"", 0
+    scans: list[bytes] = []
+    for _ in range(_PARTS_MAX):
+        if (found := _MARKER.search(data, at)) is None:
+            return _made(None, frame, kind, scans)
+        marker, at = data[found.start() + 1], found.end()
+        if marker == _EOI:
+            return _made(found.start(), frame, kind, scans)
+        if marker in _ALONE:
+            continue
+        length = int.from_bytes(data[at : at + 2], "big")
+        segment = data[at + 2 : at + length]
+        if marker in _FRAMES:
+            frame, kind = segment, marker
+        elif marker == _SOS:
+            scans.append(segment)
+        at += max(2, length)
+    return _made(None, frame, kind, scans)
+
+
+def _made(end: int | None, frame: bytes, kind: int, scans: list[bytes]) -> _Parts:
+    return _Parts(end, frame, kind in _PROGRESSIVE, kind >= _ARITHMETIC, tuple(scans))
+
+
+def _all_scans(parts: _Parts) -> bool:
+    """Whether each component has its pixels: in a progressive file, all 64 numbers of them to their last bit."""
+    count = parts.frame[5] if len(parts.frame) > 5 else 0
+    components = {parts.frame[6 + 3 * number] for number in range(count) if 6 + 3 * number < len(parts.frame)}
+    done: dict[int, set[int]] = {component: set() for component in components}
+    for scan in parts.scans:
+        named = scan[0] if scan else 0
+        if len(scan) < 4 + 2 * named:
+            return False
+        first, last, precision = scan[1 + 2 * named : 4 + 2 * named]
+        if parts.progressive and precision & 0x0F:
+            continue  # bits are left for another scan
+        numbers = range(first, min(last, 63) + 1) if parts.progressive else range(64)
+        for number in range(named):
+            done.setdefault(scan[1 + 2 * number], set()).update(numbers)
+    return bool(components) and all(len(done[component]) == 64 for component in components)
+
+
+def _same_pixels(one: bytes, other: bytes) -> bool | None:
+    """``None``: they cannot be decoded."""
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(one), formats=("JPEG",)) as first:
+            pixels = first.tobytes()
+        with Image.open(io.BytesIO(other), formats=("JPEG",)) as second:
+            return pixels == second.tobytes()
+    except MemoryError:
+        raise
+    except Exception:
+        return None

@@ -1,0 +1,205 @@
+"""Only the pixels of a picture, and what they need, out of the file that was sent. Nothing is decoded by Pillow here.
+
+Decoders give a whole picture up for what lies around its pixels: a wrong checksum in a comment, a text or a colour
+profile that unpacks to more than a megabyte, two bytes that are missing at the end. So the container is made anew:
+
+====  ==========================================================================================================
+PNG   the chunks of the image itself, and its EXIF data; the colour profile is unpacked here; checksums of pixels
+      count only where the pixels are not whole
+JPEG  the same; where the end is missing, ``jpeg.mended``
+WebP  the chunks that are all there, and a true length
+GIF   as it is
+====  ==========================================================================================================
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import NamedTuple
+
+from otterbot_worker.inputs import jpeg, named_colours
+
+PROFILE_MAX = 8 * 1024 * 1024
+"""Bytes of a colour profile, unpacked. Printers' have up to 3 MiB."""
+PIECE = 256 * 1024
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+_NEEDED = frozenset({b"tRNS", b"sBIT", b"eXIf"})
+"""Beside the critical chunks, whose names begin with a capital."""
+_ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
+"""Of each pass: first column and row, distance of columns and rows."""
+_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+_ICC_FLAG, _ALPHA_FLAG, _ANIMATION_FLAG = 0x20, 0x10, 0x02
+
+
+class Whole(NamedTuple):
+    data: bytes
+    """For the decoder."""
+    cut_off: bool
+    """It stops before its end. If the decoder misses pixels then, that is why."""
+    lacks: bool = False
+    """A JPEG of which pixels are missing: a decoder would draw them grey, and say nothing."""
+    profile: bytes | None = None
+    """Of a PNG; of the others the decoder finds it."""
+    has_profile: bool = False
+    """There is one, whether it can be read or not."""
+    animated: bool = False
+    """Of a PNG that moves, ``data`` does not; of a WebP all but its first image may be cut off."""
+
+
+def whole(data: bytes, most: int) -> Whole:
+    """``most``: pixels; those of a larger picture are not counted, since it is refused."""
+    if data.startswith(_PNG):
+        return _png(data)
+    if data.startswith(b"\xff\xd8"):
+        bare = jpeg.bare(data)
+        mended = jpeg.mended(bare.data, most)
+        lacks = mended is None
+        data = bare.data if mended is None else mended
+        return Whole(data, cut_off=lacks, lacks=lacks, has_profile=bare.has_profile)
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return _webp(data)
+    if data[:6] in (b"GIF87a", b"GIF89a"):
+        return Whole(data, cut_off=not data.rstrip(b"\0").endswith(b";"))
+    return Whole(data, cut_off=False)
+
+
+# ---------------------------------------------------------------- PNG
+
+
+class _Chunk(NamedTuple):
+    kind: bytes
+    data: bytes
+    sound: bool
+    """All of it is here, and its checksum is right."""
+
+
+def _png(data: bytes) -> Whole:
+    chunks, ended = _chunks(data)
+    first_pixels = next((at for at, one in enumerate(chunks) if one.kind == b"IDAT"), len(chunks))
+    before = chunks[:first_pixels]
+    pixels = [one for one in chunks if one.kind == b"IDAT"]
+    cut_off = False
+    if not ended or not all(one.sound for one in pixels):
+        header = chunks[0].data if chunks and chunks[0].kind == b"IHDR" else b""
+        all_of_them = _packed_anew(header, pixels)
+        cut_off = not ended and all_of_them is None
+        if all_of_them is not None:
+            pixels = [_Chunk(b"IDAT", all_of_them, sound=True)]
+    kept = [one for one in before if one.kind[:1].isupper() or (one.kind in _NEEDED and one.sound)]
+    kept += pixels
+    if not any(one.kind == b"eXIf" for one in kept):
+        kept += [one for one in chunks[first_pixels:] if one.kind == b"eXIf" and one.sound][:1]
+    packed = next((one.data for one in before if one.kind == b"iCCP"), None)
+    named = next((one.data for one in before if one.kind == b"cICP" and one.sound), None)
+    profile = None if packed is None else _unpacked(packed.partition(b"\0")[2][1:])
+    if named is not None:  # it counts before all others
+        profile = named_colours.of_cicp(named)
+    made = _PNG + b"".join(map(_written, kept)) + _written(_Chunk(b"IEND", b"", sound=True))
+    return Whole(
+        made if chunks else data,
+        cut_off=cut_off,
+        profile=profile,
+        has_profile=(packed is not None or named is not None) and profile != b"",
+        animated=_moves(before),
+    )
+
+
+def _chunks(data: bytes) -> tuple[list[_Chunk], bool]:
+    """Those of a PNG up to its end, and whether it has one. The last may be cut off."""
+    found: list[_Chunk] = []
+    at = len(_PNG)
+    while at + 8 <= len(data):
+        length, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
+        if kind == b"IEND":
+            return found, True
+        body = data[at + 8 : at + 8 + length]
+        checksum = data[at + 8 + length : at + 12 + length]
+        found.append(_Chunk(kind, body, zlib.crc32(body, zlib.crc32(kind)) == int.from_bytes(checksum, "big")))
+        at += 12 + length
+    return found, False
+
+
+def _written(chunk: _Chunk) -> bytes:
+    checksum = zlib.crc32(chunk.data, zlib.crc32(chunk.kind))
+    if not chunk.sound:
+        checksum ^= 1  # for the decoder to see
+    return len(chunk.data).to_bytes(4, "big") + chunk.kind + chunk.data + checksum.to_bytes(4, "big")
+
+
+def _packed_anew(header: bytes, pixels: list[_Chunk]) -> bytes | None:
+    """With a right end, where as many bytes of pixels are there as the header says; ``None`` where there are less, or
+    they are damaged."""
+    wanted = _bytes_of_pixels(header)
+    unpacker, packer, made, count = zlib.decompressobj(), zlib.compressobj(1), [], 0
+    for chunk in pixels:
+        rest = chunk.data
+        while rest and not unpacker.eof and count < wanted:
+            try:
+                piece = unpacker.decompress(rest, PIECE)
+            except zlib.error:
+                return None
+            made.append(packer.compress(piece))
+            count += len(piece)
+            rest = unpacker.unconsumed_tail
+    return b"".join([*made, packer.flush()]) if 0 < wanted <= count else None
+
+
+def _bytes_of_pixels(header: bytes) -> int:
+    """Unpacked, with the byte that stands before each row; 0 for a header that says nothing of use."""
+    if len(header) != 13 or header[9] not in _CHANNELS:
+        return 0
+    width, height = int.from_bytes(header[:4], "big"), int.from_bytes(header[4:8], "big")
+    bits = header[8] * _CHANNELS[header[9]]
+    total = 0
+    for left, top, across, down in _ADAM7 if header[12] else ((0, 0, 1, 1),):
+        columns, rows = -(-(width - left) // across), -(-(height - top) // down)
+        if columns > 0 and rows > 0:
+            total += rows * (1 + (columns * bits + 7) // 8)
+    return total
+
+
+def _unpacked(data: bytes) -> bytes | None:
+    """A checksum is not asked for: a profile says itself how long it is, and is tried before it is used."""
+    unpacker = zlib.decompressobj()
+    try:
+        profile = unpacker.decompress(data, PROFILE_MAX)
+    except zlib.error:
+        return None
+    return profile if unpacker.eof else None
+
+
+def _moves(before: list[_Chunk]) -> bool:
+    """Whether more than one image is shown one after the other; the image itself need not be among them."""
+    control = next((one.data for one in before if one.kind == b"acTL"), b"")
+    hidden = not any(one.kind == b"fcTL" for one in before)
+    return int.from_bytes(control[:4], "big") + hidden > 1
+
+
+# ---------------------------------------------------------------- WebP
+
+
+def _webp(data: bytes) -> Whole:
+    kept: list[tuple[bytes, bytes]] = []
+    at, cut_off, kind = 12, False, b""
+    while at + 8 <= len(data):
+        kind, length = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
+        body = data[at + 8 : at + 8 + length]
+        if len(body) < length:
+            cut_off = kind in (b"VP8 ", b"VP8L", b"ALPH", b"ANMF")
+            break
+        kept.append((kind, body))
+        at += 8 + length + length % 2
+    shown = {kind for kind, _ in kept}
+    frames = sum(kind == b"ANMF" for kind, _ in kept) + (cut_off and kind == b"ANMF")
+    cut_off = (cut_off and b"ANMF" not in shown) or not shown & {b"VP8 ", b"VP8L", b"ANMF"}
+    needed = [(kind, body) for kind, body in kept if kind not in (b"XMP ",)]
+    if needed and needed[0][0] == b"VP8X" and needed[0][1]:
+        # It says which chunks follow, and one that is missing then makes the file unreadable.
+        flags = needed[0][1][0] & (_ALPHA_FLAG | _ANIMATION_FLAG)
+        flags |= _ICC_FLAG if b"ICCP" in shown else 0
+        flags |= 0x08 if b"EXIF" in shown else 0
+        needed[0] = (b"VP8X", bytes([flags]) + needed[0][1][1:])
+    body = b"".join(k + len(b).to_bytes(4, "little") + b + b"\0" * (len(b) % 2) for k, b in needed)
+    made = b"RIFF" + (4 + len(body)).to_bytes(4, "little") + b"WEBP" + body
+    return Whole(made, cut_off=cut_off, has_profile=b"ICCP" in shown, animated=frames > 1)
