@@ -8,7 +8,6 @@ it under the same rule.
 
 from __future__ import annotations
 
-import json
 import logging
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from diffusers.loaders import single_file_utils
 
 from ..errors import Cancelled, CannotLook, JobFailed, look_failed
 from ..families import Family
-from ..models import configs, folders, pickled, sniffing
+from ..models import buildable, configs, folders, pickled, plain, sniffing
 from ..models.entries import ModelEntry
 from . import device as devices
 from .monitor import Monitor
@@ -67,6 +66,8 @@ def load(
         raise broken(entry, path, found.problem or "holds no image model")
     if (problem := sniffing.family_problem(found.config, entry.family)) is not None:
         raise broken(entry, path, problem)
+    if (name := _unbuildable(found.config)) is not None:
+        raise broken(entry, path, f"cannot be built by {name} in the folder of its settings")
     try:
         sha256 = _HASHES.get(path, folders.stamp(path), monitor.check).file
         weights = _read(path)
@@ -84,6 +85,12 @@ def load(
         log.warning("loading %s failed: %s", entry.name, type(error).__name__)
         raise broken(entry, path, "does not fit the kind of model that it seems to be") from None
     return pipe, sha256
+
+
+def _unbuildable(config: str) -> str | None:
+    """As ``buildable.unbuildable``, of an operator's folder."""
+    parts = (f"{name}/config.json" for name in ("unet", "vae", "text_encoder", "text_encoder_2"))
+    return buildable.unbuildable(configs.folder(config), buildable.SCHEDULER, *parts)
 
 
 def broken(entry: ModelEntry, path: Path, why: str) -> JobFailed:
@@ -169,7 +176,7 @@ def _assemble(entry: ModelEntry, family: Family, found: sniffing.Found, parts: d
     switches = {name: value for name, value in index.items() if isinstance(value, bool)}
     tokenizers = {name: _tokenizer(found.config, name) for name in index if name.startswith("tokenizer")}
     noise = {**found.scheduler, **({"prediction_type": entry.prediction} if entry.prediction is not None else {})}
-    settings = json.loads((folder / "scheduler" / "scheduler_config.json").read_text(encoding="utf-8"))
+    settings = plain.read_json(folder / buildable.SCHEDULER)
     scheduler = getattr(diffusers, index["scheduler"][1]).from_config({**settings, **noise})
     pipeline = getattr(diffusers, family.pipeline)
     return pipeline(**parts, **tokenizers, scheduler=scheduler, **{**switches, **family.load_arguments})
