@@ -96,3 +96,18 @@ def test_a_picture_beside_it_can_be_deleted(day: Path, case: str) -> None:
     put_hostile(day, case)
     looked(day.parent, f"2024-01-21/{NAME}.png")
     assert not (day / f"{NAME}.png").exists()
+
+
+def test_a_link_is_no_picture_of_ours(day: Path) -> None:
+    """Taken for one that the database has lost, whatever it leads to would be handed out."""
+    secret = day.parent / "secret"
+    secret.write_text("a token")
+    link = day / "link_20240121132050.png"
+    link.symlink_to(secret)
+    says = f"file: {{}}\nprivate: false\nimage_id: {'a' * 32}\nclient: otterbot\n"
+    link.with_suffix(".yml").write_text(says.format(link.name))
+    (day / f"{NAME}.yml").write_text(says.format(f"{NAME}.png").replace("a" * 32, "b" * 32))
+    strays, swept = looked(day.parent)
+    assert strays == f"['{'b' * 32}']"
+    assert link.name not in swept
+    assert secret.exists()

@@ -80,9 +80,11 @@ def scan(root: Path) -> list[Found]:
             continue
         # What cannot be looked at stays: a link to itself, a name too long for what lies beside it.
         with contextlib.suppress(OSError):
-            facts = picture.stat()
+            facts = picture.lstat()
             if not stat.S_ISREG(facts.st_mode):
-                continue  # a folder or a pipe that is named as our pictures are
+                # A folder, a pipe, or a link, named as our pictures are. What a link leads to is not in the archive,
+                # and must not be handed out as if it were.
+                continue
             size = facts.st_size
             for beside in (sidecar_of(picture), thumbnail_of(picture)):
                 with contextlib.suppress(FileNotFoundError):
