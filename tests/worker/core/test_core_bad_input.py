@@ -17,6 +17,7 @@ from core_lab import Here, Json, Process, image, settings, worker_here
 from make_pictures import BAD_PICTURES
 from PIL import Image
 
+from otterbot_worker.api import problems
 from otterbot_worker.api.schemas.requests import NewImageJob
 
 CONTRACT = Contract(NewImageJob.model_json_schema())
@@ -194,3 +195,11 @@ async def test_the_real_thing_draws_after_all_of_it(tmp_path: Path) -> None:
                 assert status == 422
     first, *_, last = (Image.open(io.BytesIO(data)).tobytes() for _, data in pictures)
     assert first == last
+
+
+async def test_only_some_of_very_many_bad_fields_are_named(here: Here) -> None:
+    """An answer many times as long as the request takes seconds in which nobody else is heard."""
+    unknown = {f"x{number}": 1 for number in range(60_000)}
+    status, problem = await post(here, json.dumps({**BASE, "request": {**BASE["request"], **unknown}}))
+    assert status == 422
+    assert len(problem["fields"]) == problems.FIELDS_MAX

@@ -249,3 +249,20 @@ def test_the_engines_words_come_as_a_failure_that_waits() -> None:
     error = CannotLook("the file a.ckpt", "Input/output error")
     assert error.sentence == "The file a.ckpt could not be looked at: Input/output error."
     assert JobFailed(pictures.CANNOT_LOOK, error.sentence).code == "cannot_look"
+
+
+async def test_a_picture_is_not_gone_while_its_disk_is_missing(tmp_path: Path) -> None:
+    """Where the archive is a disk of its own that is not mounted, its folder is there and empty, or not there."""
+    async with worker_here(settings(tmp_path)) as here:
+        job = await here.api.done((await here.api.submit(image()))["id"])
+        path = f"/v1/images/{job['pictures'][0]['result']['image_id']}"
+        archive, away = here.parts.archive.root, tmp_path / "away"
+        archive.rename(away)
+        for _ in range(2):
+            for ending in ("", "/thumbnail", ".yml"):
+                status, problem = await here.api.call("GET", path + ending)
+                assert (status, problem["code"]) == (503, "cannot_look")
+            archive.mkdir(exist_ok=True)
+        archive.rmdir()
+        away.rename(archive)
+        assert (await here.api.call("GET", path))[0] == 200

@@ -21,6 +21,8 @@ Model = TypeVar("Model", bound=BaseModel)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 LOOK_AGAIN_SECONDS = 10
+FIELDS_MAX = 50
+"""Of a request that are named: one of a megabyte can have ninety thousand that nobody knows."""
 _KINDS = frozenset({"image", "chat", "NewImageJob", "NewChatJob"})
 
 
@@ -133,8 +135,9 @@ async def body(request: web.Request, validate: Callable[[bytes], Model]) -> Mode
 
 
 def refuse(error: ValidationError) -> NoReturn:
-    """:raises ApiProblem: 422 with every field"""
-    fields = [_field(problem) for problem in error.errors(include_input=False, include_url=False)]
+    """:raises ApiProblem: 422 with its fields"""
+    problems = error.errors(include_input=False, include_url=False)
+    fields = [_field(problem) for problem in problems[:FIELDS_MAX]]
     raise ApiProblem(422, "invalid_request", "The request cannot be used as it is.", fields=fields) from None
 
 

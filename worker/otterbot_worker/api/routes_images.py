@@ -11,6 +11,7 @@ from otterbot_worker.api.auth import client_of
 from otterbot_worker.api.operations import Operation
 from otterbot_worker.api.parts import PARTS
 from otterbot_worker.api.problems import ApiProblem, not_found
+from otterbot_worker.errors import CannotLook
 from otterbot_worker.jobs.model import ImageRow
 
 _HEADERS = {"Cache-Control": "private, max-age=3600", "X-Content-Type-Options": "nosniff"}
@@ -18,17 +19,17 @@ _HEADERS = {"Cache-Control": "private, max-age=3600", "X-Content-Type-Options": 
 
 async def picture(request: web.Request) -> web.StreamResponse:
     image = await _here(request)
-    return _file(request.app[PARTS].archive.path(image.relpath), image.mimetype)
+    return _file(request, request.app[PARTS].archive.path(image.relpath), image.mimetype)
 
 
 async def sidecar(request: web.Request) -> web.StreamResponse:
     image = await _here(request)
-    return _file(request.app[PARTS].archive.sidecar(image.relpath), "application/yaml; charset=utf-8")
+    return _file(request, request.app[PARTS].archive.sidecar(image.relpath), "application/yaml; charset=utf-8")
 
 
 async def thumbnail(request: web.Request) -> web.StreamResponse:
     image = await _here(request)
-    return _file(request.app[PARTS].archive.thumbnail(image.relpath), image.thumbnail_type)
+    return _file(request, request.app[PARTS].archive.thumbnail(image.relpath), image.thumbnail_type)
 
 
 async def delivered(request: web.Request) -> web.Response:
@@ -67,8 +68,11 @@ async def _here(request: web.Request) -> ImageRow:
     return image
 
 
-def _file(path: Path, content_type: str) -> web.StreamResponse:
+def _file(request: web.Request, path: Path, content_type: str) -> web.StreamResponse:
+    """:raises ApiProblem: it is gone :raises CannotLook: the whole archive is"""
     if not path.is_file():
+        if not request.app[PARTS].archive.is_here():
+            raise CannotLook("the archive", "its folder is not there")
         # Somebody tidied up by hand.
         raise _gone()
     return web.FileResponse(path, headers={**_HEADERS, "Content-Type": content_type})

@@ -110,6 +110,10 @@ class Archive:
             raise ValueError("not a path of the archive")
         return self.root.joinpath(*parts)
 
+    def is_here(self) -> bool:
+        """Whether the archive is there at all: its disk may be missing for a while, which says nothing of a picture."""
+        return self._scratch.is_dir()
+
     def sidecar(self, relpath: str) -> Path:
         return retention.sidecar_of(self.path(relpath))
 

@@ -8,6 +8,8 @@ somebody else's and are not looked at.
 from __future__ import annotations
 
 import contextlib
+import os
+import stat
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +24,8 @@ UNDELIVERED_SECONDS = 7 * 86_400.0
 cancelled, or refused by its room, is never delivered, and nobody else would ever delete it."""
 
 _THUMBNAIL = ".thumb.jpg"
+_SIDECAR_MAX = 1024 * 1024
+"""Bytes. The longest prompts make a tenth of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,15 +78,18 @@ def scan(root: Path) -> list[Found]:
     for picture in (path for folder in folders(root) for path in folder.glob("*.png")):
         if not names.is_stem(picture.stem) or picture.name.startswith("."):
             continue
-        with contextlib.suppress(FileNotFoundError):
-            facts = picture.stat()
+        # What cannot be looked at stays: a link to itself, a name too long for what lies beside it.
+        with contextlib.suppress(OSError):
+            facts = picture.lstat()
+            if not stat.S_ISREG(facts.st_mode):
+                # A folder, a pipe, or a link, named as our pictures are. What a link leads to is not in the archive,
+                # and must not be handed out as if it were.
+                continue
             size = facts.st_size
-            text = ""
             for beside in (sidecar_of(picture), thumbnail_of(picture)):
                 with contextlib.suppress(FileNotFoundError):
                     size += beside.stat().st_size
-            with contextlib.suppress(OSError, UnicodeDecodeError):
-                text = sidecar_of(picture).read_text("utf-8")
+            text = _sidecar(picture)
             found.append(
                 Found(
                     relpath=f"{picture.parent.name}/{picture.name}",
@@ -93,6 +100,17 @@ def scan(root: Path) -> list[Found]:
                 )
             )
     return found
+
+
+def _sidecar(picture: Path) -> str:
+    """What it says; nothing where it is none of ours. Waits for no pipe."""
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        handle = os.open(sidecar_of(picture), os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+        with open(handle, "rb") as file:
+            if stat.S_ISREG(os.fstat(handle).st_mode):
+                text = file.read(_SIDECAR_MAX + 1)
+                return text.decode("utf-8") if len(text) <= _SIDECAR_MAX else ""
+    return ""
 
 
 def choose(found: Iterable[Found], rows: Collection[Known] | None, limits: Limits, now: float) -> list[str]:
@@ -150,7 +168,8 @@ def remove(picture: Path) -> None:
     """One picture with what lies beside it, and its folder when empty. The picture goes first: where it is, the
     others are."""
     for path in (picture, sidecar_of(picture), thumbnail_of(picture)):
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(FileNotFoundError, IsADirectoryError):  # a folder is not of ours
+            path.unlink()
     with contextlib.suppress(OSError):
         picture.parent.rmdir()
 
@@ -164,7 +183,7 @@ def clear_leftovers(root: Path, *, older_than: float) -> int:
     """Temporary files, and sidecars and thumbnails whose picture never came; returns how many."""
     count = 0
     for folder in folders(root):
-        for path in folder.iterdir():
+        for path in [path for path in folder.iterdir() if not path.is_dir()]:
             half = path.name.startswith(".") and path.name.endswith(".tmp")
             beside = path.suffix in (".yml", ".jpg") and not path.with_name(f"{_stem(path.name)}.png").exists()
             if (half or beside) and is_ours(path.name):

@@ -16,7 +16,7 @@ import torch
 from diffusers import ControlNetModel
 from diffusers.loaders.single_file_utils import convert_controlnet_checkpoint
 
-from ..models import controlnets
+from ..models import buildable, controlnets
 from . import scaled
 
 State = Mapping[str, torch.Tensor]
@@ -50,6 +50,8 @@ def load(path: Path, unet: Any, dtype: torch.dtype) -> Any:
     if controlnets.layout_of({name: tuple(tensor.shape) for name, tensor in state.items()}) == "ldm":
         state = _converted(state)
     config = controlnets.read_config(path) if path.is_dir() else _config(state, unet.config)
+    if not buildable.sensible(config):
+        raise Unfit("nothing can be built by its settings")
     # On ``meta`` it has no numbers of its own, so it is made in no time; every one of them comes from the file.
     with torch.device("meta"):
         net: Any = ControlNetModel.from_config(config)

@@ -14,7 +14,7 @@ from accelerate import init_empty_weights  # type: ignore[import-untyped]
 from diffusers.loaders import single_file_utils
 
 from ..errors import JobFailed, look_failed
-from ..models import controlnets, decoders, files, ldm_names
+from ..models import buildable, controlnets, decoders, files, ldm_names
 from ..models.entries import ModelEntry
 from . import device as devices
 from . import scaled, single
@@ -39,6 +39,8 @@ def load(entry: ModelEntry, path: Path, dtype: torch.dtype) -> tuple[Any, dict[s
     built = decoders.settings(path, own)
     if not built:
         raise JobFailed("model_broken", f"The model {entry.name} is broken: vae/config.json is missing.")
+    if not buildable.sensible(built):
+        raise _broken(entry, path, "cannot be built by its settings")
     try:
         with init_empty_weights():
             vae: Any = diffusers.AutoencoderKL.from_config(built)

@@ -17,7 +17,7 @@ from ..errors import Cancelled, CannotLook, JobFailed, look_failed
 from ..families import Family
 from ..gpu.facts import Precision
 from ..gpu.planning import Plan
-from ..models import files, plain
+from ..models import buildable, files, plain
 from ..models.entries import ModelEntry
 from . import casting, decoders, download, plans, refining, replacing, single
 from . import device as devices
@@ -234,6 +234,9 @@ def verify(entry: ModelEntry, folder: Path, family: Family) -> dict[str, int]:
         for component in family.modules:
             if component not in entry.without and not plain.is_file(folder / component / "config.json"):
                 raise broken(entry, f"{component}/config.json is missing")
+        parts = (f"{name}/config.json" for name in family.modules)
+        if (name := buildable.unbuildable(folder, buildable.SCHEDULER, *parts)) is not None:
+            raise broken(entry, f"nothing can be built by its {name}")
         variant = entry.variant if files.has_variant(folder, entry.variant) else None
         return files.check(folder, variant, entry.absent)
     except FileNotFoundError:

@@ -21,7 +21,7 @@ from ..gpu.facts import Precision
 from ..gpu.messages import Draw
 from ..gpu.planning import Plan
 from ..inputs import fit
-from ..models import files
+from ..models import buildable, files
 from ..models.entries import REFINER_PART, ModelEntry
 from . import casting, download, plans
 from . import device as devices
@@ -71,6 +71,8 @@ def load(
     try:
         paths = files.component_files(folder, REFINER_PART, variant)
         stored = sum(files.count(folder, path) for path in paths)
+        if (name := buildable.unbuildable(folder, f"{REFINER_PART}/config.json")) is not None:
+            raise _broken(entry, f"nothing can be built by its {name}")
         settings = _settings(folder)
         unet = UNet2DConditionModel.from_pretrained(
             folder / REFINER_PART,

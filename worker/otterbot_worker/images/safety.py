@@ -21,6 +21,7 @@ from PIL import Image
 from transformers import CLIPImageProcessor
 
 from ..errors import Cancelled, JobFailed
+from ..models import buildable
 from ..models import safety as places
 from . import device as devices
 from . import download
@@ -125,6 +126,8 @@ def _fetched(hub: str, monitor: Monitor) -> dict[str, Any] | None:
 def _whole(folder: Path) -> Any:
     """transformers fills what a file lacks with noise, and says so in its log only."""
     variant = None if (folder / "model.safetensors").is_file() else _variant(folder)
+    if buildable.unbuildable(folder, "config.json") is not None:
+        raise _broken("nothing can be built by its settings")
     kind: Any = StableDiffusionSafetyChecker  # with loading info it gives a pair, which its types do not say
     checker, about = kind.from_pretrained(
         folder,

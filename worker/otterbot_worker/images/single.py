@@ -21,7 +21,7 @@ from diffusers.loaders import single_file_utils
 
 from ..errors import Cancelled, CannotLook, JobFailed, look_failed
 from ..families import Family
-from ..models import configs, folders, ldm_names, noise, pickled, sniffing
+from ..models import buildable, configs, folders, ldm_names, noise, pickled, sniffing
 from ..models.entries import ModelEntry
 from . import device as devices
 from . import scaled
@@ -69,6 +69,8 @@ def load(
         raise broken(entry, path, found.problem or "holds no image model")
     if (problem := sniffing.family_problem(found.config, entry.family)) is not None:
         raise broken(entry, path, problem)
+    if (name := _unbuildable(found.config)) is not None:
+        raise broken(entry, path, f"cannot be built by {name} in the folder of its settings")
     try:
         sha256 = _HASHES.get(path, folders.stamp(path), monitor.check).file
         weights = {ldm_names.read(name): tensor for name, tensor in _read(path).items()}
@@ -87,6 +89,12 @@ def load(
         log.warning("loading %s failed: %s", entry.name, type(error).__name__)
         raise broken(entry, path, "does not fit the kind of model that it seems to be") from None
     return pipe, sha256
+
+
+def _unbuildable(config: str) -> str | None:
+    """As ``buildable.unbuildable``, of an operator's folder."""
+    parts = (f"{name}/config.json" for name in ("unet", "vae", "text_encoder", "text_encoder_2"))
+    return buildable.unbuildable(configs.folder(config), buildable.SCHEDULER, *parts)
 
 
 def broken(entry: ModelEntry, path: Path, why: str) -> JobFailed:

@@ -173,9 +173,9 @@ class InputFiles:
 
     def sweep(self, known: Collection[tuple[str, str]]) -> int:
         """Deletes what is not among the known (client, id), and what crashes left; returns how many. Nothing may be
-        added meanwhile."""
+        added meanwhile. Folders stay: none is ours."""
         count = 0
-        for path in self._root.glob("*/*"):
+        for path in [path for path in self._root.glob("*/*") if path.is_symlink() or not path.is_dir()]:
             if path.name.startswith(".") or (path.parent.name, path.name.partition(".")[0]) not in known:
                 path.unlink(missing_ok=True)
                 count += 1

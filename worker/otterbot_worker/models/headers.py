@@ -25,6 +25,8 @@ SIDES_MAX = 8
 SIDE_MAX = 2**48
 PARTS_MAX = 1_000_000
 """What stands between commas."""
+TEXTS_MAX = 10 * TENSORS_MAX
+"""Five for each tensor, two for each of the notes."""
 
 _BYTES = {
     **{"F64": 8, "I64": 8, "U64": 8, "F32": 4, "I32": 4, "U32": 4, "F16": 2, "BF16": 2, "I16": 2, "U16": 2},
@@ -35,7 +37,8 @@ _OTHER_NUMBERS = frozenset({"F4", "F6_E2M3", "F6_E3M2", "F8_E4M3FNUZ", "F8_E5M2F
 
 CUT_OFF, NO_SAFETENSORS = "is cut off", "is no safetensors file"
 
-_QUOTED = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+_QUOTED = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
+"""A text, also one that has no end: else each quote within it would be tried as a beginning, up to the end again."""
 
 
 class BadFile(Exception):
@@ -119,9 +122,10 @@ def _too_long(length: int) -> str:
 def _check_parts(raw: bytes) -> None:
     """A list takes thirty times the bytes that it has in the file, so they are counted first. What stands in quotes
     does not count: the trainer's notes are texts of any length. :raises BadFile:"""
-    bare = _QUOTED.sub(b"", raw)
+    bare, texts = _QUOTED.subn(b"", raw, TEXTS_MAX)
     # One object for each tensor with two lists, one around them, one for the notes.
-    if bare.count(b"{") > TENSORS_MAX + 2 or bare.count(b"[") > 2 * TENSORS_MAX or bare.count(b",") > PARTS_MAX:
+    many = bare.count(b"{") > TENSORS_MAX + 2 or bare.count(b"[") > 2 * TENSORS_MAX or bare.count(b",") > PARTS_MAX
+    if many or texts >= TEXTS_MAX:
         raise BadFile("holds too many tensors, or is no safetensors file")
 
 
