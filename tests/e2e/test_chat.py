@@ -35,12 +35,11 @@ async def as_it_was(ollama: OllamaDouble, lab: Lab) -> AsyncIterator[None]:
     ollama.update({"models": [{"name": "tiny"}, {"name": "other"}], "rules": [], "token_s": 0.0, "first_token_s": 0.0})
 
 
-@pytest.fixture(params=[(False, True), (True, False)], ids=["plain", "encrypted without bundles"])
-async def memory_room(lab: Lab, request: pytest.FixtureRequest) -> AsyncIterator[str]:
-    """A room for what has to be remembered: on a homeserver that bundles edits, and on one that does not."""
-    encrypted, lab.matrix_proxy.bundles = request.param
-    yield await lab.room(encrypted=encrypted)
-    lab.matrix_proxy.bundles = True
+@pytest.fixture
+async def room(lab: Lab, encrypted: bool) -> str:
+    """A plain room of a homeserver that bundles edits, and an encrypted one of a homeserver that bundles nothing."""
+    lab.matrix_proxy.bundles = not encrypted
+    return await lab.room(encrypted=encrypted)
 
 
 def about(asked: str, lab: Lab) -> Callable[[Ev], bool]:
@@ -80,8 +79,7 @@ async def test_an_answer_comes_in_a_thread(lab: Lab, room: str, encrypted: bool)
     assert first.content["m.mentions"] == {}
 
 
-async def test_the_thread_goes_on_with_its_history(lab: Lab, memory_room: str, ollama: OllamaDouble) -> None:
-    room = memory_room
+async def test_the_thread_goes_on_with_its_history(lab: Lab, room: str, ollama: OllamaDouble) -> None:
     ollama.update({"first_token_s": 1.5})
     asked, mark = await ask(lab, room, "!chat my name is Bo")
     await final(lab, room, asked, mark)
@@ -95,8 +93,7 @@ async def test_the_thread_goes_on_with_its_history(lab: Lab, memory_room: str, o
     assert any(all(part in text for part in heard) for text in said), said
 
 
-async def test_history_respects_edits_and_deletions(lab: Lab, memory_room: str) -> None:
-    room = memory_room
+async def test_history_respects_edits_and_deletions(lab: Lab, room: str) -> None:
     asked, mark = await ask(lab, room, "!chat my cat is red")
     await final(lab, room, asked, mark)
     gone, mark = await ask(lab, room, "a secret that is taken back", thread=asked)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 from chat_servers import ROOM, Rig, rig_in
 
@@ -15,10 +16,10 @@ from otterbot.records import PartState, Request
 LONG = "\n\n".join("Otters swim and otters sleep. " * 20 for _ in range(40))
 
 
-@pytest_asyncio.fixture
-async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
+@pytest_asyncio.fixture(params=["whole", "none"])
+async def rig(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
     """The placeholder comes late: what is tested is the answer."""
-    async with rig_in(tmp_path, placeholder_after=60.0) as rig:
+    async with rig_in(tmp_path, bundling=request.param, placeholder_after=60.0) as rig:
         yield rig
 
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 from chat_servers import ROOM, Rig, rig_in
 
@@ -14,17 +15,17 @@ from otterbot import texts
 LONG = "\n\n".join("Otters swim and otters sleep. " * 20 for _ in range(40))
 
 
-@pytest_asyncio.fixture
-async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
+@pytest_asyncio.fixture(params=["whole", "none"])
+async def rig(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
     """The placeholder comes late: what is tested is the answer."""
-    async with rig_in(tmp_path, placeholder_after=60.0) as rig:
+    async with rig_in(tmp_path, bundling=request.param, placeholder_after=60.0) as rig:
         yield rig
 
 
-@pytest_asyncio.fixture
-async def early(tmp_path: Path) -> AsyncIterator[Rig]:
+@pytest_asyncio.fixture(params=["whole", "none"])
+async def early(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
     """The placeholder comes at once, and edits as fast as they may."""
-    async with rig_in(tmp_path, placeholder_after=0.0, edit_seconds=0.05, max_edits=3) as rig:
+    async with rig_in(tmp_path, bundling=request.param, placeholder_after=0.0, edit_seconds=0.05, max_edits=3) as rig:
         yield rig
 
 

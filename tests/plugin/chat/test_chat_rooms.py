@@ -28,10 +28,10 @@ def looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(barred, "BACKOFF", (0.05,))
 
 
-@pytest_asyncio.fixture
-async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
+@pytest_asyncio.fixture(params=["whole", "none"])
+async def rig(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
     """The placeholder comes at once, and edits as fast as they may."""
-    async with rig_in(tmp_path, placeholder_after=0.0, edit_seconds=0.05, max_edits=3) as rig:
+    async with rig_in(tmp_path, bundling=request.param, placeholder_after=0.0, edit_seconds=0.05, max_edits=3) as rig:
         watch_rooms(rig)
         rig.server.create(ROOM)
         yield rig
