@@ -301,7 +301,7 @@ class Events:
 
     async def _commit(self, message: Message, outcome: Outcome) -> None:
         key = key_of(self._bot, message.room_id, message.event_id, message.edit_id)
-        self._outbox.said.note(key, message.timestamp / 1000)
+        self._outbox.said.note(key, message.timestamp / 1000, message.room_id)
         parts: list[Part] = []
         request = None if outcome.request is None else await self._request(message, key, outcome.request)
         if request is not None:
