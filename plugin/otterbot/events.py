@@ -165,9 +165,11 @@ class Events:
                 if joins(state, self._bot):
                     [came] = dated([state], self._bot, earliest=earliest, latest=latest)
                     self._came(room, came, said_at(came))
-            if answer.limited(room) and gap is None:
+            timeline = answer.timeline(room)
+            back = any(joins(each, self._bot) for each in timeline)  # it may have been there before
+            if gap is None and (back or answer.limited(room)):
                 self._spawn(self._catch_up.room(room, time.monotonic()))
-            counts = since_invited(answer.before(room), answer.timeline(room), self._bot)
+            counts = since_invited(answer.before(room), timeline, self._bot)
             heard = dated(counts, self._bot, earliest=earliest, latest=latest)
             self._heard.note(heard)
             self._order.put(room, heard)
