@@ -4,7 +4,7 @@ Whatever is owed to a message from before this start is looked for in its room b
 stands there was sent. Of a request that ended there and is open here, or unknown, nothing more is said: its pictures
 were delivered, however they look to a worker that has deleted them since, and a queue that is full today has nothing
 to do with it. Where the database knows the ending, what is left of it is still to be said. Rooms may have been upgraded
-since, more than once: what belongs to a message is looked for from its own room on to where it would be said now.
+since, more than once: what belongs to a message is looked for in its own room and in all that have replaced it.
 
 Always, and not only where a backup is suspected: nothing shows reliably that a database is old (a mark elsewhere, in
 the account's data, say, is as new as the last write of it), and one page of the room is read once per start.
@@ -22,7 +22,7 @@ from typing import Any
 from .clock import Clock, steady
 from .contents import OUR_KEY
 from .encryption import Encryption, KeyMissing
-from .errors import NotAllowed
+from .errors import MatrixRefused, NotAllowed
 from .lookup import PAGES, SLACK, find_sent
 from .matrix_http import MatrixHttp
 from .records import Kind, Part, PartState, Rank
@@ -78,6 +78,8 @@ class Said:
         """By the same keys: the room of that message, which may have been upgraded since."""
         self._states = RoomStates(http, bot)
         self._predecessors: dict[str, str | None] = {}
+        self._successors: dict[str, str | None] = {}
+        """Of rooms, as they were when first asked: what was said in a later one was said in this life."""
         self._ended: set[str] = set()
         """Of those, the ones that have ended in the database as well."""
         self._rooms: dict[str, _Room] = {}
@@ -118,8 +120,8 @@ class Said:
             room = await self._read(part.room_id, since - SLACK)
             found = room.transactions.get(part.transaction_id) or room.events.get(part.id)
             known = dict(room.events)
-            for before in await self._rooms_before(part, since):
-                known = {**before.events, **known}
+            for other in await self._other_rooms(part, since):
+                known = {**other.events, **known}
             if found is None and (part.rank == Rank.RESULT or part.kind is Kind.MESSAGE) and part.part not in AGAIN:
                 found = known.get(part.id)
             over = part.key not in self._ended and any((part.key, last) in known for last in LAST)
@@ -130,18 +132,27 @@ class Said:
             return Verdict()
         return Verdict(event_id=await find_sent(self._http, self._encryption, self._bot, part, self._clock.now()))
 
-    async def _rooms_before(self, part: Part, since: float) -> list[_Room]:
-        """From the room where that part would be said back to the one where it was asked for, which upgrades have
-        replaced: by the database, perhaps, and everything was said before the last of them."""
+    async def _other_rooms(self, part: Part, since: float) -> list[_Room]:
+        """All but the part's own, from the room where it was asked for to the last one that replaces it: the database
+        may be older than the upgrades."""
+        found = []
+        for name in [*await self._rooms_before(part), *await self._rooms_after(part.room_id)]:
+            with suppress(MatrixRefused):  # not ours to see any more, or never
+                found.append(await self._read(name, since - SLACK))
+        return found
+
+    async def _rooms_before(self, part: Part) -> list[str]:
         origin, room, names = self._origins.get(part.key, part.room_id), part.room_id, list[str]()
         while room != origin and len(names) < CHAIN:
             room = await self._predecessor(room) or origin
             names.append(room)
-        found = []
-        for name in dict.fromkeys([*names, origin] if names else []):
-            with suppress(NotAllowed):  # not ours to see any more, or never
-                found.append(await self._read(name, since - SLACK))
-        return found
+        return list(dict.fromkeys([*names, origin] if names else []))
+
+    async def _rooms_after(self, room: str) -> list[str]:
+        names = [room]
+        while len(names) <= CHAIN and (after := await self._successor(names[-1])) and after not in names:
+            names.append(after)
+        return names[1:]
 
     async def _predecessor(self, room: str) -> str | None:
         """The room that this one says it replaces. Whether that is true does not matter: only our own words count."""
@@ -151,6 +162,15 @@ class Said:
             except NotAllowed:
                 return None
         return self._predecessors[room]
+
+    async def _successor(self, room: str) -> str | None:
+        if room not in self._successors:
+            try:
+                tombstone = await self._states.tombstone(room)
+            except NotAllowed:
+                return None
+            self._successors[room] = None if tombstone is None else tombstone.replacement
+        return self._successors[room]
 
     def _behind(self, part: Part) -> None:
         if part.state is PartState.READY and not self._warned:
