@@ -100,7 +100,7 @@ class Events:
         self._failures = Failures()
         self._polls = Polls(store.clock)
         self._heard = Heard()
-        self._repeats = Repeats(store, outbox.turns.begun)
+        self._repeats = Repeats(store, outbox.turns.begun, outbox.said.stands)
         self._gap: float | None = None
         """Since when something may be missing; ``None``: nothing is."""
         self._tasks: set[asyncio.Task[None]] = set()

@@ -22,7 +22,7 @@ from typing import Any
 from .clock import Clock, steady
 from .contents import OUR_KEY
 from .encryption import Encryption, KeyMissing
-from .errors import MatrixRefused, NotAllowed
+from .errors import MatrixError, MatrixRefused, NotAllowed
 from .lookup import PAGES, SLACK, find_sent
 from .matrix_http import MatrixHttp
 from .records import Kind, Part, PartState, Rank
@@ -109,6 +109,16 @@ class Said:
     def concerns(self, part: Part) -> bool:
         """It has to be looked for before it is sent."""
         return part.state is PartState.SENDING or part.key in self._since
+
+    async def stands(self, part: Part) -> bool:
+        """Was it said before this start? Also where that cannot be known now."""
+        if part.key not in self._since:
+            return False
+        try:
+            verdict = await self.look(part, attempted=False)
+        except MatrixError:
+            return True
+        return verdict.over or verdict.event_id is not None
 
     async def look(self, part: Part, *, attempted: bool) -> Verdict:
         """``attempted``: it went out in this life, or right before it, so the room has to be read anew.
