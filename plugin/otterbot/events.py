@@ -100,7 +100,7 @@ class Events:
         self._failures = Failures()
         self._polls = Polls(store.clock)
         self._heard = Heard()
-        self._repeats = Repeats(store, outbox.turns.begun)
+        self._repeats = Repeats(store, outbox.turns.begun, outbox.said.stands)
         self._gap: float | None = None
         """Since when something may be missing; ``None``: nothing is."""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -165,9 +165,11 @@ class Events:
                 if joins(state, self._bot):
                     [came] = dated([state], self._bot, earliest=earliest, latest=latest)
                     self._came(room, came, said_at(came))
-            if answer.limited(room) and gap is None:
+            timeline = answer.timeline(room)
+            back = any(joins(each, self._bot) for each in timeline)  # it may have been there before
+            if gap is None and (back or answer.limited(room)):
                 self._spawn(self._catch_up.room(room, time.monotonic()))
-            counts = since_invited(answer.before(room), answer.timeline(room), self._bot)
+            counts = since_invited(answer.before(room), timeline, self._bot)
             heard = dated(counts, self._bot, earliest=earliest, latest=latest)
             self._heard.note(heard)
             self._order.put(room, heard)
@@ -301,7 +303,7 @@ class Events:
 
     async def _commit(self, message: Message, outcome: Outcome) -> None:
         key = key_of(self._bot, message.room_id, message.event_id, message.edit_id)
-        self._outbox.said.note(key, message.timestamp / 1000)
+        self._outbox.said.note(key, message.timestamp / 1000, message.room_id)
         parts: list[Part] = []
         request = None if outcome.request is None else await self._request(message, key, outcome.request)
         if request is not None:

@@ -18,6 +18,7 @@ from .sync import before, joins, membership_of, seconds
 SAID = "otterbot.said_at"
 """Set on each event when it comes, whatever its sender put there: when it counts as said (Unix seconds)."""
 
+LEFT = ("leave", "ban")
 MOST = 2_000
 
 
@@ -76,44 +77,64 @@ def since_invited(start: Iterable[Raw], timeline: Sequence[Raw], bot: str) -> Se
 
 
 class Coming:
-    """A walk back through a room's timeline, as far as the bot was invited or came."""
+    """A walk back through a room's timeline, as far as the bot was invited or came. Where it had been there before, and
+    was put out, the walk goes on: what was said while it was there counts, and what was said meanwhile does not."""
 
     def __init__(self, bot: str) -> None:
         self._bot = bot
-        self._came: Raw | None = None
+        self._newest: Raw | None = None
+        self._came = False
+        """The walk has met how the stay began that it walks through."""
         self._sure = False
+        self._out = False
+        """It walks through what was said while the bot was not there."""
         self._newest_first: list[Raw] = []
         self._until: int | None = None
         """How much of it counts for sure, where it is not known whether there was an invitation."""
 
     @property
     def came(self) -> Raw | None:
-        """The bot's coming, if the walk has met it."""
-        return self._came
+        """The bot's last coming, if the walk has met it."""
+        return self._newest
 
     def ends(self, event: Raw) -> bool:
         """Take an event; true if nothing counts that stands before it."""
         membership = membership_of(event, self._bot)
-        if self._came is None:
+        if self._out:
+            left = membership in LEFT
+            self._out = not (left and before(event) == "join")
+            return left and before(event) is None  # what it was before is not said: it may never have been there
+        if not self._came:
             self._newest_first.append(event)
-            if joins(event, self._bot):
-                self._came = event
-                self._sure = before(event) == "invite"
-                if not self._sure:
-                    self._until = len(self._newest_first)
-                return not self._sure and before(event) is not None
-            return False
+            return joins(event, self._bot) and self._joins(event)
         if membership is None:
             self._newest_first.append(event)
             return False
         if membership == "invite":
             self._until = None
+            return self._begins(event)
         return True
+
+    def _joins(self, event: Raw) -> bool:
+        self._newest = self._newest or event
+        self._came, self._sure = True, before(event) == "invite"
+        if self._sure:
+            return False
+        if before(event) in LEFT:
+            return self._begins(event)
+        self._until = len(self._newest_first)
+        return before(event) is not None
+
+    def _begins(self, event: Raw) -> bool:
+        """A stay begins with that event; true if it was the first one."""
+        self._out = before(event) in LEFT
+        self._came = self._came and not self._out
+        return not self._out
 
     def page_ends(self) -> bool:
         """A page is read to its end; true if there is no sense in another one: an invitation that nothing speaks of
         stands close before the coming, or nowhere."""
-        return self._came is not None and not self._sure
+        return self._came and not self._sure
 
     def events(self) -> list[Raw]:
         """What counts, oldest first."""

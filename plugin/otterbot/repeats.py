@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from .message import Message
 from .outcome import Outcome
-from .records import PartState
+from .records import Part, PartState
 from .store import Store
 
 PART = "reply"
@@ -37,10 +37,14 @@ class _Answer:
 class Repeats:
     """One per plugin instance; in memory, since a repeated answer does no harm after a start."""
 
-    def __init__(self, store: Store, begun: Callable[[str, str], float]) -> None:
-        """``begun``: when a part was begun to be sent, in the homeserver's time."""
+    def __init__(
+        self, store: Store, begun: Callable[[str, str], float], stands: Callable[[Part], Awaitable[bool]]
+    ) -> None:
+        """``begun``: when a part was begun to be sent, in the homeserver's time. ``stands``: was it said before this
+        start, whatever the database thinks? Then nobody who asks now waits for it."""
         self._store = store
         self._begun = begun
+        self._stands = stands
         self._places: OrderedDict[tuple[str, str | None], list[_Answer]] = OrderedDict()
 
     async def covers(self, message: Message, outcome: Outcome) -> bool:
@@ -56,7 +60,7 @@ class Repeats:
             equal = answer.text == outcome.reply.text
             if answer.words == words and (equal or answer.sender == message.sender):
                 part = await self._store.part(answer.key, PART)
-                if part is None:
+                if part is None or await self._stands(part):
                     continue
                 if part.state in (PartState.READY, PartState.SENDING):
                     return True

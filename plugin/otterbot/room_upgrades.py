@@ -201,7 +201,7 @@ async def moved_part(part: Part, room: str, request: Request | None) -> Part | N
         content = content["content"]
     if content is None:
         return None
-    sender = request.sender if request is not None else None
+    sender = request.sender if request is not None and not part.moved else None  # of several upgrades one is named
     return replace(
         part, room_id=room, kind=Kind.MESSAGE, content=await contents.carried_over(content, sender), moved=True
     )

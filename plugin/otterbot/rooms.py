@@ -77,7 +77,7 @@ class Rooms:
         fresh = fresh and not (self._follows is not None and await self._follows(room))
         if fresh and await self._invited_by_friend(event) and not await self._is_space(room):
             key = key_of(self._bot, room, "greeting")
-            self._outbox.said.note(key, at)
+            self._outbox.said.note(key, at, room)
             content = await contents.notice(texts.greeting(self._prefix()), key, "greeting", None)
             part = Part(key=key, part="greeting", room_id=room, rank=Rank.REFUSAL, content=content)
         if await self._store.greet(room, part) and part is not None:

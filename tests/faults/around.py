@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
 from urllib.parse import quote
 
 from .kinds import Scene, kind
@@ -79,6 +80,20 @@ async def _(scene: Scene) -> None:
 # ---------------------------------------------------------------- rooms
 
 
+async def _undone(undo: Callable[[], Awaitable[object]]) -> None:
+    """The homeserver may be down just then. The whole fault, tried again, would be done to another room, or find the
+    harm there and leave it."""
+    for _ in range(60):
+        try:
+            await undo()
+            return
+        except TimeoutError:
+            raise
+        except (RuntimeError, OSError):
+            await asyncio.sleep(1)
+    raise RuntimeError("the homeserver does not take back what was done to a room")
+
+
 @kind("kick", "rooms", weight=1, excuses=("did not take", "not in", "room"))
 async def _(scene: Scene) -> None:
     """Out, and invited again. What is typed meanwhile is not meant for it."""
@@ -87,8 +102,8 @@ async def _(scene: Scene) -> None:
     path = f"/_matrix/client/v3/rooms/{quote(place.id)}"
     await lab.admin.api("POST", f"{path}/kick", {"user_id": lab.bot})
     await scene.rest(0.5, 3)
-    await lab.admin.api("POST", f"{path}/invite", {"user_id": lab.bot})
-    await lab.admin.wait_member(place.id, lab.bot, timeout=120)
+    await _undone(lambda: lab.admin.api("POST", f"{path}/invite", {"user_id": lab.bot}))
+    await _undone(lambda: lab.admin.wait_member(place.id, lab.bot, timeout=120))
     await asyncio.sleep(1)
     place.deaf = False
 
@@ -103,7 +118,7 @@ async def _(scene: Scene) -> None:
     users = {**levels.get("users", {}), lab.user.id: 50}
     await lab.admin.api("PUT", path, {**levels, "users": users, "events_default": 50})
     await scene.rest(0.5, 4)
-    await lab.admin.api("PUT", path, levels)
+    await _undone(lambda: lab.admin.api("PUT", path, levels))
     place.deaf = False
 
 

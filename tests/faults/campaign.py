@@ -79,8 +79,9 @@ class Round:
             one.touched = True
             await user.redact(place.id, one.event_id)
         else:
-            for one in own:
-                one.touched = True
+            for one in self.said:
+                if one.by is user and one.place is place:  # with what has moved here from the rooms before
+                    one.touched = True
             await user.send(place.id, "!cancel")
 
     async def _asks(self, user: User, place: Place, dice: random.Random, what: str) -> None:
@@ -165,7 +166,9 @@ class Round:
         handled = {row[0]: row[1] for row in rows(self.lab, "SELECT event_id, at FROM handled")}
         told += [f"{one.at - start:7.1f} {one.by.id} {one.event_id} {list(one.seeds)} {one.touched=} "
                  f"handled {handled.get(one.event_id)}" for one in self.said]  # fmt: skip
-        told += map(str, rows(self.lab, "SELECT key, part, state, updated_at FROM parts ORDER BY updated_at"))
+        requests = "SELECT key, state, outcome, room_id, asked_in, created_at, done_at FROM requests ORDER BY 6"
+        told += map(str, rows(self.lab, requests))
+        told += map(str, rows(self.lab, "SELECT key, part, state, reason, room_id, updated_at FROM parts ORDER BY 6"))
         log = [line for line in self.lab.maubot.proc.log_text().splitlines() if "[DEBUG@maubot.client" not in line]
         return "\n".join([*told, *log[-400:]])
 

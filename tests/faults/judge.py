@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -97,8 +98,16 @@ async def judge(lab: Lab, places: Sequence[Place], said: Sequence[Said], faults:
         _repeated(tally, faults, ours, said)
         _readable(tally, faults, ours, place)
         for one in (one for one in said if one.place is place):
-            _line(tally, faults, ours, one, lab.bot)
+            _line(tally, faults, ours, one, lab.bot, _answered_with_another(ours, one, said, lab.bot))
     return tally
+
+
+def _answered_with_another(ours: Sequence[Ev], one: Said, said: Sequence[Said], bot: str) -> bool:
+    """Equal answers of a room are one. It was given after this was asked, to whoever asked the same."""
+    asked_at = (time.time() - (time.monotonic() - one.at)) * 1000
+    equal = {key_of(bot, other.room, other.event_id) for other in said if other.room == one.room and not other.seeds}
+    answers = [event for event in ours if event.own.get("part") == "reply" and event.own.get("key") in equal]
+    return not one.seeds and any(event.ts >= asked_at for event in answers)
 
 
 def _repeated(tally: Tally, faults: Sequence[Fault], ours: Sequence[Ev], said: Sequence[Said]) -> None:
@@ -120,7 +129,7 @@ def _readable(tally: Tally, faults: Sequence[Fault], ours: Sequence[Ev], place: 
             tally.blame(faults, 0.0, IN_CLEAR, f"{event.event_id} in {event.room_id}")
 
 
-def _line(tally: Tally, faults: Sequence[Fault], ours: Sequence[Ev], one: Said, bot: str) -> None:
+def _line(tally: Tally, faults: Sequence[Fault], ours: Sequence[Ev], one: Said, bot: str, covered: bool) -> None:
     key = key_of(bot, one.room, one.event_id)
     mine = [event for event in ours if event.own.get("key") == key and not event.edits]
     got = sorted(event.record["used"]["seed"] for event in mine if event.msgtype == "m.image")
@@ -135,7 +144,7 @@ def _line(tally: Tally, faults: Sequence[Fault], ours: Sequence[Ev], one: Said, 
     elif got == sorted(one.seeds):
         if one.seeds and words:
             tally.blame(faults, one.at, FALSE, where)
-        if not one.seeds and len(words) != 1:
+        if not one.seeds and len(words) != 1 and not (covered and not words):
             tally.blame(faults, one.at, SILENT if not words else DOUBLED, where)
     elif not words:
         tally.blame(faults, one.at, LOST if mine else SILENT, where)

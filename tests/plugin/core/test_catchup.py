@@ -32,6 +32,23 @@ async def test_behind_many_comings_and_goings(rig: Rig, listening: Listening) ->
     await listening.hear("!say missed")
 
 
+async def test_what_was_said_right_before_the_bot_was_put_out(rig: Rig, listening: Listening) -> None:
+    """It comes back, and has not heard it yet; what was said while it was out was not meant for it."""
+
+    def member(membership: str, before: str | None = None, sender: str = "@user:test") -> dict[str, Any]:
+        old = {} if before is None else {"unsigned": {"prev_content": {"membership": before}}}
+        return rig.server.add(ROOM, sender, "m.room.member", {"membership": membership}, state_key=BOT, **old)
+
+    member("invite")
+    member("join", "invite", BOT)
+    rig.server.say(ROOM, "!say missed")
+    member("leave", "join")
+    rig.server.say(ROOM, "!say not meant for it")
+    member("invite", "leave")
+    await listening.sync(member("join", "invite", BOT))
+    await listening.hear("!say missed")
+
+
 async def test_behind_what_came_while_the_walk_waited(
     rig: Rig, listening: Listening, monkeypatch: pytest.MonkeyPatch
 ) -> None:

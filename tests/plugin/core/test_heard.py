@@ -49,13 +49,46 @@ def test_what_counts_of_a_sync(start: list[Any], timeline: list[Any], counts: li
     assert messages(since_invited(start, timeline, BOT)) == messages(counts)
 
 
-@pytest.mark.parametrize(("start", "timeline", "counts"), [case for case in TIMELINES if not case[0]])
-def test_what_counts_of_a_walk(start: list[Any], timeline: list[Any], counts: list[Any]) -> None:
+def walked(timeline: list[Any]) -> Coming:
     coming = Coming(BOT)
     for event in reversed(timeline):
         if coming.ends(event):
             break
+    return coming
+
+
+ONE_STAY = [case for case in TIMELINES if not case[0] and member("leave", "join") not in case[1]]
+
+
+@pytest.mark.parametrize(("start", "timeline", "counts"), ONE_STAY)
+def test_what_counts_of_a_walk(start: list[Any], timeline: list[Any], counts: list[Any]) -> None:
+    assert messages(walked(timeline).events()) == messages(counts)
+
+
+D, E = said("d"), said("e")
+KICKED, AGAIN = member("leave", "join"), [member("invite", "leave"), D, member("join", "invite"), E]
+STAYS: list[tuple[list[Any], list[Any]]] = [
+    ([A, member("invite"), member("join", "invite"), B, KICKED, C, *AGAIN], [B, D, E]),
+    ([A, member("join"), B, KICKED, C, *AGAIN], [B, D, E]),
+    ([A, member("join"), B, KICKED, C, member("join", "leave"), D], [B, D]),
+    ([B, member("ban", "join"), A, member("leave", "ban"), C, *AGAIN], [B, D, E]),
+    ([B, KICKED, A, member("invite", "leave"), C, member("leave", "invite"), C, *AGAIN], [B, D, E]),
+    ([B, KICKED, C, member("invite", "leave"), member("join", "invite"), A, KICKED, C, *AGAIN], [B, A, D, E]),
+    ([B, member("leave"), C, *AGAIN], [D, E]),
+]
+
+
+@pytest.mark.parametrize(("timeline", "counts"), STAYS)
+def test_a_walk_goes_on_behind_the_time_in_which_the_bot_was_put_out(timeline: list[Any], counts: list[Any]) -> None:
+    coming = walked(timeline)
     assert messages(coming.events()) == messages(counts)
+    assert coming.came == next(event for event in reversed(timeline) if event.get("state_key") == BOT)
+
+
+def test_a_walk_reads_on_while_the_bot_was_out() -> None:
+    coming = Coming(BOT)
+    assert not any(coming.ends(event) for event in (E, member("join", "invite"), D, member("invite", "leave"), C))
+    assert not coming.page_ends()
 
 
 def test_a_walk_looks_for_an_invitation_only_close_to_the_coming() -> None:

@@ -11,7 +11,7 @@ import pytest
 from conftest import ROOM, Rig
 from homeserver_double import BOT
 from listening import Listening
-from test_said import backed_up, quiet, restored
+from test_said import backed_up, handled, quiet, restored
 
 from otterbot import barred, texts
 from otterbot.records import Part, Request
@@ -337,3 +337,82 @@ async def test_what_a_database_out_of_a_backup_owes_is_looked_for_in_the_room_be
     await quiet(rig)
     assert len(rig.server.pictures(ROOM)) == 1
     assert [event["content"] for event in rig.server.of_bot(NEW)] == []
+
+
+async def test_what_a_database_out_of_a_backup_owes_is_looked_for_in_the_rooms_between(rig: Rig) -> None:
+    """The picture was delivered in the second room of three; the database of then knows of the first alone."""
+    request, job = await drawing(rig)
+    backup = backed_up(rig)
+    upgrade(rig)
+    hear(rig)
+    await moved(rig, request)
+    rig.worker_server.draw_all(job)
+    await rig.done(request)
+    await quiet(rig)
+    upgrade(rig, NEW, NEWER)
+    await rig.worker_server.stop()
+    await restored(rig, backup)
+    await moved(rig, request, NEWER)
+    await rig.worker_server.start()
+    await rig.done(request)
+    await quiet(rig)
+    assert (rig.seeds(), rig.seeds(NEW), rig.seeds(NEWER)) == ([], [7], [])
+
+
+async def test_an_answer_that_went_along_is_looked_for_in_the_rooms_between(rig: Rig) -> None:
+    """Its message, in the first room, is handled again: the database out of a backup does not know it."""
+    rig.server.create(ROOM)
+    rig.server.say(ROOM, "!say hello")
+    backup = backed_up(rig)
+    upgrade(rig)
+    listening = Listening(rig)
+    listening.start()
+    [event] = await rig.until(lambda: rig.server.of_bot(NEW))
+    await quiet(rig)
+    await listening.events.stop()
+    upgrade(rig, NEW, NEWER)
+    await restored(rig, backup)
+    key = event["content"]["org.otterbot"]["key"]
+    rig.outbox.said.note(key, time.time() - 60, ROOM)
+    for room in (ROOM, NEWER):
+        verdict = await rig.outbox.said.look(Part(key=key, part="reply", room_id=room), attempted=False)
+        assert verdict.event_id == event["event_id"]
+
+
+async def test_a_picture_is_looked_for_in_the_room_after_before_it_counts_as_gone(rig: Rig) -> None:
+    """The worker has deleted what was delivered there; the database of then does not know the message."""
+    rig.server.create(ROOM)
+    event = rig.server.say(ROOM, "!draw an otter")
+    backup = backed_up(rig)
+    rig.worker_server.auto = False
+    listening = Listening(rig)
+    listening.start()
+    await rig.until(lambda: rig.worker_server.jobs)
+    upgrade(rig)
+    hear(rig)
+    [job] = rig.worker_server.jobs.values()
+    rig.worker_server.draw_all(job)
+    await rig.until(lambda: rig.seeds(NEW))
+    await quiet(rig)
+    await listening.events.stop()
+    rig.worker_server.images.clear()
+    await restored(rig, backup)
+    again = Listening(rig)
+    again.start()
+    await rig.until(lambda: handled(rig, event["event_id"]))
+    await quiet(rig)
+    assert (rig.seeds(), rig.seeds(NEW)) == ([], [7])
+    assert not [body for body in [*rig.bodies(), *rig.bodies(NEW)] if "❌" in body]
+    await again.events.stop()
+
+
+async def test_who_asked_is_named_once_however_often_the_room_was_upgraded(rig: Rig) -> None:
+    request, _job = await drawing(rig)
+    rig.server.forbidden.add(ROOM)
+    await rig.delivery.giving_up.give_up(request, "expired", "It is over.")
+    rig.server.upgrade(ROOM, NEW)
+    rig.server.upgrade(NEW, NEWER)
+    rig.server.forbidden.add(NEW)
+    hear(rig)
+    await rig.until(lambda: rig.bodies(NEWER))
+    assert rig.bodies(NEWER) == [f"{FOR}\n\nIt is over."]

@@ -139,6 +139,26 @@ async def test_a_message_that_is_found_again_is_answered_once(rig: Rig) -> None:
     await again.events.stop()
 
 
+async def test_an_answer_of_then_stands_for_no_question_of_now(rig: Rig) -> None:
+    """The second one was asked when the first one had been answered, and the database of then knows neither."""
+    rig.server.say(ROOM, "!say hello")
+    backup = backed_up(rig)
+    listening = Listening(rig)
+    listening.start()
+    await rig.until(rig.bodies)
+    await quiet(rig)
+    await listening.events.stop()
+    second = rig.server.say(ROOM, "!say hello")
+    await restored(rig, backup)
+    again = Listening(rig)
+    again.start()
+    await rig.until(lambda: handled(rig, second["event_id"]))
+    await quiet(rig)
+    assert rig.bodies() == ["!say hello"] * 2
+    assert rig.reactions() == []
+    await again.events.stop()
+
+
 def handled(rig: Rig, event_id: str) -> bool:
     with closing(sqlite3.connect(rig.path)) as database:
         return database.execute("SELECT 1 FROM handled WHERE event_id = ?", (event_id,)).fetchone() is not None
