@@ -7,6 +7,10 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from urllib.parse import quote
 
+import aiohttp
+
+from lab.client import User
+
 from .kinds import Scene, kind
 
 # ---------------------------------------------------------------- the network, and who stands in it
@@ -89,7 +93,7 @@ async def _undone(undo: Callable[[], Awaitable[object]]) -> None:
             return
         except TimeoutError:
             raise
-        except (RuntimeError, OSError):
+        except (RuntimeError, OSError, aiohttp.ClientError):
             await asyncio.sleep(1)
     raise RuntimeError("the homeserver does not take back what was done to a room")
 
@@ -122,6 +126,12 @@ async def _(scene: Scene) -> None:
     place.deaf = False
 
 
+async def _invite(by: User, path: str, who: str) -> None:
+    """Whoever is in the room already, or was invited a moment ago, cannot be."""
+    with contextlib.suppress(RuntimeError):
+        await by.api("POST", path, {"user_id": who})
+
+
 @kind("upgrade", "rooms", weight=1, excuses=("moved", "upgraded", "new room", "room"))
 async def _(scene: Scene) -> None:
     """The room gets a successor, and people go on there."""
@@ -129,12 +139,12 @@ async def _(scene: Scene) -> None:
     place.deaf = True
     path = f"/_matrix/client/v3/rooms/{quote(place.id)}/upgrade"
     successor = (await lab.admin.api("POST", path, {"new_version": "12"}))["replacement_room"]
-    await lab.admin.wait_joined(successor)
+    await _undone(lambda: lab.admin.wait_joined(successor))
+    invite = f"/_matrix/client/v3/rooms/{quote(successor)}/invite"
     for who in (lab.user.id, lab.bot):
-        with contextlib.suppress(RuntimeError):
-            await lab.admin.api("POST", f"/_matrix/client/v3/rooms/{quote(successor)}/invite", {"user_id": who})
-    await lab.user.join(successor)
+        await _undone(lambda who=who: _invite(lab.admin, invite, who))
+    await _undone(lambda: lab.user.join(successor))
     for reader in (lab.admin, lab.user):
-        await reader.wait_member(successor, lab.bot, timeout=120)
+        await _undone(lambda reader=reader: reader.wait_member(successor, lab.bot, timeout=120))
     place.earlier.append(place.id)
     place.id, place.deaf = successor, False

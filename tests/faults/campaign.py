@@ -11,6 +11,8 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 
+import aiohttp
+
 from lab import Lab
 from lab.client import User
 from lab.proc import until
@@ -18,7 +20,7 @@ from lab.proc import until
 from .judge import Fault, Said, Tally, judge
 from .kinds import KINDS, Place, Scene
 
-TROUBLES = (RuntimeError, OSError, TimeoutError, ValueError)
+TROUBLES = (RuntimeError, OSError, TimeoutError, ValueError, aiohttp.ClientError)
 AT_A_TIME = 2
 """Faults of different lanes that may be under way together."""
 MOST_OPEN = 14
