@@ -46,12 +46,11 @@ class Lab:
         self, root: Path, *, limits: bool = False, worker: bool = True, proxies: bool = True,
         plugin: dict[str, Any] | None = None, worker_config: dict[str, Any] | None = None,
         plugin_source: Path = places.REPOSITORY, model: Path | None = None, disks: bool = False,
-        maubot_env: dict[str, str] | None = None,
     ) -> None:  # fmt: skip
         self.root, self.with_worker, self.proxies, self.plugin_source = root, worker, proxies, plugin_source
         self.model = model
         self.synapse = Synapse(root / "synapse", limits=limits)
-        self.maubot = Maubot(root / "maubot", log=root / "maubot.log", env=maubot_env)
+        self.maubot = Maubot(root / "maubot", log=root / "maubot.log")
         settings = merged(SMALL, {"images": TWO_MODELS} if model else {})
         settings = merged(settings, {"archive": {"min_free_gb": 0.004}} if disks else {})
         alone = {**ALONE, "HF_HUB_CACHE": str(root / "hub")}  # whatever else this machine has
