@@ -23,6 +23,9 @@ from .kinds import KINDS, Place, Scene
 TROUBLES = (RuntimeError, OSError, TimeoutError, ValueError, aiohttp.ClientError)
 AT_A_TIME = 2
 """Faults of different lanes that may be under way together."""
+PATIENCE = 180.0
+"""Seconds for which a fault is tried again that another one is in the way of: a homeserver that was stopped may take
+long to start on a busy machine."""
 MOST_OPEN = 14
 """Lines without an end after which people wait: a machine for tests draws slowly."""
 
@@ -121,11 +124,12 @@ class Round:
 
     async def _do(self, name: str) -> None:
         """A fault may be in another one's way (the homeserver is down while somebody is kicked): tried again."""
-        for attempt in range(6):
+        patience = time.monotonic() + PATIENCE
+        while True:
             try:
                 await KINDS[name].run(self.scene)
             except TROUBLES as error:
-                if attempt == 5:
+                if time.monotonic() >= patience:
                     raise RuntimeError(f"the fault {name} cannot be done: {error}") from error
                 await self._up()
                 await asyncio.sleep(1)
