@@ -1,9 +1,9 @@
-"""Rooms in which nothing can be sent for now: the bot is muted or was kicked, or the room was closed by an upgrade.
+"""Rooms in which nothing can be sent for now: the bot is muted or was put out, or the room was closed by an upgrade.
 
 A send that the homeserver forbids says nothing about why. So the room is asked, and until it lets us speak again (or
 the requests have moved to where people are now) what is meant for it waits here, each thing for a bounded time: answers
-to commands for minutes, what ends a request for a week, pictures until their request expires. Nothing of it is
-stored: after a start the first refusal finds it out again.
+to commands for minutes, what ends a request for a week, pictures until their request expires. A ban ends the requests
+at once: it is meant to last. Nothing of it is stored: after a start the first refusal finds it out again.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Protocol
+from typing import Any, Protocol
 
 from .builds import Entry
 from .errors import OtterbotError
 from .records import Kind, Part, PartState, Rank
 from .room_state import Place, Standing, Tombstone
 from .store import Store
-from .waiting import news
+from .waiting import news, surely
 
 ANSWERS = 600.0
 """Seconds for which the answer to a command waits."""
@@ -114,7 +114,19 @@ class BarredRooms:
             self._rooms[room].news.set()
             return
         barred = self._rooms[room] = _Barred(room)
-        task = asyncio.create_task(self._watch(barred, self.rules), name="otterbot barred room")
+        self._spawn(self._watch(barred, self.rules))
+
+    def left(self, room: str) -> None:
+        """We are not in it any more. It is asked why if something waits for it, and else left alone."""
+        if self.rules is not None and not self.stopped:
+            self._spawn(self._doubt_if_waited_for(room))
+
+    async def _doubt_if_waited_for(self, room: str) -> None:
+        if await surely(lambda: self._waited_for(room), self._log, for_ever=True):
+            self.doubt(room)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work, name="otterbot barred room")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -196,7 +208,7 @@ class BarredRooms:
             self._log.error("A barred room: %s", type(error).__name__)
         try:
             await self._give_up_old(barred.room)
-            waited_for = self._entries_of(barred.room) or await self._store.open_requests(barred.room)
+            waited_for = await self._waited_for(barred.room)
         except Exception as error:
             self._log.error("A barred room: %s", type(error).__name__)
             return False
@@ -235,6 +247,9 @@ class BarredRooms:
             if entry.part.kind is not Kind.MESSAGE and not moves:
                 await self._owner.fail(entry, "not_allowed")
         return not self._entries_of(barred.room)
+
+    async def _waited_for(self, room: str) -> bool:
+        return bool(self._entries_of(room) or await self._store.open_requests(room))
 
     def _entries_of(self, room: str) -> list[Entry]:
         return [entry for entry in self._entries.values() if entry.part.room_id == room]

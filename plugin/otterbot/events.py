@@ -173,6 +173,9 @@ class Events:
             heard = dated(counts, self._bot, earliest=earliest, latest=latest)
             self._heard.note(heard)
             self._order.put(room, heard)
+        for room in answer.left():
+            for state in answer.state(room):
+                self._heard_state(room, state)
         for room, sender in answer.invites(self._bot):
             self._spawn(self._rooms.invited(room, sender))
 

@@ -13,12 +13,11 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 
 from .queues import Raw
-from .sync import before, joins, membership_of, seconds
+from .sync import LEFT, before, joins, membership_of, seconds
 
 SAID = "otterbot.said_at"
 """Set on each event when it comes, whatever its sender put there: when it counts as said (Unix seconds)."""
 
-LEFT = ("leave", "ban")
 MOST = 2_000
 
 

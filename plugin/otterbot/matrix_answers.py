@@ -57,6 +57,13 @@ def event(answer: Mapping[str, Any]) -> Mapping[str, Any]:
     return answer
 
 
+def sync(answer: dict[str, Any]) -> dict[str, Any]:
+    """An answer to a sync says where the next one begins; without it something else has answered."""
+    if not isinstance(answer.get("next_batch"), str):
+        raise AnswerLost("an answer without next_batch")
+    return answer
+
+
 def _error(response: aiohttp.ClientResponse, errcode: str, fields: Mapping[str, Any]) -> Exception:
     status = response.status
     if status == 429 or errcode == "M_LIMIT_EXCEEDED":

@@ -24,6 +24,7 @@ READ_TIMEOUT = aiohttp.ClientTimeout(total=60, connect=10)
 TYPING_TIMEOUT = aiohttp.ClientTimeout(total=5)
 DOWNLOAD_TIMEOUT = aiohttp.ClientTimeout(total=120, connect=10)
 UPLOAD_TIMEOUT = aiohttp.ClientTimeout(total=180, connect=10)
+SYNC_TIMEOUT = aiohttp.ClientTimeout(total=180, connect=10)
 _LOST = (aiohttp.ClientError, TimeoutError, OSError)
 MAX_PROBLEM = 64 * 1024
 UNKNOWN = (404, 405, 501)
@@ -198,6 +199,16 @@ class MatrixHttp:
         """A state event with sender and time; :class:`NotAllowed` if there is none."""
         place = _place("rooms", room, "state", event_type, *([state_key] if state_key else []))
         return await self._call("GET", f"client/v3/{place}", READ_TIMEOUT, query={"format": "event"})
+
+    async def first_sync(self, room_filter: Mapping[str, Any]) -> dict[str, Any]:
+        """What a new client would be told of the account's rooms, as far as ``room_filter`` lets it through.
+
+        It names no answer of before, so the homeserver keeps what was sent to this device for the real sync.
+        """
+        nothing: dict[str, Any] = {"types": []}
+        wanted = {"room": room_filter, "presence": nothing, "account_data": nothing}
+        query = {"filter": json.dumps(wanted), "timeout": "0", "set_presence": "offline"}
+        return matrix_answers.sync(await self._call("GET", "client/v3/sync", SYNC_TIMEOUT, query=query))
 
     # -- plumbing ----------------------------------------------------------------------------
 

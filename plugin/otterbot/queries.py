@@ -138,7 +138,6 @@ PREDECESSOR_SET = (
     "WHERE rooms.predecessor IS NULL RETURNING room_id"
 )
 WAS_IN = "SELECT 1 FROM rooms WHERE room_id = $1 AND (joined_at IS NOT NULL OR greeted_at IS NOT NULL)"
-JOINED_AT = "SELECT joined_at FROM rooms WHERE room_id = $1"
 JOINED = "INSERT INTO rooms (room_id, joined_at) VALUES ($1, $2) ON CONFLICT (room_id) DO UPDATE SET joined_at = $2"
 GREETED = (
     "INSERT INTO rooms (room_id, greeted_at) VALUES ($1, $2) ON CONFLICT (room_id) DO UPDATE SET greeted_at = $2 "

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
+from .departures import Departures
 from .errors import AnswerLost, MatrixRefused, NotAllowed
 from .matrix_http import MatrixHttp
 from .permissions import read_power
-from .sync import seconds
+from .sync import LEFT, seconds
 
 OURS = ("m.reaction", "m.room.redaction")
 """What we send beside messages."""
@@ -55,11 +56,12 @@ class Standing:
 
 
 class RoomStates:
-    """Reads; keeps nothing. One per plugin instance."""
+    """Reads; keeps nothing but what the sync tells of rooms that cannot be asked. One per plugin instance."""
 
     def __init__(self, http: MatrixHttp, bot: str) -> None:
         self._http = http
         self._bot = bot
+        self.departures = Departures(http, bot)
 
     async def joined(self, room: str) -> bool:
         return room in await self._http.joined_rooms()
@@ -84,14 +86,18 @@ class RoomStates:
         return Standing(place=place, tombstone=await self.tombstone(room), forbidden=forbidden)
 
     async def _outside(self, room: str) -> Place:
-        return Place.BANNED if await self._membership(room) == "ban" else Place.OUT
+        membership = await self._membership(room)
+        if membership not in LEFT:
+            membership = await self.departures.membership(room)
+        return Place.BANNED if membership == "ban" else Place.OUT
 
     async def was_put_out(self, room: str) -> bool:
         """Have we been there, and are not any more?"""
-        return await self._membership(room) in ("leave", "ban")
+        return await self._membership(room) in LEFT
 
     async def _membership(self, room: str) -> Any:
-        """Homeservers show those who have left how the room was then; some do not."""
+        """Homeservers show those who have left how the room was then; some do not, and Synapse shows nothing to those
+        who are banned."""
         try:
             own = await self._state(room, "m.room.member", self._bot)
         except NotAllowed:

@@ -24,7 +24,7 @@ from .queues import Raw
 from .records import Kind, Part, PartState, Rank, Request
 from .room_state import RoomStates, Standing, Tombstone, tombstone_in
 from .store import Store
-from .sync import joins
+from .sync import LEFT, joins, membership_of
 
 DROPPED = frozenset({"ack", "chat/0", "greeting", "settings", "unread"})
 """Parts that are of no use in another room."""
@@ -92,11 +92,14 @@ class RoomUpgrades:
     def heard(self, room: str, state: Raw) -> None:
         """A state event that came by the sync."""
         barred = self._outbox.barred
+        self._states.departures.heard(room, state)
         if state.get("type") == "m.room.tombstone" and state.get("state_key") == "":
             if tombstone_in(state).replacement is not None:
                 barred.doubt(room)
         elif state.get("type") == "m.room.power_levels":
             barred.heard(room)
+        elif membership_of(state, self._bot) in LEFT:
+            barred.left(room)
         elif joins(state, self._bot):
             barred.heard()
 
@@ -142,7 +145,10 @@ class RoomUpgrades:
 
     async def banned(self, room: str) -> None:
         """Nobody is waiting for it: it ends now. The sentences wait for a while, should we be let in again."""
-        for request in await self._store.open_requests(room):
+        requests = await self._store.open_requests(room)
+        if requests:
+            self._log.info("Banned from a room; its open requests end: %d", len(requests))
+        for request in requests:
             await self._delivery.giving_up.give_up(request, "refused", texts.BANNED_MEANWHILE)
 
     # -- moving ------------------------------------------------------------------------------

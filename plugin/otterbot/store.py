@@ -336,11 +336,6 @@ class Store:
         """Have we ever come into the room?"""
         return await self._db.fetchval(sql.WAS_IN, room) is not None
 
-    async def joined_at(self, room: str) -> float | None:
-        """When the bot joined; ``None``: not known yet."""
-        found: float | None = await self._db.fetchval(sql.JOINED_AT, room)
-        return found
-
     async def joined(self, room: str, at: float) -> None:
         await self._write(lambda conn: conn.execute(sql.JOINED, room, at))
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from mautrix.client import Client
 
 TIMELINE = frozenset({"m.room.message", "m.room.encrypted", "m.room.redaction"})
+LEFT = ("leave", "ban")
+"""Memberships of those who are not in a room any more."""
 
 
 def owner_of(client: Client) -> MaubotClient | None:
@@ -84,6 +86,7 @@ class SyncAnswer:
         rooms = _mapping(_mapping(data).get("rooms"))
         self._joined = _mapping(rooms.get("join"))
         self._invited = _mapping(rooms.get("invite"))
+        self._left = _mapping(rooms.get("leave"))
         self._to_device = _mapping(data).get("to_device")
 
     def to_device(self) -> Iterator[Raw]:
@@ -93,15 +96,19 @@ class SyncAnswer:
     def rooms(self) -> list[str]:
         return list(self._joined)
 
+    def left(self) -> list[str]:
+        """Rooms that we are not in any more, or whose invitation is gone."""
+        return list(self._left)
+
     def limited(self, room: str) -> bool:
         """Events between the last answer and this one are missing."""
         return bool(_mapping(_mapping(self._joined.get(room)).get("timeline")).get("limited"))
 
     def state(self, room: str) -> Iterator[Raw]:
-        """State events of that room, wherever in the answer they stand."""
-        joined = _mapping(self._joined.get(room))
+        """State events of that room, in order, wherever in the answer they stand."""
+        found = _mapping(self._joined.get(room) or self._left.get(room))
         for section in ("state", "timeline"):
-            for event in _events(joined.get(section)):
+            for event in _events(found.get(section)):
                 if "state_key" in event:
                     yield event
 

@@ -1,10 +1,11 @@
-"""Kicked and back, muted and unmuted, upgraded; and a command that is deleted while its picture is on its way.
+"""Kicked, banned or muted and back, upgraded; and a command that is deleted while its picture is on its way.
 
 What was asked for comes into the room where people are now, once, and what was set there holds.
 """
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
@@ -15,7 +16,7 @@ import pytest
 
 from lab import Lab
 from lab.events import Ev
-from lab.lab import key_of, transaction_id
+from lab.lab import INSTANCE, key_of, transaction_id
 from lab.proc import until
 from lab.timeline import timeline
 
@@ -68,11 +69,16 @@ def picture_of(lab: Lab, room: str, asked: str) -> str:
     return f"/send/[^/]+/{transaction_id(key_of(lab.bot, room, asked), 'picture/0')}"
 
 
-def outcome(lab: Lab, key: str) -> str | None:
-    """How the request ended, as the plugin has stored it."""
+def stored(lab: Lab, key: str, column: str) -> str | None:
+    """What the plugin has stored of a request."""
     with closing(sqlite3.connect(f"file:{lab.plugin_database}?mode=ro", uri=True, timeout=10)) as database:
-        row = database.execute("SELECT outcome FROM requests WHERE key = ?", (key,)).fetchone()
+        row = database.execute(f"SELECT {column} FROM requests WHERE key = ?", (key,)).fetchone()
     return None if row is None else row[0]
+
+
+def outcome(lab: Lab, key: str) -> str | None:
+    """How the request ended."""
+    return stored(lab, key, "outcome")
 
 
 async def comes_once(lab: Lab, room: str, asked: str, asked_in: str, mark: int) -> Ev:
@@ -107,6 +113,36 @@ async def test_kicked_and_back(lab: Lab, paused: None) -> None:
     for user in (lab.admin, lab.user):
         await user.wait_member(room, lab.bot)
     await comes_once(lab, room, asked, room, mark)
+
+
+@pytest.mark.parametrize("heard", [True, False], ids=["heard", "unheard"])
+async def test_banned_and_back(lab: Lab, paused: None, heard: bool) -> None:
+    """What was asked for ends at once, with the worker as well. Unheard: the client syncs on without the plugin."""
+    room = await lab.room(encrypted=True)
+    key = key_of(lab.bot, room, await ask(lab, room))
+    await until(lambda: stored(lab, key, "state") == "submitted", "the worker has it")
+    path = f"/_matrix/client/v3/rooms/{quote(room)}"
+    if not heard:
+        await lab.maubot.set_running(INSTANCE, False)
+    await lab.admin.api("POST", f"{path}/ban", {"user_id": lab.bot})
+    if not heard:
+        await asyncio.sleep(1)  # a sync goes by
+        await lab.maubot.set_running(INSTANCE, True)
+        await lab.maubot.wait_instance(INSTANCE)
+    async with asyncio.timeout(10):
+        while (await lab.worker.job(key) or {}).get("state") != "cancelled":  # noqa: ASYNC110  nothing else tells
+            await asyncio.sleep(0.1)
+    assert outcome(lab, key) == "refused"
+    mark = lab.user.mark()
+    await lab.admin.api("POST", f"{path}/unban", {"user_id": lab.bot})
+    await lab.admin.api("POST", f"{path}/invite", {"user_id": lab.bot})
+    for user in (lab.admin, lab.user):
+        await user.wait_member(room, lab.bot)
+    said = await lab.user.wait_for(lambda e: e.own.get("key") == key and e.own.get("part") == "final", mark, 30)
+    assert "banned" in said.body
+    await lab.worker.api("POST", "/v1/resume")
+    [picture] = await lab.draw(room, f"!draw otter {QUICK}")
+    assert picture.encrypted
 
 
 async def test_upgraded_with_an_open_request(lab: Lab, encrypted: bool, paused: None) -> None:

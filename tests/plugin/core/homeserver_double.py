@@ -74,6 +74,10 @@ class HomeserverDouble:
         """Rooms whose timelines and state it does not give out."""
         self.outside: set[str] = set()
         """Rooms in which the bot is not (any more)."""
+        self.first_syncs = 0
+        """How often it was asked for everything."""
+        self.sync_trouble: list[int] = []
+        """Statuses of the next answers to that, some web server's own."""
         self.state_trouble: list[int] = []
         """Statuses of the next answers about states, some web server's own."""
         self.sends: list[tuple[str, str, dict[str, Any]]] = []
@@ -102,6 +106,7 @@ class HomeserverDouble:
         app.router.add_get(client + "/state/{type}", self._state)
         app.router.add_get(client + "/state/{type}/{key:.*}", self._state)
         app.router.add_get("/_matrix/client/v3/joined_rooms", self._joined)
+        app.router.add_get("/_matrix/client/v3/sync", self._sync)
         app.router.add_get("/_matrix/client/versions", self._versions)
         app.router.add_get("/_matrix/client/v1/media/config", self._config)
         app.router.add_post("/_matrix/media/v3/upload", self._upload)
@@ -143,6 +148,18 @@ class HomeserverDouble:
         self, room: str, type_: str, content: dict[str, Any], key: str = "", sender: str = "@mod:test"
     ) -> None:
         self.state[room, type_, key] = self.add(room, sender, type_, content, state_key=key)
+
+    def ban(self, room: str) -> dict[str, Any]:
+        """As Synapse does it: the bot sees nothing of that room any more. The event comes by the sync."""
+        self.outside.add(room)
+        self.unreadable.add(room)
+        self.set_state(room, "m.room.member", {"membership": "ban"}, BOT)
+        return self.state[room, "m.room.member", BOT]
+
+    def unban(self, room: str) -> dict[str, Any]:
+        self.unreadable.discard(room)
+        self.set_state(room, "m.room.member", {"membership": "leave"}, BOT)
+        return self.state[room, "m.room.member", BOT]
 
     def create(self, room: str, before: str | None = None, **content: Any) -> None:
         """A room of version 12, made by the moderator; ``before``: it says that it replaces that one."""
@@ -259,6 +276,23 @@ class HomeserverDouble:
         if event is None:
             return web.json_response({"errcode": "M_NOT_FOUND", "error": "no"}, status=404)
         return web.json_response(event if request.query.get("format") == "event" else event["content"])
+
+    async def _sync(self, request: web.Request) -> web.Response:
+        """The first one of a new client, with the rooms that the bot was put out of."""
+        assert "since" not in request.query, "what was sent to the device would be gone"
+        self.first_syncs += 1
+        if self.sync_trouble:
+            return web.Response(status=self.sync_trouble.pop(0))
+        wanted = json.loads(request.query["filter"])["room"]
+        left: dict[str, Any] = {}
+        for room in self.outside if wanted["include_leave"] else ():
+            here = [event for (where, _, _), event in self.state.items() if where == room]
+            state, timeline = (
+                [event for event in here if room in wanted["rooms"] and event["type"] in wanted[section]["types"]]
+                for section in ("state", "timeline")
+            )
+            left[room] = {"state": {"events": state}, "timeline": {"events": timeline, "limited": True}}
+        return web.json_response({"next_batch": "s1", "rooms": {"leave": left}})
 
     async def _versions(self, request: web.Request) -> web.Response:
         return web.json_response({"versions": ["v1.11"]})

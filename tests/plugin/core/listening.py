@@ -62,7 +62,7 @@ class Listening:
         self.events = Events(
             rig.client, rig.http, rig.store, rig.encryption, rig.outbox, rig.delivery, self.rooms,
             partial(CatchUp, rig.http), handle=self.handle, unread=self.unread, values=lambda: rig.values,
-            restart_sync=lambda: None, log=LOG,
+            restart_sync=lambda: None, heard_state=rig.upgrades.heard, log=LOG,
         )  # fmt: skip
         self.events.start()
 
@@ -70,6 +70,11 @@ class Listening:
         timeline = {"events": list(events), "limited": limited}
         data = {"rooms": {"join": {room: {"timeline": timeline}}, **rooms}}
         await self.events.on_sync({"data": data})
+
+    async def sync_left(self, room: str, *events: dict[str, Any]) -> None:
+        """What happened in a room up to when the bot was put out of it."""
+        left = {"state": {"events": []}, "timeline": {"events": list(events), "limited": False}}
+        await self.events.on_sync({"data": {"rooms": {"leave": {room: left}}}})
 
     async def hear(self, *bodies: str) -> None:
         await self.rig.until(lambda: self.heard == list(bodies) if len(self.heard) >= len(bodies) else None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -18,6 +19,13 @@ from otterbot.room_state import Place
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(upkeep, "RETRY", 0.1)
+
+
+async def nothing_owed(owed: Callable[[], Awaitable[list[Any]]], but: int = 0) -> None:
+    """Until the worker's answers are written down, which is a moment after it gave them."""
+    async with asyncio.timeout(10):
+        while len(await owed()) > but:  # noqa: ASYNC110  nothing else tells
+            await asyncio.sleep(0.02)
 
 
 async def drawn(rig: Rig, count: int = 1, **more: Any) -> tuple[Request, dict[str, Any]]:
@@ -146,6 +154,7 @@ async def test_one_that_the_worker_refuses_keeps_no_other(rig: Rig) -> None:
     await rig.done(await rig.ask())
     await rig.done(await rig.ask())
     await rig.until(lambda: rig.worker_server.deleted == ["image-4"])
+    await nothing_owed(rig.store.deletes_owed, but=1)
     assert [part.image_id for part in await rig.store.deletes_owed()] == [bad]
 
 
@@ -158,7 +167,5 @@ async def test_what_stands_in_the_room_stays_with_the_worker(rig: Rig) -> None:
     await rig.until(lambda: rig.worker_server.delivered)
     await rig.delivery.cancelling.cancel([request.key], ROOM)
     await rig.until(lambda: rig.worker_server.cancelled)
-    async with asyncio.timeout(10):
-        while await rig.store.cancels_owed():  # noqa: ASYNC110  nothing else tells
-            await asyncio.sleep(0.02)
+    await nothing_owed(rig.store.cancels_owed)
     assert rig.worker_server.deleted == []

@@ -267,7 +267,6 @@ async def test_a_command_in_the_old_room_is_deleted(rig: Rig) -> None:
 
 
 async def test_the_sync_tells_it(rig: Rig, listening: Listening) -> None:
-    listening.events._heard_state = rig.upgrades.heard
     request, _ = await drawing(rig)
     upgrade(rig)
     await listening.sync(rig.server.state[ROOM, "m.room.tombstone", ""])
