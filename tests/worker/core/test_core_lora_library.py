@@ -115,7 +115,7 @@ FAMILIES: list[tuple[dict[str, list[int]], dict[str, str], str, str | None]] = [
         {"unet.x.attn2.to_k.lora_A.weight": [4, 128]},
         {"ss_base_model_version": "otter-mini", "modelspec.architecture": "stable-diffusion-v1/lora"},
         "diffusers",
-        "sd",
+        None,
     ),
     # Shapes and layers go before notes, which are copied from one training to the next.
     ({"lora_unet_mid_block_attn2_to_k.lora_down.weight": [4, 2048]}, SAYS_SD1, "kohya", "sdxl"),
@@ -127,6 +127,14 @@ FAMILIES: list[tuple[dict[str, list[int]], dict[str, str], str, str | None]] = [
     ({"lora_unet_up_blocks_3_attentions_0_proj_in.lora_down.weight": [4, 64]}, SAYS_SDXL, "kohya", "sd"),
     ({"lora_unet_output_blocks_11_1_proj_in.lora_down.weight": [4, 64]}, SAYS_SDXL, "kohya", "sd"),
     ({"unet.input_blocks.4.1.proj_in.lora_A.default.weight": [4, 64]}, SAYS_SDXL, "diffusers", "sdxl"),
+    # Shapes of no published model: then notes that name one are wrong.
+    ({"lora_unet_mid_block_attn2_to_k.lora_down.weight": [4, 96]}, SAYS_SD1, "kohya", None),
+    ({"lora_unet_mid_block_attn2_to_k.lora_down.weight": [4, 96]}, SAYS_SDXL, "kohya", None),
+    ({f"{DEEP}_0_attn1_to_q.lora_down.weight": [4, 64]}, SAYS_SD1, "kohya", None),
+    ({f"{DEEP}_0_attn1_to_q.lora_down.weight": [4, 640]}, SAYS_SD1, "kohya", "sd"),
+    ({"text_encoder.encoder.layers.0.self_attn.q_proj.lora_A.weight": [4, 160]}, SAYS_SD1, "diffusers", None),
+    ({"text_encoder.encoder.layers.0.self_attn.q_proj.lora_A.weight": [4, 768]}, SAYS_SD1, "diffusers", "sd"),
+    ({"unet.x.attn2.to_k.lora_A.weight": [4, 96], "lora_te2_x.lora_down.weight": [4, 9]}, SAYS_SD1, "kohya", "sdxl"),
     ({"lora_unet_double_blocks_0.lora_down.weight": [4, 32]}, {}, "kohya", "other"),
     ({"diffusion_model.double_blocks.0.img_attn.proj.lora_A.weight": [4, 32]}, {}, "diffusers", "other"),
     ({"diffusion_model.layers.0.attention.to_q.lora_A.weight": [4, 32]}, SAYS_SDXL, "diffusers", "other"),

@@ -55,6 +55,13 @@ def test_what_compel_makes_of_it(engine: Engine, draw: Draws, prompt: str) -> No
     assert torch.allclose(ours["negative_prompt_embeds"], theirs.negative_embeds, atol=1e-5)
 
 
+@pytest.mark.parametrize(("schedule", "steps", "word"), [("cat:dog:3", 3, "cat"), ("cat:dog:3", 4, "dog")])
+def test_of_a_schedule_the_words_of_the_last_step_are_drawn(draw: Draws, schedule: str, steps: int, word: str) -> None:
+    drawn, pixels = draw(prompt=f"a [{schedule}] in a hat", negative_prompt=f"[{schedule}]", steps=steps)
+    assert pixels == draw(prompt=f"a {word} in a hat", negative_prompt=word, steps=steps)[1]
+    assert ["not reached" in note for note in drawn.notes] == [word == "cat"]
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_chunks_parts_and_blends(engine: Engine, draw: Draws, family: str) -> None:
     drawn, pixels = draw(family=family, prompt="a cat BREAK (hat)++", negative_prompt="fog")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..prompts import Fragment, Parsed, Part, read
+from ..prompts import Fragment, Parsed, Part, StepCount, read
 
 LOW_WEIGHTS_MAX = 40
 """Fragments with a weight below 1 per prompt: each one costs a pass of the text encoder."""
@@ -18,13 +18,21 @@ class Prompt:
     """A prompt, parsed. ``notes`` says what was not done as written.
 
     ``tokens_max``: how many tokens are read. ``weighted``: whether weights act; where not, only ``text`` is of use.
+    ``steps``: of the picture, by which schedules go.
     """
 
     def __init__(
-        self, text: str, tokenizer: Any, *, what: str, tokens_max: int = TOKENS_MAX, weighted: bool = True
+        self,
+        text: str,
+        tokenizer: Any,
+        *,
+        what: str,
+        tokens_max: int = TOKENS_MAX,
+        weighted: bool = True,
+        steps: StepCount | None = None,
     ) -> None:
         text = text.encode("utf-8", "replace").decode()  # no lone surrogates: tokenizers refuse them
-        parsed = read(text)
+        parsed = read(text, steps)
         self.notes: list[str] = list(parsed.said(weights_act=weighted))
         self.lost = () if weighted else _lost(parsed)
         """What it has and what does not act, in words for people."""

@@ -19,6 +19,7 @@ import torch
 from ..families.prompt import Prompt, lost_notes
 from ..gpu.messages import Draw
 from ..inputs import fit, tiles
+from ..prompts import StepCount
 from . import controlling, enlarging, noise, numbers, previews, refining, starting
 from .cache import Embeddings
 from .decoding import Pixels, decode
@@ -134,8 +135,9 @@ def encode(loaded: Loaded, task: Draw, device: torch.device, cache: Embeddings) 
     with loaded.inversions.applied(loaded.pipe, task.embeddings) as encoders:
         parts = encoders if family.embeddings else loaded.pipe
         tokenizer, most = family.reads(parts)
+        steps = StepCount(*fit.steps(task.steps, task.strength))
         prompt, negative = (
-            Prompt(text, tokenizer, what=what, tokens_max=most, weighted=family.weights)
+            Prompt(text, tokenizer, what=what, tokens_max=most, weighted=family.weights, steps=steps)
             for text, what in ((task.prompt, "prompt"), (task.negative_prompt if guided else "", "negative prompt"))
         )
         key = (

@@ -30,6 +30,12 @@ def schedule(steps: int, strength: float | None) -> int:
     return math.ceil(1 / max(strength, 1 / STEPS_MAX) - 1e-6)
 
 
+def steps(steps: int, strength: float | None) -> tuple[int, int]:
+    """How many of those that were asked for are laid out, and how many of these drawn. The same of what it gives."""
+    laid_out = schedule(steps, strength)
+    return laid_out, true_steps(laid_out, strength)
+
+
 def takes(steps: int, strength: float) -> str:
     """``takes 18 of the 30 steps``"""
     laid_out = schedule(steps, strength)

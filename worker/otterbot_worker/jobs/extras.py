@@ -14,6 +14,7 @@ from otterbot_worker.errors import CannotLook, JobFailed, look_failed
 from otterbot_worker.families import FAMILIES
 from otterbot_worker.models.entries import ModelEntry
 from otterbot_worker.models.loras import Extra, Kind, Library
+from otterbot_worker.prompts import StepCount
 from otterbot_worker.prompts.extras import (
     EMBEDDINGS_MAX,
     LORA_WEIGHT_MAX,
@@ -46,8 +47,10 @@ class Wanted:
         self.problems.append(FieldProblem(field=where, code=code, message=message))
 
 
-def find_wanted(prompt: str, negative_prompt: str, entry: ModelEntry, library: Library) -> Wanted:
-    """What both prompts ask for. Reads files whose hash is not known yet: not for the event loop."""
+def find_wanted(
+    prompt: str, negative_prompt: str, entry: ModelEntry, library: Library, steps: StepCount | None = None
+) -> Wanted:
+    """What both prompts ask for in so many steps. Reads files whose hash is not known yet: not for the event loop."""
     wanted = Wanted()
     tags, negative = lora_tags(prompt), lora_tags(negative_prompt)
     for mistake in tags.mistakes:
@@ -58,7 +61,7 @@ def find_wanted(prompt: str, negative_prompt: str, entry: ModelEntry, library: L
     for number, tag in enumerate(tags.loras[:LORAS_MAX], 1):
         which = "LoRA" if len(tags.loras) == 1 else f"LoRA number {number}"
         _add_lora(wanted, tag.name, tag.weight, which, entry, library)
-    _add_embeddings(wanted, (tags.text, negative.text), entry, library)
+    _add_embeddings(wanted, (tags.text, negative.text), entry, library, steps)
     return wanted
 
 
@@ -87,7 +90,9 @@ def _add_lora(wanted: Wanted, typed: str, weight: float, which: str, entry: Mode
     )
 
 
-def _add_embeddings(wanted: Wanted, texts: Sequence[str], entry: ModelEntry, library: Library) -> None:
+def _add_embeddings(
+    wanted: Wanted, texts: Sequence[str], entry: ModelEntry, library: Library, steps: StepCount | None
+) -> None:
     """Words are words unless a file makes them more: what cannot be used is said, and stays a word."""
     try:
         by_word = library.words()
@@ -95,9 +100,9 @@ def _add_embeddings(wanted: Wanted, texts: Sequence[str], entry: ModelEntry, lib
         # Nobody knows whether any word is one. Most prompts have none, so the picture is drawn and this is said.
         wanted.notes.append(f"No embedding was used: {error}.")
         return
-    if any(unknown_embeddings(text, by_word) for text in texts):
+    if any(unknown_embeddings(text, by_word, steps) for text in texts):
         wanted.notes.append("An embedding that is named with `embedding:` is not on the worker; it was read as words.")
-    for word in dict.fromkeys(word for text in texts for word in embedding_words(text, by_word)):
+    for word in dict.fromkeys(word for text in texts for word in embedding_words(text, by_word, steps)):
         extra = by_word[word]
         problem = _problem(extra, entry)
         if problem is None and len(wanted.embeddings) >= EMBEDDINGS_MAX:

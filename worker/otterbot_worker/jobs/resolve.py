@@ -14,7 +14,7 @@ from typing import Any
 from otterbot_worker import samplers
 from otterbot_worker.api.schemas.jobs import FieldProblem
 from otterbot_worker.api.schemas.requests import ImageRequest, NewChatJob, NewImageJob
-from otterbot_worker.inputs import tiles
+from otterbot_worker.inputs import fit, tiles
 from otterbot_worker.jobs import larger, variations
 from otterbot_worker.jobs import sources as pictures
 from otterbot_worker.jobs.controls import Steering, find_control
@@ -27,7 +27,7 @@ from otterbot_worker.models import safety
 from otterbot_worker.models.catalogue import Catalogue
 from otterbot_worker.models.entries import ModelEntry
 from otterbot_worker.models.loras import Library
-from otterbot_worker.prompts import read
+from otterbot_worker.prompts import StepCount, read
 from otterbot_worker.prompts.extras import lora_tags
 
 NO_PREVIEWS = "There were no previews, because the safety checker looks at finished pictures only."
@@ -189,7 +189,8 @@ def _choose(
     else:
         size = find_size(request, entry, pictures.shape(sources))
     nets = (library or Library()).controlnets
-    guidance_scale, guidance_notes = _guidance(request, entry)
+    counted = StepCount(*fit.steps(steps, pictures.strength(request, sources)))
+    guidance_scale, guidance_notes = _guidance(request, entry, counted)
     return _Chosen(
         sampler=defaults.sampler if request.sampler is None else samplers.resolve(request.sampler),
         steps=steps,
@@ -198,17 +199,17 @@ def _choose(
         negative_prompt=negative,
         size=size,
         enlarged=larger.find(request, entry, size, steps),
-        wanted=find_wanted(request.prompt, negative, entry, library) if library is not None else Wanted(),
+        wanted=find_wanted(request.prompt, negative, entry, library, counted) if library is not None else Wanted(),
         steering=find_control(request, sources.control, entry, nets, downloads=downloads),
     )
 
 
-def _guidance(request: ImageRequest, entry: ModelEntry) -> tuple[float, list[str]]:
+def _guidance(request: ImageRequest, entry: ModelEntry, steps: StepCount) -> tuple[float, list[str]]:
     """And what is to be said about it."""
     usual, weighted = entry.defaults.guidance_scale, entry.defaults.guidance_scale_weighted
     if request.guidance_scale is not None:
         return request.guidance_scale, []
-    if weighted is None or weighted == usual or not read(lora_tags(request.prompt).text).weighted:
+    if weighted is None or weighted == usual or not read(lora_tags(request.prompt).text, steps).weighted:
         return usual, []
     return weighted, [f"CFG {weighted:g}, as the prompt has weights; {usual:g} is usual."]
 

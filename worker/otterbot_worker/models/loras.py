@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import CannotLook
-from . import controlnets, folders, headers, lora_names, plain, quantised
+from . import controlnets, folders, headers, lora_bases, lora_names, plain, quantised
 from .folders import HashCache, Hashes, Stamp
 from .header_reader import READER, Patience
 
@@ -34,8 +34,6 @@ _WORD = re.compile(r"(?:<(\w(?:[\w.\-]*\w)?)>|(\w(?:[\w.\-]*\w)?))")
 """What ``prompts.extras`` finds in a prompt as one word."""
 _CONTAINERS = frozenset({"emb_params", "clip_l", "clip_g"})
 """Names of an embedding's tensors that are no words."""
-_SD_WIDTHS, _SDXL_WIDTHS = frozenset({768, 1024}), frozenset({2048})
-_OTHER_KEYS = ("transformer.", "lora_transformer_", "lora_unet_double_blocks", "lora_unet_joint_blocks", "lora_te3_")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -207,7 +205,7 @@ def _problem(kind: Kind, layout: str, header: headers.Header) -> str | None:
         return "is no LoRA that this worker can read"
     if (why := quantised.problem_of_lora(header.shapes)) is not None:
         return why
-    if any(key.startswith(_OTHER_KEYS) for key in header.shapes):
+    if lora_bases.is_for_transformers(header):
         return None  # for another family, which is said by that
     stems = [half[0] for key in header.shapes if (half := lora_names.read(key)) is not None]
     if not any(lora_names.place(stem) for stem in stems):
@@ -222,40 +220,8 @@ def _lora(header: headers.Header) -> tuple[str, str | None, int | None]:
     kohya = any(key.startswith(("lora_unet_", "lora_te")) for key in keys)
     if not is_lora(keys):
         return "?", None, None
-    widths = {shape[1] for key, shape in header.shapes.items() if _reads_the_prompt(key) and len(shape) >= 2}
-    width = widths.pop() if len(widths) == 1 else None
-    return "kohya" if kohya else "diffusers", _lora_family(header, width), width
-
-
-def _lora_family(header: headers.Header, width: int | None) -> str | None:
-    """Shapes and layers go before what the trainer noted: settings are copied from one training to the next."""
-    keys = list(header.shapes)
-    if any(key.startswith(_OTHER_KEYS) for key in keys):
-        return "other"
-    if width in _SD_WIDTHS or width in _SDXL_WIDTHS:
-        return "sdxl" if width in _SDXL_WIDTHS else "sd"
-    if (family := lora_names.family(keys)) == "other":
-        return family
-    places = {found[0] for key in keys if (half := lora_names.read(key)) and (found := lora_names.place(half[0]))}
-    if "text_encoder_2" in places or any(key.startswith("lora_te1_") for key in keys):
-        return "sdxl"
-    if family is not None:
-        return family
-    said = [header.metadata.get(name, "") for name in ("ss_base_model_version", "modelspec.architecture")]
-    if any(base.startswith(("sdxl", "stable-diffusion-xl")) for base in said):
-        return "sdxl"
-    if any(base.startswith(("sd_v", "sd1", "sd2", "stable-diffusion-v")) for base in said):
-        return "sd"
-    return "sd" if any(key.startswith("lora_te_") for key in keys) else None
-
-
-def _reads_the_prompt(key: str) -> bool:
-    """The down half at a layer whose input are the prompt's embeddings: its width tells the text encoder."""
-    half = lora_names.read(key)
-    if half is None or half[1] != "down":
-        return False
-    found = lora_names.place(half[0])
-    return found is not None and found[0] == "unet" and found[1].endswith("attn2_to_k")
+    width = lora_bases.width(header)
+    return "kohya" if kohya else "diffusers", lora_bases.family(header, width), width
 
 
 def _embedding(header: headers.Header) -> tuple[str, str | None, int | None]:

@@ -19,9 +19,10 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from .factors import WEIGHT_MAX
+from .schedules import StepCount
 from .weights import BREAKS_MAX, Chunk, Fragment, Weighed, weigh
 
-PARSER = "otterbot-6"
+PARSER = "otterbot-7"
 """Goes into every record: another version may give other weights."""
 PARTS_MAX = 8
 """Every part is encoded by itself."""
@@ -43,8 +44,10 @@ _SWAP = re.compile(r"""[\w"”'’)]\s*\.swap\(""")
 _SAID: dict[str, str] = {
     "AND": "AND is not supported here and was read as a comma.",
     "schedule": "Schedules such as [from:to:0.5] are not supported here; the words that come last in them were drawn.",
-    "late": "Schedules such as [from:to:40] are not supported here; the words that come last in them were drawn, also "
-    "where a picture has fewer steps than that.",
+    "late": "Schedules such as [from:to:40] are not supported here; the words that come last in them are drawn, or "
+    "those before them where a picture has no more steps than that.",
+    "unreached": "A schedule such as [from:to:40] was not reached, as there are no more steps than that; the words "
+    "before it were drawn, those behind it left out.",
     "leaving": "Schedules such as [words::0.5] are not supported here; their words were drawn in all steps.",
     "alternation": "Alternation such as [a|b] is not supported here and was read as a list.",
     "many_breaks": f"Only the first {BREAKS_MAX} BREAKs divide the prompt; the others were left out.",
@@ -114,13 +117,14 @@ class Parsed:
         return any(len(part.chunks) > 1 for part in self.parts)
 
 
-def read(prompt: str) -> Parsed:
+def read(prompt: str, steps: StepCount | None = None) -> Parsed:
+    """``steps``: of the picture, by which schedules go; ``None``: nobody knows them yet."""
     compound = _compound(prompt)
     kind, texts, weights, clamped = compound if compound is not None else ("plain", [prompt], [1.0], False)
     weighed: list[Weighed] = []
     breaks = BREAKS_MAX
     for text in texts:
-        weighed.append(weigh(text, breaks))
+        weighed.append(weigh(text, breaks, steps))
         breaks -= len(weighed[-1].chunks) - 1
     marks = dict.fromkeys(str(mark) for one in weighed for mark in one.marks)
     if clamped:
@@ -135,9 +139,9 @@ def read(prompt: str) -> Parsed:
     return Parsed(kind=kind, parts=parts, marks=tuple(marks))
 
 
-def parse(prompt: str) -> list[Fragment]:
+def parse(prompt: str, steps: StepCount | None = None) -> list[Fragment]:
     """The prompt's fragments in one list; ``[("", 1.0)]`` for an empty one."""
-    return read(prompt).fragments
+    return read(prompt, steps).fragments
 
 
 def clean_text(prompt: str) -> str:

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from .dialects import parse
+from .schedules import StepCount
 
 LORAS_MAX = 8
 """Different LoRAs per picture: each one is kept in memory and costs time at every layer."""
@@ -135,19 +136,19 @@ def named_embedding(typed: str) -> str:
     return _FILE_END.sub("", typed.lower())
 
 
-def unknown_embeddings(prompt: str, names: Collection[str]) -> bool:
-    """Is one named with ``embedding:`` that is not among ``names`` (small letters)?"""
+def unknown_embeddings(prompt: str, names: Collection[str], steps: StepCount | None = None) -> bool:
+    """Is one named with ``embedding:`` that is not among ``names`` (small letters)? ``steps``: as `dialects.read`."""
     return any(
         match[2] is not None and named_embedding(match[2]) not in names
-        for fragment in parse(prompt)
+        for fragment in parse(prompt, steps)
         for match in _WORD.finditer(fragment.text)
     )
 
 
-def embedding_words(prompt: str, names: Collection[str]) -> tuple[str, ...]:
+def embedding_words(prompt: str, names: Collection[str], steps: StepCount | None = None) -> tuple[str, ...]:
     """Which of ``names`` (small letters) stand in the prompt, in order, each once: as the engine will find them, behind
     the marks of weight."""
     if not names:
         return ()
-    found = (piece.name for fragment in parse(prompt) for piece in split_words(fragment.text, names))
+    found = (piece.name for fragment in parse(prompt, steps) for piece in split_words(fragment.text, names))
     return tuple(dict.fromkeys(name for name in found if name is not None))

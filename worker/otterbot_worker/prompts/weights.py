@@ -20,7 +20,7 @@ Three things of A1111 act while a picture is drawn and have no equal here. They 
 ========================= =======================================================
 ``a AND b``               ``a, b``; a weight (``a :1.2 AND b``) is left out
 ``[a:b:0.5]`` ``[b:0.5]`` ``b``, which is what stands there in the end; ``[a::0.5]`` is ``a``;
-                          ``[a:b:40]`` is ``b`` in 30 steps as well, where A1111 never comes to it
+                          ``[a:b:40]`` is ``a`` in 30 steps, which never come to ``b`` (:mod:`.schedules`)
 ``[a|b]``                 ``a, b``
 ========================= =======================================================
 """
@@ -31,7 +31,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from . import factors, signs
+from . import dividers, factors, schedules, signs
 from .faces import find_faces
 from .factors import WEIGHT_MAX
 
@@ -40,19 +40,17 @@ BREAKS_MAX = 16
 _PRODUCT_MAX = 1e6
 
 Mark = Literal[
-    "emphasis", "number", "signs", "dash", "BREAK", "AND", "schedule", "late", "leaving", "alternation", "many_breaks",
-    "clamped", "untaken", "odd",
+    "emphasis", "number", "signs", "dash", "BREAK", "AND", "schedule", "late", "unreached", "leaving", "alternation",
+    "many_breaks", "clamped", "untaken", "odd",
 ]  # fmt: skip
 """What was recognised: ``(x)`` or ``[x]`` without a number; a weight in digits; ``++`` or ``--``; a long dash
-behind a word, read as ``--``; and so on. ``late``, ``leaving``: a schedule at a step, and one without words at its end.
+behind a word, read as ``--``; and so on. ``late``: a schedule at a step, where nobody has said how many there are;
+``unreached``: one to which the picture does not come; ``leaving``: one without words at its end.
 ``clamped``: a weight was beyond the bounds. ``untaken``, ``odd``: signs and numbers that look like weights and are
 words."""
 
 _TOKEN = re.compile(r"\\[\\()\[\]+\-]|[()\[\]]|[^\\()\[\]]+|\\")
-_WORD_MARK = re.compile(r"(?<![^\s,])(?:BREAK(?![^\s,.;:])|AND(?![^\s,]))")
-_PART_WEIGHT = re.compile(r"\s{0,4}:\s{0,4}[+-]?(?:\d{1,4}(?:\.\d{0,6})?|\.\d{1,6})$")
 _SEPARATORS = re.compile(r"([:|])")
-_WHEN = re.compile(r"\s*[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?\s*")
 
 
 class Fragment(NamedTuple):
@@ -81,15 +79,17 @@ class _Piece:
     factor: float = 1.0
     separators: list[int] = field(default_factory=list)
     """Of an open ``[``: where ``:`` and ``|`` stand directly in it, as numbers of pieces."""
+    place: int = 0
+    """Of an open bracket: its own number."""
     resume: int = 0
     """Of an open ``[``: the piece with which it goes on, everything before being the past of a schedule."""
 
 
-def weigh(prompt: str, breaks: int = BREAKS_MAX) -> Weighed:
+def weigh(prompt: str, breaks: int = BREAKS_MAX, steps: schedules.StepCount | None = None) -> Weighed:
     """The prompt's chunks of fragments, neighbours of equal weight joined; one empty fragment for an empty prompt.
 
-    ``breaks``: how many ``BREAK`` count at most."""
-    reader = _Reader(prompt, breaks)
+    ``breaks``: how many ``BREAK`` count at most; ``steps``: the picture's, where they are known."""
+    reader = _Reader(prompt, breaks, steps)
     chunks = _chunks(reader.pieces, reader.marks)
     return Weighed(tuple(chunks), tuple(reader.marks))
 
@@ -128,11 +128,12 @@ def _chunks(pieces: list[_Piece], marks: dict[Mark, None]) -> list[Chunk]:
 class _Reader:
     """First pass: brackets are matched, and each opening one learns its pair's factor."""
 
-    def __init__(self, prompt: str, breaks: int) -> None:
+    def __init__(self, prompt: str, breaks: int, steps: schedules.StepCount | None) -> None:
         self.pieces: list[_Piece] = []
         self.marks: dict[Mark, None] = {}
         self._stack: list[_Piece] = []  # every open bracket, innermost last
         self._breaks = breaks
+        self._steps = steps
         self._prompt = prompt
         self._faces = find_faces(prompt)
         position = 0
@@ -145,7 +146,7 @@ class _Reader:
         if factors.some_are_odd(prompt):
             self.marks["odd"] = None
         if "AND" in self.marks and self.pieces[-1].kind == "text":
-            self.pieces[-1].text = _without_weight(self.pieces[-1].text.rstrip())
+            self.pieces[-1].text = dividers.without_weight(self.pieces[-1].text.rstrip())
 
     def _token(self, token: str, position: int) -> int:
         """``position``: behind it. Where the next one begins."""
@@ -153,7 +154,7 @@ class _Reader:
         if position - 1 in self._faces:
             pieces.append(_Piece("text", token))
         elif token == "(" or token == "[":
-            opened = _Piece("open", token, 1.1 if token == "(" else 1 / 1.1)
+            opened = _Piece("open", token, 1.1 if token == "(" else 1 / 1.1, place=len(pieces))
             stack.append(opened)
             pieces.append(opened)
         elif token == ")" or token == "]":
@@ -207,23 +208,28 @@ class _Reader:
             self.marks["emphasis"] = None
         pieces.append(_Piece("close"))
 
-    def _schedule(self, opened: _Piece, colons: list[int]) -> Literal["schedule", "late", "leaving"] | None:
-        """``[from:to:when]``, ``[to:when]``: only ``to`` stays, or ``from`` where nothing follows it."""
-        pieces = self.pieces
-        if colons[-1] != len(pieces) - 2 or not _WHEN.fullmatch(pieces[-1].text) or pieces[-1].kind != "text":
+    def _schedule(self, opened: _Piece, colons: list[int]) -> Mark | None:
+        """``[from:to:when]``, ``[to:when]``: only ``to`` stays, or ``from`` where nothing follows it or not in time."""
+        pieces, when = self.pieces, self.pieces[-1]
+        if colons[-1] != len(pieces) - 2 or when.kind != "text" or not schedules.NUMBER.fullmatch(when.text):
             return None
         first, last = colons[0], colons[-1]
         before = pieces[first - 1]
         if len(colons) == 1 and (before is opened or (pieces[first - 2] is opened and before.text.strip().isdecimal())):
             return None  # ``[:3]``; ``[16:9]``, ``[12:30]``
-        when, whole = float(pieces[-1].text), "." in pieces[-1].text
-        pieces[-1].text = pieces[first].text = pieces[last].text = ""
+        turn = schedules.turn(when.text, self._steps)
+        if turn == "never":
+            del pieces[first if len(colons) == 2 else opened.place + 1 :]
+            return "unreached"
+        when.text = pieces[first].text = pieces[last].text = ""
         between = pieces[first + 1 : min(last, first + 3)]
         if between and not (len(between) == 1 and between[0].text.isspace()):
             opened.resume = first
+        elif len(colons) == 2 and turn == "start":
+            del pieces[opened.place + 1 :]
         elif len(colons) == 2:
             return "leaving"
-        return "late" if when > 1 or (when == 1 and whole) else "schedule"  # 1.0 is behind the last step
+        return "late" if turn == "late" else "schedule"
 
     # ------------------------------------------------------------ words
 
@@ -232,13 +238,13 @@ class _Reader:
         start = 0
         least = 0 if self.pieces else len(text) - len(text.lstrip()) + 1
         most = len(text) if end < len(self._prompt) else len(text.rstrip()) - 1
-        for match in _WORD_MARK.finditer(text):
+        for match in dividers.WORD.finditer(text):
             mark = match[0]
-            if mark == "AND" and (match.start() < least or match.end() > most or _is_shouted(text, match)):
+            if mark == "AND" and (match.start() < least or match.end() > most or dividers.is_shouted(text, match)):
                 continue
             before = text[start : match.start()].rstrip()
             if mark == "AND":
-                self._split(_without_weight(before.removesuffix(",")))
+                self._split(dividers.without_weight(before.removesuffix(",")))
                 self.pieces.append(_Piece("text", ", "))
                 self.marks["AND"] = None
             elif self._breaks:
@@ -283,15 +289,3 @@ class _Reader:
             start = word_start = match.end()
         if start < len(text):
             self.pieces.append(_Piece("text", text[start:]))
-
-
-def _without_weight(text: str) -> str:
-    """``a cat :1.2`` as ``AND`` takes it."""
-    match = _PART_WEIGHT.search(text[-24:])
-    return text[: len(text) - len(match[0])] if match else text
-
-
-def _is_shouted(text: str, mark: re.Match[str]) -> bool:
-    """``ROCK AND ROLL``: between two words in capitals it is most likely a word."""
-    before, after = text[max(0, mark.start() - 64) : mark.start()].split(), text[mark.end() : mark.end() + 64].split()
-    return bool(before and after) and before[-1].isupper() and after[0].isupper()

@@ -96,7 +96,8 @@ class Lora(Sent):
     """``<lora:name:weight>`` in a prompt; of an embedding the name alone, as a word. Of a file that cannot be called
     (``problem``) it is what can be shown of its name."""
     family: str | None = None
-    """The models that it is for: ``sd``, ``sdxl``, ``other``; ``None`` where its file does not say."""
+    """The models that it is for: ``sd``, ``sdxl``, ``other``; ``None`` where its file does not say, or where its shapes
+    are those of none that its notes name."""
     triggers: list[str] = []
     """Words that it was trained with; of an embedding those that call it, the word in its file first."""
     size: int

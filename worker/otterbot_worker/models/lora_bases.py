@@ -1,0 +1,80 @@
+"""For which models a LoRA is made, by its header alone. Free of torch.
+
+Shapes and layers go before what the trainer noted: settings are copied from one training to the next.
+"""
+
+from __future__ import annotations
+
+import re
+
+from . import headers, lora_names
+
+_SD_WIDTHS, _SDXL_WIDTHS = frozenset({768, 1024}), frozenset({2048})
+_OTHER_KEYS = ("transformer.", "lora_transformer_", "lora_unet_double_blocks", "lora_unet_joint_blocks", "lora_te3_")
+_ATTENTION = re.compile(r"(?:attn1_to_[qkv]|attn2_to_q|self_attn_[qkv]_proj)$")
+"""Layers whose input is as wide as the part itself is at that place."""
+_PUBLISHED = {
+    "unet": frozenset({320, 640, 1280}),
+    "text_encoder": frozenset({768, 1024}),
+    "text_encoder_2": frozenset({1280}),
+}
+"""How wide that is in Stable Diffusion 1, 2 and SDXL, also in those that were made smaller by leaving out layers."""
+
+
+def width(header: headers.Header) -> int | None:
+    """How wide the prompt's embeddings are in the models that it is made for; ``None`` where it does not say."""
+    widths = {shape[1] for key, shape in header.shapes.items() if _reads_the_prompt(key) and len(shape) >= 2}
+    return widths.pop() if len(widths) == 1 else None
+
+
+def family(header: headers.Header, width: int | None) -> str | None:
+    """``other`` for those that have no U-Net; ``None`` where nothing says it."""
+    keys = list(header.shapes)
+    if is_for_transformers(header):
+        return "other"
+    if width in _SD_WIDTHS or width in _SDXL_WIDTHS:
+        return "sdxl" if width in _SDXL_WIDTHS else "sd"
+    if (found := lora_names.family(keys)) == "other":
+        return found
+    places = {place[0] for key in keys if (half := lora_names.read(key)) and (place := lora_names.place(half[0]))}
+    if "text_encoder_2" in places or any(key.startswith("lora_te1_") for key in keys):
+        return "sdxl"
+    if found is not None:
+        return found
+    if width is not None or _unpublished(header):
+        return None  # whatever its notes say, it was made for none of the models that they name
+    said = [header.metadata.get(name, "") for name in ("ss_base_model_version", "modelspec.architecture")]
+    if any(base.startswith(("sdxl", "stable-diffusion-xl")) for base in said):
+        return "sdxl"
+    if any(base.startswith(("sd_v", "sd1", "sd2", "stable-diffusion-v")) for base in said):
+        return "sd"
+    return "sd" if any(key.startswith("lora_te_") for key in keys) else None
+
+
+def is_for_transformers(header: headers.Header) -> bool:
+    """Whether the names of its tensors say so at their beginning."""
+    return any(key.startswith(_OTHER_KEYS) for key in header.shapes)
+
+
+def _unpublished(header: headers.Header) -> bool:
+    """Whether its shapes are those of no published Stable Diffusion, but of a small model for tests or of a relative
+    that was trained anew."""
+    for key, shape in header.shapes.items():
+        place = _place_of_down(key)
+        if place is None or len(shape) < 2 or _ATTENTION.search(place[1]) is None:
+            continue
+        if shape[1] not in _PUBLISHED[place[0]]:
+            return True
+    return False
+
+
+def _reads_the_prompt(key: str) -> bool:
+    """The down half at a layer whose input are the prompt's embeddings: its width tells the text encoder."""
+    place = _place_of_down(key)
+    return place is not None and place[0] == "unet" and place[1].endswith("attn2_to_k")
+
+
+def _place_of_down(key: str) -> lora_names.Place | None:
+    """Where the layer is whose down half, which is as wide as the layer's input, has this name."""
+    half = lora_names.read(key)
+    return lora_names.place(half[0]) if half is not None and half[1] == "down" else None
