@@ -30,6 +30,11 @@ def _parser() -> argparse.ArgumentParser:
     about = "where the models are, made there if they are not; by default made anew and thrown away"
     take.add_argument("--files", type=Path, metavar="DIR", help=about)
     take.set_defaults(run=_take)
+    kept = commands.add_parser(
+        "keep", help="make a queue, an archive and a plugin's database for the tests of later ones"
+    )
+    kept.add_argument("target", type=Path, metavar="DIR", help="tests/old/… ; must not be there yet")
+    kept.set_defaults(run=_keep)
     two = commands.add_parser("compare", help="say whether two censuses are equal; exit code 1 if they are not")
     two.add_argument("before", type=Path, metavar="BEFORE.json")
     two.add_argument("after", type=Path, metavar="AFTER.json")
@@ -58,6 +63,15 @@ def _take(asked: argparse.Namespace) -> int:
     found["meta"] = {"seconds": round(time.monotonic() - started), "at": time.strftime("%Y-%m-%d %H:%M:%S")}
     asked.out.write_text(json.dumps(found, indent=1, ensure_ascii=False, sort_keys=True) + "\n")
     print(f"{asked.out}: taken in {found['meta']['seconds']} s")
+    return 0
+
+
+def _keep(asked: argparse.Namespace) -> int:
+    from . import keeping
+
+    with tempfile.TemporaryDirectory(prefix="census-") as scratch:
+        asyncio.run(keeping.keep(asked.target, Path(scratch)))
+    print(f"{asked.target}: {sum(path.stat().st_size for path in asked.target.rglob('*'))} bytes")
     return 0
 
 

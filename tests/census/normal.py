@@ -16,12 +16,15 @@ NUMBERS = frozenset({
 """Keys whose numbers are never the same."""
 OF_A_FILE = ("size", "sha256")
 """Of a picture's file: the record in it says how long it took."""
-VERSIONS = frozenset({"version", "versions"})
+OWN_VERSION = ("version", "otterbot-worker")
 
 _FORMS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"_\d{14}(?:_\d+)?(?=\.\w)"), "_<time>"),
     (re.compile(r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?"), "<time>"),
-    (re.compile(r'(?<="took":)[\d.]+|(?<=\btook: )[\d.]+'), "<number>"),
+    (re.compile(r"\b\d{4}-\d\d-\d\d\b"), "<day>"),
+    (re.compile(r'(\btook(?:":|: | {2,}))[\d.]+'), r"\1<number>"),
+    (re.compile(r"""(\botterbot(?:-worker)?(?:['"]?: ?['"]?| +))\d+\.\d[\w.+]*"""), r"\1<version>"),
+    (re.compile(r"\b\d+(?:\.\d+)? GB(?= are free)"), "<number> GB"),
     (re.compile(r"https?://127\.0\.0\.1:\d+"), "<address>"),
 )
 
@@ -69,16 +72,9 @@ class Names:
     def _of_key(self, key: str, value: Any, random: bool) -> Any:
         if random or (key in NUMBERS and isinstance(value, int | float) and not isinstance(value, bool)):
             return f"<{type(value).__name__}>" if isinstance(value, str) else "<number>"
-        if key in VERSIONS:
-            return _versions(value)
+        if key in OWN_VERSION and isinstance(value, str):
+            return "<version>"
         return self.clean(value)
-
-
-def _versions(value: Any) -> Any:
-    """Names of what has a version stay; of the versions themselves, whether there are any."""
-    if isinstance(value, dict):
-        return {key: _versions(one) for key, one in value.items()}
-    return "<version>" if isinstance(value, str) and re.match(r"\d+\.", value) else value
 
 
 def without(value: Any, *keys: str) -> Any:

@@ -41,26 +41,26 @@ async def take_worker(root: Path, files: Path, pictures: Path) -> Answer:
             found["metrics"] = await queue_part.metrics(api)
             found["commands"] = await commands(a)
         found["schema"] = queue_part.schema(a.database)
-        found["other settings"] = await other_settings(root, files)
+        found["other settings"] = await other_settings(root, files, names)
     cleaned: Answer = names.clean(found)
     return cleaned
 
 
-async def other_settings(root: Path, files: Path) -> Answer:
-    """What is refused only by a worker without a checker, without a chat and without room on its disk."""
-    strange: dict[str, dict[str, Any]] = {
-        "images": {"safety_checker": None, "default_model": "tiny-sd"},
-        "chat": {"ollama_url": None},
-        "archive": {"min_free_gb": 1_000_000},
-    }
+async def other_settings(root: Path, files: Path, names: Names) -> Answer:
+    """What is refused only by a worker without a checker and without a chat, and by one without room on its disk."""
+    alone: dict[str, dict[str, Any]] = {"images": {"safety_checker": None, "default_model": "tiny-sd"}}
+    request = {"prompt": "otter", "seed": 7}
     found: Answer = {}
-    async with running(a_worker(root, files, None, **strange)) as api:
-        request = {"prompt": "otter", "seed": 7}
-        chat = queue_part.chat_job("unheard", queue_part.CHATS["a question"])
+    async with running(a_worker(root, files, None, **alone)) as api:
         unchecked = job_of("unchecked", {**request, "safety": True})
         found["unchecked"] = answer(*await api.call("POST", "/v1/jobs", unchecked))
+        chat = queue_part.chat_job("unheard", queue_part.CHATS["a question"])
+        status, job = await api.call("POST", "/v1/jobs", chat)
+        names.give(job["id"], "job unheard")
+        found["no chat"] = answer(status, await api.done(job["id"]))
+        found["without a chat"] = answer(*await api.call("GET", "/v1/info"))
+    async with running(a_worker(root, files, None, **alone, archive={"min_free_gb": 1_000_000})) as api:
         found["no room"] = answer(*await api.call("POST", "/v1/jobs", job_of("no room", request)))
-        found["no chat"] = answer(*await api.call("POST", "/v1/jobs", chat))
         for path in ("/v1/info", "/readyz"):
             found[path] = answer(*await api.call("GET", path))
     return found

@@ -21,6 +21,8 @@ from .running import Api, command
 Answer = dict[str, Any]
 MOVING = ("state", "place", "eta_s", "progress", "attempt")
 """Of a job that has just been accepted: it may run already when its answer is made."""
+SIDECARS = 4
+"""One of so many pictures is shown by the file beside it as well."""
 LISTINGS = ("/v1/models", "/v1/loras", "/v1/controlnets", "/v1/info", "/readyz", "/healthz", "/openapi.json")
 
 
@@ -39,6 +41,7 @@ class WorkerPart:
         """``pictures``: a folder into which the drawn pictures are written, for people who look at a difference."""
         self.api, self.names, self.pictures = api, names, pictures
         self._sent: dict[str, str] = {}
+        self._drawn = 0
         names.give(str(api.worker.data), "data")
         names.give(str(api.worker.root), "root")
 
@@ -56,7 +59,9 @@ class WorkerPart:
 
     async def listings(self) -> Answer:
         await self.hashed()
-        return {path: answer(*await self.api.call("GET", path)) for path in LISTINGS}
+        found = {path: answer(*await self.api.call("GET", path)) for path in LISTINGS}
+        found["/v1/info"]["body"]["gpu"]["state"] = "<moving>"
+        return found
 
     async def hashed(self) -> None:
         """Until the list of LoRAs has all hashes: they are made a second at a time."""
@@ -122,20 +127,18 @@ class WorkerPart:
         sidecar = await self.api.get(f"/v1/images/{image_id}.yml")
         (kept,) = self.api.worker.data.rglob(result["filename"])
         beside = sorted(path.name for path in kept.parent.glob(f"{kept.stem}*"))
-        shown, as_json, of_sidecar = await asyncio.gather(
-            command(self.api.worker, "show", str(kept)),
-            command(self.api.worker, "show", "--json", str(kept)),
-            command(self.api.worker, "show", str(kept.with_suffix(".yml"))),
-        )
+        asked = {"show": ("show", str(kept)), "show --json": ("show", "--json", str(kept))}
+        if self._drawn % SIDECARS == 0:
+            asked["show sidecar"] = ("show", str(kept.with_suffix(".yml")))
+        self._drawn += 1
+        shown = await asyncio.gather(*(command(self.api.worker, *line) for line in asked.values()))
         return {
             **self.pixels(name, data),
             "thumbnail": hashlib.sha256(small).hexdigest(),
             "sidecar": sidecar if isinstance(sidecar, str) else sidecar.decode(),
             "files": [path.replace(kept.stem, "<stem>") for path in beside],
             "folder": str(kept.parent.relative_to(self.api.worker.data)),
-            "show": shown,
-            "show --json": as_json,
-            "show sidecar": "as show" if of_sidecar == shown else of_sidecar,
+            **dict(zip(asked, shown, strict=True)),
         }
 
     def pixels(self, name: str, data: bytes) -> Answer:
