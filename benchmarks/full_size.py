@@ -20,8 +20,8 @@ import diffusers
 import torch
 import transformers
 
-from otterbot_worker.gpu.facts import Precision
-from otterbot_worker.images import casting
+from otterbot_worker.images.load import dtypes
+from otterbot_worker.memory.device_info import Precision
 
 diffusers.utils.logging.set_verbosity_error()  # of numbers that are changed, which here is all that is wanted
 
@@ -49,13 +49,13 @@ def count(module: torch.nn.Module) -> dict[str, int]:
     """Of what a file of weights would hold: parameters, and the buffers that are stored. The module is cast."""
     names = module.state_dict().keys()
     module.to(torch.bfloat16)
-    casting.cast(module, Precision(storage="bfloat16", compute="float32"), eight_bits=True)
+    dtypes.cast(module, Precision(storage="bfloat16", compute="float32"), eight_bits=True)
     stored = [*module.parameters(), *(buffer for name, buffer in module.named_buffers() if name in names)]
     return {
         "values": sum(map(torch.numel, stored)),
         "largest": max(map(torch.numel, stored)),
         "spared": sum(one.numel() for one in stored if one.dtype == torch.float32),
-        "sensitive": sum(one.numel() for one in stored if one.dtype != casting.EIGHT_BITS),
+        "sensitive": sum(one.numel() for one in stored if one.dtype != dtypes.EIGHT_BITS),
     }
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import gpu_rig
 from gpu_rig import Outcome, Rig
 
-from otterbot_worker.gpu.planning import PLANS, Plan
+from otterbot_worker.memory.placement import PLANS, Plan
 
 
 def row(rig: Rig, name: str, plan: Plan | None, side: int) -> dict[str, Any]:

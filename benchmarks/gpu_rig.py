@@ -26,13 +26,14 @@ import full_size
 import torch
 
 from otterbot_worker.errors import Cancelled, JobFailed
-from otterbot_worker.gpu import planning
-from otterbot_worker.gpu.facts import DeviceFacts
-from otterbot_worker.gpu.lessons import Lesson
 from otterbot_worker.gpu.messages import Draw
-from otterbot_worker.images import device as devices
-from otterbot_worker.images import loading, room
 from otterbot_worker.images.engine import Engine
+from otterbot_worker.images.load import device as devices
+from otterbot_worker.images.load import loader
+from otterbot_worker.images.memory import budget
+from otterbot_worker.memory import placement
+from otterbot_worker.memory.device_info import DeviceFacts
+from otterbot_worker.memory.oom_history import Lesson
 from otterbot_worker.models import estimates
 from otterbot_worker.models.catalogue import load_catalogue
 from otterbot_worker.models.entries import ModelEntry
@@ -164,17 +165,17 @@ class Rig:
         kept = {name: part for name, part in parts.items() if name not in entry.without}
         return estimates.Needs(parts=kept, computing=entry.abilities.computing)
 
-    def estimate(self, name: str, plan: planning.Plan, side: int) -> int:
+    def estimate(self, name: str, plan: placement.Plan, side: int) -> int:
         entry = self.entries[name]
         facts = self._facts(self.device, 0)
         precision = facts.precision(wants_bf16=entry.abilities.bf16)
         needs = self.needs(entry)
-        return planning.estimate(needs, plan, side * side, precision, math_only=facts.math_only).card
+        return placement.estimate(needs, plan, side * side, precision, math_only=facts.math_only).card
 
     @contextmanager
     def full_size(self) -> Iterator[None]:
         """In here models are loaded in full size."""
-        from_folder = loading._from_folder
+        from_folder = loader._from_folder
 
         def replaced(entry: ModelEntry, family: Any, folder: Path, dtype: torch.dtype, **more: Any) -> tuple[Any, str]:
             pipe, found = from_folder(entry, family, folder, dtype, **more)
@@ -185,8 +186,8 @@ class Rig:
             return pipe, found
 
         with ExitStack() as stack:
-            stack.enter_context(mock.patch.object(loading, "_from_folder", replaced))
-            stack.enter_context(mock.patch.object(room, "needs_of", self.needs))
+            stack.enter_context(mock.patch.object(loader, "_from_folder", replaced))
+            stack.enter_context(mock.patch.object(budget, "needs_of", self.needs))
             yield
 
     def _swap(self, pipe: Any, kind: str, dtype: torch.dtype) -> None:
@@ -209,7 +210,7 @@ class Rig:
         *,
         side: int | None = None,
         steps: int = 3,
-        plan: planning.Plan | None = None,
+        plan: placement.Plan | None = None,
         prompt: str = "otter, cowboy hat",
         cancel_after: float | None = None,
     ) -> Outcome:
@@ -220,7 +221,7 @@ class Rig:
         """
         entry = self.entries[name]
         side = side or (64 if self.tiny else entry.defaults.width)
-        before = [] if plan is None else planning.PLANS[: planning.PLANS.index(plan)]
+        before = [] if plan is None else placement.PLANS[: placement.PLANS.index(plan)]
         lessons = [Lesson(plan=one.name, card=0, available=RAM).as_dict() for one in before]
         watch = Watch(device=self.device, cancel_after=cancel_after)
         cuda = self.device.type == "cuda"

@@ -24,9 +24,9 @@ import torch
 from diffusers import StableDiffusionPipeline, UniPCMultistepScheduler
 
 from otterbot_worker.families import FAMILIES
-from otterbot_worker.gpu.child import Channel, Task
-from otterbot_worker.images import previews
-from otterbot_worker.images.passes import Pass, Steps
+from otterbot_worker.images.child import Channel, Task
+from otterbot_worker.images.draw import previews
+from otterbot_worker.images.draw.passes import Pass, Steps
 
 MODEL = Path(__file__).resolve().parents[1] / "worker" / "otterbot_worker" / "models" / "otter-mini"
 PREVIEW_SECONDS = previews.SECONDS

@@ -10,33 +10,35 @@ from mautrix.types import RoomID
 from mautrix.util.async_db import Database, UpgradeTable
 from mautrix.util.config import BaseProxyConfig
 
-from . import commands, durable, durable_sync, sync, texts
-from .calls import Calls
-from .catchup import CatchUp
-from .chat_delivery import Chats
-from .chat_typing import Typing
+from . import commands, texts
+from .chat.history import History
+from .chat.turn_delivery import Chats
+from .chat.typing_notice import Typing
+from .commands.permissions import Permissions
+from .commands.predecessors import Predecessors
+from .commands.room_settings import RoomSettings
+from .commands.services import Services
 from .config import Config, Values
-from .cross_signing import CrossSigning
-from .delivery import Delivery
-from .encryption import Encryption
-from .events import Events
-from .history import History
-from .matrix_http import MatrixHttp
-from .migrations import upgrade_table
-from .outbox import Outbox
-from .permissions import Permissions
-from .pictures import Pictures
-from .predecessors import Predecessors
-from .recovery_keys import RecoveryKeys
-from .room_state import RoomStates
-from .room_upgrades import RoomUpgrades
-from .rooms import Rooms
-from .services import Services
-from .settings import RoomSettings
-from .store import Store
-from .sync_watch import SyncWatch, restart_if_replaced
-from .unread import Unread
-from .worker_client import Address, WorkerClient
+from .inbox import durable_sync, sync
+from .inbox.backfill import CatchUp
+from .inbox.events import Events
+from .inbox.membership import Rooms
+from .inbox.room_upgrades import RoomUpgrades
+from .inbox.sync_watch import SyncWatch, restart_if_replaced
+from .inbox.unread import Unread
+from .matrix.addressing import Calls
+from .matrix.cross_signing import CrossSigning
+from .matrix.encryption import Encryption
+from .matrix.http import MatrixHttp
+from .matrix.room_state import RoomStates
+from .outbox.sends import Outbox
+from .requests.delivery import Delivery
+from .requests.images import Pictures
+from .store import durability
+from .store.migrations import upgrade_table
+from .store.recovery_keys import RecoveryKeys
+from .store.store import Store
+from .worker.client import Address, WorkerClient
 
 READY_POLL = 0.5
 """Seconds. Maubot says nothing to plugins that are there already when their client starts."""
@@ -156,7 +158,7 @@ class Otterbot(Plugin):
         try:
             durable_sync.install(self.client, self.log)
             keys, warnings = self._services.encryption.store, self._services.warnings
-            await durable.at_start(keys, warnings, texts.KEYS_NOT_DURABLE, self.log)
+            await durability.at_start(keys, warnings, texts.KEYS_NOT_DURABLE, self.log)
             await self._delivery.start()
             self._events.start()
             self._upgrades.start()

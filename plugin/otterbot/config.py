@@ -16,7 +16,7 @@ from typing import Any, TypeVar, cast
 from mautrix.util.config import BaseProxyConfig, ConfigUpdateHelper
 from ruamel.yaml.comments import Comment, CommentedBase
 
-from .configvalues import (
+from .config_checks import (
     Check,
     allowed_patterns,
     at_most,

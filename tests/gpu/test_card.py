@@ -13,8 +13,8 @@ import pytest
 import torch
 from gpu_rig import GIB, Rig
 
-from otterbot_worker.gpu.planning import PLANS, RESERVE_BYTES, Plan
-from otterbot_worker.images import device as devices
+from otterbot_worker.images.load import device as devices
+from otterbot_worker.memory.placement import PLANS, RESERVE_BYTES, Plan
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore"),

@@ -86,7 +86,7 @@ class Worker:
     @staticmethod
     def _is_gpu_process(pid: int) -> bool:
         with contextlib.suppress(OSError):
-            return b"otterbot_worker.gpu.child" in Path(f"/proc/{pid}/cmdline").read_bytes()
+            return b"otterbot_worker.images.child" in Path(f"/proc/{pid}/cmdline").read_bytes()
         return False
 
     async def gpu_pid(self, timeout: float = 30) -> int:

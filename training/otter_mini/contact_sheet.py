@@ -77,7 +77,7 @@ def control_strips(
     painter: Painter, seeds: Sequence[int], *, lora: Path | None, inversion: Path | None, token: str
 ) -> list[list[Cell]]:
     """A strip for each control, all of one seed; those of files that are not there are left out."""
-    from otterbot_worker.samplers import SAMPLERS
+    from otterbot_worker.sampling.samplers import SAMPLERS
 
     seed = [seeds[0]]
 

@@ -250,7 +250,7 @@ class Laboratory:
         return _usable("Steps", [self._settings({"steps": steps}, steps=steps) for steps in STEPS])
 
     def samplers(self) -> Outcome:
-        from otterbot_worker.samplers import SAMPLERS
+        from otterbot_worker.sampling.samplers import SAMPLERS
 
         return _usable("Samplers", [self._settings({"sampler": name}, sampler=name) for name in SAMPLERS])
 

@@ -114,7 +114,7 @@ class Painter:
         if name is None:
             self.pipe.scheduler = self._scheduler_class.from_config(self._scheduler)
             return
-        from otterbot_worker.samplers import SAMPLERS
+        from otterbot_worker.sampling.samplers import SAMPLERS
 
         sampler = SAMPLERS[name]
         arguments = dict(sampler.arguments)

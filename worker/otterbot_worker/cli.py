@@ -18,12 +18,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from otterbot_worker import __version__, config, logs, privacy, terminal
-from otterbot_worker.errors import CannotLook
+from . import __version__, config, logs, privacy, terminal
+from .errors import CannotLook
 
 if TYPE_CHECKING:
-    from otterbot_worker.models.catalogue import Catalogue
-    from otterbot_worker.models.entries import ModelEntry
+    from .models.catalogue import Catalogue
+    from .models.entries import ModelEntry
 
 log = logging.getLogger(__name__)
 
@@ -96,11 +96,11 @@ def _serve(asked: argparse.Namespace) -> int:
     settings = config.load(asked.config)
     logs.setup(settings.log.level, settings.log.format)
     # Here, not above: the other commands do not need a server.
-    from otterbot_worker.api.auth import BadToken
-    from otterbot_worker.api.parts import AlreadyRunning
-    from otterbot_worker.api.server import serve
-    from otterbot_worker.jobs import disk
-    from otterbot_worker.jobs.migrations import DamagedDatabase, NewerDatabase
+    from .api.auth import BadToken
+    from .api.parts import AlreadyRunning
+    from .api.server import serve
+    from .queue import disk
+    from .queue.migrations import DamagedDatabase, NewerDatabase
 
     while True:
         try:
@@ -118,7 +118,7 @@ def _serve(asked: argparse.Namespace) -> int:
 
 
 def _openapi(_: argparse.Namespace) -> int:
-    from otterbot_worker.api import app, openapi
+    from .api import app, openapi
 
     print(openapi.text(app.OPERATIONS), end="")
     return 0
@@ -128,7 +128,7 @@ def _openapi(_: argparse.Namespace) -> int:
 
 
 def _show(asked: argparse.Namespace) -> int:
-    from otterbot_worker.archive import containers, reading, showing
+    from .archive import containers, reading, showing
 
     name = terminal.visible(str(asked.file))
     try:
@@ -153,8 +153,8 @@ def _show(asked: argparse.Namespace) -> int:
 
 
 def _models(asked: argparse.Namespace) -> int:
-    from otterbot_worker.api import default as defaults
-    from otterbot_worker.api.parts import read_catalogue
+    from .api import default as defaults
+    from .api.parts import read_catalogue
 
     settings = config.load(asked.config)
     catalogue = read_catalogue(settings)
@@ -183,10 +183,10 @@ def _where(catalogue: Catalogue, entry: ModelEntry) -> tuple[str, str | None]:
 
 
 def _plans(settings: config.Config, entries: Iterable[ModelEntry]) -> int:
-    from otterbot_worker.gpu import plan_table
+    from .memory import placement_table
 
     reserves = {"reserve": settings.gpu.reserve_mb * 10**6, "ram_reserve": settings.gpu.ram_reserve_mb * 10**6}
-    print(plan_table.page(entries, **reserves))
+    print(placement_table.page(entries, **reserves))
     return 0
 
 
@@ -197,7 +197,7 @@ def _doctor(asked: argparse.Namespace) -> int:
     _models(asked)
     print()
     # In a process of its own: it imports torch and touches the card.
-    command = [sys.executable, "-m", "otterbot_worker.gpu.doctor", "--device", settings.gpu.device]
+    command = [sys.executable, "-m", "otterbot_worker.doctor", "--device", settings.gpu.device]
     command += ["--data-dir", str(settings.data_dir), "--archive-dir", str(settings.archive_dir)]
     command += ["--min-free-gb", str(settings.archive.min_free_gb)]
     command += ["--downloads"] if settings.images.downloads else []

@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from otterbot_worker import yamlfile
+from . import yamlfile
 
 ENVIRONMENT_PREFIX = "OTTERBOT_"
 CHECKER = r"^(\w[\w.-]*/\w[\w.-]*|[/~].*)$"

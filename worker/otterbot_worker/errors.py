@@ -30,7 +30,7 @@ class JobFailed(Exception):
         self.message = message
         self.details: dict[str, Any] = dict(details or {})
         self.lessons: list[dict[str, Any]] = []
-        """What was learned of memory on the way (``gpu.lessons.Lesson``)."""
+        """What was learned of memory on the way (``memory.oom_history.Lesson``)."""
 
 
 class Cancelled(Exception):

@@ -15,7 +15,7 @@ import traceback
 import warnings
 from typing import Literal, TextIO
 
-from otterbot_worker import terminal
+from . import terminal
 
 _PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 

@@ -1,21 +1,21 @@
 """From a message to what follows from it. The one entrance is :func:`handle`.
 
-Handlers read and decide; they send nothing (see :mod:`..outcome`). Silence is the answer to
+Handlers read and decide; they send nothing (see :mod:`.outcome`). Silence is the answer to
 strangers, to unknown commands and to text that is not for us.
 """
 
 from __future__ import annotations
 
 from .. import texts
-from ..intents import Intent
-from ..message import SPEECH, Message
-from ..outcome import Outcome, say
-from ..services import Services
+from ..language.intents import Intent
+from ..language.message import SPEECH, Message
 from .chat import chat, plain_text
 from .draw import draw, draw_again, upscale, vary
 from .models import list_models, show_or_set_model
+from .outcome import Outcome, say
 from .queue import cancel, show_queue
-from .rooms import show_or_set
+from .services import Services
+from .settings import show_or_set
 from .status import show_help, show_status
 
 

@@ -6,17 +6,17 @@ In a room with one person there is one conversation in the main timeline; everyw
 from __future__ import annotations
 
 from .. import texts
-from ..chat_entries import FLOWING, answered_by, flows
-from ..encryption import KeyMissing
+from ..chat.entries import FLOWING, answered_by, flows
+from ..chat.pace import PACE, Pace, answered_at, next_pace
 from ..errors import MatrixRefused
-from ..intents import Intent, begins_with_prefix
-from ..message import Message, from_raw
-from ..outcome import NewRequest, Outcome, say
-from ..pace import PACE, Pace, answered_at, next_pace
-from ..records import Request
-from ..services import Services
-from ..sync import seconds
-from ..typed import clean
+from ..language.intents import Intent, begins_with_prefix
+from ..language.message import Message, from_raw
+from ..language.typed import clean
+from ..matrix.encryption import KeyMissing
+from ..matrix.sync_answer import seconds
+from ..store.rows import Request
+from .outcome import NewRequest, Outcome, say
+from .services import Services
 
 MAX_THREADS = 2_000
 ROOT_PATIENCE = 10.0
@@ -117,7 +117,7 @@ async def _is_chat(services: Services, message: Message, root: str) -> bool:
 
 
 async def _read_root(services: Services, message: Message, root: str) -> bool:
-    """For a question that the database does not know (any more). Raises :class:`~..encryption.KeyMissing`."""
+    """For a question that the database does not know (any more). Raises :class:`~..matrix.encryption.KeyMissing`."""
     room = message.room_id
     try:
         raw = await services.http.event(room, root)

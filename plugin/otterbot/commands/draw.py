@@ -9,15 +9,15 @@ from dataclasses import replace
 
 from .. import texts
 from ..errors import MatrixError, Unanswered, WorkerError, WorkerRefused, WorkerUnauthorized
-from ..intents import Intent
-from ..message import Message
-from ..options import MAX_SEED
-from ..outcome import NewRequest, Outcome, Unusable, say
-from ..services import Services
-from .again import again, upscaled, varied
-from .circumstances import circumstances
-from .pictures import find_picture, find_record, find_start
+from ..language.intents import Intent
+from ..language.message import Message
+from ..language.options import MAX_SEED
+from .again_request import again, upscaled, varied
+from .context import circumstances
+from .find_picture import find_picture, find_record, find_start
+from .outcome import NewRequest, Outcome, Unusable, say
 from .resolve import resolve
+from .services import Services
 
 
 async def draw(services: Services, message: Message, intent: Intent) -> Outcome:

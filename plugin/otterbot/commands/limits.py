@@ -6,8 +6,8 @@ import math
 
 from .. import texts
 from ..config import Values
-from ..outcome import Unusable
-from ..worker_about import ModelLimits
+from ..worker.info import ModelLimits
+from .outcome import Unusable
 
 
 def check_lengths(prompt: str, negative: str | None, values: Values) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from .. import texts
 from ..errors import WorkerError, WorkerUnauthorized
-from ..message import Message
-from ..outcome import Outcome, Reply, RoomSetting, Unusable, say
-from ..services import Services
-from ..settings import MODEL, Chosen
-from ..worker_about import Lora, Models
-from .catalogue import check_model, find_model
-from .circumstances import known_models
+from ..language.message import Message
+from ..worker.info import Lora, Models
+from .catalogue_names import check_model, find_model
+from .context import known_models
+from .outcome import Outcome, Reply, RoomSetting, Unusable, say
+from .room_settings import MODEL, Chosen
+from .services import Services
 
 _BACK = frozenset({"default", "reset", "none", "off"})
 

@@ -7,10 +7,10 @@ import time
 from dataclasses import replace
 
 from .. import texts
-from ..message import Message
-from ..outcome import Outcome, Reply, say
-from ..records import Request
-from ..services import Services
+from ..language.message import Message
+from ..store.rows import Request
+from .outcome import Outcome, Reply, say
+from .services import Services
 
 SHOWN = 10
 

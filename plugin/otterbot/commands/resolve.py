@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import texts
-from ..options import DrawOptions
-from ..outcome import NewRequest, Unusable
-from ..worker_about import Model
-from .catalogue import choose_model, sampler_name, takes
-from .circumstances import Circumstances
+from ..language.options import DrawOptions
+from ..worker.info import Model
+from .catalogue_names import choose_model, sampler_name, takes
+from .context import Circumstances
 from .limits import allowed_count, allowed_guidance, allowed_steps, check_lengths, drawable_size, enough, fits
+from .outcome import NewRequest, Unusable
 
 STRENGTH = 0.6
 """Keeps the picture; 0.94 mostly replaces it."""

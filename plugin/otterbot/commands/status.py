@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 
 from .. import texts
-from ..chat_models import chat_line
 from ..errors import WorkerError, WorkerForeign, WorkerUnauthorized
-from ..message import Message
-from ..outcome import Outcome, say
-from ..records import RequestState
-from ..services import Services
+from ..language.message import Message
+from ..store.rows import RequestState
+from .chat_models import chat_line
+from .outcome import Outcome, say
+from .services import Services
 
 RECENT = 600.0
 """Seconds for which a spoiled picture is spoken of."""

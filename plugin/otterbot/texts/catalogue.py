@@ -10,7 +10,7 @@ from .jobs import count_of, plain_sentence
 from .usage import command
 
 if TYPE_CHECKING:
-    from ..worker_about import Lora, Model
+    from ..worker.info import Lora, Model
 
 MAX_LORAS = 30
 """How many names a list shows."""

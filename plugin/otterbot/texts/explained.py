@@ -8,7 +8,7 @@ from .escape import plain
 from .jobs import plain_sentence
 
 if TYPE_CHECKING:
-    from ..worker_about import Explained, ExplainedPrompt
+    from ..worker.info import Explained, ExplainedPrompt
 
 MAX_FRAGMENTS = 40
 """How many pieces of a prompt are shown."""

@@ -11,8 +11,8 @@ from .escape import code, plain, plain_lines
 
 if TYPE_CHECKING:
     from ..errors import FieldProblem, WorkerRefused
-    from ..worker_about import Pause
-    from ..worker_types import Failure, Job, Progress
+    from ..worker.info import Pause
+    from ..worker.jobs import Failure, Job, Progress
 
 ACK = "⏳"
 DONE = "✅"

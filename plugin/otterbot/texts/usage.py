@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..options import COUNT, GUIDANCE, LARGER, MAX_SEED, SHAPE, SHAPES, SIDE, STEERING, STEPS, UPSCALERS
+from ..language.options import COUNT, GUIDANCE, LARGER, MAX_SEED, SHAPE, SHAPES, SIDE, STEERING, STEPS, UPSCALERS
 from .escape import code
 from .jobs import typed
 
 if TYPE_CHECKING:
-    from ..options import Overlooked, UsageProblem
+    from ..language.options import Overlooked, UsageProblem
 
 
 def command(prefix: str, text: str) -> str:

@@ -9,7 +9,7 @@ from .escape import code, plain
 from .jobs import count_of, paused, plain_sentence
 
 if TYPE_CHECKING:
-    from ..worker_about import Info
+    from ..worker.info import Info
 
 WORKER_OFF = (
     "💤 The worker, the machine with the graphics card, does not answer: it is probably off. "

@@ -22,19 +22,19 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "core"))
 from homeserver_double import BOT, HomeserverDouble
 from worker_double import TOKEN, WorkerDouble
 
-from otterbot.calls import Calls
-from otterbot.chat_delivery import Chats
-from otterbot.chat_typing import Typing
+from otterbot.chat.history import History
+from otterbot.chat.turn_delivery import Chats
+from otterbot.chat.typing_notice import Typing
 from otterbot.config import ChatValues, Values, WorkerValues
-from otterbot.delivery import Delivery
-from otterbot.encryption import Encryption
-from otterbot.history import History
-from otterbot.matrix_http import MatrixHttp
-from otterbot.migrations import upgrade_table
-from otterbot.outbox import Outbox
-from otterbot.records import Request, key_of
-from otterbot.store import Commit, Store
-from otterbot.worker_client import Address, WorkerClient
+from otterbot.matrix.addressing import Calls
+from otterbot.matrix.encryption import Encryption
+from otterbot.matrix.http import MatrixHttp
+from otterbot.outbox.sends import Outbox
+from otterbot.requests.delivery import Delivery
+from otterbot.store.migrations import upgrade_table
+from otterbot.store.rows import Request, key_of
+from otterbot.store.store import Commit, Store
+from otterbot.worker.client import Address, WorkerClient
 
 ROOM = "!room:test"
 USER = "@user:test"

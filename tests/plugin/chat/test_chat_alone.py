@@ -10,11 +10,12 @@ import pytest
 import pytest_asyncio
 from chat_servers import BOT, ROOM, USER, Rig, rig_in
 
-from otterbot import chat_format, contents
-from otterbot.chat_entries import FLOWING
+from otterbot.chat import formatting
+from otterbot.chat.entries import FLOWING
 from otterbot.config import ChatValues
-from otterbot.records import Part, key_of
-from otterbot.store import Commit
+from otterbot.matrix import event_content
+from otterbot.store.rows import Part, key_of
+from otterbot.store.store import Commit
 
 FLOWS = {"asked": {FLOWING: True}}
 
@@ -30,10 +31,10 @@ def answered(rig: Rig, question: dict[str, Any], *texts: str, thread: str | None
     """An answer of the bot's, as a reply or in a thread."""
     key, asked = key_of(BOT, ROOM, question["event_id"]), question["event_id"]
     reply = {"m.in_reply_to": {"event_id": asked}}
-    relation = reply if thread is None else chat_format.thread_relation(thread, asked)
+    relation = reply if thread is None else formatting.thread_relation(thread, asked)
     return [
         rig.server.add(
-            ROOM, BOT, "m.room.message", chat_format.message(text, key, f"chat/{n}") | {"m.relates_to": relation}
+            ROOM, BOT, "m.room.message", formatting.message(text, key, f"chat/{n}") | {"m.relates_to": relation}
         )
         for n, text in enumerate(texts, 1)
     ]
@@ -112,9 +113,9 @@ async def test_what_belongs_to_it(rig: Rig) -> None:
         rig.server.say(ROOM, silent)
     rig.server.say(ROOM, "cat.png", msgtype="m.image", url="mxc://x")
     rig.server.say(ROOM, "a notice", msgtype="m.notice")
-    notice = await contents.notice("❌ It failed.", "key", "final", None)
+    notice = await event_content.notice("❌ It failed.", "key", "final", None)
     rig.server.add(ROOM, BOT, "m.room.message", notice)
-    picture = {"msgtype": "m.image", "body": "otter.png", "url": "mxc://x", contents.OUR_KEY: {"key": "k"}}
+    picture = {"msgtype": "m.image", "body": "otter.png", "url": "mxc://x", event_content.OUR_KEY: {"key": "k"}}
     rig.server.add(ROOM, BOT, "m.room.message", picture)
     rig.server.add(ROOM, USER, "m.room.message", {"body": 7})
     rig.server.say(ROOM, "somebody who was here before", "@other:test")
@@ -142,9 +143,9 @@ async def test_an_answer_stands_after_its_question(rig: Rig) -> None:
 async def test_edits_and_deletions(rig: Rig) -> None:
     first = rig.server.say(ROOM, "my name is Bo")
     key = key_of(BOT, ROOM, first["event_id"])
-    placeholder = rig.server.add(ROOM, BOT, "m.room.message", chat_format.message("💭 Thinking…", key, "chat/0"))
+    placeholder = rig.server.add(ROOM, BOT, "m.room.message", formatting.message("💭 Thinking…", key, "chat/0"))
     for text, part in (("half …", "chat/edit"), ("Hello", "chat/1")):
-        edit = contents.edit(chat_format.message(text, key, part), placeholder["event_id"])
+        edit = event_content.edit(formatting.message(text, key, part), placeholder["event_id"])
         rig.server.add(ROOM, BOT, "m.room.message", edit)
     rig.server.change(first, "my name is Ann")
     forged = {"m.new_content": {"msgtype": "m.text", "body": "forged"}}

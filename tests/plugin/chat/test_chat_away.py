@@ -11,7 +11,7 @@ import pytest_asyncio
 from chat_servers import ROOM, Rig, rig_in
 
 from otterbot import texts
-from otterbot.records import PartState, Request
+from otterbot.store.rows import PartState, Request
 
 LONG = "\n\n".join("Otters swim and otters sleep. " * 20 for _ in range(40))
 

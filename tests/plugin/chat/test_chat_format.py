@@ -6,8 +6,9 @@ import time
 
 import pytest
 
-from otterbot import chat_format, contents
-from otterbot.chat_format import close, measure, render, split
+from otterbot.chat import formatting
+from otterbot.chat.formatting import close, measure, render, split
+from otterbot.matrix import event_content
 
 CODE = "```python\n" + "".join(f"line_{number} = {number}\n" for number in range(2_000)) + "```"
 
@@ -35,7 +36,7 @@ def fences(text: str) -> int:
 )
 def test_pieces_fit_and_lose_nothing(text: str) -> None:
     pieces = split(text)
-    assert all(0 < measure(piece) <= chat_format.LIMIT for piece in pieces)
+    assert all(0 < measure(piece) <= formatting.LIMIT for piece in pieces)
     joined = "".join("".join(pieces).split())
     for mark in ("```python", "```", "~~~~"):
         joined, text = joined.replace(mark, ""), text.replace(mark, "")
@@ -104,7 +105,7 @@ def test_nonsense_does_not_hold_up_the_bot(text: str) -> None:
 
 
 def test_a_message_mentions_nobody() -> None:
-    content = chat_format.message("@room **hi**", "key", "chat/1")
+    content = formatting.message("@room **hi**", "key", "chat/1")
     assert content["m.mentions"] == {}
     assert content["msgtype"] == "m.text"
     assert content["body"] == "@room **hi**"
@@ -114,24 +115,24 @@ def test_a_message_mentions_nobody() -> None:
 
 @pytest.mark.parametrize("text", ["<" * 20_000, "&<>" * 6_000, "выдра " * 3_000, "🦦" * 3_000, CODE, "**a** " * 3_000])
 def test_an_edit_fits_into_an_event(text: str) -> None:
-    for content in chat_format.answer(text, ["A note."], "key"):
-        edited = contents.edit(content, "$event")
-        assert contents.size(edited) <= contents.MAX_CONTENT + 500
+    for content in formatting.answer(text, ["A note."], "key"):
+        edited = event_content.edit(content, "$event")
+        assert event_content.size(edited) <= event_content.MAX_CONTENT + 500
         assert "formatted_body" in content
 
 
 def test_an_answer_is_the_same_every_time() -> None:
-    first = chat_format.answer(CODE + "\n\nend", ["Note one.", "Note two."], "key")
-    assert first == chat_format.answer(CODE + "\n\nend", ["Note one.", "Note two."], "key")
+    first = formatting.answer(CODE + "\n\nend", ["Note one.", "Note two."], "key")
+    assert first == formatting.answer(CODE + "\n\nend", ["Note one.", "Note two."], "key")
     assert [content["org.otterbot"]["part"] for content in first] == [f"chat/{n}" for n in range(1, len(first) + 1)]
     assert first[-1]["body"].endswith("end\n\nNote one.\n\nNote two.")
     last = first[-1]
     assert last["body"][: last["org.otterbot"]["length"]].endswith("end")
-    assert chat_format.answer(" \n ", [], "key") == []
+    assert formatting.answer(" \n ", [], "key") == []
 
 
 def test_a_growing_answer_shows_its_first_piece() -> None:
-    assert chat_format.growing("Otters", "key", "chat/edit")["body"] == "Otters …"
-    assert chat_format.growing("See:\n```py\nx = 1", "key", "chat/edit")["body"] == "See:\n```py\nx = 1\n```\n\n…"
-    body = chat_format.growing("word " * 5_000, "key", "chat/edit")["body"]
-    assert measure(body) <= chat_format.LIMIT + 20
+    assert formatting.growing("Otters", "key", "chat/edit")["body"] == "Otters …"
+    assert formatting.growing("See:\n```py\nx = 1", "key", "chat/edit")["body"] == "See:\n```py\nx = 1\n```\n\n…"
+    body = formatting.growing("word " * 5_000, "key", "chat/edit")["body"]
+    assert measure(body) <= formatting.LIMIT + 20

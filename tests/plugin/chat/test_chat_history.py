@@ -10,11 +10,12 @@ import pytest
 import pytest_asyncio
 from chat_servers import BOT, ROOM, STRANGER, Rig, rig_in
 
-from otterbot import chat_format, contents
+from otterbot.chat import formatting
 from otterbot.config import ChatValues
-from otterbot.live import CannotAsk
-from otterbot.records import Part, key_of
-from otterbot.store import Commit
+from otterbot.matrix import event_content
+from otterbot.requests.active import CannotAsk
+from otterbot.store.rows import Part, key_of
+from otterbot.store.store import Commit
 
 
 @pytest_asyncio.fixture(params=["whole", "none"])
@@ -29,10 +30,10 @@ def answered(
 ) -> list[dict[str, Any]]:
     """An answer of the bot's in the thread."""
     key = key_of(BOT, ROOM, question["event_id"], edit)
-    relation = chat_format.thread_relation(root, question["event_id"])
+    relation = formatting.thread_relation(root, question["event_id"])
     return [
         rig.server.add(
-            ROOM, BOT, "m.room.message", chat_format.message(text, key, f"chat/{n}") | {"m.relates_to": relation}
+            ROOM, BOT, "m.room.message", formatting.message(text, key, f"chat/{n}") | {"m.relates_to": relation}
         )
         for n, text in enumerate(texts, 1)
     ]
@@ -94,9 +95,9 @@ async def test_what_is_not_for_us(rig: Rig) -> None:
         ROOM, "@other:test", "m.room.message", {"msgtype": "m.notice", "body": "bot", "m.relates_to": relates}
     )
     rig.server.add(ROOM, "@other:test", "m.room.message", {"body": 7, "m.relates_to": relates})
-    notice = await contents.notice("❌ It failed.", "key", "final", None)
+    notice = await event_content.notice("❌ It failed.", "key", "final", None)
     rig.server.add(ROOM, BOT, "m.room.message", notice | {"m.relates_to": relates})
-    rig.server.add(ROOM, BOT, "m.room.message", chat_format.message("💭", "key", "chat/0") | {"m.relates_to": relates})
+    rig.server.add(ROOM, BOT, "m.room.message", formatting.message("💭", "key", "chat/0") | {"m.relates_to": relates})
     last = rig.server.in_thread(root, "two")
     assert await told(rig, last) == [("user", "one"), ("user", "two")]
 
@@ -128,13 +129,13 @@ def _commit(rig: Rig, event: dict[str, Any]) -> Any:
 async def test_an_answer_that_grew_by_edits(rig: Rig) -> None:
     first = rig.server.say(ROOM, "!chat one")
     root, key = first["event_id"], key_of(BOT, ROOM, first["event_id"])
-    relation = chat_format.thread_relation(root, root)
+    relation = formatting.thread_relation(root, root)
     placeholder = rig.server.add(
-        ROOM, BOT, "m.room.message", chat_format.message("💭 Thinking…", key, "chat/0") | {"m.relates_to": relation}
+        ROOM, BOT, "m.room.message", formatting.message("💭 Thinking…", key, "chat/0") | {"m.relates_to": relation}
     )
     for text, part in (("half …", "chat/edit"), ("the whole\n\n⚠️ note", "chat/1")):
         length = len("the whole") if part == "chat/1" else 4
-        edit = contents.edit(chat_format.message(text, key, part, length=length), placeholder["event_id"])
+        edit = event_content.edit(formatting.message(text, key, part, length=length), placeholder["event_id"])
         rig.server.add(ROOM, BOT, "m.room.message", edit)
     second = rig.server.in_thread(root, "two")
     assert await told(rig, second) == [("user", "one"), ("assistant", "the whole"), ("user", "two")]

@@ -11,8 +11,10 @@ import pytest_asyncio
 from chat_servers import BOT, ROOM, STRANGER, Rig, rig_in
 from test_chat_history import answered, told
 
-from otterbot import chat_edits, chat_format, contents, texts
-from otterbot.records import key_of
+from otterbot import texts
+from otterbot.chat import formatting, newest_edits
+from otterbot.matrix import event_content
+from otterbot.store.rows import key_of
 
 
 @pytest_asyncio.fixture
@@ -24,11 +26,11 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
 def grown(rig: Rig, question: dict[str, Any], root: str, text: str) -> dict[str, Any]:
     """An answer that grew in its place."""
     key = key_of(BOT, ROOM, question["event_id"])
-    first = chat_format.message("💭 Thinking…", key, "chat/0")
-    relation = chat_format.thread_relation(root, question["event_id"])
+    first = formatting.message("💭 Thinking…", key, "chat/0")
+    relation = formatting.thread_relation(root, question["event_id"])
     place = rig.server.add(ROOM, BOT, "m.room.message", first | {"m.relates_to": relation})
     for part, said in (("chat/edit", text[:3]), ("chat/1", text)):
-        edit = contents.edit(chat_format.message(said, key, part), place["event_id"])
+        edit = event_content.edit(formatting.message(said, key, part), place["event_id"])
         rig.server.add(ROOM, BOT, "m.room.message", edit)
     return place
 
@@ -90,7 +92,7 @@ async def test_only_what_may_have_been_edited_is_asked_about(rig: Rig) -> None:
 
 
 async def test_the_questions_have_a_bound(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(chat_edits.Budget, "__init__", lambda self: setattr(self, "left", 5))
+    monkeypatch.setattr(newest_edits.Budget, "__init__", lambda self: setattr(self, "left", 5))
     first = rig.server.say(ROOM, "!chat one")
     root = first["event_id"]
     for number in range(10):

@@ -13,11 +13,12 @@ import pytest_asyncio
 from chat_servers import LOG, ROOM, USER, Rig, rig_in
 from homeserver_double import BOT
 
-from otterbot import barred, texts
-from otterbot.encryption import Encryption
-from otterbot.records import Request
-from otterbot.room_state import RoomStates
-from otterbot.room_upgrades import RoomUpgrades
+from otterbot import texts
+from otterbot.inbox.room_upgrades import RoomUpgrades
+from otterbot.matrix.encryption import Encryption
+from otterbot.matrix.room_state import RoomStates
+from otterbot.outbox import blocked_rooms
+from otterbot.store.rows import Request
 
 NEW = "!new:test"
 NOTE = texts.asked_in_the_room_before(USER)
@@ -25,7 +26,7 @@ NOTE = texts.asked_in_the_room_before(USER)
 
 @pytest.fixture(autouse=True)
 def looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(barred, "BACKOFF", (0.05,))
+    monkeypatch.setattr(blocked_rooms, "BACKOFF", (0.05,))
 
 
 @pytest_asyncio.fixture(params=["whole", "none"])

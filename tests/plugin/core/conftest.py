@@ -21,17 +21,17 @@ from mautrix.util.async_db import Database
 from worker_double import TOKEN, WorkerDouble
 
 from otterbot.config import StatusValues, Values, WorkerValues
-from otterbot.delivery import Delivery
-from otterbot.encryption import Encryption
-from otterbot.matrix_http import MatrixHttp
-from otterbot.migrations import upgrade_table
-from otterbot.outbox import Outbox
-from otterbot.pictures import Pictures
-from otterbot.records import Request, key_of
-from otterbot.room_state import RoomStates
-from otterbot.room_upgrades import RoomUpgrades
-from otterbot.store import Commit, Store
-from otterbot.worker_client import Address, WorkerClient
+from otterbot.inbox.room_upgrades import RoomUpgrades
+from otterbot.matrix.encryption import Encryption
+from otterbot.matrix.http import MatrixHttp
+from otterbot.matrix.room_state import RoomStates
+from otterbot.outbox.sends import Outbox
+from otterbot.requests.delivery import Delivery
+from otterbot.requests.images import Pictures
+from otterbot.store.migrations import upgrade_table
+from otterbot.store.rows import Request, key_of
+from otterbot.store.store import Commit, Store
+from otterbot.worker.client import Address, WorkerClient
 
 __all__ = ["LOG", "ROOM", "Rig"]
 LOG = logging.getLogger("test.otterbot")

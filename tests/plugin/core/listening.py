@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from homeserver_double import BOT, ROOM
 
-from otterbot.catchup import CatchUp
-from otterbot.events import Events
-from otterbot.message import Message
-from otterbot.outcome import NewRequest, Outcome, say
-from otterbot.rooms import Rooms
-from otterbot.unread import Unread
+from otterbot.commands.outcome import NewRequest, Outcome, say
+from otterbot.inbox.backfill import CatchUp
+from otterbot.inbox.events import Events
+from otterbot.inbox.membership import Rooms
+from otterbot.inbox.unread import Unread
+from otterbot.language.message import Message
 
 if TYPE_CHECKING:
     from conftest import Rig

@@ -10,9 +10,9 @@ from conftest import ROOM, Rig
 from test_worker_trouble import impostor
 from yarl import URL
 
-from otterbot import mxc
 from otterbot.errors import MatrixError, MatrixRefused
-from otterbot.starts import NoStart, source_of
+from otterbot.matrix import mxc
+from otterbot.requests.input_images import NoStart, source_of
 
 BAD = [
     "mxc://../x", "mxc://./x", "mxc://a/..", "mxc://a/.", "mxc://a/../../x", "mxc://a/b/c", "mxc:///x", "mxc://a/",

@@ -13,17 +13,18 @@ from homeserver_double import BOT
 from listening import Listening
 from test_room_upgrades import moved
 
-from otterbot import barred, texts
-from otterbot.records import Request
-from otterbot.room_state import Place
+from otterbot import texts
+from otterbot.matrix.room_state import Place
+from otterbot.outbox import blocked_rooms
+from otterbot.store.rows import Request
 
 NEW = "!new:test"
 
 
 @pytest.fixture(autouse=True)
 def looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(barred, "BACKOFF", (0.05,))
-    monkeypatch.setattr(barred, "UNREADABLE", 0.05)
+    monkeypatch.setattr(blocked_rooms, "BACKOFF", (0.05,))
+    monkeypatch.setattr(blocked_rooms, "UNREADABLE", 0.05)
 
 
 async def drawing(rig: Rig, **more: Any) -> tuple[Request, dict[str, Any]]:

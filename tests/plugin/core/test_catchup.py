@@ -10,7 +10,7 @@ from conftest import ROOM, Rig
 from homeserver_double import BOT
 from listening import Listening
 
-from otterbot import order
+from otterbot.inbox import holdback
 
 
 async def test_rooms_that_cannot_be_read_hold_up_no_other(rig: Rig, listening: Listening) -> None:
@@ -52,7 +52,7 @@ async def test_what_was_said_right_before_the_bot_was_put_out(rig: Rig, listenin
 async def test_behind_what_came_while_the_walk_waited(
     rig: Rig, listening: Listening, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(order, "PATIENCE", 0.1)
+    monkeypatch.setattr(holdback, "PATIENCE", 0.1)
     rig.server.read_limits = [1_000]
     rig.server.say(ROOM, "!say missed")
     await listening.sync(limited=True)

@@ -15,8 +15,8 @@ from listening import Listening
 
 from otterbot import clock as clocks
 from otterbot.clock import Clock, Polls
-from otterbot.store import Store
-from otterbot.upkeep import Upkeep
+from otterbot.requests.housekeeping import Upkeep
+from otterbot.store.store import Store
 
 DAY = 86_400.0
 

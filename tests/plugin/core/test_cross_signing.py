@@ -19,13 +19,13 @@ from mautrix.crypto import MemoryCryptoStore, OlmMachine
 from mautrix.types import DeviceID, UserID
 from mautrix.util.async_db import Database
 
-from otterbot import cross_signing as module
 from otterbot import texts
 from otterbot.config import EncryptionValues, Values
-from otterbot.cross_signing import CrossSigning
-from otterbot.device_trust import Trust, standing
-from otterbot.migrations import upgrade_table
-from otterbot.recovery_keys import RecoveryKeys
+from otterbot.matrix import cross_signing as module
+from otterbot.matrix.cross_signing import CrossSigning
+from otterbot.matrix.device_trust import Trust, standing
+from otterbot.store.migrations import upgrade_table
+from otterbot.store.recovery_keys import RecoveryKeys
 
 BOT = "@bot:test"
 LOG = logging.getLogger("test.otterbot.signing")

@@ -12,13 +12,13 @@ import pytest
 from conftest import ROOM, Rig
 from worker_double import TOKEN
 
-from otterbot import contents
 from otterbot.config import StatusValues
 from otterbot.errors import WorkerUnreachable
-from otterbot.records import Part, Request
-from otterbot.status import compose
-from otterbot.store import Commit
-from otterbot.worker_types import Job
+from otterbot.matrix import event_content
+from otterbot.requests.status_line import compose
+from otterbot.store.rows import Part, Request
+from otterbot.store.store import Commit
+from otterbot.worker.jobs import Job
 
 
 async def test_a_picture_comes_as_a_reply_with_all_that_belongs_to_it(rig: Rig) -> None:
@@ -339,7 +339,7 @@ async def test_a_prompt_of_4000_emoji_fits(rig: Rig) -> None:
     prompt = "🦦" * 4000
     await rig.done(await rig.ask(body={"prompt": prompt}))
     content = rig.server.pictures(ROOM)[0]["content"]
-    assert contents.size(content) <= contents.MAX_CONTENT
+    assert event_content.size(content) <= event_content.MAX_CONTENT
 
 
 async def test_a_picture_over_the_upload_limit(rig: Rig) -> None:

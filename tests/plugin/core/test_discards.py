@@ -11,14 +11,15 @@ from aiohttp import web
 from conftest import ROOM, Rig
 from test_uploads import refused, uploads
 
-from otterbot import barred, upkeep
-from otterbot.records import PartState, Request
-from otterbot.room_state import Place
+from otterbot.matrix.room_state import Place
+from otterbot.outbox import blocked_rooms
+from otterbot.requests import housekeeping
+from otterbot.store.rows import PartState, Request
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upkeep, "RETRY", 0.1)
+    monkeypatch.setattr(housekeeping, "RETRY", 0.1)
 
 
 async def nothing_owed(owed: Callable[[], Awaitable[list[Any]]], but: int = 0) -> None:
@@ -68,7 +69,7 @@ async def test_the_message_was_deleted(rig: Rig) -> None:
 
 async def test_the_bot_was_kicked(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """As long as it may come back, the picture is wanted."""
-    monkeypatch.setattr(barred, "BACKOFF", (0.05,))
+    monkeypatch.setattr(blocked_rooms, "BACKOFF", (0.05,))
     request, job = await drawn(rig)
     rig.server.instead = lambda request: None
     rig.server.outside.add(ROOM)

@@ -18,10 +18,10 @@ from mautrix.crypto import OlmMachine, OutboundGroupSession, PgCryptoStore
 from mautrix.types import RoomID, UserID
 from mautrix.util.async_db import Database
 
-from otterbot import durable
-from otterbot.durable import CryptoStore, at_start, connections, passes, sqlite_full
-from otterbot.encryption import Encryption
 from otterbot.errors import AnswerLost
+from otterbot.matrix.encryption import Encryption
+from otterbot.store import durability
+from otterbot.store.durability import CryptoStore, at_start, connections, passes, sqlite_full
 
 BOT, OTHER = UserID("@bot:lab.test"), UserID("@other:lab.test")
 ROOM = RoomID("!room:lab.test")
@@ -76,14 +76,14 @@ async def test_every_connection_syncs(db: Database) -> None:
 async def test_a_connection_that_is_in_use_is_waited_for(db: Database) -> None:
     async with db.acquire_direct():
         task = asyncio.create_task(sqlite_full(db))
-        await asyncio.sleep(3 * durable.PAUSE)
+        await asyncio.sleep(3 * durability.PAUSE)
         assert not task.done()
     assert await task
     assert await levels(db) == [2, 2, 2]
 
 
 async def test_one_that_never_comes_back_is_said(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(durable, "ROUNDS", 2)
+    monkeypatch.setattr(durability, "ROUNDS", 2)
     async with db.acquire_direct():
         assert not await sqlite_full(db)
 
@@ -97,7 +97,7 @@ async def test_more_than_full_is_kept(tmp_path: Path) -> None:
 
 async def test_connections_that_are_opened_later_sync(tmp_path: Path, db: Database) -> None:
     late = Database.create(f"sqlite:{tmp_path / 'late.db'}", db_args={"min_size": 2})
-    durable._later_ones(late)
+    durability._later_ones(late)
     await late.start()
     assert await levels(late) == [2, 2]
     await late.stop()
@@ -151,7 +151,7 @@ async def test_while_the_store_cannot_be_written_nothing_is_encrypted_and_nothin
 ) -> None:
     await add_session(db, BOT)
     encryption, said = Encryption(client), list[str]()
-    await durable.sqlite_full(db)
+    await durability.sqlite_full(db)
     await read_only(db, True)
     with caplog.at_level(logging.ERROR):
         await at_start(encryption.store, said, "warning", LOG)
@@ -172,7 +172,7 @@ async def test_a_store_that_cannot_be_set_is_said(
     async def never(_: Database) -> bool:
         return False
 
-    monkeypatch.setattr(durable, "sqlite_full", never)
+    monkeypatch.setattr(durability, "sqlite_full", never)
     said: list[str] = []
     await at_start(CryptoStore(client), said, "Say it.", LOG)
     assert said == ["Say it."]

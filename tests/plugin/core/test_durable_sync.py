@@ -18,8 +18,8 @@ from mautrix.types import DeviceID, DeviceIdentity, EventType, RoomID, SessionID
 from mautrix.util.async_db import Database
 from test_durable import coded
 
-from otterbot import durable_sync
-from otterbot.durable_sync import PlaceBefore, install
+from otterbot.inbox import durable_sync
+from otterbot.inbox.durable_sync import PlaceBefore, install
 
 LOG = logging.getLogger("test.durable.sync")
 ROOM = RoomID("!room:lab.test")

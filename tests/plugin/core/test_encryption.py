@@ -9,8 +9,8 @@ import pytest
 from conftest import ROOM, Rig
 from mautrix.errors import DecryptionError, MatrixUnknownRequestError
 
-from otterbot import encryption as module
 from otterbot.errors import AnswerLost, CannotEncrypt
+from otterbot.matrix import encryption as module
 
 CONTENT: dict[str, Any] = {"msgtype": "m.notice", "body": "otter"}
 

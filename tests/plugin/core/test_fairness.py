@@ -11,11 +11,11 @@ from listening import Listening
 from test_outbox import note, sent
 from test_uploads import failed
 
-from otterbot import outbox as outbox_module
 from otterbot import texts
-from otterbot.message import Message
-from otterbot.outcome import NewRequest, Outcome, say
-from otterbot.records import Rank, key_of
+from otterbot.commands.outcome import NewRequest, Outcome, say
+from otterbot.language.message import Message
+from otterbot.outbox import sends as outbox_module
+from otterbot.store.rows import Rank, key_of
 
 OTHER = "!other:test"
 QUICK = 20

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from otterbot.heard import Coming, dated, said_at, since_invited
+from otterbot.inbox.timeline import Coming, dated, said_at, since_invited
 
 BOT = "@bot:test"
 NOW = 1_000_000.0

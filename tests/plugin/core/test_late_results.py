@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from conftest import ROOM, Rig
 
-from otterbot.endings import closing
+from otterbot.requests.completion import closing
 
 
 class Asked:
@@ -39,7 +39,7 @@ async def test_a_picture_that_comes_as_its_request_is_cancelled(rig: Rig, monkey
         await asyncio.sleep(0.3)
         return await closing(*given)
 
-    monkeypatch.setattr("otterbot.cancelling.closing", slow)
+    monkeypatch.setattr("otterbot.requests.cancel.closing", slow)
     await rig.delivery.cancelling.cancel([request.key], ROOM)
     asked.answers.set()
     await asyncio.sleep(0.3)

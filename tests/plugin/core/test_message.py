@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from otterbot.message import from_raw
+from otterbot.language.message import from_raw
 
 
 def raw(content: Any, **more: Any) -> dict[str, Any]:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from mautrix.util.async_db import Database
 
-from otterbot.migrations import upgrade_table
-from otterbot.records import Request, key_of
-from otterbot.store import Commit, Store
+from otterbot.store.migrations import upgrade_table
+from otterbot.store.rows import Request, key_of
+from otterbot.store.store import Commit, Store
 
 VERSION_1 = Path(__file__).parent / "database_v1.sql"
 

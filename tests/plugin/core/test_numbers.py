@@ -11,14 +11,15 @@ from aiohttp import web
 from conftest import ROOM, Rig
 from listening import Listening
 
-from otterbot import contents, numeric, texts
-from otterbot.commands.records import read_settings
+from otterbot import numeric, texts
+from otterbot.commands.recorded_settings import read_settings
 from otterbot.errors import RateLimited
-from otterbot.lookup import find_sent
-from otterbot.message import from_raw
-from otterbot.permissions import read_power
-from otterbot.records import Part
-from otterbot.sync import seconds
+from otterbot.language.message import from_raw
+from otterbot.matrix import event_content
+from otterbot.matrix.power_levels import read_power
+from otterbot.matrix.sync_answer import seconds
+from otterbot.outbox.find_sent import find_sent
+from otterbot.store.rows import Part
 
 HUGE = 10**400
 NUMBERS: list[Any] = [HUGE, -HUGE, math.inf, -math.inf, math.nan, 2**53, 1e308, True, "1", None]
@@ -73,7 +74,8 @@ def test_a_caption_says_what_can_be_said(value: Any) -> None:
 
 @pytest.mark.parametrize("value", NUMBERS, ids=IDS)
 def test_what_goes_into_an_event_is_what_matrix_allows(value: Any) -> None:
-    said = json.loads(json.dumps(contents.canonical({"a": [value], "b": {"c": value}})), parse_constant=pytest.fail)
+    sent = json.dumps(event_content.canonical({"a": [value], "b": {"c": value}}))
+    said = json.loads(sent, parse_constant=pytest.fail)
     assert said["b"]["c"] is None or isinstance(said["b"]["c"], str | bool)
 
 
@@ -81,8 +83,8 @@ def test_boxes_in_boxes_are_cut() -> None:
     deep: Any = 1
     for _ in range(5_000):
         deep = {"a": deep}
-    assert len(json.dumps(contents.canonical(deep))) < 1_000
-    assert contents.canonical({"a": "otter \ud800"}) == {"a": None}
+    assert len(json.dumps(event_content.canonical(deep))) < 1_000
+    assert event_content.canonical({"a": "otter \ud800"}) == {"a": None}
 
 
 @pytest.mark.parametrize("value", NUMBERS, ids=IDS)

@@ -13,7 +13,7 @@ import pytest_asyncio
 from conftest import ROOM, Rig
 from listening import Listening
 
-from otterbot import catchup, order
+from otterbot.inbox import backfill, holdback
 
 
 @pytest_asyncio.fixture
@@ -66,7 +66,7 @@ async def test_other_rooms_do_not_wait(rig: Rig, listening: Listening) -> None:
 async def test_a_homeserver_that_cannot_be_walked_makes_nobody_deaf(
     rig: Rig, listening: Listening, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(order, "PATIENCE", 0.3)
+    monkeypatch.setattr(holdback, "PATIENCE", 0.3)
     rig.server.read_limits = [60_000] * 3
     await listening.sync(rig.server.say(ROOM, "!say one"), limited=True)
     await asyncio.sleep(0.1)
@@ -108,10 +108,10 @@ async def test_stopping_lets_nothing_through(rig: Rig, listening: Listening) -> 
 
 async def test_after_a_walk_that_has_lasted_too_long(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """The homeserver was away at the start, and the sync has found it again before the walk did."""
-    monkeypatch.setattr(catchup, "BACKOFF", (60.0,))
-    monkeypatch.setattr(order, "PATIENCE", 0.1)
+    monkeypatch.setattr(backfill, "BACKOFF", (60.0,))
+    monkeypatch.setattr(holdback, "PATIENCE", 0.1)
     async with away_at_its_start(rig) as waking:
-        monkeypatch.setattr(order, "PATIENCE", 15.0)
+        monkeypatch.setattr(holdback, "PATIENCE", 15.0)
         await waking.events.on_sync_error({})
         rig.server.say(ROOM, "!say missed")
         await waking.sync(rig.server.say(ROOM, "!say last"))
@@ -120,7 +120,7 @@ async def test_after_a_walk_that_has_lasted_too_long(rig: Rig, monkeypatch: pyte
 
 async def test_a_walk_that_sleeps_holds_up_nothing(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another one has learned which rooms there are."""
-    monkeypatch.setattr(catchup, "BACKOFF", (60.0,))
+    monkeypatch.setattr(backfill, "BACKOFF", (60.0,))
     async with away_at_its_start(rig) as waking:
         await waking.events.on_sync_error({})
         new = rig.server.say(ROOM, "!say new")
@@ -131,7 +131,7 @@ async def test_a_walk_that_sleeps_holds_up_nothing(rig: Rig, monkeypatch: pytest
 
 async def test_nothing_waits_twice(rig: Rig, listening: Listening, monkeypatch: pytest.MonkeyPatch) -> None:
     """Until it is known which rooms there are, and then for the walk of its room."""
-    monkeypatch.setattr(order, "PATIENCE", 2.0)
+    monkeypatch.setattr(holdback, "PATIENCE", 2.0)
     rig.server.read_limits = [60_000] * 3
     joined_rooms = rig.http.joined_rooms
 

@@ -15,13 +15,14 @@ from conftest import ROOM, Rig
 from homeserver_double import HomeserverDouble
 from worker_double import WorkerDouble
 
-from otterbot import contents
 from otterbot.config import Values
-from otterbot.records import Kind, Part, PartState, Rank
+from otterbot.matrix import event_content
+from otterbot.store.rows import Kind, Part, PartState, Rank
 
 
 def note(name: str, text: str = "hello", *, rank: Rank = Rank.REFUSAL, key: str = "k", room: str = ROOM) -> Part:
-    content = {"msgtype": "m.notice", "body": text, "m.mentions": {}, contents.OUR_KEY: contents.ours(key, name)}
+    ours = {event_content.OUR_KEY: event_content.ours(key, name)}
+    content = {"msgtype": "m.notice", "body": text, "m.mentions": {}, **ours}
     return Part(key=key, part=name, room_id=room, rank=rank, content=content)
 
 
@@ -81,7 +82,7 @@ async def test_what_comes_while_limited_is_ordered_by_worth(rig: Rig) -> None:
 
 async def test_reactions_are_forgone_when_the_limits_are_tight(rig: Rig) -> None:
     rig.server.limits = [60_000]
-    reaction = contents.reaction("k", "done", "$event", "✅")
+    reaction = event_content.reaction("k", "done", "$event", "✅")
     part = Part(key="k", part="done", room_id=ROOM, kind=Kind.REACTION, rank=Rank.REACTION, content=reaction)
     await rig.outbox.post(part)
     await rig.server.wait(lambda: rig.server.sends)

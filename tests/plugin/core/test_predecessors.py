@@ -11,12 +11,12 @@ from conftest import LOG, ROOM, Rig
 from homeserver_double import BOT, HomeserverDouble
 from listening import Listening
 
-from otterbot import predecessors
+from otterbot.commands import predecessors
+from otterbot.commands.predecessors import Predecessors
+from otterbot.commands.room_settings import MODEL, SAFE, RoomSettings
 from otterbot.config import Config
-from otterbot.predecessors import Predecessors
-from otterbot.room_state import RoomStates
-from otterbot.settings import MODEL, SAFE, RoomSettings
-from otterbot.store import Commit
+from otterbot.matrix.room_state import RoomStates
+from otterbot.store.store import Commit
 
 NEW = "!new:test"
 

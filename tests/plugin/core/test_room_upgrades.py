@@ -13,8 +13,9 @@ from homeserver_double import BOT
 from listening import Listening
 from test_said import backed_up, handled, quiet, restored
 
-from otterbot import barred, texts
-from otterbot.records import Part, Request
+from otterbot import texts
+from otterbot.outbox import blocked_rooms
+from otterbot.store.rows import Part, Request
 
 NEW = "!new:test"
 NEWER = "!newer:test"
@@ -23,7 +24,7 @@ FOR = texts.asked_in_the_room_before("@user:test")
 
 @pytest.fixture(autouse=True)
 def looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(barred, "BACKOFF", (0.05,))
+    monkeypatch.setattr(blocked_rooms, "BACKOFF", (0.05,))
 
 
 def upgrade(rig: Rig, old: str = ROOM, new: str = NEW) -> None:

@@ -16,8 +16,8 @@ from conftest import ROOM, Rig
 from homeserver_double import BOT
 from listening import Listening
 
-from otterbot import contents
-from otterbot.records import Request
+from otterbot.matrix import event_content
+from otterbot.store.rows import Request
 
 
 def backed_up(rig: Rig) -> Path:
@@ -177,7 +177,7 @@ async def test_what_the_database_knows_to_be_owed_is_said_after_a_crash(rig: Rig
             "VALUES (?, 'final', ?, 'message', 10, 'ready', ?, 0, 0, ?)",
             (request.key, ROOM, json.dumps({"msgtype": "m.notice", "body": "❌ It broke."}), request.created_at),
         )
-    rig.server.add(ROOM, BOT, "m.reaction", contents.reaction(request.key, "done", request.event_id, "❌"))
+    rig.server.add(ROOM, BOT, "m.reaction", event_content.reaction(request.key, "done", request.event_id, "❌"))
     await rig.run()
     await quiet(rig)
     assert rig.bodies() == ["❌ It broke."]

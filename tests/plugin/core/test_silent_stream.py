@@ -10,15 +10,15 @@ import pytest
 from aiohttp import web
 from conftest import Rig
 
-from otterbot import worker_client, worker_polling
+from otterbot.worker import client, polling
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker_client, "SOON", 0.2)
-    monkeypatch.setattr(worker_client, "SILENCE", 0.5)
-    monkeypatch.setattr(worker_polling, "LOOK", 0.05)
-    monkeypatch.setattr(worker_polling, "EVERY", 0.1)
+    monkeypatch.setattr(client, "SOON", 0.2)
+    monkeypatch.setattr(client, "SILENCE", 0.5)
+    monkeypatch.setattr(polling, "LOOK", 0.05)
+    monkeypatch.setattr(polling, "EVERY", 0.1)
 
 
 async def test_a_buffered_stream_is_polled_around(rig: Rig) -> None:
@@ -42,7 +42,7 @@ async def test_a_stream_that_falls_silent_with_a_job_open(rig: Rig) -> None:
 
 async def test_it_stays_so_from_one_attempt_to_the_next(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """The connection is given up now and then, and once the proxy answers with a page of its own."""
-    monkeypatch.setattr(worker_client, "STREAM", aiohttp.ClientTimeout(total=None, connect=5, sock_read=0.4))
+    monkeypatch.setattr(client, "STREAM", aiohttp.ClientTimeout(total=None, connect=5, sock_read=0.4))
     attempts = 0
 
     def instead(request: web.Request) -> web.Response | None:
@@ -92,8 +92,8 @@ async def test_a_worker_that_is_off_is_off(rig: Rig) -> None:
 
 async def test_a_job_without_news_is_asked_for(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """The stream is alive, but what happened to this job never came."""
-    monkeypatch.setattr(worker_client, "SILENCE", 60.0)
-    monkeypatch.setattr(worker_polling, "OVERDUE", 0.3)
+    monkeypatch.setattr(client, "SILENCE", 60.0)
+    monkeypatch.setattr(polling, "OVERDUE", 0.3)
     rig.worker_server.auto = False
     request = await rig.ask()
     await rig.until(lambda: rig.worker_server.jobs and rig.worker.connected)

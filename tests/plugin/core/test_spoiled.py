@@ -11,9 +11,9 @@ from aiohttp import web
 from conftest import ROOM, Rig
 from worker_double import png
 
-from otterbot import pictures as pictures_module
 from otterbot.errors import WorkerForeign, WorkerUnreachable
-from otterbot.status import compose
+from otterbot.requests import images as pictures_module
+from otterbot.requests.status_line import compose
 
 LOGIN = b"<html><title>Log in</title></html>"
 

@@ -17,10 +17,11 @@ from homeserver_double import HomeserverDouble
 from mautrix.crypto.attachments import encrypt_attachment
 from worker_double import WorkerDouble, png
 
-from otterbot import starts, texts
+from otterbot import texts
 from otterbot.config import Values
-from otterbot.records import Request, RequestState
-from otterbot.starts import sniff, source_of, start_event
+from otterbot.requests import input_images
+from otterbot.requests.input_images import sniff, source_of, start_event
+from otterbot.store.rows import Request, RequestState
 
 PICTURE = png(5)
 ID = hashlib.sha256(PICTURE).hexdigest()
@@ -163,10 +164,10 @@ async def test_one_persons_slow_pictures_hold_up_nobody_elses(rig: Rig) -> None:
 
 
 async def test_a_worker_that_loses_it_for_ever(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("otterbot.submit.BACKOFF", (0.01,))
+    monkeypatch.setattr("otterbot.requests.submit.BACKOFF", (0.01,))
     rig.worker_server.refuse = (422, {"code": "input_gone"})
     assert (await rig.done(await ask(rig, post(rig)))).outcome == "refused"
-    assert rig.worker_server.uploads == starts.TRIES
+    assert rig.worker_server.uploads == input_images.TRIES
 
 
 async def test_a_restart_at_any_moment(waiting: Rig) -> None:
@@ -211,11 +212,11 @@ async def test_a_homeserver_that_stumbles(rig: Rig) -> None:
 
 
 async def test_a_homeserver_that_cannot(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("otterbot.submit.BACKOFF", (0.01,))
+    monkeypatch.setattr("otterbot.requests.submit.BACKOFF", (0.01,))
     rig.server.media_trouble = [502] * 99
     assert (await rig.done(await ask(rig, post(rig)))).outcome == "refused"
     assert texts.START_AWAY in await final(rig)
-    assert len(rig.server.downloads) == starts.TRIES
+    assert len(rig.server.downloads) == input_images.TRIES
 
 
 async def test_it_is_counted_whatever_was_said(rig: Rig) -> None:
@@ -251,7 +252,7 @@ async def test_refusals_are_sentences(rig: Rig, case: str) -> None:
 
 async def test_a_kept_one_waits_for_room_on_the_disk(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """The worker was not there when it was asked for, and takes no picture to start from when it is."""
-    monkeypatch.setattr("otterbot.submit.BACKOFF", (0.05,))
+    monkeypatch.setattr("otterbot.requests.submit.BACKOFF", (0.05,))
     rig.worker_server.refuse_input = (503, {"code": "starting"})
     request = await ask(rig, post(rig))
     await rig.until(lambda: rig.worker_server.uploads)

@@ -21,11 +21,11 @@ import pytest
 import pytest_asyncio
 from mautrix.util.async_db import Database
 
-from otterbot import store as store_module
-from otterbot.migrations import upgrade_table
-from otterbot.records import Kind, Part, PartState, Rank, Request, RequestState, key_of, transaction_id
-from otterbot.recovery_keys import RecoveryKey, RecoveryKeys
-from otterbot.store import Commit, Store
+from otterbot.store import store as store_module
+from otterbot.store.migrations import upgrade_table
+from otterbot.store.recovery_keys import RecoveryKey, RecoveryKeys
+from otterbot.store.rows import Kind, Part, PartState, Rank, Request, RequestState, key_of, transaction_id
+from otterbot.store.store import Commit, Store
 
 NOBODY = 65534
 

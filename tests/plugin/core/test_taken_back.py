@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from conftest import ROOM, Rig
 
-from otterbot.records import Part, Request
+from otterbot.store.rows import Part, Request
 
 TakeBack = Callable[[Rig, Request], Awaitable[None]]
 

@@ -12,11 +12,11 @@ from conftest import ROOM, Rig
 from homeserver_double import BOT
 from listening import Listening
 
-from otterbot import failures as failures_module
+from otterbot.commands.outcome import Outcome
 from otterbot.errors import AnswerLost, RateLimited, Unanswered
-from otterbot.failures import Failures
-from otterbot.message import Message
-from otterbot.outcome import Outcome
+from otterbot.inbox import failures as failures_module
+from otterbot.inbox.failures import Failures
+from otterbot.language.message import Message
 
 OTHER = "!other:test"
 
@@ -227,7 +227,7 @@ async def test_a_greeting_waits_until_it_is_known_where_it_is(
 async def test_an_invitation_is_accepted_when_the_homeserver_is_back(
     listening: Listening, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("otterbot.rooms.JOIN_TRIES", (0.01,))
+    monkeypatch.setattr("otterbot.inbox.membership.JOIN_TRIES", (0.01,))
     errors: list[Exception] = [OSError("away")] * 10
 
     async def failing(room: str) -> None:

@@ -13,10 +13,10 @@ from conftest import BOT, ROOM, Rig
 from listening import Listening
 from olm_people import Person, give_encryption
 
-from otterbot import keys, parked, unread
-from otterbot.heard import dated
-from otterbot.parked import Parked, Waiting
-from otterbot.withheld import EACH, Withheld
+from otterbot.inbox import parked, undecrypted, unread
+from otterbot.inbox.parked import Parked, Waiting
+from otterbot.inbox.timeline import dated
+from otterbot.inbox.withheld import EACH, Withheld
 
 pytestmark = pytest.mark.filterwarnings("ignore:The sender_key field in Megolm events:DeprecationWarning")
 SENTENCE = "I cannot read your message"
@@ -24,7 +24,7 @@ SENTENCE = "I cannot read your message"
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keys, "PATIENCE", 0.3)
+    monkeypatch.setattr(undecrypted, "PATIENCE", 0.3)
 
 
 @pytest_asyncio.fixture
@@ -63,7 +63,7 @@ async def test_a_key_that_never_comes_is_said(listening: Listening, rig: Rig, us
 async def test_a_key_that_comes_in_time_is_not(
     listening: Listening, rig: Rig, user: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keys, "PATIENCE", 3.0)
+    monkeypatch.setattr(undecrypted, "PATIENCE", 3.0)
     await listening.sync(user.say("!say late"))
     await rig.until(lambda: len(listening.unread.parked) == 1)
     await user.share_key()
@@ -76,7 +76,7 @@ async def test_a_key_for_later_messages_only(
     listening: Listening, rig: Rig, user: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A client that trusts the device by now shares its session from there on: what was before is lost, and said."""
-    monkeypatch.setattr(keys, "PATIENCE", 3600.0)
+    monkeypatch.setattr(undecrypted, "PATIENCE", 3600.0)
     early = user.say("!say early")
     user.first_key = user.session.session_key
     await listening.sync(early)
@@ -91,7 +91,7 @@ async def test_a_locked_crypto_store_ends_no_waiting(
     listening: Listening, rig: Rig, user: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     has, failures = user.machine.crypto_store.has_group_session, [OSError("database is locked")] * 2
-    monkeypatch.setattr(keys, "WAITS", (0.05,))
+    monkeypatch.setattr(undecrypted, "WAITS", (0.05,))
     monkeypatch.setattr(user.machine, "_mark_session_received", lambda _: None)
 
     async def fails_first(*place: Any) -> bool:

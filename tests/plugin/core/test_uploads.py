@@ -10,9 +10,10 @@ import pytest
 from aiohttp import web
 from conftest import ROOM, Rig
 
-from otterbot import builds, texts
+from otterbot import texts
 from otterbot.errors import AnswerLost, MatrixError
-from otterbot.records import PartState
+from otterbot.outbox import builder
+from otterbot.store.rows import PartState
 
 PAGE = "<html><title>Blocked</title></html>"
 
@@ -114,7 +115,7 @@ async def test_too_many_uploads_are_waited_for(rig: Rig) -> None:
 
 
 async def test_but_not_for_ever(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(builds, "UPLOAD_PATIENCE", 0.5)
+    monkeypatch.setattr(builder, "UPLOAD_PATIENCE", 0.5)
     rig.server.instead = uploads(lambda: refused(429, "M_LIMIT_EXCEEDED", retry_after_ms=100))
     assert (await rig.done(await rig.ask())).outcome == "failed"
     await rig.until(lambda: rig.bodies() == [texts.UPLOAD_REFUSED.replace("**", "")])

@@ -14,9 +14,9 @@ from aiohttp import web
 from conftest import ROOM, Rig
 from worker_double import TOKEN, WorkerDouble
 
-from otterbot import worker_http, worker_news
 from otterbot.errors import WorkerError, WorkerUnreachable
-from otterbot.records import Part, PartState
+from otterbot.store.rows import Part, PartState
+from otterbot.worker import event_listener, transport
 
 DEEP = b"[" * 200_000
 
@@ -138,7 +138,7 @@ async def test_a_prompt_follows_no_redirect(rig: Rig) -> None:
 
 
 async def test_an_answer_without_end(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker_http, "MAX_ANSWER", 100_000)
+    monkeypatch.setattr(transport, "MAX_ANSWER", 100_000)
     sent = 0
 
     async def endless(request: web.Request) -> web.StreamResponse:
@@ -161,7 +161,7 @@ async def test_an_answer_without_end(rig: Rig, monkeypatch: pytest.MonkeyPatch) 
 
 async def test_news_that_came_while_the_database_was_locked(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing else happens to the job, and the stream stands: it is asked for again all the same."""
-    monkeypatch.setattr(worker_news, "REPEAT", 0.2)
+    monkeypatch.setattr(event_listener, "REPEAT", 0.2)
     rig.worker_server.auto = False
     request = await rig.ask()
     await rig.until(lambda: rig.worker_server.jobs)
@@ -183,7 +183,7 @@ async def test_news_that_came_while_the_database_was_locked(rig: Rig, monkeypatc
 
 async def test_the_last_mark_finds_the_database_locked(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """The picture stands in the room; that this was all is written down later."""
-    monkeypatch.setattr(worker_news, "REPEAT", 0.2)
+    monkeypatch.setattr(event_listener, "REPEAT", 0.2)
     failures, finish = 1, rig.store.finish
 
     async def locked(*args: Any, **more: Any) -> bool:
@@ -251,7 +251,7 @@ async def test_a_kept_request_waits_for_room_on_the_disk(
     rig: Rig, monkeypatch: pytest.MonkeyPatch, restarted: bool
 ) -> None:
     """The room has read that it is kept; the worker comes back with a full disk, the plugin perhaps restarts."""
-    monkeypatch.setattr("otterbot.submit.BACKOFF", (0.05,))
+    monkeypatch.setattr("otterbot.requests.submit.BACKOFF", (0.05,))
     rig.values = replace(rig.values, status=replace(rig.values.status, after_seconds=0.1, edit_seconds=0.1))
     await rig.worker_server.stop()
     request = await rig.ask()
@@ -272,7 +272,7 @@ async def test_a_kept_request_waits_for_room_on_the_disk(
 
 async def test_what_the_worker_has_forgotten_waits_too(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """It was accepted once: that its database is an older one now, and its disk full, is no refusal."""
-    monkeypatch.setattr("otterbot.submit.BACKOFF", (0.05,))
+    monkeypatch.setattr("otterbot.requests.submit.BACKOFF", (0.05,))
     rig.worker_server.auto = False
     request = await rig.ask()
     await rig.until(lambda: rig.worker_server.jobs)

@@ -17,23 +17,23 @@ from mautrix.types import UserID
 from mautrix.util.async_db import Database
 from ruamel.yaml.comments import CommentedMap
 
-from otterbot.calls import Calls
 from otterbot.commands import handle
+from otterbot.commands.outcome import NewRequest, Outcome, say
+from otterbot.commands.permissions import Permissions
+from otterbot.commands.room_settings import RoomSettings
+from otterbot.commands.services import Services
 from otterbot.config import Config, Values
-from otterbot.delivery import Delivery
-from otterbot.encryption import Encryption
 from otterbot.errors import AnswerLost, RateLimited, Unanswered
-from otterbot.matrix_http import MatrixHttp
-from otterbot.message import Message, from_raw
-from otterbot.migrations import upgrade_table
-from otterbot.outbox import Outbox
-from otterbot.outcome import NewRequest, Outcome, say
-from otterbot.permissions import Permissions
-from otterbot.records import Request, key_of
-from otterbot.services import Services
-from otterbot.settings import RoomSettings
-from otterbot.store import Commit, Store
-from otterbot.worker_client import Address, WorkerClient
+from otterbot.language.message import Message, from_raw
+from otterbot.matrix.addressing import Calls
+from otterbot.matrix.encryption import Encryption
+from otterbot.matrix.http import MatrixHttp
+from otterbot.outbox.sends import Outbox
+from otterbot.requests.delivery import Delivery
+from otterbot.store.migrations import upgrade_table
+from otterbot.store.rows import Request, key_of
+from otterbot.store.store import Commit, Store
+from otterbot.worker.client import Address, WorkerClient
 
 hypothesis_settings.register_profile("otterbot", database=None, derandomize=True)
 hypothesis_settings.load_profile("otterbot")

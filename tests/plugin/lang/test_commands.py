@@ -12,15 +12,16 @@ from typing import Any
 import pytest
 from conftest import ALICE, BOB, BOT, CATALOGUE, MOD, ROOM, Rig
 
-from otterbot import contents, texts
-from otterbot.chat_entries import FLOWING
+from otterbot import texts
+from otterbot.chat.entries import FLOWING
 from otterbot.commands import handle
 from otterbot.config import DrawValues, LimitValues
-from otterbot.live import Live
-from otterbot.records import Kind, Part
-from otterbot.store import Commit
-from otterbot.worker_about import Pause
-from otterbot.worker_types import Job
+from otterbot.matrix import event_content
+from otterbot.requests.active import Live
+from otterbot.store.rows import Kind, Part
+from otterbot.store.store import Commit
+from otterbot.worker.info import Pause
+from otterbot.worker.jobs import Job
 
 USED = {
     "prompt": "otter", "negative_prompt": "ugly", "model": "ssd-1b", "model_hash": "x", "sampler": "UniPC", "steps": 30,
@@ -114,7 +115,7 @@ async def test_draw_with_a_worker_that_hangs_is_quick(rig: Rig) -> None:
 
     server = await asyncio.start_server(hang, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    from otterbot.worker_client import Address
+    from otterbot.worker.client import Address
 
     rig.services.worker._address = lambda: Address(url=f"http://127.0.0.1:{port}", token="t")
     begin = time.monotonic()
@@ -358,7 +359,7 @@ async def test_a_lora_reaches_the_worker_and_again_keeps_it(rig: Rig) -> None:
     prompt = "otter <lora:penguin:-0.8>, <lora:pixel art:.5> hat"
     assert (await rig.drawn(f"!draw {prompt} --steps 12"))["prompt"] == prompt
     lora = {"name": "penguin", "weight": -0.8, "hash": "ab" * 32, "autov3": "ab" * 6}
-    used = contents.canonical({**USED, "prompt": prompt, "loras": [lora], "embeddings": []})
+    used = event_content.canonical({**USED, "prompt": prompt, "loras": [lora], "embeddings": []})
     assert used["loras"][0]["weight"] == "-0.8", "events hold no fractions"
     rig.homeserver.picture(ROOM, {**RECORD, "asked": {"prompt": prompt}, "used": used})
     assert (await rig.drawn("!again"))["prompt"] == prompt

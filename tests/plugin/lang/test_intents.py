@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otterbot import dashes
-from otterbot.flag_names import FLAGS
-from otterbot.intents import COMMANDS, parse
-from otterbot.options import DrawOptions
-from otterbot.typed import clean
+from otterbot.language import dashes
+from otterbot.language.flag_names import FLAGS
+from otterbot.language.intents import COMMANDS, parse
+from otterbot.language.options import DrawOptions
+from otterbot.language.typed import clean
 
 
 def draw(text: str, prefix: str = "!") -> DrawOptions:

@@ -10,9 +10,9 @@ from test_commands import RECORD, USED, reply
 from test_start_commands import URL, image
 
 from otterbot import texts
-from otterbot.commands.records import read_settings
-from otterbot.intents import parse
-from otterbot.options import Hires
+from otterbot.commands.recorded_settings import read_settings
+from otterbot.language.intents import parse
+from otterbot.language.options import Hires
 
 HIRES = {
     "scale": 2,

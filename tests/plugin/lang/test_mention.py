@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from conftest import BOT, ROOM, Rig
 
-from otterbot.chat_entries import FLOWING
+from otterbot.chat.entries import FLOWING
 from otterbot.commands import handle
 from otterbot.errors import AnswerLost
-from otterbot.intents import Intent, parse, would_be_ours
-from otterbot.mention import Account
+from otterbot.language.intents import Intent, parse, would_be_ours
+from otterbot.language.mention import Account
 
 OTTERBOT = "@otterbot:example.org"
 ACCOUNT = Account(user_id=OTTERBOT, names=("Otter Bot 🦦",))

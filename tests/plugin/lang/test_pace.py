@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from conftest import ALICE, BOB, BOT, Rig
 
-from otterbot import pace, texts
-from otterbot.outcome import Outcome
-from otterbot.pace import IN_A_ROW, ON_END, PACE, Pace, next_pace
-from otterbot.records import Kind, Part
+from otterbot import texts
+from otterbot.chat import pace
+from otterbot.chat.pace import IN_A_ROW, ON_END, PACE, Pace, next_pace
+from otterbot.commands.outcome import Outcome
+from otterbot.store.rows import Kind, Part
 
 DM = "!dm:test"
 
@@ -20,7 +21,7 @@ DM = "!dm:test"
 def passing(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Seconds that have passed, by every clock."""
     real, real_steady, passed = time.time, pace.steady, [0.0]
-    for place in ("otterbot.clock.steady", "otterbot.pace.steady"):
+    for place in ("otterbot.clock.steady", "otterbot.chat.pace.steady"):
         monkeypatch.setattr(place, lambda: real_steady() + passed[-1])
     monkeypatch.setattr(time, "time", lambda: real() + passed[-1])
     return passed

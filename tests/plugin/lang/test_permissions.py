@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from conftest import ALICE, BOB, BOT, MOD, ROOM, Rig
 
-from otterbot.permissions import MembersUnknown, PowerUnknown, is_allowed, read_power
+from otterbot.commands.permissions import MembersUnknown, PowerUnknown, is_allowed
+from otterbot.matrix.power_levels import read_power
 
 
 @pytest.mark.parametrize(

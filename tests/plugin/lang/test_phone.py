@@ -10,10 +10,10 @@ from conftest import Rig
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otterbot import dashes
-from otterbot.flag_names import FLAGS
-from otterbot.intents import Intent, begins_with_prefix, parse
-from otterbot.options import DrawOptions, Overlooked
+from otterbot.language import dashes
+from otterbot.language.flag_names import FLAGS
+from otterbot.language.intents import Intent, begins_with_prefix, parse
+from otterbot.language.options import DrawOptions, Overlooked
 
 UNSEEN = ("", "\u200b", "\u200e", "\u2060", "\ufeff", "\u00ad", "\u200d", "\ufe0f", "\u2068", "\u2069", "\u200c")
 

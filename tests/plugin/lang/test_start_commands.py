@@ -9,10 +9,10 @@ from conftest import ALICE, BOB, ROOM, Rig
 from test_commands import RECORD, USED, reply
 
 from otterbot import texts
-from otterbot.commands.records import read_settings
-from otterbot.contents import canonical
-from otterbot.intents import parse
-from otterbot.options import Control, DrawOptions
+from otterbot.commands.recorded_settings import read_settings
+from otterbot.language.intents import parse
+from otterbot.language.options import Control, DrawOptions
+from otterbot.matrix.event_content import canonical
 
 URL = "mxc://test/abc"
 KEYS = {"v": "v2", "key": {"k": "a" * 43, "alg": "A256CTR"}, "iv": "b" * 22, "hashes": {"sha256": "c" * 43}, "url": URL}

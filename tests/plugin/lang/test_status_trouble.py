@@ -8,7 +8,7 @@ from aiohttp import web
 from conftest import Rig
 
 from otterbot import texts
-from otterbot.worker_client import Address
+from otterbot.worker.client import Address
 
 
 async def test_something_else_answers(rig: Rig) -> None:

@@ -13,8 +13,8 @@ from maubot.matrix import parse_formatted
 
 from otterbot import texts
 from otterbot.errors import FieldProblem, WorkerRefused
-from otterbot.worker_about import Pause
-from otterbot.worker_types import Failure, Job
+from otterbot.worker.info import Pause
+from otterbot.worker.jobs import Failure, Job
 
 HOSTILE = (
     "**b** _i_ `c` <b>h</b> [l](http://x) ![p](mxc://x/y) @room @user:test # h\n> q\n1. x\n- y\n&amp; <!-- \\ | ~~s~~"

@@ -6,9 +6,10 @@ import pytest
 from conftest import ALICE, BOT, LOG, MOD, ROOM, Rig
 from test_commands import RECORD
 
-from otterbot import predecessors, texts
-from otterbot.predecessors import Predecessors
-from otterbot.room_state import RoomStates
+from otterbot import texts
+from otterbot.commands import predecessors
+from otterbot.commands.predecessors import Predecessors
+from otterbot.matrix.room_state import RoomStates
 
 NEW = "!new:test"
 

@@ -10,10 +10,10 @@ from test_commands import RECORD, USED, reply
 from test_start_commands import FROM_ONE, image
 
 from otterbot import texts
-from otterbot.commands.records import read_settings
+from otterbot.commands.recorded_settings import read_settings
 from otterbot.config import LimitValues
-from otterbot.intents import parse
-from otterbot.options import DrawOptions, Variation
+from otterbot.language.intents import parse
+from otterbot.language.options import DrawOptions, Variation
 
 VARIED = {**RECORD, "used": {**USED, "variation": {"seed": 99, "strength": "0.25"}}}
 

@@ -20,11 +20,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
-from otterbot_worker import cli, samplers, yamlfile
-from otterbot_worker.api.schemas.requests import ImageRequest
+from otterbot_worker import cli, yamlfile
 from otterbot_worker.archive import containers, infotext, metadata, reading, showing
-from otterbot_worker.inputs import fit
 from otterbot_worker.prompts import dialects
+from otterbot_worker.sampling import samplers, sampling_steps
+from otterbot_worker.schemas.requests import ImageRequest
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 
@@ -193,7 +193,7 @@ def test_as_many_steps_are_drawn_as_a1111_counts(tmp_path: Path, drawn: int, str
         return
     hires = found.request["hires"]
     assert (hires["scale"], hires["upscaler"]) == (2, "latent")
-    assert fit.true_steps(hires["steps"], hires["strength"]) == drawn
+    assert sampling_steps.true_steps(hires["steps"], hires["strength"]) == drawn
 
 
 def test_their_upscalers_are_named_where_they_are_not_ours(tmp_path: Path) -> None:

@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from otterbot_worker.gpu import messages
-from otterbot_worker.gpu.lease import CardBusy, CardLock
-from otterbot_worker.gpu.lessons import Lesson
+from otterbot_worker.gpu.card_lock import CardBusy, CardLock
+from otterbot_worker.memory.oom_history import Lesson
 
 MEMORY: dict[str, int | None] = {"total_bytes": 8_000, "free_bytes": 7_000}
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from otterbot_worker.models import buildable, configs
+from otterbot_worker.models import configs, part_settings
 
 CONFIG = "unet/config.json"
 SHIPPED = [
@@ -30,7 +30,7 @@ def put(folder: Path, name: str, text: str) -> Path:
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: "/".join(path.parts[-3:]))
 def test_what_is_shipped_can_be_built(path: Path) -> None:
     folder = path.parent.parent
-    assert buildable.unbuildable(folder, f"{path.parent.name}/{path.name}") is None
+    assert part_settings.unbuildable(folder, f"{path.parent.name}/{path.name}") is None
 
 
 @pytest.mark.parametrize(
@@ -44,8 +44,8 @@ def test_what_is_shipped_can_be_built(path: Path) -> None:
     ids=str,
 )
 def test_a_schedule_of_too_many_moments(tmp_path: Path, settings: dict[str, Any]) -> None:
-    put(tmp_path, buildable.SCHEDULER, json.dumps(settings))
-    assert buildable.unbuildable(tmp_path, buildable.SCHEDULER, CONFIG) == buildable.SCHEDULER
+    put(tmp_path, part_settings.SCHEDULER, json.dumps(settings))
+    assert part_settings.unbuildable(tmp_path, part_settings.SCHEDULER, CONFIG) == part_settings.SCHEDULER
 
 
 @pytest.mark.parametrize(
@@ -67,11 +67,11 @@ def test_a_schedule_of_too_many_moments(tmp_path: Path, settings: dict[str, Any]
 )
 def test_a_part_that_takes_too_much(tmp_path: Path, text: str) -> None:
     put(tmp_path, CONFIG, text)
-    assert buildable.unbuildable(tmp_path, buildable.SCHEDULER, CONFIG) == CONFIG
+    assert part_settings.unbuildable(tmp_path, part_settings.SCHEDULER, CONFIG) == CONFIG
 
 
 def test_what_is_no_file_and_what_is_not_there(tmp_path: Path) -> None:
-    assert buildable.unbuildable(tmp_path, buildable.SCHEDULER, CONFIG) is None
+    assert part_settings.unbuildable(tmp_path, part_settings.SCHEDULER, CONFIG) is None
     (tmp_path / "unet").mkdir()
     os.mkfifo(tmp_path / CONFIG)
-    assert buildable.unbuildable(tmp_path, CONFIG) == CONFIG
+    assert part_settings.unbuildable(tmp_path, CONFIG) == CONFIG

@@ -16,8 +16,8 @@ from core_lab import image, settings, worker_here
 
 from otterbot_worker.chat import Ollama, OllamaSettings
 from otterbot_worker.gpu.tasks import GpuInfoData
-from otterbot_worker.jobs import card as cards
-from otterbot_worker.jobs.card import Card, CardTaken
+from otterbot_worker.runner import lease as cards
+from otterbot_worker.runner.lease import Card, CardTaken
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 

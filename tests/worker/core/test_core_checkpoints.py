@@ -12,11 +12,11 @@ import pytest
 from core_lab import image, settings, worker_here
 from hollow_models import SD1, SD2, SDXL, VAE, write
 
-from otterbot_worker.api.schemas.requests import ImageRequest
-from otterbot_worker.jobs.resolve import Refused, resolve_image
-from otterbot_worker.models import checkpoints, sniffing
+from otterbot_worker.models import checkpoint_probe, checkpoints
 from otterbot_worker.models.catalogue import load_catalogue
 from otterbot_worker.models.entries import ModelEntry
+from otterbot_worker.requests.resolve import Refused, resolve_image
+from otterbot_worker.schemas.requests import ImageRequest
 
 OWN = """
 models:
@@ -195,9 +195,9 @@ async def test_a_request_looks_at_the_folder_once(tmp_path: Path, monkeypatch: p
 
 
 async def test_a_file_that_vanishes_during_a_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    usual = sniffing.look
+    usual = checkpoint_probe.look
 
-    def look(path: Path, **options: Any) -> sniffing.Found:
+    def look(path: Path, **options: Any) -> checkpoint_probe.Found:
         """It is gone as soon as it was seen."""
         found = usual(path, **options)
         path.unlink(missing_ok=True)
@@ -205,7 +205,7 @@ async def test_a_file_that_vanishes_during_a_request(tmp_path: Path, monkeypatch
 
     async with worker_here(settings(tmp_path, images={"downloads": False}), paused=True) as here:
         folder = next(path for path in tmp_path.rglob("checkpoints") if path.is_dir())
-        monkeypatch.setattr(sniffing, "look", look)
+        monkeypatch.setattr(checkpoint_probe, "look", look)
         write(folder / "fleeting.safetensors", SD1)
         status, listed = await here.api.call("GET", "/v1/models")
         assert status == 200

@@ -17,7 +17,7 @@ from otterbot_worker.gpu.tasks import DrawTask
 from otterbot_worker.models import controlnets
 from otterbot_worker.models.estimates import Needs, Part
 from otterbot_worker.models.estimates import steered as steered_needs
-from otterbot_worker.models.folders import BAD_NAME, PICKLE
+from otterbot_worker.models.user_files import BAD_NAME, PICKLE
 
 WIDTH = {"sd": 768, "sdxl": 2048}
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from core_lab import events, image, settings, worker_here
 
-from otterbot_worker.api.schemas.jobs import Progress
-from otterbot_worker.jobs.countdown import Countdown
-from otterbot_worker.jobs.views import Live
+from otterbot_worker.runner.countdown import Countdown
+from otterbot_worker.runner.job_view import Live
+from otterbot_worker.schemas.jobs import Progress
 
 
 class Clock:
@@ -73,7 +73,7 @@ def test_one_slow_first_step_does_not_throw_it() -> None:
 
 def test_it_goes_on_counting_within_a_long_step(monkeypatch: pytest.MonkeyPatch) -> None:
     clock, live = Clock(), Live()
-    monkeypatch.setattr("otterbot_worker.jobs.views.time.monotonic", clock)
+    monkeypatch.setattr("otterbot_worker.runner.job_view.time.monotonic", clock)
     live.put("job", 0, Progress(phase="denoising", step=1, steps=4, eta_s=30.0))
     clock.now += 9
     shown = live.get("job", 0)

@@ -14,8 +14,8 @@ from core_lab import Json, image, settings, until, worker_here
 from PIL import Image
 
 from otterbot_worker import __version__
-from otterbot_worker.jobs import dispatcher as dispatcher_module
-from otterbot_worker.jobs.model import WORKER_DEATHS_ALLOWED
+from otterbot_worker.queue.model import WORKER_DEATHS_ALLOWED
+from otterbot_worker.runner import dispatcher as dispatcher_module
 
 
 def first(job: Json) -> Json:

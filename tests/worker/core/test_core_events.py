@@ -10,7 +10,7 @@ from pathlib import Path
 from core_lab import Json, chat, events, image, settings, until, worker_here
 
 from otterbot_worker.api.events import MAX_WAITING, Hub, Subscriber
-from otterbot_worker.api.schemas.jobs import Pause, Progress
+from otterbot_worker.schemas.jobs import Pause, Progress
 
 
 async def test_a_picture_from_snapshot_to_success(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otterbot_worker.prompts.extras import LORAS_MAX, embedding_words, lora_tags, split_words
+from otterbot_worker.prompts.lora_tags import LORAS_MAX, embedding_words, lora_tags, split_words
 
 TAGS = [
     ("otter", "otter", {}),

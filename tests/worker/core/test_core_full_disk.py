@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from core_lab import Here, Json, image, settings, until, worker_here
 
-from otterbot_worker.jobs import disk
+from otterbot_worker.queue import disk
 
 pytestmark = pytest.mark.usefixtures("impatient")
 

@@ -22,7 +22,15 @@ from PIL import Image, PngImagePlugin
 from otterbot_worker.archive import containers, reading, showing
 from otterbot_worker.errors import CannotLook
 from otterbot_worker.inputs import check, complexity
-from otterbot_worker.models import controlnets, header_process, header_reader, headers, loras, plain, sniffing
+from otterbot_worker.models import (
+    checkpoint_probe,
+    controlnets,
+    header_process,
+    header_reader,
+    headers,
+    loras,
+    plain_files,
+)
 
 TIMES = int(os.environ.get("OTTERBOT_FUZZ", "1"))
 COUNT = 60 * TIMES
@@ -138,11 +146,11 @@ def test_what_the_parts_make_of_them_never_raises(tmp_path: Path) -> None:
     for seed in range(20 * TIMES):
         path = tmp_path / f"{seed}.safetensors"
         path.write_bytes(_header_alone(changed(_safetensors(tmp_path)[8:], seed)))
-        assert isinstance(sniffing.look(path), sniffing.Found)
+        assert isinstance(checkpoint_probe.look(path), checkpoint_probe.Found)
         assert isinstance(loras.read("lora", path, (1, 1)), loras.Extra)
     for name in ("infinite.ckpt", "half.safetensors"):
         (tmp_path / name).write_bytes(HOSTILE[name])
-        assert sniffing.look(tmp_path / name).problem
+        assert checkpoint_probe.look(tmp_path / name).problem
     folder = tmp_path / "controlnets"
     folder.mkdir()
     (folder / "a").mkdir()
@@ -158,7 +166,7 @@ def test_files_of_settings(tmp_path: Path) -> None:
     for seed in range(4 * COUNT):
         path.write_bytes(changed(good, seed))
         try:
-            plain.read_json(path)
+            plain_files.read_json(path)
         except ValueError:
             continue
         except CannotLook:

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from core_lab import image, settings, worker_here
 
-from otterbot_worker.api.schemas.requests import ImageRequest
-from otterbot_worker.jobs.resolve import resolve_image
 from otterbot_worker.models.catalogue import Catalogue, load_catalogue
+from otterbot_worker.requests.resolve import resolve_image
+from otterbot_worker.schemas.requests import ImageRequest
 
 OWN = """
 models:

@@ -15,7 +15,7 @@ import pytest
 from core_lab import Api, Here, Json, Process, image, settings, worker_here
 from PIL import Image
 
-from otterbot_worker.jobs.inputs import Input, Keeping, choose
+from otterbot_worker.queue.input_rows import Input, Keeping, choose
 
 
 def png(width: int = 96, height: int = 64, colour: str = "red") -> bytes:

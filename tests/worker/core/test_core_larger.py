@@ -10,14 +10,14 @@ from core_lab import Json, image, settings, worker_here
 from test_core_inputs import png, send, sha, started
 from test_core_masks import black_and_white
 
-from otterbot_worker.api.schemas.requests import Hires, ImageRequest
 from otterbot_worker.gpu.tasks import DrawTask
-from otterbot_worker.inputs import tiles
-from otterbot_worker.jobs.countdown import Countdown
-from otterbot_worker.jobs.inputs import Input
-from otterbot_worker.jobs.resolve import Refused, Resolved, resolve_image
-from otterbot_worker.jobs.sources import Sources
 from otterbot_worker.models.catalogue import Catalogue, load_catalogue
+from otterbot_worker.queue.input_rows import Input
+from otterbot_worker.requests.input_images import Sources
+from otterbot_worker.requests.resolve import Refused, Resolved, resolve_image
+from otterbot_worker.runner.countdown import Countdown
+from otterbot_worker.sampling import tiles
+from otterbot_worker.schemas.requests import Hires, ImageRequest
 
 
 @pytest.fixture(scope="module")
@@ -234,7 +234,7 @@ async def test_only_an_upscaled_picture_needs_no_words(tmp_path: Path) -> None:
 def test_a_step_of_the_second_pass_counts_for_its_pixels() -> None:
     runs = [tiles.Run(10, 10, 10), tiles.Run(20, 20, 10)]
     clock = [0.0]
-    from otterbot_worker.api.schemas.jobs import Progress
+    from otterbot_worker.schemas.jobs import Progress
 
     def left(step: int, steps: int, at: float) -> float:
         clock[0] = at

@@ -15,12 +15,12 @@ from core_lab import WORKER, image, settings, worker_here
 from hollow_models import SD1, SD2, write
 
 from otterbot_worker.errors import CannotLook, JobFailed, look_failed
-from otterbot_worker.jobs import dispatcher, held, pictures
-from otterbot_worker.jobs.extras import find_wanted
-from otterbot_worker.jobs.held import HeldRows
-from otterbot_worker.models import files, plain, sniffing
+from otterbot_worker.models import checkpoint_probe, files, plain_files
 from otterbot_worker.models.catalogue import load_catalogue
 from otterbot_worker.models.loras import Library
+from otterbot_worker.requests.loras import find_wanted
+from otterbot_worker.runner import dispatcher, held, pictures
+from otterbot_worker.runner.held import HeldRows
 
 OWN = """
 models:
@@ -45,11 +45,11 @@ def data_of(tmp_path: Path) -> Path:
 def test_absent_is_what_the_system_calls_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     for absent in ("none", "file/below", "none/below", "a\0b"):
-        assert not plain.is_file(tmp_path / absent)
-        assert plain.names(tmp_path / absent) == []
-    assert plain.is_file(tmp_path / "file")
+        assert not plain_files.is_file(tmp_path / absent)
+        assert plain_files.names(tmp_path / absent) == []
+    assert plain_files.is_file(tmp_path / "file")
     loop(tmp_path / "loop")
-    for ask in (plain.is_file, plain.is_dir, plain.names, plain.status):
+    for ask in (plain_files.is_file, plain_files.is_dir, plain_files.names, plain_files.status):
         with pytest.raises(CannotLook, match="symbolic links"):
             ask(tmp_path / "loop")
     with pytest.raises(CannotLook):
@@ -154,10 +154,10 @@ def test_settings_that_nobody_can_look_at_make_no_file_broken(tmp_path: Path) ->
     file, config = write(tmp_path / "a.safetensors", SD1), tmp_path / "config"
     (config / "unet").mkdir(parents=True)
     loop(config / "unet" / "config.json")
-    found = sniffing.look(file, config=str(config))
+    found = checkpoint_probe.look(file, config=str(config))
     assert "symbolic links" in (found.unread or "")
     (config / "unet" / "config.json").unlink()
-    found = sniffing.look(file, config=str(config))
+    found = checkpoint_probe.look(file, config=str(config))
     assert found.unread is None
     assert found.problem == "was not made with the settings that its entry names (config)"
 

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from otterbot_worker.models import headers
-from otterbot_worker.models.folders import good_name
 from otterbot_worker.models.loras import Library
-from otterbot_worker.prompts.extras import embedding_words
+from otterbot_worker.models.user_files import good_name
+from otterbot_worker.prompts.lora_tags import embedding_words
 
 LORA = {
     "lora_unet_mid_block_attn2_to_k.lora_down.weight": [4, 768],

@@ -16,10 +16,10 @@ from PIL import Image
 from test_core_lora_library import LORA, put, tensors
 
 from otterbot_worker.api import parts as parts_module
-from otterbot_worker.jobs.extras import find_wanted
-from otterbot_worker.jobs.model import CHAT_TEXT_SECONDS
 from otterbot_worker.models.catalogue import load_catalogue
 from otterbot_worker.models.loras import Library
+from otterbot_worker.queue.model import CHAT_TEXT_SECONDS
+from otterbot_worker.requests.loras import find_wanted
 
 FILE = tensors(LORA, **{"modelspec.trigger_phrase": "a penguin"})
 ANY = tensors({"lora_unet_x.lora_down.weight": [4, 32], "lora_unet_x.lora_up.weight": [32, 4]})

@@ -11,14 +11,14 @@ from hollow_models import SD1, SD2, SDXL, write
 from test_core_control import put as put_net
 from test_core_lora_library import put, tensors
 
-from otterbot_worker.api.schemas.requests import Control, ImageRequest
-from otterbot_worker.jobs.controls import find_control
-from otterbot_worker.jobs.extras import find_wanted
-from otterbot_worker.jobs.inputs import Input
 from otterbot_worker.models.catalogue import load_catalogue
 from otterbot_worker.models.entries import ModelEntry
 from otterbot_worker.models.estimates import needs_of, published
 from otterbot_worker.models.loras import Library
+from otterbot_worker.queue.input_rows import Input
+from otterbot_worker.requests.controlnet import find_control
+from otterbot_worker.requests.loras import find_wanted
+from otterbot_worker.schemas.requests import Control, ImageRequest
 
 WIDTHS = {
     "ssd-1b": 2048, "sdxl-turbo": 2048, "sdxl": 2048, "sdxl-refined": 2048, "proteus": 2048,

@@ -10,7 +10,7 @@ from core_lab import settings as worker_settings
 from core_lab import worker_here
 
 from otterbot_worker.prompts import explain, parse, read
-from otterbot_worker.prompts.extras import embedding_words, lora_tags, split_words, unknown_embeddings
+from otterbot_worker.prompts.lora_tags import embedding_words, lora_tags, split_words, unknown_embeddings
 
 DONE: list[tuple[str, list[tuple[str, float]]]] = [
     ("hat+", [("hat", 1.1)]),

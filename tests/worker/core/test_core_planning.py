@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from otterbot_worker.families import FAMILIES, Family
-from otterbot_worker.gpu import lessons, planning
-from otterbot_worker.gpu.facts import DeviceFacts, Precision
-from otterbot_worker.gpu.lessons import Lesson
-from otterbot_worker.gpu.planning import GROUPS, OFFLOAD, PLANS, QUANTISED, RESIDENT, TILED
+from otterbot_worker.memory import oom_history, placement
+from otterbot_worker.memory.device_info import DeviceFacts, Precision
+from otterbot_worker.memory.oom_history import Lesson
+from otterbot_worker.memory.placement import GROUPS, OFFLOAD, PLANS, QUANTISED, RESIDENT, TILED
 from otterbot_worker.models import estimates
 from otterbot_worker.models.catalogue import load_catalogue
 from otterbot_worker.models.estimates import Needs, Part, needs_of, published
@@ -56,9 +56,9 @@ MEASURED = {
 @pytest.mark.parametrize("name", MEASURED)
 def test_estimates_are_near_the_peaks_that_are_known(name: str) -> None:
     model, resident, offloaded = MEASURED[name]
-    for plan, peaks in ((RESIDENT, resident), (planning.Plan(name="", words="", offload="model"), offloaded)):
+    for plan, peaks in ((RESIDENT, resident), (placement.Plan(name="", words="", offload="model"), offloaded)):
         for side, peak in zip((768, 1024), peaks, strict=True):
-            estimated = planning.estimate(model, plan, side * side, HALF).card
+            estimated = placement.estimate(model, plan, side * side, HALF).card
             assert estimated == pytest.approx(peak * GB, rel=0.1)
 
 
@@ -67,7 +67,7 @@ def test_attention_without_a_kernel_is_the_danger_that_it_is() -> None:
         step = model.computing.step_bytes * 1024 * 1024 + model.computing.scores(1024 * 1024)
         assert step == pytest.approx(peak * GB, rel=0.1)
     plain, math = (
-        planning.estimate(needs("sd1", "sd"), RESIDENT, 1024 * 1024, HALF, math_only=only) for only in (False, True)
+        placement.estimate(needs("sd1", "sd"), RESIDENT, 1024 * 1024, HALF, math_only=only) for only in (False, True)
     )
     assert math.card > 9 * plain.card
 
@@ -76,27 +76,27 @@ def test_a_controlnet_is_beside_the_denoiser_and_not_beside_the_decoder() -> Non
     model, pixels = needs("sd1", "sd"), 768 * 768
     net = Part(values=361_000_000, largest=14_745_600)
     steered = Needs(parts=model.parts, computing=model.computing, steering=net)
-    plain, beside = ({p.name: planning.estimate(n, p, pixels, HALF).card for p in PLANS} for n in (model, steered))
+    plain, beside = ({p.name: placement.estimate(n, p, pixels, HALF).card for p in PLANS} for n in (model, steered))
     assert 0 < beside["resident"] - plain["resident"] < net.bytes(2), "the decoder's peak hides a part of it"
     assert beside["offload"] - plain["offload"] == pytest.approx(net.bytes(2), rel=0.3)
     assert beside["groups"] - plain["groups"] < 0.1 * GB
-    assert planning.estimate(steered, RESIDENT, pixels, HALF).ram == net.bytes(2)
+    assert placement.estimate(steered, RESIDENT, pixels, HALF).ram == net.bytes(2)
 
 
 def test_tiles_take_what_was_measured_and_full_precision_twice_as_much() -> None:
     model, pixels = needs("sd1", "sd"), 1024 * 1024
     nothing = Needs(parts={"vae": Part(values=0, largest=0)}, computing=model.computing)
-    assert planning.estimate(nothing, OFFLOAD, pixels, HALF).card == pytest.approx(0.41 * GB, rel=0.05)
+    assert placement.estimate(nothing, OFFLOAD, pixels, HALF).card == pytest.approx(0.41 * GB, rel=0.05)
     full = Precision(storage="float16", compute="float32")
-    assert planning.estimate(nothing, OFFLOAD, pixels, full).card == pytest.approx(0.82 * GB, rel=0.05)
+    assert placement.estimate(nothing, OFFLOAD, pixels, full).card == pytest.approx(0.82 * GB, rel=0.05)
 
 
 def test_a_decoder_that_leaves_the_range_of_fp16_takes_twice_as_much() -> None:
     model, pixels = needs("sdxl", "sdxl"), 1024 * 1024
     upcasting = replace(model, upcasts=True)
 
-    def more(plan: planning.Plan, precision: Precision) -> float:
-        cards = [planning.estimate(one, plan, pixels, precision).card for one in (model, upcasting)]
+    def more(plan: placement.Plan, precision: Precision) -> float:
+        cards = [placement.estimate(one, plan, pixels, precision).card for one in (model, upcasting)]
         return (cards[1] - cards[0]) / GB
 
     assert more(RESIDENT, HALF) == pytest.approx(1.8, abs=0.05)
@@ -151,7 +151,7 @@ def test_what_is_kept_in_larger_numbers_is_counted() -> None:
     full = Precision(storage="bfloat16", compute="float32")
     encoder = published("z-image")["text_encoder"]
     alone = Needs(parts={"text_encoder": encoder}, computing=FAMILIES["zimage"].computing)
-    assert planning.estimate(alone, RESIDENT, 1, full).card == pytest.approx(8.82 * GB, rel=0.01), (
+    assert placement.estimate(alone, RESIDENT, 1, full).card == pytest.approx(8.82 * GB, rel=0.01), (
         "its embeddings in full precision, and the rest in bf16"
     )
 
@@ -159,7 +159,7 @@ def test_what_is_kept_in_larger_numbers_is_counted() -> None:
 def test_each_plan_needs_less_of_the_card_than_the_one_before_but_the_last() -> None:
     """The last one spares the computer's memory, where moving 16 bits to and fro takes too much of it."""
     for model, *_ in MEASURED.values():
-        estimates = [planning.estimate(model, plan, 1024 * 1024, HALF) for plan in PLANS]
+        estimates = [placement.estimate(model, plan, 1024 * 1024, HALF) for plan in PLANS]
         cards = [estimate.card for estimate in estimates]
         assert cards[:4] == sorted(cards[:4], reverse=True)
         if not model.quantised:
@@ -197,15 +197,15 @@ def card(available: float, *, ram: float = 32, **changes: Any) -> DeviceFacts:
         ("SDXL", 1024, card(2, kind="cpu"), TILED),
     ],
 )
-def test_the_first_plan_that_fits_is_chosen(model: str, side: int, facts: DeviceFacts, plan: planning.Plan) -> None:
-    assert planning.choose(MEASURED[model][0], facts, side * side, precision=facts.precision()).plan == plan
+def test_the_first_plan_that_fits_is_chosen(model: str, side: int, facts: DeviceFacts, plan: placement.Plan) -> None:
+    assert placement.choose(MEASURED[model][0], facts, side * side, precision=facts.precision()).plan == plan
 
 
 def test_the_reserves_are_kept_free() -> None:
     model, pixels = MEASURED["SSD-1B"][0], 768 * 768
 
-    def chosen(**reserves: int) -> planning.Plan:
-        return planning.choose(model, card(6, ram=8), pixels, precision=HALF, **reserves).plan
+    def chosen(**reserves: int) -> placement.Plan:
+        return placement.choose(model, card(6, ram=8), pixels, precision=HALF, **reserves).plan
 
     assert chosen(reserve=0) == RESIDENT
     assert chosen(reserve=1 * GB) == TILED
@@ -214,13 +214,13 @@ def test_the_reserves_are_kept_free() -> None:
     assert chosen(reserve=2 * GB, ram_reserve=8 * GB) == TILED, "nothing fits; this leaves the computer its memory"
     assert chosen(reserve=9 * GB, ram_reserve=0) == GROUPS, "nothing fits, and this needs least of the card"
     for free, plan in ((1.5, GROUPS), (2.5, QUANTISED)):
-        small = planning.choose(model, card(free, ram=8), pixels, precision=HALF, reserve=GB, ram_reserve=8 * GB)
+        small = placement.choose(model, card(free, ram=8), pixels, precision=HALF, reserve=GB, ram_reserve=8 * GB)
         assert (small.plan, small.fits) == (plan, False), "of what fits without a reserve, the computer's least memory"
 
 
-def lesson(plan: planning.Plan, model: Needs, side: int, available: float) -> Lesson:
+def lesson(plan: placement.Plan, model: Needs, side: int, available: float) -> Lesson:
     """That plan ran out of memory with that picture."""
-    card = planning.estimate(model, plan, side * side, HALF).card
+    card = placement.estimate(model, plan, side * side, HALF).card
     return Lesson(plan=plan.name, card=card, available=int(available * GB))
 
 
@@ -228,8 +228,8 @@ def test_what_failed_is_not_tried_again_with_as_much_or_less() -> None:
     model = MEASURED["SSD-1B"][0]
     failed = lesson(RESIDENT, model, 768, 8)
 
-    def chosen(side: int, available: float, *lessons: Lesson) -> planning.Plan:
-        return planning.choose(model, card(available), side * side, precision=HALF, lessons=lessons).plan
+    def chosen(side: int, available: float, *lessons: Lesson) -> placement.Plan:
+        return placement.choose(model, card(available), side * side, precision=HALF, lessons=lessons).plan
 
     assert chosen(768, 8, failed) == TILED
     assert chosen(832, 7, failed) == TILED
@@ -259,10 +259,10 @@ def test_loras_stay_on_the_card_under_every_plan(tmp_path: Path) -> None:
     full = Precision(storage="float16", compute="float32")
     for plan in PLANS:
         for precision, values in ((HALF, 2), (full, 4)):
-            plain, more = (planning.estimate(one, plan, pixels, precision).card for one in (model, beside))
+            plain, more = (placement.estimate(one, plan, pixels, precision).card for one in (model, beside))
             assert more - plain == 300_000_000 * values, "of a weight of 0 none gets there"
-    assert planning.choose(model, card(8), pixels, precision=HALF).plan == TILED
-    assert planning.choose(beside, card(8), pixels, precision=HALF).plan == OFFLOAD
+    assert placement.choose(model, card(8), pixels, precision=HALF).plan == TILED
+    assert placement.choose(beside, card(8), pixels, precision=HALF).plan == OFFLOAD
 
 
 def test_what_a_picture_with_loras_taught_does_not_bar_the_plain_one(tmp_path: Path) -> None:
@@ -270,8 +270,8 @@ def test_what_a_picture_with_loras_taught_does_not_bar_the_plain_one(tmp_path: P
     beside = estimates.with_loras(model, [lora(tmp_path, 200_000_000)])
     failed = lesson(RESIDENT, beside, 768, 8)
 
-    def chosen(needs: Needs, *lessons: Lesson) -> planning.Plan:
-        return planning.choose(needs, card(8), 768 * 768, precision=HALF, lessons=lessons).plan
+    def chosen(needs: Needs, *lessons: Lesson) -> placement.Plan:
+        return placement.choose(needs, card(8), 768 * 768, precision=HALF, lessons=lessons).plan
 
     assert chosen(beside) == RESIDENT
     assert chosen(beside, failed) == TILED
@@ -284,11 +284,11 @@ def test_after_a_failure_it_is_chosen_again_by_the_same_rule() -> None:
     model, pixels = MEASURED["SSD-1B"][0], 768 * 768
     facts = card(8, ram=5)
 
-    def left(*tried: planning.Plan, lessons: tuple[Lesson, ...] = ()) -> list[planning.Plan]:
-        return planning.hopeful(model, facts, pixels, precision=HALF, tried=tried, lessons=lessons)
+    def left(*tried: placement.Plan, lessons: tuple[Lesson, ...] = ()) -> list[placement.Plan]:
+        return placement.hopeful(model, facts, pixels, precision=HALF, tried=tried, lessons=lessons)
 
-    def chosen(plans: list[planning.Plan]) -> planning.Plan:
-        return planning.choose(model, facts, pixels, precision=HALF, plans=plans).plan
+    def chosen(plans: list[placement.Plan]) -> placement.Plan:
+        return placement.choose(model, facts, pixels, precision=HALF, plans=plans).plan
 
     assert chosen(left()) == RESIDENT
     assert chosen(left(RESIDENT)) == TILED
@@ -301,11 +301,11 @@ def test_after_a_failure_it_is_chosen_again_by_the_same_rule() -> None:
 
 def test_lessons_are_kept_small_and_survive_nonsense() -> None:
     some = [Lesson(plan="tiled", card=n, available=n) for n in range(100)]
-    learned = lessons.learn((), [*some, some[-1]])
-    assert learned == tuple(some[-lessons.LESSONS_MAX :])
+    learned = oom_history.learn((), [*some, some[-1]])
+    assert learned == tuple(some[-oom_history.LESSONS_MAX :])
     old = {"plan": "tiled", "pixels": 589_824, "available": 8 * GB}
     broken = {**some[0].as_dict(), "card": []}
-    assert lessons.lessons_from([some[0].as_dict(), {}, "x", old, broken]) == (some[0],)
+    assert oom_history.lessons_from([some[0].as_dict(), {}, "x", old, broken]) == (some[0],)
 
 
 def test_lessons_are_forgotten_after_a_while() -> None:
@@ -313,15 +313,15 @@ def test_lessons_are_forgotten_after_a_while() -> None:
     first, second = (
         Lesson(plan=plan, card=1, available=1, learned=now - days * 86_400) for plan, days in (("tiled", 8), ("a", 6))
     )
-    assert lessons.learn((first, second), (), now=now) == (second,)
-    assert lessons.learn((second,), (), now=now + 2 * 86_400) == ()
+    assert oom_history.learn((first, second), (), now=now) == (second,)
+    assert oom_history.learn((second,), (), now=now + 2 * 86_400) == ()
     again = Lesson(plan="a", card=1, available=1, learned=now)
-    (kept,) = lessons.learn((second,), (again,), now=now)
+    (kept,) = oom_history.learn((second,), (again,), now=now)
     assert kept.learned == now, "what failed again is not as old as the first time"
-    (kept,) = lessons.learn((again,), (second,), now=now)
+    (kept,) = oom_history.learn((again,), (second,), now=now)
     assert kept.learned == now
     ahead = Lesson(plan="a", card=1, available=1, learned=now + 365 * 86_400)
-    assert lessons.learn((), (ahead,), now=now) == (), "of a clock that was wrong"
+    assert oom_history.learn((), (ahead,), now=now) == (), "of a clock that was wrong"
 
 
 def test_precision_follows_the_card() -> None:
@@ -338,9 +338,9 @@ def test_precision_follows_the_card() -> None:
 
 def test_a_text_encoder_beside_quantised_weights_is_what_is_left_to_quantise(tmp_path: Any) -> None:
     klein = needs_of(load_catalogue(data_dir=tmp_path).images["flux2-klein"])
-    assert planning.chain("cuda", klein) == (RESIDENT, TILED, OFFLOAD, QUANTISED)
-    assert planning.chain("cuda", MEASURED["FLUX.2 klein in 4.5 bits"][0]) == (RESIDENT, TILED, OFFLOAD)
-    offloaded, quantised = (planning.estimate(klein, plan, 512 * 512, HALF) for plan in (OFFLOAD, QUANTISED))
+    assert placement.chain("cuda", klein) == (RESIDENT, TILED, OFFLOAD, QUANTISED)
+    assert placement.chain("cuda", MEASURED["FLUX.2 klein in 4.5 bits"][0]) == (RESIDENT, TILED, OFFLOAD)
+    offloaded, quantised = (placement.estimate(klein, plan, 512 * 512, HALF) for plan in (OFFLOAD, QUANTISED))
     assert quantised.card == pytest.approx(offloaded.card * 0.55, rel=0.05)
     assert offloaded.ram - quantised.ram == pytest.approx(klein.parts["text_encoder"].values, rel=0.1)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from core_lab import Json, events, image, settings, worker_here
 from test_core_safety import put
 
-from otterbot_worker.jobs import resolve
+from otterbot_worker.requests import resolve
 
 
 def path(job: Json, index: int | str = 0) -> str:

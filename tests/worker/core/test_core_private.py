@@ -14,7 +14,7 @@ from core_lab import Api, Here, Json, Process, image, settings, until, worker_he
 
 from otterbot_worker.api import housekeeping
 from otterbot_worker.archive.retention import UNDELIVERED_SECONDS
-from otterbot_worker.jobs.image_rows import ImageRows
+from otterbot_worker.queue.image_rows import ImageRows
 
 CANARY = "canary5f1e"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hollow_models import SD1, UNET
 
-from otterbot_worker.models import controlnets, sniffing
+from otterbot_worker.models import checkpoint_probe, controlnets
 from otterbot_worker.models.loras import Library
 
 Tensors = dict[str, tuple[str, tuple[int, ...]]]
@@ -50,7 +50,7 @@ def layer(kind: str = "F8_E4M3", **beside: tuple[str, tuple[int, ...]]) -> Tenso
     ],
 )
 def test_scales_that_are_multiplied(tmp_path: Path, tensors: Tensors) -> None:
-    assert sniffing.look(write(tmp_path / "a.safetensors", tensors)).problem is None
+    assert checkpoint_probe.look(write(tmp_path / "a.safetensors", tensors)).problem is None
 
 
 REFUSED: list[tuple[Tensors, str]] = [
@@ -73,22 +73,22 @@ REFUSED: list[tuple[Tensors, str]] = [
 
 @pytest.mark.parametrize(("tensors", "said"), REFUSED)
 def test_what_else_changes_weights_is_named(tmp_path: Path, tensors: Tensors, said: str) -> None:
-    problem = sniffing.look(write(tmp_path / "a.safetensors", tensors)).problem or ""
+    problem = checkpoint_probe.look(write(tmp_path / "a.safetensors", tensors)).problem or ""
     assert problem.startswith(said)
-    assert sniffing.transformer_problem(tmp_path / "a.safetensors") == problem, "a transformer is read alike"
+    assert checkpoint_probe.transformer_problem(tmp_path / "a.safetensors") == problem, "a transformer is read alike"
 
 
 @pytest.mark.parametrize(("form", "said"), [("float8_e4m3fn", None), ("nvfp4", "is quantised as nvfp4, ")])
 def test_what_the_header_alone_says(tmp_path: Path, form: str, said: str | None) -> None:
     about = json.dumps({"format_version": "1.0", "layers": {LAYER: {"format": form}}})
     file = write(tmp_path / "a.safetensors", layer(weight_scale=("F32", ())), _quantization_metadata=about)
-    assert (sniffing.look(file).problem or "").startswith(said or "")
-    assert (sniffing.look(file).problem is None) == (said is None)
+    assert (checkpoint_probe.look(file).problem or "").startswith(said or "")
+    assert (checkpoint_probe.look(file).problem is None) == (said is None)
 
 
 def test_numbers_of_a_kind_that_nobody_here_reads(tmp_path: Path) -> None:
     file = write(tmp_path / "a.safetensors", layer("F4"))
-    assert sniffing.look(file).problem == "holds numbers of a kind that cannot be read here (F4)"
+    assert checkpoint_probe.look(file).problem == "holds numbers of a kind that cannot be read here (F4)"
 
 
 def test_a_difference_is_no_controlnet(tmp_path: Path) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import pytest
 
-from otterbot_worker.jobs.eta import Line, Speeds, load_name, speed_name, turn_name
-from otterbot_worker.jobs.schedule import Bounds, Choice, choose, fair_order
-from otterbot_worker.jobs.store import Group, Head
+from otterbot_worker.queue.schedule import Bounds, Choice, choose, fair_order
+from otterbot_worker.queue.store import Group, Head
+from otterbot_worker.runner.eta import Line, Speeds, load_name, speed_name, turn_name
 
 BOUNDS = Bounds(times=3, seconds=60.0)
 NOW = 1_000.0

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from test_core_lora_library import put, tensors
 
-from otterbot_worker.api.schemas.requests import ImageRequest
-from otterbot_worker.jobs.inputs import Input
-from otterbot_worker.jobs.resolve import resolve_image
-from otterbot_worker.jobs.sources import Sources
 from otterbot_worker.models.catalogue import load_catalogue
 from otterbot_worker.models.loras import Library
 from otterbot_worker.prompts import StepCount, clean_text, explain, read
-from otterbot_worker.prompts.extras import embedding_words
+from otterbot_worker.prompts.lora_tags import embedding_words
+from otterbot_worker.queue.input_rows import Input
+from otterbot_worker.requests.input_images import Sources
+from otterbot_worker.requests.resolve import resolve_image
+from otterbot_worker.schemas.requests import ImageRequest
 
 START = Input(client="c", id="0" * 64, width=512, height=512, size=1, private=False, used_at=0.0)
 

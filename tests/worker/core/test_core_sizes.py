@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from core_lab import image, settings, worker_here
 
-from otterbot_worker.api.schemas.requests import ImageRequest
-from otterbot_worker.jobs.size import Size, find_size
-from otterbot_worker.models import sizes
+from otterbot_worker.models import resolution
 from otterbot_worker.models.catalogue import load_catalogue
 from otterbot_worker.models.entries import Limits, ModelEntry
+from otterbot_worker.requests.size import Size, find_size
+from otterbot_worker.schemas.requests import ImageRequest
 
 LIMITS = Limits(
     steps_max=100, guidance_scale_max=30, size_min=256, size_max=1024, size_multiple=8, pixels_max=1024 * 1024
@@ -41,7 +41,7 @@ def found(entry: ModelEntry, picture: tuple[int, int] | None = None, **fields: A
      ("1.5:1", None), ("3:2\n", None), ("9999:9999", None)],
 )  # fmt: skip
 def test_the_shape(aspect: str, shape: float | None) -> None:
-    assert sizes.shape(aspect) == shape
+    assert resolution.shape(aspect) == shape
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_the_shape(aspect: str, shape: float | None) -> None:
     ],
 )
 def test_the_size_of_a_shape(picture: tuple[int, int], expected: tuple[int, int]) -> None:
-    assert sizes.of_shape(picture[0] / picture[1], LIMITS, USUAL) == expected
+    assert resolution.of_shape(picture[0] / picture[1], LIMITS, USUAL) == expected
 
 
 @pytest.mark.parametrize(
@@ -119,8 +119,8 @@ def test_a_canvas_holds_its_picture_within_the_limits(models: dict[str, ModelEnt
         limits = entry.limits
         for width in range(16, 2100, 61):
             for height in (16, 97, 250, 512, 771, 1024, 2050):
-                canvas = sizes.around((width, height), limits)
-                made = sizes.of_picture((width, height), limits, entry.defaults.width * entry.defaults.height)
+                canvas = resolution.around((width, height), limits)
+                made = resolution.of_picture((width, height), limits, entry.defaults.width * entry.defaults.height)
                 for size in (made,) if canvas is None else (made, canvas):
                     assert all(limits.size_min <= s <= limits.size_max and not s % limits.size_multiple for s in size)
                     assert size[0] * size[1] <= limits.pixels_max
@@ -133,7 +133,7 @@ def test_a_canvas_holds_its_picture_within_the_limits(models: dict[str, ModelEnt
 def test_no_shape_leaves_the_limits(multiple: int) -> None:
     limits = replace(LIMITS, size_min=100, size_max=1000, size_multiple=multiple, pixels_max=600 * 600)
     for width in range(16, 3000, 37):
-        for make in (sizes.of_shape, sizes.of_aspect):
+        for make in (resolution.of_shape, resolution.of_aspect):
             made = make(width / 700, limits, 600 * 600)
             assert all(100 <= side <= 1000 and side % multiple == 0 for side in made), (width, made)
             assert made[0] * made[1] <= limits.pixels_max
@@ -145,15 +145,15 @@ def test_no_shape_leaves_the_limits(multiple: int) -> None:
      ("9:16", (768, 1344)), ("21:9", (1536, 640)), ("4:1", (2048, 512)), ("1:4", (512, 2048))],
 )  # fmt: skip
 def test_the_large_class_draws_what_it_has_learned(aspect: str, expected: tuple[int, int]) -> None:
-    shape = sizes.shape(aspect)
+    shape = resolution.shape(aspect)
     assert shape is not None
-    assert sizes.of_aspect(shape, SDXL, XL) == expected
+    assert resolution.of_aspect(shape, SDXL, XL) == expected
 
 
 def test_all_that_was_learned_can_be_had() -> None:
     """The 40 sizes of the list in SDXL's report, and no other."""
     made = {
-        sizes.of_aspect(wide / high, SDXL, XL)
+        resolution.of_aspect(wide / high, SDXL, XL)
         for wide in range(1, 61)
         for high in range(1, 61)
         if 0.25 <= wide / high <= 4
@@ -164,10 +164,11 @@ def test_all_that_was_learned_can_be_had() -> None:
 
 
 def test_within_narrower_limits() -> None:
-    assert sizes.of_aspect(4, replace(SDXL, size_max=1536), XL) == (1536, 640)
-    assert sizes.of_aspect(1.5, replace(SDXL, size_multiple=48), XL) == (1248, 816), "of its own multiples, computed"
+    assert resolution.of_aspect(4, replace(SDXL, size_max=1536), XL) == (1536, 640)
+    own = resolution.of_aspect(1.5, replace(SDXL, size_multiple=48), XL)
+    assert own == (1248, 816), "of its own multiples, computed"
     for multiple in (8, 16, 32, 64):
-        made = sizes.of_aspect(1.5, replace(SDXL, size_multiple=multiple), XL)
+        made = resolution.of_aspect(1.5, replace(SDXL, size_multiple=multiple), XL)
         assert abs(log(made[0] / made[1] / 1.5)) < 0.03
 
 
@@ -177,14 +178,14 @@ def test_within_narrower_limits() -> None:
      ((1021, 1022), (1024, 1024)), ((1024, 1024), (1024, 1024))],
 )  # fmt: skip
 def test_rounding(size: tuple[int, int], expected: tuple[int, int]) -> None:
-    assert sizes.rounded(size, LIMITS) == expected
+    assert resolution.rounded(size, LIMITS) == expected
 
 
 def test_rounding_up_to_too_many_pixels_rounds_down() -> None:
     limits = replace(LIMITS, pixels_max=600 * 600)
-    assert sizes.rounded((605, 597), limits) == (600, 592)
-    assert sizes.rounded((1000, 1000), limits) == (1000, 1000), "left for the limits to refuse"
-    assert sizes.rounded((300, 999), replace(LIMITS, size_max=1000, size_multiple=64)) == (320, 960)
+    assert resolution.rounded((605, 597), limits) == (600, 592)
+    assert resolution.rounded((1000, 1000), limits) == (1000, 1000), "left for the limits to refuse"
+    assert resolution.rounded((300, 999), replace(LIMITS, size_max=1000, size_multiple=64)) == (320, 960)
 
 
 def test_what_is_made_of_a_request(models: dict[str, ModelEntry]) -> None:

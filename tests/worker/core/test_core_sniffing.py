@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from hollow_models import BOTH, CLIP, DEEP, SD1, SD2, SDXL, UNET, VAE, Shapes, unet, write
 
-from otterbot_worker.models import sniffing
-from otterbot_worker.models.sniffing import Found
+from otterbot_worker.models import checkpoint_probe
+from otterbot_worker.models.checkpoint_probe import Found
 
 
 @pytest.mark.parametrize(
@@ -29,20 +29,20 @@ from otterbot_worker.models.sniffing import Found
     ],
 )
 def test_kinds(tmp_path: Path, name: str, shapes: Shapes, metadata: dict[str, str], config: str) -> None:
-    found = sniffing.look(write(tmp_path / f"{name}.safetensors", shapes, metadata))
+    found = checkpoint_probe.look(write(tmp_path / f"{name}.safetensors", shapes, metadata))
     assert (found.config, found.problem) == (config, None)
 
 
 def test_what_a_file_says_of_its_noise(tmp_path: Path) -> None:
     file = tmp_path / "a.safetensors"
-    assert sniffing.look(write(file, SDXL)) == Found(config="sdxl")
-    found = sniffing.look(write(file, {**SDXL, "v_pred": (0,), "ztsnr": (0,)}))
+    assert checkpoint_probe.look(write(file, SDXL)) == Found(config="sdxl")
+    found = checkpoint_probe.look(write(file, {**SDXL, "v_pred": (0,), "ztsnr": (0,)}))
     assert found.scheduler == {"prediction_type": "v_prediction", "rescale_betas_zero_snr": True}
-    assert sniffing.look(write(file, SDXL, {"modelspec.prediction_type": "v"})).scheduler == {
+    assert checkpoint_probe.look(write(file, SDXL, {"modelspec.prediction_type": "v"})).scheduler == {
         "prediction_type": "v_prediction"
     }
     trained = {"ss_v_parameterization": "True", "ss_zero_terminal_snr": "True"}
-    assert sniffing.look(write(file, SDXL, trained)).scheduler == found.scheduler
+    assert checkpoint_probe.look(write(file, SDXL, trained)).scheduler == found.scheduler
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_what_a_file_says_of_its_noise(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_no_model_is_named(tmp_path: Path, shapes: Shapes, said: str | None) -> None:
-    found = sniffing.look(write(tmp_path / "a.safetensors", shapes))
+    found = checkpoint_probe.look(write(tmp_path / "a.safetensors", shapes))
     assert (found.config is None) == (said is not None)
     assert (said or "") in (found.problem or "")
 
@@ -96,18 +96,19 @@ def test_what_is_no_model_is_named(tmp_path: Path, shapes: Shapes, said: str | N
 )
 def test_files_that_are_broken(tmp_path: Path, name: str, content: bytes, said: str) -> None:
     (tmp_path / name).write_bytes(content)
-    assert sniffing.look(tmp_path / name) == Found(problem=said)
+    assert checkpoint_probe.look(tmp_path / name) == Found(problem=said)
 
 
 def test_a_file_that_is_cut_off(tmp_path: Path) -> None:
     file = write(tmp_path / "a.safetensors", SD1)
     os.truncate(file, file.stat().st_size - 1)
-    assert sniffing.look(file) == Found(problem="is cut off")
-    assert sniffing.look(tmp_path / "none.safetensors") == Found(problem="cannot be read")
+    assert checkpoint_probe.look(file) == Found(problem="is cut off")
+    assert checkpoint_probe.look(tmp_path / "none.safetensors") == Found(problem="cannot be read")
 
 
 def test_a_family_that_is_not_the_entrys() -> None:
-    assert sniffing.family_problem("sd2", "sd") is None
-    assert sniffing.family_problem("sdxl", "sdxl") is None
-    assert sniffing.family_problem("sd1", "sdxl") == "is made for Stable Diffusion 1 and 2, not for SDXL"
-    assert sniffing.family_problem("sdxl-refiner", "sdxl") == "is made for no family that Otterbot knows, not for SDXL"
+    assert checkpoint_probe.family_problem("sd2", "sd") is None
+    assert checkpoint_probe.family_problem("sdxl", "sdxl") is None
+    assert checkpoint_probe.family_problem("sd1", "sdxl") == "is made for Stable Diffusion 1 and 2, not for SDXL"
+    problem = checkpoint_probe.family_problem("sdxl-refiner", "sdxl")
+    assert problem == "is made for no family that Otterbot knows, not for SDXL"

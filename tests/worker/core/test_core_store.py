@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from otterbot_worker.api.schemas.base import State
-from otterbot_worker.jobs import migrations
-from otterbot_worker.jobs import queries as q
-from otterbot_worker.jobs.database import Database
-from otterbot_worker.jobs.migrations import DamagedDatabase, NewerDatabase
-from otterbot_worker.jobs.model import ImageRow, NewRow, Row, derived_state, seed_of
-from otterbot_worker.jobs.store import KeyReused, Limits, QueueFull, Store, Submission
+from otterbot_worker.queue import migrations
+from otterbot_worker.queue import queries as q
+from otterbot_worker.queue.database import Database
+from otterbot_worker.queue.migrations import DamagedDatabase, NewerDatabase
+from otterbot_worker.queue.model import ImageRow, NewRow, Row, derived_state, seed_of
+from otterbot_worker.queue.store import KeyReused, Limits, QueueFull, Store, Submission
+from otterbot_worker.schemas.base import State
 
 LIMITS = Limits(open_rows=100, open_rows_per_owner=50)
 NOW = 1_000_000.0

@@ -10,9 +10,9 @@ import pytest
 from core_lab import Api, Json, Process, image, settings, worker_here
 from PIL import Image
 
-from otterbot_worker.api.schemas.requests import MAX_SEED
 from otterbot_worker.archive import reading
-from otterbot_worker.jobs import variations
+from otterbot_worker.requests import variations
+from otterbot_worker.schemas.requests import MAX_SEED
 
 TOWARDS = {"seed": 99, "strength": 0.2}
 

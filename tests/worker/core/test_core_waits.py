@@ -15,8 +15,8 @@ import pytest
 from core_lab import image, settings, until, worker_here
 
 from otterbot_worker.archive import files
-from otterbot_worker.gpu.running import Child
-from otterbot_worker.jobs import pictures
+from otterbot_worker.gpu.child_handle import Child
+from otterbot_worker.runner import pictures
 
 
 async def test_pixels_that_find_no_room_wait_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from otterbot_worker.images import canny
+from otterbot_worker.images.draw import canny
 
 KNOWN = """
 000040000c0006000003c00030000c0000060001e0003000003800030000e0000060000e0007000001800030000c0001

@@ -12,17 +12,17 @@ from typing import Any
 
 import pytest
 
-from otterbot_worker import samplers
-from otterbot_worker.api.schemas.requests import ImageRequest, InitImage
 from otterbot_worker.gpu import probe
-from otterbot_worker.jobs.inputs import Input
-from otterbot_worker.jobs.resolve import Refused, resolve_image
-from otterbot_worker.jobs.sources import Sources
 from otterbot_worker.models import catalogue as catalogues
 from otterbot_worker.models import files
 from otterbot_worker.models.catalogue import load_catalogue
 from otterbot_worker.models.entries import ModelEntry
 from otterbot_worker.models.entry_file import SHIPPED, CatalogueError
+from otterbot_worker.queue.input_rows import Input
+from otterbot_worker.requests.input_images import Sources
+from otterbot_worker.requests.resolve import Refused, resolve_image
+from otterbot_worker.sampling import samplers
+from otterbot_worker.schemas.requests import ImageRequest, InitImage
 
 GOOD = """
 models:

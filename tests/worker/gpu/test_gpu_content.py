@@ -19,11 +19,11 @@ from otter_mini.drawing import draw
 from otter_mini.edges import edge_correlation
 from otter_mini.judge import Judge
 from otter_mini.scenes import sample
-from otterbot_worker import samplers
 from otterbot_worker.gpu.messages import Draw
 from otterbot_worker.images.engine import Engine
 from otterbot_worker.models.catalogue import load_catalogue
 from otterbot_worker.models.loras import SHIPPED, Kind, Library
+from otterbot_worker.sampling import samplers
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # the libraries' own, which the GPU process ignores as well
 

@@ -19,14 +19,15 @@ from PIL import Image, ImageDraw
 from test_gpu_engine import Watcher
 
 from otterbot_worker.errors import Cancelled, JobFailed
-from otterbot_worker.gpu.facts import Precision
 from otterbot_worker.gpu.messages import Draw, Drawn
 from otterbot_worker.gpu.tasks import DrawTask
-from otterbot_worker.images import canny, controlnet_files, passes
-from otterbot_worker.images.controlling import Controls
+from otterbot_worker.images.draw import canny, passes
+from otterbot_worker.images.draw.controlnet_steps import Controls
 from otterbot_worker.images.engine import Engine
-from otterbot_worker.images.loading import load
-from otterbot_worker.images.plans import RESIDENT
+from otterbot_worker.images.load import controlnet_loader
+from otterbot_worker.images.load.loader import load
+from otterbot_worker.images.memory.placing import RESIDENT
+from otterbot_worker.memory.device_info import Precision
 from otterbot_worker.models import configs, controlnets
 from otterbot_worker.models.catalogue import Catalogue
 from otterbot_worker.models.entries import ModelEntry
@@ -190,12 +191,12 @@ def test_the_shapes_of_full_size_say_what_the_net_is(kind: str) -> None:
         net: Any = diffusers.ControlNetModel.from_unet(unet, load_weights_from_unet=False)
     state = net.state_dict()
     assert sum(tensor.numel() for tensor in state.values()) == PUBLISHED[kind]
-    found = controlnet_files._config(state, unet.config)
+    found = controlnet_loader._config(state, unet.config)
     for name, value in found.items():
         depths = name == "transformer_layers_per_block" and isinstance(net.config[name], int)
         same = [net.config[name]] * len(value) if depths else net.config[name]
         assert (list(value) if isinstance(value, tuple) else value) == (list(same) if isinstance(same, tuple) else same)
-    original = controlnet_files._converted(tiny_controlnets.original_names(net))
+    original = controlnet_loader._converted(tiny_controlnets.original_names(net))
     assert {name: tensor.shape for name, tensor in original.items()} == {n: t.shape for n, t in state.items()}
 
 

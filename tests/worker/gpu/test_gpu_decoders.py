@@ -14,15 +14,15 @@ import pytest
 import safetensors.torch
 import torch
 
-from otterbot_worker.api.schemas.requests import ImageRequest
 from otterbot_worker.errors import JobFailed
 from otterbot_worker.gpu.process import GpuProcess
 from otterbot_worker.gpu.tasks import DrawTask
-from otterbot_worker.jobs.resolve import Refused, resolve_image
 from otterbot_worker.models import files
 from otterbot_worker.models.catalogue import load_catalogue
 from otterbot_worker.models.entries import ModelEntry
 from otterbot_worker.models.entry_file import CatalogueError
+from otterbot_worker.requests.resolve import Refused, resolve_image
+from otterbot_worker.schemas.requests import ImageRequest
 
 sys.path.insert(0, os.path.dirname(__file__))
 import ldm

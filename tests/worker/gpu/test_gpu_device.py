@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from otterbot_worker.gpu import attention
-from otterbot_worker.images import device as devices
+from otterbot_worker.images.load import device as devices
 
 FULL = [
     "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 7.92 GiB",

@@ -16,7 +16,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 from otterbot_worker.families.clip import for_sd, for_sdxl
 from otterbot_worker.families.prompt import Prompt
 from otterbot_worker.gpu.tasks import DrawTask
-from otterbot_worker.images.cache import ENTRIES_MAX, Embeddings
+from otterbot_worker.images.draw.prompt_cache import ENTRIES_MAX, Embeddings
 from otterbot_worker.images.engine import Engine
 from otterbot_worker.models.entries import ModelEntry
 

@@ -10,8 +10,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from otterbot_worker.doctor import Report, check_card, supported
 from otterbot_worker.gpu import attention
-from otterbot_worker.gpu.doctor import Report, check_card, supported
 
 PASCAL, AMPERE, ADA, HOPPER, BLACKWELL = (6, 1), (8, 6), (8, 9), (9, 0), (12, 0)
 CU126 = ["sm_50", "sm_60", "sm_70", "sm_75", "sm_80", "sm_86", "sm_90"]
@@ -86,7 +86,7 @@ def test_the_kernels_are_asked_of_this_torch() -> None:
 
 
 def doctor(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "otterbot_worker.gpu.doctor", *arguments]
+    command = [sys.executable, "-m", "otterbot_worker.doctor", *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
 

@@ -14,16 +14,16 @@ from typing import Any
 import pytest
 import torch
 
-from otterbot_worker.api.schemas.jobs import Progress
 from otterbot_worker.errors import Cancelled, JobFailed
-from otterbot_worker.gpu.facts import Precision
 from otterbot_worker.gpu.process import GpuProcess
 from otterbot_worker.gpu.tasks import DrawTask
-from otterbot_worker.images import download, loading
-from otterbot_worker.images.controlling import Controls
-from otterbot_worker.images.plans import RESIDENT
+from otterbot_worker.images.draw.controlnet_steps import Controls
+from otterbot_worker.images.load import download, loader
+from otterbot_worker.images.memory.placing import RESIDENT
+from otterbot_worker.memory.device_info import Precision
 from otterbot_worker.models import controlnets, files
 from otterbot_worker.models.entries import ModelEntry
+from otterbot_worker.schemas.jobs import Progress
 
 sys.path.insert(0, os.path.dirname(__file__))
 from hub import Hub
@@ -126,7 +126,7 @@ def test_a_single_file_is_fetched_alone(hub: Hub, tmp_path: Path, entries: dict[
     entry = replace(entries["sd"], hub="somebody/one", folder=None, file="model.safetensors")
     assert entry.here() is None
     hub.slowly, watcher = 0.3, Progressed()
-    path = loading.locate(entry, downloads=True, monitor=watcher)
+    path = loader.locate(entry, downloads=True, monitor=watcher)
     assert path == entry.here()
     assert path.stat().st_size == 3_000_000
     assert {path.name for path in path.parent.iterdir()} == {"model.safetensors"}
@@ -138,9 +138,9 @@ def test_a_single_file_is_fetched_alone(hub: Hub, tmp_path: Path, entries: dict[
     assert watcher.said[-1][0] == "loading"
     missing = replace(entry, file="none.safetensors")
     with pytest.raises(JobFailed, match="the hub does not have its file"):
-        loading.locate(missing, downloads=True, monitor=watcher)
+        loader.locate(missing, downloads=True, monitor=watcher)
     with pytest.raises(JobFailed, match="downloads are not allowed"):
-        loading.locate(missing, downloads=False, monitor=watcher)
+        loader.locate(missing, downloads=False, monitor=watcher)
 
 
 def test_a_full_disk_is_seen_before_anything_is_fetched(

@@ -16,17 +16,17 @@ import numpy as np
 import pytest
 import torch
 
-from otterbot_worker import samplers
 from otterbot_worker.errors import Cancelled, JobFailed
 from otterbot_worker.gpu.messages import Draw, Drawn
-from otterbot_worker.gpu.planning import RESIDENT
 from otterbot_worker.gpu.tasks import DrawTask
-from otterbot_worker.images import decoding, passes
-from otterbot_worker.images import device as devices
+from otterbot_worker.images.draw import decoding, passes
 from otterbot_worker.images.engine import Engine
-from otterbot_worker.images.loading import load
+from otterbot_worker.images.load import device as devices
+from otterbot_worker.images.load.loader import load
+from otterbot_worker.memory.placement import RESIDENT
 from otterbot_worker.models.entries import ModelEntry
 from otterbot_worker.prompts import clean_text
+from otterbot_worker.sampling import samplers
 
 Draws = Callable[..., tuple[Drawn, bytes]]
 pytestmark = pytest.mark.filterwarnings("ignore")  # the libraries' own, which the GPU process ignores as well

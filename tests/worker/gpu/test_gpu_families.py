@@ -13,20 +13,20 @@ import numpy as np
 import pytest
 import torch
 
-from otterbot_worker import samplers
-from otterbot_worker.api.schemas.requests import ImageRequest
 from otterbot_worker.errors import Cancelled, JobFailed
 from otterbot_worker.families import FAMILIES, Family, Prompt
 from otterbot_worker.gpu.messages import Draw, Drawn
 from otterbot_worker.gpu.tasks import DrawTask
-from otterbot_worker.images import refining
+from otterbot_worker.images.draw import refiner_steps
+from otterbot_worker.images.draw.passes import scheduler
 from otterbot_worker.images.engine import Engine
-from otterbot_worker.images.loading import Loaded
-from otterbot_worker.images.passes import scheduler
-from otterbot_worker.jobs.resolve import resolve_image
+from otterbot_worker.images.load.loader import Loaded
 from otterbot_worker.models.catalogue import Catalogue, load_catalogue
 from otterbot_worker.models.entries import ModelEntry
 from otterbot_worker.models.estimates import needs_of
+from otterbot_worker.requests.resolve import resolve_image
+from otterbot_worker.sampling import samplers
+from otterbot_worker.schemas.requests import ImageRequest
 
 Draws = Callable[..., tuple[Drawn, bytes]]
 pytestmark = pytest.mark.filterwarnings("ignore")  # the libraries' own, which the GPU process ignores as well
@@ -344,4 +344,4 @@ def test_a_refiner_that_is_not_whole_is_named(
     with pytest.raises(JobFailed, match=r"refiner of broken is broken: unet/.* is missing, cut off") as failed:
         draw("tiny-refined", model=refined_by(tmp_path))
     assert failed.value.code == "model_broken"
-    assert refining.REFINER_PART == "unet"
+    assert refiner_steps.REFINER_PART == "unet"

@@ -16,8 +16,8 @@ from test_gpu_families import Watcher, loaded, same
 
 from otterbot_worker.gpu.messages import Draw, Drawn
 from otterbot_worker.gpu.tasks import DrawTask
-from otterbot_worker.images import masking, starting
-from otterbot_worker.images.decoding import decode
+from otterbot_worker.images.draw import img2img, inpaint
+from otterbot_worker.images.draw.decoding import decode
 from otterbot_worker.images.engine import Engine
 from otterbot_worker.models.catalogue import Catalogue
 
@@ -68,7 +68,7 @@ def test_the_foundare_those_of_the_bare_pipeline(draw: Draws, engine: Engine, pi
         **words,
         **SIZE,
         image=Image.open(picture),
-        strength=starting.exact(5, 0.6, up=True),
+        strength=img2img.exact(5, 0.6, up=True),
         num_inference_steps=5,
         guidance_scale=4.0,
         generator=torch.Generator("cpu").manual_seed(7),
@@ -93,7 +93,7 @@ def test_a_small_strength_keeps_the_picture(draw: Draws, engine: Engine, picture
     """What its own decoder makes of it: with random weights that is not much like it."""
     drawn = [pixels(draw("tiny-sd3", sampler=sampler, steps=40, strength=strength)[1]) for strength in (0.05, 1.0)]
     one, generator = loaded(engine), torch.Generator("cpu").manual_seed(7)
-    latents = starting.encode(one, Image.open(picture), torch.device("cpu"), generator)
+    latents = img2img.encode(one, Image.open(picture), torch.device("cpu"), generator)
     seen = decode(one, latents, 7)[0].astype(int)
     little, much = (np.abs(found - seen).mean() for found in drawn)
     assert little < much / 3
@@ -113,16 +113,16 @@ def test_what_a_mask_keeps_stays(
     mask.paste(255, (32, 16, 64, 48))
     mask.save(tmp_path / "mask.png")
     kept, ends = [], []
-    real = masking.Keeping.put_back
+    real = inpaint.Keeping.put_back
 
-    def put_back(self: masking.Keeping, pipe: Any, index: int, latents: torch.Tensor) -> torch.Tensor:
+    def put_back(self: inpaint.Keeping, pipe: Any, index: int, latents: torch.Tensor) -> torch.Tensor:
         found = real(self, pipe, index, latents)
         stays = (self.anew == 0).expand_as(self.latents)
         kept.append(float((found - self.latents)[stays].std()))
         ends.append(index == pipe.num_timesteps - 1)
         return found
 
-    monkeypatch.setattr(masking.Keeping, "put_back", put_back)
+    monkeypatch.setattr(inpaint.Keeping, "put_back", put_back)
     drawn = pixels(draw(model, sampler=sampler, strength=strength, mask=str(tmp_path / "mask.png"))[1])
     before = np.asarray(Image.open(picture)).astype(int)
     inside = np.asarray(mask) == 255

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import torch
 
-from otterbot_worker.models import gguf, pickled
+from otterbot_worker.models import gguf, pickle_header
 from otterbot_worker.models.headers import BadFile
 
 WEIGHTS = OrderedDict(a=torch.zeros(2, 3), b=torch.nn.Parameter(torch.zeros(4).half()))
@@ -23,9 +23,9 @@ WEIGHTS = OrderedDict(a=torch.zeros(2, 3), b=torch.nn.Parameter(torch.zeros(4).h
 def test_names_and_shapes_of_a_pickled_model(tmp_path: Path) -> None:
     file = tmp_path / "a.ckpt"
     torch.save({"state_dict": WEIGHTS, "global_step": 5, "epoch": 1.5}, file)
-    assert pickled.read(file).shapes == {"a": (2, 3), "b": (4,)}
+    assert pickle_header.read(file).shapes == {"a": (2, 3), "b": (4,)}
     torch.save(torch.nn.Linear(2, 3).state_dict(), file)
-    assert pickled.read(file).shapes == {"weight": (3, 2), "bias": (3,)}
+    assert pickle_header.read(file).shapes == {"weight": (3, 2), "bias": (3,)}
 
 
 class Evil:
@@ -40,7 +40,7 @@ def test_a_pickle_that_wants_to_run_code_is_refused_and_runs_nothing(tmp_path: P
     file, trace = tmp_path / "a.ckpt", tmp_path / "trace"
     torch.save({"state_dict": WEIGHTS, "more": Evil(trace)}, file)
     with pytest.raises(BadFile, match=r"holds more than weights .*convert it to \.safetensors"):
-        pickled.read(file)
+        pickle_header.read(file)
     assert not trace.exists()
 
 
@@ -48,7 +48,7 @@ def test_an_old_pickle_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "a.ckpt"
     torch.save(WEIGHTS, file, _use_new_zipfile_serialization=False)
     with pytest.raises(BadFile, match=r"old pickle.*convert it to \.safetensors"):
-        pickled.read(file)
+        pickle_header.read(file)
 
 
 @pytest.mark.parametrize("kept", [0, 3, 100, 0.5, 0.999])
@@ -58,7 +58,7 @@ def test_a_pickled_model_that_is_cut_off(tmp_path: Path, kept: float) -> None:
     whole = file.read_bytes()
     file.write_bytes(whole[: int(kept * len(whole)) if isinstance(kept, float) else kept])
     with pytest.raises(BadFile):
-        pickled.read(file)
+        pickle_header.read(file)
 
 
 DOUBLED = b"".join(b"0h%ch%c\x86q%c" % (n, n, n + 1) for n in range(80))

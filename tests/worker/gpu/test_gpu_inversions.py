@@ -15,9 +15,9 @@ from otterbot_worker.errors import Cancelled, JobFailed
 from otterbot_worker.families.prompt import TOKENS_MAX, Prompt
 from otterbot_worker.gpu.messages import Draw
 from otterbot_worker.gpu.tasks import DrawTask
+from otterbot_worker.images.draw.passes import scheduler
 from otterbot_worker.images.engine import Engine
-from otterbot_worker.images.inversions import Tokenizer
-from otterbot_worker.images.passes import scheduler
+from otterbot_worker.images.load.textual_inversion import Tokenizer
 from otterbot_worker.models.entries import ModelEntry
 
 pytestmark = pytest.mark.filterwarnings("ignore")

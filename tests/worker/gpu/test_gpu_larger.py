@@ -16,10 +16,10 @@ from test_gpu_engine import Watcher
 from otterbot_worker.errors import Cancelled, JobFailed
 from otterbot_worker.gpu.messages import Draw, Drawn
 from otterbot_worker.gpu.tasks import DrawTask
-from otterbot_worker.images import decoding, enlarging
+from otterbot_worker.images.draw import decoding, hires_pass
 from otterbot_worker.images.engine import Engine
-from otterbot_worker.inputs import tiles
 from otterbot_worker.models.entries import ModelEntry
+from otterbot_worker.sampling import tiles
 
 Draws = Callable[..., tuple[Drawn, bytes]]
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -89,13 +89,13 @@ def test_where_one_tile_suffices_upscaling_is_image_to_image(draw: Draws, start:
 
 def test_the_first_pass_is_the_picture_without_a_second(draw: Draws, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[torch.Tensor] = []
-    second = enlarging.second_pass
+    second = hires_pass.second_pass
 
     def look(drawing: Any, latents: Any) -> Any:
         seen.append(latents)
         return second(drawing, latents)
 
-    monkeypatch.setattr(enlarging, "second_pass", look)
+    monkeypatch.setattr(hires_pass, "second_pass", look)
     draw(hires=hires())
     found: list[torch.Tensor] = []
     decode = decoding.decode
@@ -104,7 +104,7 @@ def test_the_first_pass_is_the_picture_without_a_second(draw: Draws, monkeypatch
         found.append(latents)
         return decode(loaded, latents, seed)
 
-    monkeypatch.setattr("otterbot_worker.images.drawing.decode", keep)
+    monkeypatch.setattr("otterbot_worker.images.draw.picture.decode", keep)
     draw()
     assert torch.equal(seen[0], found[0])
 
@@ -173,16 +173,16 @@ def test_tiles_fade_into_one_picture(size: tuple[int, int]) -> None:
     grid = tiles.grid(size, (64, 64), 8)
     canvas = np.zeros((size[1], size[0], 3), np.float32)
     for one in grid:
-        enlarging._fade_in(canvas, np.full((one.height, one.width, 3), 200, np.uint8), one, grid)
+        hires_pass._fade_in(canvas, np.full((one.height, one.width, 3), 200, np.uint8), one, grid)
     assert np.abs(canvas - 200).max() < 0.01
 
 
 def test_a_tile_gives_nothing_at_the_edge_of_what_it_shares() -> None:
-    weights = enlarging.fade([(0, 64), (48, 64)], (0, 64))
+    weights = hires_pass.fade([(0, 64), (48, 64)], (0, 64))
     assert (weights[:52] == 1).all()
     assert (weights[60:] == 0).all()
     assert (np.diff(weights[51:61]) < 0).any()
-    assert np.allclose(weights[48:] + enlarging.fade([(0, 64), (48, 64)], (48, 64))[:16], 1)
+    assert np.allclose(weights[48:] + hires_pass.fade([(0, 64), (48, 64)], (48, 64))[:16], 1)
 
 
 def test_what_is_coarse_stays_and_what_is_fine_is_drawn(
@@ -190,32 +190,32 @@ def test_what_is_coarse_stays_and_what_is_fine_is_drawn(
 ) -> None:
     """After the last step the means of cells are those of the enlarged picture, in every tile."""
     seen: list[tuple[torch.Tensor, torch.Tensor]] = []
-    again = enlarging._again
+    again = hires_pass._again
 
     def look(drawing: Any, latents: torch.Tensor, *rest: Any) -> torch.Tensor:
         drawn = again(drawing, latents, *rest)
         seen.append((latents, drawn))
         return drawn
 
-    monkeypatch.setattr(enlarging, "_again", look)
+    monkeypatch.setattr(hires_pass, "_again", look)
     draw(**upscaled(start))
     assert len(seen) == 6
     for before, after in seen:
-        coarse, fine = enlarging._coarse(after - before), after - before
+        coarse, fine = hires_pass._coarse(after - before), after - before
         assert coarse.abs().mean() < 0.5 * fine.abs().mean()
         assert fine.abs().mean() > 0.01
 
 
 def test_a_black_tile_is_none_to_complain_about(draw: Draws, start: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A night sky may be; a black picture is an error, as it is without tiles."""
-    decode, calls = enlarging.decode, []
+    decode, calls = hires_pass.decode, []
 
     def dark(*values: Any, **named: Any) -> Any:
         calls.append(1)
         pixels, notes = decode(*values, **named)
         return pixels * (len(calls) > black), notes
 
-    monkeypatch.setattr(enlarging, "decode", dark)
+    monkeypatch.setattr(hires_pass, "decode", dark)
     black = 1
     draw(**upscaled(start))
     black = 1000

@@ -13,16 +13,16 @@ from diffusers import StableDiffusionInpaintPipeline, StableDiffusionXLInpaintPi
 from PIL import Image, ImageDraw
 from test_gpu_engine import Watcher
 
-from otterbot_worker import samplers
 from otterbot_worker.errors import JobFailed
 from otterbot_worker.gpu.messages import Draw
 from otterbot_worker.gpu.tasks import DrawTask
-from otterbot_worker.images import masking, passes, refining, starting
+from otterbot_worker.images.draw import img2img, inpaint, passes, refiner_steps
 from otterbot_worker.images.engine import Engine
-from otterbot_worker.images.loading import load
-from otterbot_worker.images.plans import RESIDENT
+from otterbot_worker.images.load.loader import load
+from otterbot_worker.images.memory.placing import RESIDENT
 from otterbot_worker.models.catalogue import Catalogue
 from otterbot_worker.models.entries import ModelEntry
+from otterbot_worker.sampling import samplers
 
 Pixels = np.ndarray[Any, np.dtype[np.uint8]]
 Draws = Callable[..., Pixels]
@@ -106,9 +106,9 @@ def test_what_lies_beyond_a_picture_goes_on_as_its_edge_does(make_task: Callable
     task = Draw(**{**vars(make_task(width=3, height=2, canvas=[5, 4])), "output": ""})
     grey = Image.fromarray(np.array([[1, 2, 3], [4, 5, 6]], np.uint8))
     expected = [[1, 2, 3, 3, 3], [4, 5, 6, 6, 6], [4, 5, 6, 6, 6], [4, 5, 6, 6, 6]]
-    assert np.asarray(masking.on_canvas(task, grey)).tolist() == expected
-    assert np.asarray(masking.on_canvas(task, grey.convert("RGB")))[..., 2].tolist() == expected
-    assert masking.on_canvas(Draw(**{**vars(task), "canvas": None}), grey) is grey
+    assert np.asarray(inpaint.on_canvas(task, grey)).tolist() == expected
+    assert np.asarray(inpaint.on_canvas(task, grey.convert("RGB")))[..., 2].tolist() == expected
+    assert inpaint.on_canvas(Draw(**{**vars(task), "canvas": None}), grey) is grey
 
 
 @pytest.mark.parametrize("sampler", samplers.names())
@@ -134,7 +134,7 @@ def test_the_latents_are_those_of_the_bare_pipeline(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Without the last step, which puts the pixels back; diffusers leaves that to its callers."""
-    monkeypatch.setattr(starting, "finish", lambda _task, drawn: drawn)
+    monkeypatch.setattr(img2img, "finish", lambda _task, drawn: drawn)
     loaded = load(entries[family], torch.device("cpu"), RESIDENT, downloads=False, monitor=Watcher())
     kind = StableDiffusionInpaintPipeline if family == "sd" else StableDiffusionXLInpaintPipeline
     bare = kind(**{**loaded.family.load_arguments, **loaded.pipe.components})
@@ -167,10 +167,10 @@ def test_what_stays_does_so_under_the_refiner_too(
     draw: Draws, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch, sampler: str, strength: float
 ) -> None:
     """Between base and refiner with the noise of that moment, at the end as it is."""
-    kept: list[masking.Keeping] = []
+    kept: list[inpaint.Keeping] = []
     seen: list[torch.Tensor] = []
 
-    def keeping(*values: Any) -> masking.Keeping | None:
+    def keeping(*values: Any) -> inpaint.Keeping | None:
         found = real_keeping(*values)
         assert found is not None
         kept.append(found)
@@ -181,9 +181,9 @@ def test_what_stays_does_so_under_the_refiner_too(
         seen.append(real_refine(drawing, latents, **values))
         return seen[-1]
 
-    real_keeping, real_refine = masking.keeping, refining.refine
-    monkeypatch.setattr(masking, "keeping", keeping)
-    monkeypatch.setattr(refining, "refine", refine)
+    real_keeping, real_refine = inpaint.keeping, refiner_steps.refine
+    monkeypatch.setattr(inpaint, "keeping", keeping)
+    monkeypatch.setattr(refiner_steps, "refine", refine)
     model = catalogue.images["tiny-refined"].as_dict()
     draw(model=model, steps=10, sampler=sampler, strength=strength)
     (found,), (handed_over, drawn) = kept, seen
@@ -240,7 +240,7 @@ def test_a_mask_is_cut_and_scaled_as_its_picture(draw: Draws, picture: Path, mas
     drawn = draw(
         init_image=str(tmp_path / "large-start.png"), mask=str(tmp_path / "large-mask.png"), width=64, height=64
     )
-    scaled = np.asarray(starting.read(tmp_path / "large-start.png", 64, 64))
+    scaled = np.asarray(img2img.read(tmp_path / "large-start.png", 64, 64))
     where = inside((0, 8, 32, 40), 64, 64)
     assert (drawn[~where] != scaled[~where]).any(axis=-1).mean() < 0.04, "but for the edge, which is soft now"
     assert (drawn[where] != scaled[where]).any(axis=-1).mean() > 0.9

@@ -14,14 +14,14 @@ import pytest
 import torch
 
 from otterbot_worker.errors import JobFailed
-from otterbot_worker.gpu import planning
-from otterbot_worker.gpu.facts import DeviceFacts
-from otterbot_worker.gpu.lessons import Lesson
 from otterbot_worker.gpu.messages import Draw, Drawn
-from otterbot_worker.gpu.planning import OFFLOAD, PLANS, QUANTISED, RESIDENT, Plan
 from otterbot_worker.gpu.tasks import DrawTask
 from otterbot_worker.images.engine import Engine
-from otterbot_worker.images.room import Rooms
+from otterbot_worker.images.memory.budget import Rooms
+from otterbot_worker.memory import placement
+from otterbot_worker.memory.device_info import DeviceFacts
+from otterbot_worker.memory.oom_history import Lesson
+from otterbot_worker.memory.placement import OFFLOAD, PLANS, QUANTISED, RESIDENT, Plan
 from otterbot_worker.models.catalogue import Catalogue
 from otterbot_worker.models.entries import ModelEntry
 
@@ -144,7 +144,7 @@ def test_transformers_compute_in_other_numbers_than_they_keep(
     make_rig: Callable[..., Rig], monkeypatch: pytest.MonkeyPatch, family: str
 ) -> None:
     """Some layers of theirs are asked by their owner in what they are kept; and large text encoders are quantised."""
-    monkeypatch.setattr(planning, "LARGE_ENCODER", 0)
+    monkeypatch.setattr(placement, "LARGE_ENCODER", 0)
     settings = {"steps": 2, "guidance_scale": 1.0 if family == "klein" else 0.0, "sampler": "Euler"}
     for plan in (RESIDENT, QUANTISED):
         rig = make_rig()

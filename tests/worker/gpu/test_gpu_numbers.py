@@ -21,12 +21,14 @@ from diffusers.hooks import group_offloading
 from PIL import Image
 
 from otterbot_worker.families import FAMILIES
-from otterbot_worker.gpu import planning
-from otterbot_worker.gpu.facts import DeviceFacts, Precision
 from otterbot_worker.gpu.messages import Draw
 from otterbot_worker.gpu.tasks import DrawTask
-from otterbot_worker.images import casting, decoding, plans, starting
+from otterbot_worker.images.draw import decoding, img2img
 from otterbot_worker.images.engine import Engine
+from otterbot_worker.images.load import dtypes
+from otterbot_worker.images.memory import placing
+from otterbot_worker.memory import placement
+from otterbot_worker.memory.device_info import DeviceFacts, Precision
 from otterbot_worker.models import estimates
 from otterbot_worker.models.catalogue import Catalogue
 
@@ -84,7 +86,7 @@ def test_frequencies_that_a_model_computes_itself_stay_as_exact_as_they_are(cata
     encoder = pipeline(catalogue, "tiny-zimage", dtype=torch.bfloat16).text_encoder
     before = encoder.rotary_emb.inv_freq.clone()
     assert before.dtype == torch.float32
-    casting.cast(encoder, AMPERE_BF16, eight_bits=True)
+    dtypes.cast(encoder, AMPERE_BF16, eight_bits=True)
     assert torch.equal(encoder.rotary_emb.inv_freq, before)
 
 
@@ -96,19 +98,19 @@ def test_the_sizes_are_what_the_command_prints() -> None:
     assert shipped.strip() == full_size.table(), "put what benchmarks/full_size.py prints into models/sizes.json"
 
 
-@pytest.mark.parametrize("plan", [planning.OFFLOAD, planning.QUANTISED], ids=lambda plan: plan.name)
+@pytest.mark.parametrize("plan", [placement.OFFLOAD, placement.QUANTISED], ids=lambda plan: plan.name)
 @pytest.mark.parametrize("precision", [AMPERE_BF16, TURING_BF16], ids=["bf16", "full"])
 @pytest.mark.parametrize(("kind", "name"), [("sd35-medium", "sd3"), ("flux2-klein-4b", "flux2"), ("sdxl", "sdxl")])
-def test_the_weights_take_what_is_estimated(kind: str, name: str, precision: Precision, plan: planning.Plan) -> None:
+def test_the_weights_take_what_is_estimated(kind: str, name: str, precision: Precision, plan: placement.Plan) -> None:
     with torch.device("meta"):
         parts = {part: full_size.build(made).to(torch.bfloat16) for part, made in full_size.kinds()[kind].items()}
-    plans.prepare(plan, SimpleNamespace(components=parts), precision)
+    placing.prepare(plan, SimpleNamespace(components=parts), precision)
     assert FAMILIES[name].computing.kind == kind
     for part, needed in estimates.published(kind).items():
         names = parts[part].state_dict()
         buffers = [buffer for name, buffer in parts[part].named_buffers() if name in names]
         taken = sum(tensor.nbytes for tensor in (*parts[part].parameters(), *buffers))
-        estimated = planning._weights(part, needed, plan, precision)
+        estimated = placement._weights(part, needed, plan, precision)
         assert estimated == pytest.approx(taken, rel=0.002), part
 
 
@@ -160,13 +162,13 @@ def test_a_decoder_in_full_precision_whose_layers_come_one_by_one(
         pipe = pipeline(catalogue, name, dtype=torch.float16)
         pipe.vae.register_to_config(force_upcast=True)
         if cast:
-            casting.compute_in(pipe, Precision(storage="float16", compute="float32"))
+            dtypes.compute_in(pipe, Precision(storage="float16", compute="float32"))
         if groups:
             in_groups(pipe)
         loaded: Any = SimpleNamespace(pipe=pipe, family=FAMILIES[family])
         pixels = [decoding.decode(loaded, latents, 1)[0] for _ in range(2)]
         assert (pixels[0] == pixels[1]).all(), "and back again"
-        read = starting.encode(loaded, Image.new("RGB", (64, 64), "teal"), CPU, torch.Generator().manual_seed(1))
+        read = img2img.encode(loaded, Image.new("RGB", (64, 64), "teal"), CPU, torch.Generator().manual_seed(1))
         found.append((pixels[0], read))
         assert {one.dtype for one in pipe.vae.decoder.conv_out.parameters()} == {torch.float16}
     assert (found[0][0] == found[1][0]).all()
@@ -187,7 +189,7 @@ def test_only_sdxls_decoders_compute_in_full_precision_by_themselves(
     for asks, computes in ((True, full), (False, False)):
         pipe.vae.register_to_config(force_upcast=asks)
         assert decoding.upcasts(loaded) is computes
-        latents = starting.encode(loaded, Image.new("RGB", (64, 64), "teal"), CPU, torch.Generator().manual_seed(1))
+        latents = img2img.encode(loaded, Image.new("RGB", (64, 64), "teal"), CPU, torch.Generator().manual_seed(1))
         decoding.decode(loaded, latents, 1)
         assert seen == [torch.float32 if computes else torch.float16] * 2
         seen.clear()

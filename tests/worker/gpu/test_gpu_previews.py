@@ -19,10 +19,10 @@ from test_gpu_engine import Watcher
 
 from otterbot_worker.families import FAMILIES, Preview
 from otterbot_worker.gpu import messages
-from otterbot_worker.gpu.child import Channel, Task
 from otterbot_worker.gpu.messages import Draw
 from otterbot_worker.gpu.tasks import DrawTask
-from otterbot_worker.images import previews
+from otterbot_worker.images.child import Channel, Task
+from otterbot_worker.images.draw import previews
 from otterbot_worker.images.engine import Engine
 from otterbot_worker.models.entries import ModelEntry
 

@@ -19,12 +19,12 @@ import lora_files
 import pytest
 import torch
 
-from otterbot_worker.api.schemas.jobs import Progress
 from otterbot_worker.errors import Cancelled, JobFailed, ProcessDied
 from otterbot_worker.gpu import deaths, messages
-from otterbot_worker.gpu.lease import CardBusy, CardLock
+from otterbot_worker.gpu.card_lock import CardBusy, CardLock
 from otterbot_worker.gpu.process import GpuProcess
 from otterbot_worker.gpu.tasks import DrawTask
+from otterbot_worker.schemas.jobs import Progress
 
 MakeTask = Callable[..., DrawTask]
 MakeProcess = Callable[..., GpuProcess]
@@ -323,7 +323,7 @@ def test_why_it_died(code: int, kills_before: int, reason: str) -> None:
 DEVICE_LOST = """
 import queue, sys, types
 from otterbot_worker.gpu import child, messages
-from otterbot_worker.images.device import DeviceLost
+from otterbot_worker.images.load.device import DeviceLost
 
 ERRORS = {"lost": DeviceLost("AcceleratorError"), "torch": RuntimeError("CUDA error: unknown error, secret otter")}
 

@@ -15,13 +15,13 @@ import safetensors.torch
 import torch
 
 from otterbot_worker.errors import JobFailed
-from otterbot_worker.gpu.facts import DeviceFacts
 from otterbot_worker.gpu.messages import Draw
 from otterbot_worker.gpu.process import GpuProcess
 from otterbot_worker.gpu.tasks import DrawTask
-from otterbot_worker.images import loading
 from otterbot_worker.images.engine import Engine
-from otterbot_worker.images.plans import RESIDENT
+from otterbot_worker.images.load import loader
+from otterbot_worker.images.memory.placing import RESIDENT
+from otterbot_worker.memory.device_info import DeviceFacts
 from otterbot_worker.models.catalogue import Catalogue
 from otterbot_worker.models.entries import Transformer
 
@@ -206,7 +206,7 @@ def test_one_that_does_not_fit_is_named(
         safetensors.torch.save_file({name: tensor.contiguous() for name, tensor in weights.items()}, path)
     entry = replace(catalogue.images["tiny-zimage"], name="mine", transformer=Transformer(hub=None, file=str(path)))
     with pytest.raises(JobFailed) as failed:
-        loading.load(entry, torch.device("cpu"), RESIDENT, downloads=False, monitor=Watcher())
+        loader.load(entry, torch.device("cpu"), RESIDENT, downloads=False, monitor=Watcher())
     assert failed.value.code == "model_broken"
     assert failed.value.message == f"The model mine is broken: {sentence.format(end=end)}."
 
@@ -218,7 +218,7 @@ def test_the_other_way_round_too(catalogue: Catalogue, tmp_path: Path) -> None:
     for model, title in (("tiny-klein", "FLUX.2 klein"), ("tiny-sd3", "Stable Diffusion 3")):
         entry = replace(catalogue.images[model], transformer=zimage)
         with pytest.raises(JobFailed, match=rf"{own.name} is made for another architecture than {title}'s"):
-            loading.load(entry, torch.device("cpu"), RESIDENT, downloads=False, monitor=Watcher())
+            loader.load(entry, torch.device("cpu"), RESIDENT, downloads=False, monitor=Watcher())
     half = tmp_path / "half.safetensors"
     layer = {
         "joint_blocks.0.x_block.attn.qkv.weight": torch.ones(96, 32),
@@ -227,4 +227,4 @@ def test_the_other_way_round_too(catalogue: Catalogue, tmp_path: Path) -> None:
     safetensors.torch.save_file(layer, half)
     entry = replace(catalogue.images["tiny-sd3"], transformer=Transformer(hub=None, file=str(half)))
     with pytest.raises(JobFailed, match=r"weights of its transformer are missing in half\.safetensors"):
-        loading.load(entry, torch.device("cpu"), RESIDENT, downloads=False, monitor=Watcher())
+        loader.load(entry, torch.device("cpu"), RESIDENT, downloads=False, monitor=Watcher())

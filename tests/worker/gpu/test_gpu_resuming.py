@@ -16,19 +16,19 @@ import pytest
 import safetensors.torch
 import torch
 
-from otterbot_worker.api.schemas.requests import ImageRequest
 from otterbot_worker.errors import Cancelled, JobFailed
-from otterbot_worker.gpu.facts import Precision
 from otterbot_worker.gpu.messages import Draw
 from otterbot_worker.gpu.tasks import DrawTask
-from otterbot_worker.images import loading
-from otterbot_worker.images.controlling import Controls
+from otterbot_worker.images.draw.controlnet_steps import Controls
 from otterbot_worker.images.engine import Engine
-from otterbot_worker.images.plans import RESIDENT
-from otterbot_worker.jobs.resolve import Refused, resolve_image
+from otterbot_worker.images.load import loader
+from otterbot_worker.images.memory.placing import RESIDENT
+from otterbot_worker.memory.device_info import Precision
 from otterbot_worker.models import controlnets, files
 from otterbot_worker.models.catalogue import Catalogue
 from otterbot_worker.models.entries import ModelEntry, Refiner, Transformer
+from otterbot_worker.requests.resolve import Refused, resolve_image
+from otterbot_worker.schemas.requests import ImageRequest
 
 sys.path.insert(0, os.path.dirname(__file__))
 from hub import COMMIT, Hub
@@ -108,7 +108,7 @@ def test_a_model_in_shards(
     source = hub.repositories["somebody/noise"]
     weights = [path.relative_to(source) for path in source.rglob("*.safetensors") if path.name != late]
     with pytest.raises(Cancelled):
-        loading.locate(entry, downloads=True, monitor=Impatient(*(snapshot(entry.hub or "") / one for one in weights)))
+        loader.locate(entry, downloads=True, monitor=Impatient(*(snapshot(entry.hub or "") / one for one in weights)))
     assert not (snapshot("somebody/noise") / part / late).exists()
     hub.late.clear()
 
@@ -116,7 +116,7 @@ def test_a_model_in_shards(
     assert refused(entry, downloads=False) == ["model_missing"]
     assert refused(entry, downloads=True) == []
     with pytest.raises(JobFailed, match=rf"broken: {part}/{late} is missing") as failed:
-        loading.load(entry, CPU, RESIDENT, downloads=False, monitor=Impatient())
+        loader.load(entry, CPU, RESIDENT, downloads=False, monitor=Impatient())
     assert failed.value.code == "model_broken"
 
     hub.asked.clear()
@@ -159,7 +159,7 @@ def test_settings_that_did_not_come(hub: Hub, entry: ModelEntry) -> None:
             (folder / name).write_bytes(content)
     (folder / "tokenizer" / "vocab.json").write_text("{}")
     (folder / "tokenizer" / "merges.txt").write_text("")
-    loading.locate(entry, downloads=True, monitor=Impatient())
+    loader.locate(entry, downloads=True, monitor=Impatient())
     assert entry.here() == folder
     (folder / "tokenizer" / "tokenizer.json").unlink()
     assert entry.here() == folder, "of tokenizers there are several kinds"
@@ -182,7 +182,7 @@ def test_the_settings_of_a_transformer_from_elsewhere(
     (folder.parents[1] / "refs").mkdir()
     (folder.parents[1] / "refs" / "main").write_text(COMMIT)
     assert one.here() is None
-    assert loading.load(one, CPU, RESIDENT, downloads=True, monitor=Impatient()).model_hash
+    assert loader.load(one, CPU, RESIDENT, downloads=True, monitor=Impatient()).model_hash
     assert one.here() == folder
     assert [path.name for path in (folder / "transformer").iterdir()] == ["config.json"]
 
@@ -196,7 +196,7 @@ def test_a_decoder(
     own = replace(entries["sdxl"], vae="somebody/vae")
     hub.late.add("diffusion_pytorch_model.safetensors")
     with pytest.raises(Cancelled):
-        loading.load(
+        loader.load(
             own,
             CPU,
             RESIDENT,
@@ -206,13 +206,13 @@ def test_a_decoder(
         )
     assert [path.name for path in snapshot("somebody/vae").iterdir()] == ["config.json"]
     hub.late.clear()
-    without = loading.load(own, CPU, RESIDENT, downloads=False, monitor=Impatient(), precision=HALF)
+    without = loader.load(own, CPU, RESIDENT, downloads=False, monitor=Impatient(), precision=HALF)
     assert without.vae is None
     assert without.notes == ["The decoder somebody/vae could not be used, so that of tiny-xl itself was."]
-    loaded = loading.load(own, CPU, RESIDENT, downloads=True, monitor=Impatient(), precision=HALF)
+    loaded = loader.load(own, CPU, RESIDENT, downloads=True, monitor=Impatient(), precision=HALF)
     assert (loaded.notes, (loaded.vae or {})["name"]) == ([], "vae")
     asked = len(hub.asked)
-    assert loading.load(own, CPU, RESIDENT, downloads=True, monitor=Impatient(), precision=HALF).vae == loaded.vae
+    assert loader.load(own, CPU, RESIDENT, downloads=True, monitor=Impatient(), precision=HALF).vae == loaded.vae
     assert len(hub.asked) == asked
 
 
@@ -230,11 +230,11 @@ def test_a_refiner_in_shards(
     hub.late.add(second)
     come = [snapshot("somebody/refiner") / "unet" / name for name in (first, "config.json")]
     with pytest.raises(Cancelled):
-        loading.load(own, CPU, RESIDENT, downloads=True, monitor=Impatient(*come))
+        loader.load(own, CPU, RESIDENT, downloads=True, monitor=Impatient(*come))
     hub.late.clear()
     assert own.here() is None
     assert refused(own, downloads=False) == ["model_missing"]
-    loaded = loading.load(own, CPU, RESIDENT, downloads=True, monitor=Impatient())
+    loaded = loader.load(own, CPU, RESIDENT, downloads=True, monitor=Impatient())
     assert loaded.refining is not None
     assert own.here() is not None
 
@@ -254,7 +254,7 @@ def test_a_refiners_variant_in_shards_is_fetched(
     index.unlink()
     hub.repositories["somebody/refiner"] = tmp_path / "refiner"
     refiner = Refiner(hub="somebody/refiner", folder=None, variant="fp16", hand_over=0.6)
-    loading.download.fetch("somebody/refiner", variant="fp16", only="unet", monitor=Impatient())
+    loader.download.fetch("somebody/refiner", variant="fp16", only="unet", monitor=Impatient())
     assert refiner.here() == files.snapshot("somebody/refiner")
 
 

@@ -17,7 +17,7 @@ import gpu_memory
 import gpu_rig
 from gpu_rig import GIB, Rig, Watch
 
-from otterbot_worker.gpu.planning import GROUPS, PLANS
+from otterbot_worker.memory.placement import GROUPS, PLANS
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 

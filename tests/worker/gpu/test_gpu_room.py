@@ -14,13 +14,13 @@ import torch
 from test_gpu_memory import PASCAL, Rig, Short, all_failed_before, make_rig
 
 from otterbot_worker.errors import Cancelled, JobFailed
-from otterbot_worker.gpu.facts import DeviceFacts
 from otterbot_worker.gpu.messages import Draw
-from otterbot_worker.gpu.planning import OFFLOAD, PLANS
 from otterbot_worker.gpu.tasks import DrawTask
-from otterbot_worker.images import device as devices
-from otterbot_worker.images import plans
-from otterbot_worker.images.room import Rooms
+from otterbot_worker.images.load import device as devices
+from otterbot_worker.images.memory import placing
+from otterbot_worker.images.memory.budget import Rooms
+from otterbot_worker.memory.device_info import DeviceFacts
+from otterbot_worker.memory.placement import OFFLOAD, PLANS
 from otterbot_worker.models.catalogue import Catalogue
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -58,11 +58,11 @@ def unsettled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Moving weights off the device fails, as it does when the device is lost."""
     tried: list[str] = []
 
-    def settle(plan: plans.Plan, _pipe: Any) -> None:
+    def settle(plan: placing.Plan, _pipe: Any) -> None:
         tried.append(plan.name)
         raise RuntimeError(LOST)
 
-    monkeypatch.setattr(plans, "settle", settle)
+    monkeypatch.setattr(placing, "settle", settle)
     return tried
 
 

@@ -18,9 +18,9 @@ from otterbot_worker.errors import JobFailed
 from otterbot_worker.gpu.messages import Draw
 from otterbot_worker.gpu.process import GpuProcess
 from otterbot_worker.gpu.tasks import DrawTask
-from otterbot_worker.images import safety as checkers
+from otterbot_worker.images.draw import safety_checker as checkers
+from otterbot_worker.images.draw.safety_checker import Safety, squares
 from otterbot_worker.images.engine import Engine
-from otterbot_worker.images.safety import Safety, squares
 from otterbot_worker.models import safety as places
 from otterbot_worker.models.entries import ModelEntry
 

@@ -20,9 +20,9 @@ from test_gpu_quantised import published_zimage
 from otterbot_worker.errors import JobFailed
 from otterbot_worker.gpu.messages import Draw
 from otterbot_worker.gpu.tasks import DrawTask
-from otterbot_worker.images import controlnet_files, decoders, loading
 from otterbot_worker.images.engine import Engine
-from otterbot_worker.images.plans import RESIDENT
+from otterbot_worker.images.load import controlnet_loader, loader, vae_loader
+from otterbot_worker.images.memory.placing import RESIDENT
 from otterbot_worker.models import controlnets
 from otterbot_worker.models.catalogue import Catalogue
 from otterbot_worker.models.entries import ModelEntry
@@ -87,7 +87,7 @@ def test_a_transformer(form: str, catalogue: Catalogue, picture: Drawn, tmp_path
 @pytest.mark.parametrize("original", [False, True])
 def test_a_controlnet_in_eight_bits(entries: dict[str, ModelEntry], tmp_path: Path, original: bool) -> None:
     """Plain, it was taken for a file that is cut off; scaled, it steers by what it means."""
-    pipe = loading.load(entries["sd"], torch.device("cpu"), RESIDENT, downloads=False, monitor=Watcher()).pipe
+    pipe = loader.load(entries["sd"], torch.device("cpu"), RESIDENT, downloads=False, monitor=Watcher()).pipe
     net = tiny_controlnets.make(pipe.unet)
     state = tiny_controlnets.original_names(net) if original else dict(net.state_dict())
     plain = {name: tensor.to(torch.float8_e4m3fn).contiguous() for name, tensor in state.items()}
@@ -100,7 +100,7 @@ def test_a_controlnet_in_eight_bits(entries: dict[str, ModelEntry], tmp_path: Pa
         found = controlnets.ControlNets(tmp_path).find(name)
         assert found is not None
         assert found.problem is None
-        held.append(controlnet_files.load(path, pipe.unet, torch.float32).state_dict())
+        held.append(controlnet_loader.load(path, pipe.unet, torch.float32).state_dict())
     for name in held[0]:
         assert torch.equal(held[1][name], held[2][name])
         assert torch.allclose(held[0][name], net.state_dict()[name], atol=0.3, rtol=0.1)
@@ -114,7 +114,7 @@ def test_a_decoder(entries: dict[str, ModelEntry], tmp_path: Path) -> None:
     for name, weights in {"made": made, "meant": meant}.items():
         safetensors.torch.save_file(weights, tmp_path / f"{name}.safetensors")
         entry = replace(entries["sd"], vae_path=str(tmp_path / f"{name}.safetensors"))
-        held.append(decoders.load(entry, Path(entry.vae_path or ""), torch.float32)[0].state_dict())
+        held.append(vae_loader.load(entry, Path(entry.vae_path or ""), torch.float32)[0].state_dict())
     assert all(torch.equal(held[0][name], held[1][name]) for name in held[0])
 
 
@@ -127,7 +127,7 @@ def test_a_folder_whose_parts_are_scaled_is_refused(
     made, _ = scaled_files.scaled(safetensors.torch.load_file(path), "weight_scale")
     safetensors.torch.save_file(made, path)
     with pytest.raises(JobFailed) as failed:
-        loading.load(entry, torch.device("cpu"), RESIDENT, downloads=False, monitor=Watcher())
+        loader.load(entry, torch.device("cpu"), RESIDENT, downloads=False, monitor=Watcher())
     assert failed.value.message == (
         "The model copy is broken: unet/diffusion_pytorch_model.safetensors holds scaled weights (`weight_scale`), "
         "which only single files may."

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from otterbot_worker.models import files, plain, shards
+from otterbot_worker.models import files, plain_files, shards
 from otterbot_worker.models.files import BrokenFile
 
 PLAIN = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"]
@@ -104,8 +104,8 @@ def test_an_index_that_is_none_is_named(tmp_path: Path, content: str) -> None:
 def test_an_index_is_read_once_until_it_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = put(tmp_path / "part", *PLAIN, index="model.safetensors.index.json", of=PLAIN)
     index, read = folder / "model.safetensors.index.json", []
-    usual = plain.read_json
-    monkeypatch.setattr(plain, "read_json", lambda path, most: read.append(path) or usual(path, most))
+    usual = plain_files.read_json
+    monkeypatch.setattr(plain_files, "read_json", lambda path, most: read.append(path) or usual(path, most))
     assert [shards.lacking(folder, None) for _ in range(3)] == [None] * 3
     assert read == [index]
     put(folder, index=index.name, of=[*PLAIN, "model-00003-of-00003.safetensors"])

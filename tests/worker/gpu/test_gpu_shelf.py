@@ -14,14 +14,14 @@ import numpy as np
 import pytest
 import torch
 
-from otterbot_worker.gpu import planning
-from otterbot_worker.gpu.facts import DeviceFacts
-from otterbot_worker.gpu.lessons import Lesson
 from otterbot_worker.gpu.messages import Draw, Drawn
-from otterbot_worker.gpu.planning import OFFLOAD, PLANS, QUANTISED, RESIDENT
 from otterbot_worker.gpu.tasks import DrawTask
 from otterbot_worker.images import engine as engines
 from otterbot_worker.images.engine import Engine
+from otterbot_worker.memory import placement
+from otterbot_worker.memory.device_info import DeviceFacts
+from otterbot_worker.memory.oom_history import Lesson
+from otterbot_worker.memory.placement import OFFLOAD, PLANS, QUANTISED, RESIDENT
 from otterbot_worker.models.catalogue import Catalogue
 from otterbot_worker.models.entries import ModelEntry
 from otterbot_worker.models.estimates import needs_of
@@ -83,7 +83,7 @@ def test_another_plan_of_the_same_model_comes_from_memory_unless_it_was_quantise
 ) -> None:
     def failed_before(number: int) -> list[dict[str, Any]]:
         needs, precision = needs_of(rig.entries["sdxl"]), PASCAL.precision()
-        cards = {one.name: planning.estimate(needs, one, 96 * 64, precision).card for one in PLANS[:number]}
+        cards = {one.name: placement.estimate(needs, one, 96 * 64, precision).card for one in PLANS[:number]}
         return [Lesson(plan=name, card=card, available=10**12).as_dict() for name, card in cards.items()]
 
     assert rig.draw("sdxl").plan == RESIDENT.name

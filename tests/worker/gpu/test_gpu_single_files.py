@@ -19,7 +19,7 @@ import torch
 from otterbot_worker.errors import JobFailed
 from otterbot_worker.gpu.process import GpuProcess
 from otterbot_worker.gpu.tasks import DrawTask
-from otterbot_worker.images import single
+from otterbot_worker.images.load import single_file_loader
 from otterbot_worker.models.entries import ModelEntry
 
 sys.path.insert(0, os.path.dirname(__file__))
@@ -154,7 +154,7 @@ def test_other_names_for_the_same_thing(
         safetensors.torch.save_file(state, file)
         entry = entry_of(kind, root, file=file)
         assert entry.file_problem() is None
-        pipe, _ = single.load(entry, entry.abilities, file, torch.float32, monitor=Watcher())
+        pipe, _ = single_file_loader.load(entry, entry.abilities, file, torch.float32, monitor=Watcher())
         parts.append([part.state_dict() for part in pipe.components.values() if isinstance(part, torch.nn.Module)])
     for one, same in zip(*parts, strict=True):
         assert one.keys() == same.keys()
@@ -165,7 +165,7 @@ def test_a_dictionary_in_itself_has_an_end(tmp_path: Path) -> None:
     content: dict[str, object] = {"weight": torch.zeros(2)}
     content["state_dict"] = content
     torch.save(content, tmp_path / "loop.ckpt")
-    assert list(single._read(tmp_path / "loop.ckpt")) == ["weight"]
+    assert list(single_file_loader._read(tmp_path / "loop.ckpt")) == ["weight"]
 
 
 async def test_a_file_or_its_entry_may_say_what_it_predicts(

@@ -15,15 +15,15 @@ import torch
 from PIL import Image
 from test_gpu_engine import Watcher
 
-from otterbot_worker import samplers
 from otterbot_worker.errors import Cancelled, JobFailed
 from otterbot_worker.gpu.messages import Draw, Drawn
-from otterbot_worker.gpu.planning import RESIDENT
 from otterbot_worker.gpu.tasks import DrawTask
-from otterbot_worker.images import passes, starting
+from otterbot_worker.images.draw import img2img, passes
 from otterbot_worker.images.engine import Engine
-from otterbot_worker.images.loading import load
+from otterbot_worker.images.load.loader import load
+from otterbot_worker.memory.placement import RESIDENT
 from otterbot_worker.models.entries import ModelEntry
+from otterbot_worker.sampling import samplers
 
 Draws = Callable[..., tuple[Drawn, bytes]]
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -125,14 +125,14 @@ def test_the_pixels_are_those_of_the_bare_pipeline(
 
 def test_no_second_copy_of_the_weights(engine: Engine, draw: Draws, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[Any] = []
-    begin = starting.begin
+    begin = img2img.begin
 
     def keep(*arguments: Any) -> Any:
         found = begin(*arguments)
         made.append(found[0])
         return found
 
-    monkeypatch.setattr(starting, "begin", keep)
+    monkeypatch.setattr(img2img, "begin", keep)
     draw()
     assert engine._loaded is not None
     for name in ("unet", "vae", "text_encoder", "text_encoder_2"):
@@ -210,4 +210,4 @@ def test_the_middle_is_kept(tmp_path: Path) -> None:
     image = Image.new("RGB", (300, 100), "black")
     image.paste("white", (100, 0, 200, 100))
     image.save(path)
-    assert all(least > 200 for least, _ in starting.read(path, 64, 64).getextrema())
+    assert all(least > 200 for least, _ in img2img.read(path, 64, 64).getextrema())

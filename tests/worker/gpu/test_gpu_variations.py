@@ -15,7 +15,7 @@ from test_gpu_engine import Watcher
 
 from otterbot_worker.gpu.messages import Draw
 from otterbot_worker.gpu.tasks import DrawTask
-from otterbot_worker.images import noise
+from otterbot_worker.images.draw import noise
 from otterbot_worker.images.engine import Engine
 from otterbot_worker.models.entries import ModelEntry
 

@@ -16,15 +16,16 @@ import safetensors.torch
 import torch
 from test_gpu_engine import Watcher
 
-from otterbot_worker import samplers
 from otterbot_worker.errors import JobFailed
 from otterbot_worker.gpu.messages import Draw
 from otterbot_worker.gpu.tasks import DrawTask
-from otterbot_worker.images import guidance, loading, passes
+from otterbot_worker.images.draw import guidance, passes
 from otterbot_worker.images.engine import Engine
-from otterbot_worker.images.plans import RESIDENT
+from otterbot_worker.images.load import loader
+from otterbot_worker.images.memory.placing import RESIDENT
 from otterbot_worker.models.entries import ModelEntry
-from otterbot_worker.models.noise import RESCALE
+from otterbot_worker.models.noise_schedule import RESCALE
+from otterbot_worker.sampling import samplers
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 ABLE = [name for name, sampler in samplers.SAMPLERS.items() if sampler.zero_snr]
@@ -40,8 +41,8 @@ def entry(tmp_path_factory: pytest.TempPathFactory, entries: dict[str, ModelEntr
 
 
 @pytest.fixture(scope="module")
-def loaded(entry: ModelEntry) -> loading.Loaded:
-    return loading.load(entry, torch.device("cpu"), RESIDENT, downloads=False, monitor=Watcher())
+def loaded(entry: ModelEntry) -> loader.Loaded:
+    return loader.load(entry, torch.device("cpu"), RESIDENT, downloads=False, monitor=Watcher())
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ def test_the_table_says_what_the_classes_can() -> None:
 
 @pytest.mark.parametrize("name", ABLE)
 def test_a_schedule_begins_with_nothing_but_noise(
-    name: str, loaded: loading.Loaded, engine: Engine, task_of: Callable[..., Draw]
+    name: str, loaded: loader.Loaded, engine: Engine, task_of: Callable[..., Draw]
 ) -> None:
     """Euler a began with step 958 of 999 at 30 steps."""
     scheduler = passes.scheduler(task_of(sampler=name), loaded.base_scheduler, steps=30)
@@ -73,7 +74,7 @@ def test_a_schedule_begins_with_nothing_but_noise(
     assert len(set(Path(task.output).read_bytes())) > 20
 
 
-def test_others_are_refused(loaded: loading.Loaded, engine: Engine, task_of: Callable[..., Draw]) -> None:
+def test_others_are_refused(loaded: loader.Loaded, engine: Engine, task_of: Callable[..., Draw]) -> None:
     with pytest.raises(JobFailed, match="The sampler Heun cannot begin with nothing but noise"):
         engine.draw(task_of(sampler="Heun"), Watcher())
 
@@ -86,7 +87,7 @@ def test_a_folder_says_it_too(broken_copy: Callable[[str], tuple[Path, ModelEntr
     assert entry.samplers() == tuple(ABLE)
 
 
-def test_guidance_is_scaled_back_as_diffusers_does(loaded: loading.Loaded, task_of: Callable[..., Draw]) -> None:
+def test_guidance_is_scaled_back_as_diffusers_does(loaded: loader.Loaded, task_of: Callable[..., Draw]) -> None:
     def latents(share: float, **changes: Any) -> torch.Tensor:
         pipe = loaded.pipe
         pipe.scheduler = passes.scheduler(task_of(sampler="Euler a"), loaded.base_scheduler, steps=4)
@@ -113,6 +114,6 @@ def test_guidance_is_scaled_back_as_diffusers_does(loaded: loading.Loaded, task_
 
 def test_an_entry_that_says_noise_has_the_last_word(entry: ModelEntry, tmp_path: Path) -> None:
     said = replace(entry, prediction="epsilon")
-    found = loading.load(said, torch.device("cpu"), RESIDENT, downloads=False, monitor=Watcher()).base_scheduler
+    found = loader.load(said, torch.device("cpu"), RESIDENT, downloads=False, monitor=Watcher()).base_scheduler
     assert (found["prediction_type"], found["rescale_betas_zero_snr"]) == ("epsilon", False)
     assert "Heun" in said.samplers()

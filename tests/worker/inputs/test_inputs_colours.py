@@ -13,8 +13,8 @@ from PIL import Image, ImageCms
 
 from otterbot_worker.inputs import check
 from otterbot_worker.inputs.files import InputFiles
-from otterbot_worker.jobs.inputs import Input
-from otterbot_worker.jobs.sources import Sources, notes
+from otterbot_worker.queue.input_rows import Input
+from otterbot_worker.requests.input_images import Sources, notes
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 P3 = profile(((0.680, 0.320), (0.265, 0.690), (0.150, 0.060)), gamma=2.2)

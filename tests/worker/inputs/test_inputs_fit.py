@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from otterbot_worker.inputs import fit
+from otterbot_worker.sampling import sampling_steps
 
 
 @pytest.mark.parametrize(
@@ -12,7 +12,7 @@ from otterbot_worker.inputs import fit
     [(30, 0.6, 18), (30, None, 30), (30, 1.0, 30), (50, 0.58, 29), (4, 0.1, 1), (1, 0.001, 1), (49, 1 / 49, 1)],
 )
 def test_the_steps(steps: int, strength: float | None, true: int) -> None:
-    assert fit.true_steps(steps, strength) == true
+    assert sampling_steps.true_steps(steps, strength) == true
 
 
 @pytest.mark.parametrize(
@@ -23,30 +23,30 @@ def test_the_steps(steps: int, strength: float | None, true: int) -> None:
     ],
 )  # fmt: skip
 def test_few_steps_of_a_little_strength(steps: int, strength: float | None, laid_out: int) -> None:
-    assert fit.schedule(steps, strength) == laid_out
-    assert laid_out == steps or fit.true_steps(laid_out, strength) == 1
+    assert sampling_steps.schedule(steps, strength) == laid_out
+    assert laid_out == steps or sampling_steps.true_steps(laid_out, strength) == 1
 
 
 def test_what_is_said() -> None:
     request = {"width": 592, "height": 440, "steps": 30, "strength": 0.6}
-    assert fit.notes({**request, "init_image": None}, 8) == []
+    assert sampling_steps.notes({**request, "init_image": None}, 8) == []
     picture = {"id": "0", "width": 4000, "height": 3000}
-    assert fit.notes({**request, "init_image": picture}, 8) == [
+    assert sampling_steps.notes({**request, "init_image": picture}, 8) == [
         "The picture has 4000x3000 pixels and was drawn at 592x440 (its shape, in multiples of 8). "
         "A strength of 0.6 takes 18 of the 30 steps."
     ]
-    assert "(its middle)" in fit.notes({**request, "width": 512, "height": 512, "init_image": picture}, 8)[0]
+    assert "(its middle)" in sampling_steps.notes({**request, "width": 512, "height": 512, "init_image": picture}, 8)[0]
     same = {**request, "init_image": {**picture, "width": 592, "height": 440}, "strength": 0.01}
-    assert fit.notes(same, 8) == ["A strength of 0.01 takes one step, the last of 100."]
-    assert len(fit.notes({**request, "init_image": picture, "upscale": {"factor": 2}}, 8)) == 1
+    assert sampling_steps.notes(same, 8) == ["A strength of 0.01 takes one step, the last of 100."]
+    assert len(sampling_steps.notes({**request, "init_image": picture, "upscale": {"factor": 2}}, 8)) == 1
 
 
 def test_what_is_said_of_a_picture_that_steers() -> None:
     request = {"width": 512, "height": 768, "steps": 30, "strength": None, "init_image": None}
     control = {"id": "0", "width": 640, "height": 480}
-    assert fit.notes({**request, "control": control}, 8) == [
+    assert sampling_steps.notes({**request, "control": control}, 8) == [
         "The picture that steers has 640x480 pixels and was drawn at 512x768 (its middle)."
     ]
-    assert fit.notes({**request, "control": {**control, "width": 512, "height": 768}}, 8) == []
-    both = fit.notes({**request, "control": control, "init_image": control, "strength": 0.5}, 8)
+    assert sampling_steps.notes({**request, "control": {**control, "width": 512, "height": 768}}, 8) == []
+    both = sampling_steps.notes({**request, "control": control, "init_image": control, "strength": 0.5}, 8)
     assert [note.split(" has ")[0] for note in both] == ["The picture", "The picture that steers"]

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from otterbot_worker.inputs import tiles
-from otterbot_worker.inputs.tiles import Tile
+from otterbot_worker.sampling import tiles
+from otterbot_worker.sampling.tiles import Tile
 
 PLAIN: dict[str, Any] = {"width": 512, "height": 512, "steps": 30}
 

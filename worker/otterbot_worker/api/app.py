@@ -7,9 +7,10 @@ from functools import cache
 
 from aiohttp import web
 
-from otterbot_worker.api import (
+from ..config import Config
+from . import (
     auth,
-    full_disk,
+    disk_full,
     openapi,
     problems,
     routes_images,
@@ -18,10 +19,9 @@ from otterbot_worker.api import (
     routes_jobs,
     routes_prompts,
 )
-from otterbot_worker.api.operations import Operation
-from otterbot_worker.api.parts import PARTS, open_parts
-from otterbot_worker.api.problems import Handler
-from otterbot_worker.config import Config
+from .operations import Operation
+from .parts import PARTS, open_parts
+from .problems import Handler
 
 
 @cache
@@ -53,7 +53,7 @@ def create_app(config: Config, tokens: Mapping[str, str]) -> web.Application:
     """``tokens``: client → token, as ``auth.load_tokens`` gives them."""
     app = web.Application(
         client_max_size=config.api.max_body_bytes,
-        middlewares=[_count, problems.middleware, full_disk.middleware, auth.middleware(tokens)],
+        middlewares=[_count, problems.middleware, disk_full.middleware, auth.middleware(tokens)],
     )
     for operation in OPERATIONS:
         if operation.method == "GET":

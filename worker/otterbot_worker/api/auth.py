@@ -13,7 +13,7 @@ from pathlib import Path
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from otterbot_worker.api.problems import ApiProblem, Handler
+from .problems import ApiProblem, Handler
 
 log = logging.getLogger(__name__)
 

@@ -22,7 +22,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from otterbot_worker.logs import Seldom
+from ..logs import Seldom
 
 HEADER_SECONDS = 10.0
 """For a request's line and headers, and for the handshake of TLS before the first."""

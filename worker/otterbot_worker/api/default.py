@@ -6,9 +6,9 @@ import asyncio
 import logging
 from dataclasses import dataclass
 
-from otterbot_worker.config import BadConfig, Config
-from otterbot_worker.gpu.probe import device_kind
-from otterbot_worker.models.catalogue import SMALL_MODEL, START_SECONDS, Catalogue, Default
+from ..config import BadConfig, Config
+from ..gpu.probe import device_kind
+from ..models.catalogue import SMALL_MODEL, START_SECONDS, Catalogue, Default
 
 log = logging.getLogger(__name__)
 

@@ -14,9 +14,9 @@ import socket
 import ssl
 from collections.abc import Callable
 
-from otterbot_worker.api.connections import HEADER_SECONDS, Connections, Link
-from otterbot_worker.api.protocol import Connection
-from otterbot_worker.logs import Seldom
+from ..logs import Seldom
+from .connections import HEADER_SECONDS, Connections, Link
+from .protocol import Connection
 
 BACKLOG = 256
 RETRY_SECONDS = 0.2

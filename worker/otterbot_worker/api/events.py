@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 
 from pydantic import BaseModel
 
-from otterbot_worker.api.schemas.jobs import ChatEvent, JobEvent, Pause, PauseEvent, Progress, ProgressEvent, Snapshot
-from otterbot_worker.jobs import disk
-from otterbot_worker.jobs.store import Store
-from otterbot_worker.jobs.views import Views
+from ..queue import disk
+from ..queue.store import Store
+from ..runner.job_view import Views
+from ..schemas.jobs import ChatEvent, JobEvent, Pause, PauseEvent, Progress, ProgressEvent, Snapshot
 
 MAX_WAITING = 2_000
 MAX_SNAPSHOT = 5_000

@@ -8,16 +8,16 @@ import sqlite3
 import time
 from pathlib import Path
 
-from otterbot_worker import privacy
-from otterbot_worker.archive import Archive, Known
-from otterbot_worker.archive.retention import UNDELIVERED_SECONDS
-from otterbot_worker.config import Config
-from otterbot_worker.jobs import disk
-from otterbot_worker.jobs.image_rows import ImageRows
-from otterbot_worker.jobs.inputs import Inputs
-from otterbot_worker.jobs.model import ImageRow
-from otterbot_worker.jobs.store import Store
-from otterbot_worker.logs import Seldom
+from .. import privacy
+from ..archive import Archive, Known
+from ..archive.retention import UNDELIVERED_SECONDS
+from ..config import Config
+from ..logs import Seldom
+from ..queue import disk
+from ..queue.image_rows import ImageRows
+from ..queue.input_rows import Inputs
+from ..queue.model import ImageRow
+from ..queue.store import Store
 
 log = logging.getLogger(__name__)
 _untidy = Seldom(__name__, "files could not be looked after")

@@ -7,8 +7,8 @@ import contextlib
 import time
 from typing import Literal
 
-from otterbot_worker.chat import ChatModel, Ollama
-from otterbot_worker.errors import JobFailed
+from ..chat import ChatModel, Ollama
+from ..errors import JobFailed
 
 FRESH_SECONDS = 5.0
 PATIENCE_SECONDS = 1.0

@@ -10,10 +10,9 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import models_json_schema
 
-from otterbot_worker import __version__
-from otterbot_worker.api import schemas
-from otterbot_worker.api.operations import Operation
-from otterbot_worker.api.schemas.jobs import ChatEvent, JobEvent, PauseEvent, Problem, ProgressEvent, Snapshot
+from .. import __version__, schemas
+from ..schemas.jobs import ChatEvent, JobEvent, PauseEvent, Problem, ProgressEvent, Snapshot
+from .operations import Operation
 
 _REFERENCES = "#/components/schemas/{model}"
 _STREAMED = (Snapshot, JobEvent, ProgressEvent, ChatEvent, PauseEvent)

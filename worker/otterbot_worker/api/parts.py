@@ -14,37 +14,37 @@ from pathlib import Path
 
 from aiohttp import web
 
-from otterbot_worker.api import default
-from otterbot_worker.api.background import Background
-from otterbot_worker.api.default import DefaultModel
-from otterbot_worker.api.events import Hub
-from otterbot_worker.api.housekeeping import keep_house
-from otterbot_worker.api.ollama_status import OllamaStatus
-from otterbot_worker.api.schemas.jobs import Pause
-from otterbot_worker.archive import Archive, ArchiveSettings
-from otterbot_worker.chat import Choice, ModelOptions, Ollama, OllamaSettings
-from otterbot_worker.config import BadConfig, Config
-from otterbot_worker.gpu.probe import device_kind
-from otterbot_worker.gpu.process import GpuProcess
-from otterbot_worker.inputs.files import InputFiles
-from otterbot_worker.jobs import schedule
-from otterbot_worker.jobs.card import Card
-from otterbot_worker.jobs.database import Database
-from otterbot_worker.jobs.dispatcher import Dispatcher
-from otterbot_worker.jobs.eta import Speeds
-from otterbot_worker.jobs.image_rows import ImageRows
-from otterbot_worker.jobs.inputs import PRIVATE_SECONDS, Inputs, Keeping
-from otterbot_worker.jobs.measures import Measures
-from otterbot_worker.jobs.pictures import PictureRunner
-from otterbot_worker.jobs.running import Shared
-from otterbot_worker.jobs.store import Store
-from otterbot_worker.jobs.turns import TurnRunner
-from otterbot_worker.jobs.views import Live, Views
-from otterbot_worker.models import checkpoints, controlnets
-from otterbot_worker.models.catalogue import Catalogue, load_catalogue
-from otterbot_worker.models.entry_file import CatalogueError
-from otterbot_worker.models.header_reader import READER
-from otterbot_worker.models.loras import FOLDERS, SHIPPED, Library
+from ..archive import Archive, ArchiveSettings
+from ..chat import Choice, ModelOptions, Ollama, OllamaSettings
+from ..config import BadConfig, Config
+from ..gpu.probe import device_kind
+from ..gpu.process import GpuProcess
+from ..inputs.files import InputFiles
+from ..models import checkpoints, controlnets
+from ..models.catalogue import Catalogue, load_catalogue
+from ..models.entry_file import CatalogueError
+from ..models.header_reader import READER
+from ..models.loras import FOLDERS, SHIPPED, Library
+from ..queue import schedule
+from ..queue.database import Database
+from ..queue.image_rows import ImageRows
+from ..queue.input_rows import PRIVATE_SECONDS, Inputs, Keeping
+from ..queue.store import Store
+from ..runner.dispatcher import Dispatcher
+from ..runner.eta import Speeds
+from ..runner.job_view import Live, Views
+from ..runner.lease import Card
+from ..runner.metrics import Measures
+from ..runner.pictures import PictureRunner
+from ..runner.runner_common import Shared
+from ..runner.turns import TurnRunner
+from ..schemas.jobs import Pause
+from . import default
+from .background import Background
+from .default import DefaultModel
+from .events import Hub
+from .housekeeping import keep_house
+from .ollama_status import OllamaStatus
 
 log = logging.getLogger(__name__)
 

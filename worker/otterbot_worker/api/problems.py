@@ -10,10 +10,10 @@ from typing import Any, NoReturn, TypeVar
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
-from otterbot_worker import config
-from otterbot_worker.api.schemas.jobs import FieldProblem, Problem
-from otterbot_worker.archive import Archive
-from otterbot_worker.errors import CannotLook
+from .. import config
+from ..archive import Archive
+from ..errors import CannotLook
+from ..schemas.jobs import FieldProblem, Problem
 
 log = logging.getLogger(__name__)
 

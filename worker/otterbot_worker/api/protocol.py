@@ -13,10 +13,10 @@ from typing import Any
 
 from aiohttp import web
 
-from otterbot_worker.api.auth import CLIENT
-from otterbot_worker.api.connections import Connections, Link
-from otterbot_worker.api.problems import ApiProblem, answer, of_http
-from otterbot_worker.logs import Seldom
+from ..logs import Seldom
+from .auth import CLIENT
+from .connections import Connections, Link
+from .problems import ApiProblem, answer, of_http
 
 _Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 from aiohttp import web
 
-from otterbot_worker.api.auth import client_of
-from otterbot_worker.api.operations import Operation
-from otterbot_worker.api.parts import PARTS
-from otterbot_worker.api.problems import ApiProblem, not_found
-from otterbot_worker.errors import CannotLook
-from otterbot_worker.jobs.model import ImageRow
+from ..errors import CannotLook
+from ..queue.model import ImageRow
+from .auth import client_of
+from .operations import Operation
+from .parts import PARTS
+from .problems import ApiProblem, not_found
 
 _HEADERS = {"Cache-Control": "private, max-age=3600", "X-Content-Type-Options": "nosniff"}
 

@@ -8,12 +8,16 @@ import time
 
 from aiohttp import web
 
-from otterbot_worker import __version__, samplers
-from otterbot_worker.api.operations import Operation, reply
-from otterbot_worker.api.parts import PARTS, Parts
-from otterbot_worker.api.problems import body
-from otterbot_worker.api.schemas.jobs import Pause
-from otterbot_worker.api.schemas.listings import (
+from .. import __version__
+from ..errors import CannotLook
+from ..models import fetching
+from ..models.catalogue import Catalogue
+from ..models.entries import ModelEntry
+from ..models.loras import Library
+from ..runner import lease
+from ..sampling import samplers
+from ..schemas.jobs import Pause
+from ..schemas.listings import (
     ControlNet,
     ControlNets,
     GpuInfo,
@@ -25,13 +29,10 @@ from otterbot_worker.api.schemas.listings import (
     Models,
     WorkerInfo,
 )
-from otterbot_worker.api.schemas.requests import MAX_CHAT_CHARACTERS, MAX_COUNT, MAX_PROMPT, PauseRequest
-from otterbot_worker.errors import CannotLook
-from otterbot_worker.jobs import card
-from otterbot_worker.models import fetching
-from otterbot_worker.models.catalogue import Catalogue
-from otterbot_worker.models.entries import ModelEntry
-from otterbot_worker.models.loras import Library
+from ..schemas.requests import MAX_CHAT_CHARACTERS, MAX_COUNT, MAX_PROMPT, PauseRequest
+from .operations import Operation, reply
+from .parts import PARTS, Parts
+from .problems import body
 
 FEATURES = [
     "images", "chat", "events", "pause", "delivered", "img2img", "inpaint", "loras", "explain", "aspect", "safety",
@@ -86,7 +87,7 @@ def gpu_info(parts: Parts) -> GpuInfo:
         state=known.state,
         resident=known.resident,
     )
-    if known.state in ("stopped", "starting") and (seen := card.look(parts.config.gpu.device)) is not None:
+    if known.state in ("stopped", "starting") and (seen := lease.look(parts.config.gpu.device)) is not None:
         shown.device, shown.name, shown.total_bytes, shown.free_bytes = "cuda", seen.name, seen.total, seen.free
     return shown
 

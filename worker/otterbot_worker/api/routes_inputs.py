@@ -8,12 +8,12 @@ import time
 
 from aiohttp import web
 
-from otterbot_worker.api.auth import client_of
-from otterbot_worker.api.operations import Operation, reply
-from otterbot_worker.api.parts import PARTS
-from otterbot_worker.api.problems import ApiProblem, as_it_is, disk_full
-from otterbot_worker.api.schemas.jobs import Input
-from otterbot_worker.inputs.files import BadInput
+from ..inputs.files import BadInput
+from ..schemas.jobs import Input
+from .auth import client_of
+from .operations import Operation, reply
+from .parts import PARTS
+from .problems import ApiProblem, as_it_is, disk_full
 
 log = logging.getLogger(__name__)
 

@@ -10,16 +10,16 @@ from contextlib import aclosing
 from aiohttp import web
 from pydantic import TypeAdapter
 
-from otterbot_worker.api.auth import client_of
-from otterbot_worker.api.events import stream
-from otterbot_worker.api.operations import Operation, reply
-from otterbot_worker.api.parts import PARTS, Parts
-from otterbot_worker.api.problems import ApiProblem, body, disk_full, not_found
-from otterbot_worker.api.schemas.jobs import Job, JobList
-from otterbot_worker.api.schemas.requests import NewChatJob, NewImageJob, NewJob
-from otterbot_worker.jobs import resolve, sources
-from otterbot_worker.jobs.model import StoredJob
-from otterbot_worker.jobs.store import InputGone, KeyReused, Limits, QueueFull, Submission
+from ..queue.model import StoredJob
+from ..queue.store import InputGone, KeyReused, Limits, QueueFull, Submission
+from ..requests import input_images, resolve
+from ..schemas.jobs import Job, JobList
+from ..schemas.requests import NewChatJob, NewImageJob, NewJob
+from .auth import client_of
+from .events import stream
+from .operations import Operation, reply
+from .parts import PARTS, Parts
+from .problems import ApiProblem, body, disk_full, not_found
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ async def _resolve(parts: Parts, client: str, new: NewImageJob | NewChatJob) -> 
             return resolve.chat_submission(new, client, await parts.ollama.default_model())
         if not parts.archive.has_room():
             raise disk_full(parts.archive)
-        found = await sources.find(new.request, client, parts.inputs)
+        found = await input_images.find(new.request, client, parts.inputs)
         return await asyncio.to_thread(
             resolve.image_submission, new, client, parts.catalogue, parts.default_model, found, parts.library
         )

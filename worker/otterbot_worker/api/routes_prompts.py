@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from otterbot_worker.api.operations import Operation, reply
-from otterbot_worker.api.problems import body
-from otterbot_worker.api.schemas.listings import ExplainedFragment, ExplainedLora, ExplainedPrompt, ExplainedPrompts
-from otterbot_worker.api.schemas.requests import ExplainRequest
-from otterbot_worker.prompts import PARSER
-from otterbot_worker.prompts import explain as explain_one
+from ..prompts import PARSER
+from ..prompts import explain as explain_one
+from ..schemas.listings import ExplainedFragment, ExplainedLora, ExplainedPrompt, ExplainedPrompts
+from ..schemas.requests import ExplainRequest
+from .operations import Operation, reply
+from .problems import body
 
 
 async def explain(request: web.Request) -> web.Response:

@@ -13,13 +13,13 @@ from pathlib import Path
 
 from aiohttp import web
 
-from otterbot_worker.api import auth
-from otterbot_worker.api.app import create_app
-from otterbot_worker.api.connections import IDLE_SECONDS, Connections
-from otterbot_worker.api.door import Door
-from otterbot_worker.api.parts import PARTS
-from otterbot_worker.api.protocol import Runner, Server
-from otterbot_worker.config import BadConfig, Config
+from ..config import BadConfig, Config
+from . import auth
+from .app import create_app
+from .connections import IDLE_SECONDS, Connections
+from .door import Door
+from .parts import PARTS
+from .protocol import Runner, Server
 
 log = logging.getLogger(__name__)
 

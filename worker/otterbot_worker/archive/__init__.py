@@ -4,8 +4,8 @@
 database: the worker's store knows which picture lies where. `reading` is the way back, from a file to its request.
 """
 
-from otterbot_worker.archive.files import Archive, ArchiveSettings, Stored, StoredThumbnail
-from otterbot_worker.archive.names import subject
-from otterbot_worker.archive.retention import Known
+from .files import Archive, ArchiveSettings, Stored, StoredThumbnail
+from .names import subject
+from .retention import Known
 
 __all__ = ["Archive", "ArchiveSettings", "Known", "Stored", "StoredThumbnail", "subject"]

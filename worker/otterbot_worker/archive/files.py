@@ -30,8 +30,8 @@ from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal, TypeVar
 
-from otterbot_worker import privacy, space
-from otterbot_worker.archive import metadata, names, pictures, retention
+from .. import privacy, space
+from . import metadata, names, pictures, retention
 
 T = TypeVar("T")
 

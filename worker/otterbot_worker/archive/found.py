@@ -9,8 +9,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from otterbot_worker import samplers
-from otterbot_worker.api.schemas.requests import ImageRequest
+from ..sampling import samplers
+from ..schemas.requests import ImageRequest
 
 LABELS = {
     "prompt": "prompt",

@@ -7,9 +7,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from otterbot_worker.archive import infotext, metadata, others
-from otterbot_worker.archive.containers import NoSettings
-from otterbot_worker.archive.found import Found, any_variation, number, sampler, valid
+from . import infotext, metadata, others
+from .containers import NoSettings
+from .found import Found, any_variation, number, sampler, valid
 
 _ABOUT = ("Model hash", "Lora hashes", "TI hashes", "VAE hash", "Hashes", metadata.START, "Version", "User")
 """A1111's fields that change no picture, or say again what another one or a note of its own says."""

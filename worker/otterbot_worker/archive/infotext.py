@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from otterbot_worker.archive import metadata
+from . import metadata
 
 _NEGATIVE = "Negative prompt:"
 _FIELDS_MIN = 3

@@ -16,7 +16,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from otterbot_worker.archive import containers
+from . import containers
 
 A1111_CHUNK = containers.PARAMETERS
 OWN_CHUNK = "otterbot"
@@ -114,7 +114,8 @@ def _control(control: Any) -> str | None:
 
 
 def _hires(hires: Any) -> dict[str, Any]:
-    """The web UI's steps are those that are drawn; ours those of which the strength takes its part (``inputs.fit``)."""
+    """The web UI's steps are those that are drawn; ours those of which the strength takes its part
+    (``sampling.sampling_steps``)."""
     if hires is None:
         return {}
     steps = max(1, int(hires["steps"] * hires["strength"] + 1e-6))

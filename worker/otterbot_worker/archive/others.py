@@ -20,7 +20,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from otterbot_worker.archive import comfy, containers
+from . import comfy, containers
 
 _SAMPLERS = {
     "euler": "Euler",

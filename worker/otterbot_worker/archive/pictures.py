@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from otterbot_worker.errors import JobFailed
+from ..errors import JobFailed
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -17,11 +17,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from otterbot_worker import yamlfile
-from otterbot_worker.api.schemas.requests import Control
-from otterbot_worker.archive import containers, from_text, metadata
-from otterbot_worker.archive.containers import BadPicture, NoSettings
-from otterbot_worker.archive.found import LABELS, Found, any_variation, sampler, valid
+from .. import yamlfile
+from ..schemas.requests import Control
+from . import containers, from_text, metadata
+from .containers import BadPicture, NoSettings
+from .found import LABELS, Found, any_variation, sampler, valid
 
 _MAX_SIDECAR = 512 * 1024
 """Bytes; five times the longest that is written."""

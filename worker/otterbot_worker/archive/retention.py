@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from otterbot_worker.archive import metadata, names
+from . import metadata, names
 
 STALE_SECONDS = 3_600.0
 """Longer than any picture is on its way to its row: what is older and belongs to nothing is a leftover."""

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
 
-from otterbot_worker import terminal
-from otterbot_worker.archive.found import Found
+from .. import terminal
+from .found import Found
 
 _LONG = "‒–—―⸺⸻﹘︱︲─━"
 _DASH = "‐‑−－﹣⁃˗⁻₋־᠆⸗⸚ーｰ" + _LONG + r"\-"  # for the inside of a character class

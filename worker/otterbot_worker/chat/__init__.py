@@ -6,7 +6,7 @@ marks, `unloading` frees the card, `choice` remembers the default model, `failur
 wrong. Only the dispatcher uses it: it holds the lease on the card while a turn runs.
 """
 
-from otterbot_worker.chat.choice import Choice
-from otterbot_worker.chat.ollama import ChatModel, ChatOutcome, ModelOptions, Ollama, OllamaSettings
+from .choice import Choice
+from .ollama import ChatModel, ChatOutcome, ModelOptions, Ollama, OllamaSettings
 
 __all__ = ["ChatModel", "ChatOutcome", "Choice", "ModelOptions", "Ollama", "OllamaSettings"]

@@ -10,10 +10,10 @@ from typing import Any
 
 import aiohttp
 
-from otterbot_worker.chat.entries import number
-from otterbot_worker.chat.records import Phase
-from otterbot_worker.chat.thinking import began_inside, thought_ended, visible
-from otterbot_worker.chat.traits import Trait
+from .entries import number
+from .records import Phase
+from .thinking import began_inside, thought_ended, visible
+from .traits import Trait
 
 MAX_LINE = 1024 * 1024
 MAX_TEXT = 60_000

@@ -6,13 +6,13 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
-from otterbot_worker.chat import failures, turn
-from otterbot_worker.chat.answer import Answer, BrokenStream, objects
-from otterbot_worker.chat.chosen import Chosen
-from otterbot_worker.chat.readying import Readying
-from otterbot_worker.chat.records import OllamaSettings, Phase
-from otterbot_worker.chat.server import NoHeaders, Server, TooLong
-from otterbot_worker.errors import JobFailed
+from ..errors import JobFailed
+from . import failures, turn
+from .answer import Answer, BrokenStream, objects
+from .chosen import Chosen
+from .readying import Readying
+from .records import OllamaSettings, Phase
+from .server import NoHeaders, Server, TooLong
 
 
 class Asking:

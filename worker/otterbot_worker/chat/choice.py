@@ -8,8 +8,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 
-from otterbot_worker.chat.entries import named
-from otterbot_worker.chat.records import ChatModel
+from .entries import named
+from .records import ChatModel
 
 log = logging.getLogger(__name__)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from otterbot_worker.chat.records import ModelOptions
-from otterbot_worker.chat.traits import Trait
+from .records import ModelOptions
+from .traits import Trait
 
 
 @dataclass(kw_only=True)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from otterbot_worker.chat.records import ChatModel, Loaded
+from .records import ChatModel, Loaded
 
 
 def same(one: str, other: str) -> bool:

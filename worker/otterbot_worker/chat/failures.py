@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from otterbot_worker.errors import JobFailed
+from ..errors import JobFailed
 
 _MISSING = re.compile(r"model '.*' not found|model not found|no such model|try pulling it", re.IGNORECASE)
 _TOO_LONG = re.compile(

@@ -13,9 +13,9 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from otterbot_worker.chat import failures
-from otterbot_worker.chat.records import OllamaSettings
-from otterbot_worker.chat.server import NoHeaders, Server
+from . import failures
+from .records import OllamaSettings
+from .server import NoHeaders, Server
 
 
 class Loads:

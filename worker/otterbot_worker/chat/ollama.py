@@ -8,19 +8,19 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from otterbot_worker.chat import failures, turn
-from otterbot_worker.chat.answer import Answer, Phases
-from otterbot_worker.chat.asking import Asking
-from otterbot_worker.chat.choice import Choice
-from otterbot_worker.chat.chosen import Chosen
-from otterbot_worker.chat.entries import chat_model, is_cloud, loaded_model, named, same
-from otterbot_worker.chat.loads import Loads
-from otterbot_worker.chat.readying import Readying
-from otterbot_worker.chat.records import ChatModel, ChatOutcome, Loaded, ModelOptions, OllamaSettings, Phase, Unloaded
-from otterbot_worker.chat.server import Server
-from otterbot_worker.chat.traits import Trait, Traits
-from otterbot_worker.chat.unloading import Unloading
-from otterbot_worker.errors import JobFailed
+from ..errors import JobFailed
+from . import failures, turn
+from .answer import Answer, Phases
+from .asking import Asking
+from .choice import Choice
+from .chosen import Chosen
+from .entries import chat_model, is_cloud, loaded_model, named, same
+from .loads import Loads
+from .readying import Readying
+from .records import ChatModel, ChatOutcome, Loaded, ModelOptions, OllamaSettings, Phase, Unloaded
+from .server import Server
+from .traits import Trait, Traits
+from .unloading import Unloading
 
 __all__ = ["ChatModel", "ChatOutcome", "ModelOptions", "Ollama", "OllamaSettings"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 
-from otterbot_worker.chat.chosen import Chosen
-from otterbot_worker.chat.entries import find
-from otterbot_worker.chat.loads import Loads
-from otterbot_worker.chat.records import Loaded, OllamaSettings, Phase, Unloaded
+from .chosen import Chosen
+from .entries import find
+from .loads import Loads
+from .records import Loaded, OllamaSettings, Phase, Unloaded
 
 RELOAD_WAIT = 20.0
 

@@ -15,9 +15,9 @@ from typing import Any
 
 import aiohttp
 
-from otterbot_worker.chat import failures
-from otterbot_worker.chat.records import OllamaSettings
-from otterbot_worker.errors import JobFailed
+from ..errors import JobFailed
+from . import failures
+from .records import OllamaSettings
 
 _MAX_REPLY = 8 * 1024 * 1024
 _MAX_ERROR = 65_536

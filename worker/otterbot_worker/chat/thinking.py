@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-from otterbot_worker.chat.marks import MARK, ROLE, SURE, WEAK, Kind, kind_of, plain, role, without_begun
+from .marks import MARK, ROLE, SURE, WEAK, Kind, kind_of, plain, role, without_begun
 
 _LOST_MARKS = re.compile(r"\Aanalysis(?=[A-Z\"'*(])")
 """Harmony's header where the marks themselves were dropped: ``analysisWe need …assistantfinalHello``."""

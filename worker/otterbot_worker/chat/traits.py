@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, replace
 
-from otterbot_worker.chat.entries import context_of, template_of
-from otterbot_worker.chat.records import ChatModel
-from otterbot_worker.chat.server import Server
-from otterbot_worker.chat.thinking import opens_thought, speaks_of_thoughts
-from otterbot_worker.errors import JobFailed
+from ..errors import JobFailed
+from .entries import context_of, template_of
+from .records import ChatModel
+from .server import Server
+from .thinking import opens_thought, speaks_of_thoughts
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,10 +11,10 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
-from otterbot_worker.chat.entries import name_for
-from otterbot_worker.chat.records import ChatModel, Loaded, Unloaded
-from otterbot_worker.chat.server import Server
-from otterbot_worker.errors import JobFailed
+from ..errors import JobFailed
+from .entries import name_for
+from .records import ChatModel, Loaded, Unloaded
+from .server import Server
 
 NOBODY = ("not_running", "address", "proxy")
 """Reasons of ``ollama_unreachable`` where there is no Ollama that could hold anything. No picture waits for a wrong

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .. import samplers
+from ..sampling import samplers
 from .prompt import TOKENS_MAX, Prompt
 
 if TYPE_CHECKING:

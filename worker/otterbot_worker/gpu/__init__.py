@@ -1,5 +1,5 @@
-"""The disposable process that holds the graphics card, and the handle on it.
+"""The worker's side of the disposable process that holds a graphics card.
 
-``process`` is the parent's side and never imports torch; ``child`` is the process itself;
-``messages`` is what they say to each other; ``lease`` keeps two of them off one card.
+``process`` starts and supervises it, ``messages`` is what both say to each other, ``card_lock`` keeps two of them off
+one card. The process itself is ``images.child``.
 """

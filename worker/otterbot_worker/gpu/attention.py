@@ -6,7 +6,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from .facts import TENSOR_CORES, Attention, Number
+from ..memory.device_info import TENSOR_CORES, Attention, Number
 
 
 def computed_in(capability: tuple[int, int]) -> Number:

@@ -82,7 +82,7 @@ class Draw:
     preview: bool = False
     """``Preview`` from time to time."""
     lessons: list[dict[str, Any]] = field(default_factory=list)
-    """What did not fit with this model before (``gpu.lessons.Lesson``)."""
+    """What did not fit with this model before (``memory.oom_history.Lesson``)."""
     control: dict[str, Any] | None = None
     """``{picture, canny, scale, start, end, name, hash, path, hub}``: the picture that steers (a checked RGB PNG, of
     which the edges are taken if ``canny``) and the ControlNet, at ``path`` or, if that is ``None``, to be fetched from
@@ -142,7 +142,7 @@ class Preview:
     kind: ClassVar[str] = "preview"
     task_id: str
     jpeg: str
-    """Base64; small, see ``images.previews``."""
+    """Base64; small, see ``images.draw.previews``."""
 
 
 @dataclass(frozen=True, kw_only=True)

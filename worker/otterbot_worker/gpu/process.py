@@ -22,10 +22,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from ..api.schemas.jobs import Progress
 from ..errors import Cancelled, JobFailed, ProcessDied
+from ..schemas.jobs import Progress
 from . import deaths, messages
-from .running import Child, Ended, Silent
+from .child_handle import Child, Ended, Silent
 from .tasks import Drawn, DrawTask, GpuInfoData, State, drawn
 
 CANCEL_GRACE_S = 10.0
@@ -288,7 +288,7 @@ class GpuProcess:
         )
 
     def _command(self) -> list[str]:
-        command = [sys.executable, "-m", "otterbot_worker.gpu.child", "--device", self._device]
+        command = [sys.executable, "-m", "otterbot_worker.images.child", "--device", self._device]
         command += ["--lock", str(self._lock_path), "--lock-timeout", str(self._lock_timeout)]
         command += ["--parent", str(os.getpid())]
         if self._threads:

@@ -1,1 +1,1 @@
-"""The engine: the only place with torch and diffusers, imported by ``gpu/child`` alone."""
+"""The engine: the only place with torch and diffusers. Run as a process (``images.child``), imported by nobody."""

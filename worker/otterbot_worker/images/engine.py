@@ -18,23 +18,24 @@ from typing import Any
 import torch
 
 from ..errors import Cancelled, CannotLook, JobFailed
-from ..gpu import planning
-from ..gpu.facts import DeviceFacts
 from ..gpu.messages import Draw, Drawn, Memory
-from ..inputs import tiles
+from ..memory import placement
+from ..memory.device_info import DeviceFacts
 from ..models.entries import ModelEntry
-from . import device as devices
-from . import libraries, plans
-from .cache import Embeddings
-from .decoding import Pixels
-from .drawing import generate, refined
-from .hooks import watching
-from .last_check import check_task
-from .loading import Loaded, load, place, put_away
-from .monitor import Monitor
-from .room import Room, Rooms, describe
-from .safety import Safety
-from .shelf import Shelf, serves
+from ..sampling import tiles
+from .draw.decoding import Pixels
+from .draw.monitor import Monitor
+from .draw.picture import generate, refined
+from .draw.prompt_cache import Embeddings
+from .draw.safety_checker import Safety
+from .draw.step_hooks import watching
+from .load import device as devices
+from .load import libraries
+from .load.loader import Loaded, load, place, put_away
+from .memory import placing
+from .memory.budget import Room, Rooms, describe
+from .memory.cpu_model_cache import Shelf, serves
+from .task_validation import check_task
 
 log = logging.getLogger(__name__)
 
@@ -49,8 +50,8 @@ class Engine:
         device: str = "auto",
         threads: int | None = None,
         downloads: bool = False,
-        reserve: int = planning.RESERVE_BYTES,
-        ram_reserve: int = planning.RAM_RESERVE_BYTES,
+        reserve: int = placement.RESERVE_BYTES,
+        ram_reserve: int = placement.RAM_RESERVE_BYTES,
         measure: Callable[[torch.device, int], DeviceFacts] = devices.facts,
     ) -> None:
         libraries.be_quiet()
@@ -100,7 +101,7 @@ class Engine:
         available = self._measure(self._device, 0).ram_available
         moved = 0
         if self._loaded is not None and self._device.type != "cpu":
-            moved = plans.weight_bytes(self._loaded.pipes, self._device.type)
+            moved = placing.weight_bytes(self._loaded.pipes, self._device.type)
         stays = self._loaded is not None and needed + moved <= available + self._shelf.held
         fits = self._shelf.shrink(needed + moved if stays else needed, available, but=but)
         if self._loaded is not None and stays and fits:
@@ -114,7 +115,7 @@ class Engine:
         if self._loaded is not None:
             with contextlib.suppress(Exception):
                 for pipe in self._loaded.pipes:
-                    plans.unhook(self._loaded.plan, pipe)
+                    placing.unhook(self._loaded.plan, pipe)
                 self._loaded.controls.release()
         self._loaded = None
         self._embeddings.clear()
@@ -180,7 +181,7 @@ class Engine:
         filled, even looking runs out of memory. :raises JobFailed: devices.DeviceLost:"""
         for last in (False, True):
             held = self._shelf.held
-            held += plans.weight_bytes(self._loaded.pipes, "cpu") if self._loaded is not None else 0
+            held += placing.weight_bytes(self._loaded.pipes, "cpu") if self._loaded is not None else 0
             try:
                 return self._measure(self._device, held)
             except Exception as error:
@@ -226,7 +227,7 @@ class Engine:
         if self._loaded is None:
             return
         try:
-            plans.settle(self._loaded.plan, self._loaded.pipe)
+            placing.settle(self._loaded.plan, self._loaded.pipe)
         except Exception as error:
             log.warning("a model could not be moved off the device: %s", _where(error))
             self._let_go()
@@ -269,7 +270,7 @@ class Engine:
         loaded = self._loaded
         if loaded is not None and loaded.entry == room.entry and loaded.plan.same_place(room.plan):
             monitor.check()
-            plans.tile(loaded.pipe, room.plan)
+            placing.tile(loaded.pipe, room.plan)
             loaded.plan = room.plan
             return 0.0
         monitor.progress("loading")

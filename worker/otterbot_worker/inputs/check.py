@@ -24,8 +24,8 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from otterbot_worker.inputs import colours, complexity, named_colours
-from otterbot_worker.inputs.whole import Whole, whole
+from . import colours, complexity, named_colours
+from .whole import Whole, whole
 
 if TYPE_CHECKING:
     from PIL import Image

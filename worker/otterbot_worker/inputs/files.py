@@ -7,7 +7,7 @@ ROOT/CLIENT/.RANDOM.sent|[.mask].png  one that is being checked
 ```
 
 The name is made of what was sent, not of what became of it: the client knows it without asking, and another version
-of a decoder does not change it. Nothing here knows which of them is still needed; `jobs.inputs` does.
+of a decoder does not change it. Nothing here knows which of them is still needed; `queue.input_rows` does.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from otterbot_worker.errors import look_failed
-from otterbot_worker.inputs import check
-from otterbot_worker.inputs.turns import Turns
+from ..errors import look_failed
+from . import check
+from .turns import Turns
 
 AT_ONCE = 2
 CHECK_SECONDS = 60.0

@@ -17,7 +17,7 @@ from __future__ import annotations
 import zlib
 from typing import NamedTuple
 
-from otterbot_worker.inputs import jpeg, named_colours
+from . import jpeg, named_colours
 
 PROFILE_MAX = 8 * 1024 * 1024
 """Bytes of a colour profile, unpacked. Printers' have up to 3 MiB."""

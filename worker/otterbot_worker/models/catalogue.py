@@ -14,11 +14,11 @@ from types import MappingProxyType
 from typing import Any
 
 from ..errors import CannotLook
-from . import checkpoints, folders, safety
+from . import checkpoints, safety, user_files
+from .checkpoint_probe import Found
 from .entries import ModelEntry
 from .entry_file import SHIPPED, read_entries
 from .header_reader import LOOK_SECONDS, Patience
-from .sniffing import Found
 
 GPU_MODEL = "ssd-1b"
 SMALL_MODEL = "otter-mini"
@@ -137,9 +137,9 @@ class Catalogue:
                 images[place.name] = _of_dropped(place, found, self._patterns[found.config])
                 continue
             problem = found.problem or "is of a kind without defaults"
-            broken[place.name] = f"The file {folders.shown(place.path.name)} {problem}."
+            broken[place.name] = f"The file {user_files.shown(place.path.name)} {problem}."
             if found.unread is not None:
-                unread[place.name] = f"the file {folders.shown(place.path.name)} {problem}"
+                unread[place.name] = f"the file {user_files.shown(place.path.name)} {problem}"
         return Look(
             images=MappingProxyType(images),
             broken=MappingProxyType(broken),

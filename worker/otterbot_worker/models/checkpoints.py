@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import folders, sniffing
+from . import checkpoint_probe, user_files
 from .header_reader import Patience
 
 FOLDER = "checkpoints"
@@ -21,14 +21,14 @@ class Place:
     name: str
     """The file's, without its ending and with ``-`` for what is typed as a space."""
     path: Path
-    stamp: folders.Stamp
-    unusable: folders.Unusable | None = None
+    stamp: user_files.Stamp
+    unusable: user_files.Unusable | None = None
 
-    def look(self, patience: Patience | None = None) -> sniffing.Found:
+    def look(self, patience: Patience | None = None) -> checkpoint_probe.Found:
         """What it is. Never raises."""
         if self.unusable is not None:
-            return sniffing.Found(problem=self.unusable.problem, unread=self.unusable.unread)
-        return sniffing.look(self.path, patience=patience)
+            return checkpoint_probe.Found(problem=self.unusable.problem, unread=self.unusable.unread)
+        return checkpoint_probe.look(self.path, patience=patience)
 
 
 def find(folder: Path, without: Collection[Path] = ()) -> list[Place]:
@@ -38,13 +38,14 @@ def find(folder: Path, without: Collection[Path] = ()) -> list[Place]:
     :raises CannotLook:
     """
     found: dict[str, Place] = {}
-    listed = [(path, stamp) for path, stamp in folders.listing(folder, sniffing.ENDINGS) if path not in without]
-    for path, stamp in sorted(listed, key=lambda one: sniffing.ENDINGS.index(one[0].suffix.lower())):
+    found = user_files.listing(folder, checkpoint_probe.ENDINGS)
+    listed = [(path, stamp) for path, stamp in found if path not in without]
+    for path, stamp in sorted(listed, key=lambda one: checkpoint_probe.ENDINGS.index(one[0].suffix.lower())):
         name = _name(path.stem)
         found.setdefault(name, Place(name=name, path=path, stamp=stamp))
-    for one in folders.unusable(folder, sniffing.ENDINGS):
+    for one in user_files.unusable(folder, checkpoint_probe.ENDINGS):
         if one.path not in without:
-            name = _name(folders.shown(one.path.stem))
+            name = _name(user_files.shown(one.path.stem))
             found.setdefault(name, Place(name=name, path=one.path, stamp=one.stamp, unusable=one))
     return sorted(found.values(), key=lambda one: one.name.casefold())
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import CannotLook
-from . import files, headers, plain, quantised
-from .folders import PICKLES, good_name, named, shown, unusable
+from . import files, headers, plain_files, quantisation
 from .header_reader import READER, Patience
+from .user_files import PICKLES, good_name, named, shown, unusable
 
 FOLDER = "controlnets"
 CANNY = "canny"
@@ -130,15 +130,15 @@ class ControlNets:
 
 def weights_in(path: Path) -> Path | None:
     """The file with the weights: itself, or the folder's; ``None`` where there is none. :raises CannotLook:"""
-    if not plain.is_dir(path):
-        return path if plain.is_file(path) else None
-    return next((path / name for name in WEIGHTS if plain.is_file(path / name)), None)
+    if not plain_files.is_dir(path):
+        return path if plain_files.is_file(path) else None
+    return next((path / name for name in WEIGHTS if plain_files.is_file(path / name)), None)
 
 
 def cached(hub: str) -> Path | None:
     """The snapshot of a repository, if all is here that a ControlNet takes. :raises CannotLook:"""
     folder = files.snapshot(hub)
-    whole = folder is not None and plain.is_file(folder / CONFIG) and weights_in(folder) is not None
+    whole = folder is not None and plain_files.is_file(folder / CONFIG) and weights_in(folder) is not None
     return folder if whole else None
 
 
@@ -158,13 +158,13 @@ def _candidates(folder: Path) -> list[tuple[str, Path]]:
     :raises CannotLook: at the folder
     """
     usable: list[tuple[str, Path]] = []
-    for name in plain.names(folder)[: COUNT_MAX * 2]:
+    for name in plain_files.names(folder)[: COUNT_MAX * 2]:
         path, stem = folder / name, name.removesuffix(ENDING)
         try:
-            is_folder = plain.is_dir(path)
+            is_folder = plain_files.is_dir(path)
         except CannotLook:
             continue  # `unusable` says it of those that may be one
-        if good_name(stem) and (is_folder or (stem != name and plain.is_file(path))):
+        if good_name(stem) and (is_folder or (stem != name and plain_files.is_file(path))):
             usable.append((name if is_folder else stem, path))
     return usable[:COUNT_MAX]
 
@@ -174,7 +174,7 @@ def _look(name: str, path: Path, patience: Patience | None) -> ControlNet | None
     try:
         found = _found(name, path)
         return None if found is None else _read(found, patience)
-    except plain.ABSENT:
+    except plain_files.ABSENT:
         return None
     except OSError as error:
         why = error.strerror or type(error).__name__
@@ -185,7 +185,7 @@ def _look(name: str, path: Path, patience: Patience | None) -> ControlNet | None
 
 def _found(name: str, path: Path) -> ControlNet | None:
     """With its stamp, not read. :raises OSError: :raises CannotLook:"""
-    if not plain.is_dir(path):
+    if not plain_files.is_dir(path):
         status = path.stat()
         stamp: tuple[int, ...] = (status.st_size, status.st_mtime_ns)
         return ControlNet(name=name, path=path, weights=path, size=status.st_size, stamp=stamp)
@@ -218,7 +218,7 @@ def examined(path: Path) -> dict[str, Any]:
     """What a ``ControlNet`` holds, of the file itself. :raises headers.BadFile: :raises OSError:"""
     header = headers.read(path)
     shapes = header.shapes
-    if (why := quantised.problem(header)) is not None:
+    if (why := quantisation.problem(header)) is not None:
         raise headers.BadFile(why)
     layout = layout_of(shapes)
     if layout == "?":
@@ -231,8 +231,8 @@ def examined(path: Path) -> dict[str, Any]:
 def read_config(folder: Path) -> dict[str, object] | None:
     """A ControlNet's configuration; ``None`` for another's, and for what is none. :raises OSError: it cannot be read"""
     try:
-        config = plain.read_json(folder / CONFIG, _CONFIG_MAX)
-    except (*plain.ABSENT, plain.NotPlain, ValueError):
+        config = plain_files.read_json(folder / CONFIG, _CONFIG_MAX)
+    except (*plain_files.ABSENT, plain_files.NotPlain, ValueError):
         return None
     return config if isinstance(config, dict) and config.get("_class_name") == "ControlNetModel" else None
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..errors import CannotLook
 from ..families import FAMILIES, Family
-from . import configs, decoders, files, kinds, noise, sniffing
+from . import architectures, checkpoint_probe, configs, files, noise_schedule, vae_files
 
 REFINER_PART = "unet"
 """All that is loaded of a refiner."""
@@ -169,7 +169,7 @@ class ModelEntry:
 
     def _weights_problem(self) -> str | None:
         if self.transformer is not None and (path := self.transformer.here()) is not None:
-            why = sniffing.transformer_problem(path)
+            why = checkpoint_probe.transformer_problem(path)
             return f"The file {path.name} {why}." if why is not None else None
         path = files.find_file(hub=self.hub, file=self.file or "") if self.file is not None else None
         if path is None:
@@ -177,19 +177,19 @@ class ModelEntry:
         found = self.sniffed(path)
         if found.unread is not None:
             raise CannotLook(f"the file {path.name}", found.unread)
-        why = found.problem if found.config is None else sniffing.family_problem(found.config, self.family)
+        why = found.problem if found.config is None else checkpoint_probe.family_problem(found.config, self.family)
         return f"The file {path.name} {why}." if why is not None else None
 
-    def sniffed(self, path: Path) -> sniffing.Found:
+    def sniffed(self, path: Path) -> checkpoint_probe.Found:
         """What its single file is. Where the operator names a decoder, it need not hold one."""
-        return sniffing.look(path, config=self.config, decoder=self.vae_path is None)
+        return checkpoint_probe.look(path, config=self.config, decoder=self.vae_path is None)
 
     def _vae_problem(self) -> str | None:
         """One of the operator's own that is missing is a mistake, not one that is still to be fetched."""
         if self.vae_path is None:
             return None
         path = Path(self.vae_path)
-        why = decoders.problem(path, self.vae_settings())
+        why = vae_files.problem(path, self.vae_settings())
         return f"Its decoder (VAE) {path.name} {why}." if why is not None else None
 
     def vae_settings(self) -> dict[str, Any]:
@@ -205,17 +205,17 @@ class ModelEntry:
         config, path = self._file_config(), files.find_file(hub=self.hub, file=self.file)
         if config is None or path is None:
             return {}
-        return configs.scheduler(config) | noise.settled(self.sniffed(path).scheduler, self.prediction)
+        return configs.scheduler(config) | noise_schedule.settled(self.sniffed(path).scheduler, self.prediction)
 
     def samplers(self) -> tuple[str, ...]:
         """Those that it takes, as far as its files say."""
-        return noise.samplers_for(self.abilities.samplers, self.noise())
+        return noise_schedule.samplers_for(self.abilities.samplers, self.noise())
 
     def kind(self) -> str | None:
         """As which published model it is built, by the names of ``sizes.json``; ``None`` where its source does not say.
         May read a single file's header."""
         config = self._file_config()
-        return kinds.CONFIGS.get(config) if config is not None else kinds.at_hub(self.hub)
+        return architectures.CONFIGS.get(config) if config is not None else architectures.at_hub(self.hub)
 
     def prompt_width(self) -> int | None:
         """How wide its prompts' embeddings are: as its files say, else as its kind is known to be; ``None``: nobody
@@ -226,7 +226,7 @@ class ModelEntry:
         elif self.file is None:
             folder = Path(self.folder) if self.folder is not None else files.snapshot(self.hub or "")
             width = files.prompt_width(folder) if folder is not None else None
-        return width if type(width) is int else kinds.WIDTHS.get(self.kind() or "")
+        return width if type(width) is int else architectures.WIDTHS.get(self.kind() or "")
 
     def _file_config(self) -> str | None:
         """How its single file is built, as its entry says, else the file itself."""

@@ -9,9 +9,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from .. import samplers, yamlfile
+from .. import yamlfile
 from ..families import FAMILIES, Family
-from . import checkpoints, configs, folders
+from ..sampling import samplers
+from . import checkpoints, configs, user_files
 from .entries import Defaults, Limits, ModelEntry, Refiner, Transformer
 
 SHIPPED = Path(__file__).with_name("models.yaml")
@@ -123,7 +124,7 @@ class _Entry(_Strict):
             raise ValueError(f"file: {self.family} cannot come as a single one, but its transformer can")
         if self.limits.size_multiple % family.size_multiple:
             raise ValueError(f"limits.size_multiple: {self.family} needs multiples of {family.size_multiple}")
-        if self.vae is not None and Path(self.vae).suffix.lower() in folders.PICKLES:
+        if self.vae is not None and Path(self.vae).suffix.lower() in user_files.PICKLES:
             raise ValueError("vae: a .safetensors file, a folder, or a repository as owner/name")
         if self.vae is not None and not _at_hub(self.vae) and not family.single_files:
             raise ValueError(f"vae: {self.family} takes none of your own, only one of a hub")

@@ -18,7 +18,7 @@ from typing import Any
 
 from ..errors import CannotLook
 from ..families import Computing
-from . import controlnets, decoders, files, headers, plain
+from . import controlnets, files, headers, plain_files, vae_files
 from .entries import REFINER_PART, ModelEntry, Transformer
 from .header_reader import READER
 
@@ -110,9 +110,9 @@ def _upcasts(entry: ModelEntry) -> bool:
     model's own that is not here counts as one that need not, unless the model itself is: then its own will do."""
     settings = entry.vae_settings()
     if entry.vae_path is not None:
-        settings = decoders.settings(Path(entry.vae_path), settings)
+        settings = vae_files.settings(Path(entry.vae_path), settings)
     elif entry.vae is not None and (other := files.snapshot(entry.vae)) is not None:
-        settings = decoders.settings(other, settings)
+        settings = vae_files.settings(other, settings)
     elif entry.vae is not None and entry.here() is None:
         return False
     return entry.abilities.upcasts(settings)
@@ -144,7 +144,7 @@ def _counted(
     folder: Path | None, variant: str | None, *, without: Collection[str] = (), only: str | None = None
 ) -> dict[str, Part] | None:
     """``None``: nothing is here, or it is broken (loading says what is wrong with it), or it is one file."""
-    if folder is None or not plain.is_dir(folder):
+    if folder is None or not plain_files.is_dir(folder):
         return None
     parts: dict[str, Part] = {}
     variant = variant if files.has_variant(folder, variant) else None
@@ -180,6 +180,6 @@ def _replaced(transformer: Transformer, own: Part) -> Part:
     if not transformer.file.endswith(".gguf"):
         return own
     path = transformer.here()
-    found = plain.status(path) if path is not None else None
+    found = plain_files.status(path) if path is not None else None
     value_bytes = GGUF_BYTES if found is None else found.st_size / own.values
     return replace(own, value_bytes=value_bytes)

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
-from . import headers, plain, shards
+from . import headers, plain_files, shards
 from .header_reader import READER
 
 MIB = 1 << 20
@@ -52,14 +52,14 @@ def snapshot(repository: str) -> Path | None:
     root = hub_cache() / repository_folder(repository)
     reference = root / "refs" / "main"
     try:
-        with plain.opened(reference) as file:
+        with plain_files.opened(reference) as file:
             revision = file.read(REVISION_MAX).decode("ascii").strip()
-    except (*plain.ABSENT, plain.NotPlain, ValueError):
+    except (*plain_files.ABSENT, plain_files.NotPlain, ValueError):
         return None
     except OSError as error:
-        raise plain.cannot_look(reference, error) from None
+        raise plain_files.cannot_look(reference, error) from None
     folder = root / "snapshots" / revision
-    return folder if revision and plain.is_dir(folder) else None
+    return folder if revision and plain_files.is_dir(folder) else None
 
 
 def find(
@@ -94,7 +94,7 @@ def find_file(*, hub: str | None, file: str) -> Path | None:
     """
     folder = snapshot(hub) if hub is not None else Path("/")
     found = folder / file if folder is not None else None
-    return found if found is not None and plain.is_file(found) else None
+    return found if found is not None and plain_files.is_file(found) else None
 
 
 def folder_size(folder: Path) -> int:
@@ -110,13 +110,13 @@ def read_index(folder: Path) -> dict[str, Any]:
     """:raises FileNotFoundError: :raises BrokenFile: :raises CannotLook:"""
     path = folder / "model_index.json"
     try:
-        index = plain.read_json(path)
-    except plain.ABSENT:
+        index = plain_files.read_json(path)
+    except plain_files.ABSENT:
         raise FileNotFoundError("model_index.json") from None
-    except (plain.NotPlain, ValueError):
+    except (plain_files.NotPlain, ValueError):
         raise BrokenFile("model_index.json") from None
     except OSError as error:
-        raise plain.cannot_look(path, error) from None
+        raise plain_files.cannot_look(path, error) from None
     if not isinstance(index, dict):
         raise BrokenFile("model_index.json")
     return index
@@ -125,7 +125,7 @@ def read_index(folder: Path) -> dict[str, Any]:
 def find_component(name: str, *, hub: str | None, folder: str | None, variant: str | None = None) -> Path | None:
     """The folder of a model of which that component alone has to be here. :raises CannotLook:"""
     found = Path(folder) if folder is not None else snapshot(hub or "")
-    if found is None or not plain.is_file(found / name / "config.json"):
+    if found is None or not plain_files.is_file(found / name / "config.json"):
         return None
     return found if shards.lacking(found / name, variant) is None else None
 
@@ -133,7 +133,7 @@ def find_component(name: str, *, hub: str | None, folder: str | None, variant: s
 def find_single(hub: str) -> Path | None:
     """The snapshot of a repository that is one component, if all of ``SINGLE`` is here."""
     found = snapshot(hub)
-    return found if found is not None and all(plain.is_file(found / name) for name in SINGLE) else None
+    return found if found is not None and all(plain_files.is_file(found / name) for name in SINGLE) else None
 
 
 def components(index: dict[str, Any], without: Collection[str] = ()) -> list[str]:
@@ -149,7 +149,7 @@ def _used(index: dict[str, Any], wanted: Iterable[str]) -> list[str]:
 def prompt_width(folder: Path) -> int | None:
     """How wide the embeddings of a prompt are that the model's U-Net takes; ``None`` where it does not say."""
     try:
-        width = plain.read_json(folder / "unet" / "config.json").get("cross_attention_dim")
+        width = plain_files.read_json(folder / "unet" / "config.json").get("cross_attention_dim")
     except (OSError, ValueError, AttributeError):
         return None  # nobody knows: then only loading tells whether something fits
     return width if type(width) is int else None
@@ -157,9 +157,9 @@ def prompt_width(folder: Path) -> int | None:
 
 def _has_settings(folder: Path, index: dict[str, Any], unused: Collection[str]) -> bool:
     """Whether what is no weights is here: how the parts are built, the scheduler's, and the tokenizers' words."""
-    if not all(plain.is_file(folder / name / "config.json") for name in components(index, unused)):
+    if not all(plain_files.is_file(folder / name / "config.json") for name in components(index, unused)):
         return False
-    if not plain.is_file(folder / "scheduler" / "scheduler_config.json"):
+    if not plain_files.is_file(folder / "scheduler" / "scheduler_config.json"):
         return False
     unread = {name.replace("text_encoder", "tokenizer") for name in unused}
     return all(_has_words(folder / name) for name in _used(index, TOKENIZERS) if name not in unread)
@@ -167,7 +167,7 @@ def _has_settings(folder: Path, index: dict[str, Any], unused: Collection[str]) 
 
 def _has_words(folder: Path) -> bool:
     """Whether a tokenizer can be made of what is in the folder: each kind has its own files."""
-    there = {name for name in plain.names(folder) if plain.is_file(folder / name)}
+    there = {name for name in plain_files.names(folder) if plain_files.is_file(folder / name)}
     words = "tokenizer.json" in there or {"vocab.json", "merges.txt"} <= there
     return "tokenizer_config.json" in there and (words or any(name.endswith(".model") for name in there))
 
@@ -187,7 +187,7 @@ def component_files(folder: Path, component: str, variant: str | None) -> list[P
     """:raises BrokenFile: it has none, or not all of them"""
     if (name := shards.lacking(folder / component, variant)) is not None:
         raise BrokenFile(f"{component}/{name}")
-    names = shards.of_variant(plain.names(folder / component), variant)
+    names = shards.of_variant(plain_files.names(folder / component), variant)
     return [folder / component / name for name in names]
 
 
@@ -219,10 +219,10 @@ def count(folder: Path, path: Path) -> int:
     except headers.BadFile as error:
         known = str(error) in (headers.CUT_OFF, headers.NO_SAFETENSORS)
         raise BrokenFile(str(path.relative_to(folder)), *(() if known else (str(error),))) from None
-    except plain.ABSENT:
+    except plain_files.ABSENT:
         raise BrokenFile(str(path.relative_to(folder))) from None
     except OSError as error:
-        raise plain.cannot_look(path, error) from None
+        raise plain_files.cannot_look(path, error) from None
 
 
 def model_hash(folder: Path, variant: str | None, without: Collection[str] = (), elsewhere: Iterable[Path] = ()) -> str:
@@ -236,7 +236,7 @@ def settings_files(folder: Path, without: Collection[str] = ()) -> list[Path]:
     the same weights draw something else by another one. A transformer that is replaced is built as the model's own."""
     parts = [folder / name / "config.json" for name in WEIGHTED if name not in without or name == "transformer"]
     wanted = [folder / "model_index.json", folder / "scheduler" / "scheduler_config.json", *parts]
-    return [path for path in wanted if plain.is_file(path)]
+    return [path for path in wanted if plain_files.is_file(path)]
 
 
 def files_hash(folder: Path, paths: Iterable[Path]) -> str:
@@ -251,7 +251,7 @@ def files_hash(folder: Path, paths: Iterable[Path]) -> str:
     digest = hashlib.sha256()
     for path in paths:
         name = path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name
-        with plain.opened(path) as file:
+        with plain_files.opened(path) as file:
             size = os.fstat(file.fileno()).st_size
             digest.update(f"{name}\0{size}\0".encode(errors="surrogateescape"))
             for start, length in _sampled(size):

@@ -11,7 +11,7 @@ import struct
 from pathlib import Path
 from typing import BinaryIO
 
-from . import plain
+from . import plain_files
 from .headers import SIDES_MAX, TENSORS_MAX, BadFile, Header, shape_of
 
 HEADER_MAX = 32 * 1024 * 1024
@@ -80,7 +80,7 @@ class _Reader:
 
 def read(path: Path) -> Header:
     """:raises BadFile: :raises OSError:"""
-    with plain.opened(path) as file:
+    with plain_files.opened(path) as file:
         size = os.fstat(file.fileno()).st_size
         reader = _Reader(file)
         if reader.take(4) != b"GGUF" or reader.number("I") not in (2, 3):

@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import CannotLook
-from . import controlnets, decoders, headers, loras, plain, quantised, sniffing
+from . import checkpoint_probe, controlnets, headers, loras, plain_files, quantisation, vae_files
 from .header_reader import READY
 
 MEMORY_BYTES = 512 * 1024 * 1024
@@ -41,14 +41,14 @@ TOO_MUCH = "needs too much memory to be read, so it is left alone"
 UNREADABLE = "cannot be read: its header makes no sense"
 
 READERS: Mapping[str, Callable[..., dict[str, Any]]] = {
-    "model": sniffing.examined,
-    "transformer": sniffing.examined_transformer,
+    "model": checkpoint_probe.examined,
+    "transformer": checkpoint_probe.examined_transformer,
     "lora": loras.examined_lora,
     "embedding": loras.examined_embedding,
     "controlnet": controlnets.examined,
-    "decoder": decoders.examined,
+    "decoder": vae_files.examined,
     "values": headers.examined_values,
-    "part": quantised.examined_part,
+    "part": quantisation.examined_part,
 }
 
 
@@ -59,7 +59,7 @@ def answer(line: bytes) -> dict[str, Any]:
         return {"found": READERS[asked["kind"]](Path(asked["path"]), **asked["options"])}
     except headers.BadFile as error:
         return {"bad": str(error)}
-    except plain.NotPlain as error:
+    except plain_files.NotPlain as error:
         return {"bad": error.strerror}
     except OSError as error:
         return {"errno": error.errno}

@@ -23,10 +23,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import CannotLook
-from . import folders, plain
+from . import plain_files, user_files
 from .headers import BadFile
 
-SEEN_MAX = 4 * folders.FILES_MAX
+SEEN_MAX = 4 * user_files.FILES_MAX
 WALL_SECONDS = 30.0
 """For one file, on a disk that sleeps or a machine that has no time."""
 LOOK_SECONDS = 5.0
@@ -101,7 +101,7 @@ class HeaderReader:
             status = os.stat(path)
         except ValueError:  # a NUL: no file can be called so
             raise FileNotFoundError(path) from None
-        if (problem := plain.kind_problem(status.st_mode)) is not None:
+        if (problem := plain_files.kind_problem(status.st_mode)) is not None:
             raise BadFile(problem)
         # The change of its state as well, since a file may become readable and stay the same.
         stamp = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
@@ -141,7 +141,7 @@ class HeaderReader:
     def _read(self, kind: str, path: Path, options: Mapping[str, Any], patience: Patience | None) -> _Answer:
         """:raises CannotLook: no process could be started, or ``patience`` is over"""
         if patience is not None and patience.over:
-            raise CannotLook(f"the file {plain.printable(path.name)}", NOT_YET)
+            raise CannotLook(f"the file {plain_files.printable(path.name)}", NOT_YET)
         line = json.dumps({"kind": kind, "path": os.fspath(path), "options": options})
         deaths = 0
         while True:
@@ -161,10 +161,10 @@ class HeaderReader:
                 return _Answer(bad=TOO_LONG)
             except OSError as error:
                 self._end()
-                raise plain.cannot_look(path, error) from None
+                raise plain_files.cannot_look(path, error) from None
             except (RuntimeError, MemoryError) as error:  # no more threads, or no more memory, in this process
                 self._end()
-                raise CannotLook(f"the file {plain.printable(path.name)}", type(error).__name__) from None
+                raise CannotLook(f"the file {plain_files.printable(path.name)}", type(error).__name__) from None
 
     def _asked(self, line: str) -> _Answer:
         """:raises _Died: :raises TimeoutError: :raises OSError:"""

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import plain
+from . import plain_files
 
 HEADER_MAX = 16 * 1024 * 1024
 """Bytes. Trainers write every tag of every picture into it."""
@@ -62,7 +62,7 @@ class Header:
 
 def read(path: Path) -> Header:
     """:raises BadFile: :raises OSError:"""
-    with plain.opened(path) as file:
+    with plain_files.opened(path) as file:
         size = os.fstat(file.fileno()).st_size
         first = file.read(8)
         if len(first) < 8:

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import CannotLook
-from . import controlnets, folders, headers, lora_bases, lora_names, plain, quantised
-from .folders import HashCache, Hashes, Stamp
+from . import controlnets, headers, lora_bases, lora_names, plain_files, quantisation, user_files
 from .header_reader import READER, Patience
+from .user_files import HashCache, Hashes, Stamp
 
 SHIPPED = Path(__file__).with_name("otter-mini-extras")
 Kind = Literal["lora", "embedding"]
@@ -31,7 +31,7 @@ TRIGGERS_MAX = 3
 
 _ENDINGS = frozenset({".safetensors"})
 _WORD = re.compile(r"(?:<(\w(?:[\w.\-]*\w)?)>|(\w(?:[\w.\-]*\w)?))")
-"""What ``prompts.extras`` finds in a prompt as one word."""
+"""What ``prompts.lora_tags`` finds in a prompt as one word."""
 _CONTAINERS = frozenset({"emb_params", "clip_l", "clip_g"})
 """Names of an embedding's tensors that are no words."""
 
@@ -81,11 +81,11 @@ class Library:
         found: dict[str, Extra] = {}
         places = [root / FOLDERS[kind] for root in self._roots]
         patience = Patience(stopped=lambda: self._closed)
-        for path, stamp in (one for place in places for one in folders.listing(place, _ENDINGS)):
+        for path, stamp in (one for place in places for one in user_files.listing(place, _ENDINGS)):
             if (name := path.stem.strip()) not in found:
                 found[name] = read(kind, path, stamp, patience)
-        for one in (one for place in places for one in folders.unusable(place, _ENDINGS, folders.PICKLES)):
-            name, size = folders.shown(one.path.stem), one.stamp[0]
+        for one in (one for place in places for one in user_files.unusable(place, _ENDINGS, user_files.PICKLES)):
+            name, size = user_files.shown(one.path.stem), one.stamp[0]
             extra = Extra(
                 kind=kind, name=name, path=one.path, size=size, stamp=one.stamp, problem=one.problem, unread=one.unread
             )
@@ -94,7 +94,7 @@ class Library:
 
     def find(self, kind: Kind, name: str) -> Extra | None:
         """As `folders.named`; what cannot be called is not there. :raises CannotLook: at a folder"""
-        return folders.named(self.all(kind), name) if folders.good_name(name) else None
+        return user_files.named(self.all(kind), name) if user_files.good_name(name) else None
 
     def listed(self, kind: Kind) -> list[Extra]:
         """All of them, for people to see. A folder that nobody can look into is one line. Never raises."""
@@ -154,7 +154,7 @@ def read(kind: Kind, path: Path, stamp: Stamp, patience: Patience | None = None)
         said = READER.ask(kind, path, patience)
     except headers.BadFile as error:
         return replace(bare, problem=str(error))
-    except plain.ABSENT:
+    except plain_files.ABSENT:
         return replace(bare, problem="is not there any more")
     except OSError as error:
         why = error.strerror or type(error).__name__
@@ -181,7 +181,7 @@ def _examined(kind: Kind, path: Path) -> dict[str, Any]:
     problem = _problem(kind, layout, header)
     triggers = _triggers(header.metadata) if kind == "lora" else _calls(path.stem.strip(), header)
     if problem is None and kind == "embedding" and not triggers:
-        problem = folders.BAD_NAME
+        problem = user_files.BAD_NAME
     return {"layout": layout, "family": family, "width": width, "triggers": triggers, "problem": problem}
 
 
@@ -203,7 +203,7 @@ def _problem(kind: Kind, layout: str, header: headers.Header) -> str | None:
         return f"is {other}, and only plain LoRAs can be drawn with"
     if layout == "?":
         return "is no LoRA that this worker can read"
-    if (why := quantised.problem_of_lora(header.shapes)) is not None:
+    if (why := quantisation.problem_of_lora(header.shapes)) is not None:
         return why
     if lora_bases.is_for_transformers(header):
         return None  # for another family, which is said by that
@@ -239,7 +239,7 @@ def _calls(name: str, header: headers.Header) -> tuple[str, ...]:
     """What an embedding may be called by in a prompt: the word that it was trained as, which diffusers makes the name
     of its only tensor, and the name of its file."""
     own = [key for key in header.shapes if len(header.shapes) == 1 and key not in _CONTAINERS]
-    words = [word for word in own if len(word) <= folders.NAME_MAX and _WORD.fullmatch(word)]
+    words = [word for word in own if len(word) <= user_files.NAME_MAX and _WORD.fullmatch(word)]
     names = [name] if (match := _WORD.fullmatch(name)) and match[2] else []
     return tuple(dict.fromkeys([*words, *names]))
 

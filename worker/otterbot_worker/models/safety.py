@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from . import files, plain
+from . import files, plain_files
 
 FILES = ("config.json", "preprocessor_config.json", "model.safetensors")
 """What is fetched of a repository."""
@@ -43,8 +43,9 @@ def at_hub(hub: str) -> dict[str, Any] | None:
 
 
 def _complete(folder: Path, features: Path) -> dict[str, Any] | None:
-    if not plain.is_file(folder / "config.json") or not plain.is_file(features / "preprocessor_config.json"):
+    needed = (folder / "config.json", features / "preprocessor_config.json")
+    if not all(plain_files.is_file(path) for path in needed):
         return None
-    if not any(name.startswith("model") and name.endswith(".safetensors") for name in plain.names(folder)):
+    if not any(name.startswith("model") and name.endswith(".safetensors") for name in plain_files.names(folder)):
         return None
     return {"folder": str(folder), "features": str(features), "hub": None}

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
-from . import folders, plain
+from . import plain_files, user_files
 
 ENDING = ".safetensors"
 INDEX_MAX = 4 * 1024 * 1024
@@ -59,7 +59,7 @@ def lacking(folder: Path, variant: str | None) -> str | None:
 
 def _names(folder: Path) -> frozenset[str]:
     """Of the files that are there; a link into the hub's cache whose end is gone is none."""
-    return frozenset(name for name in plain.names(folder) if plain.is_file(folder / name))
+    return frozenset(name for name in plain_files.names(folder) if plain_files.is_file(folder / name))
 
 
 def _indexed_variant(name: str) -> str | None:
@@ -73,20 +73,20 @@ def _indexed_variant(name: str) -> str | None:
 def _listed(path: Path) -> frozenset[str] | None:
     """The files that an index names; ``None``: it cannot be one."""
     try:
-        return _read(path, folders.stamp(path))
-    except (*plain.ABSENT, plain.NotPlain):
+        return _read(path, user_files.stamp(path))
+    except (*plain_files.ABSENT, plain_files.NotPlain):
         return None
     except OSError as error:
-        raise plain.cannot_look(path, error) from None
+        raise plain_files.cannot_look(path, error) from None
 
 
 @lru_cache(maxsize=SEEN_MAX)
-def _read(path: Path, stamp: folders.Stamp) -> frozenset[str] | None:
+def _read(path: Path, stamp: user_files.Stamp) -> frozenset[str] | None:
     """A changed one is read again. :raises OSError:"""
     if stamp[0] > INDEX_MAX:
         return None
     try:
-        names = frozenset(plain.read_json(path, INDEX_MAX)["weight_map"].values())
+        names = frozenset(plain_files.read_json(path, INDEX_MAX)["weight_map"].values())
     except (ValueError, LookupError, TypeError, AttributeError):
         return None
     usable = all(isinstance(name, str) and name.endswith(ENDING) and "/" not in name for name in names)

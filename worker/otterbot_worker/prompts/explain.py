@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from .dialects import Kind, read
-from .extras import MISTAKES, LoraTag, lora_tags, unknown_embeddings
+from .lora_tags import MISTAKES, LoraTag, lora_tags, unknown_embeddings
 
 
 class Explained(NamedTuple):

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ...families import FAMILIES
-from .. import plain
+from .. import plain_files
 
 NAMES = ("sd1", "sd2", "sd2-base", "sdxl", "sdxl-refiner")
 """``sd2`` predicts the velocity and draws at 768x768, ``sd2-base`` the noise and at 512x512."""
@@ -65,11 +65,11 @@ def family(config: str) -> str | None:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        settings = plain.read_json(path)
-    except (*plain.ABSENT, plain.NotPlain, ValueError):
+        settings = plain_files.read_json(path)
+    except (*plain_files.ABSENT, plain_files.NotPlain, ValueError):
         return {}
     except OSError as error:
-        raise plain.cannot_look(path, error) from None
+        raise plain_files.cannot_look(path, error) from None
     return settings if isinstance(settings, dict) else {}
 
 

@@ -1,0 +1,76 @@
+"""What chats are made of: questions and pieces of answers, as they stand in rooms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..matrix.event_content import OUR_KEY
+from ..store.rows import Request
+from ..store.store import Store
+
+PLACEHOLDER = "chat/0"
+FLOWING = "flowing"
+"""In ``asked`` of a request: a turn of the one conversation of a room with one person, outside of threads. Decided when
+it is asked and stored, for by the time it is answered somebody else may have come."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What a person said to us."""
+
+    event_id: str
+    keys: tuple[str, ...]
+    """The keys that a request of it may have: as it was first, and as it was edited."""
+    text: str
+    reply_to: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswerPart:
+    """A message of an answer of ours."""
+
+    key: str
+    number: int
+    text: str
+
+
+Entry = Question | AnswerPart
+
+
+def flows(request: Request) -> bool:
+    """Is it a turn of the conversation in the main timeline?"""
+    return request.asked.get(FLOWING) is True
+
+
+async def answered_by(store: Store, room: str, event_id: str) -> Request | None:
+    """The chat request of which that event is an answer, if it is one."""
+    part = await store.part_by_event(event_id)
+    if part is None:
+        return None
+    request = await store.request(part.key)
+    return request if request is not None and request.kind == "chat" and part.room_id == room else None
+
+
+def is_placeholder(event: Mapping[str, Any]) -> bool:
+    """Is it where an answer of ours grows? Every other message of ours stays as it was sent."""
+    return mapping(mapping(event.get("content")).get(OUR_KEY)).get("part") == PLACEHOLDER
+
+
+def answer_part(event: Mapping[str, Any]) -> AnswerPart | None:
+    """A message of a finished answer of ours, as it stands or as it was edited."""
+    content = mapping(event.get("content"))
+    content = mapping(content.get("m.new_content")) or content
+    mark, body = mapping(content.get(OUR_KEY)), content.get("body")
+    key, part, length = mark.get("key"), mark.get("part"), mark.get("length")
+    if not (isinstance(key, str) and isinstance(part, str) and isinstance(body, str)):
+        return None
+    kind, _, number = part.partition("/")
+    if kind != "chat" or not number.isdecimal() or int(number) < 1:
+        return None
+    return AnswerPart(key=key, number=int(number), text=body[:length] if isinstance(length, int) else body)
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

@@ -1,0 +1,202 @@
+"""Reads conversations out of rooms: a thread, or what one person and we said in the main timeline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..config import Values
+from ..errors import MatrixRefused
+from ..language.intents import begins_with_prefix
+from ..language.message import EMOTE, SPEECH, Message, from_raw
+from ..language.typed import clean
+from ..matrix.addressing import Calls
+from ..matrix.encryption import Encryption, KeyMissing
+from ..matrix.http import MatrixHttp
+from ..store.rows import Kind, Request, key_of
+from ..store.store import Store
+from .entries import AnswerPart, Entry, Question, answer_part, answered_by, flows, is_placeholder
+from .newest_edits import Budget, Edits, Source, Spent
+from .pages import Thread, Timeline
+from .walk import Walk
+
+MAX_MESSAGE = 60_000
+"""Characters; the worker takes 64,000."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Read:
+    """Entries, oldest first. ``whole``: nothing that belongs before them was refused to us."""
+
+    entries: list[Entry]
+    whole: bool = True
+
+
+class Reader:
+    """Reads rooms; keeps nothing of them."""
+
+    def __init__(
+        self,
+        http: MatrixHttp,
+        encryption: Encryption,
+        store: Store,
+        calls: Calls,
+        *,
+        bot: str,
+        values: Callable[[], Values],
+        allowed: Callable[[str], bool],
+    ) -> None:
+        self._http = http
+        self._encryption = encryption
+        self._store = store
+        self._calls = calls
+        self._bot = bot
+        self._values = values
+        self._allowed = allowed
+        self._edits = Edits(http, bot)
+
+    # -- one message -------------------------------------------------------------------------
+
+    async def words(self, message: Message) -> str | None:
+        """What a message says to us, without the command; ``None`` if it is for somebody else."""
+        intent = await self._calls.intent(message)
+        if intent is not None:
+            text = intent.text if intent.name == "chat" else ""
+        elif message.is_media or message.msgtype not in SPEECH:
+            text = ""
+        else:
+            text = "" if begins_with_prefix(message.body, self._values().prefix) else clean(message.body).strip()
+            if text and message.msgtype == EMOTE:
+                text = f"*{text}*"  # how people who play a part write to models what they do
+        return text.encode("utf-8", "replace").decode("utf-8")[:MAX_MESSAGE] or None
+
+    async def readable(self, raw: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """The (decrypted) event, ``None`` if it cannot be read now."""
+        try:
+            return await self._encryption.readable(raw)
+        except KeyMissing:
+            return None
+
+    async def entry(
+        self, raw: Mapping[str, Any], source: Source, budget: Budget | None, edit: Mapping[str, Any] | None = None
+    ) -> Entry | None:
+        """What an event says now. ``edit`` is its newest edit, where that is known already; without a ``budget`` nobody
+        is asked for another. Raises :class:`~.newest_edits.Spent`."""
+        room, sender, event_id = raw.get("room_id"), raw.get("sender"), raw.get("event_id")
+        if not (isinstance(room, str) and isinstance(sender, str) and isinstance(event_id, str)):
+            return None
+        if sender != self._bot and not self._allowed(sender):
+            return None
+        edit = edit or self._edits.bundled(raw, source)
+        first = await self.readable(raw) if sender == self._bot and edit is None else None
+        if edit is None and budget is not None and (first is None or is_placeholder(first)):
+            edit = await self._edits.newest(raw, source, budget, expected=first is not None)
+        now = first if edit is None and first is not None else await self.readable(edit if edit is not None else raw)
+        if now is None:
+            return None
+        if sender == self._bot:
+            return answer_part(now)
+        message = from_raw({**now, "room_id": room}, encrypted=False)
+        text = await self.words(message) if message is not None else None
+        if message is None or text is None:
+            return None
+        edit_id = edit.get("event_id") if edit is not None else None
+        ids = [None, edit_id] if isinstance(edit_id, str) else [None]
+        return Question(
+            event_id=event_id,
+            keys=tuple(key_of(self._bot, room, event_id, one) for one in ids),
+            text=text,
+            reply_to=message.reply_to,
+        )
+
+    # -- a thread ----------------------------------------------------------------------------
+
+    async def thread(self, request: Request, root: str, most: int) -> Read:
+        """What stands in the thread before the request; answers also from after it."""
+        own, budget = {request.event_id, request.edit_id}, Budget()
+        pages, newest_first, full = Thread(self._http, request.origin, root), list[Entry](), False
+        async for event in pages.events():
+            if event.get("event_id") in own:
+                # What was asked after it is another turn; what was answered after it may belong before.
+                newest_first = [entry for entry in newest_first if isinstance(entry, AnswerPart)]
+                continue
+            try:
+                if pages.by_timeline:
+                    entry = await self.entry(event, "messages", None, pages.edit_of(event))
+                else:
+                    entry = await self.entry(event, "relations", budget)
+            except Spent:
+                full = True
+                break
+            if entry is not None:
+                newest_first.append(entry)
+            if len(newest_first) > 2 * most:
+                full = True
+                break
+        entries, whole = newest_first[::-1], full or pages.whole
+        if not full and root not in own:
+            beginning = await self._beginning(request.origin, root, budget)
+            entries, whole = [*(beginning or []), *entries], whole and beginning is not None
+        return Read(entries=entries, whole=whole)
+
+    async def _beginning(self, room: str, root: str, budget: Budget) -> list[Entry] | None:
+        """The message that a thread hangs on, with its answer where that stands outside; ``None``: not for us."""
+        try:
+            raw = await self._http.event(room, root)
+        except MatrixRefused:
+            return None
+        first = await self._spoken(raw, budget)
+        if first is None:
+            return []
+        asked = await self._store.request_by_event(root) if isinstance(first, Question) else None
+        if asked is None or not flows(asked):
+            return [first]
+        parts = [part for part in (await self._store.parts_of(asked.key)).values() if part.kind is Kind.MESSAGE]
+        standing = [await self._at(room, part.event_id, budget) for part in parts if part.event_id is not None]
+        return [first, *(entry for entry in standing if isinstance(entry, AnswerPart))]
+
+    async def _at(self, room: str, event_id: str, budget: Budget) -> Entry | None:
+        try:
+            return await self._spoken(await self._http.event(room, event_id), budget)
+        except MatrixRefused:
+            return None
+
+    async def _spoken(self, raw: Mapping[str, Any], budget: Budget) -> Entry | None:
+        try:
+            return await self.entry(raw, "event", budget)
+        except Spent:
+            return await self.entry(raw, "event", None)
+
+    async def question(self, room: str, event_id: str) -> str:
+        """What a message asks now; ``""`` if it is gone, or says nothing to us."""
+        entry = await self._at(room, event_id, Budget())
+        return entry.text if isinstance(entry, Question) else ""
+
+    # -- the main timeline -------------------------------------------------------------------
+
+    async def timeline(self, request: Request, most: int, pause: float) -> Read:
+        """What the person of the request and we said to each other in the room's main timeline before it; answers also
+        from after it.
+
+        Ends at a silence of ``pause`` seconds, and where somebody else was in the room: that was not said to us.
+        """
+        walk, pages = Walk(request, self._bot, pause), Timeline(self._http, request.origin)
+        async for event in pages.events():
+            if walk.ends(event, 2 * most):
+                return Read(entries=walk.entries())
+            if walk.wants(event):
+                # Whatever was edited later came before it: nothing has to be asked.
+                entry = await self.entry(event, "messages", None, walk.edit_of(event))
+                if entry is not None and await self._is_outside(request.origin, entry):
+                    walk.found(entry, event)
+        return Read(entries=walk.entries(), whole=pages.whole)
+
+    async def _is_outside(self, room: str, entry: Entry) -> bool:
+        """Of the flowing conversation; not a question that was answered in a thread."""
+        if isinstance(entry, AnswerPart):
+            return True
+        asked = await self._store.request_by_event(entry.event_id)
+        if asked is None and entry.reply_to is not None:
+            asked = await answered_by(self._store, room, entry.reply_to)
+        return asked is None or flows(asked)

@@ -1,0 +1,137 @@
+"""A chat answer while it grows: a placeholder after a few seconds, then edits with restraint."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from .. import texts
+from ..config import Values
+from ..outbox.sends import Outbox
+from ..requests.active import BLINK, Live, WorkerState, rest_of
+from ..requests.status_line import compose
+from ..store.rows import Part, PartState, Rank
+from ..store.store import Store
+from ..waiting import news
+from ..worker.jobs import ChatResult
+from . import formatting
+from .entries import PLACEHOLDER
+
+GROWING = "chat/edit"
+"""The part that volatile edits name: never that of a message that is looked for."""
+NEWS, AWAY_NEWS = 10.0, 2.0
+"""Seconds after which the state is looked at anew, also without news; the latter while the worker is away."""
+SETTLED = BLINK + 0.2
+"""Seconds after a start within which the worker would have been heard of."""
+
+
+@dataclass(eq=False, kw_only=True)
+class Growing:
+    """What is known of an open turn beside its `Live`."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Either the growing text is shown or the final one is put in its place."""
+    finishing: bool = False
+    waiting: bool = False
+    """Another turn of the conversation comes first."""
+    moved: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the worker begins, ends or interrupts it: for the typing notice."""
+    shown: Shown | None = None
+    pieces: tuple[tuple[ChatResult, bool], list[dict[str, Any]]] | None = None
+    """The answer's contents, made from this result, for the room of the question or for another one."""
+
+    def over(self, live: Live) -> bool:
+        """Nothing more is to be shown of it."""
+        return self.finishing or not live.open
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What there is to show of a turn."""
+
+    answer: str
+    """What has come of it."""
+    note: str
+    """A sentence of ours: why nothing has come, or why nothing more comes now."""
+
+    def content(self, key: str) -> dict[str, Any]:
+        if self.answer:
+            return formatting.growing(self.answer, key, GROWING, note=self.note)
+        return formatting.message(self.note, key, GROWING, length=0)
+
+
+def shown_now(live: Live, chat: Growing, state: WorkerState) -> Shown:
+    now = time.monotonic()
+    answer = live.chat_text if live.chat_text.strip() else ""
+    if chat.waiting and state.away_since is None:
+        return Shown(answer, texts.CHAT_WAITS)
+    stopped = state.is_away(now) or (live.job is not None and live.job.state == "queued")
+    return Shown(answer, compose(live, state, now) if stopped or not answer else "")
+
+
+async def show(
+    live: Live,
+    chat: Growing,
+    outbox: Outbox,
+    store: Store,
+    state: WorkerState,
+    values: Callable[[], Values],
+) -> None:
+    """Runs as one task until the answer is there; cancelled with the request."""
+    await asyncio.sleep(rest_of(values().chat.placeholder_after, live.request, store.clock.now()))
+    pause = values().chat.edit_seconds
+    async with chat.lock, live.saying:
+        if chat.over(live) or live.ending:
+            return
+        moved = live.request.moved
+        placeholder = Part(key=live.key, part=PLACEHOLDER, room_id=live.request.room_id, rank=Rank.STATUS, moved=moved)
+        standing = await store.parts_of(live.key)
+        if begun(standing):
+            return
+        if PLACEHOLDER in standing:
+            # From before a start. It may show half an answer: nobody takes that away for a mere "passing it on".
+            pause = SETTLED
+            live.changed.set()
+        else:
+            await outbox.post(placeholder)
+    edits = 0
+    while not chat.over(live):
+        await _news(live, state, pause)
+        pause = values().chat.edit_seconds
+        now = shown_now(live, chat, state)
+        if now == chat.shown or edits >= values().chat.max_edits:
+            continue
+        standing = await store.parts_of(live.key)
+        target = standing.get(PLACEHOLDER)
+        if begun(standing) or target is None or target.state in (PartState.FAILED, PartState.DROPPED):
+            return
+        if target.state is not PartState.SENT or target.event_id is None:
+            live.changed.set()  # the placeholder still waits for the homeserver
+            continue
+        content = await asyncio.to_thread(now.content, live.key)
+        async with chat.lock:
+            if chat.over(live):
+                return
+            outbox.edit(live.key, GROWING, live.request.room_id, target.event_id, content)
+        chat.shown, edits = now, edits + 1
+
+
+async def _news(live: Live, state: WorkerState, pause: float) -> None:
+    await asyncio.sleep(pause)
+    await news(live.changed, NEWS if state.away_since is None else AWAY_NEWS)
+    live.changed.clear()
+
+
+def begun(standing: dict[str, Part]) -> bool:
+    """Does a piece of the finished answer stand in the room, or may it?"""
+    pieces = [part for name, part in standing.items() if number_of(name) > 0]
+    return any(part.state in (PartState.SENT, PartState.SENDING) for part in pieces)
+
+
+def number_of(name: str) -> int:
+    """``chat/2`` → 2; −1 for every other part."""
+    kind, _, number = name.partition("/")
+    return int(number) if kind == "chat" and number.isdecimal() else -1

@@ -1,0 +1,140 @@
+"""From a picture that is there to a request: once more, varied, upscaled.
+
+Pure. The picture's record comes from a room: it is read as carefully as typed flags.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from .. import texts
+from ..language.options import DrawOptions, Variation
+from .context import Circumstances
+from .outcome import NewRequest, Unusable
+from .recorded_settings import read_settings
+from .resolve import completed, resolve
+
+VARIATION = 0.2
+"""How far `vary` goes: the layout stays, small things change."""
+VARIATIONS = 4
+"""How many it draws."""
+
+
+def again(
+    typed: DrawOptions,
+    record: Mapping[str, Any],
+    around: Circumstances,
+    *,
+    new_seed: int,
+    other: int,
+    start: str | None = None,
+    usual: int = 1,
+) -> NewRequest:
+    """The request of a picture, with what was typed now changed. ``start``: the event that it was drawn from, if it
+    is known for sure; ``usual`` and ``other`` as in :func:`resolve`. Raises :class:`Unusable`."""
+    if typed.variation is not None and typed.seed is None:
+        typed = replace(typed, seed="same")  # a variation of that picture is meant
+    used = read_settings(record.get("used"))
+    if used is None or not ((used.prompt or "").strip() or used.upscale):
+        raise Unusable(texts.record_unusable(around.values.prefix))
+    before = read_settings(record.get("asked")) or DrawOptions()
+    began = record["used"].get("init_image") is not None
+    if began:
+        used = replace(used, control=None)  # both at once are not of this room
+    if not began or typed.control is not None:
+        used, before = replace(used, strength=None), replace(before, strength=None)
+    if not began and used.control is None:
+        start = None
+    elif start is None:
+        raise Unusable(texts.start_lost(around.values.prefix))
+    elif typed.control is None and record["used"].get("mask") is not None:
+        used = replace(used, inpaint=True)
+    if typed.width is not None or typed.aspect is not None or used.upscale is not None:
+        used, before = _shapeless(used), _shapeless(before)
+    if used.upscale is not None:
+        _check_upscale(typed, around.values.prefix)
+    if typed.seed != "same":
+        used = replace(used, variation=None)
+    asked = completed(replace(typed, seed=None), replace(before, seed=None, count=None, variation=None))
+    asked = replace(asked, prompt=asked.prompt or used.prompt, seed=_number(typed.seed))
+    notes: list[str] = []
+    if typed.variation is not None and used.variation is not None:
+        notes.append(texts.VARIED_BEFORE)
+    base = _kept(typed, used, notes)
+    seed = _seed(typed, used, new_seed)
+    return resolve(asked, around, seed=seed, base=base, notes=notes, start=start, usual=usual, other=other)
+
+
+def varied(typed: DrawOptions, record: Mapping[str, Any], around: Circumstances, **how: Any) -> NewRequest:
+    """A few small variations of a picture: :func:`again` with its seed, near its noise. Raises :class:`Unusable`."""
+    used = record.get("used")
+    if typed.strength is not None and isinstance(used, Mapping) and used.get("init_image") is None:
+        raise Unusable(texts.how_much_varied(around.values.prefix))
+    if isinstance(used, Mapping) and used.get("upscale") is not None:
+        raise Unusable(texts.upscaled_not_varied(around.values.prefix))
+    typed = replace(typed, variation=typed.variation or Variation(strength=VARIATION))
+    return again(typed, record, around, usual=VARIATIONS, **how)
+
+
+def upscaled(
+    typed: DrawOptions,
+    record: Mapping[str, Any] | None,
+    around: Circumstances,
+    *,
+    new_seed: int,
+    other: int,
+    start: str,
+) -> NewRequest:
+    """The picture of the event ``start``, ``typed.upscale`` times as large, with its own words and settings where its
+    ``record`` says them; else without words. Raises :class:`Unusable`."""
+    _check_upscale(typed, around.values.prefix)
+    used = (read_settings(record.get("used")) if record is not None else None) or DrawOptions()
+    notes: list[str] = []
+    base = DrawOptions(prompt=used.prompt)
+    if typed.model is None or (used.model or "").casefold() == typed.model.casefold():
+        names = ("prompt", "negative_prompt", "steps", "guidance_scale", "model", "sampler")
+        base = DrawOptions(**{name: getattr(used, name) for name in names})
+    elif used.model is not None:
+        notes.append(texts.model_returned(typed.model))
+    asked = replace(typed, seed=_number(typed.seed))
+    seed = _seed(typed, used, new_seed)
+    return resolve(asked, around, seed=seed, base=base, notes=notes, start=start, other=other)
+
+
+def _check_upscale(typed: DrawOptions, prefix: str) -> None:
+    """No flag that asks for another picture."""
+    for flag in ("width", "aspect", "variation", "hires", "inpaint", "control"):
+        if getattr(typed, flag) is not None:
+            raise Unusable(texts.upscale_is_that_picture({"width": "size", "aspect": "ar"}.get(flag, flag), prefix))
+
+
+def _shapeless(options: DrawOptions) -> DrawOptions:
+    return replace(options, width=None, height=None, aspect=None)
+
+
+def _kept(typed: DrawOptions, used: DrawOptions, notes: list[str]) -> DrawOptions:
+    """What stays where nothing was typed. Other models have numbers of their own, which is noted."""
+    if typed.model is None or (used.model is not None and typed.model.casefold() == used.model.casefold()):
+        return replace(used, seed=None, count=None)
+    notes.append(texts.model_returned(typed.model))
+    return DrawOptions(
+        prompt=used.prompt,
+        strength=used.strength,
+        variation=used.variation,
+        inpaint=used.inpaint,
+        control=used.control,
+        upscale=used.upscale,
+    )
+
+
+def _seed(typed: DrawOptions, used: DrawOptions, new: int) -> int:
+    if typed.seed == "same" and isinstance(used.seed, int):
+        return used.seed
+    return typed.seed if isinstance(typed.seed, int) else new
+
+
+def _number(seed: int | str | None) -> int | None:
+    """Without the words for one."""
+    return seed if isinstance(seed, int) else None

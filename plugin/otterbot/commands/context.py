@@ -1,0 +1,43 @@
+"""What a request meets, looked up before it is resolved."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from ..config import Values
+from ..errors import WorkerError
+from ..worker.info import Models
+from .room_settings import Chosen
+from .services import Services
+
+LOOK = 0.4
+"""Seconds that a request waits for a fresh catalogue; the acknowledgement is owed within one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Circumstances:
+    """The instance, the room's model, the catalogue as far as it is known."""
+
+    values: Values
+    chosen: Chosen
+    models: Models | None
+    safe: bool = False
+    """Whether a safety checker has to look at it."""
+
+
+async def circumstances(services: Services, room: str) -> Circumstances:
+    chosen = await services.settings.model(room)
+    safe = await services.settings.safe(room)
+    return Circumstances(values=services.config.current, chosen=chosen, models=await known_models(services), safe=safe)
+
+
+async def known_models(services: Services) -> Models | None:
+    """The worker's models, the last known ones if it is away, ``None`` if it was never seen."""
+    worker = services.worker
+    if worker.connected or worker.known_models is None:
+        try:
+            return await asyncio.wait_for(worker.models(), LOOK)
+        except (WorkerError, TimeoutError):
+            pass
+    return worker.known_models

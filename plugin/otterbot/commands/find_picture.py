@@ -1,0 +1,284 @@
+"""Finding a picture of ours in a room: in the events themselves, so that it works with a new database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from .. import texts
+from ..errors import MatrixRefused
+from ..language.message import Message, event_id_in
+from ..matrix.encryption import KeyMissing
+from ..matrix.event_content import OUR_KEY
+from ..requests.input_images import NoStart, look, start_event
+from ..store.rows import Request
+from .outcome import Unusable
+from .services import Services
+
+START_PATIENCE = 3.0
+"""Seconds to wait for the room key of a picture's message: what else is said in the room waits as long."""
+PAGES = 5
+"""How many hundred of the bot's events are looked through for the last picture."""
+UPGRADES = 5
+"""How many upgrades of a room are gone back for it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """A picture's record, of which nothing is to be believed, and the event that it was drawn from, if we said so."""
+
+    record: Mapping[str, Any]
+    start: str | None = None
+    event: str | None = None
+    """Its own, where it is the room's last."""
+
+
+async def find_start(services: Services, message: Message, notes: list[str]) -> str | None:
+    """The event with the picture that ``message`` is the caption of, a reply to, or typed in a thread on; ``None`` if
+    it is none of these. ``notes`` get a sentence where a thread's picture is not used.
+
+    Raises as :func:`find_record`.
+    """
+    target = message.event_id if message.is_media else message.reply_to
+    try:
+        if target is not None and await _shows(services, message.room_id, target):
+            return target
+        if message.thread_root is not None and not message.is_media:
+            return await thread_start(services, message.room_id, message.thread_root, notes)
+        return None
+    except NoStart as reason:
+        raise Unusable(str(reason)) from None
+
+
+async def find_picture(services: Services, message: Message) -> tuple[str, Mapping[str, Any] | None]:
+    """The event of the picture that ``message`` is the caption of, or a reply to, or that its thread is about, or of
+    the room's last one of ours; and what it says of how it was made, of which nothing is to be believed.
+
+    Raises as :func:`find_record`.
+    """
+    room, prefix = message.room_id, services.config.current.prefix
+    target = message.event_id if message.is_media else message.reply_to
+    try:
+        for event_id in () if target is None else (target, await picture_of(services, room, target)):
+            if event_id is not None and await _shows(services, room, event_id):
+                return event_id, record_of(await read_event(services, room, event_id))
+        if message.thread_root is not None:
+            found = await thread_picture(services, room, message.thread_root)
+            if found is not None:
+                return found, record_of(await read_event(services, room, found))
+    except NoStart as reason:
+        raise Unusable(str(reason)) from None
+    if target is not None:
+        raise Unusable(texts.upscale_needs_a_picture(prefix))
+    last = await _last(services, room)
+    if last is None or last.event is None:
+        raise Unusable(texts.no_picture(prefix))
+    return last.event, last.record
+
+
+async def _shows(services: Services, room: str, event_id: str) -> bool:
+    """Does the event show a picture? Raises :class:`~..requests.input_images.NoStart`."""
+    return await look(services.http, services.encryption, room, event_id, patience=START_PATIENCE) is not None
+
+
+async def find_record(services: Services, message: Message) -> Found:
+    """The record of the picture that ``message`` replies to, or that its thread is about, or of the room's last one.
+
+    What the same person is still waiting for counts as drawn: people type `again` while they wait.
+    Raises :class:`Unusable` with the sentence for people, and
+    :class:`~..errors.MatrixError` if the homeserver does not answer.
+    """
+    prefix = services.config.current.prefix
+    if message.reply_to is not None:
+        found = await _replied_to(services, message.room_id, message.reply_to)
+        if found is not None:
+            return found
+        if message.thread_root is None:
+            raise Unusable(texts.not_a_picture(prefix))
+    if message.thread_root is not None:
+        in_thread = await thread_record(services, message.room_id, message.thread_root)
+        if in_thread is not None:
+            return in_thread
+    if (waiting := await _waiting(services, message.room_id, message.sender)) is not None:
+        return waiting
+    found = await _last(services, message.room_id) or await _waiting(services, message.room_id, None)
+    found = found or await _before(services, message.room_id)
+    if found is None:
+        raise Unusable(texts.no_picture(prefix))
+    return found
+
+
+async def thread_start(services: Services, room: str, root: str, notes: list[str]) -> str | None:
+    """The picture that a thread hangs on. One on a video, or on what nobody can read, is a thread like others.
+
+    Raises :class:`~..requests.input_images.NoStart` for a picture that cannot be used.
+    """
+    try:
+        return root if await _shows(services, room, root) else None
+    except NoStart as reason:
+        if str(reason) in (texts.START_DELETED, texts.START_UNREADABLE):
+            notes.append(texts.THREAD_NOT_USED)
+        elif str(reason) != texts.START_NO_PICTURE:
+            raise
+        return None
+
+
+async def thread_picture(services: Services, room: str, root: str) -> str | None:
+    """The event of the picture that a thread hangs on, else of the last one of ours in there; ``None``: of none.
+
+    Raises :class:`~..requests.input_images.NoStart` where nobody can tell.
+    """
+    try:
+        if await _shows(services, room, root):
+            return root
+    except NoStart as reason:
+        if str(reason) != texts.START_NO_PICTURE:
+            raise
+    return next(iter(await _drawn_in(services, room, root)), None)
+
+
+async def thread_record(services: Services, room: str, root: str) -> Found | None:
+    """The record of the picture that a thread hangs on, else of the last one of ours in there; ``None``: of none.
+
+    Raises as :func:`find_record`.
+    """
+    event = await read_event(services, room, root)
+    if (found := _found(services, event)) is not None:
+        return found
+    for place in await _drawn_in(services, room, root):
+        if (found := _found(services, await read_event(services, room, place))) is not None:
+            return found
+    drawn = await services.store.last_drawn_in(room, root)
+    if drawn is not None and drawn.open:
+        return _asked(drawn)
+    if event is None:
+        raise Unusable(texts.PICTURE_UNREADABLE)
+    content = event.get("content")
+    if isinstance(content, Mapping) and content.get("msgtype") == "m.image":
+        raise Unusable(texts.thread_of_another_picture(services.config.current.prefix))
+    return None
+
+
+async def _last(services: Services, room: str) -> Found | None:
+    """The room's last picture of ours."""
+    last = await services.store.last_picture(room)
+    found = None if last is None else _found(services, await read_event(services, room, last))
+    if found is not None:
+        return replace(found, event=last)
+    return await _walk(services, room)
+
+
+async def _before(services: Services, room: str, left: int = UPGRADES) -> Found | None:
+    """The last picture of the room that this one replaces. What it was drawn from stays there; and nothing comes out
+    of an encrypted room into one that is not."""
+    older = None if services.settings.predecessors is None else await services.settings.predecessors.of(room)
+    if older is None or left == 0:
+        return None
+    try:
+        if await services.encryption.is_encrypted(older) and not await services.encryption.is_encrypted(room):
+            return None
+        found = await _last(services, older)
+    except MatrixRefused:
+        return None
+    return await _before(services, older, left - 1) if found is None else Found(record=found.record)
+
+
+async def _waiting(services: Services, room: str, sender: str | None) -> Found | None:
+    """The newest open request for pictures, in the form of a record."""
+    found = await services.store.open_requests(room, sender)
+    one = next((one for one in reversed(found) if one.kind == "image"), None)
+    return None if one is None else _asked(one)
+
+
+def _asked(request: Request) -> Found:
+    """What is not drawn yet, in the form of a record. What it starts from stays in the room where it was asked for."""
+    start = None if request.moved else start_event(request.body)
+    return Found(record={"used": request.body, "asked": request.asked}, start=start)
+
+
+def _found(services: Services, event: Mapping[str, Any] | None) -> Found | None:
+    """What a picture's event says. Only ours may name the event to start from."""
+    record = record_of(event)
+    if record is None or event is None:
+        return None
+    start = event["content"][OUR_KEY].get("start") if event.get("sender") == services.client.mxid else None
+    return Found(record=record, start=event_id_in(start))
+
+
+def record_of(event: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """The record in a (readable) picture event. Nothing in it is to be believed."""
+    content = event.get("content") if event is not None else None
+    if not isinstance(content, Mapping) or content.get("msgtype") != "m.image":
+        return None
+    ours = content.get(OUR_KEY)
+    record = ours.get("record") if isinstance(ours, Mapping) else None
+    return record if isinstance(record, Mapping) else None
+
+
+async def _replied_to(services: Services, room: str, event_id: str) -> Found | None:
+    """``None``: it is no picture of ours, nor about one."""
+    event = await read_event(services, room, event_id)
+    found = _found(services, event)
+    if found is not None:
+        return found
+    # A reply to the request itself, or to what we said about it, means its picture.
+    picture = await picture_of(services, room, event_id)
+    found = _found(services, await read_event(services, room, picture)) if picture is not None else None
+    if found is not None:
+        return found
+    if event is None:
+        raise Unusable(texts.PICTURE_UNREADABLE)
+    return None
+
+
+async def _drawn_in(services: Services, room: str, root: str) -> list[str]:
+    """Pictures of ours: of what the thread hangs on, and the last one that was asked for in the thread."""
+    drawn = await services.store.last_drawn_in(room, root)
+    of_it = None if drawn is None else await _part_of(services, room, drawn)
+    return [place for place in (await picture_of(services, room, root), of_it) if place is not None]
+
+
+async def picture_of(services: Services, room: str, event_id: str) -> str | None:
+    """The last picture of the request that the event asks for, or speaks of."""
+    request = await services.store.request_by_event(event_id)
+    if request is None and (part := await services.store.part_by_event(event_id)) is not None:
+        request = await services.store.request(part.key)
+    return None if request is None else await _part_of(services, room, request)
+
+
+async def _part_of(services: Services, room: str, request: Request) -> str | None:
+    parts = await services.store.parts_of(request.key)
+    pictures = [part for name, part in sorted(parts.items()) if name.startswith("picture/") and part.room_id == room]
+    return next((part.event_id for part in reversed(pictures) if part.event_id is not None), None)
+
+
+async def read_event(services: Services, room: str, event_id: str) -> Mapping[str, Any] | None:
+    """The event, decrypted; ``None`` if nobody can read it or it is not there."""
+    try:
+        raw = await services.http.event(room, event_id)
+    except MatrixRefused:  # for good: it is not there, or not for us
+        return None
+    try:
+        return await services.encryption.readable(raw)
+    except KeyMissing as missing:  # it may be on its way
+        if not await services.encryption.wait_for_key(room, missing.session_id, START_PATIENCE):
+            return None
+    return await services.encryption.readable(raw)
+
+
+async def _walk(services: Services, room: str) -> Found | None:
+    wanted = {"senders": [str(services.client.mxid)], "types": ["m.room.message", "m.room.encrypted"]}
+    start: str | None = None
+    for _ in range(PAGES):
+        events, start = await services.http.messages(room, start=start, event_filter=wanted)
+        for raw in events:
+            try:
+                found = _found(services, await services.encryption.readable(raw))
+            except KeyMissing:
+                continue
+            if found is not None and raw.get("sender") == services.client.mxid:
+                return replace(found, event=event_id_in(raw.get("event_id")))
+        if start is None:
+            return None
+    return None

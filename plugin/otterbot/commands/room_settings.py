@@ -1,0 +1,66 @@
+"""What holds in a room: its own setting, else the instance's, else the worker's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from .. import texts
+from ..errors import Unanswered
+
+if TYPE_CHECKING:
+    from ..config import Config
+    from ..store.store import Store
+    from .predecessors import Predecessors
+
+MODEL = "model"
+SAFE = "safe"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chosen:
+    """A model's name and who chose it; ``None`` leaves it to the worker."""
+
+    name: str | None
+    source: Literal["room", "instance", "worker"]
+
+
+class RoomSettings:
+    """Reads; commands change settings through their :class:`~.outcome.Outcome`."""
+
+    def __init__(self, store: Store, config: Config, predecessors: Predecessors | None = None) -> None:
+        self._store = store
+        self._config = config
+        self.predecessors = predecessors
+        """``None``: rooms are not upgraded."""
+
+    async def settled(self, room: str) -> bool:
+        """What was set in the room that this one replaces holds here now; false if that cannot be known yet."""
+        return self.predecessors is None or await self.predecessors.settled(room)
+
+    async def surely_settled(self, room: str) -> None:
+        """Before something is set: what comes along from the room before comes once, and not after this.
+
+        Raises :class:`~..errors.Unanswered` if that cannot be known yet.
+        """
+        if not await self.settled(room):
+            raise Unanswered("the room's predecessor", sentence=texts.BEFORE_UNKNOWN)
+
+    async def model(self, room: str) -> Chosen:
+        await self.settled(room)
+        if (own := await self._store.room_setting(room, MODEL)) is not None:
+            return Chosen(name=own, source="room")
+        return self.default_model()
+
+    async def safe(self, room: str) -> bool:
+        """Whether a safety checker has to look at the room's pictures; as long as nobody knows, it has to."""
+        known = await self.settled(room)
+        own = await self._store.room_setting(room, SAFE)
+        if own is None and not known:
+            return True
+        return self._config.current.draw.safe if own is None else own == "on"
+
+    def default_model(self) -> Chosen:
+        """What draws in rooms that have not chosen."""
+        name = self._config.current.model
+        return Chosen(name=name, source="instance" if name else "worker")

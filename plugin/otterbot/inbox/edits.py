@@ -1,0 +1,105 @@
+"""Edits of messages: whose they are, where they stand, and what they change."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from .. import texts
+from ..commands.outcome import Outcome, say
+from ..errors import MatrixRefused
+from ..language.message import Message, relations
+from ..matrix.http import MatrixHttp
+from ..requests.delivery import Delivery
+from ..store.rows import Request, RequestState
+from ..store.store import Store
+from ..waiting import surely
+
+NEVER_BEGUN = frozenset({"cancelled", "refused", "expired"})
+"""Outcomes after which an edit is a new attempt."""
+MOST = 1_000
+
+
+class Edits:
+    """What an edit of a message leads to. One per plugin instance; keeps only what it has said."""
+
+    def __init__(
+        self,
+        http: MatrixHttp,
+        store: Store,
+        delivery: Delivery,
+        handle: Callable[[Message], Awaitable[Outcome | None]],
+        log: logging.Logger,
+    ) -> None:
+        self._http = http
+        self._store = store
+        self._delivery = delivery
+        self._handle = handle
+        self._log = log
+        self._told: set[str] = set()
+
+    async def in_place(self, message: Message) -> Message | None:
+        """The message as it counts; an edit with the thread and the reply of what it edits, which it does not repeat.
+
+        ``None`` if it is not to count. Nobody changes what others said, and an edit is not edited: homeservers let
+        such events pass, and people's clients do not show them. And what comes behind an edit that was made after it,
+        because its room key came late, is no longer what stands in the room.
+        """
+        old = await surely(lambda: self._store.request_by_event(message.event_id), self._log)
+        if message.edit_id is None:
+            return message if old is None else None
+        if old is not None:
+            if old.sender != message.sender or old.origin != message.room_id or _is_behind(message, old):
+                return None
+            thread, reply = old.thread_root, old.reply_to
+        else:
+            original = await surely(lambda: self._original(message), self._log)
+            relation = _mapping(_mapping(original.get("content")).get("m.relates_to"))
+            if original.get("sender") != message.sender or relation.get("rel_type") == "m.replace":
+                return None
+            thread, reply = relations(relation)
+        return replace(message, thread_root=message.thread_root or thread, reply_to=message.reply_to or reply)
+
+    async def _original(self, edit: Message) -> Mapping[str, Any]:
+        try:
+            return await self._http.event(edit.room_id, edit.event_id)
+        except MatrixRefused:
+            return {}
+
+    async def outcome(self, edit: Message) -> Outcome | None:
+        """An edit of a request that still waits replaces it; a later one gets a sentence."""
+        old = await self._store.request_by_event(edit.event_id)
+        if old is None or old.outcome in NEVER_BEGUN:
+            return await self._handle(edit)
+        if not self._waits(old):
+            return self._too_late(edit)
+        outcome = await self._handle(edit)
+        if outcome is None:
+            return Outcome(cancel=(old.key,))  # it is no command any more
+        return replace(outcome, cancel=(*outcome.cancel, old.key)) if outcome.request is not None else outcome
+
+    def _too_late(self, edit: Message) -> Outcome:
+        """Said once for each message: programs write theirs with dozens of edits."""
+        if edit.event_id in self._told:
+            return Outcome()
+        if len(self._told) >= MOST:
+            self._told.clear()
+        self._told.add(edit.event_id)
+        return say(texts.EDIT_TOO_LATE)
+
+    def _waits(self, request: Request) -> bool:
+        if request.state is not RequestState.SUBMITTED:
+            return request.state is RequestState.KEPT
+        live = self._delivery.live(request.key)
+        return live is not None and live.job is not None and live.job.state == "queued"
+
+
+def _is_behind(edit: Message, old: Request) -> bool:
+    """What is asked for already is a later edit of the same message."""
+    return bool(old.edit_id) and old.sent_at is not None and edit.timestamp / 1000 < old.sent_at
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

@@ -1,0 +1,130 @@
+"""The bot's own comings: invitations it accepts, rooms it greets, and since when it is in them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from mautrix.errors import MatrixStandardRequestError
+
+from .. import texts
+from ..errors import NotAllowed
+from ..matrix import event_content
+from ..matrix.http import MatrixHttp
+from ..matrix.sync_answer import Raw, seconds
+from ..outbox.sends import Outbox
+from ..store.rows import Part, Rank, key_of
+from ..store.store import Store
+from ..waiting import surely
+
+JOIN_TRIES = (1.0, 5.0, 15.0, 60.0, 300.0)
+"""Seconds between two tries to accept an invitation; the last one for about a day, as long as nobody says no."""
+MOST_TRIES = 300
+GREETING_AGE = 24 * 3600.0
+SPACE = "m.space"
+SLACK = 3.0
+"""Seconds; clocks are not compared more finely."""
+
+
+class Rooms:
+    """What happens around the bot's membership."""
+
+    def __init__(
+        self,
+        store: Store,
+        http: MatrixHttp,
+        outbox: Outbox,
+        *,
+        bot: str,
+        join: Callable[[str], Awaitable[object]],
+        allowed: Callable[[str], bool | Awaitable[bool]],
+        prefix: Callable[[], str],
+        log: logging.Logger,
+        follows: Callable[[str], Awaitable[bool]] | None = None,
+    ) -> None:
+        """``follows``: does that room replace one that we were in? Then it has been greeted."""
+        self._store = store
+        self._http = http
+        self._outbox = outbox
+        self._bot = bot
+        self._join = join
+        self._allowed = allowed
+        self._prefix = prefix
+        self._log = log
+        self._follows = follows
+        self._arriving: set[str] = set()
+        self._joining: set[str] = set()
+
+    async def arrived(self, room: str, event: Raw, at: float | None = None) -> None:
+        """The bot has joined: remember when, and say hello, once for ever, but not in a space: nobody talks there.
+        ``at``: when that counts as done, where that is known better than by the event's own time."""
+        if room in self._arriving:
+            return
+        self._arriving.add(room)
+        came = seconds(event) if at is None else at
+        try:
+            await surely(lambda: self._arrived(room, event, came), self._log, for_ever=True)
+        finally:
+            self._arriving.discard(room)
+
+    async def _arrived(self, room: str, event: Raw, at: float) -> None:
+        clock = self._store.clock
+        await clock.settle()
+        await self._store.joined(room, at)
+        fresh = at >= self._store.installed_at - SLACK and clock.now() - at < GREETING_AGE
+        part: Part | None = None
+        fresh = fresh and not (self._follows is not None and await self._follows(room))
+        if fresh and await self._invited_by_friend(event) and not await self._is_space(room):
+            key = key_of(self._bot, room, "greeting")
+            self._outbox.said.note(key, at, room)
+            content = await event_content.notice(texts.greeting(self._prefix()), key, "greeting", None)
+            part = Part(key=key, part="greeting", room_id=room, rank=Rank.REFUSAL, content=content)
+        if await self._store.greet(room, part) and part is not None:
+            self._outbox.enqueue([part])
+
+    async def _is_space(self, room: str) -> bool:
+        try:
+            create = await self._http.state_event(room, "m.room.create")
+        except NotAllowed:
+            return False  # nothing of it is known, or the bot is not there any more: then nothing can be said either
+        content = create.get("content", create)  # of homeservers that do not know ``format=event``
+        return isinstance(content, dict) and content.get("type") == SPACE
+
+    async def _invited_by_friend(self, event: Raw) -> bool:
+        """Maubot's autojoin accepts everybody's invitations; strangers get silence all the same."""
+        unsigned = event.get("unsigned")
+        inviter = unsigned.get("prev_sender") if isinstance(unsigned, dict) else None
+        if not isinstance(inviter, str) or inviter == self._bot:
+            return True
+        return await self._may(inviter)
+
+    async def _may(self, user: str) -> bool:
+        answer = self._allowed(user)
+        return answer if isinstance(answer, bool) else await answer
+
+    async def invited(self, room: str, sender: str) -> None:
+        """Accept, if somebody who may use the bot asks."""
+        if not await self._may(sender):
+            self._log.info("An invitation by somebody who may not use the bot is ignored")
+            return
+        if room in self._joining:
+            return
+        self._joining.add(room)
+        try:
+            await self._accept(room)
+        finally:
+            self._joining.discard(room)
+
+    async def _accept(self, room: str) -> None:
+        for tries in range(MOST_TRIES):
+            try:
+                await self._join(room)
+                return
+            except Exception as error:
+                # It was withdrawn, or the room is gone, or of a version that nobody knows.
+                said_no = isinstance(error, MatrixStandardRequestError) and error.http_status in (400, 403, 404)
+                if said_no or tries + 1 == MOST_TRIES:
+                    self._log.warning("Cannot join a room: %s", type(error).__name__)
+                    return
+            await asyncio.sleep(JOIN_TRIES[min(tries, len(JOIN_TRIES) - 1)])

@@ -1,0 +1,96 @@
+"""Equal answers of one room are one, for everybody who asked before it could be read.
+
+A homeserver lets one message through in some seconds. What is asked again and again meanwhile would hold up everything
+else that has to be said, and tell nobody anything new: who asked later is pointed to the answer by a reaction. Only
+plain answers are meant: what is accepted, cancelled or set is always said. Who asks after having seen the answer wants
+it again, and gets it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from ..commands.outcome import Outcome
+from ..language.message import Message
+from ..store.rows import Part, PartState
+from ..store.store import Store
+
+PART = "reply"
+SECONDS = 600.0
+"""For so long an answer is remembered."""
+PLACES, EACH = 500, 20
+"""How many places (a room, a thread), and answers of each, are remembered."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Answer:
+    key: str
+    text: str
+    sender: str
+    words: str
+    at: float
+
+
+class Repeats:
+    """One per plugin instance; in memory, since a repeated answer does no harm after a start."""
+
+    def __init__(
+        self, store: Store, begun: Callable[[str, str], float], stands: Callable[[Part], Awaitable[bool]]
+    ) -> None:
+        """``begun``: when a part was begun to be sent, in the homeserver's time. ``stands``: was it said before this
+        start, whatever the database thinks? Then nobody who asks now waits for it."""
+        self._store = store
+        self._begun = begun
+        self._stands = stands
+        self._places: OrderedDict[tuple[str, str | None], list[_Answer]] = OrderedDict()
+
+    async def covers(self, message: Message, outcome: Outcome) -> bool:
+        """Is the same said there already, unread when this was asked, or about to be?
+
+        The same is the same text to the same words (two drawings that are refused for one reason are two); and as long
+        as the first answer has not gone out, the same person's same words, whatever has changed meanwhile.
+        """
+        if outcome.reply is None or not _only_says(outcome):
+            return False
+        words = _words(message)
+        for answer in self._known(message):
+            equal = answer.text == outcome.reply.text
+            if answer.words == words and (equal or answer.sender == message.sender):
+                part = await self._store.part(answer.key, PART)
+                if part is None or await self._stands(part):
+                    continue
+                if part.state in (PartState.READY, PartState.SENDING):
+                    return True
+                unread = message.timestamp / 1000 < self._begun(answer.key, PART)
+                if equal and unread and part.state is PartState.SENT:
+                    return True
+        return False
+
+    def said(self, message: Message, outcome: Outcome, key: str) -> None:
+        """It is stored: from now on it stands for its equals."""
+        if outcome.reply is None or not _only_says(outcome):
+            return
+        answer = _Answer(
+            key=key, text=outcome.reply.text, sender=message.sender, words=_words(message), at=time.monotonic()
+        )
+        place = message.room_id, message.thread_root
+        self._places[place] = [*self._known(message)[-EACH + 1 :], answer]
+        self._places.move_to_end(place)
+        while len(self._places) > PLACES:
+            self._places.popitem(last=False)
+
+    def _known(self, message: Message) -> list[_Answer]:
+        since = time.monotonic() - SECONDS
+        found = self._places.get((message.room_id, message.thread_root), [])
+        return [answer for answer in found if answer.at > since]
+
+
+def _words(message: Message) -> str:
+    return " ".join(message.body.casefold().split())
+
+
+def _only_says(outcome: Outcome) -> bool:
+    return outcome.request is None and not outcome.cancel and outcome.setting is None

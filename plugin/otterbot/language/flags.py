@@ -1,0 +1,208 @@
+r"""Flags: ``otter, hat --steps 30 --no blurry`` into a typed :class:`DrawOptions`.
+
+Pure, never raises, linear in the length of the text, which has been cleaned before (:mod:`.typed`). What is not a flag
+or its value is the prompt and goes through unchanged; where flags stood between its parts, one space joins them.
+
+=================================== ==============================================================================
+what stands there                   what it is
+=================================== ==============================================================================
+``--steps 5`` ``—steps 5``          a flag: two or more dashes of any kind and mixture, or a long one, at the start of a
+``−−steps 5`` ``\-\-steps 5``       word or behind a comma, directly before the name of a flag. Backslashes before
+                                    dashes count for nothing
+``--stepz 5`` ``—stepz 5``          refused, with the flag that may be meant. Several hyphens before any other word are
+                                    refused too; long dashes before other words are prose
+``otter--steps 5``                  directly behind a word: refused, if a value of the flag follows; it is hardly
+``otter—steps 5``                   prose, and not surely a flag
+``salt-and-pepper—steps of stone``  the same without a value: words, and a note
+``-steps 5`` ``-n 4`` ``- -n 4``    one short dash: refused, if a value follows; else words, with a note for a flag's
+                                    own name (``-no hat``)
+``-- steps 5``                      a space behind the dashes: words, and a note; likewise ``— steps 5`` and
+                                    ``- steps 5``, but those without a value are prose
+=================================== ==============================================================================
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from . import dashes
+from .flag_names import ALIASES, BARE, FLAGS, near_flags
+from .flag_values import RATIO, READERS, SIZE, Refused, unquoted
+from .misspelt_flags import Missed
+from .options import SHAPES, DrawOptions, Overlooked, UsageProblem
+from .typed import folded
+
+_FLAG = re.compile(
+    rf"(?<![{dashes.ANY}\\])(?P<dash>{dashes.RUN})(?P<space>[ \t]{{0,3}})"
+    r"(?P<name>[^\W\d_]\w*+(?:[-‐‑]\w++)*+)[=:：＝]?"
+)
+_WORD = re.compile(r"\S+")
+_SPACE = re.compile(r"\s*")
+_MORE_SAMPLER = re.compile(r"\s+(?:\+\+|2m|2s|3m|sde|karras|ancestral|sgm|uniform)(?!\S)", re.IGNORECASE)
+_SAMPLER_A = re.compile(rf"\s+a(?=[.,;!?]*(?:\s*$|\s+{dashes.RUN}\S))", re.IGNORECASE)
+_QUOTES = {
+    '"': '"', "'": "'", "“": "“”", "„": "“”", "‘": "‘’", "«": "»", "»": "«", "「": "」", "『": "』", "＂": "＂",
+}  # fmt: skip
+_BEFORE = ",;،，、；。"
+"""Behind these a flag may begin without a space."""
+
+_NEAR_LOOKUPS = 16
+"""How many dashes before a word are looked at for a misspelt flag; beyond that it is prose."""
+
+
+def parse_options(text: str) -> tuple[DrawOptions, UsageProblem | None]:
+    """The options in ``text`` and the first problem with them. ``prompt`` is ``None`` if no words are left."""
+    return read_flags(text)[:2]
+
+
+def read_flags(text: str) -> tuple[DrawOptions, UsageProblem | None, tuple[Overlooked, ...]]:
+    """The same, and what looks like a flag and was read as words."""
+    reader = _Reader(text)
+    options = DrawOptions()
+    try:
+        for flag, value in reader:
+            options = _with(options, flag, value)
+    except Refused as refusal:
+        return options, refusal.problem, ()
+    return replace(options, prompt=reader.prompt or None), None, reader.missed.found
+
+
+class _Reader:
+    """Walks once through the text; yields (flag, raw value) and keeps the rest as the prompt."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._lookups = 0
+        self._unclosed: set[str] = set()
+        self.missed = Missed(text)
+        self.prompt = ""
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        text, start, rest = self._text, 0, []
+        found = self._next_flag(0)
+        while found is not None:
+            rest.append(text[start : found.start()])
+            flag = _named(found)
+            begin = _skip_space(text, found.end())
+            if flag == "no":
+                value, start = self._phrase(flag, begin)
+            elif flag in BARE or flag in SHAPES:
+                value, start = "", found.end()
+            else:
+                value, start = self._value(flag, begin)
+            yield flag, value
+            found = self._next_flag(start)
+        rest.append(text[start:])
+        self.prompt = " ".join(part for part in (piece.strip() for piece in rest) if part)
+
+    def _next_flag(self, position: int) -> re.Match[str] | None:
+        """The next flag; refuses what can only be meant as one. A dash of prose is passed over."""
+        while (found := _FLAG.search(self._text, position)) is not None:
+            if not self._begins(found):
+                self.missed.look(found, glued=not self._at_start(found))
+            elif _named(found) in FLAGS:
+                return found
+            else:
+                self._refuse_if_meant(found)
+            position = found.end("name")
+        return None
+
+    def _refuse_if_meant(self, found: re.Match[str]) -> None:
+        name = unicodedata.normalize("NFKC", found["name"]).lower()
+        if dashes.is_no_prose(found["dash"]):
+            raise Refused("unknown_flag", name[:40], near_flags(name))
+        if self._lookups < _NEAR_LOOKUPS:
+            self._lookups += 1
+            if near := near_flags(name):
+                raise Refused("unknown_flag", name[:40], near)
+
+    def _at_start(self, found: re.Match[str]) -> bool:
+        before = self._text[found.start() - 1 : found.start()]
+        return not before or before.isspace() or before in _BEFORE
+
+    def _begins(self, found: re.Match[str] | None) -> bool:
+        """Does a flag begin there, of whatever name?"""
+        return found is not None and not found["space"] and dashes.is_double(found["dash"]) and self._at_start(found)
+
+    def _phrase(self, flag: str, begin: int) -> tuple[str, int]:
+        """Everything up to the next flag; quotes around all of it go."""
+        quoted = self._quoted(begin)
+        found = self._next_flag(quoted[1] if quoted else begin)
+        end = found.start() if found else len(self._text)
+        if quoted is not None and not self._text[quoted[1] : end].strip():
+            return quoted[0], end
+        value = self._text[begin:end].strip()
+        if not value:
+            raise Refused("no_value", flag)
+        return value, end
+
+    def _value(self, flag: str, begin: int) -> tuple[str, int]:
+        """One word (or what belongs together: ``768 x 768``, ``dpm++ 2m``, anything in quotes)."""
+        text = self._text
+        if (quoted := self._quoted(begin)) is not None:
+            return quoted
+        word, found = _WORD.match(text, begin), _FLAG.match(text, begin)
+        is_flag = found is not None and self._begins(found)
+        if word is None or (found and is_flag and (dashes.is_no_prose(found["dash"]) or _named(found) in FLAGS)):
+            raise Refused("no_value", flag)
+        end = word.end()
+        if flag == "size" and (size := SIZE.match(text, begin)) is not None:
+            end = size.end()
+        if flag == "ar" and (ratio := RATIO.match(text, begin)) is not None:
+            end = ratio.end()
+        if flag == "sampler":
+            while (more := _MORE_SAMPLER.match(text, end)) is not None:
+                end = more.end()
+            if (letter := _SAMPLER_A.match(text, end)) is not None:
+                end = _WORD.match(text, letter.end() - 1).end()  # type: ignore[union-attr]
+        return unquoted(flag, text[begin:end]), end
+
+    def _quoted(self, begin: int) -> tuple[str, int] | None:
+        """A value in quotes at ``begin`` and where it ends. A quote that nothing closes is a letter."""
+        opening = self._text[begin : begin + 1]
+        if opening not in _QUOTES or opening in self._unclosed:
+            return None
+        closing = re.compile(f"[{_QUOTES[opening]}](?!\\S)").search(self._text, begin + 1)
+        if closing is None:
+            self._unclosed.add(opening)
+            return None
+        return self._text[begin + 1 : closing.start()].strip(), closing.end()
+
+
+def _skip_space(text: str, position: int) -> int:
+    match = _SPACE.match(text, position)
+    return match.end() if match else position
+
+
+def _named(found: re.Match[str]) -> str:
+    name = folded(found["name"])
+    return ALIASES.get(name, name)
+
+
+def _with(options: DrawOptions, flag: str, value: str) -> DrawOptions:
+    """``options`` with one more flag. Raises ``Refused`` for values that no model could take."""
+    if flag == "no":
+        # Said twice, it is simply more that should not be there.
+        before = options.negative_prompt
+        return replace(options, negative_prompt=f"{before}, {value}" if before and value else value or before or "")
+    if flag in BARE:
+        return replace(options, inpaint=True) if flag == "inpaint" else replace(options, explain=True)
+    changes = {"aspect": flag} if flag in SHAPES else READERS[flag](flag, value)
+    if (other := _other_shape(options, changes)) is not None and other != flag:
+        raise Refused("conflict", flag, (other,))
+    if any(getattr(options, name) is not None for name in changes):
+        raise Refused("twice", flag)
+    return replace(options, **changes)
+
+
+def _other_shape(options: DrawOptions, changes: dict[str, Any]) -> str | None:
+    """The flag before that said already which shape, if this one does."""
+    if not changes.keys() & {"width", "aspect"}:
+        return None
+    if options.width is not None:
+        return "size"
+    return options.aspect if options.aspect in SHAPES or options.aspect is None else "ar"

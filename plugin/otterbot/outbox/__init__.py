@@ -1,0 +1,1 @@
+"""What goes into rooms: built, sent in fair turns, each thing exactly once."""

@@ -1,0 +1,94 @@
+"""One attempt to put something into its room."""
+
+from __future__ import annotations
+
+import time
+from enum import Enum, auto
+from typing import Any
+
+from .. import texts
+from ..errors import CannotEncrypt
+from ..matrix import event_content
+from ..matrix.encryption import Encryption
+from ..matrix.http import MatrixHttp
+from ..store.rows import Kind, Part, PartState, transaction_id
+from ..store.store import Store
+from .builder import Entry
+
+NO_ENCRYPTION = "no-encryption"
+"""The one part that goes out in the clear: a fixed sentence."""
+
+
+class Done(Enum):
+    """Why nothing was sent."""
+
+    LATER = auto()
+    """What it is about is on its way itself."""
+    NEVER = auto()
+    """What it is about will not be."""
+    UNWANTED = auto()
+    """Somebody took it back."""
+    STALE = auto()
+    """It was built for a room in the clear, which is encrypted by now."""
+
+
+class Sender:
+    """Encrypts, marks and sends. What went wrong beyond that leaves as an error of :mod:`..errors`."""
+
+    def __init__(self, store: Store, http: MatrixHttp, encryption: Encryption) -> None:
+        self._store = store
+        self._http = http
+        self._encryption = encryption
+
+    async def send(self, entry: Entry) -> str | Done:
+        """The event's id, or why there is none. A stored part is marked ``sending`` before its request goes out."""
+        part = entry.part
+        content = await self._resolve(entry)
+        if isinstance(content, Done):
+            return content
+        event_type = "m.reaction" if part.kind is Kind.REACTION else "m.room.message"
+        if _private(part) and await self._encryption.is_encrypted(part.room_id):
+            if entry.plain_media:
+                return Done.STALE
+            content = await self._encryption.encrypt(part.room_id, event_type, content)
+            event_type = "m.room.encrypted"
+        elif _private(part):
+            content = await self._harmless(part, content)
+        if not entry.stored:
+            # Each state of the text is an event of its own; a repeat of one would be dropped.
+            txn = transaction_id(part.key, f"{part.part}/{time.time_ns()}")
+            return await self._http.send(part.room_id, event_type, content, txn)
+        if not await self._store.mark_sending(*part.id, part.room_id):
+            return Done.UNWANTED
+        if part.kind is Kind.REDACTION:
+            return await self._http.redact(part.room_id, content["redacts"], part.transaction_id)
+        return await self._http.send(part.room_id, event_type, content, part.transaction_id)
+
+    async def _harmless(self, part: Part, content: dict[str, Any]) -> dict[str, Any]:
+        """For a room that is not encrypted: nothing of a request that was made in an encrypted room and has moved here
+        with an upgrade, but for the sentence that says so."""
+        request = await self._store.request(part.key)
+        if request is None or not (request.private and request.moved and part.room_id == request.room_id):
+            return content
+        if part.part != "final":
+            raise CannotEncrypt("it was asked for in an encrypted room")
+        return await event_content.notice(texts.NOT_ENCRYPTED_ANY_MORE, part.key, part.part, request)
+
+    async def _resolve(self, entry: Entry) -> dict[str, Any] | Done:
+        """The content with the id of the event that it is about filled in."""
+        content, part = entry.content or {}, entry.part
+        if not entry.stored or part.kind not in (Kind.EDIT, Kind.REDACTION):
+            return content
+        target = await self._store.part(part.key, content["of"])
+        if target is not None and target.state is PartState.SENT and target.event_id:
+            if part.kind is Kind.REDACTION:
+                return {"redacts": target.event_id}
+            return event_content.edit(content["content"], target.event_id)
+        if target is not None and target.state in (PartState.READY, PartState.SENDING):
+            return Done.LATER
+        return Done.NEVER
+
+
+def _private(part: Part) -> bool:
+    """Is it encrypted where the room is? Reactions and redactions cannot be."""
+    return part.kind in (Kind.MESSAGE, Kind.EDIT) and part.part != NO_ENCRYPTION

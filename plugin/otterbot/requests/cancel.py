@@ -1,0 +1,101 @@
+"""Requests that are taken back: by a command, by an edit, or with the message that asked for them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+
+from .. import texts
+from ..outbox.sends import Outbox
+from ..store.rows import Part, PartState, Rank, Request
+from ..store.store import Commit, Store
+from ..waiting import surely
+from . import completion
+from .active import Ending, Live
+from .completion import REPLACED, closing
+
+RECENT = 24 * 3600.0
+"""Seconds; what was cancelled before that is past."""
+
+
+class Cancelling:
+    """The database says it first; then everything that was under way is stopped, and the room is told."""
+
+    def __init__(
+        self,
+        store: Store,
+        outbox: Outbox,
+        *,
+        live: Callable[[str], Live | None],
+        close: Callable[[Live, Ending], Awaitable[None]],
+        wake: Callable[[], None],
+        log: logging.Logger,
+    ) -> None:
+        self._store = store
+        self._outbox = outbox
+        self._live = live
+        self._close = close
+        self._wake = wake
+        self._log = log
+
+    async def resume(self) -> None:
+        """Finish what a crash left between the mark and what says so."""
+        for request in await self._store.unclosed(self._store.clock.now() - RECENT):
+            await self.were_cancelled([request], replaced=request.outcome == REPLACED)
+
+    async def cancel(self, keys: Iterable[str], room: str) -> None:
+        """Cancel requests of that room."""
+        done = await self._store.commit(Commit(mark=None, room_id=room, cancel=list(keys)))
+        await self.were_cancelled(done.cancelled)
+
+    async def were_cancelled(self, requests: Iterable[Request], *, replaced: bool = False) -> None:
+        """They are ``done`` in the database already: stop everything that was under way.
+        ``replaced``: because the message was edited, and what it asks for now comes instead."""
+        outcome, line = (REPLACED, texts.EDITED) if replaced else ("cancelled", texts.CANCELLED)
+        ending = Ending(outcome=outcome, well=False, line=line)
+        for request in requests:
+
+            async def stop(request: Request = request) -> None:
+                await self._stop(request, ending)
+
+            await surely(stop, self._log)
+        self._wake()
+
+    async def _stop(self, request: Request, ending: Ending) -> None:
+        live = self._live(request.key)
+        if live is not None:
+            await live.fall_silent()
+        await self.take_results_back(request)
+        for part in await closing(self._store, self._outbox, request, ending):
+            await self._outbox.post(part)
+        if live is not None:
+            await self._close(live, ending)
+
+    async def take_results_back(self, request: Request) -> None:
+        """What has not been sent is not; what was on its way when the request was cancelled is deleted once it stands
+        in the room. Its picture leaves the archive in both cases."""
+        for part in (await self._store.parts_of(request.key)).values():
+            if part.rank != Rank.RESULT:
+                continue
+            if await self._outbox.withdraw(*part.id):
+                continue
+            now = await self._store.part(*part.id)
+            if now is not None and _under_way(now, request):
+                await self._store.owe_delete_of(*part.id)
+                await self._outbox.post(completion.unsend(request, now))
+        self._wake()
+
+    async def redacted(self, room: str, event_id: str) -> None:
+        """Somebody deleted a message: a request is cancelled with it, a picture leaves the archive."""
+        request = await self._store.request_by_event(event_id)
+        if request is not None and request.open and request.origin == room:
+            await self.cancel([request.key], request.room_id)
+        part = await self._store.part_by_event(event_id)
+        if part is not None and part.room_id == room and await self._store.owe_delete(event_id):
+            self._wake()
+
+
+def _under_way(part: Part, request: Request) -> bool:
+    """Was it being sent when the request was cancelled?"""
+    sent_since = request.done_at is not None and part.updated_at >= request.done_at
+    return part.state is PartState.SENDING or (part.state is PartState.SENT and sent_since)

@@ -1,0 +1,60 @@
+"""Requests that cannot be carried out: they have waited for too long, or their room is out of reach."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from .. import texts
+from ..matrix.room_state import Place
+from ..outbox.sends import Outbox
+from ..store.rows import Request
+from ..store.store import Store
+from .active import Live, WorkerState
+from .cancel import Cancelling
+
+
+class GivingUp:
+    """One sentence each, said as soon as it can be; the worker is told to stop."""
+
+    def __init__(
+        self,
+        store: Store,
+        outbox: Outbox,
+        cancelling: Cancelling,
+        state: WorkerState,
+        *,
+        live: Callable[[str], Live | None],
+        end_with: Callable[..., Awaitable[None]],
+    ) -> None:
+        self._store = store
+        self._outbox = outbox
+        self._cancelling = cancelling
+        self._state = state
+        self._live = live
+        self._end_with = end_with
+
+    async def give_up(self, request: Request, outcome: str, text: str) -> None:
+        """End it with that sentence. A result that was on its way goes with it."""
+        live = self._live(request.key)
+        if live is None:
+            return
+        await self._end_with(live, outcome, text, cancel_owed=True)
+        ended = await self._store.request(request.key)
+        if ended is not None and not ended.open:
+            await self._cancelling.take_results_back(ended)
+
+    async def expire(self, request: Request) -> None:
+        """It has waited for too long."""
+        hours, state, live = (request.expires_at - request.created_at) / 3600, self._state, self._live(request.key)
+        if self._outbox.barred.place(request.room_id) not in (None, Place.SPEAKS):
+            text = texts.could_not_speak(hours)
+        else:
+            text = texts.expired(
+                hours,
+                away=state.away_since is not None,
+                unauthorized=state.unauthorized,
+                paused=state.pause.paused,
+                disk_full=live is not None and live.disk_full,
+                drawn=live is not None and live.job is not None and live.job.final,
+            )
+        await self.give_up(request, "expired", text)

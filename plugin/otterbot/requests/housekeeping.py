@@ -1,0 +1,130 @@
+"""What is owed to the worker and to the database: acknowledgements, cancels, deletions, expiry, pruning."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from ..clock import steady
+from ..errors import WorkerError, WorkerRefused
+from ..store.rows import Part, Request
+from ..store.store import Store
+from ..waiting import news
+from ..worker.client import WorkerClient
+from ..worker.jobs import Job
+
+RETRY = 20.0
+IDLE = 600.0
+PRUNE_EVERY = 6 * 3600.0
+
+
+class Upkeep:
+    """One loop, woken by news; nothing that it does is urgent, all of it is retried."""
+
+    def __init__(
+        self,
+        store: Store,
+        worker: WorkerClient,
+        expire: Callable[[Request], Awaitable[None]],
+        log: logging.Logger,
+    ) -> None:
+        self._store = store
+        self._worker = worker
+        self._expire = expire
+        self._log = log
+        self._wake = asyncio.Event()
+        self._pruned: float | None = None
+
+    def wake(self) -> None:
+        self._wake.set()
+
+    async def run(self) -> None:
+        while True:
+            self._wake.clear()
+            wait = IDLE
+            try:
+                left = await self._expire_old()
+                if left is not None:
+                    wait = min(wait, max(0.05, left))
+                if not await self._pay():
+                    wait = min(wait, RETRY)
+                await self._prune()
+            except Exception as error:
+                self._log.error("Upkeep: %s", type(error).__name__)
+                wait = RETRY
+            await news(self._wake, wait)
+
+    async def _expire_old(self) -> float | None:
+        """Give old requests back; how long the next one has left. As long as nobody knows what time it is, none is old.
+
+        :class:`~.retiming.Retiming` wakes us when it is, and when the clock was set.
+        """
+        if not self._store.clock.known:
+            return None
+        now, left = self._store.clock.now(), list[float]()
+        for request in await self._store.open_requests():
+            if request.expires_at <= now:
+                await self._expire(request)
+            else:
+                left.append(request.expires_at - now)
+        return min(left, default=None)
+
+    async def _pay(self) -> bool:
+        """Tell the worker what it has to know; false if it could not be told everything."""
+        store, told = self._store, True
+        try:
+            for part in await store.acks_owed():
+                told &= await self._tell(self._worker.delivered, part, store.ack_paid)
+            for part in await store.deletes_owed():
+                told &= await self._tell(self._worker.delete_image, part, store.delete_paid)
+            for request in await store.cancels_owed():
+                told &= await self._cancel(request)
+        except WorkerError:
+            return False
+        return told
+
+    async def _tell(
+        self, say: Callable[[str], Awaitable[None]], part: Part, paid: Callable[[str, str], Awaitable[None]]
+    ) -> bool:
+        try:
+            if part.image_id is not None:
+                await say(part.image_id)
+        except WorkerRefused as refusal:  # of this one; the others are told all the same
+            self._log.warning("The worker does not take what it has to know of a picture: %s", refusal)
+            return False
+        await paid(*part.id)
+        return True
+
+    async def _cancel(self, request: Request) -> bool:
+        """Cancel its job and delete what was drawn of it: nobody will post that any more."""
+        try:
+            job_id = request.job_id
+            if job_id is None:  # it may have arrived without our hearing of it
+                job = await self._worker.job_by_key(request.key)
+                job_id = None if job is None else job.id
+            job = None if job_id is None else await self._worker.cancel(job_id)
+            if job is not None and job.key == request.key:
+                await self._discard(job)
+        except WorkerRefused as refusal:
+            self._log.warning("The worker does not take a cancellation: %s", refusal)
+            return False
+        await self._store.cancel_paid(request.key)
+        return True
+
+    async def _discard(self, job: Job) -> None:
+        """Delete its pictures, but for those that have a part: that says by itself what becomes of them."""
+        standing = await self._store.parts_of(job.key)
+        for picture in job.pictures:
+            part, result = standing.get(f"picture/{picture.index}"), picture.result
+            if result is None:
+                continue
+            if part is None or part.image_id != result.image_id:
+                await self._worker.delete_image(result.image_id)
+
+    async def _prune(self) -> None:
+        if not self._store.clock.known:
+            return
+        if self._pruned is None or steady() - self._pruned > PRUNE_EVERY:
+            await self._store.prune(self._store.clock.now())
+            self._pruned = steady()

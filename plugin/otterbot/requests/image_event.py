@@ -1,0 +1,152 @@
+"""Pictures: from the worker's result to the content of an ``m.image`` event."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from maubot.matrix import parse_formatted
+
+from .. import texts
+from ..errors import AnswerLost, CannotEncrypt, MatrixRefused, RateLimited, TooLarge, WorkerError
+from ..matrix import event_content
+from ..matrix.encryption import Encryption
+from ..matrix.http import MatrixHttp
+from ..store.rows import Part, Request
+from ..worker.client import WorkerClient
+from ..worker.jobs import ImageResult
+from . import image_check
+from .input_images import start_event
+
+BLURHASH = "xyz.amorgan.blurhash"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Uploaded:
+    """Where bytes lie now: ``url`` in the clear, or ``file`` with the key to them."""
+
+    url: str | None = None
+    file: dict[str, Any] | None = None
+
+    def into(self, place: dict[str, Any], prefix: str = "") -> None:
+        if self.file is not None:
+            place[f"{prefix}file"] = self.file
+        else:
+            place[f"{prefix}url"] = self.url
+
+
+async def upload(http: MatrixHttp, data: bytes, mimetype: str, *, encrypted: bool) -> Uploaded:
+    """Upload, encrypted with a key of its own if the room is encrypted."""
+    if not encrypted:
+        return Uploaded(url=await http.upload(data, mimetype))
+    try:
+        from mautrix.crypto.attachments import encrypt_attachment
+    except ImportError as error:  # maubot without its [encryption] extra
+        raise CannotEncrypt("no attachment encryption") from error
+    cipher, keys = await asyncio.to_thread(encrypt_attachment, data)
+    file: dict[str, Any] = keys.serialize()
+    file["url"] = await http.upload(cipher, "application/octet-stream")
+    return Uploaded(file=file)
+
+
+async def _thumbnail(
+    worker: WorkerClient, http: MatrixHttp, result: ImageResult, *, encrypted: bool
+) -> Uploaded | None:
+    """Without one the picture still shows: whatever keeps it away does not keep the picture."""
+    told = result.thumbnail
+    try:
+        data = await worker.thumbnail(result.image_id)
+        image_check.check(data, size=told.size, mimetype=told.mimetype, sha256=told.sha256)
+        return await upload(http, data, told.mimetype, encrypted=encrypted)
+    except (WorkerError, AnswerLost, RateLimited, TooLarge, MatrixRefused):
+        return None
+
+
+async def picture_content(
+    worker: WorkerClient,
+    http: MatrixHttp,
+    encryption: Encryption,
+    request: Request,
+    part: Part,
+    result: ImageResult,
+    hint: str | None = None,
+) -> dict[str, Any]:
+    """Fetch and upload picture and thumbnail at the same time, and describe them.
+
+    ``hint`` is a last line for the caption, for a room that sees its first picture.
+
+    Raises the errors of :mod:`..errors`; nothing is uploaded in the clear into an encrypted room.
+    """
+    encrypted = await encryption.is_encrypted(part.room_id)
+    if encrypted and not encryption.possible:
+        raise CannotEncrypt("no end-to-end encryption in this client")
+    if not encrypted and request.private and request.moved:
+        raise CannotEncrypt("it was asked for in an encrypted room")
+
+    async def picture() -> Uploaded:
+        data = await worker.image(result.image_id)
+        await asyncio.to_thread(
+            image_check.check, data, size=result.size, mimetype=result.mimetype, sha256=result.sha256
+        )
+        return await upload(http, data, result.mimetype, encrypted=encrypted)
+
+    tasks = (
+        asyncio.create_task(picture()),
+        asyncio.create_task(_thumbnail(worker, http, result, encrypted=encrypted)),
+    )
+    try:
+        await asyncio.gather(*tasks)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
+    content = await _described(request, part, result, hint)
+    tasks[0].result().into(content)
+    thumbnail = tasks[1].result()
+    if thumbnail is not None:
+        thumbnail.into(content["info"], "thumbnail_")
+        content["info"]["thumbnail_info"] = {
+            "w": result.thumbnail.width,
+            "h": result.thumbnail.height,
+            "size": result.thumbnail.size,
+            "mimetype": result.thumbnail.mimetype,
+        }
+    return content
+
+
+def _start(request: Request) -> dict[str, Any]:
+    """From which event it was drawn, so that it can be drawn again."""
+    event = start_event(request.body)
+    return {} if event is None else {"start": event}
+
+
+async def _described(request: Request, part: Part, result: ImageResult, hint: str | None) -> dict[str, Any]:
+    index = int(part.part.split("/")[1])
+    used = result.record.get("used")
+    prompt = str(used.get("prompt", "")) if isinstance(used, dict) else ""
+    notes = [*(request.notes if index == 0 else ()), *(texts.plain_sentence(note) for note in result.notes)]
+    if hint is not None and index == 0:
+        notes.append(hint)
+    asked = [texts.asked_in_the_room_before(request.sender)] if request.moved else []
+    body, html = await parse_formatted("\n\n".join((*asked, texts.caption(prompt, result.record), *notes)))
+    return {
+        "msgtype": "m.image",
+        "body": body,
+        "format": "org.matrix.custom.html",
+        "formatted_body": html,
+        "filename": result.filename,
+        "info": {
+            "w": result.width,
+            "h": result.height,
+            "size": result.size,
+            "mimetype": result.mimetype,
+            BLURHASH: result.blurhash,
+        },
+        "m.mentions": {},
+        **event_content.related(request),
+        event_content.OUR_KEY: event_content.ours(
+            part.key, part.part, index=index, record=event_content.canonical(result.record), **_start(request)
+        ),
+    }

@@ -1,0 +1,170 @@
+"""Requests for pictures: each is delivered when it is done, the request when all of them are."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Set
+from typing import Any
+
+from .. import texts
+from ..errors import WorkerForeign, WorkerRefused
+from ..matrix import event_content
+from ..matrix.encryption import Encryption
+from ..matrix.http import MatrixHttp
+from ..outbox.sends import Outbox
+from ..store.rows import Part, PartState, Rank, Request
+from ..store.store import Store
+from ..worker.client import WorkerClient
+from ..worker.job_events import ChatEvent
+from ..worker.jobs import ImageResult, Job
+from .active import Ending, Live
+from .image_event import picture_content
+from .input_images import Starts
+
+SUCCEEDED = "succeeded"
+SPOILED_PATIENCE = 900.0
+"""Seconds for which a picture that does not arrive whole is fetched again."""
+OVER = (PartState.SENT, PartState.FAILED, PartState.DROPPED)
+
+
+class Pictures:
+    """The kind ``image`` of :class:`~.active.Kind`, and the builder of parts ``picture/k``."""
+
+    own_status = False
+
+    def __init__(
+        self,
+        store: Store,
+        worker: WorkerClient,
+        outbox: Outbox,
+        http: MatrixHttp,
+        encryption: Encryption,
+        *,
+        prefix: Callable[[], str],
+    ) -> None:
+        self._store = store
+        self._worker = worker
+        self._outbox = outbox
+        self._http = http
+        self._encryption = encryption
+        self._prefix = prefix
+        self._starts = Starts(http, encryption, worker)
+        self._results: dict[tuple[str, str], ImageResult] = {}
+        """Owned here, from the worker's news until the request ends."""
+        self._spoiled_since: dict[str, float] = {}
+        """By picture that did not arrive as it was announced: since when (``time.monotonic()``)."""
+        self._taught: dict[str, str] = {}
+        """The request whose picture teaches a room the next step; while the instance runs."""
+        outbox.register_builder("picture", self.build)
+
+    def begin(self, live: Live) -> None:
+        """Delivery shows how it stands."""
+
+    async def body(self, live: Live) -> dict[str, Any] | None:
+        return await self._starts.body(live.request)
+
+    def mend(self, live: Live, refusal: WorkerRefused) -> bool:
+        return refusal.code == "input_gone" and self._starts.gone(live.request)
+
+    async def on_chat(self, live: Live, event: ChatEvent) -> None:
+        """Pictures do not talk."""
+
+    async def on_job(self, live: Live) -> Ending | None:
+        job = live.job
+        if job is None:
+            return None
+        standing = await self._store.parts_of(live.key)
+        for picture in job.pictures:
+            if picture.state == SUCCEEDED and picture.result is not None:
+                await self._deliver(live.request, picture.index, picture.result, standing)
+        return await self._ending(live, job) if job.final else None
+
+    async def _deliver(self, request: Request, index: int, result: ImageResult, standing: dict[str, Part]) -> None:
+        name = f"picture/{index}"
+        part = standing.get(name)
+        if part is not None and part.state in OVER:
+            return
+        self._results[request.key, name] = result
+        if part is None:
+            await self._outbox.post(
+                Part(key=request.key, part=name, room_id=request.room_id, rank=Rank.RESULT, image_id=result.image_id)
+            )
+        elif part.image_id != result.image_id:
+            await self._store.new_image(request.key, name, result.image_id)
+            self._outbox.rebuild(request.key, name, result.image_id)
+        else:
+            self._outbox.rebuild(request.key, name)
+
+    async def _ending(self, live: Live, job: Job) -> Ending | None:
+        """``None`` as long as a picture is on its way into the room."""
+        standing = await self._store.parts_of(live.key)
+        drawn = [f"picture/{picture.index}" for picture in job.pictures if picture.state == SUCCEEDED]
+        states = {name: standing[name].state for name in drawn if name in standing}
+        if any(name not in states or states[name] not in OVER for name in drawn):
+            return None
+        count = len(job.pictures)
+        delivered = sum(state is PartState.SENT for state in states.values())
+        if delivered == count:
+            return Ending(outcome=SUCCEEDED, well=True, line=texts.done_line(job))
+        cancelled = job.state == "cancelled"
+        reasons = live.reasons | {part.reason for part in standing.values()}
+        line = _why(job, reasons)
+        content = await event_content.notice(line, live.key, "final", live.request)
+        final = Part(key=live.key, part="final", room_id=live.request.room_id, rank=Rank.REFUSAL, content=content)
+        parts = [] if "cannot_encrypt" in reasons else [final]  # that has been said
+        return Ending(outcome="cancelled" if cancelled else "failed", well=False, line=line, parts=parts)
+
+    async def ended(self, live: Live, ending: Ending) -> None:
+        for place in [place for place in self._results if place[0] == live.key]:
+            self._spoiled_since.pop(self._results.pop(place).image_id, None)
+        self._starts.forget(live.key)
+
+    async def build(self, part: Part) -> dict[str, Any]:
+        """The content of ``picture/k``."""
+        request = await self._store.request(part.key)
+        if request is None or not request.open:
+            raise WorkerRefused(410, "not_found")
+        result = self._results.get(part.id)
+        if result is None:
+            result = await self._ask(request, part)
+        first = await self._store.last_picture(part.room_id) is None
+        # Two first requests may be on their way at the same time.
+        first = first and self._taught.setdefault(part.room_id, part.key) == part.key
+        hint = texts.first_picture_hint(self._prefix()) if first else None
+        try:
+            return await picture_content(self._worker, self._http, self._encryption, request, part, result, hint)
+        except WorkerForeign:
+            self._spoiled(result.image_id)
+            raise
+
+    def _spoiled(self, image_id: str) -> None:
+        """What came is not the picture. Most likely something stands in between, for a while; raises what means "gone"
+        where the same goes on for so long that it is the worker's file."""
+        now = time.monotonic()
+        self._worker.spoiled_at = now
+        if now - self._spoiled_since.setdefault(image_id, now) > SPOILED_PATIENCE:
+            raise WorkerRefused(410, "image_gone") from None
+
+    async def _ask(self, request: Request, part: Part) -> ImageResult:
+        """After a restart only the database knows that there is a picture; the worker knows the rest."""
+        if request.job_id is None:
+            raise WorkerRefused(404, "not_found")
+        index = int(part.part.split("/")[1])
+        for picture in (await self._worker.job(request.job_id)).pictures:
+            if picture.index == index and picture.result is not None:
+                self._results[part.id] = picture.result
+                return picture.result
+        raise WorkerRefused(404, "not_found")
+
+
+def _why(job: Job, reasons: Set[str | None]) -> str:
+    """Why not every picture stands in the room. ``reasons`` are those of :class:`~..outbox.listeners.Hooks`."""
+    if job.state in ("failed", "cancelled") or any(picture.error is not None for picture in job.pictures):
+        return texts.done_line(job)
+    if "too_large" in reasons:
+        return texts.TOO_LARGE_TO_POST
+    if "upload_refused" in reasons:
+        return texts.UPLOAD_REFUSED
+    if reasons & {"gone", "missing"}:
+        return texts.PICTURE_GONE
+    return texts.NOT_POSTED

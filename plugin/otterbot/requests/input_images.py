@@ -1,0 +1,243 @@
+"""Pictures to start from: which message shows one, where its bytes lie, and their way to the worker.
+
+Stored is only which event it is, never an address or a key: the event is read again from the room (and decrypted)
+whenever the bytes are needed. The worker names a picture by its bytes, so bringing it twice is bringing it once, and
+a process that dies anywhere in between begins again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakValueDictionary
+
+from .. import texts
+from ..errors import AnswerLost, MatrixRefused, TooLarge, WorkerRefused
+from ..matrix import mxc
+from ..matrix.encryption import Encryption, KeyMissing
+from ..matrix.http import MatrixHttp
+from ..store.rows import Request
+from ..worker.client import WorkerClient
+from ..worker.jobs import Input
+from .active import CannotAsk
+from .image_check import sniff
+
+MOST = 20_000_000
+"""Bytes; the worker may take less."""
+TYPES = frozenset({"image/png", "image/jpeg", "image/jpg", "image/pjpeg", "image/webp", "image/gif", "image/apng"})
+FEATURE = "img2img"
+HOLES = "inpaint"
+STEERS = "control"
+AT_ONCE = 2
+"""Pictures in memory at the same time, however many requests a start takes up."""
+KEY_PATIENCE = 10.0
+"""Seconds for which the room key of a picture's message is waited for at submission."""
+TRIES = 8
+"""How often a homeserver may answer that it cannot give a picture; with the pauses in between about a minute."""
+
+
+class NoStart(Exception):
+    """Nothing can be drawn from that message; the text is a sentence for people."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """Where a picture's bytes lie. ``key``, ``iv`` and ``digest`` (unpadded base64) if they are encrypted."""
+
+    server: str
+    media: str
+    secrets: tuple[str, str, str] | None = None
+
+    def __repr__(self) -> str:
+        return "Source(…)"  # the key must not come into any log
+
+
+def source_of(event: Mapping[str, Any], most: int = MOST) -> Source | None:
+    """The picture in a readable event; ``None`` if the event is no media at all. Raises :class:`NoStart`."""
+    content = event.get("content")
+    if _deleted(event):
+        raise NoStart(texts.START_DELETED)
+    if not isinstance(content, Mapping):
+        return None
+    kind = "m.sticker" if event.get("type") == "m.sticker" else content.get("msgtype")
+    if kind not in ("m.image", "m.sticker", "m.file", "m.video", "m.audio"):
+        return None
+    info = content.get("info")
+    info = info if isinstance(info, Mapping) else {}
+    mimetype, size = info.get("mimetype"), info.get("size")
+    named = isinstance(mimetype, str) and mimetype.lower().partition(";")[0].strip() in TYPES
+    # What an image's message says of its type may be missing or wrong; of a file it is all that is known.
+    if kind in ("m.video", "m.audio") or (not named and (kind == "m.file" or isinstance(mimetype, str))):
+        raise NoStart(texts.START_NO_PICTURE)
+    if isinstance(size, int) and size > most:
+        raise NoStart(texts.start_too_large(most))
+    return _place(content)
+
+
+def _deleted(event: Mapping[str, Any]) -> bool:
+    unsigned = event.get("unsigned")
+    return "redacted_because" in event or (isinstance(unsigned, Mapping) and "redacted_because" in unsigned)
+
+
+def _place(content: Mapping[str, Any]) -> Source:
+    file = content.get("file")
+    url = file.get("url") if isinstance(file, Mapping) else content.get("url")
+    found = mxc.parse(url)
+    if found is None:
+        raise NoStart(texts.START_UNREADABLE)
+    secrets: tuple[str, str, str] | None = None
+    if isinstance(file, Mapping):
+        key, hashes = file.get("key"), file.get("hashes")
+        wanted = (
+            key.get("k") if isinstance(key, Mapping) else None,
+            hashes.get("sha256") if isinstance(hashes, Mapping) else None,
+            file.get("iv"),
+        )
+        if not all(isinstance(part, str) and part.isascii() for part in wanted):
+            raise NoStart(texts.START_UNREADABLE)
+        secrets = (str(wanted[0]), str(wanted[1]), str(wanted[2]))
+    return Source(server=found[0], media=found[1], secrets=secrets)
+
+
+async def look(
+    http: MatrixHttp, encryption: Encryption, room: str, event_id: str, *, patience: float, most: int = MOST
+) -> Source | None:
+    """The picture that an event of the room shows; ``None`` if it is no media at all.
+
+    Raises :class:`NoStart`, and a :class:`~..errors.MatrixError` if the homeserver does not answer.
+    """
+    try:
+        raw = await http.event(room, event_id)
+    except MatrixRefused:
+        raise NoStart(texts.START_UNREADABLE) from None
+    if _deleted(raw):
+        raise NoStart(texts.START_DELETED)
+    try:
+        readable = await encryption.readable(raw)
+    except KeyMissing as missing:
+        if not await encryption.wait_for_key(room, missing.session_id, patience):
+            raise NoStart(texts.START_UNREADABLE) from None
+        try:
+            readable = await encryption.readable(raw)
+        except KeyMissing:
+            raise NoStart(texts.START_UNREADABLE) from None
+    if readable is None:
+        raise NoStart(texts.START_UNREADABLE)
+    return source_of(readable, most)
+
+
+class Starts:
+    """Brings pictures to the worker. One per plugin instance; knows their ids there until their requests end."""
+
+    def __init__(self, http: MatrixHttp, encryption: Encryption, worker: WorkerClient) -> None:
+        self._http = http
+        self._encryption = encryption
+        self._worker = worker
+        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._own_turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        """One for each person: whoever sends slow pictures takes one place, and leaves the other to others."""
+        self._ids: dict[str, Input] = {}
+        self._brought: dict[str, int] = {}
+        self._failures: dict[str, int] = {}
+
+    async def body(self, request: Request) -> dict[str, Any] | None:
+        """The request's body as the worker takes it: with the id of the picture, which is there by then.
+
+        Raises :class:`~.active.CannotAsk`, and what the worker and the homeserver raise for now.
+        """
+        body = request.body
+        event_id = start_event(body)
+        if body is None or event_id is None:
+            return body
+        if request.key not in self._ids:
+            own_turn = self._own_turns.setdefault(request.sender, asyncio.Lock())
+            async with own_turn, self._slots:
+                self._ids[request.key] = await self._bring(request, event_id)
+        found = self._ids[request.key]
+        if isinstance(control := body.get("control"), Mapping):
+            how = {name: control[name] for name in ("kind", "scale") if name in control}
+            return {**body, "control": {**how, "id": found.id}}
+        if body.get("mask") is None:
+            return {**body, "init_image": {"id": found.id}}
+        if not found.alpha:
+            raise CannotAsk(f"❌ {texts.INPAINT_NO_HOLES}")
+        return {**body, "init_image": {"id": found.id}, "mask": {"id": found.id}}
+
+    def gone(self, request: Request) -> bool:
+        """The worker says that it has not got the picture (any more); true if it is worth bringing it again."""
+        if self._ids.pop(request.key, None) is None:
+            return False
+        self._brought[request.key] = self._brought.get(request.key, 0) + 1
+        return self._brought[request.key] < TRIES
+
+    def forget(self, key: str) -> None:
+        """The request is done."""
+        for known in (self._ids, self._brought, self._failures):
+            known.pop(key, None)
+
+    async def _bring(self, request: Request, event_id: str) -> Input:
+        info = await self._worker.info()  # where it is away, nothing need be fetched
+        if FEATURE not in info.features:
+            raise CannotAsk(f"❌ {texts.START_OLD_WORKER}")
+        if (request.body or {}).get("mask") is not None and HOLES not in info.features:
+            raise CannotAsk(f"❌ {texts.INPAINT_OLD_WORKER}")
+        if (request.body or {}).get("control") is not None and STEERS not in info.features:
+            raise CannotAsk(f"❌ {texts.CONTROL_OLD_WORKER}")
+        limit = info.limits.get("input_bytes")
+        most = min(MOST, limit) if isinstance(limit, int) and limit > 0 else MOST
+        try:
+            data = await self._fetch(request, event_id, most)
+        except NoStart as reason:
+            raise CannotAsk(f"❌ {reason}") from None
+        mimetype = sniff(data)
+        if mimetype is None:
+            raise CannotAsk(f"❌ {texts.START_BROKEN}")
+        try:
+            return await self._worker.add_input(data, mimetype, private=request.private, owner=request.sender)
+        except WorkerRefused as refusal:
+            if refusal.disk_full:
+                raise  # whether it is waited for, who submits decides
+            raise CannotAsk(texts.start_refused(refusal, most)) from None
+
+    async def _fetch(self, request: Request, event_id: str, most: int) -> bytes:
+        source = await look(self._http, self._encryption, request.origin, event_id, patience=KEY_PATIENCE, most=most)
+        if source is None:
+            raise NoStart(texts.START_NO_PICTURE)
+        try:
+            data = await self._http.download(source.server, source.media, most)
+        except TooLarge:
+            raise NoStart(texts.start_too_large(most)) from None
+        except MatrixRefused:
+            raise NoStart(texts.START_GONE) from None
+        except AnswerLost as lost:
+            if lost.status is None:
+                raise  # it is away, and will be back
+            failures = self._failures[request.key] = self._failures.get(request.key, 0) + 1
+            if failures < TRIES:
+                raise
+            raise NoStart(texts.START_AWAY) from None
+        return data if source.secrets is None else await asyncio.to_thread(_decrypt, data, *source.secrets)
+
+
+def _decrypt(data: bytes, key: str, digest: str, iv: str) -> bytes:
+    """Checks the hash as well. Raises :class:`NoStart`."""
+    try:
+        from mautrix.crypto.attachments import decrypt_attachment
+    except ImportError:  # maubot without its [encryption] extra
+        raise NoStart(texts.START_UNREADABLE) from None
+    try:
+        return bytes(decrypt_attachment(data, key, digest, iv))
+    except Exception:  # the library raises what its own parts raise; the text may hold the key
+        raise NoStart(texts.START_BROKEN) from None
+
+
+def start_event(body: Mapping[str, Any] | None) -> str | None:
+    """The event that a stored request starts from, or whose picture steers it; never both."""
+    for name in ("init_image", "control"):
+        start = body.get(name) if body is not None else None
+        event = start.get("event") if isinstance(start, Mapping) else None
+        if isinstance(event, str):
+            return event
+    return None

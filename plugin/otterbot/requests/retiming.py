@@ -1,0 +1,63 @@
+"""Open requests when a clock is set: they are as old as they were, and have as long as they had."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from ..store.rows import Request
+from ..store.store import Store
+from ..waiting import surely
+from .active import Live
+
+FUTURE = 60.0
+"""Seconds by which a request has to be of later than now to be of another clock."""
+
+
+def moved(request: Request, later: float) -> Request:
+    """The same request in another clock's time."""
+    sent_at = None if request.sent_at is None else request.sent_at + later
+    accepted, until = request.created_at + later, request.expires_at + later
+    return replace(request, created_at=accepted, expires_at=until, sent_at=sent_at)
+
+
+class Retiming:
+    """One per plugin instance; keeps nothing."""
+
+    def __init__(
+        self, store: Store, lives: Callable[[], Iterable[Live]], wake: Callable[[], None], log: logging.Logger
+    ) -> None:
+        self._store = store
+        self._lives = lives
+        self._wake = wake
+        self._log = log
+
+    def clock_was_set(self, later: float) -> Coroutine[Any, Any, None]:
+        """The homeserver's clock was: at once in memory, and in the database when that is awaited."""
+        self._log.warning("The homeserver's clock was set by %.0f s", later)
+        requests = []
+        for live in self._lives():
+            live.request = moved(live.request, later)
+            requests.append(live.request)
+        return self._store_all(requests)
+
+    async def _store_all(self, requests: Iterable[Request]) -> None:
+        for request in requests:
+            await surely(partial(self._store.retime, request), self._log)
+        self._wake()
+
+    async def know_the_time(self) -> None:
+        """Wait until the homeserver has told it. What seems to be asked for in the future was stored by a clock that
+        was ahead, and was set while nobody ran."""
+        clock = self._store.clock
+        await clock.settle()
+        now = clock.now()
+        requests = []
+        for live in self._lives():
+            if live.request.created_at > now + FUTURE:
+                live.request = moved(live.request, now - live.request.created_at)
+                requests.append(live.request)
+        await self._store_all(requests)

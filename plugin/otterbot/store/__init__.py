@@ -1,0 +1,1 @@
+"""The plugin's database: rows, queries, migrations."""

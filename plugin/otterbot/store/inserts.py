@@ -1,0 +1,90 @@
+"""Rows on their way into the database, inside a transaction of :mod:`.store`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from mautrix.util.async_db import Connection
+
+from . import queries as sql
+from .rows import Kind, Part, PartState, Request, RequestState
+
+
+async def cancel(conn: Connection, key: str, room: str, now: float, outcome: str) -> Request | None:
+    row = await conn.fetchrow(sql.CANCEL, key, room, now, outcome)
+    return None if row is None else Request.from_row(row)
+
+
+async def add_request(conn: Connection, request: Request) -> None:
+    body = None if request.body is None else json.dumps(request.body)
+    await conn.execute(
+        sql.ADD_REQUEST,
+        request.key,
+        request.room_id,
+        request.event_id,
+        request.edit_id,
+        request.sender,
+        request.kind,
+        RequestState.KEPT.value,
+        body,
+        json.dumps(request.asked),
+        json.dumps(request.notes),
+        int(request.private),
+        request.thread_root,
+        request.reply_to,
+        request.created_at,
+        request.expires_at,
+        request.sent_at,
+    )
+
+
+async def add_part(conn: Connection, part: Part, now: float) -> bool:
+    content = None if part.content is None else json.dumps(part.content)
+    row = await conn.fetchrow(
+        sql.ADD_PART,
+        part.key,
+        part.part,
+        part.room_id,
+        Kind(part.kind).value,
+        int(part.rank),
+        PartState.READY.value,
+        content,
+        part.image_id,
+        now,
+        int(part.moved),
+    )
+    return row is not None
+
+
+async def put_setting(conn: Connection, room: str, name: str, value: str | None) -> None:
+    if value is None:
+        await conn.execute(sql.UNSET, room, name)
+    else:
+        await conn.execute(sql.SET, room, name, value)
+
+
+async def move(
+    conn: Connection, old: str, new: str, moving: Sequence[Part], unwanted: Sequence[Part], private: bool, now: float
+) -> list[Request]:
+    keys = {row["key"] for row in await conn.fetch(sql.MOVE_REQUESTS, old, new, int(private))}
+    for part in moving:
+        content = None if part.content is None else json.dumps(part.content)
+        await conn.fetchrow(sql.MOVE_PART, *part.id, old, new, Kind(part.kind).value, content, now)
+    for part in unwanted:
+        await conn.fetchrow(sql.DROP, *part.id, now)
+    keys |= {row["key"] for row in await conn.fetch(sql.LEFT_BEHIND, old)}
+    rows = [await conn.fetchrow(sql.REQUEST, key) for key in keys]
+    return [Request.from_row(row) for row in rows]
+
+
+async def inherit(
+    conn: Connection, room: str, predecessor: str, settings: dict[str, str], part: Part | None, now: float
+) -> bool:
+    if await conn.fetchrow(sql.PREDECESSOR_SET, room, predecessor) is None:
+        return False
+    for name, value in settings.items():
+        await conn.execute(sql.INHERIT, room, name, value)
+    if part is not None:
+        await add_part(conn, part, now)
+    return True

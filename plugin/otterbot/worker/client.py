@@ -1,0 +1,268 @@
+"""The worker's HTTP API: one method for each call, and the stream of its events."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import replace
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import aiohttp
+
+from .. import numeric
+from ..clock import steady
+from ..errors import WorkerError, WorkerForeign, WorkerRefused, WorkerUnauthorized, WorkerUnreachable
+from ..waiting import news
+from .info import Explained, Info, Lora, Loras, Models
+from .job_events import Disconnected, Event, PauseEvent, Snapshot, read_event
+from .jobs import Input, Job, Jobs
+from .json_answers import Answer
+from .sse import parse_stream
+from .transport import LOST, Address, WorkerHttp, refuse
+
+__all__ = ["Address", "WorkerClient"]
+
+A = TypeVar("A", bound=Answer)
+P = TypeVar("P", bound="Info | Snapshot | PauseEvent")
+QUICK = aiohttp.ClientTimeout(total=4, connect=3)
+UPLOAD = aiohttp.ClientTimeout(total=180, connect=5)
+DOWNLOAD = aiohttp.ClientTimeout(total=180, connect=5)
+STREAM = aiohttp.ClientTimeout(total=None, connect=5, sock_read=40)
+"""The worker sends a comment every 15 s."""
+SOON, SILENCE = 6.0, 25.0
+"""Seconds for which the stream may bring nothing before it counts as silent: at its beginning, and later on."""
+BACKOFF = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
+
+
+class WorkerClient:
+    """One per plugin instance. Methods raise :class:`WorkerUnreachable`,
+    :class:`WorkerUnauthorized` or :class:`WorkerRefused`."""
+
+    def __init__(self, address: Callable[[], Address]) -> None:
+        self._http = WorkerHttp(address)
+        self._info: tuple[Address, float, Info] | None = None
+        self._models: tuple[Address, float, Models] | None = None
+        self._hurry = asyncio.Event()
+        self._streaming: tuple[Address, aiohttp.ClientResponse] | None = None
+        self.connected = False
+        """The event stream stands."""
+        self.polled = False
+        """The stream brings nothing, and the jobs are asked for instead."""
+        self.spoiled_at: float | None = None
+        """``time.monotonic()`` of the last time that a picture came which was none, or not whole."""
+        self._heard_at: tuple[float, float] | None = None
+        """``time.monotonic()`` of the stream's last bytes (or of its beginning), and how long it may be silent then."""
+        self._was_silent = False
+        """The stream before this one ended without having brought anything."""
+
+    async def close(self) -> None:
+        await self._http.close()
+
+    # -- jobs --------------------------------------------------------------------------------
+
+    async def submit(
+        self, *, key: str, kind: str, owner: str, room: str, private: bool, request: Mapping[str, Any]
+    ) -> Job:
+        """The job of that key, made now or before."""
+        body = {"key": key, "kind": kind, "owner": owner, "room": room, "private": private, "request": request}
+        return _read(Job, await self._http.json("POST", "/v1/jobs", body=body))
+
+    async def job(self, job_id: str) -> Job:
+        return _read(Job, await self._http.json("GET", f"/v1/jobs/{quote(job_id, safe='')}"))
+
+    async def job_by_key(self, key: str) -> Job | None:
+        jobs = await self.jobs(key=key)
+        return jobs[0] if jobs else None
+
+    async def jobs(self, **query: str) -> list[Job]:
+        """Jobs by ``key``, ``room`` or ``state="open"``."""
+        answer = await self._http.json("GET", "/v1/jobs", query=query)
+        return list(_read(Jobs, answer).jobs)
+
+    async def cancel(self, job_id: str) -> Job | None:
+        """How it stands then; nothing happens if it is over. ``None`` if the worker does not know it."""
+        try:
+            return _read(Job, await self._http.json("DELETE", f"/v1/jobs/{quote(job_id, safe='')}"))
+        except WorkerRefused as refusal:
+            if not refusal.not_found:
+                raise
+            return None
+
+    # -- pictures ----------------------------------------------------------------------------
+
+    async def image(self, image_id: str) -> bytes:
+        return await self._http.bytes("GET", f"/v1/images/{quote(image_id, safe='')}", DOWNLOAD)
+
+    async def thumbnail(self, image_id: str) -> bytes:
+        return await self._http.bytes("GET", f"/v1/images/{quote(image_id, safe='')}/thumbnail", DOWNLOAD)
+
+    async def delivered(self, image_id: str) -> None:
+        """It stands in the room. Harmless to repeat; a worker that has forgotten it does not mind."""
+        await self._forgiving("POST", f"/v1/images/{quote(image_id, safe='')}/delivered")
+
+    async def delete_image(self, image_id: str) -> None:
+        await self._forgiving("DELETE", f"/v1/images/{quote(image_id, safe='')}")
+
+    async def _forgiving(self, method: str, path: str) -> None:
+        try:
+            await self._http.done(method, path)
+        except WorkerRefused as refusal:
+            if not refusal.not_found:
+                raise
+
+    async def add_input(self, data: bytes, mimetype: str, *, private: bool, owner: str) -> Input:
+        """Bring a picture to start from. The same bytes are the same picture, however often they come. ``owner``: who
+        sent it, since the worker checks people's pictures in turn; an older one does not look at it."""
+        query = {"private": "true" if private else "false"}
+        headers = {"Otterbot-Owner": quote(owner, safe="@:.")}
+        answer = await self._http.upload("/v1/inputs", data, mimetype, UPLOAD, query=query, headers=headers)
+        return _read(Input, answer)
+
+    # -- what it is --------------------------------------------------------------------------
+
+    async def info(self, max_age: float = 0.0) -> Info:
+        """What the worker is and does, not older than ``max_age`` seconds."""
+        address = self._http.address
+        if self._info is None or self._info[0] != address or time.monotonic() - self._info[1] > max_age:
+            found = self._by_our_clock(_read(Info, await self._http.json("GET", "/v1/info", timeout=QUICK)))
+            self._info = address, time.monotonic(), found
+            return found
+        return self._info[2]
+
+    async def models(self, max_age: float = 300.0) -> Models:
+        """The catalogue, not older than ``max_age``; the last known one if the worker is away."""
+        address, known = self._http.address, self.known_models
+        if known is not None and self._models is not None and time.monotonic() - self._models[1] <= max_age:
+            return known
+        try:
+            found = _read(Models, await self._http.json("GET", "/v1/models", timeout=QUICK))
+        except WorkerUnreachable:
+            if known is None:
+                raise
+            return known
+        self._models = address, time.monotonic(), found
+        return found
+
+    async def loras(self) -> tuple[Lora, ...]:
+        """The LoRAs and embeddings; none where the worker is too old to know of any."""
+        try:
+            return _read(Loras, await self._http.json("GET", "/v1/loras", timeout=QUICK)).loras
+        except WorkerRefused as refusal:
+            if refusal.status == 404:
+                return ()
+            raise
+
+    async def explain(self, prompt: str, negative_prompt: str | None) -> Explained:
+        """How the prompts are read."""
+        body = {"prompt": prompt, "negative_prompt": negative_prompt}
+        return _read(Explained, await self._http.json("POST", "/v1/prompts/explain", body=body, timeout=QUICK))
+
+    @property
+    def known_models(self) -> Models | None:
+        """The last catalogue that was seen, without asking. Another address has another catalogue."""
+        return self._models[2] if self._models is not None and self._models[0] == self._http.address else None
+
+    # -- the stream --------------------------------------------------------------------------
+
+    @property
+    def silent(self) -> bool:
+        """The stream does not fail, but brings nothing either."""
+        if self._heard_at is None:
+            return self._was_silent
+        since, limit = self._heard_at
+        return self._was_silent or time.monotonic() - since > limit
+
+    async def snapshot(self) -> Snapshot:
+        """What the stream would begin with, asked for."""
+        jobs = await self.jobs(state="open")
+        return Snapshot(jobs=tuple(jobs), pause=(await self.info()).pause)
+
+    def hurry(self) -> None:
+        """The worker has answered something: connect to the stream at once, and to that of the same worker."""
+        self._hurry.set()
+        if self._streaming is not None and self._streaming[0] != self._http.address:
+            self.reconnect()
+
+    def reconnect(self) -> None:
+        """End the stream; the next one begins with a snapshot of everything."""
+        if self._streaming is not None:
+            self._streaming[1].close()
+
+    async def events(self) -> AsyncIterator[Event]:
+        """All events for ever. Begins with a :class:`Snapshot` after each connection and says
+        :class:`Disconnected` after each end (and after the first failure to connect)."""
+        failures = 0
+        while True:
+            unauthorized = foreign = False
+            try:
+                async for event in self._stream():
+                    failures = 0
+                    yield event
+            except WorkerUnauthorized:
+                unauthorized, self._was_silent = True, False
+                self._http.forget_token()
+            except WorkerForeign:
+                foreign, self._was_silent = True, False
+            except (WorkerError, *LOST) as error:
+                self._was_silent = self.silent and not isinstance(error, aiohttp.ClientConnectorError)
+            self.connected, self._heard_at = False, None
+            if not (self.polled and self._was_silent):
+                yield Disconnected(unauthorized=unauthorized, foreign=foreign)
+            wait = BACKOFF[min(failures, len(BACKOFF) - 1)]
+            failures += 1
+            self._hurry.clear()
+            await news(self._hurry, wait)
+
+    async def _stream(self) -> AsyncIterator[Event]:
+        address = self._http.address
+        self._heard_at = time.monotonic(), SOON
+        async with self._http.open("GET", "/v1/events", STREAM, headers={"Accept": "text/event-stream"}) as response:
+            if response.status != 200:
+                await refuse(response)
+            self._http.clock.observe(response.headers.get("Date"))
+            if response.content_type != "text/event-stream":
+                raise WorkerForeign("a page in place of the events")
+            self._streaming = address, response
+            try:
+                async for name, data in parse_stream(self._while_there(address, response)):
+                    event = _event(name, data)
+                    if isinstance(event, Snapshot | PauseEvent):
+                        event = self._by_our_clock(event)
+                    if isinstance(event, Snapshot):
+                        self.connected = True
+                    if event is not None:
+                        yield event
+            finally:
+                self._streaming = None
+
+    def _by_our_clock(self, news: P) -> P:
+        """Until when it rests the worker says by its own clock, which may be another than ours."""
+        until = news.pause.until
+        if until is None:
+            return news
+        here = until - self._http.clock.now() + steady()
+        return replace(news, pause=replace(news.pause, until=here))
+
+    async def _while_there(self, address: Address, response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+        """The stream's bytes, until the operator names another worker."""
+        async for chunk in response.content.iter_any():
+            if self._http.address != address:
+                return
+            self._heard_at, self._was_silent = (time.monotonic(), SILENCE), False
+            yield chunk
+
+
+def _event(name: str, data: str) -> Event | None:
+    try:
+        return read_event(name, numeric.parse(data))
+    except (TypeError, ValueError):
+        return None  # a newer worker's idea of an event
+
+
+def _read(kind: type[A], data: Any) -> A:
+    try:
+        return kind.read(data)
+    except TypeError:
+        raise WorkerForeign("the answer is not the worker's") from None

@@ -1,0 +1,147 @@
+"""What the worker says about itself: whether it rests, its card, its models. Unknown fields are ignored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from .json_answers import Answer, readable
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pause(Answer):
+    paused: bool = False
+    until: float | None = None
+    """Unix time of the worker; once it is read, that of :func:`~..clock.steady`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gpu(Answer):
+    device: str = ""
+    name: str = ""
+    total_bytes: int | None = None
+    free_bytes: int | None = None
+    state: str = ""
+    resident: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Info(Answer):
+    version: str
+    features: list[str] = field(default_factory=list)
+    pause: Pause = field(default_factory=Pause)
+    gpu: Gpu = field(default_factory=Gpu)
+    queued: int = 0
+    running: int = 0
+    default_model: str = ""
+    chat_model: str | None = None
+    chat_problem: str | None = None
+    """Why a chat with that model cannot work, as a sentence."""
+    ollama: str = "off"
+    notice: str | None = None
+    limits: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelDefaults(Answer):
+    steps: int
+    guidance_scale: float
+    width: int
+    height: int
+    sampler: str
+    negative_prompt: str = ""
+    guidance_scale_weighted: float | None = None
+    """Taken by the worker where a request leaves the CFG open and its prompt has weights."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelLimits(Answer):
+    steps_min: int = 1
+    steps_max: int
+    guidance_scale_max: float
+    size_min: int
+    size_max: int
+    size_multiple: int
+    pixels_max: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model(Answer):
+    name: str
+    kind: str = "image"
+    """``image`` or ``chat``."""
+    about: str = ""
+    available: bool = True
+    default: bool = False
+    defaults: ModelDefaults | None = None
+    limits: ModelLimits | None = None
+    licence: str = ""
+    samplers: tuple[str, ...] = ()
+    """That it takes; empty where the worker does not say."""
+    problem: str | None = None
+    """Why its file cannot be drawn with, as a sentence."""
+    here: bool = True
+    """Its files are on the worker; where one does not say, they count as being there."""
+    download_bytes: int | None = None
+    """About so much would be fetched first."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lora(Answer):
+    """A LoRA, or an embedding, by its name."""
+
+    name: str
+    kind: str = "lora"
+    triggers: tuple[str, ...] = ()
+    problem: str | None = None
+    """Why it cannot be used."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loras(Answer):
+    loras: tuple[Lora, ...]
+
+    @classmethod
+    def read(cls, data: Any) -> Self:
+        return super().read({**data, "loras": readable(Lora, data.get("loras"))} if isinstance(data, dict) else data)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExplainedFragment(Answer):
+    text: str
+    weight: float
+    part: int = 0
+    chunk: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExplainedLora(Answer):
+    name: str
+    weight: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExplainedPrompt(Answer):
+    """How the worker reads a prompt."""
+
+    kind: str = "plain"
+    fragments: tuple[ExplainedFragment, ...] = ()
+    part_weights: tuple[float, ...] = ()
+    loras: tuple[ExplainedLora, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explained(Answer):
+    prompt: ExplainedPrompt
+    negative_prompt: ExplainedPrompt | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Models(Answer):
+    models: tuple[Model, ...]
+    samplers: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, data: Any) -> Self:
+        return super().read({**data, "models": readable(Model, data.get("models"))} if isinstance(data, dict) else data)

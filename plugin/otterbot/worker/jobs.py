@@ -1,0 +1,127 @@
+"""What the worker answers about jobs, as far as the plugin reads it. Unknown fields are ignored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from .json_answers import Answer
+
+FINAL = frozenset({"succeeded", "failed", "cancelled"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure(Answer):
+    code: str
+    message: str = ""
+    """A sentence for people."""
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress(Answer):
+    phase: str
+    step: int = 0
+    steps: int = 0
+    eta_s: float | None = None
+    attempt: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Input(Answer):
+    """A picture to start from that is with the worker."""
+
+    id: str
+    alpha: bool = False
+    """Parts of it are transparent."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Thumbnail(Answer):
+    width: int
+    height: int
+    size: int
+    mimetype: str
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageResult(Answer):
+    image_id: str
+    filename: str
+    mimetype: str
+    size: int
+    width: int
+    height: int
+    blurhash: str
+    thumbnail: Thumbnail
+    record: dict[str, Any]
+    notes: list[str] = field(default_factory=list)
+    sha256: str | None = None
+    """Of the file, in hexadecimal digits; not told by older workers."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture(Answer):
+    index: int
+    seed: int = 0
+    state: str
+    attempt: int = 0
+    progress: Progress | None = None
+    result: ImageResult | None = None
+    error: Failure | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChatResult(Answer):
+    text: str
+    model: str = ""
+    complete: bool = True
+    took: float = 0.0
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Turn(Answer):
+    state: str
+    attempt: int = 0
+    progress: Progress | None = None
+    text: str = ""
+    result: ChatResult | None = None
+    error: Failure | None = None
+
+    @property
+    def answered(self) -> bool:
+        """The whole answer is here."""
+        return self.result is not None and bool(self.result.text)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job(Answer):
+    id: str
+    key: str
+    kind: str
+    owner: str = ""
+    room: str = ""
+    state: str
+    place: int | None = None
+    eta_s: float | None = None
+    created_at: float = 0.0
+    request: dict[str, Any] = field(default_factory=dict)
+    pictures: tuple[Picture, ...] = ()
+    turn: Turn | None = None
+
+    @property
+    def final(self) -> bool:
+        return self.state in FINAL
+
+    @property
+    def progressed(self) -> tuple[int, int]:
+        """Grows with everything that becomes final: which of two answers is the newer one."""
+        rows: list[Picture | Turn] = [*self.pictures, *([] if self.turn is None else [self.turn])]
+        return sum(row.state in FINAL for row in rows), sum(row.attempt for row in rows)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Jobs(Answer):
+    jobs: tuple[Job, ...]

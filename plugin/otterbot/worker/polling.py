@@ -1,0 +1,72 @@
+"""Asks the worker for its jobs where the event stream brings nothing.
+
+A proxy between plugin and worker may hold the stream back until it ends, which it never does. The worker says something
+every 15 s, if only that it is there; so a stream that stands and stays silent is seen, and asking takes its place until
+bytes come again. Besides, whatever has not been heard of for a minute is asked for, stream or not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+
+from ..errors import WorkerError, places
+from .client import WorkerClient
+from .job_events import Event
+
+LOOK = 1.0
+EVERY = 5.0
+"""Seconds between two questions while the stream is silent."""
+OVERDUE = 60.0
+"""Seconds after which a job without news is asked for."""
+
+
+class Polling:
+    """One per plugin instance, beside :class:`~.event_listener.WorkerNews`."""
+
+    def __init__(
+        self,
+        worker: WorkerClient,
+        hear: Callable[[Event], Awaitable[None]],
+        overdue: Callable[[float], Awaitable[None]],
+        log: logging.Logger,
+    ) -> None:
+        """``hear``: as the stream's events. ``overdue``: ask for jobs without news since (``time.monotonic()``)."""
+        self._worker = worker
+        self._hear = hear
+        self._overdue = overdue
+        self._log = log
+        self._looked = time.monotonic()
+
+    async def run(self) -> None:
+        while True:
+            await asyncio.sleep(EVERY if self._worker.polled else LOOK)
+            try:
+                await self._look()
+            except Exception as error:
+                self._log.error("Asking the worker: %s\n%s", type(error).__name__, places(error))
+
+    async def _look(self) -> None:
+        if self._worker.silent:
+            await self._ask()
+        elif self._worker.polled:
+            self._worker.polled = False
+            self._log.info("The worker's events come again")
+        if time.monotonic() - self._looked > OVERDUE:
+            self._looked = time.monotonic()
+            await self._overdue(self._looked - OVERDUE)
+
+    async def _ask(self) -> None:
+        try:
+            snapshot = await self._worker.snapshot()
+        except WorkerError:
+            self._worker.polled = False  # it is away: the stream's failure says so
+            return
+        if not self._worker.polled:
+            self._worker.polled = True
+            self._log.warning(
+                "The worker answers, but its event stream brings nothing; it is asked every %.0f s", EVERY
+            )
+        await self._hear(snapshot)

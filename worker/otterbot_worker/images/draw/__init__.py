@@ -1,0 +1,1 @@
+"""Drawing one picture: passes of denoising, what acts on their steps, decoding."""

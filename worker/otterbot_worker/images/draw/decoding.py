@@ -1,0 +1,105 @@
+"""From latents to pixels, and the check that there is something to see.
+
+Does what the pipelines do themselves (tests compare the bytes), in our hands because the
+check and its one retry in fp32 lie between the decoder and the pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from ...errors import JobFailed
+from ..memory import placing
+
+if TYPE_CHECKING:
+    from ..load.loader import Loaded
+
+Pixels = npt.NDArray[np.uint8]
+EMPTY = "The picture came out all black or not a number"
+RETRIED = "The decoder gave no picture in half precision and was run again in full precision."
+
+
+@torch.no_grad()
+def decode(loaded: Loaded, latents: torch.Tensor, seed: int, *, part: bool = False) -> tuple[Pixels, list[str]]:
+    """Pixels (height, width, 3) and notes. ``part`` of a picture: it may be all black.
+
+    :raises JobFailed: ``nan``
+    """
+    if not bool(torch.isfinite(latents).all()):
+        raise JobFailed("nan", "The model computed no picture (not a number). Another sampler, size or CFG may help.")
+    pipe = loaded.pipe
+    full = pipe.vae.dtype == torch.float32
+    upcast = upcasts(loaded)
+    pixels = _decode(pipe, latents, seed, upcast=upcast, part=part)
+    if pixels is not None:
+        return pixels, []
+    if full or upcast:  # the same computation again would be the same again
+        raise empty()
+    pixels = _decode(pipe, latents, seed, upcast=True, part=part)
+    if pixels is None:
+        raise JobFailed("nan", f"{EMPTY}, in full precision as well. Another seed, sampler or CFG may help.")
+    return pixels, [RETRIED]
+
+
+def upcasts(loaded: Loaded) -> bool:
+    """Whether the decoder, and the encoder with it, computes in full precision at once."""
+    vae = loaded.pipe.vae
+    return vae.dtype == torch.float16 and loaded.family.upcasts(vae.config)
+
+
+def empty() -> JobFailed:
+    """Nothing is to be seen."""
+    return JobFailed("nan", f"{EMPTY}. Another seed, sampler or CFG may help.")
+
+
+def _decode(pipe: Any, latents: torch.Tensor, seed: int, *, upcast: bool, part: bool) -> Pixels | None:
+    """``None``: not a number, or all black."""
+    vae = pipe.vae
+    with precision(vae, upcast=upcast):
+        latents = _unscale(vae, latents.to(vae.dtype))
+        generator = torch.Generator("cpu").manual_seed(seed)
+        image = vae.decode(latents, return_dict=False, generator=generator)[0]
+    if not bool(torch.isfinite(image).all()):
+        return None
+    array = pipe.image_processor.postprocess(image.float(), output_type="np")[0]
+    pixels: Pixels = (array * 255).round().astype(np.uint8)
+    return pixels if part or pixels.any() else None
+
+
+def _unscale(vae: Any, latents: torch.Tensor) -> torch.Tensor:
+    """As the decoder takes them: scaled back by what its configuration says. Flux 2's says nothing, since its pipeline
+    has done it with the decoder's own statistics."""
+    factor = vae.config.get("scaling_factor")
+    if factor is None:
+        return latents
+    mean, std, shift = (vae.config.get(key) for key in ("latents_mean", "latents_std", "shift_factor"))
+    if mean is not None and std is not None:
+        mean, std = (torch.tensor(values).view(1, -1, 1, 1).to(latents) for values in (mean, std))
+        return latents * std / float(factor) + mean
+    if shift is not None:
+        return latents / float(factor) + float(shift)
+    return latents / float(factor)
+
+
+@contextmanager
+def precision(vae: Any, *, upcast: bool) -> Iterator[None]:
+    before = vae.dtype
+    if not upcast or before == torch.float32:
+        yield
+        return
+    _keep_in(vae, torch.float32)
+    try:
+        yield
+    finally:
+        _keep_in(vae, before)
+
+
+def _keep_in(vae: Any, dtype: torch.dtype) -> None:
+    vae.to(dtype=dtype)
+    placing.regroup(vae)

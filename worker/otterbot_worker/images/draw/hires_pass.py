@@ -1,0 +1,206 @@
+# mypy: disallow-untyped-calls=False
+"""Larger pictures: enlarged first, then drawn once more with a part of the steps. In tiles where they are too large.
+
+The noise of all tiles is one canvas', and so is what they start from; each is denoised and decoded by itself, and the
+pixels fade into one another. A tile sees nothing of the picture but itself, so left alone it draws what the prompt says
+a second time, small. Hence its layout stays as it is: coarse things come from the enlarged picture in every step, fine
+ones from the model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from diffusers.utils.torch_utils import randn_tensor
+from PIL import Image
+
+from ...sampling import sampling_steps, tiles
+from ...sampling.tiles import Tile
+from . import img2img
+from .decoding import Pixels, decode, empty
+from .inpaint import noised_after
+from .noise import onto
+from .passes import UNGUIDED, Drawing, OnStep
+
+CELL = 2
+"""Of the latents that a tile starts from, the mean of so many by so many stays."""
+
+Piece = Callable[[Tile], torch.Tensor]
+"""The latents that a tile starts from."""
+
+
+def upscale(drawing: Drawing, _none: torch.Tensor | None) -> torch.Tensor | None:
+    """The picture of ``task.init_image``, enlarged to the task's size and drawn once more.
+
+    :raises JobFailed: ``input_gone``, ``nan``
+    """
+    task = drawing.task
+    assert task.upscale is not None
+    assert task.init_image is not None
+    assert task.strength is not None
+    picture = img2img.read(Path(task.init_image), task.width, task.height)
+    return _draw(drawing, _of(drawing, picture), picture.size, task.upscale["tile"], task.steps, task.strength)
+
+
+def second_pass(drawing: Drawing, latents: torch.Tensor | None) -> torch.Tensor | None:
+    """``hires``: from the latents of the pass before to those of the larger picture. :raises JobFailed: ``nan``"""
+    task = drawing.task
+    assert task.hires is not None
+    assert latents is not None
+    hires = task.hires
+    size = (hires["width"], hires["height"])
+    if hires["upscaler"] == "latent":
+        piece = _cut(_larger(latents, task.width, size), size)
+    else:
+        pixels, notes = decode(drawing.loaded, latents, task.seed)
+        drawing.notes += notes
+        piece = _of(drawing, Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS))
+    return _draw(drawing, piece, size, hires["tile"], hires["steps"], hires["strength"])
+
+
+def _larger(latents: torch.Tensor, width: int, size: tuple[int, int]) -> torch.Tensor:
+    """Bilinear, as "Latent" of AUTOMATIC1111's web UI. ``width``: the picture's, in pixels; ``size``: the wanted."""
+    scale = width // latents.shape[-1]
+    wanted = (size[1] // scale, size[0] // scale)
+    return torch.nn.functional.interpolate(latents.float(), wanted, mode="bilinear").to(latents.dtype)
+
+
+def _cut(latents: torch.Tensor, size: tuple[int, int]) -> Piece:
+    scale = size[0] // latents.shape[-1]
+    return lambda tile: _part(latents, tile, scale)
+
+
+def _of(drawing: Drawing, picture: Image.Image) -> Piece:
+    def piece(tile: Tile) -> torch.Tensor:
+        part = picture.crop((tile.left, tile.top, tile.left + tile.width, tile.top + tile.height))
+        return img2img.encode(drawing.loaded, part, drawing.device, drawing.generator)
+
+    return piece
+
+
+def _part(latents: torch.Tensor, tile: Tile, scale: int) -> torch.Tensor:
+    left, top, width, height = (side // scale for side in tile)
+    return latents[..., top : top + height, left : left + width]
+
+
+def _draw(
+    drawing: Drawing, piece: Piece, size: tuple[int, int], tile: Sequence[int], steps: int, strength: float
+) -> torch.Tensor | None:
+    """One tile's latents, or ``None``: there are several, and their pixels are the drawing's."""
+    grid = tiles.grid(size, (tile[0], tile[1]), drawing.loaded.entry.limits.size_multiple)
+    drawer = drawing if len(grid) == 1 else replace(drawing, previews=None)
+    if drawing.previews is not None and len(grid) > 1:
+        drawing.notes.append("There were no previews of what was drawn in tiles.")
+    if drawing.loaded.entry.whole_only and len(grid) > 1:
+        task = replace(drawing.task, guidance_scale=UNGUIDED)
+        drawer = replace(drawer, embeddings=drawing.wordless(), task=task)
+    canvas = np.zeros((size[1], size[0], 3), np.float32)
+    noise: torch.Tensor | None = None
+    for one in grid:
+        drawing.monitor.check()
+        latents = piece(one)
+        scale = one.width // latents.shape[-1]
+        if noise is None:
+            shape = (*latents.shape[:2], size[1] // scale, size[0] // scale)
+            noise = randn_tensor(shape, generator=drawing.generator, device=latents.device, dtype=latents.dtype)
+        own = _part(noise, one, scale)
+        layout = Layout(latents=latents, noise=own) if len(grid) > 1 else None
+        drawn = _again(drawer, latents, own, steps, strength, layout)
+        if len(grid) == 1:
+            return drawn
+        pixels, notes = decode(drawing.loaded, drawn, drawing.task.seed, part=True)
+        drawing.notes += notes
+        _fade_in(canvas, pixels, one, grid)
+    drawing.pixels = canvas.round().clip(0, 255).astype(np.uint8)
+    if not drawing.pixels.any():
+        raise empty()
+    return None
+
+
+def _again(
+    drawing: Drawing,
+    latents: torch.Tensor,
+    noise: torch.Tensor,
+    steps: int,
+    strength: float,
+    layout: Layout | None,
+) -> torch.Tensor:
+    """Image to image, with noise that is there already."""
+    pipe = img2img.from_picture(drawing.loaded)
+
+    def noised(_image: Any, timestep: torch.Tensor, *_values: Any, **_named: Any) -> torch.Tensor:
+        return onto(pipe.scheduler, latents, noise, timestep)
+
+    pipe.prepare_latents = noised
+    return drawing.denoise(
+        pipe,
+        steps=steps,
+        expected=sampling_steps.true_steps(steps, strength),
+        keeping=layout,
+        **img2img.arguments(drawing.loaded, latents, steps, strength),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """Keeps the coarse part of a tile as it was: a low-pass filter's, after every step.
+
+    ``latents + f(noised picture - latents)``, as ILVR does with pixels (Choi et al. 2021,
+    https://arxiv.org/abs/2108.02938, eq. 8), here with latents.
+    """
+
+    latents: torch.Tensor
+    noise: torch.Tensor
+    """Both (1, channels, height, width), the tile's."""
+
+    def after(self, on_step: OnStep) -> OnStep:
+        def then(pipe: Any, index: int, timestep: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
+            kwargs = on_step(pipe, index, timestep, kwargs)
+            latents = kwargs["latents"]
+            wanted = noised_after(pipe, index, self.latents.to(latents), self.noise.to(latents))
+            return {**kwargs, "latents": latents + _coarse(wanted - latents)}
+
+        return then
+
+
+def _coarse(latents: torch.Tensor) -> torch.Tensor:
+    height, width = latents.shape[-2:]
+    means = torch.nn.functional.adaptive_avg_pool2d(latents.float(), (max(1, height // CELL), max(1, width // CELL)))
+    return torch.nn.functional.interpolate(means, (height, width), mode="bilinear").to(latents.dtype)
+
+
+# ---------------------------------------------------------------- seams
+
+
+def _fade_in(canvas: npt.NDArray[np.float32], pixels: Pixels, tile: Tile, grid: Sequence[Tile]) -> None:
+    """Adds a tile's pixels, less of them where neighbours lie; all tiles together add up to one picture."""
+    across = fade([(one.left, one.width) for one in grid], (tile.left, tile.width))
+    down = fade([(one.top, one.height) for one in grid], (tile.top, tile.height))
+    place = canvas[tile.top : tile.top + tile.height, tile.left : tile.left + tile.width]
+    place += pixels * (down[:, None] * across[None, :])[..., None]
+
+
+def fade(all_of_them: Sequence[tuple[int, int]], own: tuple[int, int]) -> npt.NDArray[np.float32]:
+    """How much of each of its pixels along one axis a tile gives, 0 to 1. Tiles are (begin, length).
+
+    Neighbours fade into one another in the middle half of what they share: nearer to its edge a tile knows too little
+    of what is beyond. In each place the tiles of one axis give 1 together.
+    """
+    begin, length = own
+    places = sorted({one[0] for one in all_of_them})
+    index = places.index(begin)
+    weights = np.ones(length, np.float32)
+    at = np.arange(length) + 0.5
+    if index > 0:
+        shared = places[index - 1] + length - begin
+        weights *= ((at - shared / 4) / (shared / 2)).clip(0, 1)
+    if index + 1 < len(places):
+        shared = begin + length - places[index + 1]
+        weights *= ((length - at - shared / 4) / (shared / 2)).clip(0, 1)
+    return weights

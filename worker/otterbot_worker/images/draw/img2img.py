@@ -1,0 +1,175 @@
+# mypy: disallow-untyped-calls=False
+"""From a picture to the latents that drawing starts from.
+
+Does what the image-to-image pipelines do themselves (tests compare the pixels), in our hands because the look at the
+parent, the retry in full precision and the room that a decoder in tiles spares lie in between.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import diffusers
+import torch
+from PIL import Image, ImageOps
+
+from ...errors import JobFailed, look_failed
+from ...gpu.messages import Draw
+from ...sampling import sampling_steps
+from . import inpaint
+from . import noise as noises
+from .decoding import Pixels, precision, upcasts
+
+if TYPE_CHECKING:
+    from ..load.loader import Loaded
+
+FOUR = 4
+"""Channels of a tensor that the pipelines take for latents; any other is a picture to them. A model may have more."""
+
+
+GONE = "The picture to start from is not on the worker any more; please send it again."
+
+
+class Start(NamedTuple):
+    """``pipe`` is made of the loaded one's components, with no weights of its own; to be dropped after the picture."""
+
+    pipe: Any
+    arguments: dict[str, Any]
+    """That only it takes."""
+    keeping: inpaint.Keeping | None
+    """What of the picture stays as it is."""
+
+
+def begin(loaded: Loaded, task: Draw, device: torch.device, generator: torch.Generator) -> Start:
+    """A pipeline that starts from ``task.init_image``.
+
+    ``generator`` is the picture's: the encoder takes the first numbers from it, the noise the next.
+
+    :raises JobFailed: ``input_gone``, ``nan``
+    """
+    assert task.init_image is not None
+    assert task.strength is not None
+    picture = inpaint.on_canvas(task, read(Path(task.init_image), task.width, task.height))
+    latents = encode(loaded, picture, device, generator)
+    pipe = from_picture(loaded)
+    keeping = inpaint.keeping(task, latents)
+    own = latents.shape[1] == FOUR and not loaded.family.flows
+    if not own or keeping is not None or task.variation is not None:
+        pipe.prepare_latents = _preparing(pipe, partial(_noised, pipe, latents, keeping, task))
+    return Start(pipe, arguments(loaded, latents, task.steps, task.strength), keeping)
+
+
+def from_picture(loaded: Loaded) -> Any:
+    """A pipeline of the loaded one's components that starts from a picture."""
+    family = loaded.family
+    assert family.from_picture is not None, "jobs.sources refuses it"
+    pipe = getattr(diffusers, family.from_picture)(**{**family.load_arguments, **loaded.pipe.components})
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def arguments(loaded: Loaded, latents: torch.Tensor, steps: int, strength: float) -> dict[str, Any]:
+    """What only a pipeline that starts from a picture takes. ``latents``: the picture's."""
+    if not loaded.family.flows:
+        return {"image": latents, "strength": exact(steps, strength)}
+    height, width = (side * loaded.pipe.vae_scale_factor for side in latents.shape[-2:])
+    # Some take no latents for a picture, so they get an empty one: `prepare_latents` has the latents already.
+    image = torch.zeros(1, 3, height, width)
+    return {"image": image, "strength": exact(steps, strength, up=True), "width": width, "height": height}
+
+
+def exact(steps: int, strength: float, *, up: bool = False) -> float:
+    """The strength of which a pipeline makes `fit.true_steps`: it computes them again, and stumbles over 50 * 0.58 and
+    over none at all. ``up``: it rounds them up."""
+    true = sampling_steps.true_steps(steps, strength)
+    return 1.0 if true == steps else (true + (-0.5 if up else 0.5)) / steps
+
+
+def finish(task: Draw, drawn: Pixels) -> Pixels:
+    """The drawn pixels, with the picture's own where a mask keeps them. :raises JobFailed: ``input_gone``"""
+    if task.mask is None or task.init_image is None:
+        return drawn
+    return inpaint.put_back(task, read(Path(task.init_image), task.width, task.height), drawn)
+
+
+def read(path: Path, width: int, height: int, *, gone: str = GONE) -> Image.Image:
+    """The picture, scaled to fill the size, with what sticks out cut off evenly. ``gone``: what is said where it is
+    not there. :raises JobFailed: ``input_gone`` :raises CannotLook:"""
+    try:
+        with Image.open(path, formats=("PNG",)) as picture:
+            return ImageOps.fit(picture.convert("RGB"), (width, height), Image.Resampling.LANCZOS)
+    except (OSError, SyntaxError, ValueError) as error:
+        look_failed(error, "the picture")
+        raise JobFailed("input_gone", gone) from None
+
+
+@torch.no_grad()
+def encode(loaded: Loaded, picture: Image.Image, device: torch.device, generator: torch.Generator) -> torch.Tensor:
+    """Latents (1, channels, height / 8, width / 8), scaled as the UNet takes them. :raises JobFailed: ``nan``"""
+    pipe = loaded.pipe
+    image, before = pipe.image_processor.preprocess(picture).to(device), generator.get_state()
+    latents = _encode(pipe.vae, image, generator, upcast=upcasts(loaded))
+    if not bool(torch.isfinite(latents).all()):
+        generator.set_state(before)
+        latents = _encode(pipe.vae, image, generator, upcast=True)
+    if not bool(torch.isfinite(latents).all()):
+        raise JobFailed("nan", "The model could not read the picture to start from (not a number).")
+    return latents
+
+
+def _preparing(pipe: Any, noised: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
+    """``noised`` in the place of ``pipe.prepare_latents``, which takes other things in each family."""
+    signature = inspect.signature(pipe.prepare_latents)
+
+    def prepare(*values: Any, **named: Any) -> torch.Tensor:
+        given = signature.bind(*values, **named).arguments
+        names = ("timestep", "dtype", "device", "generator", "add_noise")
+        return noised(**{name: given[name] for name in names if name in given})
+
+    return prepare
+
+
+def _noised(
+    pipe: Any,
+    latents: torch.Tensor,
+    keeping: inpaint.Keeping | None,
+    task: Draw,
+    *,
+    timestep: torch.Tensor,
+    dtype: torch.dtype,
+    device: torch.device,
+    generator: torch.Generator,
+    add_noise: bool = True,
+) -> torch.Tensor:
+    """What the pipelines' ``prepare_latents`` do with latents of one picture.
+
+    Under a mask all steps mean that nothing of the picture is left there, as in the pipelines for masks: they begin
+    with noise alone then.
+    """
+    latents = latents.to(device=device, dtype=dtype)
+    if not add_noise:
+        return latents
+    noise = noises.added(task, latents.shape, generator, device=device, dtype=dtype)
+    if keeping is not None:
+        keeping.noise = noise
+        if timestep[0] == pipe.scheduler.timesteps[0]:
+            alone: torch.Tensor = noise * getattr(pipe.scheduler, "init_noise_sigma", 1.0)  # flows: all of it
+            return alone
+    return noises.onto(pipe.scheduler, latents, noise, timestep)
+
+
+def _encode(vae: Any, image: torch.Tensor, generator: torch.Generator, *, upcast: bool) -> torch.Tensor:
+    before: torch.dtype = vae.dtype
+    with precision(vae, upcast=upcast):
+        latents: torch.Tensor = vae.encode(image.to(vae.dtype)).latent_dist.sample(generator)
+    latents = latents.to(before)
+    factor = float(vae.config.scaling_factor)
+    mean, std, shift = (vae.config.get(key) for key in ("latents_mean", "latents_std", "shift_factor"))
+    if mean is None or std is None:
+        return factor * (latents if shift is None else latents - float(shift))
+    mean, std = (torch.tensor(values).view(1, -1, 1, 1).to(latents) for values in (mean, std))
+    return (latents - mean) * factor / std

@@ -1,0 +1,159 @@
+# mypy: disallow-untyped-calls=False
+"""One picture with a loaded pipeline: prompts, passes, pixels. Owns nothing that outlives the picture.
+
+The passes, in order, each one from the latents of the one before::
+
+    base (from noise, or from a picture) → refiner → second pass (larger) → decode
+
+A picture that is upscaled takes one pass. Where a pass draws in tiles, it decodes them itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import torch
+
+from ...families.prompt import Prompt, lost_notes
+from ...gpu.messages import Draw
+from ...prompts import StepCount
+from ...sampling import sampling_steps, tiles
+from ..load.loader import Loaded
+from . import controlnet_steps, hires_pass, img2img, nan_check, noise, previews, refiner_steps
+from .decoding import Pixels, decode
+from .monitor import Monitor
+from .passes import UNGUIDED, Drawing, Pass, Steps
+from .prompt_cache import Embeddings
+
+
+def generate(
+    loaded: Loaded, task: Draw, device: torch.device, monitor: Monitor, cache: Embeddings
+) -> tuple[Pixels, list[str]]:
+    """The picture's pixels and notes, with a loaded pipeline."""
+    with nan_check.blamed(loaded):
+        return _generate(loaded, task, device, monitor, cache)
+
+
+def _generate(
+    loaded: Loaded, task: Draw, device: torch.device, monitor: Monitor, cache: Embeddings
+) -> tuple[Pixels, list[str]]:
+    task = _laid_out(noise.settled(task))
+    sequence = passes(loaded, task)
+    steps = Steps(monitor, sequence)
+    embeddings, notes = encode(loaded, task, device, cache)
+    shown, more = previews.begin(loaded, task, device, monitor)
+    notes += more
+    wordless = replace(task, prompt="", negative_prompt="", guidance_scale=UNGUIDED)
+    drawing = Drawing(
+        loaded=loaded,
+        task=task,
+        device=device,
+        monitor=monitor,
+        embeddings=embeddings,
+        wordless=lambda: encode(loaded, wordless, device, cache)[0],
+        generator=torch.Generator("cpu").manual_seed(task.seed),
+        steps=steps,
+        previews=shown,
+    )
+    latents: torch.Tensor | None = None
+    for one in sequence:
+        latents = one.run(drawing, latents)
+    pixels = drawing.pixels
+    if pixels is None:
+        assert latents is not None
+        monitor.progress("decoding", steps.done, steps.done)
+        pixels, more = decode(loaded, latents, task.seed)
+        drawing.notes += more
+    if loaded.refining is not None:
+        notes += _of_refiner(loaded, task)
+    return img2img.finish(task, pixels), notes + list(dict.fromkeys(drawing.notes))
+
+
+def _of_refiner(loaded: Loaded, task: Draw) -> list[str]:
+    """What is to be said of its part, or of its absence."""
+    if task.upscale is not None:
+        return ["Pictures are upscaled without the refiner."]
+    if not refined(loaded, task):
+        return ["With so few steps none is left for the refiner; the picture was drawn without it."]
+    notes = []
+    if task.loras:
+        notes.append("LoRAs act on the base's steps, not on the refiner's.")
+    if task.hires is not None:
+        notes.append("The second pass was drawn without the refiner.")
+    return notes
+
+
+def _laid_out(task: Draw) -> Draw:
+    """With as many steps as their strengths take."""
+    hires = task.hires
+    if hires is not None:
+        hires = {**hires, "steps": sampling_steps.schedule(hires["steps"], hires["strength"])}
+    return replace(task, steps=sampling_steps.schedule(task.steps, task.strength), hires=hires)
+
+
+def refined(loaded: Loaded, task: Draw) -> bool:
+    """Whether the refiner has a part in it. The steps of larger pictures are the base's alone: the refiner knows those
+    that nearly no noise is left in, and of the size that it has learned."""
+    return task.upscale is None and refiner_steps.split(loaded, task)[1] > 0
+
+
+def passes(loaded: Loaded, task: Draw) -> list[Pass]:
+    """What the task takes, in order; the first is the base."""
+    if task.upscale is not None:
+        return [Pass(steps=tiles.steps(vars(task)), run=hires_pass.upscale)]
+    first, last = refiner_steps.split(loaded, task)
+    sequence = [Pass(steps=first, run=partial(_base, expected=first, hands_over=last > 0))]
+    if last:
+        sequence.append(Pass(steps=last, run=partial(refiner_steps.refine, expected=last)))
+    if task.hires is not None:
+        sequence.append(Pass(steps=tiles.steps(vars(task)) - first - last, run=hires_pass.second_pass))
+    return sequence
+
+
+def _base(drawing: Drawing, _none: torch.Tensor | None, *, expected: int, hands_over: bool) -> torch.Tensor:
+    task = drawing.task
+    start = img2img.Start(drawing.loaded.pipe, {"width": task.width, "height": task.height}, None)
+    if task.init_image is not None:
+        start = img2img.begin(drawing.loaded, task, drawing.device, drawing.generator)
+    drawing.keeping = start.keeping
+    arguments = start.arguments
+    if hands_over and drawing.loaded.refining is not None:
+        arguments["denoising_end"] = drawing.loaded.refining.hand_over
+    with controlnet_steps.steering(drawing, start.pipe):
+        if task.init_image is not None:
+            return drawing.denoise(start.pipe, steps=task.steps, expected=expected, **arguments)
+        with noise.varied(start.pipe, task, drawing.generator):
+            return drawing.denoise(start.pipe, steps=task.steps, expected=expected, **arguments)
+
+
+def encode(loaded: Loaded, task: Draw, device: torch.device, cache: Embeddings) -> tuple[dict[str, Any], list[str]]:
+    """The prompts as keyword arguments of the pipeline, and notes. In here the task's LoRAs have to act."""
+    family = loaded.family
+    guided = family.guides(task.guidance_scale)
+    with loaded.inversions.applied(loaded.pipe, task.embeddings) as encoders:
+        parts = encoders if family.embeddings else loaded.pipe
+        tokenizer, most = family.reads(parts)
+        steps = StepCount(*sampling_steps.steps(task.steps, task.strength))
+        prompt, negative = (
+            Prompt(text, tokenizer, what=what, tokens_max=most, weighted=family.weights, steps=steps)
+            for text, what in ((task.prompt, "prompt"), (task.negative_prompt if guided else "", "negative prompt"))
+        )
+        key = (
+            loaded.model_hash,
+            guided,
+            loaded.adapters.in_encoders(task.loras),
+            tuple((str(entry["token"]), str(entry["hash"])) for entry in task.embeddings),
+            tuple((one.blended, one.parts) for one in (prompt, negative)),
+        )
+        embeddings = cache.get(key, device)
+        if embeddings is None:
+            with torch.no_grad():
+                embeddings = family.encode(parts, device, prompt, negative, guided=guided)
+            cache.put(key, embeddings)
+    notes = list(dict.fromkeys([*loaded.notes, *prompt.notes, *negative.notes]))
+    notes += lost_notes(loaded.entry.name, prompt, negative)
+    if not guided and task.negative_prompt.strip():
+        notes.append(family.unguided_note(loaded.entry.name))
+    return embeddings, notes

@@ -1,0 +1,123 @@
+# mypy: disallow-untyped-calls=False
+"""From the files of a ControlNet to the net, or the reason why not.
+
+A folder has its configuration beside it. Of a single file it is read off the shapes of its tensors, and what those do
+not say (how many heads, which norms) is as in the U-Net that it is to steer: ControlNets begin as its copy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from diffusers import ControlNetModel
+from diffusers.loaders.single_file_utils import convert_controlnet_checkpoint
+
+from ...models import controlnets, part_settings
+from . import scaled_weights
+
+State = Mapping[str, torch.Tensor]
+
+_OF_THE_UNET = (
+    "flip_sin_to_cos", "freq_shift", "only_cross_attention", "downsample_padding", "mid_block_scale_factor", "act_fn",
+    "norm_num_groups", "norm_eps", "attention_head_dim", "num_attention_heads", "addition_time_embed_dim",
+    "upcast_attention", "resnet_time_scale_shift",
+)  # fmt: skip
+_SAME = ("in_channels", "block_out_channels", "layers_per_block", "cross_attention_dim")
+"""What has to be as in the U-Net for the outputs to fit its blocks."""
+_HINT_STAGES = 4
+"""Each but the first halves the picture that steers, so that it is as large as the latents: an eighth."""
+
+
+class Unfit(Exception):
+    """The message ends the sentence "It cannot be used: …"."""
+
+
+def load(path: Path, unet: Any, dtype: torch.dtype) -> Any:
+    """On the processor, with numbers of that type. ``path``: a file, or a folder; ``unet``: what it is to steer.
+
+    :raises Unfit: it was made for another model, or is broken. Errors of the libraries come as they are.
+    """
+    weights = controlnets.weights_in(path)
+    if weights is None:
+        raise Unfit("its file is not there")
+    tensors = safetensors.torch.load_file(weights)
+    scaled_weights.multiply(tensors, dtype)
+    state: State = tensors
+    if controlnets.layout_of({name: tuple(tensor.shape) for name, tensor in state.items()}) == "ldm":
+        state = _converted(state)
+    config = controlnets.read_config(path) if path.is_dir() else _config(state, unet.config)
+    if not part_settings.sensible(config):
+        raise Unfit("nothing can be built by its settings")
+    # On ``meta`` it has no numbers of its own, so it is made in no time; every one of them comes from the file.
+    with torch.device("meta"):
+        net: Any = ControlNetModel.from_config(config)
+    for name in _SAME:
+        if _plain(net.config[name]) != _plain(unet.config[name]):
+            raise Unfit("it was made for another kind of model")
+    if len(net.config.conditioning_embedding_out_channels) != _HINT_STAGES or net.config.conditioning_channels != 3:
+        raise Unfit("it does not take pictures as they are")
+    if {name: value.shape for name, value in net.state_dict().items()} != {n: t.shape for n, t in state.items()}:
+        raise Unfit("its file does not hold the net that it describes")
+    if not all(bool(torch.isfinite(tensor.to(dtype)).all()) for tensor in state.values()):  # 8 bits cannot be asked
+        raise Unfit("it holds numbers that are not finite")
+    net.load_state_dict({name: tensor.to(dtype) for name, tensor in state.items()}, assign=True)
+    return net.eval().requires_grad_(False)
+
+
+def _plain(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list | tuple) else value
+
+
+def _converted(state: State) -> State:
+    """From the original repositories' names to diffusers'."""
+    inner = {name.removeprefix("control_model."): tensor for name, tensor in state.items()}
+    # Behind the first convolution come as many layers as each block has, and then its downsampling.
+    first = min(int(name.split(".")[1]) for name in inner if name.endswith(".0.op.weight"))
+    converted: dict[str, torch.Tensor] = convert_controlnet_checkpoint(inner, {"layers_per_block": first - 1})
+    if "label_emb.0.0.weight" in inner:  # SDXL's, which diffusers leaves out
+        for layer, place in ((1, 0), (2, 2)):
+            for part in ("weight", "bias"):
+                converted[f"add_embedding.linear_{layer}.{part}"] = inner[f"label_emb.0.{place}.{part}"]
+    return converted
+
+
+def _config(state: State, unet: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration of a net with these tensors. :raises KeyError: :raises IndexError: parts are missing"""
+    blocks = range(_count(state, "down_blocks."))
+    attending = [_count(state, f"down_blocks.{block}.attentions.") > 0 for block in blocks]
+    depths = [max(1, _count(state, f"down_blocks.{block}.attentions.0.transformer_blocks.")) for block in blocks]
+    middle = _count(state, "mid_block.attentions.0.transformer_blocks.")
+    if not attending[-1] and middle:
+        depths[-1] = middle  # the last block's counts for the middle
+    widths = {t.shape[1] for name, t in state.items() if name.endswith("attn2.to_k.weight")}
+    embedded = state.get("add_embedding.linear_1.weight")
+    hints = range(1, _count(state, "controlnet_cond_embedding.blocks."), 2)
+    hint = state["controlnet_cond_embedding.conv_in.weight"]
+    projections = [tensor for name, tensor in state.items() if name.endswith("attentions.0.proj_in.weight")]
+    return {
+        **{name: unet[name] for name in _OF_THE_UNET if name in unet},
+        "in_channels": state["conv_in.weight"].shape[1],
+        "conditioning_channels": hint.shape[1],
+        "conditioning_embedding_out_channels": (
+            hint.shape[0],
+            *(state[f"controlnet_cond_embedding.blocks.{number}.weight"].shape[0] for number in hints),
+        ),
+        "block_out_channels": tuple(state[f"down_blocks.{n}.resnets.0.conv1.weight"].shape[0] for n in blocks),
+        "layers_per_block": _count(state, "down_blocks.0.resnets."),
+        "down_block_types": tuple("CrossAttnDownBlock2D" if one else "DownBlock2D" for one in attending),
+        "mid_block_type": "UNetMidBlock2DCrossAttn" if middle else "UNetMidBlock2D",
+        "transformer_layers_per_block": tuple(depths),
+        "cross_attention_dim": widths.pop() if len(widths) == 1 else unet["cross_attention_dim"],
+        "use_linear_projection": bool(projections) and projections[0].ndim == 2,
+        "addition_embed_type": None if embedded is None else "text_time",
+        "projection_class_embeddings_input_dim": None if embedded is None else embedded.shape[1],
+    }
+
+
+def _count(state: State, prefix: str) -> int:
+    """How many different parts stand behind it."""
+    return len({name[len(prefix) :].split(".")[0] for name in state if name.startswith(prefix)})

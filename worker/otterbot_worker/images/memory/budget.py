@@ -1,0 +1,192 @@
+"""Room for one picture: the plan to begin with, and what follows when memory does not suffice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...errors import CannotLook, JobFailed, look_failed
+from ...gpu.messages import Draw
+from ...memory import oom_history, placement
+from ...memory.device_info import BYTES, DeviceFacts, Precision
+from ...memory.oom_history import Lesson
+from ...models.entries import ModelEntry
+from ...models.estimates import Needs, needs_of, steered, with_loras
+from ...sampling import tiles
+
+ATTENTION_MATTERS = 500_000_000
+"""Bytes that attention without a kernel takes on top, from which on people are told."""
+
+
+@dataclass(kw_only=True)
+class Room:
+    """For the time of one picture. Each plan is tried at most once."""
+
+    entry: ModelEntry
+    width: int
+    height: int
+    needs: Needs
+    counted: bool
+    """Whether ``needs`` is all that it needs: else nothing can be learned for other pictures."""
+    facts: DeviceFacts
+    """Of the device before anything of this model was on it."""
+    precision: Precision
+    reserve: int
+    ram_reserve: int
+    known: tuple[Lesson, ...]
+    """What failed before this picture."""
+    choice: placement.Choice = field(init=False)
+    tried: list[placement.Plan] = field(default_factory=list)
+    learned: list[Lesson] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.choice = self._choose()
+
+    @property
+    def plan(self) -> placement.Plan:
+        return self.choice.plan
+
+    @property
+    def ram_needed(self) -> int:
+        """Of the computer's memory, to load it in the first place."""
+        if self.facts.kind == "cpu":
+            return self.choice.estimate.card
+        return self.needs.weights(BYTES[self.precision.storage], BYTES[self.precision.compute])
+
+    @property
+    def notes(self) -> list[str]:
+        """What people should know of it, once the picture is drawn."""
+        said = [self.precision.note] if self.precision.note else []
+        if self.tried:
+            said.append(f"Drawn with {self.plan.words}; {self._too_large}.")
+        elif self.plan.quantised:
+            said.append(
+                f"Drawn with {self.plan.words}: the free {_gb(self.facts.available)} of the card and "
+                f"{_gb(self.facts.ram_available)} of the computer's memory allow nothing better."
+            )
+        elif self.plan.tiled and self.width * self.height > placement.TILE_PIXELS:
+            said.append(
+                f"Decoded in tiles, as the card had {_gb(self.facts.available)} free; with more, pixels along them "
+                "would differ slightly."
+            )
+        if (more := self._attention_bytes()) >= ATTENTION_MATTERS:
+            said.append(
+                f"Attention took {_gb(more)} more memory than it needs, and more time: the installed PyTorch has no "
+                "kernel for it on this card (`otterbot-worker doctor` says more)."
+            )
+        return said
+
+    def fall_back(self) -> bool:
+        """Learn that memory did not suffice and choose again; ``False`` where nothing is left that could fit."""
+        self.tried.append(self.plan)
+        if self.counted:
+            card = self.choice.estimate.card
+            self.learned.append(Lesson(plan=self.plan.name, card=card, available=self.facts.available))
+        pixels = self.width * self.height
+        left = placement.hopeful(
+            self.needs, self.facts, pixels, precision=self.precision, tried=self.tried, lessons=self.known
+        )
+        if left:
+            self.choice = self._choose(left)
+        return bool(left)
+
+    def _choose(self, plans: Sequence[placement.Plan] | None = None) -> placement.Choice:
+        """Of those plans, else of all that there are for the device and the model."""
+        return placement.choose(
+            self.needs,
+            self.facts,
+            self.width * self.height,
+            precision=self.precision,
+            reserve=self.reserve,
+            ram_reserve=self.ram_reserve,
+            lessons=self.known,
+            plans=plans,
+        )
+
+    def refusal(self) -> JobFailed:
+        """After the last plan."""
+        free = self.facts.available
+        return JobFailed(
+            "out_of_memory",
+            f"{self.width}x{self.height} with {self.entry.name} needs more memory than the free {_gb(free)}. "
+            "A smaller size or model may fit.",
+            {
+                "free_bytes": free,
+                "width": self.width,
+                "height": self.height,
+                "model": self.entry.name,
+                "plans": [plan.name for plan in self.tried],
+            },
+        )
+
+    @property
+    def _too_large(self) -> str:
+        return f"{self.width}x{self.height} was too large for the free {_gb(self.facts.available)}"
+
+    def _attention_bytes(self) -> int:
+        """How much it takes on top where the card has only the fallback ("math")."""
+        if self.facts.kind != "cuda" or not self.facts.math_only:
+            return 0
+        written, spared = (
+            placement.estimate(self.needs, self.plan, self.width * self.height, self.precision, math_only=only).card
+            for only in (True, False)
+        )
+        return written - spared
+
+
+class Rooms:
+    """Plans for pictures, from what is free and what was learned. Lives as long as the process; what it learns leaves
+    with each picture as well, because the process does not live for ever."""
+
+    def __init__(self, *, reserve: int, ram_reserve: int) -> None:
+        self._reserve = reserve
+        self._ram_reserve = ram_reserve
+        self._lessons: dict[str, tuple[Lesson, ...]] = {}
+        self._needs: tuple[ModelEntry, Needs] | None = None
+
+    def begin(self, entry: ModelEntry, task: Draw, facts: DeviceFacts) -> Room:
+        """``facts``: measured now, with what the model itself has on the device counted as available."""
+        needs = with_loras(steered(self._needs_of(entry), task.control), task.loras)
+        self.learn(entry, oom_history.lessons_from(task.lessons))
+        known = self._lessons[entry.name]
+        precision = facts.precision(wants_bf16=entry.abilities.bf16)
+        width, height = tiles.largest(vars(task))
+        return Room(
+            entry=entry,
+            width=width,
+            height=height,
+            needs=needs,
+            counted=task.control is None or task.control["scale"] == 0 or needs.steering is not None,
+            facts=facts,
+            precision=precision,
+            reserve=self._reserve,
+            ram_reserve=self._ram_reserve,
+            known=known,
+        )
+
+    def learn(self, entry: ModelEntry, new: Iterable[Lesson]) -> None:
+        """What is too old goes."""
+        self._lessons[entry.name] = oom_history.learn(self._lessons.get(entry.name, ()), new)
+
+    def _needs_of(self, entry: ModelEntry) -> Needs:
+        """Whatever a model's files make of that, only this picture fails. :raises JobFailed: :raises CannotLook:"""
+        if self._needs is None or self._needs[0] != entry:
+            try:
+                self._needs = (entry, needs_of(entry))
+            except CannotLook:
+                raise
+            except Exception as error:
+                look_failed(error, f"a file of {entry.name}")
+                sentence = f"The model {entry.name} is broken: its files do not say what it needs."
+                raise JobFailed("model_broken", sentence, {"error": type(error).__name__}) from None
+        return self._needs[1]
+
+
+def describe(learned: Iterable[Lesson]) -> list[dict[str, Any]]:
+    """As messages carry them."""
+    return [lesson.as_dict() for lesson in learned]
+
+
+def _gb(count: int) -> str:
+    return f"{count / 1e9:.1f} GB"

@@ -1,0 +1,69 @@
+"""Models that are off the device but still in the computer's memory: switching back to one reads no file."""
+
+from __future__ import annotations
+
+import gc
+from typing import TYPE_CHECKING
+
+from ...memory.placement import Plan
+from ...models.entries import ModelEntry
+from . import placing
+
+if TYPE_CHECKING:
+    from ..load.loader import Loaded
+
+
+def serves(loaded: Loaded, entry: ModelEntry, plan: Plan) -> bool:
+    """Whether it is that model and can be laid as the plan says: what was quantised cannot be undone."""
+    return loaded.entry == entry and loaded.plan.quantised == plan.quantised
+
+
+class Shelf:
+    """Owned by the engine. The least recently used one goes first; all go with ``clear`` or the process."""
+
+    def __init__(self) -> None:
+        self._kept: list[Loaded] = []
+        """Least recently used first."""
+
+    @property
+    def held(self) -> int:
+        """Bytes."""
+        return sum(placing.weight_bytes(one.pipes) for one in self._kept)
+
+    @property
+    def names(self) -> list[str]:
+        return [one.entry.name for one in self._kept]
+
+    def has(self, entry: ModelEntry, plan: Plan) -> bool:
+        return any(serves(one, entry, plan) for one in self._kept)
+
+    def put(self, loaded: Loaded) -> None:
+        """It lies in the computer's memory, without hooks."""
+        self._kept = [*(one for one in self._kept if one.entry.name != loaded.entry.name), loaded]
+
+    def take(self, entry: ModelEntry, plan: Plan) -> Loaded | None:
+        """It leaves the shelf; one of that name that does not serve goes as well, since another will come."""
+        found = next((one for one in self._kept if serves(one, entry, plan)), None)
+        others = [one for one in self._kept if one.entry.name != entry.name]
+        passed_by = len(others) + (found is not None) < len(self._kept)
+        self._kept = others
+        if passed_by:
+            gc.collect()
+        return found
+
+    def shrink(self, needed: int, available: int, *, but: ModelEntry | None = None) -> bool:
+        """Let models go until that many bytes are available; ``False`` if they are not even then. ``but``: stays."""
+        stays = []
+        for one in self._kept:
+            if available >= needed or one.entry == but:
+                stays.append(one)
+            else:
+                available += placing.weight_bytes(one.pipes)
+        if len(stays) < len(self._kept):
+            self._kept = stays
+            del one
+            gc.collect()  # hooks and the modules that they hang on refer to each other
+        return available >= needed
+
+    def clear(self) -> None:
+        self._kept.clear()

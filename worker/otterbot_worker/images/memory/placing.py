@@ -1,0 +1,109 @@
+# mypy: disallow-untyped-calls=False
+"""The plans of ``memory.placement`` at work on a pipeline of any family: tiles, hooks that move weights, 8 bits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from diffusers.hooks.group_offloading import _maybe_remove_and_reapply_group_offloading
+
+from ...memory.device_info import Precision
+from ...memory.placement import RESIDENT as RESIDENT
+from ...memory.placement import Plan
+from ..load import dtypes
+
+_GROUP_HOOKS = ("group_offloading", "layer_execution_tracker", "lazy_prefetch_group_offloading")
+
+
+def prepare(plan: Plan, pipe: Any, precision: Precision) -> None:
+    """Once, as loaded. It cannot be undone; what a second pipeline shares with a prepared one stays as it is."""
+    if plan.quantised:
+        dtypes.quantise(pipe, precision)
+    dtypes.compute_in(pipe, precision)
+
+
+def place(plan: Plan, pipe: Any, device: torch.device) -> None:
+    """Lay a prepared pipeline that is in the computer's memory where the plan says."""
+    tile(pipe, plan)
+    if plan.offload == "no" or device.type != "cuda":
+        pipe.to(device)
+    elif plan.offload == "model":
+        pipe.enable_model_cpu_offload(gpu_id=device.index or 0)
+    else:
+        pipe.enable_group_offload(**_groups(device))
+
+
+def place_one(plan: Plan, module: Any, device: torch.device) -> bool:
+    """Lay one module more beside a pipeline; whether its owner has to move it there and back (as whole components)."""
+    if plan.offload == "model" and device.type == "cuda":
+        return True
+    if plan.offload == "no" or device.type != "cuda":
+        module.to(device)
+    else:
+        module.enable_group_offload(**_groups(device))
+    return False
+
+
+def _groups(device: torch.device) -> dict[str, Any]:
+    return {
+        "onload_device": device,
+        "offload_device": torch.device("cpu"),
+        "offload_type": "leaf_level",
+        "use_stream": True,
+        "low_cpu_mem_usage": True,  # else the streams pin a second copy of everything
+    }
+
+
+def regroup(module: Any) -> None:
+    """After its values were changed in place: where its layers travel alone, what brings them has copies of its own."""
+    _maybe_remove_and_reapply_group_offloading(module)
+
+
+def tile(pipe: Any, plan: Plan) -> None:
+    """The decoder in tiles, or whole again."""
+    if not plan.tiled:
+        pipe.vae.disable_tiling()
+        return
+    # Without these two sizes tiling does nothing at 1024x1024.
+    pipe.vae.tile_sample_min_size = 512
+    pipe.vae.tile_latent_min_size = 64
+    pipe.vae.enable_tiling()
+
+
+def settle(plan: Plan, pipe: Any) -> None:
+    """After a picture, however it ended: what was on the card for it leaves."""
+    if plan.offload != "no":
+        pipe.maybe_free_model_hooks()
+
+
+def unhook(plan: Plan, pipe: Any) -> None:
+    """Before a pipeline is let go: hooks hold on to the weights that they move."""
+    if plan.offload == "model":
+        pipe.remove_all_hooks()
+    elif plan.offload == "groups":
+        for module in pipe.components.values():
+            registry = getattr(module, "_diffusers_hook", None)
+            if registry is None:
+                continue
+            for hook in _GROUP_HOOKS:
+                registry.remove_hook(hook, recurse=True)
+
+
+def put_away(plan: Plan, pipe: Any) -> None:
+    """Back into the computer's memory."""
+    unhook(plan, pipe)
+    for module in _modules([pipe]):
+        module.to("cpu")
+
+
+def weight_bytes(pipes: Iterable[Any], kind: str | None = None) -> int:
+    """What the weights of pipelines take; what they share counts once. ``kind``: only those on such devices."""
+    tensors = (tensor for module in _modules(pipes) for tensor in (*module.parameters(), *module.buffers()))
+    return sum(tensor.nbytes for tensor in tensors if kind is None or tensor.device.type == kind)
+
+
+def _modules(pipes: Iterable[Any]) -> list[torch.nn.Module]:
+    parts = {id(part): part for pipe in pipes for part in pipe.components.values()}
+    return [part for part in parts.values() if isinstance(part, torch.nn.Module)]

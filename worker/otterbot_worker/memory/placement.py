@@ -1,0 +1,181 @@
+"""Which way a model lies in memory: the plans in order, what each takes, and the first that fits. Free of torch.
+
+::
+
+    resident ─▶ tiled ─▶ offload ─▶ groups ─▶ quantised        (the order; each next one is slower or less exact)
+
+The estimates are lower bounds: weights as stored, and the larger of a step and a decode. What the allocator, the
+driver and other programs need besides is the reserve (``gpu.reserve_mb``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from ..models.estimates import DECODE_BYTES, ENCODE_BYTES, Needs, Part
+from .device_info import BYTES, DeviceFacts, Precision
+from .oom_history import Lesson
+
+TILE_PIXELS = 512 * 512
+"""Of one tile of the decoder: without tiling, 1024x1024 takes four times that."""
+RESERVE_BYTES = 500_000_000
+"""Of the card's memory, beside the estimate: what the allocator cannot use, and what other programs may want."""
+RAM_RESERVE_BYTES = 2_000_000_000
+"""Of the computer's memory, for everything else that runs there."""
+LARGE_ENCODER = 1_000_000_000
+"""Values of a text encoder from which it is worth quantising (T5, Qwen)."""
+
+_LAYERS_AT_ONCE = 2
+"""With group offloading: one computes while the next one comes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """``tiled``: the decoder works in tiles. ``offload``: only the component (``model``), or only the layers
+    (``groups``), that compute are on the card. ``quantised``: the large weights are kept in 8 bits."""
+
+    name: str
+    words: str
+    """As in "Drawn with …"."""
+    tiled: bool = False
+    offload: Literal["no", "model", "groups"] = "no"
+    quantised: bool = False
+
+    def same_place(self, other: Plan) -> bool:
+        """Whether the weights lie the same way, so that a loaded model need not be moved."""
+        return (self.offload, self.quantised) == (other.offload, other.quantised)
+
+
+RESIDENT = Plan(name="resident", words="everything on the card")
+TILED = Plan(name="tiled", words="decoding in tiles", tiled=True)
+OFFLOAD = Plan(name="offload", words="offloading", tiled=True, offload="model")
+GROUPS = Plan(name="groups", words="offloading layer by layer", tiled=True, offload="groups")
+QUANTISED = Plan(
+    name="quantised", words="offloading and weights of 8 bits", tiled=True, offload="model", quantised=True
+)
+PLANS = (RESIDENT, TILED, OFFLOAD, GROUPS, QUANTISED)
+
+
+def chain(kind: Literal["cpu", "cuda"], needs: Needs) -> tuple[Plan, ...]:
+    """The plans for that device and model. On the processor nothing can be moved away; files that are quantised
+    already are not again, and their layers do not travel alone."""
+    if kind == "cpu":
+        return (RESIDENT, TILED)
+    if not needs.quantised:
+        return PLANS
+    rest = any(part.value_bytes is None and quantises(name, part.values) for name, part in needs.parts.items())
+    return (RESIDENT, TILED, OFFLOAD, QUANTISED) if rest else (RESIDENT, TILED, OFFLOAD)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """Bytes at the peak; ``ram`` is what stays in the computer's memory while the model is in use."""
+
+    card: int
+    ram: int
+
+
+def estimate(needs: Needs, plan: Plan, pixels: int, precision: Precision, *, math_only: bool = False) -> Estimate:
+    """``pixels`` of the picture; ``math_only``: attention scores are written out."""
+    compute = BYTES[precision.compute]
+    step = needs.computing.step_bytes * pixels * compute // 2
+    decoded = min(pixels, TILE_PIXELS) if plan.tiled else pixels
+    upcast = needs.upcasts and precision.compute == "float16"
+    decoding = BYTES["float32"] if upcast else compute
+    decode = DECODE_BYTES * decoded * decoding // 2
+    if math_only:
+        step += needs.computing.scores(pixels) * compute // 2
+        decode += 8 * (decoded // 64) ** 2 * decoding // 2  # one head over the decoder's smallest picture
+    if upcast:  # its weights, too
+        decode += needs.parts["vae"].values * (decoding - compute)
+    weights = {name: _weights(name, part, plan, precision) for name, part in needs.parts.items()}
+    work = dict.fromkeys(weights, ENCODE_BYTES)
+    beside = _beside(needs, plan, precision)
+    work |= {name: step + beside for name in weights if needs.is_denoiser(name)} | {"vae": decode}
+    together = sum(weights.values())
+    loras = needs.loras * compute
+    if plan.offload == "no":
+        return Estimate(card=together + max(step + beside, decode) + loras, ram=beside)
+    if plan.offload == "model":
+        return Estimate(card=max(weights[name] + work[name] for name in weights) + loras, ram=together + beside)
+    layers = {name: _LAYERS_AT_ONCE * part.largest * BYTES[precision.storage] for name, part in needs.parts.items()}
+    return Estimate(card=max(layers[name] + work[name] for name in weights) + loras, ram=together)
+
+
+def _beside(needs: Needs, plan: Plan, precision: Precision) -> int:
+    """Of a ControlNet, on the card."""
+    if needs.steering is None:
+        return 0
+    stored = BYTES[precision.storage]
+    return (
+        _LAYERS_AT_ONCE * needs.steering.largest * stored if plan.offload == "groups" else needs.steering.bytes(stored)
+    )
+
+
+def quantises(name: str, values: int) -> bool:
+    """Whether that component's weights are kept in 8 bits under a plan that quantises."""
+    return name.rpartition(".")[2] in ("unet", "transformer") or (name.startswith("text_") and values > LARGE_ENCODER)
+
+
+def _weights(name: str, part: Part, plan: Plan, precision: Precision) -> int:
+    stored, compute = BYTES[precision.storage], BYTES[precision.compute]
+    return part.bytes(stored, compute, eight_bits=plan.quantised and quantises(name, part.values))
+
+
+# ---------------------------------------------------------------- choosing
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    plan: Plan
+    estimate: Estimate
+    fits: bool
+    """Whether it should, as far as is known; else it is the one that needs least."""
+
+
+def choose(
+    needs: Needs,
+    facts: DeviceFacts,
+    pixels: int,
+    *,
+    precision: Precision,
+    reserve: int = RESERVE_BYTES,
+    ram_reserve: int = RAM_RESERVE_BYTES,
+    lessons: Sequence[Lesson] = (),
+    plans: Sequence[Plan] | None = None,
+) -> Choice:
+    """The first plan that fits the free memory and has not failed there before. If none does: one that is not known to
+    fail, that fits without the card's reserve, that leaves the computer most of its reserve (a card says no, a computer
+    without memory stands still), and that needs least of the card, in that order."""
+    candidates = []
+    for plan in chain(facts.kind, needs) if plans is None else plans:
+        need = estimate(needs, plan, pixels, precision, math_only=facts.math_only)
+        failed = any(lesson.holds(plan.name, need.card, facts.available) for lesson in lessons)
+        ram_short = max(0, need.ram + ram_reserve - facts.ram_available) if need.ram > 0 else 0
+        if need.card + reserve <= facts.available and not ram_short and not failed:
+            return Choice(plan=plan, estimate=need, fits=True)
+        hopes = (failed, need.card > facts.available, ram_short, need.card)
+        candidates.append((hopes, Choice(plan=plan, estimate=need, fits=False)))
+    return min(candidates, key=lambda one: one[0])[1]
+
+
+def hopeful(
+    needs: Needs,
+    facts: DeviceFacts,
+    pixels: int,
+    *,
+    precision: Precision,
+    tried: Collection[Plan],
+    lessons: Sequence[Lesson] = (),
+) -> list[Plan]:
+    """The plans that may be tried after those: not known to fail, nor to need more than there is of either memory (the
+    estimates are lower bounds). The reserves are for ``choose``, which they go to next."""
+    found = []
+    for plan in chain(facts.kind, needs):
+        need = estimate(needs, plan, pixels, precision, math_only=facts.math_only)
+        failed = any(lesson.holds(plan.name, need.card, facts.available) for lesson in lessons)
+        if plan not in tried and not failed and need.card <= facts.available and need.ram <= facts.ram_available:
+            found.append(plan)
+    return found

@@ -1,0 +1,59 @@
+"""What a model has learned of noise: what it predicts, and whether it begins with nothing but noise. Free of torch.
+
+NoobAI and its relatives predict the velocity and have learned noise without any picture in it ("zero terminal SNR").
+Drawn with as if they were plain SDXL, they begin with noise that they never saw, and give grey or burnt pictures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..sampling import samplers
+from .headers import Header
+
+VELOCITY = {"prediction_type": "v_prediction"}
+ZERO_SNR = {"rescale_betas_zero_snr": True}
+"""As schedulers of diffusers call them."""
+RESCALE = 0.7
+"""How much of the guidance is scaled back to the prompt's own contrast, for models with zero terminal SNR: the share
+that those who found it recommend."""
+
+
+def said(header: Header) -> dict[str, Any]:
+    """What a single file says of its noise. Trainers of SDXL leave empty tensors with these names, or notes."""
+    notes = header.metadata
+    velocity = (
+        "v_pred" in header.shapes
+        or notes.get("modelspec.prediction_type") in ("v", "v_prediction")
+        or _true(notes, "ss_v_parameterization")
+    )
+    zero = "ztsnr" in header.shapes or _true(notes, "ss_zero_terminal_snr")
+    return (VELOCITY if velocity else {}) | (ZERO_SNR if zero else {})
+
+
+def settled(found: Mapping[str, Any], prediction: str | None) -> dict[str, Any]:
+    """What counts where an entry says what its file predicts. Who predicts noise cannot begin with noise alone."""
+    if prediction is None:
+        return dict(found)
+    rest = {} if prediction == "epsilon" else dict(found)
+    return rest | {"prediction_type": prediction}
+
+
+def zero_snr(settings: Mapping[str, Any]) -> bool:
+    """Whether a scheduler's settings say that."""
+    return bool(settings.get("rescale_betas_zero_snr"))
+
+
+def samplers_for(taken: tuple[str, ...], settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """Which of a family's samplers a model with those settings takes."""
+    return tuple(name for name in taken if samplers.SAMPLERS[name].zero_snr) if zero_snr(settings) else taken
+
+
+def rescale(settings: Mapping[str, Any]) -> float:
+    """The share of the guidance that is scaled back."""
+    return RESCALE if zero_snr(settings) and settings.get("prediction_type") == "v_prediction" else 0.0
+
+
+def _true(notes: Mapping[str, str], name: str) -> bool:
+    return notes.get(name, "").lower() == "true"

@@ -1,0 +1,173 @@
+"""Files that an operator drops into a folder: their names, their stamps and their hashes. Free of torch."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import threading
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from . import headers, plain_files
+
+T = TypeVar("T")
+NAME_MAX = 100
+FILES_MAX = 2_000
+
+Stamp = tuple[int, int]
+"""Size and time of change: other stamp, other file."""
+
+PICKLES = frozenset({".pt", ".pth", ".bin", ".ckpt"})
+PICKLE = "is a pickle, which can run code when it is opened: convert it to .safetensors"
+BAD_NAME = f"has a name that it cannot be called by: rename it, with at most {NAME_MAX} letters, digits, . _ and -"
+
+_FORBIDDEN = frozenset('<>:"/\\|?*`')
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hashes:
+    """SHA-256 in hex: of the file, and of what follows the header of a safetensors file (by which the tools of the
+    field know LoRAs)."""
+
+    file: str
+    tensors: str
+
+
+class HashCache:
+    """Owns hashes as long as the process lives; a changed file is read again. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._hashes: dict[Path, tuple[Stamp, Hashes]] = {}
+        self._lock = threading.Lock()
+
+    def get(self, path: Path, stamp: Stamp, beat: Callable[[], None] | None = None) -> Hashes:
+        """Reads the whole file, the first time; ``beat`` is called meanwhile and may raise. :raises OSError:"""
+        known = self.known(path, stamp)
+        if known is None:
+            known = hash_file(path, beat)
+            with self._lock:
+                self._hashes[path] = (stamp, known)
+        return known
+
+    def known(self, path: Path, stamp: Stamp) -> Hashes | None:
+        """Without reading anything."""
+        with self._lock:
+            then, known = self._hashes.get(path, (None, None))
+        return known if then == stamp else None
+
+
+def listing(folder: Path, endings: Collection[str]) -> list[tuple[Path, Stamp]]:
+    """The files with usable names and one of these endings (small letters, with their dot) directly in a folder, in
+    the order of the alphabet; none where there is no folder. :raises CannotLook:"""
+    found = _all(folder, lambda stem, ending: ending in endings and good_name(stem))
+    return [(one.path, one.stamp) for one in found if one.problem is None]
+
+
+def named(known: Mapping[str, T], name: str) -> T | None:
+    """By its exact name, else by one that differs in capitals only: phones like to write the first one large."""
+    if name in known:
+        return known[name]
+    return next((one for other, one in known.items() if other.lower() == name.lower()), None)
+
+
+class Unusable(NamedTuple):
+    """What somebody put into a folder to be used, and cannot be."""
+
+    path: Path
+    stamp: Stamp
+    problem: str
+    """Why, as the end of a sentence that begins with the name."""
+    unread: str | None = None
+    """It may be well, but could not be looked at: why."""
+
+
+def unusable(folder: Path, endings: Collection[str], pickles: Collection[str] = ()) -> list[Unusable]:
+    """What ``listing`` passes over though its name has one of the endings: pickles, names that cannot be called, and
+    what is no file. Folders are left out: nobody takes them for one. :raises CannotLook:"""
+    found = []
+    for one in _all(folder, lambda stem, ending: stem[0] != "." and (ending in endings or ending in pickles)):
+        problem = one.problem
+        if problem == plain_files.FOLDER:
+            continue
+        if problem is None and one.path.suffix.lower() in pickles:
+            problem = PICKLE
+        if problem is None and not good_name(one.path.stem):
+            problem = BAD_NAME
+        if problem is not None:
+            found.append(Unusable(one.path, one.stamp, problem, one.unread))
+    return found
+
+
+class _Entry(NamedTuple):
+    path: Path
+    stamp: Stamp
+    problem: str | None
+    unread: str | None = None
+
+
+def _all(folder: Path, wanted: Callable[[str, str], bool]) -> list[_Entry]:
+    """What lies directly in a folder, but what has gone meanwhile. ``wanted``: by stem and ending, which is in small
+    letters. :raises CannotLook:"""
+    found: list[_Entry] = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                stem, ending = os.path.splitext(entry.name)
+                if wanted(stem, ending.lower()) and (one := _entry(entry)) is not None:
+                    found.append(one)
+                if len(found) >= FILES_MAX:
+                    break
+    except plain_files.ABSENT:
+        return []
+    except OSError as error:
+        raise plain_files.cannot_look(folder, error, "the folder") from None
+    return sorted(found)
+
+
+def _entry(entry: os.DirEntry[str]) -> _Entry | None:
+    path, nothing = Path(entry.path), (0, 0)
+    try:
+        status = entry.stat()
+    except plain_files.ABSENT:
+        return _Entry(path, nothing, "is a link to a file that is not there") if entry.is_symlink() else None
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return _Entry(path, nothing, "is a link that leads to itself")
+        why = error.strerror or type(error).__name__
+        return _Entry(path, nothing, headers.unread(why), why)
+    return _Entry(path, (status.st_size, status.st_mtime_ns), plain_files.kind_problem(status.st_mode))
+
+
+def stamp(path: Path) -> Stamp:
+    """:raises OSError:"""
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns
+
+
+def good_name(name: str) -> bool:
+    """Whether a file's stem can be typed in a prompt and shown in a room."""
+    return 0 < len(name) <= NAME_MAX and name.isprintable() and name[0] != "." and not _FORBIDDEN & set(name)
+
+
+def shown(name: str) -> str:
+    """A name that may be a bad one, as it can be shown in a list: a file's may hold whatever bytes there are."""
+    return plain_files.printable(name)[:NAME_MAX]
+
+
+def hash_file(path: Path, beat: Callable[[], None] | None = None) -> Hashes:
+    """:raises OSError:"""
+    whole, tensors = hashlib.sha256(), hashlib.sha256()
+    with plain_files.opened(path) as file:
+        first = file.read(8)
+        rest = file.read(min(int.from_bytes(first, "little"), headers.HEADER_MAX))
+        whole.update(first)
+        whole.update(rest)
+        while block := file.read(1024 * 1024):
+            whole.update(block)
+            tensors.update(block)
+            if beat is not None:
+                beat()
+    return Hashes(file=whole.hexdigest(), tensors=tensors.hexdigest())

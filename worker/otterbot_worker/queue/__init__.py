@@ -1,0 +1,1 @@
+"""The queue: jobs and their rows in SQLite, and which one comes next."""

@@ -1,0 +1,147 @@
+"""Jobs and their rows, as they stand in the database.
+
+A job has ``count`` pictures, or one chat turn; each is a row, and the row is what is claimed::
+
+              claim (attempt + 1)                     result WHERE state = running AND attempt = ?
+   ┌────────┐ ───────────────▶ ┌─────────┐ ─────────────────────────▶ succeeded
+   │ queued │                  │ running │ ─────────────────────────▶ failed
+   └────────┘ ◀─────────────── └─────────┘ ─────────────────────────▶ cancelled
+        │      the process died                                            ▲
+        └──────────────── cancel (one statement, from queued or running) ──┘
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from ..schemas.base import State
+from ..schemas.requests import MAX_SEED
+
+Kind = Literal["image", "chat"]
+
+
+class Fields(Protocol):
+    """A database row: values by column name."""
+
+    def __getitem__(self, name: str, /) -> Any: ...
+
+
+GPU_DEATHS_ALLOWED = 2
+"""At this many deaths of the GPU process during it alone, a row fails (``poison``)."""
+WORKER_DEATHS_ALLOWED = 5
+"""At this many deaths of the whole worker during it, a row fails (``worker_restarts``)."""
+KEY_DAYS = 30.0
+"""How long a finished job answers to its key; clients give up resubmitting long before."""
+CHAT_TEXT_SECONDS = 3_600.0
+"""How long after its end a chat job keeps what was said."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One picture or turn. Times in Unix seconds; ``work`` in megapixel-steps (0 for chat)."""
+
+    seq: int
+    """Order of arrival over all jobs."""
+    job_id: str
+    idx: int
+    client: str
+    owner: str
+    kind: Kind
+    model: str
+    work: float
+    seed: int
+    state: State
+    attempt: int
+    gpu_deaths: int
+    worker_deaths: int
+    created_at: float
+    claimed_at: float | None
+    finished_at: float | None
+    overtaken: int
+    overtaken_at: float | None
+    result: dict[str, Any] | None
+    error: dict[str, Any] | None
+
+    @classmethod
+    def from_row(cls, row: Fields) -> Row:
+        values = {name: row[name] for name in cls.__dataclass_fields__}
+        values["state"] = State(values["state"])
+        values["result"] = json.loads(values["result"]) if values["result"] else None
+        values["error"] = json.loads(values["error"]) if values["error"] else None
+        return cls(**values)
+
+    @property
+    def task_id(self) -> str:
+        """Names this attempt for the GPU process and on disk."""
+        return f"{self.job_id}-{self.idx}-{self.attempt}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredJob:
+    """A job without its rows. ``request`` has every default filled in; ``content`` is what a chat said, until
+    it is forgotten."""
+
+    id: str
+    client: str
+    key: str
+    body_hash: str
+    kind: Kind
+    owner: str
+    room: str
+    private: bool
+    created_at: float
+    request: dict[str, Any]
+    content: list[dict[str, str]] | None
+
+    @classmethod
+    def from_row(cls, row: Fields) -> StoredJob:
+        values = {name: row[name] for name in cls.__dataclass_fields__}
+        values["private"] = bool(values["private"])
+        values["request"] = json.loads(values["request"])
+        values["content"] = json.loads(values["content"]) if values["content"] else None
+        return cls(**values)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewRow:
+    """What submission knows of a row."""
+
+    seed: int
+    model: str
+    work: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageRow:
+    """A picture in the archive, as the database knows it."""
+
+    image_id: str
+    client: str
+    job_id: str
+    idx: int
+    relpath: str
+    mimetype: str
+    thumbnail_type: str
+    private: bool
+    created_at: float
+    delivered_at: float | None
+    gone_at: float | None
+
+
+def seed_of(first: int, index: int) -> int:
+    """The seed of picture ``index`` of a job whose first picture has ``first``."""
+    return (first + index) % (MAX_SEED + 1)
+
+
+def derived_state(states: Iterable[State]) -> State:
+    """A job's state from its rows'."""
+    seen = set(states)
+    for state in (State.RUNNING, State.QUEUED):
+        if state in seen:
+            return state
+    if seen == {State.SUCCEEDED}:
+        return State.SUCCEEDED
+    return State.CANCELLED if State.CANCELLED in seen else State.FAILED

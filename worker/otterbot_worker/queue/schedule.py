@@ -1,0 +1,90 @@
+"""Which picture or turn comes next: a pure function.
+
+People take turns: whoever was served longest ago is first, and one person's own rows keep their order (chat before
+pictures). From that fair order two things may deviate, chat because somebody sits there and waits for an answer, and
+what fits the loaded model because loading takes longer than drawing. Whatever is passed by because of that counts it:
+not more than N times, and not once the first time is T seconds ago.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from .store import Head
+
+Owner = tuple[str, str]
+"""Client and owner: the same name at two clients is two people."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bounds:
+    times: int
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    seq: int
+    overtaken: tuple[int, ...] = ()
+    """The rows that were ahead of it in the fair order."""
+
+
+def choose(
+    heads: Sequence[Head],
+    *,
+    resident: str | None,
+    served: Mapping[Owner, float],
+    now: float,
+    bounds: Bounds,
+    skip: frozenset[str] = frozenset(),
+) -> Choice | None:
+    """The next row of ``heads`` (the first queued row of each owner, kind and model).
+
+    ``resident``: the image model on the card; ``served``: when each owner was last served; ``skip``: kinds that cannot
+    run now. ``None``: nothing can.
+    """
+    order = fair_order([head for head in heads if head.kind not in skip], served)
+    for position, head in sorted(enumerate(order), key=lambda item: (_class(item[1], resident), item[0])):
+        ahead = _ahead(order, position)
+        if all(_may_be_overtaken(row, now, bounds) for row in ahead):
+            return Choice(seq=head.seq, overtaken=tuple(row.seq for row in ahead))
+    return None
+
+
+def fair_order(heads: Iterable[Head], served: Mapping[Owner, float]) -> list[Head]:
+    """Owners by when they were last served (those never served by when they came), each with its rows in order."""
+    by_owner: dict[Owner, list[Head]] = {}
+    for head in heads:
+        by_owner.setdefault((head.client, head.owner), []).append(head)
+    for rows in by_owner.values():
+        rows.sort(key=lambda head: (head.kind != "chat", head.seq))
+    owners = sorted(by_owner, key=lambda owner: (served.get(owner, float("-inf")), min(h.seq for h in by_owner[owner])))
+    return [head for owner in owners for head in by_owner[owner]]
+
+
+def _class(head: Head, resident: str | None) -> int:
+    if head.kind == "chat":
+        return 0
+    return 1 if resident is not None and head.model == resident else 2
+
+
+def _ahead(order: Sequence[Head], position: int) -> list[Head]:
+    """What ``order[position]`` would pass by: the first row of every owner before its own, and all before it of its
+    own. Later rows of others are not ahead of it: their owners' turns come after it anyway."""
+    chosen = order[position]
+    mine = (chosen.client, chosen.owner)
+    passed: list[Head] = []
+    seen: set[Owner] = set()
+    for head in order[:position]:
+        owner = (head.client, head.owner)
+        if owner == mine or owner not in seen:
+            passed.append(head)
+        seen.add(owner)
+    return passed
+
+
+def _may_be_overtaken(head: Head, now: float, bounds: Bounds) -> bool:
+    if head.overtaken >= bounds.times:
+        return False
+    return head.overtaken_at is None or now - head.overtaken_at < bounds.seconds

@@ -1,0 +1,1 @@
+"""From what a client asked to a resolved request with nothing left open."""

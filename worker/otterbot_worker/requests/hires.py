@@ -1,0 +1,170 @@
+"""Pictures larger than a model draws at once: a second pass (``hires``) and ``upscale``. What is asked becomes what is
+done. Pure. All sizes are (width, height) in pixels."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..models.entries import ModelEntry
+from ..queue.input_rows import Input
+from ..sampling import sampling_steps, tiles
+from ..schemas.jobs import FieldProblem
+from ..schemas.requests import Hires, ImageRequest
+from .size import Size
+
+SIDE_MAX = 4096
+PIXELS_MAX = 4096 * 4096
+TIMES_MAX = 16
+"""At most so many times the pixels that the model draws in one go: each of them is paid with time."""
+
+_STRENGTHS = {"latent": 0.7, "lanczos": 0.5}
+"""Enlarged latents are a blur until much of them is drawn anew: 0.7 is the default of AUTOMATIC1111's web UI. Pixels
+need less."""
+_IN_TILES = 0.35
+"""A tile knows nothing of what is beside it, so it should not draw much of its own."""
+
+
+@dataclass(kw_only=True)
+class Larger:
+    """As a resolved request has it."""
+
+    hires: dict[str, Any] | None = None
+    """``{scale, strength, steps, upscaler, width, height, tile}``; ``tile`` is ``[width, height]``."""
+    upscale: dict[str, Any] | None = None
+    """``{factor, tile}``."""
+    notes: list[str] = field(default_factory=list)
+    problems: list[FieldProblem] = field(default_factory=list)
+
+
+def upscaled_size(request: ImageRequest, factor: int, entry: ModelEntry, start: Input | None) -> Size:
+    """What a picture upscaled by ``factor`` has: that many times the pixels that were sent, in the model's multiples.
+    Its problems are also those of what does not go together with it."""
+    size = Size(width=entry.defaults.width, height=entry.defaults.height)
+    for name in ("width", "height", "aspect", "hires", "variation", "control"):
+        if getattr(request, name) is not None:
+            sentence = "An upscaled picture is that picture, so many times as large; leave this out."
+            size.problems.append(_problem(name, "conflict", sentence))
+    if request.mask is not None:
+        size.problems.append(_problem("mask", "conflict", "All of a picture is upscaled; leave the mask out."))
+    if request.init_image is None:
+        size.problems.append(_problem("upscale", "no_picture", "Upscaling needs a picture to start from."))
+    if start is None:
+        return size
+    wanted = _in_multiples((start.width * factor, start.height * factor), entry)
+    if min(wanted) < entry.limits.size_min:
+        sentence = f"This picture is too small even if upscaled: {entry.name} draws sides from {entry.limits.size_min}"
+        size.problems.append(_problem("upscale", "too_small", f"{sentence} pixels."))
+    elif not _fits(wanted, entry):
+        half = _in_multiples((start.width * 2, start.height * 2), entry)
+        advice = "Twice is possible." if factor > 2 and _fits(half, entry) else "Send it smaller."
+        size.problems.append(_problem("upscale", "too_large", f"{_too_large(wanted, entry)} {advice}"))
+    else:
+        size.width, size.height = wanted
+        size.notes.append(f"Upscaled from {start.width}x{start.height} to {wanted[0]}x{wanted[1]}.")
+    return size
+
+
+def find(request: ImageRequest, entry: ModelEntry, size: Size, steps: int) -> Larger:
+    """``size``: the request's, or the upscaled one's; ``steps``: those of the base."""
+    larger = Larger()
+    if request.upscale is not None:
+        tile = _tile((size.width, size.height), entry)
+        larger.upscale = {"factor": request.upscale, "tile": list(tile)}
+        larger.notes += _tiles_note((size.width, size.height), tile, entry)
+    elif request.hires is not None:
+        _second_pass(larger, request, request.hires, entry, size, steps)
+    return larger
+
+
+def _second_pass(
+    larger: Larger, request: ImageRequest, asked: Hires, entry: ModelEntry, base: Size, steps: int
+) -> None:
+    if not entry.abilities.pictures:
+        sentence = f"{entry.name} cannot start from a picture, as a second pass does; another model can."
+        larger.problems.append(_problem("hires", "no_pictures", sentence))
+    if request.mask is not None:
+        sentence = "What lies outside of a mask stays as it is, so it cannot be drawn larger; leave one of them out."
+        larger.problems.append(_problem("hires", "conflict", sentence))
+    size = _in_multiples((base.width * asked.scale, base.height * asked.scale), entry)
+    if not _fits(size, entry):
+        most = _largest_scale((base.width, base.height), entry)
+        sentence = f"{_too_large(size, entry)} {base.width}x{base.height} can be drawn {most:g} times as large."
+        larger.problems.append(_problem("hires.scale", "too_large", sentence))
+        return
+    steps = steps if asked.steps is None else asked.steps
+    if not entry.limits.steps_min <= steps <= entry.limits.steps_max:
+        sentence = f"{entry.name} takes {entry.limits.steps_min} to {entry.limits.steps_max} steps."
+        larger.problems.append(_problem("hires.steps", "bad_steps", sentence))
+    tile = _tile(size, entry)
+    cut = tile != size
+    upscaler = asked.upscaler or ("lanczos" if cut else "latent")
+    usual = _IN_TILES if cut else _STRENGTHS[upscaler]
+    strength = usual if asked.strength is None else asked.strength
+    larger.hires = {
+        "scale": asked.scale,
+        "strength": strength,
+        "steps": steps,
+        "upscaler": upscaler,
+        "width": size[0],
+        "height": size[1],
+        "tile": list(tile),
+    }
+    larger.notes.append(
+        f"Drawn at {base.width}x{base.height}, then at {size[0]}x{size[1]}: there a strength of {strength:g} "
+        f"{sampling_steps.takes(steps, strength)}."
+    )
+    larger.notes += _tiles_note(size, tile, entry)
+
+
+def _tile(size: tuple[int, int], entry: ModelEntry) -> tuple[int, int]:
+    """What is drawn in one go: all of it where the model draws such sizes, else the size that it knows best."""
+    limits, usual = entry.limits, (entry.defaults.width, entry.defaults.height)
+    if size[0] * size[1] <= limits.pixels_max and max(size) <= limits.size_max and not entry.whole_only:
+        return size
+    return min(size[0], usual[0]), min(size[1], usual[1])
+
+
+def _tiles_note(size: tuple[int, int], tile: tuple[int, int], entry: ModelEntry) -> list[str]:
+    if tile == size:
+        return []
+    said = f"It was drawn in {len(tiles.grid(size, tile))} overlapping tiles of {tile[0]}x{tile[1]}"
+    if not entry.whole_only:
+        return [f"{said}."]
+    return [f"{said}, and without the words: {entry.name} would draw all that they say in each of the tiles."]
+
+
+def _in_multiples(size: tuple[float, float], entry: ModelEntry) -> tuple[int, int]:
+    step = entry.limits.size_multiple
+    width, height = (max(step, math.floor(side / step + 0.5) * step) for side in size)
+    return width, height
+
+
+def _pixels_max(entry: ModelEntry) -> int:
+    return min(PIXELS_MAX, TIMES_MAX * entry.limits.pixels_max)
+
+
+def _fits(size: tuple[int, int], entry: ModelEntry) -> bool:
+    return max(size) <= SIDE_MAX and size[0] * size[1] <= _pixels_max(entry)
+
+
+def _largest_scale(base: tuple[int, int], entry: ModelEntry) -> float:
+    """In tenths."""
+    tenths = range(40, 10, -1)
+    fitting = (
+        one / 10 for one in tenths if _fits(_in_multiples((base[0] * one / 10, base[1] * one / 10), entry), entry)
+    )
+    return next(fitting, 1.0)
+
+
+def _too_large(size: tuple[int, int], entry: ModelEntry) -> str:
+    most = _pixels_max(entry) / 1e6
+    return (
+        f"That would be {size[0]}x{size[1]}; with {entry.name} larger pictures have at most {most:.3g} megapixels and "
+        f"sides of {SIDE_MAX}."
+    )
+
+
+def _problem(name: str, code: str, message: str) -> FieldProblem:
+    return FieldProblem(field=f"request.{name}", code=code, message=message)

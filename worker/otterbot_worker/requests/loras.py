@@ -1,0 +1,173 @@
+"""The LoRAs and embeddings of a request: found and checked when it is accepted, found again when it is drawn.
+
+What is stored is names and hashes, never paths: the operator's folders may lie elsewhere tomorrow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import CannotLook, JobFailed, look_failed
+from ..families import FAMILIES
+from ..models.entries import ModelEntry
+from ..models.loras import Extra, Kind, Library
+from ..prompts import StepCount
+from ..prompts.lora_tags import (
+    EMBEDDINGS_MAX,
+    LORA_WEIGHT_MAX,
+    LORAS_MAX,
+    MISTAKES,
+    Mistake,
+    embedding_words,
+    lora_tags,
+    unknown_embeddings,
+)
+from ..schemas.jobs import FieldProblem
+
+NAMES_SHOWN = 12
+SHORT_HASH = 12
+"""Digits of a hash that the web UI and the sites with LoRAs show and look up."""
+
+_CODES: dict[Mistake, str] = {"weight": "bad_lora_weight", "many": "too_many_loras"}
+_MISTAKES = {mistake: (_CODES.get(mistake, "bad_lora"), sentence) for mistake, sentence in MISTAKES.items()}
+
+
+@dataclass(kw_only=True)
+class Wanted:
+    """``loras``: ``{name, weight, hash, autov3}``; ``embeddings``: ``{token, name, hash}``; JSON-able."""
+
+    loras: list[dict[str, Any]] = field(default_factory=list)
+    embeddings: list[dict[str, Any]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    problems: list[FieldProblem] = field(default_factory=list)
+
+    def refuse(self, code: str, message: str, where: str = "request.prompt") -> None:
+        self.problems.append(FieldProblem(field=where, code=code, message=message))
+
+
+def find_wanted(
+    prompt: str, negative_prompt: str, entry: ModelEntry, library: Library, steps: StepCount | None = None
+) -> Wanted:
+    """What both prompts ask for in so many steps. Reads files whose hash is not known yet: not for the event loop."""
+    wanted = Wanted()
+    tags, negative = lora_tags(prompt), lora_tags(negative_prompt)
+    for mistake in tags.mistakes:
+        wanted.refuse(*_MISTAKES[mistake])
+    if negative.loras or negative.mistakes:
+        sentence = "A LoRA acts on the whole picture and belongs into the prompt, not into the negative one; "
+        wanted.refuse("lora_in_negative", sentence + "a negative weight turns it round.", "request.negative_prompt")
+    for number, tag in enumerate(tags.loras[:LORAS_MAX], 1):
+        which = "LoRA" if len(tags.loras) == 1 else f"LoRA number {number}"
+        _add_lora(wanted, tag.name, tag.weight, which, entry, library)
+    _add_embeddings(wanted, (tags.text, negative.text), entry, library, steps)
+    return wanted
+
+
+def _add_lora(wanted: Wanted, typed: str, weight: float, which: str, entry: ModelEntry, library: Library) -> None:
+    extra = library.find("lora", typed)
+    if extra is None:
+        wanted.refuse("unknown_lora", f"{which}: there is none of that name. {_known(library)}")
+        return
+    if (problem := _problem(extra, entry)) is not None:
+        wanted.refuse("lora_broken" if extra.problem else "lora_mismatch", f"The LoRA `{extra.name}` {problem}.")
+        return
+    for lora in wanted.loras:  # named twice, once in capitals
+        if lora["name"] == extra.name:
+            lora["weight"] = round(lora["weight"] + weight, 6)
+            if abs(lora["weight"]) > LORA_WEIGHT_MAX:
+                wanted.refuse(*_MISTAKES["weight"])
+            return
+    try:
+        hashes = library.hashes(extra)
+    except OSError as error:
+        look_failed(error, f"the LoRA {extra.name}")
+        wanted.refuse("lora_broken", f"The LoRA `{extra.name}` is not there any more.")
+        return
+    wanted.loras.append(
+        {"name": extra.name, "weight": weight, "hash": hashes.file, "autov3": hashes.tensors[:SHORT_HASH]}
+    )
+
+
+def _add_embeddings(
+    wanted: Wanted, texts: Sequence[str], entry: ModelEntry, library: Library, steps: StepCount | None
+) -> None:
+    """Words are words unless a file makes them more: what cannot be used is said, and stays a word."""
+    try:
+        by_word = library.words()
+    except CannotLook as error:
+        # Nobody knows whether any word is one. Most prompts have none, so the picture is drawn and this is said.
+        wanted.notes.append(f"No embedding was used: {error}.")
+        return
+    if any(unknown_embeddings(text, by_word, steps) for text in texts):
+        wanted.notes.append("An embedding that is named with `embedding:` is not on the worker; it was read as words.")
+    for word in dict.fromkeys(word for text in texts for word in embedding_words(text, by_word, steps)):
+        extra = by_word[word]
+        problem = _problem(extra, entry)
+        if problem is None and len(wanted.embeddings) >= EMBEDDINGS_MAX:
+            problem = f"was one too many; a picture takes {EMBEDDINGS_MAX}"
+        if problem is None:
+            try:
+                hashed = library.hashes(extra).file
+            except OSError as error:
+                look_failed(error, f"the embedding {extra.name}")
+                problem = "is not there any more"
+            else:
+                wanted.embeddings.append({"token": word, "name": extra.name, "hash": hashed})
+        note = f"The embedding {extra.name} {problem}; it was read as a word."
+        if problem is not None and note not in wanted.notes:
+            wanted.notes.append(note)
+
+
+def _problem(extra: Extra, entry: ModelEntry) -> str | None:
+    """Why this model cannot draw with it, as the end of a sentence. :raises CannotLook:"""
+    if extra.unread is not None:
+        raise CannotLook(f"the {'LoRA' if extra.kind == 'lora' else 'embedding'} {extra.name}", extra.unread)
+    if extra.problem is not None:
+        return extra.problem
+    if not (entry.abilities.loras if extra.kind == "lora" else entry.abilities.embeddings):
+        kind = "LoRA" if extra.kind == "lora" else "embedding"
+        return f"cannot be used: no {kind} works with {entry.name}"
+    width = entry.prompt_width()
+    if extra.width is not None and width == extra.width:
+        return None  # the shapes say it, whatever its trainer noted
+    if extra.family not in (None, entry.family):
+        family = FAMILIES.get(str(extra.family))
+        made_for = family.title if family is not None else "other"
+        return f"is made for {made_for} models, and {entry.name} is none"
+    if extra.width is not None and width is not None:
+        return f"is made for another model than {entry.name}"
+    return None
+
+
+def _known(library: Library) -> str:
+    names = [name for name, extra in library.all("lora").items() if extra.problem is None]
+    if not names:
+        return "The worker has no LoRAs; the operator puts their files into `loras/` in its data directory."
+    more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
+    return f"There are: {', '.join(f'`{name}`' for name in names[:NAMES_SHOWN])}{more}."
+
+
+# ---------------------------------------------------------------- when it is drawn
+
+
+def with_paths(request: Mapping[str, Any], library: Library) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The stored request's LoRAs and embeddings as the engine wants them.
+
+    :raises JobFailed: a file is not there any more
+    """
+    loras = [{**lora, "path": _path("lora", lora["name"], library)} for lora in request.get("loras", [])]
+    embeddings = [
+        {**embedding, "path": _path("embedding", embedding["name"], library)}
+        for embedding in request.get("embeddings", [])
+    ]
+    return loras, embeddings
+
+
+def _path(kind: Kind, name: str, library: Library) -> str:
+    extra = library.find(kind, name)
+    if extra is None:
+        what = "LoRA" if kind == "lora" else "embedding"
+        raise JobFailed(f"{kind}_missing", f"The {what} {name} is not on the worker any more.", {kind: name})
+    return str(extra.path)

@@ -1,0 +1,1 @@
+"""Runs the queue's rows: one GPU job at a time on a card."""

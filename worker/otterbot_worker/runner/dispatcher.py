@@ -1,0 +1,346 @@
+"""The loop that runs the queue: one row at a time, and the only one that touches the card.
+
+It ends in three ways only: ``stop`` (what runs goes back to the queue), a broken database or a bug (the exception
+leaves ``run``, and the process ends loudly). Everything that a single row can do wrong ends that row. A full disk is
+waited for (``queue.disk``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar, get_args
+
+from ..archive import Archive
+from ..errors import Cancelled, JobFailed, ProcessDied
+from ..gpu.process import GpuProcess
+from ..queue import disk, schedule
+from ..queue.model import Kind, Row, StoredJob
+from ..schemas.base import State
+from ..schemas.jobs import Pause
+from .held import GAVE_UP, HeldRows
+from .pictures import FULL_DISK_SECONDS, PictureRunner
+from .runner_common import HandBack, Shared, failure, internal, poison, unbroken, worker_restarts
+from .turns import TurnRunner
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+PAUSE = "pause"
+NO_ROOM = "The disk is nearly full; pictures wait until there is room."
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Hold:
+    reason: str
+    until: float
+    disk: bool = False
+    """The disk had no room; it may have by now."""
+
+
+@dataclass(kw_only=True)
+class _Current:
+    row: Row
+    interrupted: bool = False
+
+
+class Dispatcher:
+    def __init__(
+        self,
+        shared: Shared,
+        *,
+        gpu: GpuProcess,
+        archive: Archive,
+        pictures: PictureRunner,
+        turns: TurnRunner,
+        bounds: schedule.Bounds,
+        idle_unload: float = 0.0,
+    ) -> None:
+        """``idle_unload``: seconds without a picture after which the GPU process ends; 0: never."""
+        self._store = shared.store
+        self._card = shared.card
+        self._live = shared.live
+        self._listener = shared.listener
+        self._measures = shared.measures
+        self._gpu = gpu
+        self._archive = archive
+        self._pictures = pictures
+        self._turns = turns
+        self._bounds = bounds
+        self._idle_unload = idle_unload
+        self._drew = time.monotonic()
+        """When the GPU process was last of use."""
+        self._wake = asyncio.Event()
+        self._current: _Current | None = None
+        self._holds: dict[Kind, _Hold] = {}
+        self._alone = HeldRows()
+        self._pause = Pause(paused=False)
+        self._stopping = False
+        self._finished = asyncio.Event()
+
+    # ------------------------------------------------------------ what others may ask
+
+    @property
+    def pause_state(self) -> Pause:
+        return self._pause
+
+    @property
+    def obstacles(self) -> dict[Kind, str]:
+        """Why pictures or turns cannot run now, as sentences. Of the disk as it is at this moment: a request is judged
+        by that as well."""
+        found = {kind: hold.reason for kind, hold in self._holds.items() if not hold.disk}
+        if not self._archive.has_room():
+            found["image"] = self._archive.no_room() or NO_ROOM
+        return found
+
+    def wake(self) -> None:
+        """Something was submitted, or became possible."""
+        self._wake.set()
+
+    async def recover(self) -> None:
+        """Before ``run``: rows that ran when the last worker ended go back, and a pause goes on."""
+        for death in await self._store.worker_restarted(worker_restarts(), time.time()):
+            log.warning("taken up again after a restart", extra={"job": death.job_id, "given_up": death.final})
+        stored = await self._store.meta(PAUSE)
+        if stored is not None:
+            self._pause = Pause.model_validate(stored)
+
+    async def cancel(self, job: StoredJob) -> bool:
+        """Cancels what is not final of a job; ``False``: nothing was left to cancel."""
+        rows = await self._store.cancel(job.id, time.time())
+        for row in rows:
+            self._live.forget(row.job_id, row.idx)
+            self._measures.finished.labels(row.kind, "cancelled").inc()
+        if self._current is not None and any(row.seq == self._current.row.seq for row in rows):
+            self._interrupt()
+        if rows:
+            self._listener.job_changed(job.client, job.id)
+            self._listener.queue_moved()
+        return bool(rows)
+
+    async def pause(self, until: float | None) -> Pause:
+        """Frees the card in seconds; what runs is drawn again afterwards. ``until``: Unix time, ``None``: for good."""
+        await self._set_pause(Pause(paused=True, until=until))
+        if self._interrupt() and self._gpu.info.state in ("starting", "loading"):
+            # Neither can be interrupted, and both may take minutes; what they have done so far is lost anyway.
+            await self._gpu.stop()
+        return self._pause
+
+    async def resume(self) -> Pause:
+        await self._set_pause(Pause(paused=False))
+        return self._pause
+
+    async def stop(self) -> None:
+        """Leaves the running row queued, the drawn ones archived, and the card free."""
+        self._stopping = True
+        self._turns.stop()
+        self._wake.set()
+        self._interrupt()
+        await self._gpu.stop()
+        await self._finished.wait()
+        await self._pictures.drain()
+        await self._gpu.stop()
+
+    # ------------------------------------------------------------ the loop
+
+    async def run(self) -> None:
+        try:
+            while not self._stopping:
+                self._wake.clear()
+                try:
+                    row = await self._next()
+                except Exception as error:
+                    if not disk.passes(error):
+                        raise
+                    await self._rest_until_disk(error)
+                    continue
+                if row is not None:
+                    await self._run(row)
+        except Exception as error:
+            if not (self._stopping and disk.passes(error)):
+                raise
+            log.warning("what ran could not be given back at the end; the next start does it")
+        finally:
+            self._finished.set()
+
+    async def _next(self) -> Row | None:
+        """The next row, claimed; ``None`` after a rest without one."""
+        await self._end_of_pause()
+        if self._pause.paused:
+            await self._rest_paused()
+            return None
+        row = await self._claim()
+        if row is None:
+            await self._unload_when_idle()
+            await self._sleep(self._next_look())
+        return row
+
+    async def _rest_until_disk(self, error: Exception) -> None:
+        log.error("%s", disk.REASON, exc_info=error)
+        for kind in KINDS:
+            self._hold(kind, disk.REASON, disk.SECONDS[-1])
+        await self._sleep(disk.SECONDS[-1])
+
+    async def _surely(self, write: Callable[[], Awaitable[T]]) -> T:
+        return await disk.surely(write, ended=lambda: self._stopping)
+
+    async def _claim(self) -> Row | None:
+        held = self._look_around()
+        heads = [head for head in await self._store.heads() if not self._alone.holds(head.seq)]
+        if not heads:
+            return None
+        choice = schedule.choose(
+            heads,
+            resident=self._card.resident,
+            served=await self._store.served(),
+            now=time.time(),
+            bounds=self._bounds,
+            skip=held,
+        )
+        if choice is None or self._stopping or self._pause.paused:
+            return None
+        return await self._store.claim(choice.seq, choice.overtaken, time.time())
+
+    async def _run(self, row: Row) -> None:
+        # First of all, so that a cancel from here on finds it; then whether one came before.
+        self._current = current = _Current(row=row, interrupted=self._stopping or self._pause.paused)
+        job, now = await self._surely(lambda: self._store.job(row.job_id)), await self._row(row)
+        if job is None or now is None or now.state is not State.RUNNING:
+            self._current = None
+            return
+        self._listener.job_changed(row.client, row.job_id)
+        self._listener.queue_moved()
+        handed_over = False
+        try:
+            runner = self._pictures if row.kind == "image" else self._turns
+            await runner.run(row, job, lambda: current.interrupted)
+            handed_over = row.kind == "image"
+        except HandBack as back:
+            log.warning("handed back", extra={"job": row.job_id, "reason": back.reason})
+            if not back.alone:
+                self._hold(row.kind, back.reason, back.seconds)
+            elif not self._alone.hold(row.seq, back.seconds):
+                await self._fail(row, failure(JobFailed("model_broken", f"{back.reason} {GAVE_UP}")))
+            await self._surely(lambda: self._store.give_back(row))
+        except Cancelled:
+            # A row that was cancelled is final by now, and this does nothing; else it was a pause or the end.
+            await self._surely(lambda: self._store.give_back(row))
+        except ProcessDied as death:
+            await self._died(row, death)
+        except JobFailed as error:
+            log.info("failed", extra={"job": row.job_id, "picture": row.idx, "code": error.code})
+            await self._fail(row, failure(error))
+        except asyncio.CancelledError:
+            await unbroken(self._store.give_back(row))
+            raise
+        except Exception as error:
+            if disk.passes(error):
+                log.warning("the disk took nothing; handed back", extra={"job": row.job_id}, exc_info=error)
+                self._hold(row.kind, disk.REASON, disk.SECONDS[-1])
+                await self._surely(lambda: self._store.give_back(row))
+                return
+            log.exception("a row failed unexpectedly", extra={"job": row.job_id, "picture": row.idx})
+            await self._fail(row, internal(row.kind))
+        finally:
+            self._current = None
+            if row.kind == "image":
+                self._drew = time.monotonic()
+            if not handed_over:
+                self._live.forget(row.job_id, row.idx)
+                self._listener.job_changed(row.client, row.job_id)
+            self._listener.queue_moved()
+
+    async def _row(self, row: Row) -> Row | None:
+        return await self._surely(lambda: self._store.row(row.seq))
+
+    async def _fail(self, row: Row, error: dict[str, Any]) -> None:
+        if await self._surely(lambda: self._store.fail(row, error, time.time())):
+            self._measures.finished.labels(row.kind, "failed").inc()
+
+    async def _died(self, row: Row, death: ProcessDied) -> None:
+        if self._stopping or death.reason == "stopped":
+            await self._surely(lambda: self._store.give_back(row))
+            return
+        made = await self._surely(lambda: self._store.gpu_died(row, poison(death), time.time()))
+        given_up = made is not None and made.final
+        self._measures.gpu_deaths.inc()
+        if given_up:
+            self._measures.finished.labels(row.kind, "failed").inc()
+        log.warning(
+            "the GPU process died during a picture",
+            extra={"job": row.job_id, "picture": row.idx, "reason": death.reason, "given_up": given_up},
+        )
+
+    def _interrupt(self) -> bool:
+        """Stops what runs, within a step; whether it is then cancelled or queued stands in its row."""
+        self._wake.set()
+        if self._current is None:
+            return False
+        self._current.interrupted = True
+        self._gpu.cancel(self._current.row.task_id)
+        self._turns.interrupt()
+        return True
+
+    # ------------------------------------------------------------ why nothing runs
+
+    def _look_around(self) -> frozenset[Kind]:
+        """Which kinds cannot run now; keeps the reasons."""
+        now = time.monotonic()
+        for kind in [kind for kind, hold in self._holds.items() if hold.until <= now]:
+            del self._holds[kind]
+        if "image" not in self._holds and not self._has_room():
+            self._hold("image", self._archive.no_room() or NO_ROOM, FULL_DISK_SECONDS, disk=True)
+        return frozenset(self._holds)
+
+    def _has_room(self) -> bool:
+        try:
+            return self._archive.has_room()
+        except OSError:
+            return False
+
+    def _hold(self, kind: Kind, reason: str, seconds: float, *, disk: bool = False) -> None:
+        self._holds[kind] = _Hold(reason=reason, until=time.monotonic() + seconds, disk=disk)
+
+    def _next_look(self) -> float | None:
+        moments = [hold.until for hold in self._holds.values()] + self._alone.moments
+        if self._idle_unload and self._gpu.pid is not None:
+            moments.append(self._drew + self._idle_unload)
+        return max(0.05, min(moments) - time.monotonic()) if moments else None
+
+    async def _unload_when_idle(self) -> None:
+        """A process that draws nothing is of no use to anybody else on the machine."""
+        if self._idle_unload and self._gpu.pid is not None and time.monotonic() >= self._drew + self._idle_unload:
+            await self._card.unload()
+            log.info("no picture for a while: the model is unloaded, card and memory are free")
+
+    async def _sleep(self, seconds: float | None) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+    # ------------------------------------------------------------ pause
+
+    async def _set_pause(self, pause: Pause) -> None:
+        await self._store.set_meta(PAUSE, pause.model_dump(mode="json"))
+        self._pause = pause
+        log.info("paused" if pause.paused else "resumed")
+        self._listener.pause_changed()
+        self._wake.set()
+
+    async def _end_of_pause(self) -> None:
+        if self._pause.paused and self._pause.until is not None and time.time() >= self._pause.until:
+            await self._set_pause(Pause(paused=False))
+            self._wake.clear()
+
+    async def _rest_paused(self) -> None:
+        if self._gpu.pid is not None or self._card.holder is not None:
+            await self._card.free()
+        until = self._pause.until
+        # Not longer than a minute: the clock that ``until`` is told by may be set.
+        await self._sleep(None if until is None else min(60.0, max(0.05, until - time.time())))

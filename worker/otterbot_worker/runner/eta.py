@@ -1,0 +1,155 @@
+"""How long things take, as measured here, and what that makes of the queue. Pure but for ``Speeds``' memory.
+
+A picture costs its megapixel-steps at its model's speed, a chat turn what turns took; a change of model costs its
+load. What has never been measured has no estimate: no number is better than an invented one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ..queue.schedule import Owner
+from ..queue.store import Group
+
+NEWEST = 0.25
+"""Weight of a new measurement, once there are some."""
+
+
+class Speeds:
+    """Running averages by name, as the database keeps them: value and number of samples."""
+
+    def __init__(self, known: Mapping[str, tuple[float, int]] | None = None) -> None:
+        self._known = dict(known or {})
+        self._guessed: dict[str, float] = {}
+
+    def add(self, name: str, value: float) -> tuple[float, int]:
+        """Takes in a measurement; returns what is now to be stored."""
+        old, samples = self._known.get(name, (value, 0))
+        weight = max(NEWEST, 1 / (samples + 1))
+        self._known[name] = (old + (value - old) * weight, samples + 1)
+        return self._known[name]
+
+    def get(self, name: str) -> float | None:
+        found = self._known.get(name)
+        return found[0] if found else self._guessed.get(name)
+
+    def guess(self, name: str, value: float) -> None:
+        """What the first of its kind looks like while it still runs; counts until there is a measurement."""
+        self._guessed[name] = value
+
+    def row_seconds(self, kind: str, model: str, work: float) -> float | None:
+        """One picture of ``work`` megapixel-steps without its load, or one turn."""
+        if kind == "chat":
+            return self.get(turn_name(model))
+        speed = self.get(speed_name(model))
+        return work / speed if speed else None
+
+    def load_seconds(self, model: str) -> float:
+        return self.get(load_name(model)) or 0.0
+
+
+def speed_name(model: str) -> str:
+    """Megapixel-steps per second."""
+    return f"image/{model}/mps"
+
+
+def load_name(model: str) -> str:
+    """Seconds until the model could draw."""
+    return f"image/{model}/load"
+
+
+def finish_name(model: str) -> str:
+    """Seconds per megapixel from the last step to the pixels."""
+    return f"image/{model}/finish"
+
+
+def turn_name(model: str) -> str:
+    """Seconds of a chat turn."""
+    return f"chat/{model}/turn"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Person:
+    rank: int
+    pictures: int
+    seconds: float | None
+    """Of all of them together."""
+
+
+class Line:
+    """The queue as one line: chat turns first, then pictures, one of each person in turn.
+
+    An estimate of what the schedule will do; it leaves out that fitting models are drawn together. Costs one pass
+    over the groups to build and one over the people to ask.
+    """
+
+    def __init__(self, groups: Sequence[Group], served: Mapping[Owner, float], speeds: Speeds) -> None:
+        first: dict[Owner, int] = {}
+        images: dict[Owner, list[Group]] = {}
+        self._turns: dict[Owner, int] = {}
+        self._turn_seconds = 0.0
+        self._turns_known = True
+        for group in groups:
+            owner = (group.client, group.owner)
+            first[owner] = min(first.get(owner, group.first_seq), group.first_seq)
+            if group.kind == "image":
+                images.setdefault(owner, []).append(group)
+                continue
+            self._turns[owner] = self._turns.get(owner, 0) + group.count
+            one = speeds.row_seconds("chat", group.model, 0.0)
+            self._turns_known &= one is not None
+            self._turn_seconds += (one or 0.0) * group.count
+        order = sorted(first, key=lambda owner: (served.get(owner, float("-inf")), first[owner]))
+        self._rank = {owner: rank for rank, owner in enumerate(order)}
+        self._people = {
+            owner: _Person(
+                rank=self._rank[owner],
+                pictures=sum(group.count for group in mine),
+                seconds=_seconds(mine, speeds),
+            )
+            for owner, mine in images.items()
+        }
+
+    def place(self, owner: Owner, kind: str, before: int) -> int:
+        """How many rows come before one of ``owner`` that has ``before`` rows of its kind in front of it."""
+        rank = self._rank.get(owner, len(self._rank))
+        if kind == "chat":
+            others = ((self._rank[other], count) for other, count in self._turns.items() if other != owner)
+            return before + sum(min(count, before + (theirs < rank)) for theirs, count in others)
+        ahead = sum(
+            min(person.pictures, before + (person.rank < rank))
+            for other, person in self._people.items()
+            if other != owner
+        )
+        return sum(self._turns.values()) + before + ahead
+
+    def seconds(self, owner: Owner, kind: str, until: int) -> float | None:
+        """How long the line takes up to and with ``owner``'s row number ``until`` (from 1) of its kind."""
+        if not self._turns_known:
+            return None
+        if kind == "chat":
+            turns = sum(self._turns.values())
+            return self._turn_seconds * (self.place(owner, kind, until - 1) + 1) / turns if turns else None
+        mine = self._people.get(owner)
+        if mine is None or mine.seconds is None:
+            return None
+        total = self._turn_seconds + mine.seconds * min(until, mine.pictures) / mine.pictures
+        for other, person in self._people.items():
+            if other == owner:
+                continue
+            if person.seconds is None:
+                return None
+            share = min(person.pictures, until - 1 + (person.rank < mine.rank)) / person.pictures
+            total += person.seconds * share
+        return total
+
+
+def _seconds(groups: Sequence[Group], speeds: Speeds) -> float | None:
+    total = 0.0
+    for group in groups:
+        one = speeds.row_seconds("image", group.model, group.work / group.count)
+        if one is None:
+            return None
+        total += one * group.count + (speeds.load_seconds(group.model) if len(groups) > 1 else 0.0)
+    return total

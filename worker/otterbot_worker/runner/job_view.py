@@ -1,0 +1,211 @@
+"""What a client is shown of a job: the stored rows, what runs right now, and its place in the line."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ..queue.model import Row, StoredJob, derived_state
+from ..queue.store import Store
+from ..schemas.base import State
+from ..schemas.jobs import ChatResult, Failure, Job, Picture, Progress, Turn
+from ..schemas.records import ImageResult
+from .eta import Line, Speeds
+
+LINE_SECONDS = 0.25
+"""How old the picture of a long queue may be before a new one is made; a short one is looked at anew each time."""
+LONG_QUEUE = 200
+PORTION = 50
+"""Jobs built between two looks at everything else that waits for the event loop."""
+
+
+@dataclass(kw_only=True)
+class Live:
+    """What is known of running rows and stands nowhere on disk."""
+
+    text: dict[str, str] = field(default_factory=dict)
+    _progress: dict[tuple[str, int], tuple[Progress, float]] = field(default_factory=dict)
+    """With the moment it was reported."""
+    _previews: dict[tuple[str, int], tuple[int, bytes]] = field(default_factory=dict)
+    """The latest of each picture, and how many there have been."""
+
+    def put(self, job_id: str, idx: int, progress: Progress) -> None:
+        self._progress[job_id, idx] = progress, time.monotonic()
+
+    def get(self, job_id: str, idx: int) -> Progress | None:
+        """The last report; its time left goes on counting down, however long the next step takes."""
+        found = self._progress.get((job_id, idx))
+        return None if found is None else _counted_down(*found)
+
+    def all(self) -> list[Progress]:
+        return [_counted_down(*found) for found in self._progress.values()]
+
+    def put_preview(self, job_id: str, idx: int, jpeg: bytes) -> None:
+        self._previews[job_id, idx] = self.previews(job_id, idx) + 1, jpeg
+
+    def previews(self, job_id: str, idx: int) -> int:
+        """How many there have been."""
+        return self._previews.get((job_id, idx), (0, b""))[0]
+
+    def preview(self, job_id: str, idx: int) -> bytes | None:
+        """The latest one, a JPEG."""
+        found = self._previews.get((job_id, idx))
+        return None if found is None else found[1]
+
+    def forget(self, job_id: str, idx: int) -> None:
+        self._progress.pop((job_id, idx), None)
+        self._previews.pop((job_id, idx), None)
+        self.text.pop(job_id, None)
+
+
+class Views:
+    """Builds ``schemas.Job``. Owns the cached line; ``Live`` belongs to the dispatcher, ``Speeds`` to both."""
+
+    def __init__(self, store: Store, live: Live, speeds: Speeds) -> None:
+        self._store = store
+        self._live = live
+        self._speeds = speeds
+        self._line: Line | None = None
+        self._line_until = 0.0
+        self._renewal: asyncio.Task[Line] | None = None
+
+    async def job(self, job: StoredJob) -> Job:
+        return (await self.jobs([job], owner=job.owner))[0]
+
+    async def jobs(self, jobs: Sequence[StoredJob], *, owner: str | None = None) -> list[Job]:
+        """``owner``: all jobs are this one's, which spares looking at everybody's places."""
+        if not jobs:
+            return []
+        rows = await self._store.rows(job.id for job in jobs)
+        queued = any(row.state is State.QUEUED for job in jobs for row in rows[job.id])
+        positions = await self._store.positions(jobs[0].client, owner) if queued else {}
+        line = await self._current_line() if queued else None
+        built = []
+        for number, job in enumerate(jobs, start=1):
+            built.append(self._build(job, rows[job.id], positions.get(job.id), line))
+            if number % PORTION == 0:
+                await asyncio.sleep(0)
+        return built
+
+    async def preview(self, job_id: str, idx: int) -> bytes | None:
+        """What a picture that is being drawn looks like by now, a JPEG."""
+        rows = (await self._store.rows([job_id]))[job_id]
+        running = any(row.idx == idx and row.state is State.RUNNING for row in rows)
+        return self._live.preview(job_id, idx) if running else None
+
+    async def eta(self, job_id: str) -> float | None:
+        """``Job.eta_s`` of a job, as of now."""
+        job = await self._store.job(job_id)
+        return None if job is None else (await self.job(job)).eta_s
+
+    async def places(self, client: str) -> dict[str, int]:
+        """The place of every job of a client that waits."""
+        positions = await self._store.positions(client, None)
+        jobs = await self._store.waiting(client)
+        line = await self._current_line()
+        found = {}
+        for number, (job_id, owner, kind) in enumerate(jobs, start=1):
+            if (position := positions.get(job_id)) is not None:
+                found[job_id] = line.place((client, owner), kind, position[0])
+            if number % PORTION == 0:
+                await asyncio.sleep(0)
+        return found
+
+    async def _current_line(self) -> Line:
+        """The line as it is, or, where that takes long to find out, as it was a moment ago."""
+        if self._line_until == 0.0 or self._line is None:
+            return await self._renew()
+        if time.monotonic() >= self._line_until and (self._renewal is None or self._renewal.done()):
+            self._renewal = asyncio.create_task(self._renew(), name="look at the queue")
+        return self._line
+
+    async def _renew(self) -> Line:
+        groups = await self._store.groups()
+        line = self._line = Line(groups, await self._store.served(), self._speeds)
+        long = sum(group.count for group in groups) > LONG_QUEUE
+        self._line_until = time.monotonic() + LINE_SECONDS if long else 0.0
+        return line
+
+    async def close(self) -> None:
+        """Ends what looks at the queue."""
+        if self._renewal is not None:
+            await asyncio.wait([self._renewal])
+
+    def _build(self, job: StoredJob, rows: Sequence[Row], position: tuple[int, int] | None, line: Line | None) -> Job:
+        state = derived_state(row.state for row in rows) if rows else State.FAILED
+        view = Job(
+            id=job.id,
+            key=job.key,
+            kind=job.kind,
+            owner=job.owner,
+            room=job.room,
+            private=job.private,
+            created_at=job.created_at,
+            state=state,
+            request=job.request,
+        )
+        if line is not None and position is not None:
+            person = (job.client, job.owner)
+            if state is State.QUEUED:
+                view.place = line.place(person, job.kind, position[0])
+            waiting = line.seconds(person, job.kind, position[1])
+            running = self.remaining()
+            if waiting is not None and running is not None:
+                view.eta_s = round(waiting + running, 1)
+        elif state is State.RUNNING:
+            remaining = [self._remaining_of(row) for row in rows if row.state is State.RUNNING]
+            known = [seconds for seconds in remaining if seconds is not None]
+            view.eta_s = round(max(known), 1) if known else None
+        if job.kind == "image":
+            view.pictures = [self._picture(row) for row in rows]
+        elif rows:
+            view.turn = self._turn(rows[0])
+        return view
+
+    def remaining(self) -> float | None:
+        """Seconds until what runs now is done; ``None``: it runs and cannot be told."""
+        total = 0.0
+        for progress in self._live.all():
+            if progress.phase == "saving":
+                continue
+            if progress.eta_s is None:
+                return None
+            total += progress.eta_s
+        return total
+
+    def _remaining_of(self, row: Row) -> float | None:
+        progress = self._live.get(row.job_id, row.idx)
+        return progress.eta_s if progress else None
+
+    def _picture(self, row: Row) -> Picture:
+        return Picture(
+            index=row.idx,
+            seed=row.seed,
+            state=row.state,
+            attempt=row.attempt,
+            progress=self._progress(row),
+            result=ImageResult.model_validate(row.result) if row.result else None,
+            error=Failure.model_validate(row.error) if row.error else None,
+        )
+
+    def _turn(self, row: Row) -> Turn:
+        result = ChatResult.model_validate(row.result) if row.result else None
+        return Turn(
+            state=row.state,
+            attempt=row.attempt,
+            progress=self._progress(row),
+            text=result.text if result else self._live.text.get(row.job_id, ""),
+            result=result,
+            error=Failure.model_validate(row.error) if row.error else None,
+        )
+
+    def _progress(self, row: Row) -> Progress | None:
+        return self._live.get(row.job_id, row.idx) if row.state is State.RUNNING else None
+
+
+def _counted_down(progress: Progress, since: float) -> Progress:
+    if progress.eta_s is None:
+        return progress
+    return progress.model_copy(update={"eta_s": round(max(0.0, progress.eta_s - (time.monotonic() - since)), 1)})

@@ -1,0 +1,329 @@
+"""One picture: drawn by the GPU process, then archived while the next one is already being drawn."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from ..archive import Archive, Stored
+from ..errors import CANNOT_LOOK, Cancelled, CannotLook, JobFailed, ProcessDied
+from ..gpu import deaths
+from ..gpu.process import GpuProcess
+from ..gpu.tasks import Drawn, DrawTask
+from ..inputs.files import InputFiles
+from ..models.catalogue import Catalogue
+from ..models.entries import ModelEntry
+from ..models.loras import Library
+from ..prompts.lora_tags import lora_tags
+from ..queue.disk import UNWRITABLE, forgone, passes, surely
+from ..queue.model import Row, StoredJob
+from ..requests import variations
+from ..sampling import sampling_steps, tiles
+from ..schemas.jobs import Progress
+from ..schemas.records import Record
+from . import eta, needed_files, results
+from .countdown import Countdown
+from .lease import CardTaken
+from .oom_history_store import Lessons
+from .runner_common import HandBack, Shared, failure, internal, unbroken
+
+log = logging.getLogger(__name__)
+
+SAVING_AT_ONCE = 2
+"""Raw pictures that may wait for the archive before drawing waits for it."""
+START_AGAIN_SECONDS = (2.0, 5.0, 15.0, 60.0)
+TAKEN_SECONDS = 15.0
+FULL_DISK_SECONDS = 10.0
+UNREAD_SECONDS = 15.0
+"""Before a row is tried again whose files nobody could look at."""
+
+
+class PictureRunner:
+    def __init__(
+        self,
+        shared: Shared,
+        *,
+        gpu: GpuProcess,
+        archive: Archive,
+        inputs: InputFiles,
+        catalogue: Catalogue,
+        library: Library,
+        wake: Callable[[], None],
+        broken: Callable[[BaseException], None],
+    ) -> None:
+        """``wake``: the dispatcher, for a row that went back to the queue; ``broken``: nothing works any more."""
+        self._stopping = False
+        self._store = shared.store
+        self._card = shared.card
+        self._live = shared.live
+        self._speeds = shared.speeds
+        self._listener = shared.listener
+        self._measures = shared.measures
+        self._gpu = gpu
+        self._archive = archive
+        self._inputs = inputs
+        self._catalogue = catalogue
+        self._library = library
+        self._wake = wake
+        self._broken = broken
+        self._lessons = Lessons(shared.store)
+        self._slots = asyncio.Semaphore(SAVING_AT_ONCE)
+        self._saving: set[asyncio.Task[None]] = set()
+        self._failed_starts = 0
+        self._unwritable = (0, float("-inf"))
+        """The disk's last error, and until when nothing is drawn because of it."""
+
+    async def run(self, row: Row, job: StoredJob, interrupted: Callable[[], bool]) -> None:
+        """Draws a claimed row; returns when its pixels are on their way to the archive.
+
+        :raises JobFailed: :raises Cancelled: :raises ProcessDied: :raises HandBack:
+        """
+        self._check_disk()
+        try:
+            entry, files = await asyncio.to_thread(
+                needed_files.find, row, job, self._catalogue, self._library, self._inputs
+            )
+        except CannotLook as error:
+            raise HandBack(error.sentence, UNREAD_SECONDS, alone=True) from None
+        countdown = self._countdown(row, job)
+        report = self._reporter(row, countdown)
+        report(Progress(phase="starting"))
+        await self._take_card()
+        lessons = await self._lessons.of(row.model)
+        await self._slots.acquire()
+        task = replace(self._task(row, job, entry), **files, lessons=lessons)
+        try:
+            if interrupted():
+                raise Cancelled
+            drawn = await self._draw(task, report, self._previewer(row) if task.preview else None)
+        except BaseException:
+            self._slots.release()
+            with contextlib.suppress(OSError):
+                task.output.unlink(missing_ok=True)
+            raise
+        steps = tiles.steps(vars(task))
+        report(Progress(phase="saving", step=steps, steps=steps))
+        saving = asyncio.create_task(self._save(row, job, drawn, countdown, entry), name=f"save {row.task_id}")
+        self._saving.add(saving)
+        saving.add_done_callback(self._saved)
+
+    def _ended(self) -> bool:
+        return self._stopping
+
+    async def drain(self) -> None:
+        """Waits until everything drawn is archived. What the disk does not take now is drawn again after the start."""
+        self._stopping = True
+        while self._saving:
+            await asyncio.wait(self._saving)
+
+    def _task(self, row: Row, job: StoredJob, entry: ModelEntry) -> DrawTask:
+        options = job.request
+        start = options.get("init_image")
+        return DrawTask(
+            task_id=row.task_id,
+            model=entry.as_dict(),
+            prompt=lora_tags(options["prompt"]).text,
+            negative_prompt=options["negative_prompt"],
+            steps=options["steps"],
+            guidance_scale=options["guidance_scale"],
+            width=options["width"],
+            height=options["height"],
+            canvas=options.get("canvas"),
+            sampler=options["sampler"],
+            seed=row.seed,
+            output=self._archive.scratch(row.task_id),
+            init_image=None if start is None else str(self._inputs.path(job.client, start["id"])),
+            strength=options.get("strength"),
+            variation=variations.of_picture(options, row.idx),
+            preview=options.get("preview", False),
+            hires=options.get("hires"),
+            upscale=options.get("upscale"),
+            **self._mask(job),
+        )
+
+    def _mask(self, job: StoredJob) -> dict[str, Any]:
+        mask, start = job.request.get("mask"), job.request.get("init_image")
+        if mask is None or start is None:
+            return {}
+        place = self._inputs.mask_path if mask["alpha"] else self._inputs.path
+        return {
+            "mask": str(place(job.client, mask["id"])),
+            "mask_is_alpha": mask["alpha"] and mask["id"] == start["id"],
+        }
+
+    async def _draw(
+        self, task: DrawTask, report: Callable[[Progress], None], preview: Callable[[bytes], None] | None
+    ) -> Drawn:
+        try:
+            return await (
+                self._gpu.draw(task, report, preview) if preview is not None else self._gpu.draw(task, report)
+            )
+        except JobFailed as error:
+            await self._lessons.add(task.model["name"], error.lessons)
+            if error.code == CANNOT_LOOK:
+                raise HandBack(error.message, UNREAD_SECONDS, alone=True) from None
+            if error.details.get("errno") in UNWRITABLE:
+                self._disk_failed(error.details["errno"])
+                self._check_disk()
+            raise
+
+    def _disk_failed(self, number: int) -> None:
+        self._unwritable = number, time.monotonic() + FULL_DISK_SECONDS
+
+    def _check_disk(self) -> None:
+        """:raises HandBack: nothing could be written a moment ago"""
+        number, until = self._unwritable
+        if (wait := until - time.monotonic()) > 0:
+            reason = f"Pictures cannot be written to the disk ({os.strerror(number)}), so they wait."
+            raise HandBack(reason, wait)
+
+    async def _take_card(self) -> None:
+        try:
+            await self._card.for_images()
+        except CardTaken as error:
+            raise HandBack(str(error), TAKEN_SECONDS) from None
+        except ProcessDied as error:
+            if error.reason == "stopped":
+                raise Cancelled from None
+            # Before the first word of the process no picture can be to blame.
+            delay = START_AGAIN_SECONDS[min(self._failed_starts, len(START_AGAIN_SECONDS) - 1)]
+            self._failed_starts += 1
+            raise HandBack(deaths.sentence(error.reason), delay) from None
+        self._failed_starts = 0
+
+    def _countdown(self, row: Row, job: StoredJob) -> Countdown:
+        finish = self._speeds.get(eta.finish_name(row.model))
+        return Countdown(
+            work=row.work,
+            pipeline=self._speeds.row_seconds("image", row.model, row.work),
+            runs=tiles.runs(job.request),
+            finish=None if finish is None else finish * _decoded(job),
+            load=0.0 if self._card.resident == row.model else self._speeds.load_seconds(row.model),
+        )
+
+    def _reporter(self, row: Row, countdown: Countdown) -> Callable[[Progress], None]:
+        def report(progress: Progress) -> None:
+            left = countdown.left(progress)
+            if countdown.speed is not None:
+                self._speeds.guess(eta.speed_name(row.model), countdown.speed)
+            left = None if left is None else round(left, 1)
+            seen = self._live.previews(row.job_id, row.idx)
+            shown = progress.model_copy(update={"attempt": row.attempt, "eta_s": left, "preview": seen})
+            self._live.put(row.job_id, row.idx, shown)
+            self._listener.progressed(row.client, row.job_id, row.idx, shown)
+
+        return report
+
+    def _previewer(self, row: Row) -> Callable[[bytes], None]:
+        """What is told of each preview; whoever watches the progress learns that there is another one."""
+
+        def show(jpeg: bytes) -> None:
+            self._live.put_preview(row.job_id, row.idx, jpeg)
+            if (progress := self._live.get(row.job_id, row.idx)) is not None:
+                shown = progress.model_copy(update={"preview": self._live.previews(row.job_id, row.idx)})
+                self._live.put(row.job_id, row.idx, shown)
+                self._listener.progressed(row.client, row.job_id, row.idx, shown)
+
+        return show
+
+    # ------------------------------------------------------------ afterwards
+
+    def _saved(self, task: asyncio.Task[None]) -> None:
+        self._saving.discard(task)
+        self._slots.release()
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        if self._stopping and passes(error):
+            log.warning("a drawn picture could not be kept at the end; it is drawn again after the next start")
+            return
+        self._broken(error)
+
+    async def _save(self, row: Row, job: StoredJob, drawn: Drawn, countdown: Countdown, entry: ModelEntry) -> None:
+        """The archive's part of a row. Only a broken database leaves as an exception."""
+        now = time.time()
+        record = results.record(row, job, drawn, took=now - (row.claimed_at or now))
+        try:
+            stored = await self._archive.store(
+                scratch=self._archive.scratch(row.task_id),
+                width=drawn.width,
+                height=drawn.height,
+                record=record.model_dump(mode="json"),
+                theme=job.request["theme"],
+                private=job.private,
+                created_at=now,
+                client=job.client,
+            )
+        except JobFailed as error:
+            await self._fail(row, failure(error))
+        except OSError as error:
+            log.exception("a picture could not be archived", extra={"job": row.job_id, "errno": error.errno})
+            if error.errno in UNWRITABLE:
+                self._disk_failed(error.errno)
+                await surely(lambda: self._store.give_back(row), ended=self._ended)
+                self._wake()
+            else:
+                await self._fail(row, internal("image"))
+        except Exception:
+            log.exception("a picture could not be archived", extra={"job": row.job_id})
+            await self._fail(row, internal("image"))
+        else:
+            await unbroken(self._succeed(row, job, drawn, stored, record, entry))
+            if countdown.finish_seconds is not None:
+                await self._measure(eta.finish_name(row.model), countdown.finish_seconds / _decoded(job))
+        self._live.forget(row.job_id, row.idx)
+        self._listener.job_changed(row.client, row.job_id)
+        self._listener.queue_moved()
+
+    async def _fail(self, row: Row, error: dict[str, Any]) -> None:
+        if await surely(lambda: self._store.fail(row, error, time.time()), ended=self._ended):
+            self._measures.finished.labels("image", "failed").inc()
+
+    async def _succeed(
+        self, row: Row, job: StoredJob, drawn: Drawn, stored: Stored, record: Record, entry: ModelEntry
+    ) -> None:
+        now = time.time()
+        image = results.image_row(row, job, stored, now)
+        notes = [
+            *job.request.get("notes", []),
+            *sampling_steps.notes(job.request, entry.limits.size_multiple),
+            *drawn.notes,
+        ]
+        result = results.image_result(stored, record, notes)
+        stored_result = result.model_dump(mode="json")
+        if not await surely(lambda: self._store.succeed(row, stored_result, image, now), ended=self._ended):
+            await self._archive.delete(stored.relpath)
+            return
+        log.info(
+            "picture drawn",
+            extra={
+                "job": row.job_id,
+                "picture": row.idx,
+                "took": record.took,
+                "pipeline": drawn.pipeline_seconds,
+                "plan": drawn.plan,
+            },
+        )
+        self._measures.finished.labels("image", "succeeded").inc()
+        self._measures.picture_seconds.labels(row.model).observe(record.took)
+        self._measures.pipeline_seconds.labels(row.model).observe(drawn.pipeline_seconds)
+        if drawn.pipeline_seconds > 0:
+            await self._measure(eta.speed_name(row.model), row.work / drawn.pipeline_seconds)
+        if drawn.load_seconds > 0:
+            await self._measure(eta.load_name(row.model), drawn.load_seconds)
+        await self._lessons.add(row.model, drawn.lessons)
+
+    async def _measure(self, name: str, value: float) -> None:
+        with forgone():
+            await self._store.set_speed(name, *self._speeds.add(name, value))
+
+
+def _decoded(job: StoredJob) -> float:
+    """Megapixels that are decoded behind the last step. Tiles are decoded between the steps."""
+    width, height = tiles.final(job.request)
+    return 0.0 if tiles.in_tiles(job.request) else float(width * height / 1e6)

@@ -1,0 +1,93 @@
+"""What every run of a row shares: the ways it can end, and telling others about it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from ..errors import JobFailed, ProcessDied
+from ..queue.store import Store
+from ..schemas.jobs import Failure, Progress
+from .eta import Speeds
+from .job_view import Live
+from .lease import Card
+from .metrics import Measures
+
+T = TypeVar("T")
+
+
+class Listener(Protocol):
+    """Told of everything that clients may want to see; must not block. The event stream implements it."""
+
+    def job_changed(self, client: str, job_id: str) -> None: ...
+
+    def progressed(self, client: str, job_id: str, index: int, progress: Progress) -> None: ...
+
+    def chat_text(self, client: str, job_id: str, attempt: int, text: str) -> None: ...
+
+    def pause_changed(self) -> None: ...
+
+    def queue_moved(self) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shared:
+    """What the dispatcher and its runners have in common."""
+
+    store: Store
+    card: Card
+    live: Live
+    speeds: Speeds
+    listener: Listener
+    measures: Measures
+
+
+class HandBack(Exception):
+    """The row is not to blame: it goes back as if it had never been claimed, and its kind waits ``seconds``. ``alone``:
+    only the row itself waits."""
+
+    def __init__(self, reason: str, seconds: float, *, alone: bool = False) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.seconds = seconds
+        self.alone = alone
+
+
+async def unbroken(work: Coroutine[Any, Any, T]) -> T:
+    """Runs ``work`` to its end even when the caller is cancelled meanwhile: a transition is never half reported."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
+
+
+def failure(error: JobFailed) -> dict[str, Any]:
+    return Failure(code=error.code, message=error.message, details=error.details).model_dump(mode="json")
+
+
+def poison(error: ProcessDied) -> dict[str, Any]:
+    """Why a row whose process died too often is not tried again."""
+    return Failure(
+        code="poison",
+        message=f"The graphics process ended twice while drawing this ({error.reason}), so it is not tried again. "
+        "A smaller size or another model may work.",
+        details={"reason": error.reason, "exit_code": error.exit_code},
+    ).model_dump(mode="json")
+
+
+def worker_restarts() -> dict[str, Any]:
+    return Failure(
+        code="worker_restarts",
+        message="The worker was restarted five times while working on this, so it is not tried again.",
+    ).model_dump(mode="json")
+
+
+def internal(kind: str) -> dict[str, Any]:
+    return Failure(
+        code="image_failed" if kind == "image" else "chat_failed",
+        message="Something unexpected went wrong in the worker; its log says what.",
+    ).model_dump(mode="json")

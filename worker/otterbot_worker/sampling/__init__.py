@@ -1,0 +1,1 @@
+"""Samplers, steps, tiles and masks as numbers. Pure and free of torch."""

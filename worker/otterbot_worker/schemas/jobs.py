@@ -1,0 +1,168 @@
+"""How jobs stand, what becomes of them, and what the stream of events says of them."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from .base import Sent, State
+from .records import ImageResult
+
+
+class FieldProblem(Sent):
+    field: str
+    """Dotted path in the body, as ``request.steps``."""
+    code: str
+    message: str
+    """What was expected, in words that can be shown to a person; never what was sent."""
+
+
+class Problem(Sent):
+    """RFC 9457 problem document (``application/problem+json``). It never echoes the input."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    code: str
+    """Stable, for programs: ``unauthorized``, ``invalid_request``, ``unknown_model``, ``key_reused``, ``queue_full``,
+    ``owner_queue_full``, ``disk_full``, ``not_found``, ``no_preview`` (not yet, or not any more), ``image_gone``,
+    ``input_gone`` (send the picture again),
+    ``picture_unreadable``, ``picture_too_large``, ``picture_too_small``, ``picture_too_complex``, ``picture_cut_off``,
+    ``too_large``,
+    ``cannot_look`` (nobody could say whether a file is here: try again), ``too_many_streams``,
+    ``unknown_lora``, ``unsupported_media_type``, ``method_not_allowed``, ``internal``."""
+    detail: str | None = None
+    fields: list[FieldProblem] = []
+
+
+class Failure(Sent):
+    """Why a picture or a chat turn failed: a stable code and a sentence for people."""
+
+    code: str
+    """``poison``, ``out_of_memory``, ``model_broken``, ``model_missing``, ``nan``, ``worker_restarts``, ``hang``,
+    ``image_failed``, ``input_gone``, ``controlnet_broken``, ``controlnet_missing``,
+    ``lora_broken``, ``lora_missing``, ``embedding_broken``, ``embedding_missing``,
+    ``unsafe`` (the safety checker's finding), ``safety_missing``, ``safety_broken``,
+    ``ollama_unreachable``, ``chat_model_missing``, ``chat_broke_off``, ``chat_too_long``, ``chat_timeout``,
+    ``chat_failed``, ``forgotten``."""
+    message: str
+    details: dict[str, Any] = {}
+
+
+class Progress(Sent):
+    """Where a running picture or turn stands. Not stored; carries the attempt it belongs to."""
+
+    phase: Literal["starting", "downloading", "loading", "denoising", "decoding", "saving", "thinking", "streaming"]
+    step: int = 0
+    steps: int = 0
+    """Of a download ``step`` and ``steps`` are bytes, and ``steps`` is 0 where nobody knows how many."""
+    eta_s: float | None = None
+    """Seconds until this picture or turn is done, as far as it can be told; computed anew for every answer."""
+    attempt: int = 0
+    preview: int = 0
+    """Grows with each new preview; 0: there is none. ``GET /v1/jobs/{id}/pictures/{index}/preview`` has the latest."""
+
+
+class Picture(Sent):
+    index: int
+    seed: int
+    state: State
+    attempt: int = 0
+    progress: Progress | None = None
+    result: ImageResult | None = None
+    error: Failure | None = None
+
+
+class ChatResult(Sent):
+    text: str
+    model: str
+    complete: bool
+    """``False``: the model broke off in the middle; ``text`` keeps what came."""
+    took: float
+    notes: list[str] = []
+
+
+class Turn(Sent):
+    """The one row of a chat job."""
+
+    state: State
+    attempt: int = 0
+    progress: Progress | None = None
+    text: str = ""
+    """Cumulative while it streams; gone (``""``) an hour after the end."""
+    result: ChatResult | None = None
+    error: Failure | None = None
+
+
+class Job(Sent):
+    id: str
+    key: str
+    kind: Literal["image", "chat"]
+    owner: str
+    room: str
+    private: bool
+    created_at: float
+    """Unix time, seconds."""
+    state: State
+    """Derived from the rows: running if any runs, queued if any waits, else succeeded if all
+    succeeded, cancelled if any was cancelled, failed otherwise."""
+    place: int | None = None
+    """How many pictures and turns come before its next one; 0 is next. ``None`` unless queued."""
+    eta_s: float | None = None
+    """Seconds until the whole job is done, as far as it can be told."""
+    request: dict[str, Any] = {}
+    """The request with every default filled in (for chat: without the messages)."""
+    pictures: list[Picture] = []
+    turn: Turn | None = None
+
+
+class JobList(Sent):
+    jobs: list[Job]
+    elsewhere: int = 0
+    """Open pictures and turns of other rooms (a number only)."""
+
+
+class Input(Sent):
+    """A picture to start from, checked and kept for a while."""
+
+    id: str
+    width: int
+    height: int
+    """As it was sent, the right way up."""
+    alpha: bool = False
+    """One can see through it, so that it can be its own ``mask``."""
+    animated: bool = False
+    """It moves; its first image is used."""
+
+
+class Pause(Sent):
+    paused: bool
+    until: float | None = None
+
+
+class Snapshot(Sent):
+    """The first event of the stream: every open job of the client."""
+
+    jobs: list[Job]
+    pause: Pause
+
+
+class JobEvent(Sent):
+    job: Job
+
+
+class ProgressEvent(Sent):
+    job_id: str
+    index: int
+    progress: Progress
+    eta_s: float | None = None
+    """``Job.eta_s`` as of now: ``progress.eta_s`` is this picture's alone."""
+
+
+class ChatEvent(Sent):
+    job_id: str
+    attempt: int
+    text: str
+
+
+class PauseEvent(Sent):
+    pause: Pause

@@ -1,0 +1,168 @@
+"""What a worker is, what it has (models, LoRAs, ControlNets), and how it reads a prompt."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from .base import Sent
+from .jobs import Pause
+
+
+class GpuInfo(Sent):
+    device: str
+    name: str
+    total_bytes: int | None = None
+    free_bytes: int | None = None
+    state: str
+    """``stopped``, ``starting``, ``idle``, ``loading``, ``drawing``."""
+    resident: str | None = None
+
+
+class WorkerInfo(Sent):
+    """What a worker is and does now."""
+
+    version: str
+    api: Literal["v1"] = "v1"
+    features: list[str]
+    pause: Pause
+    gpu: GpuInfo
+    queued: int
+    running: int
+    default_model: str
+    chat_model: str | None
+    ollama: Literal["reachable", "unreachable", "off"]
+    chat_problem: str | None = None
+    """Why a chat with ``chat_model`` cannot work now, as a sentence; ``null`` where nothing is known to be wrong."""
+    notice: str | None = None
+    """What an operator should see, as "Pictures come from otter-mini, …, because …"."""
+    limits: dict[str, int | float] = {}
+
+
+class ModelDefaults(Sent):
+    steps: int
+    guidance_scale: float
+    width: int
+    height: int
+    sampler: str
+    negative_prompt: str
+    guidance_scale_weighted: float | None = None
+    """Taken instead of ``guidance_scale`` where the prompt has weights, if a request leaves ``guidance_scale`` open."""
+
+
+class ModelLimits(Sent):
+    steps_min: int = 1
+    steps_max: int
+    guidance_scale_max: float
+    size_min: int
+    size_max: int
+    size_multiple: int
+    pixels_max: int
+
+
+class Model(Sent):
+    name: str
+    kind: Literal["image", "chat"]
+    about: str
+    available: bool
+    """Its files are here (or may be downloaded)."""
+    default: bool
+    defaults: ModelDefaults | None = None
+    limits: ModelLimits | None = None
+    licence: str = ""
+    family: str | None = None
+    """What kind of image model: ``sd``, ``sdxl``, ``sd3``, ``zimage``, ``flux2``."""
+    samplers: list[str] = []
+    """Those of ``Models.samplers`` that it takes."""
+    ignores: list[str] = []
+    """What it cannot do, in words, as ``negative prompts``: left out with a note, or refused."""
+    problem: str | None = None
+    """Why its file cannot be drawn with, as a sentence; it is not ``available`` then."""
+    here: bool = True
+    """All of its files are on the worker. Else they are fetched when it is first asked for, if it is ``available``."""
+    download_bytes: int | None = None
+    """About so much would have to be fetched; ``None`` where nothing has to, nothing can be, or nobody knows."""
+
+
+class Models(Sent):
+    models: list[Model]
+    samplers: list[str]
+
+
+class Lora(Sent):
+    """A file in the folder of LoRAs or in that of embeddings."""
+
+    kind: Literal["lora", "embedding"]
+    name: str
+    """``<lora:name:weight>`` in a prompt; of an embedding the name alone, as a word. Of a file that cannot be called
+    (``problem``) it is what can be shown of its name."""
+    family: str | None = None
+    """The models that it is for: ``sd``, ``sdxl``, ``other``; ``None`` where its file does not say, or where its shapes
+    are those of none that its notes name."""
+    triggers: list[str] = []
+    """Words that it was trained with; of an embedding those that call it, the word in its file first."""
+    size: int
+    hash: str | None = None
+    """SHA-256 of the file, in hex; ``None`` until there was time to read it."""
+    problem: str | None = None
+    """Why it cannot be used, as the end of a sentence that begins with its name."""
+
+
+class Loras(Sent):
+    loras: list[Lora]
+
+
+class ControlNet(Sent):
+    """A file or folder in the folder of ControlNets, or one that the hub's cache has."""
+
+    name: str
+    """What ``Control.kind`` may be."""
+    family: str | None = None
+    """The models that it is for: ``sd`` or ``sdxl``; ``None`` where it cannot be read."""
+    canny: bool
+    """Its name says that it takes edges, so that the kind ``canny`` may use it."""
+    size: int
+    hash: str | None = None
+    problem: str | None = None
+    """Why it cannot be used, as the end of a sentence that begins with its name."""
+
+
+class ControlNets(Sent):
+    controlnets: list[ControlNet]
+
+
+class ExplainedFragment(Sent):
+    text: str
+    weight: float
+    """0 to 2; 1 is plain."""
+    part: int
+    """Which part of ``.and()`` or ``.blend()``, from 0."""
+    chunk: int
+    """How many ``BREAK`` of its part are before it."""
+
+
+class ExplainedLora(Sent):
+    """As it was typed; whether there is one of that name is another question."""
+
+    name: str
+    weight: float
+
+
+class ExplainedPrompt(Sent):
+    kind: Literal["plain", "and", "blend"]
+    fragments: list[ExplainedFragment]
+    """What the text encoder is given, in order."""
+    part_weights: list[float]
+    """Of ``.and()`` and ``.blend()``; ``[1.0]`` in a plain prompt."""
+    loras: list[ExplainedLora]
+    marks: list[str]
+    """Notations that were recognised: ``emphasis``, ``number``, ``signs``, ``BREAK``, ``AND``, ``schedule``,
+    ``alternation``, ``and``, ``blend``, ``malformed``, ``clamped`` (a weight beyond 0 to 2), ``dash`` (a long dash
+    behind a word, read as ``--``), ``untaken`` and ``odd`` (what looks like a weight and is none), ``lora`` …"""
+    notes: list[str]
+    """What is not done as written, as sentences."""
+
+
+class ExplainedPrompts(Sent):
+    parser: str
+    prompt: ExplainedPrompt
+    negative_prompt: ExplainedPrompt | None = None

@@ -1,0 +1,172 @@
+"""What a client asks for."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from .base import Name, Received
+
+MAX_PROMPT = 4_000
+MAX_SEED = 2**32 - 1
+"""A1111's and ComfyUI's limit; picture k of a job has the seed ``(seed + k) % 2**32``."""
+MAX_COUNT = 8
+MAX_CHAT_CHARACTERS = 64_000
+
+JobKey = Annotated[str, Field(min_length=8, max_length=128, pattern=r"^[A-Za-z0-9_.:-]+$")]
+
+
+class Variation(Received):
+    """The noise that a picture begins with, between that of its own seed and that of another one."""
+
+    seed: Annotated[int, Field(ge=0, le=MAX_SEED)]
+    """Of a job with several pictures, the first one's: they have one seed then, and this one counts up."""
+    strength: Annotated[float, Field(ge=0, le=1)]
+    """0 is the picture of its own seed, 1 that of the other one; about 0.2 changes small things."""
+
+
+class Hires(Received):
+    """A second pass: the picture, drawn at its size, is enlarged and drawn once more."""
+
+    scale: Annotated[float, Field(ge=1, le=4)]
+    strength: Annotated[float | None, Field(gt=0, le=1)] = None
+    """How much is drawn anew. Usually 0.7 for ``latent`` and 0.5 for ``lanczos``; 0.35 where it is so large that it is
+    drawn in tiles."""
+    steps: Annotated[int | None, Field(ge=1, le=200)] = None
+    """Of which the strength takes its part; the picture's own where it is absent."""
+    upscaler: Literal["latent", "lanczos"] | None = None
+    """What is enlarged: latents or pixels. Absent: latents, in tiles pixels."""
+
+
+class ImageOptions(Received):
+    """The options of a picture; ``None`` is "the model's default"."""
+
+    prompt: Annotated[str | None, Field(max_length=MAX_PROMPT)] = None
+    negative_prompt: Annotated[str | None, Field(max_length=MAX_PROMPT)] = None
+    model: Name | None = None
+    steps: Annotated[int | None, Field(ge=1, le=200)] = None
+    guidance_scale: Annotated[float | None, Field(ge=0, le=30)] = None
+    width: Annotated[int | None, Field(ge=16, le=4096)] = None
+    height: Annotated[int | None, Field(ge=16, le=4096)] = None
+    """What is no multiple of the model's is rounded, and a note says so; but with ``mask`` the size of ``init_image``
+    stays as it is."""
+    aspect: Annotated[str | None, Field(max_length=16)] = None
+    """``3:2`` (1:4 to 4:1), ``square``, ``portrait`` (2:3) or ``landscape`` (3:2), instead of width and height: that
+    shape at the model's usual number of pixels, whatever the shape of a picture to start from."""
+    sampler: Name | None = None
+    seed: Annotated[int | None, Field(ge=0, le=MAX_SEED)] = None
+    count: Annotated[int | None, Field(ge=1, le=MAX_COUNT)] = None
+    strength: Annotated[float | None, Field(gt=0, le=1)] = None
+    """How much of the picture that it starts from is drawn anew."""
+    variation: Variation | None = None
+    hires: Hires | None = None
+
+
+InputId = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class InitImage(Received):
+    """A picture to start from."""
+
+    id: InputId
+    """As ``POST /v1/inputs`` answered: SHA-256 of the bytes that were sent."""
+
+
+class Mask(Received):
+    """Where ``init_image`` is drawn anew. All else stays as it is, pixel by pixel, where the picture keeps its size: no
+    other one is named, and it is within the model's limits. Otherwise all else is scaled, and a note says so."""
+
+    id: InputId
+    """A picture of the same shape, or ``init_image`` itself. If it has ``alpha``, what is transparent is drawn anew,
+    else what is white. Greys mix both."""
+
+
+class Control(Received):
+    """A picture that steers what is drawn, through a ControlNet."""
+
+    kind: Annotated[str, Field(min_length=1, max_length=100)]
+    """``canny``: the edges of the picture, which are found here. Else a name of ``GET /v1/controlnets``: the picture is
+    given to that one as it is, and has to be the map that it expects."""
+    id: InputId
+    """As ``POST /v1/inputs`` answered. It is scaled to fill the size that is drawn, and cut off evenly."""
+    scale: Annotated[float, Field(ge=0, le=2)] = 1.0
+    """How much it steers; 0 is not at all."""
+    start: Annotated[float, Field(ge=0, le=1)] = 0.0
+    end: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """Between which shares of the steps it does."""
+
+
+class ImageRequest(ImageOptions):
+    """A picture request. The client draws the seed, so that a worker that has forgotten
+    everything draws the same picture when the same request is submitted again."""
+
+    prompt: Annotated[str, Field(max_length=MAX_PROMPT)]
+    """Only with ``upscale`` it may be empty."""
+    seed: Annotated[int, Field(ge=0, le=MAX_SEED)]
+    count: Annotated[int, Field(ge=1, le=MAX_COUNT)] = 1
+    init_image: InitImage | None = None
+    """Without width, height and aspect its own size is drawn, in the model's multiples, where it has between half and
+    one and a half times the model's usual number of pixels and is within the limits; else its shape at that number.
+    With ``mask`` its own size wherever it is within the limits."""
+    mask: Mask | None = None
+    """Makes the strength 1 where nobody says one."""
+    control: Control | None = None
+    """Without width, height, aspect and ``init_image`` the size follows from its picture as from that one."""
+    upscale: Literal[2, 4] | None = None
+    """``init_image`` so many times as large, with more detail, and nothing else than it shows. Makes the strength 0.3
+    where nobody says one; takes no size and no ``hires``."""
+    theme: Annotated[str | None, Field(max_length=64)] = None
+    """Names the files; the first words of the prompt where it is absent."""
+    safety: bool = False
+    """The safety checker has to look at the picture before anybody does; what it finds unsafe is not kept."""
+    preview: bool = False
+    """Small previews while it is drawn; ``Progress.preview`` says when there is a new one. They change nothing in the
+    picture and are gone with its last step. None where ``safety`` is set: the checker has not seen them."""
+    asked: ImageOptions = ImageOptions()
+    """Only what the person typed; kept in the record, so that a later change of model can
+    return everything else to that model's defaults."""
+
+
+class ChatMessage(Received):
+    role: Literal["system", "user", "assistant"]
+    content: Annotated[str, Field(max_length=MAX_CHAT_CHARACTERS)]
+
+
+class ChatRequest(Received):
+    """One turn: the whole conversation so far, oldest first, ending with the user's message."""
+
+    model: Name | None = None
+    messages: Annotated[list[ChatMessage], Field(min_length=1, max_length=200)]
+
+
+class _NewJob(Received):
+    key: JobKey
+    """The client's idempotency key: the same key with the same body is the same job."""
+    owner: Name
+    room: Name
+    private: bool = False
+    """From an encrypted room: ``archive.encrypted_rooms`` says how long its pictures stay."""
+
+
+class NewImageJob(_NewJob):
+    kind: Literal["image"]
+    request: ImageRequest
+
+
+class NewChatJob(_NewJob):
+    kind: Literal["chat"]
+    request: ChatRequest
+
+
+NewJob = Annotated[NewImageJob | NewChatJob, Field(discriminator="kind")]
+
+
+class PauseRequest(Received):
+    minutes: Annotated[float | None, Field(gt=0, le=7 * 24 * 60)] = None
+    """``None``: until ``resume``."""
+
+
+class ExplainRequest(Received):
+    prompt: Annotated[str, Field(max_length=MAX_PROMPT)]
+    negative_prompt: Annotated[str | None, Field(max_length=MAX_PROMPT)] = None
