@@ -1,7 +1,7 @@
 """What an installed program has on its disks, made by the program of this repository: ``scripts/census keep DIR``.
 
 A later version has to open it and go on. ``DIR`` holds ``worker/`` (the queue as SQL, the archive, pictures that people
-sent) and ``plugin.sql``. Tests load it with the times moved to now, so it does not grow old.
+sent, and what was asked and answered) and ``plugin.sql``. Tests load it with the times moved to now.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from doubles.ollama import OllamaDouble
-from lab import Lab
+from lab import Lab, places
 from lab.worker import Worker
 
 from . import inputs
@@ -59,56 +59,73 @@ async def keep_worker(target: Path, root: Path, ollama: str) -> None:
     config = settings(root / "data", ollama)
     config["images"] = {"downloads": False, "default_model": "otter-mini"}
     worker = Worker(root, config=config, env={"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TZ": "UTC"})
+    gone = worker.data / "loras" / "gone.safetensors"
+    gone.parent.mkdir(parents=True)
+    shutil.copy(next(places.REPOSITORY.rglob("loras/penguin.safetensors")), gone)
     async with running(worker) as api:
-        sent = {name: await _send(api, name) for name in ("wide", "holes")}
+        kept = _Kept(api)
+        for name in ("wide", "holes"):
+            await kept.send(name)
         for name, request in DRAWN.items():
-            job = await _submit(api, name, _image(sent, request), private=name == "private")
-            await api.done(job["id"])
-        await api.done((await _submit(api, "said", _chat("why do otters hold hands?"), kind="chat"))["id"])
-        await api.done((await _submit(api, "unsaid", _chat("hello", model="nobody"), kind="chat"))["id"])
-        runs = await _submit(api, "runs", _image(sent, {"prompt": "otter", "steps": 150}))
-        cancelled = await _submit(api, "cancelled", _image(sent, {"prompt": "not any more"}))
-        await api.call("DELETE", f"/v1/jobs/{cancelled['id']}")
+            await api.done(await kept.submit(name, request, private=name == "private"))
+        await api.done(await kept.submit("said", _chat("why do otters hold hands?"), kind="chat"))
+        await api.done(await kept.submit("unsaid", _chat("hello", model="nobody"), kind="chat"))
+        await api.call("POST", "/v1/pause", {})
+        await kept.submit("cancelled", {"prompt": "not any more"})
+        await api.call("DELETE", f"/v1/jobs/{kept.ids['cancelled']}")
+        failed = await kept.submit("failed", {"prompt": "an otter <lora:gone>"})
+        gone.unlink()
+        await api.call("POST", "/v1/resume")
+        await api.done(failed)
+        await kept.answers()
+        await kept.submit("runs", {"prompt": "otter", "steps": 60})
         for name, request in WAITING.items():
-            await _submit(api, name, _image(sent, request))
-        await _submit(api, "waits to be said", _chat("are you there?"), kind="chat")
+            await kept.submit(name, request)
+        await kept.submit("waits to be said", _chat("are you there?"), kind="chat")
         await worker.wait_step(1, timeout=120)
-        assert (await api.get(f"/v1/jobs/{runs['id']}"))["state"] == "running"
         await worker.kill()
     target.mkdir()
     (target / "jobs.sql").write_text(dump(worker.database))
+    (target / "jobs.json").write_text(json.dumps(kept.jobs, indent=1, ensure_ascii=False) + "\n")
     for folder in ("archive", "inputs"):
         shutil.copytree(worker.data / folder, target / folder)
 
 
-async def _send(api: Api, name: str) -> str:
-    kind, data = inputs.pictures()[name]
-    _, body = await api.call("POST", "/v1/inputs", data=data, headers={"Content-Type": kind})
-    return str(body["id"])
+class _Kept:
+    """What was asked, and what was answered in the end."""
 
+    def __init__(self, api: Api) -> None:
+        self.api = api
+        self.ids: dict[str, str] = {}
+        self.jobs: dict[str, dict[str, Any]] = {}
+        self._sent: dict[str, str] = {}
 
-def _image(sent: dict[str, str], request: dict[str, Any]) -> dict[str, Any]:
-    filled = {**QUICK, **request}
-    for field in ("init_image", "mask"):
-        if field in filled:
-            filled[field] = {"id": sent[filled[field]["id"][1:]]}
-    return filled
+    async def send(self, name: str) -> None:
+        kind, data = inputs.pictures()[name]
+        _, body = await self.api.call("POST", "/v1/inputs", data=data, headers={"Content-Type": kind})
+        self._sent[name] = body["id"]
+
+    async def submit(self, name: str, request: dict[str, Any], *, kind: str = "image", private: bool = False) -> str:
+        filled = request if kind == "chat" else {**QUICK, **request}
+        for field in ("init_image", "mask"):
+            if field in filled:
+                filled[field] = {"id": self._sent[filled[field]["id"][1:]]}
+        body = {"key": f"kept-{name.replace(' ', '-')}", "kind": kind, "owner": "@ann:old.test",
+                "room": "!room:old.test", "private": private, "request": filled}  # fmt: skip
+        status, answer = await self.api.call("POST", "/v1/jobs", body)
+        if status != 202:
+            raise RuntimeError(f"{name}: {status} {answer}")
+        self.ids[name] = answer["id"]
+        self.jobs[name] = {"body": body, "answer": None}
+        return self.ids[name]
+
+    async def answers(self) -> None:
+        for name, job in self.jobs.items():
+            job["answer"] = await self.api.get(f"/v1/jobs/{self.ids[name]}")
 
 
 def _chat(words: str, **fields: Any) -> dict[str, Any]:
     return {"messages": [{"role": "user", "content": words}], **fields}
-
-
-async def _submit(
-    api: Api, name: str, request: dict[str, Any], *, kind: str = "image", private: bool = False
-) -> dict[str, Any]:
-    job = {"key": f"kept-{name.replace(' ', '-')}", "kind": kind, "owner": "@ann:old.test", "room": "!room:old.test",
-           "private": private, "request": request}  # fmt: skip
-    status, body = await api.call("POST", "/v1/jobs", job)
-    if status != 202:
-        raise RuntimeError(f"{name}: {status} {body}")
-    accepted: dict[str, Any] = body
-    return accepted
 
 
 # ---------------------------------------------------------------- the plugin
@@ -125,7 +142,7 @@ async def keep_plugin(target: Path, root: Path, ollama: str) -> None:
         asked = await lab.user.send(plain, "!chat why do otters hold hands?")
         await lab.user.wait_for(lab.reaction(asked, "✅"), timeout=60)
         posted = await lab.admin.send_image(plain, inputs.pictures()["wide"][1])
-        await _accepted(lab, plain, "!draw not any more --steps 150", "⏳")
+        await _accepted(lab, plain, "!draw not any more --steps 100", "⏳")
         await lab.answer(plain, "!cancel")
         await lab.worker.api("POST", "/v1/pause", {})
         await _accepted(lab, plain, "!draw an owl --steps 2 --seed 8 --count 2", "⏳")

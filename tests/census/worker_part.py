@@ -126,7 +126,7 @@ class WorkerPart:
         small = await self.api.get(f"/v1/images/{image_id}/thumbnail")
         sidecar = await self.api.get(f"/v1/images/{image_id}.yml")
         (kept,) = self.api.worker.data.rglob(result["filename"])
-        beside = sorted(path.name for path in kept.parent.glob(f"{kept.stem}*"))
+        beside = sorted(path.name for path in kept.parent.glob(f"{kept.stem}.*"))
         asked = {"show": ("show", str(kept)), "show --json": ("show", "--json", str(kept))}
         if self._drawn % SIDECARS == 0:
             asked["show sidecar"] = ("show", str(kept.with_suffix(".yml")))
