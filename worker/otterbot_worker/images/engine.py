@@ -32,6 +32,7 @@ from .hooks import watching
 from .last_check import check_task
 from .loading import Loaded, load, place, put_away
 from .monitor import Monitor
+from .passes import rescale
 from .room import Room, Rooms, describe
 from .safety import Safety
 from .shelf import Shelf, serves
@@ -317,6 +318,7 @@ def _record(loaded: Loaded, task: Draw) -> dict[str, Any]:
         "control": loaded.controls.record,
         "refiner": loaded.refining.record() if loaded.refining is not None and with_refiner else None,
         "vae": loaded.vae,
+        "guidance_rescale": rescale(loaded, task) or None,
     }
 
 
