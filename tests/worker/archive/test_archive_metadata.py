@@ -120,6 +120,12 @@ def test_another_decoder_is_named_as_the_web_ui_does() -> None:
     assert "VAE" not in metadata.a1111(record(vae=None))
 
 
+def test_guidance_that_was_scaled_back_is_named_as_the_web_uis_extension_does() -> None:
+    _, _, fields = read_like_a1111(metadata.a1111(record(guidance_rescale=0.7)))
+    assert fields["CFG Rescale"] == "0.7"
+    assert metadata.a1111(record(guidance_rescale=None)) == metadata.a1111(record())
+
+
 def test_a_refiner_is_named_as_the_web_ui_does() -> None:
     refiner = {"name": "sdxl-refiner", "hash": "0123456789abcdef", "hand_over": 0.8}
     _, _, fields = read_like_a1111(metadata.a1111(record(refiner=refiner)))

@@ -207,6 +207,19 @@ def test_their_upscalers_are_named_where_they_are_not_ours(tmp_path: Path) -> No
     assert "The second pass in it is nothing that Otterbot takes: left out." in found.notes
 
 
+def test_what_was_scaled_back_of_the_guidance_is_shown(tmp_path: Path) -> None:
+    whole = record(guidance_rescale=0.7)
+    found = read(tmp_path, ours(whole))
+    assert ("guidance rescale", "0.7") in found.details
+    assert "guidance rescale  " in showing.page(found)
+    found = read(tmp_path, png({"parameters": metadata.a1111(whole)}))
+    assert ("CFG Rescale", "0.7") in found.details
+    assert found.notes == read(tmp_path, png({"parameters": metadata.a1111(record())})).notes, "the model's own"
+    assert "guidance rescale" not in showing.page(read(tmp_path, ours(record(guidance_rescale=None))))
+    [note] = read(tmp_path, png({"parameters": f"{THEIRS}, CFG Rescale: 0.2"})).notes
+    assert "CFG Rescale" in note
+
+
 @pytest.mark.parametrize("hires", [7, "2", [2], {"scale": 2, "steps": [1]}, {"scale": "2"}])
 def test_no_second_pass(tmp_path: Path, hires: Any) -> None:
     found = read(tmp_path, png({"otterbot": metadata.own_chunk(record(hires=hires))}))

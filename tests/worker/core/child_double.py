@@ -94,6 +94,7 @@ class Child:
                 pipeline_seconds=time.monotonic() - started, load_seconds=0.01, model_hash="0" * 10, memory=MEMORY,
                 resident=str(task.model["name"]), versions={"double": "1"}, **self.plan(task),
                 control=None if task.control is None else {"name": task.control["name"], "hash": "0" * 16},
+                guidance_rescale=0.7 if "velocity" in task.prompt else None,
             )
         )  # fmt: skip
         return None

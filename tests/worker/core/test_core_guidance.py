@@ -93,3 +93,11 @@ async def test_it_is_offered_taken_and_said(tmp_path: Path) -> None:
         assert weighted["record"]["used"]["guidance_scale"] == 9.5
         assert weighted["notes"] == ["CFG 9.5, as the prompt has weights; 5 is usual."]
         assert (plain["record"]["used"]["guidance_scale"], plain["notes"]) == (5.0, [])
+
+
+async def test_what_was_scaled_back_of_it_stands_in_the_record(tmp_path: Path) -> None:
+    async with worker_here(settings(tmp_path)) as here:
+        for prompt, share in (("otter velocity", 0.7), ("otter", None)):
+            job = await here.api.submit(image(f"rescale-{share}", prompt=prompt))
+            done = await here.api.done(job["id"])
+            assert done["pictures"][0]["result"]["record"]["used"]["guidance_rescale"] == share

@@ -112,6 +112,20 @@ def test_guidance_is_scaled_back_as_diffusers_does(loaded: loader.Loaded, task_o
     assert torch.equal(latents(RESCALE, guidance_scale=1.0), latents(0.0, guidance_scale=1.0)), "nothing to scale"
 
 
+@pytest.mark.parametrize(("model", "cfg", "share"), [("noob", 5.0, RESCALE), ("noob", 1.0, None), ("plain", 5.0, None)])
+def test_what_was_scaled_back_is_told(
+    engine: Engine,
+    task_of: Callable[..., Draw],
+    entries: dict[str, ModelEntry],
+    model: str,
+    cfg: float,
+    share: float | None,
+) -> None:
+    other = {} if model == "noob" else {"model": entries["sdxl"].as_dict()}
+    drawn = engine.draw(replace(task_of(sampler="Euler a", guidance_scale=cfg), **other), Watcher())
+    assert drawn.guidance_rescale == share
+
+
 def test_an_entry_that_says_noise_has_the_last_word(entry: ModelEntry, tmp_path: Path) -> None:
     said = replace(entry, prediction="epsilon")
     found = loader.load(said, torch.device("cpu"), RESIDENT, downloads=False, monitor=Watcher()).base_scheduler

@@ -63,7 +63,9 @@ def _of_infotext(text: infotext.Infotext, notes: list[str]) -> Found:
     second_pass = final is not None or any(name.startswith("Hires") for name in fields)
     if metadata.START in fields or ("Denoising strength" in fields and not second_pass):
         notes.append("It was drawn from another picture, which this file does not hold.")
-    _say_left_out([name for name in fields if name not in _ABOUT], notes)
+    # With a model of ours that is its own.
+    about = (*_ABOUT, metadata.RESCALE) if text.ours else _ABOUT
+    _say_left_out([name for name in fields if name not in about], notes)
     return Found(
         source=f"A1111's text{' as Otterbot wrote it' if text.ours else ''}",
         request=_something(valid(values, notes)),

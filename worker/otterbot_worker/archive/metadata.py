@@ -53,6 +53,10 @@ START = "Init image hash"
 strength", which is the second pass's where there is one."""
 
 
+RESCALE = "CFG Rescale"
+"""As the web UI's extension for it writes it (Seshelle's CFG_Rescale_webui); itself, it cannot."""
+
+
 def a1111(record: Mapping[str, Any]) -> str:
     """The text of the ``parameters`` chunk."""
     used = record["used"]
@@ -74,6 +78,7 @@ def a1111(record: Mapping[str, Any]) -> str:
         "Model": used["model"],
         "VAE hash": used["vae"]["hash"][:10] if used.get("vae") else None,
         "VAE": used["vae"]["name"] if used.get("vae") else None,
+        RESCALE: f"{float(used['guidance_rescale']):g}" if used.get("guidance_rescale") else None,
         **_variation(used.get("variation")),
         "Denoising strength": None if strength is None else f"{float(strength):g}",
         "ControlNet 0": _control(used.get("control")),

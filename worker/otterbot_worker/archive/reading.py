@@ -140,6 +140,7 @@ def _details(record: Mapping[str, Any], used: Mapping[str, Any]) -> Iterator[tup
         yield "refiner", line(*map(refiner.get, ("name", "hash", "hand_over")))
     if isinstance(vae := used.get("vae"), dict):
         yield "decoder", line(*map(vae.get, ("name", "hash")))
+    yield "guidance rescale", line(used.get("guidance_rescale"))
     if isinstance(variation := used.get("variation"), dict):
         yield "variation", line(*map(variation.get, ("seed", "strength")))
     if isinstance(hires := used.get("hires"), dict):

@@ -176,6 +176,8 @@ class Drawn:
     """``{name, hash, hand_over}`` of the one that drew the last steps."""
     vae: dict[str, Any] | None = None
     """``{name, hash}`` of the decoder that replaced the model's own."""
+    guidance_rescale: float | None = None
+    """The share of the guidance that was scaled back, where the model wants that."""
     plan: str = ""
     """How the model lay in memory (``planning.PLANS``)."""
     lessons: list[dict[str, Any]] = field(default_factory=list)

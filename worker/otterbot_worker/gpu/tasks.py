@@ -60,6 +60,7 @@ class Drawn:
     unused_embeddings: list[str] = field(default_factory=list)
     refiner: dict[str, Any] | None = None
     vae: dict[str, Any] | None = None
+    guidance_rescale: float | None = None
     plan: str = ""
     lessons: list[dict[str, Any]] = field(default_factory=list)
     """As ``messages.Drawn``."""

@@ -25,6 +25,7 @@ from ..models.entries import ModelEntry
 from ..sampling import tiles
 from .draw.decoding import Pixels
 from .draw.monitor import Monitor
+from .draw.passes import rescale
 from .draw.picture import generate, refined
 from .draw.prompt_cache import Embeddings
 from .draw.safety_checker import Safety
@@ -318,6 +319,7 @@ def _record(loaded: Loaded, task: Draw) -> dict[str, Any]:
         "control": loaded.controls.record,
         "refiner": loaded.refining.record() if loaded.refining is not None and with_refiner else None,
         "vae": loaded.vae,
+        "guidance_rescale": rescale(loaded, task) or None,
     }
 
 

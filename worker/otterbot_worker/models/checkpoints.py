@@ -38,8 +38,8 @@ def find(folder: Path, without: Collection[Path] = ()) -> list[Place]:
     :raises CannotLook:
     """
     found: dict[str, Place] = {}
-    found = user_files.listing(folder, checkpoint_probe.ENDINGS)
-    listed = [(path, stamp) for path, stamp in found if path not in without]
+    files = user_files.listing(folder, checkpoint_probe.ENDINGS)
+    listed = [(path, stamp) for path, stamp in files if path not in without]
     for path, stamp in sorted(listed, key=lambda one: checkpoint_probe.ENDINGS.index(one[0].suffix.lower())):
         name = _name(path.stem)
         found.setdefault(name, Place(name=name, path=path, stamp=stamp))

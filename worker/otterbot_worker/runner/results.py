@@ -50,6 +50,7 @@ def record(row: Row, job: StoredJob, drawn: Drawn, *, took: float) -> Record:
         embeddings=[e for e in options.get("embeddings", []) if e["name"] not in drawn.unused_embeddings],
         refiner=None if drawn.refiner is None else UsedRefiner(**drawn.refiner),
         vae=None if drawn.vae is None else UsedVae(**drawn.vae),
+        guidance_rescale=drawn.guidance_rescale,
         safety=options.get("safety", False),
         plan=drawn.plan,
         parser=PARSER,

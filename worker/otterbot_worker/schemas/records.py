@@ -114,6 +114,9 @@ class Used(Sent):
     """A second model that drew the last steps."""
     vae: UsedVae | None = None
     """The decoder, where it is not the model's own."""
+    guidance_rescale: float | None = None
+    """The share of the guidance that was scaled back to the prompt's own contrast, which models take that begin with
+    nothing but noise."""
     safety: bool = False
     """Whether the safety checker has looked at it."""
     plan: str = ""

@@ -74,7 +74,7 @@ class Drawing:
             on_step = on_step if one is None else one.after(on_step)
         pipe.scheduler = scheduler(self.task, self.loaded.base_scheduler, steps=steps)
         usual = {"generator": self.generator, "guidance_scale": self.task.guidance_scale}
-        with guidance.rescaled(pipe, noise_schedule.rescale(self.loaded.base_scheduler)):
+        with guidance.rescaled(pipe, rescale(self.loaded, self.task)):
             latents: torch.Tensor = pipe(
                 **{**self.embeddings, **usual, **arguments},
                 num_inference_steps=steps,
@@ -124,6 +124,11 @@ class Steps:
             return kwargs
 
         return on_step
+
+
+def rescale(loaded: Loaded, task: Draw) -> float:
+    """The share of the guidance that is scaled back; 0 where nothing guides."""
+    return noise_schedule.rescale(loaded.base_scheduler) if loaded.family.guides(task.guidance_scale) else 0.0
 
 
 def scheduler(task: Draw, base: dict[str, Any], *, steps: int | None = None) -> Any:
