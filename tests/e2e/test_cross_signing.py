@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import aiohttp
@@ -59,9 +60,8 @@ async def _signs_itself(lab: Lab) -> None:
     lab.users.append(onlooker)
     await onlooker.start()
     await until_signed(lab, onlooker, lab.bot_login.device_id)
-    with sqlite3.connect(f"file:{lab.plugin_database}?mode=ro", uri=True) as db:
+    with closing(sqlite3.connect(f"file:{lab.plugin_database}?mode=ro", uri=True)) as db:
         [(words,)] = db.execute("SELECT recovery_key FROM cross_signing WHERE user_id = ?", (lab.bot,)).fetchall()
-    db.close()
     assert [name for name, log in lab.logs().items() if words in log or words.replace(" ", "") in log] == []
     room = await onlooker.create_room([lab.bot], encrypted=True)
     await onlooker.wait_member(room, lab.bot)

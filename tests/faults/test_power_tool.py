@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -49,9 +50,8 @@ async def test_what_was_synced_stays_and_the_rest_is_gone(disk: Disk) -> None:
 @pytest.mark.parametrize(("synchronous", "kept"), [("NORMAL", 0), ("FULL", 1)])
 def test_a_commit_survives_only_where_sqlite_syncs_it(disk: Disk, synchronous: str, kept: int) -> None:
     path = disk.folder / "numbers.db"
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db, db:
         db.execute("CREATE TABLE numbers (number INTEGER)")
-    db.close()
     os.sync()
     command = [sys.executable, "-c", WRITER, str(path), synchronous]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as writer:
@@ -60,9 +60,8 @@ def test_a_commit_survives_only_where_sqlite_syncs_it(disk: Disk, synchronous: s
         disk.shut_down()
         writer.kill()
     disk.come_back()
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db:
         assert db.execute("SELECT COUNT(*) FROM numbers").fetchone() == (kept,)
-    db.close()
 
 
 def test_a_full_disk_is_full_and_has_space_again(disk: Disk) -> None:

@@ -94,6 +94,8 @@ class User:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         await self.nio.close()
+        if self.nio.store is not None:
+            self.nio.store.database.close()  # nio leaves it open
         await self.http.close()
 
     async def export_keys(self, path: Path, passphrase: str) -> None:

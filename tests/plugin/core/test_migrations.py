@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from mautrix.util.async_db import Database
@@ -15,9 +16,8 @@ VERSION_1 = Path(__file__).parent / "database_v1.sql"
 
 
 def schema(path: Path) -> list[tuple[str, str]]:
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db:
         rows = db.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name").fetchall()
-    db.close()
     return [(name, " ".join(sql.split())) for name, sql in rows]
 
 
@@ -29,10 +29,8 @@ async def migrate(path: Path) -> None:
 
 async def test_a_database_of_the_first_version_works_on(tmp_path: Path) -> None:
     old, new = tmp_path / "old.db", tmp_path / "new.db"
-    db = sqlite3.connect(old)
-    db.executescript(VERSION_1.read_text())
-    db.commit()
-    db.close()
+    with closing(sqlite3.connect(old)) as db, db:
+        db.executescript(VERSION_1.read_text())
     await migrate(old)
     await migrate(new)
     assert schema(old) == schema(new)
@@ -56,13 +54,11 @@ async def test_a_database_of_the_first_version_works_on(tmp_path: Path) -> None:
 async def test_pictures_that_older_versions_never_sent_are_owed(tmp_path: Path) -> None:
     """They left them with the worker for ever."""
     path = tmp_path / "old.db"
-    db = sqlite3.connect(path)
-    db.executescript(VERSION_1.read_text())
-    for name, state, image in (("picture/0", "failed", "a"), ("picture/1", "sent", "b"), ("reply", "failed", None)):
-        row = ("k", name, "!room:test", "message", 0, state, None, None, image, 0, 0, 1.0)
-        db.execute(f"INSERT INTO parts VALUES ({', '.join('?' * len(row))})", row)
-    db.commit()
-    db.close()
+    with closing(sqlite3.connect(path)) as db, db:
+        db.executescript(VERSION_1.read_text())
+        for name, state, image in (("picture/0", "failed", "a"), ("picture/1", "sent", "b"), ("reply", "failed", None)):
+            row = ("k", name, "!room:test", "message", 0, state, None, None, image, 0, 0, 1.0)
+            db.execute(f"INSERT INTO parts VALUES ({', '.join('?' * len(row))})", row)
     await migrate(path)
     database = Database.create(f"sqlite:{path}", upgrade_table=upgrade_table)
     await database.start()

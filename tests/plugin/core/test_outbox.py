@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -202,13 +203,12 @@ async def test_a_locked_database_delays_but_never_doubles(rig: Rig) -> None:
     part = note("one", "once")
     await rig.store.add_part(part)
     await rig.db.execute("PRAGMA busy_timeout = 100")
-    lock = sqlite3.connect(rig.path, isolation_level=None)
-    lock.execute("BEGIN IMMEDIATE")
-    rig.outbox.enqueue([part])
-    await asyncio.sleep(0.6)
-    assert "once" not in bodies(rig.server), "it has to be marked before it goes out"
-    lock.execute("ROLLBACK")
-    lock.close()
+    with closing(sqlite3.connect(rig.path, isolation_level=None)) as lock:
+        lock.execute("BEGIN IMMEDIATE")
+        rig.outbox.enqueue([part])
+        await asyncio.sleep(0.6)
+        assert "once" not in bodies(rig.server), "it has to be marked before it goes out"
+        lock.execute("ROLLBACK")
     await sent(rig, part)
     assert bodies(rig.server).count("once") == 1
 

@@ -8,6 +8,7 @@ import json
 import os
 import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -235,9 +236,8 @@ def test_what_goes() -> None:
 
 async def _age(here: Here, folder: Path, seconds: float) -> None:
     """Everything was last used that long ago."""
-    with sqlite3.connect(folder / "jobs.sqlite") as database:
+    with closing(sqlite3.connect(folder / "jobs.sqlite")) as database, database:
         database.execute("UPDATE inputs SET used_at = used_at - ?", (seconds,))
-    database.close()
     await here.parts.inputs.prune(time.time())
 
 

@@ -7,6 +7,7 @@ import json
 import os
 import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -157,9 +158,8 @@ async def test_a_mask_needs_to_be_here_and_a_picture(tmp_path: Path) -> None:
 
 
 async def _age(here: Here, folder: Path, seconds: float) -> None:
-    with sqlite3.connect(folder / "jobs.sqlite") as database:
+    with closing(sqlite3.connect(folder / "jobs.sqlite")) as database, database:
         database.execute("UPDATE inputs SET used_at = used_at - ?", (seconds,))
-    database.close()
     await here.parts.inputs.prune(time.time())
 
 

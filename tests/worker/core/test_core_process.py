@@ -114,9 +114,8 @@ async def test_a_clean_end_gives_the_attempt_back(worker: Process) -> None:
         started = time.monotonic()
         assert await worker.end(signal.SIGTERM) == 0
         assert time.monotonic() - started < 10
-    with sqlite3.connect(worker.folder / "jobs.sqlite") as database:
+    with contextlib.closing(sqlite3.connect(worker.folder / "jobs.sqlite")) as database:
         assert database.execute("SELECT state, attempt, worker_deaths FROM rows").fetchall() == [("queued", 0, 0)]
-    database.close()
     assert not gpu_processes(worker.folder / "gpu.lock")
     assert not list((worker.folder / "archive" / ".scratch").iterdir())
 
@@ -159,9 +158,8 @@ async def test_two_workers_do_not_share_a_queue(worker: Process) -> None:
 
 async def test_a_dead_loop_ends_the_process_loudly(worker: Process) -> None:
     async with worker.running() as api:
-        with sqlite3.connect(worker.folder / "jobs.sqlite") as database:
+        with contextlib.closing(sqlite3.connect(worker.folder / "jobs.sqlite")) as database, database:
             database.execute("DROP TABLE served")
-        database.close()
         with contextlib.suppress(aiohttp.ClientError):  # the loop looks around by itself, perhaps before this comes
             await api.call("POST", "/v1/jobs", image())
         assert worker.process is not None

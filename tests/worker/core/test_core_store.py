@@ -7,6 +7,7 @@ import os
 import sqlite3
 import stat
 from collections.abc import AsyncIterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -68,9 +69,8 @@ async def test_synced_private_and_versioned(tmp_path: Path, database: Database) 
 
 
 async def test_a_newer_database_is_left_alone(tmp_path: Path) -> None:
-    with sqlite3.connect(tmp_path / "x") as connection:
+    with closing(sqlite3.connect(tmp_path / "x")) as connection, connection:
         connection.execute("PRAGMA user_version = 99")
-    connection.close()
     with pytest.raises(NewerDatabase, match="99"):
         await Database.open(tmp_path / "x")
 
