@@ -176,7 +176,7 @@ class OllamaDouble:
                 "size": model.size,
                 "digest": model.digest,
                 "details": model.details()
-                | ({"context_length": model.context} if model.context else {})
+                | ({"context_length": model.context} if model.context and model.lists_context else {})
                 | {"embedding_length": 64},
                 "capabilities": list(model.capabilities),
             }

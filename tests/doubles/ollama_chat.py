@@ -49,6 +49,10 @@ class Chat:
             loaded = time.monotonic_ns()
             if not messages:
                 return reply(self._line(body, "", generate) | {"done": True, "done_reason": "load"})
+            if body.get("_debug_render_only") and model.renders:
+                text = str(messages[-1].get("content") or "")
+                told = {"rendered_template": model.prompt.replace("{{ .Prompt }}", text)}
+                return reply(self._line(body, "", generate) | {"done": False, "_debug_info": told})
             cut = model.template == "go" and body.get("truncate") is not False
             messages = _fitting(messages, model, runner.num_ctx, cut=cut)
             scripted = ollama_answers.answer(messages, self.double.rules, think=think)

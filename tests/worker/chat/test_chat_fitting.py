@@ -79,17 +79,18 @@ async def test_an_answer_that_the_context_ends_says_so(double: OllamaDouble) -> 
     await talk.client.close()
 
 
+@pytest.mark.parametrize("listed", [True, False])
 async def test_a_context_beyond_the_models_own_is_lowered_to_it(
-    double: OllamaDouble, caplog: pytest.LogCaptureFixture
+    double: OllamaDouble, caplog: pytest.LogCaptureFixture, listed: bool
 ) -> None:
-    double.update({"models": [{"name": "tiny", "context": 512}]})
+    double.update({"models": [{"name": "tiny", "context": 512, "lists_context": listed}]})
     talk = Talk(double, defaults=ModelOptions(num_ctx=8192))
     for _ in range(3):
         await talk.say("hello")
     assert {entry["body"]["options"]["num_ctx"] for entry in chats(double)} == {512}
     assert {entry["body"]["options"]["num_predict"] for entry in chats(double)} == {512}
     assert [len(entry["body"]["messages"]) for entry in chats(double)] == [0, 1, 1, 1], "loaded once"
-    assert double.count("/api/show") == 1
+    assert double.count("/api/show") == (0 if listed else 1), "asked once, where the list does not say it"
     assert caplog.text.count("the model was made for 512") == 1, "said to the operator, once"
     await talk.client.close()
 

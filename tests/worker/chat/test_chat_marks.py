@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from otterbot_worker.chat.thinking import began_inside, opens_thought, visible
+from otterbot_worker.chat.thinking import began_inside, prompt_leaves, visible
 
 HIDDEN = [
     "<|channel|>analysis<|message|>Secret plan<|end|><|start|>assistant<|channel|>final<|message|>Four.",
@@ -141,17 +141,23 @@ def test_a_thought_alone_is_no_answer(raw: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("template", "inside"),
+    ("prompt", "leaves"),
     [
-        ("{% for m in messages %}…{% endfor %}<｜Assistant｜><think>\n", True),
-        ("{{ if .Think }}<think>\n{{ end }}", True),
-        ("<|im_start|>assistant\n<think>\n\n</think>\n\n", False),
-        ("{{ .Prompt }}", False),
-        ("", False),
+        ("<｜User｜>x<｜Assistant｜><think>\n", "inside"),
+        ("<|im_start|>user\nx<|im_end|>\n<|im_start|>assistant\n<think>", "inside"),
+        ("<start_of_turn>model\n<unused94>thought\n", "inside"),
+        ("<|turn>model\n<|channel>thought\n", "inside"),
+        ("[INST]x[/INST][THINK]", "inside"),
+        ("<|im_start|>assistant\n<think>\n\n</think>\n\n", "outside"),
+        ("<｜Assistant｜></think>", "outside"),
+        ("Think in <think> and </think>.<|im_start|>user\nx<|im_end|>\n<|im_start|>assistant\n", "unsaid"),
+        ("Begin with <think>.<|im_start|>assistant\n", "unsaid"),
+        ("<|im_start|>user\nx<|im_end|>\n<|im_start|>assistant\n", "unsaid"),
+        ("", "unsaid"),
     ],
 )
-def test_a_template_that_ends_inside_a_thought(template: str, inside: bool) -> None:
-    assert opens_thought(template) is inside
+def test_where_a_prompt_leaves_a_model(prompt: str, leaves: str) -> None:
+    assert prompt_leaves(prompt) == leaves
 
 
 def test_a_long_answer_about_plans_is_read_once() -> None:

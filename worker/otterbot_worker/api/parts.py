@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
@@ -22,7 +23,7 @@ from otterbot_worker.api.housekeeping import keep_house
 from otterbot_worker.api.ollama_status import OllamaStatus
 from otterbot_worker.api.schemas.jobs import Pause
 from otterbot_worker.archive import Archive, ArchiveSettings
-from otterbot_worker.chat import Choice, ModelOptions, Ollama, OllamaSettings
+from otterbot_worker.chat import Beginnings, Choice, ModelOptions, Ollama, OllamaSettings
 from otterbot_worker.config import BadConfig, Config
 from otterbot_worker.gpu.probe import device_kind
 from otterbot_worker.gpu.process import GpuProcess
@@ -30,6 +31,7 @@ from otterbot_worker.inputs.files import InputFiles
 from otterbot_worker.jobs import schedule
 from otterbot_worker.jobs.card import Card
 from otterbot_worker.jobs.database import Database
+from otterbot_worker.jobs.disk import forgone
 from otterbot_worker.jobs.dispatcher import Dispatcher
 from otterbot_worker.jobs.eta import Speeds
 from otterbot_worker.jobs.image_rows import ImageRows
@@ -49,6 +51,7 @@ from otterbot_worker.models.loras import FOLDERS, SHIPPED, Library
 log = logging.getLogger(__name__)
 
 CHAT_MODEL = "chat_model"
+CHAT_BEGINNINGS = "chat_beginnings"
 
 
 class AlreadyRunning(Exception):
@@ -124,7 +127,7 @@ async def _build(config: Config, database: Database, stack: contextlib.AsyncExit
     archive = _archive(config)
     stack.callback(archive.close)
     input_files, inputs = _inputs(config, database)
-    ollama = _ollama(config, await _choice(store))
+    ollama = _ollama(config, await _choice(store), await _beginnings(store))
     if ollama is not None:
         stack.push_async_callback(ollama.close)
     status = OllamaStatus(ollama)
@@ -236,13 +239,24 @@ async def _choice(store: Store) -> Choice:
     """The chat model that was chosen once stays, whatever is pulled later; for the default where none is configured."""
 
     async def keep(name: str) -> None:
-        await store.set_meta(CHAT_MODEL, name)
+        with forgone():
+            await store.set_meta(CHAT_MODEL, name)
 
     kept = await store.meta(CHAT_MODEL)
     return Choice(kept if isinstance(kept, str) else None, keep)
 
 
-def _ollama(config: Config, choice: Choice) -> Ollama | None:
+async def _beginnings(store: Store) -> Beginnings:
+    """How chat models begin their answers is known after a restart as well."""
+
+    async def keep(seen: dict[str, Any]) -> None:
+        with forgone():
+            await store.set_meta(CHAT_BEGINNINGS, seen)
+
+    return Beginnings(await store.meta(CHAT_BEGINNINGS), keep)
+
+
+def _ollama(config: Config, choice: Choice, beginnings: Beginnings) -> Ollama | None:
     section = config.chat
     if section.ollama_url is None:
         return None
@@ -261,6 +275,7 @@ def _ollama(config: Config, choice: Choice) -> Ollama | None:
             total_timeout=section.total_timeout,
         ),
         choice=choice,
+        beginnings=beginnings,
     )
 
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import aiohttp
 
+from otterbot_worker.chat.beginnings import Beginning
 from otterbot_worker.chat.entries import number
 from otterbot_worker.chat.records import Phase
 from otterbot_worker.chat.thinking import began_inside, thought_ended, visible
-from otterbot_worker.chat.traits import Trait
 
 MAX_LINE = 1024 * 1024
 MAX_TEXT = 60_000
@@ -73,13 +73,13 @@ class Answer:
         on_text: Callable[[str], None],
         on_phase: Callable[[Phase], None],
         interval: float,
-        trait: Trait,
     ) -> None:
         self._on_text = on_text
         self._on_phase = on_phase
         self._interval = interval
-        self._trait = trait
         self._done = False
+        self.beginning = Beginning()
+        """How it may begin, as far as it is known."""
         self.prompt_tokens = 0
         """Of the conversation, as the server counted them; 0: not said."""
         self.answer_tokens = 0
@@ -89,6 +89,8 @@ class Answer:
         self._reported_at = float("-inf")
         self.thought = False
         """Whether the model thought at all."""
+        self.apart = False
+        """Whether the server told thoughts and answer apart."""
         self.cut = False
         """Whether it ended because it was too long."""
 
@@ -97,7 +99,7 @@ class Answer:
         message = line.get("message")
         message = message if isinstance(message, Mapping) else {}
         if message.get("thinking"):
-            self.thought = True
+            self.thought = self.apart = True
             self._on_phase("thinking")
         piece = message.get("content")
         if isinstance(piece, str) and piece:
@@ -117,18 +119,23 @@ class Answer:
         """The answer as it stands, when nothing more will come."""
         raw = "".join(self._pieces)
         shown = visible(raw, done=True)
-        if self._trait.surely and not (self._done and not self.cut) and not thought_ended(raw):
+        if self.beginning.surely and not self.whole and not self.apart and not thought_ended(raw):
             shown = ""  # it broke off inside the thought
         if raw.strip() and not shown:
             self.thought = True
         return shown
 
     @property
+    def whole(self) -> bool:
+        """Whether it came to its own end."""
+        return self._done and not self.cut
+
+    @property
     def began_inside(self) -> bool:
         return began_inside("".join(self._pieces))
 
     def _report(self) -> None:
-        shown = visible("".join(self._pieces), done=False, inside=self._trait.inside)
+        shown = visible("".join(self._pieces), done=False, inside=self.beginning.held and not self.apart)
         self._reported_at = time.monotonic()
         if shown == self._reported:
             if not shown:

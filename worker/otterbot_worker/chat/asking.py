@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from otterbot_worker.chat import failures, turn
 from otterbot_worker.chat.answer import Answer, BrokenStream, objects
+from otterbot_worker.chat.beginnings import Beginnings
 from otterbot_worker.chat.chosen import Chosen
+from otterbot_worker.chat.entries import prompt_of
 from otterbot_worker.chat.readying import Readying
 from otterbot_worker.chat.records import OllamaSettings, Phase
 from otterbot_worker.chat.server import NoHeaders, Server, TooLong
+from otterbot_worker.chat.thinking import Leaves, prompt_leaves
 from otterbot_worker.errors import JobFailed
 
 
@@ -28,6 +32,7 @@ class Asking:
         settings: OllamaSettings,
         readying: Readying,
         ratios: turn.Ratios,
+        beginnings: Beginnings,
         log: logging.Logger,
     ) -> None:
         self._chosen = chosen
@@ -37,6 +42,7 @@ class Asking:
         self._settings = settings
         self._readying = readying
         self._ratios = ratios
+        self._beginnings = beginnings
         self._log = log
         self._left_out = 0
         self._slow: list[str] = []
@@ -51,6 +57,7 @@ class Asking:
     async def run(self, on_phase: Callable[[Phase], None]) -> None:
         """:raises JobFailed:"""
         self._slow = await self._readying.ready(self._chosen, on_phase)
+        self._answer.beginning = await self._beginnings.of(self._chosen, self._prompt_leaves)
         ratio = self._ratios.of(self._chosen.key)
         fitted = turn.fit(self._messages, context=self._chosen.context, answer=self._chosen.options.answer, ratio=ratio)
         loaded_again = False
@@ -91,15 +98,8 @@ class Asking:
         )
 
     async def _stream(self, messages: Sequence[turn.Message]) -> None:
-        name, options = self._chosen.name, self._chosen.options
-        think = options.think
-        if think is None:
-            think = "low" if name.rsplit("/", 1)[-1].startswith("gpt-oss") else False
-        body = self._chosen.body(self._settings.keep_alive) | {
-            "messages": list(messages),
-            "stream": True,
-            "think": think,
-        }
+        name = self._chosen.name
+        body = self._body(messages) | {"stream": True}
         patience = self._settings.first_byte_timeout
         try:
             async with self._server.chat(body, context=self._chosen.context, patience=patience) as response:
@@ -114,6 +114,20 @@ class Asking:
         except BrokenStream as error:
             self._log.warning("the chat's stream is broken: %s", error)
         raise failures.broke_off()
+
+    def _body(self, messages: Sequence[turn.Message]) -> dict[str, Any]:
+        about = {"messages": list(messages), "think": self._chosen.think}
+        return self._chosen.body(self._settings.keep_alive) | about
+
+    async def _prompt_leaves(self) -> Leaves:
+        """Where the prompt leaves this model, by what the server makes of a message. One that does not know how to
+        make only that (before 0.11.5) says a token."""
+        body = self._body([{"role": "user", "content": "x"}])
+        body |= {"stream": False, "_debug_render_only": True, "options": body["options"] | {"num_predict": 1}}
+        try:
+            return prompt_leaves(prompt_of(await self._server.ask("POST", "/api/chat", body)))
+        except JobFailed:
+            return "unsaid"
 
     # ------------------------------------------------------------ the context's end
 

@@ -11,14 +11,15 @@ from dataclasses import dataclass, replace
 from otterbot_worker.chat import failures, turn
 from otterbot_worker.chat.answer import Answer, Phases
 from otterbot_worker.chat.asking import Asking
+from otterbot_worker.chat.beginnings import Beginnings
 from otterbot_worker.chat.choice import Choice
 from otterbot_worker.chat.chosen import Chosen
+from otterbot_worker.chat.contexts import Contexts
 from otterbot_worker.chat.entries import chat_model, is_cloud, loaded_model, named, same
 from otterbot_worker.chat.loads import Loads
 from otterbot_worker.chat.readying import Readying
 from otterbot_worker.chat.records import ChatModel, ChatOutcome, Loaded, ModelOptions, OllamaSettings, Phase, Unloaded
 from otterbot_worker.chat.server import Server
-from otterbot_worker.chat.traits import Trait, Traits
 from otterbot_worker.chat.unloading import Unloading
 from otterbot_worker.errors import JobFailed
 
@@ -43,16 +44,22 @@ class Ollama:
     """
 
     def __init__(
-        self, settings: OllamaSettings, *, log: logging.Logger | None = None, choice: Choice | None = None
+        self,
+        settings: OllamaSettings,
+        *,
+        log: logging.Logger | None = None,
+        choice: Choice | None = None,
+        beginnings: Beginnings | None = None,
     ) -> None:
         self.settings = settings
         self._log = log or logging.getLogger("otterbot_worker.chat")
         self._server = Server(settings, self._log)
         self._loads = Loads(self._server, settings, self._log)
-        self._traits = Traits(self._server, self._log)
+        self._contexts = Contexts(self._server, self._log)
         self._readying = Readying(self._loads, settings, loaded=self.loaded, unload_all=self.unload_all, log=self._log)
         self._ratios = turn.Ratios()
         self._choice = choice or Choice()
+        self._beginnings = beginnings or Beginnings()
         self._lowered: set[str] = set()
         """Models of which was said that they get a smaller context than the settings name."""
 
@@ -136,22 +143,16 @@ class Ollama:
         models = await self.every_model()
         name = await self._resolve(requested, models)
         model = named(models, name)
-        trait = await self._traits.of(model) if model is not None else Trait()
+        most = await self._contexts.of(model) if model is not None else 0
         options = self.options(name)
-        if 0 < trait.context < options.num_ctx:
+        if 0 < most < options.num_ctx:
             # Ollama takes more without a word, and does not honour it.
             if name not in self._lowered:
                 self._lowered.add(name)
                 said = "num_ctx of %s is %d in the settings; the model was made for %d, which is taken"
-                self._log.warning(said, name, options.num_ctx, trait.context)
-            options = replace(options, num_ctx=trait.context)
-        return Chosen(
-            name=name,
-            digest=model.digest if model is not None else "",
-            options=options,
-            context=options.num_ctx,
-            trait=trait,
-        )
+                self._log.warning(said, name, options.num_ctx, most)
+            options = replace(options, num_ctx=most)
+        return Chosen(name=name, model=model, options=options, context=options.num_ctx)
 
     # ------------------------------------------------------------ chat
 
@@ -173,7 +174,7 @@ class Ollama:
         started = time.monotonic()
         chosen = await self._choose(model)
         phases = Phases(on_phase)
-        answer = Answer(on_text, phases.enter, self.settings.text_interval, chosen.trait)
+        answer = Answer(on_text, phases.enter, self.settings.text_interval)
         asking = Asking(
             chosen,
             messages,
@@ -182,6 +183,7 @@ class Ollama:
             settings=self.settings,
             readying=self._readying,
             ratios=self._ratios,
+            beginnings=self._beginnings,
             log=self._log,
         )
         failure: JobFailed | None = None
@@ -190,8 +192,9 @@ class Ollama:
         except JobFailed as failed:
             failure = failed
         text = answer.text()
-        if failure is None and not answer.cut:
-            self._traits.learn(chosen.digest, began_inside=answer.began_inside)
+        await self._beginnings.learn(
+            chosen, inside=answer.began_inside, whole=failure is None and answer.whole, apart=answer.apart
+        )
         if not text:
             raise failure or asking.no_text()
         if failure is not None:

@@ -9,6 +9,7 @@ about these marks.
 from __future__ import annotations
 
 import re
+from typing import Literal
 
 from otterbot_worker.chat.marks import MARK, ROLE, SURE, WEAK, Kind, kind_of, plain, role, without_begun
 
@@ -17,6 +18,11 @@ _LOST_MARKS = re.compile(r"\Aanalysis(?=[A-Z\"'*(])")
 _LOST_FINAL = re.compile(r"assistant\s*final(?=\S)")
 _END_TO_END = re.compile(r"\s*<[|｜]start[|｜]>")
 _MENTIONED = re.compile(r"[ \t][a-z]")
+_BEHIND = ("", "thought")
+"""What templates put between the mark of a thought and the model's first word; Gemma's names the channel."""
+
+Leaves = Literal["inside", "outside", "unsaid"]
+"""A thought that it opened, an answer before which it ended the thought, or nothing of the kind."""
 
 
 def visible(raw: str, *, done: bool, inside: bool = False) -> str:
@@ -45,14 +51,13 @@ def thought_ended(raw: str) -> bool:
     return reader.thought_ended
 
 
-def opens_thought(template: str) -> bool:
-    """Whether a template ends inside a thought, so that the model only writes that thought's end."""
-    open_at = max((m.end() for m in MARK.finditer(template) if kind_of_safe(m) == "open"), default=-1)
-    return open_at >= 0 and not any(kind_of_safe(mark) == "close" for mark in MARK.finditer(template, open_at))
-
-
-def speaks_of_thoughts(template: str) -> bool:
-    return any(kind_of_safe(mark) in ("open", "close") for mark in MARK.finditer(template))
+def prompt_leaves(prompt: str) -> Leaves:
+    """Where a prompt leaves the model that goes on from it."""
+    marks = (mark for mark in MARK.finditer(prompt) if kind_of_safe(mark) in ("open", "close"))
+    last = max(marks, key=re.Match.end, default=None)
+    if last is None or prompt[last.end() :].strip() not in _BEHIND:
+        return "unsaid"  # a system prompt may speak of thoughts, too
+    return "inside" if kind_of_safe(last) == "open" else "outside"
 
 
 def kind_of_safe(mark: re.Match[str]) -> Kind | None:
