@@ -12,10 +12,9 @@ from talk import PLAIN, Talk, chats, renders
 
 from doubles.ollama import OllamaDouble
 from otterbot_worker.chat import Beginnings, ModelOptions
-from otterbot_worker.chat.beginnings import HELD, MOST, Beginning
+from otterbot_worker.chat.beginnings import HELD, MOST, Beginning, Leaves
 from otterbot_worker.chat.chosen import Chosen
 from otterbot_worker.chat.records import ChatModel
-from otterbot_worker.chat.thinking import Leaves
 
 OPEN = "<|im_start|>user\n{{ .Prompt }}<|im_end|>\n<|im_start|>assistant\n<think>\n"
 SILENT = "<|im_start|>user\n{{ .Prompt }}<|im_end|>\n<|im_start|>assistant\n"

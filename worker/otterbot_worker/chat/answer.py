@@ -13,7 +13,7 @@ import aiohttp
 from otterbot_worker.chat.beginnings import Beginning
 from otterbot_worker.chat.entries import number
 from otterbot_worker.chat.records import Phase
-from otterbot_worker.chat.thinking import began_inside, thought_ended, visible
+from otterbot_worker.chat.thinking import read, visible
 
 MAX_LINE = 1024 * 1024
 MAX_TEXT = 60_000
@@ -118,8 +118,8 @@ class Answer:
     def text(self) -> str:
         """The answer as it stands, when nothing more will come."""
         raw = "".join(self._pieces)
-        shown = visible(raw, done=True)
-        if self.beginning.surely and not self.whole and not self.apart and not thought_ended(raw):
+        shown = visible(raw, done=True, inside=self._inside)
+        if self._inside and not self.whole and not read(raw, inside=True).thought_ended:
             shown = ""  # it broke off inside the thought
         if raw.strip() and not shown:
             self.thought = True
@@ -132,10 +132,19 @@ class Answer:
 
     @property
     def began_inside(self) -> bool:
-        return began_inside("".join(self._pieces))
+        return read("".join(self._pieces), inside=self._inside).began_inside
+
+    @property
+    def _inside(self) -> bool:
+        return self.beginning.inside and not self.apart
 
     def _report(self) -> None:
-        shown = visible("".join(self._pieces), done=False, inside=self.beginning.held and not self.apart)
+        shown = visible(
+            "".join(self._pieces),
+            done=False,
+            held=self.beginning.held and not self.apart,
+            inside=self._inside,
+        )
         self._reported_at = time.monotonic()
         if shown == self._reported:
             if not shown:

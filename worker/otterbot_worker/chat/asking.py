@@ -9,13 +9,12 @@ from typing import Any
 
 from otterbot_worker.chat import failures, turn
 from otterbot_worker.chat.answer import Answer, BrokenStream, objects
-from otterbot_worker.chat.beginnings import Beginnings
+from otterbot_worker.chat.beginnings import Beginnings, Leaves, prompt_leaves
 from otterbot_worker.chat.chosen import Chosen
 from otterbot_worker.chat.entries import prompt_of
 from otterbot_worker.chat.readying import Readying
 from otterbot_worker.chat.records import OllamaSettings, Phase
 from otterbot_worker.chat.server import NoHeaders, Server, TooLong
-from otterbot_worker.chat.thinking import Leaves, prompt_leaves
 from otterbot_worker.errors import JobFailed
 
 

@@ -8,13 +8,14 @@ and by its own answers, which are remembered.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from otterbot_worker.chat.chosen import Chosen
 from otterbot_worker.chat.entries import number
-from otterbot_worker.chat.thinking import Leaves
+from otterbot_worker.chat.marks import AFTER_OPEN, MARK, kind_of_safe
 
 HELD = 10
 """Answers that are held back after one that began inside a thought: some models think only now and then, and any model
@@ -23,14 +24,27 @@ MOST = 200
 """Models that are remembered; those that nobody has asked for longest are forgotten first."""
 
 
+Leaves = Literal["inside", "outside", "unsaid"]
+"""A thought that it opened, an answer before which it ended the thought, or nothing of the kind."""
+
+
+def prompt_leaves(prompt: str) -> Leaves:
+    """Where a prompt leaves the model that goes on from it."""
+    marks = (mark for mark in MARK.finditer(prompt) if kind_of_safe(mark) in ("open", "close"))
+    last = max(marks, key=re.Match.end, default=None)
+    if last is None or prompt[last.end() :].strip() not in AFTER_OPEN:
+        return "unsaid"  # a system prompt may speak of thoughts, too
+    return "inside" if kind_of_safe(last) == "open" else "outside"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Beginning:
     """Of one answer."""
 
     held: bool = True
     """Nothing shows before a thought has ended, or the answer."""
-    surely: bool = False
-    """What breaks off before a thought has ended is no answer."""
+    inside: bool = False
+    """It is likely to begin inside a thought: its end is looked for, and what breaks off before that is no answer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +87,7 @@ class Beginnings:
             return Beginning(held=False)
         seen = seen or Seen()
         likely = leaves == "inside" or (leaves == "unsaid" and model.thinks) or seen.inside > 0
-        return Beginning(surely=seen.inside > 1 or (likely and not seen.plain))
+        return Beginning(inside=seen.inside > 1 or (likely and not seen.plain))
 
     async def learn(self, model: Chosen, *, inside: bool, whole: bool, apart: bool) -> None:
         """From an answer: whether it began ``inside`` a thought, came ``whole``, and whether the server told thoughts
