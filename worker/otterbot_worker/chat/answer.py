@@ -77,7 +77,8 @@ class Answer:
         self._on_text = on_text
         self._on_phase = on_phase
         self._interval = interval
-        self._done = False
+        self.done = False
+        """Whether the server said that it ended."""
         self.beginning = Beginning()
         """How it may begin, as far as it is known."""
         self.prompt_tokens = 0
@@ -107,7 +108,7 @@ class Answer:
             self._pieces.append(piece.encode("utf-8", "replace").decode("utf-8"))
             self._length += len(piece)
         if line.get("done") is True:
-            self._done = True
+            self.done = True
             self.prompt_tokens = number(line.get("prompt_eval_count"))
             self.answer_tokens = number(line.get("eval_count"))
         if line.get("done_reason") == "length" or self._length > MAX_TEXT:
@@ -128,7 +129,7 @@ class Answer:
     @property
     def whole(self) -> bool:
         """Whether it came to its own end."""
-        return self._done and not self.cut
+        return self.done and not self.cut
 
     @property
     def began_inside(self) -> bool:

@@ -86,8 +86,9 @@ class Asking:
         if fitted.alone:
             raise failures.too_long(context, long.tokens)
         estimated = turn.estimate_all(fitted.messages)
+        if long.tokens:
+            self._ratios.learn(self._chosen.key, estimated, long.tokens)
         tokens = long.tokens or round(1.25 * max(context, estimated))
-        self._ratios.learn(self._chosen.key, estimated, tokens)
         return turn.fit(
             self._messages,
             context=context,
@@ -133,7 +134,7 @@ class Asking:
     def no_text(self) -> JobFailed:
         """Why there is no answer though nothing failed."""
         if self._is_full() and not self._answer.thought:
-            return failures.too_long(self._chosen.context, self._answer.prompt_tokens)
+            return failures.too_long(self._chosen.context, self._answer.prompt_tokens or None)
         return failures.empty(thought=self._answer.thought, cut=self._answer.cut)
 
     def _why_cut(self) -> list[str]:
@@ -146,6 +147,7 @@ class Asking:
         return ["The answer was cut because it reached its greatest length."]
 
     def _is_full(self) -> bool:
-        """Did the context end before the answer's greatest length?"""
+        """Did the context end before the answer's greatest length? Not every server counts all of the conversation."""
         prompt, said = self._answer.prompt_tokens, self._answer.answer_tokens
-        return prompt > 0 and prompt + said >= self._chosen.context - 1 and said < self._chosen.options.answer
+        counted = prompt > 0 and prompt + said >= self._chosen.context - 1
+        return self._answer.done and said < self._chosen.options.answer and (counted or self._answer.cut)

@@ -53,6 +53,12 @@ def number(value: object) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) else 0
 
 
+def listed(answer: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The models of ``/api/tags`` and ``/api/ps``."""
+    entries = answer.get("models")
+    return [entry for entry in entries if isinstance(entry, Mapping)] if isinstance(entries, list) else []
+
+
 def chat_model(entry: Mapping[str, Any]) -> ChatModel:
     """From ``/api/tags``."""
     details, capabilities = entry.get("details"), entry.get("capabilities")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from otterbot_worker.chat import failures, turn
@@ -15,7 +15,7 @@ from otterbot_worker.chat.beginnings import Beginnings
 from otterbot_worker.chat.choice import Choice
 from otterbot_worker.chat.chosen import Chosen
 from otterbot_worker.chat.contexts import Contexts
-from otterbot_worker.chat.entries import chat_model, is_cloud, loaded_model, named, same
+from otterbot_worker.chat.entries import chat_model, is_cloud, listed, loaded_model, named, same
 from otterbot_worker.chat.loads import Loads
 from otterbot_worker.chat.readying import Readying
 from otterbot_worker.chat.records import ChatModel, ChatOutcome, Loaded, ModelOptions, OllamaSettings, Phase, Unloaded
@@ -78,8 +78,8 @@ class Ollama:
 
     async def every_model(self) -> list[ChatModel]:
         """All that the server has, as it orders them (newest first)."""
-        entries = (await self._server.ask("GET", "/api/tags")).get("models")
-        return [chat_model(entry) for entry in entries or [] if isinstance(entry, Mapping)]
+        models = map(chat_model, listed(await self._server.ask("GET", "/api/tags")))
+        return [model for model in models if model.name]
 
     async def list_models(self) -> list[ChatModel]:
         """The models that can chat."""
@@ -87,8 +87,8 @@ class Ollama:
 
     async def loaded(self) -> list[Loaded]:
         """What is in memory now."""
-        entries = (await self._server.ask("GET", "/api/ps")).get("models")
-        return [loaded_model(entry) for entry in entries or [] if isinstance(entry, Mapping)]
+        loaded = map(loaded_model, listed(await self._server.ask("GET", "/api/ps")))
+        return [entry for entry in loaded if entry.name or entry.digest]
 
     async def look(self) -> Look:
         """What there is to chat with. Raises where nobody answers."""
