@@ -11,6 +11,8 @@ file of JSON::
     rules         answers of one's own, see `ollama_answers.answer`
     token_s       seconds between chunks (0)
     first_token_s seconds for reading the prompt (0)
+    names         which numbers a refusal of what is too long names: both, context or none
+    counts        whether all of a conversation is counted (0.30.0: only what had not been read before)
     max_queue     requests that may wait before 503 (512)
 
 Three paths are the test's own: ``GET /double/requests`` (every request so far), ``POST /double/script`` (replaces parts
@@ -53,6 +55,8 @@ class OllamaDouble:
         self.token_s = 0.0
         self.first_token_s = 0.0
         self.max_queue = 512
+        self.names = "both"
+        self.counts = True
         self.requests: list[dict[str, Any]] = []
         """``{method, path, body, ended}``; ``ended`` is ``None`` while it runs, then ``done``, ``gone`` or a status."""
         self.memory: Memory
@@ -68,7 +72,7 @@ class OllamaDouble:
         for key, value in script.items():
             if key == "models":
                 self.models = {full_name(spec["name"]): _model(spec) for spec in value}
-            elif key in ("rules", "token_s", "first_token_s", "max_queue"):
+            elif key in ("rules", "token_s", "first_token_s", "max_queue", "names", "counts"):
                 setattr(self, key, value)
             else:
                 raise ValueError(f"the script knows no {key}")
@@ -176,7 +180,7 @@ class OllamaDouble:
                 "size": model.size,
                 "digest": model.digest,
                 "details": model.details()
-                | ({"context_length": model.context} if model.context else {})
+                | ({"context_length": model.context} if model.context and model.lists_context else {})
                 | {"embedding_length": 64},
                 "capabilities": list(model.capabilities),
             }

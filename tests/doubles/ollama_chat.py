@@ -49,8 +49,12 @@ class Chat:
             loaded = time.monotonic_ns()
             if not messages:
                 return reply(self._line(body, "", generate) | {"done": True, "done_reason": "load"})
+            if body.get("_debug_render_only") and model.renders:
+                text = str(messages[-1].get("content") or "")
+                told = {"rendered_template": model.prompt.replace("{{ .Prompt }}", text)}
+                return reply(self._line(body, "", generate) | {"done": False, "_debug_info": told})
             cut = model.template == "go" and body.get("truncate") is not False
-            messages = _fitting(messages, model, runner.num_ctx, cut=cut)
+            messages = _fitting(messages, model, runner.num_ctx, cut=cut, names=self.double.names)
             scripted = ollama_answers.answer(messages, self.double.rules, think=think)
             return await self._speak(request, body, runner, messages, scripted, (started, loaded))
 
@@ -104,7 +108,7 @@ class Chat:
             "done_reason": "length" if cut else "stop",
             "total_duration": time.monotonic_ns() - times[0],
             "load_duration": times[1] - times[0],
-            "prompt_eval_count": _tokens(messages, runner.model),
+            "prompt_eval_count": _tokens(messages, runner.model) if self.double.counts else 1,
             "prompt_eval_duration": 1_473_000,
             "eval_count": len(chunks),
             "eval_duration": 2_037_999,
@@ -154,7 +158,9 @@ def _tokens(messages: list[dict[str, Any]], model: Model) -> int:
     return sum(int(model.tokens * len(_TOKEN.findall(str(one.get("content") or "")))) + 4 for one in messages)
 
 
-def _fitting(messages: list[dict[str, Any]], model: Model, num_ctx: int, *, cut: bool) -> list[dict[str, Any]]:
+def _fitting(
+    messages: list[dict[str, Any]], model: Model, num_ctx: int, *, cut: bool, names: str
+) -> list[dict[str, Any]]:
     """What is too long is refused, or (``cut``) cut in silence: only the newest half of the context stays, and neither
     the system prompt nor where a message began."""
     needed = _tokens(messages, model)
@@ -172,4 +178,8 @@ def _fitting(messages: list[dict[str, Any]], model: Model, num_ctx: int, *, cut:
         "n_prompt_tokens": needed,
         "n_ctx": num_ctx,
     }
+    if names != "both":
+        inner = {"code": 400, "message": "the request exceeds the available context size", "type": inner["type"]}
+    if names == "context":
+        inner["n_ctx"] = num_ctx
     raise Refused(400, json.dumps({"error": inner}))

@@ -36,10 +36,15 @@ class Model:
     """``oom`` or ``crash``."""
     context: int = 8192
     """The longest context that it was trained for; 0: the server does not say."""
+    lists_context: bool = True
+    """Whether the list says it as well, as it does by now."""
     template: Literal["go", "gguf"] = "go"
     """Whose template it has: with Ollama's own, what is too long is cut in silence unless ``truncate`` is false."""
     prompt: str = "{{ .Prompt }}"
-    """Its template, as ``/api/show`` tells it."""
+    """Its template: what is put before and behind a message."""
+    renders: bool = True
+    """Whether ``_debug_render_only`` is honoured, as it is since 0.11.5."""
+    family: str = "llama"
     tokens: float = 1.0
     """How many it makes of what others make one of."""
     remote: bool = False
@@ -57,8 +62,8 @@ class Model:
         return {
             "parent_model": "",
             "format": "gguf",
-            "family": "llama",
-            "families": ["llama"],
+            "family": self.family,
+            "families": [self.family],
             "parameter_size": "115K",
             "quantization_level": "F16",
         }

@@ -12,12 +12,15 @@ import pytest
 from doubles.ollama import OllamaDouble
 from lab import Ev, Lab
 
+KNOWN = "{{ .Prompt }}<think></think>"
+"""A prompt by which it shows that an answer begins with itself, so that the first one grows, too."""
+MODELS = {"models": [{"name": "tiny", "prompt": KNOWN}, {"name": "other"}]}
 CHAT = {"placeholder_after": 1, "edit_seconds": 1}
 
 
 @pytest.fixture(scope="module")
 async def ollama() -> AsyncIterator[OllamaDouble]:
-    async with OllamaDouble({"models": [{"name": "tiny"}, {"name": "other"}]}) as double:
+    async with OllamaDouble(MODELS) as double:
         yield double
 
 
@@ -32,7 +35,7 @@ async def lab(folder: Path, ollama: OllamaDouble) -> AsyncIterator[Lab]:
 async def as_it_was(ollama: OllamaDouble, lab: Lab) -> AsyncIterator[None]:
     yield
     lab.matrix_proxy.bundles = True
-    ollama.update({"models": [{"name": "tiny"}, {"name": "other"}], "rules": [], "token_s": 0.0, "first_token_s": 0.0})
+    ollama.update(MODELS | {"rules": [], "token_s": 0.0, "first_token_s": 0.0})
 
 
 @pytest.fixture

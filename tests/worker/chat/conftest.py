@@ -3,14 +3,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from talk import Talk
+from talk import PLAIN, Talk
 
 from doubles.ollama import OllamaDouble
 
 
 @pytest.fixture
 async def double() -> AsyncIterator[OllamaDouble]:
-    async with OllamaDouble() as double:
+    async with OllamaDouble({"models": [PLAIN]}) as double:
         yield double
 
 

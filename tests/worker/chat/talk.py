@@ -10,17 +10,28 @@ from typing import Any
 import pytest
 
 from doubles.ollama import OllamaDouble
-from otterbot_worker.chat import ChatOutcome, Ollama, OllamaSettings
+from otterbot_worker.chat import Beginnings, ChatOutcome, Ollama, OllamaSettings
 from otterbot_worker.chat.choice import Choice
 from otterbot_worker.chat.turn import Message
 from otterbot_worker.errors import JobFailed
+
+PLAIN = {"name": "tiny", "prompt": "{{ .Prompt }}<think>\n\n</think>\n\n"}
+"""A model of whose prompt it shows that an answer begins with itself."""
 
 
 class Talk:
     """A client of the double, and all that it reported."""
 
-    def __init__(self, double: OllamaDouble, *, choice: Choice | None = None, **settings: Any) -> None:
-        self.client = Ollama(OllamaSettings(url=double.url, **{"text_interval": 0.0} | settings), choice=choice)
+    def __init__(
+        self,
+        double: OllamaDouble,
+        *,
+        choice: Choice | None = None,
+        beginnings: Beginnings | None = None,
+        **settings: Any,
+    ) -> None:
+        wanted = OllamaSettings(url=double.url, **{"text_interval": 0.0} | settings)
+        self.client = Ollama(wanted, choice=choice, beginnings=beginnings)
         self.texts: list[str] = []
         self.phases: list[str] = []
 
@@ -46,4 +57,14 @@ async def until(condition: Callable[[], bool], timeout: float = 5.0) -> None:
 
 
 def chats(double: OllamaDouble) -> list[dict[str, Any]]:
+    """Loads and turns."""
+    return [entry for entry in _asked(double) if "_debug_render_only" not in entry["body"]]
+
+
+def renders(double: OllamaDouble) -> list[dict[str, Any]]:
+    """Questions for what a prompt is made of."""
+    return [entry for entry in _asked(double) if "_debug_render_only" in entry["body"]]
+
+
+def _asked(double: OllamaDouble) -> list[dict[str, Any]]:
     return [entry for entry in double.requests if entry["path"] == "/api/chat"]

@@ -137,6 +137,19 @@ async def test_what_is_too_long_is_cut_in_silence_unless_that_is_forbidden(http:
     assert inner["n_prompt_tokens"] > 5_000
 
 
+async def test_it_tells_the_prompt_and_says_nothing(double: OllamaDouble, http: aiohttp.ClientSession) -> None:
+    double.update(
+        {"models": [{"name": "tiny", "prompt": "<u>{{ .Prompt }}<think>"}, {"name": "old", "renders": False}]}
+    )
+    body: dict[str, Any] = {"messages": user("x"), "stream": False, "_debug_render_only": True}
+    _, (answer,) = await post(http, **body)
+    assert answer["_debug_info"] == {"rendered_template": "<u>x<think>"}
+    assert answer["message"]["content"] == ""
+    _, (answer,) = await post(http, model="old", **body)
+    assert "_debug_info" not in answer
+    assert answer["message"]["content"].startswith("Heard")
+
+
 async def test_without_a_shift_an_answer_ends_where_the_context_does(http: aiohttp.ClientSession) -> None:
     words = user("1 " * 240)
     for shift, reason in ((True, "stop"), (False, "length")):

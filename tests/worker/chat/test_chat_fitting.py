@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from talk import Talk, chats
+from talk import PLAIN, Talk, chats
 
 from doubles.ollama import OllamaDouble
 from otterbot_worker.chat import ModelOptions
@@ -61,6 +61,28 @@ async def test_a_learned_ratio_leaves_out_no_more_than_has_to_be(double: OllamaD
     assert outcome.notes == [], "2,600 tokens and the answer fit into 4,096"
 
 
+@pytest.mark.parametrize("named", ["both", "context", "none"])
+async def test_what_is_refused_without_numbers_is_trimmed_and_teaches_nothing(double: OllamaDouble, named: str) -> None:
+    double.update({"models": [{"name": "tiny", "tokens": 1.11}], "names": named})
+    talk = Talk(double, defaults=ModelOptions(num_predict=256))
+    outcome = await talk.say(*["word " * 457] * 8, "one")
+    assert outcome.text.endswith("You said: one")
+    assert outcome.notes[0].startswith("The oldest")
+    assert (await talk.fails("word " * 9_000)).code == "chat_too_long"
+    learned = talk.client._ratios.of(double.models["tiny:latest"].digest)
+    assert 1 < learned < 1.15, "from what was counted, and from nothing made up"
+    await talk.client.close()
+
+
+async def test_one_conversation_of_signs_costs_no_other_one_its_memory(double: OllamaDouble, talk: Talk) -> None:
+    for _ in range(2):
+        await talk.say("word " * 400)
+    double.update({"models": [PLAIN | {"tokens": 4.0}]})  # as another script would be counted
+    await talk.say("word " * 400)
+    double.update({"models": [PLAIN]})
+    assert (await talk.say(*["word " * 500] * 4, "two")).notes == [], "2,600 tokens and the answer fit into 4,096"
+
+
 @pytest.mark.parametrize("before", [(), ("hello", "Hi!")])
 async def test_a_message_that_is_too_long(double: OllamaDouble, before: tuple[str, ...]) -> None:
     talk = Talk(double, defaults=ModelOptions(num_ctx=256))
@@ -75,21 +97,25 @@ async def test_an_answer_that_the_context_ends_says_so(double: OllamaDouble) -> 
     talk = Talk(double, defaults=ModelOptions(num_ctx=256, num_predict=200))
     outcome = await talk.say("1 " * 240)
     assert outcome.notes == ["The answer was cut because it and the conversation fill the model's 256 tokens."]
+    double.update({"counts": False})
+    assert (await talk.say("1 " * 240)).notes == outcome.notes, "nor where the server had read the conversation before"
+    double.update({"counts": True})
     assert (await talk.fails("1 " * 252)).code == "chat_too_long", "no room for any answer"
     await talk.client.close()
 
 
+@pytest.mark.parametrize("listed", [True, False])
 async def test_a_context_beyond_the_models_own_is_lowered_to_it(
-    double: OllamaDouble, caplog: pytest.LogCaptureFixture
+    double: OllamaDouble, caplog: pytest.LogCaptureFixture, listed: bool
 ) -> None:
-    double.update({"models": [{"name": "tiny", "context": 512}]})
+    double.update({"models": [{"name": "tiny", "context": 512, "lists_context": listed}]})
     talk = Talk(double, defaults=ModelOptions(num_ctx=8192))
     for _ in range(3):
         await talk.say("hello")
     assert {entry["body"]["options"]["num_ctx"] for entry in chats(double)} == {512}
     assert {entry["body"]["options"]["num_predict"] for entry in chats(double)} == {512}
     assert [len(entry["body"]["messages"]) for entry in chats(double)] == [0, 1, 1, 1], "loaded once"
-    assert double.count("/api/show") == 1
+    assert double.count("/api/show") == (0 if listed else 1), "asked once, where the list does not say it"
     assert caplog.text.count("the model was made for 512") == 1, "said to the operator, once"
     await talk.client.close()
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from talk import Talk, chats, until
+from talk import PLAIN, Talk, chats, until
 
 from doubles.ollama import OllamaDouble
 
 
 async def test_a_load_longer_than_the_first_tokens_time_is_waited_for(double: OllamaDouble) -> None:
-    double.update({"models": [{"name": "tiny", "load_s": 0.8}]})
+    double.update({"models": [PLAIN | {"load_s": 0.8}]})
     talk = Talk(double, first_byte_timeout=0.2, total_timeout=0.6)
     outcome = await talk.say("hello")
     assert outcome.complete

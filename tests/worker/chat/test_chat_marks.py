@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 
-from otterbot_worker.chat.thinking import began_inside, opens_thought, visible
+from otterbot_worker.chat.beginnings import prompt_leaves
+from otterbot_worker.chat.thinking import read, visible
 
 HIDDEN = [
     "<|channel|>analysis<|message|>Secret plan<|end|><|start|>assistant<|channel|>final<|message|>Four.",
@@ -44,6 +46,15 @@ HIDDEN = [
     "Secret plan[/THINK]Four.",
     "Secret plan<|end_of_thought|>Four.",
     "Secret plan◁/think▷Four.",
+    "[THINK]Secret [THINK]plan[/THINK] Secret again[/THINK]\nFour.",
+    "◁think▷Secret ◁think▷plan◁/think▷ Secret again◁/think▷Four.",
+    "<think>\n\n</think>\n\nSecret plan\n</think>\n\nFour.",
+    "<think>They want `</think>`: Secret plan</think>Four.",
+    'Is "</think>" the Secret?\n</think>\n\nFour.',
+    "Secret '<think>' plan</think>Four.",
+    "Secret <think>plan</think> Secret</think>Four.",
+    "Secret ``` plan</think>Four.",
+    "Secret:\n```\nplan\n</think>\n\nFour.",
 ]
 CUT = [
     "Four.<|im_end|>\n<|im_start|>user\nmore?",
@@ -76,6 +87,10 @@ CUT = [
     "<｜hy_Assistant｜>Four.<｜hy_User｜>more?",
     "Four.<end_of_utterance>\nUser: more?",
     "<BOS_TOKEN>Four.<EOS_TOKEN>",
+    "<think/>\n\nFour.",
+    "<think />Four.",
+    "<think>Secret</think>Four.</think>",
+    "<think>\n</think>\nFour.\n</think>\n",
 ]
 MARKS = re.compile(r"[<\[◁|｜]")
 
@@ -87,9 +102,9 @@ def test_only_the_answer_is_shown(raw: str) -> None:
 
 @pytest.mark.parametrize("raw", HIDDEN + CUT)
 def test_nothing_of_it_shows_while_it_streams(raw: str) -> None:
-    inside = began_inside(raw) and not raw.startswith("<think>")
+    held = read(raw).began_inside
     for end in range(len(raw) + 1):
-        part = visible(raw[:end], done=False, inside=inside)
+        part = visible(raw[:end], done=False, held=held)
         assert "ecret" not in part, raw[:end]
         assert not MARKS.search(part), part
         assert "Four.".startswith(part), part
@@ -97,8 +112,8 @@ def test_nothing_of_it_shows_while_it_streams(raw: str) -> None:
 
 def test_a_model_known_to_begin_inside_a_thought_may_say_where_it_begins() -> None:
     raw = "<think>Secret</think>Four, I think"
-    assert visible("<think>Secret", done=False, inside=True) == ""
-    assert visible(raw, done=False, inside=True) == "Four, I think"
+    assert visible("<think>Secret", done=False, held=True) == ""
+    assert visible(raw, done=False, held=True) == "Four, I think"
 
 
 KEPT = [
@@ -117,7 +132,43 @@ KEPT = [
     "Dear [NAME],\n\nbecause of [REASON] and after much [THOUGHT] I am late.\n\n[SIGNATURE]",
     "It is this:\n\n<plan>\n  <step>one</step>\n</plan>\n\nThat is all.",
     "See:\n<analysis>\nnever closed",
+    '"<think>" begins a thought, and "</think>" ends it.',
+    "Write (“<think>”) and '[/THINK]'.",
+    "~~~html\n<think>\n</think>\n~~~\nsee?",
+    "Your log:\n\n```\nOkay, so\n</think>\nHi\n```\n\nThat is it.",
+    "- this:\n  ```py\n  text.split('</think>')\n  ```\n- that",
+    "Use `text.split('</think>', 1)` and `x`.",
+    "Use `</think>` here.\n\nAnd ` there.",
 ]
+CODE_AFTER_A_THOUGHT = [
+    "Use `x`.",
+    "Use `x`, `y` and ` alone",
+    "Use:\n```py\nx\n```",
+    "Use:\n```\nx\n```\nor\n~~~\ny\n~~~",
+    "- `</think>` ends it",
+    "```html\n<think>\n</think>\n```\nsee?",
+]
+
+
+@pytest.mark.parametrize("answer", CODE_AFTER_A_THOUGHT)
+@pytest.mark.parametrize(
+    "thought",
+    ["Secret", "Secret `tick", "Secret ``` run", "Secret\n```\ncode", "Secret\n```py\ncode\n```\n", "Secret `x`"],
+)
+@pytest.mark.parametrize("begins", ["", "<think>"])
+def test_code_in_a_thought_and_in_the_answer_are_no_code_together(thought: str, answer: str, begins: str) -> None:
+    assert visible(f"{begins}{thought}\n</think>\n\n{answer}", done=True) == answer
+
+
+def test_a_model_known_to_begin_inside_a_thought_may_speak_of_thoughts() -> None:
+    raw = "Secret: the <think> tag, and </think> tells its end.\n</think>\n\nFour."
+    for end in range(len(raw) + 1):
+        assert "ecret" not in visible(raw[:end], done=False, held=True, inside=True)
+    assert "ecret" not in visible(raw, done=True, inside=True)
+    assert visible(raw, done=True, inside=True).endswith("Four.")
+    assert read(raw, inside=True).began_inside
+    assert visible("Four, I think.", done=True, inside=True) == "Four, I think."
+    assert visible("<think>Secret</think>Four.", done=True, inside=True) == "Four."
 
 
 @pytest.mark.parametrize("raw", [text for text in KEPT if "[INST]" not in text])
@@ -141,20 +192,38 @@ def test_a_thought_alone_is_no_answer(raw: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("template", "inside"),
+    ("prompt", "leaves"),
     [
-        ("{% for m in messages %}…{% endfor %}<｜Assistant｜><think>\n", True),
-        ("{{ if .Think }}<think>\n{{ end }}", True),
-        ("<|im_start|>assistant\n<think>\n\n</think>\n\n", False),
-        ("{{ .Prompt }}", False),
-        ("", False),
+        ("<｜User｜>x<｜Assistant｜><think>\n", "inside"),
+        ("<|im_start|>user\nx<|im_end|>\n<|im_start|>assistant\n<think>", "inside"),
+        ("<start_of_turn>model\n<unused94>thought\n", "inside"),
+        ("<|turn>model\n<|channel>thought\n", "inside"),
+        ("[INST]x[/INST][THINK]", "inside"),
+        ("<|im_start|>assistant\n<think>\n\n</think>\n\n", "outside"),
+        ("<｜Assistant｜></think>", "outside"),
+        ("Think in <think> and </think>.<|im_start|>user\nx<|im_end|>\n<|im_start|>assistant\n", "unsaid"),
+        ("Begin with <think>.<|im_start|>assistant\n", "unsaid"),
+        ("<|im_start|>user\nx<|im_end|>\n<|im_start|>assistant\n", "unsaid"),
+        ("", "unsaid"),
     ],
 )
-def test_a_template_that_ends_inside_a_thought(template: str, inside: bool) -> None:
-    assert opens_thought(template) is inside
+def test_where_a_prompt_leaves_a_model(prompt: str, leaves: str) -> None:
+    assert prompt_leaves(prompt) == leaves
 
 
-def test_a_long_answer_about_plans_is_read_once() -> None:
-    """Sixty thousand characters in which every word may begin a thought."""
-    text = ("a <thought> " * 5_000).strip()
-    assert visible(text, done=True) == text
+LONG = [
+    "a <thought> ", "`a </think> ", "` ", "```\n</think>\n", "```\n", "- ```py\n", "'<think>' ", "<think></think>",
+    "<answer> ", "<think", "</think> ", "` `` ```", "> " * 99,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("piece", LONG, ids=lambda piece: piece.strip()[:12])
+@pytest.mark.parametrize("done", [True, False])
+def test_a_long_answer_is_read_in_time(piece: str, done: bool) -> None:
+    """Sixty thousand characters of what may begin or end something, looked at anew four times a second."""
+    text = piece * (60_000 // len(piece))
+    started = time.process_time()
+    shown = visible(text, done=done)
+    assert time.process_time() - started < 2
+    if done and piece.startswith("a"):
+        assert shown == text.strip()

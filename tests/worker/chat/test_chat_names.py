@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
@@ -12,6 +14,19 @@ from doubles.ollama import OllamaDouble
 from otterbot_worker.chat import Ollama, OllamaSettings
 from otterbot_worker.chat.choice import Choice
 from otterbot_worker.errors import JobFailed
+
+
+@asynccontextmanager
+async def page(answer: Callable[[web.Request], Awaitable[web.Response]]) -> AsyncIterator[str]:
+    """The address of a server that answers everything alike."""
+    app = web.Application()
+    app.router.add_route("*", "/{rest:.*}", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    await runner.cleanup()
+
 
 TWINS = {"models": [{"name": "tiny", "content": "one"}, {"name": "twin", "content": "one"}]}
 
@@ -118,6 +133,20 @@ async def test_why_no_chat_can_work(
     await talk.client.close()
 
 
+@pytest.mark.parametrize("models", [None, 5, "x", {"name": "x"}, [5, None, {"size": 1}, {"name": None, "details": 3}]])
+async def test_a_list_that_is_none_is_an_empty_one(models: object) -> None:
+    async def answer(_: web.Request) -> web.Response:
+        return web.json_response({"models": models})
+
+    async with page(answer) as url:
+        client = Ollama(OllamaSettings(url=url))
+        look = await client.look()
+        assert (look.models, look.default) == ([], None)
+        assert "No chat model is installed" in (look.problem or "")
+        assert (await client.unload_all(5.0)).gone
+        await client.close()
+
+
 # ---------------------------------------------------------------- the address
 
 
@@ -135,19 +164,14 @@ async def test_a_wrong_path_is_called_that(double: OllamaDouble, path: str) -> N
 
 @pytest.mark.parametrize(("status", "said"), [(200, "wrong (HTTP 200)"), (302, "302"), (401, "401"), (502, "HTTP 502")])
 async def test_somebody_else_answers(status: int, said: str) -> None:
-    async def page(_: web.Request) -> web.Response:
+    async def answer(_: web.Request) -> web.Response:
         return web.Response(status=status, text="<html>Sign in</html>", headers={"Location": "/login"})
 
-    app = web.Application()
-    app.router.add_route("*", "/{rest:.*}", page)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    client = Ollama(OllamaSettings(url=f"http://127.0.0.1:{runner.addresses[0][1]}"))
-    with pytest.raises(JobFailed) as caught:
-        await client.look()
-    assert said in caught.value.message
-    assert not await client.reachable()
-    assert (await client.unload_all(60.0)).gone, "no picture waits for it"
-    await client.close()
-    await runner.cleanup()
+    async with page(answer) as url:
+        client = Ollama(OllamaSettings(url=url))
+        with pytest.raises(JobFailed) as caught:
+            await client.look()
+        assert said in caught.value.message
+        assert not await client.reachable()
+        assert (await client.unload_all(60.0)).gone, "no picture waits for it"
+        await client.close()

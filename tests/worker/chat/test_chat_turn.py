@@ -61,7 +61,19 @@ def test_ratios_are_learned_from_conversations_that_are_long_enough() -> None:
     ratios.learn("m", 1_000, 1_000)
     assert ratios.of("m") == 1.5
     ratios.learn("n", 1_000, 1)
-    assert ratios.of("n") == turn.LOWEST, "a server that counts only what it had not seen yet"
+    assert ratios.of("n") == 1.0, "a server that counts only what it had not seen yet"
+    ratios.learn("n", 1_000, 50_000)
+    assert ratios.of("n") == turn.HIGHEST
+
+
+def test_one_odd_conversation_changes_no_ratio() -> None:
+    ratios = turn.Ratios()
+    for counted in (1_000, 1_100, 6_000, 1_050):
+        ratios.learn("m", 1_000, counted)
+    assert ratios.of("m") < 1.2
+    for _ in range(turn.REMEMBERED):
+        ratios.learn("m", 1_000, 3_000)
+    assert ratios.of("m") == 3.0, "but what comes again and again does"
 
 
 def test_a_ratio_counts_for_all_of_a_conversation() -> None:

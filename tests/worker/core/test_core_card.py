@@ -139,6 +139,7 @@ async def test_a_model_that_stays_keeps_the_process_from_starting(monkeypatch: p
         monkeypatch.setattr(cards, "UNLOAD_SECONDS", 0.3)
         talks = asyncio.Event()
         message = [{"role": "user", "content": "#stall"}]
+        here.double.update({"models": [{"name": "tiny", "prompt": "{{ .Prompt }}<think></think>"}]})  # it streams
         other = Ollama(OllamaSettings(url=here.double.url))
         chat = asyncio.create_task(
             other.chat(None, message, on_text=lambda _: talks.set(), on_phase=len)  # type: ignore[arg-type]

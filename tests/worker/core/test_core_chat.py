@@ -15,12 +15,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from doubles.ollama import OllamaDouble
 
+PLAIN = {"models": [{"name": "tiny", "prompt": "{{ .Prompt }}<think></think>"}]}
+"""A model of whose prompt it shows that an answer begins with itself, so that the first one streams, too."""
+
 
 @asynccontextmanager
 async def with_chat(
     folder: Path, script: Json | None = None, **sections: Json
 ) -> AsyncIterator[tuple[Here, OllamaDouble]]:
-    async with OllamaDouble(script) as double:
+    async with OllamaDouble(PLAIN | (script or {})) as double:
         sections.setdefault("chat", {})["ollama_url"] = double.url
         async with worker_here(settings(folder, **sections)) as here:
             yield here, double

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import sqlite3
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +12,8 @@ import pytest
 from core_lab import Json, chat, image, settings, until, worker_here
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from otterbot_worker.jobs.store import Store
 
 from doubles.ollama import OllamaDouble
 
@@ -25,6 +29,39 @@ async def test_the_default_stays_over_pulls_and_restarts(tmp_path: Path) -> None
             done = await here.api.done((await here.api.submit(chat("key-00002")))["id"])
             assert done["turn"]["result"]["model"] == "tiny:latest"
             assert (await here.api.call("GET", "/v1/info"))[1]["chat_model"] == "tiny:latest"
+
+
+async def test_how_a_model_begins_is_remembered_over_restarts(tmp_path: Path) -> None:
+    """Its first answer comes whole, since it could be a thought; nobody waits for that again after a restart."""
+    async with OllamaDouble({"token_s": 0.02}) as double:
+        config = settings(tmp_path, chat={"ollama_url": double.url})
+        grew = []
+        for life in (1, 2):
+            async with worker_here(config) as here:
+                job = await here.api.submit(chat(f"key-0000{life}", text="#slow one two three"))
+                texts = set()
+                while (now := await here.api.job(job["id"]))["state"] != "succeeded":
+                    texts.add(now["turn"]["text"] or "")
+                    await asyncio.sleep(0.1)
+                grew.append(len(texts - {""}) > 1)
+        assert grew == [False, True]
+
+
+async def test_a_full_disk_costs_no_chat_its_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is only good to remember is not written then, and the turn goes on."""
+
+    async def full(*_: object) -> None:
+        error = sqlite3.OperationalError("database or disk is full")
+        error.sqlite_errorcode = sqlite3.SQLITE_FULL
+        raise error
+
+    async with OllamaDouble() as double:
+        async with worker_here(settings(tmp_path, chat={"ollama_url": double.url})) as here:
+            monkeypatch.setattr(Store, "set_meta", full)
+            _, info = await here.api.call("GET", "/v1/info")
+            assert (info["ollama"], info["chat_model"]) == ("reachable", "tiny:latest")
+            done = await here.api.done((await here.api.submit(chat()))["id"])
+            assert done["state"] == "succeeded"
 
 
 @pytest.mark.parametrize(

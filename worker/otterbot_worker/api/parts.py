@@ -11,11 +11,12 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
 from ..archive import Archive, ArchiveSettings
-from ..chat import Choice, ModelOptions, Ollama, OllamaSettings
+from ..chat import Beginnings, Choice, ModelOptions, Ollama, OllamaSettings
 from ..config import BadConfig, Config
 from ..gpu.probe import device_kind
 from ..gpu.process import GpuProcess
@@ -27,6 +28,7 @@ from ..models.header_reader import READER
 from ..models.loras import FOLDERS, SHIPPED, Library
 from ..queue import schedule
 from ..queue.database import Database
+from ..queue.disk import forgone
 from ..queue.image_rows import ImageRows
 from ..queue.input_rows import PRIVATE_SECONDS, Inputs, Keeping
 from ..queue.store import Store
@@ -49,6 +51,7 @@ from .ollama_status import OllamaStatus
 log = logging.getLogger(__name__)
 
 CHAT_MODEL = "chat_model"
+CHAT_BEGINNINGS = "chat_beginnings"
 
 
 class AlreadyRunning(Exception):
@@ -124,7 +127,7 @@ async def _build(config: Config, database: Database, stack: contextlib.AsyncExit
     archive = _archive(config)
     stack.callback(archive.close)
     input_files, inputs = _inputs(config, database)
-    ollama = _ollama(config, await _choice(store))
+    ollama = _ollama(config, await _choice(store), await _beginnings(store))
     if ollama is not None:
         stack.push_async_callback(ollama.close)
     status = OllamaStatus(ollama)
@@ -236,13 +239,24 @@ async def _choice(store: Store) -> Choice:
     """The chat model that was chosen once stays, whatever is pulled later; for the default where none is configured."""
 
     async def keep(name: str) -> None:
-        await store.set_meta(CHAT_MODEL, name)
+        with forgone():
+            await store.set_meta(CHAT_MODEL, name)
 
     kept = await store.meta(CHAT_MODEL)
     return Choice(kept if isinstance(kept, str) else None, keep)
 
 
-def _ollama(config: Config, choice: Choice) -> Ollama | None:
+async def _beginnings(store: Store) -> Beginnings:
+    """How chat models begin their answers is known after a restart as well."""
+
+    async def keep(seen: dict[str, Any]) -> None:
+        with forgone():
+            await store.set_meta(CHAT_BEGINNINGS, seen)
+
+    return Beginnings(await store.meta(CHAT_BEGINNINGS), keep)
+
+
+def _ollama(config: Config, choice: Choice, beginnings: Beginnings) -> Ollama | None:
     section = config.chat
     if section.ollama_url is None:
         return None
@@ -261,6 +275,7 @@ def _ollama(config: Config, choice: Choice) -> Ollama | None:
             total_timeout=section.total_timeout,
         ),
         choice=choice,
+        beginnings=beginnings,
     )
 
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import aiohttp
 
+from .beginnings import Beginning
 from .entries import number
 from .records import Phase
-from .thinking import began_inside, thought_ended, visible
-from .traits import Trait
+from .thinking import read, visible
 
 MAX_LINE = 1024 * 1024
 MAX_TEXT = 60_000
@@ -73,13 +73,14 @@ class Answer:
         on_text: Callable[[str], None],
         on_phase: Callable[[Phase], None],
         interval: float,
-        trait: Trait,
     ) -> None:
         self._on_text = on_text
         self._on_phase = on_phase
         self._interval = interval
-        self._trait = trait
-        self._done = False
+        self.done = False
+        """Whether the server said that it ended."""
+        self.beginning = Beginning()
+        """How it may begin, as far as it is known."""
         self.prompt_tokens = 0
         """Of the conversation, as the server counted them; 0: not said."""
         self.answer_tokens = 0
@@ -89,6 +90,8 @@ class Answer:
         self._reported_at = float("-inf")
         self.thought = False
         """Whether the model thought at all."""
+        self.apart = False
+        """Whether the server told thoughts and answer apart."""
         self.cut = False
         """Whether it ended because it was too long."""
 
@@ -97,7 +100,7 @@ class Answer:
         message = line.get("message")
         message = message if isinstance(message, Mapping) else {}
         if message.get("thinking"):
-            self.thought = True
+            self.thought = self.apart = True
             self._on_phase("thinking")
         piece = message.get("content")
         if isinstance(piece, str) and piece:
@@ -105,7 +108,7 @@ class Answer:
             self._pieces.append(piece.encode("utf-8", "replace").decode("utf-8"))
             self._length += len(piece)
         if line.get("done") is True:
-            self._done = True
+            self.done = True
             self.prompt_tokens = number(line.get("prompt_eval_count"))
             self.answer_tokens = number(line.get("eval_count"))
         if line.get("done_reason") == "length" or self._length > MAX_TEXT:
@@ -116,19 +119,33 @@ class Answer:
     def text(self) -> str:
         """The answer as it stands, when nothing more will come."""
         raw = "".join(self._pieces)
-        shown = visible(raw, done=True)
-        if self._trait.surely and not (self._done and not self.cut) and not thought_ended(raw):
+        shown = visible(raw, done=True, inside=self._inside)
+        if self._inside and not self.whole and not read(raw, inside=True).thought_ended:
             shown = ""  # it broke off inside the thought
         if raw.strip() and not shown:
             self.thought = True
         return shown
 
     @property
+    def whole(self) -> bool:
+        """Whether it came to its own end."""
+        return self.done and not self.cut
+
+    @property
     def began_inside(self) -> bool:
-        return began_inside("".join(self._pieces))
+        return read("".join(self._pieces), inside=self._inside).began_inside
+
+    @property
+    def _inside(self) -> bool:
+        return self.beginning.inside and not self.apart
 
     def _report(self) -> None:
-        shown = visible("".join(self._pieces), done=False, inside=self._trait.inside)
+        shown = visible(
+            "".join(self._pieces),
+            done=False,
+            held=self.beginning.held and not self.apart,
+            inside=self._inside,
+        )
         self._reported_at = time.monotonic()
         if shown == self._reported:
             if not shown:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from ..errors import JobFailed
 from . import failures, turn
 from .answer import Answer, BrokenStream, objects
+from .beginnings import Beginnings, Leaves, prompt_leaves
 from .chosen import Chosen
+from .entries import prompt_of
 from .readying import Readying
 from .records import OllamaSettings, Phase
 from .server import NoHeaders, Server, TooLong
@@ -28,6 +31,7 @@ class Asking:
         settings: OllamaSettings,
         readying: Readying,
         ratios: turn.Ratios,
+        beginnings: Beginnings,
         log: logging.Logger,
     ) -> None:
         self._chosen = chosen
@@ -37,6 +41,7 @@ class Asking:
         self._settings = settings
         self._readying = readying
         self._ratios = ratios
+        self._beginnings = beginnings
         self._log = log
         self._left_out = 0
         self._slow: list[str] = []
@@ -51,6 +56,7 @@ class Asking:
     async def run(self, on_phase: Callable[[Phase], None]) -> None:
         """:raises JobFailed:"""
         self._slow = await self._readying.ready(self._chosen, on_phase)
+        self._answer.beginning = await self._beginnings.of(self._chosen, self._prompt_leaves)
         ratio = self._ratios.of(self._chosen.key)
         fitted = turn.fit(self._messages, context=self._chosen.context, answer=self._chosen.options.answer, ratio=ratio)
         loaded_again = False
@@ -80,8 +86,9 @@ class Asking:
         if fitted.alone:
             raise failures.too_long(context, long.tokens)
         estimated = turn.estimate_all(fitted.messages)
+        if long.tokens:
+            self._ratios.learn(self._chosen.key, estimated, long.tokens)
         tokens = long.tokens or round(1.25 * max(context, estimated))
-        self._ratios.learn(self._chosen.key, estimated, tokens)
         return turn.fit(
             self._messages,
             context=context,
@@ -91,15 +98,8 @@ class Asking:
         )
 
     async def _stream(self, messages: Sequence[turn.Message]) -> None:
-        name, options = self._chosen.name, self._chosen.options
-        think = options.think
-        if think is None:
-            think = "low" if name.rsplit("/", 1)[-1].startswith("gpt-oss") else False
-        body = self._chosen.body(self._settings.keep_alive) | {
-            "messages": list(messages),
-            "stream": True,
-            "think": think,
-        }
+        name = self._chosen.name
+        body = self._body(messages) | {"stream": True}
         patience = self._settings.first_byte_timeout
         try:
             async with self._server.chat(body, context=self._chosen.context, patience=patience) as response:
@@ -115,12 +115,26 @@ class Asking:
             self._log.warning("the chat's stream is broken: %s", error)
         raise failures.broke_off()
 
+    def _body(self, messages: Sequence[turn.Message]) -> dict[str, Any]:
+        about = {"messages": list(messages), "think": self._chosen.think}
+        return self._chosen.body(self._settings.keep_alive) | about
+
+    async def _prompt_leaves(self) -> Leaves:
+        """Where the prompt leaves this model, by what the server makes of a message. One that does not know how to
+        make only that (before 0.11.5) says a token."""
+        body = self._body([{"role": "user", "content": "x"}])
+        body |= {"stream": False, "_debug_render_only": True, "options": body["options"] | {"num_predict": 1}}
+        try:
+            return prompt_leaves(prompt_of(await self._server.ask("POST", "/api/chat", body)))
+        except JobFailed:
+            return "unsaid"
+
     # ------------------------------------------------------------ the context's end
 
     def no_text(self) -> JobFailed:
         """Why there is no answer though nothing failed."""
         if self._is_full() and not self._answer.thought:
-            return failures.too_long(self._chosen.context, self._answer.prompt_tokens)
+            return failures.too_long(self._chosen.context, self._answer.prompt_tokens or None)
         return failures.empty(thought=self._answer.thought, cut=self._answer.cut)
 
     def _why_cut(self) -> list[str]:
@@ -133,6 +147,7 @@ class Asking:
         return ["The answer was cut because it reached its greatest length."]
 
     def _is_full(self) -> bool:
-        """Did the context end before the answer's greatest length?"""
+        """Did the context end before the answer's greatest length? Not every server counts all of the conversation."""
         prompt, said = self._answer.prompt_tokens, self._answer.answer_tokens
-        return prompt > 0 and prompt + said >= self._chosen.context - 1 and said < self._chosen.options.answer
+        counted = prompt > 0 and prompt + said >= self._chosen.context - 1
+        return self._answer.done and said < self._chosen.options.answer and (counted or self._answer.cut)

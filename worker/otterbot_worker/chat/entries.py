@@ -53,18 +53,26 @@ def number(value: object) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) else 0
 
 
+def listed(answer: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The models of ``/api/tags`` and ``/api/ps``."""
+    entries = answer.get("models")
+    return [entry for entry in entries if isinstance(entry, Mapping)] if isinstance(entries, list) else []
+
+
 def chat_model(entry: Mapping[str, Any]) -> ChatModel:
     """From ``/api/tags``."""
     details, capabilities = entry.get("details"), entry.get("capabilities")
+    details = details if isinstance(details, Mapping) else {}
     name = str(entry.get("name") or entry.get("model") or "")
     return ChatModel(
         name=name,
         size=number(entry.get("size")),
-        parameters=str(details.get("parameter_size") or "") if isinstance(details, Mapping) else "",
+        parameters=str(details.get("parameter_size") or ""),
         capabilities=tuple(map(str, capabilities)) if isinstance(capabilities, list) else (),
         remote=bool(entry.get("remote_host") or entry.get("remote_model")) or is_cloud(name),
         digest=str(entry.get("digest") or "").removeprefix("sha256:"),
-        context=number(details.get("context_length")) if isinstance(details, Mapping) else 0,
+        context=number(details.get("context_length")),
+        family=str(details.get("family") or ""),
     )
 
 
@@ -79,8 +87,8 @@ def loaded_model(entry: Mapping[str, Any]) -> Loaded:
     )
 
 
-def template_of(shown: Mapping[str, Any]) -> str:
-    """From ``/api/show``: how a conversation is put to a model, by Ollama's own template or the one in the file."""
-    info = shown.get("model_info")
-    inner = info.get("tokenizer.chat_template") if isinstance(info, Mapping) else None
-    return "\n".join(text for text in (shown.get("template"), inner) if isinstance(text, str))
+def prompt_of(answer: Mapping[str, Any]) -> str:
+    """From ``/api/chat`` that was only to put the conversation together; empty where the server does not know that."""
+    told = answer.get("_debug_info")
+    prompt = told.get("rendered_template") if isinstance(told, Mapping) else None
+    return prompt if isinstance(prompt, str) else ""

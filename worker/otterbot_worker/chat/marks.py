@@ -16,11 +16,11 @@ its role follows. ``end``: the turn is over. ``channel``/``message``: harmony's 
 from here on it is not, or is, the assistant who speaks. ``noise``: means nothing to a reader."""
 
 MARK = re.compile(
-    r"(?P<code>`+)"
+    r"(?P<code>`+|~{3,})"
     r"|(?:<[|｜]|\[\|)(?P<token>/?[\w▁][\w▁ /.:-]{0,40})(?:[|｜]>|\|\])"
     r"|<\|(?P<left>/?[a-z_]{2,20})>"
     r"|<(?P<right>/?[a-z_]{2,20})\|>"
-    r"|<(?P<tag>/?[A-Za-z][\w:.-]{0,30})(?:\s[^<>\n]{0,80})?\s*/?>"
+    r"|<(?P<tag>/?[A-Za-z][\w:.-]{0,30})(?:\s[^<>\n]{0,80}?)?\s{0,8}(?P<empty>/)?>"
     r"|\[(?P<bracket>/?[A-Z][A-Z_]{1,18})\]"
     r"|◁(?P<triangle>/?\w{1,20})▷"
 )
@@ -68,8 +68,13 @@ _END = {
 }  # fmt: skip
 _PLAIN_END = {"s", "eos", "eostoken", "endofutterance", "endofturn", "endoftext", "eot", "imend", "eod"}
 _PLAIN_NOISE = {"bos", "bostoken", "pad", "unk", "startofimage", "endofimage"}
+AFTER_OPEN = ("", "thought")
+"""What may stand between the mark of a thought and the model's first word; Gemma's names the channel."""
+
 ROLE = re.compile(r"\s*([A-Za-z_]+)")
 """After a ``start``: whose turn it is."""
+_QUOTE_BEFORE = re.compile(r"(?:^|[\s(\[,:>])[\"'`“‘«„]\Z", re.MULTILINE)
+_QUOTE_AFTER = re.compile(r"[\"'`”’»“](?![\w<\[])")
 
 
 def plain(name: str) -> str:
@@ -95,6 +100,17 @@ def kind_of(mark: re.Match[str]) -> Kind | None:
     if mark["bracket"] and name == "inst":
         return "answers" if closes else "asks"
     return None
+
+
+def kind_of_safe(mark: re.Match[str]) -> Kind | None:
+    return None if mark["code"] else kind_of(mark)
+
+
+def only_named(text: str, mark: re.Match[str], *, whole: bool) -> bool:
+    """``"<think>"``: in quotes, a mark is named and not meant. Until it is known what follows, it may be."""
+    if _QUOTE_BEFORE.search(text, max(0, mark.start() - 2), mark.start()) is None:
+        return False
+    return _QUOTE_AFTER.match(text, mark.end()) is not None or (not whole and mark.end() == len(text))
 
 
 def _token(token: str) -> Kind:
@@ -166,7 +182,7 @@ _TAG_WORDS = (
 _BRACKET_WORDS = _BRACKETS | {"inst"}
 _TOKEN_BEGUN = re.compile(r"(?:<[|｜]|\[\|)[^<>|｜\[\]\n]{0,44}[|｜]?\Z")
 _WORD_BEGUN = re.compile(
-    r"<(?P<tag>/?(?:[A-Za-z][\w:.-]{0,30})?)(?P<rest>\s[^<>\n]{0,80}|\|)?\Z"
+    r"<(?P<tag>/?(?:[A-Za-z][\w:.-]{0,30})?)(?P<rest>\s[^<>\n]{0,80}|\||/)?\Z"
     r"|\[(?P<bracket>/?[A-Z_]{0,18})\Z"
     r"|◁/?\w{0,20}\Z"
 )

@@ -5,21 +5,22 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ..errors import JobFailed
 from . import failures, turn
 from .answer import Answer, Phases
 from .asking import Asking
+from .beginnings import Beginnings
 from .choice import Choice
 from .chosen import Chosen
-from .entries import chat_model, is_cloud, loaded_model, named, same
+from .contexts import Contexts
+from .entries import chat_model, is_cloud, listed, loaded_model, named, same
 from .loads import Loads
 from .readying import Readying
 from .records import ChatModel, ChatOutcome, Loaded, ModelOptions, OllamaSettings, Phase, Unloaded
 from .server import Server
-from .traits import Trait, Traits
 from .unloading import Unloading
 
 __all__ = ["ChatModel", "ChatOutcome", "ModelOptions", "Ollama", "OllamaSettings"]
@@ -43,16 +44,22 @@ class Ollama:
     """
 
     def __init__(
-        self, settings: OllamaSettings, *, log: logging.Logger | None = None, choice: Choice | None = None
+        self,
+        settings: OllamaSettings,
+        *,
+        log: logging.Logger | None = None,
+        choice: Choice | None = None,
+        beginnings: Beginnings | None = None,
     ) -> None:
         self.settings = settings
         self._log = log or logging.getLogger("otterbot_worker.chat")
         self._server = Server(settings, self._log)
         self._loads = Loads(self._server, settings, self._log)
-        self._traits = Traits(self._server, self._log)
+        self._contexts = Contexts(self._server, self._log)
         self._readying = Readying(self._loads, settings, loaded=self.loaded, unload_all=self.unload_all, log=self._log)
         self._ratios = turn.Ratios()
         self._choice = choice or Choice()
+        self._beginnings = beginnings or Beginnings()
         self._lowered: set[str] = set()
         """Models of which was said that they get a smaller context than the settings name."""
 
@@ -71,8 +78,8 @@ class Ollama:
 
     async def every_model(self) -> list[ChatModel]:
         """All that the server has, as it orders them (newest first)."""
-        entries = (await self._server.ask("GET", "/api/tags")).get("models")
-        return [chat_model(entry) for entry in entries or [] if isinstance(entry, Mapping)]
+        models = map(chat_model, listed(await self._server.ask("GET", "/api/tags")))
+        return [model for model in models if model.name]
 
     async def list_models(self) -> list[ChatModel]:
         """The models that can chat."""
@@ -80,8 +87,8 @@ class Ollama:
 
     async def loaded(self) -> list[Loaded]:
         """What is in memory now."""
-        entries = (await self._server.ask("GET", "/api/ps")).get("models")
-        return [loaded_model(entry) for entry in entries or [] if isinstance(entry, Mapping)]
+        loaded = map(loaded_model, listed(await self._server.ask("GET", "/api/ps")))
+        return [entry for entry in loaded if entry.name or entry.digest]
 
     async def look(self) -> Look:
         """What there is to chat with. Raises where nobody answers."""
@@ -136,22 +143,16 @@ class Ollama:
         models = await self.every_model()
         name = await self._resolve(requested, models)
         model = named(models, name)
-        trait = await self._traits.of(model) if model is not None else Trait()
+        most = await self._contexts.of(model) if model is not None else 0
         options = self.options(name)
-        if 0 < trait.context < options.num_ctx:
+        if 0 < most < options.num_ctx:
             # Ollama takes more without a word, and does not honour it.
             if name not in self._lowered:
                 self._lowered.add(name)
                 said = "num_ctx of %s is %d in the settings; the model was made for %d, which is taken"
-                self._log.warning(said, name, options.num_ctx, trait.context)
-            options = replace(options, num_ctx=trait.context)
-        return Chosen(
-            name=name,
-            digest=model.digest if model is not None else "",
-            options=options,
-            context=options.num_ctx,
-            trait=trait,
-        )
+                self._log.warning(said, name, options.num_ctx, most)
+            options = replace(options, num_ctx=most)
+        return Chosen(name=name, model=model, options=options, context=options.num_ctx)
 
     # ------------------------------------------------------------ chat
 
@@ -173,7 +174,7 @@ class Ollama:
         started = time.monotonic()
         chosen = await self._choose(model)
         phases = Phases(on_phase)
-        answer = Answer(on_text, phases.enter, self.settings.text_interval, chosen.trait)
+        answer = Answer(on_text, phases.enter, self.settings.text_interval)
         asking = Asking(
             chosen,
             messages,
@@ -182,6 +183,7 @@ class Ollama:
             settings=self.settings,
             readying=self._readying,
             ratios=self._ratios,
+            beginnings=self._beginnings,
             log=self._log,
         )
         failure: JobFailed | None = None
@@ -190,8 +192,9 @@ class Ollama:
         except JobFailed as failed:
             failure = failed
         text = answer.text()
-        if failure is None and not answer.cut:
-            self._traits.learn(chosen.digest, began_inside=answer.began_inside)
+        await self._beginnings.learn(
+            chosen, inside=answer.began_inside, whole=failure is None and answer.whole, apart=answer.apart
+        )
         if not text:
             raise failure or asking.no_text()
         if failure is not None:

@@ -78,6 +78,7 @@ class ChatModel:
     """Of its file: two names may have one."""
     context: int = 0
     """The longest context that it was trained for; 0: not said."""
+    family: str = ""
 
     @property
     def chats(self) -> bool:

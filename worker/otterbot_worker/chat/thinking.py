@@ -10,7 +10,20 @@ from __future__ import annotations
 
 import re
 
-from .marks import MARK, ROLE, SURE, WEAK, Kind, kind_of, plain, role, without_begun
+from .code import Code, begins_line
+from .marks import (
+    AFTER_OPEN,
+    MARK,
+    ROLE,
+    SURE,
+    WEAK,
+    Kind,
+    kind_of_safe,
+    only_named,
+    plain,
+    role,
+    without_begun,
+)  # fmt: skip
 
 _LOST_MARKS = re.compile(r"\Aanalysis(?=[A-Z\"'*(])")
 """Harmony's header where the marks themselves were dropped: ``analysisWe need …assistantfinalHello``."""
@@ -19,53 +32,36 @@ _END_TO_END = re.compile(r"\s*<[|｜]start[|｜]>")
 _MENTIONED = re.compile(r"[ \t][a-z]")
 
 
-def visible(raw: str, *, done: bool, inside: bool = False) -> str:
+def visible(raw: str, *, done: bool, held: bool = False, inside: bool = False) -> str:
     """The part of ``raw`` (all that came so far) that is for the reader, without white space around it.
 
-    While it still streams (``done=False``), an end that may become a mark is held back; a model that is known to begin
-    ``inside`` a thought shows nothing before that ends. Pure, so how the text was split into chunks cannot matter; it
-    may shrink once, when the end of a thought shows that all before was one.
+    While it still streams (``done=False``), an end that may become a mark is held back; of a model that may begin
+    inside a thought (``held``), nothing shows before one has ended with which the text began. One that is known to
+    begin ``inside`` may speak of thoughts in it. Pure, so how the text was split into chunks cannot matter; it may
+    shrink once, when the end of a thought shows that all before was one.
     """
-    reader = Reader(raw if done else without_begun(raw), done=done)
+    reader = Reader(raw if done else without_begun(raw), done=done, inside=inside)
     shown = reader.read()
-    return "" if inside and not done and not reader.thought_ended else shown
+    return "" if held and not done and not reader.released else shown
 
 
-def began_inside(raw: str) -> bool:
-    """Whether the end of a thought came that had no beginning."""
-    reader = Reader(raw, done=True)
+def read(raw: str, *, inside: bool = False) -> Reader:
+    """A whole answer, read to its end."""
+    reader = Reader(raw, done=True, inside=inside)
     reader.read()
-    return reader.began_inside
-
-
-def thought_ended(raw: str) -> bool:
-    """Whether the end of a thought came, with or without its beginning."""
-    reader = Reader(raw, done=True)
-    reader.read()
-    return reader.thought_ended
-
-
-def opens_thought(template: str) -> bool:
-    """Whether a template ends inside a thought, so that the model only writes that thought's end."""
-    open_at = max((m.end() for m in MARK.finditer(template) if kind_of_safe(m) == "open"), default=-1)
-    return open_at >= 0 and not any(kind_of_safe(mark) == "close" for mark in MARK.finditer(template, open_at))
-
-
-def speaks_of_thoughts(template: str) -> bool:
-    return any(kind_of_safe(mark) in ("open", "close") for mark in MARK.finditer(template))
-
-
-def kind_of_safe(mark: re.Match[str]) -> Kind | None:
-    return None if mark["code"] else kind_of(mark)
+    return reader
 
 
 class Reader:
     """Goes once through a text, from mark to mark."""
 
-    def __init__(self, text: str, *, done: bool) -> None:
+    def __init__(self, text: str, *, done: bool, inside: bool = False) -> None:
         self._text = text
         self._done = done
+        self._inside = inside
+        self._code = Code(text)
         self._shown: list[str] = []
+        self._said = False
         self._at = 0
         self._wrapped = False
         self._struck_out = False
@@ -74,14 +70,18 @@ class Reader:
         """Whether it is known that no thought ends any more."""
         self.began_inside = False
         self.thought_ended = False
+        self.released = False
+        """Whether that was one, not empty, with which the text began."""
 
     def read(self) -> str:
         self._lost_marks()
+        if self._inside:
+            self._silent_thought()
         while (mark := MARK.search(self._text, self._at)) is not None:
             kind = kind_of_safe(mark)
             if mark["code"]:
                 self._show(mark.end())
-                self._code(mark)
+                self._past_code(mark)
             elif kind is None or not self._meant(mark, kind):
                 self._struck_out |= mark["tag"] == "s"
                 self._show(mark.end())
@@ -93,27 +93,29 @@ class Reader:
         return "".join(self._shown).strip()
 
     def _show(self, until: int) -> None:
-        self._shown.append(self._text[self._at : until])
+        piece = self._text[self._at : until]
+        self._shown.append(piece)
+        self._said = self._said or bool(piece.strip())
         self._at = until
 
     def _stop(self) -> None:
         self._at = len(self._text)
-
-    @property
-    def _said(self) -> bool:
-        return any(piece.strip() for piece in self._shown)
 
     # -- what a mark does
 
     def _meant(self, mark: re.Match[str], kind: Kind) -> bool:
         """Words in ``<>`` and ``[]`` are people's too, and HTML's: is this one the model's?"""
         tag, word = mark["tag"], plain(mark["tag"] or mark["bracket"] or "")
+        if kind in ("open", "close") and only_named(self._text, mark, whole=self._done):
+            return False
         if not word:
             return True
         if kind == "open" and word in WEAK:
             return self._begins_answer(mark)
         if kind == "open" and word not in SURE:
-            return not self._done or self._begins_line(mark) or self._end_of_thought(mark.end()) is not None
+            return (
+                not self._done or begins_line(self._text, mark.start()) or self._end_of_thought(mark.end()) is not None
+            )
         if kind == "close":
             before = self._text[: mark.start()]
             mentioned = before.endswith((" ", "\t")) and _MENTIONED.match(self._text, mark.end())
@@ -138,13 +140,20 @@ class Reader:
 
     def _follow(self, mark: re.Match[str], kind: Kind) -> None:
         match kind:
+            case "open" if mark["empty"]:
+                pass
             case "open":
                 end = self._end_of_thought(self._at)
                 self.thought_ended |= end is not None
+                if end is not None and not self._said:
+                    self.released |= MARK.sub("", self._text[self._at : end]).strip() not in AFTER_OPEN
                 self._at = len(self._text) if end is None else end
+            case "close" if self.thought_ended and not self._text[self._at :].strip():
+                pass  # once more, behind the answer
             case "close":
                 self._shown.clear()
-                self.began_inside = self.thought_ended = True
+                self._said = False
+                self.began_inside = self.thought_ended = self.released = True
             case "channel":
                 self._channel()
             case "start":
@@ -159,7 +168,8 @@ class Reader:
                 self._wrapped = True
 
     def _end_of_thought(self, start: int) -> int | None:
-        """Where the thought ends that goes on at ``start``: at its end, or where the answer is said to begin."""
+        """Where the thought ends that goes on at ``start``: at its end, or where the answer is said to begin. A mark
+        that it only names, in quotes, is none."""
         if self._endless:
             return None
         begins: int | None = None
@@ -167,17 +177,31 @@ class Reader:
         depth = 1
         for mark in MARK.finditer(self._text, start):
             kind = kind_of_safe(mark)
-            if kind == "open" and plain(mark["tag"] or "") in SURE:
+            if kind in ("open", "close") and only_named(self._text, mark, whole=self._done):
+                continue
+            if kind == "open" and not mark["empty"]:
                 depth += 1
             elif kind == "close":
                 first, depth = first or mark.end(), depth - 1
                 if depth == 0:
                     return mark.end()
-            elif kind == "wrap" and begins is None and (mark["tag"] is None or self._begins_line(mark)):
+            elif kind == "wrap" and begins is None and (mark["tag"] is None or begins_line(self._text, mark.start())):
                 begins = mark.start()
         self._endless = first is None and begins is None
         # A thought may speak of thoughts: then not every beginning has its end.
         return (first or begins) if self._done else None
+
+    def _silent_thought(self) -> None:
+        """Past the thought that the prompt began."""
+        first = MARK.match(self._text.lstrip())
+        if self._at or (first is not None and kind_of_safe(first) in ("open", "close", "channel", "start")):
+            return  # it says so itself
+        end = self._end_of_thought(0)
+        if end is not None:
+            self._at = end
+            self.began_inside = self.thought_ended = self.released = True
+        elif not self._done:
+            self._stop()
 
     def _person(self) -> None:
         """The person's turn: not the model's to write. Before the answer, it only repeats what it was asked."""
@@ -224,17 +248,36 @@ class Reader:
 
     # -- code
 
-    def _code(self, fence: re.Match[str]) -> None:
-        """Past the code that ``fence`` opens. A fence without an end is code to the end of the text, or of the turn; a
+    def _past_code(self, mark: re.Match[str]) -> None:
+        """Past the code that ``mark`` begins. A block without an end is code to the end of the text, or of the turn; a
         single backtick without one is only a backtick."""
-        ticks = fence["code"]
-        end = re.compile(rf"(?<!`){ticks}(?!`)").search(self._text, self._at)
-        if len(ticks) >= 3:
-            self._show(end.end() if end is not None else self._end_of_turn())
-            if end is None:
-                self._stop()
-        elif end is not None and not self._ends_thought_alone(end.start()):
-            self._show(end.end())
+        run = mark["code"]
+        block = self._code.opens_block(mark.start())
+        if not block and run[0] == "~":
+            return
+        end = (self._code.block_end if block else self._code.span_end)(run, self._at)
+        if self._thought_ends_before(end, run, block=block):
+            return
+        if end is not None:
+            self._show(end)
+        elif block:
+            self._show(self._end_of_turn())
+            self._stop()
+
+    def _thought_ends_before(self, end: int | None, run: str, *, block: bool) -> bool:
+        """Does a thought end there that had begun some code, or named a backtick? Then what comes behind it has its own
+        code, and as many ends as beginnings."""
+        depth = 0
+        for mark in MARK.finditer(self._text, self._at, len(self._text) if end is None else end):
+            kind = kind_of_safe(mark)
+            depth += (kind == "open") - (kind == "close")
+            if depth < 0:
+                if not block and begins_line(self._text, mark.start()) and self._ends_line(mark):
+                    return True
+                after = mark.end()
+                left = self._code.blocks_after(after) if block else self._code.runs_after(run, after)
+                return self._done and left % 2 == 0
+        return False
 
     def _end_of_turn(self) -> int:
         for mark in MARK.finditer(self._text, self._at):
@@ -246,19 +289,8 @@ class Reader:
                 return mark.start()
         return len(self._text)
 
-    def _ends_thought_alone(self, until: int) -> bool:
-        """Does a thought end on a line of its own before ``until``? Then the backticks do not belong together."""
-        return any(
-            kind_of_safe(mark) == "close" and self._begins_line(mark) and self._ends_line(mark)
-            for mark in MARK.finditer(self._text, self._at, until)
-        )
-
     def _begins_answer(self, mark: re.Match[str]) -> bool:
         return not self._said and not self._text[self._at : mark.start()].strip()
-
-    def _begins_line(self, mark: re.Match[str]) -> bool:
-        before = self._text[: mark.start()].rstrip(" \t")
-        return not before or before.endswith("\n")
 
     def _ends_line(self, mark: re.Match[str]) -> bool:
         after = self._text[mark.end() :].lstrip(" \t")

@@ -7,8 +7,10 @@ is told not to, and asked with less when it says by how much there is too much.
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 from typing import Literal, TypedDict
 
 PER_MESSAGE = 8
@@ -17,6 +19,9 @@ MARGIN = 32
 _PIECES = re.compile(r"(?P<word>[A-Z]?[a-z]+|[A-Z]+)|[\x21-\x7e]|[\r\n]+[ \t]*")
 """What tokenizers count in ASCII: words, and every digit and sign by itself."""
 LOWEST, HIGHEST = 0.5, 6.0
+"""Below the lowest, what was counted is no whole conversation: Ollama 0.30.0 leaves out what it had read before."""
+REMEMBERED = 7
+"""Conversations whose middle counts: one that is all numbers, or in another script, says little about the next."""
 ENOUGH = 200
 """Estimated tokens from which on a conversation tells something: in a short one the template's own words weigh most."""
 
@@ -95,15 +100,13 @@ class Ratios:
     """
 
     def __init__(self) -> None:
-        self._ratios: dict[str, float] = {}
+        self._seen: dict[str, deque[float]] = {}
 
     def of(self, model: str) -> float:
-        return self._ratios.get(model, 1.0)
+        return median(self._seen.get(model, [1.0]))
 
     def learn(self, model: str, estimated: int, counted: int) -> None:
         """Takes in that ``estimated`` tokens were ``counted`` in truth."""
-        if estimated < ENOUGH:
-            return
-        seen = min(HIGHEST, max(LOWEST, counted / estimated))
-        known = self._ratios.get(model)
-        self._ratios[model] = seen if known is None else (known + seen) / 2
+        ratio = counted / max(1, estimated)
+        if estimated >= ENOUGH and ratio >= LOWEST:
+            self._seen.setdefault(model, deque(maxlen=REMEMBERED)).append(min(HIGHEST, ratio))
