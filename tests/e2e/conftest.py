@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -20,10 +21,7 @@ QUICK = "--steps 2"
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Where the labs of this run lie: in memory, where there is such a place."""
     memory = memory_folder()
-    path = tmp_path_factory.mktemp("labs")
-    if memory is not None:
-        path = memory / f"otterbot-{path.parent.name}-{path.name}-{id(path)}"
-        path.mkdir()
+    path = tmp_path_factory.mktemp("labs") if memory is None else Path(tempfile.mkdtemp(prefix="otterbot-", dir=memory))
     yield path
     if memory is not None:
         shutil.rmtree(path, ignore_errors=True)

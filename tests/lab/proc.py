@@ -19,12 +19,19 @@ _LIBC = ctypes.CDLL(None)
 _PR_SET_PDEATHSIG = 1
 
 
+_KEPT: list[socket.socket] = []
+
+
 def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    """A port for a server of this program's. It stays its own until this program ends, also while that server is down:
+    a bound socket that does not listen keeps it from everybody but a server that asks for ``SO_REUSEADDR``, as all do.
+    """
+    keeper = socket.socket()
+    keeper.bind(("127.0.0.1", 0))  # still without the option: with it, two keepers could get the same port
+    keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    _KEPT.append(keeper)
+    port: int = keeper.getsockname()[1]
+    return port
 
 
 def _die_with_parent() -> None:
