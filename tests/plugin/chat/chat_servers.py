@@ -51,6 +51,10 @@ class ChatHomeserver(HomeserverDouble):
     """How many events each page repeats of the one before it."""
     relations_refused: tuple[int, dict[str, Any]] | None = None
     """What ``/relations`` answers instead."""
+    relations_refused_from = ""
+    """Only from this page on."""
+    relations_cycle = False
+    """Whether the pages begin anew behind the second one."""
     messages_refused = False
     typing_broken = False
 
@@ -70,7 +74,7 @@ class ChatHomeserver(HomeserverDouble):
         parts = request.path.split("/")
         if "relations" in parts and not self.down:
             self.asked_relations.append((parts[-2], parts[-1]))
-            if self.relations_refused is not None and parts[-1] == "m.thread":
+            if self.relations_refused is not None and request.query.get("from", "") >= self.relations_refused_from:
                 return web.json_response(self.relations_refused[1], status=self.relations_refused[0])
             return self._relations(parts[parts.index("relations") - 1], *parts[-2:], request.query)
         if parts[-1] == "messages" and self.messages_refused:
@@ -91,7 +95,7 @@ class ChatHomeserver(HomeserverDouble):
         start, limit = int(query.get("from", 0)), int(query["limit"])
         answer: dict[str, Any] = {"chunk": found[start : start + limit]}
         if start + limit < len(found):
-            answer["next_batch"] = str(start + limit - self.overlap)
+            answer["next_batch"] = str(start + limit - self.overlap if not (self.relations_cycle and start) else 0)
         return web.json_response(answer)
 
     def newest_edit(self, event: dict[str, Any]) -> dict[str, Any] | None:
