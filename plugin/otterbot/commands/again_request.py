@@ -10,7 +10,8 @@ from dataclasses import replace
 from typing import Any
 
 from .. import texts
-from ..language.options import DrawOptions, Variation
+from ..language.option_values import Variation
+from ..language.options import DrawOptions, untaken
 from .context import Circumstances
 from .outcome import NewRequest, Unusable
 from .recorded_settings import read_settings
@@ -105,9 +106,8 @@ def upscaled(
 
 def _check_upscale(typed: DrawOptions, prefix: str) -> None:
     """No flag that asks for another picture."""
-    for flag in ("width", "aspect", "variation", "hires", "inpaint", "control"):
-        if getattr(typed, flag) is not None:
-            raise Unusable(texts.upscale_is_that_picture({"width": "size", "aspect": "ar"}.get(flag, flag), prefix))
+    for option in untaken("upscale", typed):
+        raise Unusable(texts.upscale_is_that_picture(option.name, prefix))
 
 
 def _shapeless(options: DrawOptions) -> DrawOptions:
