@@ -11,7 +11,7 @@ from typing import Any
 
 from .. import texts
 from ..language.option_values import Variation
-from ..language.options import DrawOptions, untaken
+from ..language.options import FIELDS, DrawOptions, untaken
 from .context import Circumstances
 from .outcome import NewRequest, Unusable
 from .recorded_settings import read_settings
@@ -21,6 +21,12 @@ VARIATION = 0.2
 """How far `vary` goes: the layout stays, small things change."""
 VARIATIONS = 4
 """How many it draws."""
+_UPSCALED = tuple(
+    name
+    for name, option in FIELDS.items()
+    if option.recorded and "upscale" in option.commands and name not in ("seed", "count", "strength", "upscale")
+)
+"""What an upscaled picture has of the picture that it is made from."""
 
 
 def again(
@@ -95,8 +101,7 @@ def upscaled(
     notes: list[str] = []
     base = DrawOptions(prompt=used.prompt)
     if typed.model is None or (used.model or "").casefold() == typed.model.casefold():
-        names = ("prompt", "negative_prompt", "steps", "guidance_scale", "model", "sampler")
-        base = DrawOptions(**{name: getattr(used, name) for name in names})
+        base = DrawOptions(**{name: getattr(used, name) for name in _UPSCALED})
     elif used.model is not None:
         notes.append(texts.model_returned(typed.model))
     asked = replace(typed, seed=_number(typed.seed))

@@ -148,7 +148,8 @@ class HiresOf(Kind):
         )
 
     def sent(self, value: Hires) -> dict[str, Any]:
-        return value.typed()
+        """Without what is as usual."""
+        return {name: part for name, part in vars(value).items() if part is not None}
 
     def written(self, value: Hires) -> str:
         strength = None if value.strength is None else self.strength.written(value.strength)

@@ -43,10 +43,11 @@ _FLAG = re.compile(
 )
 _WORD = re.compile(r"\S+")
 _SPACE = re.compile(r"\s*")
-_QUOTES = {
+QUOTES = {
     '"': '"', "'": "'", "“": "“”", "„": "“”", "‘": "‘’", "«": "»", "»": "«", "「": "」", "『": "』", "＂": "＂",
 }  # fmt: skip
-_BEFORE = ",;،，、；。"
+"""What opens, and all that closes then."""
+BEFORE = ",;،，、；。"
 """Behind these a flag may begin without a space."""
 
 _NEAR_LOOKUPS = 16
@@ -121,7 +122,7 @@ class _Reader:
 
     def _at_start(self, found: re.Match[str]) -> bool:
         before = self._text[found.start() - 1 : found.start()]
-        return not before or before.isspace() or before in _BEFORE
+        return not before or before.isspace() or before in BEFORE
 
     def _begins(self, found: re.Match[str] | None) -> bool:
         """Does a flag begin there, of whatever name?"""
@@ -154,9 +155,9 @@ class _Reader:
     def _quoted(self, begin: int) -> tuple[str, int] | None:
         """A value in quotes at ``begin`` and where it ends. A quote that nothing closes is a letter."""
         opening = self._text[begin : begin + 1]
-        if opening not in _QUOTES or opening in self._unclosed:
+        if opening not in QUOTES or opening in self._unclosed:
             return None
-        closing = re.compile(f"[{_QUOTES[opening]}](?!\\S)").search(self._text, begin + 1)
+        closing = re.compile(f"[{QUOTES[opening]}](?!\\S)").search(self._text, begin + 1)
         if closing is None:
             self._unclosed.add(opening)
             return None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
 
 MAX_SEED = 2**32 - 1
 MAX_PROMPT = 4_000
@@ -55,10 +54,6 @@ class Hires:
     """One of ``UPSCALERS``."""
     steps: int | None = None
     """Known from records only."""
-
-    def typed(self) -> dict[str, Any]:
-        """With the worker's names, without what is as usual."""
-        return {name: value for name, value in vars(self).items() if value is not None}
 
 
 def is_kind(name: str) -> bool:

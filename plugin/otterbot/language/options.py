@@ -134,10 +134,10 @@ def _shape(name: str) -> Option:
 
 
 OPTIONS = (
-    Option(name="prompt", kind=Words(), fields=("prompt",), flag=False),
+    Option(name="prompt", kind=Words(), fields=("prompt",), flag=False, label="Prompt"),
     Option(
         name="no", kind=Words(), fields=("negative_prompt",),
-        meant=("negative", "neg", "not", "without"),
+        meant=("negative", "neg", "not", "without"), label="Not in it",
         example="--no blurry, text", gives="what should not be in it",
         takes="words, up to the next flag",
         does='what should not be in the picture; said twice, both count; `--no ""` switches the usual ones off',
