@@ -9,6 +9,7 @@ from .chat import CHAT
 from .command import Command
 from .draw import DRAW
 from .help import help_command
+from .info import INFO
 from .model import MODEL
 from .models import MODELS
 from .queue import QUEUE
@@ -17,7 +18,7 @@ from .status import STATUS
 from .upscale import UPSCALE
 from .vary import VARY
 
-_OTHERS = (DRAW, AGAIN, VARY, UPSCALE, CHAT, MODELS, MODEL, SETTINGS, QUEUE, CANCEL, STATUS)
+_OTHERS = (DRAW, AGAIN, VARY, UPSCALE, INFO, CHAT, MODELS, MODEL, SETTINGS, QUEUE, CANCEL, STATUS)
 
 COMMANDS: tuple[Command, ...] = (*_OTHERS, help_command(_OTHERS))
 """In the order in which `!help` lists them."""
