@@ -16,6 +16,7 @@ from .chat.turn_delivery import Chats
 from .chat.typing_notice import Typing
 from .commands.permissions import Permissions
 from .commands.predecessors import Predecessors
+from .commands.registry import VOCABULARY
 from .commands.room_settings import RoomSettings
 from .commands.services import Services
 from .config import Config, Values
@@ -77,7 +78,7 @@ class Otterbot(Plugin):
         permissions = Permissions(self.client, self.config, store.clock)
         states = RoomStates(http, bot)
         predecessors = Predecessors(store, states, outbox, bot, self.log)
-        calls = Calls(http, bot, prefix=self._prefix)
+        calls = Calls(http, bot, prefix=self._prefix, commands=VOCABULARY)
         history = History(http, encryption, store, calls, bot=bot, values=self._values, allowed=permissions.may_use)
         typing = Typing(http, bot, delivery.worker_state, self._values)
         delivery.register("chat", Chats(store, worker, outbox, history, delivery.worker_state, typing, self._values))

@@ -25,6 +25,7 @@ from worker_double import TOKEN, WorkerDouble
 from otterbot.chat.history import History
 from otterbot.chat.turn_delivery import Chats
 from otterbot.chat.typing_notice import Typing
+from otterbot.commands.registry import VOCABULARY
 from otterbot.config import ChatValues, Values, WorkerValues
 from otterbot.matrix.addressing import Calls
 from otterbot.matrix.encryption import Encryption
@@ -243,7 +244,7 @@ class Rig:
             self.http,
             encryption,
             self.store,
-            Calls(self.http, BOT, prefix=lambda: self.values.prefix),
+            Calls(self.http, BOT, prefix=lambda: self.values.prefix, commands=VOCABULARY),
             bot=BOT,
             values=self.now,
             allowed=lambda user: user.endswith(":test") and user != BOT,

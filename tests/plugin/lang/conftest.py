@@ -20,6 +20,7 @@ from ruamel.yaml.comments import CommentedMap
 from otterbot.commands import handle
 from otterbot.commands.outcome import NewRequest, Outcome, say
 from otterbot.commands.permissions import Permissions
+from otterbot.commands.registry import VOCABULARY
 from otterbot.commands.room_settings import RoomSettings
 from otterbot.commands.services import Services
 from otterbot.config import Config, Values
@@ -138,7 +139,7 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
             delivery=Delivery(store, worker_client, outbox, lambda: config.current, LOG),
             settings=RoomSettings(store, config),
             permissions=Permissions(client, config, store.clock),
-            calls=Calls(http, BOT, prefix=lambda: config.current.prefix),
+            calls=Calls(http, BOT, prefix=lambda: config.current.prefix, commands=VOCABULARY),
             log=LOG,
         )
         homeserver.join(ROOM, BOT, ALICE, BOB, MOD)
