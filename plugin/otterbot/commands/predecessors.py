@@ -18,8 +18,9 @@ from ..matrix.room_state import RoomStates
 from ..outbox.sends import Outbox
 from ..store.rows import Part, Rank, key_of
 from ..store.store import Store
-from .room_settings import SAFE
 
+SAFE = "safe"
+"""The room's setting that only restricts: whether a safety checker looks at its pictures."""
 YOUNG = 600.0
 """Seconds after a room was made within which its predecessor's tombstone may still come (from another homeserver)."""
 CHAIN = 30
