@@ -10,18 +10,16 @@ from typing import Any
 
 from .. import texts
 from ..config import Values
-from ..outbox.sends import Outbox
+from ..outbox.queue import Outbox
 from ..requests.active import BLINK, Live, WorkerState, rest_of
 from ..requests.status_line import compose
+from ..store.part_names import CHAT_EDIT, PLACEHOLDER, PartName
 from ..store.rows import Part, PartState, Rank
 from ..store.store import Store
 from ..waiting import news
 from ..worker.jobs import ChatResult
 from . import formatting
-from .entries import PLACEHOLDER
 
-GROWING = "chat/edit"
-"""The part that volatile edits name: never that of a message that is looked for."""
 NEWS, AWAY_NEWS = 10.0, 2.0
 """Seconds after which the state is looked at anew, also without news; the latter while the worker is away."""
 SETTLED = BLINK + 0.2
@@ -59,8 +57,8 @@ class Shown:
 
     def content(self, key: str) -> dict[str, Any]:
         if self.answer:
-            return formatting.growing(self.answer, key, GROWING, note=self.note)
-        return formatting.message(self.note, key, GROWING, length=0)
+            return formatting.growing(self.answer, key, CHAT_EDIT, note=self.note)
+        return formatting.message(self.note, key, CHAT_EDIT, length=0)
 
 
 def shown_now(live: Live, chat: Growing, state: WorkerState) -> Shown:
@@ -115,7 +113,7 @@ async def show(
         async with chat.lock:
             if chat.over(live):
                 return
-            outbox.edit(live.key, GROWING, live.request.room_id, target.event_id, content)
+            outbox.edit(live.key, CHAT_EDIT, live.request.room_id, target.event_id, content)
         chat.shown, edits = now, edits + 1
 
 
@@ -125,13 +123,7 @@ async def _news(live: Live, state: WorkerState, pause: float) -> None:
     live.changed.clear()
 
 
-def begun(standing: dict[str, Part]) -> bool:
+def begun(standing: dict[PartName, Part]) -> bool:
     """Does a piece of the finished answer stand in the room, or may it?"""
-    pieces = [part for name, part in standing.items() if number_of(name) > 0]
+    pieces = [part for name, part in standing.items() if name.piece > 0]
     return any(part.state in (PartState.SENT, PartState.SENDING) for part in pieces)
-
-
-def number_of(name: str) -> int:
-    """``chat/2`` → 2; −1 for every other part."""
-    kind, _, number = name.partition("/")
-    return int(number) if kind == "chat" and number.isdecimal() else -1

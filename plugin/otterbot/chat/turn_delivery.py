@@ -21,17 +21,17 @@ from .. import texts
 from ..config import Values
 from ..errors import WorkerRefused
 from ..matrix import event_content
-from ..outbox.sends import Outbox
+from ..outbox.queue import Outbox
 from ..requests.active import CannotAsk, Ending, Live, WorkerState
+from ..store.part_names import CHAT_EDIT, CHAT_END, FINAL, PLACEHOLDER, PartName
 from ..store.rows import Kind, Part, PartState, Rank, Request
 from ..store.store import Store
 from ..worker.client import WorkerClient
 from ..worker.job_events import ChatEvent
 from ..worker.jobs import ChatResult, Turn
 from . import formatting, streaming
-from .entries import PLACEHOLDER
 from .history import History
-from .streaming import GROWING, Growing, begun, number_of
+from .streaming import Growing, begun
 from .typing_notice import Typing
 
 SUCCEEDED = "succeeded"
@@ -62,7 +62,6 @@ class Chats:
         self._values = values
         self._chats: dict[str, Growing] = {}
         self._lives: dict[str, Live] = {}
-        outbox.register_builder("chat", self.build)
 
     # -- asking ------------------------------------------------------------------------------
 
@@ -130,7 +129,7 @@ class Chats:
         async with chat.lock:
             chat.finishing = True
             chat.moved.set()
-            self._outbox.drop_edit(live.key, GROWING)
+            self._outbox.drop_edit(live.key, CHAT_EDIT)
             standing = await self._store.parts_of(live.key)
             turn = job.turn or Turn(state=job.state)
             if turn.state == SUCCEEDED and turn.result is not None:
@@ -148,10 +147,10 @@ class Chats:
             chat.pieces = made_of, made
         return chat.pieces[1]
 
-    async def _deliver(self, live: Live, count: int, standing: dict[str, Part]) -> Ending | None:
+    async def _deliver(self, live: Live, count: int, standing: dict[PartName, Part]) -> Ending | None:
         """The next piece, if the ones before it stand in the room; the ending when all do."""
         for number in range(1, count + 1):
-            name = f"chat/{number}"
+            name = PartName.answer(number)
             part = standing.get(name)
             if part is None:
                 edit = number == 1 and await self._placeholder_stands(live, standing)
@@ -167,7 +166,7 @@ class Chats:
                 return await self._end_badly(live, "failed", texts.CHAT_NOT_POSTED, standing)
         return Ending(outcome=SUCCEEDED, well=True, line="")
 
-    async def _failed(self, live: Live, turn: Turn, standing: dict[str, Part]) -> Ending:
+    async def _failed(self, live: Live, turn: Turn, standing: dict[PartName, Part]) -> Ending:
         if turn.state == "cancelled":
             return await self._end_badly(live, "cancelled", texts.CANCELLED, standing)
         if turn.error is not None:
@@ -180,12 +179,12 @@ class Chats:
             text = texts.CHAT_FORGOTTEN
         return await self._end_badly(live, "failed", text, standing)
 
-    async def _end_badly(self, live: Live, outcome: str, text: str, standing: dict[str, Part]) -> Ending:
+    async def _end_badly(self, live: Live, outcome: str, text: str, standing: dict[PartName, Part]) -> Ending:
         """One sentence: in place of the placeholder, or as a message of its own."""
         if "cannot_encrypt" in live.reasons:
             return Ending(outcome=outcome, well=False, line=text)
-        content = await event_content.notice(text, live.key, "final", None)
-        free = standing.get("chat/1") is None
+        content = await event_content.notice(text, live.key, FINAL, None)
+        free = standing.get(PartName.answer(1)) is None
         edit = free and await self._placeholder_stands(live, standing)
         if edit:
             content = {"of": PLACEHOLDER, "content": content}
@@ -194,11 +193,11 @@ class Chats:
             content |= await self._related(live.request)
         kind = Kind.EDIT if edit else Kind.MESSAGE
         part = Part(
-            key=live.key, part="final", room_id=live.request.room_id, kind=kind, rank=Rank.REFUSAL, content=content
+            key=live.key, part=FINAL, room_id=live.request.room_id, kind=kind, rank=Rank.REFUSAL, content=content
         )
         return Ending(outcome=outcome, well=False, line=text, parts=[part])
 
-    async def _placeholder_stands(self, live: Live, standing: dict[str, Part]) -> bool:
+    async def _placeholder_stands(self, live: Live, standing: dict[PartName, Part]) -> bool:
         """In the room, or on its way beyond recall."""
         part = standing.get(PLACEHOLDER)
         if part is None or part.state in (PartState.FAILED, PartState.DROPPED):
@@ -211,18 +210,18 @@ class Chats:
         """Cancelled, refused or expired: the placeholder does not go on promising an answer."""
         self._chats.pop(live.key, None)
         self._lives.pop(live.key, None)
-        self._outbox.drop_edit(live.key, GROWING)
+        self._outbox.drop_edit(live.key, CHAT_EDIT)
         standing = await self._store.parts_of(live.key)
-        final = standing.get("final")
+        final = standing.get(FINAL)
         replaced = _stays(standing) or (final is not None and final.kind is Kind.EDIT)
         if replaced or not await self._placeholder_stands(live, standing):
             return
-        content = await event_content.notice(ending.line, live.key, "chat/end", None)
+        content = await event_content.notice(ending.line, live.key, CHAT_END, None)
         inner = {"of": PLACEHOLDER, "content": content}
         await self._outbox.post(
             Part(
                 key=live.key,
-                part="chat/end",
+                part=CHAT_END,
                 room_id=live.request.room_id,
                 kind=Kind.EDIT,
                 rank=Rank.REFUSAL,
@@ -237,13 +236,13 @@ class Chats:
         request = await self._store.request(part.key)
         if request is None or not request.open:
             raise WorkerRefused(410, "not_found")
-        number = number_of(part.part)
+        number = part.part.piece
         if number == 0:
             return {**self._placeholder(part), **await self._related(request)}
         chat = self._chats.setdefault(part.key, Growing(finishing=True))
         pieces = await self._pieces(chat, await self._result(request), request)
         chat.finishing = True  # after a start the answer may be here before the news of it
-        self._outbox.drop_edit(part.key, GROWING)
+        self._outbox.drop_edit(part.key, CHAT_EDIT)
         if not 1 <= number <= len(pieces):
             raise WorkerRefused(404, "not_found")
         content = pieces[number - 1]
@@ -279,7 +278,7 @@ class Chats:
         return {"m.relates_to": formatting.thread_relation(root, request.event_id)}
 
 
-def _stays(standing: dict[str, Part]) -> bool:
+def _stays(standing: dict[PartName, Part]) -> bool:
     """Does the answer stand in the room, and is it not taken back?"""
-    first = standing.get("chat/1")
-    return first is not None and first.state is PartState.SENT and "unsend/chat/1" not in standing
+    first = standing.get(PartName.answer(1))
+    return first is not None and first.state is PartState.SENT and PartName.answer(1).unsend() not in standing

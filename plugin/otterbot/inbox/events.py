@@ -27,9 +27,10 @@ from ..matrix import event_content
 from ..matrix.encryption import Encryption, KeyMissing, KeyTooNew
 from ..matrix.http import MatrixHttp
 from ..matrix.sync_answer import TIMELINE, Raw, SyncAnswer, joins, seconds
-from ..outbox.sends import Outbox
+from ..outbox.queue import Outbox
 from ..requests.completion import REPLACED
 from ..requests.delivery import Delivery
+from ..store.part_names import REPLY, SAME
 from ..store.rows import Kind, Part, Rank, Request, key_of
 from ..store.store import Commit, Store
 from ..waiting import LASTING, surely
@@ -101,7 +102,7 @@ class Events:
         self._failures = Failures()
         self._polls = Polls(store.clock)
         self._heard = Heard()
-        self._repeats = Repeats(store, outbox.turns.begun, outbox.said.stands)
+        self._repeats = Repeats(store, outbox.turns.begun, outbox.sent_before.stands)
         self._gap: float | None = None
         """Since when something may be missing; ``None``: nothing is."""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -307,7 +308,7 @@ class Events:
 
     async def _commit(self, message: Message, outcome: Outcome) -> None:
         key = key_of(self._bot, message.room_id, message.event_id, message.edit_id)
-        self._outbox.said.note(key, message.timestamp / 1000, message.room_id)
+        self._outbox.sent_before.note(key, message.timestamp / 1000, message.room_id)
         parts: list[Part] = []
         request = None if outcome.request is None else await self._request(message, key, outcome.request)
         if request is not None:
@@ -316,8 +317,8 @@ class Events:
         if repeated:
             parts.append(_same(message, key))
         elif outcome.reply is not None:
-            content = await event_content.notice(outcome.reply.text, key, "reply", message)
-            parts.append(Part(key=key, part="reply", room_id=message.room_id, content=content))
+            content = await event_content.notice(outcome.reply.text, key, REPLY, message)
+            parts.append(Part(key=key, part=REPLY, room_id=message.room_id, content=content))
         replaced = message.edit_id is not None and request is not None
         commit = Commit(
             mark=message.mark,
@@ -371,5 +372,5 @@ class Events:
 
 def _same(message: Message, key: str) -> Part:
     """The reaction to a question whose answer somebody else, or the same person, has just got."""
-    content = event_content.reaction(key, "same", message.event_id, texts.SAME)
-    return Part(key=key, part="same", room_id=message.room_id, kind=Kind.REACTION, rank=Rank.REPEAT, content=content)
+    content = event_content.reaction(key, SAME, message.event_id, texts.SAME)
+    return Part(key=key, part=SAME, room_id=message.room_id, kind=Kind.REACTION, rank=Rank.REPEAT, content=content)

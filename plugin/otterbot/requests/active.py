@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from ..clock import Clock
 from ..errors import WorkerRefused
+from ..store.part_names import PartName
 from ..store.rows import Part, Request, RequestState
 from ..worker.info import Pause
 from ..worker.job_events import ChatEvent
@@ -28,7 +29,7 @@ class Live:
     heard_at: float = 0.0
     """``time.monotonic()`` of the last news about the job."""
     reasons: set[str] = field(default_factory=set)
-    """Why parts of it could not be sent, see :class:`~..outbox.sends.Hooks`."""
+    """Why parts of it could not be sent, see :class:`~..outbox.listeners.PartListener`."""
     chat_text: str = ""
     """What has been streamed so far, cumulative."""
     relation: dict[str, Any] | None = None
@@ -150,7 +151,7 @@ def comes_again(job: Job, part: Part) -> bool:
     """The worker has another picture for that part, or makes one: its database came out of a backup, and what it had
     drawn since is drawn once more."""
     for picture in job.pictures:
-        if part.part == f"picture/{picture.index}":
+        if part.part == PartName.picture(picture.index):
             drawn = None if picture.result is None else picture.result.image_id
             return picture.state in ("queued", "running") or (drawn is not None and drawn != part.image_id)
     return False

@@ -11,7 +11,8 @@ from ..errors import WorkerForeign, WorkerRefused
 from ..matrix import event_content
 from ..matrix.encryption import Encryption
 from ..matrix.http import MatrixHttp
-from ..outbox.sends import Outbox
+from ..outbox.queue import Outbox
+from ..store.part_names import FINAL, PartName
 from ..store.rows import Part, PartState, Rank, Request
 from ..store.store import Store
 from ..worker.client import WorkerClient
@@ -55,7 +56,6 @@ class Pictures:
         """By picture that did not arrive as it was announced: since when (``time.monotonic()``)."""
         self._taught: dict[str, str] = {}
         """The request whose picture teaches a room the next step; while the instance runs."""
-        outbox.register_builder("picture", self.build)
 
     def begin(self, live: Live) -> None:
         """Delivery shows how it stands."""
@@ -79,8 +79,8 @@ class Pictures:
                 await self._deliver(live.request, picture.index, picture.result, standing)
         return await self._ending(live, job) if job.final else None
 
-    async def _deliver(self, request: Request, index: int, result: ImageResult, standing: dict[str, Part]) -> None:
-        name = f"picture/{index}"
+    async def _deliver(self, request: Request, index: int, result: ImageResult, standing: dict[PartName, Part]) -> None:
+        name = PartName.picture(index)
         part = standing.get(name)
         if part is not None and part.state in OVER:
             return
@@ -98,7 +98,7 @@ class Pictures:
     async def _ending(self, live: Live, job: Job) -> Ending | None:
         """``None`` as long as a picture is on its way into the room."""
         standing = await self._store.parts_of(live.key)
-        drawn = [f"picture/{picture.index}" for picture in job.pictures if picture.state == SUCCEEDED]
+        drawn = [PartName.picture(picture.index) for picture in job.pictures if picture.state == SUCCEEDED]
         states = {name: standing[name].state for name in drawn if name in standing}
         if any(name not in states or states[name] not in OVER for name in drawn):
             return None
@@ -109,8 +109,8 @@ class Pictures:
         cancelled = job.state == "cancelled"
         reasons = live.reasons | {part.reason for part in standing.values()}
         line = _why(job, reasons)
-        content = await event_content.notice(line, live.key, "final", live.request)
-        final = Part(key=live.key, part="final", room_id=live.request.room_id, rank=Rank.REFUSAL, content=content)
+        content = await event_content.notice(line, live.key, FINAL, live.request)
+        final = Part(key=live.key, part=FINAL, room_id=live.request.room_id, rank=Rank.REFUSAL, content=content)
         parts = [] if "cannot_encrypt" in reasons else [final]  # that has been said
         return Ending(outcome="cancelled" if cancelled else "failed", well=False, line=line, parts=parts)
 
@@ -149,7 +149,7 @@ class Pictures:
         """After a restart only the database knows that there is a picture; the worker knows the rest."""
         if request.job_id is None:
             raise WorkerRefused(404, "not_found")
-        index = int(part.part.split("/")[1])
+        index = part.part.number
         for picture in (await self._worker.job(request.job_id)).pictures:
             if picture.index == index and picture.result is not None:
                 self._results[part.id] = picture.result
@@ -158,7 +158,7 @@ class Pictures:
 
 
 def _why(job: Job, reasons: Set[str | None]) -> str:
-    """Why not every picture stands in the room. ``reasons`` are those of :class:`~..outbox.listeners.Hooks`."""
+    """Why not every picture stands in the room. ``reasons`` are those of :class:`~..outbox.listeners.PartListener`."""
     if job.state in ("failed", "cancelled") or any(picture.error is not None for picture in job.pictures):
         return texts.done_line(job)
     if "too_large" in reasons:

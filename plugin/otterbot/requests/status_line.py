@@ -9,7 +9,8 @@ from collections.abc import Callable
 from .. import texts
 from ..config import Values
 from ..matrix import event_content
-from ..outbox.sends import Outbox
+from ..outbox.queue import Outbox
+from ..store.part_names import STATUS, STATUS_EDIT
 from ..store.rows import Part, PartState, Rank, RequestState
 from ..store.store import Store
 from ..waiting import news
@@ -67,11 +68,11 @@ class StatusLine:
         live, status = self._live, self._values().status
         await asyncio.sleep(rest_of(status.after_seconds, live.request, self._store.clock.now()))
         text = compose(live, self._worker, time.monotonic())
-        content = await event_content.notice(text, live.key, "status", live.request)
+        content = await event_content.notice(text, live.key, STATUS, live.request)
         async with live.saying:
             request = live.request
             part = Part(
-                key=live.key, part="status", room_id=request.room_id, rank=Rank.STATUS, content=content,
+                key=live.key, part=STATUS, room_id=request.room_id, rank=Rank.STATUS, content=content,
                 moved=request.moved,
             )  # fmt: skip
             if live.open and not live.ending:
@@ -84,7 +85,7 @@ class StatusLine:
             await self._news(edits)
             text = compose(live, self._worker, time.monotonic())
             status = self._values().status
-            target = await self._store.part(live.key, "status")
+            target = await self._store.part(live.key, STATUS)
             if text == said or edits >= status.max_edits or target is None or not live.open:
                 continue
             if target.room_id != live.request.room_id:
@@ -95,8 +96,8 @@ class StatusLine:
                 await asyncio.sleep(1.0)  # the first one still waits for the homeserver
                 live.changed.set()
                 continue
-            content = await event_content.notice(text, live.key, "status", None)
-            self._outbox.edit(live.key, "status/edit", live.request.room_id, target.event_id, content)
+            content = await event_content.notice(text, live.key, STATUS, None)
+            self._outbox.edit(live.key, STATUS_EDIT, live.request.room_id, target.event_id, content)
             said, edits = text, edits + 1
 
     async def _news(self, edits: int) -> None:

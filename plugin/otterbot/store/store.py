@@ -19,6 +19,7 @@ from ..clock import Clock
 from . import inserts
 from . import queries as sql
 from .durability import closed, sqlite_full
+from .part_names import PartName
 from .rows import Part, Request
 
 T = TypeVar("T")
@@ -238,7 +239,7 @@ class Store:
         found = await self._parts(sql.PART, key, part)
         return found[0] if found else None
 
-    async def parts_of(self, key: str) -> dict[str, Part]:
+    async def parts_of(self, key: str) -> dict[PartName, Part]:
         return {part.part: part for part in await self._parts(sql.PARTS_OF, key)}
 
     async def part_by_event(self, event_id: str) -> Part | None:
@@ -268,7 +269,7 @@ class Store:
         async def work(conn: Connection) -> bool:
             if await conn.fetchrow(sql.SENT, part.key, part.part, event_id, self.clock.now()) is None:
                 return False
-            if event_id is not None and part.part.startswith("picture/"):
+            if event_id is not None and part.part.is_picture:
                 await conn.execute(sql.LAST_PICTURE_SET, part.room_id, event_id)
             return True
 

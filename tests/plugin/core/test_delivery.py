@@ -149,8 +149,8 @@ async def _stop_when_marked(rig: Rig, request: Request) -> None:
     async def never(*_: object) -> None:
         await asyncio.sleep(3600)
 
-    rig.outbox._sent = never  # type: ignore[method-assign]
-    rig.outbox._lost = never  # type: ignore[method-assign]
+    rig.parts.sending._results.sent = never  # type: ignore[method-assign]
+    rig.parts.sending._lost = never  # type: ignore[method-assign]
 
 
 async def test_a_worker_that_has_forgotten_everything_draws_the_same_again(rig: Rig) -> None:

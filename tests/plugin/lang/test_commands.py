@@ -625,7 +625,7 @@ async def test_queue(rig: Rig) -> None:
     assert "secret" not in said
     assert "Other rooms: 1 request." in said
     request = rig.open[0]
-    rig.services.delivery._lives[request.key] = Live(request=request, job=job(request))
+    rig.services.delivery._active.add(Live(request=request, job=job(request)))
     rig.services.delivery.worker_state.away_since = None
     rig.services.delivery.worker_state.pause = Pause(paused=True)
     said = await rig.answer("!queue")
