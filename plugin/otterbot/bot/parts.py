@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import partial
 from logging import Logger
 
 from mautrix.client import Client
@@ -24,7 +23,6 @@ from ..commands.predecessors import Predecessors
 from ..commands.room_settings import RoomSettings
 from ..commands.services import Services
 from ..config import Config, Values
-from ..inbox.backfill import CatchUp
 from ..inbox.events import Events
 from ..inbox.membership import Rooms
 from ..inbox.room_upgrades import RoomUpgrades
@@ -255,13 +253,12 @@ def build_inbox(
         parts.outbox,
         parts.delivery,
         rooms,
-        partial(CatchUp, links.http),
         handle=handle,
         unread=unread,
         values=around.values,
         restart_sync=around.restart_sync,
         members_changed=permissions.members_changed,
-        heard_state=parts.upgrades.heard,
+        room_changed=parts.upgrades.heard,
         log=around.log,
     )
     return Inbox(rooms=rooms, unread=unread, events=events)

@@ -28,7 +28,7 @@ FILTER = {"types": [*sorted(TIMELINE), "m.room.member"]}
 BACKOFF = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 
 
-class CatchUp:
+class Backfill:
     """Walks rooms; each walk gives the events it found, oldest first. ``order`` is told of a walk as soon as it is
     asked for, not only when its coroutine runs."""
 

@@ -86,7 +86,7 @@ def answering(listening: Listening, answer: Callable[[Message], Outcome]) -> Non
         listening.heard.append(message.body)
         return answer(message)
 
-    listening.events._handle = handle
+    listening.events._handler._handle = handle
 
 
 async def test_the_same_asked_again_and_again_is_answered_once(listening: Listening, rig: Rig) -> None:
