@@ -24,7 +24,7 @@ from ..commands.room_settings import RoomSettings
 from ..commands.services import Services
 from ..config import Config, Values
 from ..inbox.events import Events
-from ..inbox.membership import Rooms
+from ..inbox.membership import Membership
 from ..inbox.room_upgrades import RoomUpgrades
 from ..inbox.unread import Unread
 from ..language.message import Message
@@ -122,7 +122,7 @@ class Parts:
 class Inbox:
     """Everything that comes in from rooms."""
 
-    rooms: Rooms
+    rooms: Membership
     unread: Unread
     events: Events
 
@@ -230,7 +230,7 @@ def build_inbox(
 ) -> Inbox:
     """``handle`` is asked what a message leads to; ``signed``: do people's clients trust this device?"""
     around, links, permissions = parts.around, parts.links, parts.services.permissions
-    rooms = Rooms(
+    rooms = Membership(
         links.store,
         links.http,
         parts.outbox,

@@ -17,7 +17,7 @@ from ..errors import AnswerLost, MatrixError, MatrixRefused, RateLimited, places
 from ..matrix.http import MatrixHttp
 from ..matrix.sync_answer import TIMELINE, Raw, seconds
 from ..waiting import LASTING
-from .holdback import EVERYWHERE, Order
+from .holdback import EVERYWHERE, Holdback
 from .timeline import Coming
 
 T = TypeVar("T")
@@ -41,7 +41,7 @@ class Backfill:
         seen: Callable[[str, float], bool],
         found: Callable[[str, list[Raw]], None],
         arrived: Callable[[str, Raw], None],
-        order: Order,
+        order: Holdback,
         log: logging.Logger,
     ) -> None:
         self._http = http

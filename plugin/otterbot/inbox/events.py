@@ -27,16 +27,16 @@ from ..requests.delivery import Delivery
 from ..store.store import Store
 from ..waiting import LASTING
 from .backfill import Backfill
-from .dedup import Seen
+from .dedup import Dedup
 from .edits import Edits
 from .failures import Failures
 from .follow_ups import FollowUps
 from .handler import Handler
-from .holdback import Order
-from .membership import Rooms
+from .holdback import Holdback
+from .membership import Membership
 from .queues import RoomQueues
 from .timeline import SaidTimes, dated, said_at, since_invited
-from .undecrypted import LateKeys
+from .undecrypted import Undecrypted
 from .unread import Unread
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class Events:
         encryption: Encryption,
         outbox: Outbox,
         delivery: Delivery,
-        rooms: Rooms,
+        rooms: Membership,
         *,
         handle: Callable[[Message], Awaitable[Outcome | None]],
         unread: Unread,
@@ -78,15 +78,15 @@ class Events:
         self._room_changed = room_changed
         self._unread = unread
         self._queues = RoomQueues(self._event, log)
-        self._late = LateKeys(encryption, self._queues.put, unread, log)
-        self._seen = Seen()
+        self._late = Undecrypted(encryption, self._queues.put, unread, log)
+        self._seen = Dedup()
         self._failures = Failures()
         self._polls = Polls(store.clock)
         self._said = SaidTimes()
         self._gap: float | None = None
         """Since when something may be missing; ``None``: nothing is."""
         self._tasks: set[asyncio.Task[None]] = set()
-        self._order = Order(self._found)
+        self._order = Holdback(self._found)
         self._backfill = Backfill(
             http,
             bot=self._bot,

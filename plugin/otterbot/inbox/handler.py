@@ -21,7 +21,7 @@ from .edits import Edits
 from .failures import Failures
 from .follow_ups import FollowUps
 from .timeline import said_at
-from .undecrypted import LateKeys
+from .undecrypted import Undecrypted
 
 T = TypeVar("T")
 COULD_NOT_ASK = (Unanswered, AnswerLost, RateLimited, sqlite3.Error)
@@ -40,7 +40,7 @@ class Handler:
         cancelling: Cancelling,
         follow_ups: FollowUps,
         edits: Edits,
-        late: LateKeys,
+        late: Undecrypted,
         failures: Failures,
         *,
         handle: Callable[[Message], Awaitable[Outcome | None]],

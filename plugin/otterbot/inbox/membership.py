@@ -28,7 +28,7 @@ SLACK = 3.0
 """Seconds; clocks are not compared more finely."""
 
 
-class Rooms:
+class Membership:
     """What happens around the bot's membership."""
 
     def __init__(

@@ -6,27 +6,27 @@ import logging
 import time
 
 from ..clock import Clock
-from .active import Live, WorkerState
+from .active import ActiveRequest, WorkerState
 
 
 class ActiveRequests:
     """One per plugin instance. Calls nobody; everything that follows from a request is decided above it."""
 
     def __init__(self, clock: Clock, log: logging.Logger) -> None:
-        self._by_key: dict[str, Live] = {}
+        self._by_key: dict[str, ActiveRequest] = {}
         self._log = log
         self.worker = WorkerState(away_since=time.monotonic(), clock=clock)
 
-    def add(self, live: Live) -> None:
-        self._by_key[live.key] = live
+    def add(self, active: ActiveRequest) -> None:
+        self._by_key[active.key] = active
 
-    def get(self, key: str) -> Live | None:
+    def get(self, key: str) -> ActiveRequest | None:
         return self._by_key.get(key)
 
-    def by_job(self, job_id: str) -> Live | None:
-        return next((live for live in self._by_key.values() if live.request.job_id == job_id), None)
+    def by_job(self, job_id: str) -> ActiveRequest | None:
+        return next((active for active in self._by_key.values() if active.request.job_id == job_id), None)
 
-    def all(self) -> list[Live]:
+    def all(self) -> list[ActiveRequest]:
         """All of them, oldest first."""
         return list(self._by_key.values())
 
@@ -35,8 +35,8 @@ class ActiveRequests:
 
     def tell_all(self) -> None:
         """Something has changed for all of them."""
-        for live in self._by_key.values():
-            live.changed.set()
+        for active in self._by_key.values():
+            active.changed.set()
 
     def worker_lost(self, *, unauthorized: bool, foreign: bool) -> None:
         """It cannot be reached, or does not let us in, or something else answers."""

@@ -62,14 +62,14 @@ class Cancelling:
         self._signals.housekeeping.set()
 
     async def _stop(self, request: Request, ending: Ending) -> None:
-        live = self._active.get(request.key)
-        if live is not None:
-            await live.fall_silent()
+        active = self._active.get(request.key)
+        if active is not None:
+            await active.fall_silent()
         await self.take_results_back(request)
         for part in await closing(self._store, self._outbox, request, ending):
             await self._outbox.post(part)
-        if live is not None:
-            await self._completion.close(live, ending)
+        if active is not None:
+            await self._completion.close(active, ending)
 
     async def take_results_back(self, request: Request) -> None:
         """What has not been sent is not; what was on its way when the request was cancelled is deleted once it stands

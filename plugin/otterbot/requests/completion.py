@@ -23,7 +23,7 @@ from ..store.part_names import (
 )  # fmt: skip
 from ..store.rows import Kind, Part, PartState, Rank, Request, RequestState
 from ..store.store import Store
-from .active import Ending, Live
+from .active import ActiveRequest, Ending
 from .active import Kind as RequestKind
 from .active_requests import ActiveRequests
 from .signals import Signals
@@ -99,36 +99,36 @@ class Completion:
         self._kinds = kinds
         self._signals = signals
 
-    async def end_with(self, live: Live, outcome: str, text: str, *, cancel_owed: bool = False) -> None:
+    async def end_with(self, active: ActiveRequest, outcome: str, text: str, *, cancel_owed: bool = False) -> None:
         """End it badly, with one plain sentence."""
-        content = await event_content.notice(text, live.key, FINAL, live.request)
-        if live.relation is not None:
-            content["m.relates_to"] = live.relation
-        final = part(live.request, FINAL, Kind.MESSAGE, Rank.REFUSAL, content)
-        await self.end(live, Ending(outcome=outcome, well=False, line=text, parts=[final], cancel_owed=cancel_owed))
+        content = await event_content.notice(text, active.key, FINAL, active.request)
+        if active.relation is not None:
+            content["m.relates_to"] = active.relation
+        final = part(active.request, FINAL, Kind.MESSAGE, Rank.REFUSAL, content)
+        await self.end(active, Ending(outcome=outcome, well=False, line=text, parts=[final], cancel_owed=cancel_owed))
 
-    async def end(self, live: Live, ending: Ending) -> None:
+    async def end(self, active: ActiveRequest, ending: Ending) -> None:
         """``done``: with everything that says so in one transaction."""
-        if not live.open:
+        if not active.open:
             return
-        await live.fall_silent()
+        await active.fall_silent()
         try:
-            parts = [*ending.parts, *await closing(self._store, self._outbox, live.request, ending)]
-            if await self._store.finish(live.key, ending.outcome, parts, cancel_owed=ending.cancel_owed):
+            parts = [*ending.parts, *await closing(self._store, self._outbox, active.request, ending)]
+            if await self._store.finish(active.key, ending.outcome, parts, cancel_owed=ending.cancel_owed):
                 self._outbox.enqueue(parts)
         except Exception:
-            live.ending = False
+            active.ending = False
             raise
-        await self.close(live, ending)
+        await self.close(active, ending)
 
-    async def close(self, live: Live, ending: Ending) -> None:
+    async def close(self, active: ActiveRequest, ending: Ending) -> None:
         """It is ``done`` in the database: nothing of it goes on."""
-        live.request = replace(live.request, state=RequestState.DONE, outcome=ending.outcome)
-        self._active.remove(live.key)
-        live.done.set()
-        live.changed.set()
-        await self._kinds[live.request.kind].ended(live, ending)
-        for task in live.tasks:
+        active.request = replace(active.request, state=RequestState.DONE, outcome=ending.outcome)
+        self._active.remove(active.key)
+        active.done.set()
+        active.changed.set()
+        await self._kinds[active.request.kind].ended(active, ending)
+        for task in active.tasks:
             if task is not asyncio.current_task():
                 task.cancel()
         self._signals.submit.ring()

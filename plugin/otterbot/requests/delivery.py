@@ -30,7 +30,7 @@ from ..worker.job_events import ChatEvent, Disconnected, Event, JobEvent, PauseE
 from ..worker.jobs import Job
 from ..worker.polling import Polling
 from . import completion, job_lookup
-from .active import CannotAsk, Kind, Live
+from .active import ActiveRequest, CannotAsk, Kind
 from .active_requests import ActiveRequests
 from .cancel import Cancelling
 from .completion import Completion
@@ -100,7 +100,7 @@ class Delivery:
     async def stop(self) -> None:
         if self._clock_was_set in self._store.clock.moved:
             self._store.clock.moved.remove(self._clock_was_set)
-        tasks = [*self._tasks, *(task for live in self._active.all() for task in live.tasks)]
+        tasks = [*self._tasks, *(task for active in self._active.all() for task in active.tasks)]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -124,63 +124,63 @@ class Delivery:
         self.signals.housekeeping.set()
 
     def _begin(self, request: Request, *, promised: bool = False) -> None:
-        live = Live(request=request, promised=promised)
-        self._active.add(live)
+        active = ActiveRequest(request=request, promised=promised)
+        self._active.add(active)
         self._outbox.turns.asked_by(request.key, request.sender)
-        kind = self._kind_of(live)
-        kind.begin(live)
-        show(live, kind, self._outbox, self._store, self.worker_state, self._values)
+        kind = self._kind_of(active)
+        kind.begin(active)
+        show(active, kind, self._outbox, self._store, self.worker_state, self._values)
         if request.state is RequestState.KEPT:
-            self._submit(live)
+            self._submit(active)
 
     def moved(self, request: Request, *, ends: bool) -> None:
         """Its room goes on elsewhere, and so does the request, unless it ``ends`` there at once."""
-        live = self._active.get(request.key)
-        if live is not None:
-            live.request = replace(
-                live.request, room_id=request.room_id, asked_in=request.asked_in, private=request.private
+        active = self._active.get(request.key)
+        if active is not None:
+            active.request = replace(
+                active.request, room_id=request.room_id, asked_in=request.asked_in, private=request.private
             )
-            live.relation = None
+            active.relation = None
             if not ends:
-                show(live, self._kind_of(live), self._outbox, self._store, self.worker_state, self._values)
+                show(active, self._kind_of(active), self._outbox, self._store, self.worker_state, self._values)
 
-    def _kind_of(self, live: Live) -> Kind:
-        return self._kinds[live.request.kind]
+    def _kind_of(self, active: ActiveRequest) -> Kind:
+        return self._kinds[active.request.kind]
 
-    def live(self, key: str) -> Live | None:
+    def active(self, key: str) -> ActiveRequest | None:
         """What is known about an open request now (queue place, progress)."""
         return self._active.get(key)
 
     # -- requests are submitted --------------------------------------------------------------
 
-    def _submit(self, live: Live) -> None:
-        live.spawn(asyncio.create_task(self._submitting(live), name="otterbot submit"))
+    def _submit(self, active: ActiveRequest) -> None:
+        active.spawn(asyncio.create_task(self._submitting(active), name="otterbot submit"))
 
-    async def _submitting(self, live: Live) -> None:
-        answer = await self._submitter.submit(live)
+    async def _submitting(self, active: ActiveRequest) -> None:
+        answer = await self._submitter.submit(active)
         if isinstance(answer, Job):
-            await self._accepted(live, answer)
+            await self._accepted(active, answer)
         elif answer is not None:
             text = str(answer) if isinstance(answer, CannotAsk) else texts.refused(answer)
-            await self._completion.end_with(live, "refused", text)
+            await self._completion.end_with(active, "refused", text)
 
-    async def _accepted(self, live: Live, job: Job) -> None:
+    async def _accepted(self, active: ActiveRequest, job: Job) -> None:
         try:
             await self.hear(job)
         except Exception as error:
             self._news.missed(error)
-        if live.ask and live.open:
-            live.ask = False
-            live.spawn(asyncio.create_task(self._ask(live), name="otterbot ask"))
+        if active.ask and active.open:
+            active.ask = False
+            active.spawn(asyncio.create_task(self._ask(active), name="otterbot ask"))
 
-    async def _ask(self, live: Live) -> None:
+    async def _ask(self, active: ActiveRequest) -> None:
         """How does it stand with a job that is not among the open ones?"""
-        if live.request.job_id is None:
+        if active.request.job_id is None:
             return
         try:
-            job = await job_lookup.job_of(self._worker, live.request)
+            job = await job_lookup.job_of(self._worker, active.request)
             if job is None:
-                await self.forgotten(live)
+                await self.forgotten(active)
             else:
                 await self.hear(job)
         except WorkerError:
@@ -188,20 +188,20 @@ class Delivery:
         except Exception as error:
             self._news.missed(error)
 
-    async def forgotten(self, live: Live) -> None:
+    async def forgotten(self, active: ActiveRequest) -> None:
         """The worker does not know it: the stored body makes the same pictures again."""
-        if live.job is not None and live.job.turn is not None and live.job.turn.answered:
+        if active.job is not None and active.job.turn is not None and active.job.turn.answered:
             return  # all of the answer is here already
-        if live.open and await self._store.kept_again(live.key):
+        if active.open and await self._store.kept_again(active.key):
             self._log.warning("The worker has forgotten a job; it is submitted again")
-            live.request = replace(live.request, state=RequestState.KEPT, job_id=None)
-            live.promised = True
-            live.forget_job()
-            self._submit(live)
+            active.request = replace(active.request, state=RequestState.KEPT, job_id=None)
+            active.promised = True
+            active.forget_job()
+            self._submit(active)
 
     async def _overdue(self, since: float) -> None:
-        for live in job_lookup.overdue(self._active.all(), since):
-            await self._ask(live)
+        for active in job_lookup.overdue(self._active.all(), since):
+            await self._ask(active)
 
     # -- the worker answers ------------------------------------------------------------------
 
@@ -211,16 +211,16 @@ class Delivery:
         elif isinstance(event, JobEvent):
             await self.hear(event.job)
         elif isinstance(event, ProgressEvent):
-            live = self._active.by_job(event.job_id)
-            if live is not None:
-                live.moved(event.index, event.progress, event.eta_s)
-                live.changed.set()
+            active = self._active.by_job(event.job_id)
+            if active is not None:
+                active.moved(event.index, event.progress, event.eta_s)
+                active.changed.set()
         elif isinstance(event, ChatEvent):
-            live = self._active.by_job(event.job_id)
-            if live is not None:
-                live.chat_text = event.text
-                live.changed.set()
-                await self._kind_of(live).on_chat(live, event)
+            active = self._active.by_job(event.job_id)
+            if active is not None:
+                active.chat_text = event.text
+                active.changed.set()
+                await self._kind_of(active).on_chat(active, event)
         elif isinstance(event, PauseEvent):
             self.worker_state.pause = event.pause
             self._active.tell_all()
@@ -235,25 +235,25 @@ class Delivery:
         known = {job.id for job in snapshot.jobs}
         for job in snapshot.jobs:
             await self.hear(job)
-        for live in self._active.all():
-            live.ask = live.request.state is RequestState.KEPT
-            if live.request.state is RequestState.SUBMITTED and live.request.job_id not in known:
-                live.spawn(asyncio.create_task(self._ask(live), name="otterbot ask"))
+        for active in self._active.all():
+            active.ask = active.request.state is RequestState.KEPT
+            if active.request.state is RequestState.SUBMITTED and active.request.job_id not in known:
+                active.spawn(asyncio.create_task(self._ask(active), name="otterbot ask"))
         self._outbox.retry_builds()
 
     async def hear(self, job: Job) -> None:
         """The worker has said how that job stands."""
-        live = self._active.get(job.key)
-        if live is None:
+        active = self._active.get(job.key)
+        if active is None:
             if not job.final:
                 await self._orphan(job)
             return
-        known = live.job
+        known = active.job
         if known is None or known.id != job.id or job.progressed >= known.progressed:
-            live.heard(job)  # else an answer that was overtaken by the stream
-        live.changed.set()
-        if live.request.state is RequestState.SUBMITTED:
-            await self.look(live)  # else the submission is still on its way, and looks when it arrives
+            active.heard(job)  # else an answer that was overtaken by the stream
+        active.changed.set()
+        if active.request.state is RequestState.SUBMITTED:
+            await self.look(active)  # else the submission is still on its way, and looks when it arrives
 
     async def _orphan(self, job: Job) -> None:
         """A job of a request that was cancelled or expired while nobody could tell the worker."""
@@ -261,11 +261,11 @@ class Delivery:
         if request is not None and not request.open and await self._store.owe_cancel(job.key):
             self.signals.housekeeping.set()
 
-    async def look(self, live: Live) -> None:
-        """What follows from ``live.job``? Never raises: what fails now is looked at again after the next snapshot."""
+    async def look(self, active: ActiveRequest) -> None:
+        """What follows from ``active.job``? Never raises: what fails now is looked at again after the next snapshot."""
         try:
-            ending = await self._kind_of(live).on_job(live) if live.open else None
+            ending = await self._kind_of(active).on_job(active) if active.open else None
             if ending is not None:
-                await self._completion.end(live, ending)
+                await self._completion.end(active, ending)
         except Exception as error:
             self._news.missed(error)

@@ -31,10 +31,10 @@ class GivingUp:
 
     async def give_up(self, request: Request, outcome: str, text: str) -> None:
         """End it with that sentence. A result that was on its way goes with it."""
-        live = self._active.get(request.key)
-        if live is None:
+        active = self._active.get(request.key)
+        if active is None:
             return
-        await self._completion.end_with(live, outcome, text, cancel_owed=True)
+        await self._completion.end_with(active, outcome, text, cancel_owed=True)
         ended = await self._store.request(request.key)
         if ended is not None and not ended.open:
             await self._cancelling.take_results_back(ended)
@@ -42,7 +42,7 @@ class GivingUp:
     async def expire(self, request: Request) -> None:
         """It has waited for too long."""
         hours, state = (request.expires_at - request.created_at) / 3600, self._active.worker
-        live = self._active.get(request.key)
+        active = self._active.get(request.key)
         if self._outbox.blocked.place(request.room_id) not in (None, Place.SPEAKS):
             text = texts.could_not_speak(hours)
         else:
@@ -51,7 +51,7 @@ class GivingUp:
                 away=state.away_since is not None,
                 unauthorized=state.unauthorized,
                 paused=state.pause.paused,
-                disk_full=live is not None and live.disk_full,
-                drawn=live is not None and live.job is not None and live.job.final,
+                disk_full=active is not None and active.disk_full,
+                drawn=active is not None and active.job is not None and active.job.final,
             )
         await self.give_up(request, "expired", text)

@@ -18,7 +18,7 @@ from ..store.store import Store
 from ..worker.client import WorkerClient
 from ..worker.job_events import ChatEvent
 from ..worker.jobs import ImageResult, Job
-from .active import Ending, Live
+from .active import ActiveRequest, Ending
 from .image_event import picture_content
 from .input_images import Starts
 
@@ -57,27 +57,27 @@ class Pictures:
         self._taught: dict[str, str] = {}
         """The request whose picture teaches a room the next step; while the instance runs."""
 
-    def begin(self, live: Live) -> None:
+    def begin(self, active: ActiveRequest) -> None:
         """Delivery shows how it stands."""
 
-    async def body(self, live: Live) -> dict[str, Any] | None:
-        return await self._starts.body(live.request)
+    async def body(self, active: ActiveRequest) -> dict[str, Any] | None:
+        return await self._starts.body(active.request)
 
-    def mend(self, live: Live, refusal: WorkerRefused) -> bool:
-        return refusal.code == "input_gone" and self._starts.gone(live.request)
+    def mend(self, active: ActiveRequest, refusal: WorkerRefused) -> bool:
+        return refusal.code == "input_gone" and self._starts.gone(active.request)
 
-    async def on_chat(self, live: Live, event: ChatEvent) -> None:
+    async def on_chat(self, active: ActiveRequest, event: ChatEvent) -> None:
         """Pictures do not talk."""
 
-    async def on_job(self, live: Live) -> Ending | None:
-        job = live.job
+    async def on_job(self, active: ActiveRequest) -> Ending | None:
+        job = active.job
         if job is None:
             return None
-        standing = await self._store.parts_of(live.key)
+        standing = await self._store.parts_of(active.key)
         for picture in job.pictures:
             if picture.state == SUCCEEDED and picture.result is not None:
-                await self._deliver(live.request, picture.index, picture.result, standing)
-        return await self._ending(live, job) if job.final else None
+                await self._deliver(active.request, picture.index, picture.result, standing)
+        return await self._ending(active, job) if job.final else None
 
     async def _deliver(self, request: Request, index: int, result: ImageResult, standing: dict[PartName, Part]) -> None:
         name = PartName.picture(index)
@@ -95,9 +95,9 @@ class Pictures:
         else:
             self._outbox.rebuild(request.key, name)
 
-    async def _ending(self, live: Live, job: Job) -> Ending | None:
+    async def _ending(self, active: ActiveRequest, job: Job) -> Ending | None:
         """``None`` as long as a picture is on its way into the room."""
-        standing = await self._store.parts_of(live.key)
+        standing = await self._store.parts_of(active.key)
         drawn = [PartName.picture(picture.index) for picture in job.pictures if picture.state == SUCCEEDED]
         states = {name: standing[name].state for name in drawn if name in standing}
         if any(name not in states or states[name] not in OVER for name in drawn):
@@ -107,17 +107,17 @@ class Pictures:
         if delivered == count:
             return Ending(outcome=SUCCEEDED, well=True, line=texts.done_line(job))
         cancelled = job.state == "cancelled"
-        reasons = live.reasons | {part.reason for part in standing.values()}
+        reasons = active.reasons | {part.reason for part in standing.values()}
         line = _why(job, reasons)
-        content = await event_content.notice(line, live.key, FINAL, live.request)
-        final = Part(key=live.key, part=FINAL, room_id=live.request.room_id, rank=Rank.REFUSAL, content=content)
+        content = await event_content.notice(line, active.key, FINAL, active.request)
+        final = Part(key=active.key, part=FINAL, room_id=active.request.room_id, rank=Rank.REFUSAL, content=content)
         parts = [] if "cannot_encrypt" in reasons else [final]  # that has been said
         return Ending(outcome="cancelled" if cancelled else "failed", well=False, line=line, parts=parts)
 
-    async def ended(self, live: Live, ending: Ending) -> None:
-        for place in [place for place in self._results if place[0] == live.key]:
+    async def ended(self, active: ActiveRequest, ending: Ending) -> None:
+        for place in [place for place in self._results if place[0] == active.key]:
             self._spoiled_since.pop(self._results.pop(place).image_id, None)
-        self._starts.forget(live.key)
+        self._starts.forget(active.key)
 
     async def build(self, part: Part) -> dict[str, Any]:
         """The content of ``picture/k``."""

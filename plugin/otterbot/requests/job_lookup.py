@@ -8,7 +8,7 @@ from ..errors import WorkerRefused
 from ..store.rows import Request, RequestState
 from ..worker.client import WorkerClient
 from ..worker.jobs import Job
-from .active import Live
+from .active import ActiveRequest
 
 AT_A_TIME = 20
 """How many jobs without news are asked for, one after another."""
@@ -30,7 +30,9 @@ async def job_of(worker: WorkerClient, request: Request) -> Job | None:
     return job if job.key == request.key else None  # another worker's job of the same name
 
 
-def overdue(requests: Iterable[Live], since: float) -> list[Live]:
+def overdue(requests: Iterable[ActiveRequest], since: float) -> list[ActiveRequest]:
     """Jobs of which nothing was heard since then (``time.monotonic()``), the most forgotten first."""
-    waiting = (live for live in requests if live.request.state is RequestState.SUBMITTED and live.heard_at < since)
+    waiting = (
+        active for active in requests if active.request.state is RequestState.SUBMITTED and active.heard_at < since
+    )
     return sorted(waiting, key=lambda one: one.heard_at)[:AT_A_TIME]

@@ -8,7 +8,7 @@ from ..store.rows import Part
 from ..store.store import Store
 from ..worker.client import WorkerClient
 from . import completion
-from .active import Live, comes_again
+from .active import ActiveRequest, comes_again
 from .delivery import Delivery
 
 
@@ -25,38 +25,38 @@ class PartNews:
     async def sent(self, part: Part, event_id: str | None) -> None:
         if part.image_id is not None:
             self._housekeeping.set()
-        live = self._delivery.live(part.key)
-        if live is not None and part.room_id != live.request.room_id:
+        active = self._delivery.active(part.key)
+        if active is not None and part.room_id != active.request.room_id:
             self._outbox.blocked.doubt(part.room_id)  # it was being sent when its room was closed
-        await self._look_again(live)
+        await self._look_again(active)
 
     async def failed(self, part: Part, reason: str) -> None:
-        live = self._delivery.live(part.key)
-        if live is not None:
-            live.reasons.add(reason)
+        active = self._delivery.active(part.key)
+        if active is not None:
+            active.reasons.add(reason)
         if part.image_id is not None:
             self._housekeeping.set()
-        await self._look_again(live)
+        await self._look_again(active)
 
-    async def _look_again(self, live: Live | None) -> None:
-        if live is not None and live.job is not None:
-            await self._delivery.look(live)
+    async def _look_again(self, active: ActiveRequest | None) -> None:
+        if active is not None and active.job is not None:
+            await self._delivery.look(active)
 
     async def missing(self, part: Part) -> None:
-        live = self._delivery.live(part.key)
-        if live is None or await self._is_over(part.key):
+        active = self._delivery.active(part.key)
+        if active is None or await self._is_over(part.key):
             await self._give_up(part)
         else:  # not a task of the request's own: it has to give the part up when the request ends meanwhile
-            self._delivery.spawn(self._still_there(live, part), "otterbot missing")
+            self._delivery.spawn(self._still_there(active, part), "otterbot missing")
 
     async def _is_over(self, key: str) -> bool:
         """By the database, which knows it before anything else is told."""
         request = await self._store.request(key)
         return request is None or not request.open
 
-    async def _still_there(self, live: Live, part: Part) -> None:
+    async def _still_there(self, active: ActiveRequest, part: Part) -> None:
         """A result is gone: either the worker has forgotten everything, or only this."""
-        job_id, gone = live.request.job_id, False
+        job_id, gone = active.request.job_id, False
         try:
             if job_id is not None:
                 job = await self._worker.job(job_id)
@@ -65,7 +65,7 @@ class PartNews:
                     await self._delivery.hear(job)
         except WorkerRefused as refusal:
             if refusal.not_found:
-                await self._delivery.forgotten(live)
+                await self._delivery.forgotten(active)
         except WorkerError:
             pass  # the next snapshot builds again
         if gone or await self._is_over(part.key):

@@ -38,9 +38,9 @@ class Retiming:
         """The homeserver's clock was: at once in memory, and in the database when that is awaited."""
         self._log.warning("The homeserver's clock was set by %.0f s", later)
         requests = []
-        for live in self._active.all():
-            live.request = moved(live.request, later)
-            requests.append(live.request)
+        for active in self._active.all():
+            active.request = moved(active.request, later)
+            requests.append(active.request)
         return self._store_all(requests)
 
     async def _store_all(self, requests: Iterable[Request]) -> None:
@@ -55,8 +55,8 @@ class Retiming:
         await clock.settle()
         now = clock.now()
         requests = []
-        for live in self._active.all():
-            if live.request.created_at > now + FUTURE:
-                live.request = moved(live.request, now - live.request.created_at)
-                requests.append(live.request)
+        for active in self._active.all():
+            if active.request.created_at > now + FUTURE:
+                active.request = moved(active.request, now - active.request.created_at)
+                requests.append(active.request)
         await self._store_all(requests)

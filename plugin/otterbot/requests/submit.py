@@ -14,7 +14,7 @@ from ..store.store import Store
 from ..waiting import news
 from ..worker.client import WorkerClient
 from ..worker.jobs import Job
-from .active import CannotAsk, Kind, Live
+from .active import ActiveRequest, CannotAsk, Kind
 from .active_requests import ActiveRequests
 from .signals import Bell
 
@@ -45,29 +45,29 @@ class Submitter:
         self._away = False
         """The last submission did not reach the worker."""
 
-    async def submit(self, live: Live) -> Job | WorkerRefused | CannotAsk | None:
+    async def submit(self, active: ActiveRequest) -> Job | WorkerRefused | CannotAsk | None:
         """Try until the worker has it, or until it is certain that it never will; ``None``: it ended meanwhile."""
-        tries, kind = 0, self._kinds[live.request.kind]
-        while live.open and live.request.state is RequestState.KEPT:
+        tries, kind = 0, self._kinds[active.request.kind]
+        while active.open and active.request.state is RequestState.KEPT:
             bell = self._bell.next
             try:
-                body = await kind.body(live)
+                body = await kind.body(active)
                 if body is not None:
-                    return await self._submit(live, body)
+                    return await self._submit(active, body)
                 wait: float | None = None
             except CannotAsk as reason:
                 return reason
             except (WorkerUnreachable, WorkerUnauthorized) as error:
-                live.promised, live.disk_full, self._away = True, False, True
+                active.promised, active.disk_full, self._away = True, False, True
                 self._active.worker_lost(
                     unauthorized=isinstance(error, WorkerUnauthorized), foreign=isinstance(error, WorkerForeign)
                 )
                 wait = BACKOFF[min(tries, len(BACKOFF) - 1)]
             except WorkerRefused as refusal:
-                if refusal.disk_full and live.promised:
-                    live.disk_full = True
-                    live.changed.set()
-                elif not kind.mend(live, refusal):
+                if refusal.disk_full and active.promised:
+                    active.disk_full = True
+                    active.changed.set()
+                elif not kind.mend(active, refusal):
                     return refusal
                 wait = BACKOFF[min(tries, len(BACKOFF) - 1)]
             except Exception as error:
@@ -78,8 +78,8 @@ class Submitter:
             await news(bell, wait)
         return None
 
-    async def _submit(self, live: Live, body: dict[str, object]) -> Job | None:
-        request = live.request
+    async def _submit(self, active: ActiveRequest, body: dict[str, object]) -> Job | None:
+        request = active.request
         own_turn = self._own_turns.setdefault(request.sender, asyncio.Lock())
         async with own_turn, self._turn:
             try:
@@ -106,6 +106,6 @@ class Submitter:
             await self._store.owe_cancel(request.key)  # it was cancelled while it was on its way
             await self._worker.cancel(job.id)
             return None
-        live.request = replace(live.request, state=RequestState.SUBMITTED, job_id=job.id)
+        active.request = replace(active.request, state=RequestState.SUBMITTED, job_id=job.id)
         self._worker.hurry()
         return job

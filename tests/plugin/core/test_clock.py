@@ -181,7 +181,7 @@ async def test_the_homeservers_clock_is_set(settled: Listening, rig: Rig, by: fl
     await settled.sync(rig.server.say(ROOM, "!say one"))
     await settled.hear("!say one")
     await rig.until(lambda: abs(rig.store.clock.now() - rig.server.clock()) < 60)
-    live = rig.delivery.live(request.key)
+    live = rig.delivery.active(request.key)
     assert live is not None
     assert abs(live.request.created_at - now - by) < 60
     await stored_as(rig, request.key, live.request.expires_at)
