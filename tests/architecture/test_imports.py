@@ -30,7 +30,6 @@ PLUGIN_ORDER = (
 """The plugin's."""
 
 CIRCLES: tuple[frozenset[str], ...] = (
-    frozenset({"otterbot:commands.predecessors", "otterbot:commands.room_settings"}),
     frozenset(
         f"otterbot_worker:images.{name}"
         for name in (

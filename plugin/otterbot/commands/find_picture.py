@@ -256,7 +256,7 @@ async def picture_of(services: Services, room: str, event_id: str) -> str | None
 
 async def _part_of(services: Services, room: str, request: Request) -> str | None:
     parts = await services.store.parts_of(request.key)
-    pictures = [part for name, part in sorted(parts.items()) if name.startswith("picture/") and part.room_id == room]
+    pictures = [part for name, part in sorted(parts.items()) if name.is_picture and part.room_id == room]
     return next((part.event_id for part in reversed(pictures) if part.event_id is not None), None)
 
 

@@ -37,14 +37,14 @@ def _words(request: Request) -> str:
 
 def _turn(services: Services, request: Request) -> int:
     """What runs, then what is next, then what the worker does not know yet."""
-    live = services.delivery.live(request.key)
+    live = services.delivery.active(request.key)
     if live is None or live.job is None:
         return sys.maxsize
     return -1 if live.job.state != "queued" else live.job.place or 0
 
 
 def _place(services: Services, request: Request) -> str:
-    live, state = services.delivery.live(request.key), services.delivery.worker_state
+    live, state = services.delivery.active(request.key), services.delivery.worker_state
     if live is None or live.job is None or state.away_since is not None:
         return texts.WAITS_FOR_WORKER
     if live.job.final:

@@ -12,30 +12,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 from aiohttp import web
-from mautrix.client import Client
-from mautrix.client.state_store import MemoryStateStore
-from mautrix.types import UserID
-from mautrix.util.async_db import Database
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "core"))
 
 from homeserver_double import BOT, HomeserverDouble
 from worker_double import TOKEN, WorkerDouble
 
-from otterbot.chat.history import History
-from otterbot.chat.turn_delivery import Chats
-from otterbot.chat.typing_notice import Typing
-from otterbot.commands.registry import VOCABULARY
 from otterbot.config import ChatValues, Values, WorkerValues
-from otterbot.matrix.addressing import Calls
-from otterbot.matrix.encryption import Encryption
-from otterbot.matrix.http import MatrixHttp
-from otterbot.outbox.sends import Outbox
-from otterbot.requests.delivery import Delivery
-from otterbot.store.migrations import upgrade_table
 from otterbot.store.rows import Request, key_of
-from otterbot.store.store import Commit, Store
-from otterbot.worker.client import Address, WorkerClient
+from otterbot.store.store import Commit
+from otterbot.worker.client import Address
+from plugin_parts import build_parts, config_of, stop_parts
 
 ROOM = "!room:test"
 USER = "@user:test"
@@ -226,45 +213,28 @@ class Rig:
 
     def __init__(self, path: Path, server: ChatHomeserver, worker: ChatWorker, chat: ChatValues) -> None:
         self.path, self.server, self.worker = path, server, worker
-        self.values = Values(worker=WorkerValues(token=TOKEN), chat=chat)
+        self.config = config_of(Values(worker=WorkerValues(token=TOKEN), chat=chat))
+
+    @property
+    def values(self) -> Values:
+        return self.config.current
+
+    @values.setter
+    def values(self, values: Values) -> None:
+        self.config.current = values
 
     async def start(self) -> None:
-        self.db = Database.create(f"sqlite:{self.path}", upgrade_table=upgrade_table)
-        await self.db.start()
-        self.store = Store(self.db)
-        await self.store.open()
-        self.client = Client(mxid=UserID(BOT), base_url=self.server.url, token="secret", state_store=MemoryStateStore())
-        self.http = MatrixHttp(self.client.api, self.store.clock)
-        encryption = Encryption(self.client)
         address = Address(url=self.worker.url, token=TOKEN)
-        self.worker_client = WorkerClient(lambda: address)
-        self.outbox = Outbox(self.store, self.http, encryption, BOT, LOG)
-        self.delivery = Delivery(self.store, self.worker_client, self.outbox, self.now, LOG)
-        self.history = History(
-            self.http,
-            encryption,
-            self.store,
-            Calls(self.http, BOT, prefix=lambda: self.values.prefix, commands=VOCABULARY),
-            bot=BOT,
-            values=self.now,
-            allowed=lambda user: user.endswith(":test") and user != BOT,
+        self.parts = parts = await build_parts(
+            self.path, bot=BOT, homeserver=self.server.url, config=self.config, address=lambda: address, log=LOG
         )
-        state = self.delivery.worker_state
-        typing = Typing(self.http, BOT, state, self.now)
-        chats = Chats(self.store, self.worker_client, self.outbox, self.history, state, typing, self.now)
-        self.delivery.register("chat", chats)
-        await self.delivery.start()
-
-    def now(self) -> Values:
-        return self.values
+        self.client, self.db = parts.around.client, parts.around.database
+        self.store, self.http, self.worker_client = parts.links.store, parts.links.http, parts.links.worker
+        self.outbox, self.delivery, self.history = parts.outbox, parts.delivery, parts.history
+        await parts.start()
 
     async def stop(self) -> None:
-        await self.delivery.stop()
-        await self.store.close()
-        await self.worker_client.close()
-        await self.http.close()
-        await self.client.api.session.close()
-        await self.db.stop()
+        await stop_parts(self.parts)
 
     async def restart(self) -> None:
         await self.stop()
