@@ -29,7 +29,7 @@ class JobFailed(Exception):
         self.code = code
         self.message = message
         self.details: dict[str, Any] = dict(details or {})
-        self.lessons: tuple[Any, ...] = ()
+        self.lessons: list[Any] = []
         """What was learned of memory on the way, each a ``memory.oom_history.Lesson``."""
 
 

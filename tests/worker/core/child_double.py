@@ -19,6 +19,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -104,10 +105,10 @@ class Child:
         """Everything on the card fits, but where it is tight and nobody has told it so."""
         if "tight" not in task.prompt:
             return {"plan": "resident"}
-        return {"plan": "tiled", "lessons": () if task.lessons else self.lessons()}
+        return {"plan": "tiled", "lessons": [] if task.lessons else self.lessons()}
 
-    def lessons(self) -> tuple[Lesson, ...]:
-        return (Lesson(plan="resident", card=5_000_000_000, available=5_100_000_000),)
+    def lessons(self) -> list[Lesson]:
+        return [Lesson(plan="resident", card=5_000_000_000, available=5_100_000_000)]
 
     def misbehave(self, task: messages.Draw) -> None:
         if (wish := re.search(r"die:(\w+):(\d+)", task.prompt)) is not None:
@@ -119,18 +120,18 @@ class Child:
         if "hang" in task.prompt:
             time.sleep(3_600)
         if "fail" in task.prompt:
-            self.fail(task, "nan", lessons=self.lessons() if "tight" in task.prompt else ())
+            self.fail(task, "nan", lessons=self.lessons() if "tight" in task.prompt else [])
         if self.unsafe(task):
             self.fail(task, "unsafe")
 
     def unsafe(self, task: messages.Draw) -> bool:
         return task.checker is not None and "unsafe" in task.prompt
 
-    def fail(self, task: messages.Draw, code: str, *, lessons: tuple[Lesson, ...] = (), **details: int | None) -> None:
+    def fail(self, task: messages.Draw, code: str, *, lessons: Sequence[Lesson] = (), **details: int | None) -> None:
         self.send(
             messages.Failed(
                 task_id=task.task_id, code=code, message="The picture came out empty.", memory=MEMORY, resident=None,
-                details=details, lessons=lessons,
+                details=details, lessons=list(lessons),
             )
         )  # fmt: skip
 

@@ -162,7 +162,7 @@ class Drawn(_Message):
     resident: str | None
     model_hash: str
     versions: dict[str, str] = {}
-    unused_embeddings: tuple[str, ...] = ()
+    unused_embeddings: list[str] = []
     """Names of embeddings that do not fit this model."""
     refiner: UsedRefiner | None = None
     """The one that drew the last steps."""
@@ -174,8 +174,8 @@ class Drawn(_Message):
     """How the model lay in memory (``memory.placement.PLANS``)."""
     control: UsedControlNet | None = None
     """The ControlNet that was asked for, which may have been fetched only now."""
-    notes: tuple[str, ...] = ()
-    lessons: tuple[Lesson, ...] = ()
+    notes: list[str] = []
+    lessons: list[Lesson] = []
     """What did not fit before this plan did."""
 
 
@@ -189,7 +189,7 @@ class Failed(_Message):
     memory: Memory
     resident: str | None
     details: dict[str, JsonValue] = {}
-    lessons: tuple[Lesson, ...] = ()
+    lessons: list[Lesson] = []
     """As ``Drawn``'s."""
 
 

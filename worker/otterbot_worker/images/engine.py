@@ -138,7 +138,7 @@ class Engine:
                 if not room.fall_back():
                     raise room.refusal()
         except JobFailed as error:
-            error.lessons = tuple(room.learned)
+            error.lessons = room.learned
             raise
         finally:
             self._rooms.learn(entry, room.learned)
@@ -162,9 +162,9 @@ class Engine:
             memory=self.memory(),
             resident=self.resident,
             versions={**self.versions, **self._surroundings(room)},
-            notes=tuple(room.notes + outcome.notes),
+            notes=room.notes + outcome.notes,
             plan=room.plan.name,
-            lessons=tuple(room.learned),
+            lessons=room.learned,
             **outcome.loaded,
         )
 
@@ -315,7 +315,7 @@ def _record(loaded: Loaded, task: Draw) -> dict[str, Any]:
     with_refiner = loaded.refining is not None and refined(loaded, task)
     return {
         "model_hash": loaded.model_hash,
-        "unused_embeddings": tuple(loaded.inversions.unused),
+        "unused_embeddings": loaded.inversions.unused,
         "control": loaded.controls.record,
         "refiner": loaded.refining.record() if loaded.refining is not None and with_refiner else None,
         "vae": loaded.vae,
