@@ -18,7 +18,6 @@ from test_gpu_engine import Watcher
 
 from otterbot_worker.errors import JobFailed
 from otterbot_worker.gpu.messages import Draw
-from otterbot_worker.gpu.tasks import DrawTask
 from otterbot_worker.images.draw import guidance, passes
 from otterbot_worker.images.engine import Engine
 from otterbot_worker.images.load import loader
@@ -46,10 +45,9 @@ def loaded(entry: ModelEntry) -> loader.Loaded:
 
 
 @pytest.fixture
-def task_of(make_task: Callable[..., DrawTask], entry: ModelEntry) -> Callable[..., Draw]:
+def task_of(make_task: Callable[..., Draw], entry: ModelEntry) -> Callable[..., Draw]:
     def task_of(**changes: Any) -> Draw:
-        task = make_task(model=entry.as_dict(), **changes)
-        return Draw(**{**vars(task), "output": str(task.output)})
+        return make_task(entry=entry, **changes)
 
     return task_of
 
@@ -121,8 +119,8 @@ def test_what_was_scaled_back_is_told(
     cfg: float,
     share: float | None,
 ) -> None:
-    other = {} if model == "noob" else {"model": entries["sdxl"].as_dict()}
-    drawn = engine.draw(replace(task_of(sampler="Euler a", guidance_scale=cfg), **other), Watcher())
+    other = {} if model == "noob" else {"entry": entries["sdxl"]}
+    drawn = engine.draw(task_of(sampler="Euler a", guidance_scale=cfg, **other), Watcher())
     assert drawn.guidance_rescale == share
 
 

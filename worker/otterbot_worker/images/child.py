@@ -21,7 +21,6 @@ import sys
 import threading
 import time
 import traceback
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -85,7 +84,7 @@ class Task:
         self._task_id = task_id
         self._last_word = time.monotonic()
 
-    def progress(self, phase: str, step: int = 0, steps: int = 0) -> None:
+    def progress(self, phase: messages.Phase, step: int = 0, steps: int = 0) -> None:
         self._last_word = time.monotonic()
         self._channel.send(messages.Progress(task_id=self._task_id, phase=phase, step=step, steps=steps))
 
@@ -131,7 +130,7 @@ def draw(engine: Engine, channel: Channel, message: messages.Draw) -> None:
     try:
         answer: messages.ToParent = engine.draw(message, task)
     except Cancelled:
-        answer = messages.Cancelled(task_id=message.task_id, memory=asdict(engine.memory()), resident=engine.resident)
+        answer = messages.Cancelled(task_id=message.task_id, memory=engine.memory(), resident=engine.resident)
     except (JobFailed, CannotLook) as error:
         failure = error if isinstance(error, JobFailed) else JobFailed(CANNOT_LOOK, error.sentence)
         answer = messages.Failed(
@@ -140,7 +139,7 @@ def draw(engine: Engine, channel: Channel, message: messages.Draw) -> None:
             message=failure.message,
             details=failure.details,
             lessons=failure.lessons,
-            memory=asdict(engine.memory()),
+            memory=engine.memory(),
             resident=engine.resident,
         )
     channel.send(answer)
@@ -158,7 +157,7 @@ def serve(engine: Engine, channel: Channel) -> NoReturn:
                 draw(engine, channel, message)
             elif isinstance(message, messages.Release):
                 engine.put_away()
-                channel.send(messages.Released(memory=asdict(engine.memory())))
+                channel.send(messages.Released(memory=engine.memory()))
         except Exception as error:
             if not isinstance(error, DeviceLost) and not is_fatal(error):
                 raise
@@ -207,7 +206,7 @@ def main() -> None:
         # Here the message is safe, and the one thing that helps: no prompt has arrived yet.
         print(f"no engine: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
         os._exit(messages.EXIT_NO_ENGINE)
-    channel.send(messages.Hello(device=engine.device, name=engine.name, memory=asdict(engine.memory())))
+    channel.send(messages.Hello(device=engine.device, name=engine.name, memory=engine.memory()))
     try:
         serve(engine, channel)
     except BaseException as error:

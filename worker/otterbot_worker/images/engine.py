@@ -34,7 +34,7 @@ from .load import device as devices
 from .load import libraries
 from .load.loader import Loaded, load, place, put_away
 from .memory import placing
-from .memory.budget import Room, Rooms, describe
+from .memory.budget import Room, Rooms
 from .memory.cpu_model_cache import Shelf, serves
 from .task_validation import check_task
 
@@ -129,7 +129,7 @@ class Engine:
         :raises JobFailed: Cancelled: devices.DeviceLost:
         """
         started = time.monotonic()
-        entry = ModelEntry.from_dict(task.model)
+        entry = task.entry
         check_task(task, entry)
         room = self._rooms.begin(entry, task, self._look(entry))
         try:
@@ -138,14 +138,14 @@ class Engine:
                 if not room.fall_back():
                     raise room.refusal()
         except JobFailed as error:
-            error.lessons = describe(room.learned)
+            error.lessons = room.learned
             raise
         finally:
             self._rooms.learn(entry, room.learned)
-        steps = tiles.steps(vars(task))
+        steps = tiles.steps(task)
         monitor.progress("saving", steps, steps)
         try:
-            Path(task.output).write_bytes(outcome.pixels.tobytes())
+            task.output.write_bytes(outcome.pixels.tobytes())
         except OSError as error:
             # Not an accident of this process: the worker decides by the number what becomes of the picture.
             raise JobFailed(
@@ -159,12 +159,12 @@ class Engine:
             seconds=time.monotonic() - started,
             pipeline_seconds=outcome.pipeline_seconds,
             load_seconds=outcome.load_seconds,
-            memory={"total_bytes": self.memory().total_bytes, "free_bytes": self.memory().free_bytes},
+            memory=self.memory(),
             resident=self.resident,
             versions={**self.versions, **self._surroundings(room)},
             notes=room.notes + outcome.notes,
             plan=room.plan.name,
-            lessons=describe(room.learned),
+            lessons=room.learned,
             **outcome.loaded,
         )
 
@@ -248,14 +248,14 @@ class Engine:
             downloads=self._downloads,
             monitor=monitor,
         )
-        if task.safety is not None:
-            self._safety.load(task.safety, downloads=self._downloads, monitor=monitor)
+        if task.checker is not None:
+            self._safety.load(task.checker, downloads=self._downloads, monitor=monitor)
         monitor.check()
         started = time.monotonic()
         applied = loaded.adapters.applied(loaded.pipe, task.loras)
         with watching(loaded.pipe, monitor.check), applied:
             pixels, more = generate(loaded, task, self._device, monitor, self._embeddings)
-        if task.safety is not None:
+        if task.checker is not None:
             monitor.check()
             self._safety.look(pixels)
         return _Outcome(

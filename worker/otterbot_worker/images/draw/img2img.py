@@ -53,7 +53,7 @@ def begin(loaded: Loaded, task: Draw, device: torch.device, generator: torch.Gen
     """
     assert task.init_image is not None
     assert task.strength is not None
-    picture = inpaint.on_canvas(task, read(Path(task.init_image), task.width, task.height))
+    picture = inpaint.on_canvas(task, read(Path(task.init_image.path), task.width, task.height))
     latents = encode(loaded, picture, device, generator)
     pipe = from_picture(loaded)
     keeping = inpaint.keeping(task, latents)
@@ -93,7 +93,7 @@ def finish(task: Draw, drawn: Pixels) -> Pixels:
     """The drawn pixels, with the picture's own where a mask keeps them. :raises JobFailed: ``input_gone``"""
     if task.mask is None or task.init_image is None:
         return drawn
-    return inpaint.put_back(task, read(Path(task.init_image), task.width, task.height), drawn)
+    return inpaint.put_back(task, read(Path(task.init_image.path), task.width, task.height), drawn)
 
 
 def read(path: Path, width: int, height: int, *, gone: str = GONE) -> Image.Image:

@@ -93,7 +93,7 @@ class Previews:
 
 def begin(loaded: Loaded, task: Draw, device: torch.device, monitor: Monitor) -> tuple[Previews | None, list[str]]:
     """What makes them, where they are wanted and can be made; and notes."""
-    if not task.preview or task.safety is not None:  # the checker has not seen them
+    if not task.preview or task.checker is not None:  # the checker has not seen them
         return None, []
     colours = colours_of(loaded.family, loaded.pipe.vae)
     if colours is None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from ...errors import CannotLook, JobFailed, look_failed
 from ...gpu.messages import Draw
@@ -148,16 +147,16 @@ class Rooms:
     def begin(self, entry: ModelEntry, task: Draw, facts: DeviceFacts) -> Room:
         """``facts``: measured now, with what the model itself has on the device counted as available."""
         needs = with_loras(steered(self._needs_of(entry), task.control), task.loras)
-        self.learn(entry, oom_history.lessons_from(task.lessons))
+        self.learn(entry, task.lessons)
         known = self._lessons[entry.name]
         precision = facts.precision(wants_bf16=entry.abilities.bf16)
-        width, height = tiles.largest(vars(task))
+        width, height = tiles.largest(task)
         return Room(
             entry=entry,
             width=width,
             height=height,
             needs=needs,
-            counted=task.control is None or task.control["scale"] == 0 or needs.steering is not None,
+            counted=task.control is None or task.control.scale == 0 or needs.steering is not None,
             facts=facts,
             precision=precision,
             reserve=self._reserve,
@@ -181,11 +180,6 @@ class Rooms:
                 sentence = f"The model {entry.name} is broken: its files do not say what it needs."
                 raise JobFailed("model_broken", sentence, {"error": type(error).__name__}) from None
         return self._needs[1]
-
-
-def describe(learned: Iterable[Lesson]) -> list[dict[str, Any]]:
-    """As messages carry them."""
-    return [lesson.as_dict() for lesson in learned]
 
 
 def _gb(count: int) -> str:
