@@ -31,10 +31,6 @@ PLUGIN_ORDER = (
 
 CIRCLES: tuple[frozenset[str], ...] = (
     frozenset({"otterbot:commands.predecessors", "otterbot:commands.room_settings"}),
-    frozenset({"otter_mini:contact_sheet", "otter_mini:evaluate"}),
-    frozenset({"otter_mini:controls", "otter_mini:experiments"}),
-    frozenset({"otter_mini:inversion", "otter_mini:inversion_training"}),
-    frozenset({"otter_mini:lora", "otter_mini:lora_training"}),
 )  # fmt: skip
 """Circles of files that are still there. No other may come, and one that is gone leaves this list."""
 
