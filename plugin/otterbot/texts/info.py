@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from .captions import MAX_CAPTION
 from .escape import plain
-from .jobs import MAX_CAPTION, typed
+from .jobs import typed
 from .usage import command
 
 MAX_LINE = 6_000

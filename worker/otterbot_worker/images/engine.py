@@ -23,8 +23,6 @@ from ..memory import placement
 from ..memory.device_info import DeviceFacts
 from ..models.entries import ModelEntry
 from ..sampling import tiles
-from .draw.decoding import Pixels
-from .draw.monitor import Monitor
 from .draw.passes import rescale
 from .draw.picture import generate, refined
 from .draw.prompt_cache import Embeddings
@@ -32,10 +30,13 @@ from .draw.safety_checker import Safety
 from .draw.step_hooks import watching
 from .load import device as devices
 from .load import libraries
-from .load.loader import Loaded, load, place, put_away
+from .load.loaded import Loaded
+from .load.loader import load, place, put_away
 from .memory import placing
 from .memory.budget import Room, Rooms
 from .memory.cpu_model_cache import Shelf, serves
+from .monitor import Monitor
+from .pixels import Pixels
 from .task_validation import check_task
 
 log = logging.getLogger(__name__)

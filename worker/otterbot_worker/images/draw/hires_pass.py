@@ -22,8 +22,9 @@ from PIL import Image
 
 from ...sampling import sampling_steps, tiles
 from ...sampling.tiles import Tile
+from ..pixels import Pixels
 from . import img2img
-from .decoding import Pixels, decode, empty
+from .decoding import decode, empty
 from .inpaint import noised_after
 from .noise import onto
 from .passes import UNGUIDED, Drawing, OnStep

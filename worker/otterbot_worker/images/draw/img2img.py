@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import diffusers
 import torch
@@ -20,12 +20,11 @@ from PIL import Image, ImageOps
 from ...errors import JobFailed, look_failed
 from ...gpu.messages import Draw
 from ...sampling import sampling_steps
+from ..load.loaded import Loaded
+from ..pixels import Pixels
 from . import inpaint
 from . import noise as noises
-from .decoding import Pixels, precision, upcasts
-
-if TYPE_CHECKING:
-    from ..load.loader import Loaded
+from .decoding import precision, upcasts
 
 FOUR = 4
 """Channels of a tensor that the pipelines take for latents; any other is a picture to them. A model may have more."""

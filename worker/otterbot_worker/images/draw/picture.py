@@ -19,10 +19,11 @@ from ...families.prompt import Prompt, lost_notes
 from ...gpu.messages import Draw
 from ...prompts import StepCount
 from ...sampling import sampling_steps, tiles
-from ..load.loader import Loaded
+from ..load.loaded import Loaded
+from ..monitor import Monitor
+from ..pixels import Pixels
 from . import controlnet_steps, hires_pass, img2img, nan_check, noise, previews, refiner_steps
-from .decoding import Pixels, decode
-from .monitor import Monitor
+from .decoding import decode
 from .passes import UNGUIDED, Drawing, Pass, Steps
 from .prompt_cache import Embeddings
 

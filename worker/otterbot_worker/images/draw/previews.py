@@ -14,17 +14,15 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from PIL import Image
 
 from ...families import Family, Preview
 from ...gpu.messages import Draw
-from .monitor import Monitor
-
-if TYPE_CHECKING:
-    from ..load.loader import Loaded
+from ..load.loaded import Loaded
+from ..monitor import Monitor
 
 SECONDS = 0.5
 """Between two of them."""

@@ -23,7 +23,7 @@ from ...errors import Cancelled, CannotLook, JobFailed, look_failed
 from ...families import Family
 from ...models import checkpoint_probe, configs, ldm_names, noise_schedule, part_settings, pickle_header, user_files
 from ...models.entries import ModelEntry
-from ..draw.monitor import Monitor
+from ..monitor import Monitor
 from . import device as devices
 from . import scaled_weights
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import gc
-from typing import TYPE_CHECKING
 
 from ...memory.placement import Plan
 from ...models.entries import ModelEntry
+from ..load.loaded import Loaded
 from . import placing
-
-if TYPE_CHECKING:
-    from ..load.loader import Loaded
 
 
 def serves(loaded: Loaded, entry: ModelEntry, plan: Plan) -> bool:

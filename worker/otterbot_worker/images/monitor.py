@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from ...gpu.messages import Phase
+from ..gpu.messages import Phase
 
 
 class Monitor(Protocol):
