@@ -13,7 +13,7 @@ from core_lab import Json, chat, image, settings, until, worker_here
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from otterbot_worker.jobs.store import Store
+from otterbot_worker.queue.store import Store
 
 from doubles.ollama import OllamaDouble
 
