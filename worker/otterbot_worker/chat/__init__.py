@@ -2,8 +2,8 @@
 
 Comes in: a conversation (`Message`) and the name of a model. Goes out: text as it grows, and a `ChatOutcome`.
 
-`backend.ChatBackend` is the protocol; `backends.open_backend` makes the one that the settings name; each backend is a
-package of its own (`ollama/`). What any backend shares lies here: `turn` runs one turn, `fitting` fits a conversation
+`backend.ChatBackend` is the protocol; `backends.open_backend` makes the one that the settings name; each is a package
+of its own in here. What any backend shares lies beside them: `turn` runs one turn, `fitting` fits a conversation
 into a context, `answer` collects what streams, `thinking` (with `marks` and `code`) hides thoughts and a template's
 marks, `beginnings` says when that can be told, `choice` remembers the default model, `failures` and `too_long` are the
 errors with their sentences. docs/architecture/adding-a-chat-backend.md shows the way to another one.

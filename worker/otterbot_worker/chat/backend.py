@@ -50,7 +50,7 @@ class ChatBackend(Protocol):
 
     @property
     def name(self) -> str:
-        """As sentences for people call it: "Ollama"."""
+        """As sentences for people call it; they may begin with it."""
 
     @property
     def capabilities(self) -> Capabilities: ...
