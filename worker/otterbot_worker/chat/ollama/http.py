@@ -15,28 +15,18 @@ from typing import Any
 
 import aiohttp
 
-from ..errors import JobFailed
+from ...errors import JobFailed
+from .. import too_long
+from ..failures import broke_off, refused, stalled, unreachable
+from ..turn import NoFirstToken
 from . import failures
-from .records import OllamaSettings
+from .settings import OllamaSettings
 
 _MAX_REPLY = 8 * 1024 * 1024
 _MAX_ERROR = 65_536
 
 
-class TooLong(Exception):
-    """The conversation does not fit; the server's numbers, where it named them."""
-
-    def __init__(self, tokens: int | None, context: int | None) -> None:
-        super().__init__("the conversation does not fit")
-        self.tokens = tokens
-        self.context = context
-
-
-class NoHeaders(Exception):
-    """Nothing came within the time for the first token."""
-
-
-class Server:
+class Http:
     """One server, used from one event loop. Failures are `JobFailed`."""
 
     def __init__(self, settings: OllamaSettings, log: logging.Logger) -> None:
@@ -86,7 +76,7 @@ class Server:
             raise failures.not_ollama(status)
         if status != 200:
             self._log.info("Ollama answered %s with %d", path, status)
-            raise failures.refused(status)
+            raise refused(failures.NAME, status)
         return answer
 
     def unreachable(self, error: BaseException) -> JobFailed:
@@ -94,7 +84,7 @@ class Server:
         level = logging.DEBUG if self._known_away else logging.WARNING
         self._known_away = True
         self._log.log(level, "Ollama at %s cannot be reached: %s", self._url, type(error).__name__)
-        failure = failures.unreachable()
+        failure = unreachable(failures.NAME)
         if isinstance(error, aiohttp.ClientConnectorError) and not isinstance(error, aiohttp.ClientConnectorDNSError):
             failure.details["reason"] = "not_running"
         return failure
@@ -102,12 +92,10 @@ class Server:
     # ------------------------------------------------------------ chats and loads
 
     @asynccontextmanager
-    async def chat(
-        self, body: Mapping[str, Any], *, context: int, patience: float
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
+    async def chat(self, body: Mapping[str, Any], *, patience: float) -> AsyncIterator[aiohttp.ClientResponse]:
         """``POST /api/chat`` up to the headers, which come with the first token or the end of a load.
 
-        Raises `TooLong`, `NoHeaders` after ``patience`` seconds, and `JobFailed`.
+        Raises `TooLong`, `NoFirstToken` after ``patience`` seconds, and `JobFailed`.
         """
         try:
             async with asyncio.timeout(patience):
@@ -115,20 +103,20 @@ class Server:
         except aiohttp.ClientError as error:
             raise self.unreachable(error) from None
         except TimeoutError:
-            raise NoHeaders from None
+            raise NoFirstToken from None
         try:
             if response.status != 200:
-                await self._refuse(response, str(body["model"]), context)
+                await self._refuse(response, str(body["model"]))
             yield response
         except aiohttp.ClientError as error:
             self._log.warning("the chat's connection broke: %s", type(error).__name__)
-            raise failures.broke_off() from None
+            raise broke_off() from None
         except TimeoutError:
-            raise failures.stalled(self._settings.chunk_timeout) from None
+            raise stalled(self._settings.chunk_timeout) from None
         finally:
             response.close()
 
-    async def _refuse(self, response: aiohttp.ClientResponse, model: str, context: int) -> None:
+    async def _refuse(self, response: aiohttp.ClientResponse, model: str) -> None:
         async with asyncio.timeout(self._settings.short_timeout):
             data = await response.content.read(_MAX_ERROR)
         try:
@@ -136,6 +124,4 @@ class Server:
         except (ValueError, KeyError, TypeError):
             raise failures.not_ollama(response.status) from None
         text = error if isinstance(error, str) else json.dumps(error)
-        if failures.speaks_of_length(text):
-            raise TooLong(*failures.numbers(text))
-        raise failures.from_answer(response.status, text, model=model, context=context)
+        raise too_long.in_words(text) or failures.from_answer(response.status, text, model=model)

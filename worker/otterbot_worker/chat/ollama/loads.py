@@ -13,14 +13,15 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from ..turn import NoFirstToken
 from . import failures
-from .records import OllamaSettings
-from .server import NoHeaders, Server
+from .http import Http
+from .settings import OllamaSettings
 
 
 class Loads:
-    def __init__(self, server: Server, settings: OllamaSettings, log: logging.Logger) -> None:
-        self._server = server
+    def __init__(self, http: Http, settings: OllamaSettings, log: logging.Logger) -> None:
+        self._http = http
         self._settings = settings
         self._log = log
         self._running: dict[str, asyncio.Task[None]] = {}
@@ -54,11 +55,11 @@ class Loads:
         wire = {**body, "messages": [], "stream": False}
         try:
             async with (
-                self._server.chat(wire, context=0, patience=limit) as response,
+                self._http.chat(wire, patience=limit) as response,
                 asyncio.timeout(self._settings.chunk_timeout),
             ):
                 await response.read()
-        except NoHeaders:
+        except NoFirstToken:
             raise failures.endless_load(model, limit) from None
 
     def _over(self, key: str, load: asyncio.Task[None]) -> None:

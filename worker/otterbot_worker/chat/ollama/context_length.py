@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import logging
 
-from ..errors import JobFailed
-from .entries import context_of
-from .records import ChatModel
-from .server import Server
+from ...errors import JobFailed
+from ..records import ChatModel
+from .http import Http
+from .wire import context_of
 
 
-class Contexts:
-    def __init__(self, server: Server, log: logging.Logger) -> None:
-        self._server = server
+class ContextLengths:
+    def __init__(self, http: Http, log: logging.Logger) -> None:
+        self._http = http
         self._log = log
         self._known: dict[str, int] = {}
 
@@ -21,7 +21,7 @@ class Contexts:
         if model.context or model.digest in self._known:
             return model.context or self._known[model.digest]
         try:
-            shown = await self._server.ask("POST", "/api/show", {"model": model.name})
+            shown = await self._http.ask("POST", "/api/show", {"model": model.name})
         except JobFailed as failed:
             # Gone since it was listed, or the server is: what comes next says so.
             self._log.info("Ollama did not describe a model: %s", failed.code)

@@ -1,12 +1,31 @@
-"""Ollama's names and lists, read with suspicion: what is missing or of another kind becomes empty."""
+"""Ollama's JSON: names, lists and lines read with suspicion, and what every request says.
+
+What is missing or of another kind becomes empty.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from .records import ChatModel, Loaded
+from ..chosen import Chosen
+from ..reading import number
+from ..records import ChatModel, Delta, ModelOptions
+
+_GPT_OSS = re.compile(r"gpt-?oss", re.IGNORECASE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """A model in memory, as ``/api/ps`` has it (a model that is still loading is not in there). Bytes."""
+
+    name: str
+    size: int
+    size_vram: int
+    context: int | None
+    digest: str = ""
 
 
 def same(one: str, other: str) -> bool:
@@ -49,10 +68,6 @@ def context_of(shown: Mapping[str, Any]) -> int:
     return next((number(value) for name, value in pairs if str(name).endswith(".context_length")), 0)
 
 
-def number(value: object) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) else 0
-
-
 def listed(answer: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The models of ``/api/tags`` and ``/api/ps``."""
     entries = answer.get("models")
@@ -92,3 +107,54 @@ def prompt_of(answer: Mapping[str, Any]) -> str:
     told = answer.get("_debug_info")
     prompt = told.get("rendered_template") if isinstance(told, Mapping) else None
     return prompt if isinstance(prompt, str) else ""
+
+
+def delta(line: Mapping[str, Any]) -> Delta:
+    """From a line of ``/api/chat``."""
+    message = line.get("message")
+    message = message if isinstance(message, Mapping) else {}
+    text, thought, done = message.get("content"), message.get("thinking"), line.get("done") is True
+    return Delta(
+        text=text if isinstance(text, str) else "",
+        thought=str(thought) if thought else "",
+        done=done,
+        cut=line.get("done_reason") == "length",
+        prompt_tokens=number(line.get("prompt_eval_count")) if done else 0,
+        answer_tokens=number(line.get("eval_count")) if done else 0,
+    )
+
+
+# ---------------------------------------------------------------- requests
+
+
+def think(name: str, model: ChatModel | None, options: ModelOptions) -> bool | str:
+    """Ollama's ``think``. gpt-oss cannot do without, whatever it is called."""
+    if options.think is not None:
+        return options.think
+    family = model.family if model is not None else ""
+    return "low" if _GPT_OSS.match(family) or _GPT_OSS.match(name.rsplit("/", 1)[-1]) else False
+
+
+def fixed_body(chosen: Chosen, keep_alive: float) -> dict[str, Any]:
+    """What is the same in every request for a model: Ollama loads it anew where some of it changes.
+
+    ``truncate`` and ``shift`` keep it from cutting a conversation, or the beginning of it, in silence.
+    """
+    return {
+        "model": chosen.name,
+        "keep_alive": f"{max(1, round(keep_alive))}s",
+        "options": _wire_options(chosen.options),
+        "truncate": False,
+        "shift": False,
+    }
+
+
+def _wire_options(options: ModelOptions) -> dict[str, int | float | bool | str]:
+    wire: dict[str, int | float | bool | str] = {
+        **options.more,
+        "num_ctx": options.num_ctx,
+        "num_predict": options.answer,
+    }
+    if options.temperature is not None:
+        wire["temperature"] = options.temperature
+    return wire

@@ -5,28 +5,29 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 
-from .chosen import Chosen
-from .entries import find
+from ..chosen import Chosen
+from ..records import Phase, Unloaded
 from .loads import Loads
-from .records import Loaded, OllamaSettings, Phase, Unloaded
+from .settings import OllamaSettings
+from .wire import Loaded, find, fixed_body
 
 RELOAD_WAIT = 20.0
 
 
-class Readying:
+class Preload:
     def __init__(
         self,
         loads: Loads,
         settings: OllamaSettings,
         *,
         loaded: Callable[[], Awaitable[Sequence[Loaded]]],
-        unload_all: Callable[[float], Awaitable[Unloaded]],
+        unload: Callable[[float], Awaitable[Unloaded]],
         log: logging.Logger,
     ) -> None:
         self._loads = loads
         self._settings = settings
         self._loaded = loaded
-        self._unload_all = unload_all
+        self._unload = unload
         self._log = log
         self._given: dict[tuple[str, int], int | None] = {}
         """The context that a model got, by its key and what was asked for: the server may not honour that."""
@@ -46,12 +47,12 @@ class Readying:
             on_phase("thinking")
             return []
         on_phase("loading")
-        body = chosen.body(self._settings.keep_alive)
+        body = fixed_body(chosen, self._settings.keep_alive)
         await self._loads.loaded(body)
         entry = await self.in_memory(chosen)
         spilled = self._settings.on_gpu and entry is not None and 0 < entry.size_vram < entry.size
         # Ollama places layers by what is free at that moment, and never moves them: once more, with the card empty.
-        if spilled and (await self._unload_all(RELOAD_WAIT)).gone:
+        if spilled and (await self._unload(RELOAD_WAIT)).gone:
             await self._loads.loaded(body)
             entry = await self.in_memory(chosen)
         self._given[asked] = entry.context if entry is not None else None

@@ -11,10 +11,10 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
-from ..errors import JobFailed
-from .entries import name_for
-from .records import ChatModel, Loaded, Unloaded
-from .server import Server
+from ...errors import JobFailed
+from ..records import ChatModel, Unloaded
+from .http import Http
+from .wire import Loaded, name_for
 
 NOBODY = ("not_running", "address", "proxy")
 """Reasons of ``ollama_unreachable`` where there is no Ollama that could hold anything. No picture waits for a wrong
@@ -28,14 +28,14 @@ class Unloading:
 
     def __init__(
         self,
-        server: Server,
+        http: Http,
         *,
         loaded: Callable[[], Awaitable[Sequence[Loaded]]],
         models: Callable[[], Awaitable[Sequence[ChatModel]]],
         deadline: float,
         log: logging.Logger,
     ) -> None:
-        self._server = server
+        self._http = http
         self._loaded = loaded
         self._models = models
         self._deadline = deadline
@@ -64,7 +64,7 @@ class Unloading:
                     # Again after a while: a request in the server's queue takes an unload back.
                     if now - self._asked.get(name, float("-inf")) >= AGAIN_SECONDS:
                         self._asked[name] = now
-                        await self._server.ask("POST", "/api/chat", {"model": name, "messages": [], "keep_alive": 0})
+                        await self._http.ask("POST", "/api/chat", {"model": name, "messages": [], "keep_alive": 0})
             except JobFailed as failed:
                 if failed.details.get("reason") in NOBODY:
                     return True
