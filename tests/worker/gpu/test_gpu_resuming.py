@@ -233,7 +233,7 @@ def test_a_refiner_in_shards(
     assert own.here() is None
     assert refused(own, downloads=False) == ["model_missing"]
     loaded = loader.load(own, CPU, RESIDENT, downloads=True, monitor=Impatient())
-    assert loaded.refining is not None
+    assert loaded.refiner is not None
     assert own.here() is not None
 
 

@@ -25,7 +25,7 @@ from .step_hooks import watching
 
 
 @contextmanager
-def steering(drawing: Drawing, pipe: Any) -> Iterator[None]:
+def controlnet_applied(drawing: Drawing, pipe: Any) -> Iterator[None]:
     """In here the task's ControlNet steers the steps of ``pipe``, one run of it. :raises JobFailed: ``input_gone``"""
     control, controls, net = drawing.task.control, drawing.loaded.controls, drawing.loaded.controls.net
     if control is None or net is None or control.scale == 0:

@@ -22,12 +22,12 @@ def split(loaded: Loaded, task: Draw) -> tuple[int, int]:
     The hand-over is a moment of the noise, not a number of steps: which steps lie before it, the sampler knows.
     """
     true = sampling_steps.true_steps(task.steps, task.strength)
-    if loaded.refining is None:
+    if loaded.refiner is None:
         return true, 0
     sampler = scheduler(task, loaded.base_scheduler)
     sampler.set_timesteps(task.steps)
     range_ = sampler.config.num_train_timesteps
-    cut = round(range_ - loaded.refining.hand_over * range_)
+    cut = round(range_ - loaded.refiner.hand_over * range_)
     first, *rest = sampler.timesteps.tolist()
     moments = [first, *rest[:: sampler.order]][-true:]
     before = sum(moment >= cut for moment in moments)
@@ -36,27 +36,27 @@ def split(loaded: Loaded, task: Draw) -> tuple[int, int]:
 
 def refine(drawing: Drawing, latents: torch.Tensor | None, *, expected: int) -> torch.Tensor:
     """The last steps; from the base's latents to its own. :raises Cancelled: within a step, too"""
-    refining, task = drawing.loaded.refining, drawing.task
-    assert refining is not None
+    refiner, task = drawing.loaded.refiner, drawing.task
+    assert refiner is not None
     assert latents is not None
-    unet = refining.pipe.unet
+    unet = refiner.pipe.unet
     width = unet.config.cross_attention_dim
     embeddings = {
         name: tensor if "pooled" in name else tensor[..., -width:] for name, tensor in drawing.embeddings.items()
     }
     try:
-        if refining.travels:
+        if refiner.travels:
             placing.settle(drawing.loaded.plan, drawing.loaded.pipe)
             unet.to(drawing.device)
         with watching(SimpleNamespace(components={REFINER_PART: unet}), drawing.monitor.check):
             return drawing.denoise(
-                refining.pipe,
+                refiner.pipe,
                 steps=task.steps,
                 expected=expected,
                 image=latents,
-                denoising_start=refining.hand_over,
+                denoising_start=refiner.hand_over,
                 **embeddings,
             )
     finally:
-        if refining.travels:
+        if refiner.travels:
             unet.to("cpu")

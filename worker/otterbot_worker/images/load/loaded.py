@@ -10,7 +10,7 @@ from ...memory.placement import Plan
 from ...models.entries import ModelEntry
 from .controlnet import Controls
 from .lora_loader import Adapters
-from .refiner import Refining
+from .refiner import Refiner
 from .textual_inversion import Inversions
 
 
@@ -31,7 +31,7 @@ class Loaded:
     adapters: Adapters = field(default_factory=Adapters)
     inversions: Inversions = field(default_factory=Inversions)
     controls: Controls = field(default_factory=Controls)
-    refining: Refining | None = None
+    refiner: Refiner | None = None
 
     @property
     def family(self) -> Family:
@@ -40,4 +40,4 @@ class Loaded:
     @property
     def pipes(self) -> list[Any]:
         """All that hold weights."""
-        return [self.pipe] if self.refining is None else [self.pipe, self.refining.pipe]
+        return [self.pipe] if self.refiner is None else [self.pipe, self.refiner.pipe]

@@ -81,15 +81,15 @@ def load(
         base_scheduler=base_scheduler,
         notes=notes,
         vae=vae_record,
-        refining=loaded_refiner,
+        refiner=loaded_refiner,
     )
 
 
 def place(loaded: Loaded, plan: Plan, device: torch.device) -> None:
     """Lay a model that was put away where the plan says. Out of memory and fatal errors come as torch raises them."""
     placing.place(plan, loaded.pipe, device)
-    if loaded.refining is not None:
-        loaded.refining = refiner.placed(loaded.refining, plan, device)
+    if loaded.refiner is not None:
+        loaded.refiner = refiner.placed(loaded.refiner, plan, device)
     loaded.plan = plan
 
 

@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Refining:
+class Refiner:
     """A loaded refiner. Lives as long as the base that it belongs to."""
 
     name: str
@@ -52,7 +52,7 @@ def load(
     *,
     downloads: bool,
     monitor: Monitor,
-) -> Refining:
+) -> Refiner:
     """The entry's refiner beside its base, which lies in memory already as the plan says; this one does as the base.
 
     :raises JobFailed: ``model_missing``, ``model_broken`` :raises Cancelled:
@@ -103,12 +103,12 @@ def load(
     pipe.set_progress_bar_config(disable=True)
     placing.prepare(plan, pipe, precision)
     travels = placing.place_one(plan, unet, device)
-    return Refining(name=entry.refiner.name, hash=found, hand_over=entry.refiner.hand_over, pipe=pipe, travels=travels)
+    return Refiner(name=entry.refiner.name, hash=found, hand_over=entry.refiner.hand_over, pipe=pipe, travels=travels)
 
 
-def placed(refining: Refining, plan: Plan, device: torch.device) -> Refining:
+def placed(refiner: Refiner, plan: Plan, device: torch.device) -> Refiner:
     """The same one, laid as that plan says."""
-    return replace(refining, travels=placing.place_one(plan, refining.pipe.unet, device))
+    return replace(refiner, travels=placing.place_one(plan, refiner.pipe.unet, device))
 
 
 def _locate(entry: ModelEntry, *, downloads: bool, monitor: Monitor) -> Path:
