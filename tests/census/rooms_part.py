@@ -244,7 +244,7 @@ async def _of_three(lab: Lab, names: Names, people: dict[str, User], *, encrypte
     greeting = [e for e in lab.user.events[mark:] if e.sender == lab.bot and e.type == "m.room.message"]
     found: Answer = {"greeting": names.clean([event.content for event in greeting])}
     await here.post()
-    found |= await here.all(typed.steps())
+    found |= await here.all(typed.steps(encrypted=encrypted))
     await lab.worker.api("POST", "/v1/pause", {"minutes": 60})
     here.paused = True
     try:

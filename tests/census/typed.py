@@ -196,10 +196,11 @@ def _chat() -> Iterator[Step]:
     yield _s("chat by name", "otterbot: chat who are you?")
 
 
-def steps() -> tuple[Step, ...]:
-    """For a room of three. Names are unique."""
-    parts = (_words(), _pictures(), _refused(), _from_pictures(), _again(), _room(), _chat())
-    return tuple(step for part in parts for step in part)
+def steps(*, encrypted: bool = False) -> tuple[Step, ...]:
+    """For a room of three. Names are unique. What is wrong with a line has nothing to do with encryption: that is typed
+    in the plain room only."""
+    words, refused = ((), ()) if encrypted else (_words(), _refused())
+    return (*words, *_pictures(), *refused, *_from_pictures(), *_again(), *_room(), *_chat())
 
 
 def waiting() -> tuple[Step, ...]:
