@@ -23,7 +23,7 @@ from .typed import Step
 Answer = dict[str, Any]
 QUIET = 1.2
 """Seconds without a word of the bot's after which nothing more is expected."""
-PATIENCE = 120
+PATIENCE = 300
 """Seconds for the end of a request. What has not come by then is missing in the census, which is a difference."""
 NEVER = 3600
 PLUGIN = {
