@@ -40,10 +40,11 @@ async def take_worker(root: Path, files: Path, pictures: Path, only: str | None)
                 some: Answer = names.clean(await part.some(only))
                 return some
             found = await part.take()
-            found["queue"] = await queue_part.queue(api, names)
             found["chats"] = await queue_part.chats(api, names, ollama)
             found["ends"] = await queue_part.ends(api, names)
             found["events"] = await queue_part.events(api)
+            # Last: a pause ends the GPU process, and on a busy machine another one takes minutes to start.
+            found["queue"] = await queue_part.queue(api, names)
             found["metrics"] = await queue_part.metrics(api)
             found["commands"] = await commands(a)
         found["schema"] = queue_part.schema(a.database)
