@@ -277,14 +277,14 @@ class Rig:
         """What the worker got."""
         found = await self.server.wait(lambda: [job for job in self.worker.jobs.values() if job["key"] == request.key])
         job: dict[str, Any] = found[0]
-        deadline = time.monotonic() + 5
+        deadline = time.monotonic() + 60
         while (stored := await self.store.request(request.key)) is None or stored.job_id is None:
             assert time.monotonic() < deadline
             await asyncio.sleep(0.01)
         return job
 
     async def done(self, request: Request) -> str | None:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while (found := await self.store.request(request.key)) is None or found.open:
             assert time.monotonic() < deadline, "the request is not done"
             await asyncio.sleep(0.02)

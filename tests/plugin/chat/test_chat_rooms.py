@@ -52,7 +52,7 @@ def bodies(rig: Rig, room: str = NEW) -> list[str]:
 
 
 async def moved(rig: Rig, request: Request) -> None:
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while (found := await rig.store.request(request.key)) is None or found.room_id != NEW:
         assert time.monotonic() < end
         await asyncio.sleep(0.02)

@@ -93,7 +93,7 @@ class Rig:
         self.delivery.accepted_request(request)
         return request
 
-    async def done(self, request: Request, timeout: float = 10) -> Request:
+    async def done(self, request: Request, timeout: float = 60) -> Request:
         end = time.monotonic() + timeout
         while True:
             found = await self.store.request(request.key)
@@ -103,7 +103,7 @@ class Rig:
             assert time.monotonic() < end, "the request is not done"
             await asyncio.sleep(0.02)
 
-    async def until(self, check: Callable[[], Any], timeout: float = 10) -> Any:
+    async def until(self, check: Callable[[], Any], timeout: float = 60) -> Any:
         """Until ``check()`` is true; its value."""
         end = time.monotonic() + timeout
         while not (value := check()):

@@ -198,7 +198,7 @@ async def test_after_a_death_before_it_was_kept_it_can_be_decrypted_again(
 
     monkeypatch.setattr(bot.store, "put_group_session", stands_still)
     handling = asyncio.create_task(brought(bot, event))
-    await asyncio.wait_for(reached.wait(), 10)
+    await asyncio.wait_for(reached.wait(), 60)
     for task in [one for one in asyncio.all_tasks() if one.get_name() == "otterbot room key"]:
         task.cancel()  # the process is gone
     await asyncio.gather(handling, return_exceptions=True)

@@ -47,7 +47,7 @@ async def state(rig: Rig, part: Part) -> PartState:
     return found.state
 
 
-async def sent(rig: Rig, part: Part, timeout: float = 10) -> None:
+async def sent(rig: Rig, part: Part, timeout: float = 60) -> None:
     end = time.monotonic() + timeout
     while await state(rig, part) is not PartState.SENT:
         assert time.monotonic() < end

@@ -51,7 +51,7 @@ async def moved(rig: Rig, request: Request, room: str = NEW) -> None:
         found = await rig.store.request(request.key)
         return found is not None and found.room_id == room
 
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while not await there():
         assert time.monotonic() < end
         await asyncio.sleep(0.02)

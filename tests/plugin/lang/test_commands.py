@@ -120,7 +120,7 @@ async def test_draw_with_a_worker_that_hangs_is_quick(rig: Rig) -> None:
     rig.services.worker._address = lambda: Address(url=f"http://127.0.0.1:{port}", token="t")
     begin = time.monotonic()
     await rig.drawn("!draw otter")
-    assert time.monotonic() - begin < 1.0
+    assert time.monotonic() - begin < 3, "less than a hanging worker is waited for elsewhere"
     server.close()
 
 

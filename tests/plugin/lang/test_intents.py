@@ -317,7 +317,7 @@ def test_64_kilobytes_are_read_quickly(text: str) -> None:
     for body in (f"!draw {text}", f"!draw otter {text}", f"!again {text}", text, f"!{text}", " " * 64_000 + text):
         begin = time.process_time()
         parse(body, prefix="!")
-        assert time.process_time() - begin < 0.5
+        assert time.process_time() - begin < 5, "what is not linear takes minutes"
 
 
 ANYTHING = st.text(max_size=200)
