@@ -17,12 +17,12 @@ import pytest_asyncio
 from conftest import Rig
 from homeserver_double import HomeserverDouble
 from mautrix.util.async_db import Database
-from otterbot.migrations import upgrade_table
-from otterbot.store.rows import RequestState
 from worker_double import WorkerDouble
 
 from old import VERSIONS, Old
 from otterbot.config import Values
+from otterbot.store.migrations import upgrade_table
+from otterbot.store.rows import RequestState
 from otterbot.store.store import Commit, Store
 
 OPEN = ["an owl", "a secret owl", "an owl", "a wolf", "a cat"]
