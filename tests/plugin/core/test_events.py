@@ -267,7 +267,7 @@ async def test_an_edit_after_a_refusal_is_a_new_attempt(
     [key] = [job["key"] for job in worker_server.jobs.values()]
     live = rig.delivery.active(key)
     assert live is not None
-    await rig.delivery.end_with(live, outcome, "No.")
+    await rig.delivery._completion.end_with(live, outcome, "No.")
     await listening.sync(edit(rig, command, "!draw b"))
     await rig.until(lambda: len(worker_server.submissions) == 2)
     assert texts.EDIT_TOO_LATE not in rig.bodies()

@@ -218,7 +218,9 @@ async def test_nor_does_it_after_a_crash_behind_the_move(rig: Rig) -> None:
     await rig.start()
     await rig.store.move(ROOM, NEW, [], [], private=False)
     uploads = len(rig.server.media)
-    await rig.delivery.start()  # before anything looks at rooms
+    await rig.delivery.take_up()  # all of Parts.start(), before anything looks at rooms
+    await rig.parts.sending.start()
+    rig.delivery.start()
     await rig.done(request)
     rig.upgrades.start()
     await rig.until(lambda: rig.bodies(NEW) and not rig.outbox._entries)

@@ -74,7 +74,7 @@ async def test_a_picture_that_never_arrived_is_not_sent_after_all(rig: Rig) -> N
     await rig.store.add_part(part)
     assert await rig.store.mark_sending(*part.id)
     await cancel(rig, request)
-    await rig.delivery.start()
+    await rig.parts.start()
     await rig.until(lambda: rig.worker_server.deleted == ["image-9"])
     await rig.ask()
     await rig.until(lambda: rig.worker_server.jobs and len(rig.worker_server.submissions) == 2)

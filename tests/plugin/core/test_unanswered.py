@@ -219,6 +219,7 @@ async def test_a_greeting_waits_until_it_is_known_where_it_is(
         return await state_event(*args)
 
     monkeypatch.setattr(rig.http, "state_event", failing)
+    monkeypatch.setattr("otterbot.commands.predecessors.TRIES", ())
     await listening.sync(join(rig))
     await rig.until(rig.bodies)
     assert not errors
@@ -233,7 +234,7 @@ async def test_an_invitation_is_accepted_when_the_homeserver_is_back(
     async def failing(room: str) -> None:
         if errors:
             raise errors.pop()
-        await listening.join(room)
+        await listening.rig.accept(room)
 
     monkeypatch.setattr(listening.rooms, "_join", failing)
     member = {"type": "m.room.member", "state_key": BOT, "sender": "@user:test", "content": {"membership": "invite"}}
