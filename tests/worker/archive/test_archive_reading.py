@@ -34,11 +34,11 @@ def plugin_flags() -> ModuleType:
     package = ModuleType("plugin_language")
     package.__path__ = [str(REPOSITORY / "plugin/otterbot")]
     sys.modules[package.__name__] = package
-    return importlib.import_module(f"{package.__name__}.flags")
+    return importlib.import_module(f"{package.__name__}.language.flags")
 
 
 FLAGS = plugin_flags()
-TYPED = importlib.import_module("plugin_language.typed")
+TYPED = importlib.import_module("plugin_language.language.typed")
 """What the room does first with every text."""
 
 
