@@ -23,6 +23,7 @@ from ...memory.placement import Plan
 from ...models import files, part_settings
 from ...models.entries import REFINER_PART, ModelEntry
 from ...sampling import sampling_steps
+from ...schemas.records import UsedRefiner
 from ..load import device as devices
 from ..load import download, dtypes
 from ..memory import placing
@@ -47,8 +48,8 @@ class Refining:
     travels: bool
     """Whether its U-Net comes to the device for its steps and leaves again; else it is there, or its layers come."""
 
-    def record(self) -> dict[str, Any]:
-        return {"name": self.name, "hash": self.hash, "hand_over": self.hand_over}
+    def record(self) -> UsedRefiner:
+        return UsedRefiner(name=self.name, hash=self.hash, hand_over=self.hand_over)
 
 
 def load(
