@@ -57,12 +57,14 @@ async def test_the_campaign(folder: Path) -> None:
             done = tally.faults.total()
             one = Round(Scene(lab, places, folder, dice), names, SECONDS)
             one.enough = lambda one=one, done=done: bool(COUNT) and done + len(one.faults) >= COUNT
-            found = await one.run()
+            try:
+                found = await one.run()
+            finally:
+                for name, log in lab.logs().items() if KEEP else ():
+                    (Path(KEEP) / f"{name}.log").write_text(log)
             tally.add(found)
             spent = time.monotonic() - started
             print(f"\n{tally.table()}\n{tally.faults.total() / spent * 60:.1f} faults a minute", flush=True)
-            for name, log in lab.logs().items() if KEEP else ():
-                (Path(KEEP) / f"{name}.log").write_text(log)
             assert found.clean, "\n".join([*found.notes, one.evidence()])
             if tally.faults.total() >= COUNT:
                 break

@@ -15,7 +15,7 @@ import aiohttp
 import yaml
 
 from . import places
-from .proc import Proc, free_port
+from .proc import PATIENCE, Proc, free_port
 from .synapse import Login
 
 LOGGING = {
@@ -144,7 +144,7 @@ class Maubot:
         await self.api("PUT", f"/instance/{name}", {"enabled": running, "started": running})
 
     async def wait_instance(self, name: str, timeout: float = 20) -> None:
-        end = time.monotonic() + timeout
+        end = time.monotonic() + timeout * PATIENCE
         while not (await self.api("GET", f"/instance/{name}"))["started"]:
             if time.monotonic() > end:
                 raise TimeoutError(f"instance {name} did not start\n{self.proc.tail()}")

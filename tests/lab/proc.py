@@ -17,9 +17,11 @@ import aiohttp
 
 _LIBC = ctypes.CDLL(None)
 _PR_SET_PDEATHSIG = 1
-
-
 _KEPT: list[socket.socket] = []
+"""The sockets of :func:`free_port`."""
+PATIENCE = 3.0
+"""How many times longer than it is told everything here waits for what must come: what a test says fits a quiet
+machine, and other tests run beside it."""
 
 
 def free_port() -> int:
@@ -61,10 +63,10 @@ def children_of(pid: int) -> list[int]:
 
 async def until(condition: Callable[[], object], what: str, *, timeout: float = 20) -> None:
     """Waits until ``condition()`` is true; what is waited for gives no sign of its own."""
-    end = time.monotonic() + timeout
+    end = time.monotonic() + timeout * PATIENCE
     while not condition():
         if time.monotonic() > end:
-            raise TimeoutError(f"not within {timeout} s: {what}")
+            raise TimeoutError(f"not within {timeout * PATIENCE:.0f} s: {what}")
         await asyncio.sleep(0.03)
 
 
@@ -110,22 +112,23 @@ class Proc:
         """Seconds until ``url`` answered 200; raises when the process died or the time is up."""
         started = time.monotonic()
         async with aiohttp.ClientSession() as http:
-            while time.monotonic() - started < timeout:
+            while time.monotonic() - started < timeout * PATIENCE:
                 self.check_alive()
                 with contextlib.suppress(aiohttp.ClientError, TimeoutError):
                     async with http.get(url, timeout=aiohttp.ClientTimeout(total=2)) as response:
                         if response.status == 200:
                             return time.monotonic() - started
                 await asyncio.sleep(0.05)
-        raise TimeoutError(f"{self.name}: {url} not up after {timeout} s\n{self.tail()}")
+        raise TimeoutError(f"{self.name}: {url} not up after {timeout * PATIENCE:.0f} s\n{self.tail()}")
 
     async def wait_log(self, text: str, timeout: float = 60, start: int = 0) -> float:
         """Seconds until ``text`` stands in the log after byte ``start``."""
         started = time.monotonic()
         while text not in self.log_text(start):
             self.check_alive()
-            if time.monotonic() - started > timeout:
-                raise TimeoutError(f"{self.name}: {text!r} not in its log after {timeout} s\n{self.tail()}")
+            if time.monotonic() - started > timeout * PATIENCE:
+                what = f"{text!r} not in its log after {timeout * PATIENCE:.0f} s"
+                raise TimeoutError(f"{self.name}: {what}\n{self.tail()}")
             await asyncio.sleep(0.05)
         return time.monotonic() - started
 

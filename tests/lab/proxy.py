@@ -21,7 +21,7 @@ from aiohttp import web
 from yarl import URL
 
 from .bundles import BRINGS_EVENTS, without_bundles
-from .proc import until
+from .proc import PATIENCE, until
 
 _HOP = {"connection", "keep-alive", "te", "trailers", "transfer-encoding", "upgrade", "host", "content-length"}
 _TXN = re.compile(r"(/rooms/[^/]+/(?:send/[^/]+|redact/[^/]+)/)([^/?]+)")
@@ -89,11 +89,11 @@ class Rule:
     async def reached(self, timeout: float = 30) -> None:
         """Waits for the named point: the request has come (held before), or its answer has."""
         try:
-            await asyncio.wait_for(self._reached.wait(), timeout)
+            await asyncio.wait_for(self._reached.wait(), timeout * PATIENCE)
         except TimeoutError:
             recent = "\n".join(f"  {line}" for line in self.proxy.log[-25:])
             what = f"{self.method} {self.path.pattern}"
-            raise TimeoutError(f"no {what} in {timeout} s; the last were\n{recent}") from None
+            raise TimeoutError(f"no {what} in {timeout * PATIENCE:.0f} s; the last were\n{recent}") from None
 
     async def released(self) -> None:
         await self._released.wait()

@@ -17,7 +17,7 @@ import yaml
 
 from . import places
 from .places import merged
-from .proc import Proc, children_of, process_exists, until
+from .proc import PATIENCE, Proc, children_of, process_exists, until
 
 
 class Worker:
@@ -129,7 +129,7 @@ class Worker:
 
     async def wait_step(self, step: int = 1, timeout: float = 40) -> dict[str, Any]:
         """Until some picture has been drawn up to ``step`` and is not done; returns its job."""
-        end = time.monotonic() + timeout
+        end = time.monotonic() + timeout * PATIENCE
         while True:
             for job in await self.open_jobs():
                 for picture in job["pictures"]:

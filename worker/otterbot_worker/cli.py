@@ -64,10 +64,11 @@ def _parser() -> argparse.ArgumentParser:
     # The same after the command, where people type it; absent there, what stood before it counts.
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--config", type=Path, default=argparse.SUPPRESS, metavar="FILE", help=about)
+    chat = config.ChatConfig().backend_name
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for name, run, about in (
         ("serve", _serve, "run the worker"),
-        ("doctor", _doctor, "look at the card, the libraries, the models, Ollama and the settings"),
+        ("doctor", _doctor, f"look at the card, the libraries, the models, {chat} and the settings"),
         ("resume", _resume, "go on after a pause"),
         ("openapi", _openapi, "print the description of the HTTP API"),
     ):
@@ -211,7 +212,8 @@ def _worker_line(settings: config.Config) -> str:
     except Refused as refused:
         return str(refused)
     paused = ", paused" if info["pause"]["paused"] else ""
-    chat = f"Ollama {info['ollama']}" + (f": {info['chat_problem']}" if info.get("chat_problem") else "")
+    chat = f"{settings.chat.backend_name} {info['ollama']}"
+    chat += f": {info['chat_problem']}" if info.get("chat_problem") else ""
     return f"runs at {_address(settings)}{paused}; {info['queued']} wait, {info['running']} run; {chat}"
 
 

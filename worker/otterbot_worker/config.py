@@ -119,6 +119,11 @@ class ChatConfig(_Section):
     options: ChatModelConfig = ChatModelConfig()
     models: dict[str, ChatModelConfig] = {}
 
+    @property
+    def backend_name(self) -> str:
+        """The backend that the settings mean, as people call it: its `ChatBackend.name`."""
+        return "Ollama"
+
 
 class ArchiveConfig(_Section):
     dir: FilePath | None = None

@@ -39,9 +39,7 @@ async def test_the_plugin_comes_back_while_the_worker_is_off(tmp_path: Path) -> 
         await rig.stop()
         await rig.worker.stop()
         await rig.start()
-        await rig.server.wait(
-            lambda: bodies(rig) == [texts.kept(request.expires_at, now=request.created_at)], timeout=9
-        )
+        await rig.server.wait(lambda: bodies(rig) == [texts.kept(request.expires_at, now=request.created_at)])
         assert not any("Passing" in edit["body"] for edit in rig.server.edits()), "half an answer is more than that"
         await rig.worker.start()
         await rig.server.wait(lambda: rig.worker_client.connected)
@@ -59,9 +57,8 @@ async def test_a_worker_that_goes_away_under_half_an_answer(tmp_path: Path) -> N
         rig.worker.stream(job, "half")
         await rig.server.wait(lambda: bodies(rig) == ["half …"])
         await rig.worker.stop()
-        await rig.server.wait(
-            lambda: bodies(rig) == [f"half …\n\n{texts.kept(request.expires_at, now=request.created_at)}"], timeout=9
-        )
+        kept = f"half …\n\n{texts.kept(request.expires_at, now=request.created_at)}"
+        await rig.server.wait(lambda: bodies(rig) == [kept])
         await rig.worker.start()
         rig.worker.answer(job, "All of it.")
         assert await rig.done(request) == "succeeded"

@@ -99,9 +99,9 @@ def test_html_has_no_surprises() -> None:
 
 @pytest.mark.parametrize("text", ["[a](" * 2_000, "[" * 8_000, "*a " * 2_600, ">" * 3_000, "- " * 4_000, "`" * 8_000])
 def test_nonsense_does_not_hold_up_the_bot(text: str) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     render(text)
-    assert time.monotonic() - started < 3.0
+    assert time.process_time() - started < 5, "what is not linear takes minutes"
 
 
 def test_a_message_mentions_nobody() -> None:

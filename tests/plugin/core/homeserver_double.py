@@ -173,7 +173,7 @@ class HomeserverDouble:
         self.set_state(old, "m.room.tombstone", {"body": "moved", "replacement_room": new})
         self.set_state(old, "m.room.power_levels", {"events_default": 50})
 
-    async def wait(self, check: Any, timeout: float = 10) -> Any:
+    async def wait(self, check: Any, timeout: float = 60) -> Any:
         """Until ``check()`` is true; its value."""
         end = time.monotonic() + timeout
         while not (value := check()):

@@ -367,7 +367,7 @@ async def test_signatures_of_others_are_not_believed(life: Life, server: KeysDou
     assert life.trust() is Trust.UNSIGNED
 
 
-async def until(check: Any, timeout: float = 10) -> None:
+async def until(check: Any, timeout: float = 60) -> None:
     async with asyncio.timeout(timeout):
         while not check():  # noqa: ASYNC110  nothing else tells
             await asyncio.sleep(0.01)

@@ -265,7 +265,7 @@ async def test_an_edit_after_a_refusal_is_a_new_attempt(
 ) -> None:
     command = await submitted(listening, rig, "!draw a")
     [key] = [job["key"] for job in worker_server.jobs.values()]
-    live = rig.delivery.live(key)
+    live = rig.delivery.active(key)
     assert live is not None
     await rig.delivery.end_with(live, outcome, "No.")
     await listening.sync(edit(rig, command, "!draw b"))
@@ -372,7 +372,7 @@ async def test_stop_ends_every_task(listening: Listening, rig: Rig) -> None:
     await rig.until(lambda: listening.heard)
     started = time.monotonic()
     await listening.events.stop()
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 15, "half of what it would take"
     assert not [task for task in asyncio.all_tasks() if task.get_name() == "otterbot room"]
     assert not await rig.store.is_handled("$event1"), "it is handled after the next start"
     assert replace(rig.values) == rig.values

@@ -272,7 +272,7 @@ async def test_a_close_waits_for_writes_that_are_done_already(store: Store) -> N
     await asyncio.sleep(0)
     assert task.done()
     store._writes.add(task)  # as it is between the end of a write and its callback
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await store.close()
     assert not store._writes
 

@@ -42,7 +42,7 @@ def uploads(answer: Callable[[], web.Response], times: int = 10**6) -> Callable[
 
 async def failed(rig: Rig, key: str, name: str) -> None:
     """Until that part is marked so."""
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while (part := await rig.store.part(key, name)) is None or part.state is not PartState.FAILED:
         assert time.monotonic() < end
         await asyncio.sleep(0.02)

@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 from doubles.ollama import OllamaDouble
-from otterbot_worker.chat import Beginnings, ChatOutcome, Ollama, OllamaSettings
-from otterbot_worker.chat.choice import Choice
-from otterbot_worker.chat.turn import Message
+from otterbot_worker.chat import Beginnings, ChatOutcome, Choice, Message
+from otterbot_worker.chat.ollama import Ollama, OllamaSettings
 from otterbot_worker.errors import JobFailed
 
 PLAIN = {"name": "tiny", "prompt": "{{ .Prompt }}<think>\n\n</think>\n\n"}

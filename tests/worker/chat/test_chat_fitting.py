@@ -69,7 +69,7 @@ async def test_what_is_refused_without_numbers_is_trimmed_and_teaches_nothing(do
     assert outcome.text.endswith("You said: one")
     assert outcome.notes[0].startswith("The oldest")
     assert (await talk.fails("word " * 9_000)).code == "chat_too_long"
-    learned = talk.client._ratios.of(double.models["tiny:latest"].digest)
+    learned = talk.client._turns.ratios.of(double.models["tiny:latest"].digest)
     assert 1 < learned < 1.15, "from what was counted, and from nothing made up"
     await talk.client.close()
 

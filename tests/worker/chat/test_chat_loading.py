@@ -44,10 +44,10 @@ async def test_the_card_being_needed_ends_a_load(double: OllamaDouble, talk: Tal
     leaving = asyncio.create_task(talk.say("hello"))
     await until(lambda: bool(double.memory.runners))
     leaving.cancel()
-    left = await talk.client.unload_all(5.0)
+    left = await talk.client.unload(5.0)
     assert (left.gone, left.load_stopped) == (True, True)
     await until(lambda: not double.memory.runners)
-    assert (await talk.client.unload_all(5.0)).load_stopped is False
+    assert (await talk.client.unload(5.0)).load_stopped is False
     with pytest.raises(asyncio.CancelledError):
         await leaving
 
@@ -67,15 +67,15 @@ async def test_a_model_that_left_before_its_turn_is_loaded_by_itself(double: Oll
     double.update({"models": [{"name": "tiny", "load_s": 0.6}]})
     talk = Talk(double, first_byte_timeout=0.3)
     await talk.say("hello")
-    real = talk.client._readying.ready
+    real = talk.client._preload.ready
 
     async def gone_meanwhile(*arguments: object) -> list[str]:
         notes = await real(*arguments)  # type: ignore[arg-type]
-        talk.client._readying.ready = real  # type: ignore[method-assign]
+        talk.client._preload.ready = real  # type: ignore[method-assign]
         await double.memory.unload(double.models["tiny:latest"])
         return notes
 
-    talk.client._readying.ready = gone_meanwhile  # type: ignore[method-assign, assignment]
+    talk.client._preload.ready = gone_meanwhile  # type: ignore[method-assign, assignment]
     assert (await talk.say("again")).complete
     await talk.client.close()
 

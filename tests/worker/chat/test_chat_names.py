@@ -11,8 +11,8 @@ from aiohttp import web
 from talk import Talk, chats
 
 from doubles.ollama import OllamaDouble
-from otterbot_worker.chat import Ollama, OllamaSettings
-from otterbot_worker.chat.choice import Choice
+from otterbot_worker.chat import Choice
+from otterbot_worker.chat.ollama import Ollama, OllamaSettings
 from otterbot_worker.errors import JobFailed
 
 
@@ -42,7 +42,7 @@ async def test_a_model_is_unloaded_by_its_other_name(double: OllamaDouble, talk:
     double.update(TWINS)
     await talk.say("hello")
     double.update({"models": TWINS["models"][1:]})
-    left = await talk.client.unload_all(5.0)
+    left = await talk.client.unload(5.0)
     assert left.gone
     assert left.nameless == 0
     assert left.on_card > 0
@@ -53,7 +53,7 @@ async def test_a_name_that_means_another_model_now_is_not_believed(double: Ollam
     await talk.say("hello")
     old = double.models["tiny:latest"]
     double.models = {"tiny:latest": replace(old, version=2), "kept:latest": replace(old, name="kept", content="tiny")}
-    left = await talk.client.unload_all(5.0)
+    left = await talk.client.unload(5.0)
     assert (left.gone, left.nameless) == (True, 0)
     assert double.memory.rows() == []
     await talk.say("hello")
@@ -67,7 +67,7 @@ async def test_what_no_name_leads_to_any_more_is_not_waited_for(double: OllamaDo
     old = double.models.pop("tiny:latest")
     if how == "retagged":
         double.models["tiny:latest"] = replace(old, version=2)
-    left = await talk.client.unload_all(60.0)
+    left = await talk.client.unload(60.0)
     assert (left.gone, left.on_card) == (True, 0)
     assert left.nameless == double.memory.rows()[0]["size_vram"]
     assert sum(entry["body"].get("keep_alive") == 0 for entry in chats(double)) == 0
@@ -78,7 +78,7 @@ async def test_the_others_leave_beside_one_without_a_name(double: OllamaDouble, 
     await talk.say("hello")
     await talk.say("hello", model="other")
     del double.models["tiny:latest"]
-    assert (await talk.client.unload_all(5.0)).gone
+    assert (await talk.client.unload(5.0)).gone
     assert [row["name"] for row in double.memory.rows()] == ["tiny:latest"]
 
 
@@ -98,7 +98,7 @@ async def test_the_model_that_was_chosen_once_stays(double: OllamaDouble) -> Non
     assert stored == ["tiny:latest"]
     later = Talk(double, choice=Choice(stored[-1], keep))
     assert await later.client.resolve(None) == "tiny:latest", "after a restart too"
-    assert (await later.client.look()).default == "tiny:latest"
+    assert (await later.client.status()).default == "tiny:latest"
     del double.models["tiny:latest"]
     assert await later.client.resolve(None) == "new:latest"
     assert stored == ["tiny:latest", "new:latest"]
@@ -125,11 +125,11 @@ async def test_why_no_chat_can_work(
 ) -> None:
     double.update({"models": models})
     talk = Talk(double, model=default)
-    look = await talk.client.look()
-    assert (look.problem is None) is (problem is None)
-    assert (problem or "") in (look.problem or "")
+    status = await talk.client.status()
+    assert (status.problem is None) is (problem is None)
+    assert (problem or "") in (status.problem or "")
     if problem is not None:
-        assert (await talk.fails("hello", model=None)).message == look.problem, "a chat says the same"
+        assert (await talk.fails("hello", model=None)).message == status.problem, "a chat says the same"
     await talk.client.close()
 
 
@@ -140,10 +140,10 @@ async def test_a_list_that_is_none_is_an_empty_one(models: object) -> None:
 
     async with page(answer) as url:
         client = Ollama(OllamaSettings(url=url))
-        look = await client.look()
-        assert (look.models, look.default) == ([], None)
-        assert "No chat model is installed" in (look.problem or "")
-        assert (await client.unload_all(5.0)).gone
+        status = await client.status()
+        assert (status.models, status.default) == ([], None)
+        assert "No chat model is installed" in (status.problem or "")
+        assert (await client.unload(5.0)).gone
         await client.close()
 
 
@@ -153,8 +153,8 @@ async def test_a_list_that_is_none_is_an_empty_one(models: object) -> None:
 @pytest.mark.parametrize("path", ["/v1", "/api", "/v1/", "/somewhere"])
 async def test_a_wrong_path_is_called_that(double: OllamaDouble, path: str) -> None:
     client = Ollama(OllamaSettings(url=double.url + path))
-    assert not await client.reachable()
-    for ask in (client.look(), client.resolve(None), client.resolve("tiny")):
+    assert not (await client.status()).reachable
+    for ask in (client.models(), client.resolve(None), client.resolve("tiny")):
         with pytest.raises(JobFailed) as caught:
             await ask
         assert caught.value.code == "ollama_unreachable"
@@ -170,8 +170,9 @@ async def test_somebody_else_answers(status: int, said: str) -> None:
     async with page(answer) as url:
         client = Ollama(OllamaSettings(url=url))
         with pytest.raises(JobFailed) as caught:
-            await client.look()
+            await client.models()
         assert said in caught.value.message
-        assert not await client.reachable()
-        assert (await client.unload_all(60.0)).gone, "no picture waits for it"
+        status = await client.status()
+        assert (status.reachable, status.problem) == (False, caught.value.message)
+        assert (await client.unload(60.0)).gone, "no picture waits for it"
         await client.close()

@@ -8,8 +8,8 @@ import pytest
 from talk import Talk, chats, until
 
 from doubles.ollama import OllamaDouble
-from otterbot_worker.chat import ModelOptions, Ollama, OllamaSettings
-from otterbot_worker.chat.records import Unloaded
+from otterbot_worker.chat import ModelOptions, Unloaded
+from otterbot_worker.chat.ollama import Ollama, OllamaSettings
 from otterbot_worker.errors import JobFailed
 
 # ---------------------------------------------------------------- an answer
@@ -134,8 +134,8 @@ async def test_nobody_listens() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         client = Ollama(OllamaSettings(url=f"http://127.0.0.1:{taken.getsockname()[1]}/"))
-        assert not await client.reachable()
-        assert (await client.unload_all(1.0)).gone, "a server that is not there holds nothing"
+        assert not (await client.status()).reachable
+        assert (await client.unload(1.0)).gone, "a server that is not there holds nothing"
         with pytest.raises(JobFailed) as caught:
             await client.chat(None, [{"role": "user", "content": "x"}], on_text=print, on_phase=print)
         assert caught.value.code == "ollama_unreachable"
@@ -151,7 +151,7 @@ async def test_somebody_else_listens() -> None:
 
     server = await asyncio.start_server(answer, "127.0.0.1", 0)
     client = Ollama(OllamaSettings(url=f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"))
-    assert not await client.reachable()
+    assert not (await client.status()).reachable
     await client.close()
     server.close()
 
@@ -229,7 +229,7 @@ async def test_the_model_is_the_one_asked_for_the_configured_one_or_the_first(do
         assert caught.value.details["reason"] == "cloud_model"
     cloudy = Talk(double, allow_cloud=True)
     assert await cloudy.client.resolve("far") == "far"
-    models = await free.client.list_models()
+    models = await free.client.models()
     assert [(model.name, model.remote) for model in models] == [
         ("far:latest", True),
         ("big:120b-cloud", True),
@@ -257,7 +257,7 @@ async def test_a_model_that_does_not_fit_at_all_says_so(double: OllamaDouble, ta
     assert outcome.notes == ["Only 40 % of the chat model fit on the card, so it answers slowly."]
     assert (await talk.say("hello")).notes == [], "once for each load"
     processor = Talk(double, on_gpu=False)
-    await talk.client.unload_all()
+    await talk.client.unload(5.0)
     assert (await processor.say("hello")).notes == []
     await processor.client.close()
 
@@ -284,20 +284,20 @@ async def test_a_cancelled_turn_stops_the_server(double: OllamaDouble, talk: Tal
     assert double.memory.rows(), "the model stays"
 
 
-async def test_unload_all(double: OllamaDouble, talk: Talk) -> None:
+async def test_unload(double: OllamaDouble, talk: Talk) -> None:
     double.update({"models": [{"name": "tiny"}, {"name": "other"}]})
     await talk.say("hello")
     await talk.say("hello", model="other")
     on_card = sum(row["size_vram"] for row in double.memory.rows())
     assert on_card > 0
-    assert await talk.client.unload_all(5.0) == Unloaded(gone=True, on_card=on_card)
+    assert await talk.client.unload(5.0) == Unloaded(gone=True, on_card=on_card)
     assert double.memory.rows() == []
-    assert await talk.client.unload_all(5.0) == Unloaded(gone=True, on_card=0)
+    assert await talk.client.unload(5.0) == Unloaded(gone=True, on_card=0)
 
 
 async def test_unload_waits_for_the_end_of_a_stream(double: OllamaDouble, talk: Talk) -> None:
     double.update({"rules": [{"when": "x", "answer": "a b c d", "pause": 0.1}]})
     running = asyncio.create_task(talk.say("x"))
     await until(lambda: bool(talk.texts))
-    assert (await talk.client.unload_all(5.0)).gone
+    assert (await talk.client.unload(5.0)).gone
     assert (await running).complete

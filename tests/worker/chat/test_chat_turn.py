@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from otterbot_worker.chat import turn
-from otterbot_worker.chat.turn import Message, estimate, fit
+from otterbot_worker.chat import Message, fitting
+from otterbot_worker.chat.fitting import estimate, fit
 
 SYSTEM: Message = {"role": "system", "content": "Be an otter."}
 
@@ -33,7 +33,7 @@ def test_whole_turns_go_from_the_oldest_on() -> None:
     assert fitted.messages[-1] == user("last")
     assert fitted.messages[1]["role"] == "user"
     assert fitted.left_out == len(talk) - len(fitted.messages) > 0
-    assert sum(estimate(m["content"]) + turn.PER_MESSAGE for m in fitted.messages) <= 1024 - 256
+    assert sum(estimate(m["content"]) + fitting.PER_MESSAGE for m in fitted.messages) <= 1024 - 256
 
 
 def test_the_last_message_stays_whatever_its_size() -> None:
@@ -53,7 +53,7 @@ def test_an_answer_as_long_as_the_context_leaves_half_for_the_talk() -> None:
 
 
 def test_ratios_are_learned_from_conversations_that_are_long_enough() -> None:
-    ratios = turn.Ratios()
+    ratios = fitting.Ratios()
     ratios.learn("m", 10, 29)  # a template's own system prompt, and "hello"
     assert ratios.of("m") == 1.0
     ratios.learn("m", 1_000, 2_000)
@@ -63,15 +63,15 @@ def test_ratios_are_learned_from_conversations_that_are_long_enough() -> None:
     ratios.learn("n", 1_000, 1)
     assert ratios.of("n") == 1.0, "a server that counts only what it had not seen yet"
     ratios.learn("n", 1_000, 50_000)
-    assert ratios.of("n") == turn.HIGHEST
+    assert ratios.of("n") == fitting.HIGHEST
 
 
 def test_one_odd_conversation_changes_no_ratio() -> None:
-    ratios = turn.Ratios()
+    ratios = fitting.Ratios()
     for counted in (1_000, 1_100, 6_000, 1_050):
         ratios.learn("m", 1_000, counted)
     assert ratios.of("m") < 1.2
-    for _ in range(turn.REMEMBERED):
+    for _ in range(fitting.REMEMBERED):
         ratios.learn("m", 1_000, 3_000)
     assert ratios.of("m") == 3.0, "but what comes again and again does"
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from core_lab import image, settings, worker_here
 
-from otterbot_worker.chat import Ollama, OllamaSettings
+from otterbot_worker.chat.ollama import Ollama, OllamaSettings
 from otterbot_worker.gpu.info import GpuInfoData
 from otterbot_worker.runner import lease as cards
 from otterbot_worker.runner.lease import Card, CardTaken

@@ -9,10 +9,16 @@ from contextlib import aclosing, asynccontextmanager
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
 from core_lab import Here, Json, chat, events, image, settings, until, worker_here
+
+from otterbot_worker.api import parts
+from otterbot_worker.chat import Unloaded
+from otterbot_worker.chat.records import BackendSettings
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from doubles.chat_backend import Mind, SmallBackend
 from doubles.ollama import OllamaDouble
 
 PLAIN = {"models": [{"name": "tiny", "prompt": "{{ .Prompt }}<think></think>"}]}
@@ -148,3 +154,31 @@ async def test_info_knows_ollama(tmp_path: Path) -> None:
         _, models = await here.api.call("GET", "/v1/models")
         chats = {model["name"]: model["default"] for model in models["models"] if model["kind"] == "chat"}
         assert chats["tiny:latest"]
+
+
+async def test_a_backend_that_needs_no_card_never_asks_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "cuda").touch()
+    mind = Mind()
+    unloads: list[float] = []
+
+    class Watched(SmallBackend):
+        async def unload(self, timeout: float) -> Unloaded:
+            unloads.append(timeout)
+            return await super().unload(timeout)
+
+    backend = Watched(mind, BackendSettings())
+    monkeypatch.setattr(parts, "open_backend", lambda *_, **__: backend)
+    async with worker_here(settings(tmp_path)) as here:
+        _, info = await here.api.call("GET", "/v1/info")
+        assert (info["ollama"], info["chat_model"], info["chat_problem"]) == ("reachable", "small", None)
+        await here.api.done((await here.api.submit(image("key-00001")))["id"])
+        done = await here.api.done((await here.api.submit(chat("key-00002")))["id"])
+        assert done["turn"]["result"]["model"] == "small"
+        assert done["turn"]["result"]["text"].startswith("Heard 1 message.")
+        assert not (tmp_path / "released").exists(), "the image model stays where it is"
+        await here.api.done((await here.api.submit(image("key-00003")))["id"])
+        mind.here = False
+        gone = await here.api.done((await here.api.submit(chat("key-00004")))["id"])
+        assert gone["turn"]["error"]["code"] == "ollama_unreachable"
+        assert gone["turn"]["error"]["message"].startswith("The small backend")
+    assert unloads == [], "nothing of it has to leave before a picture"

@@ -13,9 +13,8 @@ from core_lab import Json, chat, image, settings, until, worker_here
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from otterbot_worker.jobs.store import Store
-
 from doubles.ollama import OllamaDouble
+from otterbot_worker.queue.store import Store
 
 
 async def test_the_default_stays_over_pulls_and_restarts(tmp_path: Path) -> None:

@@ -21,9 +21,9 @@ from test_gpu_engine import Watcher
 from otterbot_worker.errors import Cancelled, JobFailed
 from otterbot_worker.gpu.messages import Draw, Drawn, UsedControlNet
 from otterbot_worker.images.draw import canny, passes
-from otterbot_worker.images.draw.controlnet_steps import Controls
 from otterbot_worker.images.engine import Engine
 from otterbot_worker.images.load import controlnet_loader
+from otterbot_worker.images.load.controlnet import Controls
 from otterbot_worker.images.load.loader import load
 from otterbot_worker.images.memory.placing import RESIDENT
 from otterbot_worker.memory.device_info import Precision

@@ -17,8 +17,8 @@ import torch
 from otterbot_worker.errors import Cancelled, JobFailed
 from otterbot_worker.gpu.messages import Draw, UsedControlNet
 from otterbot_worker.gpu.process import GpuProcess
-from otterbot_worker.images.draw.controlnet_steps import Controls
 from otterbot_worker.images.load import download, loader
+from otterbot_worker.images.load.controlnet import Controls
 from otterbot_worker.images.memory.placing import RESIDENT
 from otterbot_worker.memory.device_info import Precision
 from otterbot_worker.models import controlnets, files

@@ -20,7 +20,7 @@ from otterbot_worker.gpu.messages import Draw, Drawn
 from otterbot_worker.images.draw import refiner_steps
 from otterbot_worker.images.draw.passes import scheduler
 from otterbot_worker.images.engine import Engine
-from otterbot_worker.images.load.loader import Loaded
+from otterbot_worker.images.load.loaded import Loaded
 from otterbot_worker.models.catalogue import Catalogue, load_catalogue
 from otterbot_worker.models.entries import ModelEntry
 from otterbot_worker.models.estimates import needs_of

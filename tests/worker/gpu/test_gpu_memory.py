@@ -16,7 +16,7 @@ import torch
 from otterbot_worker.errors import JobFailed
 from otterbot_worker.gpu.messages import Draw, Drawn
 from otterbot_worker.images.engine import Engine
-from otterbot_worker.images.memory.budget import Rooms
+from otterbot_worker.images.memory.budget import MemoryBudgets
 from otterbot_worker.memory import placement
 from otterbot_worker.memory.device_info import DeviceFacts
 from otterbot_worker.memory.oom_history import Lesson
@@ -195,13 +195,15 @@ def test_the_free_memory_decides_before_anything_is_loaded(
     entry = catalogue.images["ssd-1b"]
     task = make_task(width=768, height=768)
     for reserve, plan in ((0, "offload"), (2_000_000_000, "groups")):
-        room = Rooms(reserve=reserve, ram_reserve=0).begin(entry, task, replace(PASCAL, available=4_500_000_000))
+        room = MemoryBudgets(reserve=reserve, ram_reserve=0).begin(
+            entry, task, replace(PASCAL, available=4_500_000_000)
+        )
         assert room.plan.name == plan
         assert room.notes == [
             "Decoded in tiles, as the card had 4.5 GB free; with more, pixels along them would differ slightly."
         ]
     small = make_task(width=512, height=512)
-    room = Rooms(reserve=0, ram_reserve=0).begin(entry, small, replace(PASCAL, available=4_500_000_000))
+    room = MemoryBudgets(reserve=0, ram_reserve=0).begin(entry, small, replace(PASCAL, available=4_500_000_000))
     assert (room.plan.name, room.notes) == ("offload", []), "it is one tile, which changes nothing"
 
 

@@ -18,9 +18,9 @@ import torch
 
 from otterbot_worker.errors import Cancelled, JobFailed
 from otterbot_worker.gpu.messages import Draw
-from otterbot_worker.images.draw.controlnet_steps import Controls
 from otterbot_worker.images.engine import Engine
 from otterbot_worker.images.load import loader
+from otterbot_worker.images.load.controlnet import Controls
 from otterbot_worker.images.memory.placing import RESIDENT
 from otterbot_worker.memory.device_info import Precision
 from otterbot_worker.models import controlnets, files
@@ -233,7 +233,7 @@ def test_a_refiner_in_shards(
     assert own.here() is None
     assert refused(own, downloads=False) == ["model_missing"]
     loaded = loader.load(own, CPU, RESIDENT, downloads=True, monitor=Impatient())
-    assert loaded.refining is not None
+    assert loaded.refiner is not None
     assert own.here() is not None
 
 

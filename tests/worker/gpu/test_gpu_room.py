@@ -17,7 +17,7 @@ from otterbot_worker.errors import Cancelled, JobFailed
 from otterbot_worker.gpu.messages import Draw
 from otterbot_worker.images.load import device as devices
 from otterbot_worker.images.memory import placing
-from otterbot_worker.images.memory.budget import Rooms
+from otterbot_worker.images.memory.budget import MemoryBudgets
 from otterbot_worker.memory.device_info import DeviceFacts
 from otterbot_worker.memory.placement import OFFLOAD, PLANS
 from otterbot_worker.models.catalogue import Catalogue
@@ -168,7 +168,7 @@ def test_what_a_picture_with_a_lora_taught_does_not_bar_the_plain_one(
 def room(rig: Rig, facts: DeviceFacts = PASCAL, **changes: Any) -> Any:
     """A fresh one, that knows nothing."""
     task = rig._make_task(entry=rig._entries["sdxl"], **changes)
-    return Rooms(reserve=0, ram_reserve=0).begin(rig._entries["sdxl"], task, facts)
+    return MemoryBudgets(reserve=0, ram_reserve=0).begin(rig._entries["sdxl"], task, facts)
 
 
 def test_nothing_is_learned_where_a_controlnet_could_not_be_counted(make_rig: Callable[..., Rig]) -> None:
@@ -185,7 +185,7 @@ def test_nothing_is_learned_where_a_controlnet_could_not_be_counted(make_rig: Ca
 def test_what_follows_spares_the_computers_memory(catalogue: Catalogue, make_task: Callable[..., Draw]) -> None:
     task = make_task(width=768, height=768)
     facts = replace(PASCAL, capability=(8, 6), available=8 * GB, ram_available=5 * GB)
-    begun = Rooms(reserve=GB // 2, ram_reserve=2 * GB).begin(catalogue.images["ssd-1b"], task, facts)
+    begun = MemoryBudgets(reserve=GB // 2, ram_reserve=2 * GB).begin(catalogue.images["ssd-1b"], task, facts)
     seen = [begun.plan.name]
     while begun.fall_back():
         seen.append(begun.plan.name)
@@ -204,7 +204,7 @@ def test_attention_without_a_kernel_is_said_where_it_matters(
     def notes(side: int, **changes: Any) -> list[str]:
         task = make_task(width=side, height=side)
         facts = replace(PASCAL, capability=(8, 6), available=40 * GB, **{"attention": ("math",), **changes})
-        return Rooms(reserve=0, ram_reserve=0).begin(entry, task, facts).notes
+        return MemoryBudgets(reserve=0, ram_reserve=0).begin(entry, task, facts).notes
 
     (said,) = notes(768)
     assert said.startswith("Attention took ")

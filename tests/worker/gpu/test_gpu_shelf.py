@@ -54,7 +54,7 @@ class Rig:
 
     @property
     def waiting(self) -> list[str]:
-        return self.engine._shelf.names
+        return self.engine._cpu_cache.names
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_as_many_wait_as_memory_allows_and_the_longest_unused_goes_first(rig: Ri
     for name in ("sd", "sdxl", "mini"):
         rig.draw(name)
     assert rig.waiting == ["tiny-sd", "tiny-xl"]
-    sdxl = weakref.ref(rig.engine._shelf._kept[1].pipe.unet)
+    sdxl = weakref.ref(rig.engine._cpu_cache._kept[1].pipe.unet)
     rig.draw("sd")
     assert rig.waiting == ["tiny-xl", "otter-mini"]
     # The reserve is not all there any more: for the next one the longest unused makes room, and that is enough.
@@ -130,8 +130,8 @@ def test_a_model_that_makes_room_is_gone_before_the_next_one_moves_in(
 ) -> None:
     for name in ("sd", "sdxl"):
         rig.draw(name)
-    weights = weakref.ref(rig.engine._shelf._kept[0].pipe.unet.conv_in.weight)
-    assert rig.engine._shelf._kept[0].pipe.unet.otterbot_cast, "with hooks, which make cycles"
+    weights = weakref.ref(rig.engine._cpu_cache._kept[0].pipe.unet.conv_in.weight)
+    assert rig.engine._cpu_cache._kept[0].pipe.unet.otterbot_cast, "with hooks, which make cycles"
     rig.facts = replace(PASCAL, ram_available=2 * GB - 1_000_000)
     seen: list[bool] = []
     put_away = engines.put_away
@@ -144,9 +144,9 @@ def test_a_model_that_makes_room_is_gone_before_the_next_one_moves_in(
 def test_one_that_does_not_serve_is_gone_before_another_is_loaded(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     rig.draw("sdxl")
     rig.engine.put_away()
-    weights = weakref.ref(rig.engine._shelf._kept[0].pipe.unet.conv_in.weight)
+    weights = weakref.ref(rig.engine._cpu_cache._kept[0].pipe.unet.conv_in.weight)
     with no_collection():
-        assert rig.engine._shelf.take(rig.entries["sdxl"], QUANTISED) is None
+        assert rig.engine._cpu_cache.take(rig.entries["sdxl"], QUANTISED) is None
         assert weights() is None
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from aiohttp import web
 
 from ..archive import Archive, ArchiveSettings
-from ..chat import Beginnings, Choice, ModelOptions, Ollama, OllamaSettings
+from ..chat import Beginnings, Choice, open_backend
 from ..config import BadConfig, Config
 from ..gpu.probe import device_kind
 from ..gpu.process import GpuProcess
@@ -43,10 +43,10 @@ from ..runner.turns import TurnRunner
 from ..schemas.jobs import Pause
 from . import default
 from .background import Background
+from .chat_status import ChatStatus
 from .default import DefaultModel
 from .events import Hub
 from .housekeeping import keep_house
-from .ollama_status import OllamaStatus
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ class Parts:
     catalogue: Catalogue
     library: Library
     gpu: GpuProcess
-    ollama: OllamaStatus
+    chat: ChatStatus
     measures: Measures
     background: Background
     default: DefaultModel
@@ -127,16 +127,21 @@ async def _build(config: Config, database: Database, stack: contextlib.AsyncExit
     archive = _archive(config)
     stack.callback(archive.close)
     input_files, inputs = _inputs(config, database)
-    ollama = _ollama(config, await _choice(store), await _beginnings(store))
-    if ollama is not None:
-        stack.push_async_callback(ollama.close)
-    status = OllamaStatus(ollama)
+    backend = open_backend(
+        config.chat,
+        on_gpu=device_kind(config.gpu.device) == "cuda",
+        choice=await _choice(store),
+        beginnings=await _beginnings(store),
+    )
+    if backend is not None:
+        stack.push_async_callback(backend.close)
+    status = ChatStatus(backend, config.chat.default_model)
     stack.push_async_callback(status.close)
     gpu = _gpu(config)
     speeds = Speeds(await store.speeds())
     holder: list[Dispatcher] = []
     hub = Hub(lambda: holder[0].pause_state if holder else Pause(paused=False))
-    card = Card(gpu, ollama)
+    card = Card(gpu, backend)
     shared = Shared(store=store, card=card, live=live, speeds=speeds, listener=hub, measures=measures)
     pictures = PictureRunner(
         shared,
@@ -153,7 +158,7 @@ async def _build(config: Config, database: Database, stack: contextlib.AsyncExit
         gpu=gpu,
         archive=archive,
         pictures=pictures,
-        turns=TurnRunner(shared, ollama=ollama),
+        turns=TurnRunner(shared, backend=backend),
         bounds=schedule.Bounds(times=config.queue.overtake_times, seconds=config.queue.overtake_seconds),
         idle_unload=config.gpu.idle_unload_s,
     )
@@ -182,7 +187,7 @@ async def _build(config: Config, database: Database, stack: contextlib.AsyncExit
         catalogue=catalogue,
         library=library,
         gpu=gpu,
-        ollama=status,
+        chat=status,
         measures=measures,
         background=background,
         default=chosen,
@@ -254,29 +259,6 @@ async def _beginnings(store: Store) -> Beginnings:
             await store.set_meta(CHAT_BEGINNINGS, seen)
 
     return Beginnings(await store.meta(CHAT_BEGINNINGS), keep)
-
-
-def _ollama(config: Config, choice: Choice, beginnings: Beginnings) -> Ollama | None:
-    section = config.chat
-    if section.ollama_url is None:
-        return None
-    return Ollama(
-        OllamaSettings(
-            url=section.ollama_url,
-            model=section.default_model,
-            models={name: ModelOptions(**options.model_dump()) for name, options in section.models.items()},
-            defaults=ModelOptions(**section.options.model_dump()),
-            allow_cloud=section.allow_cloud,
-            on_gpu=device_kind(config.gpu.device) == "cuda",
-            keep_alive=section.keep_alive_seconds,
-            load_timeout=section.load_timeout,
-            first_byte_timeout=section.first_byte_timeout,
-            chunk_timeout=section.chunk_timeout,
-            total_timeout=section.total_timeout,
-        ),
-        choice=choice,
-        beginnings=beginnings,
-    )
 
 
 @contextmanager

@@ -46,7 +46,7 @@ HASHING_SECONDS = 1.0
 async def info(request: web.Request) -> web.Response:
     parts = request.app[PARTS]
     queued, running = await parts.store.open_counts()
-    state, _ = await parts.ollama.get()
+    state, _ = await parts.chat.get()
     obstacles = parts.dispatcher.obstacles
     queue = parts.config.queue
     return reply(
@@ -58,9 +58,9 @@ async def info(request: web.Request) -> web.Response:
             queued=queued,
             running=running,
             default_model=parts.default_model,
-            chat_model=await parts.ollama.default_model(),
+            chat_model=await parts.chat.default_model(),
             ollama=state,
-            chat_problem=await parts.ollama.problem(),
+            chat_problem=await parts.chat.problem(),
             notice=" ".join([*obstacles.values(), *([parts.notice] if parts.notice else [])]) or None,
             limits={
                 "prompt_characters": MAX_PROMPT,
@@ -94,8 +94,8 @@ def gpu_info(parts: Parts) -> GpuInfo:
 
 async def models(request: web.Request) -> web.Response:
     parts = request.app[PARTS]
-    _, chat_models = await parts.ollama.get()
-    default_chat = await parts.ollama.default_model()
+    _, chat_models = await parts.chat.get()
+    default_chat = await parts.chat.default_model()
     found = await asyncio.to_thread(_image_models, parts.catalogue, parts.default_model)
     cloud = parts.config.chat.allow_cloud
     found += [
@@ -228,8 +228,8 @@ async def readyz(request: web.Request) -> web.Response:
     """Whether a job can run now; 503 with the reasons where none can."""
     parts = request.app[PARTS]
     reasons = dict(parts.dispatcher.obstacles)
-    state, _ = await parts.ollama.get()
-    if state != "off" and (problem := await parts.ollama.problem()) is not None:
+    state, _ = await parts.chat.get()
+    if state != "off" and (problem := await parts.chat.problem()) is not None:
         reasons["chat"] = problem
     paused = parts.dispatcher.pause_state.paused
     ready = not paused and "image" not in reasons
@@ -261,7 +261,7 @@ OPERATIONS = (
         method="GET",
         path="/v1/models",
         handler=models,
-        summary="The catalogue, with defaults and limits, and Ollama's models.",
+        summary="The catalogue, with defaults and limits, and the chat backend's models.",
         answers={200: Models},
     ),
     Operation(

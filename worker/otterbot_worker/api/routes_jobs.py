@@ -59,7 +59,7 @@ async def submit(request: web.Request) -> web.Response:
 async def _resolve(parts: Parts, client: str, new: NewImageJob | NewChatJob) -> Submission:
     try:
         if isinstance(new, NewChatJob):
-            return resolve.chat_submission(new, client, await parts.ollama.default_model())
+            return resolve.chat_submission(new, client, await parts.chat.default_model())
         if not parts.archive.has_room():
             raise disk_full(parts.archive)
         found = await input_images.find(new.request, client, parts.inputs)

@@ -1,14 +1,35 @@
-"""Chat with a local Ollama.
+"""Chat with a language model, through whichever backend the settings name.
 
-`ollama.Ollama` is the server as a whole: `server` speaks HTTP, `readying` and `loads` have a model in memory, `asking`
-asks one turn of it, `turn` fits a conversation into its context, `thinking` hides what it thinks and its template's
-marks, `beginnings` says when that can be told, `unloading` frees the card, `choice` remembers the default model,
-`failures` says in plain sentences what went wrong. Only the dispatcher uses it: it holds the lease on the card while
-a turn runs.
+Comes in: a conversation (`Message`) and the name of a model. Goes out: text as it grows, and a `ChatOutcome`.
+
+`backend.ChatBackend` is the protocol; `backends.open_backend` makes the one that the settings name; each is a package
+of its own in here. What any backend shares lies beside them: `turn` runs one turn, `fitting` fits a conversation
+into a context, `answer` collects what streams, `thinking` (with `marks` and `code`) hides thoughts and a template's
+marks, `beginnings` says when that can be told, `choice` remembers the default model, `failures` and `too_long` are the
+errors with their sentences. docs/architecture/adding-a-chat-backend.md shows the way to another one.
+
+The runner uses it, and holds the lease on the card while a turn of a backend runs that needs one.
 """
 
+from . import failures
+from .backend import BackendStatus, Capabilities, ChatBackend
+from .backends import open_backend
 from .beginnings import Beginnings
 from .choice import Choice
-from .ollama import ChatModel, ChatOutcome, ModelOptions, Ollama, OllamaSettings
+from .records import ChatModel, ChatOutcome, Message, ModelOptions, Unloaded, Usage
 
-__all__ = ["Beginnings", "ChatModel", "ChatOutcome", "Choice", "ModelOptions", "Ollama", "OllamaSettings"]
+__all__ = [
+    "BackendStatus",
+    "Beginnings",
+    "Capabilities",
+    "ChatBackend",
+    "ChatModel",
+    "ChatOutcome",
+    "Choice",
+    "Message",
+    "ModelOptions",
+    "Unloaded",
+    "Usage",
+    "failures",
+    "open_backend",
+]

@@ -1,55 +1,16 @@
-"""A stream of NDJSON, and the answer that grows from it."""
+"""The answer that grows from what streams: what a reader may see of it, and the phases that its turn goes through."""
 
 from __future__ import annotations
 
-import asyncio
-import json
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from typing import Any
-
-import aiohttp
+from collections.abc import Callable
 
 from .beginnings import Beginning
-from .entries import number
-from .records import Phase
+from .records import Delta, Phase, Usage
 from .thinking import read, visible
 
-MAX_LINE = 1024 * 1024
 MAX_TEXT = 60_000
 """Characters; below what a chat message of the API may hold, so that an answer can come back as history."""
-
-
-class BrokenStream(Exception):
-    """What came is no stream of JSON objects."""
-
-
-async def objects(content: aiohttp.StreamReader, pause: float) -> AsyncIterator[dict[str, Any]]:
-    """The JSON objects of a stream, one per line. Raises `TimeoutError` when nothing comes for ``pause`` seconds."""
-    buffer = b""
-    while True:
-        async with asyncio.timeout(pause):
-            chunk = await content.readany()
-        *lines, buffer = (buffer + chunk).split(b"\n")
-        if not chunk:
-            lines, buffer = [buffer], b""
-        for line in lines:
-            if line.strip():
-                yield _object(line)
-        if not chunk:
-            return
-        if len(buffer) > MAX_LINE:
-            raise BrokenStream("an endless line")
-
-
-def _object(line: bytes) -> dict[str, Any]:
-    try:
-        found = json.loads(line)
-    except ValueError:
-        raise BrokenStream("no JSON") from None
-    if not isinstance(found, dict):
-        raise BrokenStream("no object")
-    return found
 
 
 class Phases:
@@ -95,23 +56,19 @@ class Answer:
         self.cut = False
         """Whether it ended because it was too long."""
 
-    def add(self, line: Mapping[str, Any]) -> None:
-        """One object of the stream."""
-        message = line.get("message")
-        message = message if isinstance(message, Mapping) else {}
-        if message.get("thinking"):
+    def add(self, delta: Delta) -> None:
+        """The next piece of the stream."""
+        if delta.thought:
             self.thought = self.apart = True
             self._on_phase("thinking")
-        piece = message.get("content")
-        if isinstance(piece, str) and piece:
+        if delta.text:
             # JSON can spell halves of characters, which nothing further on could encode.
-            self._pieces.append(piece.encode("utf-8", "replace").decode("utf-8"))
-            self._length += len(piece)
-        if line.get("done") is True:
-            self.done = True
-            self.prompt_tokens = number(line.get("prompt_eval_count"))
-            self.answer_tokens = number(line.get("eval_count"))
-        if line.get("done_reason") == "length" or self._length > MAX_TEXT:
+            self._pieces.append(delta.text.encode("utf-8", "replace").decode("utf-8"))
+            self._length += len(delta.text)
+        self.prompt_tokens = delta.prompt_tokens or self.prompt_tokens
+        self.answer_tokens = delta.answer_tokens or self.answer_tokens
+        self.done |= delta.done
+        if delta.cut or self._length > MAX_TEXT:
             self.cut = True
         if self._pieces and time.monotonic() - self._reported_at >= self._interval:
             self._report()
@@ -125,6 +82,12 @@ class Answer:
         if raw.strip() and not shown:
             self.thought = True
         return shown
+
+    @property
+    def usage(self) -> Usage | None:
+        if not self.prompt_tokens and not self.answer_tokens:
+            return None
+        return Usage(prompt_tokens=self.prompt_tokens, answer_tokens=self.answer_tokens)
 
     @property
     def whole(self) -> bool:

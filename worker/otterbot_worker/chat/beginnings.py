@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from .chosen import Chosen
-from .entries import number
 from .marks import AFTER_OPEN, MARK, kind_of_safe
+from .reading import number
 
 HELD = 10
 """Answers that are held back after one that began inside a thought: some models think only now and then, and any model

@@ -1,6 +1,6 @@
 """The chat model of an operator who names none: chosen once, and kept.
 
-Ollama lists what was changed last first, so its first model is another one after every ``pull`` or ``cp``.
+A server may list what was changed last first: then its first model is another one after every installation.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 
-from .entries import named
 from .records import ChatModel
 
 log = logging.getLogger(__name__)
@@ -23,8 +22,8 @@ class Choice:
 
     async def among(self, models: Sequence[ChatModel]) -> str | None:
         """The kept model while the server has it; else its first, from then on."""
-        if self._kept is not None and (model := named(models, self._kept)) is not None:
-            return model.name
+        if self._kept is not None and any(model.name == self._kept for model in models):
+            return self._kept
         if not models:
             return None
         name = models[0].name

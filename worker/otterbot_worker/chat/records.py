@@ -1,36 +1,33 @@
-"""What goes into the chat client and what comes out of it."""
+"""What goes into a chat backend and what comes out of it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypedDict
 
 Phase = Literal["loading", "thinking", "streaming"]
 
 
+class Message(TypedDict):
+    """One message of a conversation."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class ModelOptions:
-    """One model's options, the same for every request: Ollama loads a model anew when some of them change."""
+    """One model's options, the same for every request: a server may load a model anew when some of them change."""
 
     num_ctx: int = 4096
     num_predict: int = 1024
     """Tokens of an answer at most; capped at ``num_ctx``, also where it says "no limit" (negative)."""
     temperature: float | None = None
     think: bool | str | None = None
-    """Ollama's ``think``. ``None``: no thoughts, or few where a model cannot do without (gpt-oss)."""
+    """Whether, or how much, the model thinks. ``None``: not, or little where it cannot do without (gpt-oss)."""
     more: Mapping[str, int | float | bool | str] = field(default_factory=dict)
-    """Further options of Ollama, as ``num_gpu`` or ``num_thread``."""
-
-    def wire(self) -> dict[str, int | float | bool | str]:
-        options: dict[str, int | float | bool | str] = {
-            **self.more,
-            "num_ctx": self.num_ctx,
-            "num_predict": self.answer,
-        }
-        if self.temperature is not None:
-            options["temperature"] = self.temperature
-        return options
+    """Further options of the backend, as ``num_gpu`` or ``num_thread``."""
 
     @property
     def answer(self) -> int:
@@ -38,10 +35,9 @@ class ModelOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class OllamaSettings:
-    """``chat`` of the worker's configuration; times in seconds."""
+class BackendSettings:
+    """What ``chat`` of the worker's configuration says of any backend; times in seconds."""
 
-    url: str = "http://127.0.0.1:11434"
     model: str | None = None
     """The default; ``None``: the first that the server had when it was first asked."""
     models: Mapping[str, ModelOptions] = field(default_factory=dict)
@@ -49,12 +45,6 @@ class OllamaSettings:
     defaults: ModelOptions = ModelOptions()
     allow_cloud: bool = False
     """Whether models that run on somebody else's machines may be used."""
-    on_gpu: bool = True
-    """Whether models are meant to run on a card: then one that does not fit is said, and loaded once more."""
-    keep_alive: float = 300.0
-    """Finite, so that a dead worker still frees the card."""
-    load_timeout: float = 900.0
-    """For loading a model: somebody waits for it, and giving up means beginning anew."""
     first_byte_timeout: float = 180.0
     chunk_timeout: float = 60.0
     total_timeout: float = 600.0
@@ -66,16 +56,20 @@ class OllamaSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class ChatModel:
-    """A model that the server has. ``size`` in bytes."""
+    """A model that the backend has. ``size`` in bytes."""
 
     name: str
     size: int
     parameters: str
+    """How many it has, as people say it: ``8B``; empty: not said."""
     capabilities: tuple[str, ...]
+    """``completion``, ``vision``, ``thinking``, ``tools`` …; empty: not said."""
     remote: bool
     """It runs on somebody else's machines."""
     digest: str = ""
-    """Of its file: two names may have one."""
+    """Tells its file from any other: two names may have one, and a name may get another one. What is learned of a model
+    is kept by it. Where the server says none, something as steady (its address and the name) does; without any, every
+    answer is held back until it is whole."""
     context: int = 0
     """The longest context that it was trained for; 0: not said."""
     family: str = ""
@@ -84,16 +78,34 @@ class ChatModel:
     def chats(self) -> bool:
         return not self.capabilities or "completion" in self.capabilities
 
+    @property
+    def sees_pictures(self) -> bool | None:
+        """``None``: nobody says."""
+        return "vision" in self.capabilities if self.capabilities else None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Delta:
+    """A piece of an answer as it streams."""
+
+    text: str = ""
+    thought: str = ""
+    """What the server tells apart from the answer."""
+    done: bool = False
+    """The server says that the answer came to its end. A stream that ends without it broke off."""
+    cut: bool = False
+    """It ended at its greatest length."""
+    prompt_tokens: int = 0
+    """Of the conversation, as the server counted them; 0: not said."""
+    answer_tokens: int = 0
+
 
 @dataclass(frozen=True, kw_only=True)
-class Loaded:
-    """A model in memory, as ``/api/ps`` has it (a model that is still loading is not in there). Bytes."""
+class Usage:
+    """Tokens, as the server counted them. Some count only what they had not read before."""
 
-    name: str
-    size: int
-    size_vram: int
-    context: int | None
-    digest: str = ""
+    prompt_tokens: int
+    answer_tokens: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,11 +118,13 @@ class ChatOutcome:
     """``False``: it broke off; ``text`` keeps what came."""
     took: float
     notes: list[str] = field(default_factory=list)
+    usage: Usage | None = None
+    """``None``: the server did not count, or not to the end."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Unloaded:
-    """After every model was asked to leave."""
+    """After every model was asked to leave the card."""
 
     gone: bool
     """Whether the server has none any more."""
@@ -118,6 +132,6 @@ class Unloaded:
     """Bytes that those which were loaded had on the card, as the server said: about what has to come back."""
     nameless: int = 0
     """Bytes on the card of models that no name leads to any more (deleted or replaced while loaded): nobody can unload
-    them, they leave by themselves when their ``keep_alive`` is over."""
+    them, they leave by themselves after a while."""
     load_stopped: bool = False
     """Whether a load of ours was stopped, whose memory comes back too."""

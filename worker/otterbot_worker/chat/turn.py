@@ -1,112 +1,202 @@
-"""A conversation that fits: whole turns are left out from the oldest on, the system prompt and the last message stay.
+"""One turn with whatever backend: as much of the conversation as fits, and the answer that comes.
 
-Ollama would cut what is too long by itself, in silence and in the middle of a message, the system prompt first; so it
-is told not to, and asked with less when it says by how much there is too much.
+A backend supplies a `ModelSession`, the model of this turn; `Turns` does what is the same for all of them.
 """
 
 from __future__ import annotations
 
-import re
-from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass
-from statistics import median
-from typing import Literal, TypedDict
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from typing import Protocol
 
-PER_MESSAGE = 8
-"""Tokens that a chat template spends around each message, on the safe side."""
-MARGIN = 32
-_PIECES = re.compile(r"(?P<word>[A-Z]?[a-z]+|[A-Z]+)|[\x21-\x7e]|[\r\n]+[ \t]*")
-"""What tokenizers count in ASCII: words, and every digit and sign by itself."""
-LOWEST, HIGHEST = 0.5, 6.0
-"""Below the lowest, what was counted is no whole conversation: Ollama 0.30.0 leaves out what it had read before."""
-REMEMBERED = 7
-"""Conversations whose middle counts: one that is all numbers, or in another script, says little about the next."""
-ENOUGH = 200
-"""Estimated tokens from which on a conversation tells something: in a short one the template's own words weigh most."""
+from ..errors import JobFailed
+from . import failures, fitting
+from .answer import Answer, Phases
+from .beginnings import Beginnings, Leaves
+from .chosen import Chosen
+from .records import BackendSettings, ChatOutcome, Delta, Message, Phase
+from .too_long import TooLong
 
 
-class Message(TypedDict):
-    """As it goes to the server."""
-
-    role: Literal["system", "user", "assistant"]
-    content: str
+class NoFirstToken(Exception):
+    """Nothing came within the time for the first token."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Fitted:
-    messages: list[Message]
-    left_out: int
-    """Messages of the conversation that had no room."""
+class ModelSession(Protocol):
+    """The model of one turn, as its backend reaches it."""
 
     @property
-    def alone(self) -> bool:
-        """Whether the last message is all that is left of the conversation."""
-        return sum(message["role"] != "system" for message in self.messages) <= 1
+    def chosen(self) -> Chosen:
+        """Its ``context`` is lowered when the server says that less fits."""
+
+    async def ready(self, on_phase: Callable[[Phase], None]) -> list[str]:
+        """Waits until the model can answer, and enters ``thinking`` then; notes for people. :raises JobFailed:"""
+
+    async def in_memory(self) -> bool:
+        """Asked after `NoFirstToken`: ``False`` where the silence was a load, so that `ready` is waited for again."""
+
+    async def prompt_leaves(self) -> Leaves:
+        """Whether the model's template begins a thought; ``unsaid`` where the server does not show its prompt."""
+
+    def stream(self, messages: Sequence[Message]) -> AsyncGenerator[Delta]:
+        """The answer, piece by piece. Closing it stops the server.
+
+        :raises TooLong: :raises NoFirstToken: :raises JobFailed:
+        """
 
 
-def estimate(text: str) -> int:
-    """Tokens of ``text``, roughly: models count differently, and only the server knows."""
-    ascii_count = 0
-    for piece in _PIECES.finditer(text):
-        word = piece["word"]
-        ascii_count += 1 if word is None else -(-len(word) // 4)
-    astral = sum(character > "\uffff" for character in text)
-    other = sum("\x80" <= character <= "\uffff" for character in text)
-    return ascii_count + -(-other * 3 // 2) + astral * 3
+class Turns:
+    """What a backend's turns share."""
+
+    def __init__(self, settings: BackendSettings, beginnings: Beginnings, log: logging.Logger) -> None:
+        self._settings = settings
+        self._beginnings = beginnings
+        self._log = log
+        self.ratios = fitting.Ratios()
+
+    async def run(
+        self,
+        session: ModelSession,
+        messages: Sequence[Message],
+        *,
+        started: float,
+        on_text: Callable[[str], None],
+        on_phase: Callable[[Phase], None],
+    ) -> ChatOutcome:
+        """One turn, as `ChatBackend.chat` says it. ``started``: of ``time.monotonic``. :raises JobFailed:"""
+        chosen = session.chosen
+        phases = Phases(on_phase)
+        answer = Answer(on_text, phases.enter, self._settings.text_interval)
+        turn = Turn(session, messages, answer, settings=self._settings, ratios=self.ratios, beginnings=self._beginnings)
+        failure: JobFailed | None = None
+        try:
+            await turn.run(phases.enter)
+        except JobFailed as failed:
+            failure = failed
+        text = answer.text()
+        await self._beginnings.learn(
+            chosen, inside=answer.began_inside, whole=failure is None and answer.whole, apart=answer.apart
+        )
+        if not text:
+            raise failure or turn.no_text()
+        if failure is not None:
+            self._log.warning("chat answer broke off: %s %s", failure.code, failure.details)
+        return ChatOutcome(
+            text=text,
+            model=chosen.name,
+            complete=failure is None,
+            took=time.monotonic() - started,
+            notes=turn.notes,
+            usage=answer.usage,
+        )
 
 
-def estimate_all(messages: Sequence[Message]) -> int:
-    return sum(map(_cost, messages))
+class Turn:
+    """One turn. ``notes`` are sentences for people, whatever becomes of it."""
 
+    def __init__(
+        self,
+        session: ModelSession,
+        messages: Sequence[Message],
+        answer: Answer,
+        *,
+        settings: BackendSettings,
+        ratios: fitting.Ratios,
+        beginnings: Beginnings,
+    ) -> None:
+        self._session = session
+        self._chosen = session.chosen
+        self._messages = messages
+        self._answer = answer
+        self._settings = settings
+        self._ratios = ratios
+        self._beginnings = beginnings
+        self._left_out = 0
+        self._slow: list[str] = []
 
-def fit(messages: Sequence[Message], *, context: int, answer: int, ratio: float = 1.0, least: int = 0) -> Fitted:
-    """The newest whole turns (a user's message and what was answered) that fit into ``context`` tokens beside
-    ``answer`` tokens for the reply, a token of the estimate being ``ratio`` of the model's; ``least`` messages are left
-    out in any case. The last turn always stays: whether it fits alone, the server decides.
-    """
-    system = [message for message in messages if message["role"] == "system"]
-    turns: list[list[Message]] = []
-    for message in messages:
-        if message["role"] == "system":
-            continue
-        if message["role"] == "user" or not turns:
-            turns.append([message])
-        else:
-            turns[-1].append(message)
-    # Half the context at least is for the conversation, whatever the answer may take.
-    room = max(context - answer, context // 2) - MARGIN - ratio * estimate_all(system)
-    kept: list[list[Message]] = []
-    for place, turn in enumerate(reversed(turns)):
-        room -= ratio * estimate_all(turn)
-        if place and room < 0:
-            break
-        kept.append(turn)
-    while len(kept) > 1 and sum(map(len, turns)) - sum(map(len, kept)) < least:
-        kept.pop()
-    kept.reverse()
-    fitted = [message for turn in kept for message in turn]
-    return Fitted(messages=system + fitted, left_out=sum(map(len, turns)) - len(fitted))
+    @property
+    def notes(self) -> list[str]:
+        left = self._left_out
+        said = f"The oldest {left} messages of this conversation no longer fit and were left out."
+        one = "The oldest message of this conversation no longer fits and was left out."
+        return [*([one if left == 1 else said] if left else []), *self._slow, *self._why_cut()]
 
+    async def run(self, on_phase: Callable[[Phase], None]) -> None:
+        """:raises JobFailed:"""
+        self._slow = await self._session.ready(on_phase)
+        self._answer.beginning = await self._beginnings.of(self._chosen, self._session.prompt_leaves)
+        fitted = self._fit(self._ratios.of(self._chosen.key), context=self._chosen.context)
+        loaded_again = False
+        while True:
+            self._left_out = fitted.left_out
+            try:
+                async with asyncio.timeout(self._settings.total_timeout):
+                    await self._stream(fitted.messages)
+                break
+            except TooLong as long:
+                if self._answer.text():
+                    raise failures.too_long(self._chosen.context) from None
+                fitted = self._less(fitted, long)
+            except NoFirstToken:
+                # Where it was unloaded since, the silence was a load, and that has to be one of its own.
+                if loaded_again or await self._session.in_memory():
+                    raise failures.slow_start(self._settings.first_byte_timeout) from None
+                loaded_again = True
+                self._slow = await self._session.ready(on_phase)
+            except TimeoutError:
+                raise failures.stalled(self._settings.total_timeout) from None
+        if self._answer.prompt_tokens:
+            counted = self._answer.prompt_tokens
+            self._ratios.learn(self._chosen.key, fitting.estimate_all(fitted.messages), counted)
 
-def _cost(message: Message) -> int:
-    return estimate(message["content"]) + PER_MESSAGE
+    async def _stream(self, messages: Sequence[Message]) -> None:
+        async with aclosing(self._session.stream(messages)) as deltas:
+            async for delta in deltas:
+                self._answer.add(delta)
+                if delta.done or self._answer.cut:
+                    return
+        raise failures.broke_off()
 
+    # ------------------------------------------------------------ the context's end
 
-class Ratios:
-    """How many tokens of its own each model makes of an estimated one, learned from what the server counts.
+    def _fit(self, ratio: float, *, context: int, least: int = 0) -> fitting.Fitted:
+        answer = self._chosen.options.answer
+        return fitting.fit(self._messages, context=context, answer=answer, ratio=ratio, least=least)
 
-    Kept in memory: the first answers after a start teach it anew.
-    """
+    def _less(self, fitted: fitting.Fitted, long: TooLong) -> fitting.Fitted:
+        """Fewer turns, by the numbers of the server's refusal: they tell how many tokens this conversation has."""
+        estimated = fitting.estimate_all(fitted.messages)
+        self._chosen.context = context = long.context or self._chosen.context
+        if fitted.alone:
+            raise failures.too_long(context, long.tokens if context else None)
+        if long.tokens:
+            self._ratios.learn(self._chosen.key, estimated, long.tokens)
+        tokens = long.tokens or round(1.25 * max(context, estimated))
+        # Where nobody knows how much fits, it is less than what was refused.
+        return self._fit(tokens / estimated, context=context or estimated, least=fitted.left_out + 1)
 
-    def __init__(self) -> None:
-        self._seen: dict[str, deque[float]] = {}
+    def no_text(self) -> JobFailed:
+        """Why there is no answer though nothing failed."""
+        if self._is_full() and not self._answer.thought:
+            return failures.too_long(self._chosen.context, self._answer.prompt_tokens or None)
+        return failures.empty(thought=self._answer.thought, cut=self._answer.cut)
 
-    def of(self, model: str) -> float:
-        return median(self._seen.get(model, [1.0]))
+    def _why_cut(self) -> list[str]:
+        if not self._answer.cut:
+            return []
+        if self._is_full():
+            return [
+                f"The answer was cut because it and the conversation fill the model's {self._chosen.context} tokens."
+            ]
+        return ["The answer was cut because it reached its greatest length."]
 
-    def learn(self, model: str, estimated: int, counted: int) -> None:
-        """Takes in that ``estimated`` tokens were ``counted`` in truth."""
-        ratio = counted / max(1, estimated)
-        if estimated >= ENOUGH and ratio >= LOWEST:
-            self._seen.setdefault(model, deque(maxlen=REMEMBERED)).append(min(HIGHEST, ratio))
+    def _is_full(self) -> bool:
+        """Did the context end before the answer's greatest length? Not every server counts all of the conversation."""
+        if not self._chosen.context:
+            return False
+        prompt, said = self._answer.prompt_tokens, self._answer.answer_tokens
+        counted = prompt > 0 and prompt + said >= self._chosen.context - 1
+        return self._answer.done and said < self._chosen.options.answer and (counted or self._answer.cut)

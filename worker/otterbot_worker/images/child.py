@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import base64
 import contextlib
-import ctypes
 import faulthandler
 import os
 import queue
@@ -28,12 +27,12 @@ from .. import privacy
 from ..errors import CANNOT_LOOK, Cancelled, CannotLook, JobFailed
 from ..gpu import messages
 from ..gpu.card_lock import CardBusy, CardLock
+from ..gpu.parent_death import die_with
 from ..memory import placement
 
 if TYPE_CHECKING:
     from .engine import Engine
 
-PR_SET_PDEATHSIG = 1
 BEAT_S = 1.0
 
 
@@ -77,7 +76,7 @@ class Channel:
 
 
 class Task:
-    """What the engine sees of the parent while it draws: ``images.draw.monitor.Monitor``."""
+    """What the engine sees of the parent while it draws: ``images.monitor.Monitor``."""
 
     def __init__(self, channel: Channel, task_id: str) -> None:
         self._channel = channel
@@ -99,14 +98,6 @@ class Task:
         if now - self._last_word >= BEAT_S:
             self._last_word = now
             self._channel.send(messages.Beat(task_id=self._task_id))
-
-
-def die_with(parent: int) -> None:
-    """Ask the kernel for SIGKILL when the parent dies, and end if it is dead already."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(0)
 
 
 def volunteer() -> None:

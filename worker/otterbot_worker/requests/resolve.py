@@ -78,7 +78,7 @@ def image_submission(
 
 
 def chat_submission(job: NewChatJob, client: str, default_model: str | None) -> Submission:
-    """The model may stay open (``""``) while Ollama has not said what it has.
+    """The model may stay open (``""``) while the chat backend has not said what it has.
 
     :raises Refused:
     """

@@ -1,7 +1,7 @@
 """Who has the card: nobody, the image model or the language model. One at a time.
 
 Two servers that know nothing of each other share it, so the worker asks one to leave before it lets the other in, and
-believes neither ``/api/ps`` nor an answer alone, but looks at the memory too.
+believes neither its list nor its answer alone, but looks at the memory too.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import logging
 from dataclasses import dataclass
 from typing import Literal
 
-from ..chat import Ollama
+from ..chat import ChatBackend
 from ..gpu.probe import device_kind
 from ..gpu.process import GpuProcess
 
@@ -31,9 +31,10 @@ class CardTaken(Exception):
 class Card:
     """Used by the dispatcher alone, for one row at a time."""
 
-    def __init__(self, gpu: GpuProcess, ollama: Ollama | None) -> None:
+    def __init__(self, gpu: GpuProcess, chat: ChatBackend | None) -> None:
         self._gpu = gpu
-        self._ollama = ollama
+        self._chat = chat if chat is not None and chat.capabilities.needs_card else None
+        """The other one on the card; a backend that needs none has nothing to leave."""
         self.holder: Literal["images", "chat"] | None = None
 
     @property
@@ -47,13 +48,13 @@ class Card:
         return self._gpu.info.device.startswith("cuda")
 
     async def for_images(self) -> None:
-        """Makes Ollama leave the card, and starts the GPU process where there is none.
+        """Makes the language model leave the card, and starts the GPU process where there is none.
 
         In this order, since the process takes some of the card as soon as it is there. Only it knows what device it
         has, so before the first one that is guessed.
 
         :raises ProcessDied: the process did not start
-        :raises CardTaken: Ollama stays
+        :raises CardTaken: the language model stays
         """
         expected = device_kind(self._gpu.info.device) == "cuda"
         if expected:
@@ -64,46 +65,47 @@ class Card:
         self.holder = "images"
 
     async def _clear(self) -> None:
-        """Ollama's models leave, whoever loaded them. :raises CardTaken:"""
-        if self._ollama is None:
+        """Language models leave, whoever loaded them. :raises CardTaken:"""
+        if self._chat is None:
             return
         before = free_memory()
-        left = await self._ollama.unload_all(UNLOAD_SECONDS)
+        name = self._chat.name
+        left = await self._chat.unload(UNLOAD_SECONDS)
         if not left.gone:
-            raise CardTaken("Ollama does not free the card; it does at the latest when its keep_alive is over.")
+            raise CardTaken(f"{name} does not free the card; it does at the latest when its keep_alive is over.")
         if left.nameless:
             # Deleted or replaced while it was loaded: nobody can unload it, so the picture is planned beside it.
-            log.warning("Ollama keeps a model on the card that has no name any more", extra={"bytes": left.nameless})
+            log.warning("%s keeps a model on the card that has no name any more", name, extra={"bytes": left.nameless})
         if left.on_card > 0 or left.load_stopped:
             await _memory_returns(before, left.on_card)
 
     async def for_chat(self) -> None:
-        """Takes the image model off the card."""
+        """Takes the image model off the card, for a chat backend that needs it."""
         if self.on_cuda and self._gpu.pid is not None:
             await self._gpu.release()
         self.holder = "chat"
 
     async def unload(self) -> None:
-        """Ends the GPU process: card and memory are free, and Ollama keeps what it has."""
+        """Ends the GPU process: card and memory are free, and the chat backend keeps what it has."""
         await self._gpu.stop()
         if self.holder == "images":
             self.holder = None
 
     async def free(self) -> None:
-        """Takes everything off the card, the GPU process too. Never raises for Ollama's sake."""
+        """Takes everything off the card, the GPU process too. Never raises for the chat backend's sake."""
         await self._gpu.stop()
-        if self._ollama is not None and (self.on_cuda or self.holder == "chat"):
+        if self._chat is not None and (self.on_cuda or self.holder == "chat"):
             try:
-                if not (await self._ollama.unload_all(UNLOAD_SECONDS)).gone:
-                    log.warning("Ollama keeps a model on the card until its keep_alive is over")
+                if not (await self._chat.unload(UNLOAD_SECONDS)).gone:
+                    log.warning("%s keeps a model on the card until its keep_alive is over", self._chat.name)
             except Exception:
-                log.warning("Ollama could not be asked to free the card", exc_info=True)
+                log.warning("%s could not be asked to free the card", self._chat.name, exc_info=True)
         self.holder = None
 
 
 async def _memory_returns(before: int | None, expected: int) -> None:
-    """Waits until the cards have the memory back that Ollama's models had: it comes seconds after an unload, and not
-    at once. Where less comes than half of it (somebody else took it, or Ollama has another machine) it is believed
+    """Waits until the cards have the memory back that language models had: it comes seconds after an unload, and not
+    at once. Where less comes than half of it (somebody else took it, or the backend has another machine) it is believed
     after ``PATIENCE_SECONDS``; where it still comes, after ``MEMORY_SECONDS``."""
     if before is None:
         return

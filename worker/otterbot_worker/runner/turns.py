@@ -1,4 +1,4 @@
-"""One chat turn: asked of Ollama, streamed to whoever listens, stored when it is done."""
+"""One chat turn: asked of the chat backend, streamed to whoever listens, stored when it is done."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ import time
 from collections.abc import Callable
 from typing import cast
 
-from ..chat import ChatOutcome, Ollama
-from ..chat.turn import Message
+from ..chat import ChatBackend, ChatOutcome, Message, failures
 from ..errors import Cancelled, JobFailed
 from ..queue.disk import forgone, surely
 from ..queue.model import Row, StoredJob
@@ -21,14 +20,14 @@ log = logging.getLogger(__name__)
 
 
 class TurnRunner:
-    def __init__(self, shared: Shared, *, ollama: Ollama | None) -> None:
+    def __init__(self, shared: Shared, *, backend: ChatBackend | None) -> None:
         self._store = shared.store
         self._card = shared.card
         self._live = shared.live
         self._speeds = shared.speeds
         self._listener = shared.listener
         self._measures = shared.measures
-        self._ollama = ollama
+        self._backend = backend
         self._answer: asyncio.Task[ChatOutcome] | None = None
         self._expected_at: float | None = None
         self._stopping = False
@@ -38,19 +37,20 @@ class TurnRunner:
 
         :raises JobFailed: :raises Cancelled:
         """
-        if self._ollama is None:
-            raise JobFailed("ollama_unreachable", "Chat is switched off on this worker.")
+        if self._backend is None:
+            raise failures.switched_off()
         if job.content is None:
             raise JobFailed("forgotten", "What was said is not kept any more; please ask again.")
         expected = self._speeds.get(eta.turn_name(row.model))
         self._expected_at = None if expected is None else time.monotonic() + expected
         self._progress(row, "starting")
-        await self._card.for_chat()
+        if self._backend.capabilities.needs_card:
+            await self._card.for_chat()
         if interrupted():
             raise Cancelled
         messages = [cast(Message, message) for message in job.content]
         self._answer = asyncio.create_task(
-            self._ollama.chat(
+            self._backend.chat(
                 row.model or None,
                 messages,
                 on_text=lambda text: self._text(row, text),

@@ -22,8 +22,10 @@ from PIL import Image
 
 from ...sampling import sampling_steps, tiles
 from ...sampling.tiles import Tile
+from .. import diffusers_private
+from ..pixels import Pixels
 from . import img2img
-from .decoding import Pixels, decode, empty
+from .decoding import decode, empty
 from .inpaint import noised_after
 from .noise import onto
 from .passes import UNGUIDED, Drawing, OnStep
@@ -134,10 +136,10 @@ def _again(
     """Image to image, with noise that is there already."""
     pipe = img2img.from_picture(drawing.loaded)
 
-    def noised(_image: Any, timestep: torch.Tensor, *_values: Any, **_named: Any) -> torch.Tensor:
+    def noised(*, timestep: torch.Tensor, **_named: Any) -> torch.Tensor:
         return onto(pipe.scheduler, latents, noise, timestep)
 
-    pipe.prepare_latents = noised
+    diffusers_private.replace_prepare_latents(pipe, noised)
     return drawing.denoise(
         pipe,
         steps=steps,

@@ -20,7 +20,7 @@ from torch.nn.functional import adaptive_max_pool2d
 from ...errors import JobFailed, look_failed
 from ...gpu.messages import Draw
 from ...sampling import masks
-from .decoding import Pixels
+from ..pixels import Pixels
 from .noise import onto
 
 OnStep = Callable[[Any, int, Any, dict[str, Any]], dict[str, Any]]

@@ -9,7 +9,7 @@ what some samplers add at each step comes from the picture's own seed, there as 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,6 +17,7 @@ import torch
 from diffusers.utils.torch_utils import randn_tensor
 
 from ...gpu.messages import Draw
+from .. import diffusers_private
 
 _PARALLEL = 1e-6
 """Radians between two noises that are the same one."""
@@ -72,19 +73,19 @@ def varied(pipe: Any, task: Draw, generator: torch.Generator) -> Iterator[None]:
     if task.variation is None:
         yield
         return
-    strength, prepare = task.variation.strength, pipe.prepare_latents
+    strength = task.variation.strength
     other = torch.Generator("cpu").manual_seed(task.variation.seed)
 
-    def both(*values: Any, **named: Any) -> Any:
-        own = prepare(*values, **named)
-        swapped = [other if value is generator else value for value in values]
-        again = prepare(*swapped, **{name: other if value is generator else value for name, value in named.items()})
-        if isinstance(own, tuple):  # latents, and where each of them lies
-            return (slerp(strength, own[0], again[0]), *own[1:])
-        return slerp(strength, own, again)
+    def between(prepare: Callable[..., Any]) -> Callable[..., Any]:
+        def both(*values: Any, **named: Any) -> Any:
+            own = prepare(*values, **named)
+            swapped = [other if value is generator else value for value in values]
+            again = prepare(*swapped, **{name: other if value is generator else value for name, value in named.items()})
+            if isinstance(own, tuple):  # latents, and where each of them lies
+                return (slerp(strength, own[0], again[0]), *own[1:])
+            return slerp(strength, own, again)
 
-    pipe.prepare_latents = both
-    try:
+        return both
+
+    with diffusers_private.wrapped_prepare_latents(pipe, between):
         yield
-    finally:
-        del pipe.prepare_latents

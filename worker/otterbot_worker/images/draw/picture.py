@@ -19,10 +19,11 @@ from ...families.prompt import Prompt, lost_notes
 from ...gpu.messages import Draw
 from ...prompts import StepCount
 from ...sampling import sampling_steps, tiles
-from ..load.loader import Loaded
+from ..load.loaded import Loaded
+from ..monitor import Monitor
+from ..pixels import Pixels
 from . import controlnet_steps, hires_pass, img2img, nan_check, noise, previews, refiner_steps
-from .decoding import Pixels, decode
-from .monitor import Monitor
+from .decoding import decode
 from .passes import UNGUIDED, Drawing, Pass, Steps
 from .prompt_cache import Embeddings
 
@@ -65,7 +66,7 @@ def _generate(
         monitor.progress("decoding", steps.done, steps.done)
         pixels, more = decode(loaded, latents, task.seed)
         drawing.notes += more
-    if loaded.refining is not None:
+    if loaded.refiner is not None:
         notes += _of_refiner(loaded, task)
     return img2img.finish(task, pixels), notes + list(dict.fromkeys(drawing.notes))
 
@@ -119,9 +120,9 @@ def _base(drawing: Drawing, _none: torch.Tensor | None, *, expected: int, hands_
         start = img2img.begin(drawing.loaded, task, drawing.device, drawing.generator)
     drawing.keeping = start.keeping
     arguments = start.arguments
-    if hands_over and drawing.loaded.refining is not None:
-        arguments["denoising_end"] = drawing.loaded.refining.hand_over
-    with controlnet_steps.steering(drawing, start.pipe):
+    if hands_over and drawing.loaded.refiner is not None:
+        arguments["denoising_end"] = drawing.loaded.refiner.hand_over
+    with controlnet_steps.controlnet_applied(drawing, start.pipe):
         if task.init_image is not None:
             return drawing.denoise(start.pipe, steps=task.steps, expected=expected, **arguments)
         with noise.varied(start.pipe, task, drawing.generator):

@@ -25,8 +25,8 @@ from ...models import safety as places
 from ...schemas.draw_files import CheckerFiles
 from ..load import device as devices
 from ..load import download
-from .decoding import Pixels
-from .monitor import Monitor
+from ..monitor import Monitor
+from ..pixels import Pixels
 
 log = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""Room for one picture: the plan to begin with, and what follows when memory does not suffice."""
+"""The memory of one picture: the plan to begin with, and the next ones where that does not suffice."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ATTENTION_MATTERS = 500_000_000
 
 
 @dataclass(kw_only=True)
-class Room:
+class MemoryBudget:
     """For the time of one picture. Each plan is tried at most once."""
 
     entry: ModelEntry
@@ -134,7 +134,7 @@ class Room:
         return written - spared
 
 
-class Rooms:
+class MemoryBudgets:
     """Plans for pictures, from what is free and what was learned. Lives as long as the process; what it learns leaves
     with each picture as well, because the process does not live for ever."""
 
@@ -144,14 +144,14 @@ class Rooms:
         self._lessons: dict[str, tuple[Lesson, ...]] = {}
         self._needs: tuple[ModelEntry, Needs] | None = None
 
-    def begin(self, entry: ModelEntry, task: Draw, facts: DeviceFacts) -> Room:
+    def begin(self, entry: ModelEntry, task: Draw, facts: DeviceFacts) -> MemoryBudget:
         """``facts``: measured now, with what the model itself has on the device counted as available."""
         needs = with_loras(steered(self._needs_of(entry), task.control), task.loras)
         self.learn(entry, task.lessons)
         known = self._lessons[entry.name]
         precision = facts.precision(wants_bf16=entry.abilities.bf16)
         width, height = tiles.largest(task)
-        return Room(
+        return MemoryBudget(
             entry=entry,
             width=width,
             height=height,

@@ -1,0 +1,66 @@
+"""What is known of the chat backend, without making anybody wait for it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Literal
+
+from ..chat import BackendStatus, ChatBackend, ChatModel
+
+FRESH_SECONDS = 5.0
+PATIENCE_SECONDS = 1.0
+
+State = Literal["reachable", "unreachable", "off"]
+
+
+class ChatStatus:
+    """Asks at most every ``FRESH_SECONDS``, and answers with what it knows after ``PATIENCE_SECONDS``."""
+
+    def __init__(self, backend: ChatBackend | None, configured: str | None) -> None:
+        """``configured``: the model that the settings name."""
+        self._backend = backend
+        self._configured = configured
+        self._known = BackendStatus(reachable=False)
+        self._asked_at = float("-inf")
+        self._asking: asyncio.Task[None] | None = None
+
+    async def get(self) -> tuple[State, Sequence[ChatModel]]:
+        if self._backend is None:
+            return "off", []
+        if time.monotonic() - self._asked_at > FRESH_SECONDS:
+            if self._asking is None or self._asking.done():
+                self._asking = asyncio.create_task(self._ask(self._backend), name=f"ask {self._backend.name}")
+            await asyncio.wait([self._asking], timeout=PATIENCE_SECONDS)
+        return "reachable" if self._known.reachable else "unreachable", self._known.models
+
+    async def default_model(self) -> str | None:
+        """The model of a turn that names none; ``None`` while nobody knows."""
+        if self._backend is None:
+            return None
+        if self._configured is not None:
+            return self._configured
+        await self.get()
+        return self._known.default
+
+    async def problem(self) -> str | None:
+        """Why a chat with the default model cannot work, as a sentence; ``None``: nothing is known to be wrong."""
+        await self.get()
+        return self._known.problem
+
+    async def close(self) -> None:
+        if self._asking is not None:
+            self._asking.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._asking
+
+    async def _ask(self, backend: ChatBackend) -> None:
+        status = await backend.status()
+        if not status.reachable:  # what it had is not forgotten
+            known = self._known
+            status = replace(status, models=known.models, default=known.default)
+        self._known = status
+        self._asked_at = time.monotonic()

@@ -1,0 +1,34 @@
+"""A conversation that does not fit into the model's context, as the server says it.
+
+The numbers are those of llama.cpp's server, which others pass on: ``n_prompt_tokens`` and ``n_ctx``.
+"""
+
+from __future__ import annotations
+
+import re
+
+_TOO_LONG = re.compile(
+    r"exceed_context_size|exceeds the (?:available |maximum )?context|context length|prompt is too long", re.IGNORECASE
+)
+_TOKENS = re.compile(r"n_prompt_tokens\W{1,4}(\d{1,9})|request \((\d{1,9}) tokens\)")
+_CONTEXT = re.compile(r"n_ctx\W{1,4}(\d{1,9})|context size \((\d{1,9}) tokens\)")
+
+
+class TooLong(Exception):
+    """The conversation does not fit; the server's numbers, where it named them."""
+
+    def __init__(self, tokens: int | None, context: int | None) -> None:
+        super().__init__("the conversation does not fit")
+        self.tokens = tokens
+        self.context = context
+
+
+def in_words(error: str) -> TooLong | None:
+    """What an error's text says of it; ``None``: it speaks of something else."""
+    if _TOO_LONG.search(error) is None:
+        return None
+    tokens, context = _TOKENS.search(error), _CONTEXT.search(error)
+    return TooLong(
+        int(tokens[1] or tokens[2]) if tokens is not None else None,
+        int(context[1] or context[2]) if context is not None else None,
+    )
