@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from otterbot_worker.errors import Cancelled, JobFailed
-from otterbot_worker.gpu.messages import Draw
+from otterbot_worker.gpu.messages import Draw, UsedControlNet
 from otterbot_worker.gpu.process import GpuProcess
 from otterbot_worker.images.load import download, loader
 from otterbot_worker.images.load.controlnet import Controls
@@ -23,6 +23,7 @@ from otterbot_worker.images.memory.placing import RESIDENT
 from otterbot_worker.memory.device_info import Precision
 from otterbot_worker.models import controlnets, files
 from otterbot_worker.models.entries import ModelEntry
+from otterbot_worker.schemas.draw_files import ControlFiles
 from otterbot_worker.schemas.jobs import Progress
 
 sys.path.insert(0, os.path.dirname(__file__))
@@ -90,7 +91,10 @@ async def test_a_missing_model_is_fetched_once_if_that_is_allowed(
 def test_a_missing_controlnet_is_fetched_if_that_is_allowed(hub: Hub, data_dir: Path) -> None:
     hub.repositories["somebody/canny"] = data_dir / "models" / "noise-canny"
     # At a scale of 0 it is only looked for.
-    control = {"name": "canny", "hub": "somebody/canny", "hash": None, "path": None, "scale": 0.0}
+    control = ControlFiles(
+        kind="canny", id="0" * 64, width=64, height=64, scale=0.0, start=0.0, end=1.0, name="canny", hash=None,
+        hub="somebody/canny", picture="", canny=True, path=None,
+    )  # fmt: skip
     where = (RESIDENT, torch.device("cpu"), Precision(storage="float32", compute="float32"))
     controls = Controls()
     with pytest.raises(JobFailed) as failed:
@@ -102,7 +106,7 @@ def test_a_missing_controlnet_is_fetched_if_that_is_allowed(hub: Hub, data_dir: 
     folder = files.snapshot("somebody/canny")
     assert folder is not None
     assert sorted(path.name for path in folder.iterdir()) == sorted(files.SINGLE)
-    assert controls.record == {"name": "canny", "hash": controlnets.hash_of(folder / files.SINGLE[1])}
+    assert controls.record == UsedControlNet(name="canny", hash=controlnets.hash_of(folder / files.SINGLE[1]))
 
 
 class Progressed:

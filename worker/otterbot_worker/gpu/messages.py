@@ -146,7 +146,23 @@ class UsedControlNet(_Message):
     hash: str
 
 
-class Drawn(_Message):
+class Measured(_Message):
+    """What is only known of a request once its model is loaded."""
+
+    model_hash: str
+    unused_embeddings: list[str] = []
+    """Names of embeddings that do not fit this model."""
+    refiner: UsedRefiner | None = None
+    """The one that drew the last steps."""
+    vae: UsedVae | None = None
+    """The decoder that replaced the model's own."""
+    guidance_rescale: float | None = None
+    """The share of the guidance that was scaled back, where the model wants that."""
+    control: UsedControlNet | None = None
+    """The ControlNet that was asked for, which may have been fetched only now."""
+
+
+class Drawn(Measured):
     """The raw RGB file is written."""
 
     kind: Literal["drawn"] = "drawn"
@@ -160,20 +176,9 @@ class Drawn(_Message):
     """Of reading its files; 0 where it was in the computer's memory."""
     memory: Memory
     resident: str | None
-    model_hash: str
     versions: dict[str, str] = {}
-    unused_embeddings: list[str] = []
-    """Names of embeddings that do not fit this model."""
-    refiner: UsedRefiner | None = None
-    """The one that drew the last steps."""
-    vae: UsedVae | None = None
-    """The decoder that replaced the model's own."""
-    guidance_rescale: float | None = None
-    """The share of the guidance that was scaled back, where the model wants that."""
     plan: str = ""
     """How the model lay in memory (``memory.placement.PLANS``)."""
-    control: UsedControlNet | None = None
-    """The ControlNet that was asked for, which may have been fetched only now."""
     notes: list[str] = []
     lessons: list[Lesson] = []
     """What did not fit before this plan did."""

@@ -13,12 +13,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from ..errors import Cancelled, CannotLook, JobFailed
-from ..gpu.messages import Draw, Drawn, Memory
+from ..gpu.messages import Draw, Drawn, Measured, Memory
 from ..memory import placement
 from ..memory.device_info import DeviceFacts
 from ..models.entries import ModelEntry
@@ -166,7 +165,7 @@ class Engine:
             notes=budget.notes + outcome.notes,
             plan=budget.plan.name,
             lessons=budget.learned,
-            **outcome.loaded,
+            **dict(outcome.measured),
         )
 
     def _surroundings(self, budget: MemoryBudget) -> dict[str, str]:
@@ -264,7 +263,7 @@ class Engine:
             notes=notes + more,
             load_seconds=load_seconds,
             pipeline_seconds=time.monotonic() - started,
-            loaded=_record(loaded, task),
+            measured=_measured(loaded, task),
         )
 
     def _ensure(self, budget: MemoryBudget, monitor: Monitor) -> float:
@@ -308,20 +307,19 @@ class _Outcome:
     notes: list[str]
     load_seconds: float
     pipeline_seconds: float
-    loaded: dict[str, Any]
-    """Of ``Drawn``, what the loaded model says."""
+    measured: Measured
 
 
-def _record(loaded: Loaded, task: Draw) -> dict[str, Any]:
+def _measured(loaded: Loaded, task: Draw) -> Measured:
     with_refiner = loaded.refiner is not None and refined(loaded, task)
-    return {
-        "model_hash": loaded.model_hash,
-        "unused_embeddings": loaded.inversions.unused,
-        "control": loaded.controls.record,
-        "refiner": loaded.refiner.record() if loaded.refiner is not None and with_refiner else None,
-        "vae": loaded.vae,
-        "guidance_rescale": rescale(loaded, task) or None,
-    }
+    return Measured(
+        model_hash=loaded.model_hash,
+        unused_embeddings=loaded.inversions.unused,
+        control=loaded.controls.record,
+        refiner=loaded.refiner.record() if loaded.refiner is not None and with_refiner else None,
+        vae=loaded.vae,
+        guidance_rescale=rescale(loaded, task) or None,
+    )
 
 
 def _where(error: BaseException) -> str:

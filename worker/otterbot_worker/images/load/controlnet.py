@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from ...errors import Cancelled, CannotLook, JobFailed, look_failed
+from ...gpu.messages import UsedControlNet
 from ...memory.device_info import Precision
 from ...memory.placement import GROUPS, Plan
 from ...models import controlnets
@@ -32,8 +33,8 @@ class Controls:
         self._key: tuple[Any, ...] | None = None
         self._groups = False
         self.net: Any = None
-        self.record: dict[str, Any] | None = None
-        """``{name, hash}`` of what the last picture asked for."""
+        self.record: UsedControlNet | None = None
+        """Of what the last picture asked for."""
 
     def load(
         self,
@@ -57,7 +58,7 @@ class Controls:
             return
         if self.record is None:
             path = _path(control, downloads=downloads, monitor=monitor)
-            self.record = {"name": control.name, "hash": _hash(control, path)}
+            self.record = UsedControlNet(name=control.name, hash=_hash(control, path))
             self._key = (control.name, control.hash, control.path)
         if self.net is None and control.scale > 0:
             monitor.progress("loading")

@@ -8,6 +8,7 @@ from typing import Any
 from ...families import Family
 from ...memory.placement import Plan
 from ...models.entries import ModelEntry
+from ...schemas.records import UsedVae
 from .controlnet import Controls
 from .lora_loader import Adapters
 from .refiner import Refiner
@@ -26,8 +27,8 @@ class Loaded:
     base_scheduler: dict[str, Any]
     """The model's own scheduler configuration; every sampler is made from it anew."""
     notes: list[str]
-    vae: dict[str, Any] | None = None
-    """``{name, hash}`` of the decoder that replaces the model's own."""
+    vae: UsedVae | None = None
+    """The decoder that replaces the model's own."""
     adapters: Adapters = field(default_factory=Adapters)
     inversions: Inversions = field(default_factory=Inversions)
     controls: Controls = field(default_factory=Controls)

@@ -18,6 +18,7 @@ from ...memory.device_info import Precision
 from ...memory.placement import Plan
 from ...models import files, part_settings, plain_files
 from ...models.entries import ModelEntry
+from ...schemas.records import UsedVae
 from ..memory import placing
 from ..monitor import Monitor
 from . import device as devices
@@ -236,7 +237,7 @@ def _complete(entry: ModelEntry, family: Family, pipe: Any, stored: dict[str, in
             raise broken(entry, f"weights of {name} are missing")
 
 
-def _other_vae(hub: str, dtype: torch.dtype, *, downloads: bool, monitor: Monitor) -> tuple[Any, dict[str, Any] | None]:
+def _other_vae(hub: str, dtype: torch.dtype, *, downloads: bool, monitor: Monitor) -> tuple[Any, UsedVae | None]:
     """The replacement decoder and its name and hash, or ``None`` twice: then the model's own is used, in fp32 where it
     asks for that."""
     folder = files.find_single(hub)
@@ -247,7 +248,7 @@ def _other_vae(hub: str, dtype: torch.dtype, *, downloads: bool, monitor: Monito
             return None, None
         vae = diffusers.AutoencoderKL.from_pretrained(folder, dtype=dtype, use_safetensors=True, local_files_only=True)
         found = files.files_hash(folder, sorted(folder.glob("*.safetensors")))
-        return vae, {"name": hub.rpartition("/")[2], "hash": found}
+        return vae, UsedVae(name=hub.rpartition("/")[2], hash=found)
     except (OSError, ValueError, download.DownloadFailed) as error:
         look_failed(error, f"the decoder {hub}")
         log.warning("the decoder %s cannot be used: %s", hub, type(error).__name__)

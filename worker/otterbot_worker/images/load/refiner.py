@@ -20,6 +20,7 @@ from ...memory.device_info import Precision
 from ...memory.placement import Plan
 from ...models import files, part_settings
 from ...models.entries import REFINER_PART, ModelEntry
+from ...schemas.records import UsedRefiner
 from ..memory import placing
 from ..monitor import Monitor
 from . import device as devices
@@ -39,8 +40,8 @@ class Refiner:
     travels: bool
     """Whether its U-Net comes to the device for its steps and leaves again; else it is there, or its layers come."""
 
-    def record(self) -> dict[str, Any]:
-        return {"name": self.name, "hash": self.hash, "hand_over": self.hand_over}
+    def record(self) -> UsedRefiner:
+        return UsedRefiner(name=self.name, hash=self.hash, hand_over=self.hand_over)
 
 
 def load(

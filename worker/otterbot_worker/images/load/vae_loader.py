@@ -15,6 +15,7 @@ from accelerate import init_empty_weights  # type: ignore[import-untyped]
 from ...errors import JobFailed, look_failed
 from ...models import controlnets, files, ldm_names, part_settings, vae_files
 from ...models.entries import ModelEntry
+from ...schemas.records import UsedVae
 from .. import diffusers_private
 from . import device as devices
 from . import scaled_weights, single_file_loader
@@ -25,7 +26,7 @@ _OF_OLD = {".query.": ".to_q.", ".key.": ".to_k.", ".value.": ".to_v.", ".proj_a
 """Names of the attention's layers in decoders that diffusers saved in its first year."""
 
 
-def load(entry: ModelEntry, path: Path, dtype: torch.dtype) -> tuple[Any, dict[str, Any]]:
+def load(entry: ModelEntry, path: Path, dtype: torch.dtype) -> tuple[Any, UsedVae]:
     """The decoder, in the computer's memory, and its name and hash.
 
     :raises JobFailed: ``model_broken``
@@ -47,7 +48,7 @@ def load(entry: ModelEntry, path: Path, dtype: torch.dtype) -> tuple[Any, dict[s
         tensors = _read(weights)
         scaled_weights.multiply(tensors, dtype)
         vae = single_file_loader.fill(vae, "vae", _named(tensors, vae.config), dtype)
-        return vae, {"name": path.name, "hash": files.files_hash(weights.parent, [weights])}
+        return vae, UsedVae(name=path.name, hash=files.files_hash(weights.parent, [weights]))
     except single_file_loader.Missing:
         raise _broken(entry, path, "is not complete: weights are missing") from None
     except Exception as error:
