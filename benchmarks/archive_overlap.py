@@ -17,16 +17,16 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from job_overhead import PROMPT, Worker
 from PIL import Image
 
 from otterbot_worker.archive import Archive, ArchiveSettings, metadata, pictures
+from otterbot_worker.schemas.records import Record
 
 STEPS = 4
-RECORD: dict[str, Any] = {
+RECORD = Record.model_validate({
     "v": 1,
     "asked": {"prompt": PROMPT},
     "used": {
@@ -35,7 +35,7 @@ RECORD: dict[str, Any] = {
         "loras": [], "embeddings": [], "parser": "otterbot-1", "versions": {"diffusers": "0"},
     },
     "took": 1.5,
-}  # fmt: skip
+})  # fmt: skip
 
 
 def photo(size: int, seed: int) -> bytes:

@@ -222,16 +222,16 @@ class Rig:
         entry = self.entries[name]
         side = side or (64 if self.tiny else entry.defaults.width)
         before = [] if plan is None else placement.PLANS[: placement.PLANS.index(plan)]
-        lessons = [Lesson(plan=one.name, card=0, available=RAM).as_dict() for one in before]
+        lessons = [Lesson(plan=one.name, card=0, available=RAM) for one in before]
         watch = Watch(device=self.device, cancel_after=cancel_after)
         cuda = self.device.type == "cuda"
         if cuda:
             torch.cuda.reset_peak_memory_stats(self.device)
         with tempfile.TemporaryDirectory() as folder, self.full_size():
             task = Draw(
-                task_id="rig", model=entry.as_dict(), prompt=prompt, negative_prompt="", steps=steps,
+                task_id="rig", entry=entry, model=entry.name, prompt=prompt, negative_prompt="", steps=steps,
                 guidance_scale=entry.defaults.guidance_scale, width=side, height=side, sampler=entry.defaults.sampler,
-                seed=1, output=str(Path(folder) / "picture.rgb"), lessons=lessons,
+                seed=1, output=Path(folder) / "picture.rgb", lessons=tuple(lessons),
             )  # fmt: skip
             try:
                 drawn = self.engine.draw(task, watch)

@@ -49,8 +49,8 @@ def switch(engine: Engine, entry: ModelEntry, folder: Path) -> float:
     """Seconds of a picture of that model, without its pipeline."""
     watch = Watch(device=torch.device("cpu"))
     task = Draw(
-        task_id="switch", model=entry.as_dict(), prompt="otter", negative_prompt="", steps=1, guidance_scale=1.0,
-        width=64, height=64, sampler="Euler", seed=1, output=str(folder / "picture.rgb"),
+        task_id="switch", entry=entry, model=entry.name, prompt="otter", negative_prompt="", steps=1,
+        guidance_scale=1.0, width=64, height=64, sampler="Euler", seed=1, output=folder / "picture.rgb",
     )  # fmt: skip
     drawn = engine.draw(task, watch)
     return drawn.seconds - drawn.pipeline_seconds

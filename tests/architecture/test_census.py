@@ -169,3 +169,13 @@ def test_enough_is_asked_for_and_each_by_a_name_of_its_own() -> None:
     for step in steps:
         for named in (step.reply, step.thread, step.edits):
             assert named is None or named.removeprefix("asked ") in known, step
+
+
+def test_a_part_is_compared_by_what_it_has(tmp_path: Path) -> None:
+    before, after = tmp_path / "before.json", tmp_path / "after.json"
+    before.write_text(json.dumps({**TAKEN, "rooms": {}}))
+    after.write_text(json.dumps(TAKEN))
+    assert main(["compare", str(before), str(after)]) == 1
+    assert main(["compare", str(before), str(after), "--partly"]) == 0
+    after.write_text(json.dumps(changed(*PICTURE, "job", "n", to=2)))
+    assert main(["compare", str(before), str(after), "--partly"]) == 1

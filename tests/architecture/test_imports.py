@@ -29,21 +29,7 @@ PLUGIN_ORDER = (
 )  # fmt: skip
 """The plugin's."""
 
-CIRCLES: tuple[frozenset[str], ...] = (
-    frozenset({"otterbot:commands.predecessors", "otterbot:commands.room_settings"}),
-    frozenset(
-        f"otterbot_worker:images.{name}"
-        for name in (
-            "child", "engine", "draw.controlnet_steps", "draw.decoding", "draw.hires_pass", "draw.img2img",
-            "draw.inpaint", "draw.nan_check", "draw.passes", "draw.picture", "draw.previews", "draw.refiner_steps",
-            "draw.safety_checker", "load.download", "load.loader", "memory.cpu_model_cache",
-        )
-    ),
-    frozenset({"otter_mini:contact_sheet", "otter_mini:evaluate"}),
-    frozenset({"otter_mini:controls", "otter_mini:experiments"}),
-    frozenset({"otter_mini:inversion", "otter_mini:inversion_training"}),
-    frozenset({"otter_mini:lora", "otter_mini:lora_training"}),
-)  # fmt: skip
+CIRCLES: tuple[frozenset[str], ...] = ()
 """Circles of files that are still there. No other may come, and one that is gone leaves this list."""
 
 HEAVY = {"torch", "diffusers", "transformers", "accelerate", "peft", "compel", "safetensors", "numpy"}

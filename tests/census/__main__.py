@@ -26,6 +26,8 @@ def _parser() -> argparse.ArgumentParser:
     take = commands.add_parser("take", help="write down what the program of this repository does")
     take.add_argument("out", type=Path, metavar="OUT.json", help="pictures go into the folder OUT.pictures beside it")
     take.add_argument("--worker-only", action="store_true", help="no homeserver, no Maubot, no rooms")
+    about = "of the worker only the pictures whose names hold that, as `hires`; compare them with --partly"
+    take.add_argument("--only", metavar="WORDS", help=about)
     take.add_argument("--rooms-only", action="store_true", help="nothing but the rooms")
     about = "where the models are, made there if they are not; by default made anew and thrown away"
     take.add_argument("--files", type=Path, metavar="DIR", help=about)
@@ -40,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     two.add_argument("after", type=Path, metavar="AFTER.json")
     about = "lines `/path: reason` for what may differ; * and ? stand for anything"
     two.add_argument("--allow", type=Path, metavar="FILE", help=about)
+    two.add_argument("--partly", action="store_true", help="what AFTER has not at all is not compared")
     two.set_defaults(run=_compare)
     return parser
 
@@ -57,7 +60,7 @@ def _take(asked: argparse.Namespace) -> int:
         found: dict[str, Any] = asyncio.run(
             taking.take(
                 Path(scratch), asked.files or Path(scratch) / "files", _pictures(asked.out),
-                worker=not asked.rooms_only, rooms=not asked.worker_only,
+                worker=not asked.rooms_only, rooms=not (asked.worker_only or asked.only), only=asked.only,
             )
         )  # fmt: skip
     found["meta"] = {"seconds": round(time.monotonic() - started), "at": time.strftime("%Y-%m-%d %H:%M:%S")}
@@ -79,6 +82,8 @@ def _compare(asked: argparse.Namespace) -> int:
     before, after = (json.loads(path.read_text()) for path in (asked.before, asked.after))
     allowed = compare.read_allowed(asked.allow.read_text()) if asked.allow else []
     found = compare.differences(before, after)
+    if asked.partly:
+        found = [one for one in found if one.after is not compare.ABSENT]
     left, counts = compare.sort_out(found, allowed)
     for one in left:
         print(one)

@@ -20,6 +20,8 @@ from lab.worker import Worker
 from . import inputs
 from .running import Api, running, settings
 
+PATIENCE = 300
+"""Seconds, on a machine that does much else."""
 QUICK = {"steps": 2, "seed": 7}
 DRAWN: dict[str, dict[str, Any]] = {
     "plain": {"prompt": "otter, (cowboy hat:1.2)", "negative_prompt": "blurry", "asked": {"steps": 2, "seed": 7}},
@@ -82,7 +84,7 @@ async def keep_worker(target: Path, root: Path, ollama: str) -> None:
         for name, request in WAITING.items():
             await kept.submit(name, request)
         await kept.submit("waits to be said", _chat("are you there?"), kind="chat")
-        await worker.wait_step(1, timeout=120)
+        await worker.wait_step(1, timeout=PATIENCE)
         await worker.kill()
     target.mkdir()
     (target / "jobs.sql").write_text(dump(worker.database))
@@ -136,17 +138,17 @@ async def keep_plugin(target: Path, root: Path, ollama: str) -> None:
     async with Lab(root, plugin={"status": {"after_seconds": 1}}, worker_config=config) as lab:
         plain, secret = await lab.room(), await lab.room(encrypted=True)
         for room in (plain, secret):
-            await lab.draw(room, "!draw otter, hat --no blurry --steps 2 --seed 7")
-            await lab.answer(room, "!settings safe off", by=lab.admin)
-        await lab.answer(plain, "!model otter-mini", by=lab.admin)
+            await lab.draw(room, "!draw otter, hat --no blurry --steps 2 --seed 7", timeout=PATIENCE)
+            await lab.answer(room, "!settings safe off", by=lab.admin, timeout=PATIENCE)
+        await lab.answer(plain, "!model otter-mini", by=lab.admin, timeout=PATIENCE)
         asked = await lab.user.send(plain, "!chat why do otters hold hands?")
-        await lab.user.wait_for(lab.reaction(asked, "✅"), timeout=60)
+        await lab.user.wait_for(lab.reaction(asked, "✅"), timeout=PATIENCE)
         posted = await lab.admin.send_image(plain, inputs.pictures()["wide"][1])
         await _accepted(lab, plain, "!draw not any more --steps 100", "⏳")
-        await lab.answer(plain, "!cancel")
+        await lab.answer(plain, "!cancel", timeout=PATIENCE)
         await lab.worker.api("POST", "/v1/pause", {})
         await _accepted(lab, plain, "!draw an owl --steps 2 --seed 8 --count 2", "⏳")
-        await _accepted(lab, secret, "!draw a secret owl --steps 2 --seed 9 --size 96x64", "⏳")
+        await _accepted(lab, secret, "!draw a secret owl --steps 2 --seed 9 --size 96x128", "⏳")
         await _accepted(lab, plain, "!again --seed same --hires 1.5:0.4", "⏳")
         await lab.worker.stop()
         await _accepted(lab, plain, "!draw a wolf --strength 0.6 --steps 4 --seed 10", "⏳", reply=posted)
@@ -162,7 +164,7 @@ async def keep_plugin(target: Path, root: Path, ollama: str) -> None:
 async def _accepted(lab: Lab, room: str, line: str, emoji: str, **how: Any) -> None:
     mark = lab.user.mark()
     asked = await lab.user.send(room, line, **how)
-    await lab.user.wait_for(lab.reaction(asked, emoji), mark, timeout=60)
+    await lab.user.wait_for(lab.reaction(asked, emoji), mark, timeout=PATIENCE)
 
 
 def scrubbed(database: Path) -> str:

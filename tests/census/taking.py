@@ -13,12 +13,15 @@ from .running import a_worker, make_files, running
 from .worker_part import Answer, WorkerPart, answer, commands, job_of
 
 
-async def take(scratch: Path, files: Path, pictures: Path, *, worker: bool, rooms: bool) -> dict[str, Any]:
-    """``scratch``: a folder to work in; ``files``: where the models are; ``pictures``: where drawn ones are put."""
+async def take(
+    scratch: Path, files: Path, pictures: Path, *, worker: bool = True, rooms: bool = True, only: str | None = None
+) -> dict[str, Any]:
+    """``scratch``: a folder to work in; ``files``: where the models are; ``pictures``: where drawn ones are put;
+    ``only``: pictures whose names hold that, and nothing else of the worker."""
     make_files(files)
     found: dict[str, Any] = {}
     if worker:
-        found["worker"] = await take_worker(scratch / "worker", files, pictures)
+        found["worker"] = await take_worker(scratch / "worker", files, pictures, only)
     if rooms:
         from .rooms_part import take_rooms
 
@@ -26,18 +29,22 @@ async def take(scratch: Path, files: Path, pictures: Path, *, worker: bool, room
     return found
 
 
-async def take_worker(root: Path, files: Path, pictures: Path) -> Answer:
+async def take_worker(root: Path, files: Path, pictures: Path, only: str | None) -> Answer:
     names = Names()
     names.give(str(files.parent), "files")
     async with OllamaDouble(queue_part.OLLAMA) as ollama:
         a = a_worker(root, files, ollama.url)
         async with running(a) as api:
             part = WorkerPart(api, names, pictures)
+            if only is not None:
+                some: Answer = names.clean(await part.some(only))
+                return some
             found = await part.take()
-            found["queue"] = await queue_part.queue(api, names)
             found["chats"] = await queue_part.chats(api, names, ollama)
             found["ends"] = await queue_part.ends(api, names)
             found["events"] = await queue_part.events(api)
+            # Last: a pause ends the GPU process, and on a busy machine another one takes minutes to start.
+            found["queue"] = await queue_part.queue(api, names)
             found["metrics"] = await queue_part.metrics(api)
             found["commands"] = await commands(a)
         found["schema"] = queue_part.schema(a.database)

@@ -68,7 +68,7 @@ def _pictures() -> Iterator[Step]:
     yield _s("first", f"!draw otter, cowboy hat {Q}")
     yield from _all(
         "flag",
-        f"!draw a fox, blue --no blurry, text {Q} --cfg 3.5 --size 96x64",
+        f"!draw a fox, blue --no blurry, text {Q} --cfg 3.5 --size 128x96",
         f"!draw a fox --size 96 {Q} --sampler dpm++ 2m karras",
         f"!draw a fox --ar 3:2 {Q}",
         f'!draw a fox --aspect portrait {Q} --no ""',
@@ -121,7 +121,7 @@ def _refused() -> Iterator[Step]:
 
 def _from_pictures() -> Iterator[Step]:
     yield _s("changed", "!draw an otter --strength 0.6 --steps 4 --seed 7", reply="scene")
-    yield _s("changed caption", "!draw an otter --steps 4 --seed 7 --size 64x96", caption_of="scene")
+    yield _s("changed caption", "!draw an otter --steps 4 --seed 7 --size 96x128", caption_of="scene")
     yield _s("changed own", "!draw a badger --steps 4 --seed 7", reply="first")
     yield _s("inpainted", "!draw an otter --inpaint --steps 4 --seed 7 --model tiny-sd", reply="holes")
     yield _s("nothing to inpaint", "!draw an otter --inpaint --seed 7", reply="scene")
@@ -196,10 +196,11 @@ def _chat() -> Iterator[Step]:
     yield _s("chat by name", "otterbot: chat who are you?")
 
 
-def steps() -> tuple[Step, ...]:
-    """For a room of three. Names are unique."""
-    parts = (_words(), _pictures(), _refused(), _from_pictures(), _again(), _room(), _chat())
-    return tuple(step for part in parts for step in part)
+def steps(*, encrypted: bool = False) -> tuple[Step, ...]:
+    """For a room of three. Names are unique. What is wrong with a line has nothing to do with encryption: that is typed
+    in the plain room only."""
+    words, refused = ((), ()) if encrypted else (_words(), _refused())
+    return (*words, *_pictures(), *refused, *_from_pictures(), *_again(), *_room(), *_chat())
 
 
 def waiting() -> tuple[Step, ...]:

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import io
 import json
+import zlib
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -41,7 +42,6 @@ class WorkerPart:
         """``pictures``: a folder into which the drawn pictures are written, for people who look at a difference."""
         self.api, self.names, self.pictures = api, names, pictures
         self._sent: dict[str, str] = {}
-        self._drawn = 0
         names.give(str(api.worker.data), "data")
         names.give(str(api.worker.root), "root")
 
@@ -56,6 +56,12 @@ class WorkerPart:
         }
         found["listings at last"] = await self.listings()
         return found
+
+    async def some(self, words: str) -> Answer:
+        """The pictures whose names hold these words."""
+        await self.send_inputs()
+        named = {name: request for name, request in requests.pictures().items() if words in name}
+        return {"pictures": await self.draw(named)}
 
     async def listings(self) -> Answer:
         await self.hashed()
@@ -128,9 +134,8 @@ class WorkerPart:
         (kept,) = self.api.worker.data.rglob(result["filename"])
         beside = sorted(path.name for path in kept.parent.glob(f"{kept.stem}.*"))
         asked = {"show": ("show", str(kept)), "show --json": ("show", "--json", str(kept))}
-        if self._drawn % SIDECARS == 0:
+        if zlib.crc32(name.encode()) % SIDECARS == 0:
             asked["show sidecar"] = ("show", str(kept.with_suffix(".yml")))
-        self._drawn += 1
         shown = await asyncio.gather(*(command(self.api.worker, *line) for line in asked.values()))
         return {
             **self.pixels(name, data),

@@ -132,13 +132,28 @@ async def _invite(by: User, path: str, who: str) -> None:
         await by.api("POST", path, {"user_id": who})
 
 
+async def _successor(by: User, room: str) -> str:
+    """Upgrade ``room``, once: of a homeserver that died meanwhile its tombstone says whether that was done."""
+    path = f"/_matrix/client/v3/rooms/{quote(room)}"
+    for _ in range(120):
+        try:
+            return str((await by.api("GET", f"{path}/state/m.room.tombstone"))["replacement_room"])
+        except RuntimeError as error:
+            if "M_NOT_FOUND" in str(error):
+                with contextlib.suppress(RuntimeError, OSError, aiohttp.ClientError):
+                    return str((await by.api("POST", f"{path}/upgrade", {"new_version": "12"}))["replacement_room"])
+        except (OSError, aiohttp.ClientError):
+            pass
+        await asyncio.sleep(1)
+    raise RuntimeError("the homeserver does not upgrade a room")
+
+
 @kind("upgrade", "rooms", weight=1, excuses=("moved", "upgraded", "new room", "room"))
 async def _(scene: Scene) -> None:
     """The room gets a successor, and people go on there."""
     lab, place = scene.lab, scene.dice.choice(scene.places)
     place.deaf = True
-    path = f"/_matrix/client/v3/rooms/{quote(place.id)}/upgrade"
-    successor = (await lab.admin.api("POST", path, {"new_version": "12"}))["replacement_room"]
+    successor = await _successor(lab.admin, place.id)
     await _undone(lambda: lab.admin.wait_joined(successor))
     invite = f"/_matrix/client/v3/rooms/{quote(successor)}/invite"
     for who in (lab.user.id, lab.bot):

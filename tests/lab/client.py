@@ -214,8 +214,12 @@ class User:
         """nio takes a room key for shared also where the homeserver was away meanwhile; people's clients do not."""
         if not self.nio.olm.should_share_group_session(room):
             return
-        with contextlib.suppress(LocalProtocolError):  # another message shares it already
+        try:
             await self.nio.share_group_session(room, ignore_unverified_devices=True)
+        except LocalProtocolError:
+            pass  # another message shares it already
+        except KeyError:  # nio drops a session when members or devices change, and then looks for it
+            raise RuntimeError("the room key was given up while it was shared; nothing was sent") from None
         session = self.nio.olm.outbound_group_sessions.get(room)
         users = list(self.nio.rooms[room].users)
         devices = {(user, one.id) for user in users for one in self.nio.device_store.active_user_devices(user)}

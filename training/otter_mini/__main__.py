@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from . import commands as judging
-from . import inversion, lora
+from . import few_shot_commands
 from .recipe import STAGES, Data, Diffusion, Recipe, Vae
 
 
@@ -38,8 +38,7 @@ def _parser() -> argparse.ArgumentParser:
     preview.add_argument("--guidance", type=float, default=5.0)
     preview.add_argument("--file", type=Path, help="instead of preview-STEP.png in the directory")
     judging.add_parsers(commands)
-    for module in (lora, inversion):
-        module.add_parser(commands)
+    few_shot_commands.add_parsers(commands)
     return parser
 
 

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from .captions import SYNONYMS
-from .controls import FEW_SEEDS, NAMES, shown
+from .controls import NAMES, shown
 from .evaluate import weights_of
+from .outcome import FEW_SEEDS
 from .scenes import ANIMALS, CATEGORIES, COLOURS, HATS, HELD_OUT, ITEMS, OUTFITS, PLACES, STYLES
 
 FRONT = """---

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from .evaluate import add_model_arguments
+from .model_arguments import add_model_arguments
 
 if TYPE_CHECKING:
     from .judge import Pixels

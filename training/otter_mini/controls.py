@@ -13,16 +13,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .evaluate import add_model_arguments, weights_of
+from .evaluate import weights_of
+from .model_arguments import add_model_arguments
+from .outcome import Outcome
 from .scenes import CATEGORIES
 
 if TYPE_CHECKING:
-    from .experiments import Laboratory, Outcome
+    from .experiments import Laboratory
 
 NAMES = ("weights", "negative", "image_to_image", "same_bytes", "guidance", "steps", "samplers", "lora", "inversion")
 """In the order in which they run; the last one changes the loaded pipeline for good."""
-FEW_SEEDS = 6
-"""Of each of eight prompts, where many settings are compared."""
 
 
 def add_parser(subparsers: Any) -> None:

@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .captions import prompt_of
+from .contact_sheet import sheet_of, write_png
+from .model_arguments import add_model_arguments
 from .scenes import CATEGORIES, HELD_OUT, NONE, Combination
 
 if TYPE_CHECKING:
@@ -64,18 +66,6 @@ def add_parser(subparsers: Any) -> None:
     parser.set_defaults(run=run)
 
 
-def add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    """What every program has that draws with a model and judges."""
-    parser.add_argument("--model", type=Path, required=True, help="the pipeline's folder")
-    parser.add_argument("--judge", type=Path, help="other weights than the judge's own")
-    parser.add_argument("--seeds", type=int, default=50, help="pictures of each prompt; 5 give a quick look")
-    parser.add_argument("--steps", type=int, default=20)
-    parser.add_argument("--guidance", type=float, default=5.0)
-    parser.add_argument("--batch", type=int, default=25)
-    parser.add_argument("--bf16", action="store_true", help="faster where the processor has it, and not the same bytes")
-    parser.add_argument("--json", type=Path, help="file for the figures, which the model card is made from")
-
-
 def run(args: argparse.Namespace) -> int:
     """:returns: 0 where every figure is as wanted, else 1"""
     from .judge import Judge, Pixels
@@ -108,8 +98,6 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         args.json.write_text(json.dumps(report, indent=1) + "\n")
     if args.failures and failures:
-        from .contact_sheet import sheet_of, write_png
-
         write_png(sheet_of(failures[:96], columns=12), args.failures)
     return 0 if report["reached"] else 1
 

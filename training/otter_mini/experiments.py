@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from .captions import prompt_of
-from .controls import FEW_SEEDS
 from .drawing import draw
 from .edges import edge_correlation
 from .evaluate import answers_of
 from .judge import PRESENT, Floats, Judge, Pixels
+from .outcome import FEW_SEEDS, Outcome, Row
 from .pictures import Painter
 from .scenes import HELD_OUT, sample
-
-Row = dict[str, str | float]
 
 HAT = "cowboy hat"
 MARKS = ("({})--", "({}:0.5)", "[{}]", "{}", "({})++", "({}:1.5)")
@@ -45,14 +42,6 @@ GUIDANCES = (3.0, 5.0, 8.0, 12.0)
 STEPS = (8, 12, 20, 30, 50)
 USABLE = 80.0
 """Percent of the named attributes that a setting must still show."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    title: str
-    wanted: str
-    holds: bool
-    rows: list[Row]
 
 
 class Laboratory:

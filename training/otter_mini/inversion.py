@@ -3,16 +3,13 @@
 Everything else stays frozen, so the word can only name what the model already knows how to draw. Ottoline is an otter
 with a crown and a yellow robe; no caption tells so, the pictures must.
 
-Here is what it learns from and the subcommand, free of torch; ``inversion_training`` learns.
+Here is what it learns from, free of torch; ``inversion_training`` learns.
 """
 
 from __future__ import annotations
 
-import argparse
 import random
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
 
 from .captions import caption
 from .scenes import PENGUIN, Scene, sample
@@ -73,26 +70,3 @@ def notes_of(recipe: Recipe, seed: int) -> dict[str, str]:
         "ss_max_train_steps": str(recipe.steps),
         "ss_seed": str(seed),
     }
-
-
-def add_parser(subparsers: Any) -> None:
-    """Adds ``inversion``."""
-    parser: argparse.ArgumentParser = subparsers.add_parser("inversion", help="teach a finished model a new word")
-    parser.add_argument("--model", type=Path, required=True, help="the pipeline's folder")
-    parser.add_argument("--out", type=Path, required=True, help="the .safetensors file to write")
-    parser.add_argument("--seed", type=int, default=4)
-    parser.add_argument("--steps", type=int, default=Recipe.steps)
-    parser.add_argument("--threads", type=int, default=2, help="of PyTorch; another number gives other bytes")
-    parser.set_defaults(run=run)
-
-
-def run(args: argparse.Namespace) -> int:
-    """:returns: 0 :raises OSError: ValueError: there is no whole model in the folder"""
-    from . import few_shot, inversion_training
-
-    recipe, path = Recipe(steps=args.steps), args.out
-    with few_shot.same_bytes(args.threads):
-        vectors = inversion_training.learn(few_shot.read(args.model), recipe, args.seed, print)
-    inversion_training.write(vectors, path, notes_of(recipe, args.seed))
-    print(f"{path}: {path.stat().st_size / 1e3:.1f} kB")
-    return 0

@@ -3,18 +3,15 @@
 The new layers would soon draw penguins for everybody. So the model first draws with prompts of its own, and what it
 said on the way, with a prompt and without, stays true: those answers are learned along with the penguin.
 
-Here is what it learns from and the subcommand, free of torch; ``lora_training`` learns.
+Here is what it learns from, free of torch; ``lora_training`` learns.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 from .captions import SYNONYMS, caption
 from .scenes import PENGUIN, Scene, sample, sample_training
@@ -98,27 +95,3 @@ def notes_of(recipe: Recipe, seed: int) -> dict[str, str]:
         "ss_seed": str(seed),
         "ss_tag_frequency": json.dumps({TRIGGER: dict(tags.most_common())}),
     }
-
-
-def add_parser(subparsers: Any) -> None:
-    """Adds ``lora``."""
-    parser: argparse.ArgumentParser = subparsers.add_parser("lora", help="teach a finished model a penguin")
-    parser.add_argument("--model", type=Path, required=True, help="the pipeline's folder")
-    parser.add_argument("--out", type=Path, required=True, help="the .safetensors file to write")
-    parser.add_argument("--seed", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=Recipe.steps)
-    parser.add_argument("--threads", type=int, default=2, help="of PyTorch; another number gives other bytes")
-    parser.set_defaults(run=run)
-
-
-def run(args: argparse.Namespace) -> int:
-    """:returns: 0 :raises OSError: ValueError: there is no whole model in the folder"""
-    from . import few_shot, lora_training
-
-    recipe, path = Recipe(steps=args.steps), args.out
-    with few_shot.same_bytes(args.threads):
-        pipe = few_shot.read(args.model)
-        lora_training.learn(pipe, recipe, args.seed, print)
-    lora_training.write(pipe, path, notes_of(recipe, args.seed))
-    print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")
-    return 0

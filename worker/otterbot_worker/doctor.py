@@ -19,8 +19,8 @@ from pathlib import Path
 from . import space, terminal
 from .errors import CannotLook, JobFailed, ProcessDied
 from .gpu import attention, deaths, probe
+from .gpu.messages import Draw
 from .gpu.process import GpuProcess
-from .gpu.tasks import DrawTask
 from .memory.device_info import MATH_DANGER
 from .models import files
 from .models.catalogue import SMALL_MODEL, load_catalogue
@@ -189,9 +189,10 @@ async def check_drawing(report: Report, data_dir: Path, device: str) -> None:
             load_timeout=120,
             log=log,
         )
-        task = DrawTask(
+        task = Draw(
             task_id="doctor",
-            model=entry.as_dict(),
+            entry=entry,
+            model=entry.name,
             prompt="otter, cowboy hat",
             negative_prompt="",
             steps=4,

@@ -29,8 +29,8 @@ class JobFailed(Exception):
         self.code = code
         self.message = message
         self.details: dict[str, Any] = dict(details or {})
-        self.lessons: list[dict[str, Any]] = []
-        """What was learned of memory on the way (``memory.oom_history.Lesson``)."""
+        self.lessons: list[Any] = []
+        """What was learned of memory on the way, each a ``memory.oom_history.Lesson``."""
 
 
 class Cancelled(Exception):

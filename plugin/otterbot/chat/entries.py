@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..matrix.event_content import OUR_KEY
+from ..store.part_names import PLACEHOLDER, PartName
 from ..store.rows import Request
 from ..store.store import Store
 
-PLACEHOLDER = "chat/0"
 FLOWING = "flowing"
 """In ``asked`` of a request: a turn of the one conversation of a room with one person, outside of threads. Decided when
 it is asked and stored, for by the time it is answered somebody else may have come."""
@@ -66,10 +66,10 @@ def answer_part(event: Mapping[str, Any]) -> AnswerPart | None:
     key, part, length = mark.get("key"), mark.get("part"), mark.get("length")
     if not (isinstance(key, str) and isinstance(part, str) and isinstance(body, str)):
         return None
-    kind, _, number = part.partition("/")
-    if kind != "chat" or not number.isdecimal() or int(number) < 1:
+    number = PartName(part).piece
+    if number < 1:
         return None
-    return AnswerPart(key=key, number=int(number), text=body[:length] if isinstance(length, int) else body)
+    return AnswerPart(key=key, number=number, text=body[:length] if isinstance(length, int) else body)
 
 
 def mapping(value: Any) -> Mapping[str, Any]:

@@ -16,6 +16,7 @@ from mautrix.util.markdown import HtmlEscapingRenderer
 
 from .. import texts
 from ..matrix import event_content
+from ..store.part_names import PartName
 
 LIMIT = 8_000
 """Size of a piece, as `measure` counts: an edit carries its text four times, and an event has 64 KiB."""
@@ -183,7 +184,7 @@ def answer(text: str, notes: list[str], key: str) -> list[dict[str, Any]]:
     for number, piece in enumerate(pieces, 1):
         last = number == len(pieces)
         shown = "\n\n".join([piece, *notes]) if last else piece
-        made.append(message(shown, key, f"chat/{number}", length=len(piece)))
+        made.append(message(shown, key, PartName.answer(number), length=len(piece)))
     return made
 
 

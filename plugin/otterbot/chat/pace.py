@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..clock import steady
+from ..store.part_names import PLACEHOLDER
 from ..store.rows import Kind, Part, PartState, Request
 
 QUICK = 2.0
@@ -53,8 +54,8 @@ def answered_at(last: Request, parts: Iterable[Part]) -> float | None:
     sent = [
         part.updated_at
         for part in parts
-        if part.kind is Kind.MESSAGE and part.state is PartState.SENT and part.part.startswith("chat/")
-        and part.part != "chat/0"
+        if part.kind is Kind.MESSAGE and part.state is PartState.SENT and part.part.is_answer
+        and part.part != PLACEHOLDER
     ]  # fmt: skip
     return last.done_at if last.done_at is not None else max(sent, default=None)
 

@@ -22,7 +22,7 @@ class Timeline:
         self._http = http
         self._room = room
         self.whole = True
-        """Whether nothing was refused to us."""
+        """Whether nothing was refused to us, and it had an end."""
 
     async def events(self) -> AsyncIterator[dict[str, Any]]:
         """Newest first. Raises a :class:`~..errors.MatrixError` where the homeserver does not answer."""
@@ -38,6 +38,7 @@ class Timeline:
                 yield event
             if start is None:
                 return
+        self.whole = False
 
 
 class Thread:
@@ -70,6 +71,7 @@ class Thread:
                 yield event
             if start is None:
                 return
+        self.whole = False
 
     async def _picked(self, seen: set[Any]) -> AsyncIterator[dict[str, Any]]:
         self.by_timeline = True

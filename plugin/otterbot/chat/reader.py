@@ -136,37 +136,39 @@ class Reader:
                 break
         entries, whole = newest_first[::-1], full or pages.whole
         if not full and root not in own:
-            beginning = await self._beginning(request.origin, root, budget)
+            beginning = await self._beginning(request.origin, root, budget, pages)
             entries, whole = [*(beginning or []), *entries], whole and beginning is not None
         return Read(entries=entries, whole=whole)
 
-    async def _beginning(self, room: str, root: str, budget: Budget) -> list[Entry] | None:
-        """The message that a thread hangs on, with its answer where that stands outside; ``None``: not for us."""
+    async def _beginning(self, room: str, root: str, budget: Budget, thread: Thread) -> list[Entry] | None:
+        """The message that a thread hangs on, with its answer where that stands outside; ``None``: not for us. Their
+        edits may have been seen on the way to it."""
         try:
             raw = await self._http.event(room, root)
         except MatrixRefused:
             return None
-        first = await self._spoken(raw, budget)
+        first = await self._spoken(raw, budget, thread.edit_of(raw))
         if first is None:
             return []
         asked = await self._store.request_by_event(root) if isinstance(first, Question) else None
         if asked is None or not flows(asked):
             return [first]
         parts = [part for part in (await self._store.parts_of(asked.key)).values() if part.kind is Kind.MESSAGE]
-        standing = [await self._at(room, part.event_id, budget) for part in parts if part.event_id is not None]
+        standing = [await self._at(room, part.event_id, budget, thread) for part in parts if part.event_id is not None]
         return [first, *(entry for entry in standing if isinstance(entry, AnswerPart))]
 
-    async def _at(self, room: str, event_id: str, budget: Budget) -> Entry | None:
+    async def _at(self, room: str, event_id: str, budget: Budget, thread: Thread | None = None) -> Entry | None:
         try:
-            return await self._spoken(await self._http.event(room, event_id), budget)
+            raw = await self._http.event(room, event_id)
         except MatrixRefused:
             return None
+        return await self._spoken(raw, budget, thread.edit_of(raw) if thread is not None else None)
 
-    async def _spoken(self, raw: Mapping[str, Any], budget: Budget) -> Entry | None:
+    async def _spoken(self, raw: Mapping[str, Any], budget: Budget, edit: Mapping[str, Any] | None) -> Entry | None:
         try:
-            return await self.entry(raw, "event", budget)
+            return await self.entry(raw, "event", budget, edit)
         except Spent:
-            return await self.entry(raw, "event", None)
+            return await self.entry(raw, "event", None, edit)
 
     async def question(self, room: str, event_id: str) -> str:
         """What a message asks now; ``""`` if it is gone, or says nothing to us."""

@@ -10,18 +10,16 @@ from typing import Any
 
 from .. import texts
 from ..config import Values
-from ..outbox.sends import Outbox
-from ..requests.active import BLINK, Live, WorkerState, rest_of
+from ..outbox.queue import Outbox
+from ..requests.active import BLINK, ActiveRequest, WorkerState, rest_of
 from ..requests.status_line import compose
+from ..store.part_names import CHAT_EDIT, PLACEHOLDER, PartName
 from ..store.rows import Part, PartState, Rank
 from ..store.store import Store
 from ..waiting import news
 from ..worker.jobs import ChatResult
 from . import formatting
-from .entries import PLACEHOLDER
 
-GROWING = "chat/edit"
-"""The part that volatile edits name: never that of a message that is looked for."""
 NEWS, AWAY_NEWS = 10.0, 2.0
 """Seconds after which the state is looked at anew, also without news; the latter while the worker is away."""
 SETTLED = BLINK + 0.2
@@ -30,7 +28,7 @@ SETTLED = BLINK + 0.2
 
 @dataclass(eq=False, kw_only=True)
 class Growing:
-    """What is known of an open turn beside its `Live`."""
+    """What is known of an open turn beside its `ActiveRequest`."""
 
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Either the growing text is shown or the final one is put in its place."""
@@ -43,9 +41,9 @@ class Growing:
     pieces: tuple[tuple[ChatResult, bool], list[dict[str, Any]]] | None = None
     """The answer's contents, made from this result, for the room of the question or for another one."""
 
-    def over(self, live: Live) -> bool:
+    def over(self, active: ActiveRequest) -> bool:
         """Nothing more is to be shown of it."""
-        return self.finishing or not live.open
+        return self.finishing or not active.open
 
 
 @dataclass(frozen=True)
@@ -59,21 +57,21 @@ class Shown:
 
     def content(self, key: str) -> dict[str, Any]:
         if self.answer:
-            return formatting.growing(self.answer, key, GROWING, note=self.note)
-        return formatting.message(self.note, key, GROWING, length=0)
+            return formatting.growing(self.answer, key, CHAT_EDIT, note=self.note)
+        return formatting.message(self.note, key, CHAT_EDIT, length=0)
 
 
-def shown_now(live: Live, chat: Growing, state: WorkerState) -> Shown:
+def shown_now(active: ActiveRequest, chat: Growing, state: WorkerState) -> Shown:
     now = time.monotonic()
-    answer = live.chat_text if live.chat_text.strip() else ""
+    answer = active.chat_text if active.chat_text.strip() else ""
     if chat.waiting and state.away_since is None:
         return Shown(answer, texts.CHAT_WAITS)
-    stopped = state.is_away(now) or (live.job is not None and live.job.state == "queued")
-    return Shown(answer, compose(live, state, now) if stopped or not answer else "")
+    stopped = state.is_away(now) or (active.job is not None and active.job.state == "queued")
+    return Shown(answer, compose(active, state, now) if stopped or not answer else "")
 
 
 async def show(
-    live: Live,
+    active: ActiveRequest,
     chat: Growing,
     outbox: Outbox,
     store: Store,
@@ -81,57 +79,53 @@ async def show(
     values: Callable[[], Values],
 ) -> None:
     """Runs as one task until the answer is there; cancelled with the request."""
-    await asyncio.sleep(rest_of(values().chat.placeholder_after, live.request, store.clock.now()))
+    await asyncio.sleep(rest_of(values().chat.placeholder_after, active.request, store.clock.now()))
     pause = values().chat.edit_seconds
-    async with chat.lock, live.saying:
-        if chat.over(live) or live.ending:
+    async with chat.lock, active.saying:
+        if chat.over(active) or active.ending:
             return
-        moved = live.request.moved
-        placeholder = Part(key=live.key, part=PLACEHOLDER, room_id=live.request.room_id, rank=Rank.STATUS, moved=moved)
-        standing = await store.parts_of(live.key)
+        moved = active.request.moved
+        placeholder = Part(
+            key=active.key, part=PLACEHOLDER, room_id=active.request.room_id, rank=Rank.STATUS, moved=moved
+        )
+        standing = await store.parts_of(active.key)
         if begun(standing):
             return
         if PLACEHOLDER in standing:
             # From before a start. It may show half an answer: nobody takes that away for a mere "passing it on".
             pause = SETTLED
-            live.changed.set()
+            active.changed.set()
         else:
             await outbox.post(placeholder)
     edits = 0
-    while not chat.over(live):
-        await _news(live, state, pause)
+    while not chat.over(active):
+        await _news(active, state, pause)
         pause = values().chat.edit_seconds
-        now = shown_now(live, chat, state)
+        now = shown_now(active, chat, state)
         if now == chat.shown or edits >= values().chat.max_edits:
             continue
-        standing = await store.parts_of(live.key)
+        standing = await store.parts_of(active.key)
         target = standing.get(PLACEHOLDER)
         if begun(standing) or target is None or target.state in (PartState.FAILED, PartState.DROPPED):
             return
         if target.state is not PartState.SENT or target.event_id is None:
-            live.changed.set()  # the placeholder still waits for the homeserver
+            active.changed.set()  # the placeholder still waits for the homeserver
             continue
-        content = await asyncio.to_thread(now.content, live.key)
+        content = await asyncio.to_thread(now.content, active.key)
         async with chat.lock:
-            if chat.over(live):
+            if chat.over(active):
                 return
-            outbox.edit(live.key, GROWING, live.request.room_id, target.event_id, content)
+            outbox.edit(active.key, CHAT_EDIT, active.request.room_id, target.event_id, content)
         chat.shown, edits = now, edits + 1
 
 
-async def _news(live: Live, state: WorkerState, pause: float) -> None:
+async def _news(active: ActiveRequest, state: WorkerState, pause: float) -> None:
     await asyncio.sleep(pause)
-    await news(live.changed, NEWS if state.away_since is None else AWAY_NEWS)
-    live.changed.clear()
+    await news(active.changed, NEWS if state.away_since is None else AWAY_NEWS)
+    active.changed.clear()
 
 
-def begun(standing: dict[str, Part]) -> bool:
+def begun(standing: dict[PartName, Part]) -> bool:
     """Does a piece of the finished answer stand in the room, or may it?"""
-    pieces = [part for name, part in standing.items() if number_of(name) > 0]
+    pieces = [part for name, part in standing.items() if name.piece > 0]
     return any(part.state in (PartState.SENT, PartState.SENDING) for part in pieces)
-
-
-def number_of(name: str) -> int:
-    """``chat/2`` → 2; −1 for every other part."""
-    kind, _, number = name.partition("/")
-    return int(number) if kind == "chat" and number.isdecimal() else -1

@@ -21,17 +21,17 @@ from .. import texts
 from ..config import Values
 from ..errors import WorkerRefused
 from ..matrix import event_content
-from ..outbox.sends import Outbox
-from ..requests.active import CannotAsk, Ending, Live, WorkerState
+from ..outbox.queue import Outbox
+from ..requests.active import ActiveRequest, CannotAsk, Ending, WorkerState
+from ..store.part_names import CHAT_EDIT, CHAT_END, FINAL, PLACEHOLDER, PartName
 from ..store.rows import Kind, Part, PartState, Rank, Request
 from ..store.store import Store
 from ..worker.client import WorkerClient
 from ..worker.job_events import ChatEvent
 from ..worker.jobs import ChatResult, Turn
 from . import formatting, streaming
-from .entries import PLACEHOLDER
 from .history import History
-from .streaming import GROWING, Growing, begun, number_of
+from .streaming import Growing, begun
 from .typing_notice import Typing
 
 SUCCEEDED = "succeeded"
@@ -61,42 +61,41 @@ class Chats:
         self._typing = typing
         self._values = values
         self._chats: dict[str, Growing] = {}
-        self._lives: dict[str, Live] = {}
-        outbox.register_builder("chat", self.build)
+        self._active: dict[str, ActiveRequest] = {}
 
     # -- asking ------------------------------------------------------------------------------
 
-    def begin(self, live: Live) -> None:
+    def begin(self, active: ActiveRequest) -> None:
         """Also after a start: what stands in the room says how it is now, worker or not."""
-        self._follow(live)
+        self._follow(active)
 
-    async def body(self, live: Live) -> dict[str, object] | None:
+    async def body(self, active: ActiveRequest) -> dict[str, object] | None:
         """The conversation, read from the room; ``None`` while an earlier turn of the conversation goes on."""
-        chat = self._follow(live)
-        standing = await self._store.parts_of(live.key)
+        chat = self._follow(active)
+        standing = await self._store.parts_of(active.key)
         if begun(standing):
             # The worker forgot the answer between two of its pieces; another one would not fit on to the first.
-            live.relation = (await self._related(live.request)).get("m.relates_to")
+            active.relation = (await self._related(active.request)).get("m.relates_to")
             raise CannotAsk(texts.CHAT_REST_FORGOTTEN)
-        chat.waiting = await self._others_first(live.request)
-        live.changed.set()
+        chat.waiting = await self._others_first(active.request)
+        active.changed.set()
         if chat.waiting:
             return None
-        conversation = await self._history.conversation(live.request)
-        if conversation.notes != live.request.notes:
-            await self._store.set_notes(live.key, conversation.notes)
-            live.request = replace(live.request, notes=conversation.notes)
+        conversation = await self._history.conversation(active.request)
+        if conversation.notes != active.request.notes:
+            await self._store.set_notes(active.key, conversation.notes)
+            active.request = replace(active.request, notes=conversation.notes)
         body: dict[str, object] = {"messages": conversation.messages}
-        model = live.request.asked.get("model") or self._values().chat.model
+        model = active.request.asked.get("model") or self._values().chat.model
         return {**body, "model": model} if model else body
 
-    def mend(self, live: Live, refusal: WorkerRefused) -> bool:
+    def mend(self, active: ActiveRequest, refusal: WorkerRefused) -> bool:
         return False
 
     async def _others_first(self, request: Request) -> bool:
         """Is an earlier turn of the same thread still open? Asked by all that wait whenever one ends: from memory."""
         root = await self._history.root_of(request)
-        for other in [live.request for live in self._lives.values() if live.open]:
+        for other in [active.request for active in self._active.values() if active.open]:
             earlier = (other.created_at, other.key) < (request.created_at, request.key)
             if earlier and other.room_id == request.room_id and await self._history.root_of(other) == root:
                 return True
@@ -104,40 +103,40 @@ class Chats:
 
     # -- while it grows ----------------------------------------------------------------------
 
-    def _follow(self, live: Live) -> Growing:
+    def _follow(self, active: ActiveRequest) -> Growing:
         """Begin to show a turn, wherever its first sign of life came from."""
-        self._lives[live.key] = live
-        chat = self._chats.get(live.key)
-        if chat is None or (chat.finishing and (live.job is None or not live.job.final)):
-            chat = self._chats[live.key] = Growing()
-            show = streaming.show(live, chat, self._outbox, self._store, self._state, self._values)
-            live.spawn(asyncio.create_task(show, name="otterbot chat"))
-            types = self._typing.during(live, chat.moved, lambda: chat.over(live))
-            live.spawn(asyncio.create_task(types, name="otterbot typing"))
+        self._active[active.key] = active
+        chat = self._chats.get(active.key)
+        if chat is None or (chat.finishing and (active.job is None or not active.job.final)):
+            chat = self._chats[active.key] = Growing()
+            show = streaming.show(active, chat, self._outbox, self._store, self._state, self._values)
+            active.spawn(asyncio.create_task(show, name="otterbot chat"))
+            types = self._typing.during(active, chat.moved, lambda: chat.over(active))
+            active.spawn(asyncio.create_task(types, name="otterbot typing"))
         return chat
 
-    async def on_chat(self, live: Live, event: ChatEvent) -> None:
-        self._follow(live)
+    async def on_chat(self, active: ActiveRequest, event: ChatEvent) -> None:
+        self._follow(active)
 
     # -- the end -----------------------------------------------------------------------------
 
-    async def on_job(self, live: Live) -> Ending | None:
-        job = live.job
-        chat = self._follow(live)
+    async def on_job(self, active: ActiveRequest) -> Ending | None:
+        job = active.job
+        chat = self._follow(active)
         chat.moved.set()
         if job is None or not job.final:
             return None
         async with chat.lock:
             chat.finishing = True
             chat.moved.set()
-            self._outbox.drop_edit(live.key, GROWING)
-            standing = await self._store.parts_of(live.key)
+            self._outbox.drop_edit(active.key, CHAT_EDIT)
+            standing = await self._store.parts_of(active.key)
             turn = job.turn or Turn(state=job.state)
             if turn.state == SUCCEEDED and turn.result is not None:
-                pieces = await self._pieces(chat, turn.result, live.request)
+                pieces = await self._pieces(chat, turn.result, active.request)
                 if pieces:
-                    return await self._deliver(live, len(pieces), standing)
-            return await self._failed(live, turn, standing)
+                    return await self._deliver(active, len(pieces), standing)
+            return await self._failed(active, turn, standing)
 
     async def _pieces(self, chat: Growing, result: ChatResult, request: Request) -> list[dict[str, Any]]:
         made_of = result, request.moved
@@ -148,28 +147,28 @@ class Chats:
             chat.pieces = made_of, made
         return chat.pieces[1]
 
-    async def _deliver(self, live: Live, count: int, standing: dict[str, Part]) -> Ending | None:
+    async def _deliver(self, active: ActiveRequest, count: int, standing: dict[PartName, Part]) -> Ending | None:
         """The next piece, if the ones before it stand in the room; the ending when all do."""
         for number in range(1, count + 1):
-            name = f"chat/{number}"
+            name = PartName.answer(number)
             part = standing.get(name)
             if part is None:
-                edit = number == 1 and await self._placeholder_stands(live, standing)
+                edit = number == 1 and await self._placeholder_stands(active, standing)
                 kind = Kind.EDIT if edit else Kind.MESSAGE
                 await self._outbox.post(
-                    Part(key=live.key, part=name, room_id=live.request.room_id, kind=kind, rank=Rank.RESULT)
+                    Part(key=active.key, part=name, room_id=active.request.room_id, kind=kind, rank=Rank.RESULT)
                 )
                 return None
             if part.state not in OVER:
-                self._outbox.rebuild(live.key, name)
+                self._outbox.rebuild(active.key, name)
                 return None
             if part.state is not PartState.SENT:
-                return await self._end_badly(live, "failed", texts.CHAT_NOT_POSTED, standing)
+                return await self._end_badly(active, "failed", texts.CHAT_NOT_POSTED, standing)
         return Ending(outcome=SUCCEEDED, well=True, line="")
 
-    async def _failed(self, live: Live, turn: Turn, standing: dict[str, Part]) -> Ending:
+    async def _failed(self, active: ActiveRequest, turn: Turn, standing: dict[PartName, Part]) -> Ending:
         if turn.state == "cancelled":
-            return await self._end_badly(live, "cancelled", texts.CANCELLED, standing)
+            return await self._end_badly(active, "cancelled", texts.CANCELLED, standing)
         if turn.error is not None:
             text = texts.failed(turn.error)
         elif turn.answered:
@@ -178,52 +177,56 @@ class Chats:
             text = texts.CHAT_REST_FORGOTTEN
         else:
             text = texts.CHAT_FORGOTTEN
-        return await self._end_badly(live, "failed", text, standing)
+        return await self._end_badly(active, "failed", text, standing)
 
-    async def _end_badly(self, live: Live, outcome: str, text: str, standing: dict[str, Part]) -> Ending:
+    async def _end_badly(
+        self, active: ActiveRequest, outcome: str, text: str, standing: dict[PartName, Part]
+    ) -> Ending:
         """One sentence: in place of the placeholder, or as a message of its own."""
-        if "cannot_encrypt" in live.reasons:
+        if "cannot_encrypt" in active.reasons:
             return Ending(outcome=outcome, well=False, line=text)
-        content = await event_content.notice(text, live.key, "final", None)
-        free = standing.get("chat/1") is None
-        edit = free and await self._placeholder_stands(live, standing)
+        content = await event_content.notice(text, active.key, FINAL, None)
+        free = standing.get(PartName.answer(1)) is None
+        edit = free and await self._placeholder_stands(active, standing)
         if edit:
             content = {"of": PLACEHOLDER, "content": content}
         else:
-            content = await event_content.carried_over(content, live.request.sender) if live.request.moved else content
-            content |= await self._related(live.request)
+            content = (
+                await event_content.carried_over(content, active.request.sender) if active.request.moved else content
+            )
+            content |= await self._related(active.request)
         kind = Kind.EDIT if edit else Kind.MESSAGE
         part = Part(
-            key=live.key, part="final", room_id=live.request.room_id, kind=kind, rank=Rank.REFUSAL, content=content
+            key=active.key, part=FINAL, room_id=active.request.room_id, kind=kind, rank=Rank.REFUSAL, content=content
         )
         return Ending(outcome=outcome, well=False, line=text, parts=[part])
 
-    async def _placeholder_stands(self, live: Live, standing: dict[str, Part]) -> bool:
+    async def _placeholder_stands(self, active: ActiveRequest, standing: dict[PartName, Part]) -> bool:
         """In the room, or on its way beyond recall."""
         part = standing.get(PLACEHOLDER)
         if part is None or part.state in (PartState.FAILED, PartState.DROPPED):
             return False
-        if part.room_id != live.request.room_id:
+        if part.room_id != active.request.room_id:
             return False  # it was being sent when its room was closed
-        return not (part.state is PartState.READY and await self._outbox.withdraw(live.key, PLACEHOLDER))
+        return not (part.state is PartState.READY and await self._outbox.withdraw(active.key, PLACEHOLDER))
 
-    async def ended(self, live: Live, ending: Ending) -> None:
+    async def ended(self, active: ActiveRequest, ending: Ending) -> None:
         """Cancelled, refused or expired: the placeholder does not go on promising an answer."""
-        self._chats.pop(live.key, None)
-        self._lives.pop(live.key, None)
-        self._outbox.drop_edit(live.key, GROWING)
-        standing = await self._store.parts_of(live.key)
-        final = standing.get("final")
+        self._chats.pop(active.key, None)
+        self._active.pop(active.key, None)
+        self._outbox.drop_edit(active.key, CHAT_EDIT)
+        standing = await self._store.parts_of(active.key)
+        final = standing.get(FINAL)
         replaced = _stays(standing) or (final is not None and final.kind is Kind.EDIT)
-        if replaced or not await self._placeholder_stands(live, standing):
+        if replaced or not await self._placeholder_stands(active, standing):
             return
-        content = await event_content.notice(ending.line, live.key, "chat/end", None)
+        content = await event_content.notice(ending.line, active.key, CHAT_END, None)
         inner = {"of": PLACEHOLDER, "content": content}
         await self._outbox.post(
             Part(
-                key=live.key,
-                part="chat/end",
-                room_id=live.request.room_id,
+                key=active.key,
+                part=CHAT_END,
+                room_id=active.request.room_id,
                 kind=Kind.EDIT,
                 rank=Rank.REFUSAL,
                 content=inner,
@@ -237,13 +240,13 @@ class Chats:
         request = await self._store.request(part.key)
         if request is None or not request.open:
             raise WorkerRefused(410, "not_found")
-        number = number_of(part.part)
+        number = part.part.piece
         if number == 0:
             return {**self._placeholder(part), **await self._related(request)}
         chat = self._chats.setdefault(part.key, Growing(finishing=True))
         pieces = await self._pieces(chat, await self._result(request), request)
         chat.finishing = True  # after a start the answer may be here before the news of it
-        self._outbox.drop_edit(part.key, GROWING)
+        self._outbox.drop_edit(part.key, CHAT_EDIT)
         if not 1 <= number <= len(pieces):
             raise WorkerRefused(404, "not_found")
         content = pieces[number - 1]
@@ -252,17 +255,17 @@ class Chats:
         return {**content, **await self._related(request)}
 
     def _placeholder(self, part: Part) -> dict[str, Any]:
-        live, chat = self._lives.get(part.key), self._chats.get(part.key)
-        if live is None or chat is None:
+        active, chat = self._active.get(part.key), self._chats.get(part.key)
+        if active is None or chat is None:
             return formatting.message(texts.thinking(), part.key, PLACEHOLDER, length=0)
-        chat.shown = streaming.shown_now(live, chat, self._state)
+        chat.shown = streaming.shown_now(active, chat, self._state)
         content = chat.shown.content(part.key)
         content[event_content.OUR_KEY] |= {"part": PLACEHOLDER}
         return content
 
     async def _result(self, request: Request) -> ChatResult:
-        live = self._lives.get(request.key)
-        turn = live.job.turn if live is not None and live.job is not None else None
+        active = self._active.get(request.key)
+        turn = active.job.turn if active is not None and active.job is not None else None
         if turn is None or turn.result is None:
             if request.job_id is None:
                 raise WorkerRefused(404, "not_found")
@@ -279,7 +282,7 @@ class Chats:
         return {"m.relates_to": formatting.thread_relation(root, request.event_id)}
 
 
-def _stays(standing: dict[str, Part]) -> bool:
+def _stays(standing: dict[PartName, Part]) -> bool:
     """Does the answer stand in the room, and is it not taken back?"""
-    first = standing.get("chat/1")
-    return first is not None and first.state is PartState.SENT and "unsend/chat/1" not in standing
+    first = standing.get(PartName.answer(1))
+    return first is not None and first.state is PartState.SENT and PartName.answer(1).unsend() not in standing

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from ..config import Values
 from ..errors import MatrixError
 from ..matrix.http import MatrixHttp
-from ..requests.active import Live, WorkerState
+from ..requests.active import ActiveRequest, WorkerState
 from ..waiting import news
 
 REFRESH = 20.0
@@ -32,24 +32,24 @@ class Typing:
         self._values = values
         self._rooms: Counter[str] = Counter()
 
-    async def during(self, live: Live, moved: asyncio.Event, over: Callable[[], bool]) -> None:
-        """Runs as one task: types whenever the worker makes the answer of ``live``, until it is ``over``.
+    async def during(self, active: ActiveRequest, moved: asyncio.Event, over: Callable[[], bool]) -> None:
+        """Runs as one task: types whenever the worker makes the answer of ``active``, until it is ``over``.
         ``moved`` is set at every change of that; only this task clears it."""
         while not over():
             moved.clear()
-            if self._is_made(live):
-                await self._while_made(live, moved, over)
+            if self._is_made(active):
+                await self._while_made(active, moved, over)
             else:
                 await moved.wait()
 
-    async def _while_made(self, live: Live, moved: asyncio.Event, over: Callable[[], bool]) -> None:
-        room = live.request.room_id
+    async def _while_made(self, active: ActiveRequest, moved: asyncio.Event, over: Callable[[], bool]) -> None:
+        room = active.request.room_id
         self._rooms[room] += 1
         try:
-            while not over() and self._is_made(live):
+            while not over() and self._is_made(active):
                 await self._say(room, LASTS)
                 renew = time.monotonic() + REFRESH
-                while not over() and self._is_made(live) and await news(moved, renew - time.monotonic()):
+                while not over() and self._is_made(active) and await news(moved, renew - time.monotonic()):
                     moved.clear()
         finally:
             self._rooms[room] -= 1
@@ -57,8 +57,8 @@ class Typing:
                 del self._rooms[room]
                 await self._say(room, 0)
 
-    def _is_made(self, live: Live) -> bool:
-        running = live.job is not None and live.job.state == "running"
+    def _is_made(self, active: ActiveRequest) -> bool:
+        running = active.job is not None and active.job.state == "running"
         return running and self._state.away_since is None and self._values().chat.typing
 
     async def _say(self, room: str, seconds: float) -> None:

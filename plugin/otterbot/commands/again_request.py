@@ -10,7 +10,8 @@ from dataclasses import replace
 from typing import Any
 
 from .. import texts
-from ..language.options import DrawOptions, Variation
+from ..language.option_values import Variation
+from ..language.options import FIELDS, DrawOptions, untaken
 from .context import Circumstances
 from .outcome import NewRequest, Unusable
 from .recorded_settings import read_settings
@@ -20,6 +21,12 @@ VARIATION = 0.2
 """How far `vary` goes: the layout stays, small things change."""
 VARIATIONS = 4
 """How many it draws."""
+_UPSCALED = tuple(
+    name
+    for name, option in FIELDS.items()
+    if option.recorded and "upscale" in option.commands and name not in ("seed", "count", "strength", "upscale")
+)
+"""What an upscaled picture has of the picture that it is made from."""
 
 
 def again(
@@ -94,8 +101,7 @@ def upscaled(
     notes: list[str] = []
     base = DrawOptions(prompt=used.prompt)
     if typed.model is None or (used.model or "").casefold() == typed.model.casefold():
-        names = ("prompt", "negative_prompt", "steps", "guidance_scale", "model", "sampler")
-        base = DrawOptions(**{name: getattr(used, name) for name in names})
+        base = DrawOptions(**{name: getattr(used, name) for name in _UPSCALED})
     elif used.model is not None:
         notes.append(texts.model_returned(typed.model))
     asked = replace(typed, seed=_number(typed.seed))
@@ -105,9 +111,8 @@ def upscaled(
 
 def _check_upscale(typed: DrawOptions, prefix: str) -> None:
     """No flag that asks for another picture."""
-    for flag in ("width", "aspect", "variation", "hires", "inpaint", "control"):
-        if getattr(typed, flag) is not None:
-            raise Unusable(texts.upscale_is_that_picture({"width": "size", "aspect": "ar"}.get(flag, flag), prefix))
+    for option in untaken("upscale", typed):
+        raise Unusable(texts.upscale_is_that_picture(option.name, prefix))
 
 
 def _shapeless(options: DrawOptions) -> DrawOptions:

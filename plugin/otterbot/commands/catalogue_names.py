@@ -9,6 +9,7 @@ from .. import texts
 from ..worker.info import Model, Models
 from .context import Circumstances
 from .outcome import Unusable
+from .room_settings import Chosen
 
 _FILLER = re.compile(r"[\s_.-]+")
 _SAMPLER_NAMES = {"plms": "pndm", "eulerdiscrete": "euler", "unipcmultistep": "unipc"}
@@ -53,6 +54,15 @@ def choose_model(typed: str | None, around: Circumstances, said: list[str]) -> t
         said.append(texts.room_model_gone(around.chosen.name))
     default = next((model for model in models.models if model.default and model.kind == "image"), None)
     return default, default.name if default is not None else None
+
+
+def drawing_model(chosen: Chosen, models: Models | None) -> str | None:
+    """The name of what draws, as far as it is known: a choice that is gone falls back to the worker's default."""
+    if models is None:
+        return chosen.name
+    if chosen.name is not None and (model := find_model(chosen.name, models)) is not None:
+        return model.name
+    return next((model.name for model in models.models if model.default and model.kind == "image"), None)
 
 
 def sampler_name(name: str | None, models: Models | None) -> str | None:

@@ -9,12 +9,14 @@ from .. import texts
 from ..chat.entries import FLOWING, answered_by, flows
 from ..chat.pace import PACE, Pace, answered_at, next_pace
 from ..errors import MatrixRefused
-from ..language.intents import Intent, begins_with_prefix
+from ..language.arguments import Intent, sentences
+from ..language.intents import begins_with_prefix
 from ..language.message import Message, from_raw
 from ..language.typed import clean
 from ..matrix.encryption import KeyMissing
 from ..matrix.sync_answer import seconds
 from ..store.rows import Request
+from .command import Command
 from .outcome import NewRequest, Outcome, say
 from .services import Services
 
@@ -29,8 +31,8 @@ async def chat(services: Services, message: Message, intent: Intent) -> Outcome:
     values = services.config.current
     if not values.chat.enabled:
         return say(texts.CHAT_OFF)
-    if intent.problem is not None:
-        return say(texts.usage_problem(intent.problem, "chat", values.prefix))
+    if (refused := CHAT.refuse(services, intent)) is not None:
+        return refused
     alone = message.thread_root is None and await _alone(services, message)
     return await _turn(services, message, flowing=alone and not await _in_thread_of(services, message))
 
@@ -137,3 +139,22 @@ async def _read_root(services: Services, message: Message, root: str) -> bool:
         return False
     intent = await services.calls.intent(asked)
     return intent is not None and intent.name == "chat" and intent.problem is None
+
+
+CHAT = Command(
+    name="chat",
+    run=chat,
+    reads=sentences,
+    usage=("chat why do otters hold hands?", "an answer; reply in its thread to go on"),
+    topic=(
+        "{!chat why do otters hold hands?} answers in a thread. Reply there to go on, without the command. In a room "
+        "with only you and me, just write."
+    ),
+    documented=(
+        (
+            "`!chat why do otters hold hands?`",
+            "an answer in a thread; with only you and the bot in the room, just write",
+        ),
+    ),
+    chats=True,
+)

@@ -14,10 +14,9 @@ from ..matrix.event_content import OUR_KEY
 from ..requests.input_images import NoStart, look, start_event
 from ..store.rows import Request
 from .outcome import Unusable
+from .picture_event import START_PATIENCE, read_event, record_of
 from .services import Services
 
-START_PATIENCE = 3.0
-"""Seconds to wait for the room key of a picture's message: what else is said in the room waits as long."""
 PAGES = 5
 """How many hundred of the bot's events are looked through for the last picture."""
 UPGRADES = 5
@@ -32,6 +31,8 @@ class Found:
     start: str | None = None
     event: str | None = None
     """Its own, where it is the room's last."""
+    ours: bool = False
+    """Whether a picture of the bot's own says so."""
 
 
 async def find_start(services: Services, message: Message, notes: list[str]) -> str | None:
@@ -109,6 +110,20 @@ async def find_record(services: Services, message: Message) -> Found:
     return found
 
 
+async def find_drawn(services: Services, message: Message) -> Found | None:
+    """The record of the picture that ``message`` replies to, or that its thread is about, or of the room's last one.
+    What is not drawn yet does not count. ``None``: there is none.
+
+    Raises as :func:`find_record`.
+    """
+    room, root = message.room_id, message.thread_root
+    if message.reply_to is not None:
+        return await _replied_to(services, room, message.reply_to)
+    if root is not None and (found := await thread_record(services, room, root, waiting=False)) is not None:
+        return found
+    return await _last(services, room) or await _before(services, room)
+
+
 async def thread_start(services: Services, room: str, root: str, notes: list[str]) -> str | None:
     """The picture that a thread hangs on. One on a video, or on what nobody can read, is a thread like others.
 
@@ -138,8 +153,9 @@ async def thread_picture(services: Services, room: str, root: str) -> str | None
     return next(iter(await _drawn_in(services, room, root)), None)
 
 
-async def thread_record(services: Services, room: str, root: str) -> Found | None:
+async def thread_record(services: Services, room: str, root: str, *, waiting: bool = True) -> Found | None:
     """The record of the picture that a thread hangs on, else of the last one of ours in there; ``None``: of none.
+    ``waiting``: what waits counts as drawn.
 
     Raises as :func:`find_record`.
     """
@@ -150,7 +166,7 @@ async def thread_record(services: Services, room: str, root: str) -> Found | Non
         if (found := _found(services, await read_event(services, room, place))) is not None:
             return found
     drawn = await services.store.last_drawn_in(room, root)
-    if drawn is not None and drawn.open:
+    if waiting and drawn is not None and drawn.open:
         return _asked(drawn)
     if event is None:
         raise Unusable(texts.PICTURE_UNREADABLE)
@@ -181,7 +197,7 @@ async def _before(services: Services, room: str, left: int = UPGRADES) -> Found 
         found = await _last(services, older)
     except MatrixRefused:
         return None
-    return await _before(services, older, left - 1) if found is None else Found(record=found.record)
+    return await _before(services, older, left - 1) if found is None else Found(record=found.record, ours=found.ours)
 
 
 async def _waiting(services: Services, room: str, sender: str | None) -> Found | None:
@@ -202,18 +218,9 @@ def _found(services: Services, event: Mapping[str, Any] | None) -> Found | None:
     record = record_of(event)
     if record is None or event is None:
         return None
-    start = event["content"][OUR_KEY].get("start") if event.get("sender") == services.client.mxid else None
-    return Found(record=record, start=event_id_in(start))
-
-
-def record_of(event: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    """The record in a (readable) picture event. Nothing in it is to be believed."""
-    content = event.get("content") if event is not None else None
-    if not isinstance(content, Mapping) or content.get("msgtype") != "m.image":
-        return None
-    ours = content.get(OUR_KEY)
-    record = ours.get("record") if isinstance(ours, Mapping) else None
-    return record if isinstance(record, Mapping) else None
+    ours = event.get("sender") == services.client.mxid
+    start = event["content"][OUR_KEY].get("start") if ours else None
+    return Found(record=record, start=event_id_in(start), ours=ours)
 
 
 async def _replied_to(services: Services, room: str, event_id: str) -> Found | None:
@@ -249,22 +256,8 @@ async def picture_of(services: Services, room: str, event_id: str) -> str | None
 
 async def _part_of(services: Services, room: str, request: Request) -> str | None:
     parts = await services.store.parts_of(request.key)
-    pictures = [part for name, part in sorted(parts.items()) if name.startswith("picture/") and part.room_id == room]
+    pictures = [part for name, part in sorted(parts.items()) if name.is_picture and part.room_id == room]
     return next((part.event_id for part in reversed(pictures) if part.event_id is not None), None)
-
-
-async def read_event(services: Services, room: str, event_id: str) -> Mapping[str, Any] | None:
-    """The event, decrypted; ``None`` if nobody can read it or it is not there."""
-    try:
-        raw = await services.http.event(room, event_id)
-    except MatrixRefused:  # for good: it is not there, or not for us
-        return None
-    try:
-        return await services.encryption.readable(raw)
-    except KeyMissing as missing:  # it may be on its way
-        if not await services.encryption.wait_for_key(room, missing.session_id, START_PATIENCE):
-            return None
-    return await services.encryption.readable(raw)
 
 
 async def _walk(services: Services, room: str) -> Found | None:

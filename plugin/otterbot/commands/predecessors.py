@@ -15,11 +15,13 @@ from .. import texts
 from ..errors import MatrixError, NotAllowed
 from ..matrix import event_content
 from ..matrix.room_state import RoomStates
-from ..outbox.sends import Outbox
+from ..outbox.queue import Outbox
+from ..store.part_names import SETTINGS
 from ..store.rows import Part, Rank, key_of
 from ..store.store import Store
-from .room_settings import SAFE
 
+SAFE = "safe"
+"""The room's setting that only restricts: whether a safety checker looks at its pictures."""
 YOUNG = 600.0
 """Seconds after a room was made within which its predecessor's tombstone may still come (from another homeserver)."""
 CHAIN = 30
@@ -119,8 +121,8 @@ class Predecessors:
         part: Part | None = None
         if came:
             key = key_of(self._bot, room, "upgrade")
-            content = await event_content.notice(texts.settings_came_along(came), key, "settings", None)
-            part = Part(key=key, part="settings", room_id=room, rank=Rank.REFUSAL, content=content)
+            content = await event_content.notice(texts.settings_came_along(came), key, SETTINGS, None)
+            part = Part(key=key, part=SETTINGS, room_id=room, rank=Rank.REFUSAL, content=content)
         if await self._store.inherit(room, old if only is None else "", came, part) and part is not None:
             self._outbox.enqueue([part])
 

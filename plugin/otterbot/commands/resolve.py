@@ -53,7 +53,6 @@ def resolve(
         "model": name,
         "steps": allowed_steps(steps, limits, name, values, said, chosen=wanted.steps is not None),
         "guidance_scale": allowed_guidance(guidance, limits, name),
-        "aspect": wanted.aspect,
         "sampler": sampler_name(sampler, around.models),
         "seed": seed,
         "count": allowed_count(asked.count, values, usual=values.draw.count if base is None else usual),
@@ -63,9 +62,8 @@ def resolve(
     if wanted.variation is not None:
         to = other if wanted.variation.seed is None else wanted.variation.seed
         body["variation"] = {"seed": to, "strength": wanted.variation.strength}
-    if wanted.hires is not None:
-        body["hires"] = wanted.hires.typed()
     body |= _from_picture(wanted, start)
+    body = {**wanted.asked(), **body}  # an option of which nothing is to be resolved goes as it was typed
     if around.safe:
         body["safety"] = True
     body = {key: value for key, value in body.items() if value is not None}

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from .. import texts
+from ..config import Config
 from ..errors import Unanswered
+from ..store.store import Store
+from .predecessors import SAFE, Predecessors
 
-if TYPE_CHECKING:
-    from ..config import Config
-    from ..store.store import Store
-    from .predecessors import Predecessors
+__all__ = ["MODEL", "SAFE", "Chosen", "RoomSettings"]
 
 MODEL = "model"
-SAFE = "safe"
 
 
 @dataclass(frozen=True, kw_only=True)

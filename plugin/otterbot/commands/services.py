@@ -5,22 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from logging import Logger
-from typing import TYPE_CHECKING
+
+from mautrix.client import Client
 
 from ..chat.pace import Paces
-
-if TYPE_CHECKING:
-    from mautrix.client import Client
-
-    from ..config import Config
-    from ..matrix.addressing import Calls
-    from ..matrix.encryption import Encryption
-    from ..matrix.http import MatrixHttp
-    from ..requests.delivery import Delivery
-    from ..store.store import Store
-    from ..worker.client import WorkerClient
-    from .permissions import Permissions
-    from .room_settings import RoomSettings
+from ..config import Config
+from ..matrix.addressing import Calls
+from ..matrix.encryption import Encryption
+from ..matrix.http import MatrixHttp
+from ..requests.delivery import Delivery
+from ..store.store import Store
+from ..worker.client import WorkerClient
+from .permissions import Permissions
+from .room_settings import RoomSettings
 
 
 @dataclass(frozen=True, kw_only=True)

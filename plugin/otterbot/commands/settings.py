@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from .. import texts
+from ..language.arguments import Intent
 from ..language.message import Message
+from .command import Command
 from .outcome import Outcome, Reply, RoomSetting, say
 from .room_settings import SAFE
 from .services import Services
@@ -13,9 +15,9 @@ _VALUES = {
 }  # fmt: skip
 
 
-async def show_or_set(services: Services, message: Message, text: str) -> Outcome:
-    prefix, level = services.config.current.prefix, services.config.current.power.settings
-    name, _, value = " ".join(text.lower().split()).partition(" ")
+async def show_or_set(services: Services, message: Message, intent: Intent) -> Outcome:
+    prefix, level = services.config.current.prefix, SETTINGS.level(services.config.current)
+    name, _, value = " ".join(intent.text.lower().split()).partition(" ")
     if not name:
         chosen = await services.settings.model(message.room_id)
         safe = await services.settings.safe(message.room_id)
@@ -31,3 +33,16 @@ async def show_or_set(services: Services, message: Message, text: str) -> Outcom
     stored = None if wanted is None else ("on" if wanted else "off")
     safe = services.config.current.draw.safe if wanted is None else wanted
     return Outcome(reply=Reply(text=texts.safe_mode_set(safe)), setting=RoomSetting(name=SAFE, value=stored))
+
+
+SETTINGS = Command(
+    name="settings",
+    run=show_or_set,
+    power="settings",
+    usage=("settings", "what else holds in this room; moderators set it"),
+    topic=(
+        "{!settings} shows what holds in this room. {!settings safe on} lets a safety checker look at every picture "
+        "before it comes, {!settings safe off} ends that (moderators)."
+    ),
+    documented=(("`!settings`, `!settings safe on`", "what else holds in this room; moderators set it"),),
+)

@@ -1,4 +1,4 @@
-"""``!status`` and ``!help``."""
+"""``!status``: is the worker there, what is it doing, and what should the operator know?"""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import time
 
 from .. import texts
 from ..errors import WorkerError, WorkerForeign, WorkerUnauthorized
+from ..language.arguments import Intent
 from ..language.message import Message
 from ..store.rows import RequestState
 from .chat_models import chat_line
+from .command import Command
 from .outcome import Outcome, say
 from .services import Services
 
@@ -16,8 +18,7 @@ RECENT = 600.0
 """Seconds for which a spoiled picture is spoken of."""
 
 
-async def show_status(services: Services, message: Message) -> Outcome:
-    """Is the worker there, what is it doing, and what should the operator know?"""
+async def show_status(services: Services, message: Message, intent: Intent) -> Outcome:
     values = services.config.current
     warnings = [*services.warnings, *services.config.warnings]
     spoiled = services.worker.spoiled_at
@@ -48,8 +49,10 @@ def _marked(warnings: list[str]) -> list[str]:
     return [f"⚠️ {warning}" for warning in warnings]
 
 
-async def show_help(services: Services, text: str) -> Outcome:
-    values = services.config.current
-    topic = text.strip().lower().removeprefix(values.prefix.lower()).strip()
-    said = texts.help_topic(values.prefix, topic) if topic else None
-    return say(said or texts.help_overview(values.prefix, chat=values.chat.enabled))
+STATUS = Command(
+    name="status",
+    run=show_status,
+    usage=("status", "is everything running?"),
+    topic="{!status} says whether the worker is there and what it is doing.",
+    documented=(("`!status`", "whether the worker is there, what it is doing, which card it has"),),
+)

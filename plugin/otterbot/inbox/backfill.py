@@ -17,7 +17,7 @@ from ..errors import AnswerLost, MatrixError, MatrixRefused, RateLimited, places
 from ..matrix.http import MatrixHttp
 from ..matrix.sync_answer import TIMELINE, Raw, seconds
 from ..waiting import LASTING
-from .holdback import EVERYWHERE, Order
+from .holdback import EVERYWHERE, Holdback
 from .timeline import Coming
 
 T = TypeVar("T")
@@ -28,7 +28,7 @@ FILTER = {"types": [*sorted(TIMELINE), "m.room.member"]}
 BACKOFF = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 
 
-class CatchUp:
+class Backfill:
     """Walks rooms; each walk gives the events it found, oldest first. ``order`` is told of a walk as soon as it is
     asked for, not only when its coroutine runs."""
 
@@ -41,7 +41,7 @@ class CatchUp:
         seen: Callable[[str, float], bool],
         found: Callable[[str, list[Raw]], None],
         arrived: Callable[[str, Raw], None],
-        order: Order,
+        order: Holdback,
         log: logging.Logger,
     ) -> None:
         self._http = http

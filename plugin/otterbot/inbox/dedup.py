@@ -8,7 +8,7 @@ from collections import OrderedDict
 MOST = 20_000
 
 
-class Seen:
+class Dedup:
     """The newest events by their ids. Moments are those of ``time.monotonic()``."""
 
     def __init__(self) -> None:

@@ -26,11 +26,24 @@ if TYPE_CHECKING:
 
 RATCHETS = ("put_account", "add_session", "update_session")
 """Of the store of keys: what says that something was decrypted. Each may be done twice."""
-_LATER: ContextVar[list[Callable[[], Awaitable[None]]] | None] = ContextVar("later", default=None)
-"""Inside the handling of something that was sent to this device: what is written behind it."""
 SECONDS = (0.2, 1.0, 5.0)
 ORIGINAL = "otterbot_original"
 """What an earlier life of the plugin has wrapped is unwrapped by that name."""
+
+
+class Later:
+    """What is written behind the handling of something that was sent to this device, by the task that handles it.
+
+    Tasks that it starts inherit the context and go on by themselves (mautrix mends a broken ratchet in one, and sends
+    with it): their writes are not put off.
+    """
+
+    def __init__(self) -> None:
+        self.task = asyncio.current_task()
+        self.writes: list[Callable[[], Awaitable[None]]] = []
+
+
+_LATER: ContextVar[Later | None] = ContextVar("later", default=None)
 
 
 class PlaceBefore(SyncStore):
@@ -82,7 +95,7 @@ class RoomKeys:
 
     async def _handle(self, event: Any) -> None:
         async with self._turn:
-            later: list[Callable[[], Awaitable[None]]] = []
+            later = Later()
             token = _LATER.set(later)
             failed: Exception | None = None
             try:
@@ -91,7 +104,7 @@ class RoomKeys:
                 failed = error
             finally:
                 _LATER.reset(token)
-            for write in later:
+            for write in later.writes:
                 await surely(write, self._log)
             if failed is not None:
                 raise failed
@@ -130,8 +143,8 @@ class RoomKeys:
     def _safely(self, write: Callable[..., Awaitable[None]], ratchet: bool) -> Callable[..., Awaitable[None]]:
         async def safely(*args: Any, **named: Any) -> None:
             later = _LATER.get()
-            if ratchet and later is not None:
-                later.append(lambda: write(*args, **named))
+            if ratchet and later is not None and later.task is asyncio.current_task():
+                later.writes.append(lambda: write(*args, **named))
             else:
                 await surely(lambda: write(*args, **named), self._log)
 

@@ -92,8 +92,8 @@ class Edits:
     def _waits(self, request: Request) -> bool:
         if request.state is not RequestState.SUBMITTED:
             return request.state is RequestState.KEPT
-        live = self._delivery.live(request.key)
-        return live is not None and live.job is not None and live.job.state == "queued"
+        active = self._delivery.active(request.key)
+        return active is not None and active.job is not None and active.job.state == "queued"
 
 
 def _is_behind(edit: Message, old: Request) -> bool:

@@ -27,7 +27,7 @@ class _Walks:
 
 
 @dataclass
-class Order:
+class Holdback:
     """Between the sync and the queues. ``release`` takes the events of a room, oldest first."""
 
     release: Callable[[str, list[Raw]], None]

@@ -13,7 +13,8 @@ from ..errors import NotAllowed
 from ..matrix import event_content
 from ..matrix.http import MatrixHttp
 from ..matrix.sync_answer import Raw, seconds
-from ..outbox.sends import Outbox
+from ..outbox.queue import Outbox
+from ..store.part_names import GREETING
 from ..store.rows import Part, Rank, key_of
 from ..store.store import Store
 from ..waiting import surely
@@ -27,7 +28,7 @@ SLACK = 3.0
 """Seconds; clocks are not compared more finely."""
 
 
-class Rooms:
+class Membership:
     """What happens around the bot's membership."""
 
     def __init__(
@@ -76,10 +77,10 @@ class Rooms:
         part: Part | None = None
         fresh = fresh and not (self._follows is not None and await self._follows(room))
         if fresh and await self._invited_by_friend(event) and not await self._is_space(room):
-            key = key_of(self._bot, room, "greeting")
-            self._outbox.said.note(key, at, room)
-            content = await event_content.notice(texts.greeting(self._prefix()), key, "greeting", None)
-            part = Part(key=key, part="greeting", room_id=room, rank=Rank.REFUSAL, content=content)
+            key = key_of(self._bot, room, GREETING)
+            self._outbox.sent_before.note(key, at, room)
+            content = await event_content.notice(texts.greeting(self._prefix()), key, GREETING, None)
+            part = Part(key=key, part=GREETING, room_id=room, rank=Rank.REFUSAL, content=content)
         if await self._store.greet(room, part) and part is not None:
             self._outbox.enqueue([part])
 

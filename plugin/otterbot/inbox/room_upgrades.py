@@ -20,19 +20,19 @@ from ..matrix import event_content
 from ..matrix.encryption import Encryption
 from ..matrix.room_state import RoomStates, Standing, Tombstone, tombstone_in
 from ..matrix.sync_answer import LEFT, Raw, joins, membership_of
-from ..outbox.blocked_rooms import Following
-from ..outbox.sends import Outbox
+from ..outbox.listeners import Following
+from ..outbox.queue import Outbox
 from ..requests.delivery import Delivery
+from ..store.part_names import ACK, FINAL, GREETING, PLACEHOLDER, PROGRESS, SETTINGS, UNREAD, PartName
 from ..store.rows import Kind, Part, PartState, Rank, Request
 from ..store.store import Store
 
-DROPPED = frozenset({"ack", "chat/0", "greeting", "settings", "unread"})
+DROPPED = frozenset({ACK, PLACEHOLDER, GREETING, SETTINGS, UNREAD})
 """Parts that are of no use in another room."""
 INVITES = 7 * 86_400.0
 """Seconds for which a tombstone is an invitation into the room that it names."""
 CHAIN = 30
 """How many upgrades are followed on."""
-STATUS = ("status", "chat/0")
 
 
 class RoomUpgrades:
@@ -62,7 +62,6 @@ class RoomUpgrades:
         self._bot = bot
         self._log = log
         self._task: asyncio.Task[None] | None = None
-        outbox.barred.rules = self
 
     def start(self) -> None:
         self._task = asyncio.create_task(self.resume(), name="otterbot upgraded rooms")
@@ -87,23 +86,23 @@ class RoomUpgrades:
             except MatrixError:
                 closed = True  # not known: asked again until it is
             if closed:
-                self._outbox.barred.doubt(room)
+                self._outbox.blocked.doubt(room)
 
     def heard(self, room: str, state: Raw) -> None:
         """A state event that came by the sync."""
-        barred = self._outbox.barred
+        blocked = self._outbox.blocked
         self._states.departures.heard(room, state)
         if state.get("type") == "m.room.tombstone" and state.get("state_key") == "":
             if tombstone_in(state).replacement is not None:
-                barred.doubt(room)
+                blocked.doubt(room)
         elif state.get("type") == "m.room.power_levels":
-            barred.heard(room)
+            blocked.changed(room)
         elif membership_of(state, self._bot) in LEFT:
-            barred.left(room)
+            blocked.left(room)
         elif joins(state, self._bot):
-            barred.heard()
+            blocked.changed()
 
-    # -- what barred rooms ask ---------------------------------------------------------------
+    # -- what blocked rooms ask --------------------------------------------------------------
 
     async def standing(self, room: str) -> Standing:
         return await self._states.standing(room, self._encryption.is_encrypted)
@@ -170,7 +169,7 @@ class RoomUpgrades:
             elif part.kind is Kind.MESSAGE or part.rank == Rank.RESULT:
                 unwanted.append(part)
         requests = await self._store.move(old, new, moving, unwanted, private=secret)
-        await self._outbox.barred.moved([*moving, *unwanted])
+        await self._outbox.moved([*moving, *unwanted])
         await self._go_on(requests, old, exposed)
 
     async def _go_on(self, requests: list[Request], old: str, exposed: bool) -> None:
@@ -181,8 +180,8 @@ class RoomUpgrades:
             if await self._ends_exposed(request):
                 continue
             standing = await self._store.parts_of(request.key)
-            for name in STATUS:
-                if f"{name}/in/{old}" in standing:
+            for name in PROGRESS:
+                if name.in_room(old) in standing:
                     await self._outbox.post(await _goes_on(request, old, name))
 
     async def _ends_exposed(self, request: Request) -> bool:
@@ -202,7 +201,7 @@ async def moved_part(part: Part, room: str, request: Request | None) -> Part | N
         return replace(part, room_id=room, kind=Kind.MESSAGE, content=None, moved=True)
     content = part.content
     if part.kind is Kind.EDIT:
-        if part.part != "final" or content is None:
+        if part.part != FINAL or content is None:
             return None
         content = content["content"]
     if content is None:
@@ -213,9 +212,9 @@ async def moved_part(part: Part, room: str, request: Request | None) -> Part | N
     )
 
 
-async def _goes_on(request: Request, old: str, name: str) -> Part:
+async def _goes_on(request: Request, old: str, name: PartName) -> Part:
     """What shows the progress in the old room says that there is no more of it."""
-    part = f"{name}/left/{old}"
+    part = name.left(old)
     content = await event_content.notice(texts.GOES_ON_ELSEWHERE, request.key, part, None)
-    inner = {"of": f"{name}/in/{old}", "content": content}
+    inner = {"of": name.in_room(old), "content": content}
     return Part(key=request.key, part=part, room_id=old, kind=Kind.EDIT, rank=Rank.EDIT, content=inner)

@@ -24,7 +24,7 @@ def said_at(raw: Raw) -> float:
     return float(raw[SAID])
 
 
-class Heard:
+class SaidTimes:
     """When the newest events of the sync count as said: a walk that finds one of them as well knows less."""
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ def dated(
     *,
     earliest: float = -math.inf,
     latest: float = math.inf,
-    heard: Heard | None = None,
+    heard: SaidTimes | None = None,
 ) -> list[Raw]:
     """The events (oldest first) with the times that they count as said at, between the bounds that are known."""
     own = bot.partition(":")[2]

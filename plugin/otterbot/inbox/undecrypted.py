@@ -23,7 +23,7 @@ Place = tuple[str, str, str]
 """Room, sender and session. A session is its sender's: with another's id nobody gets in between."""
 
 
-class LateKeys:
+class Undecrypted:
     """One task for each missing session, for at most a day; one timer for each room that may have to be told."""
 
     def __init__(

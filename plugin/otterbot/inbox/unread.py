@@ -10,7 +10,8 @@ from .. import texts
 from ..language.message import event_id_in, relations
 from ..matrix import event_content
 from ..matrix.sync_answer import seconds
-from ..outbox.sends import Outbox
+from ..outbox.queue import Outbox
+from ..store.part_names import UNREAD
 from ..store.rows import Part, Rank, key_of
 from ..store.store import Store
 from ..waiting import surely
@@ -19,7 +20,6 @@ from .withheld import Withheld
 
 EVERY = 3600.0
 """Seconds between two such sentences in one room."""
-PART = "unread"
 
 
 @dataclass(frozen=True)
@@ -61,13 +61,13 @@ class Unread:
         event_id = event_id_in(waiting.raw.get("event_id"))
         if event_id is None or not self.allowed(waiting.sender):
             return
-        last = await surely(lambda: self._store.last_part(waiting.room, PART), self._log)
+        last = await surely(lambda: self._store.last_part(waiting.room, UNREAD), self._log)
         if last is not None and (0 <= self._store.clock.now() - last < EVERY or seconds(waiting.raw) <= last):
             return
         text = texts.unread(code, signed=self._signed())
-        key = key_of(self._bot, waiting.room, event_id, PART)
-        content = await event_content.notice(text, key, PART, _Asked(event_id, _thread(waiting)))
-        part = Part(key=key, part=PART, room_id=waiting.room, rank=Rank.REFUSAL, content=content)
+        key = key_of(self._bot, waiting.room, event_id, UNREAD)
+        content = await event_content.notice(text, key, UNREAD, _Asked(event_id, _thread(waiting)))
+        part = Part(key=key, part=UNREAD, room_id=waiting.room, rank=Rank.REFUSAL, content=content)
         if await surely(lambda: self._store.add_part(part), self._log):
             self._log.warning("A message cannot be read: %s", code or "its room key has not come")
             self._outbox.enqueue([part])

@@ -30,10 +30,11 @@ from dataclasses import replace
 from typing import Any
 
 from . import dashes
-from .flag_names import ALIASES, BARE, FLAGS, near_flags
-from .flag_values import RATIO, READERS, SIZE, Refused, unquoted
+from .flag_names import ALIASES, near_flags
 from .misspelt_flags import Missed
-from .options import SHAPES, DrawOptions, Overlooked, UsageProblem
+from .option_values import SHAPES
+from .options import FLAGS, DrawOptions, Option
+from .problems import Overlooked, Refused, UsageProblem
 from .typed import folded
 
 _FLAG = re.compile(
@@ -42,12 +43,11 @@ _FLAG = re.compile(
 )
 _WORD = re.compile(r"\S+")
 _SPACE = re.compile(r"\s*")
-_MORE_SAMPLER = re.compile(r"\s+(?:\+\+|2m|2s|3m|sde|karras|ancestral|sgm|uniform)(?!\S)", re.IGNORECASE)
-_SAMPLER_A = re.compile(rf"\s+a(?=[.,;!?]*(?:\s*$|\s+{dashes.RUN}\S))", re.IGNORECASE)
-_QUOTES = {
+QUOTES = {
     '"': '"', "'": "'", "“": "“”", "„": "“”", "‘": "‘’", "«": "»", "»": "«", "「": "」", "『": "』", "＂": "＂",
 }  # fmt: skip
-_BEFORE = ",;،，、；。"
+"""What opens, and all that closes then."""
+BEFORE = ",;،，、；。"
 """Behind these a flag may begin without a space."""
 
 _NEAR_LOOKUPS = 16
@@ -64,15 +64,15 @@ def read_flags(text: str) -> tuple[DrawOptions, UsageProblem | None, tuple[Overl
     reader = _Reader(text)
     options = DrawOptions()
     try:
-        for flag, value in reader:
-            options = _with(options, flag, value)
+        for option, value in reader:
+            options = _with(options, option, value)
     except Refused as refusal:
         return options, refusal.problem, ()
     return replace(options, prompt=reader.prompt or None), None, reader.missed.found
 
 
 class _Reader:
-    """Walks once through the text; yields (flag, raw value) and keeps the rest as the prompt."""
+    """Walks once through the text; yields (option, raw value) and keeps the rest as the prompt."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -81,20 +81,20 @@ class _Reader:
         self.missed = Missed(text)
         self.prompt = ""
 
-    def __iter__(self) -> Iterator[tuple[str, str]]:
+    def __iter__(self) -> Iterator[tuple[Option, str]]:
         text, start, rest = self._text, 0, []
         found = self._next_flag(0)
         while found is not None:
             rest.append(text[start : found.start()])
-            flag = _named(found)
+            option = FLAGS[_named(found)]
             begin = _skip_space(text, found.end())
-            if flag == "no":
-                value, start = self._phrase(flag, begin)
-            elif flag in BARE or flag in SHAPES:
+            if option.kind.phrase:
+                value, start = self._phrase(option, begin)
+            elif option.kind.bare:
                 value, start = "", found.end()
             else:
-                value, start = self._value(flag, begin)
-            yield flag, value
+                value, start = self._value(option, begin)
+            yield option, value
             found = self._next_flag(start)
         rest.append(text[start:])
         self.prompt = " ".join(part for part in (piece.strip() for piece in rest) if part)
@@ -122,13 +122,13 @@ class _Reader:
 
     def _at_start(self, found: re.Match[str]) -> bool:
         before = self._text[found.start() - 1 : found.start()]
-        return not before or before.isspace() or before in _BEFORE
+        return not before or before.isspace() or before in BEFORE
 
     def _begins(self, found: re.Match[str] | None) -> bool:
         """Does a flag begin there, of whatever name?"""
         return found is not None and not found["space"] and dashes.is_double(found["dash"]) and self._at_start(found)
 
-    def _phrase(self, flag: str, begin: int) -> tuple[str, int]:
+    def _phrase(self, option: Option, begin: int) -> tuple[str, int]:
         """Everything up to the next flag; quotes around all of it go."""
         quoted = self._quoted(begin)
         found = self._next_flag(quoted[1] if quoted else begin)
@@ -137,10 +137,10 @@ class _Reader:
             return quoted[0], end
         value = self._text[begin:end].strip()
         if not value:
-            raise Refused("no_value", flag)
+            raise Refused("no_value", option.name)
         return value, end
 
-    def _value(self, flag: str, begin: int) -> tuple[str, int]:
+    def _value(self, option: Option, begin: int) -> tuple[str, int]:
         """One word (or what belongs together: ``768 x 768``, ``dpm++ 2m``, anything in quotes)."""
         text = self._text
         if (quoted := self._quoted(begin)) is not None:
@@ -148,25 +148,16 @@ class _Reader:
         word, found = _WORD.match(text, begin), _FLAG.match(text, begin)
         is_flag = found is not None and self._begins(found)
         if word is None or (found and is_flag and (dashes.is_no_prose(found["dash"]) or _named(found) in FLAGS)):
-            raise Refused("no_value", flag)
-        end = word.end()
-        if flag == "size" and (size := SIZE.match(text, begin)) is not None:
-            end = size.end()
-        if flag == "ar" and (ratio := RATIO.match(text, begin)) is not None:
-            end = ratio.end()
-        if flag == "sampler":
-            while (more := _MORE_SAMPLER.match(text, end)) is not None:
-                end = more.end()
-            if (letter := _SAMPLER_A.match(text, end)) is not None:
-                end = _WORD.match(text, letter.end() - 1).end()  # type: ignore[union-attr]
-        return unquoted(flag, text[begin:end]), end
+            raise Refused("no_value", option.name)
+        end = option.kind.end(text, begin, word.end())
+        return option.kind.unquoted(text[begin:end]), end
 
     def _quoted(self, begin: int) -> tuple[str, int] | None:
         """A value in quotes at ``begin`` and where it ends. A quote that nothing closes is a letter."""
         opening = self._text[begin : begin + 1]
-        if opening not in _QUOTES or opening in self._unclosed:
+        if opening not in QUOTES or opening in self._unclosed:
             return None
-        closing = re.compile(f"[{_QUOTES[opening]}](?!\\S)").search(self._text, begin + 1)
+        closing = re.compile(f"[{QUOTES[opening]}](?!\\S)").search(self._text, begin + 1)
         if closing is None:
             self._unclosed.add(opening)
             return None
@@ -183,19 +174,21 @@ def _named(found: re.Match[str]) -> str:
     return ALIASES.get(name, name)
 
 
-def _with(options: DrawOptions, flag: str, value: str) -> DrawOptions:
+def _with(options: DrawOptions, option: Option, value: str) -> DrawOptions:
     """``options`` with one more flag. Raises ``Refused`` for values that no model could take."""
-    if flag == "no":
+    changes = option.read(value)
+    before = option.value(options)
+    if option.kind.phrase:
         # Said twice, it is simply more that should not be there.
-        before = options.negative_prompt
-        return replace(options, negative_prompt=f"{before}, {value}" if before and value else value or before or "")
-    if flag in BARE:
-        return replace(options, inpaint=True) if flag == "inpaint" else replace(options, explain=True)
-    changes = {"aspect": flag} if flag in SHAPES else READERS[flag](flag, value)
-    if (other := _other_shape(options, changes)) is not None and other != flag:
-        raise Refused("conflict", flag, (other,))
-    if any(getattr(options, name) is not None for name in changes):
-        raise Refused("twice", flag)
+        changes = {
+            name: f"{before}, {text}" if before and text else text or before or ""
+            for name, text in changes.items()
+        }
+        return replace(options, **changes)
+    if (other := _other_shape(options, changes)) is not None and other != option.name:
+        raise Refused("conflict", option.name, (other,))
+    if before is not None and before is not True:
+        raise Refused("twice", option.name)
     return replace(options, **changes)
 
 

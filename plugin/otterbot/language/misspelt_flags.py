@@ -7,16 +7,15 @@ import re
 from typing import Literal
 
 from . import dashes
-from .flag_names import FLAGS, meant
-from .flag_values import NUMBERS, RATIO, READERS, SIZE, Refused, unquoted
-from .options import Overlooked
+from .flag_names import meant
+from .options import FLAGS
+from .problems import Overlooked, Refused
 from .typed import folded
 
 _LOOKUPS = 64
 _NOTES = 3
 _SHOWN = 40
 _VALUE = re.compile(r"\s{0,3}(\S{1,64})(?!\S)")
-_WITH_SPACES = {"size": SIZE, "ar": RATIO}
 
 
 class Missed:
@@ -57,17 +56,19 @@ class Missed:
 
     def _value(self, flag: str, position: int) -> str | None:
         """What stands behind it, if that is a value of this flag and of little else."""
-        if flag not in NUMBERS:
+        option = FLAGS[flag]
+        kind = option.kind
+        if not kind.numeric:
             return None
         begin = position + _spaces(self._text, position)
-        if (shape := _WITH_SPACES.get(flag)) is not None and (whole := shape.match(self._text, begin)) is not None:
-            return unquoted(flag, whole[0])
+        if kind.spaced is not None and (whole := kind.spaced.match(self._text, begin)) is not None:
+            return kind.unquoted(whole[0])
         word = _VALUE.match(self._text, position)
         if word is None:
             return None
-        value = unquoted(flag, word[1])
+        value = kind.unquoted(word[1])
         try:
-            READERS[flag](flag, value)
+            option.read(value)
         except Refused as refusal:
             return value if refusal.problem.code == "too_large" else None
         return value

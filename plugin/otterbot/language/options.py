@@ -1,73 +1,31 @@
-"""What a person can ask of a picture, as types; the bounds of each value; what was wrong with what was typed."""
+"""The one table of options: what a person can ask of a picture, and all that follows from it.
+
+A new option is a row of ``OPTIONS`` and a field of :class:`DrawOptions`. The parser, the hints for misspelt flags, the
+sentences about usage, the reading of pictures' records, `!info`, and the table in ``docs/commands.md`` follow.
+"""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-MAX_SEED = 2**32 - 1
-STEPS = (1, 200)
-GUIDANCE = (0.0, 30.0)
-SIDE = (16, 4096)
-COUNT = (1, 8)
-STRENGTH = 1.0
-"""The most; above 0."""
-STEERING = 2.0
-"""The most of a ControlNet's scale; from 0."""
-LARGER = (1.0, 4.0)
-"""How many times as large a second pass is."""
-UPSCALERS = ("latent", "lanczos")
-FACTORS = (2, 4)
-"""Of `upscale`."""
-MAX_PROMPT = 4_000
-MAX_NAME = 255
-MAX_KIND = 100
+from .composite_kinds import ControlBy, HiresOf, Shape, Size, VariationOf
+from .option_kinds import BadValue, Bare, Constant, Factor, Kind, Name, NeverTyped, Number, Sampler, Seed, Whole, Words
+from .option_values import FACTORS, MAX_SEED, SHAPE, SHAPES, UPSCALERS, Control, Hires, Variation
+from .problems import Refused
 
-SHAPES = ("square", "portrait", "landscape")
-SHAPE = 4
-"""The longest side over the shortest one."""
+STEPS = Whole(1, 200)
+CFG = Number(0, 30)
+SIDE = Whole(16, 4096)
+COUNT = Whole(1, 8)
+STRENGTH = Number(0, 1, above=True)
+CONTROL = Number(0, 2)
+HIRES = Number(1, 4)
 
-_NO_OPTIONS = ("inpaint", "explain", "control", "upscale")
-"""What the worker does not know as an option of a picture: without the picture that it is about it says nothing."""
-
-_SHAPE = re.compile(r"([1-9][0-9]{0,2}):([1-9][0-9]{0,2})", re.ASCII)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Variation:
-    """Another seed, and how far from a picture's own towards it: above 0, up to 1."""
-
-    seed: int | None = None
-    """``None``: any."""
-    strength: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Control:
-    """How a picture steers what is drawn."""
-
-    kind: str
-    """``canny``: by its edges; else the name of a ControlNet, which takes it as it is."""
-    scale: float | None = None
-    """How much, from 0; ``None``: as usual, which is 1."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Hires:
-    """A second pass: the picture so many times as large, drawn once more. ``None``: as usual."""
-
-    scale: float
-    strength: float | None = None
-    """How much of it changes."""
-    upscaler: str | None = None
-    """One of ``UPSCALERS``."""
-    steps: int | None = None
-    """Known from records only."""
-
-    def typed(self) -> dict[str, Any]:
-        """With the worker's names, without what is as usual."""
-        return {name: value for name, value in vars(self).items() if value is not None}
+DRAWN = frozenset({"draw", "again", "vary"})
+"""Commands that draw another picture."""
+ANY = DRAWN | {"upscale"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,66 +47,236 @@ class DrawOptions:
     sampler: str | None = None
     count: int | None = None
     strength: float | None = None
-    """How much of the picture to start from changes."""
+    """How much of the init image changes."""
     hires: Hires | None = None
     upscale: int | None = None
-    """The picture to start from, so many times as large; no flag."""
+    """The init image, so many times as large; no flag."""
     inpaint: bool | None = None
-    """Only what is transparent in the picture to start from changes."""
+    """Only what is transparent in the init image changes."""
     control: Control | None = None
-    """The picture steers what is drawn, which does not start from it then."""
+    """The picture is a ControlNet's input, and no init image then."""
     explain: bool | None = None
-    """Not drawn: how the worker reads the prompt is said instead."""
+    """Nothing is drawn: how the worker reads the prompt is said instead."""
 
     def asked(self) -> dict[str, Any]:
         """Only what was typed, with the worker's names; a seed, and a variation, only if its seed was a number."""
-        typed = {name: value for name, value in vars(self).items() if value is not None and name not in _NO_OPTIONS}
-        if not isinstance(self.seed, int):
-            typed.pop("seed", None)
-        if self.variation is not None:
-            typed["variation"] = vars(self.variation)
-            if self.variation.seed is None:
-                del typed["variation"]
-        if self.hires is not None:
-            typed["hires"] = self.hires.typed()
-        return typed
+        typed = {name: value for name, value in vars(self).items() if value is not None and FIELDS[name].sent}
+        sent = {name: FIELDS[name].kind.sent(value) for name, value in typed.items()}
+        return {name: value for name, value in sent.items() if value is not None}
 
 
 @dataclass(frozen=True, kw_only=True)
-class UsageProblem:
-    """Why what was typed cannot be used; ``texts`` makes a sentence of it."""
+class Option:
+    """One row of the table."""
 
-    code: Literal[
-        "unknown_flag", "no_value", "bad_value", "too_large", "twice", "conflict", "no_prompt", "no_text", "stray_text",
-        "glued", "one_dash",
-    ]  # fmt: skip
-    flag: str = ""
-    """Without dashes. For ``unknown_flag`` as typed, shortened; for ``glued``, ``one_dash`` with dashes and value."""
-    near: tuple[str, ...] = ()
-    """For ``unknown_flag`` what may have been meant, for ``conflict`` the flag that says something else, for ``glued``
-    and ``one_dash`` the flag and its value."""
+    name: str
+    """The flag, without its dashes."""
+    kind: Kind
+    """How its value is read and written, and its bounds."""
+    fields: tuple[str, ...]
+    """What it fills in :class:`DrawOptions`."""
+    aliases: tuple[str, ...] = ()
+    """Not offered to those who mistyped something: too near to words after a dash of prose."""
+    meant: tuple[str, ...] = ()
+    """Other programs' names for it: no flags here, but answered with this one."""
+    word: bool = False
+    """Its beginnings are words as well (``in`` of ``inpaint``)."""
+    flag: bool = True
+    """``False``: not typed as a flag."""
+    commands: frozenset[str] = ANY
+    """Which commands take it."""
+    sent: bool = True
+    """``False``: the worker does not know it as an option; without a picture, or alone, it says nothing."""
+    recorded: bool = True
+    """Whether `!again` reads it from a picture's record."""
+    label: str = ""
+    """What `!info` calls it; ``""``: `!info` has other words for it, or none."""
+    example: str = ""
+    gives: str = ""
+    """Its line in `!help draw`: an example, and what it does. Without an example it has none."""
+    takes: str = ""
+    does: str = ""
+    """Its row in ``docs/commands.md``."""
+    wants: str = ""
+    """What is said to a value that it does not take; ``{!models}`` is a command as it is typed in that room."""
+
+    def read(self, text: str) -> dict[str, Any]:
+        """The fields for a typed value. Raises :class:`Refused`."""
+        try:
+            return self._filled(self.kind.typed(text))
+        except BadValue as bad:
+            raise Refused(bad.code, self.name) from None
+
+    def read_record(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """The fields for what stands in a record. Raises :class:`NeverTyped`."""
+        values = [data.get(name) for name in self.fields]
+        if all(value is None for value in values):
+            return {}
+        if None in values:
+            raise NeverTyped
+        return self._filled(self.kind.recorded(values if len(values) > 1 else values[0]))
+
+    def value(self, options: DrawOptions) -> Any:
+        """Its value in ``options``; ``None`` if there is none."""
+        values = [getattr(options, name) for name in self.fields]
+        return None if None in values else tuple(values) if len(values) > 1 else values[0]
+
+    def _filled(self, value: Any) -> dict[str, Any]:
+        return dict(zip(self.fields, value if len(self.fields) > 1 else (value,), strict=True))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Overlooked:
-    """What looks like a flag and was read as words; ``texts`` makes a sentence of it, under the picture."""
-
-    form: Literal["glued", "one_dash", "spaced"]
-    """Directly behind a word; with one dash only; with a space behind its dashes."""
-    typed: str
-    """With its dashes, shortened."""
-    flag: str
+def _shape(name: str) -> Option:
+    meant = {"portrait": ("tall",), "landscape": ("wide",)}.get(name, ())
+    return Option(
+        name=name, kind=Constant(name), fields=("aspect",), meant=meant, word=True, commands=DRAWN, recorded=False,
+        takes="nothing", does=f"the same as `--ar {name}`",
+    )  # fmt: skip
 
 
-def is_kind(name: str) -> bool:
-    """What can be the name of a ControlNet."""
-    return 0 < len(name) <= MAX_KIND and name.isprintable()
+OPTIONS = (
+    Option(name="prompt", kind=Words(), fields=("prompt",), flag=False, label="Prompt"),
+    Option(
+        name="no", kind=Words(), fields=("negative_prompt",),
+        meant=("negative", "neg", "not", "without"), label="Not in it",
+        example="--no blurry, text", gives="what should not be in it",
+        takes="words, up to the next flag",
+        does='what should not be in the picture; said twice, both count; `--no ""` switches the usual ones off',
+        wants="`--no` takes the words that should not be in the picture, such as `--no blurry, text`.",
+    ),
+    Option(
+        name="steps", kind=STEPS, fields=("steps",), meant=("s",), label="Steps",
+        example="--steps 30", gives=f"{STEPS.least} to {STEPS.most}; more is finer and slower",
+        takes=f"{STEPS.least} to {STEPS.most}, or less where the model says so", does="more is finer and slower",
+        wants=f"`--steps` takes a whole number from {STEPS.least} to {STEPS.most}, such as `--steps 30`.",
+    ),
+    Option(
+        name="cfg", kind=CFG, fields=("guidance_scale",), meant=("guidance", "scale", "guidance_scale"), label="CFG",
+        example="--cfg 7.5", gives=f"{CFG.least:g} to {CFG.most:g}; how closely it follows your words",
+        takes=f"{CFG.least:g} to {CFG.most:g}, or less where the model says so",
+        does="how closely it follows your words; if nobody says, with SDXL (`sdxl`, `sdxl-refined`) 7.5, and 13 where "
+        "the prompt has [weights](#weights-and-prompts-of-several-parts)",
+        wants=f"`--cfg` takes a number from {CFG.least:g} to {CFG.most:g}, such as `--cfg 7.5`.",
+    ),
+    Option(
+        name="size", kind=Size(SIDE), fields=("width", "height"), commands=DRAWN, label="Size",
+        meant=("width", "height", "resolution", "w", "h"),
+        example="--size 768x768", gives="width x height",
+        takes="`768x768`, `768×512`, `768`",
+        does="width x height; rounded to what the model can, and the rounding is said",
+        wants=f"`--size` takes width x height, each from {SIDE.least} to {SIDE.most} pixels, such as `--size 768x768`.",
+    ),
+    Option(
+        name="ar", kind=Shape(), fields=("aspect",), aliases=("aspect",), commands=DRAWN,
+        meant=("ratio", "aspect_ratio", "aspect-ratio", "shape", "format"),
+        example="--ar 3:2", gives="its shape; or `--square`, `--portrait`, `--landscape`",
+        takes=f"`3:2`, `square`, `portrait` (2:3), `landscape` (3:2); from 1:{SHAPE} to {SHAPE}:1",
+        does="its shape, at the number of pixels that the model usually draws",
+        wants=f"`--ar` takes width:height, from 1:{SHAPE} to {SHAPE}:1, such as `--ar 3:2`, or one of "
+        f"{', '.join(f'`{word}`' for word in SHAPES)}.",
+    ),
+    *(_shape(name) for name in SHAPES),
+    Option(
+        name="seed", kind=Seed(), fields=("seed",), label="Seed",
+        example="--seed 42", gives="the same number makes the same picture",
+        takes=f"0 to {MAX_SEED}, or `random`", does="the same number makes the same picture",
+        wants=f"`--seed` takes a whole number from 0 to {MAX_SEED}, `random`, or `same` to keep a picture's seed.",
+    ),
+    Option(
+        name="variation", kind=VariationOf(Whole(0, MAX_SEED), STRENGTH), fields=("variation",), commands=DRAWN,
+        meant=("vary", "subseed", "variations"), label="Varied",
+        example="--variation 0.2", gives="above 0, up to 1; a picture that is near that of its seed",
+        takes="above 0, up to 1, as `0.2`; or a seed and that, as `42:0.2`",
+        does="begins near the picture of its seed, that far towards the other seed's; see `!vary`",
+        wants="`--variation` takes a number above 0 and up to 1, such as `--variation 0.2`, and before it, if you "
+        "like, the other seed: `--variation 42:0.2`.",
+    ),
+    Option(
+        name="model", kind=Name(), fields=("model",), meant=("checkpoint",), label="Model",
+        example="--model NAME", gives="another model",
+        takes="a name from `!models`", does="another model for this picture",
+        wants="`--model` takes the name of a model. {!models} lists them.",
+    ),
+    Option(
+        name="sampler", kind=Sampler(), fields=("sampler",), meant=("scheduler",), label="Sampler",
+        example="--sampler euler a", gives="another way to compute it",
+        takes="`unipc`, `euler`, `euler a`, `dpm++ 2m karras` …, see `!models`", does="another way to compute it",
+        wants="`--sampler` takes the name of a sampler, such as `--sampler unipc` or `--sampler euler a`.",
+    ),
+    Option(
+        name="count", kind=COUNT, fields=("count",), meant=("n", "number", "amount", "images"),
+        example="--count 4", gives=f"several at once, up to {COUNT.most}",
+        takes=f"{COUNT.least} to {COUNT.most}",
+        does="several at once; they come one by one, with the seeds that follow",
+        wants=f"`--count` takes a whole number from {COUNT.least} to {COUNT.most}, such as `--count 4`.",
+    ),
+    Option(
+        name="strength", kind=STRENGTH, fields=("strength",), label="Strength",
+        meant=("denoise", "denoising", "denoising_strength"),
+        example="--strength 0.6", gives="above 0, up to 1; how much of the picture to start from changes",
+        takes="above 0, up to 1 (0.6 if you say nothing)",
+        does="from a picture only: how much of it changes; 0.94 replaces nearly all",
+        wants="`--strength` takes a number above 0 and up to 1, such as `--strength 0.6`; 0.94 changes nearly all.",
+    ),
+    Option(
+        name="hires", kind=HiresOf(HIRES, STRENGTH, STEPS), fields=("hires",), word=True, commands=DRAWN,
+        meant=("hr", "highres", "hires_fix", "hires-fix", "upscale", "enlarge"), label="Drawn once more",
+        example="--hires 2",
+        gives=f"up to {HIRES.most:g}; drawn once more that many times as large, `2:0.4` with fewer changes",
+        takes=f"{HIRES.least:g} to {HIRES.most:g}, as `2`; or that and how much changes, as `2:0.4`; and `latent` or "
+        "`lanczos` behind it",
+        does="drawn once more, that many times as large; see [below](#larger-pictures)",
+        wants=f"`--hires` takes how many times as large, from {HIRES.least:g} to {HIRES.most:g}, as `--hires 2`; "
+        f"behind it, if you like, how much changes, and {' or '.join(f'`{one}`' for one in UPSCALERS)}: "
+        "`--hires 2:0.4:lanczos`.",
+    ),
+    Option(
+        name="upscale", kind=Factor(FACTORS), fields=("upscale",), flag=False, commands=frozenset({"upscale"}),
+        sent=False, label="Times as large",
+        wants="A picture becomes 2 or 4 times as large, such as {!upscale 4}.",
+    ),
+    Option(
+        name="inpaint", kind=Bare(), fields=("inpaint",), word=True, meant=("mask", "fill"), commands=DRAWN, sent=False,
+        recorded=False,
+        example="--inpaint", gives="only what is transparent in the picture to start from is drawn anew",
+        takes="nothing", does="from a picture only: what is transparent in it is drawn anew, all else stays",
+    ),
+    Option(
+        name="control", kind=ControlBy(CONTROL), fields=("control",), word=True, commands=DRAWN, sent=False,
+        meant=("controlnet", "canny", "edges", "steer"), label="ControlNet",
+        example="--control canny",
+        gives="a new picture along the edges of the one replied to; `canny:0.5` follows them less",
+        takes=f"`canny`, or the name of a ControlNet; `canny:0.7` ({CONTROL.least:g} to {CONTROL.most:g})",
+        does="with a picture: it steers a new one, by its edges; see [below](#along-a-picture)",
+        wants="`--control` takes `canny` or the name of a ControlNet, and behind it, if you like, how much it steers, "
+        f"from {CONTROL.least:g} to {CONTROL.most:g}: `--control canny:0.7`.",
+    ),
+    Option(
+        name="explain", kind=Bare(), fields=("explain",), sent=False, recorded=False,
+        example="--explain", gives="how I read it, instead of a picture",
+        takes="nothing",
+        does="no picture; instead, how the prompt is read: its pieces with their weights, and what is not done as "
+        "written",
+    ),
+)  # fmt: skip
+
+FLAGS = {option.name: option for option in OPTIONS if option.flag}
+"""By their names, without aliases."""
+FIELDS = {name: option for option in reversed(OPTIONS) for name in option.fields}
+"""The option that fills a field: the first one that does."""
+_UNTAKEN: Mapping[str, tuple[Option, ...]] = {
+    command: tuple(option for option in OPTIONS if command not in option.commands) for command in ANY
+}
 
 
-def is_shape(text: str) -> bool:
-    """``3:2`` from 1:4 to 4:1, or one of the words."""
-    if text in SHAPES:
-        return True
-    match = _SHAPE.fullmatch(text)
-    wide, high = (int(match[1]), int(match[2])) if match is not None else (0, 0)
-    return 0 < wide <= SHAPE * high and high <= SHAPE * wide
+def untaken(command: str, options: DrawOptions) -> Iterator[Option]:
+    """What was typed and a command does not take."""
+    return (option for option in _UNTAKEN[command] if option.value(options) is not None)
+
+
+def settings_of(data: Mapping[str, Any]) -> DrawOptions:
+    """The options in a picture's record. Raises :class:`NeverTyped`. Unknown fields are ignored."""
+    taken: dict[str, Any] = {}
+    for option in OPTIONS:
+        if option.recorded:
+            taken |= option.read_record(data)
+    return DrawOptions(**taken)

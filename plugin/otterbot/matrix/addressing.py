@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from ..errors import MatrixRefused
-from ..language.intents import Intent, parse, would_be_ours
+from ..language.intents import Intent, Vocabulary, parse, would_be_ours
 from ..language.mention import Account
 from ..language.message import EMOTE, Message
 from .http import MatrixHttp
@@ -19,10 +19,11 @@ MAX_ROOMS = 1_000
 class Calls:
     """One per plugin instance; owns what the bot is called in its rooms."""
 
-    def __init__(self, http: MatrixHttp, bot: str, *, prefix: Callable[[], str]) -> None:
+    def __init__(self, http: MatrixHttp, bot: str, *, prefix: Callable[[], str], commands: Vocabulary) -> None:
         self._http = http
         self._bot = bot
         self._prefix = prefix
+        self._commands = commands
         self._names: dict[str, tuple[float, str | None]] = {}
 
     async def intent(self, message: Message) -> Intent | None:
@@ -35,8 +36,10 @@ class Calls:
             return None  # "/me draws" tells what somebody does
         intent = self._parse(message, ())
         mentioned = self._bot in message.mentions
-        if intent is not None or not would_be_ours(message.body, prefix=self._prefix(), mentioned=mentioned):
+        if intent is not None:
             return intent
+        if not would_be_ours(message.body, prefix=self._prefix(), commands=self._commands, mentioned=mentioned):
+            return None
         name = await self._name(message.room_id)
         return None if name is None else self._parse(message, (name,))
 
@@ -44,6 +47,7 @@ class Calls:
         return parse(
             message.body,
             prefix=self._prefix(),
+            commands=self._commands,
             account=Account(user_id=self._bot, names=names),
             formatted=message.formatted,
             mentioned=self._bot in message.mentions,

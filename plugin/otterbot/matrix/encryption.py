@@ -194,12 +194,13 @@ class Encryption:
         try:
             return bool(await crypto.wait_for_session(RoomID(room), SessionID(session_id), timeout=timeout))
         except Exception as error:
-            if not _passes(error):
+            if not _is_database_error(error):
                 raise
             await asyncio.sleep(min(timeout, BUSY))
             return False
 
 
-def _passes(error: Exception) -> bool:
-    """The crypto store could not be asked (it is locked, say): that says nothing of the event."""
+def _is_database_error(error: Exception) -> bool:
+    """Any error of the crypto store's database. Not :func:`~..store.durability.passes`: that asks whether it works
+    again by itself; here even a broken database says nothing about whether the key has come."""
     return isinstance(error, sqlite3.Error | OSError) or type(error).__module__.partition(".")[0] == "asyncpg"

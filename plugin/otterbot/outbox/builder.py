@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 from ..errors import (
     AnswerLost,
@@ -23,6 +22,9 @@ from ..errors import (
 from ..matrix import event_content
 from ..store.rows import Part
 from ..waiting import news
+from .entries import Entry
+from .queue import Outbox
+from .results import Results
 
 Builder = Callable[[Part], Awaitable[dict[str, Any]]]
 """Makes the content of a stored part that has none. Raises the errors of :mod:`..errors`."""
@@ -31,70 +33,42 @@ AT_A_TIME = 2
 """How many results are fetched and uploaded at a time."""
 UPLOAD_PATIENCE = 900.0
 """Seconds for which the homeserver may put an upload off before the room is told so."""
-BACKOFF = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
-
-
-@dataclass(eq=False)
-class Entry:
-    part: Part
-    order: int
-    stored: bool = True
-    lookup: bool = False
-    content: dict[str, Any] | None = None
-    plain_media: bool = False
-    build: asyncio.Task[None] | None = None
-    not_before: float = 0.0
-    tries: int = 0
-    refusals: int = 0
-    """How often the homeserver has forbidden it."""
-    limited_since: float | None = None
-    """``time.monotonic()`` of the first of the refusals "too many uploads" that have come one after another."""
-    since: float = field(default_factory=time.monotonic)
-
-    def backoff(self) -> float:
-        """Seconds to wait after one more failure."""
-        self.tries += 1
-        return BACKOFF[min(self.tries, len(BACKOFF)) - 1]
-
-    @property
-    def sendable(self) -> bool:
-        return self.lookup or self.content is not None
-
-
-class Owner(Protocol):
-    """What becomes of a build; implemented by the outbox."""
-
-    def built(self, entry: Entry) -> None: ...
-    def wants(self, entry: Entry) -> bool: ...
-    async def fail(self, entry: Entry, reason: str) -> None: ...
-    async def forbidden(self, entry: Entry) -> None: ...
-    async def cannot_encrypt(self, entry: Entry) -> None: ...
-    async def hook(self, name: str, *args: Any) -> None: ...
 
 
 class Builds:
     """Makes the contents of entries that have none, each in a task of its own."""
 
-    def __init__(self, owner: Owner, log: logging.Logger) -> None:
-        self._owner = owner
+    def __init__(self, outbox: Outbox, results: Results, builders: Mapping[str, Builder], log: logging.Logger) -> None:
+        """``builders`` by the family of the parts that they make (``picture``, ``chat``)."""
+        self._outbox = outbox
+        self._results = results
+        self._builders = builders
         self._log = log
         self._slots = asyncio.Semaphore(AT_A_TIME)
-        self._retry = asyncio.Event()
-        self.builders: dict[str, Builder] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
 
-    def begin(self, entry: Entry) -> None:
-        entry.build = asyncio.create_task(self._build(entry), name=f"otterbot build {entry.part.part}")
+    async def run(self) -> None:
+        """Runs as one task; stopped by :meth:`stop`."""
+        while True:
+            entry = await self._outbox.unbuilt.get()
+            if self._outbox.holds(entry) and entry.content is None and not entry.being_built:
+                self._begin(entry)
 
-    def hurry(self) -> None:
-        """Whoever waits to try again tries now."""
-        self._retry.set()
-        self._retry = asyncio.Event()
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _begin(self, entry: Entry) -> None:
+        task = entry.build = asyncio.create_task(self._build(entry), name=f"otterbot build {entry.part.part}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _build(self, entry: Entry) -> None:
         part = entry.part
-        builder = self.builders.get(part.part.split("/")[0])
+        builder = self._builders.get(part.part.family)
         if builder is None:
-            await self._owner.fail(entry, "missing")
+            await self._results.failed(entry, "missing")
             return
         try:
             async with self._slots:
@@ -103,9 +77,9 @@ class Builds:
             entry.limited_since = None
         except WorkerRefused as refusal:
             if refusal.not_found:
-                await self._owner.hook("missing", part)
+                await self._results.missing(part)
             else:
-                await self._owner.fail(entry, "refused")
+                await self._results.failed(entry, "refused")
         except RateLimited as limit:
             await self._limited(entry, limit)
         except (WorkerError, AnswerLost) as error:
@@ -113,18 +87,18 @@ class Builds:
                 self._log.warning("What came from worker.url in place of a result is none: %s", error)
             await self._later(entry, entry.backoff())
         except CannotEncrypt:
-            await self._owner.cannot_encrypt(entry)
+            await self._results.cannot_encrypt(entry)
         except TooLarge:
-            await self._owner.fail(entry, "too_large")
+            await self._results.failed(entry, "too_large")
         except UploadRefused as refusal:
             self._log.warning("The homeserver takes no upload: %s", refusal)
-            await self._owner.fail(entry, "upload_refused")
+            await self._results.failed(entry, "upload_refused")
         except NotAllowed:
-            await self._owner.forbidden(entry)
+            await self._results.forbidden(entry)
         except Exception as error:
             self._log.error("Cannot build %s: %s", part.part, type(error).__name__)
             await self._later(entry, entry.backoff())
-        self._owner.built(entry)
+        self._outbox.news.set()
 
     async def _limited(self, entry: Entry, limit: RateLimited) -> None:
         """The homeserver's limit for uploads: waited for, but not for ever."""
@@ -132,13 +106,13 @@ class Builds:
             entry.limited_since = time.monotonic()
         if time.monotonic() - entry.limited_since + limit.retry_after > UPLOAD_PATIENCE:
             self._log.warning("The homeserver's limit for uploads lasts too long")
-            await self._owner.fail(entry, "upload_refused")
+            await self._results.failed(entry, "upload_refused")
         else:
             await asyncio.sleep(limit.retry_after)  # whatever else is back by then, the homeserver has said when
-            if self._owner.wants(entry):
-                self.begin(entry)
+            if self._outbox.holds(entry):
+                self._begin(entry)
 
     async def _later(self, entry: Entry, wait: float) -> None:
-        await news(self._retry, wait)
-        if self._owner.wants(entry):
-            self.begin(entry)
+        await news(self._outbox.retry, wait)
+        if self._outbox.holds(entry):
+            self._begin(entry)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..clock import Clock
-from .builder import Entry
+from .entries import Entry
 
 MOST = 5_000
 """People and rooms that are remembered; whoever was forgotten counts as not served yet."""

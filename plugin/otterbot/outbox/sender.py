@@ -11,12 +11,10 @@ from ..errors import CannotEncrypt
 from ..matrix import event_content
 from ..matrix.encryption import Encryption
 from ..matrix.http import MatrixHttp
+from ..store.part_names import FINAL, NO_ENCRYPTION
 from ..store.rows import Kind, Part, PartState, transaction_id
 from ..store.store import Store
-from .builder import Entry
-
-NO_ENCRYPTION = "no-encryption"
-"""The one part that goes out in the clear: a fixed sentence."""
+from .entries import Entry
 
 
 class Done(Enum):
@@ -56,7 +54,7 @@ class Sender:
             content = await self._harmless(part, content)
         if not entry.stored:
             # Each state of the text is an event of its own; a repeat of one would be dropped.
-            txn = transaction_id(part.key, f"{part.part}/{time.time_ns()}")
+            txn = transaction_id(part.key, part.part.attempt(time.time_ns()))
             return await self._http.send(part.room_id, event_type, content, txn)
         if not await self._store.mark_sending(*part.id, part.room_id):
             return Done.UNWANTED
@@ -70,7 +68,7 @@ class Sender:
         request = await self._store.request(part.key)
         if request is None or not (request.private and request.moved and part.room_id == request.room_id):
             return content
-        if part.part != "final":
+        if part.part != FINAL:
             raise CannotEncrypt("it was asked for in an encrypted room")
         return await event_content.notice(texts.NOT_ENCRYPTED_ANY_MORE, part.key, part.part, request)
 

@@ -26,15 +26,16 @@ from ..matrix.event_content import OUR_KEY
 from ..matrix.http import MatrixHttp
 from ..matrix.room_state import RoomStates
 from ..matrix.sync_answer import seconds
+from ..store.part_names import DONE, FINAL, PROGRESS, REPLY
 from ..store.rows import Kind, Part, PartState, Rank
 from ..store.store import DAY, Store
 from .find_sent import PAGES, SLACK, find_sent
 
 CHAIN = 30
 """How many upgrades are followed back."""
-AGAIN = frozenset({"status", "chat/0"})
+AGAIN = frozenset(PROGRESS)
 """Messages that stand in a room and once more in the one that replaces it."""
-LAST = frozenset({"done", "reply", "final"})
+LAST = frozenset({DONE, REPLY, FINAL})
 """With one of these in the room a request has ended there. The reaction, ``done``, can be read without keys."""
 
 
@@ -60,12 +61,10 @@ class Verdict:
     """Its request ended in the room before this start."""
 
 
-class Said:
+class SentBefore:
     """One per outbox; what it has read of rooms it keeps while the instance runs."""
 
-    def __init__(
-        self, http: MatrixHttp, encryption: Encryption, bot: str, clock: Clock, log: logging.Logger
-    ) -> None:
+    def __init__(self, http: MatrixHttp, encryption: Encryption, bot: str, clock: Clock, log: logging.Logger) -> None:
         self._http = http
         self._encryption = encryption
         self._bot = bot
@@ -140,7 +139,12 @@ class Said:
                 return Verdict(event_id=found, over=over)
         if not attempted:
             return Verdict()
-        return Verdict(event_id=await find_sent(self._http, self._encryption, self._bot, part, self._clock.now()))
+        return Verdict(event_id=await self.find(part))
+
+    async def find(self, part: Part) -> str | None:
+        """The event of a part that has just been sent, perhaps; ``None`` if it is not in the room. Raises as
+        :meth:`look`."""
+        return await find_sent(self._http, self._encryption, self._bot, part, self._clock.now())
 
     async def _other_rooms(self, part: Part, since: float) -> list[_Room]:
         """All but the part's own, from the room where it was asked for to the last one that replaces it: the database

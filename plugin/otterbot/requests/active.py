@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from ..clock import Clock
 from ..errors import WorkerRefused
+from ..store.part_names import PartName
 from ..store.rows import Part, Request, RequestState
 from ..worker.info import Pause
 from ..worker.job_events import ChatEvent
@@ -20,7 +21,7 @@ BLINK = 5.0
 
 
 @dataclass(eq=False, kw_only=True)
-class Live:
+class ActiveRequest:
     """One per open request, from acceptance to ``done``; owned by delivery."""
 
     request: Request
@@ -28,7 +29,7 @@ class Live:
     heard_at: float = 0.0
     """``time.monotonic()`` of the last news about the job."""
     reasons: set[str] = field(default_factory=set)
-    """Why parts of it could not be sent, see :class:`~..outbox.sends.Hooks`."""
+    """Why parts of it could not be sent, see :class:`~..outbox.listeners.PartListener`."""
     chat_text: str = ""
     """What has been streamed so far, cumulative."""
     relation: dict[str, Any] | None = None
@@ -150,7 +151,7 @@ def comes_again(job: Job, part: Part) -> bool:
     """The worker has another picture for that part, or makes one: its database came out of a backup, and what it had
     drawn since is drawn once more."""
     for picture in job.pictures:
-        if part.part == f"picture/{picture.index}":
+        if part.part == PartName.picture(picture.index):
             drawn = None if picture.result is None else picture.result.image_id
             return picture.state in ("queued", "running") or (drawn is not None and drawn != part.image_id)
     return False
@@ -162,23 +163,23 @@ class Kind(Protocol):
     own_status: bool
     """It shows its progress itself; delivery posts no status line."""
 
-    def begin(self, live: Live) -> None:
+    def begin(self, active: ActiveRequest) -> None:
         """It is open: just accepted, or taken up after a start."""
 
-    async def body(self, live: Live) -> dict[str, object] | None:
-        """The ``request`` to submit; ``None``: not yet, asked again after :meth:`Delivery.poke`.
+    async def body(self, active: ActiveRequest) -> dict[str, object] | None:
+        """The ``request`` to submit; ``None``: not yet, asked again when the bell for submitting rings.
         Raises :class:`CannotAsk` with a sentence if it can never be."""
 
-    def mend(self, live: Live, refusal: WorkerRefused) -> bool:
+    def mend(self, active: ActiveRequest, refusal: WorkerRefused) -> bool:
         """The worker refused the body; true if another one, asked for now, may pass."""
 
-    async def on_job(self, live: Live) -> Ending | None:
-        """``live.job`` has changed, or one of its parts was sent. An ending finishes the request."""
+    async def on_job(self, active: ActiveRequest) -> Ending | None:
+        """``active.job`` has changed, or one of its parts was sent. An ending finishes the request."""
 
-    async def on_chat(self, live: Live, event: ChatEvent) -> None:
+    async def on_chat(self, active: ActiveRequest, event: ChatEvent) -> None:
         """More text."""
 
-    async def ended(self, live: Live, ending: Ending) -> None:
+    async def ended(self, active: ActiveRequest, ending: Ending) -> None:
         """The request is done (stored). Parts that have not been begun may be withdrawn here."""
 
 

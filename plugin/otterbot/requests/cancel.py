@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 
 from .. import texts
-from ..outbox.sends import Outbox
+from ..outbox.queue import Outbox
 from ..store.rows import Part, PartState, Rank, Request
 from ..store.store import Commit, Store
 from ..waiting import surely
-from . import completion
-from .active import Ending, Live
-from .completion import REPLACED, closing
+from .active import Ending
+from .active_requests import ActiveRequests
+from .completion import REPLACED, Completion, closing, unsend
+from .signals import Signals
 
 RECENT = 24 * 3600.0
 """Seconds; what was cancelled before that is past."""
@@ -25,17 +26,16 @@ class Cancelling:
         self,
         store: Store,
         outbox: Outbox,
-        *,
-        live: Callable[[str], Live | None],
-        close: Callable[[Live, Ending], Awaitable[None]],
-        wake: Callable[[], None],
+        active: ActiveRequests,
+        completion: Completion,
+        signals: Signals,
         log: logging.Logger,
     ) -> None:
         self._store = store
         self._outbox = outbox
-        self._live = live
-        self._close = close
-        self._wake = wake
+        self._active = active
+        self._completion = completion
+        self._signals = signals
         self._log = log
 
     async def resume(self) -> None:
@@ -59,17 +59,17 @@ class Cancelling:
                 await self._stop(request, ending)
 
             await surely(stop, self._log)
-        self._wake()
+        self._signals.housekeeping.set()
 
     async def _stop(self, request: Request, ending: Ending) -> None:
-        live = self._live(request.key)
-        if live is not None:
-            await live.fall_silent()
+        active = self._active.get(request.key)
+        if active is not None:
+            await active.fall_silent()
         await self.take_results_back(request)
         for part in await closing(self._store, self._outbox, request, ending):
             await self._outbox.post(part)
-        if live is not None:
-            await self._close(live, ending)
+        if active is not None:
+            await self._completion.close(active, ending)
 
     async def take_results_back(self, request: Request) -> None:
         """What has not been sent is not; what was on its way when the request was cancelled is deleted once it stands
@@ -82,8 +82,8 @@ class Cancelling:
             now = await self._store.part(*part.id)
             if now is not None and _under_way(now, request):
                 await self._store.owe_delete_of(*part.id)
-                await self._outbox.post(completion.unsend(request, now))
-        self._wake()
+                await self._outbox.post(unsend(request, now))
+        self._signals.housekeeping.set()
 
     async def redacted(self, room: str, event_id: str) -> None:
         """Somebody deleted a message: a request is cancelled with it, a picture leaves the archive."""
@@ -92,7 +92,7 @@ class Cancelling:
             await self.cancel([request.key], request.room_id)
         part = await self._store.part_by_event(event_id)
         if part is not None and part.room_id == room and await self._store.owe_delete(event_id):
-            self._wake()
+            self._signals.housekeeping.set()
 
 
 def _under_way(part: Part, request: Request) -> bool:

@@ -1,29 +1,44 @@
-"""What is put into the room when a request ends, beside its result."""
+"""Requests end: in the database, in the room, and in memory."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from .. import texts
 from ..matrix import event_content
-from ..outbox.sender import NO_ENCRYPTION
-from ..outbox.sends import Outbox
-from ..store.rows import Kind, Part, PartState, Rank, Request
+from ..outbox.queue import Outbox
+from ..store.part_names import (
+    ACK,
+    DONE,
+    FINAL,
+    NO_ENCRYPTION,
+    STATUS,
+    STATUS_EDIT,
+    STATUS_FINAL,
+    UNACK,
+    PartName,
+)  # fmt: skip
+from ..store.rows import Kind, Part, PartState, Rank, Request, RequestState
 from ..store.store import Store
-from .active import Ending
+from .active import ActiveRequest, Ending
+from .active import Kind as RequestKind
+from .active_requests import ActiveRequests
+from .signals import Signals
 
 REPLACED = "replaced"
 """The outcome of a request whose message was edited: another request takes its place."""
 
 
-def part(request: Request, name: str, kind: Kind, rank: Rank, content: dict[str, Any]) -> Part:
+def part(request: Request, name: PartName, kind: Kind, rank: Rank, content: dict[str, Any]) -> Part:
     return Part(key=request.key, part=name, room_id=request.room_id, kind=kind, rank=rank, content=content)
 
 
 def unsend(request: Request, sent: Part) -> Part:
     """The redaction of a result that nobody wants any more; it waits until the result stands in the room."""
-    redaction = part(request, f"unsend/{sent.part}", Kind.REDACTION, Rank.REFUSAL, {"of": sent.part})
+    redaction = part(request, sent.part.unsend(), Kind.REDACTION, Rank.REFUSAL, {"of": sent.part})
     return replace(redaction, room_id=sent.room_id)
 
 
@@ -33,18 +48,18 @@ async def closing(store: Store, outbox: Outbox, request: Request, ending: Ending
     parts: list[Part] = []
     if ending.outcome != REPLACED:
         emoji = texts.DONE if ending.well else texts.FAILED
-        reaction = event_content.reaction(request.key, "done", request.event_id, emoji)
-        done = part(request, "done", Kind.REACTION, Rank.REACTION, reaction)
+        reaction = event_content.reaction(request.key, DONE, request.event_id, emoji)
+        done = part(request, DONE, Kind.REACTION, Rank.REACTION, reaction)
         parts.append(replace(done, room_id=request.origin))
-    if "ack" in standing and not await _taken_back(outbox, standing["ack"]):
-        unack = part(request, "unack", Kind.REDACTION, Rank.REACTION, {"of": "ack"})
-        parts.append(replace(unack, room_id=standing["ack"].room_id))
-    outbox.drop_edit(request.key, "status/edit")
-    if "status" in standing and not await _taken_back(outbox, standing["status"]):
-        content = await event_content.notice(ending.line, request.key, "status/final", None)
-        inner = {"of": "status", "content": content}
-        final = part(request, "status/final", Kind.EDIT, Rank.EDIT, inner)
-        parts.append(replace(final, room_id=standing["status"].room_id))
+    if ACK in standing and not await _taken_back(outbox, standing[ACK]):
+        unack = part(request, UNACK, Kind.REDACTION, Rank.REACTION, {"of": ACK})
+        parts.append(replace(unack, room_id=standing[ACK].room_id))
+    outbox.drop_edit(request.key, STATUS_EDIT)
+    if STATUS in standing and not await _taken_back(outbox, standing[STATUS]):
+        content = await event_content.notice(ending.line, request.key, STATUS_FINAL, None)
+        inner = {"of": STATUS, "content": content}
+        final = part(request, STATUS_FINAL, Kind.EDIT, Rank.EDIT, inner)
+        parts.append(replace(final, room_id=standing[STATUS].room_id))
     return parts
 
 
@@ -65,3 +80,56 @@ def no_encryption(unsent: Part, request: Request | None) -> Part:
     if request is not None:
         content |= event_content.related(request)
     return Part(key=unsent.key, part=NO_ENCRYPTION, room_id=unsent.room_id, content=content)
+
+
+class Completion:
+    """Owned by delivery."""
+
+    def __init__(
+        self,
+        store: Store,
+        outbox: Outbox,
+        active: ActiveRequests,
+        kinds: Mapping[str, RequestKind],
+        signals: Signals,
+    ) -> None:
+        self._store = store
+        self._outbox = outbox
+        self._active = active
+        self._kinds = kinds
+        self._signals = signals
+
+    async def end_with(self, active: ActiveRequest, outcome: str, text: str, *, cancel_owed: bool = False) -> None:
+        """End it badly, with one plain sentence."""
+        content = await event_content.notice(text, active.key, FINAL, active.request)
+        if active.relation is not None:
+            content["m.relates_to"] = active.relation
+        final = part(active.request, FINAL, Kind.MESSAGE, Rank.REFUSAL, content)
+        await self.end(active, Ending(outcome=outcome, well=False, line=text, parts=[final], cancel_owed=cancel_owed))
+
+    async def end(self, active: ActiveRequest, ending: Ending) -> None:
+        """``done``: with everything that says so in one transaction."""
+        if not active.open:
+            return
+        await active.fall_silent()
+        try:
+            parts = [*ending.parts, *await closing(self._store, self._outbox, active.request, ending)]
+            if await self._store.finish(active.key, ending.outcome, parts, cancel_owed=ending.cancel_owed):
+                self._outbox.enqueue(parts)
+        except Exception:
+            active.ending = False
+            raise
+        await self.close(active, ending)
+
+    async def close(self, active: ActiveRequest, ending: Ending) -> None:
+        """It is ``done`` in the database: nothing of it goes on."""
+        active.request = replace(active.request, state=RequestState.DONE, outcome=ending.outcome)
+        self._active.remove(active.key)
+        active.done.set()
+        active.changed.set()
+        await self._kinds[active.request.kind].ended(active, ending)
+        for task in active.tasks:
+            if task is not asyncio.current_task():
+                task.cancel()
+        self._signals.submit.ring()
+        self._signals.housekeeping.set()

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-
 from .. import texts
 from ..matrix.room_state import Place
-from ..outbox.sends import Outbox
+from ..outbox.queue import Outbox
 from ..store.rows import Request
 from ..store.store import Store
-from .active import Live, WorkerState
+from .active_requests import ActiveRequests
 from .cancel import Cancelling
+from .completion import Completion
 
 
 class GivingUp:
@@ -21,32 +20,30 @@ class GivingUp:
         store: Store,
         outbox: Outbox,
         cancelling: Cancelling,
-        state: WorkerState,
-        *,
-        live: Callable[[str], Live | None],
-        end_with: Callable[..., Awaitable[None]],
+        active: ActiveRequests,
+        completion: Completion,
     ) -> None:
         self._store = store
         self._outbox = outbox
         self._cancelling = cancelling
-        self._state = state
-        self._live = live
-        self._end_with = end_with
+        self._active = active
+        self._completion = completion
 
     async def give_up(self, request: Request, outcome: str, text: str) -> None:
         """End it with that sentence. A result that was on its way goes with it."""
-        live = self._live(request.key)
-        if live is None:
+        active = self._active.get(request.key)
+        if active is None:
             return
-        await self._end_with(live, outcome, text, cancel_owed=True)
+        await self._completion.end_with(active, outcome, text, cancel_owed=True)
         ended = await self._store.request(request.key)
         if ended is not None and not ended.open:
             await self._cancelling.take_results_back(ended)
 
     async def expire(self, request: Request) -> None:
         """It has waited for too long."""
-        hours, state, live = (request.expires_at - request.created_at) / 3600, self._state, self._live(request.key)
-        if self._outbox.barred.place(request.room_id) not in (None, Place.SPEAKS):
+        hours, state = (request.expires_at - request.created_at) / 3600, self._active.worker
+        active = self._active.get(request.key)
+        if self._outbox.blocked.place(request.room_id) not in (None, Place.SPEAKS):
             text = texts.could_not_speak(hours)
         else:
             text = texts.expired(
@@ -54,7 +51,7 @@ class GivingUp:
                 away=state.away_since is not None,
                 unauthorized=state.unauthorized,
                 paused=state.pause.paused,
-                disk_full=live is not None and live.disk_full,
-                drawn=live is not None and live.job is not None and live.job.final,
+                disk_full=active is not None and active.disk_full,
+                drawn=active is not None and active.job is not None and active.job.final,
             )
         await self.give_up(request, "expired", text)

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from ..clock import steady
 from ..errors import WorkerError, WorkerRefused
+from ..store.part_names import PartName
 from ..store.rows import Part, Request
 from ..store.store import Store
 from ..waiting import news
@@ -19,7 +20,7 @@ IDLE = 600.0
 PRUNE_EVERY = 6 * 3600.0
 
 
-class Upkeep:
+class Housekeeping:
     """One loop, woken by news; nothing that it does is urgent, all of it is retried."""
 
     def __init__(
@@ -27,17 +28,15 @@ class Upkeep:
         store: Store,
         worker: WorkerClient,
         expire: Callable[[Request], Awaitable[None]],
+        wake: asyncio.Event,
         log: logging.Logger,
     ) -> None:
         self._store = store
         self._worker = worker
         self._expire = expire
         self._log = log
-        self._wake = asyncio.Event()
+        self._wake = wake
         self._pruned: float | None = None
-
-    def wake(self) -> None:
-        self._wake.set()
 
     async def run(self) -> None:
         while True:
@@ -51,7 +50,7 @@ class Upkeep:
                     wait = min(wait, RETRY)
                 await self._prune()
             except Exception as error:
-                self._log.error("Upkeep: %s", type(error).__name__)
+                self._log.error("Housekeeping: %s", type(error).__name__)
                 wait = RETRY
             await news(self._wake, wait)
 
@@ -85,7 +84,7 @@ class Upkeep:
         return told
 
     async def _tell(
-        self, say: Callable[[str], Awaitable[None]], part: Part, paid: Callable[[str, str], Awaitable[None]]
+        self, say: Callable[[str], Awaitable[None]], part: Part, paid: Callable[[str, PartName], Awaitable[None]]
     ) -> bool:
         try:
             if part.image_id is not None:
@@ -116,7 +115,7 @@ class Upkeep:
         """Delete its pictures, but for those that have a part: that says by itself what becomes of them."""
         standing = await self._store.parts_of(job.key)
         for picture in job.pictures:
-            part, result = standing.get(f"picture/{picture.index}"), picture.result
+            part, result = standing.get(PartName.picture(picture.index)), picture.result
             if result is None:
                 continue
             if part is None or part.image_id != result.image_id:

@@ -11,13 +11,14 @@ from ..errors import WorkerForeign, WorkerRefused
 from ..matrix import event_content
 from ..matrix.encryption import Encryption
 from ..matrix.http import MatrixHttp
-from ..outbox.sends import Outbox
+from ..outbox.queue import Outbox
+from ..store.part_names import FINAL, PartName
 from ..store.rows import Part, PartState, Rank, Request
 from ..store.store import Store
 from ..worker.client import WorkerClient
 from ..worker.job_events import ChatEvent
 from ..worker.jobs import ImageResult, Job
-from .active import Ending, Live
+from .active import ActiveRequest, Ending
 from .image_event import picture_content
 from .input_images import Starts
 
@@ -55,32 +56,31 @@ class Pictures:
         """By picture that did not arrive as it was announced: since when (``time.monotonic()``)."""
         self._taught: dict[str, str] = {}
         """The request whose picture teaches a room the next step; while the instance runs."""
-        outbox.register_builder("picture", self.build)
 
-    def begin(self, live: Live) -> None:
+    def begin(self, active: ActiveRequest) -> None:
         """Delivery shows how it stands."""
 
-    async def body(self, live: Live) -> dict[str, Any] | None:
-        return await self._starts.body(live.request)
+    async def body(self, active: ActiveRequest) -> dict[str, Any] | None:
+        return await self._starts.body(active.request)
 
-    def mend(self, live: Live, refusal: WorkerRefused) -> bool:
-        return refusal.code == "input_gone" and self._starts.gone(live.request)
+    def mend(self, active: ActiveRequest, refusal: WorkerRefused) -> bool:
+        return refusal.code == "input_gone" and self._starts.gone(active.request)
 
-    async def on_chat(self, live: Live, event: ChatEvent) -> None:
+    async def on_chat(self, active: ActiveRequest, event: ChatEvent) -> None:
         """Pictures do not talk."""
 
-    async def on_job(self, live: Live) -> Ending | None:
-        job = live.job
+    async def on_job(self, active: ActiveRequest) -> Ending | None:
+        job = active.job
         if job is None:
             return None
-        standing = await self._store.parts_of(live.key)
+        standing = await self._store.parts_of(active.key)
         for picture in job.pictures:
             if picture.state == SUCCEEDED and picture.result is not None:
-                await self._deliver(live.request, picture.index, picture.result, standing)
-        return await self._ending(live, job) if job.final else None
+                await self._deliver(active.request, picture.index, picture.result, standing)
+        return await self._ending(active, job) if job.final else None
 
-    async def _deliver(self, request: Request, index: int, result: ImageResult, standing: dict[str, Part]) -> None:
-        name = f"picture/{index}"
+    async def _deliver(self, request: Request, index: int, result: ImageResult, standing: dict[PartName, Part]) -> None:
+        name = PartName.picture(index)
         part = standing.get(name)
         if part is not None and part.state in OVER:
             return
@@ -95,10 +95,10 @@ class Pictures:
         else:
             self._outbox.rebuild(request.key, name)
 
-    async def _ending(self, live: Live, job: Job) -> Ending | None:
+    async def _ending(self, active: ActiveRequest, job: Job) -> Ending | None:
         """``None`` as long as a picture is on its way into the room."""
-        standing = await self._store.parts_of(live.key)
-        drawn = [f"picture/{picture.index}" for picture in job.pictures if picture.state == SUCCEEDED]
+        standing = await self._store.parts_of(active.key)
+        drawn = [PartName.picture(picture.index) for picture in job.pictures if picture.state == SUCCEEDED]
         states = {name: standing[name].state for name in drawn if name in standing}
         if any(name not in states or states[name] not in OVER for name in drawn):
             return None
@@ -107,17 +107,17 @@ class Pictures:
         if delivered == count:
             return Ending(outcome=SUCCEEDED, well=True, line=texts.done_line(job))
         cancelled = job.state == "cancelled"
-        reasons = live.reasons | {part.reason for part in standing.values()}
+        reasons = active.reasons | {part.reason for part in standing.values()}
         line = _why(job, reasons)
-        content = await event_content.notice(line, live.key, "final", live.request)
-        final = Part(key=live.key, part="final", room_id=live.request.room_id, rank=Rank.REFUSAL, content=content)
+        content = await event_content.notice(line, active.key, FINAL, active.request)
+        final = Part(key=active.key, part=FINAL, room_id=active.request.room_id, rank=Rank.REFUSAL, content=content)
         parts = [] if "cannot_encrypt" in reasons else [final]  # that has been said
         return Ending(outcome="cancelled" if cancelled else "failed", well=False, line=line, parts=parts)
 
-    async def ended(self, live: Live, ending: Ending) -> None:
-        for place in [place for place in self._results if place[0] == live.key]:
+    async def ended(self, active: ActiveRequest, ending: Ending) -> None:
+        for place in [place for place in self._results if place[0] == active.key]:
             self._spoiled_since.pop(self._results.pop(place).image_id, None)
-        self._starts.forget(live.key)
+        self._starts.forget(active.key)
 
     async def build(self, part: Part) -> dict[str, Any]:
         """The content of ``picture/k``."""
@@ -149,7 +149,7 @@ class Pictures:
         """After a restart only the database knows that there is a picture; the worker knows the rest."""
         if request.job_id is None:
             raise WorkerRefused(404, "not_found")
-        index = int(part.part.split("/")[1])
+        index = part.part.number
         for picture in (await self._worker.job(request.job_id)).pictures:
             if picture.index == index and picture.result is not None:
                 self._results[part.id] = picture.result
@@ -158,7 +158,7 @@ class Pictures:
 
 
 def _why(job: Job, reasons: Set[str | None]) -> str:
-    """Why not every picture stands in the room. ``reasons`` are those of :class:`~..outbox.listeners.Hooks`."""
+    """Why not every picture stands in the room. ``reasons`` are those of :class:`~..outbox.listeners.PartListener`."""
     if job.state in ("failed", "cancelled") or any(picture.error is not None for picture in job.pictures):
         return texts.done_line(job)
     if "too_large" in reasons:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Coroutine, Iterable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -11,7 +11,8 @@ from typing import Any
 from ..store.rows import Request
 from ..store.store import Store
 from ..waiting import surely
-from .active import Live
+from .active_requests import ActiveRequests
+from .signals import Signals
 
 FUTURE = 60.0
 """Seconds by which a request has to be of later than now to be of another clock."""
@@ -27,27 +28,25 @@ def moved(request: Request, later: float) -> Request:
 class Retiming:
     """One per plugin instance; keeps nothing."""
 
-    def __init__(
-        self, store: Store, lives: Callable[[], Iterable[Live]], wake: Callable[[], None], log: logging.Logger
-    ) -> None:
+    def __init__(self, store: Store, active: ActiveRequests, signals: Signals, log: logging.Logger) -> None:
         self._store = store
-        self._lives = lives
-        self._wake = wake
+        self._active = active
+        self._signals = signals
         self._log = log
 
     def clock_was_set(self, later: float) -> Coroutine[Any, Any, None]:
         """The homeserver's clock was: at once in memory, and in the database when that is awaited."""
         self._log.warning("The homeserver's clock was set by %.0f s", later)
         requests = []
-        for live in self._lives():
-            live.request = moved(live.request, later)
-            requests.append(live.request)
+        for active in self._active.all():
+            active.request = moved(active.request, later)
+            requests.append(active.request)
         return self._store_all(requests)
 
     async def _store_all(self, requests: Iterable[Request]) -> None:
         for request in requests:
             await surely(partial(self._store.retime, request), self._log)
-        self._wake()
+        self._signals.housekeeping.set()
 
     async def know_the_time(self) -> None:
         """Wait until the homeserver has told it. What seems to be asked for in the future was stored by a clock that
@@ -56,8 +55,8 @@ class Retiming:
         await clock.settle()
         now = clock.now()
         requests = []
-        for live in self._lives():
-            if live.request.created_at > now + FUTURE:
-                live.request = moved(live.request, now - live.request.created_at)
-                requests.append(live.request)
+        for active in self._active.all():
+            if active.request.created_at > now + FUTURE:
+                active.request = moved(active.request, now - active.request.created_at)
+                requests.append(active.request)
         await self._store_all(requests)

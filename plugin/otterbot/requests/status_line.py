@@ -9,27 +9,28 @@ from collections.abc import Callable
 from .. import texts
 from ..config import Values
 from ..matrix import event_content
-from ..outbox.sends import Outbox
+from ..outbox.queue import Outbox
+from ..store.part_names import STATUS, STATUS_EDIT
 from ..store.rows import Part, PartState, Rank, RequestState
 from ..store.store import Store
 from ..waiting import news
-from .active import BLINK, Kind, Live, WorkerState, rest_of
+from .active import BLINK, ActiveRequest, Kind, WorkerState, rest_of
 
 TASK = "otterbot status"
 SLOWER = 1.15
 """How much longer the pause before each edit is than the one before it: thirty last for half an hour."""
 
 
-def compose(live: Live, worker: WorkerState, now: float) -> str:
+def compose(active: ActiveRequest, worker: WorkerState, now: float) -> str:
     """What there is to say now. ``now`` is ``time.monotonic()``."""
-    request, job = live.request, live.job_at(now)
+    request, job = active.request, active.job_at(now)
     if worker.unauthorized:
         return texts.KEPT_UNAUTHORIZED
     if worker.foreign:
         return texts.KEPT_FOREIGN
     if worker.is_away(now) or (worker.away_since is not None and request.state is RequestState.KEPT):
         return texts.kept(request.expires_at, now=worker.clock.now())
-    if live.disk_full and request.state is RequestState.KEPT:
+    if active.disk_full and request.state is RequestState.KEPT:
         return texts.kept_disk_full(request.expires_at, now=worker.clock.now())
     if job is None:
         return texts.SUBMITTING
@@ -39,64 +40,64 @@ def compose(live: Live, worker: WorkerState, now: float) -> str:
 
 
 def show(
-    live: Live, kind: Kind, outbox: Outbox, store: Store, worker: WorkerState, values: Callable[[], Values]
+    active: ActiveRequest, kind: Kind, outbox: Outbox, store: Store, worker: WorkerState, values: Callable[[], Values]
 ) -> None:
     """Begin to say how it stands, in the room where the request is now, unless its ``kind`` does so itself."""
-    for task in live.tasks:
+    for task in active.tasks:
         if task.get_name() == TASK:
             task.cancel()
     if kind.own_status:
         return
-    line = StatusLine(live, outbox, store, worker, values)
-    live.spawn(asyncio.create_task(line.run(), name=TASK))
+    line = StatusLine(active, outbox, store, worker, values)
+    active.spawn(asyncio.create_task(line.run(), name=TASK))
 
 
 class StatusLine:
     """Runs as one task for as long as the request is open."""
 
     def __init__(
-        self, live: Live, outbox: Outbox, store: Store, worker: WorkerState, values: Callable[[], Values]
+        self, active: ActiveRequest, outbox: Outbox, store: Store, worker: WorkerState, values: Callable[[], Values]
     ) -> None:
-        self._live = live
+        self._live = active
         self._outbox = outbox
         self._store = store
         self._worker = worker
         self._values = values
 
     async def run(self) -> None:
-        live, status = self._live, self._values().status
-        await asyncio.sleep(rest_of(status.after_seconds, live.request, self._store.clock.now()))
-        text = compose(live, self._worker, time.monotonic())
-        content = await event_content.notice(text, live.key, "status", live.request)
-        async with live.saying:
-            request = live.request
+        active, status = self._live, self._values().status
+        await asyncio.sleep(rest_of(status.after_seconds, active.request, self._store.clock.now()))
+        text = compose(active, self._worker, time.monotonic())
+        content = await event_content.notice(text, active.key, STATUS, active.request)
+        async with active.saying:
+            request = active.request
             part = Part(
-                key=live.key, part="status", room_id=request.room_id, rank=Rank.STATUS, content=content,
+                key=active.key, part=STATUS, room_id=request.room_id, rank=Rank.STATUS, content=content,
                 moved=request.moved,
             )  # fmt: skip
-            if live.open and not live.ending:
+            if active.open and not active.ending:
                 await self._outbox.post(part)
         await self._keep_up(text)
 
     async def _keep_up(self, said: str) -> None:
-        live, edits = self._live, 0
-        while live.open:
+        active, edits = self._live, 0
+        while active.open:
             await self._news(edits)
-            text = compose(live, self._worker, time.monotonic())
+            text = compose(active, self._worker, time.monotonic())
             status = self._values().status
-            target = await self._store.part(live.key, "status")
-            if text == said or edits >= status.max_edits or target is None or not live.open:
+            target = await self._store.part(active.key, STATUS)
+            if text == said or edits >= status.max_edits or target is None or not active.open:
                 continue
-            if target.room_id != live.request.room_id:
+            if target.room_id != active.request.room_id:
                 continue  # it was being sent when the room was closed; nobody looks there any more
             if target.state is not PartState.SENT or target.event_id is None:
                 if target.state in (PartState.FAILED, PartState.DROPPED):
                     return
                 await asyncio.sleep(1.0)  # the first one still waits for the homeserver
-                live.changed.set()
+                active.changed.set()
                 continue
-            content = await event_content.notice(text, live.key, "status", None)
-            self._outbox.edit(live.key, "status/edit", live.request.room_id, target.event_id, content)
+            content = await event_content.notice(text, active.key, STATUS, None)
+            self._outbox.edit(active.key, STATUS_EDIT, active.request.room_id, target.event_id, content)
             said, edits = text, edits + 1
 
     async def _news(self, edits: int) -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Protocol
 from weakref import WeakValueDictionary
 
 from ..errors import OtterbotError, WorkerForeign, WorkerRefused, WorkerUnauthorized, WorkerUnreachable
@@ -15,86 +14,72 @@ from ..store.store import Store
 from ..waiting import news
 from ..worker.client import WorkerClient
 from ..worker.jobs import Job
-from .active import CannotAsk, Kind, Live
+from .active import ActiveRequest, CannotAsk, Kind
+from .active_requests import ActiveRequests
+from .signals import Bell
 
 BACKOFF = (0.3, 1.0, 2.0, 5.0, 10.0, 20.0)
 
 
-class Receiver(Protocol):
-    """What becomes of a submission; implemented by delivery."""
-
-    async def accepted(self, live: Live, job: Job) -> None: ...
-    async def refused(self, live: Live, refusal: WorkerRefused | CannotAsk) -> None: ...
-    def away(self, *, unauthorized: bool, foreign: bool) -> None: ...
-
-
 class Submitter:
-    """One task for each kept request; they post one after another, people in turn."""
+    """Kept requests post one after another, people in turn."""
 
     def __init__(
         self,
         store: Store,
         worker: WorkerClient,
-        kind_of: Callable[[Live], Kind],
-        receiver: Receiver,
+        kinds: Mapping[str, Kind],
+        active: ActiveRequests,
+        bell: Bell,
         log: logging.Logger,
     ) -> None:
         self._store = store
         self._worker = worker
-        self._kind_of = kind_of
-        self._receiver = receiver
+        self._kinds = kinds
+        self._active = active
+        self._bell = bell
         self._log = log
         self._turn = asyncio.Lock()
         self._own_turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         """One for each person: whoever asked for a hundred pictures stands in the line once."""
-        self._poked = asyncio.Event()
         self._away = False
         """The last submission did not reach the worker."""
 
-    def poke(self) -> None:
-        """The worker is back, or something ended that others waited for: try at once."""
-        self._poked.set()
-        self._poked = asyncio.Event()
-
-    def submit(self, live: Live) -> None:
-        live.spawn(asyncio.create_task(self._run(live), name="otterbot submit"))
-
-    async def _run(self, live: Live) -> None:
-        tries = 0
-        while live.open and live.request.state is RequestState.KEPT:
-            poked = self._poked
+    async def submit(self, active: ActiveRequest) -> Job | WorkerRefused | CannotAsk | None:
+        """Try until the worker has it, or until it is certain that it never will; ``None``: it ended meanwhile."""
+        tries, kind = 0, self._kinds[active.request.kind]
+        while active.open and active.request.state is RequestState.KEPT:
+            bell = self._bell.next
             try:
-                body = await self._kind_of(live).body(live)
+                body = await kind.body(active)
                 if body is not None:
-                    await self._submit(live, body)
-                    return
+                    return await self._submit(active, body)
                 wait: float | None = None
             except CannotAsk as reason:
-                await self._receiver.refused(live, reason)
-                return
+                return reason
             except (WorkerUnreachable, WorkerUnauthorized) as error:
-                live.promised, live.disk_full, self._away = True, False, True
-                self._receiver.away(
+                active.promised, active.disk_full, self._away = True, False, True
+                self._active.worker_lost(
                     unauthorized=isinstance(error, WorkerUnauthorized), foreign=isinstance(error, WorkerForeign)
                 )
                 wait = BACKOFF[min(tries, len(BACKOFF) - 1)]
             except WorkerRefused as refusal:
-                if refusal.disk_full and live.promised:
-                    live.disk_full = True
-                    live.changed.set()
-                elif not self._kind_of(live).mend(live, refusal):
-                    await self._receiver.refused(live, refusal)
-                    return
+                if refusal.disk_full and active.promised:
+                    active.disk_full = True
+                    active.changed.set()
+                elif not kind.mend(active, refusal):
+                    return refusal
                 wait = BACKOFF[min(tries, len(BACKOFF) - 1)]
             except Exception as error:
                 level = logging.WARNING if isinstance(error, OtterbotError | OSError) else logging.ERROR
                 self._log.log(level, "Cannot submit yet: %s", type(error).__name__)
                 wait = BACKOFF[min(tries, len(BACKOFF) - 1)]
             tries += 1
-            await news(poked, wait)
+            await news(bell, wait)
+        return None
 
-    async def _submit(self, live: Live, body: dict[str, object]) -> None:
-        request = live.request
+    async def _submit(self, active: ActiveRequest, body: dict[str, object]) -> Job | None:
+        request = active.request
         own_turn = self._own_turns.setdefault(request.sender, asyncio.Lock())
         async with own_turn, self._turn:
             try:
@@ -116,11 +101,11 @@ class Submitter:
                 job = found
             if self._away:  # it is back: else whoever waits for longer just now would be passed
                 self._away = False
-                self.poke()
+                self._bell.ring()
         if not await self._store.submitted(request.key, job.id):
             await self._store.owe_cancel(request.key)  # it was cancelled while it was on its way
             await self._worker.cancel(job.id)
-            return
-        live.request = replace(live.request, state=RequestState.SUBMITTED, job_id=job.id)
+            return None
+        active.request = replace(active.request, state=RequestState.SUBMITTED, job_id=job.id)
         self._worker.hurry()
-        await self._receiver.accepted(live, job)
+        return job

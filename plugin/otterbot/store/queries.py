@@ -1,5 +1,14 @@
 """The plugin's SQL, by name. Both dialects take ``$1``, ``ON CONFLICT`` and ``RETURNING``."""
 
+from __future__ import annotations
+
+from .part_names import DONE, IN_ROOM, PROGRESS
+
+
+def _quoted(*names: str) -> str:
+    return ", ".join(f"'{name}'" for name in names)
+
+
 INSTALLED = "INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING"
 META = "SELECT value FROM meta WHERE name = $1"
 META_SET = "UPDATE meta SET value = $2 WHERE name = $1 RETURNING name"
@@ -50,7 +59,7 @@ LAST_DRAWN_IN = (
 )
 UNCLOSED = (
     "SELECT * FROM requests WHERE outcome IN ('cancelled', 'replaced') AND done_at > $1 "
-    "AND NOT EXISTS (SELECT 1 FROM parts WHERE parts.key = requests.key AND parts.part = 'done')"
+    f"AND NOT EXISTS (SELECT 1 FROM parts WHERE parts.key = requests.key AND parts.part = {_quoted(DONE)})"
 )
 CANCELS_OWED = "SELECT * FROM requests WHERE cancel_owed = 1"
 OWE_CANCEL = "UPDATE requests SET cancel_owed = 1 WHERE key = $1 AND state = 'done' RETURNING key"
@@ -113,8 +122,8 @@ MOVE_PART = (
     "WHERE key = $1 AND part = $2 AND room_id = $3 AND state = 'ready' RETURNING key"
 )
 LEFT_BEHIND = (
-    "UPDATE parts SET part = part || '/in/' || room_id WHERE room_id = $1 AND state = 'sent' "
-    "AND part IN ('status', 'chat/0') AND EXISTS (SELECT 1 FROM requests "
+    f"UPDATE parts SET part = part || '{IN_ROOM}' || room_id WHERE room_id = $1 AND state = 'sent' "
+    f"AND part IN ({_quoted(*PROGRESS)}) AND EXISTS (SELECT 1 FROM requests "
     "WHERE requests.key = parts.key AND requests.state <> 'done' AND requests.room_id <> parts.room_id) RETURNING key"
 )
 

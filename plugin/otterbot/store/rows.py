@@ -22,6 +22,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from typing import Any
 
+from .part_names import PartName
+
 
 class RequestState(StrEnum):
     KEPT = "kept"
@@ -133,7 +135,7 @@ class Part:
     """One thing to put into the room exactly once."""
 
     key: str
-    part: str
+    part: PartName
     room_id: str
     kind: Kind = Kind.MESSAGE
     rank: int = Rank.REFUSAL
@@ -143,13 +145,16 @@ class Part:
     event_id: str | None = None
     image_id: str | None = None
     reason: str | None = None
-    """Why it could not be sent, see :class:`~..outbox.listeners.Hooks`; of a part that failed."""
+    """Why it could not be sent, see :class:`~..outbox.listeners.PartListener`; of a part that failed."""
     updated_at: float = 0.0
     moved: bool = False
     """Its request has moved to another room with it: that is another event, with a transaction id of its own."""
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "part", PartName(self.part))
+
     @property
-    def id(self) -> tuple[str, str]:
+    def id(self) -> tuple[str, PartName]:
         return self.key, self.part
 
     @property

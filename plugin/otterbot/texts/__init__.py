@@ -6,6 +6,7 @@ in through :mod:`.escape` only: they are shown as they are, and mention nobody.
 
 from __future__ import annotations
 
+from .captions import *  # noqa: F403
 from .catalogue import *  # noqa: F403
 from .chat import *  # noqa: F403
 from .drawing import *  # noqa: F403

@@ -12,29 +12,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 from aiohttp import web
-from mautrix.client import Client
-from mautrix.client.state_store import MemoryStateStore
-from mautrix.types import UserID
-from mautrix.util.async_db import Database
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "core"))
 
 from homeserver_double import BOT, HomeserverDouble
 from worker_double import TOKEN, WorkerDouble
 
-from otterbot.chat.history import History
-from otterbot.chat.turn_delivery import Chats
-from otterbot.chat.typing_notice import Typing
 from otterbot.config import ChatValues, Values, WorkerValues
-from otterbot.matrix.addressing import Calls
-from otterbot.matrix.encryption import Encryption
-from otterbot.matrix.http import MatrixHttp
-from otterbot.outbox.sends import Outbox
-from otterbot.requests.delivery import Delivery
-from otterbot.store.migrations import upgrade_table
 from otterbot.store.rows import Request, key_of
-from otterbot.store.store import Commit, Store
-from otterbot.worker.client import Address, WorkerClient
+from otterbot.store.store import Commit
+from otterbot.worker.client import Address
+from plugin_parts import build_parts, config_of, stop_parts
 
 ROOM = "!room:test"
 USER = "@user:test"
@@ -51,6 +39,10 @@ class ChatHomeserver(HomeserverDouble):
     """How many events each page repeats of the one before it."""
     relations_refused: tuple[int, dict[str, Any]] | None = None
     """What ``/relations`` answers instead."""
+    relations_refused_from = ""
+    """Only from this page on."""
+    relations_cycle = False
+    """Whether the pages begin anew behind the second one."""
     messages_refused = False
     typing_broken = False
 
@@ -70,7 +62,7 @@ class ChatHomeserver(HomeserverDouble):
         parts = request.path.split("/")
         if "relations" in parts and not self.down:
             self.asked_relations.append((parts[-2], parts[-1]))
-            if self.relations_refused is not None and parts[-1] == "m.thread":
+            if self.relations_refused is not None and request.query.get("from", "") >= self.relations_refused_from:
                 return web.json_response(self.relations_refused[1], status=self.relations_refused[0])
             return self._relations(parts[parts.index("relations") - 1], *parts[-2:], request.query)
         if parts[-1] == "messages" and self.messages_refused:
@@ -91,7 +83,7 @@ class ChatHomeserver(HomeserverDouble):
         start, limit = int(query.get("from", 0)), int(query["limit"])
         answer: dict[str, Any] = {"chunk": found[start : start + limit]}
         if start + limit < len(found):
-            answer["next_batch"] = str(start + limit - self.overlap)
+            answer["next_batch"] = str(start + limit - self.overlap if not (self.relations_cycle and start) else 0)
         return web.json_response(answer)
 
     def newest_edit(self, event: dict[str, Any]) -> dict[str, Any] | None:
@@ -221,45 +213,28 @@ class Rig:
 
     def __init__(self, path: Path, server: ChatHomeserver, worker: ChatWorker, chat: ChatValues) -> None:
         self.path, self.server, self.worker = path, server, worker
-        self.values = Values(worker=WorkerValues(token=TOKEN), chat=chat)
+        self.config = config_of(Values(worker=WorkerValues(token=TOKEN), chat=chat))
+
+    @property
+    def values(self) -> Values:
+        return self.config.current
+
+    @values.setter
+    def values(self, values: Values) -> None:
+        self.config.current = values
 
     async def start(self) -> None:
-        self.db = Database.create(f"sqlite:{self.path}", upgrade_table=upgrade_table)
-        await self.db.start()
-        self.store = Store(self.db)
-        await self.store.open()
-        self.client = Client(mxid=UserID(BOT), base_url=self.server.url, token="secret", state_store=MemoryStateStore())
-        self.http = MatrixHttp(self.client.api, self.store.clock)
-        encryption = Encryption(self.client)
         address = Address(url=self.worker.url, token=TOKEN)
-        self.worker_client = WorkerClient(lambda: address)
-        self.outbox = Outbox(self.store, self.http, encryption, BOT, LOG)
-        self.delivery = Delivery(self.store, self.worker_client, self.outbox, self.now, LOG)
-        self.history = History(
-            self.http,
-            encryption,
-            self.store,
-            Calls(self.http, BOT, prefix=lambda: self.values.prefix),
-            bot=BOT,
-            values=self.now,
-            allowed=lambda user: user.endswith(":test") and user != BOT,
+        self.parts = parts = await build_parts(
+            self.path, bot=BOT, homeserver=self.server.url, config=self.config, address=lambda: address, log=LOG
         )
-        state = self.delivery.worker_state
-        typing = Typing(self.http, BOT, state, self.now)
-        chats = Chats(self.store, self.worker_client, self.outbox, self.history, state, typing, self.now)
-        self.delivery.register("chat", chats)
-        await self.delivery.start()
-
-    def now(self) -> Values:
-        return self.values
+        self.client, self.db = parts.around.client, parts.around.database
+        self.store, self.http, self.worker_client = parts.links.store, parts.links.http, parts.links.worker
+        self.outbox, self.delivery, self.history = parts.outbox, parts.delivery, parts.history
+        await parts.start()
 
     async def stop(self) -> None:
-        await self.delivery.stop()
-        await self.store.close()
-        await self.worker_client.close()
-        await self.http.close()
-        await self.client.api.session.close()
-        await self.db.stop()
+        await stop_parts(self.parts)
 
     async def restart(self) -> None:
         await self.stop()

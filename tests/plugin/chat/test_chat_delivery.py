@@ -184,7 +184,7 @@ async def test_a_refusal_and_its_placeholder(early: Rig) -> None:
     request = await early.ask(early.server.say(ROOM, "!chat hello"))
     await placeholder(early)
     early.worker.refuse = (429, {"code": "queue_full"})
-    early.delivery.poke()
+    early.delivery.signals.submit.ring()
     assert await early.done(request) == "refused"
     await early.server.wait(lambda: len(set(bodies(early))) == 1 and len(bodies(early)) == 2)
     assert "queue is full" in bodies(early)[0]

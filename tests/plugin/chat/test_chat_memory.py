@@ -13,6 +13,7 @@ from test_chat_history import answered, told
 
 from otterbot import texts
 from otterbot.chat import formatting, newest_edits
+from otterbot.chat.entries import FLOWING
 from otterbot.matrix import event_content
 from otterbot.store.rows import key_of
 
@@ -163,6 +164,56 @@ async def test_a_thread_whose_relations_are_refused_is_read_from_the_timeline(
         "who am I?",
     ]
     assert conversation.notes == ()
+
+
+async def test_where_relations_are_refused_the_beginning_is_heard_as_it_was_edited(rig: Rig) -> None:
+    rig.server.relations_refused = REFUSALS[0]
+    first = rig.server.say(ROOM, "!chat my name is Bo")
+    rig.server.change(first, "!chat my name is Ann")
+    second = rig.server.in_thread(first["event_id"], "who am I?")
+    assert await told(rig, second) == [("user", "my name is Ann"), ("user", "who am I?")]
+
+
+async def test_an_answer_outside_the_thread_is_heard_as_it_grew_where_relations_are_refused(rig: Rig) -> None:
+    """In a room for two it stands in the main timeline, and somebody goes on in a thread on the question."""
+    rig.server.relations_refused = REFUSALS[0]
+    first = rig.server.say(ROOM, "my name is Bo")
+    request = await rig.ask(first, asked={FLOWING: True})
+    rig.worker.answer(await rig.job(request), "Hello Bo")
+    assert await rig.done(request) == "succeeded"
+    [answer] = rig.server.of_bot(ROOM)
+    edit = event_content.edit(formatting.message("Hello you", request.key, "chat/1"), answer["event_id"])
+    rig.server.add(ROOM, BOT, "m.room.message", edit)
+    heard = await told(rig, rig.server.in_thread(first["event_id"], "who am I?"))
+    assert heard == [("user", "my name is Bo"), ("assistant", "Hello you"), ("user", "who am I?")]
+
+
+async def test_pages_that_are_refused_behind_the_first_are_picked_out_of_the_timeline(rig: Rig) -> None:
+    root = long_thread(rig, 120)
+    rig.server.relations_refused, rig.server.relations_refused_from = REFUSALS[3], "1"
+    heard = [text for _, text in await told(rig, rig.server.in_thread(root, "last"))]
+    assert heard[0] == "0"
+    assert heard[-1] == "last"
+    assert len(heard) == len(set(heard)) == 122
+
+
+async def test_pages_that_never_end_are_no_whole_conversation(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(newest_edits.Budget, "__init__", lambda self: setattr(self, "left", 5_000))
+    root = long_thread(rig, 220)
+    rig.server.relations_cycle = True
+    conversation = await rig.history.conversation(rig.request(rig.server.in_thread(root, "last")))
+    assert conversation.notes == (texts.CHAT_HISTORY_UNREAD,)
+    rig.server.relations_cycle = False
+    conversation = await rig.history.conversation(rig.request(rig.server.in_thread(root, "last")))
+    assert conversation.notes == ()
+
+
+def long_thread(rig: Rig, messages: int) -> str:
+    first = rig.server.say(ROOM, "!chat 0")
+    for number in range(1, messages + 1):
+        rig.server.in_thread(first["event_id"], f"{number}")
+    rig.values = rig.values.__class__(chat=rig.values.chat.__class__(system_prompt="", history_messages=199))
+    return str(first["event_id"])
 
 
 async def test_what_cannot_be_read_at_all_is_said_under_the_answer(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,14 +10,10 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from chat_servers import LOG, ROOM, USER, Rig, rig_in
-from homeserver_double import BOT
+from chat_servers import ROOM, USER, Rig, rig_in
 
 from otterbot import texts
-from otterbot.inbox.room_upgrades import RoomUpgrades
-from otterbot.matrix.encryption import Encryption
-from otterbot.matrix.room_state import RoomStates
-from otterbot.outbox import blocked_rooms
+from otterbot.outbox import room_watch
 from otterbot.store.rows import Request
 
 NEW = "!new:test"
@@ -26,32 +22,21 @@ NOTE = texts.asked_in_the_room_before(USER)
 
 @pytest.fixture(autouse=True)
 def looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blocked_rooms, "BACKOFF", (0.05,))
+    monkeypatch.setattr(room_watch, "BACKOFF", (0.05,))
 
 
 @pytest_asyncio.fixture(params=["whole", "none"])
 async def rig(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Rig]:
     """The placeholder comes at once, and edits as fast as they may."""
     async with rig_in(tmp_path, bundling=request.param, placeholder_after=0.0, edit_seconds=0.05, max_edits=3) as rig:
-        watch_rooms(rig)
         rig.server.create(ROOM)
         yield rig
-
-
-def watch_rooms(rig: Rig) -> RoomUpgrades:
-    async def join(room: str, server: str | None) -> None:
-        """Nobody has to be let in."""
-
-    return RoomUpgrades(
-        rig.store, RoomStates(rig.http, BOT), Encryption(rig.client), rig.outbox, rig.delivery, join=join,
-        allowed=lambda user: True, bot=BOT, log=LOG,
-    )  # fmt: skip
 
 
 def upgrade(rig: Rig) -> None:
     rig.server.upgrade(ROOM, NEW)
     rig.server.forbidden.add(ROOM)
-    rig.outbox.barred.doubt(ROOM)
+    rig.outbox.blocked.doubt(ROOM)
 
 
 async def half_answered(rig: Rig) -> tuple[Request, dict[str, Any]]:
@@ -91,7 +76,6 @@ async def test_so_it_does_after_a_restart(rig: Rig) -> None:
     rig.server.forbidden.add(ROOM)
     rig.server.down = True  # until everything is there
     await rig.start()
-    watch_rooms(rig)
     rig.server.down = False
     assert await rig.done(request) == "succeeded"
     assert bodies(rig) == [f"The whole answer.\n\n{NOTE}"]
@@ -124,7 +108,7 @@ async def test_muted_and_unmuted(rig: Rig) -> None:
     rig.server.forbidden.add(ROOM)
     rig.server.set_state(ROOM, "m.room.power_levels", {"events_default": 50})
     rig.worker.answer(job, "The whole answer.")
-    await rig.server.wait(lambda: rig.outbox.barred.place(ROOM) is not None)
+    await rig.server.wait(lambda: rig.outbox.blocked.place(ROOM) is not None)
     assert (found := await rig.store.request(request.key)) is not None
     assert found.open
     rig.server.forbidden.discard(ROOM)

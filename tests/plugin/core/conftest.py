@@ -6,7 +6,6 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,58 +13,50 @@ import pytest
 import pytest_asyncio
 from homeserver_double import BOT, ROOM, HomeserverDouble
 from listening import Listening
-from mautrix.client import Client
-from mautrix.client.state_store import MemoryStateStore
-from mautrix.types import UserID
-from mautrix.util.async_db import Database
 from worker_double import TOKEN, WorkerDouble
 
 from otterbot.config import StatusValues, Values, WorkerValues
-from otterbot.inbox.room_upgrades import RoomUpgrades
-from otterbot.matrix.encryption import Encryption
-from otterbot.matrix.http import MatrixHttp
-from otterbot.matrix.room_state import RoomStates
-from otterbot.outbox.sends import Outbox
-from otterbot.requests.delivery import Delivery
-from otterbot.requests.images import Pictures
-from otterbot.store.migrations import upgrade_table
 from otterbot.store.rows import Request, key_of
-from otterbot.store.store import Commit, Store
-from otterbot.worker.client import Address, WorkerClient
+from otterbot.store.store import Commit
+from otterbot.worker.client import Address
+from plugin_parts import build_parts, config_of, stop_parts
 
 __all__ = ["LOG", "ROOM", "Rig"]
 LOG = logging.getLogger("test.otterbot")
 
 
-@dataclass(eq=False)
 class Rig:
     """One life of the plugin's core; :meth:`start` another on the same database to restart it."""
 
-    path: Path
-    server: HomeserverDouble
-    worker_server: WorkerDouble
-    values: Values
+    def __init__(self, path: Path, server: HomeserverDouble, worker_server: WorkerDouble, values: Values) -> None:
+        self.path = path
+        self.server = server
+        self.worker_server = worker_server
+        self.config = config_of(values)
+
+    @property
+    def values(self) -> Values:
+        return self.config.current
+
+    @values.setter
+    def values(self, values: Values) -> None:
+        self.config.current = values
 
     async def start(self) -> Rig:
-        self.db = Database.create(f"sqlite:{self.path}", upgrade_table=upgrade_table)
-        await self.db.start()
-        self.store = Store(self.db)
-        await self.store.open()
-        self.client = Client(mxid=UserID(BOT), base_url=self.server.url, token="secret", state_store=MemoryStateStore())
-        self.http = MatrixHttp(self.client.api, self.store.clock)
-        self.encryption = Encryption(self.client)
         self.address = Address(url=self.worker_server.url, token=TOKEN)
-        self.worker = WorkerClient(lambda: self.address)
-        self.outbox = Outbox(self.store, self.http, self.encryption, BOT, LOG)
-        self.delivery = Delivery(self.store, self.worker, self.outbox, lambda: self.values, LOG)
-        pictures = Pictures(self.store, self.worker, self.outbox, self.http, self.encryption, prefix=lambda: "!")
-        self.delivery.register("image", pictures)
-        states = RoomStates(self.http, BOT)
-        self.upgrades = RoomUpgrades(
-            self.store, states, self.encryption, self.outbox, self.delivery, join=self.join,
-            allowed=lambda user: user.endswith(":test"), bot=BOT, log=LOG,
+        self.parts = parts = await build_parts(
+            self.path, bot=BOT, homeserver=self.server.url, config=self.config, address=lambda: self.address, log=LOG,
+            join=self.join, accept=self.accept,
         )  # fmt: skip
+        self.client, self.db = parts.around.client, parts.around.database
+        links = parts.links
+        self.store, self.http, self.encryption, self.worker = links.store, links.http, links.encryption, links.worker
+        self.outbox, self.delivery, self.upgrades = parts.outbox, parts.delivery, parts.upgrades
+        self.joined: list[str] = []
         return self
+
+    async def accept(self, room: str) -> None:
+        self.joined.append(room)
 
     async def join(self, room: str, server: str | None) -> None:
         if room in self.server.outside:
@@ -73,19 +64,11 @@ class Rig:
 
     async def run(self) -> Rig:
         await self.start()
-        await self.delivery.start()
-        self.upgrades.start()
+        await self.parts.start()
         return self
 
     async def stop(self) -> None:
-        """As a crash: nothing is tidied up but connections."""
-        await self.upgrades.stop()
-        await self.delivery.stop()
-        await self.store.close()
-        await self.worker.close()
-        await self.http.close()
-        await self.client.api.session.close()
-        await self.db.stop()
+        await stop_parts(self.parts)
 
     async def restart(self) -> None:
         await self.stop()

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from homeserver_double import BOT, ROOM
+from homeserver_double import ROOM
 
+from otterbot.bot.parts import build_inbox
 from otterbot.commands.outcome import NewRequest, Outcome, say
-from otterbot.inbox.backfill import CatchUp
-from otterbot.inbox.events import Events
-from otterbot.inbox.membership import Rooms
-from otterbot.inbox.unread import Unread
 from otterbot.language.message import Message
 
 if TYPE_CHECKING:
     from conftest import Rig
 
-LOG = logging.getLogger("test.otterbot")
 
 
 class Listening:
@@ -29,7 +23,6 @@ class Listening:
         self.rig = rig
         self.heard: list[str] = []
         self.messages: list[Message] = []
-        self.joined: list[str] = []
         self.slow = 0.0
 
     async def handle(self, message: Message) -> Outcome | None:
@@ -46,24 +39,13 @@ class Listening:
             raise RuntimeError(message.body)
         return say(message.body)
 
-    async def join(self, room: str) -> None:
-        self.joined.append(room)
+    @property
+    def joined(self) -> list[str]:
+        return self.rig.joined
 
     def start(self) -> None:
-        rig = self.rig
-        self.rooms = Rooms(
-            rig.store, rig.http, rig.outbox, bot=BOT, join=self.join, allowed=lambda user: user.endswith(":test"),
-            prefix=lambda: "!", log=LOG,
-        )  # fmt: skip
-        self.unread = Unread(
-            rig.store, rig.outbox, bot=BOT, allowed=lambda user: user.endswith(":test"),
-            signed=lambda: True, log=LOG,
-        )  # fmt: skip
-        self.events = Events(
-            rig.client, rig.http, rig.store, rig.encryption, rig.outbox, rig.delivery, self.rooms,
-            partial(CatchUp, rig.http), handle=self.handle, unread=self.unread, values=lambda: rig.values,
-            restart_sync=lambda: None, heard_state=rig.upgrades.heard, log=LOG,
-        )  # fmt: skip
+        inbox = build_inbox(self.rig.parts, handle=self.handle, signed=lambda: True)
+        self.rooms, self.unread, self.events = inbox.rooms, inbox.unread, inbox.events
         self.events.start()
 
     async def sync(self, *events: dict[str, Any], limited: bool = False, room: str = ROOM, **rooms: Any) -> None:

@@ -15,7 +15,7 @@ from test_room_upgrades import moved
 
 from otterbot import texts
 from otterbot.matrix.room_state import Place
-from otterbot.outbox import blocked_rooms
+from otterbot.outbox import results, room_watch
 from otterbot.store.rows import Request
 
 NEW = "!new:test"
@@ -23,8 +23,8 @@ NEW = "!new:test"
 
 @pytest.fixture(autouse=True)
 def looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blocked_rooms, "BACKOFF", (0.05,))
-    monkeypatch.setattr(blocked_rooms, "UNREADABLE", 0.05)
+    monkeypatch.setattr(room_watch, "BACKOFF", (0.05,))
+    monkeypatch.setattr(results, "UNREADABLE", 0.05)
 
 
 async def drawing(rig: Rig, **more: Any) -> tuple[Request, dict[str, Any]]:
@@ -87,7 +87,7 @@ async def test_a_kick_waits(rig: Rig, listening: Listening) -> None:
     rig.server.outside.add(ROOM)
     rig.server.set_state(ROOM, "m.room.member", {"membership": "leave"}, BOT)
     await listening.sync_left(ROOM, rig.server.state[ROOM, "m.room.member", BOT])
-    await rig.until(lambda: rig.outbox.barred.place(ROOM) is Place.OUT)
+    await rig.until(lambda: rig.outbox.blocked.place(ROOM) is Place.OUT)
     rig.worker_server.draw_all(job)
     await asyncio.sleep(0.3)
     assert await is_open(rig, request)
@@ -101,7 +101,7 @@ async def test_a_ban_that_is_over_before_it_is_heard_of_ends_nothing(rig: Rig, l
     request, job = await drawing(rig)
     ban, unban = rig.server.ban(ROOM), rig.server.unban(ROOM)
     await listening.sync_left(ROOM, ban, unban)
-    await rig.until(lambda: rig.outbox.barred.place(ROOM) is Place.OUT)
+    await rig.until(lambda: rig.outbox.blocked.place(ROOM) is Place.OUT)
     await listening.sync(ban, unban, back(rig))
     rig.worker_server.draw_all(job)
     assert (await rig.done(request)).outcome == "succeeded"
@@ -165,7 +165,7 @@ async def test_what_nobody_knows_ends_nothing(rig: Rig, answer: str) -> None:
             web.json_response(refusal, status=400) if request.path.endswith("/sync") else None
         )
     await rig.run()
-    await rig.until(lambda: rig.outbox.barred.place(ROOM) is Place.OUT)
+    await rig.until(lambda: rig.outbox.blocked.place(ROOM) is Place.OUT)
     await asyncio.sleep(0.3)
     assert await is_open(rig, request)
     assert rig.server.first_syncs <= 1

@@ -12,15 +12,15 @@ from conftest import ROOM, Rig
 from homeserver_double import BOT
 
 from otterbot import texts
-from otterbot.outbox import blocked_rooms
+from otterbot.outbox import results, room_watch
 from otterbot.store.rows import Part, Rank, Request
 
 
 @pytest.fixture(autouse=True)
 def looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
     """The sync brings news at once; without one the rig looks itself."""
-    monkeypatch.setattr(blocked_rooms, "BACKOFF", (0.05,))
-    monkeypatch.setattr(blocked_rooms, "UNREADABLE", 0.05)
+    monkeypatch.setattr(room_watch, "BACKOFF", (0.05,))
+    monkeypatch.setattr(results, "UNREADABLE", 0.05)
 
 
 def mute(rig: Rig) -> None:
@@ -164,7 +164,7 @@ async def test_other_rooms_do_not_wait(rig: Rig) -> None:
 
 
 async def test_an_answer_to_a_command_waits_for_minutes_only(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blocked_rooms, "ANSWERS", 0.1)
+    monkeypatch.setattr(room_watch, "ANSWERS", 0.1)
     rig.server.create(ROOM)
     mute(rig)
     part = Part(key="k", part="reply", room_id=ROOM, content={"msgtype": "m.notice", "body": "x"}, rank=Rank.REFUSAL)

@@ -15,7 +15,7 @@ from listening import Listening
 
 from otterbot import clock as clocks
 from otterbot.clock import Clock, Polls
-from otterbot.requests.housekeeping import Upkeep
+from otterbot.requests.housekeeping import Housekeeping
 from otterbot.store.store import Store
 
 DAY = 86_400.0
@@ -124,8 +124,8 @@ async def test_a_clock_that_is_set_ends_no_request(rig: Rig, jump: list[float]) 
     request = await rig.ask(created_at=now, expires_at=now + DAY)
     await rig.until(lambda: rig.worker_server.jobs)
     jump.append(3 * DAY)
-    rig.delivery._upkeep.wake()
-    await rig.ask("!other:test")  # the upkeep has been round when this one stands
+    rig.delivery.signals.housekeeping.set()
+    await rig.ask("!other:test")  # housekeeping has been round when this one stands
     await rig.until(lambda: len(rig.worker_server.jobs) == 2)
     rig.worker_server.draw_all(rig.worker_server.by_key(request.key))
     await rig.done(request)
@@ -181,7 +181,7 @@ async def test_the_homeservers_clock_is_set(settled: Listening, rig: Rig, by: fl
     await settled.sync(rig.server.say(ROOM, "!say one"))
     await settled.hear("!say one")
     await rig.until(lambda: abs(rig.store.clock.now() - rig.server.clock()) < 60)
-    live = rig.delivery.live(request.key)
+    live = rig.delivery.active(request.key)
     assert live is not None
     assert abs(live.request.created_at - now - by) < 60
     await stored_as(rig, request.key, live.request.expires_at)
@@ -215,7 +215,7 @@ async def test_the_greeting_is_not_too_old(settled: Listening, rig: Rig) -> None
     await rig.until(lambda: rig.bodies("!new:test"))
 
 
-async def test_upkeep_forgets_nothing_before_the_time_is_known(rig: Rig) -> None:
+async def test_housekeeping_forgets_nothing_before_the_time_is_known(rig: Rig) -> None:
     store = Store(rig.db, Clock())
     store.clock.ask = rig.http.versions
     pruned: list[float] = []
@@ -228,9 +228,9 @@ async def test_upkeep_forgets_nothing_before_the_time_is_known(rig: Rig) -> None
     async def expire(_: object) -> None:
         raise AssertionError("it expires")
 
-    upkeep = Upkeep(store, rig.worker, expire, rig.delivery._log)
-    await upkeep._prune()
+    housekeeping = Housekeeping(store, rig.worker, expire, asyncio.Event(), rig.delivery._log)
+    await housekeeping._prune()
     assert not pruned
     store.clock.observe(None)
-    await upkeep._prune()
+    await housekeeping._prune()
     assert pruned

@@ -149,8 +149,8 @@ async def _stop_when_marked(rig: Rig, request: Request) -> None:
     async def never(*_: object) -> None:
         await asyncio.sleep(3600)
 
-    rig.outbox._sent = never  # type: ignore[method-assign]
-    rig.outbox._lost = never  # type: ignore[method-assign]
+    rig.parts.sending._results.sent = never  # type: ignore[method-assign]
+    rig.parts.sending._lost = never  # type: ignore[method-assign]
 
 
 async def test_a_worker_that_has_forgotten_everything_draws_the_same_again(rig: Rig) -> None:
@@ -381,7 +381,7 @@ async def test_the_time_left_counts_down(rig: Rig) -> None:
     job["pictures"][0].update(state="running", attempt=1)
     job["eta_s"] = 90.0
     rig.worker_server.changed(job)
-    live = rig.delivery.live(request.key)
+    live = rig.delivery.active(request.key)
     assert live is not None
     await rig.until(lambda: live.job is not None and live.job.eta_s == 90)
     await rig.until(lambda: live.request.job_id)  # progress says only that: before the 202 it is nobody's

@@ -12,7 +12,7 @@ from conftest import ROOM, Rig
 from test_uploads import refused, uploads
 
 from otterbot.matrix.room_state import Place
-from otterbot.outbox import blocked_rooms
+from otterbot.outbox import room_watch
 from otterbot.requests import housekeeping
 from otterbot.store.rows import PartState, Request
 
@@ -69,12 +69,12 @@ async def test_the_message_was_deleted(rig: Rig) -> None:
 
 async def test_the_bot_was_kicked(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """As long as it may come back, the picture is wanted."""
-    monkeypatch.setattr(blocked_rooms, "BACKOFF", (0.05,))
+    monkeypatch.setattr(room_watch, "BACKOFF", (0.05,))
     request, job = await drawn(rig)
     rig.server.instead = lambda request: None
     rig.server.outside.add(ROOM)
     rig.worker_server.draw(job, 0)
-    await rig.until(lambda: rig.outbox.barred.place(ROOM) is Place.OUT)
+    await rig.until(lambda: rig.outbox.blocked.place(ROOM) is Place.OUT)
     part = await rig.store.part(request.key, "picture/0")
     assert part is not None
     assert part.state is PartState.READY

@@ -210,6 +210,41 @@ async def test_after_a_death_before_it_was_kept_it_can_be_decrypted_again(
     await again.client.api.session.close()
 
 
+async def test_a_ratchet_that_is_mended_beside_the_handling_is_stored(
+    peers: tuple[Peer, Peer], dbs: dict[str, Database], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """mautrix answers what it cannot decrypt in a task of its own, which began inside the handling. If the ratchet that
+    has moved on for that were not stored, the next life would encrypt a room key with the same key once more."""
+    bot, ann = peers
+    install(bot.client, LOG)
+    await brought(bot, (await room_key(bot, ann))[0])
+    theirs = await ann.device()
+    sent: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    async def answer(*_: Any) -> None:
+        await asyncio.sleep(0.05)
+        olm = await bot.store.get_latest_session(theirs.identity_key)
+        assert olm is not None
+        sent.set_result(await bot.machine._encrypt_olm_event(olm, theirs, EventType.TO_DEVICE_DUMMY, {}))
+
+    monkeypatch.setattr(bot.machine, "_unwedge_session", answer)
+    broken, _ = await room_key(bot, ann)
+    for message in broken.content.ciphertext.values():
+        message.body = message.body[:-4] + ("AAAA" if message.body[-4:] != "AAAA" else "BBBB")
+    await asyncio.gather(brought(bot, broken), return_exceptions=True)
+    first = (await asyncio.wait_for(sent, 10)).ciphertext[theirs.identity_key]
+
+    again = await Peer("bot", dbs["bot"]).load()
+    olm = await again.store.get_latest_session(theirs.identity_key)
+    assert olm is not None
+    content = await again.machine._encrypt_olm_event(olm, theirs, EventType.TO_DEVICE_DUMMY, {})
+    await again.client.api.session.close()
+    at_ann = await ann.store.get_latest_session((await bot.device()).identity_key)
+    assert at_ann is not None
+    for message in (first, content.ciphertext[theirs.identity_key]):
+        assert "m.dummy" in at_ann.decrypt(message), "each with a key of its own"
+
+
 async def test_on_a_full_disk_it_is_kept_as_soon_as_there_is_space(
     peers: tuple[Peer, Peer], dbs: dict[str, Database]
 ) -> None:

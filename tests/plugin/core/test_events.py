@@ -265,7 +265,7 @@ async def test_an_edit_after_a_refusal_is_a_new_attempt(
 ) -> None:
     command = await submitted(listening, rig, "!draw a")
     [key] = [job["key"] for job in worker_server.jobs.values()]
-    live = rig.delivery.live(key)
+    live = rig.delivery.active(key)
     assert live is not None
     await rig.delivery.end_with(live, outcome, "No.")
     await listening.sync(edit(rig, command, "!draw b"))

@@ -14,7 +14,7 @@ from test_uploads import failed
 from otterbot import texts
 from otterbot.commands.outcome import NewRequest, Outcome, say
 from otterbot.language.message import Message
-from otterbot.outbox import sends as outbox_module
+from otterbot.outbox import send_loop
 from otterbot.store.rows import Rank, key_of
 
 OTHER = "!other:test"
@@ -86,7 +86,7 @@ def answering(listening: Listening, answer: Callable[[Message], Outcome]) -> Non
         listening.heard.append(message.body)
         return answer(message)
 
-    listening.events._handle = handle
+    listening.events._handler._handle = handle
 
 
 async def test_the_same_asked_again_and_again_is_answered_once(listening: Listening, rig: Rig) -> None:
@@ -189,7 +189,7 @@ async def test_a_reaction_that_comes_too_late_is_not_sent(
     listening: Listening, rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It would cost a message that somebody waits for."""
-    monkeypatch.setattr(outbox_module, "PATIENCE", 0.2)
+    monkeypatch.setattr(send_loop, "PATIENCE", 0.2)
     rig.server.limits = [600]
     answering(listening, lambda message: say("The queue is empty."))
     await listening.sync(*(rig.server.say(ROOM, "!queue") for _ in range(4)))

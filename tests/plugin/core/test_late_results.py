@@ -31,7 +31,7 @@ async def test_a_picture_that_comes_as_its_request_is_cancelled(rig: Rig, monkey
     """After what is there has been taken back, and before the request is forgotten."""
     rig.worker_server.auto = False
     request = await rig.ask()
-    await rig.until(lambda: (live := rig.delivery.live(request.key)) is not None and live.request.job_id)
+    await rig.until(lambda: (live := rig.delivery.active(request.key)) is not None and live.request.job_id)
     asked = Asked(rig, monkeypatch)
 
     async def slow(*given: Any) -> Any:

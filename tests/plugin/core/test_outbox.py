@@ -57,7 +57,7 @@ async def sent(rig: Rig, part: Part, timeout: float = 10) -> None:
 async def test_the_worthiest_goes_first(still: Rig) -> None:
     for name, rank in (("e", Rank.EDIT), ("s", Rank.STATUS), ("r", Rank.REFUSAL), ("p", Rank.RESULT)):
         await still.store.add_part(note(name, name, rank=rank))
-    await still.outbox.start()
+    await still.parts.sending.start()
     await still.server.wait(lambda: len(bodies(still.server)) == 4)
     assert bodies(still.server) == ["p", "r", "s", "e"]
 
@@ -132,7 +132,7 @@ async def test_a_crash_between_mark_and_answer(still: Rig, in_the_room: bool) ->
     if in_the_room:
         still.server.add(ROOM, "@bot:test", "m.room.message", part.content)
     still.server.rooms.setdefault(ROOM, [])
-    await still.outbox.start()
+    await still.parts.sending.start()
     await sent(still, part)
     assert bodies(still.server) == ["hello"]
     assert len(still.server.sends) == (0 if in_the_room else 1)
@@ -146,7 +146,7 @@ async def test_it_is_found_under_hundreds_of_newer_events(still: Rig) -> None:
     still.server.add(ROOM, "@bot:test", "m.room.message", part.content)
     for number in range(250):
         still.server.add(ROOM, "@bot:test", "m.room.message", {"body": f"n{number}", "msgtype": "m.text"})
-    await still.outbox.start()
+    await still.parts.sending.start()
     await sent(still, part)
     assert still.server.sends == []
 
@@ -156,7 +156,7 @@ async def test_nothing_is_sent_again_while_the_room_cannot_be_read(still: Rig) -
     await still.store.add_part(part)
     await still.store.mark_sending(*part.id)
     still.server.down = True
-    await still.outbox.start()
+    await still.parts.sending.start()
     await asyncio.sleep(0.4)
     assert still.server.sends == []
     still.server.down = False

@@ -14,7 +14,7 @@ from listening import Listening
 from test_said import backed_up, handled, quiet, restored
 
 from otterbot import texts
-from otterbot.outbox import blocked_rooms
+from otterbot.outbox import room_watch
 from otterbot.store.rows import Part, Request
 
 NEW = "!new:test"
@@ -24,7 +24,7 @@ FOR = texts.asked_in_the_room_before("@user:test")
 
 @pytest.fixture(autouse=True)
 def looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blocked_rooms, "BACKOFF", (0.05,))
+    monkeypatch.setattr(room_watch, "BACKOFF", (0.05,))
 
 
 def upgrade(rig: Rig, old: str = ROOM, new: str = NEW) -> None:
@@ -288,7 +288,7 @@ async def test_a_stranger_who_closed_the_room_invites_nobody(rig: Rig) -> None:
     rig.upgrades._join = join
     rig.server.set_state(ROOM, "m.room.tombstone", tombstone, sender="@stranger:elsewhere")
     hear(rig)
-    await rig.until(lambda: rig.outbox.barred.place(ROOM) is None)
+    await rig.until(lambda: rig.outbox.blocked.place(ROOM) is None)
     assert asked == []
     rig.server.set_state(ROOM, "m.room.tombstone", tombstone, sender="@mod:test")
     hear(rig)
@@ -307,7 +307,7 @@ async def test_who_was_put_out_of_the_new_room_does_not_come_back_by_itself(rig:
     rig.upgrades._join = join
     upgrade(rig)
     hear(rig)
-    await rig.until(lambda: rig.outbox.barred.place(ROOM) is None and not rig.outbox.barred._rooms)
+    await rig.until(lambda: rig.outbox.blocked.place(ROOM) is None and not rig.outbox.blocked._rooms)
     assert asked == []
 
 
@@ -373,9 +373,9 @@ async def test_an_answer_that_went_along_is_looked_for_in_the_rooms_between(rig:
     upgrade(rig, NEW, NEWER)
     await restored(rig, backup)
     key = event["content"]["org.otterbot"]["key"]
-    rig.outbox.said.note(key, time.time() - 60, ROOM)
+    rig.outbox.sent_before.note(key, time.time() - 60, ROOM)
     for room in (ROOM, NEWER):
-        verdict = await rig.outbox.said.look(Part(key=key, part="reply", room_id=room), attempted=False)
+        verdict = await rig.outbox.sent_before.look(Part(key=key, part="reply", room_id=room), attempted=False)
         assert verdict.event_id == event["event_id"]
 
 

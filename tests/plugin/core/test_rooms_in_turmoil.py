@@ -11,7 +11,7 @@ from conftest import ROOM, Rig
 from homeserver_double import BOT
 
 from otterbot.errors import NotAllowed
-from otterbot.outbox import blocked_rooms
+from otterbot.outbox import results, room_watch
 from otterbot.store.rows import Request
 
 ACTIONS = ("draw", "draw", "shut", "kick", "open", "upgrade", "restart", "swallow")
@@ -80,8 +80,8 @@ class Turmoil:
 
 @pytest.mark.parametrize("seed", range(6))
 async def test_each_picture_comes_once(rig: Rig, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
-    monkeypatch.setattr(blocked_rooms, "BACKOFF", (0.05,))
-    monkeypatch.setattr(blocked_rooms, "UNREADABLE", 0.05)
+    monkeypatch.setattr(room_watch, "BACKOFF", (0.05,))
+    monkeypatch.setattr(results, "UNREADABLE", 0.05)
     turmoil = Turmoil(rig, seed)
     requests = [await rig.ask() for _ in range(3)]
     for _ in range(8):
@@ -92,7 +92,7 @@ async def test_each_picture_comes_once(rig: Rig, monkeypatch: pytest.MonkeyPatch
 
 
 async def test_an_upload_that_is_forbidden_is_tried_twice_and_said(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blocked_rooms, "BACKOFF", (0.05,))
+    monkeypatch.setattr(room_watch, "BACKOFF", (0.05,))
     rig.server.create(ROOM)
     tried: list[int] = []
 

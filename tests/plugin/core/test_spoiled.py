@@ -171,7 +171,7 @@ async def test_who_else_answers_is_said_and_waited_for(rig: Rig) -> None:
     rig.worker.reconnect()
     await rig.until(lambda: rig.delivery.worker_state.foreign)
     request = await rig.ask()
-    live = rig.delivery.live(request.key)
+    live = rig.delivery.active(request.key)
     assert live is not None
     assert "something else than the worker answers" in compose(live, rig.delivery.worker_state, time.monotonic())
     rig.worker_server.instead = lambda request: None

@@ -32,7 +32,7 @@ def broken(
             raise left.pop(0)
         return await handle(message)
 
-    monkeypatch.setattr(listening.events, "_handle", failing)
+    monkeypatch.setattr(listening.events._handler, "_handle", failing)
     return left
 
 

@@ -231,7 +231,7 @@ async def test_a_cancel_finds_the_database_locked(rig: Rig, monkeypatch: pytest.
     monkeypatch.setattr(rig.store, "parts_of", locked)
     await rig.delivery.cancelling.cancel([request.key], ROOM)
     await rig.until(lambda: rig.reactions() == ["⏳", "❌"])
-    assert rig.delivery.live(request.key) is None
+    assert rig.delivery.active(request.key) is None
 
 
 # ---------------------------------------------------------------- a full disk

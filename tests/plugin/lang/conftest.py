@@ -11,29 +11,18 @@ from typing import Any
 import pytest_asyncio
 from hypothesis import settings as hypothesis_settings
 from lang_servers import BOT, CATALOGUE, TOKEN, Homeserver, Worker
-from mautrix.client import Client
-from mautrix.client.state_store import MemoryStateStore
-from mautrix.types import UserID
-from mautrix.util.async_db import Database
-from ruamel.yaml.comments import CommentedMap
 
+from otterbot.bot.parts import Parts
 from otterbot.commands import handle
 from otterbot.commands.outcome import NewRequest, Outcome, say
-from otterbot.commands.permissions import Permissions
-from otterbot.commands.room_settings import RoomSettings
 from otterbot.commands.services import Services
-from otterbot.config import Config, Values
+from otterbot.config import Values
 from otterbot.errors import AnswerLost, RateLimited, Unanswered
 from otterbot.language.message import Message, from_raw
-from otterbot.matrix.addressing import Calls
-from otterbot.matrix.encryption import Encryption
-from otterbot.matrix.http import MatrixHttp
-from otterbot.outbox.sends import Outbox
-from otterbot.requests.delivery import Delivery
-from otterbot.store.migrations import upgrade_table
 from otterbot.store.rows import Request, key_of
-from otterbot.store.store import Commit, Store
-from otterbot.worker.client import Address, WorkerClient
+from otterbot.store.store import Commit
+from otterbot.worker.client import Address
+from plugin_parts import build_parts, config_of, stop_parts
 
 hypothesis_settings.register_profile("otterbot", database=None, derandomize=True)
 hypothesis_settings.load_profile("otterbot")
@@ -52,6 +41,7 @@ class Rig:
     homeserver: Homeserver
     worker: Worker
     services: Services
+    parts: Parts
     open: list[Request] = field(default_factory=list)
 
     def values(self, **changes: Any) -> None:
@@ -118,33 +108,11 @@ class Rig:
 @pytest_asyncio.fixture
 async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
     async with Homeserver() as homeserver, Worker() as worker:
-        db = Database.create(f"sqlite:{tmp_path / 'plugin.db'}", upgrade_table=upgrade_table)
-        await db.start()
-        store = Store(db)
-        await store.open()
-        client = Client(mxid=UserID(BOT), base_url=homeserver.url, token="secret", state_store=MemoryStateStore())
-        http, encryption = MatrixHttp(client.api, store.clock), Encryption(client)
-        config = Config(CommentedMap, lambda: None, lambda data: None)
-        config.current = Values()
-        worker_client = WorkerClient(lambda: Address(url=worker.url, token=TOKEN))
-        outbox = Outbox(store, http, encryption, BOT, LOG)
-        services = Services(
-            config=config,
-            client=client,
-            http=http,
-            encryption=encryption,
-            store=store,
-            worker=worker_client,
-            delivery=Delivery(store, worker_client, outbox, lambda: config.current, LOG),
-            settings=RoomSettings(store, config),
-            permissions=Permissions(client, config, store.clock),
-            calls=Calls(http, BOT, prefix=lambda: config.current.prefix),
-            log=LOG,
-        )
+        parts = await build_parts(
+            tmp_path / "plugin.db", bot=BOT, homeserver=homeserver.url, config=config_of(Values()), log=LOG,
+            address=lambda: Address(url=worker.url, token=TOKEN),
+        )  # fmt: skip
         homeserver.join(ROOM, BOT, ALICE, BOB, MOD)
         homeserver.create(ROOM, "@founder:test", "11", {MOD: 50})
-        yield Rig(homeserver=homeserver, worker=worker, services=services)
-        await worker_client.close()
-        await http.close()
-        await client.api.session.close()
-        await db.stop()
+        yield Rig(homeserver=homeserver, worker=worker, services=parts.services, parts=parts)
+        await stop_parts(parts)

@@ -17,7 +17,7 @@ from otterbot.chat.entries import FLOWING
 from otterbot.commands import handle
 from otterbot.config import DrawValues, LimitValues
 from otterbot.matrix import event_content
-from otterbot.requests.active import Live
+from otterbot.requests.active import ActiveRequest
 from otterbot.store.rows import Kind, Part
 from otterbot.store.store import Commit
 from otterbot.worker.info import Pause
@@ -625,7 +625,7 @@ async def test_queue(rig: Rig) -> None:
     assert "secret" not in said
     assert "Other rooms: 1 request." in said
     request = rig.open[0]
-    rig.services.delivery._lives[request.key] = Live(request=request, job=job(request))
+    rig.services.delivery._active.add(ActiveRequest(request=request, job=job(request)))
     rig.services.delivery.worker_state.away_since = None
     rig.services.delivery.worker_state.pause = Pause(paused=True)
     said = await rig.answer("!queue")

@@ -9,11 +9,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from reading import NAMES, parse
 
 from otterbot.language import dashes
-from otterbot.language.flag_names import FLAGS
-from otterbot.language.intents import COMMANDS, parse
-from otterbot.language.options import DrawOptions
+from otterbot.language.options import FLAGS, DrawOptions
 from otterbot.language.typed import clean
 
 
@@ -330,7 +329,7 @@ JUMBLE = st.lists(BITS | ANYTHING, max_size=20).map(" ".join) | st.lists(BITS, m
 
 
 @settings(max_examples=400, deadline=None)
-@given(st.sampled_from(COMMANDS), ANYTHING | JUMBLE, st.sampled_from(["!", "otter:", "!o"]))
+@given(st.sampled_from(NAMES), ANYTHING | JUMBLE, st.sampled_from(["!", "otter:", "!o"]))
 def test_parsing_never_raises(name: str, text: str, prefix: str) -> None:
     parse(text, prefix=prefix)
     intent = parse(f"{prefix} {name} {text}", prefix=prefix)

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 from conftest import ALICE, BOB, ROOM, Rig
+from reading import parse
 from test_commands import RECORD, USED, reply
 from test_start_commands import URL, image
 
 from otterbot import texts
 from otterbot.commands.recorded_settings import read_settings
-from otterbot.language.intents import parse
-from otterbot.language.options import Hires
+from otterbot.language.option_values import Hires
 
 HIRES = {
     "scale": 2,
@@ -58,7 +58,7 @@ def test_no_second_passes(typed: str) -> None:
     assert intent is not None
     assert intent.problem is not None
     if typed:
-        sentence = texts.usage_problem(intent.problem, "draw", "!")
+        sentence = texts.usage_problem(intent.problem, "!")
         assert "from 1 to 4" in sentence or "above 0 and up to 1" in sentence
 
 

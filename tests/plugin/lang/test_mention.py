@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 from conftest import BOT, ROOM, Rig
+from reading import parse, would_be_ours
 
 from otterbot.chat.entries import FLOWING
 from otterbot.commands import handle
 from otterbot.errors import AnswerLost
-from otterbot.language.intents import Intent, parse, would_be_ours
+from otterbot.language.intents import Intent
 from otterbot.language.mention import Account
 
 OTTERBOT = "@otterbot:example.org"

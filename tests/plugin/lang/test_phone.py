@@ -9,11 +9,12 @@ import pytest
 from conftest import Rig
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from reading import parse
 
 from otterbot.language import dashes
-from otterbot.language.flag_names import FLAGS
-from otterbot.language.intents import Intent, begins_with_prefix, parse
-from otterbot.language.options import DrawOptions, Overlooked
+from otterbot.language.intents import Intent, begins_with_prefix
+from otterbot.language.options import FLAGS, DrawOptions
+from otterbot.language.problems import Overlooked
 
 UNSEEN = ("", "\u200b", "\u200e", "\u2060", "\ufeff", "\u00ad", "\u200d", "\ufe0f", "\u2068", "\u2069", "\u200c")
 

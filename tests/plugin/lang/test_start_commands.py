@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 from conftest import ALICE, BOB, ROOM, Rig
+from reading import parse
 from test_commands import RECORD, USED, reply
 
 from otterbot import texts
 from otterbot.commands.recorded_settings import read_settings
-from otterbot.language.intents import parse
-from otterbot.language.options import Control, DrawOptions
+from otterbot.language.option_values import Control
+from otterbot.language.options import DrawOptions
 from otterbot.matrix.event_content import canonical
 
 URL = "mxc://test/abc"
@@ -42,7 +43,7 @@ def test_no_strengths(typed: str) -> None:
     intent = parse(f"!draw otter --strength {typed}", prefix="!")
     assert intent is not None
     assert intent.problem is not None
-    sentence = texts.usage_problem(intent.problem, "draw", "!")
+    sentence = texts.usage_problem(intent.problem, "!")
     assert "above 0 and up to 1" in sentence
     assert "`--strength 0.6`" in sentence
 
@@ -268,7 +269,7 @@ def test_no_controls(typed: str) -> None:
     intent = parse(f"!draw otter --control {typed}", prefix="!")
     assert intent is not None
     assert intent.problem is not None
-    assert "`--control canny:0.7`" in texts.usage_problem(intent.problem, "draw", "!")
+    assert "`--control canny:0.7`" in texts.usage_problem(intent.problem, "!")
 
 
 @pytest.mark.parametrize("prose", ["an otter —in the dark", "an otter —con amore", "an otter —co"])

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import pytest
-from conftest import ALICE, BOT, LOG, MOD, ROOM, Rig
+from conftest import ALICE, BOT, MOD, ROOM, Rig
 from test_commands import RECORD
 
 from otterbot import texts
 from otterbot.commands import predecessors
-from otterbot.commands.predecessors import Predecessors
-from otterbot.matrix.room_state import RoomStates
 
 NEW = "!new:test"
 
 
 def upgrade(rig: Rig, old: str = ROOM, new: str = NEW) -> None:
     """As ``/upgrade`` does it."""
-    services = rig.services
-    states = RoomStates(services.http, BOT)
-    services.settings.predecessors = Predecessors(services.store, states, services.delivery._outbox, BOT, LOG)
     rig.homeserver.create(new, MOD, "12", {}, predecessor={"room_id": old})
     create = rig.homeserver.state[old]["m.room.create"]
     content = {"replacement_room": new}

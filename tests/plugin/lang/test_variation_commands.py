@@ -6,14 +6,15 @@ from typing import Any
 
 import pytest
 from conftest import ROOM, Rig
+from reading import parse
 from test_commands import RECORD, USED, reply
 from test_start_commands import FROM_ONE, image
 
 from otterbot import texts
 from otterbot.commands.recorded_settings import read_settings
 from otterbot.config import LimitValues
-from otterbot.language.intents import parse
-from otterbot.language.options import DrawOptions, Variation
+from otterbot.language.option_values import Variation
+from otterbot.language.options import DrawOptions
 
 VARIED = {**RECORD, "used": {**USED, "variation": {"seed": 99, "strength": "0.25"}}}
 
@@ -38,7 +39,7 @@ def test_no_variations(typed: str) -> None:
     intent = parse(f"!draw otter --variation {typed}", prefix="!")
     assert intent is not None
     assert intent.problem is not None
-    sentence = texts.usage_problem(intent.problem, "draw", "!")
+    sentence = texts.usage_problem(intent.problem, "!")
     assert "`--variation 42:0.2`" in sentence
 
 

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from otterbot_worker.schemas.records import Record
 
-def record(**used: Any) -> dict[str, Any]:
+
+def record(**used: Any) -> Record:
+    return Record.model_validate(unchecked(**used))
+
+
+def unchecked(**used: Any) -> dict[str, Any]:
+    """As JSON, whatever is in it: others can write anything into a file."""
     return {
         "v": 1,
         "asked": {"prompt": "otter"},

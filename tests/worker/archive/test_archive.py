@@ -69,9 +69,9 @@ async def test_a_picture_with_all_that_belongs_to_it(archive: Archive) -> None:
         assert picture.size == (48, 32)
         assert picture.tobytes() == bytes((x * 5) % 256 for x in range(48 * 32 * 3))
         assert picture.info["parameters"].startswith("otter, cowboy hat\nNegative prompt: ugly")
-    assert read_record(archive.path(stored.relpath)) == record()
+    assert read_record(archive.path(stored.relpath)) == record().model_dump(mode="json")
     loaded = yaml.safe_load(archive.sidecar(stored.relpath).read_text("utf-8"))
-    assert loaded["record"] == record()
+    assert loaded["record"] == record().model_dump(mode="json")
     assert len(blurhash.decode(stored.blurhash, 4, 4)) == 4
 
 

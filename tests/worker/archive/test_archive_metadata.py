@@ -148,7 +148,7 @@ def test_the_sidecar_is_readable_and_complete() -> None:
     text = metadata.sidecar(whole, filename="otter_1.png", created="2024-01-21T13:20:50+01:00", private=True)
     assert text.startswith("prompt: |\n  otter 💚\n  cowboy hat\n")
     loaded = yaml.safe_load(text)
-    assert loaded["record"] == whole
+    assert loaded["record"] == whole.model_dump(mode="json")
     assert loaded["seed"] == 42
     assert loaded["file"] == "otter_1.png"
     assert list(loaded)[:2] == ["prompt", "negative_prompt"]

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 import yaml
-from archive_records import record
+from archive_records import record, unchecked
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
@@ -24,6 +24,7 @@ from otterbot_worker import cli, yamlfile
 from otterbot_worker.archive import containers, infotext, metadata, reading, showing
 from otterbot_worker.prompts import dialects
 from otterbot_worker.sampling import samplers, sampling_steps
+from otterbot_worker.schemas.records import Record
 from otterbot_worker.schemas.requests import ImageRequest
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -34,11 +35,11 @@ def plugin_flags() -> ModuleType:
     package = ModuleType("plugin_language")
     package.__path__ = [str(REPOSITORY / "plugin/otterbot")]
     sys.modules[package.__name__] = package
-    return importlib.import_module(f"{package.__name__}.flags")
+    return importlib.import_module(f"{package.__name__}.language.flags")
 
 
 FLAGS = plugin_flags()
-TYPED = importlib.import_module("plugin_language.typed")
+TYPED = importlib.import_module("plugin_language.language.typed")
 """What the room does first with every text."""
 
 
@@ -61,7 +62,7 @@ def png(texts: dict[str, str], **how: Any) -> bytes:
     return file.getvalue()
 
 
-def ours(whole: dict[str, Any]) -> bytes:
+def ours(whole: Record) -> bytes:
     return png({"parameters": metadata.a1111(whole), "otterbot": metadata.own_chunk(whole)})
 
 
@@ -154,7 +155,7 @@ def test_a_variation(tmp_path: Path, how: str) -> None:
     ],
 )
 def test_no_variation(tmp_path: Path, variation: Any, said: str | None) -> None:
-    found = read(tmp_path, png({"otterbot": metadata.own_chunk(record(variation=variation))}))
+    found = read(tmp_path, png({"otterbot": json.dumps(unchecked(variation=variation))}))
     assert found.request == OUR_REQUEST
     notes = () if said is None else ("The variation in it is nothing that Otterbot takes: left out.",)
     assert found.notes == notes
@@ -222,7 +223,7 @@ def test_what_was_scaled_back_of_the_guidance_is_shown(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("hires", [7, "2", [2], {"scale": 2, "steps": [1]}, {"scale": "2"}])
 def test_no_second_pass(tmp_path: Path, hires: Any) -> None:
-    found = read(tmp_path, png({"otterbot": metadata.own_chunk(record(hires=hires))}))
+    found = read(tmp_path, png({"otterbot": json.dumps(unchecked(hires=hires))}))
     assert found.request == OUR_REQUEST
     assert found.notes == ("The second pass in it is nothing that Otterbot takes: left out.",)
 
@@ -401,7 +402,7 @@ def test_what_steered_it(tmp_path: Path) -> None:
     fields = infotext.fields(metadata.a1111(written).splitlines()[-1])
     assert fields["ControlNet 0"].startswith("Module: canny, Model: a canny net [01234567], Weight: 0.7, ")
     for bad in ("canny", {"kind": "canny"}, {**control, "scale": 9}, [control]):
-        found = read(tmp_path, png({"otterbot": metadata.own_chunk(record(control=bad))}))
+        found = read(tmp_path, png({"otterbot": json.dumps(unchecked(control=bad))}))
         assert "control" not in found.request
         assert "The picture that steers in it is nothing that Otterbot takes: left out." in found.notes
 
@@ -631,7 +632,7 @@ def test_a_damaged_record_gives_way_to_the_text(tmp_path: Path) -> None:
 def test_types_that_do_not_fit_are_left_out(tmp_path: Path) -> None:
     nasty = {"steps": "30", "seed": True, "width": 1e400, "sampler": ["x"], "prompt": "otter\ud800", "model": {"a": 1}}
     nasty |= {"tile": [[1] * 9, {}], "hires": {"scale": "2", "tile": "x"}}
-    whole = record(**nasty, loras=[1, {"name": [2]}], embeddings="x", versions=[3], strength="much")
+    whole = unchecked(**nasty, loras=[1, {"name": [2]}], embeddings="x", versions=[3], strength="much")
     found = read(tmp_path, png({"otterbot": json.dumps(whole)}))
     assert found.request == {"prompt": "otter?", "negative_prompt": "ugly, poor quality", "guidance_scale": 12.0}
     showing.page(found)

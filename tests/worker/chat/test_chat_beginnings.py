@@ -179,8 +179,10 @@ async def test_gpt_oss_is_told_to_think_little_whatever_it_is_called(double: Oll
 
 
 async def test_only_thoughts_are_no_answer(double: OllamaDouble, talk: Talk) -> None:
-    assert (await talk.fails("#only-think")).code == "chat_failed"
-    assert (await talk.fails("#empty")).code == "chat_failed"
+    said = {word: await talk.fails(word) for word in ("#only-think", "#empty")}
+    assert {failure.code for failure in said.values()} == {"chat_failed"}
+    assert "thought, and gave no answer" in said["#only-think"].message
+    assert "an empty answer" in said["#empty"].message
     short = Talk(double, defaults=ModelOptions(num_predict=4))
     failure = await short.fails("#inline-think")
     assert failure.code == "chat_failed"

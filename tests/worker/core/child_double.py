@@ -27,7 +27,7 @@ from otterbot_worker.gpu import messages
 from otterbot_worker.gpu.card_lock import CardBusy, CardLock
 from otterbot_worker.memory.oom_history import Lesson
 
-MEMORY: dict[str, int | None] = {"total_bytes": 8_000, "free_bytes": 7_000}
+MEMORY = messages.Memory(total_bytes=8_000, free_bytes=7_000)
 
 
 class Child:
@@ -71,8 +71,7 @@ class Child:
         self.send(messages.Progress(task_id=task.task_id, phase="denoising", steps=task.steps))
         for step in range(1, task.steps + 1):
             if task.task_id in self.cancelled:
-                name = str(task.model["name"])
-                self.send(messages.Cancelled(task_id=task.task_id, memory=MEMORY, resident=name))
+                self.send(messages.Cancelled(task_id=task.task_id, memory=MEMORY, resident=task.model))
                 return None
             time.sleep(0.1 if "slow" in task.prompt else 0.002)
             self.send(messages.Progress(task_id=task.task_id, phase="denoising", step=step, steps=task.steps))
@@ -85,19 +84,22 @@ class Child:
                     return None
         pixels = bytes([task.seed % 256, 0, task.seed // 256 % 256]) * task.width * task.height
         try:
-            Path(task.output).write_bytes(pixels)
+            task.output.write_bytes(pixels)
         except OSError as error:
             return self.fail(task, "image_failed", errno=error.errno)
         self.send(
             messages.Drawn(
                 task_id=task.task_id, width=task.width, height=task.height, seconds=time.monotonic() - started,
                 pipeline_seconds=time.monotonic() - started, load_seconds=0.01, model_hash="0" * 10, memory=MEMORY,
-                resident=str(task.model["name"]), versions={"double": "1"}, **self.plan(task),
-                control=None if task.control is None else {"name": task.control["name"], "hash": "0" * 16},
+                resident=task.model, versions={"double": "1"}, **self.plan(task),
+                control=self.controlnet(task),
                 guidance_rescale=0.7 if "velocity" in task.prompt else None,
             )
         )  # fmt: skip
         return None
+
+    def controlnet(self, task: messages.Draw) -> messages.UsedControlNet | None:
+        return None if task.control is None else messages.UsedControlNet(name=task.control.name, hash="0" * 16)
 
     def plan(self, task: messages.Draw) -> dict[str, Any]:
         """Everything on the card fits, but where it is tight and nobody has told it so."""
@@ -105,8 +107,8 @@ class Child:
             return {"plan": "resident"}
         return {"plan": "tiled", "lessons": [] if task.lessons else self.lessons()}
 
-    def lessons(self) -> list[dict[str, Any]]:
-        return [Lesson(plan="resident", card=5_000_000_000, available=5_100_000_000).as_dict()]
+    def lessons(self) -> list[Lesson]:
+        return [Lesson(plan="resident", card=5_000_000_000, available=5_100_000_000)]
 
     def misbehave(self, task: messages.Draw) -> None:
         if (wish := re.search(r"die:(\w+):(\d+)", task.prompt)) is not None:
@@ -123,11 +125,9 @@ class Child:
             self.fail(task, "unsafe")
 
     def unsafe(self, task: messages.Draw) -> bool:
-        return task.safety is not None and "unsafe" in task.prompt
+        return task.checker is not None and "unsafe" in task.prompt
 
-    def fail(
-        self, task: messages.Draw, code: str, *, lessons: Sequence[dict[str, Any]] = (), **details: int | None
-    ) -> None:
+    def fail(self, task: messages.Draw, code: str, *, lessons: Sequence[Lesson] = (), **details: int | None) -> None:
         self.send(
             messages.Failed(
                 task_id=task.task_id, code=code, message="The picture came out empty.", memory=MEMORY, resident=None,

@@ -15,7 +15,7 @@ import pytest
 from core_lab import image, settings, worker_here
 
 from otterbot_worker.chat.ollama import Ollama, OllamaSettings
-from otterbot_worker.gpu.tasks import GpuInfoData
+from otterbot_worker.gpu.info import GpuInfoData
 from otterbot_worker.runner import lease as cards
 from otterbot_worker.runner.lease import Card, CardTaken
 

@@ -96,7 +96,7 @@ def test_samplers_that_cannot_begin_with_noise_alone_are_refused(tmp_path: Path,
     said = "noob begins with nothing but noise (zero terminal SNR), which Heun cannot. It takes: UniPC, Euler, Euler a,"
     assert problem.message.startswith(said)
     resolved = resolve_image(ImageRequest(prompt="otter", seed=1, model="noob"), catalogue, "noob")
-    assert (resolved.request["sampler"], resolved.request["guidance_scale"]) == ("Euler a", 4.5)
+    assert (resolved.sampler, resolved.guidance_scale) == ("Euler a", 4.5)
 
 
 def test_what_an_entry_names_is_not_found_twice(tmp_path: Path, folder: Path) -> None:

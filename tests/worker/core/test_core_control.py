@@ -13,11 +13,12 @@ from test_core_inputs import png, send, sha
 from test_core_masks import tasks  # noqa: F401  (a fixture)
 
 from otterbot_worker.families import FAMILIES
-from otterbot_worker.gpu.tasks import DrawTask
+from otterbot_worker.gpu.messages import Draw
 from otterbot_worker.models import controlnets
 from otterbot_worker.models.estimates import Needs, Part
 from otterbot_worker.models.estimates import steered as steered_needs
 from otterbot_worker.models.user_files import BAD_NAME, PICKLE
+from otterbot_worker.schemas.draw_files import ControlFiles
 
 WIDTH = {"sd": 768, "sdxl": 2048}
 
@@ -108,7 +109,7 @@ async def refused(here: Here, body: Json, code: str) -> str:
     return str(problem["detail"])
 
 
-async def test_it_is_drawn_and_recorded(tmp_path: Path, tasks: list[DrawTask]) -> None:  # noqa: F811
+async def test_it_is_drawn_and_recorded(tmp_path: Path, tasks: list[Draw]) -> None:  # noqa: F811
     path = put(tmp_path, "my_canny.safetensors")
     async with worker(tmp_path) as here:
         data = png()
@@ -124,18 +125,18 @@ async def test_it_is_drawn_and_recorded(tmp_path: Path, tasks: list[DrawTask]) -
         assert (result["width"], result["height"]) == (624, 416), "the shape of the picture that steers"
         said = "The picture that steers has 96x64 pixels and was drawn at 624x416 (its shape, in multiples of 8)."
         assert result["notes"] == [said]
-        assert tasks[0].control == {
-            "picture": str(tmp_path / "inputs" / "otterbot" / f"{sha(data)}.png"), "canny": True, "scale": 0.7,
-            "start": 0.0, "end": 0.8, "name": "my_canny", "hash": controlnets.hash_of(path), "hub": None,
-            "path": str(path),
-        }  # fmt: skip
+        assert tasks[0].control == ControlFiles(
+            kind="canny", id=sha(data), scale=0.7, start=0.0, end=0.8, width=96, height=64, name="my_canny",
+            hash=controlnets.hash_of(path), hub=None, canny=True, path=str(path),
+            picture=str(tmp_path / "inputs" / "otterbot" / f"{sha(data)}.png"),
+        )  # fmt: skip
         assert tasks[0].init_image is None
         _, picture = await here.api.call("GET", f"/v1/images/{result['image_id']}")
         assert b'ControlNet 0: "Module: canny, Model: my_canny [00000000], Weight: 0.7, ' in picture
         job = await here.api.done((await here.api.submit(steered(data, "key-00002", "MY_canny")))["id"])
         assert job["pictures"][0]["result"]["record"]["used"]["control"]["kind"] == "MY_canny"
         assert tasks[1].control is not None
-        assert (tasks[1].control["canny"], tasks[1].control["name"]) == (False, "my_canny")
+        assert (tasks[1].control.canny, tasks[1].control.name) == (False, "my_canny")
 
 
 async def test_the_list(tmp_path: Path) -> None:
@@ -217,22 +218,23 @@ async def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
         assert job["request"]["control"]["name"] == "b_canny"
 
 
-async def test_the_known_ones_come_from_the_hub(tmp_path: Path, tasks: list[DrawTask]) -> None:  # noqa: F811
+async def test_the_known_ones_come_from_the_hub(tmp_path: Path, tasks: list[Draw]) -> None:  # noqa: F811
     async with worker(tmp_path, downloads=True) as here:
         data = png()
         await send(here.api, data)
         job = await here.api.done((await here.api.submit(steered(data, model="xl")))["id"])
         assert job["pictures"][0]["result"]["record"]["used"]["control"]["name"] == "controlnet-canny-sdxl-1.0-small"
         assert tasks[0].control is not None
-        assert [tasks[0].control[name] for name in ("hash", "hub", "path")] == [None, controlnets.AT_HUB[2048], None]
+        assert tasks[0].control.hub == controlnets.AT_HUB[2048]
+        assert (tasks[0].control.hash, tasks[0].control.path) == (None, None)
         repository = tmp_path / "hub" / "models--diffusers--controlnet-canny-sdxl-1.0-small"
         (repository / "refs").mkdir(parents=True)
         (repository / "refs" / "main").write_text("abc")
         folder = put_folder(repository / "snapshots", "abc", "sdxl")
         job = await here.api.done((await here.api.submit(steered(data, "key-00002", model="xl")))["id"])
         assert tasks[1].control is not None
-        assert tasks[1].control["path"] == str(folder)
-        assert len(tasks[1].control["hash"]) == 16
+        assert tasks[1].control.path == str(folder)
+        assert len(tasks[1].control.hash or "") == 16
         _, listed = await here.api.call("GET", "/v1/controlnets")
         assert [net["name"] for net in listed["controlnets"]] == ["controlnet-canny-sdxl-1.0-small"]
         put(tmp_path, "own_canny.safetensors", header(shapes("sdxl")))
@@ -267,9 +269,14 @@ def test_what_it_takes_is_read_off_its_header(tmp_path: Path) -> None:
     model = Needs(parts={}, computing=FAMILIES["sd"].computing)
     path = put(tmp_path, "net.safetensors")
     values = 2 * 4 * 9 + 2 * 3 * 9 + 2 * 2 + 2 * 768
-    asked: Json = {"path": str(path), "scale": 1.0}
+    asked = ControlFiles(
+        kind="canny", id="0" * 64, scale=1.0, start=0.0, end=1.0, width=64, height=64, name="net", hash=None, hub=None,
+        picture="", canny=True, path=str(path),
+    )  # fmt: skip
     assert steered_needs(model, asked).steering == Part(values=values, largest=2 * 768)
-    assert steered_needs(model, {**asked, "path": str(put_folder(tmp_path, "net"))}).steering is not None
+    in_folder = asked.model_copy(update={"path": str(put_folder(tmp_path, "net"))})
+    assert steered_needs(model, in_folder).steering is not None
     path.write_bytes(b"x")
-    for control in (None, {**asked, "scale": 0.0}, {**asked, "path": None}, asked):
+    without = (asked.model_copy(update={"scale": 0.0}), asked.model_copy(update={"path": None}))
+    for control in (None, *without, asked):
         assert steered_needs(model, control) is model

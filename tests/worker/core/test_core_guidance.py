@@ -30,8 +30,8 @@ def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Catalogue:
 
 def taken(catalogue: Catalogue, model: str = "sdxl", **fields: Any) -> tuple[float, list[str]]:
     request = ImageRequest.model_validate({"prompt": "otter", "seed": 1, "model": model, **fields})
-    resolved = resolve_image(request, catalogue, "otter-mini").request
-    return resolved["guidance_scale"], [note for note in resolved["notes"] if "CFG" in note]
+    resolved = resolve_image(request, catalogue, "otter-mini")
+    return resolved.guidance_scale, [note for note in resolved.notes if "CFG" in note]
 
 
 SAID = ["CFG 13, as the prompt has weights; 7.5 is usual."]

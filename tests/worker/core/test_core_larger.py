@@ -10,14 +10,15 @@ from core_lab import Json, image, settings, worker_here
 from test_core_inputs import png, send, sha, started
 from test_core_masks import black_and_white
 
-from otterbot_worker.gpu.tasks import DrawTask
+from otterbot_worker.gpu.messages import Draw
 from otterbot_worker.models.catalogue import Catalogue, load_catalogue
 from otterbot_worker.queue.input_rows import Input
 from otterbot_worker.requests.input_images import Sources
-from otterbot_worker.requests.resolve import Refused, Resolved, resolve_image
+from otterbot_worker.requests.resolve import Refused, resolve_image
 from otterbot_worker.runner.countdown import Countdown
 from otterbot_worker.sampling import tiles
 from otterbot_worker.schemas.requests import Hires, ImageRequest
+from otterbot_worker.schemas.resolved import ResolvedHires, ResolvedRequest, ResolvedUpscale
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +26,7 @@ def catalogue(tmp_path_factory: pytest.TempPathFactory) -> Catalogue:
     return load_catalogue(data_dir=tmp_path_factory.mktemp("data"), downloads_allowed=True)
 
 
-def resolved(catalogue: Catalogue, sent: tuple[int, int] | None = None, **fields: Any) -> Resolved:
+def resolved(catalogue: Catalogue, sent: tuple[int, int] | None = None, **fields: Any) -> ResolvedRequest:
     request = {"prompt": "otter", "seed": 7, "model": "ssd-1b", **fields}
     start = None
     if sent is not None:
@@ -45,37 +46,38 @@ def refused(catalogue: Catalogue, sent: tuple[int, int] | None = None, **fields:
 
 def test_what_is_not_said_of_a_second_pass(catalogue: Catalogue) -> None:
     whole = resolved(catalogue, width=512, height=512, hires={"scale": 2})
-    assert whole.request["hires"] == {
-        "scale": 2, "strength": 0.7, "steps": 30, "upscaler": "latent", "width": 1024, "height": 1024,
-        "tile": [1024, 1024],
-    }  # fmt: skip
-    assert whole.work == pytest.approx((512 * 512 * 30 + 1024 * 1024 * 21) / 1e6)
-    assert whole.request["notes"] == [
-        "Drawn at 512x512, then at 1024x1024: there a strength of 0.7 takes 21 of the 30 steps."
-    ]
-    pixels = resolved(catalogue, width=512, height=512, hires={"scale": 2, "upscaler": "lanczos"}).request["hires"]
-    assert pixels["strength"] == 0.5
+    assert whole.hires == ResolvedHires(
+        scale=2, strength=0.7, steps=30, upscaler="latent", width=1024, height=1024, tile=(1024, 1024)
+    )
+    assert tiles.work(whole) == pytest.approx((512 * 512 * 30 + 1024 * 1024 * 21) / 1e6)
+    assert whole.notes == ("Drawn at 512x512, then at 1024x1024: there a strength of 0.7 takes 21 of the 30 steps.",)
+    pixels = resolved(catalogue, width=512, height=512, hires={"scale": 2, "upscaler": "lanczos"}).hires
+    assert pixels is not None
+    assert pixels.strength == 0.5
     tiled = resolved(catalogue, hires={"scale": 2, "steps": 20})
-    hires = tiled.request["hires"]
-    assert (hires["strength"], hires["steps"], hires["upscaler"]) == (0.35, 20, "lanczos")
-    assert (hires["width"], hires["height"], hires["tile"]) == (1536, 1536, [768, 768])
-    assert tiles.largest(tiled.request) == (768, 768)
-    assert tiled.request["notes"][-1] == "It was drawn in 9 overlapping tiles of 768x768."
-    assert tiled.work == pytest.approx(768 * 768 * (30 + 9 * 7) / 1e6)
+    hires = tiled.hires
+    assert hires is not None
+    assert (hires.strength, hires.steps, hires.upscaler) == (0.35, 20, "lanczos")
+    assert (hires.width, hires.height, hires.tile) == (1536, 1536, (768, 768))
+    assert tiles.largest(tiled) == (768, 768)
+    assert tiled.notes[-1] == "It was drawn in 9 overlapping tiles of 768x768."
+    assert tiles.work(tiled) == pytest.approx(768 * 768 * (30 + 9 * 7) / 1e6)
 
 
 def test_a_model_that_knows_whole_scenes_only_gets_its_own_size_and_no_words(catalogue: Catalogue) -> None:
-    hires = resolved(catalogue, model="otter-mini", hires={"scale": 1.5}).request
-    assert (hires["hires"]["width"], hires["hires"]["tile"]) == (192, [128, 128])
-    assert "without the words: otter-mini would draw all that they say" in hires["notes"][-1]
-    same = resolved(catalogue, model="otter-mini", hires={"scale": 1}).request
+    larger = resolved(catalogue, model="otter-mini", hires={"scale": 1.5})
+    assert larger.hires is not None
+    assert (larger.hires.width, larger.hires.tile) == (192, (128, 128))
+    assert "without the words: otter-mini would draw all that they say" in larger.notes[-1]
+    same = resolved(catalogue, model="otter-mini", hires={"scale": 1})
     assert tiles.runs(same) == [(128, 128, 20), (128, 128, 14)]
-    assert len(same["notes"]) == 1
+    assert len(same.notes) == 1
 
 
 def test_sizes_are_multiples(catalogue: Catalogue) -> None:
-    hires = resolved(catalogue, width=520, height=512, hires={"scale": 1.3}).request["hires"]
-    assert (hires["width"], hires["height"]) == (680, 664)
+    hires = resolved(catalogue, width=520, height=512, hires={"scale": 1.3}).hires
+    assert hires is not None
+    assert (hires.width, hires.height) == (680, 664)
 
 
 @pytest.mark.parametrize(
@@ -123,15 +125,15 @@ async def test_what_is_no_second_pass(tmp_path: Path, hires: Any) -> None:
 
 
 def test_what_upscaling_makes_of_a_picture(catalogue: Catalogue) -> None:
-    twice = resolved(catalogue, (770, 514), upscale=2, prompt="").request
-    assert (twice["width"], twice["height"], twice["strength"]) == (1544, 1032, 0.3)
-    assert twice["upscale"] == {"factor": 2, "tile": [768, 768]}
-    assert twice["notes"] == [
+    twice = resolved(catalogue, (770, 514), upscale=2, prompt="")
+    assert (twice.width, twice.height, twice.strength) == (1544, 1032, 0.3)
+    assert twice.upscale == ResolvedUpscale(factor=2, tile=(768, 768))
+    assert twice.notes == (
         "Upscaled from 770x514 to 1544x1032.", "It was drawn in 6 overlapping tiles of 768x768."
-    ]  # fmt: skip
+    )  # fmt: skip
     small = resolved(catalogue, (300, 200), upscale=4, strength=0.5)
-    assert (small.request["upscale"], small.request["strength"]) == ({"factor": 4, "tile": [1200, 800]}, 0.5)
-    assert small.work == pytest.approx(1200 * 800 * 15 / 1e6)
+    assert (small.upscale, small.strength) == (ResolvedUpscale(factor=4, tile=(1200, 800)), 0.5)
+    assert tiles.work(small) == pytest.approx(1200 * 800 * 15 / 1e6)
 
 
 @pytest.mark.parametrize(
@@ -177,10 +179,10 @@ async def drawn(api: Any, body: Json) -> Json:
 async def test_what_is_asked_is_drawn_and_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from core_lab import DoubleGpu
 
-    tasks: list[DrawTask] = []
+    tasks: list[Draw] = []
     draw = DoubleGpu.draw
 
-    async def keep(self: DoubleGpu, task: DrawTask, report: Any) -> Any:
+    async def keep(self: DoubleGpu, task: Draw, report: Any) -> Any:
         tasks.append(task)
         return await draw(self, task, report)
 
@@ -198,7 +200,7 @@ async def test_what_is_asked_is_drawn_and_recorded(tmp_path: Path, monkeypatch: 
         assert used["tile"] is None
         assert result["record"]["asked"] == {"hires": {"scale": 2.0, "strength": 0.5}}
         assert tasks[0].hires is not None
-        assert (tasks[0].hires["tile"], tasks[0].upscale) == ([128, 128], None)
+        assert (tasks[0].hires.tile, tasks[0].upscale) == ((128, 128), None)
         data = png(100, 100)
         await send(here.api, data)
         result = await drawn(here.api, started(data, "key-00002", upscale=2, prompt="", steps=20))
@@ -207,7 +209,7 @@ async def test_what_is_asked_is_drawn_and_recorded(tmp_path: Path, monkeypatch: 
         assert (used["width"], used["height"], used["init_image"]) == (200, 200, sha(data))
         assert used["tile"] == [128, 128], "what the operator makes the usual size later changes nothing in it"
         assert "A strength of 0.3 takes 6 of the 20 steps." in result["notes"]
-        assert (tasks[1].width, tasks[1].upscale) == (200, {"factor": 2, "tile": [128, 128]})
+        assert (tasks[1].width, tasks[1].upscale) == (200, ResolvedUpscale(factor=2, tile=(128, 128)))
         plain = await drawn(here.api, image("key-00003"))
         assert (plain["record"]["used"]["hires"], plain["record"]["used"]["upscale"]) == (None, None)
 

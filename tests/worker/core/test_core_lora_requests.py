@@ -79,15 +79,15 @@ async def test_another_model_of_the_same_family_is_known_by_its_width(tmp_path: 
         folder = tmp_path / "models" / "small"
         entry = replace(here.parts.catalogue.images["ssd-1b"], name="small", hub=None, folder=str(folder))
         wanted = find_wanted("furball fur <lora:right:1> <lora:wrong:1>", "", entry, here.parts.library)
-        assert [lora["name"] for lora in wanted.loras] == ["right", "wrong"], "not known yet"
+        assert [lora.name for lora in wanted.loras] == ["right", "wrong"], "not known yet"
         for component in ("unet", "vae", "text_encoder", "text_encoder_2"):
             put(folder / component / "model.safetensors", b"")
             put(folder / component / "config.json", b'{"cross_attention_dim": 96}')
         put(folder / "model_index.json", json.dumps({"unet": ["diffusers", "x"]}).encode())
         wanted = find_wanted("furball fur <lora:right:1> <lora:wrong:1>", "", entry, here.parts.library)
-        assert [lora["name"] for lora in wanted.loras] == ["right"]
+        assert [lora.name for lora in wanted.loras] == ["right"]
         assert [problem.code for problem in wanted.problems] == ["lora_mismatch"]
-        assert [embedding["name"] for embedding in wanted.embeddings] == ["fur"]
+        assert [embedding.name for embedding in wanted.embeddings] == ["fur"]
         assert wanted.notes == [
             f"The embedding furball is made for another model than {entry.name}; it was read as a word."
         ]
@@ -171,7 +171,7 @@ async def test_the_word_of_an_embeddings_file_calls_it(tmp_path: Path) -> None:
         entry = here.parts.catalogue.images["sd15"]
         prompt = "an (otter with a <CAT-toy>)1.2, cat-toy, Learned_Embeds, <wide>, wide"
         wanted = find_wanted(prompt, "easynegative, <wide>", entry, here.parts.library)
-        assert [(one["token"], one["name"]) for one in wanted.embeddings] == [
+        assert [(one.token, one.name) for one in wanted.embeddings] == [
             ("<cat-toy>", "learned_embeds"),
             ("learned_embeds", "learned_embeds"),
         ]
@@ -245,6 +245,6 @@ def test_shapes_go_before_what_the_trainer_noted(tmp_path: Path) -> None:
         put(tmp_path / "loras" / f"w{width}.safetensors", tensors(shapes, ss_base_model_version="sd_v1"))
     library = Library(tmp_path)
     wanted = find_wanted("otter <lora:w96:1>", "", entry, library)
-    assert (wanted.problems, [lora["name"] for lora in wanted.loras]) == ([], ["w96"])
+    assert (wanted.problems, [lora.name for lora in wanted.loras]) == ([], ["w96"])
     [problem] = find_wanted("otter <lora:w64:1>", "", entry, library).problems
     assert "is made for another model than sdxl" in problem.message

@@ -16,7 +16,7 @@ from core_lab import Here, Json, Process, image, settings, worker_here
 from PIL import Image, ImageDraw
 from test_core_inputs import kept, png, send, sha
 
-from otterbot_worker.gpu.tasks import DrawTask
+from otterbot_worker.gpu.messages import Draw
 
 
 def encoded(picture: Image.Image) -> bytes:
@@ -45,14 +45,14 @@ def masked(data: bytes, mask: bytes, key: str = "key-00001", **fields: Any) -> J
 
 
 @pytest.fixture
-def tasks(monkeypatch: pytest.MonkeyPatch) -> list[DrawTask]:
+def tasks(monkeypatch: pytest.MonkeyPatch) -> list[Draw]:
     """What the GPU process is given."""
     from core_lab import DoubleGpu
 
-    seen: list[DrawTask] = []
+    seen: list[Draw] = []
     draw = DoubleGpu.draw
 
-    async def keep(self: DoubleGpu, task: DrawTask, report: Any) -> Any:
+    async def keep(self: DoubleGpu, task: Draw, report: Any) -> Any:
         seen.append(task)
         return await draw(self, task, report)
 
@@ -60,7 +60,7 @@ def tasks(monkeypatch: pytest.MonkeyPatch) -> list[DrawTask]:
     return seen
 
 
-async def test_holes_are_the_mask_of_their_own_picture(tmp_path: Path, tasks: list[DrawTask]) -> None:
+async def test_holes_are_the_mask_of_their_own_picture(tmp_path: Path, tasks: list[Draw]) -> None:
     async with worker_here(settings(tmp_path)) as here:
         data = hole()
         assert "inpaint" in (await here.api.call("GET", "/v1/info"))[1]["features"]
@@ -73,17 +73,20 @@ async def test_holes_are_the_mask_of_their_own_picture(tmp_path: Path, tasks: li
         said = "The mask leaves 50 % of the picture to be drawn anew; the rest is only scaled, to 160x104."
         assert said in result["notes"], "otter-mini draws nothing so low"
         folder = tmp_path / "inputs" / "otterbot"
-        assert tasks[0].init_image == str(folder / f"{sha(data)}.png")
-        assert (tasks[0].mask, tasks[0].mask_is_alpha) == (str(folder / f"{sha(data)}.mask.png"), True)
+        start, mask = tasks[0].init_image, tasks[0].mask
+        assert start is not None
+        assert start.path == str(folder / f"{sha(data)}.png")
+        assert mask is not None
+        assert (mask.path, mask.of_init_image) == (str(folder / f"{sha(data)}.mask.png"), True)
 
 
-async def test_the_rest_stays_as_it_is_or_is_said_to_be_scaled(tmp_path: Path, tasks: list[DrawTask]) -> None:
+async def test_the_rest_stays_as_it_is_or_is_said_to_be_scaled(tmp_path: Path, tasks: list[Draw]) -> None:
     """Of a size that the model draws, of one that is no multiple, of that one typed, and of another one typed."""
     stays, scaled = "the rest stays as it is.", "the rest is only scaled, to {}x{}."
-    cases: list[tuple[tuple[int, int], Json, tuple[int, int], list[int] | None, str]] = [
+    cases: list[tuple[tuple[int, int], Json, tuple[int, int], tuple[int, int] | None, str]] = [
         ((160, 104), {}, (160, 104), None, stays),
-        ((101, 99), {}, (101, 99), [104, 104], stays),
-        ((101, 99), {"width": 101, "height": 99}, (101, 99), [104, 104], stays),
+        ((101, 99), {}, (101, 99), (104, 104), stays),
+        ((101, 99), {"width": 101, "height": 99}, (101, 99), (104, 104), stays),
         ((101, 99), {"width": 128, "height": 128}, (128, 128), None, scaled),
         ((400, 300), {}, (144, 112), None, scaled),
     ]
@@ -100,7 +103,7 @@ async def test_the_rest_stays_as_it_is_or_is_said_to_be_scaled(tmp_path: Path, t
             assert not any("rounded" in note for note in result["notes"])
 
 
-async def test_another_picture_is_a_mask_by_its_brightness_or_its_holes(tmp_path: Path, tasks: list[DrawTask]) -> None:
+async def test_another_picture_is_a_mask_by_its_brightness_or_its_holes(tmp_path: Path, tasks: list[Draw]) -> None:
     async with worker_here(settings(tmp_path)) as here:
         data, quarter, holes = png(), black_and_white(), hole(192, 128)
         for one in (data, quarter, holes):
@@ -111,10 +114,9 @@ async def test_another_picture_is_a_mask_by_its_brightness_or_its_holes(tmp_path
             assert any(f"leaves {percent} % of" in note for note in result["notes"])
             assert result["record"]["used"]["strength"] == 0.5
         folder = tmp_path / "inputs" / "otterbot"
-        assert [task.mask_is_alpha for task in tasks] == [False, False]
-        assert [task.mask for task in tasks] == [
-            str(folder / f"{sha(quarter)}.png"),
-            str(folder / f"{sha(holes)}.mask.png"),
+        assert [(task.mask.path, task.mask.of_init_image) for task in tasks if task.mask is not None] == [
+            (str(folder / f"{sha(quarter)}.png"), False),
+            (str(folder / f"{sha(holes)}.mask.png"), False),
         ]
 
 

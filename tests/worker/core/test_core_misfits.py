@@ -81,11 +81,11 @@ def test_loras_and_embeddings_of_the_other_stable_diffusion(
     write(tmp_path / "checkpoints" / "dropped.safetensors", SD2)
     entry = shipped(tmp_path)[model]
     wanted = find_wanted("furone furtwo <lora:one:1> <lora:two:1>", "", entry, Library(tmp_path))
-    assert [one["name"] for one in wanted.loras] == [fits]
+    assert [one.name for one in wanted.loras] == [fits]
     assert [(one.code, one.message) for one in wanted.problems] == [
         ("lora_mismatch", f"The LoRA `{refused}` is made for another model than {model}.")
     ]
-    assert [one["name"] for one in wanted.embeddings] == [f"fur{fits}"]
+    assert [one.name for one in wanted.embeddings] == [f"fur{fits}"]
     assert f"The embedding fur{refused} is made for another model than {model}" in wanted.notes[0]
 
 
@@ -117,7 +117,7 @@ def test_no_edges_for_stable_diffusion_2(tmp_path: Path, downloads: bool) -> Non
     assert [problem.code for problem in steering.problems] == ["controlnet_mismatch"]
     steering = find_control(request, PICTURE, models["sd15"], nets, downloads=downloads)
     assert steering.request is not None
-    assert steering.request["name"] == "own_canny"
+    assert steering.request.name == "own_canny"
 
 
 def test_memory_is_planned_for_the_kind_that_a_single_file_is(tmp_path: Path) -> None:

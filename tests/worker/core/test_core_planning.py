@@ -19,6 +19,7 @@ from otterbot_worker.memory.placement import GROUPS, OFFLOAD, PLANS, QUANTISED, 
 from otterbot_worker.models import estimates
 from otterbot_worker.models.catalogue import load_catalogue
 from otterbot_worker.models.estimates import Needs, Part, needs_of, published
+from otterbot_worker.schemas.draw_files import LoraFile
 
 sys.path.insert(0, os.path.dirname(__file__))
 import hollow_models
@@ -240,21 +241,21 @@ def test_what_failed_is_not_tried_again_with_as_much_or_less() -> None:
     assert chosen(768, 8, *every) in PLANS, "one try is left when all have failed"
 
 
-def lora(folder: Path, values: int) -> dict[str, Any]:
+def lora(folder: Path, values: int, weight: float = 0.8) -> LoraFile:
     """A task's; its file holds zeros."""
     path = folder / f"{values}.safetensors"
     header = json.dumps({"a": {"dtype": "F16", "shape": [values], "data_offsets": [0, 2 * values]}}).encode()
     with path.open("wb") as file:
         file.write(len(header).to_bytes(8, "little") + header)
         file.truncate(8 + len(header) + 2 * values)  # sparse
-    return {"name": path.stem, "path": str(path), "hash": "", "weight": 0.8}
+    return LoraFile(name=path.stem, path=str(path), hash="", autov3="", weight=weight)
 
 
 def test_loras_stay_on_the_card_under_every_plan(tmp_path: Path) -> None:
     model, pixels = MEASURED["SDXL"][0], 1024 * 1024
     loras = [lora(tmp_path, values) for values in (100_000_000, 200_000_000)]
-    loras.append({**lora(tmp_path, 50_000_000), "weight": 0.0})
-    loras.append({"name": "gone", "path": str(tmp_path / "gone.safetensors"), "hash": "", "weight": 1.0})
+    loras.append(lora(tmp_path, 50_000_000, 0.0))
+    loras.append(LoraFile(name="gone", path=str(tmp_path / "gone.safetensors"), hash="", autov3="", weight=1.0))
     beside = estimates.with_loras(model, loras)
     full = Precision(storage="float16", compute="float32")
     for plan in PLANS:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import pytest
 from core_lab import Here, image, settings, worker_here
 
 from otterbot_worker.models import safety
+from otterbot_worker.schemas.draw_files import CheckerFiles
 
 
 def put(folder: Path, *names: str) -> Path:
@@ -79,29 +79,24 @@ async def test_one_that_is_lost_while_a_job_waits_ends_it(tmp_path: Path) -> Non
 def test_the_models_own_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
     other, model = put(tmp_path / "other"), tmp_path / "model"
-    assert safety.place(None, str(other), downloads=False) == {
-        "folder": str(other),
-        "features": str(other),
-        "hub": None,
-    }
+    its = CheckerFiles(folder=str(other), features=str(other), hub=None)
+    assert safety.place(None, str(other), downloads=False) == its
     model.mkdir()
     assert safety.place(model, str(other), downloads=False) == safety.place(None, str(other), downloads=False)
     put(model / "safety_checker", "config.json", "model.fp16.safetensors")
     put(model / "feature_extractor", "preprocessor_config.json")
     found = safety.place(model, str(other), downloads=False)
-    assert found == {
-        "folder": str(model / "safety_checker"),
-        "features": str(model / "feature_extractor"),
-        "hub": None,
-    }
-    to_fetch = {"folder": None, "features": None, "hub": "owner/name"}
+    own = (str(model / "safety_checker"), str(model / "feature_extractor"))
+    assert found == CheckerFiles(folder=own[0], features=own[1], hub=None)
+    to_fetch = CheckerFiles(folder=None, features=None, hub="owner/name")
     assert safety.place(None, "owner/name", downloads=True) == to_fetch
-    assert json.loads(json.dumps(to_fetch)) == to_fetch
     root = tmp_path / "hub" / "models--owner--name"
     (root / "refs").mkdir(parents=True)
     (root / "refs" / "main").write_text("abc")
     here = put(root / "snapshots" / "abc")
-    assert (safety.place(None, "owner/name", downloads=False) or {})["folder"] == str(here)
+    assert safety.place(None, "owner/name", downloads=False) == CheckerFiles(
+        folder=str(here), features=str(here), hub=None
+    )
 
 
 @pytest.mark.parametrize("bad", ["../x", "a", "a/b/c", ""])

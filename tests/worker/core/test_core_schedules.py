@@ -16,6 +16,7 @@ from otterbot_worker.queue.input_rows import Input
 from otterbot_worker.requests.input_images import Sources
 from otterbot_worker.requests.resolve import resolve_image
 from otterbot_worker.schemas.requests import ImageRequest
+from otterbot_worker.schemas.resolved import ResolvedRequest
 
 START = Input(client="c", id="0" * 64, width=512, height=512, size=1, private=False, used_at=0.0)
 
@@ -83,10 +84,12 @@ def test_deep_ones_are_taken_apart_in_linear_time() -> None:
     assert drawn(deep, 30)[0] == "x"
 
 
-def wanted(tmp_path: Path, prompt: str, *, steps: int, sources: Sources | None = None, **fields: Any) -> dict[str, Any]:
+def wanted(
+    tmp_path: Path, prompt: str, *, steps: int, sources: Sources | None = None, **fields: Any
+) -> ResolvedRequest:
     library, catalogue = Library(tmp_path), load_catalogue(data_dir=tmp_path, downloads_allowed=True)
     request = ImageRequest.model_validate({"prompt": prompt, "seed": 1, "steps": steps, **fields})
-    return resolve_image(request, catalogue, "sd15", sources, library).request
+    return resolve_image(request, catalogue, "sd15", sources, library)
 
 
 def test_an_embedding_counts_where_its_words_are_drawn(tmp_path: Path) -> None:
@@ -95,7 +98,7 @@ def test_an_embedding_counts_where_its_words_are_drawn(tmp_path: Path) -> None:
     prompt = "[furball:scale:25]"
 
     def tokens(steps: int, **fields: Any) -> list[str]:
-        return [one["token"] for one in wanted(tmp_path, prompt, steps=steps, **fields)["embeddings"]]
+        return [one.token for one in wanted(tmp_path, prompt, steps=steps, **fields).embeddings]
 
     assert (tokens(20), tokens(30)) == (["furball"], ["scale"])
     sources = Sources(start=START)
@@ -106,4 +109,4 @@ def test_an_embedding_counts_where_its_words_are_drawn(tmp_path: Path) -> None:
 def test_the_usual_cfg_goes_by_what_is_drawn(tmp_path: Path) -> None:
     for steps, expected in ((20, 7.5), (30, 13.0)):
         resolved = wanted(tmp_path, "[cat:(dog)++:25]", steps=steps, model="sdxl")
-        assert resolved["guidance_scale"] == expected
+        assert resolved.guidance_scale == expected

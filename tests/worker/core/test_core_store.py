@@ -11,6 +11,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import make_requests
 import pytest
 import pytest_asyncio
 
@@ -18,9 +19,10 @@ from otterbot_worker.queue import migrations
 from otterbot_worker.queue import queries as q
 from otterbot_worker.queue.database import Database
 from otterbot_worker.queue.migrations import DamagedDatabase, NewerDatabase
-from otterbot_worker.queue.model import ImageRow, NewRow, Row, derived_state, seed_of
+from otterbot_worker.queue.model import ImageRow, NewRow, Row, derived_state
 from otterbot_worker.queue.store import KeyReused, Limits, QueueFull, Store, Submission
 from otterbot_worker.schemas.base import State
+from otterbot_worker.schemas.resolved import ResolvedChat, seed_of
 
 LIMITS = Limits(open_rows=100, open_rows_per_owner=50)
 NOW = 1_000_000.0
@@ -44,7 +46,7 @@ def submission(
     content = [{"role": "user", "content": "hi"}] if kind == "chat" else None
     return Submission(
         client="c", key=key, body_hash=body, kind="chat" if kind == "chat" else "image", owner=owner, room="r",
-        private=False, request={"prompt": "otter"}, content=content,
+        private=False, request=ResolvedChat(model="m") if kind == "chat" else make_requests.resolved(), content=content,
         rows=[NewRow(seed=n, model="m", work=1.0) for n in range(count)],
     )  # fmt: skip
 
@@ -173,9 +175,8 @@ async def test_chat_is_forgotten_an_hour_after_its_end(store: Store) -> None:
 
 
 async def test_words_of_encrypted_rooms_go_with_their_pictures(store: Store) -> None:
-    new = replace(
-        submission(count=2), private=True, request={"prompt": "otter", "asked": {"prompt": "otter"}, "steps": 3}
-    )
+    request = make_requests.resolved(asked={"prompt": "otter"}, steps=3)
+    new = replace(submission(count=2), private=True, request=request)
     job, _ = await store.submit(new, LIMITS, NOW)
     for seq in [row.seq for row in (await store.rows([job.id]))[job.id]]:
         row = await store.claim(seq, [], NOW)

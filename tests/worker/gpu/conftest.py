@@ -19,10 +19,11 @@ os.environ["TRANSFORMERS_VERBOSITY"] = os.environ["DIFFUSERS_VERBOSITY"] = "erro
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 sys.path.insert(0, os.path.dirname(__file__))
+from draw_tasks import draw_task
 from hub import Hub
 
+from otterbot_worker.gpu.messages import Draw
 from otterbot_worker.gpu.process import GpuProcess
-from otterbot_worker.gpu.tasks import DrawTask
 from otterbot_worker.models.catalogue import Catalogue, load_catalogue
 from otterbot_worker.models.entries import ModelEntry
 
@@ -125,13 +126,13 @@ def broken_copy(data_dir: Path, tmp_path: Path, entries: dict[str, ModelEntry]) 
 
 
 @pytest.fixture
-def make_task(entries: dict[str, ModelEntry], tmp_path: Path) -> Callable[..., DrawTask]:
+def make_task(entries: dict[str, ModelEntry], tmp_path: Path) -> Callable[..., Draw]:
     numbers = iter(range(1000))
 
-    def make(**changes: Any) -> DrawTask:
+    def make(**changes: Any) -> Draw:
         fields: dict[str, Any] = {
             "task_id": f"task-{next(numbers)}",
-            "model": entries["sdxl"].as_dict(),
+            "entry": entries["sdxl"],
             "prompt": "otter, cowboy hat",
             "negative_prompt": "",
             "steps": 3,
@@ -142,7 +143,7 @@ def make_task(entries: dict[str, ModelEntry], tmp_path: Path) -> Callable[..., D
             "seed": 7,
             "output": tmp_path / "picture.rgb",
         }
-        return DrawTask(**{**fields, **changes})
+        return draw_task(**{**fields, **changes})
 
     return make
 

@@ -16,7 +16,7 @@ from compel import CompelForSD
 from test_gpu_dialects import embeds
 from test_gpu_loras import drawer, pipe_of
 
-from otterbot_worker.gpu.tasks import DrawTask
+from otterbot_worker.gpu.messages import Draw
 from otterbot_worker.images.engine import Engine
 from otterbot_worker.models.entries import ModelEntry
 
@@ -63,7 +63,7 @@ PROMPTS = [*WRITTEN, *(f"{subject}, {style}" for subject, style in product(SUBJE
 
 
 def test_the_embeddings_are_compels(
-    engine: Engine, make_task: Callable[..., DrawTask], entries: dict[str, ModelEntry]
+    engine: Engine, make_task: Callable[..., Draw], entries: dict[str, ModelEntry]
 ) -> None:
     drawer(engine, make_task, entries, steps=1)()
     pipe: Any = pipe_of(engine)

@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from draw_tasks import draw_task
 from PIL import Image
 
 from otter_mini.drawing import draw
 from otter_mini.edges import edge_correlation
 from otter_mini.judge import Judge
 from otter_mini.scenes import sample
-from otterbot_worker.gpu.messages import Draw
 from otterbot_worker.images.engine import Engine
 from otterbot_worker.models.catalogue import load_catalogue
 from otterbot_worker.models.loras import SHIPPED, Kind, Library
@@ -55,7 +55,7 @@ def paint(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Paint:
     def one(**changes: Any) -> Pictures:
         fields: dict[str, Any] = {
             "task_id": "content",
-            "model": entry.as_dict(),
+            "entry": entry,
             "negative_prompt": "",
             "steps": STEPS,
             "guidance_scale": entry.defaults.guidance_scale,
@@ -64,7 +64,7 @@ def paint(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Paint:
             "sampler": entry.defaults.sampler,
             "output": str(output),
         }
-        drawn = engine.draw(Draw(**{**fields, **changes}), Nobody())
+        drawn = engine.draw(draw_task(**{**fields, **changes}), Nobody())
         assert drawn.notes == []
         return np.frombuffer(output.read_bytes(), np.uint8).reshape(drawn.height, drawn.width, 3)
 

@@ -19,12 +19,11 @@ from PIL import Image, ImageDraw
 from test_gpu_engine import Watcher
 
 from otterbot_worker.errors import Cancelled, JobFailed
-from otterbot_worker.gpu.messages import Draw, Drawn
-from otterbot_worker.gpu.tasks import DrawTask
+from otterbot_worker.gpu.messages import Draw, Drawn, UsedControlNet
 from otterbot_worker.images.draw import canny, passes
-from otterbot_worker.images.draw.controlnet_steps import Controls
 from otterbot_worker.images.engine import Engine
 from otterbot_worker.images.load import controlnet_loader
+from otterbot_worker.images.load.controlnet import Controls
 from otterbot_worker.images.load.loader import load
 from otterbot_worker.images.memory.placing import RESIDENT
 from otterbot_worker.memory.device_info import Precision
@@ -83,12 +82,11 @@ def control(nets: Path, picture: Path) -> Callable[..., dict[str, Any]]:
 
 
 @pytest.fixture
-def draw(engine: Engine, make_task: Callable[..., DrawTask], entries: dict[str, ModelEntry]) -> Draws:
+def draw(engine: Engine, make_task: Callable[..., Draw], entries: dict[str, ModelEntry]) -> Draws:
     def draw(*, family: str = "sd", watcher: Watcher | None = None, **changes: Any) -> tuple[Drawn, bytes]:
         fields = {"prompt": "a red cat", "negative_prompt": "blurry", "width": 96, "steps": 4, **changes}
-        task = make_task(model=entries[family].as_dict(), **fields)
-        values = {name: getattr(task, name) for name in task.__dataclass_fields__}
-        drawn = engine.draw(Draw(**{**values, "output": str(task.output)}), watcher or Watcher())
+        task = make_task(entry=entries[family], **fields)
+        drawn = engine.draw(task, watcher or Watcher())
         return drawn, task.output.read_bytes()
 
     return draw
@@ -103,7 +101,7 @@ def test_every_setting_acts_and_none_is_none(draw: Draws, control: Control, fami
     Image.new("RGB", (96, 64), "white").save(other)
     plain = draw(family=family)[1]
     drawn, steered = draw(family=family, control=control(family))
-    assert drawn.control == {"name": family, "hash": control(family)["hash"]}
+    assert drawn.control == UsedControlNet(name=family, hash=control(family)["hash"])
     changes: list[dict[str, Any]] = [
         {}, {"scale": 0.5}, {"scale": 2.0}, {"start": 0.5}, {"end": 0.5}, {"canny": False}, {"picture": str(other)},
     ]  # fmt: skip
@@ -112,7 +110,7 @@ def test_every_setting_acts_and_none_is_none(draw: Draws, control: Control, fami
     assert len({plain, *pictures}) == 1 + len(changes)
     drawn, nothing = draw(family=family, control=control(family, scale=0.0))
     assert nothing == plain
-    assert drawn.control == {"name": family, "hash": control(family)["hash"]}
+    assert drawn.control == UsedControlNet(name=family, hash=control(family)["hash"])
     drawn, nothing = draw(family=family, control=control(family, start=0.4, end=0.6))
     assert (nothing, drawn.notes) == (plain, ["With so few steps none lies in the part that was to be steered."])
     assert draw(family=family)[1] == plain, "the base is what it was"
@@ -134,7 +132,7 @@ def test_the_pixels_are_those_of_the_bare_pipeline(
     pipes: dict[str, Any],
     nets: Path,
     control: Control,
-    make_task: Callable[..., DrawTask],
+    make_task: Callable[..., Draw],
     picture: Path,
     family: str,
     from_picture: bool,
@@ -148,7 +146,7 @@ def test_the_pixels_are_those_of_the_bare_pipeline(
     edges = canny.edges(Image.open(picture))
     images = {"image": Image.open(picture), "control_image": edges, "strength": 0.8}
     for sampler, settings in (("UniPC", {}), ("Heun", {"scale": 0.7, "start": 0.3, "end": 0.8})):
-        task = Draw(**{**vars(make_task(sampler=sampler)), "output": ""})
+        task = make_task(sampler=sampler)
         bare.scheduler = passes.scheduler(task, loaded.base_scheduler)
         image = bare(
             "a red cat",

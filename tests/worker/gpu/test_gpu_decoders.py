@@ -15,13 +15,14 @@ import safetensors.torch
 import torch
 
 from otterbot_worker.errors import JobFailed
+from otterbot_worker.gpu.messages import Draw
 from otterbot_worker.gpu.process import GpuProcess
-from otterbot_worker.gpu.tasks import DrawTask
 from otterbot_worker.models import files
 from otterbot_worker.models.catalogue import load_catalogue
 from otterbot_worker.models.entries import ModelEntry
 from otterbot_worker.models.entry_file import CatalogueError
 from otterbot_worker.requests.resolve import Refused, resolve_image
+from otterbot_worker.schemas.records import UsedVae
 from otterbot_worker.schemas.requests import ImageRequest
 
 sys.path.insert(0, os.path.dirname(__file__))
@@ -45,9 +46,9 @@ def entry(entries: dict[str, ModelEntry], small: tuple[Path, Weights]) -> ModelE
 
 
 @pytest.fixture
-def draw(process: GpuProcess, make_task: Callable[..., DrawTask]) -> Callable[[ModelEntry], Any]:
+def draw(process: GpuProcess, make_task: Callable[..., Draw]) -> Callable[[ModelEntry], Any]:
     async def one(entry: ModelEntry) -> tuple[Any, bytes]:
-        task = make_task(model=entry.as_dict())
+        task = make_task(entry=entry)
         drawn = await process.draw(task, lambda _: None)
         return drawn, task.output.read_bytes()
 
@@ -99,7 +100,7 @@ async def test_it_draws_and_stands_in_the_record_whatever_form_it_has(
         drawn, pictures[name] = await draw(replace(entry, vae_path=str(path)))
         assert drawn.notes == []
         weights = path if path.is_file() else next(path.glob("*.safetensors"))
-        assert drawn.vae == {"name": path.name, "hash": files.files_hash(weights.parent, [weights])}
+        assert drawn.vae == UsedVae(name=path.name, hash=files.files_hash(weights.parent, [weights]))
     of_file = replace(entry, folder=None, file=str(single), config=str(root / "config"))
     drawn, pictures["single"] = await draw(replace(of_file, vae_path=str(tmp_path / "plain.safetensors")))
     assert drawn.vae is not None

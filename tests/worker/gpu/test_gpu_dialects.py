@@ -15,7 +15,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 from otterbot_worker.families.clip import for_sd, for_sdxl
 from otterbot_worker.families.prompt import Prompt
-from otterbot_worker.gpu.tasks import DrawTask
+from otterbot_worker.gpu.messages import Draw
 from otterbot_worker.images.draw.prompt_cache import ENTRIES_MAX, Embeddings
 from otterbot_worker.images.engine import Engine
 from otterbot_worker.models.entries import ModelEntry
@@ -25,7 +25,7 @@ CPU = torch.device("cpu")
 
 
 @pytest.fixture
-def draw(engine: Engine, make_task: Callable[..., DrawTask], entries: dict[str, ModelEntry]) -> Draws:
+def draw(engine: Engine, make_task: Callable[..., Draw], entries: dict[str, ModelEntry]) -> Draws:
     return drawer(engine, make_task, entries, steps=1)
 
 

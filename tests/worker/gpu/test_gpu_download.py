@@ -15,10 +15,10 @@ import pytest
 import torch
 
 from otterbot_worker.errors import Cancelled, JobFailed
+from otterbot_worker.gpu.messages import Draw
 from otterbot_worker.gpu.process import GpuProcess
-from otterbot_worker.gpu.tasks import DrawTask
-from otterbot_worker.images.draw.controlnet_steps import Controls
 from otterbot_worker.images.load import download, loader
+from otterbot_worker.images.load.controlnet import Controls
 from otterbot_worker.images.memory.placing import RESIDENT
 from otterbot_worker.memory.device_info import Precision
 from otterbot_worker.models import controlnets, files
@@ -40,10 +40,10 @@ async def test_a_missing_model_is_fetched_once_if_that_is_allowed(
     hub: Hub,
     entry: ModelEntry,
     make_process: Callable[..., GpuProcess],
-    make_task: Callable[..., DrawTask],
+    make_task: Callable[..., Draw],
     tmp_path: Path,
 ) -> None:
-    task = make_task(model=entry.as_dict())
+    task = make_task(entry=entry)
     strict = make_process()
     with pytest.raises(JobFailed, match="downloads are not allowed"):
         await strict.draw(task, lambda _: None)
@@ -52,7 +52,7 @@ async def test_a_missing_model_is_fetched_once_if_that_is_allowed(
 
     gpu = make_process(downloads=True)
     with pytest.raises(JobFailed, match="could not be downloaded") as failed:
-        await gpu.draw(make_task(model={**entry.as_dict(), "hub": "somebody/nothing"}), lambda _: None)
+        await gpu.draw(make_task(entry={**entry.as_dict(), "hub": "somebody/nothing"}), lambda _: None)
     assert failed.value.code == "model_missing"
     hub.hold.clear()
 

@@ -18,7 +18,6 @@ import torch
 
 from otterbot_worker.errors import Cancelled, JobFailed
 from otterbot_worker.gpu.messages import Draw, Drawn
-from otterbot_worker.gpu.tasks import DrawTask
 from otterbot_worker.images.draw import decoding, passes
 from otterbot_worker.images.engine import Engine
 from otterbot_worker.images.load import device as devices
@@ -52,11 +51,10 @@ class Watcher:
 
 
 @pytest.fixture
-def draw(engine: Engine, make_task: Callable[..., DrawTask], entries: dict[str, ModelEntry]) -> Draws:
+def draw(engine: Engine, make_task: Callable[..., Draw], entries: dict[str, ModelEntry]) -> Draws:
     def draw(*, family: str = "sdxl", watcher: Watcher | None = None, **changes: Any) -> tuple[Drawn, bytes]:
-        task = make_task(**{"model": entries[family].as_dict(), **changes})
-        fields = {name: getattr(task, name) for name in task.__dataclass_fields__}
-        drawn = engine.draw(Draw(**{**fields, "output": str(task.output)}), watcher or Watcher())
+        task = make_task(**{"entry": entries[family], **changes})
+        drawn = engine.draw(task, watcher or Watcher())
         return drawn, task.output.read_bytes()
 
     return draw
@@ -108,12 +106,12 @@ def test_distilled_samplers_take_more_steps_than_they_were_made_for(draw: Draws,
 
 
 def test_the_pixels_are_those_of_the_bare_pipeline(
-    draw: Draws, entries: dict[str, ModelEntry], make_task: Callable[..., DrawTask]
+    draw: Draws, entries: dict[str, ModelEntry], make_task: Callable[..., Draw]
 ) -> None:
     for family in ("sd", "sdxl"):
         ours = draw(family=family, prompt="a red cat", negative_prompt="blurry", sampler="UniPC", steps=4)[1]
         loaded = load(entries[family], torch.device("cpu"), RESIDENT, downloads=False, monitor=Watcher())
-        task = Draw(**{**vars(make_task(sampler="UniPC")), "output": ""})
+        task = make_task(sampler="UniPC")
         loaded.pipe.scheduler = passes.scheduler(task, loaded.base_scheduler)
         image = loaded.pipe(
             "a red cat",
@@ -386,7 +384,7 @@ def test_a_broken_model_gives_one_clear_sentence(
     folder, entry = broken_copy("sdxl")
     break_it(folder)
     with pytest.raises(JobFailed) as failed:
-        draw(model=entry.as_dict())
+        draw(entry=entry)
     assert (failed.value.code, said in failed.value.message) == (code, True), failed.value.message
     assert "copy" in failed.value.message
     assert str(folder) not in failed.value.message
@@ -396,14 +394,14 @@ def test_a_broken_model_gives_one_clear_sentence(
 def test_a_model_that_may_not_be_fetched(draw: Draws, entries: dict[str, ModelEntry]) -> None:
     hub = {**entries["sd"].as_dict(), "hub": "nobody/nothing", "folder": None}
     with pytest.raises(JobFailed) as failed:
-        draw(model=hub)
+        draw(entry=hub)
     assert failed.value.code == "model_missing"
     assert "downloads are not allowed" in failed.value.message
 
 
 def test_the_wrong_family_is_refused(draw: Draws, entries: dict[str, ModelEntry]) -> None:
     with pytest.raises(JobFailed) as failed:
-        draw(model={**entries["sd"].as_dict(), "family": "sdxl"})
+        draw(entry={**entries["sd"].as_dict(), "family": "sdxl"})
     assert failed.value.code == "model_broken"
     assert "StableDiffusionXLPipeline" in failed.value.message
 

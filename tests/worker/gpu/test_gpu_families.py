@@ -12,15 +12,15 @@ import diffusers
 import numpy as np
 import pytest
 import torch
+from draw_tasks import draw_task
 
 from otterbot_worker.errors import Cancelled, JobFailed
 from otterbot_worker.families import FAMILIES, Family, Prompt
 from otterbot_worker.gpu.messages import Draw, Drawn
-from otterbot_worker.gpu.tasks import DrawTask
 from otterbot_worker.images.draw import refiner_steps
 from otterbot_worker.images.draw.passes import scheduler
 from otterbot_worker.images.engine import Engine
-from otterbot_worker.images.load.loader import Loaded
+from otterbot_worker.images.load.loaded import Loaded
 from otterbot_worker.models.catalogue import Catalogue, load_catalogue
 from otterbot_worker.models.entries import ModelEntry
 from otterbot_worker.models.estimates import needs_of
@@ -51,13 +51,12 @@ class Watcher:
 
 
 @pytest.fixture
-def draw(engine: Engine, make_task: Callable[..., DrawTask], catalogue: Catalogue) -> Draws:
+def draw(engine: Engine, make_task: Callable[..., Draw], catalogue: Catalogue) -> Draws:
     def draw(one: str | ModelEntry, *, watcher: Watcher | None = None, **changes: Any) -> tuple[Drawn, bytes]:
         entry = catalogue.images[one] if isinstance(one, str) else one
         usual = {"sampler": entry.defaults.sampler, "guidance_scale": entry.defaults.guidance_scale}
-        task = make_task(**{"model": entry.as_dict(), **usual, **changes})
-        fields = {name: getattr(task, name) for name in task.__dataclass_fields__}
-        drawn = engine.draw(Draw(**{**fields, "output": str(task.output)}), watcher or Watcher())
+        task = make_task(**{"entry": entry, **usual, **changes})
+        drawn = engine.draw(task, watcher or Watcher())
         return drawn, task.output.read_bytes()
 
     return draw
@@ -231,14 +230,14 @@ def test_cancel_within_a_step_and_within_the_decode(draw: Draws, model: str, pha
 def test_a_missing_part_is_named(draw: Draws, catalogue: Catalogue, tmp_path: Path) -> None:
     fields = {**catalogue.images["tiny-zimage"].as_dict(), "name": "changed"}
     with pytest.raises(JobFailed, match="the family flux2 needs Flux2KleinPipeline"):
-        draw("tiny-zimage", model={**fields, "family": "flux2"})
+        draw("tiny-zimage", entry={**fields, "family": "flux2"})
     nowhere = {"hub": None, "file": str(tmp_path / "none.gguf")}
     with pytest.raises(JobFailed, match="its transformer is missing") as failed:
-        draw("tiny-zimage", model={**fields, "transformer": nowhere})
+        draw("tiny-zimage", entry={**fields, "transformer": nowhere})
     assert failed.value.code == "model_missing"
     (tmp_path / "none.gguf").write_bytes(b"no weights")
     with pytest.raises(JobFailed, match=r"the file none\.gguf is no GGUF file") as failed:
-        draw("tiny-zimage", model={**fields, "transformer": nowhere})
+        draw("tiny-zimage", entry={**fields, "transformer": nowhere})
     assert failed.value.code == "model_broken"
 
 
@@ -249,7 +248,7 @@ def test_a_transformer_of_its_own_file(draw: Draws, catalogue: Catalogue, tmp_pa
     copy = tmp_path / "own.safetensors"
     copy.write_bytes(own.read_bytes())
     fields = {**entry.as_dict(), "name": "own", "transformer": {"hub": None, "file": str(copy)}}
-    drawn, same_picture = draw("tiny-zimage", model=fields)
+    drawn, same_picture = draw("tiny-zimage", entry=fields)
     assert same_picture == picture
     assert drawn.model_hash != before.model_hash, "the file is part of the hash"
 
@@ -264,8 +263,8 @@ def test_base_and_refiner_are_the_bare_ensemble(draw: Draws, engine: Engine) -> 
     steps = [(step, total) for phase, step, total in watcher.phases if phase == "denoising"]
     assert steps == [(step, 10) for step in range(11)], "one count over both"
     assert drawn.refiner is not None
-    assert (drawn.refiner["name"], drawn.refiner["hand_over"]) == ("tiny-refiner", 0.6)
-    assert len(drawn.refiner["hash"]) == 16
+    assert (drawn.refiner.name, drawn.refiner.hand_over) == ("tiny-refiner", 0.6)
+    assert len(drawn.refiner.hash) == 16
     assert ours != draw("tiny-xl", **options)[1]
     assert ours == draw("tiny-refined", **options)[1]
 
@@ -281,7 +280,7 @@ def test_base_and_refiner_are_the_bare_ensemble(draw: Draws, engine: Engine) -> 
     generator = torch.Generator("cpu").manual_seed(7)
     words = {"prompt": "a red cat", "negative_prompt": "blurry"}
     both = {**words, "num_inference_steps": 10, "guidance_scale": 5.0, "generator": generator}
-    task = Draw(**{**_fields(one.entry), **options})
+    task = draw_task(**{**_fields(one.entry), **options})
     one.pipe.scheduler = scheduler(task, one.base_scheduler)
     latents = one.pipe(**both, width=64, height=64, denoising_end=0.6, output_type="latent").images
     second.scheduler = scheduler(task, one.base_scheduler)
@@ -292,7 +291,7 @@ def test_base_and_refiner_are_the_bare_ensemble(draw: Draws, engine: Engine) -> 
 def _fields(entry: ModelEntry) -> dict[str, Any]:
     return {
         "task_id": "bare",
-        "model": entry.as_dict(),
+        "entry": entry,
         "guidance_scale": 5.0,
         "width": 64,
         "height": 64,
@@ -331,10 +330,10 @@ def test_a_refiner_that_is_not_whole_is_named(
 
     assert ModelEntry.from_dict(refined_by(tmp_path)).here() is None
     with pytest.raises(JobFailed, match="refiner of broken is not on this machine") as failed:
-        draw("tiny-refined", model=refined_by(tmp_path))
+        draw("tiny-refined", entry=refined_by(tmp_path))
     assert failed.value.code == "model_missing"
     with pytest.raises(JobFailed, match="refiner of broken is broken: it was made for another base"):
-        draw("tiny-refined", model=refined_by(data_dir / "models" / "tiny-sd"))
+        draw("tiny-refined", entry=refined_by(data_dir / "models" / "tiny-sd"))
     unet = tmp_path / "unet"
     unet.mkdir()
     source = data_dir / "models" / "tiny-refiner" / "unet"
@@ -342,6 +341,6 @@ def test_a_refiner_that_is_not_whole_is_named(
     weights = source / "diffusion_pytorch_model.safetensors"
     (unet / weights.name).write_bytes(weights.read_bytes()[:-100])
     with pytest.raises(JobFailed, match=r"refiner of broken is broken: unet/.* is missing, cut off") as failed:
-        draw("tiny-refined", model=refined_by(tmp_path))
+        draw("tiny-refined", entry=refined_by(tmp_path))
     assert failed.value.code == "model_broken"
     assert refiner_steps.REFINER_PART == "unet"

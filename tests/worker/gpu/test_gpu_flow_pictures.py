@@ -15,7 +15,6 @@ from PIL import Image, ImageDraw
 from test_gpu_families import Watcher, loaded, same
 
 from otterbot_worker.gpu.messages import Draw, Drawn
-from otterbot_worker.gpu.tasks import DrawTask
 from otterbot_worker.images.draw import img2img, inpaint
 from otterbot_worker.images.draw.decoding import decode
 from otterbot_worker.images.engine import Engine
@@ -37,13 +36,12 @@ def picture(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def draw(engine: Engine, make_task: Callable[..., DrawTask], catalogue: Catalogue, picture: Path) -> Draws:
+def draw(engine: Engine, make_task: Callable[..., Draw], catalogue: Catalogue, picture: Path) -> Draws:
     def draw(name: str, *, watcher: Watcher | None = None, **changes: Any) -> tuple[Drawn, bytes]:
         entry = catalogue.images[name]
         usual = {"sampler": "Euler", "guidance_scale": 4.0, "steps": 5, "init_image": str(picture), "strength": 0.6}
-        task = make_task(**{"model": entry.as_dict(), **usual, **SIZE, **changes})
-        fields = {name: getattr(task, name) for name in task.__dataclass_fields__}
-        drawn = engine.draw(Draw(**{**fields, "output": str(task.output)}), watcher or Watcher())
+        task = make_task(**{"entry": entry, **usual, **SIZE, **changes})
+        drawn = engine.draw(task, watcher or Watcher())
         return drawn, task.output.read_bytes()
 
     return draw

@@ -13,7 +13,6 @@ import pytest
 
 from otterbot_worker.errors import CannotLook, JobFailed
 from otterbot_worker.gpu.messages import Draw
-from otterbot_worker.gpu.tasks import DrawTask
 from otterbot_worker.models.entries import ModelEntry
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "core"))
@@ -34,10 +33,10 @@ class Nobody:
 
 
 @pytest.fixture
-def draw(engine: Engine, make_task: Callable[..., DrawTask]) -> Draws:
+def draw(engine: Engine, make_task: Callable[..., Draw]) -> Draws:
     def make(entry: ModelEntry) -> Any:
-        task = make_task(model=entry.as_dict(), steps=2, sampler="DDIM", width=64, height=64)
-        return engine.draw(Draw(**{**vars(task), "output": str(task.output)}), Nobody())
+        task = make_task(entry=entry, steps=2, sampler="DDIM", width=64, height=64)
+        return engine.draw(task, Nobody())
 
     return make
 

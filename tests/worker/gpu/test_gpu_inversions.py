@@ -9,12 +9,12 @@ from typing import Any
 import lora_files as files
 import pytest
 import torch
+from draw_tasks import draw_task
 from test_gpu_loras import FAMILIES, Draws, Silent, difference, drawer, pipe_of
 
 from otterbot_worker.errors import Cancelled, JobFailed
 from otterbot_worker.families.prompt import TOKENS_MAX, Prompt
 from otterbot_worker.gpu.messages import Draw
-from otterbot_worker.gpu.tasks import DrawTask
 from otterbot_worker.images.draw.passes import scheduler
 from otterbot_worker.images.engine import Engine
 from otterbot_worker.images.load.textual_inversion import Tokenizer
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 @pytest.fixture
-def draw(engine: Engine, make_task: Callable[..., DrawTask], entries: dict[str, ModelEntry]) -> Draws:
+def draw(engine: Engine, make_task: Callable[..., Draw], entries: dict[str, ModelEntry]) -> Draws:
     return drawer(engine, make_task, entries, steps=2)
 
 
@@ -100,7 +100,7 @@ def test_it_draws_what_diffusers_draws(draw: Draws, engine: Engine, tmp_path: Pa
     embeds = encoder(torch.tensor([padded]))[0]
     handle.remove()
     assert engine._loaded is not None
-    task = Draw(**_fields(engine))
+    task = draw_task(**_fields(engine))
     pipe.scheduler = scheduler(task, engine._loaded.base_scheduler)
     empty = encoder(torch.tensor([[*tokenizer("")["input_ids"], *[tokenizer.pad_token_id] * 75]]))[0]
     image = pipe(
@@ -113,7 +113,7 @@ def test_it_draws_what_diffusers_draws(draw: Draws, engine: Engine, tmp_path: Pa
 def _fields(engine: Engine) -> dict[str, Any]:
     assert engine._loaded is not None
     return {
-        "task_id": "x", "model": engine._loaded.entry.as_dict(), "prompt": "", "negative_prompt": "", "steps": 2,
+        "task_id": "x", "entry": engine._loaded.entry, "prompt": "", "negative_prompt": "", "steps": 2,
         "guidance_scale": 5.0, "width": 64, "height": 64, "sampler": "UniPC", "seed": 7, "output": "",
     }  # fmt: skip
 

@@ -15,7 +15,6 @@ from test_gpu_engine import Watcher
 
 from otterbot_worker.errors import Cancelled, JobFailed
 from otterbot_worker.gpu.messages import Draw, Drawn
-from otterbot_worker.gpu.tasks import DrawTask
 from otterbot_worker.images.draw import decoding, hires_pass
 from otterbot_worker.images.engine import Engine
 from otterbot_worker.models.entries import ModelEntry
@@ -26,11 +25,10 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 @pytest.fixture
-def draw(engine: Engine, make_task: Callable[..., DrawTask], entries: dict[str, ModelEntry]) -> Draws:
+def draw(engine: Engine, make_task: Callable[..., Draw], entries: dict[str, ModelEntry]) -> Draws:
     def draw(*, family: str = "sd", watcher: Watcher | None = None, **changes: Any) -> tuple[Drawn, bytes]:
-        task = make_task(model=entries[family].as_dict(), **{"steps": 4, **changes})
-        values = {name: getattr(task, name) for name in task.__dataclass_fields__}
-        drawn = engine.draw(Draw(**{**values, "output": str(task.output)}), watcher or Watcher())
+        task = make_task(entry=entries[family], **{"steps": 4, **changes})
+        drawn = engine.draw(task, watcher or Watcher())
         return drawn, task.output.read_bytes()
 
     return draw

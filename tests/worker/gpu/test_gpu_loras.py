@@ -14,7 +14,6 @@ from PIL import Image
 
 from otterbot_worker.errors import Cancelled, JobFailed
 from otterbot_worker.gpu.messages import Draw, Drawn
-from otterbot_worker.gpu.tasks import DrawTask
 from otterbot_worker.images.engine import Engine
 from otterbot_worker.models.catalogue import Catalogue
 from otterbot_worker.models.entries import ModelEntry
@@ -41,20 +40,19 @@ class Silent:
                 raise Cancelled
 
 
-def drawer(engine: Engine, make_task: Callable[..., DrawTask], entries: dict[str, ModelEntry], *, steps: int) -> Draws:
+def drawer(engine: Engine, make_task: Callable[..., Draw], entries: dict[str, ModelEntry], *, steps: int) -> Draws:
     """Draws with the small model of a family; ``steps`` unless the test says otherwise."""
 
     def draw(*, family: str = "sd", monitor: Silent | None = None, **changes: Any) -> tuple[Drawn, bytes]:
-        task = make_task(**{"model": entries[family].as_dict(), "steps": steps, **changes})
-        fields = {name: getattr(task, name) for name in task.__dataclass_fields__}
-        drawn = engine.draw(Draw(**{**fields, "output": str(task.output)}), monitor or Silent())
+        task = make_task(**{"entry": entries[family], "steps": steps, **changes})
+        drawn = engine.draw(task, monitor or Silent())
         return drawn, task.output.read_bytes()
 
     return draw
 
 
 @pytest.fixture
-def draw(engine: Engine, make_task: Callable[..., DrawTask], entries: dict[str, ModelEntry]) -> Draws:
+def draw(engine: Engine, make_task: Callable[..., Draw], entries: dict[str, ModelEntry]) -> Draws:
     return drawer(engine, make_task, entries, steps=2)
 
 
@@ -124,7 +122,7 @@ def test_that_a_refiner_knows_no_loras_is_said(
 ) -> None:
     draw(family="sdxl")
     path = files.write(tmp_path / "x.safetensors", files.peft(files.pairs(pipe_of(engine))))
-    refined = {"model": catalogue.images["tiny-refined"].as_dict(), "loras": [files.wanted(path, 1.0)]}
+    refined = {"entry": catalogue.images["tiny-refined"], "loras": [files.wanted(path, 1.0)]}
     assert draw(**refined, steps=6)[0].notes == ["LoRAs act on the base's steps, not on the refiner's."]
     assert "refiner's" not in str(draw(**refined, steps=1)[0].notes), "it has no part in that one"
 

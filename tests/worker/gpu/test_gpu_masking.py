@@ -15,7 +15,6 @@ from test_gpu_engine import Watcher
 
 from otterbot_worker.errors import JobFailed
 from otterbot_worker.gpu.messages import Draw
-from otterbot_worker.gpu.tasks import DrawTask
 from otterbot_worker.images.draw import img2img, inpaint, passes, refiner_steps
 from otterbot_worker.images.engine import Engine
 from otterbot_worker.images.load.loader import load
@@ -55,13 +54,12 @@ def mask(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def draw(
-    engine: Engine, picture: Path, mask: Path, make_task: Callable[..., DrawTask], entries: dict[str, ModelEntry]
+    engine: Engine, picture: Path, mask: Path, make_task: Callable[..., Draw], entries: dict[str, ModelEntry]
 ) -> Draws:
     def draw(*, family: str = "sdxl", **changes: Any) -> Pixels:
         fields = {"init_image": str(picture), "mask": str(mask), "strength": 1.0, "width": 96, "steps": 5, **changes}
-        task = make_task(**{"model": entries[family].as_dict(), **fields})
-        values = {name: getattr(task, name) for name in task.__dataclass_fields__}
-        drawn = engine.draw(Draw(**{**values, "output": str(task.output)}), Watcher())
+        task = make_task(**{"entry": entries[family], **fields})
+        drawn = engine.draw(task, Watcher())
         return np.frombuffer(task.output.read_bytes(), np.uint8).reshape(drawn.height, drawn.width, 3)
 
     return draw
@@ -102,13 +100,13 @@ def test_a_picture_between_the_models_multiples_keeps_its_size(draw: Draws, fami
     assert (draw(family=family, **odd) == drawn).all()
 
 
-def test_what_lies_beyond_a_picture_goes_on_as_its_edge_does(make_task: Callable[..., DrawTask]) -> None:
-    task = Draw(**{**vars(make_task(width=3, height=2, canvas=[5, 4])), "output": ""})
+def test_what_lies_beyond_a_picture_goes_on_as_its_edge_does(make_task: Callable[..., Draw]) -> None:
+    task = make_task(width=3, height=2, canvas=[5, 4])
     grey = Image.fromarray(np.array([[1, 2, 3], [4, 5, 6]], np.uint8))
     expected = [[1, 2, 3, 3, 3], [4, 5, 6, 6, 6], [4, 5, 6, 6, 6], [4, 5, 6, 6, 6]]
     assert np.asarray(inpaint.on_canvas(task, grey)).tolist() == expected
     assert np.asarray(inpaint.on_canvas(task, grey.convert("RGB")))[..., 2].tolist() == expected
-    assert inpaint.on_canvas(Draw(**{**vars(task), "canvas": None}), grey) is grey
+    assert inpaint.on_canvas(task.model_copy(update={"canvas": None}), grey) is grey
 
 
 @pytest.mark.parametrize("sampler", samplers.names())
@@ -126,7 +124,7 @@ def test_every_sampler(draw: Draws, sampler: str, picture: Path) -> None:
 def test_the_latents_are_those_of_the_bare_pipeline(
     draw: Draws,
     entries: dict[str, ModelEntry],
-    make_task: Callable[..., DrawTask],
+    make_task: Callable[..., Draw],
     picture: Path,
     mask: Path,
     sampler: str,
@@ -139,7 +137,7 @@ def test_the_latents_are_those_of_the_bare_pipeline(
     kind = StableDiffusionInpaintPipeline if family == "sd" else StableDiffusionXLInpaintPipeline
     bare = kind(**{**loaded.family.load_arguments, **loaded.pipe.components})
     bare.set_progress_bar_config(disable=True)
-    task = Draw(**{**vars(make_task(sampler=sampler)), "output": ""})
+    task = make_task(sampler=sampler)
     for strength in (1.0, 0.6):
         bare.scheduler = passes.scheduler(task, loaded.base_scheduler)
         image = bare(
@@ -185,7 +183,7 @@ def test_what_stays_does_so_under_the_refiner_too(
     monkeypatch.setattr(inpaint, "keeping", keeping)
     monkeypatch.setattr(refiner_steps, "refine", refine)
     model = catalogue.images["tiny-refined"].as_dict()
-    draw(model=model, steps=10, sampler=sampler, strength=strength)
+    draw(entry=model, steps=10, sampler=sampler, strength=strength)
     (found,), (handed_over, drawn) = kept, seen
     stays = (found.anew == 0).expand_as(found.latents)
     assert torch.equal(drawn[stays], found.latents[stays])

@@ -15,9 +15,8 @@ import torch
 
 from otterbot_worker.errors import JobFailed
 from otterbot_worker.gpu.messages import Draw, Drawn
-from otterbot_worker.gpu.tasks import DrawTask
 from otterbot_worker.images.engine import Engine
-from otterbot_worker.images.memory.budget import Rooms
+from otterbot_worker.images.memory.budget import MemoryBudgets
 from otterbot_worker.memory import placement
 from otterbot_worker.memory.device_info import DeviceFacts
 from otterbot_worker.memory.oom_history import Lesson
@@ -57,27 +56,26 @@ class Short:
 
 
 class Rig:
-    def __init__(self, make_task: Callable[..., DrawTask], entries: dict[str, ModelEntry], facts: DeviceFacts) -> None:
+    def __init__(self, make_task: Callable[..., Draw], entries: dict[str, ModelEntry], facts: DeviceFacts) -> None:
         self._make_task, self._entries = make_task, entries
         self.facts = facts
         self.engine = Engine(device="cpu", threads=1, measure=lambda _device, _held: self.facts)
 
     def draw(self, times: int = 0, *, family: str = "sdxl", phase: str = "denoising", **changes: Any) -> Drawn:
-        task = self._make_task(**{"model": self._entries[family].as_dict(), **changes})
-        fields = {name: getattr(task, name) for name in task.__dataclass_fields__}
-        self.drawn = self.engine.draw(Draw(**{**fields, "output": str(task.output)}), Short(times, phase))
+        task = self._make_task(**{"entry": self._entries[family], **changes})
+        self.drawn = self.engine.draw(task, Short(times, phase))
         self.picture = np.frombuffer(task.output.read_bytes(), np.uint8).astype(int)
         return self.drawn
 
 
-def all_failed_before(plan: Plan) -> list[dict[str, Any]]:
+def all_failed_before(plan: Plan) -> list[Lesson]:
     """What makes the engine begin with that plan."""
-    return [Lesson(plan=one.name, card=0, available=10**12).as_dict() for one in PLANS[: PLANS.index(plan)]]
+    return [Lesson(plan=one.name, card=0, available=10**12) for one in PLANS[: PLANS.index(plan)]]
 
 
 @pytest.fixture
 def make_rig(
-    make_task: Callable[..., DrawTask], entries: dict[str, ModelEntry], catalogue: Catalogue
+    make_task: Callable[..., Draw], entries: dict[str, ModelEntry], catalogue: Catalogue
 ) -> Callable[..., Rig]:
     more = {name: catalogue.images[f"tiny-{name}"] for name in ("refined", "sd3", "zimage", "klein")}
     return lambda facts=PASCAL: Rig(make_task, entries | more, facts)
@@ -88,7 +86,7 @@ def test_every_plan_follows_the_one_before_with_the_same_seed(make_rig: Callable
         drawn = make_rig().draw(times)
         plan = PLANS[times]
         assert drawn.plan == plan.name
-        assert [lesson["plan"] for lesson in drawn.lessons] == [one.name for one in PLANS[:times]]
+        assert [lesson.plan for lesson in drawn.lessons] == [one.name for one in PLANS[:times]]
         assert drawn.notes == [f"Drawn with {plan.words}; 64x64 was too large for the free 5.1 GB."]
 
 
@@ -121,7 +119,7 @@ def test_another_decoder_stands_in_the_record_and_its_absence_is_said(
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
     wants = {**entries["sdxl"].as_dict(), "vae": "somebody/decoder"}
     rig = make_rig()
-    drawn = rig.draw(model=wants)
+    drawn = rig.draw(entry=wants)
     own = rig.picture
     assert drawn.vae is None
     assert drawn.notes == ["The decoder somebody/decoder could not be used, so that of tiny-xl itself was."]
@@ -132,7 +130,7 @@ def test_another_decoder_stands_in_the_record_and_its_absence_is_said(
     (root / "snapshots").mkdir()
     (root / "snapshots" / "abc").symlink_to(data_dir / "models" / "tiny-sd" / "vae")
     rig = make_rig()
-    drawn = rig.draw(model=wants)
+    drawn = rig.draw(entry=wants)
     assert drawn.vae is not None
     assert (drawn.vae["name"], len(drawn.vae["hash"])) == ("decoder", 16)
     assert drawn.notes == []
@@ -192,18 +190,20 @@ def test_the_plan_that_worked_is_remembered_by_size_and_across_processes(make_ri
 
 
 def test_the_free_memory_decides_before_anything_is_loaded(
-    catalogue: Catalogue, make_task: Callable[..., DrawTask]
+    catalogue: Catalogue, make_task: Callable[..., Draw]
 ) -> None:
     entry = catalogue.images["ssd-1b"]
-    task = Draw(**{**vars(make_task(width=768, height=768)), "output": ""})
+    task = make_task(width=768, height=768)
     for reserve, plan in ((0, "offload"), (2_000_000_000, "groups")):
-        room = Rooms(reserve=reserve, ram_reserve=0).begin(entry, task, replace(PASCAL, available=4_500_000_000))
+        room = MemoryBudgets(reserve=reserve, ram_reserve=0).begin(
+            entry, task, replace(PASCAL, available=4_500_000_000)
+        )
         assert room.plan.name == plan
         assert room.notes == [
             "Decoded in tiles, as the card had 4.5 GB free; with more, pixels along them would differ slightly."
         ]
-    small = Draw(**{**vars(make_task(width=512, height=512)), "output": ""})
-    room = Rooms(reserve=0, ram_reserve=0).begin(entry, small, replace(PASCAL, available=4_500_000_000))
+    small = make_task(width=512, height=512)
+    room = MemoryBudgets(reserve=0, ram_reserve=0).begin(entry, small, replace(PASCAL, available=4_500_000_000))
     assert (room.plan.name, room.notes) == ("offload", []), "it is one tile, which changes nothing"
 
 

@@ -12,7 +12,6 @@ from test_gpu_engine import Watcher
 
 from otterbot_worker.errors import JobFailed
 from otterbot_worker.gpu.messages import Draw
-from otterbot_worker.gpu.tasks import DrawTask
 from otterbot_worker.images.engine import Engine
 from otterbot_worker.models.entries import ModelEntry
 
@@ -26,7 +25,7 @@ def test_weights_that_are_not_a_number_are_named(
     part: str,
     words: str,
     broken_copy: Callable[[str], tuple[Path, ModelEntry]],
-    make_task: Callable[..., DrawTask],
+    make_task: Callable[..., Draw],
     engine: Engine,
 ) -> None:
     folder, entry = broken_copy("sdxl")
@@ -37,8 +36,8 @@ def test_weights_that_are_not_a_number_are_named(
     if part == "vae":
         weights["decoder.conv_out.weight"] = torch.full_like(weights["decoder.conv_out.weight"], torch.nan)
     safetensors.torch.save_file(weights, path, {"format": "pt"})
-    task = make_task(model=entry.as_dict())
+    task = make_task(entry=entry)
     with pytest.raises(JobFailed) as failed:
-        engine.draw(Draw(**{**vars(task), "output": str(task.output)}), Watcher())
+        engine.draw(task, Watcher())
     assert failed.value.code == "model_broken"
     assert failed.value.message == f"The model copy is broken: weights of its {words} are no finite numbers (NaN)."

@@ -22,7 +22,6 @@ from PIL import Image
 
 from otterbot_worker.families import FAMILIES
 from otterbot_worker.gpu.messages import Draw
-from otterbot_worker.gpu.tasks import DrawTask
 from otterbot_worker.images.draw import decoding, img2img
 from otterbot_worker.images.engine import Engine
 from otterbot_worker.images.load import dtypes
@@ -59,7 +58,7 @@ def pipeline(catalogue: Catalogue, name: str, **settings: Any) -> Any:
 
 @pytest.mark.parametrize(("name", "least"), [("tiny-sd3", 0.95), ("tiny-zimage", 0.15), ("tiny-klein", 0.95)])
 def test_what_is_kept_in_bf16_and_computed_in_full_precision_loses_nothing_more(
-    name: str, least: float, catalogue: Catalogue, make_task: Callable[..., DrawTask], tmp_path: Path
+    name: str, least: float, catalogue: Catalogue, make_task: Callable[..., Draw], tmp_path: Path
 ) -> None:
     """``least``: how much of the transformer is kept so."""
     rounded = pipeline(catalogue, name, dtype=torch.bfloat16).to(dtype=torch.float32)
@@ -68,8 +67,8 @@ def test_what_is_kept_in_bf16_and_computed_in_full_precision_loses_nothing_more(
     pictures = []
     for facts, model in ((TURING, entry), (PROCESSOR, {**entry, "folder": str(tmp_path / "rounded")})):
         engine = Engine(device="cpu", threads=1, measure=lambda _device, _held, facts=facts: facts)
-        task = make_task(model=model, sampler="Euler", guidance_scale=4.0 if name == "tiny-sd3" else 0.0)
-        engine.draw(Draw(**{**vars(task), "output": str(task.output)}), Quiet())
+        task = make_task(entry=model, sampler="Euler", guidance_scale=4.0 if name == "tiny-sd3" else 0.0)
+        engine.draw(task, Quiet())
         pictures.append(task.output.read_bytes())
         assert engine._loaded is not None
         kept = engine._loaded.pipe.transformer

@@ -20,11 +20,11 @@ from test_gpu_engine import Watcher
 from otterbot_worker.families import FAMILIES, Preview
 from otterbot_worker.gpu import messages
 from otterbot_worker.gpu.messages import Draw
-from otterbot_worker.gpu.tasks import DrawTask
 from otterbot_worker.images.child import Channel, Task
 from otterbot_worker.images.draw import previews
 from otterbot_worker.images.engine import Engine
 from otterbot_worker.models.entries import ModelEntry
+from otterbot_worker.schemas.draw_files import CheckerFiles
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -44,12 +44,11 @@ Looks = Callable[..., tuple[bytes, list[Image.Image], list[str]]]
 
 
 @pytest.fixture
-def look(engine: Engine, make_task: Callable[..., DrawTask], entries: dict[str, ModelEntry]) -> Looks:
+def look(engine: Engine, make_task: Callable[..., Draw], entries: dict[str, ModelEntry]) -> Looks:
     def look(family: str, **changes: Any) -> tuple[bytes, list[Image.Image], list[str]]:
-        task = make_task(model=entries[family].as_dict(), **{"preview": True, **changes})
+        task = make_task(entry=entries[family], **{"preview": True, **changes})
         viewer = Viewer()
-        values = {name: getattr(task, name) for name in task.__dataclass_fields__}
-        drawn = engine.draw(Draw(**{**values, "output": str(task.output)}), viewer)
+        drawn = engine.draw(task, viewer)
         return task.output.read_bytes(), viewer.pictures, drawn.notes
 
     return look
@@ -116,7 +115,7 @@ def test_none_where_the_checker_has_to_look_or_nothing_is_known(
 ) -> None:
     monkeypatch.setattr(engine._safety, "load", lambda *_, **__: None)
     monkeypatch.setattr(engine._safety, "look", lambda *_: None)
-    assert look("sd", safety={"folder": "/nowhere"})[1] == []
+    assert look("sd", checker=CheckerFiles(folder="/nowhere", features="/nowhere", hub=None))[1] == []
     monkeypatch.setattr(previews, "colours_of", lambda *_: None)
     _, shown, notes = look("sd")
     assert shown == []

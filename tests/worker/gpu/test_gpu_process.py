@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import json
 import logging
 import os
 import signal
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,15 +20,18 @@ from typing import Any
 import lora_files
 import pytest
 import torch
+from draw_tasks import draw_task
 
 from otterbot_worker.errors import Cancelled, JobFailed, ProcessDied
 from otterbot_worker.gpu import deaths, messages
 from otterbot_worker.gpu.card_lock import CardBusy, CardLock
+from otterbot_worker.gpu.messages import Draw
 from otterbot_worker.gpu.process import GpuProcess
-from otterbot_worker.gpu.tasks import DrawTask
+from otterbot_worker.memory.oom_history import Lesson
+from otterbot_worker.models.entries import ModelEntry
 from otterbot_worker.schemas.jobs import Progress
 
-MakeTask = Callable[..., DrawTask]
+MakeTask = Callable[..., Draw]
 MakeProcess = Callable[..., GpuProcess]
 
 
@@ -108,7 +113,7 @@ async def test_a_cancelled_waiter_leaves_the_process_usable(process: GpuProcess,
 
 async def test_a_failed_picture_is_told_and_the_process_goes_on(process: GpuProcess, make_task: MakeTask) -> None:
     with pytest.raises(JobFailed) as failed:
-        await process.draw(make_task(model={**make_task().model, "folder": "/nowhere"}), lambda _: None)
+        await process.draw(make_task(entry=replace(make_task().entry, folder="/nowhere")), lambda _: None)
     assert failed.value.code == "model_missing"
     assert "/nowhere" not in failed.value.message
     await process.draw(make_task(), lambda _: None)
@@ -118,7 +123,7 @@ async def test_a_full_disk_ends_the_picture_and_not_the_process(process: GpuProc
     await process.draw(make_task(), lambda _: None)
     pid = process.pid
     with pytest.raises(JobFailed) as failed:
-        await process.draw(replace(make_task(steps=1), output=Path("/dev/full")), lambda _: None)
+        await process.draw(make_task(steps=1, output=Path("/dev/full")), lambda _: None)
     assert failed.value.details["errno"] == errno.ENOSPC
     assert process.pid == pid
     assert process.info.state == "idle"
@@ -262,8 +267,10 @@ async def test_no_log_holds_a_prompt(
         await gpu.draw(make_task(prompt=canary, steps=0), lambda _: None)
     with pytest.raises(JobFailed):
         await gpu.draw(make_task(prompt=canary, output=tmp_path / "none" / canary), lambda _: None)
+    entry = make_task().entry
+    odd = replace(entry, name=canary, limits=replace(entry.limits, size_multiple=0))
     with pytest.raises(ProcessDied) as died:  # an error that nobody expected
-        await gpu.draw(make_task(prompt=canary, model={"name": canary}), lambda _: None)
+        await gpu.draw(make_task(prompt=canary, entry=odd), lambda _: None)
     assert died.value.reason == "exit code 1"
     assert "GPU process:" in caplog.text, "its words are in the log"
     assert canary not in caplog.text
@@ -322,6 +329,8 @@ def test_why_it_died(code: int, kills_before: int, reason: str) -> None:
 
 DEVICE_LOST = """
 import queue, sys, types
+from pathlib import Path
+from otterbot_worker.models.catalogue import load_catalogue
 from otterbot_worker.gpu import child, messages
 from otterbot_worker.images.load.device import DeviceLost
 
@@ -333,9 +342,10 @@ class Engine:
     put_away = draw
 
 inbox = queue.Queue()
+entry = load_catalogue(data_dir=Path.cwd()).images["otter-mini"]
 inbox.put(messages.Draw(
-    task_id="a", model={"name": "x"}, prompt="secret otter", negative_prompt="", steps=1, guidance_scale=0.0,
-    width=64, height=64, sampler="UniPC", seed=1, output="/nowhere",
+    task_id="a", entry=entry, model="x", prompt="secret otter", negative_prompt="", steps=1, guidance_scale=0.0,
+    width=64, height=64, sampler="UniPC", seed=1, output=Path("/nowhere"),
 ) if sys.argv[2] == "draw" else messages.Release())
 child.serve(Engine(), types.SimpleNamespace(inbox=inbox))
 """
@@ -352,31 +362,51 @@ def test_a_lost_device_ends_the_process_and_says_so_to_the_worker(error: str, as
     assert "otter" not in ended.stderr.replace("otterbot", "")
 
 
-def test_messages_survive_the_journey() -> None:
-    everything: list[Any] = [
-        messages.Draw(
-            task_id="a", model={"name": "x"}, prompt="\ud83d\n💚", negative_prompt="", steps=1, guidance_scale=0.0,
-            width=64, height=64, sampler="UniPC", seed=1, output="/tmp/x",
-        ),
-        messages.Cancel(task_id="a"),
-        messages.Release(),
-        messages.Stop(),
+def test_messages_survive_the_journey(entries: dict[str, ModelEntry]) -> None:
+    half = "\ud83d"  # of a pair: a file's name may hold one
+    everything: list[messages.ToChild] = [
+        draw_task(
+            task_id="a", entry=replace(entries["sd"], folder=f"/{half}", stamp=(1, 2)), prompt=f"{prompt}\n💚",
+            negative_prompt="", steps=1, guidance_scale=0.0, width=64, height=64, sampler="UniPC", seed=1,
+            output="/tmp/x", canvas=(64, 64), init_image="/a", mask="/b",
+            checker={"folder": half, "features": None, "hub": None},
+            loras=[{"name": "x", "path": "/c", "weight": 1, "hash": "0"}], control=CONTROL, hires=HIRES,
+            lessons=[Lesson(plan="tiled", card=1, available=2)], asked={"variation": {"seed": 1, "strength": 1}},
+        )
+        for prompt in ("otter", half)
     ]  # fmt: skip
+    everything += [messages.Cancel(task_id="a"), messages.Release(), messages.Stop()]
     for message in everything:
         line = messages.encode(message)
         assert line.count(b"\n") == 1
         assert messages.for_child(line) == message
-    for bad in (
-        b"",
-        b"x\n",
-        b"[]\n",
-        b"{}\n",
-        b'{"kind": "stop", "x": 1}\n',
-        b'{"kind": "drawn"}\n',
-        b'{"kind": []}\n',
-    ):
-        with pytest.raises(messages.BadMessage):
-            messages.for_child(bad)
+
+
+CONTROL = {"scale": 1.0, "path": None, "name": "x", "hash": None}
+HIRES = {"scale": 2, "strength": 0.5, "steps": 3, "upscaler": "latent", "width": 64, "height": 64, "tile": (64, 64)}
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        b"", b"x\n", b"[]\n", b"{}\n", b'{"kind": "stop", "x": 1}\n', b'{"kind": "drawn"}\n', b'{"kind": []}\n',
+        b'{"kind": "cancel", "task_id": 1}\n', b'{"kind": "cancel", "task_id": "\\ud83d", "x": 1}\n', b"[" * 100_000,
+    ],
+    ids=repr,
+)  # fmt: skip
+def test_what_is_no_message_is_refused_without_its_words(bad: bytes) -> None:
+    with pytest.raises(messages.BadMessage):
+        messages.for_child(bad)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("steps", "otter"), ("steps", "3"), ("otter", 1), ("hires", {"tile": [1]}), ("v", 2)]
+)
+def test_a_task_that_is_none_says_nothing_of_its_prompt(make_task: MakeTask, field: str, value: Any) -> None:
+    fields = json.loads(messages.encode(make_task(prompt="secret otter")))
+    with pytest.raises(messages.BadMessage) as refused:
+        messages.for_child(json.dumps({**fields, field: value}).encode())
+    assert "otter" not in "".join(traceback.format_exception(refused.value)).replace("otterbot", "")
 
 
 # ---------------------------------------------------------------- LoRAs and embeddings
@@ -393,7 +423,7 @@ async def test_files_reach_the_child_and_a_broken_one_ends_nothing(
     embedding = lora_files.write(tmp_path / "otter.safetensors", word)
 
     async def draw(**changes: Any) -> bytes:
-        drawn = await process.draw(replace(task, **changes), lambda _: None)
+        drawn = await process.draw(make_task(**changes), lambda _: None)
         assert (drawn.notes, drawn.unused_embeddings) == ([], [])
         return task.output.read_bytes()
 

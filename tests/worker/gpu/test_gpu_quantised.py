@@ -17,7 +17,6 @@ import torch
 from otterbot_worker.errors import JobFailed
 from otterbot_worker.gpu.messages import Draw
 from otterbot_worker.gpu.process import GpuProcess
-from otterbot_worker.gpu.tasks import DrawTask
 from otterbot_worker.images.engine import Engine
 from otterbot_worker.images.load import loader
 from otterbot_worker.images.memory.placing import RESIDENT
@@ -124,7 +123,7 @@ def test_a_quantised_transformer_draws_what_its_values_draw(
     published: Callable[[Weights], Weights],
     card: str,
     catalogue: Catalogue,
-    make_task: Callable[..., DrawTask],
+    make_task: Callable[..., Draw],
     tmp_path: Path,
 ) -> None:
     pytest.importorskip("gguf")
@@ -138,8 +137,8 @@ def test_a_quantised_transformer_draws_what_its_values_draw(
     for file in ("small.gguf", "same.safetensors", None):
         other = {"hub": None, "file": str(tmp_path / file)} if file is not None else None
         fields = {**entry.as_dict(), "transformer": other}
-        task = make_task(model=fields, sampler="Euler", guidance_scale=entry.defaults.guidance_scale)
-        engine.draw(Draw(**{**vars(task), "output": str(task.output)}), Watcher())
+        task = make_task(entry=fields, sampler="Euler", guidance_scale=entry.defaults.guidance_scale)
+        engine.draw(task, Watcher())
         pictures.append(task.output.read_bytes())
     assert len(set(pictures[0])) > 20
     packed, same, without = (np.frombuffer(picture, np.uint8).astype(int) for picture in pictures)
@@ -152,14 +151,14 @@ def test_a_quantised_transformer_draws_what_its_values_draw(
 
 
 async def test_a_broken_one_is_named(
-    catalogue: Catalogue, process: GpuProcess, make_task: Callable[..., DrawTask], tmp_path: Path
+    catalogue: Catalogue, process: GpuProcess, make_task: Callable[..., Draw], tmp_path: Path
 ) -> None:
     entry, file = catalogue.images["tiny-zimage"], tmp_path / "half.gguf"
     quantised.write(file, {"layers.0.attention.qkv.weight": torch.ones(96, 32)}, "test")
     os.truncate(file, file.stat().st_size - 40)
     fields: dict[str, Any] = {**entry.as_dict(), "transformer": {"hub": None, "file": str(file)}}
     with pytest.raises(JobFailed, match=r"the file half\.gguf is cut off") as failed:
-        await process.draw(make_task(model=fields, sampler="Euler", guidance_scale=0.0), lambda _: None)
+        await process.draw(make_task(entry=fields, sampler="Euler", guidance_scale=0.0), lambda _: None)
     assert failed.value.code == "model_broken"
 
 

@@ -18,10 +18,9 @@ import torch
 
 from otterbot_worker.errors import Cancelled, JobFailed
 from otterbot_worker.gpu.messages import Draw
-from otterbot_worker.gpu.tasks import DrawTask
-from otterbot_worker.images.draw.controlnet_steps import Controls
 from otterbot_worker.images.engine import Engine
 from otterbot_worker.images.load import loader
+from otterbot_worker.images.load.controlnet import Controls
 from otterbot_worker.images.memory.placing import RESIDENT
 from otterbot_worker.memory.device_info import Precision
 from otterbot_worker.models import controlnets, files
@@ -102,7 +101,7 @@ def refused(entry: ModelEntry, *, downloads: bool) -> list[str]:
     ],
 )
 def test_a_model_in_shards(
-    hub: Hub, entry: ModelEntry, sharded: list[str], make_task: Callable[..., DrawTask], part: str, late: str
+    hub: Hub, entry: ModelEntry, sharded: list[str], make_task: Callable[..., Draw], part: str, late: str
 ) -> None:
     hub.late.add(late)
     source = hub.repositories["somebody/noise"]
@@ -121,9 +120,8 @@ def test_a_model_in_shards(
 
     hub.asked.clear()
     engine = Engine(device="cpu", threads=1, downloads=True)
-    task = make_task(model=entry.as_dict())
-    fields = {name: getattr(task, name) for name in task.__dataclass_fields__}
-    drawn = Draw(**{**fields, "output": str(task.output)})
+    task = make_task(entry=entry)
+    drawn = task
     engine.draw(drawn, Watcher())
     assert task.output.stat().st_size == 64 * 64 * 3
     assert any(path.endswith(late) for path in hub.asked)
@@ -235,7 +233,7 @@ def test_a_refiner_in_shards(
     assert own.here() is None
     assert refused(own, downloads=False) == ["model_missing"]
     loaded = loader.load(own, CPU, RESIDENT, downloads=True, monitor=Impatient())
-    assert loaded.refining is not None
+    assert loaded.refiner is not None
     assert own.here() is not None
 
 

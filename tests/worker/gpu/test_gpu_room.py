@@ -15,10 +15,9 @@ from test_gpu_memory import PASCAL, Rig, Short, all_failed_before, make_rig
 
 from otterbot_worker.errors import Cancelled, JobFailed
 from otterbot_worker.gpu.messages import Draw
-from otterbot_worker.gpu.tasks import DrawTask
 from otterbot_worker.images.load import device as devices
 from otterbot_worker.images.memory import placing
-from otterbot_worker.images.memory.budget import Rooms
+from otterbot_worker.images.memory.budget import MemoryBudgets
 from otterbot_worker.memory.device_info import DeviceFacts
 from otterbot_worker.memory.placement import OFFLOAD, PLANS
 from otterbot_worker.models.catalogue import Catalogue
@@ -46,8 +45,7 @@ class Failing(Short):
 
 def draw(rig: Rig, monitor: Short, **changes: Any) -> Any:
     task = rig._make_task(**changes)
-    fields = {name: getattr(task, name) for name in task.__dataclass_fields__}
-    return rig.engine.draw(Draw(**{**fields, "output": str(task.output)}), monitor)
+    return rig.engine.draw(task, monitor)
 
 
 # ---------------------------------------------------------------- how a picture ended
@@ -140,7 +138,7 @@ def test_a_picture_that_failed_leaves_what_was_learned(
     with pytest.raises(JobFailed) as failed:
         draw(make_rig(), Then(times))
     lessons = failed.value.lessons
-    assert [lesson["plan"] for lesson in lessons] == [plan.name for plan in PLANS[:times]]
+    assert [lesson.plan for lesson in lessons] == [plan.name for plan in PLANS[:times]]
     another = make_rig()
     if error is None:
         with pytest.raises(JobFailed) as failed:
@@ -169,8 +167,8 @@ def test_what_a_picture_with_a_lora_taught_does_not_bar_the_plain_one(
 
 def room(rig: Rig, facts: DeviceFacts = PASCAL, **changes: Any) -> Any:
     """A fresh one, that knows nothing."""
-    task = rig._make_task(model=rig._entries["sdxl"].as_dict(), **changes)
-    return Rooms(reserve=0, ram_reserve=0).begin(rig._entries["sdxl"], Draw(**{**vars(task), "output": ""}), facts)
+    task = rig._make_task(entry=rig._entries["sdxl"], **changes)
+    return MemoryBudgets(reserve=0, ram_reserve=0).begin(rig._entries["sdxl"], task, facts)
 
 
 def test_nothing_is_learned_where_a_controlnet_could_not_be_counted(make_rig: Callable[..., Rig]) -> None:
@@ -184,10 +182,10 @@ def test_nothing_is_learned_where_a_controlnet_could_not_be_counted(make_rig: Ca
         assert len(begun.learned) == learned
 
 
-def test_what_follows_spares_the_computers_memory(catalogue: Catalogue, make_task: Callable[..., DrawTask]) -> None:
-    task = Draw(**{**vars(make_task(width=768, height=768)), "output": ""})
+def test_what_follows_spares_the_computers_memory(catalogue: Catalogue, make_task: Callable[..., Draw]) -> None:
+    task = make_task(width=768, height=768)
     facts = replace(PASCAL, capability=(8, 6), available=8 * GB, ram_available=5 * GB)
-    begun = Rooms(reserve=GB // 2, ram_reserve=2 * GB).begin(catalogue.images["ssd-1b"], task, facts)
+    begun = MemoryBudgets(reserve=GB // 2, ram_reserve=2 * GB).begin(catalogue.images["ssd-1b"], task, facts)
     seen = [begun.plan.name]
     while begun.fall_back():
         seen.append(begun.plan.name)
@@ -199,14 +197,14 @@ def test_what_follows_spares_the_computers_memory(catalogue: Catalogue, make_tas
 
 
 def test_attention_without_a_kernel_is_said_where_it_matters(
-    catalogue: Catalogue, make_task: Callable[..., DrawTask]
+    catalogue: Catalogue, make_task: Callable[..., Draw]
 ) -> None:
     entry = catalogue.images["sd15"]
 
     def notes(side: int, **changes: Any) -> list[str]:
-        task = Draw(**{**vars(make_task(width=side, height=side)), "output": ""})
+        task = make_task(width=side, height=side)
         facts = replace(PASCAL, capability=(8, 6), available=40 * GB, **{"attention": ("math",), **changes})
-        return Rooms(reserve=0, ram_reserve=0).begin(entry, task, facts).notes
+        return MemoryBudgets(reserve=0, ram_reserve=0).begin(entry, task, facts).notes
 
     (said,) = notes(768)
     assert said.startswith("Attention took ")

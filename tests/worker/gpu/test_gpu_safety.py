@@ -17,12 +17,12 @@ from tiny_checker import EVERYTHING, NOTHING
 from otterbot_worker.errors import JobFailed
 from otterbot_worker.gpu.messages import Draw
 from otterbot_worker.gpu.process import GpuProcess
-from otterbot_worker.gpu.tasks import DrawTask
 from otterbot_worker.images.draw import safety_checker as checkers
 from otterbot_worker.images.draw.safety_checker import Safety, squares
 from otterbot_worker.images.engine import Engine
 from otterbot_worker.models import safety as places
 from otterbot_worker.models.entries import ModelEntry
+from otterbot_worker.schemas.draw_files import CheckerFiles
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -38,7 +38,7 @@ class Idle:
         pass
 
 
-def place(folder: Path) -> dict[str, Any]:
+def place(folder: Path) -> CheckerFiles:
     found = places.place(None, str(folder), downloads=False)
     assert found is not None
     return found
@@ -55,13 +55,12 @@ def picture(seed: int, height: int = 64, width: int = 64) -> Any:
 
 
 @pytest.fixture
-def draw(engine: Engine, make_task: Callable[..., DrawTask], entries: dict[str, ModelEntry]) -> Callable[..., bytes]:
+def draw(engine: Engine, make_task: Callable[..., Draw], entries: dict[str, ModelEntry]) -> Callable[..., bytes]:
     def draw(*, family: str = "sd", monitor: Any = None, **changes: Any) -> bytes:
-        task = make_task(**{"model": entries[family].as_dict(), **changes})
+        task = make_task(**{"entry": entries[family], **changes})
         task.output.unlink(missing_ok=True)
-        fields = {name: getattr(task, name) for name in task.__dataclass_fields__}
         try:
-            engine.draw(Draw(**{**fields, "output": str(task.output)}), monitor or Idle())
+            engine.draw(task, monitor or Idle())
         except JobFailed:
             assert not task.output.exists(), "no pixels leave"
             raise
@@ -75,12 +74,12 @@ def test_what_is_found_is_not_written(draw: Callable[..., bytes], tmp_path: Path
     plain = draw(family=family)
     nothing = place(tiny_checker.save(tmp_path / "nothing", NOTHING))
     everything = place(tiny_checker.save(tmp_path / "everything", EVERYTHING))
-    assert draw(family=family, safety=nothing) == plain
+    assert draw(family=family, checker=nothing) == plain
     with pytest.raises(JobFailed) as failed:
-        draw(family=family, safety=everything)
+        draw(family=family, checker=everything)
     assert failed.value.code == "unsafe"
     assert "Another seed" in failed.value.message
-    assert draw(family=family, safety=nothing) == plain, "another checker is another one"
+    assert draw(family=family, checker=nothing) == plain, "another checker is another one"
     assert draw(family=family) == plain
 
 
@@ -120,10 +119,10 @@ def test_squares_cover_everything(height: int, width: int, count: int) -> None:
 def test_it_goes_with_the_model(engine: Engine, draw: Callable[..., bytes], tmp_path: Path) -> None:
     asked = place(tiny_checker.save(tmp_path / "nothing", NOTHING))
     engine.release()
-    draw(safety=asked)
+    draw(checker=asked)
     kept = weakref.ref(engine._safety._checker)
     again = Idle()
-    draw(safety=asked, monitor=again)
+    draw(checker=asked, monitor=again)
     assert engine._safety._checker is kept()
     assert "loading" not in again.phases
     engine.release()
@@ -159,7 +158,7 @@ def test_a_broken_one_ends_the_picture_before_it_is_drawn(draw: Callable[..., by
     damage(folder, how)
     monitor = Idle()
     with pytest.raises(JobFailed) as failed:
-        draw(safety=asked, monitor=monitor)
+        draw(checker=asked, monitor=monitor)
     assert failed.value.code == "safety_broken"
     assert str(tmp_path) not in failed.value.message
     assert "denoising" not in monitor.phases
@@ -180,7 +179,7 @@ def test_one_that_has_gone_and_may_not_be_fetched(
 ) -> None:
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
     with pytest.raises(JobFailed) as failed:
-        draw(safety={"folder": None, "features": None, "hub": "owner/checker"})
+        draw(checker=CheckerFiles(folder=None, features=None, hub="owner/checker"))
     assert failed.value.code == "safety_missing"
 
 
@@ -197,20 +196,20 @@ def test_a_download_is_asked_for_by_its_files(tmp_path: Path, monkeypatch: pytes
 
     monkeypatch.setattr(checkers.download, "fetch", fetch)
     safety = Safety()
-    safety.load({"folder": None, "features": None, "hub": "owner/checker"}, downloads=True, monitor=Idle())
+    safety.load(CheckerFiles(folder=None, features=None, hub="owner/checker"), downloads=True, monitor=Idle())
     with pytest.raises(JobFailed):
         safety.look(picture(1))
     assert asked == [("owner/checker", places.FILES)]
 
 
 async def test_in_the_real_process(
-    process: GpuProcess, make_task: Callable[..., DrawTask], tmp_path: Path, entries: dict[str, ModelEntry]
+    process: GpuProcess, make_task: Callable[..., Draw], tmp_path: Path, entries: dict[str, ModelEntry]
 ) -> None:
     everything = place(tiny_checker.save(tmp_path / "everything", EVERYTHING))
-    task = make_task(model=entries["sd"].as_dict(), safety=everything, output=tmp_path / "unsafe.rgb")
+    task = make_task(entry=entries["sd"], checker=everything, output=tmp_path / "unsafe.rgb")
     with pytest.raises(JobFailed) as failed:
         await process.draw(task, lambda _: None)
     assert failed.value.code == "unsafe"
     assert not task.output.exists()
-    await process.draw(make_task(model=entries["sd"].as_dict(), output=tmp_path / "next.rgb"), lambda _: None)
+    await process.draw(make_task(entry=entries["sd"], output=tmp_path / "next.rgb"), lambda _: None)
     assert (tmp_path / "next.rgb").exists()

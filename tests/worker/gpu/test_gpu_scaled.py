@@ -19,7 +19,6 @@ from test_gpu_quantised import published_zimage
 
 from otterbot_worker.errors import JobFailed
 from otterbot_worker.gpu.messages import Draw
-from otterbot_worker.gpu.tasks import DrawTask
 from otterbot_worker.images.engine import Engine
 from otterbot_worker.images.load import controlnet_loader, loader, vae_loader
 from otterbot_worker.images.memory.placing import RESIDENT
@@ -39,10 +38,10 @@ def same(one: bytes, other: bytes) -> bool:
 
 
 @pytest.fixture
-def picture(engine: Engine, make_task: Callable[..., DrawTask]) -> Drawn:
+def picture(engine: Engine, make_task: Callable[..., Draw]) -> Drawn:
     def picture(entry: ModelEntry, **changes: Any) -> bytes:
-        task = make_task(model=entry.as_dict(), **changes)
-        engine.draw(Draw(**{**vars(task), "output": str(task.output)}), Watcher())
+        task = make_task(entry=entry, **changes)
+        engine.draw(task, Watcher())
         return task.output.read_bytes()
 
     return picture

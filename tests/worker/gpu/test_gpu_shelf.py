@@ -7,7 +7,6 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,6 @@ import pytest
 import torch
 
 from otterbot_worker.gpu.messages import Draw, Drawn
-from otterbot_worker.gpu.tasks import DrawTask
 from otterbot_worker.images import engine as engines
 from otterbot_worker.images.engine import Engine
 from otterbot_worker.memory import placement
@@ -43,25 +41,24 @@ class Quiet:
 
 
 class Rig:
-    def __init__(self, make_task: Callable[..., DrawTask], entries: dict[str, ModelEntry]) -> None:
+    def __init__(self, make_task: Callable[..., Draw], entries: dict[str, ModelEntry]) -> None:
         self._make_task, self.entries = make_task, entries
         self.facts = PASCAL
         self.engine = Engine(device="cpu", threads=1, ram_reserve=2 * GB, measure=lambda _device, _held: self.facts)
 
     def draw(self, name: str, **changes: Any) -> Drawn:
-        task = self._make_task(model=self.entries[name].as_dict(), steps=2, **changes)
-        fields = {key: getattr(task, key) for key in task.__dataclass_fields__}
-        drawn = self.engine.draw(Draw(**{**fields, "output": str(task.output)}), Quiet())
+        task = self._make_task(entry=self.entries[name], steps=2, **changes)
+        drawn = self.engine.draw(task, Quiet())
         self.picture = np.frombuffer(task.output.read_bytes(), np.uint8)
         return drawn
 
     @property
     def waiting(self) -> list[str]:
-        return self.engine._shelf.names
+        return self.engine._cpu_cache.names
 
 
 @pytest.fixture
-def rig(make_task: Callable[..., DrawTask], catalogue: Catalogue) -> Rig:
+def rig(make_task: Callable[..., Draw], catalogue: Catalogue) -> Rig:
     names = {"sd": "tiny-sd", "sdxl": "tiny-xl", "mini": "otter-mini", "refined": "tiny-refined"}
     return Rig(make_task, {short: catalogue.images[name] for short, name in names.items()})
 
@@ -84,7 +81,7 @@ def test_another_plan_of_the_same_model_comes_from_memory_unless_it_was_quantise
     def failed_before(number: int) -> list[dict[str, Any]]:
         needs, precision = needs_of(rig.entries["sdxl"]), PASCAL.precision()
         cards = {one.name: placement.estimate(needs, one, 96 * 64, precision).card for one in PLANS[:number]}
-        return [Lesson(plan=name, card=card, available=10**12).as_dict() for name, card in cards.items()]
+        return [Lesson(plan=name, card=card, available=10**12) for name, card in cards.items()]
 
     assert rig.draw("sdxl").plan == RESIDENT.name
     first = rig.picture
@@ -103,7 +100,7 @@ def test_as_many_wait_as_memory_allows_and_the_longest_unused_goes_first(rig: Ri
     for name in ("sd", "sdxl", "mini"):
         rig.draw(name)
     assert rig.waiting == ["tiny-sd", "tiny-xl"]
-    sdxl = weakref.ref(rig.engine._shelf._kept[1].pipe.unet)
+    sdxl = weakref.ref(rig.engine._cpu_cache._kept[1].pipe.unet)
     rig.draw("sd")
     assert rig.waiting == ["tiny-xl", "otter-mini"]
     # The reserve is not all there any more: for the next one the longest unused makes room, and that is enough.
@@ -133,8 +130,8 @@ def test_a_model_that_makes_room_is_gone_before_the_next_one_moves_in(
 ) -> None:
     for name in ("sd", "sdxl"):
         rig.draw(name)
-    weights = weakref.ref(rig.engine._shelf._kept[0].pipe.unet.conv_in.weight)
-    assert rig.engine._shelf._kept[0].pipe.unet.otterbot_cast, "with hooks, which make cycles"
+    weights = weakref.ref(rig.engine._cpu_cache._kept[0].pipe.unet.conv_in.weight)
+    assert rig.engine._cpu_cache._kept[0].pipe.unet.otterbot_cast, "with hooks, which make cycles"
     rig.facts = replace(PASCAL, ram_available=2 * GB - 1_000_000)
     seen: list[bool] = []
     put_away = engines.put_away
@@ -147,9 +144,9 @@ def test_a_model_that_makes_room_is_gone_before_the_next_one_moves_in(
 def test_one_that_does_not_serve_is_gone_before_another_is_loaded(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     rig.draw("sdxl")
     rig.engine.put_away()
-    weights = weakref.ref(rig.engine._shelf._kept[0].pipe.unet.conv_in.weight)
+    weights = weakref.ref(rig.engine._cpu_cache._kept[0].pipe.unet.conv_in.weight)
     with no_collection():
-        assert rig.engine._shelf.take(rig.entries["sdxl"], QUANTISED) is None
+        assert rig.engine._cpu_cache.take(rig.entries["sdxl"], QUANTISED) is None
         assert weights() is None
 
 
@@ -169,7 +166,6 @@ def test_the_language_model_sends_it_to_the_shelf_and_memory_that_runs_out_empti
                 self.left -= 1
                 raise torch.OutOfMemoryError("CUDA out of memory")
 
-    task = rig._make_task(model=rig.entries["sd"].as_dict(), steps=2)
-    fields = {key: getattr(task, key) for key in task.__dataclass_fields__}
-    drawn = rig.engine.draw(Draw(**{**fields, "output": str(Path(task.output))}), Tight())
+    task = rig._make_task(entry=rig.entries["sd"], steps=2)
+    drawn = rig.engine.draw(task, Tight())
     assert (drawn.plan, rig.waiting) == ("tiled", [])

@@ -17,8 +17,8 @@ import safetensors.torch
 import torch
 
 from otterbot_worker.errors import JobFailed
+from otterbot_worker.gpu.messages import Draw
 from otterbot_worker.gpu.process import GpuProcess
-from otterbot_worker.gpu.tasks import DrawTask
 from otterbot_worker.images.load import single_file_loader
 from otterbot_worker.models.entries import ModelEntry
 
@@ -61,7 +61,7 @@ async def test_a_single_file_draws_what_its_folder_draws(
     small: Callable[[str], tuple[Path, Weights]],
     entry_of: Callable[..., ModelEntry],
     process: GpuProcess,
-    make_task: Callable[..., DrawTask],
+    make_task: Callable[..., Draw],
     tmp_path: Path,
 ) -> None:
     root, weights = small(kind)
@@ -70,7 +70,7 @@ async def test_a_single_file_draws_what_its_folder_draws(
     pictures, hashes = [], []
     for changes in ({"folder": str(root / "folder")}, {"file": file}):
         entry = entry_of(kind, root, **changes)
-        task = make_task(model=entry.as_dict(), prompt="an (otter)1.3 in a hat", negative_prompt="blurry")
+        task = make_task(entry=entry, prompt="an (otter)1.3 in a hat", negative_prompt="blurry")
         hashes.append((await process.draw(task, lambda _: None)).model_hash)
         pictures.append(task.output.read_bytes())
     assert len(set(pictures[0])) > 20
@@ -86,7 +86,7 @@ async def test_a_pickled_file_of_the_first_years(
     small: Callable[[str], tuple[Path, Weights]],
     entry_of: Callable[..., ModelEntry],
     process: GpuProcess,
-    make_task: Callable[..., DrawTask],
+    make_task: Callable[..., Draw],
     tmp_path: Path,
 ) -> None:
     root, weights = small("sd1")
@@ -99,7 +99,7 @@ async def test_a_pickled_file_of_the_first_years(
     torch.save({"state_dict": old, "global_step": 7}, tmp_path / "old.ckpt")
     pictures = []
     for changes in ({"folder": str(root / "folder")}, {"file": tmp_path / "old.ckpt"}):
-        task = make_task(model=entry_of("sd1", root, **changes).as_dict())
+        task = make_task(entry=entry_of("sd1", root, **changes))
         await process.draw(task, lambda _: None)
         pictures.append(task.output.read_bytes())
     assert pictures[0] == pictures[1]
@@ -172,7 +172,7 @@ async def test_a_file_or_its_entry_may_say_what_it_predicts(
     small: Callable[[str], tuple[Path, Weights]],
     entry_of: Callable[..., ModelEntry],
     process: GpuProcess,
-    make_task: Callable[..., DrawTask],
+    make_task: Callable[..., Draw],
     tmp_path: Path,
 ) -> None:
     root, weights = small("sdxl")
@@ -181,7 +181,7 @@ async def test_a_file_or_its_entry_may_say_what_it_predicts(
     safetensors.torch.save_file({**weights, "v_pred": torch.zeros(1)}, marked)
     pictures = []
     for file, prediction in ((plain, None), (plain, "v_prediction"), (marked, None), (marked, "epsilon")):
-        task = make_task(model=entry_of("sdxl", root, file=file, prediction=prediction).as_dict())
+        task = make_task(entry=entry_of("sdxl", root, file=file, prediction=prediction))
         await process.draw(task, lambda _: None)
         pictures.append(task.output.read_bytes())
     assert pictures[0] == pictures[3] != pictures[1] == pictures[2]
@@ -223,12 +223,12 @@ async def test_what_is_missing_is_said_with_the_files_name(
     small: Callable[[str], tuple[Path, Weights]],
     entry_of: Callable[..., ModelEntry],
     process: GpuProcess,
-    make_task: Callable[..., DrawTask],
+    make_task: Callable[..., Draw],
     tmp_path: Path,
 ) -> None:
     root, weights = small(kind)
     safetensors.torch.save_file(broken(weights), tmp_path / "half.safetensors")
-    task = make_task(model=entry_of(kind, root, file=tmp_path / "half.safetensors").as_dict())
+    task = make_task(entry=entry_of(kind, root, file=tmp_path / "half.safetensors"))
     with pytest.raises(JobFailed) as failed:
         await process.draw(task, lambda _: None)
     assert failed.value.code == "model_broken"
@@ -239,11 +239,11 @@ async def test_a_file_of_another_family(
     small: Callable[[str], tuple[Path, Weights]],
     entry_of: Callable[..., ModelEntry],
     process: GpuProcess,
-    make_task: Callable[..., DrawTask],
+    make_task: Callable[..., Draw],
     tmp_path: Path,
 ) -> None:
     root, weights = small("sd1")
     safetensors.torch.save_file(weights, tmp_path / "a.safetensors")
-    task = make_task(model=entry_of("sdxl", root, file=tmp_path / "a.safetensors").as_dict())
+    task = make_task(entry=entry_of("sdxl", root, file=tmp_path / "a.safetensors"))
     with pytest.raises(JobFailed, match=r"the file a.safetensors is made for Stable Diffusion 1 and 2, not for SDXL\."):
         await process.draw(task, lambda _: None)

@@ -17,7 +17,6 @@ from test_gpu_engine import Watcher
 
 from otterbot_worker.errors import Cancelled, JobFailed
 from otterbot_worker.gpu.messages import Draw, Drawn
-from otterbot_worker.gpu.tasks import DrawTask
 from otterbot_worker.images.draw import img2img, passes
 from otterbot_worker.images.engine import Engine
 from otterbot_worker.images.load.loader import load
@@ -39,12 +38,11 @@ def picture(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def draw(engine: Engine, picture: Path, make_task: Callable[..., DrawTask], entries: dict[str, ModelEntry]) -> Draws:
+def draw(engine: Engine, picture: Path, make_task: Callable[..., Draw], entries: dict[str, ModelEntry]) -> Draws:
     def draw(*, family: str = "sdxl", watcher: Watcher | None = None, **changes: Any) -> tuple[Drawn, bytes]:
         fields = {"init_image": str(picture), "strength": 0.6, "steps": 5, **changes}
-        task = make_task(model=entries[family].as_dict(), **fields)
-        values = {name: getattr(task, name) for name in task.__dataclass_fields__}
-        drawn = engine.draw(Draw(**{**values, "output": str(task.output)}), watcher or Watcher())
+        task = make_task(entry=entries[family], **fields)
+        drawn = engine.draw(task, watcher or Watcher())
         return drawn, task.output.read_bytes()
 
     return draw
@@ -97,12 +95,12 @@ def test_one_step_keeps_as_much_as_the_strength_says(draw: Draws) -> None:
 
 
 def test_the_pixels_are_those_of_the_bare_pipeline(
-    draw: Draws, entries: dict[str, ModelEntry], make_task: Callable[..., DrawTask], picture: Path
+    draw: Draws, entries: dict[str, ModelEntry], make_task: Callable[..., Draw], picture: Path
 ) -> None:
     for family in ("sd", "sdxl", "mini"):
         ours = draw(family=family, prompt="a red cat", negative_prompt="blurry", sampler="UniPC", width=96)[1]
         loaded = load(entries[family], torch.device("cpu"), RESIDENT, downloads=False, monitor=Watcher())
-        task = Draw(**{**vars(make_task(sampler="UniPC")), "output": ""})
+        task = make_task(sampler="UniPC")
         loaded.pipe.scheduler = passes.scheduler(task, loaded.base_scheduler)
         kind = getattr(diffusers, loaded.family.from_picture or "")
         bare = kind(**{**loaded.family.load_arguments, **loaded.pipe.components})

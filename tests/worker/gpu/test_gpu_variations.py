@@ -14,7 +14,6 @@ from PIL import Image
 from test_gpu_engine import Watcher
 
 from otterbot_worker.gpu.messages import Draw
-from otterbot_worker.gpu.tasks import DrawTask
 from otterbot_worker.images.draw import noise
 from otterbot_worker.images.engine import Engine
 from otterbot_worker.models.entries import ModelEntry
@@ -24,11 +23,10 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 @pytest.fixture
-def draw(engine: Engine, make_task: Callable[..., DrawTask], entries: dict[str, ModelEntry]) -> Draws:
+def draw(engine: Engine, make_task: Callable[..., Draw], entries: dict[str, ModelEntry]) -> Draws:
     def draw(family: str, **changes: Any) -> bytes:
-        task = make_task(model=entries[family].as_dict(), **changes)
-        values = {name: getattr(task, name) for name in task.__dataclass_fields__}
-        engine.draw(Draw(**{**values, "output": str(task.output)}), Watcher())
+        task = make_task(entry=entries[family], **changes)
+        engine.draw(task, Watcher())
         return task.output.read_bytes()
 
     return draw

@@ -18,10 +18,10 @@ from test_gpu_engine import Watcher
 
 from otterbot_worker.errors import JobFailed
 from otterbot_worker.gpu.messages import Draw
-from otterbot_worker.gpu.tasks import DrawTask
 from otterbot_worker.images.draw import guidance, passes
 from otterbot_worker.images.engine import Engine
 from otterbot_worker.images.load import loader
+from otterbot_worker.images.load.loaded import Loaded
 from otterbot_worker.images.memory.placing import RESIDENT
 from otterbot_worker.models.entries import ModelEntry
 from otterbot_worker.models.noise_schedule import RESCALE
@@ -41,15 +41,14 @@ def entry(tmp_path_factory: pytest.TempPathFactory, entries: dict[str, ModelEntr
 
 
 @pytest.fixture(scope="module")
-def loaded(entry: ModelEntry) -> loader.Loaded:
+def loaded(entry: ModelEntry) -> Loaded:
     return loader.load(entry, torch.device("cpu"), RESIDENT, downloads=False, monitor=Watcher())
 
 
 @pytest.fixture
-def task_of(make_task: Callable[..., DrawTask], entry: ModelEntry) -> Callable[..., Draw]:
+def task_of(make_task: Callable[..., Draw], entry: ModelEntry) -> Callable[..., Draw]:
     def task_of(**changes: Any) -> Draw:
-        task = make_task(model=entry.as_dict(), **changes)
-        return Draw(**{**vars(task), "output": str(task.output)})
+        return make_task(entry=entry, **changes)
 
     return task_of
 
@@ -62,7 +61,7 @@ def test_the_table_says_what_the_classes_can() -> None:
 
 @pytest.mark.parametrize("name", ABLE)
 def test_a_schedule_begins_with_nothing_but_noise(
-    name: str, loaded: loader.Loaded, engine: Engine, task_of: Callable[..., Draw]
+    name: str, loaded: Loaded, engine: Engine, task_of: Callable[..., Draw]
 ) -> None:
     """Euler a began with step 958 of 999 at 30 steps."""
     scheduler = passes.scheduler(task_of(sampler=name), loaded.base_scheduler, steps=30)
@@ -74,7 +73,7 @@ def test_a_schedule_begins_with_nothing_but_noise(
     assert len(set(Path(task.output).read_bytes())) > 20
 
 
-def test_others_are_refused(loaded: loader.Loaded, engine: Engine, task_of: Callable[..., Draw]) -> None:
+def test_others_are_refused(loaded: Loaded, engine: Engine, task_of: Callable[..., Draw]) -> None:
     with pytest.raises(JobFailed, match="The sampler Heun cannot begin with nothing but noise"):
         engine.draw(task_of(sampler="Heun"), Watcher())
 
@@ -87,7 +86,7 @@ def test_a_folder_says_it_too(broken_copy: Callable[[str], tuple[Path, ModelEntr
     assert entry.samplers() == tuple(ABLE)
 
 
-def test_guidance_is_scaled_back_as_diffusers_does(loaded: loader.Loaded, task_of: Callable[..., Draw]) -> None:
+def test_guidance_is_scaled_back_as_diffusers_does(loaded: Loaded, task_of: Callable[..., Draw]) -> None:
     def latents(share: float, **changes: Any) -> torch.Tensor:
         pipe = loaded.pipe
         pipe.scheduler = passes.scheduler(task_of(sampler="Euler a"), loaded.base_scheduler, steps=4)
@@ -121,8 +120,8 @@ def test_what_was_scaled_back_is_told(
     cfg: float,
     share: float | None,
 ) -> None:
-    other = {} if model == "noob" else {"model": entries["sdxl"].as_dict()}
-    drawn = engine.draw(replace(task_of(sampler="Euler a", guidance_scale=cfg), **other), Watcher())
+    other = {} if model == "noob" else {"entry": entries["sdxl"]}
+    drawn = engine.draw(task_of(sampler="Euler a", guidance_scale=cfg, **other), Watcher())
     assert drawn.guidance_rescale == share
 
 

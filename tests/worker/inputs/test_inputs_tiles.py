@@ -6,11 +6,13 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from make_requests import resolved
 
 from otterbot_worker.sampling import tiles
 from otterbot_worker.sampling.tiles import Tile
 
 PLAIN: dict[str, Any] = {"width": 512, "height": 512, "steps": 30}
+HIRES = {"scale": 2, "width": 1024, "height": 1024, "steps": 20, "strength": 0.5, "upscaler": "latent"}
 
 
 def test_one_tile_where_the_picture_is_no_larger() -> None:
@@ -36,27 +38,27 @@ def test_tiles_cover_everything_on_the_grid_and_overlap(size: tuple[int, int], t
 
 
 def test_what_a_plain_picture_takes() -> None:
-    assert tiles.runs(PLAIN) == [(512, 512, 30)]
-    assert tiles.runs({**PLAIN, "strength": 0.5}) == [(512, 512, 15)]
-    assert tiles.largest(PLAIN) == tiles.final(PLAIN) == (512, 512)
-    assert tiles.work(PLAIN) == pytest.approx(512 * 512 * 30 / 1e6)
-    assert not tiles.in_tiles(PLAIN)
+    plain = resolved(**PLAIN)
+    assert tiles.runs(plain) == [(512, 512, 30)]
+    assert tiles.runs(resolved(**PLAIN, strength=0.5)) == [(512, 512, 15)]
+    assert tiles.largest(plain) == tiles.final(plain) == (512, 512)
+    assert tiles.work(plain) == pytest.approx(512 * 512 * 30 / 1e6)
+    assert not tiles.in_tiles(plain)
 
 
 def test_a_canvas_around_a_picture_is_what_is_drawn() -> None:
-    task = {**PLAIN, "width": 510, "height": 505, "canvas": [512, 512]}
+    task = resolved(width=510, height=505, canvas=(512, 512))
     assert tiles.runs(task) == [(512, 512, 30)]
     assert (tiles.largest(task), tiles.final(task), tiles.in_tiles(task)) == ((512, 512), (510, 505), False)
 
 
 def test_a_second_pass_is_counted_with_its_own_steps_and_size() -> None:
-    hires = {"width": 1024, "height": 1024, "steps": 20, "strength": 0.5, "tile": [1024, 1024]}
-    whole: dict[str, Any] = {**PLAIN, "hires": hires}
+    whole = resolved(**PLAIN, hires={**HIRES, "tile": (1024, 1024)})
     assert tiles.runs(whole) == [(512, 512, 30), (1024, 1024, 10)]
     assert tiles.steps(whole) == 40
     assert tiles.largest(whole) == tiles.final(whole) == (1024, 1024)
     assert not tiles.in_tiles(whole)
-    tiled: dict[str, Any] = {**PLAIN, "hires": {**hires, "tile": [512, 512]}}
+    tiled = resolved(**PLAIN, hires={**HIRES, "tile": (512, 512)})
     assert tiles.runs(tiled) == [(512, 512, 30)] + [(512, 512, 10)] * 9
     assert tiles.work(tiled) == pytest.approx(512 * 512 * (30 + 90) / 1e6)
     assert tiles.largest(tiled) == (512, 512)
@@ -65,7 +67,7 @@ def test_a_second_pass_is_counted_with_its_own_steps_and_size() -> None:
 
 
 def test_an_upscaled_picture_is_its_tiles() -> None:
-    task: dict[str, Any] = {**PLAIN, "width": 1024, "strength": 0.3, "upscale": {"factor": 2, "tile": [512, 512]}}
+    task = resolved(**PLAIN | {"width": 1024}, strength=0.3, upscale={"factor": 2, "tile": (512, 512)})
     assert tiles.runs(task) == [(512, 512, 9)] * 3
     assert tiles.final(task) == (1024, 512)
     assert tiles.largest(task) == (512, 512)

@@ -23,14 +23,15 @@ import shutil
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 from .. import privacy, space
+from ..schemas.records import Record
 from . import metadata, names, pictures, retention
 
 T = TypeVar("T")
@@ -141,7 +142,7 @@ class Archive:
         scratch: Path,
         width: int,
         height: int,
-        record: Mapping[str, Any],
+        record: Record,
         theme: str | None,
         private: bool,
         created_at: float,
@@ -149,7 +150,7 @@ class Archive:
     ) -> Stored:
         """Encodes the raw RGB in ``scratch`` and archives it; the scratch file is gone afterwards.
 
-        ``record`` is `schemas.Record` as a dict; without ``theme`` the prompt names the file; ``created_at`` in Unix
+        Without ``theme`` the prompt names the file; ``created_at`` in Unix
         seconds. When it returns, the picture survives a power cut. When the caller is cancelled, none is left.
         Raises `JobFailed` (``image_failed``) where the pixels are not all there, `OSError` for the disk.
         """
@@ -178,7 +179,7 @@ class Archive:
         scratch: Path,
         width: int,
         height: int,
-        record: Mapping[str, Any],
+        record: Record,
         theme: str | None,
         private: bool,
         created_at: float,
@@ -190,7 +191,7 @@ class Archive:
         folder = self.root / names.folder(when)
         new_folder = not folder.exists()
         folder.mkdir(mode=0o700, exist_ok=True)
-        stem = names.stem(theme, str(record["used"]["prompt"]), when)
+        stem = names.stem(theme, record.used.prompt, when)
         target, temporary = _reserve(folder, stem, self._given)
         try:
             notes = metadata.sidecar(

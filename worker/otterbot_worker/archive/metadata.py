@@ -13,9 +13,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from ..schemas.records import Record, Used, UsedControl, UsedHires, UsedRefiner
+from ..schemas.resolved import UsedVariation
 from . import containers
 
 A1111_CHUNK = containers.PARAMETERS
@@ -57,101 +59,98 @@ RESCALE = "CFG Rescale"
 """As the web UI's extension for it writes it (Seshelle's CFG_Rescale_webui); itself, it cannot."""
 
 
-def a1111(record: Mapping[str, Any]) -> str:
+def a1111(record: Record) -> str:
     """The text of the ``parameters`` chunk."""
-    used = record["used"]
-    lines = [_escape(str(used["prompt"]))]
-    if used["negative_prompt"]:
-        lines.append(f"Negative prompt: {_escape(str(used['negative_prompt']))}")
-    name = re.sub(r"[\s_.-]", "", str(used["sampler"]).casefold())
-    sampler, schedule = _SAMPLERS.get(name, (used["sampler"], None))
-    hires = used.get("hires")
-    strength = used.get("strength") if hires is None else hires["strength"]
+    used = record.used
+    lines = [_escape(used.prompt)]
+    if used.negative_prompt:
+        lines.append(f"Negative prompt: {_escape(used.negative_prompt)}")
+    name = re.sub(r"[\s_.-]", "", used.sampler.casefold())
+    sampler, schedule = _SAMPLERS.get(name, (used.sampler, None))
+    strength = used.strength if used.hires is None else used.hires.strength
     fields: dict[str, Any] = {
-        "Steps": used["steps"],
+        "Steps": used.steps,
         "Sampler": sampler,
         "Schedule type": schedule,
-        "CFG scale": f"{float(used['guidance_scale']):g}",
-        "Seed": used["seed"],
-        "Size": f"{used['width']}x{used['height']}",
-        "Model hash": str(used.get("model_hash") or "").removeprefix("sha256:")[:10] or None,
-        "Model": used["model"],
-        "VAE hash": used["vae"]["hash"][:10] if used.get("vae") else None,
-        "VAE": used["vae"]["name"] if used.get("vae") else None,
-        RESCALE: f"{float(used['guidance_rescale']):g}" if used.get("guidance_rescale") else None,
-        **_variation(used.get("variation")),
-        "Denoising strength": None if strength is None else f"{float(strength):g}",
-        "ControlNet 0": _control(used.get("control")),
-        **_hires(hires),
+        "CFG scale": f"{used.guidance_scale:g}",
+        "Seed": used.seed,
+        "Size": f"{used.width}x{used.height}",
+        "Model hash": used.model_hash.removeprefix("sha256:")[:10] or None,
+        "Model": used.model,
+        "VAE hash": used.vae.hash[:10] if used.vae is not None else None,
+        "VAE": used.vae.name if used.vae is not None else None,
+        RESCALE: f"{used.guidance_rescale:g}" if used.guidance_rescale else None,
+        **_variation(used.variation),
+        "Denoising strength": None if strength is None else f"{strength:g}",
+        "ControlNet 0": _control(used.control),
+        **_hires(used.hires),
         **_start(used),
-        "Refiner": _refiner(used.get("refiner")),
-        "Refiner switch at": f"{float(used['refiner']['hand_over']):g}" if used.get("refiner") else None,
-        "Lora hashes": _hashes(used.get("loras"), "autov3"),
-        "TI hashes": _hashes(used.get("embeddings"), "hash"),
-        "Version": f"otterbot {used.get('versions', {}).get('otterbot-worker', '')}".strip(),
+        "Refiner": _refiner(used.refiner),
+        "Refiner switch at": f"{used.refiner.hand_over:g}" if used.refiner is not None else None,
+        "Lora hashes": _hashes((one.name, one.autov3) for one in used.loras),
+        "TI hashes": _hashes((one.name, one.hash) for one in used.embeddings),
+        "Version": f"otterbot {used.versions.get('otterbot-worker', '')}".strip(),
     }
     lines.append(", ".join(f"{key}: {_quote(value)}" for key, value in fields.items() if value is not None))
     return "\n".join(lines)
 
 
-def _variation(variation: Any) -> dict[str, Any]:
-    return (
-        {"Variation seed": variation["seed"], "Variation seed strength": f"{float(variation['strength']):g}"}
-        if variation
-        else {}
-    )
+def _variation(variation: UsedVariation | None) -> dict[str, Any]:
+    if variation is None:
+        return {}
+    return {"Variation seed": variation.seed, "Variation seed strength": f"{variation.strength:g}"}
 
 
-def _control(control: Any) -> str | None:
+def _control(control: UsedControl | None) -> str | None:
     """As the web UI's extension writes it, as far as there is the same here."""
-    if not control:
+    if control is None:
         return None
     fields = {
-        "Module": control["kind"] if control["kind"] == "canny" else "none",
-        "Model": f"{re.sub('[:,]', '', control['name'])} [{control['hash'][:8]}]",
-        "Weight": f"{float(control['scale']):g}",
+        "Module": control.kind if control.kind == "canny" else "none",
+        "Model": f"{re.sub('[:,]', '', control.name)} [{control.hash[:8]}]",
+        "Weight": f"{control.scale:g}",
         "Resize Mode": "Crop and Resize",
-        "Guidance Start": f"{float(control['start']):g}",
-        "Guidance End": f"{float(control['end']):g}",
+        "Guidance Start": f"{control.start:g}",
+        "Guidance End": f"{control.end:g}",
         "Control Mode": "Balanced",
     }
     return ", ".join(f"{key}: {value}" for key, value in fields.items())
 
 
-def _hires(hires: Any) -> dict[str, Any]:
+def _hires(hires: UsedHires | None) -> dict[str, Any]:
     """The web UI's steps are those that are drawn; ours those of which the strength takes its part
     (``sampling.sampling_steps``)."""
     if hires is None:
         return {}
-    steps = max(1, int(hires["steps"] * hires["strength"] + 1e-6))
+    steps = max(1, int(hires.steps * hires.strength + 1e-6))
     return {
-        "Hires upscale": f"{float(hires['scale']):g}",
+        "Hires upscale": f"{hires.scale:g}",
         "Hires steps": steps,
-        "Hires upscaler": UPSCALERS[hires["upscaler"]],
+        "Hires upscaler": UPSCALERS[hires.upscaler],
     }
 
 
-def _start(used: Mapping[str, Any]) -> dict[str, Any]:
-    if used.get("init_image") is None:
+def _start(used: Used) -> dict[str, Any]:
+    if used.init_image is None:
         return {}
-    taken = used.get("strength") is None or used.get("hires") is None
-    return {START: used["init_image"], "Init image strength": None if taken else f"{float(used['strength']):g}"}
+    taken = used.strength is None or used.hires is None
+    return {START: used.init_image, "Init image strength": None if taken else f"{used.strength:g}"}
 
 
-def _refiner(refiner: Any) -> str | None:
+def _refiner(refiner: UsedRefiner | None) -> str | None:
     """``name [0123456789]``, as the web UI writes it."""
-    return f"{refiner['name']} [{refiner['hash'][:10]}]" if refiner else None
+    return f"{refiner.name} [{refiner.hash[:10]}]" if refiner is not None else None
 
 
-def _hashes(entries: Any, key: str) -> str | None:
-    """``name: 0123456789ab, name2: …``, as the web UI writes it; ``None`` for none."""
-    named = dict.fromkeys(f"{re.sub('[:,]', '', entry['name'])}: {entry[key][:12]}" for entry in entries or [])
+def _hashes(files: Iterable[tuple[str, str]]) -> str | None:
+    """``name: 0123456789ab, name2: …``, as the web UI writes it; ``None`` for none. ``files``: names and hashes."""
+    named = dict.fromkeys(f"{re.sub('[:,]', '', name)}: {digest[:12]}" for name, digest in files)
     return ", ".join(named) or None
 
 
-def own_chunk(record: Mapping[str, Any]) -> str:
+def own_chunk(record: Record) -> str:
     """The text of the ``otterbot`` chunk: one line of JSON in ASCII."""
-    return json.dumps(record, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+    return json.dumps(record.model_dump(mode="json"), ensure_ascii=True, separators=(",", ":"), allow_nan=False)
 
 
 class Owner(NamedTuple):
@@ -161,9 +160,7 @@ class Owner(NamedTuple):
     client: str
 
 
-def sidecar(
-    record: Mapping[str, Any], *, filename: str, created: str, private: bool, owner: Owner | None = None
-) -> str:
+def sidecar(record: Record, *, filename: str, created: str, private: bool, owner: Owner | None = None) -> str:
     """The ``.yml``: the settings first, as a person looks for them, then the whole record."""
     import yaml
 
@@ -178,15 +175,15 @@ def sidecar(
         return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
     Dumper.add_representer(str, text)
-    used = record["used"]
+    whole = record.model_dump(mode="json")
     first = ("prompt", "negative_prompt", "model", "sampler", "steps", "guidance_scale", "width", "height", "seed")
     document = {
-        **{key: _plain(used[key]) for key in first},
+        **{key: _plain(whole["used"][key]) for key in first},
         "file": filename,
         "created": created,
         "private": private,
         **({} if owner is None else owner._asdict()),
-        "record": _plain(record),
+        "record": _plain(whole),
     }
     return yaml.dump(document, Dumper=Dumper, allow_unicode=True, sort_keys=False, width=10_000)
 

@@ -100,6 +100,8 @@ def broke_off() -> JobFailed:
 def empty(*, thought: bool, cut: bool) -> JobFailed:
     if thought and cut:
         message = "The chat model used up all its room for thinking and gave no answer. Please ask for less."
+    elif thought:
+        message = "The chat model thought, and gave no answer. Please ask in other words."
     else:
         message = "The chat model gave an empty answer. Please ask in other words."
     return failure("chat_failed", message, {"reason": "empty", "thought": thought})

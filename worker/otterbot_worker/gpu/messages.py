@@ -20,8 +20,20 @@ ASCII JSON has no raw newline and no lone surrogate, whatever a prompt holds.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
+
+from ..memory.oom_history import Lesson
+from ..models.entries import ModelEntry
+from ..schemas.draw_files import CheckerFiles, ControlFiles, EmbeddingFile, InitImageFile, LoraFile, MaskFile
+from ..schemas.records import UsedRefiner, UsedVae
+from ..schemas.resolved import ResolvedRequest
+
+_T = TypeVar("_T")
+
+Phase = Literal["downloading", "loading", "denoising", "decoding", "saving"]
 
 LINE_LIMIT = 1 << 20
 """Bytes; the longest message is a ``Draw`` with two prompts."""
@@ -34,8 +46,19 @@ EXIT_NO_ENGINE = 77
 """torch or diffusers could not be imported, or the device asked for is not there."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Memory:
+class _Message(BaseModel):
+    """Numbers may be NaN: whoever reads a task refuses it with a sentence."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        protected_namespaces=(),
+        ser_json_inf_nan="constants",
+    )
+
+
+class Memory(_Message):
     """What was measured on the device. Bytes; ``None`` where it cannot be known."""
 
     total_bytes: int | None = None
@@ -45,183 +68,148 @@ class Memory:
 # ---------------------------------------------------------------- parent → child
 
 
-@dataclass(frozen=True, kw_only=True)
-class Draw:
-    """One picture, everything resolved. ``model`` is ``ModelEntry.as_dict()``."""
+class Draw(ResolvedRequest):
+    """One picture: its request, and where everything lies. ``prompt`` comes without LoRA tags here."""
 
-    kind: ClassVar[str] = "draw"
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Literal["draw"] = "draw"
     task_id: str
-    model: dict[str, Any]
-    prompt: str
-    negative_prompt: str
-    steps: int
-    guidance_scale: float
-    width: int
-    height: int
-    sampler: str
-    seed: int
-    output: str
-    canvas: list[int] | None = None
-    """Under a mask: width and height of what is drawn, where the picture's own are no multiples of the model's. The
-    picture lies at the upper left and goes on beyond its edges; what is finished has its size again."""
-    init_image: str | None = None
-    """A checked RGB PNG to start from."""
-    strength: float | None = None
-    mask: str | None = None
-    """A checked PNG of its shape; its brightness says where to draw anew."""
-    mask_is_alpha: bool = False
-    """The mask is the transparency of ``init_image`` itself, whose colours have been laid on white."""
-    loras: list[dict[str, Any]] = field(default_factory=list)
-    """``{name, path, hash, weight}`` each; the order is part of the picture."""
-    embeddings: list[dict[str, Any]] = field(default_factory=list)
-    """``{token, name, path, hash}`` each."""
-    safety: dict[str, Any] | None = None
-    """As ``models.safety.place``: the checker that has to look at the picture before it leaves the process."""
-    variation: dict[str, Any] | None = None
-    """``{seed, strength}``: the noise to begin with lies between the two seeds."""
-    preview: bool = False
-    """``Preview`` from time to time."""
-    lessons: list[dict[str, Any]] = field(default_factory=list)
-    """What did not fit with this model before (``memory.oom_history.Lesson``)."""
-    control: dict[str, Any] | None = None
-    """``{picture, canny, scale, start, end, name, hash, path, hub}``: the picture that steers (a checked RGB PNG, of
-    which the edges are taken if ``canny``) and the ControlNet, at ``path`` or, if that is ``None``, to be fetched from
-    ``hub``; ``hash`` is ``None`` then."""
-    hires: dict[str, Any] | None = None
-    """``{scale, strength, steps, upscaler, width, height, tile}``: it is enlarged and drawn once more. ``tile``, the
-    width and height of what is drawn in one go, is the whole where nothing is cut."""
-    upscale: dict[str, Any] | None = None
-    """``{factor, tile}``: ``init_image`` is enlarged to width and height and drawn once more, all of it by tiles."""
+    entry: ModelEntry
+    """The model's."""
+    output: Path
+    """Where the raw RGB rows go: ``width * height * 3`` bytes, top left first."""
+    init_image: InitImageFile | None = None
+    mask: MaskFile | None = None
+    control: ControlFiles | None = None
+    loras: tuple[LoraFile, ...] = ()
+    embeddings: tuple[EmbeddingFile, ...] = ()
+    checker: CheckerFiles | None = None
+    """The safety checker that has to look at the picture before it leaves the process."""
+    lessons: tuple[Lesson, ...] = ()
+    """What did not fit into memory with this model before."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Cancel:
-    kind: ClassVar[str] = "cancel"
+class Cancel(_Message):
+    kind: Literal["cancel"] = "cancel"
     task_id: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Release:
+class Release(_Message):
     """Take everything off the device; what the computer's memory has room for may wait there."""
 
-    kind: ClassVar[str] = "release"
+    kind: Literal["release"] = "release"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Stop:
-    kind: ClassVar[str] = "stop"
+class Stop(_Message):
+    kind: Literal["stop"] = "stop"
 
 
 # ---------------------------------------------------------------- child → parent
 
 
-@dataclass(frozen=True, kw_only=True)
-class Hello:
-    kind: ClassVar[str] = "hello"
+class Hello(_Message):
+    kind: Literal["hello"] = "hello"
     device: str
     name: str
-    memory: dict[str, int | None]
+    memory: Memory
 
 
-@dataclass(frozen=True, kw_only=True)
-class Progress:
-    """``phase`` is one of ``downloading``, ``loading``, ``denoising``, ``decoding``, ``saving``. Of a download ``step``
-    and ``steps`` are bytes, and ``steps`` is 0 where nobody knows how many."""
+class Progress(_Message):
+    """Of a download ``step`` and ``steps`` are bytes, and ``steps`` is 0 where nobody knows how many."""
 
-    kind: ClassVar[str] = "progress"
+    kind: Literal["progress"] = "progress"
     task_id: str
-    phase: str
+    phase: Phase
     step: int = 0
     steps: int = 0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Preview:
+class Preview(_Message):
     """What the picture looks like by now."""
 
-    kind: ClassVar[str] = "preview"
+    kind: Literal["preview"] = "preview"
     task_id: str
     jpeg: str
     """Base64; small, see ``images.draw.previews``."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Beat:
+class Beat(_Message):
     """The inference thread is still moving, within a step."""
 
-    kind: ClassVar[str] = "beat"
+    kind: Literal["beat"] = "beat"
     task_id: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Drawn:
+class UsedControlNet(_Message):
+    name: str
+    hash: str
+
+
+class Drawn(_Message):
     """The raw RGB file is written."""
 
-    kind: ClassVar[str] = "drawn"
+    kind: Literal["drawn"] = "drawn"
     task_id: str
     width: int
     height: int
     seconds: float
+    """From the task's arrival in the GPU process to the written file, loading included."""
     pipeline_seconds: float
     load_seconds: float
     """Of reading its files; 0 where it was in the computer's memory."""
-    model_hash: str
-    memory: dict[str, int | None]
+    memory: Memory
     resident: str | None
-    versions: dict[str, str] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-    unused_embeddings: list[str] = field(default_factory=list)
+    model_hash: str
+    versions: dict[str, str] = {}
+    unused_embeddings: list[str] = []
     """Names of embeddings that do not fit this model."""
-    refiner: dict[str, Any] | None = None
-    """``{name, hash, hand_over}`` of the one that drew the last steps."""
-    vae: dict[str, Any] | None = None
-    """``{name, hash}`` of the decoder that replaced the model's own."""
+    refiner: UsedRefiner | None = None
+    """The one that drew the last steps."""
+    vae: UsedVae | None = None
+    """The decoder that replaced the model's own."""
     guidance_rescale: float | None = None
     """The share of the guidance that was scaled back, where the model wants that."""
     plan: str = ""
-    """How the model lay in memory (``planning.PLANS``)."""
-    lessons: list[dict[str, Any]] = field(default_factory=list)
+    """How the model lay in memory (``memory.placement.PLANS``)."""
+    control: UsedControlNet | None = None
+    """The ControlNet that was asked for, which may have been fetched only now."""
+    notes: list[str] = []
+    lessons: list[Lesson] = []
     """What did not fit before this plan did."""
-    control: dict[str, Any] | None = None
-    """``{name, hash}`` of the ControlNet that was asked for."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Failed:
+class Failed(_Message):
     """The picture failed and the process goes on; the fields are ``errors.JobFailed``'s."""
 
-    kind: ClassVar[str] = "failed"
+    kind: Literal["failed"] = "failed"
     task_id: str
     code: str
     message: str
-    memory: dict[str, int | None]
+    memory: Memory
     resident: str | None
-    details: dict[str, Any] = field(default_factory=dict)
-    lessons: list[dict[str, Any]] = field(default_factory=list)
+    details: dict[str, JsonValue] = {}
+    lessons: list[Lesson] = []
     """As ``Drawn``'s."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Cancelled:
-    kind: ClassVar[str] = "cancelled"
+class Cancelled(_Message):
+    kind: Literal["cancelled"] = "cancelled"
     task_id: str
-    memory: dict[str, int | None]
+    memory: Memory
     resident: str | None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Released:
-    kind: ClassVar[str] = "released"
-    memory: dict[str, int | None]
+class Released(_Message):
+    kind: Literal["released"] = "released"
+    memory: Memory
 
 
 ToChild = Draw | Cancel | Release | Stop
 ToParent = Hello | Progress | Preview | Beat | Drawn | Failed | Cancelled | Released
 
-_TO_CHILD: dict[str, type[ToChild]] = {cls.kind: cls for cls in (Draw, Cancel, Release, Stop)}
-_TO_PARENT: dict[str, type[ToParent]] = {
-    cls.kind: cls for cls in (Hello, Progress, Preview, Beat, Drawn, Failed, Cancelled, Released)
-}
+_TO_CHILD: TypeAdapter[ToChild] = TypeAdapter(Annotated[ToChild, Field(discriminator="kind")])
+_TO_PARENT: TypeAdapter[ToParent] = TypeAdapter(Annotated[ToParent, Field(discriminator="kind")])
 
 
 class BadMessage(Exception):
@@ -230,30 +218,27 @@ class BadMessage(Exception):
 
 def encode(message: ToChild | ToParent) -> bytes:
     """One line, with its newline."""
-    return json.dumps({"kind": message.kind, **asdict(message)}, ensure_ascii=True).encode() + b"\n"
-
-
-def _decode(line: bytes) -> tuple[str, dict[str, Any]]:
-    try:
-        fields = json.loads(line)
-        return fields.pop("kind"), fields
-    except (ValueError, AttributeError, KeyError, TypeError):
-        raise BadMessage("a line that is no message") from None
+    return json.dumps(message.model_dump(mode="json"), ensure_ascii=True).encode() + b"\n"
 
 
 def for_child(line: bytes) -> ToChild:
     """:raises BadMessage:"""
-    kind, fields = _decode(line)
-    try:
-        return _TO_CHILD[kind](**fields)
-    except (KeyError, TypeError):
-        raise BadMessage("an unknown message") from None
+    return _decode(_TO_CHILD, line)
 
 
 def for_parent(line: bytes) -> ToParent:
     """:raises BadMessage:"""
-    kind, fields = _decode(line)
+    return _decode(_TO_PARENT, line)
+
+
+def _decode(messages: TypeAdapter[_T], line: bytes) -> _T:
     try:
-        return _TO_PARENT[kind](**fields)
-    except (KeyError, TypeError):
-        raise BadMessage("an unknown message") from None
+        return messages.validate_json(line, strict=True)
+    except ValidationError as error:
+        if error.errors(include_input=False)[0]["type"] != "json_invalid":
+            raise BadMessage("an unknown message") from None
+    try:
+        # Half of a surrogate pair, of which a file's name may be made, is no JSON to pydantic.
+        return messages.validate_python(json.loads(line))
+    except (ValueError, RecursionError):
+        raise BadMessage("a line that is no message") from None

@@ -26,7 +26,7 @@ from ..errors import Cancelled, JobFailed, ProcessDied
 from ..schemas.jobs import Progress
 from . import deaths, messages
 from .child_handle import Child, Ended, Silent
-from .tasks import Drawn, DrawTask, GpuInfoData, State, drawn
+from .info import GpuInfoData, State
 
 CANCEL_GRACE_S = 10.0
 STOP_GRACE_S = 3.0
@@ -94,8 +94,11 @@ class GpuProcess:
             await self._ensure_started()
 
     async def draw(
-        self, task: DrawTask, on_progress: Callable[[Progress], None], on_preview: Callable[[bytes], None] | None = None
-    ) -> Drawn:
+        self,
+        task: messages.Draw,
+        on_progress: Callable[[Progress], None],
+        on_preview: Callable[[bytes], None] | None = None,
+    ) -> messages.Drawn:
         """Draw one picture into ``task.output``. ``on_preview``: given a small JPEG at times, where the task wants it.
 
         Cancelling the awaiting asyncio task cancels the picture as well.
@@ -196,12 +199,11 @@ class GpuProcess:
     async def _draw(
         self,
         child: Child,
-        task: DrawTask,
+        task: messages.Draw,
         on_progress: Callable[[Progress], None],
         on_preview: Callable[[bytes], None] | None,
-    ) -> Drawn:
-        fields = {name: getattr(task, name) for name in task.__dataclass_fields__}
-        child.send(messages.Draw(**{**fields, "output": str(task.output)}))
+    ) -> messages.Drawn:
+        child.send(task)
         self._update(state="loading")
         try:
             return await self._until_done(child, task.task_id, on_progress, on_preview)
@@ -222,7 +224,7 @@ class GpuProcess:
         task_id: str,
         on_progress: Callable[[Progress], None],
         on_preview: Callable[[bytes], None] | None = None,
-    ) -> Drawn:
+    ) -> messages.Drawn:
         limit = self._load_timeout
         while True:
             message = await child.receive(limit)
@@ -237,7 +239,7 @@ class GpuProcess:
                 on_preview(base64.b64decode(message.jpeg))
             elif isinstance(message, messages.Drawn):
                 self._measured(message.memory, resident=message.resident)
-                return drawn(message)
+                return message
             elif isinstance(message, messages.Failed):
                 self._measured(message.memory, resident=message.resident)
                 failure = JobFailed(message.code, message.message, message.details)
@@ -279,11 +281,11 @@ class GpuProcess:
     def _update(self, *, state: State) -> None:
         self._info = replace(self._info, state=state)
 
-    def _measured(self, memory: dict[str, int | None], *, resident: str | None) -> None:
+    def _measured(self, memory: messages.Memory, *, resident: str | None) -> None:
         self._info = replace(
             self._info,
-            total_bytes=memory.get("total_bytes"),
-            free_bytes=memory.get("free_bytes"),
+            total_bytes=memory.total_bytes,
+            free_bytes=memory.free_bytes,
             resident=resident,
         )
 
@@ -317,4 +319,4 @@ class GpuProcess:
 
 
 def _progress(message: messages.Progress) -> Progress:
-    return Progress.model_validate({"phase": message.phase, "step": message.step, "steps": message.steps})
+    return Progress(phase=message.phase, step=message.step, steps=message.steps)

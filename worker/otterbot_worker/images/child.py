@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import base64
 import contextlib
-import ctypes
 import faulthandler
 import os
 import queue
@@ -21,7 +20,6 @@ import sys
 import threading
 import time
 import traceback
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -29,12 +27,12 @@ from .. import privacy
 from ..errors import CANNOT_LOOK, Cancelled, CannotLook, JobFailed
 from ..gpu import messages
 from ..gpu.card_lock import CardBusy, CardLock
+from ..gpu.parent_death import die_with
 from ..memory import placement
 
 if TYPE_CHECKING:
     from .engine import Engine
 
-PR_SET_PDEATHSIG = 1
 BEAT_S = 1.0
 
 
@@ -78,14 +76,14 @@ class Channel:
 
 
 class Task:
-    """What the engine sees of the parent while it draws: ``images.draw.monitor.Monitor``."""
+    """What the engine sees of the parent while it draws: ``images.monitor.Monitor``."""
 
     def __init__(self, channel: Channel, task_id: str) -> None:
         self._channel = channel
         self._task_id = task_id
         self._last_word = time.monotonic()
 
-    def progress(self, phase: str, step: int = 0, steps: int = 0) -> None:
+    def progress(self, phase: messages.Phase, step: int = 0, steps: int = 0) -> None:
         self._last_word = time.monotonic()
         self._channel.send(messages.Progress(task_id=self._task_id, phase=phase, step=step, steps=steps))
 
@@ -100,14 +98,6 @@ class Task:
         if now - self._last_word >= BEAT_S:
             self._last_word = now
             self._channel.send(messages.Beat(task_id=self._task_id))
-
-
-def die_with(parent: int) -> None:
-    """Ask the kernel for SIGKILL when the parent dies, and end if it is dead already."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(0)
 
 
 def volunteer() -> None:
@@ -131,7 +121,7 @@ def draw(engine: Engine, channel: Channel, message: messages.Draw) -> None:
     try:
         answer: messages.ToParent = engine.draw(message, task)
     except Cancelled:
-        answer = messages.Cancelled(task_id=message.task_id, memory=asdict(engine.memory()), resident=engine.resident)
+        answer = messages.Cancelled(task_id=message.task_id, memory=engine.memory(), resident=engine.resident)
     except (JobFailed, CannotLook) as error:
         failure = error if isinstance(error, JobFailed) else JobFailed(CANNOT_LOOK, error.sentence)
         answer = messages.Failed(
@@ -140,7 +130,7 @@ def draw(engine: Engine, channel: Channel, message: messages.Draw) -> None:
             message=failure.message,
             details=failure.details,
             lessons=failure.lessons,
-            memory=asdict(engine.memory()),
+            memory=engine.memory(),
             resident=engine.resident,
         )
     channel.send(answer)
@@ -158,7 +148,7 @@ def serve(engine: Engine, channel: Channel) -> NoReturn:
                 draw(engine, channel, message)
             elif isinstance(message, messages.Release):
                 engine.put_away()
-                channel.send(messages.Released(memory=asdict(engine.memory())))
+                channel.send(messages.Released(memory=engine.memory()))
         except Exception as error:
             if not isinstance(error, DeviceLost) and not is_fatal(error):
                 raise
@@ -207,7 +197,7 @@ def main() -> None:
         # Here the message is safe, and the one thing that helps: no prompt has arrived yet.
         print(f"no engine: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
         os._exit(messages.EXIT_NO_ENGINE)
-    channel.send(messages.Hello(device=engine.device, name=engine.name, memory=asdict(engine.memory())))
+    channel.send(messages.Hello(device=engine.device, name=engine.name, memory=engine.memory()))
     try:
         serve(engine, channel)
     except BaseException as error:

@@ -23,8 +23,6 @@ from ..memory import placement
 from ..memory.device_info import DeviceFacts
 from ..models.entries import ModelEntry
 from ..sampling import tiles
-from .draw.decoding import Pixels
-from .draw.monitor import Monitor
 from .draw.passes import rescale
 from .draw.picture import generate, refined
 from .draw.prompt_cache import Embeddings
@@ -32,10 +30,13 @@ from .draw.safety_checker import Safety
 from .draw.step_hooks import watching
 from .load import device as devices
 from .load import libraries
-from .load.loader import Loaded, load, place, put_away
+from .load.loaded import Loaded
+from .load.loader import load, place, put_away
 from .memory import placing
-from .memory.budget import Room, Rooms, describe
-from .memory.cpu_model_cache import Shelf, serves
+from .memory.budget import MemoryBudget, MemoryBudgets
+from .memory.cpu_model_cache import CpuModelCache, serves
+from .monitor import Monitor
+from .pixels import Pixels
 from .task_validation import check_task
 
 log = logging.getLogger(__name__)
@@ -68,8 +69,8 @@ class Engine:
         """Of the loaded model; empty where none is."""
         self._safety = Safety()
         self._ram_reserve = ram_reserve
-        self._shelf = Shelf()
-        self._rooms = Rooms(reserve=reserve, ram_reserve=ram_reserve)
+        self._cpu_cache = CpuModelCache()
+        self._budgets = MemoryBudgets(reserve=reserve, ram_reserve=ram_reserve)
         self.versions = libraries.versions()
 
     @property
@@ -89,13 +90,13 @@ class Engine:
 
     def release(self) -> None:
         """Let go of every model and give their memory back."""
-        self._shelf.clear()
+        self._cpu_cache.clear()
         self._let_go()
 
     def put_away(self, needed: int = 0, *, but: ModelEntry | None = None) -> None:
         """Take the model off the device, into the computer's memory if that allows: beside the reserve, ``needed``
         bytes have to be free there afterwards. For that older ones go first, except ``but``."""
-        if self._loaded is None and not self._shelf.names:
+        if self._loaded is None and not self._cpu_cache.names:
             self._let_go()
             return
         needed += self._ram_reserve
@@ -103,12 +104,12 @@ class Engine:
         moved = 0
         if self._loaded is not None and self._device.type != "cpu":
             moved = placing.weight_bytes(self._loaded.pipes, self._device.type)
-        stays = self._loaded is not None and needed + moved <= available + self._shelf.held
-        fits = self._shelf.shrink(needed + moved if stays else needed, available, but=but)
+        stays = self._loaded is not None and needed + moved <= available + self._cpu_cache.held
+        fits = self._cpu_cache.shrink(needed + moved if stays else needed, available, but=but)
         if self._loaded is not None and stays and fits:
             with contextlib.suppress(Exception):  # where it cannot be moved, it is let go
                 put_away(self._loaded)
-                self._shelf.put(self._loaded)
+                self._cpu_cache.put(self._loaded)
                 self._loaded = None
         self._let_go()
 
@@ -129,23 +130,23 @@ class Engine:
         :raises JobFailed: Cancelled: devices.DeviceLost:
         """
         started = time.monotonic()
-        entry = ModelEntry.from_dict(task.model)
+        entry = task.entry
         check_task(task, entry)
-        room = self._rooms.begin(entry, task, self._look(entry))
+        budget = self._budgets.begin(entry, task, self._look(entry))
         try:
-            while (outcome := self._attempt(task, entry, room, monitor)) is None:
+            while (outcome := self._attempt(task, entry, budget, monitor)) is None:
                 self.release()
-                if not room.fall_back():
-                    raise room.refusal()
+                if not budget.fall_back():
+                    raise budget.refusal()
         except JobFailed as error:
-            error.lessons = describe(room.learned)
+            error.lessons = budget.learned
             raise
         finally:
-            self._rooms.learn(entry, room.learned)
-        steps = tiles.steps(vars(task))
+            self._budgets.learn(entry, budget.learned)
+        steps = tiles.steps(task)
         monitor.progress("saving", steps, steps)
         try:
-            Path(task.output).write_bytes(outcome.pixels.tobytes())
+            task.output.write_bytes(outcome.pixels.tobytes())
         except OSError as error:
             # Not an accident of this process: the worker decides by the number what becomes of the picture.
             raise JobFailed(
@@ -159,18 +160,18 @@ class Engine:
             seconds=time.monotonic() - started,
             pipeline_seconds=outcome.pipeline_seconds,
             load_seconds=outcome.load_seconds,
-            memory={"total_bytes": self.memory().total_bytes, "free_bytes": self.memory().free_bytes},
+            memory=self.memory(),
             resident=self.resident,
-            versions={**self.versions, **self._surroundings(room)},
-            notes=room.notes + outcome.notes,
-            plan=room.plan.name,
-            lessons=describe(room.learned),
+            versions={**self.versions, **self._surroundings(budget)},
+            notes=budget.notes + outcome.notes,
+            plan=budget.plan.name,
+            lessons=budget.learned,
             **outcome.loaded,
         )
 
-    def _surroundings(self, room: Room) -> dict[str, str]:
+    def _surroundings(self, budget: MemoryBudget) -> dict[str, str]:
         """What else the last bits of a picture depend on."""
-        kept, computed = room.precision.storage, room.precision.compute
+        kept, computed = budget.precision.storage, budget.precision.compute
         return {
             "device": self.name,
             "precision": computed if kept == computed else f"{kept}, computed in {computed}",
@@ -181,7 +182,7 @@ class Engine:
         """The device as it is now, what this process would give back included. On a card that something else has
         filled, even looking runs out of memory. :raises JobFailed: devices.DeviceLost:"""
         for last in (False, True):
-            held = self._shelf.held
+            held = self._cpu_cache.held
             held += placing.weight_bytes(self._loaded.pipes, "cpu") if self._loaded is not None else 0
             try:
                 return self._measure(self._device, held)
@@ -200,11 +201,11 @@ class Engine:
 
     # ------------------------------------------------------------ one attempt
 
-    def _attempt(self, task: Draw, entry: ModelEntry, room: Room, monitor: Monitor) -> _Outcome | None:
-        """``None``: memory did not suffice under the room's plan. Errors leave without their frames,
+    def _attempt(self, task: Draw, entry: ModelEntry, budget: MemoryBudget, monitor: Monitor) -> _Outcome | None:
+        """``None``: memory did not suffice under the budget's plan. Errors leave without their frames,
         which would hold on to the tensors in them."""
         try:
-            outcome = self._draw(task, room, monitor)
+            outcome = self._draw(task, budget, monitor)
         except (Cancelled, CannotLook, JobFailed) as error:
             self._settle()
             raise error.with_traceback(None) from None
@@ -233,8 +234,8 @@ class Engine:
             log.warning("a model could not be moved off the device: %s", _where(error))
             self._let_go()
 
-    def _draw(self, task: Draw, room: Room, monitor: Monitor) -> _Outcome:
-        load_seconds = self._ensure(room, monitor)
+    def _draw(self, task: Draw, budget: MemoryBudget, monitor: Monitor) -> _Outcome:
+        load_seconds = self._ensure(budget, monitor)
         assert self._loaded is not None
         loaded = self._loaded
         notes = loaded.adapters.load(loaded.pipe, task.loras, lambda: monitor.progress("loading"))
@@ -242,20 +243,20 @@ class Engine:
         loaded.controls.load(
             loaded.pipe,
             task.control,
-            room.plan,
+            budget.plan,
             self._device,
-            room.precision,
+            budget.precision,
             downloads=self._downloads,
             monitor=monitor,
         )
-        if task.safety is not None:
-            self._safety.load(task.safety, downloads=self._downloads, monitor=monitor)
+        if task.checker is not None:
+            self._safety.load(task.checker, downloads=self._downloads, monitor=monitor)
         monitor.check()
         started = time.monotonic()
         applied = loaded.adapters.applied(loaded.pipe, task.loras)
         with watching(loaded.pipe, monitor.check), applied:
             pixels, more = generate(loaded, task, self._device, monitor, self._embeddings)
-        if task.safety is not None:
+        if task.checker is not None:
             monitor.check()
             self._safety.look(pixels)
         return _Outcome(
@@ -266,35 +267,35 @@ class Engine:
             loaded=_record(loaded, task),
         )
 
-    def _ensure(self, room: Room, monitor: Monitor) -> float:
+    def _ensure(self, budget: MemoryBudget, monitor: Monitor) -> float:
         """Have that model loaded where its plan says; how many seconds reading it took, 0 where it was in memory."""
         loaded = self._loaded
-        if loaded is not None and loaded.entry == room.entry and loaded.plan.same_place(room.plan):
+        if loaded is not None and loaded.entry == budget.entry and loaded.plan.same_place(budget.plan):
             monitor.check()
-            placing.tile(loaded.pipe, room.plan)
-            loaded.plan = room.plan
+            placing.tile(loaded.pipe, budget.plan)
+            loaded.plan = budget.plan
             return 0.0
         monitor.progress("loading")
         monitor.check()
-        here = self._shelf.has(room.entry, room.plan)
-        if loaded is not None and loaded.entry == room.entry:
-            here = serves(loaded, room.entry, room.plan)
+        here = self._cpu_cache.has(budget.entry, budget.plan)
+        if loaded is not None and loaded.entry == budget.entry:
+            here = serves(loaded, budget.entry, budget.plan)
             if not here:
                 self._let_go()
         loaded = None
-        self.put_away(0 if here else room.ram_needed, but=room.entry)
-        found = self._shelf.take(room.entry, room.plan)
+        self.put_away(0 if here else budget.ram_needed, but=budget.entry)
+        found = self._cpu_cache.take(budget.entry, budget.plan)
         if found is not None:
-            place(found, room.plan, self._device)
+            place(found, budget.plan, self._device)
             self._loaded = found
             return 0.0
         self._loaded = load(
-            room.entry,
+            budget.entry,
             self._device,
-            room.plan,
+            budget.plan,
             downloads=self._downloads,
             monitor=monitor,
-            precision=room.precision,
+            precision=budget.precision,
         )
         return self._loaded.load_seconds
 
@@ -312,12 +313,12 @@ class _Outcome:
 
 
 def _record(loaded: Loaded, task: Draw) -> dict[str, Any]:
-    with_refiner = loaded.refining is not None and refined(loaded, task)
+    with_refiner = loaded.refiner is not None and refined(loaded, task)
     return {
         "model_hash": loaded.model_hash,
         "unused_embeddings": loaded.inversions.unused,
         "control": loaded.controls.record,
-        "refiner": loaded.refining.record() if loaded.refining is not None and with_refiner else None,
+        "refiner": loaded.refiner.record() if loaded.refiner is not None and with_refiner else None,
         "vae": loaded.vae,
         "guidance_rescale": rescale(loaded, task) or None,
     }

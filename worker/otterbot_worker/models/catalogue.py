@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 from ..errors import CannotLook
+from ..schemas.draw_files import CheckerFiles
 from . import checkpoints, safety, user_files
 from .checkpoint_probe import Found
 from .entries import ModelEntry
@@ -185,7 +185,7 @@ class Catalogue:
     def downloads_allowed(self) -> bool:
         return self._downloads_allowed
 
-    def safety(self, entry: ModelEntry) -> dict[str, Any] | None:
+    def safety(self, entry: ModelEntry) -> CheckerFiles | None:
         """Where the checker of that model's pictures is, as ``models.safety.place``. :raises CannotLook:"""
         return safety.place(entry.here(), self._safety_checker, downloads=self._downloads_allowed)
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from ..errors import CannotLook
 from ..families import Computing
+from ..schemas.draw_files import ControlFiles, LoraFile
 from . import controlnets, files, headers, plain_files, vae_files
 from .entries import REFINER_PART, ModelEntry, Transformer
 from .header_reader import READER
@@ -118,11 +119,11 @@ def _upcasts(entry: ModelEntry) -> bool:
     return entry.abilities.upcasts(settings)
 
 
-def steered(needs: Needs, control: Mapping[str, Any] | None) -> Needs:
-    """With the ControlNet of a task (``messages.Draw.control``), where its file is here."""
-    if control is None or control["scale"] == 0 or control["path"] is None:
+def steered(needs: Needs, control: ControlFiles | None) -> Needs:
+    """With the ControlNet of a task, where its file is here."""
+    if control is None or control.scale == 0 or control.path is None:
         return needs
-    weights = controlnets.weights_in(Path(control["path"]))
+    weights = controlnets.weights_in(Path(control.path))
     try:
         stored = READER.ask("values", weights) if weights is not None else {"values": 0, "largest": 0}
     except (headers.BadFile, OSError, CannotLook):
@@ -130,13 +131,13 @@ def steered(needs: Needs, control: Mapping[str, Any] | None) -> Needs:
     return replace(needs, steering=Part(**stored))
 
 
-def with_loras(needs: Needs, loras: Iterable[Mapping[str, Any]]) -> Needs:
-    """With the LoRAs of a task (``messages.Draw.loras``) that act. What is wrong with a file, loading says."""
+def with_loras(needs: Needs, loras: Iterable[LoraFile]) -> Needs:
+    """With the LoRAs of a task that act. What is wrong with a file, loading says."""
     values = 0
     for lora in loras:
-        if float(lora["weight"]) != 0.0:
+        if lora.weight != 0.0:
             with contextlib.suppress(headers.BadFile, OSError, CannotLook):
-                values += READER.ask("values", Path(lora["path"]))["values"]
+                values += READER.ask("values", Path(lora.path))["values"]
     return replace(needs, loras=values)
 
 

@@ -7,8 +7,8 @@ A checker is Stable Diffusion's: a folder with ``config.json`` and weights (``sa
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
+from ..schemas.draw_files import CheckerFiles
 from . import files, plain_files
 
 FILES = ("config.json", "preprocessor_config.json", "model.safetensors")
@@ -19,8 +19,8 @@ MISSING = (
 )
 
 
-def place(model: Path | None, other: str | None, *, downloads: bool) -> dict[str, Any] | None:
-    """``{folder, features, hub}``: two folders, or a repository that may be fetched first; ``None``: there is none.
+def place(model: Path | None, other: str | None, *, downloads: bool) -> CheckerFiles | None:
+    """``None``: there is none.
 
     ``model``: the model's folder (or file). ``other``: as ``images.safety_checker``. A few ``stat`` calls.
 
@@ -33,19 +33,19 @@ def place(model: Path | None, other: str | None, *, downloads: bool) -> dict[str
     if other[0] in "/~":
         folder = Path(other).expanduser()
         return _complete(folder, folder)
-    return at_hub(other) or ({"folder": None, "features": None, "hub": other} if downloads else None)
+    return at_hub(other) or (CheckerFiles(folder=None, features=None, hub=other) if downloads else None)
 
 
-def at_hub(hub: str) -> dict[str, Any] | None:
+def at_hub(hub: str) -> CheckerFiles | None:
     """What the cache has of a repository."""
     folder = files.snapshot(hub)
     return None if folder is None else _complete(folder, folder)
 
 
-def _complete(folder: Path, features: Path) -> dict[str, Any] | None:
+def _complete(folder: Path, features: Path) -> CheckerFiles | None:
     needed = (folder / "config.json", features / "preprocessor_config.json")
     if not all(plain_files.is_file(path) for path in needed):
         return None
     if not any(name.startswith("model") and name.endswith(".safetensors") for name in plain_files.names(folder)):
         return None
-    return {"folder": str(folder), "features": str(features), "hub": None}
+    return CheckerFiles(folder=str(folder), features=str(features), hub=None)

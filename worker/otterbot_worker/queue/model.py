@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from ..schemas.base import State
-from ..schemas.requests import MAX_SEED
+from ..schemas.resolved import ResolvedChat, ResolvedRequest
 
 Kind = Literal["image", "chat"]
 
@@ -81,8 +81,7 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class StoredJob:
-    """A job without its rows. ``request`` has every default filled in; ``content`` is what a chat said, until
-    it is forgotten."""
+    """A job without its rows. ``content`` is what a chat said, until it is forgotten."""
 
     id: str
     client: str
@@ -93,16 +92,23 @@ class StoredJob:
     room: str
     private: bool
     created_at: float
-    request: dict[str, Any]
+    request: ResolvedRequest | ResolvedChat
     content: list[dict[str, str]] | None
 
     @classmethod
     def from_row(cls, row: Fields) -> StoredJob:
         values = {name: row[name] for name in cls.__dataclass_fields__}
         values["private"] = bool(values["private"])
-        values["request"] = json.loads(values["request"])
+        kind = ResolvedRequest if values["kind"] == "image" else ResolvedChat
+        values["request"] = kind.model_validate_json(values["request"])
         values["content"] = json.loads(values["content"]) if values["content"] else None
         return cls(**values)
+
+    @property
+    def pictures(self) -> ResolvedRequest:
+        """The request of an image job."""
+        assert isinstance(self.request, ResolvedRequest), "a chat job has no pictures"
+        return self.request
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,11 +135,6 @@ class ImageRow:
     created_at: float
     delivered_at: float | None
     gone_at: float | None
-
-
-def seed_of(first: int, index: int) -> int:
-    """The seed of picture ``index`` of a job whose first picture has ``first``."""
-    return (first + index) % (MAX_SEED + 1)
 
 
 def derived_state(states: Iterable[State]) -> State:

@@ -14,6 +14,7 @@ from typing import Any
 
 import aiosqlite
 
+from ..schemas.resolved import ResolvedChat, ResolvedRequest
 from . import queries as q
 from .database import Database
 from .model import (
@@ -26,7 +27,6 @@ from .model import (
     NewRow,
     Row,
     StoredJob,
-    seed_of,
 )
 
 
@@ -65,7 +65,7 @@ class Submission:
     owner: str
     room: str
     private: bool
-    request: dict[str, Any]
+    request: ResolvedRequest | ResolvedChat
     content: list[dict[str, str]] | None
     rows: Sequence[NewRow]
     input_ids: Sequence[str] = ()
@@ -137,7 +137,7 @@ class Store:
             # In order of time, so that neighbours in time are neighbours in the index.
             job_id = f"{int(now * 1000):012x}{secrets.token_hex(10)}"
             content = None if new.content is None else json.dumps(new.content, ensure_ascii=False)
-            request = json.dumps(new.request, ensure_ascii=False)
+            request = new.request.model_dump_json()
             values = (job_id, new.client, new.key, new.body_hash, new.kind, new.owner, new.room, new.private, now)
             stored = await _one(connection, q.INSERT_JOB, (*values, request, content))
             await connection.executemany(
@@ -322,7 +322,7 @@ def _death(row: sqlite3.Row) -> Death:
     return Death(job_id=row["job_id"], client=row["client"], final=row["state"] == "failed")
 
 
-def new_rows(first_seed: int, count: int, model: str, work: float, *, one_seed: bool = False) -> list[NewRow]:
-    """The rows of an image job. ``one_seed``: something else tells its pictures apart."""
-    seeds = [first_seed if one_seed else seed_of(first_seed, index) for index in range(count)]
-    return [NewRow(seed=seed, model=model, work=work) for seed in seeds]
+def new_rows(request: ResolvedRequest, *, work: float) -> list[NewRow]:
+    """The rows of an image job. ``work``: megapixel-steps of one picture."""
+    pictures = [request.picture(index) for index in range(request.count)]
+    return [NewRow(seed=picture.seed, model=picture.model, work=work) for picture in pictures]

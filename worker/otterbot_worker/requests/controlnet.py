@@ -5,10 +5,9 @@ What is stored is its name and hash, never a path: the operator's folders may li
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from ..errors import CannotLook, JobFailed, look_failed
 from ..families import FAMILIES
@@ -16,8 +15,10 @@ from ..models.controlnets import AT_HUB, CANNY, FOLDER, ControlNet, ControlNets,
 from ..models.entries import ModelEntry
 from ..models.user_files import good_name
 from ..queue.input_rows import Input
+from ..schemas.draw_files import ControlFiles
 from ..schemas.jobs import FieldProblem
 from ..schemas.requests import ImageRequest
+from ..schemas.resolved import ResolvedControl
 
 NAMES_SHOWN = 12
 _USUAL_WIDTH = {"sd": 768, "sdxl": 2048}
@@ -26,9 +27,9 @@ _USUAL_WIDTH = {"sd": 768, "sdxl": 2048}
 
 @dataclass(kw_only=True)
 class Steering:
-    """``request``: JSON-able, as it is stored; ``None`` where nothing steers or something is wrong."""
+    """``request``: as it is stored; ``None`` where nothing steers or something is wrong."""
 
-    request: dict[str, Any] | None = None
+    request: ResolvedControl | None = None
     notes: list[str] = field(default_factory=list)
     problems: list[FieldProblem] = field(default_factory=list)
 
@@ -59,8 +60,18 @@ def find_control(
         chosen = _named(control.kind, entry, nets, steering, downloads=downloads)
     if steering.problems or chosen is None or picture is None:
         return steering
-    size = {"width": picture.width, "height": picture.height}
-    steering.request = {**control.model_dump(mode="json"), **size, **chosen}
+    steering.request = ResolvedControl(
+        kind=control.kind,
+        id=control.id,
+        scale=control.scale,
+        start=control.start,
+        end=control.end,
+        width=picture.width,
+        height=picture.height,
+        name=chosen.name,
+        hash=chosen.hash,
+        hub=chosen.hub,
+    )
     if control.scale == 0:
         steering.notes.append("At a scale of 0 the picture that steers has no effect.")
     else:
@@ -71,9 +82,15 @@ def find_control(
     return steering
 
 
-def _named(
-    kind: str, entry: ModelEntry, nets: ControlNets, steering: Steering, *, downloads: bool
-) -> dict[str, Any] | None:
+class _Chosen(NamedTuple):
+    """A ControlNet as it is stored; fields of ``ResolvedControl``."""
+
+    name: str
+    hash: str | None
+    hub: str | None
+
+
+def _named(kind: str, entry: ModelEntry, nets: ControlNets, steering: Steering, *, downloads: bool) -> _Chosen | None:
     net = nets.find(kind)
     if net is None:
         names = [CANNY] if _edges(entry, nets, downloads=downloads) is not None else []
@@ -89,7 +106,7 @@ def _named(
         steering.refuse(code, f"The ControlNet `{net.name}` {problem}.", "request.control.kind")
         return None
     try:
-        return {"name": net.name, "hash": net.hash(), "hub": None}
+        return _Chosen(net.name, net.hash(), None)
     except OSError as error:
         look_failed(error, f"the ControlNet {net.name}")
         sentence = f"The ControlNet `{net.name}` is not there any more."
@@ -97,17 +114,17 @@ def _named(
         return None
 
 
-def _edges(entry: ModelEntry, nets: ControlNets, *, downloads: bool) -> dict[str, Any] | None:
+def _edges(entry: ModelEntry, nets: ControlNets, *, downloads: bool) -> _Chosen | None:
     """The first of the operator's that takes edges and fits the model, else the known one of the hub."""
     fitting = [one for one in nets.all().values() if one.canny and not (one.problem or _why_not(one, entry))]
     for net in sorted(fitting, key=lambda one: one.name.lower() != CANNY):
         if (hashed := _hash(net)) is not None:
-            return {"name": net.name, "hash": hashed, "hub": None}
+            return _Chosen(net.name, hashed, None)
     hub = _known(entry)
     cached = nets.at_hub(hub) if hub is not None else None
     if cached is not None and _why_not(cached, entry) is None and (hashed := _hash(cached)) is not None:
-        return {"name": cached.name, "hash": hashed, "hub": hub}
-    return {"name": short(hub), "hash": None, "hub": hub} if hub is not None and downloads else None
+        return _Chosen(cached.name, hashed, hub)
+    return _Chosen(short(hub), None, hub) if hub is not None and downloads else None
 
 
 def _hash(net: ControlNet) -> str | None:
@@ -147,16 +164,15 @@ def _why_not(net: ControlNet, entry: ModelEntry) -> str | None:
 # ---------------------------------------------------------------- when it is drawn
 
 
-def with_path(control: Mapping[str, Any], nets: ControlNets, picture: Path) -> dict[str, Any]:
-    """A stored ``Steering.request`` as the engine wants it. ``picture``: where its picture lies.
+def control_files(control: ResolvedControl, nets: ControlNets, picture: Path) -> ControlFiles:
+    """And where the ControlNet lies now. ``picture``: where its picture lies.
 
     :raises JobFailed: the ControlNet is not there any more
     """
-    hub = control["hub"]
-    net = nets.at_hub(hub) if hub is not None else nets.find(control["name"])
-    if net is None and (hub is None or control["hash"] is not None):
-        sentence = f"The ControlNet {control['name']} is not on the worker any more."
-        raise JobFailed("controlnet_missing", sentence, {"controlnet": control["name"]})
-    taken = {name: control[name] for name in ("scale", "start", "end", "name", "hash", "hub")}
+    hub = control.hub
+    net = nets.at_hub(hub) if hub is not None else nets.find(control.name)
+    if net is None and (hub is None or control.hash is not None):
+        sentence = f"The ControlNet {control.name} is not on the worker any more."
+        raise JobFailed("controlnet_missing", sentence, {"controlnet": control.name})
     path = None if net is None else str(net.path)
-    return {**taken, "picture": str(picture), "canny": control["kind"] == CANNY, "path": path}
+    return ControlFiles(**dict(control), picture=str(picture), canny=control.kind == CANNY, path=path)

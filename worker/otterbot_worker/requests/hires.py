@@ -5,13 +5,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
 
 from ..models.entries import ModelEntry
 from ..queue.input_rows import Input
 from ..sampling import sampling_steps, tiles
 from ..schemas.jobs import FieldProblem
 from ..schemas.requests import Hires, ImageRequest
+from ..schemas.resolved import ResolvedHires, ResolvedUpscale
 from .size import Size
 
 SIDE_MAX = 4096
@@ -30,10 +30,8 @@ _IN_TILES = 0.35
 class Larger:
     """As a resolved request has it."""
 
-    hires: dict[str, Any] | None = None
-    """``{scale, strength, steps, upscaler, width, height, tile}``; ``tile`` is ``[width, height]``."""
-    upscale: dict[str, Any] | None = None
-    """``{factor, tile}``."""
+    hires: ResolvedHires | None = None
+    upscale: ResolvedUpscale | None = None
     notes: list[str] = field(default_factory=list)
     problems: list[FieldProblem] = field(default_factory=list)
 
@@ -71,7 +69,7 @@ def find(request: ImageRequest, entry: ModelEntry, size: Size, steps: int) -> La
     larger = Larger()
     if request.upscale is not None:
         tile = _tile((size.width, size.height), entry)
-        larger.upscale = {"factor": request.upscale, "tile": list(tile)}
+        larger.upscale = ResolvedUpscale(factor=request.upscale, tile=tile)
         larger.notes += _tiles_note((size.width, size.height), tile, entry)
     elif request.hires is not None:
         _second_pass(larger, request, request.hires, entry, size, steps)
@@ -102,15 +100,15 @@ def _second_pass(
     upscaler = asked.upscaler or ("lanczos" if cut else "latent")
     usual = _IN_TILES if cut else _STRENGTHS[upscaler]
     strength = usual if asked.strength is None else asked.strength
-    larger.hires = {
-        "scale": asked.scale,
-        "strength": strength,
-        "steps": steps,
-        "upscaler": upscaler,
-        "width": size[0],
-        "height": size[1],
-        "tile": list(tile),
-    }
+    larger.hires = ResolvedHires(
+        scale=asked.scale,
+        strength=strength,
+        steps=steps,
+        upscaler=upscaler,
+        width=size[0],
+        height=size[1],
+        tile=tile,
+    )
     larger.notes.append(
         f"Drawn at {base.width}x{base.height}, then at {size[0]}x{size[1]}: there a strength of {strength:g} "
         f"{sampling_steps.takes(steps, strength)}."

@@ -5,9 +5,8 @@ What is stored is names and hashes, never paths: the operator's folders may lie 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from ..errors import CannotLook, JobFailed, look_failed
 from ..families import FAMILIES
@@ -24,7 +23,9 @@ from ..prompts.lora_tags import (
     lora_tags,
     unknown_embeddings,
 )
+from ..schemas.draw_files import EmbeddingFile, LoraFile
 from ..schemas.jobs import FieldProblem
+from ..schemas.resolved import ResolvedRequest, UsedEmbedding, UsedLora
 
 NAMES_SHOWN = 12
 SHORT_HASH = 12
@@ -36,10 +37,10 @@ _MISTAKES = {mistake: (_CODES.get(mistake, "bad_lora"), sentence) for mistake, s
 
 @dataclass(kw_only=True)
 class Wanted:
-    """``loras``: ``{name, weight, hash, autov3}``; ``embeddings``: ``{token, name, hash}``; JSON-able."""
+    """What the prompts name, as far as it is here and fits."""
 
-    loras: list[dict[str, Any]] = field(default_factory=list)
-    embeddings: list[dict[str, Any]] = field(default_factory=list)
+    loras: list[UsedLora] = field(default_factory=list)
+    embeddings: list[UsedEmbedding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     problems: list[FieldProblem] = field(default_factory=list)
 
@@ -73,10 +74,11 @@ def _add_lora(wanted: Wanted, typed: str, weight: float, which: str, entry: Mode
     if (problem := _problem(extra, entry)) is not None:
         wanted.refuse("lora_broken" if extra.problem else "lora_mismatch", f"The LoRA `{extra.name}` {problem}.")
         return
-    for lora in wanted.loras:  # named twice, once in capitals
-        if lora["name"] == extra.name:
-            lora["weight"] = round(lora["weight"] + weight, 6)
-            if abs(lora["weight"]) > LORA_WEIGHT_MAX:
+    for number, lora in enumerate(wanted.loras):  # named twice, once in capitals
+        if lora.name == extra.name:
+            both = round(lora.weight + weight, 6)
+            wanted.loras[number] = lora.model_copy(update={"weight": both})
+            if abs(both) > LORA_WEIGHT_MAX:
                 wanted.refuse(*_MISTAKES["weight"])
             return
     try:
@@ -85,9 +87,7 @@ def _add_lora(wanted: Wanted, typed: str, weight: float, which: str, entry: Mode
         look_failed(error, f"the LoRA {extra.name}")
         wanted.refuse("lora_broken", f"The LoRA `{extra.name}` is not there any more.")
         return
-    wanted.loras.append(
-        {"name": extra.name, "weight": weight, "hash": hashes.file, "autov3": hashes.tensors[:SHORT_HASH]}
-    )
+    wanted.loras.append(UsedLora(name=extra.name, weight=weight, hash=hashes.file, autov3=hashes.tensors[:SHORT_HASH]))
 
 
 def _add_embeddings(
@@ -114,7 +114,7 @@ def _add_embeddings(
                 look_failed(error, f"the embedding {extra.name}")
                 problem = "is not there any more"
             else:
-                wanted.embeddings.append({"token": word, "name": extra.name, "hash": hashed})
+                wanted.embeddings.append(UsedEmbedding(token=word, name=extra.name, hash=hashed))
         note = f"The embedding {extra.name} {problem}; it was read as a word."
         if problem is not None and note not in wanted.notes:
             wanted.notes.append(note)
@@ -152,17 +152,20 @@ def _known(library: Library) -> str:
 # ---------------------------------------------------------------- when it is drawn
 
 
-def with_paths(request: Mapping[str, Any], library: Library) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """The stored request's LoRAs and embeddings as the engine wants them.
+def lora_files(request: ResolvedRequest, library: Library) -> tuple[LoraFile, ...]:
+    """The request's LoRAs, and where they lie now.
 
     :raises JobFailed: a file is not there any more
     """
-    loras = [{**lora, "path": _path("lora", lora["name"], library)} for lora in request.get("loras", [])]
-    embeddings = [
-        {**embedding, "path": _path("embedding", embedding["name"], library)}
-        for embedding in request.get("embeddings", [])
-    ]
-    return loras, embeddings
+    return tuple(LoraFile(**dict(one), path=_path("lora", one.name, library)) for one in request.loras)
+
+
+def embedding_files(request: ResolvedRequest, library: Library) -> tuple[EmbeddingFile, ...]:
+    """The same for its embeddings.
+
+    :raises JobFailed: a file is not there any more
+    """
+    return tuple(EmbeddingFile(**dict(one), path=_path("embedding", one.name, library)) for one in request.embeddings)
 
 
 def _path(kind: Kind, name: str, library: Library) -> str:

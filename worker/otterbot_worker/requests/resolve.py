@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import Any
 
 from ..models import safety
 from ..models.catalogue import Catalogue
@@ -22,6 +21,7 @@ from ..queue.store import Submission, new_rows
 from ..sampling import samplers, sampling_steps, tiles
 from ..schemas.jobs import FieldProblem
 from ..schemas.requests import ImageRequest, NewChatJob, NewImageJob
+from ..schemas.resolved import ResolvedChat, ResolvedInitImage, ResolvedMask, ResolvedRequest
 from . import hires, variations
 from . import input_images as pictures
 from .controlnet import Steering, find_control
@@ -38,14 +38,6 @@ class Refused(Exception):
     def __init__(self, problems: list[FieldProblem]) -> None:
         super().__init__("the request cannot be run")
         self.problems = problems
-
-
-@dataclass(frozen=True, kw_only=True)
-class Resolved:
-    request: dict[str, Any]
-    model: str
-    work: float
-    """Megapixel-steps of one picture."""
 
 
 def body_hash(job: NewImageJob | NewChatJob) -> str:
@@ -69,7 +61,7 @@ def image_submission(
     :raises Refused: :raises CannotLook: nobody could say whether something is here
     """
     sources = sources or Sources()
-    resolved = resolve_image(job.request, catalogue, default_model, sources, library)
+    request = resolve_image(job.request, catalogue, default_model, sources, library)
     return Submission(
         client=client,
         key=job.key,
@@ -78,15 +70,9 @@ def image_submission(
         owner=job.owner,
         room=job.room,
         private=job.private,
-        request=resolved.request,
+        request=request,
         content=None,
-        rows=new_rows(
-            job.request.seed,
-            job.request.count,
-            resolved.model,
-            resolved.work,
-            one_seed=resolved.request["variation"] is not None,
-        ),
+        rows=new_rows(request, work=tiles.work(request)),
         input_ids=sources.ids,
     )
 
@@ -108,7 +94,7 @@ def chat_submission(job: NewChatJob, client: str, default_model: str | None) -> 
         owner=job.owner,
         room=job.room,
         private=job.private,
-        request={"model": model},
+        request=ResolvedChat(model=model),
         content=[message.model_dump() for message in messages],
         rows=[NewRow(seed=0, model=model, work=0.0)],
     )
@@ -120,7 +106,7 @@ def resolve_image(
     default_model: str,
     sources: Sources | None = None,
     library: Library | None = None,
-) -> Resolved:
+) -> ResolvedRequest:
     """Fills in the model's defaults and holds everything against its limits.
 
     :raises Refused:
@@ -145,8 +131,7 @@ def resolve_image(
     if problem is not None:
         raise Refused([problem])
     notes = [*pictures.notes(sources), *([said] if said is not None else [])]
-    resolved = _resolved(request, entry, chosen, sources, notes=notes)
-    return Resolved(model=entry.name, work=tiles.work(resolved), request=resolved)
+    return _resolved(request, entry, chosen, sources, notes=notes)
 
 
 def _entry(name: str, catalogue: Catalogue) -> ModelEntry:
@@ -215,34 +200,35 @@ def _guidance(request: ImageRequest, entry: ModelEntry, steps: StepCount) -> tup
 
 def _resolved(
     request: ImageRequest, entry: ModelEntry, chosen: _Chosen, sources: Sources, *, notes: list[str]
-) -> dict[str, Any]:
-    """The request as it is kept. ``notes``: what is to be said beside what the parts say themselves."""
+) -> ResolvedRequest:
+    """``notes``: what is to be said beside what the parts say themselves."""
+    assert chosen.sampler is not None, "a sampler that nobody knows is refused"
     start, mask, size, enlarged = sources.start, sources.mask, chosen.size, chosen.enlarged
-    return {
-        "prompt": request.prompt,
-        "negative_prompt": chosen.negative_prompt,
-        "model": entry.name,
-        "steps": chosen.steps,
-        "guidance_scale": chosen.guidance_scale,
-        "width": size.width,
-        "height": size.height,
-        "canvas": None if size.canvas is None else list(size.canvas),
-        "sampler": chosen.sampler,
-        "seed": request.seed,
-        "variation": variations.resolved(request.variation),
-        "count": request.count,
-        "init_image": None if start is None else {"id": start.id, "width": start.width, "height": start.height},
-        "strength": pictures.strength(request, sources),
-        "mask": None if mask is None else {"id": mask.id, "alpha": mask.alpha},
-        "control": chosen.steering.request,
-        "hires": enlarged.hires,
-        "upscale": enlarged.upscale,
-        "theme": request.theme,
-        "loras": chosen.wanted.loras,
-        "embeddings": chosen.wanted.embeddings,
-        "safety": request.safety,
-        "preview": request.preview and not request.safety,
-        "notes": [
+    return ResolvedRequest(
+        model=entry.name,
+        prompt=request.prompt,
+        negative_prompt=chosen.negative_prompt,
+        steps=chosen.steps,
+        guidance_scale=chosen.guidance_scale,
+        width=size.width,
+        height=size.height,
+        canvas=size.canvas,
+        sampler=chosen.sampler,
+        seed=request.seed,
+        variation=variations.resolved(request.variation),
+        count=request.count,
+        init_image=None if start is None else ResolvedInitImage(id=start.id, width=start.width, height=start.height),
+        strength=pictures.strength(request, sources),
+        mask=None if mask is None else ResolvedMask(id=mask.id, alpha=mask.alpha),
+        control=chosen.steering.request,
+        hires=enlarged.hires,
+        upscale=enlarged.upscale,
+        theme=request.theme,
+        loras=tuple(chosen.wanted.loras),
+        embeddings=tuple(chosen.wanted.embeddings),
+        safety=request.safety,
+        preview=request.preview and not request.safety,
+        notes=(
             *chosen.guidance_notes,
             *size.notes,
             *enlarged.notes,
@@ -251,9 +237,9 @@ def _resolved(
             *chosen.steering.notes,
             *([NO_PREVIEWS] if request.preview and request.safety else []),
             *chosen.wanted.notes,
-        ],
-        "asked": request.asked.model_dump(mode="json", exclude_unset=True),
-    }
+        ),
+        asked=request.asked,
+    )
 
 
 def _unavailable(request: ImageRequest, entry: ModelEntry, catalogue: Catalogue) -> list[FieldProblem]:

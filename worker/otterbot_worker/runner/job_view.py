@@ -12,6 +12,7 @@ from ..queue.store import Store
 from ..schemas.base import State
 from ..schemas.jobs import ChatResult, Failure, Job, Picture, Progress, Turn
 from ..schemas.records import ImageResult
+from ..schemas.resolved import ResolvedRequest
 from .eta import Line, Speeds
 
 LINE_SECONDS = 0.25
@@ -144,7 +145,8 @@ class Views:
             private=job.private,
             created_at=job.created_at,
             state=state,
-            request=job.request,
+            request=job.request.model_dump(mode="json", exclude={"v"}),
+            resolved=job.request if isinstance(job.request, ResolvedRequest) else None,
         )
         if line is not None and position is not None:
             person = (job.client, job.owner)

@@ -2,36 +2,98 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 from ..errors import JobFailed
+from ..gpu.messages import Draw
 from ..inputs.files import InputFiles
+from ..memory.oom_history import Lesson
 from ..models import safety
 from ..models.catalogue import Catalogue
 from ..models.entries import ModelEntry
 from ..models.loras import Library
+from ..prompts.lora_tags import lora_tags
 from ..queue.model import Row, StoredJob
-from ..requests.controlnet import with_path
-from ..requests.loras import with_paths
+from ..requests.controlnet import control_files
+from ..requests.loras import embedding_files, lora_files
+from ..schemas.draw_files import CheckerFiles, ControlFiles, EmbeddingFile, InitImageFile, LoraFile, MaskFile
 
 
-def find(
-    row: Row, job: StoredJob, catalogue: Catalogue, library: Library, inputs: InputFiles
-) -> tuple[ModelEntry, dict[str, Any]]:
-    """The model, and fields of ``DrawTask``. Reads folders: not for the event loop.
+@dataclass(frozen=True, kw_only=True)
+class NeededFiles:
+    entry: ModelEntry
+    init_image: InitImageFile | None
+    mask: MaskFile | None
+    control: ControlFiles | None
+    loras: tuple[LoraFile, ...]
+    embeddings: tuple[EmbeddingFile, ...]
+    checker: CheckerFiles | None
+
+
+def find(row: Row, job: StoredJob, catalogue: Catalogue, library: Library, inputs: InputFiles) -> NeededFiles:
+    """Reads folders: not for the event loop.
 
     :raises JobFailed: something is not here any more :raises CannotLook: nobody can say
     """
     look = catalogue.look()
-    entry = look.entry(row.model)
+    entry, request = look.entry(row.model), job.pictures
     if entry is None and (why := look.broken.get(row.model)) is not None:
         raise JobFailed("model_broken", f"The model {row.model} cannot be used. {why}")
     if entry is None:
         raise JobFailed("model_missing", f"The model {row.model} is not in the worker's catalogue any more.")
-    loras, embeddings = with_paths(job.request, library)
+    loras, embeddings = lora_files(request, library), embedding_files(request, library)
     checker = None
-    if job.request.get("safety") and (checker := catalogue.safety(entry)) is None:
+    if request.safety and (checker := catalogue.safety(entry)) is None:
         raise JobFailed("safety_missing", safety.MISSING)
-    if (control := job.request.get("control")) is not None:
-        control = with_path(control, library.controlnets, inputs.path(job.client, control["id"]))
-    return entry, {"loras": loras, "embeddings": embeddings, "safety": checker, "control": control}
+    control = None
+    if request.control is not None:
+        control = control_files(request.control, library.controlnets, inputs.path(job.client, request.control.id))
+    return NeededFiles(
+        entry=entry,
+        init_image=_init_image(job, inputs),
+        mask=_mask(job, inputs),
+        control=control,
+        loras=loras,
+        embeddings=embeddings,
+        checker=checker,
+    )
+
+
+def task(row: Row, job: StoredJob, needed: NeededFiles, *, output: Path, lessons: Sequence[Lesson]) -> Draw:
+    """A row's picture for the GPU process. ``output``: where its pixels go; ``lessons``: as in ``Draw``."""
+    picture = job.pictures.picture(row.idx)
+    fields = {
+        **dict(picture),
+        "prompt": lora_tags(picture.prompt).text,
+        "init_image": needed.init_image,
+        "mask": needed.mask,
+        "control": needed.control,
+        "loras": needed.loras,
+        "embeddings": needed.embeddings,
+    }
+    return Draw(
+        **fields,
+        task_id=row.task_id,
+        entry=needed.entry,
+        output=output,
+        checker=needed.checker,
+        lessons=tuple(lessons),
+    )
+
+
+def _init_image(job: StoredJob, inputs: InputFiles) -> InitImageFile | None:
+    picture = job.pictures.init_image
+    if picture is None:
+        return None
+    return InitImageFile(**dict(picture), path=str(inputs.path(job.client, picture.id)))
+
+
+def _mask(job: StoredJob, inputs: InputFiles) -> MaskFile | None:
+    mask, picture = job.pictures.mask, job.pictures.init_image
+    if mask is None or picture is None:
+        return None
+    place = inputs.mask_path if mask.alpha else inputs.path
+    own = mask.alpha and mask.id == picture.id
+    return MaskFile(**dict(mask), path=str(place(job.client, mask.id)), of_init_image=own)

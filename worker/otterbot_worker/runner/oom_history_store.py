@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from ..memory.oom_history import learn, lessons_from
+from ..memory.oom_history import Lesson, learn, lessons_from
 from ..queue.disk import forgone
 from ..queue.store import Store
 
@@ -18,16 +19,15 @@ class Lessons:
         self._store = store
         self._known: dict[str, list[dict[str, Any]]] | None = None
 
-    async def of(self, model: str) -> list[dict[str, Any]]:
-        """As ``messages.Draw.lessons``."""
-        return (await self._all()).get(model, [])
+    async def of(self, model: str) -> tuple[Lesson, ...]:
+        return lessons_from((await self._all()).get(model, []))
 
-    async def add(self, model: str, new: list[dict[str, Any]]) -> None:
+    async def add(self, model: str, new: Sequence[Lesson]) -> None:
         """What a picture brought with it (``messages.Drawn.lessons``, ``Failed.lessons``). What is too old goes."""
         if not new:
             return
         known = await self._all()
-        lessons = learn(lessons_from(known.get(model, [])), lessons_from(new))
+        lessons = learn(lessons_from(known.get(model, [])), new)
         known[model] = [lesson.as_dict() for lesson in lessons]
         with forgone():
             await self._store.set_meta(LESSONS, known)

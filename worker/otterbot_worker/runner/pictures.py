@@ -8,22 +8,19 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from ..archive import Archive, Stored
 from ..errors import CANNOT_LOOK, Cancelled, CannotLook, JobFailed, ProcessDied
 from ..gpu import deaths
+from ..gpu.messages import Draw, Drawn
 from ..gpu.process import GpuProcess
-from ..gpu.tasks import Drawn, DrawTask
 from ..inputs.files import InputFiles
 from ..models.catalogue import Catalogue
 from ..models.entries import ModelEntry
 from ..models.loras import Library
-from ..prompts.lora_tags import lora_tags
 from ..queue.disk import UNWRITABLE, forgone, passes, surely
 from ..queue.model import Row, StoredJob
-from ..requests import variations
 from ..sampling import sampling_steps, tiles
 from ..schemas.jobs import Progress
 from ..schemas.records import Record
@@ -86,9 +83,7 @@ class PictureRunner:
         """
         self._check_disk()
         try:
-            entry, files = await asyncio.to_thread(
-                needed_files.find, row, job, self._catalogue, self._library, self._inputs
-            )
+            needed = await asyncio.to_thread(needed_files.find, row, job, self._catalogue, self._library, self._inputs)
         except CannotLook as error:
             raise HandBack(error.sentence, UNREAD_SECONDS, alone=True) from None
         countdown = self._countdown(row, job)
@@ -97,7 +92,8 @@ class PictureRunner:
         await self._take_card()
         lessons = await self._lessons.of(row.model)
         await self._slots.acquire()
-        task = replace(self._task(row, job, entry), **files, lessons=lessons)
+        output = self._archive.scratch(row.task_id)
+        task = needed_files.task(row, job, needed, output=output, lessons=lessons)
         try:
             if interrupted():
                 raise Cancelled
@@ -107,9 +103,9 @@ class PictureRunner:
             with contextlib.suppress(OSError):
                 task.output.unlink(missing_ok=True)
             raise
-        steps = tiles.steps(vars(task))
+        steps = tiles.steps(task)
         report(Progress(phase="saving", step=steps, steps=steps))
-        saving = asyncio.create_task(self._save(row, job, drawn, countdown, entry), name=f"save {row.task_id}")
+        saving = asyncio.create_task(self._save(row, job, drawn, countdown, needed.entry), name=f"save {row.task_id}")
         self._saving.add(saving)
         saving.add_done_callback(self._saved)
 
@@ -122,50 +118,15 @@ class PictureRunner:
         while self._saving:
             await asyncio.wait(self._saving)
 
-    def _task(self, row: Row, job: StoredJob, entry: ModelEntry) -> DrawTask:
-        options = job.request
-        start = options.get("init_image")
-        return DrawTask(
-            task_id=row.task_id,
-            model=entry.as_dict(),
-            prompt=lora_tags(options["prompt"]).text,
-            negative_prompt=options["negative_prompt"],
-            steps=options["steps"],
-            guidance_scale=options["guidance_scale"],
-            width=options["width"],
-            height=options["height"],
-            canvas=options.get("canvas"),
-            sampler=options["sampler"],
-            seed=row.seed,
-            output=self._archive.scratch(row.task_id),
-            init_image=None if start is None else str(self._inputs.path(job.client, start["id"])),
-            strength=options.get("strength"),
-            variation=variations.of_picture(options, row.idx),
-            preview=options.get("preview", False),
-            hires=options.get("hires"),
-            upscale=options.get("upscale"),
-            **self._mask(job),
-        )
-
-    def _mask(self, job: StoredJob) -> dict[str, Any]:
-        mask, start = job.request.get("mask"), job.request.get("init_image")
-        if mask is None or start is None:
-            return {}
-        place = self._inputs.mask_path if mask["alpha"] else self._inputs.path
-        return {
-            "mask": str(place(job.client, mask["id"])),
-            "mask_is_alpha": mask["alpha"] and mask["id"] == start["id"],
-        }
-
     async def _draw(
-        self, task: DrawTask, report: Callable[[Progress], None], preview: Callable[[bytes], None] | None
+        self, task: Draw, report: Callable[[Progress], None], preview: Callable[[bytes], None] | None
     ) -> Drawn:
         try:
             return await (
                 self._gpu.draw(task, report, preview) if preview is not None else self._gpu.draw(task, report)
             )
         except JobFailed as error:
-            await self._lessons.add(task.model["name"], error.lessons)
+            await self._lessons.add(task.model, error.lessons)
             if error.code == CANNOT_LOOK:
                 raise HandBack(error.message, UNREAD_SECONDS, alone=True) from None
             if error.details.get("errno") in UNWRITABLE:
@@ -202,7 +163,7 @@ class PictureRunner:
         return Countdown(
             work=row.work,
             pipeline=self._speeds.row_seconds("image", row.model, row.work),
-            runs=tiles.runs(job.request),
+            runs=tiles.runs(job.pictures),
             finish=None if finish is None else finish * _decoded(job),
             load=0.0 if self._card.resident == row.model else self._speeds.load_seconds(row.model),
         )
@@ -253,8 +214,8 @@ class PictureRunner:
                 scratch=self._archive.scratch(row.task_id),
                 width=drawn.width,
                 height=drawn.height,
-                record=record.model_dump(mode="json"),
-                theme=job.request["theme"],
+                record=record,
+                theme=job.pictures.theme,
                 private=job.private,
                 created_at=now,
                 client=job.client,
@@ -290,8 +251,8 @@ class PictureRunner:
         now = time.time()
         image = results.image_row(row, job, stored, now)
         notes = [
-            *job.request.get("notes", []),
-            *sampling_steps.notes(job.request, entry.limits.size_multiple),
+            *job.pictures.notes,
+            *sampling_steps.notes(job.pictures, entry.limits.size_multiple),
             *drawn.notes,
         ]
         result = results.image_result(stored, record, notes)
@@ -325,5 +286,5 @@ class PictureRunner:
 
 def _decoded(job: StoredJob) -> float:
     """Megapixels that are decoded behind the last step. Tiles are decoded between the steps."""
-    width, height = tiles.final(job.request)
-    return 0.0 if tiles.in_tiles(job.request) else float(width * height / 1e6)
+    width, height = tiles.final(job.pictures)
+    return 0.0 if tiles.in_tiles(job.pictures) else float(width * height / 1e6)

@@ -3,65 +3,64 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
 
 from .. import __version__
 from ..archive import Stored
-from ..gpu.tasks import Drawn
+from ..gpu.messages import Drawn, UsedControlNet
 from ..prompts import PARSER
 from ..queue.model import ImageRow, Row, StoredJob
-from ..requests import variations
-from ..schemas.records import (
-    ImageResult,
-    Record,
-    Thumbnail,
-    Used,
-    UsedControl,
-    UsedHires,
-    UsedRefiner,
-    UsedVae,
-    UsedVariation,
-)
+from ..schemas.records import ImageResult, Record, Thumbnail, Used, UsedControl, UsedHires
+from ..schemas.resolved import ResolvedControl
 
 
 def record(row: Row, job: StoredJob, drawn: Drawn, *, took: float) -> Record:
-    options: dict[str, Any] = job.request
-    variation = variations.of_picture(options, row.idx)
+    """The request of the row's picture, and what was measured. ``took``: seconds from the claim on."""
+    request = job.pictures.picture(row.idx)
     used = Used(
-        prompt=options["prompt"],
-        negative_prompt=options["negative_prompt"],
-        model=row.model,
+        prompt=request.prompt,
+        negative_prompt=request.negative_prompt,
+        model=request.model,
         model_hash=drawn.model_hash,
-        sampler=options["sampler"],
-        steps=options["steps"],
-        guidance_scale=options["guidance_scale"],
-        width=options["width"],
-        height=options["height"],
-        seed=row.seed,
-        variation=None if variation is None else UsedVariation(**variation),
-        init_image=(options.get("init_image") or {}).get("id"),
-        strength=options.get("strength"),
-        mask=(options.get("mask") or {}).get("id"),
-        control=_used_control(options.get("control"), drawn.control),
-        hires=None if options.get("hires") is None else UsedHires.model_validate(options["hires"]),
-        upscale=(options.get("upscale") or {}).get("factor"),
-        tile=(options.get("upscale") or {}).get("tile"),
-        loras=options.get("loras", []),
-        embeddings=[e for e in options.get("embeddings", []) if e["name"] not in drawn.unused_embeddings],
-        refiner=None if drawn.refiner is None else UsedRefiner(**drawn.refiner),
-        vae=None if drawn.vae is None else UsedVae(**drawn.vae),
+        sampler=request.sampler,
+        steps=request.steps,
+        guidance_scale=request.guidance_scale,
+        width=request.width,
+        height=request.height,
+        seed=request.seed,
+        variation=request.variation,
+        init_image=request.init_image.id if request.init_image is not None else None,
+        strength=request.strength,
+        mask=request.mask.id if request.mask is not None else None,
+        control=_control(request.control, drawn.control),
+        hires=UsedHires(**request.hires.model_dump()) if request.hires is not None else None,
+        upscale=request.upscale.factor if request.upscale is not None else None,
+        tile=list(request.upscale.tile) if request.upscale is not None else None,
+        loras=list(request.loras),
+        embeddings=[one for one in request.embeddings if one.name not in drawn.unused_embeddings],
+        refiner=drawn.refiner,
+        vae=drawn.vae,
         guidance_rescale=drawn.guidance_rescale,
-        safety=options.get("safety", False),
+        safety=request.safety,
         plan=drawn.plan,
         parser=PARSER,
         versions={"otterbot-worker": __version__, **drawn.versions},
     )
-    return Record(asked=options["asked"], used=used, took=round(took, 3))
+    return Record(asked=request.asked, used=used, took=round(took, 3))
 
 
-def _used_control(control: dict[str, Any] | None, drawn: dict[str, Any] | None) -> UsedControl | None:
+def _control(asked: ResolvedControl | None, drawn: UsedControlNet | None) -> UsedControl | None:
     """``drawn``: what the GPU process says of the ControlNet, which may have been fetched only then."""
-    return None if control is None or drawn is None else UsedControl.model_validate({**control, **drawn})
+    if asked is None or drawn is None:
+        return None
+    return UsedControl(
+        kind=asked.kind,
+        name=drawn.name,
+        hash=drawn.hash,
+        id=asked.id,
+        scale=asked.scale,
+        start=asked.start,
+        end=asked.end,
+    )
 
 
 def image_row(row: Row, job: StoredJob, stored: Stored, now: float) -> ImageRow:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
+
+from ..schemas.resolved import ResolvedControl, ResolvedInitImage, ResolvedRequest
 
 STRENGTH = 0.6
 """How much of the picture is drawn anew where nobody says: it keeps the picture; 0.94 mostly replaces it."""
@@ -44,21 +44,21 @@ def takes(steps: int, strength: float) -> str:
     return f"takes {true_steps(steps, strength)} of the {steps} steps"
 
 
-def notes(request: Mapping[str, Any], multiple: int) -> list[str]:
-    """What was made of the pictures that a resolved request starts from and is steered by, for people."""
+def notes(request: ResolvedRequest, multiple: int) -> list[str]:
+    """What was made of the pictures that a request starts from and is steered by, for people."""
     said = []
-    if (picture := request.get("init_image")) is not None:
-        taken = f"A strength of {request['strength']:g} {takes(request['steps'], request['strength'])}."
-        scaled = None if request.get("upscale") is not None else _scaled(picture, request, multiple)
+    if (picture := request.init_image) is not None and request.strength is not None:
+        taken = f"A strength of {request.strength:g} {takes(request.steps, request.strength)}."
+        scaled = None if request.upscale is not None else _scaled(picture, request, multiple)
         said.append(taken if scaled is None else f"The picture {scaled}. {taken}")
-    if (control := request.get("control")) is not None and (scaled := _scaled(control, request, multiple)) is not None:
+    if (control := request.control) is not None and (scaled := _scaled(control, request, multiple)) is not None:
         said.append(f"The picture that steers {scaled}.")
     return said
 
 
-def _scaled(picture: Mapping[str, Any], request: Mapping[str, Any], multiple: int) -> str | None:
+def _scaled(picture: ResolvedInitImage | ResolvedControl, request: ResolvedRequest, multiple: int) -> str | None:
     """What became of its size; ``None`` where it was taken as it is."""
-    sent, drawn = (picture["width"], picture["height"]), (request["width"], request["height"])
+    sent, drawn = (picture.width, picture.height), (request.width, request.height)
     if sent == drawn:
         return None
     scale = max(drawn[0] / sent[0], drawn[1] / sent[1])

@@ -6,9 +6,9 @@ Pure, free of torch. All sizes are (width, height) in pixels.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from ..schemas.resolved import Pair, ResolvedRequest
 from . import sampling_steps
 
 OVERLAP = 4
@@ -44,53 +44,49 @@ def grid(size: tuple[int, int], tile: tuple[int, int], multiple: int = 1) -> lis
     ]
 
 
-def runs(task: Mapping[str, Any]) -> list[Run]:
-    """All that one picture takes, in order: the base, and the tiles of its second pass; or those of an upscaled one.
-
-    ``task``: a resolved request, or the fields of a ``messages.Draw``.
-    """
-    size, steps = _canvas(task), sampling_steps.true_steps(task["steps"], task.get("strength"))
-    if (upscale := task.get("upscale")) is not None:
-        return _tiled(size, upscale["tile"], steps)
+def runs(request: ResolvedRequest) -> list[Run]:
+    """All that one picture takes, in order: the base, and the tiles of its second pass; or those of an upscaled one."""
+    size, steps = _canvas(request), sampling_steps.true_steps(request.steps, request.strength)
+    if request.upscale is not None:
+        return _tiled(size, request.upscale.tile, steps)
     base = [Run(*size, steps)]
-    if (hires := task.get("hires")) is None:
+    if (hires := request.hires) is None:
         return base
-    steps = sampling_steps.true_steps(hires["steps"], hires["strength"])
-    return base + _tiled((hires["width"], hires["height"]), hires["tile"], steps)
+    steps = sampling_steps.true_steps(hires.steps, hires.strength)
+    return base + _tiled((hires.width, hires.height), hires.tile, steps)
 
 
-def largest(task: Mapping[str, Any]) -> tuple[int, int]:
-    """The most that is drawn in one go: what memory has to suffice for. ``task`` as for `runs`."""
-    one = max(runs(task), key=lambda run: run.width * run.height)
+def largest(request: ResolvedRequest) -> Pair:
+    """The most that is drawn in one go: what memory has to suffice for."""
+    one = max(runs(request), key=lambda run: run.width * run.height)
     return one.width, one.height
 
 
-def steps(task: Mapping[str, Any]) -> int:
-    """Of all runs together. ``task`` as for `runs`."""
-    return sum(run.steps for run in runs(task))
+def steps(request: ResolvedRequest) -> int:
+    """Of all runs of one picture together."""
+    return sum(run.steps for run in runs(request))
 
 
-def work(task: Mapping[str, Any]) -> float:
-    """Megapixel-steps. ``task`` as for `runs`."""
-    return sum(run.width * run.height * run.steps for run in runs(task)) / 1e6
+def work(request: ResolvedRequest) -> float:
+    """Megapixel-steps of one picture."""
+    return sum(run.width * run.height * run.steps for run in runs(request)) / 1e6
 
 
-def final(task: Mapping[str, Any]) -> tuple[int, int]:
-    """The size of the finished picture. ``task`` as for `runs`."""
-    last = task.get("hires") or task
-    return last["width"], last["height"]
+def final(request: ResolvedRequest) -> Pair:
+    """The size of the finished picture."""
+    last = request.hires or request
+    return last.width, last.height
 
 
-def in_tiles(task: Mapping[str, Any]) -> bool:
-    """Whether the finished picture is put together of several. ``task`` as for `runs`."""
-    whole = final(task) if task.get("hires") is not None else _canvas(task)
-    return whole != runs(task)[-1][:2]
+def in_tiles(request: ResolvedRequest) -> bool:
+    """Whether the finished picture is put together of several."""
+    whole = final(request) if request.hires is not None else _canvas(request)
+    return whole != runs(request)[-1][:2]
 
 
-def _canvas(task: Mapping[str, Any]) -> tuple[int, int]:
+def _canvas(request: ResolvedRequest) -> Pair:
     """What the base draws: under a mask perhaps a little more than the picture has."""
-    width, height = task.get("canvas") or (task["width"], task["height"])
-    return width, height
+    return request.canvas or (request.width, request.height)
 
 
 def _tiled(size: tuple[int, int], tile: tuple[int, int], steps: int) -> list[Run]:

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from .base import Sent, State
 from .records import ImageResult
+from .resolved import ResolvedRequest
 
 
 class FieldProblem(Sent):
@@ -111,6 +112,9 @@ class Job(Sent):
     """Seconds until the whole job is done, as far as it can be told."""
     request: dict[str, Any] = {}
     """The request with every default filled in (for chat: without the messages)."""
+    resolved: ResolvedRequest | None = None
+    """The same, typed, of an image job: what a client keeps that wants the same pictures again. Its ``notes`` say what
+    was changed in the request."""
     pictures: list[Picture] = []
     turn: Turn | None = None
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from .base import Sent
+from .resolved import Asked, UsedEmbedding, UsedLora, UsedVariation
 
 
 class Thumbnail(Sent):
@@ -14,23 +15,6 @@ class Thumbnail(Sent):
     mimetype: str
     sha256: str | None = None
     """Of the file, in hex; not in old jobs."""
-
-
-class UsedLora(Sent):
-    name: str
-    weight: float
-    hash: str
-    """SHA-256 of the file, in hex."""
-    autov3: str
-    """The first 12 digits of the SHA-256 of its tensors alone: by this the tools of the field know it."""
-
-
-class UsedEmbedding(Sent):
-    token: str
-    """The word of the prompt that stood for it, in small letters."""
-    name: str
-    hash: str
-    """SHA-256 of the file, in hex."""
 
 
 class UsedControl(Sent):
@@ -58,11 +42,6 @@ class UsedVae(Sent):
     name: str
     hash: str
     """16 hex digits: a fingerprint of its weights' names, sizes, ends and some blocks between them."""
-
-
-class UsedVariation(Sent):
-    seed: int
-    strength: float
 
 
 class UsedHires(Sent):
@@ -130,7 +109,7 @@ class Record(Sent):
     """``record`` of the design: in the PNG, in the sidecar and in the event."""
 
     v: Literal[1] = 1
-    asked: dict[str, Any]
+    asked: Asked
     used: Used
     took: float
     """Seconds from the claim to the finished picture, loading included."""

@@ -8,19 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from ...errors import JobFailed
+from ..load.loaded import Loaded
 from ..memory import placing
+from ..pixels import Pixels
 
-if TYPE_CHECKING:
-    from ..load.loader import Loaded
-
-Pixels = npt.NDArray[np.uint8]
 EMPTY = "The picture came out all black or not a number"
 RETRIED = "The decoder gave no picture in half precision and was run again in full precision."
 

@@ -22,8 +22,10 @@ from PIL import Image
 
 from ...sampling import sampling_steps, tiles
 from ...sampling.tiles import Tile
+from .. import diffusers_private
+from ..pixels import Pixels
 from . import img2img
-from .decoding import Pixels, decode, empty
+from .decoding import decode, empty
 from .inpaint import noised_after
 from .noise import onto
 from .passes import UNGUIDED, Drawing, OnStep
@@ -44,8 +46,8 @@ def upscale(drawing: Drawing, _none: torch.Tensor | None) -> torch.Tensor | None
     assert task.upscale is not None
     assert task.init_image is not None
     assert task.strength is not None
-    picture = img2img.read(Path(task.init_image), task.width, task.height)
-    return _draw(drawing, _of(drawing, picture), picture.size, task.upscale["tile"], task.steps, task.strength)
+    picture = img2img.read(Path(task.init_image.path), task.width, task.height)
+    return _draw(drawing, _of(drawing, picture), picture.size, task.upscale.tile, task.steps, task.strength)
 
 
 def second_pass(drawing: Drawing, latents: torch.Tensor | None) -> torch.Tensor | None:
@@ -54,14 +56,14 @@ def second_pass(drawing: Drawing, latents: torch.Tensor | None) -> torch.Tensor 
     assert task.hires is not None
     assert latents is not None
     hires = task.hires
-    size = (hires["width"], hires["height"])
-    if hires["upscaler"] == "latent":
+    size = (hires.width, hires.height)
+    if hires.upscaler == "latent":
         piece = _cut(_larger(latents, task.width, size), size)
     else:
         pixels, notes = decode(drawing.loaded, latents, task.seed)
         drawing.notes += notes
         piece = _of(drawing, Image.fromarray(pixels).resize(size, Image.Resampling.LANCZOS))
-    return _draw(drawing, piece, size, hires["tile"], hires["steps"], hires["strength"])
+    return _draw(drawing, piece, size, hires.tile, hires.steps, hires.strength)
 
 
 def _larger(latents: torch.Tensor, width: int, size: tuple[int, int]) -> torch.Tensor:
@@ -98,7 +100,7 @@ def _draw(
     if drawing.previews is not None and len(grid) > 1:
         drawing.notes.append("There were no previews of what was drawn in tiles.")
     if drawing.loaded.entry.whole_only and len(grid) > 1:
-        task = replace(drawing.task, guidance_scale=UNGUIDED)
+        task = drawing.task.model_copy(update={"guidance_scale": UNGUIDED})
         drawer = replace(drawer, embeddings=drawing.wordless(), task=task)
     canvas = np.zeros((size[1], size[0], 3), np.float32)
     noise: torch.Tensor | None = None
@@ -134,10 +136,10 @@ def _again(
     """Image to image, with noise that is there already."""
     pipe = img2img.from_picture(drawing.loaded)
 
-    def noised(_image: Any, timestep: torch.Tensor, *_values: Any, **_named: Any) -> torch.Tensor:
+    def noised(*, timestep: torch.Tensor, **_named: Any) -> torch.Tensor:
         return onto(pipe.scheduler, latents, noise, timestep)
 
-    pipe.prepare_latents = noised
+    diffusers_private.replace_prepare_latents(pipe, noised)
     return drawing.denoise(
         pipe,
         steps=steps,

@@ -7,11 +7,9 @@ parent, the retry in full precision and the room that a decoder in tiles spares 
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import diffusers
 import torch
@@ -20,12 +18,12 @@ from PIL import Image, ImageOps
 from ...errors import JobFailed, look_failed
 from ...gpu.messages import Draw
 from ...sampling import sampling_steps
+from .. import diffusers_private
+from ..load.loaded import Loaded
+from ..pixels import Pixels
 from . import inpaint
 from . import noise as noises
-from .decoding import Pixels, precision, upcasts
-
-if TYPE_CHECKING:
-    from ..load.loader import Loaded
+from .decoding import precision, upcasts
 
 FOUR = 4
 """Channels of a tensor that the pipelines take for latents; any other is a picture to them. A model may have more."""
@@ -53,13 +51,13 @@ def begin(loaded: Loaded, task: Draw, device: torch.device, generator: torch.Gen
     """
     assert task.init_image is not None
     assert task.strength is not None
-    picture = inpaint.on_canvas(task, read(Path(task.init_image), task.width, task.height))
+    picture = inpaint.on_canvas(task, read(Path(task.init_image.path), task.width, task.height))
     latents = encode(loaded, picture, device, generator)
     pipe = from_picture(loaded)
     keeping = inpaint.keeping(task, latents)
     own = latents.shape[1] == FOUR and not loaded.family.flows
     if not own or keeping is not None or task.variation is not None:
-        pipe.prepare_latents = _preparing(pipe, partial(_noised, pipe, latents, keeping, task))
+        diffusers_private.replace_prepare_latents(pipe, partial(_noised, pipe, latents, keeping, task))
     return Start(pipe, arguments(loaded, latents, task.steps, task.strength), keeping)
 
 
@@ -93,7 +91,7 @@ def finish(task: Draw, drawn: Pixels) -> Pixels:
     """The drawn pixels, with the picture's own where a mask keeps them. :raises JobFailed: ``input_gone``"""
     if task.mask is None or task.init_image is None:
         return drawn
-    return inpaint.put_back(task, read(Path(task.init_image), task.width, task.height), drawn)
+    return inpaint.put_back(task, read(Path(task.init_image.path), task.width, task.height), drawn)
 
 
 def read(path: Path, width: int, height: int, *, gone: str = GONE) -> Image.Image:
@@ -119,18 +117,6 @@ def encode(loaded: Loaded, picture: Image.Image, device: torch.device, generator
     if not bool(torch.isfinite(latents).all()):
         raise JobFailed("nan", "The model could not read the picture to start from (not a number).")
     return latents
-
-
-def _preparing(pipe: Any, noised: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
-    """``noised`` in the place of ``pipe.prepare_latents``, which takes other things in each family."""
-    signature = inspect.signature(pipe.prepare_latents)
-
-    def prepare(*values: Any, **named: Any) -> torch.Tensor:
-        given = signature.bind(*values, **named).arguments
-        names = ("timestep", "dtype", "device", "generator", "add_noise")
-        return noised(**{name: given[name] for name in names if name in given})
-
-    return prepare
 
 
 def _noised(

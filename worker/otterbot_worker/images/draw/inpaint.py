@@ -20,7 +20,7 @@ from torch.nn.functional import adaptive_max_pool2d
 from ...errors import JobFailed, look_failed
 from ...gpu.messages import Draw
 from ...sampling import masks
-from .decoding import Pixels
+from ..pixels import Pixels
 from .noise import onto
 
 OnStep = Callable[[Any, int, Any, dict[str, Any]], dict[str, Any]]
@@ -113,7 +113,7 @@ def put_back(task: Draw, picture: Image.Image, drawn: Pixels) -> Pixels:
     mask = np.asarray(_read(task, *picture.size)).astype(np.int32)[..., None]
     kept = np.asarray(picture).astype(np.int32)
     # A half-transparent pixel holds half of the white that it was laid on, and now lies on the drawing instead.
-    beneath = 255 if task.mask_is_alpha else kept
+    beneath = 255 if task.mask is not None and task.mask.of_init_image else kept
     mixed = (255 * kept + mask * (drawn.astype(np.int32) - beneath) + 127) // 255
     pixels: Pixels = np.where(mask == 255, drawn, mixed.clip(0, 255)).astype(np.uint8)
     return pixels
@@ -122,7 +122,7 @@ def put_back(task: Draw, picture: Image.Image, drawn: Pixels) -> Pixels:
 def _read(task: Draw, width: int, height: int) -> Image.Image:
     assert task.mask is not None
     try:
-        return masks.read(Path(task.mask), width, height)
+        return masks.read(Path(task.mask.path), width, height)
     except (OSError, SyntaxError, ValueError) as error:
         look_failed(error, "the mask")
         raise JobFailed("input_gone", "The mask is not on the worker any more; please send it again.") from None

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from ...errors import JobFailed
-from ..load.loader import Loaded
+from ..load.loaded import Loaded
 from ..load.single_file_loader import WORDS
 
 

@@ -9,15 +9,15 @@ what some samplers add at each step comes from the picture's own seed, there as 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import Any
 
 import torch
 from diffusers.utils.torch_utils import randn_tensor
 
 from ...gpu.messages import Draw
+from .. import diffusers_private
 
 _PARALLEL = 1e-6
 """Radians between two noises that are the same one."""
@@ -26,9 +26,10 @@ _PARALLEL = 1e-6
 def settled(task: Draw) -> Draw:
     """Without a variation where it is one of the two seeds alone: strength 0 is the picture's own, 1 the other one."""
     variation = task.variation
-    if variation is None or 0.0 < variation["strength"] < 1.0:
+    if variation is None or 0.0 < variation.strength < 1.0:
         return task
-    return replace(task, variation=None, seed=variation["seed"] if variation["strength"] == 1.0 else task.seed)
+    seed = variation.seed if variation.strength == 1.0 else task.seed
+    return task.model_copy(update={"variation": None, "seed": seed})
 
 
 def slerp(strength: float, low: torch.Tensor, high: torch.Tensor) -> torch.Tensor:
@@ -58,9 +59,9 @@ def added(task: Draw, shape: torch.Size, generator: torch.Generator, **where: An
     own: torch.Tensor = randn_tensor(shape, generator=generator, **where)
     if task.variation is None:
         return own
-    other = torch.Generator("cpu").manual_seed(task.variation["seed"])
+    other = torch.Generator("cpu").manual_seed(task.variation.seed)
     randn_tensor(shape, generator=other, **where)  # what the encoder would have taken of it
-    return slerp(task.variation["strength"], own, randn_tensor(shape, generator=other, **where))
+    return slerp(task.variation.strength, own, randn_tensor(shape, generator=other, **where))
 
 
 @contextmanager
@@ -72,19 +73,19 @@ def varied(pipe: Any, task: Draw, generator: torch.Generator) -> Iterator[None]:
     if task.variation is None:
         yield
         return
-    strength, prepare = float(task.variation["strength"]), pipe.prepare_latents
-    other = torch.Generator("cpu").manual_seed(task.variation["seed"])
+    strength = task.variation.strength
+    other = torch.Generator("cpu").manual_seed(task.variation.seed)
 
-    def both(*values: Any, **named: Any) -> Any:
-        own = prepare(*values, **named)
-        swapped = [other if value is generator else value for value in values]
-        again = prepare(*swapped, **{name: other if value is generator else value for name, value in named.items()})
-        if isinstance(own, tuple):  # latents, and where each of them lies
-            return (slerp(strength, own[0], again[0]), *own[1:])
-        return slerp(strength, own, again)
+    def between(prepare: Callable[..., Any]) -> Callable[..., Any]:
+        def both(*values: Any, **named: Any) -> Any:
+            own = prepare(*values, **named)
+            swapped = [other if value is generator else value for value in values]
+            again = prepare(*swapped, **{name: other if value is generator else value for name, value in named.items()})
+            if isinstance(own, tuple):  # latents, and where each of them lies
+                return (slerp(strength, own[0], again[0]), *own[1:])
+            return slerp(strength, own, again)
 
-    pipe.prepare_latents = both
-    try:
+        return both
+
+    with diffusers_private.wrapped_prepare_latents(pipe, between):
         yield
-    finally:
-        del pipe.prepare_latents

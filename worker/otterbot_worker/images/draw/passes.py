@@ -6,7 +6,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import diffusers
 import torch
@@ -15,14 +15,11 @@ from ...errors import JobFailed
 from ...gpu.messages import Draw
 from ...models import noise_schedule
 from ...sampling import samplers
+from ..load.loaded import Loaded
+from ..monitor import Monitor
+from ..pixels import Pixels
 from . import guidance
-from .monitor import Monitor
-
-if TYPE_CHECKING:
-    from ..load.loader import Loaded
-    from .decoding import Pixels
-    from .previews import Previews
-
+from .previews import Previews
 
 UNGUIDED = 1.0
 """The CFG at which the prompt alone counts, not its difference to a negative one."""

@@ -10,7 +10,6 @@ A picture that is upscaled takes one pass. Where a pass draws in tiles, it decod
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -20,10 +19,11 @@ from ...families.prompt import Prompt, lost_notes
 from ...gpu.messages import Draw
 from ...prompts import StepCount
 from ...sampling import sampling_steps, tiles
-from ..load.loader import Loaded
+from ..load.loaded import Loaded
+from ..monitor import Monitor
+from ..pixels import Pixels
 from . import controlnet_steps, hires_pass, img2img, nan_check, noise, previews, refiner_steps
-from .decoding import Pixels, decode
-from .monitor import Monitor
+from .decoding import decode
 from .passes import UNGUIDED, Drawing, Pass, Steps
 from .prompt_cache import Embeddings
 
@@ -45,7 +45,7 @@ def _generate(
     embeddings, notes = encode(loaded, task, device, cache)
     shown, more = previews.begin(loaded, task, device, monitor)
     notes += more
-    wordless = replace(task, prompt="", negative_prompt="", guidance_scale=UNGUIDED)
+    wordless = task.model_copy(update={"prompt": "", "negative_prompt": "", "guidance_scale": UNGUIDED})
     drawing = Drawing(
         loaded=loaded,
         task=task,
@@ -66,7 +66,7 @@ def _generate(
         monitor.progress("decoding", steps.done, steps.done)
         pixels, more = decode(loaded, latents, task.seed)
         drawing.notes += more
-    if loaded.refining is not None:
+    if loaded.refiner is not None:
         notes += _of_refiner(loaded, task)
     return img2img.finish(task, pixels), notes + list(dict.fromkeys(drawing.notes))
 
@@ -89,8 +89,9 @@ def _laid_out(task: Draw) -> Draw:
     """With as many steps as their strengths take."""
     hires = task.hires
     if hires is not None:
-        hires = {**hires, "steps": sampling_steps.schedule(hires["steps"], hires["strength"])}
-    return replace(task, steps=sampling_steps.schedule(task.steps, task.strength), hires=hires)
+        hires = hires.model_copy(update={"steps": sampling_steps.schedule(hires.steps, hires.strength)})
+    steps = sampling_steps.schedule(task.steps, task.strength)
+    return task.model_copy(update={"steps": steps, "hires": hires})
 
 
 def refined(loaded: Loaded, task: Draw) -> bool:
@@ -102,13 +103,13 @@ def refined(loaded: Loaded, task: Draw) -> bool:
 def passes(loaded: Loaded, task: Draw) -> list[Pass]:
     """What the task takes, in order; the first is the base."""
     if task.upscale is not None:
-        return [Pass(steps=tiles.steps(vars(task)), run=hires_pass.upscale)]
+        return [Pass(steps=tiles.steps(task), run=hires_pass.upscale)]
     first, last = refiner_steps.split(loaded, task)
     sequence = [Pass(steps=first, run=partial(_base, expected=first, hands_over=last > 0))]
     if last:
         sequence.append(Pass(steps=last, run=partial(refiner_steps.refine, expected=last)))
     if task.hires is not None:
-        sequence.append(Pass(steps=tiles.steps(vars(task)) - first - last, run=hires_pass.second_pass))
+        sequence.append(Pass(steps=tiles.steps(task) - first - last, run=hires_pass.second_pass))
     return sequence
 
 
@@ -119,9 +120,9 @@ def _base(drawing: Drawing, _none: torch.Tensor | None, *, expected: int, hands_
         start = img2img.begin(drawing.loaded, task, drawing.device, drawing.generator)
     drawing.keeping = start.keeping
     arguments = start.arguments
-    if hands_over and drawing.loaded.refining is not None:
-        arguments["denoising_end"] = drawing.loaded.refining.hand_over
-    with controlnet_steps.steering(drawing, start.pipe):
+    if hands_over and drawing.loaded.refiner is not None:
+        arguments["denoising_end"] = drawing.loaded.refiner.hand_over
+    with controlnet_steps.controlnet_applied(drawing, start.pipe):
         if task.init_image is not None:
             return drawing.denoise(start.pipe, steps=task.steps, expected=expected, **arguments)
         with noise.varied(start.pipe, task, drawing.generator):
@@ -144,7 +145,7 @@ def encode(loaded: Loaded, task: Draw, device: torch.device, cache: Embeddings) 
             loaded.model_hash,
             guided,
             loaded.adapters.in_encoders(task.loras),
-            tuple((str(entry["token"]), str(entry["hash"])) for entry in task.embeddings),
+            tuple((entry.token, entry.hash) for entry in task.embeddings),
             tuple((one.blended, one.parts) for one in (prompt, negative)),
         )
         embeddings = cache.get(key, device)

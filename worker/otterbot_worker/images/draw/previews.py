@@ -14,17 +14,16 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from PIL import Image
 
 from ...families import Family, Preview
 from ...gpu.messages import Draw
-from .monitor import Monitor
-
-if TYPE_CHECKING:
-    from ..load.loader import Loaded
+from .. import diffusers_private
+from ..load.loaded import Loaded
+from ..monitor import Monitor
 
 SECONDS = 0.5
 """Between two of them."""
@@ -93,7 +92,7 @@ class Previews:
 
 def begin(loaded: Loaded, task: Draw, device: torch.device, monitor: Monitor) -> tuple[Previews | None, list[str]]:
     """What makes them, where they are wanted and can be made; and notes."""
-    if not task.preview or task.safety is not None:  # the checker has not seen them
+    if not task.preview or task.checker is not None:  # the checker has not seen them
         return None, []
     colours = colours_of(loaded.family, loaded.pipe.vae)
     if colours is None:
@@ -115,13 +114,13 @@ def encode(colours: torch.Tensor) -> bytes:
 def colours_of(family: Family, vae: Any) -> Preview | None:
     """The map from the latents of this autoencoder, its own one or else the family's; ``None``: none is known."""
     channels = int(getattr(vae.config, "latent_channels", 0))
-    found = own(Path(str(getattr(vae.config, "_name_or_path", "")))) or family.preview
+    found = own(diffusers_private.folder_of(vae)) or family.preview
     return found if found is not None and len(found.factors) == channels else None
 
 
-def own(folder: Path) -> Preview | None:
+def own(folder: Path | None) -> Preview | None:
     """What lies in an autoencoder's folder; ``None`` where there is nothing, or nothing that can be used."""
-    if not folder.is_absolute():  # a name at the hub
+    if folder is None:  # at the hub
         return None
     try:
         read = json.loads((folder / FILE).read_text("utf-8"))

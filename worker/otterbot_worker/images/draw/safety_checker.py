@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +22,11 @@ from transformers import CLIPImageProcessor
 from ...errors import Cancelled, JobFailed
 from ...models import part_settings
 from ...models import safety as places
+from ...schemas.draw_files import CheckerFiles
 from ..load import device as devices
 from ..load import download
-from .decoding import Pixels
-from .monitor import Monitor
+from ..monitor import Monitor
+from ..pixels import Pixels
 
 log = logging.getLogger(__name__)
 
@@ -40,15 +40,15 @@ class Safety:
     """Owns the checker of the loaded model: loaded when a picture first needs it, kept until ``release``."""
 
     def __init__(self) -> None:
-        self._place: dict[str, Any] | None = None
+        self._place: CheckerFiles | None = None
         self._processor: Any = None
         self._checker: Any = None
 
     def release(self) -> None:
         self._place = self._processor = self._checker = None
 
-    def load(self, place: Mapping[str, Any], *, downloads: bool, monitor: Monitor) -> None:
-        """Have that checker ready. ``place``: as ``models.safety.place``.
+    def load(self, place: CheckerFiles, *, downloads: bool, monitor: Monitor) -> None:
+        """Have that checker ready.
 
         :raises JobFailed: ``safety_missing``, ``safety_broken`` :raises Cancelled: in a download
         """
@@ -67,7 +67,7 @@ class Safety:
                 raise
             log.warning("the safety checker cannot be loaded: %s", type(error).__name__)
             raise _broken("its files do not fit together") from None
-        self._place = dict(place)
+        self._place = place
 
     @torch.no_grad()
     def look(self, pixels: Pixels) -> None:
@@ -103,8 +103,8 @@ def squares(pixels: Pixels) -> list[Image.Image]:
     return [Image.fromarray(np.ascontiguousarray(view)) for view in views]
 
 
-def _folders(place: Mapping[str, Any], *, downloads: bool, monitor: Monitor) -> tuple[Path, Path]:
-    hub = place["hub"]
+def _folders(place: CheckerFiles, *, downloads: bool, monitor: Monitor) -> tuple[Path, Path]:
+    hub = place.hub
     if hub is not None:
         found = places.at_hub(hub)
         if found is None and downloads:
@@ -112,10 +112,12 @@ def _folders(place: Mapping[str, Any], *, downloads: bool, monitor: Monitor) -> 
         if found is None:
             raise JobFailed("safety_missing", places.MISSING)
         place = found
-    return Path(place["folder"]), Path(place["features"])
+    assert place.folder is not None, "what is here has a folder"
+    assert place.features is not None
+    return Path(place.folder), Path(place.features)
 
 
-def _fetched(hub: str, monitor: Monitor) -> dict[str, Any] | None:
+def _fetched(hub: str, monitor: Monitor) -> CheckerFiles | None:
     try:
         download.fetch(hub, chosen=places.FILES, monitor=monitor)
     except download.DownloadFailed as error:

@@ -14,9 +14,9 @@ from typing import Any
 import safetensors.torch
 import torch
 from diffusers import ControlNetModel
-from diffusers.loaders.single_file_utils import convert_controlnet_checkpoint
 
 from ...models import controlnets, part_settings
+from .. import diffusers_private
 from . import scaled_weights
 
 State = Mapping[str, torch.Tensor]
@@ -77,7 +77,7 @@ def _converted(state: State) -> State:
     inner = {name.removeprefix("control_model."): tensor for name, tensor in state.items()}
     # Behind the first convolution come as many layers as each block has, and then its downsampling.
     first = min(int(name.split(".")[1]) for name in inner if name.endswith(".0.op.weight"))
-    converted: dict[str, torch.Tensor] = convert_controlnet_checkpoint(inner, {"layers_per_block": first - 1})
+    converted = diffusers_private.convert_controlnet(inner, first - 1)
     if "label_emb.0.0.weight" in inner:  # SDXL's, which diffusers leaves out
         for layer, place in ((1, 0), (2, 2)):
             for part in ("weight", "bias"):

@@ -18,9 +18,9 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from ... import privacy
+from ...gpu.parent_death import die_with
 from ...models import files, shards
-from ..child import die_with
-from ..draw.monitor import Monitor
+from ..monitor import Monitor
 
 POLL_S = 0.5
 STALLED_S = 300.0

@@ -11,15 +11,16 @@ import re
 from typing import Any
 
 import torch
-from diffusers.hooks.layerwise_casting import DEFAULT_SKIP_MODULES_PATTERN, apply_layerwise_casting_hook
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ...memory.device_info import Precision
 from ...memory.placement import quantises
+from .. import diffusers_private
+from ..diffusers_private import SENSITIVE_LAYERS
 
 EIGHT_BITS = torch.float8_e4m3fn
 _LAYERS = (torch.nn.Linear, torch.nn.Conv1d, torch.nn.Conv2d, torch.nn.Conv3d)
-_LOSE_TOO_MUCH = (*DEFAULT_SKIP_MODULES_PATTERN, "embedder", "time_embed")
+_LOSE_TOO_MUCH = (*SENSITIVE_LAYERS, "embedder", "time_embed")
 """In 8 bits. In 16, as their file has them, they lose nothing."""
 _ASKED_BY_THEIR_OWNER = (r"\.wo$",)
 """As T5's ``wo``: the owner casts a layer's input to what its weights are kept in. Models of diffusers name theirs
@@ -56,8 +57,8 @@ def cast(module: torch.nn.Module, precision: Precision, *, eight_bits: bool = Fa
     if hasattr(module, "otterbot_cast"):
         return  # shared with another pipeline, or in 8 bits already
     storage, compute = dtype(precision.storage), dtype(precision.compute)
-    named = tuple(getattr(module, "_skip_layerwise_casting_patterns", None) or ())
-    hooked = _castable(module, (*_ASKED_BY_THEIR_OWNER, *(set(named) - set(DEFAULT_SKIP_MODULES_PATTERN))))
+    named = diffusers_private.sensitive_layers(module)
+    hooked = _castable(module, (*_ASKED_BY_THEIR_OWNER, *(set(named) - set(SENSITIVE_LAYERS))))
     for name, layer in module.named_modules():
         if not _floats(layer):
             continue  # quantised in its file
@@ -65,7 +66,7 @@ def cast(module: torch.nn.Module, precision: Precision, *, eight_bits: bool = Fa
         if eight_bits and not _matches(name, (*_LOSE_TOO_MUCH, *named)):
             kept = EIGHT_BITS
         if layer in hooked and kept != compute:
-            apply_layerwise_casting_hook(layer, kept, compute, non_blocking=False)
+            diffusers_private.cast_layer(layer, kept, compute)
         else:
             statistics = layer.buffers(recurse=False) if isinstance(layer, _BatchNorm) else ()
             for tensor in (*layer.parameters(recurse=False), *statistics):

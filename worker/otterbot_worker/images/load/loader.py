@@ -6,7 +6,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,45 +18,15 @@ from ...memory.device_info import Precision
 from ...memory.placement import Plan
 from ...models import files, part_settings, plain_files
 from ...models.entries import ModelEntry
-from ..draw import refiner_steps
-from ..draw.controlnet_steps import Controls
-from ..draw.monitor import Monitor
 from ..memory import placing
+from ..monitor import Monitor
 from . import device as devices
-from . import download, dtypes, single_file_loader, transformer_loader, vae_loader
+from . import download, dtypes, refiner, single_file_loader, transformer_loader, vae_loader
+from .loaded import Loaded
 from .lora_loader import Adapters
 from .textual_inversion import Inversions
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(kw_only=True)
-class Loaded:
-    """A pipeline that is ready to draw. Owned by the engine until ``release``."""
-
-    entry: ModelEntry
-    pipe: Any
-    plan: Plan
-    model_hash: str
-    load_seconds: float
-    base_scheduler: dict[str, Any]
-    """The model's own scheduler configuration; every sampler is made from it anew."""
-    notes: list[str]
-    vae: dict[str, Any] | None = None
-    """``{name, hash}`` of the decoder that replaces the model's own."""
-    adapters: Adapters = field(default_factory=Adapters)
-    inversions: Inversions = field(default_factory=Inversions)
-    controls: Controls = field(default_factory=Controls)
-    refining: refiner_steps.Refining | None = None
-
-    @property
-    def family(self) -> Family:
-        return self.entry.abilities
-
-    @property
-    def pipes(self) -> list[Any]:
-        """All that hold weights."""
-        return [self.pipe] if self.refining is None else [self.pipe, self.refining.pipe]
 
 
 def load(
@@ -100,9 +69,9 @@ def load(
     base_scheduler = dict(pipe.scheduler.config)
     placing.prepare(plan, pipe, precision)
     placing.place(plan, pipe, device)
-    refiner = None
+    loaded_refiner = None
     if entry.refiner is not None:
-        refiner = refiner_steps.load(entry, pipe, plan, device, precision, downloads=downloads, monitor=monitor)
+        loaded_refiner = refiner.load(entry, pipe, plan, device, precision, downloads=downloads, monitor=monitor)
     return Loaded(
         entry=entry,
         pipe=pipe,
@@ -112,15 +81,15 @@ def load(
         base_scheduler=base_scheduler,
         notes=notes,
         vae=vae_record,
-        refining=refiner,
+        refiner=loaded_refiner,
     )
 
 
 def place(loaded: Loaded, plan: Plan, device: torch.device) -> None:
     """Lay a model that was put away where the plan says. Out of memory and fatal errors come as torch raises them."""
     placing.place(plan, loaded.pipe, device)
-    if loaded.refining is not None:
-        loaded.refining = refiner_steps.placed(loaded.refining, plan, device)
+    if loaded.refiner is not None:
+        loaded.refiner = refiner.placed(loaded.refiner, plan, device)
     loaded.plan = plan
 
 

@@ -24,6 +24,7 @@ from torch.nn import functional
 
 from ...errors import JobFailed, look_failed
 from ...models import lora_names, quantisation
+from ...schemas.draw_files import LoraFile
 
 COMPONENTS = ("unet", "text_encoder", "text_encoder_2")
 FITTING_SHARE = 0.5
@@ -65,12 +66,12 @@ class Adapters:
     def __init__(self) -> None:
         self._kept: dict[tuple[str, str], _Lora] = {}
 
-    def load(self, pipe: Any, wanted: Sequence[Mapping[str, Any]], loading: Callable[[], None]) -> list[str]:
-        """Have these (``{name, path, hash, weight}``) in memory and no others; notes for people.
+    def load(self, pipe: Any, wanted: Sequence[LoraFile], loading: Callable[[], None]) -> list[str]:
+        """Have these in memory and no others; notes for people.
 
         ``loading`` is called before a file is read. :raises JobFailed: ``lora_broken``, ``lora_missing``
         """
-        keys = {(str(lora["path"]), str(lora["hash"])): str(lora["name"]) for lora in wanted}
+        keys = {(lora.path, lora.hash): lora.name for lora in wanted}
         self._kept = {key: kept for key, kept in self._kept.items() if key in keys}
         for key, name in keys.items():
             if key not in self._kept:
@@ -78,27 +79,24 @@ class Adapters:
                 self._kept[key] = _read(pipe, name, Path(key[0]), key[1])
         return [note for key in keys for note in self._kept[key].notes]
 
-    def in_encoders(self, wanted: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, float], ...]:
+    def in_encoders(self, wanted: Sequence[LoraFile]) -> tuple[tuple[str, float], ...]:
         """Hash and weight of those that change what a prompt's embeddings are, in order."""
         return tuple(
-            (str(lora["hash"]), float(lora["weight"]))
+            (lora.hash, lora.weight)
             for lora in wanted
-            if float(lora["weight"]) != 0.0
-            and any(
-                component.startswith("text_encoder")
-                for component, _ in self._kept[str(lora["path"]), str(lora["hash"])].layers
-            )
+            if lora.weight != 0.0
+            and any(component.startswith("text_encoder") for component, _ in self._kept[lora.path, lora.hash].layers)
         )
 
     @contextmanager
-    def applied(self, pipe: Any, wanted: Sequence[Mapping[str, Any]]) -> Iterator[None]:
+    def applied(self, pipe: Any, wanted: Sequence[LoraFile]) -> Iterator[None]:
         """They act in here, in the order of ``wanted`` (sums in another order would be other pixels)."""
         additions: dict[Place, list[tuple[float, _Layer]]] = {}
         for lora in wanted:
-            weight = float(lora["weight"])
+            weight = lora.weight
             if weight == 0.0:
                 continue
-            for place, layer in self._kept[str(lora["path"]), str(lora["hash"])].layers.items():
+            for place, layer in self._kept[lora.path, lora.hash].layers.items():
                 additions.setdefault(place, []).append((weight, layer))
         handles = []
         try:

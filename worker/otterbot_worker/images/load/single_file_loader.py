@@ -17,13 +17,13 @@ import safetensors.torch
 import torch
 import transformers
 from accelerate import init_empty_weights  # type: ignore[import-untyped]
-from diffusers.loaders import single_file_utils
 
 from ...errors import Cancelled, CannotLook, JobFailed, look_failed
 from ...families import Family
 from ...models import checkpoint_probe, configs, ldm_names, noise_schedule, part_settings, pickle_header, user_files
 from ...models.entries import ModelEntry
-from ..draw.monitor import Monitor
+from .. import diffusers_private
+from ..monitor import Monitor
 from . import device as devices
 from . import scaled_weights
 
@@ -132,7 +132,7 @@ def _unet(config: str, weights: dict[str, torch.Tensor], dtype: torch.dtype) -> 
     with init_empty_weights():
         unet: Any = diffusers.UNet2DConditionModel.from_config(configs.part(config, "unet"))
     try:
-        named = single_file_utils.convert_ldm_unet_checkpoint(weights, unet.config)
+        named = diffusers_private.convert_unet(weights, unet.config)
     except KeyError:
         raise Missing("unet") from None
     return fill(unet, "unet", named, dtype)
@@ -141,7 +141,7 @@ def _unet(config: str, weights: dict[str, torch.Tensor], dtype: torch.dtype) -> 
 def _vae(config: str, weights: dict[str, torch.Tensor], dtype: torch.dtype) -> Any:
     with init_empty_weights():
         vae: Any = diffusers.AutoencoderKL.from_config(configs.part(config, "vae"))
-    return fill(vae, "vae", single_file_utils.convert_ldm_vae_checkpoint(weights, vae.config), dtype)
+    return fill(vae, "vae", diffusers_private.convert_vae(weights, vae.config), dtype)
 
 
 def _text_encoder(config: str, name: str, weights: dict[str, torch.Tensor], prefix: str, dtype: torch.dtype) -> Any:
@@ -152,7 +152,7 @@ def _text_encoder(config: str, name: str, weights: dict[str, torch.Tensor], pref
     if any(key.startswith(plain + "text_model.") for key in weights):
         named = {key.removeprefix(plain): tensor for key, tensor in weights.items() if key.startswith(plain)}
     else:
-        named = single_file_utils.convert_open_clip_checkpoint(encoder, weights, prefix=published)
+        named = diffusers_private.convert_open_clip(encoder, weights, published)
         turned = weights.get(published + "text_projection.weight")
         if turned is not None:  # as transformers keeps it, not turned round as OpenCLIP does
             named["text_projection.weight"] = turned

@@ -21,6 +21,7 @@ import torch
 
 from ...errors import JobFailed, look_failed
 from ...prompts.lora_tags import split_words
+from ...schemas.draw_files import EmbeddingFile
 from .lora_loader import read_tensors
 
 VECTORS_MAX = 75
@@ -45,27 +46,25 @@ class Inversions:
     unused: list[str] = field(default_factory=list)
     """Names of those that do not fit the model: there the word is a word."""
 
-    def load(self, pipe: Any, wanted: Sequence[Mapping[str, Any]]) -> list[str]:
-        """Have these (``{token, name, path, hash}``) in memory and no others; notes for people.
+    def load(self, pipe: Any, wanted: Sequence[EmbeddingFile]) -> list[str]:
+        """Have these in memory and no others; notes for people.
 
         :raises JobFailed: ``embedding_broken``, ``embedding_missing``
         """
-        keys = {(str(entry["path"]), str(entry["hash"])): entry for entry in wanted}
+        keys = {(entry.path, entry.hash): entry for entry in wanted}
         self._kept = {key: kept for key, kept in self._kept.items() if key in keys}
         for key, entry in keys.items():
             if key not in self._kept:
-                self._kept[key] = _read(pipe, str(entry["name"]), Path(key[0]), key[1])
-        self.unused = [str(entry["name"]) for key, entry in keys.items() if self._kept[key] is None]
+                self._kept[key] = _read(pipe, entry.name, Path(key[0]), key[1])
+        self.unused = [entry.name for key, entry in keys.items() if self._kept[key] is None]
         why = "was made for another kind of model; it was read as a word"
         return [f"The embedding {name} {why}." for name in self.unused]
 
     @contextmanager
-    def applied(self, pipe: Any, wanted: Sequence[Mapping[str, Any]]) -> Iterator[Any]:
+    def applied(self, pipe: Any, wanted: Sequence[EmbeddingFile]) -> Iterator[Any]:
         """In here the words act; yields what stands for the pipeline where prompts are encoded."""
         words = {
-            str(entry["token"]).lower(): kept
-            for entry in wanted
-            if (kept := self._kept[str(entry["path"]), str(entry["hash"])]) is not None
+            entry.token.lower(): kept for entry in wanted if (kept := self._kept[entry.path, entry.hash]) is not None
         }
         parts: dict[str, Any] = {}
         with ExitStack() as stack:

@@ -11,12 +11,12 @@ import diffusers
 import safetensors.torch
 import torch
 from accelerate import init_empty_weights  # type: ignore[import-untyped]
-from diffusers.loaders.single_file_model import SINGLE_FILE_LOADABLE_CLASSES
 
 from ...errors import JobFailed
 from ...families import Family
 from ...models import checkpoint_probe, quantisation
 from ...models.entries import ModelEntry
+from .. import diffusers_private
 from . import scaled_weights
 
 _Shapes = Mapping[str, tuple[int, ...]]
@@ -49,7 +49,7 @@ def load(entry: ModelEntry, family: Family, folder: Path, dtype: torch.dtype, co
         source, config=str(folder), subfolder="transformer", dtype=dtype, local_files_only=True, **arguments
     )
     if arguments:
-        unpack(transformer, dtype)
+        diffusers_private.unpack_gguf(transformer, dtype)
     return transformer
 
 
@@ -83,9 +83,8 @@ def _converted(there: _Shapes, cls: str, settings: dict[str, Any]) -> tuple[_Sha
     """The published names as diffusers', by its own rules, on tensors without values. Also whether those asked for one
     that is not there: then there is nothing to compare."""
     tensors = {name: torch.empty(shape, device="meta") for name, shape in there.items()}
-    rules: Any = SINGLE_FILE_LOADABLE_CLASSES[cls]
     try:
-        named = rules["checkpoint_mapping_fn"](checkpoint=tensors, config=settings)
+        named = diffusers_private.convert_transformer(cls, tensors, settings)
     except Exception as error:
         # They fail at a name that they do not know, which is another architecture's, or at one that is missing.
         asked = str(error.args[0]) if isinstance(error, KeyError) and error.args else ""
@@ -100,20 +99,6 @@ def _mentioned(part: str, names: Collection[str]) -> bool:
 def _fitting(shapes: _Shapes, wanted: _Shapes) -> tuple[int, int]:
     """How many tensors fit, and how many at least by their names."""
     return sum(wanted.get(name) == shape for name, shape in shapes.items()), len(wanted.keys() & shapes.keys())
-
-
-def unpack(transformer: Any, dtype: torch.dtype) -> None:
-    """What is quantised outside of linear layers, as norms in BF16, becomes plain numbers: only those layers unpack
-    theirs when they are computed, everything else would take the packed bytes for values."""
-    from diffusers.quantizers.gguf.utils import GGUFLinear, GGUFParameter, dequantize_gguf_tensor
-
-    for module in transformer.modules():
-        if isinstance(module, GGUFLinear):
-            continue
-        for name, parameter in list(module.named_parameters(recurse=False)):
-            if isinstance(parameter, GGUFParameter):
-                values = dequantize_gguf_tensor(parameter).to(dtype)
-                setattr(module, name, torch.nn.Parameter(values, requires_grad=False))
 
 
 def _broken(entry: ModelEntry, why: str) -> JobFailed:

@@ -11,11 +11,11 @@ import diffusers
 import safetensors
 import torch
 from accelerate import init_empty_weights  # type: ignore[import-untyped]
-from diffusers.loaders import single_file_utils
 
 from ...errors import JobFailed, look_failed
 from ...models import controlnets, files, ldm_names, part_settings, vae_files
 from ...models.entries import ModelEntry
+from .. import diffusers_private
 from . import device as devices
 from . import scaled_weights, single_file_loader
 
@@ -70,8 +70,7 @@ def _read(weights: Path) -> dict[str, torch.Tensor]:
 def _named(tensors: dict[str, torch.Tensor], config: Any) -> dict[str, torch.Tensor]:
     """As diffusers names them."""
     if any(key.startswith("decoder.up.") for key in tensors):
-        named: dict[str, torch.Tensor] = single_file_utils.convert_ldm_vae_checkpoint(tensors, config)
-        return named
+        return diffusers_private.convert_vae(tensors, config)
     for old, new in _OF_OLD.items():
         tensors = {key.replace(old, new): tensor for key, tensor in tensors.items()}
     return tensors

@@ -1,10 +1,9 @@
-"""Room for one picture: the plan to begin with, and what follows when memory does not suffice."""
+"""The memory of one picture: the plan to begin with, and the next ones where that does not suffice."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from ...errors import CannotLook, JobFailed, look_failed
 from ...gpu.messages import Draw
@@ -20,7 +19,7 @@ ATTENTION_MATTERS = 500_000_000
 
 
 @dataclass(kw_only=True)
-class Room:
+class MemoryBudget:
     """For the time of one picture. Each plan is tried at most once."""
 
     entry: ModelEntry
@@ -135,7 +134,7 @@ class Room:
         return written - spared
 
 
-class Rooms:
+class MemoryBudgets:
     """Plans for pictures, from what is free and what was learned. Lives as long as the process; what it learns leaves
     with each picture as well, because the process does not live for ever."""
 
@@ -145,19 +144,19 @@ class Rooms:
         self._lessons: dict[str, tuple[Lesson, ...]] = {}
         self._needs: tuple[ModelEntry, Needs] | None = None
 
-    def begin(self, entry: ModelEntry, task: Draw, facts: DeviceFacts) -> Room:
+    def begin(self, entry: ModelEntry, task: Draw, facts: DeviceFacts) -> MemoryBudget:
         """``facts``: measured now, with what the model itself has on the device counted as available."""
         needs = with_loras(steered(self._needs_of(entry), task.control), task.loras)
-        self.learn(entry, oom_history.lessons_from(task.lessons))
+        self.learn(entry, task.lessons)
         known = self._lessons[entry.name]
         precision = facts.precision(wants_bf16=entry.abilities.bf16)
-        width, height = tiles.largest(vars(task))
-        return Room(
+        width, height = tiles.largest(task)
+        return MemoryBudget(
             entry=entry,
             width=width,
             height=height,
             needs=needs,
-            counted=task.control is None or task.control["scale"] == 0 or needs.steering is not None,
+            counted=task.control is None or task.control.scale == 0 or needs.steering is not None,
             facts=facts,
             precision=precision,
             reserve=self._reserve,
@@ -181,11 +180,6 @@ class Rooms:
                 sentence = f"The model {entry.name} is broken: its files do not say what it needs."
                 raise JobFailed("model_broken", sentence, {"error": type(error).__name__}) from None
         return self._needs[1]
-
-
-def describe(learned: Iterable[Lesson]) -> list[dict[str, Any]]:
-    """As messages carry them."""
-    return [lesson.as_dict() for lesson in learned]
 
 
 def _gb(count: int) -> str:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import gc
-from typing import TYPE_CHECKING
 
 from ...memory.placement import Plan
 from ...models.entries import ModelEntry
+from ..load.loaded import Loaded
 from . import placing
-
-if TYPE_CHECKING:
-    from ..load.loader import Loaded
 
 
 def serves(loaded: Loaded, entry: ModelEntry, plan: Plan) -> bool:
@@ -18,8 +15,8 @@ def serves(loaded: Loaded, entry: ModelEntry, plan: Plan) -> bool:
     return loaded.entry == entry and loaded.plan.quantised == plan.quantised
 
 
-class Shelf:
-    """Owned by the engine. The least recently used one goes first; all go with ``clear`` or the process."""
+class CpuModelCache:
+    """Owned by the engine. The least recently used goes first; all go with ``clear`` or the process."""
 
     def __init__(self) -> None:
         self._kept: list[Loaded] = []
@@ -42,7 +39,7 @@ class Shelf:
         self._kept = [*(one for one in self._kept if one.entry.name != loaded.entry.name), loaded]
 
     def take(self, entry: ModelEntry, plan: Plan) -> Loaded | None:
-        """It leaves the shelf; one of that name that does not serve goes as well, since another will come."""
+        """It leaves the cache; one of that name that does not serve goes as well, since another will come."""
         found = next((one for one in self._kept if serves(one, entry, plan)), None)
         others = [one for one in self._kept if one.entry.name != entry.name]
         passed_by = len(others) + (found is not None) < len(self._kept)

@@ -7,14 +7,12 @@ from collections.abc import Iterable
 from typing import Any
 
 import torch
-from diffusers.hooks.group_offloading import _maybe_remove_and_reapply_group_offloading
 
 from ...memory.device_info import Precision
 from ...memory.placement import RESIDENT as RESIDENT
 from ...memory.placement import Plan
+from .. import diffusers_private
 from ..load import dtypes
-
-_GROUP_HOOKS = ("group_offloading", "layer_execution_tracker", "lazy_prefetch_group_offloading")
 
 
 def prepare(plan: Plan, pipe: Any, precision: Precision) -> None:
@@ -58,7 +56,7 @@ def _groups(device: torch.device) -> dict[str, Any]:
 
 def regroup(module: Any) -> None:
     """After its values were changed in place: where its layers travel alone, what brings them has copies of its own."""
-    _maybe_remove_and_reapply_group_offloading(module)
+    diffusers_private.reapply_group_offload(module)
 
 
 def tile(pipe: Any, plan: Plan) -> None:
@@ -84,11 +82,7 @@ def unhook(plan: Plan, pipe: Any) -> None:
         pipe.remove_all_hooks()
     elif plan.offload == "groups":
         for module in pipe.components.values():
-            registry = getattr(module, "_diffusers_hook", None)
-            if registry is None:
-                continue
-            for hook in _GROUP_HOOKS:
-                registry.remove_hook(hook, recurse=True)
+            diffusers_private.remove_group_offload(module)
 
 
 def put_away(plan: Plan, pipe: Any) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from ..gpu.messages import Phase
+
 
 class Monitor(Protocol):
-    def progress(self, phase: str, step: int = 0, steps: int = 0) -> None:
+    def progress(self, phase: Phase, step: int = 0, steps: int = 0) -> None:
         """A phase begins, or a step is done, or some bytes of a download."""
 
     def preview(self, picture: bytes) -> None:

@@ -1,0 +1,265 @@
+"""The composition: which parts there are and who is given whom. The program and the tests build it here.
+
+Each part is given what it needs when it is made, so the order below is the order of who knows whom: what stands later
+knows what stands before it, never the other way round. What goes up (a part was sent, a room is closed) goes through
+:mod:`..outbox.listeners`, which the loop at the end is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from logging import Logger
+
+from mautrix.client import Client
+from mautrix.util.async_db import Database
+
+from ..chat.history import History
+from ..chat.turn_delivery import Chats
+from ..chat.typing_notice import Typing
+from ..commands.outcome import Outcome
+from ..commands.permissions import Permissions
+from ..commands.predecessors import Predecessors
+from ..commands.registry import VOCABULARY
+from ..commands.room_settings import RoomSettings
+from ..commands.services import Services
+from ..config import Config, Values
+from ..inbox.events import Events
+from ..inbox.membership import Membership
+from ..inbox.room_upgrades import RoomUpgrades
+from ..inbox.unread import Unread
+from ..language.message import Message
+from ..matrix.addressing import Calls
+from ..matrix.cross_signing import CrossSigning
+from ..matrix.encryption import Encryption
+from ..matrix.http import MatrixHttp
+from ..matrix.room_state import RoomStates
+from ..outbox.queue import Outbox
+from ..outbox.send_loop import SendLoop
+from ..outbox.sender import Sender
+from ..outbox.sent_before import SentBefore
+from ..requests.active import Kind
+from ..requests.active_requests import ActiveRequests
+from ..requests.delivery import Delivery
+from ..requests.images import Pictures
+from ..requests.part_events import PartNews
+from ..store.part_names import CHAT, PICTURE
+from ..store.recovery_keys import RecoveryKeys
+from ..store.store import Store
+from ..worker.client import Address, WorkerClient
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What is there before us, and what it does for us."""
+
+    client: Client
+    database: Database
+    config: Config
+    log: Logger
+    address: Callable[[], Address]
+    """Where the worker is."""
+    accept: Callable[[str], Awaitable[object]]
+    """Go into the room of an invitation."""
+    join: Callable[[str, str | None], Awaitable[object]]
+    """Try once to go into a room, by way of a homeserver that knows it (``None``: ours does)."""
+    restart_sync: Callable[[], object]
+
+    @property
+    def bot(self) -> str:
+        return str(self.client.mxid)
+
+    def values(self) -> Values:
+        """The settings as they are now."""
+        return self.config.current
+
+    def prefix(self) -> str:
+        return self.config.current.prefix
+
+
+@dataclass(frozen=True, kw_only=True)
+class Links:
+    """The ways out: database, homeserver, worker."""
+
+    store: Store
+    http: MatrixHttp
+    encryption: Encryption
+    states: RoomStates
+    worker: WorkerClient
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """Everything from a message that was understood to what stands in the room."""
+
+    around: Surroundings
+    links: Links
+    outbox: Outbox
+    delivery: Delivery
+    history: History
+    services: Services
+    predecessors: Predecessors
+    upgrades: RoomUpgrades
+    sending: SendLoop
+
+    async def start(self) -> None:
+        """Take up what is open, then send, then listen to the worker."""
+        await self.delivery.take_up()
+        await self.sending.start()
+        self.delivery.start()
+        self.upgrades.start()
+
+    async def stop(self) -> None:
+        """Every task ends and every session is closed; client and database outlive us."""
+        await self.upgrades.stop()
+        await self.delivery.stop()
+        await self.sending.stop()
+        await self.links.store.close()
+        await self.links.worker.close()
+        await self.links.http.close()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inbox:
+    """Everything that comes in from rooms."""
+
+    rooms: Membership
+    unread: Unread
+    events: Events
+
+
+async def build(around: Surroundings) -> Parts:
+    """Begins nothing, but for setting up the database."""
+    links = await _links(around)
+    log, store, values = around.log, links.store, around.values
+    permissions = Permissions(around.client, around.config, store.clock)
+    calls = Calls(links.http, around.bot, prefix=around.prefix, commands=VOCABULARY)
+    history = History(
+        links.http, links.encryption, store, calls, bot=around.bot, values=values, allowed=permissions.may_use
+    )
+    sent_before = SentBefore(links.http, links.encryption, around.bot, store.clock, log)
+    outbox = Outbox(store, sent_before, log)
+    active = ActiveRequests(store.clock, log)
+    pictures = Pictures(store, links.worker, outbox, links.http, links.encryption, prefix=around.prefix)
+    typing = Typing(links.http, around.bot, active.worker, values)
+    chats = Chats(store, links.worker, outbox, history, active.worker, typing, values)
+    kinds: dict[str, Kind] = {"image": pictures, "chat": chats}
+    delivery = Delivery(store, links.worker, outbox, active, kinds, values, log)
+    predecessors = Predecessors(store, links.states, outbox, around.bot, log)
+    settings = RoomSettings(store, around.config, predecessors)
+    upgrades = RoomUpgrades(
+        store,
+        links.states,
+        links.encryption,
+        outbox,
+        delivery,
+        join=around.join,
+        allowed=permissions.may_use,
+        bot=around.bot,
+        log=log,
+    )
+    sending = SendLoop(
+        outbox,
+        store,
+        Sender(store, links.http, links.encryption),
+        builders={PICTURE: pictures.build, CHAT: chats.build},
+        listener=PartNews(store, links.worker, outbox, delivery),
+        rules=upgrades,
+        log=log,
+    )
+    return Parts(
+        around=around,
+        links=links,
+        outbox=outbox,
+        delivery=delivery,
+        history=history,
+        services=_services(around, links, delivery, settings, permissions, calls),
+        predecessors=predecessors,
+        upgrades=upgrades,
+        sending=sending,
+    )
+
+
+async def _links(around: Surroundings) -> Links:
+    store = Store(around.database)
+    await store.open()
+    http = MatrixHttp(around.client.api, store.clock)
+    return Links(
+        store=store,
+        http=http,
+        encryption=Encryption(around.client),
+        states=RoomStates(http, around.bot),
+        worker=WorkerClient(around.address),
+    )
+
+
+def _services(
+    around: Surroundings,
+    links: Links,
+    delivery: Delivery,
+    settings: RoomSettings,
+    permissions: Permissions,
+    calls: Calls,
+) -> Services:
+    return Services(
+        config=around.config,
+        client=around.client,
+        store=links.store,
+        worker=links.worker,
+        delivery=delivery,
+        http=links.http,
+        encryption=links.encryption,
+        settings=settings,
+        permissions=permissions,
+        calls=calls,
+        log=around.log,
+    )
+
+
+def build_signing(parts: Parts) -> CrossSigning:
+    """Made and started apart: it needs no other part, and none needs it to run."""
+    around = parts.around
+    recovery = RecoveryKeys(around.database)
+    return CrossSigning(around.client, recovery, around.values, parts.services.warnings, around.log)
+
+
+def build_inbox(
+    parts: Parts,
+    *,
+    handle: Callable[[Message], Awaitable[Outcome | None]],
+    signed: Callable[[], bool | None],
+) -> Inbox:
+    """``handle`` is asked what a message leads to; ``signed``: do people's clients trust this device?"""
+    around, links, permissions = parts.around, parts.links, parts.services.permissions
+    rooms = Membership(
+        links.store,
+        links.http,
+        parts.outbox,
+        bot=around.bot,
+        join=around.accept,
+        allowed=permissions.may_use,
+        prefix=around.prefix,
+        log=around.log,
+        follows=parts.predecessors.follows,
+    )
+    unread = Unread(
+        links.store, parts.outbox, bot=around.bot, allowed=permissions.may_use, signed=signed, log=around.log
+    )
+    parts.services.reports.append(unread.report)
+    events = Events(
+        around.client,
+        links.http,
+        links.store,
+        links.encryption,
+        parts.outbox,
+        parts.delivery,
+        rooms,
+        handle=handle,
+        unread=unread,
+        values=around.values,
+        restart_sync=around.restart_sync,
+        members_changed=permissions.members_changed,
+        room_changed=parts.upgrades.heard,
+        log=around.log,
+    )
+    return Inbox(rooms=rooms, unread=unread, events=events)

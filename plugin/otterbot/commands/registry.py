@@ -1,0 +1,26 @@
+"""The one list of commands. What `!help` says, which words are commands, and the tables in the docs follow from it."""
+
+from __future__ import annotations
+
+from ..language.intents import vocabulary
+from .again import AGAIN
+from .cancel import CANCEL
+from .chat import CHAT
+from .command import Command
+from .draw import DRAW
+from .help import help_command
+from .info import INFO
+from .model import MODEL
+from .models import MODELS
+from .queue import QUEUE
+from .settings import SETTINGS
+from .status import STATUS
+from .upscale import UPSCALE
+from .vary import VARY
+
+_OTHERS = (DRAW, AGAIN, VARY, UPSCALE, INFO, CHAT, MODELS, MODEL, SETTINGS, QUEUE, CANCEL, STATUS)
+
+COMMANDS: tuple[Command, ...] = (*_OTHERS, help_command(_OTHERS))
+"""In the order in which `!help` lists them."""
+BY_NAME = {command.name: command for command in COMMANDS}
+VOCABULARY = vocabulary(command.syntax for command in COMMANDS)

@@ -1,0 +1,118 @@
+"""What follows from a message is stored together with the mark that it was handled, and begins."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from .. import texts
+from ..commands.outcome import NewRequest, Outcome
+from ..config import Values
+from ..errors import MatrixError
+from ..language.message import Message
+from ..matrix import event_content
+from ..matrix.encryption import Encryption
+from ..outbox.queue import Outbox
+from ..requests.completion import REPLACED
+from ..requests.delivery import Delivery
+from ..store.part_names import REPLY, SAME
+from ..store.rows import Kind, Part, Rank, Request, key_of
+from ..store.store import Commit, Store
+from ..waiting import surely
+from .repeats import Repeats
+
+T = TypeVar("T")
+
+
+class FollowUps:
+    """One per plugin instance; remembers only which questions were answered last."""
+
+    def __init__(
+        self,
+        store: Store,
+        encryption: Encryption,
+        outbox: Outbox,
+        delivery: Delivery,
+        *,
+        bot: str,
+        values: Callable[[], Values],
+        log: logging.Logger,
+    ) -> None:
+        self._store = store
+        self._encryption = encryption
+        self._outbox = outbox
+        self._delivery = delivery
+        self._bot = bot
+        self._values = values
+        self._log = log
+        self._repeats = Repeats(store, outbox.turns.begun, outbox.sent_before.stands)
+
+    async def commit(self, message: Message, outcome: Outcome) -> None:
+        key = key_of(self._bot, message.room_id, message.event_id, message.edit_id)
+        self._outbox.sent_before.note(key, message.timestamp / 1000, message.room_id)
+        parts: list[Part] = []
+        request = None if outcome.request is None else await self._request(message, key, outcome.request)
+        if request is not None:
+            parts += self._delivery.first_parts(request)
+        repeated = await self._surely(lambda: self._repeats.covers(message, outcome))
+        if repeated:
+            parts.append(_same(message, key))
+        elif outcome.reply is not None:
+            content = await event_content.notice(outcome.reply.text, key, REPLY, message)
+            parts.append(Part(key=key, part=REPLY, room_id=message.room_id, content=content))
+        replaced = message.edit_id is not None and request is not None
+        commit = Commit(
+            mark=message.mark,
+            room_id=message.room_id,
+            request=request,
+            parts=parts,
+            cancel=outcome.cancel,
+            outcome=REPLACED if replaced else "cancelled",
+            setting=None if outcome.setting is None else (outcome.setting.name, outcome.setting.value),
+        )
+        done = await self._surely(lambda: self._store.commit(commit))
+        if not done.fresh:
+            return
+        await self._delivery.cancelling.were_cancelled(done.cancelled, replaced=replaced)
+        if not repeated:
+            self._repeats.said(message, outcome, key)
+        self._outbox.turns.asked_by(key, message.sender)
+        self._outbox.enqueue(parts)
+        if request is not None:
+            self._delivery.accepted_request(request)
+
+    async def _request(self, message: Message, key: str, new: NewRequest) -> Request:
+        now = self._store.clock.now()
+        return Request(
+            key=key,
+            room_id=message.room_id,
+            event_id=message.event_id,
+            edit_id=message.edit_id,
+            sender=message.sender,
+            kind=new.kind,
+            body=new.body,
+            asked=new.asked,
+            notes=new.notes,
+            private=message.encrypted or await self._private(message.room_id),
+            thread_root=message.thread_root,
+            reply_to=message.reply_to,
+            sent_at=message.timestamp / 1000,
+            created_at=now,
+            expires_at=now + self._values().keep_hours * 3600,
+        )
+
+    async def _private(self, room: str) -> bool:
+        try:
+            return await self._surely(lambda: self._encryption.is_encrypted(room))
+        except MatrixError:
+            return True  # not known, for as long as it was asked: the careful answer
+
+    async def _surely(self, call: Callable[[], Awaitable[T]]) -> T:
+        return await surely(call, self._log)
+
+
+def _same(message: Message, key: str) -> Part:
+    """The reaction to a question whose answer somebody else, or the same person, has just got."""
+    content = event_content.reaction(key, SAME, message.event_id, texts.SAME)
+    return Part(key=key, part=SAME, room_id=message.room_id, kind=Kind.REACTION, rank=Rank.REPEAT, content=content)

@@ -1,0 +1,70 @@
+"""Values of options that have parts: a variation, a ControlNet, a hires pass. And the words that a shape can be."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+MAX_SEED = 2**32 - 1
+MAX_PROMPT = 4_000
+MAX_NAME = 255
+MAX_KIND = 100
+
+SAME = "same"
+RANDOM = "random"
+"""Words for a seed."""
+
+UPSCALERS = ("latent", "lanczos")
+FACTORS = (2, 4)
+"""How many times as large ``upscale`` makes a picture."""
+SHAPES = ("square", "portrait", "landscape")
+SHAPE = 4
+"""The longest side over the shortest one."""
+
+_SHAPE = re.compile(r"([1-9][0-9]{0,2}):([1-9][0-9]{0,2})", re.ASCII)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variation:
+    """Another seed, and how far from a picture's own towards it: above 0, up to 1."""
+
+    seed: int | None = None
+    """``None``: any."""
+    strength: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Control:
+    """A picture as the input of a ControlNet."""
+
+    kind: str
+    """``canny``: the edges of the picture; else the name of a ControlNet, which gets the picture as it is."""
+    scale: float | None = None
+    """The ControlNet's scale, from 0; ``None``: the usual one, which is 1."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hires:
+    """A second pass: the picture so many times as large, drawn once more. ``None``: as usual."""
+
+    scale: float
+    strength: float | None = None
+    """How much of it changes."""
+    upscaler: str | None = None
+    """One of ``UPSCALERS``."""
+    steps: int | None = None
+    """Known from records only."""
+
+
+def is_kind(name: str) -> bool:
+    """Can it be the name of a ControlNet?"""
+    return 0 < len(name) <= MAX_KIND and name.isprintable()
+
+
+def is_shape(text: str) -> bool:
+    """``3:2`` from 1:4 to 4:1, or one of the words."""
+    if text in SHAPES:
+        return True
+    match = _SHAPE.fullmatch(text)
+    wide, high = (int(match[1]), int(match[2])) if match is not None else (0, 0)
+    return 0 < wide <= SHAPE * high and high <= SHAPE * wide

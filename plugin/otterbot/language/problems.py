@@ -1,0 +1,42 @@
+"""What was wrong with what was typed, and what only looked wrong. ``texts`` makes sentences of both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Code = Literal[
+    "unknown_flag", "no_value", "bad_value", "too_large", "twice", "conflict", "no_prompt", "no_text", "stray_text",
+    "glued", "one_dash",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class UsageProblem:
+    """Why what was typed cannot be used."""
+
+    code: Code
+    flag: str = ""
+    """Without dashes. For ``unknown_flag`` as typed, shortened; for ``glued``, ``one_dash`` with dashes and value."""
+    near: tuple[str, ...] = ()
+    """For ``unknown_flag`` what may have been meant, for ``conflict`` the flag that says something else, for ``glued``
+    and ``one_dash`` the flag and its value."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overlooked:
+    """What looks like a flag and was read as words: a note under the picture."""
+
+    form: Literal["glued", "one_dash", "spaced"]
+    """Directly behind a word; with one dash only; with a space behind its dashes."""
+    typed: str
+    """With its dashes, shortened."""
+    flag: str
+
+
+class Refused(Exception):
+    """What was typed cannot be used, for the reason in ``problem``."""
+
+    def __init__(self, code: Code, flag: str, near: tuple[str, ...] = ()) -> None:
+        super().__init__(code)
+        self.problem = UsageProblem(code=code, flag=flag, near=near)

@@ -1,0 +1,186 @@
+"""What the bot has to put into rooms: whoever has something to say puts it in here, and may take it back.
+
+Parts are stored before they come in here, so that a start finds them again. Edits that show progress are not stored:
+the newest replaces the one that waits. What becomes of an entry is decided elsewhere: contents are made by
+:mod:`.builder`, and :mod:`.send_loop` sends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
+
+from ..clock import Clock
+from ..matrix import event_content
+from ..store.part_names import PartName
+from ..store.rows import Kind, Part, PartState, Rank
+from ..store.store import Store
+from ..waiting import surely
+from .blocked_rooms import BlockedRooms
+from .entries import Entry
+from .fair_turns import Turns
+from .sent_before import SentBefore
+
+
+class Outbox:
+    """The one queue of an account. It calls nobody: who works on it waits for what it offers."""
+
+    def __init__(self, store: Store, sent_before: SentBefore, log: logging.Logger) -> None:
+        self._store = store
+        self._log = log
+        self._entries: dict[tuple[str, str], Entry] = {}
+        self._order = 0
+        self.sent_before = sent_before
+        self.turns = Turns(store.clock)
+        self.blocked = BlockedRooms()
+        self.unbuilt: asyncio.Queue[Entry] = asyncio.Queue()
+        """Entries whose content somebody has to make."""
+        self.news = asyncio.Event()
+        """Set when there may be something to send; whoever sends clears it."""
+        self.retry = asyncio.Event()
+        """Set, and replaced by another one, when the worker is back: whoever waits to try again tries now."""
+        self.stopped = False
+
+    @property
+    def clock(self) -> Clock:
+        return self._store.clock
+
+    # -- what goes in ------------------------------------------------------------------------
+
+    async def take_up(self) -> None:
+        """What the database owes from before this start."""
+        await self.sent_before.start(self._store)
+        self.enqueue(await self._store.pending_parts())
+
+    def enqueue(self, parts: Iterable[Part]) -> None:
+        """Send parts that are stored already."""
+        for part in parts:
+            if part.id in self._entries or self.stopped:
+                continue  # (what is stored while we stop is found by the next start)
+            self._order += 1
+            entry = Entry(part, self._order, lookup=self.sent_before.concerns(part), content=part.content)
+            self._entries[part.id] = entry
+            if entry.content is None and not entry.lookup:
+                self.want_content(entry)
+        self.news.set()
+
+    async def post(self, part: Part) -> bool:
+        """Store a part and send it; false if its request has such a part already.
+
+        Whoever is cancelled meanwhile leaves no part behind that is stored and not sent.
+        """
+        return await asyncio.shield(asyncio.create_task(self._post(part), name="otterbot post"))
+
+    async def _post(self, part: Part) -> bool:
+        added = await self._store.add_part(part)
+        if added:
+            self.enqueue([part])
+        return added
+
+    def edit(self, key: str, name: PartName, room: str, target: str, content: dict[str, Any]) -> None:
+        """Show ``content`` in place of ``target``. Not stored; a newer edit of the same name replaces it."""
+        part = Part(key=key, part=name, room_id=room, kind=Kind.EDIT, rank=Rank.EDIT)
+        old = self._entries.get(part.id)
+        self._order += 1
+        self._entries[part.id] = Entry(
+            part,
+            old.order if old is not None else self._order,
+            stored=False,
+            content=event_content.edit(content, target),
+        )
+        self.news.set()
+
+    # -- what goes out again -----------------------------------------------------------------
+
+    def drop_edit(self, key: str, name: PartName) -> None:
+        """No further edit of that name: what waits is out of date."""
+        entry = self._entries.get((key, name))
+        if entry is not None and not entry.stored:
+            self.forget(entry)
+
+    async def withdraw(self, key: str, name: str) -> bool:
+        """Take back a part that has not been begun; false if it stands in the room, or may."""
+        entry = self._entries.get((key, name))
+        dropped = await self._store.drop(key, name)
+        if dropped and entry is not None:
+            self.forget(entry)
+        return dropped
+
+    async def give_up(self, key: str, name: str, reason: str) -> bool:
+        """That part will never be sent; false if it does not wait here. Whoever calls this knows it, and nobody else
+        is told."""
+        entry = self._entries.get((key, name))
+        if entry is None:
+            return False
+        return await self.discard(entry, reason)
+
+    async def discard(self, entry: Entry, reason: str) -> bool:
+        """As :meth:`give_up`, also where the entry waits no longer. False: it was an edit that nobody misses."""
+        if entry.stored:
+            # A mark has to be made: without it the same thing would be sent again.
+            await surely(lambda: self._store.mark_failed(*entry.part.id, reason), self._log, for_ever=True)
+        self.forget(entry)
+        if entry.stored:
+            self._log.warning("Gave up sending %s: %s", entry.part.part, reason)
+        return entry.stored
+
+    def forget(self, entry: Entry) -> None:
+        if self._entries.get(entry.part.id) is entry:
+            del self._entries[entry.part.id]
+
+    async def moved(self, parts: Iterable[Part]) -> None:
+        """These belong to another room by now, or to none. (Those that were being sent do not, and stay.)"""
+        for part in parts:
+            stored, entry = await self._store.part(*part.id), self._entries.get(part.id)
+            if stored is None:
+                continue
+            pending = stored.state in (PartState.READY, PartState.SENDING)
+            if entry is not None and pending and stored.room_id == entry.part.room_id:
+                continue
+            if entry is not None:
+                self.forget(entry)
+                if entry.build is not None:
+                    entry.build.cancel()
+            if stored.state is PartState.READY:
+                self.enqueue([stored])
+
+    # -- contents ----------------------------------------------------------------------------
+
+    def want_content(self, entry: Entry) -> None:
+        self.unbuilt.put_nowait(entry)
+
+    def rebuild(self, key: str, name: str, image_id: str | None = None) -> None:
+        """Build that part (again), perhaps from another picture."""
+        entry = self._entries.get((key, name))
+        if entry is None or entry.content is not None:
+            return
+        if image_id is not None:
+            entry.part = replace(entry.part, image_id=image_id)
+        if not entry.lookup and not entry.being_built:
+            self.want_content(entry)
+
+    def retry_builds(self) -> None:
+        """The worker is back: what could not be fetched is fetched now."""
+        self.retry.set()
+        self.retry = asyncio.Event()
+        for entry in list(self._entries.values()):
+            self.rebuild(*entry.part.id)
+
+    # -- what there is -----------------------------------------------------------------------
+
+    def waiting(self, key: str, name: str) -> bool:
+        return (key, name) in self._entries
+
+    def holds(self, entry: Entry) -> bool:
+        """Is the entry still to be sent?"""
+        return self._entries.get(entry.part.id) is entry
+
+    def sendable(self) -> list[Entry]:
+        """What could go out, its turn and its time apart."""
+        return [entry for entry in self._entries.values() if entry.sendable and not self.blocked.blocks(entry)]
+
+    def entries_in(self, room: str) -> list[Entry]:
+        return [entry for entry in self._entries.values() if entry.part.room_id == room]

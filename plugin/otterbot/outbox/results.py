@@ -1,0 +1,88 @@
+"""How attempts end: marked in the database, taken out of the queue, and told to whoever listens."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable
+
+from ..errors import OtterbotError
+from ..store.rows import Kind, Part, PartState, Rank
+from ..store.store import Store
+from ..waiting import surely
+from .entries import Entry
+from .listeners import PartListener
+from .queue import Outbox
+
+UNREADABLE = 30.0
+"""Seconds until a room that may not be read is looked through again."""
+
+
+class Results:
+    """One per outbox; keeps nothing."""
+
+    def __init__(self, outbox: Outbox, store: Store, listener: PartListener, log: logging.Logger) -> None:
+        self._outbox = outbox
+        self._store = store
+        self._listener = listener
+        self._log = log
+
+    async def sent(self, entry: Entry, event_id: str | None) -> None:
+        if not entry.stored:
+            self._outbox.forget(entry)
+            return
+        # A mark has to be made: without it the same thing would be sent again.
+        await surely(lambda: self._store.mark_sent(entry.part, event_id), self._log, for_ever=True)
+        self._outbox.forget(entry)
+        await self._tell("sent", self._listener.sent(entry.part, event_id))
+
+    async def failed(self, entry: Entry, reason: str) -> None:
+        if await self._outbox.discard(entry, reason):
+            await self._tell("failed", self._listener.failed(entry.part, reason))
+
+    async def ended_before(self, entry: Entry) -> None:
+        """Its request ended in the room before this start, whatever the database thinks."""
+        await surely(lambda: self._store.mark_failed(*entry.part.id), self._log, for_ever=True)
+        self._outbox.forget(entry)
+        await self._tell("failed", self._listener.failed(entry.part, "gone"))
+
+    async def missing(self, part: Part) -> None:
+        """The worker does not have what the part shows."""
+        await self._tell("missing", self._listener.missing(part))
+
+    async def cannot_encrypt(self, entry: Entry) -> None:
+        await self.failed(entry, "cannot_encrypt")
+        if entry.stored and entry.part.kind is Kind.MESSAGE:
+            notice = await self._listener.no_encryption(entry.part)
+            if notice is not None:
+                self._outbox.enqueue([notice])
+
+    async def forbidden(self, entry: Entry) -> None:
+        """The homeserver forbids it, and has not done it."""
+        if not entry.stored:
+            self._outbox.forget(entry)
+        elif entry.lookup:
+            entry.not_before = time.monotonic() + UNREADABLE
+        else:
+            entry.refusals += 1
+            await self._store.unmark_sending(*entry.part.id)
+        self._outbox.blocked.doubt(entry.part.room_id)
+
+    async def unwanted(self, entry: Entry) -> None:
+        """It was not sent: its request is over, or has moved to another room; then it follows."""
+        request = await self._store.request(entry.part.key)
+        if entry.part.rank == Rank.RESULT and request is not None and not request.open:
+            await self.failed(entry, "gone")  # its picture is owed a deletion by that
+            return
+        self._outbox.forget(entry)
+        await self._store.unmark_sending(*entry.part.id)  # it has been looked for, and is not there
+        stored = await self._store.part(*entry.part.id)
+        if stored is not None and stored.state is PartState.READY and stored.room_id == entry.part.room_id:
+            self._outbox.blocked.doubt(entry.part.room_id)
+
+    async def _tell(self, what: str, told: Awaitable[None]) -> None:
+        """What fails in a listener is nothing to the outbox."""
+        try:
+            await told
+        except (OtterbotError, OSError) as error:
+            self._log.error("After %s: %s", what, type(error).__name__)

@@ -1,0 +1,53 @@
+"""Rooms in the database: their settings, what they replace, and what the bot has done in them."""
+
+from __future__ import annotations
+
+from mautrix.util.async_db import Connection
+
+from . import inserts
+from . import queries as sql
+from .rows import Part
+from .transactions import Transactions
+
+
+class RoomStore(Transactions):
+    async def last_picture(self, room: str) -> str | None:
+        """Event id of the last picture sent into the room."""
+        found: str | None = await self.db.fetchval(sql.LAST_PICTURE, room)
+        return found
+
+    async def room_setting(self, room: str, name: str) -> str | None:
+        found: str | None = await self.db.fetchval(sql.SETTING, room, name)
+        return found
+
+    async def room_settings(self, room: str) -> dict[str, str]:
+        return {row["name"]: row["value"] for row in await self.db.fetch(sql.SETTINGS, room)}
+
+    async def predecessor(self, room: str) -> str | None:
+        """The room that it replaces, ``""``: none; ``None``: not known yet."""
+        found: str | None = await self.db.fetchval(sql.PREDECESSOR, room)
+        return found
+
+    async def inherit(self, room: str, predecessor: str, settings: dict[str, str], part: Part | None) -> bool:
+        """Remember, once for ever, which room it replaces, with what was set there and not here. ``part`` says so.
+        False if that was known already; then nothing is stored."""
+        now = self.clock.now()
+        return await self.write(lambda conn: inserts.inherit(conn, room, predecessor, settings, part, now))
+
+    async def was_in(self, room: str) -> bool:
+        """Have we ever come into the room?"""
+        return await self.db.fetchval(sql.WAS_IN, room) is not None
+
+    async def joined(self, room: str, at: float) -> None:
+        await self.write(lambda conn: conn.execute(sql.JOINED, room, at))
+
+    async def greet(self, room: str, part: Part | None) -> bool:
+        """Mark the room greeted, once for ever; true if ``part`` (the greeting) was stored."""
+
+        async def work(conn: Connection) -> bool:
+            now = self.clock.now()
+            if await conn.fetchrow(sql.GREETED, room, now) is None or part is None:
+                return False
+            return await inserts.add_part(conn, part, now)
+
+        return await self.write(work)

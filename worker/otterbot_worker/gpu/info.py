@@ -1,0 +1,21 @@
+"""What is known of the GPU process and its device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+State = Literal["stopped", "starting", "idle", "loading", "drawing"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GpuInfoData:
+    """What was last known; fields as ``schemas.GpuInfo``."""
+
+    device: str
+    name: str
+    total_bytes: int | None = None
+    free_bytes: int | None = None
+    state: State = "stopped"
+    resident: str | None = None
+    """Name of the model that is loaded."""

@@ -1,0 +1,43 @@
+"""What the engine holds of one loaded model: its pipeline, and what was loaded beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...families import Family
+from ...memory.placement import Plan
+from ...models.entries import ModelEntry
+from .controlnet import Controls
+from .lora_loader import Adapters
+from .refiner import Refiner
+from .textual_inversion import Inversions
+
+
+@dataclass(kw_only=True)
+class Loaded:
+    """A pipeline that is ready to draw. Owned by the engine until ``release``."""
+
+    entry: ModelEntry
+    pipe: Any
+    plan: Plan
+    model_hash: str
+    load_seconds: float
+    base_scheduler: dict[str, Any]
+    """The model's own scheduler configuration; every sampler is made from it anew."""
+    notes: list[str]
+    vae: dict[str, Any] | None = None
+    """``{name, hash}`` of the decoder that replaces the model's own."""
+    adapters: Adapters = field(default_factory=Adapters)
+    inversions: Inversions = field(default_factory=Inversions)
+    controls: Controls = field(default_factory=Controls)
+    refiner: Refiner | None = None
+
+    @property
+    def family(self) -> Family:
+        return self.entry.abilities
+
+    @property
+    def pipes(self) -> list[Any]:
+        """All that hold weights."""
+        return [self.pipe] if self.refiner is None else [self.pipe, self.refiner.pipe]

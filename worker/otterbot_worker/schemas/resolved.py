@@ -1,0 +1,197 @@
+"""A request with nothing left open: what a client asked for, with everything fixed that makes the picture.
+
+One type from the moment a request is accepted to the archive. The row stores it as JSON and reads it back; the task
+for the GPU process is this request for one picture (``gpu.messages.Draw``); the record is this request and what was
+measured (``runner.results``). Readers ignore fields that they do not know, and every field that came later has a
+default, so rows of older and newer versions can be read.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError
+
+from .requests import MAX_SEED, ImageOptions
+
+Pair = tuple[int, int]
+"""Width and height, in pixels."""
+
+
+class Fixed(BaseModel):
+    """Never changed once it is made. Bounds are not checked again: rows that were accepted once go on."""
+
+    model_config = ConfigDict(
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+        json_schema_serialization_defaults_required=True,
+        ser_json_inf_nan="constants",
+    )
+
+
+class UsedLora(Fixed):
+    name: str
+    weight: float
+    hash: str
+    """SHA-256 of the file, in hex."""
+    autov3: str
+    """The first 12 digits of the SHA-256 of its tensors alone: by this the tools of the field know it."""
+
+
+class UsedEmbedding(Fixed):
+    token: str
+    """The word of the prompt that stood for it, in small letters."""
+    name: str
+    hash: str
+    """SHA-256 of the file, in hex."""
+
+
+class UsedVariation(Fixed):
+    seed: int
+    strength: float
+
+
+class ResolvedInitImage(Fixed):
+    """The picture that the drawing starts from (image to image, inpainting, upscaling)."""
+
+    id: str
+    """SHA-256 of the bytes that were sent."""
+    width: int
+    height: int
+    """As it was sent, the right way up."""
+
+
+class ResolvedMask(Fixed):
+    id: str
+    """SHA-256 of the bytes that were sent; that of ``init_image`` where its own transparency is the mask."""
+    alpha: bool
+    """Its transparency says where to draw anew; else its brightness."""
+
+
+class ResolvedControl(Fixed):
+    """A ControlNet and the picture that steers it."""
+
+    kind: str
+    """``canny``, or the name that was asked for."""
+    id: str
+    """SHA-256 of the picture that was sent."""
+    scale: float
+    start: float
+    end: float
+    """Between which shares of the steps it steers."""
+    width: int
+    height: int
+    """Of the picture, as it was sent."""
+    name: str
+    """The ControlNet's."""
+    hash: str | None
+    """16 hex digits, as in a record; ``null``: its file is still to be fetched."""
+    hub: str | None
+    """The repository that it comes from; ``null``: a file of the operator's."""
+
+
+class ResolvedHires(Fixed):
+    """The second pass: the picture is enlarged and drawn once more."""
+
+    scale: float
+    strength: float
+    steps: int
+    upscaler: str
+    width: int
+    height: int
+    """The finished picture's."""
+    tile: Pair
+    """What is drawn in one go: the whole where nothing is cut."""
+
+
+class ResolvedUpscale(Fixed):
+    """``init_image`` is enlarged and drawn once more, in tiles where it is too large."""
+
+    factor: int
+    tile: Pair
+
+
+def _readable(asked: Any) -> Any:
+    """What was stored once, without options that there are no more, or not with these values."""
+    if not isinstance(asked, dict):
+        return asked
+    try:
+        return ImageOptions.model_validate(asked, strict=False)
+    except ValidationError as error:
+        bad = {str(one["loc"][0]) for one in error.errors(include_input=False) if one["loc"]}
+        return ImageOptions.model_validate({k: v for k, v in asked.items() if k not in bad}, strict=False)
+
+
+Asked = Annotated[
+    ImageOptions,
+    BeforeValidator(_readable),
+    PlainSerializer(lambda asked: asked.model_dump(mode="json", exclude_unset=True)),
+]
+"""Only what the person typed: what nobody named is not there, in JSON too."""
+
+
+class ResolvedRequest(Fixed):
+    """Everything that makes the pictures of a job, but for what is only known once a model is loaded: the hash of its
+    weights (the SHA-256 of a single file takes long) and of its VAE and refiner. Those stand in the record."""
+
+    v: Literal[1] = 1
+    model: str
+    """A name of the catalogue."""
+    prompt: str
+    """As it was typed, LoRA tags included."""
+    negative_prompt: str
+    steps: int
+    guidance_scale: float
+    width: int
+    height: int
+    """With ``hires`` those of the first pass; with ``upscale`` those of the finished picture."""
+    canvas: Pair | None = None
+    """With ``mask``: the size that is drawn, where the picture's own is no multiple of the model's. The picture lies
+    at the upper left and goes on beyond its edges; what is finished has its size again."""
+    sampler: str
+    seed: int
+    """The first picture's."""
+    variation: UsedVariation | None = None
+    """The first picture's. The noise to begin with lies between that of ``seed`` and that of this one."""
+    count: int = 1
+    init_image: ResolvedInitImage | None = None
+    strength: float | None = None
+    """How much of ``init_image`` is drawn anew, above 0 and up to 1; ``null`` without one."""
+    mask: ResolvedMask | None = None
+    control: ResolvedControl | None = None
+    hires: ResolvedHires | None = None
+    upscale: ResolvedUpscale | None = None
+    theme: str | None = None
+    """Names the files."""
+    loras: tuple[UsedLora, ...] = ()
+    """Their order is part of the picture."""
+    embeddings: tuple[UsedEmbedding, ...] = ()
+    safety: bool = False
+    """The safety checker has to look at the picture before it is kept."""
+    preview: bool = False
+    """Small previews while it is drawn."""
+    notes: tuple[str, ...] = ()
+    """What was changed, ignored or fallen back to, as sentences for people."""
+    asked: Asked = ImageOptions()
+
+    def picture(self, index: int) -> ResolvedRequest:
+        """The request of one of its pictures. Each has the next seed; but with a variation all share the job's seed,
+        as in AUTOMATIC1111's web UI, and that of the variation counts up: each is a variation of the same picture."""
+        if self.variation is None:
+            return self.model_copy(update={"seed": seed_of(self.seed, index)})
+        varied = self.variation.model_copy(update={"seed": seed_of(self.variation.seed, index)})
+        return self.model_copy(update={"variation": varied})
+
+
+class ResolvedChat(Fixed):
+    """A chat turn, but for what was said: that is kept apart, because it is forgotten earlier."""
+
+    v: Literal[1] = 1
+    model: str
+    """May be ``""`` while nobody knows what the chat server has: its default then."""
+
+
+def seed_of(first: int, index: int) -> int:
+    """The seed of picture ``index`` of a job whose first picture has ``first``."""
+    return (first + index) % (MAX_SEED + 1)
