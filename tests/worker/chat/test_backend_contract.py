@@ -101,7 +101,7 @@ Make = Callable[..., AbstractAsyncContextManager[Lab]]
 BACKENDS: dict[str, Make] = {"ollama": ollama, "small": small}
 
 
-@pytest.fixture(params=BACKENDS.values(), ids=BACKENDS.keys())
+@pytest.fixture(params=list(BACKENDS.values()), ids=list(BACKENDS))
 def make(request: pytest.FixtureRequest) -> Make:
     made: Make = request.param
     return made
@@ -220,6 +220,16 @@ async def test_an_answer_without_end_is_ended(make: Make) -> None:
         await lab.say("hello")
         assert not (await lab.say("#slow")).complete
         await until(lambda: lab.running() == 0)
+
+
+async def test_an_answer_that_is_too_long_is_cut_and_stops_the_server(make: Make) -> None:
+    async with make() as lab:
+        lab.rules([{"when": "endless", "pieces": ["x" * 999 + "\n"] * 90, "pause": 0.02}])
+        await lab.say("hello")
+        outcome = await lab.say("endless")
+        assert 60_000 < len(outcome.text) < 70_000
+        assert outcome.notes == ["The answer was cut because it reached its greatest length."]
+        await until(lambda: lab.running() == 0, 0.5)
 
 
 async def test_an_empty_answer_is_none(make: Make) -> None:
