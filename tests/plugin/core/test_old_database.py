@@ -113,9 +113,8 @@ async def test_it_goes_on_with_what_was_asked(database: Path) -> None:
     before = rows(database, "SELECT * FROM requests WHERE state <> 'done'")
     plain = next(row["room_id"] for row in before if not row["private"])
     async with HomeserverDouble() as server, WorkerDouble() as worker:
-        rig = await Rig(path=database, server=server, worker_server=worker, values=Values()).start()
+        rig = await Rig(path=database, server=server, worker_server=worker, values=Values()).run()
         try:
-            await rig.delivery.start()
             await server.wait(lambda: len(server.pictures(plain)) == 4, timeout=30)
             bodies = {one["key"]: one["request"] for one in worker.submissions}
             for row in before:
