@@ -331,7 +331,8 @@ DEVICE_LOST = """
 import queue, sys, types
 from pathlib import Path
 from otterbot_worker.models.catalogue import load_catalogue
-from otterbot_worker.gpu import child, messages
+from otterbot_worker.gpu import messages
+from otterbot_worker.images import child
 from otterbot_worker.images.load.device import DeviceLost
 
 ERRORS = {"lost": DeviceLost("AcceleratorError"), "torch": RuntimeError("CUDA error: unknown error, secret otter")}
