@@ -21,7 +21,7 @@ from diffusers.loaders import single_file_utils
 
 from ..errors import Cancelled, CannotLook, JobFailed, look_failed
 from ..families import Family
-from ..models import buildable, configs, folders, ldm_names, noise, pickled, sniffing
+from ..models import buildable, configs, folders, ldm_names, noise, pickled, sniffing, tokenizers
 from ..models.entries import ModelEntry
 from . import device as devices
 from . import scaled
@@ -93,8 +93,15 @@ def load(
 
 def _unbuildable(config: str) -> str | None:
     """As ``buildable.unbuildable``, of an operator's folder."""
+    folder = configs.folder(config)
     parts = (f"{name}/config.json" for name in ("unet", "vae", "text_encoder", "text_encoder_2"))
-    return buildable.unbuildable(configs.folder(config), buildable.SCHEDULER, *parts)
+    if (name := buildable.unbuildable(folder, buildable.SCHEDULER, *parts)) is not None:
+        return name
+    for name in (name for name in configs.index(config) if name in tokenizers.NAMES):
+        encoder = folder / name.replace("tokenizer", "text_encoder") / "config.json"
+        if (found := tokenizers.settings_problem(folder / name, encoder)) is not None:
+            return f"{name}/{found.name}"
+    return None
 
 
 def broken(entry: ModelEntry, path: Path, why: str) -> JobFailed:
