@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
-from . import headers, plain_files, shards
+from . import headers, plain_files, shards, tokenizers
 from .header_reader import READER
 
 MIB = 1 << 20
@@ -22,7 +22,6 @@ REVISION_MAX = 200
 """Bytes of a file that names one; it has 40."""
 WEIGHTED = ("unet", "transformer", "vae", "text_encoder", "text_encoder_2", "text_encoder_3")
 """Components that have weights."""
-TOKENIZERS = ("tokenizer", "tokenizer_2", "tokenizer_3")
 SINGLE = ("config.json", "diffusion_pytorch_model.safetensors")
 """What is taken of a repository that is one component."""
 
@@ -161,15 +160,24 @@ def _has_settings(folder: Path, index: dict[str, Any], unused: Collection[str]) 
         return False
     if not plain_files.is_file(folder / "scheduler" / "scheduler_config.json"):
         return False
-    unread = {name.replace("text_encoder", "tokenizer") for name in unused}
-    return all(_has_words(folder / name) for name in _used(index, TOKENIZERS) if name not in unread)
+    return all(tokenizers.has_words(folder / name) for name in used_tokenizers(index, unused))
 
 
-def _has_words(folder: Path) -> bool:
-    """Whether a tokenizer can be made of what is in the folder: each kind has its own files."""
-    there = {name for name in plain_files.names(folder) if plain_files.is_file(folder / name)}
-    words = "tokenizer.json" in there or {"vocab.json", "merges.txt"} <= there
-    return "tokenizer_config.json" in there and (words or any(name.endswith(".model") for name in there))
+def used_tokenizers(index: dict[str, Any], without: Collection[str] = ()) -> list[str]:
+    """Those of the text encoders that a pipeline of ours loads, but those ``without``."""
+    unread = {name.replace("text_encoder", "tokenizer") for name in without}
+    return [name for name in _used(index, tokenizers.NAMES) if name not in unread]
+
+
+def check_tokenizers(folder: Path, without: Collection[str] = ()) -> None:
+    """Whether each of them has words, and settings that it can be used by.
+
+    :raises BrokenFile: :raises FileNotFoundError: :raises CannotLook:
+    """
+    for name in used_tokenizers(read_index(folder), without):
+        encoder = folder / name.replace("tokenizer", "text_encoder") / "config.json"
+        if (found := tokenizers.problem(folder / name, encoder)) is not None:
+            raise BrokenFile(f"{name}/{found.name}", *(() if found.why is None else (found.why,)))
 
 
 def weight_files(folder: Path, variant: str | None, without: Collection[str] = ()) -> list[Path]:

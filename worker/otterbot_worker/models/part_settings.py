@@ -2,11 +2,15 @@
 
 A number in a ``config.json`` says how many layers a part has, or for how many steps noise is made. Whoever builds it
 takes memory and time as that number says, long before any weight is read: a billion of them take all that the machine
-has, and what is drawn meanwhile goes with it.
+has, and what is drawn meanwhile goes with it. Others are looked at only while a picture is drawn, and end it with an
+error of which nobody can tell that the model's files are to blame for it.
 """
 
 from __future__ import annotations
 
+import math
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +28,23 @@ SCHEDULER = "scheduler/scheduler_config.json"
 
 _COUNTS = ("layers", "blocks", "heads", "depth")
 _SIZES = ("size", "channels", "dim", "embeddings")
+_AT_LEAST_ONE = frozenset({"num_hidden_layers", "num_attention_heads", "layers_per_block", "norm_num_groups"})
+_SMALL = re.compile(r"(?:\A|_)eps(?:ilon)?\Z")
+"""What keeps a norm from dividing by zero."""
+_FACTORS = {
+    "scaling_factor": (1e-4, 1e4),
+    "shift_factor": (-1e4, 1e4),
+    "shift": (1e-4, 1e4),
+    "base_shift": (-100, 100),
+    "max_shift": (-100, 100),
+    "shift_terminal": (1e-6, 1),
+}
+"""Of a decoder, and of a scheduler that matches flows: from and to. Nothing stands for the usual one."""
+_WORDS = {
+    "prediction_type": frozenset({"epsilon", "v_prediction", "sample", "flow_prediction"}),
+    "timestep_spacing": frozenset({"leading", "linspace", "trailing"}),
+}
+"""Of a scheduler's settings, what the classes know."""
 
 
 def unbuildable(folder: Path, *names: str) -> str | None:
@@ -42,7 +63,9 @@ def unbuildable(folder: Path, *names: str) -> str | None:
             return name
         except OSError as error:
             raise plain_files.cannot_look(path, error) from None
-        if not sensible(found, TIMESTEPS_MAX if name == SCHEDULER else COUNT_MAX):
+        if not isinstance(found, dict) or not sensible(found, TIMESTEPS_MAX if name == SCHEDULER else COUNT_MAX):
+            return name
+        if not (_schedules(found) if name == SCHEDULER else _ends_texts(found)):
             return name
     return None
 
@@ -55,10 +78,38 @@ def sensible(value: Any, longest: int = COUNT_MAX, *, key: str = "", level: int 
         if isinstance(value, dict):
             return all(sensible(one, longest, key=name, level=level + 1) for name, one in value.items())
         return len(value) <= longest and all(sensible(one, longest, key=key, level=level + 1) for one in value)
+    if _SMALL.search(key) is not None:
+        return _between(value, 0, 1)
+    if key in _FACTORS and value is not None:
+        return _between(value, *_FACTORS[key])
+    if isinstance(value, float):
+        return math.isfinite(value)
     if isinstance(value, bool) or not isinstance(value, int):
         return True
     if key.endswith("timesteps"):
         return abs(value) <= TIMESTEPS_MAX
-    if any(word in key for word in _COUNTS):
-        return abs(value) <= COUNT_MAX
+    if key in _AT_LEAST_ONE or any(word in key for word in _COUNTS):
+        return int(key in _AT_LEAST_ONE) <= value <= COUNT_MAX
     return abs(value) <= (SIZE_MAX if any(word in key for word in _SIZES) else NUMBER_MAX)
+
+
+def _schedules(settings: Mapping[str, Any]) -> bool:
+    """Whether a scheduler can be made by them that comes from noise to a picture."""
+    for name, known in _WORDS.items():
+        if name in settings and not (isinstance(settings[name], str) and settings[name] in known):
+            return False
+    if isinstance(settings.get("trained_betas"), list):
+        return True
+    start, end = settings.get("beta_start", 0.0001), settings.get("beta_end", 0.02)
+    return _between(start, 0, 1) and _between(end, 0, 1) and 0 < start <= end
+
+
+def _ends_texts(settings: Mapping[str, Any]) -> bool:
+    """Whether the end of a text can be found by them, where CLIP reads it: it takes what stands there for the whole."""
+    if not str(settings.get("model_type", "")).startswith("clip") or "eos_token_id" not in settings:
+        return True
+    return type(settings["eos_token_id"]) is int
+
+
+def _between(value: Any, low: float, high: float) -> bool:
+    return not isinstance(value, bool) and isinstance(value, int | float) and low <= value < high

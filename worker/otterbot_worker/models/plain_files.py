@@ -95,10 +95,14 @@ def printable(name: str) -> str:
 def opened(path: Path) -> Iterator[BinaryIO]:
     """To read it. Never waits for a pipe's writer. :raises NotPlain: :raises OSError:"""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
-    with open(descriptor, "rb") as file:
+    try:
         problem = kind_problem(os.fstat(descriptor).st_mode)
-        if problem is not None:
+        if problem is not None:  # Python's own answer to a folder is that nobody can look at it
             raise NotPlain(0, problem)
+    except OSError:
+        os.close(descriptor)
+        raise
+    with open(descriptor, "rb") as file:
         yield file
 
 

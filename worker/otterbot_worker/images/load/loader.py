@@ -16,7 +16,7 @@ from ...errors import Cancelled, CannotLook, JobFailed, look_failed
 from ...families import Family
 from ...memory.device_info import Precision
 from ...memory.placement import Plan
-from ...models import files, part_settings, plain_files
+from ...models import files, part_settings, plain_files, tokenizers
 from ...models.entries import ModelEntry
 from ...schemas.records import UsedVae
 from ..memory import placing
@@ -65,6 +65,7 @@ def load(
     else:
         compute = dtypes.dtype(precision.compute)
         pipe, model_hash = _from_folder(entry, family, folder, dtype, compute=compute, vae=vae, monitor=monitor)
+    _same_words(entry, pipe)
     monitor.check()
     pipe.set_progress_bar_config(disable=True)
     base_scheduler = dict(pipe.scheduler.config)
@@ -209,6 +210,7 @@ def verify(entry: ModelEntry, folder: Path, family: Family) -> dict[str, int]:
         parts = (f"{name}/config.json" for name in family.modules)
         if (name := part_settings.unbuildable(folder, part_settings.SCHEDULER, *parts)) is not None:
             raise broken(entry, f"nothing can be built by its {name}")
+        files.check_tokenizers(folder, entry.without)
         variant = entry.variant if files.has_variant(folder, entry.variant) else None
         return files.check(folder, variant, entry.absent)
     except FileNotFoundError:
@@ -235,6 +237,22 @@ def _complete(entry: ModelEntry, family: Family, pipe: Any, stored: dict[str, in
         on_meta = any(parameter.is_meta for parameter in module.parameters())
         if on_meta or (stored.get(name, 0) < needed and not (replaced and name == "vae")):
             raise broken(entry, f"weights of {name} are missing")
+
+
+def _same_words(entry: ModelEntry, pipe: Any) -> None:
+    """Whether each tokenizer knows the words of its text encoder; words that were added cost only who uses them.
+
+    :raises JobFailed: ``model_broken``
+    """
+    for name in tokenizers.NAMES:
+        reader = name.replace("tokenizer", "text_encoder")
+        words, encoder = getattr(pipe, name, None), getattr(pipe, reader, None)
+        if words is None or encoder is None:
+            continue
+        known = encoder.get_input_embeddings().num_embeddings
+        marks = (words.bos_token_id, words.eos_token_id, words.pad_token_id, words.unk_token_id)
+        if 2 * len(words) < known or any(mark is not None and mark >= known for mark in marks):
+            raise broken(entry, f"the words of its {name} are not those of its {reader}")
 
 
 def _other_vae(hub: str, dtype: torch.dtype, *, downloads: bool, monitor: Monitor) -> tuple[Any, UsedVae | None]:

@@ -20,7 +20,16 @@ from accelerate import init_empty_weights  # type: ignore[import-untyped]
 
 from ...errors import Cancelled, CannotLook, JobFailed, look_failed
 from ...families import Family
-from ...models import checkpoint_probe, configs, ldm_names, noise_schedule, part_settings, pickle_header, user_files
+from ...models import (
+    checkpoint_probe,
+    configs,
+    ldm_names,
+    noise_schedule,
+    part_settings,
+    pickle_header,
+    tokenizers,
+    user_files,
+)
 from ...models.entries import ModelEntry
 from .. import diffusers_private
 from ..monitor import Monitor
@@ -92,9 +101,16 @@ def load(
 
 
 def _unbuildable(config: str) -> str | None:
-    """As ``buildable.unbuildable``, of an operator's folder."""
+    """As ``part_settings.unbuildable``, of an operator's folder."""
+    folder = configs.folder(config)
     parts = (f"{name}/config.json" for name in ("unet", "vae", "text_encoder", "text_encoder_2"))
-    return part_settings.unbuildable(configs.folder(config), part_settings.SCHEDULER, *parts)
+    if (name := part_settings.unbuildable(folder, part_settings.SCHEDULER, *parts)) is not None:
+        return name
+    for name in (name for name in configs.index(config) if name in tokenizers.NAMES):
+        encoder = folder / name.replace("tokenizer", "text_encoder") / "config.json"
+        if (found := tokenizers.settings_problem(folder / name, encoder)) is not None:
+            return f"{name}/{found.name}"
+    return None
 
 
 def broken(entry: ModelEntry, path: Path, why: str) -> JobFailed:
