@@ -84,6 +84,12 @@ async def _(scene: Scene) -> None:
 # ---------------------------------------------------------------- rooms
 
 
+async def _done(do: Callable[[], Awaitable[object]]) -> None:
+    """What is done to a room may have been done although the answer was lost: then it is taken back all the same."""
+    with contextlib.suppress(RuntimeError, OSError, TimeoutError, aiohttp.ClientError):
+        await do()
+
+
 async def _undone(undo: Callable[[], Awaitable[object]]) -> None:
     """The homeserver may be down just then. The whole fault, tried again, would be done to another room, or find the
     harm there and leave it."""
@@ -104,7 +110,7 @@ async def _(scene: Scene) -> None:
     lab, place = scene.lab, scene.dice.choice(scene.places)
     place.deaf = True
     path = f"/_matrix/client/v3/rooms/{quote(place.id)}"
-    await lab.admin.api("POST", f"{path}/kick", {"user_id": lab.bot})
+    await _done(lambda: lab.admin.api("POST", f"{path}/kick", {"user_id": lab.bot}))
     await scene.rest(0.5, 3)
     await _undone(lambda: lab.admin.api("POST", f"{path}/invite", {"user_id": lab.bot}))
     await _undone(lambda: lab.admin.wait_member(place.id, lab.bot, timeout=120))
@@ -120,7 +126,7 @@ async def _(scene: Scene) -> None:
     levels = await lab.admin.api("GET", path)
     place.deaf = True
     users = {**levels.get("users", {}), lab.user.id: 50}
-    await lab.admin.api("PUT", path, {**levels, "users": users, "events_default": 50})
+    await _done(lambda: lab.admin.api("PUT", path, {**levels, "users": users, "events_default": 50}))
     await scene.rest(0.5, 4)
     await _undone(lambda: lab.admin.api("PUT", path, levels))
     place.deaf = False
