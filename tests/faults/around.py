@@ -112,7 +112,7 @@ async def _(scene: Scene) -> None:
     path = f"/_matrix/client/v3/rooms/{quote(place.id)}"
     await _done(lambda: lab.admin.api("POST", f"{path}/kick", {"user_id": lab.bot}))
     await scene.rest(0.5, 3)
-    await _undone(lambda: lab.admin.api("POST", f"{path}/invite", {"user_id": lab.bot}))
+    await _undone(lambda: _invite(lab.admin, f"{path}/invite", lab.bot))
     await _undone(lambda: lab.admin.wait_member(place.id, lab.bot, timeout=120))
     await asyncio.sleep(1)
     place.deaf = False
