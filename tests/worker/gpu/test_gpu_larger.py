@@ -127,11 +127,13 @@ def test_progress_counts_all_passes_as_one(draw: Draws, changes: dict[str, Any],
     assert ("decoding" in [phase for phase, *_ in watcher.phases]) is not tiled, "tiles are decoded between their steps"
 
 
-def test_an_upscaled_pictures_steps_are_its_tiles(draw: Draws, start: Path) -> None:
+def test_an_upscaled_pictures_steps_are_its_tiles(
+    draw: Draws, start: Path, make_task: Callable[..., Draw]
+) -> None:
     watcher = Watcher()
     changes = upscaled(start)
     drawn, _ = draw(watcher=watcher, sampler="Heun", **changes)
-    task = {"steps": 4, **changes}
+    task = make_task(steps=4, **changes)
     assert tiles.steps(task) == 3 * 2 * 2
     last = [(step, steps) for phase, step, steps in watcher.phases if phase == "denoising"][-1]
     assert last[0] == last[1] > tiles.steps(task), "a sampler of the second order takes more"
