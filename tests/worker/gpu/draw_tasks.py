@@ -6,6 +6,7 @@ from typing import Any
 
 from otterbot_worker.gpu.messages import Draw
 from otterbot_worker.models.entries import ModelEntry
+from otterbot_worker.schemas.draw_files import ControlFiles
 
 _FILE = {"id": "0" * 64, "width": 64, "height": 64}
 _CONTROL = {**_FILE, "kind": "canny", "start": 0.0, "end": 1.0, "hub": None, "picture": "", "canny": True}
@@ -23,11 +24,15 @@ def draw_task(**fields: Any) -> Draw:
     if fields.get("mask"):
         del fields["mask"]["width"], fields["mask"]["height"]
     if isinstance(fields.get("control"), dict):
-        control = {**_CONTROL, **fields["control"]}
-        fields["control"] = {**control, "path": None if control["path"] is None else str(control["path"])}
+        fields["control"] = control_files(fields["control"])
     fields["loras"] = [{"autov3": "", **lora} for lora in fields.get("loras", [])]
     if isinstance(fields.get("hires"), dict):
         fields["hires"] = {"scale": 2.0, **fields["hires"]}
     if isinstance(fields.get("upscale"), dict):
         fields["upscale"] = {"factor": 2, **fields["upscale"]}
     return Draw.model_validate({"entry": entry, "model": entry.name, **fields})
+
+
+def control_files(fields: dict[str, Any]) -> ControlFiles:
+    path = fields["path"]
+    return ControlFiles.model_validate({**_CONTROL, **fields, "path": None if path is None else str(path)})

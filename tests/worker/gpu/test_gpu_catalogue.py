@@ -81,7 +81,7 @@ def test_the_defaults_of_every_shipped_model_can_be_drawn(tmp_path: Path, name: 
     catalogue = load_catalogue(data_dir=tmp_path, downloads_allowed=True)
     entry = catalogue.images[name]
     resolved = resolve_image(ImageRequest(prompt="otter", seed=1, model=name), catalogue, name)
-    assert resolved.request["sampler"] in entry.abilities.samplers
+    assert resolved.sampler in entry.abilities.samplers
     asked = ImageRequest(prompt="otter", seed=1, model=name, sampler="DDIM", steps=entry.limits.steps_max + 1)
     with pytest.raises(Refused) as refused:
         resolve_image(asked, catalogue, name)
@@ -337,7 +337,7 @@ def test_samplers_by_the_names_that_people_type(typed: str, name: str | None) ->
 
 def test_no_torch_is_needed_for_any_of_this() -> None:
     program = (
-        "import sys; from otterbot_worker import samplers; from otterbot_worker.gpu import probe, process;"
+        "import sys; from otterbot_worker.sampling import samplers; from otterbot_worker.gpu import probe, process;"
         "from otterbot_worker.models import catalogue; from otterbot_worker import prompts;"
         "print(probe.device_kind()); sys.exit('torch' in sys.modules or 'diffusers' in sys.modules)"
     )

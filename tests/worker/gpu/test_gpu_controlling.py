@@ -15,6 +15,7 @@ import pytest
 import safetensors.torch
 import tiny_controlnets
 import torch
+from draw_tasks import control_files
 from PIL import Image, ImageDraw
 from test_gpu_engine import Watcher
 
@@ -296,7 +297,7 @@ def test_on_old_cards_it_is_kept_in_half_and_computes_in_full_precision(
     for one, storage in zip(nets, ("float32", "float16"), strict=True):
         precision = Precision(storage=storage, compute="float32")
         where = (RESIDENT, torch.device("cpu"), precision)
-        one.load(loaded.pipe, control("sd"), *where, downloads=False, monitor=Watcher())
+        one.load(loaded.pipe, control_files(control("sd")), *where, downloads=False, monitor=Watcher())
     numbers = torch.Generator().manual_seed(1)
     sample, words = torch.randn(2, 4, 8, 12, generator=numbers), torch.randn(2, 7, 32, generator=numbers)
     picture = torch.rand(2, 3, 64, 96, generator=numbers)

@@ -80,7 +80,10 @@ def test_a_pickle_without_end(tmp_path: Path, program: bytes) -> None:
     file = tmp_path / "a.ckpt"
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("archive/data.pkl", b"\x80\x02" + program)
-    code = "import sys, pathlib as p; from otterbot_worker.models import pickled; pickled.read(p.Path(sys.argv[1]))"
+    code = (
+        "import sys, pathlib; from otterbot_worker.models import pickle_header;"
+        "pickle_header.read(pathlib.Path(sys.argv[1]))"
+    )
     done = subprocess.run([sys.executable, "-c", code, str(file)], capture_output=True, text=True, timeout=30)
     assert done.returncode == 0 or "BadFile: " in done.stderr.splitlines()[-1]
 

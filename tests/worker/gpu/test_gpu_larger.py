@@ -127,9 +127,7 @@ def test_progress_counts_all_passes_as_one(draw: Draws, changes: dict[str, Any],
     assert ("decoding" in [phase for phase, *_ in watcher.phases]) is not tiled, "tiles are decoded between their steps"
 
 
-def test_an_upscaled_pictures_steps_are_its_tiles(
-    draw: Draws, start: Path, make_task: Callable[..., Draw]
-) -> None:
+def test_an_upscaled_pictures_steps_are_its_tiles(draw: Draws, start: Path, make_task: Callable[..., Draw]) -> None:
     watcher = Watcher()
     changes = upscaled(start)
     drawn, _ = draw(watcher=watcher, sampler="Heun", **changes)

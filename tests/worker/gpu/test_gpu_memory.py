@@ -132,7 +132,7 @@ def test_another_decoder_stands_in_the_record_and_its_absence_is_said(
     rig = make_rig()
     drawn = rig.draw(entry=wants)
     assert drawn.vae is not None
-    assert (drawn.vae["name"], len(drawn.vae["hash"])) == ("decoder", 16)
+    assert (drawn.vae.name, len(drawn.vae.hash)) == ("decoder", 16)
     assert drawn.notes == []
     assert (rig.picture != own).any()
 

@@ -10,11 +10,11 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import safetensors.torch
 import torch
+from draw_tasks import control_files
 
 from otterbot_worker.errors import Cancelled, JobFailed
 from otterbot_worker.gpu.messages import Draw
@@ -156,7 +156,7 @@ def test_settings_that_did_not_come(hub: Hub, entry: ModelEntry) -> None:
         if name != lost[-1]:
             (folder / name).write_bytes(content)
     (folder / "tokenizer" / "vocab.json").write_text("{}")
-    (folder / "tokenizer" / "merges.txt").write_text("")
+    (folder / "tokenizer" / "merges.txt").write_text("#version: 0.2\no t\n")
     loader.locate(entry, downloads=True, monitor=Impatient())
     assert entry.here() == folder
     (folder / "tokenizer" / "tokenizer.json").unlink()
@@ -208,7 +208,8 @@ def test_a_decoder(
     assert without.vae is None
     assert without.notes == ["The decoder somebody/vae could not be used, so that of tiny-xl itself was."]
     loaded = loader.load(own, CPU, RESIDENT, downloads=True, monitor=Impatient(), precision=HALF)
-    assert (loaded.notes, (loaded.vae or {})["name"]) == ([], "vae")
+    assert loaded.vae is not None
+    assert (loaded.notes, loaded.vae.name) == ([], "vae")
     asked = len(hub.asked)
     assert loader.load(own, CPU, RESIDENT, downloads=True, monitor=Impatient(), precision=HALF).vae == loaded.vae
     assert len(hub.asked) == asked
@@ -259,7 +260,7 @@ def test_a_refiners_variant_in_shards_is_fetched(
 @pytest.mark.parametrize("late", files.SINGLE)
 def test_a_controlnet(hub: Hub, data_dir: Path, late: str) -> None:
     hub.repositories["somebody/canny"] = data_dir / "models" / "noise-canny"
-    control: dict[str, Any] = {"name": "canny", "hub": "somebody/canny", "hash": None, "path": None, "scale": 0.0}
+    control = control_files({"name": "canny", "hub": "somebody/canny", "hash": None, "path": None, "scale": 0.0})
     where = (RESIDENT, CPU, Precision(storage="float32", compute="float32"))
     (other,) = set(files.SINGLE) - {late}
     hub.late.add(late)

@@ -48,7 +48,7 @@ def loaded(entry: ModelEntry) -> Loaded:
 @pytest.fixture
 def task_of(make_task: Callable[..., Draw], entry: ModelEntry) -> Callable[..., Draw]:
     def task_of(**changes: Any) -> Draw:
-        return make_task(entry=entry, **changes)
+        return make_task(**{"entry": entry, **changes})
 
     return task_of
 
