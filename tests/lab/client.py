@@ -173,6 +173,9 @@ class User:
             body["power_level_content_override"] = {"users": power}
         room: str = (await self.api("POST", "/_matrix/client/v3/createRoom", body))["room_id"]
         await self.wait_joined(room)
+        # A sync can bring a room without all that it began with: who is not known yet would get no room key.
+        begun = {(room, "m.room.member", who) for who in invite}
+        await until(lambda: begun <= {(e.room_id, e.type, e.state_key) for e in self.events}, f"invitations to {room}")
         return room
 
     async def join(self, room: str) -> None:
