@@ -61,6 +61,7 @@ async def test_the_campaign(folder: Path) -> None:
                 found = await one.run()
             finally:
                 for name, log in lab.logs().items() if KEEP else ():
+                    Path(KEEP).mkdir(parents=True, exist_ok=True)
                     (Path(KEEP) / f"{name}.log").write_text(log)
             tally.add(found)
             spent = time.monotonic() - started
