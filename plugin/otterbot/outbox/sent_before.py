@@ -33,6 +33,8 @@ from .find_sent import PAGES, SLACK, find_sent
 
 CHAIN = 30
 """How many upgrades are followed back."""
+HEARD = 2 * DAY
+"""Seconds: a message is heard until a day after it was said, and what answers it may wait as long until it moves."""
 AGAIN = frozenset(PROGRESS)
 """Messages that stand in a room and once more in the one that replaces it."""
 LAST = frozenset({DONE, REPLY, FINAL})
@@ -74,7 +76,8 @@ class SentBefore:
         self._since: dict[str, float] = {}
         """By key: when what it answers was said, for everything from before this start."""
         self._origins: dict[str, str] = {}
-        """By the same keys: the room of that message, which may have been upgraded since."""
+        """By the same keys: the room of that message, which may have been upgraded since. Of an answer that has moved
+        nobody knows it."""
         self._states = RoomStates(http, bot)
         self._predecessors: dict[str, str | None] = {}
         self._successors: dict[str, str | None] = {}
@@ -93,10 +96,14 @@ class SentBefore:
                 self._ended.add(request.key)
         for part in await store.pending_parts():
             if part.key not in self._since:
-                over = await store.request(part.key)
-                self._since[part.key] = part.updated_at
-                self._origins[part.key] = part.room_id if over is None else over.origin
                 self._ended.add(part.key)
+                over = await store.request(part.key)
+                if over is None:
+                    # An answer: nothing is stored of its message. A life before may have stored it, out of a backup.
+                    self._since[part.key] = part.updated_at - HEARD
+                else:
+                    self._since[part.key] = min(part.updated_at, over.sent_at or over.created_at)
+                    self._origins[part.key] = over.origin
 
     def note(self, key: str, sent_at: float, room: str) -> None:
         """A message of that time (the homeserver's, Unix seconds) in that room leads to that key."""
@@ -156,11 +163,15 @@ class SentBefore:
         return found
 
     async def _rooms_before(self, part: Part) -> list[str]:
-        origin, room, names = self._origins.get(part.key, part.room_id), part.room_id, list[str]()
+        """Back to the room of the message; where that is not known, all that the part's room replaces."""
+        origin = self._origins.get(part.key, None if part.moved else part.room_id)
+        room, names = part.room_id, list[str]()
         while room != origin and len(names) < CHAIN:
-            room = await self._predecessor(room) or origin
-            names.append(room)
-        return list(dict.fromkeys([*names, origin] if names else []))
+            before = await self._predecessor(room) or origin
+            if before is None or before in names:
+                break
+            names.append(room := before)
+        return list(dict.fromkeys([*names, origin] if names and origin is not None else names))
 
     async def _rooms_after(self, room: str) -> list[str]:
         names = [room]

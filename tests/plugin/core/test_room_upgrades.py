@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import sqlite3
 import time
+from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
@@ -379,6 +382,36 @@ async def test_an_answer_that_went_along_is_looked_for_in_the_rooms_between(rig:
     for room in (ROOM, NEWER):
         verdict = await rig.outbox.sent_before.look(Part(key=key, part="reply", room_id=room), attempted=False)
         assert verdict.event_id == event["event_id"]
+
+
+@pytest.mark.parametrize("went_along", [True, False])
+@pytest.mark.parametrize("hours", [0, 3], ids=["just now", "hours ago"])
+async def test_an_answer_is_looked_for_where_it_was_given_also_after_another_restart(
+    rig: Rig, hours: int, went_along: bool
+) -> None:
+    """The database out of a backup did not know the message; it was handled again, its answer moved into the new room,
+    and before it was sent there the process ended."""
+    rig.server.create(ROOM)
+    question = rig.server.say(ROOM, "!say hello")
+    listening = Listening(rig)
+    listening.start()
+    [answer] = await rig.until(lambda: rig.server.of_bot(ROOM))
+    for said_then in (question, answer):
+        said_then["origin_server_ts"] -= hours * 3_600_000
+    await quiet(rig)
+    await listening.events.stop()
+    if went_along:
+        rig.server.upgrade(ROOM, NEW)
+    await rig.stop()
+    rig.server.forget_transactions = True
+    with closing(sqlite3.connect(rig.path)) as database, database:
+        database.execute(
+            "UPDATE parts SET state = 'ready', room_id = ?, moved = ?, event_id = NULL, updated_at = ?, content = ?",
+            (NEW if went_along else ROOM, went_along, time.time(), json.dumps(answer["content"])),
+        )
+    await rig.run()
+    await quiet(rig)
+    assert (len(rig.server.of_bot(ROOM)), rig.server.of_bot(NEW)) == (1, [])
 
 
 async def test_a_picture_is_looked_for_in_the_room_after_before_it_counts_as_gone(rig: Rig) -> None:
