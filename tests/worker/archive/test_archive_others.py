@@ -174,6 +174,38 @@ def test_a_comment_in_any_form(tmp_path: Path, kind: str, wrong_place: bool, enc
     assert (found.request["prompt"], found.request["seed"]) == ("猫, “quotes”, 💚", 1234)
 
 
+@pytest.mark.parametrize(
+    "comment",
+    [
+        UNICODE + (WORDS + LINE).encode() + b"\0",
+        UNICODE + b"\xef\xbb\xbf" + (WORDS + LINE).encode(),
+        b"Unicode\0" + (WORDS + LINE).encode("utf-16-le"),
+        b"JIS\0\0\0\0\0" + (WORDS + LINE).encode(),
+        b"ASCII\0\0\0" + b"\xef\xbb\xbf" + (WORDS + LINE).encode(),
+    ],
+)
+def test_a_comment_with_more_around_it(tmp_path: Path, comment: bytes) -> None:
+    assert read(tmp_path, jpeg({0x9286: comment})).request == REQUEST
+
+
+def test_settings_among_what_people_write(tmp_path: Path) -> None:
+    text = WORDS + LINE
+    for data in (
+        jpeg({0x010E: text}),
+        jpeg({}, comment=text.encode()),
+        png({"Comment": text}),
+        png({"Description": text}),
+    ):
+        assert read(tmp_path, data).request == REQUEST
+
+
+@pytest.mark.parametrize("keyword", ["postprocessing", "extras"])
+def test_what_was_done_with_a_finished_picture_is_said(tmp_path: Path, keyword: str) -> None:
+    found = read(tmp_path, {"parameters": WORDS + LINE, keyword: "Postprocess upscale by: 4, Postprocess upscaler: x"})
+    assert found.request == REQUEST
+    assert found.notes == (f"Not in the request, because it has no place for it: {keyword}.",)
+
+
 # ---------------------------------------------------------------- other programs
 
 GRAPH: dict[str, Any] = {
@@ -234,6 +266,10 @@ PLAIN: dict[str, tuple[dict[str, str], dict[str, Any], str]] = {
     "Easy Diffusion": ({k: str(v) for k, v in EASY.items()}, WHOLE | {"sampler": "Euler a"}, "use_lora_model"),
     "Easy Diffusion in one": ({"parameters": json.dumps(EASY)}, WHOLE | {"sampler": "Euler a"}, "use_lora_model"),
     "Draw Things": ({"parameters": json.dumps(DRAW_THINGS)}, WHOLE, "strength"),
+    "sd-scripts": ({"prompt": "a cat", "seed": "5", "batch_size": "1", "steps": "20", "scale": "7.5", "sampler": "ddim",
+                    "negative-prompt": "blurry", "original-height": "1024", "clip-prompt": "a hat"},
+                   {k: v for k, v in WHOLE.items() if k not in ("model", "width", "height")} | {"sampler": "DDIM"},
+                   "clip-prompt"),
 }  # fmt: skip
 
 
@@ -251,6 +287,30 @@ def changed(**nodes: Any) -> str:
     return json.dumps({name: node for name, node in (GRAPH | nodes).items() if node is not None})
 
 
+CLIP_SKIP = {"class_type": "CLIPSetLastLayer", "inputs": {"stop_at_clip_layer": -2, "clip": ["4", 1]}}
+BESIDE: dict[str, tuple[dict[str, Any], str]] = {
+    "clip skip": ({"20": CLIP_SKIP, "6": {**GRAPH["6"], "inputs": {"text": "a cat", "clip": ["20", 0]}}},
+                  "LoRAs, CLIPSetLastLayer."),
+    "a decoder of its own": ({"20": {"class_type": "VAELoader", "inputs": {}}}, "LoRAs, VAELoader."),
+    "larger afterwards": ({"20": {"class_type": "ImageUpscaleWithModel", "inputs": {"image": ["8", 0]}},
+                           "21": {"class_type": "SaveImage", "inputs": {"images": ["20", 0]}}},
+                          "LoRAs, ImageUpscaleWithModel."),
+    "one of several": ({"5": {**GRAPH["5"], "inputs": {"width": 832, "height": 1216, "batch_size": 4}}},
+                       "LoRAs, batch_size."),
+    "a lora for the words alone": ({"3": {**GRAPH["3"], "inputs": {**GRAPH["3"]["inputs"], "model": ["4", 0]}}},
+                                   "LoRAs."),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BESIDE)
+def test_what_else_has_a_part_in_a_graph_is_said(tmp_path: Path, case: str) -> None:
+    """It was left out in silence, and the line drew another picture."""
+    nodes, said = BESIDE[case]
+    found = read(tmp_path, {"prompt": changed(**nodes)})
+    assert found.request == WHOLE
+    assert [note.rpartition(": ")[2] for note in found.notes if "no place for it" in note] == [said]
+
+
 SECOND = {**GRAPH["3"], "inputs": {**GRAPH["3"]["inputs"], "denoise": 0.5}}
 NAMED: dict[str, tuple[dict[str, str], str]] = {
     "only a workflow": ({"workflow": "{}"}, "ComfyUI"),
@@ -260,11 +320,14 @@ NAMED: dict[str, tuple[dict[str, str], str]] = {
     "words from a node": ({"prompt": changed(**{"6": {"class_type": "Concat", "inputs": {"text": "a"}}})}, "ComfyUI"),
     "linked words": ({"prompt": changed(**{"6": {**GRAPH["6"], "inputs": {"text": ["9", 0]}}})}, "ComfyUI"),
     "NovelAI without numbers": ({"Software": "NovelAI", "Comment": "{}"}, "NovelAI"),
+    "InvokeAI without a list": ({"invokeai_graph": '{"id": "x"}'}, "InvokeAI"),
     "InvokeAI of old": ({"Dream": '"a cat" -s 20'}, "InvokeAI"),
     "a damaged one of InvokeAI": ({"invokeai_metadata": "{"}, "InvokeAI"),
     "Midjourney": ({"Description": "a cat --v 6 Job ID: 1-2"}, "Midjourney"),
     "nobody known": ({"parameters": '{"what": 1}'}, "another program"),
     "nobody known, elsewhere": ({"generation_data": '{"what": 1}'}, "another program"),
+    "nobody known, anywhere": ({"Comment": '{"what": 1}'}, "another program"),
+    "nobody known, and a zero": ({"generation_data": '{"what": 1}\0'}, "another program"),
 }  # fmt: skip
 
 
@@ -276,6 +339,47 @@ def test_what_is_not_plain_is_named(tmp_path: Path, case: str, capsys: pytest.Ca
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)
     assert f"was made by {program}, " in err
+
+
+XMP = (
+    '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF><rdf:Description><exif:UserComment><rdf:Alt><rdf:li '
+    'xml:lang="x-default">{}</rdf:li></rdf:Alt></exif:UserComment></rdf:Description></rdf:RDF></x:xmpmeta>'
+)
+
+
+def test_a_comment_in_xmp(tmp_path: Path) -> None:
+    """Draw Things leaves its settings there, and nowhere else."""
+    text = XMP.format(json.dumps(DRAW_THINGS | {"c": "a cat & a dog"}).replace("&", "&amp;").replace('"', "&quot;"))
+    found = read(tmp_path, {"XML:com.adobe.xmp": text})
+    assert found.request == WHOLE | {"prompt": "a cat & a dog"}
+    assert found.source == "the settings of Draw Things"
+    for other in (text[:200], XMP.format(""), text.replace("rdf:li", "rdf:x"), "<exif:UserComment>" * 50_000):
+        with pytest.raises(NoSettings, match="has no settings in it"):
+            read(tmp_path, {"XML:com.adobe.xmp": other})
+
+
+def jpeg(tags: dict[int, Any], **options: Any) -> bytes:
+    exif = Image.Exif()
+    for tag, value in tags.items():
+        (exif.get_ifd(0x8769) if tag == 0x9286 else exif)[tag] = value
+    file = io.BytesIO()
+    Image.new("RGB", (16, 16)).save(file, "JPEG", exif=exif, **options)
+    return file.getvalue()
+
+
+def test_settings_in_other_places_of_a_jpeg(tmp_path: Path) -> None:
+    swarm = json.dumps({"sui_image_params": SWARM})
+    assert read(tmp_path, jpeg({0x0110: swarm})).request == WHOLE
+    assert read(tmp_path, jpeg({0x010E: "Workflow: {}", 0x010F: f"Prompt: {json.dumps(GRAPH)}"})).request == WHOLE
+    novel = json.dumps({"Software": "NovelAI", "Comment": json.dumps(NOVEL)})
+    found = read(tmp_path, jpeg({0x9286: b"ASCII\0\0\0" + novel.encode()}))
+    assert (found.source, found.request["seed"]) == ("the settings of NovelAI", 5)
+    assert read(tmp_path, jpeg({0x9286: UNICODE + (WORDS + LINE).encode()}, comment=b'{"a": 1}')).request == REQUEST
+    for data in (jpeg({0x010E: "A nice day: {}"}), jpeg({}, comment=b"made with care")):
+        with pytest.raises(NoSettings, match="has no settings in it"):
+            read(tmp_path, data)
+    with pytest.raises(NoSettings, match="was made by another program"):
+        read(tmp_path, jpeg({}, comment=b'{"prompt": "a cat", "seed": 5}'))
 
 
 def test_the_camera_that_is_no_camera(tmp_path: Path) -> None:

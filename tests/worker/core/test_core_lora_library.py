@@ -123,10 +123,20 @@ FAMILIES: list[tuple[dict[str, list[int]], dict[str, str], str, str | None]] = [
     ({"lora_unet_add_embedding_linear_1.lora_down.weight": [4, 112]}, SAYS_SD1, "kohya", "sdxl"),
     ({"unet.label_emb.0.2.lora_down.weight": [4, 112]}, SAYS_SD1, "diffusers", "sdxl"),
     ({"clip_g.text_model.encoder.layers.0.mlp.fc1.lora_down.weight": [4, 112]}, SAYS_SD1, "diffusers", "sdxl"),
+    (
+        {"text_encoders.clip_g.transformer.text_model.encoder.layers.0.mlp.fc1.lora_down.weight": [4, 112]},
+        SAYS_SD1,
+        "diffusers",
+        "sdxl",
+    ),
     ({f"{DEEP}_9_ff_net_2.lora_down.weight": [4, 64]}, SAYS_SD1, "kohya", "sdxl"),
     ({"lora_unet_up_blocks_3_attentions_0_proj_in.lora_down.weight": [4, 64]}, SAYS_SDXL, "kohya", "sd"),
     ({"lora_unet_output_blocks_11_1_proj_in.lora_down.weight": [4, 64]}, SAYS_SDXL, "kohya", "sd"),
     ({"unet.input_blocks.4.1.proj_in.lora_A.default.weight": [4, 64]}, SAYS_SDXL, "diffusers", "sdxl"),
+    # The first blocks of both are alike but for their attention, as LoRAs of convolutions alone have them.
+    ({"lora_unet_input_blocks_1_0_in_layers_2.lora_down.weight": [4, 320, 3, 3]}, SAYS_SDXL, "kohya", "sdxl"),
+    ({"lora_unet_input_blocks_1_1_proj_in.lora_down.weight": [4, 320]}, SAYS_SDXL, "kohya", "sd"),
+    ({"lora_unet_input_blocks_10_0_in_layers_2.lora_down.weight": [4, 1280, 3, 3]}, SAYS_SDXL, "kohya", "sd"),
     # Shapes of no published model: then notes that name one are wrong.
     ({"lora_unet_mid_block_attn2_to_k.lora_down.weight": [4, 96]}, SAYS_SD1, "kohya", None),
     ({"lora_unet_mid_block_attn2_to_k.lora_down.weight": [4, 96]}, SAYS_SDXL, "kohya", None),
@@ -276,7 +286,8 @@ def test_files_that_cannot_be_used_are_there_with_the_reason(tmp_path: Path) -> 
 OTHER_KINDS = {
     "dora_scale": "a DoRA", "lora_magnitude_vector": "a DoRA", "hada_w1_a": "a LoHa", "lokr_w1": "a LoKr",
     "lora_mid.weight": "a LoCon in Tucker form", "oft_blocks": "an OFT", "diff_b": "a full difference",
-    "diff": "a full difference",
+    "diff": "a full difference", "lora_E": "an AdaLoRA", "lora_E.default": "an AdaLoRA", "on_input": "an (IA)³",
+    "vera_lambda_b": "a VeRA",
 }  # fmt: skip
 
 

@@ -65,6 +65,16 @@ REFUSED: list[tuple[Tensors, str]] = [
     ({**layer("U8"), f"{LAYER}.weight.quant_state.bitsandbytes__nf4": ("U8", (9,))}, "is quantised as bitsandbytes, "),
     ({**layer(), f"{LAYER}.weight.one.more": ("U8", (9,))}, "holds a tensor of unknown meaning within another's name"),
     (layer("I8", SCB=("F32", (8,))), "is quantised as bitsandbytes, "),
+    (layer("I8"), "is quantised as whole numbers without scales (I8), "),
+    (
+        {**MODEL, f"{LAYER}.weight._data": ("I8", (8, 4)), f"{LAYER}.weight._scale": ("F16", (8, 1))},
+        "is quantised as quanto, ",
+    ),
+    ({**MODEL, f"{LAYER}.W_q": ("U8", (4, 4)), f"{LAYER}.meta": ("U8", (9,))}, "is quantised as HQQ, "),
+    (
+        {**MODEL, f"{LAYER}._weight_qdata": ("I8", (8, 4)), f"{LAYER}._weight_scale": ("F32", (8, 1))},
+        "is quantised as torchao, ",
+    ),
     ({**MODEL, f"{LAYER}.qweight": ("I32", (0,)), f"{LAYER}.scales": ("F16", (1,))}, "is quantised as GPTQ or AWQ, "),
     (layer(zero_point=("F16", (8,))), "holds a tensor of unknown meaning beside a weight (`zero_point`)"),
     ({**MODEL, f"{LAYER}.scale_weight": ("F32", ())}, "holds a scale without its weight (`scale_weight`)"),

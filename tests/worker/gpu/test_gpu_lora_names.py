@@ -81,6 +81,7 @@ def test_text_encoders_have_as_many_names(draw: Draws, engine: Engine, tmp_path:
     ways = [
         files.peft(made),
         kohyas_suffix(made, lambda part, name: f"{omi[part]}.{whole(name)}"),
+        kohyas_suffix(made, lambda part, name: f"text_encoders.{omi[part]}.transformer.{whole(name)}"),
         kohyas_suffix(made, lambda part, name: f"{numbered[part]}_{whole(name).replace('.', '_')}"),
     ]
     pictures = []

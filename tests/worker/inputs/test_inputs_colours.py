@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -70,10 +71,23 @@ def by_camera(index: str, space: int = 0xFFFF) -> bytes:
     return encoded(flat("RGB", (100, 160, 100)), "JPEG", quality=100, exif=exif)
 
 
+def with_gamma(colour: tuple[int, int, int], gamma: int | None, *points: int, srgb: bool = False) -> bytes:
+    whole = encoded(flat("RGB", colour), "PNG")
+    more = b"" if gamma is None else chunk(b"gAMA", struct.pack(">I", gamma))
+    more += chunk(b"cHRM", struct.pack(">8I", *points)) if points else b""
+    return whole[:33] + more + (chunk(b"sRGB", b"\0") if srgb else b"") + whole[33:]
+
+
+ADOBES = (31270, 32900, 64000, 33000, 21000, 71000, 15000, 6000)
+SRGBS = (31269, 32899, 63999, 33001, 30000, 60000, 15000, 5999)
 CONVERTED |= {
+    "a gamma of one": (with_gamma((55, 55, 55), 100_000), (128, 128, 128)),
+    "a gamma of one, and sRGB's primaries": (with_gamma((55, 55, 55), 100_000, *SRGBS), (128, 128, 128)),
+    "Adobe RGB by its primaries": (with_gamma((100, 160, 100), 45470, *ADOBES), (53, 161, 96)),
     # The curve of a real Display P3 is sRGB's.
     "P3 by name": (with_cicp(12, 13, 0, 1), (217, 42, 23)),
     "Adobe RGB by its camera": (by_camera("R03"), (53, 161, 96)),
+    "Adobe RGB by a number of its camera's": (by_camera("R98", space=2), (53, 161, 96)),
 }
 
 
@@ -85,8 +99,26 @@ CONVERTED |= {
         (with_cicp(12, 18, 0, 1), "unread"),
         (by_camera("R98"), ""),
         (by_camera("R03", space=1), ""),
+        (with_gamma((200, 60, 40), 45455), ""),
+        (with_gamma((200, 60, 40), 45455, *SRGBS), ""),
+        (with_gamma((200, 60, 40), 100_000, *ADOBES, srgb=True), ""),
+        (with_gamma((200, 60, 40), 0), "unread"),
+        (with_gamma((200, 60, 40), 1, *(2**32 - 1,) * 8), "unread"),
+        (with_gamma((200, 60, 40), 45455, *(0,) * 8), "unread"),
     ],
-    ids=["sRGB by name", "high dynamic range", "another curve", "another index", "sRGB by its camera"],
+    ids=[
+        "sRGB by name",
+        "high dynamic range",
+        "another curve",
+        "another index",
+        "sRGB by its camera",
+        "sRGB's gamma",
+        "sRGB's primaries",
+        "sRGB before them",
+        "no gamma",
+        "no primaries",
+        "no white",
+    ],
 )
 def test_colours_that_are_only_named(tmp_path: Path, data: bytes, colours: str) -> None:
     assert converted(tmp_path, data)[0].colours == colours

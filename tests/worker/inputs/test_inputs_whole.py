@@ -83,6 +83,7 @@ WHOLE: dict[str, tuple[bytes, bytes]] = {
     "a text behind the pixels, cut off": (png()[:-12] + b"\0\0\1\0tEXtpara", png()),
     "a jpeg without its end": (without_end(JPEG), JPEG),
     "a jpeg with half of its end": (JPEG[:-1], JPEG),
+    "a jpeg with zeros in the place of its end": (JPEG[:-2] + bytes(500), JPEG),
     "a grey one": (without_end(encoded(PHOTO.convert("L"), "JPEG")), encoded(PHOTO.convert("L"), "JPEG")),
     "a progressive one": (
         without_end(encoded(PHOTO, "JPEG", progressive=True)), encoded(PHOTO, "JPEG", progressive=True)),
@@ -102,6 +103,7 @@ WHOLE: dict[str, tuple[bytes, bytes]] = {
     "a webp that says it is shorter": (b"RIFF\x20\0\0\0" + WEBP[8:], WEBP),
     "a gif without its end": (encoded(gradient().quantize(16), "GIF")[:-1], encoded(gradient().quantize(16), "GIF")),
 }  # fmt: skip
+PROGRESSIVE = encoded(PHOTO, "JPEG", progressive=True)
 LESS: dict[str, bytes] = {
     "half of a jpeg": JPEG[: len(JPEG) // 2],
     "nine tenths of a jpeg": JPEG[: len(JPEG) * 9 // 10],
@@ -111,8 +113,13 @@ LESS: dict[str, bytes] = {
     "a progressive one without half of its last scan": (
         lambda data: data[: (data.rindex(b"\xff\xda") + len(data)) // 2])(encoded(PHOTO, "JPEG", progressive=True)),
     "half of a jpeg with an end put to it": JPEG[: len(JPEG) // 2] + b"\xff\xd9",
+    "half of a jpeg, and zeros in the place of the rest": JPEG[: len(JPEG) // 2].ljust(len(JPEG), b"\0"),
     "half of a grey jpeg with an end": (lambda data: data[: len(data) // 2] + b"\xff\xd9")(
         encoded(PHOTO.convert("L"), "JPEG")),
+    "half of a progressive jpeg with an end": PROGRESSIVE[: len(PROGRESSIVE) // 2] + b"\xff\xd9",
+    "a progressive jpeg without its last scan, with an end": (
+        PROGRESSIVE[: PROGRESSIVE.rindex(b"\xff\xda")] + b"\xff\xd9"),
+    "a progressive jpeg without its last bytes, with an end": PROGRESSIVE[:-500] + b"\xff\xd9",
     "the header of a jpeg": JPEG[:300],
     "half of a png": encoded(PHOTO, "PNG")[:40_000],
     "the header of a png": png()[:33],
@@ -165,6 +172,16 @@ def test_damaged_pixels_stay_damaged(tmp_path: Path) -> None:
     data[at : at + 40] = bytes(40)
     with pytest.raises(check.Refused) as refused:
         converted(tmp_path, bytes(data))
+    assert refused.value.code == check.UNREADABLE
+
+
+def test_damaged_holes_are_not_left_out(tmp_path: Path) -> None:
+    """A palette's transparency says what is drawn anew: without it, nothing would be."""
+    data = encoded(gradient().quantize(4), "PNG", transparency=0)
+    end = data.index(b"tRNS") + 4 + int.from_bytes(data[data.index(b"tRNS") - 4 :][:4], "big")
+    assert converted(tmp_path, data)[0].alpha
+    with pytest.raises(check.Refused) as refused:
+        converted(tmp_path, data[:end] + bytes(4) + data[end + 4 :])
     assert refused.value.code == check.UNREADABLE
 
 

@@ -2,7 +2,8 @@
 
 A graph is a program: what several samplers, switched conditions or nodes of extensions make of a text cannot be told
 by looking. So each value is taken only where it stands as a number or a text in a node that is known, and nothing is
-taken at all of a graph that has more than one sampler, or none.
+taken at all of a graph that has more than one sampler, or none. Nodes that have no part in such a graph (clip skip, a
+decoder of its own, an upscaler behind it) are named.
 """
 
 from __future__ import annotations
@@ -13,9 +14,12 @@ from typing import Any
 _SAMPLER = "KSampler"
 _TEXTS = {"CLIPTextEncode": ("text",)}
 _CHECKPOINTS = ("CheckpointLoaderSimple", "CheckpointLoader")
-_THROUGH = ("LoraLoader", "LoraLoaderModelOnly", "CLIPSetLastLayer")
+_THROUGH = ("LoraLoader", "LoraLoaderModelOnly")
 """What passes a model on, changed in a way that is named."""
 _EMPTY = ("EmptyLatentImage", "EmptySD3LatentImage")
+_PLAIN = frozenset({_SAMPLER, *_TEXTS, *_CHECKPOINTS, *_THROUGH, *_EMPTY, "VAEDecode", "VAEDecodeTiled"})
+_OUTPUTS = ("SaveImage", "PreviewImage")
+"""How the names of nodes begin that change no pixel."""
 _STEPS_MAX = 32
 _NODES_MAX = 2_000
 
@@ -31,7 +35,7 @@ def plain(graph: Any) -> dict[str, Any] | None:
         return None
     inputs = _inputs(samplers[0])
     prompt, negative = (_text(graph, inputs.get(name)) for name in ("positive", "negative"))
-    model, loras = _model(graph, inputs.get("model"))
+    model = _model(graph, inputs.get("model"))
     empty = _node(graph, inputs.get("latent_image"))
     if prompt is None or empty is None or empty["class_type"] not in _EMPTY or inputs.get("denoise") not in (1, 1.0):
         return None
@@ -47,7 +51,7 @@ def plain(graph: Any) -> dict[str, Any] | None:
         "sampler": _literal(inputs.get("sampler_name")),
         "schedule": _literal(inputs.get("scheduler")),
         "seed": _literal(inputs.get("seed")),
-        "loras": loras,
+        "rest": (*_others(graph), *(["batch_size"] if size.get("batch_size", 1) != 1 else [])),
     }
 
 
@@ -85,9 +89,16 @@ def _text(graph: Graph, link: Any) -> str | None:
     return text if isinstance(text, str) else None
 
 
-def _model(graph: Graph, link: Any) -> tuple[str | None, list[str]]:
-    """The checkpoint's name, and the LoRAs on the way to it."""
-    loras: list[str] = []
+def _others(graph: Graph) -> tuple[str, ...]:
+    """What else has a part in the picture, by the names of its nodes."""
+    kinds = [node["class_type"] for node in graph.values()]
+    loras = ["LoRAs"] if any(kind in _THROUGH for kind in kinds) else []
+    rest = {kind for kind in kinds if kind not in _PLAIN and not kind.startswith(_OUTPUTS)}
+    return (*loras, *sorted(rest))
+
+
+def _model(graph: Graph, link: Any) -> str | None:
+    """The checkpoint's name."""
     for _ in range(_STEPS_MAX):
         node = _node(graph, link)
         if node is None:
@@ -95,10 +106,8 @@ def _model(graph: Graph, link: Any) -> tuple[str | None, list[str]]:
         inputs = _inputs(node)
         if node["class_type"] in _CHECKPOINTS:
             name = inputs.get("ckpt_name")
-            return (name if isinstance(name, str) else None), loras
+            return name if isinstance(name, str) else None
         if node["class_type"] not in _THROUGH:
             break
-        if isinstance(lora := inputs.get("lora_name"), str):
-            loras.append(f"{lora} ({inputs.get('strength_model')})")
         link = inputs.get("model")
-    return None, loras
+    return None

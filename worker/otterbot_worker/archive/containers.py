@@ -2,18 +2,20 @@
 
 ========  ===============================================================
 PNG       ``tEXt``, ``zTXt``, ``iTXt``, before and behind the pixels; ``eXIf``
-JPEG      EXIF, in the first ``APP1``
+JPEG      EXIF, in the first ``APP1`` that has some; comments
 WebP      EXIF
 ========  ===============================================================
 
 Of EXIF ``UserComment`` is read, where the tools of the field put what PNGs hold in ``parameters``, also where it
-stands in the wrong directory; and what ComfyUI puts into the maker's and the camera's name, ``prompt:{…}``. A file is
-input like any other: what is read of it is bounded in bytes, in parts and, where it is compressed, in what comes out.
+stands in the wrong directory; and what ComfyUI and SwarmUI put into the picture's description, the maker's and the
+camera's name, ``prompt:{…}`` or ``{…}``. Draw Things has that comment in the XMP of its PNGs. A file is input like any
+other: what is read of it is bounded in bytes, in parts and, where it is compressed, in what comes out.
 """
 
 from __future__ import annotations
 
 import codecs
+import html
 import stat
 import zlib
 from collections.abc import Iterator
@@ -23,6 +25,9 @@ from typing import BinaryIO, Literal
 
 PARAMETERS = "parameters"
 """The keyword of A1111's text, in PNGs; EXIF's ``UserComment`` goes by it as well."""
+
+COMMENT, DESCRIPTION = "Comment", "Description"
+"""PNG's keywords for what people write; a JPEG's comment and EXIF's description go by them as well."""
 
 MAX_TEXT = 1024 * 1024
 """Bytes of one text, before and after it is unpacked."""
@@ -34,8 +39,10 @@ _MAX_TEXTS = 64
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
 _EXIF_IFD, _USER_COMMENT = 0x8769, 0x9286
-_NAMES = (0x010F, 0x0110)
-"""Of the maker and the camera."""
+_DESCRIPTION = 0x010E
+_NAMES = (_DESCRIPTION, 0x010F, 0x0110)
+"""What it shows, and the names of the maker and the camera."""
+_XMP = "XML:com.adobe.xmp"
 
 
 class BadPicture(ValueError):
@@ -63,7 +70,7 @@ def texts(path: Path) -> dict[str, str | None]:
             found = _of_png(file)
         elif head.startswith(_JPEG):
             file.seek(2)
-            found = _of_exif(_jpeg_exif(file))
+            found = _of_jpeg(file)
         elif head.startswith(b"RIFF") and head.endswith(b"WEBP"):
             found = _of_exif(_webp_exif(file))
         else:
@@ -91,8 +98,11 @@ def _of_png(file: BinaryIO) -> Iterator[tuple[str, str | None]]:
         file.seek(length - len(data), 1)
         whole = file.read(4) == zlib.crc32(kind + data).to_bytes(4, "big")
         if kind != b"eXIf":
-            keyword, _, rest = data.partition(b"\x00")
-            yield keyword[:79].decode("latin-1"), _png_text(kind, rest) if whole else None
+            name, _, rest = data.partition(b"\x00")
+            keyword, text = name[:79].decode("latin-1"), _png_text(kind, rest) if whole else None
+            yield keyword, text
+            if keyword == _XMP and text and (comment := _xmp_comment(text)):
+                yield PARAMETERS, comment
         elif whole:
             yield from _of_exif(data)
 
@@ -110,6 +120,14 @@ def _png_text(kind: bytes, data: bytes) -> str | None:
     return None if body is None or len(rest) < 3 else body.decode("utf-8", "replace")
 
 
+def _xmp_comment(xmp: str) -> str | None:
+    """The text of its ``exif:UserComment``, the first of any language."""
+    _, _, rest = xmp.partition("<exif:UserComment>")
+    inside, end, _ = rest.partition("</exif:UserComment>")
+    _, _, item = inside.partition("<rdf:li")
+    return html.unescape(item.partition(">")[2].partition("</rdf:li>")[0]) if end else None
+
+
 def _unpack(data: bytes) -> bytes | None:
     unpacker = zlib.decompressobj()
     try:
@@ -119,23 +137,26 @@ def _unpack(data: bytes) -> bytes | None:
     return unpacked if unpacker.eof else None
 
 
-# ---------------------------------------------------------------- EXIF
+# ---------------------------------------------------------------- JPEG, EXIF
 
 
-def _jpeg_exif(file: BinaryIO) -> bytes | None:
+def _of_jpeg(file: BinaryIO) -> Iterator[tuple[str, str | None]]:
+    seen = False
     for _ in range(_MAX_PARTS):
         head = file.read(4)
-        # 0xDA: the pixels begin. A segment is 64 KiB at most.
-        if len(head) < 4 or head[0] != 0xFF or head[1] == 0xDA:
-            return None
         length = int.from_bytes(head[2:], "big") - 2
-        if length < 0:
-            return None
-        if head[1] != 0xE1:
+        # 0xDA: the pixels begin. A segment is 64 KiB at most.
+        if len(head) < 4 or head[0] != 0xFF or head[1] == 0xDA or length < 0:
+            return
+        if head[1] not in (0xE1, 0xFE):
             file.seek(length, 1)
-        elif (data := file.read(length)).startswith(b"Exif\x00\x00"):
-            return data[6:]
-    return None
+            continue
+        data = file.read(length)
+        if head[1] == 0xFE:
+            yield COMMENT, data.decode("utf-8", "replace").strip("\x00")
+        elif not seen and data.startswith(b"Exif\x00\x00"):
+            seen = True
+            yield from _of_exif(data[6:])
 
 
 def _webp_exif(file: BinaryIO) -> bytes | None:
@@ -151,15 +172,20 @@ def _webp_exif(file: BinaryIO) -> bytes | None:
 
 
 def _of_exif(tiff: bytes | None) -> Iterator[tuple[str, str | None]]:
-    """ComfyUI's texts begin with the keyword that they have in its PNGs."""
+    """ComfyUI's texts begin with the keyword that they have in its PNGs, SwarmUI's are as in those."""
     for tag, value in _entries(tiff) if tiff else ():
         if tag == _USER_COMMENT:
             if comment := _decoded(value):
                 yield PARAMETERS, comment
         else:
-            keyword, colon, text = value.decode("utf-8", "replace").strip("\x00").partition(":")
-            if colon and keyword.lower() in ("prompt", "workflow"):
-                yield keyword.lower(), text
+            text = value.decode("utf-8", "replace").strip("\x00")
+            keyword, _, rest = text.partition(":")
+            if keyword.lower() in ("prompt", "workflow"):
+                yield keyword.lower(), rest
+            elif text.startswith("{"):
+                yield PARAMETERS, text
+            elif tag == _DESCRIPTION:
+                yield DESCRIPTION, text
 
 
 def _entries(tiff: bytes) -> Iterator[tuple[int, bytes]]:
@@ -197,13 +223,13 @@ def _entries(tiff: bytes) -> Iterator[tuple[int, bytes]]:
 
 def _decoded(comment: bytes) -> str:
     """The first eight bytes name the encoding; which of the two UTF-16 it is, they do not say."""
-    code, text = comment[:8], comment[8:]
+    code, text = comment[:8].upper(), comment[8:]
     if code != b"UNICODE\x00":
-        text = text if code in (b"ASCII\x00\x00\x00", bytes(8)) else comment
-        return text.decode("utf-8", "replace").strip("\x00")
-    if 0 not in text:
+        text = text if code in (b"ASCII\x00\x00\x00", b"JIS\x00\x00\x00\x00\x00", bytes(8)) else comment
+        return text.decode("utf-8-sig", "replace").strip("\x00")
+    if 0 not in text.rstrip(b"\x00"):
         # In UTF-16 the line of settings, which is ASCII, has a zero in every letter.
-        return text.decode("utf-8", "replace")
+        return text.decode("utf-8-sig", "replace").strip("\x00")
     if text.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return text.decode("utf-16", "replace").strip("\x00")
     # A1111 writes big-endian, other tools the EXIF block's own order. The line of settings is ASCII in any case.

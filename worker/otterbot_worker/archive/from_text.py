@@ -7,12 +7,14 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from . import infotext, metadata, others
+from . import containers, infotext, metadata, others
 from .containers import NoSettings
 from .found import Found, any_variation, number, sampler, valid
 
 _ABOUT = ("Model hash", "Lora hashes", "TI hashes", "VAE hash", "Hashes", metadata.START, "Version", "User")
 """A1111's fields that change no picture, or say again what another one or a note of its own says."""
+_AFTERWARDS = ("postprocessing", "extras")
+"""Texts of A1111's that say what was done with a finished picture, as making it larger."""
 _SIZE = re.compile(r"\s*(\d{1,6})\s*[x×]\s*(\d{1,6})\s*", re.IGNORECASE)
 _SHAPE = 0.01
 """How much two sides of an enlarged picture may have grown differently: they are whole pixels."""
@@ -21,9 +23,10 @@ _SHAPE = 0.01
 def read_texts(texts: Mapping[str, str | None], notes: list[str]) -> Found:
     """Whoever's they are. :raises NoSettings:"""
     damaged = metadata.A1111_CHUNK in texts and texts[metadata.A1111_CHUNK] is None
-    text = infotext.parse(texts.get(metadata.A1111_CHUNK) or "")
+    places = (metadata.A1111_CHUNK, containers.DESCRIPTION, containers.COMMENT)
+    text = next((text for place in places if (text := infotext.parse(texts.get(place) or ""))), None)
     if text is not None:
-        return _of_infotext(text, notes)
+        return _of_infotext(text, notes, [name for name in _AFTERWARDS if texts.get(name)])
     foreign = others.recognise(texts)
     if foreign is not None and foreign.values is not None:
         return _of_foreign(foreign, notes)
@@ -39,7 +42,7 @@ def read_texts(texts: Mapping[str, str | None], notes: list[str]) -> Found:
 # ---------------------------------------------------------------- A1111's text
 
 
-def _of_infotext(text: infotext.Infotext, notes: list[str]) -> Found:
+def _of_infotext(text: infotext.Infotext, notes: list[str], afterwards: list[str]) -> Found:
     fields = dict(text.fields)
     first, final = _sizes(fields, notes)
     width, height = first
@@ -65,7 +68,7 @@ def _of_infotext(text: infotext.Infotext, notes: list[str]) -> Found:
         notes.append("It was drawn from another picture, which this file does not hold.")
     # With a model of ours that is its own.
     about = (*_ABOUT, metadata.RESCALE) if text.ours else _ABOUT
-    _say_left_out([name for name in fields if name not in about], notes)
+    _say_left_out([*(name for name in fields if name not in about), *afterwards], notes)
     return Found(
         source=f"A1111's text{' as Otterbot wrote it' if text.ours else ''}",
         request=_something(valid(values, notes)),

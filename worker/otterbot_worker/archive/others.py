@@ -4,10 +4,11 @@
 SwarmUI        JSON with ``sui_image_params``, in ``parameters``
 Fooocus        JSON in ``parameters``
 InvokeAI       JSON in ``invokeai_metadata``, of old versions in ``sd-metadata``, or ``Dream``
-NovelAI        JSON in ``Comment``, where ``Software`` says so
+NovelAI        JSON in ``Comment``, where ``Software`` says so; both may be in EXIF's ``UserComment``
 ComfyUI        a graph in ``prompt`` (:mod:`.comfy`), and one for its editor in ``workflow``
 Easy Diffusion texts of their own, or JSON in ``parameters``
-Draw Things    JSON in EXIF's ``UserComment``
+Draw Things    JSON in EXIF's ``UserComment``, or that of XMP
+sd-scripts     texts of their own
 ============== ============================================================================
 
 Values go on as they stand there: ``reading`` judges them like all others.
@@ -47,6 +48,7 @@ _SAMPLERS = {
 """Names of k-diffusion and diffusers, without their dashes and a ``k_`` before them."""
 _SCHEDULES = {"normal": None, "native": None, "karras": "Karras", "sgm_uniform": "SGM Uniform"}
 _FILE_END = re.compile(r"(?i)\.(?:safetensors|ckpt|sft|pt|gguf)$")
+_OF_INVOKE = frozenset({"invokeai_metadata", "invokeai_graph", "invokeai_workflow", "sd-metadata", "Dream"})
 _RESOLUTION = re.compile(r"\(?\s*(\d{1,6})\s*[,x×]\s*(\d{1,6})\s*\)?")
 
 Values = dict[str, Any]
@@ -62,7 +64,7 @@ class Foreign(NamedTuple):
 
 def recognise(texts: Mapping[str, str | None]) -> Foreign | None:
     """Whose texts they are; ``None`` where nobody known wrote one of them."""
-    for look in (_swarm, _fooocus, _invoke, _novelai, _easy_diffusion, _draw_things, _comfy, _midjourney, _unknown):
+    for look in (_swarm, _fooocus, _invoke, _novelai, _easy_diffusion, _draw_things, _scripts, _comfy, *_LAST):
         if (found := look(texts)) is not None:
             return found
     return None
@@ -81,7 +83,7 @@ def _json(text: str | None) -> dict[str, Any]:
     if not text or text.lstrip()[:1] != "{":
         return {}
     try:
-        found = json.loads(text, strict=False)
+        found = json.loads(text.rstrip("\0"), strict=False)
     except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
@@ -176,13 +178,15 @@ def _invoke(texts: Mapping[str, str | None]) -> Foreign | None:
             found.values["prompt"] = prompt[0].get("prompt")
         found.values["model"] = old.get("model_weights")
         return _with_model(found)
-    return Foreign("InvokeAI", None) if {"invokeai_metadata", "sd-metadata", "Dream"} & texts.keys() else None
+    return Foreign("InvokeAI", None) if _OF_INVOKE & texts.keys() else None
 
 
 def _novelai(texts: Mapping[str, str | None]) -> Foreign | None:
-    if texts.get("Software") != "NovelAI":
+    around: Mapping[str, Any] = texts if "Software" in texts else _json(texts.get(containers.PARAMETERS))
+    if around.get("Software") != "NovelAI":
         return None
-    source = _json(texts.get("Comment"))
+    comment = around.get("Comment")
+    source = _json(comment if isinstance(comment, str) else None)
     if "steps" not in source:
         return Foreign("NovelAI", None)
     names = {
@@ -238,24 +242,38 @@ def _draw_things(texts: Mapping[str, str | None]) -> Foreign | None:
     return found
 
 
+def _scripts(texts: Mapping[str, str | None]) -> Foreign | None:
+    names = {
+        "prompt": "prompt",
+        "negative_prompt": "negative-prompt",
+        "seed": "seed",
+        "steps": "steps",
+        "guidance_scale": "scale",
+        "sampler": "sampler",
+    }
+    if not {"prompt", "seed", "steps", "scale"} <= texts.keys():
+        return None
+    return _taken("sd-scripts", texts, names, "batch_size original-height original-width crop-top crop-left")
+
+
 def _comfy(texts: Mapping[str, str | None]) -> Foreign | None:
     graph = _json(texts.get("prompt"))
     if (values := comfy.plain(graph)) is not None:
-        loras = values.pop("loras")
-        return _with_model(Foreign("ComfyUI", values, ("LoRAs",) if loras else ()))
+        rest = values.pop("rest")
+        return _with_model(Foreign("ComfyUI", values, rest))
     return Foreign("ComfyUI", None) if comfy.is_graph(graph) or "workflow" in texts else None
 
 
 def _midjourney(texts: Mapping[str, str | None]) -> Foreign | None:
-    return Foreign("Midjourney", None) if "Job ID:" in (texts.get("Description") or "") else None
+    return Foreign("Midjourney", None) if "Job ID:" in (texts.get(containers.DESCRIPTION) or "") else None
 
 
 def _unknown(texts: Mapping[str, str | None]) -> Foreign | None:
     """Its settings may be there, in a form that is not known."""
-    for keyword in (containers.PARAMETERS, "generation_data", "metadata", "sd_metadata"):
-        if _json(texts.get(keyword)):
-            return Foreign("another program", None)
-    return None
+    return Foreign("another program", None) if any(map(_json, texts.values())) else None
+
+
+_LAST = (_midjourney, _unknown)
 
 
 def _with_model(found: Foreign) -> Foreign:

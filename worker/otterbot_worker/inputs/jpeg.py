@@ -20,6 +20,8 @@ _ARITHMETIC = 0xC9
 """From this kind of frame on."""
 _MARKER = re.compile(rb"\xff[\x01-\xfe]")
 _PARTS_MAX = 50_000
+_ROOM = bytes(64)
+"""Where a download made room for the whole file and then stopped."""
 _FILLER = b"\xb6\x5d" * 256
 """Where bits are missing, a decoder that meets the end takes zeros; these are others."""
 
@@ -71,13 +73,17 @@ def mended(data: bytes, most: int) -> bytes | None:
     if width * height > most or parts.arithmetic:
         return data  # the last needs no bytes for what is zero at its end, so that none are missing
     if parts.end is not None:
-        if parts.progressive:
-            return data  # scans may come more often than they need to
         # A program that got half of a picture may have put an end to it.
+        if not _all_scans(parts):
+            return None
+        if len(set(parts.scans)) < len(parts.scans):
+            return data  # one that comes again looks for more bits than it has
         closed = data[: parts.end]
         return None if _same_pixels(closed + _END, closed + _FILLER + _END) is False else data
     # A single 0xFF is the first half of the end, or of what stands for such a byte among the pixels.
     short = data.rstrip(b"\xff")
+    if short.endswith(_ROOM):
+        short = short.rstrip(b"\0\xff")
     if not _all_scans(parts) or _same_pixels(short + _END, short + _FILLER + _END) is not True:
         return None
     return short + _END

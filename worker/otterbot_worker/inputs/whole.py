@@ -86,21 +86,19 @@ def _png(data: bytes) -> Whole:
         cut_off = not ended and all_of_them is None
         if all_of_them is not None:
             pixels = [_Chunk(b"IDAT", all_of_them, sound=True)]
-    kept = [one for one in before if one.kind[:1].isupper() or (one.kind in _NEEDED and one.sound)]
+    kept = [
+        one for one in before if one.kind[:1].isupper() or one.kind == b"tRNS" or (one.kind in _NEEDED and one.sound)
+    ]
     kept += pixels
     if not any(one.kind == b"eXIf" for one in kept):
         kept += [one for one in chunks[first_pixels:] if one.kind == b"eXIf" and one.sound][:1]
-    packed = next((one.data for one in before if one.kind == b"iCCP"), None)
-    named = next((one.data for one in before if one.kind == b"cICP" and one.sound), None)
-    profile = None if packed is None else _unpacked(packed.partition(b"\0")[2][1:])
-    if named is not None:  # it counts before all others
-        profile = named_colours.of_cicp(named)
+    profile = _profile(before)
     made = _PNG + b"".join(map(_written, kept)) + _written(_Chunk(b"IEND", b"", sound=True))
     return Whole(
         made if chunks else data,
         cut_off=cut_off,
-        profile=profile,
-        has_profile=(packed is not None or named is not None) and profile != b"",
+        profile=profile or None,
+        has_profile=profile != b"",
         animated=_moves(before),
     )
 
@@ -167,6 +165,18 @@ def _unpacked(data: bytes) -> bytes | None:
     except zlib.error:
         return None
     return profile if unpacker.eof else None
+
+
+def _profile(before: list[_Chunk]) -> bytes | None:
+    """Of its colours; nothing where they are sRGB's or nobody says, ``None`` where what is said cannot be used."""
+    found = {one.kind: one.data for one in reversed(before) if one.sound or one.kind == b"iCCP"}
+    if b"cICP" in found:  # it counts before all others
+        return named_colours.of_cicp(found[b"cICP"])
+    if b"iCCP" in found:
+        return _unpacked(found[b"iCCP"].partition(b"\0")[2][1:])
+    if b"sRGB" in found:
+        return b""
+    return named_colours.of_png(found.get(b"gAMA"), found.get(b"cHRM"))
 
 
 def _moves(before: list[_Chunk]) -> bool:

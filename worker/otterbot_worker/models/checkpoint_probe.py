@@ -32,6 +32,8 @@ ENDINGS = (".safetensors", ".ckpt", ".gguf")
 _WIDTHS = {768: "sd1", 1024: "sd2", 2048: "sdxl", 1280: "sdxl-refiner"}
 _DEEPEST = UNET + "middle_block.1.transformer_blocks.9.attn2.to_k.weight"
 """In every SDXL but those that were made smaller."""
+_MORE = ("position_net", "cond_proj", "fuser", "to_k_ip", "motion_modules", "temporal_transformer")
+"""Steps in the names of a U-Net's tensors that take more than a prompt (GLIGEN, LCM, IP-Adapter, AnimateDiff)."""
 _REFINER = "is SDXL's refiner, which draws only the last steps of another model's pictures"
 
 
@@ -173,7 +175,17 @@ def _unsuited(header: headers.Header, config: str | None) -> str | None:
         return "is for inpainting alone (its U-Net takes 9 channels); any other model can inpaint too"
     if channels != (usual,):
         return f"is for another task (its U-Net takes {channels[0] if channels else 0} channels, not {usual})"
+    if (more := _more_than_a_prompt(header, settings)) is not None:
+        return f"is for another task (its U-Net takes more than a prompt: {more})"
     return None
+
+
+def _more_than_a_prompt(header: headers.Header, settings: Mapping[str, Any]) -> str | None:
+    """What the U-Net was taught besides; built without it, it would draw as if it had never seen that."""
+    told = settings.get("addition_embed_type") or settings.get("class_embed_type")
+    more = _MORE if told else (*_MORE, "label_emb")
+    steps = {step for key in header.shapes if key.startswith(UNET) for step in key.split(".")}
+    return next((name for name in more if name in steps), None)
 
 
 def _missing(header: headers.Header, config: str, *, decoder: bool) -> str | None:

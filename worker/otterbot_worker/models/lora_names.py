@@ -37,6 +37,8 @@ _PREFIXES = {
     "model.diffusion_model.": "unet",
     "diffusion_model.": "unet",
     "unet.": "unet",
+    "text_encoders.clip_g.transformer.": "text_encoder_2",
+    "text_encoders.clip_l.transformer.": "text_encoder",
     "text_encoder_2.": "text_encoder_2",
     "text_encoder.": "text_encoder",
     "clip_g.": "text_encoder_2",
@@ -58,6 +60,9 @@ _OTHER_KINDS = {
     "lokr_": "a LoKr",
     "lora_mid": "a LoCon in Tucker form",
     "oft_": "an OFT",
+    "lora_E": "an AdaLoRA",
+    "on_input": "an (IA)³",
+    "vera_lambda": "a VeRA",
     "diff_b": "a full difference",
     "diff": "a full difference",
 }
@@ -69,7 +74,7 @@ _ONLY_SDXL = re.compile(
     r"|down_blocks_2_attentions_\d+_transformer_blocks_[1-9]|mid_block_\w*transformer_blocks_[1-9]"
 )
 _ONLY_SD = re.compile(
-    r"down_blocks_0_attentions|down_blocks_3_|up_blocks_3_|input_blocks_(?:1|2|9|10|11)_[01]_(?!op)|output_blocks_(?:9|10|11)_"
+    r"down_blocks_0_attentions|down_blocks_3_|up_blocks_3_|(?:input_blocks_[12]_1|(?:input|output)_blocks_(?:9|10|11)_\d)_"
 )
 """Layers that the U-Net of one family has and that of the other lacks."""
 _OF_A_TRANSFORMER = re.compile(

@@ -28,6 +28,7 @@ _FORMS = {
     **dict.fromkeys((".SCB", ".weight_format", ".quant_state"), "bitsandbytes"),
     **dict.fromkeys((".qweight", ".qzeros", ".g_idx"), "GPTQ or AWQ"),
     **dict.fromkeys((".wscales", ".wtscale", ".wcscales", ".smooth_factor"), "SVDQuant (Nunchaku)"),
+    **{".weight._data": "quanto", ".W_q": "HQQ", "_weight_qdata": "torchao"},
     ".weight_scale_inv": "FP8 in blocks",
     ".qscale": "a form of its own",
 }
@@ -35,6 +36,7 @@ _BESIDE = frozenset({"weight", "bias", "alpha", "running_mean", "running_var", "
 """What a layer may have beside its weight without another meaning."""
 _STEPS_MAX = 32
 """Of a name. Longer ones are no model's, and looking at each beginning takes the square of them."""
+_INTEGERS = frozenset({"I8", "U8", "I16", "U16", "I32", "U32", "I64", "U64", "BOOL"})
 _WHOLE = frozenset({"F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2"})
 _DIFFERENCE = "holds only the difference to another model, as old ControlNets may, and cannot be drawn with by itself"
 
@@ -59,7 +61,8 @@ def problem_of_names(shapes: Shapes, types: Mapping[str, str] | None = None) -> 
     for name in shapes:
         if (why := _of_one(name, shapes, types)) is not None:
             return why
-    return None
+    whole = next((kind for name, kind in types.items() if name.endswith(".weight") and kind in _INTEGERS), None)
+    return None if whole is None else _refused(f"whole numbers without scales ({whole})")
 
 
 def problem_of_lora(shapes: Shapes) -> str | None:

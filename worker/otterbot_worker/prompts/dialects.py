@@ -38,7 +38,7 @@ _ESCAPED_QUOTE = re.compile(r"""\\(["'])""")
 _COMMA = re.compile(r",\s*")
 _METHOD = re.compile(r"\)\s*\.(and|blend)\(([^()]{0,400})\)\s*")
 _NUMBER = re.compile(r"[+-]?(?:\d{1,6}(?:\.\d{0,20})?|\.\d{1,20})", re.ASCII)
-_LOOKS_LIKE = re.compile(r"""["”'’]\s*\)\s*\.(?:and|blend)\(""")
+_LOOKS_LIKE = re.compile(r"""["”'’)]\s*\.\s?(?:and|blend)\s?\(""", re.IGNORECASE)
 _SWAP = re.compile(r"""[\w"”'’)]\s*\.swap\(""")
 
 _SAID: dict[str, str] = {
