@@ -20,11 +20,12 @@ from compel import CompelForSD, CompelForSDXL  # type: ignore[import-untyped]
 from compel.prompt_parser import Conjunction, FlattenedPrompt  # type: ignore[import-untyped]
 
 from ..prompts import Part
+from ..schemas.settings import Settings
 from .prompt import Prompt
 
 
 @torch.no_grad()
-def for_sd(pipe: Any, device: torch.device, prompt: Prompt, negative: Prompt) -> dict[str, Any]:
+def for_sd(pipe: Any, device: torch.device, prompt: Prompt, negative: Prompt, settings: Settings) -> dict[str, Any]:
     """Keyword arguments for a ``StableDiffusionPipeline`` call, which takes both prompts in any case."""
     compel = CompelForSD(pipe, device=str(device)).compel
     positive, negative_ = _encode(compel, device, prompt, negative)
