@@ -7,9 +7,9 @@ text, what `show` reads and the line that it prints follow.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +28,14 @@ class Setting:
 
 class Settings(BaseModel):
     """``None``: as the model is used without it."""
+
+    clip_skip: Annotated[
+        int | None,
+        Field(ge=1, le=12),
+        Setting(flag="clip-skip", parameter="Clip skip", label="clip skip", families=frozenset({"sd"})),
+    ] = None
+    """The layer of the text encoder that the prompt is taken from, counted from the last one, which is 1; as in A1111,
+    where it has no effect with SDXL either."""
 
     def settings(self) -> dict[str, Any]:
         """By their names; for the next shape of the same request."""
