@@ -19,6 +19,7 @@ STEPS = Whole(1, 200)
 CFG = Number(0, 30)
 SIDE = Whole(16, 4096)
 COUNT = Whole(1, 8)
+CLIP_SKIP = Whole(1, 12)
 STRENGTH = Number(0, 1, above=True)
 CONTROL = Number(0, 2)
 HIRES = Number(1, 4)
@@ -45,6 +46,7 @@ class DrawOptions:
     variation: Variation | None = None
     model: str | None = None
     sampler: str | None = None
+    clip_skip: int | None = None
     count: int | None = None
     strength: float | None = None
     """How much of the init image changes."""
@@ -201,6 +203,16 @@ OPTIONS = (
         example="--sampler euler a", gives="another way to compute it",
         takes="`unipc`, `euler`, `euler a`, `dpm++ 2m karras` …, see `!models`", does="another way to compute it",
         wants="`--sampler` takes the name of a sampler, such as `--sampler unipc` or `--sampler euler a`.",
+    ),
+    Option(
+        name="clip-skip", kind=CLIP_SKIP, fields=("clip_skip",), meant=("clipskip", "clip_skip", "skip"),
+        label="Clip skip",
+        example="--clip-skip 2", gives=f"{CLIP_SKIP.least} to {CLIP_SKIP.most}; reads the words less finely",
+        takes=f"{CLIP_SKIP.least} to {CLIP_SKIP.most}; 1 is all of it",
+        does="with models of Stable Diffusion 1 and 2: the words as they are before the last layers of the text "
+        "encoder, as anime models want it (2)",
+        wants=f"`--clip-skip` takes a whole number from {CLIP_SKIP.least} to {CLIP_SKIP.most}, such as "
+        "`--clip-skip 2`.",
     ),
     Option(
         name="count", kind=COUNT, fields=("count",), meant=("n", "number", "amount", "images"),

@@ -117,6 +117,8 @@ def test_prefixes_that_are_words_end(prefix: str, body: str) -> None:
         ("!draw otter\n--steps 30\n--count 2", {"prompt": "otter", "steps": 30, "count": 2}),
         ("!draw otter --cfg 7.5", {"prompt": "otter", "guidance_scale": 7.5}),
         ("!draw otter --cfg 7,5", {"prompt": "otter", "guidance_scale": 7.5}),
+        ("!draw otter --clip-skip 2", {"prompt": "otter", "clip_skip": 2}),
+        ("!draw otter —clip-skip 2", {"prompt": "otter", "clip_skip": 2}),
         ("!draw otter --cfg .5", {"prompt": "otter", "guidance_scale": 0.5}),
         ("!draw otter --cfg 0", {"prompt": "otter", "guidance_scale": 0.0}),
         ("!draw otter --size 768x512", {"prompt": "otter", "width": 768, "height": 512}),

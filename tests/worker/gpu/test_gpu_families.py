@@ -114,9 +114,9 @@ def test_a_new_family_is_one_line_in_the_registry(
 ) -> None:
     zimage, seen = FAMILIES["zimage"], []
 
-    def encode(pipe: Any, device: Any, prompt: Prompt, negative: Prompt, *, guided: bool) -> dict[str, Any]:
+    def encode(pipe: Any, device: Any, prompt: Prompt, negative: Prompt, **how: Any) -> dict[str, Any]:
         seen.append(prompt.text)
-        return zimage.encode(pipe, device, prompt, negative, guided=guided)
+        return zimage.encode(pipe, device, prompt, negative, **how)
 
     monkeypatch.setitem(cast(dict[str, Family], FAMILIES), "holt", replace(zimage, title="Holt", encode=encode))
     entry = replace(catalogue.images["tiny-zimage"], name="tiny-holt", family="holt")

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from ..sampling import samplers
 from ..schemas.requests import ImageRequest
+from ..schemas.settings import SETTINGS
 
 LABELS = {
     "prompt": "prompt",
@@ -29,6 +30,7 @@ LABELS = {
     "control": "picture that steers",
     "hires": "second pass",
     "upscale": "upscaling",
+    **{name: one.label for name, one in SETTINGS.items()},
 }
 """Fields of a request, in words."""
 

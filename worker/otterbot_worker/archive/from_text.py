@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from ..schemas.settings import SETTINGS
 from . import containers, infotext, metadata, others
 from .containers import NoSettings
 from .found import Found, any_variation, number, sampler, valid
@@ -57,6 +58,7 @@ def _of_infotext(text: infotext.Infotext, notes: list[str], afterwards: list[str
         "sampler": sampler(fields.pop("Sampler", None), fields.pop("Schedule type", None), notes),
         "seed": number(fields.pop("Seed", None)),
         "variation": _variation(fields),
+        **{name: number(fields.pop(one.parameter, None)) for name, one in SETTINGS.items()},
     }
     values["hires"] = _hires(fields, values["steps"], _scale(first, final, notes), notes)
     if text.borders > 1:

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from ..schemas.records import Record, Used, UsedControl, UsedHires, UsedRefiner
 from ..schemas.resolved import UsedVariation
+from ..schemas.settings import SETTINGS
 from . import containers
 
 A1111_CHUNK = containers.PARAMETERS
@@ -80,6 +81,7 @@ def a1111(record: Record) -> str:
         "VAE hash": used.vae.hash[:10] if used.vae is not None else None,
         "VAE": used.vae.name if used.vae is not None else None,
         RESCALE: f"{used.guidance_rescale:g}" if used.guidance_rescale else None,
+        **{one.parameter: getattr(used, name) for name, one in SETTINGS.items()},
         **_variation(used.variation),
         "Denoising strength": None if strength is None else f"{strength:g}",
         "ControlNet 0": _control(used.control),

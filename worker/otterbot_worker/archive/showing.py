@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from .. import terminal
+from ..schemas.settings import SETTINGS
 from .found import Found
 
 _LONG = "‒–—―⸺⸻﹘︱︲─━"
@@ -22,6 +23,7 @@ _NUMBERED = (
     "steps|cfg|size|ar|aspect|seed|variation|count|strength|hires|guidance|scale|guidance_scale|width|height|w|h|"
     "resolution|ratio|aspect_ratio|aspect-ratio|shape|format|vary|subseed|variations|n|number|amount|images|s|hr|"
     "highres|hires_fix|hires-fix|upscale|enlarge|denoise|denoising|denoising_strength"
+    + "".join(f"|{re.escape(one.flag)}" for one in SETTINGS.values())
 )
 """Words before a number that the room refuses also where they are not quite a flag."""
 _FLAG_LIKE = re.compile(
@@ -52,6 +54,7 @@ def command(request: Mapping[str, Any]) -> str:
         parts.append(f"--size {request['width']}x{request['height']}")
     if (seed := request.get("seed")) is not None:
         parts.append(f"--seed {seed}")
+    parts += [f"--{one.flag} {_decimal(request[name])}" for name, one in SETTINGS.items() if name in request]
     parts += _from_pictures(request)
     if (hires := request.get("hires")) is not None:
         parts.append(f"--hires {_second_pass(hires)}")

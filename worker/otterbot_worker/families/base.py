@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..sampling import samplers
+from ..schemas.settings import Settings
 from .prompt import TOKENS_MAX, Prompt
 
 if TYPE_CHECKING:
@@ -25,10 +26,11 @@ _SCORE_BYTES = 8
 
 class Encode(Protocol):
     def __call__(
-        self, parts: Any, device: torch.device, prompt: Prompt, negative: Prompt, /, *, guided: bool
+        self, parts: Any, device: torch.device, prompt: Prompt, negative: Prompt, /, *, guided: bool, settings: Settings
     ) -> dict[str, Any]:
         """Keyword arguments of the family's pipelines. ``parts``: what has the tokenizers and text encoders.
-        ``guided``: whether the negative prompt acts. Called where no gradients are kept."""
+        ``guided``: whether the negative prompt acts. ``settings``: what was asked of the picture besides.
+        Called where no gradients are kept."""
 
 
 @dataclass(frozen=True, kw_only=True)

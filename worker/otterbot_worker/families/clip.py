@@ -12,22 +12,26 @@ Imports torch: only the GPU process has this module, and no other part of ``fami
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from compel import CompelForSD, CompelForSDXL  # type: ignore[import-untyped]
 from compel.prompt_parser import Conjunction, FlattenedPrompt  # type: ignore[import-untyped]
 
+from ..errors import JobFailed
 from ..prompts import Part
+from ..schemas.settings import Settings
 from .prompt import Prompt
 
 
 @torch.no_grad()
-def for_sd(pipe: Any, device: torch.device, prompt: Prompt, negative: Prompt) -> dict[str, Any]:
+def for_sd(pipe: Any, device: torch.device, prompt: Prompt, negative: Prompt, settings: Settings) -> dict[str, Any]:
     """Keyword arguments for a ``StableDiffusionPipeline`` call, which takes both prompts in any case."""
     compel = CompelForSD(pipe, device=str(device)).compel
-    positive, negative_ = _encode(compel, device, prompt, negative)
+    with _skipped(pipe.text_encoder, settings.clip_skip or 1):
+        positive, negative_ = _encode(compel, device, prompt, negative)
     return {"prompt_embeds": positive, "negative_prompt_embeds": negative_}
 
 
@@ -58,6 +62,31 @@ def for_sdxl(pipe: Any, device: torch.device, prompt: Prompt, negative: Prompt) 
         "pooled_prompt_embeds": pooled_pair[0],
         "negative_pooled_prompt_embeds": pooled_pair[1],
     }
+
+
+@contextmanager
+def _skipped(encoder: torch.nn.Module, last: int) -> Iterator[None]:
+    """The layer ``last`` from the end is the last one that counts (1: all do). The final norm comes behind it, as in
+    A1111. Done by hooks: the weights lie where they are used only while the encoder runs.
+
+    :raises JobFailed: it has not so many layers
+    """
+    layers = next(module for name, module in encoder.named_modules() if name.endswith("encoder.layers"))
+    norm = next(module for name, module in encoder.named_modules() if name.endswith("final_layer_norm"))
+    assert isinstance(layers, torch.nn.ModuleList)
+    if last > len(layers):
+        sentence = f"The text encoder of this model has {len(layers)} layers, and clip skip can be no more than that."
+        raise JobFailed("image_failed", sentence)
+    seen: list[Any] = []
+    handles = [
+        layers[-last].register_forward_hook(lambda _layer, _given, made: seen.append(made)),
+        norm.register_forward_pre_hook(lambda _norm, _given: seen.pop()),
+    ]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 def _encode(compel: Any, device: torch.device, prompt: Prompt, negative: Prompt) -> list[torch.Tensor]:

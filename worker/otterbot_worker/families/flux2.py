@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..schemas.settings import Settings
 from . import language
 from .base import Computing, Family
 from .prompt import Prompt
@@ -15,8 +16,10 @@ if TYPE_CHECKING:
     import torch
 
 
-def encode(pipe: Any, device: torch.device, prompt: Prompt, _negative: Prompt, *, guided: bool) -> dict[str, Any]:
-    del guided  # there is no negative prompt; what is not distilled is guided by an empty one
+def encode(
+    pipe: Any, device: torch.device, prompt: Prompt, _negative: Prompt, *, guided: bool, settings: Settings
+) -> dict[str, Any]:
+    del guided, settings  # there is no negative prompt; what is not distilled is guided by an empty one
     embeds, _ = pipe.encode_prompt(prompt.text, device=device)
     return {"prompt_embeds": embeds}
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..schemas.settings import Settings
 from .base import Computing, Family
 from .prompt import Prompt
 
@@ -24,7 +25,9 @@ def reads(pipe: Any) -> tuple[Any, int]:
     return pipe.tokenizer, CLIP_TOKENS - 2
 
 
-def encode(pipe: Any, device: torch.device, prompt: Prompt, negative: Prompt, *, guided: bool) -> dict[str, Any]:
+def encode(
+    pipe: Any, device: torch.device, prompt: Prompt, negative: Prompt, *, guided: bool, settings: Settings
+) -> dict[str, Any]:
     names = ("prompt_embeds", "negative_prompt_embeds", "pooled_prompt_embeds", "negative_pooled_prompt_embeds")
     embeds = pipe.encode_prompt(
         prompt.text,

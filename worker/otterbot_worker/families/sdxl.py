@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..schemas.settings import Settings
 from .base import ALL_SAMPLERS, Computing, Family, Preview
 from .prompt import Prompt
 
@@ -11,10 +12,12 @@ if TYPE_CHECKING:
     import torch
 
 
-def encode(pipe: Any, device: torch.device, prompt: Prompt, negative: Prompt, *, guided: bool) -> dict[str, Any]:
+def encode(
+    pipe: Any, device: torch.device, prompt: Prompt, negative: Prompt, *, guided: bool, settings: Settings
+) -> dict[str, Any]:
     from .clip import for_sdxl
 
-    del guided  # the pipeline takes both prompts in any case
+    del guided, settings  # the pipeline takes both prompts in any case
     return for_sdxl(pipe, device, prompt, negative)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..schemas.settings import Settings
 from . import language
 from .base import Computing, Family
 from .prompt import Prompt
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
     import torch
 
 
-def encode(pipe: Any, device: torch.device, prompt: Prompt, negative: Prompt, *, guided: bool) -> dict[str, Any]:
+def encode(
+    pipe: Any, device: torch.device, prompt: Prompt, negative: Prompt, *, guided: bool, settings: Settings
+) -> dict[str, Any]:
     # Fresh lists: the pipeline writes into them.
     embeds, negatives = pipe.encode_prompt(
         [prompt.text], device=device, do_classifier_free_guidance=guided, negative_prompt=[negative.text]

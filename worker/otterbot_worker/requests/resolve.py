@@ -239,6 +239,7 @@ def _resolved(
             *chosen.wanted.notes,
         ),
         asked=request.asked,
+        **request.settings(),
     )
 
 

@@ -44,6 +44,7 @@ def record(row: Row, job: StoredJob, drawn: Drawn, *, took: float) -> Record:
         plan=drawn.plan,
         parser=PARSER,
         versions={"otterbot-worker": __version__, **drawn.versions},
+        **request.settings(),
     )
     return Record(asked=request.asked, used=used, took=round(took, 3))
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 from .base import Sent
 from .resolved import Asked, UsedEmbedding, UsedLora, UsedVariation
+from .settings import Settings
 
 
 class Thumbnail(Sent):
@@ -58,7 +59,7 @@ class UsedHires(Sent):
     """Width and height of what was drawn in one go, those of the picture where nothing was cut; not in old records."""
 
 
-class Used(Sent):
+class Used(Settings, Sent):
     """Everything that makes the picture again."""
 
     prompt: str

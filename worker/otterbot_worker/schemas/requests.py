@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from .base import Name, Received
+from .settings import Settings
 
 MAX_PROMPT = 4_000
 MAX_SEED = 2**32 - 1
@@ -39,7 +40,7 @@ class Hires(Received):
     """What is enlarged: latents or pixels. Absent: latents, in tiles pixels."""
 
 
-class ImageOptions(Received):
+class ImageOptions(Settings, Received):
     """The options of a picture; ``None`` is "the model's default"."""
 
     prompt: Annotated[str | None, Field(max_length=MAX_PROMPT)] = None

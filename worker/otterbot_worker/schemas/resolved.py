@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError
 
 from .requests import MAX_SEED, ImageOptions
+from .settings import Settings
 
 Pair = tuple[int, int]
 """Width and height, in pixels."""
@@ -131,7 +132,7 @@ Asked = Annotated[
 """Only what the person typed: what nobody named is not there, in JSON too."""
 
 
-class ResolvedRequest(Fixed):
+class ResolvedRequest(Settings, Fixed):
     """Everything that makes the pictures of a job, but for what is only known once a model is loaded: the hash of its
     weights (the SHA-256 of a single file takes long) and of its VAE and refiner. Those stand in the record."""
 

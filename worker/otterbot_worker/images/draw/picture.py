@@ -147,14 +147,16 @@ def encode(loaded: Loaded, task: Draw, device: torch.device, cache: Embeddings) 
             loaded.adapters.in_encoders(task.loras),
             tuple((entry.token, entry.hash) for entry in task.embeddings),
             tuple((one.blended, one.parts) for one in (prompt, negative)),
+            tuple(task.settings().values()),
         )
         embeddings = cache.get(key, device)
         if embeddings is None:
             with torch.no_grad():
-                embeddings = family.encode(parts, device, prompt, negative, guided=guided)
+                embeddings = family.encode(parts, device, prompt, negative, guided=guided, settings=task)
             cache.put(key, embeddings)
     notes = list(dict.fromkeys([*loaded.notes, *prompt.notes, *negative.notes]))
     notes += lost_notes(loaded.entry.name, prompt, negative)
+    notes += task.without_effect(loaded.entry.family, loaded.entry.name)
     if not guided and task.negative_prompt.strip():
         notes.append(family.unguided_note(loaded.entry.name))
     return embeddings, notes
