@@ -80,7 +80,8 @@ THEIRS = (
     "masterpiece, (otter:1.2) <lora:fur:0.7>,\ncowboy hat\n"
     "Negative prompt: blurry, text\n"
     "Steps: 25, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 6.5, Seed: 2847192, Size: 512x768, "
-    'Model hash: 6ce0161689, Model: v1-5-pruned-emaonly, Clip skip: 2, Lora hashes: "fur: 0123456789ab", Version: v1'
+    'Model hash: 6ce0161689, Model: v1-5-pruned-emaonly, Clip skip: 2, '
+    'Token merging ratio: 0.5, Lora hashes: "fur: 0123456789ab", Version: v1'
 )
 THEIR_REQUEST = {
     "prompt": "masterpiece, (otter:1.2) <lora:fur:0.7>,\ncowboy hat",
@@ -92,6 +93,7 @@ THEIR_REQUEST = {
     "height": 768,
     "sampler": "DPM++ 2M Karras",
     "seed": 2847192,
+    "clip_skip": 2,
 }
 OUR_REQUEST = {
     "prompt": "otter, cowboy hat",
@@ -252,7 +254,7 @@ def test_their_png(tmp_path: Path, how: dict[str, Any], more: str) -> None:
     found = read(tmp_path, png({"parameters": THEIRS.replace("masterpiece", f"masterpiece{more}", 1)}, **how))
     assert found.request == THEIR_REQUEST | {"prompt": THEIR_REQUEST["prompt"].replace("piece", f"piece{more}")}
     assert ("Model hash", "6ce0161689") in found.details
-    assert found.notes == ("Not in the request, because it has no place for it: Clip skip.",)
+    assert found.notes == ("Not in the request, because it has no place for it: Token merging ratio.",)
     assert typed(dict(found.request)) == found.request
 
 
@@ -735,7 +737,7 @@ def test_json_is_the_request_alone(tmp_path: Path, capsys: pytest.CaptureFixture
     assert cli.main(["show", "--json", str(tmp_path / "x.png")]) == 0
     out, err = capsys.readouterr()
     assert json.loads(out) == THEIR_REQUEST
-    assert "Clip skip" in err
+    assert "Token merging ratio" in err
 
 
 def test_it_needs_no_torch_and_no_decoder(tmp_path: Path) -> None:
