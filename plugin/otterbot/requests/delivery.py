@@ -161,7 +161,8 @@ class Delivery:
         if isinstance(answer, Job):
             await self._accepted(active, answer)
         elif answer is not None:
-            text = str(answer) if isinstance(answer, CannotAsk) else texts.refused(answer)
+            kind = self._kind_of(active)
+            text = str(answer) if isinstance(answer, CannotAsk) else await kind.refused(active, answer)
             await self._completion.end_with(active, "refused", text)
 
     async def _accepted(self, active: ActiveRequest, job: Job) -> None:
