@@ -193,7 +193,7 @@ async def test_a_forgotten_job_is_drawn_as_it_was_resolved(lab: Lab, room: str) 
     picture = await lab.user.wait_for(lab.reply_to(asked.event_id, msgtype="m.image"), asked.mark)
     used = picture.record["used"]
     assert (used["steps"], used["width"], used["height"], used["negative_prompt"]) == (3, 104, 96, "fog")
-    assert picture.body.count("The model set here, no-such-model, does not exist any more") == 1
+    assert picture.body.count("The model set here, `no-such-model`, does not exist any more") == 1
 
 
 @blows

@@ -242,7 +242,7 @@ async def test_a_refusal_is_worded_with_what_was_asked(rig: Rig) -> None:
     request = await rig.ask(body={"model": "ssd1b"})
     assert (await rig.done(request)).outcome == "refused"
     await rig.until(lambda: rig.reactions()[-1:] == ["❌"])
-    assert rig.bodies() == ["❌ I do not know the model ssd1b. Did you mean ssd-1b? !models lists them."]
+    assert rig.bodies() == ["❌ I do not know the model `ssd1b`. Did you mean `ssd-1b`? `!models` lists them."]
 
 
 async def test_a_worker_that_forgets_while_a_picture_is_fetched(rig: Rig) -> None:
