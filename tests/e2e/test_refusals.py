@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from lab import Lab
+from lab.client import Ev
 
 from .conftest import QUICK
+
+
+def sentence(lab: Lab, asked: str) -> Callable[[Ev], bool]:
+    """What answers it, behind a line that says how it stands."""
+    answers = lab.reply_to(asked, msgtype="m.notice")
+    return lambda event: answers(event) and not event.body.startswith("⏳")
 
 
 async def refused(lab: Lab, room: str, line: str) -> str:
     """The sentence that answers ``line``; no picture may come."""
     mark = lab.user.mark()
-    answer = await lab.answer(room, line)
-    assert answer.msgtype == "m.notice"
+    answer = await lab.user.wait_for(sentence(lab, await lab.user.send(room, line)), mark)
     await lab.user.never(lab.from_bot(room, msgtype="m.image"), mark, within=1)
     return answer.body
 
@@ -50,7 +57,7 @@ async def test_what_the_worker_refuses_says_what_to_type_instead(
     """After the ⏳, which goes again."""
     mark = lab.user.mark()
     asked = await lab.user.send(room, f"!draw otter {typed}")
-    answer = await lab.user.wait_for(lab.reply_to(asked, msgtype="m.notice"), mark)
+    answer = await lab.user.wait_for(sentence(lab, asked), mark)
     for each in words:
         assert each in answer.body.replace("`", "")
     await lab.user.wait_for(lab.reaction(asked, "❌"), mark)
