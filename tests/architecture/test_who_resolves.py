@@ -9,7 +9,8 @@ from test_imports import PLUGIN, modules, part_of
 
 LIMITS = re.compile(r"\b(size_multiple|size_min|size_max|pixels_max|steps_max|steps_min|guidance_scale_max)\b")
 USUAL = re.compile(r"\bSTRENGTH\s*=\s*[0-9.]|\bguidance_scale_weighted\b")
-SAMPLERS = re.compile(r"\b(plms|pndm|ancestral|unipcmultistep)\b", re.IGNORECASE)
+SAMPLERS = re.compile(r"\b(plms|pndm|eulerdiscrete|unipcmultistep)\b", re.IGNORECASE)
+"""Other names for them; which words of a line belong to one is grammar."""
 PLACES = ("texts", "worker")
 """Where sentences are made, and where the worker's answers are read."""
 
@@ -18,6 +19,7 @@ def test_there_is_something_to_look_at() -> None:
     assert len(modules(PLUGIN)) > 100
     assert LIMITS.search("side % limits.size_multiple")
     assert USUAL.search("STRENGTH = 0.6")
+    assert SAMPLERS.search('{"plms": "pndm"}')
 
 
 @pytest.mark.parametrize("pattern", [LIMITS, USUAL, SAMPLERS], ids=["limits", "usual", "samplers"])
