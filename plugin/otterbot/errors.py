@@ -23,8 +23,11 @@ No message of these holds what a person wrote.
 
 from __future__ import annotations
 
+import dataclasses
 import traceback
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 
 class OtterbotError(Exception):
@@ -54,6 +57,8 @@ class FieldProblem:
     field: str
     code: str
     message: str
+    details: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    """Names and numbers for words of our own."""
 
 
 class WorkerRefused(WorkerError):

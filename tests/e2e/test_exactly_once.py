@@ -62,6 +62,13 @@ def promised_seed(lab: Lab, key: str) -> int | None:
     return int(json.loads(row[0])["seed"])
 
 
+def resolved_steps(lab: Lab, key: str) -> int | None:
+    """As the plugin has kept them of what the worker answered."""
+    with closing(sqlite3.connect(f"file:{lab.plugin_database}?mode=ro", uri=True, timeout=10)) as database:
+        row = database.execute("SELECT resolved FROM requests WHERE key = ?", (key,)).fetchone()
+    return None if row is None or row[0] is None else int(json.loads(row[0])["steps"])
+
+
 class Asked:
     """A request whose picture must come exactly once."""
 
@@ -165,6 +172,28 @@ async def test_while_it_waits_in_the_queue(lab: Lab, blow: Blow) -> None:
     await lab.worker.api("POST", "/v1/resume")
     for one in asked:
         await one.comes_once()
+
+
+async def test_a_forgotten_job_is_drawn_as_it_was_resolved(lab: Lab, room: str) -> None:
+    """The instance is used to something else by then, and what was said of it is said once."""
+    await lab.configure(draw={"steps": 3, "size": "104x96"}, model="no-such-model")
+    try:
+        await lab.worker.api("POST", "/v1/pause", {})
+        with lab.worker_proxy.hold_after("POST", SUBMIT, times=1) as accepted:
+            asked = await ask(lab, room, "--no fog")
+            await accepted.reached()
+        await asked.stored()
+        await until(lambda: resolved_steps(lab, asked.key) == 3, "what the worker has resolved is stored")
+        await lab.configure(draw={"steps": 2, "size": "128x128"})
+        await empty_the_worker(lab)
+        await lab.worker.api("POST", "/v1/resume")
+        await asked.comes_once()
+    finally:
+        await lab.configure()
+    picture = await lab.user.wait_for(lab.reply_to(asked.event_id, msgtype="m.image"), asked.mark)
+    used = picture.record["used"]
+    assert (used["steps"], used["width"], used["height"], used["negative_prompt"]) == (3, 104, 96, "fog")
+    assert picture.body.count("The model set here, `no-such-model`, does not exist any more") == 1
 
 
 @blows

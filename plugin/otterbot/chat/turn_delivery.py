@@ -92,6 +92,9 @@ class Chats:
     def mend(self, active: ActiveRequest, refusal: WorkerRefused) -> bool:
         return False
 
+    async def refused(self, active: ActiveRequest, refusal: WorkerRefused) -> str:
+        return texts.refused(refusal)
+
     async def _others_first(self, request: Request) -> bool:
         """Is an earlier turn of the same thread still open? Asked by all that wait whenever one ends: from memory."""
         root = await self._history.root_of(request)

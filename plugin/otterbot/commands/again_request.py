@@ -12,10 +12,10 @@ from typing import Any
 from .. import texts
 from ..language.option_values import Variation
 from ..language.options import FIELDS, DrawOptions, untaken
+from .asked_picture import Layers, completed, picture_request
 from .context import Circumstances
 from .outcome import NewRequest, Unusable
 from .recorded_settings import read_settings
-from .resolve import completed, resolve
 
 VARIATION = 0.2
 """How far `vary` goes: the layout stays, small things change."""
@@ -37,10 +37,12 @@ def again(
     new_seed: int,
     other: int,
     start: str | None = None,
+    layers: Layers | None = None,
     usual: int = 1,
 ) -> NewRequest:
     """The request of a picture, with what was typed now changed. ``start``: the event that it was drawn from, if it
-    is known for sure; ``usual`` and ``other`` as in :func:`resolve`. Raises :class:`Unusable`."""
+    is known for sure; ``layers``: those of a picture that is not drawn yet; ``usual`` and ``other`` as in
+    :func:`~.asked_picture.picture_request`. Raises :class:`Unusable`."""
     if typed.variation is not None and typed.seed is None:
         typed = replace(typed, seed="same")  # a variation of that picture is meant
     used = read_settings(record.get("used"))
@@ -71,7 +73,17 @@ def again(
         notes.append(texts.VARIED_BEFORE)
     base = _kept(typed, used, notes)
     seed = _seed(typed, used, new_seed)
-    return resolve(asked, around, seed=seed, base=base, notes=notes, start=start, usual=usual, other=other)
+    return picture_request(
+        asked,
+        around,
+        seed=seed,
+        base=base,
+        layers=layers if _same_model(typed, used) else None,
+        notes=notes,
+        start=start,
+        usual=usual,
+        other=other,
+    )
 
 
 def varied(typed: DrawOptions, record: Mapping[str, Any], around: Circumstances, **how: Any) -> NewRequest:
@@ -100,13 +112,13 @@ def upscaled(
     used = (read_settings(record.get("used")) if record is not None else None) or DrawOptions()
     notes: list[str] = []
     base = DrawOptions(prompt=used.prompt)
-    if typed.model is None or (used.model or "").casefold() == typed.model.casefold():
+    if _same_model(typed, used):
         base = DrawOptions(**{name: getattr(used, name) for name in _UPSCALED})
     elif used.model is not None:
-        notes.append(texts.model_returned(typed.model))
+        notes.append(texts.model_returned(typed.model or ""))
     asked = replace(typed, seed=_number(typed.seed))
     seed = _seed(typed, used, new_seed)
-    return resolve(asked, around, seed=seed, base=base, notes=notes, start=start, other=other)
+    return picture_request(asked, around, seed=seed, base=base, notes=notes, start=start, other=other)
 
 
 def _check_upscale(typed: DrawOptions, prefix: str) -> None:
@@ -121,9 +133,9 @@ def _shapeless(options: DrawOptions) -> DrawOptions:
 
 def _kept(typed: DrawOptions, used: DrawOptions, notes: list[str]) -> DrawOptions:
     """What stays where nothing was typed. Other models have numbers of their own, which is noted."""
-    if typed.model is None or (used.model is not None and typed.model.casefold() == used.model.casefold()):
+    if _same_model(typed, used):
         return replace(used, seed=None, count=None)
-    notes.append(texts.model_returned(typed.model))
+    notes.append(texts.model_returned(typed.model or ""))
     return DrawOptions(
         prompt=used.prompt,
         strength=used.strength,
@@ -132,6 +144,10 @@ def _kept(typed: DrawOptions, used: DrawOptions, notes: list[str]) -> DrawOption
         control=used.control,
         upscale=used.upscale,
     )
+
+
+def _same_model(typed: DrawOptions, used: DrawOptions) -> bool:
+    return typed.model is None or (used.model or "").casefold() == typed.model.casefold()
 
 
 def _seed(typed: DrawOptions, used: DrawOptions, new: int) -> int:

@@ -1,4 +1,4 @@
-"""What a request meets, looked up before it is resolved."""
+"""What a request meets where it is asked for, looked up before it is made out."""
 
 from __future__ import annotations
 
@@ -12,16 +12,15 @@ from .room_settings import Chosen
 from .services import Services
 
 LOOK = 0.4
-"""Seconds that a request waits for a fresh catalogue; the acknowledgement is owed within one."""
+"""Seconds that an answer waits for a fresh catalogue."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Circumstances:
-    """The instance, the room's model, the catalogue as far as it is known."""
+    """The instance, and the room's model."""
 
     values: Values
     chosen: Chosen
-    models: Models | None
     safe: bool = False
     """Whether a safety checker has to look at it."""
 
@@ -29,7 +28,7 @@ class Circumstances:
 async def circumstances(services: Services, room: str) -> Circumstances:
     chosen = await services.settings.model(room)
     safe = await services.settings.safe(room)
-    return Circumstances(values=services.config.current, chosen=chosen, models=await known_models(services), safe=safe)
+    return Circumstances(values=services.config.current, chosen=chosen, safe=safe)
 
 
 async def known_models(services: Services) -> Models | None:

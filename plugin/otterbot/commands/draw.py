@@ -6,12 +6,12 @@ from .. import texts
 from ..errors import MatrixError, Unanswered
 from ..language.arguments import Intent, prompt_and_flags
 from ..language.message import Message
+from .asked_picture import picture_request
 from .command import Command
 from .context import circumstances
 from .find_picture import find_start
 from .outcome import Outcome, Unusable, say
 from .picture_request import new_seed, outcome
-from .resolve import resolve
 from .services import Services
 
 
@@ -27,7 +27,7 @@ async def draw(services: Services, message: Message, intent: Intent) -> Outcome:
         notes: list[str] = []
         start = await find_start(services, message, notes)
         around = await circumstances(services, message.room_id)
-        request = resolve(options, around, seed=seed, other=new_seed(), notes=notes, start=start)
+        request = picture_request(options, around, seed=seed, other=new_seed(), notes=notes, start=start)
     except Unusable as refusal:
         return say(str(refusal))
     except MatrixError as error:

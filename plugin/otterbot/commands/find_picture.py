@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,6 +33,8 @@ class Found:
     """Its own, where it is the room's last."""
     ours: bool = False
     """Whether a picture of the bot's own says so."""
+    layers: Sequence[Mapping[str, Any]] | None = None
+    """What the room and the instance were used to, where nobody has made settings of it yet: it is not drawn."""
 
 
 async def find_start(services: Services, message: Message, notes: list[str]) -> str | None:
@@ -210,7 +212,12 @@ async def _waiting(services: Services, room: str, sender: str | None) -> Found |
 def _asked(request: Request) -> Found:
     """What is not drawn yet, in the form of a record. What it starts from stays in the room where it was asked for."""
     start = None if request.moved else start_event(request.body)
-    return Found(record={"used": request.body, "asked": request.asked}, start=start)
+    used, layers = request.resolved, None
+    if used is None:
+        used, layers = request.body, (request.body or {}).get("layers")
+    elif isinstance(upscale := used.get("upscale"), Mapping):
+        used = {**used, "upscale": upscale.get("factor")}
+    return Found(record={"used": used, "asked": request.asked}, start=start, layers=layers)
 
 
 def _found(services: Services, event: Mapping[str, Any] | None) -> Found | None:

@@ -25,12 +25,12 @@ class NewRequest:
 
     kind: Literal["image", "chat"]
     body: dict[str, Any] | None = None
-    """The ``request`` of ``POST /v1/jobs``, seed included, as far as the cached catalogue could
-    resolve it. ``None`` for chat: the messages are read from the room at submission."""
+    """The ``request`` of ``POST /v1/jobs``, seed included; the worker resolves it. ``None`` for chat: the messages are
+    read from the room at submission."""
     asked: dict[str, Any] = field(default_factory=dict)
     """Only what the person typed, named as in the worker's ``ImageOptions``."""
     notes: tuple[str, ...] = ()
-    """What was changed before submitting (a rounded size…), as sentences for the status or caption."""
+    """What is to be said of how it was understood, as sentences for the status or caption; the worker has its own."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What the commands for pictures share: a new seed, and from a resolved request to the outcome; with ``--explain``, how
+"""What the commands for pictures share: a new seed, and from a request to the outcome; with ``--explain``, how
 the worker reads the prompt."""
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ async def once_more(services: Services, message: Message, intent: Intent, how: C
         found = await find_record(services, message)
         around = await circumstances(services, message.room_id)
         seeds = {"new_seed": new_seed(), "other": new_seed()}
-        request = how(intent.options, found.record, around, **seeds, start=found.start)
+        request = how(intent.options, found.record, around, **seeds, start=found.start, layers=found.layers)
     except Unusable as refusal:
         return say(str(refusal))
     except MatrixError as error:

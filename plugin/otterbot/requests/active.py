@@ -173,6 +173,9 @@ class Kind(Protocol):
     def mend(self, active: ActiveRequest, refusal: WorkerRefused) -> bool:
         """The worker refused the body; true if another one, asked for now, may pass."""
 
+    async def refused(self, active: ActiveRequest, refusal: WorkerRefused) -> str:
+        """What people are told where that is final."""
+
     async def on_job(self, active: ActiveRequest) -> Ending | None:
         """``active.job`` has changed, or one of its parts was sent. An ending finishes the request."""
 

@@ -161,7 +161,8 @@ class Delivery:
         if isinstance(answer, Job):
             await self._accepted(active, answer)
         elif answer is not None:
-            text = str(answer) if isinstance(answer, CannotAsk) else texts.refused(answer)
+            kind = self._kind_of(active)
+            text = str(answer) if isinstance(answer, CannotAsk) else await kind.refused(active, answer)
             await self._completion.end_with(active, "refused", text)
 
     async def _accepted(self, active: ActiveRequest, job: Job) -> None:
@@ -189,7 +190,7 @@ class Delivery:
             self._news.missed(error)
 
     async def forgotten(self, active: ActiveRequest) -> None:
-        """The worker does not know it: the stored body makes the same pictures again."""
+        """The worker does not know it: what it resolved, which is stored, makes the same pictures again."""
         if active.job is not None and active.job.turn is not None and active.job.turn.answered:
             return  # all of the answer is here already
         if active.open and await self._store.kept_again(active.key):

@@ -18,6 +18,7 @@ from ..store.store import Store
 from ..worker.client import WorkerClient
 from ..worker.job_events import ChatEvent
 from ..worker.jobs import ImageResult, Job
+from . import refusal_words
 from .active import ActiveRequest, Ending
 from .image_event import picture_content
 from .input_images import Starts
@@ -65,6 +66,9 @@ class Pictures:
 
     def mend(self, active: ActiveRequest, refusal: WorkerRefused) -> bool:
         return refusal.code == "input_gone" and self._starts.gone(active.request)
+
+    async def refused(self, active: ActiveRequest, refusal: WorkerRefused) -> str:
+        return await refusal_words.of_picture(refusal, active.request, self._worker, self._prefix())
 
     async def on_chat(self, active: ActiveRequest, event: ChatEvent) -> None:
         """Pictures do not talk."""

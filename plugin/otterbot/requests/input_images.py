@@ -30,6 +30,8 @@ TYPES = frozenset({"image/png", "image/jpeg", "image/jpg", "image/pjpeg", "image
 FEATURE = "img2img"
 HOLES = "inpaint"
 STEERS = "control"
+PLACES = ("init_image", "mask", "control")
+"""Where a request names pictures; all of one request's are the same."""
 AT_ONCE = 2
 """Pictures in memory at the same time, however many requests a start takes up."""
 KEY_PATIENCE = 10.0
@@ -147,8 +149,8 @@ class Starts:
 
         Raises :class:`~.active.CannotAsk`, and what the worker and the homeserver raise for now.
         """
-        body = request.body
-        event_id = start_event(body)
+        body = request.body if request.resolved is None else request.resolved
+        event_id = start_event(request.body)
         if body is None or event_id is None:
             return body
         if request.key not in self._ids:
@@ -156,14 +158,9 @@ class Starts:
             async with own_turn, self._slots:
                 self._ids[request.key] = await self._bring(request, event_id)
         found = self._ids[request.key]
-        if isinstance(control := body.get("control"), Mapping):
-            how = {name: control[name] for name in ("kind", "scale") if name in control}
-            return {**body, "control": {**how, "id": found.id}}
-        if body.get("mask") is None:
-            return {**body, "init_image": {"id": found.id}}
-        if not found.alpha:
+        if body.get("mask") is not None and not found.alpha:
             raise CannotAsk(f"❌ {texts.INPAINT_NO_HOLES}")
-        return {**body, "init_image": {"id": found.id}, "mask": {"id": found.id}}
+        return {name: _brought(value, found) if name in PLACES else value for name, value in body.items()}
 
     def gone(self, request: Request) -> bool:
         """The worker says that it has not got the picture (any more); true if it is worth bringing it again."""
@@ -219,6 +216,13 @@ class Starts:
                 raise
             raise NoStart(texts.START_AWAY) from None
         return data if source.secrets is None else await asyncio.to_thread(_decrypt, data, *source.secrets)
+
+
+def _brought(place: Any, found: Input) -> Any:
+    """The same place of a request with the picture's id at the worker instead of its event."""
+    if not isinstance(place, Mapping):
+        return place
+    return {**{name: value for name, value in place.items() if name != "event"}, "id": found.id}
 
 
 def _decrypt(data: bytes, key: str, digest: str, iv: str) -> bytes:

@@ -36,7 +36,7 @@ def compose(active: ActiveRequest, worker: WorkerState, now: float) -> str:
         return texts.SUBMITTING
     if job.final:
         return texts.UPLOADING
-    return texts.status_line(job, worker.pause, notes=request.notes)
+    return texts.status_line(job, worker.pause, notes=(*request.notes, *map(texts.plain_sentence, job.notes)))
 
 
 def show(

@@ -85,7 +85,7 @@ class Submitter:
             try:
                 job = await self._worker.submit(
                     key=request.key,
-                    kind=request.kind,
+                    kind=request.submitted_as,
                     owner=request.sender,
                     room=request.origin,
                     private=request.private,
@@ -102,10 +102,11 @@ class Submitter:
             if self._away:  # it is back: else whoever waits for longer just now would be passed
                 self._away = False
                 self._bell.ring()
-        if not await self._store.submitted(request.key, job.id):
+        if not await self._store.submitted(request.key, job.id, job.resolved):
             await self._store.owe_cancel(request.key)  # it was cancelled while it was on its way
             await self._worker.cancel(job.id)
             return None
-        active.request = replace(active.request, state=RequestState.SUBMITTED, job_id=job.id)
+        resolved = active.request.resolved if job.resolved is None else job.resolved
+        active.request = replace(active.request, state=RequestState.SUBMITTED, job_id=job.id, resolved=resolved)
         self._worker.hurry()
         return job

@@ -34,7 +34,8 @@ OPEN_REQUESTS = (
 )
 COUNT_ELSEWHERE = "SELECT COUNT(*) FROM requests WHERE state <> 'done' AND room_id <> $1"
 SUBMITTED = (
-    "UPDATE requests SET state = 'submitted', job_id = $2, submitted_at = $3 "
+    "UPDATE requests SET state = 'submitted', job_id = $2, submitted_at = $3, "
+    "resolved = COALESCE(CAST($4 AS TEXT), resolved) "
     "WHERE key = $1 AND state IN ('kept', 'submitted') RETURNING key"
 )
 SET_NOTES = "UPDATE requests SET notes = $2 WHERE key = $1"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mautrix.util.async_db import Connection
@@ -35,8 +35,10 @@ class RequestStore(Transactions):
         """How many open requests other rooms have."""
         return int(await self.db.fetchval(sql.COUNT_ELSEWHERE, room))
 
-    async def submitted(self, key: str, job_id: str) -> bool:
-        return await self.move_row(sql.SUBMITTED, key, job_id, self.clock.now())
+    async def submitted(self, key: str, job_id: str, resolved: Mapping[str, Any] | None = None) -> bool:
+        """The worker has it, and this is what it has made of it."""
+        text = None if resolved is None else json.dumps(resolved)
+        return await self.move_row(sql.SUBMITTED, key, job_id, self.clock.now(), text)
 
     async def set_notes(self, key: str, notes: Iterable[str]) -> None:
         """Sentences that go with the answer; the same after a restart between its pieces."""

@@ -86,7 +86,10 @@ class Request:
     """``image`` or ``chat``."""
     state: RequestState = RequestState.KEPT
     body: dict[str, Any] | None = None
-    """``request`` of ``POST /v1/jobs``; ``None`` for chat."""
+    """``request`` of ``POST /v1/jobs``, as it was asked for; pictures in it are named by their events. ``None`` for
+    chat."""
+    resolved: dict[str, Any] | None = None
+    """The same as the worker has resolved it, once it has: submitted in its place if the worker forgets it."""
     asked: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     private: bool = False
@@ -103,6 +106,11 @@ class Request:
     cancel_owed: bool = False
     asked_in: str | None = None
     """The room of the message, where the request has moved with an upgrade since."""
+
+    @property
+    def submitted_as(self) -> str:
+        """The ``kind`` of ``POST /v1/jobs``."""
+        return self.kind if self.resolved is None else "resolved"
 
     @property
     def moved(self) -> bool:
@@ -123,6 +131,7 @@ class Request:
         data = {name: row[name] for name in cls.__dataclass_fields__}
         data["state"] = RequestState(data["state"])
         data["body"] = _json(data["body"])
+        data["resolved"] = _json(data["resolved"])
         data["asked"] = _json(data["asked"])
         data["notes"] = tuple(_json(data["notes"]))
         data["private"] = bool(data["private"])

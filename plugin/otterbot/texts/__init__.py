@@ -14,6 +14,7 @@ from .encryption import *  # noqa: F403
 from .escape import *  # noqa: F403
 from .explained import *  # noqa: F403
 from .jobs import *  # noqa: F403
+from .refusals import *  # noqa: F403
 from .rooms import *  # noqa: F403
 from .starts import *  # noqa: F403
 from .upgrades import *  # noqa: F403

@@ -101,8 +101,3 @@ def model_not_there(name: str, prefix: str) -> str:
 
 def model_broken(name: str, problem: str) -> str:
     return f"{code(name)} cannot be used. {plain_sentence(problem)}"
-
-
-def room_model_gone(name: str) -> str:
-    """The room's or the instance's default is not in the catalogue any more; a note, another one draws."""
-    return f"The model set here, {code(name)}, does not exist any more; I took the worker's default instead."

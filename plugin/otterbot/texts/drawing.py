@@ -26,16 +26,11 @@ def too_many_steps(most: int, model: str | None) -> str:
     return f"{who} at most {count_of(most, 'step', 'steps')}: `--steps {most}`."
 
 
-def too_few_steps(least: int, model: str, most: int) -> str:
+def too_few_steps(least: int, model: str, most: int | None) -> str:
     """``most``: what is allowed here."""
-    if least > most:
+    if most is not None and least > most:
         return f"{code(model)} needs at least {count_of(least, 'step', 'steps')}, and here I take at most {most}."
     return f"{code(model)} needs at least {count_of(least, 'step', 'steps')}: `--steps {least}`."
-
-
-def steps_lowered(most: int, usual: int) -> str:
-    """A note, not a refusal."""
-    return f"Here I take at most {count_of(most, 'step', 'steps')}; {usual} are usual."
 
 
 def cfg_too_high(most: float, model: str) -> str:
@@ -49,11 +44,6 @@ def size_out_of_bounds(model: str, least: int, most: int, width: int, height: in
 
 def too_many_pixels(model: str, width: int, height: int) -> str:
     return f"That is too large for {code(model)}. The most in this shape is `--size {width}x{height}`."
-
-
-def size_rounded(model: str, width: int, height: int, multiple: int) -> str:
-    """A note, not a refusal."""
-    return f"The size became {width}×{height}: {code(model)} draws in multiples of {multiple}."
 
 
 def unknown_sampler(name: str, near: Sequence[str], known: Sequence[str]) -> str:

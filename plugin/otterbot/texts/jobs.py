@@ -10,7 +10,6 @@ from ..clock import steady
 from .escape import code, plain
 
 if TYPE_CHECKING:
-    from ..errors import FieldProblem, WorkerRefused
     from ..worker.info import Pause
     from ..worker.jobs import Failure, Job, Progress
 
@@ -243,28 +242,3 @@ _FAILURES = {
     "chat_too_long": "That is too long for the chat model. Please send less.",
     "forgotten": "The worker has forgotten this, and it was too long ago to draw again. Please ask again.",
 }
-
-_REFUSALS = {
-    "queue_full": "The queue is full. Please try again in a few minutes.",
-    "owner_queue_full": "You have many requests waiting already. Please let some of them finish, or cancel some.",
-    "disk_full": "The worker's disk is full, so I cannot draw. The operator has to make room.",
-    "unknown_model": "The worker does not know that model.",
-    "input_gone": "The worker does not keep the picture to start from. Please try again later.",
-    "too_large": "That is too long for the worker. Please send less.",
-}
-
-
-def refused(refusal: WorkerRefused) -> str:
-    """The worker takes the request not at all: one sentence for each reason, at most three."""
-    said = [_field_refused(problem) for problem in refusal.fields if problem.message][:3]
-    if said:
-        return "❌ " + " ".join(dict.fromkeys(said))
-    sentence = _REFUSALS.get(refusal.code)
-    return f"❌ {sentence or 'The worker refused that. The operator finds the reason in its log.'}"
-
-
-def _field_refused(problem: FieldProblem) -> str:
-    if problem.code == "extra_forbidden":
-        setting = code(problem.field.rpartition(".")[2], 40)
-        return f"The worker is too old for the setting {setting}; the operator can update it."
-    return plain_sentence(problem.message)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .jobs import refused
+from .refusals import refused
 from .usage import command
 
 if TYPE_CHECKING:

@@ -44,6 +44,8 @@ class Info(Answer):
 
 @dataclass(frozen=True, kw_only=True)
 class ModelDefaults(Answer):
+    """For the list of models."""
+
     steps: int
     guidance_scale: float
     width: int
@@ -55,17 +57,6 @@ class ModelDefaults(Answer):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelLimits(Answer):
-    steps_min: int = 1
-    steps_max: int
-    guidance_scale_max: float
-    size_min: int
-    size_max: int
-    size_multiple: int
-    pixels_max: int
-
-
-@dataclass(frozen=True, kw_only=True)
 class Model(Answer):
     name: str
     kind: str = "image"
@@ -74,10 +65,7 @@ class Model(Answer):
     available: bool = True
     default: bool = False
     defaults: ModelDefaults | None = None
-    limits: ModelLimits | None = None
     licence: str = ""
-    samplers: tuple[str, ...] = ()
-    """That it takes; empty where the worker does not say."""
     problem: str | None = None
     """Why its file cannot be drawn with, as a sentence."""
     here: bool = True

@@ -97,6 +97,13 @@ class Turn(Answer):
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Noted(Answer):
+    """Of a resolved request, all that is not simply kept."""
+
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Job(Answer):
     id: str
     key: str
@@ -108,8 +115,18 @@ class Job(Answer):
     eta_s: float | None = None
     created_at: float = 0.0
     request: dict[str, Any] = field(default_factory=dict)
+    resolved: dict[str, Any] | None = None
+    """Of pictures: what makes the same ones again when it is submitted as it stands; not told by older workers."""
     pictures: tuple[Picture, ...] = ()
     turn: Turn | None = None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the worker says of the request: what was rounded, lowered or fallen back to."""
+        try:
+            return _Noted.read(self.resolved or {}).notes
+        except TypeError:
+            return ()
 
     @property
     def final(self) -> bool:

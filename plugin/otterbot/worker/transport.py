@@ -210,4 +210,6 @@ async def refuse(response: aiohttp.ClientResponse) -> None:
 
 
 def _field(item: Mapping[str, Any]) -> FieldProblem:
-    return FieldProblem(*(str(item.get(name, "")) for name in ("field", "code", "message")))
+    field, code, message = (str(item.get(name, "")) for name in ("field", "code", "message"))
+    details = item.get("details")
+    return FieldProblem(field, code, message, details if isinstance(details, dict) else {})

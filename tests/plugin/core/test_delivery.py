@@ -169,6 +169,82 @@ async def test_a_worker_that_has_forgotten_everything_draws_the_same_again(rig: 
     assert rig.seeds() == [7, 8]
 
 
+async def test_what_the_worker_resolved_is_kept_and_submitted_again(rig: Rig) -> None:
+    """Whatever its defaults, or the room's, are by then."""
+    rig.worker_server.auto = False
+    layers = [{"layer": "room", "model": "otter-noise"}, {"layer": "instance", "steps": 9}]
+    request = await rig.ask(body={"layers": layers, "most": {"steps": 20}, "asked": {"prompt": "an otter"}})
+    await rig.until(lambda: rig.worker_server.jobs)
+    resolved = rig.worker_server.by_key(request.key)["resolved"]
+    assert resolved["model"] == "otter-noise"
+    await rig.until(lambda: (live := rig.delivery.active(request.key)) and live.request.job_id)
+    stored = await rig.store.request(request.key)
+    assert stored is not None
+    assert (stored.resolved, stored.body) == (resolved, request.body)
+    rig.worker_server.forget()
+    await rig.restart()
+    await rig.until(lambda: rig.worker_server.jobs)
+    first, again = rig.worker_server.submissions
+    assert (first["kind"], first["request"]) == ("image", request.body)
+    assert (again["kind"], again["request"]) == ("resolved", resolved)
+    assert {**first, "kind": "", "request": {}} == {**again, "kind": "", "request": {}}, "the same key and owner"
+    rig.worker_server.draw_all(rig.worker_server.by_key(request.key))
+    assert (await rig.done(request)).outcome == "succeeded"
+    assert rig.seeds() == [7]
+
+
+async def test_an_answer_that_is_lost_costs_nothing_of_it(rig: Rig) -> None:
+    """The job of that key is there: it was resolved when it came."""
+    rig.worker_server.auto = False
+    request = rig.request(rig.server.say(ROOM, "!draw an otter"))
+    await rig.worker.submit(
+        key=request.key, kind="image", owner="x", room="y", private=False, request={"prompt": "a", "seed": 3}
+    )
+    await rig.store.commit(Commit(mark=None, room_id=ROOM, request=request))
+    rig.delivery.accepted_request(request)
+    await rig.until(lambda: (live := rig.delivery.active(request.key)) and live.request.job_id)
+    stored = await rig.store.request(request.key)
+    assert stored is not None
+    assert stored.resolved == rig.worker_server.by_key(request.key)["resolved"]
+
+
+async def test_a_worker_that_does_not_say_what_it_resolved_gets_what_was_asked(rig: Rig) -> None:
+    rig.worker_server.auto, rig.worker_server.resolves = False, False
+    request = await rig.ask()
+    await rig.until(lambda: rig.worker_server.jobs)
+    rig.worker_server.forget()
+    await rig.restart()
+    await rig.until(lambda: rig.worker_server.jobs)
+    assert [one["kind"] for one in rig.worker_server.submissions] == ["image", "image"]
+    rig.worker_server.draw_all(rig.worker_server.by_key(request.key))
+    assert (await rig.done(request)).outcome == "succeeded"
+
+
+async def test_the_workers_notes_are_said_while_it_waits_and_once_under_the_picture(rig: Rig) -> None:
+    rig.values = replace(rig.values, status=replace(rig.values.status, after_seconds=0.2))
+    rig.worker_server.auto = False
+    rig.worker_server.notes = ["9x9 was rounded to 8x8: otter-noise draws multiples of 8."]
+    request = await rig.ask(notes=("Ours.",))
+    said = "Ours. 9x9 was rounded to 8x8: otter-noise draws multiples of 8."
+    await rig.until(lambda: any(body.endswith(said) for body in rig.bodies()))
+    rig.worker_server.draw_all(rig.worker_server.by_key(request.key))
+    await rig.done(request)
+    [picture] = rig.server.pictures(ROOM)
+    assert picture["content"]["body"].count("was rounded") == 1
+    assert picture["content"]["body"].count("Ours.") == 1
+
+
+async def test_a_refusal_is_worded_with_what_was_asked(rig: Rig) -> None:
+    problem = {
+        "field": "request.model", "code": "unknown_model", "message": "No such model.", "details": {"near": ["ssd-1b"]},
+    }  # fmt: skip
+    rig.worker_server.refuse = (422, {"code": "unknown_model", "fields": [problem]})
+    request = await rig.ask(body={"model": "ssd1b"})
+    assert (await rig.done(request)).outcome == "refused"
+    await rig.until(lambda: rig.reactions()[-1:] == ["❌"])
+    assert rig.bodies() == ["❌ I do not know the model `ssd1b`. Did you mean `ssd-1b`? `!models` lists them."]
+
+
 async def test_a_worker_that_forgets_while_a_picture_is_fetched(rig: Rig) -> None:
     rig.worker_server.auto = False
     request = await rig.ask()

@@ -40,7 +40,7 @@ async def test_a_database_of_the_first_version_works_on(tmp_path: Path) -> None:
     await store.open()
     assert store.installed_at == 1_700_000_000.5
     [request] = await store.open_requests()
-    assert request.body == {"prompt": "an otter", "seed": 7}
+    assert (request.body, request.resolved) == ({"prompt": "an otter", "seed": 7}, None)
     assert await store.last_picture("!room:test") == "$picture"
     assert not (await store.commit(Commit(mark="$old", room_id="!room:test"))).fresh
     fresh = Request(

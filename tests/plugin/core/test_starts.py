@@ -147,9 +147,39 @@ async def test_the_worker_lost_it(waiting: Rig) -> None:
     await rig.until(lambda: rig.worker_server.jobs)
     assert [one["request"]["init_image"]["id"] for one in rig.worker_server.submissions] == [ID] * 3
     assert rig.worker_server.uploads == 2, "once more, when it was said to be gone"
-    assert rig.worker_server.submissions[0] == rig.worker_server.submissions[2]
+    first, *again = rig.worker_server.submissions
+    assert ([first["kind"]], again[0]) == (["image"], again[1])
+    resolved = {**again[1]["request"], "init_image": {"id": ID}}
+    assert {name: resolved[name] for name in first["request"]} == first["request"]
+    assert again[1]["kind"] == "resolved"
     rig.worker_server.draw_all(rig.worker_server.by_key(request.key))
     assert (await rig.done(request)).outcome == "succeeded"
+
+
+@pytest.mark.parametrize("place", ["control", "mask"])
+async def test_the_worker_lost_what_else_it_is_for(waiting: Rig, place: str) -> None:
+    """The picture of the event again, in the request as the worker has resolved it."""
+    rig = waiting
+    rig.worker_server.features, rig.worker_server.alpha = ["img2img", "inpaint", "control"], True
+    event = post(rig)
+    body = (
+        {"control": {"event": event, "kind": "canny", "scale": 0.7}}
+        if place == "control"
+        else {"init_image": {"event": event}, "mask": {"event": event}}
+    )
+    request = await rig.ask(body=body)
+    await rig.until(lambda: rig.worker_server.jobs)
+    before = rig.worker_server.by_key(request.key)["resolved"]
+    rig.worker_server.forget()
+    await rig.restart()
+    await rig.until(lambda: rig.worker_server.jobs)
+    again = rig.worker_server.submissions[-1]
+    assert (again["kind"], again["request"]) == ("resolved", before)
+    assert again["request"][place]["id"] == ID
+    assert list(rig.worker_server.inputs) == [ID]
+    rig.worker_server.draw_all(rig.worker_server.by_key(request.key))
+    assert (await rig.done(request)).outcome == "succeeded"
+    assert rig.server.pictures(ROOM)[0]["content"]["org.otterbot"]["start"] == event
 
 
 async def test_one_persons_slow_pictures_hold_up_nobody_elses(rig: Rig) -> None:

@@ -60,6 +60,10 @@ class WorkerDouble:
         """What somebody else answers in its place, a proxy say; ``None``: it answers itself."""
         self.buffered = False
         """Between it and the plugin stands something that passes the event stream on when it ends, which is never."""
+        self.resolves = True
+        """Whether it tells what it makes of a request; older workers do not."""
+        self.notes: list[str] = []
+        """What it says of each request."""
         self.hashes = True
         """Whether it tells the hashes of its files; older workers do not."""
         self.thumbnail: bytes | None = None
@@ -128,13 +132,14 @@ class WorkerDouble:
         used = {
             "prompt": request["prompt"], "negative_prompt": "", "model": "otter-noise", "model_hash": "abc",
             "sampler": "unipc", "steps": 3, "guidance_scale": 7.5, "width": 8, "height": 8, "seed": picture["seed"],
-            "parser": "otterbot-1", "versions": {}, "init_image": request.get("init_image", {}).get("id"),
+            "parser": "otterbot-1", "versions": {}, "init_image": (request.get("init_image") or {}).get("id"),
             "strength": request.get("strength"),
         }  # fmt: skip
         picture["state"] = "succeeded"
         picture["result"] = {
             "image_id": image_id, "filename": f"otter_{self._number}.png", **self._file(data),
-            "width": 8, "height": 8, "blurhash": "L00000fQfQfQfQfQfQfQfQfQfQfQ", "notes": [],
+            "width": 8, "height": 8, "blurhash": "L00000fQfQfQfQfQfQfQfQfQfQfQ",
+            "notes": (job["resolved"] or {}).get("notes", []),
             "thumbnail": {"width": 8, "height": 8, **self._file(data if self.thumbnail is None else self.thumbnail)},
             "record": {"v": 1, "asked": {"prompt": request["prompt"]}, "used": used, "took": 0.1},
         }  # fmt: skip
@@ -194,7 +199,7 @@ class WorkerDouble:
                 return _problem(409, "key_reused")
             return web.json_response(self.by_key(body["key"]), status=202)
         inner = body["request"]
-        if "init_image" in inner and inner["init_image"]["id"] not in self.inputs:
+        if inner.get("init_image") is not None and inner["init_image"]["id"] not in self.inputs:
             return _problem(422, "input_gone")
         self._number += 1
         pictures = [
@@ -202,15 +207,30 @@ class WorkerDouble:
             for k in range(inner.get("count", 1))
         ]
         job = {
-            "id": f"job-{self._number}", "key": body["key"], "kind": body["kind"], "owner": body["owner"],
+            "id": f"job-{self._number}", "key": body["key"], "kind": "image", "owner": body["owner"],
             "room": body["room"], "private": body["private"], "created_at": time.time(), "state": "queued",
             "place": 0, "eta_s": 1.0, "request": inner, "pictures": pictures, "turn": None,
+            "resolved": self._resolved(body["kind"], inner) if self.resolves else None,
         }  # fmt: skip
         self.jobs[job["id"]] = job
         self.bodies[body["key"]] = body
         if self.auto:
             asyncio.get_running_loop().call_soon(self.draw_all, job)
         return web.json_response(job, status=202)
+
+    def _resolved(self, kind: str, asked: dict[str, Any]) -> dict[str, Any]:
+        """With nothing left open; what was resolved before stays so."""
+        if kind == "resolved":
+            return asked
+        usual = {
+            "v": 1, "model": "otter-noise", "negative_prompt": "", "steps": 3, "guidance_scale": 7.5, "width": 8,
+            "height": 8, "sampler": "unipc", "count": 1, "init_image": None, "mask": None, "control": None,
+            "strength": None, "asked": {}, "notes": self.notes,
+        }  # fmt: skip
+        size = {"width": 8, "height": 8}
+        more = {name: {**asked[name], **size} for name in ("init_image", "control") if asked.get(name) is not None}
+        more |= {"mask": {**asked["mask"], "alpha": True}} if asked.get("mask") is not None else {}
+        return {**usual, **{name: asked[name] for name in asked if name not in ("layers", "most")}, **more}
 
     async def _input(self, request: web.Request) -> web.Response:
         data = await request.read()

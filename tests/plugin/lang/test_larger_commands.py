@@ -12,6 +12,7 @@ from test_start_commands import URL, image
 
 from otterbot import texts
 from otterbot.commands.recorded_settings import read_settings
+from otterbot.config import DrawValues
 from otterbot.language.option_values import Hires
 
 HIRES = {
@@ -117,13 +118,14 @@ async def test_a_picture_of_ours_has_its_own_words_and_settings(rig: Rig) -> Non
         ("x4 --strength 0.4", {"upscale": 4, "strength": 0.4}),
         ("2x --seed same", {"upscale": 2, "seed": 7}),
         ("--seed 5 --steps 9", {"upscale": 2, "seed": 5, "steps": 9}),
-        ("--model sdxl-turbo", {"model": "sdxl-turbo", "steps": 4, "prompt": "otter"}),
+        ("--model sdxl-turbo", {"model": "sdxl-turbo", "prompt": "otter"}),
     ],
 )
 async def test_upscale_with_changes(rig: Rig, typed: str, expected: dict[str, Any]) -> None:
     event = rig.homeserver.picture(ROOM, RECORD)
     body = await rig.drawn(f"!upscale {typed}", **reply(event))
     assert {name: body[name] for name in expected} == expected
+    assert ("steps" in body) is ("--model" not in typed), "another model has its own"
 
 
 @pytest.mark.parametrize(
@@ -148,7 +150,8 @@ async def test_anybodys_picture_is_drawn_without_words(rig: Rig) -> None:
         await rig.drawn("!upscale", **reply(theirs)),
         await rig.drawn("!upscale 2", msgtype="m.image", filename="a.png", url=URL, info={"mimetype": "image/png"}),
     ):
-        assert (body["prompt"], body["model"], body["upscale"]) == ("", "ssd-1b", 2)
+        assert (body["prompt"], body["upscale"]) == ("", 2)
+        assert not {"model", "steps", "sampler"} & set(body)
         assert body["init_image"]["event"]
     assert (await rig.drawn("!upscale", **reply(theirs)))["init_image"] == {"event": theirs}
 
@@ -207,3 +210,33 @@ async def test_in_a_thread_on_a_picture(rig: Rig) -> None:
     assert (await rig.drawn("!upscale", **{"m.relates_to": words}))["init_image"] == {"event": last}
     replies = {**relation, "is_falling_back": False, "m.in_reply_to": {"event_id": last}}
     assert (await rig.drawn("!upscale", **{"m.relates_to": replies}))["init_image"] == {"event": last}
+
+
+async def test_again_of_what_the_worker_has_and_has_not_drawn(rig: Rig) -> None:
+    """From the request as it was resolved; the instance may be used to something else by then."""
+    photo = image(rig)
+    for command in ("!upscale", "!draw otter --control canny:0.7"):
+        rig.values(draw=DrawValues(steps=9))
+        await rig.drawn(command, **reply(photo))
+        upscaled = command == "!upscale"
+        picture = {"id": "a" * 64, "width": 96, "height": 64}
+        control = {**picture, "kind": "canny", "scale": 0.7, "start": 0.0, "end": 1.0, "name": "n", "hash": None,
+                   "hub": None}  # fmt: skip
+        resolved = {
+            "v": 1, "prompt": "" if upscaled else "otter", "negative_prompt": "fog", "model": "ssd-1b", "steps": 12,
+            "guidance_scale": 7.5, "width": 192, "height": 128, "canvas": None, "sampler": "UniPC", "seed": 7,
+            "variation": None, "count": 1, "init_image": picture if upscaled else None,
+            "strength": 0.3 if upscaled else None, "mask": None, "control": None if upscaled else control,
+            "hires": None, "upscale": {"factor": 2, "tile": [96, 64]} if upscaled else None, "notes": ["Said."],
+        }  # fmt: skip
+        await rig.services.store.submitted(rig.open[-1].key, "job", resolved)
+        rig.values(draw=DrawValues(steps=50))
+        body = await rig.drawn("!again --seed same")
+        assert (body["steps"], body["guidance_scale"], body["negative_prompt"], body["seed"]) == (12, 7.5, "fog", 7)
+        assert (body["model"], body["layers"]) == ("ssd-1b", [])
+        if upscaled:
+            assert (body["upscale"], body["init_image"], body["strength"]) == (2, {"event": photo}, 0.3)
+            assert not {"width", "height"} & set(body)
+        else:
+            assert body["control"] == {"event": photo, "kind": "canny", "scale": 0.7}
+            assert (body["width"], body["height"]) == (192, 128)

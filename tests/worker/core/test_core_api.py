@@ -109,7 +109,7 @@ BAD: dict[str, tuple[Any, str, str]] = {
     "a long prompt": (image(prompt=CANARY * 6_000), "request.prompt", "4000 characters"),
     "infinite cfg": (image(guidance_scale=1e999), "request.guidance_scale", ""),
     "a bad key": (image(CANARY + " " * 9), "key", "form"),
-    "no kind": ({**image(), "kind": CANARY}, "kind", "image or chat"),
+    "no kind": ({**image(), "kind": CANARY}, "kind", "image, resolved or chat"),
     "no object": ([CANARY], "body", ""),
     "a chat that ends with the model": (
         {**chat(), "request": {"messages": [{"role": "assistant", "content": CANARY}]}},

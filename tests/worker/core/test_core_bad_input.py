@@ -18,7 +18,7 @@ from make_pictures import BAD_PICTURES
 from PIL import Image
 
 from otterbot_worker.api import problems
-from otterbot_worker.schemas.requests import NewImageJob
+from otterbot_worker.schemas.new_jobs import NewImageJob
 
 CONTRACT = Contract(NewImageJob.model_json_schema())
 FIELDS = {field.dotted: field for field in CONTRACT.fields()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from math import log
 from pathlib import Path
@@ -226,6 +227,47 @@ def test_what_is_refused_names_the_limits(models: dict[str, ModelEntry]) -> None
         assert not size.notes
     assert "from 96 to 192 pixels" in found(mini, width=95).problems[0].message
     assert "1.57 megapixels, such as 1248x1248" in found(ssd, width=1536, height=1536).problems[0].message
+
+
+def test_what_is_resolved_is_what_is_drawn(models: dict[str, ModelEntry]) -> None:
+    """Of any size and any limits: within them, in the model's multiples, and the same when it comes again. Where it is
+    refused, the size that is named instead is taken as it is."""
+    chance, refused = random.Random(7), 0
+    cases = [((298, 820), 260, 1536, 64, 1536 * 1024)]  # two roundings once differed there
+    while len(cases) < 20_000:
+        multiple = chance.choice([1, 2, 7, 8, 16, 32, 48, 64])
+        least, most = sorted((chance.randint(16, 1200), chance.randint(64, 4096)))
+        smallest, largest = -(-least // multiple) * multiple, most // multiple * multiple
+        if smallest > largest:
+            continue  # it draws nothing at all
+        pixels = chance.randint(smallest**2, 2 * largest**2)
+        sides = chance.randint(16, 4096), chance.randint(16, 4096)
+        near = tuple(min(max(side, least), most) for side in sides)
+        cases.append((chance.choice([sides, (near[0], near[1])]), least, most, multiple, pixels))
+    for (width, height), least, most, multiple, pixels in cases:
+        limits = replace(LIMITS, size_min=least, size_max=most, size_multiple=multiple, pixels_max=pixels)
+        entry = replace(models["ssd-1b"], limits=limits)
+        size = found(entry, width=width, height=height)
+        if size.problems:
+            details = size.problems[0].details
+            width, height = int(str(details["width"])), int(str(details["height"]))
+            size, refused = found(entry, width=width, height=height), refused + 1
+            assert (size.width, size.height, size.notes, size.problems) == (width, height, [], []), limits
+        assert all(least <= side <= most and not side % multiple for side in (size.width, size.height)), limits
+        assert size.width * size.height <= pixels, limits
+        again = found(entry, width=size.width, height=size.height)
+        assert (again.width, again.height, again.notes, again.problems) == (size.width, size.height, [], []), limits
+    assert 2_000 < refused < 18_000, "both are asked for"
+
+
+def test_a_size_of_an_operator_is_one_that_is_drawn(models: dict[str, ModelEntry]) -> None:
+    chance = random.Random(8)
+    for _ in range(2_000):
+        size = chance.randint(16, 2048) // 8 * 8 or 16, chance.randint(16, 2048)
+        drawn = found(models["ssd-1b"], width=size[0], height=size[1])
+        assert resolution.fits(size, models["ssd-1b"].limits) is (
+            not drawn.problems and (drawn.width, drawn.height) == size
+        )
 
 
 async def test_the_rounding_is_said_with_the_picture(tmp_path: Path) -> None:

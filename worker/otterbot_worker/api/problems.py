@@ -23,7 +23,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 LOOK_AGAIN_SECONDS = 10
 FIELDS_MAX = 50
 """Of a request that are named: one of a megabyte can have ninety thousand that nobody knows."""
-_KINDS = frozenset({"image", "chat", "NewImageJob", "NewChatJob"})
+_KINDS = frozenset({"image", "resolved", "chat", "NewImageJob", "NewResolvedJob", "NewChatJob"})
 
 
 class ApiProblem(Exception):
@@ -153,7 +153,7 @@ def _field(problem: Mapping[str, Any]) -> FieldProblem:
     elif kind == "json_invalid":
         message = "The body is not JSON."
     elif kind in ("union_tag_invalid", "union_tag_not_found"):
-        path, message = ["kind"], "Expected image or chat."
+        path, message = ["kind"], "Expected image, resolved or chat."
     else:
         expected = _lengths(kind, problem.get("ctx", {})) or config.expected(problem)
         message = f"{expected[0].upper()}{expected[1:]}."

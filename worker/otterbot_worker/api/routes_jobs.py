@@ -8,28 +8,30 @@ import time
 from contextlib import aclosing
 
 from aiohttp import web
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from ..queue.model import StoredJob
 from ..queue.store import InputGone, KeyReused, Limits, QueueFull, Submission
-from ..requests import input_images, resolve
+from ..requests import input_images, resolve, resubmitted
+from ..requests.refusal import Refused
 from ..schemas.jobs import Job, JobList
-from ..schemas.requests import NewChatJob, NewImageJob, NewJob
+from ..schemas.new_jobs import NewChatJob, NewImageJob, NewJob, NewResolvedJob
 from .auth import client_of
 from .events import stream
 from .operations import Operation, reply
 from .parts import PARTS, Parts
-from .problems import ApiProblem, body, disk_full, not_found
+from .problems import ApiProblem, body, disk_full, not_found, refuse
 
 log = logging.getLogger(__name__)
 
 MAX_LISTED = 200
-NEW_JOB: TypeAdapter[NewImageJob | NewChatJob] = TypeAdapter(NewJob)
+AnyJob = NewImageJob | NewResolvedJob | NewChatJob
+NEW_JOB: TypeAdapter[AnyJob] = TypeAdapter(NewJob)
 
 
 async def submit(request: web.Request) -> web.Response:
     parts, client = request.app[PARTS], client_of(request)
-    new = await body(request, NEW_JOB.validate_json)
+    new = await body(request, lambda raw: NEW_JOB.validate_json(raw, strict=True))
     known = await parts.store.by_key(client, new.key)
     if known is not None:
         # Before everything else: what was accepted once stays so, whatever the queue or the disk look like now.
@@ -56,17 +58,19 @@ async def submit(request: web.Request) -> web.Response:
     return reply(await parts.views.job(job), 202 if is_new else 200, {"Location": f"/v1/jobs/{job.id}"})
 
 
-async def _resolve(parts: Parts, client: str, new: NewImageJob | NewChatJob) -> Submission:
+async def _resolve(parts: Parts, client: str, new: AnyJob) -> Submission:
     try:
         if isinstance(new, NewChatJob):
             return resolve.chat_submission(new, client, await parts.chat.default_model())
         if not parts.archive.has_room():
             raise disk_full(parts.archive)
-        found = await input_images.find(new.request, client, parts.inputs)
+        found = await input_images.find(resubmitted.asked(new), client, parts.inputs)
         return await asyncio.to_thread(
             resolve.image_submission, new, client, parts.catalogue, parts.default_model, found, parts.library
         )
-    except resolve.Refused as refused:
+    except ValidationError as error:  # of what a resolved request asks for
+        refuse(error)
+    except Refused as refused:
         codes = {problem.code for problem in refused.problems}
         if codes == {"input_gone"}:  # with anything else wrong, sending it again would not help
             raise _input_gone() from None
@@ -162,7 +166,8 @@ OPERATIONS = (
         method="POST",
         path="/v1/jobs",
         handler=submit,
-        summary="Submit a job. 200 with the job where the key and body are known already.",
+        summary="Submit a job. 200 with the job where the key and body are known already. What a worker has forgotten "
+        "is submitted again as `resolved`, with what stood in `Job.resolved`.",
         body=NewJob,
         answers={202: Job, 200: Job},
         problems=(409, 413, 415, 422, 429, 503, 507),

@@ -60,6 +60,23 @@ def rounded(size: tuple[int, int], limits: Limits) -> tuple[int, int]:
     return max(size[0] // step * step, least), max(size[1] // step * step, least)
 
 
+def fits(size: tuple[int, int], limits: Limits) -> bool:
+    """Whether it is drawn as it is."""
+    return _inside(size, limits) and not any(side % limits.size_multiple for side in size)
+
+
+def closest(size: tuple[int, int], limits: Limits) -> tuple[int, int]:
+    """What comes closest to a size that is not drawn: each side within the limits, and if it has too many pixels then,
+    as many as there may be in about the same shape."""
+    near = (nearest(size[0], limits), nearest(size[1], limits))
+    step, least = limits.size_multiple, _least(limits)
+    shrink = min(1.0, math.sqrt(limits.pixels_max / (near[0] * near[1])))
+    narrow, wide = (max(int(side * shrink) // step * step, least) for side in sorted(near))
+    if narrow * wide > limits.pixels_max:  # so long and thin that the narrow side could not shrink
+        wide = max(limits.pixels_max // narrow // step * step, least)
+    return (narrow, wide) if near[0] <= near[1] else (wide, narrow)
+
+
 def of_shape(shape: float, limits: Limits, pixels: int) -> tuple[int, int]:
     """About that shape with about that many pixels, in the model's multiples and within its limits."""
     wide = math.sqrt(pixels * shape)

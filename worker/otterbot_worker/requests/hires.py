@@ -12,6 +12,7 @@ from ..sampling import sampling_steps, tiles
 from ..schemas.jobs import FieldProblem
 from ..schemas.requests import Hires, ImageRequest
 from ..schemas.resolved import ResolvedHires, ResolvedUpscale
+from .refusal import problem
 from .size import Size
 
 SIDE_MAX = 4096
@@ -43,21 +44,21 @@ def upscaled_size(request: ImageRequest, factor: int, entry: ModelEntry, start: 
     for name in ("width", "height", "aspect", "hires", "variation", "control"):
         if getattr(request, name) is not None:
             sentence = "An upscaled picture is that picture, so many times as large; leave this out."
-            size.problems.append(_problem(name, "conflict", sentence))
+            size.problems.append(problem(name, "conflict", sentence))
     if request.mask is not None:
-        size.problems.append(_problem("mask", "conflict", "All of a picture is upscaled; leave the mask out."))
+        size.problems.append(problem("mask", "conflict", "All of a picture is upscaled; leave the mask out."))
     if request.init_image is None:
-        size.problems.append(_problem("upscale", "no_picture", "Upscaling needs a picture to start from."))
+        size.problems.append(problem("upscale", "no_picture", "Upscaling needs a picture to start from."))
     if start is None:
         return size
     wanted = _in_multiples((start.width * factor, start.height * factor), entry)
     if min(wanted) < entry.limits.size_min:
         sentence = f"This picture is too small even if upscaled: {entry.name} draws sides from {entry.limits.size_min}"
-        size.problems.append(_problem("upscale", "too_small", f"{sentence} pixels."))
+        size.problems.append(problem("upscale", "too_small", f"{sentence} pixels."))
     elif not _fits(wanted, entry):
         half = _in_multiples((start.width * 2, start.height * 2), entry)
         advice = "Twice is possible." if factor > 2 and _fits(half, entry) else "Send it smaller."
-        size.problems.append(_problem("upscale", "too_large", f"{_too_large(wanted, entry)} {advice}"))
+        size.problems.append(problem("upscale", "too_large", f"{_too_large(wanted, entry)} {advice}"))
     else:
         size.width, size.height = wanted
         size.notes.append(f"Upscaled from {start.width}x{start.height} to {wanted[0]}x{wanted[1]}.")
@@ -81,20 +82,20 @@ def _second_pass(
 ) -> None:
     if not entry.abilities.pictures:
         sentence = f"{entry.name} cannot start from a picture, as a second pass does; another model can."
-        larger.problems.append(_problem("hires", "no_pictures", sentence))
+        larger.problems.append(problem("hires", "no_pictures", sentence))
     if request.mask is not None:
         sentence = "What lies outside of a mask stays as it is, so it cannot be drawn larger; leave one of them out."
-        larger.problems.append(_problem("hires", "conflict", sentence))
+        larger.problems.append(problem("hires", "conflict", sentence))
     size = _in_multiples((base.width * asked.scale, base.height * asked.scale), entry)
     if not _fits(size, entry):
         most = _largest_scale((base.width, base.height), entry)
         sentence = f"{_too_large(size, entry)} {base.width}x{base.height} can be drawn {most:g} times as large."
-        larger.problems.append(_problem("hires.scale", "too_large", sentence))
+        larger.problems.append(problem("hires.scale", "too_large", sentence))
         return
     steps = steps if asked.steps is None else asked.steps
     if not entry.limits.steps_min <= steps <= entry.limits.steps_max:
         sentence = f"{entry.name} takes {entry.limits.steps_min} to {entry.limits.steps_max} steps."
-        larger.problems.append(_problem("hires.steps", "bad_steps", sentence))
+        larger.problems.append(problem("hires.steps", "bad_steps", sentence))
     tile = _tile(size, entry)
     cut = tile != size
     upscaler = asked.upscaler or ("lanczos" if cut else "latent")
@@ -162,7 +163,3 @@ def _too_large(size: tuple[int, int], entry: ModelEntry) -> str:
         f"That would be {size[0]}x{size[1]}; with {entry.name} larger pictures have at most {most:.3g} megapixels and "
         f"sides of {SIDE_MAX}."
     )
-
-
-def _problem(name: str, code: str, message: str) -> FieldProblem:
-    return FieldProblem(field=f"request.{name}", code=code, message=message)

@@ -11,6 +11,7 @@ from ..queue.input_rows import Input, Inputs
 from ..sampling import masks, sampling_steps
 from ..schemas.jobs import FieldProblem
 from ..schemas.requests import ImageRequest
+from .refusal import problem
 
 GONE = {
     "init_image": "The picture to start from is not on the worker any more; please send it again.",
@@ -70,16 +71,16 @@ def problems(request: ImageRequest, sources: Sources, entry: ModelEntry) -> list
     """What can be said without looking at the pictures."""
     if request.init_image is not None and not entry.abilities.pictures:
         sentence = f"{entry.name} cannot start from a picture; another model can."
-        return [_problem("init_image", "no_pictures", sentence)]
+        return [problem("init_image", "no_pictures", sentence)]
     found = [
-        _problem(name, "input_gone", sentence)
+        problem(name, "input_gone", sentence)
         for name, sentence in GONE.items()
         if getattr(request, name) is not None and getattr(sources, "start" if name == "init_image" else name) is None
     ]
     if request.init_image is None and request.strength is not None:
-        found.append(_problem("strength", "no_picture", "A strength needs a picture to start from."))
+        found.append(problem("strength", "no_picture", "A strength needs a picture to start from."))
     if request.init_image is None and request.mask is not None:
-        found.append(_problem("mask", "no_picture", "A mask needs a picture to start from."))
+        found.append(problem("mask", "no_picture", "A mask needs a picture to start from."))
     if (start := sources.start) is not None and (mask := sources.mask) is not None:
         shapes = (start.width, start.height), (mask.width, mask.height)
         if not masks.same_shape(*shapes):
@@ -87,7 +88,7 @@ def problems(request: ImageRequest, sources: Sources, entry: ModelEntry) -> list
                 f"The mask needs the shape of the picture, which has {start.width}x{start.height} pixels; "
                 f"it has {mask.width}x{mask.height}."
             )
-            found.append(_problem("mask", "mask_shape", sentence))
+            found.append(problem("mask", "mask_shape", sentence))
     return found
 
 
@@ -113,18 +114,14 @@ def look_at_mask(sources: Sources, width: int, height: int) -> tuple[FieldProble
         share = masks.share(masks.read(sources.mask_file, width, height))
     except (OSError, SyntaxError, ValueError) as error:
         look_failed(error, "the mask")
-        return _problem("mask", "input_gone", GONE["mask"]), None
+        return problem("mask", "input_gone", GONE["mask"]), None
     if not share:
         sentence = (
             "The mask leaves nothing to draw: what is to be drawn anew has to be transparent in it, or white where it "
             "has no transparency."
         )
-        return _problem("mask", "mask_empty", sentence), None
+        return problem("mask", "mask_empty", sentence), None
     percent = f"{100 * share:.0f} %" if share >= 0.01 else "less than 1 %"
     stays = (sources.start.width, sources.start.height) == (width, height)
     rest = "stays as it is" if stays else f"is only scaled, to {width}x{height}"
     return None, f"The mask leaves {percent} of the picture to be drawn anew; the rest {rest}."
-
-
-def _problem(field: str, code: str, message: str) -> FieldProblem:
-    return FieldProblem(field=f"request.{field}", code=code, message=message)

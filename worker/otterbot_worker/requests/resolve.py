@@ -20,27 +20,22 @@ from ..queue.model import NewRow
 from ..queue.store import Submission, new_rows
 from ..sampling import samplers, sampling_steps, tiles
 from ..schemas.jobs import FieldProblem
-from ..schemas.requests import ImageRequest, NewChatJob, NewImageJob
+from ..schemas.new_jobs import NewChatJob, NewImageJob, NewResolvedJob
+from ..schemas.requests import ImageRequest
 from ..schemas.resolved import ResolvedChat, ResolvedInitImage, ResolvedMask, ResolvedRequest
-from . import hires, variations
+from . import hires, layers, resubmitted, variations
 from . import input_images as pictures
 from .controlnet import Steering, find_control
 from .input_images import Sources
 from .loras import Wanted, find_wanted
+from .model import choose_model
+from .refusal import Refused, problem
 from .size import Size, find_size
 
 NO_PREVIEWS = "There were no previews, because the safety checker looks at finished pictures only."
 
 
-class Refused(Exception):
-    """The request cannot be run as it stands."""
-
-    def __init__(self, problems: list[FieldProblem]) -> None:
-        super().__init__("the request cannot be run")
-        self.problems = problems
-
-
-def body_hash(job: NewImageJob | NewChatJob) -> str:
+def body_hash(job: NewImageJob | NewChatJob | NewResolvedJob) -> str:
     """Equal for equal requests, however they were spelled; fields that a later version adds do not change it."""
     body = job.model_dump(mode="json", exclude_defaults=True, exclude={"key"})
     canonical = json.dumps(body, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
@@ -48,7 +43,7 @@ def body_hash(job: NewImageJob | NewChatJob) -> str:
 
 
 def image_submission(
-    job: NewImageJob,
+    job: NewImageJob | NewResolvedJob,
     client: str,
     catalogue: Catalogue,
     default_model: str,
@@ -61,7 +56,9 @@ def image_submission(
     :raises Refused: :raises CannotLook: nobody could say whether something is here
     """
     sources = sources or Sources()
-    request = resolve_image(job.request, catalogue, default_model, sources, library)
+    request = resolve_image(resubmitted.asked(job), catalogue, default_model, sources, library)
+    if isinstance(job, NewResolvedJob):
+        request = resubmitted.noted(request, job.request)
     return Submission(
         client=client,
         key=job.key,
@@ -84,7 +81,7 @@ def chat_submission(job: NewChatJob, client: str, default_model: str | None) -> 
     """
     messages = job.request.messages
     if messages[-1].role != "user":
-        raise Refused([_problem("request.messages", "last_not_user", "The last message has to be the user's.")])
+        raise Refused([problem("messages", "last_not_user", "The last message has to be the user's.")])
     model = job.request.model or default_model or ""
     return Submission(
         client=client,
@@ -107,18 +104,20 @@ def resolve_image(
     sources: Sources | None = None,
     library: Library | None = None,
 ) -> ResolvedRequest:
-    """Fills in the model's defaults and holds everything against its limits.
+    """Fills in what is open and holds everything against the model's limits.
 
-    :raises Refused:
+    :raises Refused: :raises CannotLook:
     """
     sources = sources or Sources()
-    entry = _entry(request.model or default_model, catalogue)
+    model = choose_model(request, catalogue, default_model)
+    entry = model.entry
     chosen = _choose(request, entry, sources, library, downloads=catalogue.downloads_allowed)
     problems = [
         *_unavailable(request, entry, catalogue),
-        *_sampler_problems(chosen.sampler, entry),
+        *chosen.sampler_problems,
         *pictures.problems(request, sources, entry),
-        *_limits(entry, steps=chosen.steps, guidance=chosen.guidance_scale),
+        *chosen.steps.problems,
+        *layers.guidance_problems(chosen.guidance_scale, entry),
         *chosen.size.problems,
         *chosen.enlarged.problems,
         *_nothing_to_draw(request),
@@ -127,32 +126,22 @@ def resolve_image(
     ]
     if problems:
         raise Refused(problems)
-    problem, said = pictures.look_at_mask(sources, chosen.size.width, chosen.size.height)
-    if problem is not None:
-        raise Refused([problem])
+    bad, said = pictures.look_at_mask(sources, chosen.size.width, chosen.size.height)
+    if bad is not None:
+        raise Refused([bad])
     notes = [*pictures.notes(sources), *([said] if said is not None else [])]
-    return _resolved(request, entry, chosen, sources, notes=notes)
-
-
-def _entry(name: str, catalogue: Catalogue) -> ModelEntry:
-    """:raises Refused: :raises CannotLook:"""
-    look = catalogue.look()
-    entry, broken = look.entry(name), look.broken.get(name)
-    if broken is not None:
-        raise Refused([_problem("request.model", "model_broken", f"{name} cannot be used. {broken}")])
-    if entry is None:
-        known = ", ".join(sorted(look.images))
-        raise Refused([_problem("request.model", "unknown_model", f"No such model. There are: {known}.")])
-    return entry
+    resolved = _resolved(request, entry, chosen, sources, notes=notes)
+    return resolved.model_copy(update={"notes": (*model.notes, *resolved.notes)}) if model.notes else resolved
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Chosen:
-    """What was asked for, with the model's defaults where nothing was."""
+    """What was asked for, with what is usual where nothing was."""
 
     sampler: str | None
     """``None``: one that nobody knows."""
-    steps: int
+    sampler_problems: list[FieldProblem]
+    steps: layers.Steps
     guidance_scale: float
     guidance_notes: list[str]
     negative_prompt: str
@@ -165,34 +154,40 @@ class _Chosen:
 def _choose(
     request: ImageRequest, entry: ModelEntry, sources: Sources, library: Library | None, *, downloads: bool
 ) -> _Chosen:
-    defaults = entry.defaults
-    steps = defaults.steps if request.steps is None else request.steps
-    negative = defaults.negative_prompt if request.negative_prompt is None else request.negative_prompt
+    usual = layers.usual(request.layers, entry)
+    steps = layers.find_steps(request, entry, usual.steps)
+    negative = usual.negative_prompt if request.negative_prompt is None else request.negative_prompt
+    sampler = usual.sampler if request.sampler is None else samplers.resolve(request.sampler)
     if request.upscale is not None:
         size = hires.upscaled_size(request, request.upscale, entry, sources.start)
     else:
-        size = find_size(request, entry, pictures.shape(sources))
+        size = find_size(request, entry, pictures.shape(sources), usual.size)
     nets = (library or Library()).controlnets
-    counted = StepCount(*sampling_steps.steps(steps, pictures.strength(request, sources)))
-    guidance_scale, guidance_notes = _guidance(request, entry, counted)
+    counted = StepCount(*sampling_steps.steps(steps.number, pictures.strength(request, sources)))
+    guidance_scale, guidance_notes = _guidance(request, entry, usual.guidance_scale, counted)
     return _Chosen(
-        sampler=defaults.sampler if request.sampler is None else samplers.resolve(request.sampler),
+        sampler=sampler,
+        sampler_problems=layers.sampler_problems(request, sampler, entry),
         steps=steps,
         guidance_scale=guidance_scale,
         guidance_notes=guidance_notes,
         negative_prompt=negative,
         size=size,
-        enlarged=hires.find(request, entry, size, steps),
+        enlarged=hires.find(request, entry, size, steps.number),
         wanted=find_wanted(request.prompt, negative, entry, library, counted) if library is not None else Wanted(),
         steering=find_control(request, sources.control, entry, nets, downloads=downloads),
     )
 
 
-def _guidance(request: ImageRequest, entry: ModelEntry, steps: StepCount) -> tuple[float, list[str]]:
-    """And what is to be said about it."""
+def _guidance(
+    request: ImageRequest, entry: ModelEntry, set_here: float | None, steps: StepCount
+) -> tuple[float, list[str]]:
+    """And what is to be said about it. ``set_here``: by a layer."""
     usual, weighted = entry.defaults.guidance_scale, entry.defaults.guidance_scale_weighted
     if request.guidance_scale is not None:
         return request.guidance_scale, []
+    if set_here is not None:
+        return set_here, []
     if weighted is None or weighted == usual or not read(lora_tags(request.prompt).text, steps).weighted:
         return usual, []
     return weighted, [f"CFG {weighted:g}, as the prompt has weights; {usual:g} is usual."]
@@ -208,7 +203,7 @@ def _resolved(
         model=entry.name,
         prompt=request.prompt,
         negative_prompt=chosen.negative_prompt,
-        steps=chosen.steps,
+        steps=chosen.steps.number,
         guidance_scale=chosen.guidance_scale,
         width=size.width,
         height=size.height,
@@ -229,6 +224,7 @@ def _resolved(
         safety=request.safety,
         preview=request.preview and not request.safety,
         notes=(
+            *chosen.steps.notes,
             *chosen.guidance_notes,
             *size.notes,
             *enlarged.notes,
@@ -247,45 +243,13 @@ def _unavailable(request: ImageRequest, entry: ModelEntry, catalogue: Catalogue)
     problems = []
     if not catalogue.available(entry):
         sentence = f"The files of {entry.name} are not on the worker."
-        problems.append(_problem("request.model", "model_missing", sentence))
+        problems.append(problem("model", "model_missing", sentence, model=entry.name))
     if request.safety and catalogue.safety(entry) is None:
-        problems.append(_problem("request.safety", "safety_missing", safety.MISSING))
+        problems.append(problem("safety", "safety_missing", safety.MISSING))
     return problems
-
-
-def _sampler_problems(sampler: str | None, entry: ModelEntry) -> list[FieldProblem]:
-    taken = entry.samplers()
-    if sampler is None:
-        known = ", ".join(samplers.names())
-        return [_problem("request.sampler", "unknown_sampler", f"No such sampler. There are: {known}.")]
-    if sampler in entry.abilities.samplers and sampler not in taken:
-        sentence = f"{entry.name} begins with nothing but noise (zero terminal SNR), which {sampler} cannot."
-        sentence += f" It takes: {', '.join(taken)}."
-        return [_problem("request.sampler", "sampler_mismatch", sentence)]
-    if sampler not in taken:
-        sentence = f"{entry.name} does not take that sampler. It takes: {', '.join(taken)}."
-        return [_problem("request.sampler", "sampler_mismatch", sentence)]
-    return []
 
 
 def _nothing_to_draw(request: ImageRequest) -> list[FieldProblem]:
     if request.prompt.strip() or request.upscale is not None:
         return []
-    return [_problem("request.prompt", "empty", "Say what to draw.")]
-
-
-def _limits(entry: ModelEntry, *, steps: int, guidance: float) -> list[FieldProblem]:
-    limits, name = entry.limits, entry.name
-    problems = []
-    if steps > limits.steps_max:
-        problems.append(_problem("request.steps", "too_many", f"{name} takes at most {limits.steps_max} steps."))
-    if steps < limits.steps_min:
-        problems.append(_problem("request.steps", "too_few", f"{name} takes at least {limits.steps_min} steps."))
-    if guidance > limits.guidance_scale_max:
-        sentence = f"{name} takes a CFG of at most {limits.guidance_scale_max:g}."
-        problems.append(_problem("request.guidance_scale", "too_large", sentence))
-    return problems
-
-
-def _problem(field: str, code: str, message: str) -> FieldProblem:
-    return FieldProblem(field=field, code=code, message=message)
+    return [problem("prompt", "empty", "Say what to draw.")]

@@ -8,6 +8,7 @@ from ..models import resolution
 from ..models.entries import ModelEntry
 from ..schemas.jobs import FieldProblem
 from ..schemas.requests import ImageRequest
+from .refusal import problem
 
 _FAR = 1.1
 """How much longer or shorter than asked a shape may come out before that is worth a sentence."""
@@ -26,8 +27,14 @@ class Size:
     problems: list[FieldProblem] = field(default_factory=list)
 
 
-def find_size(request: ImageRequest, entry: ModelEntry, picture: tuple[int, int] | None) -> Size:
-    """Typed, else of the shape that was asked for, else the picture's (`sizes.of_picture`), else the model's usual one.
+def find_size(
+    request: ImageRequest,
+    entry: ModelEntry,
+    picture: tuple[int, int] | None,
+    usual: tuple[int, int] | None = None,
+) -> Size:
+    """Typed, else of the shape that was asked for, else the picture's (`resolution.of_picture`), else the ``usual``
+    one, else the model's own.
 
     Under a mask the picture keeps its own size wherever the model draws that: to scale it would change every pixel that
     is to stay. ``picture``: the one to start from, else the one that steers; width and height.
@@ -41,6 +48,8 @@ def find_size(request: ImageRequest, entry: ModelEntry, picture: tuple[int, int]
     elif request.width is None and request.height is None:
         if picture is not None:
             size.width, size.height = resolution.of_picture(picture, entry.limits, size.width * size.height)
+        elif usual is not None:
+            size.width, size.height = usual
     elif not (problems := _outside(request, entry)):
         _of_sides(size, request, entry, picture)
     else:
@@ -60,9 +69,9 @@ def _of_aspect(size: Size, request: ImageRequest, aspect: str, entry: ModelEntry
     shape = resolution.shape(aspect)
     if request.width is not None or request.height is not None:
         sentence = "A shape takes the place of width and height; give one or the other."
-        size.problems.append(FieldProblem(field="request.aspect", code="conflict", message=sentence))
+        size.problems.append(problem("aspect", "conflict", sentence))
     elif shape is None:
-        size.problems.append(FieldProblem(field="request.aspect", code="bad_aspect", message=resolution.EXPECTED))
+        size.problems.append(problem("aspect", "bad_aspect", resolution.EXPECTED))
     else:
         size.width, size.height = resolution.of_aspect(shape, entry.limits, size.width * size.height)
         came = size.width / size.height
@@ -79,8 +88,11 @@ def _outside(request: ImageRequest, entry: ModelEntry) -> list[FieldProblem]:
         f"{entry.name} draws sides from {limits.size_min} to {limits.size_max} pixels, "
         f"in multiples of {limits.size_multiple}."
     )
+    asked = (request.width or entry.defaults.width, request.height or entry.defaults.height)
+    width, height = resolution.closest(asked, limits)
+    details = {"least": limits.size_min, "most": limits.size_max, "width": width, "height": height}
     return [
-        FieldProblem(field=f"request.{name}", code="bad_size", message=sentence)
+        problem(name, "bad_size", sentence, model=entry.name, **details)
         for name, side in (("width", request.width), ("height", request.height))
         if side is not None and not limits.size_min <= side <= limits.size_max
     ]
@@ -102,9 +114,9 @@ def _of_sides(size: Size, request: ImageRequest, entry: ModelEntry, picture: tup
         width = size.width if picture is None else resolution.nearest(height * picture[0] / picture[1], limits)
         said = f"A height of {asked[1]} was rounded to {height}"
     if width * height > limits.pixels_max:
-        side = int(limits.pixels_max**0.5) // limits.size_multiple * limits.size_multiple
-        sentence = f"{entry.name} draws at most {limits.pixels_max / 1e6:.2f} megapixels, such as {side}x{side}."
-        size.problems.append(FieldProblem(field="request.width", code="too_large", message=sentence))
+        width, height = resolution.closest((width, height), limits)
+        sentence = f"{entry.name} draws at most {limits.pixels_max / 1e6:.2f} megapixels, such as {width}x{height}."
+        size.problems.append(problem("width", "too_large", sentence, model=entry.name, width=width, height=height))
         return
     size.width, size.height = width, height
     if (asked[0] or width, asked[1] or height) != (width, height):

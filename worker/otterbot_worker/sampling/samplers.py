@@ -7,8 +7,10 @@ LMS, the beta sigmas and DPMSolverSDE are left out: they need scipy or torchsde.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any
 
@@ -81,11 +83,16 @@ SAMPLERS = _table(
     Sampler(name="DEIS", scheduler="DEISMultistepScheduler", arguments=_UNBENT, zero_snr=False),
 )
 
-_ALIASES = {"plms": "PNDM", "eulerancestral": "Euler a", "dpm2ancestral": "DPM2 a"}
+_ALIASES = {"plms": "PNDM", "eulerdiscrete": "Euler", "unipcmultistep": "UniPC"}
+_FILLER = re.compile(r"[\s_.-]+")
+_COMPARED = 40
+"""Characters of a name that are compared with the known ones."""
 
 
 def _key(name: str) -> str:
-    return "".join(c for c in name.casefold() if c not in " _-.")
+    """The same for all spellings of a name, diffusers' classes and k-diffusion's names among them."""
+    key = _FILLER.sub("", name.casefold()).replace("pp", "++").removesuffix("scheduler")
+    return key.replace("ancestral", "a")
 
 
 _BY_KEY = {_key(name): name for name in SAMPLERS} | _ALIASES
@@ -96,5 +103,11 @@ def names() -> list[str]:
 
 
 def resolve(name: str) -> str | None:
-    """The proper name for what somebody typed (``unipc``, ``euler_a``, ``dpm++ 2m karras``)."""
+    """The proper name for what somebody typed (``unipc``, ``euler_a``, ``dpmpp 2m karras``, ``Euler Ancestral``)."""
     return _BY_KEY.get(_key(name))
+
+
+def near(name: str) -> list[str]:
+    """Names like one that nobody knows: what may have been meant."""
+    found = get_close_matches(_key(name)[:_COMPARED], _BY_KEY, n=2, cutoff=0.6)
+    return list(dict.fromkeys(_BY_KEY[key] for key in found))

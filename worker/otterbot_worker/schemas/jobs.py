@@ -15,6 +15,10 @@ class FieldProblem(Sent):
     code: str
     message: str
     """What was expected, in words that can be shown to a person; never what was sent."""
+    details: dict[str, int | float | str | list[str]] = {}
+    """What a client needs that says it in words of its own; only the worker's own names and numbers. ``model``: the
+    chosen one; ``least``, ``most``; ``width``, ``height``: the closest size that is drawn; ``near``: names like the one
+    that nobody knows, ``known``: all there are; ``problem``: what is wrong with a model."""
 
 
 class Problem(Sent):
@@ -113,8 +117,8 @@ class Job(Sent):
     request: dict[str, Any] = {}
     """The request with every default filled in (for chat: without the messages)."""
     resolved: ResolvedRequest | None = None
-    """The same, typed, of an image job: what a client keeps that wants the same pictures again. Its ``notes`` say what
-    was changed in the request."""
+    """The same, typed, of an image job: what a client keeps that wants the same pictures again, and submits as
+    ``resolved`` where they are forgotten. Its ``notes`` say what was changed in the request."""
     pictures: list[Picture] = []
     turn: Turn | None = None
 

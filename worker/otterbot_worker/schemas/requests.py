@@ -15,7 +15,12 @@ MAX_SEED = 2**32 - 1
 MAX_COUNT = 8
 MAX_CHAT_CHARACTERS = 64_000
 
-JobKey = Annotated[str, Field(min_length=8, max_length=128, pattern=r"^[A-Za-z0-9_.:-]+$")]
+
+Steps = Annotated[int, Field(ge=1, le=200)]
+GuidanceScale = Annotated[float, Field(ge=0, le=30)]
+Side = Annotated[int, Field(ge=16, le=4096)]
+"""Of a picture, in pixels."""
+Prompt = Annotated[str, Field(max_length=MAX_PROMPT)]
 
 
 class Variation(Received):
@@ -34,7 +39,7 @@ class Hires(Received):
     strength: Annotated[float | None, Field(gt=0, le=1)] = None
     """How much is drawn anew. Usually 0.7 for ``latent`` and 0.5 for ``lanczos``; 0.35 where it is so large that it is
     drawn in tiles."""
-    steps: Annotated[int | None, Field(ge=1, le=200)] = None
+    steps: Steps | None = None
     """Of which the strength takes its part; the picture's own where it is absent."""
     upscaler: Literal["latent", "lanczos"] | None = None
     """What is enlarged: latents or pixels. Absent: latents, in tiles pixels."""
@@ -43,13 +48,14 @@ class Hires(Received):
 class ImageOptions(Settings, Received):
     """The options of a picture; ``None`` is "the model's default"."""
 
-    prompt: Annotated[str | None, Field(max_length=MAX_PROMPT)] = None
-    negative_prompt: Annotated[str | None, Field(max_length=MAX_PROMPT)] = None
+    prompt: Prompt | None = None
+    negative_prompt: Prompt | None = None
     model: Name | None = None
-    steps: Annotated[int | None, Field(ge=1, le=200)] = None
-    guidance_scale: Annotated[float | None, Field(ge=0, le=30)] = None
-    width: Annotated[int | None, Field(ge=16, le=4096)] = None
-    height: Annotated[int | None, Field(ge=16, le=4096)] = None
+    """Capitals do not matter."""
+    steps: Steps | None = None
+    guidance_scale: GuidanceScale | None = None
+    width: Side | None = None
+    height: Side | None = None
     """What is no multiple of the model's is rounded, and a note says so; but with ``mask`` the size of ``init_image``
     stays as it is."""
     aspect: Annotated[str | None, Field(max_length=16)] = None
@@ -98,14 +104,42 @@ class Control(Received):
     """Between which shares of the steps it does."""
 
 
+class Layer(Received):
+    """Defaults for whatever model draws: of a room, or of a whole instance. What a request leaves open is taken from
+    the first of its layers that says something of it, where the model can take that, else it is the model's own."""
+
+    layer: Literal["room", "instance"]
+    """Whose they are."""
+    model: Name | None = None
+    """Of the first layer that names one. Where it is gone, or its files are, the worker's default draws, and a note
+    says so."""
+    steps: Steps | None = None
+    guidance_scale: GuidanceScale | None = None
+    size: tuple[Side, Side] | None = None
+    """Width and height; where the request names no size and no shape, and no picture that has one."""
+    sampler: Name | None = None
+    """One that nobody knows is refused."""
+    negative_prompt: Prompt | None = None
+
+
+class Most(Received):
+    """What a client allows, whatever a model does. More is refused where it was asked for; a default is lowered to it,
+    and a note says so."""
+
+    steps: Steps | None = None
+
+
 class ImageRequest(ImageOptions):
     """A picture request. The client draws the seed, so that a worker that has forgotten
     everything draws the same picture when the same request is submitted again."""
 
-    prompt: Annotated[str, Field(max_length=MAX_PROMPT)]
+    prompt: Prompt
     """Only with ``upscale`` it may be empty."""
     seed: Annotated[int, Field(ge=0, le=MAX_SEED)]
     count: Annotated[int, Field(ge=1, le=MAX_COUNT)] = 1
+    layers: Annotated[tuple[Layer, ...], Field(max_length=8)] = ()
+    """The most important first."""
+    most: Most = Most()
     init_image: InitImage | None = None
     """Without width, height and aspect its own size is drawn, in the model's multiples, where it has between half and
     one and a half times the model's usual number of pixels and is within the limits; else its shape at that number.
@@ -141,33 +175,11 @@ class ChatRequest(Received):
     messages: Annotated[list[ChatMessage], Field(min_length=1, max_length=200)]
 
 
-class _NewJob(Received):
-    key: JobKey
-    """The client's idempotency key: the same key with the same body is the same job."""
-    owner: Name
-    room: Name
-    private: bool = False
-    """From an encrypted room: ``archive.encrypted_rooms`` says how long its pictures stay."""
-
-
-class NewImageJob(_NewJob):
-    kind: Literal["image"]
-    request: ImageRequest
-
-
-class NewChatJob(_NewJob):
-    kind: Literal["chat"]
-    request: ChatRequest
-
-
-NewJob = Annotated[NewImageJob | NewChatJob, Field(discriminator="kind")]
-
-
 class PauseRequest(Received):
     minutes: Annotated[float | None, Field(gt=0, le=7 * 24 * 60)] = None
     """``None``: until ``resume``."""
 
 
 class ExplainRequest(Received):
-    prompt: Annotated[str, Field(max_length=MAX_PROMPT)]
-    negative_prompt: Annotated[str | None, Field(max_length=MAX_PROMPT)] = None
+    prompt: Prompt
+    negative_prompt: Prompt | None = None

@@ -1,0 +1,130 @@
+"""From what was typed to the request that is submitted: what was asked for, the seed, and as layers what the room and
+the instance are used to. What follows from it for a model (sizes, limits, samplers, strength), the worker decides.
+
+Pure. Order: typed, then (for ``!again``) the picture's own settings, then the layers, then the model's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .. import texts
+from ..config import Values
+from ..language.options import DrawOptions
+from .context import Circumstances
+from .outcome import NewRequest, Unusable
+
+Layers = Sequence[Mapping[str, Any]]
+
+
+def picture_request(
+    asked: DrawOptions,
+    around: Circumstances,
+    *,
+    seed: int,
+    base: DrawOptions | None = None,
+    layers: Layers | None = None,
+    notes: Sequence[str] = (),
+    start: str | None = None,
+    usual: int = 1,
+    other: int,
+) -> NewRequest:
+    """The request for ``asked``; ``base`` are settings to keep where nothing was typed, ``usual`` how many pictures
+    then, and ``layers`` the defaults where those are not to be the instance's of now. ``start`` is the event whose
+    picture it starts from; ``other`` the seed of a variation that has none.
+
+    Raises :class:`Unusable`.
+    """
+    values = around.values
+    wanted = completed(asked, base or DrawOptions())
+    prompt = wanted.prompt or ""
+    _check_lengths(prompt, wanted.negative_prompt, values)
+    _check_start(wanted, values.prefix, start=start)
+    body = {
+        **wanted.asked(),
+        "prompt": prompt,
+        "seed": seed,
+        "count": _allowed_count(asked.count, values, usual=values.draw.count if base is None else usual),
+        "layers": list(layers_of(around, numbers=base is None) if layers is None else layers),
+        "most": {"steps": values.limits.steps},
+        "asked": asked.asked(),
+    }
+    if wanted.variation is not None:
+        to = other if wanted.variation.seed is None else wanted.variation.seed
+        body["variation"] = {"seed": to, "strength": wanted.variation.strength}
+    body |= _from_picture(wanted, start)
+    if around.safe:
+        body["safety"] = True
+    body = {key: value for key, value in body.items() if value is not None}
+    return NewRequest(kind="image", body=body, asked=asked.asked(), notes=tuple(notes))
+
+
+def layers_of(around: Circumstances, *, numbers: bool) -> list[dict[str, Any]]:
+    """The room's defaults and the instance's; without ``numbers`` only which model draws: a picture that is drawn again
+    has its own."""
+    ours, chosen = around.values.draw, around.chosen
+    room = {"layer": "room", "model": chosen.name if chosen.source == "room" else None}
+    instance: dict[str, Any] = {"layer": "instance", "model": around.values.model}
+    if numbers:
+        instance |= {
+            "steps": ours.steps,
+            "guidance_scale": ours.cfg,
+            "size": None if ours.size is None else list(ours.size),
+            "sampler": ours.sampler,
+            "negative_prompt": ours.negative_prompt,
+        }
+    filled = ({name: value for name, value in layer.items() if value is not None} for layer in (room, instance))
+    return [layer for layer in filled if len(layer) > 1]
+
+
+def _check_lengths(prompt: str, negative: str | None, values: Values) -> None:
+    most = values.limits.prompt_length
+    if len(prompt) > most:
+        raise Unusable(texts.prompt_too_long(len(prompt), most))
+    if negative is not None and len(negative) > most:
+        raise Unusable(texts.negative_too_long(len(negative), most))
+
+
+def _allowed_count(typed: int | None, values: Values, *, usual: int) -> int:
+    if typed is not None and typed > values.limits.count:
+        raise Unusable(texts.too_many_pictures(values.limits.count))
+    return min(usual, values.limits.count) if typed is None else typed
+
+
+def _check_start(wanted: DrawOptions, prefix: str, *, start: str | None) -> None:
+    """What is about a picture needs one, and one that steers is none to start from."""
+    if wanted.strength is not None and start is None:
+        raise Unusable(texts.strength_needs_a_picture(prefix))
+    if wanted.inpaint and start is None:
+        raise Unusable(texts.inpaint_needs_a_picture(prefix))
+    if wanted.control is None:
+        return
+    if wanted.strength is not None or wanted.inpaint:
+        raise Unusable(texts.control_is_no_start("strength" if wanted.strength is not None else "inpaint"))
+    if start is None:
+        raise Unusable(texts.control_needs_a_picture(prefix))
+
+
+def _from_picture(wanted: DrawOptions, start: str | None) -> dict[str, Any]:
+    """What the picture of the event ``start`` is for: to steer, else to start from."""
+    if start is None:
+        return {}
+    if wanted.control is not None:
+        scale = {} if wanted.control.scale is None else {"scale": wanted.control.scale}
+        return {"control": {"event": start, "kind": wanted.control.kind, **scale}}
+    return {
+        "init_image": {"event": start},
+        "upscale": wanted.upscale,
+        "mask": {"event": start} if wanted.inpaint else None,
+    }
+
+
+def completed(asked: DrawOptions, base: DrawOptions) -> DrawOptions:
+    """``asked``, completed by ``base``. A size is one thing, and more exact than a shape."""
+    merged = {name: old if (new := getattr(asked, name)) is None else new for name, old in vars(base).items()}
+    if asked.width is not None:
+        merged |= {"width": asked.width, "height": asked.height}
+    if merged["width"] is not None:
+        merged["aspect"] = None
+    return DrawOptions(**merged)

@@ -1,0 +1,45 @@
+"""How a refusal of the worker is put: with what was asked for, which its answer never repeats."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from .. import texts
+from ..errors import WorkerError, WorkerRefused
+from ..store.rows import Request
+from ..worker.client import WorkerClient
+
+LOOK = 2.0
+"""Seconds for which a sentence waits for the names of chat models."""
+
+
+async def of_picture(refusal: WorkerRefused, request: Request, worker: WorkerClient, prefix: str) -> str:
+    unknown = any(problem.code == "unknown_model" for problem in refusal.fields)
+    asked = texts.Asked(
+        model=next(_named("model", request), None),
+        sampler=next(_named("sampler", request), None),
+        chat_models=await _chat_models(worker) if unknown else (),
+        prefix=prefix,
+    )
+    return texts.refused(refusal, asked)
+
+
+def _named(name: str, request: Request) -> Iterator[str]:
+    """By whoever asked, and by what holds in the room."""
+    body = request.body or {}
+    layers = body.get("layers")
+    for place in (body, request.resolved, *(layers if isinstance(layers, list) else ())):
+        value: Any = place.get(name) if isinstance(place, Mapping) else None
+        if isinstance(value, str):
+            yield value
+
+
+async def _chat_models(worker: WorkerClient) -> list[str]:
+    """As far as the worker says; the sentence is a good one without them."""
+    try:
+        models = await asyncio.wait_for(worker.models(), LOOK)
+    except (WorkerError, TimeoutError):
+        return []
+    return [model.name for model in models.models if model.kind == "chat"]

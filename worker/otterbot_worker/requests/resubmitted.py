@@ -1,0 +1,73 @@
+"""Requests that were resolved once and come again, because the worker has forgotten them: the same pictures are asked
+for with nothing left open, and what is another one by now is said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..schemas.new_jobs import NewImageJob, NewResolvedJob
+from ..schemas.requests import ImageRequest
+from ..schemas.resolved import ResolvedRequest
+
+_AS_THEY_ARE = (
+    "prompt", "negative_prompt", "model", "steps", "guidance_scale", "sampler", "seed", "count", "strength", "theme",
+    "safety", "preview",
+)  # fmt: skip
+"""Fields that are the same in a request and in a resolved one. The size is, but for an upscaled picture's."""
+
+
+def asked(job: NewImageJob | NewResolvedJob) -> ImageRequest:
+    """The request of a job, within the bounds of every other one.
+
+    :raises pydantic.ValidationError:
+    """
+    if isinstance(job, NewImageJob):
+        return job.request
+    given = job.model_dump(include={"key", "owner", "room", "private"})
+    return NewImageJob.model_validate({**given, "kind": "image", "request": _explicit(job.request)}).request
+
+
+def _explicit(before: ResolvedRequest) -> dict[str, Any]:
+    fields: dict[str, Any] = {name: getattr(before, name) for name in _AS_THEY_ARE}
+    if before.upscale is None:
+        fields |= {"width": before.width, "height": before.height}
+    else:
+        fields["upscale"] = before.upscale.factor
+    fields["variation"] = None if before.variation is None else dict(before.variation)
+    for name in ("init_image", "mask"):
+        picture = getattr(before, name)
+        fields[name] = None if picture is None else {"id": picture.id}
+    if (control := before.control) is not None:
+        fields["control"] = control.model_dump(include={"kind", "id", "scale", "start", "end"})
+    if (hires := before.hires) is not None:
+        fields["hires"] = hires.model_dump(include={"scale", "strength", "steps", "upscaler"})
+    return {**fields, "asked": before.asked}
+
+
+def noted(now: ResolvedRequest, before: ResolvedRequest) -> ResolvedRequest:
+    """With all that was said before, once."""
+    notes = dict.fromkeys((*before.notes, *_changes(before, now), *now.notes))
+    return now.model_copy(update={"notes": tuple(notes)})
+
+
+def _changes(before: ResolvedRequest, now: ResolvedRequest) -> Iterator[str]:
+    """Files that make another picture than those of before."""
+    hashes = ({lora.name: lora.hash for lora in one.loras} for one in (before, now))
+    yield from _other_files("LoRA", *hashes)
+    hashes = ({embedding.name: embedding.hash for embedding in one.embeddings} for one in (before, now))
+    yield from _other_files("embedding", *hashes)
+    if (old := before.control) is not None and (new := now.control) is not None:
+        if old.name != new.name:
+            yield f"Another ControlNet steers than when this was asked for first: {new.name}."
+        elif old.hash is not None:  # else its file was still to be fetched
+            yield from _other_files("ControlNet", {old.name: old.hash}, {new.name: new.hash})
+
+
+def _other_files(kind: str, before: Mapping[str, str | None], now: Mapping[str, str | None]) -> Iterator[str]:
+    for name, hashed in now.items():
+        if before.get(name) != hashed:
+            is_new = "was not there" if name not in before else "was another file"
+            yield f"The {kind} {name} {is_new} when this was asked for first."
+    for _ in before.keys() - now.keys():
+        yield f"There was one more {kind} when this was asked for first."

@@ -1,0 +1,54 @@
+"""The bodies of ``POST /v1/jobs``: a request for pictures, the same as it was resolved before, or a turn of chat."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+
+from .base import Name, Received
+from .requests import ChatRequest, ImageRequest
+from .resolved import ResolvedRequest
+
+JobKey = Annotated[str, Field(min_length=8, max_length=128, pattern=r"^[A-Za-z0-9_.:-]+$")]
+Note = Annotated[str, Field(max_length=2_000)]
+
+
+class _NewJob(Received):
+    key: JobKey
+    """The client's idempotency key: the same key with the same body is the same job."""
+    owner: Name
+    room: Name
+    private: bool = False
+    """From an encrypted room: ``archive.encrypted_rooms`` says how long its pictures stay."""
+
+
+class NewImageJob(_NewJob):
+    kind: Literal["image"]
+    request: ImageRequest
+
+
+class ResolvedBefore(ResolvedRequest):
+    """``Job.resolved`` as it was told once, with the ids of pictures that are here now. Nothing in it is believed: what
+    it names is held against the catalogue as if somebody had asked for it, and what follows from that is found anew."""
+
+    # A field that this worker does not know would be lost, and the picture be another one.
+    model_config = ConfigDict(extra="forbid")
+
+    notes: Annotated[tuple[Note, ...], Field(max_length=100)] = ()
+    """They are said again, with what is another one by now."""
+
+
+class NewResolvedJob(_NewJob):
+    """The pictures of a job that a worker has forgotten. It is a job of the kind ``image``."""
+
+    kind: Literal["resolved"]
+    request: ResolvedBefore
+
+
+class NewChatJob(_NewJob):
+    kind: Literal["chat"]
+    request: ChatRequest
+
+
+NewJob = Annotated[NewImageJob | NewResolvedJob | NewChatJob, Field(discriminator="kind")]
