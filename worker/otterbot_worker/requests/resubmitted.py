@@ -29,7 +29,7 @@ def asked(job: NewImageJob | NewResolvedJob) -> ImageRequest:
 
 
 def _explicit(before: ResolvedRequest) -> dict[str, Any]:
-    fields: dict[str, Any] = {name: getattr(before, name) for name in _AS_THEY_ARE}
+    fields: dict[str, Any] = {name: getattr(before, name) for name in _AS_THEY_ARE} | before.settings()
     if before.upscale is None:
         fields |= {"width": before.width, "height": before.height}
     else:
