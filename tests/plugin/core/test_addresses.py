@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from conftest import ROOM, Rig
+from plugin_rig import ROOM, Rig
 from test_worker_trouble import impostor
 from yarl import URL
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from conftest import ROOM, Rig
 from homeserver_double import BOT
 from listening import Listening
+from plugin_rig import ROOM, Rig
 from test_room_upgrades import moved
 
 from otterbot import texts

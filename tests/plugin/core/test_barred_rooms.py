@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from conftest import ROOM, Rig
 from homeserver_double import BOT
+from plugin_rig import ROOM, Rig
 
 from otterbot import texts
 from otterbot.outbox import results, room_watch

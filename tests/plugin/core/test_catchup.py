@@ -6,9 +6,9 @@ import asyncio
 from typing import Any
 
 import pytest
-from conftest import ROOM, Rig
 from homeserver_double import BOT
 from listening import Listening
+from plugin_rig import ROOM, Rig
 
 from otterbot.inbox import holdback
 

@@ -9,9 +9,9 @@ from email.utils import format_datetime
 
 import pytest
 import pytest_asyncio
-from conftest import ROOM, Rig
 from homeserver_double import BOT
 from listening import Listening
+from plugin_rig import ROOM, Rig
 
 from otterbot import clock as clocks
 from otterbot.clock import Clock, Polls

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from conftest import ROOM, Rig
+from plugin_rig import ROOM, Rig
 from worker_double import TOKEN
 
 from otterbot.config import StatusValues

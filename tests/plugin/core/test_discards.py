@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from conftest import ROOM, Rig
+from plugin_rig import ROOM, Rig
 from test_uploads import refused, uploads
 
 from otterbot.matrix.room_state import Place

@@ -6,8 +6,8 @@ import sqlite3
 from typing import Any
 
 import pytest
-from conftest import ROOM, Rig
 from mautrix.errors import DecryptionError, MatrixUnknownRequestError
+from plugin_rig import ROOM, Rig
 
 from otterbot.errors import AnswerLost, CannotEncrypt
 from otterbot.matrix import encryption as module

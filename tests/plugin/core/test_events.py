@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from conftest import ROOM, Rig
 from homeserver_double import BOT
 from listening import Listening
+from plugin_rig import ROOM, Rig
 from worker_double import WorkerDouble
 
 from otterbot import texts

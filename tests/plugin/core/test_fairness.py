@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from conftest import ROOM, Rig
 from homeserver_double import BOT, Rate
 from listening import Listening
+from plugin_rig import ROOM, Rig
 from test_outbox import note, sent
 from test_uploads import failed
 

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from conftest import ROOM, Rig
+from plugin_rig import ROOM, Rig
 
 from otterbot.requests.completion import closing
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from conftest import ROOM, Rig
 from listening import Listening
+from plugin_rig import ROOM, Rig
 
 from otterbot import numeric, texts
 from otterbot.commands.recorded_settings import read_settings

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from conftest import Rig
 from homeserver_double import HomeserverDouble
 from mautrix.util.async_db import Database
+from plugin_rig import Rig
 from worker_double import WorkerDouble
 
 from old import VERSIONS, Old

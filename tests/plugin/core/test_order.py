@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from conftest import ROOM, Rig
 from listening import Listening
+from plugin_rig import ROOM, Rig
 
 from otterbot.inbox import backfill, holdback
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from conftest import ROOM, Rig
 from homeserver_double import HomeserverDouble
+from plugin_rig import ROOM, Rig
 from worker_double import WorkerDouble
 
 from otterbot.config import Values

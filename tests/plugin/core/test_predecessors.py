@@ -7,9 +7,9 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest_asyncio
-from conftest import LOG, ROOM, Rig
 from homeserver_double import BOT, HomeserverDouble
 from listening import Listening
+from plugin_rig import LOG, ROOM, Rig
 
 from otterbot.commands import predecessors
 from otterbot.commands.predecessors import Predecessors

@@ -11,9 +11,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from conftest import ROOM, Rig
 from homeserver_double import BOT
 from listening import Listening
+from plugin_rig import ROOM, Rig
 from test_said import backed_up, handled, quiet, restored
 
 from otterbot import texts

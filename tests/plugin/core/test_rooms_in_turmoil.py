@@ -7,8 +7,8 @@ import random
 from typing import Any
 
 import pytest
-from conftest import ROOM, Rig
 from homeserver_double import BOT
+from plugin_rig import ROOM, Rig
 
 from otterbot.errors import NotAllowed
 from otterbot.outbox import results, room_watch

@@ -8,7 +8,7 @@ import time
 import aiohttp
 import pytest
 from aiohttp import web
-from conftest import Rig
+from plugin_rig import Rig
 
 from otterbot.worker import client, polling
 

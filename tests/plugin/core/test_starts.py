@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from aiohttp import web
-from conftest import ROOM, Rig
 from homeserver_double import HomeserverDouble
 from mautrix.crypto.attachments import encrypt_attachment
+from plugin_rig import ROOM, Rig
 from worker_double import WorkerDouble, png
 
 from otterbot import texts

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from conftest import ROOM, Rig
+from plugin_rig import ROOM, Rig
 
 from otterbot.store.rows import Part, Request
 

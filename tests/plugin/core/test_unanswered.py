@@ -8,9 +8,9 @@ import time
 from typing import Any
 
 import pytest
-from conftest import ROOM, Rig
 from homeserver_double import BOT
 from listening import Listening
+from plugin_rig import ROOM, Rig
 
 from otterbot.commands.outcome import Outcome
 from otterbot.errors import AnswerLost, RateLimited, Unanswered

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from conftest import BOT, ROOM, Rig
 from listening import Listening
 from olm_people import Person, give_encryption
+from plugin_rig import BOT, ROOM, Rig
 
 from otterbot.inbox import parked, undecrypted, unread
 from otterbot.inbox.parked import Parked, Waiting

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 from aiohttp import web
-from conftest import ROOM, Rig
+from plugin_rig import ROOM, Rig
 
 from otterbot import texts
 from otterbot.errors import AnswerLost, MatrixError

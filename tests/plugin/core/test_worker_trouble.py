@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from conftest import ROOM, Rig
+from plugin_rig import ROOM, Rig
 from worker_double import TOKEN, WorkerDouble
 
 from otterbot.errors import WorkerError, WorkerUnreachable

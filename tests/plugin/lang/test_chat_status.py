@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from conftest import Rig
+from command_rig import Rig
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from conftest import ALICE, BOB, BOT, CATALOGUE, MOD, ROOM, Rig
+from command_rig import ALICE, BOB, BOT, CATALOGUE, MOD, ROOM, Rig
 
 from otterbot import texts
 from otterbot.chat.entries import FLOWING

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from conftest import ALICE, BOB, ROOM, Rig
+from command_rig import ALICE, BOB, ROOM, Rig
 from maubot.matrix import parse_formatted
 from reading import parse
 from test_commands import RECORD, USED, reply, thread

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 import pytest
-from conftest import BOT, ROOM, Rig
+from command_rig import BOT, ROOM, Rig
 from reading import parse, would_be_ours
 
 from otterbot.chat.entries import FLOWING

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 import pytest
-from conftest import ALICE, BOB, BOT, Rig
+from command_rig import ALICE, BOB, BOT, Rig
 
 from otterbot import texts
 from otterbot.chat import pace

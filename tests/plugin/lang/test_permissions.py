@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import pytest
-from conftest import ALICE, BOB, BOT, MOD, ROOM, Rig
+from command_rig import ALICE, BOB, BOT, MOD, ROOM, Rig
 
 from otterbot.commands.permissions import MembersUnknown, PowerUnknown, is_allowed
 from otterbot.matrix.power_levels import read_power

@@ -6,7 +6,7 @@ import time
 from itertools import product
 
 import pytest
-from conftest import Rig
+from command_rig import Rig
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reading import parse

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from aiohttp import web
-from conftest import Rig
+from command_rig import Rig
 
 from otterbot import texts
 from otterbot.worker.client import Address

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import ALICE, BOT, MOD, ROOM, Rig
+from command_rig import ALICE, BOT, MOD, ROOM, Rig
 from test_commands import RECORD
 
 from otterbot import texts

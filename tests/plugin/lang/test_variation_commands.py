@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from conftest import ROOM, Rig
+from command_rig import ROOM, Rig
 from reading import parse
 from test_commands import RECORD, USED, reply
 from test_start_commands import FROM_ONE, image

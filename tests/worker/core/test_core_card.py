@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -14,14 +13,11 @@ from typing import Any
 import pytest
 from core_lab import image, settings, worker_here
 
+from doubles.ollama import OllamaDouble
 from otterbot_worker.chat.ollama import Ollama, OllamaSettings
 from otterbot_worker.gpu.info import GpuInfoData
 from otterbot_worker.runner import lease as cards
 from otterbot_worker.runner.lease import Card, CardTaken
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
-from doubles.ollama import OllamaDouble
 
 GB = 10**9
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from itertools import pairwise
@@ -12,14 +11,11 @@ from pathlib import Path
 import pytest
 from core_lab import Here, Json, chat, events, image, settings, until, worker_here
 
+from doubles.chat_backend import Mind, SmallBackend
+from doubles.ollama import OllamaDouble
 from otterbot_worker.api import parts
 from otterbot_worker.chat import Unloaded
 from otterbot_worker.chat.records import BackendSettings
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
-from doubles.chat_backend import Mind, SmallBackend
-from doubles.ollama import OllamaDouble
 
 PLAIN = {"models": [{"name": "tiny", "prompt": "{{ .Prompt }}<think></think>"}]}
 """A model of whose prompt it shows that an answer begins with itself, so that the first one streams, too."""

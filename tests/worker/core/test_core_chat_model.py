@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from core_lab import Json, chat, image, settings, until, worker_here
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from doubles.ollama import OllamaDouble
 from otterbot_worker.queue.store import Store

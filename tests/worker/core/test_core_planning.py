@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import hollow_models
 import pytest
 
 from otterbot_worker.families import FAMILIES, Family
@@ -20,9 +19,6 @@ from otterbot_worker.models import estimates
 from otterbot_worker.models.catalogue import load_catalogue
 from otterbot_worker.models.estimates import Needs, Part, needs_of, published
 from otterbot_worker.schemas.draw_files import LoraFile
-
-sys.path.insert(0, os.path.dirname(__file__))
-import hollow_models
 
 GB = 1_000_000_000
 HALF = Precision(storage="float16", compute="float16")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import ldm
 import pytest
 import safetensors.torch
 import torch
@@ -24,9 +23,6 @@ from otterbot_worker.models.entry_file import CatalogueError
 from otterbot_worker.requests.resolve import Refused, resolve_image
 from otterbot_worker.schemas.records import UsedVae
 from otterbot_worker.schemas.requests import ImageRequest
-
-sys.path.insert(0, os.path.dirname(__file__))
-import ldm
 
 Weights = dict[str, torch.Tensor]
 WEIGHTS = "diffusion_pytorch_model.safetensors"

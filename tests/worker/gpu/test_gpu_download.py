@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import shutil
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +11,8 @@ from typing import Any
 
 import pytest
 import torch
+from hub import Hub
+from test_gpu_engine import Watcher
 
 from otterbot_worker.errors import Cancelled, JobFailed
 from otterbot_worker.gpu.messages import Draw, UsedControlNet
@@ -25,10 +25,6 @@ from otterbot_worker.models import controlnets, files
 from otterbot_worker.models.entries import ModelEntry
 from otterbot_worker.schemas.draw_files import ControlFiles
 from otterbot_worker.schemas.jobs import Progress
-
-sys.path.insert(0, os.path.dirname(__file__))
-from hub import Hub
-from test_gpu_engine import Watcher
 
 
 @pytest.fixture

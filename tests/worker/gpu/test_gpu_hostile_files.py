@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hostile_files import HOSTILE
 
 from otterbot_worker.errors import CannotLook, JobFailed
 from otterbot_worker.gpu.messages import Draw
 from otterbot_worker.models.entries import ModelEntry
-
-sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "core"))
-from hostile_files import HOSTILE
 
 if TYPE_CHECKING:
     from otterbot_worker.images.engine import Engine

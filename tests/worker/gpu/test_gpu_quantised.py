@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,8 +10,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import quantised
 import safetensors.torch
 import torch
+from test_gpu_engine import Watcher
 
 from otterbot_worker.errors import JobFailed
 from otterbot_worker.gpu.messages import Draw
@@ -23,10 +24,6 @@ from otterbot_worker.images.memory.placing import RESIDENT
 from otterbot_worker.memory.device_info import DeviceFacts
 from otterbot_worker.models.catalogue import Catalogue
 from otterbot_worker.models.entries import Transformer
-
-sys.path.insert(0, os.path.dirname(__file__))
-import quantised
-from test_gpu_engine import Watcher
 
 Weights = dict[str, torch.Tensor]
 

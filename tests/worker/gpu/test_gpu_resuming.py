@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import shutil
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +13,8 @@ import pytest
 import safetensors.torch
 import torch
 from draw_tasks import control_files
+from hub import COMMIT, Hub
+from test_gpu_engine import Watcher
 
 from otterbot_worker.errors import Cancelled, JobFailed
 from otterbot_worker.gpu.messages import Draw
@@ -28,10 +28,6 @@ from otterbot_worker.models.catalogue import Catalogue
 from otterbot_worker.models.entries import ModelEntry, Refiner, Transformer
 from otterbot_worker.requests.resolve import Refused, resolve_image
 from otterbot_worker.schemas.requests import ImageRequest
-
-sys.path.insert(0, os.path.dirname(__file__))
-from hub import COMMIT, Hub
-from test_gpu_engine import Watcher
 
 CPU = torch.device("cpu")
 HALF = Precision(storage="float16", compute="float32")

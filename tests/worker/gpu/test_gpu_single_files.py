@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import sys
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import ldm
 import numpy as np
 import pytest
 import safetensors.torch
 import torch
+from test_gpu_engine import Watcher
 
 from otterbot_worker.errors import JobFailed
 from otterbot_worker.gpu.messages import Draw
 from otterbot_worker.gpu.process import GpuProcess
 from otterbot_worker.images.load import single_file_loader
 from otterbot_worker.models.entries import ModelEntry
-
-sys.path.insert(0, os.path.dirname(__file__))
-import ldm
-from test_gpu_engine import Watcher
 
 FAMILIES = {"sd1": "sd", "sd2": "sd", "sdxl": "sdxl"}
 Weights = dict[str, torch.Tensor]

@@ -12,7 +12,7 @@ from otterbot.commands.outcome import NewRequest, Outcome, say
 from otterbot.language.message import Message
 
 if TYPE_CHECKING:
-    from conftest import Rig
+    from plugin_rig import Rig
 
 
 

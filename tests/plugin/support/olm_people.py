@@ -7,10 +7,10 @@ import logging
 from typing import Any
 
 import olm
-from conftest import Rig
 from homeserver_double import ROOM
 from mautrix.crypto import MemoryCryptoStore, OlmMachine
 from mautrix.types import DeviceID, DeviceIdentity, IdentityKey, RoomID, SessionID, SigningKey, TrustState, UserID
+from plugin_rig import Rig
 
 LOG = logging.getLogger("test.otterbot.crypto")
 

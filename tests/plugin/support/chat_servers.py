@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,17 +11,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from aiohttp import web
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "core"))
-
 from homeserver_double import BOT, HomeserverDouble
+from plugin_parts import build_parts, config_of, stop_parts
 from worker_double import TOKEN, WorkerDouble
 
 from otterbot.config import ChatValues, Values, WorkerValues
 from otterbot.store.rows import Request, key_of
 from otterbot.store.store import Commit
 from otterbot.worker.client import Address
-from plugin_parts import build_parts, config_of, stop_parts
 
 ROOM = "!room:test"
 USER = "@user:test"

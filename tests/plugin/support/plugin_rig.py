@@ -13,13 +13,13 @@ import pytest
 import pytest_asyncio
 from homeserver_double import BOT, ROOM, HomeserverDouble
 from listening import Listening
+from plugin_parts import build_parts, config_of, stop_parts
 from worker_double import TOKEN, WorkerDouble
 
 from otterbot.config import StatusValues, Values, WorkerValues
 from otterbot.store.rows import Request, key_of
 from otterbot.store.store import Commit
 from otterbot.worker.client import Address
-from plugin_parts import build_parts, config_of, stop_parts
 
 __all__ = ["LOG", "ROOM", "Rig"]
 LOG = logging.getLogger("test.otterbot")

@@ -18,7 +18,6 @@ os.environ["HF_HUB_OFFLINE"] = os.environ["TRANSFORMERS_OFFLINE"] = "1"
 os.environ["TRANSFORMERS_VERBOSITY"] = os.environ["DIFFUSERS_VERBOSITY"] = "error"
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-sys.path.insert(0, os.path.dirname(__file__))
 from draw_tasks import draw_task
 from hub import Hub
 
@@ -62,7 +61,7 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data directory with a small model of every family, and a refiner."""
     root = tmp_path_factory.mktemp("data")
     models = root / "models"
-    program = Path(__file__).with_name("make_tiny_models.py")
+    program = Path(__file__).with_name("support") / "make_tiny_models.py"
     subprocess.run([sys.executable, str(program), str(models)], check=True, timeout=240, capture_output=True)
     (root / "models.yaml").write_text(MODELS)
     return root
