@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from chat_servers import BOT, ROOM, STRANGER, Rig, rig_in
+from chat_told import answered, told
 
 from otterbot.chat import formatting
 from otterbot.config import ChatValues
@@ -23,25 +24,6 @@ async def rig(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[R
     """Homeservers with and without edits bundled."""
     async with rig_in(tmp_path, bundling=request.param, system_prompt="") as rig:
         yield rig
-
-
-def answered(
-    rig: Rig, question: dict[str, Any], root: str, *texts: str, edit: str | None = None
-) -> list[dict[str, Any]]:
-    """An answer of the bot's in the thread."""
-    key = key_of(BOT, ROOM, question["event_id"], edit)
-    relation = formatting.thread_relation(root, question["event_id"])
-    return [
-        rig.server.add(
-            ROOM, BOT, "m.room.message", formatting.message(text, key, f"chat/{n}") | {"m.relates_to": relation}
-        )
-        for n, text in enumerate(texts, 1)
-    ]
-
-
-async def told(rig: Rig, event: dict[str, Any], **more: Any) -> list[tuple[str, str]]:
-    messages = await rig.history.build_messages(rig.request(event, **more))
-    return [(message["role"], message["content"]) for message in messages]
 
 
 async def test_a_question_alone(rig: Rig) -> None:

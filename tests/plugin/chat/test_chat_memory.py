@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from chat_servers import BOT, ROOM, STRANGER, Rig, rig_in
-from test_chat_history import answered, told
+from chat_told import answered, told
 
 from otterbot import texts
 from otterbot.chat import formatting, newest_edits

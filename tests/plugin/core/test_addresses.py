@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from impostor import impostor
 from plugin_rig import ROOM, Rig
-from test_worker_trouble import impostor
 from yarl import URL
 
 from otterbot.errors import MatrixError, MatrixRefused

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from backups import moved
 from homeserver_double import BOT
 from listening import Listening
 from plugin_rig import ROOM, Rig
-from test_room_upgrades import moved
 
 from otterbot import texts
 from otterbot.matrix.room_state import Place

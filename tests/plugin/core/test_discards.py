@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from plugin_rig import ROOM, Rig
-from test_uploads import refused, uploads
+from upload_answers import refused, uploads
 
 from otterbot.matrix.room_state import Place
 from otterbot.outbox import room_watch

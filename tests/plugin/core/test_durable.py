@@ -17,6 +17,7 @@ from mautrix.client.state_store import MemoryStateStore
 from mautrix.crypto import OlmMachine, OutboundGroupSession, PgCryptoStore
 from mautrix.types import RoomID, UserID
 from mautrix.util.async_db import Database
+from sqlite_errors import coded
 
 from otterbot.errors import AnswerLost
 from otterbot.matrix.encryption import Encryption
@@ -184,13 +185,6 @@ async def test_without_encryption_there_is_nothing_to_say(client: Client) -> Non
     said: list[str] = []
     await at_start(CryptoStore(client), said, "Say it.", LOG)
     assert said == []
-
-
-def coded(code: int) -> sqlite3.OperationalError:
-    """As SQLite raises it."""
-    error = sqlite3.OperationalError("x")
-    error.sqlite_errorcode = code
-    return error
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from mautrix.client.state_store import MemoryStateStore
 from mautrix.crypto import OlmMachine, OutboundGroupSession, PgCryptoStore
 from mautrix.types import DeviceID, DeviceIdentity, EventType, RoomID, SessionID, ToDeviceEvent, TrustState, UserID
 from mautrix.util.async_db import Database
-from test_durable import coded
+from sqlite_errors import coded
 
 from otterbot.inbox import durable_sync
 from otterbot.inbox.durable_sync import PlaceBefore, install

@@ -7,9 +7,8 @@ from collections.abc import Callable
 import pytest
 from homeserver_double import BOT, Rate
 from listening import Listening
+from outbox_parts import failed, note, sent
 from plugin_rig import ROOM, Rig
-from test_outbox import note, sent
-from test_uploads import failed
 
 from otterbot import texts
 from otterbot.commands.outcome import NewRequest, Outcome, say

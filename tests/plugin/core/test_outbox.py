@@ -13,18 +13,13 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from homeserver_double import HomeserverDouble
+from outbox_parts import note, sent, state
 from plugin_rig import ROOM, Rig
 from worker_double import WorkerDouble
 
 from otterbot.config import Values
 from otterbot.matrix import event_content
 from otterbot.store.rows import Kind, Part, PartState, Rank
-
-
-def note(name: str, text: str = "hello", *, rank: Rank = Rank.REFUSAL, key: str = "k", room: str = ROOM) -> Part:
-    ours = {event_content.OUR_KEY: event_content.ours(key, name)}
-    content = {"msgtype": "m.notice", "body": text, "m.mentions": {}, **ours}
-    return Part(key=key, part=name, room_id=room, rank=rank, content=content)
 
 
 def bodies(server: HomeserverDouble, room: str = ROOM) -> list[str]:
@@ -39,19 +34,6 @@ async def still(
     rig = await Rig(tmp_path / "plugin.db", server, worker_server, values).start()
     yield rig
     await rig.stop()
-
-
-async def state(rig: Rig, part: Part) -> PartState:
-    found = await rig.store.part(*part.id)
-    assert found is not None
-    return found.state
-
-
-async def sent(rig: Rig, part: Part, timeout: float = 60) -> None:
-    end = time.monotonic() + timeout
-    while await state(rig, part) is not PartState.SENT:
-        assert time.monotonic() < end
-        await asyncio.sleep(0.02)
 
 
 async def test_the_worthiest_goes_first(still: Rig) -> None:

@@ -11,10 +11,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from backups import backed_up, handled, moved, quiet, restored
 from homeserver_double import BOT
 from listening import Listening
 from plugin_rig import ROOM, Rig
-from test_said import backed_up, handled, quiet, restored
 
 from otterbot import texts
 from otterbot.outbox import room_watch
@@ -47,17 +47,6 @@ async def drawing(rig: Rig, **more: Any) -> tuple[Request, dict[str, Any]]:
     request = await rig.ask(**more)
     await rig.until(lambda: rig.worker_server.jobs and rig.reactions() == ["⏳"])
     return request, rig.worker_server.by_key(request.key)
-
-
-async def moved(rig: Rig, request: Request, room: str = NEW) -> None:
-    async def there() -> bool:
-        found = await rig.store.request(request.key)
-        return found is not None and found.room_id == room
-
-    end = time.monotonic() + 60
-    while not await there():
-        assert time.monotonic() < end
-        await asyncio.sleep(0.02)
 
 
 async def test_a_picture_comes_into_the_new_room(rig: Rig) -> None:

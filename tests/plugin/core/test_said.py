@@ -12,38 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from backups import backed_up, handled, quiet, restored
 from homeserver_double import BOT
 from listening import Listening
 from plugin_rig import ROOM, Rig
 
 from otterbot.matrix import event_content
 from otterbot.store.rows import Request
-
-
-def backed_up(rig: Rig) -> Path:
-    """As a nightly backup does it."""
-    target = rig.path.with_suffix(".backup")
-    with closing(sqlite3.connect(rig.path)) as source, closing(sqlite3.connect(target)) as copy:
-        source.backup(copy)
-    return target
-
-
-async def restored(rig: Rig, backup: Path) -> None:
-    """The next start is with the database of then, at a homeserver that knows no transaction id any more."""
-    await rig.stop()
-    for path in rig.path.parent.glob(f"{rig.path.name}*"):
-        path.unlink()
-    backup.rename(rig.path)
-    rig.server.forget_transactions = True
-    await rig.run()
-
-
-async def quiet(rig: Rig) -> None:
-    """Until nothing is owed any more."""
-    end = asyncio.get_running_loop().time() + 15
-    while await rig.store.pending_parts() or await rig.store.open_requests():
-        assert asyncio.get_running_loop().time() < end, "something is still owed"
-        await asyncio.sleep(0.02)
 
 
 def said(rig: Rig) -> Counter[tuple[str, str]]:
@@ -157,11 +132,6 @@ async def test_an_answer_of_then_stands_for_no_question_of_now(rig: Rig) -> None
     assert rig.bodies() == ["!say hello"] * 2
     assert rig.reactions() == []
     await again.events.stop()
-
-
-def handled(rig: Rig, event_id: str) -> bool:
-    with closing(sqlite3.connect(rig.path)) as database:
-        return database.execute("SELECT 1 FROM handled WHERE event_id = ?", (event_id,)).fetchone() is not None
 
 
 async def test_what_the_database_knows_to_be_owed_is_said_after_a_crash(rig: Rig) -> None:

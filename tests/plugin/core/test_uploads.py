@@ -2,50 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import Callable
 
 import pytest
 from aiohttp import web
+from outbox_parts import failed
 from plugin_rig import ROOM, Rig
+from upload_answers import refused, uploads
 
 from otterbot import texts
 from otterbot.errors import AnswerLost, MatrixError
 from otterbot.outbox import builder
-from otterbot.store.rows import PartState
 
 PAGE = "<html><title>Blocked</title></html>"
 
 
 def page(status: int) -> web.Response:
     return web.Response(status=status, text=PAGE, content_type="text/html")
-
-
-def refused(status: int, errcode: str, **more: object) -> web.Response:
-    return web.json_response({"errcode": errcode, "error": "no", **more}, status=status)
-
-
-def uploads(answer: Callable[[], web.Response], times: int = 10**6) -> Callable[[web.Request], web.Response | None]:
-    """Answers uploads in the homeserver's place, so many times."""
-    left = times
-
-    def instead(request: web.Request) -> web.Response | None:
-        nonlocal left
-        if not request.path.endswith("/upload") or not left:
-            return None
-        left -= 1
-        return answer()
-
-    return instead
-
-
-async def failed(rig: Rig, key: str, name: str) -> None:
-    """Until that part is marked so."""
-    end = time.monotonic() + 60
-    while (part := await rig.store.part(key, name)) is None or part.state is not PartState.FAILED:
-        assert time.monotonic() < end
-        await asyncio.sleep(0.02)
 
 
 PROXIES: list[Callable[[], web.Response]] = [

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from aiohttp import web
+from impostor import impostor
 from plugin_rig import ROOM, Rig
 from worker_double import TOKEN, WorkerDouble
 
@@ -19,21 +19,6 @@ from otterbot.store.rows import Part, PartState
 from otterbot.worker import event_listener, transport
 
 DEEP = b"[" * 200_000
-
-
-@asynccontextmanager
-async def impostor(answer: Callable[[web.Request], Any], port: int = 0) -> AsyncIterator[str]:
-    """A server that answers everything in its own way; its address."""
-    app = web.Application()
-    app.router.add_route("*", "/{rest:.*}", answer)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", port)
-    await site.start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
 
 
 # ---------------------------------------------------------------- another address

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from command_rig import ALICE, BOB, BOT, CATALOGUE, MOD, ROOM, Rig
+from room_pictures import RECORD, USED, reply, thread
 
 from otterbot import texts
 from otterbot.chat.entries import FLOWING
@@ -22,22 +23,6 @@ from otterbot.store.rows import Kind, Part
 from otterbot.store.store import Commit
 from otterbot.worker.info import Pause
 from otterbot.worker.jobs import Job
-
-USED = {
-    "prompt": "otter", "negative_prompt": "ugly", "model": "ssd-1b", "model_hash": "x", "sampler": "UniPC", "steps": 30,
-    "guidance_scale": 12.0, "width": 768, "height": 768, "seed": 7, "parser": "otterbot-1", "versions": {},
-}  # fmt: skip
-RECORD = {"v": 1, "asked": {"prompt": "otter", "steps": 30}, "used": USED, "took": 3.0}
-
-
-def reply(event_id: str) -> dict[str, Any]:
-    return {"m.relates_to": {"m.in_reply_to": {"event_id": event_id}}}
-
-
-def thread(root: str) -> dict[str, Any]:
-    return {"m.relates_to": {"rel_type": "m.thread", "event_id": root, "is_falling_back": True,
-                             "m.in_reply_to": {"event_id": root}}}  # fmt: skip
-
 
 # ---------------------------------------------------------------- who is heard
 

@@ -9,7 +9,7 @@ import pytest
 from command_rig import ALICE, BOB, ROOM, Rig
 from maubot.matrix import parse_formatted
 from reading import parse
-from test_commands import RECORD, USED, reply, thread
+from room_pictures import RECORD, USED, reply, thread
 
 from otterbot import texts
 from otterbot.matrix import event_content

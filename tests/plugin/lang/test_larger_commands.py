@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 from command_rig import ALICE, BOB, ROOM, Rig
 from reading import parse
-from test_commands import RECORD, USED, reply
-from test_start_commands import URL, image
+from room_pictures import RECORD, URL, USED, image, reply
 
 from otterbot import texts
 from otterbot.commands.recorded_settings import read_settings

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from command_rig import ALICE, BOB, ROOM, Rig
 from reading import parse
-from test_commands import RECORD, USED, reply
+from room_pictures import FROM_ONE, RECORD, URL, USED, image, reply
 
 from otterbot import texts
 from otterbot.commands.recorded_settings import read_settings
@@ -15,13 +15,7 @@ from otterbot.language.option_values import Control
 from otterbot.language.options import DrawOptions
 from otterbot.matrix.event_content import canonical
 
-URL = "mxc://test/abc"
 KEYS = {"v": "v2", "key": {"k": "a" * 43, "alg": "A256CTR"}, "iv": "b" * 22, "hashes": {"sha256": "c" * 43}, "url": URL}
-
-
-def image(rig: Rig, sender: str = BOB, **content: Any) -> str:
-    whole = {"msgtype": "m.image", "body": "cat.png", "url": URL, "info": {"mimetype": "image/png"}, **content}
-    return str(rig.homeserver.add(ROOM, sender, "m.room.message", whole)["event_id"])
 
 
 # ---------------------------------------------------------------- the flag
@@ -338,8 +332,6 @@ def test_a_caption_says_what_steered() -> None:
 
 
 # ---------------------------------------------------------------- again
-
-FROM_ONE = {**RECORD, "used": {**USED, "init_image": "f" * 64, "strength": "0.35"}}
 
 
 async def test_again_starts_from_the_same_picture(rig: Rig) -> None:

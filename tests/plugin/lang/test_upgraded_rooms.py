@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from command_rig import ALICE, BOT, MOD, ROOM, Rig
-from test_commands import RECORD
+from room_pictures import RECORD
 
 from otterbot import texts
 from otterbot.commands import predecessors

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 from command_rig import ROOM, Rig
 from reading import parse
-from test_commands import RECORD, USED, reply
-from test_start_commands import FROM_ONE, image
+from room_pictures import FROM_ONE, RECORD, USED, image, reply
 
 from otterbot import texts
 from otterbot.commands.recorded_settings import read_settings

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import struct
 from pathlib import Path
 from typing import Any
 
 import pytest
 from core_lab import Here, Json, image, settings, worker_here
-from test_core_inputs import png, send, sha
-from test_core_masks import tasks  # noqa: F401  (a fixture)
+from hollow_controlnets import header, put, shapes
+from sent_pictures import png, send, sha
 
 from otterbot_worker.families import FAMILIES
 from otterbot_worker.gpu.messages import Draw
@@ -19,45 +18,6 @@ from otterbot_worker.models.estimates import Needs, Part
 from otterbot_worker.models.estimates import steered as steered_needs
 from otterbot_worker.models.user_files import BAD_NAME, PICKLE
 from otterbot_worker.schemas.draw_files import ControlFiles
-
-WIDTH = {"sd": 768, "sdxl": 2048}
-
-
-def header(shapes: dict[str, tuple[int, ...]], *, cut: int = 0) -> bytes:
-    """A safetensors file of zeros in 8 bits."""
-    entries, at = {}, 0
-    for name, shape in shapes.items():
-        size = 1
-        for side in shape:
-            size *= side
-        entries[name] = {"dtype": "I8", "shape": shape, "data_offsets": [at, at + size]}
-        at += size
-    text = json.dumps(entries).encode()
-    data = struct.pack("<Q", len(text)) + text + bytes(at)
-    return data[: len(data) - cut]
-
-
-def shapes(family: str = "sd", *, width: int | None = None, layout: str = "diffusers") -> dict[str, tuple[int, ...]]:
-    """As much of a ControlNet as tells what it is."""
-    sdxl = {"add_embedding.linear_1.weight": (2, 2)} if family == "sdxl" else {}
-    if layout == "ldm":
-        inner = {"input_hint_block.0.weight": (2, 3, 3, 3), "middle_block_out.0.weight": (2, 2, 1, 1)}
-        attention = "input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"
-        return {f"control_model.{name}": shape for name, shape in {**inner, attention: (2, width or 768)}.items()}
-    return {
-        "conv_in.weight": (2, 4, 3, 3),
-        "controlnet_cond_embedding.conv_in.weight": (2, 3, 3, 3),
-        "controlnet_mid_block.weight": (2, 2, 1, 1),
-        "down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k.weight": (2, width or WIDTH[family]),
-        **sdxl,
-    }
-
-
-def put(folder: Path, name: str, data: bytes | None = None) -> Path:
-    path = folder / "controlnets" / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(header(shapes()) if data is None else data)
-    return path
 
 
 def put_folder(folder: Path, name: str, family: str = "sd", config: Any = None) -> Path:
@@ -109,7 +69,7 @@ async def refused(here: Here, body: Json, code: str) -> str:
     return str(problem["detail"])
 
 
-async def test_it_is_drawn_and_recorded(tmp_path: Path, tasks: list[Draw]) -> None:  # noqa: F811
+async def test_it_is_drawn_and_recorded(tmp_path: Path, tasks: list[Draw]) -> None:
     path = put(tmp_path, "my_canny.safetensors")
     async with worker(tmp_path) as here:
         data = png()
@@ -218,7 +178,7 @@ async def test_what_does_not_fit_is_refused(tmp_path: Path) -> None:
         assert job["request"]["control"]["name"] == "b_canny"
 
 
-async def test_the_known_ones_come_from_the_hub(tmp_path: Path, tasks: list[Draw]) -> None:  # noqa: F811
+async def test_the_known_ones_come_from_the_hub(tmp_path: Path, tasks: list[Draw]) -> None:
     async with worker(tmp_path, downloads=True) as here:
         data = png()
         await send(here.api, data)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable
-from types import FrameType
 from typing import Any
 
 import pytest
 from core_lab import settings as worker_settings
 from core_lab import worker_here
+from counted_work import operations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -247,26 +246,6 @@ FRAMES: list[tuple[str, Callable[[int], str]]] = [
     ("((… :) ))", lambda count: "(a " * count + ":) " * count + ")" * count),
     ("((…:1):1)", lambda count: "(" * count + "b" + ":1)" * count),
 ]
-
-
-def operations(prompt: str) -> int:
-    """How many lines of the parser are run, plus the pieces that it makes."""
-    count = 0
-
-    def trace(frame: FrameType, event: str, _argument: Any) -> Any:
-        nonlocal count
-        if "otterbot_worker" not in frame.f_code.co_filename:
-            return None
-        count += 1
-        return trace
-
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        read(prompt)
-    finally:
-        sys.settrace(before)
-    return count
 
 
 @pytest.mark.parametrize("name", [name for name, _ in FRAMES])

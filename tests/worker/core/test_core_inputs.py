@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import os
@@ -13,16 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from core_lab import Api, Here, Json, Process, image, settings, worker_here
+from core_lab import Here, Process, image, settings, worker_here
 from PIL import Image
+from sent_pictures import kept, png, send, sha, started
 
 from otterbot_worker.queue.input_rows import Input, Keeping, choose
-
-
-def png(width: int = 96, height: int = 64, colour: str = "red") -> bytes:
-    data = io.BytesIO()
-    Image.new("RGB", (width, height), colour).save(data, "PNG")
-    return data.getvalue()
 
 
 def gif() -> bytes:
@@ -31,27 +25,6 @@ def gif() -> bytes:
     red, blue = (Image.new("RGB", (96, 64), colour) for colour in ("red", "blue"))
     red.save(data, "GIF", save_all=True, append_images=[blue])
     return data.getvalue()
-
-
-def sha(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-async def send(api: Api, data: bytes, kind: str = "image/png", query: str = "") -> tuple[int, Any]:
-    async with api.session.post(
-        f"{api.address}/v1/inputs{query}", data=io.BytesIO(data), headers={"Content-Type": kind}
-    ) as response:
-        return response.status, json.loads(await response.read())
-
-
-def started(data: bytes, key: str = "key-00001", **fields: Any) -> Json:
-    """A request from that picture."""
-    return image(key, **{"init_image": {"id": sha(data)}, **fields})
-
-
-def kept(folder: Path) -> list[str]:
-    root = folder / "inputs"
-    return sorted(name for _, _, names in os.walk(root) for name in names)
 
 
 async def test_a_picture_is_drawn_from(tmp_path: Path) -> None:

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 from core_lab import Json, image, settings, worker_here
-from test_core_inputs import png, send, sha, started
-from test_core_masks import black_and_white
+from sent_pictures import black_and_white, png, send, sha, started
 
 from otterbot_worker.gpu.messages import Draw
 from otterbot_worker.models.catalogue import Catalogue, load_catalogue

@@ -10,36 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hollow_loras import LORA, put, tensors
 
 from otterbot_worker.models import headers
 from otterbot_worker.models.loras import Library
 from otterbot_worker.models.user_files import good_name
 from otterbot_worker.prompts.lora_tags import embedding_words
-
-LORA = {
-    "lora_unet_mid_block_attn2_to_k.lora_down.weight": [4, 768],
-    "lora_unet_mid_block_attn2_to_k.lora_up.weight": [320, 4],
-}
-
-
-def tensors(shapes: dict[str, list[int]], **metadata: str) -> bytes:
-    """A safetensors file of zeros in 16 bits."""
-    header: dict[str, Any] = {"__metadata__": metadata} if metadata else {}
-    at = 0
-    for name, shape in shapes.items():
-        size = 2
-        for side in shape:
-            size *= side
-        header[name] = {"dtype": "F16", "shape": shape, "data_offsets": [at, at + size]}
-        at += size
-    raw = json.dumps(header).encode()
-    return struct.pack("<Q", len(raw)) + raw + bytes(at)
-
-
-def put(path: Path, content: bytes) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
-    return path
 
 
 def test_only_safetensors_with_usable_names_are_there(tmp_path: Path) -> None:

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 from core_lab import Json, image, settings, worker_here
+from hollow_loras import LORA, put, tensors
 from PIL import Image
-from test_core_lora_library import LORA, put, tensors
 
 from otterbot_worker.api import parts as parts_module
 from otterbot_worker.models.catalogue import load_catalogue

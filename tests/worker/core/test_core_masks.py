@@ -13,16 +13,10 @@ from typing import Any
 
 import pytest
 from core_lab import Here, Json, Process, image, settings, worker_here
-from PIL import Image, ImageDraw
-from test_core_inputs import kept, png, send, sha
+from PIL import Image
+from sent_pictures import black_and_white, encoded, kept, png, send, sha
 
 from otterbot_worker.gpu.messages import Draw
-
-
-def encoded(picture: Image.Image) -> bytes:
-    data = io.BytesIO()
-    picture.save(data, "PNG")
-    return data.getvalue()
 
 
 def hole(width: int = 96, height: int = 64) -> bytes:
@@ -32,32 +26,8 @@ def hole(width: int = 96, height: int = 64) -> bytes:
     return encoded(picture)
 
 
-def black_and_white(box: tuple[int, int, int, int] | None = (0, 0, 23, 63), size: tuple[int, int] = (96, 64)) -> bytes:
-    """White where it is drawn anew: the left quarter."""
-    picture = Image.new("L", size)
-    if box is not None:
-        ImageDraw.Draw(picture).rectangle(box, fill=255)
-    return encoded(picture)
-
-
 def masked(data: bytes, mask: bytes, key: str = "key-00001", **fields: Any) -> Json:
     return image(key, init_image={"id": sha(data)}, mask={"id": sha(mask)}, **fields)
-
-
-@pytest.fixture
-def tasks(monkeypatch: pytest.MonkeyPatch) -> list[Draw]:
-    """What the GPU process is given."""
-    from core_lab import DoubleGpu
-
-    seen: list[Draw] = []
-    draw = DoubleGpu.draw
-
-    async def keep(self: DoubleGpu, task: Draw, report: Any) -> Any:
-        seen.append(task)
-        return await draw(self, task, report)
-
-    monkeypatch.setattr(DoubleGpu, "draw", keep)
-    return seen
 
 
 async def test_holes_are_the_mask_of_their_own_picture(tmp_path: Path, tasks: list[Draw]) -> None:

@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hollow_controlnets import put as put_net
+from hollow_loras import put, tensors
 from hollow_models import SD1, SD2, SDXL, write
-from test_core_control import put as put_net
-from test_core_lora_library import put, tensors
 
 from otterbot_worker.models.catalogue import load_catalogue
 from otterbot_worker.models.entries import ModelEntry

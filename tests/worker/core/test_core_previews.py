@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from core_lab import Json, events, image, settings, worker_here
-from test_core_safety import put
+from hollow_checker import put
 
 from otterbot_worker.requests import resolve
 

@@ -7,16 +7,10 @@ from typing import Any
 
 import pytest
 from core_lab import Here, image, settings, worker_here
+from hollow_checker import put
 
 from otterbot_worker.models import safety
 from otterbot_worker.schemas.draw_files import CheckerFiles
-
-
-def put(folder: Path, *names: str) -> Path:
-    folder.mkdir(parents=True)
-    for name in names or safety.FILES:
-        (folder / name).write_bytes(b"")
-    return folder
 
 
 def worker(folder: Path, checker: str | None, **images: Any) -> Any:

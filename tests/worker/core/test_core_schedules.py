@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_core_lora_library import put, tensors
+from hollow_loras import put, tensors
 
 from otterbot_worker.models.catalogue import load_catalogue
 from otterbot_worker.models.loras import Library

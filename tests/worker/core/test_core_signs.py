@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from counted_work import operations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -143,7 +144,5 @@ UNITS = [
 
 @pytest.mark.parametrize("unit", UNITS)
 def test_the_work_grows_as_the_prompt_does(unit: str) -> None:
-    from test_core_dialects import operations
-
     small, large = operations(unit * 25), operations(unit * 200)
     assert large <= 10 * small

@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 import torch
 from compel import CompelForSD
-from test_gpu_dialects import embeds
-from test_gpu_loras import drawer, pipe_of
+from engine_lab import drawer, embeds, pipe_of
 
 from otterbot_worker.gpu.messages import Draw
 from otterbot_worker.images.engine import Engine

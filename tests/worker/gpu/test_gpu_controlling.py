@@ -16,8 +16,8 @@ import safetensors.torch
 import tiny_controlnets
 import torch
 from draw_tasks import control_files
+from engine_lab import Watcher
 from PIL import Image, ImageDraw
-from test_gpu_engine import Watcher
 
 from otterbot_worker.errors import Cancelled, JobFailed
 from otterbot_worker.gpu.messages import Draw, Drawn, UsedControlNet

@@ -10,11 +10,9 @@ import lora_files as files
 import pytest
 import torch
 from compel import CompelForSD
-from test_gpu_loras import FAMILIES, Draws, drawer, pipe_of
+from engine_lab import FAMILIES, Draws, drawer, embeds, pipe_of
 from torch.utils._pytree import tree_leaves, tree_map
 
-from otterbot_worker.families.clip import for_sd, for_sdxl
-from otterbot_worker.families.prompt import Prompt
 from otterbot_worker.gpu.messages import Draw
 from otterbot_worker.images.draw.prompt_cache import ENTRIES_MAX, Embeddings
 from otterbot_worker.images.engine import Engine
@@ -27,12 +25,6 @@ CPU = torch.device("cpu")
 @pytest.fixture
 def draw(engine: Engine, make_task: Callable[..., Draw], entries: dict[str, ModelEntry]) -> Draws:
     return drawer(engine, make_task, entries, steps=1)
-
-
-def embeds(pipe: Any, text: str, negative: str = "") -> dict[str, torch.Tensor]:
-    encode = for_sdxl if hasattr(pipe, "tokenizer_2") else for_sd
-    tokenizer = pipe.tokenizer
-    return encode(pipe, CPU, Prompt(text, tokenizer, what="p"), Prompt(negative, tokenizer, what="n"))
 
 
 COMPOUNDS = [

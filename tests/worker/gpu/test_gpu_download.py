@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 import torch
+from engine_lab import Watcher
 from hub import Hub
-from test_gpu_engine import Watcher
 
 from otterbot_worker.errors import Cancelled, JobFailed
 from otterbot_worker.gpu.messages import Draw, UsedControlNet

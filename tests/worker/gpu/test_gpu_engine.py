@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from engine_lab import Watcher
 
 from otterbot_worker.errors import Cancelled, JobFailed
 from otterbot_worker.gpu.messages import Draw, Drawn
@@ -29,25 +30,6 @@ from otterbot_worker.sampling import samplers
 
 Draws = Callable[..., tuple[Drawn, bytes]]
 pytestmark = pytest.mark.filterwarnings("ignore")  # the libraries' own, which the GPU process ignores as well
-
-
-class Watcher:
-    """Counts what it is told; raises ``error`` at the ``after``-th look from within the computation."""
-
-    def __init__(self, after: float = math.inf, phase: str = "denoising", error: Exception | None = None) -> None:
-        self.phases: list[tuple[str, int, int]] = []
-        self.looks = 0
-        self._after, self._phase, self._error = after, phase, error or Cancelled()
-
-    def progress(self, phase: str, step: int = 0, steps: int = 0) -> None:
-        self.phases.append((phase, step, steps))
-
-    def check(self) -> None:
-        if self.phases and self.phases[-1][0] == self._phase:
-            self.looks += 1
-            if self.looks > self._after:
-                self._after = math.inf
-                raise self._error
 
 
 @pytest.fixture

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 import diffusers
-import numpy as np
 import pytest
 import torch
 from draw_tasks import draw_task
+from engine_lab import Watcher, loaded, same
 
 from otterbot_worker.errors import Cancelled, JobFailed
 from otterbot_worker.families import FAMILIES, Family, Prompt
@@ -20,7 +19,6 @@ from otterbot_worker.gpu.messages import Draw, Drawn
 from otterbot_worker.images.draw import refiner_steps
 from otterbot_worker.images.draw.passes import scheduler
 from otterbot_worker.images.engine import Engine
-from otterbot_worker.images.load.loaded import Loaded
 from otterbot_worker.models.catalogue import Catalogue, load_catalogue
 from otterbot_worker.models.entries import ModelEntry
 from otterbot_worker.models.estimates import needs_of
@@ -33,23 +31,6 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # the libraries' own, which t
 FLOWS = ["tiny-sd3", "tiny-sd3-without", "tiny-zimage", "tiny-klein"]
 
 
-class Watcher:
-    def __init__(self, after: float = math.inf, phase: str = "denoising") -> None:
-        self.phases: list[tuple[str, int, int]] = []
-        self.looks = 0
-        self._after, self._phase = after, phase
-
-    def progress(self, phase: str, step: int = 0, steps: int = 0) -> None:
-        self.phases.append((phase, step, steps))
-
-    def check(self) -> None:
-        if self.phases and self.phases[-1][0] == self._phase:
-            self.looks += 1
-            if self.looks > self._after:
-                self._after = math.inf
-                raise Cancelled
-
-
 @pytest.fixture
 def draw(engine: Engine, make_task: Callable[..., Draw], catalogue: Catalogue) -> Draws:
     def draw(one: str | ModelEntry, *, watcher: Watcher | None = None, **changes: Any) -> tuple[Drawn, bytes]:
@@ -60,15 +41,6 @@ def draw(engine: Engine, make_task: Callable[..., Draw], catalogue: Catalogue) -
         return drawn, task.output.read_bytes()
 
     return draw
-
-
-def loaded(engine: Engine) -> Loaded:
-    assert engine._loaded is not None
-    return engine._loaded
-
-
-def same(ours: bytes, image: Any) -> bool:
-    return bool((np.frombuffer(ours, np.uint8) == np.frombuffer(image.tobytes(), np.uint8)).all())
 
 
 @pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)

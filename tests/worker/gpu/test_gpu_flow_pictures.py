@@ -11,8 +11,8 @@ import diffusers
 import numpy as np
 import pytest
 import torch
+from engine_lab import Watcher, loaded, same
 from PIL import Image, ImageDraw
-from test_gpu_families import Watcher, loaded, same
 
 from otterbot_worker.gpu.messages import Draw, Drawn
 from otterbot_worker.images.draw import img2img, inpaint

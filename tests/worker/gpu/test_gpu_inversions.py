@@ -10,7 +10,7 @@ import lora_files as files
 import pytest
 import torch
 from draw_tasks import draw_task
-from test_gpu_loras import FAMILIES, Draws, Silent, difference, drawer, pipe_of
+from engine_lab import FAMILIES, Draws, Silent, difference, drawer, pipe_of
 
 from otterbot_worker.errors import Cancelled, JobFailed
 from otterbot_worker.families.prompt import TOKENS_MAX, Prompt

@@ -9,18 +9,24 @@ import ldm
 import lora_files as files
 import pytest
 import torch
-from test_gpu_loras import FAMILIES, Draws, difference, draw, pipe_of
+from engine_lab import FAMILIES, Draws, difference, drawer, pipe_of
 
 from otterbot_worker.errors import JobFailed
+from otterbot_worker.gpu.messages import Draw
 from otterbot_worker.images.engine import Engine
 from otterbot_worker.models import lora_names
+from otterbot_worker.models.entries import ModelEntry
 
-__all__ = ["draw"]
 pytestmark = pytest.mark.filterwarnings("ignore")
 LAYERS = (
     r"(attn[12]\.to_[qkv]|to_out\.0|ff\.net\.2|proj_in|conv[12]|time_emb_proj|samplers\.0\.conv|linear_[12]|conv_in)$"
 )
 State = dict[str, torch.Tensor]
+
+
+@pytest.fixture
+def draw(engine: Engine, make_task: Callable[..., Draw], entries: dict[str, ModelEntry]) -> Draws:
+    return drawer(engine, make_task, entries, steps=2)
 
 
 def kohyas_suffix(made: files.Pairs, name: Callable[[str, str], str]) -> State:

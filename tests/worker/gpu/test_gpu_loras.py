@@ -4,65 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import lora_files as files
-import numpy as np
 import pytest
 import torch
+from engine_lab import FAMILIES, Draws, Silent, difference, drawer, pipe_of
 from PIL import Image
 
 from otterbot_worker.errors import Cancelled, JobFailed
-from otterbot_worker.gpu.messages import Draw, Drawn
+from otterbot_worker.gpu.messages import Draw
 from otterbot_worker.images.engine import Engine
 from otterbot_worker.models.catalogue import Catalogue
 from otterbot_worker.models.entries import ModelEntry
 
-Draws = Callable[..., tuple[Drawn, bytes]]
-FAMILIES = ["sd", "sdxl"]
 pytestmark = pytest.mark.filterwarnings("ignore")
-
-
-class Silent:
-    """A monitor that raises in the middle of a step, if it is told to."""
-
-    def __init__(self, after: int | None = None) -> None:
-        self.phases: list[str] = []
-        self._left = after
-
-    def progress(self, phase: str, step: int = 0, steps: int = 0) -> None:
-        self.phases.append(phase)
-
-    def check(self) -> None:
-        if self._left is not None and "denoising" in self.phases:
-            self._left -= 1
-            if self._left < 0:
-                raise Cancelled
-
-
-def drawer(engine: Engine, make_task: Callable[..., Draw], entries: dict[str, ModelEntry], *, steps: int) -> Draws:
-    """Draws with the small model of a family; ``steps`` unless the test says otherwise."""
-
-    def draw(*, family: str = "sd", monitor: Silent | None = None, **changes: Any) -> tuple[Drawn, bytes]:
-        task = make_task(**{"entry": entries[family], "steps": steps, **changes})
-        drawn = engine.draw(task, monitor or Silent())
-        return drawn, task.output.read_bytes()
-
-    return draw
 
 
 @pytest.fixture
 def draw(engine: Engine, make_task: Callable[..., Draw], entries: dict[str, ModelEntry]) -> Draws:
     return drawer(engine, make_task, entries, steps=2)
-
-
-def pipe_of(engine: Engine) -> Any:
-    assert engine._loaded is not None
-    return engine._loaded.pipe
-
-
-def difference(one: bytes, other: bytes) -> float:
-    return float(np.abs(np.frombuffer(one, np.uint8).astype(int) - np.frombuffer(other, np.uint8)).mean())
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 from diffusers import StableDiffusionInpaintPipeline, StableDiffusionXLInpaintPipeline
+from engine_lab import Watcher
 from PIL import Image, ImageDraw
-from test_gpu_engine import Watcher
 
 from otterbot_worker.errors import JobFailed
 from otterbot_worker.gpu.messages import Draw

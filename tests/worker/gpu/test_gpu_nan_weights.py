@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import safetensors.torch
 import torch
-from test_gpu_engine import Watcher
+from engine_lab import Watcher
 
 from otterbot_worker.errors import JobFailed
 from otterbot_worker.gpu.messages import Draw

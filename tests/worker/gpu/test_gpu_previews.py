@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 import torch
 from diffusers import AutoencoderKL
+from engine_lab import Watcher
 from PIL import Image
-from test_gpu_engine import Watcher
 
 from otterbot_worker.families import FAMILIES, Preview
 from otterbot_worker.gpu import messages

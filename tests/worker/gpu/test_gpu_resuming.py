@@ -13,8 +13,8 @@ import pytest
 import safetensors.torch
 import torch
 from draw_tasks import control_files
+from engine_lab import Watcher
 from hub import COMMIT, Hub
-from test_gpu_engine import Watcher
 
 from otterbot_worker.errors import Cancelled, JobFailed
 from otterbot_worker.gpu.messages import Draw

@@ -11,7 +11,7 @@ from typing import Any
 import lora_files
 import pytest
 import torch
-from test_gpu_memory import PASCAL, Rig, Short, all_failed_before, make_rig
+from memory_rig import PASCAL, Rig, Short, all_failed_before, make_rig
 
 from otterbot_worker.errors import Cancelled, JobFailed
 from otterbot_worker.gpu.messages import Draw

@@ -14,8 +14,8 @@ import safetensors.torch
 import scaled_files
 import tiny_controlnets
 import torch
-from test_gpu_engine import Watcher
-from test_gpu_quantised import published_zimage
+from engine_lab import Watcher
+from published_names import published_zimage
 
 from otterbot_worker.errors import JobFailed
 from otterbot_worker.gpu.messages import Draw

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
-from test_gpu_engine import Watcher
+from engine_lab import Watcher
 
 from otterbot_worker.errors import JobFailed
 from otterbot_worker.gpu.messages import Draw

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
+from engine_lab import Watcher
 from PIL import Image
-from test_gpu_engine import Watcher
 
 from otterbot_worker.gpu.messages import Draw
 from otterbot_worker.images.draw import noise
