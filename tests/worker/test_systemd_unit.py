@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-UNIT = Path(__file__).resolve().parents[3] / "docs" / "otterbot-worker.service"
+UNIT = Path(__file__).resolve().parents[2] / "docs" / "otterbot-worker.service"
 
 
 @pytest.fixture(scope="module")

@@ -250,5 +250,5 @@ def test_logs_show_where_an_exception_came_from_and_not_what_it_says() -> None:
     record.job = "a b"
     line = TextFormatter().format(record)
     assert CANARY not in line
-    assert 'ERROR x: it failed job="a b" error="ValueError at test_core_api.py' in line
+    assert 'ERROR x: it failed job="a b" error="ValueError at test_api.py' in line
     assert json.loads(JsonFormatter().format(record))["error"].startswith("ValueError at")

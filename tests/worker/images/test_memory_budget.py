@@ -1,5 +1,5 @@
-"""What follows when memory does not suffice, or the device fails, beyond the chain of plans (``test_gpu_memory``): what
-is learned of it, how it is chosen again, and that no clean-up hides how a picture ended."""
+"""What follows when memory does not suffice, or the device fails, beyond the chain of plans (``test_memory_plans``):
+what is learned of it, how it is chosen again, and that no clean-up hides how a picture ended."""
 
 from __future__ import annotations
 

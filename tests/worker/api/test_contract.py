@@ -107,7 +107,7 @@ async def test_no_body_is_too_strange(here: Here, path: str, operation: Json) ->
     for kind, found in content.items():
         schema = found["schema"]
         if schema.get("format") == "binary":
-            picked = list(STRANGE_BODIES[:3])  # each is looked at by a process of its own; test_core_bad_input has more
+            picked = list(STRANGE_BODIES[:3])  # each is looked at by a process of its own; test_bad_input has more
         else:
             named = list(bodies(schema))
             assert len(named) > 20
