@@ -15,7 +15,7 @@ from ruamel.yaml.comments import CommentedMap
 
 from otterbot.config import Config, Values, read
 
-BASE = Path(__file__).parents[3] / "base-config.yaml"
+BASE = Path(__file__).parents[2] / "base-config.yaml"
 yaml = YAML()
 
 

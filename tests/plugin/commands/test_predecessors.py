@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest_asyncio
 from homeserver_double import BOT, HomeserverDouble
 from listening import Listening
-from plugin_rig import LOG, ROOM, Rig
+from plugin_rig import LOG, ROOM, Rig, rig
 
 from otterbot.commands import predecessors
 from otterbot.commands.predecessors import Predecessors
@@ -18,6 +18,7 @@ from otterbot.config import Config
 from otterbot.matrix.room_state import RoomStates
 from otterbot.store.store import Commit
 
+__all__ = ["rig"]
 NEW = "!new:test"
 
 

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 import pytest
-from command_rig import ALICE, BOB, BOT, Rig
+from command_rig import ALICE, BOB, BOT, Rig, rig
 
 from otterbot import texts
 from otterbot.chat import pace
@@ -14,6 +14,7 @@ from otterbot.chat.pace import IN_A_ROW, ON_END, PACE, Pace, next_pace
 from otterbot.commands.outcome import Outcome
 from otterbot.store.rows import Kind, Part
 
+__all__ = ["rig"]
 DM = "!dm:test"
 
 
