@@ -38,7 +38,7 @@ from otterbot_worker.models import estimates
 from otterbot_worker.models.catalogue import load_catalogue
 from otterbot_worker.models.entries import ModelEntry
 
-MAKE = Path(__file__).resolve().parents[1] / "tests" / "worker" / "gpu" / "make_tiny_models.py"
+MAKE = Path(__file__).resolve().parents[1] / "tests" / "worker" / "support" / "make_tiny_models.py"
 GIB = 2**30
 RAM = 10**12
 """More than any plan needs: here the card is looked at."""

@@ -239,7 +239,7 @@ class Lab:
 def make_test_model(folder: Path) -> Path:
     """An SDXL with random weights, in ``folder/otter-noise``: what it draws is noise, quickly and in many sizes;
     and a ControlNet for it beside it."""
-    program = places.REPOSITORY / "tests" / "worker" / "gpu" / "make_tiny_models.py"
+    program = places.REPOSITORY / "tests" / "worker" / "support" / "make_tiny_models.py"
     command = [places.python("worker"), str(program), str(folder), "otter-noise", TEST_CONTROLNET]
     subprocess.run(command, check=True, capture_output=True, stdin=subprocess.DEVNULL, timeout=300)
     return folder / "otter-noise"

@@ -1,7 +1,7 @@
 # mypy: disallow-untyped-calls=False
 """All that the engine uses of diffusers without its promise: names with an underscore, and modules and methods that its
 documentation leaves out. Any release may change them, so ``pyproject.toml`` holds diffusers to the minor version that
-is tested, and ``tests/worker/gpu/test_gpu_diffusers_private.py`` names what is gone.
+is tested, and ``tests/worker/images/test_diffusers_private.py`` names what is gone.
 """
 
 from __future__ import annotations

@@ -1,0 +1,178 @@
+"""Real pipelines with random weights, made once per session; the shipped model; a real GPU process on the CPU."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import pytest_asyncio
+
+os.environ["HF_HUB_OFFLINE"] = os.environ["TRANSFORMERS_OFFLINE"] = "1"
+os.environ["TRANSFORMERS_VERBOSITY"] = os.environ["DIFFUSERS_VERBOSITY"] = "error"
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from draw_tasks import draw_task
+from hub import Hub
+
+from otterbot_worker.gpu.messages import Draw
+from otterbot_worker.gpu.process import GpuProcess
+from otterbot_worker.models.catalogue import Catalogue, load_catalogue
+from otterbot_worker.models.entries import ModelEntry
+
+if TYPE_CHECKING:
+    from otter_mini.judge import Judge
+    from otterbot_worker.images.engine import Engine
+
+MODELS = """
+models:
+  tiny-sd: &tiny
+    folder: tiny-sd
+    family: sd
+    about: a test
+    defaults: {steps: 4, guidance_scale: 5.0, width: 64, height: 64, sampler: UniPC}
+    limits: {size_min: 16}
+  tiny-xl: {<<: *tiny, folder: otter-noise, family: sdxl}
+  tiny-refined:
+    <<: *tiny
+    folder: otter-noise
+    family: sdxl
+    refiner: {folder: tiny-refiner, hand_over: 0.6}
+  tiny-sd3: &flow
+    folder: tiny-sd3
+    family: sd3
+    about: a test
+    defaults: {steps: 3, guidance_scale: 4.0, width: 64, height: 64, sampler: Euler}
+    limits: {size_min: 16, size_multiple: 16}
+  tiny-sd3-without: {<<: *flow, without: [text_encoder_3]}
+  tiny-zimage: {<<: *flow, folder: tiny-zimage, family: zimage}
+  tiny-klein: {<<: *flow, folder: tiny-klein, family: flux2}
+"""
+
+
+@pytest.fixture(scope="session")
+def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory with a small model of every family, and a refiner."""
+    root = tmp_path_factory.mktemp("data")
+    models = root / "models"
+    program = Path(__file__).with_name("support") / "make_tiny_models.py"
+    subprocess.run([sys.executable, str(program), str(models)], check=True, timeout=240, capture_output=True)
+    (root / "models.yaml").write_text(MODELS)
+    return root
+
+
+@pytest.fixture(scope="session")
+def catalogue(data_dir: Path) -> Catalogue:
+    return load_catalogue(data_dir / "models.yaml", data_dir=data_dir)
+
+
+@pytest.fixture(scope="session")
+def entries(catalogue: Catalogue) -> dict[str, ModelEntry]:
+    """One of each family with random weights, and ``mini``, the shipped one, whose pictures show something."""
+    return {
+        "sd": catalogue.images["tiny-sd"],
+        "sdxl": catalogue.images["tiny-xl"],
+        "mini": catalogue.images["otter-mini"],
+    }
+
+
+@pytest.fixture
+def hub(data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """One on this machine, with ``somebody/noise``, and a cache of its own."""
+    made = Hub({"somebody/noise": data_dir / "models" / "otter-noise"})
+    monkeypatch.setenv("HF_ENDPOINT", made.url)
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    monkeypatch.delenv("HF_HUB_CACHE", raising=False)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def judge() -> Judge:
+    """Says what a picture of the shipped model's shows."""
+    from otter_mini.judge import Judge  # with torch, which most tests do without
+
+    return Judge.load()
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    """One for all tests of a file, in this process."""
+    from otterbot_worker.images.engine import Engine
+
+    made = Engine(device="cpu", threads=1)
+    yield made
+    made.release()
+
+
+@pytest.fixture
+def broken_copy(data_dir: Path, tmp_path: Path, entries: dict[str, ModelEntry]) -> Callable[[str], tuple[Path, Any]]:
+    """A private copy of a family's model, to be broken; and its entry."""
+
+    def make(family: str) -> tuple[Path, ModelEntry]:
+        source = entries[family]
+        folder = tmp_path / "model"
+        shutil.copytree(source.folder or "", folder)
+        return folder, ModelEntry.from_dict({**source.as_dict(), "name": "copy", "folder": str(folder)})
+
+    return make
+
+
+@pytest.fixture
+def make_task(entries: dict[str, ModelEntry], tmp_path: Path) -> Callable[..., Draw]:
+    numbers = iter(range(1000))
+
+    def make(**changes: Any) -> Draw:
+        fields: dict[str, Any] = {
+            "task_id": f"task-{next(numbers)}",
+            "entry": entries["sdxl"],
+            "prompt": "otter, cowboy hat",
+            "negative_prompt": "",
+            "steps": 3,
+            "guidance_scale": 5.0,
+            "width": 64,
+            "height": 64,
+            "sampler": "UniPC",
+            "seed": 7,
+            "output": tmp_path / "picture.rgb",
+        }
+        return draw_task(**{**fields, **changes})
+
+    return make
+
+
+@pytest.fixture
+def make_process(tmp_path: Path) -> Callable[..., GpuProcess]:
+    def make(**changes: Any) -> GpuProcess:
+        settings: dict[str, Any] = {
+            "device": "cpu",
+            "lock_path": tmp_path / "card.lock",
+            "threads": 1,
+            "step_timeout": 30.0,
+            "load_timeout": 60.0,
+            "log": logging.getLogger("gpu-test"),
+        }
+        return GpuProcess(**{**settings, **changes})
+
+    return make
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def process(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[GpuProcess]:
+    """One process for all tests that leave it well."""
+    gpu = GpuProcess(
+        device="cpu",
+        lock_path=tmp_path_factory.mktemp("lock") / "card.lock",
+        threads=1,
+        step_timeout=30.0,
+        load_timeout=60.0,
+        log=logging.getLogger("gpu-test"),
+    )
+    yield gpu
+    await gpu.stop()
