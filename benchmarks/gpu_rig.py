@@ -32,8 +32,8 @@ from otterbot_worker.images.load import device as devices
 from otterbot_worker.images.load import loader
 from otterbot_worker.images.memory import budget
 from otterbot_worker.memory import placement
-from otterbot_worker.memory.device_info import DeviceFacts
-from otterbot_worker.memory.oom_history import Lesson
+from otterbot_worker.memory.device_info import DeviceInfo
+from otterbot_worker.memory.oom_history import OutOfMemory
 from otterbot_worker.models import estimates
 from otterbot_worker.models.catalogue import load_catalogue
 from otterbot_worker.models.entries import ModelEntry
@@ -153,11 +153,11 @@ class Rig:
             shipped, hub=None, folder=str(small), variant=None, vae=None, transformer=None, file=None, limits=limits
         )
 
-    def _facts(self, device: torch.device, held: int) -> DeviceFacts:
+    def _facts(self, device: torch.device, held: int) -> DeviceInfo:
         if device.type == "cuda":
             return replace(devices.facts(device, held), available=self.cap, ram_available=RAM)
         # A card that computes in full precision, as the processor can: all plans, with nothing to be moved.
-        return DeviceFacts(kind="cuda", total=self.cap, available=self.cap, ram_available=RAM, capability=(6, 1))
+        return DeviceInfo(kind="cuda", total=self.cap, available=self.cap, ram_available=RAM, capability=(6, 1))
 
     def needs(self, entry: ModelEntry) -> estimates.Needs:
         """Of the full-size model."""
@@ -222,7 +222,7 @@ class Rig:
         entry = self.entries[name]
         side = side or (64 if self.tiny else entry.defaults.width)
         before = [] if plan is None else placement.PLANS[: placement.PLANS.index(plan)]
-        lessons = [Lesson(plan=one.name, card=0, available=RAM) for one in before]
+        lessons = [OutOfMemory(plan=one.name, card=0, available=RAM) for one in before]
         watch = Watch(device=self.device, cancel_after=cancel_after)
         cuda = self.device.type == "cuda"
         if cuda:

@@ -18,7 +18,7 @@ from otterbot_worker.errors import CannotLook, JobFailed, look_failed
 from otterbot_worker.models import checkpoint_probe, files, plain_files
 from otterbot_worker.models.catalogue import load_catalogue
 from otterbot_worker.models.loras import Library
-from otterbot_worker.requests.loras import find_wanted
+from otterbot_worker.requests.loras import find_loras
 from otterbot_worker.runner import dispatcher, held, pictures
 from otterbot_worker.runner.held import HeldRows
 
@@ -166,7 +166,7 @@ def test_words_that_may_be_embeddings_are_said(tmp_path: Path) -> None:
     """Nobody knows whether a word is one; a picture without them is what most people asked for."""
     loop(tmp_path / "embeddings")
     entry = load_catalogue(data_dir=tmp_path).images["sd15"]
-    wanted = find_wanted("an otter", "", entry, Library(tmp_path))
+    wanted = find_loras("an otter", "", entry, Library(tmp_path))
     assert wanted.problems == []
     assert [note.partition(" could")[0] for note in wanted.notes] == ["No embedding was used: the folder embeddings"]
 

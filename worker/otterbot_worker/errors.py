@@ -30,7 +30,7 @@ class JobFailed(Exception):
         self.message = message
         self.details: dict[str, Any] = dict(details or {})
         self.lessons: list[Any] = []
-        """What was learned of memory on the way, each a ``memory.oom_history.Lesson``."""
+        """What was learned of memory on the way, each a ``memory.oom_history.OutOfMemory``."""
 
 
 class Cancelled(Exception):

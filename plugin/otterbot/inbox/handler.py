@@ -14,7 +14,7 @@ from ..errors import AnswerLost, RateLimited, Unanswered, places
 from ..language.message import Message, from_raw
 from ..matrix.encryption import Encryption, KeyMissing, KeyTooNew
 from ..matrix.sync_answer import Raw, seconds
-from ..requests.cancel import Cancelling
+from ..requests.cancel import Cancellation
 from ..store.store import Store
 from ..waiting import surely
 from .edits import Edits
@@ -37,7 +37,7 @@ class Handler:
         self,
         store: Store,
         encryption: Encryption,
-        cancelling: Cancelling,
+        cancelling: Cancellation,
         follow_ups: FollowUps,
         edits: Edits,
         late: Undecrypted,

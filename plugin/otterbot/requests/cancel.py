@@ -19,7 +19,7 @@ RECENT = 24 * 3600.0
 """Seconds; what was cancelled before that is past."""
 
 
-class Cancelling:
+class Cancellation:
     """The database says it first; then everything that was under way is stopped, and the room is told."""
 
     def __init__(

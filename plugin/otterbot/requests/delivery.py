@@ -32,9 +32,9 @@ from ..worker.polling import Polling
 from . import completion, job_lookup
 from .active import ActiveRequest, CannotAsk, Kind
 from .active_requests import ActiveRequests
-from .cancel import Cancelling
+from .cancel import Cancellation
 from .completion import Completion
-from .expiry import GivingUp
+from .expiry import Expiry
 from .housekeeping import Housekeeping
 from .retiming import Retiming
 from .signals import Signals
@@ -70,8 +70,8 @@ class Delivery:
         self._polling = Polling(worker, self._event, self._overdue, log)
         self._submitter = Submitter(store, worker, kinds, active, self.signals.submit, log)
         self._completion = Completion(store, outbox, active, kinds, self.signals)
-        self.cancelling = Cancelling(store, outbox, active, self._completion, self.signals, log)
-        self.giving_up = GivingUp(store, outbox, self.cancelling, active, self._completion)
+        self.cancelling = Cancellation(store, outbox, active, self._completion, self.signals, log)
+        self.giving_up = Expiry(store, outbox, self.cancelling, active, self._completion)
         self._housekeeping = Housekeeping(store, worker, self.giving_up.expire, self.signals.housekeeping, log)
         self._retiming = Retiming(store, active, self.signals, log)
 

@@ -8,18 +8,18 @@ from ..outbox.queue import Outbox
 from ..store.rows import Request
 from ..store.store import Store
 from .active_requests import ActiveRequests
-from .cancel import Cancelling
+from .cancel import Cancellation
 from .completion import Completion
 
 
-class GivingUp:
+class Expiry:
     """One sentence each, said as soon as it can be; the worker is told to stop."""
 
     def __init__(
         self,
         store: Store,
         outbox: Outbox,
-        cancelling: Cancelling,
+        cancelling: Cancellation,
         active: ActiveRequests,
         completion: Completion,
     ) -> None:

@@ -27,7 +27,7 @@ from otterbot_worker.gpu import deaths, messages
 from otterbot_worker.gpu.card_lock import CardBusy, CardLock
 from otterbot_worker.gpu.messages import Draw
 from otterbot_worker.gpu.process import GpuProcess
-from otterbot_worker.memory.oom_history import Lesson
+from otterbot_worker.memory.oom_history import OutOfMemory
 from otterbot_worker.models.entries import ModelEntry
 from otterbot_worker.schemas.jobs import Progress
 
@@ -372,7 +372,7 @@ def test_messages_survive_the_journey(entries: dict[str, ModelEntry]) -> None:
             output="/tmp/x", canvas=(64, 64), init_image="/a", mask="/b",
             checker={"folder": half, "features": None, "hub": None},
             loras=[{"name": "x", "path": "/c", "weight": 1, "hash": "0"}], control=CONTROL, hires=HIRES,
-            lessons=[Lesson(plan="tiled", card=1, available=2)], asked={"variation": {"seed": 1, "strength": 1}},
+            lessons=[OutOfMemory(plan="tiled", card=1, available=2)], asked={"variation": {"seed": 1, "strength": 1}},
         )
         for prompt in ("otter", half)
     ]  # fmt: skip

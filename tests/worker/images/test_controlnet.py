@@ -24,7 +24,7 @@ from otterbot_worker.gpu.messages import Draw, Drawn, UsedControlNet
 from otterbot_worker.images.draw import canny, passes
 from otterbot_worker.images.engine import Engine
 from otterbot_worker.images.load import controlnet_loader
-from otterbot_worker.images.load.controlnet import Controls
+from otterbot_worker.images.load.controlnet import LoadedControlNet
 from otterbot_worker.images.load.loader import load
 from otterbot_worker.images.memory.placing import RESIDENT
 from otterbot_worker.memory.device_info import Precision
@@ -293,7 +293,7 @@ def test_it_is_kept_for_the_next_picture_and_no_longer(engine: Engine, draw: Dra
 def test_on_old_cards_it_is_kept_in_half_and_computes_in_full_precision(
     pipes: dict[str, Any], control: Control
 ) -> None:
-    loaded, nets = pipes["sd"], [Controls(), Controls()]
+    loaded, nets = pipes["sd"], [LoadedControlNet(), LoadedControlNet()]
     for one, storage in zip(nets, ("float32", "float16"), strict=True):
         precision = Precision(storage=storage, compute="float32")
         where = (RESIDENT, torch.device("cpu"), precision)

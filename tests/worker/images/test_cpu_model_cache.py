@@ -17,8 +17,8 @@ from otterbot_worker.gpu.messages import Draw, Drawn
 from otterbot_worker.images import engine as engines
 from otterbot_worker.images.engine import Engine
 from otterbot_worker.memory import placement
-from otterbot_worker.memory.device_info import DeviceFacts
-from otterbot_worker.memory.oom_history import Lesson
+from otterbot_worker.memory.device_info import DeviceInfo
+from otterbot_worker.memory.oom_history import OutOfMemory
 from otterbot_worker.memory.placement import OFFLOAD, PLANS, QUANTISED, RESIDENT
 from otterbot_worker.models.catalogue import Catalogue
 from otterbot_worker.models.entries import ModelEntry
@@ -27,7 +27,7 @@ from otterbot_worker.models.estimates import needs_of
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 GB = 10**9
-PASCAL = DeviceFacts(
+PASCAL = DeviceInfo(
     kind="cuda", total=8 * GB, available=6 * GB, ram_available=12 * GB, capability=(6, 1), attention=("math", "flash")
 )
 
@@ -81,7 +81,7 @@ def test_another_plan_of_the_same_model_comes_from_memory_unless_it_was_quantise
     def failed_before(number: int) -> list[dict[str, Any]]:
         needs, precision = needs_of(rig.entries["sdxl"]), PASCAL.precision()
         cards = {one.name: placement.estimate(needs, one, 96 * 64, precision).card for one in PLANS[:number]}
-        return [Lesson(plan=name, card=card, available=10**12) for name, card in cards.items()]
+        return [OutOfMemory(plan=name, card=card, available=10**12) for name, card in cards.items()]
 
     assert rig.draw("sdxl").plan == RESIDENT.name
     first = rig.picture

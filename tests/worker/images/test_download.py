@@ -18,7 +18,7 @@ from otterbot_worker.errors import Cancelled, JobFailed
 from otterbot_worker.gpu.messages import Draw, UsedControlNet
 from otterbot_worker.gpu.process import GpuProcess
 from otterbot_worker.images.load import download, loader
-from otterbot_worker.images.load.controlnet import Controls
+from otterbot_worker.images.load.controlnet import LoadedControlNet
 from otterbot_worker.images.memory.placing import RESIDENT
 from otterbot_worker.memory.device_info import Precision
 from otterbot_worker.models import controlnets, files
@@ -92,7 +92,7 @@ def test_a_missing_controlnet_is_fetched_if_that_is_allowed(hub: Hub, data_dir: 
         hub="somebody/canny", picture="", canny=True, path=None,
     )  # fmt: skip
     where = (RESIDENT, torch.device("cpu"), Precision(storage="float32", compute="float32"))
-    controls = Controls()
+    controls = LoadedControlNet()
     with pytest.raises(JobFailed) as failed:
         controls.load(None, control, *where, downloads=False, monitor=Watcher())
     assert (failed.value.code, hub.asked) == ("controlnet_missing", [])

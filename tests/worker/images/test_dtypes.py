@@ -27,7 +27,7 @@ from otterbot_worker.images.engine import Engine
 from otterbot_worker.images.load import dtypes
 from otterbot_worker.images.memory import placing
 from otterbot_worker.memory import placement
-from otterbot_worker.memory.device_info import DeviceFacts, Precision
+from otterbot_worker.memory.device_info import DeviceInfo, Precision
 from otterbot_worker.models import estimates
 from otterbot_worker.models.catalogue import Catalogue
 
@@ -36,7 +36,7 @@ import full_size
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 CPU = torch.device("cpu")
-PROCESSOR = DeviceFacts(kind="cpu", total=8 * 10**9, available=8 * 10**9, ram_available=8 * 10**9)
+PROCESSOR = DeviceInfo(kind="cpu", total=8 * 10**9, available=8 * 10**9, ram_available=8 * 10**9)
 TURING = replace(PROCESSOR, kind="cuda", capability=(7, 5))
 PASCAL = replace(PROCESSOR, kind="cuda", capability=(6, 1))
 AMPERE_BF16 = Precision(storage="bfloat16", compute="bfloat16")

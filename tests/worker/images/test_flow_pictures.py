@@ -111,16 +111,16 @@ def test_what_a_mask_keeps_stays(
     mask.paste(255, (32, 16, 64, 48))
     mask.save(tmp_path / "mask.png")
     kept, ends = [], []
-    real = inpaint.Keeping.put_back
+    real = inpaint.KeptLatents.put_back
 
-    def put_back(self: inpaint.Keeping, pipe: Any, index: int, latents: torch.Tensor) -> torch.Tensor:
+    def put_back(self: inpaint.KeptLatents, pipe: Any, index: int, latents: torch.Tensor) -> torch.Tensor:
         found = real(self, pipe, index, latents)
         stays = (self.anew == 0).expand_as(self.latents)
         kept.append(float((found - self.latents)[stays].std()))
         ends.append(index == pipe.num_timesteps - 1)
         return found
 
-    monkeypatch.setattr(inpaint.Keeping, "put_back", put_back)
+    monkeypatch.setattr(inpaint.KeptLatents, "put_back", put_back)
     drawn = pixels(draw(model, sampler=sampler, strength=strength, mask=str(tmp_path / "mask.png"))[1])
     before = np.asarray(Image.open(picture)).astype(int)
     inside = np.asarray(mask) == 255

@@ -165,10 +165,10 @@ def test_what_stays_does_so_under_the_refiner_too(
     draw: Draws, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch, sampler: str, strength: float
 ) -> None:
     """Between base and refiner with the noise of that moment, at the end as it is."""
-    kept: list[inpaint.Keeping] = []
+    kept: list[inpaint.KeptLatents] = []
     seen: list[torch.Tensor] = []
 
-    def keeping(*values: Any) -> inpaint.Keeping | None:
+    def keeping(*values: Any) -> inpaint.KeptLatents | None:
         found = real_keeping(*values)
         assert found is not None
         kept.append(found)

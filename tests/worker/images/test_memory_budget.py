@@ -18,7 +18,7 @@ from otterbot_worker.gpu.messages import Draw
 from otterbot_worker.images.load import device as devices
 from otterbot_worker.images.memory import placing
 from otterbot_worker.images.memory.budget import MemoryBudgets
-from otterbot_worker.memory.device_info import DeviceFacts
+from otterbot_worker.memory.device_info import DeviceInfo
 from otterbot_worker.memory.placement import OFFLOAD, PLANS
 from otterbot_worker.models.catalogue import Catalogue
 
@@ -100,7 +100,7 @@ def test_a_card_that_is_too_full_to_be_looked_at(make_rig: Callable[..., Rig]) -
     rig.draw()
     errors: list[Exception] = []
 
-    def measure(_device: torch.device, _held: int) -> DeviceFacts:
+    def measure(_device: torch.device, _held: int) -> DeviceInfo:
         if errors:
             raise errors.pop(0)
         return PASCAL
@@ -165,7 +165,7 @@ def test_what_a_picture_with_a_lora_taught_does_not_bar_the_plain_one(
     assert beside - plain == 4 * values, "Pascal computes in four bytes"
 
 
-def room(rig: Rig, facts: DeviceFacts = PASCAL, **changes: Any) -> Any:
+def room(rig: Rig, facts: DeviceInfo = PASCAL, **changes: Any) -> Any:
     """A fresh one, that knows nothing."""
     task = rig._make_task(entry=rig._entries["sdxl"], **changes)
     return MemoryBudgets(reserve=0, ram_reserve=0).begin(rig._entries["sdxl"], task, facts)

@@ -22,7 +22,7 @@ from otterbot_worker.gpu.process import GpuProcess
 from otterbot_worker.images.engine import Engine
 from otterbot_worker.images.load import loader
 from otterbot_worker.images.memory.placing import RESIDENT
-from otterbot_worker.memory.device_info import DeviceFacts
+from otterbot_worker.memory.device_info import DeviceInfo
 from otterbot_worker.models.catalogue import Catalogue
 from otterbot_worker.models.entries import Transformer
 
@@ -30,7 +30,7 @@ Weights = dict[str, torch.Tensor]
 
 
 # With room for the published models: a transformer that is a file of its own is counted as theirs.
-PROCESSOR = DeviceFacts(kind="cpu", total=64 * 10**9, available=64 * 10**9, ram_available=64 * 10**9)
+PROCESSOR = DeviceInfo(kind="cpu", total=64 * 10**9, available=64 * 10**9, ram_available=64 * 10**9)
 CARDS = {
     "processor": PROCESSOR,
     "8.6": replace(PROCESSOR, kind="cuda", capability=(8, 6), bf16=True),

@@ -20,7 +20,7 @@ from otterbot_worker.errors import Cancelled, JobFailed
 from otterbot_worker.gpu.messages import Draw
 from otterbot_worker.images.engine import Engine
 from otterbot_worker.images.load import loader
-from otterbot_worker.images.load.controlnet import Controls
+from otterbot_worker.images.load.controlnet import LoadedControlNet
 from otterbot_worker.images.memory.placing import RESIDENT
 from otterbot_worker.memory.device_info import Precision
 from otterbot_worker.models import controlnets, files
@@ -261,11 +261,13 @@ def test_a_controlnet(hub: Hub, data_dir: Path, late: str) -> None:
     (other,) = set(files.SINGLE) - {late}
     hub.late.add(late)
     with pytest.raises(Cancelled):
-        Controls().load(None, control, *where, downloads=True, monitor=Impatient(snapshot("somebody/canny") / other))
+        LoadedControlNet().load(
+            None, control, *where, downloads=True, monitor=Impatient(snapshot("somebody/canny") / other)
+        )
     hub.late.clear()
     assert controlnets.ControlNets().at_hub("somebody/canny") is None
     with pytest.raises(JobFailed) as failed:
-        Controls().load(None, control, *where, downloads=False, monitor=Impatient())
+        LoadedControlNet().load(None, control, *where, downloads=False, monitor=Impatient())
     assert failed.value.code == "controlnet_missing"
-    Controls().load(None, control, *where, downloads=True, monitor=Impatient())
+    LoadedControlNet().load(None, control, *where, downloads=True, monitor=Impatient())
     assert sorted(path.name for path in snapshot("somebody/canny").iterdir()) == sorted(files.SINGLE)

@@ -16,7 +16,7 @@ from core_lab import Here, Process, image, settings, worker_here
 from PIL import Image
 from sent_pictures import kept, png, send, sha, started
 
-from otterbot_worker.queue.input_rows import Input, Keeping, choose
+from otterbot_worker.queue.input_rows import Input, Retention, choose
 
 
 def gif() -> bytes:
@@ -187,7 +187,7 @@ async def test_a_full_disk_takes_no_pictures(tmp_path: Path) -> None:
 
 
 def test_what_goes() -> None:
-    keeping = Keeping(seconds=1000, private_seconds=100, max_bytes=50)
+    keeping = Retention(seconds=1000, private_seconds=100, max_bytes=50)
     now = 10_000.0
 
     def one(name: str, age: float, **changes: Any) -> Input:
@@ -204,7 +204,9 @@ def test_what_goes() -> None:
         one("last", 10, size=5),
     ]
     assert [gone.id for gone in choose(everything, keeping, now)] == ["old", "private", "fresh"]
-    assert [gone.id for gone in choose(everything, Keeping(seconds=9e9, private_seconds=9e9, max_bytes=999), now)] == []
+    assert [
+        gone.id for gone in choose(everything, Retention(seconds=9e9, private_seconds=9e9, max_bytes=999), now)
+    ] == []
 
 
 async def _age(here: Here, folder: Path, seconds: float) -> None:

@@ -12,8 +12,8 @@ import pytest
 
 from otterbot_worker.families import FAMILIES, Family
 from otterbot_worker.memory import oom_history, placement
-from otterbot_worker.memory.device_info import DeviceFacts, Precision
-from otterbot_worker.memory.oom_history import Lesson
+from otterbot_worker.memory.device_info import DeviceInfo, Precision
+from otterbot_worker.memory.oom_history import OutOfMemory
 from otterbot_worker.memory.placement import GROUPS, OFFLOAD, PLANS, QUANTISED, RESIDENT, TILED
 from otterbot_worker.models import estimates
 from otterbot_worker.models.catalogue import load_catalogue
@@ -164,9 +164,9 @@ def test_each_plan_needs_less_of_the_card_than_the_one_before_but_the_last() -> 
             assert estimates[4].ram < estimates[2].ram
 
 
-def card(available: float, *, ram: float = 32, **changes: Any) -> DeviceFacts:
+def card(available: float, *, ram: float = 32, **changes: Any) -> DeviceInfo:
     facts = {"capability": (8, 6), "bf16": True, "attention": ("flash", "efficient", "math"), **changes}
-    return DeviceFacts(
+    return DeviceInfo(
         kind=changes.pop("kind", "cuda"),
         total=8 * GB,
         available=int(available * GB),
@@ -194,7 +194,7 @@ def card(available: float, *, ram: float = 32, **changes: Any) -> DeviceFacts:
         ("SDXL", 1024, card(2, kind="cpu"), TILED),
     ],
 )
-def test_the_first_plan_that_fits_is_chosen(model: str, side: int, facts: DeviceFacts, plan: placement.Plan) -> None:
+def test_the_first_plan_that_fits_is_chosen(model: str, side: int, facts: DeviceInfo, plan: placement.Plan) -> None:
     assert placement.choose(MEASURED[model][0], facts, side * side, precision=facts.precision()).plan == plan
 
 
@@ -215,24 +215,24 @@ def test_the_reserves_are_kept_free() -> None:
         assert (small.plan, small.fits) == (plan, False), "of what fits without a reserve, the computer's least memory"
 
 
-def lesson(plan: placement.Plan, model: Needs, side: int, available: float) -> Lesson:
+def lesson(plan: placement.Plan, model: Needs, side: int, available: float) -> OutOfMemory:
     """That plan ran out of memory with that picture."""
     card = placement.estimate(model, plan, side * side, HALF).card
-    return Lesson(plan=plan.name, card=card, available=int(available * GB))
+    return OutOfMemory(plan=plan.name, card=card, available=int(available * GB))
 
 
 def test_what_failed_is_not_tried_again_with_as_much_or_less() -> None:
     model = MEASURED["SSD-1B"][0]
     failed = lesson(RESIDENT, model, 768, 8)
 
-    def chosen(side: int, available: float, *lessons: Lesson) -> placement.Plan:
+    def chosen(side: int, available: float, *lessons: OutOfMemory) -> placement.Plan:
         return placement.choose(model, card(available), side * side, precision=HALF, lessons=lessons).plan
 
     assert chosen(768, 8, failed) == TILED
     assert chosen(832, 7, failed) == TILED
     assert chosen(512, 8, failed) == RESIDENT, "a smaller one may fit"
     assert chosen(768, 10, failed) == RESIDENT, "there is more memory than then"
-    every = [Lesson(plan=plan.name, card=0, available=8 * GB) for plan in PLANS]
+    every = [OutOfMemory(plan=plan.name, card=0, available=8 * GB) for plan in PLANS]
     assert chosen(768, 8, *every[:4]) == QUANTISED
     assert chosen(768, 8, *every) in PLANS, "one try is left when all have failed"
 
@@ -267,7 +267,7 @@ def test_what_a_picture_with_loras_taught_does_not_bar_the_plain_one(tmp_path: P
     beside = estimates.with_loras(model, [lora(tmp_path, 200_000_000)])
     failed = lesson(RESIDENT, beside, 768, 8)
 
-    def chosen(needs: Needs, *lessons: Lesson) -> placement.Plan:
+    def chosen(needs: Needs, *lessons: OutOfMemory) -> placement.Plan:
         return placement.choose(needs, card(8), 768 * 768, precision=HALF, lessons=lessons).plan
 
     assert chosen(beside) == RESIDENT
@@ -281,7 +281,7 @@ def test_after_a_failure_it_is_chosen_again_by_the_same_rule() -> None:
     model, pixels = MEASURED["SSD-1B"][0], 768 * 768
     facts = card(8, ram=5)
 
-    def left(*tried: placement.Plan, lessons: tuple[Lesson, ...] = ()) -> list[placement.Plan]:
+    def left(*tried: placement.Plan, lessons: tuple[OutOfMemory, ...] = ()) -> list[placement.Plan]:
         return placement.hopeful(model, facts, pixels, precision=HALF, tried=tried, lessons=lessons)
 
     def chosen(plans: list[placement.Plan]) -> placement.Plan:
@@ -297,7 +297,7 @@ def test_after_a_failure_it_is_chosen_again_by_the_same_rule() -> None:
 
 
 def test_lessons_are_kept_small_and_survive_nonsense() -> None:
-    some = [Lesson(plan="tiled", card=n, available=n) for n in range(100)]
+    some = [OutOfMemory(plan="tiled", card=n, available=n) for n in range(100)]
     learned = oom_history.learn((), [*some, some[-1]])
     assert learned == tuple(some[-oom_history.LESSONS_MAX :])
     old = {"plan": "tiled", "pixels": 589_824, "available": 8 * GB}
@@ -308,16 +308,17 @@ def test_lessons_are_kept_small_and_survive_nonsense() -> None:
 def test_lessons_are_forgotten_after_a_while() -> None:
     now = 1_800_000_000.0
     first, second = (
-        Lesson(plan=plan, card=1, available=1, learned=now - days * 86_400) for plan, days in (("tiled", 8), ("a", 6))
+        OutOfMemory(plan=plan, card=1, available=1, learned=now - days * 86_400)
+        for plan, days in (("tiled", 8), ("a", 6))
     )
     assert oom_history.learn((first, second), (), now=now) == (second,)
     assert oom_history.learn((second,), (), now=now + 2 * 86_400) == ()
-    again = Lesson(plan="a", card=1, available=1, learned=now)
+    again = OutOfMemory(plan="a", card=1, available=1, learned=now)
     (kept,) = oom_history.learn((second,), (again,), now=now)
     assert kept.learned == now, "what failed again is not as old as the first time"
     (kept,) = oom_history.learn((again,), (second,), now=now)
     assert kept.learned == now
-    ahead = Lesson(plan="a", card=1, available=1, learned=now + 365 * 86_400)
+    ahead = OutOfMemory(plan="a", card=1, available=1, learned=now + 365 * 86_400)
     assert oom_history.learn((), (ahead,), now=now) == (), "of a clock that was wrong"
 
 

@@ -19,7 +19,7 @@ from otterbot_worker.api import parts as parts_module
 from otterbot_worker.models.catalogue import load_catalogue
 from otterbot_worker.models.loras import Library
 from otterbot_worker.queue.model import CHAT_TEXT_SECONDS
-from otterbot_worker.requests.loras import find_wanted
+from otterbot_worker.requests.loras import find_loras
 
 FILE = tensors(LORA, **{"modelspec.trigger_phrase": "a penguin"})
 
@@ -77,13 +77,13 @@ async def test_another_model_of_the_same_family_is_known_by_its_width(tmp_path: 
     async with worker_here(settings(tmp_path), paused=True) as here:
         folder = tmp_path / "models" / "small"
         entry = replace(here.parts.catalogue.images["ssd-1b"], name="small", hub=None, folder=str(folder))
-        wanted = find_wanted("furball fur <lora:right:1> <lora:wrong:1>", "", entry, here.parts.library)
+        wanted = find_loras("furball fur <lora:right:1> <lora:wrong:1>", "", entry, here.parts.library)
         assert [lora.name for lora in wanted.loras] == ["right", "wrong"], "not known yet"
         for component in ("unet", "vae", "text_encoder", "text_encoder_2"):
             put(folder / component / "model.safetensors", b"")
             put(folder / component / "config.json", b'{"cross_attention_dim": 96}')
         put(folder / "model_index.json", json.dumps({"unet": ["diffusers", "x"]}).encode())
-        wanted = find_wanted("furball fur <lora:right:1> <lora:wrong:1>", "", entry, here.parts.library)
+        wanted = find_loras("furball fur <lora:right:1> <lora:wrong:1>", "", entry, here.parts.library)
         assert [lora.name for lora in wanted.loras] == ["right"]
         assert [problem.code for problem in wanted.problems] == ["lora_mismatch"]
         assert [embedding.name for embedding in wanted.embeddings] == ["fur"]
@@ -96,7 +96,7 @@ async def test_a_family_without_loras_refuses_them_and_reads_embeddings_as_words
     fill(tmp_path)
     async with worker_here(settings(tmp_path), paused=True) as here:
         entry = here.parts.catalogue.images["z-image-turbo"]
-        wanted = find_wanted("furball <lora:any:1>", "", entry, here.parts.library)
+        wanted = find_loras("furball <lora:any:1>", "", entry, here.parts.library)
         assert [(problem.code, problem.message) for problem in wanted.problems] == [
             ("lora_mismatch", "The LoRA `any` cannot be used: no LoRA works with z-image-turbo.")
         ]
@@ -169,7 +169,7 @@ async def test_the_word_of_an_embeddings_file_calls_it(tmp_path: Path) -> None:
     async with worker_here(settings(tmp_path)) as here:
         entry = here.parts.catalogue.images["sd15"]
         prompt = "an (otter with a <CAT-toy>)1.2, cat-toy, Learned_Embeds, <wide>, wide"
-        wanted = find_wanted(prompt, "easynegative, <wide>", entry, here.parts.library)
+        wanted = find_loras(prompt, "easynegative, <wide>", entry, here.parts.library)
         assert [(one.token, one.name) for one in wanted.embeddings] == [
             ("<cat-toy>", "learned_embeds"),
             ("learned_embeds", "learned_embeds"),
@@ -243,7 +243,7 @@ def test_shapes_go_before_what_the_trainer_noted(tmp_path: Path) -> None:
         shapes = {"lora_unet_mid_block_attn2_to_k.lora_down.weight": [4, width]}
         put(tmp_path / "loras" / f"w{width}.safetensors", tensors(shapes, ss_base_model_version="sd_v1"))
     library = Library(tmp_path)
-    wanted = find_wanted("otter <lora:w96:1>", "", entry, library)
+    wanted = find_loras("otter <lora:w96:1>", "", entry, library)
     assert (wanted.problems, [lora.name for lora in wanted.loras]) == ([], ["w96"])
-    [problem] = find_wanted("otter <lora:w64:1>", "", entry, library).problems
+    [problem] = find_loras("otter <lora:w64:1>", "", entry, library).problems
     assert "is made for another model than sdxl" in problem.message

@@ -16,8 +16,8 @@ from otterbot_worker.models.entries import ModelEntry
 from otterbot_worker.models.estimates import needs_of, published
 from otterbot_worker.models.loras import Library
 from otterbot_worker.queue.input_rows import Input
-from otterbot_worker.requests.controlnet import find_control
-from otterbot_worker.requests.loras import find_wanted
+from otterbot_worker.requests.controlnet import find_controlnet
+from otterbot_worker.requests.loras import find_loras
 from otterbot_worker.schemas.requests import Control, ImageRequest
 
 WIDTHS = {
@@ -80,7 +80,7 @@ def test_loras_and_embeddings_of_the_other_stable_diffusion(
     (tmp_path / "checkpoints").mkdir()
     write(tmp_path / "checkpoints" / "dropped.safetensors", SD2)
     entry = shipped(tmp_path)[model]
-    wanted = find_wanted("furone furtwo <lora:one:1> <lora:two:1>", "", entry, Library(tmp_path))
+    wanted = find_loras("furone furtwo <lora:one:1> <lora:two:1>", "", entry, Library(tmp_path))
     assert [one.name for one in wanted.loras] == [fits]
     assert [(one.code, one.message) for one in wanted.problems] == [
         ("lora_mismatch", f"The LoRA `{refused}` is made for another model than {model}.")
@@ -106,16 +106,16 @@ def test_no_edges_for_stable_diffusion_2(tmp_path: Path, downloads: bool) -> Non
     put_net(tmp_path, "own_canny.safetensors")
     request = ImageRequest(prompt="otter", seed=1, control=Control(kind="canny", id="0" * 64))
     models, nets = shipped(tmp_path), Library(tmp_path).controlnets
-    steering = find_control(request, PICTURE, models["sd21"], nets, downloads=downloads)
+    steering = find_controlnet(request, PICTURE, models["sd21"], nets, downloads=downloads)
     assert steering.request is None
     assert [problem.code for problem in steering.problems] == ["controlnet_missing"]
     said = steering.problems[0].message
     assert said.startswith("No ControlNet for edges fits sd21.")
     assert "sd15" not in said
     named = request.model_copy(update={"control": Control(kind="own_canny", id="0" * 64)})
-    steering = find_control(named, PICTURE, models["sd21"], nets, downloads=downloads)
+    steering = find_controlnet(named, PICTURE, models["sd21"], nets, downloads=downloads)
     assert [problem.code for problem in steering.problems] == ["controlnet_mismatch"]
-    steering = find_control(request, PICTURE, models["sd15"], nets, downloads=downloads)
+    steering = find_controlnet(request, PICTURE, models["sd15"], nets, downloads=downloads)
     assert steering.request is not None
     assert steering.request.name == "own_canny"
 

@@ -25,7 +25,7 @@ from typing import Any
 
 from otterbot_worker.gpu import messages
 from otterbot_worker.gpu.card_lock import CardBusy, CardLock
-from otterbot_worker.memory.oom_history import Lesson
+from otterbot_worker.memory.oom_history import OutOfMemory
 
 MEMORY = messages.Memory(total_bytes=8_000, free_bytes=7_000)
 
@@ -107,8 +107,8 @@ class Child:
             return {"plan": "resident"}
         return {"plan": "tiled", "lessons": [] if task.lessons else self.lessons()}
 
-    def lessons(self) -> list[Lesson]:
-        return [Lesson(plan="resident", card=5_000_000_000, available=5_100_000_000)]
+    def lessons(self) -> list[OutOfMemory]:
+        return [OutOfMemory(plan="resident", card=5_000_000_000, available=5_100_000_000)]
 
     def misbehave(self, task: messages.Draw) -> None:
         if (wish := re.search(r"die:(\w+):(\d+)", task.prompt)) is not None:
@@ -127,7 +127,9 @@ class Child:
     def unsafe(self, task: messages.Draw) -> bool:
         return task.checker is not None and "unsafe" in task.prompt
 
-    def fail(self, task: messages.Draw, code: str, *, lessons: Sequence[Lesson] = (), **details: int | None) -> None:
+    def fail(
+        self, task: messages.Draw, code: str, *, lessons: Sequence[OutOfMemory] = (), **details: int | None
+    ) -> None:
         self.send(
             messages.Failed(
                 task_id=task.task_id, code=code, message="The picture came out empty.", memory=MEMORY, resident=None,

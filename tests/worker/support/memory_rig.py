@@ -11,13 +11,13 @@ import torch
 
 from otterbot_worker.gpu.messages import Draw, Drawn
 from otterbot_worker.images.engine import Engine
-from otterbot_worker.memory.device_info import DeviceFacts
-from otterbot_worker.memory.oom_history import Lesson
+from otterbot_worker.memory.device_info import DeviceInfo
+from otterbot_worker.memory.oom_history import OutOfMemory
 from otterbot_worker.memory.placement import PLANS, Plan
 from otterbot_worker.models.catalogue import Catalogue
 from otterbot_worker.models.entries import ModelEntry
 
-PASCAL = DeviceFacts(
+PASCAL = DeviceInfo(
     kind="cuda",
     total=8_500_000_000,
     available=5_100_000_000,
@@ -47,7 +47,7 @@ class Short:
 
 
 class Rig:
-    def __init__(self, make_task: Callable[..., Draw], entries: dict[str, ModelEntry], facts: DeviceFacts) -> None:
+    def __init__(self, make_task: Callable[..., Draw], entries: dict[str, ModelEntry], facts: DeviceInfo) -> None:
         self._make_task, self._entries = make_task, entries
         self.facts = facts
         self.engine = Engine(device="cpu", threads=1, measure=lambda _device, _held: self.facts)
@@ -59,9 +59,9 @@ class Rig:
         return self.drawn
 
 
-def all_failed_before(plan: Plan) -> list[Lesson]:
+def all_failed_before(plan: Plan) -> list[OutOfMemory]:
     """What makes the engine begin with that plan."""
-    return [Lesson(plan=one.name, card=0, available=10**12) for one in PLANS[: PLANS.index(plan)]]
+    return [OutOfMemory(plan=one.name, card=0, available=10**12) for one in PLANS[: PLANS.index(plan)]]
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ from ..queue import schedule
 from ..queue.database import Database
 from ..queue.disk import forgone
 from ..queue.image_rows import ImageRows
-from ..queue.input_rows import PRIVATE_SECONDS, Inputs, Keeping
+from ..queue.input_rows import PRIVATE_SECONDS, Inputs, Retention
 from ..queue.store import Store
 from ..runner.dispatcher import Dispatcher
 from ..runner.eta import Speeds
@@ -232,7 +232,7 @@ def _inputs(config: Config, database: Database) -> tuple[InputFiles, Inputs]:
     section = config.inputs
     files = InputFiles(config.inputs_dir, max_pixels=int(section.max_megapixels * 1_000_000))
     seconds = section.keep_hours * 3600
-    keeping = Keeping(
+    keeping = Retention(
         seconds=seconds,
         private_seconds=PRIVATE_SECONDS if config.archive.encrypted_rooms == "until_delivered" else seconds,
         max_bytes=int(section.max_gb * 1_000_000_000),

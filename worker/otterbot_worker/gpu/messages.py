@@ -25,7 +25,7 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
 
-from ..memory.oom_history import Lesson
+from ..memory.oom_history import OutOfMemory
 from ..models.entries import ModelEntry
 from ..schemas.draw_files import CheckerFiles, ControlFiles, EmbeddingFile, InitImageFile, LoraFile, MaskFile
 from ..schemas.records import UsedRefiner, UsedVae
@@ -86,7 +86,7 @@ class Draw(ResolvedRequest):
     embeddings: tuple[EmbeddingFile, ...] = ()
     checker: CheckerFiles | None = None
     """The safety checker that has to look at the picture before it leaves the process."""
-    lessons: tuple[Lesson, ...] = ()
+    lessons: tuple[OutOfMemory, ...] = ()
     """What did not fit into memory with this model before."""
 
 
@@ -180,7 +180,7 @@ class Drawn(Measured):
     plan: str = ""
     """How the model lay in memory (``memory.placement.PLANS``)."""
     notes: list[str] = []
-    lessons: list[Lesson] = []
+    lessons: list[OutOfMemory] = []
     """What did not fit before this plan did."""
 
 
@@ -194,7 +194,7 @@ class Failed(_Message):
     memory: Memory
     resident: str | None
     details: dict[str, JsonValue] = {}
-    lessons: list[Lesson] = []
+    lessons: list[OutOfMemory] = []
     """As ``Drawn``'s."""
 
 

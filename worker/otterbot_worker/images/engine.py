@@ -19,7 +19,7 @@ import torch
 from ..errors import Cancelled, CannotLook, JobFailed
 from ..gpu.messages import Draw, Drawn, Measured, Memory
 from ..memory import placement
-from ..memory.device_info import DeviceFacts
+from ..memory.device_info import DeviceInfo
 from ..models.entries import ModelEntry
 from ..sampling import tiles
 from .draw.passes import rescale
@@ -53,7 +53,7 @@ class Engine:
         downloads: bool = False,
         reserve: int = placement.RESERVE_BYTES,
         ram_reserve: int = placement.RAM_RESERVE_BYTES,
-        measure: Callable[[torch.device, int], DeviceFacts] = devices.facts,
+        measure: Callable[[torch.device, int], DeviceInfo] = devices.facts,
     ) -> None:
         libraries.be_quiet()
         if threads:
@@ -177,7 +177,7 @@ class Engine:
             **({"threads": str(torch.get_num_threads())} if self._device.type == "cpu" else {}),
         }
 
-    def _look(self, entry: ModelEntry) -> DeviceFacts:
+    def _look(self, entry: ModelEntry) -> DeviceInfo:
         """The device as it is now, what this process would give back included. On a card that something else has
         filled, even looking runs out of memory. :raises JobFailed: devices.DeviceLost:"""
         for last in (False, True):

@@ -33,7 +33,7 @@ class Precision:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DeviceFacts:
+class DeviceInfo:
     """Bytes are as measured now. ``available``: free, and what this process would give back."""
 
     kind: Literal["cpu", "cuda"]

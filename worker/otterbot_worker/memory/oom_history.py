@@ -20,7 +20,7 @@ KEPT_SECONDS = 7 * 24 * 3600.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lesson:
+class OutOfMemory:
     """A plan that ran out of memory: estimated to take ``card`` bytes, with so many ``available``."""
 
     plan: str
@@ -37,12 +37,12 @@ class Lesson:
         return asdict(self)
 
 
-def lessons_from(stored: Iterable[Any]) -> tuple[Lesson, ...]:
+def lessons_from(stored: Iterable[Any]) -> tuple[OutOfMemory, ...]:
     """As they were stored; what cannot be read (as those that counted pixels) is forgotten."""
     read = []
     for one in stored:
         try:
-            lesson = Lesson(
+            lesson = OutOfMemory(
                 plan=str(one["plan"]),
                 card=int(one["card"]),
                 available=int(one["available"]),
@@ -54,10 +54,12 @@ def lessons_from(stored: Iterable[Any]) -> tuple[Lesson, ...]:
     return tuple(read)
 
 
-def learn(known: Sequence[Lesson], new: Iterable[Lesson], *, now: float | None = None) -> tuple[Lesson, ...]:
+def learn(
+    known: Sequence[OutOfMemory], new: Iterable[OutOfMemory], *, now: float | None = None
+) -> tuple[OutOfMemory, ...]:
     """The newest ones, each once, without those that are too old (or from a clock that was wrong)."""
     now = time.time() if now is None else now
-    newest: dict[Lesson, Lesson] = {}
+    newest: dict[OutOfMemory, OutOfMemory] = {}
     for lesson in [*known, *new]:
         if abs(now - lesson.learned) < KEPT_SECONDS and lesson.learned >= newest.get(lesson, lesson).learned:
             newest.pop(lesson, None)

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..models.estimates import DECODE_BYTES, ENCODE_BYTES, Needs, Part
-from .device_info import BYTES, DeviceFacts, Precision
-from .oom_history import Lesson
+from .device_info import BYTES, DeviceInfo, Precision
+from .oom_history import OutOfMemory
 
 TILE_PIXELS = 512 * 512
 """Of one tile of the decoder: without tiling, 1024x1024 takes four times that."""
@@ -137,13 +137,13 @@ class Choice:
 
 def choose(
     needs: Needs,
-    facts: DeviceFacts,
+    facts: DeviceInfo,
     pixels: int,
     *,
     precision: Precision,
     reserve: int = RESERVE_BYTES,
     ram_reserve: int = RAM_RESERVE_BYTES,
-    lessons: Sequence[Lesson] = (),
+    lessons: Sequence[OutOfMemory] = (),
     plans: Sequence[Plan] | None = None,
 ) -> Choice:
     """The first plan that fits the free memory and has not failed there before. If none does: one that is not known to
@@ -163,12 +163,12 @@ def choose(
 
 def hopeful(
     needs: Needs,
-    facts: DeviceFacts,
+    facts: DeviceInfo,
     pixels: int,
     *,
     precision: Precision,
     tried: Collection[Plan],
-    lessons: Sequence[Lesson] = (),
+    lessons: Sequence[OutOfMemory] = (),
 ) -> list[Plan]:
     """The plans that may be tried after those: not known to fail, nor to need more than there is of either memory (the
     estimates are lower bounds). The reserves are for ``choose``, which they go to next."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from ..models.entries import ModelEntry
 from ..models.estimates import Needs, needs_of
-from .device_info import DeviceFacts
+from .device_info import DeviceInfo
 from .placement import RAM_RESERVE_BYTES, RESERVE_BYTES, Choice, choose
 
 GB = 10**9
@@ -15,8 +15,8 @@ FREE_GB = (4, 6, 8, 12)
 RAM_GB = 12
 """Available of the computer's memory: as of 16 GB, with a desktop."""
 
-CARDS: Mapping[str, DeviceFacts] = {
-    "RTX 30 and later": DeviceFacts(
+CARDS: Mapping[str, DeviceInfo] = {
+    "RTX 30 and later": DeviceInfo(
         kind="cuda",
         total=0,
         available=0,
@@ -25,10 +25,10 @@ CARDS: Mapping[str, DeviceFacts] = {
         bf16=True,
         attention=("flash", "efficient", "math"),
     ),
-    "GTX 16 and RTX 20 (compute in full precision what needs bf16)": DeviceFacts(
+    "GTX 16 and RTX 20 (compute in full precision what needs bf16)": DeviceInfo(
         kind="cuda", total=0, available=0, ram_available=RAM_GB * GB, capability=(7, 5)
     ),
-    "GTX 10 (keeps half precision, computes in full precision)": DeviceFacts(
+    "GTX 10 (keeps half precision, computes in full precision)": DeviceInfo(
         kind="cuda", total=0, available=0, ram_available=RAM_GB * GB, capability=(6, 1)
     ),
 }
@@ -46,13 +46,13 @@ def page(entries: Iterable[ModelEntry], *, reserve: int = RESERVE_BYTES, ram_res
     )
 
 
-def _table(needed: Iterable[tuple[ModelEntry, Needs]], card: DeviceFacts, *, reserve: int, ram_reserve: int) -> str:
+def _table(needed: Iterable[tuple[ModelEntry, Needs]], card: DeviceInfo, *, reserve: int, ram_reserve: int) -> str:
     rows = [["model", "at", *(f"{free} GB free" for free in FREE_GB)]]
     for entry, needs in needed:
         width, height = entry.defaults.width, entry.defaults.height
         cells = []
         for free in FREE_GB:
-            facts = DeviceFacts(**{**vars(card), "total": free * GB, "available": free * GB})
+            facts = DeviceInfo(**{**vars(card), "total": free * GB, "available": free * GB})
             choice = choose(
                 needs,
                 facts,

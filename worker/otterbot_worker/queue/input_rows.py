@@ -43,7 +43,7 @@ class Input:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Keeping:
+class Retention:
     """How long and how much; ``private_seconds`` is for pictures of encrypted rooms."""
 
     seconds: float
@@ -51,7 +51,7 @@ class Keeping:
     max_bytes: int
 
 
-def choose(inputs: Sequence[Input], keeping: Keeping, now: float) -> list[Input]:
+def choose(inputs: Sequence[Input], keeping: Retention, now: float) -> list[Input]:
     """Which of them go, pure. ``inputs``: the longest unused first."""
     gone, left = [], sum(one.size for one in inputs)
     for one in inputs:
@@ -63,7 +63,7 @@ def choose(inputs: Sequence[Input], keeping: Keeping, now: float) -> list[Input]
 
 
 class Inputs:
-    def __init__(self, database: Database, files: InputFiles, keeping: Keeping) -> None:
+    def __init__(self, database: Database, files: InputFiles, keeping: Retention) -> None:
         self._db = database
         self._files = files
         self._keeping = keeping

@@ -26,7 +26,7 @@ _USUAL_WIDTH = {"sd": 768, "sdxl": 2048}
 
 
 @dataclass(kw_only=True)
-class Steering:
+class ChosenControlNet:
     """``request``: as it is stored; ``None`` where nothing steers or something is wrong."""
 
     request: ResolvedControl | None = None
@@ -37,12 +37,12 @@ class Steering:
         self.problems.append(FieldProblem(field=where, code=code, message=message))
 
 
-def find_control(
+def find_controlnet(
     request: ImageRequest, picture: Input | None, entry: ModelEntry, nets: ControlNets, *, downloads: bool
-) -> Steering:
+) -> ChosenControlNet:
     """``picture``: the one that steers, as far as it is here. Reads files that were not looked at yet: not for the
     event loop."""
-    steering, control = Steering(), request.control
+    steering, control = ChosenControlNet(), request.control
     if control is None:
         return steering
     if not entry.abilities.control:
@@ -90,7 +90,9 @@ class _Chosen(NamedTuple):
     hub: str | None
 
 
-def _named(kind: str, entry: ModelEntry, nets: ControlNets, steering: Steering, *, downloads: bool) -> _Chosen | None:
+def _named(
+    kind: str, entry: ModelEntry, nets: ControlNets, steering: ChosenControlNet, *, downloads: bool
+) -> _Chosen | None:
     net = nets.find(kind)
     if net is None:
         names = [CANNY] if _edges(entry, nets, downloads=downloads) is not None else []

@@ -28,7 +28,7 @@ _IN_TILES = 0.35
 
 
 @dataclass(kw_only=True)
-class Larger:
+class ChosenHires:
     """As a resolved request has it."""
 
     hires: ResolvedHires | None = None
@@ -65,9 +65,9 @@ def upscaled_size(request: ImageRequest, factor: int, entry: ModelEntry, start: 
     return size
 
 
-def find(request: ImageRequest, entry: ModelEntry, size: Size, steps: int) -> Larger:
+def find(request: ImageRequest, entry: ModelEntry, size: Size, steps: int) -> ChosenHires:
     """``size``: the request's, or the upscaled one's; ``steps``: those of the base."""
-    larger = Larger()
+    larger = ChosenHires()
     if request.upscale is not None:
         tile = _tile((size.width, size.height), entry)
         larger.upscale = ResolvedUpscale(factor=request.upscale, tile=tile)
@@ -78,7 +78,7 @@ def find(request: ImageRequest, entry: ModelEntry, size: Size, steps: int) -> La
 
 
 def _second_pass(
-    larger: Larger, request: ImageRequest, asked: Hires, entry: ModelEntry, base: Size, steps: int
+    larger: ChosenHires, request: ImageRequest, asked: Hires, entry: ModelEntry, base: Size, steps: int
 ) -> None:
     if not entry.abilities.pictures:
         sentence = f"{entry.name} cannot start from a picture, as a second pass does; another model can."

@@ -36,7 +36,7 @@ _MISTAKES = {mistake: (_CODES.get(mistake, "bad_lora"), sentence) for mistake, s
 
 
 @dataclass(kw_only=True)
-class Wanted:
+class ChosenLoras:
     """What the prompts name, as far as it is here and fits."""
 
     loras: list[UsedLora] = field(default_factory=list)
@@ -48,11 +48,11 @@ class Wanted:
         self.problems.append(FieldProblem(field=where, code=code, message=message))
 
 
-def find_wanted(
+def find_loras(
     prompt: str, negative_prompt: str, entry: ModelEntry, library: Library, steps: StepCount | None = None
-) -> Wanted:
+) -> ChosenLoras:
     """What both prompts ask for in so many steps. Reads files whose hash is not known yet: not for the event loop."""
-    wanted = Wanted()
+    wanted = ChosenLoras()
     tags, negative = lora_tags(prompt), lora_tags(negative_prompt)
     for mistake in tags.mistakes:
         wanted.refuse(*_MISTAKES[mistake])
@@ -66,7 +66,7 @@ def find_wanted(
     return wanted
 
 
-def _add_lora(wanted: Wanted, typed: str, weight: float, which: str, entry: ModelEntry, library: Library) -> None:
+def _add_lora(wanted: ChosenLoras, typed: str, weight: float, which: str, entry: ModelEntry, library: Library) -> None:
     extra = library.find("lora", typed)
     if extra is None:
         wanted.refuse("unknown_lora", f"{which}: there is none of that name. {_known(library)}")
@@ -91,7 +91,7 @@ def _add_lora(wanted: Wanted, typed: str, weight: float, which: str, entry: Mode
 
 
 def _add_embeddings(
-    wanted: Wanted, texts: Sequence[str], entry: ModelEntry, library: Library, steps: StepCount | None
+    wanted: ChosenLoras, texts: Sequence[str], entry: ModelEntry, library: Library, steps: StepCount | None
 ) -> None:
     """Words are words unless a file makes them more: what cannot be used is said, and stays a word."""
     try:

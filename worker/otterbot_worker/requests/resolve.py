@@ -25,9 +25,9 @@ from ..schemas.requests import ImageRequest
 from ..schemas.resolved import ResolvedChat, ResolvedInitImage, ResolvedMask, ResolvedRequest
 from . import hires, layers, resubmitted, variations
 from . import input_images as pictures
-from .controlnet import Steering, find_control
+from .controlnet import ChosenControlNet, find_controlnet
 from .input_images import Sources
-from .loras import Wanted, find_wanted
+from .loras import ChosenLoras, find_loras
 from .model import choose_model
 from .refusal import Refused, problem
 from .size import Size, find_size
@@ -146,9 +146,9 @@ class _Chosen:
     guidance_notes: list[str]
     negative_prompt: str
     size: Size
-    enlarged: hires.Larger
-    wanted: Wanted
-    steering: Steering
+    enlarged: hires.ChosenHires
+    wanted: ChosenLoras
+    steering: ChosenControlNet
 
 
 def _choose(
@@ -174,8 +174,8 @@ def _choose(
         negative_prompt=negative,
         size=size,
         enlarged=hires.find(request, entry, size, steps.number),
-        wanted=find_wanted(request.prompt, negative, entry, library, counted) if library is not None else Wanted(),
-        steering=find_control(request, sources.control, entry, nets, downloads=downloads),
+        wanted=find_loras(request.prompt, negative, entry, library, counted) if library is not None else ChosenLoras(),
+        steering=find_controlnet(request, sources.control, entry, nets, downloads=downloads),
     )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from ..errors import JobFailed
 from ..gpu.messages import Draw
 from ..inputs.files import InputFiles
-from ..memory.oom_history import Lesson
+from ..memory.oom_history import OutOfMemory
 from ..models import safety
 from ..models.catalogue import Catalogue
 from ..models.entries import ModelEntry
@@ -61,7 +61,7 @@ def find(row: Row, job: StoredJob, catalogue: Catalogue, library: Library, input
     )
 
 
-def task(row: Row, job: StoredJob, needed: NeededFiles, *, output: Path, lessons: Sequence[Lesson]) -> Draw:
+def task(row: Row, job: StoredJob, needed: NeededFiles, *, output: Path, lessons: Sequence[OutOfMemory]) -> Draw:
     """A row's picture for the GPU process. ``output``: where its pixels go; ``lessons``: as in ``Draw``."""
     picture = job.pictures.picture(row.idx)
     fields = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..memory.oom_history import Lesson, learn, lessons_from
+from ..memory.oom_history import OutOfMemory, learn, lessons_from
 from ..queue.disk import forgone
 from ..queue.store import Store
 
@@ -19,10 +19,10 @@ class Lessons:
         self._store = store
         self._known: dict[str, list[dict[str, Any]]] | None = None
 
-    async def of(self, model: str) -> tuple[Lesson, ...]:
+    async def of(self, model: str) -> tuple[OutOfMemory, ...]:
         return lessons_from((await self._all()).get(model, []))
 
-    async def add(self, model: str, new: Sequence[Lesson]) -> None:
+    async def add(self, model: str, new: Sequence[OutOfMemory]) -> None:
         """What a picture brought with it (``messages.Drawn.lessons``, ``Failed.lessons``). What is too old goes."""
         if not new:
             return

@@ -38,7 +38,7 @@ class Start(NamedTuple):
     pipe: Any
     arguments: dict[str, Any]
     """That only it takes."""
-    keeping: inpaint.Keeping | None
+    keeping: inpaint.KeptLatents | None
     """What of the picture stays as it is."""
 
 
@@ -122,7 +122,7 @@ def encode(loaded: Loaded, picture: Image.Image, device: torch.device, generator
 def _noised(
     pipe: Any,
     latents: torch.Tensor,
-    keeping: inpaint.Keeping | None,
+    keeping: inpaint.KeptLatents | None,
     task: Draw,
     *,
     timestep: torch.Tensor,

@@ -27,7 +27,7 @@ OnStep = Callable[[Any, int, Any, dict[str, Any]], dict[str, Any]]
 
 
 @dataclass(kw_only=True)
-class Keeping:
+class KeptLatents:
     """The part of the latents that stays as it is, while the other one is drawn."""
 
     latents: torch.Tensor
@@ -81,14 +81,14 @@ def _first(pipe: Any) -> int:
     return len(scheduler.timesteps) - left - int(pipe.num_timesteps)
 
 
-def keeping(task: Draw, latents: torch.Tensor) -> Keeping | None:
+def keeping(task: Draw, latents: torch.Tensor) -> KeptLatents | None:
     """``None`` without a mask. ``latents``: the picture's. :raises JobFailed: ``input_gone``"""
     if task.mask is None:
         return None
     white = np.asarray(on_canvas(task, _read(task, task.width, task.height))) >= masks.ANEW
     # A latent of which any pixel is to be drawn is drawn: what that is too much of goes when the pixels are put back.
     anew = adaptive_max_pool2d(torch.from_numpy(white).float()[None, None], latents.shape[-2:])
-    return Keeping(latents=latents, anew=anew)
+    return KeptLatents(latents=latents, anew=anew)
 
 
 def on_canvas(task: Draw, picture: Image.Image) -> Image.Image:

@@ -24,7 +24,7 @@ from . import device as devices
 log = logging.getLogger(__name__)
 
 
-class Controls:
+class LoadedControlNet:
     """Owns the ControlNet of one loaded pipeline: that of the last picture, which stays in the computer's memory until
     a picture wants another or none, or the model goes. On the device it is only while a picture is steered, not beside
     the decoder's peak."""

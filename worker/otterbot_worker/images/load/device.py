@@ -10,7 +10,7 @@ import torch
 
 from ...gpu import attention
 from ...gpu.messages import Memory
-from ...memory.device_info import DeviceFacts
+from ...memory.device_info import DeviceInfo
 
 _OUT_OF_MEMORY = (
     "not enough memory",
@@ -76,15 +76,15 @@ def memory(device: torch.device) -> Memory:
     return Memory(total_bytes=total, free_bytes=free)
 
 
-def facts(device: torch.device, held: int = 0) -> DeviceFacts:
+def facts(device: torch.device, held: int = 0) -> DeviceInfo:
     """What it is and has, as measured now. ``held``: bytes of the computer's memory that the caller would give back."""
     ram = memory(torch.device("cpu")).free_bytes or 0
     measured = memory(device)
     free, total = measured.free_bytes or 0, measured.total_bytes or 0
     if device.type != "cuda":
-        return DeviceFacts(kind="cpu", total=total, available=free + held, ram_available=ram + held)
+        return DeviceInfo(kind="cpu", total=total, available=free + held, ram_available=ram + held)
     major, minor = torch.cuda.get_device_capability(device)
-    return DeviceFacts(
+    return DeviceInfo(
         kind="cuda",
         total=total,
         available=free + torch.cuda.memory_reserved(device),  # which has what is held

@@ -9,8 +9,8 @@ from ...families import Family
 from ...memory.placement import Plan
 from ...models.entries import ModelEntry
 from ...schemas.records import UsedVae
-from .controlnet import Controls
-from .lora_loader import Adapters
+from .controlnet import LoadedControlNet
+from .lora_loader import LoadedLoras
 from .refiner import Refiner
 from .textual_inversion import Inversions
 
@@ -29,9 +29,9 @@ class Loaded:
     notes: list[str]
     vae: UsedVae | None = None
     """The decoder that replaces the model's own."""
-    adapters: Adapters = field(default_factory=Adapters)
+    adapters: LoadedLoras = field(default_factory=LoadedLoras)
     inversions: Inversions = field(default_factory=Inversions)
-    controls: Controls = field(default_factory=Controls)
+    controls: LoadedControlNet = field(default_factory=LoadedControlNet)
     refiner: Refiner | None = None
 
     @property

@@ -24,7 +24,7 @@ from ..monitor import Monitor
 from . import device as devices
 from . import download, dtypes, refiner, single_file_loader, transformer_loader, vae_loader
 from .loaded import Loaded
-from .lora_loader import Adapters
+from .lora_loader import LoadedLoras
 from .textual_inversion import Inversions
 
 log = logging.getLogger(__name__)
@@ -100,7 +100,7 @@ def put_away(loaded: Loaded) -> None:
     loaded.controls.release()
     for pipe in loaded.pipes:
         placing.put_away(loaded.plan, pipe)
-    loaded.adapters, loaded.inversions = Adapters(), Inversions()
+    loaded.adapters, loaded.inversions = LoadedLoras(), Inversions()
 
 
 def _from_folder(

@@ -60,7 +60,7 @@ class _Lora:
     notes: list[str]
 
 
-class Adapters:
+class LoadedLoras:
     """The LoRAs of one loaded pipeline. Keeps those of the last picture, so that a new weight costs nothing."""
 
     def __init__(self) -> None:

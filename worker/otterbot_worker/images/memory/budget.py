@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from ...errors import CannotLook, JobFailed, look_failed
 from ...gpu.messages import Draw
 from ...memory import oom_history, placement
-from ...memory.device_info import BYTES, DeviceFacts, Precision
-from ...memory.oom_history import Lesson
+from ...memory.device_info import BYTES, DeviceInfo, Precision
+from ...memory.oom_history import OutOfMemory
 from ...models.entries import ModelEntry
 from ...models.estimates import Needs, needs_of, steered, with_loras
 from ...sampling import tiles
@@ -28,16 +28,16 @@ class MemoryBudget:
     needs: Needs
     counted: bool
     """Whether ``needs`` is all that it needs: else nothing can be learned for other pictures."""
-    facts: DeviceFacts
+    facts: DeviceInfo
     """Of the device before anything of this model was on it."""
     precision: Precision
     reserve: int
     ram_reserve: int
-    known: tuple[Lesson, ...]
+    known: tuple[OutOfMemory, ...]
     """What failed before this picture."""
     choice: placement.Choice = field(init=False)
     tried: list[placement.Plan] = field(default_factory=list)
-    learned: list[Lesson] = field(default_factory=list)
+    learned: list[OutOfMemory] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.choice = self._choose()
@@ -81,7 +81,7 @@ class MemoryBudget:
         self.tried.append(self.plan)
         if self.counted:
             card = self.choice.estimate.card
-            self.learned.append(Lesson(plan=self.plan.name, card=card, available=self.facts.available))
+            self.learned.append(OutOfMemory(plan=self.plan.name, card=card, available=self.facts.available))
         pixels = self.width * self.height
         left = placement.hopeful(
             self.needs, self.facts, pixels, precision=self.precision, tried=self.tried, lessons=self.known
@@ -141,10 +141,10 @@ class MemoryBudgets:
     def __init__(self, *, reserve: int, ram_reserve: int) -> None:
         self._reserve = reserve
         self._ram_reserve = ram_reserve
-        self._lessons: dict[str, tuple[Lesson, ...]] = {}
+        self._lessons: dict[str, tuple[OutOfMemory, ...]] = {}
         self._needs: tuple[ModelEntry, Needs] | None = None
 
-    def begin(self, entry: ModelEntry, task: Draw, facts: DeviceFacts) -> MemoryBudget:
+    def begin(self, entry: ModelEntry, task: Draw, facts: DeviceInfo) -> MemoryBudget:
         """``facts``: measured now, with what the model itself has on the device counted as available."""
         needs = with_loras(steered(self._needs_of(entry), task.control), task.loras)
         self.learn(entry, task.lessons)
@@ -164,7 +164,7 @@ class MemoryBudgets:
             known=known,
         )
 
-    def learn(self, entry: ModelEntry, new: Iterable[Lesson]) -> None:
+    def learn(self, entry: ModelEntry, new: Iterable[OutOfMemory]) -> None:
         """What is too old goes."""
         self._lessons[entry.name] = oom_history.learn(self._lessons.get(entry.name, ()), new)
 
