@@ -35,7 +35,7 @@ class OpenAIDouble:
         self.refuses = set(refuses)
         self.rules: list[dict[str, Any]] = []
         self.pings = 0.05
-        self.fault: web.Response | None = None
+        self.fault: tuple[int, str, dict[str, str]] | None = None
         """What it answers to every chat, if anything."""
         self.chats: list[dict[str, Any]] = []
         """``{body, headers, ended}``; ``ended`` is ``None`` while it runs."""
@@ -69,7 +69,7 @@ class OpenAIDouble:
     def fails(self, status: int, error: Any = None, headers: dict[str, str] | None = None) -> None:
         """Every chat gets this answer from now on."""
         text = error if isinstance(error, str) else json.dumps({"error": error or {"message": "no"}})
-        self.fault = web.Response(status=status, text=text, content_type="application/json", headers=headers)
+        self.fault = (status, text, headers or {})
 
     @property
     def running(self) -> int:
@@ -106,10 +106,8 @@ class OpenAIDouble:
         if (refused := self._stranger(request)) is not None:
             return refused
         if self.fault is not None:
-            fault = self.fault
-            return web.Response(
-                status=fault.status, text=fault.text, content_type="application/json", headers=fault.headers
-            )
+            status, text, headers = self.fault
+            return web.Response(status=status, text=text, content_type="application/json", headers=headers)
         if body["model"] not in self.models:
             return refusal(404, f"The model `{body['model']}` does not exist", code="model_not_found")
         for name in body:

@@ -12,8 +12,8 @@ _TOO_LONG = re.compile(
     r"exceed_context_size|exceeds the (?:available |maximum )?context|context length|prompt is too long", re.IGNORECASE
 )
 _TOKENS = re.compile(
-    r"n_prompt_tokens\W{1,4}(\d{1,9})|request \((\d{1,9}) tokens\)"
-    r"|\((\d{1,9}) in the (?:messages|prompt)|(?:resulted in|requested|has|contains) (\d{1,9}) (?:input )?tokens"
+    r"n_prompt_tokens\W{1,4}(\d{1,9})|request \((\d{1,9}) tokens\)|\((\d{1,9}) in the (?:messages|prompt)"
+    r"|(?:resulted in|has|contains) (\d{1,9}) (?:input )?tokens"
 )
 _CONTEXT = re.compile(
     r"n_ctx\W{1,4}(\d{1,9})|context size \((\d{1,9}) tokens\)|maximum context length (?:is|of) (\d{1,9})"

@@ -18,7 +18,7 @@ from ..records import ChatModel, ChatOutcome, Message, ModelOptions, Phase, Unlo
 from ..turn import Turns
 from . import failures
 from .files import Files, ModelFile, runtime_is_here
-from .process import Llama, Wish
+from .process import Llama, Running, Wish
 from .session import BuiltinSession
 from .settings import BuiltinSettings
 
@@ -51,10 +51,9 @@ class Builtin:
         return self._about
 
     @property
-    def pid(self) -> int | None:
-        """Of the process that has a model now."""
-        running = self._llama.running
-        return None if running is None else running.process.pid
+    def running(self) -> Running | None:
+        """The process that has a model now."""
+        return self._llama.running
 
     async def for_turn(self) -> ChatBackend:
         return self

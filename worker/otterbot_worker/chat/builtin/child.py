@@ -1,4 +1,5 @@
-"""The process in which llama.cpp's server has a language model: ``python -m otterbot_worker.chat.builtin.child``.
+"""The process in which llama.cpp's server has a language model. A program by itself: it imports nothing of ``chat``,
+so that it starts at once and stays small.
 
 A line of JSON on standard input says what to load and with which key to answer; a line on standard output says where.
 It ends when its input does, and with its parent. What llama.cpp says goes to standard error.
@@ -12,7 +13,8 @@ import os
 import sys
 from typing import Any
 
-from ...parent_death import die_with
+from otterbot_worker.parent_death import die_with
+
 
 def main() -> None:
     parser = argparse.ArgumentParser()

@@ -21,6 +21,7 @@ from ...errors import JobFailed
 from . import failures
 from .files import ModelFile
 
+PROGRAM = Path(__file__).with_name("child.py")
 STARTS = 2
 LAST_WORDS = 2_000
 """Bytes of what it said that go into the log when it did not start."""
@@ -98,7 +99,7 @@ class Llama:
     async def _try(self, wish: Wish) -> Running | str:
         """The process, or how it ended before it answered. :raises JobFailed: it loads for too long"""
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", f"{__package__}.child", "--parent", str(os.getpid())),
+            *(sys.executable, "-P", str(PROGRAM), "--parent", str(os.getpid())),
             env=_environment(),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
