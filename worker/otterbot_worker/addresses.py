@@ -7,6 +7,7 @@ leads to is looked at when a connection is made.
 from __future__ import annotations
 
 import ipaddress
+import re
 from urllib.parse import urlsplit
 
 HOME_ENDINGS = (".localhost", ".local", ".lan", ".home", ".home.arpa", ".internal", ".intranet", ".private")
@@ -26,7 +27,8 @@ def at_home(url: str) -> bool:
     try:
         return is_home(host)
     except ValueError:
-        return "." not in host or host.endswith(HOME_ENDINGS)
+        # 134744072 and 0x8080808 are addresses, too, to whoever makes the connection.
+        return re.fullmatch(r"[0-9.]*|0x.*", host) is None and ("." not in host or host.endswith(HOME_ENDINGS))
 
 
 def is_home(address: str) -> bool:
@@ -49,7 +51,7 @@ def check(url: str, named: str | None) -> None:
     if named is None or named.lower().rstrip(".") != host:
         # The host is no secret, but a key may stand where it should be.
         raise ValueError(
-            "url is somebody else's machine: what people say would leave yours. If you want that, name its host as cloud"
+            "url is somebody else's machine: what people say would leave yours. To allow that, name its host as cloud"
         )
     if not url.startswith("https://"):
         raise ValueError("url of somebody else's machine has to begin with https://")

@@ -228,7 +228,8 @@ class Dispatcher:
                 await self._turns.run(row, job, lambda: current.interrupted, with_card=lane.name == "card")
         except WrongLane:
             await self._surely(lambda: self._store.give_back(row))
-            self._now_needed(lane.name == "beside")
+            self._turns_need_card = lane.name == "beside"
+            self.wake()  # in any case: the other lane may have looked while the row was in this one
         except HandBack as back:
             log.warning("handed back", extra={"job": row.job_id, "reason": back.reason})
             if not back.alone:

@@ -133,8 +133,8 @@ class Builtin:
 
 
 def _threads(options: ModelOptions) -> int:
-    """As many as the settings name (``num_thread``), else half of the processor: on one that is busy, as many threads as
-    it has cores wait for each other, and answer more slowly than half of them."""
+    """As many as the settings name (``num_thread``), else half of the processor: as many as it has cores wait for each
+    other where it is busy, and answer more slowly."""
     if isinstance(wanted := options.more.get("num_thread"), int) and wanted > 0:
         return wanted
     return max(1, min(MOST_THREADS, len(os.sched_getaffinity(0)) // 2))
