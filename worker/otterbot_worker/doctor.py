@@ -18,6 +18,7 @@ from pathlib import Path
 
 from . import space, terminal
 from .chat.builtin import files as chat_files
+from .chat.builtin.failures import BETTER
 from .errors import CannotLook, JobFailed, ProcessDied
 from .gpu import attention, deaths, probe
 from .gpu.messages import Draw
@@ -170,8 +171,9 @@ def check_chat(report: Report, data_dir: Path) -> None:
         return
     found = chat_files.Files(data_dir / chat_files.FOLDER).look()
     for model in found:
-        tiny = ", a tiny one: Ollama, or a larger .gguf there, answers better" if model.tiny else ""
-        report.ok(f"built-in chat model {model.name} is here ({model.path.parent}{tiny})")
+        report.ok(f"built-in chat model {model.name} is here ({model.path.parent})")
+        if model.tiny:
+            report.note(f"it is tiny. {BETTER}")
     if not found:
         report.note(f"no built-in chat model: put a .gguf into {data_dir / chat_files.FOLDER}")
 
