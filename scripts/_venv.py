@@ -31,10 +31,14 @@ LAYERS: dict[str, list[str]] = {
     "synapse": ["synapse.txt"],
     "maubot": ["maubot.txt"],
     # torch first and alone: what depends on it must find the build that is there (CPU, CUDA) and keep it.
-    "worker": ["torch.txt", "worker.txt"],
+    "worker": ["torch.txt", "worker.txt", "chat.txt"],
     "test": ["test.txt"],
 }
 DEV_LAYERS: dict[str, list[str]] = {"maubot": ["maubot-dev.txt"], "worker": ["worker-dev.txt"]}
+ALONE = {"chat.txt"}
+"""Files whose packages are installed without what they declare."""
+OPTIONAL = {"chat"}
+"""Steps without which all else works: where one fails, that is said, and it is tried again at the next start."""
 OLM = "python-olm"
 """The label of the step that :mod:`_olm` makes, before the requirement file that pins it."""
 PYTHONS: dict[str, str] = {"maubot": os.environ.get("OTTER_MAUBOT_PYTHON") or sys.executable}
@@ -50,8 +54,9 @@ ABOUT = {
 }
 
 
-SIZES = """Setting up, once, in some minutes. Fetched are about 0.5 GB of packages and PyTorch, which is 0.2 GB where
-pip finds its build for processors, and about 3 GB (5 GB on disk) as it is usually found, with CUDA:"""
+SIZES = """Setting up, once, in some minutes. Fetched are about 0.6 GB of packages (0.13 GB of it is a small language
+model) and PyTorch, which is 0.2 GB where pip finds its build for processors, and about 3 GB (5 GB on disk) as it is
+usually found, with CUDA:"""
 
 
 class SetupFailed(Exception):
@@ -92,7 +97,7 @@ def steps_of(name: str, *, dev: bool) -> list[Step]:
     steps += [
         Step(
             label=file.removesuffix(".txt"),
-            arguments=["-r", str(REQUIREMENTS / file)],
+            arguments=[*(["--no-deps"] if file in ALONE else []), "-r", str(REQUIREMENTS / file)],
             mark=f"{file} {_digest(REQUIREMENTS / file)}",
         )
         for file in files
@@ -155,7 +160,13 @@ class Environment(threading.Thread):
             if step.mark in marks:
                 continue
             self.activity = f"installing {step.label}"
-            self._make(step)
+            try:
+                self._make(step)
+            except SetupFailed:
+                if step.label not in OPTIONAL:
+                    raise
+                self.notes.append(f"without {step.label}: {self.log} says why")
+                continue
             marks = {mark for mark in marks if mark.split()[0] != step.mark.split()[0] or mark == self.version}
             marks.add(step.mark)
             # After every layer, so that an interrupted setup goes on where it stood.

@@ -29,7 +29,6 @@ from lab.worker import Worker
 from .screen import Screen
 
 SERVER = "demo.local"
-OLLAMA = "http://127.0.0.1:11434"
 
 
 class DemoError(Exception):
@@ -109,7 +108,7 @@ class House:
         self.users: list[User] = []
         self.visitor: User
         self.chat_works = False
-        """There is an Ollama with a model."""
+        """There is a language model to talk with."""
 
     @property
     def bot(self) -> str:
@@ -162,7 +161,7 @@ class House:
         card = f" on {info['gpu']['name']}" if info["gpu"]["name"] else ""
         screen.done(f"worker at {self.worker.url}, drawing with {info['default_model']}{card}", f"{worker:.1f} s")
         await self._room()
-        await self._chat()
+        self._chat(await self.ask_worker())
         screen.status()
         if info.get("notice"):
             screen.warn(info["notice"])
@@ -233,17 +232,12 @@ class House:
         await visitor.wait_member(self.room, self.bot, timeout=60)
         self.screen.done(f"an encrypted room, #otters:{SERVER}, with {visitor.id} (this terminal) and {self.bot}")
 
-    async def _chat(self) -> None:
-        """Whether ``!chat`` has something to talk to."""
-        try:
-            timeout = aiohttp.ClientTimeout(total=1.5)
-            async with aiohttp.ClientSession(timeout=timeout) as http, http.get(f"{OLLAMA}/api/tags") as response:
-                models = [model["name"] for model in (await response.json())["models"]]
-        except (aiohttp.ClientError, OSError, TimeoutError, ValueError, KeyError):
-            self.screen.say(self.screen.paint(f"  · no Ollama at {OLLAMA}, so !chat says what it needs", "dim"))
-            return
-        self.chat_works = bool(models)
-        if models:
-            self.screen.done(f"Ollama at {OLLAMA} with {', '.join(models[:4])}: !chat works")
+    def _chat(self, info: dict[str, Any]) -> None:
+        """Whether ``!chat`` has something to talk to, as the worker says."""
+        self.chat_works = info["ollama"] == "reachable" and info["chat_problem"] is None
+        if self.chat_works:
+            self.screen.done(f"{info['chat_backend']} answers !chat, with {info['chat_model']}")
+            if info["chat_notice"]:
+                self.screen.warn(info["chat_notice"])
         else:
-            self.screen.warn(f"Ollama at {OLLAMA} has no model yet; !chat will say which command pulls one.")
+            self.screen.warn(f"!chat says what it needs. {info['chat_problem']}")

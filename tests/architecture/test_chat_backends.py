@@ -18,7 +18,6 @@ CHOOSES = {"config.py", "chat/backends.py"}
 API_NAMES = {
     "api/routes_info.py": {"ollama"},
     "chat/failures.py": {"ollama_unreachable"},
-    "cli.py": {"ollama"},
     "schemas/jobs.py": {"ollama_unreachable"},
     "schemas/listings.py": {"ollama"},
 }
@@ -26,7 +25,8 @@ API_NAMES = {
 
 
 def sources() -> list[Path]:
-    return [path for path in sorted(WORKER.rglob("*.py")) if CHAT / "ollama" not in path.parents]
+    own = [path.parent for path in CHAT.glob("*/__init__.py")]
+    return [path for path in sorted(WORKER.rglob("*.py")) if path.parent not in own]
 
 
 def name(path: Path) -> str:

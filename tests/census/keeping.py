@@ -134,7 +134,7 @@ def _chat(words: str, **fields: Any) -> dict[str, Any]:
 
 
 async def keep_plugin(target: Path, root: Path, ollama: str) -> None:
-    config = {"chat": {"ollama_url": ollama, "default_model": "tiny"}}
+    config = {"chat": {"backend": "ollama", "ollama_url": ollama, "default_model": "tiny"}}
     async with Lab(root, plugin={"status": {"after_seconds": 1}}, worker_config=config) as lab:
         plain, secret = await lab.room(), await lab.room(encrypted=True)
         for room in (plain, secret):

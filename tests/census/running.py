@@ -40,7 +40,13 @@ def settings(data: Path, ollama: str | None) -> dict[str, Any]:
             "default_model": "otter-mini",
             "safety_checker": str(data / "checkers" / "finds-none"),
         },
-        "chat": {"ollama_url": ollama, "default_model": "tiny", "options": {"num_ctx": 512}, "chunk_timeout": 5},
+        "chat": {
+            "backend": "ollama",
+            "ollama_url": ollama,
+            "default_model": "tiny",
+            "options": {"num_ctx": 512},
+            "chunk_timeout": 5,
+        },
         "inputs": {"max_mb": 1, "max_megapixels": 1},
         "archive": {"min_free_gb": 0},
     }

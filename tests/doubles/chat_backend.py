@@ -20,6 +20,7 @@ from otterbot_worker.chat import (
     BackendStatus,
     Beginnings,
     Capabilities,
+    ChatBackend,
     ChatModel,
     ChatOutcome,
     Choice,
@@ -66,11 +67,16 @@ class SmallBackend:
         needs_card=False, sees_pictures=False, knows_context=False, sends_thoughts=True, counts_tokens=False
     )
 
+    about = None
+
     def __init__(self, mind: Mind, settings: BackendSettings) -> None:
         self._mind = mind
         self._settings = settings
         self._choice = Choice()
         self._turns = Turns(settings, Beginnings(), logging.getLogger("otterbot_worker.chat"))
+
+    async def for_turn(self) -> ChatBackend:
+        return self
 
     async def close(self) -> None:
         pass
@@ -121,6 +127,8 @@ class SmallBackend:
 
 class SmallSession:
     """A `ModelSession`."""
+
+    notes = ()
 
     def __init__(self, chosen: Chosen, mind: Mind, settings: BackendSettings) -> None:
         self.chosen = chosen

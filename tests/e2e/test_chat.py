@@ -26,7 +26,7 @@ async def ollama() -> AsyncIterator[OllamaDouble]:
 
 @pytest.fixture(scope="module")
 async def lab(folder: Path, ollama: OllamaDouble) -> AsyncIterator[Lab]:
-    config = {"chat": {"ollama_url": ollama.url, "default_model": "tiny", "chunk_timeout": 3}}
+    config = {"chat": {"backend": "ollama", "ollama_url": ollama.url, "default_model": "tiny", "chunk_timeout": 3}}
     async with Lab(folder / "chat", plugin={"chat": CHAT}, worker_config=config) as lab:
         yield lab
 

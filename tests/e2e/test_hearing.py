@@ -18,7 +18,7 @@ DAY = 86_400.0
 @pytest.fixture(scope="module")
 async def lab(folder: Path) -> AsyncIterator[Lab]:
     async with OllamaDouble({"models": [{"name": "tiny"}]}) as ollama:
-        config = {"chat": {"ollama_url": ollama.url, "default_model": "tiny"}}
+        config = {"chat": {"backend": "ollama", "ollama_url": ollama.url, "default_model": "tiny"}}
         async with Lab(folder / "hearing", worker_config=config) as lab:
             yield lab
 

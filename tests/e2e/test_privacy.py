@@ -21,7 +21,7 @@ async def lab(folder: Path) -> AsyncIterator[Lab]:
     """Maubot and Synapse log here as they come: Maubot at DEBUG, as its example configuration has it."""
     script = {"rules": [{"when": CHATTED, "answer": f"I heard {ANSWERED}"}]}
     async with OllamaDouble(script) as ollama:
-        config = {"chat": {"ollama_url": ollama.url, "default_model": "tiny"}}
+        config = {"chat": {"backend": "ollama", "ollama_url": ollama.url, "default_model": "tiny"}}
         async with Lab(folder / "privacy", worker_config=config) as lab:
             yield lab
 

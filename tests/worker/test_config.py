@@ -53,6 +53,20 @@ REFUSED = {
         f"chat: {{models: {{x: {{ctx: {SECRET}}}}}}}",
         "chat.models.x.ctx: unknown key; known",
     ),
+    "a key without a server": (
+        f"chat: {{api_key_file: {SECRET}}}",
+        "url, api_key_file and cloud are for backend: openai",
+    ),
+    "a server without an address": ("chat: {backend: openai}", "backend: openai needs url"),
+    "a cloud that nobody named": (
+        f"chat: {{backend: openai, url: 'https://{SECRET}.example.org/v1'}}",
+        "url is somebody else's machine",
+    ),
+    "a cloud in clear": (
+        "chat: {backend: openai, url: 'http://api.example.org/v1', cloud: api.example.org}",
+        "has to begin with https://",
+    ),
+    "another backend": (f"chat: {{backend: {SECRET}}}", "chat.backend: expected one of 'auto', 'ollama', 'openai'"),
     "words for a number": (f"api: {{port: {SECRET}}}", "api.port: expected a whole number"),
     "too large": ("api: {port: 70000}", "api.port: expected at most 65535"),
     "no such choice": (f"log: {{level: {SECRET}}}", "log.level: expected one of 'debug', 'info'"),

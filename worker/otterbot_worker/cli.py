@@ -64,11 +64,10 @@ def _parser() -> argparse.ArgumentParser:
     # The same after the command, where people type it; absent there, what stood before it counts.
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--config", type=Path, default=argparse.SUPPRESS, metavar="FILE", help=about)
-    chat = config.ChatConfig().backend_name
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     for name, run, about in (
         ("serve", _serve, "run the worker"),
-        ("doctor", _doctor, f"look at the card, the libraries, the models, {chat} and the settings"),
+        ("doctor", _doctor, "look at the card, the libraries, the models, chat and the settings"),
         ("resume", _resume, "go on after a pause"),
         ("openapi", _openapi, "print the description of the HTTP API"),
     ):
@@ -212,9 +211,17 @@ def _worker_line(settings: config.Config) -> str:
     except Refused as refused:
         return str(refused)
     paused = ", paused" if info["pause"]["paused"] else ""
-    chat = f"{settings.chat.backend_name} {info['ollama']}"
-    chat += f": {info['chat_problem']}" if info.get("chat_problem") else ""
-    return f"runs at {_address(settings)}{paused}; {info['queued']} wait, {info['running']} run; {chat}"
+    line = f"runs at {_address(settings)}{paused}; {info['queued']} wait, {info['running']} run"
+    return f"{line}\nchat        {_chat_line(info)}"
+
+
+def _chat_line(info: dict[str, Any]) -> str:
+    """What answers chats, and what is to be known of it."""
+    name, model, problem = info.get("chat_backend"), info.get("chat_model"), info.get("chat_problem")
+    if name is None:
+        return "switched off"
+    said = [problem or (f"{name} answers, with {model}." if model else f"{name} answers."), info.get("chat_notice")]
+    return terminal.visible(" ".join(filter(None, said)))
 
 
 # ---------------------------------------------------------------- talking to the running worker

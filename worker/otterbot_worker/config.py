@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from . import yamlfile
+from . import addresses, yamlfile
 
 ENVIRONMENT_PREFIX = "OTTERBOT_"
 CHECKER = r"^(\w[\w.-]*/\w[\w.-]*|[/~].*)$"
@@ -108,7 +108,11 @@ class ChatModelConfig(_Section):
 
 
 class ChatConfig(_Section):
+    backend: Literal["auto", "ollama", "openai", "builtin", "off"] = "auto"
     ollama_url: Annotated[str | None, Field(pattern=r"^https?://")] = "http://127.0.0.1:11434"
+    url: Annotated[str | None, Field(pattern=r"^https?://")] = None
+    api_key_file: FilePath | None = None
+    cloud: str | None = None
     default_model: str | None = None
     allow_cloud: bool = False
     keep_alive_seconds: Seconds = 300.0
@@ -119,10 +123,22 @@ class ChatConfig(_Section):
     options: ChatModelConfig = ChatModelConfig()
     models: dict[str, ChatModelConfig] = {}
 
+    @model_validator(mode="after")
+    def _a_server_at_home(self) -> ChatConfig:
+        """Nothing leaves the operator's machines unless the operator names where it goes."""
+        if self.backend != "openai":
+            if self.url is not None or self.api_key_file is not None or self.cloud is not None:
+                raise ValueError("url, api_key_file and cloud are for backend: openai")
+            return self
+        if self.url is None:
+            raise ValueError("backend: openai needs url, the address of its server, as http://127.0.0.1:8080/v1")
+        addresses.check(self.url, self.cloud)
+        return self
+
     @property
-    def backend_name(self) -> str:
-        """The backend that the settings mean, as people call it: its `ChatBackend.name`."""
-        return "Ollama"
+    def leaves_home(self) -> bool:
+        """Whether chats may go to somebody else's machines."""
+        return self.allow_cloud or (self.url is not None and not addresses.at_home(self.url))
 
 
 class ArchiveConfig(_Section):
@@ -303,7 +319,7 @@ _WORDS = {
 }
 _PATTERNS = {
     r"^(auto|cpu|cuda(:[0-9]+)?)$": "expected auto, cpu, cuda or cuda:N",
-    r"^https?://": "expected an http:// or https:// address, or nothing for no chat",
+    r"^https?://": "expected an http:// or https:// address, or nothing",
     CHECKER: "expected a repository as owner/name, an absolute path, or nothing",
     r"^[a-z0-9][a-z0-9_-]{0,31}$": "expected a short name of small letters, digits, - and _",
 }

@@ -17,6 +17,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from . import space, terminal
+from .chat.builtin import files as chat_files
+from .chat.builtin.failures import BETTER
 from .errors import CannotLook, JobFailed, ProcessDied
 from .gpu import attention, deaths, probe
 from .gpu.messages import Draw
@@ -162,6 +164,20 @@ def _broken(entry: ModelEntry, folder: Path) -> str | None:
     return None
 
 
+def check_chat(report: Report, data_dir: Path) -> None:
+    """What there is to chat with where no server answers."""
+    if not chat_files.runtime_is_here():
+        report.note(f"no built-in chat model: `{chat_files.INSTALL}` installs a tiny one")
+        return
+    found = chat_files.Files(data_dir / chat_files.FOLDER).look()
+    for model in found:
+        report.ok(f"built-in chat model {model.name} is here ({model.path.parent})")
+        if model.tiny:
+            report.note(f"it is tiny. {BETTER}")
+    if not found:
+        report.note(f"no built-in chat model: put a .gguf into {data_dir / chat_files.FOLDER}")
+
+
 def check_disk(report: Report, data_dir: Path, archive_dir: Path | None = None, min_free_gb: float = 0.0) -> None:
     """Whether there is room for pictures the worker itself decides by the same look."""
     for place in space.places(archive_dir or data_dir / "archive", data_dir, min_free_gb):
@@ -230,6 +246,7 @@ def main(arguments: list[str] | None = None) -> int:
     if complete:
         check_card(report, options.device)
     check_models(report, options.data_dir, options.models, downloads=options.downloads)
+    check_chat(report, options.data_dir)
     check_disk(report, options.data_dir, options.archive_dir, options.min_free_gb)
     if complete and not report.failed:
         asyncio.run(check_drawing(report, options.data_dir, options.device))

@@ -24,14 +24,16 @@ async def chat_line(worker: WorkerClient, info: Info, own: str | None) -> str:
     if info.ollama == "off":
         return texts.chat_off_at_worker()
     if info.ollama != "reachable":
-        return texts.chat_cannot(info.chat_problem)
+        return texts.chat_cannot(info.chat_problem, info.chat_backend)
     if own is None:
-        return texts.chat_ready(info.chat_model) if info.chat_problem is None else texts.chat_cannot(info.chat_problem)
+        if info.chat_problem is not None:
+            return texts.chat_cannot(info.chat_problem)
+        return texts.chat_ready(info.chat_model, info.chat_notice)
     try:
         chats = [model for model in (await worker.models(FRESH_SECONDS)).models if model.kind == "chat"]
     except WorkerError:
         return texts.chat_unsure(own)
     found = next((model for model in chats if same(model.name, own)), None)
     if found is None:
-        return texts.chat_model_not_there(own)
+        return texts.chat_model_not_there(own, info.chat_backend)
     return texts.chat_ready(own) if found.available else texts.chat_cannot(found.problem)

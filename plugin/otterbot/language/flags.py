@@ -181,8 +181,7 @@ def _with(options: DrawOptions, option: Option, value: str) -> DrawOptions:
     if option.kind.phrase:
         # Said twice, it is simply more that should not be there.
         changes = {
-            name: f"{before}, {text}" if before and text else text or before or ""
-            for name, text in changes.items()
+            name: f"{before}, {text}" if before and text else text or before or "" for name, text in changes.items()
         }
         return replace(options, **changes)
     if (other := _other_shape(options, changes)) is not None and other != option.name:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 MAX_LORAS = 30
 """How many names a list shows."""
+MAX_CHATS = 20
 MAX_UNUSABLE = 5
 
 MODELS_UNKNOWN = "The worker is off, and I have not seen its models yet. Please ask again when it is on."
@@ -27,7 +28,8 @@ def models(
     chats = [code(model.name) for model in known if model.kind == "chat" and model.available]
     said = "\n".join(lines) if lines else "The worker has no image models."
     if chats:
-        said += f"\n\nFor chat: {', '.join(chats)}."
+        more = f" and {len(chats) - MAX_CHATS} more" if len(chats) > MAX_CHATS else ""
+        said += f"\n\nFor chat: {', '.join(chats[:MAX_CHATS])}{more}."
     if samplers:
         said += f"\n\nSamplers: {', '.join(plain(name) for name in samplers)}."
     said += _lora_lines([lora for lora in loras if lora.problem is None])

@@ -236,7 +236,7 @@ _FAILURES = {
     "nan": "The model computed no picture. Another seed, sampler or CFG may help.",
     "worker_restarts": "The worker was restarted again and again over this, so I gave up. Please try again later.",
     "hang": "The worker got stuck over this. Please try again.",
-    "ollama_unreachable": "Ollama, which answers chats, cannot be reached. Please try again later.",
+    "ollama_unreachable": "What answers chats cannot be reached. Please try again later.",
     "chat_broke_off": "The answer broke off. Please ask again.",
     "chat_timeout": "The answer took too long. Please ask again, perhaps with a shorter question.",
     "chat_too_long": "That is too long for the chat model. Please send less.",

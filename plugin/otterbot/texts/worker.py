@@ -94,18 +94,21 @@ def chat_off_at_worker() -> str:
     return "switched off on the worker"
 
 
-def chat_ready(model: str | None) -> str:
-    return f"ready, with {code(model)}" if model else "ready"
+def chat_ready(model: str | None, notice: str | None = None) -> str:
+    ready = f"ready, with {code(model)}" if model else "ready"
+    return f"{ready}. {plain_sentence(notice)}" if notice else ready
 
 
-def chat_cannot(problem: str | None) -> str:
-    return f"⚠️ {plain_sentence(problem)}" if problem else "⚠️ Ollama does not answer"
+def chat_cannot(problem: str | None, backend: str | None = None) -> str:
+    return f"⚠️ {plain_sentence(problem)}" if problem else f"⚠️ {plain(backend or 'Ollama', 60)} does not answer"
 
 
-def chat_model_not_there(model: str) -> str:
+def chat_model_not_there(model: str, backend: str | None = None) -> str:
+    """``backend``: what answers chats now; of an older worker, Ollama."""
+    fetch = f"fetch it with {code(f'ollama pull {model}')}, or " if backend in (None, "Ollama") else ""
     return (
         f"⚠️ {code(model)}, which the bot's settings name as {code('chat.model')}, is not among the worker's chat "
-        f"models. The operator can fetch it with {code(f'ollama pull {model}')}, or name another one."
+        f"models. The operator can {fetch}name another one."
     )
 
 

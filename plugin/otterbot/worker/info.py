@@ -37,7 +37,12 @@ class Info(Answer):
     chat_model: str | None = None
     chat_problem: str | None = None
     """Why a chat with that model cannot work, as a sentence."""
+    chat_backend: str | None = None
+    """What answers chats, as people call it."""
+    chat_notice: str | None = None
+    """What people should know of its answers, as that its model is tiny."""
     ollama: str = "off"
+    """Whether that backend, whichever it is, can be reached."""
     notice: str | None = None
     limits: dict[str, Any] = field(default_factory=dict)
 

@@ -25,6 +25,9 @@ from command_rig import Rig
             "x",
             "is wrong (HTTP 404)",
         ),
+        ({"ollama": "unreachable", "chat_backend": "The chat server"}, None, "The chat server does not answer"),
+        ({"chat_notice": "It is tiny."}, None, "ready, with `llama3.2:3b`. It is tiny."),
+        ({"chat_backend": "The built-in model"}, "llama3.2", "The operator can name another one"),
         ({}, "LLAMA3.2:3b", "ready, with `LLAMA3.2:3b`"),
         ({"chat_problem": "The chat model nope is not installed."}, "llama3.2:3b", "ready, with `llama3.2:3b`"),
         ({}, "llama3.2", "`ollama pull llama3.2`"),
@@ -59,3 +62,13 @@ async def test_a_model_on_somebody_elses_machines_is_not_offered(rig: Rig) -> No
     values = rig.services.config.current
     rig.services.config.current = replace(values, chat=replace(values.chat, model="far:cloud"))
     assert "It runs elsewhere" in await rig.answer("!status")
+
+
+async def test_a_long_list_of_chat_models_is_cut(rig: Rig) -> None:
+    many = [{"name": f"chat-{number}", "kind": "chat", "about": "", "available": True} for number in range(100)]
+    rig.worker.catalogue = {**rig.worker.catalogue, "models": [*rig.worker.catalogue["models"], *many]}
+    rig.services.worker._models = None
+    said = await rig.answer("!models")
+    assert "chat-1" in said.replace("\\", "")
+    assert "chat-99" not in said.replace("\\", "")
+    assert " more." in said

@@ -107,12 +107,19 @@ def test_every_command(body: str, name: str, text: str) -> None:
     assert (intent.name, intent.text) == (name, text)
 
 
-@pytest.mark.parametrize("unit", ["@", "otterbot", "otterbot: ", "[", "[x](", "<", "<a ", ": ", ":draw ",
-    "https://matrix.to/#/", "\u200b", "draw:"])
+@pytest.mark.parametrize(
+    "unit",
+    ["@", "otterbot", "otterbot: ", "[", "[x](", "<", "<a ", ": ", ":draw ", "https://matrix.to/#/", "\u200b", "draw:"],
+)
 def test_64_kilobytes_are_read_quickly(unit: str) -> None:
     text = unit * (64_000 // len(unit))
-    for body, formatted in ((text, ""), ("otterbot: " + text, text), ("x", text), ("x", "<mx-reply>" + text),
-        ("x", "<a href='" + text)):
+    for body, formatted in (
+        (text, ""),
+        ("otterbot: " + text, text),
+        ("x", text),
+        ("x", "<mx-reply>" + text),
+        ("x", "<a href='" + text),
+    ):
         for mentioned in (False, True):
             begin = time.process_time()
             read(body, formatted, mentioned=mentioned)
@@ -124,8 +131,12 @@ def test_64_kilobytes_are_read_quickly(unit: str) -> None:
 
 
 def called(rig: Rig, name: str | None, room: str = ROOM) -> None:
-    event = {"type": "m.room.member", "state_key": BOT, "sender": BOT,
-    "content": {"membership": "join", "displayname": name}}
+    event = {
+        "type": "m.room.member",
+        "state_key": BOT,
+        "sender": BOT,
+        "content": {"membership": "join", "displayname": name},
+    }
     rig.homeserver.state[room]["m.room.member"] = event
 
 
@@ -139,8 +150,15 @@ async def test_the_rooms_own_name_of_the_bot(rig: Rig) -> None:
 
 
 async def test_nobody_asks_for_a_name_where_it_makes_no_difference(rig: Rig) -> None:
-    for body in ("hello", "!draw fox", "bot: draw a fox", "bob: how are you?", "well, drawing is fun", "draw a fox",
-        "!wow: draw"):
+    for body in (
+        "hello",
+        "!draw fox",
+        "bot: draw a fox",
+        "bob: how are you?",
+        "well, drawing is fun",
+        "draw a fox",
+        "!wow: draw",
+    ):
         await rig.say(body)
     assert BOT not in rig.homeserver.requests
 
@@ -163,8 +181,11 @@ async def test_a_pill_in_a_room(rig: Rig) -> None:
 
 async def test_captions_are_normalised_as_well(rig: Rig) -> None:
     picture = {"msgtype": "m.image", "filename": "a.png", "url": "mxc://a/b"}
-    for caption in ("bot: draw a fox −−strength 0.5", "！draw a fox \\-\\-strength 0.5",
-        "**!draw, a fox** ––strength 0.5."):
+    for caption in (
+        "bot: draw a fox −−strength 0.5",
+        "！draw a fox \\-\\-strength 0.5",
+        "**!draw, a fox** ––strength 0.5.",
+    ):
         body = await rig.drawn(caption, **picture)
         assert (body["prompt"], body["strength"], "init_image" in body) == ("a fox", 0.5, True)
 

@@ -114,8 +114,15 @@ def test_another_bots_command_is_no_chat(body: str) -> None:
 
 
 def test_the_prompt_stays_what_was_typed() -> None:
-    for words in ("Oregon 💚", "👨\u200d👩\u200d👧 on the beach", "❤️\u200d🔥 sign", "می\u200cخواهم", "水獭，帽子",
-        "naïve „Möwe“ — at sea", "（猫）＋"):
+    for words in (
+        "Oregon 💚",
+        "👨\u200d👩\u200d👧 on the beach",
+        "❤️\u200d🔥 sign",
+        "می\u200cخواهم",
+        "水獭，帽子",
+        "naïve „Möwe“ — at sea",
+        "（猫）＋",
+    ):
         assert drawn(f"！draw {words}").prompt == words
         assert drawn(f"**!draw {words} −−steps 5**") == DrawOptions(prompt=words, steps=5)
     assert drawn("!draw ot\u200bter\u200e, \u202eהאט\u202c").prompt == "otter, האט"

@@ -61,8 +61,9 @@ def test_folding() -> None:
 
 
 UNSEEN = st.sampled_from("\u200b\u200c\u200d\ufe0f\ufe0e\u2060\ufeff\u00ad\U000e0067\U000e007f\u180b\u202e\x00")
-PIECES = st.sampled_from(["👨", "❤", "م", "क", "्", "a", "-", "\u2212", "\U0001f3f4", "葛", "1", "\u20e3", " ", "\n",
-    "\r", "\ud800"])
+PIECES = st.sampled_from(
+    ["👨", "❤", "م", "क", "्", "a", "-", "\u2212", "\U0001f3f4", "葛", "1", "\u20e3", " ", "\n", "\r", "\ud800"]
+)
 MIXED = st.lists(UNSEEN | PIECES | st.characters(), max_size=40).map("".join)
 
 

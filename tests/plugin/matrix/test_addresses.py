@@ -96,9 +96,7 @@ async def test_the_token_follows_no_redirect(rig: Rig, status: int) -> None:
         return web.json_response({"chunk": [], "event_id": "$x", "content_uri": "mxc://a/b"})
 
     async with impostor(spy) as elsewhere:
-        rig.server.instead = lambda request: web.Response(
-            status=status, headers={"Location": elsewhere + request.path}
-        )
+        rig.server.instead = lambda request: web.Response(status=status, headers={"Location": elsewhere + request.path})
         for call in (
             rig.http.messages(ROOM), rig.http.upload(b"x", "image/png"), rig.http.download("a", "b", 1000),
             rig.http.send(ROOM, "m.room.message", {}, "txn"),

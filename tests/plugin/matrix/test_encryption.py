@@ -83,9 +83,7 @@ async def test_a_locked_store_does_not_end_the_waiting_for_a_key(rig: Rig, monke
 
 
 @pytest.mark.parametrize("status", [400, 403, 404])
-async def test_a_proxys_page_is_never_final(
-    broken: Rig, monkeypatch: pytest.MonkeyPatch, status: int
-) -> None:
+async def test_a_proxys_page_is_never_final(broken: Rig, monkeypatch: pytest.MonkeyPatch, status: int) -> None:
     """Keys and members are asked for on the way; without an errcode it is not the homeserver that refused."""
 
     async def page(*_: Any) -> None:

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from plugin_rig import Rig
 
 
-
 class Listening:
     """Events on a rig, with a command of three words: draw, say, fail."""
 

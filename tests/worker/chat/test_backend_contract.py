@@ -19,11 +19,12 @@ from talk import chats, until
 
 from doubles.chat_backend import Mind, SmallBackend
 from doubles.ollama import OllamaDouble
+from doubles.openai_server import OpenAIDouble
 from otterbot_worker.chat import ChatBackend, ChatOutcome, Message, ModelOptions, Unloaded
 from otterbot_worker.chat.failures import CODES
 from otterbot_worker.chat.ollama import Ollama, OllamaSettings
+from otterbot_worker.chat.openai import OpenAI, OpenAISettings
 from otterbot_worker.chat.records import BackendSettings, Phase
-from otterbot_worker.config import ChatConfig
 from otterbot_worker.errors import JobFailed
 
 QUICK: dict[str, Any] = {"first_byte_timeout": 0.2, "chunk_timeout": 0.2}
@@ -97,8 +98,25 @@ async def small(**settings: Any) -> AsyncIterator[Lab]:
     )
 
 
+@asynccontextmanager
+async def openai(**settings: Any) -> AsyncIterator[Lab]:
+    async with OpenAIDouble() as double:
+        client = OpenAI(OpenAISettings(url=double.url, text_interval=0.0, **settings))
+        try:
+            yield Lab(
+                backend=client,
+                leave=double.stop,
+                running=lambda: double.running,
+                on_card=lambda: 0,
+                heard=lambda: len(double.chats[-1]["body"]["messages"]),
+                rules=double.rules.extend,
+            )
+        finally:
+            await client.close()
+
+
 Make = Callable[..., AbstractAsyncContextManager[Lab]]
-BACKENDS: dict[str, Make] = {"ollama": ollama, "small": small}
+BACKENDS: dict[str, Make] = {"ollama": ollama, "openai": openai, "small": small}
 
 
 @pytest.fixture(params=list(BACKENDS.values()), ids=list(BACKENDS))
@@ -148,11 +166,6 @@ async def test_it_is_closed_twice(make: Make) -> None:
         await lab.say("hello")
         await lab.backend.close()
         await lab.backend.close()
-
-
-def test_the_settings_call_it_by_its_name() -> None:
-    """The command line says it without a backend at hand."""
-    assert ChatConfig().backend_name == Ollama.name
 
 
 # ---------------------------------------------------------------- an answer

@@ -124,7 +124,11 @@ class DoubleGpu(GpuProcess):
 
 
 def settings(folder: Path, **sections: Any) -> Config:
-    values: dict[str, Any] = {"data_dir": folder, "chat": {"ollama_url": None}, "gpu": {"device": "cpu"}}
+    values: dict[str, Any] = {
+        "data_dir": folder,
+        "chat": {"backend": "ollama", "ollama_url": None},
+        "gpu": {"device": "cpu"},
+    }
     values["archive"] = {"min_free_gb": 0}
     values["api"] = {"port": 0, "clients": {"otterbot": None, "other": None}}
     for name, section in sections.items():

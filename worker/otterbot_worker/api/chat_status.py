@@ -41,15 +41,23 @@ class ChatStatus:
         """The model of a turn that names none; ``None`` while nobody knows."""
         if self._backend is None:
             return None
-        if self._configured is not None:
-            return self._configured
         await self.get()
-        return self._known.default
+        return self._known.default or self._configured
 
     async def problem(self) -> str | None:
         """Why a chat with the default model cannot work, as a sentence; ``None``: nothing is known to be wrong."""
         await self.get()
         return self._known.problem
+
+    @property
+    def backend(self) -> str | None:
+        """What answers, as people call it; ``None``: nothing does, chat is switched off."""
+        return None if self._backend is None else self._backend.name
+
+    async def notice(self) -> str | None:
+        """What the operator should know though chats work."""
+        await self.get()
+        return self._known.notice
 
     async def close(self) -> None:
         if self._asking is not None:

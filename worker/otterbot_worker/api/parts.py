@@ -16,7 +16,8 @@ from typing import Any
 from aiohttp import web
 
 from ..archive import Archive, ArchiveSettings
-from ..chat import Beginnings, Choice, open_backend
+from ..chat import FOLDER as CHAT_FOLDER
+from ..chat import KINDS, Beginnings, Choice, open_backend
 from ..config import BadConfig, Config
 from ..gpu.probe import device_kind
 from ..gpu.process import GpuProcess
@@ -130,7 +131,8 @@ async def _build(config: Config, database: Database, stack: contextlib.AsyncExit
     backend = open_backend(
         config.chat,
         on_gpu=device_kind(config.gpu.device) == "cuda",
-        choice=await _choice(store),
+        data_dir=config.data_dir,
+        choices={kind: await _choice(store, kind) for kind in KINDS},
         beginnings=await _beginnings(store),
     )
     if backend is not None:
@@ -168,7 +170,8 @@ async def _build(config: Config, database: Database, stack: contextlib.AsyncExit
     await archive.clear_scratch()
     await inputs.sweep()
     await dispatcher.recover()
-    background.start(dispatcher.run(), "dispatcher", ends=True)
+    background.start(dispatcher.run("card"), "dispatcher", ends=True)
+    background.start(dispatcher.run("beside"), "dispatcher beside the card", ends=True)
     background.start(hub.watch_places(views), "places")
     background.start(chosen.settle(config, catalogue), "default model", ends=True)
     background.start(keep_house(config, store, archive, inputs, ImageRows(database)), "housekeeping")
@@ -210,7 +213,7 @@ def _gpu(config: Config) -> GpuProcess:
 
 def _library(config: Config) -> Library:
     """Makes the operator's folders: a folder that is there says where the files belong."""
-    for folder in (*FOLDERS.values(), checkpoints.FOLDER, controlnets.FOLDER):
+    for folder in (*FOLDERS.values(), checkpoints.FOLDER, controlnets.FOLDER, CHAT_FOLDER):
         with contextlib.suppress(OSError):
             (config.data_dir / folder).mkdir(mode=0o700, exist_ok=True)
     return Library(config.data_dir, SHIPPED)
@@ -240,14 +243,15 @@ def _inputs(config: Config, database: Database) -> tuple[InputFiles, Inputs]:
     return files, Inputs(database, files, keeping)
 
 
-async def _choice(store: Store) -> Choice:
+async def _choice(store: Store, kind: str) -> Choice:
     """The chat model that was chosen once stays, whatever is pulled later; for the default where none is configured."""
+    place = CHAT_MODEL if kind == KINDS[0] else f"{CHAT_MODEL}_{kind}"
 
     async def keep(name: str) -> None:
         with forgone():
-            await store.set_meta(CHAT_MODEL, name)
+            await store.set_meta(place, name)
 
-    kept = await store.meta(CHAT_MODEL)
+    kept = await store.meta(place)
     return Choice(kept if isinstance(kept, str) else None, keep)
 
 

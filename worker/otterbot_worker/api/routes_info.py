@@ -60,7 +60,9 @@ async def info(request: web.Request) -> web.Response:
             default_model=parts.default_model,
             chat_model=await parts.chat.default_model(),
             ollama=state,
+            chat_backend=parts.chat.backend,
             chat_problem=await parts.chat.problem(),
+            chat_notice=await parts.chat.notice(),
             notice=" ".join([*obstacles.values(), *([parts.notice] if parts.notice else [])]) or None,
             limits={
                 "prompt_characters": MAX_PROMPT,
@@ -97,7 +99,7 @@ async def models(request: web.Request) -> web.Response:
     _, chat_models = await parts.chat.get()
     default_chat = await parts.chat.default_model()
     found = await asyncio.to_thread(_image_models, parts.catalogue, parts.default_model)
-    cloud = parts.config.chat.allow_cloud
+    cloud = parts.config.chat.leaves_home
     found += [
         Model(
             name=model.name,

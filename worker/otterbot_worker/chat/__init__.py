@@ -3,22 +3,26 @@
 Comes in: a conversation (`Message`) and the name of a model. Goes out: text as it grows, and a `ChatOutcome`.
 
 `backend.ChatBackend` is the protocol; `backends.open_backend` makes the one that the settings name; each is a package
-of its own in here. What any backend shares lies beside them: `turn` runs one turn, `fitting` fits a conversation
-into a context, `answer` collects what streams, `thinking` (with `marks` and `code`) hides thoughts and a template's
-marks, `beginnings` says when that can be told, `choice` remembers the default model, `failures` and `too_long` are the
-errors with their sentences. docs/architecture/adding-a-chat-backend.md shows the way to another one.
+of its own in here, and `auto.Auto` is two of them in one. What any backend shares lies beside them: `turn` runs one
+turn, `fitting` fits a conversation into a context, `answer` collects what streams, `thinking` (with `marks` and `code`)
+hides thoughts and a template's marks, `beginnings` says when that can be told, `choice` remembers the default model,
+`failures` and `too_long` are the errors with their sentences. docs/architecture/adding-a-chat-backend.md shows the way
+to another one.
 
 The runner uses it, and holds the lease on the card while a turn of a backend runs that needs one.
 """
 
 from . import failures
 from .backend import BackendStatus, Capabilities, ChatBackend
-from .backends import open_backend
+from .backends import KINDS, open_backend
 from .beginnings import Beginnings
+from .builtin.files import FOLDER
 from .choice import Choice
 from .records import ChatModel, ChatOutcome, Message, ModelOptions, Unloaded, Usage
 
 __all__ = [
+    "FOLDER",
+    "KINDS",
     "BackendStatus",
     "Beginnings",
     "Capabilities",

@@ -15,7 +15,8 @@ class Capabilities:
 
     needs_card: bool
     """Its models share the worker's card. The runner takes the lease before a turn, and unloads the backend before a
-    picture. Without it neither happens: the backend computes on the processor or on another machine."""
+    picture. Without it neither happens, and turns are answered while a picture is drawn: the backend computes on the
+    processor or on another machine."""
     sees_pictures: bool
     """Messages may carry pictures, for models that see (`ChatModel.sees_pictures`)."""
     knows_context: bool
@@ -38,6 +39,8 @@ class BackendStatus:
     """The model of a turn that names none."""
     problem: str | None = None
     """Why a chat with ``default`` cannot work, as a sentence; `chat` fails with the same one."""
+    notice: str | None = None
+    """What the operator should know though chats work, as sentences."""
 
 
 class ChatBackend(Protocol):
@@ -54,6 +57,16 @@ class ChatBackend(Protocol):
 
     @property
     def capabilities(self) -> Capabilities: ...
+
+    @property
+    def about(self) -> str | None:
+        """What people should know of its answers before they trust them, as a sentence; said once in each room."""
+
+    async def for_turn(self) -> ChatBackend:
+        """The backend that a turn which begins now is for: itself, or the one of several that it chooses.
+
+        Its ``capabilities`` say whether this turn needs the card.
+        """
 
     async def status(self) -> BackendStatus:
         """Never raises `JobFailed`: where nobody answers, that is the problem."""

@@ -36,7 +36,7 @@ def unreachable(name: str) -> JobFailed:
 def refused(name: str, status: int) -> JobFailed:
     return failure(
         "chat_failed",
-        f"{name} refused the message. The operator finds the reason in {name}'s log.",
+        f"{name} refused the message. The operator finds the reason in its log.",
         {"status": status},
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
 Phase = Literal["loading", "thinking", "streaming"]
 
@@ -14,6 +14,8 @@ class Message(TypedDict):
 
     role: Literal["system", "user", "assistant"]
     content: str
+    images: NotRequired[list[str]]
+    """Pictures that belong to it: the files (PNG, JPEG, WebP) in base64."""
 
 
 @dataclass(frozen=True, kw_only=True)

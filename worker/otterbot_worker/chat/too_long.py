@@ -1,6 +1,7 @@
 """A conversation that does not fit into the model's context, as the server says it.
 
-The numbers are those of llama.cpp's server, which others pass on: ``n_prompt_tokens`` and ``n_ctx``.
+The numbers are those of llama.cpp's server, which others pass on: ``n_prompt_tokens`` and ``n_ctx``; or they stand in
+OpenAI's sentence, which vLLM and others say as well.
 """
 
 from __future__ import annotations
@@ -10,8 +11,13 @@ import re
 _TOO_LONG = re.compile(
     r"exceed_context_size|exceeds the (?:available |maximum )?context|context length|prompt is too long", re.IGNORECASE
 )
-_TOKENS = re.compile(r"n_prompt_tokens\W{1,4}(\d{1,9})|request \((\d{1,9}) tokens\)")
-_CONTEXT = re.compile(r"n_ctx\W{1,4}(\d{1,9})|context size \((\d{1,9}) tokens\)")
+_TOKENS = re.compile(
+    r"n_prompt_tokens\W{1,4}(\d{1,9})|request \((\d{1,9}) tokens\)|\((\d{1,9}) in the (?:messages|prompt)"
+    r"|(?:resulted in|has|contains) (\d{1,9}) (?:input )?tokens"
+)
+_CONTEXT = re.compile(
+    r"n_ctx\W{1,4}(\d{1,9})|context size \((\d{1,9}) tokens\)|maximum context length (?:is|of) (\d{1,9})"
+)
 
 
 class TooLong(Exception):
@@ -27,8 +33,9 @@ def in_words(error: str) -> TooLong | None:
     """What an error's text says of it; ``None``: it speaks of something else."""
     if _TOO_LONG.search(error) is None:
         return None
-    tokens, context = _TOKENS.search(error), _CONTEXT.search(error)
-    return TooLong(
-        int(tokens[1] or tokens[2]) if tokens is not None else None,
-        int(context[1] or context[2]) if context is not None else None,
-    )
+    return TooLong(_number(_TOKENS, error), _number(_CONTEXT, error))
+
+
+def _number(pattern: re.Pattern[str], error: str) -> int | None:
+    found = pattern.search(error)
+    return None if found is None else next(int(group) for group in found.groups() if group is not None)

@@ -32,6 +32,10 @@ class ModelSession(Protocol):
     def chosen(self) -> Chosen:
         """Its ``context`` is lowered when the server says that less fits."""
 
+    @property
+    def notes(self) -> Sequence[str]:
+        """What was left out of what the server was asked, as sentences for people; known once it streams."""
+
     async def ready(self, on_phase: Callable[[Phase], None]) -> list[str]:
         """Waits until the model can answer, and enters ``thinking`` then; notes for people. :raises JobFailed:"""
 
@@ -122,7 +126,8 @@ class Turn:
         left = self._left_out
         said = f"The oldest {left} messages of this conversation no longer fit and were left out."
         one = "The oldest message of this conversation no longer fits and was left out."
-        return [*([one if left == 1 else said] if left else []), *self._slow, *self._why_cut()]
+        left_out = [one if left == 1 else said] if left else []
+        return [*left_out, *self._slow, *self._session.notes, *self._why_cut()]
 
     async def run(self, on_phase: Callable[[Phase], None]) -> None:
         """:raises JobFailed:"""

@@ -27,8 +27,8 @@ from .. import privacy
 from ..errors import CANNOT_LOOK, Cancelled, CannotLook, JobFailed
 from ..gpu import messages
 from ..gpu.card_lock import CardBusy, CardLock
-from ..gpu.parent_death import die_with
 from ..memory import placement
+from ..parent_death import die_with
 
 if TYPE_CHECKING:
     from .engine import Engine

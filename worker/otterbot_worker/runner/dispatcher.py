@@ -1,6 +1,6 @@
-"""The loop that runs the queue: one row at a time, and the only one that touches the card.
+"""The loops that run the queue, one row at a time each: one has the card, the other runs turns that need none.
 
-It ends in three ways only: ``stop`` (what runs goes back to the queue), a broken database or a bug (the exception
+A loop ends in three ways only: ``stop`` (what runs goes back to the queue), a broken database or a bug (the exception
 leaves ``run``, and the process ends loudly). Everything that a single row can do wrong ends that row. A full disk is
 waited for (``queue.disk``).
 """
@@ -11,7 +11,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any, TypeVar, get_args
 
 from ..archive import Archive
@@ -22,6 +21,8 @@ from ..queue.model import Kind, Row, StoredJob
 from ..schemas.base import State
 from ..schemas.jobs import Pause
 from .held import GAVE_UP, HeldRows
+from .holds import Holds
+from .lanes import Current, Lane, LaneName, WrongLane
 from .pictures import FULL_DISK_SECONDS, PictureRunner
 from .runner_common import HandBack, Shared, failure, internal, poison, unbroken, worker_restarts
 from .turns import TurnRunner
@@ -30,22 +31,7 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 PAUSE = "pause"
-NO_ROOM = "The disk is nearly full; pictures wait until there is room."
 KINDS: tuple[Kind, ...] = get_args(Kind)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Hold:
-    reason: str
-    until: float
-    disk: bool = False
-    """The disk had no room; it may have by now."""
-
-
-@dataclass(kw_only=True)
-class _Current:
-    row: Row
-    interrupted: bool = False
 
 
 class Dispatcher:
@@ -67,20 +53,19 @@ class Dispatcher:
         self._listener = shared.listener
         self._measures = shared.measures
         self._gpu = gpu
-        self._archive = archive
         self._pictures = pictures
         self._turns = turns
         self._bounds = bounds
         self._idle_unload = idle_unload
         self._drew = time.monotonic()
         """When the GPU process was last of use."""
-        self._wake = asyncio.Event()
-        self._current: _Current | None = None
-        self._holds: dict[Kind, _Hold] = {}
+        self._lanes: dict[LaneName, Lane] = {"card": Lane(name="card"), "beside": Lane(name="beside")}
+        self._turns_need_card = turns.needs_card
+        """As far as is known: a backend may choose anew before each turn."""
+        self._holds = Holds(archive)
         self._alone = HeldRows()
         self._pause = Pause(paused=False)
         self._stopping = False
-        self._finished = asyncio.Event()
 
     # ------------------------------------------------------------ what others may ask
 
@@ -90,16 +75,13 @@ class Dispatcher:
 
     @property
     def obstacles(self) -> dict[Kind, str]:
-        """Why pictures or turns cannot run now, as sentences. Of the disk as it is at this moment: a request is judged
-        by that as well."""
-        found = {kind: hold.reason for kind, hold in self._holds.items() if not hold.disk}
-        if not self._archive.has_room():
-            found["image"] = self._archive.no_room() or NO_ROOM
-        return found
+        """Why pictures or turns cannot run now, as sentences."""
+        return self._holds.reasons
 
     def wake(self) -> None:
         """Something was submitted, or became possible."""
-        self._wake.set()
+        for lane in self._lanes.values():
+            lane.wake.set()
 
     async def recover(self) -> None:
         """Before ``run``: rows that ran when the last worker ended go back, and a pause goes on."""
@@ -115,8 +97,8 @@ class Dispatcher:
         for row in rows:
             self._live.forget(row.job_id, row.idx)
             self._measures.finished.labels(row.kind, "cancelled").inc()
-        if self._current is not None and any(row.seq == self._current.row.seq for row in rows):
-            self._interrupt()
+        ended = {row.seq for row in rows}
+        self._interrupt(lambda row: row.seq in ended)
         if rows:
             self._listener.job_changed(job.client, job.id)
             self._listener.queue_moved()
@@ -125,7 +107,7 @@ class Dispatcher:
     async def pause(self, until: float | None) -> Pause:
         """Frees the card in seconds; what runs is drawn again afterwards. ``until``: Unix time, ``None``: for good."""
         await self._set_pause(Pause(paused=True, until=until))
-        if self._interrupt() and self._gpu.info.state in ("starting", "loading"):
+        if self._interrupt(lambda row: True) and self._gpu.info.state in ("starting", "loading"):
             # Neither can be interrupted, and both may take minutes; what they have done so far is lost anyway.
             await self._gpu.stop()
         return self._pause
@@ -138,58 +120,81 @@ class Dispatcher:
         """Leaves the running row queued, the drawn ones archived, and the card free."""
         self._stopping = True
         self._turns.stop()
-        self._wake.set()
-        self._interrupt()
+        self.wake()
+        self._interrupt(lambda row: True)
         await self._gpu.stop()
-        await self._finished.wait()
+        for lane in self._lanes.values():
+            if lane.started:
+                await lane.finished.wait()
         await self._pictures.drain()
         await self._gpu.stop()
 
-    # ------------------------------------------------------------ the loop
+    # ------------------------------------------------------------ the loops
 
-    async def run(self) -> None:
+    async def run(self, name: LaneName = "card") -> None:
+        """Until `stop`; both loops have to run."""
+        lane = self._lanes[name]
+        lane.started = True
         try:
             while not self._stopping:
-                self._wake.clear()
+                lane.wake.clear()
                 try:
-                    row = await self._next()
+                    row = await (self._next(lane) if name == "card" else self._next_beside(lane))
                 except Exception as error:
                     if not disk.passes(error):
                         raise
-                    await self._rest_until_disk(error)
+                    await self._rest_until_disk(lane, error)
                     continue
                 if row is not None:
-                    await self._run(row)
+                    await self._run(lane, row)
         except Exception as error:
             if not (self._stopping and disk.passes(error)):
                 raise
             log.warning("what ran could not be given back at the end; the next start does it")
         finally:
-            self._finished.set()
+            lane.finished.set()
 
-    async def _next(self) -> Row | None:
+    async def _next(self, lane: Lane) -> Row | None:
         """The next row, claimed; ``None`` after a rest without one."""
-        await self._end_of_pause()
+        await self._end_of_pause(lane)
         if self._pause.paused:
-            await self._rest_paused()
+            await self._rest_paused(lane)
             return None
-        row = await self._claim()
+        row = await self._claim(lane)
         if row is None:
             await self._unload_when_idle()
-            await self._sleep(self._next_look())
+            await lane.sleep(self._next_look())
         return row
 
-    async def _rest_until_disk(self, error: Exception) -> None:
+    async def _next_beside(self, lane: Lane) -> Row | None:
+        """The next turn that needs no card. Whether turns do is asked anew where one waits: their backend may have
+        changed while a picture is drawn for minutes."""
+        if not self._pause.paused and any(head.kind == "chat" for head in await self._store.heads()):
+            if self._turns_need_card:
+                self._now_needed(await self._turns.would_need_card())
+            row = await self._claim(lane)
+            if row is not None:
+                return row
+        moments = self._holds.moments
+        await lane.sleep(max(0.05, min(moments) - time.monotonic()) if moments else None)
+        return None
+
+    def _now_needed(self, needed: bool) -> None:
+        if needed != self._turns_need_card:
+            self._turns_need_card = needed
+            self.wake()
+
+    async def _rest_until_disk(self, lane: Lane, error: Exception) -> None:
         log.error("%s", disk.REASON, exc_info=error)
         for kind in KINDS:
-            self._hold(kind, disk.REASON, disk.SECONDS[-1])
-        await self._sleep(disk.SECONDS[-1])
+            self._holds.hold(kind, disk.REASON, disk.SECONDS[-1])
+        await lane.sleep(disk.SECONDS[-1])
 
     async def _surely(self, write: Callable[[], Awaitable[T]]) -> T:
         return await disk.surely(write, ended=lambda: self._stopping)
 
-    async def _claim(self) -> Row | None:
-        held = self._look_around()
+    async def _claim(self, lane: Lane) -> Row | None:
+        held = self._holds.now(FULL_DISK_SECONDS) | lane.skips(turns_need_card=self._turns_need_card)
         heads = [head for head in await self._store.heads() if not self._alone.holds(head.seq)]
         if not heads:
             return None
@@ -205,24 +210,30 @@ class Dispatcher:
             return None
         return await self._store.claim(choice.seq, choice.overtaken, time.time())
 
-    async def _run(self, row: Row) -> None:
+    async def _run(self, lane: Lane, row: Row) -> None:
         # First of all, so that a cancel from here on finds it; then whether one came before.
-        self._current = current = _Current(row=row, interrupted=self._stopping or self._pause.paused)
+        lane.current = current = Current(row=row, interrupted=self._stopping or self._pause.paused)
         job, now = await self._surely(lambda: self._store.job(row.job_id)), await self._row(row)
         if job is None or now is None or now.state is not State.RUNNING:
-            self._current = None
+            lane.current = None
             return
         self._listener.job_changed(row.client, row.job_id)
         self._listener.queue_moved()
         handed_over = False
         try:
-            runner = self._pictures if row.kind == "image" else self._turns
-            await runner.run(row, job, lambda: current.interrupted)
-            handed_over = row.kind == "image"
+            if row.kind == "image":
+                await self._pictures.run(row, job, lambda: current.interrupted)
+                handed_over = True
+            else:
+                await self._turns.run(row, job, lambda: current.interrupted, with_card=lane.name == "card")
+        except WrongLane:
+            await self._surely(lambda: self._store.give_back(row))
+            self._turns_need_card = lane.name == "beside"
+            self.wake()  # in any case: the other lane may have looked while the row was in this one
         except HandBack as back:
             log.warning("handed back", extra={"job": row.job_id, "reason": back.reason})
             if not back.alone:
-                self._hold(row.kind, back.reason, back.seconds)
+                self._holds.hold(row.kind, back.reason, back.seconds)
             elif not self._alone.hold(row.seq, back.seconds):
                 await self._fail(row, failure(JobFailed("model_broken", f"{back.reason} {GAVE_UP}")))
             await self._surely(lambda: self._store.give_back(row))
@@ -240,13 +251,13 @@ class Dispatcher:
         except Exception as error:
             if disk.passes(error):
                 log.warning("the disk took nothing; handed back", extra={"job": row.job_id}, exc_info=error)
-                self._hold(row.kind, disk.REASON, disk.SECONDS[-1])
+                self._holds.hold(row.kind, disk.REASON, disk.SECONDS[-1])
                 await self._surely(lambda: self._store.give_back(row))
                 return
             log.exception("a row failed unexpectedly", extra={"job": row.job_id, "picture": row.idx})
             await self._fail(row, internal(row.kind))
         finally:
-            self._current = None
+            lane.current = None
             if row.kind == "image":
                 self._drew = time.monotonic()
             if not handed_over:
@@ -275,38 +286,20 @@ class Dispatcher:
             extra={"job": row.job_id, "picture": row.idx, "reason": death.reason, "given_up": given_up},
         )
 
-    def _interrupt(self) -> bool:
-        """Stops what runs, within a step; whether it is then cancelled or queued stands in its row."""
-        self._wake.set()
-        if self._current is None:
-            return False
-        self._current.interrupted = True
-        self._gpu.cancel(self._current.row.task_id)
-        self._turns.interrupt()
-        return True
+    def _interrupt(self, which: Callable[[Row], bool]) -> bool:
+        """Stops those of the rows that run, within a step; whether they are then cancelled or queued stands in them."""
+        self.wake()
+        found = [one for lane in self._lanes.values() if (one := lane.current) is not None and which(one.row)]
+        for current in found:
+            current.interrupted = True
+            self._gpu.cancel(current.row.task_id)
+            self._turns.interrupt(current.row)
+        return bool(found)
 
     # ------------------------------------------------------------ why nothing runs
 
-    def _look_around(self) -> frozenset[Kind]:
-        """Which kinds cannot run now; keeps the reasons."""
-        now = time.monotonic()
-        for kind in [kind for kind, hold in self._holds.items() if hold.until <= now]:
-            del self._holds[kind]
-        if "image" not in self._holds and not self._has_room():
-            self._hold("image", self._archive.no_room() or NO_ROOM, FULL_DISK_SECONDS, disk=True)
-        return frozenset(self._holds)
-
-    def _has_room(self) -> bool:
-        try:
-            return self._archive.has_room()
-        except OSError:
-            return False
-
-    def _hold(self, kind: Kind, reason: str, seconds: float, *, disk: bool = False) -> None:
-        self._holds[kind] = _Hold(reason=reason, until=time.monotonic() + seconds, disk=disk)
-
     def _next_look(self) -> float | None:
-        moments = [hold.until for hold in self._holds.values()] + self._alone.moments
+        moments = self._holds.moments + self._alone.moments
         if self._idle_unload and self._gpu.pid is not None:
             moments.append(self._drew + self._idle_unload)
         return max(0.05, min(moments) - time.monotonic()) if moments else None
@@ -317,13 +310,6 @@ class Dispatcher:
             await self._card.unload()
             log.info("no picture for a while: the model is unloaded, card and memory are free")
 
-    async def _sleep(self, seconds: float | None) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._wake.wait()
-        except TimeoutError:
-            return
-
     # ------------------------------------------------------------ pause
 
     async def _set_pause(self, pause: Pause) -> None:
@@ -331,16 +317,16 @@ class Dispatcher:
         self._pause = pause
         log.info("paused" if pause.paused else "resumed")
         self._listener.pause_changed()
-        self._wake.set()
+        self.wake()
 
-    async def _end_of_pause(self) -> None:
+    async def _end_of_pause(self, lane: Lane) -> None:
         if self._pause.paused and self._pause.until is not None and time.time() >= self._pause.until:
             await self._set_pause(Pause(paused=False))
-            self._wake.clear()
+            lane.wake.clear()
 
-    async def _rest_paused(self) -> None:
+    async def _rest_paused(self, lane: Lane) -> None:
         if self._gpu.pid is not None or self._card.holder is not None:
             await self._card.free()
         until = self._pause.until
         # Not longer than a minute: the clock that ``until`` is told by may be set.
-        await self._sleep(None if until is None else min(60.0, max(0.05, until - time.time())))
+        await lane.sleep(None if until is None else min(60.0, max(0.05, until - time.time())))

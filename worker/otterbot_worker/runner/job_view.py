@@ -145,7 +145,7 @@ class Views:
             private=job.private,
             created_at=job.created_at,
             state=state,
-            request=job.request.model_dump(mode="json", exclude={"v"}),
+            request=job.request.model_dump(mode="json", exclude={"v", "named"}),
             resolved=job.request if isinstance(job.request, ResolvedRequest) else None,
         )
         if line is not None and position is not None:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import cast
 
 from ..chat import ChatBackend, ChatOutcome, Message, failures
@@ -13,7 +14,10 @@ from ..errors import Cancelled, JobFailed
 from ..queue.disk import forgone, surely
 from ..queue.model import Row, StoredJob
 from ..schemas.jobs import ChatResult, Progress
+from ..schemas.resolved import ResolvedChat
 from . import eta
+from .introductions import Introductions
+from .lanes import WrongLane
 from .runner_common import Shared, unbroken
 
 log = logging.getLogger(__name__)
@@ -28,50 +32,57 @@ class TurnRunner:
         self._listener = shared.listener
         self._measures = shared.measures
         self._backend = backend
-        self._answer: asyncio.Task[ChatOutcome] | None = None
-        self._expected_at: float | None = None
+        self._answers: dict[str, asyncio.Task[ChatOutcome]] = {}
+        self._introductions = Introductions(shared.store)
         self._stopping = False
 
-    async def run(self, row: Row, job: StoredJob, interrupted: Callable[[], bool]) -> None:
-        """Runs a claimed turn to its end.
+    @property
+    def needs_card(self) -> bool:
+        """Whether turns need the card, as far as that is known without asking."""
+        return self._backend is None or self._backend.capabilities.needs_card
 
-        :raises JobFailed: :raises Cancelled:
+    async def would_need_card(self) -> bool:
+        """Whether a turn that began now would."""
+        return self._backend is None or (await self._backend.for_turn()).capabilities.needs_card
+
+    async def run(self, row: Row, job: StoredJob, interrupted: Callable[[], bool], *, with_card: bool) -> None:
+        """Runs a claimed turn to its end; ``with_card``: in the lane that has the card.
+
+        :raises JobFailed: :raises Cancelled: :raises WrongLane:
         """
         if self._backend is None:
             raise failures.switched_off()
         if job.content is None:
             raise JobFailed("forgotten", "What was said is not kept any more; please ask again.")
-        expected = self._speeds.get(eta.turn_name(row.model))
-        self._expected_at = None if expected is None else time.monotonic() + expected
-        self._progress(row, "starting")
-        if self._backend.capabilities.needs_card:
+        progress = self._reporter(row)
+        progress("starting")
+        backend = await self._backend.for_turn()
+        if backend.capabilities.needs_card != with_card:
+            raise WrongLane
+        if with_card:
             await self._card.for_chat()
         if interrupted():
             raise Cancelled
         messages = [cast(Message, message) for message in job.content]
-        self._answer = asyncio.create_task(
-            self._backend.chat(
-                row.model or None,
-                messages,
-                on_text=lambda text: self._text(row, text),
-                on_phase=lambda phase: self._progress(row, phase),
-            ),
+        answer = self._answers[row.task_id] = asyncio.create_task(
+            backend.chat(_model(row, job), messages, on_text=lambda text: self._text(row, text), on_phase=progress),
             name=f"chat {row.task_id}",
         )
         try:
-            outcome = await self._finished(self._answer)
+            outcome = await self._finished(answer)
         finally:
-            self._answer = None
-        await unbroken(self._succeed(row, outcome))
+            del self._answers[row.task_id]
+        said = await self._introductions.of(job, backend, outcome.model)
+        await unbroken(self._succeed(row, replace(outcome, notes=[*outcome.notes, *said])))
 
     def stop(self) -> None:
         """The worker ends: an answer that the disk does not take is not waited for."""
         self._stopping = True
 
-    def interrupt(self) -> None:
-        """Stops the running turn, if there is one."""
-        if self._answer is not None:
-            self._answer.cancel()
+    def interrupt(self, row: Row) -> None:
+        """Stops a turn, if it runs."""
+        if (answer := self._answers.get(row.task_id)) is not None:
+            answer.cancel()
 
     async def _finished(self, answer: asyncio.Task[ChatOutcome]) -> ChatOutcome:
         """The answer. Tells a turn that was interrupted from a dispatcher that is."""
@@ -107,8 +118,20 @@ class TurnRunner:
         self._live.text[row.job_id] = text
         self._listener.chat_text(row.client, row.job_id, row.attempt, text)
 
-    def _progress(self, row: Row, phase: str) -> None:
-        left = None if self._expected_at is None else round(max(0.0, self._expected_at - time.monotonic()), 1)
-        progress = Progress.model_validate({"phase": phase, "attempt": row.attempt, "eta_s": left})
-        self._live.put(row.job_id, row.idx, progress)
-        self._listener.progressed(row.client, row.job_id, row.idx, progress)
+    def _reporter(self, row: Row) -> Callable[[str], None]:
+        expected = self._speeds.get(eta.turn_name(row.model))
+        at = None if expected is None else time.monotonic() + expected
+
+        def report(phase: str) -> None:
+            left = None if at is None else round(max(0.0, at - time.monotonic()), 1)
+            progress = Progress.model_validate({"phase": phase, "attempt": row.attempt, "eta_s": left})
+            self._live.put(row.job_id, row.idx, progress)
+            self._listener.progressed(row.client, row.job_id, row.idx, progress)
+
+        return report
+
+
+def _model(row: Row, job: StoredJob) -> str | None:
+    """The model that somebody asked for; the default may be another one by now than when the turn was submitted."""
+    named = not isinstance(job.request, ResolvedChat) or job.request.named
+    return (row.model or None) if named else None

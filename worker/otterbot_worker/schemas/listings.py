@@ -31,8 +31,13 @@ class WorkerInfo(Sent):
     default_model: str
     chat_model: str | None
     ollama: Literal["reachable", "unreachable", "off"]
+    """Of the chat backend, whichever it is."""
+    chat_backend: str | None = None
+    """What answers chats, as people call it; ``null`` where chat is switched off."""
     chat_problem: str | None = None
     """Why a chat with ``chat_model`` cannot work now, as a sentence; ``null`` where nothing is known to be wrong."""
+    chat_notice: str | None = None
+    """What people should know of ``chat_model`` though it works, as that it is tiny."""
     notice: str | None = None
     """What an operator should see, as "Pictures come from otter-mini, …, because …"."""
     limits: dict[str, int | float] = {}

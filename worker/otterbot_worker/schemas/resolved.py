@@ -191,6 +191,9 @@ class ResolvedChat(Fixed):
     v: Literal[1] = 1
     model: str
     """May be ``""`` while nobody knows what the chat server has: its default then."""
+    named: bool = True
+    """Somebody asked for this model. Else it was the default when the turn was submitted, and the one that is the
+    default when it runs answers."""
 
 
 def seed_of(first: int, index: int) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from ...errors import JobFailed
-from ..backend import BackendStatus, Capabilities
+from ..backend import BackendStatus, Capabilities, ChatBackend
 from ..beginnings import Beginnings
 from ..choice import Choice
 from ..chosen import Chosen
@@ -36,6 +36,7 @@ class Ollama:
     capabilities = Capabilities(
         needs_card=True, sees_pictures=True, knows_context=True, sends_thoughts=True, counts_tokens=True
     )
+    about = None
 
     def __init__(
         self,
@@ -55,6 +56,9 @@ class Ollama:
         self._turns = Turns(settings, beginnings or Beginnings(), self._log)
         self._lowered: set[str] = set()
         """Models of which was said that they get a smaller context than the settings name."""
+
+    async def for_turn(self) -> ChatBackend:
+        return self
 
     async def close(self) -> None:
         await self._loads.stop()

@@ -21,6 +21,8 @@ from .wire import delta, fixed_body, prompt_of
 
 
 class Session:
+    notes = ()
+
     def __init__(
         self, chosen: Chosen, *, http: Http, preload: Preload, settings: OllamaSettings, log: logging.Logger
     ) -> None:

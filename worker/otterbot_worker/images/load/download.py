@@ -18,8 +18,8 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from ... import privacy
-from ...gpu.parent_death import die_with
 from ...models import files, shards
+from ...parent_death import die_with
 from ..monitor import Monitor
 
 POLL_S = 0.5

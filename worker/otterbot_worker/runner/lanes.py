@@ -1,0 +1,47 @@
+"""The two lanes of the queue: one has the card, in the other are turns that need none, beside whatever is drawn."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ..queue.model import Kind, Row
+
+LaneName = Literal["card", "beside"]
+
+
+class WrongLane(Exception):
+    """The turn belongs into the other lane by now. It goes back as if it had never been claimed."""
+
+
+@dataclass(kw_only=True)
+class Current:
+    """What a lane works on."""
+
+    row: Row
+    interrupted: bool = False
+
+
+@dataclass(eq=False, kw_only=True)
+class Lane:
+    """One row at a time. Each has an event of its own: one that both cleared could be missed by either."""
+
+    name: LaneName
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    current: Current | None = None
+    started: bool = False
+    finished: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def skips(self, *, turns_need_card: bool) -> frozenset[Kind]:
+        """What is not for this lane."""
+        if self.name == "beside":
+            return frozenset(("image", "chat") if turns_need_card else ("image",))
+        return frozenset() if turns_need_card else frozenset(("chat",))
+
+    async def sleep(self, seconds: float | None) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self.wake.wait()
+        except TimeoutError:
+            return
