@@ -135,6 +135,23 @@ async def test_refusals_name_the_reason_and_not_what_was_sent(tmp_path: Path, nu
         assert problem["code"] == ("unknown_lora" if "unknown_lora" in str(problem["fields"]) else "invalid_request")
 
 
+async def test_an_embedding_that_is_named_and_not_there_is_said_under_the_picture(tmp_path: Path) -> None:
+    """ComfyUI's `embedding:NAME` is asked for by that; a word that is none is a word."""
+    fill(tmp_path)
+    said = "An embedding that is named with `embedding:` is not on the worker; it was read as words."
+    prompts = {
+        "otter, (embedding:nobody:1.2)": [said], "otter embedding:furball": [], "otter embedding:Furball.pt": [],
+        "nobody": [],
+    }  # fmt: skip
+    async with worker_here(settings(tmp_path)) as here:
+        for number, (prompt, notes) in enumerate(prompts.items()):
+            for where, other in (("prompt", "negative_prompt"), ("negative_prompt", "prompt")):
+                asked = image_xl(key=f"key-{number}-{where}", **{where: prompt, other: "a fox"})
+                done = await here.api.done((await here.api.submit(asked))["id"])
+                found = done["pictures"][0]["result"]["notes"]
+                assert [note for note in found if "embedding" in note] == notes, prompt
+
+
 async def test_a_worker_without_loras_says_where_they_belong(tmp_path: Path) -> None:
     async with worker_here(settings(tmp_path), paused=True) as here:
         _, problem = await here.api.call("POST", "/v1/jobs", image(prompt="<lora:any:1>"))
