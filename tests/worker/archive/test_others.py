@@ -61,6 +61,16 @@ def read(tmp_path: Path, data: bytes | dict[str, str]) -> reading.Found:
         f"{WORDS}Steps: 20,\n" + LINE.removeprefix("Steps: 20, "),
         f"{WORDS}{LINE}\n\n",
         f"{WORDS.replace(chr(10), chr(13) + chr(10))}{LINE}",
+        f"{WORDS.replace('Negative prompt:', 'Negative Prompt:')}{LINE}",
+        f"{WORDS.replace('Negative prompt:', 'NEGATIVE PROMPT :')}{LINE}",
+        f"{WORDS}{LINE}".replace("\n", "<br>"),
+        f"{WORDS}{LINE}".replace("\n", " <BR /> "),
+        f"{WORDS}{LINE}".replace("\n", "\\n"),
+        f"{WORDS}{LINE}".replace("\n", "\\r\\n"),
+        f"{WORDS}{LINE}".replace(", ", "\n")
+        .replace("\n", "<br/>")
+        .replace("bad", "x")
+        .replace("blurry<br/>x", "blurry, bad"),
     ],
 )
 def test_settings_are_found_wherever_lines_break(tmp_path: Path, text: str) -> None:
@@ -84,6 +94,19 @@ def test_words_on_the_line_of_settings_are_not_lost(tmp_path: Path, text: str) -
         return
     assert words == REQUEST
     assert any("run together" in note for note in found.notes)
+
+
+def test_breaks_stay_where_they_are_part_of_a_text(tmp_path: Path) -> None:
+    """In quotes, in words that stand on lines of their own, and in ours."""
+    text = f'a cat<br>{LINE}, Template: "a \\"hat\\"\\nb", Foo: "<br>'
+    found = infotext.parse(text)
+    assert found is not None
+    assert (found.prompt, found.fields["Template"], found.fields["Foo"]) == ("a cat", 'a "hat"\nb', '"<br>')
+    for words in ("a <br> cat\\n", "a cat\\nSteps: up"):
+        assert read(tmp_path, {"parameters": f"{words}\n{LINE}"}).request["prompt"] == words
+    ours = infotext.parse(f"a cat\nNegative Prompt: x\nNegative prompt: y\n{LINE}, Version: otterbot 1")
+    assert ours is not None
+    assert (ours.prompt, ours.negative_prompt) == ("a cat\nNegative Prompt: x", "y")
 
 
 def test_without_a_negative_prompt(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from otterbot_worker.gpu.messages import Draw
 from otterbot_worker.images.draw.prompt_cache import ENTRIES_MAX, Embeddings
 from otterbot_worker.images.engine import Engine
 from otterbot_worker.models.entries import ModelEntry
+from otterbot_worker.prompts import foreign
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 CPU = torch.device("cpu")
@@ -81,6 +82,12 @@ def test_what_has_no_equal_is_noted_once(draw: Draws) -> None:
     drawn, pixels = draw(prompt="cat AND dog", negative_prompt="a AND b")
     assert [note for note in drawn.notes if "AND" in note] == ["AND is not supported here and was read as a comma."]
     assert pixels == draw(prompt="cat, dog", negative_prompt="a, b")[1]
+
+
+def test_what_only_other_programs_know_is_noted_once(draw: Draws) -> None:
+    drawn, _ = draw(prompt="cat::2 dog, __color__, <random:a,b>", negative_prompt="fog::2")
+    said = [foreign.SAID[mark] for mark in ("double_colon", "wildcard", "tag")]
+    assert [note for note in drawn.notes if note in foreign.SAID.values()] == said
 
 
 def test_a_weight_beyond_the_bounds_is_noted_once(draw: Draws) -> None:

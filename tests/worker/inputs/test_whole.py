@@ -8,6 +8,7 @@ import os
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from make_pictures import animation, chunk, encoded, gradient, hole, jpeg_bomb, png, profile_bomb, turned, turned_by
@@ -60,10 +61,18 @@ def jpeg_segment(marker: int, data: bytes) -> bytes:
     return bytes([0xFF, marker]) + struct.pack(">H", len(data) + 2) + data
 
 
+def simple_webp(pixels: bytes, kind: bytes = b"VP8 ") -> bytes:
+    body = b"WEBP" + kind + struct.pack("<I", len(pixels)) + pixels + bytes(len(pixels) % 2)
+    return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
 LONG = zlib.compress(bytes(3 * 2**20))
 JPEG, WEBP = encoded(PHOTO, "JPEG", quality=90), encoded(PHOTO, "WEBP")
 EXIF = turned_by(6).tobytes()
 EXTENDED = encoded(PHOTO, "WEBP", exif=turned_by(1), xmp=b"x" * 400)
+VP8 = WEBP[20 : 20 + int.from_bytes(WEBP[16:20], "little")]
+assert WEBP[12:16] == b"VP8 "
+LOSSLESS = encoded(PHOTO, "WEBP", lossless=True)
 WHOLE: dict[str, tuple[bytes, bytes]] = {
     # The file, and the same without the fault.
     "a text above a mebibyte": (behind_header(chunk(b"iTXt", b"workflow\0\1\0\0\0" + LONG)), png()),
@@ -101,6 +110,16 @@ WHOLE: dict[str, tuple[bytes, bytes]] = {
         animation("WEBP")[:-20], animation("WEBP")),
     "a webp that says it is longer": (b"RIFF\xff\xff\0\0" + WEBP[8:], WEBP),
     "a webp that says it is shorter": (b"RIFF\x20\0\0\0" + WEBP[8:], WEBP),
+    "a webp with zeros behind its pixels": (simple_webp(VP8 + bytes(300)), WEBP),
+    "a jpeg with zeros behind its pixels": (JPEG[:-2] + bytes(300) + JPEG[-2:], JPEG),
+    "exif with a wrong checksum": (
+        behind_header(with_chunk(b"eXIf", EXIF[6:], checksum=False)), behind_header(chunk(b"eXIf", EXIF[6:]))),
+    "exif with a wrong checksum behind the pixels": (
+        png()[:-12] + with_chunk(b"eXIf", EXIF[6:], checksum=False) + png()[-12:],
+        behind_header(chunk(b"eXIf", EXIF[6:]))),
+    "exif of which one has a wrong checksum": (
+        behind_header(with_chunk(b"eXIf", turned_by(3).tobytes()[6:], checksum=False), chunk(b"eXIf", EXIF[6:])),
+        behind_header(chunk(b"eXIf", EXIF[6:]))),
     "a gif without its end": (encoded(gradient().quantize(16), "GIF")[:-1], encoded(gradient().quantize(16), "GIF")),
 }  # fmt: skip
 PROGRESSIVE = encoded(PHOTO, "JPEG", progressive=True)
@@ -126,6 +145,12 @@ LESS: dict[str, bytes] = {
     "half of an interlaced png": encoded(PHOTO, "PNG", interlace=1)[:40_000],
     "half of a webp": WEBP[: len(WEBP) // 2],
     "half of a webp with holes": (lambda data: data[: len(data) // 2])(hole("WEBP", lossless=True, size=(200, 300))),
+    "half of a webp, and zeros in the place of the rest": WEBP[: len(WEBP) // 2].ljust(len(WEBP), b"\0"),
+    "nine tenths of a webp, and zeros": WEBP[: len(WEBP) * 9 // 10].ljust(len(WEBP), b"\0"),
+    "half of a lossless webp, and zeros": LOSSLESS[: len(LOSSLESS) // 2].ljust(len(LOSSLESS), b"\0"),
+    "half of a webp with metadata, and zeros": EXTENDED[: len(EXTENDED) // 2].ljust(len(EXTENDED), b"\0"),
+    "three quarters of a jpeg, zeros and its end": JPEG[: len(JPEG) * 3 // 4].ljust(len(JPEG) - 2, b"\0") + b"\xff\xd9",
+    "half of a jpeg, zeros and its end": JPEG[: len(JPEG) // 2].ljust(len(JPEG) - 2, b"\0") + b"\xff\xd9",
     "half of a gif": (lambda data: data[: len(data) // 2])(encoded(PHOTO.quantize(64), "GIF")),
 }  # fmt: skip
 
@@ -136,6 +161,23 @@ def converted(tmp_path: Path, data: bytes) -> tuple[check.Converted, bytes]:
     made = check.convert(str(source), str(target), PIXELS)
     with Image.open(target) as picture:
         return made, picture.tobytes()
+
+
+@pytest.mark.parametrize("side", [64, 650, 900])
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        *(("JPEG", options) for options in ({}, {"optimize": True}, {"progressive": True}, {"quality": 1})),
+        *(("WEBP", options) for options in ({}, {"quality": 1}, {"lossless": True}, {"method": 6})),
+    ],
+)
+def test_black_pictures_are_whole(tmp_path: Path, side: int, kind: str, options: dict[str, Any]) -> None:
+    """Their pixels are stored as long rows of zeros."""
+    data = encoded(Image.new("RGB", (side, side)), kind, **options)
+    _, pixels = converted(tmp_path, data)
+    assert len(pixels) == side * side * 3
+    assert max(pixels) <= 1
+    assert (kind, options, side) != ("WEBP", {}, 900) or data.endswith(bytes(64))
 
 
 @pytest.mark.parametrize("case", WHOLE)

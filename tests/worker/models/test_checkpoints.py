@@ -12,7 +12,7 @@ import pytest
 from core_lab import image, settings, worker_here
 from hollow_models import SD1, SD2, SDXL, VAE, write
 
-from otterbot_worker.models import checkpoint_probe, checkpoints
+from otterbot_worker.models import checkpoint_probe, checkpoints, noise_schedule
 from otterbot_worker.models.catalogue import load_catalogue
 from otterbot_worker.models.entries import ModelEntry
 from otterbot_worker.requests.resolve import Refused, resolve_image
@@ -83,6 +83,25 @@ def test_one_that_predicts_the_velocity_gets_defaults_of_its_own(tmp_path: Path,
     assert set(images["v"].samplers()) - set(images["noob"].samplers()) == {
         "DPM++ SDE", "DPM++ SDE Karras", "Heun", "DPM2", "DPM2 a", "PNDM", "DEIS",
     }  # fmt: skip
+
+
+def test_noise_alone_is_begun_with_by_models_of_the_velocity_alone(tmp_path: Path, folder: Path) -> None:
+    """A lone mark in a plain SDXL made it begin with noise from which it can tell nothing."""
+    marked = {**SDXL, "ztsnr": (0,)}
+    for name in ("plain", "said", "denied"):
+        write(folder / f"{name}.safetensors", marked)
+    entry = "{{file: {}.safetensors, family: sdxl, about: a test, prediction: {}, defaults: {}}}"
+    defaults = "{steps: 4, guidance_scale: 5.0, width: 1024, height: 1024, sampler: UniPC}"
+    said = (("said", "v_prediction"), ("denied", "epsilon"))
+    lines = [f"  {name}: {entry.format(name, prediction, defaults)}" for name, prediction in said]
+    (tmp_path / "own.yaml").write_text("\n".join(["models:", *lines]))
+    images = load_catalogue(tmp_path / "own.yaml", data_dir=tmp_path).images
+    found = {name: images[name].noise() for name in ("plain", "said", "denied")}
+    assert {name: noise_schedule.zero_snr(noise) for name, noise in found.items()} == {
+        "plain": False, "said": True, "denied": False,
+    }  # fmt: skip
+    assert found["plain"]["prediction_type"] == "epsilon"
+    assert "Heun" in images["plain"].samplers()
 
 
 def test_samplers_that_cannot_begin_with_noise_alone_are_refused(tmp_path: Path, folder: Path) -> None:

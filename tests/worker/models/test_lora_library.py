@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hollow_loras import LORA, put, tensors
+from hollow_loras import LORA, put, tensors, whole
 
 from otterbot_worker.models import headers
 from otterbot_worker.models.loras import Library
@@ -71,6 +71,9 @@ def test_hashes_and_changed_files(tmp_path: Path) -> None:
     assert library.hashes(changed).file != hashes.file
     library.hash_some(5.0)
     assert library.known_hashes(changed) is not None
+    put(tmp_path / "loras" / "new.safetensors", content)
+    library.hash_some(0.0)
+    assert library.known_hashes(library.all("lora")["new"]) is not None, "each list goes on where the last one ended"
 
 
 SAYS_SD1, SAYS_SDXL = {"ss_base_model_version": "sd_v1"}, {"ss_base_model_version": "sdxl_base_v1-0"}
@@ -132,9 +135,83 @@ FAMILIES: list[tuple[dict[str, list[int]], dict[str, str], str, str | None]] = [
 def test_families(
     tmp_path: Path, shapes: dict[str, list[int]], metadata: dict[str, str], layout: str, family: str | None
 ) -> None:
-    put(tmp_path / "loras" / "b.safetensors", tensors(shapes, **metadata))
+    put(tmp_path / "loras" / "b.safetensors", tensors(whole(shapes), **metadata))
     extra = Library(tmp_path).all("lora")["b"]
-    assert (extra.layout, extra.family, extra.problem) == (layout, family, None)
+    assert (extra.layout, extra.family) == (layout, family)
+    assert (extra.problem is None) == (family != "other")
+
+
+Q = "lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn1_to_q"
+PEFT_Q = "unet.down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_q"
+NOT_WHOLE: dict[str, tuple[dict[str, list[int]], str]] = {
+    "no up": ({**LORA, f"{Q}.lora_down.weight": [4, 640], f"{Q}.alpha": []}, "lacks the half `up` of one of its"),
+    "no down": ({**LORA, f"{PEFT_Q}.lora_B.weight": [640, 4]}, "lacks the half `down` of one of its layers"),
+    "rank": ({f"{Q}.lora_down.weight": [4, 640], f"{Q}.lora_up.weight": [640, 8]}, "do not fit each other"),
+    "rankless": ({f"{Q}.lora_down.weight": [0, 640], f"{Q}.lora_up.weight": [640, 0]}, "do not fit each other"),
+    "numbers": ({f"{Q}.lora_down.weight": [4], f"{Q}.lora_up.weight": [4]}, "do not fit each other"),
+    "adapters": (whole({f"{PEFT_Q}.lora_A.{name}.weight": [4, 640] for name in "ab"}), "holds several adapters"),
+    "an adapter for each layer": (
+        whole({f"{PEFT_Q}.lora_A.a.weight": [4, 640], f"{PEFT_Q.replace('to_q', 'to_k')}.lora_A.b.weight": [4, 640]}),
+        "holds several adapters",
+    ),
+    "two names": (
+        whole({f"{Q}.lora_down.weight": [4, 640], f"{PEFT_Q}.lora_A.weight": [4, 640]}),
+        "holds one of its layers twice",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", NOT_WHOLE)
+def test_halves_that_do_not_belong_together_are_found_in_the_header(tmp_path: Path, case: str) -> None:
+    """They were listed as usable, and failed when they were drawn with."""
+    shapes, why = NOT_WHOLE[case]
+    put(tmp_path / "loras" / "b.safetensors", tensors(shapes))
+    problem = Library(tmp_path).all("lora")["b"].problem
+    assert problem is not None
+    assert why in problem
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        f"unet.base_model.model.{PEFT_Q.removeprefix('unet.')}.lora_A.weight",
+        "text_encoder.base_model.model.text_model.encoder.layers.0.mlp.fc1.lora_A.weight",
+        f"{PEFT_Q}.lora_A.default.weight",
+        "lora_unet_down_blocks_0_downsamplers_0_conv.lora_down.weight",
+    ],
+)
+def test_whole_layers_are_none_the_less_usable(tmp_path: Path, name: str) -> None:
+    shape = [4, 320, 3, 3] if "conv" in name else [4, 640]
+    put(tmp_path / "loras" / "b.safetensors", tensors(whole({name: shape, "lora_unet_x.alpha": []})))
+    assert Library(tmp_path).all("lora")["b"].problem is None
+
+
+OTHERS = {
+    "lora_unet_double_stream_blocks_0_block_attn1_to_q": "HiDream",
+    "lora_prior_unet_down_blocks_0_0_attn_to_q": "Stable Cascade",
+    "lora_unet_joint_blocks_0_x_block_attn_qkv": "Stable Diffusion 3",
+    "transformer_blocks.0.img_mlp.net.2": "Qwen-Image",
+    "transformer.transformer_blocks.0.attn.to_q": "Stable Diffusion 3, Flux or Qwen-Image",
+    "base_model.model.double_blocks.0.img_attn.proj": "Flux or one of its relatives",
+    "transformer.single_transformer_blocks.0.attn.to_q": "Flux or one of its relatives",
+    "lora_unet_blocks_0_self_attn_q": "Wan",
+    "diffusion_model.blocks.0.cross_attn.k_img": "Wan",
+    "diffusion_model.layers.0.attention.to_q": "Z-Image or Lumina",
+    "diffusion_model.blocks.0.self_attn.q_proj": "another kind of model",
+    "transformer.x": "another kind of model",
+}
+
+
+@pytest.mark.parametrize("stem", OTHERS)
+def test_for_which_models_a_lora_is_made_that_none_here_can_draw_with(tmp_path: Path, stem: str) -> None:
+    half = "lora_down" if stem.startswith("lora_") else "lora_A"
+    text = "lora_te1_text_model_encoder_layers_0_mlp_fc1.lora_down.weight"
+    put(tmp_path / "loras" / "b.safetensors", tensors(whole({f"{stem}.{half}.weight": [4, 64], text: [4, 768]})))
+    extra = Library(tmp_path).all("lora")["b"]
+    assert (extra.family, extra.problem) == (
+        "other",
+        f"is made for {OTHERS[stem]}, and only those for Stable Diffusion 1, 2 and SDXL can be drawn with",
+    )
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,7 @@ def test_every_way_of_naming_is_the_same_lora(draw: Draws, engine: Engine, tmp_p
         "peft": peft,
         "adapter": {key.replace(".weight", ".my-adapter.weight"): tensor for key, tensor in peft.items()},
         "base": {f"base_model.model.{key}": tensor for key, tensor in peft.items()},
+        "wrapped": {key.replace("unet.", "unet.base_model.model."): tensor for key, tensor in peft.items()},
         "bare": {key.removeprefix("unet."): tensor for key, tensor in peft.items()},
         "paths": kohyas_suffix(made, lambda _, name: f"unet.{name}"),
         "kohya": kohyas_suffix(made, lambda _, name: f"lora_unet_{name.replace('.', '_')}"),

@@ -13,7 +13,7 @@ from counted_work import operations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otterbot_worker.prompts import Fragment, clean_text, explain, parse, read
+from otterbot_worker.prompts import Fragment, clean_text, explain, foreign, parse, read
 from otterbot_worker.prompts.dialects import PARTS_MAX
 from otterbot_worker.prompts.weights import BREAKS_MAX
 
@@ -54,6 +54,23 @@ NO_EQUAL = [
     ("[a|b|c] hat", [("a, b, c hat", 1)], "alternation"),
     ("[|a]", [(", a", 1)], "alternation"),
 ]
+
+OF_OTHER_PROGRAMS = {
+    "double_colon": [
+        "1.5::cat ::", "a hat, -1::rain::, sun", "1girl::2", "2::1girl::", "cat::2 dog::1", "hot:: dog", "hot :: dog",
+        "hot dog::-.5", "(cat)::2", "a cat ::1.5, hat", "1.2::(cat), hat::",
+    ],
+    "wildcard": ["__color__ cat", "a __season-2/*__ day", "(__hair/color__:1.2)", "__*__"],
+    "tag": ["<wildcard:color> cat", "a <random:a,b>", "<embed:foo>", "<random[1-2]:a|b>", "<cat:1.2>", "<Segment:x>"],
+    "regions": ["cat ADDCOL dog", "a ADDROW b", "sky ADDCOMM a", "a ADDBASE b", "a COUPLE(0 0.5) b", "MASK(0 1) a"],
+    "AND_": ["cat AND_PERP dog", "a AND_SALT b", "a AND_TOPK b"],
+}  # fmt: skip
+NOT_OF_OTHER_PROGRAMS = [
+    "16::9", "at 12::30", "16:9", "12:30:45", "x[1::y]", "x[::2]", "xs[1::2]", "std::vector", "fe80::1", "::1", "a::b",
+    "_name_", "__init__", "def __init__(self)", "obj.__doc__", "__a()", "____", "a__b__c", "snake_case_name",
+    "<https://example.org/a>", "<mailto:a@b.c>", "<3: a", "a <b: c", "<cat-toy>", "<embedding:foo>",
+    "COUPLE (two people)", "a COUPLE", "ADDCOLOUR", "addcol", "AND_", "BAND_PERP", "and_perp", "MASK of wood",
+]  # fmt: skip
 
 SQUARE_BUT_A_WEIGHT = ["[sic]", "[16:9]", "[12:30]", "[a:b]", "[a:b:c:1]", "[:-) x]", "[a (b:1) c]", "[:3]"]
 
@@ -112,6 +129,21 @@ def test_what_has_no_equal_is_named(prompt: str, expected: list[Any], mark: str)
     assert mark in found.marks
     assert len(found.notes) == 1
     assert "not supported here" in found.notes[0]
+
+
+@pytest.mark.parametrize(("mark", "prompt"), [(mark, one) for mark, all_ in OF_OTHER_PROGRAMS.items() for one in all_])
+def test_what_means_something_in_other_programs_is_named(mark: str, prompt: str) -> None:
+    found = read(prompt)
+    assert [one for one in found.marks if one in foreign.SAID] == [mark]
+    assert foreign.SAID[mark] in found.notes
+    assert foreign.SAID[mark] in explain(prompt).notes
+
+
+@pytest.mark.parametrize(
+    "prompt", [*NOT_OF_OTHER_PROGRAMS, "[cat::0.5]", "[cat:: 10 ]", "(cat::1.2)", "<lora:x:0.8>", "[a::b]"]
+)
+def test_prose_and_code_are_not_taken_for_that(prompt: str) -> None:
+    assert not foreign.marks(prompt)
 
 
 @pytest.mark.parametrize("prompt", SQUARE_BUT_A_WEIGHT)
@@ -215,7 +247,7 @@ def test_text_without_marks_goes_through_unchanged(prompt: str) -> None:
     if "AND" in prompt or "BREAK" in prompt:
         return
     found = read(prompt)
-    assert (found.fragments, found.notes, found.marks) == ([Fragment(prompt, 1.0)], (), ())
+    assert (found.fragments, set(found.marks) - set(foreign.SAID)) == ([Fragment(prompt, 1.0)], set())
 
 
 PROSE = ["otter", "Cowboy", "hat,", "and", "a", "1,000", "💚", "C++", ":-)", "x|y", "a:b"]

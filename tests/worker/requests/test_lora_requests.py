@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from core_lab import Json, image, settings, worker_here
-from hollow_loras import ANY, LORA, put, tensors
+from hollow_loras import ANY, LORA, put, tensors, whole
 from PIL import Image
 
 from otterbot_worker.api import parts as parts_module
@@ -72,7 +72,7 @@ async def test_a_record_holds_names_weights_and_hashes(tmp_path: Path) -> None:
 async def test_another_model_of_the_same_family_is_known_by_its_width(tmp_path: Path) -> None:
     fill(tmp_path)
     for name, width in (("right", 96), ("wrong", 48)):
-        put(tmp_path / "loras" / f"{name}.safetensors", tensors({"unet.x.attn2.to_k.lora_A.weight": [4, width]}))
+        put(tmp_path / "loras" / f"{name}.safetensors", tensors(whole({"unet.x.attn2.to_k.lora_A.weight": [4, width]})))
     put(tmp_path / "embeddings" / "fur.safetensors", tensors({"clip_l": [1, 32], "clip_g": [1, 64]}))
     async with worker_here(settings(tmp_path), paused=True) as here:
         folder = tmp_path / "models" / "small"
@@ -134,6 +134,23 @@ async def test_refusals_name_the_reason_and_not_what_was_sent(tmp_path: Path, nu
         assert problem["code"] == ("unknown_lora" if "unknown_lora" in str(problem["fields"]) else "invalid_request")
 
 
+async def test_an_embedding_that_is_named_and_not_there_is_said_under_the_picture(tmp_path: Path) -> None:
+    """ComfyUI's `embedding:NAME` is asked for by that; a word that is none is a word."""
+    fill(tmp_path)
+    said = "An embedding that is named with `embedding:` is not on the worker; it was read as words."
+    prompts = {
+        "otter, (embedding:nobody:1.2)": [said], "otter embedding:furball": [], "otter embedding:Furball.pt": [],
+        "nobody": [],
+    }  # fmt: skip
+    async with worker_here(settings(tmp_path)) as here:
+        for number, (prompt, notes) in enumerate(prompts.items()):
+            for where, other in (("prompt", "negative_prompt"), ("negative_prompt", "prompt")):
+                asked = image_xl(key=f"key-{number}-{where}", **{where: prompt, other: "a fox"})
+                done = await here.api.done((await here.api.submit(asked))["id"])
+                found = done["pictures"][0]["result"]["notes"]
+                assert [note for note in found if "embedding" in note] == notes, prompt
+
+
 async def test_a_worker_without_loras_says_where_they_belong(tmp_path: Path) -> None:
     async with worker_here(settings(tmp_path), paused=True) as here:
         _, problem = await here.api.call("POST", "/v1/jobs", image(prompt="<lora:any:1>"))
@@ -145,9 +162,10 @@ async def test_a_worker_without_loras_says_where_they_belong(tmp_path: Path) -> 
 async def test_the_list(tmp_path: Path) -> None:
     fill(tmp_path)
     async with worker_here(settings(tmp_path), paused=True) as here:
-        status, answer = await here.api.call("GET", "/v1/loras")
-        assert status == 200
-        listed = {(entry["kind"], entry["name"]): entry for entry in answer["loras"]}
+        for _ in range(5):  # one file at least is hashed for each list
+            status, answer = await here.api.call("GET", "/v1/loras")
+            assert status == 200
+            listed = {(entry["kind"], entry["name"]): entry for entry in answer["loras"]}
         assert listed["lora", "sd"] == {
             "kind": "lora",
             "name": "sd",
@@ -193,9 +211,12 @@ async def test_the_word_of_an_embeddings_file_calls_it(tmp_path: Path) -> None:
 
 async def test_what_is_no_plain_lora_is_refused_when_it_is_asked_for(tmp_path: Path) -> None:
     put(tmp_path / "loras" / "dora.safetensors", tensors({**LORA, "lora_unet_mid_block_attn2_to_k.dora_scale": [4]}))
+    put(tmp_path / "loras" / "half.safetensors", tensors(dict(list(LORA.items())[:1])))
+    put(tmp_path / "loras" / "flux.safetensors", tensors(whole({"transformer.x.lora_A.weight": [4, 64]})))
     put(tmp_path / "loras" / "old.pt", b"anything")
     async with worker_here(settings(tmp_path), paused=True) as here:
         for name, why in (
+            ("half", "lacks the half `up` of one of its layers"),
             ("dora", "is a DoRA, and only plain LoRAs can be drawn with"),
             ("Old", "is a pickle, which can run code when it is opened: convert it to .safetensors"),
         ):
@@ -204,8 +225,14 @@ async def test_what_is_no_plain_lora_is_refused_when_it_is_asked_for(tmp_path: P
             assert [(one["code"], one["message"]) for one in problem["fields"]] == [
                 ("lora_broken", f"The LoRA `{name.lower()}` {why}.")
             ]
+        _, problem = await here.api.call("POST", "/v1/jobs", image(prompt="otter <lora:flux:1>"))
+        assert [one["code"] for one in problem["fields"]] == ["lora_mismatch"]
         _, answer = await here.api.call("GET", "/v1/loras")
-        assert ["is a DoRA" in one["problem"] for one in answer["loras"]] == [True, False]
+        problems = {one["name"]: one["problem"].split()[0:3] for one in answer["loras"]}
+        assert problems == {
+            "dora": ["is", "a", "DoRA,"], "flux": ["is", "made", "for"], "half": ["lacks", "the", "half"],
+            "old": ["is", "a", "pickle,"],
+        }  # fmt: skip
 
 
 async def test_a_file_that_went_away_while_it_waited_is_named(tmp_path: Path) -> None:
@@ -241,7 +268,7 @@ def test_shapes_go_before_what_the_trainer_noted(tmp_path: Path) -> None:
     entry = replace(load_catalogue(data_dir=tmp_path).images["sdxl"], hub=None, folder=str(tmp_path / "mine"))
     for width in (96, 64):
         shapes = {"lora_unet_mid_block_attn2_to_k.lora_down.weight": [4, width]}
-        put(tmp_path / "loras" / f"w{width}.safetensors", tensors(shapes, ss_base_model_version="sd_v1"))
+        put(tmp_path / "loras" / f"w{width}.safetensors", tensors(whole(shapes), ss_base_model_version="sd_v1"))
     library = Library(tmp_path)
     wanted = find_loras("otter <lora:w96:1>", "", entry, library)
     assert (wanted.problems, [lora.name for lora in wanted.loras]) == ([], ["w96"])

@@ -16,7 +16,7 @@ def header(shapes: dict[str, tuple[int, ...]], *, cut: int = 0) -> bytes:
         size = 1
         for side in shape:
             size *= side
-        entries[name] = {"dtype": "I8", "shape": shape, "data_offsets": [at, at + size]}
+        entries[name] = {"dtype": "F8_E4M3", "shape": shape, "data_offsets": [at, at + size]}
         at += size
     text = json.dumps(entries).encode()
     data = struct.pack("<Q", len(text)) + text + bytes(at)

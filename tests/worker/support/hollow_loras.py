@@ -27,6 +27,16 @@ def tensors(shapes: dict[str, list[int]], **metadata: str) -> bytes:
     return struct.pack("<Q", len(raw)) + raw + bytes(at)
 
 
+def whole(shapes: dict[str, list[int]]) -> dict[str, list[int]]:
+    """With the other half of each layer that has only the one before the rank."""
+    made = dict(shapes)
+    for name, shape in shapes.items():
+        up = name.replace(".lora_down.", ".lora_up.").replace(".lora_A.", ".lora_B.")
+        if up != name:
+            made.setdefault(up, [320, shape[0], *(1 for _ in shape[2:])])
+    return made
+
+
 def put(path: Path, content: bytes) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)

@@ -3,8 +3,8 @@
 The settings are the last line: a person's words may hold ``Steps: 99`` on lines of their own. Where that line holds
 none, extensions have written behind it, or a value of it has several lines; then it is the last line that does. In
 texts that sites have taken apart and put together again, all is on one line, or each field is on one of its own.
-``Negative prompt:`` at the beginning of a line is a border in the format itself; our writer escapes it in words, A1111
-does not.
+``Negative prompt:`` at the beginning of a line is a border in the format itself, in others' texts in any capitals; our
+writer escapes it in words, A1111 does not. Sites also put ``<br>`` or ``\\n`` in the place of all line breaks.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from dataclasses import dataclass
 
 from . import metadata
 
-_NEGATIVE = "Negative prompt:"
+_NEGATIVE = re.compile(r"Negative prompt:")
+_ANY_NEGATIVE = re.compile(r"negative[ _]prompt ?:", re.IGNORECASE)
 _FIELDS_MIN = 3
 """A1111's own threshold: a last line with fewer is words."""
 _CORE = frozenset({"Steps", "Seed", "Sampler", "CFG scale", "Size"})
@@ -26,6 +27,10 @@ _KEY = re.compile(r"\s*(\w[\w \-/]{1,80}):\s*")
 _QUOTED = re.compile(r'"(?:\\.|[^\\"])*"')
 _END = re.compile(r"\s*(?:,|$)")
 _FIRST_CORE = re.compile(r"(?:^|(?<=[\s,.;]))(?:Steps|Seed|Sampler|CFG scale|Size): ?[^\s,]")
+_BREAK = r"(?:\s*<br\s*/?>|(?:\\r)?\\n)\s*"
+_BREAKS = re.compile(_BREAK, re.IGNORECASE)
+_BROKEN = re.compile(rf"{_BREAK}(?=(?:Negative prompt|Steps|Seed|Sampler|CFG scale|Size):)", re.IGNORECASE)
+_BREAKS_OR_QUOTED = re.compile(rf'"(?:\\.|[^\\"])*+\\?(?:"|\Z)|{_BREAK}', re.IGNORECASE)
 _GLUED = re.compile(r"(?<=\S)\.$")
 """What some sites put in the place of a line break."""
 
@@ -46,27 +51,37 @@ class Infotext:
 
 def parse(text: str) -> Infotext | None:
     """``None`` for a text without settings."""
-    lines = [line.strip() for line in text.strip().split("\n")]
+    lines = [line.strip() for line in _with_breaks(text.strip()).split("\n")]
     start = _settings_start(lines)
     if start is None:
         return None
     settings, lines = lines[start:], lines[:start]
     ours = len(settings) == 1 and fields(settings[0]).get("Version", "").startswith("otterbot")
+    mark = _NEGATIVE if ours else _ANY_NEGATIVE
     words = [] if ours else _words_before(settings[0])
     if words:
         settings[0] = settings[0][_first_core(settings[0]) :]
         lines += words
-    border = next((at for at, line in enumerate(lines) if line.startswith(_NEGATIVE)), len(lines))
-    negative = [line.removeprefix(_NEGATIVE).strip() for line in lines[border:]]
+    border = next((at for at, line in enumerate(lines) if mark.match(line)), len(lines))
+    negative = [line[found.end() if (found := mark.match(line)) else 0 :].strip() for line in lines[border:]]
     undo = metadata.unescape if ours else str
     return Infotext(
         prompt=undo("\n".join(lines[:border]).strip()),
         negative_prompt=undo("\n".join(negative).strip()),
         fields=_of_all(settings),
         ours=ours,
-        borders=sum(line.startswith(_NEGATIVE) for line in lines),
+        borders=sum(mark.match(line) is not None for line in lines),
         run_together=bool(words),
     )
+
+
+def _with_breaks(text: str) -> str:
+    """With line breaks for what stands in their place on the only line; in quotes among the settings it stays."""
+    broken = _BROKEN.search(text) if "\n" not in text else None
+    if broken is None:
+        return text
+    settings = _BREAKS_OR_QUOTED.sub(lambda found: found[0] if found[0][0] == '"' else "\n", text[broken.end() :])
+    return _BREAKS.sub("\n", text[: broken.end()]) + settings
 
 
 def _settings_start(lines: list[str]) -> int | None:
@@ -95,10 +110,12 @@ def _of_all(lines: list[str]) -> dict[str, str]:
 def _words_before(line: str) -> list[str]:
     """What stands before the settings on the same line, its negative part on a line of its own."""
     before = line[: _first_core(line)]
-    if not before.strip(" ,.;") or (_KEY.match(before) and _NEGATIVE not in before):
+    border = _ANY_NEGATIVE.search(before)
+    if not before.strip(" ,.;") or (_KEY.match(before) and border is None):
         return []
-    prompt, border, negative = before.partition(_NEGATIVE)
-    return [_GLUED.sub("", prompt.strip()), *([f"{border} {_GLUED.sub('', negative.strip())}"] if border else [])]
+    prompt, negative = (before, "") if border is None else (before[: border.start()], before[border.end() :])
+    said = [] if border is None else [f"{border[0]} {_GLUED.sub('', negative.strip())}"]
+    return [_GLUED.sub("", prompt.strip()), *said]
 
 
 def _first_core(line: str) -> int:

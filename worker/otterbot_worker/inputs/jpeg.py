@@ -22,6 +22,7 @@ _MARKER = re.compile(rb"\xff[\x01-\xfe]")
 _PARTS_MAX = 50_000
 _ROOM = bytes(64)
 """Where a download made room for the whole file and then stopped."""
+_SLACK = 16
 _FILLER = b"\xb6\x5d" * 256
 """Where bits are missing, a decoder that meets the end takes zeros; these are others."""
 
@@ -79,14 +80,29 @@ def mended(data: bytes, most: int) -> bytes | None:
         if len(set(parts.scans)) < len(parts.scans):
             return data  # one that comes again looks for more bits than it has
         closed = data[: parts.end]
-        return None if _same_pixels(closed + _END, closed + _FILLER + _END) is False else data
+        return None if _takes_more(closed) or _filled(closed) else data
     # A single 0xFF is the first half of the end, or of what stands for such a byte among the pixels.
     short = data.rstrip(b"\xff")
     if short.endswith(_ROOM):
         short = short.rstrip(b"\0\xff")
-    if not _all_scans(parts) or _same_pixels(short + _END, short + _FILLER + _END) is not True:
+    if not _all_scans(parts) or _takes_more(short) is not False:
         return None
     return short + _END
+
+
+def _takes_more(data: bytes) -> bool | None:
+    """Whether more bytes are looked at for its pixels; ``None``: they cannot be decoded."""
+    same = _same_pixels(data + _END, data + _FILLER + _END)
+    return None if same is None else not same
+
+
+def _filled(data: bytes) -> bool:
+    """Whether many zeros at its end stand in the place of something else: a decoder takes some and leaves others. Of
+    zeros behind all pixels it takes none, and of those that are pixels all."""
+    short = data.rstrip(b"\0")
+    if len(data) - len(short) < len(_ROOM):
+        return False
+    return _takes_more(short + bytes(_SLACK)) is True and _takes_more(data[: -2 * _SLACK]) is False
 
 
 def _parts(data: bytes) -> _Parts:

@@ -4,10 +4,10 @@ Decoders give a whole picture up for what lies around its pixels: a wrong checks
 profile that unpacks to more than a megabyte, two bytes that are missing at the end. So the container is made anew:
 
 ====  ==========================================================================================================
-PNG   the chunks of the image itself, and its EXIF data; the colour profile is unpacked here; checksums of pixels
-      count only where the pixels are not whole
+PNG   the chunks of the image itself, and its EXIF data, whatever their checksum; the colour profile is unpacked
+      here; checksums of pixels count only where the pixels are not whole
 JPEG  the same; where the end is missing, ``jpeg.mended``
-WebP  the chunks that are all there, and a true length
+WebP  the chunks that are all there, and a true length; zeros in the place of pixels, ``webp.filled``
 GIF   as it is
 ====  ==========================================================================================================
 """
@@ -17,14 +17,14 @@ from __future__ import annotations
 import zlib
 from typing import NamedTuple
 
-from . import jpeg, named_colours
+from . import jpeg, named_colours, webp
 
 PROFILE_MAX = 8 * 1024 * 1024
 """Bytes of a colour profile, unpacked. Printers' have up to 3 MiB."""
 PIECE = 256 * 1024
 
 _PNG = b"\x89PNG\r\n\x1a\n"
-_NEEDED = frozenset({b"tRNS", b"sBIT", b"eXIf"})
+_NEEDED = frozenset({b"tRNS", b"sBIT"})
 """Beside the critical chunks, whose names begin with a capital."""
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 """Of each pass: first column and row, distance of columns and rows."""
@@ -38,7 +38,7 @@ class Whole(NamedTuple):
     cut_off: bool
     """It stops before its end. If the decoder misses pixels then, that is why."""
     lacks: bool = False
-    """A JPEG of which pixels are missing: a decoder would draw them grey, and say nothing."""
+    """A JPEG or a WebP of which pixels are missing: a decoder would make some up, and say nothing."""
     profile: bytes | None = None
     """Of a PNG; of the others the decoder finds it."""
     has_profile: bool = False
@@ -58,7 +58,7 @@ def whole(data: bytes, most: int) -> Whole:
         data = bare.data if mended is None else mended
         return Whole(data, cut_off=lacks, lacks=lacks, has_profile=bare.has_profile)
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return _webp(data)
+        return _webp(data, most)
     if data[:6] in (b"GIF87a", b"GIF89a"):
         return Whole(data, cut_off=not data.rstrip(b"\0").endswith(b";"))
     return Whole(data, cut_off=False)
@@ -89,9 +89,7 @@ def _png(data: bytes) -> Whole:
     kept = [
         one for one in before if one.kind[:1].isupper() or one.kind == b"tRNS" or (one.kind in _NEEDED and one.sound)
     ]
-    kept += pixels
-    if not any(one.kind == b"eXIf" for one in kept):
-        kept += [one for one in chunks[first_pixels:] if one.kind == b"eXIf" and one.sound][:1]
+    kept += [*_way_up(chunks), *pixels]
     profile = _profile(before)
     made = _PNG + b"".join(map(_written, kept)) + _written(_Chunk(b"IEND", b"", sound=True))
     return Whole(
@@ -101,6 +99,13 @@ def _png(data: bytes) -> Whole:
         has_profile=profile != b"",
         animated=_moves(before),
     )
+
+
+def _way_up(chunks: list[_Chunk]) -> list[_Chunk]:
+    """The EXIF data that count. With a wrong checksum they are still all that says which way up it is: whether they
+    can be read is seen where they are."""
+    found = sorted((one for one in chunks if one.kind == b"eXIf"), key=lambda one: not one.sound)
+    return [_Chunk(b"eXIf", one.data, sound=True) for one in found[:1]]
 
 
 def _chunks(data: bytes) -> tuple[list[_Chunk], bool]:
@@ -189,7 +194,7 @@ def _moves(before: list[_Chunk]) -> bool:
 # ---------------------------------------------------------------- WebP
 
 
-def _webp(data: bytes) -> Whole:
+def _webp(data: bytes, most: int) -> Whole:
     kept: list[tuple[bytes, bytes]] = []
     at, cut_off, kind = 12, False, b""
     while at + 8 <= len(data):
@@ -212,4 +217,6 @@ def _webp(data: bytes) -> Whole:
         needed[0] = (b"VP8X", bytes([flags]) + needed[0][1][1:])
     body = b"".join(k + len(b).to_bytes(4, "little") + b + b"\0" * (len(b) % 2) for k, b in needed)
     made = b"RIFF" + (4 + len(body)).to_bytes(4, "little") + b"WEBP" + body
-    return Whole(made, cut_off=cut_off, has_profile=b"ICCP" in shown, animated=frames > 1)
+    lacks = any(webp.filled(kind, body, most) for kind, body in kept if kind in (b"VP8 ", b"VP8L"))
+    cut_off = cut_off or lacks
+    return Whole(made, cut_off=cut_off, lacks=lacks, has_profile=b"ICCP" in shown, animated=frames > 1)

@@ -205,7 +205,7 @@ class ModelEntry:
         config, path = self._file_config(), files.find_file(hub=self.hub, file=self.file)
         if config is None or path is None:
             return {}
-        return configs.scheduler(config) | noise_schedule.settled(self.sniffed(path).scheduler, self.prediction)
+        return noise_schedule.settled(configs.scheduler(config), self.sniffed(path).scheduler, self.prediction)
 
     def samplers(self) -> tuple[str, ...]:
         """Those that it takes, as far as its files say."""

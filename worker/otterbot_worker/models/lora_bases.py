@@ -10,7 +10,19 @@ import re
 from . import headers, lora_names
 
 _SD_WIDTHS, _SDXL_WIDTHS = frozenset({768, 1024}), frozenset({2048})
-_OTHER_KEYS = ("transformer.", "lora_transformer_", "lora_unet_double_blocks", "lora_unet_joint_blocks", "lora_te3_")
+_OF_TRANSFORMERS = ("transformer.", "lora_transformer_", "lora_te3_")
+_OTHERS = (
+    (re.compile(r"(?:double|single)_stream_blocks_"), "HiDream"),
+    (re.compile(r"lora_prior_(?:unet|te)_"), "Stable Cascade"),
+    (re.compile(r"joint_blocks_"), "Stable Diffusion 3"),
+    (re.compile(r"transformer_blocks_\d+_(?:img|txt)_m(?:lp|od)_"), "Qwen-Image"),
+    (re.compile(r"(?:double|single)_blocks_|single_transformer_blocks_"), "Flux or one of its relatives"),
+    (re.compile(r"blocks_\d+_(?:(?:self|cross)_attn_(?:[qkvo]|[kv]_img)$|ffn_\d)"), "Wan"),
+    (re.compile(r"(?:layers|context_refiner|noise_refiner)_\d"), "Z-Image or Lumina"),
+    (re.compile(r"transformer_blocks_\d+_attn_"), "Stable Diffusion 3, Flux or Qwen-Image"),
+    (re.compile(r"(?:transformer_)?blocks_\d"), "another kind of model"),
+)
+"""By how a layer is called, with underscores, for which models a LoRA is made that have no U-Net of ours."""
 _ATTENTION = re.compile(r"(?:attn1_to_[qkv]|attn2_to_q|self_attn_[qkv]_proj)$")
 """Layers whose input is as wide as the part itself is at that place."""
 _PUBLISHED = {
@@ -28,14 +40,13 @@ def width(header: headers.Header) -> int | None:
 
 
 def family(header: headers.Header, width: int | None) -> str | None:
-    """``other`` for those that have no U-Net; ``None`` where nothing says it."""
+    """``other`` for those that have another U-Net or none; ``None`` where nothing says it."""
     keys = list(header.shapes)
-    if is_for_transformers(header):
+    if other(header) is not None:
         return "other"
     if width in _SD_WIDTHS or width in _SDXL_WIDTHS:
         return "sdxl" if width in _SDXL_WIDTHS else "sd"
-    if (found := lora_names.family(keys)) == "other":
-        return found
+    found = lora_names.family(keys)
     places = {place[0] for key in keys if (half := lora_names.read(key)) and (place := lora_names.place(half[0]))}
     if "text_encoder_2" in places or any(key.startswith("lora_te1_") for key in keys):
         return "sdxl"
@@ -51,9 +62,24 @@ def family(header: headers.Header, width: int | None) -> str | None:
     return "sd" if any(key.startswith("lora_te_") for key in keys) else None
 
 
-def is_for_transformers(header: headers.Header) -> bool:
-    """Whether the names of its tensors say so at their beginning."""
-    return any(key.startswith(_OTHER_KEYS) for key in header.shapes)
+def other(header: headers.Header) -> str | None:
+    """Which models it is made for that no LoRA can be drawn with here, by the names of its layers."""
+    layers = {_layer(half[0]) for key in header.shapes if (half := lora_names.read(key)) is not None}
+    for pattern, title in _OTHERS:
+        if any(pattern.match(layer) for layer in layers):
+            return title
+    return "another kind of model" if any(key.startswith(_OF_TRANSFORMERS) for key in header.shapes) else None
+
+
+def _layer(stem: str) -> str:
+    """Its name as of a layer of a transformer; that of a text encoder's says nothing here."""
+    place = lora_names.place(stem)
+    if place is not None:
+        return place[1] if place[0] == "unet" else ""
+    name = stem.removeprefix(lora_names.WRAPPED)
+    for prefix in ("transformer.", "lora_transformer_"):
+        name = name.removeprefix(prefix)
+    return lora_names.flat(name.removeprefix(lora_names.WRAPPED))
 
 
 def _unpublished(header: headers.Header) -> bool:

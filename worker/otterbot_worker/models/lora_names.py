@@ -21,11 +21,13 @@ Place = tuple[str, str]
 
 _HALVES: tuple[tuple[re.Pattern[str], dict[str, Part]], ...] = (
     # PEFT's, with the name of an adapter or without.
-    (re.compile(r"(.+)\.lora_(A|B)(?:\.(?!(?:weight|bias)$)[^.]+)?(?:\.weight)?"), {"A": "down", "B": "up"}),
+    (re.compile(r"(.+)\.lora_(A|B)(?:\.(?!(?:weight|bias)$)([^.]+))?(?:\.weight)?"), {"A": "down", "B": "up"}),
     # kohya's `.lora_down`, and diffusers' `.lora.down`, `.lora_linear_layer.down` and `_lora.down` of former years.
     (re.compile(r"(.+?)[._]lora(?:_linear_layer)?[._](down|up)(?:\.weight)?"), {"down": "down", "up": "up"}),
     (re.compile(r"(.+)\.(alpha)"), {"alpha": "alpha"}),
 )
+WRAPPED = "base_model.model."
+"""PEFT's, before the layers of a model or of one part of it."""
 _BUNDLED = "bundle_emb."
 """OneTrainer puts the embeddings that were trained with a LoRA beside it."""
 _PREFIXES = {
@@ -77,10 +79,6 @@ _ONLY_SD = re.compile(
     r"down_blocks_0_attentions|down_blocks_3_|up_blocks_3_|(?:input_blocks_[12]_1|(?:input|output)_blocks_(?:9|10|11)_\d)_"
 )
 """Layers that the U-Net of one family has and that of the other lacks."""
-_OF_A_TRANSFORMER = re.compile(
-    r"(?:double|single|joint|single_transformer|transformer)_blocks_|(?:layers|blocks|context_refiner|noise_refiner)_\d"
-)
-"""How a layer of a transformer is called, which is none of a U-Net."""
 
 
 def read(name: str) -> tuple[str, Part] | None:
@@ -98,14 +96,20 @@ def is_half(name: str) -> bool:
     return found is not None and found[1] != "alpha"
 
 
+def adapter(half: str) -> str:
+    """As PEFT calls the adapter that a half belongs to; nothing where it has no name."""
+    match = _HALVES[0][0].fullmatch(half)
+    return (match[3] or "") if match else ""
+
+
 def place(stem: str) -> Place | None:
     """Where a layer is; ``None``: its name says nothing that is known here."""
-    name = stem.removeprefix("base_model.model.").replace(".processor.", ".")
+    name = stem.removeprefix(WRAPPED).replace(".processor.", ".")
     for prefix, component in _PREFIXES.items():
         if name.startswith(prefix):
-            return component, _flat(name.removeprefix(prefix))
-    flat = _flat(name)
-    return ("unet", flat) if _OF_A_UNET.match(flat + "_") else None
+            return component, flat(name.removeprefix(prefix).removeprefix(WRAPPED))
+    layer = flat(name)
+    return ("unet", layer) if _OF_A_UNET.match(layer + "_") else None
 
 
 def table(component: str, modules: Iterable[str], layers: int) -> dict[str, str]:
@@ -123,7 +127,7 @@ def table(component: str, modules: Iterable[str], layers: int) -> dict[str, str]
             inner = [way.removeprefix("text_model.") for way in ways]
             ways += [*inner, *(f"text_model.{way}" for way in inner)]
         for way in ways:
-            found.setdefault(_flat(way), module)
+            found.setdefault(flat(way), module)
     return found
 
 
@@ -137,13 +141,11 @@ def other_kind(names: Iterable[str]) -> str | None:
 
 
 def family(names: Iterable[str]) -> str | None:
-    """For which family a LoRA is made, by the layers that only its U-Net has; ``other``: for none with a U-Net."""
-    flat = {found[1] for name in names if (half := read(name)) and (found := place(half[0])) and found[0] == "unet"}
-    if any(_OF_A_TRANSFORMER.match(name) for name in flat):
-        return "other"
-    if any(_ONLY_SDXL.search(name) for name in flat):
+    """For which family a LoRA is made, by the layers that only its U-Net has."""
+    layers = {found[1] for name in names if (half := read(name)) and (found := place(half[0])) and found[0] == "unet"}
+    if any(_ONLY_SDXL.search(name) for name in layers):
         return "sdxl"
-    return "sd" if any(_ONLY_SD.match(name) for name in flat) else None
+    return "sd" if any(_ONLY_SD.match(name) for name in layers) else None
 
 
 def left_out_note(lora: str, names: Iterable[str]) -> str | None:
@@ -164,5 +166,6 @@ def _left_out(name: str) -> str:
     return "names that are not known here"
 
 
-def _flat(name: str) -> str:
+def flat(name: str) -> str:
+    """A layer's name as it is compared."""
     return name.replace(".", "_")

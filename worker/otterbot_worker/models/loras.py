@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import CannotLook
-from . import controlnets, headers, lora_bases, lora_names, plain_files, quantisation, user_files
+from . import controlnets, headers, lora_bases, lora_names, lora_pairs, plain_files, quantisation, user_files
 from .header_reader import READER, Patience
 from .user_files import HashCache, Hashes, Stamp
 
@@ -133,16 +133,18 @@ class Library:
         return self._hashes.known(extra.path, extra.stamp)
 
     def hash_some(self, seconds: float) -> None:
-        """Hashes files that nobody has asked for yet, until the time is over."""
+        """Hashes files that nobody has asked for yet, until the time is over: at least one, however slow all is."""
+        known = [*self.listed("embedding"), *self.listed("lora")]
         until = time.monotonic() + seconds
-        for extra in [*self.listed("embedding"), *self.listed("lora")]:
+        for extra in known:
+            if extra.problem is not None or self.known_hashes(extra) is not None:
+                continue
+            try:
+                self.hashes(extra)
+            except OSError:
+                continue
             if time.monotonic() >= until:
                 return
-            if extra.problem is None:
-                try:
-                    self.hashes(extra)
-                except OSError:
-                    continue
 
 
 def read(kind: Kind, path: Path, stamp: Stamp, patience: Patience | None = None) -> Extra:
@@ -205,12 +207,12 @@ def _problem(kind: Kind, layout: str, header: headers.Header) -> str | None:
         return "is no LoRA that this worker can read"
     if (why := quantisation.problem_of_lora(header.shapes)) is not None:
         return why
-    if lora_bases.is_for_transformers(header):
-        return None  # for another family, which is said by that
+    if (models := lora_bases.other(header)) is not None:
+        return f"is made for {models}, and only those for Stable Diffusion 1, 2 and SDXL can be drawn with"
     stems = [half[0] for key in header.shapes if (half := lora_names.read(key)) is not None]
     if not any(lora_names.place(stem) for stem in stems):
         return "is no LoRA that this worker can read: its layers have names that are not known here"
-    return None
+    return lora_pairs.problem(header.shapes)
 
 
 def _lora(header: headers.Header) -> tuple[str, str | None, int | None]:

@@ -32,12 +32,14 @@ def said(header: Header) -> dict[str, Any]:
     return (VELOCITY if velocity else {}) | (ZERO_SNR if zero else {})
 
 
-def settled(found: Mapping[str, Any], prediction: str | None) -> dict[str, Any]:
-    """What counts where an entry says what its file predicts. Who predicts noise cannot begin with noise alone."""
-    if prediction is None:
-        return dict(found)
-    rest = {} if prediction == "epsilon" else dict(found)
-    return rest | {"prediction_type": prediction}
+def settled(base: Mapping[str, Any], found: Mapping[str, Any], prediction: str | None) -> dict[str, Any]:
+    """A scheduler's settings: those of its kind of model, what its file says, and what its entry says of that. Who
+    predicts noise cannot begin with noise alone, whatever the file says: at that step nothing of the picture follows
+    from it."""
+    made = {**base, **found, **({} if prediction is None else {"prediction_type": prediction})}
+    if made.get("prediction_type") != "v_prediction":
+        made.pop("rescale_betas_zero_snr", None)
+    return made
 
 
 def zero_snr(settings: Mapping[str, Any]) -> bool:

@@ -18,6 +18,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from . import foreign
 from .factors import WEIGHT_MAX
 from .schedules import StepCount
 from .weights import BREAKS_MAX, Chunk, Fragment, Weighed, weigh
@@ -60,6 +61,7 @@ _SAID: dict[str, str] = {
     "swap": ".swap() is not supported here and was read as words.",
     "malformed": "An .and() or .blend() was read as plain words: it takes the whole prompt, in the form "
     f'("one", "two").blend(0.7, 0.3), with at most {PARTS_MAX} parts and as many weights.',
+    **foreign.SAID,
 }
 _OF_WEIGHTS = {"many_breaks", "clamped", "dash", "untaken", "odd"}
 """What makes no difference where only the words are read."""
@@ -83,7 +85,8 @@ class Parsed:
     """One, of weight 1, in a plain prompt; never empty. Weights are 0 to ``WEIGHT_MAX``; those of a blend add up to 1,
     unless the prompt says otherwise."""
     marks: tuple[str, ...] = ()
-    """What was recognised: those of :data:`.weights.Mark`, ``and``, ``blend``, ``swap``, ``malformed``."""
+    """What was recognised: those of :data:`.weights.Mark`, ``and``, ``blend``, ``swap``, ``malformed``, and those of
+    :mod:`.foreign`."""
 
     def said(self, *, weights_act: bool = True) -> tuple[str, ...]:
         """What was not done as written, as sentences that hold nothing of the prompt."""
@@ -135,6 +138,7 @@ def read(prompt: str, steps: StepCount | None = None) -> Parsed:
         marks["malformed"] = None
     if _SWAP.search(prompt):
         marks["swap"] = None
+    marks |= dict.fromkeys(foreign.marks(prompt))
     parts = tuple(Part(one.chunks, weight) for one, weight in zip(weighed, weights, strict=True))
     return Parsed(kind=kind, parts=parts, marks=tuple(marks))
 

@@ -72,7 +72,8 @@ def _add_lora(wanted: ChosenLoras, typed: str, weight: float, which: str, entry:
         wanted.refuse("unknown_lora", f"{which}: there is none of that name. {_known(library)}")
         return
     if (problem := _problem(extra, entry)) is not None:
-        wanted.refuse("lora_broken" if extra.problem else "lora_mismatch", f"The LoRA `{extra.name}` {problem}.")
+        broken = extra.problem is not None and extra.family != "other"
+        wanted.refuse("lora_broken" if broken else "lora_mismatch", f"The LoRA `{extra.name}` {problem}.")
         return
     for number, lora in enumerate(wanted.loras):  # named twice, once in capitals
         if lora.name == extra.name:

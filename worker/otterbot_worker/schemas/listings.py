@@ -162,7 +162,8 @@ class ExplainedPrompt(Sent):
     marks: list[str]
     """Notations that were recognised: ``emphasis``, ``number``, ``signs``, ``BREAK``, ``AND``, ``schedule``,
     ``alternation``, ``and``, ``blend``, ``malformed``, ``clamped`` (a weight beyond 0 to 2), ``dash`` (a long dash
-    behind a word, read as ``--``), ``untaken`` and ``odd`` (what looks like a weight and is none), ``lora`` …"""
+    behind a word, read as ``--``), ``untaken`` and ``odd`` (what looks like a weight and is none), ``lora``,
+    ``double_colon``, ``wildcard``, ``tag``, ``regions`` and ``AND_`` (what other programs know) …"""
     notes: list[str]
     """What is not done as written, as sentences."""
 

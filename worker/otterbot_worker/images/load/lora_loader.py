@@ -23,7 +23,7 @@ import torch
 from torch.nn import functional
 
 from ...errors import JobFailed, look_failed
-from ...models import lora_names, quantisation
+from ...models import lora_names, lora_pairs, quantisation
 from ...schemas.draw_files import LoraFile
 
 COMPONENTS = ("unet", "text_encoder", "text_encoder_2")
@@ -152,7 +152,8 @@ def _read(pipe: Any, name: str, path: Path, expected: str) -> _Lora:
     state, metadata = found
     if (kind := lora_names.other_kind(state)) is not None:
         raise _broken(name, f"it is {kind}, not a plain LoRA")
-    if (why := quantisation.problem_of_lora({key: tuple(tensor.shape) for key, tensor in state.items()})) is not None:
+    shapes = {key: tuple(tensor.shape) for key, tensor in state.items()}
+    if (why := quantisation.problem_of_lora(shapes) or lora_pairs.problem(shapes)) is not None:
         raise _broken(name, f"it {why}")
     try:
         layers, left_out = _layers(state)
@@ -192,7 +193,7 @@ def _layers(state: Mapping[str, torch.Tensor]) -> tuple[_Layers, list[str]]:
     return layers, left_out
 
 
-def _configured_scales(metadata: Mapping[str, str]) -> Callable[[str, int], float] | None:
+def _configured_scales(metadata: Mapping[str, str]) -> Callable[[str, str, int], float] | None:
     """What diffusers' own trainers write into the header: the adapter's configuration by component."""
     text = metadata.get("lora_adapter_metadata")
     if not text:
@@ -201,10 +202,9 @@ def _configured_scales(metadata: Mapping[str, str]) -> Callable[[str, int], floa
     if not isinstance(said, dict):
         return None
 
-    def scale(base: str, rank: int) -> float:
-        component, _, module = base.partition(".")
+    def scale(component: str, stem: str, rank: int) -> float:
         patterns = said.get(f"{component}.alpha_pattern") or {}
-        fitting = (alpha for name, alpha in patterns.items() if module == name or module.endswith(f".{name}"))
+        fitting = (alpha for name, alpha in patterns.items() if stem == name or stem.endswith(f".{name}"))
         alpha = float(next(fitting, said.get(f"{component}.lora_alpha", rank)))
         return alpha / (rank**0.5 if said.get(f"{component}.use_rslora") else rank)
 
@@ -226,7 +226,7 @@ def _pairs(layers: _Layers, metadata: Mapping[str, str], left_out: list[str]) ->
         if "alpha" in parts:
             up = up * (float(parts["alpha"]) / rank)
         elif configured is not None:
-            up = up * configured(stem, rank)
+            up = up * configured(place[0], stem, rank)
         pairs[place] = parts["down"], up
     if not pairs:
         raise ValueError("no layers")

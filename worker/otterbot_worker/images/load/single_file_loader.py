@@ -196,7 +196,7 @@ def _assemble(entry: ModelEntry, family: Family, found: checkpoint_probe.Found, 
     settings = configs.scheduler(found.config)
     if not settings:
         raise LookupError("no settings of a scheduler")
-    settings |= noise_schedule.settled(found.scheduler, entry.prediction)
+    settings = noise_schedule.settled(settings, found.scheduler, entry.prediction)
     scheduler = getattr(diffusers, index["scheduler"][1]).from_config(settings)
     pipeline = getattr(diffusers, family.pipeline)
     return pipeline(**parts, **tokenizers, scheduler=scheduler, **{**switches, **family.load_arguments})
