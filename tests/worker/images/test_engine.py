@@ -336,7 +336,7 @@ BREAKS: list[tuple[Callable[[Path], Any], str, str]] = [
     (lambda f: (f / "model_index.json").write_text("[" * 100_000), "model_broken", "model_index.json"),
     (lambda f: (f / "model_index.json").unlink(), "model_missing", "model_index.json"),
     (lambda f: (f / "unet" / "config.json").unlink(), "model_broken", "unet/config.json"),
-    (lambda f: (f / "unet" / "config.json").write_text("[]"), "model_broken", "fit together"),
+    (lambda f: (f / "unet" / "config.json").write_text("[]"), "model_broken", "by its unet/config.json"),
     (lambda f: (f / "tokenizer" / "tokenizer.json").write_text("x"), "model_broken", "fit together"),
     (lambda f: _call_it("StableDiffusionPipeline", f), "model_broken", "it is StableDiffusionPipeline, where"),
     (lambda f: _call_it("rm -rf\n", f), "model_broken", "an unknown kind of pipeline"),

@@ -46,8 +46,8 @@ def test_a_row_of_an_older_version_is_read() -> None:
 
 
 def test_a_row_of_a_newer_version_is_read() -> None:
-    asked = {"prompt": "otter", "steps": 0, "clip_skip": 2}
-    request = stored({**OLD, "v": 1, "clip_skip": 2, "asked": asked, "hires": {**OLD["hires"], "more": 1}}).pictures
+    asked = {"prompt": "otter", "steps": 0, "later": 2}
+    request = stored({**OLD, "v": 1, "later": 2, "asked": asked, "hires": {**OLD["hires"], "more": 1}}).pictures
     assert request.asked.model_dump(exclude_unset=True) == {"prompt": "otter"}, "what nobody can ask for is left out"
 
 
@@ -91,8 +91,8 @@ def test_the_record_is_the_request_and_what_was_measured() -> None:
     used = record.pop("used")
     assert record == {"v": 1, "asked": {"hires": {"scale": 2.0}}, "took": 1.235}
     assert list(used) == [
-        "prompt", "negative_prompt", "model", "model_hash", "sampler", "steps", "guidance_scale", "width", "height",
-        "seed", "variation", "init_image", "strength", "mask", "control", "hires", "upscale", "tile", "loras",
+        "clip_skip", "prompt", "negative_prompt", "model", "model_hash", "sampler", "steps", "guidance_scale",
+        "width", "height", "seed", "variation", "init_image", "strength", "mask", "control", "hires", "upscale", "tile", "loras",
         "embeddings", "refiner", "vae", "guidance_rescale", "safety", "plan", "parser", "versions",
     ]  # fmt: skip
     assert (used["seed"], used["init_image"], used["hires"], used["loras"]) == (0, "7" * 64, OLD["hires"], OLD["loras"])

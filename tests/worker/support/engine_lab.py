@@ -16,6 +16,7 @@ from otterbot_worker.gpu.messages import Draw, Drawn
 from otterbot_worker.images.engine import Engine
 from otterbot_worker.images.load.loaded import Loaded
 from otterbot_worker.models.entries import ModelEntry
+from otterbot_worker.schemas.requests import ImageOptions
 
 Draws = Callable[..., tuple[Drawn, bytes]]
 FAMILIES = ["sd", "sdxl"]
@@ -80,13 +81,21 @@ def pipe_of(engine: Engine) -> Any:
 
 
 def embeds(pipe: Any, text: str, negative: str = "") -> dict[str, torch.Tensor]:
-    encode = for_sdxl if hasattr(pipe, "tokenizer_2") else for_sd
     tokenizer = pipe.tokenizer
-    return encode(pipe, CPU, Prompt(text, tokenizer, what="p"), Prompt(negative, tokenizer, what="n"))
+    prompts = Prompt(text, tokenizer, what="p"), Prompt(negative, tokenizer, what="n")
+    if hasattr(pipe, "tokenizer_2"):
+        return for_sdxl(pipe, CPU, *prompts)
+    return for_sd(pipe, CPU, *prompts, ImageOptions())
 
 
 def same(ours: bytes, image: Any) -> bool:
     return bool((np.frombuffer(ours, np.uint8) == np.frombuffer(image.tobytes(), np.uint8)).all())
+
+
+def alike(one: bytes, other: bytes) -> bool:
+    """But for the last bit of some values: processors add up in another order where weights lie otherwise in memory."""
+    apart = np.abs(np.frombuffer(one, np.uint8).astype(int) - np.frombuffer(other, np.uint8))
+    return bool(apart.max() <= 1 and (apart > 0).mean() < 0.05)
 
 
 def difference(one: bytes, other: bytes) -> float:
