@@ -141,6 +141,7 @@ class Painter:
     def _encode(self, prompt: str, negative: str) -> dict[str, torch.Tensor]:
         from otterbot_worker.families.clip import for_sd
         from otterbot_worker.families.prompt import Prompt
+        from otterbot_worker.schemas.settings import Settings
 
         tokenizer = self.pipe.tokenizer
         # A textual inversion of several vectors stands for several tokens.
@@ -150,6 +151,7 @@ class Painter:
             torch.device("cpu"),
             Prompt(prompt, tokenizer, what="prompt"),
             Prompt(negative, tokenizer, what="negative prompt"),
+            Settings(),
         )
         return words
 

@@ -16,7 +16,7 @@ from otterbot_worker.gpu.messages import Draw, Drawn
 from otterbot_worker.images.engine import Engine
 from otterbot_worker.images.load.loaded import Loaded
 from otterbot_worker.models.entries import ModelEntry
-from otterbot_worker.schemas.requests import ImageOptions
+from otterbot_worker.schemas.settings import Settings
 
 Draws = Callable[..., tuple[Drawn, bytes]]
 FAMILIES = ["sd", "sdxl"]
@@ -85,7 +85,7 @@ def embeds(pipe: Any, text: str, negative: str = "") -> dict[str, torch.Tensor]:
     prompts = Prompt(text, tokenizer, what="p"), Prompt(negative, tokenizer, what="n")
     if hasattr(pipe, "tokenizer_2"):
         return for_sdxl(pipe, CPU, *prompts)
-    return for_sd(pipe, CPU, *prompts, ImageOptions())
+    return for_sd(pipe, CPU, *prompts, Settings())
 
 
 def same(ours: bytes, image: Any) -> bool:
