@@ -142,7 +142,9 @@ async def build(around: Surroundings) -> Parts:
     active = ActiveRequests(store.clock, log)
     pictures = Pictures(store, links.worker, outbox, links.http, links.encryption, prefix=around.prefix)
     typing = Typing(links.http, around.bot, active.worker, values)
-    chats = Chats(store, links.worker, outbox, history, active.worker, typing, values)
+    chats = Chats(
+        store, links.worker, outbox, links.http, links.encryption, history, active.worker, typing, values
+    )
     kinds: dict[str, Kind] = {"image": pictures, "chat": chats}
     delivery = Delivery(store, links.worker, outbox, active, kinds, values, log)
     predecessors = Predecessors(store, links.states, outbox, around.bot, log)

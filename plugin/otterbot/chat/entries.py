@@ -16,6 +16,10 @@ FLOWING = "flowing"
 it is asked and stored, for by the time it is answered somebody else may have come."""
 
 
+AGAIN = "again"
+"""In ``asked`` of a request: the question has an answer, and somebody wanted another one."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Question:
     """What a person said to us."""
@@ -34,6 +38,10 @@ class AnswerPart:
     key: str
     number: int
     text: str
+    question: str | None = None
+    """The event of the question, where the key does not tell it: the answer is another one to it."""
+    file: Mapping[str, Any] | None = None
+    """The content of a file's message, in which the text still is."""
 
 
 Entry = Question | AnswerPart
@@ -69,7 +77,12 @@ def answer_part(event: Mapping[str, Any]) -> AnswerPart | None:
     number = PartName(part).piece
     if number < 1:
         return None
-    return AnswerPart(key=key, number=number, text=body[:length] if isinstance(length, int) else body)
+    asked = mark.get("question")
+    question = asked if isinstance(asked, str) else None
+    if content.get("msgtype") == "m.file":
+        return AnswerPart(key=key, number=number, text="", question=question, file=content)
+    text = body[:length] if isinstance(length, int) else body
+    return AnswerPart(key=key, number=number, text=text, question=question)
 
 
 def mapping(value: Any) -> Mapping[str, Any]:

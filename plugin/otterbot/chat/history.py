@@ -19,24 +19,30 @@ from ..matrix.addressing import Calls
 from ..matrix.encryption import Encryption, KeyMissing
 from ..matrix.http import MatrixHttp
 from ..requests.active import CannotAsk
-from ..store.rows import Request
+from ..store.part_names import PartName
+from ..store.rows import Request, key_of
 from ..store.store import Store
 from .entries import Entry, Question, answered_by, flows
-from .reader import Reader
+from .reader import MAX_MESSAGE, Reader
 
+LEFT_OUT = "\n\n[…]\n\n"
 KEY_PATIENCE = 10.0
 """Seconds to wait for the room key of the question itself."""
 
 
 @dataclass(kw_only=True)
 class Exchange:
-    """A question (``None``: not known) and its answer (``""``: none yet)."""
+    """A question (``None``: not known) and its answers, each by the key of its request, in the order they came."""
 
     question: str | None
-    parts: dict[int, str] = field(default_factory=dict)
+    keys: tuple[str, ...] = ()
+    """Those that a request of the question may have."""
+    answers: dict[str, dict[int, str]] = field(default_factory=dict)
 
     def messages(self) -> list[dict[str, str]]:
-        answer = "\n\n".join(self.parts[number] for number in sorted(self.parts))
+        """The newest answer counts: two in a row confuse models."""
+        parts = next(reversed(self.answers.values()), {})
+        answer = "\n\n".join(parts[number] for number in sorted(parts))[:MAX_MESSAGE]
         said: list[tuple[Literal["user", "assistant"], str | None]] = [("user", self.question), ("assistant", answer)]
         return [{"role": role, "content": text} for role, text in said if text]
 
@@ -133,26 +139,39 @@ class History:
         """In the order of the questions; an answer whose question is gone is gone, too."""
         found: list[Exchange] = []
         by_key: dict[str, Exchange] = {}
+        by_event: dict[str | None, Exchange] = {}
         for entry in entries:
             if isinstance(entry, Question):
-                exchange = Exchange(question=entry.text)
+                exchange = Exchange(question=entry.text, keys=entry.keys)
                 found.append(exchange)
+                by_event[entry.event_id] = exchange
                 by_key.update(dict.fromkeys(entry.keys, exchange))
         late: list[tuple[int, Exchange]] = []
+        own = {request.key, *(key_of(self._bot, request.origin, request.event_id, id) for id in (None, request.edit_id))}
         place = 0
         for entry in entries:
             if isinstance(entry, Question):
                 place += 1
                 continue
-            if entry.key == request.key:
+            if entry.key in own or entry.question == request.event_id:
                 continue
-            if entry.key not in by_key:
+            if entry.key not in by_key and entry.question in by_event:
+                by_key[entry.key] = by_event[entry.question]
+            elif entry.key not in by_key:
                 exchange = by_key[entry.key] = await self._elsewhere(request.origin, entry.key)
+                by_event.setdefault(entry.question, exchange)
                 late.append((place, exchange))
-            by_key[entry.key].parts[entry.number] = entry.text
+            by_key[entry.key].answers.setdefault(entry.key, {})[entry.number] = entry.text
         for shift, (place, exchange) in enumerate(late):
             found.insert(place + shift, exchange)
-        return [exchange for exchange in found if exchange.question != ""]
+        return [exchange for exchange in found if exchange.question != "" and not await self._taken_back(exchange)]
+
+    async def _taken_back(self, exchange: Exchange) -> bool:
+        """Was its answer deleted by a reaction? Then its question is forgotten with it."""
+        if exchange.answers:
+            return False
+        first = PartName.answer(1).unsend()
+        return any([first in await self._store.parts_of(key) for key in exchange.keys])
 
     async def _elsewhere(self, room: str, key: str) -> Exchange:
         """The exchange of an answer whose question does not stand there: asked elsewhere, too long ago, or deleted."""
@@ -168,9 +187,22 @@ def limited(exchanges: Sequence[Exchange], asked: str, messages: int, characters
     left, count = characters - len(asked), 1
     for exchange in reversed(exchanges):
         said = exchange.messages()
+        said = said if count > 1 else shortened(said, left)
         left -= sum(len(message["content"]) for message in said)
         count += len(said)
         if left < 0 or count > messages:
             break
         talk = [*said, *talk]
     return talk
+
+
+def shortened(said: list[dict[str, str]], room: int) -> list[dict[str, str]]:
+    """What was said last, without the middle of an answer that alone fills more than ``room`` characters: what people
+    ask next is about it."""
+    if not said or said[-1]["role"] != "assistant" or sum(len(one["content"]) for one in said) <= room:
+        return said
+    answer = said[-1]["content"]
+    half = (room - sum(len(one["content"]) for one in said[:-1]) - len(LEFT_OUT)) // 2
+    if half < 500:
+        return said
+    return [*said[:-1], {"role": "assistant", "content": f"{answer[:half]}{LEFT_OUT}{answer[-half:]}"}]

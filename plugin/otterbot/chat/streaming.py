@@ -17,11 +17,15 @@ from ..store.part_names import CHAT_EDIT, PLACEHOLDER, PartName
 from ..store.rows import Part, PartState, Rank
 from ..store.store import Store
 from ..waiting import news
-from ..worker.jobs import ChatResult
-from . import formatting
+from . import formatting, pieces
+from .answer_parts import Said
+from .formatting import Made
 
 NEWS, AWAY_NEWS = 10.0, 2.0
 """Seconds after which the state is looked at anew, also without news; the latter while the worker is away."""
+STEP = 300
+"""Characters. With each edit an answer has to have grown by so many more until the next one: an answer of 1,000 tokens
+takes no more than a dozen events, at whatever pace it is written."""
 SETTLED = BLINK + 0.2
 """Seconds after a start within which the worker would have been heard of."""
 
@@ -38,8 +42,8 @@ class Growing:
     moved: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the worker begins, ends or interrupts it: for the typing notice."""
     shown: Shown | None = None
-    pieces: tuple[tuple[ChatResult, bool], list[dict[str, Any]]] | None = None
-    """The answer's contents, made from this result, for the room of the question or for another one."""
+    made: tuple[Said, Made] | None = None
+    """The answer's contents, and what they were made of."""
 
     def over(self, active: ActiveRequest) -> bool:
         """Nothing more is to be shown of it."""
@@ -97,12 +101,15 @@ async def show(
             active.changed.set()
         else:
             await outbox.post(placeholder)
-    edits = 0
+    edits, growths, visible, note = 0, 0, "", ""
     while not chat.over(active):
         await _news(active, state, pause)
         pause = values().chat.edit_seconds
         now = shown_now(active, chat, state)
         if now == chat.shown or edits >= values().chat.max_edits:
+            continue
+        visible_now, _more = await asyncio.to_thread(pieces.beginning, now.answer)
+        if now.note == note and not _is_worth_it(visible_now, visible, growths):
             continue
         standing = await store.parts_of(active.key)
         target = standing.get(PLACEHOLDER)
@@ -116,7 +123,15 @@ async def show(
             if chat.over(active):
                 return
             outbox.edit(active.key, CHAT_EDIT, active.request.room_id, target.event_id, content)
-        chat.shown, edits = now, edits + 1
+        growths += bool(visible_now) and visible_now != visible
+        chat.shown, edits, visible, note = now, edits + 1, visible_now, now.note
+
+
+def _is_worth_it(now: str, before: str, growths: int) -> bool:
+    """Is there so much more to read that it is worth an event? ``growths``: how often there was."""
+    if now == before or not now:
+        return False
+    return len(now) < len(before) or len(now) - len(before) >= STEP * growths
 
 
 async def _news(active: ActiveRequest, state: WorkerState, pause: float) -> None:

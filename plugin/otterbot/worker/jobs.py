@@ -79,6 +79,8 @@ class ChatResult(Answer):
     complete: bool = True
     took: float = 0.0
     notes: list[str] = field(default_factory=list)
+    reasoning: str = ""
+    """What the model thought, where the worker's settings want it told."""
 
 
 @dataclass(frozen=True, kw_only=True)

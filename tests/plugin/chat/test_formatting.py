@@ -7,7 +7,8 @@ import time
 import pytest
 
 from otterbot.chat import formatting
-from otterbot.chat.formatting import close, measure, render, split
+from otterbot.chat.markdown import render
+from otterbot.chat.pieces import close, measure, split
 from otterbot.matrix import event_content
 
 CODE = "```python\n" + "".join(f"line_{number} = {number}\n" for number in range(2_000)) + "```"
@@ -115,7 +116,7 @@ def test_a_message_mentions_nobody() -> None:
 
 @pytest.mark.parametrize("text", ["<" * 20_000, "&<>" * 6_000, "выдра " * 3_000, "🦦" * 3_000, CODE, "**a** " * 3_000])
 def test_an_edit_fits_into_an_event(text: str) -> None:
-    for content in formatting.answer(text, ["A note."], "key"):
+    for content in formatting.answer(text, ["A note."], "key").messages:
         edited = event_content.edit(content, "$event")
         assert event_content.size(edited) <= event_content.MAX_CONTENT + 500
         assert "formatted_body" in content

@@ -6,8 +6,8 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import replace
-from typing import cast
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
 from ..chat import ChatBackend, ChatOutcome, Message, failures
 from ..errors import Cancelled, JobFailed
@@ -23,6 +23,13 @@ from .runner_common import Shared, unbroken
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Running:
+    row: Row
+    since: float
+    """``time.monotonic()``."""
+
+
 class TurnRunner:
     def __init__(self, shared: Shared, *, backend: ChatBackend | None) -> None:
         self._store = shared.store
@@ -33,6 +40,8 @@ class TurnRunner:
         self._measures = shared.measures
         self._backend = backend
         self._answers: dict[str, asyncio.Task[ChatOutcome]] = {}
+        self._running: dict[str, _Running] = {}
+        """By job: the turns that are being answered."""
         self._introductions = Introductions(shared.store)
         self._stopping = False
 
@@ -64,6 +73,7 @@ class TurnRunner:
         if interrupted():
             raise Cancelled
         messages = [cast(Message, message) for message in job.content]
+        self._running[row.job_id] = _Running(row=row, since=time.monotonic())
         answer = self._answers[row.task_id] = asyncio.create_task(
             backend.chat(_model(row, job), messages, on_text=lambda text: self._text(row, text), on_phase=progress),
             name=f"chat {row.task_id}",
@@ -71,9 +81,18 @@ class TurnRunner:
         try:
             outcome = await self._finished(answer)
         finally:
-            del self._answers[row.task_id]
+            del self._answers[row.task_id], self._running[row.job_id]
         said = await self._introductions.of(job, backend, outcome.model)
         await unbroken(self._succeed(row, replace(outcome, notes=[*outcome.notes, *said])))
+
+    def so_far(self, job_id: str) -> tuple[int, dict[str, Any]] | None:
+        """The attempt of a turn that streams, and as a result what clients were shown of it; ``None``: nothing yet."""
+        running, text = self._running.get(job_id), self._live.text.get(job_id, "")
+        if running is None or not text.strip():
+            return None
+        took = round(time.monotonic() - running.since, 3)
+        result = ChatResult(text=text, model=running.row.model, complete=False, took=took)
+        return running.row.attempt, result.model_dump(mode="json")
 
     def stop(self) -> None:
         """The worker ends: an answer that the disk does not take is not waited for."""
@@ -103,6 +122,7 @@ class TurnRunner:
             complete=outcome.complete,
             took=round(outcome.took, 3),
             notes=outcome.notes,
+            reasoning=outcome.reasoning,
         )
         told = result.model_dump(mode="json")
         if not await surely(lambda: self._store.succeed(row, told, None, time.time()), ended=lambda: self._stopping):
