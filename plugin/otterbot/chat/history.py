@@ -22,7 +22,7 @@ from ..requests.active import CannotAsk
 from ..store.part_names import PartName
 from ..store.rows import Request, key_of
 from ..store.store import Store
-from .entries import Entry, Question, answered_by, flows
+from .entries import AGAIN, Entry, Question, answered_by, flows
 from .reader import MAX_MESSAGE, Reader
 
 LEFT_OUT = "\n\n[…]\n\n"
@@ -109,7 +109,8 @@ class History:
             read = await self._reader.timeline(request, chat.history_messages, chat.conversation_hours * 3600)
         else:
             read = await self._reader.thread(request, root, chat.history_messages)
-        exchanges = await self._exchanges(read.entries, request)
+        first = request.asked.get(AGAIN) is True and root == request.event_id
+        exchanges = [] if first else await self._exchanges(read.entries, request)
         talk = limited(exchanges, asked, chat.history_messages, chat.history_characters)
         system = chat.system_prompt.strip()
         messages = [{"role": "system", "content": system}, *talk] if system else talk
@@ -147,8 +148,11 @@ class History:
                 by_event[entry.event_id] = exchange
                 by_key.update(dict.fromkeys(entry.keys, exchange))
         late: list[tuple[int, Exchange]] = []
-        own = {request.key, *(key_of(self._bot, request.origin, request.event_id, id) for id in (None, request.edit_id))}
-        place = 0
+        own = {
+            request.key,
+            *(key_of(self._bot, request.origin, request.event_id, id) for id in (None, request.edit_id)),
+        }
+        place, again = 0, request.asked.get(AGAIN) is True
         for entry in entries:
             if isinstance(entry, Question):
                 place += 1
@@ -157,6 +161,8 @@ class History:
                 continue
             if entry.key not in by_key and entry.question in by_event:
                 by_key[entry.key] = by_event[entry.question]
+            elif entry.key not in by_key and again:
+                continue  # of what was asked later
             elif entry.key not in by_key:
                 exchange = by_key[entry.key] = await self._elsewhere(request.origin, entry.key)
                 by_event.setdefault(entry.question, exchange)

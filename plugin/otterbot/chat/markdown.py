@@ -1,4 +1,4 @@
-"""Markdown as HTML for rooms: CommonMark, and what models use of GitHub's (tables, strikethrough, task lists) and maths.
+"""Markdown as HTML for rooms: CommonMark, and what models use of GitHub's (tables, strikethrough, tasks) and maths.
 
 Maubot brings `commonmark`, which knows neither tables nor maths, and a plugin can import nothing that a plain Maubot
 lacks. So its parser is given what is missing: blocks in :mod:`.markdown_blocks`, the rest in

@@ -1,8 +1,8 @@
 """Blocks that CommonMark does not know: tables, tasks in lists, displayed maths.
 
 Tables are found in the paragraphs of a parsed document, by the rules of GitHub Flavored Markdown: a line of cells, and
-under it a line of dashes with as many. Displayed maths is put into fences before the document is parsed, since its lines
-may look like lists, headings or quotes.
+under it a line of dashes with as many. Displayed maths is put into fences before the document is parsed, since its
+lines may look like lists, headings or quotes.
 """
 
 from __future__ import annotations

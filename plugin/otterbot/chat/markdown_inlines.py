@@ -17,12 +17,17 @@ MAX_MATHS = 2_000
 
 _PLAIN = re.compile(r"^[^\n`\[\]\\!<&*_'\"~$]+", re.MULTILINE)
 _NEXT_DOLLAR = re.compile(r"(?<!\\)(?:\\\\)*\$")
-_DISPLAYED = re.compile(r"\$\$(?=[^$])(.{1,%d}?)\$\$(?!\$)" % MAX_MATHS, re.DOTALL)
+_DISPLAYED = re.compile(rf"\$\$(?=[^$])(.{{1,{MAX_MATHS}}}?)\$\$(?!\$)", re.DOTALL)
+_DOLLARS = re.compile(r"\$+")
 _PRICE = re.compile(r"\d[\d.,]*[kKmM]?(?:\s*[-–/]\s*|\s+)[^\W\d_]{3,}")
 _BREAK = re.compile(r"<br\s*/?>", re.IGNORECASE)
 
 
 class Inlines(InlineParser):  # type: ignore[misc]
+    subject: str
+    pos: int
+    delimiters: Any
+
     def parseInline(self, block: Any) -> bool:
         c = self.peek()
         if c == "~":
@@ -75,7 +80,7 @@ class Inlines(InlineParser):  # type: ignore[misc]
         return self._maths(block, source, ends.end())
 
     def _past_dollars(self, block: Any) -> None:
-        run = re.compile(r"\$+").match(self.subject, self.pos)
+        run = _DOLLARS.match(self.subject, self.pos)
         assert run is not None
         self.pos = run.end()
         block.append_child(text(run[0]))

@@ -123,13 +123,14 @@ def test_an_edit_fits_into_an_event(text: str) -> None:
 
 
 def test_an_answer_is_the_same_every_time() -> None:
-    first = formatting.answer(CODE + "\n\nend", ["Note one.", "Note two."], "key")
-    assert first == formatting.answer(CODE + "\n\nend", ["Note one.", "Note two."], "key")
+    made = formatting.answer(CODE + "\n\nend", ["Note one.", "Note two."], "key")
+    assert made == formatting.answer(CODE + "\n\nend", ["Note one.", "Note two."], "key")
+    first = made.messages
     assert [content["org.otterbot"]["part"] for content in first] == [f"chat/{n}" for n in range(1, len(first) + 1)]
     assert first[-1]["body"].endswith("end\n\nNote one.\n\nNote two.")
     last = first[-1]
     assert last["body"][: last["org.otterbot"]["length"]].endswith("end")
-    assert formatting.answer(" \n ", [], "key") == []
+    assert formatting.answer(" \n ", [], "key").parts == 0
 
 
 def test_a_growing_answer_shows_its_first_piece() -> None:

@@ -271,9 +271,8 @@ class Reader:
                 self.thought_ended = self.released = True
             elif not self._done:
                 self._stop()
-        elif not self._done and (begun := self._text.lstrip().lower()):
-            if any(words.startswith(begun) for words in _WORDS_BEGIN):
-                self._stop()
+        elif not self._done and any(words.startswith(self._text.lstrip().lower()) for words in _WORDS_BEGIN):
+            self._stop()
 
     # -- code
 
