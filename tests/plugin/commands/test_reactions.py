@@ -78,7 +78,7 @@ async def test_the_newest_answer_counts_with_an_empty_database(rig: Rig, reactin
     again = await reacting.asked_by(await reacting.react(reacting.on("answer one"), "🔁"))
     rig.worker.answer(await rig.job(again), "answer two")
     await rig.done(again)
-    await reacting.settled()
+    await rig.settled()
     for table in ("requests", "parts"):
         await rig.db.execute(f"DELETE FROM {table}")
     later = await rig.ask(rig.server.in_thread(asked["event_id"], "two"))
@@ -140,7 +140,7 @@ async def test_an_answer_that_grows_is_stopped_and_keeps_what_came(rig: Rig, rea
     await rig.server.wait(lambda: bodies(rig) == ["Otters hold …"])
     await reacting.react(reacting.on("Otters hold"), emoji)
     assert await rig.done(request) == "cancelled"
-    await reacting.settled()
+    await rig.settled()
     assert bodies(rig) == [f"Otters hold\n\n{texts.CHAT_STOPPED}"]
     assert rig.worker.cancelled == [request.key]
     later = await rig.ask(rig.server.in_thread(asked["event_id"], "two"))
@@ -170,7 +170,7 @@ async def test_a_stop_survives_a_restart_and_ends_a_turn_of_a_worker_that_is_awa
     rig.worker.instead = lambda http: None
     await rig.start()
     assert await rig.done(request) == "cancelled"
-    await reacting.settled()
+    await rig.settled()
     assert bodies(rig) == [f"Otters hold\n\n{texts.CHAT_STOPPED}"]
 
 
@@ -206,7 +206,7 @@ async def test_a_deleted_answer_is_forgotten_with_its_question(rig: Rig, reactin
     await reacting.react(reacting.on("Otters swim"), "🛑")
     await reacting.react(reacting.on("Otters swim"), "❌", MODERATOR)
     await rig.server.wait(lambda: bodies(rig) == ["answer one"])
-    await reacting.settled()
+    await rig.settled()
     third = await rig.ask(rig.server.in_thread(asked["event_id"], "three"))
     assert heard(await rig.job(third)) == ["one", "answer one", "three"]
 
@@ -221,7 +221,7 @@ async def test_where_the_newest_answer_is_deleted_the_one_before_counts(rig: Rig
     await rig.done(again)
     await reacting.react(reacting.on("answer two"), "❌")
     await rig.server.wait(lambda: bodies(rig) == ["answer one"])
-    await reacting.settled()
+    await rig.settled()
     later = await rig.ask(rig.server.in_thread(asked["event_id"], "two"))
     assert heard(await rig.job(later)) == ["one", "answer one", "two"]
 

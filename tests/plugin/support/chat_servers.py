@@ -307,6 +307,13 @@ class Rig:
             await asyncio.sleep(0.02)
         return found.outcome
 
+    async def settled(self) -> None:
+        """Until the outbox has nothing to send."""
+        deadline = time.monotonic() + 60
+        while await self.store.pending_parts():
+            assert time.monotonic() < deadline, "it is not all sent"
+            await asyncio.sleep(0.02)
+
 
 @asynccontextmanager
 async def rig_in(path: Path, *, bundling: Literal["whole", "ids", "none"] = "whole", **chat: Any) -> AsyncIterator[Rig]:

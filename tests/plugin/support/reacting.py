@@ -57,13 +57,6 @@ class Reacting:
             await asyncio.sleep(0.02)
         return found
 
-    async def settled(self) -> None:
-        """Until the outbox has nothing to send."""
-        deadline = time.monotonic() + 60
-        while await self.rig.store.pending_parts():
-            assert time.monotonic() < deadline, "it is not all sent"
-            await asyncio.sleep(0.02)
-
     def on(self, body: str) -> str:
         """The message of the bot's with that text, or with an edit of it."""
         server = self.rig.server
