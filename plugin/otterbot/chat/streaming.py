@@ -23,9 +23,9 @@ from .formatting import Made
 
 NEWS, AWAY_NEWS = 10.0, 2.0
 """Seconds after which the state is looked at anew, also without news; the latter while the worker is away."""
-STEP = 300
-"""Characters. With each edit an answer has to have grown by so many more until the next one: an answer of 1,000 tokens
-takes no more than a dozen events, at whatever pace it is written."""
+STEP = 100
+"""Characters by which an answer has to have grown for its second edit; twice as many for each that follows. So one of
+1,000 tokens takes no more than a dozen events, at whatever pace it is written, and a short one grows all the same."""
 SETTLED = BLINK + 0.2
 """Seconds after a start within which the worker would have been heard of."""
 
@@ -131,7 +131,8 @@ def _is_worth_it(now: str, before: str, growths: int) -> bool:
     """Is there so much more to read that it is worth an event? ``growths``: how often there was."""
     if now == before or not now:
         return False
-    return len(now) < len(before) or len(now) - len(before) >= STEP * growths
+    needed = STEP * 2 ** (growths - 1) if growths else 0
+    return len(now) < len(before) or len(now) - len(before) >= needed
 
 
 async def _news(active: ActiveRequest, state: WorkerState, pause: float) -> None:
