@@ -211,6 +211,23 @@ async def test_a_deleted_answer_is_forgotten_with_its_question(rig: Rig, reactin
     assert heard(await rig.job(third)) == ["one", "answer one", "three"]
 
 
+async def test_of_a_deleted_answer_nothing_stays_with_the_homeserver(rig: Rig, reacting: Reacting) -> None:
+    request = await rig.ask(rig.server.say(ROOM, "!chat one"))
+    job = await rig.job(request)
+    for text in ("canary", "canary " * 20 + "x", "canary " * 60 + "x"):
+        rig.worker.stream(job, text)
+        await rig.server.wait(lambda text=text: rig.server.shown() and bodies(rig) == [f"{text} …"])
+    rig.worker.answer(job, "canary " * 80)
+    await rig.done(request)
+    assert len(rig.server.edits()) == 4
+    await reacting.react(reacting.on("canary"), "❌")
+    await rig.server.wait(lambda: not bodies(rig))
+    await rig.settled()
+    assert "canary" not in str(rig.server.rooms[ROOM])
+    redactions = [event["redacts"] for event in rig.server.of_bot(ROOM, "m.room.redaction")]
+    assert len(redactions) == len(set(redactions)), "each once"
+
+
 async def test_where_the_newest_answer_is_deleted_the_one_before_counts(rig: Rig, reacting: Reacting) -> None:
     asked = rig.server.say(ROOM, "!chat one")
     request = await rig.ask(asked)
