@@ -25,7 +25,8 @@ RULES = [
     {"when": "ponder", "answer": "Four.", "thinking": "They ask for two and two. Secret <plan>."},
     {"when": "dawdle", "pieces": [f"word{number} " for number in range(400)], "pause": 0.2},
 ]
-MODELS = {"models": [{"name": "tiny", "prompt": KNOWN, "capabilities": ["completion", "thinking"]}], "rules": RULES}
+TINY = {"name": "tiny", "prompt": KNOWN, "capabilities": ["completion", "thinking"], "context": 65_536}
+MODELS = {"models": [TINY], "rules": RULES}
 CHAT = {"placeholder_after": 1, "edit_seconds": 1}
 
 
@@ -177,5 +178,5 @@ async def test_an_answer_is_made_anew_and_deleted(lab: Lab, room: str) -> None:
     _, events = await answered(lab, room, "what now?", thread=asked)
     said = events[-1].new_content["body"]
     assert "Heard 3 messages." in said
-    assert "user: why?" not in said, "forgotten with its question"
-    assert "user: and then?" in said
+    assert "\n- user: why?" not in said, "forgotten with its question"
+    assert "\n- user: and then?" in said

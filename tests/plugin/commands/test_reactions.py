@@ -243,6 +243,25 @@ async def test_where_the_newest_answer_is_deleted_the_one_before_counts(rig: Rig
     assert heard(await rig.job(later)) == ["one", "answer one", "two"]
 
 
+async def test_where_both_answers_are_deleted_the_question_is_forgotten(rig: Rig, reacting: Reacting) -> None:
+    asked = rig.server.say(ROOM, "!chat one")
+    request = await rig.ask(asked)
+    rig.worker.answer(await rig.job(request), "answer one")
+    await rig.done(request)
+    again = await reacting.asked_by(await reacting.react(reacting.on("answer one"), "🔁"))
+    rig.worker.answer(await rig.job(again), "answer two")
+    await rig.done(again)
+    later = await rig.ask(rig.server.in_thread(asked["event_id"], "two"))
+    rig.worker.answer(await rig.job(later), "answer three")
+    await rig.done(later)
+    for body in ("answer two", "answer one"):
+        await reacting.react(reacting.on(body), "❌")
+        await rig.server.wait(lambda body=body: body not in bodies(rig))
+    await rig.settled()
+    last = await rig.ask(rig.server.in_thread(asked["event_id"], "three"))
+    assert heard(await rig.job(last)) == ["two", "answer three", "three"]
+
+
 # ---------------------------------------------------------------- what is no reaction
 
 
