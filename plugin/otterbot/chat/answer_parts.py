@@ -8,13 +8,14 @@ from typing import Any
 
 from .. import texts
 from ..errors import CannotEncrypt
+from ..matrix import event_content
 from ..matrix.encryption import Encryption
 from ..matrix.http import MatrixHttp
 from ..requests.image_event import upload
 from ..store.rows import Part, Request
 from ..worker.jobs import ChatResult
 from . import formatting
-from .entries import AGAIN
+from .entries import AGAIN, LEFT_OUT
 from .formatting import Made
 
 
@@ -33,7 +34,7 @@ async def made_of(said: Said, request: Request) -> Made:
     broken = [texts.CHAT_STOPPED if said.stopped else texts.CHAT_BROKE_OFF] if not result.complete else []
     notes = [*request.notes, *result.notes, *broken]
     notes += [texts.asked_in_the_room_before(request.sender)] if said.moved else []
-    return await asyncio.to_thread(
+    made = await asyncio.to_thread(
         formatting.answer,
         result.text.strip(),
         notes,
@@ -41,6 +42,9 @@ async def made_of(said: Said, request: Request) -> Made:
         thoughts=result.reasoning,
         **_marks(request),
     )
+    if result.left_out_told and made.messages:
+        made.messages[-1][event_content.OUR_KEY] |= {LEFT_OUT: True}
+    return made
 
 
 async def file_of(made: Made, part: Part, request: Request, http: MatrixHttp, encryption: Encryption) -> dict[str, Any]:

@@ -35,6 +35,7 @@ from ..worker.job_events import ChatEvent
 from ..worker.jobs import Turn
 from . import answer_parts, formatting, streaming
 from .answer_parts import Said
+from .entries import MODEL, ROOM_MODEL
 from .formatting import Made
 from .history import History
 from .streaming import Growing, begun
@@ -96,7 +97,10 @@ class Chats:
             await self._store.set_notes(active.key, conversation.notes)
             active.request = replace(active.request, notes=conversation.notes)
         body: dict[str, object] = {"messages": conversation.messages}
-        model = active.request.asked.get("model") or self._values().chat.model
+        if conversation.left_out_told:
+            body["left_out_told"] = True
+        asked = active.request.asked
+        model = asked.get(MODEL) or asked.get(ROOM_MODEL) or self._values().chat.model
         return {**body, "model": model} if model else body
 
     def mend(self, active: ActiveRequest, refusal: WorkerRefused) -> bool:

@@ -81,6 +81,8 @@ class ChatResult(Answer):
     notes: list[str] = field(default_factory=list)
     reasoning: str = ""
     """What the model thought, where the worker's settings want it told."""
+    left_out_told: bool = False
+    """The room knows, or learns from ``notes``, that the conversation's beginning is left out."""
 
 
 @dataclass(frozen=True, kw_only=True)

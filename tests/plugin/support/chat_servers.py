@@ -207,16 +207,9 @@ class ChatWorker(WorkerDouble):
         self.say("chat", {"job_id": job["id"], "attempt": 1, "text": text})
 
     def answer(
-        self,
-        job: dict[str, Any],
-        text: str,
-        *,
-        complete: bool = True,
-        notes: list[str] | None = None,
-        reasoning: str = "",
+        self, job: dict[str, Any], text: str, *, complete: bool = True, notes: list[str] | None = None, **more: Any
     ) -> None:
-        result = {"text": text, "model": "tiny", "complete": complete, "took": 1.0, "notes": notes or []}
-        result |= {"reasoning": reasoning}
+        result = {"text": text, "model": "tiny", "complete": complete, "took": 1.0, "notes": notes or [], **more}
         job["turn"] |= {"state": "succeeded", "result": result}
         self.changed(job)
 

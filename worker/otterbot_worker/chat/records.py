@@ -124,6 +124,8 @@ class ChatOutcome:
     notes: list[str] = field(default_factory=list)
     reasoning: str = ""
     """What the model thought, where the settings keep it; its end is left out where it is long."""
+    left_out: int = 0
+    """Messages at the conversation's beginning that did not fit; ``notes`` do not say it."""
     usage: Usage | None = None
     """``None``: the server did not count, or not to the end."""
 

@@ -86,6 +86,8 @@ class ChatResult(Sent):
     notes: list[str] = []
     reasoning: str = ""
     """What the model thought (``chat.reasoning: fold``), at most 8,000 characters; gone with the text."""
+    left_out_told: bool = False
+    """The room knows, or learns from ``notes``, that the conversation's beginning is left out."""
 
 
 class Turn(Sent):
