@@ -23,7 +23,7 @@ from .formatting import Made
 
 NEWS, AWAY_NEWS = 10.0, 2.0
 """Seconds after which the state is looked at anew, also without news; the latter while the worker is away."""
-STEP = 100
+STEP = 150
 """Characters by which an answer has to have grown for its second edit; twice as many for each that follows. So one of
 1,000 tokens takes no more than a dozen events, at whatever pace it is written, and a short one grows all the same."""
 SETTLED = BLINK + 0.2
