@@ -214,10 +214,10 @@ async def test_a_deleted_answer_is_forgotten_with_its_question(rig: Rig, reactin
 async def test_of_a_deleted_answer_nothing_stays_with_the_homeserver(rig: Rig, reacting: Reacting) -> None:
     request = await rig.ask(rig.server.say(ROOM, "!chat one"))
     job = await rig.job(request)
-    for text in ("canary", "canary " * 20 + "x", "canary " * 60 + "x"):
+    for text in ("canary", "canary " * 40 + "x", "canary " * 160 + "x"):
         rig.worker.stream(job, text)
         await rig.server.wait(lambda text=text: rig.server.shown() and bodies(rig) == [f"{text} …"])
-    rig.worker.answer(job, "canary " * 80)
+    rig.worker.answer(job, "canary " * 200)
     await rig.done(request)
     assert len(rig.server.edits()) == 4
     await reacting.react(reacting.on("canary"), "❌")
