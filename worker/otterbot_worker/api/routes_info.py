@@ -10,23 +10,25 @@ from aiohttp import web
 
 from .. import __version__
 from ..errors import CannotLook
+from ..gpu import driver
 from ..models import fetching
 from ..models.catalogue import Catalogue
 from ..models.entries import ModelEntry
 from ..models.loras import Library
-from ..runner import lease
 from ..sampling import samplers
 from ..schemas.jobs import Pause
 from ..schemas.listings import (
     ControlNet,
     ControlNets,
     GpuInfo,
+    LeaseInfo,
     Lora,
     Loras,
     Model,
     ModelDefaults,
     ModelLimits,
     Models,
+    OnCard,
     WorkerInfo,
 )
 from ..schemas.requests import MAX_CHAT_CHARACTERS, MAX_COUNT, MAX_PROMPT, PauseRequest
@@ -55,6 +57,7 @@ async def info(request: web.Request) -> web.Response:
             features=FEATURES if state != "off" else [name for name in FEATURES if name != "chat"],
             pause=parts.dispatcher.pause_state,
             gpu=gpu_info(parts),
+            lease=await lease_info(parts),
             queued=queued,
             running=running,
             default_model=parts.default_model,
@@ -89,9 +92,31 @@ def gpu_info(parts: Parts) -> GpuInfo:
         state=known.state,
         resident=known.resident,
     )
-    if known.state in ("stopped", "starting") and (seen := lease.look(parts.config.gpu.device)) is not None:
+    if known.state in ("stopped", "starting") and (seen := driver.look(parts.config.gpu.device)) is not None:
         shown.device, shown.name, shown.total_bytes, shown.free_bytes = "cuda", seen.name, seen.total, seen.free
     return shown
+
+
+async def lease_info(parts: Parts) -> LeaseInfo | None:
+    """As it is now, with what was decided last."""
+    card, known = parts.card, parts.gpu.info
+    if not card.contested:
+        return None
+    loaded = await parts.chat.loaded()
+    chat = None
+    if loaded is not None:
+        chat = [OnCard(name=model.name, bytes=model.on_card) for model in loaded.models if model.on_card]
+    image = None
+    if card.on_cuda and known.resident is not None:
+        image = OnCard(name=known.resident, bytes=known.held_bytes)
+    terms = card.terms if card.sharing is not None else None
+    return LeaseInfo(
+        mode=parts.config.gpu.lease,
+        image=image,
+        chat=chat,
+        together=terms.together if terms is not None else None,
+        why=terms.why if terms is not None else None,
+    )
 
 
 async def models(request: web.Request) -> web.Response:

@@ -24,8 +24,9 @@ from .held import GAVE_UP, HeldRows
 from .holds import Holds
 from .lanes import Current, Lane, LaneName, WrongLane
 from .pictures import FULL_DISK_SECONDS, PictureRunner
-from .runner_common import HandBack, Shared, failure, internal, poison, unbroken, worker_restarts
+from .runner_common import HandBack, Shared, failure, internal, poison, worker_restarts
 from .turns import TurnRunner
+from .unbroken import unbroken
 
 log = logging.getLogger(__name__)
 
