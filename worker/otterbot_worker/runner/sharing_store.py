@@ -17,7 +17,7 @@ MOST = 64
 """Language models, and pairs; those that were measured longest ago are forgotten first."""
 
 
-class Sharing:
+class SharingStore:
     """In the database; read once. A pair that did not fit is forgotten after a week, as a plan is that ran out of
     memory (``memory.oom_history``): it may have been an accident, and one more wrong guess a week costs little."""
 
