@@ -31,7 +31,8 @@ class Lab:
 
     @asynccontextmanager
     async def worker(self, **gpu: Any) -> AsyncIterator[Here]:
-        async with worker_here(settings(self.folder, chat={"ollama_url": self.double.url}, gpu=gpu)) as here:
+        sections = {"chat": {"ollama_url": self.double.url}, "images": {"default_model": "otter-mini"}}
+        async with worker_here(settings(self.folder, **sections, gpu={"device": "cuda"} | gpu)) as here:
             self.here = here
             yield here
 
@@ -72,23 +73,24 @@ async def lab(folder: Path, model: dict[str, int], **llm: Any) -> AsyncIterator[
 
 
 async def test_a_small_model_stays_beside_a_small_one(tmp_path: Path) -> None:
-    async with lab(tmp_path, SMALL) as here, here.worker():
-        for _ in range(2):
-            drawn, said = await here.picture(), await here.turn()
-            assert drawn["state"] == said["state"] == "succeeded"
-            assert said["result"]["notes"] == []
-        assert here.double.memory.loads == ["tiny"]
-        assert not here.released
-        told = await here.lease()
-        assert told["mode"] == "measured"
-        assert (told["together"], told["why"]) == (True, None)
-        assert told["chat"] == [{"name": "tiny:latest", "bytes": LLM["memory"]}]
-        assert told["image"]["bytes"] >= SMALL["weights"]
-        assert told["image"]["name"] == here.here.parts.default_model
-        assert (await here.picture())["state"] == "succeeded"
-    async with here.worker():  # nobody has the card but what the language model kept
-        assert (await here.picture())["state"] == "succeeded"
-        assert here.loaded == 1
+    async with lab(tmp_path, SMALL) as here:
+        async with here.worker():
+            for _ in range(2):
+                drawn, said = await here.picture(), await here.turn()
+                assert drawn["state"] == said["state"] == "succeeded"
+                assert said["result"]["notes"] == []
+            assert here.double.memory.loads == ["tiny"]
+            assert not here.released
+            told = await here.lease()
+            assert told["mode"] == "measured"
+            assert (told["together"], told["why"]) == (True, None)
+            assert told["chat"] == [{"name": "tiny:latest", "bytes": LLM["memory"]}]
+            assert told["image"]["bytes"] >= SMALL["weights"]
+            assert told["image"]["name"] == "otter-mini"
+        async with here.worker():  # nobody has the card but what the language model kept
+            assert (await here.picture())["state"] == "succeeded"
+            assert here.loaded == 1
+            assert (await here.lease())["together"] is True
 
 
 async def test_a_large_one_takes_turns_and_loses_nothing(tmp_path: Path) -> None:
@@ -114,7 +116,7 @@ async def test_exclusive_is_what_it_always_was(tmp_path: Path) -> None:
         assert here.loaded == 0
         assert await here.lease() == {
             "mode": "exclusive",
-            "image": {"name": here.here.parts.default_model, "bytes": SMALL["weights"] + SMALL["peak"]},
+            "image": {"name": "otter-mini", "bytes": SMALL["weights"] + SMALL["peak"]},
             "chat": [],
             "together": None,
             "why": None,

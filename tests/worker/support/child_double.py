@@ -115,11 +115,12 @@ class Child:
             task.output.write_bytes(pixels)
         except OSError as error:
             return self.fail(task, "image_failed", errno=error.errno)
+        peak = self.peak()
         self.send(
             messages.Drawn(
                 task_id=task.task_id, width=task.width, height=task.height, seconds=time.monotonic() - started,
                 pipeline_seconds=time.monotonic() - started, load_seconds=0.01, model_hash="0" * 10,
-                memory=self.memory, resident=task.model, peak=self.peak(), versions={"double": "1"}, **self.plan(task),
+                memory=self.memory, resident=task.model, peak=peak, versions={"double": "1"}, **self.plan(task),
                 control=self.controlnet(task),
                 guidance_rescale=0.7 if "velocity" in task.prompt else None,
             )
