@@ -19,6 +19,7 @@ from otterbot_worker.images.load import device as devices
 from otterbot_worker.images.memory import placing
 from otterbot_worker.images.memory.budget import MemoryBudgets
 from otterbot_worker.memory.device_info import DeviceInfo
+from otterbot_worker.memory.oom_history import OutOfMemory
 from otterbot_worker.memory.peaks import Peak
 from otterbot_worker.memory.placement import OFFLOAD, PLANS
 from otterbot_worker.models.catalogue import Catalogue
@@ -218,27 +219,30 @@ def test_attention_without_a_kernel_is_said_where_it_matters(
 # ---------------------------------------------------------------- beside a language model
 
 
+TIGHT = (OutOfMemory(plan="resident", card=0, available=3 * GB),)
+"""With 3 GB free, everything on the card has failed."""
+
+
 @pytest.mark.parametrize(
-    ("available", "beside", "plan"),
+    ("available", "beside", "lessons", "plan"),
     [
-        (5_100_000_000, 0, "resident"),
-        (5_100_000_000, 2 * GB, "resident"),
-        (100_000_000, 2 * GB, None),
-        (100_000_000, 0, "groups"),
-        (1_000_000, 1_000_000, None),
+        (5 * GB, 0, (), "resident"),
+        (5 * GB, 2 * GB, (), "resident"),
+        (3 * GB, 0, TIGHT, "tiled"),
+        (3 * GB, 2 * GB, TIGHT, None),
+        (100_000_000, 1_000_000, (), None),
     ],
-    ids=["nobody there", "room for both", "alone it is quicker", "nobody there, no room", "no room for either"],
+    ids=["nobody there", "room for both", "nobody there, little room", "alone it is quicker", "no room for either"],
 )
 def test_beside_a_language_model_a_picture_is_drawn_as_it_would_be_alone(
-    make_rig: Callable[..., Rig], available: int, beside: int, plan: str | None
+    make_rig: Callable[..., Rig], available: int, beside: int, lessons: tuple[OutOfMemory, ...], plan: str | None
 ) -> None:
     rig = make_rig(replace(PASCAL, available=available))
-    rig.engine._budgets._reserve = 80_000_000
     if plan is not None:
-        assert rig.draw(beside=beside).plan == plan
+        assert rig.draw(beside=beside, lessons=lessons).plan == plan
         return
     with pytest.raises(JobFailed) as refused:
-        rig.draw(beside=beside)
+        rig.draw(beside=beside, lessons=lessons)
     assert refused.value.code == CROWDED
     assert refused.value.details["spent"] is False
     assert refused.value.details["free"] == available
