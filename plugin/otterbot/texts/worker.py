@@ -95,7 +95,7 @@ def _card(info: Info) -> str:
 def _lease(lease: Lease) -> str:
     """Who is on the card with how much of it, and whether the picture model and the chat model stay together."""
     there = [f"{code(one.name)}{_with(one.bytes)}" for one in (lease.image, *(lease.chat or ())) if one is not None]
-    unknown = "" if lease.chat is not None else " What the chat model has of it, nobody could say."
+    unknown = "" if lease.chat is not None else " What the chat model has of the card, nobody could say."
     said = f"On the card: {' and '.join(there)}." if there else ""
     if lease.mode == "exclusive":
         terms = "Picture model and chat model take turns, as the worker's settings want it."
@@ -129,8 +129,8 @@ def chat_model_not_there(model: str, backend: str | None = None) -> str:
     """``backend``: what answers chats now; of an older worker, Ollama."""
     fetch = f"fetch it with {code(f'ollama pull {model}')}, or " if backend in (None, "Ollama") else ""
     return (
-        f"⚠️ {code(model)}, which the bot's settings name as {code('chat.model')}, is not among the worker's chat "
-        f"models. The operator can {fetch}name another one."
+        f"⚠️ {code(model)}, which this room or the bot's settings ({code('chat.model')}) name, is not among the "
+        f"worker's chat models. The operator can {fetch}name another one."
     )
 
 

@@ -239,21 +239,16 @@ async def test_moderators_set_safe_mode(rig: Rig) -> None:
     assert "safety" not in await rig.drawn("!draw otter")
     assert "power level 50" in await rig.answer("!settings safe on")
     assert "safety" not in await rig.drawn("!draw otter"), "a member has not changed it"
-    assert await rig.answer("!settings Safe ON", sender=MOD) == texts.safe_mode_set(True)
+    assert await rig.answer("!settings Safe ON", sender=MOD) == texts.SAFE_MODE_ON
     assert "Safe mode: on" in await rig.answer("!settings")
     assert (await rig.drawn("!draw otter"))["safety"] is True
     assert "safety" not in await rig.drawn("!draw otter", room="!other:test"), "other rooms have their own"
-    assert "Safe mode is on" in await rig.answer("!settings safe")
+    assert "Safe mode: on" in await rig.answer("!settings safe")
     rig.values(draw=DrawValues(safe=True))
-    assert await rig.answer("!settings safe off", sender=MOD) == texts.safe_mode_set(False)
+    assert await rig.answer("!settings safe off", sender=MOD) == texts.SAFE_MODE_OFF
     assert "safety" not in await rig.drawn("!draw otter")
-    assert await rig.answer("!settings safe default", sender=MOD) == texts.safe_mode_set(True)
+    assert await rig.answer("!settings safe default", sender=MOD) == texts.SAFE_MODE_ON
     assert (await rig.drawn("!draw otter"))["safety"] is True
-
-
-@pytest.mark.parametrize("typed", ["size 3", "safe perhaps", "safe on please", "../etc"])
-async def test_settings_that_there_are_not(rig: Rig, typed: str) -> None:
-    assert await rig.answer(f"!settings {typed}", sender=MOD) == texts.settings_usage("!")
 
 
 async def test_a_model_whose_file_is_broken(rig: Rig) -> None:
@@ -694,6 +689,42 @@ async def test_status(rig: Rig) -> None:
     for word in ("60 min more", "otter", "\\*x\\*", "3 pictures and answers", "Ollama does not answer", "`prefix`",
                  "Something else."):  # fmt: skip
         assert word in said
+
+
+IMAGE, CHAT = {"name": "sd15", "bytes": 2**31}, {"name": "llama3.2:3b", "bytes": 2_800_000_000}
+
+
+@pytest.mark.parametrize(
+    ("lease", "line"),
+    [
+        (None, None),
+        ({"mode": "measured", "image": None, "chat": [], "together": None, "why": None}, None),
+        (
+            {"mode": "measured", "image": IMAGE, "chat": [CHAT], "together": True, "why": None, "new": "ignored"},
+            "- On the card: `sd15` with 2.0 GiB and `llama3.2:3b` with 2.6 GiB. Picture model and chat model stay together.",
+        ),
+        (
+            {"mode": "measured", "image": IMAGE, "chat": [], "together": False, "why": "sd15 needs *all* of it."},
+            "- On the card: `sd15` with 2.0 GiB. Picture model and chat model take turns. sd15 needs \\*all\\* of it.",
+        ),
+        (
+            {"mode": "measured", "image": None, "chat": None, "together": False, "why": "Nobody answers."},
+            "- What the chat model has of the card, nobody could say. Picture model and chat model take turns. Nobody answers.",
+        ),
+        (
+            {"mode": "exclusive", "image": None, "chat": [CHAT], "together": None, "why": None},
+            "- On the card: `llama3.2:3b` with 2.6 GiB. Picture model and chat model take turns, as the worker's settings "
+            "want it.",
+        ),
+    ],
+)  # fmt: skip
+async def test_status_says_who_has_the_card(rig: Rig, lease: dict[str, Any] | None, line: str | None) -> None:
+    rig.worker.info |= {"lease": lease}
+    said = (await rig.answer("!status")).splitlines()
+    if line is None:
+        assert not any("On the card" in one or "take turns" in one for one in said)
+    else:
+        assert line in said
 
 
 @pytest.mark.parametrize("ahead", [-7200.0, 7200.0])

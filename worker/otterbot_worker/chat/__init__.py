@@ -19,6 +19,7 @@ from .beginnings import Beginnings
 from .builtin.files import FOLDER
 from .card_use import CardModels, CardUse, Loaded, Wanted
 from .choice import Choice
+from .fitting import left_out_note
 from .records import ChatModel, ChatOutcome, Message, ModelOptions, Unloaded, Usage
 
 __all__ = [
@@ -40,5 +41,6 @@ __all__ = [
     "Usage",
     "Wanted",
     "failures",
+    "left_out_note",
     "open_backend",
 ]
