@@ -9,16 +9,16 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
-import lease_simulation
-from lease_simulation import PAIRS, simulate
+from lease_simulation import MODES, simulate
+from simulated_card import PAIRS, Pair
 
 from otterbot_worker.models.catalogue import load_catalogue
 
 
 @pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: f"{pair.image}-{len(pair.sides)}")
-def test_models_that_fit_swap_nothing_and_others_lose_nothing(pair: lease_simulation.Pair, tmp_path: Path) -> None:
+def test_models_that_fit_swap_nothing_and_others_lose_nothing(pair: Pair, tmp_path: Path) -> None:
     catalogue = load_catalogue(data_dir=tmp_path)
-    exclusive, measured = (simulate(pair, (30, 30), 1, mode, catalogue) for mode in lease_simulation.MODES)
+    exclusive, measured = (simulate(pair, (30, 30), 1, mode, catalogue) for mode in MODES)
     assert all(row.done > row.at for hour in (exclusive, measured) for row in hour.rows)
     assert exclusive.swaps > 10
     if pair.image == "sd15":
