@@ -26,6 +26,10 @@ NEWS, AWAY_NEWS = 10.0, 2.0
 STEP = 150
 """Characters by which an answer has to have grown for its second edit; twice as many for each that follows. So one of
 1,000 tokens takes no more than a dozen events, at whatever pace it is written, and a short one grows all the same."""
+TOGETHER = 0.15
+"""Seconds that first words wait for more: an answer that is whole by then comes in one piece."""
+UNSENT = 0.1
+"""Seconds after which a message that grows by edits is looked for again."""
 SETTLED = BLINK + 0.2
 """Seconds after a start within which the worker would have been heard of."""
 
@@ -82,8 +86,11 @@ async def show(
     state: WorkerState,
     values: Callable[[], Values],
 ) -> None:
-    """Runs as one task until the answer is there; cancelled with the request."""
-    await asyncio.sleep(rest_of(values().chat.placeholder_after, active.request, store.clock.now()))
+    """Runs as one task until the answer is there; cancelled with the request.
+
+    The first words of an answer come at once, whatever is still to be waited for; from then on it grows by edits.
+    """
+    await _first_words(active, rest_of(values().chat.placeholder_after, active.request, store.clock.now()))
     pause = values().chat.edit_seconds
     async with chat.lock, active.saying:
         if chat.over(active) or active.ending:
@@ -103,7 +110,9 @@ async def show(
             await outbox.post(placeholder)
     edits, growths, visible, note = 0, 0, "", ""
     while not chat.over(active):
-        await _news(active, state, pause)
+        if not visible and chat.shown is not None and chat.shown.answer:
+            visible, growths = (await asyncio.to_thread(pieces.beginning, chat.shown.answer))[0], 1
+        await _news(active, state, pause, silent=not visible)
         pause = values().chat.edit_seconds
         now = shown_now(active, chat, state)
         if now == chat.shown or edits >= values().chat.max_edits:
@@ -117,6 +126,7 @@ async def show(
             return
         if target.state is not PartState.SENT or target.event_id is None:
             active.changed.set()  # the placeholder still waits for the homeserver
+            await asyncio.sleep(UNSENT)
             continue
         content = await asyncio.to_thread(now.content, active.key)
         async with chat.lock:
@@ -135,10 +145,26 @@ def _is_worth_it(now: str, before: str, growths: int) -> bool:
     return len(now) < len(before) or len(now) - len(before) >= needed
 
 
-async def _news(active: ActiveRequest, state: WorkerState, pause: float) -> None:
-    await asyncio.sleep(pause)
+async def _news(active: ActiveRequest, state: WorkerState, pause: float, *, silent: bool) -> None:
+    """After a pause, which first words (``silent``: none of the answer is shown) cut short."""
+    if silent and await _first_words(active, pause):
+        return
+    if not silent:
+        await asyncio.sleep(pause)
     await news(active.changed, NEWS if state.away_since is None else AWAY_NEWS)
     active.changed.clear()
+
+
+async def _first_words(active: ActiveRequest, seconds: float) -> bool:
+    """Wait until something of the answer has come, at most so long; has it?"""
+    ends = time.monotonic() + seconds
+    while not active.chat_text.strip():
+        if (left := ends - time.monotonic()) <= 0:
+            return False
+        await news(active.changed, left)
+        active.changed.clear()
+    await asyncio.sleep(TOGETHER)
+    return True
 
 
 def begun(standing: dict[PartName, Part]) -> bool:

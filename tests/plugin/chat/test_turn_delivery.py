@@ -64,6 +64,21 @@ async def test_a_quick_answer_is_one_message_in_a_thread(rig: Rig) -> None:
     assert not rig.server.edits()
 
 
+async def test_first_words_wait_for_nothing(tmp_path: Path) -> None:
+    """Neither for the time after which "Thinking…" appears, nor for the time between two edits."""
+    async with rig_in(tmp_path, placeholder_after=3_600.0, edit_seconds=3_600.0) as rig:
+        job = await rig.job(await rig.ask(rig.server.say(ROOM, "!chat hello")))
+        rig.worker.stream(job, "Otters hold")
+        await rig.server.wait(lambda: bodies(rig) == ["Otters hold …"])
+    thinks = tmp_path / "thinks"
+    thinks.mkdir()
+    async with rig_in(thinks, placeholder_after=0.0, edit_seconds=3_600.0) as rig:
+        job = await rig.job(await rig.ask(rig.server.say(ROOM, "!chat hello")))
+        await placeholder(rig)
+        rig.worker.stream(job, "Otters hold")
+        await rig.server.wait(lambda: bodies(rig) == ["Otters hold …"])
+
+
 async def test_an_answer_grows_in_its_placeholder(early: Rig) -> None:
     request = await early.ask(early.server.say(ROOM, "!chat hello"))
     job = await early.job(request)
