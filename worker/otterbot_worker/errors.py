@@ -17,18 +17,22 @@ import errno
 from collections.abc import Mapping
 from typing import Any
 
+Detail = str | int | float | bool | list[str] | None
+Details = dict[str, Detail]
+"""What a failure tells to programs: numbers and names, no words of a user."""
+
 
 class JobFailed(Exception):
     """A picture or a chat turn failed for a reason of its own.
 
-    ``code`` is one of ``schemas.Failure.code``; ``details`` holds numbers and names, no words of a user.
+    ``code`` is one of ``schemas.Failure.code``; ``details`` says the same to programs.
     """
 
-    def __init__(self, code: str, message: str, details: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, code: str, message: str, details: Mapping[str, Detail] | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
-        self.details: dict[str, Any] = dict(details or {})
+        self.details: Details = dict(details or {})
         self.lessons: list[Any] = []
         """What was learned of memory on the way, each a ``memory.oom_history.OutOfMemory``."""
 

@@ -23,8 +23,9 @@ import json
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from ..errors import Details
 from ..memory.oom_history import OutOfMemory
 from ..models.entries import ModelEntry
 from ..schemas.draw_files import CheckerFiles, ControlFiles, EmbeddingFile, InitImageFile, LoraFile, MaskFile
@@ -193,7 +194,7 @@ class Failed(_Message):
     message: str
     memory: Memory
     resident: str | None
-    details: dict[str, JsonValue] = {}
+    details: Details = {}
     lessons: list[OutOfMemory] = []
     """As ``Drawn``'s."""
 

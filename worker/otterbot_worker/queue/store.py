@@ -13,7 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import aiosqlite
+from pydantic import BaseModel
 
+from ..schemas.jobs import ChatResult, Failure
+from ..schemas.records import ImageResult
 from ..schemas.resolved import ResolvedChat, ResolvedRequest
 from . import queries as q
 from .database import Database
@@ -219,9 +222,9 @@ class Store:
                 await connection.execute(q.OVERTAKE, (now, json.dumps(list(overtaken))))
             return Row.from_row(found)
 
-    async def succeed(self, row: Row, result: dict[str, Any], image: ImageRow | None, now: float) -> bool:
+    async def succeed(self, row: Row, result: ImageResult | ChatResult, image: ImageRow | None, now: float) -> bool:
         """``running → succeeded``; a picture becomes known with it. ``False``: it was cancelled meanwhile."""
-        text = json.dumps(result, ensure_ascii=False)
+        text = _json(result)
         async with self._db.transaction() as connection:
             done = await _one(connection, q.SUCCEED, (text, now, row.job_id, row.idx, row.attempt))
             if done is not None and image is not None:
@@ -230,25 +233,25 @@ class Store:
                 await connection.execute(q.INSERT_IMAGE, (*where, *what))
             return done is not None
 
-    async def fail(self, row: Row, error: dict[str, Any], now: float) -> bool:
+    async def fail(self, row: Row, error: Failure, now: float) -> bool:
         """``running → failed``."""
-        values = (json.dumps(error, ensure_ascii=False), now, row.job_id, row.idx, row.attempt)
+        values = (_json(error), now, row.job_id, row.idx, row.attempt)
         return bool(await self._db.write(q.FAIL, values))
 
     async def give_back(self, row: Row) -> bool:
         """``running → queued``, as if it had never been claimed: a clean shutdown, a pause, a busy card."""
         return bool(await self._db.write(q.GIVE_BACK, (row.job_id, row.idx, row.attempt)))
 
-    async def gpu_died(self, row: Row, error: dict[str, Any], now: float) -> Death | None:
+    async def gpu_died(self, row: Row, error: Failure, now: float) -> Death | None:
         """``running → queued``, or ``failed`` with ``error`` when the GPU process has died during it too often."""
-        values = (GPU_DEATHS_ALLOWED, json.dumps(error), now, row.job_id, row.idx, row.attempt)
+        values = (GPU_DEATHS_ALLOWED, _json(error), now, row.job_id, row.idx, row.attempt)
         done = await self._db.write(q.GPU_DIED, values)
         return _death(done[0]) if done else None
 
-    async def worker_restarted(self, error: dict[str, Any], now: float) -> list[Death]:
+    async def worker_restarted(self, error: Failure, now: float) -> list[Death]:
         """At start: what ran when the last worker ended without a word goes back to the queue, or fails with
         ``error`` when that happened to it too often."""
-        done = await self._db.write(q.WORKER_DIED, (WORKER_DEATHS_ALLOWED, json.dumps(error), now))
+        done = await self._db.write(q.WORKER_DIED, (WORKER_DEATHS_ALLOWED, _json(error), now))
         return [_death(row) for row in done]
 
     async def cancel(self, job_id: str, now: float) -> list[Row]:
@@ -301,6 +304,11 @@ class Store:
 
     async def set_speed(self, name: str, value: float, samples: int) -> None:
         await self._db.write(q.SET_SPEED, (name, value, samples))
+
+
+def _json(stored: BaseModel) -> str:
+    # Not pydantic's own JSON, which has null where a number is infinite.
+    return json.dumps(stored.model_dump(mode="json"), ensure_ascii=False)
 
 
 async def _one(connection: aiosqlite.Connection, sql: str, parameters: Sequence[Any]) -> sqlite3.Row | None:

@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from ..queue.model import Row, StoredJob, derived_state
 from ..queue.store import Store
 from ..schemas.base import State
-from ..schemas.jobs import ChatResult, Failure, Job, Picture, Progress, Turn
-from ..schemas.records import ImageResult
+from ..schemas.jobs import Job, Picture, Progress, Turn
 from ..schemas.resolved import ResolvedRequest
 from .eta import Line, Speeds
 
@@ -188,19 +187,19 @@ class Views:
             state=row.state,
             attempt=row.attempt,
             progress=self._progress(row),
-            result=ImageResult.model_validate(row.result) if row.result else None,
-            error=Failure.model_validate(row.error) if row.error else None,
+            result=row.picture,
+            error=row.error,
         )
 
     def _turn(self, row: Row) -> Turn:
-        result = ChatResult.model_validate(row.result) if row.result else None
+        result = row.answer
         return Turn(
             state=row.state,
             attempt=row.attempt,
             progress=self._progress(row),
             text=result.text if result else self._live.text.get(row.job_id, ""),
             result=result,
-            error=Failure.model_validate(row.error) if row.error else None,
+            error=row.error,
         )
 
     def _progress(self, row: Row) -> Progress | None:

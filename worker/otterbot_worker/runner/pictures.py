@@ -8,7 +8,6 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from typing import Any
 
 from ..archive import Archive, Stored
 from ..errors import CANNOT_LOOK, Cancelled, CannotLook, JobFailed, ProcessDied
@@ -22,7 +21,7 @@ from ..models.loras import Library
 from ..queue.disk import UNWRITABLE, forgone, passes, surely
 from ..queue.model import Row, StoredJob
 from ..sampling import sampling_steps, tiles
-from ..schemas.jobs import Progress
+from ..schemas.jobs import Failure, Progress
 from ..schemas.records import Record
 from . import eta, needed_files, results
 from .countdown import Countdown
@@ -129,8 +128,8 @@ class PictureRunner:
             await self._lessons.add(task.model, error.lessons)
             if error.code == CANNOT_LOOK:
                 raise HandBack(error.message, UNREAD_SECONDS, alone=True) from None
-            if error.details.get("errno") in UNWRITABLE:
-                self._disk_failed(error.details["errno"])
+            if isinstance(number := error.details.get("errno"), int) and number in UNWRITABLE:
+                self._disk_failed(number)
                 self._check_disk()
             raise
 
@@ -241,7 +240,7 @@ class PictureRunner:
         self._listener.job_changed(row.client, row.job_id)
         self._listener.queue_moved()
 
-    async def _fail(self, row: Row, error: dict[str, Any]) -> None:
+    async def _fail(self, row: Row, error: Failure) -> None:
         if await surely(lambda: self._store.fail(row, error, time.time()), ended=self._ended):
             self._measures.finished.labels("image", "failed").inc()
 
@@ -256,8 +255,7 @@ class PictureRunner:
             *drawn.notes,
         ]
         result = results.image_result(stored, record, notes)
-        stored_result = result.model_dump(mode="json")
-        if not await surely(lambda: self._store.succeed(row, stored_result, image, now), ended=self._ended):
+        if not await surely(lambda: self._store.succeed(row, result, image, now), ended=self._ended):
             await self._archive.delete(stored.relpath)
             return
         log.info(

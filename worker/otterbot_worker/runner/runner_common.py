@@ -65,29 +65,29 @@ async def unbroken(work: Coroutine[Any, Any, T]) -> T:
         raise
 
 
-def failure(error: JobFailed) -> dict[str, Any]:
-    return Failure(code=error.code, message=error.message, details=error.details).model_dump(mode="json")
+def failure(error: JobFailed) -> Failure:
+    return Failure(code=error.code, message=error.message, details=error.details)
 
 
-def poison(error: ProcessDied) -> dict[str, Any]:
+def poison(error: ProcessDied) -> Failure:
     """Why a row whose process died too often is not tried again."""
     return Failure(
         code="poison",
         message=f"The graphics process ended twice while drawing this ({error.reason}), so it is not tried again. "
         "A smaller size or another model may work.",
         details={"reason": error.reason, "exit_code": error.exit_code},
-    ).model_dump(mode="json")
+    )
 
 
-def worker_restarts() -> dict[str, Any]:
+def worker_restarts() -> Failure:
     return Failure(
         code="worker_restarts",
         message="The worker was restarted five times while working on this, so it is not tried again.",
-    ).model_dump(mode="json")
+    )
 
 
-def internal(kind: str) -> dict[str, Any]:
+def internal(kind: str) -> Failure:
     return Failure(
         code="image_failed" if kind == "image" else "chat_failed",
         message="Something unexpected went wrong in the worker; its log says what.",
-    ).model_dump(mode="json")
+    )

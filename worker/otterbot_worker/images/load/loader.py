@@ -12,7 +12,7 @@ from typing import Any
 import diffusers
 import torch
 
-from ...errors import Cancelled, CannotLook, JobFailed, look_failed
+from ...errors import Cancelled, CannotLook, Detail, JobFailed, look_failed
 from ...families import Family
 from ...memory.device_info import Precision
 from ...memory.placement import Plan
@@ -221,7 +221,7 @@ def verify(entry: ModelEntry, folder: Path, family: Family) -> dict[str, int]:
         raise broken(entry, str(error)) from None
 
 
-def broken(entry: ModelEntry, why: str, **details: Any) -> JobFailed:
+def broken(entry: ModelEntry, why: str, **details: Detail) -> JobFailed:
     return JobFailed("model_broken", f"The model {entry.name} is broken: {why}.", details)
 
 
