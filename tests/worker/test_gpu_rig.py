@@ -43,7 +43,7 @@ def run_out(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
 
 def test_what_is_taught_is_forgotten_when_the_rig_is_renewed(rig: Rig) -> None:
     assert rig.draw("ssd-1b", plan=GROUPS).plan == "groups"
-    assert rig.draw("ssd-1b").plan == "groups", "a lesson holds"
+    assert rig.draw("ssd-1b").plan == "groups", "what ran out of memory is not tried again"
     rig.renew()
     assert rig.engine.resident is None
     assert rig.draw("ssd-1b").plan == "resident"

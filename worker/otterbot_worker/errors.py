@@ -33,8 +33,8 @@ class JobFailed(Exception):
         self.code = code
         self.message = message
         self.details: Details = dict(details or {})
-        self.lessons: list[Any] = []
-        """What was learned of memory on the way, each a ``memory.oom_history.OutOfMemory``."""
+        self.ooms: list[Any] = []
+        """Placements that ran out of memory before it failed, each a ``memory.oom_history.OutOfMemory``."""
 
 
 class Cancelled(Exception):

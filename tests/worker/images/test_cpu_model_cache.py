@@ -87,10 +87,10 @@ def test_another_plan_of_the_same_model_comes_from_memory_unless_it_was_quantise
     first = rig.picture
     with monkeypatch.context() as patch:
         patch.setattr(engines, "load", None)
-        assert rig.draw("sdxl", width=96, lessons=failed_before(2)).plan == OFFLOAD.name
+        assert rig.draw("sdxl", width=96, oom_history=failed_before(2)).plan == OFFLOAD.name
         assert rig.draw("sdxl").plan == RESIDENT.name
         assert (rig.picture == first).all()
-    assert rig.draw("sdxl", width=96, lessons=failed_before(4)).plan == QUANTISED.name
+    assert rig.draw("sdxl", width=96, oom_history=failed_before(4)).plan == QUANTISED.name
     assert rig.waiting == [], "what is in 8 bits cannot be undone, and is not kept beside the other"
     assert rig.draw("sdxl").load_seconds > 0
     assert (rig.picture == first).all()

@@ -66,7 +66,7 @@ def unsettled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_a_lost_device_keeps_its_name(make_rig: Callable[..., Rig], unsettled: list[str]) -> None:
     with pytest.raises(devices.DeviceLost):
-        draw(make_rig(), Failing(RuntimeError(LOST)), lessons=all_failed_before(OFFLOAD))
+        draw(make_rig(), Failing(RuntimeError(LOST)), oom_history=all_failed_before(OFFLOAD))
     assert unsettled == [], "nothing more is asked of it"
 
 
@@ -137,15 +137,15 @@ def test_a_picture_that_failed_leaves_what_was_learned(
 
     with pytest.raises(JobFailed) as failed:
         draw(make_rig(), Then(times))
-    lessons = failed.value.lessons
-    assert [lesson.plan for lesson in lessons] == [plan.name for plan in PLANS[:times]]
+    ooms = failed.value.ooms
+    assert [oom.plan for oom in ooms] == [plan.name for plan in PLANS[:times]]
     another = make_rig()
     if error is None:
         with pytest.raises(JobFailed) as failed:
-            another.draw(99, lessons=lessons)
+            another.draw(99, oom_history=ooms)
         assert len(failed.value.details["plans"]) == 1, "one last try, and not all of them again"
     else:
-        assert another.draw(lessons=lessons).plan == "offload"
+        assert another.draw(oom_history=ooms).plan == "offload"
 
 
 def test_what_a_picture_with_a_lora_taught_does_not_bar_the_plain_one(

@@ -87,8 +87,8 @@ class Draw(ResolvedRequest):
     embeddings: tuple[EmbeddingFile, ...] = ()
     checker: CheckerFiles | None = None
     """The safety checker that has to look at the picture before it leaves the process."""
-    lessons: tuple[OutOfMemory, ...] = ()
-    """What did not fit into memory with this model before."""
+    oom_history: tuple[OutOfMemory, ...] = ()
+    """What ran out of memory with this model before."""
 
 
 class Cancel(_Message):
@@ -181,8 +181,8 @@ class Drawn(Measured):
     plan: str = ""
     """How the model lay in memory (``memory.placement.PLANS``)."""
     notes: list[str] = []
-    lessons: list[OutOfMemory] = []
-    """What did not fit before this plan did."""
+    ooms: list[OutOfMemory] = []
+    """What ran out of memory before ``plan`` did not."""
 
 
 class Failed(_Message):
@@ -195,8 +195,8 @@ class Failed(_Message):
     memory: Memory
     resident: str | None
     details: Details = {}
-    lessons: list[OutOfMemory] = []
-    """As ``Drawn``'s."""
+    ooms: list[OutOfMemory] = []
+    """What ran out of memory."""
 
 
 class Cancelled(_Message):

@@ -243,7 +243,7 @@ class GpuProcess:
             elif isinstance(message, messages.Failed):
                 self._measured(message.memory, resident=message.resident)
                 failure = JobFailed(message.code, message.message, message.details)
-                failure.lessons = message.lessons
+                failure.ooms = message.ooms
                 raise failure
             elif isinstance(message, messages.Cancelled):
                 self._measured(message.memory, resident=message.resident)

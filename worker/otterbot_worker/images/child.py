@@ -129,7 +129,7 @@ def draw(engine: Engine, channel: Channel, message: messages.Draw) -> None:
             code=failure.code,
             message=failure.message,
             details=failure.details,
-            lessons=failure.lessons,
+            ooms=failure.ooms,
             memory=engine.memory(),
             resident=engine.resident,
         )

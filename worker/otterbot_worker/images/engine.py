@@ -138,10 +138,10 @@ class Engine:
                 if not budget.fall_back():
                     raise budget.refusal()
         except JobFailed as error:
-            error.lessons = budget.learned
+            error.ooms = budget.ooms
             raise
         finally:
-            self._budgets.learn(entry, budget.learned)
+            self._budgets.remember(entry, budget.ooms)
         steps = tiles.steps(task)
         monitor.progress("saving", steps, steps)
         try:
@@ -164,7 +164,7 @@ class Engine:
             versions={**self.versions, **self._surroundings(budget)},
             notes=budget.notes + outcome.notes,
             plan=budget.plan.name,
-            lessons=budget.learned,
+            ooms=budget.ooms,
             **dict(outcome.measured),
         )
 

@@ -143,7 +143,7 @@ def choose(
     precision: Precision,
     reserve: int = RESERVE_BYTES,
     ram_reserve: int = RAM_RESERVE_BYTES,
-    lessons: Sequence[OutOfMemory] = (),
+    oom_history: Sequence[OutOfMemory] = (),
     plans: Sequence[Plan] | None = None,
 ) -> Choice:
     """The first plan that fits the free memory and has not failed there before. If none does: one that is not known to
@@ -152,7 +152,7 @@ def choose(
     candidates = []
     for plan in chain(facts.kind, needs) if plans is None else plans:
         need = estimate(needs, plan, pixels, precision, math_only=facts.math_only)
-        failed = any(lesson.holds(plan.name, need.card, facts.available) for lesson in lessons)
+        failed = any(oom.bars(plan.name, need.card, facts.available) for oom in oom_history)
         ram_short = max(0, need.ram + ram_reserve - facts.ram_available) if need.ram > 0 else 0
         if need.card + reserve <= facts.available and not ram_short and not failed:
             return Choice(plan=plan, estimate=need, fits=True)
@@ -168,14 +168,14 @@ def hopeful(
     *,
     precision: Precision,
     tried: Collection[Plan],
-    lessons: Sequence[OutOfMemory] = (),
+    oom_history: Sequence[OutOfMemory] = (),
 ) -> list[Plan]:
     """The plans that may be tried after those: not known to fail, nor to need more than there is of either memory (the
     estimates are lower bounds). The reserves are for ``choose``, which they go to next."""
     found = []
     for plan in chain(facts.kind, needs):
         need = estimate(needs, plan, pixels, precision, math_only=facts.math_only)
-        failed = any(lesson.holds(plan.name, need.card, facts.available) for lesson in lessons)
+        failed = any(oom.bars(plan.name, need.card, facts.available) for oom in oom_history)
         if plan not in tried and not failed and need.card <= facts.available and need.ram <= facts.ram_available:
             found.append(plan)
     return found

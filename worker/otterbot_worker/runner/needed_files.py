@@ -61,8 +61,8 @@ def find(row: Row, job: StoredJob, catalogue: Catalogue, library: Library, input
     )
 
 
-def task(row: Row, job: StoredJob, needed: NeededFiles, *, output: Path, lessons: Sequence[OutOfMemory]) -> Draw:
-    """A row's picture for the GPU process. ``output``: where its pixels go; ``lessons``: as in ``Draw``."""
+def task(row: Row, job: StoredJob, needed: NeededFiles, *, output: Path, oom_history: Sequence[OutOfMemory]) -> Draw:
+    """A row's picture for the GPU process. ``output``: where its pixels go; ``oom_history``: the model's."""
     picture = job.pictures.picture(row.idx)
     fields = {
         **dict(picture),
@@ -79,7 +79,7 @@ def task(row: Row, job: StoredJob, needed: NeededFiles, *, output: Path, lessons
         entry=needed.entry,
         output=output,
         checker=needed.checker,
-        lessons=tuple(lessons),
+        oom_history=tuple(oom_history),
     )
 
 

@@ -26,7 +26,7 @@ from ..schemas.records import Record
 from . import eta, needed_files, results
 from .countdown import Countdown
 from .lease import CardTaken
-from .oom_history_store import Lessons
+from .oom_history_store import OomHistory
 from .runner_common import HandBack, Shared, failure, internal, unbroken
 
 log = logging.getLogger(__name__)
@@ -68,7 +68,7 @@ class PictureRunner:
         self._library = library
         self._wake = wake
         self._broken = broken
-        self._lessons = Lessons(shared.store)
+        self._oom_history = OomHistory(shared.store)
         self._slots = asyncio.Semaphore(SAVING_AT_ONCE)
         self._saving: set[asyncio.Task[None]] = set()
         self._failed_starts = 0
@@ -89,10 +89,10 @@ class PictureRunner:
         report = self._reporter(row, countdown)
         report(Progress(phase="starting"))
         await self._take_card()
-        lessons = await self._lessons.of(row.model)
+        oom_history = await self._oom_history.of(row.model)
         await self._slots.acquire()
         output = self._archive.scratch(row.task_id)
-        task = needed_files.task(row, job, needed, output=output, lessons=lessons)
+        task = needed_files.task(row, job, needed, output=output, oom_history=oom_history)
         try:
             if interrupted():
                 raise Cancelled
@@ -125,7 +125,7 @@ class PictureRunner:
                 self._gpu.draw(task, report, preview) if preview is not None else self._gpu.draw(task, report)
             )
         except JobFailed as error:
-            await self._lessons.add(task.model, error.lessons)
+            await self._oom_history.add(task.model, error.ooms)
             if error.code == CANNOT_LOOK:
                 raise HandBack(error.message, UNREAD_SECONDS, alone=True) from None
             if isinstance(number := error.details.get("errno"), int) and number in UNWRITABLE:
@@ -275,7 +275,7 @@ class PictureRunner:
             await self._measure(eta.speed_name(row.model), row.work / drawn.pipeline_seconds)
         if drawn.load_seconds > 0:
             await self._measure(eta.load_name(row.model), drawn.load_seconds)
-        await self._lessons.add(row.model, drawn.lessons)
+        await self._oom_history.add(row.model, drawn.ooms)
 
     async def _measure(self, name: str, value: float) -> None:
         with forgone():

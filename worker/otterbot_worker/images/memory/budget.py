@@ -27,17 +27,18 @@ class MemoryBudget:
     height: int
     needs: Needs
     counted: bool
-    """Whether ``needs`` is all that it needs: else nothing can be learned for other pictures."""
+    """Whether ``needs`` is all that it needs. Else running out of memory says nothing of other pictures."""
     facts: DeviceInfo
     """Of the device before anything of this model was on it."""
     precision: Precision
     reserve: int
     ram_reserve: int
-    known: tuple[OutOfMemory, ...]
-    """What failed before this picture."""
+    oom_history: tuple[OutOfMemory, ...]
+    """The model's, as of before this picture."""
     choice: placement.Choice = field(init=False)
     tried: list[placement.Plan] = field(default_factory=list)
-    learned: list[OutOfMemory] = field(default_factory=list)
+    ooms: list[OutOfMemory] = field(default_factory=list)
+    """What ran out of memory since."""
 
     def __post_init__(self) -> None:
         self.choice = self._choose()
@@ -81,10 +82,10 @@ class MemoryBudget:
         self.tried.append(self.plan)
         if self.counted:
             card = self.choice.estimate.card
-            self.learned.append(OutOfMemory(plan=self.plan.name, card=card, available=self.facts.available))
+            self.ooms.append(OutOfMemory(plan=self.plan.name, card=card, available=self.facts.available))
         pixels = self.width * self.height
         left = placement.hopeful(
-            self.needs, self.facts, pixels, precision=self.precision, tried=self.tried, lessons=self.known
+            self.needs, self.facts, pixels, precision=self.precision, tried=self.tried, oom_history=self.oom_history
         )
         if left:
             self.choice = self._choose(left)
@@ -99,7 +100,7 @@ class MemoryBudget:
             precision=self.precision,
             reserve=self.reserve,
             ram_reserve=self.ram_reserve,
-            lessons=self.known,
+            oom_history=self.oom_history,
             plans=plans,
         )
 
@@ -135,20 +136,19 @@ class MemoryBudget:
 
 
 class MemoryBudgets:
-    """Plans for pictures, from what is free and what was learned. Lives as long as the process; what it learns leaves
-    with each picture as well, because the process does not live for ever."""
+    """Makes a budget for each picture, from the free memory and the model's OOM history. Lives as long as the process;
+    what runs out of memory is sent with each picture as well, because the database outlives the process."""
 
     def __init__(self, *, reserve: int, ram_reserve: int) -> None:
         self._reserve = reserve
         self._ram_reserve = ram_reserve
-        self._lessons: dict[str, tuple[OutOfMemory, ...]] = {}
+        self._oom_history: dict[str, tuple[OutOfMemory, ...]] = {}
         self._needs: tuple[ModelEntry, Needs] | None = None
 
     def begin(self, entry: ModelEntry, task: Draw, facts: DeviceInfo) -> MemoryBudget:
         """``facts``: measured now, with what the model itself has on the device counted as available."""
         needs = with_loras(steered(self._needs_of(entry), task.control), task.loras)
-        self.learn(entry, task.lessons)
-        known = self._lessons[entry.name]
+        self.remember(entry, task.oom_history)
         precision = facts.precision(wants_bf16=entry.abilities.bf16)
         width, height = tiles.largest(task)
         return MemoryBudget(
@@ -161,12 +161,12 @@ class MemoryBudgets:
             precision=precision,
             reserve=self._reserve,
             ram_reserve=self._ram_reserve,
-            known=known,
+            oom_history=self._oom_history[entry.name],
         )
 
-    def learn(self, entry: ModelEntry, new: Iterable[OutOfMemory]) -> None:
-        """What is too old goes."""
-        self._lessons[entry.name] = oom_history.learn(self._lessons.get(entry.name, ()), new)
+    def remember(self, entry: ModelEntry, new: Iterable[OutOfMemory]) -> None:
+        """Add to the model's OOM history."""
+        self._oom_history[entry.name] = oom_history.merged(self._oom_history.get(entry.name, ()), new)
 
     def _needs_of(self, entry: ModelEntry) -> Needs:
         """Whatever a model's files make of that, only this picture fails. :raises JobFailed: :raises CannotLook:"""
