@@ -18,7 +18,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import __version__, config, logs, privacy, terminal
+from . import __version__, config, config_file, logs, privacy, terminal
 from .errors import CannotLook
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _serve(asked: argparse.Namespace) -> int:
-    settings = config.load(asked.config)
+    settings = config_file.load(asked.config)
     logs.setup(settings.log.level, settings.log.format)
     # Here, not above: the other commands do not need a server.
     from .api.auth import BadToken
@@ -156,7 +156,7 @@ def _models(asked: argparse.Namespace) -> int:
     from .api import default as defaults
     from .api.parts import read_catalogue
 
-    settings = config.load(asked.config)
+    settings = config_file.load(asked.config)
     catalogue = read_catalogue(settings)
     if getattr(asked, "plans", False):
         return _plans(settings, catalogue.images.values())
@@ -191,7 +191,7 @@ def _plans(settings: config.Config, entries: Iterable[ModelEntry]) -> int:
 
 
 def _doctor(asked: argparse.Namespace) -> int:
-    settings = config.load(asked.config)
+    settings = config_file.load(asked.config)
     print(f"settings    {asked.config or 'defaults'}: fine\ndata        {settings.data_dir}")
     print(f"worker      {_worker_line(settings)}")
     _models(asked)
@@ -228,7 +228,7 @@ def _chat_line(info: dict[str, Any]) -> str:
 
 
 def _pause(asked: argparse.Namespace) -> int:
-    settings = config.load(asked.config)
+    settings = config_file.load(asked.config)
     _call(settings, "POST", "/v1/pause", {} if asked.minutes is None else {"minutes": asked.minutes})
     deadline = time.monotonic() + FREE_SECONDS
     while (info := _call(settings, "GET", "/v1/info"))["running"] or info["gpu"]["state"] != "stopped":
@@ -240,7 +240,7 @@ def _pause(asked: argparse.Namespace) -> int:
 
 
 def _resume(asked: argparse.Namespace) -> int:
-    _call(config.load(asked.config), "POST", "/v1/resume")
+    _call(config_file.load(asked.config), "POST", "/v1/resume")
     print("resumed")
     return 0
 

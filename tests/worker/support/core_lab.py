@@ -119,8 +119,9 @@ async def client(address: str, token: str = TOKEN) -> AsyncIterator[Api]:
 class DoubleGpu(GpuProcess):
     """The real handle; its process is ``child_double.py``."""
 
-    def _command(self) -> list[str]:
-        return [sys.executable, str(HERE / "child_double.py"), *super()._command()[3:]]
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._command = [sys.executable, str(HERE / "child_double.py"), *self._command[3:]]
 
 
 def settings(folder: Path, **sections: Any) -> Config:

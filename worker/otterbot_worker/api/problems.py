@@ -10,7 +10,7 @@ from typing import Any, NoReturn, TypeVar
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
-from .. import config
+from .. import expected
 from ..archive import Archive
 from ..errors import CannotLook
 from ..schemas.jobs import FieldProblem, Problem
@@ -155,8 +155,8 @@ def _field(problem: Mapping[str, Any]) -> FieldProblem:
     elif kind in ("union_tag_invalid", "union_tag_not_found"):
         path, message = ["kind"], "Expected image, resolved or chat."
     else:
-        expected = _lengths(kind, problem.get("ctx", {})) or config.expected(problem)
-        message = f"{expected[0].upper()}{expected[1:]}."
+        said = _lengths(kind, problem.get("ctx", {})) or expected.of(problem)
+        message = f"{said[0].upper()}{said[1:]}."
     return FieldProblem(field=".".join(path) or "body", code=kind, message=message)
 
 
