@@ -105,7 +105,7 @@ def test_a_card_that_is_too_full_to_be_looked_at(make_rig: Callable[..., Rig]) -
             raise errors.pop(0)
         return PASCAL
 
-    rig.engine._measure = measure
+    rig.engine.residency.measure = measure
     errors[:] = [torch.OutOfMemoryError("CUDA out of memory")]
     assert rig.draw().load_seconds > 0, "its own model left, and then there was room to look"
     errors[:] = [RuntimeError("CUDA error: out of memory")] * 2
@@ -153,8 +153,8 @@ def test_what_a_picture_with_a_lora_taught_does_not_bar_the_plain_one(
 ) -> None:
     rig = make_rig()
     rig.draw()
-    assert rig.engine._loaded is not None
-    pairs = lora_files.pairs(rig.engine._loaded.pipe)
+    assert rig.engine.residency.loaded is not None
+    pairs = lora_files.pairs(rig.engine.residency.loaded.pipe)
     path = lora_files.write(tmp_path / "a.safetensors", lora_files.peft(pairs))
     loras = [lora_files.wanted(path)]
     assert rig.draw(2, loras=loras).plan == "offload"

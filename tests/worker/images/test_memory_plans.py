@@ -42,7 +42,7 @@ def test_moving_weights_does_not_change_a_picture_and_eight_bits_do_slightly(
     for plan in (RESIDENT, OFFLOAD, QUANTISED):
         rig = make_rig()
         assert rig.draw(family=family, oom_history=all_failed_before(plan)).plan == plan.name
-        loaded = rig.engine._loaded
+        loaded = rig.engine.residency.loaded
         assert loaded is not None
         assert len(loaded.pipes) == (2 if family == "refined" else 1)
         for pipe in loaded.pipes:
@@ -93,8 +93,8 @@ def test_transformers_compute_in_other_numbers_than_they_keep(
         drawn = rig.draw(family=family, oom_history=all_failed_before(plan), **settings)
         assert drawn.plan == plan.name
         assert drawn.notes[0].startswith("This card does not compute in bf16")
-        assert rig.engine._loaded is not None
-        kept = {parameter.dtype for parameter in rig.engine._loaded.pipe.text_encoder.parameters()}
+        assert rig.engine.residency.loaded is not None
+        kept = {parameter.dtype for parameter in rig.engine.residency.loaded.pipe.text_encoder.parameters()}
         assert (torch.float8_e4m3fn if plan.quantised else torch.bfloat16) in kept
 
 
@@ -157,9 +157,9 @@ def test_loras_act_on_weights_of_any_kind(make_rig: Callable[..., Rig], tmp_path
         ooms = all_failed_before(plan)
         rig.draw(oom_history=ooms)
         plain = rig.picture
-        assert rig.engine._loaded is not None
+        assert rig.engine.residency.loaded is not None
         path = lora_files.write(
-            tmp_path / f"{plan.name}.safetensors", lora_files.peft(lora_files.pairs(rig.engine._loaded.pipe))
+            tmp_path / f"{plan.name}.safetensors", lora_files.peft(lora_files.pairs(rig.engine.residency.loaded.pipe))
         )
         rig.draw(loras=[lora_files.wanted(path)])
         assert rig.drawn.plan == plan.name
