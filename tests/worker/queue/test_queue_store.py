@@ -21,7 +21,8 @@ from otterbot_worker.queue import queries as q
 from otterbot_worker.queue.database import Database
 from otterbot_worker.queue.migrations import DamagedDatabase, NewerDatabase
 from otterbot_worker.queue.model import ImageRow, NewRow, Row, derived_state
-from otterbot_worker.queue.store import KeyReused, Limits, QueueFull, Store, Submission
+from otterbot_worker.queue.store import Store
+from otterbot_worker.queue.submission import KeyReused, Limits, QueueFull, Submission
 from otterbot_worker.schemas.base import State
 from otterbot_worker.schemas.resolved import ResolvedChat, seed_of
 

@@ -16,7 +16,8 @@ from pydantic import BaseModel
 from old import VERSIONS, Old
 from otterbot_worker.queue.database import Database
 from otterbot_worker.queue.model import NewRow, Row
-from otterbot_worker.queue.store import Limits, Store, Submission
+from otterbot_worker.queue.store import Store
+from otterbot_worker.queue.submission import Limits, Submission
 from otterbot_worker.schemas.jobs import Failure
 from otterbot_worker.schemas.resolved import ResolvedChat
 

@@ -11,7 +11,7 @@ from aiohttp import web
 from pydantic import TypeAdapter, ValidationError
 
 from ..queue.model import StoredJob
-from ..queue.store import InputGone, KeyReused, Limits, QueueFull, Submission
+from ..queue.submission import InputGone, KeyReused, Limits, QueueFull, Submission
 from ..requests import input_images, resolve, resubmitted
 from ..requests.refusal import Refused
 from ..schemas.jobs import Job, JobList

@@ -120,6 +120,12 @@ class Database:
             await self._scanner.execute_fetchall("PRAGMA wal_checkpoint(PASSIVE)")
 
 
+async def fetch_one(connection: aiosqlite.Connection, sql: str, parameters: Parameters) -> sqlite3.Row | None:
+    """Within a transaction; of a statement that writes, what it returns."""
+    rows = list(await connection.execute_fetchall(sql, parameters))
+    return rows[0] if rows else None
+
+
 async def _connect(path: Path) -> aiosqlite.Connection:
     connection = await aiosqlite.connect(path, isolation_level=None, cached_statements=256)
     connection.row_factory = sqlite3.Row

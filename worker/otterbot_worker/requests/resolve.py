@@ -17,7 +17,7 @@ from ..models.loras import Library
 from ..prompts import StepCount, read
 from ..prompts.lora_tags import lora_tags
 from ..queue.model import NewRow
-from ..queue.store import Submission, new_rows
+from ..queue.submission import Submission, new_rows
 from ..sampling import samplers, sampling_steps, tiles
 from ..schemas.jobs import FieldProblem
 from ..schemas.new_jobs import NewChatJob, NewImageJob, NewResolvedJob
