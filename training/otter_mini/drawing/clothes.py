@@ -1,11 +1,11 @@
-"""Arms, outfits and hats: they fit every animal of ``animals``."""
+"""Arms, outfits and hats: they fit the skeleton of every animal."""
 
 from __future__ import annotations
 
 import math
 
-from .animals import Animal, Coat
 from .pen import Colour, Pen, shade
+from .skeleton import Animal, Coat
 
 NAMED: dict[str, Colour] = {
     "red": (214, 50, 48),
