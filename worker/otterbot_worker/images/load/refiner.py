@@ -61,6 +61,42 @@ def load(
     """
     assert entry.refiner is not None
     folder = _locate(entry, downloads=downloads, monitor=monitor)
+    read = _read(entry, folder, precision)
+    if read.stored < sum(parameter.numel() for parameter in read.unet.parameters()):
+        raise _broken(entry, "weights are missing")
+    if read.unet.config.cross_attention_dim != base.text_encoder_2.config.hidden_size:
+        raise _broken(entry, "it was made for another base")
+    monitor.check()
+    pipe: Any = StableDiffusionXLImg2ImgPipeline(
+        vae=base.vae,
+        text_encoder=None,
+        text_encoder_2=base.text_encoder_2,
+        tokenizer=None,
+        tokenizer_2=base.tokenizer_2,
+        unet=read.unet,
+        scheduler=base.scheduler,
+        add_watermarker=False,
+        **read.settings,
+    )
+    pipe.set_progress_bar_config(disable=True)
+    placing.prepare(plan, pipe, precision)
+    travels = placing.place_one(plan, read.unet, device)
+    about = entry.refiner
+    return Refiner(name=about.name, hash=read.hash, hand_over=about.hand_over, pipe=pipe, travels=travels)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Read:
+    """What the refiner's files hold. ``stored``: numbers in its weights."""
+
+    unet: Any
+    settings: dict[str, bool]
+    stored: int
+    hash: str
+
+
+def _read(entry: ModelEntry, folder: Path, precision: Precision) -> _Read:
+    assert entry.refiner is not None
     variant = entry.refiner.variant if files.has_variant(folder, entry.refiner.variant) else None
     try:
         paths = files.component_files(folder, REFINER_PART, variant)
@@ -75,7 +111,7 @@ def load(
             use_safetensors=True,
             local_files_only=True,
         )
-        found = files.files_hash(folder, paths)
+        return _Read(unet=unet, settings=settings, stored=stored, hash=files.files_hash(folder, paths))
     except (Cancelled, JobFailed):
         raise
     except files.BrokenFile as error:
@@ -85,26 +121,6 @@ def load(
             raise
         log.warning("loading the refiner of %s failed: %s", entry.name, type(error).__name__)
         raise _broken(entry, "its files do not fit together") from None
-    if stored < sum(parameter.numel() for parameter in unet.parameters()):
-        raise _broken(entry, "weights are missing")
-    if unet.config.cross_attention_dim != base.text_encoder_2.config.hidden_size:
-        raise _broken(entry, "it was made for another base")
-    monitor.check()
-    pipe: Any = StableDiffusionXLImg2ImgPipeline(
-        vae=base.vae,
-        text_encoder=None,
-        text_encoder_2=base.text_encoder_2,
-        tokenizer=None,
-        tokenizer_2=base.tokenizer_2,
-        unet=unet,
-        scheduler=base.scheduler,
-        add_watermarker=False,
-        **settings,
-    )
-    pipe.set_progress_bar_config(disable=True)
-    placing.prepare(plan, pipe, precision)
-    travels = placing.place_one(plan, unet, device)
-    return Refiner(name=entry.refiner.name, hash=found, hand_over=entry.refiner.hand_over, pipe=pipe, travels=travels)
 
 
 def placed(refiner: Refiner, plan: Plan, device: torch.device) -> Refiner:
