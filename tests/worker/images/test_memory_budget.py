@@ -179,7 +179,7 @@ def test_nothing_is_learned_where_a_controlnet_could_not_be_counted(make_rig: Ca
         begun = room(rig, control=asked)
         assert begun.fall_back()
         assert begun.plan.name == "tiled", "it is not tried again for this picture"
-        assert len(begun.learned) == learned
+        assert len(begun.ooms) == learned
 
 
 def test_what_follows_spares_the_computers_memory(catalogue: Catalogue, make_task: Callable[..., Draw]) -> None:
