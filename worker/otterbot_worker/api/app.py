@@ -1,4 +1,4 @@
-"""The aiohttp application: routes, middlewares, and the parts that live as long as it does."""
+"""The aiohttp application: routes, middlewares, and the worker's parts for its lifetime."""
 
 from __future__ import annotations
 

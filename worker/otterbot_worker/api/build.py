@@ -44,7 +44,7 @@ def gpu(config: Config) -> GpuProcess:
 
 
 def library(config: Config) -> Library:
-    """Makes the operator's folders: a folder that is there says where the files belong."""
+    """Creates the operator's folders, so that people see where files belong."""
     for folder in (*FOLDERS.values(), checkpoints.FOLDER, controlnets.FOLDER, CHAT_FOLDER):
         with contextlib.suppress(OSError):
             (config.data_dir / folder).mkdir(mode=0o700, exist_ok=True)
@@ -76,7 +76,8 @@ def inputs(config: Config, database: Database) -> tuple[InputFiles, Inputs]:
 
 
 async def _choice(store: Store, kind: str) -> Choice:
-    """The chat model that was chosen once stays, whatever is pulled later; for the default where none is configured."""
+    """The default chat model where none is configured: chosen once and stored, so that a model pulled later changes
+    nothing."""
     place = CHAT_MODEL if kind == KINDS[0] else f"{CHAT_MODEL}_{kind}"
 
     async def keep(name: str) -> None:
@@ -88,7 +89,7 @@ async def _choice(store: Store, kind: str) -> Choice:
 
 
 async def _beginnings(store: Store) -> Beginnings:
-    """How chat models begin their answers is known after a restart as well."""
+    """How each chat model begins its answers, stored so that it survives a restart."""
 
     async def keep(seen: dict[str, Any]) -> None:
         with forgone():
@@ -98,7 +99,7 @@ async def _beginnings(store: Store) -> Beginnings:
 
 
 async def chat_backend(config: Config, store: Store) -> ChatBackend | None:
-    """``None``: chat is switched off."""
+    """``None`` where chat is switched off."""
     return open_backend(
         config.chat,
         on_gpu=device_kind(config.gpu.device) == "cuda",

@@ -112,7 +112,7 @@ async def _build(config: Config, database: Database, stack: contextlib.AsyncExit
     catalogue = read_catalogue(config)
     chosen = await default.start(config, catalogue)
     library = build.library(config)
-    stack.push_async_callback(asyncio.to_thread, READER.close)  # it waits for the file that is being read
+    stack.push_async_callback(asyncio.to_thread, READER.close)  # waits for the file in work
     background, live = Background(), Live()
     archive = build.archive(config)
     stack.callback(archive.close)
@@ -166,7 +166,7 @@ async def _build(config: Config, database: Database, stack: contextlib.AsyncExit
 
 
 async def _start(parts: Parts, image_rows: ImageRows) -> None:
-    """What the last worker left is tidied before anything runs."""
+    """Clean up what the last worker left, then start the loops."""
     config, dispatcher, background = parts.config, parts.dispatcher, parts.background
     await parts.archive.clear_scratch()
     await parts.inputs.sweep()
@@ -180,7 +180,7 @@ async def _start(parts: Parts, image_rows: ImageRows) -> None:
 
 @contextmanager
 def _only_one(path: Path) -> Iterator[None]:
-    """Two workers on one queue would take each other's running rows for leftovers."""
+    """A lock: two workers on one queue would take each other's running rows for abandoned ones."""
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:

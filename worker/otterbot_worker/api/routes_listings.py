@@ -18,7 +18,7 @@ from .parts import PARTS
 
 CLOUD = "It runs on somebody else's machines, and this bot keeps chats at home."
 HASHING_SECONDS = 1.0
-"""How long an answer may be kept waiting for hashes that nobody has needed yet."""
+"""Time that one answer may spend on hashes that are not known yet."""
 
 
 async def models(request: web.Request) -> web.Response:
@@ -43,7 +43,7 @@ async def models(request: web.Request) -> web.Response:
 
 
 def _image_models(catalogue: Catalogue, default: str) -> list[Model]:
-    """Reads files: not for the event loop."""
+    """Reads files, so it runs in a thread."""
     look = catalogue.look()
     broken = dict(look.broken)
     available = {name: _available(catalogue, entry, broken) for name, entry in look.images.items()}
@@ -72,7 +72,7 @@ def _image_models(catalogue: Catalogue, default: str) -> list[Model]:
 
 
 def _samplers(entry: ModelEntry) -> tuple[str, ...]:
-    """Where nobody can look at its files, those of its family: a request asks again."""
+    """The model's samplers; its family's where the files cannot be looked at. A request checks again."""
     try:
         return entry.samplers()
     except CannotLook:
@@ -80,7 +80,7 @@ def _samplers(entry: ModelEntry) -> tuple[str, ...]:
 
 
 def _available(catalogue: Catalogue, entry: ModelEntry, broken: dict[str, str]) -> bool:
-    """Where nobody can say it, that becomes the model's problem."""
+    """Whether the model's files are here; where that is unknown, the reason goes into ``broken``."""
     try:
         return entry.name not in broken and catalogue.available(entry)
     except CannotLook as error:
@@ -98,10 +98,10 @@ def _loras(library: Library) -> list[Lora]:
     try:
         words = library.words()
     except CannotLook:
-        words = {}  # the list says it of the folder
+        words = {}  # ``listed`` names the folder's problem
     for extra in [*library.listed("lora"), *library.listed("embedding")]:
         hashes = library.known_hashes(extra)
-        # Another embedding may have been the first with a word.
+        # An embedding's word counts only for the first embedding that has it.
         called = extra.kind == "lora"
         triggers = [word for word in extra.triggers if called or words.get(word.lower()) == extra]
         found.append(

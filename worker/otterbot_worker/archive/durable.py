@@ -9,10 +9,10 @@ from pathlib import Path
 
 
 def reserve(folder: Path, stem: str, given: deque[Path]) -> tuple[Path, Path]:
-    """A name that no other picture has, and its temporary file, created: whoever holds that one owns the name.
+    """Reserve a free name for a picture by creating its temporary file. Returns the final and the temporary path.
 
-    ``given`` are the names of the last pictures, this one's added: one that was delivered and deleted within its
-    second must not pass its name on, because who deletes it by name may come late.
+    ``given``: names of the last pictures, to which this one's is added. Names are not reused within a second: a late
+    deletion by name would hit the new picture.
     """
     for count in range(1, 10_000):
         target = folder / (f"{stem}.png" if count == 1 else f"{stem}_{count}.png")

@@ -46,7 +46,7 @@ class ArchiveSettings:
     min_free_gb: float = 2.0
     encrypted_rooms: Literal["keep", "until_delivered"] = "until_delivered"
     data_dir: Path | None = None
-    """Where the queue lies, which needs room as well."""
+    """The folder of the queue's database, which needs free space as well."""
 
 
 class Archive:
@@ -60,7 +60,7 @@ class Archive:
         self.settings = settings
         self._scratch = root / ".scratch"
         if not root.exists():
-            # Made by us: pictures of private rooms are nobody else's business on a shared machine.
+            # 0700: on a shared machine other users must not see pictures of private rooms.
             root.mkdir(mode=0o700, parents=True)
         self._scratch.mkdir(mode=0o700, exist_ok=True)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="archive")
@@ -84,7 +84,8 @@ class Archive:
         return self.root.joinpath(*parts)
 
     def is_here(self) -> bool:
-        """Whether the archive is there at all: its disk may be missing for a while, which says nothing of a picture."""
+        """Whether the archive is there at all. While its disk is missing, a missing file does not mean a deleted
+        picture."""
         return self._scratch.is_dir()
 
     def sidecar(self, relpath: str) -> Path:
@@ -138,7 +139,7 @@ class Archive:
         try:
             return await asyncio.wrap_future(future)
         except asyncio.CancelledError:
-            # The thread cannot be interrupted; what it still finishes belongs to nobody.
+            # The thread cannot be interrupted: delete what it still finishes.
             future.add_done_callback(
                 lambda done: None if done.cancelled() or done.exception() else self._remove(done.result().relpath)
             )
@@ -231,11 +232,12 @@ class Archive:
         )
 
     def folders(self) -> list[Path]:
-        """The worker's own in it, the one for raw pixels first."""
+        """The folders of the archive that are the worker's, the one for raw pixels first."""
         return [self._scratch, *retention.folders(self.root)]
 
     def close_to_others(self, folder: Path) -> int:
-        """A folder of ours, and the files in it that are ours; returns how many others could read. Reads files."""
+        """Remove others' access rights from one of our folders and our files in it. Returns how many others could
+        read."""
         mine = folder == self._scratch
         files = [path for path in folder.iterdir() if mine or retention.is_ours(path.name)]
         return privacy.close_to_others([*([folder] if mine or files else []), *files])

@@ -1,4 +1,4 @@
-"""What is told of a picture that lies in the archive."""
+"""A stored picture: names, sizes and hashes of its files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class StoredThumbnail:
 @dataclass(frozen=True, kw_only=True)
 class Stored:
     """A picture in the archive. ``relpath`` is relative to its root, with ``/``; sizes in pixels and bytes. The hashes
-    are of the files: whoever fetches one can tell that it is the one, and whole."""
+    are of the files, so that clients can check what they fetched."""
 
     image_id: str
     relpath: str
