@@ -37,7 +37,7 @@ _T = TypeVar("_T")
 Phase = Literal["downloading", "loading", "denoising", "decoding", "saving"]
 
 LINE_LIMIT = 1 << 20
-"""Bytes; the longest message is a ``Draw`` with two prompts."""
+"""Bytes of one line. The longest message is a ``Draw`` with two prompts."""
 
 EXIT_CARD_BUSY = 75
 """The lock file of the card stayed with another process."""
@@ -48,7 +48,7 @@ EXIT_NO_ENGINE = 77
 
 
 class _Message(BaseModel):
-    """Numbers may be NaN: whoever reads a task refuses it with a sentence."""
+    """NaN is allowed on the wire; ``images.task_validation`` refuses it with a sentence."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -60,7 +60,7 @@ class _Message(BaseModel):
 
 
 class Memory(_Message):
-    """What was measured on the device. Bytes; ``None`` where it cannot be known."""
+    """Measured memory of the device in bytes; ``None`` where it cannot be measured."""
 
     total_bytes: int | None = None
     free_bytes: int | None = None
@@ -70,7 +70,7 @@ class Memory(_Message):
 
 
 class Draw(ResolvedRequest):
-    """One picture: its request, and where everything lies. ``prompt`` comes without LoRA tags here."""
+    """One picture: its request, and the paths of its files. ``prompt`` has no LoRA tags here."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -97,7 +97,7 @@ class Cancel(_Message):
 
 
 class Release(_Message):
-    """Take everything off the device; what the computer's memory has room for may wait there."""
+    """Take everything off the device; models may stay in the computer's memory."""
 
     kind: Literal["release"] = "release"
 
@@ -127,7 +127,7 @@ class Progress(_Message):
 
 
 class Preview(_Message):
-    """What the picture looks like by now."""
+    """A preview of the picture that is being drawn."""
 
     kind: Literal["preview"] = "preview"
     task_id: str
@@ -148,17 +148,17 @@ class UsedControlNet(_Message):
 
 
 class Measured(_Message):
-    """What is only known of a request once its model is loaded."""
+    """Facts about a request that are only known once its model is loaded."""
 
     model_hash: str
     unused_embeddings: list[str] = []
     """Names of embeddings that do not fit this model."""
     refiner: UsedRefiner | None = None
-    """The one that drew the last steps."""
+    """The refiner, where it drew the last steps."""
     vae: UsedVae | None = None
     """The decoder that replaced the model's own."""
     guidance_rescale: float | None = None
-    """The share of the guidance that was scaled back, where the model wants that."""
+    """The guidance rescale, for models that need it."""
     control: UsedControlNet | None = None
     """The ControlNet that was asked for, which may have been fetched only now."""
 
@@ -174,7 +174,7 @@ class Drawn(Measured):
     """From the task's arrival in the GPU process to the written file, loading included."""
     pipeline_seconds: float
     load_seconds: float
-    """Of reading its files; 0 where it was in the computer's memory."""
+    """Seconds for reading the model's files; 0 where the model was in memory."""
     memory: Memory
     resident: str | None
     versions: dict[str, str] = {}
@@ -244,7 +244,7 @@ def _decode(messages: TypeAdapter[_T], line: bytes) -> _T:
         if error.errors(include_input=False)[0]["type"] != "json_invalid":
             raise BadMessage("an unknown message") from None
     try:
-        # Half of a surrogate pair, of which a file's name may be made, is no JSON to pydantic.
+        # pydantic refuses lone surrogates, which file names may contain; json reads them.
         return messages.validate_python(json.loads(line))
     except (ValueError, RecursionError):
         raise BadMessage("a line that is no message") from None

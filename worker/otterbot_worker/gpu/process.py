@@ -37,7 +37,7 @@ class GpuProcess:
     ``step_timeout``: seconds without any sign of life within a picture; ``load_timeout``: the
     same while a model loads; ``start_timeout``: from the start of the process to its hello,
     waiting for the previous holder of the card (``lock_timeout``) included. ``reserve_mb`` and ``ram_reserve_mb``:
-    of the card's and the computer's memory, what drawing leaves to others.
+    memory of the card and of the computer that is left to other programs.
     """
 
     def __init__(
@@ -264,7 +264,7 @@ class GpuProcess:
             await self._bury(child, "stopped")
 
     async def _bury(self, child: Child, reason: str) -> ProcessDied:
-        """Make sure that the child is gone and reaped. The reason is for a child that had to be killed."""
+        """Make sure that the child is gone and reaped. ``reason`` counts only for a child that had to be killed."""
         killed = await child.end()
         if child.stopping:
             reason = "stopped"

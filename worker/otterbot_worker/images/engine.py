@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 class Engine:
     """``device``: ``auto``, ``cpu``, ``cuda`` or ``cuda:N``. ``reserve`` and ``ram_reserve``: bytes that are left to
-    others. ``measure``: in the place of ``devices.facts``. :raises devices.NoDevice:"""
+    others. ``measure``: replaces ``devices.facts`` in tests. :raises devices.NoDevice:"""
 
     def __init__(
         self,
@@ -103,7 +103,7 @@ class Engine:
         try:
             task.output.write_bytes(outcome.pixels.tobytes())
         except OSError as error:
-            # Not an accident of this process: the worker decides by the number what becomes of the picture.
+            # Not a fault of this process: the worker decides by the errno what to do.
             raise JobFailed(
                 "image_failed", "The drawn picture could not be written to the disk.", {"errno": error.errno}
             ) from None
@@ -125,7 +125,7 @@ class Engine:
         )
 
     def _surroundings(self, budget: MemoryBudget) -> dict[str, str]:
-        """What else the last bits of a picture depend on."""
+        """Facts that the last bits of a picture depend on: device, precision, threads."""
         kept, computed = budget.precision.storage, budget.precision.compute
         return {
             "device": self.name,
@@ -136,15 +136,15 @@ class Engine:
     # ------------------------------------------------------------ one attempt
 
     def _attempt(self, task: Draw, entry: ModelEntry, budget: MemoryBudget, monitor: Monitor) -> _Outcome | None:
-        """``None``: memory did not suffice under the budget's plan. Errors leave without their frames,
-        which would hold on to the tensors in them."""
+        """``None``: memory ran out under the budget's plan. Tracebacks are dropped: their frames would keep tensors
+        alive."""
         try:
             outcome = self._draw(task, budget, monitor)
         except (Cancelled, CannotLook, JobFailed) as error:
             self.residency.settle()
             raise error.with_traceback(None) from None
         except Exception as error:
-            if devices.is_fatal(error):  # every call on the device fails from now on, and would hide what it was
+            if devices.is_fatal(error):  # every later call on the device fails and would hide the first error
                 raise devices.DeviceLost(type(error).__name__).with_traceback(error.__traceback__) from None
             if devices.is_out_of_memory(error):
                 return None
@@ -192,7 +192,7 @@ class Engine:
 
 @dataclass(frozen=True, kw_only=True)
 class _Outcome:
-    """Of one attempt that came to its end."""
+    """The result of a successful attempt."""
 
     pixels: Pixels
     notes: list[str]

@@ -69,7 +69,7 @@ class Residency:
         stays = self.loaded is not None and needed + moved <= available + self.cpu_cache.held
         fits = self.cpu_cache.shrink(needed + moved if stays else needed, available, but=but)
         if self.loaded is not None and stays and fits:
-            with contextlib.suppress(Exception):  # where it cannot be moved, it is let go
+            with contextlib.suppress(Exception):  # a model that cannot be moved is dropped
                 put_away(self.loaded)
                 self.cpu_cache.put(self.loaded)
                 self.loaded = None

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 TOLERANCE = 1.1
-"""How much more memory there has to be before what failed is tried again."""
+"""A placement that failed is tried again with more free memory than before, times this."""
 MAX_ENTRIES = 32
-"""Of one model."""
+"""Entries kept per model."""
 KEPT_SECONDS = 7 * 24 * 3600.0
 """How long an entry bars a placement. One failed try a week costs little; a placement that is barred without reason
 makes every picture slower."""

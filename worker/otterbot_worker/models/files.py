@@ -17,13 +17,13 @@ from .header_reader import READER
 MIB = 1 << 20
 BLOCK = 1 << 16
 BLOCKS = 64
-"""So many blocks of a large file are read between its ends."""
+"""Blocks that are hashed of a large file between its ends."""
 REVISION_MAX = 200
-"""Bytes of a file that names one; it has 40."""
+"""Bytes read of a file that holds a revision, which has 40."""
 WEIGHTED = ("unet", "transformer", "vae", "text_encoder", "text_encoder_2", "text_encoder_3")
 """Components that have weights."""
 SINGLE = ("config.json", "diffusion_pytorch_model.safetensors")
-"""What is taken of a repository that is one component."""
+"""The files used of a repository that is a single component."""
 
 
 class BrokenFile(Exception):

@@ -1,8 +1,8 @@
 # mypy: disallow-untyped-calls=False
-"""The refiner's files beside a loaded base.
+"""Loads the refiner beside its base.
 
-It is one U-Net more. Its other parts are the base's: the decoder, and the second text encoder, which has read the
-prompt already, so that its part of the base's embeddings is all that the refiner needs to know.
+Only its U-Net is loaded. The VAE and the second text encoder are the base's: the encoder has already read the prompt,
+and its part of the base's embeddings is what the refiner takes.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ class Refiner:
     hand_over: float
     pipe: Any
     travels: bool
-    """Whether its U-Net comes to the device for its steps and leaves again; else it is there, or its layers come."""
+    """Whether its U-Net is moved to the device for its steps and back; else it stays there, or its layers move one by
+    one."""
 
     def record(self) -> UsedRefiner:
         return UsedRefiner(name=self.name, hash=self.hash, hand_over=self.hand_over)
@@ -54,7 +55,7 @@ def load(
     downloads: bool,
     monitor: Monitor,
 ) -> Refiner:
-    """The entry's refiner beside its base, which lies in memory already as the plan says; this one does as the base.
+    """Load the entry's refiner. ``base``: the loaded base pipeline; the refiner is placed by the same plan.
 
     :raises JobFailed: ``model_missing``, ``model_broken`` :raises Cancelled:
     Out of memory and fatal device errors come as torch raises them.
@@ -124,7 +125,7 @@ def _read(entry: ModelEntry, folder: Path, precision: Precision) -> _Read:
 
 
 def placed(refiner: Refiner, plan: Plan, device: torch.device) -> Refiner:
-    """The same one, laid as that plan says."""
+    """The refiner, moved to where ``plan`` says."""
     return replace(refiner, travels=placing.place_one(plan, refiner.pipe.unet, device))
 
 
@@ -145,7 +146,7 @@ def _locate(entry: ModelEntry, *, downloads: bool, monitor: Monitor) -> Path:
 
 
 def _settings(folder: Path) -> dict[str, bool]:
-    """What the refiner's index says of its pipeline. Where there is none, what the published one says."""
+    """Pipeline settings from the refiner's index, by default the published refiner's."""
     try:
         index = files.read_index(folder)
     except (FileNotFoundError, files.BrokenFile):

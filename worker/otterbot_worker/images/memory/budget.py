@@ -1,4 +1,4 @@
-"""The memory of one picture: the plan to begin with, and the next ones where that does not suffice."""
+"""The memory budget of one picture: the first plan, and the next ones when memory runs out."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from ...models.estimates import Needs, needs_of, steered, with_loras
 from ...sampling import tiles
 
 ATTENTION_MATTERS = 500_000_000
-"""Bytes that attention without a kernel takes on top, from which on people are told."""
+"""From so many extra bytes for attention scores on ("math" kernel) a note says so."""
 
 
 @dataclass(kw_only=True)
 class MemoryBudget:
-    """For the time of one picture. Each plan is tried at most once."""
+    """One picture's budget. Each plan is tried at most once."""
 
     entry: ModelEntry
     width: int
@@ -29,7 +29,7 @@ class MemoryBudget:
     counted: bool
     """Whether ``needs`` is all that it needs. Else running out of memory says nothing of other pictures."""
     facts: DeviceInfo
-    """Of the device before anything of this model was on it."""
+    """The device's state before anything of this model was on it."""
     precision: Precision
     reserve: int
     ram_reserve: int
@@ -49,14 +49,14 @@ class MemoryBudget:
 
     @property
     def ram_needed(self) -> int:
-        """Of the computer's memory, to load it in the first place."""
+        """Bytes of the computer's memory for loading the model."""
         if self.facts.kind == "cpu":
             return self.choice.estimate.card
         return self.needs.weights(BYTES[self.precision.storage], BYTES[self.precision.compute])
 
     @property
     def notes(self) -> list[str]:
-        """What people should know of it, once the picture is drawn."""
+        """Notes for people on the plan, once the picture is drawn."""
         said = [self.precision.note] if self.precision.note else []
         if self.tried:
             said.append(f"Drawn with {self.plan.words}; {self._too_large}.")
@@ -78,7 +78,7 @@ class MemoryBudget:
         return said
 
     def fall_back(self) -> bool:
-        """Learn that memory did not suffice and choose again; ``False`` where nothing is left that could fit."""
+        """Record that memory ran out and choose the next plan; ``False`` where none is left that could fit."""
         self.tried.append(self.plan)
         if self.counted:
             card = self.choice.estimate.card
@@ -92,7 +92,7 @@ class MemoryBudget:
         return bool(left)
 
     def _choose(self, plans: Sequence[placement.Plan] | None = None) -> placement.Choice:
-        """Of those plans, else of all that there are for the device and the model."""
+        """Choose among ``plans``; by default all for the device and the model."""
         return placement.choose(
             self.needs,
             self.facts,
@@ -105,7 +105,7 @@ class MemoryBudget:
         )
 
     def refusal(self) -> JobFailed:
-        """After the last plan."""
+        """The failure after the last plan."""
         free = self.facts.available
         return JobFailed(
             "out_of_memory",
@@ -125,7 +125,7 @@ class MemoryBudget:
         return f"{self.width}x{self.height} was too large for the free {_gb(self.facts.available)}"
 
     def _attention_bytes(self) -> int:
-        """How much it takes on top where the card has only the fallback ("math")."""
+        """Extra bytes of attention where the card has only the "math" kernel."""
         if self.facts.kind != "cuda" or not self.facts.math_only:
             return 0
         written, spared = (
@@ -169,7 +169,7 @@ class MemoryBudgets:
         self._oom_history[entry.name] = oom_history.merged(self._oom_history.get(entry.name, ()), new)
 
     def _needs_of(self, entry: ModelEntry) -> Needs:
-        """Whatever a model's files make of that, only this picture fails. :raises JobFailed: :raises CannotLook:"""
+        """The model's needs. Broken files only fail this picture. :raises JobFailed: :raises CannotLook:"""
         if self._needs is None or self._needs[0] != entry:
             try:
                 self._needs = (entry, needs_of(entry))
