@@ -31,7 +31,7 @@ EXIT_NOTHING = 1
 EXIT_USAGE = 2
 FREE_SECONDS = 30.0
 READ_SECONDS = 60.0
-"""For files that nobody has read yet: whoever asks for the list here wants all of it."""
+"""Time for reading new files: this list has to be complete."""
 
 
 class Refused(Exception):
@@ -61,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     named = os.environ.get("OTTERBOT_CONFIG")
     about = "the settings (default: $OTTERBOT_CONFIG, else built-in defaults)"
     parser.add_argument("--config", type=Path, default=Path(named) if named else None, metavar="FILE", help=about)
-    # The same after the command, where people type it; absent there, what stood before it counts.
+    # --config is also accepted after the command; SUPPRESS keeps the value given before it.
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--config", type=Path, default=argparse.SUPPRESS, metavar="FILE", help=about)
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
@@ -175,7 +175,7 @@ def _models(asked: argparse.Namespace) -> int:
 
 
 def _where(catalogue: Catalogue, entry: ModelEntry) -> tuple[str, str | None]:
-    """In a word, and why there is none."""
+    """Where the model's files are, in a word, and what is wrong."""
     try:
         return "here" if entry.here() else "on demand" if catalogue.available(entry) else "missing", None
     except CannotLook as error:
@@ -277,7 +277,7 @@ def _call(settings: config.Config, method: str, path: str, body: Any = None) -> 
 
 
 def _opener() -> urllib.request.OpenerDirector:
-    # This machine's own worker, whose certificate is made out for the name that others know it by; and no proxy.
+    # This machine's own worker: its certificate is for the name that others use, so do not check it, and use no proxy.
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

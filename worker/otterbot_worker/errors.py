@@ -55,11 +55,11 @@ class ProcessDied(Exception):
 
 
 ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR})
-"""What the system answers where there is no such file."""
+"""Errors that mean that there is no such file."""
 
 
 CANNOT_LOOK = "cannot_look"
-"""The code by which the GPU process tells of a ``CannotLook``."""
+"""The code of a ``CannotLook`` from the GPU process."""
 
 
 class CannotLook(Exception):
@@ -81,10 +81,10 @@ class CannotLook(Exception):
 
 
 def look_failed(error: BaseException, what: str) -> None:
-    """What is called where a file could not be opened: returns where that is because it is absent or broken.
+    """Call it with the error of an attempt to read a file. Returns where the file is absent or broken.
 
     :raises CannotLook: the system could not look
     """
-    # Libraries raise errors of this type without a number for files that make no sense to them.
+    # An OSError without errno comes from a library that found the file invalid.
     if isinstance(error, OSError) and error.errno is not None and error.errno not in ABSENT:
         raise CannotLook(what, error.strerror or type(error).__name__) from None

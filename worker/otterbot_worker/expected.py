@@ -1,4 +1,4 @@
-"""What a value should have been, in words: of settings and of requests."""
+"""Sentences on what a value should have been, for settings and for requests."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _PATTERNS = {
 
 
 def of(problem: Mapping[str, Any]) -> str:
-    """What one of pydantic's errors expected; never what was given."""
+    """What one of pydantic's errors expected; never repeats the given value."""
     context = problem.get("ctx", {})
     kind = str(problem["type"])
     if kind == "value_error":

@@ -65,9 +65,9 @@ class Row:
     overtaken: int
     overtaken_at: float | None
     result: ImageResult | ChatResult | None
-    """By ``kind``; there is one where it succeeded."""
+    """A picture's or an answer's, by ``kind``; only of a row that succeeded."""
     error: Failure | None
-    """Why it failed."""
+    """Only of a row that failed."""
 
     @classmethod
     def from_row(cls, row: Fields) -> Row:
@@ -128,7 +128,7 @@ class StoredJob:
 
 @dataclass(frozen=True, kw_only=True)
 class NewRow:
-    """What submission knows of a row."""
+    """The fields of a row that are known when a job is submitted."""
 
     seed: int
     model: str

@@ -59,7 +59,7 @@ class Head:
 
 @dataclass(frozen=True, kw_only=True)
 class Death:
-    """What the death of a process made of a row."""
+    """A row after the death of its process. ``final``: it failed."""
 
     job_id: str
     client: str
@@ -147,7 +147,7 @@ class Store:
             found = await fetch_one(connection, q.CLAIM, (now, seq))
             if found is None:
                 return None
-            # Always later than everybody's: a clock that was set back must not send people to the end of the line.
+            # Always later than all others: a clock set back must not move people to the end of the line.
             await connection.execute(q.SERVE, (found["client"], found["owner"], now))
             if overtaken:
                 await connection.execute(q.OVERTAKE, (now, json.dumps(list(overtaken))))
@@ -206,7 +206,7 @@ class Store:
         await self._db.write(q.IMAGES_GONE, (now, json.dumps(list(relpaths))))
 
     async def forget_record(self, image: ImageRow) -> None:
-        """Takes people's words out of a picture's result."""
+        """Remove prompts from a picture's result."""
         await self._db.write(q.FORGET_RECORD, (image.job_id, image.idx))
 
     # ------------------------------------------------------------ housekeeping
@@ -238,7 +238,7 @@ class Store:
 
 
 def _json(stored: BaseModel) -> str:
-    # Not pydantic's own JSON, which has null where a number is infinite.
+    # json.dumps, not model_dump_json, which writes null for infinite numbers.
     return json.dumps(stored.model_dump(mode="json"), ensure_ascii=False)
 
 

@@ -1,4 +1,4 @@
-"""A job on its way into the queue: checked against the limits and stored with its rows, or found by its key."""
+"""Submission of a job: checked against the limits and stored with its rows, or found by its key."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class KeyReused(Exception):
 
 
 class InputGone(Exception):
-    """The picture that the job starts from is not here any more."""
+    """An input picture of the job is not here any more."""
 
 
 class QueueFull(Exception):
@@ -35,7 +35,7 @@ class QueueFull(Exception):
 @dataclass(frozen=True, kw_only=True)
 class Limits:
     open_rows: int
-    """Of one client."""
+    """Of one client, over all owners."""
     open_rows_per_owner: int
 
 
@@ -54,7 +54,7 @@ class Submission:
     content: list[dict[str, str]] | None
     rows: Sequence[NewRow]
     input_ids: Sequence[str] = ()
-    """The pictures that it needs."""
+    """The input pictures that it needs."""
 
 
 def new_rows(request: ResolvedRequest, *, work: float) -> list[NewRow]:
@@ -80,7 +80,7 @@ async def insert(
         # In this transaction: a sweep between two of them would remove the picture as unused.
         if await fetch_one(connection, q.TOUCH_INPUT, (now, new.private, new.client, input_id)) is None:
             raise InputGone
-    # In order of time, so that neighbours in time are neighbours in the index.
+    # Sortable by time, so that jobs of one time are neighbours in the index.
     job_id = f"{int(now * 1000):012x}{secrets.token_hex(10)}"
     content = None if new.content is None else json.dumps(new.content, ensure_ascii=False)
     request = new.request.model_dump_json()
@@ -101,7 +101,7 @@ async def _check_limits(connection: aiosqlite.Connection, new: Submission, limit
     mine = await fetch_one(connection, q.OPEN_OF_OWNER, (new.client, new.owner))
     if mine is not None and mine["count"] + len(new.rows) > limits.open_rows_per_owner:
         raise QueueFull(limits.open_rows_per_owner, of_owner=True)
-    # Of this client: another one's jobs are no reason to refuse these.
+    # Only this client's rows count: other clients' jobs are no reason to refuse.
     everything = await fetch_one(connection, q.OPEN_OF_CLIENT, (new.client,))
     if everything is not None and everything["count"] + len(new.rows) > limits.open_rows:
         raise QueueFull(limits.open_rows, of_owner=False)

@@ -1,4 +1,4 @@
-"""What a picture needs of files, looked for when it is drawn: the model, its LoRAs, its ControlNet, the checker."""
+"""The files of a picture, looked up when it is drawn: model, LoRAs, embeddings, ControlNet, inputs, safety checker."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class NeededFiles:
 
 
 def find(row: Row, job: StoredJob, catalogue: Catalogue, library: Library, inputs: InputFiles) -> NeededFiles:
-    """Reads folders: not for the event loop.
+    """Reads folders, so it runs in a thread.
 
-    :raises JobFailed: something is not here any more :raises CannotLook: nobody can say
+    :raises JobFailed: something is not here any more :raises CannotLook: a file could not be looked at
     """
     look = catalogue.look()
     entry, request = look.entry(row.model), job.pictures
@@ -62,7 +62,7 @@ def find(row: Row, job: StoredJob, catalogue: Catalogue, library: Library, input
 
 
 def task(row: Row, job: StoredJob, needed: NeededFiles, *, output: Path, oom_history: Sequence[OutOfMemory]) -> Draw:
-    """A row's picture for the GPU process. ``output``: where its pixels go; ``oom_history``: the model's."""
+    """The task of a row for the GPU process. ``output``: the file for its pixels; ``oom_history``: the model's."""
     picture = job.pictures.picture(row.idx)
     fields = {
         **dict(picture),

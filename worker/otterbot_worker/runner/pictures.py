@@ -37,7 +37,7 @@ START_AGAIN_SECONDS = (2.0, 5.0, 15.0, 60.0)
 TAKEN_SECONDS = 15.0
 FULL_DISK_SECONDS = 10.0
 UNREAD_SECONDS = 15.0
-"""Before a row is tried again whose files nobody could look at."""
+"""Wait before a row with unreadable files is tried again."""
 
 
 class PictureRunner:
@@ -53,7 +53,7 @@ class PictureRunner:
         wake: Callable[[], None],
         broken: Callable[[BaseException], None],
     ) -> None:
-        """``wake``: the dispatcher, for a row that went back to the queue; ``broken``: nothing works any more."""
+        """``wake``: called when a row went back to the queue; ``broken``: called with an error that ends the worker."""
         self._stopping = False
         self._store = shared.store
         self._card = shared.card
@@ -73,7 +73,7 @@ class PictureRunner:
         self._saving: set[asyncio.Task[None]] = set()
         self._failed_starts = 0
         self._unwritable = (0, float("-inf"))
-        """The disk's last error, and until when nothing is drawn because of it."""
+        """The disk's last errno, and until when nothing is drawn because of it."""
 
     async def run(self, row: Row, job: StoredJob, interrupted: Callable[[], bool]) -> None:
         """Draws a claimed row; returns when its pixels are on their way to the archive.
@@ -137,7 +137,7 @@ class PictureRunner:
         self._unwritable = number, time.monotonic() + FULL_DISK_SECONDS
 
     def _check_disk(self) -> None:
-        """:raises HandBack: nothing could be written a moment ago"""
+        """:raises HandBack: the disk refused a write a moment ago"""
         number, until = self._unwritable
         if (wait := until - time.monotonic()) > 0:
             reason = f"Pictures cannot be written to the disk ({os.strerror(number)}), so they wait."
@@ -151,7 +151,7 @@ class PictureRunner:
         except ProcessDied as error:
             if error.reason == "stopped":
                 raise Cancelled from None
-            # Before the first word of the process no picture can be to blame.
+            # A process that dies before its hello has seen no picture, so none is to blame.
             delay = START_AGAIN_SECONDS[min(self._failed_starts, len(START_AGAIN_SECONDS) - 1)]
             self._failed_starts += 1
             raise HandBack(deaths.sentence(error.reason), delay) from None
@@ -181,7 +181,7 @@ class PictureRunner:
         return report
 
     def _previewer(self, row: Row) -> Callable[[bytes], None]:
-        """What is told of each preview; whoever watches the progress learns that there is another one."""
+        """The callback for previews: stores each, and reports progress with the new number of previews."""
 
         def show(jpeg: bytes) -> None:
             self._live.put_preview(row.job_id, row.idx, jpeg)
@@ -205,7 +205,7 @@ class PictureRunner:
         self._broken(error)
 
     async def _save(self, row: Row, job: StoredJob, drawn: Drawn, countdown: Countdown, entry: ModelEntry) -> None:
-        """The archive's part of a row. Only a broken database leaves as an exception."""
+        """Archive a drawn picture and finish its row. Only database errors are raised."""
         now = time.time()
         record = results.record(row, job, drawn, took=now - (row.claimed_at or now))
         try:
@@ -283,6 +283,6 @@ class PictureRunner:
 
 
 def _decoded(job: StoredJob) -> float:
-    """Megapixels that are decoded behind the last step. Tiles are decoded between the steps."""
+    """Megapixels decoded after the last step; 0 with tiles, which are decoded in between."""
     width, height = tiles.final(job.pictures)
     return 0.0 if tiles.in_tiles(job.pictures) else float(width * height / 1e6)

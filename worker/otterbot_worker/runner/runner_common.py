@@ -1,4 +1,4 @@
-"""What every run of a row shares: the ways it can end, and telling others about it."""
+"""Shared by the runners: failures of a row, and reporting to listeners."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ class Shared:
 
 
 class HandBack(Exception):
-    """The row is not to blame: it goes back as if it had never been claimed, and its kind waits ``seconds``. ``alone``:
-    only the row itself waits."""
+    """The row goes back as if it had never been claimed, because it is not to blame. Its kind waits ``seconds``; with
+    ``alone`` only this row."""
 
     def __init__(self, reason: str, seconds: float, *, alone: bool = False) -> None:
         super().__init__(reason)
@@ -56,7 +56,7 @@ class HandBack(Exception):
 
 
 async def unbroken(work: Coroutine[Any, Any, T]) -> T:
-    """Runs ``work`` to its end even when the caller is cancelled meanwhile: a transition is never half reported."""
+    """Run ``work`` to its end even if the caller is cancelled, so that a transition is never reported only half."""
     task = asyncio.ensure_future(work)
     try:
         return await asyncio.shield(task)
@@ -70,7 +70,7 @@ def failure(error: JobFailed) -> Failure:
 
 
 def poison(error: ProcessDied) -> Failure:
-    """Why a row whose process died too often is not tried again."""
+    """The failure of a row during which the GPU process died too often."""
     return Failure(
         code="poison",
         message=f"The graphics process ended twice while drawing this ({error.reason}), so it is not tried again. "

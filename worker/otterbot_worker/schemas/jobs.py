@@ -1,4 +1,4 @@
-"""How jobs stand, what becomes of them, and what the stream of events says of them."""
+"""Jobs, their results and failures, and the events about them."""
 
 from __future__ import annotations
 
