@@ -1,4 +1,4 @@
-"""What is said about messages that cannot be read: a sentence in their room, a line in ``!status``."""
+"""Reports unreadable messages: a sentence in their room, a line in ``!status``."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class _Asked:
 
 
 class Unread:
-    """One per plugin instance; owns what waits for keys and what was said about keys."""
+    """One per plugin instance; owns the parked events and the withheld codes."""
 
     def __init__(
         self,

@@ -1,8 +1,8 @@
-"""Pictures to start from: which message shows one, where its bytes lie, and their way to the worker.
+"""Input pictures: finds the message that shows one, reads its bytes, and sends them to the worker.
 
-Stored is only which event it is, never an address or a key: the event is read again from the room (and decrypted)
-whenever the bytes are needed. The worker names a picture by its bytes, so bringing it twice is bringing it once, and
-a process that dies anywhere in between begins again.
+Only the event's id is stored, never a URL or a key: the event is read (and decrypted) again whenever the bytes are
+needed. The worker identifies a picture by its hash, so sending it twice is harmless, and a crash in between only
+repeats it.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from .active import CannotAsk
 from .image_check import sniff
 
 MOST = 20_000_000
-"""Bytes; the worker may take less."""
+"""Bytes of a picture; the worker's limit may be lower."""
 TYPES = frozenset({"image/png", "image/jpeg", "image/jpg", "image/pjpeg", "image/webp", "image/gif", "image/apng"})
 FEATURE = "img2img"
 HOLES = "inpaint"
 STEERS = "control"
 PLACES = ("init_image", "mask", "control")
-"""Where a request names pictures; all of one request's are the same."""
+"""Fields of a request that name pictures; all of them name the same one."""
 AT_ONCE = 2
 """Pictures in memory at the same time, however many requests a start takes up."""
 KEY_PATIENCE = 10.0
