@@ -41,11 +41,11 @@ class Edits:
         self._told: set[str] = set()
 
     async def in_place(self, message: Message) -> Message | None:
-        """The message as it counts; an edit with the thread and the reply of what it edits, which it does not repeat.
+        """The message to handle; an edit gets the thread and reply of the edited message, which it does not repeat.
 
-        ``None`` if it is not to count. Ignored are edits of other people's messages and edits of edits: homeservers
-        accept them, but clients do not show them. An older edit that arrives after a newer one, because its room key
-        was late, is ignored too.
+        ``None``: ignore it. Ignored are edits of other people's messages and edits of edits: homeservers accept them,
+        but clients do not show them. An older edit that arrives after a newer one, because its room key was late, is
+        ignored too.
         """
         old = await surely(lambda: self._store.request_by_event(message.event_id), self._log)
         if message.edit_id is None:

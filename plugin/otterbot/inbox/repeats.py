@@ -47,10 +47,10 @@ class Repeats:
         self._places: OrderedDict[tuple[str, str | None], list[_Answer]] = OrderedDict()
 
     async def covers(self, message: Message, outcome: Outcome) -> bool:
-        """Is the same said there already, unread when this was asked, or about to be?
+        """Whether an equal answer is waiting, or was not visible yet when this was asked.
 
-        The same is the same text to the same words (two drawings that are refused for one reason are two); and as long
-        as the first answer has not gone out, the same person's same words, whatever has changed meanwhile.
+        Equal means the same text to the same words (two drawings refused for one reason are different); and while the
+        first answer is unsent, the same words of the same person.
         """
         if outcome.reply is None or not _only_says(outcome):
             return False

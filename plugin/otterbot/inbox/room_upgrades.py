@@ -207,7 +207,7 @@ async def moved_part(part: Part, room: str, request: Request | None) -> Part | N
         content = content["content"]
     if content is None:
         return None
-    sender = request.sender if request is not None and not part.moved else None  # of several upgrades one is named
+    sender = request.sender if request is not None and not part.moved else None  # once, even after several upgrades
     return replace(
         part, room_id=room, kind=Kind.MESSAGE, content=await event_content.carried_over(content, sender), moved=True
     )

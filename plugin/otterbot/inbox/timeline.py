@@ -101,7 +101,7 @@ class Coming:
         if self._out:
             left = membership in LEFT
             self._out = not (left and before(event) == "join")
-            return left and before(event) is None  # what it was before is not said: it may never have been there
+            return left and before(event) is None  # unknown before: it may never have been there
         if not self._came:
             self._newest_first.append(event)
             return joins(event, self._bot) and self._joins(event)

@@ -72,9 +72,9 @@ class ActiveRequest:
         self.job, self.heard_at = job, time.monotonic()
 
     def job_at(self, now: float) -> Job | None:
-        """The job with its time left as of ``now`` (``time.monotonic()``): it goes on while nobody says anything.
+        """The job with its time left counted down to ``now`` (``time.monotonic()``).
 
-        ``eta_s`` is ``None`` where it has run out: the estimate was wrong, and another one is not known.
+        ``eta_s`` is ``None`` once it has run out: the estimate was wrong.
         """
         job = self.job
         if job is None or job.eta_s is None:

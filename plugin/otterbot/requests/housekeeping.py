@@ -55,9 +55,9 @@ class Housekeeping:
             await news(self._wake, wait)
 
     async def _expire_old(self) -> float | None:
-        """Give old requests back; how long the next one has left. As long as nobody knows what time it is, none is old.
+        """Expire old requests. Returns the seconds until the next one. While the time is unknown, none is old.
 
-        :class:`~.retiming.Retiming` wakes us when it is, and when the clock was set.
+        :class:`~.retiming.Retiming` wakes this loop when the time becomes known, and when the clock was set.
         """
         if not self._store.clock.known:
             return None
