@@ -22,7 +22,7 @@ from ..config import Values
 from ..errors import WorkerRefused
 from ..matrix import event_content
 from ..outbox.queue import Outbox
-from ..requests.active import ActiveRequest, CannotAsk, Ending, WorkerState
+from ..requests.active import ActiveRequest, CannotAsk, RequestEnd, WorkerState
 from ..store.part_names import CHAT_EDIT, CHAT_END, FINAL, PLACEHOLDER, PartName
 from ..store.rows import Kind, Part, PartState, Rank, Request
 from ..store.store import Store
@@ -127,7 +127,7 @@ class Chats:
 
     # -- the end -----------------------------------------------------------------------------
 
-    async def on_job(self, active: ActiveRequest) -> Ending | None:
+    async def on_job(self, active: ActiveRequest) -> RequestEnd | None:
         job = active.job
         chat = self._follow(active)
         chat.moved.set()
@@ -156,7 +156,7 @@ class Chats:
             chat.pieces = made_of, made
         return chat.pieces[1]
 
-    async def _deliver(self, active: ActiveRequest, count: int, standing: dict[PartName, Part]) -> Ending | None:
+    async def _deliver(self, active: ActiveRequest, count: int, standing: dict[PartName, Part]) -> RequestEnd | None:
         """The next piece, if the ones before it stand in the room; the ending when all do."""
         for number in range(1, count + 1):
             name = PartName.answer(number)
@@ -173,9 +173,9 @@ class Chats:
                 return None
             if part.state is not PartState.SENT:
                 return await self._end_badly(active, "failed", texts.CHAT_NOT_POSTED, standing)
-        return Ending(outcome=SUCCEEDED, well=True, line="")
+        return RequestEnd(outcome=SUCCEEDED, well=True, line="")
 
-    async def _failed(self, active: ActiveRequest, turn: Turn, standing: dict[PartName, Part]) -> Ending:
+    async def _failed(self, active: ActiveRequest, turn: Turn, standing: dict[PartName, Part]) -> RequestEnd:
         if turn.state == "cancelled":
             return await self._end_badly(active, "cancelled", texts.CANCELLED, standing)
         if turn.error is not None:
@@ -190,10 +190,10 @@ class Chats:
 
     async def _end_badly(
         self, active: ActiveRequest, outcome: str, text: str, standing: dict[PartName, Part]
-    ) -> Ending:
+    ) -> RequestEnd:
         """One sentence: in place of the placeholder, or as a message of its own."""
         if "cannot_encrypt" in active.reasons:
-            return Ending(outcome=outcome, well=False, line=text)
+            return RequestEnd(outcome=outcome, well=False, line=text)
         content = await event_content.notice(text, active.key, FINAL, None)
         free = standing.get(PartName.answer(1)) is None
         edit = free and await self._placeholder_stands(active, standing)
@@ -208,7 +208,7 @@ class Chats:
         part = Part(
             key=active.key, part=FINAL, room_id=active.request.room_id, kind=kind, rank=Rank.REFUSAL, content=content
         )
-        return Ending(outcome=outcome, well=False, line=text, parts=[part])
+        return RequestEnd(outcome=outcome, well=False, line=text, parts=[part])
 
     async def _placeholder_stands(self, active: ActiveRequest, standing: dict[PartName, Part]) -> bool:
         """In the room, or on its way beyond recall."""
@@ -219,7 +219,7 @@ class Chats:
             return False  # it was being sent when its room was closed
         return not (part.state is PartState.READY and await self._outbox.withdraw(active.key, PLACEHOLDER))
 
-    async def ended(self, active: ActiveRequest, ending: Ending) -> None:
+    async def ended(self, active: ActiveRequest, ending: RequestEnd) -> None:
         """Cancelled, refused or expired: the placeholder does not go on promising an answer."""
         self._chats.pop(active.key, None)
         self._active.pop(active.key, None)

@@ -135,7 +135,7 @@ class WorkerState:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ending:
+class RequestEnd:
     """How a request ends: outcome, status line, messages."""
 
     outcome: str
@@ -177,13 +177,13 @@ class Kind(Protocol):
     async def refused(self, active: ActiveRequest, refusal: WorkerRefused) -> str:
         """The sentence for people after a final refusal."""
 
-    async def on_job(self, active: ActiveRequest) -> Ending | None:
+    async def on_job(self, active: ActiveRequest) -> RequestEnd | None:
         """``active.job`` has changed, or one of its parts was sent. A returned ending finishes the request."""
 
     async def on_chat(self, active: ActiveRequest, event: ChatEvent) -> None:
         """More text."""
 
-    async def ended(self, active: ActiveRequest, ending: Ending) -> None:
+    async def ended(self, active: ActiveRequest, ending: RequestEnd) -> None:
         """The request is done and stored. Unsent parts may be withdrawn here."""
 
 

@@ -10,7 +10,7 @@ from ..outbox.queue import Outbox
 from ..store.rows import Part, PartState, Rank, Request
 from ..store.store import Commit, Store
 from ..waiting import surely
-from .active import Ending
+from .active import RequestEnd
 from .active_requests import ActiveRequests
 from .completion import REPLACED, Completion, closing, unsend
 from .signals import Signals
@@ -52,7 +52,7 @@ class Cancellation:
         """The requests are ``done`` in the database: stop their jobs and parts. ``replaced``: an edit of the message
         has made a new request."""
         outcome, line = (REPLACED, texts.EDITED) if replaced else ("cancelled", texts.CANCELLED)
-        ending = Ending(outcome=outcome, well=False, line=line)
+        ending = RequestEnd(outcome=outcome, well=False, line=line)
         for request in requests:
 
             async def stop(request: Request = request) -> None:
@@ -61,7 +61,7 @@ class Cancellation:
             await surely(stop, self._log)
         self._signals.housekeeping.set()
 
-    async def _stop(self, request: Request, ending: Ending) -> None:
+    async def _stop(self, request: Request, ending: RequestEnd) -> None:
         active = self._active.get(request.key)
         if active is not None:
             await active.fall_silent()

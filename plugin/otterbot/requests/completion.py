@@ -23,7 +23,7 @@ from ..store.part_names import (
 )  # fmt: skip
 from ..store.rows import Kind, Part, PartState, Rank, Request, RequestState
 from ..store.store import Store
-from .active import ActiveRequest, Ending
+from .active import ActiveRequest, RequestEnd
 from .active import Kind as RequestKind
 from .active_requests import ActiveRequests
 from .signals import Signals
@@ -42,7 +42,7 @@ def unsend(request: Request, sent: Part) -> Part:
     return replace(redaction, room_id=sent.room_id)
 
 
-async def closing(store: Store, outbox: Outbox, request: Request, ending: Ending) -> list[Part]:
+async def closing(store: Store, outbox: Outbox, request: Request, ending: RequestEnd) -> list[Part]:
     """The parts at the end: the final reaction, the redaction of ⏳, the short last status."""
     standing = await store.parts_of(request.key)
     parts: list[Part] = []
@@ -105,9 +105,11 @@ class Completion:
         if active.relation is not None:
             content["m.relates_to"] = active.relation
         final = part(active.request, FINAL, Kind.MESSAGE, Rank.REFUSAL, content)
-        await self.end(active, Ending(outcome=outcome, well=False, line=text, parts=[final], cancel_owed=cancel_owed))
+        await self.end(
+            active, RequestEnd(outcome=outcome, well=False, line=text, parts=[final], cancel_owed=cancel_owed)
+        )
 
-    async def end(self, active: ActiveRequest, ending: Ending) -> None:
+    async def end(self, active: ActiveRequest, ending: RequestEnd) -> None:
         """Mark a request ``done`` and store its last messages in one transaction."""
         if not active.open:
             return
@@ -121,7 +123,7 @@ class Completion:
             raise
         await self.close(active, ending)
 
-    async def close(self, active: ActiveRequest, ending: Ending) -> None:
+    async def close(self, active: ActiveRequest, ending: RequestEnd) -> None:
         """The request is ``done`` in the database: stop everything else of it."""
         active.request = replace(active.request, state=RequestState.DONE, outcome=ending.outcome)
         self._active.remove(active.key)

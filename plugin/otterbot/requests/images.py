@@ -19,7 +19,7 @@ from ..worker.client import WorkerClient
 from ..worker.job_events import ChatEvent
 from ..worker.jobs import ImageResult, Job
 from . import refusal_words
-from .active import ActiveRequest, Ending
+from .active import ActiveRequest, RequestEnd
 from .image_event import picture_content
 from .input_images import Starts
 
@@ -73,7 +73,7 @@ class Pictures:
     async def on_chat(self, active: ActiveRequest, event: ChatEvent) -> None:
         """Pictures do not talk."""
 
-    async def on_job(self, active: ActiveRequest) -> Ending | None:
+    async def on_job(self, active: ActiveRequest) -> RequestEnd | None:
         job = active.job
         if job is None:
             return None
@@ -99,7 +99,7 @@ class Pictures:
         else:
             self._outbox.rebuild(request.key, name)
 
-    async def _ending(self, active: ActiveRequest, job: Job) -> Ending | None:
+    async def _ending(self, active: ActiveRequest, job: Job) -> RequestEnd | None:
         """The request's ending; ``None`` while pictures are still being sent."""
         standing = await self._store.parts_of(active.key)
         drawn = [PartName.picture(picture.index) for picture in job.pictures if picture.state == SUCCEEDED]
@@ -109,16 +109,16 @@ class Pictures:
         count = len(job.pictures)
         delivered = sum(state is PartState.SENT for state in states.values())
         if delivered == count:
-            return Ending(outcome=SUCCEEDED, well=True, line=texts.done_line(job))
+            return RequestEnd(outcome=SUCCEEDED, well=True, line=texts.done_line(job))
         cancelled = job.state == "cancelled"
         reasons = active.reasons | {part.reason for part in standing.values()}
         line = _why(job, reasons)
         content = await event_content.notice(line, active.key, FINAL, active.request)
         final = Part(key=active.key, part=FINAL, room_id=active.request.room_id, rank=Rank.REFUSAL, content=content)
         parts = [] if "cannot_encrypt" in reasons else [final]  # the sentence about encryption is already stored
-        return Ending(outcome="cancelled" if cancelled else "failed", well=False, line=line, parts=parts)
+        return RequestEnd(outcome="cancelled" if cancelled else "failed", well=False, line=line, parts=parts)
 
-    async def ended(self, active: ActiveRequest, ending: Ending) -> None:
+    async def ended(self, active: ActiveRequest, ending: RequestEnd) -> None:
         for place in [place for place in self._results if place[0] == active.key]:
             self._spoiled_since.pop(self._results.pop(place).image_id, None)
         self._starts.forget(active.key)

@@ -44,7 +44,7 @@ def passes(error: BaseException) -> bool:
         return (getattr(error, "sqlite_errorcode", 0) & 0xFF) in _PASSING
     if isinstance(error, OSError):
         return True
-    state = getattr(error, "sqlstate", None)  # of PostgreSQL, whose driver an installation without it lacks
+    state = getattr(error, "sqlstate", None)  # PostgreSQL's; its driver may not be installed
     return isinstance(state, str) and state[:2] in {"08", "53", "55", "57", "58"}
 
 
