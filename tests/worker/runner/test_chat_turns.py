@@ -13,7 +13,7 @@ from core_lab import Here, Json, chat, events, image, settings, until, worker_he
 
 from doubles.chat_backend import Mind, SmallBackend
 from doubles.ollama import OllamaDouble
-from otterbot_worker.api import parts
+from otterbot_worker.api import build
 from otterbot_worker.chat import Unloaded
 from otterbot_worker.chat.records import BackendSettings
 
@@ -176,7 +176,7 @@ async def test_a_backend_that_needs_no_card_never_asks_for_it(tmp_path: Path, mo
             return await super().unload(timeout)
 
     backend = Watched(mind, BackendSettings())
-    monkeypatch.setattr(parts, "open_backend", lambda *_, **__: backend)
+    monkeypatch.setattr(build, "open_backend", lambda *_, **__: backend)
     async with worker_here(settings(tmp_path)) as here:
         _, info = await here.api.call("GET", "/v1/info")
         assert (info["ollama"], info["chat_model"], info["chat_problem"]) == ("reachable", "small", None)

@@ -18,7 +18,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from otterbot_worker.api import parts as parts_module
+from otterbot_worker.api import build
 from otterbot_worker.api.app import create_app
 from otterbot_worker.api.connections import Connections
 from otterbot_worker.api.door import Door
@@ -154,7 +154,7 @@ async def worker_here(
 ) -> AsyncIterator[Here]:
     """``paused``: nothing is claimed, so that the queue can be looked at."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(parts_module, "GpuProcess", DoubleGpu)
+        patch.setattr(build, "GpuProcess", DoubleGpu)
         patch.setenv("HF_HUB_CACHE", str(config.data_dir / "hub"))  # whatever else this machine has
         app = create_app(config, {"otterbot": TOKEN, "other": OTHER})
         runner = runner_of(app, shutdown_timeout=1.0)
