@@ -117,8 +117,12 @@ def _named(
 
 
 def _edges(entry: ModelEntry, nets: ControlNets, *, downloads: bool) -> _Chosen | None:
-    """The first ControlNet of the operator's for edges that fits the model, else the known one of the hub."""
-    fitting = [one for one in nets.all().values() if one.canny and not (one.problem or _why_not(one, entry))]
+    """The first ControlNet of the operator's for edges that fits the model, else the known one of the hub.
+
+    :raises CannotLook: none is known to fit, and a file that may fit could not be read now
+    """
+    edges = [one for one in nets.all().values() if one.canny]
+    fitting = [one for one in edges if not (one.problem or _why_not(one, entry))]
     for net in sorted(fitting, key=lambda one: one.name.lower() != CANNY):
         if (hashed := _hash(net)) is not None:
             return _Chosen(net.name, hashed, None)
@@ -126,6 +130,10 @@ def _edges(entry: ModelEntry, nets: ControlNets, *, downloads: bool) -> _Chosen 
     cached = nets.at_hub(hub) if hub is not None else None
     if cached is not None and _why_not(cached, entry) is None and (hashed := _hash(cached)) is not None:
         return _Chosen(cached.name, hashed, hub)
+    for net in edges:
+        # Before a download, and before it is said that there is none.
+        if net.unread is not None:
+            raise CannotLook(f"the ControlNet {net.name}", net.unread)
     return _Chosen(short(hub), None, hub) if hub is not None and downloads else None
 
 
