@@ -23,6 +23,8 @@ from ..queue.store import Store
 from ..runner.dispatcher import Dispatcher
 from ..runner.pictures import PictureRunner
 from ..runner.runner_common import Shared
+from ..runner.sharing import Sharing
+from ..runner.sharing_store import SharingStore
 from ..runner.turns import TurnRunner
 
 CHAT_MODEL = "chat_model"
@@ -107,6 +109,13 @@ async def chat_backend(config: Config, store: Store) -> ChatBackend | None:
         choices={kind: await _choice(store, kind) for kind in KINDS},
         beginnings=await _beginnings(store),
     )
+
+
+def sharing(config: Config, gpu: GpuProcess, backend: ChatBackend | None, store: Store) -> Sharing | None:
+    """``None`` where pictures and language models never share the card."""
+    if backend is None or backend.card is None or config.gpu.lease == "exclusive":
+        return None
+    return Sharing(gpu, backend, backend.card, SharingStore(store), reserve=config.gpu.reserve_mb * 10**6)
 
 
 def dispatcher(

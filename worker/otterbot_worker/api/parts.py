@@ -59,6 +59,7 @@ class Parts:
     catalogue: Catalogue
     library: Library
     gpu: GpuProcess
+    card: Card
     chat: ChatStatus
     measures: Measures
     background: Background
@@ -126,7 +127,8 @@ async def _build(config: Config, database: Database, stack: contextlib.AsyncExit
     speeds = Speeds(await store.speeds())
     holder: list[Dispatcher] = []
     hub = Hub(lambda: holder[0].pause_state if holder else Pause(paused=False))
-    shared = Shared(store=store, card=Card(gpu, backend), live=live, speeds=speeds, listener=hub, measures=Measures())
+    card = Card(gpu, backend, build.sharing(config, gpu, backend, store))
+    shared = Shared(store=store, card=card, live=live, speeds=speeds, listener=hub, measures=Measures())
     pictures = PictureRunner(
         shared,
         gpu=gpu,
@@ -152,6 +154,7 @@ async def _build(config: Config, database: Database, stack: contextlib.AsyncExit
         catalogue=catalogue,
         library=library,
         gpu=gpu,
+        card=card,
         chat=chat,
         measures=shared.measures,
         background=background,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from aiohttp import web
 
 from .. import __version__
-from ..runner import lease
-from ..schemas.listings import GpuInfo, WorkerInfo
+from ..schemas.listings import WorkerInfo
 from ..schemas.requests import MAX_CHAT_CHARACTERS, MAX_COUNT, MAX_PROMPT
+from .card_info import gpu_info, lease_info
 from .operations import Operation, reply
-from .parts import PARTS, Parts
+from .parts import PARTS
 
 FEATURES = [
     "images", "chat", "events", "pause", "delivered", "img2img", "inpaint", "loras", "explain", "aspect", "safety",
@@ -29,6 +29,7 @@ async def info(request: web.Request) -> web.Response:
             features=FEATURES if state != "off" else [name for name in FEATURES if name != "chat"],
             pause=parts.dispatcher.pause_state,
             gpu=gpu_info(parts),
+            lease=await lease_info(parts),
             queued=queued,
             running=running,
             default_model=parts.default_model,
@@ -50,22 +51,6 @@ async def info(request: web.Request) -> web.Response:
             },
         )
     )
-
-
-def gpu_info(parts: Parts) -> GpuInfo:
-    """What the GPU process last said; before its first word, what the driver says."""
-    known = parts.gpu.info
-    shown = GpuInfo(
-        device=known.device,
-        name=known.name,
-        total_bytes=known.total_bytes,
-        free_bytes=known.free_bytes,
-        state=known.state,
-        resident=known.resident,
-    )
-    if known.state in ("stopped", "starting") and (seen := lease.look(parts.config.gpu.device)) is not None:
-        shown.device, shown.name, shown.total_bytes, shown.free_bytes = "cuda", seen.name, seen.total, seen.free
-    return shown
 
 
 OPERATIONS = (

@@ -75,6 +75,10 @@ class Engine:
         """Let go of every model and give their memory back."""
         self.residency.release()
 
+    def trim(self) -> None:
+        """Give back what is kept to compute with; the model stays where it is."""
+        devices.empty(self._device)
+
     def put_away(self) -> None:
         """Take the model off the device, into the computer's memory if that has room."""
         self.residency.put_away()
@@ -88,9 +92,13 @@ class Engine:
         entry = task.entry
         check_task(task, entry)
         budget = self._budgets.begin(entry, task, self.residency.look(entry))
+        if (crowded := budget.crowded()) is not None:
+            raise crowded
         try:
             while (outcome := self._attempt(task, entry, budget, monitor)) is None:
                 self.release()
+                if task.beside:
+                    raise budget.ran_out_beside()
                 if not budget.fall_back():
                     raise budget.refusal()
         except JobFailed as error:
@@ -121,6 +129,7 @@ class Engine:
             notes=budget.notes + outcome.notes,
             plan=budget.plan.name,
             ooms=budget.ooms,
+            peak=budget.peak(outcome.peak),
             **dict(outcome.measured),
         )
 
@@ -160,6 +169,7 @@ class Engine:
 
     def _draw(self, task: Draw, budget: MemoryBudget, monitor: Monitor) -> _Outcome:
         loaded, load_seconds = self.residency.ensure(budget, monitor)
+        devices.begin_peak(self._device)
         notes = loaded.adapters.load(loaded.pipe, task.loras, lambda: monitor.progress("loading"))
         notes += loaded.inversions.load(loaded.pipe, task.embeddings)
         loaded.controls.load(
@@ -187,6 +197,7 @@ class Engine:
             load_seconds=load_seconds,
             pipeline_seconds=time.monotonic() - started,
             measured=_measured(loaded, task),
+            peak=devices.peak(self._device),
         )
 
 
@@ -199,6 +210,8 @@ class _Outcome:
     load_seconds: float
     pipeline_seconds: float
     measured: Measured
+    peak: int | None
+    """Bytes of the card at most."""
 
 
 def _measured(loaded: Loaded, task: Draw) -> Measured:

@@ -10,6 +10,7 @@ from ..errors import JobFailed
 from ..gpu.messages import Draw
 from ..inputs.files import InputFiles
 from ..memory.oom_history import OutOfMemory
+from ..memory.peaks import Peak
 from ..models import safety
 from ..models.catalogue import Catalogue
 from ..models.entries import ModelEntry
@@ -61,8 +62,17 @@ def find(row: Row, job: StoredJob, catalogue: Catalogue, library: Library, input
     )
 
 
-def task(row: Row, job: StoredJob, needed: NeededFiles, *, output: Path, oom_history: Sequence[OutOfMemory]) -> Draw:
-    """The task of a row for the GPU process. ``output``: the file for its pixels; ``oom_history``: the model's."""
+def task(
+    row: Row,
+    job: StoredJob,
+    needed: NeededFiles,
+    *,
+    output: Path,
+    oom_history: Sequence[OutOfMemory],
+    peaks: Sequence[Peak],
+) -> Draw:
+    """The task of a row for the GPU process. ``output``: the file for its pixels; ``oom_history`` and ``peaks``: the
+    model's."""
     picture = job.pictures.picture(row.idx)
     fields = {
         **dict(picture),
@@ -80,6 +90,7 @@ def task(row: Row, job: StoredJob, needed: NeededFiles, *, output: Path, oom_his
         output=output,
         checker=needed.checker,
         oom_history=tuple(oom_history),
+        peaks=tuple(peaks),
     )
 
 
