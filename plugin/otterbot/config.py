@@ -1,4 +1,4 @@
-"""The instance's settings: Maubot's YAML as frozen values.
+"""The instance's settings: Maubot's YAML as frozen, checked values.
 
 ``Config`` is what Maubot loads and saves; ``Config.current`` is what everybody reads. A value that
 cannot be used never stops the plugin (an exception in ``start`` would disable the instance): the
@@ -186,7 +186,7 @@ class Config(BaseProxyConfig):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # Until something has been read, and if it cannot be: nobody may do anything.
+        # Until settings are read, nobody may use the bot.
         self.current = Values(allowed_users=NOBODY)
         self.warnings = ()
 
@@ -208,7 +208,7 @@ def _overlay(base: Any, source: Mapping[str, Any]) -> None:
             _overlay(base[name], value)
             continue
         if value is None and isinstance(base.get(name), Mapping):
-            continue  # a section of which everything is commented out
+            continue  # a section with all keys commented out
         if isinstance(value, CommentedBase):
-            setattr(value, Comment.attrib, Comment())  # or comments of the old file leak into the new
+            setattr(value, Comment.attrib, Comment())  # else comments of the old file leak into the new one
         base[name] = value

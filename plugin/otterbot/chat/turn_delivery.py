@@ -26,7 +26,7 @@ from ..matrix import event_content
 from ..matrix.encryption import Encryption
 from ..matrix.http import MatrixHttp
 from ..outbox.queue import Outbox
-from ..requests.active import ActiveRequest, CannotAsk, Ending, WorkerState
+from ..requests.active import ActiveRequest, CannotAsk, RequestEnd, WorkerState
 from ..store.part_names import CHAT_EDIT, CHAT_END, FINAL, PLACEHOLDER, PartName
 from ..store.rows import Kind, Part, PartState, Rank, Request
 from ..store.store import Store
@@ -137,7 +137,7 @@ class Chats:
 
     # -- the end -----------------------------------------------------------------------------
 
-    async def on_job(self, active: ActiveRequest) -> Ending | None:
+    async def on_job(self, active: ActiveRequest) -> RequestEnd | None:
         job = active.job
         chat = self._follow(active)
         chat.moved.set()
@@ -161,7 +161,7 @@ class Chats:
 
     async def _deliver(
         self, active: ActiveRequest, made: Made, standing: dict[PartName, Part], *, stopped: bool
-    ) -> Ending | None:
+    ) -> RequestEnd | None:
         """The next piece, if the ones before it stand in the room; the ending when all do."""
         for number in range(1, made.parts + 1):
             name = PartName.answer(number)
@@ -180,9 +180,9 @@ class Chats:
                 file = number > len(made.messages)
                 text = texts.CHAT_REST_NOT_POSTED if file else texts.CHAT_NOT_POSTED
                 return await self._end_badly(active, "failed", text, standing)
-        return Ending(outcome=CANCELLED if stopped else SUCCEEDED, well=not stopped, line="")
+        return RequestEnd(outcome=CANCELLED if stopped else SUCCEEDED, well=not stopped, line="")
 
-    async def _failed(self, active: ActiveRequest, turn: Turn, standing: dict[PartName, Part]) -> Ending:
+    async def _failed(self, active: ActiveRequest, turn: Turn, standing: dict[PartName, Part]) -> RequestEnd:
         if turn.state == CANCELLED:
             return await self._end_badly(active, CANCELLED, texts.CANCELLED, standing)
         if turn.error is not None:
@@ -197,10 +197,10 @@ class Chats:
 
     async def _end_badly(
         self, active: ActiveRequest, outcome: str, text: str, standing: dict[PartName, Part]
-    ) -> Ending:
+    ) -> RequestEnd:
         """One sentence: in place of the placeholder, or as a message of its own."""
         if "cannot_encrypt" in active.reasons:
-            return Ending(outcome=outcome, well=False, line=text)
+            return RequestEnd(outcome=outcome, well=False, line=text)
         content = await event_content.notice(text, active.key, FINAL, None)
         free = standing.get(PartName.answer(1)) is None
         edit = free and await self._placeholder_stands(active, standing)
@@ -215,7 +215,7 @@ class Chats:
         part = Part(
             key=active.key, part=FINAL, room_id=active.request.room_id, kind=kind, rank=Rank.REFUSAL, content=content
         )
-        return Ending(outcome=outcome, well=False, line=text, parts=[part])
+        return RequestEnd(outcome=outcome, well=False, line=text, parts=[part])
 
     async def _placeholder_stands(self, active: ActiveRequest, standing: dict[PartName, Part]) -> bool:
         """In the room, or on its way beyond recall."""
@@ -226,7 +226,7 @@ class Chats:
             return False  # it was being sent when its room was closed
         return not (part.state is PartState.READY and await self._outbox.withdraw(active.key, PLACEHOLDER))
 
-    async def ended(self, active: ActiveRequest, ending: Ending) -> None:
+    async def ended(self, active: ActiveRequest, ending: RequestEnd) -> None:
         """Cancelled, refused or expired: the placeholder does not go on promising an answer."""
         self._chats.pop(active.key, None)
         self._active.pop(active.key, None)

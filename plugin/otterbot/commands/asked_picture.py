@@ -93,7 +93,7 @@ def _allowed_count(typed: int | None, values: Values, *, usual: int) -> int:
 
 
 def _check_start(wanted: DrawOptions, prefix: str, *, start: str | None) -> None:
-    """What is about a picture needs one, and one that steers is none to start from."""
+    """Flags about an init image need one; a ControlNet picture does not count as one."""
     if wanted.strength is not None and start is None:
         raise Unusable(texts.strength_needs_a_picture(prefix))
     if wanted.inpaint and start is None:
@@ -107,7 +107,7 @@ def _check_start(wanted: DrawOptions, prefix: str, *, start: str | None) -> None
 
 
 def _from_picture(wanted: DrawOptions, start: str | None) -> dict[str, Any]:
-    """What the picture of the event ``start`` is for: to steer, else to start from."""
+    """The picture of the event ``start`` as a field of the request: ControlNet input, else init image."""
     if start is None:
         return {}
     if wanted.control is not None:
@@ -121,7 +121,7 @@ def _from_picture(wanted: DrawOptions, start: str | None) -> dict[str, Any]:
 
 
 def completed(asked: DrawOptions, base: DrawOptions) -> DrawOptions:
-    """``asked``, completed by ``base``. A size is one thing, and more exact than a shape."""
+    """``asked``, completed by ``base``. Width and height count as one setting, which overrides an aspect ratio."""
     merged = {name: old if (new := getattr(asked, name)) is None else new for name, old in vars(base).items()}
     if asked.width is not None:
         merged |= {"width": asked.width, "height": asked.height}

@@ -1,4 +1,4 @@
-"""What a request meets where it is asked for, looked up before it is made out."""
+"""The context of a request: the instance's and the room's settings, looked up first."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .room_settings import Chosen
 from .services import Services
 
 LOOK = 0.4
-"""Seconds that an answer waits for a fresh catalogue."""
+"""Seconds to wait for a fresh catalogue."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What is said of a room: the greeting, the model that draws there, its settings."""
+"""Sentences about a room: greeting, model, settings."""
 
 from __future__ import annotations
 

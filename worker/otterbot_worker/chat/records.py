@@ -57,6 +57,9 @@ class BackendSettings:
     text_interval: float = 0.25
     """Between two calls of ``on_text``."""
 
+    def options(self, model: str) -> ModelOptions:
+        return self.models.get(model, self.defaults)
+
 
 @dataclass(frozen=True, kw_only=True)
 class ChatModel:

@@ -102,7 +102,7 @@ STEPS: tuple[str, ...] = (
 
 
 class DamagedDatabase(Exception):
-    """The file is no database any more."""
+    """The file is damaged."""
 
 
 class NewerDatabase(Exception):
@@ -120,5 +120,5 @@ async def migrate(connection: aiosqlite.Connection) -> None:
     if version > len(STEPS):
         raise NewerDatabase(f"the database has version {version}, this worker knows {len(STEPS)}: update the worker")
     for number, step in enumerate(STEPS[version:], start=version + 1):
-        # executescript commits what is open before it begins, so the transaction is part of the script.
+        # executescript commits first, so the transaction has to be part of the script.
         await connection.executescript(f"BEGIN IMMEDIATE; {step} PRAGMA user_version = {number}; COMMIT;")

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from ..schemas.base import State
+from ..schemas.jobs import ChatResult, Failure
+from ..schemas.records import ImageResult
 from ..schemas.resolved import ResolvedChat, ResolvedRequest
 
 Kind = Literal["image", "chat"]
@@ -62,16 +64,29 @@ class Row:
     finished_at: float | None
     overtaken: int
     overtaken_at: float | None
-    result: dict[str, Any] | None
-    error: dict[str, Any] | None
+    result: ImageResult | ChatResult | None
+    """A picture's or an answer's, by ``kind``; only of a row that succeeded."""
+    error: Failure | None
+    """Only of a row that failed."""
 
     @classmethod
     def from_row(cls, row: Fields) -> Row:
         values = {name: row[name] for name in cls.__dataclass_fields__}
         values["state"] = State(values["state"])
-        values["result"] = json.loads(values["result"]) if values["result"] else None
-        values["error"] = json.loads(values["error"]) if values["error"] else None
+        kind = ImageResult if values["kind"] == "image" else ChatResult
+        values["result"] = kind.model_validate_json(values["result"]) if values["result"] else None
+        values["error"] = Failure.model_validate_json(values["error"]) if values["error"] else None
         return cls(**values)
+
+    @property
+    def picture(self) -> ImageResult | None:
+        """The result of an image job's row."""
+        return self.result if isinstance(self.result, ImageResult) else None
+
+    @property
+    def answer(self) -> ChatResult | None:
+        """The result of a chat job's row."""
+        return self.result if isinstance(self.result, ChatResult) else None
 
     @property
     def task_id(self) -> str:
@@ -113,7 +128,7 @@ class StoredJob:
 
 @dataclass(frozen=True, kw_only=True)
 class NewRow:
-    """What submission knows of a row."""
+    """The fields of a row that are known when a job is submitted."""
 
     seed: int
     model: str

@@ -1,4 +1,4 @@
-"""The SQL of the store, named, so that tests look at what production runs.
+"""The store's SQL as named constants, so that tests examine the production queries.
 
 ``state IN ('queued', 'running')`` stands literally wherever open rows are meant: it is the condition of the
 partial index ``rows_open``, and SQLite uses such an index only for the same words.

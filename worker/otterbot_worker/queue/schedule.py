@@ -1,9 +1,9 @@
 """Which picture or turn comes next: a pure function.
 
 People take turns: whoever was served longest ago is first, and one person's own rows keep their order (chat before
-pictures). From that fair order two things may deviate, chat because somebody sits there and waits for an answer, and
-what fits the loaded model because loading takes longer than drawing. Whatever is passed by because of that counts it:
-not more than N times, and not once the first time is T seconds ago.
+pictures). Two things may overtake in this fair order: chat, because a person waits for the answer, and rows of the
+loaded model, because loading takes longer than drawing. A row that is overtaken counts this: at most N times, and not
+after T seconds from the first time.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Bounds:
 class Choice:
     seq: int
     overtaken: tuple[int, ...] = ()
-    """The rows that were ahead of it in the fair order."""
+    """Rows that it overtakes in the fair order."""
 
 
 def choose(
@@ -53,7 +53,7 @@ def choose(
 
 
 def fair_order(heads: Iterable[Head], served: Mapping[Owner, float]) -> list[Head]:
-    """Owners by when they were last served (those never served by when they came), each with its rows in order."""
+    """Rows in fair order: owners by last service (never served ones by arrival), each owner's rows in their order."""
     by_owner: dict[Owner, list[Head]] = {}
     for head in heads:
         by_owner.setdefault((head.client, head.owner), []).append(head)
@@ -70,8 +70,8 @@ def _class(head: Head, resident: str | None) -> int:
 
 
 def _ahead(order: Sequence[Head], position: int) -> list[Head]:
-    """What ``order[position]`` would pass by: the first row of every owner before its own, and all before it of its
-    own. Later rows of others are not ahead of it: their owners' turns come after it anyway."""
+    """Rows that ``order[position]`` would overtake: the first row of every earlier owner, and earlier rows of its own
+    owner. Other owners' further rows do not count: their turns come later anyway."""
     chosen = order[position]
     mine = (chosen.client, chosen.owner)
     passed: list[Head] = []

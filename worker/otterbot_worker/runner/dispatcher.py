@@ -11,7 +11,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar, get_args
+from typing import TypeVar, get_args
 
 from ..archive import Archive
 from ..errors import Cancelled, JobFailed, ProcessDied
@@ -19,7 +19,7 @@ from ..gpu.process import GpuProcess
 from ..queue import disk, schedule
 from ..queue.model import Kind, Row, StoredJob
 from ..schemas.base import State
-from ..schemas.jobs import Pause
+from ..schemas.jobs import Failure, Pause
 from .held import GAVE_UP, HeldRows
 from .holds import Holds
 from .lanes import Current, Lane, LaneName, WrongLane
@@ -270,7 +270,7 @@ class Dispatcher:
     async def _row(self, row: Row) -> Row | None:
         return await self._surely(lambda: self._store.row(row.seq))
 
-    async def _fail(self, row: Row, error: dict[str, Any]) -> None:
+    async def _fail(self, row: Row, error: Failure) -> None:
         if await self._surely(lambda: self._store.fail(row, error, time.time())):
             self._measures.finished.labels(row.kind, "failed").inc()
 

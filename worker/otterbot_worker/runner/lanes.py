@@ -1,4 +1,4 @@
-"""The two lanes of the queue: one has the card, in the other are turns that need none, beside whatever is drawn."""
+"""The two lanes of the queue: one has the card, the other runs chat turns that need no card, at the same time."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ LaneName = Literal["card", "beside"]
 
 
 class WrongLane(Exception):
-    """The turn belongs into the other lane by now. It goes back as if it had never been claimed."""
+    """The turn now belongs to the other lane: give the row back as if it had never been claimed."""
 
 
 @dataclass(kw_only=True)
 class Current:
-    """What a lane works on."""
+    """The row that a lane works on."""
 
     row: Row
     interrupted: bool = False
@@ -25,7 +25,8 @@ class Current:
 
 @dataclass(eq=False, kw_only=True)
 class Lane:
-    """One row at a time. Each has an event of its own: one that both cleared could be missed by either."""
+    """Runs one row at a time. Each lane has its own event: with a shared one, a lane could clear it before the other
+    sees it."""
 
     name: LaneName
     wake: asyncio.Event = field(default_factory=asyncio.Event)
@@ -34,7 +35,7 @@ class Lane:
     finished: asyncio.Event = field(default_factory=asyncio.Event)
 
     def skips(self, *, turns_need_card: bool) -> frozenset[Kind]:
-        """What is not for this lane."""
+        """Kinds of rows that are not for this lane."""
         if self.name == "beside":
             return frozenset(("image", "chat") if turns_need_card else ("image",))
         return frozenset() if turns_need_card else frozenset(("chat",))

@@ -1,4 +1,4 @@
-"""What is kept of a drawn picture: its record, its row among the pictures, and what its client is told."""
+"""Results of a drawn picture: its record, its row, and the answer for its client."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def record(row: Row, job: StoredJob, drawn: Drawn, *, took: float) -> Record:
 
 
 def _control(asked: ResolvedControl | None, drawn: UsedControlNet | None) -> UsedControl | None:
-    """``drawn``: what the GPU process says of the ControlNet, which may have been fetched only then."""
+    """``drawn``: the ControlNet's name and hash from the GPU process, which may have downloaded it."""
     if asked is None or drawn is None:
         return None
     return UsedControl(

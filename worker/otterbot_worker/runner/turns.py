@@ -146,8 +146,7 @@ class TurnRunner:
             reasoning=outcome.reasoning,
             left_out_told=left_out_told,
         )
-        told = result.model_dump(mode="json")
-        if not await surely(lambda: self._store.succeed(row, told, None, time.time()), ended=lambda: self._stopping):
+        if not await surely(lambda: self._store.succeed(row, result, None, time.time()), ended=lambda: self._stopping):
             return
         log.info("chat answered", extra={"job": row.job_id, "took": outcome.took, "complete": outcome.complete})
         self._measures.finished.labels("chat", "succeeded").inc()

@@ -1,9 +1,12 @@
-"""How jobs stand, what becomes of them, and what the stream of events says of them."""
+"""Jobs, their results and failures, and the events about them."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+from pydantic import WithJsonSchema
+
+from ..errors import Details
 from .base import Sent, State
 from .records import ImageResult
 from .resolved import ResolvedRequest
@@ -50,7 +53,7 @@ class Failure(Sent):
     ``ollama_unreachable``, ``chat_model_missing``, ``chat_broke_off``, ``chat_too_long``, ``chat_timeout``,
     ``chat_failed``, ``forgotten``."""
     message: str
-    details: dict[str, Any] = {}
+    details: Annotated[Details, WithJsonSchema({"type": "object", "additionalProperties": True})] = {}
 
 
 class Progress(Sent):

@@ -102,9 +102,6 @@ class Builtin:
                 return one
         raise failures.missing(name)
 
-    def _options(self, model: str) -> ModelOptions:
-        return self._settings.models.get(model, self._settings.defaults)
-
     # ------------------------------------------------------------ chat
 
     async def chat(
@@ -118,7 +115,7 @@ class Builtin:
         """One turn, after those that came before: there is one process, which answers one at a time."""
         started = time.monotonic()
         found = await self._find(model, await self._look())
-        options = self._options(found.name)
+        options = self._settings.options(found.name)
         context = min(options.num_ctx, found.context)
         chosen = Chosen(name=found.name, model=found.model, options=options, context=context)
         wish = Wish(model=found, context=context, threads=_threads(options))

@@ -12,7 +12,7 @@ from ..beginnings import Beginnings
 from ..choice import Choice
 from ..chosen import Chosen
 from ..failures import bad_model_name, cannot_chat
-from ..records import ChatModel, ChatOutcome, Message, ModelOptions, Phase, Unloaded
+from ..records import ChatModel, ChatOutcome, Message, Phase, Unloaded
 from ..turn import Turns
 from . import failures, wire
 from .http import Http
@@ -108,12 +108,9 @@ class OpenAI:
         if time.monotonic() - asked_at > LIST_SECONDS or all(model.name != wanted for model in models):
             models = await self._every_model()
         model = await self._find(requested, models)
-        options = self._options(model.name)
+        options = self._settings.options(model.name)
         context = min(options.num_ctx, model.context) if model.context else 0
         return Chosen(name=model.name, model=model, options=options, context=context, think=options.think or False)
-
-    def _options(self, model: str) -> ModelOptions:
-        return self._settings.models.get(model, self._settings.defaults)
 
     # ------------------------------------------------------------ chat
 
