@@ -35,6 +35,7 @@ from ..queue.input_rows import PRIVATE_SECONDS, Inputs, Retention
 from ..queue.store import Store
 from ..runner.dispatcher import Dispatcher
 from ..runner.eta import Speeds
+from ..runner.expansions import PromptRunner
 from ..runner.job_view import Live, Views
 from ..runner.lease import Card
 from ..runner.metrics import Measures
@@ -161,6 +162,9 @@ async def _build(config: Config, database: Database, stack: contextlib.AsyncExit
         archive=archive,
         pictures=pictures,
         turns=TurnRunner(shared, backend=backend),
+        prompts=PromptRunner(
+            shared, backend=backend, catalogue=catalogue, library=library, seconds=config.chat.prompt_timeout
+        ),
         bounds=schedule.Bounds(times=config.queue.overtake_times, seconds=config.queue.overtake_seconds),
         idle_unload=config.gpu.idle_unload_s,
     )

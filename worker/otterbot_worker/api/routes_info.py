@@ -36,7 +36,7 @@ from .problems import body
 
 FEATURES = [
     "images", "chat", "events", "pause", "delivered", "img2img", "inpaint", "loras", "explain", "aspect", "safety",
-    "variation", "control", "previews", "hires", "upscale",
+    "variation", "control", "previews", "hires", "upscale", "expand",
 ]  # fmt: skip
 CLOUD = "It runs on somebody else's machines, and this bot keeps chats at home."
 HASHING_SECONDS = 1.0

@@ -18,11 +18,12 @@ from .backends import KINDS, open_backend
 from .beginnings import Beginnings
 from .builtin.files import FOLDER
 from .choice import Choice
-from .records import ChatModel, ChatOutcome, Message, ModelOptions, Unloaded, Usage
+from .records import NO_WISHES, ChatModel, ChatOutcome, Message, ModelOptions, Unloaded, Usage, Wishes
 
 __all__ = [
     "FOLDER",
     "KINDS",
+    "NO_WISHES",
     "BackendStatus",
     "Beginnings",
     "Capabilities",
@@ -34,6 +35,7 @@ __all__ = [
     "ModelOptions",
     "Unloaded",
     "Usage",
+    "Wishes",
     "failures",
     "open_backend",
 ]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from .records import ChatModel, ChatOutcome, Message, Phase, Unloaded
+from .records import NO_WISHES, ChatModel, ChatOutcome, Message, Phase, Unloaded, Wishes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +81,7 @@ class ChatBackend(Protocol):
         *,
         on_text: Callable[[str], None],
         on_phase: Callable[[Phase], None],
+        wishes: Wishes = NO_WISHES,
     ) -> ChatOutcome:
         """One turn with ``model``, or with the default one.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, NotRequired, TypedDict
 
 Phase = Literal["loading", "thinking", "streaming"]
@@ -34,6 +34,30 @@ class ModelOptions:
     @property
     def answer(self) -> int:
         return self.num_ctx if self.num_predict < 1 else min(self.num_predict, self.num_ctx)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wishes:
+    """What one turn is to have besides its conversation."""
+
+    seed: int | None = None
+    """The same seed, conversation and server make the same answer, as far as the server can."""
+    tokens: int | None = None
+    """Of the answer at most."""
+
+    def applied(self, options: ModelOptions, *, thinks: bool) -> ModelOptions:
+        """``thinks``: the answer's tokens are the thought's, too, which gets some of its own."""
+        if self.tokens is not None:
+            most = self.tokens + (THOUGHT_TOKENS if thinks else 0)
+            options = replace(options, num_predict=min(options.answer, most))
+        if self.seed is not None:
+            # Some servers take more than 31 bits for a negative number, or for "any".
+            options = replace(options, more={**options.more, "seed": self.seed % 2**31})
+        return options
+
+
+NO_WISHES = Wishes()
+THOUGHT_TOKENS = 1_000
 
 
 @dataclass(frozen=True, kw_only=True)

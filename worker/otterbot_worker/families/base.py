@@ -90,6 +90,9 @@ class Family:
     """By the names of ``samplers``."""
     guided_above: float | None = 1.0
     """The CFG above which the negative prompt acts; ``None``: the family has no place for one."""
+    sentences_by: str | None = None
+    """The component that reads sentences as people say them: a language model, or T5. ``None``: CLIP alone does, for
+    which short phrases are best."""
     weights: bool = False
     """Whether the weights of a prompt act; where not, its clean text is read."""
     loras: bool = False

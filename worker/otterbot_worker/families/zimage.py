@@ -35,6 +35,7 @@ ZIMAGE = Family(
     computing=Computing(kind="z-image", denoiser="transformer", step_bytes=420, heads=30, token_pixels=256),
     encode=encode,
     reads=language.reads,
+    sentences_by="text_encoder",
     samplers=("Euler",),  # its pipeline gives the moments in a list, which UniPC cannot take
     guided_above=0.0,
     size_multiple=16,

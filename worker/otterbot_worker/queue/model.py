@@ -21,6 +21,10 @@ from ..schemas.base import State
 from ..schemas.resolved import ResolvedChat, ResolvedRequest
 
 Kind = Literal["image", "chat"]
+"""Of a job."""
+RowKind = Literal["image", "chat", "prompt", "later"]
+"""What is to be done with a row. Where a language model writes a job's prompt, its first row is a ``prompt`` and the
+others come ``later``; they become an ``image`` all at once, when it is written (`Store.prompt_written`)."""
 
 
 class Fields(Protocol):
@@ -49,7 +53,7 @@ class Row:
     idx: int
     client: str
     owner: str
-    kind: Kind
+    kind: RowKind
     model: str
     work: float
     seed: int
@@ -72,6 +76,10 @@ class Row:
         values["result"] = json.loads(values["result"]) if values["result"] else None
         values["error"] = json.loads(values["error"]) if values["error"] else None
         return cls(**values)
+
+    @property
+    def job_kind(self) -> Kind:
+        return job_kind(self.kind)
 
     @property
     def task_id(self) -> str:
@@ -118,6 +126,7 @@ class NewRow:
     seed: int
     model: str
     work: float
+    kind: RowKind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,6 +144,11 @@ class ImageRow:
     created_at: float
     delivered_at: float | None
     gone_at: float | None
+
+
+def job_kind(kind: RowKind) -> Kind:
+    """Of the job that a row of that kind belongs to."""
+    return "chat" if kind == "chat" else "image"
 
 
 def derived_state(states: Iterable[State]) -> State:

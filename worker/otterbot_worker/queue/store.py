@@ -26,7 +26,9 @@ from .model import (
     Kind,
     NewRow,
     Row,
+    RowKind,
     StoredJob,
+    job_kind,
 )
 
 
@@ -78,7 +80,7 @@ class Group:
 
     client: str
     owner: str
-    kind: Kind
+    kind: RowKind
     model: str
     count: int
     work: float
@@ -92,7 +94,7 @@ class Head:
     seq: int
     client: str
     owner: str
-    kind: Kind
+    kind: RowKind
     model: str
     overtaken: int
     overtaken_at: float | None
@@ -143,7 +145,7 @@ class Store:
             await connection.executemany(
                 q.INSERT_ROW,
                 [
-                    (job_id, idx, new.client, new.owner, new.kind, row.model, row.work, row.seed, now)
+                    (job_id, idx, new.client, new.owner, row.kind, row.model, row.work, row.seed, now)
                     for idx, row in enumerate(new.rows)
                 ],
             )
@@ -191,7 +193,8 @@ class Store:
 
     async def waiting(self, client: str) -> list[tuple[str, str, Kind]]:
         """Id, owner and kind of each job with queued rows."""
-        return [(row["job_id"], row["owner"], row["kind"]) for row in await self._db.scan(q.WAITING, (client,))]
+        found = await self._db.scan(q.WAITING, (client,))
+        return list(dict.fromkeys((row["job_id"], row["owner"], job_kind(row["kind"])) for row in found))
 
     async def served(self) -> dict[tuple[str, str], float]:
         return {(found["client"], found["owner"]): found["at"] for found in await self._db.fetch(q.SERVED)}
@@ -207,14 +210,16 @@ class Store:
 
     # ------------------------------------------------------------ transitions
 
-    async def claim(self, seq: int, overtaken: Sequence[int], now: float) -> Row | None:
-        """``queued → running``, one more attempt; ``None``: it is not queued any more."""
+    async def claim(self, seq: int, overtaken: Sequence[int], now: float, *, served: bool = True) -> Row | None:
+        """``queued → running``, one more attempt; ``None``: it is not queued any more. ``served``: it counts as its
+        owner's turn."""
         async with self._db.transaction() as connection:
             found = await _one(connection, q.CLAIM, (now, seq))
             if found is None:
                 return None
             # Always later than everybody's: a clock that was set back must not send people to the end of the line.
-            await connection.execute(q.SERVE, (found["client"], found["owner"], now))
+            if served:
+                await connection.execute(q.SERVE, (found["client"], found["owner"], now))
             if overtaken:
                 await connection.execute(q.OVERTAKE, (now, json.dumps(list(overtaken))))
             return Row.from_row(found)
@@ -229,6 +234,16 @@ class Store:
                 what = (image.mimetype, image.thumbnail_type, image.private, image.created_at)
                 await connection.execute(q.INSERT_IMAGE, (*where, *what))
             return done is not None
+
+    async def prompt_written(self, row: Row, request: ResolvedRequest) -> bool:
+        """A job's prompt is written, or never will be: ``request`` says so from now on, and all of its pictures wait to
+        be drawn. ``False``: it was cancelled meanwhile."""
+        async with self._db.transaction() as connection:
+            if await _one(connection, q.PROMPT_WRITTEN, (row.job_id, row.idx, row.attempt)) is None:
+                return False
+            await connection.execute(q.THE_OTHERS, (row.job_id,))
+            await connection.execute(q.SET_REQUEST, (request.model_dump_json(), row.job_id))
+            return True
 
     async def fail(self, row: Row, error: dict[str, Any], now: float) -> bool:
         """``running → failed``."""
@@ -325,4 +340,9 @@ def _death(row: sqlite3.Row) -> Death:
 def new_rows(request: ResolvedRequest, *, work: float) -> list[NewRow]:
     """The rows of an image job. ``work``: megapixel-steps of one picture."""
     pictures = [request.picture(index) for index in range(request.count)]
-    return [NewRow(seed=picture.seed, model=picture.model, work=work) for picture in pictures]
+    first: RowKind = "prompt" if request.expand else "image"
+    others: RowKind = "later" if request.expand else "image"
+    return [
+        NewRow(seed=picture.seed, model=picture.model, work=work, kind=others if number else first)
+        for number, picture in enumerate(pictures)
+    ]

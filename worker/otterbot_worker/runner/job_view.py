@@ -170,7 +170,7 @@ class Views:
         """Seconds until what runs now is done; ``None``: it runs and cannot be told."""
         total = 0.0
         for progress in self._live.all():
-            if progress.phase == "saving":
+            if progress.phase in ("saving", "writing"):
                 continue
             if progress.eta_s is None:
                 return None

@@ -67,6 +67,7 @@ def task(row: Row, job: StoredJob, needed: NeededFiles, *, output: Path, lessons
     fields = {
         **dict(picture),
         "prompt": lora_tags(picture.prompt).text,
+        "expansion": None,  # the prompts of the other pictures
         "init_image": needed.init_image,
         "mask": needed.mask,
         "control": needed.control,

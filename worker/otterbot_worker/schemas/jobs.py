@@ -56,7 +56,11 @@ class Failure(Sent):
 class Progress(Sent):
     """Where a running picture or turn stands. Not stored; carries the attempt it belongs to."""
 
-    phase: Literal["starting", "downloading", "loading", "denoising", "decoding", "saving", "thinking", "streaming"]
+    phase: Literal[
+        "starting", "writing", "downloading", "loading", "denoising", "decoding", "saving", "thinking", "streaming"
+    ]
+    """``writing``: a language model writes the prompt of the job's pictures, or is loaded for it. The picture waits in
+    the queue again afterwards."""
     step: int = 0
     steps: int = 0
     """Of a download ``step`` and ``steps`` are bytes, and ``steps`` is 0 where nobody knows how many."""

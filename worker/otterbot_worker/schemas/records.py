@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from .base import Sent
-from .resolved import Asked, UsedEmbedding, UsedLora, UsedVariation
+from .resolved import Asked, UsedEmbedding, UsedExpansion, UsedLora, UsedVariation
 from .settings import Settings
 
 
@@ -63,6 +63,9 @@ class Used(Settings, Sent):
     """Everything that makes the picture again."""
 
     prompt: str
+    """As it was drawn."""
+    expansion: UsedExpansion | None = None
+    """Where a language model wrote it: what it was asked with."""
     negative_prompt: str
     model: str
     model_hash: str
