@@ -52,7 +52,7 @@ async def info(request: web.Request) -> web.Response:
     return reply(
         WorkerInfo(
             version=__version__,
-            features=FEATURES if state != "off" else [name for name in FEATURES if name != "chat"],
+            features=FEATURES if state != "off" else [name for name in FEATURES if name not in ("chat", "expand")],
             pause=parts.dispatcher.pause_state,
             gpu=gpu_info(parts),
             queued=queued,

@@ -13,6 +13,8 @@ import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
+from .asking import EXAMPLES
+
 LONGEST = 2_000
 """Characters of one prompt that are looked at."""
 MOST = 12_000
@@ -57,7 +59,7 @@ def read_answers(text: str, count: int) -> list[str]:
     found: dict[str, str] = {}
     for one in _candidates(text[:MOST], count):
         plain = plain_words(one)
-        if plain and not _REFUSAL.match(plain):
+        if plain and not _REFUSAL.match(plain) and plain.casefold() not in EXAMPLES:
             found.setdefault(plain.casefold(), plain)
     return list(found.values())[:count]
 
