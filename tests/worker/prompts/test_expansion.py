@@ -172,7 +172,7 @@ def test_nonsense_is_nothing(answer: str) -> None:
         "- otter a\n- otter b\n* otter c\n• otter d",
         "Prompt 1: otter a\nPrompt 2: otter b\nPrompt 3: otter c\nPrompt 4: otter d",
         '["otter a", "otter b", "otter c", "otter d"]',
-        '```json\n{"prompts": [{"prompt": "otter a", "negative": ""}, {"prompt": "otter b"}, "otter c", "otter d"]}\n```',
+        '```json\n{"prompts": [{"prompt": "otter a", "note": 1}, {"prompt": "otter b"}, "otter c", "otter d"]}\n```',
         "1.\n2. otter a\n3. otter b\n4. otter c\n5. otter d\n6. otter e",
     ],
 )
