@@ -126,7 +126,8 @@ class NewRow:
     seed: int
     model: str
     work: float
-    kind: RowKind
+    kind: RowKind | None = None
+    """``None``: its job's."""
 
 
 @dataclass(frozen=True, kw_only=True)

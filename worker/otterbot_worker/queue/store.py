@@ -145,7 +145,7 @@ class Store:
             await connection.executemany(
                 q.INSERT_ROW,
                 [
-                    (job_id, idx, new.client, new.owner, row.kind, row.model, row.work, row.seed, now)
+                    (job_id, idx, new.client, new.owner, row.kind or new.kind, row.model, row.work, row.seed, now)
                     for idx, row in enumerate(new.rows)
                 ],
             )
@@ -340,8 +340,8 @@ def _death(row: sqlite3.Row) -> Death:
 def new_rows(request: ResolvedRequest, *, work: float) -> list[NewRow]:
     """The rows of an image job. ``work``: megapixel-steps of one picture."""
     pictures = [request.picture(index) for index in range(request.count)]
-    first: RowKind = "prompt" if request.expand else "image"
-    others: RowKind = "later" if request.expand else "image"
+    first: RowKind | None = "prompt" if request.expand else None
+    others: RowKind | None = "later" if request.expand else None
     return [
         NewRow(seed=picture.seed, model=picture.model, work=work, kind=others if number else first)
         for number, picture in enumerate(pictures)

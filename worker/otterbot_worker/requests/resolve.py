@@ -93,7 +93,7 @@ def chat_submission(job: NewChatJob, client: str, default_model: str | None) -> 
         private=job.private,
         request=ResolvedChat(model=model, named=job.request.model is not None),
         content=[message.model_dump() for message in messages],
-        rows=[NewRow(seed=0, model=model, work=0.0, kind="chat")],
+        rows=[NewRow(seed=0, model=model, work=0.0)],
     )
 
 
