@@ -18,6 +18,7 @@ from .backends import KINDS, open_backend
 from .beginnings import Beginnings
 from .builtin.files import FOLDER
 from .choice import Choice
+from .fitting import left_out_note
 from .records import NO_WISHES, ChatModel, ChatOutcome, Message, ModelOptions, Unloaded, Usage, Wishes
 
 __all__ = [
@@ -37,5 +38,6 @@ __all__ = [
     "Usage",
     "Wishes",
     "failures",
+    "left_out_note",
     "open_backend",
 ]
