@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..config import Values
 from ..errors import WorkerError
 from ..worker.info import Models
-from .room_settings import Chosen
+from .room_settings import EXPAND, Chosen
 from .services import Services
 
 LOOK = 0.4
@@ -23,12 +23,17 @@ class Circumstances:
     chosen: Chosen
     safe: bool = False
     """Whether a safety checker has to look at it."""
+    expand: bool | None = None
+    """Whether the room wants prompts to be expanded; ``None``: it has not chosen."""
 
 
 async def circumstances(services: Services, room: str) -> Circumstances:
     chosen = await services.settings.model(room)
     safe = await services.settings.safe(room)
-    return Circumstances(values=services.config.current, chosen=chosen, safe=safe)
+    expand = await services.settings.own(room, EXPAND)
+    return Circumstances(
+        values=services.config.current, chosen=chosen, safe=safe, expand=None if expand is None else expand == "on"
+    )
 
 
 async def known_models(services: Services) -> Models | None:

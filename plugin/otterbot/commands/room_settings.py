@@ -12,11 +12,12 @@ from ..errors import Unanswered
 from ..store.store import Store
 from .predecessors import SAFE, Predecessors
 
-__all__ = ["CHAT_MODEL", "MODEL", "PERSONA", "SAFE", "Chosen", "RoomSettings"]
+__all__ = ["CHAT_MODEL", "EXPAND", "MODEL", "PERSONA", "SAFE", "Chosen", "RoomSettings"]
 
 MODEL = "model"
 CHAT_MODEL = "chat"
 PERSONA = "persona"
+EXPAND = "expand"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -40,6 +40,10 @@ class RequestStore(Transactions):
         text = None if resolved is None else json.dumps(resolved)
         return await self.move_row(sql.SUBMITTED, key, job_id, self.clock.now(), text)
 
+    async def set_resolved(self, key: str, resolved: Mapping[str, Any]) -> bool:
+        """The worker has made more of it since it was submitted."""
+        return await self.move_row(sql.SET_RESOLVED, key, json.dumps(resolved))
+
     async def set_notes(self, key: str, notes: Iterable[str]) -> None:
         """Sentences that go with the answer; the same after a restart between its pieces."""
 

@@ -64,8 +64,6 @@ class Used(Settings, Sent):
 
     prompt: str
     """As it was drawn."""
-    expansion: UsedExpansion | None = None
-    """Where a language model wrote it: what it was asked with."""
     negative_prompt: str
     model: str
     model_hash: str
@@ -107,6 +105,8 @@ class Used(Settings, Sent):
     of 8 bits (the last one) make a slightly other picture; empty in old records."""
     parser: str
     versions: dict[str, str]
+    expansion: UsedExpansion | None = None
+    """Where a language model wrote the prompt: what it was asked with."""
 
 
 class Record(Sent):
