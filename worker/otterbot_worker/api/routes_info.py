@@ -36,7 +36,7 @@ from .problems import body
 
 FEATURES = [
     "images", "chat", "events", "pause", "delivered", "img2img", "inpaint", "loras", "explain", "aspect", "safety",
-    "variation", "control", "previews", "hires", "upscale", "expand",
+    "variation", "control", "previews", "hires", "upscale", "expand", "draws",
 ]  # fmt: skip
 CLOUD = "It runs on somebody else's machines, and this bot keeps chats at home."
 HASHING_SECONDS = 1.0
@@ -52,7 +52,9 @@ async def info(request: web.Request) -> web.Response:
     return reply(
         WorkerInfo(
             version=__version__,
-            features=FEATURES if state != "off" else [name for name in FEATURES if name not in ("chat", "expand")],
+            features=FEATURES
+            if state != "off"
+            else [name for name in FEATURES if name not in ("chat", "expand", "draws")],
             pause=parts.dispatcher.pause_state,
             gpu=gpu_info(parts),
             queued=queued,

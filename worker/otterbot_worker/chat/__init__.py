@@ -19,7 +19,7 @@ from .beginnings import Beginnings
 from .builtin.files import FOLDER
 from .choice import Choice
 from .fitting import left_out_note
-from .records import NO_WISHES, ChatModel, ChatOutcome, Message, ModelOptions, Unloaded, Usage, Wishes
+from .records import NO_WISHES, ChatModel, ChatOutcome, Message, ModelOptions, Tool, ToolCall, Unloaded, Usage, Wishes
 
 __all__ = [
     "FOLDER",
@@ -34,6 +34,8 @@ __all__ = [
     "Choice",
     "Message",
     "ModelOptions",
+    "Tool",
+    "ToolCall",
     "Unloaded",
     "Usage",
     "Wishes",

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from .beginnings import Beginning
+from .calls import Calls
 from .records import Delta, Phase, Usage
 from .thinking import read, visible
 
@@ -49,6 +50,8 @@ class Answer:
         self._length = 0
         self._reported = ""
         self._reported_at = float("-inf")
+        self.calls = Calls()
+        """What the model asked for beside what it says."""
         self.thought = False
         """Whether the model thought at all."""
         self.apart = False
@@ -65,6 +68,7 @@ class Answer:
             # JSON can spell halves of characters, which nothing further on could encode.
             self._pieces.append(delta.text.encode("utf-8", "replace").decode("utf-8"))
             self._length += len(delta.text)
+        self.calls.add(delta.calls)
         self.prompt_tokens = delta.prompt_tokens or self.prompt_tokens
         self.answer_tokens = delta.answer_tokens or self.answer_tokens
         self.done |= delta.done

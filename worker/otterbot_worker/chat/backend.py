@@ -26,6 +26,8 @@ class Capabilities:
     """Thoughts may come apart from the answer. Those inside the answer are looked for in any case."""
     counts_tokens: bool
     """The server counts what was read and written: `ChatOutcome.usage`."""
+    calls_tools: bool = False
+    """Models that can may be given tools (`Wishes.tools`); without them they are not told of any."""
 
 
 @dataclass(frozen=True, kw_only=True)

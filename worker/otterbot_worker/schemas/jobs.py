@@ -81,6 +81,14 @@ class Picture(Sent):
     error: Failure | None = None
 
 
+class Drawing(Sent):
+    """A picture that a language model asks for. Plain words; whoever draws it treats them as typed."""
+
+    prompt: str
+    negative_prompt: str | None = None
+    aspect: Literal["square", "portrait", "landscape"] | None = None
+
+
 class ChatResult(Sent):
     text: str
     model: str
@@ -88,6 +96,9 @@ class ChatResult(Sent):
     """``False``: the model broke off in the middle; ``text`` keeps what came."""
     took: float
     notes: list[str] = []
+    draws: Drawing | None = None
+    """The picture that the model asks for, where it may; ``text`` may be empty then. Gone an hour after the end, as the
+    text is."""
     left_out_told: bool = False
     """The room knows, or learns from ``notes``, that the conversation's beginning is left out."""
 

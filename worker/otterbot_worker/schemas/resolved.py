@@ -219,6 +219,8 @@ class ResolvedChat(Fixed):
     default when it runs answers."""
     left_out_told: bool = False
     """As in the request."""
+    draws: bool = False
+    """The model may ask for a picture."""
 
 
 def seed_of(first: int, index: int) -> int:

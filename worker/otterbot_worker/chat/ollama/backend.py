@@ -34,7 +34,12 @@ class Ollama:
 
     name = failures.NAME
     capabilities = Capabilities(
-        needs_card=True, sees_pictures=True, knows_context=True, sends_thoughts=True, counts_tokens=True
+        needs_card=True,
+        sees_pictures=True,
+        knows_context=True,
+        sends_thoughts=True,
+        counts_tokens=True,
+        calls_tools=True,
     )
     about = None
 
@@ -150,7 +155,9 @@ class Ollama:
             options = replace(options, num_ctx=most)
         thinks = think(name, model, options)
         options = wishes.applied(options, thinks=bool(thinks))
-        return Chosen(name=name, model=model, options=options, context=options.num_ctx, think=thinks)
+        # A model that has not learned them is refused with them.
+        tools = wishes.tools if model is not None and "tools" in model.capabilities else ()
+        return Chosen(name=name, model=model, options=options, context=options.num_ctx, think=thinks, tools=tools)
 
     # ------------------------------------------------------------ chat
 

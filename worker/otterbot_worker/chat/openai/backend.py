@@ -31,7 +31,12 @@ class OpenAI:
     """
 
     capabilities = Capabilities(
-        needs_card=False, sees_pictures=True, knows_context=False, sends_thoughts=True, counts_tokens=True
+        needs_card=False,
+        sees_pictures=True,
+        knows_context=False,
+        sends_thoughts=True,
+        counts_tokens=True,
+        calls_tools=True,
     )
     about = None
 
@@ -128,5 +133,6 @@ class OpenAI:
         started = time.monotonic()
         chosen = await self._chosen(model)
         chosen.options = wishes.applied(chosen.options, thinks=chosen.thinks)
+        chosen.tools = wishes.tools
         session = Session(chosen, http=self._http, refusals=self._refusals, settings=self._settings, log=self._log)
         return await self._turns.run(session, messages, started=started, on_text=on_text, on_phase=on_phase)

@@ -5,9 +5,9 @@ words are taken. The program puts both together (`weaving`), and what comes out 
 the same weights, LoRAs and embeddings, or it is not used. Pure, and free of torch.
 """
 
-from .answers import read_answers
+from .answers import plain_words, read_answers
 from .asking import Form, question
 from .named import Named, take_apart
 from .weaving import weave
 
-__all__ = ["Form", "Named", "question", "read_answers", "take_apart", "weave"]
+__all__ = ["Form", "Named", "plain_words", "question", "read_answers", "take_apart", "weave"]
