@@ -20,22 +20,26 @@ from typing import Any
 from .. import texts
 from ..config import Values
 from ..errors import WorkerRefused
+from ..language.options import DrawOptions
 from ..matrix import event_content
 from ..outbox.queue import Outbox
 from ..requests.active import ActiveRequest, CannotAsk, Ending, WorkerState
-from ..store.part_names import CHAT_EDIT, CHAT_END, FINAL, PLACEHOLDER, PartName
+from ..store.part_names import CHAT_EDIT, CHAT_END, FINAL, PLACEHOLDER, REPLY, PartName
 from ..store.rows import Kind, Part, PartState, Rank, Request
 from ..store.store import Store
 from ..worker.client import WorkerClient
 from ..worker.job_events import ChatEvent
 from ..worker.jobs import ChatResult, Turn
-from . import formatting, streaming
+from . import drawings, formatting, streaming
+from .drawings import DRAWS, DREW, FEATURE, MOST_DREW, Draw
 from .entries import LEFT_OUT, MODEL, ROOM_MODEL
 from .history import History
 from .streaming import Growing, begun
 from .typing_notice import Typing
 
 SUCCEEDED = "succeeded"
+INFO_AGE = 60.0
+"""Seconds for which it is believed what a worker can do."""
 OVER = (PartState.SENT, PartState.FAILED, PartState.DROPPED)
 
 
@@ -53,7 +57,9 @@ class Chats:
         state: WorkerState,
         typing: Typing,
         values: Callable[[], Values],
+        draw: Draw | None = None,
     ) -> None:
+        """``draw``: for models that may ask for pictures."""
         self._store = store
         self._worker = worker
         self._outbox = outbox
@@ -61,6 +67,7 @@ class Chats:
         self._state = state
         self._typing = typing
         self._values = values
+        self._draw = draw
         self._chats: dict[str, Growing] = {}
         self._active: dict[str, ActiveRequest] = {}
 
@@ -90,6 +97,8 @@ class Chats:
         if conversation.left_out_told:
             body["left_out_told"] = True
         asked = active.request.asked
+        if asked.get(DRAWS) is True and FEATURE in (await self._worker.info(INFO_AGE)).features:
+            body["draws"] = True
         model = asked.get(MODEL) or asked.get(ROOM_MODEL) or self._values().chat.model
         return {**body, "model": model} if model else body
 
@@ -142,7 +151,8 @@ class Chats:
             if turn.state == SUCCEEDED and turn.result is not None:
                 pieces = await self._pieces(chat, turn.result, active.request)
                 if pieces:
-                    return await self._deliver(active, len(pieces), standing)
+                    ending = await self._deliver(active, len(pieces), standing)
+                    return await self._with_drawing(active, ending, turn.result) if ending is not None else None
             return await self._failed(active, turn, standing)
 
     async def _pieces(self, chat: Growing, result: ChatResult, request: Request) -> list[dict[str, Any]]:
@@ -150,7 +160,13 @@ class Chats:
         if chat.pieces is None or chat.pieces[0] != made_of:
             notes = [*request.notes, *result.notes, *([] if result.complete else [texts.CHAT_BROKE_OFF])]
             notes += [texts.asked_in_the_room_before(request.sender)] if request.moved else []
+            drawn = self._drawn(result)
+            if drawn is not None:
+                notes.insert(0, texts.drawn_in_chat(drawings.line(drawn), self._values().prefix))
             made = await asyncio.to_thread(formatting.answer, result.text.strip(), notes, request.key)
+            if drawn is not None:
+                made = made or [formatting.message("\n\n".join(notes), request.key, PartName.answer(1), length=0)]
+                made[-1][event_content.OUR_KEY] |= {DREW: (drawn.prompt or "")[:MOST_DREW]}
             if result.left_out_told and made:
                 made[-1][event_content.OUR_KEY] |= {LEFT_OUT: True}
             chat.pieces = made_of, made
@@ -174,6 +190,28 @@ class Chats:
             if part.state is not PartState.SENT:
                 return await self._end_badly(active, "failed", texts.CHAT_NOT_POSTED, standing)
         return Ending(outcome=SUCCEEDED, well=True, line="")
+
+    def _drawn(self, result: ChatResult) -> DrawOptions | None:
+        """The picture that the model asks for."""
+        return None if self._draw is None or result.draws is None else drawings.options_of(result.draws)
+
+    async def _with_drawing(self, active: ActiveRequest, ending: Ending, result: ChatResult) -> Ending:
+        """The turn ends, and with it the picture is asked for that the model wants, or it is said why not."""
+        drawn, request = self._drawn(result), active.request
+        if self._draw is None or drawn is None or not ending.well:
+            return ending
+        standing = await self._store.parts_of(active.key)
+        answer = _last_event(standing)
+        if answer is None or request.asked.get(DRAWS) is not True:
+            return ending
+        root = None if request.moved else await self._history.root_of(request)
+        follow = await self._draw(request, drawn, answer, root)
+        if isinstance(follow, str):
+            content = await event_content.notice(follow, active.key, REPLY, None)
+            content |= await self._related(request)
+            said = Part(key=active.key, part=REPLY, room_id=request.room_id, rank=Rank.REFUSAL, content=content)
+            return replace(ending, parts=[*ending.parts, said])
+        return replace(ending, follow=follow)
 
     async def _failed(self, active: ActiveRequest, turn: Turn, standing: dict[PartName, Part]) -> Ending:
         if turn.state == "cancelled":
@@ -279,7 +317,7 @@ class Chats:
             if request.job_id is None:
                 raise WorkerRefused(404, "not_found")
             turn = (await self._worker.job(request.job_id)).turn
-        if turn is None or turn.result is None or not turn.result.text:
+        if turn is None or turn.result is None or not turn.answered:
             raise WorkerRefused(404, "not_found")
         return turn.result
 
@@ -289,6 +327,13 @@ class Chats:
         if root is None:
             return event_content.related(request)
         return {"m.relates_to": formatting.thread_relation(root, request.event_id)}
+
+
+def _last_event(standing: dict[PartName, Part]) -> str | None:
+    """The event of an answer's last piece; of one that is an edit, that of the message that it edits."""
+    pieces = [part for name, part in standing.items() if name.piece >= 0 and part.kind is Kind.MESSAGE]
+    last = max(pieces, key=lambda part: part.part.piece, default=None)
+    return None if last is None else last.event_id
 
 
 def _stays(standing: dict[PartName, Part]) -> bool:

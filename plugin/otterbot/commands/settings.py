@@ -55,6 +55,10 @@ SETTINGS = Command(
             "`!settings expand on`",
             "a language model writes the prompts of this room's pictures around people's words; moderators set it",
         ),
+        (
+            "`!settings chat_draws on`",
+            "the language model may ask for a picture in this room's chats; moderators set it",
+        ),
         ("`!settings chat NAME`", "which language model answers `!chat` in this room; moderators set it"),
     ),
 )

@@ -145,6 +145,8 @@ class Ending:
     parts: Sequence[Part] = ()
     """Messages that say so, stored in the same transaction."""
     cancel_owed: bool = False
+    follow: Request | None = None
+    """Another request that is accepted with it, in the same transaction."""
 
 
 def comes_again(job: Job, part: Part) -> bool:

@@ -107,19 +107,24 @@ class Completion:
         final = part(active.request, FINAL, Kind.MESSAGE, Rank.REFUSAL, content)
         await self.end(active, Ending(outcome=outcome, well=False, line=text, parts=[final], cancel_owed=cancel_owed))
 
-    async def end(self, active: ActiveRequest, ending: Ending) -> None:
-        """``done``: with everything that says so in one transaction."""
+    async def end(self, active: ActiveRequest, ending: Ending) -> bool:
+        """``done``: with everything that says so, and what follows, in one transaction. False: something else had ended
+        it."""
         if not active.open:
-            return
+            return False
         await active.fall_silent()
         try:
             parts = [*ending.parts, *await closing(self._store, self._outbox, active.request, ending)]
-            if await self._store.finish(active.key, ending.outcome, parts, cancel_owed=ending.cancel_owed):
+            done = await self._store.finish(
+                active.key, ending.outcome, parts, cancel_owed=ending.cancel_owed, follow=ending.follow
+            )
+            if done:
                 self._outbox.enqueue(parts)
         except Exception:
             active.ending = False
             raise
         await self.close(active, ending)
+        return done
 
     async def close(self, active: ActiveRequest, ending: Ending) -> None:
         """It is ``done`` in the database: nothing of it goes on."""

@@ -56,13 +56,24 @@ class RequestStore(Transactions):
         """The worker has forgotten it: it has to be submitted again."""
         return await self.move_row(sql.KEPT_AGAIN, key)
 
-    async def finish(self, key: str, outcome: str, parts: Iterable[Part] = (), *, cancel_owed: bool = False) -> bool:
-        """``done``, with the messages that say so; false if it was done already (then no part is stored)."""
+    async def finish(
+        self,
+        key: str,
+        outcome: str,
+        parts: Iterable[Part] = (),
+        *,
+        cancel_owed: bool = False,
+        follow: Request | None = None,
+    ) -> bool:
+        """``done``, with the messages that say so, and the request that follows from it; false if it was done already
+        (then nothing is stored)."""
 
         async def work(conn: Connection) -> bool:
             now = self.clock.now()
             if await conn.fetchrow(sql.FINISH, key, outcome, now, int(cancel_owed)) is None:
                 return False
+            if follow is not None:
+                await inserts.add_request(conn, follow)
             for part in parts:
                 await inserts.add_part(conn, part, now)
             return True
