@@ -160,7 +160,7 @@ class Chats:
         if chat.pieces is None or chat.pieces[0] != made_of:
             notes = [*request.notes, *result.notes, *([] if result.complete else [texts.CHAT_BROKE_OFF])]
             notes += [texts.asked_in_the_room_before(request.sender)] if request.moved else []
-            drawn = self._drawn(result)
+            drawn = self._drawn(request, result)
             if drawn is not None:
                 notes.insert(0, texts.drawn_in_chat(drawings.line(drawn), self._values().prefix))
             made = await asyncio.to_thread(formatting.answer, result.text.strip(), notes, request.key)
@@ -191,18 +191,18 @@ class Chats:
                 return await self._end_badly(active, "failed", texts.CHAT_NOT_POSTED, standing)
         return Ending(outcome=SUCCEEDED, well=True, line="")
 
-    def _drawn(self, result: ChatResult) -> DrawOptions | None:
-        """The picture that the model asks for."""
-        return None if self._draw is None or result.draws is None else drawings.options_of(result.draws)
+    def _drawn(self, request: Request, result: ChatResult) -> DrawOptions | None:
+        """The picture that the model asks for, if it may."""
+        if self._draw is None or result.draws is None or request.asked.get(DRAWS) is not True:
+            return None
+        return drawings.options_of(result.draws)
 
     async def _with_drawing(self, active: ActiveRequest, ending: Ending, result: ChatResult) -> Ending:
         """The turn ends, and with it the picture is asked for that the model wants, or it is said why not."""
-        drawn, request = self._drawn(result), active.request
-        if self._draw is None or drawn is None or not ending.well:
-            return ending
-        standing = await self._store.parts_of(active.key)
-        answer = _last_event(standing)
-        if answer is None or request.asked.get(DRAWS) is not True:
+        request = active.request
+        drawn = self._drawn(request, result)
+        answer = _last_event(await self._store.parts_of(active.key))
+        if self._draw is None or drawn is None or answer is None or not ending.well:
             return ending
         root = None if request.moved else await self._history.root_of(request)
         follow = await self._draw(request, drawn, answer, root)
