@@ -32,16 +32,16 @@ async def lab(folder: Path, ollama: OllamaDouble) -> AsyncIterator[Lab]:
 
 async def test_the_picture_comes_beside_the_answer(lab: Lab, room: str, ollama: OllamaDouble) -> None:
     plain = await lab.answer(room, "!chat show me a fox")
-    assert "🎨" not in plain.new_content["body"], "the room has not allowed it"
+    assert "`!draw" not in plain.new_content["body"], "the room has not allowed it"
     await lab.answer(room, "!settings chat_draws on", by=lab.admin)
 
     mark = lab.user.mark()
     asked = await lab.user.send(room, "!chat show me a fox")
-    picture = await lab.user.wait_for(lambda e: e.room_id == room and e.msgtype == "m.image", mark, 60)
+    picture = await lab.user.wait_for(lambda e: e.room_id == room and e.msgtype == "m.image", mark, 120)
     assert picture.record["used"]["prompt"] == "a red fox, room"
     assert (picture.record["used"]["steps"], picture.record["asked"]["count"]) == (2, 1)
     assert picture.thread == asked
-    said = [e for e in lab.user.events[mark:] if e.sender == lab.bot and "🎨" in str(e.new_content.get("body"))]
+    said = [e for e in lab.user.events[mark:] if e.sender == lab.bot and "`!draw" in str(e.new_content.get("body"))]
     assert said[-1].new_content["body"] == "Look at this one.\n\n🎨 `!draw a red fox, room --ar square`"
     assert picture.replies_to in {said[-1].event_id, said[-1].edits}
     await lab.user.wait_for(lab.reaction(str(picture.replies_to), "✅"), mark, 30)
