@@ -59,7 +59,7 @@ async def test_a_room_that_wants_it_and_a_model_that_is_not_there(lab: Lab, room
     await lab.answer(room, "!settings expand on", by=lab.admin)
     (one,) = await lab.draw(room, "!draw otter --steps 2")
     assert one.record["used"]["prompt"] == SAID
-    (plain,) = await lab.draw(room, "!draw otter --no-expand --steps 2")
+    (plain,) = await lab.draw(room, "!draw otter --verbatim --steps 2")
     assert (plain.record["used"]["prompt"], plain.record["used"].get("expansion")) == ("otter", None)
     ollama.update({"rules": [{"when": "otter", "ending": "killed"}]})
     (own,) = await lab.draw(room, "!draw otter --steps 2")

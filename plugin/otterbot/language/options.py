@@ -271,8 +271,8 @@ OPTIONS = (
         takes="nothing", does="a language model writes the prompt around your words; see [below](#written-prompts)",
     ),
     Option(
-        name="no-expand", kind=Constant(False), fields=("expand",), commands=DRAWN, recorded=False,
-        meant=("verbatim", "raw"),
+        name="verbatim", kind=Constant(False), fields=("expand",), commands=DRAWN, recorded=False,
+        meant=("no-expand", "noexpand", "raw"),
         takes="nothing", does="just your words, in a room where prompts are expanded",
     ),
     Option(

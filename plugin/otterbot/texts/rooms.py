@@ -88,7 +88,7 @@ SAFE_MODE_OFF = "Safe mode is off: pictures for this room come as they are drawn
 
 EXPAND_ON = (
     "From now on a language model writes the prompts of this room's pictures around people's words, all of which stay. "
-    "`--no-expand` draws just the words."
+    "`--verbatim` draws just the words."
 )
 EXPAND_OFF = "Pictures for this room are drawn from people's words as they are; `--expand` asks for more."
 

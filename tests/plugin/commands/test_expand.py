@@ -34,10 +34,10 @@ async def test_it_is_asked_for_by_a_flag_the_room_or_the_instance(rig: Rig) -> N
     assert wishes(await rig.drawn("!draw otter")) == [None, False, True]
     assert wishes(await rig.drawn("!draw otter —expand")) == [True, False, True]
     assert await rig.answer("!settings expand default", sender=MOD) == texts.EXPAND_ON
-    assert wishes(await rig.drawn("!draw otter --no-expand")) == [False, True]
+    assert wishes(await rig.drawn("!draw otter --verbatim")) == [False, True]
 
 
-@pytest.mark.parametrize("typed", ["--expand --no-expand", "--no-expand --expand"])
+@pytest.mark.parametrize("typed", ["--expand --verbatim", "--verbatim --expand"])
 async def test_both_are_refused(rig: Rig, typed: str) -> None:
     assert "expand" in await rig.answer(f"!draw otter {typed}")
 
