@@ -23,7 +23,8 @@ from ..schemas.jobs import Progress
 from ..schemas.resolved import ResolvedExpansion, ResolvedRequest
 from . import eta
 from .lanes import WrongLane
-from .runner_common import Shared, unbroken
+from .runner_common import Shared
+from .unbroken import unbroken
 
 log = logging.getLogger(__name__)
 
@@ -101,8 +102,7 @@ class PromptRunner:
         backend = await self._backend.for_turn()
         if backend.capabilities.needs_card != with_card:
             raise WrongLane
-        if with_card:
-            await self._card.for_chat()
+        loads = with_card and await self._card.for_chat(None)
         if interrupted():
             raise Cancelled
         request = job.pictures
@@ -111,7 +111,9 @@ class PromptRunner:
         count = request.count
         within = expansion.Form(sentences=form.sentences, tokens=min(form.tokens, TOKENS * 9 // 10 // count))
         asked = [cast(Message, vars(one)) for one in expansion.question(named, within, count)]
-        text, model = await self._answer(row, backend, asked, seed=request.seed)
+        text, model = await self._answer(row, backend, asked, seed=request.seed, load_beside=loads)
+        if with_card:
+            await self._card.chatted(model)
         plain = expansion.read_answers(text, count)
         woven = (expansion.weave(named, one, form, embeddings) for one in plain)
         prompts = tuple(dict.fromkeys(one for one in woven if one is not None))
@@ -138,10 +140,15 @@ class PromptRunner:
         except CannotLook as error:
             raise _Unwritten(f"{error}.") from None
 
-    async def _answer(self, row: Row, backend: ChatBackend, messages: list[Message], *, seed: int) -> tuple[str, str]:
-        """The answer, and the model's name. :raises _Unwritten: :raises Cancelled:"""
+    async def _answer(
+        self, row: Row, backend: ChatBackend, messages: list[Message], *, seed: int, load_beside: bool
+    ) -> tuple[str, str]:
+        """The answer, and the model's name. ``load_beside``: it has to be loaded beside the image model first.
+
+        :raises _Unwritten: :raises Cancelled:
+        """
         asking = self._asking[row.task_id] = asyncio.create_task(
-            self._ask(backend, messages, seed), name=f"prompt {row.task_id}"
+            self._ask(backend, messages, seed, load_beside=load_beside), name=f"prompt {row.task_id}"
         )
         try:
             await asyncio.wait([asking])
@@ -155,7 +162,9 @@ class PromptRunner:
             raise Cancelled
         return asking.result()
 
-    async def _ask(self, backend: ChatBackend, messages: list[Message], seed: int) -> tuple[str, str]:
+    async def _ask(
+        self, backend: ChatBackend, messages: list[Message], seed: int, *, load_beside: bool
+    ) -> tuple[str, str]:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(LOAD_SECONDS) as limit:
@@ -164,6 +173,8 @@ class PromptRunner:
                     if phase == "thinking" and not limit.expired():  # the model is there
                         limit.reschedule(loop.time() + self._seconds)
 
+                if load_beside:
+                    await self._card.load_beside(None, lambda _: None)
                 outcome = await backend.chat(
                     None,
                     messages,

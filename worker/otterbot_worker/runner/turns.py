@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import cast
+from typing import Any, cast
 
 from ..chat import NO_WISHES, ChatBackend, ChatOutcome, Message, Wishes, failures, left_out_note
 from ..errors import Cancelled, JobFailed
@@ -18,7 +18,8 @@ from ..schemas.resolved import ResolvedChat
 from . import drawings, eta
 from .introductions import Introductions
 from .lanes import WrongLane
-from .runner_common import Shared, unbroken
+from .runner_common import Shared
+from .unbroken import unbroken
 
 log = logging.getLogger(__name__)
 
@@ -59,20 +60,11 @@ class TurnRunner:
         backend = await self._backend.for_turn()
         if backend.capabilities.needs_card != with_card:
             raise WrongLane
-        if with_card:
-            await self._card.for_chat()
+        loads = with_card and await self._card.for_chat(_model(row, job))
         if interrupted():
             raise Cancelled
-        messages = [cast(Message, message) for message in job.content]
         answer = self._answers[row.task_id] = asyncio.create_task(
-            backend.chat(
-                _model(row, job),
-                messages,
-                on_text=lambda text: self._text(row, text),
-                on_phase=progress,
-                wishes=_wishes(job, backend),
-            ),
-            name=f"chat {row.task_id}",
+            self._answer(row, job, job.content, backend, progress, load_beside=loads), name=f"chat {row.task_id}"
         )
         try:
             outcome = await self._finished(answer)
@@ -86,6 +78,32 @@ class TurnRunner:
         left_out = [left_out_note(outcome.left_out)] if outcome.left_out and not told else []
         outcome = replace(outcome, notes=[*left_out, *outcome.notes, *notes, *said])
         await unbroken(self._succeed(row, outcome, drawing, left_out_told=told or outcome.left_out > 0))
+        if with_card:
+            await self._card.chatted(outcome.model)
+
+    async def _answer(
+        self,
+        row: Row,
+        job: StoredJob,
+        content: Sequence[Any],
+        backend: ChatBackend,
+        progress: Callable[[str], None],
+        *,
+        load_beside: bool,
+    ) -> ChatOutcome:
+        """``load_beside``: the model has to be loaded beside the image model first. :raises JobFailed:"""
+        started, model = time.monotonic(), _model(row, job)
+        notes = await self._card.load_beside(model, progress) if load_beside else []
+        messages = [cast(Message, message) for message in content]
+        outcome = await backend.chat(
+            model,
+            messages,
+            on_text=lambda text: self._text(row, text),
+            on_phase=progress,
+            wishes=_wishes(job, backend),
+        )
+        took = time.monotonic() - started if load_beside else outcome.took
+        return replace(outcome, notes=[*notes, *outcome.notes], took=took)
 
     def stop(self) -> None:
         """The worker ends: an answer that the disk does not take is not waited for."""

@@ -17,6 +17,7 @@ from ..failures import bad_model_name, cannot_chat, cloud_model
 from ..records import NO_WISHES, ChatModel, ChatOutcome, Message, ModelOptions, Phase, Unloaded, Wishes
 from ..turn import Turns
 from . import failures
+from .card_use import OllamaCard
 from .context_length import ContextLengths
 from .http import Http
 from .loads import Loads
@@ -57,6 +58,7 @@ class Ollama:
         self._loads = Loads(self._http, settings, self._log)
         self._lengths = ContextLengths(self._http, self._log)
         self._preload = Preload(self._loads, settings, loaded=self.loaded, unload=self.unload, log=self._log)
+        self.card = OllamaCard(loaded=self.loaded, choose=self._choose, loads=self._loads, preload=self._preload)
         self._choice = choice or Choice()
         self._turns = Turns(settings, beginnings or Beginnings(), self._log)
         self._lowered: set[str] = set()
@@ -140,7 +142,7 @@ class Ollama:
                 return options
         return self.settings.defaults
 
-    async def _choose(self, requested: str | None, wishes: Wishes) -> Chosen:
+    async def _choose(self, requested: str | None, wishes: Wishes = NO_WISHES) -> Chosen:
         models = await self.every_model()
         name = await self._resolve(requested, models)
         model = named(models, name)

@@ -38,6 +38,7 @@ class OpenAI:
         counts_tokens=True,
         calls_tools=True,
     )
+    card = None
     about = None
 
     def __init__(
