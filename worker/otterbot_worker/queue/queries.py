@@ -142,7 +142,7 @@ FORGET_CONTENT = f"""
     AND NOT EXISTS (SELECT 1 FROM rows WHERE job_id = jobs.id AND (finished_at IS NULL OR finished_at > ?))
     AND id NOT IN (SELECT job_id FROM rows WHERE {_OPEN}) RETURNING id"""
 FORGET_TEXT = """
-    UPDATE rows SET result = json_set(result, '$.text', '', '$.draws', NULL)
+    UPDATE rows SET result = json_replace(json_set(result, '$.text', ''), '$.draws', NULL)
     WHERE result IS NOT NULL AND job_id IN (SELECT value FROM json_each(?))"""
 FORGET_REQUESTS = f"""
     UPDATE jobs SET forgotten = 1, request = json_set(
