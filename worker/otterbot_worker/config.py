@@ -115,6 +115,7 @@ class ChatConfig(_Section):
     api_key_file: FilePath | None = None
     cloud: str | None = None
     default_model: str | None = None
+    reasoning: Literal["hide", "fold"] = "hide"
     allow_cloud: bool = False
     keep_alive_seconds: Seconds = 300.0
     load_timeout: Seconds = 900.0

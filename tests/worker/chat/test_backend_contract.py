@@ -245,7 +245,7 @@ async def test_an_answer_that_is_too_long_is_cut_and_stops_the_server(make: Make
         lab.rules([{"when": "endless", "pieces": ["x" * 999 + "\n"] * 90, "pause": 0.02}])
         await lab.say("hello")
         outcome = await lab.say("endless")
-        assert 60_000 < len(outcome.text) < 70_000
+        assert 59_000 < len(outcome.text) <= 60_000, "it can come back as history"
         assert outcome.notes == ["The answer was cut because it reached its greatest length."]
         await until(lambda: lab.running() == 0, 0.5)
 

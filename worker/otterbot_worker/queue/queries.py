@@ -88,7 +88,10 @@ PROMPT_WRITTEN = f"UPDATE rows SET kind = 'image', state = 'queued', claimed_at 
 """The attempt stays counted: a row's attempts only ever grow, whatever it does in them."""
 THE_OTHERS = "UPDATE rows SET kind = 'image' WHERE job_id = ? AND kind = 'later'"
 SET_REQUEST = "UPDATE jobs SET request = ? WHERE id = ?"
-CANCEL = f"UPDATE rows SET state = 'cancelled', finished_at = ? WHERE job_id = ? AND {_OPEN} RETURNING *"
+CANCEL = f"""
+    UPDATE rows SET state = 'cancelled', finished_at = ?1,
+        result = CASE WHEN state = 'running' AND kind = 'chat' AND attempt = ?3 THEN ?4 ELSE result END
+    WHERE job_id = ?2 AND {_OPEN} RETURNING *"""
 
 # ---------------------------------------------------------------- pictures
 
@@ -142,7 +145,7 @@ FORGET_CONTENT = f"""
     AND NOT EXISTS (SELECT 1 FROM rows WHERE job_id = jobs.id AND (finished_at IS NULL OR finished_at > ?))
     AND id NOT IN (SELECT job_id FROM rows WHERE {_OPEN}) RETURNING id"""
 FORGET_TEXT = """
-    UPDATE rows SET result = json_replace(json_set(result, '$.text', ''), '$.draws', NULL)
+    UPDATE rows SET result = json_replace(result, '$.text', '', '$.reasoning', '', '$.draws', NULL)
     WHERE result IS NOT NULL AND job_id IN (SELECT value FROM json_each(?))"""
 FORGET_REQUESTS = f"""
     UPDATE jobs SET forgotten = 1, request = json_set(

@@ -94,8 +94,11 @@ class Dispatcher:
         await self._pausing.recover()
 
     async def cancel(self, job: StoredJob) -> bool:
-        """Cancels what is not final of a job; ``False``: nothing was left to cancel."""
-        rows = await self._store.cancel(job.id, time.time())
+        """Cancels what is not final of a job; ``False``: nothing was left to cancel. Of an answer that grows, what has
+        come stays."""
+        came = self._turns.so_far(job.id)
+        attempt, partial = (0, None) if came is None else came
+        rows = await self._store.cancel(job.id, time.time(), attempt=attempt, partial=partial)
         for row in rows:
             self._live.forget(row.job_id, row.idx)
             self._measures.finished.labels(row.job_kind, "cancelled").inc()

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from ..chat import NO_WISHES, ChatBackend, ChatOutcome, Message, Wishes, failures, left_out_note
@@ -24,6 +24,13 @@ from .unbroken import unbroken
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Running:
+    row: Row
+    since: float
+    """``time.monotonic()``."""
+
+
 class TurnRunner:
     def __init__(self, shared: Shared, *, backend: ChatBackend | None) -> None:
         self._store = shared.store
@@ -34,6 +41,8 @@ class TurnRunner:
         self._measures = shared.measures
         self._backend = backend
         self._answers: dict[str, asyncio.Task[ChatOutcome]] = {}
+        self._running: dict[str, _Running] = {}
+        """By job: the turns that are being answered."""
         self._introductions = Introductions(shared.store)
         self._stopping = False
 
@@ -63,13 +72,14 @@ class TurnRunner:
         loads = with_card and await self._card.for_chat(_model(row, job))
         if interrupted():
             raise Cancelled
+        self._running[row.job_id] = _Running(row=row, since=time.monotonic())
         answer = self._answers[row.task_id] = asyncio.create_task(
             self._answer(row, job, job.content, backend, progress, load_beside=loads), name=f"chat {row.task_id}"
         )
         try:
             outcome = await self._finished(answer)
         finally:
-            del self._answers[row.task_id]
+            del self._answers[row.task_id], self._running[row.job_id]
         drawing, notes = drawings.asked(outcome.calls)
         if drawing is None and not outcome.text:
             raise failures.empty(thought=False, cut=False)
@@ -105,6 +115,15 @@ class TurnRunner:
         took = time.monotonic() - started if load_beside else outcome.took
         return replace(outcome, notes=[*notes, *outcome.notes], took=took)
 
+    def so_far(self, job_id: str) -> tuple[int, dict[str, Any]] | None:
+        """The attempt of a turn that streams, and as a result what clients were shown of it; ``None``: nothing yet."""
+        running, text = self._running.get(job_id), self._live.text.get(job_id, "")
+        if running is None or not text.strip():
+            return None
+        took = round(time.monotonic() - running.since, 3)
+        result = ChatResult(text=text, model=running.row.model, complete=False, took=took)
+        return running.row.attempt, result.model_dump(mode="json")
+
     def stop(self) -> None:
         """The worker ends: an answer that the disk does not take is not waited for."""
         self._stopping = True
@@ -134,6 +153,7 @@ class TurnRunner:
             took=round(outcome.took, 3),
             notes=outcome.notes,
             draws=drawing,
+            reasoning=outcome.reasoning,
             left_out_told=left_out_told,
         )
         told = result.model_dump(mode="json")
