@@ -66,6 +66,8 @@ class DrawValues:
     count: int = key(1, natural(1, 8))
     safe: bool = key(False, flag)
     """Whether a safety checker looks at every picture, in rooms that have not chosen."""
+    expand: bool = key(False, flag)
+    """Whether a language model writes the prompts of pictures, in rooms that have not chosen."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -112,6 +112,7 @@ class ChatConfig(_Section):
     first_byte_timeout: Seconds = 180.0
     chunk_timeout: Seconds = 60.0
     total_timeout: Seconds = 600.0
+    prompt_timeout: Seconds = 60.0
     options: ChatModelConfig = ChatModelConfig()
     models: dict[str, ChatModelConfig] = {}
 

@@ -18,6 +18,7 @@ from ..chat.history import History
 from ..chat.turn_delivery import Chats
 from ..chat.typing_notice import Typing
 from ..commands import reactions
+from ..commands.drawn_by_chat import DrawnByChat
 from ..commands.outcome import Outcome
 from ..commands.permissions import Permissions
 from ..commands.predecessors import Predecessors
@@ -152,7 +153,10 @@ async def build(around: Surroundings) -> Parts:
     active = ActiveRequests(store.clock, log)
     pictures = Pictures(store, links.worker, outbox, links.http, links.encryption, prefix=around.prefix)
     typing = Typing(links.http, around.bot, active.worker, values)
-    chats = Chats(store, links.worker, outbox, links.http, links.encryption, history, active.worker, typing, values)
+    drawn = DrawnByChat(permissions, settings, values, store.clock)
+    chats = Chats(
+        store, links.worker, outbox, links.http, links.encryption, history, active.worker, typing, values, drawn.request
+    )
     kinds: dict[str, Kind] = {"image": pictures, "chat": chats}
     delivery = Delivery(store, links.worker, outbox, active, kinds, values, log)
     upgrades = RoomUpgrades(

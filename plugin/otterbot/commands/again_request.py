@@ -15,7 +15,7 @@ from ..language.options import FIELDS, DrawOptions, untaken
 from .asked_picture import Layers, completed, picture_request
 from .context import Circumstances
 from .outcome import NewRequest, Unusable
-from .recorded_settings import read_settings
+from .recorded_settings import read_expansion, read_settings
 
 VARIATION = 0.2
 """The variation strength of `vary`: the layout stays, small things change."""
@@ -49,6 +49,14 @@ def again(
     if used is None or not ((used.prompt or "").strip() or used.upscale):
         raise Unusable(texts.record_unusable(around.values.prefix))
     before = read_settings(record.get("asked")) or DrawOptions()
+    written = read_expansion(record["used"])
+    if written is not None:
+        # What was drawn is repeated, and the words that somebody typed only where they are to be expanded anew.
+        used = replace(used, prompt=written.prompt if typed.expand else written.drawn or used.prompt)
+        before = replace(before, prompt=None)
+    elif record["used"].get("expand") is True and typed.expand is None:
+        typed = replace(typed, expand=True)  # it waits, and its prompt is not written yet
+    keeps = written is not None and not typed.expand and typed.prompt is None
     began = record["used"].get("init_image") is not None
     if began:
         used = replace(used, control=None)  # rooms never have both; keep the init image
@@ -83,6 +91,7 @@ def again(
         start=start,
         usual=usual,
         other=other,
+        expansion=written.source if written is not None and keeps else None,
     )
 
 
@@ -118,7 +127,17 @@ def upscaled(
         notes.append(texts.model_returned(typed.model or ""))
     asked = replace(typed, seed=_number(typed.seed))
     seed = _seed(typed, used, new_seed)
-    return picture_request(asked, around, seed=seed, base=base, notes=notes, start=start, other=other)
+    written = read_expansion(record.get("used")) if record is not None and typed.prompt is None else None
+    return picture_request(
+        asked,
+        around,
+        seed=seed,
+        base=base,
+        notes=notes,
+        start=start,
+        other=other,
+        expansion=None if written is None else written.source,
+    )
 
 
 def _check_upscale(typed: DrawOptions, prefix: str) -> None:

@@ -205,10 +205,10 @@ class Bare(Kind):
 class Constant(Kind):
     """One value, where the flag stands."""
 
-    value: str
+    value: str | bool
     bare = True
 
-    def typed(self, text: str) -> str:
+    def typed(self, text: str) -> str | bool:
         return self.value
 
 

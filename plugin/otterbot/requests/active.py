@@ -146,6 +146,8 @@ class RequestEnd:
     parts: Sequence[Part] = ()
     """Messages about it, stored in the same transaction."""
     cancel_owed: bool = False
+    follow: Request | None = None
+    """Another request that is accepted with it, in the same transaction."""
 
 
 def comes_again(job: Job, part: Part) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from .. import texts
 from ..outbox.queue import Outbox
-from ..store.rows import Part, PartState, Rank, Request, RequestState
+from ..store.rows import Part, PartState, Rank, Request, RequestState, follow_key
 from ..store.store import Commit, Store
 from ..waiting import surely
 from .active import RequestEnd
@@ -106,8 +106,10 @@ class Cancellation:
     async def redacted(self, room: str, event_id: str) -> None:
         """A message was deleted: cancel its request, or delete its picture from the archive."""
         request = await self._store.request_by_event(event_id)
-        if request is not None and request.open and request.origin == room:
-            await self.cancel([request.key], request.room_id)
+        followed = None if request is None else await self._store.request(follow_key(request.key))
+        for one in (request, followed):
+            if one is not None and one.open and one.origin == room:
+                await self.cancel([one.key], one.room_id)
         part = await self._store.part_by_event(event_id)
         if part is not None and part.room_id == room and await self._store.owe_delete(event_id):
             self._signals.housekeeping.set()

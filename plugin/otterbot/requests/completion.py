@@ -109,19 +109,24 @@ class Completion:
             active, RequestEnd(outcome=outcome, well=False, line=text, parts=[final], cancel_owed=cancel_owed)
         )
 
-    async def end(self, active: ActiveRequest, ending: RequestEnd) -> None:
-        """Mark a request ``done`` and store its last messages in one transaction."""
+    async def end(self, active: ActiveRequest, ending: RequestEnd) -> bool:
+        """Mark a request ``done``, and store its last messages and what follows in one transaction. False: something
+        else had ended it."""
         if not active.open:
-            return
+            return False
         await active.fall_silent()
         try:
             parts = [*ending.parts, *await closing(self._store, self._outbox, active.request, ending)]
-            if await self._store.finish(active.key, ending.outcome, parts, cancel_owed=ending.cancel_owed):
+            done = await self._store.finish(
+                active.key, ending.outcome, parts, cancel_owed=ending.cancel_owed, follow=ending.follow
+            )
+            if done:
                 self._outbox.enqueue(parts)
         except Exception:
             active.ending = False
             raise
         await self.close(active, ending)
+        return done
 
     async def close(self, active: ActiveRequest, ending: RequestEnd) -> None:
         """The request is ``done`` in the database: stop everything else of it."""

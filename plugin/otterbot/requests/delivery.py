@@ -268,7 +268,11 @@ class Delivery:
         """Act on ``active.job``. Never raises: failures are repeated after the next snapshot."""
         try:
             ending = await self._kind_of(active).on_job(active) if active.open else None
-            if ending is not None:
-                await self._completion.end(active, ending)
+            if ending is None:
+                return
+            if ending.follow is not None:
+                ending = replace(ending, parts=[*ending.parts, *self.first_parts(ending.follow)])
+            if await self._completion.end(active, ending) and ending.follow is not None:
+                self.accepted_request(ending.follow)
         except Exception as error:
             self._news.missed(error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Set
+from dataclasses import replace
 from typing import Any
 
 from .. import texts
@@ -77,11 +78,20 @@ class Pictures:
         job = active.job
         if job is None:
             return None
+        await self._prompt_written(active, job)
         standing = await self._store.parts_of(active.key)
         for picture in job.pictures:
             if picture.state == SUCCEEDED and picture.result is not None:
                 await self._deliver(active.request, picture.index, picture.result, standing)
         return await self._ending(active, job) if job.final else None
+
+    async def _prompt_written(self, active: ActiveRequest, job: Job) -> None:
+        """From here on the same prompts are drawn, also by a worker that has forgotten this."""
+        before, now = active.request.resolved, job.resolved
+        if before is None or now is None or before.get("expand") is not True or now.get("expand") is True:
+            return
+        if await self._store.set_resolved(active.key, now):
+            active.request = replace(active.request, resolved=now)
 
     async def _deliver(self, request: Request, index: int, result: ImageResult, standing: dict[PartName, Part]) -> None:
         name = PartName.picture(index)

@@ -38,6 +38,7 @@ SUBMITTED = (
     "resolved = COALESCE(CAST($4 AS TEXT), resolved) "
     "WHERE key = $1 AND state IN ('kept', 'submitted') RETURNING key"
 )
+SET_RESOLVED = "UPDATE requests SET resolved = $2 WHERE key = $1 AND state = 'submitted' RETURNING key"
 SET_NOTES = "UPDATE requests SET notes = $2 WHERE key = $1"
 KEPT_AGAIN = "UPDATE requests SET state = 'kept', job_id = NULL WHERE key = $1 AND state = 'submitted' RETURNING key"
 FINISH = (

@@ -40,6 +40,10 @@ class RequestStore(Transactions):
         text = None if resolved is None else json.dumps(resolved)
         return await self.move_row(sql.SUBMITTED, key, job_id, self.clock.now(), text)
 
+    async def set_resolved(self, key: str, resolved: Mapping[str, Any]) -> bool:
+        """The worker has made more of it since it was submitted."""
+        return await self.move_row(sql.SET_RESOLVED, key, json.dumps(resolved))
+
     async def set_notes(self, key: str, notes: Iterable[str]) -> None:
         """Store notes for an answer, so that they survive a restart between its pieces."""
 
@@ -52,13 +56,24 @@ class RequestStore(Transactions):
         """Back to ``kept``: the worker has forgotten the job, so submit it again."""
         return await self.move_row(sql.KEPT_AGAIN, key)
 
-    async def finish(self, key: str, outcome: str, parts: Iterable[Part] = (), *, cancel_owed: bool = False) -> bool:
-        """``done``, with the messages that say so; false if it was done already (then no part is stored)."""
+    async def finish(
+        self,
+        key: str,
+        outcome: str,
+        parts: Iterable[Part] = (),
+        *,
+        cancel_owed: bool = False,
+        follow: Request | None = None,
+    ) -> bool:
+        """``done``, with the messages that say so, and the request that follows from it; false if it was done already
+        (then nothing is stored)."""
 
         async def work(conn: Connection) -> bool:
             now = self.clock.now()
             if await conn.fetchrow(sql.FINISH, key, outcome, now, int(cancel_owed)) is None:
                 return False
+            if follow is not None:
+                await inserts.add_request(conn, follow)
             for part in parts:
                 await inserts.add_part(conn, part, now)
             return True

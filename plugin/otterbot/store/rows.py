@@ -64,6 +64,11 @@ def key_of(bot: str, room: str, event_id: str, edit_id: str | None = None) -> st
     return hashlib.sha256(text.encode()).hexdigest()[:40]
 
 
+def follow_key(key: str) -> str:
+    """The key of the one request that may follow from that one."""
+    return hashlib.sha256(f"{key}\0follow".encode()).hexdigest()[:40]
+
+
 def transaction_id(key: str, part: str) -> str:
     """The Matrix transaction id of a part: the same however often it has to be sent."""
     return hashlib.sha256(f"{key}\0{part}".encode()).hexdigest()[:40]

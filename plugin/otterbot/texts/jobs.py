@@ -81,6 +81,8 @@ def progress_line(job: Job) -> str:
 def _doing(progress: Progress | None, model: str) -> str:
     if progress is None or progress.phase == "starting":
         return "Getting ready."
+    if progress.phase == "writing":
+        return "Writing the prompt."
     if progress.phase == "downloading":
         of = f": {progress.step / 1e9:.1f} of {progress.steps / 1e9:.1f} GB" if progress.steps else ""
         return f"Downloading {code(model) if model else 'the model'}{of}."

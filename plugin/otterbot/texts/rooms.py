@@ -86,6 +86,13 @@ SAFE_MODE_ON = "Safe mode is on: a safety checker looks at every picture for thi
 SAFE_MODE_OFF = "Safe mode is off: pictures for this room come as they are drawn."
 
 
+EXPAND_ON = (
+    "From now on a language model writes the prompts of this room's pictures around people's words, all of which stay. "
+    "`--verbatim` draws just the words."
+)
+EXPAND_OFF = "Pictures for this room are drawn from people's words as they are; `--expand` asks for more."
+
+
 def on_or_off(value: bool) -> str:
     return "on" if value else "off"
 

@@ -73,12 +73,22 @@ class Picture(Answer):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Drawing(Answer):
+    """A picture that a language model asks for."""
+
+    prompt: str
+    negative_prompt: str | None = None
+    aspect: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class ChatResult(Answer):
     text: str
     model: str = ""
     complete: bool = True
     took: float = 0.0
     notes: list[str] = field(default_factory=list)
+    draws: Drawing | None = None
     reasoning: str = ""
     """What the model thought, where the worker's settings want it told."""
     left_out_told: bool = False
@@ -97,7 +107,7 @@ class Turn(Answer):
     @property
     def answered(self) -> bool:
         """The turn is complete."""
-        return self.result is not None and bool(self.result.text)
+        return self.result is not None and bool(self.result.text or self.result.draws)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,7 @@ from ..gpu.probe import device_kind
 from ..gpu.process import GpuProcess
 from ..inputs.files import InputFiles
 from ..models import checkpoints, controlnets
+from ..models.catalogue import Catalogue
 from ..models.loras import FOLDERS, SHIPPED, Library
 from ..queue import schedule
 from ..queue.database import Database
@@ -21,6 +22,7 @@ from ..queue.disk import forgone
 from ..queue.input_rows import PRIVATE_SECONDS, Inputs, Retention
 from ..queue.store import Store
 from ..runner.dispatcher import Dispatcher
+from ..runner.expansions import PromptRunner
 from ..runner.pictures import PictureRunner
 from ..runner.runner_common import Shared
 from ..runner.sharing import Sharing
@@ -124,6 +126,7 @@ def dispatcher(
     gpu: GpuProcess,
     archive: Archive,
     pictures: PictureRunner,
+    prompts: PromptRunner,
     backend: ChatBackend | None,
 ) -> Dispatcher:
     return Dispatcher(
@@ -132,6 +135,15 @@ def dispatcher(
         archive=archive,
         pictures=pictures,
         turns=TurnRunner(shared, backend=backend),
+        prompts=prompts,
         bounds=schedule.Bounds(times=config.queue.overtake_times, seconds=config.queue.overtake_seconds),
         idle_unload=config.gpu.idle_unload_s,
+    )
+
+
+def prompts(
+    config: Config, shared: Shared, backend: ChatBackend | None, catalogue: Catalogue, library: Library
+) -> PromptRunner:
+    return PromptRunner(
+        shared, backend=backend, catalogue=catalogue, library=library, seconds=config.chat.prompt_timeout
     )

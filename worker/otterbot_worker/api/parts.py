@@ -139,7 +139,8 @@ async def _build(config: Config, database: Database, stack: contextlib.AsyncExit
         wake=lambda: holder[0].wake(),
         broken=background.fail,
     )
-    dispatcher = build.dispatcher(config, shared, gpu, archive, pictures, backend)
+    prompts = build.prompts(config, shared, backend, catalogue, library)
+    dispatcher = build.dispatcher(config, shared, gpu, archive, pictures, prompts, backend)
     holder.append(dispatcher)
     views = Views(store, live, speeds)
     stack.push_async_callback(views.close)

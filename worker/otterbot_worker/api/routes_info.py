@@ -13,7 +13,7 @@ from .parts import PARTS
 
 FEATURES = [
     "images", "chat", "events", "pause", "delivered", "img2img", "inpaint", "loras", "explain", "aspect", "safety",
-    "variation", "control", "previews", "hires", "upscale",
+    "variation", "control", "previews", "hires", "upscale", "expand", "draws",
 ]  # fmt: skip
 
 
@@ -26,7 +26,9 @@ async def info(request: web.Request) -> web.Response:
     return reply(
         WorkerInfo(
             version=__version__,
-            features=FEATURES if state != "off" else [name for name in FEATURES if name != "chat"],
+            features=FEATURES
+            if state != "off"
+            else [name for name in FEATURES if name not in ("chat", "expand", "draws")],
             pause=parts.dispatcher.pause_state,
             gpu=gpu_info(parts),
             lease=await lease_info(parts),

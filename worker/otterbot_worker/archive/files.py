@@ -164,7 +164,8 @@ class Archive:
         folder = self.root / names.folder(when)
         new_folder = not folder.exists()
         folder.mkdir(mode=0o700, exist_ok=True)
-        stem = names.stem(theme, record.used.prompt, when)
+        said = record.used.expansion.prompt if record.used.expansion is not None else record.used.prompt
+        stem = names.stem(theme, said, when)
         target, temporary = durable.reserve(folder, stem, self._given)
         try:
             notes = metadata.sidecar(

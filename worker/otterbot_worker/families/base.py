@@ -91,6 +91,9 @@ class Family:
     """Names of ``sampling.samplers``."""
     guided_above: float | None = 1.0
     """The CFG above which the negative prompt acts; ``None``: the family takes no negative prompt."""
+    sentences_by: str | None = None
+    """The component that reads sentences as people say them: a language model, or T5. ``None``: CLIP alone does, for
+    which short phrases are best."""
     weights: bool = False
     """Whether prompt weights act; else the prompt's plain text is encoded."""
     loras: bool = False

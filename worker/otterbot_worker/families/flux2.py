@@ -32,6 +32,7 @@ FLUX2 = Family(
     computing=Computing(kind="flux2-klein-4b", denoiser="transformer", step_bytes=420, heads=24, token_pixels=256),
     encode=encode,
     reads=language.reads,
+    sentences_by="text_encoder",
     samplers=("Euler", "UniPC"),
     guided_above=None,
     size_multiple=16,

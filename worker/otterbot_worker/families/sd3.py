@@ -51,6 +51,7 @@ SD3 = Family(
     computing=Computing(kind="sd35-medium", denoiser="transformer", step_bytes=370, heads=48, token_pixels=256),
     encode=encode,
     reads=reads,
+    sentences_by="text_encoder_3",
     load_arguments={"image_encoder": None, "feature_extractor": None},
     samplers=("Euler", "Heun", "UniPC"),
     size_multiple=16,

@@ -35,6 +35,7 @@ ZIMAGE = Family(
     computing=Computing(kind="z-image", denoiser="transformer", step_bytes=420, heads=30, token_pixels=256),
     encode=encode,
     reads=language.reads,
+    sentences_by="text_encoder",
     samplers=("Euler",),  # the pipeline passes custom timesteps, which UniPC does not accept
     guided_above=0.0,
     size_multiple=16,

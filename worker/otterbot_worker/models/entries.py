@@ -9,8 +9,11 @@ from typing import Any
 
 from ..errors import CannotLook
 from ..families import FAMILIES, Family
+from ..prompts.expansion import Form
 from . import architectures, checkpoint_probe, configs, files, noise_schedule, vae_files
 
+PHRASES, SENTENCES = Form(sentences=False, tokens=60), Form(sentences=True, tokens=140)
+"""CLIP reads 75 tokens at a time, and what stands in a second run of them counts for less."""
 REFINER_PART = "unet"
 """The only component of a refiner that is loaded."""
 
@@ -114,6 +117,12 @@ class ModelEntry:
     @property
     def abilities(self) -> Family:
         return FAMILIES[self.family]
+
+    @property
+    def prompt_form(self) -> Form:
+        """What kind of prompt it reads best."""
+        reader = self.abilities.sentences_by
+        return SENTENCES if reader is not None and reader not in self.without else PHRASES
 
     @property
     def source(self) -> str:

@@ -98,6 +98,8 @@ STEPS: tuple[str, ...] = (
     "ALTER TABLE inputs ADD COLUMN alpha INTEGER NOT NULL DEFAULT 0;",
     "ALTER TABLE inputs ADD COLUMN animated INTEGER NOT NULL DEFAULT 0;",
     "ALTER TABLE inputs ADD COLUMN colours TEXT NOT NULL DEFAULT '';",
+    # Rows have the kinds "prompt" and "later" from here on, which an older worker would take for turns of a chat.
+    "SELECT 1;",
 )
 
 

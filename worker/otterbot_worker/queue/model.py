@@ -23,6 +23,10 @@ from ..schemas.records import ImageResult
 from ..schemas.resolved import ResolvedChat, ResolvedRequest
 
 Kind = Literal["image", "chat"]
+"""Of a job."""
+RowKind = Literal["image", "chat", "prompt", "later"]
+"""What is to be done with a row. Where a language model writes a job's prompt, its first row is a ``prompt`` and the
+others come ``later``; they become an ``image`` all at once, when it is written (`Store.prompt_written`)."""
 
 
 class Fields(Protocol):
@@ -51,7 +55,7 @@ class Row:
     idx: int
     client: str
     owner: str
-    kind: Kind
+    kind: RowKind
     model: str
     work: float
     seed: int
@@ -87,6 +91,10 @@ class Row:
     def answer(self) -> ChatResult | None:
         """The result of a chat job's row."""
         return self.result if isinstance(self.result, ChatResult) else None
+
+    @property
+    def job_kind(self) -> Kind:
+        return job_kind(self.kind)
 
     @property
     def task_id(self) -> str:
@@ -133,6 +141,8 @@ class NewRow:
     seed: int
     model: str
     work: float
+    kind: RowKind | None = None
+    """``None``: its job's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,6 +160,11 @@ class ImageRow:
     created_at: float
     delivered_at: float | None
     gone_at: float | None
+
+
+def job_kind(kind: RowKind) -> Kind:
+    """Of the job that a row of that kind belongs to."""
+    return "chat" if kind == "chat" else "image"
 
 
 def derived_state(states: Iterable[State]) -> State:

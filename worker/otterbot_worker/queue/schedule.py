@@ -34,6 +34,7 @@ def choose(
     heads: Sequence[Head],
     *,
     resident: str | None,
+    chatting: bool = False,
     served: Mapping[Owner, float],
     now: float,
     bounds: Bounds,
@@ -41,11 +42,11 @@ def choose(
 ) -> Choice | None:
     """The next row of ``heads`` (the first queued row of each owner, kind and model).
 
-    ``resident``: the image model on the card; ``served``: when each owner was last served; ``skip``: kinds that cannot
-    run now. ``None``: nothing can.
+    ``resident``: the image model on the card; ``chatting``: a language model has it, which prompts fit; ``served``:
+    when each owner was last served; ``skip``: kinds that cannot run now. ``None``: nothing can.
     """
     order = fair_order([head for head in heads if head.kind not in skip], served)
-    for position, head in sorted(enumerate(order), key=lambda item: (_class(item[1], resident), item[0])):
+    for position, head in sorted(enumerate(order), key=lambda item: (_class(item[1], resident, chatting), item[0])):
         ahead = _ahead(order, position)
         if all(_may_be_overtaken(row, now, bounds) for row in ahead):
             return Choice(seq=head.seq, overtaken=tuple(row.seq for row in ahead))
@@ -63,8 +64,8 @@ def fair_order(heads: Iterable[Head], served: Mapping[Owner, float]) -> list[Hea
     return [head for owner in owners for head in by_owner[owner]]
 
 
-def _class(head: Head, resident: str | None) -> int:
-    if head.kind == "chat":
+def _class(head: Head, resident: str | None, chatting: bool) -> int:
+    if head.kind == "chat" or (head.kind == "prompt" and chatting):
         return 0
     return 1 if resident is not None and head.model == resident else 2
 

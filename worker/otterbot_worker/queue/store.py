@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from ..schemas.jobs import ChatResult, Failure
 from ..schemas.records import ImageResult
+from ..schemas.resolved import ResolvedRequest
 from . import queries as q
 from . import submission
 from .database import Database, fetch_one
@@ -26,7 +27,9 @@ from .model import (
     ImageRow,
     Kind,
     Row,
+    RowKind,
     StoredJob,
+    job_kind,
 )
 from .submission import Limits, Submission
 
@@ -37,7 +40,7 @@ class Group:
 
     client: str
     owner: str
-    kind: Kind
+    kind: RowKind
     model: str
     count: int
     work: float
@@ -51,7 +54,7 @@ class Head:
     seq: int
     client: str
     owner: str
-    kind: Kind
+    kind: RowKind
     model: str
     overtaken: int
     overtaken_at: float | None
@@ -125,7 +128,8 @@ class Store:
 
     async def waiting(self, client: str) -> list[tuple[str, str, Kind]]:
         """Id, owner and kind of each job with queued rows."""
-        return [(row["job_id"], row["owner"], row["kind"]) for row in await self._db.scan(q.WAITING, (client,))]
+        found = await self._db.scan(q.WAITING, (client,))
+        return list(dict.fromkeys((row["job_id"], row["owner"], job_kind(row["kind"])) for row in found))
 
     async def served(self) -> dict[tuple[str, str], float]:
         return {(found["client"], found["owner"]): found["at"] for found in await self._db.fetch(q.SERVED)}
@@ -141,14 +145,16 @@ class Store:
 
     # ------------------------------------------------------------ transitions
 
-    async def claim(self, seq: int, overtaken: Sequence[int], now: float) -> Row | None:
-        """``queued → running``, one more attempt; ``None``: it is not queued any more."""
+    async def claim(self, seq: int, overtaken: Sequence[int], now: float, *, served: bool = True) -> Row | None:
+        """``queued → running``, one more attempt; ``None``: it is not queued any more. ``served``: it counts as its
+        owner's turn."""
         async with self._db.transaction() as connection:
             found = await fetch_one(connection, q.CLAIM, (now, seq))
             if found is None:
                 return None
             # Always later than all others: a clock set back must not move people to the end of the line.
-            await connection.execute(q.SERVE, (found["client"], found["owner"], now))
+            if served:
+                await connection.execute(q.SERVE, (found["client"], found["owner"], now))
             if overtaken:
                 await connection.execute(q.OVERTAKE, (now, json.dumps(list(overtaken))))
             return Row.from_row(found)
@@ -163,6 +169,16 @@ class Store:
                 what = (image.mimetype, image.thumbnail_type, image.private, image.created_at)
                 await connection.execute(q.INSERT_IMAGE, (*where, *what))
             return done is not None
+
+    async def prompt_written(self, row: Row, request: ResolvedRequest) -> bool:
+        """A job's prompt is written, or never will be: ``request`` says so from now on, and all of its pictures wait to
+        be drawn. ``False``: it was cancelled meanwhile."""
+        async with self._db.transaction() as connection:
+            if await fetch_one(connection, q.PROMPT_WRITTEN, (row.job_id, row.idx, row.attempt)) is None:
+                return False
+            await connection.execute(q.THE_OTHERS, (row.job_id,))
+            await connection.execute(q.SET_REQUEST, (request.model_dump_json(), row.job_id))
+            return True
 
     async def fail(self, row: Row, error: Failure, now: float) -> bool:
         """``running → failed``."""

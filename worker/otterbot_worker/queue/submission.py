@@ -12,7 +12,7 @@ import aiosqlite
 from ..schemas.resolved import ResolvedChat, ResolvedRequest
 from . import queries as q
 from .database import fetch_one
-from .model import Kind, NewRow, StoredJob
+from .model import Kind, NewRow, RowKind, StoredJob
 
 
 class KeyReused(Exception):
@@ -60,7 +60,12 @@ class Submission:
 def new_rows(request: ResolvedRequest, *, work: float) -> list[NewRow]:
     """The rows of an image job. ``work``: megapixel-steps of one picture."""
     pictures = [request.picture(index) for index in range(request.count)]
-    return [NewRow(seed=picture.seed, model=picture.model, work=work) for picture in pictures]
+    first: RowKind | None = "prompt" if request.expand else None
+    others: RowKind | None = "later" if request.expand else None
+    return [
+        NewRow(seed=picture.seed, model=picture.model, work=work, kind=others if number else first)
+        for number, picture in enumerate(pictures)
+    ]
 
 
 async def insert(
@@ -89,7 +94,7 @@ async def insert(
     await connection.executemany(
         q.INSERT_ROW,
         [
-            (job_id, idx, new.client, new.owner, new.kind, row.model, row.work, row.seed, now)
+            (job_id, idx, new.client, new.owner, row.kind or new.kind, row.model, row.work, row.seed, now)
             for idx, row in enumerate(new.rows)
         ],
     )

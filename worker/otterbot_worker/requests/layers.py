@@ -28,6 +28,7 @@ class Usual:
     sampler: str | None
     """``None``: one that nobody knows."""
     negative_prompt: str
+    expand: bool
 
 
 def usual(layers: Sequence[Layer], entry: ModelEntry) -> Usual:
@@ -41,12 +42,14 @@ def usual(layers: Sequence[Layer], entry: ModelEntry) -> Usual:
     scales = (layer.guidance_scale for layer in layers if layer.guidance_scale is not None)
     sizes = (layer.size for layer in layers if layer.size is not None)
     negative = (layer.negative_prompt for layer in layers if layer.negative_prompt is not None)
+    expand = (layer.expand for layer in layers if layer.expand is not None)
     return Usual(
         steps=next((one for one in steps if limits.steps_min <= one <= limits.steps_max), own.steps),
         guidance_scale=next((one for one in scales if one <= limits.guidance_scale_max), None),
         size=next((one for one in sizes if resolution.fits(one, limits)), None),
         sampler=_usual_sampler(layers, entry),
         negative_prompt=next(negative, own.negative_prompt),
+        expand=next(expand, False),
     )
 
 

@@ -23,7 +23,7 @@ from ..schemas.jobs import FieldProblem
 from ..schemas.new_jobs import NewChatJob, NewImageJob, NewResolvedJob
 from ..schemas.requests import ImageRequest
 from ..schemas.resolved import ResolvedChat, ResolvedInitImage, ResolvedMask, ResolvedRequest
-from . import hires, layers, resubmitted, variations
+from . import expansions, hires, layers, resubmitted, variations
 from . import input_images as pictures
 from .controlnet import ChosenControlNet, find_controlnet
 from .input_images import Sources
@@ -90,7 +90,12 @@ def chat_submission(job: NewChatJob, client: str, default_model: str | None) -> 
         owner=job.owner,
         room=job.room,
         private=job.private,
-        request=ResolvedChat(model=model, named=job.request.model is not None, left_out_told=job.request.left_out_told),
+        request=ResolvedChat(
+            model=model,
+            named=job.request.model is not None,
+            left_out_told=job.request.left_out_told,
+            draws=job.request.draws,
+        ),
         content=[message.model_dump() for message in messages],
         rows=[NewRow(seed=0, model=model, work=0.0)],
     )
@@ -146,6 +151,7 @@ class _Chosen:
     negative_prompt: str
     size: Size
     enlarged: hires.ChosenHires
+    expand: expansions.Expand
     wanted: ChosenLoras
     steering: ChosenControlNet
 
@@ -173,6 +179,7 @@ def _choose(
         negative_prompt=negative,
         size=size,
         enlarged=hires.find(request, entry, size, steps.number),
+        expand=expansions.find(request, entry, usual=usual.expand),
         wanted=find_loras(request.prompt, negative, entry, library, counted) if library is not None else ChosenLoras(),
         steering=find_controlnet(request, sources.control, entry, nets, downloads=downloads),
     )
@@ -217,6 +224,8 @@ def _resolved(
         control=chosen.steering.request,
         hires=enlarged.hires,
         upscale=enlarged.upscale,
+        expand=chosen.expand.wanted,
+        expansion=expansions.before(request),
         theme=request.theme,
         loras=tuple(chosen.wanted.loras),
         embeddings=tuple(chosen.wanted.embeddings),
@@ -229,6 +238,7 @@ def _resolved(
             *enlarged.notes,
             *notes,
             *variations.notes(request.variation),
+            *chosen.expand.notes,
             *chosen.steering.notes,
             *([NO_PREVIEWS] if request.preview and request.safety else []),
             *chosen.wanted.notes,

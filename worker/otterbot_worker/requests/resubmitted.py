@@ -8,11 +8,11 @@ from typing import Any
 
 from ..schemas.new_jobs import NewImageJob, NewResolvedJob
 from ..schemas.requests import ImageRequest
-from ..schemas.resolved import ResolvedRequest
+from ..schemas.resolved import ResolvedExpansion, ResolvedRequest
 
 _AS_THEY_ARE = (
     "prompt", "negative_prompt", "model", "steps", "guidance_scale", "sampler", "seed", "count", "strength", "theme",
-    "safety", "preview",
+    "safety", "preview", "expand",
 )  # fmt: skip
 """Fields that are equal in a request and a resolved request. The size is as well, except with ``upscale``."""
 
@@ -42,13 +42,18 @@ def _explicit(before: ResolvedRequest) -> dict[str, Any]:
         fields["control"] = control.model_dump(include={"kind", "id", "scale", "start", "end"})
     if (hires := before.hires) is not None:
         fields["hires"] = hires.model_dump(include={"scale", "strength", "steps", "upscaler"})
+    if (expansion := before.expansion) is not None:
+        fields["expansion"] = expansion.model_dump(include={"prompt", "model"})
     return {**fields, "asked": before.asked}
 
 
 def noted(now: ResolvedRequest, before: ResolvedRequest) -> ResolvedRequest:
     """``now`` with the earlier notes added, each once."""
     notes = dict.fromkeys((*before.notes, *_changes(before, now), *now.notes))
-    return now.model_copy(update={"notes": tuple(notes)})
+    changed: dict[str, Any] = {"notes": tuple(notes)}
+    if before.expansion is not None:
+        changed["expansion"] = ResolvedExpansion(**dict(before.expansion))
+    return now.model_copy(update=changed)
 
 
 def _changes(before: ResolvedRequest, now: ResolvedRequest) -> Iterator[str]:

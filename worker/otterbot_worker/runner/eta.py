@@ -69,6 +69,10 @@ def turn_name(model: str) -> str:
     return f"chat/{model}/turn"
 
 
+PROMPT = "prompt"
+"""Seconds in which a language model writes a prompt."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Person:
     rank: int
@@ -93,7 +97,7 @@ class Line:
         for group in groups:
             owner = (group.client, group.owner)
             first[owner] = min(first.get(owner, group.first_seq), group.first_seq)
-            if group.kind == "image":
+            if group.kind != "chat":
                 images.setdefault(owner, []).append(group)
                 continue
             self._turns[owner] = self._turns.get(owner, 0) + group.count
@@ -151,5 +155,8 @@ def _seconds(groups: Sequence[Group], speeds: Speeds) -> float | None:
         one = speeds.row_seconds("image", group.model, group.work / group.count)
         if one is None:
             return None
-        total += one * group.count + (speeds.load_seconds(group.model) if len(groups) > 1 else 0.0)
-    return total
+        total += one * group.count
+        if group.kind == "prompt":
+            total += (speeds.get(PROMPT) or 0.0) * group.count
+    models = {group.model for group in groups}
+    return total + sum(speeds.load_seconds(model) for model in models if len(models) > 1)

@@ -169,7 +169,7 @@ class Views:
         """Seconds until the running rows are done; ``None``: unknown."""
         total = 0.0
         for progress in self._live.all():
-            if progress.phase == "saving":
+            if progress.phase in ("saving", "writing"):
                 continue
             if progress.eta_s is None:
                 return None

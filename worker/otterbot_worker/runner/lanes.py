@@ -6,9 +6,15 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ..queue.model import Kind, Row
+from ..queue.model import Row, RowKind
 
 LaneName = Literal["card", "beside"]
+
+
+TALK: frozenset[RowKind] = frozenset(("chat", "prompt"))
+"""What a language model does."""
+DRAWING: frozenset[RowKind] = frozenset(("image",))
+LATER: frozenset[RowKind] = frozenset(("later",))
 
 
 class WrongLane(Exception):
@@ -34,11 +40,11 @@ class Lane:
     started: bool = False
     finished: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def skips(self, *, turns_need_card: bool) -> frozenset[Kind]:
-        """Kinds of rows that are not for this lane."""
+    def skips(self, *, turns_need_card: bool) -> frozenset[RowKind]:
+        """What is not for this lane."""
         if self.name == "beside":
-            return frozenset(("image", "chat") if turns_need_card else ("image",))
-        return frozenset() if turns_need_card else frozenset(("chat",))
+            return LATER | DRAWING | (TALK if turns_need_card else frozenset())
+        return LATER if turns_need_card else LATER | TALK
 
     async def sleep(self, seconds: float | None) -> None:
         try:

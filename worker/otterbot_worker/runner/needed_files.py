@@ -77,6 +77,7 @@ def task(
     fields = {
         **dict(picture),
         "prompt": lora_tags(picture.prompt).text,
+        "expansion": None,  # the prompts of the other pictures
         "init_image": needed.init_image,
         "mask": needed.mask,
         "control": needed.control,

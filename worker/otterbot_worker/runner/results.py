@@ -10,7 +10,7 @@ from ..gpu.messages import Drawn, UsedControlNet
 from ..prompts import PARSER
 from ..queue.model import ImageRow, Row, StoredJob
 from ..schemas.records import ImageResult, Record, Thumbnail, Used, UsedControl, UsedHires
-from ..schemas.resolved import ResolvedControl
+from ..schemas.resolved import ResolvedControl, ResolvedExpansion, UsedExpansion
 
 
 def record(row: Row, job: StoredJob, drawn: Drawn, *, took: float) -> Record:
@@ -18,6 +18,7 @@ def record(row: Row, job: StoredJob, drawn: Drawn, *, took: float) -> Record:
     request = job.pictures.picture(row.idx)
     used = Used(
         prompt=request.prompt,
+        expansion=_expansion(request.expansion),
         negative_prompt=request.negative_prompt,
         model=request.model,
         model_hash=drawn.model_hash,
@@ -47,6 +48,10 @@ def record(row: Row, job: StoredJob, drawn: Drawn, *, took: float) -> Record:
         **request.settings(),
     )
     return Record(asked=request.asked, used=used, took=round(took, 3))
+
+
+def _expansion(written: ResolvedExpansion | None) -> UsedExpansion | None:
+    return None if written is None else UsedExpansion(prompt=written.prompt, model=written.model)
 
 
 def _control(asked: ResolvedControl | None, drawn: UsedControlNet | None) -> UsedControl | None:

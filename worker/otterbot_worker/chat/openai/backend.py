@@ -12,7 +12,7 @@ from ..beginnings import Beginnings
 from ..choice import Choice
 from ..chosen import Chosen
 from ..failures import bad_model_name, cannot_chat
-from ..records import ChatModel, ChatOutcome, Message, Phase, Unloaded
+from ..records import NO_WISHES, ChatModel, ChatOutcome, Message, Phase, Unloaded, Wishes
 from ..turn import Turns
 from . import failures, wire
 from .http import Http
@@ -31,7 +31,12 @@ class OpenAI:
     """
 
     capabilities = Capabilities(
-        needs_card=False, sees_pictures=True, knows_context=False, sends_thoughts=True, counts_tokens=True
+        needs_card=False,
+        sees_pictures=True,
+        knows_context=False,
+        sends_thoughts=True,
+        counts_tokens=True,
+        calls_tools=True,
     )
     card = None
     about = None
@@ -121,8 +126,11 @@ class OpenAI:
         *,
         on_text: Callable[[str], None],
         on_phase: Callable[[Phase], None],
+        wishes: Wishes = NO_WISHES,
     ) -> ChatOutcome:
         started = time.monotonic()
         chosen = await self._chosen(model)
+        chosen.options = wishes.applied(chosen.options, thinks=chosen.thinks)
+        chosen.tools = wishes.tools
         session = Session(chosen, http=self._http, refusals=self._refusals, settings=self._settings, log=self._log)
         return await self._turns.run(session, messages, started=started, on_text=on_text, on_phase=on_phase)
