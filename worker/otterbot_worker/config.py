@@ -97,6 +97,7 @@ class ImagesConfig(_Section):
     downloads: bool = True
     catalogue: FilePath | None = None
     safety_checker: Annotated[str | None, Field(pattern=CHECKER)] = "CompVis/stable-diffusion-safety-checker"
+    captioner: Annotated[str | None, Field(pattern=CHECKER)] = "florence-community/Florence-2-base"
 
 
 class ChatModelConfig(_Section):

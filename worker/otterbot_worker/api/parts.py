@@ -22,7 +22,7 @@ from ..config import BadConfig, Config
 from ..gpu.probe import device_kind
 from ..gpu.process import GpuProcess
 from ..inputs.files import InputFiles
-from ..models import checkpoints, controlnets
+from ..models import captioner, checkpoints, controlnets
 from ..models.catalogue import Catalogue, load_catalogue
 from ..models.entry_file import CatalogueError
 from ..models.header_reader import READER
@@ -33,6 +33,7 @@ from ..queue.disk import forgone
 from ..queue.image_rows import ImageRows
 from ..queue.input_rows import PRIVATE_SECONDS, Inputs, Retention
 from ..queue.store import Store
+from ..runner.descriptions import DescriptionRunner
 from ..runner.dispatcher import Dispatcher
 from ..runner.eta import Speeds
 from ..runner.job_view import Live, Views
@@ -66,6 +67,7 @@ class Parts:
     views: Views
     hub: Hub
     dispatcher: Dispatcher
+    descriptions: DescriptionRunner
     archive: Archive
     inputs: Inputs
     catalogue: Catalogue
@@ -97,6 +99,7 @@ def read_catalogue(config: Config) -> Catalogue:
             data_dir=config.data_dir,
             downloads_allowed=config.images.downloads,
             safety_checker=config.images.safety_checker,
+            captioner_name=config.images.captioner,
         )
     except CatalogueError as error:
         raise BadConfig(f"images.catalogue: {error}") from None
@@ -155,12 +158,14 @@ async def _build(config: Config, database: Database, stack: contextlib.AsyncExit
         wake=lambda: holder[0].wake(),
         broken=background.fail,
     )
+    descriptions = DescriptionRunner(shared, backend=backend, gpu=gpu, inputs=input_files, catalogue=catalogue)
     dispatcher = Dispatcher(
         shared,
         gpu=gpu,
         archive=archive,
         pictures=pictures,
-        turns=TurnRunner(shared, backend=backend),
+        turns=TurnRunner(shared, backend=backend, inputs=input_files),
+        descriptions=descriptions,
         bounds=schedule.Bounds(times=config.queue.overtake_times, seconds=config.queue.overtake_seconds),
         idle_unload=config.gpu.idle_unload_s,
     )
@@ -185,6 +190,7 @@ async def _build(config: Config, database: Database, stack: contextlib.AsyncExit
         views=views,
         hub=hub,
         dispatcher=dispatcher,
+        descriptions=descriptions,
         archive=archive,
         inputs=inputs,
         catalogue=catalogue,
@@ -213,7 +219,7 @@ def _gpu(config: Config) -> GpuProcess:
 
 def _library(config: Config) -> Library:
     """Makes the operator's folders: a folder that is there says where the files belong."""
-    for folder in (*FOLDERS.values(), checkpoints.FOLDER, controlnets.FOLDER, CHAT_FOLDER):
+    for folder in (*FOLDERS.values(), checkpoints.FOLDER, controlnets.FOLDER, captioner.FOLDER, CHAT_FOLDER):
         with contextlib.suppress(OSError):
             (config.data_dir / folder).mkdir(mode=0o700, exist_ok=True)
     return Library(config.data_dir, SHIPPED)

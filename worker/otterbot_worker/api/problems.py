@@ -23,7 +23,9 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 LOOK_AGAIN_SECONDS = 10
 FIELDS_MAX = 50
 """Of a request that are named: one of a megabyte can have ninety thousand that nobody knows."""
-_KINDS = frozenset({"image", "resolved", "chat", "NewImageJob", "NewResolvedJob", "NewChatJob"})
+_KINDS = frozenset(
+    {"image", "resolved", "chat", "describe", "NewImageJob", "NewResolvedJob", "NewChatJob", "NewDescribeJob"}
+)
 
 
 class ApiProblem(Exception):

@@ -36,7 +36,7 @@ from .problems import body
 
 FEATURES = [
     "images", "chat", "events", "pause", "delivered", "img2img", "inpaint", "loras", "explain", "aspect", "safety",
-    "variation", "control", "previews", "hires", "upscale",
+    "variation", "control", "previews", "hires", "upscale", "describe", "chat_pictures",
 ]  # fmt: skip
 CLOUD = "It runs on somebody else's machines, and this bot keeps chats at home."
 HASHING_SECONDS = 1.0
@@ -52,7 +52,7 @@ async def info(request: web.Request) -> web.Response:
     return reply(
         WorkerInfo(
             version=__version__,
-            features=FEATURES if state != "off" else [name for name in FEATURES if name != "chat"],
+            features=FEATURES if state != "off" else [name for name in FEATURES if not name.startswith("chat")],
             pause=parts.dispatcher.pause_state,
             gpu=gpu_info(parts),
             queued=queued,
@@ -108,6 +108,7 @@ async def models(request: web.Request) -> web.Response:
             available=cloud or not model.remote,
             here=True,
             default=model.name == default_chat,
+            sees_pictures=model.sees_pictures,
             problem=CLOUD if model.remote and not cloud else None,
         )
         for model in chat_models

@@ -74,10 +74,11 @@ class Auto:
         *,
         on_text: Callable[[str], None],
         on_phase: Callable[[Phase], None],
+        needs_sight: bool = False,
     ) -> ChatOutcome:
         await self.status()
         try:
-            return await self._now.chat(model, messages, on_text=on_text, on_phase=on_phase)
+            return await self._now.chat(model, messages, on_text=on_text, on_phase=on_phase, needs_sight=needs_sight)
         except JobFailed as failed:
             if self._advice is None:
                 raise

@@ -23,6 +23,8 @@ class Chosen:
     """Tokens that really fit, as far as it is known; 0: nobody says before the server refuses a conversation."""
     think: bool | str = False
     """What the model is told about thinking."""
+    seeing: tuple[str, ...] = ()
+    """Which of the installed models are known to see pictures."""
 
     @property
     def digest(self) -> str:

@@ -5,11 +5,11 @@ that silence during a task means that it hangs::
 
     parent                       child
       ◀──────────── Hello          the card is ours, torch is loaded
-      ── Draw ──────────▶
+      ── Draw | Describe ▶
       ◀──────────── Progress, Beat  at every phase, step and (at most each second) block
       ◀──────────── Preview        where the task wants them, a few between the steps
       ── Cancel ────────▶           at any time; unknown tasks are ignored
-      ◀──────────── Drawn | Failed | Cancelled
+      ◀──────────── Drawn | Described | Failed | Cancelled
       ── Release ───────▶
       ◀──────────── Released
       ── Stop ──────────▶           ends with exit code 0
@@ -27,13 +27,21 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, Valid
 
 from ..memory.oom_history import OutOfMemory
 from ..models.entries import ModelEntry
-from ..schemas.draw_files import CheckerFiles, ControlFiles, EmbeddingFile, InitImageFile, LoraFile, MaskFile
+from ..schemas.draw_files import (
+    CaptionerFiles,
+    CheckerFiles,
+    ControlFiles,
+    EmbeddingFile,
+    InitImageFile,
+    LoraFile,
+    MaskFile,
+)
 from ..schemas.records import UsedRefiner, UsedVae
 from ..schemas.resolved import ResolvedRequest
 
 _T = TypeVar("_T")
 
-Phase = Literal["downloading", "loading", "denoising", "decoding", "saving"]
+Phase = Literal["downloading", "loading", "denoising", "decoding", "saving", "describing"]
 
 LINE_LIMIT = 1 << 20
 """Bytes; the longest message is a ``Draw`` with two prompts."""
@@ -88,6 +96,16 @@ class Draw(ResolvedRequest):
     """The safety checker that has to look at the picture before it leaves the process."""
     lessons: tuple[OutOfMemory, ...] = ()
     """What did not fit into memory with this model before."""
+
+
+class Describe(_Message):
+    """What a picture shows, in the captioner's words."""
+
+    kind: Literal["describe"] = "describe"
+    task_id: str
+    picture: str
+    """A checked RGB PNG."""
+    captioner: CaptionerFiles
 
 
 class Cancel(_Message):
@@ -184,6 +202,17 @@ class Drawn(Measured):
     """What did not fit before this plan did."""
 
 
+class Described(_Message):
+    kind: Literal["described"] = "described"
+    task_id: str
+    captions: list[str]
+    """Of the same picture, from short to long."""
+    seconds: float
+    memory: Memory
+    resident: str | None
+    notes: list[str] = []
+
+
 class Failed(_Message):
     """The picture failed and the process goes on; the fields are ``errors.JobFailed``'s."""
 
@@ -210,8 +239,8 @@ class Released(_Message):
     memory: Memory
 
 
-ToChild = Draw | Cancel | Release | Stop
-ToParent = Hello | Progress | Preview | Beat | Drawn | Failed | Cancelled | Released
+ToChild = Draw | Describe | Cancel | Release | Stop
+ToParent = Hello | Progress | Preview | Beat | Drawn | Described | Failed | Cancelled | Released
 
 _TO_CHILD: TypeAdapter[ToChild] = TypeAdapter(Annotated[ToChild, Field(discriminator="kind")])
 _TO_PARENT: TypeAdapter[ToParent] = TypeAdapter(Annotated[ToParent, Field(discriminator="kind")])

@@ -1,5 +1,6 @@
 # mypy: disallow-untyped-calls=False
-"""The engine: one picture at a time, one model in memory, from a resolved task to raw RGB bytes.
+"""The engine: one picture at a time, one model in memory, from a resolved task to raw RGB bytes; and what a picture
+shows.
 
 Owns the loaded pipeline; its lifetime is from the first picture of a model until another
 model, ``release`` or the end of the process.
@@ -17,11 +18,12 @@ from pathlib import Path
 import torch
 
 from ..errors import Cancelled, CannotLook, JobFailed
-from ..gpu.messages import Draw, Drawn, Measured, Memory
+from ..gpu.messages import Describe, Described, Draw, Drawn, Measured, Memory
 from ..memory import placement
 from ..memory.device_info import DeviceInfo
 from ..models.entries import ModelEntry
 from ..sampling import tiles
+from .captioner import Captioner
 from .draw.passes import rescale
 from .draw.picture import generate, refined
 from .draw.prompt_cache import Embeddings
@@ -67,6 +69,8 @@ class Engine:
         self._embeddings = Embeddings()
         """Of the loaded model; empty where none is."""
         self._safety = Safety()
+        self._captioner = Captioner()
+        self._reserve = reserve
         self._ram_reserve = ram_reserve
         self._cpu_cache = CpuModelCache()
         self._budgets = MemoryBudgets(reserve=reserve, ram_reserve=ram_reserve)
@@ -89,6 +93,7 @@ class Engine:
 
     def release(self) -> None:
         """Let go of every model and give their memory back."""
+        self._captioner.release()
         self._cpu_cache.clear()
         self._let_go()
 
@@ -198,6 +203,47 @@ class Engine:
             {"model": entry.name},
         )
 
+    # ------------------------------------------------------------ what a picture shows
+
+    def describe(self, task: Describe, monitor: Monitor) -> Described:
+        """What the captioner says of a picture. The image model stays where it is, if there is room for both.
+
+        :raises JobFailed: Cancelled: devices.DeviceLost:
+        """
+        started = time.monotonic()
+        try:
+            captions, notes = self._captioner.look(
+                task,
+                self._device,
+                available=lambda: self._measure(self._device, 0).available - self._reserve,
+                put_away=self.put_away,
+                bf16=self._measure(self._device, 0).bf16,
+                downloads=self._downloads,
+                monitor=monitor,
+            )
+        except (Cancelled, CannotLook, JobFailed) as error:
+            raise error.with_traceback(None) from None
+        except Exception as error:
+            if devices.is_fatal(error):
+                raise devices.DeviceLost(type(error).__name__).with_traceback(error.__traceback__) from None
+            self._captioner.release()
+            if devices.is_out_of_memory(error):
+                raise JobFailed(
+                    "out_of_memory", "There is not enough memory on the worker's machine to describe a picture."
+                ) from None
+            log.error("a description failed: %s", _where(error))
+            raise JobFailed(
+                "describe_failed", f"The captioner failed ({type(error).__name__}), so the picture was not described."
+            ) from None
+        return Described(
+            task_id=task.task_id,
+            captions=captions,
+            seconds=time.monotonic() - started,
+            memory=self.memory(),
+            resident=self.resident,
+            notes=notes,
+        )
+
     # ------------------------------------------------------------ one attempt
 
     def _attempt(self, task: Draw, entry: ModelEntry, budget: MemoryBudget, monitor: Monitor) -> _Outcome | None:
@@ -276,6 +322,7 @@ class Engine:
             return 0.0
         monitor.progress("loading")
         monitor.check()
+        self._captioner.release()
         here = self._cpu_cache.has(budget.entry, budget.plan)
         if loaded is not None and loaded.entry == budget.entry:
             here = serves(loaded, budget.entry, budget.plan)

@@ -1,6 +1,6 @@
 """Jobs and their rows, as they stand in the database.
 
-A job has ``count`` pictures, or one chat turn; each is a row, and the row is what is claimed::
+A job has ``count`` pictures, one chat turn, or one picture to describe; each is a row, and the row is what is claimed::
 
               claim (attempt + 1)                     result WHERE state = running AND attempt = ?
    ┌────────┐ ───────────────▶ ┌─────────┐ ─────────────────────────▶ succeeded
@@ -13,14 +13,21 @@ A job has ``count`` pictures, or one chat turn; each is a row, and the row is wh
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from ..schemas.base import State
-from ..schemas.resolved import ResolvedChat, ResolvedRequest
+from ..schemas.resolved import ResolvedChat, ResolvedDescription, ResolvedRequest
 
-Kind = Literal["image", "chat"]
+Kind = Literal["image", "chat", "describe"]
+
+
+_RESOLVED: Mapping[str, type[ResolvedRequest | ResolvedChat | ResolvedDescription]] = {
+    "image": ResolvedRequest,
+    "chat": ResolvedChat,
+    "describe": ResolvedDescription,
+}
 
 
 class Fields(Protocol):
@@ -41,7 +48,7 @@ CHAT_TEXT_SECONDS = 3_600.0
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One picture or turn. Times in Unix seconds; ``work`` in megapixel-steps (0 for chat)."""
+    """One picture, turn or description. Times in Unix seconds; ``work`` in megapixel-steps (0 but for pictures)."""
 
     seq: int
     """Order of arrival over all jobs."""
@@ -81,7 +88,8 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class StoredJob:
-    """A job without its rows. ``content`` is what a chat said, until it is forgotten."""
+    """A job without its rows. ``content`` is what a chat said, until it is forgotten; empty of a description, which is
+    forgotten with it."""
 
     id: str
     client: str
@@ -92,17 +100,21 @@ class StoredJob:
     room: str
     private: bool
     created_at: float
-    request: ResolvedRequest | ResolvedChat
-    content: list[dict[str, str]] | None
+    request: ResolvedRequest | ResolvedChat | ResolvedDescription
+    content: list[dict[str, Any]] | None
 
     @classmethod
     def from_row(cls, row: Fields) -> StoredJob:
         values = {name: row[name] for name in cls.__dataclass_fields__}
         values["private"] = bool(values["private"])
-        kind = ResolvedRequest if values["kind"] == "image" else ResolvedChat
-        values["request"] = kind.model_validate_json(values["request"])
+        values["request"] = _RESOLVED[values["kind"]].model_validate_json(values["request"])
         values["content"] = json.loads(values["content"]) if values["content"] else None
         return cls(**values)
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """Ids of the pictures that a chat or a description is about."""
+        return () if isinstance(self.request, ResolvedRequest) else self.request.pictures
 
     @property
     def pictures(self) -> ResolvedRequest:

@@ -1,9 +1,9 @@
 """Which picture or turn comes next: a pure function.
 
-People take turns: whoever was served longest ago is first, and one person's own rows keep their order (chat before
-pictures). From that fair order two things may deviate, chat because somebody sits there and waits for an answer, and
-what fits the loaded model because loading takes longer than drawing. Whatever is passed by because of that counts it:
-not more than N times, and not once the first time is T seconds ago.
+People take turns: whoever was served longest ago is first, and one person's own rows keep their order (chats and
+descriptions before pictures). From that fair order two things may deviate, chats and descriptions because somebody sits
+there and waits for an answer, and what fits the loaded model because loading takes longer than drawing. Whatever is
+passed by because of that counts it: not more than N times, and not once the first time is T seconds ago.
 """
 
 from __future__ import annotations
@@ -58,13 +58,13 @@ def fair_order(heads: Iterable[Head], served: Mapping[Owner, float]) -> list[Hea
     for head in heads:
         by_owner.setdefault((head.client, head.owner), []).append(head)
     for rows in by_owner.values():
-        rows.sort(key=lambda head: (head.kind != "chat", head.seq))
+        rows.sort(key=lambda head: (head.kind == "image", head.seq))
     owners = sorted(by_owner, key=lambda owner: (served.get(owner, float("-inf")), min(h.seq for h in by_owner[owner])))
     return [head for owner in owners for head in by_owner[owner]]
 
 
 def _class(head: Head, resident: str | None) -> int:
-    if head.kind == "chat":
+    if head.kind != "image":
         return 0
     return 1 if resident is not None and head.model == resident else 2
 

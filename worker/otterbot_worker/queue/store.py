@@ -14,7 +14,7 @@ from typing import Any
 
 import aiosqlite
 
-from ..schemas.resolved import ResolvedChat, ResolvedRequest
+from ..schemas.resolved import ResolvedChat, ResolvedDescription, ResolvedRequest
 from . import queries as q
 from .database import Database
 from .model import (
@@ -65,8 +65,8 @@ class Submission:
     owner: str
     room: str
     private: bool
-    request: ResolvedRequest | ResolvedChat
-    content: list[dict[str, str]] | None
+    request: ResolvedRequest | ResolvedChat | ResolvedDescription
+    content: list[dict[str, Any]] | None
     rows: Sequence[NewRow]
     input_ids: Sequence[str] = ()
     """The pictures that it needs."""
@@ -197,8 +197,8 @@ class Store:
         return {(found["client"], found["owner"]): found["at"] for found in await self._db.fetch(q.SERVED)}
 
     async def positions(self, client: str, owner: str | None) -> dict[str, tuple[int, int]]:
-        """For each job of a client (or of one owner) with queued rows: how many of its owner's queued rows of the same
-        kind come before its first queued one, and up to its last, itself included."""
+        """For each job of a client (or of one owner) with queued rows: how many of its owner's queued rows (pictures,
+        or all else) come before its first queued one, and up to its last, itself included."""
         if owner is None:
             found = await self._db.scan(q.POSITIONS, (client,))
         else:

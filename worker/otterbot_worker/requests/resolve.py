@@ -16,13 +16,12 @@ from ..models.entries import ModelEntry
 from ..models.loras import Library
 from ..prompts import StepCount, read
 from ..prompts.lora_tags import lora_tags
-from ..queue.model import NewRow
 from ..queue.store import Submission, new_rows
 from ..sampling import samplers, sampling_steps, tiles
 from ..schemas.jobs import FieldProblem
-from ..schemas.new_jobs import NewChatJob, NewImageJob, NewResolvedJob
+from ..schemas.new_jobs import NewChatJob, NewDescribeJob, NewImageJob, NewResolvedJob
 from ..schemas.requests import ImageRequest
-from ..schemas.resolved import ResolvedChat, ResolvedInitImage, ResolvedMask, ResolvedRequest
+from ..schemas.resolved import ResolvedInitImage, ResolvedMask, ResolvedRequest
 from . import hires, layers, resubmitted, variations
 from . import input_images as pictures
 from .controlnet import ChosenControlNet, find_controlnet
@@ -35,7 +34,7 @@ from .size import Size, find_size
 NO_PREVIEWS = "There were no previews, because the safety checker looks at finished pictures only."
 
 
-def body_hash(job: NewImageJob | NewChatJob | NewResolvedJob) -> str:
+def body_hash(job: NewImageJob | NewChatJob | NewResolvedJob | NewDescribeJob) -> str:
     """Equal for equal requests, however they were spelled; fields that a later version adds do not change it."""
     body = job.model_dump(mode="json", exclude_defaults=True, exclude={"key"})
     canonical = json.dumps(body, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
@@ -71,29 +70,6 @@ def image_submission(
         content=None,
         rows=new_rows(request, work=tiles.work(request)),
         input_ids=sources.ids,
-    )
-
-
-def chat_submission(job: NewChatJob, client: str, default_model: str | None) -> Submission:
-    """The model may stay open (``""``) while the chat backend has not said what it has.
-
-    :raises Refused:
-    """
-    messages = job.request.messages
-    if messages[-1].role != "user":
-        raise Refused([problem("messages", "last_not_user", "The last message has to be the user's.")])
-    model = job.request.model or default_model or ""
-    return Submission(
-        client=client,
-        key=job.key,
-        body_hash=body_hash(job),
-        kind="chat",
-        owner=job.owner,
-        room=job.room,
-        private=job.private,
-        request=ResolvedChat(model=model, named=job.request.model is not None),
-        content=[message.model_dump() for message in messages],
-        rows=[NewRow(seed=0, model=model, work=0.0)],
     )
 
 

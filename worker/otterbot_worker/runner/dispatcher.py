@@ -20,6 +20,7 @@ from ..queue import disk, schedule
 from ..queue.model import Kind, Row, StoredJob
 from ..schemas.base import State
 from ..schemas.jobs import Pause
+from .descriptions import DescriptionRunner
 from .held import GAVE_UP, HeldRows
 from .holds import Holds
 from .lanes import Current, Lane, LaneName, WrongLane
@@ -43,6 +44,7 @@ class Dispatcher:
         archive: Archive,
         pictures: PictureRunner,
         turns: TurnRunner,
+        descriptions: DescriptionRunner,
         bounds: schedule.Bounds,
         idle_unload: float = 0.0,
     ) -> None:
@@ -55,12 +57,13 @@ class Dispatcher:
         self._gpu = gpu
         self._pictures = pictures
         self._turns = turns
+        self._descriptions = descriptions
         self._bounds = bounds
         self._idle_unload = idle_unload
         self._drew = time.monotonic()
         """When the GPU process was last of use."""
         self._lanes: dict[LaneName, Lane] = {"card": Lane(name="card"), "beside": Lane(name="beside")}
-        self._turns_need_card = turns.needs_card
+        self._needs_card: dict[Kind, bool] = {"image": True, "chat": turns.needs_card, "describe": True}
         """As far as is known: a backend may choose anew before each turn."""
         self._holds = Holds(archive)
         self._alone = HeldRows()
@@ -120,6 +123,7 @@ class Dispatcher:
         """Leaves the running row queued, the drawn ones archived, and the card free."""
         self._stopping = True
         self._turns.stop()
+        self._descriptions.stop()
         self.wake()
         self._interrupt(lambda row: True)
         await self._gpu.stop()
@@ -167,11 +171,14 @@ class Dispatcher:
         return row
 
     async def _next_beside(self, lane: Lane) -> Row | None:
-        """The next turn that needs no card. Whether turns do is asked anew where one waits: their backend may have
-        changed while a picture is drawn for minutes."""
-        if not self._pause.paused and any(head.kind == "chat" for head in await self._store.heads()):
-            if self._turns_need_card:
-                self._now_needed(await self._turns.would_need_card())
+        """The next turn or description that needs no card. Whether they do is asked anew where one waits: their backend
+        may have changed while a picture is drawn for minutes."""
+        waiting = set() if self._pause.paused else {head.kind for head in await self._store.heads()} - {"image"}
+        if waiting:
+            if "chat" in waiting and self._needs_card["chat"]:
+                self._now_needed("chat", await self._turns.would_need_card())
+            if "describe" in waiting and self._needs_card["describe"]:
+                self._now_needed("describe", await self._descriptions.would_need_card())
             row = await self._claim(lane)
             if row is not None:
                 return row
@@ -179,9 +186,9 @@ class Dispatcher:
         await lane.sleep(max(0.05, min(moments) - time.monotonic()) if moments else None)
         return None
 
-    def _now_needed(self, needed: bool) -> None:
-        if needed != self._turns_need_card:
-            self._turns_need_card = needed
+    def _now_needed(self, kind: Kind, needed: bool) -> None:
+        if needed != self._needs_card[kind]:
+            self._needs_card[kind] = needed
             self.wake()
 
     async def _rest_until_disk(self, lane: Lane, error: Exception) -> None:
@@ -194,7 +201,7 @@ class Dispatcher:
         return await disk.surely(write, ended=lambda: self._stopping)
 
     async def _claim(self, lane: Lane) -> Row | None:
-        held = self._holds.now(FULL_DISK_SECONDS) | lane.skips(turns_need_card=self._turns_need_card)
+        held = self._holds.now(FULL_DISK_SECONDS) | lane.skips(self._needs_card)
         heads = [head for head in await self._store.heads() if not self._alone.holds(head.seq)]
         if not heads:
             return None
@@ -224,11 +231,13 @@ class Dispatcher:
             if row.kind == "image":
                 await self._pictures.run(row, job, lambda: current.interrupted)
                 handed_over = True
-            else:
+            elif row.kind == "chat":
                 await self._turns.run(row, job, lambda: current.interrupted, with_card=lane.name == "card")
+            else:
+                await self._descriptions.run(row, job, lambda: current.interrupted, with_card=lane.name == "card")
         except WrongLane:
             await self._surely(lambda: self._store.give_back(row))
-            self._turns_need_card = lane.name == "beside"
+            self._needs_card[row.kind] = lane.name == "beside"
             self.wake()  # in any case: the other lane may have looked while the row was in this one
         except HandBack as back:
             log.warning("handed back", extra={"job": row.job_id, "reason": back.reason})
@@ -258,7 +267,7 @@ class Dispatcher:
             await self._fail(row, internal(row.kind))
         finally:
             lane.current = None
-            if row.kind == "image":
+            if row.kind != "chat":
                 self._drew = time.monotonic()
             if not handed_over:
                 self._live.forget(row.job_id, row.idx)
@@ -294,6 +303,7 @@ class Dispatcher:
             current.interrupted = True
             self._gpu.cancel(current.row.task_id)
             self._turns.interrupt(current.row)
+            self._descriptions.interrupt(current.row)
         return bool(found)
 
     # ------------------------------------------------------------ why nothing runs

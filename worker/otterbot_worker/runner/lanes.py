@@ -1,8 +1,10 @@
-"""The two lanes of the queue: one has the card, in the other are turns that need none, beside whatever is drawn."""
+"""The two lanes of the queue: one has the card, in the other are turns and descriptions that need none, beside whatever
+is drawn."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -12,7 +14,7 @@ LaneName = Literal["card", "beside"]
 
 
 class WrongLane(Exception):
-    """The turn belongs into the other lane by now. It goes back as if it had never been claimed."""
+    """The row belongs into the other lane by now. It goes back as if it had never been claimed."""
 
 
 @dataclass(kw_only=True)
@@ -33,11 +35,9 @@ class Lane:
     started: bool = False
     finished: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def skips(self, *, turns_need_card: bool) -> frozenset[Kind]:
+    def skips(self, needs_card: Mapping[Kind, bool]) -> frozenset[Kind]:
         """What is not for this lane."""
-        if self.name == "beside":
-            return frozenset(("image", "chat") if turns_need_card else ("image",))
-        return frozenset() if turns_need_card else frozenset(("chat",))
+        return frozenset(kind for kind, needed in needs_card.items() if needed != (self.name == "card"))
 
     async def sleep(self, seconds: float | None) -> None:
         try:

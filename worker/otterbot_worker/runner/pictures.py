@@ -11,8 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..archive import Archive, Stored
-from ..errors import CANNOT_LOOK, Cancelled, CannotLook, JobFailed, ProcessDied
-from ..gpu import deaths
+from ..errors import CANNOT_LOOK, Cancelled, CannotLook, JobFailed
 from ..gpu.messages import Draw, Drawn
 from ..gpu.process import GpuProcess
 from ..inputs.files import InputFiles
@@ -26,16 +25,14 @@ from ..schemas.jobs import Progress
 from ..schemas.records import Record
 from . import eta, needed_files, results
 from .countdown import Countdown
-from .lease import CardTaken
 from .oom_history_store import Lessons
 from .runner_common import HandBack, Shared, failure, internal, unbroken
+from .taking import Taking
 
 log = logging.getLogger(__name__)
 
 SAVING_AT_ONCE = 2
 """Raw pictures that may wait for the archive before drawing waits for it."""
-START_AGAIN_SECONDS = (2.0, 5.0, 15.0, 60.0)
-TAKEN_SECONDS = 15.0
 FULL_DISK_SECONDS = 10.0
 UNREAD_SECONDS = 15.0
 """Before a row is tried again whose files nobody could look at."""
@@ -72,7 +69,7 @@ class PictureRunner:
         self._lessons = Lessons(shared.store)
         self._slots = asyncio.Semaphore(SAVING_AT_ONCE)
         self._saving: set[asyncio.Task[None]] = set()
-        self._failed_starts = 0
+        self._taking = Taking(shared.card)
         self._unwritable = (0, float("-inf"))
         """The disk's last error, and until when nothing is drawn because of it."""
 
@@ -89,7 +86,7 @@ class PictureRunner:
         countdown = self._countdown(row, job)
         report = self._reporter(row, countdown)
         report(Progress(phase="starting"))
-        await self._take_card()
+        await self._taking.take()
         lessons = await self._lessons.of(row.model)
         await self._slots.acquire()
         output = self._archive.scratch(row.task_id)
@@ -143,20 +140,6 @@ class PictureRunner:
         if (wait := until - time.monotonic()) > 0:
             reason = f"Pictures cannot be written to the disk ({os.strerror(number)}), so they wait."
             raise HandBack(reason, wait)
-
-    async def _take_card(self) -> None:
-        try:
-            await self._card.for_images()
-        except CardTaken as error:
-            raise HandBack(str(error), TAKEN_SECONDS) from None
-        except ProcessDied as error:
-            if error.reason == "stopped":
-                raise Cancelled from None
-            # Before the first word of the process no picture can be to blame.
-            delay = START_AGAIN_SECONDS[min(self._failed_starts, len(START_AGAIN_SECONDS) - 1)]
-            self._failed_starts += 1
-            raise HandBack(deaths.sentence(error.reason), delay) from None
-        self._failed_starts = 0
 
     def _countdown(self, row: Row, job: StoredJob) -> Countdown:
         finish = self._speeds.get(eta.finish_name(row.model))

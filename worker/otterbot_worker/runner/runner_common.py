@@ -88,6 +88,6 @@ def worker_restarts() -> dict[str, Any]:
 
 def internal(kind: str) -> dict[str, Any]:
     return Failure(
-        code="image_failed" if kind == "image" else "chat_failed",
+        code={"image": "image_failed", "describe": "describe_failed"}.get(kind, "chat_failed"),
         message="Something unexpected went wrong in the worker; its log says what.",
     ).model_dump(mode="json")

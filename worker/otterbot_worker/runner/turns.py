@@ -7,10 +7,10 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import cast
 
 from ..chat import ChatBackend, ChatOutcome, Message, failures
 from ..errors import Cancelled, JobFailed
+from ..inputs.files import InputFiles
 from ..queue.disk import forgone, surely
 from ..queue.model import Row, StoredJob
 from ..schemas.jobs import ChatResult, Progress
@@ -22,9 +22,12 @@ from .runner_common import Shared, unbroken
 
 log = logging.getLogger(__name__)
 
+UNSEEN = "A picture of this conversation is not on the worker any more, so the model did not see it."
+
 
 class TurnRunner:
-    def __init__(self, shared: Shared, *, backend: ChatBackend | None) -> None:
+    def __init__(self, shared: Shared, *, backend: ChatBackend | None, inputs: InputFiles) -> None:
+        """``inputs``: the pictures that conversations show."""
         self._store = shared.store
         self._card = shared.card
         self._live = shared.live
@@ -32,6 +35,7 @@ class TurnRunner:
         self._listener = shared.listener
         self._measures = shared.measures
         self._backend = backend
+        self._inputs = inputs
         self._answers: dict[str, asyncio.Task[ChatOutcome]] = {}
         self._introductions = Introductions(shared.store)
         self._stopping = False
@@ -63,7 +67,7 @@ class TurnRunner:
             await self._card.for_chat()
         if interrupted():
             raise Cancelled
-        messages = [cast(Message, message) for message in job.content]
+        messages, unseen = await self._messages(job)
         answer = self._answers[row.task_id] = asyncio.create_task(
             backend.chat(_model(row, job), messages, on_text=lambda text: self._text(row, text), on_phase=progress),
             name=f"chat {row.task_id}",
@@ -73,7 +77,18 @@ class TurnRunner:
         finally:
             del self._answers[row.task_id]
         said = await self._introductions.of(job, backend, outcome.model)
-        await unbroken(self._succeed(row, replace(outcome, notes=[*outcome.notes, *said])))
+        await unbroken(self._succeed(row, replace(outcome, notes=[*outcome.notes, *unseen, *said])))
+
+    async def _messages(self, job: StoredJob) -> tuple[list[Message], list[str]]:
+        """The conversation with its pictures, and what is to be said of those that are not here any more."""
+        shown = dict(zip(job.shown, await self._inputs.shown(job.client, job.shown), strict=True))
+        messages: list[Message] = []
+        for said in job.content or ():
+            message: Message = {"role": said["role"], "content": said["content"]}
+            if images := [image for one in said.get("pictures", ()) if (image := shown.get(one)) is not None]:
+                message["images"] = images
+            messages.append(message)
+        return messages, [UNSEEN] if None in shown.values() else []
 
     def stop(self) -> None:
         """The worker ends: an answer that the disk does not take is not waited for."""

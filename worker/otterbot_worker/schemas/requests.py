@@ -14,6 +14,9 @@ MAX_SEED = 2**32 - 1
 """A1111's and ComfyUI's limit; picture k of a job has the seed ``(seed + k) % 2**32``."""
 MAX_COUNT = 8
 MAX_CHAT_CHARACTERS = 64_000
+MAX_CHAT_PICTURES = 4
+"""Of one message."""
+MAX_CONVERSATION_PICTURES = 8
 
 
 Steps = Annotated[int, Field(ge=1, le=200)]
@@ -74,7 +77,7 @@ InputId = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class InitImage(Received):
-    """A picture to start from."""
+    """A picture that was sent: to start from, or to be described."""
 
     id: InputId
     """As ``POST /v1/inputs`` answered: SHA-256 of the bytes that were sent."""
@@ -166,6 +169,9 @@ class ImageRequest(ImageOptions):
 class ChatMessage(Received):
     role: Literal["system", "user", "assistant"]
     content: Annotated[str, Field(max_length=MAX_CHAT_CHARACTERS)]
+    pictures: Annotated[tuple[InputId, ...], Field(max_length=MAX_CHAT_PICTURES)] = ()
+    """Pictures that belong to it, as ``POST /v1/inputs`` answered. Of a whole conversation the newest 8 are shown to
+    the model, scaled down."""
 
 
 class ChatRequest(Received):
@@ -173,6 +179,12 @@ class ChatRequest(Received):
 
     model: Name | None = None
     messages: Annotated[list[ChatMessage], Field(min_length=1, max_length=200)]
+
+
+class DescribeRequest(Received):
+    """What a picture shows, and prompts by which one like it may be drawn."""
+
+    picture: InitImage
 
 
 class PauseRequest(Received):

@@ -194,6 +194,16 @@ class ResolvedChat(Fixed):
     named: bool = True
     """Somebody asked for this model. Else it was the default when the turn was submitted, and the one that is the
     default when it runs answers."""
+    pictures: tuple[str, ...] = ()
+    """Ids of those that the conversation names: they stay while it is open."""
+
+
+class ResolvedDescription(Fixed):
+    """A picture that is to be described. Who does it is found when it is its turn."""
+
+    v: Literal[1] = 1
+    pictures: tuple[str, ...] = ()
+    """Its id; gone an hour after the end."""
 
 
 def seed_of(first: int, index: int) -> int:
