@@ -15,6 +15,11 @@ FLOWING = "flowing"
 """In ``asked`` of a request: a turn of the one conversation of a room with one person, outside of threads. Decided when
 it is asked and stored, for by the time it is answered somebody else may have come."""
 
+MODEL = "model"
+"""In ``asked``: the language model that a person named."""
+ROOM_MODEL = "room_model"
+"""In ``asked``: the one of the room, or of the instance, when it was asked."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Question:

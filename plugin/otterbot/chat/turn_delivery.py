@@ -30,6 +30,7 @@ from ..worker.client import WorkerClient
 from ..worker.job_events import ChatEvent
 from ..worker.jobs import ChatResult, Turn
 from . import formatting, streaming
+from .entries import MODEL, ROOM_MODEL
 from .history import History
 from .streaming import Growing, begun
 from .typing_notice import Typing
@@ -86,7 +87,8 @@ class Chats:
             await self._store.set_notes(active.key, conversation.notes)
             active.request = replace(active.request, notes=conversation.notes)
         body: dict[str, object] = {"messages": conversation.messages}
-        model = active.request.asked.get("model") or self._values().chat.model
+        asked = active.request.asked
+        model = asked.get(MODEL) or asked.get(ROOM_MODEL) or self._values().chat.model
         return {**body, "model": model} if model else body
 
     def mend(self, active: ActiveRequest, refusal: WorkerRefused) -> bool:

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from .escape import code
+from .jobs import plain_sentence
+from .usage import command
+
 CHAT_TOO_FAST = (
     "This goes on faster, or for longer, than people talk, so I stop here: two bots would never end. "
     "Write again after half a minute of silence, and I answer."
@@ -17,3 +23,33 @@ CHAT_HISTORY_UNREAD = "⚠️ The homeserver did not let me read all that was sa
 CHAT_WAITS = "⏳ First comes the answer before this one."
 MORE_COMES = "…"
 """At the end of an answer that still grows."""
+
+
+def chat_begins_anew(goes_on: bool) -> str:
+    """``goes_on``: there is a conversation here that would have gone on."""
+    if goes_on:
+        return "🆕 A new conversation begins here: what was said before does not count any more."
+    return "Each chat begins a new conversation here. What shall it be about?"
+
+
+def chat_model_set(name: str, *, checked: bool) -> str:
+    said = f"From now on {code(name)} answers chats in this room."
+    return said if checked else f"{said} The worker is off, so I could not look whether it has that model."
+
+
+def chat_model_unset(name: str | None) -> str:
+    return f"Chats in this room go with the default model again{f', {code(name)}' if name else ''}."
+
+
+def unknown_chat_model(name: str, near: Sequence[str], prefix: str) -> str:
+    meant = f" Did you mean {' or '.join(code(one) for one in near)}?" if near else ""
+    return f"I do not know the chat model {code(name)}.{meant} {command(prefix, 'models')} lists them."
+
+
+def image_model_cannot_chat(name: str, prefix: str) -> str:
+    return f"{code(name)} draws pictures and cannot chat. {command(prefix, 'models')} lists the chat models."
+
+
+def chat_model_broken(name: str, problem: str | None) -> str:
+    why = plain_sentence(problem) if problem else "The worker cannot use it now."
+    return f"{code(name)} cannot answer here. {why}"
