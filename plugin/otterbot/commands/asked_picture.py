@@ -29,10 +29,11 @@ def picture_request(
     start: str | None = None,
     usual: int = 1,
     other: int,
+    thread: str | None = None,
 ) -> NewRequest:
     """The request for ``asked``; ``base`` are settings to keep where nothing was typed, ``usual`` how many pictures
     then, and ``layers`` the defaults where those are not to be the instance's of now. ``start`` is the event whose
-    picture it starts from; ``other`` the seed of a variation that has none.
+    picture it starts from; ``other`` the seed of a variation that has none; ``thread`` as in :class:`NewRequest`.
 
     Raises :class:`Unusable`.
     """
@@ -57,7 +58,7 @@ def picture_request(
     if around.safe:
         body["safety"] = True
     body = {key: value for key, value in body.items() if value is not None}
-    return NewRequest(kind="image", body=body, asked=asked.asked(), notes=tuple(notes))
+    return NewRequest(kind="image", body=body, asked=asked.asked(), notes=tuple(notes), thread=thread)
 
 
 def layers_of(around: Circumstances, *, numbers: bool) -> list[dict[str, Any]]:

@@ -11,7 +11,8 @@ from typing import TypeVar
 from .. import texts
 from ..commands.outcome import Outcome, say
 from ..errors import AnswerLost, RateLimited, Unanswered, places
-from ..language.message import Message, from_raw
+from ..language.choice import choice
+from ..language.message import Message, from_raw, reaction_from_raw
 from ..matrix.encryption import Encryption, KeyMissing, KeyTooNew
 from ..matrix.sync_answer import Raw, seconds
 from ..requests.cancel import Cancellation
@@ -74,7 +75,13 @@ class Handler:
         if raw.get("type") == "m.room.redaction":
             await self._redaction(room, raw)
             return
+        if raw.get("type") == "m.reaction" and choice(_emoji(raw)) is None:
+            return  # one of the many that mean nothing to us
         if await self._surely(lambda: self._store.is_handled(event_id)):
+            return
+        if raw.get("type") == "m.reaction":
+            if (reaction := reaction_from_raw(raw)) is not None:
+                await self._carry_out(replace(reaction, said_at=said_at(raw)))
             return
         if encrypted and self._late.waits(raw):
             return
@@ -128,9 +135,14 @@ class Handler:
             return say(texts.INTERNAL)
 
     async def _meaning(self, message: Message) -> Outcome | None:
-        if message.edit_id is not None:
+        if message.edit_id is not None and not message.reaction:
             return await self._edits.outcome(message)
         return await self._handle(message)
 
     async def _surely(self, call: Callable[[], Awaitable[T]]) -> T:
         return await surely(call, self._log)
+
+
+def _emoji(raw: Raw) -> str:
+    reaction = reaction_from_raw(raw)
+    return "" if reaction is None else reaction.reaction

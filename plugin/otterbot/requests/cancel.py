@@ -87,7 +87,7 @@ class Cancellation:
 
     async def redacted(self, room: str, event_id: str) -> None:
         """Somebody deleted a message: a request is cancelled with it, a picture leaves the archive."""
-        request = await self._store.request_by_event(event_id)
+        request = await self._store.request_by_event(event_id) or await self._store.request_by_reaction(event_id)
         if request is not None and request.open and request.origin == room:
             await self.cancel([request.key], request.room_id)
         part = await self._store.part_by_event(event_id)

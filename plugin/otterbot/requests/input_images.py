@@ -30,7 +30,8 @@ TYPES = frozenset({"image/png", "image/jpeg", "image/jpg", "image/pjpeg", "image
 FEATURE = "img2img"
 HOLES = "inpaint"
 STEERS = "control"
-PLACES = ("init_image", "mask", "control")
+DESCRIBES = "describe"
+PLACES = ("init_image", "mask", "control", "picture")
 """Where a request names pictures; all of one request's are the same."""
 AT_ONCE = 2
 """Pictures in memory at the same time, however many requests a start takes up."""
@@ -182,6 +183,8 @@ class Starts:
             raise CannotAsk(f"❌ {texts.INPAINT_OLD_WORKER}")
         if (request.body or {}).get("control") is not None and STEERS not in info.features:
             raise CannotAsk(f"❌ {texts.CONTROL_OLD_WORKER}")
+        if (request.body or {}).get("picture") is not None and DESCRIBES not in info.features:
+            raise CannotAsk(f"❌ {texts.DESCRIBE_OLD_WORKER}")
         limit = info.limits.get("input_bytes")
         most = min(MOST, limit) if isinstance(limit, int) and limit > 0 else MOST
         try:
@@ -238,8 +241,8 @@ def _decrypt(data: bytes, key: str, digest: str, iv: str) -> bytes:
 
 
 def start_event(body: Mapping[str, Any] | None) -> str | None:
-    """The event that a stored request starts from, or whose picture steers it; never both."""
-    for name in ("init_image", "control"):
+    """The event that a stored request starts from, whose picture steers it, or that it describes; never two of them."""
+    for name in ("init_image", "control", "picture"):
         start = body.get(name) if body is not None else None
         event = start.get("event") if isinstance(start, Mapping) else None
         if isinstance(event, str):

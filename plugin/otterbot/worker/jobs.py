@@ -97,6 +97,28 @@ class Turn(Answer):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Described(Answer):
+    """What a picture shows."""
+
+    alt: str
+    prompts: tuple[str, ...] = ()
+    model: str = ""
+    took: float = 0.0
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Description(Answer):
+    """The one row of a job that describes a picture."""
+
+    state: str
+    attempt: int = 0
+    progress: Progress | None = None
+    result: Described | None = None
+    error: Failure | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Noted(Answer):
     """Of a resolved request, all that is not simply kept."""
 
@@ -119,6 +141,7 @@ class Job(Answer):
     """Of pictures: what makes the same ones again when it is submitted as it stands; not told by older workers."""
     pictures: tuple[Picture, ...] = ()
     turn: Turn | None = None
+    description: Description | None = None
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -135,7 +158,8 @@ class Job(Answer):
     @property
     def progressed(self) -> tuple[int, int]:
         """Grows with everything that becomes final: which of two answers is the newer one."""
-        rows: list[Picture | Turn] = [*self.pictures, *([] if self.turn is None else [self.turn])]
+        alone = (self.turn, self.description)
+        rows: list[Picture | Turn | Description] = [*self.pictures, *(row for row in alone if row is not None)]
         return sum(row.state in FINAL for row in rows), sum(row.attempt for row in rows)
 
 

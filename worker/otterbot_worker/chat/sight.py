@@ -62,22 +62,22 @@ def without_pictures(messages: Sequence[Message]) -> list[Message]:
 
 def note(chosen: Chosen) -> str:
     """What is said with an answer to the words alone."""
-    return f"The chat model {chosen.name} does not see pictures, so it answers from the words alone. {_who(chosen)}"
+    return f"The chat model {chosen.name} does not see pictures, so it answers from the words alone; {_who(chosen)}."
 
 
 def blind(chosen: Chosen) -> JobFailed:
     """There are only pictures."""
     return failure(
         "chat_blind",
-        f"The chat model {chosen.name} does not see pictures. {_who(chosen)}",
+        f"The chat model {chosen.name} does not see pictures; {_who(chosen)}.",
         {"model": chosen.name, "seeing": list(chosen.seeing[:NAMED])},
     )
 
 
 def _who(chosen: Chosen) -> str:
     if not chosen.seeing:
-        return "None is installed that is known to."
+        return "none that is installed is known to"
     named = list(chosen.seeing[:NAMED])
     if len(named) == 1:
-        return f"Of the installed ones {named[0]} does."
-    return f"Of the installed ones {', '.join(named[:-1])} and {named[-1]} do."
+        return f"of the installed ones {named[0]} does"
+    return f"of the installed ones {', '.join(named[:-1])} and {named[-1]} do"
