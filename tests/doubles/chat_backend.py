@@ -73,7 +73,7 @@ class SmallBackend:
         self._mind = mind
         self._settings = settings
         self._choice = Choice()
-        self._turns = Turns(settings, Beginnings(), logging.getLogger("otterbot_worker.chat"))
+        self._turns = Turns(settings, Beginnings(), logging.getLogger("otterbot_worker.chat"), sees_pictures=False)
 
     async def for_turn(self) -> ChatBackend:
         return self
@@ -114,12 +114,15 @@ class SmallBackend:
         *,
         on_text: Callable[[str], None],
         on_phase: Callable[[Phase], None],
+        needs_sight: bool = False,
     ) -> ChatOutcome:
         started = time.monotonic()
         found = await self._choose(model, await self.models())
         chosen = Chosen(name=found.name, model=found, options=ModelOptions(), context=0)
         session = SmallSession(chosen, self._mind, self._settings)
-        return await self._turns.run(session, messages, started=started, on_text=on_text, on_phase=on_phase)
+        return await self._turns.run(
+            session, messages, started=started, on_text=on_text, on_phase=on_phase, needs_sight=needs_sight
+        )
 
     async def unload(self, timeout: float) -> Unloaded:
         return Unloaded(gone=True, on_card=0)

@@ -89,7 +89,17 @@ def model(tokenizer: Any, *, seed: int = 0) -> Any:
     config = Florence2Config(
         text_config=text.to_dict(), vision_config=vision.to_dict(), image_token_id=tokenizer.image_token_id
     )
-    return Florence2ForConditionalGeneration(config).eval()
+    made = Florence2ForConditionalGeneration(config).eval()
+    # As published ones say it; and whole words only, so that what it says can be read.
+    words = {number for token, number in tokenizer.get_vocab().items() if token.startswith("Ġ") and len(token) > 2}
+    kept = words | {tokenizer.bos_token_id, tokenizer.eos_token_id}
+    made.generation_config.update(
+        num_beams=3,
+        no_repeat_ngram_size=3,
+        early_stopping=True,
+        suppress_tokens=[number for number in range(len(tokenizer)) if number not in kept],
+    )
+    return made
 
 
 def make(folder: Path, scratch: Path) -> None:

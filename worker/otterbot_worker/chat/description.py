@@ -66,7 +66,7 @@ def clean(text: str, *, most: int = MOST_CHARACTERS) -> str:
     """One line that can stand in a message and be drawn: no marks around it, no flags, LoRAs or mentions in it."""
     text = " ".join(_NEVER_SHOWN.sub(" ", text.encode("utf-8", "replace").decode("utf-8")).split())
     text = _MENTION.sub("", _FLAG.sub("", _LORA.sub("", text)))
-    text = text.replace("**", "").replace("__", "").replace("\ufffd", "").replace("`", "'")
+    text = text.replace("**", "").replace("__", "").replace("\ufffd", "").replace("`", "")
     text = " ".join(text.split()).strip(_MARKS)
     if len(text) <= most:
         return text
