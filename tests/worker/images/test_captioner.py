@@ -76,13 +76,13 @@ def test_it_is_interrupted_between_two_tokens(engine: Engine, task: Callable[...
     assert engine.describe(task(), Watcher()).captions
 
 
-async def test_the_gpu_process_describes(gpu: GpuProcess, task: Callable[..., Describe]) -> None:
+async def test_the_gpu_process_describes(process: GpuProcess, task: Callable[..., Describe]) -> None:
     seen: list[str] = []
-    found = await gpu.describe(task(), lambda progress: seen.append(progress.phase))
+    found = await process.describe(task(), lambda progress: seen.append(progress.phase))
     assert isinstance(found, messages.Described)
     assert len(found.captions) == 3
     assert "describing" in seen
-    assert gpu.info.state == "idle"
+    assert process.info.state == "idle"
 
 
 # ---------------------------------------------------------------- where it lies
