@@ -104,7 +104,7 @@ class ChatValues:
     direct_messages: bool = key(True, flag)
     model: str | None = key(None, optional(word))
     system_prompt: str = key(
-        "You are Otterbot, a friendly assistant in a Matrix chat room. Answer helpfully and to the point, in the "
+        "You are {bot}, a friendly assistant in a Matrix chat room. Answer helpfully and to the point, in the "
         "language that you are spoken to. You may use Markdown.",
         text,
     )

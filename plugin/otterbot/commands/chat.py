@@ -1,4 +1,4 @@
-"""``!chat``, and when plain text is meant for the bot: in a room with one person, in a thread of ours.
+"""``!chat``, and when plain text is meant for the bot: with one person, in a thread of ours, where it is named.
 
 In a room with one person there is one conversation in the main timeline; everywhere else each has its thread.
 """
@@ -12,7 +12,7 @@ from ..errors import MatrixRefused
 from ..language.arguments import Intent
 from ..language.chat_words import chat_words
 from ..language.intents import begins_with_prefix
-from ..language.message import Message, from_raw
+from ..language.message import EMOTE, Message, from_raw
 from ..language.typed import clean
 from ..matrix.encryption import KeyMissing
 from ..matrix.sync_answer import seconds
@@ -61,7 +61,8 @@ async def plain_text(services: Services, message: Message) -> Outcome | None:
     if await _alone(services, message):
         return await _turn(services, message, flowing=message.thread_root is None)
     goes_on = message.reply_to is not None and await _is_answer(services, message.room_id, message.reply_to)
-    return await _turn(services, message, flowing=False) if goes_on else None
+    called = goes_on or (message.msgtype != EMOTE and await services.calls.calls_us(message))
+    return await _turn(services, message, flowing=False) if called else None
 
 
 async def _turn(services: Services, message: Message, *, flowing: bool, model: str | None = None) -> Outcome:
@@ -162,7 +163,9 @@ async def _read_root(services: Services, message: Message, root: str) -> bool:
     if asked is None or not services.permissions.may_use(asked.sender):
         return False
     intent = await services.calls.intent(asked)
-    return intent is not None and intent.name == "chat" and intent.problem is None
+    if intent is not None:
+        return intent.name == "chat" and intent.problem is None
+    return not asked.is_media and asked.msgtype != EMOTE and await services.calls.calls_us(asked)
 
 
 CHAT = Command(

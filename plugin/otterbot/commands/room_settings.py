@@ -12,10 +12,11 @@ from ..errors import Unanswered
 from ..store.store import Store
 from .predecessors import SAFE, Predecessors
 
-__all__ = ["CHAT_MODEL", "MODEL", "SAFE", "Chosen", "RoomSettings"]
+__all__ = ["CHAT_MODEL", "MODEL", "PERSONA", "SAFE", "Chosen", "RoomSettings"]
 
 MODEL = "model"
 CHAT_MODEL = "chat"
+PERSONA = "persona"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +75,10 @@ class RoomSettings:
     async def chat_model(self, room: str) -> str | None:
         """Which language model answers here; ``None`` leaves it to the worker."""
         return await self.own(room, CHAT_MODEL) or self._config.current.chat.model
+
+    async def persona(self, room: str) -> str | None:
+        """Who the bot is in the room's chats; ``None``: as the instance says."""
+        return await self.own(room, PERSONA)
 
     def default_model(self) -> Chosen:
         """What draws in rooms that have not chosen."""

@@ -6,7 +6,7 @@ from .. import texts
 from .catalogue_names import drawing_model
 from .chat_models import check_chat_model
 from .context import known_models
-from .room_settings import CHAT_MODEL, MODEL, SAFE
+from .room_settings import CHAT_MODEL, MODEL, PERSONA, SAFE
 from .services import Services
 from .setting import Setting, Wanted, is_back, switch
 
@@ -28,11 +28,16 @@ async def _read_chat_model(services: Services, value: str) -> Wanted:
     return Wanted(stored=found or name, said=texts.chat_model_set(found or name, checked=found is not None))
 
 
+async def _persona(services: Services, room: str) -> str:
+    return texts.persona_whose(await services.settings.persona(room) is not None)
+
+
 ROWS = (
     Setting(name=MODEL, title="Model", change="model NAME", current=_model),
     Setting(
         name=CHAT_MODEL, title="Chat model", change="settings chat NAME", current=_chat_model, read=_read_chat_model
     ),
+    Setting(name=PERSONA, title="Persona", change="persona TEXT", current=_persona),
     switch(
         SAFE,
         "Safe mode",

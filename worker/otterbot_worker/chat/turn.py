@@ -109,6 +109,7 @@ class Turns:
             complete=failure is None,
             took=time.monotonic() - started,
             notes=turn.notes,
+            left_out=turn.left_out,
             usage=answer.usage,
         )
 
@@ -139,16 +140,13 @@ class Turn:
         self._seeing = seeing
         self._needs_sight = needs_sight
         self._blind: list[str] = []
-        self._left_out = 0
+        self.left_out = 0
+        """Messages at the conversation's beginning that did not fit."""
         self._slow: list[str] = []
 
     @property
     def notes(self) -> list[str]:
-        left = self._left_out
-        said = f"The oldest {left} messages of this conversation no longer fit and were left out."
-        one = "The oldest message of this conversation no longer fits and was left out."
-        left_out = [one if left == 1 else said] if left else []
-        return [*self._blind, *left_out, *self._slow, *self._session.notes, *self._why_cut()]
+        return [*self._blind, *self._slow, *self._session.notes, *self._why_cut()]
 
     async def run(self, on_phase: Callable[[Phase], None]) -> None:
         """:raises JobFailed:"""
@@ -158,7 +156,7 @@ class Turn:
         fitted = self._fit(self._ratios.of(self._chosen.key), context=self._chosen.context)
         loaded_again = False
         while True:
-            self._left_out = fitted.left_out
+            self.left_out = fitted.left_out
             try:
                 async with asyncio.timeout(self._settings.total_timeout):
                     await self._stream(fitted.messages)

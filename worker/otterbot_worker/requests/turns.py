@@ -32,7 +32,12 @@ def chat_submission(job: NewChatJob, client: str, default_model: str | None) -> 
         owner=job.owner,
         room=job.room,
         private=job.private,
-        request=ResolvedChat(model=model, named=job.request.model is not None, pictures=shown),
+        request=ResolvedChat(
+            model=model,
+            named=job.request.model is not None,
+            left_out_told=job.request.left_out_told,
+            pictures=shown,
+        ),
         content=[message.model_dump(mode="json", exclude_defaults=True) for message in messages],
         rows=[NewRow(seed=0, model=model, work=0.0)],
         input_ids=shown,

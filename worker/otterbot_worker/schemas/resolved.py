@@ -196,6 +196,8 @@ class ResolvedChat(Fixed):
     default when it runs answers."""
     pictures: tuple[str, ...] = ()
     """Ids of those that the conversation names: they stay while it is open."""
+    left_out_told: bool = False
+    """As in the request."""
 
 
 class ResolvedDescription(Fixed):
