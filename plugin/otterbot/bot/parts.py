@@ -155,7 +155,7 @@ async def build(around: Surroundings) -> Parts:
     pictures = Pictures(store, links.worker, outbox, links.http, links.encryption, starts, prefix=around.prefix)
     descriptions = Descriptions(store, links.worker, outbox, starts, around.prefix)
     typing = Typing(links.http, around.bot, active.worker, values)
-    chats = Chats(store, links.worker, outbox, history, active.worker, typing, values)
+    chats = Chats(store, links.worker, outbox, history, starts, active.worker, typing, values)
     kinds: dict[str, Kind] = {"image": pictures, "chat": chats, "describe": descriptions}
     delivery = Delivery(store, links.worker, outbox, active, kinds, values, log)
     upgrades = RoomUpgrades(

@@ -23,13 +23,14 @@ from ..errors import WorkerRefused
 from ..matrix import event_content
 from ..outbox.queue import Outbox
 from ..requests.active import ActiveRequest, CannotAsk, Ending, WorkerState
+from ..requests.input_images import Starts
 from ..store.part_names import CHAT_EDIT, CHAT_END, FINAL, PLACEHOLDER, PartName
 from ..store.rows import Kind, Part, PartState, Rank, Request
 from ..store.store import Store
 from ..worker.client import WorkerClient
 from ..worker.job_events import ChatEvent
 from ..worker.jobs import ChatResult, Turn
-from . import formatting, streaming
+from . import formatting, pictures, streaming
 from .entries import LEFT_OUT, MODEL, ROOM_MODEL
 from .history import History
 from .streaming import Growing, begun
@@ -50,6 +51,7 @@ class Chats:
         worker: WorkerClient,
         outbox: Outbox,
         history: History,
+        starts: Starts,
         state: WorkerState,
         typing: Typing,
         values: Callable[[], Values],
@@ -58,6 +60,7 @@ class Chats:
         self._worker = worker
         self._outbox = outbox
         self._history = history
+        self._starts = starts
         self._state = state
         self._typing = typing
         self._values = values
@@ -83,10 +86,12 @@ class Chats:
         if chat.waiting:
             return None
         conversation = await self._history.conversation(active.request)
-        if conversation.notes != active.request.notes:
-            await self._store.set_notes(active.key, conversation.notes)
-            active.request = replace(active.request, notes=conversation.notes)
-        body: dict[str, object] = {"messages": conversation.messages}
+        shown = await pictures.shown(active.request, conversation.messages, self._starts, self._worker)
+        notes = (*conversation.notes, *shown.notes)
+        if notes != active.request.notes:
+            await self._store.set_notes(active.key, notes)
+            active.request = replace(active.request, notes=notes)
+        body: dict[str, object] = {"messages": shown.messages}
         if conversation.left_out_told:
             body["left_out_told"] = True
         asked = active.request.asked
@@ -94,7 +99,7 @@ class Chats:
         return {**body, "model": model} if model else body
 
     def mend(self, active: ActiveRequest, refusal: WorkerRefused) -> bool:
-        return False
+        return refusal.code == "input_gone" and self._starts.shown_gone(active.request)
 
     async def refused(self, active: ActiveRequest, refusal: WorkerRefused) -> str:
         return texts.refused(refusal)
@@ -148,7 +153,8 @@ class Chats:
     async def _pieces(self, chat: Growing, result: ChatResult, request: Request) -> list[dict[str, Any]]:
         made_of = result, request.moved
         if chat.pieces is None or chat.pieces[0] != made_of:
-            notes = [*request.notes, *result.notes, *([] if result.complete else [texts.CHAT_BROKE_OFF])]
+            asks = [texts.chat_asks_one_that_sees(result.seeing[0], self._values().prefix)] if result.seeing else []
+            notes = [*request.notes, *result.notes, *asks, *([] if result.complete else [texts.CHAT_BROKE_OFF])]
             notes += [texts.asked_in_the_room_before(request.sender)] if request.moved else []
             made = await asyncio.to_thread(formatting.answer, result.text.strip(), notes, request.key)
             if result.left_out_told and made:
@@ -180,6 +186,9 @@ class Chats:
             return await self._end_badly(active, "cancelled", texts.CANCELLED, standing)
         if turn.error is not None:
             text = texts.failed(turn.error)
+            seeing = turn.error.details.get("seeing") if turn.error.code == "chat_blind" else None
+            if isinstance(seeing, list) and seeing and isinstance(seeing[0], str):
+                text = f"{text} {texts.chat_asks_one_that_sees(seeing[0], self._values().prefix)}"
         elif turn.answered:
             text = texts.CHAT_EMPTY
         elif begun(standing):

@@ -8,6 +8,7 @@ a process that dies anywhere in between begins again.
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,7 @@ from ..matrix.encryption import Encryption, KeyMissing
 from ..matrix.http import MatrixHttp
 from ..store.rows import Request
 from ..worker.client import WorkerClient
+from ..worker.info import Info
 from ..worker.jobs import Input
 from .active import CannotAsk
 from .image_check import sniff
@@ -37,6 +39,9 @@ AT_ONCE = 2
 """Pictures in memory at the same time, however many requests a start takes up."""
 KEY_PATIENCE = 10.0
 """Seconds for which the room key of a picture's message is waited for at submission."""
+INFO_SECONDS = 60.0
+"""For which it is believed how much the worker takes."""
+MOST_SHOWN = 1_000
 TRIES = 8
 """How often a homeserver may answer that it cannot give a picture; with the pauses in between about a minute."""
 
@@ -142,6 +147,8 @@ class Starts:
         self._own_turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         """One for each person: whoever sends slow pictures takes one place, and leaves the other to others."""
         self._ids: dict[str, Input] = {}
+        self._shown: OrderedDict[tuple[str, str], str] = OrderedDict()
+        """Ids at the worker of pictures in conversations, by room and event: each turn shows them again."""
         self._brought: dict[str, int] = {}
         self._failures: dict[str, int] = {}
 
@@ -162,6 +169,26 @@ class Starts:
         if body.get("mask") is not None and not found.alpha:
             raise CannotAsk(f"❌ {texts.INPAINT_NO_HOLES}")
         return {name: _brought(value, found) if name in PLACES else value for name, value in body.items()}
+
+    async def shown(self, request: Request, event_id: str) -> str:
+        """The id of a picture of a conversation, which was there when it was last heard of. Raises as :meth:`body`."""
+        place = request.origin, event_id
+        if (known := self._shown.get(place)) is None:
+            own_turn = self._own_turns.setdefault(request.sender, asyncio.Lock())
+            async with own_turn, self._slots:
+                found = await self._take(request, event_id, await self._worker.info(INFO_SECONDS))
+            known = self._shown[place] = found.id
+            while len(self._shown) > MOST_SHOWN:
+                self._shown.popitem(last=False)
+        self._shown.move_to_end(place)
+        return known
+
+    def shown_gone(self, request: Request) -> bool:
+        """The worker has not got a picture of a conversation (any more); true if they are worth bringing again."""
+        for place in [place for place in self._shown if place[0] == request.origin]:
+            del self._shown[place]
+        self._brought[request.key] = self._brought.get(request.key, 0) + 1
+        return self._brought[request.key] < TRIES
 
     def gone(self, request: Request) -> bool:
         """The worker says that it has not got the picture (any more); true if it is worth bringing it again."""
@@ -185,6 +212,9 @@ class Starts:
             raise CannotAsk(f"❌ {texts.CONTROL_OLD_WORKER}")
         if (request.body or {}).get("picture") is not None and DESCRIBES not in info.features:
             raise CannotAsk(f"❌ {texts.DESCRIBE_OLD_WORKER}")
+        return await self._take(request, event_id, info)
+
+    async def _take(self, request: Request, event_id: str, info: Info) -> Input:
         limit = info.limits.get("input_bytes")
         most = min(MOST, limit) if isinstance(limit, int) and limit > 0 else MOST
         try:

@@ -122,6 +122,8 @@ class ChatOutcome:
     notes: list[str] = field(default_factory=list)
     left_out: int = 0
     """Messages at the conversation's beginning that did not fit; ``notes`` do not say it."""
+    seeing: tuple[str, ...] = ()
+    """Where it answered from the words alone: models that would have seen the pictures."""
     usage: Usage | None = None
     """``None``: the server did not count, or not to the end."""
 

@@ -110,6 +110,7 @@ class Turns:
             took=time.monotonic() - started,
             notes=turn.notes,
             left_out=turn.left_out,
+            seeing=chosen.seeing[: sight.NAMED] if turn.blind else (),
             usage=answer.usage,
         )
 
@@ -139,14 +140,15 @@ class Turn:
         self._beginnings = beginnings
         self._seeing = seeing
         self._needs_sight = needs_sight
-        self._blind: list[str] = []
+        self.blind: list[str] = []
+        """That the pictures were left out, where the question has some."""
         self.left_out = 0
         """Messages at the conversation's beginning that did not fit."""
         self._slow: list[str] = []
 
     @property
     def notes(self) -> list[str]:
-        return [*self._blind, *self._slow, *self._session.notes, *self._why_cut()]
+        return [*self.blind, *self._slow, *self._session.notes, *self._why_cut()]
 
     async def run(self, on_phase: Callable[[Phase], None]) -> None:
         """:raises JobFailed:"""
@@ -204,7 +206,7 @@ class Turn:
         if question.get("images"):
             if self._needs_sight or not question["content"].strip():
                 raise sight.blind(self._chosen)
-            self._blind = [sight.note(self._chosen)]
+            self.blind = [sight.note(self._chosen)]
         self._messages = sight.without_pictures(self._messages)
 
     # ------------------------------------------------------------ the context's end

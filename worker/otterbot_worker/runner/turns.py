@@ -121,6 +121,7 @@ class TurnRunner:
             complete=outcome.complete,
             took=round(outcome.took, 3),
             notes=outcome.notes,
+            seeing=list(outcome.seeing),
             left_out_told=left_out_told,
         )
         told = result.model_dump(mode="json")

@@ -90,6 +90,8 @@ class ChatResult(Sent):
     notes: list[str] = []
     left_out_told: bool = False
     """The room knows, or learns from ``notes``, that the conversation's beginning is left out."""
+    seeing: list[str] = []
+    """Where ``notes`` say that the model did not see the pictures: installed ones that would have."""
 
 
 class Turn(Sent):
