@@ -189,7 +189,7 @@ def look(captioner: Captioner, task: Describe, device: str, available: list[int]
         torch.device(device),
         available=lambda: available.pop(0),
         put_away=lambda: put_away.append(None),
-        bf16=False,
+        dtype=torch.float16,
         downloads=False,
         monitor=Watcher(),
     )
@@ -206,18 +206,18 @@ def test_without_room_on_the_card_the_processor_looks(task: Callable[..., Descri
 def test_a_card_that_runs_out_of_room_leaves_it_to_the_processor(
     task: Callable[..., Describe], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    captioner, on = Captioner(), list[str]()
+    captioner, on = Captioner(), list[tuple[str, torch.dtype]]()
     real = captioner._captions
 
-    def captions(picture: Path, device: torch.device, monitor: Any) -> list[str]:
-        on.append(device.type)
+    def captions(picture: Path, device: torch.device, dtype: torch.dtype, monitor: Any) -> list[str]:
+        on.append((device.type, dtype))
         if device.type == "cuda":
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return real(picture, CPU, monitor)
+        return real(picture, CPU, dtype, monitor)
 
     monkeypatch.setattr(captioner, "_captions", captions)
     found, notes, _ = look(captioner, task(), "cuda", [10**12, 10**12])
-    assert on == ["cuda", "cpu"]
+    assert on == [("cuda", torch.float16), ("cpu", torch.float32)]
     assert len(found) == 3
     assert notes
 

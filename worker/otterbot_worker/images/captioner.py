@@ -51,41 +51,36 @@ class Captioner:
         *,
         available: Callable[[], int],
         put_away: Callable[[], None],
-        bf16: bool,
+        dtype: torch.dtype,
         downloads: bool,
         monitor: Monitor,
     ) -> tuple[list[str], list[str]]:
         """What it says of a picture, from short to long, and what is to be said of how that came. Where the card has no
         room, the processor looks.
 
-        ``available``: bytes of the device that may be taken now; ``put_away``: takes the image model off it; ``bf16``:
-        whether the device computes in that.
+        ``available``: bytes of the device that may be taken now; ``put_away``: takes the image model off it; ``dtype``:
+        what the device computes in. The processor computes in full precision.
 
         :raises JobFailed: ``captioner_missing``, ``captioner_broken`` :raises Cancelled:
         """
         picture, processor = Path(task.picture), torch.device("cpu")
-        # In fp16 some of its layers leave the range of numbers.
-        self._load(task.captioner, torch.bfloat16 if bf16 else torch.float32, downloads=downloads, monitor=monitor)
+        self._load(task.captioner, downloads=downloads, monitor=monitor)
         if device.type == "cpu":
-            return self._captions(picture, processor, monitor), []
-        if available() < self._bytes_needed:
+            return self._captions(picture, processor, torch.float32, monitor), []
+        needed = sum(one.numel() for one in self._model.parameters()) * dtype.itemsize + WORKING_BYTES
+        if available() < needed:
             put_away()
-        if available() >= self._bytes_needed:
+        if available() >= needed:
             try:
-                return self._captions(picture, device, monitor), []
+                return self._captions(picture, device, dtype, monitor), []
             except Exception as error:
                 if not devices.is_out_of_memory(error):
                     raise
             put_away()
         slow = "Described by the processor, since the card had no room for the captioner."
-        return self._captions(picture, processor, monitor), [slow]
+        return self._captions(picture, processor, torch.float32, monitor), [slow]
 
-    @property
-    def _bytes_needed(self) -> int:
-        weights = sum(one.numel() * one.element_size() for one in self._model.parameters())
-        return int(weights) + WORKING_BYTES
-
-    def _load(self, place: CaptionerFiles, dtype: torch.dtype, *, downloads: bool, monitor: Monitor) -> None:
+    def _load(self, place: CaptionerFiles, *, downloads: bool, monitor: Monitor) -> None:
         """Have it in the computer's memory."""
         if self._model is not None and self._place == place:
             return
@@ -94,7 +89,7 @@ class Captioner:
         folder = _folder(place, downloads=downloads, monitor=monitor)
         try:
             self._processor = Florence2Processor.from_pretrained(folder, local_files_only=True)
-            self._model = _whole(folder, dtype)
+            self._model = _whole(folder)
         except (Cancelled, JobFailed):
             raise
         except Exception as error:
@@ -105,14 +100,14 @@ class Captioner:
         self._place = place
 
     @torch.no_grad()
-    def _captions(self, picture: Path, device: torch.device, monitor: Monitor) -> list[str]:
+    def _captions(self, picture: Path, device: torch.device, dtype: torch.dtype, monitor: Monitor) -> list[str]:
         """It leaves the device again, however that ends."""
         with Image.open(picture) as opened:
             pixels = opened.convert("RGB")
         # Two lines of pixels would be taken for colours.
         pixels = pixels.resize((max(pixels.width, 4), max(pixels.height, 4)))
         try:
-            self._model.to(device)
+            self._model.to(device=device, dtype=dtype)
             found = []
             for number, (task, tokens) in enumerate(TASKS):
                 monitor.progress("describing", number, len(TASKS))
@@ -164,13 +159,13 @@ def _folder(place: CaptionerFiles, *, downloads: bool, monitor: Monitor) -> Path
     return Path(place.folder)
 
 
-def _whole(folder: Path, dtype: torch.dtype) -> Any:
+def _whole(folder: Path) -> Any:
     """transformers fills what a file lacks with noise, and says so in its log only."""
     if part_settings.unbuildable(folder, "config.json") is not None:
         raise _broken("nothing can be built by its settings")
     kind: Any = Florence2ForConditionalGeneration  # with loading info it gives a pair, which its types do not say
     model, about = kind.from_pretrained(
-        folder, dtype=dtype, use_safetensors=True, local_files_only=True, output_loading_info=True
+        folder, dtype="auto", use_safetensors=True, local_files_only=True, output_loading_info=True
     )
     if about["missing_keys"] or about["mismatched_keys"]:
         raise _broken("weights are missing, or it is no Florence-2 of the form that transformers has")

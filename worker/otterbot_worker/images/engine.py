@@ -217,7 +217,7 @@ class Engine:
                 self._device,
                 available=lambda: self._measure(self._device, 0).available - self._reserve,
                 put_away=self.put_away,
-                bf16=self._measure(self._device, 0).bf16,
+                dtype=getattr(torch, self._measure(self._device, 0).precision().compute),
                 downloads=self._downloads,
                 monitor=monitor,
             )
