@@ -31,8 +31,10 @@ async def show_queue(services: Services, message: Message, intent: Intent) -> Ou
 
 
 def _words(request: Request) -> str:
-    prompt = (request.body or {}).get("prompt") if request.kind == "image" else None
-    return prompt if isinstance(prompt, str) else ""
+    if request.kind == "image":
+        prompt = (request.body or {}).get("prompt")
+        return prompt if isinstance(prompt, str) else ""
+    return texts.A_DESCRIPTION if request.kind == "describe" else texts.A_CHAT
 
 
 def _turn(services: Services, request: Request) -> int:

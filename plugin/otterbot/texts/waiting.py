@@ -8,6 +8,7 @@ from .escape import person, plain
 from .jobs import count_of
 from .usage import command
 
+A_CHAT, A_DESCRIPTION = "a chat answer", "a description"
 QUEUE_EMPTY = "Nothing is waiting in this room."
 WAITS_FOR_WORKER = "💤 Waits for the worker."
 NOTHING_TO_CANCEL = "You have nothing waiting in this room."
@@ -17,8 +18,9 @@ OVER_ALREADY = "That is finished already. To remove a picture, delete its messag
 
 
 def queue_line(place: int, sender: str, what: str, where: str) -> str:
-    """One request of this room; ``what`` is its prompt or empty for chat, ``where`` its place or phase."""
-    said = f"“{plain(what, 60)}”" if what else "a chat answer"
+    """One request of this room; ``what`` is its prompt, or what it is where it has none; ``where`` its place or
+    phase."""
+    said = (what or "a picture") if what in ("", A_CHAT, A_DESCRIPTION) else f"“{plain(what, 60)}”"
     return f"{place}. {person(sender)}: {said}. {where}"
 
 

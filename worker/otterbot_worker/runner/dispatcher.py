@@ -285,7 +285,7 @@ class Dispatcher:
         if self._stopping or death.reason == "stopped":
             await self._surely(lambda: self._store.give_back(row))
             return
-        made = await self._surely(lambda: self._store.gpu_died(row, poison(death), time.time()))
+        made = await self._surely(lambda: self._store.gpu_died(row, poison(death, row.kind), time.time()))
         given_up = made is not None and made.final
         self._measures.gpu_deaths.inc()
         if given_up:

@@ -69,12 +69,15 @@ def failure(error: JobFailed) -> dict[str, Any]:
     return Failure(code=error.code, message=error.message, details=error.details).model_dump(mode="json")
 
 
-def poison(error: ProcessDied) -> dict[str, Any]:
+def poison(error: ProcessDied, kind: str = "image") -> dict[str, Any]:
     """Why a row whose process died too often is not tried again."""
+    doing, way_out = "drawing", "A smaller size or another model may work."
+    if kind == "describe":
+        doing, way_out = "describing", "Another picture may work."
     return Failure(
         code="poison",
-        message=f"The graphics process ended twice while drawing this ({error.reason}), so it is not tried again. "
-        "A smaller size or another model may work.",
+        message=f"The graphics process ended twice while {doing} this ({error.reason}), so it is not tried again. "
+        f"{way_out}",
         details={"reason": error.reason, "exit_code": error.exit_code},
     ).model_dump(mode="json")
 
