@@ -22,6 +22,7 @@ from .config_checks import (
     at_most,
     auto_or_off,
     flag,
+    ignored_patterns,
     local_path,
     natural,
     optional,
@@ -124,6 +125,7 @@ class Values:
 
     prefix: str = key("!", prefix)
     allowed_users: tuple[str, ...] = key(("@*:{homeserver}",), allowed_patterns)
+    ignored_users: tuple[str, ...] = key((), ignored_patterns)
     worker: WorkerValues = field(default_factory=WorkerValues)
     model: str | None = key(None, optional(word))
     draw: DrawValues = field(default_factory=DrawValues)

@@ -25,7 +25,7 @@ def models(
 ) -> str:
     """The list, the room's own marked."""
     lines = [_model_line(model, model.name == room_model) for model in known if model.kind == "image"]
-    chats = [code(model.name) for model in known if model.kind == "chat" and model.available]
+    chats = [_chat_model(model) for model in known if model.kind == "chat" and model.available]
     said = "\n".join(lines) if lines else "The worker has no image models."
     if chats:
         more = f" and {len(chats) - MAX_CHATS} more" if len(chats) > MAX_CHATS else ""
@@ -35,6 +35,10 @@ def models(
     said += _lora_lines([lora for lora in loras if lora.problem is None])
     said += _unusable_line([lora for lora in loras if lora.problem is not None])
     return said + f"\n\nFor one picture: {command(prefix, 'draw otter --model NAME')}."
+
+
+def _chat_model(model: Model) -> str:
+    return f"{code(model.name)} (sees pictures)" if model.sees_pictures else code(model.name)
 
 
 def _lora_lines(loras: Sequence[Lora]) -> str:

@@ -77,6 +77,8 @@ class Model(Answer):
     """Its files are on the worker; where one does not say, they count as being there."""
     download_bytes: int | None = None
     """About so much would be fetched first."""
+    sees_pictures: bool | None = None
+    """Of a chat model; ``None`` where nobody says."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -38,6 +38,9 @@ async def test_strangers_get_silence(rig: Rig) -> None:
     assert await rig.say("!help", sender=BOT) is None
     rig.values(allowed_users=())
     assert await rig.say("!help") is None
+    rig.values(ignored_users=("@al*:{homeserver}",))
+    assert await rig.say("!help") is None
+    assert await rig.say("!help", sender=BOB) is not None
 
 
 async def test_notices_are_other_bots(rig: Rig) -> None:
