@@ -113,7 +113,7 @@ def test_it_is_fetched_where_that_is_allowed(
     with pytest.raises(JobFailed) as caught:
         Engine(device="cpu", threads=1).describe(asked, Watcher())
     assert caught.value.code == "captioner_missing"
-    assert "ollama pull" in caught.value.message
+    assert "llava:7b" in caught.value.message
     assert not hub.asked, "nobody is asked without leave"
     engine = Engine(device="cpu", threads=1, downloads=True)
     assert len(engine.describe(asked, Watcher()).captions) == 3

@@ -86,7 +86,7 @@ async def test_with_neither_it_is_refused_with_what_to_install(tmp_path: Path) -
     async with with_models(tmp_path, PLAIN) as (here, _):
         status, problem = await here.api.call("POST", "/v1/jobs", describe())
         assert (status, problem["code"]) == (422, "cannot_describe")
-        assert "ollama pull llava:7b" in problem["detail"]
+        assert "such as llava:7b" in problem["detail"]
         assert "Florence-2" in problem["detail"]
 
 

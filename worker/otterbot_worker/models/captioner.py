@@ -28,9 +28,9 @@ FETCHED = (
 )
 """What is fetched of a repository, as far as it has it."""
 HOW = (
-    "The operator can install a chat model that sees pictures (with Ollama: `ollama pull llava:7b`), or allow "
-    "downloads (images.downloads), or put a Florence-2 as transformers has it, such as "
-    f"florence-community/Florence-2-base, into the folder {FOLDER} of the worker's data directory."
+    "The operator can install a chat model that sees pictures, such as llava:7b, or allow downloads "
+    "(images.downloads), or put a Florence-2 as transformers has it, such as florence-community/Florence-2-base, into "
+    f"the folder {FOLDER} of the worker's data directory."
 )
 """What to install."""
 MISSING = f"Nothing on the worker sees pictures, so none can be described. {HOW}"
