@@ -89,6 +89,18 @@ async def test_its_numbers_work_with_a_new_database(lab: Lab) -> None:
     await lab.user.wait_for(lambda event: lab.reply_to(said)(event) and "from 1 to 3" in event.body, mark, timeout=30)
 
 
+async def test_a_room_has_each_picture_described(lab: Lab, room: str, encrypted: bool) -> None:
+    assert "for people who do not see it" in (await lab.answer(room, "!settings alt describe", by=lab.admin)).body
+    (drawn,) = await lab.draw(room, "!draw otter --steps 2", timeout=120)
+    first, _, rest = drawn.body.partition("\n\n")
+    assert first.startswith("🖼️ ")
+    assert len(first.split()) > 5
+    assert rest.startswith("otter")
+    assert drawn.encrypted is encrypted
+    (again,) = await lab.draw(room, "!again --seed same", reply=drawn.event_id, timeout=120)
+    assert again.body.partition("\n\n")[0] == first, "the same picture, the same words"
+
+
 async def test_without_anything_that_sees_one_sentence_says_what_to_install(lab: Lab) -> None:
     shutil.rmtree(lab.worker.data / "captioner")
     (lab.worker.data / "captioner").mkdir()

@@ -57,6 +57,8 @@ def picture_request(
     body |= _from_picture(wanted, start)
     if around.safe:
         body["safety"] = True
+    if around.described:
+        body["describe"] = True
     body = {key: value for key, value in body.items() if value is not None}
     return NewRequest(kind="image", body=body, asked=asked.asked(), notes=tuple(notes), thread=thread)
 

@@ -23,12 +23,15 @@ class Circumstances:
     chosen: Chosen
     safe: bool = False
     """Whether a safety checker has to look at it."""
+    described: bool = False
+    """Whether it is to say what it shows."""
 
 
 async def circumstances(services: Services, room: str) -> Circumstances:
     chosen = await services.settings.model(room)
     safe = await services.settings.safe(room)
-    return Circumstances(values=services.config.current, chosen=chosen, safe=safe)
+    described = await services.settings.described(room)
+    return Circumstances(values=services.config.current, chosen=chosen, safe=safe, described=described)
 
 
 async def known_models(services: Services) -> Models | None:

@@ -12,11 +12,14 @@ from ..errors import Unanswered
 from ..store.store import Store
 from .predecessors import SAFE, Predecessors
 
-__all__ = ["CHAT_MODEL", "MODEL", "PERSONA", "SAFE", "Chosen", "RoomSettings"]
+__all__ = ["ALT", "CHAT_MODEL", "DESCRIBE", "MODEL", "PERSONA", "SAFE", "Chosen", "RoomSettings"]
 
 MODEL = "model"
 CHAT_MODEL = "chat"
 PERSONA = "persona"
+ALT = "alt"
+DESCRIBE = "describe"
+"""The value of `ALT` by which pictures are described."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +82,10 @@ class RoomSettings:
     async def persona(self, room: str) -> str | None:
         """Who the bot is in the room's chats; ``None``: as the instance says."""
         return await self.own(room, PERSONA)
+
+    async def described(self, room: str) -> bool:
+        """Whether each picture says what it shows."""
+        return await self.own(room, ALT) == DESCRIBE
 
     def default_model(self) -> Chosen:
         """What draws in rooms that have not chosen."""

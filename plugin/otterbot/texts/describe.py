@@ -34,6 +34,22 @@ def description(found: Described, prefix: str) -> str:
     return "\n\n".join((plain(found.alt, MOST), lines, " ".join((how, *notes))))
 
 
+def alt_text(alt: str) -> str:
+    """At the beginning of the caption of a picture of ours."""
+    return f"🖼️ {plain(alt, MOST)}"
+
+
+ALT_ON = (
+    "Each picture for this room begins its caption with what it shows, for people who do not see it, as the worker's "
+    "captioner says. That takes some seconds more."
+)
+ALT_OFF = "Pictures for this room come without a description; `!describe` makes one."
+
+
+def alt_usage(prefix: str) -> str:
+    return f"That can be {command(prefix, 'settings alt describe')} or {command(prefix, 'settings alt off')}."
+
+
 def no_such_prompt(count: int) -> str:
     return f"There is no such line: reply with a number from 1 to {count}." if count > 1 else "There is only line 1."
 

@@ -57,6 +57,8 @@ class ImageResult(Answer):
     thumbnail: Thumbnail
     record: dict[str, Any]
     notes: list[str] = field(default_factory=list)
+    alt: str | None = None
+    """What it shows, where that was asked for."""
     sha256: str | None = None
     """Of the file, in hexadecimal digits; not told by older workers."""
 

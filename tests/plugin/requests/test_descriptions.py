@@ -166,3 +166,13 @@ async def test_where_nobody_can_one_sentence_says_why(rig: Rig, worker_server: D
     assert (await rig.done(request)).outcome == "refused"
     start = f"❌ {said}".partition("`")[0]
     await rig.until(lambda: any(body.startswith(start) for body in rig.bodies()))
+
+
+async def test_a_picture_of_ours_begins_with_what_it_shows(rig: Rig, worker_server: Describing) -> None:
+    worker_server.alt = "An otter & <b>hat</b>, @room"
+    request = await rig.ask()
+    assert (await rig.done(request)).outcome == "succeeded"
+    content = rig.server.pictures(ROOM)[0]["content"]
+    assert content["body"].startswith("🖼️ An otter & <b>hat</b>, @room\n\nan otter")
+    assert "&lt;b&gt;hat" in content["formatted_body"]
+    assert content["m.mentions"] == {}

@@ -19,10 +19,10 @@ from PIL import Image
 
 from otterbot_worker.errors import Cancelled, JobFailed
 from otterbot_worker.gpu import messages
-from otterbot_worker.gpu.messages import Describe
+from otterbot_worker.gpu.messages import Describe, Draw
 from otterbot_worker.gpu.process import GpuProcess
 from otterbot_worker.images.captioner import TASKS, Captioner
-from otterbot_worker.images.engine import Engine
+from otterbot_worker.images.engine import NO_CAPTIONER, NOT_DESCRIBED, Engine
 from otterbot_worker.models import captioner as places
 from otterbot_worker.schemas.draw_files import CaptionerFiles
 
@@ -83,6 +83,50 @@ async def test_the_gpu_process_describes(process: GpuProcess, task: Callable[...
     assert len(found.captions) == 3
     assert "describing" in seen
     assert process.info.state == "idle"
+
+
+# ---------------------------------------------------------------- of pictures that were just drawn
+
+
+def test_a_drawn_picture_is_described(
+    engine: Engine, make_task: Callable[..., Draw], florence: Path, tmp_path: Path
+) -> None:
+    files = CaptionerFiles(folder=str(florence), hub=None)
+    watcher = Watcher()
+    plain = engine.draw(make_task(), watcher)
+    pixels = (tmp_path / "picture.rgb").read_bytes()
+    assert (plain.alt, plain.notes) == ("", [])
+    drawn = engine.draw(make_task(describe=True, captioner=files), watcher)
+    assert len(drawn.alt.split()) > 5
+    assert drawn.notes == []
+    assert (tmp_path / "picture.rgb").read_bytes() == pixels, "it changes nothing in the picture"
+    phases = [phase for phase, _, _ in watcher.phases]
+    assert phases[phases.index("describing") :].count("loading") == 0
+    assert engine.resident == plain.resident
+
+
+@pytest.mark.parametrize("kind", ["none", "broken"])
+def test_what_cannot_be_described_is_drawn_all_the_same(
+    engine: Engine, make_task: Callable[..., Draw], florence: Path, tmp_path: Path, kind: str
+) -> None:
+    files = None
+    if kind == "broken":
+        copy = tmp_path / "copy"
+        shutil.copytree(florence, copy)
+        (copy / "model.safetensors").write_bytes(b"")
+        files = CaptionerFiles(folder=str(copy), hub=None)
+    drawn = engine.draw(make_task(describe=True, captioner=files), Watcher())
+    assert drawn.alt == ""
+    assert drawn.notes == [NO_CAPTIONER if kind == "none" else NOT_DESCRIBED]
+    assert (tmp_path / "picture.rgb").exists()
+
+
+def test_it_can_be_cancelled_while_it_is_described(
+    engine: Engine, make_task: Callable[..., Draw], florence: Path
+) -> None:
+    files = CaptionerFiles(folder=str(florence), hub=None)
+    with pytest.raises(Cancelled):
+        engine.draw(make_task(describe=True, captioner=files), Watcher(after=3, phase="describing"))
 
 
 # ---------------------------------------------------------------- where it lies
@@ -184,8 +228,11 @@ def test_a_broken_one_ends_with_a_sentence(
 
 def look(captioner: Captioner, task: Describe, device: str, available: list[int]) -> tuple[list[str], list[str], int]:
     put_away: list[None] = []
+    with Image.open(task.picture) as picture:
+        picture.load()
     captions, notes = captioner.look(
-        task,
+        picture,
+        task.captioner,
         torch.device(device),
         available=lambda: available.pop(0),
         put_away=lambda: put_away.append(None),
@@ -209,11 +256,11 @@ def test_a_card_that_runs_out_of_room_leaves_it_to_the_processor(
     captioner, on = Captioner(), list[tuple[str, torch.dtype]]()
     real = captioner._captions
 
-    def captions(picture: Path, device: torch.device, dtype: torch.dtype, monitor: Any) -> list[str]:
+    def captions(picture: Any, tasks: Any, device: torch.device, dtype: torch.dtype, monitor: Any) -> list[str]:
         on.append((device.type, dtype))
         if device.type == "cuda":
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return real(picture, CPU, dtype, monitor)
+        return real(picture, tasks, CPU, dtype, monitor)
 
     monkeypatch.setattr(captioner, "_captions", captions)
     found, notes, _ = look(captioner, task(), "cuda", [10**12, 10**12])

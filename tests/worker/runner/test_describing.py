@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from core_lab import Here, Json, chat, settings, worker_here
+from core_lab import Here, Json, chat, image, settings, worker_here
 from PIL import Image
 from sent_pictures import encoded, send, sha
 
@@ -157,6 +157,26 @@ async def test_a_picture_stays_as_long_as_somebody_waits_for_it(tmp_path: Path) 
         assert await here.parts.inputs.prune(job["created_at"] + 30 * 86_400) == 1
         status, problem = await here.api.call("POST", "/v1/jobs", describe("key-describe-2"))
         assert (status, problem["code"]) == (422, "input_gone")
+
+
+# ---------------------------------------------------------------- pictures of ours
+
+
+async def test_a_picture_says_what_it_shows_where_that_is_asked_for(tmp_path: Path) -> None:
+    captioner(tmp_path)
+    sections = {"archive": {"encrypted_rooms": "until_delivered"}, "images": {"downloads": False}}
+    async with worker_here(settings(tmp_path, **sections)) as here:
+        done = await here.api.done((await here.api.submit(image(describe=True, private=True)))["id"])
+        result = done["pictures"][0]["result"]
+        assert result["alt"] == "an otter, room steps 9"
+        assert done["resolved"]["describe"] is True
+        plain = await here.api.done((await here.api.submit(image("key-00002")))["id"])
+        assert plain["pictures"][0]["result"]["alt"] is None
+        await here.api.call("POST", f"/v1/images/{result['image_id']}/delivered")
+        now = await here.api.job(done["id"])
+        assert now["pictures"][0]["result"]["alt"] is None, "gone with the other words of an encrypted room"
+        again = {**image("key-00003"), "kind": "resolved", "request": done["resolved"]}
+        assert (await here.api.done((await here.api.submit(again))["id"]))["pictures"][0]["result"]["alt"]
 
 
 # ---------------------------------------------------------------- conversations

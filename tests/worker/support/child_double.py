@@ -111,7 +111,7 @@ class Child:
                 task_id=task.task_id, width=task.width, height=task.height, seconds=time.monotonic() - started,
                 pipeline_seconds=time.monotonic() - started, load_seconds=0.01, model_hash="0" * 10, memory=MEMORY,
                 resident=task.model, versions={"double": "1"}, **self.plan(task),
-                control=self.controlnet(task),
+                control=self.controlnet(task), alt="an otter, @room --steps 9" if task.captioner is not None else "",
                 guidance_rescale=0.7 if "velocity" in task.prompt else None,
             )
         )  # fmt: skip

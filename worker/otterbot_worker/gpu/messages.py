@@ -94,6 +94,8 @@ class Draw(ResolvedRequest):
     embeddings: tuple[EmbeddingFile, ...] = ()
     checker: CheckerFiles | None = None
     """The safety checker that has to look at the picture before it leaves the process."""
+    captioner: CaptionerFiles | None = None
+    """Says what the picture shows, once it is drawn."""
     lessons: tuple[OutOfMemory, ...] = ()
     """What did not fit into memory with this model before."""
 
@@ -200,6 +202,8 @@ class Drawn(Measured):
     notes: list[str] = []
     lessons: list[OutOfMemory] = []
     """What did not fit before this plan did."""
+    alt: str = ""
+    """What it shows, in the captioner's words."""
 
 
 class Described(_Message):

@@ -8,7 +8,7 @@ both. Its words are the model's: whoever shows them cleans them.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from PIL import Image
 from transformers import Florence2ForConditionalGeneration, Florence2Processor, StoppingCriteria, StoppingCriteriaList
 
 from ..errors import Cancelled, JobFailed
-from ..gpu.messages import Describe
+from ..gpu.messages import Phase
 from ..models import captioner as places
 from ..models import part_settings
 from ..schemas.draw_files import CaptionerFiles
@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 
 TASKS = (("<CAPTION>", 64), ("<DETAILED_CAPTION>", 128), ("<MORE_DETAILED_CAPTION>", 192))
 """What it was trained to be asked, and how many tokens it may say then."""
+ALT = TASKS[1:2]
+"""For people who do not see a picture of ours."""
 WORKING_BYTES = 700_000_000
 """What it takes beside its weights while it looks. Measured of the base model on a processor, in full precision: 370
 MB; the larger one's layers are a third wider, and a card's kernels take their own."""
@@ -47,9 +49,11 @@ class Captioner:
 
     def look(
         self,
-        task: Describe,
+        picture: Image.Image,
+        place: CaptionerFiles,
         device: torch.device,
         *,
+        tasks: Sequence[tuple[str, int]] = TASKS,
         available: Callable[[], int],
         put_away: Callable[[], None],
         dtype: torch.dtype,
@@ -59,27 +63,27 @@ class Captioner:
         """What it says of a picture, from short to long, and what is to be said of how that came. Where the card has no
         room, the processor looks.
 
-        ``available``: bytes of the device that may be taken now; ``put_away``: takes the image model off it; ``dtype``:
-        what the device computes in. The processor computes in full precision.
+        ``tasks``: of those that it knows; ``available``: bytes of the device that may be taken now; ``put_away``: takes
+        the image model off it; ``dtype``: what the device computes in. The processor computes in full precision.
 
         :raises JobFailed: ``captioner_missing``, ``captioner_broken`` :raises Cancelled:
         """
-        picture, processor = Path(task.picture), torch.device("cpu")
-        self._load(task.captioner, downloads=downloads, monitor=monitor)
+        processor = torch.device("cpu")
+        self._load(place, downloads=downloads, monitor=monitor)
         if device.type == "cpu":
-            return self._captions(picture, processor, torch.float32, monitor), []
+            return self._captions(picture, tasks, processor, torch.float32, monitor), []
         needed = sum(one.numel() for one in self._model.parameters()) * dtype.itemsize + WORKING_BYTES
         if available() < needed:
             put_away()
         if available() >= needed:
             try:
-                return self._captions(picture, device, dtype, monitor), []
+                return self._captions(picture, tasks, device, dtype, monitor), []
             except Exception as error:
                 if not devices.is_out_of_memory(error):
                     raise
             put_away()
         slow = "Described by the processor, since the card had no room for the captioner."
-        return self._captions(picture, processor, torch.float32, monitor), [slow]
+        return self._captions(picture, tasks, processor, torch.float32, monitor), [slow]
 
     def _load(self, place: CaptionerFiles, *, downloads: bool, monitor: Monitor) -> None:
         """Have it in the computer's memory."""
@@ -101,19 +105,24 @@ class Captioner:
         self._place = place
 
     @torch.no_grad()
-    def _captions(self, picture: Path, device: torch.device, dtype: torch.dtype, monitor: Monitor) -> list[str]:
+    def _captions(
+        self,
+        picture: Image.Image,
+        tasks: Sequence[tuple[str, int]],
+        device: torch.device,
+        dtype: torch.dtype,
+        monitor: Monitor,
+    ) -> list[str]:
         """It leaves the device again, however that ends."""
-        with Image.open(picture) as opened:
-            pixels = opened.convert("RGB")
         # Two lines of pixels would be taken for colours.
-        pixels = pixels.resize((max(pixels.width, 4), max(pixels.height, 4)))
+        pixels = picture.convert("RGB").resize((max(picture.width, 4), max(picture.height, 4)))
         try:
             self._model.to(device=device, dtype=dtype)
             found = []
-            for number, (task, tokens) in enumerate(TASKS):
-                monitor.progress("describing", number, len(TASKS))
+            for number, (task, tokens) in enumerate(tasks):
+                monitor.progress("describing", number, len(tasks))
                 found.append(self._say(task, tokens, pixels, device, monitor))
-            monitor.progress("describing", len(TASKS), len(TASKS))
+            monitor.progress("describing", len(tasks), len(tasks))
             return found
         finally:
             self._model.to("cpu")
@@ -130,6 +139,22 @@ class Captioner:
             stopping_criteria=StoppingCriteriaList([_Watching(monitor)]),
         )
         return str(self._processor.batch_decode(said, skip_special_tokens=True)[0])
+
+
+class Behind:
+    """The monitor of a picture that is drawn already: loading the captioner is no loading of its model."""
+
+    def __init__(self, monitor: Monitor) -> None:
+        self._monitor = monitor
+
+    def progress(self, phase: Phase, step: int = 0, steps: int = 0) -> None:
+        self._monitor.progress("describing" if phase == "loading" else phase, step, steps)
+
+    def preview(self, picture: bytes) -> None:
+        self._monitor.preview(picture)
+
+    def check(self) -> None:
+        self._monitor.check()
 
 
 class _Watching(StoppingCriteria):

@@ -11,11 +11,12 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from PIL import Image
 
 from ..errors import Cancelled, CannotLook, JobFailed
 from ..gpu.messages import Describe, Described, Draw, Drawn, Measured, Memory
@@ -23,7 +24,8 @@ from ..memory import placement
 from ..memory.device_info import DeviceInfo
 from ..models.entries import ModelEntry
 from ..sampling import tiles
-from .captioner import Captioner
+from ..schemas.draw_files import CaptionerFiles
+from .captioner import ALT, TASKS, Behind, Captioner
 from .draw.passes import rescale
 from .draw.picture import generate, refined
 from .draw.prompt_cache import Embeddings
@@ -41,6 +43,9 @@ from .pixels import Pixels
 from .task_validation import check_task
 
 log = logging.getLogger(__name__)
+
+NO_CAPTIONER = "There is no captioner on the worker, so the picture was not described."
+NOT_DESCRIBED = "The captioner could not describe the picture; the operator finds the reason in the log."
 
 
 class Engine:
@@ -170,6 +175,7 @@ class Engine:
             notes=budget.notes + outcome.notes,
             plan=budget.plan.name,
             lessons=budget.learned,
+            alt=outcome.alt,
             **dict(outcome.measured),
         )
 
@@ -212,15 +218,8 @@ class Engine:
         """
         started = time.monotonic()
         try:
-            captions, notes = self._captioner.look(
-                task,
-                self._device,
-                available=lambda: self._measure(self._device, 0).available - self._reserve,
-                put_away=self.put_away,
-                dtype=getattr(torch, self._measure(self._device, 0).precision().compute),
-                downloads=self._downloads,
-                monitor=monitor,
-            )
+            with Image.open(task.picture) as picture:
+                captions, notes = self._look_at(picture, task.captioner, TASKS, monitor)
         except (Cancelled, CannotLook, JobFailed) as error:
             raise error.with_traceback(None) from None
         except Exception as error:
@@ -243,6 +242,37 @@ class Engine:
             resident=self.resident,
             notes=notes,
         )
+
+    def _look_at(
+        self, picture: Image.Image, place: CaptionerFiles, tasks: Sequence[tuple[str, int]], monitor: Monitor
+    ) -> tuple[list[str], list[str]]:
+        return self._captioner.look(
+            picture,
+            place,
+            self._device,
+            tasks=tasks,
+            available=lambda: self._measure(self._device, 0).available - self._reserve,
+            put_away=self.put_away,
+            dtype=getattr(torch, self._measure(self._device, 0).precision().compute),
+            downloads=self._downloads,
+            monitor=monitor,
+        )
+
+    def _alt(self, task: Draw, pixels: Pixels, monitor: Monitor) -> tuple[str, list[str]]:
+        """What the drawn picture shows, and what is to be said of that. Nothing that fails here takes it away."""
+        if task.captioner is None:
+            return "", [NO_CAPTIONER] if task.describe else []
+        try:
+            captions, notes = self._look_at(Image.fromarray(pixels), task.captioner, ALT, Behind(monitor))
+        except Cancelled:
+            raise
+        except Exception as error:
+            if devices.is_fatal(error):
+                raise
+            self._captioner.release()
+            log.warning("a drawn picture could not be described: %s", _where(error))
+            return "", [NOT_DESCRIBED]
+        return captions[0], notes
 
     # ------------------------------------------------------------ one attempt
 
@@ -304,12 +334,15 @@ class Engine:
         if task.checker is not None:
             monitor.check()
             self._safety.look(pixels)
+        seconds, measured = time.monotonic() - started, _measured(loaded, task)
+        alt, said = self._alt(task, pixels, monitor)
         return _Outcome(
             pixels=pixels,
-            notes=notes + more,
+            notes=notes + more + said,
             load_seconds=load_seconds,
-            pipeline_seconds=time.monotonic() - started,
-            measured=_measured(loaded, task),
+            pipeline_seconds=seconds,
+            measured=measured,
+            alt=alt,
         )
 
     def _ensure(self, budget: MemoryBudget, monitor: Monitor) -> float:
@@ -355,6 +388,7 @@ class _Outcome:
     load_seconds: float
     pipeline_seconds: float
     measured: Measured
+    alt: str
 
 
 def _measured(loaded: Loaded, task: Draw) -> Measured:

@@ -100,7 +100,7 @@ _FORGET_RECORD = """
         result, '$.filename', 'picture.png', '$.record.asked', json('{}'),
         '$.record.used.prompt', '', '$.record.used.negative_prompt', '', '$.record.used.init_image', NULL,
         '$.record.used.mask', NULL, '$.record.used.control', NULL,
-        '$.record.used.loras', json('[]'), '$.record.used.embeddings', json('[]'), '$.notes', json('[]'))
+        '$.record.used.loras', json('[]'), '$.record.used.embeddings', json('[]'), '$.notes', json('[]'), '$.alt', NULL)
     WHERE result IS NOT NULL AND """
 FORGET_RECORD = f"{_FORGET_RECORD} job_id = ? AND idx = ?"
 FORGET_RECORDS = f"""{_FORGET_RECORD} (job_id, idx) IN (

@@ -199,6 +199,7 @@ def _resolved(
         embeddings=tuple(chosen.wanted.embeddings),
         safety=request.safety,
         preview=request.preview and not request.safety,
+        describe=request.describe,
         notes=(
             *chosen.steps.notes,
             *chosen.guidance_notes,

@@ -12,7 +12,7 @@ from ..schemas.resolved import ResolvedRequest
 
 _AS_THEY_ARE = (
     "prompt", "negative_prompt", "model", "steps", "guidance_scale", "sampler", "seed", "count", "strength", "theme",
-    "safety", "preview",
+    "safety", "preview", "describe",
 )  # fmt: skip
 """Fields that are the same in a request and in a resolved one. The size is, but for an upscaled picture's."""
 

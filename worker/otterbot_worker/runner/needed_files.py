@@ -18,7 +18,15 @@ from ..prompts.lora_tags import lora_tags
 from ..queue.model import Row, StoredJob
 from ..requests.controlnet import control_files
 from ..requests.loras import embedding_files, lora_files
-from ..schemas.draw_files import CheckerFiles, ControlFiles, EmbeddingFile, InitImageFile, LoraFile, MaskFile
+from ..schemas.draw_files import (
+    CaptionerFiles,
+    CheckerFiles,
+    ControlFiles,
+    EmbeddingFile,
+    InitImageFile,
+    LoraFile,
+    MaskFile,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +38,7 @@ class NeededFiles:
     loras: tuple[LoraFile, ...]
     embeddings: tuple[EmbeddingFile, ...]
     checker: CheckerFiles | None
+    captioner: CaptionerFiles | None
 
 
 def find(row: Row, job: StoredJob, catalogue: Catalogue, library: Library, inputs: InputFiles) -> NeededFiles:
@@ -58,6 +67,7 @@ def find(row: Row, job: StoredJob, catalogue: Catalogue, library: Library, input
         loras=loras,
         embeddings=embeddings,
         checker=checker,
+        captioner=catalogue.captioner() if request.describe else None,
     )
 
 
@@ -79,6 +89,7 @@ def task(row: Row, job: StoredJob, needed: NeededFiles, *, output: Path, lessons
         entry=needed.entry,
         output=output,
         checker=needed.checker,
+        captioner=needed.captioner,
         lessons=tuple(lessons),
     )
 

@@ -238,7 +238,7 @@ class PictureRunner:
             *sampling_steps.notes(job.pictures, entry.limits.size_multiple),
             *drawn.notes,
         ]
-        result = results.image_result(stored, record, notes)
+        result = results.image_result(stored, record, notes, drawn.alt)
         stored_result = result.model_dump(mode="json")
         if not await surely(lambda: self._store.succeed(row, stored_result, image, now), ended=self._ended):
             await self._archive.delete(stored.relpath)

@@ -172,6 +172,8 @@ class ResolvedRequest(Settings, Fixed):
     """The safety checker has to look at the picture before it is kept."""
     preview: bool = False
     """Small previews while it is drawn."""
+    describe: bool = False
+    """The captioner says what it shows, once it is drawn."""
     notes: tuple[str, ...] = ()
     """What was changed, ignored or fallen back to, as sentences for people."""
     asked: Asked = ImageOptions()
