@@ -45,11 +45,12 @@ SETTINGS = Command(
     topic=(
         "{!settings} shows what holds in this room. {!settings safe on} lets a safety checker look at every picture "
         "before it comes, {!settings safe off} ends that; {!settings chat NAME} chooses the chat model. "
-        "{!settings safe default} goes back to the operator's default. Moderators may."
+        "{!settings alt describe} lets each picture say what it shows. {!settings safe default} goes back to the operator's default. Moderators may."
     ),
     documented=(
         ("`!settings`", "what holds in this room"),
         ("`!settings safe on`", "a safety checker looks at every picture for this room; moderators set it"),
         ("`!settings chat NAME`", "which language model answers `!chat` in this room; moderators set it"),
+        ("`!settings alt describe`", "each picture for this room says what it shows; moderators set it"),
     ),
 )
