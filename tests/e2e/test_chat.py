@@ -233,3 +233,26 @@ async def test_a_model_that_does_not_see_says_so_and_which_does(lab: Lab, room: 
     assert "tiny does not see pictures, so it answers from the words alone" in said
     assert "`!chat --model llava:7b …` asks that one." in said
     assert images(ollama)[before:] == []
+
+
+async def test_a_reply_with_a_question_is_about_that_message(lab: Lab, room: str) -> None:
+    said = await lab.admin.send(room, "Guten Tag, wie geht es?")
+    asked, mark = await ask(lab, room, "!chat translate this", reply=said)
+    heard = await final(lab, room, asked, mark)
+    assert "moderator wrote:" in heard
+    assert "Guten Tag, wie geht es?" in heard
+    assert "translate this" in heard
+
+
+async def test_who_speaks_and_a_new_conversation(lab: Lab, room: str) -> None:
+    asked, mark = await ask(lab, room, "!chat I have a boat, otter")
+    await final(lab, room, asked, mark)
+    mark = lab.user.mark()
+    other = await lab.admin.send(room, "I have none, otter", thread=asked)
+    heard = await final(lab, room, other, mark)
+    assert "user: member: I have a boat, otter" in heard
+    assert "You said: moderator: I have none, otter" in heard
+    new, mark = await ask(lab, room, "!chat --new what do I have?", thread=asked)
+    heard = await final(lab, room, new, mark)
+    assert "boat" not in heard
+    assert "You said: what do I have?" in heard

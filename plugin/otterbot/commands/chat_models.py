@@ -43,6 +43,13 @@ async def chat_line(worker: WorkerClient, info: Info, own: str | None) -> str:
     return texts.chat_ready(own) if found.available else texts.chat_cannot(found.problem)
 
 
+def answering_model(chosen: str | None, models: Models) -> str | None:
+    """The name of the chat model that answers where ``chosen`` is set, as far as it is known."""
+    chats = [model for model in models.models if model.kind == "chat" and model.available]
+    wanted = (model.name for model in chats if (model.default if chosen is None else same(model.name, chosen)))
+    return next(wanted, None)
+
+
 def check_chat_model(name: str, models: Models | None, prefix: str) -> str | None:
     """The full name of a model that can chat; ``None`` if the worker's models are not known. Raises
     :class:`~.outcome.Unusable`."""

@@ -45,7 +45,8 @@ SETTINGS = Command(
     topic=(
         "{!settings} shows what holds in this room. {!settings safe on} lets a safety checker look at every picture "
         "before it comes, {!settings safe off} ends that; {!settings chat NAME} chooses the chat model. "
-        "{!settings alt describe} lets each picture say what it shows. {!settings safe default} goes back to the operator's default. Moderators may."
+        "{!settings alt describe} lets each picture say what it shows. {!settings safe default} goes back to the "
+        "operator's default. Moderators may."
     ),
     documented=(
         ("`!settings`", "what holds in this room"),

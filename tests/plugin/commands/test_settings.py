@@ -49,7 +49,9 @@ async def test_moderators_choose_the_chat_model(rig: Rig) -> None:
     )
     assert "Chat model: `smollm:135m`" in await rig.answer("!settings")
     assert await rig.chatted("!chat why?") == {"room_model": "smollm:135m"}
+    assert "For chat: `smollm:135m` (**answers here**), `llama3.2:3b`." in await rig.answer("!models")
     assert await rig.chatted("!chat why?", room="!other:test") == {}, "other rooms have their own"
+    assert "For chat: `llama3.2:3b` (**answers here**), `smollm" in await rig.answer("!models", room="!other:test")
     rig.values(chat=ChatValues(model="llama3.2:3b"))
     assert await rig.answer("!settings chat default", sender=MOD) == texts.chat_model_unset("llama3.2:3b")
     assert "Chat model: `llama3.2:3b`" in await rig.answer("!settings")
