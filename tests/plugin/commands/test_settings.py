@@ -94,3 +94,11 @@ async def test_moderators_have_pictures_described(rig: Rig) -> None:
     assert await rig.answer("!settings alt perhaps", sender=MOD) == texts.alt_usage("!")
     assert await rig.answer("!settings alt off", sender=MOD) == texts.ALT_OFF
     assert "describe" not in await rig.drawn("!draw otter")
+
+
+async def test_the_list_of_models_says_which_see_pictures(rig: Rig) -> None:
+    sees = {**SMALL, "name": "llava:7b", "sees_pictures": True}
+    rig.worker.catalogue = {**rig.worker.catalogue, "models": [*rig.worker.catalogue["models"], SMALL, sees]}
+    listed = await rig.answer("!models")
+    assert "`llava:7b` (sees pictures)" in listed
+    assert "`smollm:135m`." in listed or "`smollm:135m`," in listed
