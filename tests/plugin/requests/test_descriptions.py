@@ -111,7 +111,7 @@ async def test_its_words_come_once_and_mention_nobody(rig: Rig, worker_server: D
     assert content["m.relates_to"] == {"m.in_reply_to": {"event_id": request.event_id}}
     ours = content["org.otterbot"]
     assert (ours["prompts"], ours["describes"]) == (SAID["prompts"], event)
-    assert "✅" in rig.reactions()
+    await rig.until(lambda: "✅" in rig.reactions())
     assert b"night" not in rig.path.read_bytes(), "no words of it are stored"
 
 
