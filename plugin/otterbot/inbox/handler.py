@@ -11,8 +11,10 @@ from typing import TypeVar
 from .. import texts
 from ..commands.outcome import Outcome, say
 from ..errors import AnswerLost, RateLimited, Unanswered, places
+from ..language import reaction as reactions
 from ..language.choice import choice
 from ..language.message import Message, from_raw, reaction_from_raw
+from ..language.reaction import Reaction
 from ..matrix.encryption import Encryption, KeyMissing, KeyTooNew
 from ..matrix.sync_answer import Raw, seconds
 from ..requests.cancel import Cancellation
@@ -45,6 +47,7 @@ class Handler:
         failures: Failures,
         *,
         handle: Callable[[Message], Awaitable[Outcome | None]],
+        react: Callable[[Reaction], Awaitable[Outcome | None]],
         horizon: Callable[[], Awaitable[float]],
         bot: str,
         log: logging.Logger,
@@ -59,6 +62,7 @@ class Handler:
         self._late = late
         self._failures = failures
         self._handle = handle
+        self._react = react
         self._horizon = horizon
         self._bot = bot
         self._log = log
@@ -75,13 +79,14 @@ class Handler:
         if raw.get("type") == "m.room.redaction":
             await self._redaction(room, raw)
             return
-        if raw.get("type") == "m.reaction" and choice(_emoji(raw)) is None:
-            return  # one of the many that mean nothing to us
         if await self._surely(lambda: self._store.is_handled(event_id)):
             return
         if raw.get("type") == "m.reaction":
-            if (reaction := reaction_from_raw(raw)) is not None:
-                await self._carry_out(replace(reaction, said_at=said_at(raw)))
+            line = reaction_from_raw(raw)
+            if line is not None and choice(line.reaction) is not None:
+                await self._carry_out(replace(line, said_at=said_at(raw)))
+            else:
+                await self._reaction(raw)
             return
         if encrypted and self._late.waits(raw):
             return
@@ -109,6 +114,16 @@ class Handler:
         outcome = await self._outcome(message)
         if outcome is not None:
             await self._follow_ups.commit(message, outcome)
+
+    async def _reaction(self, raw: Raw) -> None:
+        """Who could not be asked is asked again, as for a message; in the end the next walk takes it up."""
+        reaction = reactions.from_raw(raw)
+        if reaction is None:
+            return
+        tries = IN_VAIN if self._failures.failing(reaction.room_id) else None
+        outcome = await surely(lambda: self._react(reaction), self._log, only=COULD_NOT_ASK, tries=tries)
+        if outcome is not None:
+            await self._follow_ups.commit_reaction(reaction, outcome)
 
     async def _redaction(self, room: str, raw: Raw) -> None:
         content = raw.get("content")
@@ -141,8 +156,3 @@ class Handler:
 
     async def _surely(self, call: Callable[[], Awaitable[T]]) -> T:
         return await surely(call, self._log)
-
-
-def _emoji(raw: Raw) -> str:
-    reaction = reaction_from_raw(raw)
-    return "" if reaction is None else reaction.reaction

@@ -83,6 +83,8 @@ class ChatResult(Answer):
     notes: list[str] = field(default_factory=list)
     seeing: list[str] = field(default_factory=list)
     """Models that would have seen the pictures that this one did not."""
+    reasoning: str = ""
+    """What the model thought, where the worker's settings want it told."""
     left_out_told: bool = False
     """The room knows, or learns from ``notes``, that the conversation's beginning is left out."""
 

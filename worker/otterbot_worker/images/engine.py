@@ -102,6 +102,10 @@ class Engine:
         self._cpu_cache.clear()
         self._let_go()
 
+    def trim(self) -> None:
+        """Give back what is kept to compute with; the model stays where it is."""
+        devices.empty(self._device)
+
     def put_away(self, needed: int = 0, *, but: ModelEntry | None = None) -> None:
         """Take the model off the device, into the computer's memory if that allows: beside the reserve, ``needed``
         bytes have to be free there afterwards. For that older ones go first, except ``but``."""
@@ -142,9 +146,13 @@ class Engine:
         entry = task.entry
         check_task(task, entry)
         budget = self._budgets.begin(entry, task, self._look(entry))
+        if (crowded := budget.crowded()) is not None:
+            raise crowded
         try:
             while (outcome := self._attempt(task, entry, budget, monitor)) is None:
                 self.release()
+                if task.beside:
+                    raise budget.ran_out_beside()
                 if not budget.fall_back():
                     raise budget.refusal()
         except JobFailed as error:
@@ -176,6 +184,7 @@ class Engine:
             plan=budget.plan.name,
             lessons=budget.learned,
             alt=outcome.alt,
+            peak=budget.peak(outcome.peak),
             **dict(outcome.measured),
         )
 
@@ -311,6 +320,7 @@ class Engine:
 
     def _draw(self, task: Draw, budget: MemoryBudget, monitor: Monitor) -> _Outcome:
         load_seconds = self._ensure(budget, monitor)
+        devices.begin_peak(self._device)
         assert self._loaded is not None
         loaded = self._loaded
         notes = loaded.adapters.load(loaded.pipe, task.loras, lambda: monitor.progress("loading"))
@@ -335,6 +345,7 @@ class Engine:
             monitor.check()
             self._safety.look(pixels)
         seconds, measured = time.monotonic() - started, _measured(loaded, task)
+        peak = devices.peak(self._device)
         alt, said = self._alt(task, pixels, monitor)
         return _Outcome(
             pixels=pixels,
@@ -343,6 +354,7 @@ class Engine:
             pipeline_seconds=seconds,
             measured=measured,
             alt=alt,
+            peak=peak,
         )
 
     def _ensure(self, budget: MemoryBudget, monitor: Monitor) -> float:
@@ -389,6 +401,8 @@ class _Outcome:
     pipeline_seconds: float
     measured: Measured
     alt: str
+    peak: int | None
+    """Bytes of the card at most."""
 
 
 def _measured(loaded: Loaded, task: Draw) -> Measured:

@@ -22,8 +22,9 @@ from ..schemas.jobs import Progress
 from . import eta
 from .describer import CAPTIONER, MISSING, Describer, find
 from .lanes import WrongLane
-from .runner_common import HandBack, Shared, unbroken
+from .runner_common import HandBack, Shared
 from .taking import Taking
+from .unbroken import unbroken
 
 log = logging.getLogger(__name__)
 
@@ -156,14 +157,13 @@ class DescriptionRunner:
         [image] = await self._inputs.shown(job.client, job.shown)
         if image is None:
             raise _gone()
-        if with_card:
-            await self._card.for_chat()
+        loads = with_card and await self._card.for_chat(model)
 
         def on_phase(phase: str) -> None:
             report(Progress(phase="loading" if phase == "loading" else "describing"))
 
         answer = self._answers[row.task_id] = asyncio.create_task(
-            _asked(backend, model, image, on_phase), name=f"describe {row.task_id}"
+            self._asked(backend, model, image, on_phase, load_beside=loads), name=f"describe {row.task_id}"
         )
         try:
             await asyncio.wait([answer])
@@ -175,7 +175,23 @@ class DescriptionRunner:
             del self._answers[row.task_id]
         if answer.cancelled():
             raise Cancelled
+        if with_card:
+            await self._card.chatted(model)
         return answer.result()
+
+    async def _asked(
+        self, backend: ChatBackend, model: str, image: str, on_phase: Callable[[str], None], *, load_beside: bool
+    ) -> Described:
+        """``load_beside``: the model has to be loaded beside the image model first. :raises JobFailed:"""
+        if load_beside:
+            await self._card.load_beside(model, on_phase)
+        outcome = await backend.chat(
+            model, description.question(image), on_text=lambda _: None, on_phase=on_phase, needs_sight=True
+        )
+        said = description.read(outcome.text)
+        if said is None:
+            raise JobFailed("describe_failed", NOTHING_SAID, {"model": model})
+        return said
 
     async def _by_captioner(
         self, row: Row, job: StoredJob, files: CaptionerFiles, report: Callable[[Progress], None]
@@ -183,7 +199,7 @@ class DescriptionRunner:
         path = self._inputs.path(job.client, job.shown[0])
         if not await asyncio.to_thread(path.exists):
             raise _gone()
-        await self._taking.take()
+        await self._taking.take(CAPTIONER)
         task = messages.Describe(task_id=row.task_id, picture=str(path), captioner=files)
         try:
             found = await self._gpu.describe(task, report)
@@ -219,17 +235,6 @@ class DescriptionRunner:
             self._listener.progressed(row.client, row.job_id, row.idx, shown)
 
         return report
-
-
-async def _asked(backend: ChatBackend, model: str, image: str, on_phase: Callable[[str], None]) -> Described:
-    """:raises JobFailed:"""
-    outcome = await backend.chat(
-        model, description.question(image), on_text=lambda _: None, on_phase=on_phase, needs_sight=True
-    )
-    said = description.read(outcome.text)
-    if said is None:
-        raise JobFailed("describe_failed", NOTHING_SAID, {"model": model})
-    return said
 
 
 def _gone() -> JobFailed:

@@ -23,11 +23,12 @@ from ..queue.model import Row, StoredJob
 from ..sampling import sampling_steps, tiles
 from ..schemas.jobs import Progress
 from ..schemas.records import Record
-from . import eta, needed_files, results
+from . import beside, eta, needed_files, results, taking
 from .countdown import Countdown
+from .lease import CardTaken
 from .oom_history_store import Lessons
-from .runner_common import HandBack, Shared, failure, internal, unbroken
-from .taking import Taking
+from .runner_common import HandBack, Shared, failure, internal
+from .unbroken import unbroken
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ class PictureRunner:
         self._lessons = Lessons(shared.store)
         self._slots = asyncio.Semaphore(SAVING_AT_ONCE)
         self._saving: set[asyncio.Task[None]] = set()
-        self._taking = Taking(shared.card)
+        self._taking = taking.Taking(shared.card)
         self._unwritable = (0, float("-inf"))
         """The disk's last error, and until when nothing is drawn because of it."""
 
@@ -86,15 +87,21 @@ class PictureRunner:
         countdown = self._countdown(row, job)
         report = self._reporter(row, countdown)
         report(Progress(phase="starting"))
-        await self._taking.take()
-        lessons = await self._lessons.of(row.model)
+        company = await self._taking.take(row.model)
+        lessons, peaks = await self._lessons.of(row.model), await self._card.peaks(row.model)
         await self._slots.acquire()
         output = self._archive.scratch(row.task_id)
-        task = needed_files.task(row, job, needed, output=output, lessons=lessons)
+        task = needed_files.task(row, job, needed, output=output, lessons=lessons, peaks=peaks)
+        preview = self._previewer(row) if task.preview else None
         try:
             if interrupted():
                 raise Cancelled
-            drawn = await self._draw(task, report, self._previewer(row) if task.preview else None)
+            drawn = await beside.draw(
+                self._card, task, company, lambda task: self._draw(task, report, preview), interrupted
+            )
+        except CardTaken as error:
+            self._slots.release()
+            raise HandBack(str(error), taking.TAKEN_SECONDS) from None
         except BaseException:
             self._slots.release()
             with contextlib.suppress(OSError):

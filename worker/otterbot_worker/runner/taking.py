@@ -6,6 +6,7 @@ from ..errors import Cancelled, ProcessDied
 from ..gpu import deaths
 from .lease import Card, CardTaken
 from .runner_common import HandBack
+from .sharing import Company
 
 START_AGAIN_SECONDS = (2.0, 5.0, 15.0, 60.0)
 TAKEN_SECONDS = 15.0
@@ -18,10 +19,13 @@ class Taking:
         self._card = card
         self._failed_starts = 0
 
-    async def take(self) -> None:
-        """:raises HandBack: :raises Cancelled: the process was stopped meanwhile"""
+    async def take(self, image: str) -> Company:
+        """``image``: the model that is to be there. Returns the language models that stay beside it.
+
+        :raises HandBack: :raises Cancelled: the process was stopped meanwhile
+        """
         try:
-            await self._card.for_images()
+            company = await self._card.for_images(image)
         except CardTaken as error:
             raise HandBack(str(error), TAKEN_SECONDS) from None
         except ProcessDied as error:
@@ -32,3 +36,4 @@ class Taking:
             self._failed_starts += 1
             raise HandBack(deaths.sentence(error.reason), delay) from None
         self._failed_starts = 0
+        return company
