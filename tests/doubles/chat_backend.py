@@ -74,7 +74,7 @@ class SmallBackend:
         self._mind = mind
         self._settings = settings
         self._choice = Choice()
-        self._turns = Turns(settings, Beginnings(), logging.getLogger("otterbot_worker.chat"))
+        self._turns = Turns(settings, Beginnings(), logging.getLogger("otterbot_worker.chat"), sees_pictures=False)
 
     async def for_turn(self) -> ChatBackend:
         return self
@@ -116,13 +116,16 @@ class SmallBackend:
         on_text: Callable[[str], None],
         on_phase: Callable[[Phase], None],
         wishes: Wishes = NO_WISHES,
+        needs_sight: bool = False,
     ) -> ChatOutcome:
         started = time.monotonic()
         found = await self._choose(model, await self.models())
         chosen = Chosen(name=found.name, model=found, options=ModelOptions(), context=0)
         self._mind.wishes.append(wishes)
         session = SmallSession(chosen, self._mind, self._settings)
-        return await self._turns.run(session, messages, started=started, on_text=on_text, on_phase=on_phase)
+        return await self._turns.run(
+            session, messages, started=started, on_text=on_text, on_phase=on_phase, needs_sight=needs_sight
+        )
 
     async def unload(self, timeout: float) -> Unloaded:
         return Unloaded(gone=True, on_card=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import re
 import time
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from doubles.ollama import OllamaDouble
 
 _LEVELS = ("high", "medium", "low", "max")
+PICTURE_TOKENS = 576
+"""Of each, as LLaVA counts."""
 
 
 class Chat:
@@ -74,6 +77,13 @@ class Chat:
                 raise Refused(400, "Multimodal data provided, but model does not support multimodal requests.")
             inner = {"code": 500, "message": "image input is not supported - hint: mmproj", "type": "server_error"}
             raise Refused(500, json.dumps({"error": inner}))
+        for image in [image for message in body.get("messages") or [] for image in message.get("images") or []]:
+            try:
+                data = base64.b64decode(image, validate=True)
+            except ValueError:
+                raise Refused(400, "illegal base64 data at input byte 0") from None
+            if not data.startswith((b"\x89PNG", b"\xff\xd8\xff")):
+                raise Refused(500, "unknown format")
         return "thinking" in model.capabilities and think is not False
 
     def _line(self, body: dict[str, Any], piece: str, generate: bool, *, thought: bool = False) -> dict[str, Any]:
@@ -161,7 +171,8 @@ _TOKEN = re.compile(r"[ \t]*[A-Za-z]{1,5}|[ \t]*[^\sA-Za-z]|\s")
 
 
 def _tokens(messages: list[dict[str, Any]], model: Model) -> int:
-    return sum(int(model.tokens * len(_TOKEN.findall(str(one.get("content") or "")))) + 4 for one in messages)
+    words = sum(int(model.tokens * len(_TOKEN.findall(str(one.get("content") or "")))) + 4 for one in messages)
+    return words + PICTURE_TOKENS * sum(len(one.get("images") or []) for one in messages)
 
 
 def _fitting(

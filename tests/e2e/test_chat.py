@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,12 @@ import pytest
 
 from doubles.ollama import OllamaDouble
 from lab import Ev, Lab
+from lab.pictures import png
 
 KNOWN = "{{ .Prompt }}<think></think>"
 """A prompt by which it shows that an answer begins with itself, so that the first one grows, too."""
-MODELS = {"models": [{"name": "tiny", "prompt": KNOWN}, {"name": "other"}]}
+SEEING = {"name": "llava:7b", "prompt": KNOWN, "capabilities": ["completion", "vision"]}
+MODELS = {"models": [{"name": "tiny", "prompt": KNOWN}, {"name": "other"}, SEEING]}
 CHAT = {"placeholder_after": 1, "edit_seconds": 1}
 
 
@@ -204,6 +207,32 @@ async def test_two_who_are_alone_have_one_conversation(lab: Lab, encrypted: bool
     assert "assistant: Heard 1 message." in said
     more, mark = await ask(lab, room, "and what else?")
     assert "Heard 5 messages" in await final(lab, room, more, mark)
+
+
+def images(ollama: OllamaDouble) -> list[bytes]:
+    """Every picture that the model was shown."""
+    bodies = [entry["body"] for entry in ollama.requests if entry["path"] == "/api/chat"]
+    messages = [message for body in bodies for message in body.get("messages") or []]
+    return [base64.b64decode(image) for message in messages for image in message.get("images") or []]
+
+
+async def test_a_caption_is_shown_to_a_model_that_sees(lab: Lab, room: str, ollama: OllamaDouble) -> None:
+    before, mark = len(images(ollama)), lab.user.mark()
+    asked = await lab.user.send_image(room, png(96, 64), caption="!chat --model llava:7b what is this?")
+    assert "You said: what is this?" in await final(lab, room, asked, mark)
+    shown = images(ollama)[before:]
+    assert len(shown) == 1
+    assert shown[0].startswith(b"\xff\xd8\xff"), "as it is made anew for the model"
+
+
+async def test_a_model_that_does_not_see_says_so_and_which_does(lab: Lab, room: str, ollama: OllamaDouble) -> None:
+    posted = await lab.admin.send_image(room, png(96, 64))
+    before = len(images(ollama))
+    asked, mark = await ask(lab, room, "!chat what is this?", reply=posted)
+    said = await final(lab, room, asked, mark)
+    assert "tiny does not see pictures, so it answers from the words alone" in said
+    assert "`!chat --model llava:7b …` asks that one." in said
+    assert images(ollama)[before:] == []
 
 
 async def test_a_reply_with_a_question_is_about_that_message(lab: Lab, room: str) -> None:

@@ -88,6 +88,7 @@ class ImagesConfig(_Section):
     downloads: bool = True
     catalogue: FilePath | None = None
     safety_checker: Annotated[str | None, Field(pattern=REPOSITORY_OR_PATH)] = "CompVis/stable-diffusion-safety-checker"
+    captioner: Annotated[str | None, Field(pattern=REPOSITORY_OR_PATH)] = "florence-community/Florence-2-base"
 
 
 class ChatModelConfig(_Section):

@@ -43,9 +43,11 @@ from ..outbox.sent_before import SentBefore
 from ..requests.active import Kind
 from ..requests.active_requests import ActiveRequests
 from ..requests.delivery import Delivery
+from ..requests.descriptions import Descriptions
 from ..requests.images import Pictures
+from ..requests.input_images import Starts
 from ..requests.part_events import PartNews
-from ..store.part_names import CHAT, PICTURE
+from ..store.part_names import CHAT, DESCRIBED, PICTURE
 from ..store.recovery_keys import RecoveryKeys
 from ..store.store import Store
 from ..worker.client import Address, WorkerClient
@@ -151,13 +153,25 @@ async def build(around: Surroundings) -> Parts:
         persona=settings.persona,
     )
     active = ActiveRequests(store.clock, log)
-    pictures = Pictures(store, links.worker, outbox, links.http, links.encryption, prefix=around.prefix)
+    starts = Starts(links.http, links.encryption, links.worker)
+    pictures = Pictures(store, links.worker, outbox, links.http, links.encryption, starts, prefix=around.prefix)
+    descriptions = Descriptions(store, links.worker, outbox, starts, around.prefix)
     typing = Typing(links.http, around.bot, active.worker, values)
     drawn = DrawnByChat(permissions, settings, values, store.clock)
     chats = Chats(
-        store, links.worker, outbox, links.http, links.encryption, history, active.worker, typing, values, drawn.request
+        store,
+        links.worker,
+        outbox,
+        links.http,
+        links.encryption,
+        history,
+        starts,
+        active.worker,
+        typing,
+        values,
+        drawn.request,
     )
-    kinds: dict[str, Kind] = {"image": pictures, "chat": chats}
+    kinds: dict[str, Kind] = {"image": pictures, "chat": chats, "describe": descriptions}
     delivery = Delivery(store, links.worker, outbox, active, kinds, values, log)
     upgrades = RoomUpgrades(
         store,
@@ -174,7 +188,7 @@ async def build(around: Surroundings) -> Parts:
         outbox,
         store,
         Sender(store, links.http, links.encryption),
-        builders={PICTURE: pictures.build, CHAT: chats.build},
+        builders={PICTURE: pictures.build, CHAT: chats.build, DESCRIBED: descriptions.build},
         listener=PartNews(store, links.worker, outbox, delivery),
         rules=upgrades,
         log=log,

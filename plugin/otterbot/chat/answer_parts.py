@@ -36,8 +36,9 @@ class Said:
 async def made_of(said: Said, request: Request, *, prefix: str) -> Made:
     """The same however often it has to be made."""
     result = said.result
+    asks = [texts.chat_asks_one_that_sees(result.seeing[0], prefix)] if result.seeing else []
     broken = [texts.CHAT_STOPPED if said.stopped else texts.CHAT_BROKE_OFF] if not result.complete else []
-    notes = [*request.notes, *result.notes, *broken]
+    notes = [*request.notes, *result.notes, *asks, *broken]
     notes += [texts.asked_in_the_room_before(request.sender)] if said.moved else []
     if said.drawn is not None:
         notes.insert(0, texts.drawn_in_chat(drawings.line(said.drawn), prefix))

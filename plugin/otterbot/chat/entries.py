@@ -30,6 +30,8 @@ class Quoted:
 
     sender: str
     text: str
+    picture: str | None = None
+    """Its event, where it shows a picture."""
 
 
 AGAIN = "again"
@@ -44,13 +46,15 @@ class Question:
     keys: tuple[str, ...]
     """The keys that a request of it may have: as it was first, and as it was edited."""
     text: str
-    """``""`` only of a bare ``!chat --new``."""
+    """``""`` only of a bare ``!chat --new``, and of a picture without a caption."""
     sender: str
     at: float = 0.0
     """When it was said, in the homeserver's time (Unix seconds)."""
     fresh: bool = False
     """A new conversation begins with it."""
     reply_to: str | None = None
+    picture: str | None = None
+    """Its event, where it shows a picture."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from .. import texts
 from ..config import Values
@@ -38,7 +39,8 @@ KEY_PATIENCE = 10.0
 class Conversation:
     """``messages`` for the worker; ``notes`` are sentences for people about what could not be read."""
 
-    messages: list[dict[str, str]]
+    messages: list[dict[str, Any]]
+    """``pictures`` of them are the events that show them."""
     notes: tuple[str, ...] = ()
     left_out_told: bool = False
     """The room knows that the beginning is left out: ``notes`` say it, or an earlier answer did."""
@@ -85,7 +87,7 @@ class History:
             request = earlier
         return request.thread_root
 
-    async def build_messages(self, request: Request) -> list[dict[str, str]]:
+    async def build_messages(self, request: Request) -> list[dict[str, Any]]:
         """The messages of :meth:`conversation`."""
         return (await self.conversation(request)).messages
 
@@ -101,6 +103,7 @@ class History:
         if not question.fresh:
             read = await self._read(request)
             before = since_the_last_beginning(await self._exchanges(read.entries, request))
+            asked.quoted = None if before else await self._thread_picture(request)
             notes += [] if read.whole else [texts.CHAT_HISTORY_UNREAD]
         await self._quote(request.origin, [*before, asked])
         if await self._about(request.origin, question) is not None:
@@ -125,7 +128,7 @@ class History:
 
     # -- what the model is told about people --------------------------------------------------
 
-    async def _system(self, room: str, whole: Sequence[Exchange]) -> list[dict[str, str]]:
+    async def _system(self, room: str, whole: Sequence[Exchange]) -> list[dict[str, Any]]:
         own = await self._persona(room)
         persona = self._values().chat.system_prompt if own is None else own
         began = next(exchange.question.at for exchange in whole if exchange.question is not None)
@@ -138,7 +141,7 @@ class History:
         )
         return [{"role": "system", "content": said}] if said else []
 
-    async def _messages(self, room: str, talk: Sequence[Exchange], whole: Sequence[Exchange]) -> list[dict[str, str]]:
+    async def _messages(self, room: str, talk: Sequence[Exchange], whole: Sequence[Exchange]) -> list[dict[str, Any]]:
         people = [person for exchange in whole for person in exchange.people if person != self._bot]
         names = await self._speakers.names(room, people)
         return messages(talk, names, bot=await self._speakers.bot(room), labelled=_several(whole))
@@ -177,6 +180,7 @@ class History:
             sender=request.sender,
             at=seconds(raw),
             reply_to=request.reply_to,
+            picture=request.event_id if words.picture else None,
         )
 
     async def _quote(self, room: str, exchanges: Sequence[Exchange]) -> None:
@@ -187,6 +191,15 @@ class History:
             if about is not None and left > 0:
                 exchange.quoted = await self._reader.quoted(room, about)
                 left -= 1
+
+    async def _thread_picture(self, request: Request) -> Quoted | None:
+        """Where a thread hangs on a picture that is no question to us, as one of ours: what is asked first in there is
+        about it."""
+        root = request.thread_root
+        if root is None or request.reply_to is not None or root == request.event_id:
+            return None
+        quoted = await self._reader.quoted(request.origin, root)
+        return quoted if quoted is not None and quoted.picture is not None else None
 
     async def _about(self, room: str, question: Question) -> str | None:
         """The message that a question is asked about, if it replies to one. An answer of ours stands before the

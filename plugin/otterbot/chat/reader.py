@@ -25,6 +25,7 @@ from .walk import Walk
 
 MAX_MESSAGE = 60_000
 """Characters; the worker takes 64,000."""
+PICTURE = "m.image"
 _KINDS = {"m.image": "a picture", "m.file": "a file", "m.video": "a video", "m.audio": "a sound"}
 """What stands in place of the words of a message that has none."""
 
@@ -44,6 +45,8 @@ class Words:
     text: str
     fresh: bool = False
     """A new conversation begins with it; ``text`` may be empty then."""
+    picture: bool = False
+    """It shows a picture; ``text`` is its caption then, and may be empty."""
 
 
 class Reader:
@@ -72,18 +75,22 @@ class Reader:
     # -- one message -------------------------------------------------------------------------
 
     async def words(self, message: Message) -> Words | None:
-        """What a message says to us, without the command; ``None`` if it is for somebody else."""
+        """What a message says or shows to us, without the command; ``None`` if it is for somebody else."""
         intent = await self._calls.intent(message)
+        picture = message.msgtype == PICTURE and (intent is None or intent.name == "chat")
         if intent is not None:
             text, fresh = (intent.text, intent.fresh) if intent.name == "chat" else ("", False)
         else:
             text, fresh = await self._spoken_words(message), False
         text = text.encode("utf-8", "replace").decode("utf-8")[:MAX_MESSAGE]
-        return Words(text=text, fresh=fresh) if text or fresh else None
+        if picture and not text and begins_with_prefix(message.body, self._values().prefix):
+            return None
+        return Words(text=text, fresh=fresh, picture=picture) if text or fresh or picture else None
 
     async def _spoken_words(self, message: Message) -> str:
         """Of what is no command of ours; ``""`` if it is not for us."""
-        if message.is_media or message.msgtype not in SPEECH or begins_with_prefix(message.body, self._values().prefix):
+        spoken = message.msgtype in SPEECH or message.msgtype == PICTURE
+        if not spoken or begins_with_prefix(message.body, self._values().prefix):
             return ""
         text = (await self._calls.without_name(message)).strip()
         # How people who play a part write to models what they do.
@@ -132,6 +139,7 @@ class Reader:
             sender=sender,
             at=seconds(raw),
             reply_to=message.reply_to,
+            picture=event_id if words.picture else None,
         )
 
     # -- a thread ----------------------------------------------------------------------------
@@ -216,7 +224,8 @@ class Reader:
         message = None if now is None else from_raw({**now, "room_id": room}, encrypted=False)
         if message is None or not isinstance(sender, str):
             return None
-        return Quoted(sender=sender, text=clean(message.body).strip() or f"[{_KINDS.get(message.msgtype, 'nothing')}]")
+        text = clean(message.body).strip() or f"[{_KINDS.get(message.msgtype, 'nothing')}]"
+        return Quoted(sender=sender, text=text, picture=event_id if message.msgtype == PICTURE else None)
 
     # -- the main timeline -------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from .entries import Question, Quoted
 
@@ -77,19 +78,22 @@ def since_the_last_beginning(exchanges: Sequence[Exchange]) -> list[Exchange]:
     for place, exchange in enumerate(exchanges):
         if exchange.question is not None and exchange.question.fresh:
             start = place
-    return [one for one in exchanges[start:] if one.question is None or one.question.text]
+    return [one for one in exchanges[start:] if one.question is None or one.question.text or one.question.picture]
 
 
 def messages(
     exchanges: Sequence[Exchange], names: Mapping[str, str], *, bot: str, labelled: bool
-) -> list[dict[str, str]]:
-    """``names`` of all people in them. ``labelled``: each message of theirs begins with the name of its writer."""
-    said: list[dict[str, str]] = []
+) -> list[dict[str, Any]]:
+    """``names`` of all people in them. ``labelled``: each message of theirs begins with the name of its writer.
+    ``pictures`` of a message are the events that show them."""
+    said: list[dict[str, Any]] = []
     for exchange in exchanges:
         if exchange.question is not None:
             text = _asked(exchange.question, exchange.quoted, names, bot)
             label = f"{names[exchange.question.sender]}: " if labelled else ""
-            said.append({"role": "user", "content": f"{label}{text}"})
+            shown = [] if exchange.quoted is None else [exchange.quoted.picture]
+            pictures = [one for one in (*shown, exchange.question.picture) if one is not None]
+            said.append({"role": "user", "content": f"{label}{text}", **({"pictures": pictures} if pictures else {})})
         if exchange.answer:
             said.append({"role": "assistant", "content": exchange.answer})
     return said

@@ -27,13 +27,14 @@ from ..matrix.encryption import Encryption
 from ..matrix.http import MatrixHttp
 from ..outbox.queue import Outbox
 from ..requests.active import ActiveRequest, CannotAsk, RequestEnd, WorkerState
+from ..requests.input_images import Starts
 from ..store.part_names import CHAT_EDIT, CHAT_END, FINAL, PLACEHOLDER, REPLY, PartName
 from ..store.rows import Kind, Part, PartState, Rank, Request
 from ..store.store import Store
 from ..worker.client import WorkerClient
 from ..worker.job_events import ChatEvent
 from ..worker.jobs import Turn
-from . import answer_parts, drawings, formatting, streaming
+from . import answer_parts, drawings, formatting, pictures, streaming
 from .answer_parts import Said
 from .drawings import DRAWS, FEATURE, Draw
 from .entries import MODEL, ROOM_MODEL
@@ -61,6 +62,7 @@ class Chats:
         http: MatrixHttp,
         encryption: Encryption,
         history: History,
+        starts: Starts,
         state: WorkerState,
         typing: Typing,
         values: Callable[[], Values],
@@ -73,6 +75,7 @@ class Chats:
         self._http = http
         self._encryption = encryption
         self._history = history
+        self._starts = starts
         self._state = state
         self._typing = typing
         self._values = values
@@ -99,10 +102,12 @@ class Chats:
         if chat.waiting:
             return None
         conversation = await self._history.conversation(active.request)
-        if conversation.notes != active.request.notes:
-            await self._store.set_notes(active.key, conversation.notes)
-            active.request = replace(active.request, notes=conversation.notes)
-        body: dict[str, object] = {"messages": conversation.messages}
+        shown = await pictures.shown(active.request, conversation.messages, self._starts, self._worker)
+        notes = (*conversation.notes, *shown.notes)
+        if notes != active.request.notes:
+            await self._store.set_notes(active.key, notes)
+            active.request = replace(active.request, notes=notes)
+        body: dict[str, object] = {"messages": shown.messages}
         if conversation.left_out_told:
             body["left_out_told"] = True
         asked = active.request.asked
@@ -112,7 +117,7 @@ class Chats:
         return {**body, "model": model} if model else body
 
     def mend(self, active: ActiveRequest, refusal: WorkerRefused) -> bool:
-        return False
+        return refusal.code == "input_gone" and self._starts.shown_gone(active.request)
 
     async def refused(self, active: ActiveRequest, refusal: WorkerRefused) -> str:
         return texts.refused(refusal)
@@ -220,6 +225,9 @@ class Chats:
             return await self._end_badly(active, CANCELLED, texts.CANCELLED, standing)
         if turn.error is not None:
             text = texts.failed(turn.error)
+            seeing = turn.error.details.get("seeing") if turn.error.code == "chat_blind" else None
+            if isinstance(seeing, list) and seeing and isinstance(seeing[0], str):
+                text = f"{text} {texts.chat_asks_one_that_sees(seeing[0], self._values().prefix)}"
         elif turn.answered:
             text = texts.CHAT_EMPTY
         elif begun(standing):

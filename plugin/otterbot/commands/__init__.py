@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ..language.message import SPEECH, Message
 from .chat import plain_text
+from .describe import draw_chosen
 from .outcome import Outcome
 from .registry import BY_NAME
 from .services import Services
@@ -15,11 +16,13 @@ from .services import Services
 
 async def handle(services: Services, message: Message) -> Outcome | None:
     """What ``message`` leads to; ``None`` if it is not for us (then it is not marked handled)."""
-    if message.own or not (message.msgtype in SPEECH or message.is_media):
+    if message.own or not (message.reaction or message.msgtype in SPEECH or message.is_media):
         return None  # notices are other bots'
     if not services.permissions.may_use(message.sender):
         return None
+    if message.reaction:
+        return await draw_chosen(services, message)
     intent = await services.calls.intent(message)
     if intent is not None:
         return await BY_NAME[intent.name].run(services, message, intent)
-    return await plain_text(services, message)
+    return await draw_chosen(services, message) or await plain_text(services, message)

@@ -30,11 +30,12 @@ def picture_request(
     usual: int = 1,
     other: int,
     expansion: Mapping[str, str] | None = None,
+    thread: str | None = None,
 ) -> NewRequest:
     """The request for ``asked``; ``base`` are settings to keep where nothing was typed, ``usual`` how many pictures
     then, and ``layers`` the defaults where those are not to be the instance's of now. ``start`` is the event whose
     picture it starts from; ``other`` the seed of a variation that has none; ``expansion`` what a language model wrote
-    the prompt of, when that was drawn before.
+    the prompt of, when that was drawn before; ``thread`` as in :class:`NewRequest`.
 
     Raises :class:`Unusable`.
     """
@@ -59,8 +60,10 @@ def picture_request(
     body |= _from_picture(wanted, start)
     if around.safe:
         body["safety"] = True
+    if around.described:
+        body["describe"] = True
     body = {key: value for key, value in body.items() if value is not None}
-    return NewRequest(kind="image", body=body, asked=asked.asked(), notes=tuple(notes))
+    return NewRequest(kind="image", body=body, asked=asked.asked(), notes=tuple(notes), thread=thread)
 
 
 def layers_of(around: Circumstances, *, numbers: bool) -> list[dict[str, Any]]:

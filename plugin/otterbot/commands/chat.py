@@ -1,4 +1,5 @@
-"""``!chat``, and when plain text is meant for the bot: with one person, in a thread of ours, where it is named.
+"""``!chat``, and when plain text is meant for the bot: with one person, in a thread of ours, where it is named. The
+caption of a picture is text.
 
 In a room with one person there is one conversation in the main timeline; everywhere else each has its thread.
 """
@@ -9,6 +10,7 @@ from .. import texts
 from ..chat.drawings import DRAWS
 from ..chat.entries import FLOWING, MODEL, ROOM_MODEL, answered_by, flows
 from ..chat.pace import PACE, Pace, answered_at, next_pace
+from ..chat.reader import PICTURE
 from ..errors import MatrixRefused
 from ..language.arguments import Intent
 from ..language.chat_words import chat_words
@@ -54,7 +56,9 @@ async def chat(services: Services, message: Message, intent: Intent) -> Outcome:
 async def plain_text(services: Services, message: Message) -> Outcome | None:
     """A turn, if text without a command is one here; ``None`` if it is not for us."""
     values = services.config.current
-    if not values.chat.enabled or message.is_media or not clean(message.body).strip():
+    if not values.chat.enabled or not clean(message.body).strip():
+        return None
+    if message.is_media and message.msgtype != PICTURE:
         return None
     if begins_with_prefix(message.body, values.prefix):
         return None  # somebody else's command, or a slip: silence
@@ -169,7 +173,8 @@ async def _read_root(services: Services, message: Message, root: str) -> bool:
     intent = await services.calls.intent(asked)
     if intent is not None:
         return intent.name == "chat" and intent.problem is None
-    return not asked.is_media and asked.msgtype != EMOTE and await services.calls.calls_us(asked)
+    speaks = asked.msgtype == PICTURE or (not asked.is_media and asked.msgtype != EMOTE)
+    return speaks and bool(asked.body.strip()) and await services.calls.calls_us(asked)
 
 
 CHAT = Command(

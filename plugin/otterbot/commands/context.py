@@ -25,6 +25,8 @@ class Circumstances:
     """Whether a safety checker has to look at it."""
     expand: bool | None = None
     """Whether the room wants prompts to be expanded; ``None``: it has not chosen."""
+    described: bool = False
+    """Whether it is to say what it shows."""
 
 
 async def circumstances(services: Services, room: str) -> Circumstances:
@@ -38,6 +40,7 @@ async def circumstances_in(room: str, settings: RoomSettings, values: Values) ->
         chosen=await settings.model(room),
         safe=await settings.safe(room),
         expand=None if expand is None else expand == "on",
+        described=await settings.described(room),
     )
 
 

@@ -54,9 +54,12 @@ async def find_start(services: Services, message: Message, notes: list[str]) -> 
         raise Unusable(str(reason)) from None
 
 
-async def find_picture(services: Services, message: Message) -> tuple[str, Mapping[str, Any] | None]:
+async def find_picture(
+    services: Services, message: Message, none: str | None = None
+) -> tuple[str, Mapping[str, Any] | None]:
     """The event of the picture that ``message`` is the caption of, or a reply to, or that its thread is about, or of
-    the room's last one of ours; and what it says of how it was made, of which nothing is to be believed.
+    the room's last one of ours; and what it says of how it was made, of which nothing is to be believed. ``none`` is
+    said where the message replied to shows none.
 
     Raises as :func:`find_record`.
     """
@@ -73,7 +76,7 @@ async def find_picture(services: Services, message: Message) -> tuple[str, Mappi
     except NoStart as reason:
         raise Unusable(str(reason)) from None
     if target is not None:
-        raise Unusable(texts.upscale_needs_a_picture(prefix))
+        raise Unusable(none or texts.upscale_needs_a_picture(prefix))
     last = await _last(services, room)
     if last is None or last.event is None:
         raise Unusable(texts.no_picture(prefix))

@@ -25,7 +25,7 @@ class Reply:
 class NewRequest:
     """A request that the plugin accepts: kept from now on, until its result stands in the room."""
 
-    kind: Literal["image", "chat"]
+    kind: Literal["image", "chat", "describe"]
     body: dict[str, Any] | None = None
     """The ``request`` of ``POST /v1/jobs``, seed included; the worker resolves it. ``None`` for chat: the messages are
     read from the room at submission."""
@@ -33,6 +33,8 @@ class NewRequest:
     """Only what the person typed, named as in the worker's ``ImageOptions``."""
     notes: tuple[str, ...] = ()
     """What is to be said of how it was understood, as sentences for the status or caption; the worker has its own."""
+    thread: str | None = None
+    """The thread that the result belongs into, where the message does not say it itself: a reaction does not."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,7 +21,7 @@ async def show_queue(services: Services, message: Message, intent: Intent) -> Ou
     here = await services.store.open_requests(message.room_id)
     here.sort(key=lambda request: _turn(services, request))  # stable: oldest first where it is not known
     lines = [
-        texts.queue_line(number, request.sender, _words(request), _place(services, request))
+        texts.queue_line(number, request.sender, request.kind, _prompt(request), _place(services, request))
         for number, request in enumerate(here[:SHOWN], 1)
     ]
     state = services.delivery.worker_state
@@ -30,7 +30,7 @@ async def show_queue(services: Services, message: Message, intent: Intent) -> Ou
     return say(texts.queue(lines, max(0, len(here) - SHOWN), elsewhere, pause))
 
 
-def _words(request: Request) -> str:
+def _prompt(request: Request) -> str:
     prompt = (request.body or {}).get("prompt") if request.kind == "image" else None
     return prompt if isinstance(prompt, str) else ""
 

@@ -7,6 +7,7 @@ from .again import AGAIN
 from .cancel import CANCEL
 from .chat import CHAT
 from .command import Command
+from .describe import DESCRIBE
 from .draw import DRAW
 from .help import help_command
 from .info import INFO
@@ -19,7 +20,9 @@ from .status import STATUS
 from .upscale import UPSCALE
 from .vary import VARY
 
-_OTHERS = (DRAW, AGAIN, VARY, UPSCALE, INFO, CHAT, PERSONA_COMMAND, MODELS, MODEL, SETTINGS, QUEUE, CANCEL, STATUS)
+_OTHERS = (
+    DRAW, AGAIN, VARY, UPSCALE, INFO, DESCRIBE, CHAT, PERSONA_COMMAND, MODELS, MODEL, SETTINGS, QUEUE, CANCEL, STATUS,
+)  # fmt: skip
 
 COMMANDS: tuple[Command, ...] = (*_OTHERS, help_command(_OTHERS))
 """In the order in which `!help` lists them."""

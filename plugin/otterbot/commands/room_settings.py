@@ -12,13 +12,27 @@ from ..errors import Unanswered
 from ..store.store import Store
 from .predecessors import SAFE, Predecessors
 
-__all__ = ["CHAT_DRAWS", "CHAT_MODEL", "EXPAND", "MODEL", "PERSONA", "SAFE", "Chosen", "RoomSettings"]
+__all__ = [
+    "ALT",
+    "CHAT_DRAWS",
+    "CHAT_MODEL",
+    "DESCRIBE",
+    "EXPAND",
+    "MODEL",
+    "PERSONA",
+    "SAFE",
+    "Chosen",
+    "RoomSettings",
+]
 
 MODEL = "model"
 CHAT_MODEL = "chat"
 PERSONA = "persona"
 EXPAND = "expand"
 CHAT_DRAWS = "chat_draws"
+ALT = "alt"
+DESCRIBE = "describe"
+"""The value of `ALT` by which pictures are described."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +95,10 @@ class RoomSettings:
     async def persona(self, room: str) -> str | None:
         """Who the bot is in the room's chats; ``None``: as the instance says."""
         return await self.own(room, PERSONA)
+
+    async def described(self, room: str) -> bool:
+        """Whether each picture says what it shows."""
+        return await self.own(room, ALT) == DESCRIBE
 
     def default_model(self) -> Chosen:
         """What draws in rooms that have not chosen."""

@@ -6,7 +6,8 @@ from .. import texts
 from .catalogue_names import drawing_model
 from .chat_models import check_chat_model
 from .context import known_models
-from .room_settings import CHAT_DRAWS, CHAT_MODEL, EXPAND, MODEL, PERSONA, SAFE
+from .outcome import Unusable
+from .room_settings import ALT, CHAT_DRAWS, CHAT_MODEL, DESCRIBE, EXPAND, MODEL, PERSONA, SAFE
 from .services import Services
 from .setting import Setting, Wanted, is_back, switch
 
@@ -30,6 +31,19 @@ async def _read_chat_model(services: Services, value: str) -> Wanted:
 
 async def _persona(services: Services, room: str) -> str:
     return texts.persona_whose(await services.settings.persona(room) is not None)
+
+
+async def _alt(services: Services, room: str) -> str:
+    return DESCRIBE if await services.settings.described(room) else texts.on_or_off(False)
+
+
+async def _read_alt(services: Services, value: str) -> Wanted:
+    word = value.lower()
+    if word in (DESCRIBE, "on", "yes"):
+        return Wanted(stored=DESCRIBE, said=texts.ALT_ON)
+    if word in ("off", "no") or is_back(word):
+        return Wanted(stored=None, said=texts.ALT_OFF)
+    raise Unusable(texts.alt_usage(services.config.current.prefix))
 
 
 ROWS = (
@@ -60,5 +74,6 @@ ROWS = (
         on=texts.CHAT_DRAWS_ON,
         off=texts.CHAT_DRAWS_OFF,
     ),
+    Setting(name=ALT, title="Alt text", change="settings alt describe|off", current=_alt, read=_read_alt),
 )
 BY_NAME = {row.name: row for row in ROWS}

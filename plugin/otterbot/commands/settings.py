@@ -45,8 +45,9 @@ SETTINGS = Command(
     topic=(
         "{!settings} shows what holds in this room. {!settings safe on} lets a safety checker look at every picture "
         "before it comes, {!settings safe off} ends that; "
-        "{!settings expand on} lets a language model write the prompts; {!settings chat NAME} chooses the chat model. "
-        "{!settings safe default} goes back to the operator's default. Moderators may."
+        "{!settings expand on} lets a language model write the prompts; {!settings chat NAME} chooses the chat model; "
+        "{!settings alt describe} lets each picture say what it shows. {!settings safe default} goes back to the "
+        "operator's default. Moderators may."
     ),
     documented=(
         ("`!settings`", "what holds in this room"),
@@ -60,5 +61,6 @@ SETTINGS = Command(
             "the language model may ask for a picture in this room's chats; moderators set it",
         ),
         ("`!settings chat NAME`", "which language model answers `!chat` in this room; moderators set it"),
+        ("`!settings alt describe`", "each picture for this room says what it shows; moderators set it"),
     ),
 )

@@ -144,7 +144,7 @@ class FollowUps:
             asked=new.asked,
             notes=new.notes,
             private=message.encrypted or await self._private(message.room_id),
-            thread_root=message.thread_root,
+            thread_root=message.thread_root or new.thread,
             reply_to=message.reply_to,
             sent_at=message.timestamp / 1000,
             created_at=now,

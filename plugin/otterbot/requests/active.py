@@ -91,6 +91,8 @@ class ActiveRequest:
         job = replace(job, eta_s=progress.eta_s if eta_s is None else eta_s)
         if job.turn is not None:
             self.heard(replace(job, turn=replace(job.turn, progress=progress)))
+        elif job.description is not None:
+            self.heard(replace(job, description=replace(job.description, progress=progress)))
         else:
             pictures = (
                 replace(picture, progress=progress) if picture.index == index else picture for picture in job.pictures

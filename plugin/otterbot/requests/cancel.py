@@ -105,7 +105,7 @@ class Cancellation:
 
     async def redacted(self, room: str, event_id: str) -> None:
         """A message was deleted: cancel its request, or delete its picture from the archive."""
-        request = await self._store.request_by_event(event_id)
+        request = await self._store.request_by_event(event_id) or await self._store.request_by_reaction(event_id)
         followed = None if request is None else await self._store.request(follow_key(request.key))
         for one in (request, followed):
             if one is not None and one.open and one.origin == room:

@@ -130,7 +130,9 @@ async def _described(request: Request, part: Part, result: ImageResult, hint: st
     if hint is not None and index == 0:
         notes.append(hint)
     asked = [texts.asked_in_the_room_before(request.sender)] if request.moved else []
-    body, html = await parse_formatted("\n\n".join((*asked, texts.caption(prompt, result.record), *notes)))
+    # Clients read the body aloud, from its beginning; none reads a field that is for alt texts alone.
+    alt = [texts.alt_text(result.alt)] if result.alt else []
+    body, html = await parse_formatted("\n\n".join((*asked, *alt, texts.caption(prompt, result.record), *notes)))
     return {
         "msgtype": "m.image",
         "body": body,

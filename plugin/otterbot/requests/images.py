@@ -42,6 +42,7 @@ class Pictures:
         outbox: Outbox,
         http: MatrixHttp,
         encryption: Encryption,
+        starts: Starts,
         *,
         prefix: Callable[[], str],
     ) -> None:
@@ -51,7 +52,7 @@ class Pictures:
         self._http = http
         self._encryption = encryption
         self._prefix = prefix
-        self._starts = Starts(http, encryption, worker)
+        self._starts = starts
         self._results: dict[tuple[str, str], ImageResult] = {}
         """Results from the worker, kept until the request ends."""
         self._spoiled_since: dict[str, float] = {}

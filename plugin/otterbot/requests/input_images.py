@@ -8,6 +8,7 @@ repeats it.
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,7 @@ from ..matrix.encryption import Encryption, KeyMissing
 from ..matrix.http import MatrixHttp
 from ..store.rows import Request
 from ..worker.client import WorkerClient
+from ..worker.info import Info
 from ..worker.jobs import Input
 from .active import CannotAsk
 from .image_check import sniff
@@ -30,12 +32,16 @@ TYPES = frozenset({"image/png", "image/jpeg", "image/jpg", "image/pjpeg", "image
 FEATURE = "img2img"
 HOLES = "inpaint"
 STEERS = "control"
-PLACES = ("init_image", "mask", "control")
+DESCRIBES = "describe"
+PLACES = ("init_image", "mask", "control", "picture")
 """Fields of a request that name pictures; all of them name the same one."""
 AT_ONCE = 2
 """Pictures in memory at the same time, however many requests are resumed."""
 KEY_PATIENCE = 10.0
 """Seconds to wait for the room key of a picture's message at submission."""
+INFO_SECONDS = 60.0
+"""Seconds for which the worker's limits are believed."""
+MOST_SHOWN = 1_000
 TRIES = 8
 """Tries to fetch a picture that the homeserver cannot deliver; about a minute in all."""
 
@@ -141,6 +147,8 @@ class Starts:
         self._own_turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         """One lock per person: a person's slow pictures take only one of the places."""
         self._ids: dict[str, Input] = {}
+        self._shown: OrderedDict[tuple[str, str], str] = OrderedDict()
+        """Ids at the worker of pictures in conversations, by room and event: each turn shows them again."""
         self._brought: dict[str, int] = {}
         self._failures: dict[str, int] = {}
 
@@ -162,6 +170,26 @@ class Starts:
             raise CannotAsk(f"❌ {texts.INPAINT_NO_HOLES}")
         return {name: _brought(value, found) if name in PLACES else value for name, value in body.items()}
 
+    async def shown(self, request: Request, event_id: str) -> str:
+        """The id of a picture of a conversation, which was there when it was last heard of. Raises as :meth:`body`."""
+        place = request.origin, event_id
+        if (known := self._shown.get(place)) is None:
+            own_turn = self._own_turns.setdefault(request.sender, asyncio.Lock())
+            async with own_turn, self._slots:
+                found = await self._take(request, event_id, await self._worker.info(INFO_SECONDS))
+            known = self._shown[place] = found.id
+            while len(self._shown) > MOST_SHOWN:
+                self._shown.popitem(last=False)
+        self._shown.move_to_end(place)
+        return known
+
+    def shown_gone(self, request: Request) -> bool:
+        """The worker has not got a picture of a conversation (any more); true if they are worth bringing again."""
+        for place in [place for place in self._shown if place[0] == request.origin]:
+            del self._shown[place]
+        self._brought[request.key] = self._brought.get(request.key, 0) + 1
+        return self._brought[request.key] < TRIES
+
     def gone(self, request: Request) -> bool:
         """The worker does not have the picture (any more); true if it is worth sending it again."""
         if self._ids.pop(request.key, None) is None:
@@ -182,6 +210,11 @@ class Starts:
             raise CannotAsk(f"❌ {texts.INPAINT_OLD_WORKER}")
         if (request.body or {}).get("control") is not None and STEERS not in info.features:
             raise CannotAsk(f"❌ {texts.CONTROL_OLD_WORKER}")
+        if (request.body or {}).get("picture") is not None and DESCRIBES not in info.features:
+            raise CannotAsk(f"❌ {texts.DESCRIBE_OLD_WORKER}")
+        return await self._take(request, event_id, info)
+
+    async def _take(self, request: Request, event_id: str, info: Info) -> Input:
         limit = info.limits.get("input_bytes")
         most = min(MOST, limit) if isinstance(limit, int) and limit > 0 else MOST
         try:
@@ -238,8 +271,9 @@ def decrypted(data: bytes, key: str, digest: str, iv: str) -> bytes:
 
 
 def start_event(body: Mapping[str, Any] | None) -> str | None:
-    """The event of a stored request's init image or ControlNet picture; it never has both."""
-    for name in ("init_image", "control"):
+    """The event of a stored request's init image, of its ControlNet picture, or of the picture that it describes; it
+    never has two of them."""
+    for name in ("init_image", "control", "picture"):
         start = body.get(name) if body is not None else None
         event = start.get("event") if isinstance(start, Mapping) else None
         if isinstance(event, str):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-PICTURE, CHAT = "picture", "chat"
+PICTURE, CHAT, DESCRIBED = "picture", "chat", "described"
 """Families of parts that are results; each has a builder."""
 IN_ROOM = "/in/"
 
@@ -95,6 +95,8 @@ CHAT_EDIT: Final = PartName("chat/edit")
 """Volatile edits of the placeholder: never the name of a message that is looked for."""
 CHAT_END: Final = PartName("chat/end")
 """The last edit of a placeholder that does not become an answer."""
+DESCRIPTION: Final = PartName(f"{DESCRIBED}/1")
+"""The message that says what a picture shows."""
 GREETING: Final = PartName("greeting")
 SETTINGS: Final = PartName("settings")
 """The sentence about settings that came along with an upgrade."""

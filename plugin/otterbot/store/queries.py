@@ -28,6 +28,7 @@ ADD_REQUEST = (
 )
 REQUEST = "SELECT * FROM requests WHERE key = $1"
 REQUEST_BY_EVENT = "SELECT * FROM requests WHERE event_id = $1 ORDER BY created_at DESC LIMIT 1"
+REQUEST_BY_EDIT = "SELECT * FROM requests WHERE edit_id = $1 ORDER BY created_at DESC LIMIT 1"
 OPEN_REQUESTS = (
     "SELECT * FROM requests WHERE state <> 'done' AND (CAST($1 AS TEXT) IS NULL OR room_id = $1) "
     "AND (CAST($2 AS TEXT) IS NULL OR sender = $2) ORDER BY created_at"

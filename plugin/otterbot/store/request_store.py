@@ -27,6 +27,11 @@ class RequestStore(Transactions):
         found = await self._requests(sql.REQUEST_BY_EVENT, event_id)
         return found[0] if found else None
 
+    async def request_by_reaction(self, event_id: str) -> Request | None:
+        """The request that was made with that reaction, to a message of ours."""
+        found = await self._requests(sql.REQUEST_BY_EDIT, event_id)
+        return found[0] if found and await self.db.fetchrow(sql.PART_BY_EVENT, found[0].event_id) else None
+
     async def open_requests(self, room: str | None = None, sender: str | None = None) -> list[Request]:
         """Those not done, oldest first."""
         return await self._requests(sql.OPEN_REQUESTS, room, sender)

@@ -30,18 +30,23 @@ def models(
 ) -> str:
     """The list, marked what draws and what answers here."""
     lines = [_model_line(model, model.name == room_model) for model in known if model.kind == "image"]
-    chats = [model.name for model in known if model.kind == "chat" and model.available]
-    chats.sort(key=lambda name: name != chat_model)
+    chats = [model for model in known if model.kind == "chat" and model.available]
+    chats.sort(key=lambda model: model.name != chat_model)
     said = "\n".join(lines) if lines else "The worker has no image models."
     if chats:
         more = f" and {len(chats) - MAX_CHATS} more" if len(chats) > MAX_CHATS else ""
-        named = [code(name) + " (**answers here**)" * (name == chat_model) for name in chats[:MAX_CHATS]]
+        named = [_chat_model(model, model.name == chat_model) for model in chats[:MAX_CHATS]]
         said += f"\n\nFor chat: {', '.join(named)}{more}."
     if samplers:
         said += f"\n\nSamplers: {', '.join(plain(name) for name in samplers)}."
     said += _lora_lines([lora for lora in loras if lora.problem is None])
     said += _unusable_line([lora for lora in loras if lora.problem is not None])
     return said + f"\n\nFor one picture: {command(prefix, 'draw otter --model NAME')}."
+
+
+def _chat_model(model: Model, answers: bool) -> str:
+    said = [*(["**answers here**"] if answers else []), *(["sees pictures"] if model.sees_pictures else [])]
+    return f"{code(model.name)} ({', '.join(said)})" if said else code(model.name)
 
 
 def _lora_lines(loras: Sequence[Lora]) -> str:

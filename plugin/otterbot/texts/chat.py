@@ -36,6 +36,8 @@ CHAT_NOT_POSTED = "❌ The homeserver did not take the answer."
 CHAT_HISTORY_UNREAD = "⚠️ The homeserver did not let me read all that was said before, so I answered without it."
 CHAT_LEFT_OUT = "✂️ This conversation is long: from here on its beginning does not reach the model any more."
 CHAT_QUOTE_UNREAD = "⚠️ I could not read the message that you replied to, so I answered without it."
+CHAT_PICTURE_MISSING = "⚠️ I could not get a picture of this conversation, so the model did not see it."
+CHAT_PICTURES_OLD_WORKER = "⚠️ The worker is too old to show pictures to a model. The operator has to update it."
 CHAT_WAITS = "⏳ First comes the answer before this one."
 MORE_COMES = "…"
 """At the end of an answer that still grows."""
@@ -103,3 +105,8 @@ def persona_set(text: str) -> str:
 
 def persona_too_long(length: int, most: int) -> str:
     return f"That has {length:,} characters; a persona may have {most:,}. Please shorten it."
+
+
+def chat_asks_one_that_sees(model: str, prefix: str) -> str:
+    """``model``: one that is installed and sees pictures."""
+    return f"{command(prefix, f'chat --model {model} …')} asks that one."

@@ -67,6 +67,8 @@ def progress_line(job: Job) -> str:
     """What is being done right now: loading, step n of N, thinking."""
     if job.turn is not None:
         return thinking(job.turn.progress)
+    if job.description is not None:
+        return f"👀 {_looking(job.description.progress)}{_left(job.eta_s)}"
     total = len(job.pictures)
     at, running = next(
         ((number, picture) for number, picture in enumerate(job.pictures, 1) if picture.state == "running"),
@@ -91,6 +93,14 @@ def _doing(progress: Progress | None, model: str) -> str:
     if progress.phase == "denoising":
         return f"Step {progress.step}/{progress.steps}."
     return "Finishing."
+
+
+def _looking(progress: Progress | None) -> str:
+    if progress is not None and progress.phase == "downloading":
+        return _doing(progress, "")
+    if progress is not None and progress.phase == "loading":
+        return "Loading the model that sees."
+    return "Looking at the picture."
 
 
 def _left(eta: float | None) -> str:
@@ -141,6 +151,8 @@ def done_line(job: Job, *, took: float | None = None) -> str:
     failures = [picture.error for picture in job.pictures if picture.state == "failed" and picture.error is not None]
     if job.turn is not None and job.turn.error is not None:
         failures.append(job.turn.error)
+    if job.description is not None and job.description.error is not None:
+        failures.append(job.description.error)
     drawn = sum(picture.state == "succeeded" for picture in job.pictures)
     if failures and not drawn:
         return failed(failures[0])
@@ -148,6 +160,8 @@ def done_line(job: Job, *, took: float | None = None) -> str:
         return f"⚠️ {drawn} of {len(job.pictures)} drawn. For the rest: {failure_sentence(failures[0])}"
     if took is None:
         took = sum(seconds_taken(picture.result.record) for picture in job.pictures if picture.result is not None)
+        if job.description is not None and job.description.result is not None:
+            took = job.description.result.took
     return f"✅ Done in {duration(took)}." if took else "✅ Done."
 
 

@@ -8,6 +8,7 @@ from .escape import person, plain
 from .jobs import count_of
 from .usage import command
 
+_KINDS = {"chat": "a chat answer", "describe": "a description"}
 QUEUE_EMPTY = "Nothing is waiting in this room."
 WAITS_FOR_WORKER = "💤 Waits for the worker."
 NOTHING_TO_CANCEL = "You have nothing waiting in this room."
@@ -16,9 +17,9 @@ NOT_A_REQUEST = "That message is not a request that is still waiting."
 OVER_ALREADY = "That is finished already. To remove a picture, delete its message."
 
 
-def queue_line(place: int, sender: str, what: str, where: str) -> str:
-    """One request of this room; ``what`` is its prompt or empty for chat, ``where`` its place or phase."""
-    said = f"“{plain(what, 60)}”" if what else "a chat answer"
+def queue_line(place: int, sender: str, kind: str, prompt: str, where: str) -> str:
+    """One request of this room; ``prompt`` is empty where it has none; ``where`` is its place or phase."""
+    said = f"“{plain(prompt, 60)}”" if prompt else _KINDS.get(kind, "a picture")
     return f"{place}. {person(sender)}: {said}. {where}"
 
 

@@ -100,6 +100,8 @@ class Model(Answer):
     """Its files are on the worker; assumed where an older worker does not say."""
     download_bytes: int | None = None
     """Approximate bytes to download first."""
+    sees_pictures: bool | None = None
+    """Of a chat model; ``None`` where nobody says."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -57,6 +57,8 @@ class ImageResult(Answer):
     thumbnail: Thumbnail
     record: dict[str, Any]
     notes: list[str] = field(default_factory=list)
+    alt: str | None = None
+    """What it shows, where that was asked for."""
     sha256: str | None = None
     """Of the file, in hexadecimal digits; not told by older workers."""
 
@@ -89,6 +91,8 @@ class ChatResult(Answer):
     took: float = 0.0
     notes: list[str] = field(default_factory=list)
     draws: Drawing | None = None
+    seeing: list[str] = field(default_factory=list)
+    """Models that would have seen the pictures that this one did not."""
     reasoning: str = ""
     """What the model thought, where the worker's settings want it told."""
     left_out_told: bool = False
@@ -108,6 +112,28 @@ class Turn(Answer):
     def answered(self) -> bool:
         """The turn is complete."""
         return self.result is not None and bool(self.result.text or self.result.draws)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Described(Answer):
+    """What a picture shows."""
+
+    alt: str
+    prompts: tuple[str, ...] = ()
+    model: str = ""
+    took: float = 0.0
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Description(Answer):
+    """The one row of a job that describes a picture."""
+
+    state: str
+    attempt: int = 0
+    progress: Progress | None = None
+    result: Described | None = None
+    error: Failure | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,6 +160,7 @@ class Job(Answer):
     it."""
     pictures: tuple[Picture, ...] = ()
     turn: Turn | None = None
+    description: Description | None = None
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -150,7 +177,8 @@ class Job(Answer):
     @property
     def progressed(self) -> tuple[int, int]:
         """A measure that grows with every final row, to tell the newer of two answers."""
-        rows: list[Picture | Turn] = [*self.pictures, *([] if self.turn is None else [self.turn])]
+        alone = (self.turn, self.description)
+        rows: list[Picture | Turn | Description] = [*self.pictures, *(row for row in alone if row is not None)]
         return sum(row.state in FINAL for row in rows), sum(row.attempt for row in rows)
 
 

@@ -127,9 +127,10 @@ async def test_what_belongs_to_it(rig: Rig) -> None:
     assert await told(rig, third) == [
         ("user", "one"),
         ("assistant", "answer one\n\nand more"),
+        ("user", ""),
         ("user", "two"),
         ("user", "three"),
-    ]
+    ], "a picture without words is a part of it, commands and our own pictures are none"
 
 
 async def test_an_answer_stands_after_its_question(rig: Rig) -> None:

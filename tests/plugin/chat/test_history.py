@@ -82,7 +82,7 @@ async def test_what_is_not_for_us(rig: Rig) -> None:
     rig.server.add(ROOM, BOT, "m.room.message", notice | {"m.relates_to": relates})
     rig.server.add(ROOM, BOT, "m.room.message", formatting.message("💭", "key", "chat/0") | {"m.relates_to": relates})
     last = rig.server.in_thread(root, "two")
-    assert await told(rig, last) == [("user", "one"), ("user", "two")]
+    assert await told(rig, last) == [("user", "one"), ("user", ""), ("user", "two")], "a picture is"
 
 
 async def test_edits_and_deletions(rig: Rig) -> None:

@@ -81,3 +81,24 @@ async def test_one_turn_with_another_model(rig: Rig) -> None:
     goes_on = await rig.chatted("and then?", **{"m.relates_to": relation})
     assert goes_on["model"] == "smollm:135m", "its thread goes on with it"
     assert await rig.chatted("!chat why?") == {"room_model": "llama3.2:3b"}
+
+
+async def test_moderators_have_pictures_described(rig: Rig) -> None:
+    assert "Alt text: off" in await rig.answer("!settings")
+    assert "power level 50" in await rig.answer("!settings alt describe")
+    assert "describe" not in await rig.drawn("!draw otter")
+    assert await rig.answer("!settings alt Describe", sender=MOD) == texts.ALT_ON
+    assert "Alt text: describe" in await rig.answer("!settings")
+    assert (await rig.drawn("!draw otter"))["describe"] is True
+    assert "describe" not in await rig.drawn("!draw otter", room="!other:test")
+    assert await rig.answer("!settings alt perhaps", sender=MOD) == texts.alt_usage("!")
+    assert await rig.answer("!settings alt off", sender=MOD) == texts.ALT_OFF
+    assert "describe" not in await rig.drawn("!draw otter")
+
+
+async def test_the_list_of_models_says_which_see_pictures(rig: Rig) -> None:
+    sees = {**SMALL, "name": "llava:7b", "sees_pictures": True}
+    rig.worker.catalogue = {**rig.worker.catalogue, "models": [*rig.worker.catalogue["models"], SMALL, sees]}
+    listed = await rig.answer("!models")
+    assert "`llava:7b` (sees pictures)" in listed
+    assert "`smollm:135m`." in listed or "`smollm:135m`," in listed

@@ -64,6 +64,8 @@ class WorkerDouble:
         """Whether it tells what it makes of a request; older workers do not."""
         self.notes: list[str] = []
         """What it says of each request."""
+        self.alt: str | None = None
+        """What its captioner says of each picture."""
         self.hashes = True
         """Whether it tells the hashes of its files; older workers do not."""
         self.thumbnail: bytes | None = None
@@ -139,7 +141,7 @@ class WorkerDouble:
         picture["result"] = {
             "image_id": image_id, "filename": f"otter_{self._number}.png", **self._file(data),
             "width": 8, "height": 8, "blurhash": "L00000fQfQfQfQfQfQfQfQfQfQfQ",
-            "notes": (job["resolved"] or {}).get("notes", []),
+            "notes": (job["resolved"] or {}).get("notes", []), "alt": self.alt,
             "thumbnail": {"width": 8, "height": 8, **self._file(data if self.thumbnail is None else self.thumbnail)},
             "record": {"v": 1, "asked": {"prompt": request["prompt"]}, "used": used, "took": 0.1},
         }  # fmt: skip

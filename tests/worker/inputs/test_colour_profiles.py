@@ -200,7 +200,7 @@ async def test_the_process_says_it(tmp_path: Path) -> None:
 
 
 def test_it_is_one_line_of_json(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
-    monkeypatch.setattr(check, "_limit_oneself", lambda: None)
+    monkeypatch.setattr(check, "limit_oneself", lambda: None)
     (tmp_path / "source").write_bytes(CONVERTED["a jpeg"][0])
     assert check.main([str(tmp_path / "source"), str(tmp_path / "target.png"), "1000000"]) == 0
     assert json.load(io.StringIO(capsys.readouterr().out))["colours"] == "converted"

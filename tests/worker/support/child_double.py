@@ -84,6 +84,25 @@ class Child:
                 self.send(messages.Trimmed(memory=self.memory, resident=self.resident))
             elif isinstance(message, messages.Draw):
                 self.draw(message)
+            elif isinstance(message, messages.Describe):
+                self.describe(message)
+
+    def describe(self, task: messages.Describe) -> None:
+        """In three lines, the size of the picture among them; a file ``slow-captioner`` makes it wait to be cancelled,
+        ``dumb-captioner`` makes it say nothing."""
+        self.send(messages.Progress(task_id=task.task_id, phase="describing", step=0, steps=3))
+        while (self.folder / "slow-captioner").exists():
+            time.sleep(0.01)
+            if task.task_id in self.cancelled:
+                self.send(messages.Cancelled(task_id=task.task_id, memory=MEMORY, resident=None))
+                return
+            self.send(messages.Beat(task_id=task.task_id))
+        size = Path(task.picture).stat().st_size
+        said = ["an otter", f"an otter in a hat, of {size} bytes", "an otter in a hat stands on a meadow"]
+        captions = ["", " ", "…"] if (self.folder / "dumb-captioner").exists() else said
+        self.send(
+            messages.Described(task_id=task.task_id, captions=captions, seconds=0.01, memory=MEMORY, resident=None)
+        )
 
     def draw(self, task: messages.Draw) -> None:
         started = time.monotonic()
@@ -121,7 +140,7 @@ class Child:
                 task_id=task.task_id, width=task.width, height=task.height, seconds=time.monotonic() - started,
                 pipeline_seconds=time.monotonic() - started, load_seconds=0.01, model_hash="0" * 10,
                 memory=self.memory, resident=task.model, peak=peak, versions={"double": "1"}, **self.plan(task),
-                control=self.controlnet(task),
+                control=self.controlnet(task), alt="an otter, @room --steps 9" if task.captioner is not None else "",
                 guidance_rescale=0.7 if "velocity" in task.prompt else None,
             )
         )  # fmt: skip

@@ -2,7 +2,8 @@
 """Makes models with random weights: ``python make_tiny_models.py DIRECTORY [NAME…]``, all of them if none is named.
 
 ``otter-noise`` is an SDXL, ``noise-canny`` a ControlNet for it, made after it, ``tiny-refiner`` its refiner,
-``tiny-sd`` an SD 1.5, the others what their names say. Needs the worker's libraries, not the worker.
+``tiny-sd`` an SD 1.5, ``captioner`` a Florence-2, the others what their names say. Needs the worker's libraries, not
+the worker.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ os.environ["HF_HUB_OFFLINE"] = os.environ["TRANSFORMERS_OFFLINE"] = "1"
 import diffusers
 import random_sdxl
 import tiny_controlnets
+import tiny_florence
 import tiny_transformers
 import torch
 import transformers
@@ -75,6 +77,7 @@ MAKERS = {
     "tiny-sd3": tiny_transformers.make_sd3,
     "tiny-zimage": tiny_transformers.make_zimage,
     "tiny-klein": tiny_transformers.make_klein,
+    "captioner": tiny_florence.make,
 }
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from ..config import Config
 from ..gpu.probe import device_kind
 from ..gpu.process import GpuProcess
 from ..inputs.files import InputFiles
-from ..models import checkpoints, controlnets
+from ..models import captioner, checkpoints, controlnets
 from ..models.catalogue import Catalogue
 from ..models.loras import FOLDERS, SHIPPED, Library
 from ..queue import schedule
@@ -21,6 +21,7 @@ from ..queue.database import Database
 from ..queue.disk import forgone
 from ..queue.input_rows import PRIVATE_SECONDS, Inputs, Retention
 from ..queue.store import Store
+from ..runner.descriptions import DescriptionRunner
 from ..runner.dispatcher import Dispatcher
 from ..runner.expansions import PromptRunner
 from ..runner.pictures import PictureRunner
@@ -49,7 +50,7 @@ def gpu(config: Config) -> GpuProcess:
 
 def library(config: Config) -> Library:
     """Creates the operator's folders, so that people see where files belong."""
-    for folder in (*FOLDERS.values(), checkpoints.FOLDER, controlnets.FOLDER, CHAT_FOLDER):
+    for folder in (*FOLDERS.values(), checkpoints.FOLDER, controlnets.FOLDER, captioner.FOLDER, CHAT_FOLDER):
         with contextlib.suppress(OSError):
             (config.data_dir / folder).mkdir(mode=0o700, exist_ok=True)
     return Library(config.data_dir, SHIPPED)
@@ -126,15 +127,17 @@ def dispatcher(
     gpu: GpuProcess,
     archive: Archive,
     pictures: PictureRunner,
+    turns: TurnRunner,
+    descriptions: DescriptionRunner,
     prompts: PromptRunner,
-    backend: ChatBackend | None,
 ) -> Dispatcher:
     return Dispatcher(
         shared,
         gpu=gpu,
         archive=archive,
         pictures=pictures,
-        turns=TurnRunner(shared, backend=backend),
+        turns=turns,
+        descriptions=descriptions,
         prompts=prompts,
         bounds=schedule.Bounds(times=config.queue.overtake_times, seconds=config.queue.overtake_seconds),
         idle_unload=config.gpu.idle_unload_s,

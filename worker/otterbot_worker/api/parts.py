@@ -25,6 +25,7 @@ from ..queue.database import Database
 from ..queue.image_rows import ImageRows
 from ..queue.input_rows import Inputs
 from ..queue.store import Store
+from ..runner.descriptions import DescriptionRunner
 from ..runner.dispatcher import Dispatcher
 from ..runner.eta import Speeds
 from ..runner.job_view import Live, Views
@@ -32,6 +33,7 @@ from ..runner.lease import Card
 from ..runner.metrics import Measures
 from ..runner.pictures import PictureRunner
 from ..runner.runner_common import Shared
+from ..runner.turns import TurnRunner
 from ..schemas.jobs import Pause
 from . import build, default
 from .background import Background
@@ -54,6 +56,7 @@ class Parts:
     views: Views
     hub: Hub
     dispatcher: Dispatcher
+    descriptions: DescriptionRunner
     archive: Archive
     inputs: Inputs
     catalogue: Catalogue
@@ -86,6 +89,7 @@ def read_catalogue(config: Config) -> Catalogue:
             data_dir=config.data_dir,
             downloads_allowed=config.images.downloads,
             safety_checker=config.images.safety_checker,
+            captioner_name=config.images.captioner,
         )
     except CatalogueError as error:
         raise BadConfig(f"images.catalogue: {error}") from None
@@ -140,7 +144,9 @@ async def _build(config: Config, database: Database, stack: contextlib.AsyncExit
         broken=background.fail,
     )
     prompts = build.prompts(config, shared, backend, catalogue, library)
-    dispatcher = build.dispatcher(config, shared, gpu, archive, pictures, prompts, backend)
+    descriptions = DescriptionRunner(shared, backend=backend, gpu=gpu, inputs=input_files, catalogue=catalogue)
+    turns = TurnRunner(shared, backend=backend, inputs=input_files)
+    dispatcher = build.dispatcher(config, shared, gpu, archive, pictures, turns, descriptions, prompts)
     holder.append(dispatcher)
     views = Views(store, live, speeds)
     stack.push_async_callback(views.close)
@@ -150,6 +156,7 @@ async def _build(config: Config, database: Database, stack: contextlib.AsyncExit
         views=views,
         hub=hub,
         dispatcher=dispatcher,
+        descriptions=descriptions,
         archive=archive,
         inputs=inputs,
         catalogue=catalogue,

@@ -23,7 +23,9 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 LOOK_AGAIN_SECONDS = 10
 FIELDS_MAX = 50
 """At most so many fields are named: a request of a megabyte can have ninety thousand unknown ones."""
-_KINDS = frozenset({"image", "resolved", "chat", "NewImageJob", "NewResolvedJob", "NewChatJob"})
+_KINDS = frozenset(
+    {"image", "resolved", "chat", "describe", "NewImageJob", "NewResolvedJob", "NewChatJob", "NewDescribeJob"}
+)
 
 
 class ApiProblem(Exception):

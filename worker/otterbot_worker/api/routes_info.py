@@ -13,8 +13,10 @@ from .parts import PARTS
 
 FEATURES = [
     "images", "chat", "events", "pause", "delivered", "img2img", "inpaint", "loras", "explain", "aspect", "safety",
-    "variation", "control", "previews", "hires", "upscale", "expand", "draws",
+    "variation", "control", "previews", "hires", "upscale", "expand", "draws", "describe", "chat_pictures",
 ]  # fmt: skip
+CHATS = frozenset({"chat", "chat_pictures", "expand", "draws"})
+"""Features that need a language model."""
 
 
 async def info(request: web.Request) -> web.Response:
@@ -26,9 +28,7 @@ async def info(request: web.Request) -> web.Response:
     return reply(
         WorkerInfo(
             version=__version__,
-            features=FEATURES
-            if state != "off"
-            else [name for name in FEATURES if name not in ("chat", "expand", "draws")],
+            features=[name for name in FEATURES if state != "off" or name not in CHATS],
             pause=parts.dispatcher.pause_state,
             gpu=gpu_info(parts),
             lease=await lease_info(parts),

@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Collection
 from contextlib import aclosing
 
 from aiohttp import web
 from pydantic import TypeAdapter, ValidationError
 
+from ..models import captioner
 from ..queue.model import StoredJob
 from ..queue.submission import InputGone, KeyReused, Limits, QueueFull, Submission
-from ..requests import input_images, resolve, resubmitted
+from ..requests import input_images, resolve, resubmitted, turns
 from ..requests.refusal import Refused
 from ..schemas.jobs import Job, JobList
-from ..schemas.new_jobs import NewChatJob, NewImageJob, NewJob, NewResolvedJob
+from ..schemas.new_jobs import NewChatJob, NewDescribeJob, NewImageJob, NewJob, NewResolvedJob
 from .auth import client_of
 from .events import stream
 from .operations import Operation, reply
@@ -25,7 +27,7 @@ from .problems import ApiProblem, body, disk_full, not_found, refuse
 log = logging.getLogger(__name__)
 
 MAX_LISTED = 200
-AnyJob = NewImageJob | NewResolvedJob | NewChatJob
+AnyJob = NewImageJob | NewResolvedJob | NewChatJob | NewDescribeJob
 NEW_JOB: TypeAdapter[AnyJob] = TypeAdapter(NewJob)
 
 
@@ -61,7 +63,11 @@ async def submit(request: web.Request) -> web.Response:
 async def _resolve(parts: Parts, client: str, new: AnyJob) -> Submission:
     try:
         if isinstance(new, NewChatJob):
-            return resolve.chat_submission(new, client, await parts.chat.default_model())
+            await _all_here(parts, client, {one for message in new.request.messages for one in message.pictures})
+            return turns.chat_submission(new, client, await parts.chat.default_model())
+        if isinstance(new, NewDescribeJob):
+            await _all_here(parts, client, {new.request.picture.id})
+            return turns.describe_submission(new, client, await _describer(parts))
         if not parts.archive.has_room():
             raise disk_full(parts.archive)
         found = await input_images.find(resubmitted.asked(new), client, parts.inputs)
@@ -77,6 +83,21 @@ async def _resolve(parts: Parts, client: str, new: AnyJob) -> Submission:
         code = next((code for code in ("unknown_model", "unknown_lora") if code in codes), "invalid_request")
         sentences = " ".join(problem.message for problem in refused.problems)
         raise ApiProblem(422, code, sentences, fields=refused.problems) from None
+
+
+async def _all_here(parts: Parts, client: str, input_ids: Collection[str]) -> None:
+    """Of the client's own pictures. :raises ApiProblem:"""
+    for input_id in input_ids:
+        if await parts.inputs.get(client, input_id) is None:
+            raise _input_gone()
+
+
+async def _describer(parts: Parts) -> str:
+    """The name of who would describe a picture now. :raises ApiProblem: nobody would"""
+    name = (await parts.descriptions.find()).name
+    if name is None:
+        raise ApiProblem(422, "cannot_describe", captioner.MISSING)
+    return name
 
 
 def _input_gone() -> ApiProblem:

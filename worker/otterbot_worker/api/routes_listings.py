@@ -35,6 +35,7 @@ async def models(request: web.Request) -> web.Response:
             available=cloud or not model.remote,
             here=True,
             default=model.name == default_chat,
+            sees_pictures=model.sees_pictures,
             problem=CLOUD if model.remote and not cloud else None,
         )
         for model in chat_models

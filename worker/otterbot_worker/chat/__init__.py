@@ -6,13 +6,14 @@ Comes in: a conversation (`Message`) and the name of a model. Goes out: text as 
 of its own in here, and `auto.Auto` is two of them in one. What any backend shares lies beside them: `turn` runs one
 turn, `fitting` fits a conversation into a context, `answer` collects what streams, `thinking` (with `marks` and `code`)
 hides thoughts and a template's marks, `beginnings` says when that can be told, `choice` remembers the default model,
-`card_use` is what models take of the card, `failures` and `too_long` are the errors with their sentences.
-docs/architecture/adding-a-chat-backend.md shows the way to another one.
+`sight` which models see pictures, `card_use` is what models take of the card, `failures` and `too_long` are the errors
+with their sentences. `description` asks what a picture shows. docs/architecture/adding-a-chat-backend.md shows the way
+to another one.
 
 The runner uses it, and holds the lease on the card while a turn of a backend runs that needs one.
 """
 
-from . import failures
+from . import description, failures
 from .backend import BackendStatus, Capabilities, ChatBackend
 from .backends import KINDS, open_backend
 from .beginnings import Beginnings
@@ -44,6 +45,7 @@ __all__ = [
     "Usage",
     "Wanted",
     "Wishes",
+    "description",
     "failures",
     "left_out_note",
     "open_backend",

@@ -80,10 +80,13 @@ class Auto:
         on_text: Callable[[str], None],
         on_phase: Callable[[Phase], None],
         wishes: Wishes = NO_WISHES,
+        needs_sight: bool = False,
     ) -> ChatOutcome:
         await self.status()
         try:
-            return await self._now.chat(model, messages, on_text=on_text, on_phase=on_phase, wishes=wishes)
+            return await self._now.chat(
+                model, messages, on_text=on_text, on_phase=on_phase, wishes=wishes, needs_sight=needs_sight
+            )
         except JobFailed as failed:
             if self._advice is None:
                 raise

@@ -89,8 +89,12 @@ class ChatBackend(Protocol):
         on_text: Callable[[str], None],
         on_phase: Callable[[Phase], None],
         wishes: Wishes = NO_WISHES,
+        needs_sight: bool = False,
     ) -> ChatOutcome:
         """One turn with ``model``, or with the default one.
+
+        Where it does not see the pictures of the conversation, it answers from the words alone, and a note says so;
+        with ``needs_sight``, or where the last message is only a picture, that fails as ``chat_blind``.
 
         ``on_text`` gets all of the answer so far, without thoughts; ``on_phase`` each change of phase, once. An answer
         that breaks off after something came is an outcome (``complete=False``), not an error.

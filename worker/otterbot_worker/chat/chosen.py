@@ -25,6 +25,8 @@ class Chosen:
     """What the model is told about thinking."""
     tools: tuple[Tool, ...] = ()
     """What it may call."""
+    seeing: tuple[str, ...] = ()
+    """Which of the installed models are known to see pictures."""
 
     @property
     def digest(self) -> str:

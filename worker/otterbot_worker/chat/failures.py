@@ -12,7 +12,13 @@ from typing import Literal, get_args
 from ..errors import Detail, JobFailed
 
 ChatCode = Literal[
-    "ollama_unreachable", "chat_model_missing", "chat_broke_off", "chat_too_long", "chat_timeout", "chat_failed"
+    "ollama_unreachable",
+    "chat_model_missing",
+    "chat_broke_off",
+    "chat_too_long",
+    "chat_timeout",
+    "chat_blind",
+    "chat_failed",
 ]
 """The codes of the worker's API. ``ollama_unreachable``: the backend, whichever it is, cannot be reached."""
 CODES: tuple[ChatCode, ...] = get_args(ChatCode)
@@ -66,11 +72,14 @@ def cloud_model(model: str) -> JobFailed:
     )
 
 
-def too_long(context: int, tokens: int | None = None) -> JobFailed:
+def too_long(context: int, tokens: int | None = None, *, pictures: int = 0) -> JobFailed:
+    """``pictures``: how many belong to the message."""
     counts = f" ({tokens} tokens, and {context} fit)" if tokens is not None else ""
+    what = "message with its pictures" if pictures else "message"
+    less = "fewer pictures, or less text" if pictures > 1 else "a shorter one"
     return failure(
         "chat_too_long",
-        f"The message is too long for this chat model{counts}. Please send a shorter one.",
+        f"The {what} is too long for this chat model{counts}. Please send {less}.",
         {"context": context, "tokens": tokens},
     )
 

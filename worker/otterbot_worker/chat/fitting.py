@@ -16,6 +16,8 @@ from .records import Message
 
 PER_MESSAGE = 8
 """Tokens that a chat template spends around each message, on the safe side."""
+PER_PICTURE = 768
+"""Tokens of a picture of 1,024 pixels, about: models differ from 256 to 1,400, and only the server knows."""
 MARGIN = 32
 _PIECES = re.compile(r"(?P<word>[A-Z]?[a-z]+|[A-Z]+)|[\x21-\x7e]|[\r\n]+[ \t]*")
 """What tokenizers count in ASCII: words, and every digit and sign by itself."""
@@ -92,7 +94,7 @@ def fit(messages: Sequence[Message], *, context: int, answer: int, ratio: float 
 
 
 def _cost(message: Message) -> int:
-    return estimate(message["content"]) + PER_MESSAGE
+    return estimate(message["content"]) + PER_MESSAGE + PER_PICTURE * len(message.get("images", ()))
 
 
 class Ratios:

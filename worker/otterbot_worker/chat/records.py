@@ -189,6 +189,8 @@ class ChatOutcome:
     """What the model thought, where the settings keep it; its end is left out where it is long."""
     left_out: int = 0
     """Messages at the conversation's beginning that did not fit; ``notes`` do not say it."""
+    seeing: tuple[str, ...] = ()
+    """Where it answered from the words alone: models that would have seen the pictures."""
     usage: Usage | None = None
     """``None``: the server did not count, or not to the end."""
     calls: tuple[ToolCall, ...] = ()

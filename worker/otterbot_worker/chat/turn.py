@@ -13,11 +13,12 @@ from contextlib import aclosing
 from typing import Protocol
 
 from ..errors import JobFailed
-from . import failures, fitting
+from . import failures, fitting, sight
 from .answer import Answer, Phases
 from .beginnings import Beginnings, Leaves
 from .chosen import Chosen
 from .records import BackendSettings, ChatOutcome, Delta, Message, Phase
+from .sight import CannotSee, Sight
 from .too_long import TooLong
 
 
@@ -48,17 +49,21 @@ class ModelSession(Protocol):
     def stream(self, messages: Sequence[Message]) -> AsyncGenerator[Delta]:
         """The answer, piece by piece. Closing it stops the server.
 
-        :raises TooLong: :raises NoFirstToken: :raises JobFailed:
+        :raises TooLong: :raises CannotSee: :raises NoFirstToken: :raises JobFailed:
         """
 
 
 class Turns:
     """What a backend's turns share."""
 
-    def __init__(self, settings: BackendSettings, beginnings: Beginnings, log: logging.Logger) -> None:
+    def __init__(
+        self, settings: BackendSettings, beginnings: Beginnings, log: logging.Logger, *, sees_pictures: bool = True
+    ) -> None:
+        """``sees_pictures``: as in `Capabilities`."""
         self._settings = settings
         self._beginnings = beginnings
         self._log = log
+        self._sight = Sight() if sees_pictures else None
         self.ratios = fitting.Ratios()
 
     async def run(
@@ -69,12 +74,22 @@ class Turns:
         started: float,
         on_text: Callable[[str], None],
         on_phase: Callable[[Phase], None],
+        needs_sight: bool = False,
     ) -> ChatOutcome:
         """One turn, as `ChatBackend.chat` says it. ``started``: of ``time.monotonic``. :raises JobFailed:"""
         chosen = session.chosen
         phases = Phases(on_phase)
         answer = Answer(on_text, phases.enter, self._settings.text_interval)
-        turn = Turn(session, messages, answer, settings=self._settings, ratios=self.ratios, beginnings=self._beginnings)
+        turn = Turn(
+            session,
+            messages,
+            answer,
+            settings=self._settings,
+            ratios=self.ratios,
+            beginnings=self._beginnings,
+            seeing=self._sight,
+            needs_sight=needs_sight,
+        )
         failure: JobFailed | None = None
         try:
             await turn.run(phases.enter)
@@ -97,6 +112,7 @@ class Turns:
             notes=turn.notes,
             reasoning=answer.reasoning() if self._settings.keeps_thoughts else "",
             left_out=turn.left_out,
+            seeing=chosen.seeing[: sight.NAMED] if turn.blind else (),
             usage=answer.usage,
             calls=calls,
         )
@@ -114,7 +130,10 @@ class Turn:
         settings: BackendSettings,
         ratios: fitting.Ratios,
         beginnings: Beginnings,
+        seeing: Sight | None = None,
+        needs_sight: bool = False,
     ) -> None:
+        """``seeing``: ``None``: no model of the backend sees; ``needs_sight``: the words alone are no question."""
         self._session = session
         self._chosen = session.chosen
         self._messages = messages
@@ -122,16 +141,21 @@ class Turn:
         self._settings = settings
         self._ratios = ratios
         self._beginnings = beginnings
+        self._seeing = seeing
+        self._needs_sight = needs_sight
+        self.blind: list[str] = []
+        """That the pictures were left out, where the question has some."""
         self.left_out = 0
         """Messages at the conversation's beginning that did not fit."""
         self._slow: list[str] = []
 
     @property
     def notes(self) -> list[str]:
-        return [*self._slow, *self._session.notes, *self._why_cut()]
+        return [*self.blind, *self._slow, *self._session.notes, *self._why_cut()]
 
     async def run(self, on_phase: Callable[[Phase], None]) -> None:
         """:raises JobFailed:"""
+        self._look()
         self._slow = await self._session.ready(on_phase)
         self._answer.beginning = await self._beginnings.of(self._chosen, self._session.prompt_leaves)
         fitted = self._fit(self._ratios.of(self._chosen.key), context=self._chosen.context)
@@ -146,6 +170,11 @@ class Turn:
                 if self._answer.text():
                     raise failures.too_long(self._chosen.context) from None
                 fitted = self._less(fitted, long)
+            except CannotSee:
+                if self._seeing is not None:
+                    self._seeing.learn(self._chosen)
+                self._leave_pictures_out()
+                fitted = self._fit(self._ratios.of(self._chosen.key), context=self._chosen.context)
             except NoFirstToken:
                 # Where it was unloaded since, the silence was a load, and that has to be one of its own.
                 if loaded_again or await self._session.in_memory():
@@ -154,7 +183,7 @@ class Turn:
                 self._slow = await self._session.ready(on_phase)
             except TimeoutError:
                 raise failures.stalled(self._settings.total_timeout) from None
-        if self._answer.prompt_tokens:
+        if self._answer.prompt_tokens and not sight.pictures_in(fitted.messages):
             counted = self._answer.prompt_tokens
             self._ratios.learn(self._chosen.key, fitting.estimate_all(fitted.messages), counted)
 
@@ -165,6 +194,23 @@ class Turn:
                 if delta.done or self._answer.cut:
                     return
         raise failures.broke_off()
+
+    # ------------------------------------------------------------ pictures
+
+    def _look(self) -> None:
+        """:raises JobFailed: as below"""
+        sees = self._seeing is not None and self._seeing.sees(self._chosen)
+        if not sees and sight.pictures_in(self._messages):
+            self._leave_pictures_out()
+
+    def _leave_pictures_out(self) -> None:
+        """The model sees none. :raises JobFailed: the question is nothing without"""
+        question = self._messages[-1]
+        if question.get("images"):
+            if self._needs_sight or not question["content"].strip():
+                raise sight.blind(self._chosen)
+            self.blind = [sight.note(self._chosen)]
+        self._messages = sight.without_pictures(self._messages)
 
     # ------------------------------------------------------------ the context's end
 
@@ -177,8 +223,9 @@ class Turn:
         estimated = fitting.estimate_all(fitted.messages)
         self._chosen.context = context = long.context or self._chosen.context
         if fitted.alone:
-            raise failures.too_long(context, long.tokens if context else None)
-        if long.tokens:
+            pictures = sight.pictures_in(fitted.messages)
+            raise failures.too_long(context, long.tokens if context else None, pictures=pictures)
+        if long.tokens and not sight.pictures_in(fitted.messages):
             self._ratios.learn(self._chosen.key, estimated, long.tokens)
         tokens = long.tokens or round(1.25 * max(context, estimated))
         # Where nobody knows how much fits, it is less than what was refused.

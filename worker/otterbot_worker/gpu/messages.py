@@ -5,11 +5,11 @@ that silence during a task means that it hangs::
 
     parent                       child
       ◀──────────── Hello          the card is ours, torch is loaded
-      ── Draw ──────────▶
+      ── Draw | Describe ▶
       ◀──────────── Progress, Beat  at every phase, step and (at most each second) block
       ◀──────────── Preview        where the task wants them, a few between the steps
       ── Cancel ────────▶           at any time; unknown tasks are ignored
-      ◀──────────── Drawn | Failed | Cancelled
+      ◀──────────── Drawn | Described | Failed | Cancelled
       ── Release, Trim ─▶
       ◀──────────── Released, Trimmed
       ── Stop ──────────▶           ends with exit code 0
@@ -29,13 +29,21 @@ from ..errors import Details
 from ..memory.oom_history import OutOfMemory
 from ..memory.peaks import Peak
 from ..models.entries import ModelEntry
-from ..schemas.draw_files import CheckerFiles, ControlFiles, EmbeddingFile, InitImageFile, LoraFile, MaskFile
+from ..schemas.draw_files import (
+    CaptionerFiles,
+    CheckerFiles,
+    ControlFiles,
+    EmbeddingFile,
+    InitImageFile,
+    LoraFile,
+    MaskFile,
+)
 from ..schemas.records import UsedRefiner, UsedVae
 from ..schemas.resolved import ResolvedRequest
 
 _T = TypeVar("_T")
 
-Phase = Literal["downloading", "loading", "denoising", "decoding", "saving"]
+Phase = Literal["downloading", "loading", "denoising", "decoding", "saving", "describing"]
 
 LINE_LIMIT = 1 << 20
 """Bytes of one line. The longest message is a ``Draw`` with two prompts."""
@@ -90,6 +98,8 @@ class Draw(ResolvedRequest):
     embeddings: tuple[EmbeddingFile, ...] = ()
     checker: CheckerFiles | None = None
     """The safety checker that has to look at the picture before it leaves the process."""
+    captioner: CaptionerFiles | None = None
+    """Says what the picture shows, once it is drawn."""
     oom_history: tuple[OutOfMemory, ...] = ()
     """What ran out of memory with this model before."""
     beside: int = 0
@@ -97,6 +107,16 @@ class Draw(ResolvedRequest):
     be drawn in the same way without them; else it fails as ``errors.CROWDED``, before anything was done for it."""
     peaks: tuple[Peak, ...] = ()
     """What pictures of this model took."""
+
+
+class Describe(_Message):
+    """What a picture shows, in the captioner's words."""
+
+    kind: Literal["describe"] = "describe"
+    task_id: str
+    picture: str
+    """A checked RGB PNG."""
+    captioner: CaptionerFiles
 
 
 class Cancel(_Message):
@@ -199,6 +219,19 @@ class Drawn(Measured):
     """What ran out of memory before ``plan`` did not."""
     peak: Peak | None = None
     """What it took of the card; ``None`` without one."""
+    alt: str = ""
+    """What it shows, in the captioner's words."""
+
+
+class Described(_Message):
+    kind: Literal["described"] = "described"
+    task_id: str
+    captions: list[str]
+    """Of the same picture, from short to long."""
+    seconds: float
+    memory: Memory
+    resident: str | None
+    notes: list[str] = []
 
 
 class Failed(_Message):
@@ -233,8 +266,8 @@ class Trimmed(_Message):
     resident: str | None
 
 
-ToChild = Draw | Cancel | Release | Trim | Stop
-ToParent = Hello | Progress | Preview | Beat | Drawn | Failed | Cancelled | Released | Trimmed
+ToChild = Draw | Describe | Cancel | Release | Trim | Stop
+ToParent = Hello | Progress | Preview | Beat | Drawn | Described | Failed | Cancelled | Released | Trimmed
 
 _TO_CHILD: TypeAdapter[ToChild] = TypeAdapter(Annotated[ToChild, Field(discriminator="kind")])
 _TO_PARENT: TypeAdapter[ToParent] = TypeAdapter(Annotated[ToParent, Field(discriminator="kind")])

@@ -2,11 +2,11 @@
 
 ::
 
-    stopped ──start──▶ starting ──Hello──▶ idle ──Draw──▶ loading ⇄ drawing ──result──▶ idle
+    stopped ──start──▶ starting ──Hello──▶ idle ──task──▶ loading ⇄ drawing ──result──▶ idle
        ▲                  │                  │                │
        └──────── ended, killed, hung: reaped before the state says "stopped" ────────┘
 
-One thing at a time: ``start``, ``draw``, ``release`` and ``trim`` wait for each other; ``cancel`` and
+One thing at a time: ``start``, ``draw``, ``describe``, ``release`` and ``trim`` wait for each other; ``cancel`` and
 ``stop`` do not. The child dies with this process (parent-death signal) and when the socket
 closes; it holds the lock file of the card as long as it lives.
 """
@@ -108,6 +108,22 @@ class GpuProcess:
         :raises Cancelled: ``cancel`` was called
         :raises ProcessDied: the process ended or hung; the next call starts a new one
         """
+        answer = await self._do(task, on_progress, on_preview)
+        assert isinstance(answer, messages.Drawn), "a picture was asked for"
+        return answer
+
+    async def describe(self, task: messages.Describe, on_progress: Callable[[Progress], None]) -> messages.Described:
+        """What a picture shows. Ends, and raises, as `draw` does."""
+        answer = await self._do(task, on_progress, None)
+        assert isinstance(answer, messages.Described), "a description was asked for"
+        return answer
+
+    async def _do(
+        self,
+        task: messages.Draw | messages.Describe,
+        on_progress: Callable[[Progress], None],
+        on_preview: Callable[[bytes], None] | None,
+    ) -> messages.Drawn | messages.Described:
         async with self._turn:
             self._task_id, self._cancel_asked = task.task_id, False
             try:
@@ -116,7 +132,7 @@ class GpuProcess:
                 child = await self._ensure_started()
                 if self._cancel_asked:
                     raise Cancelled()
-                return await self._draw(child, task, on_progress, on_preview)
+                return await self._work(child, task, on_progress, on_preview)
             finally:
                 self._task_id = None
                 if self._child is not None:
@@ -205,13 +221,13 @@ class GpuProcess:
         self._log.info("GPU process %d has %s (%s)", child.pid, hello.device, hello.name)
         return child
 
-    async def _draw(
+    async def _work(
         self,
         child: Child,
-        task: messages.Draw,
+        task: messages.Draw | messages.Describe,
         on_progress: Callable[[Progress], None],
         on_preview: Callable[[bytes], None] | None,
-    ) -> messages.Drawn:
+    ) -> messages.Drawn | messages.Described:
         child.send(task)
         self._update(state="loading")
         try:
@@ -233,7 +249,7 @@ class GpuProcess:
         task_id: str,
         on_progress: Callable[[Progress], None],
         on_preview: Callable[[bytes], None] | None = None,
-    ) -> messages.Drawn:
+    ) -> messages.Drawn | messages.Described:
         limit = self._load_timeout
         while True:
             message = await child.receive(limit)
@@ -246,7 +262,7 @@ class GpuProcess:
                 on_progress(_progress(message))
             elif isinstance(message, messages.Preview) and on_preview is not None:
                 on_preview(base64.b64decode(message.jpeg))
-            elif isinstance(message, messages.Drawn):
+            elif isinstance(message, messages.Drawn | messages.Described):
                 self._measured(message.memory, resident=message.resident)
                 return message
             elif isinstance(message, messages.Failed):

@@ -70,7 +70,7 @@ class Channel:
             return
         if isinstance(message, messages.Stop):
             os._exit(0)  # safe at any moment: the picture's file is scratch, and the driver frees the card
-        if isinstance(message, messages.Draw):
+        if isinstance(message, messages.Draw | messages.Describe):
             self._cancelled.clear()  # a new task: older cancels do not count
         self.inbox.put(message)
 
@@ -115,11 +115,13 @@ def describe(error: BaseException) -> str:
     return f"{type(error).__name__} at {' < '.join(reversed(frames[-8:]))}"
 
 
-def draw(engine: Engine, channel: Channel, message: messages.Draw) -> None:
-    """One picture, from the message to its answer."""
+def work(engine: Engine, channel: Channel, message: messages.Draw | messages.Describe) -> None:
+    """One picture that is drawn or described, from the message to its answer."""
     task = Task(channel, message.task_id)
     try:
-        answer: messages.ToParent = engine.draw(message, task)
+        answer: messages.ToParent = (
+            engine.draw(message, task) if isinstance(message, messages.Draw) else engine.describe(message, task)
+        )
     except Cancelled:
         answer = messages.Cancelled(task_id=message.task_id, memory=engine.memory(), resident=engine.resident)
     except (JobFailed, CannotLook) as error:
@@ -144,8 +146,8 @@ def serve(engine: Engine, channel: Channel) -> NoReturn:
     while True:
         message = channel.inbox.get()
         try:
-            if isinstance(message, messages.Draw):
-                draw(engine, channel, message)
+            if isinstance(message, messages.Draw | messages.Describe):
+                work(engine, channel, message)
             elif isinstance(message, messages.Release):
                 engine.put_away()
                 channel.send(messages.Released(memory=engine.memory()))

@@ -1,5 +1,6 @@
 # mypy: disallow-untyped-calls=False
-"""The engine: one picture at a time, from a resolved task to raw RGB bytes, under one memory plan after another."""
+"""The engine: one picture at a time, from a resolved task to raw RGB bytes, under one memory plan after another; and
+what a picture shows."""
 
 from __future__ import annotations
 
@@ -11,11 +12,12 @@ from dataclasses import dataclass
 import torch
 
 from ..errors import Cancelled, CannotLook, JobFailed
-from ..gpu.messages import Draw, Drawn, Measured, Memory
+from ..gpu.messages import Describe, Described, Draw, Drawn, Measured, Memory
 from ..memory import placement
 from ..memory.device_info import DeviceInfo
 from ..models.entries import ModelEntry
 from ..sampling import tiles
+from .describing import Describing
 from .draw.passes import rescale
 from .draw.picture import generate, refined
 from .draw.step_hooks import watching
@@ -53,6 +55,7 @@ class Engine:
         self._device = devices.pick(device)
         self._downloads = downloads
         self.residency = Residency(self._device, downloads=downloads, ram_reserve=ram_reserve, measure=measure)
+        self._describing = Describing(self._device, self.residency, downloads=downloads, reserve=reserve)
         self._budgets = MemoryBudgets(reserve=reserve, ram_reserve=ram_reserve)
         self.versions = libraries.versions()
 
@@ -129,6 +132,7 @@ class Engine:
             notes=budget.notes + outcome.notes,
             plan=budget.plan.name,
             ooms=budget.ooms,
+            alt=outcome.alt,
             peak=budget.peak(outcome.peak),
             **dict(outcome.measured),
         )
@@ -141,6 +145,10 @@ class Engine:
             "precision": computed if kept == computed else f"{kept}, computed in {computed}",
             **({"threads": str(torch.get_num_threads())} if self._device.type == "cpu" else {}),
         }
+
+    def describe(self, task: Describe, monitor: Monitor) -> Described:
+        """What a picture shows. :raises JobFailed: Cancelled: devices.DeviceLost:"""
+        return self._describing.describe(task, monitor)
 
     # ------------------------------------------------------------ one attempt
 
@@ -191,13 +199,17 @@ class Engine:
         if task.checker is not None:
             monitor.check()
             self.residency.safety.look(pixels)
+        seconds, measured = time.monotonic() - started, _measured(loaded, task)
+        peak = devices.peak(self._device)
+        alt, said = self._describing.alt(task, pixels, monitor)
         return _Outcome(
             pixels=pixels,
-            notes=notes + more,
+            notes=notes + more + said,
             load_seconds=load_seconds,
-            pipeline_seconds=time.monotonic() - started,
-            measured=_measured(loaded, task),
-            peak=devices.peak(self._device),
+            pipeline_seconds=seconds,
+            measured=measured,
+            alt=alt,
+            peak=peak,
         )
 
 
@@ -210,6 +222,7 @@ class _Outcome:
     load_seconds: float
     pipeline_seconds: float
     measured: Measured
+    alt: str
     peak: int | None
     """Bytes of the card at most."""
 

@@ -16,6 +16,7 @@ import torch
 from ..errors import JobFailed
 from ..memory.device_info import DeviceInfo
 from ..models.entries import ModelEntry
+from .captioner import Captioner
 from .draw.prompt_cache import Embeddings
 from .draw.safety_checker import Safety
 from .load import device as devices
@@ -48,10 +49,12 @@ class Residency:
         self.embeddings = Embeddings()
         """Of the loaded model; empty where none is."""
         self.safety = Safety()
+        self.captioner = Captioner()
         self.cpu_cache = CpuModelCache()
 
     def release(self) -> None:
         """Let go of every model and give their memory back."""
+        self.captioner.release()
         self.cpu_cache.clear()
         self._let_go()
 
@@ -131,6 +134,7 @@ class Residency:
             return loaded, 0.0
         monitor.progress("loading")
         monitor.check()
+        self.captioner.release()
         here = self.cpu_cache.has(budget.entry, budget.plan)
         if loaded is not None and loaded.entry == budget.entry:
             here = serves(loaded, budget.entry, budget.plan)

@@ -197,7 +197,8 @@ def _smaller(picture: Image.Image) -> Image.Image:
     return picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
 
 
-def _limit_oneself() -> None:
+def limit_oneself() -> None:
+    """Memory, time and files of this process, and its end with its parent's."""
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     for what, most in (
@@ -214,7 +215,7 @@ def _limit_oneself() -> None:
 
 def main(arguments: list[str]) -> int:
     source, target, max_pixels = arguments
-    _limit_oneself()
+    limit_oneself()
     try:
         made = convert(source, target, int(max_pixels))
     except Refused as refusal:

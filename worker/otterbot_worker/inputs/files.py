@@ -22,9 +22,10 @@ import secrets
 import signal
 import stat
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..errors import look_failed
 from . import check
@@ -33,6 +34,8 @@ from .turns import Turns
 AT_ONCE = 2
 CHECK_SECONDS = 60.0
 """Limit of wall-clock time, long enough for a busy processor."""
+SHOWN_SIDE = 1_024
+"""Pixels: no model of today sees more of a picture at once."""
 TOO_SLOW = json.dumps({"code": check.TOO_COMPLEX}).encode()
 _NAME = re.compile(r"[0-9a-f]{64}")
 
@@ -129,36 +132,9 @@ class InputFiles:
 
     async def _check(self, source: Path, target: Path) -> check.Converted:
         """:raises BadInput:"""
-        package_root = str(Path(__file__).resolve().parents[2])
-        paths = [package_root, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "otterbot_worker.inputs.check",
-            str(source),
-            str(target),
-            str(self._max_pixels),
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)), "MALLOC_ARENA_MAX": "2"},
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,  # decoders' messages may quote the file
-        )
-        try:
-            async with asyncio.timeout(CHECK_SECONDS):
-                words, _ = await process.communicate()
-        except TimeoutError:
-            words = TOO_SLOW
-        finally:
-            if process.returncode is None:
-                with contextlib.suppress(ProcessLookupError):
-                    process.kill()
-                await process.wait()
-        if process.returncode == -signal.SIGXCPU:
-            words = TOO_SLOW
-        try:
-            answer = json.loads(words)
-        except ValueError:
-            answer = {"code": check.UNREADABLE}  # killed by a limit, or crashed
+        answer = await _run("otterbot_worker.inputs.check", str(source), str(target), str(self._max_pixels))
+        if answer is None:
+            answer = {"code": check.UNREADABLE}  # it was killed, by a limit or by a signal of its own making
         if (number := answer.get("errno")) is not None:
             raise OSError(number, os.strerror(number))
         if "code" in answer:
@@ -166,6 +142,13 @@ class InputFiles:
         size = int(answer["width"]), int(answer["height"])
         alpha, animated = bool(answer["alpha"]), bool(answer["animated"])
         return check.Converted(*size, alpha=alpha, animated=animated, colours=answer["colours"])
+
+    async def shown(self, client: str, input_ids: Sequence[str], *, side: int = SHOWN_SIDE) -> list[str | None]:
+        """What a language model is shown of some pictures: JPEGs in base64, their longer side ``side`` pixels at most;
+        ``None``: it is not here."""
+        paths = [str(self.path(client, input_id)) for input_id in input_ids]
+        found = await _run("otterbot_worker.inputs.shown", str(side), *paths) if paths else []
+        return found if isinstance(found, list) else [None] * len(paths)
 
     def delete(self, client: str, input_id: str) -> None:
         for path in (self.path(client, input_id), self.mask_path(client, input_id)):
@@ -180,6 +163,38 @@ class InputFiles:
                 path.unlink(missing_ok=True)
                 count += 1
         return count
+
+
+async def _run(module: str, *arguments: str) -> Any:
+    """What a small process under limits of the kernel's answers; ``None``: nothing."""
+    package_root = str(Path(__file__).resolve().parents[2])
+    paths = [package_root, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        module,
+        *arguments,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)), "MALLOC_ARENA_MAX": "2"},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,  # a decoder's words may quote what is in the file
+    )
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            words, _ = await process.communicate()
+    except TimeoutError:
+        words = TOO_SLOW
+    finally:
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+    if process.returncode == -signal.SIGXCPU:
+        words = TOO_SLOW
+    try:
+        return json.loads(words)
+    except ValueError:
+        return None
 
 
 def _is_here(path: Path) -> bool:

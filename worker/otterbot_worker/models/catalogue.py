@@ -13,8 +13,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 from ..errors import CannotLook
-from ..schemas.draw_files import CheckerFiles
-from . import checkpoints, safety, user_files
+from ..schemas.draw_files import CaptionerFiles, CheckerFiles
+from . import captioner, checkpoints, safety, user_files
 from .checkpoint_probe import Found
 from .entries import ModelEntry
 from .entry_file import SHIPPED, read_entries
@@ -103,6 +103,8 @@ class Catalogue:
         patterns: Mapping[str, ModelEntry] | None = None,
         downloads_allowed: bool = False,
         safety_checker: str | None = None,
+        captioner_folder: Path | None = None,
+        captioner_name: str | None = None,
     ) -> None:
         """``folder``: checkpoints, whose files get defaults and limits from ``patterns``. Entries have precedence over
         files of the same name, and a file named by an entry is not listed twice."""
@@ -113,6 +115,8 @@ class Catalogue:
         self._patterns = dict(patterns or {})
         self._downloads_allowed = downloads_allowed
         self._safety_checker = safety_checker
+        self._captioner_folder = captioner_folder
+        self._captioner_name = captioner_name
         self._closed = False
 
     def look(self, seconds: float = LOOK_SECONDS) -> Look:
@@ -190,6 +194,12 @@ class Catalogue:
         """The safety checker's files for that model, as ``models.safety.place``. :raises CannotLook:"""
         return safety.place(entry.here(), self._safety_checker, downloads=self._downloads_allowed)
 
+    def captioner(self) -> CaptionerFiles | None:
+        """Where the captioner is, as ``models.captioner.place``. :raises CannotLook:"""
+        if self._captioner_folder is None:
+            return None
+        return captioner.place(self._captioner_folder, self._captioner_name, downloads=self._downloads_allowed)
+
     def default_model(
         self, device_kind: str, *, configured: str | None = None, seconds: float = LOOK_SECONDS
     ) -> tuple[str, str | None]:
@@ -249,9 +259,14 @@ def _is_here(entry: ModelEntry) -> bool:
 
 
 def load_catalogue(
-    *paths: Path, data_dir: Path, downloads_allowed: bool = False, safety_checker: str | None = None
+    *paths: Path,
+    data_dir: Path,
+    downloads_allowed: bool = False,
+    safety_checker: str | None = None,
+    captioner_name: str | None = None,
 ) -> Catalogue:
-    """Read the shipped file, then the operator's, in order; ``data_dir/checkpoints`` is looked at later.
+    """Read the shipped file, then the operator's, in order; ``checkpoints`` and ``captioner`` in ``data_dir`` are
+    looked at later.
 
     :raises CatalogueError:
     """
@@ -265,4 +280,6 @@ def load_catalogue(
         patterns={config: shipped[name] for config, name in _PATTERNS.items()},
         downloads_allowed=downloads_allowed,
         safety_checker=safety_checker,
+        captioner_folder=data_dir / captioner.FOLDER,
+        captioner_name=captioner_name,
     )

@@ -52,10 +52,11 @@ class Database:
         privacy.close_to_others([path])
         writer = await _connect(path)
         try:
-            for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
+            for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = OFF", "secure_delete = ON"):
                 await writer.execute(f"PRAGMA {pragma}")
             await migrations.migrate(writer)
-            await writer.execute("PRAGMA wal_autocheckpoint = 0")
+            for pragma in ("foreign_keys = ON", "wal_autocheckpoint = 0"):
+                await writer.execute(f"PRAGMA {pragma}")
             reader, scanner = await _connect(path), await _connect(path)
             await reader.execute("PRAGMA query_only = ON")
         except BaseException as error:

@@ -100,6 +100,34 @@ STEPS: tuple[str, ...] = (
     "ALTER TABLE inputs ADD COLUMN colours TEXT NOT NULL DEFAULT '';",
     # Rows have the kinds "prompt" and "later" from here on, which an older worker would take for turns of a chat.
     "SELECT 1;",
+    # Another kind of job. SQLite changes no CHECK, so the table is made anew; its rows are no longer held to a list of
+    # kinds, which the program has. Foreign keys are off meanwhile: dropping the old one would take the rows with it.
+    """
+    CREATE TABLE jobs_made_anew (
+        id TEXT PRIMARY KEY,
+        client TEXT NOT NULL,
+        key TEXT NOT NULL,
+        body_hash TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        owner TEXT NOT NULL,
+        room TEXT NOT NULL,
+        private INTEGER NOT NULL,
+        created_at REAL NOT NULL,
+        request TEXT NOT NULL,
+        content TEXT,
+        forgotten INTEGER NOT NULL DEFAULT 0,
+        UNIQUE (client, key)
+    );
+    INSERT INTO jobs_made_anew SELECT
+        id, client, key, body_hash, kind, owner, room, private, created_at, request, content, forgotten
+        FROM jobs ORDER BY rowid;
+    DROP TABLE jobs;
+    ALTER TABLE jobs_made_anew RENAME TO jobs;
+    CREATE INDEX jobs_age ON jobs (created_at);
+    CREATE INDEX jobs_of_client ON jobs (client, created_at);
+    CREATE INDEX jobs_content ON jobs (id) WHERE content IS NOT NULL;
+    CREATE INDEX jobs_private ON jobs (id) WHERE private = 1 AND forgotten = 0;
+    """,
 )
 
 
@@ -112,7 +140,7 @@ class NewerDatabase(Exception):
 
 
 async def migrate(connection: aiosqlite.Connection) -> None:
-    """Brings an open database to this worker's version.
+    """Brings an open database, whose foreign keys are off, to this worker's version.
 
     :raises NewerDatabase: it has a version that this worker does not know
     """

@@ -1,6 +1,6 @@
 """Jobs and their rows, as they stand in the database.
 
-A job has ``count`` pictures, or one chat turn; each is a row, and the row is what is claimed::
+A job has ``count`` pictures, one chat turn, or one picture to describe; each is a row, and the row is what is claimed::
 
               claim (attempt + 1)                     result WHERE state = running AND attempt = ?
    ┌────────┐ ───────────────▶ ┌─────────┐ ─────────────────────────▶ succeeded
@@ -13,20 +13,30 @@ A job has ``count`` pictures, or one chat turn; each is a row, and the row is wh
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from ..schemas.base import State
-from ..schemas.jobs import ChatResult, Failure
+from ..schemas.jobs import ChatResult, Described, Failure
 from ..schemas.records import ImageResult
-from ..schemas.resolved import ResolvedChat, ResolvedRequest
+from ..schemas.resolved import ResolvedChat, ResolvedDescription, ResolvedRequest
 
-Kind = Literal["image", "chat"]
+Kind = Literal["image", "chat", "describe"]
 """Of a job."""
-RowKind = Literal["image", "chat", "prompt", "later"]
+RowKind = Literal["image", "chat", "describe", "prompt", "later"]
 """What is to be done with a row. Where a language model writes a job's prompt, its first row is a ``prompt`` and the
 others come ``later``; they become an ``image`` all at once, when it is written (`Store.prompt_written`)."""
+
+_RESOLVED: Mapping[str, type[ResolvedRequest | ResolvedChat | ResolvedDescription]] = {
+    "image": ResolvedRequest,
+    "chat": ResolvedChat,
+    "describe": ResolvedDescription,
+}
+
+Result = ImageResult | ChatResult | Described
+_RESULTS: Mapping[str, type[Result]] = {"chat": ChatResult, "describe": Described}
+"""Of rows by their kinds; all others become pictures."""
 
 
 class Fields(Protocol):
@@ -47,7 +57,7 @@ CHAT_TEXT_SECONDS = 3_600.0
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One picture or turn. Times in Unix seconds; ``work`` in megapixel-steps (0 for chat)."""
+    """One picture, turn or description. Times in Unix seconds; ``work`` in megapixel-steps (0 but for pictures)."""
 
     seq: int
     """Order of arrival over all jobs."""
@@ -68,8 +78,8 @@ class Row:
     finished_at: float | None
     overtaken: int
     overtaken_at: float | None
-    result: ImageResult | ChatResult | None
-    """A picture's or an answer's, by ``kind``; only of a row that succeeded."""
+    result: Result | None
+    """A picture's, an answer's or a description's, by ``kind``; only of a row that succeeded."""
     error: Failure | None
     """Only of a row that failed."""
 
@@ -77,8 +87,8 @@ class Row:
     def from_row(cls, row: Fields) -> Row:
         values = {name: row[name] for name in cls.__dataclass_fields__}
         values["state"] = State(values["state"])
-        kind = ImageResult if values["kind"] == "image" else ChatResult
-        values["result"] = kind.model_validate_json(values["result"]) if values["result"] else None
+        result = _RESULTS.get(values["kind"], ImageResult)
+        values["result"] = result.model_validate_json(values["result"]) if values["result"] else None
         values["error"] = Failure.model_validate_json(values["error"]) if values["error"] else None
         return cls(**values)
 
@@ -93,6 +103,11 @@ class Row:
         return self.result if isinstance(self.result, ChatResult) else None
 
     @property
+    def described(self) -> Described | None:
+        """The result of a description's row."""
+        return self.result if isinstance(self.result, Described) else None
+
+    @property
     def job_kind(self) -> Kind:
         return job_kind(self.kind)
 
@@ -104,7 +119,8 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class StoredJob:
-    """A job without its rows. ``content`` is what a chat said, until it is forgotten."""
+    """A job without its rows. ``content`` is what a chat said, until it is forgotten; empty of a description, which is
+    forgotten with it."""
 
     id: str
     client: str
@@ -115,17 +131,21 @@ class StoredJob:
     room: str
     private: bool
     created_at: float
-    request: ResolvedRequest | ResolvedChat
-    content: list[dict[str, str]] | None
+    request: ResolvedRequest | ResolvedChat | ResolvedDescription
+    content: list[dict[str, Any]] | None
 
     @classmethod
     def from_row(cls, row: Fields) -> StoredJob:
         values = {name: row[name] for name in cls.__dataclass_fields__}
         values["private"] = bool(values["private"])
-        kind = ResolvedRequest if values["kind"] == "image" else ResolvedChat
-        values["request"] = kind.model_validate_json(values["request"])
+        values["request"] = _RESOLVED[values["kind"]].model_validate_json(values["request"])
         values["content"] = json.loads(values["content"]) if values["content"] else None
         return cls(**values)
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """Ids of the pictures that a chat or a description is about."""
+        return () if isinstance(self.request, ResolvedRequest) else self.request.pictures
 
     @property
     def pictures(self) -> ResolvedRequest:
@@ -164,7 +184,7 @@ class ImageRow:
 
 def job_kind(kind: RowKind) -> Kind:
     """Of the job that a row of that kind belongs to."""
-    return "chat" if kind == "chat" else "image"
+    return kind if kind in ("chat", "describe") else "image"
 
 
 def derived_state(states: Iterable[State]) -> State:

@@ -46,7 +46,8 @@ WAITING = f"SELECT DISTINCT job_id, owner, kind FROM rows WHERE {_QUEUED} AND cl
 SERVED = "SELECT client, owner, at FROM served"
 _POSITIONS = """
     SELECT job_id, MIN(n) - 1 AS before, MAX(n) AS until FROM (
-        SELECT job_id, ROW_NUMBER() OVER (PARTITION BY owner, kind = 'chat' ORDER BY seq) AS n FROM rows WHERE {})
+        SELECT job_id, ROW_NUMBER() OVER (PARTITION BY owner, kind IN ('chat', 'describe') ORDER BY seq) AS n
+        FROM rows WHERE {})
     GROUP BY job_id"""
 POSITIONS = _POSITIONS.format(f"{_QUEUED} AND client = ?")
 POSITIONS_OF_OWNER = _POSITIONS.format(f"{_QUEUED} AND client = ? AND owner = ?")
@@ -111,7 +112,7 @@ _FORGET_RECORD = """
         result, '$.filename', 'picture.png', '$.record.asked', json('{}'),
         '$.record.used.prompt', '', '$.record.used.expansion', NULL, '$.record.used.negative_prompt', '',
         '$.record.used.init_image', NULL, '$.record.used.mask', NULL, '$.record.used.control', NULL,
-        '$.record.used.loras', json('[]'), '$.record.used.embeddings', json('[]'), '$.notes', json('[]'))
+        '$.record.used.loras', json('[]'), '$.record.used.embeddings', json('[]'), '$.notes', json('[]'), '$.alt', NULL)
     WHERE result IS NOT NULL AND """
 FORGET_RECORD = f"{_FORGET_RECORD} job_id = ? AND idx = ?"
 FORGET_RECORDS = f"""{_FORGET_RECORD} (job_id, idx) IN (
@@ -123,7 +124,9 @@ _WANTED = f"""
     (client, id) IN (SELECT jobs.client, json_extract(jobs.request, named.value || '.id')
     FROM jobs, json_each('["$.init_image", "$.mask", "$.control"]') AS named
     WHERE jobs.id IN (SELECT job_id FROM rows WHERE {_OPEN})
-    AND json_extract(jobs.request, named.value || '.id') IS NOT NULL)"""
+    AND json_extract(jobs.request, named.value || '.id') IS NOT NULL
+    UNION ALL SELECT jobs.client, shown.value FROM jobs, json_each(jobs.request, '$.pictures') AS shown
+    WHERE jobs.id IN (SELECT job_id FROM rows WHERE {_OPEN}))"""
 INPUT = "SELECT * FROM inputs WHERE client = ? AND id = ?"
 INPUTS = f"SELECT *, {_WANTED} AS wanted FROM inputs ORDER BY used_at"
 ADD_INPUT = """
@@ -141,11 +144,13 @@ DROP_INPUT = f"""
 # ---------------------------------------------------------------- housekeeping
 
 FORGET_CONTENT = f"""
-    UPDATE jobs SET content = NULL WHERE kind = 'chat' AND content IS NOT NULL
+    UPDATE jobs SET content = NULL, request = json_replace(request, '$.pictures', json('[]'))
+    WHERE kind IN ('chat', 'describe') AND content IS NOT NULL
     AND NOT EXISTS (SELECT 1 FROM rows WHERE job_id = jobs.id AND (finished_at IS NULL OR finished_at > ?))
     AND id NOT IN (SELECT job_id FROM rows WHERE {_OPEN}) RETURNING id"""
 FORGET_TEXT = """
-    UPDATE rows SET result = json_replace(result, '$.text', '', '$.reasoning', '', '$.draws', NULL)
+    UPDATE rows SET result = json_replace(
+        result, '$.text', '', '$.reasoning', '', '$.draws', NULL, '$.alt', '', '$.prompts', json('[]'))
     WHERE result IS NOT NULL AND job_id IN (SELECT value FROM json_each(?))"""
 FORGET_REQUESTS = f"""
     UPDATE jobs SET forgotten = 1, request = json_set(

@@ -1,9 +1,9 @@
 """Which picture or turn comes next: a pure function.
 
-People take turns: whoever was served longest ago is first, and one person's own rows keep their order (chat before
-pictures). Two things may overtake in this fair order: chat, because a person waits for the answer, and rows of the
-loaded model, because loading takes longer than drawing. A row that is overtaken counts this: at most N times, and not
-after T seconds from the first time.
+People take turns: whoever was served longest ago is first, and one person's own rows keep their order (chats and
+descriptions before pictures). Two things may overtake in this fair order: chats and descriptions, because a person
+waits for the answer, and rows of the loaded model, because loading takes longer than drawing. A row that is overtaken
+counts this: at most N times, and not after T seconds from the first time.
 """
 
 from __future__ import annotations
@@ -59,13 +59,13 @@ def fair_order(heads: Iterable[Head], served: Mapping[Owner, float]) -> list[Hea
     for head in heads:
         by_owner.setdefault((head.client, head.owner), []).append(head)
     for rows in by_owner.values():
-        rows.sort(key=lambda head: (head.kind != "chat", head.seq))
+        rows.sort(key=lambda head: (head.kind == "image", head.seq))
     owners = sorted(by_owner, key=lambda owner: (served.get(owner, float("-inf")), min(h.seq for h in by_owner[owner])))
     return [head for owner in owners for head in by_owner[owner]]
 
 
 def _class(head: Head, resident: str | None, chatting: bool) -> int:
-    if head.kind == "chat" or (head.kind == "prompt" and chatting):
+    if head.kind in ("chat", "describe") or (head.kind == "prompt" and chatting):
         return 0
     return 1 if resident is not None and head.model == resident else 2
 

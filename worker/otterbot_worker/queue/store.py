@@ -13,8 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from ..schemas.jobs import ChatResult, Failure
-from ..schemas.records import ImageResult
+from ..schemas.jobs import Failure
 from ..schemas.resolved import ResolvedRequest
 from . import queries as q
 from . import submission
@@ -26,6 +25,7 @@ from .model import (
     WORKER_DEATHS_ALLOWED,
     ImageRow,
     Kind,
+    Result,
     Row,
     RowKind,
     StoredJob,
@@ -135,8 +135,8 @@ class Store:
         return {(found["client"], found["owner"]): found["at"] for found in await self._db.fetch(q.SERVED)}
 
     async def positions(self, client: str, owner: str | None) -> dict[str, tuple[int, int]]:
-        """For each job of a client (or of one owner) with queued rows: how many of its owner's queued rows of the same
-        kind come before its first queued one, and up to its last, itself included."""
+        """For each job of a client (or of one owner) with queued rows: how many of its owner's queued rows (pictures,
+        or all else) come before its first queued one, and up to its last, itself included."""
         if owner is None:
             found = await self._db.scan(q.POSITIONS, (client,))
         else:
@@ -159,7 +159,7 @@ class Store:
                 await connection.execute(q.OVERTAKE, (now, json.dumps(list(overtaken))))
             return Row.from_row(found)
 
-    async def succeed(self, row: Row, result: ImageResult | ChatResult, image: ImageRow | None, now: float) -> bool:
+    async def succeed(self, row: Row, result: Result, image: ImageRow | None, now: float) -> bool:
         """``running → succeeded``; a picture becomes known with it. ``False``: it was cancelled meanwhile."""
         text = _json(result)
         async with self._db.transaction() as connection:

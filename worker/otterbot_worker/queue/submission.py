@@ -6,10 +6,11 @@ import json
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import aiosqlite
 
-from ..schemas.resolved import ResolvedChat, ResolvedRequest
+from ..schemas.resolved import ResolvedChat, ResolvedDescription, ResolvedRequest
 from . import queries as q
 from .database import fetch_one
 from .model import Kind, NewRow, RowKind, StoredJob
@@ -50,8 +51,8 @@ class Submission:
     owner: str
     room: str
     private: bool
-    request: ResolvedRequest | ResolvedChat
-    content: list[dict[str, str]] | None
+    request: ResolvedRequest | ResolvedChat | ResolvedDescription
+    content: list[dict[str, Any]] | None
     rows: Sequence[NewRow]
     input_ids: Sequence[str] = ()
     """The input pictures that it needs."""

@@ -16,13 +16,12 @@ from ..models.entries import ModelEntry
 from ..models.loras import Library
 from ..prompts import StepCount, read
 from ..prompts.lora_tags import lora_tags
-from ..queue.model import NewRow
 from ..queue.submission import Submission, new_rows
 from ..sampling import samplers, sampling_steps, tiles
 from ..schemas.jobs import FieldProblem
-from ..schemas.new_jobs import NewChatJob, NewImageJob, NewResolvedJob
+from ..schemas.new_jobs import NewChatJob, NewDescribeJob, NewImageJob, NewResolvedJob
 from ..schemas.requests import ImageRequest
-from ..schemas.resolved import ResolvedChat, ResolvedInitImage, ResolvedMask, ResolvedRequest
+from ..schemas.resolved import ResolvedInitImage, ResolvedMask, ResolvedRequest
 from . import expansions, hires, layers, resubmitted, variations
 from . import input_images as pictures
 from .controlnet import ChosenControlNet, find_controlnet
@@ -35,7 +34,7 @@ from .size import Size, find_size
 NO_PREVIEWS = "There were no previews, because the safety checker looks at finished pictures only."
 
 
-def body_hash(job: NewImageJob | NewChatJob | NewResolvedJob) -> str:
+def body_hash(job: NewImageJob | NewChatJob | NewResolvedJob | NewDescribeJob) -> str:
     """A hash that is equal for equal requests in any JSON spelling, and unchanged by fields that later versions add."""
     body = job.model_dump(mode="json", exclude_defaults=True, exclude={"key"})
     canonical = json.dumps(body, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
@@ -70,34 +69,6 @@ def image_submission(
         content=None,
         rows=new_rows(request, work=tiles.work(request)),
         input_ids=sources.ids,
-    )
-
-
-def chat_submission(job: NewChatJob, client: str, default_model: str | None) -> Submission:
-    """The model stays ``""`` while the chat backend's models are unknown.
-
-    :raises Refused:
-    """
-    messages = job.request.messages
-    if messages[-1].role != "user":
-        raise Refused([problem("messages", "last_not_user", "The last message has to be the user's.")])
-    model = job.request.model or default_model or ""
-    return Submission(
-        client=client,
-        key=job.key,
-        body_hash=body_hash(job),
-        kind="chat",
-        owner=job.owner,
-        room=job.room,
-        private=job.private,
-        request=ResolvedChat(
-            model=model,
-            named=job.request.model is not None,
-            left_out_told=job.request.left_out_told,
-            draws=job.request.draws,
-        ),
-        content=[message.model_dump() for message in messages],
-        rows=[NewRow(seed=0, model=model, work=0.0)],
     )
 
 
@@ -231,6 +202,7 @@ def _resolved(
         embeddings=tuple(chosen.wanted.embeddings),
         safety=request.safety,
         preview=request.preview and not request.safety,
+        describe=request.describe,
         notes=(
             *chosen.steps.notes,
             *chosen.guidance_notes,

@@ -46,7 +46,7 @@ class Countdown:
         """Seconds until the pixels are there, as of now; ``None``: nothing is known yet."""
         now = self._clock()
         if progress.phase != self._phase:
-            if self._phase == "decoding" and progress.phase == "saving":
+            if self._phase == "decoding" and progress.phase in ("saving", "describing"):
                 self.finish_seconds = now - self._since
             # Starting and loading count as one wait; every other phase starts its own clock.
             if (self._phase, progress.phase) != ("starting", "loading"):
@@ -55,6 +55,8 @@ class Countdown:
         passed = now - self._since
         if progress.phase == "saving":
             return 0.0
+        if progress.phase == "describing":
+            return None
         if progress.phase == "decoding":
             return max(0.0, self._finish - passed) if self._finish else None
         if progress.phase == "denoising":

@@ -20,6 +20,7 @@ from ..queue import disk, schedule
 from ..queue.model import Kind, Row, RowKind, StoredJob
 from ..schemas.base import State
 from ..schemas.jobs import Failure, Pause
+from .descriptions import DescriptionRunner
 from .expansions import PromptRunner
 from .held import GAVE_UP, HeldRows
 from .holds import Holds
@@ -45,6 +46,7 @@ class Dispatcher:
         archive: Archive,
         pictures: PictureRunner,
         turns: TurnRunner,
+        descriptions: DescriptionRunner,
         prompts: PromptRunner,
         bounds: schedule.Bounds,
         idle_unload: float = 0.0,
@@ -58,13 +60,14 @@ class Dispatcher:
         self._gpu = gpu
         self._pictures = pictures
         self._turns = turns
+        self._descriptions = descriptions
         self._prompts = prompts
         self._bounds = bounds
         self._idle_unload = idle_unload
         self._drew = time.monotonic()
         """When the GPU process was last of use."""
         self._lanes: dict[LaneName, Lane] = {"card": Lane(name="card"), "beside": Lane(name="beside")}
-        self._turns_need_card = turns.needs_card
+        self._needs_card: dict[Kind, bool] = {"image": True, "chat": turns.needs_card, "describe": True}
         """As far as is known: a backend may choose anew before each turn."""
         self._holds = Holds(archive)
         self._alone = HeldRows()
@@ -125,6 +128,7 @@ class Dispatcher:
         """Leaves the running row queued, the drawn ones archived, and the card free."""
         self._stopping = True
         self._turns.stop()
+        self._descriptions.stop()
         self._prompts.stop()
         self.wake()
         self._interrupt(lambda row: True)
@@ -173,11 +177,16 @@ class Dispatcher:
         return row
 
     async def _next_beside(self, lane: Lane) -> Row | None:
-        """The next turn that needs no card. Whether turns do is asked anew where one waits: their backend may have
-        changed while a picture is drawn for minutes."""
-        if not self._pausing.state.paused and any(head.kind in TALK for head in await self._store.heads()):
-            if self._turns_need_card:
-                self._now_needed(await self._turns.would_need_card())
+        """The next turn, prompt or description that needs no card. Whether they do is asked anew where one waits: their
+        backend may have changed while a picture is drawn for minutes."""
+        waiting: set[RowKind] = set()
+        if not self._pausing.state.paused:
+            waiting = {head.kind for head in await self._store.heads()} - {"image", "later"}
+        if waiting:
+            if waiting & TALK and self._needs_card["chat"]:
+                self._now_needed("chat", await self._turns.would_need_card())
+            if "describe" in waiting and self._needs_card["describe"]:
+                self._now_needed("describe", await self._descriptions.would_need_card())
             row = await self._claim(lane)
             if row is not None:
                 return row
@@ -185,9 +194,9 @@ class Dispatcher:
         await lane.sleep(max(0.05, min(moments) - time.monotonic()) if moments else None)
         return None
 
-    def _now_needed(self, needed: bool) -> None:
-        if needed != self._turns_need_card:
-            self._turns_need_card = needed
+    def _now_needed(self, kind: Kind, needed: bool) -> None:
+        if needed != self._needs_card[kind]:
+            self._needs_card[kind] = needed
             self.wake()
 
     async def _rest_until_disk(self, lane: Lane, error: Exception) -> None:
@@ -200,7 +209,7 @@ class Dispatcher:
         return await disk.surely(write, ended=lambda: self._stopping)
 
     async def _claim(self, lane: Lane) -> Row | None:
-        held = self._held() | lane.skips(turns_need_card=self._turns_need_card)
+        held = self._held() | lane.skips(self._needs_card)
         heads = [head for head in await self._store.heads() if not self._alone.holds(head.seq)]
         if not heads:
             return None
@@ -242,11 +251,13 @@ class Dispatcher:
             elif row.kind == "prompt":
                 await self._prompts.run(row, job, lambda: current.interrupted, with_card=lane.name == "card")
                 self.wake()
-            else:
+            elif row.kind == "chat":
                 await self._turns.run(row, job, lambda: current.interrupted, with_card=lane.name == "card")
+            else:
+                await self._descriptions.run(row, job, lambda: current.interrupted, with_card=lane.name == "card")
         except WrongLane:
             await self._surely(lambda: self._store.give_back(row))
-            self._turns_need_card = lane.name == "beside"
+            self._needs_card["chat" if row.kind in TALK else row.job_kind] = lane.name == "beside"
             self.wake()  # in any case: the other lane may have looked while the row was in this one
         except HandBack as back:
             log.warning("handed back", extra={"job": row.job_id, "reason": back.reason})
@@ -276,7 +287,7 @@ class Dispatcher:
             await self._fail(row, internal(row.job_kind))
         finally:
             lane.current = None
-            if row.kind == "image":
+            if row.kind not in TALK:
                 self._drew = time.monotonic()
             if not handed_over:
                 self._live.forget(row.job_id, row.idx)
@@ -294,7 +305,7 @@ class Dispatcher:
         if self._stopping or death.reason == "stopped":
             await self._surely(lambda: self._store.give_back(row))
             return
-        made = await self._surely(lambda: self._store.gpu_died(row, poison(death), time.time()))
+        made = await self._surely(lambda: self._store.gpu_died(row, poison(death, row.kind), time.time()))
         given_up = made is not None and made.final
         self._measures.gpu_deaths.inc()
         if given_up:
@@ -312,6 +323,7 @@ class Dispatcher:
             current.interrupted = True
             self._gpu.cancel(current.row.task_id)
             self._turns.interrupt(current.row)
+            self._descriptions.interrupt(current.row)
             self._prompts.interrupt(current.row)
         return bool(found)
 

@@ -40,8 +40,8 @@ class Speeds:
 
     def row_seconds(self, kind: str, model: str, work: float) -> float | None:
         """One picture of ``work`` megapixel-steps without its load, or one turn."""
-        if kind == "chat":
-            return self.get(turn_name(model))
+        if kind != "image":
+            return self.get(turn_name(model, kind))
         speed = self.get(speed_name(model))
         return work / speed if speed else None
 
@@ -64,9 +64,9 @@ def finish_name(model: str) -> str:
     return f"image/{model}/finish"
 
 
-def turn_name(model: str) -> str:
-    """Seconds of a chat turn."""
-    return f"chat/{model}/turn"
+def turn_name(model: str, kind: str = "chat") -> str:
+    """Seconds of a chat turn, or of a description."""
+    return f"{kind}/{model}/turn"
 
 
 PROMPT = "prompt"
@@ -82,7 +82,7 @@ class _Person:
 
 
 class Line:
-    """The queue as one line: chat turns first, then pictures, one of each person in turn.
+    """The queue as one line: chat turns and descriptions first, then pictures, one of each person in turn.
 
     Estimates the schedule, ignoring that rows of the loaded model may overtake. Linear in the groups to build, and in
     the owners to ask.
@@ -101,7 +101,7 @@ class Line:
                 images.setdefault(owner, []).append(group)
                 continue
             self._turns[owner] = self._turns.get(owner, 0) + group.count
-            one = speeds.row_seconds("chat", group.model, 0.0)
+            one = speeds.row_seconds(group.kind, group.model, 0.0)
             self._turns_known &= one is not None
             self._turn_seconds += (one or 0.0) * group.count
         order = sorted(first, key=lambda owner: (served.get(owner, float("-inf")), first[owner]))
@@ -118,7 +118,7 @@ class Line:
     def place(self, owner: Owner, kind: str, before: int) -> int:
         """How many rows come before one of ``owner`` that has ``before`` rows of its kind in front of it."""
         rank = self._rank.get(owner, len(self._rank))
-        if kind == "chat":
+        if kind != "image":
             others = ((self._rank[other], count) for other, count in self._turns.items() if other != owner)
             return before + sum(min(count, before + (theirs < rank)) for theirs, count in others)
         ahead = sum(
@@ -132,7 +132,7 @@ class Line:
         """Seconds of the line up to and including ``owner``'s row number ``until`` (from 1) of its kind."""
         if not self._turns_known:
             return None
-        if kind == "chat":
+        if kind != "image":
             turns = sum(self._turns.values())
             return self._turn_seconds * (self.place(owner, kind, until - 1) + 1) / turns if turns else None
         mine = self._people.get(owner)

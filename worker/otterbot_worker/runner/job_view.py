@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from ..queue.model import Row, StoredJob, derived_state
 from ..queue.store import Store
 from ..schemas.base import State
-from ..schemas.jobs import Job, Picture, Progress, Turn
+from ..schemas.jobs import Description, Job, Picture, Progress, Turn
 from ..schemas.resolved import ResolvedRequest
 from .eta import Line, Speeds
 
@@ -144,7 +144,7 @@ class Views:
             private=job.private,
             created_at=job.created_at,
             state=state,
-            request=job.request.model_dump(mode="json", exclude={"v", "named"}),
+            request=job.request.model_dump(mode="json", exclude={"v", "named", "pictures"}),
             resolved=job.request if isinstance(job.request, ResolvedRequest) else None,
         )
         if line is not None and position is not None:
@@ -161,8 +161,10 @@ class Views:
             view.eta_s = round(max(known), 1) if known else None
         if job.kind == "image":
             view.pictures = [self._picture(row) for row in rows]
-        elif rows:
+        elif rows and job.kind == "chat":
             view.turn = self._turn(rows[0])
+        elif rows:
+            view.description = self._description(rows[0])
         return view
 
     def remaining(self) -> float | None:
@@ -199,6 +201,15 @@ class Views:
             progress=self._progress(row),
             text=result.text if result else self._live.text.get(row.job_id, ""),
             result=result,
+            error=row.error,
+        )
+
+    def _description(self, row: Row) -> Description:
+        return Description(
+            state=row.state,
+            attempt=row.attempt,
+            progress=self._progress(row),
+            result=row.described,
             error=row.error,
         )
 

@@ -1,24 +1,31 @@
-"""The two lanes of the queue: one has the card, the other runs chat turns that need no card, at the same time."""
+"""The two lanes of the queue: one has the card, the other runs what needs no card at the same time: turns of chat,
+descriptions, and prompts that a language model writes."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ..queue.model import Row, RowKind
+from ..queue.model import Kind, Row, RowKind
 
 LaneName = Literal["card", "beside"]
 
 
 TALK: frozenset[RowKind] = frozenset(("chat", "prompt"))
-"""What a language model does."""
-DRAWING: frozenset[RowKind] = frozenset(("image",))
+"""Rows for a language model, which need the card together or not."""
 LATER: frozenset[RowKind] = frozenset(("later",))
+"""Rows that wait for another one of their job."""
+_ROWS: Mapping[Kind, frozenset[RowKind]] = {
+    "image": frozenset(("image",)),
+    "chat": TALK,
+    "describe": frozenset(("describe",)),
+}
 
 
 class WrongLane(Exception):
-    """The turn now belongs to the other lane: give the row back as if it had never been claimed."""
+    """The row now belongs to the other lane: give it back as if it had never been claimed."""
 
 
 @dataclass(kw_only=True)
@@ -40,11 +47,10 @@ class Lane:
     started: bool = False
     finished: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def skips(self, *, turns_need_card: bool) -> frozenset[RowKind]:
+    def skips(self, needs_card: Mapping[Kind, bool]) -> frozenset[RowKind]:
         """What is not for this lane."""
-        if self.name == "beside":
-            return LATER | DRAWING | (TALK if turns_need_card else frozenset())
-        return LATER if turns_need_card else LATER | TALK
+        others = [rows for kind, rows in _ROWS.items() if needs_card[kind] != (self.name == "card")]
+        return LATER.union(*others)
 
     async def sleep(self, seconds: float | None) -> None:
         try:

@@ -19,7 +19,15 @@ from ..prompts.lora_tags import lora_tags
 from ..queue.model import Row, StoredJob
 from ..requests.controlnet import control_files
 from ..requests.loras import embedding_files, lora_files
-from ..schemas.draw_files import CheckerFiles, ControlFiles, EmbeddingFile, InitImageFile, LoraFile, MaskFile
+from ..schemas.draw_files import (
+    CaptionerFiles,
+    CheckerFiles,
+    ControlFiles,
+    EmbeddingFile,
+    InitImageFile,
+    LoraFile,
+    MaskFile,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +39,7 @@ class NeededFiles:
     loras: tuple[LoraFile, ...]
     embeddings: tuple[EmbeddingFile, ...]
     checker: CheckerFiles | None
+    captioner: CaptionerFiles | None
 
 
 def find(row: Row, job: StoredJob, catalogue: Catalogue, library: Library, inputs: InputFiles) -> NeededFiles:
@@ -59,6 +68,7 @@ def find(row: Row, job: StoredJob, catalogue: Catalogue, library: Library, input
         loras=loras,
         embeddings=embeddings,
         checker=checker,
+        captioner=catalogue.captioner() if request.describe else None,
     )
 
 
@@ -90,6 +100,7 @@ def task(
         entry=needed.entry,
         output=output,
         checker=needed.checker,
+        captioner=needed.captioner,
         oom_history=tuple(oom_history),
         peaks=tuple(peaks),
     )

@@ -10,8 +10,7 @@ import time
 from collections.abc import Callable
 
 from ..archive import Archive, Stored
-from ..errors import CANNOT_LOOK, Cancelled, CannotLook, JobFailed, ProcessDied
-from ..gpu import deaths
+from ..errors import CANNOT_LOOK, Cancelled, CannotLook, JobFailed
 from ..gpu.messages import Draw, Drawn
 from ..gpu.process import GpuProcess
 from ..inputs.files import InputFiles
@@ -23,20 +22,17 @@ from ..queue.model import Row, StoredJob
 from ..sampling import sampling_steps, tiles
 from ..schemas.jobs import Failure, Progress
 from ..schemas.records import Record
-from . import beside, eta, needed_files, results
+from . import beside, eta, needed_files, results, taking
 from .countdown import Countdown
 from .lease import CardTaken
 from .oom_history_store import OomHistory
 from .runner_common import HandBack, Shared, failure, internal
-from .sharing import Company
 from .unbroken import unbroken
 
 log = logging.getLogger(__name__)
 
 SAVING_AT_ONCE = 2
 """Raw pictures that may wait for the archive before drawing waits for it."""
-START_AGAIN_SECONDS = (2.0, 5.0, 15.0, 60.0)
-TAKEN_SECONDS = 15.0
 FULL_DISK_SECONDS = 10.0
 UNREAD_SECONDS = 15.0
 """Wait before a row with unreadable files is tried again."""
@@ -73,7 +69,7 @@ class PictureRunner:
         self._oom_history = OomHistory(shared.store)
         self._slots = asyncio.Semaphore(SAVING_AT_ONCE)
         self._saving: set[asyncio.Task[None]] = set()
-        self._failed_starts = 0
+        self._taking = taking.Taking(shared.card)
         self._unwritable = (0, float("-inf"))
         """The disk's last errno, and until when nothing is drawn because of it."""
 
@@ -90,7 +86,7 @@ class PictureRunner:
         countdown = self._countdown(row, job)
         report = self._reporter(row, countdown)
         report(Progress(phase="starting"))
-        company = await self._take_card(row.model)
+        company = await self._taking.take(row.model)
         oom_history, peaks = await self._oom_history.of(row.model), await self._card.peaks(row.model)
         await self._slots.acquire()
         output = self._archive.scratch(row.task_id)
@@ -104,7 +100,7 @@ class PictureRunner:
             )
         except CardTaken as error:
             self._slots.release()
-            raise HandBack(str(error), TAKEN_SECONDS) from None
+            raise HandBack(str(error), taking.TAKEN_SECONDS) from None
         except BaseException:
             self._slots.release()
             with contextlib.suppress(OSError):
@@ -150,21 +146,6 @@ class PictureRunner:
         if (wait := until - time.monotonic()) > 0:
             reason = f"Pictures cannot be written to the disk ({os.strerror(number)}), so they wait."
             raise HandBack(reason, wait)
-
-    async def _take_card(self, image: str) -> Company:
-        try:
-            company = await self._card.for_images(image)
-        except CardTaken as error:
-            raise HandBack(str(error), TAKEN_SECONDS) from None
-        except ProcessDied as error:
-            if error.reason == "stopped":
-                raise Cancelled from None
-            # A process that dies before its hello has seen no picture, so none is to blame.
-            delay = START_AGAIN_SECONDS[min(self._failed_starts, len(START_AGAIN_SECONDS) - 1)]
-            self._failed_starts += 1
-            raise HandBack(deaths.sentence(error.reason), delay) from None
-        self._failed_starts = 0
-        return company
 
     def _countdown(self, row: Row, job: StoredJob) -> Countdown:
         finish = self._speeds.get(eta.finish_name(row.model))
@@ -263,7 +244,7 @@ class PictureRunner:
             *sampling_steps.notes(job.pictures, entry.limits.size_multiple),
             *drawn.notes,
         ]
-        result = results.image_result(stored, record, notes)
+        result = results.image_result(stored, record, notes, drawn.alt)
         if not await surely(lambda: self._store.succeed(row, result, image, now), ended=self._ended):
             await self._archive.delete(stored.relpath)
             return

@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 from .. import __version__
 from ..archive import Stored
+from ..chat import description
 from ..gpu.messages import Drawn, UsedControlNet
 from ..prompts import PARSER
 from ..queue.model import ImageRow, Row, StoredJob
@@ -85,7 +86,8 @@ def image_row(row: Row, job: StoredJob, stored: Stored, now: float) -> ImageRow:
     )
 
 
-def image_result(stored: Stored, record: Record, notes: list[str]) -> ImageResult:
+def image_result(stored: Stored, record: Record, notes: list[str], alt: str = "") -> ImageResult:
+    """``alt``: the captioner's words."""
     return ImageResult(
         image_id=stored.image_id,
         filename=stored.filename,
@@ -98,4 +100,5 @@ def image_result(stored: Stored, record: Record, notes: list[str]) -> ImageResul
         thumbnail=Thumbnail(**asdict(stored.thumbnail)),
         record=record,
         notes=notes,
+        alt=description.clean(alt) or None,
     )

@@ -55,12 +55,15 @@ def failure(error: JobFailed) -> Failure:
     return Failure(code=error.code, message=error.message, details=error.details)
 
 
-def poison(error: ProcessDied) -> Failure:
+def poison(error: ProcessDied, kind: str = "image") -> Failure:
     """The failure of a row during which the GPU process died too often."""
+    doing, way_out = "drawing", "A smaller size or another model may work."
+    if kind == "describe":
+        doing, way_out = "describing", "Another picture may work."
     return Failure(
         code="poison",
-        message=f"The graphics process ended twice while drawing this ({error.reason}), so it is not tried again. "
-        "A smaller size or another model may work.",
+        message=f"The graphics process ended twice while {doing} this ({error.reason}), so it is not tried again. "
+        f"{way_out}",
         details={"reason": error.reason, "exit_code": error.exit_code},
     )
 
@@ -74,6 +77,6 @@ def worker_restarts() -> Failure:
 
 def internal(kind: str) -> Failure:
     return Failure(
-        code="image_failed" if kind == "image" else "chat_failed",
+        code={"image": "image_failed", "describe": "describe_failed"}.get(kind, "chat_failed"),
         message="Something unexpected went wrong in the worker; its log says what.",
     )

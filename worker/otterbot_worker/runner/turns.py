@@ -7,10 +7,11 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any
 
 from ..chat import NO_WISHES, ChatBackend, ChatOutcome, Message, Wishes, failures, left_out_note
 from ..errors import Cancelled, JobFailed
+from ..inputs.files import InputFiles
 from ..queue.disk import forgone, surely
 from ..queue.model import Row, StoredJob
 from ..schemas.jobs import ChatResult, Drawing, Progress
@@ -23,6 +24,8 @@ from .unbroken import unbroken
 
 log = logging.getLogger(__name__)
 
+UNSEEN = "A picture of this conversation is not on the worker any more, so the model did not see it."
+
 
 @dataclass(frozen=True, kw_only=True)
 class _Running:
@@ -32,7 +35,8 @@ class _Running:
 
 
 class TurnRunner:
-    def __init__(self, shared: Shared, *, backend: ChatBackend | None) -> None:
+    def __init__(self, shared: Shared, *, backend: ChatBackend | None, inputs: InputFiles) -> None:
+        """``inputs``: the pictures that conversations show."""
         self._store = shared.store
         self._card = shared.card
         self._live = shared.live
@@ -40,6 +44,7 @@ class TurnRunner:
         self._listener = shared.listener
         self._measures = shared.measures
         self._backend = backend
+        self._inputs = inputs
         self._answers: dict[str, asyncio.Task[ChatOutcome]] = {}
         self._running: dict[str, _Running] = {}
         """By job: the turns that are being answered."""
@@ -72,9 +77,10 @@ class TurnRunner:
         loads = with_card and await self._card.for_chat(_model(row, job))
         if interrupted():
             raise Cancelled
+        messages, unseen = await self._messages(job)
         self._running[row.job_id] = _Running(row=row, since=time.monotonic())
         answer = self._answers[row.task_id] = asyncio.create_task(
-            self._answer(row, job, job.content, backend, progress, load_beside=loads), name=f"chat {row.task_id}"
+            self._answer(row, job, messages, backend, progress, load_beside=loads), name=f"chat {row.task_id}"
         )
         try:
             outcome = await self._finished(answer)
@@ -86,7 +92,7 @@ class TurnRunner:
         said = await self._introductions.of(job, backend, outcome.model)
         told = isinstance(job.request, ResolvedChat) and job.request.left_out_told
         left_out = [left_out_note(outcome.left_out)] if outcome.left_out and not told else []
-        outcome = replace(outcome, notes=[*left_out, *outcome.notes, *notes, *said])
+        outcome = replace(outcome, notes=[*left_out, *outcome.notes, *notes, *unseen, *said])
         await unbroken(self._succeed(row, outcome, drawing, left_out_told=told or outcome.left_out > 0))
         if with_card:
             await self._card.chatted(outcome.model)
@@ -95,7 +101,7 @@ class TurnRunner:
         self,
         row: Row,
         job: StoredJob,
-        content: Sequence[Any],
+        messages: Sequence[Message],
         backend: ChatBackend,
         progress: Callable[[str], None],
         *,
@@ -104,7 +110,6 @@ class TurnRunner:
         """``load_beside``: the model has to be loaded beside the image model first. :raises JobFailed:"""
         started, model = time.monotonic(), _model(row, job)
         notes = await self._card.load_beside(model, progress) if load_beside else []
-        messages = [cast(Message, message) for message in content]
         outcome = await backend.chat(
             model,
             messages,
@@ -123,6 +128,17 @@ class TurnRunner:
         took = round(time.monotonic() - running.since, 3)
         result = ChatResult(text=text, model=running.row.model, complete=False, took=took)
         return running.row.attempt, result.model_dump(mode="json")
+
+    async def _messages(self, job: StoredJob) -> tuple[list[Message], list[str]]:
+        """The conversation with its pictures, and what is to be said of those that are not here any more."""
+        shown = dict(zip(job.shown, await self._inputs.shown(job.client, job.shown), strict=True))
+        messages: list[Message] = []
+        for said in job.content or ():
+            message: Message = {"role": said["role"], "content": said["content"]}
+            if images := [image for one in said.get("pictures", ()) if (image := shown.get(one)) is not None]:
+                message["images"] = images
+            messages.append(message)
+        return messages, [UNSEEN] if None in shown.values() else []
 
     def stop(self) -> None:
         """The worker ends: an answer that the disk does not take is not waited for."""
@@ -154,6 +170,7 @@ class TurnRunner:
             notes=outcome.notes,
             draws=drawing,
             reasoning=outcome.reasoning,
+            seeing=list(outcome.seeing),
             left_out_told=left_out_told,
         )
         if not await surely(lambda: self._store.succeed(row, result, None, time.time()), ended=lambda: self._stopping):

@@ -37,6 +37,13 @@ class ControlFiles(ResolvedControl):
     """The ControlNet's path; ``None``: download it from ``hub``."""
 
 
+class CaptionerFiles(Fixed):
+    """The captioner's: a folder, or a repository that may be fetched first."""
+
+    folder: str | None
+    hub: str | None
+
+
 class CheckerFiles(Fixed):
     """The safety checker's: two folders, or a repository that may be fetched first."""
 

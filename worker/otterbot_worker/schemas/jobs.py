@@ -33,7 +33,7 @@ class Problem(Sent):
     code: str
     """Stable, for programs: ``unauthorized``, ``invalid_request``, ``unknown_model``, ``key_reused``, ``queue_full``,
     ``owner_queue_full``, ``disk_full``, ``not_found``, ``no_preview`` (not yet, or not any more), ``image_gone``,
-    ``input_gone`` (send the picture again),
+    ``input_gone`` (send the picture again), ``cannot_describe`` (nothing here sees pictures; what to install),
     ``picture_unreadable``, ``picture_too_large``, ``picture_too_small``, ``picture_too_complex``, ``picture_cut_off``,
     ``too_large``,
     ``cannot_look`` (nobody could say whether a file is here: try again), ``too_many_streams``,
@@ -51,7 +51,9 @@ class Failure(Sent):
     ``lora_broken``, ``lora_missing``, ``embedding_broken``, ``embedding_missing``,
     ``unsafe`` (the safety checker's finding), ``safety_missing``, ``safety_broken``,
     ``ollama_unreachable``, ``chat_model_missing``, ``chat_broke_off``, ``chat_too_long``, ``chat_timeout``,
-    ``chat_failed``, ``forgotten``."""
+    ``chat_blind`` (there are only pictures, and the model sees none), ``chat_failed``, ``forgotten``,
+    ``cannot_describe`` (nothing here sees pictures), ``captioner_missing``, ``captioner_broken``,
+    ``describe_failed``."""
     message: str
     details: Annotated[Details, WithJsonSchema({"type": "object", "additionalProperties": True})] = {}
 
@@ -60,7 +62,16 @@ class Progress(Sent):
     """Where a running picture or turn stands. Not stored; carries the attempt it belongs to."""
 
     phase: Literal[
-        "starting", "writing", "downloading", "loading", "denoising", "decoding", "saving", "thinking", "streaming"
+        "starting",
+        "writing",
+        "downloading",
+        "loading",
+        "denoising",
+        "decoding",
+        "saving",
+        "thinking",
+        "streaming",
+        "describing",
     ]
     """``writing``: a language model writes the prompt of the job's pictures, or is loaded for it. The picture waits in
     the queue again afterwards."""
@@ -106,6 +117,8 @@ class ChatResult(Sent):
     """What the model thought (``chat.reasoning: fold``), at most 8,000 characters; gone with the text."""
     left_out_told: bool = False
     """The room knows, or learns from ``notes``, that the conversation's beginning is left out."""
+    seeing: list[str] = []
+    """Where ``notes`` say that the model did not see the pictures: installed ones that would have."""
 
 
 class Turn(Sent):
@@ -121,10 +134,33 @@ class Turn(Sent):
     error: Failure | None = None
 
 
+class Described(Sent):
+    """What a picture shows. Each is one line without markup, flags or LoRAs; gone an hour after the end."""
+
+    alt: str
+    """For people who do not see it; 300 characters at most."""
+    prompts: list[str]
+    """One to three, 300 characters at most each, by which something like it may be drawn."""
+    model: str
+    """Which one described it."""
+    took: float
+    notes: list[str] = []
+
+
+class Description(Sent):
+    """The one row of a job that describes a picture."""
+
+    state: State
+    attempt: int = 0
+    progress: Progress | None = None
+    result: Described | None = None
+    error: Failure | None = None
+
+
 class Job(Sent):
     id: str
     key: str
-    kind: Literal["image", "chat"]
+    kind: Literal["image", "chat", "describe"]
     owner: str
     room: str
     private: bool
@@ -144,6 +180,7 @@ class Job(Sent):
     ``resolved`` where they are forgotten. Its ``notes`` say what was changed in the request."""
     pictures: list[Picture] = []
     turn: Turn | None = None
+    description: Description | None = None
 
 
 class JobList(Sent):

@@ -109,6 +109,8 @@ class Model(Sent):
     """All of its files are on the worker. Else they are fetched when it is first asked for, if it is ``available``."""
     download_bytes: int | None = None
     """About so much would have to be fetched; ``None`` where nothing has to, nothing can be, or nobody knows."""
+    sees_pictures: bool | None = None
+    """Of a chat model; ``None`` where its server does not say."""
 
 
 class Models(Sent):

@@ -1,4 +1,5 @@
-"""The bodies of ``POST /v1/jobs``: a request for pictures, the same as it was resolved before, or a turn of chat."""
+"""The bodies of ``POST /v1/jobs``: a request for pictures, the same as it was resolved before, a turn of chat, or the
+description of a picture."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from .base import Name, Received
-from .requests import MAX_COUNT, ChatRequest, ImageRequest, Prompt
+from .requests import MAX_COUNT, ChatRequest, DescribeRequest, ImageRequest, Prompt
 from .resolved import ResolvedExpansion, ResolvedRequest
 
 JobKey = Annotated[str, Field(min_length=8, max_length=128, pattern=r"^[A-Za-z0-9_.:-]+$")]
@@ -61,4 +62,9 @@ class NewChatJob(_NewJob):
     request: ChatRequest
 
 
-NewJob = Annotated[NewImageJob | NewResolvedJob | NewChatJob, Field(discriminator="kind")]
+class NewDescribeJob(_NewJob):
+    kind: Literal["describe"]
+    request: DescribeRequest
+
+
+NewJob = Annotated[NewImageJob | NewResolvedJob | NewChatJob | NewDescribeJob, Field(discriminator="kind")]

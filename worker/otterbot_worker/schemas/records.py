@@ -135,3 +135,6 @@ class ImageResult(Sent):
     record: Record
     notes: list[str] = []
     """What was changed, ignored or fallen back to, as sentences for people."""
+    alt: str | None = None
+    """What it shows, where ``request.describe`` asked for that and a captioner could say it: one line of 300 characters
+    at most, without markup."""

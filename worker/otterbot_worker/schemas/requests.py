@@ -14,6 +14,9 @@ MAX_SEED = 2**32 - 1
 """A1111's and ComfyUI's limit; picture k of a job has the seed ``(seed + k) % 2**32``."""
 MAX_COUNT = 8
 MAX_CHAT_CHARACTERS = 64_000
+MAX_CHAT_PICTURES = 4
+"""Of one message."""
+MAX_CONVERSATION_PICTURES = 8
 
 
 Steps = Annotated[int, Field(ge=1, le=200)]
@@ -86,7 +89,7 @@ InputId = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class InitImage(Received):
-    """A picture to start from."""
+    """A picture that was sent: to start from, or to be described."""
 
     id: InputId
     """As ``POST /v1/inputs`` answered: SHA-256 of the bytes that were sent."""
@@ -174,6 +177,8 @@ class ImageRequest(ImageOptions):
     preview: bool = False
     """Small previews while it is drawn; ``Progress.preview`` says when there is a new one. They change nothing in the
     picture and are gone with its last step. None where ``safety`` is set: the checker has not seen them."""
+    describe: bool = False
+    """Once it is drawn, the captioner says what the picture shows (``ImageResult.alt``), where there is one."""
     asked: ImageOptions = ImageOptions()
     """Only what the person typed; kept in the record, so that a later change of model can
     return everything else to that model's defaults."""
@@ -182,6 +187,9 @@ class ImageRequest(ImageOptions):
 class ChatMessage(Received):
     role: Literal["system", "user", "assistant"]
     content: Annotated[str, Field(max_length=MAX_CHAT_CHARACTERS)]
+    pictures: Annotated[tuple[InputId, ...], Field(max_length=MAX_CHAT_PICTURES)] = ()
+    """Pictures that belong to it, as ``POST /v1/inputs`` answered. Of a whole conversation the newest 8 are shown to
+    the model, scaled down."""
 
 
 class ChatRequest(Received):
@@ -193,6 +201,12 @@ class ChatRequest(Received):
     """The model may ask for a picture, where it can (``ChatResult.draws``)."""
     left_out_told: bool = False
     """The room knows that the beginning of this conversation does not fit any more: it is not said again."""
+
+
+class DescribeRequest(Received):
+    """What a picture shows, and prompts by which one like it may be drawn."""
+
+    picture: InitImage
 
 
 class PauseRequest(Received):

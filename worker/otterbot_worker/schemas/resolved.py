@@ -190,6 +190,8 @@ class ResolvedRequest(Settings, Fixed):
     """The safety checker has to look at the picture before it is kept."""
     preview: bool = False
     """Small previews while it is drawn."""
+    describe: bool = False
+    """The captioner says what it shows, once it is drawn."""
     notes: tuple[str, ...] = ()
     """What was changed, ignored or fallen back to, as sentences for people."""
     asked: Asked = ImageOptions()
@@ -217,10 +219,20 @@ class ResolvedChat(Fixed):
     named: bool = True
     """Somebody asked for this model. Else it was the default when the turn was submitted, and the one that is the
     default when it runs answers."""
+    pictures: tuple[str, ...] = ()
+    """Ids of those that the conversation names: they stay while it is open."""
     left_out_told: bool = False
     """As in the request."""
     draws: bool = False
     """The model may ask for a picture."""
+
+
+class ResolvedDescription(Fixed):
+    """A picture that is to be described. Who does it is found when it is its turn."""
+
+    v: Literal[1] = 1
+    pictures: tuple[str, ...] = ()
+    """Its id; gone an hour after the end."""
 
 
 def seed_of(first: int, index: int) -> int:

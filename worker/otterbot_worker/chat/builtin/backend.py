@@ -42,7 +42,7 @@ class Builtin:
         self._files = Files(settings.folder)
         self._choice = choice or Choice()
         self._refusals = Refusals(self._log)
-        self._turns = Turns(settings, beginnings or Beginnings(), self._log)
+        self._turns = Turns(settings, beginnings or Beginnings(), self._log, sees_pictures=False)
         self._llama = Llama(keep_alive=settings.keep_alive, load_timeout=settings.load_timeout, log=self._log)
         self._one_at_a_time = asyncio.Lock()
         self._about: str | None = None
@@ -112,6 +112,7 @@ class Builtin:
         on_text: Callable[[str], None],
         on_phase: Callable[[Phase], None],
         wishes: Wishes = NO_WISHES,
+        needs_sight: bool = False,
     ) -> ChatOutcome:
         """One turn, after those that came before: there is one process, which answers one at a time."""
         started = time.monotonic()
@@ -126,7 +127,14 @@ class Builtin:
                 chosen, wish, llama=self._llama, refusals=self._refusals, settings=self._settings, log=self._log
             )
             try:
-                return await self._turns.run(session, messages, started=started, on_text=on_text, on_phase=on_phase)
+                return await self._turns.run(
+                    session,
+                    messages,
+                    started=started,
+                    on_text=on_text,
+                    on_phase=on_phase,
+                    needs_sight=needs_sight,
+                )
             finally:
                 await session.close()
                 self._llama.leave()

@@ -120,7 +120,7 @@ class Ollama:
     async def _default(self, models: Sequence[ChatModel]) -> str:
         if self.settings.model is not None:
             return self.settings.model
-        usable = [model for model in models if model.chats and (self.settings.allow_cloud or not model.remote)]
+        usable = [model for model in models if model.chats and self._stays_home(model)]
         name = await self._choice.among(usable)
         if name is None:
             raise failures.no_model()
@@ -159,7 +159,18 @@ class Ollama:
         options = wishes.applied(options, thinks=bool(thinks))
         # A model that has not learned them is refused with them.
         tools = wishes.tools if model is not None and "tools" in model.capabilities else ()
-        return Chosen(name=name, model=model, options=options, context=options.num_ctx, think=thinks, tools=tools)
+        return Chosen(
+            name=name,
+            model=model,
+            options=options,
+            context=options.num_ctx,
+            think=thinks,
+            tools=tools,
+            seeing=tuple(one.name for one in models if one.chats and one.sees_pictures and self._stays_home(one)),
+        )
+
+    def _stays_home(self, model: ChatModel) -> bool:
+        return self.settings.allow_cloud or not model.remote
 
     # ------------------------------------------------------------ chat
 
@@ -171,12 +182,20 @@ class Ollama:
         on_text: Callable[[str], None],
         on_phase: Callable[[Phase], None],
         wishes: Wishes = NO_WISHES,
+        needs_sight: bool = False,
     ) -> ChatOutcome:
         """One turn. Leaving it does not stop a load that it waits for: that goes on for whoever asks next."""
         started = time.monotonic()
         chosen = await self._choose(model, wishes)
         session = Session(chosen, http=self._http, preload=self._preload, settings=self.settings, log=self._log)
-        return await self._turns.run(session, messages, started=started, on_text=on_text, on_phase=on_phase)
+        return await self._turns.run(
+            session,
+            messages,
+            started=started,
+            on_text=on_text,
+            on_phase=on_phase,
+            needs_sight=needs_sight,
+        )
 
     # ------------------------------------------------------------ the card
 

@@ -16,7 +16,7 @@ from typing import Any
 import aiohttp
 
 from ...errors import JobFailed
-from .. import too_long
+from .. import sight, too_long
 from ..failures import broke_off, refused, stalled, unreachable
 from ..turn import NoFirstToken
 from . import failures
@@ -95,7 +95,7 @@ class Http:
     async def chat(self, body: Mapping[str, Any], *, patience: float) -> AsyncIterator[aiohttp.ClientResponse]:
         """``POST /api/chat`` up to the headers, which come with the first token or the end of a load.
 
-        Raises `TooLong`, `NoFirstToken` after ``patience`` seconds, and `JobFailed`.
+        Raises `TooLong`, `CannotSee`, `NoFirstToken` after ``patience`` seconds, and `JobFailed`.
         """
         try:
             async with asyncio.timeout(patience):
@@ -106,7 +106,9 @@ class Http:
             raise NoFirstToken from None
         try:
             if response.status != 200:
-                await self._refuse(response, str(body["model"]))
+                await self._refuse(
+                    response, str(body["model"]), pictures=sight.pictures_in(body.get("messages", ())) > 0
+                )
             yield response
         except aiohttp.ClientError as error:
             self._log.warning("the chat's connection broke: %s", type(error).__name__)
@@ -116,7 +118,7 @@ class Http:
         finally:
             response.close()
 
-    async def _refuse(self, response: aiohttp.ClientResponse, model: str) -> None:
+    async def _refuse(self, response: aiohttp.ClientResponse, model: str, *, pictures: bool) -> None:
         async with asyncio.timeout(self._settings.short_timeout):
             data = await response.content.read(_MAX_ERROR)
         try:
@@ -124,4 +126,6 @@ class Http:
         except (ValueError, KeyError, TypeError):
             raise failures.not_ollama(response.status) from None
         text = error if isinstance(error, str) else json.dumps(error)
+        if pictures and response.status in (400, 500) and sight.speaks_of_pictures(text):
+            raise sight.CannotSee
         raise too_long.in_words(text) or failures.from_answer(response.status, text, model=model)

@@ -127,10 +127,18 @@ class OpenAI:
         on_text: Callable[[str], None],
         on_phase: Callable[[Phase], None],
         wishes: Wishes = NO_WISHES,
+        needs_sight: bool = False,
     ) -> ChatOutcome:
         started = time.monotonic()
         chosen = await self._chosen(model)
         chosen.options = wishes.applied(chosen.options, thinks=chosen.thinks)
         chosen.tools = wishes.tools
         session = Session(chosen, http=self._http, refusals=self._refusals, settings=self._settings, log=self._log)
-        return await self._turns.run(session, messages, started=started, on_text=on_text, on_phase=on_phase)
+        return await self._turns.run(
+            session,
+            messages,
+            started=started,
+            on_text=on_text,
+            on_phase=on_phase,
+            needs_sight=needs_sight,
+        )

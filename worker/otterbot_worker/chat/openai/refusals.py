@@ -14,7 +14,6 @@ from typing import Any
 from .failures import ServerRefused
 from .wire import ALWAYS, LONGER_NAME
 
-_PICTURE = re.compile(r"\bimages?\b|image_url|multi-?modal|\bvision\b", re.IGNORECASE)
 _TOOLS = re.compile(r"\btools?\b|tool[ _-](?:choice|call|use)|function[ _-]?call", re.IGNORECASE)
 MOST = 200
 """Models that are remembered."""
@@ -25,7 +24,6 @@ class Refused:
     """Of one model."""
 
     fields: set[str] = field(default_factory=set)
-    pictures: bool = False
 
 
 class Refusals:
@@ -46,15 +44,11 @@ class Refusals:
             found[LONGER_NAME] = wanted["max_tokens"]
         return found
 
-    def learn(self, model: str, error: ServerRefused, body: Mapping[str, Any], *, pictures: bool) -> str | None:
+    def learn(self, model: str, error: ServerRefused, body: Mapping[str, Any]) -> str | None:
         """Takes in a refusal of ``body``; what to say of it, ``""``: nothing. ``None``: it is about something else."""
         if error.status not in (400, 404, 415, 422, 500, 501):
             return None
         refused = self.of(model)
-        if pictures and error.status != 404 and _PICTURE.search(error.words):
-            refused.pictures = True
-            self._log.info("the chat server takes no pictures for a model: HTTP %d", error.status)
-            return ""  # said with each answer that it concerns
         if "tools" in body and _TOOLS.search(error.words):
             refused.fields.add("tools")
             self._log.warning("the chat server takes no tools for a model; it is told of none from now on")

@@ -13,7 +13,7 @@ from typing import Any
 import aiohttp
 
 from ...errors import JobFailed
-from .. import too_long
+from .. import sight, too_long
 from ..beginnings import Leaves
 from ..chosen import Chosen
 from ..failures import broke_off, stalled
@@ -31,6 +31,8 @@ from .wire import Piece
 LAST_WORD_SECONDS = 2.0
 """Between the end of an answer and what a server says after it: the counts, and that it is done."""
 LOAD_LOOK_SECONDS = 1.0
+NO_PICTURES = (400, 415, 422, 500, 501)
+"""Statuses with which servers refuse pictures."""
 
 
 class Session:
@@ -66,7 +68,7 @@ class Session:
     async def stream(self, messages: Sequence[Message]) -> AsyncGenerator[Delta]:
         loading_until = time.monotonic() + self._settings.load_timeout
         while True:
-            body, pictures = self._body(messages)
+            body = self._body(messages)
             patience = _Patience(self._settings)
             try:
                 async with self._http.chat(body, patience=self._settings.first_byte_timeout) as response:
@@ -78,24 +80,20 @@ class Session:
                 if refused.loading and time.monotonic() < loading_until:
                     await asyncio.sleep(LOAD_LOOK_SECONDS)
                     continue
-                self._learn(refused, body, pictures=pictures)
+                self._learn(refused, body, pictures=sight.pictures_in(messages) > 0)
 
-    def _body(self, messages: Sequence[Message]) -> tuple[dict[str, Any], bool]:
-        """And whether pictures are in it."""
-        key, wanted = self.chosen.key, wire.fields(self.chosen)
-        shown = any(message.get("images") for message in messages)
-        blind = "The chat model does not see pictures, so it answers from the words alone."
-        if messages[-1].get("images") and self._refusals.of(key).pictures and blind not in self.notes:
-            self.notes.append(blind)
-        pictures = shown and not self._refusals.of(key).pictures
-        body = {"model": self.chosen.name, "messages": wire.messages(messages, pictures=pictures), "stream": True}
-        return body | self._refusals.taken(key, wanted), pictures
+    def _body(self, messages: Sequence[Message]) -> dict[str, Any]:
+        body = {"model": self.chosen.name, "messages": wire.messages(messages), "stream": True}
+        return body | self._refusals.taken(self.chosen.key, wire.fields(self.chosen))
 
     def _learn(self, refused: ServerRefused, body: dict[str, Any], *, pictures: bool) -> None:
-        """Returns where it is worth asking again, with less. :raises TooLong: :raises JobFailed:"""
+        """Returns where it is worth asking again, with less. :raises TooLong: :raises CannotSee: :raises JobFailed:"""
         if refused.status in (400, 413, 422, 500) and (long := too_long.in_words(refused.words)) is not None:
             raise long
-        said = self._refusals.learn(self.chosen.key, refused, body, pictures=pictures)
+        if pictures and refused.status in NO_PICTURES and sight.speaks_of_pictures(refused.words):
+            self._log.info("the chat server takes no pictures for a model: HTTP %d", refused.status)
+            raise sight.CannotSee from None
+        said = self._refusals.learn(self.chosen.key, refused, body)
         if said is None:
             self._log.info("the chat server refused a turn: HTTP %d", refused.status)
             raise failures.from_answer(refused, self._http.asked(self.chosen.name)) from None

@@ -81,15 +81,16 @@ def fields(chosen: Chosen) -> dict[str, Any]:
     return wanted
 
 
-def messages(conversation: Sequence[Message], *, pictures: bool) -> list[dict[str, Any]]:
-    return [_message(message, pictures=pictures) for message in conversation]
+def messages(conversation: Sequence[Message]) -> list[dict[str, Any]]:
+    return [_message(message) for message in conversation]
 
 
-def _message(message: Message, *, pictures: bool) -> dict[str, Any]:
-    images = message.get("images", []) if pictures else []
+def _message(message: Message) -> dict[str, Any]:
+    images = message.get("images", [])
     if not images:
         return {"role": message["role"], "content": message["content"]}
-    parts: list[dict[str, Any]] = [{"type": "text", "text": message["content"]}]
+    # Some servers refuse a part without words.
+    parts: list[dict[str, Any]] = [{"type": "text", "text": message["content"]}] if message["content"] else []
     urls = [f"data:{_mimetype(image)};base64,{image}" for image in images]
     parts += [{"type": "image_url", "image_url": {"url": url}} for url in urls]
     return {"role": message["role"], "content": parts}
