@@ -12,7 +12,6 @@ import argparse
 import base64
 import contextlib
 import faulthandler
-import gc
 import os
 import queue
 import signal
@@ -21,7 +20,6 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -31,6 +29,7 @@ from ..gpu import messages
 from ..gpu.card_lock import CardBusy, CardLock
 from ..memory import placement
 from ..parent_death import die_with
+from .importing import without_collecting
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -106,21 +105,6 @@ def volunteer() -> None:
     """Where RAM runs out, the kernel should end this process, not the worker with the queue."""
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("500")
-
-
-@contextlib.contextmanager
-def without_collecting() -> Iterator[None]:
-    """For imports: they make half a million objects that live as long as the process.
-
-    Garbage collection looks through all of them again and again while they come (a third of the time until the first
-    picture), and once more each time that a model leaves the card. Here it waits, and never looks at them afterwards.
-    """
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()
 
 
 def describe(error: BaseException) -> str:
