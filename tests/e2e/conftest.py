@@ -18,11 +18,15 @@ QUICK = "--steps 2"
 
 
 LONGEST = ("test_exactly_once.py", "test_hostile.py", "test_queue.py", "test_rooms_live_on.py")
-"""Half of the work, in this order. A file stays in one process: the one that began last would keep all waiting."""
+"""Half of the work, in this order: what is long and begins last would keep all waiting."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first. A file stays in one process, because it has a lab; the longest of all has two."""
     items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
+    for item in items:
+        half = "-blows" if isinstance(item, pytest.Function) and "blow" in item.fixturenames else ""
+        item.add_marker(pytest.mark.xdist_group(item.path.stem + half))
 
 
 @pytest.fixture(scope="session")
