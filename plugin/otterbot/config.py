@@ -22,6 +22,7 @@ from .config_checks import (
     at_most,
     auto_or_off,
     flag,
+    ignored_patterns,
     local_path,
     natural,
     optional,
@@ -104,7 +105,7 @@ class ChatValues:
     direct_messages: bool = key(True, flag)
     model: str | None = key(None, optional(word))
     system_prompt: str = key(
-        "You are Otterbot, a friendly assistant in a Matrix chat room. Answer helpfully and to the point, in the "
+        "You are {bot}, a friendly assistant in a Matrix chat room. Answer helpfully and to the point, in the "
         "language that you are spoken to. You may use Markdown.",
         text,
     )
@@ -124,6 +125,7 @@ class Values:
 
     prefix: str = key("!", prefix)
     allowed_users: tuple[str, ...] = key(("@*:{homeserver}",), allowed_patterns)
+    ignored_users: tuple[str, ...] = key((), ignored_patterns)
     worker: WorkerValues = field(default_factory=WorkerValues)
     model: str | None = key(None, optional(word))
     draw: DrawValues = field(default_factory=DrawValues)

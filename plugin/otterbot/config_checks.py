@@ -118,6 +118,15 @@ def allowed_patterns(value: Any) -> tuple[str, ...]:
     return tuple(value)
 
 
+def ignored_patterns(value: Any) -> tuple[str, ...]:
+    usual = ValueError('a list of users or patterns such as "@spam_*:example.org" ([] means nobody)')
+    if not isinstance(value, list):
+        raise usual
+    if not all(isinstance(one, str) and _PATTERN.fullmatch(one) and not one.startswith("-") for one in value):
+        raise usual
+    return tuple(value)
+
+
 def web_address(value: Any) -> str:
     problem = ValueError('an address such as "http://192.168.1.20:8585"')
     if not isinstance(value, str):

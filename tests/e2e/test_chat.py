@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -69,17 +68,6 @@ async def final(lab: Lab, room: str, asked: str, mark: int, *, end: str = "✅",
 async def ask(lab: Lab, room: str, text: str, **how: Any) -> tuple[str, int]:
     mark = lab.user.mark()
     return await lab.user.send(room, text, **how), mark
-
-
-async def test_an_answer_comes_in_a_thread(lab: Lab, room: str, encrypted: bool) -> None:
-    asked, mark = await ask(lab, room, "!chat why do otters hold hands?")
-    said = await final(lab, room, asked, mark)
-    assert "You said: why do otters hold hands?" in said
-    first = next(event for event in lab.user.events[mark:] if about(asked, lab)(event))
-    assert first.thread == asked
-    assert first.msgtype == "m.text"
-    assert first.encrypted is encrypted
-    assert first.content["m.mentions"] == {}
 
 
 async def test_the_thread_goes_on_with_its_history(lab: Lab, room: str, ollama: OllamaDouble) -> None:
@@ -218,36 +206,24 @@ async def test_two_who_are_alone_have_one_conversation(lab: Lab, encrypted: bool
     assert "Heard 5 messages" in await final(lab, room, more, mark)
 
 
-async def test_plain_text_is_no_chat_among_others(lab: Lab, room: str) -> None:
-    _, mark = await ask(lab, room, "hello there, otter")
-    await lab.user.never(lab.says(room), mark)
+async def test_a_reply_with_a_question_is_about_that_message(lab: Lab, room: str) -> None:
+    said = await lab.admin.send(room, "Guten Tag, wie geht es?")
+    asked, mark = await ask(lab, room, "!chat translate this", reply=said)
+    heard = await final(lab, room, asked, mark)
+    assert "moderator wrote:" in heard
+    assert "Guten Tag, wie geht es?" in heard
+    assert "translate this" in heard
 
 
-async def test_usage(lab: Lab, room: str) -> None:
-    assert "!chat" in (await lab.answer(room, "!chat")).body
-
-
-@pytest.mark.parametrize("who", ["worker", "maubot"])
-async def test_a_turn_that_is_interrupted_is_answered_once(lab: Lab, room: str, who: str) -> None:
-    asked, mark = await ask(lab, room, "!chat #slow one two three four five six seven eight")
-    await lab.user.wait_for(about(asked, lab), mark)
-    await (lab.worker if who == "worker" else lab.maubot).restart(hard=True)
-    said = await final(lab, room, asked, mark, timeout=60)
-    assert said.count("You said: #slow one two three four five six seven eight") == 1
-    await asyncio.sleep(0)
-    ids = {event.edits or event.event_id for event in lab.user.events[mark:] if about(asked, lab)(event)}
-    assert len(ids) == 1
-
-
-async def test_maubot_comes_back_while_the_worker_is_off(lab: Lab, room: str) -> None:
-    asked, mark = await ask(lab, room, "!chat #slow one two three four five six seven eight")
-    await lab.user.wait_for(about(asked, lab), mark)
-    await lab.worker.stop()
-    restarted = lab.user.mark()
-    await lab.maubot.restart(hard=True)
-    try:
-        off = await lab.user.wait_for(lambda e: about(asked, lab)(e) and "is off" in str(e.new_content), restarted, 30)
-        assert "for up to" in str(off.new_content["body"])
-    finally:
-        await lab.worker.start()
-    assert "seven eight" in await final(lab, room, asked, mark, timeout=60)
+async def test_who_speaks_and_a_new_conversation(lab: Lab, room: str) -> None:
+    asked, mark = await ask(lab, room, "!chat I have a boat, otter")
+    await final(lab, room, asked, mark)
+    mark = lab.user.mark()
+    other = await lab.admin.send(room, "I have none, otter", thread=asked)
+    heard = await final(lab, room, other, mark)
+    assert "user: member: I have a boat, otter" in heard
+    assert "You said: moderator: I have none, otter" in heard
+    new, mark = await ask(lab, room, "!chat --new what do I have?", thread=asked)
+    heard = await final(lab, room, new, mark)
+    assert "boat" not in heard
+    assert "You said: what do I have?" in heard

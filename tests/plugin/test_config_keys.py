@@ -49,6 +49,7 @@ def field_paths(kind: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
 OTHER: dict[str, Any] = {
     "prefix": "otter:",
     "allowed_users": ["@me:example.org"],
+    "ignored_users": ["@spam_*:example.org"],
     "worker.url": "https://gpu.lan:9000",
     "worker.token": "secret",
     "worker.token_file": "/data/token",
@@ -125,6 +126,10 @@ def test_every_key_round_trips(path: str) -> None:
         ("prefix: ''", "prefix", "characters"),
         ("prefix: 5", "prefix", "characters"),
         ("allowed_users: '@me:example.org'", "allowed_users", "a list"),
+        ("ignored_users: '@me:example.org'", "ignored_users", "a list"),
+        ("ignored_users:", "ignored_users", "a list"),
+        ("ignored_users: ['-@me:example.org']", "ignored_users", "a list"),
+        ("ignored_users: ['me']", "ignored_users", "a list"),
         ("allowed_users:", "allowed_users", "a list"),
         ("allowed_users: ['@a:b', 'telegram_*:b']", "allowed_users", "'telegram_*:b' is none"),
         ("allowed_users: ['@a:b', '!@telegram_*:b']", "allowed_users", "'!@telegram_*:b' is none"),

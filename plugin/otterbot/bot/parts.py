@@ -134,19 +134,26 @@ async def build(around: Surroundings) -> Parts:
     log, store, values = around.log, links.store, around.values
     permissions = Permissions(around.client, around.config, store.clock)
     calls = Calls(links.http, around.bot, prefix=around.prefix, commands=VOCABULARY)
-    history = History(
-        links.http, links.encryption, store, calls, bot=around.bot, values=values, allowed=permissions.may_use
-    )
     sent_before = SentBefore(links.http, links.encryption, around.bot, store.clock, log)
     outbox = Outbox(store, sent_before, log)
+    predecessors = Predecessors(store, links.states, outbox, around.bot, log)
+    settings = RoomSettings(store, around.config, predecessors)
+    history = History(
+        links.http,
+        links.encryption,
+        store,
+        calls,
+        bot=around.bot,
+        values=values,
+        allowed=permissions.may_use,
+        persona=settings.persona,
+    )
     active = ActiveRequests(store.clock, log)
     pictures = Pictures(store, links.worker, outbox, links.http, links.encryption, prefix=around.prefix)
     typing = Typing(links.http, around.bot, active.worker, values)
     chats = Chats(store, links.worker, outbox, history, active.worker, typing, values)
     kinds: dict[str, Kind] = {"image": pictures, "chat": chats}
     delivery = Delivery(store, links.worker, outbox, active, kinds, values, log)
-    predecessors = Predecessors(store, links.states, outbox, around.bot, log)
-    settings = RoomSettings(store, around.config, predecessors)
     upgrades = RoomUpgrades(
         store,
         links.states,

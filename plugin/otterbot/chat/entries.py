@@ -15,6 +15,21 @@ FLOWING = "flowing"
 """In ``asked`` of a request: a turn of the one conversation of a room with one person, outside of threads. Decided when
 it is asked and stored, for by the time it is answered somebody else may have come."""
 
+MODEL = "model"
+"""In ``asked``: the language model that a person named."""
+ROOM_MODEL = "room_model"
+"""In ``asked``: the one of the room, or of the instance, when it was asked."""
+LEFT_OUT = "left_out"
+"""In our key of an answer: it says, or one before it did, that the beginning is left out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quoted:
+    """A message that somebody replied to when they asked about it."""
+
+    sender: str
+    text: str
+
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
@@ -24,6 +39,12 @@ class Question:
     keys: tuple[str, ...]
     """The keys that a request of it may have: as it was first, and as it was edited."""
     text: str
+    """``""`` only of a bare ``!chat --new``."""
+    sender: str
+    at: float = 0.0
+    """When it was said, in the homeserver's time (Unix seconds)."""
+    fresh: bool = False
+    """A new conversation begins with it."""
     reply_to: str | None = None
 
 
@@ -34,6 +55,8 @@ class AnswerPart:
     key: str
     number: int
     text: str
+    left_out: bool = False
+    """The room knows that the conversation's beginning does not reach the model any more."""
 
 
 Entry = Question | AnswerPart
@@ -69,7 +92,8 @@ def answer_part(event: Mapping[str, Any]) -> AnswerPart | None:
     number = PartName(part).piece
     if number < 1:
         return None
-    return AnswerPart(key=key, number=number, text=body[:length] if isinstance(length, int) else body)
+    text = body[:length] if isinstance(length, int) else body
+    return AnswerPart(key=key, number=number, text=text, left_out=mark.get(LEFT_OUT) is True)
 
 
 def mapping(value: Any) -> Mapping[str, Any]:

@@ -7,38 +7,30 @@ the next thing meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
 from .. import texts
 from ..config import Values
-from ..errors import MatrixRefused
+from ..errors import MatrixError, MatrixRefused
 from ..language.message import from_raw
 from ..matrix.addressing import Calls
 from ..matrix.encryption import Encryption, KeyMissing
 from ..matrix.http import MatrixHttp
+from ..matrix.sync_answer import seconds
 from ..requests.active import CannotAsk
 from ..store.rows import Request
 from ..store.store import Store
-from .entries import Entry, Question, answered_by, flows
-from .reader import Reader
+from .entries import Entry, Question, Quoted, answered_by, flows
+from .persona import system_prompt
+from .reader import Read, Reader
+from .speakers import Speakers, cleaned
+from .transcript import MAX_QUOTE, Exchange, messages, newest, since_the_last_beginning
 
+MAX_QUOTES = 8
+"""Messages that people asked about, in one conversation."""
 KEY_PATIENCE = 10.0
 """Seconds to wait for the room key of the question itself."""
-
-
-@dataclass(kw_only=True)
-class Exchange:
-    """A question (``None``: not known) and its answer (``""``: none yet)."""
-
-    question: str | None
-    parts: dict[int, str] = field(default_factory=dict)
-
-    def messages(self) -> list[dict[str, str]]:
-        answer = "\n\n".join(self.parts[number] for number in sorted(self.parts))
-        said: list[tuple[Literal["user", "assistant"], str | None]] = [("user", self.question), ("assistant", answer)]
-        return [{"role": role, "content": text} for role, text in said if text]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +39,8 @@ class Conversation:
 
     messages: list[dict[str, str]]
     notes: tuple[str, ...] = ()
+    left_out_told: bool = False
+    """The room knows that the beginning is left out: ``notes`` say it, or an earlier answer did."""
 
 
 class History:
@@ -62,12 +56,16 @@ class History:
         bot: str,
         values: Callable[[], Values],
         allowed: Callable[[str], bool],
+        persona: Callable[[str], Awaitable[str | None]],
     ) -> None:
+        """``persona``: the one of a room, ``None`` where the instance's holds."""
         self._http = http
         self._encryption = encryption
         self._store = store
         self._bot = bot
         self._values = values
+        self._persona = persona
+        self._speakers = Speakers(http, bot)
         self._reader = Reader(http, encryption, store, calls, bot=bot, values=values, allowed=allowed)
 
     async def root_of(self, request: Request) -> str | None:
@@ -96,22 +94,67 @@ class History:
         Raises :class:`CannotAsk` where the question cannot be read, a :class:`~..errors.MatrixError` where the
         homeserver does not answer.
         """
-        chat = self._values().chat
-        asked = await self._asked(request)
-        root = await self.root_of(request)
+        chat, notes = self._values().chat, list[str]()
+        question = await self._asked(request)
+        asked, before = Exchange(question=question), list[Exchange]()
+        if not question.fresh:
+            read = await self._read(request)
+            before = since_the_last_beginning(await self._exchanges(read.entries, request))
+            notes += [] if read.whole else [texts.CHAT_HISTORY_UNREAD]
+        await self._quote(request.origin, [*before, asked])
+        if await self._about(request.origin, question) is not None:
+            notes += _of_the_quote(asked.quoted)
+        cut = newest(before, asked, chat.history_messages, chat.history_characters)
+        told = any(exchange.left_out for exchange in before)
+        if cut.left_out and not told:
+            notes.append(texts.CHAT_LEFT_OUT)
+        talk = [*cut.exchanges, asked]
+        system = await self._system(request.origin, [*before, asked])
+        return Conversation(
+            messages=system + await self._messages(request.origin, talk, [*before, asked]),
+            notes=tuple(notes),
+            left_out_told=told or cut.left_out,
+        )
+
+    async def _read(self, request: Request) -> Read:
+        chat, root = self._values().chat, await self.root_of(request)
         if root is None:
-            read = await self._reader.timeline(request, chat.history_messages, chat.conversation_hours * 3600)
-        else:
-            read = await self._reader.thread(request, root, chat.history_messages)
-        exchanges = await self._exchanges(read.entries, request)
-        talk = limited(exchanges, asked, chat.history_messages, chat.history_characters)
-        system = chat.system_prompt.strip()
-        messages = [{"role": "system", "content": system}, *talk] if system else talk
-        return Conversation(messages=messages, notes=() if read.whole else (texts.CHAT_HISTORY_UNREAD,))
+            return await self._reader.timeline(request, chat.history_messages, chat.conversation_hours * 3600)
+        return await self._reader.thread(request, root, chat.history_messages)
+
+    # -- what the model is told about people --------------------------------------------------
+
+    async def _system(self, room: str, whole: Sequence[Exchange]) -> list[dict[str, str]]:
+        own = await self._persona(room)
+        persona = self._values().chat.system_prompt if own is None else own
+        began = next(exchange.question.at for exchange in whole if exchange.question is not None)
+        said = system_prompt(
+            persona,
+            bot=await self._speakers.bot(room),
+            room=await self._room_name(room) if "{room}" in persona else None,
+            began=began,
+            several=_several(whole),
+        )
+        return [{"role": "system", "content": said}] if said else []
+
+    async def _messages(self, room: str, talk: Sequence[Exchange], whole: Sequence[Exchange]) -> list[dict[str, str]]:
+        people = [person for exchange in whole for person in exchange.people if person != self._bot]
+        names = await self._speakers.names(room, people)
+        return messages(talk, names, bot=await self._speakers.bot(room), labelled=_several(whole))
+
+    async def _room_name(self, room: str) -> str | None:
+        """As its settings say; nothing is made up for rooms without a name."""
+        try:
+            event = await self._http.state_event(room, "m.room.name")
+        except MatrixError:
+            return None
+        content = event.get("content")
+        name = content.get("name") if isinstance(content, dict) else event.get("name")
+        return cleaned(name) if isinstance(name, str) else None
 
     # -- the question ------------------------------------------------------------------------
 
-    async def _asked(self, request: Request) -> str:
+    async def _asked(self, request: Request) -> Question:
         try:
             raw = await self._http.event(request.origin, request.edit_id or request.event_id)
         except MatrixRefused:
@@ -122,20 +165,43 @@ class History:
             await self._encryption.wait_for_key(request.origin, missing.session_id, KEY_PATIENCE)
             readable = await self._reader.readable(raw)
         said = None if readable is None else from_raw(readable, encrypted=request.private, own_id=self._bot)
-        text = None if said is None else await self._reader.words(said)
-        if not text:
+        words = None if said is None else await self._reader.words(said)
+        if words is None or not words.text:
             raise CannotAsk(texts.CHAT_UNREADABLE)
-        return text
+        return Question(
+            event_id=request.event_id,
+            keys=(request.key,),
+            text=words.text,
+            fresh=words.fresh,
+            sender=request.sender,
+            at=seconds(raw),
+            reply_to=request.reply_to,
+        )
+
+    async def _quote(self, room: str, exchanges: Sequence[Exchange]) -> None:
+        """Puts to the newest questions what they were asked about."""
+        left = MAX_QUOTES
+        for exchange in reversed(exchanges):
+            about = None if exchange.question is None else await self._about(room, exchange.question)
+            if about is not None and left > 0:
+                exchange.quoted = await self._reader.quoted(room, about)
+                left -= 1
+
+    async def _about(self, room: str, question: Question) -> str | None:
+        """The message that a question is asked about, if it replies to one. An answer of ours stands before the
+        question anyway."""
+        to = question.reply_to
+        return None if to is None or await answered_by(self._store, room, to) is not None else to
 
     # -- questions and answers ---------------------------------------------------------------
 
     async def _exchanges(self, entries: Sequence[Entry], request: Request) -> list[Exchange]:
         """In the order of the questions; an answer whose question is gone is gone, too."""
         found: list[Exchange] = []
-        by_key: dict[str, Exchange] = {}
+        by_key: dict[str, Exchange | None] = {}
         for entry in entries:
             if isinstance(entry, Question):
-                exchange = Exchange(question=entry.text)
+                exchange = Exchange(question=entry)
                 found.append(exchange)
                 by_key.update(dict.fromkeys(entry.keys, exchange))
         late: list[tuple[int, Exchange]] = []
@@ -147,30 +213,32 @@ class History:
             if entry.key == request.key:
                 continue
             if entry.key not in by_key:
-                exchange = by_key[entry.key] = await self._elsewhere(request.origin, entry.key)
-                late.append((place, exchange))
-            by_key[entry.key].parts[entry.number] = entry.text
+                elsewhere = by_key[entry.key] = await self._elsewhere(request.origin, entry.key)
+                late += [] if elsewhere is None else [(place, elsewhere)]
+            if (of := by_key[entry.key]) is not None:
+                of.parts[entry.number] = entry.text
+                of.left_out |= entry.left_out
         for shift, (place, exchange) in enumerate(late):
             found.insert(place + shift, exchange)
-        return [exchange for exchange in found if exchange.question != ""]
+        return found
 
-    async def _elsewhere(self, room: str, key: str) -> Exchange:
-        """The exchange of an answer whose question does not stand there: asked elsewhere, too long ago, or deleted."""
+    async def _elsewhere(self, room: str, key: str) -> Exchange | None:
+        """The exchange of an answer whose question does not stand there: asked elsewhere, or too long ago. ``None``: it
+        was deleted."""
         request = await self._store.request(key)
         if request is None:
             return Exchange(question=None)
-        return Exchange(question=await self._reader.question(request.origin, request.event_id))
+        question = await self._reader.question(request.origin, request.event_id)
+        return None if question is None else Exchange(question=question)
 
 
-def limited(exchanges: Sequence[Exchange], asked: str, messages: int, characters: int) -> list[dict[str, str]]:
-    """The newest whole exchanges that fit beside the question, oldest first, and the question."""
-    talk = [{"role": "user", "content": asked}]
-    left, count = characters - len(asked), 1
-    for exchange in reversed(exchanges):
-        said = exchange.messages()
-        left -= sum(len(message["content"]) for message in said)
-        count += len(said)
-        if left < 0 or count > messages:
-            break
-        talk = [*said, *talk]
-    return talk
+def _of_the_quote(quoted: Quoted | None) -> list[str]:
+    """What is said about the message that the question is about."""
+    if quoted is None:
+        return [texts.CHAT_QUOTE_UNREAD]
+    return [texts.chat_quote_cut(MAX_QUOTE)] if len(quoted.text) > MAX_QUOTE else []
+
+
+def _several(exchanges: Sequence[Exchange]) -> bool:
+    """Do several people ask?"""
+    return len({one.question.sender for one in exchanges if one.question is not None}) > 1

@@ -14,15 +14,18 @@ from ..language.typed import clean
 from ..matrix.addressing import Calls
 from ..matrix.encryption import Encryption, KeyMissing
 from ..matrix.http import MatrixHttp
+from ..matrix.sync_answer import seconds
 from ..store.rows import Kind, Request, key_of
 from ..store.store import Store
-from .entries import AnswerPart, Entry, Question, answer_part, answered_by, flows, is_placeholder
+from .entries import AnswerPart, Entry, Question, Quoted, answer_part, answered_by, flows, is_placeholder
 from .newest_edits import Budget, Edits, Source, Spent
 from .pages import Thread, Timeline
 from .walk import Walk
 
 MAX_MESSAGE = 60_000
 """Characters; the worker takes 64,000."""
+_KINDS = {"m.image": "a picture", "m.file": "a file", "m.video": "a video", "m.audio": "a sound"}
+"""What stands in place of the words of a message that has none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +34,15 @@ class Read:
 
     entries: list[Entry]
     whole: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Words:
+    """What a message says to us."""
+
+    text: str
+    fresh: bool = False
+    """A new conversation begins with it; ``text`` may be empty then."""
 
 
 class Reader:
@@ -58,18 +70,23 @@ class Reader:
 
     # -- one message -------------------------------------------------------------------------
 
-    async def words(self, message: Message) -> str | None:
+    async def words(self, message: Message) -> Words | None:
         """What a message says to us, without the command; ``None`` if it is for somebody else."""
         intent = await self._calls.intent(message)
         if intent is not None:
-            text = intent.text if intent.name == "chat" else ""
-        elif message.is_media or message.msgtype not in SPEECH:
-            text = ""
+            text, fresh = (intent.text, intent.fresh) if intent.name == "chat" else ("", False)
         else:
-            text = "" if begins_with_prefix(message.body, self._values().prefix) else clean(message.body).strip()
-            if text and message.msgtype == EMOTE:
-                text = f"*{text}*"  # how people who play a part write to models what they do
-        return text.encode("utf-8", "replace").decode("utf-8")[:MAX_MESSAGE] or None
+            text, fresh = await self._spoken_words(message), False
+        text = text.encode("utf-8", "replace").decode("utf-8")[:MAX_MESSAGE]
+        return Words(text=text, fresh=fresh) if text or fresh else None
+
+    async def _spoken_words(self, message: Message) -> str:
+        """Of what is no command of ours; ``""`` if it is not for us."""
+        if message.is_media or message.msgtype not in SPEECH or begins_with_prefix(message.body, self._values().prefix):
+            return ""
+        text = (await self._calls.without_name(message)).strip()
+        # How people who play a part write to models what they do.
+        return f"*{text}*" if text and message.msgtype == EMOTE else text
 
     async def readable(self, raw: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """The (decrypted) event, ``None`` if it cannot be read now."""
@@ -98,15 +115,18 @@ class Reader:
         if sender == self._bot:
             return answer_part(now)
         message = from_raw({**now, "room_id": room}, encrypted=False)
-        text = await self.words(message) if message is not None else None
-        if message is None or text is None:
+        words = await self.words(message) if message is not None else None
+        if message is None or words is None:
             return None
         edit_id = edit.get("event_id") if edit is not None else None
         ids = [None, edit_id] if isinstance(edit_id, str) else [None]
         return Question(
             event_id=event_id,
             keys=tuple(key_of(self._bot, room, event_id, one) for one in ids),
-            text=text,
+            text=words.text,
+            fresh=words.fresh,
+            sender=sender,
+            at=seconds(raw),
             reply_to=message.reply_to,
         )
 
@@ -115,6 +135,8 @@ class Reader:
     async def thread(self, request: Request, root: str, most: int) -> Read:
         """What stands in the thread before the request; answers also from after it."""
         own, budget = {request.event_id, request.edit_id}, Budget()
+        if root in own:
+            return Read(entries=[])  # it begins the thread: what stands there came after it
         pages, newest_first, full = Thread(self._http, request.origin, root), list[Entry](), False
         async for event in pages.events():
             if event.get("event_id") in own:
@@ -135,7 +157,7 @@ class Reader:
                 full = True
                 break
         entries, whole = newest_first[::-1], full or pages.whole
-        if not full and root not in own:
+        if not full:
             beginning = await self._beginning(request.origin, root, budget, pages)
             entries, whole = [*(beginning or []), *entries], whole and beginning is not None
         return Read(entries=entries, whole=whole)
@@ -170,10 +192,27 @@ class Reader:
         except Spent:
             return await self.entry(raw, "event", None, edit)
 
-    async def question(self, room: str, event_id: str) -> str:
-        """What a message asks now; ``""`` if it is gone, or says nothing to us."""
+    async def question(self, room: str, event_id: str) -> Question | None:
+        """What a message asks now; ``None`` if it is gone, or says nothing to us."""
         entry = await self._at(room, event_id, Budget())
-        return entry.text if isinstance(entry, Question) else ""
+        return entry if isinstance(entry, Question) else None
+
+    async def quoted(self, room: str, event_id: str) -> Quoted | None:
+        """A message of anybody's as it stands now, for who asks about it; ``None`` if it cannot be read."""
+        try:
+            raw = await self._http.event(room, event_id)
+        except MatrixRefused:
+            return None
+        sender = raw.get("sender")
+        try:
+            edit = await self._edits.newest(raw, "event", Budget(), expected=False)
+        except Spent:
+            edit = None
+        now = await self.readable(edit if edit is not None else raw)
+        message = None if now is None else from_raw({**now, "room_id": room}, encrypted=False)
+        if message is None or not isinstance(sender, str):
+            return None
+        return Quoted(sender=sender, text=clean(message.body).strip() or f"[{_KINDS.get(message.msgtype, 'nothing')}]")
 
     # -- the main timeline -------------------------------------------------------------------
 

@@ -30,6 +30,7 @@ from ..worker.client import WorkerClient
 from ..worker.job_events import ChatEvent
 from ..worker.jobs import ChatResult, Turn
 from . import formatting, streaming
+from .entries import LEFT_OUT, MODEL, ROOM_MODEL
 from .history import History
 from .streaming import Growing, begun
 from .typing_notice import Typing
@@ -86,7 +87,10 @@ class Chats:
             await self._store.set_notes(active.key, conversation.notes)
             active.request = replace(active.request, notes=conversation.notes)
         body: dict[str, object] = {"messages": conversation.messages}
-        model = active.request.asked.get("model") or self._values().chat.model
+        if conversation.left_out_told:
+            body["left_out_told"] = True
+        asked = active.request.asked
+        model = asked.get(MODEL) or asked.get(ROOM_MODEL) or self._values().chat.model
         return {**body, "model": model} if model else body
 
     def mend(self, active: ActiveRequest, refusal: WorkerRefused) -> bool:
@@ -147,6 +151,8 @@ class Chats:
             notes = [*request.notes, *result.notes, *([] if result.complete else [texts.CHAT_BROKE_OFF])]
             notes += [texts.asked_in_the_room_before(request.sender)] if request.moved else []
             made = await asyncio.to_thread(formatting.answer, result.text.strip(), notes, request.key)
+            if result.left_out_told and made:
+                made[-1][event_content.OUR_KEY] |= {LEFT_OUT: True}
             chat.pieces = made_of, made
         return chat.pieces[1]
 

@@ -1,4 +1,4 @@
-"""``!chat``, and when plain text is meant for the bot: in a room with one person, in a thread of ours.
+"""``!chat``, and when plain text is meant for the bot: with one person, in a thread of ours, where it is named.
 
 In a room with one person there is one conversation in the main timeline; everywhere else each has its thread.
 """
@@ -6,18 +6,21 @@ In a room with one person there is one conversation in the main timeline; everyw
 from __future__ import annotations
 
 from .. import texts
-from ..chat.entries import FLOWING, answered_by, flows
+from ..chat.entries import FLOWING, MODEL, ROOM_MODEL, answered_by, flows
 from ..chat.pace import PACE, Pace, answered_at, next_pace
 from ..errors import MatrixRefused
-from ..language.arguments import Intent, sentences
+from ..language.arguments import Intent
+from ..language.chat_words import chat_words
 from ..language.intents import begins_with_prefix
-from ..language.message import Message, from_raw
+from ..language.message import EMOTE, Message, from_raw
 from ..language.typed import clean
 from ..matrix.encryption import KeyMissing
 from ..matrix.sync_answer import seconds
 from ..store.rows import Request
+from .chat_models import check_chat_model
 from .command import Command
-from .outcome import NewRequest, Outcome, say
+from .context import known_models
+from .outcome import NewRequest, Outcome, Unusable, say
 from .services import Services
 
 MAX_THREADS = 2_000
@@ -33,8 +36,17 @@ async def chat(services: Services, message: Message, intent: Intent) -> Outcome:
         return say(texts.CHAT_OFF)
     if (refused := CHAT.refuse(services, intent)) is not None:
         return refused
+    model = intent.options.model
+    if model is not None:
+        try:
+            model = check_chat_model(model, await known_models(services), values.prefix) or model
+        except Unusable as refusal:
+            return say(str(refusal))
     alone = message.thread_root is None and await _alone(services, message)
-    return await _turn(services, message, flowing=alone and not await _in_thread_of(services, message))
+    flowing = alone and not await _in_thread_of(services, message)
+    if not intent.text:
+        return say(texts.chat_begins_anew(flowing or message.thread_root is not None))
+    return await _turn(services, message, flowing=flowing, model=model)
 
 
 async def plain_text(services: Services, message: Message) -> Outcome | None:
@@ -49,13 +61,14 @@ async def plain_text(services: Services, message: Message) -> Outcome | None:
     if await _alone(services, message):
         return await _turn(services, message, flowing=message.thread_root is None)
     goes_on = message.reply_to is not None and await _is_answer(services, message.room_id, message.reply_to)
-    return await _turn(services, message, flowing=False) if goes_on else None
+    called = goes_on or (message.msgtype != EMOTE and await services.calls.calls_us(message))
+    return await _turn(services, message, flowing=False) if called else None
 
 
-async def _turn(services: Services, message: Message, *, flowing: bool) -> Outcome:
+async def _turn(services: Services, message: Message, *, flowing: bool, model: str | None = None) -> Outcome:
     """The messages are read from the room when it is submitted: from a thread, or (``flowing``) the main timeline.
 
-    One sentence instead, and then nothing, where somebody goes on at a pace that no person has.
+    One sentence instead, and then nothing, where somebody goes on at a pace that no person has. ``model``: typed.
     """
     room, sender = message.room_id, message.sender
     silent = services.paces.silent(room, sender)
@@ -70,7 +83,19 @@ async def _turn(services: Services, message: Message, *, flowing: bool) -> Outco
         services.log.warning("Somebody goes on at a pace that no person has, and is not answered any more")
         return say(texts.CHAT_TOO_FAST)
     asked = ({FLOWING: True} if flowing else {}) | ({} if pace == Pace() else {PACE: pace.stored()})
-    return Outcome(request=NewRequest(kind="chat", asked=asked))
+    return Outcome(request=NewRequest(kind="chat", asked={**asked, **await _model(services, message, model)}))
+
+
+async def _model(services: Services, message: Message, typed: str | None) -> dict[str, str]:
+    """Which model answers: the one that was typed here or at the thread's beginning, else the room's or the
+    instance's. Nothing: the worker's default."""
+    if typed is None and message.thread_root is not None:
+        first = await services.store.request_by_event(message.thread_root)
+        typed = first.asked.get(MODEL) if _here(first, message.room_id) and first is not None else None
+    if typed is not None:
+        return {MODEL: typed}
+    chosen = await services.settings.chat_model(message.room_id)
+    return {} if chosen is None else {ROOM_MODEL: chosen}
 
 
 async def _alone(services: Services, message: Message) -> bool:
@@ -138,23 +163,28 @@ async def _read_root(services: Services, message: Message, root: str) -> bool:
     if asked is None or not services.permissions.may_use(asked.sender):
         return False
     intent = await services.calls.intent(asked)
-    return intent is not None and intent.name == "chat" and intent.problem is None
+    if intent is not None:
+        return intent.name == "chat" and intent.problem is None
+    return not asked.is_media and asked.msgtype != EMOTE and await services.calls.calls_us(asked)
 
 
 CHAT = Command(
     name="chat",
     run=chat,
-    reads=sentences,
+    reads=chat_words,
     usage=("chat why do otters hold hands?", "an answer; reply in its thread to go on"),
     topic=(
         "{!chat why do otters hold hands?} answers in a thread. Reply there to go on, without the command. In a room "
-        "with only you and me, just write."
+        "with only you and me, just write. {!chat --model NAME why?} asks another language model ({!models} lists "
+        "them), {!chat --new} begins anew, without what was said before."
     ),
     documented=(
         (
             "`!chat why do otters hold hands?`",
             "an answer in a thread; with only you and the bot in the room, just write",
         ),
+        ("`!chat --model NAME why?`", "the answer of another language model; its thread goes on with that one"),
+        ("`!chat --new`, `!chat --new why?`", "a new conversation: what was said before does not count"),
     ),
     chats=True,
 )

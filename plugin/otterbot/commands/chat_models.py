@@ -1,13 +1,17 @@
-"""Whether a chat can work here: what the worker says of its default, and our own ``chat.model`` against its list."""
+"""Chat models: whether a chat can work here, and the names that people type for them."""
 
 from __future__ import annotations
+
+from difflib import get_close_matches
 
 from .. import texts
 from ..errors import WorkerError
 from ..worker.client import WorkerClient
-from ..worker.info import Info
+from ..worker.info import Info, Models
+from .outcome import Unusable
 
 FRESH_SECONDS = 5.0
+MAX_NAME = 255
 
 
 def same(one: str, other: str) -> bool:
@@ -37,3 +41,29 @@ async def chat_line(worker: WorkerClient, info: Info, own: str | None) -> str:
     if found is None:
         return texts.chat_model_not_there(own, info.chat_backend)
     return texts.chat_ready(own) if found.available else texts.chat_cannot(found.problem)
+
+
+def answering_model(chosen: str | None, models: Models) -> str | None:
+    """The name of the chat model that answers where ``chosen`` is set, as far as it is known."""
+    chats = [model for model in models.models if model.kind == "chat" and model.available]
+    wanted = (model.name for model in chats if (model.default if chosen is None else same(model.name, chosen)))
+    return next(wanted, None)
+
+
+def check_chat_model(name: str, models: Models | None, prefix: str) -> str | None:
+    """The full name of a model that can chat; ``None`` if the worker's models are not known. Raises
+    :class:`~.outcome.Unusable`."""
+    if models is None:
+        if len(name) > MAX_NAME or not name.isprintable() or " " in name:
+            raise Unusable(texts.unknown_chat_model(name, (), prefix))
+        return None
+    chats = [model for model in models.models if model.kind == "chat"]
+    found = next((model for model in chats if same(model.name, name)), None)
+    if found is None:
+        if any(model.name.casefold() == name.casefold() for model in models.models):
+            raise Unusable(texts.image_model_cannot_chat(name, prefix))
+        near = get_close_matches(name[:80].lower(), [model.name for model in chats], n=2, cutoff=0.5)
+        raise Unusable(texts.unknown_chat_model(name, near, prefix))
+    if not found.available:
+        raise Unusable(texts.chat_model_broken(found.name, found.problem))
+    return found.name

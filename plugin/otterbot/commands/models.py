@@ -8,6 +8,7 @@ from ..language.arguments import Intent
 from ..language.message import Message
 from ..worker.info import Lora
 from .catalogue_names import drawing_model
+from .chat_models import answering_model
 from .command import Command
 from .outcome import Outcome, say
 from .services import Services
@@ -21,8 +22,14 @@ async def list_models(services: Services, message: Message, intent: Intent) -> O
     except WorkerError:
         return say(texts.MODELS_UNKNOWN)
     chosen = await services.settings.model(message.room_id)
-    here = drawing_model(chosen, models)
-    listed = texts.models(models.models, here, models.samplers, await _loras(services), services.config.current.prefix)
+    listed = texts.models(
+        models.models,
+        drawing_model(chosen, models),
+        answering_model(await services.settings.chat_model(message.room_id), models),
+        models.samplers,
+        await _loras(services),
+        services.config.current.prefix,
+    )
     return say(listed)
 
 

@@ -57,9 +57,11 @@ class Permissions:
         self._crowds: dict[str, float] = {}
 
     def may_use(self, user: str) -> bool:
-        """Is the user one of ``allowed_users``? The bot itself is not."""
-        bot = str(self._client.mxid)
-        return user != bot and is_allowed(user, self._config.current.allowed_users, bot)
+        """Is the user one of ``allowed_users``, and none of ``ignored_users``? The bot itself is not."""
+        bot, values = str(self._client.mxid), self._config.current
+        if user == bot or any(_matches(user, pattern, bot) for pattern in values.ignored_users):
+            return False
+        return is_allowed(user, values.allowed_users, bot)
 
     async def has_power(self, room: str, user: str, level: int) -> bool:
         """Raises :class:`PowerUnknown` if the homeserver cannot be asked."""

@@ -12,13 +12,14 @@ from .help import help_command
 from .info import INFO
 from .model import MODEL
 from .models import MODELS
+from .persona import PERSONA_COMMAND
 from .queue import QUEUE
 from .settings import SETTINGS
 from .status import STATUS
 from .upscale import UPSCALE
 from .vary import VARY
 
-_OTHERS = (DRAW, AGAIN, VARY, UPSCALE, INFO, CHAT, MODELS, MODEL, SETTINGS, QUEUE, CANCEL, STATUS)
+_OTHERS = (DRAW, AGAIN, VARY, UPSCALE, INFO, CHAT, PERSONA_COMMAND, MODELS, MODEL, SETTINGS, QUEUE, CANCEL, STATUS)
 
 COMMANDS: tuple[Command, ...] = (*_OTHERS, help_command(_OTHERS))
 """In the order in which `!help` lists them."""

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 from .. import texts
-from ..config import Config
+from ..config import Config, Values
 from ..errors import Unanswered
 from ..store.store import Store
 from .predecessors import SAFE, Predecessors
 
-__all__ = ["MODEL", "SAFE", "Chosen", "RoomSettings"]
+__all__ = ["CHAT_MODEL", "MODEL", "PERSONA", "SAFE", "Chosen", "RoomSettings"]
 
 MODEL = "model"
+CHAT_MODEL = "chat"
+PERSONA = "persona"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +61,24 @@ class RoomSettings:
         if own is None and not known:
             return True
         return self._config.current.draw.safe if own is None else own == "on"
+
+    async def own(self, room: str, name: str) -> str | None:
+        """What was set in the room itself, or in the one that it replaces."""
+        await self.settled(room)
+        return await self._store.room_setting(room, name)
+
+    async def is_on(self, room: str, name: str, default: Callable[[Values], bool]) -> bool:
+        """A setting that is on or off."""
+        own = await self.own(room, name)
+        return default(self._config.current) if own is None else own == "on"
+
+    async def chat_model(self, room: str) -> str | None:
+        """Which language model answers here; ``None`` leaves it to the worker."""
+        return await self.own(room, CHAT_MODEL) or self._config.current.chat.model
+
+    async def persona(self, room: str) -> str | None:
+        """Who the bot is in the room's chats; ``None``: as the instance says."""
+        return await self.own(room, PERSONA)
 
     def default_model(self) -> Chosen:
         """What draws in rooms that have not chosen."""

@@ -1,4 +1,4 @@
-"""``!settings``: what holds in this room besides its model, for all to see and for moderators to set."""
+"""``!settings``: what holds in this room, for all to see and for moderators to set. :mod:`.setting_rows` lists it."""
 
 from __future__ import annotations
 
@@ -6,43 +6,50 @@ from .. import texts
 from ..language.arguments import Intent
 from ..language.message import Message
 from .command import Command
-from .outcome import Outcome, Reply, RoomSetting, say
-from .room_settings import SAFE
+from .outcome import Outcome, Reply, RoomSetting, Unusable, say
 from .services import Services
-
-_VALUES = {
-    "on": True, "yes": True, "true": True, "off": False, "no": False, "false": False, "default": None, "reset": None,
-}  # fmt: skip
+from .setting import Setting
+from .setting_rows import BY_NAME, ROWS
 
 
 async def show_or_set(services: Services, message: Message, intent: Intent) -> Outcome:
-    prefix, level = services.config.current.prefix, SETTINGS.level(services.config.current)
-    name, _, value = " ".join(intent.text.lower().split()).partition(" ")
+    prefix = services.config.current.prefix
+    name, _, value = " ".join(intent.text.split()).partition(" ")
     if not name:
-        chosen = await services.settings.model(message.room_id)
-        safe = await services.settings.safe(message.room_id)
-        return say(texts.settings(chosen.name, safe, prefix))
-    if name != SAFE or (value and value not in _VALUES):
-        return say(texts.settings_usage(prefix))
-    if not value:
-        return say(texts.safe_mode(await services.settings.safe(message.room_id), prefix))
+        return say(texts.settings([await _row(services, message.room_id, row) for row in ROWS], prefix))
+    row = BY_NAME.get(name.lower())
+    if row is None:
+        return say(texts.settings_usage([row.name for row in ROWS], prefix))
+    if not value or row.read is None:
+        return say(texts.setting_now(*await _row(services, message.room_id, row), prefix))
+    level = SETTINGS.level(services.config.current)
     if not await services.permissions.has_power(message.room_id, message.sender, level):
         return say(texts.may_not_change_settings(level))
     await services.settings.surely_settled(message.room_id)  # or what is set back now would come back later
-    wanted = _VALUES[value]
-    stored = None if wanted is None else ("on" if wanted else "off")
-    safe = services.config.current.draw.safe if wanted is None else wanted
-    return Outcome(reply=Reply(text=texts.safe_mode_set(safe)), setting=RoomSetting(name=SAFE, value=stored))
+    try:
+        wanted = await row.read(services, value)
+    except Unusable as refusal:
+        return say(str(refusal))
+    return Outcome(reply=Reply(text=wanted.said), setting=RoomSetting(name=row.name, value=wanted.stored))
+
+
+async def _row(services: Services, room: str, row: Setting) -> tuple[str, str, str]:
+    return row.title, await row.current(services, room), row.change
 
 
 SETTINGS = Command(
     name="settings",
     run=show_or_set,
     power="settings",
-    usage=("settings", "what else holds in this room; moderators set it"),
+    usage=("settings", "what holds in this room; moderators set it"),
     topic=(
         "{!settings} shows what holds in this room. {!settings safe on} lets a safety checker look at every picture "
-        "before it comes, {!settings safe off} ends that (moderators)."
+        "before it comes, {!settings safe off} ends that; {!settings chat NAME} chooses the chat model. "
+        "{!settings safe default} goes back to the operator's default. Moderators may."
     ),
-    documented=(("`!settings`, `!settings safe on`", "what else holds in this room; moderators set it"),),
+    documented=(
+        ("`!settings`", "what holds in this room"),
+        ("`!settings safe on`", "a safety checker looks at every picture for this room; moderators set it"),
+        ("`!settings chat NAME`", "which language model answers `!chat` in this room; moderators set it"),
+    ),
 )

@@ -35,7 +35,8 @@ async def show_status(services: Services, message: Message, intent: Intent) -> O
         return say("\n\n".join((texts.WORKER_FOREIGN, *await _kept(services, message), *_marked(warnings))))
     except WorkerError:
         return say("\n\n".join((texts.WORKER_OFF, *await _kept(services, message), *_marked(warnings))))
-    chat = await chat_line(services.worker, info, values.chat.model) if values.chat.enabled else None
+    own = await services.settings.chat_model(message.room_id)
+    chat = await chat_line(services.worker, info, own) if values.chat.enabled else None
     return say(texts.status(info, warnings=warnings, chat=chat))
 
 

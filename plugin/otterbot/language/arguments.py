@@ -31,6 +31,8 @@ class Intent:
     """For commands that take flags."""
     text: str = ""
     """What stood after the command, for all others, without the space around it."""
+    fresh: bool = False
+    """``!chat --new``: what was said before does not count."""
     problem: UsageProblem | None = None
     overlooked: tuple[Overlooked, ...] = ()
     """What looks like a flag and was read as words."""
@@ -42,11 +44,6 @@ Reader = Callable[[str, str], Intent]
 def plain(name: str, text: str) -> Intent:
     """Any text, without the punctuation behind it."""
     return Intent(name=name, text=text.rstrip(f"{ENDS} "))
-
-
-def sentences(name: str, text: str) -> Intent:
-    """Any text as it is, but some."""
-    return Intent(name=name, text=text, problem=None if text else UsageProblem(code="no_text"))
 
 
 def nothing_or(*words: str) -> Reader:

@@ -10,8 +10,9 @@ a pill, ``[Otter](https://matrix.to/#/@…)``   always: a link to the account, w
 ``Otter draw …``                              only if the message says that it mentions the account (``m.mentions``)
 ============================================= =====================================================================
 
-Capitals make no difference. Only the beginning of a message speaks to somebody: a mention in the middle or at the end
-does not. What is then no command is what it would be without the mention. Pure; linear.
+Capitals make no difference. Only at the beginning of a message a mention makes a command of what follows. What is no
+command then is something said to the bot, for a chat; there a mention counts wherever it stands
+(:func:`names_anywhere`). Pure; linear.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ _PILL = re.compile(
     r"(?P<text>.{0,600}?)</a>",
     re.DOTALL | re.IGNORECASE,
 )
+_ANY_PILL = re.compile(rf"<a\b[^<>]{{0,300}}?\bhref\s*=\s*[\"']{_LINK}[\"']", re.IGNORECASE)
+_QUOTED = re.compile(r"<blockquote>.*?</blockquote>", re.DOTALL | re.IGNORECASE)
 _REPLY = re.compile(r"\s*<mx-reply>.*?</mx-reply>", re.DOTALL | re.IGNORECASE)
 _TAG = re.compile(r"<[^<>]{0,300}>")
 _AFTER_SURE = re.compile(r"\s*[:,;：，、；،؛]\s*|\s+[-–—]\s+|\s+")
@@ -77,6 +80,23 @@ def after_mention(text: str, account: Account, *, formatted: str = "", mentioned
         if (found := _rest_behind(text, name, _AFTER_NAME)) is not None:
             return found
     return None
+
+
+def names_anywhere(text: str, account: Account, *, formatted: str = "") -> bool:
+    """Does a message name the account in a way that can mean nobody else: its whole name, its local part or a display
+    name behind an ``@``, or a link to it, wherever that stands? A quotation in HTML's form does not count."""
+    links = (found["who"] or found["bare"] for found in _WRITTEN_LINK.finditer(text))
+    if any(_is(link, account.user_id) for link in links):
+        return True
+    shown = _QUOTED.sub("", _REPLY.sub("", formatted[:_SCANNED]))
+    if any(_is(html.unescape(found["who"]), account.user_id) for found in _ANY_PILL.finditer(shown)):
+        return True
+    names = [name for one in (account.local, *account.names) if (name := " ".join(clean(one).split()))]
+    whole = re.escape(account.user_id)
+    behind_at = "|".join(r"\s+".join(re.escape(word) for word in name.split()) for name in names)
+    # "@otterbot:elsewhere" is somebody else, and so is "@otterbotter".
+    pattern = rf"(?<![\w@.])(?:{whole}(?![\w.-]*\w)|@\[?(?:{behind_at})\]?(?![\w-]|:\w|\.\w))"
+    return re.search(pattern, text, re.IGNORECASE) is not None
 
 
 def behind_names(text: str, *, mentioned: bool) -> Iterator[str]:

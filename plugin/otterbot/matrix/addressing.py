@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 
 from ..errors import MatrixRefused
 from ..language.intents import Intent, Vocabulary, parse, would_be_ours
-from ..language.mention import Account
+from ..language.mention import Account, after_mention, behind_names, names_anywhere
 from ..language.message import EMOTE, Message
+from ..language.typed import clean
 from .http import MatrixHttp
 
 BELIEVED = 60.0
 """Seconds for which a room's name of the bot is believed."""
 MAX_ROOMS = 1_000
+_USER_ID = re.compile(r"\s*@[^\s:]{1,255}:\S")
 
 
 class Calls:
@@ -40,8 +43,43 @@ class Calls:
             return intent
         if not would_be_ours(message.body, prefix=self._prefix(), commands=self._commands, mentioned=mentioned):
             return None
-        name = await self._name(message.room_id)
+        name = await self.name(message.room_id)
         return None if name is None else self._parse(message, (name,))
+
+    async def calls_us(self, message: Message) -> bool:
+        """Does it speak to the bot, by a name at its beginning or by a mention anywhere?
+
+        Whoever replies mentions whom they reply to, for their client does it: that alone is no call. Raises
+        :class:`MatrixError` where the room's name of the bot is needed and cannot be asked.
+        """
+        if self._bot in message.mentions and message.reply_to is None:
+            return True
+        text = clean(message.body)
+        if self._named(message, text, ()):
+            return True
+        if "@" not in text and not any(True for _ in behind_names(text, mentioned=False)):
+            return False
+        name = await self.name(message.room_id)
+        return name is not None and self._named(message, text, (name,))
+
+    def _named(self, message: Message, text: str, names: tuple[str, ...]) -> bool:
+        account = Account(user_id=self._bot, names=names)
+        # "@otterbot:elsewhere, hello" speaks to somebody else.
+        other = _USER_ID.match(text) is not None and not text.lstrip().startswith(self._bot)
+        if not other and after_mention(text, account, formatted=message.formatted) is not None:
+            return True
+        return names_anywhere(text, account, formatted=message.formatted)
+
+    async def without_name(self, message: Message) -> str:
+        """Its words without the bot's name at their beginning."""
+        text = clean(message.body)
+        mentioned = self._bot in message.mentions
+        if not mentioned and "@" not in text and not any(True for _ in behind_names(text, mentioned=False)):
+            return text
+        name = await self.name(message.room_id)
+        account = Account(user_id=self._bot, names=() if name is None else (name,))
+        rest = after_mention(text, account, formatted=message.formatted, mentioned=mentioned)
+        return text if rest is None or not rest.strip() else rest
 
     def _parse(self, message: Message, names: tuple[str, ...]) -> Intent | None:
         return parse(
@@ -53,7 +91,7 @@ class Calls:
             mentioned=self._bot in message.mentions,
         )
 
-    async def _name(self, room: str) -> str | None:
+    async def name(self, room: str) -> str | None:
         """The bot's display name there. Raises MatrixError where the homeserver does not answer."""
         known = self._names.get(room)
         if known is not None and known[0] > time.monotonic():

@@ -21,15 +21,22 @@ MODELS_UNKNOWN = "The worker is off, and I have not seen its models yet. Please 
 
 
 def models(
-    known: Sequence[Model], room_model: str | None, samplers: Sequence[str], loras: Sequence[Lora], prefix: str
+    known: Sequence[Model],
+    room_model: str | None,
+    chat_model: str | None,
+    samplers: Sequence[str],
+    loras: Sequence[Lora],
+    prefix: str,
 ) -> str:
-    """The list, the room's own marked."""
+    """The list, marked what draws and what answers here."""
     lines = [_model_line(model, model.name == room_model) for model in known if model.kind == "image"]
-    chats = [code(model.name) for model in known if model.kind == "chat" and model.available]
+    chats = [model.name for model in known if model.kind == "chat" and model.available]
+    chats.sort(key=lambda name: name != chat_model)
     said = "\n".join(lines) if lines else "The worker has no image models."
     if chats:
         more = f" and {len(chats) - MAX_CHATS} more" if len(chats) > MAX_CHATS else ""
-        said += f"\n\nFor chat: {', '.join(chats[:MAX_CHATS])}{more}."
+        named = [code(name) + " (**answers here**)" * (name == chat_model) for name in chats[:MAX_CHATS]]
+        said += f"\n\nFor chat: {', '.join(named)}{more}."
     if samplers:
         said += f"\n\nSamplers: {', '.join(plain(name) for name in samplers)}."
     said += _lora_lines([lora for lora in loras if lora.problem is None])

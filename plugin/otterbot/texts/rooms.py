@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from .escape import code
 from .usage import command
 
@@ -52,34 +54,39 @@ def may_not_set_model(level: int) -> str:
     return f"Only people with power level {level} or more in this room (moderators) set its model."
 
 
-def settings(model: str | None, safe: bool, prefix: str) -> str:
-    """What holds in this room. ``model`` is ``None`` where the worker's default draws."""
+def settings(rows: Sequence[tuple[str, str, str]], prefix: str) -> str:
+    """What holds in this room: for each setting its title, its value (Markdown) and what changes it."""
+    lines = [f"- {title}: {now}. {command(prefix, change)} changes it." for title, now, change in rows]
+    return "\n".join(lines) + "\n\nModerators may."
+
+
+def setting_now(title: str, now: str, change: str, prefix: str) -> str:
+    return f"{title}: {now}. {command(prefix, change)} changes it (moderators)."
+
+
+def settings_usage(names: Sequence[str], prefix: str) -> str:
     return (
-        f"- Model: {code(model) if model else 'the worker’s default'}. {command(prefix, 'model NAME')} changes it.\n"
-        f"- Safe mode: {_on(safe)}. {command(prefix, 'settings safe on')} or {command(prefix, 'settings safe off')} "
-        "changes it.\n\nModerators may."
+        f"{command(prefix, 'settings')} shows what holds in this room. It can set {', '.join(map(code, names))}; "
+        f"for example {command(prefix, 'settings safe on')}, and {command(prefix, 'settings safe default')} to go back."
     )
 
 
-def settings_usage(prefix: str) -> str:
-    return (
-        f"{command(prefix, 'settings')} shows what holds in this room. {command(prefix, 'settings safe on')}, "
-        f"{command(prefix, 'settings safe off')} or {command(prefix, 'settings safe default')} says whether a safety "
-        f"checker looks at its pictures; the model is changed with {command(prefix, 'model NAME')}."
-    )
+def switch_usage(name: str, prefix: str) -> str:
+    """To a value that is neither on nor off."""
+    ways = (command(prefix, f"settings {name} {word}") for word in ("on", "off", "default"))
+    return f"It is on or off: {', '.join(ways)}."
 
 
-def safe_mode(safe: bool, prefix: str) -> str:
-    return f"Safe mode is {_on(safe)} in this room. {command(prefix, f'settings safe {_on(not safe)}')} changes that."
+def model_or_default(name: str | None) -> str:
+    """A model as `!settings` shows it; ``None`` where it is left to the worker."""
+    return code(name) if name else "the worker’s default"
 
 
-def safe_mode_set(safe: bool) -> str:
-    if safe:
-        return "Safe mode is on: a safety checker looks at every picture for this room, and what it holds back is said."
-    return "Safe mode is off: pictures for this room come as they are drawn."
+SAFE_MODE_ON = "Safe mode is on: a safety checker looks at every picture for this room, and what it holds back is said."
+SAFE_MODE_OFF = "Safe mode is off: pictures for this room come as they are drawn."
 
 
-def _on(value: bool) -> str:
+def on_or_off(value: bool) -> str:
     return "on" if value else "off"
 
 

@@ -10,12 +10,19 @@ from .jobs import count_of
 
 def settings_came_along(settings: Mapping[str, str]) -> str:
     """In place of the greeting, in a room that replaces another."""
-    said = []
-    if "model" in settings:
-        said.append(f"model {code(settings['model'])}")
-    if "safe" in settings:
-        said.append(f"safe mode {settings['safe']}")
+    said = [_one(name, value) for name, value in settings.items()]
     return f"What was set in the room before this one holds here, too: {', '.join(said) or 'its settings'}."
+
+
+def _one(name: str, value: str) -> str:
+    match name:
+        case "safe":
+            return f"safe mode {value}"
+        case "persona":
+            return "the persona"
+        case "chat":
+            return f"chat model {code(value)}"
+    return f"{name.replace('_', ' ')} {code(value)}"
 
 
 BEFORE_UNKNOWN = "I could not look up what was set in the room before this one. Please try again in a moment."

@@ -107,8 +107,8 @@ def chat_model_not_there(model: str, backend: str | None = None) -> str:
     """``backend``: what answers chats now; of an older worker, Ollama."""
     fetch = f"fetch it with {code(f'ollama pull {model}')}, or " if backend in (None, "Ollama") else ""
     return (
-        f"⚠️ {code(model)}, which the bot's settings name as {code('chat.model')}, is not among the worker's chat "
-        f"models. The operator can {fetch}name another one."
+        f"⚠️ {code(model)}, which this room or the bot's settings ({code('chat.model')}) name, is not among the "
+        f"worker's chat models. The operator can {fetch}name another one."
     )
 
 

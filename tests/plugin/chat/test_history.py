@@ -36,7 +36,8 @@ async def test_a_question_alone(rig: Rig) -> None:
 async def test_the_persona_comes_first(tmp_path: Path) -> None:
     async with rig_in(tmp_path, system_prompt=" Be an otter. ") as rig:
         event = rig.server.say(ROOM, "hello")
-        assert await told(rig, event) == [("system", "Be an otter."), ("user", "hello")]
+        system = "Be an otter.\n\nYour name in this room is bot."
+        assert await told(rig, event) == [("system", system), ("user", "hello")]
 
 
 async def test_a_thread(rig: Rig) -> None:

@@ -202,10 +202,10 @@ async def test_pages_that_never_end_are_no_whole_conversation(rig: Rig, monkeypa
     root = long_thread(rig, 220)
     rig.server.relations_cycle = True
     conversation = await rig.history.conversation(rig.request(rig.server.in_thread(root, "last")))
-    assert conversation.notes == (texts.CHAT_HISTORY_UNREAD,)
+    assert conversation.notes == (texts.CHAT_HISTORY_UNREAD, texts.CHAT_LEFT_OUT)
     rig.server.relations_cycle = False
     conversation = await rig.history.conversation(rig.request(rig.server.in_thread(root, "last")))
-    assert conversation.notes == ()
+    assert conversation.notes == (texts.CHAT_LEFT_OUT,)
 
 
 def long_thread(rig: Rig, messages: int) -> str:

@@ -52,7 +52,7 @@ def test_each_command_is_documented(name: str) -> None:
     for text in (command.topic, command.stray):
         for said in re.findall(r"\{!(\w+)", text):
             assert said in NAMES
-        assert "{" not in texts.filled("!", text)
+        assert "{!" not in texts.filled("!", text)
     intent = parse(f"!{name} --help", prefix="!")
     assert intent is not None
     assert (intent.name, intent.text) == ("help", name)

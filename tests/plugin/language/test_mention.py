@@ -154,13 +154,16 @@ async def test_nobody_asks_for_a_name_where_it_makes_no_difference(rig: Rig) -> 
         "hello",
         "!draw fox",
         "bot: draw a fox",
-        "bob: how are you?",
-        "well, drawing is fun",
+        "bot, how are you?",
         "draw a fox",
         "!wow: draw",
     ):
         await rig.say(body)
     assert BOT not in rig.homeserver.requests
+    called(rig, "Frau Otter")
+    for body in ("bob: how are you?", "well, drawing is fun", "ask @bob"):
+        assert await rig.say(body) is None
+    assert rig.homeserver.requests.count(BOT) == 1, "any of them could name us; the answer is believed for a while"
 
 
 async def test_a_name_that_cannot_be_asked_for_is_asked_for_again(rig: Rig) -> None:
@@ -190,8 +193,29 @@ async def test_captions_are_normalised_as_well(rig: Rig) -> None:
         assert (body["prompt"], body["strength"], "init_image" in body) == ("a fox", 0.5, True)
 
 
-async def test_a_mention_without_a_command_is_what_it_was(rig: Rig) -> None:
-    assert await rig.say("bot: what do you think?") is None
+async def test_a_mention_without_a_command_is_a_chat(rig: Rig) -> None:
+    called(rig, "Frau Otter")
+    for body in ("bot: what do you think?", "Frau Otter, and you?", "and you, @bot?", "what says @Frau Otter?"):
+        assert await rig.chatted(body) == {}
+    assert await rig.say("/me asks @bot", msgtype="m.emote") is None, "what somebody does is said to nobody"
+    mentioned = {"m.mentions": {"user_ids": [BOT]}}
+    assert await rig.chatted("and you?", **mentioned) == {}
+    picture = rig.homeserver.say(ROOM, BOT, "otter.png", msgtype="m.image", url="mxc://a/b")
+    replied = {"m.relates_to": {"m.in_reply_to": {"event_id": picture["event_id"]}}}
+    assert await rig.say("lovely!", **mentioned, **replied) is None, "a client mentions whom one replies to"
+    assert await rig.chatted("@bot what is this?", **mentioned, **replied) == {}
+    link = {"format": HTML, "formatted_body": f"ask {pill('Ottie', BOT)}"}
+    assert await rig.chatted("ask Ottie", **link) == {}
+    quoted = {"format": HTML, "formatted_body": f"<blockquote>ask {pill('Ottie', BOT)}</blockquote>no"}
+    assert await rig.say("> ask Ottie\n\nno", **quoted) is None
+
+
+@pytest.mark.parametrize("body", ["@bot:elsewhere hello", "mail a@bot.example", "@botanist hello", "a bot: is it one?"])
+async def test_what_only_looks_like_its_name(rig: Rig, body: str) -> None:
+    assert await rig.say(body) is None
+
+
+async def test_alone_with_the_bot_a_mention_is_no_other_thing(rig: Rig) -> None:
     rig.homeserver.join("!alone:test", BOT, "@alice:test")
     outcome = await rig.say("bot: what do you think?", room="!alone:test")
     assert outcome is not None

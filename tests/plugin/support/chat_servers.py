@@ -194,8 +194,10 @@ class ChatWorker(WorkerDouble):
             self.run(job)
         self.say("chat", {"job_id": job["id"], "attempt": 1, "text": text})
 
-    def answer(self, job: dict[str, Any], text: str, *, complete: bool = True, notes: list[str] | None = None) -> None:
-        result = {"text": text, "model": "tiny", "complete": complete, "took": 1.0, "notes": notes or []}
+    def answer(
+        self, job: dict[str, Any], text: str, *, complete: bool = True, notes: list[str] | None = None, **more: Any
+    ) -> None:
+        result = {"text": text, "model": "tiny", "complete": complete, "took": 1.0, "notes": notes or [], **more}
         job["turn"] |= {"state": "succeeded", "result": result}
         self.changed(job)
 

@@ -82,6 +82,15 @@ class Rig:
         assert outcome.request.body is not None
         return outcome.request.body
 
+    async def chatted(self, body: str, sender: str = ALICE, room: str = ROOM, **content: Any) -> dict[str, Any]:
+        """What is stored with the turn of chat that it leads to."""
+        outcome = await self.say(body, sender, room, **content)
+        assert outcome is not None
+        assert outcome.reply is None, outcome.reply
+        assert outcome.request is not None
+        assert outcome.request.kind == "chat"
+        return outcome.request.asked
+
     @staticmethod
     def _request(message: Message, new: NewRequest) -> Request:
         return Request(

@@ -80,7 +80,7 @@ THEIRS = (
     "masterpiece, (otter:1.2) <lora:fur:0.7>,\ncowboy hat\n"
     "Negative prompt: blurry, text\n"
     "Steps: 25, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 6.5, Seed: 2847192, Size: 512x768, "
-    'Model hash: 6ce0161689, Model: v1-5-pruned-emaonly, Clip skip: 2, '
+    "Model hash: 6ce0161689, Model: v1-5-pruned-emaonly, Clip skip: 2, "
     'Token merging ratio: 0.5, Lora hashes: "fur: 0123456789ab", Version: v1'
 )
 THEIR_REQUEST = {

@@ -256,14 +256,14 @@ async def test_a_model_that_is_not_there(make: Make) -> None:
         assert (await lab.fails("hello", model="nope")).code == "chat_model_missing"
 
 
-async def test_a_conversation_that_does_not_fit_is_trimmed_and_says_so(make: Make) -> None:
+async def test_a_conversation_that_does_not_fit_is_trimmed_and_says_by_how_much(make: Make) -> None:
     async with make() as lab:
         outcome = await lab.say(*["word " * 40] * 8, "last")
         assert outcome.complete
         assert outcome.text.endswith("You said: last")
         left_out = 9 - lab.heard()
         assert 0 < left_out < 8
-        assert outcome.notes[0].startswith(f"The oldest {left_out} messages")
+        assert outcome.left_out == left_out
 
 
 async def test_a_message_that_does_not_fit_alone(make: Make) -> None:

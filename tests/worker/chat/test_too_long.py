@@ -17,7 +17,7 @@ async def test_an_old_conversation_is_trimmed_and_says_so(double: OllamaDouble) 
     talk = Talk(double, defaults=ModelOptions(num_ctx=1024, num_predict=256))
     outcome = await talk.say(*["word " * 300] * 4, "last")
     assert "You said: last" in outcome.text
-    assert "left out" in outcome.notes[0]
+    assert outcome.left_out > 0
     sent = chats(double)[-1]["body"]["messages"]
     assert sent[-1]["content"] == "last"
     assert len(sent) < 5
@@ -40,7 +40,7 @@ async def test_what_the_estimate_gets_wrong_the_servers_numbers_put_right(
     assert outcome.text.endswith("You said: what is my name?"), "the question was heard whole"
     left_out = 10 - len(chats(double)[-1]["body"]["messages"])
     assert left_out > 0
-    assert outcome.notes == [f"The oldest {left_out} messages of this conversation no longer fit and were left out."]
+    assert (outcome.left_out, outcome.notes) == (left_out, [])
     assert f"Heard {10 - left_out} message" in outcome.text
 
 
@@ -56,9 +56,9 @@ async def test_the_ratio_of_a_model_is_learned(double: OllamaDouble, talk: Talk)
 
 async def test_a_learned_ratio_leaves_out_no_more_than_has_to_be(double: OllamaDouble, talk: Talk) -> None:
     for _ in range(3):
-        assert (await talk.say("word " * 400)).notes == []
+        assert (await talk.say("word " * 400)).left_out == 0
     outcome = await talk.say(*["word " * 500] * 4, "two")
-    assert outcome.notes == [], "2,600 tokens and the answer fit into 4,096"
+    assert outcome.left_out == 0, "2,600 tokens and the answer fit into 4,096"
 
 
 @pytest.mark.parametrize("named", ["both", "context", "none"])
@@ -67,7 +67,7 @@ async def test_what_is_refused_without_numbers_is_trimmed_and_teaches_nothing(do
     talk = Talk(double, defaults=ModelOptions(num_predict=256))
     outcome = await talk.say(*["word " * 457] * 8, "one")
     assert outcome.text.endswith("You said: one")
-    assert outcome.notes[0].startswith("The oldest")
+    assert outcome.left_out > 0
     assert (await talk.fails("word " * 9_000)).code == "chat_too_long"
     learned = talk.client._turns.ratios.of(double.models["tiny:latest"].digest)
     assert 1 < learned < 1.15, "from what was counted, and from nothing made up"
@@ -80,7 +80,7 @@ async def test_one_conversation_of_signs_costs_no_other_one_its_memory(double: O
     double.update({"models": [PLAIN | {"tokens": 4.0}]})  # as another script would be counted
     await talk.say("word " * 400)
     double.update({"models": [PLAIN]})
-    assert (await talk.say(*["word " * 500] * 4, "two")).notes == [], "2,600 tokens and the answer fit into 4,096"
+    assert (await talk.say(*["word " * 500] * 4, "two")).left_out == 0, "2,600 tokens and the answer fit into 4,096"
 
 
 @pytest.mark.parametrize("before", [(), ("hello", "Hi!")])
@@ -127,5 +127,5 @@ async def test_an_unknown_context_loads_nothing_with_every_turn(double: OllamaDo
         await talk.say("hello")
     assert [len(entry["body"]["messages"]) for entry in chats(double)] == [0, 1, 1, 1]
     long = await talk.say(*["word " * 300] * 4, "last")
-    assert long.notes[0].startswith("The oldest"), "it has the context that the server gave it, not the one asked for"
+    assert long.left_out > 0, "it has the context that the server gave it, not the one asked for"
     await talk.client.close()

@@ -54,6 +54,19 @@ async def test_a_turn_streams_and_is_stored(tmp_path: Path) -> None:
         assert "messages" not in done["request"]
 
 
+async def test_that_the_beginning_is_left_out_is_said_once(tmp_path: Path) -> None:
+    async with with_chat(tmp_path) as (here, _):
+        body = chat()
+        body["request"]["messages"] = [{"role": "user", "content": "word " * 1_500} for _ in range(6)]
+        done = await here.api.done((await here.api.submit(body))["id"])
+        assert done["turn"]["result"]["notes"][0].startswith("The oldest ")
+        assert done["turn"]["result"]["left_out_told"] is True
+        again = {**body, "key": "left-out-again", "request": {**body["request"], "left_out_told": True}}
+        result = (await here.api.done((await here.api.submit(again))["id"]))["turn"]["result"]
+        assert result["left_out_told"] is True
+        assert not any(note.startswith("The oldest ") for note in result["notes"])
+
+
 async def test_the_whole_conversation_arrives(tmp_path: Path) -> None:
     async with with_chat(tmp_path) as (here, _):
         body = chat()

@@ -18,6 +18,7 @@ from .backends import KINDS, open_backend
 from .beginnings import Beginnings
 from .builtin.files import FOLDER
 from .choice import Choice
+from .fitting import left_out_note
 from .records import ChatModel, ChatOutcome, Message, ModelOptions, Unloaded, Usage
 
 __all__ = [
@@ -35,5 +36,6 @@ __all__ = [
     "Unloaded",
     "Usage",
     "failures",
+    "left_out_note",
     "open_backend",
 ]

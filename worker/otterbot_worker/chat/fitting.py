@@ -39,6 +39,13 @@ class Fitted:
         return sum(message["role"] != "system" for message in self.messages) <= 1
 
 
+def left_out_note(count: int) -> str:
+    """What is said, once in a conversation, when ``count`` messages at its beginning are left out."""
+    if count == 1:
+        return "The oldest message of this conversation no longer fits and is left out from now on."
+    return f"The oldest {count} messages of this conversation no longer fit; what is oldest is left out from now on."
+
+
 def estimate(text: str) -> int:
     """Tokens of ``text``, roughly: models count differently, and only the server knows."""
     ascii_count = 0

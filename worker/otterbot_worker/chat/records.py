@@ -120,6 +120,8 @@ class ChatOutcome:
     """``False``: it broke off; ``text`` keeps what came."""
     took: float
     notes: list[str] = field(default_factory=list)
+    left_out: int = 0
+    """Messages at the conversation's beginning that did not fit; ``notes`` do not say it."""
     usage: Usage | None = None
     """``None``: the server did not count, or not to the end."""
 

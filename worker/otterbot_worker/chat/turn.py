@@ -94,6 +94,7 @@ class Turns:
             complete=failure is None,
             took=time.monotonic() - started,
             notes=turn.notes,
+            left_out=turn.left_out,
             usage=answer.usage,
         )
 
@@ -118,16 +119,13 @@ class Turn:
         self._settings = settings
         self._ratios = ratios
         self._beginnings = beginnings
-        self._left_out = 0
+        self.left_out = 0
+        """Messages at the conversation's beginning that did not fit."""
         self._slow: list[str] = []
 
     @property
     def notes(self) -> list[str]:
-        left = self._left_out
-        said = f"The oldest {left} messages of this conversation no longer fit and were left out."
-        one = "The oldest message of this conversation no longer fits and was left out."
-        left_out = [one if left == 1 else said] if left else []
-        return [*left_out, *self._slow, *self._session.notes, *self._why_cut()]
+        return [*self._slow, *self._session.notes, *self._why_cut()]
 
     async def run(self, on_phase: Callable[[Phase], None]) -> None:
         """:raises JobFailed:"""
@@ -136,7 +134,7 @@ class Turn:
         fitted = self._fit(self._ratios.of(self._chosen.key), context=self._chosen.context)
         loaded_again = False
         while True:
-            self._left_out = fitted.left_out
+            self.left_out = fitted.left_out
             try:
                 async with asyncio.timeout(self._settings.total_timeout):
                     await self._stream(fitted.messages)

@@ -91,7 +91,7 @@ def chat_submission(job: NewChatJob, client: str, default_model: str | None) -> 
         owner=job.owner,
         room=job.room,
         private=job.private,
-        request=ResolvedChat(model=model, named=job.request.model is not None),
+        request=ResolvedChat(model=model, named=job.request.model is not None, left_out_told=job.request.left_out_told),
         content=[message.model_dump() for message in messages],
         rows=[NewRow(seed=0, model=model, work=0.0)],
     )

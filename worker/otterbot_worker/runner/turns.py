@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import cast
 
-from ..chat import ChatBackend, ChatOutcome, Message, failures
+from ..chat import ChatBackend, ChatOutcome, Message, failures, left_out_note
 from ..errors import Cancelled, JobFailed
 from ..queue.disk import forgone, surely
 from ..queue.model import Row, StoredJob
@@ -73,7 +73,10 @@ class TurnRunner:
         finally:
             del self._answers[row.task_id]
         said = await self._introductions.of(job, backend, outcome.model)
-        await unbroken(self._succeed(row, replace(outcome, notes=[*outcome.notes, *said])))
+        told = isinstance(job.request, ResolvedChat) and job.request.left_out_told
+        left_out = [left_out_note(outcome.left_out)] if outcome.left_out and not told else []
+        outcome = replace(outcome, notes=[*left_out, *outcome.notes, *said])
+        await unbroken(self._succeed(row, outcome, left_out_told=told or outcome.left_out > 0))
 
     def stop(self) -> None:
         """The worker ends: an answer that the disk does not take is not waited for."""
@@ -96,13 +99,14 @@ class TurnRunner:
             raise Cancelled
         return answer.result()
 
-    async def _succeed(self, row: Row, outcome: ChatOutcome) -> None:
+    async def _succeed(self, row: Row, outcome: ChatOutcome, *, left_out_told: bool) -> None:
         result = ChatResult(
             text=outcome.text,
             model=outcome.model,
             complete=outcome.complete,
             took=round(outcome.took, 3),
             notes=outcome.notes,
+            left_out_told=left_out_told,
         )
         told = result.model_dump(mode="json")
         if not await surely(lambda: self._store.succeed(row, told, None, time.time()), ended=lambda: self._stopping):

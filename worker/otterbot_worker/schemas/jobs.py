@@ -84,6 +84,8 @@ class ChatResult(Sent):
     """``False``: the model broke off in the middle; ``text`` keeps what came."""
     took: float
     notes: list[str] = []
+    left_out_told: bool = False
+    """The room knows, or learns from ``notes``, that the conversation's beginning is left out."""
 
 
 class Turn(Sent):

@@ -173,6 +173,8 @@ class ChatRequest(Received):
 
     model: Name | None = None
     messages: Annotated[list[ChatMessage], Field(min_length=1, max_length=200)]
+    left_out_told: bool = False
+    """The room knows that the beginning of this conversation does not fit any more: it is not said again."""
 
 
 class PauseRequest(Received):

@@ -194,6 +194,8 @@ class ResolvedChat(Fixed):
     named: bool = True
     """Somebody asked for this model. Else it was the default when the turn was submitted, and the one that is the
     default when it runs answers."""
+    left_out_told: bool = False
+    """As in the request."""
 
 
 def seed_of(first: int, index: int) -> int:

@@ -1,0 +1,91 @@
+"""Turns of a conversation as the messages that a language model gets. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from .entries import Question, Quoted
+
+MAX_QUOTE = 20_000
+"""Characters of a message that somebody asks about."""
+
+
+@dataclass(kw_only=True)
+class Exchange:
+    """A question (``None``: not known) and its answer (no parts: none yet)."""
+
+    question: Question | None
+    quoted: Quoted | None = None
+    """What the question was asked about."""
+    parts: dict[int, str] = field(default_factory=dict)
+    left_out: bool = False
+    """Its answer says, or one before it did, that the conversation's beginning is left out."""
+
+    @property
+    def answer(self) -> str:
+        return "\n\n".join(self.parts[number] for number in sorted(self.parts))
+
+    @property
+    def people(self) -> list[str]:
+        asked = [] if self.question is None else [self.question.sender]
+        return asked if self.quoted is None else [*asked, self.quoted.sender]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cut:
+    """The newest exchanges that fit, oldest first."""
+
+    exchanges: list[Exchange]
+    left_out: bool
+    """Whether there were more."""
+
+
+def newest(exchanges: Sequence[Exchange], asked: Exchange, messages: int, characters: int) -> Cut:
+    """Whole exchanges that fit beside the question within so many messages and characters."""
+    left, count, kept = characters - _size(asked), 1, list[Exchange]()
+    for exchange in reversed(exchanges):
+        left -= _size(exchange)
+        count += (exchange.question is not None) + bool(exchange.parts)
+        if left < 0 or count > messages:
+            break
+        kept.insert(0, exchange)
+    return Cut(exchanges=kept, left_out=len(kept) < len(exchanges))
+
+
+def since_the_last_beginning(exchanges: Sequence[Exchange]) -> list[Exchange]:
+    """Those from the last ``--new`` on; one that asks nothing is only the border."""
+    start = 0
+    for place, exchange in enumerate(exchanges):
+        if exchange.question is not None and exchange.question.fresh:
+            start = place
+    return [one for one in exchanges[start:] if one.question is None or one.question.text]
+
+
+def messages(
+    exchanges: Sequence[Exchange], names: Mapping[str, str], *, bot: str, labelled: bool
+) -> list[dict[str, str]]:
+    """``names`` of all people in them. ``labelled``: each message of theirs begins with the name of its writer."""
+    said: list[dict[str, str]] = []
+    for exchange in exchanges:
+        if exchange.question is not None:
+            text = _asked(exchange.question, exchange.quoted, names, bot)
+            label = f"{names[exchange.question.sender]}: " if labelled else ""
+            said.append({"role": "user", "content": f"{label}{text}"})
+        if exchange.answer:
+            said.append({"role": "assistant", "content": exchange.answer})
+    return said
+
+
+def _asked(question: Question, quoted: Quoted | None, names: Mapping[str, str], bot: str) -> str:
+    if quoted is None:
+        return question.text
+    who = names.get(quoted.sender, bot)
+    lines = "\n".join(f"> {line}" for line in quoted.text[:MAX_QUOTE].splitlines())
+    return f"{who} wrote:\n{lines}\n\n{question.text}"
+
+
+def _size(exchange: Exchange) -> int:
+    asked = 0 if exchange.question is None else len(exchange.question.text)
+    quoted = 0 if exchange.quoted is None else min(len(exchange.quoted.text), MAX_QUOTE)
+    return asked + quoted + len(exchange.answer)

@@ -1,0 +1,50 @@
+"""The one table of what can be set in a room, in the order in which `!settings` lists it."""
+
+from __future__ import annotations
+
+from .. import texts
+from .catalogue_names import drawing_model
+from .chat_models import check_chat_model
+from .context import known_models
+from .room_settings import CHAT_MODEL, MODEL, PERSONA, SAFE
+from .services import Services
+from .setting import Setting, Wanted, is_back, switch
+
+
+async def _model(services: Services, room: str) -> str:
+    chosen = await services.settings.model(room)
+    return texts.model_or_default(drawing_model(chosen, await known_models(services)))
+
+
+async def _chat_model(services: Services, room: str) -> str:
+    return texts.model_or_default(await services.settings.chat_model(room))
+
+
+async def _read_chat_model(services: Services, value: str) -> Wanted:
+    name = value.strip("`\"'")
+    if is_back(name):
+        return Wanted(stored=None, said=texts.chat_model_unset(services.config.current.chat.model))
+    found = check_chat_model(name, await known_models(services), services.config.current.prefix)
+    return Wanted(stored=found or name, said=texts.chat_model_set(found or name, checked=found is not None))
+
+
+async def _persona(services: Services, room: str) -> str:
+    return texts.persona_whose(await services.settings.persona(room) is not None)
+
+
+ROWS = (
+    Setting(name=MODEL, title="Model", change="model NAME", current=_model),
+    Setting(
+        name=CHAT_MODEL, title="Chat model", change="settings chat NAME", current=_chat_model, read=_read_chat_model
+    ),
+    Setting(name=PERSONA, title="Persona", change="persona TEXT", current=_persona),
+    switch(
+        SAFE,
+        "Safe mode",
+        default=lambda values: values.draw.safe,
+        on=texts.SAFE_MODE_ON,
+        off=texts.SAFE_MODE_OFF,
+        current=lambda services, room: services.settings.safe(room),
+    ),
+)
+BY_NAME = {row.name: row for row in ROWS}

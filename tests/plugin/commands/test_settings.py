@@ -1,0 +1,83 @@
+"""What can be set in a room: one table for showing and setting."""
+
+from __future__ import annotations
+
+import pytest
+from command_rig import MOD, Rig
+
+from otterbot import texts
+from otterbot.commands.setting_rows import ROWS
+from otterbot.config import ChatValues
+
+NAMES = [row.name for row in ROWS]
+SMALL = {"name": "smollm:135m", "kind": "chat", "about": "", "available": True, "default": False}
+BROKEN = {**SMALL, "name": "half:1b", "available": False, "problem": "Its file is not complete."}
+
+
+def more_chat_models(rig: Rig) -> None:
+    rig.worker.catalogue = {**rig.worker.catalogue, "models": [*rig.worker.catalogue["models"], SMALL, BROKEN]}
+
+
+async def test_all_are_listed_with_what_changes_them(rig: Rig) -> None:
+    listed = await rig.answer("!settings")
+    for row in ROWS:
+        line = next(line for line in listed.splitlines() if line.startswith(f"- {row.title}: "))
+        assert f"`!{row.change}` changes it." in line
+
+
+@pytest.mark.parametrize("typed", ["size 3", "../etc", "saf on"])
+async def test_settings_that_there_are_not(rig: Rig, typed: str) -> None:
+    assert await rig.answer(f"!settings {typed}", sender=MOD) == texts.settings_usage(NAMES, "!")
+
+
+@pytest.mark.parametrize("typed", ["safe perhaps", "safe on please"])
+async def test_values_that_there_are_not(rig: Rig, typed: str) -> None:
+    assert await rig.answer(f"!settings {typed}", sender=MOD) == texts.switch_usage("safe", "!")
+    assert "Safe mode: off" in await rig.answer("!settings")
+
+
+async def test_what_has_a_command_of_its_own_names_it(rig: Rig) -> None:
+    assert "`!model NAME` changes it" in await rig.answer("!settings model ssd-1b", sender=MOD)
+
+
+async def test_moderators_choose_the_chat_model(rig: Rig) -> None:
+    more_chat_models(rig)
+    assert "Chat model: the worker’s default" in await rig.answer("!settings")
+    assert "power level 50" in await rig.answer("!settings chat smollm:135m")
+    assert await rig.answer("!settings chat SmolLM:135m", sender=MOD) == texts.chat_model_set(
+        SMALL["name"], checked=True
+    )
+    assert "Chat model: `smollm:135m`" in await rig.answer("!settings")
+    assert await rig.chatted("!chat why?") == {"room_model": "smollm:135m"}
+    assert "For chat: `smollm:135m` (**answers here**), `llama3.2:3b`." in await rig.answer("!models")
+    assert await rig.chatted("!chat why?", room="!other:test") == {}, "other rooms have their own"
+    assert "For chat: `llama3.2:3b` (**answers here**), `smollm" in await rig.answer("!models", room="!other:test")
+    rig.values(chat=ChatValues(model="llama3.2:3b"))
+    assert await rig.answer("!settings chat default", sender=MOD) == texts.chat_model_unset("llama3.2:3b")
+    assert "Chat model: `llama3.2:3b`" in await rig.answer("!settings")
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("llama3.2", "Did you mean `llama3.2:3b`"),
+        ("ssd-1b", "draws pictures and cannot chat"),
+        ("half:1b", "Its file is not complete"),
+        ("x", "I do not know the chat model `x`."),
+    ],
+)
+async def test_models_that_cannot_chat(rig: Rig, typed: str, said: str) -> None:
+    more_chat_models(rig)
+    assert said in await rig.answer(f"!settings chat {typed}", sender=MOD)
+    assert said in await rig.answer(f"!chat --model {typed} why?")
+    assert "Chat model: the worker’s default" in await rig.answer("!settings")
+
+
+async def test_one_turn_with_another_model(rig: Rig) -> None:
+    more_chat_models(rig)
+    await rig.say("!settings chat llama3.2:3b", sender=MOD)
+    assert await rig.chatted("!chat --model smollm:135m why?") == {"model": "smollm:135m"}
+    relation = {"rel_type": "m.thread", "event_id": rig.open[-1].event_id, "is_falling_back": True}
+    goes_on = await rig.chatted("and then?", **{"m.relates_to": relation})
+    assert goes_on["model"] == "smollm:135m", "its thread goes on with it"
+    assert await rig.chatted("!chat why?") == {"room_model": "llama3.2:3b"}
