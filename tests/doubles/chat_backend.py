@@ -66,7 +66,7 @@ class SmallBackend:
     capabilities = Capabilities(
         needs_card=False, sees_pictures=False, knows_context=False, sends_thoughts=True, counts_tokens=False
     )
-
+    card = None
     about = None
 
     def __init__(self, mind: Mind, settings: BackendSettings) -> None:

@@ -104,6 +104,18 @@ def test_a_model_that_is_put_away_leaves_the_card_and_comes_back_without_its_fil
     assert torch.cuda.memory_allocated() < 100_000_000
 
 
+def test_what_is_kept_to_compute_with_is_given_back_and_the_model_stays(full: Rig) -> None:
+    """Before a language model is loaded beside it."""
+    full.draw("sd15", steps=2)
+    before = torch.cuda.memory_reserved()
+    full.engine.trim()
+    assert torch.cuda.memory_reserved() < before
+    assert torch.cuda.memory_reserved() - torch.cuda.memory_allocated() < RESERVE_BYTES
+    assert full.engine.memory().held_bytes == torch.cuda.memory_reserved()
+    assert full.engine.resident == "sd15"
+    assert full.draw("sd15", steps=2).plan == "resident"
+
+
 def test_a_cancel_acts_within_a_second_and_the_next_picture_is_drawn(full: Rig) -> None:
     assert full.draw("ssd-1b", steps=2).plan == "resident"
     for after in (0.02, 0.3):

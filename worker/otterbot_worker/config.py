@@ -88,6 +88,7 @@ class GpuConfig(_Section):
     load_timeout: Seconds = 900.0
     reserve_mb: Annotated[int, Field(ge=0, le=1_000_000)] = 500
     ram_reserve_mb: Annotated[int, Field(ge=0, le=1_000_000)] = 2000
+    lease: Literal["measured", "exclusive"] = "measured"
     idle_unload_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 900.0
     lock_file: FilePath | None = None
 
@@ -114,6 +115,7 @@ class ChatConfig(_Section):
     api_key_file: FilePath | None = None
     cloud: str | None = None
     default_model: str | None = None
+    reasoning: Literal["hide", "fold"] = "hide"
     allow_cloud: bool = False
     keep_alive_seconds: Seconds = 300.0
     load_timeout: Seconds = 900.0

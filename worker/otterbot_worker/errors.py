@@ -58,6 +58,11 @@ CANNOT_LOOK = "cannot_look"
 """The code by which the GPU process tells of a ``CannotLook``."""
 
 
+CROWDED = "crowded"
+"""The code by which the GPU process gives back a picture for which it wants the card alone. ``details``: ``spent``,
+whether it had begun; ``needed`` and ``free``, bytes."""
+
+
 class CannotLook(Exception):
     """A file or a folder could not be looked at, so nobody knows whether it is there: there is no permission, no room
     for one more open file, or the disk fails. Whoever asked tries again later.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from logging import Logger
 
 from mautrix.client import Client
@@ -17,6 +18,7 @@ from mautrix.util.async_db import Database
 from ..chat.history import History
 from ..chat.turn_delivery import Chats
 from ..chat.typing_notice import Typing
+from ..commands import reactions
 from ..commands.outcome import Outcome
 from ..commands.permissions import Permissions
 from ..commands.predecessors import Predecessors
@@ -151,7 +153,7 @@ async def build(around: Surroundings) -> Parts:
     active = ActiveRequests(store.clock, log)
     pictures = Pictures(store, links.worker, outbox, links.http, links.encryption, prefix=around.prefix)
     typing = Typing(links.http, around.bot, active.worker, values)
-    chats = Chats(store, links.worker, outbox, history, active.worker, typing, values)
+    chats = Chats(store, links.worker, outbox, links.http, links.encryption, history, active.worker, typing, values)
     kinds: dict[str, Kind] = {"image": pictures, "chat": chats}
     delivery = Delivery(store, links.worker, outbox, active, kinds, values, log)
     upgrades = RoomUpgrades(
@@ -262,6 +264,7 @@ def build_inbox(
         parts.delivery,
         rooms,
         handle=handle,
+        react=partial(reactions.react, parts.services),
         unread=unread,
         values=around.values,
         restart_sync=around.restart_sync,

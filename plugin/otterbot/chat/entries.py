@@ -31,6 +31,10 @@ class Quoted:
     text: str
 
 
+AGAIN = "again"
+"""In ``asked`` of a request: the question has an answer, and somebody wanted another one."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Question:
     """What a person said to us."""
@@ -55,6 +59,10 @@ class AnswerPart:
     key: str
     number: int
     text: str
+    question: str | None = None
+    """The event of the question, where the key does not tell it: the answer is another one to it."""
+    file: Mapping[str, Any] | None = None
+    """The content of a file's message, in which the text still is."""
     left_out: bool = False
     """The room knows that the conversation's beginning does not reach the model any more."""
 
@@ -92,8 +100,12 @@ def answer_part(event: Mapping[str, Any]) -> AnswerPart | None:
     number = PartName(part).piece
     if number < 1:
         return None
+    asked = mark.get("question")
+    question, left_out = asked if isinstance(asked, str) else None, mark.get(LEFT_OUT) is True
+    if content.get("msgtype") == "m.file":
+        return AnswerPart(key=key, number=number, text="", left_out=left_out, question=question, file=content)
     text = body[:length] if isinstance(length, int) else body
-    return AnswerPart(key=key, number=number, text=text, left_out=mark.get(LEFT_OUT) is True)
+    return AnswerPart(key=key, number=number, text=text, left_out=left_out, question=question)
 
 
 def mapping(value: Any) -> Mapping[str, Any]:

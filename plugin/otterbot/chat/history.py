@@ -19,9 +19,10 @@ from ..matrix.encryption import Encryption, KeyMissing
 from ..matrix.http import MatrixHttp
 from ..matrix.sync_answer import seconds
 from ..requests.active import CannotAsk
-from ..store.rows import Request
+from ..store.part_names import PartName
+from ..store.rows import Request, key_of
 from ..store.store import Store
-from .entries import Entry, Question, Quoted, answered_by, flows
+from .entries import AGAIN, Entry, Question, Quoted, answered_by, flows
 from .persona import system_prompt
 from .reader import Read, Reader
 from .speakers import Speakers, cleaned
@@ -199,28 +200,47 @@ class History:
         """In the order of the questions; an answer whose question is gone is gone, too."""
         found: list[Exchange] = []
         by_key: dict[str, Exchange | None] = {}
+        by_event: dict[str | None, Exchange] = {}
         for entry in entries:
             if isinstance(entry, Question):
                 exchange = Exchange(question=entry)
                 found.append(exchange)
+                by_event[entry.event_id] = exchange
                 by_key.update(dict.fromkeys(entry.keys, exchange))
         late: list[tuple[int, Exchange]] = []
-        place = 0
+        own = {
+            request.key,
+            *(key_of(self._bot, request.origin, request.event_id, id) for id in (None, request.edit_id)),
+        }
+        place, again = 0, request.asked.get(AGAIN) is True
         for entry in entries:
             if isinstance(entry, Question):
                 place += 1
                 continue
-            if entry.key == request.key:
+            if entry.key in own or entry.question == request.event_id:
                 continue
-            if entry.key not in by_key:
+            if entry.key not in by_key and entry.question in by_event:
+                by_key[entry.key] = by_event[entry.question]
+            elif entry.key not in by_key and again:
+                continue  # of what was asked later
+            elif entry.key not in by_key:
                 elsewhere = by_key[entry.key] = await self._elsewhere(request.origin, entry.key)
                 late += [] if elsewhere is None else [(place, elsewhere)]
+                if elsewhere is not None and entry.question is not None:
+                    by_event[entry.question] = elsewhere
             if (of := by_key[entry.key]) is not None:
-                of.parts[entry.number] = entry.text
+                of.answers.setdefault(entry.key, {})[entry.number] = entry.text
                 of.left_out |= entry.left_out
         for shift, (place, exchange) in enumerate(late):
             found.insert(place + shift, exchange)
-        return found
+        return [exchange for exchange in found if not await self._taken_back(exchange)]
+
+    async def _taken_back(self, exchange: Exchange) -> bool:
+        """Was its answer deleted by a reaction? Then its question is forgotten with it."""
+        if exchange.answers or exchange.question is None:
+            return False
+        first = PartName.answer(1).unsend()
+        return any([first in await self._store.parts_of(key) for key in exchange.question.keys])
 
     async def _elsewhere(self, room: str, key: str) -> Exchange | None:
         """The exchange of an answer whose question does not stand there: asked elsewhere, or too long ago. ``None``: it

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..config import Values
@@ -17,6 +17,7 @@ from ..matrix.http import MatrixHttp
 from ..matrix.sync_answer import seconds
 from ..store.rows import Kind, Request, key_of
 from ..store.store import Store
+from . import answer_files
 from .entries import AnswerPart, Entry, Question, Quoted, answer_part, answered_by, flows, is_placeholder
 from .newest_edits import Budget, Edits, Source, Spent
 from .pages import Thread, Timeline
@@ -113,7 +114,10 @@ class Reader:
         if now is None:
             return None
         if sender == self._bot:
-            return answer_part(now)
+            part = answer_part(now)
+            if part is not None and part.file is not None:
+                part = replace(part, text=await answer_files.text_of(self._http, part.file), file=None)
+            return part
         message = from_raw({**now, "room_id": room}, encrypted=False)
         words = await self.words(message) if message is not None else None
         if message is None or words is None:

@@ -17,11 +17,19 @@ from ..store.part_names import CHAT_EDIT, PLACEHOLDER, PartName
 from ..store.rows import Part, PartState, Rank
 from ..store.store import Store
 from ..waiting import news
-from ..worker.jobs import ChatResult
-from . import formatting
+from . import formatting, pieces
+from .answer_parts import Said
+from .formatting import Made
 
 NEWS, AWAY_NEWS = 10.0, 2.0
 """Seconds after which the state is looked at anew, also without news; the latter while the worker is away."""
+STEP = 150
+"""Characters by which an answer has to have grown for its second edit; twice as many for each that follows. So one of
+1,000 tokens takes no more than a dozen events, at whatever pace it is written, and a short one grows all the same."""
+TOGETHER = 0.15
+"""Seconds that first words wait for more: an answer that is whole by then comes in one piece."""
+UNSENT = 0.1
+"""Seconds after which a message that grows by edits is looked for again."""
 SETTLED = BLINK + 0.2
 """Seconds after a start within which the worker would have been heard of."""
 
@@ -38,8 +46,8 @@ class Growing:
     moved: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the worker begins, ends or interrupts it: for the typing notice."""
     shown: Shown | None = None
-    pieces: tuple[tuple[ChatResult, bool], list[dict[str, Any]]] | None = None
-    """The answer's contents, made from this result, for the room of the question or for another one."""
+    made: tuple[Said, Made] | None = None
+    """The answer's contents, and what they were made of."""
 
     def over(self, active: ActiveRequest) -> bool:
         """Nothing more is to be shown of it."""
@@ -78,8 +86,11 @@ async def show(
     state: WorkerState,
     values: Callable[[], Values],
 ) -> None:
-    """Runs as one task until the answer is there; cancelled with the request."""
-    await asyncio.sleep(rest_of(values().chat.placeholder_after, active.request, store.clock.now()))
+    """Runs as one task until the answer is there; cancelled with the request.
+
+    The first words of an answer come at once, whatever is still to be waited for; from then on it grows by edits.
+    """
+    await _first_words(active, rest_of(values().chat.placeholder_after, active.request, store.clock.now()))
     pause = values().chat.edit_seconds
     async with chat.lock, active.saying:
         if chat.over(active) or active.ending:
@@ -97,12 +108,17 @@ async def show(
             active.changed.set()
         else:
             await outbox.post(placeholder)
-    edits = 0
+    edits, growths, visible, note = 0, 0, "", ""
     while not chat.over(active):
-        await _news(active, state, pause)
+        if not visible and chat.shown is not None and chat.shown.answer:
+            visible, growths = (await asyncio.to_thread(pieces.beginning, chat.shown.answer))[0], 1
+        await _news(active, state, pause, silent=not visible)
         pause = values().chat.edit_seconds
         now = shown_now(active, chat, state)
         if now == chat.shown or edits >= values().chat.max_edits:
+            continue
+        visible_now, _more = await asyncio.to_thread(pieces.beginning, now.answer)
+        if now.note == note and not _is_worth_it(visible_now, visible, growths):
             continue
         standing = await store.parts_of(active.key)
         target = standing.get(PLACEHOLDER)
@@ -110,19 +126,45 @@ async def show(
             return
         if target.state is not PartState.SENT or target.event_id is None:
             active.changed.set()  # the placeholder still waits for the homeserver
+            await asyncio.sleep(UNSENT)
             continue
         content = await asyncio.to_thread(now.content, active.key)
         async with chat.lock:
             if chat.over(active):
                 return
             outbox.edit(active.key, CHAT_EDIT, active.request.room_id, target.event_id, content)
-        chat.shown, edits = now, edits + 1
+        growths += bool(visible_now) and visible_now != visible
+        chat.shown, edits, visible, note = now, edits + 1, visible_now, now.note
 
 
-async def _news(active: ActiveRequest, state: WorkerState, pause: float) -> None:
-    await asyncio.sleep(pause)
+def _is_worth_it(now: str, before: str, growths: int) -> bool:
+    """Is there so much more to read that it is worth an event? ``growths``: how often there was."""
+    if now == before or not now:
+        return False
+    needed = STEP * 2 ** (growths - 1) if growths else 0
+    return len(now) < len(before) or len(now) - len(before) >= needed
+
+
+async def _news(active: ActiveRequest, state: WorkerState, pause: float, *, silent: bool) -> None:
+    """After a pause, which first words (``silent``: none of the answer is shown) cut short."""
+    if silent and await _first_words(active, pause):
+        return
+    if not silent:
+        await asyncio.sleep(pause)
     await news(active.changed, NEWS if state.away_since is None else AWAY_NEWS)
     active.changed.clear()
+
+
+async def _first_words(active: ActiveRequest, seconds: float) -> bool:
+    """Wait until something of the answer has come, at most so long; has it?"""
+    ends = time.monotonic() + seconds
+    while not active.chat_text.strip():
+        if (left := ends - time.monotonic()) <= 0:
+            return False
+        await news(active.changed, left)
+        active.changed.clear()
+    await asyncio.sleep(TOGETHER)
+    return True
 
 
 def begun(standing: dict[PartName, Part]) -> bool:

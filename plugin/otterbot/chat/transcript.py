@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from .entries import Question, Quoted
 
+MAX_ANSWER = 60_000
+"""Characters; the worker takes 64,000 in a message."""
+LEFT_OUT = "\n\n[…]\n\n"
+"""In place of what is left out of a long answer."""
 MAX_QUOTE = 20_000
 """Characters of a message that somebody asks about."""
 
 
 @dataclass(kw_only=True)
 class Exchange:
-    """A question (``None``: not known) and its answer (no parts: none yet)."""
+    """A question (``None``: not known) and its answers (none yet)."""
 
     question: Question | None
     quoted: Quoted | None = None
     """What the question was asked about."""
-    parts: dict[int, str] = field(default_factory=dict)
+    answers: dict[str, dict[int, str]] = field(default_factory=dict)
+    """The messages of each, by the key of its request, in the order they came."""
     left_out: bool = False
     """Its answer says, or one before it did, that the conversation's beginning is left out."""
 
     @property
     def answer(self) -> str:
-        return "\n\n".join(self.parts[number] for number in sorted(self.parts))
+        """The newest one: two in a row confuse models."""
+        parts = next(reversed(self.answers.values()), {})
+        return "\n\n".join(parts[number] for number in sorted(parts))[:MAX_ANSWER]
 
     @property
     def people(self) -> list[str]:
@@ -45,12 +52,23 @@ def newest(exchanges: Sequence[Exchange], asked: Exchange, messages: int, charac
     """Whole exchanges that fit beside the question within so many messages and characters."""
     left, count, kept = characters - _size(asked), 1, list[Exchange]()
     for exchange in reversed(exchanges):
+        exchange = exchange if kept else _shortened(exchange, left)
         left -= _size(exchange)
-        count += (exchange.question is not None) + bool(exchange.parts)
+        count += (exchange.question is not None) + bool(exchange.answers)
         if left < 0 or count > messages:
             break
         kept.insert(0, exchange)
     return Cut(exchanges=kept, left_out=len(kept) < len(exchanges))
+
+
+def _shortened(exchange: Exchange, room: int) -> Exchange:
+    """What was said last, without the middle of an answer that alone fills more than ``room`` characters: what people
+    ask next is about it."""
+    answer = exchange.answer
+    half = (room - (_size(exchange) - len(answer)) - len(LEFT_OUT)) // 2
+    if _size(exchange) <= room or half < 500:
+        return exchange
+    return replace(exchange, answers={"": {1: f"{answer[:half]}{LEFT_OUT}{answer[-half:]}"}})
 
 
 def since_the_last_beginning(exchanges: Sequence[Exchange]) -> list[Exchange]:

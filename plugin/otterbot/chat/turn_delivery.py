@@ -5,9 +5,11 @@ Parts of a request::
     chat/0        the placeholder, after a few seconds without an answer; volatile edits show what has come
     chat/1        the answer's first piece: an edit of the placeholder, or a message where there is none
     chat/2 … n    further pieces of a long answer, each begun when the one before it stands
+    chat/n+1      a file with the rest of one that is too long for the room
     final         instead: one sentence that says why there is no answer
 
-No text is stored: pieces are made from the worker's result, the same every time, whenever they are sent.
+No text is stored: pieces are made from the worker's result, the same every time, whenever they are sent. A turn that
+somebody stops keeps what came: the worker's result is then of a turn that was cancelled.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ from .. import texts
 from ..config import Values
 from ..errors import WorkerRefused
 from ..matrix import event_content
+from ..matrix.encryption import Encryption
+from ..matrix.http import MatrixHttp
 from ..outbox.queue import Outbox
 from ..requests.active import ActiveRequest, CannotAsk, Ending, WorkerState
 from ..store.part_names import CHAT_EDIT, CHAT_END, FINAL, PLACEHOLDER, PartName
@@ -28,14 +32,16 @@ from ..store.rows import Kind, Part, PartState, Rank, Request
 from ..store.store import Store
 from ..worker.client import WorkerClient
 from ..worker.job_events import ChatEvent
-from ..worker.jobs import ChatResult, Turn
-from . import formatting, streaming
-from .entries import LEFT_OUT, MODEL, ROOM_MODEL
+from ..worker.jobs import Turn
+from . import answer_parts, formatting, streaming
+from .answer_parts import Said
+from .entries import MODEL, ROOM_MODEL
+from .formatting import Made
 from .history import History
 from .streaming import Growing, begun
 from .typing_notice import Typing
 
-SUCCEEDED = "succeeded"
+SUCCEEDED, CANCELLED = "succeeded", "cancelled"
 OVER = (PartState.SENT, PartState.FAILED, PartState.DROPPED)
 
 
@@ -49,6 +55,8 @@ class Chats:
         store: Store,
         worker: WorkerClient,
         outbox: Outbox,
+        http: MatrixHttp,
+        encryption: Encryption,
         history: History,
         state: WorkerState,
         typing: Typing,
@@ -57,6 +65,8 @@ class Chats:
         self._store = store
         self._worker = worker
         self._outbox = outbox
+        self._http = http
+        self._encryption = encryption
         self._history = history
         self._state = state
         self._typing = typing
@@ -139,26 +149,21 @@ class Chats:
             self._outbox.drop_edit(active.key, CHAT_EDIT)
             standing = await self._store.parts_of(active.key)
             turn = job.turn or Turn(state=job.state)
-            if turn.state == SUCCEEDED and turn.result is not None:
-                pieces = await self._pieces(chat, turn.result, active.request)
-                if pieces:
-                    return await self._deliver(active, len(pieces), standing)
+            said = _said(turn, active.request)
+            if said is not None and (made := await self._made(chat, said, active.request)).parts:
+                return await self._deliver(active, made, standing, stopped=said.stopped)
             return await self._failed(active, turn, standing)
 
-    async def _pieces(self, chat: Growing, result: ChatResult, request: Request) -> list[dict[str, Any]]:
-        made_of = result, request.moved
-        if chat.pieces is None or chat.pieces[0] != made_of:
-            notes = [*request.notes, *result.notes, *([] if result.complete else [texts.CHAT_BROKE_OFF])]
-            notes += [texts.asked_in_the_room_before(request.sender)] if request.moved else []
-            made = await asyncio.to_thread(formatting.answer, result.text.strip(), notes, request.key)
-            if result.left_out_told and made:
-                made[-1][event_content.OUR_KEY] |= {LEFT_OUT: True}
-            chat.pieces = made_of, made
-        return chat.pieces[1]
+    async def _made(self, chat: Growing, said: Said, request: Request) -> Made:
+        if chat.made is None or chat.made[0] != said:
+            chat.made = said, await answer_parts.made_of(said, request)
+        return chat.made[1]
 
-    async def _deliver(self, active: ActiveRequest, count: int, standing: dict[PartName, Part]) -> Ending | None:
+    async def _deliver(
+        self, active: ActiveRequest, made: Made, standing: dict[PartName, Part], *, stopped: bool
+    ) -> Ending | None:
         """The next piece, if the ones before it stand in the room; the ending when all do."""
-        for number in range(1, count + 1):
+        for number in range(1, made.parts + 1):
             name = PartName.answer(number)
             part = standing.get(name)
             if part is None:
@@ -172,12 +177,14 @@ class Chats:
                 self._outbox.rebuild(active.key, name)
                 return None
             if part.state is not PartState.SENT:
-                return await self._end_badly(active, "failed", texts.CHAT_NOT_POSTED, standing)
-        return Ending(outcome=SUCCEEDED, well=True, line="")
+                file = number > len(made.messages)
+                text = texts.CHAT_REST_NOT_POSTED if file else texts.CHAT_NOT_POSTED
+                return await self._end_badly(active, "failed", text, standing)
+        return Ending(outcome=CANCELLED if stopped else SUCCEEDED, well=not stopped, line="")
 
     async def _failed(self, active: ActiveRequest, turn: Turn, standing: dict[PartName, Part]) -> Ending:
-        if turn.state == "cancelled":
-            return await self._end_badly(active, "cancelled", texts.CANCELLED, standing)
+        if turn.state == CANCELLED:
+            return await self._end_badly(active, CANCELLED, texts.CANCELLED, standing)
         if turn.error is not None:
             text = texts.failed(turn.error)
         elif turn.answered:
@@ -253,12 +260,15 @@ class Chats:
         if number == 0:
             return {**self._placeholder(part), **await self._related(request)}
         chat = self._chats.setdefault(part.key, Growing(finishing=True))
-        pieces = await self._pieces(chat, await self._result(request), request)
+        made = await self._made(chat, await self._answer(request), request)
         chat.finishing = True  # after a start the answer may be here before the news of it
         self._outbox.drop_edit(part.key, CHAT_EDIT)
-        if not 1 <= number <= len(pieces):
+        if not 1 <= number <= made.parts:
             raise WorkerRefused(404, "not_found")
-        content = pieces[number - 1]
+        if number > len(made.messages):
+            content = await answer_parts.file_of(made, part, request, self._http, self._encryption)
+        else:
+            content = made.messages[number - 1]
         if part.kind is Kind.EDIT:
             return {"of": PLACEHOLDER, "content": content}
         return {**content, **await self._related(request)}
@@ -272,16 +282,17 @@ class Chats:
         content[event_content.OUR_KEY] |= {"part": PLACEHOLDER}
         return content
 
-    async def _result(self, request: Request) -> ChatResult:
+    async def _answer(self, request: Request) -> Said:
         active = self._active.get(request.key)
         turn = active.job.turn if active is not None and active.job is not None else None
         if turn is None or turn.result is None:
             if request.job_id is None:
                 raise WorkerRefused(404, "not_found")
             turn = (await self._worker.job(request.job_id)).turn
-        if turn is None or turn.result is None or not turn.result.text:
+        said = None if turn is None else _said(turn, request)
+        if said is None or not said.result.text:
             raise WorkerRefused(404, "not_found")
-        return turn.result
+        return said
 
     async def _related(self, request: Request) -> dict[str, Any]:
         """The relation as fields of a content; none where the request has moved to another room."""
@@ -289,6 +300,13 @@ class Chats:
         if root is None:
             return event_content.related(request)
         return {"m.relates_to": formatting.thread_relation(root, request.event_id)}
+
+
+def _said(turn: Turn, request: Request) -> Said | None:
+    """The answer, or what came of one that was stopped; ``None``: there is none."""
+    if turn.result is None or turn.state not in (SUCCEEDED, CANCELLED):
+        return None
+    return Said(result=turn.result, stopped=turn.state == CANCELLED, moved=request.moved)
 
 
 def _stays(standing: dict[PartName, Part]) -> bool:

@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from ..store.rows import Part, Request
+
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
@@ -50,6 +52,10 @@ class Outcome:
     cancel: tuple[str, ...] = ()
     """Keys of requests to cancel, in this room only."""
     setting: RoomSetting | None = None
+    again: Request | None = None
+    """A request to be made once more, with what is ``asked`` in it."""
+    parts: tuple[Part, ...] = ()
+    """Further things to put into the room, or to take out of it."""
 
 
 class Unusable(Exception):

@@ -19,6 +19,7 @@ from ..clock import Polls
 from ..commands.outcome import Outcome
 from ..config import Values
 from ..language.message import Message
+from ..language.reaction import Reaction
 from ..matrix.encryption import Encryption
 from ..matrix.http import MatrixHttp
 from ..matrix.sync_answer import TIMELINE, Raw, SyncAnswer, joins
@@ -59,6 +60,7 @@ class Events:
         rooms: Membership,
         *,
         handle: Callable[[Message], Awaitable[Outcome | None]],
+        react: Callable[[Reaction], Awaitable[Outcome | None]],
         unread: Unread,
         values: Callable[[], Values],
         restart_sync: Callable[[], object],
@@ -107,6 +109,7 @@ class Events:
             self._late,
             self._failures,
             handle=handle,
+            react=react,
             horizon=self._horizon,
             bot=self._bot,
             log=log,

@@ -11,6 +11,7 @@ from ..commands.outcome import NewRequest, Outcome
 from ..config import Values
 from ..errors import MatrixError
 from ..language.message import Message
+from ..language.reaction import Reaction
 from ..matrix import event_content
 from ..matrix.encryption import Encryption
 from ..outbox.queue import Outbox
@@ -51,7 +52,7 @@ class FollowUps:
     async def commit(self, message: Message, outcome: Outcome) -> None:
         key = key_of(self._bot, message.room_id, message.event_id, message.edit_id)
         self._outbox.sent_before.note(key, message.timestamp / 1000, message.room_id)
-        parts: list[Part] = []
+        parts: list[Part] = [*outcome.parts]
         request = None if outcome.request is None else await self._request(message, key, outcome.request)
         if request is not None:
             parts += self._delivery.first_parts(request)
@@ -62,18 +63,21 @@ class FollowUps:
             content = await event_content.notice(outcome.reply.text, key, REPLY, message)
             parts.append(Part(key=key, part=REPLY, room_id=message.room_id, content=content))
         replaced = message.edit_id is not None and request is not None
+        stop = () if message.edit_id is not None else self._stopped(outcome)
         commit = Commit(
             mark=message.mark,
             room_id=message.room_id,
             request=request,
             parts=parts,
-            cancel=outcome.cancel,
+            cancel=[key for key in outcome.cancel if key not in stop],
+            stop=stop,
             outcome=REPLACED if replaced else "cancelled",
             setting=None if outcome.setting is None else (outcome.setting.name, outcome.setting.value),
         )
         done = await self._surely(lambda: self._store.commit(commit))
         if not done.fresh:
             return
+        self._delivery.cancelling.were_stopped(done.stopped)
         await self._delivery.cancelling.were_cancelled(done.cancelled, replaced=replaced)
         if not repeated:
             self._repeats.said(message, outcome, key)
@@ -81,6 +85,51 @@ class FollowUps:
         self._outbox.enqueue(parts)
         if request is not None:
             self._delivery.accepted_request(request)
+
+    async def commit_reaction(self, reaction: Reaction, outcome: Outcome) -> None:
+        """What follows from a reaction: it has no answer of its own."""
+        key = key_of(self._bot, reaction.room_id, reaction.event_id)
+        self._outbox.sent_before.note(key, reaction.timestamp / 1000, reaction.room_id)
+        request = None if outcome.again is None else self._again(reaction, key, outcome.again)
+        parts = [*outcome.parts, *([] if request is None else self._delivery.first_parts(request))]
+        stop = self._stopped(outcome)
+        cancel = [key for key in outcome.cancel if key not in stop]
+        commit = Commit(
+            mark=reaction.event_id, room_id=reaction.room_id, request=request, parts=parts, cancel=cancel, stop=stop
+        )
+        done = await self._surely(lambda: self._store.commit(commit))
+        if not done.fresh:
+            return
+        self._delivery.cancelling.were_stopped(done.stopped)
+        await self._delivery.cancelling.were_cancelled(done.cancelled)
+        self._outbox.turns.asked_by(key, reaction.sender)
+        self._outbox.enqueue(parts)
+        if request is not None:
+            self._delivery.accepted_request(request)
+
+    def _stopped(self, outcome: Outcome) -> list[str]:
+        """Of what is cancelled, that of which something stays."""
+        return [key for key in outcome.cancel if self._delivery.cancelling.keeps(key)]
+
+    def _again(self, reaction: Reaction, key: str, old: Request) -> Request:
+        """The same question, as if it had been asked by the reaction."""
+        now = self._store.clock.now()
+        return Request(
+            key=key,
+            room_id=old.room_id,
+            event_id=old.event_id,
+            edit_id=old.edit_id,
+            sender=old.sender,
+            kind=old.kind,
+            body=old.body,
+            asked=old.asked,
+            private=old.private,
+            thread_root=old.thread_root,
+            reply_to=old.reply_to,
+            sent_at=reaction.timestamp / 1000,
+            created_at=now,
+            expires_at=now + self._values().keep_hours * 3600,
+        )
 
     async def _request(self, message: Message, key: str, new: NewRequest) -> Request:
         now = self._store.clock.now()

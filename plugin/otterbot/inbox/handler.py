@@ -11,7 +11,9 @@ from typing import TypeVar
 from .. import texts
 from ..commands.outcome import Outcome, say
 from ..errors import AnswerLost, RateLimited, Unanswered, places
+from ..language import reaction as reactions
 from ..language.message import Message, from_raw
+from ..language.reaction import Reaction
 from ..matrix.encryption import Encryption, KeyMissing, KeyTooNew
 from ..matrix.sync_answer import Raw, seconds
 from ..requests.cancel import Cancellation
@@ -44,6 +46,7 @@ class Handler:
         failures: Failures,
         *,
         handle: Callable[[Message], Awaitable[Outcome | None]],
+        react: Callable[[Reaction], Awaitable[Outcome | None]],
         horizon: Callable[[], Awaitable[float]],
         bot: str,
         log: logging.Logger,
@@ -58,6 +61,7 @@ class Handler:
         self._late = late
         self._failures = failures
         self._handle = handle
+        self._react = react
         self._horizon = horizon
         self._bot = bot
         self._log = log
@@ -75,6 +79,9 @@ class Handler:
             await self._redaction(room, raw)
             return
         if await self._surely(lambda: self._store.is_handled(event_id)):
+            return
+        if raw.get("type") == "m.reaction":
+            await self._reaction(raw)
             return
         if encrypted and self._late.waits(raw):
             return
@@ -102,6 +109,16 @@ class Handler:
         outcome = await self._outcome(message)
         if outcome is not None:
             await self._follow_ups.commit(message, outcome)
+
+    async def _reaction(self, raw: Raw) -> None:
+        """Who could not be asked is asked again, as for a message; in the end the next walk takes it up."""
+        reaction = reactions.from_raw(raw)
+        if reaction is None:
+            return
+        tries = IN_VAIN if self._failures.failing(reaction.room_id) else None
+        outcome = await surely(lambda: self._react(reaction), self._log, only=COULD_NOT_ASK, tries=tries)
+        if outcome is not None:
+            await self._follow_ups.commit_reaction(reaction, outcome)
 
     async def _redaction(self, room: str, raw: Raw) -> None:
         content = raw.get("content")

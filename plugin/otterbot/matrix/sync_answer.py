@@ -10,7 +10,7 @@ from .. import numeric
 
 Raw = Mapping[str, Any]
 """An event of the client-server API, with its ``room_id``."""
-TIMELINE = frozenset({"m.room.message", "m.room.encrypted", "m.room.redaction"})
+TIMELINE = frozenset({"m.room.message", "m.room.encrypted", "m.room.redaction", "m.reaction"})
 LEFT = ("leave", "ban")
 """Memberships of those who are not in a room any more."""
 

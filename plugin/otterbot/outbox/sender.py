@@ -77,6 +77,8 @@ class Sender:
         content, part = entry.content or {}, entry.part
         if not entry.stored or part.kind not in (Kind.EDIT, Kind.REDACTION):
             return content
+        if "redacts" in content:
+            return content  # what no part of ours is
         target = await self._store.part(part.key, content["of"])
         if target is not None and target.state is PartState.SENT and target.event_id:
             if part.kind is Kind.REDACTION:

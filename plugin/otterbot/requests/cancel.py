@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from dataclasses import replace
 
 from .. import texts
 from ..outbox.queue import Outbox
-from ..store.rows import Part, PartState, Rank, Request
+from ..store.rows import Part, PartState, Rank, Request, RequestState
 from ..store.store import Commit, Store
 from ..waiting import surely
 from .active import Ending
@@ -47,6 +48,23 @@ class Cancellation:
         """Cancel requests of that room."""
         done = await self._store.commit(Commit(mark=None, room_id=room, cancel=list(keys)))
         await self.were_cancelled(done.cancelled)
+
+    def keeps(self, key: str) -> bool:
+        """Has something come of that request that stays when it is stopped? Not where the worker could not be told, or
+        was told already: then it ends at once."""
+        active = self._active.get(key)
+        if active is None or active.request.kind != "chat" or active.request.cancel_owed:
+            return False
+        submitted = active.request.state is RequestState.SUBMITTED
+        return submitted and self._active.worker.away_since is None and bool(active.chat_text.strip())
+
+    def were_stopped(self, requests: Iterable[Request]) -> None:
+        """The database says that the worker is owed a cancellation; the answer's end comes from the worker."""
+        for request in requests:
+            active = self._active.get(request.key)
+            if active is not None:
+                active.request = replace(active.request, cancel_owed=True)
+        self._signals.housekeeping.set()
 
     async def were_cancelled(self, requests: Iterable[Request], *, replaced: bool = False) -> None:
         """They are ``done`` in the database already: stop everything that was under way.

@@ -193,6 +193,9 @@ class Delivery:
         """The worker does not know it: what it resolved, which is stored, makes the same pictures again."""
         if active.job is not None and active.job.turn is not None and active.job.turn.answered:
             return  # all of the answer is here already
+        if active.open and active.request.cancel_owed:
+            await self.cancelling.cancel([active.key], active.request.room_id)  # nobody wants it once more
+            return
         if active.open and await self._store.kept_again(active.key):
             self._log.warning("The worker has forgotten a job; it is submitted again")
             active.request = replace(active.request, state=RequestState.KEPT, job_id=None)

@@ -75,7 +75,7 @@ def source_of(event: Mapping[str, Any], most: int = MOST) -> Source | None:
         raise NoStart(texts.START_NO_PICTURE)
     if isinstance(size, int) and size > most:
         raise NoStart(texts.start_too_large(most))
-    return _place(content)
+    return place_of(content)
 
 
 def _deleted(event: Mapping[str, Any]) -> bool:
@@ -83,7 +83,7 @@ def _deleted(event: Mapping[str, Any]) -> bool:
     return "redacted_because" in event or (isinstance(unsigned, Mapping) and "redacted_because" in unsigned)
 
 
-def _place(content: Mapping[str, Any]) -> Source:
+def place_of(content: Mapping[str, Any]) -> Source:
     file = content.get("file")
     url = file.get("url") if isinstance(file, Mapping) else content.get("url")
     found = mxc.parse(url)
@@ -215,7 +215,7 @@ class Starts:
             if failures < TRIES:
                 raise
             raise NoStart(texts.START_AWAY) from None
-        return data if source.secrets is None else await asyncio.to_thread(_decrypt, data, *source.secrets)
+        return data if source.secrets is None else await asyncio.to_thread(decrypted, data, *source.secrets)
 
 
 def _brought(place: Any, found: Input) -> Any:
@@ -225,7 +225,7 @@ def _brought(place: Any, found: Input) -> Any:
     return {**{name: value for name, value in place.items() if name != "event"}, "id": found.id}
 
 
-def _decrypt(data: bytes, key: str, digest: str, iv: str) -> bytes:
+def decrypted(data: bytes, key: str, digest: str, iv: str) -> bytes:
     """Checks the hash as well. Raises :class:`NoStart`."""
     try:
         from mautrix.crypto.attachments import decrypt_attachment

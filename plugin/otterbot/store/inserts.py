@@ -16,6 +16,11 @@ async def cancel(conn: Connection, key: str, room: str, now: float, outcome: str
     return None if row is None else Request.from_row(row)
 
 
+async def stop(conn: Connection, key: str, room: str) -> Request | None:
+    row = await conn.fetchrow(sql.STOP, key, room)
+    return None if row is None else Request.from_row(row)
+
+
 async def add_request(conn: Connection, request: Request) -> None:
     body = None if request.body is None else json.dumps(request.body)
     await conn.execute(

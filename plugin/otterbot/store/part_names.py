@@ -27,6 +27,11 @@ class PartName(str):
         """A piece of a chat answer, from 1; 0 is the placeholder."""
         return cls(f"{CHAT}/{number}")
 
+    @classmethod
+    def edit(cls, event_id: str) -> PartName:
+        """One of the edits by which an answer grew, as it stands in the room: only to be taken back."""
+        return cls(f"edit/{event_id}")
+
     @property
     def family(self) -> str:
         """What stands before the first slash: ``picture``, ``chat``, ``status``."""

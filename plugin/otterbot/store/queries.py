@@ -48,6 +48,11 @@ CANCEL = (
     "UPDATE requests SET state = 'done', outcome = $4, done_at = $3, cancel_owed = 1 "
     "WHERE key = $1 AND (room_id = $2 OR asked_in = $2) AND state <> 'done' RETURNING *"
 )
+STOP = (
+    "UPDATE requests SET cancel_owed = 1 "
+    "WHERE key = $1 AND (room_id = $2 OR asked_in = $2) AND state = 'submitted' RETURNING *"
+)
+"""The worker is to stop, and the request ends with what has come by then."""
 RETIME = (
     "UPDATE requests SET created_at = $2, expires_at = $3, sent_at = $4 "
     "WHERE key = $1 AND state <> 'done' RETURNING key"

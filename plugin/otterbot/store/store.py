@@ -34,6 +34,8 @@ class Commit:
     request: Request | None = None
     parts: Sequence[Part] = ()
     cancel: Sequence[str] = ()
+    stop: Sequence[str] = ()
+    """Requests that end with what has come of them; one that is not with the worker any more is cancelled."""
     outcome: str = "cancelled"
     """Of what is cancelled; ``replaced`` by what the edited message asks for now."""
     setting: tuple[str, str | None] | None = None
@@ -45,6 +47,7 @@ class Committed:
 
     fresh: bool
     cancelled: tuple[Request, ...] = ()
+    stopped: tuple[Request, ...] = ()
 
 
 class Store(RequestStore, PartStore, RoomStore):
@@ -81,14 +84,20 @@ class Store(RequestStore, PartStore, RoomStore):
                 new = await conn.fetchrow(sql.MARK_HANDLED, commit.mark, commit.room_id, now)
                 if new is None:
                     return Committed(fresh=False)
-            cancelled = [await inserts.cancel(conn, key, commit.room_id, now, commit.outcome) for key in commit.cancel]
+            tried = {key: await inserts.stop(conn, key, commit.room_id) for key in commit.stop}
+            cancel = [*commit.cancel, *(key for key, done in tried.items() if done is None)]
+            cancelled = [await inserts.cancel(conn, key, commit.room_id, now, commit.outcome) for key in cancel]
             if commit.request is not None:
                 await inserts.add_request(conn, commit.request)
             for part in commit.parts:
                 await inserts.add_part(conn, part, now)
             if commit.setting is not None:
                 await inserts.put_setting(conn, commit.room_id, *commit.setting)
-            return Committed(fresh=True, cancelled=tuple(request for request in cancelled if request is not None))
+            return Committed(
+                fresh=True,
+                cancelled=tuple(request for request in cancelled if request is not None),
+                stopped=tuple(request for request in tried.values() if request is not None),
+            )
 
         return await self.write(work)
 

@@ -27,6 +27,12 @@ CHAT_QUOTE_UNREAD = "⚠️ I could not read the message that you replied to, so
 CHAT_WAITS = "⏳ First comes the answer before this one."
 MORE_COMES = "…"
 """At the end of an answer that still grows."""
+CHAT_GOES_ON = "📎 The rest of this answer is too long for the room; it is in the file below."
+CHAT_REST_UNREADABLE = "(The rest of this answer stood in a file that cannot be read any more.)"
+CHAT_REST_NOT_POSTED = "❌ The homeserver did not take the file with the rest of this answer."
+CHAT_STOPPED = "🛑 Stopped here, as somebody wished."
+THOUGHTS = "Thoughts"
+THOUGHTS_FOLDED = "💭 What the model thought before is folded, for clients that can show it."
 
 
 def chat_quote_cut(characters: int) -> str:

@@ -9,7 +9,7 @@ from .escape import code, plain
 from .jobs import count_of, paused, plain_sentence
 
 if TYPE_CHECKING:
-    from ..worker.info import Info
+    from ..worker.info import Info, Lease
 
 WORKER_OFF = (
     "💤 The worker, the machine with the graphics card, does not answer: it is probably off. "
@@ -50,6 +50,8 @@ def kept_here(number: int) -> str:
 def status(info: Info, *, warnings: Sequence[str], chat: str | None) -> str:
     """What the worker is and does, each thing in a line; ``chat``: what is said of chat."""
     lines = [f"- {_activity(info)}", f"- {_card(info)}"]
+    if info.lease is not None and (shared := _lease(info.lease)):
+        lines.append(f"- {shared}")
     waiting = info.queued + info.running
     lines.append(
         f"- Queue: {count_of(waiting, 'picture or answer', 'pictures and answers')}" if waiting else "- Queue: empty"
@@ -88,6 +90,26 @@ def _card(info: Info) -> str:
         return f"No graphics card; the processor draws{name}"
     known = gpu.name or ("" if gpu.device == "auto" else gpu.device)
     return f"Card: {plain(known, 80) or 'not looked at yet'}{memory}"
+
+
+def _lease(lease: Lease) -> str:
+    """Who is on the card with how much of it, and whether the picture model and the chat model stay together."""
+    there = [f"{code(one.name)}{_with(one.bytes)}" for one in (lease.image, *(lease.chat or ())) if one is not None]
+    unknown = "" if lease.chat is not None else " What the chat model has of the card, nobody could say."
+    said = f"On the card: {' and '.join(there)}." if there else ""
+    if lease.mode == "exclusive":
+        terms = "Picture model and chat model take turns, as the worker's settings want it."
+    elif lease.together is None:
+        terms = ""
+    elif lease.together:
+        terms = "Picture model and chat model stay together."
+    else:
+        terms = f"Picture model and chat model take turns. {plain_sentence(lease.why or '')}"
+    return f"{said}{unknown} {terms}".strip()
+
+
+def _with(count: int | None) -> str:
+    return "" if count is None else f" with {count / 2**30:.1f} GiB"
 
 
 def chat_off_at_worker() -> str:

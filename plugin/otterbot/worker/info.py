@@ -26,11 +26,34 @@ class Gpu(Answer):
 
 
 @dataclass(frozen=True, kw_only=True)
+class OnCard(Answer):
+    name: str
+    bytes: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lease(Answer):
+    """Who has the card, where an image model and a language model both want it."""
+
+    mode: str = ""
+    """``measured`` or ``exclusive``."""
+    image: OnCard | None = None
+    chat: tuple[OnCard, ...] | None = ()
+    """``None``: nobody could say."""
+    together: bool | None = None
+    """What was decided last; ``None``: nothing yet."""
+    why: str | None = None
+    """Why not, as a sentence."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Info(Answer):
     version: str
     features: list[str] = field(default_factory=list)
     pause: Pause = field(default_factory=Pause)
     gpu: Gpu = field(default_factory=Gpu)
+    lease: Lease | None = None
+    """``None`` where nobody shares the card, and of an older worker."""
     queued: int = 0
     running: int = 0
     default_model: str = ""

@@ -12,6 +12,8 @@ from chat_servers import ROOM, Rig, rig_in
 
 from otterbot import texts
 
+VERY_LONG = "\n\n".join(f"Otter {number} swims, and otter {number} sleeps. " * 12 for number in range(120))
+"""More than 50 kB."""
 LONG = "\n\n".join("Otters swim and otters sleep. " * 20 for _ in range(40))
 
 
@@ -60,6 +62,21 @@ async def test_a_quick_answer_is_one_message_in_a_thread(rig: Rig) -> None:
         "m.in_reply_to": {"event_id": event["event_id"]},
     }
     assert not rig.server.edits()
+
+
+async def test_first_words_wait_for_nothing(tmp_path: Path) -> None:
+    """Neither for the time after which "Thinking…" appears, nor for the time between two edits."""
+    async with rig_in(tmp_path, placeholder_after=3_600.0, edit_seconds=3_600.0) as rig:
+        job = await rig.job(await rig.ask(rig.server.say(ROOM, "!chat hello")))
+        rig.worker.stream(job, "Otters hold")
+        await rig.server.wait(lambda: bodies(rig) == ["Otters hold …"])
+    thinks = tmp_path / "thinks"
+    thinks.mkdir()
+    async with rig_in(thinks, placeholder_after=0.0, edit_seconds=3_600.0) as rig:
+        job = await rig.job(await rig.ask(rig.server.say(ROOM, "!chat hello")))
+        await placeholder(rig)
+        rig.worker.stream(job, "Otters hold")
+        await rig.server.wait(lambda: bodies(rig) == ["Otters hold …"])
 
 
 async def test_an_answer_grows_in_its_placeholder(early: Rig) -> None:
@@ -120,6 +137,138 @@ async def _dump(rig: Rig) -> AsyncIterator[str]:
     for table in ("requests", "parts", "handled", "rooms", "settings"):
         for row in await rig.db.fetch(f"SELECT * FROM {table}"):
             yield str(tuple(row))
+
+
+# ---------------------------------------------------------------- what is too long for the room
+
+
+def said(rig: Rig) -> str:
+    """The model's words as they stand in the room, the file's included; without white space."""
+    found = []
+    for content in rig.server.shown():
+        if content["msgtype"] == "m.file":
+            found.append(rig.server.media[content["url"]].decode())
+        else:
+            found.append(content["body"][: content["org.otterbot"]["length"]])
+    return "".join("".join(found).split())
+
+
+async def test_the_rest_of_a_very_long_answer_is_a_file(early: Rig) -> None:
+    asked = early.server.say(ROOM, "!chat hello")
+    request = await early.ask(asked)
+    await placeholder(early)
+    early.worker.answer(await early.job(request), VERY_LONG)
+    assert await early.done(request) == "succeeded"
+    shown = early.server.shown()
+    assert said(early) == "".join(VERY_LONG.split()), "nothing is cut"
+    assert [content["msgtype"] for content in shown] == ["m.text"] * (len(shown) - 1) + ["m.file"]
+    assert shown[-1]["m.relates_to"] == shown[0]["m.relates_to"]
+    assert texts.CHAT_GOES_ON in shown[-2]["body"]
+    later = await early.ask(early.server.in_thread(asked["event_id"], "go on"))
+    heard = [message["content"] for message in (await early.job(later))["request"]["messages"][1:]]
+    assert (heard[0], heard[-1]) == ("hello", "go on")
+    assert heard[1].startswith("Otter 0 swims")
+    assert heard[1].rstrip().endswith("otter 119 sleeps."), "the file is part of it"
+
+
+async def test_a_very_long_answer_is_remembered_whole_where_the_settings_allow_it(tmp_path: Path) -> None:
+    async with rig_in(tmp_path, placeholder_after=60.0, history_characters=200_000) as rig:
+        asked = rig.server.say(ROOM, "!chat hello")
+        request = await rig.ask(asked)
+        rig.worker.answer(await rig.job(request), VERY_LONG[:59_000])
+        await rig.done(request)
+        [file] = [content for content in rig.server.shown() if content["msgtype"] == "m.file"]
+        later = await rig.ask(rig.server.in_thread(asked["event_id"], "go on"))
+        answer = (await rig.job(later))["request"]["messages"][2]["content"]
+        assert "".join(answer.split()) == "".join(VERY_LONG[:59_000].split())
+        rig.worker.answer(await rig.job(later), "Fine.")
+        await rig.done(later)
+        del rig.server.media[file["url"]]
+        last = await rig.ask(rig.server.in_thread(asked["event_id"], "and now?"))
+        answer = (await rig.job(last))["request"]["messages"][2]["content"]
+        assert answer.endswith(texts.CHAT_REST_UNREADABLE)
+
+
+async def test_the_plugin_dies_wherever_it_likes_around_the_file(rig: Rig) -> None:
+    request = await rig.ask(rig.server.say(ROOM, "!chat hello"))
+    job = await rig.job(request)
+    rig.server.forget_transactions = True
+    rig.worker.answer(job, VERY_LONG)
+    await rig.server.wait(lambda: rig.server.media)
+    for _ in range(4):  # with the upload made and the message not; with both, and the mark not; …
+        await rig.restart()
+        await asyncio.sleep(0.05)
+    assert await rig.done(request) == "succeeded"
+    assert said(rig) == "".join(VERY_LONG.split())
+    parts = [content["org.otterbot"]["part"] for content in rig.server.shown()]
+    assert parts == [f"chat/{n}" for n in range(1, len(parts) + 1)], "each once"
+
+
+async def test_a_file_whose_answer_was_lost_is_sent_once(rig: Rig) -> None:
+    request = await rig.ask(rig.server.say(ROOM, "!chat hello"))
+    rig.server.forget_transactions = True
+    rig.server.hold = lambda content: content.get("msgtype") == "m.file"
+    rig.worker.answer(await rig.job(request), VERY_LONG)
+    await rig.server.wait(lambda: rig.server.held)
+    await rig.stop()
+    rig.server.hold = lambda content: False
+    rig.server.let_go.set()
+    await rig.start()
+    assert await rig.done(request) == "succeeded"
+    assert [content["msgtype"] for content in rig.server.shown()].count("m.file") == 1
+    assert len(rig.server.media) == 1
+
+
+async def test_a_homeserver_that_takes_no_file_is_said(rig: Rig) -> None:
+    request = await rig.ask(rig.server.say(ROOM, "!chat hello"))
+    rig.server.upload_limit = 1_000
+    rig.worker.answer(await rig.job(request), VERY_LONG)
+    assert await rig.done(request) == "failed"
+    await rig.server.wait(lambda: bodies(rig)[-1] == texts.CHAT_REST_NOT_POSTED)
+
+
+# ---------------------------------------------------------------- thoughts
+
+
+async def test_thoughts_are_folded_and_not_remembered(early: Rig) -> None:
+    asked = early.server.say(ROOM, "!chat hello")
+    request = await early.ask(asked)
+    await placeholder(early)
+    early.worker.answer(await early.job(request), "Hello.", reasoning="They greet. Secret plan.")
+    assert await early.done(request) == "succeeded"
+    [content] = early.server.shown()
+    assert content["body"] == f"Hello.\n\n{texts.THOUGHTS_FOLDED}"
+    assert content["formatted_body"].startswith("<details><summary>Thoughts</summary>They greet. Secret plan.</det")
+    later = await early.ask(early.server.in_thread(asked["event_id"], "go on"))
+    heard = [message["content"] for message in (await early.job(later))["request"]["messages"][1:]]
+    assert heard == ["hello", "Hello.", "go on"]
+
+
+# ---------------------------------------------------------------- how many events
+
+
+@pytest.mark.parametrize("a_time", [1, 7])
+async def test_an_answer_of_a_thousand_tokens_takes_a_dozen_events(tmp_path: Path, a_time: int) -> None:
+    """At the pace of somebody who reads along, and the edits as often as they are worth it."""
+    async with rig_in(tmp_path, placeholder_after=0.0, edit_seconds=0.001) as rig:
+        request = await rig.ask(rig.server.say(ROOM, "!chat hello"))
+        job = await rig.job(request)
+        await placeholder(rig)
+        words = [f"otter{number % 10} " for number in range(1_000)]
+        text = ""
+        for place in range(0, 1_000, a_time):
+            text += "".join(words[place : place + a_time])
+            rig.worker.stream(job, text)
+            await asyncio.sleep(0.003 * a_time)
+        await rig.server.wait(lambda: len(rig.server.edits()) >= 4)
+        rig.worker.answer(job, text)
+        assert await rig.done(request) == "succeeded"
+        await rig.settled()
+        events = [event for event in rig.server.rooms[ROOM] if event["sender"] == "@bot:test"]
+        shown = [edit["m.new_content"]["org.otterbot"]["length"] for edit in rig.server.edits()]
+        assert len(events) <= 12, [event["type"] for event in events]
+        assert shown == sorted(shown)
+        assert shown[1] < 1_500, "it begins to grow at once"
 
 
 # ---------------------------------------------------------------- turns
@@ -190,7 +339,7 @@ async def test_a_refusal_and_its_placeholder(early: Rig) -> None:
     assert "queue is full" in bodies(early)[0]
 
 
-async def test_a_cancelled_answer_does_not_go_on_promising(early: Rig) -> None:
+async def test_a_question_that_is_deleted_leaves_nothing_of_its_answer(early: Rig) -> None:
     request = await early.ask(early.server.say(ROOM, "!chat hello"))
     job = await early.job(request)
     early.worker.stream(job, "half")

@@ -694,6 +694,41 @@ async def test_status(rig: Rig) -> None:
         assert word in said
 
 
+IMAGE, CHAT = {"name": "sd15", "bytes": 2**31}, {"name": "llama3.2:3b", "bytes": 2_800_000_000}
+BOTH = "On the card: `sd15` with 2.0 GiB and `llama3.2:3b` with 2.6 GiB."
+TURNS = "Picture model and chat model take turns"
+LEASES: list[tuple[dict[str, Any] | None, str | None]] = [
+    (None, None),
+    ({"mode": "measured", "image": None, "chat": [], "together": None, "why": None}, None),
+    (
+        {"mode": "measured", "image": IMAGE, "chat": [CHAT], "together": True, "why": None, "new": "ignored"},
+        f"- {BOTH} Picture model and chat model stay together.",
+    ),
+    (
+        {"mode": "measured", "image": IMAGE, "chat": [], "together": False, "why": "It needs *all* of it"},
+        f"- On the card: `sd15` with 2.0 GiB. {TURNS}. It needs \\*all\\* of it",
+    ),
+    (
+        {"mode": "measured", "image": None, "chat": None, "together": False, "why": "Nobody answers"},
+        f"- What the chat model has of the card, nobody could say. {TURNS}. Nobody answers",
+    ),
+    (
+        {"mode": "exclusive", "image": IMAGE, "chat": [CHAT], "together": None, "why": None},
+        f"- {BOTH} {TURNS}, as the worker's settings want it.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("lease", "line"), LEASES)
+async def test_status_says_who_has_the_card(rig: Rig, lease: dict[str, Any] | None, line: str | None) -> None:
+    rig.worker.info |= {"lease": lease}
+    said = (await rig.answer("!status")).splitlines()
+    if line is None:
+        assert not any("On the card" in one or "take turns" in one for one in said)
+    else:
+        assert line in said
+
+
 @pytest.mark.parametrize("ahead", [-7200.0, 7200.0])
 async def test_a_worker_with_another_clock(rig: Rig, ahead: float) -> None:
     rig.worker.ahead = ahead

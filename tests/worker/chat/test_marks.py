@@ -8,6 +8,7 @@ import time
 import pytest
 
 from otterbot_worker.chat.beginnings import prompt_leaves
+from otterbot_worker.chat.marks import without_marks
 from otterbot_worker.chat.thinking import read, visible
 
 HIDDEN = [
@@ -55,6 +56,8 @@ HIDDEN = [
     "Secret <think>plan</think> Secret</think>Four.",
     "Secret ``` plan</think>Four.",
     "Secret:\n```\nplan\n</think>\n\nFour.",
+    "Here is my thought process:\nSecret plan\n\nHere is my response:\nFour.",
+    "\nHere's my thought process:\n\nSecret `plan`\n\nHere’s my response: Four.<|end_of_text|>",
 ]
 CUT = [
     "Four.<|im_end|>\n<|im_start|>user\nmore?",
@@ -108,6 +111,42 @@ def test_nothing_of_it_shows_while_it_streams(raw: str) -> None:
         assert "ecret" not in part, raw[:end]
         assert not MARKS.search(part), part
         assert "Four.".startswith(part), part
+
+
+@pytest.mark.parametrize("raw", HIDDEN)
+def test_what_was_thought_is_known(raw: str) -> None:
+    thought = " ".join(without_marks(one) for one in read(raw).thoughts)
+    assert ("Secret" in thought) is ("Secret" in raw)
+    assert "Four." not in thought
+    assert "think" not in thought.replace("`</think>`", "").replace('"</think>"', "").replace("'<think>'", "")
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        "Here is my thought process: I count. Four.",
+        "They say:\nHere is my thought process:\nx\nHere is my response:\ny",
+        "Here is my thought process:\nI would say `Here is my response:` then.",
+    ],
+)
+def test_a_thought_in_words_is_one_only_where_both_sentences_stand(raw: str) -> None:
+    assert visible(raw, done=True) == raw
+
+
+ASKED_FOR = [f"```\n{mark}\n```" for mark in ("<|im_end|>", "<|eot_id|>", "</s>", "[INST]", "<start_of_turn>user")] + [
+    f"Like this:\n\n```text\n{mark}secret{mark}\n```\n\nThat is all."
+    for mark in ("<|end|>", "<|channel|>analysis<|message|>", "[THINK]", "<reasoning>", "<seed:think>", "◁think▷")
+]
+"""What people ask for who write templates."""
+
+
+@pytest.mark.parametrize("raw", [*ASKED_FOR, "It ends with `<|im_end|>`, or `</s>`; a thought with `</think>`."])
+def test_code_that_was_asked_for_stays_however_it_is_cut(raw: str) -> None:
+    assert visible(raw, done=True) == raw
+    for end in range(len(raw)):
+        part = visible(raw[:end], done=False)
+        assert raw.startswith(part), part
+        assert not part or len(part) >= len(raw[:end].rstrip()) - 50, "it grows"
 
 
 def test_a_model_known_to_begin_inside_a_thought_may_say_where_it_begins() -> None:

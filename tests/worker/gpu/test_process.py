@@ -22,12 +22,13 @@ import pytest
 import torch
 from draw_tasks import draw_task
 
-from otterbot_worker.errors import Cancelled, JobFailed, ProcessDied
+from otterbot_worker.errors import CROWDED, Cancelled, JobFailed, ProcessDied
 from otterbot_worker.gpu import deaths, messages
 from otterbot_worker.gpu.card_lock import CardBusy, CardLock
 from otterbot_worker.gpu.messages import Draw
 from otterbot_worker.gpu.process import GpuProcess
 from otterbot_worker.memory.oom_history import OutOfMemory
+from otterbot_worker.memory.peaks import Peak
 from otterbot_worker.models.entries import ModelEntry
 from otterbot_worker.schemas.jobs import Progress
 
@@ -138,6 +139,26 @@ async def test_release_frees_the_model_and_keeps_the_process(process: GpuProcess
     phases: list[str] = []
     await process.draw(make_task(), lambda p: phases.append(p.phase))
     assert phases[0] == "loading"
+
+
+async def test_trim_keeps_the_model(process: GpuProcess, make_task: MakeTask) -> None:
+    await process.trim()
+    await process.draw(make_task(), lambda _: None)
+    pid, resident = process.pid, process.info.resident
+    await process.trim()
+    assert (process.pid, process.info.resident) == (pid, resident)
+    assert resident is not None
+    phases: list[str] = []
+    await process.draw(make_task(), lambda p: phases.append(p.phase))
+    assert "loading" not in phases
+
+
+async def test_a_picture_without_room_beside_others_is_given_back(process: GpuProcess, make_task: MakeTask) -> None:
+    peaks = (Peak(plan="resident", card=0, measured=10**15),)
+    with pytest.raises(JobFailed) as failed:
+        await process.draw(make_task(beside=10**9, peaks=peaks), lambda _: None)
+    assert (failed.value.code, failed.value.details["spent"]) == (CROWDED, False)
+    assert (await process.draw(make_task(), lambda _: None)).peak is None
 
 
 async def test_a_prompt_with_anything_in_it_travels(process: GpuProcess, make_task: MakeTask) -> None:

@@ -13,12 +13,14 @@ import pytest
 import torch
 from memory_rig import PASCAL, Rig, Short, all_failed_before, make_rig
 
-from otterbot_worker.errors import Cancelled, JobFailed
+from otterbot_worker.errors import CROWDED, Cancelled, JobFailed
 from otterbot_worker.gpu.messages import Draw
 from otterbot_worker.images.load import device as devices
 from otterbot_worker.images.memory import placing
 from otterbot_worker.images.memory.budget import MemoryBudgets
 from otterbot_worker.memory.device_info import DeviceInfo
+from otterbot_worker.memory.oom_history import OutOfMemory
+from otterbot_worker.memory.peaks import Peak
 from otterbot_worker.memory.placement import OFFLOAD, PLANS
 from otterbot_worker.models.catalogue import Catalogue
 
@@ -212,3 +214,64 @@ def test_attention_without_a_kernel_is_said_where_it_matters(
     assert notes(256) == [], "so little that nobody needs to know"
     assert notes(768, attention=("efficient", "math")) == []
     assert notes(768, kind="cpu") == []
+
+
+# ---------------------------------------------------------------- beside a language model
+
+
+TIGHT = (OutOfMemory(plan="resident", card=0, available=3 * GB),)
+"""With 3 GB free, everything on the card has failed."""
+
+
+@pytest.mark.parametrize(
+    ("available", "beside", "lessons", "plan"),
+    [
+        (5 * GB, 0, (), "resident"),
+        (5 * GB, 2 * GB, (), "resident"),
+        (3 * GB, 0, TIGHT, "tiled"),
+        (3 * GB, 2 * GB, TIGHT, None),
+        (100_000_000, 1_000_000, (), None),
+    ],
+    ids=["nobody there", "room for both", "nobody there, little room", "alone it is quicker", "no room for either"],
+)
+def test_beside_a_language_model_a_picture_is_drawn_as_it_would_be_alone(
+    make_rig: Callable[..., Rig], available: int, beside: int, lessons: tuple[OutOfMemory, ...], plan: str | None
+) -> None:
+    rig = make_rig(replace(PASCAL, available=available))
+    if plan is not None:
+        assert rig.draw(beside=beside, lessons=lessons).plan == plan
+        return
+    with pytest.raises(JobFailed) as refused:
+        rig.draw(beside=beside, lessons=lessons)
+    assert refused.value.code == CROWDED
+    assert refused.value.details["spent"] is False
+    assert refused.value.details["free"] == available
+    assert rig.engine.resident is None, "nothing was done for it"
+
+
+def test_what_pictures_took_counts_more_than_what_was_estimated(make_rig: Callable[..., Rig]) -> None:
+    rig = make_rig()
+    peaks = (Peak(plan="resident", card=0, measured=5 * GB),)
+    with pytest.raises(JobFailed) as refused:
+        rig.draw(beside=2 * GB, peaks=peaks)
+    assert refused.value.details["needed"] > 5 * GB
+    assert rig.draw(peaks=peaks).plan == "resident", "alone, the plan follows the estimate as it did"
+
+
+def test_memory_that_runs_out_beside_is_given_back_and_bars_no_plan(make_rig: Callable[..., Rig]) -> None:
+    rig = make_rig()
+    with pytest.raises(JobFailed) as refused:
+        rig.draw(1, beside=2 * GB)
+    assert (refused.value.code, refused.value.details["spent"], refused.value.lessons) == (CROWDED, True, [])
+    drawn = rig.draw()
+    assert (drawn.plan, drawn.lessons, drawn.notes) == ("resident", [], [])
+    assert drawn.peak is None, "the processor here tells none"
+
+
+def test_a_model_stays_where_it_is_when_memory_is_trimmed(make_rig: Callable[..., Rig]) -> None:
+    rig = make_rig()
+    rig.draw()
+    resident = rig.engine.resident
+    rig.engine.trim()
+    assert rig.engine.resident == resident is not None
+    assert rig.draw().load_seconds == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from itertools import pairwise
@@ -13,6 +14,7 @@ from core_lab import Here, Json, chat, events, image, settings, until, worker_he
 
 from doubles.chat_backend import Mind, SmallBackend
 from doubles.ollama import OllamaDouble
+from doubles.ollama_answers import THOUGHT
 from otterbot_worker.api import parts
 from otterbot_worker.chat import Unloaded
 from otterbot_worker.chat.records import BackendSettings
@@ -107,6 +109,66 @@ async def test_cancelling_a_turn_closes_its_connection(tmp_path: Path) -> None:
         assert after["state"] == "succeeded"
         assert (await here.api.job(job["id"]))["state"] == "cancelled"
         assert "gone" in [entry["ended"] for entry in double.requests]
+
+
+async def test_a_cancelled_turn_keeps_what_came(tmp_path: Path) -> None:
+    async with with_chat(tmp_path) as (here, _):
+        job = await here.api.submit(chat(text="#stall"))
+        await here.api.until(job["id"], lambda job: job["turn"]["text"].endswith("because they"))
+        _, cancelled = await here.api.call("DELETE", f"/v1/jobs/{job['id']}")
+        result = cancelled["turn"]["result"]
+        assert result["text"] == cancelled["turn"]["text"] == "Otters hold hands because they"
+        assert not result["complete"]
+        _, again = await here.api.call("DELETE", f"/v1/jobs/{job['id']}")
+        assert again["turn"]["result"] == result, "once"
+        await here.api.done((await here.api.submit(chat("key-00002")))["id"])
+        assert (await here.api.job(job["id"]))["turn"]["result"] == result
+
+
+async def test_a_turn_that_is_cancelled_before_a_word_has_no_result(tmp_path: Path) -> None:
+    async with with_chat(tmp_path) as (here, _):
+        job = await here.api.submit(chat(text="#silence"))
+        await here.api.until(job["id"], lambda job: job["state"] == "running")
+        _, cancelled = await here.api.call("DELETE", f"/v1/jobs/{job['id']}")
+        assert (cancelled["state"], cancelled["turn"]["result"], cancelled["turn"]["text"]) == ("cancelled", None, "")
+
+
+@pytest.mark.parametrize("word", ["#think", "#inline-think"])
+async def test_thoughts_come_only_where_the_settings_want_them(tmp_path: Path, word: str) -> None:
+    options = {"think": True}
+    script = {"models": [{"name": "tiny", "prompt": "x", "capabilities": ["completion", "thinking"]}]}
+    for reasoning, thought in (("hide", ""), ("fold", THOUGHT)):
+        sections = {"chat": {"reasoning": reasoning, "options": options}}
+        async with with_chat(tmp_path / reasoning, script, **sections) as (here, _):
+            done = await here.api.done((await here.api.submit(chat(text=f"{word} please")))["id"])
+            assert done["turn"]["result"]["reasoning"] == thought
+            assert "Secret plan" not in done["turn"]["text"]
+
+
+async def test_a_long_thought_is_capped_and_forgotten_with_the_text(tmp_path: Path) -> None:
+    rule = {"when": "ponder", "answer": "Four.", "thinking": "deep " * 2_000}
+    script = {"models": [{"name": "tiny", "capabilities": ["completion", "thinking"]}], "rules": [rule]}
+    options = {"think": True, "num_ctx": 8192, "num_predict": 8192}
+    async with with_chat(tmp_path, script, chat={"reasoning": "fold", "options": options}) as (here, _):
+        done = await here.api.done((await here.api.submit(chat(text="ponder")))["id"])
+        thought = done["turn"]["result"]["reasoning"]
+        assert thought.startswith("deep deep")
+        assert thought.endswith(" …")
+        assert 7_900 < len(thought) <= 8_000
+        await here.app[parts.PARTS].store.forget(time.time() + 2 * 3600)
+        turn = (await here.api.job(done["id"]))["turn"]
+        assert (turn["text"], turn["result"]["reasoning"]) == ("", "")
+
+
+@pytest.mark.parametrize("letter", ["a", "水"])
+async def test_an_answer_that_is_too_long_says_so(tmp_path: Path, letter: str) -> None:
+    rule = {"when": "go on", "pieces": [letter * 999 + " "] * 80}
+    async with with_chat(tmp_path, {"rules": [rule]}) as (here, _):
+        done = await here.api.done((await here.api.submit(chat(text="go on")))["id"])
+        result = done["turn"]["result"]
+        assert 59_000 < len(result["text"]) <= 60_000
+        assert len(result["text"].encode()) > 50_000
+        assert result["notes"] == ["The answer was cut because it reached its greatest length."]
 
 
 async def test_a_pause_stops_a_turn_and_takes_it_up_again(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from core_lab import image, settings, worker_here
 
 from doubles.ollama import OllamaDouble
 from otterbot_worker.chat.ollama import Ollama, OllamaSettings
+from otterbot_worker.gpu import driver
 from otterbot_worker.gpu.info import GpuInfoData
 from otterbot_worker.runner import lease as cards
 from otterbot_worker.runner.lease import Card, CardTaken
@@ -68,7 +69,7 @@ async def lab(monkeypatch: pytest.MonkeyPatch, *, before: str = "cuda:0", after:
     async with OllamaDouble() as double:
         client = Ollama(OllamaSettings(url=double.url))
         made = Lab(double, client, before=before, after=after)
-        monkeypatch.setattr(cards, "free_memory", made.free)
+        monkeypatch.setattr(driver, "free_memory", made.free)
         monkeypatch.setattr(cards, "LOOK_SECONDS", 0.05)
         monkeypatch.setattr(cards, "PATIENCE_SECONDS", 0.6)
         try:
@@ -80,7 +81,7 @@ async def lab(monkeypatch: pytest.MonkeyPatch, *, before: str = "cuda:0", after:
 async def timed(card: Card) -> float:
     started = time.monotonic()
     async with asyncio.timeout(10):
-        await card.for_images()
+        await card.for_images("sd15")
     return time.monotonic() - started
 
 
@@ -106,7 +107,7 @@ async def test_memory_that_does_not_come_back_is_waited_for_a_while(monkeypatch:
 
 async def test_without_a_driver_to_ask_nothing_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     async with lab(monkeypatch) as here:
-        monkeypatch.setattr(cards, "free_memory", lambda: None)
+        monkeypatch.setattr(driver, "free_memory", lambda: None)
         await here.somebody_chats()
         assert await timed(here.card) < 0.5
 
@@ -118,7 +119,7 @@ async def test_the_process_starts_when_the_card_is_free(
     """It takes some of the card as soon as it is there. Only where that was not foreseen, Ollama leaves afterwards."""
     async with lab(monkeypatch, before=before) as here:
         await here.somebody_chats()
-        await here.card.for_images()
+        await here.card.for_images("sd15")
         assert here.loaded_at_start == loaded
         assert here.double.memory.rows() == []
 
@@ -126,7 +127,7 @@ async def test_the_process_starts_when_the_card_is_free(
 async def test_on_the_processor_nobody_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
     async with lab(monkeypatch, before="cpu", after="cpu") as here:
         await here.somebody_chats()
-        await here.card.for_images()
+        await here.card.for_images("sd15")
         assert here.double.memory.rows()
 
 
@@ -142,7 +143,7 @@ async def test_a_model_that_stays_keeps_the_process_from_starting(monkeypatch: p
         )
         await talks.wait()
         with pytest.raises(CardTaken):
-            await here.card.for_images()
+            await here.card.for_images("sd15")
         assert (here.loaded_at_start, here.card.holder) == ([], None)
         chat.cancel()
         await asyncio.wait([chat])
@@ -159,7 +160,7 @@ async def test_a_model_that_no_name_leads_to_any_more_holds_up_no_picture(
         old = here.double.models.pop("tiny:latest")
         if how == "retagged":
             here.double.models["tiny:latest"] = replace(old, version=2)
-        await here.card.for_images()
+        await here.card.for_images("sd15")
         assert here.card.holder == "images"
         assert here.double.memory.rows(), "it leaves by itself"
 

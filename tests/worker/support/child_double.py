@@ -4,7 +4,8 @@ Words in the prompt make it misbehave: ``die:NAME:N`` kills it at the second ste
 (counted in files beside its lock; a file ``cuda`` there makes it say that it has a card, and it leaves a file
 ``released`` when it was asked to free it; with a file ``slow-start`` it never gets ready), ``fail`` fails, ``unsafe``
 does where the safety checker has to look, ``hang`` stops moving, ``slow`` takes a tenth of a second a step,
-``slowload`` never has its model.
+``slowload`` never has its model. Where there is a `card_file`, ``ranout`` runs out of memory, and ``breaks`` dies, if a
+language model is on the card as well.
 """
 
 from __future__ import annotations
@@ -23,9 +24,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from card_file import CardFile
+
+from otterbot_worker.errors import CROWDED
 from otterbot_worker.gpu import messages
 from otterbot_worker.gpu.card_lock import CardBusy, CardLock
 from otterbot_worker.memory.oom_history import OutOfMemory
+from otterbot_worker.memory.peaks import Peak
 
 MEMORY = messages.Memory(total_bytes=8_000, free_bytes=7_000)
 
@@ -36,6 +41,15 @@ class Child:
         self.folder = folder
         self.inbox: queue.SimpleQueue[messages.ToChild] = queue.SimpleQueue()
         self.cancelled: set[str] = set()
+        self.card = CardFile(folder) if (folder / "card").exists() else None
+        self.resident: str | None = None
+
+    @property
+    def memory(self) -> messages.Memory:
+        if self.card is None:
+            return MEMORY
+        free = self.card.available() - self.card.held
+        return messages.Memory(total_bytes=self.card.total, free_bytes=free, held_bytes=self.card.held)
 
     def send(self, message: messages.ToParent) -> None:
         self.connection.sendall(messages.encode(message))
@@ -55,23 +69,35 @@ class Child:
     def run(self) -> None:
         threading.Thread(target=self.read, daemon=True).start()
         device = "cuda:0" if (self.folder / "cuda").exists() else "cpu"
-        self.send(messages.Hello(device=device, name="double", memory=MEMORY))
+        self.send(messages.Hello(device=device, name="double", memory=self.memory))
         while True:
             message = self.inbox.get()
             if isinstance(message, messages.Release):
                 (self.folder / "released").touch()
-                self.send(messages.Released(memory=MEMORY))
+                self.resident = None
+                if self.card is not None:
+                    self.card.hold(0)
+                self.send(messages.Released(memory=self.memory))
+            elif isinstance(message, messages.Trim):
+                if self.card is not None:
+                    self.card.hold(self.card.weights if self.resident else 0)
+                self.send(messages.Trimmed(memory=self.memory, resident=self.resident))
             elif isinstance(message, messages.Draw):
                 self.draw(message)
 
     def draw(self, task: messages.Draw) -> None:
         started = time.monotonic()
+        if self.card is not None and task.beside and not self.card.fits():
+            return self.crowded(task, spent=False)
         self.send(messages.Progress(task_id=task.task_id, phase="loading"))
+        self.resident = task.model
+        if self.card is not None:
+            self.card.hold(self.card.weights)
         time.sleep(3_600 if "slowload" in task.prompt else 0)
         self.send(messages.Progress(task_id=task.task_id, phase="denoising", steps=task.steps))
         for step in range(1, task.steps + 1):
             if task.task_id in self.cancelled:
-                self.send(messages.Cancelled(task_id=task.task_id, memory=MEMORY, resident=task.model))
+                self.send(messages.Cancelled(task_id=task.task_id, memory=self.memory, resident=task.model))
                 return None
             time.sleep(0.1 if "slow" in task.prompt else 0.002)
             self.send(messages.Progress(task_id=task.task_id, phase="denoising", step=step, steps=task.steps))
@@ -80,6 +106,8 @@ class Child:
                 self.send(messages.Preview(task_id=task.task_id, jpeg=jpeg))
             if step == 2:
                 self.misbehave(task)
+                if "ranout" in task.prompt and task.beside:
+                    return self.crowded(task, spent=True)
                 if "fail" in task.prompt or self.unsafe(task):
                     return None
         pixels = bytes([task.seed % 256, 0, task.seed // 256 % 256]) * task.width * task.height
@@ -87,16 +115,33 @@ class Child:
             task.output.write_bytes(pixels)
         except OSError as error:
             return self.fail(task, "image_failed", errno=error.errno)
+        peak = self.peak()
         self.send(
             messages.Drawn(
                 task_id=task.task_id, width=task.width, height=task.height, seconds=time.monotonic() - started,
-                pipeline_seconds=time.monotonic() - started, load_seconds=0.01, model_hash="0" * 10, memory=MEMORY,
-                resident=task.model, versions={"double": "1"}, **self.plan(task),
+                pipeline_seconds=time.monotonic() - started, load_seconds=0.01, model_hash="0" * 10,
+                memory=self.memory, resident=task.model, peak=peak, versions={"double": "1"}, **self.plan(task),
                 control=self.controlnet(task),
                 guidance_rescale=0.7 if "velocity" in task.prompt else None,
             )
         )  # fmt: skip
         return None
+
+    def peak(self) -> Peak | None:
+        """As it draws, it keeps what it computed with."""
+        if self.card is None:
+            return None
+        took = self.card.weights + self.card.peak
+        self.card.hold(took)
+        return Peak(plan="resident", card=took, measured=took)
+
+    def crowded(self, task: messages.Draw, *, spent: bool) -> None:
+        assert self.card is not None
+        if spent:
+            self.resident = None
+            self.card.hold(0)
+        need = self.card.weights + self.card.peak
+        self.fail(task, CROWDED, spent=spent, needed=need, free=self.card.available())
 
     def controlnet(self, task: messages.Draw) -> messages.UsedControlNet | None:
         return None if task.control is None else messages.UsedControlNet(name=task.control.name, hash="0" * 16)
@@ -117,6 +162,8 @@ class Child:
             if count < int(wish[2]):
                 deaths.write_text("x" * (count + 1))
                 os.kill(os.getpid(), signal.SIGKILL)
+        if "breaks" in task.prompt and task.beside:
+            os.kill(os.getpid(), signal.SIGKILL)
         if "hang" in task.prompt:
             time.sleep(3_600)
         if "fail" in task.prompt:
@@ -132,7 +179,8 @@ class Child:
     ) -> None:
         self.send(
             messages.Failed(
-                task_id=task.task_id, code=code, message="The picture came out empty.", memory=MEMORY, resident=None,
+                task_id=task.task_id, code=code, message="The picture came out empty.", memory=self.memory,
+                resident=self.resident if code == CROWDED else None,
                 details=details, lessons=list(lessons),
             )
         )  # fmt: skip

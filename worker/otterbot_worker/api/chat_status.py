@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
-from ..chat import BackendStatus, ChatBackend, ChatModel
+from ..chat import BackendStatus, ChatBackend, ChatModel, Loaded
+from ..errors import JobFailed
 
 FRESH_SECONDS = 5.0
 PATIENCE_SECONDS = 1.0
@@ -25,6 +26,7 @@ class ChatStatus:
         self._backend = backend
         self._configured = configured
         self._known = BackendStatus(reachable=False)
+        self._loaded: Loaded | None = None
         self._asked_at = float("-inf")
         self._asking: asyncio.Task[None] | None = None
 
@@ -59,6 +61,11 @@ class ChatStatus:
         await self.get()
         return self._known.notice
 
+    async def loaded(self) -> Loaded | None:
+        """What its models take of the card; ``None``: nobody can say."""
+        await self.get()
+        return self._loaded
+
     async def close(self) -> None:
         if self._asking is not None:
             self._asking.cancel()
@@ -71,4 +78,12 @@ class ChatStatus:
             known = self._known
             status = replace(status, models=known.models, default=known.default)
         self._known = status
+        self._loaded = await _loaded(backend)
         self._asked_at = time.monotonic()
+
+
+async def _loaded(backend: ChatBackend) -> Loaded | None:
+    try:
+        return await backend.card.loaded() if backend.card is not None else None
+    except JobFailed:
+        return None

@@ -17,7 +17,7 @@ from aiohttp import web
 
 from ..archive import Archive, ArchiveSettings
 from ..chat import FOLDER as CHAT_FOLDER
-from ..chat import KINDS, Beginnings, Choice, open_backend
+from ..chat import KINDS, Beginnings, ChatBackend, Choice, open_backend
 from ..config import BadConfig, Config
 from ..gpu.probe import device_kind
 from ..gpu.process import GpuProcess
@@ -40,6 +40,8 @@ from ..runner.lease import Card
 from ..runner.metrics import Measures
 from ..runner.pictures import PictureRunner
 from ..runner.runner_common import Shared
+from ..runner.sharing import Sharing
+from ..runner.sharing_store import SharingStore
 from ..runner.turns import TurnRunner
 from ..schemas.jobs import Pause
 from . import default
@@ -71,6 +73,7 @@ class Parts:
     catalogue: Catalogue
     library: Library
     gpu: GpuProcess
+    card: Card
     chat: ChatStatus
     measures: Measures
     background: Background
@@ -143,7 +146,7 @@ async def _build(config: Config, database: Database, stack: contextlib.AsyncExit
     speeds = Speeds(await store.speeds())
     holder: list[Dispatcher] = []
     hub = Hub(lambda: holder[0].pause_state if holder else Pause(paused=False))
-    card = Card(gpu, backend)
+    card = Card(gpu, backend, _sharing(config, gpu, backend, store))
     shared = Shared(store=store, card=card, live=live, speeds=speeds, listener=hub, measures=measures)
     pictures = PictureRunner(
         shared,
@@ -190,6 +193,7 @@ async def _build(config: Config, database: Database, stack: contextlib.AsyncExit
         catalogue=catalogue,
         library=library,
         gpu=gpu,
+        card=card,
         chat=status,
         measures=measures,
         background=background,
@@ -209,6 +213,12 @@ def _gpu(config: Config) -> GpuProcess:
         reserve_mb=config.gpu.reserve_mb,
         ram_reserve_mb=config.gpu.ram_reserve_mb,
     )
+
+
+def _sharing(config: Config, gpu: GpuProcess, backend: ChatBackend | None, store: Store) -> Sharing | None:
+    if backend is None or backend.card is None or config.gpu.lease == "exclusive":
+        return None
+    return Sharing(gpu, backend, backend.card, SharingStore(store), reserve=config.gpu.reserve_mb * 10**6)
 
 
 def _library(config: Config) -> Library:

@@ -14,13 +14,11 @@ from ..models import fetching
 from ..models.catalogue import Catalogue
 from ..models.entries import ModelEntry
 from ..models.loras import Library
-from ..runner import lease
 from ..sampling import samplers
 from ..schemas.jobs import Pause
 from ..schemas.listings import (
     ControlNet,
     ControlNets,
-    GpuInfo,
     Lora,
     Loras,
     Model,
@@ -30,8 +28,9 @@ from ..schemas.listings import (
     WorkerInfo,
 )
 from ..schemas.requests import MAX_CHAT_CHARACTERS, MAX_COUNT, MAX_PROMPT, PauseRequest
+from .card_info import gpu_info, lease_info
 from .operations import Operation, reply
-from .parts import PARTS, Parts
+from .parts import PARTS
 from .problems import body
 
 FEATURES = [
@@ -55,6 +54,7 @@ async def info(request: web.Request) -> web.Response:
             features=FEATURES if state != "off" else [name for name in FEATURES if name != "chat"],
             pause=parts.dispatcher.pause_state,
             gpu=gpu_info(parts),
+            lease=await lease_info(parts),
             queued=queued,
             running=running,
             default_model=parts.default_model,
@@ -76,22 +76,6 @@ async def info(request: web.Request) -> web.Response:
             },
         )
     )
-
-
-def gpu_info(parts: Parts) -> GpuInfo:
-    """What the GPU process last said; before its first word, what the driver says."""
-    known = parts.gpu.info
-    shown = GpuInfo(
-        device=known.device,
-        name=known.name,
-        total_bytes=known.total_bytes,
-        free_bytes=known.free_bytes,
-        state=known.state,
-        resident=known.resident,
-    )
-    if known.state in ("stopped", "starting") and (seen := lease.look(parts.config.gpu.device)) is not None:
-        shown.device, shown.name, shown.total_bytes, shown.free_bytes = "cuda", seen.name, seen.total, seen.free
-    return shown
 
 
 async def models(request: web.Request) -> web.Response:

@@ -6,8 +6,8 @@ Comes in: a conversation (`Message`) and the name of a model. Goes out: text as 
 of its own in here, and `auto.Auto` is two of them in one. What any backend shares lies beside them: `turn` runs one
 turn, `fitting` fits a conversation into a context, `answer` collects what streams, `thinking` (with `marks` and `code`)
 hides thoughts and a template's marks, `beginnings` says when that can be told, `choice` remembers the default model,
-`failures` and `too_long` are the errors with their sentences. docs/architecture/adding-a-chat-backend.md shows the way
-to another one.
+`card_use` is what models take of the card, `failures` and `too_long` are the errors with their sentences.
+docs/architecture/adding-a-chat-backend.md shows the way to another one.
 
 The runner uses it, and holds the lease on the card while a turn of a backend runs that needs one.
 """
@@ -17,6 +17,7 @@ from .backend import BackendStatus, Capabilities, ChatBackend
 from .backends import KINDS, open_backend
 from .beginnings import Beginnings
 from .builtin.files import FOLDER
+from .card_use import CardModels, CardUse, Loaded, Wanted
 from .choice import Choice
 from .fitting import left_out_note
 from .records import ChatModel, ChatOutcome, Message, ModelOptions, Unloaded, Usage
@@ -27,14 +28,18 @@ __all__ = [
     "BackendStatus",
     "Beginnings",
     "Capabilities",
+    "CardModels",
+    "CardUse",
     "ChatBackend",
     "ChatModel",
     "ChatOutcome",
     "Choice",
+    "Loaded",
     "Message",
     "ModelOptions",
     "Unloaded",
     "Usage",
+    "Wanted",
     "failures",
     "left_out_note",
     "open_backend",

@@ -6,11 +6,17 @@ import time
 from collections.abc import Callable
 
 from .beginnings import Beginning
+from .marks import without_marks
 from .records import Delta, Phase, Usage
 from .thinking import read, visible
 
 MAX_TEXT = 60_000
-"""Characters; below what a chat message of the API may hold, so that an answer can come back as history."""
+"""Characters of an answer, whatever the script: below what a chat message of the API may hold, so that an answer can
+come back as history. One that is longer ends with a sentence that says so."""
+MAX_STREAM = 2 * MAX_TEXT
+"""Characters of all that streams, with thoughts that stand among the words."""
+MAX_THOUGHT = 8_000
+"""Characters of what the model thought that are kept."""
 
 
 class Phases:
@@ -46,6 +52,8 @@ class Answer:
         """Of the conversation, as the server counted them; 0: not said."""
         self.answer_tokens = 0
         self._pieces: list[str] = []
+        self._thoughts: list[str] = []
+        self._thought_length = 0
         self._length = 0
         self._reported = ""
         self._reported_at = float("-inf")
@@ -53,23 +61,26 @@ class Answer:
         """Whether the model thought at all."""
         self.apart = False
         """Whether the server told thoughts and answer apart."""
-        self.cut = False
-        """Whether it ended because it was too long."""
+        self.too_long = False
+        """Whether it is longer than what is kept of one."""
+        self._cut_by_server = False
 
     def add(self, delta: Delta) -> None:
         """The next piece of the stream."""
         if delta.thought:
             self.thought = self.apart = True
+            if self._thought_length <= MAX_THOUGHT:
+                self._thoughts.append(_encodable(delta.thought))
+                self._thought_length += len(delta.thought)
             self._on_phase("thinking")
         if delta.text:
-            # JSON can spell halves of characters, which nothing further on could encode.
-            self._pieces.append(delta.text.encode("utf-8", "replace").decode("utf-8"))
+            self._pieces.append(_encodable(delta.text))
             self._length += len(delta.text)
         self.prompt_tokens = delta.prompt_tokens or self.prompt_tokens
         self.answer_tokens = delta.answer_tokens or self.answer_tokens
         self.done |= delta.done
-        if delta.cut or self._length > MAX_TEXT:
-            self.cut = True
+        self.too_long |= self._length > MAX_STREAM
+        self._cut_by_server |= delta.cut
         if self._pieces and time.monotonic() - self._reported_at >= self._interval:
             self._report()
 
@@ -81,13 +92,25 @@ class Answer:
             shown = ""  # it broke off inside the thought
         if raw.strip() and not shown:
             self.thought = True
-        return shown
+        self.too_long |= len(shown) > MAX_TEXT
+        return shown[:MAX_TEXT].rstrip()
+
+    def reasoning(self) -> str:
+        """What it thought, as far as that is kept."""
+        thoughts = self._thoughts or read("".join(self._pieces), inside=self._inside).thoughts
+        text = "\n\n".join(["".join(thoughts)] if self._thoughts else [without_marks(one) for one in thoughts]).strip()
+        return text if len(text) <= MAX_THOUGHT else f"{text[: MAX_THOUGHT - 2].rstrip()} …"
 
     @property
     def usage(self) -> Usage | None:
         if not self.prompt_tokens and not self.answer_tokens:
             return None
         return Usage(prompt_tokens=self.prompt_tokens, answer_tokens=self.answer_tokens)
+
+    @property
+    def cut(self) -> bool:
+        """Whether it ended because it was too long."""
+        return self._cut_by_server or self.too_long
 
     @property
     def whole(self) -> bool:
@@ -115,6 +138,12 @@ class Answer:
                 self._on_phase("thinking")
             return
         self._reported = shown
+        self.too_long |= len(shown) > MAX_TEXT
         if shown:
             self._on_phase("streaming")
-        self._on_text(shown)
+        self._on_text(shown[:MAX_TEXT])
+
+
+def _encodable(text: str) -> str:
+    """JSON can spell halves of characters, which nothing further on could encode."""
+    return text.encode("utf-8", "replace").decode("utf-8")

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from ..errors import JobFailed
 from .backend import BackendStatus, Capabilities, ChatBackend
+from .card_use import CardModels
 from .failures import unreachable
 from .records import ChatModel, ChatOutcome, Message, Phase, Unloaded
 
@@ -36,6 +37,10 @@ class Auto:
     def capabilities(self) -> Capabilities:
         """Of the better one: what the lease has to reckon with. Those of a turn has what `for_turn` returns."""
         return self._better.capabilities
+
+    @property
+    def card(self) -> CardModels | None:
+        return self._better.card
 
     async def for_turn(self) -> ChatBackend:
         """Itself where neither works, so that a turn fails with what there is to do."""

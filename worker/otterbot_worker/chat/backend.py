@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from .card_use import CardModels
 from .records import ChatModel, ChatOutcome, Message, Phase, Unloaded
 
 
@@ -57,6 +58,10 @@ class ChatBackend(Protocol):
 
     @property
     def capabilities(self) -> Capabilities: ...
+
+    @property
+    def card(self) -> CardModels | None:
+        """What its models take of the worker's card; ``None`` where they need none."""
 
     @property
     def about(self) -> str | None:

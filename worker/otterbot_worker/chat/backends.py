@@ -78,6 +78,7 @@ def _shared(section: ChatConfig) -> dict[str, Any]:
         "model": section.default_model,
         "models": {name: ModelOptions(**options.model_dump()) for name, options in section.models.items()},
         "defaults": ModelOptions(**section.options.model_dump()),
+        "keeps_thoughts": section.reasoning == "fold",
         "first_byte_timeout": section.first_byte_timeout,
         "chunk_timeout": section.chunk_timeout,
         "total_timeout": section.total_timeout,

@@ -176,6 +176,12 @@ def _tag(tag: str) -> Kind | None:
     return None
 
 
+def without_marks(thought: str) -> str:
+    """What a thought says, without what is around it."""
+    said = MARK.sub(lambda mark: mark[0] if kind_of_safe(mark) is None else "", thought).strip()
+    return "" if said in AFTER_OPEN else said.removeprefix(f"{AFTER_OPEN[1]}\n")
+
+
 _TAG_WORDS = (
     {"startofturn", "unused94", "unused95", "channel", "turn"} | _THOUGHTS | _PLAIN_END | _PLAIN_NOISE | _AROUND_TAGS
 )

@@ -45,6 +45,8 @@ class BackendSettings:
     models: Mapping[str, ModelOptions] = field(default_factory=dict)
     """Options of single models, by name; ``defaults`` for all others."""
     defaults: ModelOptions = ModelOptions()
+    keeps_thoughts: bool = False
+    """Whether what a model thinks goes out beside its answer."""
     allow_cloud: bool = False
     """Whether models that run on somebody else's machines may be used."""
     first_byte_timeout: float = 180.0
@@ -120,6 +122,8 @@ class ChatOutcome:
     """``False``: it broke off; ``text`` keeps what came."""
     took: float
     notes: list[str] = field(default_factory=list)
+    reasoning: str = ""
+    """What the model thought, where the settings keep it; its end is left out where it is long."""
     left_out: int = 0
     """Messages at the conversation's beginning that did not fit; ``notes`` do not say it."""
     usage: Usage | None = None

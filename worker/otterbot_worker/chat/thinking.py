@@ -28,6 +28,10 @@ from .marks import (
 _LOST_MARKS = re.compile(r"\Aanalysis(?=[A-Z\"'*(])")
 """Harmony's header where the marks themselves were dropped: ``analysisWe need …assistantfinalHello``."""
 _LOST_FINAL = re.compile(r"assistant\s*final(?=\S)")
+_IN_WORDS = re.compile(r"\s*here(?: is|['’]s) my thought process:", re.IGNORECASE)
+_WORDS_END = re.compile(r"^[ \t]*here(?: is|['’]s) my response:", re.IGNORECASE | re.MULTILINE)
+"""Granite 3 says so in words. Both sentences have to stand there, each where it belongs, or they are the answer's."""
+_WORDS_BEGIN = ("here is my thought process:", "here's my thought process:", "here’s my thought process:")
 _END_TO_END = re.compile(r"\s*<[|｜]start[|｜]>")
 _MENTIONED = re.compile(r"[ \t][a-z]")
 
@@ -68,6 +72,8 @@ class Reader:
         """Whether HTML's ``<s>`` was shown, so that ``</s>`` is its end."""
         self._endless = False
         """Whether it is known that no thought ends any more."""
+        self.thoughts: list[str] = []
+        """What was left out because the model thought it."""
         self.began_inside = False
         self.thought_ended = False
         self.released = False
@@ -75,6 +81,7 @@ class Reader:
 
     def read(self) -> str:
         self._lost_marks()
+        self._thought_in_words()
         if self._inside:
             self._silent_thought()
         while (mark := MARK.search(self._text, self._at)) is not None:
@@ -96,6 +103,11 @@ class Reader:
         piece = self._text[self._at : until]
         self._shown.append(piece)
         self._said = self._said or bool(piece.strip())
+        self._at = until
+
+    def _think(self, until: int) -> None:
+        """Past a thought that ends there."""
+        self.thoughts.append(self._text[self._at : until])
         self._at = until
 
     def _stop(self) -> None:
@@ -147,10 +159,11 @@ class Reader:
                 self.thought_ended |= end is not None
                 if end is not None and not self._said:
                     self.released |= MARK.sub("", self._text[self._at : end]).strip() not in AFTER_OPEN
-                self._at = len(self._text) if end is None else end
+                self._think(len(self._text) if end is None else end)
             case "close" if self.thought_ended and not self._text[self._at :].strip():
                 pass  # once more, behind the answer
             case "close":
+                self.thoughts.append("".join(self._shown))
                 self._shown.clear()
                 self._said = False
                 self.began_inside = self.thought_ended = self.released = True
@@ -198,7 +211,7 @@ class Reader:
             return  # it says so itself
         end = self._end_of_thought(0)
         if end is not None:
-            self._at = end
+            self._think(end)
             self.began_inside = self.thought_ended = self.released = True
         elif not self._done:
             self._stop()
@@ -218,7 +231,7 @@ class Reader:
                     self.thought_ended = True
                 else:
                     ends = (m for m in MARK.finditer(self._text, self._at) if kind_of_safe(m) in ("end", "start"))
-                    self._at = next((end.start() for end in ends), len(self._text))
+                    self._think(next((end.start() for end in ends), len(self._text)))
                 return
         self._stop()
 
@@ -242,8 +255,23 @@ class Reader:
     def _lost_marks(self) -> None:
         if _LOST_MARKS.match(self._text) is not None:
             final = _LOST_FINAL.search(self._text)
-            self._at = final.end() if final is not None else len(self._text)
+            self._think(final.start() if final is not None else len(self._text))
+            self._at = final.end() if final is not None else self._at
         elif not self._done and "analysis".startswith(self._text) and self._text:
+            self._stop()
+
+    def _thought_in_words(self) -> None:
+        begins = _IN_WORDS.match(self._text)
+        if begins is not None:
+            ends = _WORDS_END.search(self._text, begins.end())
+            if ends is not None:
+                self._at = begins.end()
+                self._think(ends.start())
+                self._at = ends.end()
+                self.thought_ended = self.released = True
+            elif not self._done:
+                self._stop()
+        elif not self._done and any(words.startswith(self._text.lstrip().lower()) for words in _WORDS_BEGIN):
             self._stop()
 
     # -- code

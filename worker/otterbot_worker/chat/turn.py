@@ -94,6 +94,7 @@ class Turns:
             complete=failure is None,
             took=time.monotonic() - started,
             notes=turn.notes,
+            reasoning=answer.reasoning() if self._settings.keeps_thoughts else "",
             left_out=turn.left_out,
             usage=answer.usage,
         )
@@ -198,7 +199,7 @@ class Turn:
 
     def _is_full(self) -> bool:
         """Did the context end before the answer's greatest length? Not every server counts all of the conversation."""
-        if not self._chosen.context:
+        if not self._chosen.context or self._answer.too_long:
             return False
         prompt, said = self._answer.prompt_tokens, self._answer.answer_tokens
         counted = prompt > 0 and prompt + said >= self._chosen.context - 1

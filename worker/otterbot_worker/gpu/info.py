@@ -16,6 +16,8 @@ class GpuInfoData:
     name: str
     total_bytes: int | None = None
     free_bytes: int | None = None
+    held_bytes: int | None = None
+    """Of the card, by the process."""
     state: State = "stopped"
     resident: str | None = None
     """Name of the model that is loaded."""

@@ -10,8 +10,8 @@ that silence during a task means that it hangs::
       ◀──────────── Preview        where the task wants them, a few between the steps
       ── Cancel ────────▶           at any time; unknown tasks are ignored
       ◀──────────── Drawn | Failed | Cancelled
-      ── Release ───────▶
-      ◀──────────── Released
+      ── Release, Trim ─▶
+      ◀──────────── Released, Trimmed
       ── Stop ──────────▶           ends with exit code 0
 
 ASCII JSON has no raw newline and no lone surrogate, whatever a prompt holds.
@@ -26,6 +26,7 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
 
 from ..memory.oom_history import OutOfMemory
+from ..memory.peaks import Peak
 from ..models.entries import ModelEntry
 from ..schemas.draw_files import CheckerFiles, ControlFiles, EmbeddingFile, InitImageFile, LoraFile, MaskFile
 from ..schemas.records import UsedRefiner, UsedVae
@@ -63,6 +64,8 @@ class Memory(_Message):
 
     total_bytes: int | None = None
     free_bytes: int | None = None
+    held_bytes: int | None = None
+    """Of the card, by this process: weights, and what it keeps to compute with."""
 
 
 # ---------------------------------------------------------------- parent → child
@@ -88,6 +91,11 @@ class Draw(ResolvedRequest):
     """The safety checker that has to look at the picture before it leaves the process."""
     lessons: tuple[OutOfMemory, ...] = ()
     """What did not fit into memory with this model before."""
+    beside: int = 0
+    """Bytes of the card that language models have, and would leave. The picture is drawn beside them only if it would
+    be drawn in the same way without them; else it fails as ``errors.CROWDED``, before anything was done for it."""
+    peaks: tuple[Peak, ...] = ()
+    """What pictures of this model took."""
 
 
 class Cancel(_Message):
@@ -99,6 +107,12 @@ class Release(_Message):
     """Take everything off the device; what the computer's memory has room for may wait there."""
 
     kind: Literal["release"] = "release"
+
+
+class Trim(_Message):
+    """Give back what is kept to compute with; the model stays on the device."""
+
+    kind: Literal["trim"] = "trim"
 
 
 class Stop(_Message):
@@ -182,6 +196,8 @@ class Drawn(Measured):
     notes: list[str] = []
     lessons: list[OutOfMemory] = []
     """What did not fit before this plan did."""
+    peak: Peak | None = None
+    """What it took of the card; ``None`` without one."""
 
 
 class Failed(_Message):
@@ -210,8 +226,14 @@ class Released(_Message):
     memory: Memory
 
 
-ToChild = Draw | Cancel | Release | Stop
-ToParent = Hello | Progress | Preview | Beat | Drawn | Failed | Cancelled | Released
+class Trimmed(_Message):
+    kind: Literal["trimmed"] = "trimmed"
+    memory: Memory
+    resident: str | None
+
+
+ToChild = Draw | Cancel | Release | Trim | Stop
+ToParent = Hello | Progress | Preview | Beat | Drawn | Failed | Cancelled | Released | Trimmed
 
 _TO_CHILD: TypeAdapter[ToChild] = TypeAdapter(Annotated[ToChild, Field(discriminator="kind")])
 _TO_PARENT: TypeAdapter[ToParent] = TypeAdapter(Annotated[ToParent, Field(discriminator="kind")])

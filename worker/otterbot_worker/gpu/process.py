@@ -6,7 +6,7 @@
        ▲                  │                  │                │
        └──────── ended, killed, hung: reaped before the state says "stopped" ────────┘
 
-One thing at a time: ``start``, ``draw`` and ``release`` wait for each other; ``cancel`` and
+One thing at a time: ``start``, ``draw``, ``release`` and ``trim`` wait for each other; ``cancel`` and
 ``stop`` do not. The child dies with this process (parent-death signal) and when the socket
 closes; it holds the lock file of the card as long as it lives.
 """
@@ -134,16 +134,24 @@ class GpuProcess:
 
         A process that does not answer is killed, which frees the card as well.
         """
+        await self._free(messages.Release())
+
+    async def trim(self) -> None:
+        """Make the process give back what it keeps to compute with; its model stays. It is killed as by ``release``."""
+        await self._free(messages.Trim())
+
+    async def _free(self, what: messages.Release | messages.Trim) -> None:
         async with self._turn:
             child = self._child
             if child is None:
                 return
             try:
-                child.send(messages.Release())
+                child.send(what)
                 answer = await child.receive(min(self._step_timeout, RELEASE_LIMIT_S))
-                if not isinstance(answer, messages.Released):
-                    raise Silent("release was answered with something else")
-                self._measured(answer.memory, resident=None)
+                if not isinstance(answer, messages.Released | messages.Trimmed):
+                    raise Silent("it was answered with something else")
+                resident = answer.resident if isinstance(answer, messages.Trimmed) else None
+                self._measured(answer.memory, resident=resident)
             except (Silent, Ended):
                 await self._bury(child, "hang")
 
@@ -271,7 +279,7 @@ class GpuProcess:
             reason = deaths.describe_exit(child.returncode, oom_kills_before=child.oom_kills_before)
         if self._child is child:
             self._child = None
-            self._info = replace(self._info, state="stopped", resident=None, free_bytes=None)
+            self._info = replace(self._info, state="stopped", resident=None, free_bytes=None, held_bytes=None)
         if reason != "stopped":
             self._log.warning("GPU process %d is gone: %s", child.pid, reason)
         return ProcessDied(reason, child.returncode)
@@ -286,6 +294,7 @@ class GpuProcess:
             self._info,
             total_bytes=memory.total_bytes,
             free_bytes=memory.free_bytes,
+            held_bytes=memory.held_bytes,
             resident=resident,
         )
 

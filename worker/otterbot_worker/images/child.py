@@ -150,6 +150,9 @@ def serve(engine: Engine, channel: Channel) -> NoReturn:
             elif isinstance(message, messages.Release):
                 engine.put_away()
                 channel.send(messages.Released(memory=engine.memory()))
+            elif isinstance(message, messages.Trim):
+                engine.trim()
+                channel.send(messages.Trimmed(memory=engine.memory(), resident=engine.resident))
         except Exception as error:
             if not isinstance(error, DeviceLost) and not is_fatal(error):
                 raise

@@ -92,6 +92,10 @@ class Engine:
         self._cpu_cache.clear()
         self._let_go()
 
+    def trim(self) -> None:
+        """Give back what is kept to compute with; the model stays where it is."""
+        devices.empty(self._device)
+
     def put_away(self, needed: int = 0, *, but: ModelEntry | None = None) -> None:
         """Take the model off the device, into the computer's memory if that allows: beside the reserve, ``needed``
         bytes have to be free there afterwards. For that older ones go first, except ``but``."""
@@ -132,9 +136,13 @@ class Engine:
         entry = task.entry
         check_task(task, entry)
         budget = self._budgets.begin(entry, task, self._look(entry))
+        if (crowded := budget.crowded()) is not None:
+            raise crowded
         try:
             while (outcome := self._attempt(task, entry, budget, monitor)) is None:
                 self.release()
+                if task.beside:
+                    raise budget.ran_out_beside()
                 if not budget.fall_back():
                     raise budget.refusal()
         except JobFailed as error:
@@ -165,6 +173,7 @@ class Engine:
             notes=budget.notes + outcome.notes,
             plan=budget.plan.name,
             lessons=budget.learned,
+            peak=budget.peak(outcome.peak),
             **dict(outcome.measured),
         )
 
@@ -235,6 +244,7 @@ class Engine:
 
     def _draw(self, task: Draw, budget: MemoryBudget, monitor: Monitor) -> _Outcome:
         load_seconds = self._ensure(budget, monitor)
+        devices.begin_peak(self._device)
         assert self._loaded is not None
         loaded = self._loaded
         notes = loaded.adapters.load(loaded.pipe, task.loras, lambda: monitor.progress("loading"))
@@ -264,6 +274,7 @@ class Engine:
             load_seconds=load_seconds,
             pipeline_seconds=time.monotonic() - started,
             measured=_measured(loaded, task),
+            peak=devices.peak(self._device),
         )
 
     def _ensure(self, budget: MemoryBudget, monitor: Monitor) -> float:
@@ -308,6 +319,8 @@ class _Outcome:
     load_seconds: float
     pipeline_seconds: float
     measured: Measured
+    peak: int | None
+    """Bytes of the card at most."""
 
 
 def _measured(loaded: Loaded, task: Draw) -> Measured:

@@ -80,7 +80,10 @@ WORKER_DIED = """
         error = CASE WHEN worker_deaths + 1 >= ?1 THEN ?2 END,
         finished_at = CASE WHEN worker_deaths + 1 >= ?1 THEN ?3 END
     WHERE state = 'running' RETURNING job_id, client, state"""
-CANCEL = f"UPDATE rows SET state = 'cancelled', finished_at = ? WHERE job_id = ? AND {_OPEN} RETURNING *"
+CANCEL = f"""
+    UPDATE rows SET state = 'cancelled', finished_at = ?1,
+        result = CASE WHEN state = 'running' AND kind = 'chat' AND attempt = ?3 THEN ?4 ELSE result END
+    WHERE job_id = ?2 AND {_OPEN} RETURNING *"""
 
 # ---------------------------------------------------------------- pictures
 
@@ -134,7 +137,7 @@ FORGET_CONTENT = f"""
     AND NOT EXISTS (SELECT 1 FROM rows WHERE job_id = jobs.id AND (finished_at IS NULL OR finished_at > ?))
     AND id NOT IN (SELECT job_id FROM rows WHERE {_OPEN}) RETURNING id"""
 FORGET_TEXT = """
-    UPDATE rows SET result = json_set(result, '$.text', '')
+    UPDATE rows SET result = json_replace(result, '$.text', '', '$.reasoning', '')
     WHERE result IS NOT NULL AND job_id IN (SELECT value FROM json_each(?))"""
 FORGET_REQUESTS = f"""
     UPDATE jobs SET forgotten = 1, request = json_set(

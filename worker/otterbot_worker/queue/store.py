@@ -251,9 +251,13 @@ class Store:
         done = await self._db.write(q.WORKER_DIED, (WORKER_DEATHS_ALLOWED, json.dumps(error), now))
         return [_death(row) for row in done]
 
-    async def cancel(self, job_id: str, now: float) -> list[Row]:
-        """Everything of a job that is not final becomes ``cancelled``; returns those rows."""
-        return [Row.from_row(row) for row in await self._db.write(q.CANCEL, (now, job_id))]
+    async def cancel(
+        self, job_id: str, now: float, *, attempt: int = 0, partial: dict[str, Any] | None = None
+    ) -> list[Row]:
+        """Everything of a job that is not final becomes ``cancelled``; returns those rows. A turn that runs keeps
+        ``partial``, what has come in that ``attempt`` of it, as its result."""
+        kept = None if partial is None else json.dumps(partial, ensure_ascii=False)
+        return [Row.from_row(row) for row in await self._db.write(q.CANCEL, (now, job_id, attempt, kept))]
 
     # ------------------------------------------------------------ pictures
 

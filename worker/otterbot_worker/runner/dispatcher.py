@@ -23,14 +23,15 @@ from ..schemas.jobs import Pause
 from .held import GAVE_UP, HeldRows
 from .holds import Holds
 from .lanes import Current, Lane, LaneName, WrongLane
+from .pausing import Pausing
 from .pictures import FULL_DISK_SECONDS, PictureRunner
-from .runner_common import HandBack, Shared, failure, internal, poison, unbroken, worker_restarts
+from .runner_common import HandBack, Shared, failure, internal, poison, worker_restarts
 from .turns import TurnRunner
+from .unbroken import unbroken
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-PAUSE = "pause"
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
@@ -64,14 +65,14 @@ class Dispatcher:
         """As far as is known: a backend may choose anew before each turn."""
         self._holds = Holds(archive)
         self._alone = HeldRows()
-        self._pause = Pause(paused=False)
+        self._pausing = Pausing(shared.store, shared.listener)
         self._stopping = False
 
     # ------------------------------------------------------------ what others may ask
 
     @property
     def pause_state(self) -> Pause:
-        return self._pause
+        return self._pausing.state
 
     @property
     def obstacles(self) -> dict[Kind, str]:
@@ -87,13 +88,14 @@ class Dispatcher:
         """Before ``run``: rows that ran when the last worker ended go back, and a pause goes on."""
         for death in await self._store.worker_restarted(worker_restarts(), time.time()):
             log.warning("taken up again after a restart", extra={"job": death.job_id, "given_up": death.final})
-        stored = await self._store.meta(PAUSE)
-        if stored is not None:
-            self._pause = Pause.model_validate(stored)
+        await self._pausing.recover()
 
     async def cancel(self, job: StoredJob) -> bool:
-        """Cancels what is not final of a job; ``False``: nothing was left to cancel."""
-        rows = await self._store.cancel(job.id, time.time())
+        """Cancels what is not final of a job; ``False``: nothing was left to cancel. Of an answer that grows, what has
+        come stays."""
+        came = self._turns.so_far(job.id)
+        attempt, partial = (0, None) if came is None else came
+        rows = await self._store.cancel(job.id, time.time(), attempt=attempt, partial=partial)
         for row in rows:
             self._live.forget(row.job_id, row.idx)
             self._measures.finished.labels(row.kind, "cancelled").inc()
@@ -110,11 +112,11 @@ class Dispatcher:
         if self._interrupt(lambda row: True) and self._gpu.info.state in ("starting", "loading"):
             # Neither can be interrupted, and both may take minutes; what they have done so far is lost anyway.
             await self._gpu.stop()
-        return self._pause
+        return self._pausing.state
 
     async def resume(self) -> Pause:
         await self._set_pause(Pause(paused=False))
-        return self._pause
+        return self._pausing.state
 
     async def stop(self) -> None:
         """Leaves the running row queued, the drawn ones archived, and the card free."""
@@ -157,7 +159,7 @@ class Dispatcher:
     async def _next(self, lane: Lane) -> Row | None:
         """The next row, claimed; ``None`` after a rest without one."""
         await self._end_of_pause(lane)
-        if self._pause.paused:
+        if self._pausing.state.paused:
             await self._rest_paused(lane)
             return None
         row = await self._claim(lane)
@@ -169,7 +171,7 @@ class Dispatcher:
     async def _next_beside(self, lane: Lane) -> Row | None:
         """The next turn that needs no card. Whether turns do is asked anew where one waits: their backend may have
         changed while a picture is drawn for minutes."""
-        if not self._pause.paused and any(head.kind == "chat" for head in await self._store.heads()):
+        if not self._pausing.state.paused and any(head.kind == "chat" for head in await self._store.heads()):
             if self._turns_need_card:
                 self._now_needed(await self._turns.would_need_card())
             row = await self._claim(lane)
@@ -206,13 +208,13 @@ class Dispatcher:
             bounds=self._bounds,
             skip=held,
         )
-        if choice is None or self._stopping or self._pause.paused:
+        if choice is None or self._stopping or self._pausing.state.paused:
             return None
         return await self._store.claim(choice.seq, choice.overtaken, time.time())
 
     async def _run(self, lane: Lane, row: Row) -> None:
         # First of all, so that a cancel from here on finds it; then whether one came before.
-        lane.current = current = Current(row=row, interrupted=self._stopping or self._pause.paused)
+        lane.current = current = Current(row=row, interrupted=self._stopping or self._pausing.state.paused)
         job, now = await self._surely(lambda: self._store.job(row.job_id)), await self._row(row)
         if job is None or now is None or now.state is not State.RUNNING:
             lane.current = None
@@ -313,20 +315,15 @@ class Dispatcher:
     # ------------------------------------------------------------ pause
 
     async def _set_pause(self, pause: Pause) -> None:
-        await self._store.set_meta(PAUSE, pause.model_dump(mode="json"))
-        self._pause = pause
-        log.info("paused" if pause.paused else "resumed")
-        self._listener.pause_changed()
+        await self._pausing.set(pause)
         self.wake()
 
     async def _end_of_pause(self, lane: Lane) -> None:
-        if self._pause.paused and self._pause.until is not None and time.time() >= self._pause.until:
+        if self._pausing.is_over:
             await self._set_pause(Pause(paused=False))
             lane.wake.clear()
 
     async def _rest_paused(self, lane: Lane) -> None:
         if self._gpu.pid is not None or self._card.holder is not None:
             await self._card.free()
-        until = self._pause.until
-        # Not longer than a minute: the clock that ``until`` is told by may be set.
-        await lane.sleep(None if until is None else min(60.0, max(0.05, until - time.time())))
+        await lane.sleep(self._pausing.rest)

@@ -10,6 +10,7 @@ from ..errors import JobFailed
 from ..gpu.messages import Draw
 from ..inputs.files import InputFiles
 from ..memory.oom_history import OutOfMemory
+from ..memory.peaks import Peak
 from ..models import safety
 from ..models.catalogue import Catalogue
 from ..models.entries import ModelEntry
@@ -61,8 +62,16 @@ def find(row: Row, job: StoredJob, catalogue: Catalogue, library: Library, input
     )
 
 
-def task(row: Row, job: StoredJob, needed: NeededFiles, *, output: Path, lessons: Sequence[OutOfMemory]) -> Draw:
-    """A row's picture for the GPU process. ``output``: where its pixels go; ``lessons``: as in ``Draw``."""
+def task(
+    row: Row,
+    job: StoredJob,
+    needed: NeededFiles,
+    *,
+    output: Path,
+    lessons: Sequence[OutOfMemory],
+    peaks: Sequence[Peak],
+) -> Draw:
+    """A row's picture for the GPU process. ``output``: where its pixels go; ``lessons``, ``peaks``: as in ``Draw``."""
     picture = job.pictures.picture(row.idx)
     fields = {
         **dict(picture),
@@ -80,6 +89,7 @@ def task(row: Row, job: StoredJob, needed: NeededFiles, *, output: Path, lessons
         output=output,
         checker=needed.checker,
         lessons=tuple(lessons),
+        peaks=tuple(peaks),
     )
 
 

@@ -24,11 +24,13 @@ from ..queue.model import Row, StoredJob
 from ..sampling import sampling_steps, tiles
 from ..schemas.jobs import Progress
 from ..schemas.records import Record
-from . import eta, needed_files, results
+from . import beside, eta, needed_files, results
 from .countdown import Countdown
 from .lease import CardTaken
 from .oom_history_store import Lessons
-from .runner_common import HandBack, Shared, failure, internal, unbroken
+from .runner_common import HandBack, Shared, failure, internal
+from .sharing import Company
+from .unbroken import unbroken
 
 log = logging.getLogger(__name__)
 
@@ -89,15 +91,21 @@ class PictureRunner:
         countdown = self._countdown(row, job)
         report = self._reporter(row, countdown)
         report(Progress(phase="starting"))
-        await self._take_card()
-        lessons = await self._lessons.of(row.model)
+        company = await self._take_card(row.model)
+        lessons, peaks = await self._lessons.of(row.model), await self._card.peaks(row.model)
         await self._slots.acquire()
         output = self._archive.scratch(row.task_id)
-        task = needed_files.task(row, job, needed, output=output, lessons=lessons)
+        task = needed_files.task(row, job, needed, output=output, lessons=lessons, peaks=peaks)
+        preview = self._previewer(row) if task.preview else None
         try:
             if interrupted():
                 raise Cancelled
-            drawn = await self._draw(task, report, self._previewer(row) if task.preview else None)
+            drawn = await beside.draw(
+                self._card, task, company, lambda task: self._draw(task, report, preview), interrupted
+            )
+        except CardTaken as error:
+            self._slots.release()
+            raise HandBack(str(error), TAKEN_SECONDS) from None
         except BaseException:
             self._slots.release()
             with contextlib.suppress(OSError):
@@ -144,9 +152,9 @@ class PictureRunner:
             reason = f"Pictures cannot be written to the disk ({os.strerror(number)}), so they wait."
             raise HandBack(reason, wait)
 
-    async def _take_card(self) -> None:
+    async def _take_card(self, image: str) -> Company:
         try:
-            await self._card.for_images()
+            company = await self._card.for_images(image)
         except CardTaken as error:
             raise HandBack(str(error), TAKEN_SECONDS) from None
         except ProcessDied as error:
@@ -157,6 +165,7 @@ class PictureRunner:
             self._failed_starts += 1
             raise HandBack(deaths.sentence(error.reason), delay) from None
         self._failed_starts = 0
+        return company
 
     def _countdown(self, row: Row, job: StoredJob) -> Countdown:
         finish = self._speeds.get(eta.finish_name(row.model))

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 from ..errors import JobFailed, ProcessDied
 from ..queue.store import Store
@@ -14,8 +12,6 @@ from .eta import Speeds
 from .job_view import Live
 from .lease import Card
 from .metrics import Measures
-
-T = TypeVar("T")
 
 
 class Listener(Protocol):
@@ -53,16 +49,6 @@ class HandBack(Exception):
         self.reason = reason
         self.seconds = seconds
         self.alone = alone
-
-
-async def unbroken(work: Coroutine[Any, Any, T]) -> T:
-    """Runs ``work`` to its end even when the caller is cancelled meanwhile: a transition is never half reported."""
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task])
-        raise
 
 
 def failure(error: JobFailed) -> dict[str, Any]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
-from dataclasses import replace
-from typing import cast
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
 from ..chat import ChatBackend, ChatOutcome, Message, failures, left_out_note
 from ..errors import Cancelled, JobFailed
@@ -18,9 +18,17 @@ from ..schemas.resolved import ResolvedChat
 from . import eta
 from .introductions import Introductions
 from .lanes import WrongLane
-from .runner_common import Shared, unbroken
+from .runner_common import Shared
+from .unbroken import unbroken
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Running:
+    row: Row
+    since: float
+    """``time.monotonic()``."""
 
 
 class TurnRunner:
@@ -33,6 +41,8 @@ class TurnRunner:
         self._measures = shared.measures
         self._backend = backend
         self._answers: dict[str, asyncio.Task[ChatOutcome]] = {}
+        self._running: dict[str, _Running] = {}
+        """By job: the turns that are being answered."""
         self._introductions = Introductions(shared.store)
         self._stopping = False
 
@@ -59,24 +69,51 @@ class TurnRunner:
         backend = await self._backend.for_turn()
         if backend.capabilities.needs_card != with_card:
             raise WrongLane
-        if with_card:
-            await self._card.for_chat()
+        loads = with_card and await self._card.for_chat(_model(row, job))
         if interrupted():
             raise Cancelled
-        messages = [cast(Message, message) for message in job.content]
+        self._running[row.job_id] = _Running(row=row, since=time.monotonic())
         answer = self._answers[row.task_id] = asyncio.create_task(
-            backend.chat(_model(row, job), messages, on_text=lambda text: self._text(row, text), on_phase=progress),
-            name=f"chat {row.task_id}",
+            self._answer(row, job, job.content, backend, progress, load_beside=loads), name=f"chat {row.task_id}"
         )
         try:
             outcome = await self._finished(answer)
         finally:
-            del self._answers[row.task_id]
+            del self._answers[row.task_id], self._running[row.job_id]
         said = await self._introductions.of(job, backend, outcome.model)
         told = isinstance(job.request, ResolvedChat) and job.request.left_out_told
         left_out = [left_out_note(outcome.left_out)] if outcome.left_out and not told else []
         outcome = replace(outcome, notes=[*left_out, *outcome.notes, *said])
         await unbroken(self._succeed(row, outcome, left_out_told=told or outcome.left_out > 0))
+        if with_card:
+            await self._card.chatted(outcome.model)
+
+    async def _answer(
+        self,
+        row: Row,
+        job: StoredJob,
+        content: Sequence[Any],
+        backend: ChatBackend,
+        progress: Callable[[str], None],
+        *,
+        load_beside: bool,
+    ) -> ChatOutcome:
+        """``load_beside``: the model has to be loaded beside the image model first. :raises JobFailed:"""
+        started, model = time.monotonic(), _model(row, job)
+        notes = await self._card.load_beside(model, progress) if load_beside else []
+        messages = [cast(Message, message) for message in content]
+        outcome = await backend.chat(model, messages, on_text=lambda text: self._text(row, text), on_phase=progress)
+        took = time.monotonic() - started if load_beside else outcome.took
+        return replace(outcome, notes=[*notes, *outcome.notes], took=took)
+
+    def so_far(self, job_id: str) -> tuple[int, dict[str, Any]] | None:
+        """The attempt of a turn that streams, and as a result what clients were shown of it; ``None``: nothing yet."""
+        running, text = self._running.get(job_id), self._live.text.get(job_id, "")
+        if running is None or not text.strip():
+            return None
+        took = round(time.monotonic() - running.since, 3)
+        result = ChatResult(text=text, model=running.row.model, complete=False, took=took)
+        return running.row.attempt, result.model_dump(mode="json")
 
     def stop(self) -> None:
         """The worker ends: an answer that the disk does not take is not waited for."""
@@ -106,6 +143,7 @@ class TurnRunner:
             complete=outcome.complete,
             took=round(outcome.took, 3),
             notes=outcome.notes,
+            reasoning=outcome.reasoning,
             left_out_told=left_out_told,
         )
         told = result.model_dump(mode="json")

@@ -81,9 +81,11 @@ class ChatResult(Sent):
     text: str
     model: str
     complete: bool
-    """``False``: the model broke off in the middle; ``text`` keeps what came."""
+    """``False``: the model broke off in the middle, or the turn was cancelled; ``text`` keeps what came."""
     took: float
     notes: list[str] = []
+    reasoning: str = ""
+    """What the model thought (``chat.reasoning: fold``), at most 8,000 characters; gone with the text."""
     left_out_told: bool = False
     """The room knows, or learns from ``notes``, that the conversation's beginning is left out."""
 
@@ -97,6 +99,7 @@ class Turn(Sent):
     text: str = ""
     """Cumulative while it streams; gone (``""``) an hour after the end."""
     result: ChatResult | None = None
+    """Also of a turn that was cancelled while it streamed."""
     error: Failure | None = None
 
 

@@ -18,6 +18,27 @@ class GpuInfo(Sent):
     resident: str | None = None
 
 
+class OnCard(Sent):
+    """A model on the card."""
+
+    name: str
+    bytes: int | None = None
+
+
+class LeaseInfo(Sent):
+    """Who has the card, where an image model and a language model both want it."""
+
+    mode: Literal["measured", "exclusive"]
+    """``gpu.lease`` of the worker's settings."""
+    image: OnCard | None = None
+    chat: list[OnCard] | None = []
+    """``null``: nobody could say."""
+    together: bool | None = None
+    """What was decided when a picture or a turn last came: both stay, or they take turns; ``null``: nothing yet."""
+    why: str | None = None
+    """Why they take turns, as a sentence."""
+
+
 class WorkerInfo(Sent):
     """What a worker is and does now."""
 
@@ -26,6 +47,8 @@ class WorkerInfo(Sent):
     features: list[str]
     pause: Pause
     gpu: GpuInfo
+    lease: LeaseInfo | None = None
+    """``null`` where nobody shares the card: there is none, or chats need none."""
     queued: int
     running: int
     default_model: str

@@ -32,6 +32,7 @@ class Builtin:
     capabilities = Capabilities(
         needs_card=False, sees_pictures=False, knows_context=True, sends_thoughts=True, counts_tokens=True
     )
+    card = None
 
     def __init__(
         self, settings: BuiltinSettings, *, choice: Choice | None = None, beginnings: Beginnings | None = None

@@ -17,6 +17,7 @@ from ..failures import bad_model_name, cannot_chat, cloud_model
 from ..records import ChatModel, ChatOutcome, Message, ModelOptions, Phase, Unloaded
 from ..turn import Turns
 from . import failures
+from .card_use import OllamaCard
 from .context_length import ContextLengths
 from .http import Http
 from .loads import Loads
@@ -52,6 +53,7 @@ class Ollama:
         self._loads = Loads(self._http, settings, self._log)
         self._lengths = ContextLengths(self._http, self._log)
         self._preload = Preload(self._loads, settings, loaded=self.loaded, unload=self.unload, log=self._log)
+        self.card = OllamaCard(loaded=self.loaded, choose=self._choose, loads=self._loads, preload=self._preload)
         self._choice = choice or Choice()
         self._turns = Turns(settings, beginnings or Beginnings(), self._log)
         self._lowered: set[str] = set()

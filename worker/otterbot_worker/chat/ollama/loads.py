@@ -26,6 +26,11 @@ class Loads:
         self._log = log
         self._running: dict[str, asyncio.Task[None]] = {}
 
+    @property
+    def running(self) -> bool:
+        """Whether a model is being loaded."""
+        return bool(self._running)
+
     async def loaded(self, body: Mapping[str, Any]) -> None:
         """Waits until the model of ``body`` is loaded with its options, by a load that runs already or a new one.
 

@@ -35,27 +35,34 @@ class Preload:
     async def in_memory(self, chosen: Chosen) -> Loaded | None:
         return find(await self._loaded(), chosen.name, chosen.digest)
 
+    def serves(self, chosen: Chosen, entry: Loaded) -> bool:
+        """Whether what is in memory is that model with its context, or with the one that it got instead."""
+        given = self._given.get((chosen.key, chosen.options.num_ctx))
+        return entry.context in (None, chosen.options.num_ctx, given)
+
+    async def load(self, chosen: Chosen) -> Loaded | None:
+        """Waits for its load; what is in memory then. :raises JobFailed:"""
+        await self._loads.loaded(fixed_body(chosen, self._settings.keep_alive))
+        entry = await self.in_memory(chosen)
+        self._given[chosen.key, chosen.options.num_ctx] = entry.context if entry is not None else None
+        return entry
+
     async def ready(self, chosen: Chosen, on_phase: Callable[[Phase], None]) -> list[str]:
         """Waits for the model, however long it loads; says what could not be had.
 
         Leaving it leaves the load alone, which goes on for whoever asks next.
         """
-        asked = (chosen.key, chosen.options.num_ctx)
         entry = await self.in_memory(chosen)
-        if entry is not None and entry.context in (None, chosen.options.num_ctx, self._given.get(asked)):
+        if entry is not None and self.serves(chosen, entry):
             self._note_context(chosen, entry)
             on_phase("thinking")
             return []
         on_phase("loading")
-        body = fixed_body(chosen, self._settings.keep_alive)
-        await self._loads.loaded(body)
-        entry = await self.in_memory(chosen)
+        entry = await self.load(chosen)
         spilled = self._settings.on_gpu and entry is not None and 0 < entry.size_vram < entry.size
         # Ollama places layers by what is free at that moment, and never moves them: once more, with the card empty.
         if spilled and (await self._unload(RELOAD_WAIT)).gone:
-            await self._loads.loaded(body)
-            entry = await self.in_memory(chosen)
-        self._given[asked] = entry.context if entry is not None else None
+            entry = await self.load(chosen)
         on_phase("thinking")
         if entry is None:
             return []

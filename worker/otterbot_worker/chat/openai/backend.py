@@ -33,6 +33,7 @@ class OpenAI:
     capabilities = Capabilities(
         needs_card=False, sees_pictures=True, knows_context=False, sends_thoughts=True, counts_tokens=True
     )
+    card = None
     about = None
 
     def __init__(

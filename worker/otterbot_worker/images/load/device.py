@@ -67,7 +67,7 @@ def memory(device: torch.device) -> Memory:
     """Total and free bytes, of the card or of the machine, as measured now."""
     if device.type == "cuda":
         free, total = torch.cuda.mem_get_info(device)
-        return Memory(total_bytes=total, free_bytes=free)
+        return Memory(total_bytes=total, free_bytes=free, held_bytes=torch.cuda.memory_reserved(device))
     try:
         fields = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
         total, free = (int(fields[key].split()[0]) * 1024 for key in ("MemTotal", "MemAvailable"))
@@ -100,6 +100,18 @@ def empty(device: torch.device) -> None:
     gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()
+
+
+def begin_peak(device: torch.device) -> None:
+    """From here on ``peak`` counts."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+
+
+def peak(device: torch.device) -> int | None:
+    """The most bytes that this process used at once; ``None`` without a card. What the allocator cannot use and the
+    driver takes besides is not in there: that is what the reserve is for."""
+    return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else None
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from ...errors import CannotLook, JobFailed, look_failed
+from ...errors import CROWDED, CannotLook, JobFailed, look_failed
 from ...gpu.messages import Draw
-from ...memory import oom_history, placement
+from ...memory import oom_history, peaks, placement
 from ...memory.device_info import BYTES, DeviceInfo, Precision
 from ...memory.oom_history import OutOfMemory
+from ...memory.peaks import Peak
 from ...models.entries import ModelEntry
 from ...models.estimates import Needs, needs_of, steered, with_loras
 from ...sampling import tiles
@@ -35,12 +36,16 @@ class MemoryBudget:
     ram_reserve: int
     known: tuple[OutOfMemory, ...]
     """What failed before this picture."""
+    beside: int = 0
+    """Bytes of the card that language models have, and would leave."""
+    peaks: tuple[Peak, ...] = ()
+    """What pictures of this model took."""
     choice: placement.Choice = field(init=False)
     tried: list[placement.Plan] = field(default_factory=list)
     learned: list[OutOfMemory] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.choice = self._choose()
+        self.choice = self._choose(self.facts)
 
     @property
     def plan(self) -> placement.Plan:
@@ -87,14 +92,45 @@ class MemoryBudget:
             self.needs, self.facts, pixels, precision=self.precision, tried=self.tried, lessons=self.known
         )
         if left:
-            self.choice = self._choose(left)
+            self.choice = self._choose(self.facts, left)
         return bool(left)
 
-    def _choose(self, plans: Sequence[placement.Plan] | None = None) -> placement.Choice:
+    def crowded(self) -> JobFailed | None:
+        """Why the picture wants the card alone; ``None`` where there is nobody else, or where it is drawn beside them
+        as it would be alone: with the same plan, which fits by what pictures took before. No step of it is slower for
+        the sake of company."""
+        if not self.beside:
+            return None
+        alone = self._choose(replace(self.facts, available=min(self.facts.total, self.facts.available + self.beside)))
+        need = peaks.needed(self.peaks, alone.plan.name, alone.estimate.card)
+        fits = self.choice.fits and need + self.reserve <= self.facts.available
+        if self.choice.plan == alone.plan and fits:
+            return None
+        return self._wants_it_alone(need, spent=False)
+
+    def ran_out_beside(self) -> JobFailed:
+        """Memory did not suffice beside a language model. Nothing is learned of plans: it may suffice without it."""
+        return self._wants_it_alone(self.choice.estimate.card, spent=True)
+
+    def _wants_it_alone(self, need: int, *, spent: bool) -> JobFailed:
+        free = self.facts.available
+        sentence = (
+            f"{self.width}x{self.height} with {self.entry.name} needs {_gb(need)} of the card and a reserve of "
+            f"{_gb(self.reserve)}, and {_gb(free)} are left beside the language model."
+        )
+        return JobFailed(CROWDED, sentence, {"spent": spent, "needed": need, "free": free})
+
+    def peak(self, measured: int | None) -> Peak | None:
+        """What the picture took, to be remembered."""
+        if measured is None or not self.counted:
+            return None
+        return Peak(plan=self.plan.name, card=self.choice.estimate.card, measured=measured)
+
+    def _choose(self, facts: DeviceInfo, plans: Sequence[placement.Plan] | None = None) -> placement.Choice:
         """Of those plans, else of all that there are for the device and the model."""
         return placement.choose(
             self.needs,
-            self.facts,
+            facts,
             self.width * self.height,
             precision=self.precision,
             reserve=self.reserve,
@@ -162,6 +198,8 @@ class MemoryBudgets:
             reserve=self._reserve,
             ram_reserve=self._ram_reserve,
             known=known,
+            beside=task.beside,
+            peaks=task.peaks,
         )
 
     def learn(self, entry: ModelEntry, new: Iterable[OutOfMemory]) -> None:

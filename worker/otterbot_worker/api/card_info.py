@@ -1,0 +1,45 @@
+"""What the API says of the card: what it is, who is on it, and whether they stay there together."""
+
+from __future__ import annotations
+
+from ..gpu import driver
+from ..schemas.listings import GpuInfo, LeaseInfo, OnCard
+from .parts import Parts
+
+
+def gpu_info(parts: Parts) -> GpuInfo:
+    """What the GPU process last said; before its first word, what the driver says."""
+    known = parts.gpu.info
+    shown = GpuInfo(
+        device=known.device,
+        name=known.name,
+        total_bytes=known.total_bytes,
+        free_bytes=known.free_bytes,
+        state=known.state,
+        resident=known.resident,
+    )
+    if known.state in ("stopped", "starting") and (seen := driver.look(parts.config.gpu.device)) is not None:
+        shown.device, shown.name, shown.total_bytes, shown.free_bytes = "cuda", seen.name, seen.total, seen.free
+    return shown
+
+
+async def lease_info(parts: Parts) -> LeaseInfo | None:
+    """As it is now, with what was decided last."""
+    card, known = parts.card, parts.gpu.info
+    if not card.contested:
+        return None
+    loaded = await parts.chat.loaded()
+    chat = None
+    if loaded is not None:
+        chat = [OnCard(name=model.name, bytes=model.on_card) for model in loaded.models if model.on_card]
+    image = None
+    if card.on_cuda and known.resident is not None:
+        image = OnCard(name=known.resident, bytes=known.held_bytes)
+    terms = card.terms if card.sharing is not None else None
+    return LeaseInfo(
+        mode=parts.config.gpu.lease,
+        image=image,
+        chat=chat,
+        together=terms.together if terms is not None else None,
+        why=terms.why if terms is not None else None,
+    )
