@@ -142,7 +142,7 @@ class Rig:
         return Engine(device=str(self.device), reserve=0, ram_reserve=0, measure=self._facts)
 
     def renew(self) -> None:
-        """As after a start: nothing on the card, nothing in the computer's memory, no lesson learned."""
+        """As after a start: nothing on the card, nothing in the computer's memory, no OOM history."""
         self.engine.release()
         self.engine = self._new_engine()
 
@@ -215,14 +215,14 @@ class Rig:
         cancel_after: float | None = None,
     ) -> Outcome:
         """One picture. ``plan``: the one to begin with, else the engine chooses for the cap. That the others before it
-        do not fit is a lesson, which holds until ``renew``.
+        do not fit is in the OOM history until ``renew``.
 
         :raises Cancelled: after ``cancel_after``; the watch hangs on it as ``watch``
         """
         entry = self.entries[name]
         side = side or (64 if self.tiny else entry.defaults.width)
         before = [] if plan is None else placement.PLANS[: placement.PLANS.index(plan)]
-        lessons = [OutOfMemory(plan=one.name, card=0, available=RAM) for one in before]
+        ooms = [OutOfMemory(plan=one.name, card=0, available=RAM) for one in before]
         watch = Watch(device=self.device, cancel_after=cancel_after)
         cuda = self.device.type == "cuda"
         if cuda:
@@ -231,7 +231,7 @@ class Rig:
             task = Draw(
                 task_id="rig", entry=entry, model=entry.name, prompt=prompt, negative_prompt="", steps=steps,
                 guidance_scale=entry.defaults.guidance_scale, width=side, height=side, sampler=entry.defaults.sampler,
-                seed=1, output=Path(folder) / "picture.rgb", lessons=tuple(lessons),
+                seed=1, output=Path(folder) / "picture.rgb", oom_history=tuple(ooms),
             )  # fmt: skip
             try:
                 drawn = self.engine.draw(task, watch)

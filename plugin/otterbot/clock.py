@@ -1,4 +1,4 @@
-"""What time it is, by the homeserver: held against a clock that nobody sets.
+"""The homeserver's time, kept by a clock that nobody sets.
 
 The clock of a small box may be wrong by days until NTP has set it, and then it jumps; so may the homeserver's. Ages and
 waits are therefore reckoned in the homeserver's time, as its answers tell it (``Date``), and carried on between two
@@ -16,9 +16,9 @@ from email.utils import parsedate_to_datetime
 SAME_TIME = 3.0
 """Seconds that two clocks may differ without being called different; a header knows whole seconds only."""
 SET = 10.0
-"""Seconds by which the homeserver's time has to be off to have been set: slow answers are not."""
+"""A larger difference in seconds means that the homeserver's clock was set, not just a slow answer."""
 DOUBTFUL = 60.0
-"""Seconds by which a new message's time has to be off for the homeserver to be asked."""
+"""A new message whose time is off by more seconds makes the clock ask the homeserver."""
 DOUBT_EVERY = 60.0
 """Seconds between two such questions."""
 BACKOFF = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
@@ -36,16 +36,16 @@ class Clock:
     def __init__(self) -> None:
         self._offset = time.time() - steady()
         self._maybe: float | None = None
-        """Another offset that one answer spoke for; a second one makes it the offset."""
+        """A new offset seen in one answer; a second answer confirms it."""
         self._doubted = -DOUBT_EVERY
         self.known = False
         """Whether the homeserver has told its time. Before that nothing expires, and nothing is forgotten."""
         self.ask: Callable[[], Awaitable[object]] | None = None
         """Any request to the homeserver, whose answer is :meth:`observe`\\ d; ``None``: there is nobody to ask."""
         self.settled: list[Callable[[float], None]] = []
-        """Told at the first answer how many seconds later it is than ``time.time()`` said."""
+        """Called at the first answer with the difference to ``time.time()`` in seconds."""
         self.moved: list[Callable[[float], None]] = []
-        """Told by how many seconds the homeserver's clock was set, afterwards."""
+        """Called when the homeserver's clock was set later, with the seconds."""
 
     def now(self) -> float:
         """The homeserver's time, Unix seconds."""
@@ -83,7 +83,7 @@ class Clock:
                 if self.ask is not None:
                     await self.ask()
                 self.observe(None)
-            except Exception:  # away, or it says no: both are answers to somebody else's question
+            except Exception:  # away or refused: it is asked again
                 await asyncio.sleep(BACKOFF[min(tries, len(BACKOFF) - 1)])
                 tries += 1
 
@@ -96,12 +96,12 @@ class Clock:
         try:
             for _ in range(2):
                 await self.ask()
-        except Exception:  # asked again with a later message
+        except Exception:  # a later message asks again
             return
 
 
 class Polls:
-    """When the answers of a sync come: what one of them brings was said since the one before."""
+    """Times of sync answers: events in one were sent since the previous one."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

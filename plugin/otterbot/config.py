@@ -1,4 +1,4 @@
-"""The instance's settings: Maubot's YAML as frozen values.
+"""The instance's settings: Maubot's YAML as frozen, checked values.
 
 ``Config`` is what Maubot loads and saves; ``Config.current`` is what everybody reads. A value that
 cannot be used never stops the plugin (an exception in ``start`` would disable the instance): the
@@ -66,6 +66,8 @@ class DrawValues:
     count: int = key(1, natural(1, 8))
     safe: bool = key(False, flag)
     """Whether a safety checker looks at every picture, in rooms that have not chosen."""
+    expand: bool = key(False, flag)
+    """Whether a language model writes the prompts of pictures, in rooms that have not chosen."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,7 +188,7 @@ class Config(BaseProxyConfig):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # Until something has been read, and if it cannot be: nobody may do anything.
+        # Until settings are read, nobody may use the bot.
         self.current = Values(allowed_users=NOBODY)
         self.warnings = ()
 
@@ -208,7 +210,7 @@ def _overlay(base: Any, source: Mapping[str, Any]) -> None:
             _overlay(base[name], value)
             continue
         if value is None and isinstance(base.get(name), Mapping):
-            continue  # a section of which everything is commented out
+            continue  # a section with all keys commented out
         if isinstance(value, CommentedBase):
-            setattr(value, Comment.attrib, Comment())  # or comments of the old file leak into the new
+            setattr(value, Comment.attrib, Comment())  # else comments of the old file leak into the new one
         base[name] = value

@@ -1,4 +1,4 @@
-"""Everything that the plugin raises itself.
+"""All exceptions of the plugin.
 
 ::
 
@@ -35,7 +35,7 @@ class OtterbotError(Exception):
 
 
 class WorkerError(OtterbotError):
-    """Something about the worker."""
+    """Base of all errors about the worker."""
 
 
 class WorkerUnreachable(WorkerError):
@@ -58,7 +58,7 @@ class FieldProblem:
     code: str
     message: str
     details: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    """Names and numbers for words of our own."""
+    """Names and numbers for the plugin's own sentences."""
 
 
 class WorkerRefused(WorkerError):
@@ -99,7 +99,7 @@ class Unanswered(OtterbotError):
 
 
 class MatrixError(OtterbotError):
-    """Something about the homeserver."""
+    """Base of all errors about the homeserver."""
 
 
 class AnswerLost(MatrixError):

@@ -1,4 +1,4 @@
-"""Numbers out of JSON that somebody else wrote. JSON knows whole numbers of any length, and Python's parser ``NaN`` and
+"""Reads numbers from untrusted JSON. JSON knows whole numbers of any length, and Python's parser ``NaN`` and
 ``Infinity`` besides: converting or dividing one of those raises, or poisons every comparison after it."""
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ import math
 from typing import Any
 
 EXACT = 2**53
-"""From here on Matrix allows no whole number in an event, and a float no longer tells neighbours apart."""
+"""Matrix allows no larger integers in events, and floats are exact only below."""
 
 LONGEST = 400
 """Digits up to which a whole number is read as one."""
@@ -41,5 +41,5 @@ def parse(data: bytes | str) -> Any:
 
 
 def _integer(digits: str) -> int | float:
-    """Python reads no number of thousands of digits, and whoever sent one would keep everything around it unread."""
+    """Python refuses integers of thousands of digits, which would make the whole document unreadable."""
     return int(digits) if len(digits) <= LONGEST else float(digits)

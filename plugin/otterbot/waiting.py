@@ -1,4 +1,4 @@
-"""Waiting for news, but not for ever, and for what fails to succeed."""
+"""Waiting for events with a time limit, and retrying."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ TRIES = 12
 FIRST, LONGEST = 0.2, 10.0
 """Seconds between two tries."""
 LASTING = (ValueError, TypeError, LookupError, AttributeError)
-"""What would fail again in the same way."""
+"""Errors that a retry would only repeat."""
 
 
 async def news(event: asyncio.Event, seconds: float | None) -> bool:

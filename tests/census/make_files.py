@@ -27,42 +27,23 @@ def _find(name: str) -> Path:
     return found[0].parent
 
 
-for _maker in ("make_tiny_models", "ldm", "lora_files", "quantised", "tiny_checker", "tiny_controlnets"):
+for _maker in (
+    "make_tiny_models", "ldm", "lora_files", "published_names", "quantised", "tiny_checker", "tiny_controlnets",
+):  # fmt: skip
     sys.path.insert(0, str(_find(_maker)))
 
 import diffusers  # noqa: E402
 import ldm  # noqa: E402
 import lora_files  # noqa: E402
 import make_tiny_models  # noqa: E402
+import published_names  # noqa: E402
 import quantised  # noqa: E402
 import safetensors.torch  # noqa: E402
 import tiny_checker  # noqa: E402
 import tiny_controlnets  # noqa: E402
 import torch  # noqa: E402
 
-Weights = dict[str, torch.Tensor]
 WEIGHTS = "diffusion_pytorch_model.safetensors"
-
-
-def published_zimage(weights: Weights) -> Weights:
-    """The names of Z-Image's own program, which quantised files have."""
-    named: Weights = {}
-    for name, tensor in weights.items():
-        if ".to_k." in name or ".to_v." in name:
-            continue
-        if ".to_q." in name:
-            tensor = torch.cat([weights[name.replace("to_q", f"to_{letter}")] for letter in "qkv"])
-        for ours, theirs in (
-            ("all_final_layer.2-1.", "final_layer."),
-            ("all_x_embedder.2-1.", "x_embedder."),
-            (".attention.to_out.0.", ".attention.out."),
-            (".attention.norm_k.", ".attention.k_norm."),
-            (".attention.norm_q.", ".attention.q_norm."),
-            (".attention.to_q.", ".attention.qkv."),
-        ):
-            name = name.replace(ours, theirs)
-        named[name] = tensor
-    return named
 
 
 def make_single_files(data: Path) -> None:
@@ -86,7 +67,7 @@ def make_single_files(data: Path) -> None:
 
 
 def make_quantised(data: Path) -> None:
-    for model, published in (("zimage", published_zimage), ("klein", dict)):
+    for model, published in (("zimage", published_names.published_zimage), ("klein", dict)):
         own = data / "models" / f"tiny-{model}" / "transformer" / WEIGHTS
         quantised.write(data / "checkpoints" / f"{model}.gguf", published(safetensors.torch.load_file(own)), "test")
 

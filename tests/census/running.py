@@ -83,8 +83,8 @@ class Api:
             raise RuntimeError(f"GET {path}: {status} {answer}")
         return answer
 
-    async def done(self, job_id: str, timeout: float = 300) -> dict[str, Any]:
-        """The job when all of it has ended."""
+    async def done(self, job_id: str, timeout: float = 1_800) -> dict[str, Any]:
+        """The job when all of it has ended. Long enough for a machine on which others work."""
         async with asyncio.timeout(timeout):
             while True:
                 job: dict[str, Any] = await self.get(f"/v1/jobs/{job_id}")

@@ -31,7 +31,7 @@ from otterbot_worker.chat import (
 )
 from otterbot_worker.chat.beginnings import Leaves
 from otterbot_worker.chat.chosen import Chosen
-from otterbot_worker.chat.records import BackendSettings, Delta, Phase
+from otterbot_worker.chat.records import NO_WISHES, BackendSettings, Delta, Phase, Wishes
 from otterbot_worker.chat.too_long import TooLong
 from otterbot_worker.chat.turn import NoFirstToken, Turns
 from otterbot_worker.errors import JobFailed
@@ -49,6 +49,7 @@ class Mind:
     running: int = 0
     rules: list[dict[str, Any]] = field(default_factory=list)
     heard: list[list[Message]] = field(default_factory=list)
+    wishes: list[Wishes] = field(default_factory=list)
 
     @contextmanager
     def answering(self) -> Any:
@@ -114,10 +115,12 @@ class SmallBackend:
         *,
         on_text: Callable[[str], None],
         on_phase: Callable[[Phase], None],
+        wishes: Wishes = NO_WISHES,
     ) -> ChatOutcome:
         started = time.monotonic()
         found = await self._choose(model, await self.models())
         chosen = Chosen(name=found.name, model=found, options=ModelOptions(), context=0)
+        self._mind.wishes.append(wishes)
         session = SmallSession(chosen, self._mind, self._settings)
         return await self._turns.run(session, messages, started=started, on_text=on_text, on_phase=on_phase)
 

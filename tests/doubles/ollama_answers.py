@@ -58,6 +58,8 @@ class Scripted:
     thinking: tuple[str, ...] = ()
     ending: Ending = "done"
     pause: float | None = None
+    calls: tuple[dict[str, Any], ...] = ()
+    """Of tools, behind the pieces: ``{"name": …, "arguments": {…}}``. Only where the request has tools."""
 
 
 def words(text: str) -> tuple[str, ...]:
@@ -67,7 +69,7 @@ def words(text: str) -> tuple[str, ...]:
 
 def answer(messages: list[dict[str, Any]], rules: list[dict[str, Any]], *, think: bool) -> Scripted:
     """``rules`` of the script come first: ``{"when": "otters", "answer": "…"}``, and as one likes ``thinking``,
-    ``ending``, ``pause``, and ``pieces`` (the chunks) instead of ``answer``."""
+    ``ending``, ``pause``, ``calls``, and ``pieces`` (the chunks) instead of ``answer``."""
     last = str(messages[-1].get("content") or "")
     for rule in rules:
         if str(rule.get("when", "")) in last:
@@ -76,6 +78,7 @@ def answer(messages: list[dict[str, Any]], rules: list[dict[str, Any]], *, think
                 thinking=words(str(rule.get("thinking") or "")),
                 ending=rule.get("ending", "done"),
                 pause=rule.get("pause"),
+                calls=tuple(rule.get("calls", ())),
             )
     found = re.search(r"#([a-z-]+)", last)
     word = found[1] if found else ""

@@ -128,6 +128,12 @@ class Chat:
             line = self._line(body, piece, generate, thought=thought) | {"done": False}
             await response.write(dumps(line) + b"\n")
             await asyncio.sleep(self.double.token_s if scripted.pause is None else scripted.pause)
+        # One line for each, whole.
+        for number, call in enumerate(scripted.calls if body.get("tools") else ()):
+            function = {"index": number, **call}
+            line = self._line(body, "", generate)
+            line["message"]["tool_calls"] = [{"id": f"call_{number}", "function": function}]
+            await response.write(dumps(line | {"done": False}) + b"\n")
         if scripted.ending == "done":
             await response.write(dumps(self._line(body, "", generate) | final) + b"\n")
             return response

@@ -34,6 +34,8 @@ class OpenAIDouble:
         self.models, self.fits, self.key, self.sees = list(models), fits, key, sees
         self.refuses = set(refuses)
         self.rules: list[dict[str, Any]] = []
+        self.refused_tools: tuple[int, str] | None = None
+        """With which status and words it refuses tools, if it does in words of its own."""
         self.pings = 0.05
         self.fault: tuple[int, str, dict[str, str]] | None = None
         """What it answers to every chat, if anything."""
@@ -108,6 +110,8 @@ class OpenAIDouble:
         if self.fault is not None:
             status, text, headers = self.fault
             return web.Response(status=status, text=text, content_type="application/json", headers=headers)
+        if self.refused_tools is not None and "tools" in body:
+            return refusal(self.refused_tools[0], self.refused_tools[1])
         if body["model"] not in self.models:
             return refusal(404, f"The model `{body['model']}` does not exist", code="model_not_found")
         for name in body:
@@ -137,8 +141,11 @@ class OpenAIDouble:
         for piece in scripted.pieces[:limit]:
             await _say(response, {"choices": [{"index": 0, "delta": {"content": piece}, "finish_reason": None}]})
             await asyncio.sleep(scripted.pause or 0)
+        calls = scripted.calls if body.get("tools") else ()
+        for number, call in enumerate(calls):
+            await self._call(response, number, call)
         if scripted.ending == "done":
-            await self._end(response, body, cut=limit < len(scripted.pieces))
+            await self._end(response, body, cut=limit < len(scripted.pieces), called=bool(calls))
         elif scripted.ending == "stall":
             await self._keep_alive(response)
         elif scripted.ending in ("error", "killed"):
@@ -149,8 +156,20 @@ class OpenAIDouble:
             request.transport.abort()
         return response
 
-    async def _end(self, response: web.StreamResponse, body: dict[str, Any], *, cut: bool) -> None:
-        await _say(response, {"choices": [{"index": 0, "delta": {}, "finish_reason": "length" if cut else "stop"}]})
+    async def _call(self, response: web.StreamResponse, number: int, call: dict[str, Any]) -> None:
+        """Its name first, then the JSON of its arguments, a few characters at a time."""
+        begin = {"index": number, "id": f"call_{number}", "type": "function"}
+        told = call["arguments"] if isinstance(call["arguments"], str) else json.dumps(call["arguments"])
+        await self._delta(response, begin | {"function": {"name": call["name"], "arguments": ""}})
+        for start in range(0, len(told), 7):
+            await self._delta(response, {"index": number, "function": {"arguments": told[start : start + 7]}})
+
+    async def _delta(self, response: web.StreamResponse, call: dict[str, Any]) -> None:
+        await _say(response, {"choices": [{"index": 0, "delta": {"tool_calls": [call]}, "finish_reason": None}]})
+
+    async def _end(self, response: web.StreamResponse, body: dict[str, Any], *, cut: bool, called: bool) -> None:
+        why = "length" if cut else "tool_calls" if called else "stop"
+        await _say(response, {"choices": [{"index": 0, "delta": {}, "finish_reason": why}]})
         if (body.get("stream_options") or {}).get("include_usage"):
             await _say(response, {"choices": [], "usage": {"prompt_tokens": 11, "completion_tokens": 7}})
         await response.write(b"data: [DONE]\n\n")

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from otterbot_worker.config import BadConfig, Config, load
+from otterbot_worker.config import BadConfig, Config
+from otterbot_worker.config_file import load
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "worker" / "config.example.yaml"
 SECRET = "hunter2secret"

@@ -43,7 +43,7 @@ def run_out(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
 
 def test_what_is_taught_is_forgotten_when_the_rig_is_renewed(rig: Rig) -> None:
     assert rig.draw("ssd-1b", plan=GROUPS).plan == "groups"
-    assert rig.draw("ssd-1b").plan == "groups", "a lesson holds"
+    assert rig.draw("ssd-1b").plan == "groups", "what ran out of memory is not tried again"
     rig.renew()
     assert rig.engine.resident is None
     assert rig.draw("ssd-1b").plan == "resident"
@@ -68,8 +68,8 @@ def test_only_the_attempt_that_drew_is_measured(rig: Rig, monkeypatch: pytest.Mo
 def test_its_decoder_is_that_of_the_catalogue(rig: Rig) -> None:
     """Else that of SDXL computes in full precision, and no peak is what the estimate says."""
     rig.draw("ssd-1b")
-    assert rig.engine._loaded is not None
-    assert rig.engine._loaded.pipe.vae.config.force_upcast is False
+    assert rig.engine.residency.loaded is not None
+    assert rig.engine.residency.loaded.pipe.vae.config.force_upcast is False
 
 
 def test_every_plan_has_a_row(rig: Rig) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from core_lab import WORKER, image, settings, worker_here
-from hollow_models import SD1, SD2, write
+from hollow_models import OWN_CATALOGUE, SD1, SD2, write
 
 from otterbot_worker.errors import CannotLook, JobFailed, look_failed
 from otterbot_worker.models import checkpoint_probe, files, plain_files
@@ -21,15 +21,6 @@ from otterbot_worker.models.loras import Library
 from otterbot_worker.requests.loras import find_loras
 from otterbot_worker.runner import dispatcher, held, pictures
 from otterbot_worker.runner.held import HeldRows
-
-OWN = """
-models:
-  mine:
-    file: Named.safetensors
-    family: sd
-    about: a test
-    defaults: {steps: 4, guidance_scale: 5.0, width: 512, height: 512, sampler: UniPC}
-"""
 
 
 def loop(path: Path) -> None:
@@ -107,7 +98,7 @@ def test_without_one_more_open_file_nothing_is_missing(tmp_path: Path) -> None:
 
 async def test_a_request_whose_model_nobody_can_look_at_is_asked_for_again(tmp_path: Path) -> None:
     own = tmp_path / "own.yaml"
-    own.write_text(OWN)
+    own.write_text(OWN_CATALOGUE)
     async with worker_here(settings(tmp_path, images={"downloads": False, "catalogue": own}), paused=True) as here:
         data = data_of(tmp_path)
         loop(data / "checkpoints" / "Named.safetensors")
@@ -176,7 +167,7 @@ async def test_an_accepted_picture_waits_alone_and_is_drawn_in_the_end(
 ) -> None:
     monkeypatch.setattr(pictures, "UNREAD_SECONDS", 0.05)
     own = tmp_path / "own.yaml"
-    own.write_text(OWN)
+    own.write_text(OWN_CATALOGUE)
     async with worker_here(settings(tmp_path, images={"downloads": False, "catalogue": own}), paused=True) as here:
         place = data_of(tmp_path) / "checkpoints" / "Named.safetensors"
         write(place, SD1)
@@ -198,7 +189,7 @@ async def test_an_accepted_picture_ends_with_a_sentence_where_it_never_gets_bett
     monkeypatch.setattr(pictures, "UNREAD_SECONDS", 0.05)
     monkeypatch.setattr(held, "MOST_SECONDS", 0.2)
     own = tmp_path / "own.yaml"
-    own.write_text(OWN)
+    own.write_text(OWN_CATALOGUE)
     async with worker_here(settings(tmp_path, images={"downloads": False, "catalogue": own}), paused=True) as here:
         place = data_of(tmp_path) / "checkpoints" / "Named.safetensors"
         write(place, SD1)

@@ -128,7 +128,7 @@ def _hat(hat: str | None, rng: random.Random) -> str | None:
     if hat is None:
         return None
     if hat != "headphones" and rng.random() < 0.05:
-        return "hat"  # any hat: what --no can then choose from
+        return "hat"  # any hat, so that --no has something to exclude
     return rng.choice(SYNONYMS[hat])
 
 

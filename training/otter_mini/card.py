@@ -47,7 +47,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """:returns: 0; 1 where figures are of other weights than those in the folder, and no card is written"""
+    """:returns: 0; 1 where figures belong to other weights than those in the folder; then no card is written"""
     evaluation, controls = _read(args.evaluation), _read(args.controls)
     if strange := foreign(args.model, evaluation, controls):
         print(f"Measured with other weights than those in {args.model}: {', '.join(strange)}. Measure again.")
@@ -206,7 +206,7 @@ def _controls(report: Mapping[str, Any], *, picture: bool) -> str:
 
 
 def _seeds(name: str, outcome: Mapping[str, Any]) -> str:
-    """Settings are many: each is tried with fewer seeds, but on eight prompts."""
+    """The number of seeds: fewer for settings, which are many and tried on eight prompts."""
     if name == "same_bytes":
         return ""
     if name in ("guidance", "steps", "samplers"):

@@ -1,4 +1,4 @@
-"""What lets a training stop at any moment and go on as if it had not: atomic files and fixed randomness.
+"""Checkpoints: training can stop at any moment and resume with the same result. Atomic files, fixed randomness.
 
 Random numbers of a step come from (seed, stage, step) alone, never from those drawn before, so
 a checkpoint need not hold the state of any generator.
@@ -31,7 +31,7 @@ class InUse(Exception):
 def locked(directory: Path) -> Iterator[None]:
     """Makes the directory and keeps other processes out of it. ``InUse`` if one is there already.
 
-    The kernel lets go of the lock when its holder dies: the file ``lock`` that stays behind means nothing.
+    The kernel releases the lock when its holder dies; a ``lock`` file left behind means nothing.
     """
     directory.mkdir(parents=True, exist_ok=True)
     with (directory / "lock").open("a+", encoding="utf-8") as file:
@@ -60,7 +60,7 @@ def generator(*parts: object) -> torch.Generator:
 
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Whole or not at all, even if the machine stops half-way."""
+    """Write a file whole or not at all, even if the machine stops half-way."""
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with scratch.open("wb") as file:
@@ -92,7 +92,7 @@ def mark_done(path: Path, fingerprint: str) -> None:
 
 
 def is_done(path: Path, fingerprint: str) -> bool:
-    """Whether a stage left its mark. ``ForeignFiles`` if it was another recipe's."""
+    """Whether a stage is finished. ``ForeignFiles`` if by another recipe."""
     if not path.exists():
         return False
     if json.loads(path.read_text(encoding="utf-8"))["fingerprint"] != fingerprint:

@@ -1,5 +1,5 @@
 # mypy: disallow-untyped-calls=False
-"""What the latents look like without the decoder: a linear map to colours, for previews while a picture is drawn.
+"""Fits a linear map from latents to colours, for previews without the decoder.
 
 Least squares over fresh drawings: the encoder's latents of each on one side, its pixels, averaged over the eight by
 eight that a latent stands for, on the other.

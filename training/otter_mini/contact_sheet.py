@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from .pictures import Painter
 
 Cell = tuple["Pixels", str]
-"""A picture H×W×3 and what stands under it."""
+"""A picture H×W×3 and its caption."""
 
 LIMIT = 400_000
-"""Bytes of a sheet: it stays in the history for ever."""
+"""Bytes of a sheet, which stays in the repository's history."""
 SIDE = 128
 LETTERS = 10
 GAP = 4
@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     painter = Painter(args.model, steps=args.steps, guidance=args.guidance, batch=args.batch, bf16=args.bf16)
     seeds = range(args.seeds)
     args.out.mkdir(parents=True, exist_ok=True)
-    # Two prompts beside each other: a sheet that is wider than high fits a page.
+    # Two prompts per row: a sheet wider than high fits a page.
     rows = [[(picture, prompt) for picture in painter.plain(prompt, seeds)] for prompt in args.prompts]
     write_png(sheet_of([cell for row in rows for cell in row], columns=2 * args.seeds), args.out / "sheet.png")
     strips = control_strips(painter, seeds, lora=args.lora, inversion=args.inversion, token=args.token)
@@ -76,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
 def control_strips(
     painter: Painter, seeds: Sequence[int], *, lora: Path | None, inversion: Path | None, token: str
 ) -> list[list[Cell]]:
-    """A strip for each control, all of one seed; those of files that are not there are left out."""
+    """A strip for each control, all of one seed; without those whose file is missing."""
     from otterbot_worker.sampling.samplers import SAMPLERS
 
     seed = [seeds[0]]
@@ -115,12 +115,12 @@ def control_strips(
 
 
 def sheet_of(cells: Sequence[Cell], *, columns: int) -> Image.Image:
-    """Pictures in rows, each with its words under it."""
+    """Pictures in rows, each with its caption."""
     return strips_of([cells[at : at + columns] for at in range(0, len(cells), columns)])
 
 
 def strips_of(strips: Sequence[Sequence[Cell]]) -> Image.Image:
-    """Rows of any length. Words that do not fit into three lines are cut."""
+    """Rows of any length. Captions are cut after three lines."""
     columns = max(len(strip) for strip in strips)
     font = ImageFont.load_default(size=LETTERS)
     words = [[_wrapped(label) for _, label in strip] for strip in strips]

@@ -1,5 +1,5 @@
 # mypy: disallow-untyped-calls=False
-"""Trains the U-Net and the text encoder together, from nothing, on cached latents.
+"""Trains U-Net and text encoder together from scratch, on cached latents.
 
 The model predicts v. Latents are N×C×16×16 with standard deviation 1, prompts N×77 token numbers.
 """
@@ -69,7 +69,7 @@ def new_unet(recipe: DiffusionRecipe, channels: int, side: int) -> Any:
 
 
 class Both(torch.nn.Module):
-    """The two models that learn together."""
+    """U-Net and text encoder as one module."""
 
     def __init__(self, recipe: DiffusionRecipe, *, tokens: int, channels: int, side: int) -> None:
         super().__init__()
@@ -97,7 +97,7 @@ def build(recipe: Recipe, tokens: int) -> Both:
 
 
 def signal_shares() -> torch.Tensor:
-    """How much of the variance at each of the 1000 time steps is picture."""
+    """The signal's share of the variance at each of the 1000 time steps."""
     from diffusers import DDPMScheduler
 
     scheduler: Any = DDPMScheduler(**NOISE)
@@ -127,7 +127,7 @@ def tokens_of(texts: list[list[str]], tokenizer: Any) -> npt.NDArray[np.int16]:
 def loss_function(
     recipe: Recipe, both: Both, latents: torch.Tensor, prompts: npt.NDArray[np.int16], empty: Any, device: torch.device
 ) -> Callable[[int], tuple[torch.Tensor, str]]:
-    """What a step costs. ``empty``: the 77 tokens of no prompt at all."""
+    """The loss of a training step. ``empty``: the 77 tokens of the empty prompt."""
     own = recipe.diffusion
     shares = signal_shares()
     weights = loss_weights(own, shares)
@@ -145,7 +145,8 @@ def loss_function(
         noise = torch.randn(pictures.shape, generator=chance)
         share = shares[times].view(-1, 1, 1, 1)
         velocity = share.sqrt() * noise - (1 - share).sqrt() * pictures
-        # Even the last step of this schedule leaves a trace of the picture; a drawing begins without any.
+        # Train pure noise too: even the last step of this schedule contains a trace of the picture, while drawing
+        # starts without any.
         pure = (times >= own.pure_from) & (torch.rand(own.batch, generator=chance) < own.pure)
         visible = torch.where(pure.view(-1, 1, 1, 1), 0.0, share.sqrt())
         noisy = visible * pictures + (1 - visible.square()).sqrt() * noise

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from .judge import Floats, Pixels
 
 SOFTNESS = 2.0
-"""Pixels (sigma) by which edges are widened: a line that has moved by one of them is still the same line."""
+"""Pixels (sigma) of blur on edges, so that a line moved by a pixel still matches."""
 
 
 def edges(pictures: Pixels) -> Floats:

@@ -1,4 +1,4 @@
-"""How well the model does what it is told: 40 combinations that it never saw together, 50 seeds each, judged.
+"""Evaluates prompt following: 40 unseen combinations, 50 seeds each, judged.
 
 An attribute that the prompt names is present where the judge gives it more than half. What it does not name should not
 be there: no hat, no outfit, nothing held, a plain background, a cartoon.
@@ -32,7 +32,7 @@ WANTED = 90.0
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What the judge said of one picture in one category. ``wanted`` is what should be there."""
+    """The judge's answer on one picture in one category. ``wanted``: the expected value."""
 
     combination: int
     seed: int
@@ -42,7 +42,7 @@ class Answer:
     seen: str
     """The likeliest value."""
     probability: float
-    """Of the wanted one."""
+    """Probability of the wanted value."""
 
     @property
     def right(self) -> bool:
@@ -103,7 +103,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def weights_of(model: Path) -> str:
-    """Names the weights in the folder: figures go with them and with no others."""
+    """A hash of the weights in the folder, to which figures belong."""
     digest = hashlib.sha256()
     for path in sorted(model.glob("*/*.safetensors")):
         digest.update(path.parent.name.encode() + hashlib.sha256(path.read_bytes()).digest())
@@ -205,7 +205,7 @@ def _figure(answers: Iterable[Answer]) -> Figure | None:
     if not chosen:
         return None
     right = sum(answer.right for answer in chosen)
-    # The likeliest value can be the wanted one, with less than half: then it is just not clear.
+    # The likeliest value may be the wanted one with less than half: then it counts as unclear.
     wrong = Counter("unclear" if a.seen == a.wanted else a.seen for a in chosen if not a.right)
     return Figure(percent=_percent(right, len(chosen)), pictures=len(chosen), mistaken_for=dict(wrong.most_common()))
 
@@ -221,7 +221,7 @@ def _combinations(answers: Sequence[Answer]) -> list[dict[str, Any]]:
 
 
 def _all_right(answers: Sequence[Answer]) -> float:
-    """Percent of the pictures of which each answer is right."""
+    """Percent of the pictures with all answers right."""
     pictures: dict[tuple[int, int], bool] = {}
     for answer in answers:
         key = answer.combination, answer.seed

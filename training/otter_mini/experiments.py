@@ -20,7 +20,7 @@ from .scenes import HELD_OUT, sample
 HAT = "cowboy hat"
 MARKS = ("({})--", "({}:0.5)", "[{}]", "{}", "({})++", "({}:1.5)")
 WEIGHTED = ("otter, {}, beach", "rabbit, {}, suit, oil painting", "otter, {}, crown, forest")
-"""In the last one two hats compete for one head, and the weight decides."""
+"""In the last prompt two hats compete, and the weight decides."""
 REMOVED = (
     ("otter, hat, beach", "cowboy hat", "hat", "cowboy hat"),
     ("rabbit, hat, forest", "cowboy hat", "hat", "cowboy hat"),

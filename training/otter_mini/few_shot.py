@@ -1,5 +1,5 @@
 # mypy: disallow-untyped-calls=False
-"""What learning something new from a handful of pictures needs, whatever part of the model learns it.
+"""Shared by LoRA and textual inversion training: learning from a handful of pictures.
 
 Latents are N×C×16×16 with standard deviation 1, prompts N×77 token numbers, times N of 0 … 999, as in ``diffusion``.
 """
@@ -34,7 +34,7 @@ REPORT_EVERY = 100
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """What the model is shown (noisy latents, their times, prompts), what it should say, and how much that counts."""
+    """Inputs (noisy latents, times, prompts), targets and weights."""
 
     noisy: torch.Tensor
     times: torch.Tensor
@@ -122,7 +122,7 @@ def predicted(pipe: Any, noisy: torch.Tensor, times: torch.Tensor, prompts: torc
 
 
 def loss_of(pipe: Any, batch: Batch) -> torch.Tensor:
-    """N weighted squares of what the model gets wrong."""
+    """N weighted squared errors."""
     off = predicted(pipe, batch.noisy, batch.times, batch.prompts) - batch.velocity
     return off.square().mean(dim=(1, 2, 3)) * batch.weights
 
@@ -182,8 +182,8 @@ def same_bytes(threads: int) -> Iterator[None]:
 
 
 def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor], notes: Mapping[str, str]) -> None:
-    """A safetensors file, whole or not at all. Its own writer leaves the order of the notes to chance: here it is
-    that of the alphabet, so that the same tensors are the same bytes."""
+    """Write a safetensors file whole or not at all. Metadata is sorted, so that equal tensors give equal bytes; the
+    library's order is random."""
     data = save({name: tensor.detach().contiguous() for name, tensor in tensors.items()})
     size = int.from_bytes(data[:8], "little")
     head = json.loads(data[8 : 8 + size]) | {"__metadata__": {"format": "pt", **notes}}

@@ -1,4 +1,4 @@
-"""What a decoder and a file format do to a picture, done to drawings: the judge must see through it.
+"""Augmentation for the judge: artefacts of decoders and file formats, applied to drawings.
 
 All functions take pictures N×3×H×W in 0 … 1 and give such; chance comes from the generator alone.
 """
@@ -42,14 +42,14 @@ def blurred(pictures: torch.Tensor, sigma: float) -> torch.Tensor:
 
 
 def reduced(pictures: torch.Tensor, factor: float) -> torch.Tensor:
-    """Scaled down and up again: what a decoder makes of details finer than its own."""
+    """Scale down and up again, as a decoder loses fine details."""
     height, width = pictures.shape[2:]
     small = F.interpolate(pictures, scale_factor=factor, mode="bilinear", antialias=True)
     return F.interpolate(small, size=(height, width), mode="bicubic").clamp(0, 1)
 
 
 def shuffled(pictures: torch.Tensor, chance: torch.Generator, *, tile: int = 32) -> torch.Tensor:
-    """The same tiles in another order: textures without a subject. Every tile leaves its place."""
+    """Shuffle the tiles: textures without a subject. Every tile moves."""
     count, channels, height, width = pictures.shape
     tiles = F.unfold(pictures, tile, stride=tile)
     number = tiles.shape[2]
@@ -59,7 +59,7 @@ def shuffled(pictures: torch.Tensor, chance: torch.Generator, *, tile: int = 32)
 
 
 def nothing(count: int, size: int, chance: torch.Generator) -> torch.Tensor:
-    """Pictures of nothing: noise from coarse to fine over a colour, as an untrained model draws."""
+    """Pictures without content: coarse to fine noise over a colour, as from an untrained model."""
     parts = []
     for _ in range(count):
         cells = 2 ** int(torch.randint(1, 8, (), generator=chance))
@@ -129,7 +129,7 @@ def _jpeg(pictures: torch.Tensor, chance: torch.Generator, *, share: float) -> t
 
 
 def _derangement(number: int, chance: torch.Generator) -> torch.Tensor:
-    """Each index goes to another: one long cycle through all of them in a random order."""
+    """A random cyclic permutation, which moves every index."""
     cycle = torch.randperm(number, generator=chance)
     order = torch.empty_like(cycle)
     order[cycle] = cycle.roll(1)

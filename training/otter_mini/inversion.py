@@ -27,7 +27,7 @@ class Recipe:
     learning_rate: float = 0.02
     warm_up: int = 20
     start_noise: float = 0.3
-    """Of the words' own spread: the vectors must not all start the same."""
+    """Noise on the start vectors, relative to the spread of word embeddings, so that they differ."""
     wordings: int = 24
 
 
@@ -51,8 +51,8 @@ def scenes(seed: int) -> list[Scene]:
 
 
 def texts(scene: Scene, rng: random.Random, count: int) -> list[str]:
-    """Captions that name her, and what is around her, but nothing of her looks."""
-    # Stands in for her in the captions because it is the one animal without synonyms.
+    """Captions that name her and her surroundings, but not her looks."""
+    # A placeholder for her in captions: the one animal without synonyms.
     undressed = replace(scene, animal=PENGUIN, hat=None, outfit=None)
     return [caption(undressed, rng).lower().replace(PENGUIN, NAME) for _ in range(count)]
 

@@ -48,7 +48,7 @@ class Network(nn.Module):
         early = self.early(pictures * 2 - 1)
         middle = self.middle(early)
         late = self.late(middle)
-        # Texture, which is style, is an average of early features; a hat is wherever a late one is strongest.
+        # Averages of early features capture texture (style); maxima of late ones find objects (hats).
         features = torch.cat([f(layer) for layer in (early, middle, late) for f in (_mean, _largest)], dim=1)
         return self.heads(F.dropout(features, 0.1, self.training))  # type: ignore[no-any-return]
 
@@ -88,7 +88,7 @@ class Judge:
         return self.probabilities(pictures)[category][:, CATEGORIES[category].index(value)]
 
     def logit(self, pictures: Pictures, category: str, value: str) -> Floats:
-        """N log-odds of that value against all others: moves on where the probability has come close to 0 or 1."""
+        """N log-odds of that value against all others, which still differ where probabilities are close to 0 or 1."""
         logits = self.logits(pictures)[category]
         index = CATEGORIES[category].index(value)
         others = np.delete(logits, index, axis=1)
@@ -100,7 +100,7 @@ class Judge:
 def write(network: Network, path: Path, notes: Mapping[str, str]) -> None:
     """The weights in half precision, with the categories and ``notes`` in the file's head."""
     tensors = {name: tensor.half().contiguous() for name, tensor in network.state_dict().items() if tensor.ndim}
-    # The library writes the head in the order of a hash map. Sorted, the same seed gives the same bytes.
+    # Sort the header: the library writes it in random order, and the same seed must give the same bytes.
     data = save(tensors)
     size = int.from_bytes(data[:8], "little")
     head = json.loads(data[8 : 8 + size])

@@ -29,17 +29,17 @@ log = logging.getLogger(__name__)
 
 BATCH = 64
 STRANGE = 6
-"""Pictures of nothing in each batch, beside its drawings."""
+"""Pictures without content in each batch."""
 FRESH = 1500
 """Drawings of the final examination, never trained on."""
 BLUR = 1.2
 """Pixels (sigma) of the examination's blurred drawings: a poor decoder."""
 TOO_SOFT = 1.0
-"""Beyond this blur the squares of pixel art, four pixels wide, are gone: nobody should call it so."""
+"""Beyond this blur pixel art's squares (four pixels) vanish, so the style is not taught."""
 ANIMAL_WEIGHT = 1.5
 """The animal is the hardest question."""
 KEPT_WHEN_SHUFFLED = ("place", "style")
-"""Categories that tiles in another order still show: nothing is taught about them there."""
+"""Categories still visible in shuffled tiles; not trained on those pictures."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         started = time.monotonic()
         network = train(args.seed, pictures=args.pictures, epochs=args.epochs)
-        network = network.half().float()  # examined is what is written
+        network = network.half().float()  # examine the weights as they are written, in half precision
         accuracies = examine(Judge(network), examples(f"examination {args.seed}", FRESH))
     finally:
         torch.set_num_threads(threads)

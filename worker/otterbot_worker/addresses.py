@@ -1,7 +1,7 @@
-"""Whose machine an address is: the operator's, or somebody else's.
+"""Whether an address is the operator's own machine or network.
 
-Told by the address alone. A name is at home where it has no dot, or ends as names of home networks do; what such a name
-leads to is looked at when a connection is made.
+Told by the address alone. A name without a dot, or with an ending of home networks, counts as local; what it resolves
+to is checked when a connection is made.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ HOME_ENDINGS = (".localhost", ".local", ".lan", ".home", ".home.arpa", ".interna
 
 
 def host_of(url: str) -> str:
-    """In small letters; empty where there is none."""
+    """The host in small letters; empty where there is none."""
     try:
         return (urlsplit(url).hostname or "").rstrip(".")
     except ValueError:
@@ -27,7 +27,7 @@ def at_home(url: str) -> bool:
     try:
         return is_home(host)
     except ValueError:
-        # 134744072 and 0x8080808 are addresses, too, to whoever makes the connection.
+        # 134744072 and 0x8080808 are IP addresses as well.
         return re.fullmatch(r"[0-9.]*|0x.*", host) is None and ("." not in host or host.endswith(HOME_ENDINGS))
 
 
@@ -49,7 +49,7 @@ def check(url: str, named: str | None) -> None:
             raise ValueError("cloud names a server that is somebody else's, and url is one of your own network")
         return
     if named is None or named.lower().rstrip(".") != host:
-        # The host is no secret, but a key may stand where it should be.
+        # Do not repeat the URL: a key may stand in it by mistake.
         raise ValueError(
             "url is somebody else's machine: what people say would leave yours. To allow that, name its host as cloud"
         )

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import __version__, config, logs, privacy, terminal
+from . import __version__, config, config_file, logs, privacy, terminal
 from .errors import CannotLook
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ EXIT_NOTHING = 1
 EXIT_USAGE = 2
 FREE_SECONDS = 30.0
 READ_SECONDS = 60.0
-"""For files that nobody has read yet: whoever asks for the list here wants all of it."""
+"""Time for reading new files: this list has to be complete."""
 
 
 class Refused(Exception):
@@ -61,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     named = os.environ.get("OTTERBOT_CONFIG")
     about = "the settings (default: $OTTERBOT_CONFIG, else built-in defaults)"
     parser.add_argument("--config", type=Path, default=Path(named) if named else None, metavar="FILE", help=about)
-    # The same after the command, where people type it; absent there, what stood before it counts.
+    # --config is also accepted after the command; SUPPRESS keeps the value given before it.
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--config", type=Path, default=argparse.SUPPRESS, metavar="FILE", help=about)
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
@@ -93,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _serve(asked: argparse.Namespace) -> int:
-    settings = config.load(asked.config)
+    settings = config_file.load(asked.config)
     logs.setup(settings.log.level, settings.log.format)
     # Here, not above: the other commands do not need a server.
     from .api.auth import BadToken
@@ -156,7 +156,7 @@ def _models(asked: argparse.Namespace) -> int:
     from .api import default as defaults
     from .api.parts import read_catalogue
 
-    settings = config.load(asked.config)
+    settings = config_file.load(asked.config)
     catalogue = read_catalogue(settings)
     if getattr(asked, "plans", False):
         return _plans(settings, catalogue.images.values())
@@ -175,7 +175,7 @@ def _models(asked: argparse.Namespace) -> int:
 
 
 def _where(catalogue: Catalogue, entry: ModelEntry) -> tuple[str, str | None]:
-    """In a word, and why there is none."""
+    """Where the model's files are, in a word, and what is wrong."""
     try:
         return "here" if entry.here() else "on demand" if catalogue.available(entry) else "missing", None
     except CannotLook as error:
@@ -191,7 +191,7 @@ def _plans(settings: config.Config, entries: Iterable[ModelEntry]) -> int:
 
 
 def _doctor(asked: argparse.Namespace) -> int:
-    settings = config.load(asked.config)
+    settings = config_file.load(asked.config)
     print(f"settings    {asked.config or 'defaults'}: fine\ndata        {settings.data_dir}")
     print(f"worker      {_worker_line(settings)}")
     _models(asked)
@@ -228,7 +228,7 @@ def _chat_line(info: dict[str, Any]) -> str:
 
 
 def _pause(asked: argparse.Namespace) -> int:
-    settings = config.load(asked.config)
+    settings = config_file.load(asked.config)
     _call(settings, "POST", "/v1/pause", {} if asked.minutes is None else {"minutes": asked.minutes})
     deadline = time.monotonic() + FREE_SECONDS
     while (info := _call(settings, "GET", "/v1/info"))["running"] or info["gpu"]["state"] != "stopped":
@@ -240,7 +240,7 @@ def _pause(asked: argparse.Namespace) -> int:
 
 
 def _resume(asked: argparse.Namespace) -> int:
-    _call(config.load(asked.config), "POST", "/v1/resume")
+    _call(config_file.load(asked.config), "POST", "/v1/resume")
     print("resumed")
     return 0
 
@@ -277,7 +277,7 @@ def _call(settings: config.Config, method: str, path: str, body: Any = None) -> 
 
 
 def _opener() -> urllib.request.OpenerDirector:
-    # This machine's own worker, whose certificate is made out for the name that others know it by; and no proxy.
+    # This machine's own worker: its certificate is for the name that others use, so do not check it, and use no proxy.
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

@@ -1,26 +1,16 @@
-"""The worker's settings: one YAML file, overridden by environment variables, refused when wrong.
-
-``OTTERBOT_API__PORT=9000`` sets ``api.port``: two underscores step into a section, and the value is read as YAML.
-Every key has a working default; an unknown key or a bad value stops the start with the key's name and what was
-expected, and never with the value itself: it may be a secret that was put into the wrong line.
-"""
+"""The worker's settings: sections, keys, defaults and bounds. ``config_file`` reads them."""
 
 from __future__ import annotations
 
 import ipaddress
 import os
-import re
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from . import addresses, yamlfile
-
-ENVIRONMENT_PREFIX = "OTTERBOT_"
-CHECKER = r"^(\w[\w.-]*/\w[\w.-]*|[/~].*)$"
-"""A hub id, or an absolute path."""
+from . import addresses
+from .expected import REPOSITORY_OR_PATH
 
 
 class BadConfig(Exception):
@@ -97,7 +87,7 @@ class ImagesConfig(_Section):
     default_model: Annotated[str, Field(min_length=1, max_length=255)] = "auto"
     downloads: bool = True
     catalogue: FilePath | None = None
-    safety_checker: Annotated[str | None, Field(pattern=CHECKER)] = "CompVis/stable-diffusion-safety-checker"
+    safety_checker: Annotated[str | None, Field(pattern=REPOSITORY_OR_PATH)] = "CompVis/stable-diffusion-safety-checker"
 
 
 class ChatModelConfig(_Section):
@@ -122,6 +112,7 @@ class ChatConfig(_Section):
     first_byte_timeout: Seconds = 180.0
     chunk_timeout: Seconds = 60.0
     total_timeout: Seconds = 600.0
+    prompt_timeout: Seconds = 60.0
     options: ChatModelConfig = ChatModelConfig()
     models: dict[str, ChatModelConfig] = {}
 
@@ -201,132 +192,3 @@ class Config(_Section):
         if named is not None:
             return self.data_dir / named
         return self.data_dir / ("token" if client == "otterbot" else f"token-{client}")
-
-
-# ---------------------------------------------------------------- reading
-
-
-def load(path: Path | None, environ: Mapping[str, str] | None = None) -> Config:
-    """The settings of ``path`` (``None``: defaults), overridden by the environment.
-
-    :raises BadConfig: the file cannot be read, or a key or value is wrong
-    """
-    values = _read(path) if path is not None else {}
-    names = _override(values, os.environ if environ is None else environ)
-    try:
-        return Config.model_validate(values)
-    except ValidationError as error:
-        raise BadConfig("\n".join(_sentences(error, names))) from None
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        values = yamlfile.read(path)
-    except yamlfile.Unreadable as error:
-        raise BadConfig(str(error)) from None
-    if values is None:
-        return {}
-    if not isinstance(values, dict):
-        raise BadConfig(f"{path}: expected keys and values, as in the example")
-    # A section whose keys are all commented out is empty, not wrong.
-    return {key: {} if value is None and key in _SECTIONS else value for key, value in values.items()}
-
-
-def _override(values: dict[str, Any], environ: Mapping[str, str]) -> dict[str, str]:
-    """Lays the environment over ``values``; returns dotted key → variable, for messages."""
-    names: dict[str, str] = {}
-    for variable, text in sorted(environ.items()):
-        if not variable.startswith(ENVIRONMENT_PREFIX) or variable in _NOT_SETTINGS:
-            continue
-        path = variable.removeprefix(ENVIRONMENT_PREFIX).lower().split("__")
-        try:
-            value = yamlfile.parse(text)
-        except yamlfile.Unreadable:
-            value = text
-        place = values
-        for key in path[:-1]:
-            inside = place.get(key)
-            place[key] = place = dict(inside) if isinstance(inside, dict) else {}
-        place[path[-1]] = value
-        names[".".join(path)] = variable
-    return names
-
-
-_NOT_SETTINGS = frozenset({"OTTERBOT_CONFIG"})
-"""Names the file itself; read by the command line."""
-
-
-def _sentences(error: ValidationError, names: Mapping[str, str]) -> list[str]:
-    lines = []
-    for problem in error.errors(include_input=False, include_url=False):
-        dotted = ".".join(str(part) for part in problem["loc"] if part != "[key]")
-        where = dotted + (f" (from {names[dotted]})" if dotted in names else "") if dotted else "settings"
-        if problem["type"] == "extra_forbidden":
-            lines.append(f"{where}: unknown key; known here: {', '.join(_known(problem['loc'][:-1]))}")
-        else:
-            lines.append(f"{where}: {expected(problem)}")
-    return lines
-
-
-def _known(path: tuple[int | str, ...]) -> list[str]:
-    model: type[BaseModel] = Config
-    for part in path:
-        annotation = model.model_fields[str(part)].annotation if str(part) in model.model_fields else None
-        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
-            return list(ChatModelConfig.model_fields) if path[:2] == ("chat", "models") else []
-        model = annotation
-    return list(model.model_fields)
-
-
-def expected(problem: Mapping[str, Any]) -> str:
-    """What one pydantic error expected, in words; never what was given."""
-    context = problem.get("ctx", {})
-    kind = str(problem["type"])
-    if kind == "value_error":
-        return str(context.get("error", "expected another value"))
-    if kind in _BOUNDS:
-        return f"expected {_BOUNDS[kind]} {context.get(kind.removesuffix('_equal'), context.get(_CONTEXT[kind]))}"
-    if kind == "literal_error":
-        return f"expected one of {context['expected']}"
-    if kind == "string_pattern_mismatch":
-        return _PATTERNS.get(str(context["pattern"]), "expected another form, as in the example")
-    if kind in _WORDS:
-        return _WORDS[kind]
-    family = re.sub(r"_(type|parsing|from_float|from_string).*$", "", kind)
-    return f"expected {_KINDS.get(family, 'another value')}"
-
-
-_BOUNDS = {
-    "greater_than": "more than",
-    "greater_than_equal": "at least",
-    "less_than": "less than",
-    "less_than_equal": "at most",
-}
-_CONTEXT = {"greater_than": "gt", "greater_than_equal": "ge", "less_than": "lt", "less_than_equal": "le"}
-_KINDS = {
-    "bool": "true or false",
-    "int": "a whole number",
-    "float": "a number",
-    "string": "text",
-    "path": "a path",
-    "dict": "keys and values",
-    "model": "keys and values",
-    "list": "a list",
-    "finite_number": "a finite number",
-}
-_WORDS = {
-    "too_short": "expected at least one entry",
-    "string_too_short": "expected text",
-    "string_too_long": "too long",
-}
-_PATTERNS = {
-    r"^(auto|cpu|cuda(:[0-9]+)?)$": "expected auto, cpu, cuda or cuda:N",
-    r"^https?://": "expected an http:// or https:// address, or nothing",
-    CHECKER: "expected a repository as owner/name, an absolute path, or nothing",
-    r"^[a-z0-9][a-z0-9_-]{0,31}$": "expected a short name of small letters, digits, - and _",
-}
-_SECTIONS = frozenset(
-    name
-    for name, field in Config.model_fields.items()
-    if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
-)

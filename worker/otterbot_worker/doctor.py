@@ -31,7 +31,7 @@ from .models.entry_file import CatalogueError
 
 MIN_FREE_DISK = 10e9
 READ_SECONDS = 60.0
-"""For files that nobody has read yet."""
+"""Time for reading new files."""
 PASCAL_HINT = (
     "GTX 10-series cards need PyTorch's wheels for CUDA 12.6 (index cu126) in a version before 2.15; "
     "newer ones do not compute on them"
@@ -55,7 +55,7 @@ class Report:
         self._line("FAIL", text)
 
     def _line(self, word: str, text: str) -> None:
-        """A path or a file's name may hold anything."""
+        """Control characters are shown as numbers: file names may contain them."""
         print(f"{word:<4}  {terminal.visible(text)}", flush=True)
 
 
@@ -101,7 +101,7 @@ def check_card(report: Report, device: str) -> None:
 
 
 def check_attention(report: Report, index: int, capability: tuple[int, int]) -> None:
-    """Whether attention is computed without its scores written out."""
+    """Which attention kernels run, and what "math" alone costs."""
     found = attention.kernels(f"cuda:{index}", attention.computed_in(capability))
     if found == ("math",):
         report.note(f"DANGER, cuda:{index}: {MATH_DANGER}. SD 1.5 at 1024x1024 takes 35 GB so; use another PyTorch")
@@ -165,7 +165,7 @@ def _broken(entry: ModelEntry, folder: Path) -> str | None:
 
 
 def check_chat(report: Report, data_dir: Path) -> None:
-    """What there is to chat with where no server answers."""
+    """What answers chats where no server does."""
     if not chat_files.runtime_is_here():
         report.note(f"no built-in chat model: `{chat_files.INSTALL}` installs a tiny one")
         return
@@ -179,7 +179,7 @@ def check_chat(report: Report, data_dir: Path) -> None:
 
 
 def check_disk(report: Report, data_dir: Path, archive_dir: Path | None = None, min_free_gb: float = 0.0) -> None:
-    """Whether there is room for pictures the worker itself decides by the same look."""
+    """Free space, judged by the same function as in the worker."""
     for place in space.places(archive_dir or data_dir / "archive", data_dir, min_free_gb):
         room = space.look(place)
         if room.problem is not None:
@@ -192,7 +192,7 @@ def check_disk(report: Report, data_dir: Path, archive_dir: Path | None = None, 
 
 
 async def check_drawing(report: Report, data_dir: Path, device: str) -> None:
-    """A picture of the shipped model's through a real GPU process."""
+    """Draw a picture with the shipped model in a real GPU process."""
     entry = load_catalogue(data_dir=data_dir).images[SMALL_MODEL]
     with tempfile.TemporaryDirectory(prefix="otterbot-doctor-") as scratch_name:
         scratch = Path(scratch_name)

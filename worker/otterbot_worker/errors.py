@@ -17,20 +17,24 @@ import errno
 from collections.abc import Mapping
 from typing import Any
 
+Detail = str | int | float | bool | list[str] | None
+Details = dict[str, Detail]
+"""What a failure tells to programs: numbers and names, no words of a user."""
+
 
 class JobFailed(Exception):
     """A picture or a chat turn failed for a reason of its own.
 
-    ``code`` is one of ``schemas.Failure.code``; ``details`` holds numbers and names, no words of a user.
+    ``code`` is one of ``schemas.Failure.code``; ``details`` says the same to programs.
     """
 
-    def __init__(self, code: str, message: str, details: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, code: str, message: str, details: Mapping[str, Detail] | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
-        self.details: dict[str, Any] = dict(details or {})
-        self.lessons: list[Any] = []
-        """What was learned of memory on the way, each a ``memory.oom_history.OutOfMemory``."""
+        self.details: Details = dict(details or {})
+        self.ooms: list[Any] = []
+        """Placements that ran out of memory before it failed, each a ``memory.oom_history.OutOfMemory``."""
 
 
 class Cancelled(Exception):
@@ -51,11 +55,11 @@ class ProcessDied(Exception):
 
 
 ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR})
-"""What the system answers where there is no such file."""
+"""Errors that mean that there is no such file."""
 
 
 CANNOT_LOOK = "cannot_look"
-"""The code by which the GPU process tells of a ``CannotLook``."""
+"""The code of a ``CannotLook`` from the GPU process."""
 
 
 CROWDED = "crowded"
@@ -82,10 +86,10 @@ class CannotLook(Exception):
 
 
 def look_failed(error: BaseException, what: str) -> None:
-    """What is called where a file could not be opened: returns where that is because it is absent or broken.
+    """Call it with the error of an attempt to read a file. Returns where the file is absent or broken.
 
     :raises CannotLook: the system could not look
     """
-    # Libraries raise errors of this type without a number for files that make no sense to them.
+    # An OSError without errno comes from a library that found the file invalid.
     if isinstance(error, OSError) and error.errno is not None and error.errno not in ABSENT:
         raise CannotLook(what, error.strerror or type(error).__name__) from None

@@ -66,8 +66,8 @@ class JsonFormatter(logging.Formatter):
 
 
 class Seldom:
-    """A line that anybody on the network could bring about as often as they like: at most one a minute, with how
-    many there were. The last ones stand in the next line."""
+    """Rate limit for log lines that anybody on the network can cause: at most one a minute, with their count. The rest
+    are counted in the next line."""
 
     SECONDS = 60.0
 
@@ -84,7 +84,7 @@ class Seldom:
         self._say(logging.ERROR, fields)
 
     def _say(self, level: int, fields: dict[str, object]) -> None:
-        """``fields`` are those of the last one."""
+        """``fields``: of the last occurrence."""
         self._count += 1
         now = time.monotonic()
         if self._said is not None and now - self._said < self.SECONDS:
@@ -94,7 +94,7 @@ class Seldom:
 
 
 class _Handler(logging.StreamHandler[TextIO]):
-    """Where the log cannot be written, on a full disk for instance, the line is lost and nothing else."""
+    """Drops a line that cannot be written, on a full disk for example, and carries on."""
 
     def handleError(self, record: logging.LogRecord) -> None:
         return
@@ -112,7 +112,7 @@ def setup(level: str, form: Literal["text", "json"]) -> None:
         # aiosqlite shows the values of every statement at its debug level.
         logging.getLogger(name).setLevel(logging.WARNING)
     logging.captureWarnings(True)
-    # A warning's text may show the value that it is about.
+    # Show only the category: a warning's text may quote a value.
     warnings.formatwarning = lambda message, category, filename, lineno, line=None: (
         f"{category.__name__} at {filename.rsplit('/', 1)[-1]}:{lineno}"
     )

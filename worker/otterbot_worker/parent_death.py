@@ -1,4 +1,5 @@
-"""A child process that ends with its parent: the kernel sees to it, even where the child's Python is stuck."""
+"""Ends a child process with its parent, through the kernel's parent-death signal, even if the child's Python is
+stuck."""
 
 from __future__ import annotations
 

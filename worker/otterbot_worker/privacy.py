@@ -1,4 +1,4 @@
-"""What the worker writes is its user's alone: from the start of each of its processes, and what older ones left too."""
+"""File access: only the worker's own user may read what it writes, and what older versions left."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ UMASK = 0o077
 
 
 def keep_to_ourselves() -> None:
-    """To be called first of all in every process that may write."""
+    """Set the umask; called first in every process that writes files."""
     os.umask(UMASK)
 
 
 def close_to_others(paths: Iterable[Path]) -> int:
-    """Takes others' rights away from files and folders of this user; returns from how many.
+    """Remove other users' rights from files and folders of this user. Returns from how many.
 
-    A link is not followed, and what belongs to somebody else is left as it is.
+    Links and other users' files are left alone.
     """
     count = 0
     for path in paths:
         with contextlib.suppress(OSError):
-            # Opened, not named twice: between a look and a change a name may come to mean something else.
+            # Through a file descriptor: the path may change between check and chmod.
             handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
             try:
                 facts = os.fstat(handle)

@@ -1,5 +1,4 @@
-"""Whether the disk has room for another picture: one answer for whoever takes requests, draws, shows the status, and
-for the doctor."""
+"""Free disk space: one answer for accepting requests, drawing, status and doctor."""
 
 from __future__ import annotations
 
@@ -10,12 +9,12 @@ from pathlib import Path
 
 GIGABYTE = 1_000_000_000
 QUEUE_BYTES = 100_000_000
-"""What the queue's database may come to need, where it lies on another disk than the pictures."""
+"""Space that the queue's database needs where it is on another disk than the pictures."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """A folder that has to have room. ``what`` lies in it, in words; ``floor`` in bytes."""
+    """A folder that needs free space. ``what``: its content in words; ``floor``: bytes."""
 
     what: str
     path: Path
@@ -24,11 +23,11 @@ class Place:
 
 @dataclass(frozen=True, kw_only=True)
 class Room:
-    """What a look at a place found; ``problem`` is a sentence."""
+    """Free space of a place; ``problem`` is a sentence."""
 
     place: Place
     free: int
-    """In bytes; 0 where nobody can say."""
+    """Bytes; 0 where unknown."""
     problem: str | None
 
 
@@ -41,7 +40,7 @@ def places(archive_dir: Path, data_dir: Path, min_free_gb: float) -> tuple[Place
 
 
 def look(place: Place) -> Room:
-    """A folder that is still to be made has as much room as the one that it will be made in."""
+    """Measure a place. For a missing folder the nearest existing parent counts."""
     path = place.path
     while True:
         try:

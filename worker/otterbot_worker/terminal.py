@@ -1,7 +1,7 @@
-"""Texts of other people's making, as a terminal and a log can show them.
+"""Foreign texts, made safe for a terminal or a log.
 
-A control character moves the cursor or colours the screen; a direction character turns the words around it, so that a
-line reads otherwise than it is; half of a surrogate pair, of which a file's name may be made, cannot be written at all.
+Control characters move the cursor or colour the screen. Direction characters reorder the text around them, so that a
+line reads differently. Lone surrogates, which file names can contain, cannot be written at all.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import sys
 import unicodedata
 
 DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""What turns the direction of a text. What else cannot be seen, as the joiners within emoji, changes no order."""
+"""Characters that change the direction of a text. Other invisible ones, such as the joiners in emoji, do not."""
 
 
 def hidden(character: str) -> bool:
-    """Whether it acts on what is around it instead of being seen."""
+    """Whether a character is invisible and affects the text around it."""
     return character in DIRECTIONS or unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")
 
 
@@ -32,7 +32,7 @@ def _escaped(character: str) -> str:
 
 
 def never_fail() -> None:
-    """What this terminal cannot write is written as its number."""
+    """Make stdout and stderr write unencodable characters as numbers instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, ValueError):
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]

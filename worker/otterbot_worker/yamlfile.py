@@ -1,4 +1,4 @@
-"""YAML files that people write, read so that whatever stands in them is told in one sentence."""
+"""Reads YAML files that people write; any error becomes one sentence."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 import yaml
 
 MERGED_MAX = 10_000
-"""Entries that ``<<`` brings in, in a whole file: each merge may double those of another one."""
+"""Maximum number of entries merged by ``<<`` in a file: nested merges grow exponentially."""
 NUMBER_MAX = 100
-"""Characters of a number: one of many parts (``1:30:00``) takes the square of its length."""
+"""Maximum characters of a number: sexagesimal ones (``1:30:00``) take quadratic time."""
 
 
 class _Loader(yaml.SafeLoader):
-    """The safe one, which runs nothing, within bounds of time and memory as well."""
+    """PyYAML's safe loader, with bounds of time and memory."""
 
     _merged = 0
 
@@ -60,5 +60,5 @@ def parse(text: str) -> Any:
         mark = getattr(error, "problem_mark", None)
         raise Unreadable("no YAML", *([mark.line + 1] if mark else [])) from None
     except (ValueError, ArithmeticError, LookupError, AttributeError, TypeError, RecursionError):
-        # The thirteenth month, `!!bool maybe`, and brackets without end: PyYAML lets them through as they come.
+        # PyYAML raises any exception for a thirteenth month, `!!bool maybe` or endless brackets.
         raise Unreadable("no YAML") from None

@@ -1,8 +1,7 @@
-"""The composition: which parts there are and who is given whom. The program and the tests build it here.
+"""The composition root: builds all parts, for the program and for the tests.
 
-Each part is given what it needs when it is made, so the order below is the order of who knows whom: what stands later
-knows what stands before it, never the other way round. What goes up (a part was sent, a room is closed) goes through
-:mod:`..outbox.listeners`, which the loop at the end is given.
+Each part gets its dependencies when it is made, so later parts know earlier ones, never the other way round. Events
+that go upwards (a part was sent, a room is closed) pass through :mod:`..outbox.listeners`.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from ..chat.history import History
 from ..chat.turn_delivery import Chats
 from ..chat.typing_notice import Typing
 from ..commands import reactions
+from ..commands.drawn_by_chat import DrawnByChat
 from ..commands.outcome import Outcome
 from ..commands.permissions import Permissions
 from ..commands.predecessors import Predecessors
@@ -53,18 +53,18 @@ from ..worker.client import Address, WorkerClient
 
 @dataclass(frozen=True, kw_only=True)
 class Surroundings:
-    """What is there before us, and what it does for us."""
+    """What the plugin gets from Maubot, and callbacks into it."""
 
     client: Client
     database: Database
     config: Config
     log: Logger
     address: Callable[[], Address]
-    """Where the worker is."""
+    """The worker's address."""
     accept: Callable[[str], Awaitable[object]]
-    """Go into the room of an invitation."""
+    """Accept an invitation to a room."""
     join: Callable[[str, str | None], Awaitable[object]]
-    """Try once to go into a room, by way of a homeserver that knows it (``None``: ours does)."""
+    """Try once to join a room, through a homeserver that knows it (``None``: our own)."""
     restart_sync: Callable[[], object]
 
     @property
@@ -72,7 +72,7 @@ class Surroundings:
         return str(self.client.mxid)
 
     def values(self) -> Values:
-        """The settings as they are now."""
+        """The current settings."""
         return self.config.current
 
     def prefix(self) -> str:
@@ -81,7 +81,7 @@ class Surroundings:
 
 @dataclass(frozen=True, kw_only=True)
 class Links:
-    """The ways out: database, homeserver, worker."""
+    """Connections: database, homeserver, worker."""
 
     store: Store
     http: MatrixHttp
@@ -92,7 +92,7 @@ class Links:
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
-    """Everything from a message that was understood to what stands in the room."""
+    """All parts between an understood message and its result in the room."""
 
     around: Surroundings
     links: Links
@@ -105,7 +105,7 @@ class Parts:
     sending: SendLoop
 
     async def start(self) -> None:
-        """Take up what is open, then send, then listen to the worker."""
+        """Resume open requests, then start sending, then listen to the worker."""
         await self.delivery.take_up()
         await self.sending.start()
         self.delivery.start()
@@ -123,7 +123,7 @@ class Parts:
 
 @dataclass(frozen=True, kw_only=True)
 class Inbox:
-    """Everything that comes in from rooms."""
+    """The parts that receive from rooms."""
 
     rooms: Membership
     unread: Unread
@@ -131,7 +131,7 @@ class Inbox:
 
 
 async def build(around: Surroundings) -> Parts:
-    """Begins nothing, but for setting up the database."""
+    """Build all parts. Starts nothing, but sets up the database."""
     links = await _links(around)
     log, store, values = around.log, links.store, around.values
     permissions = Permissions(around.client, around.config, store.clock)
@@ -153,7 +153,10 @@ async def build(around: Surroundings) -> Parts:
     active = ActiveRequests(store.clock, log)
     pictures = Pictures(store, links.worker, outbox, links.http, links.encryption, prefix=around.prefix)
     typing = Typing(links.http, around.bot, active.worker, values)
-    chats = Chats(store, links.worker, outbox, links.http, links.encryption, history, active.worker, typing, values)
+    drawn = DrawnByChat(permissions, settings, values, store.clock)
+    chats = Chats(
+        store, links.worker, outbox, links.http, links.encryption, history, active.worker, typing, values, drawn.request
+    )
     kinds: dict[str, Kind] = {"image": pictures, "chat": chats}
     delivery = Delivery(store, links.worker, outbox, active, kinds, values, log)
     upgrades = RoomUpgrades(
@@ -226,7 +229,7 @@ def _services(
 
 
 def build_signing(parts: Parts) -> CrossSigning:
-    """Made and started apart: it needs no other part, and none needs it to run."""
+    """Cross-signing. Built apart, because no other part depends on it."""
     around = parts.around
     recovery = RecoveryKeys(around.database)
     return CrossSigning(around.client, recovery, around.values, parts.services.warnings, around.log)
@@ -238,7 +241,7 @@ def build_inbox(
     handle: Callable[[Message], Awaitable[Outcome | None]],
     signed: Callable[[], bool | None],
 ) -> Inbox:
-    """``handle`` is asked what a message leads to; ``signed``: do people's clients trust this device?"""
+    """``handle``: turns a message into an outcome; ``signed``: whether people's clients trust this device."""
     around, links, permissions = parts.around, parts.links, parts.services.permissions
     rooms = Membership(
         links.store,

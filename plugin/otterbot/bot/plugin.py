@@ -20,18 +20,17 @@ from ..worker.client import Address
 from .parts import Inbox, Parts, Surroundings, build, build_inbox, build_signing
 
 READY_POLL = 0.5
-"""Seconds. Maubot says nothing to plugins that are there already when their client starts."""
+"""Seconds between checks. Maubot does not notify plugins when their client starts later."""
 
 
 class Otterbot(Plugin):
-    """Maubot makes one for each instance. It has no handlers of its own: Maubot would register
-    those before :meth:`start`."""
+    """One per instance, made by Maubot. Has no handlers as methods: Maubot would register them before :meth:`start`."""
 
     config: Config
     _parts: Parts
     _inbox: Inbox
     _waiting: asyncio.Task[None] | None = None
-    """The start, as long as Maubot has not started the client."""
+    """The task that waits until Maubot has started the client."""
 
     @classmethod
     def get_config_class(cls) -> type[BaseProxyConfig]:
@@ -42,7 +41,7 @@ class Otterbot(Plugin):
         return upgrade_table
 
     async def start(self) -> None:
-        """Never fails for want of the worker: an exception here would disable the instance."""
+        """Never fails because the worker is away: an exception here would disable the instance."""
         self.config.load_and_update()
         assert isinstance(self.database, Database)  # maubot.yaml: database_type asyncpg
         self._parts = parts = await build(
@@ -82,7 +81,7 @@ class Otterbot(Plugin):
             self._inbox.events.start()
             await self._begin_sync()
         except BaseException:
-            await self.stop()  # Maubot forgets an instance that did not start: nothing of it may go on
+            await self.stop()  # Maubot forgets an instance whose start failed, so stop everything
             raise
 
     async def _begin_later(self) -> None:
@@ -98,12 +97,12 @@ class Otterbot(Plugin):
     async def _begin_sync(self) -> None:
         crypto = self.client.crypto
         if crypto is not None and not crypto.account.shared:
-            await crypto.share_keys()  # standalone Maubot would do it up to 30 s later
+            await crypto.share_keys()  # standalone Maubot would share keys up to 30 s later
         self._watch.start()
         self._signing.start()
 
     async def stop(self) -> None:
-        """Every task of ours ends, every session of ours is closed; the database outlives us."""
+        """End every task and close every session of the plugin; the database is Maubot's."""
         waiting, self._waiting = self._waiting, None
         if waiting is not None and waiting is not asyncio.current_task():
             waiting.cancel()

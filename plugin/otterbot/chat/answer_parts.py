@@ -8,13 +8,16 @@ from typing import Any
 
 from .. import texts
 from ..errors import CannotEncrypt
+from ..language.options import DrawOptions
 from ..matrix import event_content
 from ..matrix.encryption import Encryption
 from ..matrix.http import MatrixHttp
 from ..requests.image_event import upload
+from ..store.part_names import PartName
 from ..store.rows import Part, Request
 from ..worker.jobs import ChatResult
-from . import formatting
+from . import drawings, formatting
+from .drawings import DREW, MOST_DREW
 from .entries import AGAIN, LEFT_OUT
 from .formatting import Made
 
@@ -26,14 +29,18 @@ class Said:
     result: ChatResult
     stopped: bool = False
     moved: bool = False
+    drawn: DrawOptions | None = None
+    """The picture that the model asks for."""
 
 
-async def made_of(said: Said, request: Request) -> Made:
+async def made_of(said: Said, request: Request, *, prefix: str) -> Made:
     """The same however often it has to be made."""
     result = said.result
     broken = [texts.CHAT_STOPPED if said.stopped else texts.CHAT_BROKE_OFF] if not result.complete else []
     notes = [*request.notes, *result.notes, *broken]
     notes += [texts.asked_in_the_room_before(request.sender)] if said.moved else []
+    if said.drawn is not None:
+        notes.insert(0, texts.drawn_in_chat(drawings.line(said.drawn), prefix))
     made = await asyncio.to_thread(
         formatting.answer,
         result.text.strip(),
@@ -42,6 +49,11 @@ async def made_of(said: Said, request: Request) -> Made:
         thoughts=result.reasoning,
         **_marks(request),
     )
+    if said.drawn is not None:
+        if not made.messages:
+            only = formatting.message("\n\n".join(notes), request.key, PartName.answer(1), length=0, **_marks(request))
+            made = Made(messages=[only])
+        made.messages[-1][event_content.OUR_KEY] |= {DREW: (said.drawn.prompt or "")[:MOST_DREW]}
     if result.left_out_told and made.messages:
         made.messages[-1][event_content.OUR_KEY] |= {LEFT_OUT: True}
     return made

@@ -10,6 +10,7 @@ from ..matrix.event_content import OUR_KEY
 from ..store.part_names import PLACEHOLDER, PartName
 from ..store.rows import Request
 from ..store.store import Store
+from .drawings import DREW, MOST_DREW
 
 FLOWING = "flowing"
 """In ``asked`` of a request: a turn of the one conversation of a room with one person, outside of threads. Decided when
@@ -105,6 +106,8 @@ def answer_part(event: Mapping[str, Any]) -> AnswerPart | None:
     if content.get("msgtype") == "m.file":
         return AnswerPart(key=key, number=number, text="", left_out=left_out, question=question, file=content)
     text = body[:length] if isinstance(length, int) else body
+    if isinstance(drew := mark.get(DREW), str):
+        text = f"{text}\n\n[A picture was drawn: {' '.join(drew[:MOST_DREW].split())}]".strip()
     return AnswerPart(key=key, number=number, text=text, left_out=left_out, question=question)
 
 

@@ -26,15 +26,16 @@ from ..matrix import event_content
 from ..matrix.encryption import Encryption
 from ..matrix.http import MatrixHttp
 from ..outbox.queue import Outbox
-from ..requests.active import ActiveRequest, CannotAsk, Ending, WorkerState
-from ..store.part_names import CHAT_EDIT, CHAT_END, FINAL, PLACEHOLDER, PartName
+from ..requests.active import ActiveRequest, CannotAsk, RequestEnd, WorkerState
+from ..store.part_names import CHAT_EDIT, CHAT_END, FINAL, PLACEHOLDER, REPLY, PartName
 from ..store.rows import Kind, Part, PartState, Rank, Request
 from ..store.store import Store
 from ..worker.client import WorkerClient
 from ..worker.job_events import ChatEvent
 from ..worker.jobs import Turn
-from . import answer_parts, formatting, streaming
+from . import answer_parts, drawings, formatting, streaming
 from .answer_parts import Said
+from .drawings import DRAWS, FEATURE, Draw
 from .entries import MODEL, ROOM_MODEL
 from .formatting import Made
 from .history import History
@@ -42,6 +43,8 @@ from .streaming import Growing, begun
 from .typing_notice import Typing
 
 SUCCEEDED, CANCELLED = "succeeded", "cancelled"
+INFO_AGE = 60.0
+"""Seconds for which it is believed what a worker can do."""
 OVER = (PartState.SENT, PartState.FAILED, PartState.DROPPED)
 
 
@@ -61,7 +64,9 @@ class Chats:
         state: WorkerState,
         typing: Typing,
         values: Callable[[], Values],
+        draw: Draw | None = None,
     ) -> None:
+        """``draw``: for models that may ask for pictures."""
         self._store = store
         self._worker = worker
         self._outbox = outbox
@@ -71,6 +76,7 @@ class Chats:
         self._state = state
         self._typing = typing
         self._values = values
+        self._draw = draw
         self._chats: dict[str, Growing] = {}
         self._active: dict[str, ActiveRequest] = {}
 
@@ -100,6 +106,8 @@ class Chats:
         if conversation.left_out_told:
             body["left_out_told"] = True
         asked = active.request.asked
+        if asked.get(DRAWS) is True and FEATURE in (await self._worker.info(INFO_AGE)).features:
+            body["draws"] = True
         model = asked.get(MODEL) or asked.get(ROOM_MODEL) or self._values().chat.model
         return {**body, "model": model} if model else body
 
@@ -137,7 +145,7 @@ class Chats:
 
     # -- the end -----------------------------------------------------------------------------
 
-    async def on_job(self, active: ActiveRequest) -> Ending | None:
+    async def on_job(self, active: ActiveRequest) -> RequestEnd | None:
         job = active.job
         chat = self._follow(active)
         chat.moved.set()
@@ -149,19 +157,20 @@ class Chats:
             self._outbox.drop_edit(active.key, CHAT_EDIT)
             standing = await self._store.parts_of(active.key)
             turn = job.turn or Turn(state=job.state)
-            said = _said(turn, active.request)
+            said = self._said(turn, active.request)
             if said is not None and (made := await self._made(chat, said, active.request)).parts:
-                return await self._deliver(active, made, standing, stopped=said.stopped)
+                ending = await self._deliver(active, made, standing, stopped=said.stopped)
+                return await self._with_drawing(active, ending, said) if ending is not None else None
             return await self._failed(active, turn, standing)
 
     async def _made(self, chat: Growing, said: Said, request: Request) -> Made:
         if chat.made is None or chat.made[0] != said:
-            chat.made = said, await answer_parts.made_of(said, request)
+            chat.made = said, await answer_parts.made_of(said, request, prefix=self._values().prefix)
         return chat.made[1]
 
     async def _deliver(
         self, active: ActiveRequest, made: Made, standing: dict[PartName, Part], *, stopped: bool
-    ) -> Ending | None:
+    ) -> RequestEnd | None:
         """The next piece, if the ones before it stand in the room; the ending when all do."""
         for number in range(1, made.parts + 1):
             name = PartName.answer(number)
@@ -180,9 +189,33 @@ class Chats:
                 file = number > len(made.messages)
                 text = texts.CHAT_REST_NOT_POSTED if file else texts.CHAT_NOT_POSTED
                 return await self._end_badly(active, "failed", text, standing)
-        return Ending(outcome=CANCELLED if stopped else SUCCEEDED, well=not stopped, line="")
+        return RequestEnd(outcome=CANCELLED if stopped else SUCCEEDED, well=not stopped, line="")
 
-    async def _failed(self, active: ActiveRequest, turn: Turn, standing: dict[PartName, Part]) -> Ending:
+    def _said(self, turn: Turn, request: Request) -> Said | None:
+        """The answer, or what came of one that was stopped; ``None``: there is none."""
+        result = turn.result
+        if result is None or turn.state not in (SUCCEEDED, CANCELLED):
+            return None
+        may = self._draw is not None and request.asked.get(DRAWS) is True and turn.state == SUCCEEDED
+        drawn = drawings.options_of(result.draws) if may and result.draws is not None else None
+        return Said(result=result, stopped=turn.state == CANCELLED, moved=request.moved, drawn=drawn)
+
+    async def _with_drawing(self, active: ActiveRequest, ending: RequestEnd, said: Said) -> RequestEnd:
+        """The turn ends, and with it the picture is asked for that the model wants, or it is said why not."""
+        request, drawn = active.request, said.drawn
+        answer = _last_event(await self._store.parts_of(active.key))
+        if self._draw is None or drawn is None or answer is None or not ending.well:
+            return ending
+        root = None if request.moved else await self._history.root_of(request)
+        follow = await self._draw(request, drawn, answer, root)
+        if isinstance(follow, str):
+            content = await event_content.notice(follow, active.key, REPLY, None)
+            content |= await self._related(request)
+            why = Part(key=active.key, part=REPLY, room_id=request.room_id, rank=Rank.REFUSAL, content=content)
+            return replace(ending, parts=[*ending.parts, why])
+        return replace(ending, follow=follow)
+
+    async def _failed(self, active: ActiveRequest, turn: Turn, standing: dict[PartName, Part]) -> RequestEnd:
         if turn.state == CANCELLED:
             return await self._end_badly(active, CANCELLED, texts.CANCELLED, standing)
         if turn.error is not None:
@@ -197,10 +230,10 @@ class Chats:
 
     async def _end_badly(
         self, active: ActiveRequest, outcome: str, text: str, standing: dict[PartName, Part]
-    ) -> Ending:
+    ) -> RequestEnd:
         """One sentence: in place of the placeholder, or as a message of its own."""
         if "cannot_encrypt" in active.reasons:
-            return Ending(outcome=outcome, well=False, line=text)
+            return RequestEnd(outcome=outcome, well=False, line=text)
         content = await event_content.notice(text, active.key, FINAL, None)
         free = standing.get(PartName.answer(1)) is None
         edit = free and await self._placeholder_stands(active, standing)
@@ -215,7 +248,7 @@ class Chats:
         part = Part(
             key=active.key, part=FINAL, room_id=active.request.room_id, kind=kind, rank=Rank.REFUSAL, content=content
         )
-        return Ending(outcome=outcome, well=False, line=text, parts=[part])
+        return RequestEnd(outcome=outcome, well=False, line=text, parts=[part])
 
     async def _placeholder_stands(self, active: ActiveRequest, standing: dict[PartName, Part]) -> bool:
         """In the room, or on its way beyond recall."""
@@ -226,7 +259,7 @@ class Chats:
             return False  # it was being sent when its room was closed
         return not (part.state is PartState.READY and await self._outbox.withdraw(active.key, PLACEHOLDER))
 
-    async def ended(self, active: ActiveRequest, ending: Ending) -> None:
+    async def ended(self, active: ActiveRequest, ending: RequestEnd) -> None:
         """Cancelled, refused or expired: the placeholder does not go on promising an answer."""
         self._chats.pop(active.key, None)
         self._active.pop(active.key, None)
@@ -289,8 +322,8 @@ class Chats:
             if request.job_id is None:
                 raise WorkerRefused(404, "not_found")
             turn = (await self._worker.job(request.job_id)).turn
-        said = None if turn is None else _said(turn, request)
-        if said is None or not said.result.text:
+        said = None if turn is None else self._said(turn, request)
+        if said is None or not (said.result.text or said.drawn):
             raise WorkerRefused(404, "not_found")
         return said
 
@@ -302,11 +335,11 @@ class Chats:
         return {"m.relates_to": formatting.thread_relation(root, request.event_id)}
 
 
-def _said(turn: Turn, request: Request) -> Said | None:
-    """The answer, or what came of one that was stopped; ``None``: there is none."""
-    if turn.result is None or turn.state not in (SUCCEEDED, CANCELLED):
-        return None
-    return Said(result=turn.result, stopped=turn.state == CANCELLED, moved=request.moved)
+def _last_event(standing: dict[PartName, Part]) -> str | None:
+    """The event of an answer's last piece; of one that is an edit, that of the message that it edits."""
+    pieces = [part for name, part in standing.items() if name.piece >= 0 and part.kind is Kind.MESSAGE]
+    last = max(pieces, key=lambda part: part.part.piece, default=None)
+    return None if last is None else last.event_id
 
 
 def _stays(standing: dict[PartName, Part]) -> bool:

@@ -15,18 +15,18 @@ from ..language.options import FIELDS, DrawOptions, untaken
 from .asked_picture import Layers, completed, picture_request
 from .context import Circumstances
 from .outcome import NewRequest, Unusable
-from .recorded_settings import read_settings
+from .recorded_settings import read_expansion, read_settings
 
 VARIATION = 0.2
-"""How far `vary` goes: the layout stays, small things change."""
+"""The variation strength of `vary`: the layout stays, small things change."""
 VARIATIONS = 4
-"""How many it draws."""
+"""How many pictures `vary` draws."""
 _UPSCALED = tuple(
     name
     for name, option in FIELDS.items()
     if option.recorded and "upscale" in option.commands and name not in ("seed", "count", "strength", "upscale")
 )
-"""What an upscaled picture has of the picture that it is made from."""
+"""Settings that an upscaled picture keeps from its source."""
 
 
 def again(
@@ -44,14 +44,22 @@ def again(
     is known for sure; ``layers``: those of a picture that is not drawn yet; ``usual`` and ``other`` as in
     :func:`~.asked_picture.picture_request`. Raises :class:`Unusable`."""
     if typed.variation is not None and typed.seed is None:
-        typed = replace(typed, seed="same")  # a variation of that picture is meant
+        typed = replace(typed, seed="same")  # the variation is of that picture, so keep its seed
     used = read_settings(record.get("used"))
     if used is None or not ((used.prompt or "").strip() or used.upscale):
         raise Unusable(texts.record_unusable(around.values.prefix))
     before = read_settings(record.get("asked")) or DrawOptions()
+    written = read_expansion(record["used"])
+    if written is not None:
+        # What was drawn is repeated, and the words that somebody typed only where they are to be expanded anew.
+        used = replace(used, prompt=written.prompt if typed.expand else written.drawn or used.prompt)
+        before = replace(before, prompt=None)
+    elif record["used"].get("expand") is True and typed.expand is None:
+        typed = replace(typed, expand=True)  # it waits, and its prompt is not written yet
+    keeps = written is not None and not typed.expand and typed.prompt is None
     began = record["used"].get("init_image") is not None
     if began:
-        used = replace(used, control=None)  # both at once are not of this room
+        used = replace(used, control=None)  # rooms never have both; keep the init image
     if not began or typed.control is not None:
         used, before = replace(used, strength=None), replace(before, strength=None)
     if not began and used.control is None:
@@ -83,6 +91,7 @@ def again(
         start=start,
         usual=usual,
         other=other,
+        expansion=written.source if written is not None and keeps else None,
     )
 
 
@@ -118,11 +127,21 @@ def upscaled(
         notes.append(texts.model_returned(typed.model or ""))
     asked = replace(typed, seed=_number(typed.seed))
     seed = _seed(typed, used, new_seed)
-    return picture_request(asked, around, seed=seed, base=base, notes=notes, start=start, other=other)
+    written = read_expansion(record.get("used")) if record is not None and typed.prompt is None else None
+    return picture_request(
+        asked,
+        around,
+        seed=seed,
+        base=base,
+        notes=notes,
+        start=start,
+        other=other,
+        expansion=None if written is None else written.source,
+    )
 
 
 def _check_upscale(typed: DrawOptions, prefix: str) -> None:
-    """No flag that asks for another picture."""
+    """Refuse flags that would change the picture."""
     for option in untaken("upscale", typed):
         raise Unusable(texts.upscale_is_that_picture(option.name, prefix))
 
@@ -132,7 +151,7 @@ def _shapeless(options: DrawOptions) -> DrawOptions:
 
 
 def _kept(typed: DrawOptions, used: DrawOptions, notes: list[str]) -> DrawOptions:
-    """What stays where nothing was typed. Other models have numbers of their own, which is noted."""
+    """The settings to keep where nothing was typed. After a change of model its defaults are used, with a note."""
     if _same_model(typed, used):
         return replace(used, seed=None, count=None)
     notes.append(texts.model_returned(typed.model or ""))
@@ -157,5 +176,5 @@ def _seed(typed: DrawOptions, used: DrawOptions, new: int) -> int:
 
 
 def _number(seed: int | str | None) -> int | None:
-    """Without the words for one."""
+    """A numeric seed; ``None`` for words such as "random"."""
     return seed if isinstance(seed, int) else None

@@ -29,17 +29,19 @@ def picture_request(
     start: str | None = None,
     usual: int = 1,
     other: int,
+    expansion: Mapping[str, str] | None = None,
 ) -> NewRequest:
     """The request for ``asked``; ``base`` are settings to keep where nothing was typed, ``usual`` how many pictures
     then, and ``layers`` the defaults where those are not to be the instance's of now. ``start`` is the event whose
-    picture it starts from; ``other`` the seed of a variation that has none.
+    picture it starts from; ``other`` the seed of a variation that has none; ``expansion`` what a language model wrote
+    the prompt of, when that was drawn before.
 
     Raises :class:`Unusable`.
     """
     values = around.values
     wanted = completed(asked, base or DrawOptions())
     prompt = wanted.prompt or ""
-    _check_lengths(prompt, wanted.negative_prompt, values)
+    _check_lengths("" if expansion is not None else prompt, wanted.negative_prompt, values)
     _check_start(wanted, values.prefix, start=start)
     body = {
         **wanted.asked(),
@@ -49,6 +51,7 @@ def picture_request(
         "layers": list(layers_of(around, numbers=base is None) if layers is None else layers),
         "most": {"steps": values.limits.steps},
         "asked": asked.asked(),
+        "expansion": None if expansion is None else dict(expansion),
     }
     if wanted.variation is not None:
         to = other if wanted.variation.seed is None else wanted.variation.seed
@@ -64,10 +67,12 @@ def layers_of(around: Circumstances, *, numbers: bool) -> list[dict[str, Any]]:
     """The room's defaults and the instance's; without ``numbers`` only which model draws: a picture that is drawn again
     has its own."""
     ours, chosen = around.values.draw, around.chosen
-    room = {"layer": "room", "model": chosen.name if chosen.source == "room" else None}
+    room: dict[str, Any] = {"layer": "room", "model": chosen.name if chosen.source == "room" else None}
     instance: dict[str, Any] = {"layer": "instance", "model": around.values.model}
     if numbers:
+        room["expand"] = around.expand
         instance |= {
+            "expand": ours.expand or None,
             "steps": ours.steps,
             "guidance_scale": ours.cfg,
             "size": None if ours.size is None else list(ours.size),
@@ -93,7 +98,7 @@ def _allowed_count(typed: int | None, values: Values, *, usual: int) -> int:
 
 
 def _check_start(wanted: DrawOptions, prefix: str, *, start: str | None) -> None:
-    """What is about a picture needs one, and one that steers is none to start from."""
+    """Flags about an init image need one; a ControlNet picture does not count as one."""
     if wanted.strength is not None and start is None:
         raise Unusable(texts.strength_needs_a_picture(prefix))
     if wanted.inpaint and start is None:
@@ -107,7 +112,7 @@ def _check_start(wanted: DrawOptions, prefix: str, *, start: str | None) -> None
 
 
 def _from_picture(wanted: DrawOptions, start: str | None) -> dict[str, Any]:
-    """What the picture of the event ``start`` is for: to steer, else to start from."""
+    """The picture of the event ``start`` as a field of the request: ControlNet input, else init image."""
     if start is None:
         return {}
     if wanted.control is not None:
@@ -121,7 +126,7 @@ def _from_picture(wanted: DrawOptions, start: str | None) -> dict[str, Any]:
 
 
 def completed(asked: DrawOptions, base: DrawOptions) -> DrawOptions:
-    """``asked``, completed by ``base``. A size is one thing, and more exact than a shape."""
+    """``asked``, completed by ``base``. Width and height count as one setting, which overrides an aspect ratio."""
     merged = {name: old if (new := getattr(asked, name)) is None else new for name, old in vars(base).items()}
     if asked.width is not None:
         merged |= {"width": asked.width, "height": asked.height}

@@ -12,7 +12,7 @@ from .services import Services
 
 
 async def cancel(services: Services, message: Message, intent: Intent) -> Outcome:
-    if message.reply_to is not None:  # whatever words stand there
+    if message.reply_to is not None:  # further words are ignored in a reply
         return await _cancel_one(services, message, message.reply_to)
     if (refused := CANCEL.refuse(services, intent)) is not None:
         return refused
@@ -38,7 +38,7 @@ async def _cancel_one(services: Services, message: Message, target: str) -> Outc
         request = await store.request(part.key)
     if request is None or request.room_id != message.room_id:
         return say(texts.NOT_A_REQUEST)
-    if not request.open or not _was_there(request, message):  # what was answered has been edited since
+    if not request.open or not _was_there(request, message):  # the request was replaced by an edit
         return say(texts.OVER_ALREADY)
     own = request.sender == message.sender
     if not own and not await services.permissions.has_power(message.room_id, message.sender, level):

@@ -6,6 +6,7 @@ In a room with one person there is one conversation in the main timeline; everyw
 from __future__ import annotations
 
 from .. import texts
+from ..chat.drawings import DRAWS
 from ..chat.entries import FLOWING, MODEL, ROOM_MODEL, answered_by, flows
 from ..chat.pace import PACE, Pace, answered_at, next_pace
 from ..errors import MatrixRefused
@@ -21,6 +22,7 @@ from .chat_models import check_chat_model
 from .command import Command
 from .context import known_models
 from .outcome import NewRequest, Outcome, Unusable, say
+from .room_settings import CHAT_DRAWS
 from .services import Services
 
 MAX_THREADS = 2_000
@@ -83,6 +85,8 @@ async def _turn(services: Services, message: Message, *, flowing: bool, model: s
         services.log.warning("Somebody goes on at a pace that no person has, and is not answered any more")
         return say(texts.CHAT_TOO_FAST)
     asked = ({FLOWING: True} if flowing else {}) | ({} if pace == Pace() else {PACE: pace.stored()})
+    if await services.settings.is_on(room, CHAT_DRAWS, lambda _: False):
+        asked[DRAWS] = True
     return Outcome(request=NewRequest(kind="chat", asked={**asked, **await _model(services, message, model)}))
 
 

@@ -1,4 +1,4 @@
-"""What a request meets where it is asked for, looked up before it is made out."""
+"""The context of a request: the instance's and the room's settings, looked up first."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from ..config import Values
 from ..errors import WorkerError
 from ..worker.info import Models
-from .room_settings import Chosen
+from .room_settings import EXPAND, Chosen, RoomSettings
 from .services import Services
 
 LOOK = 0.4
-"""Seconds that an answer waits for a fresh catalogue."""
+"""Seconds to wait for a fresh catalogue."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,12 +23,22 @@ class Circumstances:
     chosen: Chosen
     safe: bool = False
     """Whether a safety checker has to look at it."""
+    expand: bool | None = None
+    """Whether the room wants prompts to be expanded; ``None``: it has not chosen."""
 
 
 async def circumstances(services: Services, room: str) -> Circumstances:
-    chosen = await services.settings.model(room)
-    safe = await services.settings.safe(room)
-    return Circumstances(values=services.config.current, chosen=chosen, safe=safe)
+    return await circumstances_in(room, services.settings, services.config.current)
+
+
+async def circumstances_in(room: str, settings: RoomSettings, values: Values) -> Circumstances:
+    expand = await settings.own(room, EXPAND)
+    return Circumstances(
+        values=values,
+        chosen=await settings.model(room),
+        safe=await settings.safe(room),
+        expand=None if expand is None else expand == "on",
+    )
 
 
 async def known_models(services: Services) -> Models | None:

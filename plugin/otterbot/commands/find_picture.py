@@ -18,23 +18,23 @@ from .picture_event import START_PATIENCE, read_event, record_of
 from .services import Services
 
 PAGES = 5
-"""How many hundred of the bot's events are looked through for the last picture."""
+"""Pages (of 100 events of the bot) that are searched for the last picture."""
 UPGRADES = 5
-"""How many upgrades of a room are gone back for it."""
+"""Upgrades of a room that are followed back for it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """A picture's record, of which nothing is to be believed, and the event that it was drawn from, if we said so."""
+    """A picture's record (untrusted), and the event of its init image, if the bot's own event names it."""
 
     record: Mapping[str, Any]
     start: str | None = None
     event: str | None = None
-    """Its own, where it is the room's last."""
+    """Its own event, where it is the room's last picture."""
     ours: bool = False
-    """Whether a picture of the bot's own says so."""
+    """Whether the record comes from an event of the bot."""
     layers: Sequence[Mapping[str, Any]] | None = None
-    """What the room and the instance were used to, where nobody has made settings of it yet: it is not drawn."""
+    """The layers of a request that is not drawn yet, so that they are not resolved."""
 
 
 async def find_start(services: Services, message: Message, notes: list[str]) -> str | None:
@@ -179,7 +179,7 @@ async def thread_record(services: Services, room: str, root: str, *, waiting: bo
 
 
 async def _last(services: Services, room: str) -> Found | None:
-    """The room's last picture of ours."""
+    """The bot's last picture in the room."""
     last = await services.store.last_picture(room)
     found = None if last is None else _found(services, await read_event(services, room, last))
     if found is not None:
@@ -221,7 +221,7 @@ def _asked(request: Request) -> Found:
 
 
 def _found(services: Services, event: Mapping[str, Any] | None) -> Found | None:
-    """What a picture's event says. Only ours may name the event to start from."""
+    """The record in a picture's event. Only the bot's own events may name an init image."""
     record = record_of(event)
     if record is None or event is None:
         return None
@@ -231,12 +231,12 @@ def _found(services: Services, event: Mapping[str, Any] | None) -> Found | None:
 
 
 async def _replied_to(services: Services, room: str, event_id: str) -> Found | None:
-    """``None``: it is no picture of ours, nor about one."""
+    """The picture that a message replies to; ``None`` if it is none of the bot's, nor about one."""
     event = await read_event(services, room, event_id)
     found = _found(services, event)
     if found is not None:
         return found
-    # A reply to the request itself, or to what we said about it, means its picture.
+    # A reply to the request, or to a message about it, means its picture.
     picture = await picture_of(services, room, event_id)
     found = _found(services, await read_event(services, room, picture)) if picture is not None else None
     if found is not None:
@@ -247,14 +247,14 @@ async def _replied_to(services: Services, room: str, event_id: str) -> Found | N
 
 
 async def _drawn_in(services: Services, room: str, root: str) -> list[str]:
-    """Pictures of ours: of what the thread hangs on, and the last one that was asked for in the thread."""
+    """The bot's pictures of a thread: its root's, and the last one requested in it."""
     drawn = await services.store.last_drawn_in(room, root)
     of_it = None if drawn is None else await _part_of(services, room, drawn)
     return [place for place in (await picture_of(services, room, root), of_it) if place is not None]
 
 
 async def picture_of(services: Services, room: str, event_id: str) -> str | None:
-    """The last picture of the request that the event asks for, or speaks of."""
+    """The last picture of the request that the event made, or is about."""
     request = await services.store.request_by_event(event_id)
     if request is None and (part := await services.store.part_by_event(event_id)) is not None:
         request = await services.store.request(part.key)

@@ -17,7 +17,7 @@ from ..texts.info import info, info_of_nothing
 from .command import Command
 from .find_picture import find_drawn
 from .outcome import Outcome, Unusable, say
-from .recorded_settings import read_settings
+from .recorded_settings import read_expansion, read_settings
 from .services import Services
 
 _WEIGHT = Number(-100, 100)
@@ -76,6 +76,9 @@ def _rows(options: DrawOptions) -> Iterator[tuple[str, str]]:
 
 def _more(raw: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """What no flag says."""
+    if (written := read_expansion(raw)) is not None:
+        yield "Expanded from", written.prompt
+        yield "Expanded by", written.model
     if raw.get("init_image") is not None:
         masked = raw.get("mask") is not None
         yield "Began with", "another picture, of which only a part was drawn anew" if masked else "another picture"

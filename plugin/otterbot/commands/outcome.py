@@ -1,4 +1,4 @@
-"""What a command decides: read by ``events``, committed there in one transaction.
+"""The result of a command, committed by ``inbox`` in one transaction.
 
 A command sends nothing itself. It looks (at the worker, the settings, the room) and returns an
 :class:`Outcome`. All of it is stored together with the mark "handled", so a process that dies in
@@ -59,7 +59,7 @@ class Outcome:
 
 
 class Unusable(Exception):
-    """It cannot be done like this; the message is a sentence for people."""
+    """The command cannot be carried out; the message is a sentence for people."""
 
 
 def say(text: str) -> Outcome:

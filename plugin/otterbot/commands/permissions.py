@@ -1,7 +1,7 @@
 """Who may do what: the instance's list of users, and the power levels of rooms.
 
-Levels and members are read from the homeserver and believed for a few seconds; before somebody is
-refused, and before plain text is taken for chat, they are read anew.
+Power levels and members are cached for a few seconds. They are read anew before somebody is refused, and before plain
+text is taken for chat.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from ..config import Config
 
 BELIEVED = 10.0
-"""Seconds for which a room's levels are believed."""
+"""Seconds for which power levels are cached."""
 CROWD_BELIEVED = 60.0
-"""Seconds for which a room with more than two members is believed to have them."""
+"""Seconds for which "more than two members" is cached."""
 JUST_NOW = 30.0
 """Seconds for which a message counts as said now."""
 MAX_ROOMS = 1_000
@@ -47,7 +47,7 @@ class MembersUnknown(Unanswered):
 
 
 class Permissions:
-    """One per plugin instance; owns what is believed about rooms."""
+    """One per plugin instance; owns the cache."""
 
     def __init__(self, client: Client, config: Config, clock: Clock | None = None) -> None:
         self._client = client
@@ -75,7 +75,7 @@ class Permissions:
         return power.of(user) >= level
 
     def members_changed(self, room: str) -> None:
-        """Somebody came or went: what is believed of that is out of date."""
+        """A membership changed: drop the room's cached members."""
         self._crowds.pop(room, None)
 
     async def alone_with(self, room: str, user: str, said_at: float | None = None) -> bool:
@@ -114,7 +114,7 @@ class Permissions:
         return any(not isinstance(at, int) or at >= moment * 1000 for at in times)
 
     async def _members(self, path: Any, **query: str) -> dict[str, Any] | None:
-        """A list of members; ``None``: it is none of the bot's business. Nothing else is a "no"."""
+        """A list of members; ``None``: the bot is not in the room. Other failures are raised."""
         try:
             async with asyncio.timeout(PATIENCE):
                 answer = await self._client.api.request(Method.GET, path, query_params=query)
@@ -152,7 +152,7 @@ class Permissions:
             raise
 
     async def _create_event(self, room: str) -> Any:
-        """For homeservers that do not know ``format=event``."""
+        """The create event from the full state, for homeservers without ``format=event``."""
         state = await self._client.api.request(Method.GET, Path.v3.rooms[room].state)
         if not isinstance(state, list):
             raise TypeError("the answer is not the homeserver's")

@@ -11,11 +11,11 @@ from ..matrix.event_content import OUR_KEY
 from .services import Services
 
 START_PATIENCE = 3.0
-"""Seconds to wait for the room key of a picture's message: what else is said in the room waits as long."""
+"""Seconds to wait for the room key of a picture's message; later messages of the room wait meanwhile."""
 
 
 def record_of(event: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    """The record in a (readable) picture event. Nothing in it is to be believed."""
+    """The record in a decrypted picture event; untrusted."""
     content = event.get("content") if event is not None else None
     if not isinstance(content, Mapping) or content.get("msgtype") != "m.image":
         return None
@@ -28,11 +28,11 @@ async def read_event(services: Services, room: str, event_id: str) -> Mapping[st
     """The event, decrypted; ``None`` if nobody can read it or it is not there."""
     try:
         raw = await services.http.event(room, event_id)
-    except MatrixRefused:  # for good: it is not there, or not for us
+    except MatrixRefused:  # final: it does not exist, or is not visible to the bot
         return None
     try:
         return await services.encryption.readable(raw)
-    except KeyMissing as missing:  # it may be on its way
+    except KeyMissing as missing:  # the key may still come
         if not await services.encryption.wait_for_key(room, missing.session_id, START_PATIENCE):
             return None
     return await services.encryption.readable(raw)

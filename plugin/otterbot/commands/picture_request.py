@@ -58,4 +58,6 @@ async def _explained(services: Services, request: NewRequest) -> Outcome:
         return say(texts.EXPLAIN_UNKNOWN if refusal.status == 404 else texts.EXPLAIN_REFUSED)
     except WorkerError:
         return say(texts.EXPLAIN_AWAY)
-    return say(texts.explained(found))
+    wishes = [body.get("expand"), *(layer.get("expand") for layer in body.get("layers", ()))]
+    expands = next((wish for wish in wishes if wish is not None), False)
+    return say(texts.explained(found, expands=expands))

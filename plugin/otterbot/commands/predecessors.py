@@ -1,8 +1,8 @@
-"""Rooms that were upgraded: what was set in the room before holds in the new one.
+"""Room upgrades: settings of the predecessor apply in the new room.
 
 A room's create event names the room that it replaces. That is believed only if the tombstone of that room names this
-one: anybody can make a room that claims to replace another. What cannot be asked now is asked again, and until it is
-known nothing is drawn without safe mode.
+one: anybody can make a room that claims to replace another. Failed queries are repeated, and until the predecessor is
+known the safety checker is on.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ YOUNG = 600.0
 CHAIN = 30
 """How many upgrades are followed back."""
 TRIES = (0.3, 0.7, 1.5)
-"""Seconds between two looks while somebody waits for the answer."""
+"""Seconds between tries while a command waits for the answer."""
 
 
 class Predecessors:
-    """One per plugin instance. What was found out stands in the database."""
+    """One per plugin instance. Results are stored in the database."""
 
     def __init__(self, store: Store, states: RoomStates, outbox: Outbox, bot: str, log: logging.Logger) -> None:
         self._store = store
@@ -68,7 +68,7 @@ class Predecessors:
         return None
 
     async def follows(self, room: str) -> bool:
-        """Does it replace a room that we were in? Raises as :meth:`of`."""
+        """Whether the room replaces one that the bot was in. Raises as :meth:`of`."""
         before = await self.of(room)
         return before is not None and await self._store.was_in(before)
 
@@ -85,7 +85,7 @@ class Predecessors:
         try:
             claimed, made = await self._states.predecessor(room)
         except NotAllowed:
-            return None  # not ours to see: the chain ends here
+            return None  # not visible to the bot: the chain ends here
         if claimed is None or claimed == room or left == 0:
             if made:
                 await self._store.inherit(room, "", {}, None)
@@ -96,7 +96,7 @@ class Predecessors:
             await self._take_over(room, claimed)
             return claimed
         if not sure:
-            # Out of reach. What only restricts is taken over all the same.
+            # The old room cannot be read. Only the setting that restricts is taken over.
             await self._take_over(room, claimed, only=SAFE)
         elif self._age(made) > YOUNG:
             await self._store.inherit(room, "", {}, None)

@@ -36,7 +36,7 @@ def _words(request: Request) -> str:
 
 
 def _turn(services: Services, request: Request) -> int:
-    """What runs, then what is next, then what the worker does not know yet."""
+    """Sort key: running, then queued by place, then not yet submitted."""
     live = services.delivery.active(request.key)
     if live is None or live.job is None:
         return sys.maxsize

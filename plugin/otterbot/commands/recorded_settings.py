@@ -3,10 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from ..language.option_kinds import NeverTyped
+from ..language.option_kinds import Name, NeverTyped, Words
 from ..language.options import DrawOptions, settings_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """A prompt that a language model wrote."""
+
+    prompt: str
+    """What it was asked with."""
+    model: str
+    drawn: str | None = None
+    """What it wrote, where a request says so that is not drawn yet; a picture's prompt is what was drawn."""
+
+    @property
+    def source(self) -> dict[str, str]:
+        """As the worker takes it with a prompt that was written before."""
+        return {"prompt": self.prompt, "model": self.model}
+
+
+def read_expansion(used: Any) -> Written | None:
+    """What ``used`` says of that; ``None``: its prompt is somebody's own, or it says what nobody can believe."""
+    found = used.get("expansion") if isinstance(used, Mapping) else None
+    if not isinstance(found, Mapping):
+        return None
+    try:
+        prompt, model = Words().recorded(found.get("prompt")), Name().recorded(found.get("model"))
+        prompts = found.get("prompts")
+        drawn = Words().recorded(prompts[0]) if isinstance(prompts, list) and prompts else None
+    except NeverTyped:
+        return None
+    return Written(prompt=prompt, model=model, drawn=drawn)
 
 
 def read_settings(data: Any) -> DrawOptions | None:

@@ -12,11 +12,13 @@ from ..errors import Unanswered
 from ..store.store import Store
 from .predecessors import SAFE, Predecessors
 
-__all__ = ["CHAT_MODEL", "MODEL", "PERSONA", "SAFE", "Chosen", "RoomSettings"]
+__all__ = ["CHAT_DRAWS", "CHAT_MODEL", "EXPAND", "MODEL", "PERSONA", "SAFE", "Chosen", "RoomSettings"]
 
 MODEL = "model"
 CHAT_MODEL = "chat"
 PERSONA = "persona"
+EXPAND = "expand"
+CHAT_DRAWS = "chat_draws"
 
 
 @dataclass(frozen=True, kw_only=True)

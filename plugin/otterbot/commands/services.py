@@ -37,7 +37,7 @@ class Services:
     log: Logger
     warnings: list[str] = field(default_factory=list)
     """Sentences about this instance that ``!status`` shows (the client's own sync is on, …).
-    Whoever notices such a thing puts it here and takes it away again."""
+    Parts add their warnings and remove them when they no longer hold."""
     paces: Paces = field(default_factory=Paces)
     reports: list[Callable[[str], list[str]]] = field(default_factory=list)
     """Each says what ``!status`` should warn of in a room."""

@@ -6,7 +6,7 @@ from .. import texts
 from .catalogue_names import drawing_model
 from .chat_models import check_chat_model
 from .context import known_models
-from .room_settings import CHAT_MODEL, MODEL, PERSONA, SAFE
+from .room_settings import CHAT_DRAWS, CHAT_MODEL, EXPAND, MODEL, PERSONA, SAFE
 from .services import Services
 from .setting import Setting, Wanted, is_back, switch
 
@@ -45,6 +45,20 @@ ROWS = (
         on=texts.SAFE_MODE_ON,
         off=texts.SAFE_MODE_OFF,
         current=lambda services, room: services.settings.safe(room),
+    ),
+    switch(
+        EXPAND,
+        "Prompts written by a language model",
+        default=lambda values: values.draw.expand,
+        on=texts.EXPAND_ON,
+        off=texts.EXPAND_OFF,
+    ),
+    switch(
+        CHAT_DRAWS,
+        "Pictures that the language model asks for",
+        default=lambda _: False,
+        on=texts.CHAT_DRAWS_ON,
+        off=texts.CHAT_DRAWS_OFF,
     ),
 )
 BY_NAME = {row.name: row for row in ROWS}

@@ -44,12 +44,21 @@ SETTINGS = Command(
     usage=("settings", "what holds in this room; moderators set it"),
     topic=(
         "{!settings} shows what holds in this room. {!settings safe on} lets a safety checker look at every picture "
-        "before it comes, {!settings safe off} ends that; {!settings chat NAME} chooses the chat model. "
+        "before it comes, {!settings safe off} ends that; "
+        "{!settings expand on} lets a language model write the prompts; {!settings chat NAME} chooses the chat model. "
         "{!settings safe default} goes back to the operator's default. Moderators may."
     ),
     documented=(
         ("`!settings`", "what holds in this room"),
         ("`!settings safe on`", "a safety checker looks at every picture for this room; moderators set it"),
+        (
+            "`!settings expand on`",
+            "a language model writes the prompts of this room's pictures around people's words; moderators set it",
+        ),
+        (
+            "`!settings chat_draws on`",
+            "the language model may ask for a picture in this room's chats; moderators set it",
+        ),
         ("`!settings chat NAME`", "which language model answers `!chat` in this room; moderators set it"),
     ),
 )

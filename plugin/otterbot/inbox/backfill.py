@@ -1,8 +1,8 @@
-"""A walk back through the timelines: what came while nobody listened.
+"""Backfill: walks back through timelines for messages that came while the bot was away.
 
 mautrix stores its place in the sync before the handlers run, and does not fill the gaps of a
-limited timeline, so the sync alone loses messages. There is no cursor: handlers reorder, and what
-was handled is known by its id.
+limited timeline, so the sync alone loses messages. There is no cursor, because handlers reorder: handled events are
+known by their ids.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ BACKOFF = (0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 
 
 class Backfill:
-    """Walks rooms; each walk gives the events it found, oldest first. ``order`` is told of a walk as soon as it is
-    asked for, not only when its coroutine runs."""
+    """Walks rooms; each walk gives the events it found, oldest first. ``order`` is notified of a walk when it is
+    requested, before its coroutine runs."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class Backfill:
         self._slots = asyncio.Semaphore(AT_A_TIME)
         self._walking: set[str] = set()
         self._since: dict[str, float] = {}
-        """By room: what came after that moment (``time.monotonic()``) may have something missing before it."""
+        """Room → moment (``time.monotonic()``) from which on events may have gaps before them."""
 
     def everywhere(self, since: float) -> Coroutine[Any, Any, None]:
         """Walk every joined room, as soon as the homeserver answers. ``since``: see :meth:`room`."""
@@ -63,8 +63,8 @@ class Backfill:
         return self._everywhere(since)
 
     def room(self, room: str, since: float) -> Coroutine[Any, Any, None]:
-        """Walk one room; a walk that is asked for during one follows it. It ends where all came before ``since``
-        (``time.monotonic()``): of what has come after that nobody knows what is behind it."""
+        """Walk one room; a walk that is asked for during one follows it. It ends where all events came before ``since``
+        (``time.monotonic()``): events that came later may have gaps before them."""
         self._order.begun(room)
         self._since[room] = min(since, self._since.get(room, since))
         return self._room(room)
@@ -80,7 +80,7 @@ class Backfill:
     async def _room(self, room: str) -> None:
         try:
             await self._walks(room)
-        except LASTING as error:  # of one room; the others are walked all the same
+        except LASTING as error:  # an error of one room must not stop the others
             self._log.error("A room cannot be walked: %s\n%s", type(error).__name__, places(error))
         finally:
             self._order.over(room)
@@ -96,7 +96,7 @@ class Backfill:
             self._walking.discard(room)
 
     async def _insist(self, call: Callable[[], Awaitable[T]]) -> T | None:
-        """Until it is answered (and the database is not locked); ``None`` if the homeserver refuses."""
+        """Repeat ``call`` until the homeserver answers (and the database is not locked); ``None`` if it refuses."""
         tries = 0
         while True:
             wait = BACKOFF[min(tries, len(BACKOFF) - 1)]
@@ -119,7 +119,7 @@ class Backfill:
             await asyncio.sleep(wait)
 
     async def _in_turn(self, room: str, since: float) -> None:
-        """One try. Others have their turns before the next one: three rooms that cannot be read hold up no fourth."""
+        """One try for one room. Other rooms come before the next try, so unreadable rooms do not block the rest."""
         async with self._slots:
             await self._walk(room, since)
 
@@ -130,7 +130,7 @@ class Backfill:
         for _ in range(PAGES):
             events, start = await self._http.messages(room, start=start, limit=PAGE, event_filter=FILTER)
             done = start is None
-            known: bool | None = None  # comings and goings and the bot's own words say nothing
+            known: bool | None = None  # membership events and the bot's own messages do not count
             for event in events:
                 if coming.ends(event):
                     done = True

@@ -25,17 +25,17 @@ if TYPE_CHECKING:
     from mautrix.client import Client
 
 RATCHETS = ("put_account", "add_session", "update_session")
-"""Of the store of keys: what says that something was decrypted. Each may be done twice."""
+"""Methods of the crypto store that record a decryption. All are idempotent."""
 SECONDS = (0.2, 1.0, 5.0)
 ORIGINAL = "otterbot_original"
-"""What an earlier life of the plugin has wrapped is unwrapped by that name."""
+"""Attribute with the original function, to unwrap what an earlier instance of the plugin has wrapped."""
 
 
 class Later:
-    """What is written behind the handling of something that was sent to this device, by the task that handles it.
+    """Writes deferred until after the handling of a to-device event, in the task that handles it.
 
-    Tasks that it starts inherit the context and go on by themselves (mautrix mends a broken ratchet in one, and sends
-    with it): their writes are not put off.
+    Tasks started by it inherit the context but run on their own (mautrix repairs broken ratchets so, and sends with
+    them): their writes are not deferred.
     """
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ _LATER: ContextVar[Later | None] = ContextVar("later", default=None)
 
 
 class PlaceBefore(SyncStore):
-    """mautrix's ``SyncStore`` around another one: what it stores is not further than what was taken in."""
+    """A ``SyncStore`` that wraps another one, and stores only sync tokens whose answers are fully handled."""
 
     def __init__(self, inner: Any, log: Logger) -> None:
         self.otterbot_original = inner
@@ -56,13 +56,13 @@ class PlaceBefore(SyncStore):
         self._stored: SyncToken | None = None
 
     async def put_next_batch(self, next_batch: SyncToken) -> None:
-        """Called with each answer, when all of the one before has been handled."""
+        """Called with each sync answer, when the previous one is fully handled."""
         taken_in, self._latest = self._latest, next_batch
         if taken_in is None:
             self._stored = await self.otterbot_original.get_next_batch()
             if self._stored:
-                return  # the next start asks for this answer again
-            taken_in = next_batch  # the first of all: asking for it again would be asking for everything
+                return  # so that the next start asks for this answer again
+            taken_in = next_batch  # a first sync: repeating it would fetch everything
         await surely(lambda: self.otterbot_original.put_next_batch(taken_in), self._log)
         self._stored = taken_in
 
@@ -70,12 +70,12 @@ class PlaceBefore(SyncStore):
         stored = SyncToken(await self.otterbot_original.get_next_batch() or "")
         if self._latest is not None and stored == self._stored:
             return self._latest
-        self._latest = None  # somebody has set it
+        self._latest = None  # somebody else has set the token
         return stored
 
 
 class RoomKeys:
-    """Handles what was sent to this device, one thing at a time."""
+    """Handles to-device events one at a time."""
 
     def __init__(self, client: Client, crypto: Any, log: Logger) -> None:
         self._client = client
@@ -86,8 +86,8 @@ class RoomKeys:
 
     async def handle(self, event: Any) -> None:
         if self._client.crypto is not self._crypto:
-            return  # Maubot has given the account another device
-        # Shielded: a sync that is stopped in the middle would leave a ratchet that has moved on, and no key.
+            return  # the account has another device now
+        # Shielded: a sync stopped in the middle would advance the ratchet and lose the key.
         task = asyncio.create_task(self._handle(event), name="otterbot room key")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -113,7 +113,7 @@ class RoomKeys:
         client, crypto = self._client, self._crypto
         for handler in (crypto.handle_to_device_event, getattr(crypto, ORIGINAL, self.handle)):
             client.remove_event_handler(EventType.TO_DEVICE_ENCRYPTED, handler)
-        # With wait_sync the next sync waits for it. mautrix registers its own as something that goes on beside.
+        # wait_sync makes the next sync wait for this handler; mautrix's own does not.
         client.add_event_handler(EventType.TO_DEVICE_ENCRYPTED, self.handle, wait_sync=True)
         setattr(crypto, ORIGINAL, self.handle)
         for name in (*RATCHETS, "put_group_session"):
@@ -128,8 +128,8 @@ class RoomKeys:
         setattr(client, "upload_keys", self._stored_first(upload))  # noqa: B010  a method, to mypy
 
     def _stored_first(self, upload: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-        """mautrix stores one-time keys when the homeserver has them; if it dies in between, whoever takes one of them
-        for a first contact is never understood."""
+        """Store one-time keys before uploading them. mautrix stores them afterwards: after a crash in between, messages
+        encrypted with such a key could never be read."""
 
         async def uploaded(*args: Any, **named: Any) -> Any:
             account = self._crypto.account
@@ -152,7 +152,8 @@ class RoomKeys:
         return safely
 
     def _if_it_can(self, fill: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
-        """How often a room changes its keys is only good to know; mautrix drops the key if it cannot ask for that."""
+        """Make failures of this query harmless: it only asks for a room's rotation period, but mautrix drops the room
+        key if it fails."""
 
         async def filled(content: Any) -> None:
             try:
@@ -165,7 +166,7 @@ class RoomKeys:
 
 
 def install(client: Client, log: Logger) -> None:
-    """Before the sync begins; again after a reload of the plugin, which leaves the client as it is."""
+    """Call before the sync begins, and again after a reload of the plugin, which keeps the client."""
     inner = getattr(client.sync_store, ORIGINAL, client.sync_store)
     client.sync_store = PlaceBefore(inner, log) if _alone(client) else inner
     if client.crypto is not None:
@@ -173,7 +174,8 @@ def install(client: Client, log: Logger) -> None:
 
 
 def _alone(client: Client) -> bool:
-    """A start repeats the last answer, which other plugins on this account would take for new messages."""
+    """Whether no other plugin uses this client: a start repeats the last answer, which others would take for new
+    messages."""
     from maubot.client import Client as MaubotClient
 
     owner = MaubotClient.cache.get(client.mxid)
@@ -181,7 +183,7 @@ def _alone(client: Client) -> bool:
 
 
 async def surely(write: Callable[[], Awaitable[None]], log: Logger) -> None:
-    """Does it, however long the disk is full."""
+    """Repeat a write until the disk takes it."""
     tries = 0
     while True:
         try:

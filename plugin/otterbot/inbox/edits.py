@@ -1,4 +1,4 @@
-"""Edits of messages: whose they are, where they stand, and what they change."""
+"""Edits of messages: whether they are valid, and what they change."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MOST = 1_000
 
 
 class Edits:
-    """What an edit of a message leads to. One per plugin instance; keeps only what it has said."""
+    """Handles edits. One per plugin instance; remembers only which messages it has answered."""
 
     def __init__(
         self,
@@ -41,11 +41,11 @@ class Edits:
         self._told: set[str] = set()
 
     async def in_place(self, message: Message) -> Message | None:
-        """The message as it counts; an edit with the thread and the reply of what it edits, which it does not repeat.
+        """The message to handle; an edit gets the thread and reply of the edited message, which it does not repeat.
 
-        ``None`` if it is not to count. Nobody changes what others said, and an edit is not edited: homeservers let
-        such events pass, and people's clients do not show them. And what comes behind an edit that was made after it,
-        because its room key came late, is no longer what stands in the room.
+        ``None``: ignore it. Ignored are edits of other people's messages and edits of edits: homeservers accept them,
+        but clients do not show them. An older edit that arrives after a newer one, because its room key was late, is
+        ignored too.
         """
         old = await surely(lambda: self._store.request_by_event(message.event_id), self._log)
         if message.edit_id is None:
@@ -77,11 +77,11 @@ class Edits:
             return self._too_late(edit)
         outcome = await self._handle(edit)
         if outcome is None:
-            return Outcome(cancel=(old.key,))  # it is no command any more
+            return Outcome(cancel=(old.key,))  # the edited message is no command
         return replace(outcome, cancel=(*outcome.cancel, old.key)) if outcome.request is not None else outcome
 
     def _too_late(self, edit: Message) -> Outcome:
-        """Said once for each message: programs write theirs with dozens of edits."""
+        """A sentence that it is too late, once per message: bridges edit a message dozens of times."""
         if edit.event_id in self._told:
             return Outcome()
         if len(self._told) >= MOST:
@@ -97,7 +97,7 @@ class Edits:
 
 
 def _is_behind(edit: Message, old: Request) -> bool:
-    """What is asked for already is a later edit of the same message."""
+    """True if ``old`` came from a later edit than ``edit``: edits arrive out of order when a room key is late."""
     return bool(old.edit_id) and old.sent_at is not None and edit.timestamp / 1000 < old.sent_at
 
 

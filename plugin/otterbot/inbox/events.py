@@ -1,8 +1,7 @@
-"""What comes from the rooms: each message handled once, in order, whenever its key arrives.
+"""Receives the rooms' messages: each is handled once, in order, whenever its room key arrives.
 
-Everything is read from the raw sync answers and from the walks of the catch-up; both go through
-one queue per room, which asks the database whether it has been handled. What follows from a
-message is committed together with the mark that says so.
+Events come from raw sync answers and from backfill. Both go through one queue per room, which checks in the database
+whether an event was handled. The outcome of a message is committed together with its mark "handled".
 """
 
 from __future__ import annotations
@@ -86,7 +85,7 @@ class Events:
         self._polls = Polls(store.clock)
         self._said = SaidTimes()
         self._gap: float | None = None
-        """Since when something may be missing; ``None``: nothing is."""
+        """Since when events may be missing; ``None``: none are."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._order = Holdback(self._found)
         self._backfill = Backfill(
@@ -118,7 +117,7 @@ class Events:
     # -- life --------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Listen, and look for what came before."""
+        """Listen to the sync, and backfill all rooms."""
         client = self._client
         client.add_event_handler(InternalEventType.SYNC_SUCCESSFUL, self.on_sync, wait_sync=True)
         client.add_event_handler(InternalEventType.SYNC_ERRORED, self.on_sync_error)
@@ -166,7 +165,7 @@ class Events:
                     [came] = dated([state], self._bot, earliest=earliest, latest=latest)
                     self._came(room, came, said_at(came))
             timeline = answer.timeline(room)
-            back = any(joins(each, self._bot) for each in timeline)  # it may have been there before
+            back = any(joins(each, self._bot) for each in timeline)  # the bot may have been in it before
             if gap is None and (back or answer.limited(room)):
                 self._spawn(self._backfill.room(room, time.monotonic()))
             counts = since_invited(answer.before(room), timeline, self._bot)
@@ -188,7 +187,7 @@ class Events:
         self._encryption.forget_plain()
 
     async def on_sync_stopped(self, event: Any) -> None:
-        """A fatal error ended the sync: begin again, or the bot would be deaf until a restart."""
+        """A fatal error ended the sync: restart it, or the bot would receive nothing until a restart."""
         self._missing(time.monotonic())
         self._late.hearing(works=False)
         if isinstance(event, dict) and event.get("error") is not None:
@@ -201,7 +200,8 @@ class Events:
     # -- into the queues ---------------------------------------------------------------------
 
     def _walked(self, room: str, events: list[Raw]) -> None:
-        """A walk found them. When they were said their times alone tell, if the sync has not brought them too."""
+        """Events that a walk found. Their time is known only from their own timestamps, unless the sync brought them
+        too."""
         self._found(room, dated(events, self._bot, latest=self._clock.now(), heard=self._said))
 
     def _found(self, room: str, events: list[Raw]) -> None:
@@ -213,15 +213,15 @@ class Events:
                 self._queues.put(room, event)
 
     async def _horizon(self) -> float:
-        """What is older is not answered: the age limit, the age of the database."""
+        """The oldest time that is answered: from the age limit, and the age of the database."""
         await self._clock.settle()
         now, installed = self._clock.now(), self._store.installed_at
         age = now - self._values().catch_up.max_age_hours * 3600
-        # Not in the future: the clock was wrong then, and has been put right.
+        # Never in the future: the clock was wrong at the installation.
         return max(age, installed if installed <= now else 0.0)
 
     async def _event(self, raw: Raw) -> None:
-        """One event out of its room's queue. What fails for now is found again by the next walk."""
+        """Handle one event from its room's queue. What fails now is found again by the next walk."""
         event_id = raw["event_id"]
         try:
             await self._handler.take(raw)

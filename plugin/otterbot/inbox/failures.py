@@ -1,4 +1,4 @@
-"""Events that could not be handled: their room is walked again, at growing distances, so that nothing spins."""
+"""Events that could not be handled: their room is walked again, at growing intervals."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 AT_ONCE = 2
-"""How often with the next sync."""
+"""So many retries come with the next syncs."""
 FIRST, LONGEST = 60.0, 3600.0
-"""Seconds until the walks after those."""
+"""Seconds until the walks after those, growing from the first to the longest."""
 MOST = 1_000
 
 
@@ -16,13 +16,13 @@ MOST = 1_000
 class _Failing:
     room: str
     since: float
-    """When it came first (``time.monotonic()``)."""
+    """When the event came first (``time.monotonic()``)."""
     count: int = 0
     due: float = 0.0
 
 
 class Failures:
-    """Moments are those of ``time.monotonic()``. One room that cannot be asked costs the others nothing."""
+    """Times are ``time.monotonic()``. Failures of one room do not affect others."""
 
     def __init__(self) -> None:
         self._events: OrderedDict[str, _Failing] = OrderedDict()
@@ -38,16 +38,16 @@ class Failures:
             self._waiting.discard(self._events.popitem(last=False)[0])
 
     def over(self, event_id: str) -> None:
-        """It has been handled."""
+        """Forget an event that has been handled."""
         self._events.pop(event_id, None)
         self._waiting.discard(event_id)
 
     def failing(self, room: str) -> bool:
-        """Something of that room could not be handled, and has not been since."""
+        """Whether an event of that room has failed and is still unhandled."""
         return any(failing.room == room for failing in self._events.values())
 
     def due(self, now: float) -> dict[str, float]:
-        """The rooms to walk now, and since when."""
+        """The rooms to walk now, each with the time to walk back to."""
         rooms: dict[str, float] = {}
         for event_id in [event_id for event_id in self._waiting if self._events[event_id].due <= now]:
             failing = self._events[event_id]

@@ -1,4 +1,4 @@
-"""What follows from a message is stored together with the mark that it was handled, and begins."""
+"""Commits the outcome of a message together with its mark "handled", then starts it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 
 class FollowUps:
-    """One per plugin instance; remembers only which questions were answered last."""
+    """One per plugin instance; remembers only the latest answers, for repeats."""
 
     def __init__(
         self,
@@ -155,13 +155,13 @@ class FollowUps:
         try:
             return await self._surely(lambda: self._encryption.is_encrypted(room))
         except MatrixError:
-            return True  # not known, for as long as it was asked: the careful answer
+            return True  # unknown: assume that it is encrypted
 
     async def _surely(self, call: Callable[[], Awaitable[T]]) -> T:
         return await surely(call, self._log)
 
 
 def _same(message: Message, key: str) -> Part:
-    """The reaction to a question whose answer somebody else, or the same person, has just got."""
+    """The reaction for a repeated question, whose answer was just given."""
     content = event_content.reaction(key, SAME, message.event_id, texts.SAME)
     return Part(key=key, part=SAME, room_id=message.room_id, kind=Kind.REACTION, rank=Rank.REPEAT, content=content)

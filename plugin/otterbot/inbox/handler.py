@@ -1,4 +1,4 @@
-"""One event out of its room's queue: decrypted, or put aside until its key comes, and understood."""
+"""Handles one event from its room's queue: decrypts it, or parks it until its key comes, and interprets it."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from .undecrypted import Undecrypted
 
 T = TypeVar("T")
 COULD_NOT_ASK = (Unanswered, AnswerLost, RateLimited, sqlite3.Error)
-"""The homeserver did not answer, or not with what it knows; or the database did not."""
+"""Temporary failures of the homeserver or the database."""
 IN_VAIN = 2
-"""How often it is asked again in a room where that was in vain: what comes after waits as long."""
+"""Retries in a room where earlier ones failed: later messages of the room wait meanwhile."""
 
 
 class Handler:
@@ -51,7 +51,7 @@ class Handler:
         bot: str,
         log: logging.Logger,
     ) -> None:
-        """``horizon``: what is older is not answered."""
+        """``horizon``: older messages are not answered."""
         self._store = store
         self._clock = store.clock
         self._encryption = encryption

@@ -20,16 +20,16 @@ from ..store.store import Store
 from ..waiting import surely
 
 JOIN_TRIES = (1.0, 5.0, 15.0, 60.0, 300.0)
-"""Seconds between two tries to accept an invitation; the last one for about a day, as long as nobody says no."""
+"""Seconds between tries to accept an invitation; the last value repeats for about a day, until a refusal."""
 MOST_TRIES = 300
 GREETING_AGE = 24 * 3600.0
 SPACE = "m.space"
 SLACK = 3.0
-"""Seconds; clocks are not compared more finely."""
+"""Tolerance in seconds when times are compared."""
 
 
 class Membership:
-    """What happens around the bot's membership."""
+    """Handles the bot's own membership: joins and invitations."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class Membership:
         log: logging.Logger,
         follows: Callable[[str], Awaitable[bool]] | None = None,
     ) -> None:
-        """``follows``: does that room replace one that we were in? Then it has been greeted."""
+        """``follows``: whether the room replaces one that the bot was in; such rooms are not greeted again."""
         self._store = store
         self._http = http
         self._outbox = outbox
@@ -58,8 +58,8 @@ class Membership:
         self._joining: set[str] = set()
 
     async def arrived(self, room: str, event: Raw, at: float | None = None) -> None:
-        """The bot has joined: remember when, and say hello, once for ever, but not in a space: nobody talks there.
-        ``at``: when that counts as done, where that is known better than by the event's own time."""
+        """The bot has joined: store when, and greet once ever, except in spaces, where nobody talks. ``at``: when that
+        counts as done, where that is known better than by the event's own time."""
         if room in self._arriving:
             return
         self._arriving.add(room)
@@ -88,12 +88,13 @@ class Membership:
         try:
             create = await self._http.state_event(room, "m.room.create")
         except NotAllowed:
-            return False  # nothing of it is known, or the bot is not there any more: then nothing can be said either
-        content = create.get("content", create)  # of homeservers that do not know ``format=event``
+            return False  # unknown, or the bot has left: then it could not say anything
+        content = create.get("content", create)  # homeservers without ``format=event`` return only the content
         return isinstance(content, dict) and content.get("type") == SPACE
 
     async def _invited_by_friend(self, event: Raw) -> bool:
-        """Maubot's autojoin accepts everybody's invitations; strangers get silence all the same."""
+        """Whether an allowed user has invited the bot. Maubot's autojoin accepts everybody's invitations, but strangers
+        get silence."""
         unsigned = event.get("unsigned")
         inviter = unsigned.get("prev_sender") if isinstance(unsigned, dict) else None
         if not isinstance(inviter, str) or inviter == self._bot:
@@ -105,7 +106,7 @@ class Membership:
         return answer if isinstance(answer, bool) else await answer
 
     async def invited(self, room: str, sender: str) -> None:
-        """Accept, if somebody who may use the bot asks."""
+        """Accept an invitation from an allowed user."""
         if not await self._may(sender):
             self._log.info("An invitation by somebody who may not use the bot is ignored")
             return
@@ -123,7 +124,7 @@ class Membership:
                 await self._join(room)
                 return
             except Exception as error:
-                # It was withdrawn, or the room is gone, or of a version that nobody knows.
+                # The invitation was withdrawn, or the room is gone, or of an unknown version.
                 said_no = isinstance(error, MatrixStandardRequestError) and error.http_status in (400, 403, 404)
                 if said_no or tries + 1 == MOST_TRIES:
                     self._log.warning("Cannot join a room: %s", type(error).__name__)

@@ -1,7 +1,7 @@
 """Events that cannot be read yet, within limits that are fair between rooms and people.
 
-Anybody can send what looks encrypted, as much as they like: whoever has the most waiting gives way first, so that
-nobody's messages push out those of others.
+Anybody can send any number of undecryptable events. Beyond the limit, the sender with the most waiting events loses
+one, so that nobody can push out others' messages.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from ..matrix.sync_answer import Raw
 
 PER_SENDER = 100
-"""Events of one person in one room."""
+"""Limit of events per person and room."""
 PER_ROOM = 500
 IN_ALL = 5_000
 
@@ -29,7 +29,7 @@ class Waiting:
     raw: Raw
     since: float = field(default_factory=time.monotonic)
     told: bool = False
-    """Its room has been told, or is not to be."""
+    """The room has been told about it, or must not be."""
 
     @property
     def place(self) -> tuple[str, str, str]:
@@ -37,20 +37,20 @@ class Waiting:
 
 
 class Parked:
-    """One per plugin instance; lives in memory: what is unread after a restart is found again by the walk."""
+    """One per plugin instance, in memory: after a restart backfill finds unread events again."""
 
     def __init__(self) -> None:
         self._lists: dict[tuple[str, str], list[Waiting]] = {}
-        """By room and sender, in the order in which they came. No list is empty."""
+        """(Room, sender) → events in order of arrival. No list is empty."""
         self._rooms: Counter[str] = Counter()
         self._senders: Counter[str] = Counter()
         self.strangers = 0
-        """How many were not parked because their senders may not use the bot."""
+        """Events that were not parked because their senders may not use the bot."""
         self.pushed_out = 0
-        """How many were given up for want of room."""
+        """Events that were dropped because of the limit."""
 
     def add(self, new: Waiting) -> Waiting | None:
-        """Park it; what had to give way for it (it may be the new one itself)."""
+        """Park an event. Returns the one dropped for it, which may be the new one."""
         self._lists.setdefault((new.room, new.sender), []).append(new)
         self._rooms[new.room] += 1
         self._senders[new.sender] += 1
@@ -86,18 +86,18 @@ class Parked:
                 del counter[name]
 
     def has(self, room: str, sender: str, session: str) -> bool:
-        """Does anything wait for that key?"""
+        """Whether an event waits for that key."""
         return any(one.session == session for one in self._lists.get((room, sender), ()))
 
     def take(self, room: str, sender: str, session: str) -> list[Waiting]:
-        """Everything that waits for that key, oldest first; it waits no longer."""
+        """Remove and return all events waiting for that key, oldest first."""
         taken = [one for one in self._lists.get((room, sender), ()) if one.session == session]
         for one in taken:
             self._remove(one)
         return taken
 
     def of(self, room: str) -> Iterator[Waiting]:
-        """What waits in a room, person by person."""
+        """Events waiting in a room, person by person."""
         for (place, _), parked in list(self._lists.items()):
             if place == room:
                 yield from parked

@@ -1,4 +1,4 @@
-"""One queue for each room: what comes is handled in order, rooms beside each other."""
+"""One queue per room: a room's events are handled in order, rooms in parallel."""
 
 from __future__ import annotations
 

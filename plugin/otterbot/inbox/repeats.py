@@ -1,9 +1,8 @@
-"""Equal answers of one room are one, for everybody who asked before it could be read.
+"""Deduplicates equal answers in a room for everybody who asked before the first was visible.
 
-A homeserver lets one message through in some seconds. What is asked again and again meanwhile would hold up everything
-else that has to be said, and tell nobody anything new: who asked later is pointed to the answer by a reaction. Only
-plain answers are meant: what is accepted, cancelled or set is always said. Who asks after having seen the answer wants
-it again, and gets it.
+Homeservers let through one message in some seconds. Repeated answers would delay everything else and say nothing new,
+so later askers get a reaction instead. Only plain answers are deduplicated: accepting, cancelling and setting are
+always confirmed. Who asks after the answer became visible gets it again.
 """
 
 from __future__ import annotations
@@ -20,9 +19,9 @@ from ..store.store import Store
 
 PART = "reply"
 SECONDS = 600.0
-"""For so long an answer is remembered."""
+"""Seconds for which an answer is remembered."""
 PLACES, EACH = 500, 20
-"""How many places (a room, a thread), and answers of each, are remembered."""
+"""Limits of remembered places (rooms, threads), and of answers per place."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,18 +39,18 @@ class Repeats:
     def __init__(
         self, store: Store, begun: Callable[[str, str], float], stands: Callable[[Part], Awaitable[bool]]
     ) -> None:
-        """``begun``: when a part was begun to be sent, in the homeserver's time. ``stands``: was it said before this
-        start, whatever the database thinks? Then nobody who asks now waits for it."""
+        """``begun``: when the sending of a part began, in the homeserver's time. ``stands``: whether it was sent before
+        this start, whatever the database says; then nobody waits for it."""
         self._store = store
         self._begun = begun
         self._stands = stands
         self._places: OrderedDict[tuple[str, str | None], list[_Answer]] = OrderedDict()
 
     async def covers(self, message: Message, outcome: Outcome) -> bool:
-        """Is the same said there already, unread when this was asked, or about to be?
+        """Whether an equal answer is waiting, or was not visible yet when this was asked.
 
-        The same is the same text to the same words (two drawings that are refused for one reason are two); and as long
-        as the first answer has not gone out, the same person's same words, whatever has changed meanwhile.
+        Equal means the same text to the same words (two drawings refused for one reason are different); and while the
+        first answer is unsent, the same words of the same person.
         """
         if outcome.reply is None or not _only_says(outcome):
             return False
@@ -70,7 +69,7 @@ class Repeats:
         return False
 
     def said(self, message: Message, outcome: Outcome, key: str) -> None:
-        """It is stored: from now on it stands for its equals."""
+        """Record a stored answer for later comparisons."""
         if outcome.reply is None or not _only_says(outcome):
             return
         answer = _Answer(

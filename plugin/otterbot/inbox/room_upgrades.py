@@ -28,11 +28,11 @@ from ..store.rows import Kind, Part, PartState, Rank, Request
 from ..store.store import Store
 
 DROPPED = frozenset({ACK, PLACEHOLDER, GREETING, SETTINGS, UNREAD})
-"""Parts that are of no use in another room."""
+"""Parts that make no sense in another room."""
 INVITES = 7 * 86_400.0
-"""Seconds for which a tombstone is an invitation into the room that it names."""
+"""Seconds for which a tombstone counts as an invitation to its new room."""
 CHAIN = 30
-"""How many upgrades are followed on."""
+"""Limit of successive upgrades that are followed."""
 
 
 class RoomUpgrades:
@@ -72,24 +72,24 @@ class RoomUpgrades:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def resume(self) -> None:
-        """Rooms may have been closed while nobody listened."""
+        """Look for rooms that were closed while the bot was away."""
         requests = await self._store.open_requests()
         for request in requests:
             try:
                 await self._ends_exposed(request)
             except MatrixError:
-                continue  # nothing of it is sent there before that is known
+                continue  # nothing is sent there until that is known
         rooms = {request.room_id for request in requests}
         for room in rooms | {part.room_id for part in await self._store.pending_parts()}:
             try:
                 closed = await self._states.tombstone(room) is not None
             except MatrixError:
-                closed = True  # not known: asked again until it is
+                closed = True  # unknown: asked again later
             if closed:
                 self._outbox.blocked.doubt(room)
 
     def heard(self, room: str, state: Raw) -> None:
-        """A state event that came by the sync."""
+        """A state event from the sync."""
         blocked = self._outbox.blocked
         self._states.departures.heard(room, state)
         if state.get("type") == "m.room.tombstone" and state.get("state_key") == "":
@@ -127,23 +127,24 @@ class RoomUpgrades:
                 return Following.MOVED
             if beyond is None:
                 return Following.NOT_YET
-            old, further = new, beyond  # we are not in it, but it has been replaced as well
+            old, further = new, beyond  # the bot is not in it, but it has been replaced as well
         return Following.NEVER
 
     async def _come_in(self, room: str, tombstone: Tombstone) -> bool:
-        """Whoever closed the old room invites us by that; it counts as any other invitation does."""
+        """Join the new room: the tombstone counts as an invitation from its sender."""
         sender, age = tombstone.sender, self._store.clock.now() - tombstone.at
         if sender is None or not self._allowed(sender) or age > INVITES or await self._states.was_put_out(room):
             return False
         try:
             await self._join(room, sender.partition(":")[2] or None)
-        except Exception as error:  # mautrix and aiohttp raise what they like; an invitation may still come
+        except Exception as error:  # any error of mautrix or aiohttp; an invitation may still come
             self._log.info("Not let into the room that replaces another yet: %s", type(error).__name__)
             return False
         return True
 
     async def banned(self, room: str) -> None:
-        """Nobody is waiting for it: it ends now. The sentences wait for a while, should we be let in again."""
+        """The bot was banned: end the room's requests now. Their sentences wait for a while in case it is let in
+        again."""
         requests = await self._store.open_requests(room)
         if requests:
             self._log.info("Banned from a room; its open requests end: %d", len(requests))
@@ -160,7 +161,7 @@ class RoomUpgrades:
         unwanted: list[Part] = []
         for part in waiting:
             if part.state is not PartState.READY or part.kind in (Kind.REACTION, Kind.REDACTION):
-                continue  # perhaps sent, or about something that stands in the old room
+                continue  # possibly sent, or about an event in the old room
             request = await self._store.request(part.key)
             private = exposed and (secret or (request is not None and request.private))
             moved = None if private else await moved_part(part, new, request)
@@ -185,8 +186,8 @@ class RoomUpgrades:
                     await self._outbox.post(await _goes_on(request, old, name))
 
     async def _ends_exposed(self, request: Request) -> bool:
-        """What was asked for in an encrypted room does not go on in one that is not. (Nothing of it would be sent
-        there, whatever happens before this: see :class:`~..outbox.sender.Sender`.)"""
+        """Whether the request ends because the new room is not encrypted while the old one was.
+        (:class:`~..outbox.sender.Sender` would send nothing there in any case.)"""
         if not (request.moved and request.private) or await self._encryption.is_encrypted(request.room_id):
             return False
         await self._delivery.giving_up.give_up(request, "refused", texts.NOT_ENCRYPTED_ANY_MORE)
@@ -194,10 +195,10 @@ class RoomUpgrades:
 
 
 async def moved_part(part: Part, room: str, request: Request | None) -> Part | None:
-    """What becomes of a part that has not been sent; ``None``: it is of no use in another room."""
+    """An unsent part, changed for the new room; ``None``: it is dropped."""
     if part.part in DROPPED:
         return None
-    if part.rank == Rank.RESULT:  # made anew, without the reply
+    if part.rank == Rank.RESULT:  # results are built again, without the reply
         return replace(part, room_id=room, kind=Kind.MESSAGE, content=None, moved=True)
     content = part.content
     if part.kind is Kind.EDIT:
@@ -206,14 +207,14 @@ async def moved_part(part: Part, room: str, request: Request | None) -> Part | N
         content = content["content"]
     if content is None:
         return None
-    sender = request.sender if request is not None and not part.moved else None  # of several upgrades one is named
+    sender = request.sender if request is not None and not part.moved else None  # once, even after several upgrades
     return replace(
         part, room_id=room, kind=Kind.MESSAGE, content=await event_content.carried_over(content, sender), moved=True
     )
 
 
 async def _goes_on(request: Request, old: str, name: PartName) -> Part:
-    """What shows the progress in the old room says that there is no more of it."""
+    """The last edit of the status message in the old room."""
     part = name.left(old)
     content = await event_content.notice(texts.GOES_ON_ELSEWHERE, request.key, part, None)
     inner = {"of": name.in_room(old), "content": content}

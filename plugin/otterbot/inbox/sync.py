@@ -27,7 +27,7 @@ def by_maubot(client: Client) -> bool:
 
 
 def ended(client: Client) -> bool:
-    """Somebody has stopped the sync. (One that a fatal error ended is begun again by :mod:`.events`, later.)"""
+    """Whether somebody has stopped the sync. (:mod:`.events` restarts one that a fatal error ended.)"""
     return owner_of(client) is not None and client.syncing_task is None
 
 
@@ -35,7 +35,7 @@ def take_over(client: Client) -> bool:
     """Start the sync if it does not run; false if Maubot syncs and may lose what came meanwhile."""
     owner = owner_of(client)
     if owner is None:
-        return not by_maubot(client)  # standalone Maubot starts it, and can be told to lose nothing
+        return not by_maubot(client)  # standalone Maubot starts the sync, and can be configured to lose nothing
     running = client.syncing_task is not None and not client.syncing_task.done()
     if not running:
         if not owner.sync:

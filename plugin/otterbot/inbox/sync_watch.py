@@ -2,7 +2,7 @@
 
 Maubot's administrator changes a client at any time and tells no plugin: ``sync`` is switched off (the sync ends), the
 cache is cleared (the same), token or device are renewed (another client object takes the place of ours). After each of
-these nobody would listen until the next restart.
+these the bot would receive nothing until the next restart.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from mautrix.client import Client
 
 POLL = 1.0
-"""Seconds between two looks. Maubot has no event for any of this."""
+"""Seconds between checks. Maubot has no event for any of this."""
 
 _restarts: set[asyncio.Task[None]] = set()
-"""Restarts of instances. Such a task outlives the plugin object that asked for it."""
+"""Tasks that restart instances; they outlive the plugin object that started them."""
 
 
 class SyncWatch:
@@ -37,7 +37,7 @@ class SyncWatch:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Start the sync where nobody syncs; from then on look every second."""
+        """Start the sync where nobody does, then check every second."""
         self._warn(lossless=sync.take_over(self._client))
         self._task = asyncio.create_task(self._run(), name="otterbot who syncs")
 
@@ -76,7 +76,7 @@ class SyncWatch:
 
 
 def restart_if_replaced(plugin: Plugin, log: logging.Logger) -> bool:
-    """Has Maubot put another client in the place of the plugin's? Then the instance starts again, with that one."""
+    """Restart the instance if Maubot has replaced the plugin's client."""
     owner = sync.owner_of(plugin.client)
     if owner is None or owner.client is plugin.client:
         return False

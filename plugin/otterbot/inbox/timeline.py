@@ -1,9 +1,9 @@
-"""What of a room's timeline counts, and when it was said. Pure.
+"""Which events of a room's timeline count, and when they were said. Pure.
 
 The order of a timeline is the room's own; the times in it are by the clocks of many homeservers, each right or not. So
-what came before the bot was invited is told by its place. How old something is, is told by its own time only within the
-bounds that other things set: it is no older than what stands before it (by the bot's own homeserver's clock), and what
-the sync brings was said since the sync answered before.
+whether an event came before the bot's invitation is decided by its position. An event's own timestamp counts only
+within bounds: it is no older than the event before it (by the bot's own homeserver's clock), and events of a sync were
+said after the previous sync answer.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Iterable, Sequence
 from ..matrix.sync_answer import LEFT, Raw, before, joins, membership_of, seconds
 
 SAID = "otterbot.said_at"
-"""Set on each event when it comes, whatever its sender put there: when it counts as said (Unix seconds)."""
+"""Key set on each received event, overwriting the sender's value: when it counts as said (Unix seconds)."""
 
 MOST = 2_000
 
@@ -25,7 +25,7 @@ def said_at(raw: Raw) -> float:
 
 
 class SaidTimes:
-    """When the newest events of the sync count as said: a walk that finds one of them as well knows less."""
+    """Times of the newest events of the sync, for walks that find the same events with less knowledge."""
 
     def __init__(self) -> None:
         self._times: OrderedDict[str, float] = OrderedDict()
@@ -48,7 +48,7 @@ def dated(
     latest: float = math.inf,
     heard: SaidTimes | None = None,
 ) -> list[Raw]:
-    """The events (oldest first) with the times that they count as said at, between the bounds that are known."""
+    """The events (oldest first) with their times, limited by the known bounds."""
     own = bot.partition(":")[2]
     proven, found = earliest, list[Raw]()
     for event in timeline:
@@ -61,8 +61,8 @@ def dated(
 
 
 def since_invited(start: Iterable[Raw], timeline: Sequence[Raw], bot: str) -> Sequence[Raw]:
-    """What counts of a sync's timeline (oldest first): all of it, or what came after the bot was invited into the room,
-    or where nobody invited it, after it came. ``start`` is the state of the room before the timeline."""
+    """The events of a sync's timeline that count (oldest first): all, or those after the bot's invitation, or after its
+    join if it was not invited. ``start`` is the state of the room before the timeline."""
     came = next((place for place in reversed(range(len(timeline))) if joins(timeline[place], bot)), None)
     if came is None:
         return timeline
@@ -75,33 +75,33 @@ def since_invited(start: Iterable[Raw], timeline: Sequence[Raw], bot: str) -> Se
 
 
 class Coming:
-    """A walk back through a room's timeline, as far as the bot was invited or came. Where it had been there before, and
-    was put out, the walk goes on: what was said while it was there counts, and what was said meanwhile does not."""
+    """A walk back through a room's timeline to the bot's invitation or join. If it had been in the room before, the
+    walk continues: events of earlier stays count, events in between do not."""
 
     def __init__(self, bot: str) -> None:
         self._bot = bot
         self._newest: Raw | None = None
         self._came = False
-        """The walk has met how the stay began that it walks through."""
+        """The walk has met the beginning of the current stay."""
         self._sure = False
         self._out = False
-        """It walks through what was said while the bot was not there."""
+        """The walk is in a period without the bot."""
         self._newest_first: list[Raw] = []
         self._until: int | None = None
-        """How much of it counts for sure, where it is not known whether there was an invitation."""
+        """Number of events that count for sure, while it is unknown whether there was an invitation."""
 
     @property
     def came(self) -> Raw | None:
-        """The bot's last coming, if the walk has met it."""
+        """The bot's latest join, if the walk has met it."""
         return self._newest
 
     def ends(self, event: Raw) -> bool:
-        """Take an event; true if nothing counts that stands before it."""
+        """Take an event; true if no earlier event counts."""
         membership = membership_of(event, self._bot)
         if self._out:
             left = membership in LEFT
             self._out = not (left and before(event) == "join")
-            return left and before(event) is None  # what it was before is not said: it may never have been there
+            return left and before(event) is None  # unknown before: it may never have been there
         if not self._came:
             self._newest_first.append(event)
             return joins(event, self._bot) and self._joins(event)
@@ -124,16 +124,16 @@ class Coming:
         return before(event) is not None
 
     def _begins(self, event: Raw) -> bool:
-        """A stay begins with that event; true if it was the first one."""
+        """The event begins a stay; true if it is the first stay."""
         self._out = before(event) in LEFT
         self._came = self._came and not self._out
         return not self._out
 
     def page_ends(self) -> bool:
-        """A page is read to its end; true if there is no sense in another one: an invitation that nothing speaks of
-        stands close before the coming, or nowhere."""
+        """A page is read; true if another one is pointless: an unmentioned invitation is close before the join, or does
+        not exist."""
         return self._came and not self._sure
 
     def events(self) -> list[Raw]:
-        """What counts, oldest first."""
+        """The events that count, oldest first."""
         return self._newest_first[: self._until][::-1]

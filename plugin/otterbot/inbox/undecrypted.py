@@ -1,4 +1,4 @@
-"""Messages whose room key has not come yet. They wait, and are handled in order when it does."""
+"""Messages whose room key is missing: they wait, and are handled in order when it comes."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from .parked import Waiting
 from .unread import Unread
 
 WAITS = (2.0, 5.0, 10.0, 30.0, 60.0, 300.0)
-"""Seconds of one wait; after each the store is asked, in case the news was missed."""
+"""Seconds of each wait, after which the crypto store is asked in case the notification was missed."""
 AT_MOST = 24 * 3600.0
 PATIENCE = 10.0
-"""Seconds that a key may take before the room is told."""
+"""Seconds before the room is told about a missing key."""
 
 Place = tuple[str, str, str]
-"""Room, sender and session. A session is its sender's: with another's id nobody gets in between."""
+"""Room, sender and session. With the sender, since nobody may interfere with another person's session id."""
 
 
 class Undecrypted:
@@ -51,14 +51,14 @@ class Undecrypted:
         return True
 
     def park(self, session_id: str, raw: Raw) -> None:
-        """Its key is missing. Of people who may not use the bot nothing is kept."""
+        """Park an event without key. Nothing is kept of people who may not use the bot."""
         if not self._unread.allowed(raw["sender"]):
             self._parked.strangers += 1
             return
         self._add(session_id, raw)
 
     def never(self, session_id: str, raw: Raw) -> None:
-        """Its key will not come: tell the room, without waiting."""
+        """The key will never come: tell the room at once."""
         if self._unread.allowed(raw["sender"]):
             lost = Waiting(room=raw["room_id"], sender=raw["sender"], session=session_id, raw=raw)
             self._spawn(self._tell(lost))
@@ -74,7 +74,7 @@ class Undecrypted:
             self._end_idle(lost.place)
 
     def deleted(self, room: str, event_id: str) -> None:
-        """Somebody took it back before it could be read: it is not to be carried out when its key comes."""
+        """Forget an event that was deleted before it could be read."""
         gone = self._parked.forget(room, event_id)
         if gone is not None:
             self._end_idle(gone.place)
@@ -92,7 +92,7 @@ class Undecrypted:
             wait = WAITS[min(turn, len(WAITS) - 1)]
             try:
                 came = await self._encryption.wait_for_key(room, session, wait)
-            except Exception as error:  # the crypto store is locked: not "it has not come"
+            except Exception as error:  # a locked crypto store does not mean a missing key
                 self._log.warning("Cannot look for a room key, trying again: %s", type(error).__name__)
                 await asyncio.sleep(wait)
             waited, turn = waited + wait, turn + 1
@@ -107,7 +107,7 @@ class Undecrypted:
     # -- the key does not come ---------------------------------------------------------------
 
     def hearing(self, *, works: bool) -> None:
-        """Whether the sync, which brings the keys, works. As long as it does not, none is late."""
+        """Tells whether the sync works, which brings the keys. Without it no key counts as late."""
         if not works:
             self._hearing_since = None
         elif self._hearing_since is None:
@@ -119,7 +119,7 @@ class Undecrypted:
             self._timers[room] = loop.call_later(seconds, lambda: self._spawn(self._late(room)))
 
     async def _late(self, room: str) -> None:
-        """Tell the room about messages that have waited for too long, once for all of them."""
+        """Tell the room about overdue messages, once for all of them."""
         try:
             late = await self._without_key(self._due(room))
             if late:
@@ -149,7 +149,7 @@ class Undecrypted:
         return sorted(found, key=lambda one: one.since)
 
     async def _without_key(self, due: list[Waiting]) -> list[Waiting]:
-        """Those whose key is really missing; for the others the news of its coming was missed."""
+        """Those whose key is still missing; the others' notifications were missed."""
         came: dict[Place, bool] = {}
         for one in due:
             if one.place not in came:

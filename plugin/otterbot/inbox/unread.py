@@ -1,4 +1,4 @@
-"""What is said about messages that cannot be read: a sentence in their room, a line in ``!status``."""
+"""Reports unreadable messages: a sentence in their room, a line in ``!status``."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class _Asked:
 
 
 class Unread:
-    """One per plugin instance; owns what waits for keys and what was said about keys."""
+    """One per plugin instance; owns the parked events and the withheld codes."""
 
     def __init__(
         self,
@@ -53,9 +53,9 @@ class Unread:
         self.withheld = Withheld(allowed)
 
     async def tell(self, waiting: Waiting) -> None:
-        """Say in its room that a message could not be read, if nothing like it was said within the hour.
+        """Say in its room that a message could not be read, at most once an hour.
 
-        What was sent before the last such sentence is covered by it, or each start would say it again.
+        Messages sent before the last such sentence are covered by it, or each start would repeat it.
         """
         code = self.withheld.code(waiting.sender, waiting.room, waiting.session)
         event_id = event_id_in(waiting.raw.get("event_id"))

@@ -1,4 +1,4 @@
-"""What people's clients said about room keys that they do not send (``m.room_key.withheld``)."""
+"""Reasons why people's clients withhold room keys (``m.room_key.withheld``)."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 CODE = re.compile(r"[A-Za-z0-9._-]{1,60}")
-"""What a code may be: it goes into the log and into ``!status``."""
+"""Allowed codes: they are shown in the log and in ``!status``."""
 EVENT_TYPES = frozenset({"m.room_key.withheld", "org.matrix.room_key.withheld"})
 PEOPLE, EACH = 1_000, 50
-"""Of how many people, and how much of each, is remembered; the oldest is forgotten first."""
+"""Limits of people, and of entries per person; the oldest is forgotten first."""
 
 NO_OLM = "m.no_olm"
-"""No channel to our device: said of the device, not of a session."""
+"""No Olm session with our device; applies to the device, not to a room key."""
 
 
 class Withheld:
-    """One per plugin instance. Only what people say about their own keys counts, and only of people in ``allowed``."""
+    """One per plugin instance. Accepts only codes about the sender's own keys, and only from people in ``allowed``."""
 
     def __init__(self, allowed: Callable[[str], bool]) -> None:
         self._allowed = allowed
         self._said: OrderedDict[str, OrderedDict[tuple[str, str], str]] = OrderedDict()
-        """By person: room and session (both empty for :data:`NO_OLM`) → code."""
+        """Person → (room, session) → code; both empty for :data:`NO_OLM`."""
 
     def heard(self, events: Iterable[Mapping[str, Any]]) -> None:
-        """To-device events have come. The homeserver vouches for the sender, for nothing else in them."""
+        """Read to-device events. The homeserver guarantees the sender, nothing else in them."""
         for event in events:
             sender, content = event.get("sender"), event.get("content")
             if event.get("type") not in EVENT_TYPES or not isinstance(sender, str) or not isinstance(content, Mapping):
@@ -50,6 +50,6 @@ class Withheld:
             self._said.popitem(last=False)
 
     def code(self, sender: str, room: str, session: str) -> str | None:
-        """Why ``sender`` did not send that key; ``None`` if nothing was said."""
+        """Why ``sender`` withheld that key; ``None`` if unknown."""
         said = self._said.get(sender)
         return None if said is None else said.get((room, session)) or said.get(("", ""))

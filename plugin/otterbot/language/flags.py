@@ -33,7 +33,7 @@ from . import dashes
 from .flag_names import ALIASES, near_flags
 from .misspelt_flags import Missed
 from .option_values import SHAPES
-from .options import FLAGS, DrawOptions, Option
+from .options import FIELDS, FLAGS, DrawOptions, Option
 from .problems import Overlooked, Refused, UsageProblem
 from .typed import folded
 
@@ -186,6 +186,8 @@ def _with(options: DrawOptions, option: Option, value: str) -> DrawOptions:
         return replace(options, **changes)
     if (other := _other_shape(options, changes)) is not None and other != option.name:
         raise Refused("conflict", option.name, (other,))
+    if before is True and True not in changes.values():
+        raise Refused("conflict", option.name, (FIELDS[option.fields[0]].name,))
     if before is not None and before is not True:
         raise Refused("twice", option.name)
     return replace(options, **changes)

@@ -11,11 +11,11 @@ from .. import numeric
 
 MEDIA = frozenset({"m.image", "m.file", "m.video", "m.audio"})
 EMOTE = "m.emote"
-"""``/me``: what people do, which is something to talk about but no command."""
+"""``/me``: a person's action; can be part of a chat, but is no command."""
 SPEECH = frozenset({"m.text", EMOTE})
 """Kinds of messages in which people speak. Notices are programs'."""
 MAX_BODY = 64_000
-"""Characters. No event is larger; what a broken server invents is cut."""
+"""Characters of a body. No valid event is larger; longer ones of broken servers are cut."""
 HTML = "org.matrix.custom.html"
 MAX_MENTIONS = 100
 
@@ -42,11 +42,11 @@ class Message:
     edit_id: str | None = None
     thread_root: str | None = None
     reply_to: str | None = None
-    """Only a reply that somebody meant (a thread's fallback is none)."""
+    """The replied-to event; not a thread's reply fallback."""
     formatted: str = ""
     """Its HTML, as it is, ``""`` if there is none."""
     mentions: frozenset[str] = frozenset()
-    """Whom it says that it mentions (``m.mentions``)."""
+    """User ids in ``m.mentions``."""
     encrypted: bool = False
     is_media: bool = False
     own: bool = False
@@ -66,7 +66,7 @@ def _text(value: Any) -> str | None:
 
 
 def event_id_in(value: Any) -> str | None:
-    """An id that can be one. What people's clients put into relations is theirs, and becomes part of addresses."""
+    """A valid event id, or ``None``. Ids in relations are untrusted, and become parts of URLs."""
     if not isinstance(value, str) or not value.startswith("$") or not 2 <= len(value) <= 255:
         return None
     return value if value.isascii() and value.isprintable() else None

@@ -1,5 +1,5 @@
-"""What looks like a flag and is none as it stands (the table is in :mod:`.flags`): refused where it can hardly be meant
-otherwise, else kept for a note. Only so many are looked at: beyond that it is prose."""
+"""Misspelt flags (the table is in :mod:`.flags`): refused where nothing else can be meant, else kept for a note. Only
+so many are looked at: beyond that it is prose."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Missed:
         return tuple(self._found)
 
     def look(self, seen: re.Match[str], *, glued: bool) -> None:
-        """Dashes before a word that are no flag there. Raises :class:`Refused`."""
+        """Examine dashes before a word that form no valid flag. Raises :class:`Refused`."""
         flag = meant(folded(seen["name"][:_SHOWN]))
         if flag is None or self._looked >= _LOOKUPS:
             return
@@ -55,7 +55,7 @@ class Missed:
                 self._found[note] = None
 
     def _value(self, flag: str, position: int) -> str | None:
-        """What stands behind it, if that is a value of this flag and of little else."""
+        """The text behind it, if it is clearly a value of this flag."""
         option = FLAGS[flag]
         kind = option.kind
         if not kind.numeric:

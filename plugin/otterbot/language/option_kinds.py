@@ -19,13 +19,13 @@ from .option_values import MAX_NAME, MAX_PROMPT, MAX_SEED, RANDOM, SAME
 INTEGER = re.compile(r"[+-]?\d+")
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)")
 _LONGEST = 20
-"""Characters of a number. Longer ones are out of all bounds here, and ``int()`` refuses thousands of digits."""
+"""Characters of a number. Longer ones exceed all bounds, and ``int()`` refuses thousands of digits."""
 _MORE_SAMPLER = re.compile(r"\s+(?:\+\+|2m|2s|3m|sde|karras|ancestral|sgm|uniform)(?!\S)", re.IGNORECASE)
 _SAMPLER_A = re.compile(rf"\s+a(?=[.,;!?]*(?:\s*$|\s+{dashes.RUN}\S))", re.IGNORECASE)
 _WORD = re.compile(r"\S+")
 _TRAILING = ",;.!?，；、。．！？،؛"
 _DECIMAL = re.compile(r"[0-9]{1,3}\.[0-9]{1,40}|[0-9](?:\.[0-9]{1,20})?e-[0-9]{1,2}", re.ASCII)
-"""Nothing that can be typed is longer. Older pictures have small numbers with an exponent, ``5e-05``."""
+"""Numbers as they can be typed, and with exponents as in older records (``5e-05``)."""
 
 
 class BadValue(Exception):
@@ -44,9 +44,9 @@ class Kind:
     """A kind of value. A value is never ``None``, which is "not typed"."""
 
     numeric = False
-    """Its values look like nothing else, as numbers do."""
+    """Its values can be recognised, as numbers can."""
     bare = False
-    """There is nothing to type behind the flag."""
+    """The flag takes no value."""
     phrase = False
     """It takes every word up to the next flag; said twice, both count."""
     spaced: re.Pattern[str] | None = None
@@ -57,7 +57,7 @@ class Kind:
         raise NotImplementedError
 
     def recorded(self, value: Any) -> Any:
-        """The same from JSON. Raises :class:`NeverTyped`."""
+        """The value in a record. Raises :class:`NeverTyped`."""
         raise NotImplementedError
 
     def sent(self, value: Any) -> Any:
@@ -73,8 +73,7 @@ class Kind:
         return self.written(value)
 
     def unquoted(self, word: str) -> str:
-        """A value without quotes as it is meant: without the punctuation of the sentence behind it; numbers in plain
-        characters."""
+        """An unquoted value without the punctuation that follows it; numbers in ASCII."""
         value = word.rstrip(_TRAILING) or word
         if not self.numeric:
             return value
@@ -82,7 +81,7 @@ class Kind:
         return "-" + value[1:] if value[:1] and re.match(f"[{dashes.ANY}]", value) else value
 
     def end(self, text: str, begin: int, end: int) -> int:
-        """Where a value ends that begins at ``begin`` and whose first word ends at ``end``."""
+        """The end of a value that begins at ``begin`` and whose first word ends at ``end``."""
         found = None if self.spaced is None else self.spaced.match(text, begin)
         return end if found is None else found.end()
 
@@ -138,7 +137,7 @@ class Number(Kind):
         return (self.least < number if self.above else self.least <= number) and number <= self.most
 
     def written(self, value: float) -> str:
-        """Without an exponent, and not longer than it is read."""
+        """Without exponent, and short enough to be read again."""
         return f"{Decimal(repr(value)):f}"[:_LONGEST].removesuffix(".0")
 
 
@@ -206,10 +205,10 @@ class Bare(Kind):
 class Constant(Kind):
     """One value, where the flag stands."""
 
-    value: str
+    value: str | bool
     bare = True
 
-    def typed(self, text: str) -> str:
+    def typed(self, text: str) -> str | bool:
         return self.value
 
 
@@ -220,7 +219,7 @@ class Factor(Kind):
     values: tuple[int, ...]
 
     def typed(self, text: str) -> int:
-        """Of ``4``; what may stand around it is read with the command (:mod:`.arguments`)."""
+        """A bare ``4``; other forms are read with the command (:mod:`.arguments`)."""
         if int(text) not in self.values:
             raise BadValue
         return int(text)
@@ -241,7 +240,7 @@ class Seed(Whole):
         word = text.lower()
         if word in (SAME, RANDOM):
             return word
-        if word == "-1":  # what other programs of the field call random
+        if word == "-1":  # other programs' word for a random seed
             return RANDOM
         return super().typed(text)
 

@@ -19,14 +19,14 @@ FACTORS = (2, 4)
 """How many times as large ``upscale`` makes a picture."""
 SHAPES = ("square", "portrait", "landscape")
 SHAPE = 4
-"""The longest side over the shortest one."""
+"""Maximum aspect ratio."""
 
 _SHAPE = re.compile(r"([1-9][0-9]{0,2}):([1-9][0-9]{0,2})", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Variation:
-    """Another seed, and how far from a picture's own towards it: above 0, up to 1."""
+    """Another seed, and the interpolation towards it: above 0, up to 1."""
 
     seed: int | None = None
     """``None``: any."""
@@ -45,11 +45,11 @@ class Control:
 
 @dataclass(frozen=True, kw_only=True)
 class Hires:
-    """A second pass: the picture so many times as large, drawn once more. ``None``: as usual."""
+    """A second pass at ``scale`` times the size. ``None``: the default."""
 
     scale: float
     strength: float | None = None
-    """How much of it changes."""
+    """Its denoising strength."""
     upscaler: str | None = None
     """One of ``UPSCALERS``."""
     steps: int | None = None

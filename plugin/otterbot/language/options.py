@@ -57,6 +57,8 @@ class DrawOptions:
     """Only what is transparent in the init image changes."""
     control: Control | None = None
     """The picture is a ControlNet's input, and no init image then."""
+    expand: bool | None = None
+    """A language model writes the prompt around these words; false: it does not, whatever the room is used to."""
     explain: bool | None = None
     """Nothing is drawn: how the worker reads the prompt is said instead."""
 
@@ -261,6 +263,17 @@ OPTIONS = (
         does="with a picture: it steers a new one, by its edges; see [below](#along-a-picture)",
         wants="`--control` takes `canny` or the name of a ControlNet, and behind it, if you like, how much it steers, "
         f"from {CONTROL.least:g} to {CONTROL.most:g}: `--control canny:0.7`.",
+    ),
+    Option(
+        name="expand", kind=Bare(), fields=("expand",), commands=DRAWN, recorded=False,
+        meant=("enhance", "improve", "magic", "rewrite"),
+        example="--expand", gives="a language model writes the prompt around your words",
+        takes="nothing", does="a language model writes the prompt around your words; see [below](#written-prompts)",
+    ),
+    Option(
+        name="verbatim", kind=Constant(False), fields=("expand",), commands=DRAWN, recorded=False,
+        meant=("no-expand", "noexpand", "raw"),
+        takes="nothing", does="just your words, in a room where prompts are expanded",
     ),
     Option(
         name="explain", kind=Bare(), fields=("explain",), sent=False, recorded=False,

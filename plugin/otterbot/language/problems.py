@@ -1,4 +1,4 @@
-"""What was wrong with what was typed, and what only looked wrong. ``texts`` makes sentences of both."""
+"""Problems with typed text: errors, and things that only look like errors. ``texts`` turns both into sentences."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class UsageProblem:
 
 @dataclass(frozen=True, kw_only=True)
 class Overlooked:
-    """What looks like a flag and was read as words: a note under the picture."""
+    """Something like a flag that was read as words; gives a note under the picture."""
 
     form: Literal["glued", "one_dash", "spaced"]
     """Directly behind a word; with one dash only; with a space behind its dashes."""
@@ -35,7 +35,7 @@ class Overlooked:
 
 
 class Refused(Exception):
-    """What was typed cannot be used, for the reason in ``problem``."""
+    """The typed text cannot be used, for the reason in ``problem``."""
 
     def __init__(self, code: Code, flag: str, near: tuple[str, ...] = ()) -> None:
         super().__init__(code)

@@ -1,4 +1,4 @@
-"""What somebody typed, without what nobody can see: the first thing that happens to every text that is parsed.
+"""Removes invisible characters from typed text, before it is parsed.
 
 Phones, keyboards and copied web pages put characters into a text that show nothing and change what a program reads.
 
@@ -43,7 +43,7 @@ _KEYCAP = "\u20e3"
 _SYMBOLS_OF_EMOJI = frozenset("\u203c\u2049\u3030\u303d")
 """Punctuation that has a second shape as an emoji."""
 _DASHES = frozenset("\u2212\u02d7\u207b\u208b\u2500\u2501")
-"""Symbols that are dashes to us (:mod:`.dashes`)."""
+"""Symbols that count as dashes (:mod:`.dashes`)."""
 
 
 def clean(text: str) -> str:
@@ -61,7 +61,7 @@ def folded(text: str) -> str:
 
 
 def _kept(run: re.Match[str]) -> str:
-    """Of neighbouring unseen characters those that act on what stands around them."""
+    """The invisible characters of a run that affect the characters around it."""
     text = run.string
     before = text[run.start() - 1] if run.start() else ""
     behind = text[run.end() : run.end() + 1]

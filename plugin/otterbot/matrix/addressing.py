@@ -1,4 +1,4 @@
-"""What a message asks of the bot: by the prefix, or by one of its names, which may be another in every room."""
+"""Whether and how a message addresses the bot: by prefix, or by name, which may differ per room."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from ..language.typed import clean
 from .http import MatrixHttp
 
 BELIEVED = 60.0
-"""Seconds for which a room's name of the bot is believed."""
+"""Seconds for which the bot's name in a room is cached."""
 MAX_ROOMS = 1_000
 _USER_ID = re.compile(r"\s*@[^\s:]{1,255}:\S")
 
 
 class Calls:
-    """One per plugin instance; owns what the bot is called in its rooms."""
+    """One per plugin instance; caches the bot's names in rooms."""
 
     def __init__(self, http: MatrixHttp, bot: str, *, prefix: Callable[[], str], commands: Vocabulary) -> None:
         self._http = http
@@ -36,7 +36,7 @@ class Calls:
         Raises :class:`MatrixError` where it cannot be asked.
         """
         if message.msgtype == EMOTE:
-            return None  # "/me draws" tells what somebody does
+            return None  # "/me draws" is no command
         intent = self._parse(message, ())
         mentioned = self._bot in message.mentions
         if intent is not None:
@@ -71,7 +71,7 @@ class Calls:
         return names_anywhere(text, account, formatted=message.formatted)
 
     async def without_name(self, message: Message) -> str:
-        """Its words without the bot's name at their beginning."""
+        """The text without the bot's name at its beginning."""
         text = clean(message.body)
         mentioned = self._bot in message.mentions
         if not mentioned and "@" not in text and not any(True for _ in behind_names(text, mentioned=False)):
@@ -99,7 +99,7 @@ class Calls:
         try:
             event = await self._http.state_event(room, "m.room.member", self._bot)
         except MatrixRefused:
-            return None if known is None else known[1]  # perhaps a proxy's answer: nothing new is learnt
+            return None if known is None else known[1]  # possibly a proxy's answer: keep the known name
         content = event.get("content")
         name = content.get("displayname") if isinstance(content, dict) else event.get("displayname")
         if len(self._names) >= MAX_ROOMS:

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from mautrix.client import Client
 
 BACKOFF = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0)
-"""Seconds after one failure more to ask or to sign."""
+"""Seconds to wait after each further failure."""
 SAY_AFTER = 4
-"""So many failures in a row are named; a homeserver that restarts causes fewer."""
+"""After so many failures in a row a warning is shown; a restarting homeserver causes fewer."""
 UNSIGNED_AGAIN = 60.0
 SIGNED_AGAIN = 6 * 3600.0
-"""Seconds between two looks. Somebody may reset the account's keys at any time, and somebody may mend them."""
+"""Seconds between two checks: the account's keys may be reset or repaired at any time."""
 LOOK_AT_SETTING = 1.0
 
 
@@ -79,14 +79,14 @@ class CrossSigning:
             await self._pause(wait)
 
     async def _pause(self, seconds: float) -> None:
-        """Wait, or until the setting is changed."""
+        """Wait, at most until the setting is changed."""
         setting = self._values().encryption.cross_sign
         while seconds > 0 and self._values().encryption.cross_sign == setting:
             await asyncio.sleep(min(seconds, LOOK_AT_SETTING))
             seconds -= LOOK_AT_SETTING
 
     async def look(self) -> str | None:
-        """Ask, mend, and ask again whether that helped; what remains for the operator to do."""
+        """Check, repair, and check again. Returns what remains for the operator to do."""
         found = await self._ask()
         if found.trust is Trust.NO_DEVICE:
             await self._upload_device()
@@ -113,13 +113,13 @@ class CrossSigning:
         return standing(answer, user, str(self._client.device_id), str(crypto.account.signing_key))
 
     async def _upload_device(self) -> None:
-        """The homeserver was set back to a time before it knew this device."""
+        """Upload the device's keys again: the homeserver's database was restored from before it knew them."""
         crypto = self._client.crypto
         crypto.account.shared = False
         await crypto.share_keys()
 
     async def _mend(self, found: Standing) -> str | None:
-        """Make or use the account's keys; why that cannot be done, in a sentence."""
+        """Create or use the account's keys. Returns a sentence where that is impossible."""
         if self._values().encryption.cross_sign == "off":
             return texts.NOT_SIGNED_OFF
         try:
@@ -136,7 +136,7 @@ class CrossSigning:
         return None
 
     def _warn(self, warning: str | None) -> None:
-        """Into the log when it is new, and into ``!status`` as long as it holds."""
+        """Show a warning in ``!status`` while it holds, and log it when new."""
         if warning == self._warning:
             return
         if self._warning in self._warnings:

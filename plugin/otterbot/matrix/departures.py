@@ -1,4 +1,4 @@
-"""How we left rooms, as the sync tells it: were we kicked, or banned?
+"""Whether the bot was kicked or banned from rooms, from the sync.
 
 Synapse shows nothing of a room to those who are banned from it, so a ban looks like any other refusal. But the sync
 says it once, when it happens. Where that was missed (nobody listened, or it was before this start), a sync from the
@@ -14,7 +14,7 @@ from .http import MatrixHttp
 from .sync_answer import LEFT, Raw, SyncAnswer, membership_of
 
 MOST = 20
-"""Membership events in which the own one is looked for; it is the last."""
+"""Limit of membership events that are searched for the bot's own, which is the last."""
 
 
 class Departures:
@@ -24,9 +24,9 @@ class Departures:
         self._http = http
         self._bot = bot
         self._known: dict[str, str | None] = {}
-        """``None``: the homeserver was asked, and does not tell."""
+        """Room → membership; ``None``: the homeserver was asked and does not tell."""
         self._asking: set[str] = set()
-        """Of these the sync has told nothing since the question went out."""
+        """Rooms being asked, about which the sync has brought nothing meanwhile."""
 
     def heard(self, room: str, state: Raw) -> None:
         """A state event that came by the sync."""
@@ -51,7 +51,7 @@ class Departures:
         except MatrixRefused:
             answer = SyncAnswer(None)
         if room not in self._asking:
-            return  # the answer may be older than what the sync has told meanwhile: the next look asks again
+            return  # the answer may be older than the sync's news: ask again next time
         self._known[room] = None
         if room in answer.left():
             for state in answer.state(room):

@@ -16,7 +16,7 @@ class Trust(Enum):
     NO_KEYS = auto()
     """The account has no cross-signing keys."""
     UNSIGNED = auto()
-    """The account has some, and they have not signed this device."""
+    """The account has cross-signing keys, but they have not signed this device."""
     NO_DEVICE = auto()
     """The homeserver knows no keys of this device: nobody can send it anything encrypted."""
     OTHER_DEVICE = auto()
@@ -55,7 +55,7 @@ def _signed_by(thing: Mapping[str, Any], user: str, key: str) -> bool:
         return False
     try:
         return bool(verify_signature_json(dict(thing), UserID(user), key, SigningKey(key)))  # type: ignore[arg-type]
-    except Exception:  # whatever stands there, it is no signature
+    except Exception:  # malformed data is no valid signature
         return False
 
 

@@ -1,4 +1,4 @@
-"""Is a room encrypted, and how events get in and out of it.
+"""Room encryption: whether a room is encrypted, encrypting and decrypting events.
 
 A room that was encrypted once stays so, whatever the server says later. ``None`` of mautrix's state
 store means "never seen", so the room is asked before anything is sent in the clear.
@@ -34,14 +34,14 @@ if TYPE_CHECKING:
     from mautrix.client import Client
 
 PLAIN_FOR = 60.0
-"""Seconds for which "not encrypted" is believed; a change comes by the sync meanwhile."""
+"""Seconds for which "not encrypted" is cached; the sync brings changes meanwhile."""
 
 PATIENCE = 60.0
-"""Seconds for which unexplained failures to encrypt are tried again."""
+"""Seconds for which unexplained failures to encrypt are retried."""
 
 
 BUSY = 2.0
-"""Seconds until a crypto store that could not be asked is asked again, at most."""
+"""Maximum seconds until a failed query of the crypto store is repeated."""
 
 
 class KeyMissing(Exception):
@@ -53,7 +53,7 @@ class KeyMissing(Exception):
 
 
 class KeyTooNew(KeyMissing):
-    """The room key came, but only for later messages: the client began to trust us in between."""
+    """The room key came, but only for later messages: the sender's client began to trust this device in between."""
 
 
 class Encryption:
@@ -65,7 +65,7 @@ class Encryption:
         self._encrypted: set[str] = set()
         self._plain: dict[str, float] = {}
         self._failing: dict[str, float] = {}
-        """By room: since when (``time.monotonic()``) encrypting fails for no reason that is known."""
+        """Room → since when (``time.monotonic()``) encrypting fails for an unknown reason."""
 
     @property
     def possible(self) -> bool:
@@ -77,11 +77,11 @@ class Encryption:
         self._plain.pop(room, None)
 
     def doubt(self, room: str) -> None:
-        """Something came from the room that looks encrypted. Anybody can send that, so the room itself is asked."""
+        """An encrypted-looking event came from the room. Anybody can send one, so ask the room itself."""
         self._plain.pop(room, None)
 
     def forget_plain(self) -> None:
-        """The sync failed: rooms may have been encrypted without our noticing."""
+        """The sync failed: rooms may have become encrypted meanwhile, so drop the cache."""
         self._plain.clear()
 
     async def is_encrypted(self, room: str) -> bool:
@@ -101,12 +101,12 @@ class Encryption:
     async def _ask(self, room: str) -> bool:
         try:
             found = await self._state(room)
-            if "algorithm" not in found:  # an answer of something else, or an event with an odd content
+            if "algorithm" not in found:  # not the homeserver's answer, or a malformed event
                 found = await self._state(room, format="event")
             if "algorithm" not in found and "sender" not in found:
                 raise AnswerLost("an answer without an event")
             with contextlib.suppress(SerializerError):
-                # The same once more for mautrix, which stores it: how often its keys change stands there.
+                # Again through mautrix, which stores the event: it contains the rotation period of the keys.
                 await self._client.get_state_event(RoomID(room), EventType.ROOM_ENCRYPTION)
         except MNotFound:
             return False
@@ -136,7 +136,7 @@ class Encryption:
         except (MatrixConnectionError, aiohttp.ClientError, TimeoutError, OSError) as error:
             raise AnswerLost(type(error).__name__) from None
         except MatrixRequestError as error:
-            if error.http_status >= 500 or not error.errcode:  # without an errcode it is a proxy's
+            if error.http_status >= 500 or not error.errcode:  # answers without errcode are a proxy's
                 raise AnswerLost(type(error).__name__) from None
             raise self._failed(room, error) from None
         except Exception as error:
@@ -149,7 +149,8 @@ class Encryption:
         return wire
 
     def _failed(self, room: str, error: Exception) -> AnswerLost | CannotEncrypt:
-        """A full disk or a locked store is never final. A reason that nobody has thought of is, after a while."""
+        """The error for a failure to encrypt. A full disk or a locked store is temporary; unknown reasons become final
+        after a while."""
         if passes(error):
             return AnswerLost(type(error).__name__)
         now = time.monotonic()
@@ -159,7 +160,7 @@ class Encryption:
         return CannotEncrypt(type(error).__name__)
 
     async def decrypt(self, raw: Mapping[str, Any]) -> dict[str, Any] | None:
-        """The event inside; ``None`` if it can never be read.
+        """The decrypted event; ``None`` if it can never be read.
 
         Raises :class:`KeyMissing`, and :class:`AnswerLost` where that cannot be told now.
         """
@@ -178,7 +179,8 @@ class Encryption:
         except (SerializerError, *LASTING):
             return None
         except Exception as error:
-            # The crypto store is locked, or the homeserver does not say whose device it was: not "unreadable".
+            # The crypto store is locked, or the homeserver does not name the sender's device: this does not mean
+            # "unreadable".
             raise AnswerLost(type(error).__name__) from None
         return {**inner, "room_id": raw.get("room_id")} if isinstance(inner, dict) else None
 

@@ -1,4 +1,4 @@
-"""Event contents: relations, our own key, notices, edits, and how to say the same shorter."""
+"""Builds event contents: relations, our own key, notices, edits; and shortens them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from ..store.rows import Request
 
 OUR_KEY = "org.otterbot"
 MAX_CONTENT = 40_000
-"""Bytes of JSON. Encrypted, 47,000 pass and 66,000 fail."""
+"""Bytes of JSON. As encrypted events 47,000 pass and 66,000 fail."""
 SHORT_BODY = 1_000
 DEEPEST = 20
-"""Levels of a record that are passed on."""
+"""Maximum nesting of a record."""
 
 
 class Asked(Protocol):
@@ -44,12 +44,12 @@ def related(asked: Asked) -> dict[str, Any]:
 
 
 def is_elsewhere(asked: Asked) -> bool:
-    """Does the message stand in another room than what is said about it now?"""
+    """Whether the message is in another room than its answers go to."""
     return isinstance(asked, Request) and asked.moved
 
 
 async def carried_over(content: dict[str, Any], sender: str | None) -> dict[str, Any]:
-    """A message that could not be sent into its room any more, for the room that replaces it."""
+    """A message for the replacement of the room that it could not be sent to."""
     content = {name: value for name, value in content.items() if name != "m.relates_to"}
     if sender is None:
         return content
@@ -61,7 +61,7 @@ async def carried_over(content: dict[str, Any], sender: str | None) -> dict[str,
 
 
 def without_thread(content: dict[str, Any] | None) -> dict[str, Any] | None:
-    """The same as a mere reply; ``None`` if it stands in no thread."""
+    """The content as a plain reply without thread; ``None`` if it has no thread."""
     related = (content or {}).get("m.relates_to")
     if not isinstance(related, dict) or related.get("rel_type") != "m.thread":
         return None
@@ -70,7 +70,7 @@ def without_thread(content: dict[str, Any] | None) -> dict[str, Any] | None:
 
 
 def ours(key: str, part: str, **more: Any) -> dict[str, Any]:
-    """What makes an event of ours found again: it is looked for by key and part."""
+    """Our mark in an event, by which it is found again: key and part."""
     return {"v": 1, "key": key, "part": part, **more}
 
 
@@ -158,7 +158,7 @@ def fit(content: dict[str, Any], limit: int = MAX_CONTENT) -> dict[str, Any]:
 
 
 def shorter(content: dict[str, Any]) -> dict[str, Any] | None:
-    """The content in half its size, ``None`` if it cannot be made smaller."""
+    """The content, about half as large; ``None`` if it cannot be shortened."""
     before = size(content)
     smaller = fit(content, before // 2)
     return smaller if size(smaller) < before else None
@@ -171,7 +171,7 @@ def _record(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def _without_repeated_prompt(content: dict[str, Any]) -> dict[str, Any]:
-    """``used`` says it again: nothing is lost."""
+    """Drop the prompt in ``asked`` if ``used`` has the same."""
     asked, used = _record(content).get("asked"), _record(content).get("used")
     if isinstance(asked, dict) and isinstance(used, dict):
         for name in ("prompt", "negative_prompt"):

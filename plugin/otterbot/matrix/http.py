@@ -32,7 +32,7 @@ UNKNOWN = (404, 405, 501)
 
 
 class Api(Protocol):
-    """What is needed of ``client.api``; both may change while the plugin runs."""
+    """The part of ``client.api`` that is used; its values may change while the plugin runs."""
 
     base_url: URL
     token: str
@@ -65,7 +65,7 @@ class MatrixHttp:
         return http_answers.event_id(await self._call("PUT", path, SEND_TIMEOUT, json_body={}))
 
     async def typing(self, room: str, user: str, seconds: float) -> None:
-        """Show for so long that ``user``, the account itself, is typing; 0: no more."""
+        """Show for ``seconds`` that ``user``, the account itself, is typing; 0: stop."""
         path = f"client/v3/{_place('rooms', room, 'typing', user)}"
         body = {"typing": True, "timeout": round(seconds * 1000)} if seconds > 0 else {"typing": False}
         await self._call("PUT", path, TYPING_TIMEOUT, json_body=body)
@@ -78,11 +78,11 @@ class MatrixHttp:
         try:
             answer = await self._call("POST", "media/v3/upload", UPLOAD_TIMEOUT, data=data, mimetype=mimetype)
         except TooLarge as error:
-            if error.errcode and limit is not None:  # not the file, which is small enough: all of ours together
+            if error.errcode and limit is not None:  # the file is small enough, so the quota for all files is exceeded
                 raise UploadRefused(413, error.errcode) from None
             raise
         except MatrixRefused as refusal:
-            if refusal.errcode == "M_UNRECOGNIZED":  # every homeserver knows the address: it is being mended
+            if refusal.errcode == "M_UNRECOGNIZED":  # every homeserver has this endpoint, so it is under maintenance
                 raise AnswerLost(refusal.errcode, refusal.status) from None
             raise UploadRefused(refusal.status, refusal.errcode) from None
         uri = answer.get("content_uri")
@@ -110,7 +110,7 @@ class MatrixHttp:
                 raise
             try:
                 return await self._download(f"media/v3/download/{place}", most)
-            except MatrixRefused:  # it does not serve what is new at the old address: that says nothing
+            except MatrixRefused:  # the old endpoint does not serve new media, so its refusal means nothing
                 raise lost from None
         return await self._download(f"media/v3/download/{place}", most)
 
@@ -188,7 +188,7 @@ class MatrixHttp:
         return events, end if isinstance(end, str) and end != start else None
 
     async def versions(self) -> Mapping[str, Any]:
-        """Of the specification. The cheapest question that there is; every answer tells the homeserver's time."""
+        """Supported versions of the specification. The cheapest call; every answer tells the homeserver's time."""
         return await self._call("GET", "client/versions", READ_TIMEOUT)
 
     async def joined_rooms(self) -> list[str]:
@@ -201,9 +201,9 @@ class MatrixHttp:
         return await self._call("GET", f"client/v3/{place}", READ_TIMEOUT, query={"format": "event"})
 
     async def first_sync(self, room_filter: Mapping[str, Any]) -> dict[str, Any]:
-        """What a new client would be told of the account's rooms, as far as ``room_filter`` lets it through.
+        """An initial sync through ``room_filter``.
 
-        It names no answer of before, so the homeserver keeps what was sent to this device for the real sync.
+        It has no sync token, so the homeserver keeps to-device events for the real sync.
         """
         nothing: dict[str, Any] = {"types": []}
         wanted = {"room": room_filter, "presence": nothing, "account_data": nothing}

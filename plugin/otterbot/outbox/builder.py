@@ -1,4 +1,4 @@
-"""Results on their way into the outbox: fetched, uploaded and described before it is their turn."""
+"""Prepares results before it is their turn: fetches and uploads them, and builds their contents."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ Builder = Callable[[Part], Awaitable[dict[str, Any]]]
 """Makes the content of a stored part that has none. Raises the errors of :mod:`..errors`."""
 
 AT_A_TIME = 2
-"""How many results are fetched and uploaded at a time."""
+"""Results that are fetched and uploaded at the same time."""
 UPLOAD_PATIENCE = 900.0
-"""Seconds for which the homeserver may put an upload off before the room is told so."""
+"""Seconds of refused uploads before the room is told."""
 
 
 class Builds:
-    """Makes the contents of entries that have none, each in a task of its own."""
+    """Builds the contents of entries without one, each in a task of its own."""
 
     def __init__(self, outbox: Outbox, results: Results, builders: Mapping[str, Builder], log: logging.Logger) -> None:
-        """``builders`` by the family of the parts that they make (``picture``, ``chat``)."""
+        """``builders``: family of parts (``picture``, ``chat``) → builder."""
         self._outbox = outbox
         self._results = results
         self._builders = builders
@@ -101,14 +101,14 @@ class Builds:
         self._outbox.news.set()
 
     async def _limited(self, entry: Entry, limit: RateLimited) -> None:
-        """The homeserver's limit for uploads: waited for, but not for ever."""
+        """Wait for the homeserver's upload limit, but not for ever."""
         if entry.limited_since is None:
             entry.limited_since = time.monotonic()
         if time.monotonic() - entry.limited_since + limit.retry_after > UPLOAD_PATIENCE:
             self._log.warning("The homeserver's limit for uploads lasts too long")
             await self._results.failed(entry, "upload_refused")
         else:
-            await asyncio.sleep(limit.retry_after)  # whatever else is back by then, the homeserver has said when
+            await asyncio.sleep(limit.retry_after)  # do not wake early: the homeserver has named the time
             if self._outbox.holds(entry):
                 self._begin(entry)
 

@@ -1,4 +1,4 @@
-"""What waits in the outbox: a part, its content as soon as there is one, and how it has fared."""
+"""An entry of the outbox: a part, its content, and its attempts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Entry:
     order: int
     stored: bool = True
     lookup: bool = False
-    """It may stand in its room: it is looked for before it is sent."""
+    """It may already be in the room, so look for it before sending."""
     content: dict[str, Any] | None = None
     plain_media: bool = False
     """Its content names a file that was uploaded without encryption."""
@@ -27,7 +27,7 @@ class Entry:
     """``time.monotonic()`` of the next attempt."""
     tries: int = 0
     refusals: int = 0
-    """How often the homeserver has forbidden it."""
+    """How often the homeserver has answered "forbidden"."""
     limited_since: float | None = None
     """``time.monotonic()`` of the first of the refusals "too many uploads" that have come one after another."""
     since: float = field(default_factory=time.monotonic)
@@ -43,5 +43,5 @@ class Entry:
 
     @property
     def being_built(self) -> bool:
-        """Somebody is making its content."""
+        """Its content is being built."""
         return self.build is not None and not self.build.done()

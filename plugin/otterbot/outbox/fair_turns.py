@@ -1,7 +1,7 @@
-"""Whose turn it is: what waits for the homeserver goes out the worthiest first, and rooms and people take turns.
+"""The order of sending: by rank, then rooms and people in turn.
 
-A homeserver lets one message through in some seconds, so whoever asks twenty things at once would hold up everybody
-else's answer for minutes.
+Homeservers let through one message in some seconds, so a person with twenty requests would otherwise delay everybody
+else for minutes.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from ..clock import Clock
 from .entries import Entry
 
 MOST = 5_000
-"""People and rooms that are remembered; whoever was forgotten counts as not served yet."""
+"""Limit of remembered people and rooms; forgotten ones count as not served yet."""
 
 
 class Turns:
-    """Who was served when; owned by the outbox, forgotten with it."""
+    """When each person and room was served; in memory, owned by the outbox."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -29,16 +29,16 @@ class Turns:
         self._begun: OrderedDict[tuple[str, str], float] = OrderedDict()
 
     def asked_by(self, key: str, person: str) -> None:
-        """What belongs to ``key`` is sent for that person."""
+        """Record the person for whom parts of ``key`` are sent."""
         self._askers[key] = person
         _bound(self._askers)
 
     def first(self, due: Iterable[Entry]) -> Entry:
-        """The worthiest; among equals that of the room and person whose last turn is the longest ago."""
+        """The entry of the highest rank; among equals, of the room and person served longest ago."""
         return min(due, key=self._order)
 
     def served(self, entry: Entry) -> None:
-        """It has had its turn, however that ended."""
+        """Record that the entry had its turn, with whatever result."""
         self._count += 1
         for known, name in ((self._rooms, entry.part.room_id), (self._people, self._person(entry))):
             known[name] = self._count
@@ -48,8 +48,8 @@ class Turns:
         _bound(self._begun)
 
     def begun(self, key: str, name: str) -> float:
-        """When the last attempt to send that part began, in the homeserver's time: nobody had read it before then.
-        0: not known."""
+        """When the last attempt to send that part began, in the homeserver's time; it was not visible before. 0: not
+        known."""
         return self._begun.get((key, name), 0.0)
 
     def _order(self, entry: Entry) -> tuple[int, int, int, int]:
@@ -57,7 +57,7 @@ class Turns:
         return entry.part.rank, max(room, person), person, entry.order
 
     def _person(self, entry: Entry) -> str:
-        """Unknown after a start: then everybody of a room is one."""
+        """The person, unknown after a start: then a room counts as one person."""
         return self._askers.get(entry.part.key, f"somebody in {entry.part.room_id}")
 
 

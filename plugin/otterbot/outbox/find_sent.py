@@ -1,4 +1,4 @@
-"""Is it in the room already? Looked for among the bot's own recent events."""
+"""Looks for a part among the bot's own recent events in its room."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..store.rows import Part
 
 PAGES = 20
 SLACK = 600.0
-"""Seconds by which the clocks of bot and homeserver may differ."""
+"""Tolerated difference between the clocks of bot and homeserver, in seconds."""
 
 
 async def find_sent(http: MatrixHttp, encryption: Encryption, bot: str, part: Part, now: float) -> str | None:
@@ -44,7 +44,7 @@ def _time(event: Mapping[str, Any]) -> float:
 async def _is_part(encryption: Encryption, event: Mapping[str, Any], part: Part) -> bool:
     unsigned = event.get("unsigned")
     if isinstance(unsigned, Mapping) and unsigned.get("transaction_id") == part.transaction_id:
-        return True  # also where somebody has deleted it since
+        return True  # a deleted event counts as well
     try:
         readable = await encryption.readable(event)
     except KeyMissing:

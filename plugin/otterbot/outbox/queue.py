@@ -1,8 +1,7 @@
-"""What the bot has to put into rooms: whoever has something to say puts it in here, and may take it back.
+"""The queue of everything that the bot sends; entries can be withdrawn.
 
-Parts are stored before they come in here, so that a start finds them again. Edits that show progress are not stored:
-the newest replaces the one that waits. What becomes of an entry is decided elsewhere: contents are made by
-:mod:`.builder`, and :mod:`.send_loop` sends.
+Parts are stored before they are enqueued, so that a start finds them again. Progress edits are not stored: the newest
+replaces the waiting one. Contents are made by :mod:`.builder`, and :mod:`.send_loop` sends.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from .sent_before import SentBefore
 
 
 class Outbox:
-    """The one queue of an account. It calls nobody: who works on it waits for what it offers."""
+    """The one queue of an account. Only a container: its users wait for ``unbuilt`` and ``news``."""
 
     def __init__(self, store: Store, sent_before: SentBefore, log: logging.Logger) -> None:
         self._store = store
@@ -37,11 +36,11 @@ class Outbox:
         self.turns = Turns(store.clock)
         self.blocked = BlockedRooms()
         self.unbuilt: asyncio.Queue[Entry] = asyncio.Queue()
-        """Entries whose content somebody has to make."""
+        """Entries whose content has to be built."""
         self.news = asyncio.Event()
-        """Set when there may be something to send; whoever sends clears it."""
+        """Set when there may be something to send; the sender clears it."""
         self.retry = asyncio.Event()
-        """Set, and replaced by another one, when the worker is back: whoever waits to try again tries now."""
+        """Set, and replaced by a new event, when the worker is back, so that waiting retries start at once."""
         self.stopped = False
 
     @property
@@ -51,7 +50,7 @@ class Outbox:
     # -- what goes in ------------------------------------------------------------------------
 
     async def take_up(self) -> None:
-        """What the database owes from before this start."""
+        """Enqueue the unsent parts of the database."""
         await self.sent_before.start(self._store)
         self.enqueue(await self._store.pending_parts())
 
@@ -59,7 +58,7 @@ class Outbox:
         """Send parts that are stored already."""
         for part in parts:
             if part.id in self._entries or self.stopped:
-                continue  # (what is stored while we stop is found by the next start)
+                continue  # parts stored while stopping are found by the next start
             self._order += 1
             entry = Entry(part, self._order, lookup=self.sent_before.concerns(part), content=part.content)
             self._entries[part.id] = entry
@@ -68,9 +67,9 @@ class Outbox:
         self.news.set()
 
     async def post(self, part: Part) -> bool:
-        """Store a part and send it; false if its request has such a part already.
+        """Store a part and enqueue it; false if its request has such a part already.
 
-        Whoever is cancelled meanwhile leaves no part behind that is stored and not sent.
+        A cancelled caller never leaves a stored part that is not enqueued.
         """
         return await asyncio.shield(asyncio.create_task(self._post(part), name="otterbot post"))
 
@@ -96,13 +95,13 @@ class Outbox:
     # -- what goes out again -----------------------------------------------------------------
 
     def drop_edit(self, key: str, name: PartName) -> None:
-        """No further edit of that name: what waits is out of date."""
+        """Drop a waiting edit that is out of date."""
         entry = self._entries.get((key, name))
         if entry is not None and not entry.stored:
             self.forget(entry)
 
     async def withdraw(self, key: str, name: str) -> bool:
-        """Take back a part that has not been begun; false if it stands in the room, or may."""
+        """Withdraw a part whose sending has not begun; false if it is in the room, or may be."""
         entry = self._entries.get((key, name))
         dropped = await self._store.drop(key, name)
         if dropped and entry is not None:
@@ -110,17 +109,16 @@ class Outbox:
         return dropped
 
     async def give_up(self, key: str, name: str, reason: str) -> bool:
-        """That part will never be sent; false if it does not wait here. Whoever calls this knows it, and nobody else
-        is told."""
+        """Give up a part for ever; false if it does not wait here. Listeners are not notified."""
         entry = self._entries.get((key, name))
         if entry is None:
             return False
         return await self.discard(entry, reason)
 
     async def discard(self, entry: Entry, reason: str) -> bool:
-        """As :meth:`give_up`, also where the entry waits no longer. False: it was an edit that nobody misses."""
+        """As :meth:`give_up`, for an entry that may have left the queue. False: it was a volatile edit."""
         if entry.stored:
-            # A mark has to be made: without it the same thing would be sent again.
+            # The mark must not be lost, or the part would be sent again.
             await surely(lambda: self._store.mark_failed(*entry.part.id, reason), self._log, for_ever=True)
         self.forget(entry)
         if entry.stored:
@@ -132,7 +130,7 @@ class Outbox:
             del self._entries[entry.part.id]
 
     async def moved(self, parts: Iterable[Part]) -> None:
-        """These belong to another room by now, or to none. (Those that were being sent do not, and stay.)"""
+        """These parts have moved to another room, or were dropped. (Those being sent stay.)"""
         for part in parts:
             stored, entry = await self._store.part(*part.id), self._entries.get(part.id)
             if stored is None:
@@ -153,7 +151,7 @@ class Outbox:
         self.unbuilt.put_nowait(entry)
 
     def rebuild(self, key: str, name: str, image_id: str | None = None) -> None:
-        """Build that part (again), perhaps from another picture."""
+        """Build that part again, possibly from another picture."""
         entry = self._entries.get((key, name))
         if entry is None or entry.content is not None:
             return
@@ -163,7 +161,7 @@ class Outbox:
             self.want_content(entry)
 
     def retry_builds(self) -> None:
-        """The worker is back: what could not be fetched is fetched now."""
+        """The worker is back: retry failed builds now."""
         self.retry.set()
         self.retry = asyncio.Event()
         for entry in list(self._entries.values()):
@@ -175,11 +173,11 @@ class Outbox:
         return (key, name) in self._entries
 
     def holds(self, entry: Entry) -> bool:
-        """Is the entry still to be sent?"""
+        """Whether the entry is still to be sent."""
         return self._entries.get(entry.part.id) is entry
 
     def sendable(self) -> list[Entry]:
-        """What could go out, its turn and its time apart."""
+        """Entries that could be sent, regardless of order and backoff."""
         return [entry for entry in self._entries.values() if entry.sendable and not self.blocked.blocks(entry)]
 
     def entries_in(self, room: str) -> list[Entry]:

@@ -1,4 +1,4 @@
-"""How attempts end: marked in the database, taken out of the queue, and told to whoever listens."""
+"""Results of attempts: marks the database, updates the queue, notifies the listener."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .listeners import PartListener
 from .queue import Outbox
 
 UNREADABLE = 30.0
-"""Seconds until a room that may not be read is looked through again."""
+"""Seconds until an unreadable room is searched again."""
 
 
 class Results:
@@ -41,13 +41,13 @@ class Results:
             await self._tell("failed", self._listener.failed(entry.part, reason))
 
     async def ended_before(self, entry: Entry) -> None:
-        """Its request ended in the room before this start, whatever the database thinks."""
+        """The request ended in the room before this start, although the database says otherwise."""
         await surely(lambda: self._store.mark_failed(*entry.part.id), self._log, for_ever=True)
         self._outbox.forget(entry)
         await self._tell("failed", self._listener.failed(entry.part, "gone"))
 
     async def missing(self, part: Part) -> None:
-        """The worker does not have what the part shows."""
+        """The worker does not have the part's result any more."""
         await self._tell("missing", self._listener.missing(part))
 
     async def cannot_encrypt(self, entry: Entry) -> None:
@@ -58,7 +58,7 @@ class Results:
                 self._outbox.enqueue([notice])
 
     async def forbidden(self, entry: Entry) -> None:
-        """The homeserver forbids it, and has not done it."""
+        """The homeserver refused the event as forbidden."""
         if not entry.stored:
             self._outbox.forget(entry)
         elif entry.lookup:
@@ -69,19 +69,19 @@ class Results:
         self._outbox.blocked.doubt(entry.part.room_id)
 
     async def unwanted(self, entry: Entry) -> None:
-        """It was not sent: its request is over, or has moved to another room; then it follows."""
+        """The part was not sent because its request is over, or has moved to another room, which it follows."""
         request = await self._store.request(entry.part.key)
         if entry.part.rank == Rank.RESULT and request is not None and not request.open:
-            await self.failed(entry, "gone")  # its picture is owed a deletion by that
+            await self.failed(entry, "gone")  # this also schedules the deletion of its picture
             return
         self._outbox.forget(entry)
-        await self._store.unmark_sending(*entry.part.id)  # it has been looked for, and is not there
+        await self._store.unmark_sending(*entry.part.id)  # it was looked for and is not in the room
         stored = await self._store.part(*entry.part.id)
         if stored is not None and stored.state is PartState.READY and stored.room_id == entry.part.room_id:
             self._outbox.blocked.doubt(entry.part.room_id)
 
     async def _tell(self, what: str, told: Awaitable[None]) -> None:
-        """What fails in a listener is nothing to the outbox."""
+        """Call the listener; its errors must not stop the outbox."""
         try:
             await told
         except (OtterbotError, OSError) as error:

@@ -1,4 +1,4 @@
-"""Blocked rooms are watched: each is asked until it lets us speak again, or its requests have moved or ended.
+"""Watches blocked rooms: each is examined until the bot may speak again, or its requests have moved or ended.
 
 A send that the homeserver forbids says nothing about why. So the room is asked, and until it lets us speak again (or
 the requests have moved to where people are now) what is meant for it waits, each thing for a bounded time: answers
@@ -27,16 +27,16 @@ from .queue import Outbox
 from .results import Results
 
 ANSWERS = 600.0
-"""Seconds for which the answer to a command waits."""
+"""Seconds for which answers to commands wait."""
 SENTENCES = 7 * 86_400.0
-"""Seconds for which everything else waits, as long as the instance runs."""
+"""Seconds for which other messages wait, while the instance runs."""
 BACKOFF = (1.0, 3.0, 10.0, 30.0, 60.0, 120.0)
-"""Seconds between two looks; news from the sync come in between."""
+"""Seconds between two checks; news from the sync trigger one earlier."""
 KINDS = {Kind.REACTION: "m.reaction", Kind.REDACTION: "m.room.redaction"}
 FORBIDDEN_TWICE = 2
-"""Refusals in a room where we may speak, after which it is that event which is not wanted."""
+"""After so many refusals in a room where the bot may speak, the event itself is refused for good."""
 FOLLOW_PATIENCE = 600.0
-"""Seconds for which what could still be said in a closed room waits for the way into the new one."""
+"""Seconds for which messages that could still be sent in an upgraded room wait for the bot to join the new one."""
 
 
 class RoomWatch:
@@ -89,7 +89,7 @@ class RoomWatch:
         self._outbox.news.set()
 
     async def _look(self, blocked: BlockedRoom) -> bool:
-        """One look; true if the room is blocked no longer, or nothing waits for it."""
+        """Check a room once; true if it is no longer blocked, or nothing waits for it."""
         try:
             standing = await self._rules.standing(blocked.room)
             blocked.place = standing.place
@@ -108,7 +108,7 @@ class RoomWatch:
         return blocked.place is not None and not waited_for
 
     async def _judge(self, blocked: BlockedRoom, standing: Standing) -> bool:
-        """What follows from how we stand in the room; true if the room is blocked no longer."""
+        """Act on the bot's standing in the room; true if it is no longer blocked."""
         entries = await self._idle(blocked.room)
         for entry in entries:
             if standing.place is Place.SPEAKS and KINDS.get(entry.part.kind) in standing.forbidden:
@@ -131,12 +131,12 @@ class RoomWatch:
         return False
 
     async def _leftovers(self, blocked: BlockedRoom, standing: Standing) -> bool:
-        """All that people wait for is in the new room. The reactions and edits of what stands in the old one are made
-        where we still may, and are not missed where we may not."""
+        """The requests have moved to the new room. Reactions and edits of messages in the old room are sent if still
+        allowed, else dropped."""
         if standing.place is Place.SPEAKS:
             return True
         for entry in await self._idle(blocked.room):
-            moves = entry.part.rank == Rank.RESULT or entry.part.part == FINAL  # at the next look
+            moves = entry.part.rank == Rank.RESULT or entry.part.part == FINAL  # moved at the next check
             if entry.part.kind is not Kind.MESSAGE and not moves:
                 await self._results.failed(entry, "not_allowed")
         return not self._outbox.entries_in(blocked.room)
@@ -145,7 +145,7 @@ class RoomWatch:
         return bool(self._outbox.entries_in(room) or await self._store.open_requests(room))
 
     async def _idle(self, room: str) -> list[Entry]:
-        """What waits there and is surely not being sent."""
+        """Waiting entries of a room that are not being sent."""
         found = []
         for entry in self._outbox.entries_in(room):
             stored = None if entry.lookup else await self._store.part(*entry.part.id)

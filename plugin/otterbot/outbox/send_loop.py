@@ -1,4 +1,4 @@
-"""The one sender of an account: one thing at a time, the worthiest first, in turns, each once.
+"""The one sender of an account: one event at a time, by rank and in fair turns, each exactly once.
 
 A part is marked ``sending`` (committed) before its request goes out and ``sent`` after the answer.
 A part that stands in ``sending`` without an answer, at a start or after a lost one, is first looked
@@ -29,12 +29,12 @@ from .room_watch import RoomWatch
 from .sender import Done, Sender
 
 PATIENCE = 20.0
-"""Seconds; a reaction that the homeserver's limits hold up for longer is not worth sending."""
+"""Seconds after which a rate-limited reaction is dropped."""
 FORGOING = frozenset({ACK, UNACK, DONE, SAME})
 
 
 class SendLoop:
-    """Works on the outbox: makes contents, sends them, watches the rooms that refuse them."""
+    """Processes the outbox: builds contents, sends them, watches blocked rooms."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class SendLoop:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Take up what stands in the database, and go on."""
+        """Enqueue the database's unsent parts, then start."""
         await self._outbox.take_up()
         works = {"otterbot outbox": self._run, "otterbot builds": self._builds.run, "otterbot rooms": self._watch.run}
         self._tasks = [asyncio.create_task(run(), name=name) for name, run in works.items()]
@@ -75,7 +75,7 @@ class SendLoop:
     # -- sending -----------------------------------------------------------------------------
 
     def _next(self) -> tuple[Entry | None, float | None]:
-        """What goes out now, or how long to wait for something to."""
+        """The next entry to send, or how long to wait for one."""
         now = time.monotonic()
         ready = self._outbox.sendable()
         if not ready:
@@ -98,7 +98,7 @@ class SendLoop:
             try:
                 await self._handle(entry)
             except Exception as error:
-                # The database, most likely: nothing is lost, it is tried again.
+                # A database error, most likely: nothing is lost, and it is retried.
                 self._log.error("Cannot send %s yet: %s", entry.part.part, type(error).__name__)
                 entry.not_before = time.monotonic() + entry.backoff()
                 if entry.stored and entry.part.kind is not Kind.REDACTION:
@@ -136,7 +136,7 @@ class SendLoop:
             await self._results.ended_before(entry)
             return
         entry.lookup = False
-        await self._store.unmark_sending(*entry.part.id)  # it is not there: it may move with its request, or be dropped
+        await self._store.unmark_sending(*entry.part.id)  # not in the room: it may now be moved or dropped
         if self._outbox.blocked.blocks(entry):
             self._outbox.blocked.changed(entry.part.room_id)
         elif entry.content is None:
@@ -160,7 +160,7 @@ class SendLoop:
 
     async def _lost(self, entry: Entry) -> None:
         if not entry.stored:
-            self._outbox.forget(entry)  # a newer state of the text comes anyway
+            self._outbox.forget(entry)  # a newer edit follows anyway
             return
         entry.not_before = time.monotonic() + entry.backoff()
         stored = await self._store.part(*entry.part.id)
@@ -196,6 +196,6 @@ class SendLoop:
             and entry.stored
             and (plainer := event_content.without_thread(entry.content)) is not None
         ):
-            entry.content = plainer  # no thread can begin where somebody wanted one
+            entry.content = plainer  # this event cannot start a thread, so reply without one
         else:
             await self._results.failed(entry, "refused")

@@ -21,17 +21,17 @@ class Done(Enum):
     """Why nothing was sent."""
 
     LATER = auto()
-    """What it is about is on its way itself."""
+    """The event it refers to is not sent yet."""
     NEVER = auto()
-    """What it is about will not be."""
+    """The event it refers to will never be sent."""
     UNWANTED = auto()
-    """Somebody took it back."""
+    """It was withdrawn."""
     STALE = auto()
-    """It was built for a room in the clear, which is encrypted by now."""
+    """It was built unencrypted, and the room is encrypted now."""
 
 
 class Sender:
-    """Encrypts, marks and sends. What went wrong beyond that leaves as an error of :mod:`..errors`."""
+    """Encrypts, marks and sends. Other failures are raised as errors of :mod:`..errors`."""
 
     def __init__(self, store: Store, http: MatrixHttp, encryption: Encryption) -> None:
         self._store = store
@@ -53,7 +53,7 @@ class Sender:
         elif _private(part):
             content = await self._harmless(part, content)
         if not entry.stored:
-            # Each state of the text is an event of its own; a repeat of one would be dropped.
+            # Each edit needs its own transaction id; with the same one the homeserver would drop it.
             txn = transaction_id(part.key, part.part.attempt(time.time_ns()))
             return await self._http.send(part.room_id, event_type, content, txn)
         if not await self._store.mark_sending(*part.id, part.room_id):
@@ -63,8 +63,8 @@ class Sender:
         return await self._http.send(part.room_id, event_type, content, part.transaction_id)
 
     async def _harmless(self, part: Part, content: dict[str, Any]) -> dict[str, Any]:
-        """For a room that is not encrypted: nothing of a request that was made in an encrypted room and has moved here
-        with an upgrade, but for the sentence that says so."""
+        """For unencrypted rooms: of a request that moved here from an encrypted room, only the fixed sentence may be
+        sent."""
         request = await self._store.request(part.key)
         if request is None or not (request.private and request.moved and part.room_id == request.room_id):
             return content
@@ -73,7 +73,7 @@ class Sender:
         return await event_content.notice(texts.NOT_ENCRYPTED_ANY_MORE, part.key, part.part, request)
 
     async def _resolve(self, entry: Entry) -> dict[str, Any] | Done:
-        """The content with the id of the event that it is about filled in."""
+        """The content with the id of the event that it refers to."""
         content, part = entry.content or {}, entry.part
         if not entry.stored or part.kind not in (Kind.EDIT, Kind.REDACTION):
             return content
@@ -90,5 +90,5 @@ class Sender:
 
 
 def _private(part: Part) -> bool:
-    """Is it encrypted where the room is? Reactions and redactions cannot be."""
+    """Whether the part is encrypted in encrypted rooms. Reactions and redactions cannot be."""
     return part.kind in (Kind.MESSAGE, Kind.EDIT) and part.part != NO_ENCRYPTION

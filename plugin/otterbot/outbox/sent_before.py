@@ -1,4 +1,4 @@
-"""What this account has said already, by the rooms and not by the database: that may come out of a backup.
+"""What this account has sent before, by the rooms themselves: the database may be an older backup.
 
 Whatever is owed to a message from before this start is looked for in its room before anything is sent. A part that
 stands there was sent. Of a request that ended there and is open here, or unknown, nothing more is said: its pictures
@@ -32,23 +32,23 @@ from ..store.store import DAY, Store
 from .find_sent import PAGES, SLACK, find_sent
 
 CHAIN = 30
-"""How many upgrades are followed back."""
+"""Limit of upgrades that are followed back."""
 HEARD = 2 * DAY
-"""Seconds: a message is heard until a day after it was said, and what answers it may wait as long until it moves."""
+"""Seconds: a message is handled up to a day after it was sent, and its answer may wait for another day."""
 AGAIN = frozenset(PROGRESS)
-"""Messages that stand in a room and once more in the one that replaces it."""
+"""Messages that are sent in a room and again in its replacement."""
 LAST = frozenset({DONE, REPLY, FINAL})
-"""With one of these in the room a request has ended there. The reaction, ``done``, can be read without keys."""
+"""Parts that show in a room that a request has ended there. The reaction ``done`` is readable without keys."""
 
 
 @dataclass(eq=False)
 class _Room:
-    """The bot's own events of a room, newest first, as far back as somebody has asked."""
+    """The bot's own events of a room, newest first, as far as they were read."""
 
     events: dict[tuple[str, str], str] = field(default_factory=dict)
     transactions: dict[str, str] = field(default_factory=dict)
     back_to: float = float("inf")
-    """Unix time; everything after it is known."""
+    """Unix time back to which the events are read."""
     next: str | None = None
     pages: int = 0
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -56,7 +56,7 @@ class _Room:
 
 @dataclass(frozen=True)
 class Verdict:
-    """About one part. Neither: it was never said, and may be."""
+    """The verdict on one part. With neither field set it was never sent, and may be."""
 
     event_id: str | None = None
     over: bool = False
@@ -64,7 +64,7 @@ class Verdict:
 
 
 class SentBefore:
-    """One per outbox; what it has read of rooms it keeps while the instance runs."""
+    """One per outbox; keeps the events it has read while the instance runs."""
 
     def __init__(self, http: MatrixHttp, encryption: Encryption, bot: str, clock: Clock, log: logging.Logger) -> None:
         self._http = http
@@ -74,21 +74,20 @@ class SentBefore:
         self._log = log
         self._started = steady()
         self._since: dict[str, float] = {}
-        """By key: when what it answers was said, for everything from before this start."""
+        """Key → time of the message it answers, for everything from before this start."""
         self._origins: dict[str, str] = {}
-        """By the same keys: the room of that message, which may have been upgraded since. Of an answer that has moved
-        nobody knows it."""
+        """Key → the room of that message, which may have been upgraded since; unknown for moved answers."""
         self._states = RoomStates(http, bot)
         self._predecessors: dict[str, str | None] = {}
         self._successors: dict[str, str | None] = {}
-        """Of rooms, as they were when first asked: what was said in a later one was said in this life."""
+        """Room → its successor when first asked; later successors can only hold messages of this run."""
         self._ended: set[str] = set()
-        """Of those, the ones that have ended in the database as well."""
+        """Keys of requests that have ended in the database as well."""
         self._rooms: dict[str, _Room] = {}
         self._warned = False
 
     async def start(self, store: Store) -> None:
-        """Everything that the database owes now is owed from before."""
+        """Record everything that the database still owes at the start."""
         for request in [*await store.open_requests(), *await store.unclosed(self._clock.now() - DAY)]:
             self._since[request.key] = request.sent_at or request.created_at
             self._origins[request.key] = request.origin
@@ -99,25 +98,26 @@ class SentBefore:
                 self._ended.add(part.key)
                 over = await store.request(part.key)
                 if over is None:
-                    # An answer: nothing is stored of its message. A life before may have stored it, out of a backup.
+                    # An answer, whose message is not stored. It may have been stored by a run before the backup was
+                    # restored.
                     self._since[part.key] = part.updated_at - HEARD
                 else:
                     self._since[part.key] = min(part.updated_at, over.sent_at or over.created_at)
                     self._origins[part.key] = over.origin
 
     def note(self, key: str, sent_at: float, room: str) -> None:
-        """A message of that time (the homeserver's, Unix seconds) in that room leads to that key."""
+        """Record time (the homeserver's, Unix seconds) and room of the message that leads to that key."""
         start = self._clock.now() - (steady() - self._started)
         if sent_at < start:
             self._since[key] = min(sent_at, self._since.get(key, sent_at))
             self._origins.setdefault(key, room)
 
     def concerns(self, part: Part) -> bool:
-        """It has to be looked for before it is sent."""
+        """Whether the part has to be looked for before it is sent."""
         return part.state is PartState.SENDING or part.key in self._since
 
     async def stands(self, part: Part) -> bool:
-        """Was it said before this start? Also where that cannot be known now."""
+        """Whether the part was sent before this start, or that cannot be known now."""
         if part.key not in self._since:
             return False
         try:
@@ -154,16 +154,16 @@ class SentBefore:
         return await find_sent(self._http, self._encryption, self._bot, part, self._clock.now())
 
     async def _other_rooms(self, part: Part, since: float) -> list[_Room]:
-        """All but the part's own, from the room where it was asked for to the last one that replaces it: the database
-        may be older than the upgrades."""
+        """All rooms except the part's own, from the room of its message to the last replacement: the database may be
+        older than the upgrades."""
         found = []
         for name in [*await self._rooms_before(part), *await self._rooms_after(part.room_id)]:
-            with suppress(MatrixRefused):  # not ours to see any more, or never
+            with suppress(MatrixRefused):  # not visible to the bot
                 found.append(await self._read(name, since - SLACK))
         return found
 
     async def _rooms_before(self, part: Part) -> list[str]:
-        """Back to the room of the message; where that is not known, all that the part's room replaces."""
+        """The rooms back to the message's; where that is unknown, all predecessors of the part's room."""
         origin = self._origins.get(part.key, None if part.moved else part.room_id)
         room, names = part.room_id, list[str]()
         while room != origin and len(names) < CHAIN:
@@ -180,7 +180,8 @@ class SentBefore:
         return names[1:]
 
     async def _predecessor(self, room: str) -> str | None:
-        """The room that this one says it replaces. Whether that is true does not matter: only our own words count."""
+        """The predecessor that the room claims. Whether that is true does not matter, since only the bot's own events
+        are looked for."""
         if room not in self._predecessors:
             try:
                 self._predecessors[room], _made = await self._states.predecessor(room)
@@ -229,5 +230,5 @@ class SentBefore:
         content = readable.get("content") if readable is not None else None
         mark = content.get(OUR_KEY) if isinstance(content, Mapping) else None
         if isinstance(mark, Mapping):
-            # An edit has the mark of what it edits, which is older: the oldest of a name is the message itself.
+            # Edits have the same mark as the message they edit; the oldest event of a name is the message.
             room.events[str(mark.get("key")), str(mark.get("part"))] = event_id

@@ -1,4 +1,4 @@
-"""An open request in memory: what stands in the database, and what the worker says about it now."""
+"""An open request in memory: its database row, and the worker's latest news."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..worker.job_events import ChatEvent
 from ..worker.jobs import Job, Progress
 
 BLINK = 5.0
-"""Seconds for which a lost connection to the worker is nothing to speak of."""
+"""A lost connection is not mentioned for so many seconds."""
 
 
 @dataclass(eq=False, kw_only=True)
@@ -29,19 +29,19 @@ class ActiveRequest:
     heard_at: float = 0.0
     """``time.monotonic()`` of the last news about the job."""
     reasons: set[str] = field(default_factory=set)
-    """Why parts of it could not be sent, see :class:`~..outbox.listeners.PartListener`."""
+    """Why parts could not be sent, see :class:`~..outbox.listeners.PartListener`."""
     chat_text: str = ""
-    """What has been streamed so far, cumulative."""
+    """The chat text streamed so far."""
     relation: dict[str, Any] | None = None
-    """Where a sentence about it belongs, if not simply to what was asked."""
+    """The relation of sentences about it, if other than a reply to the request."""
     ask: bool = False
-    """A snapshot without it came while it was being submitted: it may be over already."""
+    """Ask for its job: a snapshot during its submission did not contain it, so it may be over already."""
     promised: bool = False
-    """People have read, or had time to read, that it is kept: it waits where a new one would be refused."""
+    """People were told that it is kept, so it waits where a new one would be refused."""
     disk_full: bool = False
-    """It waits for room on the worker's disk."""
+    """It waits for free space on the worker's disk."""
     ending: bool = False
-    """Its last messages are being made out; no first status may come after them."""
+    """Its last messages are being composed; no first status may follow them."""
     saying: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held while a first status is stored."""
     changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -58,23 +58,23 @@ class ActiveRequest:
         return self.request.state is not RequestState.DONE
 
     async def fall_silent(self) -> None:
-        """From here on nothing new is said of how it stands, and what has been said is in the database."""
+        """Stop new status messages; what was posted is stored when this returns."""
         async with self.saying:
             self.ending = True
 
     def forget_job(self) -> None:
-        """The worker has forgotten it; what it had drawn will be drawn again."""
+        """The worker has forgotten the job; its pictures will be drawn again."""
         self.job = None
         self.chat_text = ""
 
     def heard(self, job: Job) -> None:
-        """The worker has said how it stands."""
+        """Take in the worker's latest view of the job."""
         self.job, self.heard_at = job, time.monotonic()
 
     def job_at(self, now: float) -> Job | None:
-        """The job with its time left as of ``now`` (``time.monotonic()``): it goes on while nobody says anything.
+        """The job with its time left counted down to ``now`` (``time.monotonic()``).
 
-        ``eta_s`` is ``None`` where it has run out: the estimate was wrong, and another one is not known.
+        ``eta_s`` is ``None`` once it has run out: the estimate was wrong.
         """
         job = self.job
         if job is None or job.eta_s is None:
@@ -83,8 +83,8 @@ class ActiveRequest:
         return replace(job, eta_s=left if left >= 1 else None)
 
     def moved(self, index: int, progress: Progress, eta_s: float | None = None) -> None:
-        """A picture (or the turn, whose index says nothing) has come further. ``eta_s`` is the whole job's;
-        a worker that does not tell it has but this picture's."""
+        """Progress of a picture (or of the turn, whose index is meaningless). ``eta_s``: the whole job's; ``None`` from
+        older workers, which know only this picture's."""
         job = self.job
         if job is None:
             return
@@ -103,22 +103,22 @@ class ActiveRequest:
 
 
 def rest_of(seconds: float, request: Request, now: float) -> float:
-    """What is left of the first ``seconds`` of a request, whatever clocks say."""
+    """What is left of the first ``seconds`` of a request, 0 to ``seconds`` whatever clocks say."""
     return min(max(0.0, request.created_at + seconds - now), seconds)
 
 
 @dataclass(kw_only=True)
 class WorkerState:
-    """How the worker stands, as far as we see."""
+    """The worker's state as the plugin sees it."""
 
     away_since: float | None = None
-    """``time.monotonic()`` of the moment it was lost; ``None``: it is there."""
+    """When it was lost (``time.monotonic()``); ``None``: it is connected."""
     unauthorized: bool = False
     foreign: bool = False
-    """Something else answers at its address."""
+    """Another program answers at its address."""
     pause: Pause = field(default_factory=Pause)
     clock: Clock = field(default_factory=Clock)
-    """For how long requests are still kept."""
+    """The clock for how long requests are kept."""
 
     def lost(self, *, unauthorized: bool, foreign: bool) -> None:
         if self.away_since is None:
@@ -129,27 +129,30 @@ class WorkerState:
         self.away_since, self.unauthorized, self.foreign, self.pause = None, False, False, pause
 
     def is_away(self, now: float) -> bool:
-        """For so long that it has to be said, or it does not let us in. ``now`` is ``time.monotonic()``."""
+        """Whether people have to be told: it is away for longer than ``BLINK``, or refuses the token. ``now``:
+        ``time.monotonic()``."""
         return self.unauthorized or self.foreign or (self.away_since is not None and now - self.away_since > BLINK)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ending:
-    """How a request ends: for the record, for the reactions, and for people."""
+class RequestEnd:
+    """How a request ends: outcome, status line, messages."""
 
     outcome: str
     """``succeeded``, ``failed``, ``refused``, ``cancelled``, ``expired``."""
     well: bool
     line: str
-    """What the status message becomes, if there is one."""
+    """The status message's last text, if there is a status message."""
     parts: Sequence[Part] = ()
-    """Messages that say so, stored in the same transaction."""
+    """Messages about it, stored in the same transaction."""
     cancel_owed: bool = False
+    follow: Request | None = None
+    """Another request that is accepted with it, in the same transaction."""
 
 
 def comes_again(job: Job, part: Part) -> bool:
-    """The worker has another picture for that part, or makes one: its database came out of a backup, and what it had
-    drawn since is drawn once more."""
+    """Whether the worker has, or draws, another picture for that part: its database was restored from a backup, so it
+    draws again what came after."""
     for picture in job.pictures:
         if part.part == PartName.picture(picture.index):
             drawn = None if picture.result is None else picture.result.image_id
@@ -158,32 +161,32 @@ def comes_again(job: Job, part: Part) -> bool:
 
 
 class Kind(Protocol):
-    """What is particular about one kind of request (pictures, chat)."""
+    """The behaviour of one kind of request (pictures, chat)."""
 
     own_status: bool
-    """It shows its progress itself; delivery posts no status line."""
+    """This kind shows its progress itself; delivery posts no status message."""
 
     def begin(self, active: ActiveRequest) -> None:
-        """It is open: just accepted, or taken up after a start."""
+        """A request is open: just accepted, or resumed after a start."""
 
     async def body(self, active: ActiveRequest) -> dict[str, object] | None:
-        """The ``request`` to submit; ``None``: not yet, asked again when the bell for submitting rings.
-        Raises :class:`CannotAsk` with a sentence if it can never be."""
+        """The ``request`` to submit; ``None``: not yet; asked again at the next try to submit. Raises
+        :class:`CannotAsk` with a sentence if it never can."""
 
     def mend(self, active: ActiveRequest, refusal: WorkerRefused) -> bool:
-        """The worker refused the body; true if another one, asked for now, may pass."""
+        """The worker refused the body; true if a new body may be accepted."""
 
     async def refused(self, active: ActiveRequest, refusal: WorkerRefused) -> str:
-        """What people are told where that is final."""
+        """The sentence for people after a final refusal."""
 
-    async def on_job(self, active: ActiveRequest) -> Ending | None:
-        """``active.job`` has changed, or one of its parts was sent. An ending finishes the request."""
+    async def on_job(self, active: ActiveRequest) -> RequestEnd | None:
+        """``active.job`` has changed, or one of its parts was sent. A returned ending finishes the request."""
 
     async def on_chat(self, active: ActiveRequest, event: ChatEvent) -> None:
         """More text."""
 
-    async def ended(self, active: ActiveRequest, ending: Ending) -> None:
-        """The request is done (stored). Parts that have not been begun may be withdrawn here."""
+    async def ended(self, active: ActiveRequest, ending: RequestEnd) -> None:
+        """The request is done and stored. Unsent parts may be withdrawn here."""
 
 
 class CannotAsk(Exception):

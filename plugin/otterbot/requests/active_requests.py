@@ -10,7 +10,7 @@ from .active import ActiveRequest, WorkerState
 
 
 class ActiveRequests:
-    """One per plugin instance. Calls nobody; everything that follows from a request is decided above it."""
+    """One per plugin instance. Only a container: decisions are made by its users."""
 
     def __init__(self, clock: Clock, log: logging.Logger) -> None:
         self._by_key: dict[str, ActiveRequest] = {}
@@ -34,12 +34,12 @@ class ActiveRequests:
         self._by_key.pop(key, None)
 
     def tell_all(self) -> None:
-        """Something has changed for all of them."""
+        """Notify all open requests of a change."""
         for active in self._by_key.values():
             active.changed.set()
 
     def worker_lost(self, *, unauthorized: bool, foreign: bool) -> None:
-        """It cannot be reached, or does not let us in, or something else answers."""
+        """The worker is unreachable, refuses the token, or another program answers."""
         if foreign and not self.worker.foreign:
             self._log.warning("Something else than the worker answers at worker.url")
         self.worker.lost(unauthorized=unauthorized, foreign=foreign)

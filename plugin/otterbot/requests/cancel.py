@@ -1,4 +1,4 @@
-"""Requests that are taken back: by a command, by an edit, or with the message that asked for them."""
+"""Cancelling of requests: by a command, by an edit, or by deleting the message."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from dataclasses import replace
 
 from .. import texts
 from ..outbox.queue import Outbox
-from ..store.rows import Part, PartState, Rank, Request, RequestState
+from ..store.rows import Part, PartState, Rank, Request, RequestState, follow_key
 from ..store.store import Commit, Store
 from ..waiting import surely
-from .active import Ending
+from .active import RequestEnd
 from .active_requests import ActiveRequests
 from .completion import REPLACED, Completion, closing, unsend
 from .signals import Signals
 
 RECENT = 24 * 3600.0
-"""Seconds; what was cancelled before that is past."""
+"""Seconds for which cancelled requests are still looked after."""
 
 
 class Cancellation:
-    """The database says it first; then everything that was under way is stopped, and the room is told."""
+    """Marks the request in the database first, then stops its job and parts, and tells the room."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class Cancellation:
         self._log = log
 
     async def resume(self) -> None:
-        """Finish what a crash left between the mark and what says so."""
+        """Finish cancellations that a crash interrupted after the mark."""
         for request in await self._store.unclosed(self._store.clock.now() - RECENT):
             await self.were_cancelled([request], replaced=request.outcome == REPLACED)
 
@@ -67,10 +67,10 @@ class Cancellation:
         self._signals.housekeeping.set()
 
     async def were_cancelled(self, requests: Iterable[Request], *, replaced: bool = False) -> None:
-        """They are ``done`` in the database already: stop everything that was under way.
-        ``replaced``: because the message was edited, and what it asks for now comes instead."""
+        """The requests are ``done`` in the database: stop their jobs and parts. ``replaced``: an edit of the message
+        has made a new request."""
         outcome, line = (REPLACED, texts.EDITED) if replaced else ("cancelled", texts.CANCELLED)
-        ending = Ending(outcome=outcome, well=False, line=line)
+        ending = RequestEnd(outcome=outcome, well=False, line=line)
         for request in requests:
 
             async def stop(request: Request = request) -> None:
@@ -79,7 +79,7 @@ class Cancellation:
             await surely(stop, self._log)
         self._signals.housekeeping.set()
 
-    async def _stop(self, request: Request, ending: Ending) -> None:
+    async def _stop(self, request: Request, ending: RequestEnd) -> None:
         active = self._active.get(request.key)
         if active is not None:
             await active.fall_silent()
@@ -90,8 +90,8 @@ class Cancellation:
             await self._completion.close(active, ending)
 
     async def take_results_back(self, request: Request) -> None:
-        """What has not been sent is not; what was on its way when the request was cancelled is deleted once it stands
-        in the room. Its picture leaves the archive in both cases."""
+        """Withdraw unsent results. Those being sent are deleted once they are in the room. Their pictures leave the
+        archive in both cases."""
         for part in (await self._store.parts_of(request.key)).values():
             if part.rank != Rank.RESULT:
                 continue
@@ -104,16 +104,18 @@ class Cancellation:
         self._signals.housekeeping.set()
 
     async def redacted(self, room: str, event_id: str) -> None:
-        """Somebody deleted a message: a request is cancelled with it, a picture leaves the archive."""
+        """A message was deleted: cancel its request, or delete its picture from the archive."""
         request = await self._store.request_by_event(event_id)
-        if request is not None and request.open and request.origin == room:
-            await self.cancel([request.key], request.room_id)
+        followed = None if request is None else await self._store.request(follow_key(request.key))
+        for one in (request, followed):
+            if one is not None and one.open and one.origin == room:
+                await self.cancel([one.key], one.room_id)
         part = await self._store.part_by_event(event_id)
         if part is not None and part.room_id == room and await self._store.owe_delete(event_id):
             self._signals.housekeeping.set()
 
 
 def _under_way(part: Part, request: Request) -> bool:
-    """Was it being sent when the request was cancelled?"""
+    """Whether the part was being sent when the request was cancelled."""
     sent_since = request.done_at is not None and part.updated_at >= request.done_at
     return part.state is PartState.SENDING or (part.state is PartState.SENT and sent_since)

@@ -1,4 +1,4 @@
-"""Requests end: in the database, in the room, and in memory."""
+"""Ends requests in the database, in the room and in memory."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ..store.part_names import (
 )  # fmt: skip
 from ..store.rows import Kind, Part, PartState, Rank, Request, RequestState
 from ..store.store import Store
-from .active import ActiveRequest, Ending
+from .active import ActiveRequest, RequestEnd
 from .active import Kind as RequestKind
 from .active_requests import ActiveRequests
 from .signals import Signals
@@ -37,13 +37,13 @@ def part(request: Request, name: PartName, kind: Kind, rank: Rank, content: dict
 
 
 def unsend(request: Request, sent: Part) -> Part:
-    """The redaction of a result that nobody wants any more; it waits until the result stands in the room."""
+    """The redaction of a result that is no longer wanted; it waits until the result is in the room."""
     redaction = part(request, sent.part.unsend(), Kind.REDACTION, Rank.REFUSAL, {"of": sent.part})
     return replace(redaction, room_id=sent.room_id)
 
 
-async def closing(store: Store, outbox: Outbox, request: Request, ending: Ending) -> list[Part]:
-    """The reaction at the end, the ⏳ taken away, the status message made one short line."""
+async def closing(store: Store, outbox: Outbox, request: Request, ending: RequestEnd) -> list[Part]:
+    """The parts at the end: the final reaction, the redaction of ⏳, the short last status."""
     standing = await store.parts_of(request.key)
     parts: list[Part] = []
     if ending.outcome != REPLACED:
@@ -70,7 +70,7 @@ async def _taken_back(outbox: Outbox, standing: Part) -> bool:
 
 
 def no_encryption(unsent: Part, request: Request | None) -> Part:
-    """The fixed sentence, in the clear, instead of anything that holds somebody's words."""
+    """The fixed sentence, unencrypted, in place of a message with somebody's words."""
     content: dict[str, Any] = {
         "msgtype": "m.notice",
         "body": texts.NO_ENCRYPTION,
@@ -100,29 +100,36 @@ class Completion:
         self._signals = signals
 
     async def end_with(self, active: ActiveRequest, outcome: str, text: str, *, cancel_owed: bool = False) -> None:
-        """End it badly, with one plain sentence."""
+        """End a request unsuccessfully, with one plain sentence."""
         content = await event_content.notice(text, active.key, FINAL, active.request)
         if active.relation is not None:
             content["m.relates_to"] = active.relation
         final = part(active.request, FINAL, Kind.MESSAGE, Rank.REFUSAL, content)
-        await self.end(active, Ending(outcome=outcome, well=False, line=text, parts=[final], cancel_owed=cancel_owed))
+        await self.end(
+            active, RequestEnd(outcome=outcome, well=False, line=text, parts=[final], cancel_owed=cancel_owed)
+        )
 
-    async def end(self, active: ActiveRequest, ending: Ending) -> None:
-        """``done``: with everything that says so in one transaction."""
+    async def end(self, active: ActiveRequest, ending: RequestEnd) -> bool:
+        """Mark a request ``done``, and store its last messages and what follows in one transaction. False: something
+        else had ended it."""
         if not active.open:
-            return
+            return False
         await active.fall_silent()
         try:
             parts = [*ending.parts, *await closing(self._store, self._outbox, active.request, ending)]
-            if await self._store.finish(active.key, ending.outcome, parts, cancel_owed=ending.cancel_owed):
+            done = await self._store.finish(
+                active.key, ending.outcome, parts, cancel_owed=ending.cancel_owed, follow=ending.follow
+            )
+            if done:
                 self._outbox.enqueue(parts)
         except Exception:
             active.ending = False
             raise
         await self.close(active, ending)
+        return done
 
-    async def close(self, active: ActiveRequest, ending: Ending) -> None:
-        """It is ``done`` in the database: nothing of it goes on."""
+    async def close(self, active: ActiveRequest, ending: RequestEnd) -> None:
+        """The request is ``done`` in the database: stop everything else of it."""
         active.request = replace(active.request, state=RequestState.DONE, outcome=ending.outcome)
         self._active.remove(active.key)
         active.done.set()

@@ -1,9 +1,8 @@
 """From an accepted request to its result in the room, whatever dies in between.
 
-State is written first, then acted upon: a request is ``kept`` before it is submitted, ``submitted``
-once the worker has it, ``done`` when everything that it owes stands in the room (or in the outbox).
-After a start, or a reconnection, everything open is taken up again from the database and the
-snapshot of the worker's event stream.
+States are stored before they are acted upon: ``kept`` before a request is submitted, ``submitted`` once the worker has
+it, ``done`` when all its messages are in the room (or in the outbox). After a start or a reconnection, open requests
+are resumed from the database and the snapshot of the worker's event stream.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ from .submit import Submitter
 
 
 class Delivery:
-    """One per plugin instance. Built from its parts, which know each other one way only and never this."""
+    """One per plugin instance. Its parts do not know it."""
 
     def __init__(
         self,
@@ -55,7 +54,7 @@ class Delivery:
         values: Callable[[], Values],
         log: logging.Logger,
     ) -> None:
-        """``kinds`` by the name of the requests that they handle (``image``, ``chat``)."""
+        """``kinds``: request kind (``image``, ``chat``) → its handler."""
         self._store = store
         self._worker = worker
         self._outbox = outbox
@@ -78,12 +77,12 @@ class Delivery:
     # -- life --------------------------------------------------------------------------------
 
     async def take_up(self) -> None:
-        """Take up everything that is open. Needs neither the worker nor the homeserver to be there."""
+        """Resume all open requests. Needs neither worker nor homeserver."""
         for request in await self._store.open_requests():
             self._begin(request, promised=True)
 
     def start(self) -> None:
-        """Listen to the worker. By now everything is taken up, and the outbox sends."""
+        """Start listening to the worker; open requests are resumed and the outbox sends by now."""
         self._store.clock.moved.append(self._clock_was_set)
         self.spawn(self._know_the_time(), "otterbot clock")
         self.spawn(self._news.run(), "otterbot events of the worker")
@@ -106,7 +105,7 @@ class Delivery:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        """A task that ends with the instance, and with no request."""
+        """Start a task that lives until the instance stops, independent of requests."""
         task = asyncio.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -114,12 +113,12 @@ class Delivery:
     # -- requests come -----------------------------------------------------------------------
 
     def first_parts(self, request: Request) -> list[Part]:
-        """To be stored together with the request."""
+        """The parts that are stored together with a new request."""
         content = event_content.reaction(request.key, ACK, request.event_id, texts.ACK)
         return [completion.part(request, ACK, PartKind.REACTION, Rank.REACTION, content)]
 
     def accepted_request(self, request: Request) -> None:
-        """It is stored: begin."""
+        """A request was stored: start it."""
         self._begin(request)
         self.signals.housekeeping.set()
 
@@ -134,7 +133,7 @@ class Delivery:
             self._submit(active)
 
     def moved(self, request: Request, *, ends: bool) -> None:
-        """Its room goes on elsewhere, and so does the request, unless it ``ends`` there at once."""
+        """The request's room was replaced: continue in the new room, or end it (``ends``)."""
         active = self._active.get(request.key)
         if active is not None:
             active.request = replace(
@@ -148,7 +147,7 @@ class Delivery:
         return self._kinds[active.request.kind]
 
     def active(self, key: str) -> ActiveRequest | None:
-        """What is known about an open request now (queue place, progress)."""
+        """The open request with its latest news (queue place, progress)."""
         return self._active.get(key)
 
     # -- requests are submitted --------------------------------------------------------------
@@ -175,7 +174,7 @@ class Delivery:
             active.spawn(asyncio.create_task(self._ask(active), name="otterbot ask"))
 
     async def _ask(self, active: ActiveRequest) -> None:
-        """How does it stand with a job that is not among the open ones?"""
+        """Ask for a job that is not among the open ones."""
         if active.request.job_id is None:
             return
         try:
@@ -190,9 +189,9 @@ class Delivery:
             self._news.missed(error)
 
     async def forgotten(self, active: ActiveRequest) -> None:
-        """The worker does not know it: what it resolved, which is stored, makes the same pictures again."""
+        """The worker has forgotten the job: submit the stored resolved request, which gives the same pictures."""
         if active.job is not None and active.job.turn is not None and active.job.turn.answered:
-            return  # all of the answer is here already
+            return  # the whole answer is already here
         if active.open and active.request.cancel_owed:
             await self.cancelling.cancel([active.key], active.request.room_id)  # nobody wants it once more
             return
@@ -246,7 +245,7 @@ class Delivery:
         self._outbox.retry_builds()
 
     async def hear(self, job: Job) -> None:
-        """The worker has said how that job stands."""
+        """Take in the worker's view of a job."""
         active = self._active.get(job.key)
         if active is None:
             if not job.final:
@@ -254,22 +253,26 @@ class Delivery:
             return
         known = active.job
         if known is None or known.id != job.id or job.progressed >= known.progressed:
-            active.heard(job)  # else an answer that was overtaken by the stream
+            active.heard(job)  # else: an answer that the stream has overtaken
         active.changed.set()
         if active.request.state is RequestState.SUBMITTED:
-            await self.look(active)  # else the submission is still on its way, and looks when it arrives
+            await self.look(active)  # else: the submission is in flight, and looks when it returns
 
     async def _orphan(self, job: Job) -> None:
-        """A job of a request that was cancelled or expired while nobody could tell the worker."""
+        """A job whose request was cancelled or expired while the worker was away."""
         request = await self._store.request(job.key)
         if request is not None and not request.open and await self._store.owe_cancel(job.key):
             self.signals.housekeeping.set()
 
     async def look(self, active: ActiveRequest) -> None:
-        """What follows from ``active.job``? Never raises: what fails now is looked at again after the next snapshot."""
+        """Act on ``active.job``. Never raises: failures are repeated after the next snapshot."""
         try:
             ending = await self._kind_of(active).on_job(active) if active.open else None
-            if ending is not None:
-                await self._completion.end(active, ending)
+            if ending is None:
+                return
+            if ending.follow is not None:
+                ending = replace(ending, parts=[*ending.parts, *self.first_parts(ending.follow)])
+            if await self._completion.end(active, ending) and ending.follow is not None:
+                self.accepted_request(ending.follow)
         except Exception as error:
             self._news.missed(error)

@@ -1,4 +1,4 @@
-"""Requests that cannot be carried out: they have waited for too long, or their room is out of reach."""
+"""Ends requests that have waited for too long, or whose room is unreachable."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .completion import Completion
 
 
 class Expiry:
-    """One sentence each, said as soon as it can be; the worker is told to stop."""
+    """Ends each with one sentence, and tells the worker to stop."""
 
     def __init__(
         self,
@@ -30,7 +30,7 @@ class Expiry:
         self._completion = completion
 
     async def give_up(self, request: Request, outcome: str, text: str) -> None:
-        """End it with that sentence. A result that was on its way goes with it."""
+        """End a request with that sentence, and withdraw its results."""
         active = self._active.get(request.key)
         if active is None:
             return
@@ -40,7 +40,7 @@ class Expiry:
             await self._cancelling.take_results_back(ended)
 
     async def expire(self, request: Request) -> None:
-        """It has waited for too long."""
+        """End a request that has waited for too long."""
         hours, state = (request.expires_at - request.created_at) / 3600, self._active.worker
         active = self._active.get(request.key)
         if self._outbox.blocked.place(request.room_id) not in (None, Place.SPEAKS):

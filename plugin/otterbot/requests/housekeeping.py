@@ -1,4 +1,4 @@
-"""What is owed to the worker and to the database: acknowledgements, cancels, deletions, expiry, pruning."""
+"""Deferred work for the worker and the database: acknowledgements, cancels, deletions, expiry, pruning."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PRUNE_EVERY = 6 * 3600.0
 
 
 class Housekeeping:
-    """One loop, woken by news; nothing that it does is urgent, all of it is retried."""
+    """One loop, woken by news; nothing here is urgent, and everything is retried."""
 
     def __init__(
         self,
@@ -55,9 +55,9 @@ class Housekeeping:
             await news(self._wake, wait)
 
     async def _expire_old(self) -> float | None:
-        """Give old requests back; how long the next one has left. As long as nobody knows what time it is, none is old.
+        """Expire old requests. Returns the seconds until the next one. While the time is unknown, none is old.
 
-        :class:`~.retiming.Retiming` wakes us when it is, and when the clock was set.
+        :class:`~.retiming.Retiming` wakes this loop when the time becomes known, and when the clock was set.
         """
         if not self._store.clock.known:
             return None
@@ -70,7 +70,7 @@ class Housekeeping:
         return min(left, default=None)
 
     async def _pay(self) -> bool:
-        """Tell the worker what it has to know; false if it could not be told everything."""
+        """Send all deferred calls to the worker; false if some failed."""
         store, told = self._store, True
         try:
             for part in await store.acks_owed():
@@ -89,17 +89,17 @@ class Housekeeping:
         try:
             if part.image_id is not None:
                 await say(part.image_id)
-        except WorkerRefused as refusal:  # of this one; the others are told all the same
+        except WorkerRefused as refusal:  # a refusal of one call must not stop the others
             self._log.warning("The worker does not take what it has to know of a picture: %s", refusal)
             return False
         await paid(*part.id)
         return True
 
     async def _cancel(self, request: Request) -> bool:
-        """Cancel its job and delete what was drawn of it: nobody will post that any more."""
+        """Cancel its job and delete its pictures, which will not be posted."""
         try:
             job_id = request.job_id
-            if job_id is None:  # it may have arrived without our hearing of it
+            if job_id is None:  # the job may have been accepted although the answer was lost
                 job = await self._worker.job_by_key(request.key)
                 job_id = None if job is None else job.id
             job = None if job_id is None else await self._worker.cancel(job_id)
@@ -112,7 +112,7 @@ class Housekeeping:
         return True
 
     async def _discard(self, job: Job) -> None:
-        """Delete its pictures, but for those that have a part: that says by itself what becomes of them."""
+        """Delete its pictures, except those with a part, which decides itself."""
         standing = await self._store.parts_of(job.key)
         for picture in job.pictures:
             part, result = standing.get(PartName.picture(picture.index)), picture.result

@@ -1,4 +1,4 @@
-"""Is it a picture, and the one that was announced? Told from the bytes, without decoding them."""
+"""Checks whether bytes are the announced picture, without decoding them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ..errors import WorkerForeign
 
 
 def sniff(data: bytes) -> str | None:
-    """What kind of picture the bytes begin like."""
+    """The picture's MIME type by its first bytes."""
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         return "image/png"
     if data.startswith(b"\xff\xd8\xff"):
@@ -19,8 +19,8 @@ def sniff(data: bytes) -> str | None:
 
 
 def check(data: bytes, *, size: int, mimetype: str, sha256: str | None) -> bytes:
-    """The bytes, if they are what the worker has said of them. Raises :class:`WorkerForeign`: half a picture, or the
-    page of a proxy. Older workers tell no hash."""
+    """The bytes, if size, type and hash are as announced. Raises :class:`WorkerForeign` for half a picture, or a
+    proxy's page. Older workers send no hash."""
     if len(data) != size:
         raise WorkerForeign(f"{len(data)} bytes in place of {size}")
     if sniff(data) != mimetype:

@@ -24,7 +24,7 @@ BLURHASH = "xyz.amorgan.blurhash"
 
 @dataclass(frozen=True, kw_only=True)
 class Uploaded:
-    """Where bytes lie now: ``url`` in the clear, or ``file`` with the key to them."""
+    """An uploaded file: ``url`` unencrypted, or ``file`` with its key."""
 
     url: str | None = None
     file: dict[str, Any] | None = None
@@ -37,7 +37,7 @@ class Uploaded:
 
 
 async def upload(http: MatrixHttp, data: bytes, mimetype: str, *, encrypted: bool) -> Uploaded:
-    """Upload, encrypted with a key of its own if the room is encrypted."""
+    """Upload a file, encrypted with its own key if the room is encrypted."""
     if not encrypted:
         return Uploaded(url=await http.upload(data, mimetype))
     try:
@@ -53,7 +53,7 @@ async def upload(http: MatrixHttp, data: bytes, mimetype: str, *, encrypted: boo
 async def _thumbnail(
     worker: WorkerClient, http: MatrixHttp, result: ImageResult, *, encrypted: bool
 ) -> Uploaded | None:
-    """Without one the picture still shows: whatever keeps it away does not keep the picture."""
+    """Upload the thumbnail; ``None`` on any failure, since the picture shows without it."""
     told = result.thumbnail
     try:
         data = await worker.thumbnail(result.image_id)
@@ -72,7 +72,7 @@ async def picture_content(
     result: ImageResult,
     hint: str | None = None,
 ) -> dict[str, Any]:
-    """Fetch and upload picture and thumbnail at the same time, and describe them.
+    """Fetch and upload picture and thumbnail in parallel, and build the event's content.
 
     ``hint`` is a last line for the caption, for a room that sees its first picture.
 
@@ -117,7 +117,7 @@ async def picture_content(
 
 
 def _start(request: Request) -> dict[str, Any]:
-    """From which event it was drawn, so that it can be drawn again."""
+    """The events of its input pictures, so that it can be drawn again."""
     event = start_event(request.body)
     return {} if event is None else {"start": event}
 

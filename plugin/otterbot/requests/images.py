@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Set
+from dataclasses import replace
 from typing import Any
 
 from .. import texts
@@ -19,13 +20,13 @@ from ..worker.client import WorkerClient
 from ..worker.job_events import ChatEvent
 from ..worker.jobs import ImageResult, Job
 from . import refusal_words
-from .active import ActiveRequest, Ending
+from .active import ActiveRequest, RequestEnd
 from .image_event import picture_content
 from .input_images import Starts
 
 SUCCEEDED = "succeeded"
 SPOILED_PATIENCE = 900.0
-"""Seconds for which a picture that does not arrive whole is fetched again."""
+"""Seconds for which a damaged picture is fetched again."""
 OVER = (PartState.SENT, PartState.FAILED, PartState.DROPPED)
 
 
@@ -52,14 +53,14 @@ class Pictures:
         self._prefix = prefix
         self._starts = Starts(http, encryption, worker)
         self._results: dict[tuple[str, str], ImageResult] = {}
-        """Owned here, from the worker's news until the request ends."""
+        """Results from the worker, kept until the request ends."""
         self._spoiled_since: dict[str, float] = {}
-        """By picture that did not arrive as it was announced: since when (``time.monotonic()``)."""
+        """Picture → since when it arrives damaged (``time.monotonic()``)."""
         self._taught: dict[str, str] = {}
-        """The request whose picture teaches a room the next step; while the instance runs."""
+        """Room → the request whose picture gets the hint for beginners; in memory only."""
 
     def begin(self, active: ActiveRequest) -> None:
-        """Delivery shows how it stands."""
+        """Nothing to do: delivery shows the progress."""
 
     async def body(self, active: ActiveRequest) -> dict[str, Any] | None:
         return await self._starts.body(active.request)
@@ -73,15 +74,24 @@ class Pictures:
     async def on_chat(self, active: ActiveRequest, event: ChatEvent) -> None:
         """Pictures do not talk."""
 
-    async def on_job(self, active: ActiveRequest) -> Ending | None:
+    async def on_job(self, active: ActiveRequest) -> RequestEnd | None:
         job = active.job
         if job is None:
             return None
+        await self._prompt_written(active, job)
         standing = await self._store.parts_of(active.key)
         for picture in job.pictures:
             if picture.state == SUCCEEDED and picture.result is not None:
                 await self._deliver(active.request, picture.index, picture.result, standing)
         return await self._ending(active, job) if job.final else None
+
+    async def _prompt_written(self, active: ActiveRequest, job: Job) -> None:
+        """From here on the same prompts are drawn, also by a worker that has forgotten this."""
+        before, now = active.request.resolved, job.resolved
+        if before is None or now is None or before.get("expand") is not True or now.get("expand") is True:
+            return
+        if await self._store.set_resolved(active.key, now):
+            active.request = replace(active.request, resolved=now)
 
     async def _deliver(self, request: Request, index: int, result: ImageResult, standing: dict[PartName, Part]) -> None:
         name = PartName.picture(index)
@@ -99,8 +109,8 @@ class Pictures:
         else:
             self._outbox.rebuild(request.key, name)
 
-    async def _ending(self, active: ActiveRequest, job: Job) -> Ending | None:
-        """``None`` as long as a picture is on its way into the room."""
+    async def _ending(self, active: ActiveRequest, job: Job) -> RequestEnd | None:
+        """The request's ending; ``None`` while pictures are still being sent."""
         standing = await self._store.parts_of(active.key)
         drawn = [PartName.picture(picture.index) for picture in job.pictures if picture.state == SUCCEEDED]
         states = {name: standing[name].state for name in drawn if name in standing}
@@ -109,16 +119,16 @@ class Pictures:
         count = len(job.pictures)
         delivered = sum(state is PartState.SENT for state in states.values())
         if delivered == count:
-            return Ending(outcome=SUCCEEDED, well=True, line=texts.done_line(job))
+            return RequestEnd(outcome=SUCCEEDED, well=True, line=texts.done_line(job))
         cancelled = job.state == "cancelled"
         reasons = active.reasons | {part.reason for part in standing.values()}
         line = _why(job, reasons)
         content = await event_content.notice(line, active.key, FINAL, active.request)
         final = Part(key=active.key, part=FINAL, room_id=active.request.room_id, rank=Rank.REFUSAL, content=content)
-        parts = [] if "cannot_encrypt" in reasons else [final]  # that has been said
-        return Ending(outcome="cancelled" if cancelled else "failed", well=False, line=line, parts=parts)
+        parts = [] if "cannot_encrypt" in reasons else [final]  # the sentence about encryption is already stored
+        return RequestEnd(outcome="cancelled" if cancelled else "failed", well=False, line=line, parts=parts)
 
-    async def ended(self, active: ActiveRequest, ending: Ending) -> None:
+    async def ended(self, active: ActiveRequest, ending: RequestEnd) -> None:
         for place in [place for place in self._results if place[0] == active.key]:
             self._spoiled_since.pop(self._results.pop(place).image_id, None)
         self._starts.forget(active.key)
@@ -132,7 +142,7 @@ class Pictures:
         if result is None:
             result = await self._ask(request, part)
         first = await self._store.last_picture(part.room_id) is None
-        # Two first requests may be on their way at the same time.
+        # Two first requests of a room may be open at the same time.
         first = first and self._taught.setdefault(part.room_id, part.key) == part.key
         hint = texts.first_picture_hint(self._prefix()) if first else None
         try:
@@ -142,15 +152,15 @@ class Pictures:
             raise
 
     def _spoiled(self, image_id: str) -> None:
-        """What came is not the picture. Most likely something stands in between, for a while; raises what means "gone"
-        where the same goes on for so long that it is the worker's file."""
+        """The fetched bytes are not the picture, most likely because of a proxy. Raises "gone" where this lasts so long
+        that the worker's file must be damaged."""
         now = time.monotonic()
         self._worker.spoiled_at = now
         if now - self._spoiled_since.setdefault(image_id, now) > SPOILED_PATIENCE:
             raise WorkerRefused(410, "image_gone") from None
 
     async def _ask(self, request: Request, part: Part) -> ImageResult:
-        """After a restart only the database knows that there is a picture; the worker knows the rest."""
+        """Ask the worker for a result: after a restart only the part is in the database."""
         if request.job_id is None:
             raise WorkerRefused(404, "not_found")
         index = part.part.number
@@ -162,7 +172,8 @@ class Pictures:
 
 
 def _why(job: Job, reasons: Set[str | None]) -> str:
-    """Why not every picture stands in the room. ``reasons`` are those of :class:`~..outbox.listeners.PartListener`."""
+    """The sentence on why not all pictures were posted. ``reasons`` are those of
+    :class:`~..outbox.listeners.PartListener`."""
     if job.state in ("failed", "cancelled") or any(picture.error is not None for picture in job.pictures):
         return texts.done_line(job)
     if "too_large" in reasons:

@@ -1,8 +1,8 @@
-"""Pictures to start from: which message shows one, where its bytes lie, and their way to the worker.
+"""Input pictures: finds the message that shows one, reads its bytes, and sends them to the worker.
 
-Stored is only which event it is, never an address or a key: the event is read again from the room (and decrypted)
-whenever the bytes are needed. The worker names a picture by its bytes, so bringing it twice is bringing it once, and
-a process that dies anywhere in between begins again.
+Only the event's id is stored, never a URL or a key: the event is read (and decrypted) again whenever the bytes are
+needed. The worker identifies a picture by its hash, so sending it twice is harmless, and a crash in between only
+repeats it.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ from .active import CannotAsk
 from .image_check import sniff
 
 MOST = 20_000_000
-"""Bytes; the worker may take less."""
+"""Bytes of a picture; the worker's limit may be lower."""
 TYPES = frozenset({"image/png", "image/jpeg", "image/jpg", "image/pjpeg", "image/webp", "image/gif", "image/apng"})
 FEATURE = "img2img"
 HOLES = "inpaint"
 STEERS = "control"
 PLACES = ("init_image", "mask", "control")
-"""Where a request names pictures; all of one request's are the same."""
+"""Fields of a request that name pictures; all of them name the same one."""
 AT_ONCE = 2
-"""Pictures in memory at the same time, however many requests a start takes up."""
+"""Pictures in memory at the same time, however many requests are resumed."""
 KEY_PATIENCE = 10.0
-"""Seconds for which the room key of a picture's message is waited for at submission."""
+"""Seconds to wait for the room key of a picture's message at submission."""
 TRIES = 8
-"""How often a homeserver may answer that it cannot give a picture; with the pauses in between about a minute."""
+"""Tries to fetch a picture that the homeserver cannot deliver; about a minute in all."""
 
 
 class NoStart(Exception):
-    """Nothing can be drawn from that message; the text is a sentence for people."""
+    """The message has no usable picture; the text is a sentence for people."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,11 +53,11 @@ class Source:
     secrets: tuple[str, str, str] | None = None
 
     def __repr__(self) -> str:
-        return "Source(…)"  # the key must not come into any log
+        return "Source(…)"  # the key must not get into a log
 
 
 def source_of(event: Mapping[str, Any], most: int = MOST) -> Source | None:
-    """The picture in a readable event; ``None`` if the event is no media at all. Raises :class:`NoStart`."""
+    """The picture in a decrypted event; ``None`` for an event without media. Raises :class:`NoStart`."""
     content = event.get("content")
     if _deleted(event):
         raise NoStart(texts.START_DELETED)
@@ -70,7 +70,7 @@ def source_of(event: Mapping[str, Any], most: int = MOST) -> Source | None:
     info = info if isinstance(info, Mapping) else {}
     mimetype, size = info.get("mimetype"), info.get("size")
     named = isinstance(mimetype, str) and mimetype.lower().partition(";")[0].strip() in TYPES
-    # What an image's message says of its type may be missing or wrong; of a file it is all that is known.
+    # An image event's MIME type may be missing or wrong; for a file event it is the only hint.
     if kind in ("m.video", "m.audio") or (not named and (kind == "m.file" or isinstance(mimetype, str))):
         raise NoStart(texts.START_NO_PICTURE)
     if isinstance(size, int) and size > most:
@@ -106,7 +106,7 @@ def place_of(content: Mapping[str, Any]) -> Source:
 async def look(
     http: MatrixHttp, encryption: Encryption, room: str, event_id: str, *, patience: float, most: int = MOST
 ) -> Source | None:
-    """The picture that an event of the room shows; ``None`` if it is no media at all.
+    """The picture of an event of the room; ``None`` for an event without media.
 
     Raises :class:`NoStart`, and a :class:`~..errors.MatrixError` if the homeserver does not answer.
     """
@@ -131,7 +131,7 @@ async def look(
 
 
 class Starts:
-    """Brings pictures to the worker. One per plugin instance; knows their ids there until their requests end."""
+    """Sends pictures to the worker. One per plugin instance; remembers their ids until the requests end."""
 
     def __init__(self, http: MatrixHttp, encryption: Encryption, worker: WorkerClient) -> None:
         self._http = http
@@ -139,13 +139,13 @@ class Starts:
         self._worker = worker
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._own_turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        """One for each person: whoever sends slow pictures takes one place, and leaves the other to others."""
+        """One lock per person: a person's slow pictures take only one of the places."""
         self._ids: dict[str, Input] = {}
         self._brought: dict[str, int] = {}
         self._failures: dict[str, int] = {}
 
     async def body(self, request: Request) -> dict[str, Any] | None:
-        """The request's body as the worker takes it: with the id of the picture, which is there by then.
+        """The request's body for the worker, with the id of the picture, which is sent first.
 
         Raises :class:`~.active.CannotAsk`, and what the worker and the homeserver raise for now.
         """
@@ -163,19 +163,19 @@ class Starts:
         return {name: _brought(value, found) if name in PLACES else value for name, value in body.items()}
 
     def gone(self, request: Request) -> bool:
-        """The worker says that it has not got the picture (any more); true if it is worth bringing it again."""
+        """The worker does not have the picture (any more); true if it is worth sending it again."""
         if self._ids.pop(request.key, None) is None:
             return False
         self._brought[request.key] = self._brought.get(request.key, 0) + 1
         return self._brought[request.key] < TRIES
 
     def forget(self, key: str) -> None:
-        """The request is done."""
+        """Forget a finished request."""
         for known in (self._ids, self._brought, self._failures):
             known.pop(key, None)
 
     async def _bring(self, request: Request, event_id: str) -> Input:
-        info = await self._worker.info()  # where it is away, nothing need be fetched
+        info = await self._worker.info()  # fails early, before fetching, if the worker is away
         if FEATURE not in info.features:
             raise CannotAsk(f"❌ {texts.START_OLD_WORKER}")
         if (request.body or {}).get("mask") is not None and HOLES not in info.features:
@@ -195,7 +195,7 @@ class Starts:
             return await self._worker.add_input(data, mimetype, private=request.private, owner=request.sender)
         except WorkerRefused as refusal:
             if refusal.disk_full:
-                raise  # whether it is waited for, who submits decides
+                raise  # the submitter decides whether to wait
             raise CannotAsk(texts.start_refused(refusal, most)) from None
 
     async def _fetch(self, request: Request, event_id: str, most: int) -> bytes:
@@ -210,7 +210,7 @@ class Starts:
             raise NoStart(texts.START_GONE) from None
         except AnswerLost as lost:
             if lost.status is None:
-                raise  # it is away, and will be back
+                raise  # the homeserver is away for now
             failures = self._failures[request.key] = self._failures.get(request.key, 0) + 1
             if failures < TRIES:
                 raise
@@ -219,7 +219,7 @@ class Starts:
 
 
 def _brought(place: Any, found: Input) -> Any:
-    """The same place of a request with the picture's id at the worker instead of its event."""
+    """A picture field with the worker's id in place of the event."""
     if not isinstance(place, Mapping):
         return place
     return {**{name: value for name, value in place.items() if name != "event"}, "id": found.id}
@@ -233,12 +233,12 @@ def decrypted(data: bytes, key: str, digest: str, iv: str) -> bytes:
         raise NoStart(texts.START_UNREADABLE) from None
     try:
         return bytes(decrypt_attachment(data, key, digest, iv))
-    except Exception:  # the library raises what its own parts raise; the text may hold the key
+    except Exception:  # the library may raise anything, with the key in the text
         raise NoStart(texts.START_BROKEN) from None
 
 
 def start_event(body: Mapping[str, Any] | None) -> str | None:
-    """The event that a stored request starts from, or whose picture steers it; never both."""
+    """The event of a stored request's init image or ControlNet picture; it never has both."""
     for name in ("init_image", "control"):
         start = body.get(name) if body is not None else None
         event = start.get("event") if isinstance(start, Mapping) else None

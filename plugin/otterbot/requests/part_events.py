@@ -1,4 +1,4 @@
-"""What follows when the outbox has sent a part, has given one up, or finds that its result is gone."""
+"""Reacts to the outbox: a part was sent, was given up, or its result is gone."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class PartNews:
             self._housekeeping.set()
         active = self._delivery.active(part.key)
         if active is not None and part.room_id != active.request.room_id:
-            self._outbox.blocked.doubt(part.room_id)  # it was being sent when its room was closed
+            self._outbox.blocked.doubt(part.room_id)  # it was being sent when the room was upgraded
         await self._look_again(active)
 
     async def failed(self, part: Part, reason: str) -> None:
@@ -46,16 +46,16 @@ class PartNews:
         active = self._delivery.active(part.key)
         if active is None or await self._is_over(part.key):
             await self._give_up(part)
-        else:  # not a task of the request's own: it has to give the part up when the request ends meanwhile
+        else:  # not one of the request's tasks: it must give up the part even if the request ends meanwhile
             self._delivery.spawn(self._still_there(active, part), "otterbot missing")
 
     async def _is_over(self, key: str) -> bool:
-        """By the database, which knows it before anything else is told."""
+        """Whether the request is done, by the database."""
         request = await self._store.request(key)
         return request is None or not request.open
 
     async def _still_there(self, active: ActiveRequest, part: Part) -> None:
-        """A result is gone: either the worker has forgotten everything, or only this."""
+        """A result is gone: ask whether the worker has forgotten the whole job, or only this picture."""
         job_id, gone = active.request.job_id, False
         try:
             if job_id is not None:
@@ -67,7 +67,7 @@ class PartNews:
             if refusal.not_found:
                 await self._delivery.forgotten(active)
         except WorkerError:
-            pass  # the next snapshot builds again
+            pass  # the next snapshot starts a new build
         if gone or await self._is_over(part.key):
             await self._give_up(part)
 

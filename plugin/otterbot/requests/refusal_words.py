@@ -1,4 +1,4 @@
-"""How a refusal of the worker is put: with what was asked for, which its answer never repeats."""
+"""Words a refusal of the worker, with the requested values, which its answer never repeats."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..store.rows import Request
 from ..worker.client import WorkerClient
 
 LOOK = 2.0
-"""Seconds for which a sentence waits for the names of chat models."""
+"""Seconds to wait for the names of chat models."""
 
 
 async def of_picture(refusal: WorkerRefused, request: Request, worker: WorkerClient, prefix: str) -> str:
@@ -27,7 +27,7 @@ async def of_picture(refusal: WorkerRefused, request: Request, worker: WorkerCli
 
 
 def _named(name: str, request: Request) -> Iterator[str]:
-    """By whoever asked, and by what holds in the room."""
+    """Names requested by the person, and by the room's settings."""
     body = request.body or {}
     layers = body.get("layers")
     for place in (body, request.resolved, *(layers if isinstance(layers, list) else ())):
@@ -37,7 +37,7 @@ def _named(name: str, request: Request) -> Iterator[str]:
 
 
 async def _chat_models(worker: WorkerClient) -> list[str]:
-    """As far as the worker says; the sentence is a good one without them."""
+    """The chat models; none if the worker does not answer in time, since the sentence works without them."""
     try:
         models = await asyncio.wait_for(worker.models(), LOOK)
     except (WorkerError, TimeoutError):

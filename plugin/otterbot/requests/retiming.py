@@ -1,4 +1,4 @@
-"""Open requests when a clock is set: they are as old as they were, and have as long as they had."""
+"""Adjusts the times of open requests when a clock is set, so that ages and time limits stay the same."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .active_requests import ActiveRequests
 from .signals import Signals
 
 FUTURE = 60.0
-"""Seconds by which a request has to be of later than now to be of another clock."""
+"""A request this many seconds in the future was stored by a wrong clock."""
 
 
 def moved(request: Request, later: float) -> Request:
@@ -35,7 +35,7 @@ class Retiming:
         self._log = log
 
     def clock_was_set(self, later: float) -> Coroutine[Any, Any, None]:
-        """The homeserver's clock was: at once in memory, and in the database when that is awaited."""
+        """The homeserver's clock was set: adjusts memory at once, and the database when the result is awaited."""
         self._log.warning("The homeserver's clock was set by %.0f s", later)
         requests = []
         for active in self._active.all():
@@ -49,8 +49,8 @@ class Retiming:
         self._signals.housekeeping.set()
 
     async def know_the_time(self) -> None:
-        """Wait until the homeserver has told it. What seems to be asked for in the future was stored by a clock that
-        was ahead, and was set while nobody ran."""
+        """Wait until the homeserver has told the time, then adjust requests from the future: their clock was ahead, and
+        was set while the plugin was off."""
         clock = self._store.clock
         await clock.settle()
         now = clock.now()

@@ -1,4 +1,4 @@
-"""Calls to look again: rung by whoever changes something, answered by loops that need not know who rang."""
+"""Wake-up signals between parts that do not know each other."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class Bell:
 
     def __init__(self) -> None:
         self.next = asyncio.Event()
-        """Set at the next ring. Take it before looking, and nothing is missed."""
+        """Set at the next ring. Take it before checking a condition, so that no ring is missed."""
 
     def ring(self) -> None:
         self.next.set()
@@ -23,6 +23,6 @@ class Signals:
     """One per delivery."""
 
     submit: Bell = field(default_factory=Bell)
-    """The worker is back, or something ended that others waited for: kept requests try at once."""
+    """The worker is back, or something ended: kept requests are submitted at once."""
     housekeeping: asyncio.Event = field(default_factory=asyncio.Event)
-    """Something is owed to the worker, or may be due. Housekeeping clears it."""
+    """There may be deferred work. Housekeeping clears it."""

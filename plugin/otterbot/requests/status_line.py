@@ -1,4 +1,4 @@
-"""The status line of one request: it appears late, is edited with restraint, and says what is so."""
+"""The status message of one request: appears late, and is edited rarely."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from .active import BLINK, ActiveRequest, Kind, WorkerState, rest_of
 
 TASK = "otterbot status"
 SLOWER = 1.15
-"""How much longer the pause before each edit is than the one before it: thirty last for half an hour."""
+"""Each pause between edits is longer by this factor: thirty edits last for half an hour."""
 
 
 def compose(active: ActiveRequest, worker: WorkerState, now: float) -> str:
-    """What there is to say now. ``now`` is ``time.monotonic()``."""
+    """The current status text. ``now``: ``time.monotonic()``."""
     request, job = active.request, active.job_at(now)
     if worker.unauthorized:
         return texts.KEPT_UNAUTHORIZED
@@ -42,7 +42,7 @@ def compose(active: ActiveRequest, worker: WorkerState, now: float) -> str:
 def show(
     active: ActiveRequest, kind: Kind, outbox: Outbox, store: Store, worker: WorkerState, values: Callable[[], Values]
 ) -> None:
-    """Begin to say how it stands, in the room where the request is now, unless its ``kind`` does so itself."""
+    """Start the status message in the request's current room, unless its ``kind`` shows progress itself."""
     for task in active.tasks:
         if task.get_name() == TASK:
             task.cancel()
@@ -89,11 +89,11 @@ class StatusLine:
             if text == said or edits >= status.max_edits or target is None or not active.open:
                 continue
             if target.room_id != active.request.room_id:
-                continue  # it was being sent when the room was closed; nobody looks there any more
+                continue  # it was being sent when the room was upgraded; nobody reads it there
             if target.state is not PartState.SENT or target.event_id is None:
                 if target.state in (PartState.FAILED, PartState.DROPPED):
                     return
-                await asyncio.sleep(1.0)  # the first one still waits for the homeserver
+                await asyncio.sleep(1.0)  # the status message itself is not sent yet
                 active.changed.set()
                 continue
             content = await event_content.notice(text, active.key, STATUS, None)
@@ -101,9 +101,9 @@ class StatusLine:
             said, edits = text, edits + 1
 
     async def _news(self, edits: int) -> None:
-        """Wait for the next change, and at least for the spacing of edits; who waits for long is told less often,
-        so that there are edits left for the end."""
+        """Wait for the next change, and at least for the pause between edits. Pauses grow, so that the homeserver's
+        limits leave edits for the end."""
         await asyncio.sleep(self._values().status.edit_seconds * SLOWER**edits)
-        # Once a connection has been lost for a while, that is news without an event.
+        # A connection lost for a while is news that comes without an event.
         await news(self._live.changed, 2 * BLINK)
         self._live.changed.clear()

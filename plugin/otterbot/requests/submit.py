@@ -1,4 +1,4 @@
-"""Kept requests on their way to the worker: tried again until it answers, in the order they came."""
+"""Submits kept requests to the worker, in order, until it answers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BACKOFF = (0.3, 1.0, 2.0, 5.0, 10.0, 20.0)
 
 
 class Submitter:
-    """Kept requests post one after another, people in turn."""
+    """Submits one request at a time, people in turn."""
 
     def __init__(
         self,
@@ -41,12 +41,12 @@ class Submitter:
         self._log = log
         self._turn = asyncio.Lock()
         self._own_turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        """One for each person: whoever asked for a hundred pictures stands in the line once."""
+        """One lock per person: a person with a hundred requests waits in the line once."""
         self._away = False
-        """The last submission did not reach the worker."""
+        """The last submission failed to reach the worker."""
 
     async def submit(self, active: ActiveRequest) -> Job | WorkerRefused | CannotAsk | None:
-        """Try until the worker has it, or until it is certain that it never will; ``None``: it ended meanwhile."""
+        """Try until the worker accepts or finally refuses it; ``None``: the request ended meanwhile."""
         tries, kind = 0, self._kinds[active.request.kind]
         while active.open and active.request.state is RequestState.KEPT:
             bell = self._bell.next
@@ -94,16 +94,16 @@ class Submitter:
             except WorkerRefused as refusal:
                 if refusal.code != "key_reused":
                     raise
-                # An answer of ours was lost, and the history of a chat has grown since.
+                # The answer to an earlier submission was lost, and the chat history has grown since.
                 found = await self._worker.job_by_key(request.key)
                 if found is None:
                     raise
                 job = found
-            if self._away:  # it is back: else whoever waits for longer just now would be passed
+            if self._away:  # the worker is back: wake all, so that the longest waiting goes first
                 self._away = False
                 self._bell.ring()
         if not await self._store.submitted(request.key, job.id, job.resolved):
-            await self._store.owe_cancel(request.key)  # it was cancelled while it was on its way
+            await self._store.owe_cancel(request.key)  # cancelled while it was being submitted
             await self._worker.cancel(job.id)
             return None
         resolved = active.request.resolved if job.resolved is None else job.resolved

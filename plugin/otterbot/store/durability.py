@@ -1,4 +1,4 @@
-"""What this account has written survives a power cut.
+"""Makes the account's writes survive a power cut.
 
 mautrix opens SQLite with ``synchronous = NORMAL``: what the last seconds committed may be gone when the power returns.
 For the keys of end-to-end encryption that is worse than a loss. A ratchet that has gone back encrypts a second message
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 FULL = 2
 """``PRAGMA synchronous`` as a number; 3 is ``EXTRA``, which is kept."""
 ROUNDS, PAUSE = 200, 0.02
-"""How often a pool is asked for a connection that was not seen yet, and seconds between two times."""
+"""Tries to get a connection of the pool that is not configured yet, and seconds between them."""
 _PASSING = frozenset(
     {
         sqlite3.SQLITE_BUSY,
@@ -39,23 +39,23 @@ DISCARD = "DELETE FROM crypto_megolm_outbound_session WHERE account_id = $1"
 
 
 def passes(error: BaseException) -> bool:
-    """A database that is locked, full or away: nothing is decided by it, and it works again some time."""
+    """Whether the error is temporary: the database is locked, full or unreachable."""
     if isinstance(error, sqlite3.Error):
         return (getattr(error, "sqlite_errorcode", 0) & 0xFF) in _PASSING
     if isinstance(error, OSError):
         return True
-    state = getattr(error, "sqlstate", None)  # of PostgreSQL, whose driver an installation without it lacks
+    state = getattr(error, "sqlstate", None)  # PostgreSQL's; its driver may not be installed
     return isinstance(state, str) and state[:2] in {"08", "53", "55", "57", "58"}
 
 
 async def sqlite_full(db: Database) -> bool:
-    """Every connection of the pool syncs each commit; false if that cannot be had. PostgreSQL does it by itself."""
+    """Make every connection of the pool sync each commit; false if that fails. PostgreSQL does so by default."""
     if db.scheme != Scheme.SQLITE:
         return True
     _later_ones(db)
     seen: WeakSet[Any] = WeakSet()
     for _ in range(ROUNDS * connections(db)):
-        # Not acquire(): inside somebody's transaction that gives the connection of whatever database it is in.
+        # Not acquire(): inside a transaction it returns that transaction's connection, even of another database.
         async with db.acquire_direct() as conn:
             if conn.wrapped not in seen:
                 await conn.execute(f"PRAGMA synchronous = {max(FULL, await _level(conn))}")
@@ -64,18 +64,19 @@ async def sqlite_full(db: Database) -> bool:
                 seen.add(conn.wrapped)
         if len(seen) >= connections(db):
             return True
-        await asyncio.sleep(PAUSE)  # the others are in use, and come back to the end of the line
+        await asyncio.sleep(PAUSE)  # other connections are in use, and return to the end of the queue
     return False
 
 
 def connections(db: Database) -> int:
-    """How many the pool has; mautrix opens all of them at its start."""
+    """The size of the pool; mautrix opens all connections at its start."""
     pool = getattr(db, "_parent", None) or db
     return max(1, int(getattr(pool, "_conns", 1)))
 
 
 async def closed(conn: Any) -> None:
-    """No transaction is left open. mautrix leaves one where the commit itself fails, and nothing after it is kept."""
+    """Roll back an open transaction. mautrix leaves one where the commit itself fails, and later writes would be
+    lost."""
     raw = conn.wrapped
     if conn.scheme == Scheme.SQLITE and raw.in_transaction:
         await raw.rollback()
@@ -86,7 +87,7 @@ async def _level(conn: Any) -> int:
 
 
 def _later_ones(db: Database) -> None:
-    """Connections that the pool opens from now on."""
+    """Configure connections that the pool opens later."""
     commands = getattr(getattr(db, "_parent", None) or db, "_init_commands", None)
     if isinstance(commands, list) and not any(_enough(command) for command in commands):
         commands[:] = [command for command in commands if "synchronous" not in command.lower()]
@@ -99,17 +100,17 @@ def _enough(command: str) -> bool:
 
 
 class CryptoStore:
-    """The client's store of keys, made safe before anything is encrypted; one per plugin instance."""
+    """The client's crypto store, made durable before anything is encrypted; one per plugin instance."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
         self._turn = asyncio.Lock()
         self._fresh: Any = None
-        """The store whose keys for sending were discarded."""
+        """The store whose outbound keys were discarded."""
         self._safe: tuple[Any, int] | None = None
-        """The store whose connections sync, and how many it had then."""
+        """The store whose connections sync, and their number at that time."""
         self.durable = True
-        """False: a power cut may spoil the encryption, because the store cannot be set to sync."""
+        """False: the store cannot be set to sync, so a power cut may break the encryption."""
 
     async def secure(self) -> None:
         """Raises what the database raises; nothing may be encrypted until this has returned."""
@@ -131,7 +132,7 @@ class CryptoStore:
 
 
 async def at_start(store: CryptoStore, warnings: list[str], warning: str, log: Logger) -> None:
-    """Say in the log, and in ``!status``, what could not be done. What fails for now is tried again before the
+    """Secure the store at the start, and report failures in the log and in ``!status``. They are retried before the
     first message is encrypted."""
     try:
         await store.secure()

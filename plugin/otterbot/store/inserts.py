@@ -1,4 +1,4 @@
-"""Rows on their way into the database, inside a transaction of :mod:`.store`."""
+"""Inserts of rows, inside a transaction of :mod:`.store`."""
 
 from __future__ import annotations
 

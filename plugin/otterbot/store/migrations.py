@@ -85,7 +85,7 @@ async def upgrade_v2(conn: Connection) -> None:
 
 async def upgrade_v3(conn: Connection) -> None:
     await conn.execute("ALTER TABLE parts ADD COLUMN reason TEXT")
-    # Pictures that were never sent: older versions left them with the worker for ever.
+    # Have unsent pictures deleted: older versions left them with the worker for ever.
     await conn.execute("UPDATE parts SET delete_owed = 1 WHERE state IN ('failed', 'dropped') AND image_id IS NOT NULL")
 
 

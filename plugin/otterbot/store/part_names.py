@@ -48,13 +48,13 @@ class PartName(str):
 
     @property
     def number(self) -> int:
-        """Of a picture or a piece of an answer; −1 for every other part."""
+        """The number of a picture or of a piece of an answer; −1 for every other part."""
         family, _, number = self.partition("/")
         return int(number) if family in (PICTURE, CHAT) and number.isdecimal() else -1
 
     @property
     def piece(self) -> int:
-        """Of a chat's answer: 0 for the placeholder, from 1 for what was answered; −1 for every other part."""
+        """The piece of a chat answer: 0 for the placeholder, from 1 for the answer; −1 for every other part."""
         return self.number if self.family == CHAT else -1
 
     def unsend(self) -> PartName:
@@ -94,7 +94,7 @@ PLACEHOLDER: Final = PartName.answer(0)
 CHAT_EDIT: Final = PartName("chat/edit")
 """Volatile edits of the placeholder: never the name of a message that is looked for."""
 CHAT_END: Final = PartName("chat/end")
-"""The edit by which a placeholder ends that becomes no answer."""
+"""The last edit of a placeholder that does not become an answer."""
 GREETING: Final = PartName("greeting")
 SETTINGS: Final = PartName("settings")
 """The sentence about settings that came along with an upgrade."""

@@ -1,4 +1,4 @@
-"""Parts in the database: what has to be sent, was sent, and is owed to the worker for it."""
+"""Parts in the database: unsent, sent, and their outstanding calls to the worker."""
 
 from __future__ import annotations
 
@@ -42,15 +42,15 @@ class PartStore(Transactions):
         return found
 
     async def pending_parts(self) -> list[Part]:
-        """What has to be sent, or may have been."""
+        """Parts that are to be sent, or may have been."""
         return await self._parts(sql.PENDING_PARTS)
 
     async def mark_sending(self, key: str, part: str, room: str | None = None) -> bool:
-        """False: it is no longer wanted (in that ``room``), or was sent."""
+        """Mark a part ``sending``; false if it is no longer wanted (in that ``room``), or was sent."""
         return await self.move_row(sql.SENDING, key, part, self.clock.now(), room)
 
     async def unmark_sending(self, key: str, part: str) -> bool:
-        """The homeserver said that it did not do it."""
+        """Back to ``ready``: the homeserver has definitely not sent it."""
         return await self.move_row(sql.UNMARK, key, part, self.clock.now())
 
     async def mark_sent(self, part: Part, event_id: str | None) -> bool:
@@ -66,30 +66,31 @@ class PartStore(Transactions):
         return await self.write(work)
 
     async def mark_failed(self, key: str, part: str, reason: str = "refused") -> bool:
-        """It will never be sent. A picture is owed a deletion from now on."""
+        """Mark a part as failed for ever. Its picture will be deleted on the worker."""
         return await self.move_row(sql.FAILED, key, part, self.clock.now(), reason)
 
     async def drop(self, key: str, part: str) -> bool:
-        """Take back what has not been begun; false if it may stand in the room. A picture is owed a deletion then."""
+        """Drop a part whose sending has not begun; false if it may be in the room. Its picture will be deleted on the
+        worker."""
         return await self.move_row(sql.DROP, key, part, self.clock.now())
 
     async def new_image(self, key: str, part: str, image_id: str) -> bool:
-        """The worker has drawn it again: an unsent part gets the new picture."""
+        """The worker has drawn the picture again: give it to the unsent part."""
         return await self.move_row(sql.NEW_IMAGE, key, part, image_id)
 
     async def acks_owed(self) -> list[Part]:
-        """Sent pictures of which the worker has not been told."""
+        """Sent pictures that are not yet acknowledged to the worker."""
         return await self._parts(sql.ACKS_OWED)
 
     async def ack_paid(self, key: str, part: str) -> None:
         await self.move_row(sql.ACK_PAID, key, part)
 
     async def owe_delete(self, event_id: str) -> bool:
-        """A picture was deleted in its room; true if the archive's should go too."""
+        """A picture was deleted in its room; true if it should be deleted from the archive too."""
         return await self.move_row(sql.OWE_DELETE, event_id)
 
     async def owe_delete_of(self, key: str, part: str) -> None:
-        """Nobody wants that picture any more, whether it stands in the room or not."""
+        """Have the worker delete that picture, whether it was sent or not."""
         await self.move_row(sql.OWE_DELETE_OF, key, part)
 
     async def deletes_owed(self) -> list[Part]:

@@ -38,6 +38,7 @@ SUBMITTED = (
     "resolved = COALESCE(CAST($4 AS TEXT), resolved) "
     "WHERE key = $1 AND state IN ('kept', 'submitted') RETURNING key"
 )
+SET_RESOLVED = "UPDATE requests SET resolved = $2 WHERE key = $1 AND state = 'submitted' RETURNING key"
 SET_NOTES = "UPDATE requests SET notes = $2 WHERE key = $1"
 KEPT_AGAIN = "UPDATE requests SET state = 'kept', job_id = NULL WHERE key = $1 AND state = 'submitted' RETURNING key"
 FINISH = (
@@ -73,7 +74,7 @@ CANCEL_PAID = "UPDATE requests SET cancel_owed = 0 WHERE key = $1 RETURNING key"
 
 # -- parts
 _OWED = "CASE WHEN image_id IS NULL THEN 0 ELSE 1 END"
-"""A picture that will not be sent is nobody's: the worker has to delete it."""
+"""Pictures that will not be sent have to be deleted on the worker."""
 ADD_PART = (
     "INSERT INTO parts (key, part, room_id, kind, rank, state, content, image_id, acked, delete_owed, updated_at, "
     "moved) "

@@ -15,7 +15,7 @@ from . import queries as sql
 @dataclass(frozen=True, kw_only=True)
 class RecoveryKey:
     key_id: str
-    """Of the secret storage on the homeserver that it opens."""
+    """Id of the key of the homeserver's secret storage."""
     words: str = field(repr=False)
     """The key as people type it, in groups of four characters."""
 
@@ -31,7 +31,7 @@ class RecoveryKeys:
         return None if row is None else RecoveryKey(key_id=row["key_id"], words=row["recovery_key"])
 
     async def keep(self, user: str, new: RecoveryKey) -> RecoveryKey:
-        """Store it unless there is one; the one that counts from now on. Committed when this returns."""
+        """Store the key unless there is one. Returns the stored key; committed when this returns."""
         await self._make_private()
         await self._db.execute(sql.KEEP_RECOVERY_KEY, user, new.key_id, new.words, time.time())
         kept = await self.get(user)
@@ -39,7 +39,8 @@ class RecoveryKeys:
         return kept
 
     async def _make_private(self) -> None:
-        """SQLite's file is made as the umask says, which is for everybody on most machines."""
+        """Restrict the file to its owner: SQLite creates it by the umask, which on most machines lets everybody read
+        it."""
         if self._db.scheme != Scheme.SQLITE:
             return
         for row in await self._db.fetch("PRAGMA database_list"):

@@ -36,12 +36,16 @@ class RequestStore(Transactions):
         return int(await self.db.fetchval(sql.COUNT_ELSEWHERE, room))
 
     async def submitted(self, key: str, job_id: str, resolved: Mapping[str, Any] | None = None) -> bool:
-        """The worker has it, and this is what it has made of it."""
+        """Mark a request ``submitted``, with the resolved request from the worker."""
         text = None if resolved is None else json.dumps(resolved)
         return await self.move_row(sql.SUBMITTED, key, job_id, self.clock.now(), text)
 
+    async def set_resolved(self, key: str, resolved: Mapping[str, Any]) -> bool:
+        """The worker has made more of it since it was submitted."""
+        return await self.move_row(sql.SET_RESOLVED, key, json.dumps(resolved))
+
     async def set_notes(self, key: str, notes: Iterable[str]) -> None:
-        """Sentences that go with the answer; the same after a restart between its pieces."""
+        """Store notes for an answer, so that they survive a restart between its pieces."""
 
         async def work(conn: Connection) -> None:
             await conn.execute(sql.SET_NOTES, key, json.dumps(list(notes)))
@@ -49,16 +53,27 @@ class RequestStore(Transactions):
         await self.write(work)
 
     async def kept_again(self, key: str) -> bool:
-        """The worker has forgotten it: it has to be submitted again."""
+        """Back to ``kept``: the worker has forgotten the job, so submit it again."""
         return await self.move_row(sql.KEPT_AGAIN, key)
 
-    async def finish(self, key: str, outcome: str, parts: Iterable[Part] = (), *, cancel_owed: bool = False) -> bool:
-        """``done``, with the messages that say so; false if it was done already (then no part is stored)."""
+    async def finish(
+        self,
+        key: str,
+        outcome: str,
+        parts: Iterable[Part] = (),
+        *,
+        cancel_owed: bool = False,
+        follow: Request | None = None,
+    ) -> bool:
+        """``done``, with the messages that say so, and the request that follows from it; false if it was done already
+        (then nothing is stored)."""
 
         async def work(conn: Connection) -> bool:
             now = self.clock.now()
             if await conn.fetchrow(sql.FINISH, key, outcome, now, int(cancel_owed)) is None:
                 return False
+            if follow is not None:
+                await inserts.add_request(conn, follow)
             for part in parts:
                 await inserts.add_part(conn, part, now)
             return True
@@ -75,7 +90,7 @@ class RequestStore(Transactions):
         return await self.write(lambda conn: inserts.move(conn, old, new, moving, unwanted, private, now))
 
     async def retime(self, request: Request) -> None:
-        """The clock by which an open request was accepted was set; it has the times of now."""
+        """Store the adjusted times of an open request after a clock was set."""
         await self.move_row(sql.RETIME, request.key, request.created_at, request.expires_at, request.sent_at)
 
     async def last_turn(self, room: str, sender: str) -> Request | None:
@@ -89,14 +104,14 @@ class RequestStore(Transactions):
         return found[0] if found else None
 
     async def unclosed(self, since: float) -> list[Request]:
-        """Cancelled after that moment, and it may be that nothing in the room says so yet."""
+        """Requests cancelled after ``since`` whose room may not show it yet."""
         return await self._requests(sql.UNCLOSED, since)
 
     async def cancels_owed(self) -> list[Request]:
         return await self._requests(sql.CANCELS_OWED)
 
     async def owe_cancel(self, key: str) -> bool:
-        """A job of a request that is done has come to light: what it has drawn is nobody's."""
+        """Have a job cancelled whose request is already done."""
         return await self.move_row(sql.OWE_CANCEL, key)
 
     async def cancel_paid(self, key: str) -> None:

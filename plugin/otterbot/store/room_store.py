@@ -1,4 +1,4 @@
-"""Rooms in the database: their settings, what they replace, and what the bot has done in them."""
+"""Rooms in the database: settings, predecessors, greetings."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ class RoomStore(Transactions):
         return {row["name"]: row["value"] for row in await self.db.fetch(sql.SETTINGS, room)}
 
     async def predecessor(self, room: str) -> str | None:
-        """The room that it replaces, ``""``: none; ``None``: not known yet."""
+        """The room's predecessor; ``""``: none; ``None``: not known yet."""
         found: str | None = await self.db.fetchval(sql.PREDECESSOR, room)
         return found
 
     async def inherit(self, room: str, predecessor: str, settings: dict[str, str], part: Part | None) -> bool:
-        """Remember, once for ever, which room it replaces, with what was set there and not here. ``part`` says so.
-        False if that was known already; then nothing is stored."""
+        """Store a room's predecessor, once for ever, and copy its settings unless set here. ``part``: the message about
+        it. False, and nothing stored, if it was known already."""
         now = self.clock.now()
         return await self.write(lambda conn: inserts.inherit(conn, room, predecessor, settings, part, now))
 
     async def was_in(self, room: str) -> bool:
-        """Have we ever come into the room?"""
+        """Whether the bot has ever joined the room."""
         return await self.db.fetchval(sql.WAS_IN, room) is not None
 
     async def joined(self, room: str, at: float) -> None:

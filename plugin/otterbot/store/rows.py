@@ -48,7 +48,7 @@ class Kind(StrEnum):
 
 
 class Rank(IntEnum):
-    """What is sent first when the homeserver lets only a little through."""
+    """Ranks of messages, the most important first, for rate limits."""
 
     RESULT = 0
     REFUSAL = 10
@@ -62,6 +62,11 @@ def key_of(bot: str, room: str, event_id: str, edit_id: str | None = None) -> st
     """The idempotency key of what this message (or this edit of it) asks for."""
     text = "\0".join((bot, room, event_id, edit_id or ""))
     return hashlib.sha256(text.encode()).hexdigest()[:40]
+
+
+def follow_key(key: str) -> str:
+    """The key of the one request that may follow from that one."""
+    return hashlib.sha256(f"{key}\0follow".encode()).hexdigest()[:40]
 
 
 def transaction_id(key: str, part: str) -> str:
@@ -89,7 +94,7 @@ class Request:
     """``request`` of ``POST /v1/jobs``, as it was asked for; pictures in it are named by their events. ``None`` for
     chat."""
     resolved: dict[str, Any] | None = None
-    """The same as the worker has resolved it, once it has: submitted in its place if the worker forgets it."""
+    """The worker's resolved request: submitted instead of ``body`` if the worker forgets the job."""
     asked: dict[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     private: bool = False
@@ -97,7 +102,7 @@ class Request:
     reply_to: str | None = None
     job_id: str | None = None
     sent_at: float | None = None
-    """When the homeserver took the message (or the edit), in its time; ``None``: stored before it was noted."""
+    """When the homeserver received the message (or the edit), in its time; ``None``: stored by an older version."""
     created_at: float
     expires_at: float
     submitted_at: float | None = None
@@ -114,7 +119,7 @@ class Request:
 
     @property
     def moved(self) -> bool:
-        """Its message stands in another room, which replies and reactions of this one do not reach."""
+        """Its message is in another room, where replies and reactions cannot refer to it."""
         return self.asked_in is not None
 
     @property
@@ -157,7 +162,7 @@ class Part:
     """Why it could not be sent, see :class:`~..outbox.listeners.PartListener`; of a part that failed."""
     updated_at: float = 0.0
     moved: bool = False
-    """Its request has moved to another room with it: that is another event, with a transaction id of its own."""
+    """It has moved to another room with its request: another event, with a transaction id of its own."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "part", PartName(self.part))

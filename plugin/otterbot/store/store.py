@@ -1,4 +1,4 @@
-"""The plugin's database: what was asked, what was delivered, what was handled. Its tables are modules beside this."""
+"""The plugin's database: requests, parts, handled events, rooms. Its tables are modules beside this."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from .rows import Part, Request
 DAY = 86_400.0
 KEEP_REQUESTS = 30 * DAY
 KEEP_HANDLED = 45 * DAY
-"""Longer than any age limit of the catch-up, or an old command would run again."""
+"""Longer than any age limit of backfill, or an old command would run again."""
 KEEP_PICTURES = 400 * DAY
-"""Which picture an event shows: deleting it in the room deletes the archived one."""
+"""Links between events and pictures, so that deleting an event deletes the archived picture."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +68,7 @@ class Store(RequestStore, PartStore, RoomStore):
             self.clock.settled.append(self._installed_by_another_clock)
 
     def _installed_by_another_clock(self, later: float) -> None:
-        """This is the first start, and the homeserver has told its time only now."""
+        """The first start happened before the homeserver's time was known: correct the time of installation."""
         self.installed_at += later
         self.begin(self.move_row(sql.META_SET, "installed_at", repr(self.installed_at)))
 
@@ -102,7 +102,7 @@ class Store(RequestStore, PartStore, RoomStore):
         return await self.write(work)
 
     async def prune(self, now: float) -> None:
-        """Forget what nobody will ask for any more."""
+        """Delete rows past their retention."""
 
         async def work(conn: Connection) -> None:
             await conn.execute(sql.PRUNE_HANDLED, now - KEEP_HANDLED)

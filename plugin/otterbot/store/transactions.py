@@ -1,4 +1,4 @@
-"""How the plugin's database is written: in transactions that nothing interrupts.
+"""Writes to the plugin's database, in transactions that nothing interrupts.
 
 Every move of a request or a part is one ``UPDATE … WHERE state`` that says whether this call made it. Writes are
 shielded from cancellation: mautrix's SQLite connection would otherwise be left inside a transaction, and everything
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 class Transactions:
-    """What the tables' queries stand on. Times are Unix seconds, by the homeserver."""
+    """Base class of the tables' queries. Times are Unix seconds, by the homeserver's clock."""
 
     def __init__(self, db: Database, clock: Clock | None = None) -> None:
         self.db = db

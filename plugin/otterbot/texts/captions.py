@@ -15,8 +15,17 @@ MAX_CAPTION = 1_000
 
 def caption(prompt: str, record: Mapping[str, Any]) -> str:
     """Markdown: the prompt, and a line of what made the picture."""
-    line = summary(record)
-    return "\n\n".join(part for part in (plain_lines(prompt, MAX_CAPTION), line) if part)
+    parts = (plain_lines(prompt, MAX_CAPTION), _expanded(record.get("used")), summary(record))
+    return "\n\n".join(part for part in parts if part)
+
+
+def _expanded(used: Any) -> str:
+    """What a language model was asked with; ``""`` where the prompt is somebody's own."""
+    written = used.get("expansion") if isinstance(used, Mapping) else None
+    if not isinstance(written, Mapping) or not isinstance(written.get("prompt"), str):
+        return ""
+    who = plain(str(written.get("model") or "a language model"), 60)
+    return f"Written by {who} from: {plain(written['prompt'], MAX_CAPTION)}"
 
 
 def summary(record: Mapping[str, Any]) -> str:

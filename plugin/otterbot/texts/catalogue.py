@@ -1,4 +1,4 @@
-"""What is said of models: which there are, what each is good for, and which cannot be used."""
+"""Sentences about models: which there are, what each is good for, and which cannot be used."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _lora_lines(loras: Sequence[Lora]) -> str:
 
 
 def _unusable_line(loras: Sequence[Lora]) -> str:
-    """Files that somebody put there and that cannot be used, with the reason: for who looks for them."""
+    """Unusable files with the reason, for people who look for them."""
     if not loras:
         return ""
     named = [f"{code(lora.name, 100)} {plain(lora.problem or '', 120)}" for lora in loras[:MAX_UNUSABLE]]
@@ -85,7 +85,7 @@ def _model_line(model: Model, here: bool) -> str:
 
 
 def _absence(model: Model) -> list[str]:
-    """What stands in the way of a picture, or before the first one."""
+    """What prevents pictures with that model, or precedes the first one."""
     if model.problem:
         return ["cannot be used"]
     size = f" about {model.download_bytes / 1e9:.1f} GB" if model.download_bytes else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .escape import code, plain_lines
-from .jobs import plain_sentence
+from .jobs import plain_sentence, typed
 from .usage import command
 
 PERSONA_SHOWN = 4_000
@@ -14,6 +14,18 @@ CHAT_TOO_FAST = (
     "This goes on faster, or for longer, than people talk, so I stop here: two bots would never end. "
     "Write again after half a minute of silence, and I answer."
 )
+CHAT_DRAWS_ON = (
+    "From now on the language model may ask for pictures in this room's chats, one in each answer, where it can. They "
+    "are drawn as if whoever chats had typed them."
+)
+CHAT_DRAWS_OFF = "The language model asks for no pictures in this room's chats."
+
+
+def drawn_in_chat(line: str, prefix: str) -> str:
+    """Under an answer with which a picture comes: the line that would draw it."""
+    return f"🎨 {code(typed(prefix, line), 400)}"
+
+
 CHAT_OFF = "Chat is switched off here."
 CHAT_BROKE_OFF = "⚠️ The answer broke off here. Ask me to go on, and I try."
 CHAT_UNREADABLE = "❌ I cannot read that message any more, so I cannot answer it. Please send it again."
@@ -28,7 +40,7 @@ CHAT_WAITS = "⏳ First comes the answer before this one."
 MORE_COMES = "…"
 """At the end of an answer that still grows."""
 CHAT_GOES_ON = "📎 The rest of this answer is too long for the room; it is in the file below."
-CHAT_REST_UNREADABLE = "(The rest of this answer stood in a file that cannot be read any more.)"
+CHAT_REST_UNREADABLE = "The rest of this answer stood in a file that cannot be read any more."
 CHAT_REST_NOT_POSTED = "❌ The homeserver did not take the file with the rest of this answer."
 CHAT_STOPPED = "🛑 Stopped here, as somebody wished."
 THOUGHTS = "Thoughts"

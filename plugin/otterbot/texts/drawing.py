@@ -1,4 +1,4 @@
-"""What is said of a picture that cannot be drawn as it was asked for, and notes on one that is drawn otherwise."""
+"""Sentences about pictures that cannot be drawn as requested, and notes on changed ones."""
 
 from __future__ import annotations
 

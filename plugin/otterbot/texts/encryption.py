@@ -1,4 +1,4 @@
-"""What is said of encryption: messages that cannot be read, and whether the bot's own device is trusted."""
+"""Sentences about encryption: unreadable messages, and trust in the bot's device."""
 
 from __future__ import annotations
 

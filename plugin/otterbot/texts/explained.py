@@ -18,9 +18,12 @@ EXPLAIN_UNKNOWN = "The worker is too old to explain prompts; the operator can up
 EXPLAIN_REFUSED = "The worker would not explain this prompt."
 
 
-def explained(found: Explained) -> str:
-    """Markdown; the words of the prompt are shown as they are."""
-    parts = ["I read it so:", _prompt(found.prompt)]
+EXPANDED_LATER = "With `--expand` a language model adds to this before it is drawn. All of your words stay."
+
+
+def explained(found: Explained, *, expands: bool = False) -> str:
+    """Markdown; the words of the prompt are shown as they are. ``expands``: a language model will write more."""
+    parts = ["I read it so:", _prompt(found.prompt), EXPANDED_LATER if expands else ""]
     if found.negative_prompt is not None:
         parts += ["And what should not be in it:", _prompt(found.negative_prompt)]
     return "\n\n".join(part for part in parts if part)

@@ -1,4 +1,4 @@
-"""What is said about requests: where they stand, and how they ended."""
+"""Sentences about requests: progress, and how they ended."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ACK = "⏳"
 DONE = "✅"
 FAILED = "❌"
 SAME = "☝️"
-"""Under a message whose answer stands above already, or is about to: somebody has just asked the same."""
+"""Reaction for a repeated question, whose answer is above or about to come."""
 
 
 def duration(seconds: float) -> str:
@@ -81,6 +81,8 @@ def progress_line(job: Job) -> str:
 def _doing(progress: Progress | None, model: str) -> str:
     if progress is None or progress.phase == "starting":
         return "Getting ready."
+    if progress.phase == "writing":
+        return "Writing the prompt."
     if progress.phase == "downloading":
         of = f": {progress.step / 1e9:.1f} of {progress.steps / 1e9:.1f} GB" if progress.steps else ""
         return f"Downloading {code(model) if model else 'the model'}{of}."
@@ -150,7 +152,7 @@ def done_line(job: Job, *, took: float | None = None) -> str:
 
 
 def seconds_taken(record: Mapping[str, Any]) -> float:
-    """As the worker measured them; 0 if it did not."""
+    """Seconds measured by the worker; 0 if there are none."""
     return numeric.number(record.get("took")) or 0.0
 
 
@@ -171,7 +173,7 @@ NOT_POSTED = "❌ The homeserver did not take the picture."
 def expired(
     hours: float, *, away: bool, unauthorized: bool, paused: bool, disk_full: bool = False, drawn: bool = False
 ) -> str:
-    """A request is given back; what is so at the moment is most likely why."""
+    """A request has expired; the current obstacle is most likely the reason."""
     waited = duration(hours * 3600)
     if drawn:
         return (
@@ -213,7 +215,7 @@ def failure_sentence(failure: Failure) -> str:
 
 
 def plain_sentence(text: str) -> str:
-    """A sentence of the worker: ours, but code type is the only markup that it may have."""
+    """A sentence of the worker, in which only code type is allowed as markup."""
     parts = text.split("`")
     if len(parts) % 2 == 0:
         return plain(text, 600)

@@ -1,5 +1,5 @@
-"""What is said of a request that the worker does not take: in our own words where they can tell what to type instead,
-else in the worker's."""
+"""Sentences for requests that the worker refuses: our own where they can tell what to type instead, else the
+worker's."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _REFUSALS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What was asked for, as far as a refusal speaks of it. ``None``: nobody named one."""
+    """The requested values that refusals mention. ``None``: not named."""
 
     model: str | None = None
     sampler: str | None = None
@@ -40,7 +40,7 @@ class Asked:
 
 
 def refused(refusal: WorkerRefused, asked: Asked | None = None) -> str:
-    """The worker takes the request not at all: one sentence for each reason, at most three."""
+    """A refused request: one sentence per reason, at most three."""
     said = [_said(problem, asked or Asked()) for problem in refusal.fields if problem.message][:MOST_SENTENCES]
     if said:
         return "❌ " + " ".join(dict.fromkeys(said))
@@ -61,7 +61,7 @@ def _said(problem: FieldProblem, asked: Asked) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class _Details:
-    """What the worker says of a problem. Each raises ``LookupError`` where it does not say that."""
+    """Accessors for the worker's details of a problem. Each raises ``LookupError`` where one is missing."""
 
     values: Mapping[str, Any] = field(default_factory=dict)
 

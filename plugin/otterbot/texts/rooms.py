@@ -1,4 +1,4 @@
-"""What is said of a room: the greeting, the model that draws there, its settings."""
+"""Sentences about a room: greeting, model, settings."""
 
 from __future__ import annotations
 
@@ -84,6 +84,13 @@ def model_or_default(name: str | None) -> str:
 
 SAFE_MODE_ON = "Safe mode is on: a safety checker looks at every picture for this room, and what it holds back is said."
 SAFE_MODE_OFF = "Safe mode is off: pictures for this room come as they are drawn."
+
+
+EXPAND_ON = (
+    "From now on a language model writes the prompts of this room's pictures around people's words, all of which stay. "
+    "`--verbatim` draws just the words."
+)
+EXPAND_OFF = "Pictures for this room are drawn from people's words as they are; `--expand` asks for more."
 
 
 def on_or_off(value: bool) -> str:

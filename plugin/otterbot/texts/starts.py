@@ -1,4 +1,4 @@
-"""What is said about pictures to start from, when there is none or it cannot be used."""
+"""Sentences about input pictures that are missing or unusable."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def strength_needs_a_picture(prefix: str) -> str:
 
 
 def start_lost(prefix: str) -> str:
-    """Of a picture that was drawn from another one."""
+    """For a picture whose init image cannot be found any more."""
     return (
         "That picture was drawn from another one, and I do not find which. Reply to the one to start from with "
         f"{command(prefix, 'draw …')}."
@@ -112,7 +112,7 @@ _REFUSALS = {
 
 
 def start_refused(refusal: WorkerRefused, most: int) -> str:
-    """The worker does not take the picture; ``most`` as in :func:`start_too_large`."""
+    """The worker refused the picture; ``most`` as in :func:`start_too_large`."""
     if refusal.code == "too_large":
         return f"❌ {start_too_large(most)}"
     sentence = _REFUSALS.get(refusal.code)

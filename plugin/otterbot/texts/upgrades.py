@@ -1,4 +1,4 @@
-"""What is said of rooms that were upgraded, and of rooms in which nothing could be said for a while."""
+"""Sentences about upgraded rooms, and about rooms in which the bot could not speak for a while."""
 
 from __future__ import annotations
 

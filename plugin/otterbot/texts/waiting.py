@@ -1,4 +1,4 @@
-"""What is said of requests that wait: `queue` and `cancel`."""
+"""Sentences of `queue` and `cancel`."""
 
 from __future__ import annotations
 

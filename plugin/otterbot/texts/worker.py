@@ -1,4 +1,4 @@
-"""What is said of the worker: whether it is there, what it does, what its operator should know."""
+"""Sentences about the worker: connection, activity, warnings for the operator."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The worker's HTTP API: one method for each call, and the stream of its events."""
+"""Client of the worker's HTTP API: one method per call, and the event stream."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ DOWNLOAD = aiohttp.ClientTimeout(total=180, connect=5)
 STREAM = aiohttp.ClientTimeout(total=None, connect=5, sock_read=40)
 """The worker sends a comment every 15 s."""
 SOON, SILENCE = 6.0, 25.0
-"""Seconds for which the stream may bring nothing before it counts as silent: at its beginning, and later on."""
+"""Seconds without bytes after which the stream counts as silent: at its beginning, and later."""
 BACKOFF = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
 
 
@@ -47,15 +47,16 @@ class WorkerClient:
         self._hurry = asyncio.Event()
         self._streaming: tuple[Address, aiohttp.ClientResponse] | None = None
         self.connected = False
-        """The event stream stands."""
+        """The event stream is connected."""
         self.polled = False
-        """The stream brings nothing, and the jobs are asked for instead."""
+        """The stream is silent, so jobs are polled instead."""
         self.spoiled_at: float | None = None
-        """``time.monotonic()`` of the last time that a picture came which was none, or not whole."""
+        """When a picture last arrived damaged (``time.monotonic()``)."""
         self._heard_at: tuple[float, float] | None = None
-        """``time.monotonic()`` of the stream's last bytes (or of its beginning), and how long it may be silent then."""
+        """Time of the stream's last bytes or its beginning (``time.monotonic()``), and how long it may be silent after
+        that."""
         self._was_silent = False
-        """The stream before this one ended without having brought anything."""
+        """The previous stream ended without any bytes."""
 
     async def close(self) -> None:
         await self._http.close()
@@ -65,7 +66,7 @@ class WorkerClient:
     async def submit(
         self, *, key: str, kind: str, owner: str, room: str, private: bool, request: Mapping[str, Any]
     ) -> Job:
-        """The job of that key, made now or before."""
+        """Submit a job, or get the existing one of that key."""
         body = {"key": key, "kind": kind, "owner": owner, "room": room, "private": private, "request": request}
         return _read(Job, await self._http.json("POST", "/v1/jobs", body=body))
 
@@ -82,7 +83,7 @@ class WorkerClient:
         return list(_read(Jobs, answer).jobs)
 
     async def cancel(self, job_id: str) -> Job | None:
-        """How it stands then; nothing happens if it is over. ``None`` if the worker does not know it."""
+        """Cancel a job and return its state; a finished job stays as it is. ``None`` if the worker does not know it."""
         try:
             return _read(Job, await self._http.json("DELETE", f"/v1/jobs/{quote(job_id, safe='')}"))
         except WorkerRefused as refusal:
@@ -99,7 +100,7 @@ class WorkerClient:
         return await self._http.bytes("GET", f"/v1/images/{quote(image_id, safe='')}/thumbnail", DOWNLOAD)
 
     async def delivered(self, image_id: str) -> None:
-        """It stands in the room. Harmless to repeat; a worker that has forgotten it does not mind."""
+        """Report that a picture is in its room. May be repeated; the worker may have forgotten it."""
         await self._forgiving("POST", f"/v1/images/{quote(image_id, safe='')}/delivered")
 
     async def delete_image(self, image_id: str) -> None:
@@ -113,8 +114,8 @@ class WorkerClient:
                 raise
 
     async def add_input(self, data: bytes, mimetype: str, *, private: bool, owner: str) -> Input:
-        """Bring a picture to start from. The same bytes are the same picture, however often they come. ``owner``: who
-        sent it, since the worker checks people's pictures in turn; an older one does not look at it."""
+        """Send an input picture. The same bytes give the same id. ``owner``: the person who sent it, since the worker
+        checks people's pictures in fair turns; older workers ignore it."""
         query = {"private": "true" if private else "false"}
         headers = {"Otterbot-Owner": quote(owner, safe="@:.")}
         answer = await self._http.upload("/v1/inputs", data, mimetype, UPLOAD, query=query, headers=headers)
@@ -123,7 +124,7 @@ class WorkerClient:
     # -- what it is --------------------------------------------------------------------------
 
     async def info(self, max_age: float = 0.0) -> Info:
-        """What the worker is and does, not older than ``max_age`` seconds."""
+        """The worker's info, at most ``max_age`` seconds old."""
         address = self._http.address
         if self._info is None or self._info[0] != address or time.monotonic() - self._info[1] > max_age:
             found = self._by_our_clock(_read(Info, await self._http.json("GET", "/v1/info", timeout=QUICK)))
@@ -132,7 +133,7 @@ class WorkerClient:
         return self._info[2]
 
     async def models(self, max_age: float = 300.0) -> Models:
-        """The catalogue, not older than ``max_age``; the last known one if the worker is away."""
+        """The catalogue, at most ``max_age`` seconds old; the last known one if the worker is away."""
         address, known = self._http.address, self.known_models
         if known is not None and self._models is not None and time.monotonic() - self._models[1] <= max_age:
             return known
@@ -146,7 +147,7 @@ class WorkerClient:
         return found
 
     async def loras(self) -> tuple[Lora, ...]:
-        """The LoRAs and embeddings; none where the worker is too old to know of any."""
+        """The LoRAs and embeddings; none from a worker too old for them."""
         try:
             return _read(Loras, await self._http.json("GET", "/v1/loras", timeout=QUICK)).loras
         except WorkerRefused as refusal:
@@ -161,26 +162,26 @@ class WorkerClient:
 
     @property
     def known_models(self) -> Models | None:
-        """The last catalogue that was seen, without asking. Another address has another catalogue."""
+        """The last known catalogue of the current address, without a call."""
         return self._models[2] if self._models is not None and self._models[0] == self._http.address else None
 
     # -- the stream --------------------------------------------------------------------------
 
     @property
     def silent(self) -> bool:
-        """The stream does not fail, but brings nothing either."""
+        """The stream is connected but brings no bytes."""
         if self._heard_at is None:
             return self._was_silent
         since, limit = self._heard_at
         return self._was_silent or time.monotonic() - since > limit
 
     async def snapshot(self) -> Snapshot:
-        """What the stream would begin with, asked for."""
+        """The open jobs and the pause, as the stream's first event would have them."""
         jobs = await self.jobs(state="open")
         return Snapshot(jobs=tuple(jobs), pause=(await self.info()).pause)
 
     def hurry(self) -> None:
-        """The worker has answered something: connect to the stream at once, and to that of the same worker."""
+        """The worker has answered a call: connect to its stream at once."""
         self._hurry.set()
         if self._streaming is not None and self._streaming[0] != self._http.address:
             self.reconnect()
@@ -191,8 +192,8 @@ class WorkerClient:
             self._streaming[1].close()
 
     async def events(self) -> AsyncIterator[Event]:
-        """All events for ever. Begins with a :class:`Snapshot` after each connection and says
-        :class:`Disconnected` after each end (and after the first failure to connect)."""
+        """All events, for ever. Yields a :class:`Snapshot` after each connection, and :class:`Disconnected` after each
+        end (and after the first failure to connect)."""
         failures = 0
         while True:
             unauthorized = foreign = False
@@ -238,7 +239,7 @@ class WorkerClient:
                 self._streaming = None
 
     def _by_our_clock(self, news: P) -> P:
-        """Until when it rests the worker says by its own clock, which may be another than ours."""
+        """Convert the end of a pause from the worker's clock to the plugin's."""
         until = news.pause.until
         if until is None:
             return news
@@ -246,7 +247,7 @@ class WorkerClient:
         return replace(news, pause=replace(news.pause, until=here))
 
     async def _while_there(self, address: Address, response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
-        """The stream's bytes, until the operator names another worker."""
+        """The stream's bytes, until the worker's address is changed."""
         async for chunk in response.content.iter_any():
             if self._http.address != address:
                 return
@@ -258,7 +259,7 @@ def _event(name: str, data: str) -> Event | None:
     try:
         return read_event(name, numeric.parse(data))
     except (TypeError, ValueError):
-        return None  # a newer worker's idea of an event
+        return None  # an event of a newer worker
 
 
 def _read(kind: type[A], data: Any) -> A:

@@ -1,4 +1,4 @@
-"""The worker's events, heard for ever: whatever fails over one, everything is told again by the next snapshot."""
+"""Handles the worker's events for ever; after a failure the next snapshot brings everything again."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .client import WorkerClient
 from .job_events import Event
 
 REPEAT = 5.0
-"""Seconds after which news that could not be taken in are asked for again."""
+"""Seconds until news that failed to be handled are requested again."""
 
 
 class WorkerNews:
@@ -43,7 +43,7 @@ class WorkerNews:
             self.missed(error)
 
     def missed(self, error: Exception) -> None:
-        """Something could not be taken in (the database was locked, most likely): hear all of it again soon."""
+        """Handling an event failed (a locked database, most likely): reconnect soon for a new snapshot."""
         self._log.error("Some news could not be taken in: %s\n%s", type(error).__name__, places(error))
         if self._repeat is None or self._repeat.done():
             self._repeat = asyncio.create_task(self._anew(), name="otterbot news")

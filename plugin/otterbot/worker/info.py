@@ -1,4 +1,4 @@
-"""What the worker says about itself: whether it rests, its card, its models. Unknown fields are ignored."""
+"""The worker's answers about itself: pause, card, models. Unknown fields are ignored."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .json_answers import Answer, readable
 class Pause(Answer):
     paused: bool = False
     until: float | None = None
-    """Unix time of the worker; once it is read, that of :func:`~..clock.steady`."""
+    """Unix time by the worker's clock; converted to :func:`~..clock.steady` when read."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,11 +61,11 @@ class Info(Answer):
     chat_problem: str | None = None
     """Why a chat with that model cannot work, as a sentence."""
     chat_backend: str | None = None
-    """What answers chats, as people call it."""
+    """The chat backend's name for people."""
     chat_notice: str | None = None
-    """What people should know of its answers, as that its model is tiny."""
+    """A sentence on its answers, for example that the model is tiny."""
     ollama: str = "off"
-    """Whether that backend, whichever it is, can be reached."""
+    """The state of that backend, whichever it is."""
     notice: str | None = None
     limits: dict[str, Any] = field(default_factory=dict)
 
@@ -81,7 +81,7 @@ class ModelDefaults(Answer):
     sampler: str
     negative_prompt: str = ""
     guidance_scale_weighted: float | None = None
-    """Taken by the worker where a request leaves the CFG open and its prompt has weights."""
+    """The CFG for prompts with weights, where a request names none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,11 +95,11 @@ class Model(Answer):
     defaults: ModelDefaults | None = None
     licence: str = ""
     problem: str | None = None
-    """Why its file cannot be drawn with, as a sentence."""
+    """Why its files cannot be used, as a sentence."""
     here: bool = True
-    """Its files are on the worker; where one does not say, they count as being there."""
+    """Its files are on the worker; assumed where an older worker does not say."""
     download_bytes: int | None = None
-    """About so much would be fetched first."""
+    """Approximate bytes to download first."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The worker's event stream: what happens to jobs, as it happens. Events of unknown names are no events."""
+"""Events of the worker's stream. Unknown events are ignored."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from .json_answers import Answer, readable
 
 @dataclass(frozen=True, kw_only=True)
 class Snapshot(Answer):
-    """Every open job of ours; the first event after each connection. A job that cannot be read is left out: whoever
-    waits for it asks."""
+    """All open jobs; the first event after each connection. Unreadable jobs are left out: their requests are asked
+    for."""
 
     jobs: tuple[Job, ...]
     pause: Pause = field(default_factory=Pause)
@@ -52,11 +52,11 @@ class PauseEvent(Answer):
 
 @dataclass(frozen=True, kw_only=True)
 class Disconnected(Answer):
-    """Made by the client: the stream ended; it connects again by itself."""
+    """Made by the client when the stream ended; it reconnects by itself."""
 
     unauthorized: bool = False
     foreign: bool = False
-    """Something else than the worker answers there."""
+    """Another program than the worker answers there."""
 
 
 Event = Snapshot | JobEvent | ProgressEvent | ChatEvent | PauseEvent | Disconnected
@@ -72,6 +72,6 @@ _KINDS: dict[str, type[Snapshot | JobEvent | ProgressEvent | ChatEvent | PauseEv
 
 
 def read_event(name: str, data: Any) -> Event | None:
-    """An event of the stream; ``None`` for a name that we do not know. Raises ``TypeError`` for what is none."""
+    """An event of the stream; ``None`` for a name that we do not know. Raises ``TypeError`` for malformed data."""
     kind = _KINDS.get(name)
     return None if kind is None else kind.read(data)

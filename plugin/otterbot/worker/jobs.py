@@ -1,4 +1,4 @@
-"""What the worker answers about jobs, as far as the plugin reads it. Unknown fields are ignored."""
+"""The worker's answers about jobs, as far as the plugin reads them. Unknown fields are ignored."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Progress(Answer):
 
 @dataclass(frozen=True, kw_only=True)
 class Input(Answer):
-    """A picture to start from that is with the worker."""
+    """An input picture on the worker."""
 
     id: str
     alpha: bool = False
@@ -73,12 +73,22 @@ class Picture(Answer):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Drawing(Answer):
+    """A picture that a language model asks for."""
+
+    prompt: str
+    negative_prompt: str | None = None
+    aspect: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class ChatResult(Answer):
     text: str
     model: str = ""
     complete: bool = True
     took: float = 0.0
     notes: list[str] = field(default_factory=list)
+    draws: Drawing | None = None
     reasoning: str = ""
     """What the model thought, where the worker's settings want it told."""
     left_out_told: bool = False
@@ -96,13 +106,13 @@ class Turn(Answer):
 
     @property
     def answered(self) -> bool:
-        """The whole answer is here."""
-        return self.result is not None and bool(self.result.text)
+        """The turn is complete."""
+        return self.result is not None and bool(self.result.text or self.result.draws)
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Noted(Answer):
-    """Of a resolved request, all that is not simply kept."""
+    """The fields of a resolved request that the plugin reads."""
 
     notes: tuple[str, ...] = ()
 
@@ -120,13 +130,14 @@ class Job(Answer):
     created_at: float = 0.0
     request: dict[str, Any] = field(default_factory=dict)
     resolved: dict[str, Any] | None = None
-    """Of pictures: what makes the same ones again when it is submitted as it stands; not told by older workers."""
+    """The resolved request of an image job: submitted unchanged, it gives the same pictures. Older workers do not send
+    it."""
     pictures: tuple[Picture, ...] = ()
     turn: Turn | None = None
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the worker says of the request: what was rounded, lowered or fallen back to."""
+        """The worker's notes on the request: roundings, lowered values, fallbacks."""
         try:
             return _Noted.read(self.resolved or {}).notes
         except TypeError:
@@ -138,7 +149,7 @@ class Job(Answer):
 
     @property
     def progressed(self) -> tuple[int, int]:
-        """Grows with everything that becomes final: which of two answers is the newer one."""
+        """A measure that grows with every final row, to tell the newer of two answers."""
         rows: list[Picture | Turn] = [*self.pictures, *([] if self.turn is None else [self.turn])]
         return sum(row.state in FINAL for row in rows), sum(row.attempt for row in rows)
 

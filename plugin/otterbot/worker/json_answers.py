@@ -1,7 +1,7 @@
-"""Answers of the worker as frozen dataclasses, whose types say what is believed.
+"""The worker's answers as frozen dataclasses, checked by their types.
 
-What stands at the worker's address may be somebody else, and JSON of a proxy or of another program is JSON, too: a
-field of another type, or a number that nothing can be computed with, is no answer.
+Another program may answer at the worker's address, in JSON too. A field of a wrong type, or an unusable number, makes
+the whole answer invalid.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Answer:
 
 
 def readable(kind: type[A], data: Any) -> tuple[A, ...]:
-    """Those of a list that can be read: of a catalogue, say, in which a newer worker has entries of a new kind."""
+    """The readable entries of a list; a newer worker's catalogue, for example, may have entries of a new kind."""
     if not isinstance(data, list):
         raise TypeError(f"no list of {kind.__name__}")
     found = []
@@ -85,11 +85,11 @@ def _taken(hint: Any, value: Any) -> Any:
 
 
 def _plain(hint: Any, value: Any) -> Any:
-    """Numbers, texts and truth values; ``None`` for what is something else."""
+    """A number, text or truth value of that type; ``None`` for anything else."""
     if hint is float:
         return numeric.number(value)
     if hint is int:
         return numeric.whole(value)
     if hint is str and isinstance(value, str):
-        return value.encode(errors="replace").decode()  # half characters can be sent nowhere
+        return value.encode(errors="replace").decode()  # replace lone surrogates, which cannot be sent
     return value if hint is bool and isinstance(value, bool) else None

@@ -1,4 +1,4 @@
-"""Asks the worker for its jobs where the event stream brings nothing.
+"""Polls the worker's jobs while the event stream brings nothing.
 
 A proxy between plugin and worker may hold the stream back until it ends, which it never does. The worker says something
 every 15 s, if only that it is there; so a stream that stands and stays silent is seen, and asking takes its place until
@@ -18,9 +18,9 @@ from .job_events import Event
 
 LOOK = 1.0
 EVERY = 5.0
-"""Seconds between two questions while the stream is silent."""
+"""Seconds between two polls while the stream is silent."""
 OVERDUE = 60.0
-"""Seconds after which a job without news is asked for."""
+"""Seconds without news after which a job is polled."""
 
 
 class Polling:
@@ -62,7 +62,7 @@ class Polling:
         try:
             snapshot = await self._worker.snapshot()
         except WorkerError:
-            self._worker.polled = False  # it is away: the stream's failure says so
+            self._worker.polled = False  # the worker is away, which the stream's failure reports
             return
         if not self._worker.polled:
             self._worker.polled = True

@@ -1,7 +1,7 @@
 """HTTP with the worker: session, token, certificate, and statuses that become the errors of :mod:`..errors`.
 
-Owns its session (Maubot's is shared and may not be closed). Nothing here logs a body, and no answer is believed to
-be short: what stands at that address may be a router's login page.
+Owns its session (Maubot's is shared and may not be closed). Never logs a body, and limits the size of every answer: a
+router's login page may be at that address.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ..clock import Clock
 from ..errors import FieldProblem, WorkerForeign, WorkerRefused, WorkerUnauthorized, WorkerUnreachable
 
 bytes_ = bytes
-"""The type, where a method has its name."""
+"""The type bytes, where a method has this name."""
 LOST = (aiohttp.ClientError, TimeoutError, OSError)
 CALL = aiohttp.ClientTimeout(total=30, connect=5)
 MAX_ANSWER = 64 * 1024 * 1024
@@ -43,10 +43,10 @@ class WorkerHttp:
     def __init__(self, address: Callable[[], Address]) -> None:
         self._address = address
         self.clock = Clock()
-        """The worker's: it says by it until when it rests."""
+        """The worker's clock, by which it states the end of a pause."""
         self._session: aiohttp.ClientSession | None = None
         self._token: tuple[Address, str] | None = None
-        """As its file held it; another address means another worker, which this token is nobody's to show."""
+        """The token as read from its file, with its address: it must not be sent to another one."""
         self._ssl: tuple[str, ssl.SSLContext] | None = None
 
     @property
@@ -60,7 +60,7 @@ class WorkerHttp:
             self._session = None
 
     def forget_token(self) -> None:
-        """The worker refused it; it may have been renewed in its file."""
+        """The worker refused the token: read its file again, it may have been renewed."""
         self._token = None
 
     def open(
@@ -107,7 +107,7 @@ class WorkerHttp:
     ) -> Any:
         """Send bytes; the JSON of the answer."""
         headers = {**headers, "Content-Type": mimetype}
-        # A file, because aiohttp writes large bytes in one go, during which nothing else happens.
+        # As a file: aiohttp writes large bytes in one go and blocks the loop meanwhile.
         file = io.BytesIO(data)
         return _parsed(await self._bytes("POST", path, timeout, data=file, query=query, headers=headers))
 
@@ -125,7 +125,7 @@ class WorkerHttp:
             raise WorkerUnreachable(type(error).__name__) from None
 
     async def done(self, method: str, path: str) -> None:
-        """A call that answers nothing but that it is done. A page that came instead has done nothing."""
+        """A call without content in its answer. A page with content is not the worker's."""
         if await self._bytes(method, path, CALL):
             raise WorkerForeign("an answer where there is none")
 
@@ -137,7 +137,7 @@ class WorkerHttp:
     def _read_token(self, address: Address) -> str:
         token = address.token or self._token_of_file(address)
         if not token.isascii() or not token.isprintable() or " " in token:
-            raise WorkerUnauthorized("the token has to be one word")  # no header could hold it
+            raise WorkerUnauthorized("the token has to be one word")  # it cannot be put into a header
         return token
 
     def _token_of_file(self, address: Address) -> str:
@@ -190,7 +190,7 @@ async def refuse(response: aiohttp.ClientResponse) -> None:
     if not isinstance(problem, dict):
         problem = {}
     code = problem.get("code")
-    # 507 is a refusal with a sentence; every other 5xx is a worker in trouble, or a proxy that does not reach it.
+    # 507 is a refusal with a sentence; every other 5xx comes from a broken worker, or a proxy that does not reach it.
     if status >= 500 and (status != 507 or not isinstance(code, str)):
         raise WorkerUnreachable(f"HTTP {status}")
     if status == 401 and response.content_type != "text/html":

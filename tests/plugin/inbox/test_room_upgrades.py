@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from backups import backed_up, handled, moved, quiet, restored
+from backups import backed_up, listening_again, moved, quiet, restored
 from homeserver_double import BOT
 from listening import Listening
 from plugin_rig import ROOM, Rig
@@ -418,13 +418,7 @@ async def test_a_picture_is_looked_for_in_the_room_after_before_it_counts_as_gon
     rig.worker_server.draw_all(job)
     await rig.until(lambda: rig.seeds(NEW))
     await quiet(rig)
-    await listening.events.stop()
-    rig.worker_server.images.clear()
-    await restored(rig, backup)
-    again = Listening(rig)
-    again.start()
-    await rig.until(lambda: handled(rig, event["event_id"]))
-    await quiet(rig)
+    again = await listening_again(rig, listening, backup, event["event_id"])
     assert (rig.seeds(), rig.seeds(NEW)) == ([], [7])
     assert not [body for body in [*rig.bodies(), *rig.bodies(NEW)] if "❌" in body]
     await again.events.stop()

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from backups import backed_up, handled, quiet, restored
+from backups import backed_up, handled, listening_again, quiet, restored
 from homeserver_double import BOT
 from listening import Listening
 from plugin_rig import ROOM, Rig
@@ -103,13 +103,7 @@ async def test_a_message_that_is_found_again_is_answered_once(rig: Rig) -> None:
     await rig.until(lambda: rig.server.pictures(ROOM))
     await quiet(rig)
     before = said(rig)
-    await listening.events.stop()
-    rig.worker_server.images.clear()
-    await restored(rig, backup)
-    again = Listening(rig)
-    again.start()
-    await rig.until(lambda: handled(rig, event["event_id"]))
-    await quiet(rig)
+    again = await listening_again(rig, listening, backup, event["event_id"])
     assert said(rig) == before
     await again.events.stop()
 

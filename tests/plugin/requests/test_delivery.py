@@ -193,6 +193,27 @@ async def test_what_the_worker_resolved_is_kept_and_submitted_again(rig: Rig) ->
     assert rig.seeds() == [7]
 
 
+async def test_a_prompt_that_was_written_meanwhile_is_submitted_again(rig: Rig) -> None:
+    """Before anything of it stands in the room: what is forgotten then is drawn from the same words."""
+    rig.worker_server.auto = False
+    request = await rig.ask(body={"prompt": "an otter", "expand": True})
+    await rig.until(lambda: (live := rig.delivery.active(request.key)) and live.request.job_id)
+    job = rig.worker_server.by_key(request.key)
+    job["resolved"] |= {"expand": True, "expansion": None}
+    await rig.store.submitted(request.key, job["id"], job["resolved"])
+    active = rig.delivery.active(request.key)
+    assert active is not None
+    active.request = replace(active.request, resolved=job["resolved"])
+    written = {**job["resolved"], "expand": False, "expansion": {"prompt": "a", "model": "m", "prompts": ["b"]}}
+    job["resolved"] = written
+    rig.worker_server.changed(job)
+    await rig.until(lambda: active.request.resolved == written)
+    rig.worker_server.forget()
+    await rig.restart()
+    await rig.until(lambda: rig.worker_server.jobs)
+    assert rig.worker_server.submissions[-1]["request"] == written
+
+
 async def test_an_answer_that_is_lost_costs_nothing_of_it(rig: Rig) -> None:
     """The job of that key is there: it was resolved when it came."""
     rig.worker_server.auto = False

@@ -8,6 +8,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
+from listening import Listening
 from plugin_rig import Rig
 
 from otterbot.store.rows import Request
@@ -53,3 +54,15 @@ async def moved(rig: Rig, request: Request, room: str = "!new:test") -> None:
 def handled(rig: Rig, event_id: str) -> bool:
     with closing(sqlite3.connect(rig.path)) as database:
         return database.execute("SELECT 1 FROM handled WHERE event_id = ?", (event_id,)).fetchone() is not None
+
+
+async def listening_again(rig: Rig, listening: Listening, backup: Path, event_id: str) -> Listening:
+    """A start on the database of then, until the message of that id is handled; the worker has lost its pictures."""
+    await listening.events.stop()
+    rig.worker_server.images.clear()
+    await restored(rig, backup)
+    again = Listening(rig)
+    again.start()
+    await rig.until(lambda: handled(rig, event_id))
+    await quiet(rig)
+    return again

@@ -17,7 +17,7 @@ import yaml
 from archive_records import record
 from PIL import Image
 
-from otterbot_worker.archive import Archive, ArchiveSettings, Known, Stored, files, pictures
+from otterbot_worker.archive import Archive, ArchiveSettings, Known, Stored, durable, files, pictures
 from otterbot_worker.archive.reading import read_record
 from otterbot_worker.errors import JobFailed
 
@@ -150,7 +150,7 @@ async def test_pixels_that_are_not_all_there(archive: Archive) -> None:
 
 async def test_a_full_disk_leaves_nothing_half_written(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[Path] = []
-    real = files._write
+    real = durable.write
 
     def fill(target: Path, data: bytes, temporary: Path | None = None) -> None:
         if target.suffix == ".png":
@@ -158,7 +158,7 @@ async def test_a_full_disk_leaves_nothing_half_written(archive: Archive, monkeyp
         written.append(target)
         real(target, data, temporary)
 
-    monkeypatch.setattr(files, "_write", fill)
+    monkeypatch.setattr(durable, "write", fill)
     with pytest.raises(OSError, match="No space"):
         await put(archive)
     assert written

@@ -10,56 +10,36 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 import pytest
 from talk import chats, until
+from talking import Talking
 
 from doubles.chat_backend import Mind, SmallBackend
 from doubles.ollama import OllamaDouble
 from doubles.openai_server import OpenAIDouble
-from otterbot_worker.chat import ChatBackend, ChatOutcome, Message, ModelOptions, Unloaded
-from otterbot_worker.chat.failures import CODES
+from otterbot_worker.chat import ModelOptions, Unloaded
 from otterbot_worker.chat.ollama import Ollama, OllamaSettings
 from otterbot_worker.chat.openai import OpenAI, OpenAISettings
-from otterbot_worker.chat.records import BackendSettings, Phase
+from otterbot_worker.chat.records import BackendSettings
 from otterbot_worker.errors import JobFailed
 
 QUICK: dict[str, Any] = {"first_byte_timeout": 0.2, "chunk_timeout": 0.2}
 
 
-@dataclass
-class Lab:
+@dataclass(kw_only=True)
+class Lab(Talking):
     """A backend at its server. ``running``: answers that the server works on; ``on_card``: models that it has there."""
 
-    backend: ChatBackend
     leave: Callable[[], Awaitable[None]]
     running: Callable[[], int]
     on_card: Callable[[], int]
     heard: Callable[[], int]
     """Messages of the last conversation that the server took or refused."""
     rules: Callable[[list[dict[str, Any]]], None]
-    texts: list[str] = field(default_factory=list)
-    phases: list[Phase] = field(default_factory=list)
-
-    async def say(self, *contents: str, model: str | None = None) -> ChatOutcome:
-        self.texts.clear()
-        self.phases.clear()
-        messages: list[Message] = [
-            {"role": "user" if (len(contents) - place) % 2 else "assistant", "content": text}
-            for place, text in enumerate(contents)
-        ]
-        return await self.backend.chat(model, messages, on_text=self.texts.append, on_phase=self.phases.append)
-
-    async def fails(self, *contents: str, model: str | None = None) -> JobFailed:
-        with pytest.raises(JobFailed) as caught:
-            await self.say(*contents, model=model)
-        failure = caught.value
-        assert failure.code in CODES
-        assert failure.message.endswith("."), "a sentence"
-        return failure
 
 
 @asynccontextmanager

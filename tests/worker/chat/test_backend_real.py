@@ -12,55 +12,30 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from talk import until
+from talking import Talking
 
-from otterbot_worker.chat import Beginnings, ChatBackend, ChatOutcome, Message, ModelOptions, Unloaded
+from otterbot_worker.chat import Beginnings, ChatOutcome, ModelOptions, Unloaded
 from otterbot_worker.chat.builtin import Builtin, BuiltinSettings
-from otterbot_worker.chat.failures import CODES
 from otterbot_worker.chat.openai import OpenAI, OpenAISettings
-from otterbot_worker.chat.records import Phase
-from otterbot_worker.errors import JobFailed
 
 OPTIONS = ModelOptions(num_ctx=256, num_predict=12)
 NOWHERE = Path("/nonexistent")
 
 
-@dataclass
-class Lab:
-    backend: ChatBackend
-    texts: list[str] = field(default_factory=list)
-    phases: list[Phase] = field(default_factory=list)
-
-    async def say(self, *contents: str, model: str | None = None) -> ChatOutcome:
-        self.texts.clear()
-        self.phases.clear()
-        messages: list[Message] = [
-            {"role": "user" if (len(contents) - place) % 2 else "assistant", "content": text}
-            for place, text in enumerate(contents)
-        ]
-        return await self.backend.chat(model, messages, on_text=self.texts.append, on_phase=self.phases.append)
-
-    async def fails(self, *contents: str, model: str | None = None) -> JobFailed:
-        with pytest.raises(JobFailed) as caught:
-            await self.say(*contents, model=model)
-        assert caught.value.code in CODES
-        return caught.value
-
-
 @pytest.fixture(scope="module")
-async def builtin() -> AsyncIterator[Lab]:
+async def builtin() -> AsyncIterator[Talking]:
     backend = Builtin(BuiltinSettings(folder=NOWHERE, defaults=OPTIONS, text_interval=0.0))
-    yield Lab(backend)
+    yield Talking(backend=backend)
     await backend.close()
 
 
 @pytest.fixture(scope="module")
-async def server(builtin: Lab) -> AsyncIterator[Lab]:
+async def server(builtin: Talking) -> AsyncIterator[Talking]:
     """llama.cpp's server, as anybody may run one: the same process, asked as a stranger's."""
     await builtin.say("Say hello.")
     assert isinstance(builtin.backend, Builtin)
@@ -69,17 +44,17 @@ async def server(builtin: Lab) -> AsyncIterator[Lab]:
     settings = OpenAISettings(url=running.url, key=running.key, defaults=OPTIONS, text_interval=0.0)
     name = hashlib.sha256(f"{settings.base} SmolLM2-135M".encode()).hexdigest()
     backend = OpenAI(settings, beginnings=Beginnings({f"{name} False": {"held": 0, "plain": True}}))
-    yield Lab(backend)
+    yield Talking(backend=backend)
     await backend.close()
 
 
 @pytest.fixture(params=["builtin", "server"])
-def lab(request: pytest.FixtureRequest) -> Lab:
-    found: Lab = request.getfixturevalue(request.param)
+def lab(request: pytest.FixtureRequest) -> Talking:
+    found: Talking = request.getfixturevalue(request.param)
     return found
 
 
-async def test_it_says_what_it_has(lab: Lab) -> None:
+async def test_it_says_what_it_has(lab: Talking) -> None:
     status = await lab.backend.status()
     assert (status.reachable, status.problem, status.default) == (True, None, "SmolLM2-135M")
     assert [model.name for model in await lab.backend.models()] == ["SmolLM2-135M"]
@@ -88,7 +63,7 @@ async def test_it_says_what_it_has(lab: Lab) -> None:
         assert all(model.context for model in status.models)
 
 
-async def test_an_answer_streams(lab: Lab) -> None:
+async def test_an_answer_streams(lab: Talking) -> None:
     outcome = await lab.say("Why do otters hold hands?")
     assert outcome.text
     assert outcome.model == "SmolLM2-135M"
@@ -99,37 +74,37 @@ async def test_an_answer_streams(lab: Lab) -> None:
     assert 0 < outcome.usage.answer_tokens <= 12 < outcome.usage.prompt_tokens
 
 
-async def test_what_does_not_fit_is_left_out_and_counted(lab: Lab) -> None:
+async def test_what_does_not_fit_is_left_out_and_counted(lab: Talking) -> None:
     outcome = await lab.say(*["word " * 60] * 8, "Say hello.")
     assert outcome.text
     assert outcome.left_out > 0
 
 
-async def test_a_message_that_does_not_fit_alone(lab: Lab) -> None:
+async def test_a_message_that_does_not_fit_alone(lab: Talking) -> None:
     failure = await lab.fails("secret " * 1_000)
     assert failure.code == "chat_too_long"
     assert "and 256 fit" in failure.message
     assert "secret" not in failure.message + str(failure.details)
 
 
-async def test_a_model_that_is_not_there(lab: Lab) -> None:
+async def test_a_model_that_is_not_there(lab: Talking) -> None:
     assert (await lab.fails("hello", model="nope")).code == "chat_model_missing"
 
 
-async def test_several_turns_at_once_all_come(lab: Lab) -> None:
+async def test_several_turns_at_once_all_come(lab: Talking) -> None:
     one, two = await asyncio.gather(lab.say("Say one."), lab.say("Say two."))
     assert one.text
     assert two.text
 
 
-async def test_logs_hold_no_words(lab: Lab, caplog: pytest.LogCaptureFixture) -> None:
+async def test_logs_hold_no_words(lab: Talking, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     await lab.say("canary")
     await lab.fails("canary " * 1_000)
     assert "canary" not in caplog.text
 
 
-async def test_it_needs_no_card(lab: Lab) -> None:
+async def test_it_needs_no_card(lab: Talking) -> None:
     assert not lab.backend.capabilities.needs_card
     assert await lab.backend.unload(1.0) == Unloaded(gone=True, on_card=0)
 
@@ -143,15 +118,15 @@ def cpu_ticks(pid: int) -> int:
 
 
 @pytest.fixture(scope="module")
-async def talker() -> AsyncIterator[Lab]:
+async def talker() -> AsyncIterator[Talking]:
     """One that talks for long."""
     options = ModelOptions(num_ctx=512, num_predict=450)
     backend = Builtin(BuiltinSettings(folder=NOWHERE, defaults=options, text_interval=0.0))
-    yield Lab(backend)
+    yield Talking(backend=backend)
     await backend.close()
 
 
-async def talking(lab: Lab) -> asyncio.Task[ChatOutcome]:
+async def talking(lab: Talking) -> asyncio.Task[ChatOutcome]:
     """A turn of which something has come."""
     lab.texts.clear()
     turn = asyncio.create_task(lab.say("Tell a long story of an otter, with many chapters."))
@@ -160,13 +135,13 @@ async def talking(lab: Lab) -> asyncio.Task[ChatOutcome]:
     return turn
 
 
-def process_of(lab: Lab) -> int:
+def process_of(lab: Talking) -> int:
     assert isinstance(lab.backend, Builtin)
     assert lab.backend.running is not None
     return lab.backend.running.process.pid
 
 
-async def test_the_first_answer_streams_and_its_process_is_one_of_its_own(talker: Lab) -> None:
+async def test_the_first_answer_streams_and_its_process_is_one_of_its_own(talker: Talking) -> None:
     """Nothing is held back: of the tiny one it is known that it does not think."""
     turn = await talking(talker)
     assert talker.phases == ["loading", "thinking", "streaming"]
@@ -177,7 +152,7 @@ async def test_the_first_answer_streams_and_its_process_is_one_of_its_own(talker
     await cancelled(turn)
 
 
-async def test_a_cancelled_turn_stops_the_computing(talker: Lab) -> None:
+async def test_a_cancelled_turn_stops_the_computing(talker: Talking) -> None:
     pid = process_of(talker)
     await cancelled(await talking(talker))
     still = 0
@@ -189,7 +164,7 @@ async def test_a_cancelled_turn_stops_the_computing(talker: Lab) -> None:
     assert process_of(talker) == pid, "it stays for the next turn"
 
 
-async def test_killed_in_the_middle_of_an_answer(talker: Lab, caplog: pytest.LogCaptureFixture) -> None:
+async def test_killed_in_the_middle_of_an_answer(talker: Talking, caplog: pytest.LogCaptureFixture) -> None:
     """What came is kept, and the next turn has a new process."""
     turn = await talking(talker)
     pid = process_of(talker)

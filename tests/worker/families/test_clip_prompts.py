@@ -120,7 +120,7 @@ def test_a_reroll_skips_the_text_encoders(engine: Engine, draw: Draws, family: s
         for handle in handles:
             handle.remove()
     engine.release()
-    assert len(engine._embeddings) == 0
+    assert len(engine.residency.embeddings) == 0
     assert draw(**asked)[1] == first
 
 
@@ -138,7 +138,7 @@ def test_only_loras_in_the_text_encoder_count(engine: Engine, draw: Draws, tmp_p
     sizes = []
     for loras in ([], [unet], [both], [{**both, "weight": 0.5}], [{**both, "weight": 0.0}], [both]):
         draw(prompt="otter", loras=loras)
-        sizes.append(len(engine._embeddings))
+        sizes.append(len(engine.residency.embeddings))
     assert sizes == [1, 1, 2, 3, 3, 3]
     assert draw(prompt="otter", loras=[both])[1] == fresh["both"]
     assert draw(prompt="otter", loras=[{**both, "weight": 0.5}])[1] == fresh["half"]

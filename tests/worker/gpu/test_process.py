@@ -393,7 +393,8 @@ def test_messages_survive_the_journey(entries: dict[str, ModelEntry]) -> None:
             output="/tmp/x", canvas=(64, 64), init_image="/a", mask="/b",
             checker={"folder": half, "features": None, "hub": None},
             loras=[{"name": "x", "path": "/c", "weight": 1, "hash": "0"}], control=CONTROL, hires=HIRES,
-            lessons=[OutOfMemory(plan="tiled", card=1, available=2)], asked={"variation": {"seed": 1, "strength": 1}},
+            oom_history=[OutOfMemory(plan="tiled", card=1, available=2)],
+            asked={"variation": {"seed": 1, "strength": 1}},
         )
         for prompt in ("otter", half)
     ]  # fmt: skip

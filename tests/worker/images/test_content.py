@@ -80,8 +80,8 @@ def paint(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Paint:
 def test_it_is_computed_in_full_precision_where_there_is_no_card(engine: Engine, paint: Paint) -> None:
     """Its files hold half the digits: processors are slow with these."""
     paint(seeds=range(1, 2), steps=1)
-    assert engine._loaded is not None
-    pipe = engine._loaded.pipe
+    assert engine.residency.loaded is not None
+    pipe = engine.residency.loaded.pipe
     assert {part.dtype for part in (pipe.unet, pipe.vae, pipe.text_encoder)} == {torch.float32}
 
 

@@ -273,8 +273,8 @@ def test_with_the_refiner_the_base_alone_is_steered(
 
 def test_it_is_kept_for_the_next_picture_and_no_longer(engine: Engine, draw: Draws, control: Control) -> None:
     def net() -> Any:
-        assert engine._loaded is not None
-        return engine._loaded.controls.net
+        assert engine.residency.loaded is not None
+        return engine.residency.loaded.controls.net
 
     watcher = Watcher()
     draw(control=control("sd"))
@@ -286,8 +286,8 @@ def test_it_is_kept_for_the_next_picture_and_no_longer(engine: Engine, draw: Dra
     assert net() is not first
     draw()
     assert net() is None
-    assert engine._loaded is not None
-    assert not engine._loaded.pipe.unet._forward_pre_hooks
+    assert engine.residency.loaded is not None
+    assert not engine.residency.loaded.pipe.unet._forward_pre_hooks
 
 
 def test_on_old_cards_it_is_kept_in_half_and_computes_in_full_precision(
@@ -310,9 +310,9 @@ def test_on_old_cards_it_is_kept_in_half_and_computes_in_full_precision(
 
 def test_cancel_within_the_controlnet(engine: Engine, draw: Draws, control: Control) -> None:
     expected = draw(control=control("sd"))[1]
-    assert engine._loaded is not None
+    assert engine.residency.loaded is not None
     reached: list[str] = []
-    handle = engine._loaded.controls.net.conv_in.register_forward_hook(lambda *_: reached.append("in"))
+    handle = engine.residency.loaded.controls.net.conv_in.register_forward_hook(lambda *_: reached.append("in"))
 
     class Cancelling(Watcher):
         def check(self) -> None:
@@ -325,7 +325,7 @@ def test_cancel_within_the_controlnet(engine: Engine, draw: Draws, control: Cont
     finally:
         handle.remove()
     assert reached == ["in"], "no step came after it"
-    assert not engine._loaded.pipe.unet._forward_pre_hooks
+    assert not engine.residency.loaded.pipe.unet._forward_pre_hooks
     assert draw(control=control("sd"))[1] == expected
 
 

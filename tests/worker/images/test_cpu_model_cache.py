@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from otterbot_worker.gpu.messages import Draw, Drawn
-from otterbot_worker.images import engine as engines
+from otterbot_worker.images import residency
 from otterbot_worker.images.engine import Engine
 from otterbot_worker.memory import placement
 from otterbot_worker.memory.device_info import DeviceInfo
@@ -54,7 +54,7 @@ class Rig:
 
     @property
     def waiting(self) -> list[str]:
-        return self.engine._cpu_cache.names
+        return self.engine.residency.cpu_cache.names
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_switching_back_reads_no_file_and_draws_the_same(rig: Rig, monkeypatch: 
     first = rig.picture
     rig.draw("mini")
     assert rig.waiting == ["tiny-refined"]
-    monkeypatch.setattr(engines, "load", None)
+    monkeypatch.setattr(residency, "load", None)
     drawn = rig.draw("refined")
     assert drawn.load_seconds == 0
     assert (rig.picture == first).all()
@@ -86,11 +86,11 @@ def test_another_plan_of_the_same_model_comes_from_memory_unless_it_was_quantise
     assert rig.draw("sdxl").plan == RESIDENT.name
     first = rig.picture
     with monkeypatch.context() as patch:
-        patch.setattr(engines, "load", None)
-        assert rig.draw("sdxl", width=96, lessons=failed_before(2)).plan == OFFLOAD.name
+        patch.setattr(residency, "load", None)
+        assert rig.draw("sdxl", width=96, oom_history=failed_before(2)).plan == OFFLOAD.name
         assert rig.draw("sdxl").plan == RESIDENT.name
         assert (rig.picture == first).all()
-    assert rig.draw("sdxl", width=96, lessons=failed_before(4)).plan == QUANTISED.name
+    assert rig.draw("sdxl", width=96, oom_history=failed_before(4)).plan == QUANTISED.name
     assert rig.waiting == [], "what is in 8 bits cannot be undone, and is not kept beside the other"
     assert rig.draw("sdxl").load_seconds > 0
     assert (rig.picture == first).all()
@@ -100,7 +100,7 @@ def test_as_many_wait_as_memory_allows_and_the_longest_unused_goes_first(rig: Ri
     for name in ("sd", "sdxl", "mini"):
         rig.draw(name)
     assert rig.waiting == ["tiny-sd", "tiny-xl"]
-    sdxl = weakref.ref(rig.engine._cpu_cache._kept[1].pipe.unet)
+    sdxl = weakref.ref(rig.engine.residency.cpu_cache._kept[1].pipe.unet)
     rig.draw("sd")
     assert rig.waiting == ["tiny-xl", "otter-mini"]
     # The reserve is not all there any more: for the next one the longest unused makes room, and that is enough.
@@ -130,12 +130,12 @@ def test_a_model_that_makes_room_is_gone_before_the_next_one_moves_in(
 ) -> None:
     for name in ("sd", "sdxl"):
         rig.draw(name)
-    weights = weakref.ref(rig.engine._cpu_cache._kept[0].pipe.unet.conv_in.weight)
-    assert rig.engine._cpu_cache._kept[0].pipe.unet.otterbot_cast, "with hooks, which make cycles"
+    weights = weakref.ref(rig.engine.residency.cpu_cache._kept[0].pipe.unet.conv_in.weight)
+    assert rig.engine.residency.cpu_cache._kept[0].pipe.unet.otterbot_cast, "with hooks, which make cycles"
     rig.facts = replace(PASCAL, ram_available=2 * GB - 1_000_000)
     seen: list[bool] = []
-    put_away = engines.put_away
-    monkeypatch.setattr(engines, "put_away", lambda loaded: (seen.append(weights() is None), put_away(loaded)))
+    put_away = residency.put_away
+    monkeypatch.setattr(residency, "put_away", lambda loaded: (seen.append(weights() is None), put_away(loaded)))
     with no_collection():
         rig.engine.put_away()
     assert (rig.waiting, seen) == (["tiny-xl"], [True])
@@ -144,9 +144,9 @@ def test_a_model_that_makes_room_is_gone_before_the_next_one_moves_in(
 def test_one_that_does_not_serve_is_gone_before_another_is_loaded(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     rig.draw("sdxl")
     rig.engine.put_away()
-    weights = weakref.ref(rig.engine._cpu_cache._kept[0].pipe.unet.conv_in.weight)
+    weights = weakref.ref(rig.engine.residency.cpu_cache._kept[0].pipe.unet.conv_in.weight)
     with no_collection():
-        assert rig.engine._cpu_cache.take(rig.entries["sdxl"], QUANTISED) is None
+        assert rig.engine.residency.cpu_cache.take(rig.entries["sdxl"], QUANTISED) is None
         assert weights() is None
 
 

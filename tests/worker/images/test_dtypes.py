@@ -70,8 +70,8 @@ def test_what_is_kept_in_bf16_and_computed_in_full_precision_loses_nothing_more(
         task = make_task(entry=model, sampler="Euler", guidance_scale=4.0 if name == "tiny-sd3" else 0.0)
         engine.draw(task, Quiet())
         pictures.append(task.output.read_bytes())
-        assert engine._loaded is not None
-        kept = engine._loaded.pipe.transformer
+        assert engine.residency.loaded is not None
+        kept = engine.residency.loaded.pipe.transformer
         halves = sum(one.numel() for one in kept.parameters() if one.dtype == torch.bfloat16)
         share = halves / sum(one.numel() for one in kept.parameters())
         assert (share > least) is (facts is TURING)

@@ -162,8 +162,8 @@ def test_a_cancel_holds_on_to_nothing(engine: Engine, draw: Draws) -> None:
         kept.append(weakref.ref(arguments[0]))
 
     draw()
-    assert engine._loaded is not None
-    handle = engine._loaded.pipe.unet.register_forward_pre_hook(hook)
+    assert engine.residency.loaded is not None
+    handle = engine.residency.loaded.pipe.unet.register_forward_pre_hook(hook)
     try:
         with pytest.raises(Cancelled):
             draw(watcher=watcher, steps=50)
@@ -211,8 +211,8 @@ def test_a_decoder_that_fails_in_half_precision_runs_once_more(
     engine: Engine, draw: Draws, family: str, half: torch.dtype, value: float
 ) -> None:
     plain = np.frombuffer(draw(family=family)[1], np.uint8)
-    assert engine._loaded is not None
-    vae = engine._loaded.pipe.vae.to(half)
+    assert engine.residency.loaded is not None
+    vae = engine.residency.loaded.pipe.vae.to(half)
     vae.register_to_config(force_upcast=family == "sd")  # which is not asked there
     faulty = Faulty(vae.decoder.conv_out, value, lambda output: output.dtype in HALF)
     try:
@@ -235,8 +235,8 @@ def test_a_decoder_that_fails_in_half_precision_runs_once_more(
 
 def test_what_is_in_full_precision_is_not_computed_again(engine: Engine, draw: Draws) -> None:
     plain = draw()[1]
-    assert engine._loaded is not None
-    vae = engine._loaded.pipe.vae
+    assert engine.residency.loaded is not None
+    vae = engine.residency.loaded.pipe.vae
     for half in (False, True):  # stock SDXL's decoder asks for full precision by itself
         if half:
             vae.to(torch.float16).register_to_config(force_upcast=True)
@@ -253,8 +253,8 @@ def test_what_is_in_full_precision_is_not_computed_again(engine: Engine, draw: D
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_latents_that_are_no_numbers_are_not_decoded(engine: Engine, draw: Draws, value: float) -> None:
     plain = draw()[1]
-    assert engine._loaded is not None
-    pipe = engine._loaded.pipe
+    assert engine.residency.loaded is not None
+    pipe = engine.residency.loaded.pipe
     faulty = Faulty(pipe.unet.conv_out, value, lambda _: True)
     decoded = Faulty(pipe.vae.decoder.conv_out, 0.0, lambda _: False)
     with pytest.raises(JobFailed) as failed:
@@ -268,8 +268,8 @@ def test_latents_that_are_no_numbers_are_not_decoded(engine: Engine, draw: Draws
 
 def test_release_lets_go_of_the_weights(engine: Engine, draw: Draws) -> None:
     draw()
-    assert engine._loaded is not None
-    weights = weakref.ref(engine._loaded.pipe.unet)
+    assert engine.residency.loaded is not None
+    weights = weakref.ref(engine.residency.loaded.pipe.unet)
     assert draw()[0].resident == "tiny-xl"
     engine.release()
     assert engine.resident is None

@@ -132,15 +132,15 @@ def test_no_second_copy_of_the_weights(engine: Engine, draw: Draws, monkeypatch:
 
     monkeypatch.setattr(img2img, "begin", keep)
     draw()
-    assert engine._loaded is not None
+    assert engine.residency.loaded is not None
     for name in ("unet", "vae", "text_encoder", "text_encoder_2"):
-        assert getattr(made[0], name) is getattr(engine._loaded.pipe, name)
+        assert getattr(made[0], name) is getattr(engine.residency.loaded.pipe, name)
         assert {parameter.dtype for parameter in getattr(made[0], name).parameters()} == {torch.float32}
 
 
 def test_cancel_while_the_picture_is_read(engine: Engine, draw: Draws) -> None:
     before = draw()[1]
-    assert engine._loaded is not None
+    assert engine.residency.loaded is not None
     reached: list[str] = []
 
     class Cancelling(Watcher):
@@ -148,7 +148,9 @@ def test_cancel_while_the_picture_is_read(engine: Engine, draw: Draws) -> None:
             if reached:
                 raise Cancelled
 
-    handle = engine._loaded.pipe.vae.encoder.conv_in.register_forward_hook(lambda *_: reached.append("encoder"))
+    handle = engine.residency.loaded.pipe.vae.encoder.conv_in.register_forward_hook(
+        lambda *_: reached.append("encoder")
+    )
     try:
         with pytest.raises(Cancelled):
             draw(watcher=Cancelling())
@@ -169,7 +171,7 @@ def test_out_of_memory_falls_back_as_without_a_picture(draw: Draws) -> None:
 
 def test_an_encoder_that_gives_no_number_is_tried_again(engine: Engine, draw: Draws) -> None:
     expected = draw()[1]
-    assert engine._loaded is not None
+    assert engine.residency.loaded is not None
     for times, fine in ((1, True), (2, False)):
         left = [times]
 
@@ -177,7 +179,7 @@ def test_an_encoder_that_gives_no_number_is_tried_again(engine: Engine, draw: Dr
             left[0] -= 1
             return output * math.nan if left[0] >= 0 else output
 
-        handle = engine._loaded.pipe.vae.encoder.conv_out.register_forward_hook(hook)
+        handle = engine.residency.loaded.pipe.vae.encoder.conv_out.register_forward_hook(hook)
         try:
             if fine:
                 assert draw()[1] == expected

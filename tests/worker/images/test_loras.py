@@ -69,10 +69,10 @@ def test_it_draws_what_diffusers_draws(draw: Draws, engine: Engine, tmp_path: Pa
         ours = draw(family=family, loras=[files.wanted(path, 0.7)])[1]
         pipe.load_lora_weights(str(path), adapter_name="theirs")
         pipe.set_adapters(["theirs"], [0.7])
-        engine._embeddings.clear()  # which knows nothing of what others do to the text encoders
+        engine.residency.embeddings.clear()  # which knows nothing of what others do to the text encoders
         theirs = draw(family=family)[1]
         pipe.unload_lora_weights()
-        engine._embeddings.clear()
+        engine.residency.embeddings.clear()
         assert difference(ours, draw(family=family)[1]) > 1
         assert difference(ours, theirs) < 0.02, name
 

@@ -68,7 +68,7 @@ def unsettled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def test_a_lost_device_keeps_its_name(make_rig: Callable[..., Rig], unsettled: list[str]) -> None:
     with pytest.raises(devices.DeviceLost):
-        draw(make_rig(), Failing(RuntimeError(LOST)), lessons=all_failed_before(OFFLOAD))
+        draw(make_rig(), Failing(RuntimeError(LOST)), oom_history=all_failed_before(OFFLOAD))
     assert unsettled == [], "nothing more is asked of it"
 
 
@@ -107,7 +107,7 @@ def test_a_card_that_is_too_full_to_be_looked_at(make_rig: Callable[..., Rig]) -
             raise errors.pop(0)
         return PASCAL
 
-    rig.engine._measure = measure
+    rig.engine.residency.measure = measure
     errors[:] = [torch.OutOfMemoryError("CUDA out of memory")]
     assert rig.draw().load_seconds > 0, "its own model left, and then there was room to look"
     errors[:] = [RuntimeError("CUDA error: out of memory")] * 2
@@ -139,15 +139,15 @@ def test_a_picture_that_failed_leaves_what_was_learned(
 
     with pytest.raises(JobFailed) as failed:
         draw(make_rig(), Then(times))
-    lessons = failed.value.lessons
-    assert [lesson.plan for lesson in lessons] == [plan.name for plan in PLANS[:times]]
+    ooms = failed.value.ooms
+    assert [oom.plan for oom in ooms] == [plan.name for plan in PLANS[:times]]
     another = make_rig()
     if error is None:
         with pytest.raises(JobFailed) as failed:
-            another.draw(99, lessons=lessons)
+            another.draw(99, oom_history=ooms)
         assert len(failed.value.details["plans"]) == 1, "one last try, and not all of them again"
     else:
-        assert another.draw(lessons=lessons).plan == "offload"
+        assert another.draw(oom_history=ooms).plan == "offload"
 
 
 def test_what_a_picture_with_a_lora_taught_does_not_bar_the_plain_one(
@@ -155,8 +155,8 @@ def test_what_a_picture_with_a_lora_taught_does_not_bar_the_plain_one(
 ) -> None:
     rig = make_rig()
     rig.draw()
-    assert rig.engine._loaded is not None
-    pairs = lora_files.pairs(rig.engine._loaded.pipe)
+    assert rig.engine.residency.loaded is not None
+    pairs = lora_files.pairs(rig.engine.residency.loaded.pipe)
     path = lora_files.write(tmp_path / "a.safetensors", lora_files.peft(pairs))
     loras = [lora_files.wanted(path)]
     assert rig.draw(2, loras=loras).plan == "offload"
@@ -181,7 +181,7 @@ def test_nothing_is_learned_where_a_controlnet_could_not_be_counted(make_rig: Ca
         begun = room(rig, control=asked)
         assert begun.fall_back()
         assert begun.plan.name == "tiled", "it is not tried again for this picture"
-        assert len(begun.learned) == learned
+        assert len(begun.ooms) == learned
 
 
 def test_what_follows_spares_the_computers_memory(catalogue: Catalogue, make_task: Callable[..., Draw]) -> None:
@@ -224,7 +224,7 @@ TIGHT = (OutOfMemory(plan="resident", card=0, available=3 * GB),)
 
 
 @pytest.mark.parametrize(
-    ("available", "beside", "lessons", "plan"),
+    ("available", "beside", "ooms", "plan"),
     [
         (5 * GB, 0, (), "resident"),
         (5 * GB, 2 * GB, (), "resident"),
@@ -235,14 +235,14 @@ TIGHT = (OutOfMemory(plan="resident", card=0, available=3 * GB),)
     ids=["nobody there", "room for both", "nobody there, little room", "alone it is quicker", "no room for either"],
 )
 def test_beside_a_language_model_a_picture_is_drawn_as_it_would_be_alone(
-    make_rig: Callable[..., Rig], available: int, beside: int, lessons: tuple[OutOfMemory, ...], plan: str | None
+    make_rig: Callable[..., Rig], available: int, beside: int, ooms: tuple[OutOfMemory, ...], plan: str | None
 ) -> None:
     rig = make_rig(replace(PASCAL, available=available))
     if plan is not None:
-        assert rig.draw(beside=beside, lessons=lessons).plan == plan
+        assert rig.draw(beside=beside, oom_history=ooms).plan == plan
         return
     with pytest.raises(JobFailed) as refused:
-        rig.draw(beside=beside, lessons=lessons)
+        rig.draw(beside=beside, oom_history=ooms)
     assert refused.value.code == CROWDED
     assert refused.value.details["spent"] is False
     assert refused.value.details["free"] == available
@@ -262,9 +262,9 @@ def test_memory_that_runs_out_beside_is_given_back_and_bars_no_plan(make_rig: Ca
     rig = make_rig()
     with pytest.raises(JobFailed) as refused:
         rig.draw(1, beside=2 * GB)
-    assert (refused.value.code, refused.value.details["spent"], refused.value.lessons) == (CROWDED, True, [])
+    assert (refused.value.code, refused.value.details["spent"], refused.value.ooms) == (CROWDED, True, [])
     drawn = rig.draw()
-    assert (drawn.plan, drawn.lessons, drawn.notes) == ("resident", [], [])
+    assert (drawn.plan, drawn.ooms, drawn.notes) == ("resident", [], [])
     assert drawn.peak is None, "the processor here tells none"
 
 

@@ -30,7 +30,7 @@ def test_every_plan_follows_the_one_before_with_the_same_seed(make_rig: Callable
         drawn = make_rig().draw(times)
         plan = PLANS[times]
         assert drawn.plan == plan.name
-        assert [lesson.plan for lesson in drawn.lessons] == [one.name for one in PLANS[:times]]
+        assert [oom.plan for oom in drawn.ooms] == [one.name for one in PLANS[:times]]
         assert drawn.notes == [f"Drawn with {plan.words}; 64x64 was too large for the free 5.1 GB."]
 
 
@@ -41,8 +41,8 @@ def test_moving_weights_does_not_change_a_picture_and_eight_bits_do_slightly(
     pictures = {}
     for plan in (RESIDENT, OFFLOAD, QUANTISED):
         rig = make_rig()
-        assert rig.draw(family=family, lessons=all_failed_before(plan)).plan == plan.name
-        loaded = rig.engine._loaded
+        assert rig.draw(family=family, oom_history=all_failed_before(plan)).plan == plan.name
+        loaded = rig.engine.residency.loaded
         assert loaded is not None
         assert len(loaded.pipes) == (2 if family == "refined" else 1)
         for pipe in loaded.pipes:
@@ -90,11 +90,11 @@ def test_transformers_compute_in_other_numbers_than_they_keep(
     settings = {"steps": 2, "guidance_scale": 1.0 if family == "klein" else 0.0, "sampler": "Euler"}
     for plan in (RESIDENT, QUANTISED):
         rig = make_rig()
-        drawn = rig.draw(family=family, lessons=all_failed_before(plan), **settings)
+        drawn = rig.draw(family=family, oom_history=all_failed_before(plan), **settings)
         assert drawn.plan == plan.name
         assert drawn.notes[0].startswith("This card does not compute in bf16")
-        assert rig.engine._loaded is not None
-        kept = {parameter.dtype for parameter in rig.engine._loaded.pipe.text_encoder.parameters()}
+        assert rig.engine.residency.loaded is not None
+        kept = {parameter.dtype for parameter in rig.engine.residency.loaded.pipe.text_encoder.parameters()}
         assert (torch.float8_e4m3fn if plan.quantised else torch.bfloat16) in kept
 
 
@@ -121,7 +121,7 @@ def test_memory_may_run_out_anywhere(make_rig: Callable[..., Rig], phase: str) -
 
 def test_the_plan_that_worked_is_remembered_by_size_and_across_processes(make_rig: Callable[..., Rig]) -> None:
     rig = make_rig()
-    lessons = rig.draw(2, width=96).lessons
+    ooms = rig.draw(2, width=96).ooms
     assert rig.drawn.plan == "offload"
     assert rig.draw(width=96).plan == "offload"
     assert rig.drawn.notes == [], "said once"
@@ -129,7 +129,7 @@ def test_the_plan_that_worked_is_remembered_by_size_and_across_processes(make_ri
     rig.facts = replace(PASCAL, available=7_500_000_000)
     assert rig.draw(width=96).plan == "resident", "there is more memory than then"
     another = make_rig()
-    assert another.draw(width=96, lessons=lessons).plan == "offload"
+    assert another.draw(width=96, oom_history=ooms).plan == "offload"
     assert another.draw(width=96, family="sd").plan == "resident", "another model"
 
 
@@ -154,12 +154,12 @@ def test_the_free_memory_decides_before_anything_is_loaded(
 def test_loras_act_on_weights_of_any_kind(make_rig: Callable[..., Rig], tmp_path: Path) -> None:
     for plan in (RESIDENT, QUANTISED):
         rig = make_rig()
-        lessons = all_failed_before(plan)
-        rig.draw(lessons=lessons)
+        ooms = all_failed_before(plan)
+        rig.draw(oom_history=ooms)
         plain = rig.picture
-        assert rig.engine._loaded is not None
+        assert rig.engine.residency.loaded is not None
         path = lora_files.write(
-            tmp_path / f"{plan.name}.safetensors", lora_files.peft(lora_files.pairs(rig.engine._loaded.pipe))
+            tmp_path / f"{plan.name}.safetensors", lora_files.peft(lora_files.pairs(rig.engine.residency.loaded.pipe))
         )
         rig.draw(loras=[lora_files.wanted(path)])
         assert rig.drawn.plan == plan.name

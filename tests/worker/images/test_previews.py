@@ -113,8 +113,8 @@ def test_the_small_model_looks_like_what_comes_of_it(look: Looks) -> None:
 def test_none_where_the_checker_has_to_look_or_nothing_is_known(
     look: Looks, monkeypatch: pytest.MonkeyPatch, engine: Engine
 ) -> None:
-    monkeypatch.setattr(engine._safety, "load", lambda *_, **__: None)
-    monkeypatch.setattr(engine._safety, "look", lambda *_: None)
+    monkeypatch.setattr(engine.residency.safety, "load", lambda *_, **__: None)
+    monkeypatch.setattr(engine.residency.safety, "look", lambda *_: None)
     assert look("sd", checker=CheckerFiles(folder="/nowhere", features="/nowhere", hub=None))[1] == []
     monkeypatch.setattr(previews, "colours_of", lambda *_: None)
     _, shown, notes = look("sd")

@@ -120,10 +120,10 @@ def test_it_goes_with_the_model(engine: Engine, draw: Callable[..., bytes], tmp_
     asked = place(tiny_checker.save(tmp_path / "nothing", NOTHING))
     engine.release()
     draw(checker=asked)
-    kept = weakref.ref(engine._safety._checker)
+    kept = weakref.ref(engine.residency.safety._checker)
     again = Idle()
     draw(checker=asked, monitor=again)
-    assert engine._safety._checker is kept()
+    assert engine.residency.safety._checker is kept()
     assert "loading" not in again.phases
     engine.release()
     gc.collect()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -50,36 +50,43 @@ def entry_of(entries: dict[str, ModelEntry]) -> Callable[..., ModelEntry]:
     return make
 
 
+@pytest.fixture
+def drawn(process: GpuProcess, make_task: Callable[..., Draw]) -> Callable[..., Awaitable[tuple[bytes, str]]]:
+    """The pixels that an entry draws, and the hash of its model."""
+
+    async def draw(entry: ModelEntry, **fields: Any) -> tuple[bytes, str]:
+        task = make_task(entry=entry, **fields)
+        answer = await process.draw(task, lambda _: None)
+        return task.output.read_bytes(), answer.model_hash
+
+    return draw
+
+
 @pytest.mark.parametrize("kind", FAMILIES)
 async def test_a_single_file_draws_what_its_folder_draws(
     kind: str,
     small: Callable[[str], tuple[Path, Weights]],
     entry_of: Callable[..., ModelEntry],
-    process: GpuProcess,
-    make_task: Callable[..., Draw],
+    drawn: Callable[..., Awaitable[tuple[bytes, str]]],
     tmp_path: Path,
 ) -> None:
     root, weights = small(kind)
     file = tmp_path / "my model.safetensors"
     safetensors.torch.save_file(weights, file)
-    pictures, hashes = [], []
-    for changes in ({"folder": str(root / "folder")}, {"file": file}):
-        entry = entry_of(kind, root, **changes)
-        task = make_task(entry=entry, prompt="an (otter)1.3 in a hat", negative_prompt="blurry")
-        hashes.append((await process.draw(task, lambda _: None)).model_hash)
-        pictures.append(task.output.read_bytes())
-    assert len(set(pictures[0])) > 20
+    words = {"prompt": "an (otter)1.3 in a hat", "negative_prompt": "blurry"}
+    usual, _ = await drawn(entry_of(kind, root, folder=str(root / "folder")), **words)
+    single, model_hash = await drawn(entry_of(kind, root, file=file), **words)
+    assert len(set(usual)) > 20
     # The values are the same, bit by bit. The two files' headers are of other lengths, so they lie elsewhere in memory,
     # and the processor's library adds up in another order where a row begins within a cache line.
-    assert alike(*pictures)
-    assert hashes[1] == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert alike(usual, single)
+    assert model_hash == hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 async def test_a_pickled_file_of_the_first_years(
     small: Callable[[str], tuple[Path, Weights]],
     entry_of: Callable[..., ModelEntry],
-    process: GpuProcess,
-    make_task: Callable[..., Draw],
+    drawn: Callable[..., Awaitable[tuple[bytes, str]]],
     tmp_path: Path,
 ) -> None:
     root, weights = small("sd1")
@@ -90,12 +97,9 @@ async def test_a_pickled_file_of_the_first_years(
     }
     assert not any("text_model" in name for name in old)
     torch.save({"state_dict": old, "global_step": 7}, tmp_path / "old.ckpt")
-    pictures = []
-    for changes in ({"folder": str(root / "folder")}, {"file": tmp_path / "old.ckpt"}):
-        task = make_task(entry=entry_of("sd1", root, **changes))
-        await process.draw(task, lambda _: None)
-        pictures.append(task.output.read_bytes())
-    assert alike(*pictures)
+    usual, _ = await drawn(entry_of("sd1", root, folder=str(root / "folder")))
+    pickled, _ = await drawn(entry_of("sd1", root, file=tmp_path / "old.ckpt"))
+    assert alike(usual, pickled)
 
 
 _OF_DIFFUSERS = {"q": "to_q", "k": "to_k", "v": "to_v", "proj_out": "to_out.0", "norm": "group_norm"}
@@ -164,19 +168,16 @@ def test_a_dictionary_in_itself_has_an_end(tmp_path: Path) -> None:
 async def test_a_file_or_its_entry_may_say_what_it_predicts(
     small: Callable[[str], tuple[Path, Weights]],
     entry_of: Callable[..., ModelEntry],
-    process: GpuProcess,
-    make_task: Callable[..., Draw],
+    drawn: Callable[..., Awaitable[tuple[bytes, str]]],
     tmp_path: Path,
 ) -> None:
     root, weights = small("sdxl")
     plain, marked = tmp_path / "plain.safetensors", tmp_path / "marked.safetensors"
     safetensors.torch.save_file(weights, plain)
     safetensors.torch.save_file({**weights, "v_pred": torch.zeros(1)}, marked)
-    pictures = []
-    for file, prediction in ((plain, None), (plain, "v_prediction"), (marked, None), (marked, "epsilon")):
-        task = make_task(entry=entry_of("sdxl", root, file=file, prediction=prediction))
-        await process.draw(task, lambda _: None)
-        pictures.append(task.output.read_bytes())
+    cases = ((plain, None), (plain, "v_prediction"), (marked, None), (marked, "epsilon"))
+    entries = [entry_of("sdxl", root, file=file, prediction=prediction) for file, prediction in cases]
+    pictures = [(await drawn(entry))[0] for entry in entries]
     assert pictures[0] == pictures[3] != pictures[1] == pictures[2]
 
 

@@ -99,9 +99,9 @@ def test_it_draws_what_diffusers_draws(draw: Draws, engine: Engine, tmp_path: Pa
     )
     embeds = encoder(torch.tensor([padded]))[0]
     handle.remove()
-    assert engine._loaded is not None
+    assert engine.residency.loaded is not None
     task = draw_task(**_fields(engine))
-    pipe.scheduler = scheduler(task, engine._loaded.base_scheduler)
+    pipe.scheduler = scheduler(task, engine.residency.loaded.base_scheduler)
     empty = encoder(torch.tensor([[*tokenizer("")["input_ids"], *[tokenizer.pad_token_id] * 75]]))[0]
     image = pipe(
         prompt_embeds=embeds, negative_prompt_embeds=empty, num_inference_steps=2, guidance_scale=5.0,
@@ -111,9 +111,9 @@ def test_it_draws_what_diffusers_draws(draw: Draws, engine: Engine, tmp_path: Pa
 
 
 def _fields(engine: Engine) -> dict[str, Any]:
-    assert engine._loaded is not None
+    assert engine.residency.loaded is not None
     return {
-        "task_id": "x", "entry": engine._loaded.entry, "prompt": "", "negative_prompt": "", "steps": 2,
+        "task_id": "x", "entry": engine.residency.loaded.entry, "prompt": "", "negative_prompt": "", "steps": 2,
         "guidance_scale": 5.0, "width": 64, "height": 64, "sampler": "UniPC", "seed": 7, "output": "",
     }  # fmt: skip
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -215,7 +215,7 @@ def test_the_reserves_are_kept_free() -> None:
         assert (small.plan, small.fits) == (plan, False), "of what fits without a reserve, the computer's least memory"
 
 
-def lesson(plan: placement.Plan, model: Needs, side: int, available: float) -> OutOfMemory:
+def ran_out(plan: placement.Plan, model: Needs, side: int, available: float) -> OutOfMemory:
     """That plan ran out of memory with that picture."""
     card = placement.estimate(model, plan, side * side, HALF).card
     return OutOfMemory(plan=plan.name, card=card, available=int(available * GB))
@@ -223,10 +223,10 @@ def lesson(plan: placement.Plan, model: Needs, side: int, available: float) -> O
 
 def test_what_failed_is_not_tried_again_with_as_much_or_less() -> None:
     model = MEASURED["SSD-1B"][0]
-    failed = lesson(RESIDENT, model, 768, 8)
+    failed = ran_out(RESIDENT, model, 768, 8)
 
-    def chosen(side: int, available: float, *lessons: OutOfMemory) -> placement.Plan:
-        return placement.choose(model, card(available), side * side, precision=HALF, lessons=lessons).plan
+    def chosen(side: int, available: float, *ooms: OutOfMemory) -> placement.Plan:
+        return placement.choose(model, card(available), side * side, precision=HALF, oom_history=ooms).plan
 
     assert chosen(768, 8, failed) == TILED
     assert chosen(832, 7, failed) == TILED
@@ -265,15 +265,15 @@ def test_loras_stay_on_the_card_under_every_plan(tmp_path: Path) -> None:
 def test_what_a_picture_with_loras_taught_does_not_bar_the_plain_one(tmp_path: Path) -> None:
     model = MEASURED["SSD-1B"][0]
     beside = estimates.with_loras(model, [lora(tmp_path, 200_000_000)])
-    failed = lesson(RESIDENT, beside, 768, 8)
+    failed = ran_out(RESIDENT, beside, 768, 8)
 
-    def chosen(needs: Needs, *lessons: OutOfMemory) -> placement.Plan:
-        return placement.choose(needs, card(8), 768 * 768, precision=HALF, lessons=lessons).plan
+    def chosen(needs: Needs, *ooms: OutOfMemory) -> placement.Plan:
+        return placement.choose(needs, card(8), 768 * 768, precision=HALF, oom_history=ooms).plan
 
     assert chosen(beside) == RESIDENT
     assert chosen(beside, failed) == TILED
     assert chosen(model, failed) == RESIDENT
-    assert chosen(beside, lesson(RESIDENT, model, 768, 8)) == TILED, "what needs more will not fit either"
+    assert chosen(beside, ran_out(RESIDENT, model, 768, 8)) == TILED, "what needs more will not fit either"
 
 
 def test_after_a_failure_it_is_chosen_again_by_the_same_rule() -> None:
@@ -281,8 +281,8 @@ def test_after_a_failure_it_is_chosen_again_by_the_same_rule() -> None:
     model, pixels = MEASURED["SSD-1B"][0], 768 * 768
     facts = card(8, ram=5)
 
-    def left(*tried: placement.Plan, lessons: tuple[OutOfMemory, ...] = ()) -> list[placement.Plan]:
-        return placement.hopeful(model, facts, pixels, precision=HALF, tried=tried, lessons=lessons)
+    def left(*tried: placement.Plan, ooms: tuple[OutOfMemory, ...] = ()) -> list[placement.Plan]:
+        return placement.hopeful(model, facts, pixels, precision=HALF, tried=tried, oom_history=ooms)
 
     def chosen(plans: list[placement.Plan]) -> placement.Plan:
         return placement.choose(model, facts, pixels, precision=HALF, plans=plans).plan
@@ -292,34 +292,34 @@ def test_after_a_failure_it_is_chosen_again_by_the_same_rule() -> None:
     assert chosen(left(RESIDENT, TILED)) == QUANTISED
     facts = card(4)
     assert left(OFFLOAD) == [GROUPS, QUANTISED], "the first two need more than there is"
-    assert left(OFFLOAD, lessons=(lesson(GROUPS, model, 768, 4),)) == [QUANTISED]
+    assert left(OFFLOAD, ooms=(ran_out(GROUPS, model, 768, 4),)) == [QUANTISED]
     assert left(OFFLOAD, GROUPS, QUANTISED) == []
 
 
-def test_lessons_are_kept_small_and_survive_nonsense() -> None:
+def test_the_oom_history_is_kept_small_and_survives_nonsense() -> None:
     some = [OutOfMemory(plan="tiled", card=n, available=n) for n in range(100)]
-    learned = oom_history.learn((), [*some, some[-1]])
-    assert learned == tuple(some[-oom_history.LESSONS_MAX :])
+    learned = oom_history.merged((), [*some, some[-1]])
+    assert learned == tuple(some[-oom_history.MAX_ENTRIES :])
     old = {"plan": "tiled", "pixels": 589_824, "available": 8 * GB}
-    broken = {**some[0].as_dict(), "card": []}
-    assert oom_history.lessons_from([some[0].as_dict(), {}, "x", old, broken]) == (some[0],)
+    broken = {**asdict(some[0]), "card": []}
+    assert oom_history.read([asdict(some[0]), {}, "x", old, broken]) == (some[0],)
 
 
-def test_lessons_are_forgotten_after_a_while() -> None:
+def test_the_oom_history_is_forgotten_after_a_while() -> None:
     now = 1_800_000_000.0
     first, second = (
         OutOfMemory(plan=plan, card=1, available=1, learned=now - days * 86_400)
         for plan, days in (("tiled", 8), ("a", 6))
     )
-    assert oom_history.learn((first, second), (), now=now) == (second,)
-    assert oom_history.learn((second,), (), now=now + 2 * 86_400) == ()
+    assert oom_history.merged((first, second), (), now=now) == (second,)
+    assert oom_history.merged((second,), (), now=now + 2 * 86_400) == ()
     again = OutOfMemory(plan="a", card=1, available=1, learned=now)
-    (kept,) = oom_history.learn((second,), (again,), now=now)
+    (kept,) = oom_history.merged((second,), (again,), now=now)
     assert kept.learned == now, "what failed again is not as old as the first time"
-    (kept,) = oom_history.learn((again,), (second,), now=now)
+    (kept,) = oom_history.merged((again,), (second,), now=now)
     assert kept.learned == now
     ahead = OutOfMemory(plan="a", card=1, available=1, learned=now + 365 * 86_400)
-    assert oom_history.learn((), (ahead,), now=now) == (), "of a clock that was wrong"
+    assert oom_history.merged((), (ahead,), now=now) == (), "of a clock that was wrong"
 
 
 def test_precision_follows_the_card() -> None:

@@ -10,22 +10,13 @@ from typing import Any
 
 import pytest
 from core_lab import image, settings, worker_here
-from hollow_models import SD1, SD2, SDXL, VAE, write
+from hollow_models import OWN_CATALOGUE, SD1, SD2, SDXL, VAE, write
 
 from otterbot_worker.models import checkpoint_probe, checkpoints, noise_schedule
 from otterbot_worker.models.catalogue import load_catalogue
 from otterbot_worker.models.entries import ModelEntry
 from otterbot_worker.requests.resolve import Refused, resolve_image
 from otterbot_worker.schemas.requests import ImageRequest
-
-OWN = """
-models:
-  mine:
-    file: Named.safetensors
-    family: sd
-    about: a test
-    defaults: {steps: 4, guidance_scale: 5.0, width: 512, height: 512, sampler: UniPC}
-"""
 
 
 @pytest.fixture
@@ -119,7 +110,7 @@ def test_samplers_that_cannot_begin_with_noise_alone_are_refused(tmp_path: Path,
 
 
 def test_what_an_entry_names_is_not_found_twice(tmp_path: Path, folder: Path) -> None:
-    (tmp_path / "own.yaml").write_text(OWN)
+    (tmp_path / "own.yaml").write_text(OWN_CATALOGUE)
     write(folder / "Named.safetensors", SD1)
     write(folder / "mine.safetensors", SDXL)
     write(folder / "sd15.safetensors", SDXL)
@@ -139,7 +130,7 @@ def test_of_two_files_with_one_name_the_safe_one_counts(tmp_path: Path, folder: 
 
 
 def test_broken_ones_are_named(tmp_path: Path, folder: Path) -> None:
-    (tmp_path / "own.yaml").write_text(OWN.replace("family: sd", "family: sdxl"))
+    (tmp_path / "own.yaml").write_text(OWN_CATALOGUE.replace("family: sd", "family: sdxl"))
     write(folder / "Named.safetensors", SD1)
     write(folder / "half.safetensors", {key: shape for key, shape in SD1.items() if key not in VAE})
     (folder / "words.ckpt").write_text("no model")
@@ -157,7 +148,7 @@ def test_a_name_that_cannot_be_called_is_said(tmp_path: Path, folder: Path) -> N
     write(folder / os.fsdecode(b"caf\xe9.ckpt"), SD1)
     write(folder / "._a.safetensors", SD1)
     write(folder / "na<med.safetensors", SD1)
-    (tmp_path / "own.yaml").write_text(OWN.replace("Named", "na<med"))
+    (tmp_path / "own.yaml").write_text(OWN_CATALOGUE.replace("Named", "na<med"))
     catalogue = load_catalogue(tmp_path / "own.yaml", data_dir=tmp_path)
     why = "has a name that it cannot be called by: rename it, with at most 100 letters, digits, . _ and -."
     assert catalogue.look().broken == {

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import make_requests
+import make_results
 import pytest
 import pytest_asyncio
 
@@ -20,7 +21,8 @@ from otterbot_worker.queue import queries as q
 from otterbot_worker.queue.database import Database
 from otterbot_worker.queue.migrations import DamagedDatabase, NewerDatabase
 from otterbot_worker.queue.model import ImageRow, NewRow, Row, derived_state
-from otterbot_worker.queue.store import KeyReused, Limits, QueueFull, Store, Submission
+from otterbot_worker.queue.store import Store
+from otterbot_worker.queue.submission import KeyReused, Limits, QueueFull, Submission
 from otterbot_worker.schemas.base import State
 from otterbot_worker.schemas.resolved import ResolvedChat, seed_of
 
@@ -106,28 +108,34 @@ async def test_results_count_only_for_the_running_attempt(store: Store) -> None:
     row = await claimed(store)
     assert await store.give_back(row)
     assert not await store.give_back(row), "it is queued"
-    assert not await store.succeed(row, {}, None, NOW)
+    assert not await store.succeed(row, make_results.picture(), None, NOW)
     again = await store.claim(row.seq, [], NOW)
     assert again is not None
     assert again.attempt == 1, "a given-back attempt does not count"
-    assert await store.gpu_died(again, {"code": "poison"}, NOW) is not None
+    assert await store.gpu_died(again, make_results.failure("poison"), NOW) is not None
     second = await store.claim(row.seq, [], NOW)
     assert second is not None
     assert second.attempt == 2
-    assert not await store.succeed(again, {}, None, NOW), "the first attempt's result comes too late"
-    assert await store.succeed(second, {"ok": 1}, None, NOW)
-    for late in (store.fail(second, {}, NOW), store.give_back(second), store.succeed(second, {}, None, NOW)):
+    assert not await store.succeed(again, make_results.picture(), None, NOW), (
+        "the first attempt's result comes too late"
+    )
+    assert await store.succeed(second, make_results.picture(size=1), None, NOW)
+    for late in (
+        store.fail(second, make_results.failure(), NOW),
+        store.give_back(second),
+        store.succeed(second, make_results.picture(), None, NOW),
+    ):
         assert not await late
     assert not await store.cancel(row.job_id, NOW), "final is final"
-    assert (await state_of(store, row)).result == {"ok": 1}
+    assert (await state_of(store, row)).result == make_results.picture(size=1)
 
 
 async def test_cancel_beats_every_result(store: Store) -> None:
     row = await claimed(store, count=3)
     assert [cancelled.idx for cancelled in await store.cancel(row.job_id, NOW)] == [0, 1, 2]
-    assert not await store.succeed(row, {}, None, NOW)
-    assert not await store.fail(row, {}, NOW)
-    assert await store.gpu_died(row, {}, NOW) is None
+    assert not await store.succeed(row, make_results.picture(), None, NOW)
+    assert not await store.fail(row, make_results.failure(), NOW)
+    assert await store.gpu_died(row, make_results.failure(), NOW) is None
     assert await store.claim(row.seq, [], NOW) is None
     assert {found.state for found in (await store.rows([row.job_id]))[row.job_id]} == {State.CANCELLED}
 
@@ -135,18 +143,20 @@ async def test_cancel_beats_every_result(store: Store) -> None:
 async def test_deaths_are_counted_apart(store: Store) -> None:
     row = await claimed(store)
     for number in range(1, 5):
-        deaths = await store.worker_restarted({"code": "worker_restarts"}, NOW)
+        deaths = await store.worker_restarted(make_results.failure("worker_restarts"), NOW)
         assert [death.final for death in deaths] == [False]
         assert (await state_of(store, row)).worker_deaths == number
         assert await store.claim(row.seq, [], NOW) is not None
     running = await state_of(store, row)
-    death = await store.gpu_died(running, {"code": "poison"}, NOW)
+    death = await store.gpu_died(running, make_results.failure("poison"), NOW)
     assert death is not None
     assert not death.final
     again = await store.claim(row.seq, [], NOW)
     assert again is not None
-    assert [death.final for death in await store.worker_restarted({"code": "worker_restarts"}, NOW)] == [True]
-    assert (await state_of(store, row)).error == {"code": "worker_restarts"}
+    assert [death.final for death in await store.worker_restarted(make_results.failure("worker_restarts"), NOW)] == [
+        True
+    ]
+    assert (await state_of(store, row)).error == make_results.failure("worker_restarts")
 
 
 async def test_being_passed_by_is_remembered_from_the_first_time(store: Store) -> None:
@@ -165,13 +175,13 @@ async def test_being_passed_by_is_remembered_from_the_first_time(store: Store) -
 async def test_chat_is_forgotten_an_hour_after_its_end(store: Store) -> None:
     row = await claimed(store, kind="chat")
     assert await store.forget(NOW + 10_000) == [], "it still runs"
-    assert await store.succeed(row, {"text": "hello", "model": "m"}, None, NOW)
+    assert await store.succeed(row, make_results.answer("hello"), None, NOW)
     assert await store.forget(NOW + 3_599) == []
     assert await store.forget(NOW + 3_601) == [row.job_id]
     job = await store.job(row.job_id)
     assert job is not None
     assert job.content is None
-    assert (await state_of(store, row)).result == {"text": "", "model": "m"}
+    assert (await state_of(store, row)).answer == make_results.answer("")
 
 
 async def test_words_of_encrypted_rooms_go_with_their_pictures(store: Store) -> None:
@@ -185,16 +195,16 @@ async def test_words_of_encrypted_rooms_go_with_their_pictures(store: Store) -> 
             image_id=f"i{row.idx}", client="c", job_id=job.id, idx=row.idx, relpath=f"d/{row.idx}", mimetype="",
             thumbnail_type="", private=True, created_at=NOW, delivered_at=None, gone_at=None,
         )  # fmt: skip
-        record = {"asked": {"prompt": "otter"}, "used": {"prompt": "otter", "negative_prompt": "cat", "steps": 3}}
-        await store.succeed(row, {"filename": "otter.png", "record": record}, image, NOW)
+        result = make_results.picture(prompt="otter", negative_prompt="cat", steps=3, parser="", versions={})
+        await store.succeed(row, result.model_copy(update={"filename": "otter.png"}), image, NOW)
     await store.images_gone(["d/0"], NOW)
     first = await store.image("i0", "c")
     assert first is not None
     await store.forget_record(first)
     rows = (await store.rows([job.id]))[job.id]
     assert "otter" not in str(rows[0].result)
-    assert rows[0].result is not None
-    assert rows[0].result["record"]["used"]["steps"] == 3
+    assert rows[0].picture is not None
+    assert rows[0].picture.record.used.steps == 3
     assert "otter" in str(rows[1].result), "it is still to be delivered"
     await store.forget(NOW + 9_999, private_requests=True)
     assert "otter" in str(await store.job(job.id))
@@ -211,7 +221,7 @@ async def test_keys_live_thirty_days(store: Store) -> None:
     row = await claimed(store)
     await store.forget(NOW + 40 * 86_400)
     assert await store.by_key("c", "k") is not None, "an open job is never forgotten"
-    await store.succeed(row, {}, None, NOW)
+    await store.succeed(row, make_results.picture(), None, NOW)
     await store.forget(NOW + 29 * 86_400)
     assert await store.by_key("c", "k") is not None
     await store.forget(NOW + 31 * 86_400)

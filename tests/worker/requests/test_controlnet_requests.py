@@ -16,6 +16,7 @@ from otterbot_worker.gpu.messages import Draw
 from otterbot_worker.models import controlnets
 from otterbot_worker.models.estimates import Needs, Part
 from otterbot_worker.models.estimates import steered as steered_needs
+from otterbot_worker.models.header_reader import Patience
 from otterbot_worker.models.user_files import BAD_NAME, PICKLE
 from otterbot_worker.schemas.draw_files import ControlFiles
 
@@ -97,6 +98,24 @@ async def test_it_is_drawn_and_recorded(tmp_path: Path, tasks: list[Draw]) -> No
         assert job["pictures"][0]["result"]["record"]["used"]["control"]["kind"] == "MY_canny"
         assert tasks[1].control is not None
         assert (tasks[1].control.canny, tasks[1].control.name) == (False, "my_canny")
+
+
+@pytest.mark.parametrize("downloads", [False, True])
+async def test_edges_wait_where_the_file_for_them_cannot_be_read_now(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, downloads: bool
+) -> None:
+    """On a busy machine a header is not read in time: that does not mean that there is no ControlNet."""
+    put(tmp_path, "my_canny.safetensors")
+    async with worker(tmp_path, downloads=downloads) as here:
+        data = png()
+        await send(here.api, data)
+        with monkeypatch.context() as busy:
+            busy.setattr(controlnets, "Patience", lambda **how: Patience(0.0, **how))
+            status, problem = await here.api.call("POST", "/v1/jobs", steered(data))
+        assert (status, problem.get("code")) == (503, "cannot_look"), problem
+        assert "my_canny" in problem["detail"]
+        job = await here.api.submit(steered(data))
+        assert job["resolved"]["control"]["name"] == "my_canny"
 
 
 async def test_the_list(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from core_lab import Json, image, settings, worker_here
 from hollow_loras import ANY, LORA, put, tensors, whole
 from PIL import Image
 
-from otterbot_worker.api import parts as parts_module
+from otterbot_worker.api import build
 from otterbot_worker.models.catalogue import load_catalogue
 from otterbot_worker.models.loras import Library
 from otterbot_worker.queue.model import CHAT_TEXT_SECONDS
@@ -26,7 +26,7 @@ FILE = tensors(LORA, **{"modelspec.trigger_phrase": "a penguin"})
 
 @pytest.fixture(autouse=True)
 def _nothing_shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parts_module, "SHIPPED", tmp_path / "nothing")
+    monkeypatch.setattr(build, "SHIPPED", tmp_path / "nothing")
 
 
 def fill(folder: Path) -> None:

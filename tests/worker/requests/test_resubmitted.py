@@ -13,7 +13,7 @@ from core_lab import Here, Json, image, settings, worker_here
 from hollow_loras import ANY, put
 from sent_pictures import hole, send, sha
 
-from otterbot_worker.api import parts as parts_module
+from otterbot_worker.api import build
 from otterbot_worker.schemas.new_jobs import NewImageJob
 
 LAYERS = [{"layer": "room", "model": "gone"}, {"layer": "instance", "steps": 9, "sampler": "euler a"}]
@@ -36,7 +36,7 @@ OPEN: dict[str, Json] = {
 
 @pytest.fixture(autouse=True)
 def _nothing_shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parts_module, "SHIPPED", tmp_path / "nothing")
+    monkeypatch.setattr(build, "SHIPPED", tmp_path / "nothing")
 
 
 def again(resolved: Json, key: str = "key-again", **changes: Any) -> Json:

@@ -15,7 +15,8 @@ from core_lab import Here, Json, chat, events, image, settings, until, worker_he
 from doubles.chat_backend import Mind, SmallBackend
 from doubles.ollama import OllamaDouble
 from doubles.ollama_answers import THOUGHT
-from otterbot_worker.api import parts
+from otterbot_worker.api import build
+from otterbot_worker.api.parts import PARTS
 from otterbot_worker.chat import Unloaded
 from otterbot_worker.chat.records import BackendSettings
 
@@ -155,7 +156,7 @@ async def test_a_long_thought_is_capped_and_forgotten_with_the_text(tmp_path: Pa
         assert thought.startswith("deep deep")
         assert thought.endswith(" …")
         assert 7_900 < len(thought) <= 8_000
-        await here.app[parts.PARTS].store.forget(time.time() + 2 * 3600)
+        await here.app[PARTS].store.forget(time.time() + 2 * 3600)
         turn = (await here.api.job(done["id"]))["turn"]
         assert (turn["text"], turn["result"]["reasoning"]) == ("", "")
 
@@ -238,7 +239,7 @@ async def test_a_backend_that_needs_no_card_never_asks_for_it(tmp_path: Path, mo
             return await super().unload(timeout)
 
     backend = Watched(mind, BackendSettings())
-    monkeypatch.setattr(parts, "open_backend", lambda *_, **__: backend)
+    monkeypatch.setattr(build, "open_backend", lambda *_, **__: backend)
     async with worker_here(settings(tmp_path)) as here:
         _, info = await here.api.call("GET", "/v1/info")
         assert (info["ollama"], info["chat_model"], info["chat_problem"]) == ("reachable", "small", None)

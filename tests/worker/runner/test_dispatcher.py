@@ -306,16 +306,16 @@ async def test_what_did_not_fit_is_remembered_over_restarts_and_the_record_names
             job = await here.api.done((await here.api.submit(image(f"key-1000{number}", prompt=prompt)))["id"])
             assert job["pictures"][0]["result"]["record"]["used"]["plan"] == plan
         stored = await here.parts.store.meta("lessons")
-        assert [len(lessons) for lessons in stored.values()] == [1], "what was told before is not learned again"
+        assert [len(ooms) for ooms in stored.values()] == [1], "what was told before is not learned again"
 
 
 async def test_what_did_not_fit_is_remembered_of_a_picture_that_failed(tmp_path: Path) -> None:
     async with worker_here(settings(tmp_path)) as here:
         job = await here.api.done((await here.api.submit(image(prompt="tight fail")))["id"])
         assert job["state"] == "failed"
-        assert "lessons" not in str(job), "they are no business of the client's"
+        assert "ooms" not in str(job), "they are no business of the client's"
         stored = await here.parts.store.meta("lessons")
-        assert [[lesson["plan"] for lesson in lessons] for lessons in stored.values()] == [["resident"]]
+        assert [[oom["plan"] for oom in ooms] for ooms in stored.values()] == [["resident"]]
 
 
 async def test_what_was_learned_by_pixels_is_forgotten(tmp_path: Path) -> None:
@@ -331,7 +331,7 @@ async def test_what_was_learned_by_pixels_is_forgotten(tmp_path: Path) -> None:
         job = await here.api.done((await here.api.submit(image("key-00002", prompt="tight fail")))["id"])
         assert job["state"] == "failed"
         stored = await here.parts.store.meta("lessons")
-        assert [lesson["plan"] for lesson in stored[model]] == ["resident"]
+        assert [oom["plan"] for oom in stored[model]] == ["resident"]
 
 
 async def test_speeds_are_measured_and_kept(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from core_lab import Here, chat, image, settings, until, worker_here
 
 from doubles.chat_backend import Mind, SmallBackend
 from doubles.ollama import OllamaDouble
-from otterbot_worker.api import parts
+from otterbot_worker.api import build
 from otterbot_worker.chat.auto import Auto
 from otterbot_worker.chat.backend import ChatBackend
 from otterbot_worker.chat.ollama import Ollama, OllamaSettings
@@ -31,7 +31,7 @@ class Tiny(SmallBackend):
 @asynccontextmanager
 async def with_backend(folder: Path, backend: ChatBackend) -> AsyncIterator[Here]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(parts, "open_backend", lambda *_, **__: backend)
+        patch.setattr(build, "open_backend", lambda *_, **__: backend)
         async with worker_here(settings(folder)) as here:
             yield here
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from core_lab import image, settings, until, worker_here
 
-from otterbot_worker.archive import files
+from otterbot_worker.archive import durable
 from otterbot_worker.gpu.child_handle import Child
 from otterbot_worker.runner import pictures
 
@@ -36,7 +36,7 @@ async def test_pixels_that_find_no_room_wait_for_it(tmp_path: Path, monkeypatch:
 async def test_a_picture_that_finds_no_room_waits_for_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pictures, "FULL_DISK_SECONDS", 0.5)
     tries: list[Path] = []
-    write = files._write
+    write = durable.write
 
     def full(target: Path, data: bytes, temporary: Path | None = None) -> None:
         tries.append(target)
@@ -45,7 +45,7 @@ async def test_a_picture_that_finds_no_room_waits_for_it(tmp_path: Path, monkeyp
         write(target, data, temporary)
 
     async with worker_here(settings(tmp_path), paused=True) as here:
-        monkeypatch.setattr(files, "_write", full)
+        monkeypatch.setattr(durable, "write", full)
         job = await here.api.submit(image())
         await here.api.call("POST", "/v1/resume")
         await until(lambda: "image" in here.parts.dispatcher.obstacles)

@@ -150,9 +150,9 @@ class Child:
         """Everything on the card fits, but where it is tight and nobody has told it so."""
         if "tight" not in task.prompt:
             return {"plan": "resident"}
-        return {"plan": "tiled", "lessons": [] if task.lessons else self.lessons()}
+        return {"plan": "tiled", "ooms": [] if task.oom_history else self.ooms()}
 
-    def lessons(self) -> list[OutOfMemory]:
+    def ooms(self) -> list[OutOfMemory]:
         return [OutOfMemory(plan="resident", card=5_000_000_000, available=5_100_000_000)]
 
     def misbehave(self, task: messages.Draw) -> None:
@@ -167,21 +167,18 @@ class Child:
         if "hang" in task.prompt:
             time.sleep(3_600)
         if "fail" in task.prompt:
-            self.fail(task, "nan", lessons=self.lessons() if "tight" in task.prompt else [])
+            self.fail(task, "nan", ooms=self.ooms() if "tight" in task.prompt else [])
         if self.unsafe(task):
             self.fail(task, "unsafe")
 
     def unsafe(self, task: messages.Draw) -> bool:
         return task.checker is not None and "unsafe" in task.prompt
 
-    def fail(
-        self, task: messages.Draw, code: str, *, lessons: Sequence[OutOfMemory] = (), **details: int | None
-    ) -> None:
+    def fail(self, task: messages.Draw, code: str, *, ooms: Sequence[OutOfMemory] = (), **details: int | None) -> None:
         self.send(
             messages.Failed(
                 task_id=task.task_id, code=code, message="The picture came out empty.", memory=self.memory,
-                resident=self.resident if code == CROWDED else None,
-                details=details, lessons=list(lessons),
+                resident=self.resident if code == CROWDED else None, details=details, ooms=list(ooms),
             )
         )  # fmt: skip
 

@@ -18,7 +18,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from otterbot_worker.api import parts as parts_module
+from otterbot_worker.api import build
 from otterbot_worker.api.app import create_app
 from otterbot_worker.api.connections import Connections
 from otterbot_worker.api.door import Door
@@ -119,8 +119,9 @@ async def client(address: str, token: str = TOKEN) -> AsyncIterator[Api]:
 class DoubleGpu(GpuProcess):
     """The real handle; its process is ``child_double.py``."""
 
-    def _command(self) -> list[str]:
-        return [sys.executable, str(HERE / "child_double.py"), *super()._command()[3:]]
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._command = [sys.executable, str(HERE / "child_double.py"), *self._command[3:]]
 
 
 def settings(folder: Path, **sections: Any) -> Config:
@@ -153,7 +154,7 @@ async def worker_here(
 ) -> AsyncIterator[Here]:
     """``paused``: nothing is claimed, so that the queue can be looked at."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(parts_module, "GpuProcess", DoubleGpu)
+        patch.setattr(build, "GpuProcess", DoubleGpu)
         patch.setenv("HF_HUB_CACHE", str(config.data_dir / "hub"))  # whatever else this machine has
         app = create_app(config, {"otterbot": TOKEN, "other": OTHER})
         runner = runner_of(app, shutdown_timeout=1.0)

@@ -71,13 +71,13 @@ def drawer(engine: Engine, make_task: Callable[..., Draw], entries: dict[str, Mo
 
 
 def loaded(engine: Engine) -> Loaded:
-    assert engine._loaded is not None
-    return engine._loaded
+    assert engine.residency.loaded is not None
+    return engine.residency.loaded
 
 
 def pipe_of(engine: Engine) -> Any:
-    assert engine._loaded is not None
-    return engine._loaded.pipe
+    assert engine.residency.loaded is not None
+    return engine.residency.loaded.pipe
 
 
 def embeds(pipe: Any, text: str, negative: str = "") -> dict[str, torch.Tensor]:

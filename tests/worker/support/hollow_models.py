@@ -8,6 +8,15 @@ import os
 import struct
 from pathlib import Path
 
+OWN_CATALOGUE = """
+models:
+  mine:
+    file: Named.safetensors
+    family: sd
+    about: a test
+    defaults: {steps: 4, guidance_scale: 5.0, width: 512, height: 512, sampler: UniPC}
+"""
+
 Shapes = dict[str, tuple[int, ...]]
 
 UNET = "model.diffusion_model."

@@ -1,4 +1,4 @@
-"""Draws scenes with PIL: what the model learns from."""
+"""Draws the training pictures with PIL."""
 
 from .picture import draw
 

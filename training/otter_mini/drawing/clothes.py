@@ -1,11 +1,11 @@
-"""Arms, outfits and hats: they fit every animal of ``animals``."""
+"""Arms, outfits and hats: they fit the skeleton of every animal."""
 
 from __future__ import annotations
 
 import math
 
-from .animals import Animal, Coat
 from .pen import Colour, Pen, shade
+from .skeleton import Animal, Coat
 
 NAMED: dict[str, Colour] = {
     "red": (214, 50, 48),
@@ -23,7 +23,7 @@ GOLD: Colour = (250, 204, 62)
 
 
 def arms(pen: Pen, animal: Animal, coat: Coat, sleeve: Colour | None, *, holding: bool) -> None:
-    """The right one (seen from the front) hangs; the left one is raised if it holds something."""
+    """Both arms. The right one (seen from the front) hangs; the left one is raised if it holds something."""
     s = animal.shoulder
     paw = coat.dark if coat.main[0] < 60 else coat.main
     for side in (-1, 1):
@@ -52,7 +52,7 @@ def _torso(animal: Animal, grow: float, bottom: float) -> list[tuple[float, floa
 
 
 def outfit(pen: Pen, name: str, animal: Animal, colour: str) -> Colour:
-    """Draws the trunk's part; returns the colour of the sleeves."""
+    """Draw the outfit on the trunk. Returns the colour of the sleeves."""
     if name == "hoodie":
         return _hoodie(pen, animal, NAMED[colour])
     if name == "robe":

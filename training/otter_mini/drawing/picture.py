@@ -7,7 +7,7 @@ import random
 from PIL import Image
 
 from ..scenes import Scene
-from . import animals, clothes, places, styles
+from . import animals, clothes, places, skeleton, styles
 from .pen import Pen
 
 
@@ -25,7 +25,7 @@ def _subject(pen: Pen, scene: Scene) -> None:
     animal = animals.KINDS[scene.animal]
     coat = animal.coat.varied(scene.lightness, scene.warmth)
     animal.behind(pen, coat)
-    animals.trunk(pen, animal, coat)
+    skeleton.trunk(pen, animal, coat)
     animal.front(pen, coat, animal)
     sleeve = clothes.outfit(pen, scene.outfit, animal, scene.outfit_colour) if scene.outfit else None
     clothes.arms(pen, animal, coat, sleeve, holding=scene.item is not None)

@@ -1,1 +1,1 @@
-"""The worker's HTTP face: routes, tokens, problems and the event stream."""
+"""The worker's HTTP API: routes, tokens, problem documents and the event stream."""

@@ -1,4 +1,4 @@
-"""The aiohttp application: routes, middlewares, and the parts that live as long as it does."""
+"""The aiohttp application: routes, middlewares, and the worker's parts for its lifetime."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from . import (
     routes_info,
     routes_inputs,
     routes_jobs,
+    routes_listings,
+    routes_operator,
     routes_prompts,
 )
 from .operations import Operation
@@ -39,6 +41,8 @@ OPERATIONS: tuple[Operation, ...] = (
     *routes_inputs.OPERATIONS,
     *routes_prompts.OPERATIONS,
     *routes_info.OPERATIONS,
+    *routes_listings.OPERATIONS,
+    *routes_operator.OPERATIONS,
     Operation(
         method="GET",
         path="/openapi.json",

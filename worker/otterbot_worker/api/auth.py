@@ -81,7 +81,7 @@ def middleware(tokens: Mapping[str, str]) -> Middleware:
 
 
 def client_of(request: web.Request) -> str:
-    """Whose request it is."""
+    """The client whose token the request has."""
     return request[CLIENT]
 
 
@@ -90,7 +90,7 @@ def _client(request: web.Request, known: list[tuple[str, bytes]]) -> str:
     offered = sent.strip().encode("utf-8", "surrogateescape") if scheme.lower() == "bearer" else b""
     found = None
     for client, token in known:
-        # All are compared, so that the time does not say which one was close.
+        # Compare with every token: the time taken must not tell how close one was.
         if hmac.compare_digest(offered, token):
             found = client
     if found is None:

@@ -1,4 +1,4 @@
-"""Loops that have to live as long as the process."""
+"""The worker's background loops. The process ends with any of them."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(kw_only=True)
 class Background:
-    """Owns those loops. One that ends ends the process, loudly."""
+    """Owns the background loops. A loop that ends stops the process, with an error in the log."""
 
     broken: asyncio.Future[BaseException] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     def start(self, work: Coroutine[Any, Any, None], name: str, *, ends: bool = False) -> None:
-        """``ends``: returning is fine, only an exception is not."""
+        """Start a loop. ``ends``: the loop may return; only an exception stops the process."""
         task = asyncio.create_task(work, name=name)
         self.tasks.append(task)
         task.add_done_callback(lambda done: self._done(done, ends))

@@ -1,4 +1,4 @@
-"""What is known of the chat backend, without making anybody wait for it."""
+"""The chat backend's state as last seen: API calls do not wait for the backend."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ State = Literal["reachable", "unreachable", "off"]
 
 
 class ChatStatus:
-    """Asks at most every ``FRESH_SECONDS``, and answers with what it knows after ``PATIENCE_SECONDS``."""
+    """Asks the backend at most every ``FRESH_SECONDS``. Where it does not answer within ``PATIENCE_SECONDS``, the last
+    known state is returned."""
 
     def __init__(self, backend: ChatBackend | None, configured: str | None) -> None:
         """``configured``: the model that the settings name."""
@@ -53,11 +54,11 @@ class ChatStatus:
 
     @property
     def backend(self) -> str | None:
-        """What answers, as people call it; ``None``: nothing does, chat is switched off."""
+        """The backend's name for people; ``None``: chat is switched off."""
         return None if self._backend is None else self._backend.name
 
     async def notice(self) -> str | None:
-        """What the operator should know though chats work."""
+        """A sentence for the operator although chats work; ``None``: there is none."""
         await self.get()
         return self._known.notice
 
@@ -74,7 +75,7 @@ class ChatStatus:
 
     async def _ask(self, backend: ChatBackend) -> None:
         status = await backend.status()
-        if not status.reachable:  # what it had is not forgotten
+        if not status.reachable:  # an unreachable backend keeps its last known models
             known = self._known
             status = replace(status, models=known.models, default=known.default)
         self._known = status

@@ -1,11 +1,10 @@
-"""Who is connected: how many at most, who has to go for a newcomer, and who is too slow.
+"""Connections: their limits, which one is closed for a new one, and which are too slow.
 
-A connection costs a file handle, and anybody who reaches the port can open one. So there are limits, in all and for
-each address, and a newcomer over them takes the place of the one that matters least: a stranger before a client, the
-oldest first. A client whose request is being worked on is never sent away for another one.
+A connection costs a file handle, and anybody who reaches the port can open one. So there are limits, in all and per
+address. Beyond them a new connection replaces the least important one: connections without a token before clients', the
+oldest first. A client's request in work is never interrupted for it.
 
-What went over the wire the kernel counts (``TCP_INFO``): it knows what arrived under TLS, and what a file sent past
-all buffers of ours has come to.
+Bytes are counted by the kernel (``TCP_INFO``): it also sees TLS and ``sendfile``, which bypass our buffers.
 """
 
 from __future__ import annotations
@@ -25,17 +24,19 @@ from typing import Literal
 from ..logs import Seldom
 
 HEADER_SECONDS = 10.0
-"""For a request's line and headers, and for the handshake of TLS before the first."""
+"""Time allowed for a request's line and headers, and for the TLS handshake."""
 BODY_SECONDS = ANSWER_SECONDS = 20.0
 SLOWEST = 4_096
-"""Bytes a second, beyond those seconds: a body that comes more slowly, or an answer that is read so, is given up."""
+"""Minimum bytes per second after the first ``BODY_SECONDS`` of a body or ``ANSWER_SECONDS`` of an answer; slower
+connections are closed."""
 UNREAD_SECONDS = 60.0
-"""Without one byte taken from what is sent to it, somebody has gone."""
+"""A peer that acknowledges no byte of an answer for this long counts as gone."""
 IDLE_SECONDS = 75.0
 """Between two requests."""
 LOOK_SECONDS = 1.0
 _CROWD = 16
-"""Of so many strangers one is sent away at once, so that a flood is not gone through for each of its drops."""
+"""One in so many connections without a token is closed at a time: sorting all of them for each new one would make a
+flood expensive."""
 _COUNTERS = struct.Struct("=120xQQ")
 """Of the kernel's ``struct tcp_info``: bytes acknowledged by the other side, and bytes received."""
 
@@ -54,14 +55,14 @@ class Link:
 
     sock: socket.socket
     group: str
-    """Its address, as far as it is counted with others."""
+    """The address, or the network that counts as one (``group_of``)."""
     since: float
-    """When the phase began."""
+    """When the current phase began."""
     phase: Phase = "waiting"
     served: bool = False
-    """A whole request came over it."""
+    """At least one whole request was received."""
     known: bool = False
-    """Of a client: a request with a token came over it."""
+    """At least one request had a valid token."""
     asks_known: Callable[[], bool] = _never
     """Whether the request in work came with a token."""
     body_open: Callable[[], bool] = _never
@@ -73,10 +74,10 @@ class Link:
     """When the first byte of the next request was seen."""
     sent: int = 0
     moved: float = 0.0
-    """When the other side last took something."""
+    """When the peer last acknowledged a byte."""
 
     def enter(self, phase: Phase) -> None:
-        """The next phase begins."""
+        """Begin a phase."""
         self.known = self.known or self.asks_known()
         self.phase, self.since, self.header_since = phase, time.monotonic(), None
         if (counted := traffic(self.sock)) is not None:
@@ -88,7 +89,7 @@ class Link:
         return self.phase != "waiting" and (self.known or self.asks_known())
 
     def close(self) -> None:
-        """At once, whatever stands in buffers."""
+        """Close at once and drop what is still buffered."""
         if isinstance(self.transport, asyncio.WriteTransport):
             self.transport.abort()
             return
@@ -98,13 +99,13 @@ class Link:
             return
 
     def too_slow(self, now: float) -> str | None:
-        """Why it is to be closed, if it is."""
+        """Why the connection is to be closed; ``None``: it may stay."""
         counted = traffic(self.sock)
         if counted is None:
             return None
         sent, received = counted
         if self.served and not received:
-            return None  # this kernel does not count
+            return None  # the kernel has no such counters
         if sent != self.sent or not _unread(self.sock):
             self.sent, self.moved = sent, now
         elif now - self.moved > UNREAD_SECONDS:
@@ -127,7 +128,7 @@ class Link:
 
 
 class Connections:
-    """All of them."""
+    """All connections of this process."""
 
     def __init__(self, most: int, most_per_address: int) -> None:
         self._most = most
@@ -139,7 +140,8 @@ class Connections:
         return len(self._links)
 
     def admit(self, sock: socket.socket, address: str) -> Link | None:
-        """A newcomer; whoever has to make room is closed. ``None``: there is no room, all others are at work."""
+        """Register a new connection, closing another one where the limit is reached. ``None``: all others are busy, so
+        it is refused."""
         group = group_of(address)
         if self._groups[group] >= self._most_per_address and not self.make_room(group):
             return None
@@ -152,7 +154,7 @@ class Connections:
         return link
 
     def drop(self, link: Link) -> None:
-        """It has ended. Harmless to repeat."""
+        """Forget an ended connection; may be called twice."""
         if link in self._links:
             del self._links[link]
             self._groups[link.group] -= 1
@@ -160,7 +162,7 @@ class Connections:
                 del self._groups[link.group]
 
     def make_room(self, group: str | None = None) -> bool:
-        """Closes those that matter least, of one group or of all; whether there were any."""
+        """Close the least important connections, of one group or of all. Returns whether any was closed."""
         idle = [link for link in self._links if not link.busy and group in (None, link.group)]
         strangers = sorted((link for link in idle if not link.known), key=lambda link: link.since)
         if strangers:
@@ -172,14 +174,14 @@ class Connections:
         return bool(chosen)
 
     def look(self) -> None:
-        """Closes what is too slow."""
+        """Close the connections that are too slow."""
         now = time.monotonic()
         for link in list(self._links):
             if (why := link.too_slow(now)) is not None:
                 self._end(link, why)
 
     async def watch(self) -> None:
-        """For ever."""
+        """Look at all connections at intervals, until cancelled."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             self.look()
@@ -187,13 +189,13 @@ class Connections:
     def _end(self, link: Link, why: str) -> None:
         if why != "idle":
             _log.warning(reason=why)
-        # Not only when its end is told: until then it would be chosen again, and the newcomer would stand outside.
+        # Drop it now, not when its end is reported: until then the same connection would be chosen again.
         self.drop(link)
         link.close()
 
 
 def group_of(address: str) -> str:
-    """What is counted together: an IPv4 address, or all of an IPv6 network of 64 bits, which is one customer's."""
+    """The key of the limit per address: an IPv4 address, or an IPv6 /64, which belongs to one customer."""
     try:
         found = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
@@ -207,7 +209,7 @@ def group_of(address: str) -> str:
 
 
 def traffic(sock: socket.socket) -> tuple[int, int] | None:
-    """Bytes that the other side has acknowledged, and bytes that have come; ``None`` where nobody counts."""
+    """Bytes acknowledged by the peer, and bytes received; ``None`` where the kernel does not count them."""
     try:
         facts = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
         return _COUNTERS.unpack_from(facts)
@@ -216,7 +218,7 @@ def traffic(sock: socket.socket) -> tuple[int, int] | None:
 
 
 def _unread(sock: socket.socket) -> bool:
-    """Whether something was sent that the other side has not taken."""
+    """Whether sent bytes are still unacknowledged."""
     try:
         (waiting,) = struct.unpack("=i", fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4)))
         return bool(waiting)

@@ -1,4 +1,5 @@
-"""The default model of a running worker: found at the start, and later where files kept the start waiting."""
+"""The default image model of a running worker. Found at the start; where slow files would delay the start, found
+afterwards."""
 
 from __future__ import annotations
 
@@ -26,14 +27,14 @@ def find(config: Config, catalogue: Catalogue, seconds: float) -> Default:
 
 @dataclass
 class DefaultModel:
-    """Owned by the running worker."""
+    """The current default model, owned by the running worker."""
 
     found: Default
     search: asyncio.Task[Default] | None = None
-    """That of the start, where it took too long."""
+    """The search begun at the start, where it did not finish in time."""
 
     async def settle(self, config: Config, catalogue: Catalogue) -> None:
-        """Until all that could be a better choice was read."""
+        """Wait until every file that could be a better default is read, then choose."""
         if self.search is not None:
             self._take(await self.search)
         while not self.found.settled:
@@ -47,7 +48,8 @@ class DefaultModel:
 
 
 async def start(config: Config, catalogue: Catalogue) -> DefaultModel:
-    """Waits a moment for it: files and disks may be slow. What the operator names is looked for in any case.
+    """Search for a moment only, since files and disks may be slow. A model that the operator names is checked in any
+    case.
 
     :raises BadConfig:
     """

@@ -1,4 +1,4 @@
-"""Requests that the worker cannot carry out because its disk takes nothing: said as that, so that they come again."""
+"""Answers 503 where the disk takes no writes, so that clients send the request again."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The listening sockets: connections are accepted one by one, counted, and handed to aiohttp.
 
-asyncio's own server accepts first and asks never: handshakes of TLS are held by nobody, and each failure to accept,
-of which there are thousands where file handles have run out, is a traceback in the log.
+asyncio's own server has no limit on connections or TLS handshakes, and logs a traceback for each failed accept:
+thousands where file handles have run out.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Door:
 
     async def open(self, host: str, port: int) -> tuple[str, int]:
         """Binds; returns the first address. :raises OSError:"""
-        # asyncio knows how: all addresses of a name, either version of IP, what may be used again.
+        # create_server resolves all addresses of a name, IPv4 and IPv6, and sets the socket options.
         bound = await asyncio.get_running_loop().create_server(
             asyncio.Protocol, host, port, reuse_address=True, start_serving=False
         )
@@ -66,18 +66,18 @@ class Door:
                 task.add_done_callback(self._tasks.discard)
 
     async def close(self) -> None:
-        """Nobody else comes in; who is in is aiohttp's to send away."""
+        """Stop accepting. Open connections are closed by aiohttp."""
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        for sock in self._sockets:  # not before: a closed one's number would be waited for when it is another's
+        for sock in self._sockets:  # only now: the loop must not wait for a reused number
             sock.close()
 
     async def _accept(self, listening: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            # Accepting waits for nothing while others are at the door, and would let nobody else have a turn.
+            # accept() returns at once while connections are pending, so the loop would starve everything else.
             await asyncio.sleep(0)
             try:
                 sock, address = await loop.sock_accept(listening)
@@ -96,7 +96,7 @@ class Door:
             task.add_done_callback(self._tasks.discard)
 
     async def _serve(self, link: Link) -> None:
-        """Until aiohttp has it; from then on the protocol says when it ends."""
+        """The TLS handshake, until aiohttp takes over; then the protocol reports the end."""
         handler = self._handler()
         handler.follow(link, self._connections)
         timeout = None if self._tls is None else HEADER_SECONDS

@@ -1,8 +1,7 @@
 """The event stream: one per client connection, for all its jobs, beginning with a snapshot.
 
-What waits for a slow reader is bounded by what there is to know, not by how much happened: of each job the newest state
-counts, of each picture the newest progress, of each chat the whole text so far. A reader that falls behind all the
-same starts over with a snapshot.
+The backlog of a slow reader is bounded: only the newest state of each job, the newest progress of each picture and the
+text so far of each chat are kept. A reader that falls further behind gets a new snapshot.
 """
 
 from __future__ import annotations
@@ -23,10 +22,10 @@ MAX_WAITING = 2_000
 MAX_SNAPSHOT = 5_000
 KEEP_ALIVE_SECONDS = 15.0
 PLACES_SECONDS = 1.0
-"""How often a client is told that its queued jobs have moved on,"""
+"""How often a client is told that the places of its queued jobs changed."""
 MANY_WAITING = 200
 PLACES_SECONDS_MANY = 15.0
-"""and how often where it has many: looking takes time, and at the back a little more or less is no news."""
+"""The same for clients with many queued jobs: computing places takes time, and far back a small change is no news."""
 
 Key = tuple[str, str, int]
 
@@ -63,7 +62,7 @@ class Hub:
 
     def job_changed(self, client: str, job_id: str) -> None:
         for subscriber in self._of(client):
-            # The job's state holds all of this, and has to come after nothing that is older.
+            # The job event contains all of it, so older events of this job must not follow it.
             for key in [key for key in subscriber.waiting if key[1] == job_id]:
                 del subscriber.waiting[key]
             subscriber.put(("job", job_id, 0), None)
@@ -124,7 +123,7 @@ class Hub:
                 except Exception as error:
                     if not disk.passes(error):
                         raise
-                    continue  # the next move tells it
+                    continue  # the next change of the queue reports it
                 now |= places
                 for job_id in (job_id for job_id, place in places.items() if shown.get(job_id) not in (None, place)):
                     for subscriber in self._of(client):
@@ -138,10 +137,10 @@ class Hub:
 async def stream(
     subscriber: Subscriber, store: Store, views: Views, pause: Callable[[], Pause]
 ) -> AsyncGenerator[bytes, None]:
-    """What goes over the wire, as long as the reader stays. Begins with a snapshot."""
+    """The encoded events, beginning with a snapshot, until the reader disconnects."""
     while not subscriber.closed:
         if subscriber.restart:
-            # From here on events are kept: what happens while the snapshot is read is told after it.
+            # Collect events from here on: those during the reading of the snapshot follow it.
             subscriber.restart = False
             subscriber.waiting.clear()
             stored = await store.jobs(subscriber.client, room=None, only_open=True, limit=MAX_SNAPSHOT)
@@ -154,7 +153,7 @@ async def stream(
                 if job is not None:
                     yield _event("job", JobEvent(job=await views.job(job)))
             elif isinstance(event, ProgressEvent):
-                # A job's time left is made of more than this picture's, and nothing else tells it while it runs.
+                # Add the job's ETA here: it includes other pictures, and no other event reports it while the job runs.
                 yield _event("progress", event.model_copy(update={"eta_s": await views.eta(event.job_id)}))
             else:
                 yield _event(key[0], event)

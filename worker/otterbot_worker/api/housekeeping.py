@@ -1,4 +1,5 @@
-"""What is done beside the work: forgetting, the archive's limits, and, at the start, what went wrong before it."""
+"""Periodic clean-up: forgetting texts, the archive's limits, and, at the start, files and rows that do not belong
+together."""
 
 from __future__ import annotations
 
@@ -48,10 +49,11 @@ async def keep_house(config: Config, store: Store, archive: Archive, inputs: Inp
 
 
 async def close_to_others(config: Config, archive: Archive) -> None:
-    """Files of older versions, or of a folder that was there before the worker, may be readable by everybody."""
+    """Remove others' access rights: files of older versions, or in a folder that existed before, may be readable by
+    everybody."""
     closed = await asyncio.to_thread(privacy.close_to_others, _small_files(config))
     for folder in await asyncio.to_thread(archive.folders):
-        # A folder at a time, so that the end of the worker has not to wait for a large archive.
+        # One folder at a time: stopping the worker must not wait for a large archive.
         closed += await asyncio.to_thread(archive.close_to_others, folder)
     if closed:
         log.info("files that others on this machine could read are closed to them", extra={"count": closed})
@@ -65,21 +67,21 @@ def _small_files(config: Config) -> list[Path]:
 
 
 async def find_strays(config: Config, store: Store, archive: Archive, rows: ImageRows, begun: float) -> None:
-    """Pictures that the database does not know, because it is an older one than they are.
+    """Pictures without a row: the database was restored from an older backup.
 
-    Of encrypted rooms they go: their clients let them be drawn again, and nobody else could ever delete them. The
-    others get their rows back, since they say whose they are: their client can fetch and delete them again. Those that
-    were deleted, and came back with a backup of the archive, go once more. What does not say whose it is, a person put
-    there.
+    Those of encrypted rooms are deleted: their clients let them be drawn again, and nobody else could ever delete them.
+    The others get their rows back from their sidecars, so that their client can fetch and delete them again. Pictures
+    that were deleted and came back with a backup of the archive are deleted again. Files without an owner in the
+    sidecar belong to a person and stay.
     """
     gone: list[str] = []
     adopted = 0
     for file in await archive.strays(_known(await store.images_here())):
         if file.modified >= begun or file.owner is None or file.owner.client not in config.api.clients:
-            continue  # perhaps drawn just now, and about to get its row
+            continue  # possibly just drawn, its row not written yet
         row = await rows.of(file.owner.image_id)
         if row is not None and row.gone_at is None:
-            continue  # a copy of a picture that is where it belongs
+            continue  # a copy of a picture that the archive has at its own place
         if row is not None or archive.gone_when_delivered(bool(file.private)):
             await archive.delete(file.relpath)
             gone.append(file.relpath)
@@ -106,8 +108,8 @@ async def sweep(store: Store, archive: Archive, rows: ImageRows) -> None:
 
 
 async def _without_file(archive: Archive, here: list[ImageRow]) -> list[str]:
-    """Of encrypted rooms, and past the time in which they are delivered: words of them would stay for a file that
-    somebody deleted by hand. Not before: a disk may only be missing for a while."""
+    """Rows of encrypted rooms whose file was deleted by hand: their texts have to be forgotten. Only rows older than
+    the time for delivery, since a disk may be missing for a while."""
     before = time.time() - UNDELIVERED_SECONDS
     old = [row.relpath for row in here if archive.gone_when_delivered(row.private) and row.created_at < before]
     return await asyncio.to_thread(lambda: [relpath for relpath in old if not archive.path(relpath).exists()])

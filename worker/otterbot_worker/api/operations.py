@@ -1,4 +1,4 @@
-"""What every route says of itself: the routes are made from it, and so is the OpenAPI document."""
+"""Descriptions of all operations. Both the routes and the OpenAPI document are made from them."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class Operation:
     body: Any = None
     body_needed: bool = True
     upload: tuple[str, ...] = ()
-    """Media types of a body that is no JSON."""
+    """Media types of a body other than JSON."""
     query: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
-    """What may be sent along, by name."""
+    """Optional request headers, by name."""
     problems: tuple[int, ...] = ()
     open: bool = False
 

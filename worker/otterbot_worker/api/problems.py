@@ -10,7 +10,7 @@ from typing import Any, NoReturn, TypeVar
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
-from .. import config
+from .. import expected
 from ..archive import Archive
 from ..errors import CannotLook
 from ..schemas.jobs import FieldProblem, Problem
@@ -22,12 +22,12 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 LOOK_AGAIN_SECONDS = 10
 FIELDS_MAX = 50
-"""Of a request that are named: one of a megabyte can have ninety thousand that nobody knows."""
+"""At most so many fields are named: a request of a megabyte can have ninety thousand unknown ones."""
 _KINDS = frozenset({"image", "resolved", "chat", "NewImageJob", "NewResolvedJob", "NewChatJob"})
 
 
 class ApiProblem(Exception):
-    """Leaves a handler and becomes the answer."""
+    """Raised by a handler, turned into a problem document by ``middleware``."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class ApiProblem(Exception):
 
 
 def disk_full(archive: Archive) -> ApiProblem:
-    """For now: whoever has promised a picture already may ask again later."""
+    """507. A client that has promised a picture may submit again later."""
     detail = archive.no_room() or "The worker's disk is full, so it takes no new pictures."
     return ApiProblem(507, "disk_full", detail, headers={"Retry-After": "30"})
 
@@ -63,7 +63,7 @@ async def middleware(request: web.Request, handler: Handler) -> web.StreamRespon
     except ApiProblem as problem:
         return answer(problem)
     except web.HTTPRequestEntityTooLarge:
-        # The rest of the body was not read: this connection cannot be used again.
+        # Close the connection: the rest of the body was not read.
         response = answer(ApiProblem(413, "too_large", "The request is larger than this worker reads."))
         response.force_close()
         return response
@@ -72,11 +72,11 @@ async def middleware(request: web.Request, handler: Handler) -> web.StreamRespon
             raise
         return of_http(error)
     except CannotLook as error:
-        # Neither a yes nor a no: whoever asked keeps the request and asks again.
+        # Unknown, not absent: the client keeps the request and asks again.
         log.warning("could not look at a file", extra={"route": route_name(request), "why": error.why})
         return answer(ApiProblem(503, "cannot_look", error.sentence, headers={"Retry-After": str(LOOK_AGAIN_SECONDS)}))
     except web.RequestPayloadError:
-        # What a body is made of (its chunks, their lengths) is broken: where the next request begins, nobody knows.
+        # Close the connection: with broken chunks nobody knows where the next request begins.
         response = answer(ApiProblem(400, "bad_request", "The body did not arrive as HTTP sends one."))
         response.force_close()
         return response
@@ -89,14 +89,14 @@ async def middleware(request: web.Request, handler: Handler) -> web.StreamRespon
 
 
 def of_http(error: web.HTTPException) -> web.Response:
-    """aiohttp's own refusal, without its text."""
+    """aiohttp's own error as a problem document, without its text."""
     code = "not_found" if error.status == 404 else HTTPStatus(error.status).phrase.lower().replace(" ", "_")
     headers = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
     return answer(ApiProblem(error.status, code, HTTPStatus(error.status).description, headers=headers))
 
 
 def route_name(request: web.Request) -> str:
-    """The route's pattern: a path may hold what somebody typed."""
+    """The route's pattern, for logs: a path may hold what somebody typed."""
     resource = request.match_info.route.resource
     return resource.canonical if resource is not None else "unknown"
 
@@ -111,7 +111,7 @@ def answer(error: ApiProblem) -> web.Response:
 
 
 def as_it_is(request: web.Request) -> None:
-    """No compressed bodies: no client here needs them, and a few bytes could become any number.
+    """Refuse compressed bodies: no client needs them, and a few bytes could unpack to gigabytes.
 
     :raises ApiProblem: 415
     """
@@ -155,8 +155,8 @@ def _field(problem: Mapping[str, Any]) -> FieldProblem:
     elif kind in ("union_tag_invalid", "union_tag_not_found"):
         path, message = ["kind"], "Expected image, resolved or chat."
     else:
-        expected = _lengths(kind, problem.get("ctx", {})) or config.expected(problem)
-        message = f"{expected[0].upper()}{expected[1:]}."
+        said = _lengths(kind, problem.get("ctx", {})) or expected.of(problem)
+        message = f"{said[0].upper()}{said[1:]}."
     return FieldProblem(field=".".join(path) or "body", code=kind, message=message)
 
 

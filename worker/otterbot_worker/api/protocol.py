@@ -1,7 +1,7 @@
-"""aiohttp's side of one connection: who follows its requests, and what it says where there is no request at all.
+"""aiohttp's protocol of one connection: reports its requests, and answers what is no HTTP.
 
-aiohttp answers what it cannot read as HTTP by itself, as plain text that repeats the line or the header, and with a
-traceback in the log. Here that is a problem document that repeats nothing.
+To bytes that are no HTTP, aiohttp itself answers with plain text that repeats the line or header, and logs a traceback.
+Here the answer is a problem document that repeats nothing.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Connection(web.RequestHandler):
     _connections: Connections | None = None
 
     def follow(self, link: Link, connections: Connections) -> None:
-        """``link`` is told what happens here, ``connections`` when it ends."""
+        """Report the phases to ``link``, and the end to ``connections``."""
         self._link, self._connections = link, connections
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -45,7 +45,7 @@ class Connection(web.RequestHandler):
         super().connection_lost(exc)
 
     def began(self, request: web.BaseRequest) -> None:
-        """A whole line and all headers are here."""
+        """Called when the request line and all headers are read."""
         if self._link is not None:
             self._link.served = True
             self._link.asks_known = lambda: CLIENT in request
@@ -56,7 +56,7 @@ class Connection(web.RequestHandler):
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
         if isinstance(resp, web.HTTPException):
-            resp = of_http(resp)  # it did not come through the middlewares, so its text may repeat what was sent
+            resp = of_http(resp)  # raised before the middlewares, so its text may repeat what was sent
         if self._link is None:
             return await super().finish_response(request, resp, start_time)
         self._link.enter("answering")
@@ -89,14 +89,14 @@ class Connection(web.RequestHandler):
 
 
 class Server(web.Server):
-    """aiohttp's, whose connections are ours."""
+    """aiohttp's server with our ``Connection``."""
 
     def __call__(self) -> Connection:
         return Connection(self, loop=self._loop, **self._kwargs)
 
 
 class Runner(web.AppRunner):
-    """aiohttp's, whose server is ours."""
+    """aiohttp's runner with our ``Server``."""
 
     async def _make_server(self) -> Server:
         made = await super()._make_server()

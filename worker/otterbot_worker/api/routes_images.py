@@ -69,11 +69,11 @@ async def _here(request: web.Request) -> ImageRow:
 
 
 def _file(request: web.Request, path: Path, content_type: str) -> web.StreamResponse:
-    """:raises ApiProblem: it is gone :raises CannotLook: the whole archive is"""
+    """:raises ApiProblem: it is gone :raises CannotLook: the whole archive is missing"""
     if not path.is_file():
         if not request.app[PARTS].archive.is_here():
             raise CannotLook("the archive", "its folder is not there")
-        # Somebody tidied up by hand.
+        # The file was deleted by hand.
         raise _gone()
     return web.FileResponse(path, headers={**_HEADERS, "Content-Type": content_type})
 

@@ -1,4 +1,4 @@
-"""Pictures to start from: sent before the job that needs them."""
+"""Init images, masks and ControlNet pictures: sent before the job that needs them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 MEDIA_TYPES = ("image/png", "image/jpeg", "image/webp", "image/gif")
 OWNER = "Otterbot-Owner"
-"""A header, since addresses come into the logs of proxies; and a worker that does not know it does not mind."""
+"""A header, not a query: proxies log addresses. Older workers ignore unknown headers."""
 OWNER_MAX = 1_000
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
@@ -48,7 +48,7 @@ async def add(request: web.Request) -> web.Response:
 
 
 async def _read(request: web.Request, most: int) -> bytes:
-    """The body; what is larger than it may be is not read to its end.
+    """The body, read up to ``most`` bytes.
 
     :raises web.HTTPRequestEntityTooLarge:
     """

@@ -11,7 +11,7 @@ from aiohttp import web
 from pydantic import TypeAdapter, ValidationError
 
 from ..queue.model import StoredJob
-from ..queue.store import InputGone, KeyReused, Limits, QueueFull, Submission
+from ..queue.submission import InputGone, KeyReused, Limits, QueueFull, Submission
 from ..requests import input_images, resolve, resubmitted
 from ..requests.refusal import Refused
 from ..schemas.jobs import Job, JobList
@@ -34,7 +34,7 @@ async def submit(request: web.Request) -> web.Response:
     new = await body(request, lambda raw: NEW_JOB.validate_json(raw, strict=True))
     known = await parts.store.by_key(client, new.key)
     if known is not None:
-        # Before everything else: what was accepted once stays so, whatever the queue or the disk look like now.
+        # Look up the key first: an accepted job stays accepted, whatever the queue or the disk look like now.
         if known.body_hash != resolve.body_hash(new):
             raise _key_reused()
         return reply(await parts.views.job(known))
@@ -68,11 +68,11 @@ async def _resolve(parts: Parts, client: str, new: AnyJob) -> Submission:
         return await asyncio.to_thread(
             resolve.image_submission, new, client, parts.catalogue, parts.default_model, found, parts.library
         )
-    except ValidationError as error:  # of what a resolved request asks for
+    except ValidationError as error:  # a resolved request with invalid fields
         refuse(error)
     except Refused as refused:
         codes = {problem.code for problem in refused.problems}
-        if codes == {"input_gone"}:  # with anything else wrong, sending it again would not help
+        if codes == {"input_gone"}:  # only this: with other problems, sending the picture again would not help
             raise _input_gone() from None
         code = next((code for code in ("unknown_model", "unknown_lora") if code in codes), "invalid_request")
         sentences = " ".join(problem.message for problem in refused.problems)

@@ -1,4 +1,4 @@
-"""One worker process: from the settings to the last word."""
+"""One worker process: opens its parts, serves the API, ends cleanly."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ EXIT_BROKEN = 70
 STREAMS_SECONDS = 2.0
 MOST_FILES = 65_536
 FILES_OF_OURS = 256
-"""What pictures, the database, pipes to other processes and the network behind take; the rest are connections'."""
+"""File handles for pictures, the database, pipes and outgoing connections; the rest of the limit is for clients'
+connections."""
 
 
 def runner_of(app: web.Application, *, shutdown_timeout: float = STREAMS_SECONDS) -> Runner:
@@ -37,7 +38,7 @@ def runner_of(app: web.Application, *, shutdown_timeout: float = STREAMS_SECONDS
         access_log=None,
         shutdown_timeout=shutdown_timeout,
         keepalive_timeout=IDLE_SECONDS,
-        auto_decompress=False,  # what is broken, or a bomb, would break before a handler can refuse it
+        auto_decompress=False,  # decompression would fail, or explode, before a handler can refuse it
     )
 
 
@@ -75,7 +76,7 @@ async def serve(config: Config) -> int:
 
 
 async def _until_end(stop: asyncio.Event, broken: asyncio.Future[BaseException]) -> int:
-    # The future's end is no different from a signal's: both wake this one wait.
+    # A broken loop and a signal both end the same wait.
     broken.add_done_callback(lambda _: stop.set())
     await stop.wait()
     if broken.done():
@@ -97,7 +98,7 @@ def _tls(config: Config) -> ssl.SSLContext | None:
 
 
 def _room_for(wanted: int) -> int:
-    """Raises the limit of open files to what this user may have; returns how many connections go with it."""
+    """Raise the limit of open files as far as this user may. Returns how many connections fit into it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
     if soft != resource.RLIM_INFINITY and soft < most:

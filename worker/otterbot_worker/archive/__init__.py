@@ -1,11 +1,12 @@
 """The archive of pictures: files by date, each with everything needed to make it again.
 
-`files.Archive` is the door; `names`, `pictures`, `metadata` and `retention` are its parts. It keeps no
-database: the worker's store knows which picture lies where. `reading` is the way back, from a file to its request.
+Enter through `files.Archive`, which uses `names`, `pictures`, `metadata`, `durable`, `stored` and `retention`. It keeps
+no database: the worker's store knows which picture lies where. `reading` reads the request back out of a file.
 """
 
-from .files import Archive, ArchiveSettings, Stored, StoredThumbnail
+from .files import Archive, ArchiveSettings
 from .names import subject
 from .retention import Known
+from .stored import Stored, StoredThumbnail
 
 __all__ = ["Archive", "ArchiveSettings", "Known", "Stored", "StoredThumbnail", "subject"]

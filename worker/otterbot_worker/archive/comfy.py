@@ -1,9 +1,8 @@
 """A graph of ComfyUI → settings, where it is a plain one: one sampler, two texts, one checkpoint, an empty picture.
 
-A graph is a program: what several samplers, switched conditions or nodes of extensions make of a text cannot be told
-by looking. So each value is taken only where it stands as a number or a text in a node that is known, and nothing is
-taken at all of a graph that has more than one sampler, or none. Nodes that have no part in such a graph (clip skip, a
-decoder of its own, an upscaler behind it) are named.
+A graph is a program: what several samplers, switched conditions or extension nodes make of a text cannot be told by
+reading it. So a value is taken only where it stands as a number or a text in a known node, and nothing is taken from a
+graph with no sampler or several. Nodes that a plain graph does not have (clip skip, a VAE, an upscaler) are named.
 """
 
 from __future__ import annotations
@@ -15,11 +14,11 @@ _SAMPLER = "KSampler"
 _TEXTS = {"CLIPTextEncode": ("text",)}
 _CHECKPOINTS = ("CheckpointLoaderSimple", "CheckpointLoader")
 _THROUGH = ("LoraLoader", "LoraLoaderModelOnly")
-"""What passes a model on, changed in a way that is named."""
+"""Nodes that pass a model on, changed in a way that is named."""
 _EMPTY = ("EmptyLatentImage", "EmptySD3LatentImage")
 _PLAIN = frozenset({_SAMPLER, *_TEXTS, *_CHECKPOINTS, *_THROUGH, *_EMPTY, "VAEDecode", "VAEDecodeTiled"})
 _OUTPUTS = ("SaveImage", "PreviewImage")
-"""How the names of nodes begin that change no pixel."""
+"""Beginnings of the names of nodes that change no pixel."""
 _STEPS_MAX = 32
 _NODES_MAX = 2_000
 
@@ -27,7 +26,7 @@ Graph = Mapping[str, Any]
 
 
 def plain(graph: Any) -> dict[str, Any] | None:
-    """The values, by A1111-like names of ``reading``; ``None`` where it is no graph, or no plain one."""
+    """The values by the names that ``reading`` uses; ``None`` for anything but a plain graph."""
     if not is_graph(graph) or len(graph) > _NODES_MAX:
         return None
     samplers = [node for node in graph.values() if "sampler" in str(node.get("class_type")).lower()]
@@ -56,7 +55,7 @@ def plain(graph: Any) -> dict[str, Any] | None:
 
 
 def is_graph(graph: Any) -> bool:
-    """Number of a node → what it is."""
+    """Whether this is ComfyUI's JSON: node number → node."""
     return (
         isinstance(graph, dict)
         and bool(graph)
@@ -70,7 +69,7 @@ def _inputs(node: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _node(graph: Graph, link: Any) -> Mapping[str, Any] | None:
-    """What a link, ``["4", 0]``, leads to."""
+    """The node that a link such as ``["4", 0]`` leads to."""
     if not isinstance(link, list) or not link or not isinstance(link[0], (str, int)):
         return None
     node: Mapping[str, Any] | None = graph.get(str(link[0]))
@@ -90,7 +89,7 @@ def _text(graph: Graph, link: Any) -> str | None:
 
 
 def _others(graph: Graph) -> tuple[str, ...]:
-    """What else has a part in the picture, by the names of its nodes."""
+    """The names of all other nodes that act on the picture."""
     kinds = [node["class_type"] for node in graph.values()]
     loras = ["LoRAs"] if any(kind in _THROUGH for kind in kinds) else []
     rest = {kind for kind in kinds if kind not in _PLAIN and not kind.startswith(_OUTPUTS)}
@@ -98,7 +97,7 @@ def _others(graph: Graph) -> tuple[str, ...]:
 
 
 def _model(graph: Graph, link: Any) -> str | None:
-    """The checkpoint's name."""
+    """The checkpoint's name, found through the links."""
     for _ in range(_STEPS_MAX):
         node = _node(graph, link)
         if node is None:

@@ -6,10 +6,10 @@ JPEG      EXIF, in the first ``APP1`` that has some; comments
 WebP      EXIF
 ========  ===============================================================
 
-Of EXIF ``UserComment`` is read, where the tools of the field put what PNGs hold in ``parameters``, also where it
-stands in the wrong directory; and what ComfyUI and SwarmUI put into the picture's description, the maker's and the
-camera's name, ``prompt:{…}`` or ``{…}``. Draw Things has that comment in the XMP of its PNGs. A file is input like any
-other: what is read of it is bounded in bytes, in parts and, where it is compressed, in what comes out.
+From EXIF, ``UserComment`` is read, which holds what PNGs have in ``parameters``, even where it stands in the wrong
+directory. ComfyUI and SwarmUI put ``prompt:{…}`` or ``{…}`` into the description, the maker's name or the camera's
+name. Draw Things puts ``UserComment`` into the XMP of its PNGs. A file is input like any other: what is read of it is
+bounded in bytes, in parts and, where it is compressed, in what comes out.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ COMMENT, DESCRIPTION = "Comment", "Description"
 MAX_TEXT = 1024 * 1024
 """Bytes of one text, before and after it is unpacked."""
 _MAX_PARTS = 50_000
-"""The pixels of a PNG may stand in pieces of 8 KiB; a long animation in WebP has a thousand."""
+"""Chunks of one file. A PNG may have its pixels in pieces of 8 KiB; a long WebP animation has a thousand chunks."""
 _MAX_TEXTS = 64
-"""In one PNG; each may be as long as a text may be."""
+"""Texts in one PNG, each up to ``MAX_TEXT``."""
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
 _EXIF_IFD, _USER_COMMENT = 0x8769, 0x9286
 _DESCRIPTION = 0x010E
 _NAMES = (_DESCRIPTION, 0x010F, 0x0110)
-"""What it shows, and the names of the maker and the camera."""
+"""EXIF tags: description, maker, camera model."""
 _XMP = "XML:com.adobe.xmp"
 
 
@@ -51,7 +51,7 @@ class BadPicture(ValueError):
 
 
 class NoSettings(BadPicture):
-    """A picture, or a sidecar, that says nothing of how it was made, or nothing that can be read."""
+    """A picture or sidecar without settings, or with none that can be read."""
 
 
 def texts(path: Path) -> dict[str, str | None]:
@@ -60,7 +60,7 @@ def texts(path: Path) -> dict[str, str | None]:
     :raises BadPicture: it is no file, or none of the three kinds
     :raises OSError: it cannot be opened or read
     """
-    # Before it is opened: a pipe would wait for its writer, a device may never end.
+    # Check first: opening a pipe would wait for its writer, and a device may never end.
     if not stat.S_ISREG(path.stat().st_mode):
         raise BadPicture("is not a file")
     with path.open("rb") as file:
@@ -108,7 +108,7 @@ def _of_png(file: BinaryIO) -> Iterator[tuple[str, str | None]]:
 
 
 def _png_text(kind: bytes, data: bytes) -> str | None:
-    """What follows the keyword, as text."""
+    """The text after the keyword."""
     if kind == b"tEXt":
         return data.decode("latin-1")
     if kind == b"zTXt":
@@ -121,7 +121,7 @@ def _png_text(kind: bytes, data: bytes) -> str | None:
 
 
 def _xmp_comment(xmp: str) -> str | None:
-    """The text of its ``exif:UserComment``, the first of any language."""
+    """The text of ``exif:UserComment`` in XMP, in the first language."""
     _, _, rest = xmp.partition("<exif:UserComment>")
     inside, end, _ = rest.partition("</exif:UserComment>")
     _, _, item = inside.partition("<rdf:li")
@@ -172,7 +172,7 @@ def _webp_exif(file: BinaryIO) -> bytes | None:
 
 
 def _of_exif(tiff: bytes | None) -> Iterator[tuple[str, str | None]]:
-    """ComfyUI's texts begin with the keyword that they have in its PNGs, SwarmUI's are as in those."""
+    """ComfyUI's texts begin with the keyword of its PNG chunks; SwarmUI's are the same as in its PNGs."""
     for tag, value in _entries(tiff) if tiff else ():
         if tag == _USER_COMMENT:
             if comment := _decoded(value):
@@ -189,7 +189,7 @@ def _of_exif(tiff: bytes | None) -> Iterator[tuple[str, str | None]]:
 
 
 def _entries(tiff: bytes) -> Iterator[tuple[int, bytes]]:
-    """Tags that are looked at, and their values."""
+    """The tags that are read, with their values."""
     order: Literal["little", "big"]
     if tiff.startswith(b"II*\x00"):
         order = "little"
@@ -222,16 +222,16 @@ def _entries(tiff: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _decoded(comment: bytes) -> str:
-    """The first eight bytes name the encoding; which of the two UTF-16 it is, they do not say."""
+    """A ``UserComment`` as text. Its first eight bytes name the encoding, but not the byte order of UTF-16."""
     code, text = comment[:8].upper(), comment[8:]
     if code != b"UNICODE\x00":
         text = text if code in (b"ASCII\x00\x00\x00", b"JIS\x00\x00\x00\x00\x00", bytes(8)) else comment
         return text.decode("utf-8-sig", "replace").strip("\x00")
     if 0 not in text.rstrip(b"\x00"):
-        # In UTF-16 the line of settings, which is ASCII, has a zero in every letter.
+        # No zero bytes, so no UTF-16: there the ASCII line of settings has a zero in every letter.
         return text.decode("utf-8-sig", "replace").strip("\x00")
     if text.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return text.decode("utf-16", "replace").strip("\x00")
-    # A1111 writes big-endian, other tools the EXIF block's own order. The line of settings is ASCII in any case.
+    # Guess the byte order by the zeros of ASCII letters: A1111 writes big-endian, other tools the EXIF block's order.
     big = text[0::2].count(0) >= text[1::2].count(0)
     return text.decode("utf-16-be" if big else "utf-16-le", "replace").strip("\x00")

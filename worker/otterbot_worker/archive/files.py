@@ -16,9 +16,6 @@ Everything slow happens in one thread of the archive's own, so that a picture is
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import hashlib
-import os
 import shutil
 import time
 import uuid
@@ -32,7 +29,8 @@ from typing import Literal, TypeVar
 
 from .. import privacy, space
 from ..schemas.records import Record
-from . import metadata, names, pictures, retention
+from . import durable, metadata, names, pictures, retention
+from .stored import Stored, stored
 
 T = TypeVar("T")
 
@@ -48,33 +46,7 @@ class ArchiveSettings:
     min_free_gb: float = 2.0
     encrypted_rooms: Literal["keep", "until_delivered"] = "until_delivered"
     data_dir: Path | None = None
-    """Where the queue lies, which needs room as well."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class StoredThumbnail:
-    width: int
-    height: int
-    size: int
-    mimetype: str
-    sha256: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Stored:
-    """A picture in the archive. ``relpath`` is relative to its root, with ``/``; sizes in pixels and bytes. The hashes
-    are of the files: whoever fetches one can tell that it is the one, and whole."""
-
-    image_id: str
-    relpath: str
-    filename: str
-    mimetype: str
-    size: int
-    sha256: str
-    width: int
-    height: int
-    blurhash: str
-    thumbnail: StoredThumbnail
+    """The folder of the queue's database, which needs free space as well."""
 
 
 class Archive:
@@ -88,7 +60,7 @@ class Archive:
         self.settings = settings
         self._scratch = root / ".scratch"
         if not root.exists():
-            # Made by us: pictures of private rooms are nobody else's business on a shared machine.
+            # 0700: on a shared machine other users must not see pictures of private rooms.
             root.mkdir(mode=0o700, parents=True)
         self._scratch.mkdir(mode=0o700, exist_ok=True)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="archive")
@@ -112,7 +84,8 @@ class Archive:
         return self.root.joinpath(*parts)
 
     def is_here(self) -> bool:
-        """Whether the archive is there at all: its disk may be missing for a while, which says nothing of a picture."""
+        """Whether the archive is there at all. While its disk is missing, a missing file does not mean a deleted
+        picture."""
         return self._scratch.is_dir()
 
     def sidecar(self, relpath: str) -> Path:
@@ -166,7 +139,7 @@ class Archive:
         try:
             return await asyncio.wrap_future(future)
         except asyncio.CancelledError:
-            # The thread cannot be interrupted; what it still finishes belongs to nobody.
+            # The thread cannot be interrupted: delete what it still finishes.
             future.add_done_callback(
                 lambda done: None if done.cancelled() or done.exception() else self._remove(done.result().relpath)
             )
@@ -191,8 +164,9 @@ class Archive:
         folder = self.root / names.folder(when)
         new_folder = not folder.exists()
         folder.mkdir(mode=0o700, exist_ok=True)
-        stem = names.stem(theme, record.used.prompt, when)
-        target, temporary = _reserve(folder, stem, self._given)
+        said = record.used.expansion.prompt if record.used.expansion is not None else record.used.prompt
+        stem = names.stem(theme, said, when)
+        target, temporary = durable.reserve(folder, stem, self._given)
         try:
             notes = metadata.sidecar(
                 record,
@@ -201,34 +175,17 @@ class Archive:
                 private=private,
                 owner=owner,
             )
-            _write(retention.sidecar_of(target), notes.encode("utf-8"))
-            _write(retention.thumbnail_of(target), encoded.thumbnail)
-            _write(target, encoded.png, temporary)
-            _sync_folder(folder)
+            durable.write(retention.sidecar_of(target), notes.encode("utf-8"))
+            durable.write(retention.thumbnail_of(target), encoded.thumbnail)
+            durable.write(target, encoded.png, temporary)
+            durable.sync_folder(folder)
             if new_folder:
-                _sync_folder(self.root)
+                durable.sync_folder(self.root)
         except BaseException:
             for path in (temporary, target, retention.sidecar_of(target), retention.thumbnail_of(target)):
                 path.unlink(missing_ok=True)
             raise
-        return Stored(
-            image_id=owner.image_id,
-            relpath=f"{folder.name}/{target.name}",
-            filename=target.name,
-            mimetype="image/png",
-            size=len(encoded.png),
-            sha256=hashlib.sha256(encoded.png).hexdigest(),
-            width=encoded.width,
-            height=encoded.height,
-            blurhash=encoded.blurhash,
-            thumbnail=StoredThumbnail(
-                width=encoded.thumbnail_width,
-                height=encoded.thumbnail_height,
-                size=len(encoded.thumbnail),
-                mimetype=pictures.THUMBNAIL_TYPE,
-                sha256=hashlib.sha256(encoded.thumbnail).hexdigest(),
-            ),
-        )
+        return stored(encoded, image_id=owner.image_id, relpath=f"{folder.name}/{target.name}")
 
     # ------------------------------------------------------------ removing
 
@@ -276,11 +233,12 @@ class Archive:
         )
 
     def folders(self) -> list[Path]:
-        """The worker's own in it, the one for raw pixels first."""
+        """The folders of the archive that are the worker's, the one for raw pixels first."""
         return [self._scratch, *retention.folders(self.root)]
 
     def close_to_others(self, folder: Path) -> int:
-        """A folder of ours, and the files in it that are ours; returns how many others could read. Reads files."""
+        """Remove others' access rights from one of our folders and our files in it. Returns how many others could
+        read."""
         mine = folder == self._scratch
         files = [path for path in folder.iterdir() if mine or retention.is_ours(path.name)]
         return privacy.close_to_others([*([folder] if mine or files else []), *files])
@@ -290,48 +248,3 @@ class Archive:
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.wrap_future(self._thread.submit(work))
-
-
-def _reserve(folder: Path, stem: str, given: deque[Path]) -> tuple[Path, Path]:
-    """A name that no other picture has, and its temporary file, created: whoever holds that one owns the name.
-
-    ``given`` are the names of the last pictures, this one's added: one that was delivered and deleted within its
-    second must not pass its name on, because who deletes it by name may come late.
-    """
-    for count in range(1, 10_000):
-        target = folder / (f"{stem}.png" if count == 1 else f"{stem}_{count}.png")
-        if target in given:
-            continue
-        temporary = folder / f".{target.name}.tmp"
-        try:
-            os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        except FileExistsError:
-            continue
-        if not target.exists():
-            given.append(target)
-            return target, temporary
-        temporary.unlink()
-    raise FileExistsError("no free name for a picture")
-
-
-def _write(target: Path, data: bytes, temporary: Path | None = None) -> None:
-    temporary = temporary or target.with_name(f".{target.name}.tmp")
-    try:
-        with os.fdopen(os.open(temporary, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        # Some network file systems cannot sync folders; a rename there is as durable as it gets.
-        with contextlib.suppress(OSError):
-            os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,4 +1,4 @@
-"""What was found in a file, and its values as a request holds them: valid, or left out and named."""
+"""Settings found in a file, as fields of a request: valid ones, and notes about those left out."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _PLAIN_SCHEDULES = ("", "Automatic", "Uniform")
 @dataclass(frozen=True, kw_only=True)
 class Found:
     source: str
-    """What was read, in words."""
+    """A name for people of what was read."""
     request: Mapping[str, Any]
     """Fields of `schemas.ImageRequest`, each one valid; prompt or seed may be missing, a note says so then."""
     details: tuple[tuple[str, str], ...]
@@ -50,14 +50,14 @@ class Found:
 
 
 def number(text: str | None) -> Any:
-    """As a number where it is a plain one. Else the text as it is, which no field for numbers takes."""
+    """The number in a text; other texts unchanged, since fields for numbers refuse them."""
     if text is None or not re.fullmatch(r"\d{1,12}(\.\d{1,12})?", text, re.ASCII):
         return text
     return float(text) if "." in text else int(text)
 
 
 def any_variation(variation: Any) -> Any:
-    """With a strength of 0 it is none."""
+    """The variation, or ``None`` at strength 0."""
     none = isinstance(variation, dict) and variation.get("strength") == 0
     return None if none else variation
 
@@ -70,7 +70,7 @@ def sampler(name: Any, schedule: str | None, notes: list[str]) -> str | None:
         notes.append("The sampler in it is no name: left out.")
         return None
     if schedule == "Automatic" and name.startswith("DPM"):
-        # It stands for another one with each of these, and not for the same in each program.
+        # Programs disagree about which sampler this name means with these schedules.
         known = None
     elif schedule is None or schedule in _PLAIN_SCHEDULES:
         known = samplers.resolve(name)
@@ -83,7 +83,7 @@ def sampler(name: Any, schedule: str | None, notes: list[str]) -> str | None:
 
 
 def valid(values: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
-    """The fields that a request can hold; a note for each of the others."""
+    """The fields that are valid in a request. Each other one gets a note."""
     kept = {name: _text(value) for name, value in values.items() if value is not None}
     missing = [name for name in ("prompt", "seed", "model", "steps") if not kept.get(name) and kept.get(name) != 0]
     if kept.get("upscale") and "prompt" in missing:
@@ -102,5 +102,5 @@ def valid(values: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
 
 
 def _text(value: Any) -> Any:
-    """Half a surrogate pair, which JSON can hold, could neither be printed nor sent."""
+    """Replace lone surrogates: JSON can hold them, but they can be neither printed nor sent."""
     return value.encode("utf-8", "replace").decode("utf-8") if isinstance(value, str) else value

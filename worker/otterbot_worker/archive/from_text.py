@@ -1,4 +1,4 @@
-"""Settings that another program wrote into a picture, or A1111's text of ours → a request."""
+"""From the text in a picture to a request: other programs' settings, and our own A1111 text."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from .containers import NoSettings
 from .found import Found, any_variation, number, sampler, valid
 
 _ABOUT = ("Model hash", "Lora hashes", "TI hashes", "VAE hash", "Hashes", metadata.START, "Version", "User")
-"""A1111's fields that change no picture, or say again what another one or a note of its own says."""
+"""A1111's fields without effect on the picture, or said again by another field or note."""
 _AFTERWARDS = ("postprocessing", "extras")
-"""Texts of A1111's that say what was done with a finished picture, as making it larger."""
+"""A1111's texts about post-processing, such as upscaling a finished picture."""
 _SIZE = re.compile(r"\s*(\d{1,6})\s*[x×]\s*(\d{1,6})\s*", re.IGNORECASE)
 _SHAPE = 0.01
-"""How much two sides of an enlarged picture may have grown differently: they are whole pixels."""
+"""Tolerance between the scales of the two sides: both are rounded to whole pixels."""
 
 
 def read_texts(texts: Mapping[str, str | None], notes: list[str]) -> Found:
-    """Whoever's they are. :raises NoSettings:"""
+    """Read the settings, whichever program wrote them. :raises NoSettings:"""
     damaged = metadata.A1111_CHUNK in texts and texts[metadata.A1111_CHUNK] is None
     places = (metadata.A1111_CHUNK, containers.DESCRIPTION, containers.COMMENT)
     text = next((text for place in places if (text := infotext.parse(texts.get(place) or ""))), None)
@@ -68,7 +68,7 @@ def _of_infotext(text: infotext.Infotext, notes: list[str], afterwards: list[str
     second_pass = final is not None or any(name.startswith("Hires") for name in fields)
     if metadata.START in fields or ("Denoising strength" in fields and not second_pass):
         notes.append("It was drawn from another picture, which this file does not hold.")
-    # With a model of ours that is its own.
+    # Our models with zero terminal SNR set it themselves.
     about = (*_ABOUT, metadata.RESCALE) if text.ours else _ABOUT
     _say_left_out([*(name for name in fields if name not in about), *afterwards], notes)
     return Found(
@@ -85,7 +85,7 @@ def _say_left_out(names: list[str], notes: list[str]) -> None:
 
 
 def _something(request: dict[str, Any]) -> dict[str, Any]:
-    """:raises NoSettings: none of it can be used"""
+    """:raises NoSettings: nothing in the request can be used"""
     if not request.keys() - {"negative_prompt"}:
         raise NoSettings("has settings in it, but none that Otterbot can use")
     return request
@@ -117,10 +117,10 @@ def _size(fields: dict[str, str], name: str) -> Side | None:
 
 
 def _scale(first: Side, final: Side | None, notes: list[str]) -> float | None:
-    """By how much the second pass enlarges; ``None`` where nothing says so."""
+    """The second pass's scale; ``None`` where no field says it."""
     if final is None or None in first:
         return None
-    # A side of 0 follows from the other one.
+    # In "Hires resize" a side of 0 is computed from the other one.
     scales = [int(last or 0) / max(1, int(side or 0)) for side, last in zip(first, final, strict=True)]
     scales = [scale for scale in scales if scale]
     if not scales:
@@ -177,5 +177,5 @@ def _of_foreign(foreign: others.Foreign, notes: list[str]) -> Found:
 
 
 def _whole(value: Any) -> Any:
-    """JSON of some programs has ``20.0`` steps."""
+    """An integer where the value is a whole float: some programs write ``20.0`` steps."""
     return int(value) if isinstance(value, float) and value.is_integer() and abs(value) < 1e12 else value

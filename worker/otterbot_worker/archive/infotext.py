@@ -1,10 +1,10 @@
 """A1111's ``parameters`` read: words, negative words, and the line of settings. Linear in time, whatever stands there.
 
-The settings are the last line: a person's words may hold ``Steps: 99`` on lines of their own. Where that line holds
-none, extensions have written behind it, or a value of it has several lines; then it is the last line that does. In
-texts that sites have taken apart and put together again, all is on one line, or each field is on one of its own.
-``Negative prompt:`` at the beginning of a line is a border in the format itself, in others' texts in any capitals; our
-writer escapes it in words, A1111 does not. Sites also put ``<br>`` or ``\\n`` in the place of all line breaks.
+The settings are the last line: a prompt may hold ``Steps: 99`` on lines of its own. Where the last line has no settings
+(an extension wrote behind it, or a value has several lines), the last line with settings counts. Texts rewritten by web
+sites have everything on one line, or each field on a line of its own. ``Negative prompt:`` at the beginning of a line
+begins the negative prompt, in others' texts in any capitals. Our writer escapes it inside a prompt, A1111 does not.
+Sites also put ``<br>`` or ``\\n`` in the place of all line breaks.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from . import metadata
 _NEGATIVE = re.compile(r"Negative prompt:")
 _ANY_NEGATIVE = re.compile(r"negative[ _]prompt ?:", re.IGNORECASE)
 _FIELDS_MIN = 3
-"""A1111's own threshold: a last line with fewer is words."""
+"""A1111's own threshold: a last line with fewer fields belongs to the prompt."""
 _CORE = frozenset({"Steps", "Seed", "Sampler", "CFG scale", "Size"})
-"""Without one of them three fields are words about something else."""
+"""Three fields without any of these are not settings of a picture."""
 
 _KEY = re.compile(r"\s*(\w[\w \-/]{1,80}):\s*")
 _QUOTED = re.compile(r'"(?:\\.|[^\\"])*"')
@@ -32,7 +32,7 @@ _BREAKS = re.compile(_BREAK, re.IGNORECASE)
 _BROKEN = re.compile(rf"{_BREAK}(?=(?:Negative prompt|Steps|Seed|Sampler|CFG scale|Size):)", re.IGNORECASE)
 _BREAKS_OR_QUOTED = re.compile(rf'"(?:\\.|[^\\"])*+\\?(?:"|\Z)|{_BREAK}', re.IGNORECASE)
 _GLUED = re.compile(r"(?<=\S)\.$")
-"""What some sites put in the place of a line break."""
+"""Some sites put this in place of a line break."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,13 +40,13 @@ class Infotext:
     prompt: str
     negative_prompt: str
     fields: Mapping[str, str]
-    """As they are named in the text, in its order."""
+    """By their names in the text, in its order."""
     ours: bool
     """Written by Otterbot."""
     borders: int
-    """How many lines begin like the negative prompt. More than one: somebody's words hold such a line."""
+    """How many lines begin like a negative prompt. Several: the prompt itself holds such a line."""
     run_together: bool = False
-    """Words and settings stood on one line."""
+    """Prompt and settings stood on one line."""
 
 
 def parse(text: str) -> Infotext | None:
@@ -76,7 +76,7 @@ def parse(text: str) -> Infotext | None:
 
 
 def _with_breaks(text: str) -> str:
-    """With line breaks for what stands in their place on the only line; in quotes among the settings it stays."""
+    """Put the line breaks back into a text of one line. Replacements in quoted settings stay."""
     broken = _BROKEN.search(text) if "\n" not in text else None
     if broken is None:
         return text
@@ -85,14 +85,14 @@ def _with_breaks(text: str) -> str:
 
 
 def _settings_start(lines: list[str]) -> int | None:
-    """Which line the settings begin with: the last that holds some, or the first of several that do together."""
+    """Index of the line with the settings: the last one that has some, or the first of several that form one list."""
     last = next((at for at in range(len(lines) - 1, -1, -1) if _are_settings(fields(lines[at]))), None)
     if last is None:
         first = next((at for at in range(len(lines) - 1, -1, -1) if lines[at].startswith("Steps:")), None)
         return first if first is not None and _are_settings(_of_all(lines[first:])) else None
     if fields(lines[last]).get("Version", "").startswith("otterbot"):
         return last
-    # A line that ends in the middle of the list is a part of it, if the list begins as it should.
+    # The line above, cut in the middle of the list, belongs to it if the list begins as it should.
     above = last
     while above and lines[above - 1].endswith(",") and _KEY.match(lines[above - 1]):
         above -= 1
@@ -108,7 +108,7 @@ def _of_all(lines: list[str]) -> dict[str, str]:
 
 
 def _words_before(line: str) -> list[str]:
-    """What stands before the settings on the same line, its negative part on a line of its own."""
+    """The prompt before the settings on the same line, with the negative prompt on a line of its own."""
     before = line[: _first_core(line)]
     border = _ANY_NEGATIVE.search(before)
     if not before.strip(" ,.;") or (_KEY.match(before) and border is None):
@@ -129,8 +129,8 @@ def _are_settings(found: Mapping[str, str]) -> bool:
 
 
 def fields(line: str) -> dict[str, str]:
-    """``Steps: 20, Model: "a, b"`` → names and values. Of two with the same name the first counts: what stands behind
-    it may be the unquoted words of some extension."""
+    """``Steps: 20, Model: "a, b"`` → names and values. Of two fields with one name the first counts: the second may
+    come from an extension's unquoted text."""
     found: dict[str, str] = {}
     at, unclosed = 0, False
     while at < len(line):
@@ -139,7 +139,7 @@ def fields(line: str) -> dict[str, str]:
             at = key.end()
             if line[at : at + 1] == '"' and not unclosed:
                 quoted = _QUOTED.match(line, at)
-                # From a quote that nothing closes each later one would be looked for to the end again.
+                # Remember an unclosed quote: searching to the end again from each later one would take quadratic time.
                 unclosed = quoted is None
                 if quoted is not None and (end := _END.match(line, quoted.end())) is not None:
                     found.setdefault(key[1], _unquoted(quoted[0]))

@@ -44,20 +44,20 @@ _SAMPLERS = {
     "pndm": ("PLMS", None),
     "lcm": ("LCM", None),
 }
-"""Our samplers in A1111's words: its readers choose by these names (its PLMS is diffusers' PNDM)."""
+"""Our samplers by A1111's names (its PLMS is diffusers' PNDM)."""
 
 
 UPSCALERS = {"latent": "Latent", "lanczos": "Lanczos"}
-"""Ours in A1111's words."""
+"""Our upscalers by A1111's names."""
 
 
 START = "Init image hash"
-"""Of a picture that was drawn from another one: that one's SHA-256. The web UI says no more of it than a "Denoising
-strength", which is the second pass's where there is one."""
+"""Field of our own for img2img: the SHA-256 of the init image. A1111 writes only "Denoising strength", which with hires
+is the second pass's."""
 
 
 RESCALE = "CFG Rescale"
-"""As the web UI's extension for it writes it (Seshelle's CFG_Rescale_webui); itself, it cannot."""
+"""The field's name in Seshelle's extension CFG_Rescale_webui; A1111 itself has no rescale."""
 
 
 def a1111(record: Record) -> str:
@@ -104,7 +104,7 @@ def _variation(variation: UsedVariation | None) -> dict[str, Any]:
 
 
 def _control(control: UsedControl | None) -> str | None:
-    """As the web UI's extension writes it, as far as there is the same here."""
+    """The ControlNet as A1111's extension writes it, as far as both have the same settings."""
     if control is None:
         return None
     fields = {
@@ -120,7 +120,7 @@ def _control(control: UsedControl | None) -> str | None:
 
 
 def _hires(hires: UsedHires | None) -> dict[str, Any]:
-    """The web UI's steps are those that are drawn; ours those of which the strength takes its part
+    """A1111 counts the steps that are drawn; ours are multiplied by the strength first
     (``sampling.sampling_steps``)."""
     if hires is None:
         return {}
@@ -156,7 +156,7 @@ def own_chunk(record: Record) -> str:
 
 
 class Owner(NamedTuple):
-    """Whose a picture is: what finds it again when the database has lost it."""
+    """Id and client of a picture, to restore its row when the database is lost."""
 
     image_id: str
     client: str
@@ -179,8 +179,10 @@ def sidecar(record: Record, *, filename: str, created: str, private: bool, owner
     Dumper.add_representer(str, text)
     whole = record.model_dump(mode="json")
     first = ("prompt", "negative_prompt", "model", "sampler", "steps", "guidance_scale", "width", "height", "seed")
+    written = record.used.expansion
     document = {
         **{key: _plain(whole["used"][key]) for key in first},
+        **({} if written is None else {"expanded_from": _plain(written.prompt), "expanded_by": _plain(written.model)}),
         "file": filename,
         "created": created,
         "private": private,
@@ -191,13 +193,13 @@ def sidecar(record: Record, *, filename: str, created: str, private: bool, owner
 
 
 def sidecar_private(text: str) -> bool | None:
-    """Whether a sidecar says that its picture is from an encrypted room; ``None`` if it does not say."""
+    """Whether the sidecar marks its picture as from an encrypted room; ``None`` without a mark."""
     found = re.search(r"^private: (true|false)$", text, re.MULTILINE)
     return None if found is None else found[1] == "true"
 
 
 def sidecar_owner(text: str, filename: str) -> Owner | None:
-    """Whose picture it says it is; ``None`` if it does not say, or lies beside another file than it was written for."""
+    """The picture's owner; ``None`` where the sidecar names none, or lies beside another file than its own."""
     image_id = re.search(r"^image_id: '?([0-9a-f]{32})'?$", text, re.MULTILINE)
     client = re.search(r"^client: '?([a-z0-9][a-z0-9_-]{0,31})'?$", text, re.MULTILINE)
     if image_id is None or client is None or f"\nfile: {filename}\n" not in f"\n{text}":
@@ -212,18 +214,17 @@ def _clean(text: str) -> str:
 
 
 def _escape(text: str) -> str:
-    r"""A person's text that no reader takes for a field: ``Negative prompt:`` becomes ``Negative prompt\:``.
+    r"""Escape a prompt so that no reader finds a field in it: ``Negative prompt:`` becomes ``Negative prompt\:``.
 
-    The web UI drops a lone backslash, so the words that it draws stay the same. Settings need no more than that:
-    they are looked for on the last line, which is always ours. Backslashes that stand there already get one more, so
-    that `unescape` gives back what it was.
+    A1111 drops a lone backslash, so its prompt stays the same. Other fields need no escaping: they are read from the
+    last line, which is always ours. Existing backslashes there get one more, so that `unescape` restores the text.
     """
     lines = (line.strip() for line in _clean(text).split("\n"))
     return _FIELD_LIKE.sub(r"\1\2\\:", "\n".join(line for line in lines if line))
 
 
 def unescape(text: str) -> str:
-    """What `a1111` made of a person's text, undone."""
+    """Undo the escaping of `a1111`."""
     return _ESCAPED.sub(r"\1\2:", text)
 
 
@@ -235,7 +236,7 @@ def _quote(value: object) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Only what YAML's safe dumper knows; texts with one kind of line end, so that they become blocks."""
+    """Types that YAML's safe dumper knows; texts with ``\n`` only, so that they are written as blocks."""
     if isinstance(value, Mapping):
         return {str(key): _plain(entry) for key, entry in value.items()}
     if isinstance(value, (list, tuple)):

@@ -8,7 +8,7 @@ import unicodedata
 
 MAX_CHARACTERS = 40
 MAX_BYTES = 120
-"""A name is 255 bytes on common file systems; time, counter, ``.thumb.jpg.tmp`` and room to copy need the rest."""
+"""Bytes of a name's first part. File systems allow 255; time, counter and ``.thumb.jpg.tmp`` need the rest."""
 NAMELESS = "picture"
 
 _EXTRA_NETWORK = re.compile(r"<[^<>]*>")
@@ -31,7 +31,7 @@ def slug(words: str) -> str:
     everything else; ``""`` where nothing is left (emoji, dots, slashes only)."""
     text = unicodedata.normalize("NFC", unicodedata.normalize("NFKC", words[:1_000]).lower())
     kept = "".join(character if unicodedata.category(character)[0] in "LMN" else "-" for character in text)
-    # A mark without its letter would hang on the character before it, in whatever the name is shown.
+    # Drop leading combining marks: they would be drawn over the character before the name.
     kept = re.sub(r"-+", "-", kept).lstrip("-" + "".join(c for c in kept if unicodedata.category(c)[0] == "M"))
     kept = kept[:MAX_CHARACTERS]
     while len(kept.encode("utf-8", "replace")) > MAX_BYTES:

@@ -1,4 +1,4 @@
-"""What programs other than A1111 write into their pictures: whose it is, and the settings where they are plain.
+"""Metadata of programs other than A1111: which program wrote it, and its settings where they are plain.
 
 ============== ============================================================================
 SwarmUI        JSON with ``sui_image_params``, in ``parameters``
@@ -11,7 +11,7 @@ Draw Things    JSON in EXIF's ``UserComment``, or that of XMP
 sd-scripts     texts of their own
 ============== ============================================================================
 
-Values go on as they stand there: ``reading`` judges them like all others.
+Values are passed on unchecked; ``found.valid`` checks them.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _SAMPLERS = {
     "dpm2ancestral": "DPM2 a",
     "deis": "DEIS",
 }
-"""Names of k-diffusion and diffusers, without their dashes and a ``k_`` before them."""
+"""Sampler names of k-diffusion and diffusers, without dashes and a leading ``k_``."""
 _SCHEDULES = {"normal": None, "native": None, "karras": "Karras", "sgm_uniform": "SGM Uniform"}
 _FILE_END = re.compile(r"(?i)\.(?:safetensors|ckpt|sft|pt|gguf)$")
 _OF_INVOKE = frozenset({"invokeai_metadata", "invokeai_graph", "invokeai_workflow", "sd-metadata", "Dream"})
@@ -59,11 +59,11 @@ class Foreign(NamedTuple):
     values: Values | None
     """Fields of a request, and ``schedule``, unchecked; ``None``: they are not plain, or not known."""
     rest: tuple[str, ...] = ()
-    """What else is set there, by its names."""
+    """Names of further settings."""
 
 
 def recognise(texts: Mapping[str, str | None]) -> Foreign | None:
-    """Whose texts they are; ``None`` where nobody known wrote one of them."""
+    """The program that wrote these texts, with its settings; ``None`` where no known one did."""
     for look in (_swarm, _fooocus, _invoke, _novelai, _easy_diffusion, _draw_things, _scripts, _comfy, *_LAST):
         if (found := look(texts)) is not None:
             return found
@@ -71,7 +71,7 @@ def recognise(texts: Mapping[str, str | None]) -> Foreign | None:
 
 
 def sampler(name: Any, schedule: Any) -> tuple[Any, Any]:
-    """Sampler and schedule in A1111's words, where they are known; else as they stand."""
+    """Sampler and schedule by A1111's names where known, else unchanged."""
     if isinstance(name, str):
         plain = re.sub(r"[\W_]", "", re.sub(r"^(?:k|sample)_", "", name.strip().lower()))
         name = _SAMPLERS.get(plain, name)
@@ -79,7 +79,7 @@ def sampler(name: Any, schedule: Any) -> tuple[Any, Any]:
 
 
 def _json(text: str | None) -> dict[str, Any]:
-    """Nothing where it is no JSON, or no object."""
+    """The JSON object in a text; empty where there is none."""
     if not text or text.lstrip()[:1] != "{":
         return {}
     try:
@@ -98,7 +98,7 @@ def _taken(program: str, source: Mapping[str, Any], names: Mapping[str, str], ab
 
 
 def _model_name(name: Any) -> Any:
-    """As A1111 says it: without its folder and its file's ending."""
+    """A model's name as A1111 writes it: without folder and file ending."""
     return _FILE_END.sub("", name.replace("\\", "/").rsplit("/", 1)[-1]) if isinstance(name, str) else None
 
 
@@ -269,7 +269,7 @@ def _midjourney(texts: Mapping[str, str | None]) -> Foreign | None:
 
 
 def _unknown(texts: Mapping[str, str | None]) -> Foreign | None:
-    """Its settings may be there, in a form that is not known."""
+    """Texts of an unknown program, or of an unknown form."""
     return Foreign("another program", None) if any(map(_json, texts.values())) else None
 
 
@@ -282,7 +282,7 @@ def _with_model(found: Foreign) -> Foreign:
 
 
 def names_of(rest: Sequence[str]) -> Iterator[str]:
-    """At most twenty of them, short."""
+    """At most twenty of the names, shortened."""
     yield from (name[:60] for name in rest[:20])
     if len(rest) > 20:
         yield "…"

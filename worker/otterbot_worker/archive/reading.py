@@ -7,7 +7,7 @@ What is taken, the first that is there and whole:
 3. what other programs write (`others`);
 4. for a ``.yml``: the record in it.
 
-Nothing is guessed: what a request cannot hold is left out, and a note says so.
+Nothing is guessed: settings that a request cannot hold are left out, with a note.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _SEND_AGAIN = (
     "worker again."
 )
 _FOLLOWS = ("width", "height", "tile")
-"""Of a second pass in a record: what a request cannot say, since it follows from the rest and from the model."""
+"""Fields of a record's second pass that a request does not have: they are computed from the rest and the model."""
 
 
 def read(path: Path) -> Found:
@@ -103,7 +103,7 @@ def _of_record(record: Mapping[str, Any], source: str, notes: list[str]) -> Foun
     if isinstance(values["hires"], dict):
         values["hires"] = {name: value for name, value in values["hires"].items() if name not in _FOLLOWS}
     if values["upscale"] is not None:
-        values["width"] = values["height"] = None  # they follow from the picture
+        values["width"] = values["height"] = None  # computed from the init image
     if values["mask"] is not None:
         values["mask"] = {"id": values["mask"]}
     if values["init_image"] is not None:
@@ -121,7 +121,7 @@ def _of_record(record: Mapping[str, Any], source: str, notes: list[str]) -> Foun
 
 
 def _details(record: Mapping[str, Any], used: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Only texts and numbers: what else stands there, nested and a thousandfold, is not looked at."""
+    """Only texts and numbers: nested values may be large and hostile."""
 
     def line(*values: Any) -> str:
         return " ".join(str(value) for value in values if isinstance(value, (str, int, float)))

@@ -1,4 +1,4 @@
-"""Which pictures go, and what crashes leave behind.
+"""Which pictures are deleted, and the leftovers of crashes.
 
 `choose` is pure: files, rows and limits in, doomed pictures out. The files are the truth, not the database, so that a
 worker with an emptied database still keeps to its limits. Files and folders that are not named as ours are
@@ -17,11 +17,11 @@ from pathlib import Path
 from . import metadata, names
 
 STALE_SECONDS = 3_600.0
-"""Longer than any picture is on its way to its row: what is older and belongs to nothing is a leftover."""
+"""Age of leftovers. Storing a picture and writing its row takes less, so an older file without either is abandoned."""
 
 UNDELIVERED_SECONDS = 7 * 86_400.0
-"""For so long a picture waits for its delivery: as long as a client submits again what it has kept. One that was
-cancelled, or refused by its room, is never delivered, and nobody else would ever delete it."""
+"""How long an undelivered picture is kept: as long as clients submit again. Pictures that were cancelled, or refused by
+their room, are never delivered, and nobody else would delete them."""
 
 _THUMBNAIL = ".thumb.jpg"
 _SIDECAR_MAX = 1024 * 1024
@@ -66,7 +66,7 @@ def thumbnail_of(picture: Path) -> Path:
 
 
 def folders(root: Path) -> Iterator[Path]:
-    """Ours: one for each day."""
+    """The archive's folders, one for each day."""
     for folder in root.glob("[0-9]*"):
         if names.is_folder(folder.name) and folder.is_dir() and not folder.is_symlink():
             yield folder
@@ -78,12 +78,12 @@ def scan(root: Path) -> list[Found]:
     for picture in (path for folder in folders(root) for path in folder.glob("*.png")):
         if not names.is_stem(picture.stem) or picture.name.startswith("."):
             continue
-        # What cannot be looked at stays: a link to itself, a name too long for what lies beside it.
+        # Files that cannot be looked at stay, such as a link to itself or a name too long for a sidecar.
         with contextlib.suppress(OSError):
             facts = picture.lstat()
             if not stat.S_ISREG(facts.st_mode):
-                # A folder, a pipe, or a link, named as our pictures are. What a link leads to is not in the archive,
-                # and must not be handed out as if it were.
+                # Not a plain file though named like our pictures. A link's target is outside the archive and must not
+                # be served.
                 continue
             size = facts.st_size
             for beside in (sidecar_of(picture), thumbnail_of(picture)):
@@ -103,7 +103,7 @@ def scan(root: Path) -> list[Found]:
 
 
 def _sidecar(picture: Path) -> str:
-    """What it says; nothing where it is none of ours. Waits for no pipe."""
+    """The sidecar's text; empty where it is no file of ours. Never waits for a pipe."""
     with contextlib.suppress(OSError, UnicodeDecodeError):
         handle = os.open(sidecar_of(picture), os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
         with open(handle, "rb") as file:
@@ -148,7 +148,7 @@ def choose(found: Iterable[Found], rows: Collection[Known] | None, limits: Limit
 
 
 def _wanted(file: Found, known: dict[str, Known] | None, age: float) -> bool:
-    """Still to be delivered, or perhaps about to get its row."""
+    """Whether the picture is still to be delivered, or its row may not be written yet."""
     if known is None:
         return False
     row = known.get(file.relpath)
@@ -165,10 +165,10 @@ def _spent(file: Found, known: dict[str, Known] | None, age: float) -> bool:
 
 
 def remove(picture: Path) -> None:
-    """One picture with what lies beside it, and its folder when empty. The picture goes first: where it is, the
-    others are."""
+    """Delete a picture, its sidecar and thumbnail, and the folder when empty. The picture first: a picture always has
+    both."""
     for path in (picture, sidecar_of(picture), thumbnail_of(picture)):
-        with contextlib.suppress(FileNotFoundError, IsADirectoryError):  # a folder is not of ours
+        with contextlib.suppress(FileNotFoundError, IsADirectoryError):  # a folder of this name is not ours
             path.unlink()
     with contextlib.suppress(OSError):
         picture.parent.rmdir()
@@ -199,7 +199,7 @@ def is_ours(name: str) -> bool:
 
 
 def _stem(name: str) -> str:
-    """Of a picture, its sidecar or its thumbnail."""
+    """The common stem of a picture, its sidecar and its thumbnail."""
     for ending in (_THUMBNAIL, ".yml", ".png"):
         if name.endswith(ending):
             return name.removesuffix(ending)

@@ -1,8 +1,8 @@
 """A request as the line to type in a room, and all that was found in a file as a page for the terminal.
 
 The line is written for the plugin's parser (see ``docs/commands.md``): flags begin with dashes of any kind, values with
-spaces stand in quotes, and a prompt cannot. Where a prompt holds what would be taken for a flag, or refused as one, it
-gets marks that mean nothing to the parser of prompts: ``(--:1)word`` draws ``--word``.
+spaces stand in quotes, and a prompt cannot. Words of a prompt that would be taken for a flag get marks without effect:
+``(--:1)word`` draws ``--word``.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _NUMBERED = (
     "highres|hires_fix|hires-fix|upscale|enlarge|denoise|denoising|denoising_strength"
     + "".join(f"|{re.escape(one.flag)}" for one in SETTINGS.values())
 )
-"""Words before a number that the room refuses also where they are not quite a flag."""
+"""Words that the plugin refuses before a number although they are no flag."""
 _FLAG_LIKE = re.compile(
     rf"(?<![{_DASH}\\])(?:(?:(?<![^\s,;،，、；。])){_DOUBLE}(?=[^\W\d_])"
     rf"|(?:{_DOUBLE}|(?<!\S)\\*+[{_DASH}]|(?<=[,;،，、；。])\\*+[{_DASH}])(?=(?:{_NUMBERED})(?![\w-])))",
@@ -34,7 +34,7 @@ _FLAG_LIKE = re.compile(
 _PLAIN_NAME = re.compile(r"\w[\w.+/-]*", re.ASCII)
 _LINE_ENDS = re.compile(r"\r\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 _QUOTES = (('"', '"'), ("'", "'"), ("“", "“”"), ("‘", "‘’"), ("«", "»"), ("»", "«"), ("「", "」"))
-"""What opens, and all that closes then."""
+"""Opening quote, and the quotes that may close it."""
 _OPENING = "\"'“„‘«»「『＂"
 
 
@@ -70,7 +70,7 @@ def command(request: Mapping[str, Any]) -> str:
 
 
 def _from_pictures(request: Mapping[str, Any]) -> Iterator[str]:
-    """What a reply to a picture says about it."""
+    """Fields that only a reply to a picture can express."""
     start, control = request.get("init_image"), request.get("control")
     if start is not None and (strength := request.get("strength")) is not None:
         yield f"--strength {_decimal(strength)}"
@@ -83,7 +83,7 @@ def _from_pictures(request: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _second_pass(hires: Mapping[str, Any]) -> str:
-    """``2:0.5:lanczos``; what is not said is left out."""
+    """The value of ``--hires``, as ``2:0.5:lanczos``; unset parts are left out."""
     strength = hires.get("strength")
     values = (_decimal(hires["scale"]), None if strength is None else _decimal(strength), hires.get("upscaler"))
     return ":".join(value for value in values if value)
@@ -99,7 +99,7 @@ def page(found: Found) -> str:
 
 
 def _notes(request: Mapping[str, Any]) -> Iterator[str]:
-    """What the line has otherwise than the request."""
+    """Notes about differences between the line and the request."""
     words = [str(request.get(name) or "") for name in ("prompt", "negative_prompt")]
     hires = request.get("hires") or {}
     if hires.get("steps") not in (None, request.get("steps")):
@@ -131,32 +131,32 @@ def printable(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """For people to see, with what acts on a terminal as its number."""
+    """One line for people; control characters are shown as numbers."""
     return terminal.visible(" ".join(_LINE_ENDS.sub("\n", text)[:2_000].split()))
 
 
 def _unflagged(text: str) -> str:
-    """No word of it looks like a flag; the same fragments with the same weights."""
+    """The prompt with no word that looks like a flag, but the same fragments and weights."""
     return _FLAG_LIKE.sub(r"(\g<0>:1)", text)
 
 
 def _phrase(text: str) -> str:
-    """The value of ``--no``: to the next flag as it stands, or in quotes."""
+    """The value of ``--no``: bare if it reaches to the next flag, else in quotes."""
     if text and text[0] not in _OPENING and not _FLAG_LIKE.search(text):
         return text
     return _quoted(text) or re.sub(rf"\A[{_OPENING}]", r"(\g<0>:1)", _unflagged(text))
 
 
 def _quoted(text: str) -> str | None:
-    """In the first quotes that nothing in it closes; ``None`` where each of them is closed."""
+    """The text in the first kind of quotes that it does not contain; ``None`` where it contains all."""
     for opening, closing in _QUOTES:
-        # Only a mark with space behind it closes.
+        # Only a quote followed by a space closes.
         if not re.search(rf"[{closing}]\s", text):
             return f"{opening}{text}{closing[-1]}"
     return None
 
 
 def _decimal(number: float) -> str:
-    """Without an exponent, and not longer than the room takes."""
+    """A decimal without exponent, short enough for the plugin's parser."""
     text = f"{Decimal(repr(number)):f}"
     return text.removesuffix(".0")[:20]

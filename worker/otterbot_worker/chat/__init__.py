@@ -20,11 +20,12 @@ from .builtin.files import FOLDER
 from .card_use import CardModels, CardUse, Loaded, Wanted
 from .choice import Choice
 from .fitting import left_out_note
-from .records import ChatModel, ChatOutcome, Message, ModelOptions, Unloaded, Usage
+from .records import NO_WISHES, ChatModel, ChatOutcome, Message, ModelOptions, Tool, ToolCall, Unloaded, Usage, Wishes
 
 __all__ = [
     "FOLDER",
     "KINDS",
+    "NO_WISHES",
     "BackendStatus",
     "Beginnings",
     "Capabilities",
@@ -37,9 +38,12 @@ __all__ = [
     "Loaded",
     "Message",
     "ModelOptions",
+    "Tool",
+    "ToolCall",
     "Unloaded",
     "Usage",
     "Wanted",
+    "Wishes",
     "failures",
     "left_out_note",
     "open_backend",

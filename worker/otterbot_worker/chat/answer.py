@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 
 from .beginnings import Beginning
+from .calls import Calls
 from .marks import without_marks
 from .records import Delta, Phase, Usage
 from .thinking import read, visible
@@ -57,6 +58,8 @@ class Answer:
         self._length = 0
         self._reported = ""
         self._reported_at = float("-inf")
+        self.calls = Calls()
+        """What the model asked for beside what it says."""
         self.thought = False
         """Whether the model thought at all."""
         self.apart = False
@@ -76,6 +79,7 @@ class Answer:
         if delta.text:
             self._pieces.append(_encodable(delta.text))
             self._length += len(delta.text)
+        self.calls.add(delta.calls)
         self.prompt_tokens = delta.prompt_tokens or self.prompt_tokens
         self.answer_tokens = delta.answer_tokens or self.answer_tokens
         self.done |= delta.done

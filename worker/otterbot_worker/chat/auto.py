@@ -10,7 +10,7 @@ from ..errors import JobFailed
 from .backend import BackendStatus, Capabilities, ChatBackend
 from .card_use import CardModels
 from .failures import unreachable
-from .records import ChatModel, ChatOutcome, Message, Phase, Unloaded
+from .records import NO_WISHES, ChatModel, ChatOutcome, Message, Phase, Unloaded, Wishes
 
 log = logging.getLogger("otterbot_worker.chat")
 
@@ -79,10 +79,11 @@ class Auto:
         *,
         on_text: Callable[[str], None],
         on_phase: Callable[[Phase], None],
+        wishes: Wishes = NO_WISHES,
     ) -> ChatOutcome:
         await self.status()
         try:
-            return await self._now.chat(model, messages, on_text=on_text, on_phase=on_phase)
+            return await self._now.chat(model, messages, on_text=on_text, on_phase=on_phase, wishes=wishes)
         except JobFailed as failed:
             if self._advice is None:
                 raise

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from .card_use import CardModels
-from .records import ChatModel, ChatOutcome, Message, Phase, Unloaded
+from .records import NO_WISHES, ChatModel, ChatOutcome, Message, Phase, Unloaded, Wishes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +27,8 @@ class Capabilities:
     """Thoughts may come apart from the answer. Those inside the answer are looked for in any case."""
     counts_tokens: bool
     """The server counts what was read and written: `ChatOutcome.usage`."""
+    calls_tools: bool = False
+    """Models that can may be given tools (`Wishes.tools`); without them they are not told of any."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +88,7 @@ class ChatBackend(Protocol):
         *,
         on_text: Callable[[str], None],
         on_phase: Callable[[Phase], None],
+        wishes: Wishes = NO_WISHES,
     ) -> ChatOutcome:
         """One turn with ``model``, or with the default one.
 

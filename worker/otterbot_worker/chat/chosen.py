@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from .records import ChatModel, ModelOptions
+from .records import ChatModel, ModelOptions, Tool
 
 _THINKERS = re.compile(r"think|reason|qwq|magistral|\br1\b", re.IGNORECASE)
 """In names of models that think and whose files may not say so."""
@@ -23,6 +23,8 @@ class Chosen:
     """Tokens that really fit, as far as it is known; 0: nobody says before the server refuses a conversation."""
     think: bool | str = False
     """What the model is told about thinking."""
+    tools: tuple[Tool, ...] = ()
+    """What it may call."""
 
     @property
     def digest(self) -> str:

@@ -7,9 +7,9 @@ prompt. What only one backend can say is in its own ``failures``.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
-from ..errors import JobFailed
+from ..errors import Detail, JobFailed
 
 ChatCode = Literal[
     "ollama_unreachable", "chat_model_missing", "chat_broke_off", "chat_too_long", "chat_timeout", "chat_failed"
@@ -18,7 +18,7 @@ ChatCode = Literal[
 CODES: tuple[ChatCode, ...] = get_args(ChatCode)
 
 
-def failure(code: ChatCode, message: str, details: Mapping[str, Any] | None = None) -> JobFailed:
+def failure(code: ChatCode, message: str, details: Mapping[str, Detail] | None = None) -> JobFailed:
     return JobFailed(code, message, details)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal, NotRequired, TypedDict
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, NotRequired, TypedDict
 
 Phase = Literal["loading", "thinking", "streaming"]
 
@@ -37,6 +37,65 @@ class ModelOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Tool:
+    """Something that a model may ask for beside, or instead of, its answer."""
+
+    name: str
+    about: str
+    parameters: Mapping[str, Any]
+    """A JSON schema of an object."""
+
+    @property
+    def wire(self) -> dict[str, Any]:
+        """As all servers take it."""
+        function = {"name": self.name, "description": self.about, "parameters": dict(self.parameters)}
+        return {"type": "function", "function": function}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToolCall:
+    """What a model asked for: its own words, held to nothing."""
+
+    name: str
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CallPiece:
+    """A piece of a call as it streams. ``arguments`` is a part of JSON, or all of it."""
+
+    index: int
+    name: str = ""
+    arguments: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wishes:
+    """What one turn is to have besides its conversation."""
+
+    seed: int | None = None
+    """The same seed, conversation and server make the same answer, as far as the server can."""
+    tokens: int | None = None
+    """Of the answer at most."""
+    tools: tuple[Tool, ...] = ()
+    """What the model may call, where it and its backend can (`Capabilities.calls_tools`)."""
+
+    def applied(self, options: ModelOptions, *, thinks: bool) -> ModelOptions:
+        """``thinks``: the answer's tokens are the thought's, too, which gets some of its own."""
+        if self.tokens is not None:
+            most = self.tokens + (THOUGHT_TOKENS if thinks else 0)
+            options = replace(options, num_predict=min(options.answer, most))
+        if self.seed is not None:
+            # Some servers take more than 31 bits for a negative number, or for "any".
+            options = replace(options, more={**options.more, "seed": self.seed % 2**31})
+        return options
+
+
+NO_WISHES = Wishes()
+THOUGHT_TOKENS = 1_000
+
+
+@dataclass(frozen=True, kw_only=True)
 class BackendSettings:
     """What ``chat`` of the worker's configuration says of any backend; times in seconds."""
 
@@ -56,6 +115,9 @@ class BackendSettings:
     """For connecting and for questions that a healthy server answers at once."""
     text_interval: float = 0.25
     """Between two calls of ``on_text``."""
+
+    def options(self, model: str) -> ModelOptions:
+        return self.models.get(model, self.defaults)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +164,7 @@ class Delta:
     prompt_tokens: int = 0
     """Of the conversation, as the server counted them; 0: not said."""
     answer_tokens: int = 0
+    calls: tuple[CallPiece, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,6 +191,8 @@ class ChatOutcome:
     """Messages at the conversation's beginning that did not fit; ``notes`` do not say it."""
     usage: Usage | None = None
     """``None``: the server did not count, or not to the end."""
+    calls: tuple[ToolCall, ...] = ()
+    """Of an answer that came whole; its ``text`` may be empty then."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -84,7 +84,8 @@ class Turns:
         await self._beginnings.learn(
             chosen, inside=answer.began_inside, whole=failure is None and answer.whole, apart=answer.apart
         )
-        if not text:
+        calls = answer.calls.whole() if failure is None and answer.whole else ()
+        if not text and not calls:
             raise failure or turn.no_text()
         if failure is not None:
             self._log.warning("chat answer broke off: %s %s", failure.code, failure.details)
@@ -97,6 +98,7 @@ class Turns:
             reasoning=answer.reasoning() if self._settings.keeps_thoughts else "",
             left_out=turn.left_out,
             usage=answer.usage,
+            calls=calls,
         )
 
 

@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 ALL_SAMPLERS = tuple(samplers.names())
 
 _SCORE_BYTES = 8
-"""Per attention score where they are written out: in half precision, twice for the softmax in full precision."""
+"""Bytes per attention score where scores are materialised: half precision, plus the softmax in full precision."""
 
 
 class Encode(Protocol):
     def __call__(
         self, parts: Any, device: torch.device, prompt: Prompt, negative: Prompt, /, *, guided: bool, settings: Settings
     ) -> dict[str, Any]:
-        """Keyword arguments of the family's pipelines. ``parts``: what has the tokenizers and text encoders.
-        ``guided``: whether the negative prompt acts. ``settings``: what was asked of the picture besides.
-        Called where no gradients are kept."""
+        """Encodes prompts: keyword arguments for the family's pipelines. ``parts``: the pipeline, or anything with its
+        tokenizers and text encoders. ``guided``: whether the negative prompt acts. ``settings``: the request's other
+        settings. Called under ``torch.no_grad``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,44 +38,45 @@ class Preview:
     """A linear map from latents to colours, for small previews: ``latents @ factors + bias``, each -1 to 1."""
 
     factors: tuple[tuple[float, float, float], ...]
-    """For each of the latents' channels, what it adds to red, green and blue."""
+    """One row per latent channel: its share in red, green and blue."""
     bias: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Computing:
-    """What one step takes. ``step_bytes`` are per pixel, in half precision, with guidance where the family has it: from
-    the measured peaks with offloading, less the weights."""
+    """Memory of one step. ``step_bytes``: per pixel, in half precision, with guidance where the family has it; measured
+    peak with offloading, less the weights."""
 
     kind: str
-    """In ``models/sizes.json``."""
+    """Key in ``models/sizes.json``."""
     denoiser: str
     step_bytes: int
     heads: int
-    """Of the attention over the most tokens, times the pictures of a step (two with guidance)."""
+    """Heads of the largest attention, times the batch of a step (two with guidance)."""
     token_pixels: int
-    """How many pixels one of its tokens stands for."""
+    """Pixels per token of that attention."""
 
     def scores(self, pixels: int) -> int:
-        """Bytes of attention scores where no kernel spares writing them out ("math"): they grow with the square."""
+        """Bytes of attention scores where only the "math" kernel runs, which materialises them: quadratic in the
+        pixels."""
         return _SCORE_BYTES * self.heads * (pixels // self.token_pixels) ** 2
 
 
 def clip_reads(parts: Any) -> tuple[Any, int]:
-    """The tokenizer that counts a prompt's tokens, and how many are read: in chunks, as many as we allow."""
+    """CLIP's tokenizer and the limit of tokens per prompt; more than 75 are read in chunks."""
     return parts.tokenizer, TOKENS_MAX
 
 
 @dataclass(frozen=True, kw_only=True)
 class Family:
     title: str
-    """In sentences for people, as in "is made for … models"."""
+    """The family's name for people, as in "is made for … models"."""
     pipeline: str
-    """The class of diffusers. It must stand in the model's index: other classes load silently."""
+    """The pipeline class in diffusers. The model's index must name it: other classes would load silently."""
     from_picture: str | None = None
-    """The class that starts from a picture; takes the components of the former. ``None``: the family cannot."""
+    """The img2img class, built from the components of ``pipeline``; ``None``: the family has no img2img."""
     transformer: str | None = None
-    """The class that reads single files of weights (``ModelEntry.transformer``)."""
+    """The transformer class, for single files of weights (``ModelEntry.transformer``)."""
     modules: tuple[str, ...]
     """Components with weights."""
     optional: tuple[str, ...] = ()
@@ -87,11 +88,14 @@ class Family:
     preview: Preview | None = None
     """``None``: no map is known."""
     samplers: tuple[str, ...]
-    """By the names of ``samplers``."""
+    """Names of ``sampling.samplers``."""
     guided_above: float | None = 1.0
-    """The CFG above which the negative prompt acts; ``None``: the family has no place for one."""
+    """The CFG above which the negative prompt acts; ``None``: the family takes no negative prompt."""
+    sentences_by: str | None = None
+    """The component that reads sentences as people say them: a language model, or T5. ``None``: CLIP alone does, for
+    which short phrases are best."""
     weights: bool = False
-    """Whether the weights of a prompt act; where not, its clean text is read."""
+    """Whether prompt weights act; else the prompt's plain text is encoded."""
     loras: bool = False
     embeddings: bool = False
     """Textual inversions."""
@@ -102,24 +106,24 @@ class Family:
     single_files: bool = False
     """Whether a whole model can come as one file (``ModelEntry.file``)."""
     bf16: bool = False
-    """Its numbers leave the range of fp16."""
+    """Activations overflow fp16, so bf16 is needed."""
     decoder_upcasts: bool = False
-    """Those of its decoder do, unless that is one whose settings say otherwise. Settings that ask for full precision
-    mean nothing elsewhere: diffusers writes them for every decoder that does not forbid it."""
+    """The VAE overflows fp16, unless its settings deny it (``force_upcast``). In other families ``force_upcast: true``
+    means nothing: diffusers writes it into every VAE by default."""
 
     def upcasts(self, decoder: Mapping[str, Any]) -> bool:
-        """Whether a decoder with those settings computes in full precision where it is kept in fp16."""
+        """Whether a VAE with those settings computes in fp32 while kept in fp16."""
         return self.decoder_upcasts and bool(decoder.get("force_upcast", True))
 
     @property
     def flows(self) -> bool:
-        """Whether it matches flows, as transformers do: its pipelines that start from a picture mix it with noise in
-        another way, round the steps of a strength up, and have to be told the size."""
+        """Whether it is a flow-matching family (transformers). Their img2img pipelines add noise differently, round the
+        steps of a strength up, and need the size."""
         return "transformer" in self.modules
 
     @property
     def pictures(self) -> bool:
-        """Whether it can start from a picture."""
+        """Whether the family has img2img."""
         return self.from_picture is not None
 
     def guides(self, guidance_scale: float) -> bool:
@@ -127,7 +131,7 @@ class Family:
         return self.guided_above is not None and guidance_scale > self.guided_above
 
     def unguided_note(self, model: str) -> str:
-        """Says of a negative prompt that it does not act, and why."""
+        """A sentence on why the negative prompt has no effect."""
         if self.guided_above is None:
             return f"{model} takes no negative prompt; it was left out."
         at = f"a CFG of {self.guided_above:g} or less" if self.guided_above else "a CFG of 0"
@@ -135,7 +139,7 @@ class Family:
 
     @property
     def ignores(self) -> tuple[str, ...]:
-        """What has no effect with it, in words for people."""
+        """Settings without effect in this family, in words for people."""
         said = (
             ("negative prompts", self.guided_above is not None),
             ("weights in prompts", self.weights),

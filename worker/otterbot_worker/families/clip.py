@@ -4,10 +4,10 @@ compel's own parser takes exponential time on nested brackets; here it is handed
 objects. Long prompts become several chunks of 77 tokens instead of being cut.
 
 The weights of ``.and()`` and ``.blend()`` are applied here: compel would parse a string again for the empty prompt that
-it needs, and knows no blends of more than one chunk each. So is the padding to one length, since compel hands out what
-it made where the text encoder's weights lie. That is not where it computes if its layers come one by one.
+it needs, and cannot blend prompts of several chunks. Padding is done here too: compel returns tensors on the device of
+the text encoder's weights, which with group offloading is not the device that computes.
 
-Imports torch: only the GPU process has this module, and no other part of ``families`` imports it when it is loaded.
+Imports torch, so only the GPU process loads this module: other modules of ``families`` import it inside functions.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def for_sdxl(pipe: Any, device: torch.device, prompt: Prompt, negative: Prompt) 
     pooled = provider.get_pooled_embeddings([text for some in texts for text, _ in some], device=str(device)).to(device)
     first = len(texts[0])
     pooled_pair = [_blend(pooled[:first], texts[0]), _blend(pooled[first:], texts[1])]
-    # Each encoder's pair has one length; the encoders may differ where their tokenizers do.
+    # Within an encoder both prompts have one length; the two encoders may differ, as their tokenizers do.
     length = max(left[0].shape[1], right[0].shape[1])
     left, right = (
         [_pad(compel, one, length) for one in pair] for compel, pair in ((both.compel_1, left), (both.compel_2, right))
@@ -66,10 +66,10 @@ def for_sdxl(pipe: Any, device: torch.device, prompt: Prompt, negative: Prompt) 
 
 @contextmanager
 def _skipped(encoder: torch.nn.Module, last: int) -> Iterator[None]:
-    """The layer ``last`` from the end is the last one that counts (1: all do). The final norm comes behind it, as in
-    A1111. Done by hooks: the weights lie where they are used only while the encoder runs.
+    """Clip skip: the output of layer ``last``, counted from the end, is used (1: the last layer), followed by the final
+    norm as in A1111. Hooks, because under offloading the weights are in place only while the encoder runs.
 
-    :raises JobFailed: it has not so many layers
+    :raises JobFailed: the encoder has fewer layers
     """
     layers = next(module for name, module in encoder.named_modules() if name.endswith("encoder.layers"))
     norm = next(module for name, module in encoder.named_modules() if name.endswith("final_layer_norm"))
@@ -90,7 +90,7 @@ def _skipped(encoder: torch.nn.Module, last: int) -> Iterator[None]:
 
 
 def _encode(compel: Any, device: torch.device, prompt: Prompt, negative: Prompt) -> list[torch.Tensor]:
-    """Both as long as the longer one, there."""
+    """Embeddings of both prompts on ``device``, padded to the longer one."""
     tensors = [_combined(compel, one, device) for one in (prompt, negative)]
     longest = max(tensor.shape[1] for tensor in tensors)
     return [_pad(compel, tensor, longest) for tensor in tensors]
@@ -116,18 +116,18 @@ def _combined(compel: Any, prompt: Prompt, device: torch.device) -> torch.Tensor
 
 
 def _conjunction(part: Part) -> Conjunction:
-    """A part's chunks, one behind another."""
+    """A part's chunks in order, for compel."""
     prompts = []
     for chunk in part.chunks:
         fragments = [(text, weight) for text, weight in chunk if text.strip()]
-        if fragments:  # what was cut off costs no chunk
+        if fragments:  # chunks emptied by the token limit are skipped
             prompts.append(FlattenedPrompt(fragments))
     prompts = prompts or [FlattenedPrompt([("", 1.0)])]
     return Conjunction(prompts=prompts, weights=[1.0] * len(prompts))
 
 
 def _blend(tensors: torch.Tensor, weighted: Sequence[tuple[str, float]]) -> torch.Tensor:
-    """The weighted sum of the first dimension, which stays with length 1. One tensor of weight 1 is left as it is."""
+    """The weighted sum over the first dimension, which is kept. A single tensor of weight 1 is returned unchanged."""
     if len(weighted) == 1 and weighted[0][1] == 1.0:
         return tensors
     weights = torch.tensor([weight for _, weight in weighted], dtype=torch.float32, device=tensors.device)
@@ -136,7 +136,7 @@ def _blend(tensors: torch.Tensor, weighted: Sequence[tuple[str, float]]) -> torc
 
 
 def _pad(compel: Any, tensor: torch.Tensor, length: int) -> torch.Tensor:
-    """With embeddings of nothing behind it."""
+    """Pad with embeddings of the empty prompt."""
     missing = length - tensor.shape[1]
     if missing <= 0:
         return tensor

@@ -1,6 +1,6 @@
 """FLUX.2 klein: a transformer that matches flows, prompts read by a language model, latents packed in twos.
 
-The pipeline unpacks them and undoes the decoder's normalisation itself, so that what it gives can be decoded as it is.
+The pipeline unpacks them and undoes the VAE's normalisation itself, so its latents can be decoded as they are.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def encode(
     pipe: Any, device: torch.device, prompt: Prompt, _negative: Prompt, *, guided: bool, settings: Settings
 ) -> dict[str, Any]:
-    del guided, settings  # there is no negative prompt; what is not distilled is guided by an empty one
+    del guided, settings  # no negative prompt: undistilled models are guided by an empty one
     embeds, _ = pipe.encode_prompt(prompt.text, device=device)
     return {"prompt_embeds": embeds}
 
@@ -32,6 +32,7 @@ FLUX2 = Family(
     computing=Computing(kind="flux2-klein-4b", denoiser="transformer", step_bytes=420, heads=24, token_pixels=256),
     encode=encode,
     reads=language.reads,
+    sentences_by="text_encoder",
     samplers=("Euler", "UniPC"),
     guided_above=None,
     size_multiple=16,

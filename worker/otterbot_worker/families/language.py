@@ -1,18 +1,18 @@
-"""What the families have in common whose prompts are read by a language model, as a message in a chat."""
+"""Shared by the families whose text encoder is a language model: it reads the prompt as a chat message."""
 
 from __future__ import annotations
 
 from typing import Any
 
 TOKENS = 512
-"""How many the pipelines give it, with those of the chat's form."""
+"""Token limit of the pipelines, chat template included."""
 
 
 def reads(pipe: Any) -> tuple[Any, int]:
-    """Its tokenizer, and how many tokens of a prompt fit beside the chat's form: the pipelines cut behind them."""
+    """The tokenizer, and how many tokens of a prompt fit beside the chat template; the pipelines cut off the rest."""
     message = [{"role": "user", "content": ""}]
     form = pipe.tokenizer.apply_chat_template(
         message, tokenize=False, add_generation_prompt=True, enable_thinking=False
     )
-    # Two spare ones: joined to other text, words may be other tokens.
+    # Two spare tokens: beside the template's text the prompt may be tokenised differently.
     return pipe.tokenizer, TOKENS - len(pipe.tokenizer(form)["input_ids"]) - 2

@@ -1,4 +1,4 @@
-"""A prompt as a text encoder is to read it: parsed, and no longer than what is read. Free of torch."""
+"""A prompt for a text encoder: parsed, and cut to the tokens that are read. Free of torch."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class Prompt:
         weighted: bool = True,
         steps: StepCount | None = None,
     ) -> None:
-        text = text.encode("utf-8", "replace").decode()  # no lone surrogates: tokenizers refuse them
+        text = text.encode("utf-8", "replace").decode()  # tokenizers refuse lone surrogates
         parsed = read(text, steps)
         self.notes: list[str] = list(parsed.said(weights_act=weighted))
         self.lost = () if weighted else _lost(parsed)
-        """What it has and what does not act, in words for people."""
+        """Marks in the prompt without effect in this family, in words for people."""
         if not weighted:
             parsed = Parsed(kind="plain", parts=(Part(((Fragment(parsed.clean, 1.0),),), 1.0),))
         low = 0
@@ -56,15 +56,16 @@ class Prompt:
         self.parts = tuple(
             Part(tuple(tuple(next(left) for _ in chunk) for chunk in part.chunks), part.weight) for part in parsed.parts
         )
-        """As they are encoded; hashable, and all that the embeddings depend on."""
+        """The parts as encoded. Hashable: the key of the prompt cache, so it holds all that the embeddings depend
+        on."""
 
     @property
     def text(self) -> str:
-        """The words alone, as far as they are read."""
+        """The plain text, as far as it is read."""
         return ", ".join(part.clean for part in self.parts)
 
     def pooled(self) -> list[tuple[str, float]]:
-        """Of which texts SDXL's pooled embedding is made, and with which weights."""
+        """Texts and weights that SDXL's pooled embedding is made of."""
         if self.blended:
             return [(part.clean, part.weight) for part in self.parts]
         return [(self.text, 1.0)]
@@ -79,7 +80,7 @@ def _lost(parsed: Parsed) -> tuple[str, ...]:
 
 
 def lost_notes(model: str, *prompts: Prompt) -> list[str]:
-    """One sentence about what the prompts have and what does not act, or none."""
+    """At most one sentence, naming the prompts' marks without effect."""
     names = [name for name in _LOSABLE if any(name in prompt.lost for prompt in prompts)]
     if not names:
         return []
@@ -89,8 +90,8 @@ def lost_notes(model: str, *prompts: Prompt) -> list[str]:
 
 
 def _shorten(fragments: list[Fragment], tokenizer: Any, tokens_max: int) -> int:
-    """Empty what lies behind ``tokens_max``; how many tokens there were."""
-    # A token is at least a byte, but a word may stand for many of them.
+    """Empty the fragments behind ``tokens_max``. Returns how many tokens there were."""
+    # A cheap upper bound first: a token is at least one byte, but an embedding's word stands for several.
     if sum(len(f.text.encode()) for f in fragments) * getattr(tokenizer, "tokens_per_byte", 1) <= tokens_max:
         return 0
     counts = [len(ids) for ids in tokenizer([f.text for f in fragments], add_special_tokens=False)["input_ids"]]
@@ -105,7 +106,7 @@ def _shorten(fragments: list[Fragment], tokenizer: Any, tokens_max: int) -> int:
 
 
 def _first_tokens(text: str, limit: int, tokenizer: Any) -> str:
-    """The longest beginning (to a few characters) of at most that many tokens, found by halving."""
+    """The longest beginning, to a few characters, of at most ``limit`` tokens; by bisection."""
     fits, too_long = 0, len(text)
     while too_long - fits > 8:
         middle = (fits + too_long) // 2

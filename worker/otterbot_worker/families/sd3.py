@@ -1,6 +1,6 @@
 """Stable Diffusion 3 and 3.5: a transformer that matches flows; two CLIP text encoders, and T5, which may be left out.
 
-Its text encoders read the words alone: T5 has no use for weights, and CLIP's part is a few of its tokens.
+The prompt is encoded without weights: T5 cannot use them, and CLIP's share of the tokens is small.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ CLIP_TOKENS = 77
 
 
 def reads(pipe: Any) -> tuple[Any, int]:
-    """With T5 what it reads, else what CLIP does: its marks of beginning and end are not the prompt's."""
+    """T5's tokenizer and limit, else CLIP's. The begin and end tokens do not count as the prompt's."""
     if pipe.text_encoder_3 is not None:
         return pipe.tokenizer_3, T5_TOKENS - 1
     return pipe.tokenizer, CLIP_TOKENS - 2
@@ -51,6 +51,7 @@ SD3 = Family(
     computing=Computing(kind="sd35-medium", denoiser="transformer", step_bytes=370, heads=48, token_pixels=256),
     encode=encode,
     reads=reads,
+    sentences_by="text_encoder_3",
     load_arguments={"image_encoder": None, "feature_extractor": None},
     samplers=("Euler", "Heun", "UniPC"),
     size_multiple=16,

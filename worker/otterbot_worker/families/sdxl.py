@@ -29,7 +29,7 @@ SDXL = Family(
     computing=Computing(kind="sdxl", denoiser="unet", step_bytes=345, heads=20, token_pixels=256),
     encode=encode,
     load_arguments={"add_watermarker": False},
-    # The known map gives 0 to 255: (60, -60, 25, -70), (60, -5, 15, -50), (60, 10, -5, -35) and (150, 140, 130).
+    # From the published map to 0..255: (60, -60, 25, -70), (60, -5, 15, -50), (60, 10, -5, -35), bias (150, 140, 130).
     preview=Preview(
         factors=(
             (60 / 127.5, 60 / 127.5, 60 / 127.5),

@@ -1,6 +1,6 @@
 """Z-Image and its Turbo: a transformer that matches flows, prompts read by a language model, sizes in steps of 16.
 
-Its CFG is what others call CFG less one: 0 is none.
+Its CFG is the usual CFG minus one: 0 is no guidance.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def encode(
     pipe: Any, device: torch.device, prompt: Prompt, negative: Prompt, *, guided: bool, settings: Settings
 ) -> dict[str, Any]:
-    # Fresh lists: the pipeline writes into them.
+    # The pipeline writes into these lists, so they must be fresh.
     embeds, negatives = pipe.encode_prompt(
         [prompt.text], device=device, do_classifier_free_guidance=guided, negative_prompt=[negative.text]
     )
@@ -35,7 +35,8 @@ ZIMAGE = Family(
     computing=Computing(kind="z-image", denoiser="transformer", step_bytes=420, heads=30, token_pixels=256),
     encode=encode,
     reads=language.reads,
-    samplers=("Euler",),  # its pipeline gives the moments in a list, which UniPC cannot take
+    sentences_by="text_encoder",
+    samplers=("Euler",),  # the pipeline passes custom timesteps, which UniPC does not accept
     guided_above=0.0,
     size_multiple=16,
     bf16=True,

@@ -10,13 +10,13 @@ from ..memory.device_info import TENSOR_CORES, Attention, Number
 
 
 def computed_in(capability: tuple[int, int]) -> Number:
-    """What attention is computed in on a card of that compute capability, for a model in half precision."""
+    """The number format of attention on a card of that compute capability, for a model in half precision."""
     return "float16" if capability >= TENSOR_CORES else "float32"
 
 
 @cache
 def kernels(device: Any, number: Number) -> tuple[Attention, ...]:
-    """Asked with the shape of a layer of SDXL (heads of 64 values), which takes memory of the device, so once only."""
+    """The kernels that run, tried with tensors of SDXL's shape (heads of 64). Takes device memory, so call it once."""
     import torch
 
     query = torch.empty(2, 10, 1024, 64, dtype=getattr(torch, number), device=device)

@@ -1,4 +1,4 @@
-"""One process per card: a lock file that the kernel lets go of when its holder dies.
+"""One process per card: a lock file that the kernel releases when its holder dies.
 
 Two half-dead GPU processes do not fit into 8 GB, so a new one waits here until the old one
 is gone, before it loads anything. ``flock`` needs no cleaning up after ``kill -9``.
@@ -46,7 +46,7 @@ class CardLock:
                     raise CardBusy(f"another process holds the card (lock file {self._path.name})") from None
                 time.sleep(POLL_S)
         self._fd = fd
-        with contextlib.suppress(OSError):  # a full disk; the number is for people who look
+        with contextlib.suppress(OSError):  # the process id is only for people, so a full disk does not matter
             os.ftruncate(fd, 0)
             os.write(fd, f"{os.getpid()}\n".encode())
 

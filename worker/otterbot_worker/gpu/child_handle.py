@@ -11,7 +11,7 @@ import socket
 from . import deaths, messages
 
 OUTPUT_S = 1.0
-"""How long the last words of a dead child are waited for."""
+"""Seconds to wait for the last output of a dead child."""
 
 
 class Ended(Exception):
@@ -48,7 +48,7 @@ class Child:
     async def spawn(cls, command: list[str], environment: dict[str, str], log: logging.Logger) -> Child:
         ours, theirs = socket.socketpair()
         reading, writing = os.pipe()
-        # Our own pipe: asyncio's would keep `wait` waiting for whoever else has a copy of it.
+        # A pipe of our own: with asyncio's, `wait` would not return while another process holds a copy of it.
         with contextlib.ExitStack() as on_error:
             on_error.callback(ours.close)
             output = on_error.enter_context(os.fdopen(reading, "rb", buffering=0))
@@ -128,13 +128,13 @@ class Child:
         self._writer.close()
         with contextlib.suppress(ConnectionError):
             await self._writer.wait_closed()
-        # A process of its own (a download) may hold the pipe for longer than it lives.
+        # A grandchild (a download) may hold the pipe open after the child's death.
         await asyncio.wait([self._output], timeout=OUTPUT_S)
         self._pipe.close()
         return killed
 
     async def _copy_output(self) -> None:
-        """The child's words into the worker's log; a warning of a library, a crash's stack."""
+        """Copy the child's output to the worker's log: warnings of libraries, stacks of crashes."""
         rest = b""
         while chunk := await self._words.read(8192):
             *lines, rest = (rest + chunk).split(b"\n")

@@ -10,7 +10,7 @@ State = Literal["stopped", "starting", "idle", "loading", "drawing"]
 
 @dataclass(frozen=True, kw_only=True)
 class GpuInfoData:
-    """What was last known; fields as ``schemas.GpuInfo``."""
+    """Last known values; fields as ``schemas.GpuInfo``."""
 
     device: str
     name: str

@@ -23,8 +23,9 @@ import json
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from ..errors import Details
 from ..memory.oom_history import OutOfMemory
 from ..memory.peaks import Peak
 from ..models.entries import ModelEntry
@@ -37,7 +38,7 @@ _T = TypeVar("_T")
 Phase = Literal["downloading", "loading", "denoising", "decoding", "saving"]
 
 LINE_LIMIT = 1 << 20
-"""Bytes; the longest message is a ``Draw`` with two prompts."""
+"""Bytes of one line. The longest message is a ``Draw`` with two prompts."""
 
 EXIT_CARD_BUSY = 75
 """The lock file of the card stayed with another process."""
@@ -48,7 +49,7 @@ EXIT_NO_ENGINE = 77
 
 
 class _Message(BaseModel):
-    """Numbers may be NaN: whoever reads a task refuses it with a sentence."""
+    """NaN is allowed on the wire; ``images.task_validation`` refuses it with a sentence."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -60,7 +61,7 @@ class _Message(BaseModel):
 
 
 class Memory(_Message):
-    """What was measured on the device. Bytes; ``None`` where it cannot be known."""
+    """Measured memory of the device in bytes; ``None`` where it cannot be measured."""
 
     total_bytes: int | None = None
     free_bytes: int | None = None
@@ -72,7 +73,7 @@ class Memory(_Message):
 
 
 class Draw(ResolvedRequest):
-    """One picture: its request, and where everything lies. ``prompt`` comes without LoRA tags here."""
+    """One picture: its request, and the paths of its files. ``prompt`` has no LoRA tags here."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -89,8 +90,8 @@ class Draw(ResolvedRequest):
     embeddings: tuple[EmbeddingFile, ...] = ()
     checker: CheckerFiles | None = None
     """The safety checker that has to look at the picture before it leaves the process."""
-    lessons: tuple[OutOfMemory, ...] = ()
-    """What did not fit into memory with this model before."""
+    oom_history: tuple[OutOfMemory, ...] = ()
+    """What ran out of memory with this model before."""
     beside: int = 0
     """Bytes of the card that language models have, and would leave. The picture is drawn beside them only if it would
     be drawn in the same way without them; else it fails as ``errors.CROWDED``, before anything was done for it."""
@@ -104,7 +105,7 @@ class Cancel(_Message):
 
 
 class Release(_Message):
-    """Take everything off the device; what the computer's memory has room for may wait there."""
+    """Take everything off the device; models may stay in the computer's memory."""
 
     kind: Literal["release"] = "release"
 
@@ -140,7 +141,7 @@ class Progress(_Message):
 
 
 class Preview(_Message):
-    """What the picture looks like by now."""
+    """A preview of the picture that is being drawn."""
 
     kind: Literal["preview"] = "preview"
     task_id: str
@@ -161,17 +162,17 @@ class UsedControlNet(_Message):
 
 
 class Measured(_Message):
-    """What is only known of a request once its model is loaded."""
+    """Facts about a request that are only known once its model is loaded."""
 
     model_hash: str
     unused_embeddings: list[str] = []
     """Names of embeddings that do not fit this model."""
     refiner: UsedRefiner | None = None
-    """The one that drew the last steps."""
+    """The refiner, where it drew the last steps."""
     vae: UsedVae | None = None
     """The decoder that replaced the model's own."""
     guidance_rescale: float | None = None
-    """The share of the guidance that was scaled back, where the model wants that."""
+    """The guidance rescale, for models that need it."""
     control: UsedControlNet | None = None
     """The ControlNet that was asked for, which may have been fetched only now."""
 
@@ -187,15 +188,15 @@ class Drawn(Measured):
     """From the task's arrival in the GPU process to the written file, loading included."""
     pipeline_seconds: float
     load_seconds: float
-    """Of reading its files; 0 where it was in the computer's memory."""
+    """Seconds for reading the model's files; 0 where the model was in memory."""
     memory: Memory
     resident: str | None
     versions: dict[str, str] = {}
     plan: str = ""
     """How the model lay in memory (``memory.placement.PLANS``)."""
     notes: list[str] = []
-    lessons: list[OutOfMemory] = []
-    """What did not fit before this plan did."""
+    ooms: list[OutOfMemory] = []
+    """What ran out of memory before ``plan`` did not."""
     peak: Peak | None = None
     """What it took of the card; ``None`` without one."""
 
@@ -209,9 +210,9 @@ class Failed(_Message):
     message: str
     memory: Memory
     resident: str | None
-    details: dict[str, JsonValue] = {}
-    lessons: list[OutOfMemory] = []
-    """As ``Drawn``'s."""
+    details: Details = {}
+    ooms: list[OutOfMemory] = []
+    """What ran out of memory."""
 
 
 class Cancelled(_Message):
@@ -265,7 +266,7 @@ def _decode(messages: TypeAdapter[_T], line: bytes) -> _T:
         if error.errors(include_input=False)[0]["type"] != "json_invalid":
             raise BadMessage("an unknown message") from None
     try:
-        # Half of a surrogate pair, of which a file's name may be made, is no JSON to pydantic.
+        # pydantic refuses lone surrogates, which file names may contain; json reads them.
         return messages.validate_python(json.loads(line))
     except (ValueError, RecursionError):
         raise BadMessage("a line that is no message") from None

@@ -16,15 +16,13 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
-import os
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from ..errors import Cancelled, JobFailed, ProcessDied
 from ..schemas.jobs import Progress
-from . import deaths, messages
+from . import child_command, deaths, messages
 from .child_handle import Child, Ended, Silent
 from .info import GpuInfoData, State
 
@@ -39,7 +37,7 @@ class GpuProcess:
     ``step_timeout``: seconds without any sign of life within a picture; ``load_timeout``: the
     same while a model loads; ``start_timeout``: from the start of the process to its hello,
     waiting for the previous holder of the card (``lock_timeout``) included. ``reserve_mb`` and ``ram_reserve_mb``:
-    of the card's and the computer's memory, what drawing leaves to others.
+    memory of the card and of the computer that is left to other programs.
     """
 
     def __init__(
@@ -57,16 +55,19 @@ class GpuProcess:
         start_timeout: float = 180.0,
         lock_timeout: float = 30.0,
     ) -> None:
-        self._device = device
-        self._lock_path = lock_path
-        self._threads = threads
+        self._command = child_command.command(
+            device=device,
+            lock_path=lock_path,
+            lock_timeout=lock_timeout,
+            threads=threads,
+            downloads=downloads,
+            reserve_mb=reserve_mb,
+            ram_reserve_mb=ram_reserve_mb,
+        )
         self._step_timeout = step_timeout
         self._load_timeout = load_timeout
         self._log = log
-        self._downloads = downloads
-        self._reserves = {"--reserve-mb": reserve_mb, "--ram-reserve-mb": ram_reserve_mb}
         self._start_timeout = start_timeout
-        self._lock_timeout = lock_timeout
         self._turn = asyncio.Lock()
         self._child: Child | None = None
         self._task_id: str | None = None
@@ -179,7 +180,7 @@ class GpuProcess:
         self._update(state="starting")
         stops_before = self._stops
         try:
-            child = self._child = await Child.spawn(self._command(), self._environment(), self._log)
+            child = self._child = await Child.spawn(self._command, child_command.environment(), self._log)
         except OSError as error:
             self._update(state="stopped")
             self._log.error("the GPU process cannot be started: %s", error.strerror)
@@ -251,7 +252,7 @@ class GpuProcess:
             elif isinstance(message, messages.Failed):
                 self._measured(message.memory, resident=message.resident)
                 failure = JobFailed(message.code, message.message, message.details)
-                failure.lessons = message.lessons
+                failure.ooms = message.ooms
                 raise failure
             elif isinstance(message, messages.Cancelled):
                 self._measured(message.memory, resident=message.resident)
@@ -271,7 +272,7 @@ class GpuProcess:
             await self._bury(child, "stopped")
 
     async def _bury(self, child: Child, reason: str) -> ProcessDied:
-        """Make sure that the child is gone and reaped. The reason is for a child that had to be killed."""
+        """Make sure that the child is gone and reaped. ``reason`` counts only for a child that had to be killed."""
         killed = await child.end()
         if child.stopping:
             reason = "stopped"
@@ -297,34 +298,6 @@ class GpuProcess:
             held_bytes=memory.held_bytes,
             resident=resident,
         )
-
-    def _command(self) -> list[str]:
-        command = [sys.executable, "-m", "otterbot_worker.images.child", "--device", self._device]
-        command += ["--lock", str(self._lock_path), "--lock-timeout", str(self._lock_timeout)]
-        command += ["--parent", str(os.getpid())]
-        if self._threads:
-            command += ["--threads", str(self._threads)]
-        if self._downloads:
-            command.append("--downloads")
-        for option, megabytes in self._reserves.items():
-            command += [] if megabytes is None else [option, str(megabytes)]
-        return command
-
-    def _environment(self) -> dict[str, str]:
-        environment = dict(os.environ)
-        package_root = str(Path(__file__).resolve().parents[2])
-        paths = [package_root, *filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))]
-        environment["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
-        environment["PYTHONUNBUFFERED"] = "1"
-        environment["HF_HUB_DISABLE_TELEMETRY"] = environment["DO_NOT_TRACK"] = "1"
-        environment["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
-        environment["TOKENIZERS_PARALLELISM"] = "false"
-        # Threads that spin while they wait make drawing on a busy processor ten times slower.
-        environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-        environment.setdefault("GOMP_SPINCOUNT", "0")
-        environment["TRANSFORMERS_VERBOSITY"] = environment["DIFFUSERS_VERBOSITY"] = "error"
-        environment["HF_HUB_OFFLINE"] = environment["TRANSFORMERS_OFFLINE"] = "1"  # images.download is not
-        return environment
 
 
 def _progress(message: messages.Progress) -> Progress:

@@ -38,7 +38,7 @@ BEAT_S = 1.0
 
 
 class Channel:
-    """The child's end of the socket. ``cancelled`` is set by the reader, asked by the engine."""
+    """The child's end of the socket. ``cancelled`` is set by the reading thread and polled by the engine."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
@@ -57,7 +57,7 @@ class Channel:
         self._cancelled.discard(task_id)
 
     def read_for_ever(self) -> None:
-        """Body of the reading thread. Ends the whole process with the connection."""
+        """The reading thread. Ends the process when the connection ends."""
         try:
             with self._sock.makefile("rb") as lines:
                 for line in lines:
@@ -70,14 +70,14 @@ class Channel:
             self._cancelled.add(message.task_id)
             return
         if isinstance(message, messages.Stop):
-            os._exit(0)  # in the middle of whatever: the picture's file is scratch, the driver cleans up
+            os._exit(0)  # safe at any moment: the picture's file is scratch, and the driver frees the card
         if isinstance(message, messages.Draw):
-            self._cancelled.clear()  # whatever was cancelled before is over
+            self._cancelled.clear()  # a new task: older cancels do not count
         self.inbox.put(message)
 
 
 class Task:
-    """What the engine sees of the parent while it draws: ``images.monitor.Monitor``."""
+    """The engine's ``Monitor`` that reports to the parent."""
 
     def __init__(self, channel: Channel, task_id: str) -> None:
         self._channel = channel
@@ -102,7 +102,7 @@ class Task:
 
 
 def volunteer() -> None:
-    """Where RAM runs out, the kernel should end this process, not the worker with the queue."""
+    """Raise this process's OOM score: where RAM runs out, the kernel should not kill the worker."""
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text("500")
 
@@ -130,7 +130,7 @@ def draw(engine: Engine, channel: Channel, message: messages.Draw) -> None:
             code=failure.code,
             message=failure.message,
             details=failure.details,
-            lessons=failure.lessons,
+            ooms=failure.ooms,
             memory=engine.memory(),
             resident=engine.resident,
         )
@@ -139,7 +139,7 @@ def draw(engine: Engine, channel: Channel, message: messages.Draw) -> None:
 
 
 def serve(engine: Engine, channel: Channel) -> NoReturn:
-    """For ever; the reading thread ends the process, or an error does."""
+    """Handle tasks until the reading thread, or an error, ends the process."""
     from .load.device import DeviceLost, is_fatal
 
     while True:
@@ -199,7 +199,7 @@ def main() -> None:
             ram_reserve=options.ram_reserve_mb * 10**6,
         )
     except Exception as error:
-        # Here the message is safe, and the one thing that helps: no prompt has arrived yet.
+        # This message may be printed: no prompt has arrived yet.
         print(f"no engine: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
         os._exit(messages.EXIT_NO_ENGINE)
     channel.send(messages.Hello(device=engine.device, name=engine.name, memory=engine.memory()))

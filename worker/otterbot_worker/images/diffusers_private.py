@@ -1,7 +1,7 @@
 # mypy: disallow-untyped-calls=False
-"""All that the engine uses of diffusers without its promise: names with an underscore, and modules and methods that its
-documentation leaves out. Any release may change them, so ``pyproject.toml`` holds diffusers to the minor version that
-is tested, and ``tests/worker/images/test_diffusers_private.py`` names what is gone.
+"""All private API of diffusers that the engine uses: names with an underscore, and undocumented modules and methods.
+Any release may change them, so ``pyproject.toml`` holds diffusers to the minor version that is tested, and
+``tests/worker/images/test_diffusers_private.py`` names what is gone.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _OFFLOAD_HOOKS = (_GROUP_OFFLOADING, _LAYER_EXECUTION_TRACKER, _LAZY_PREFETCH_GR
 
 
 def reapply_group_offload(module: Any) -> None:
-    """After its values were changed in place: what brings the layers has copies of its own."""
+    """Call after changing a module's values in place: the offloading hooks hold copies of them."""
     _maybe_remove_and_reapply_group_offloading(module)
 
 
@@ -47,11 +47,11 @@ def remove_group_offload(module: Any) -> None:
 # ---------------------------------------------------------------- weights kept in other numbers
 
 SENSITIVE_LAYERS: tuple[str, ...] = DEFAULT_SKIP_MODULES_PATTERN
-"""Patterns of the names of layers that lose too much in 8 bits, in any model."""
+"""Patterns of layer names that lose too much precision in 8 bits, for any model."""
 
 
 def sensitive_layers(model: Any) -> tuple[str, ...]:
-    """Those that a model of diffusers names itself."""
+    """The sensitive layers that a diffusers model declares."""
     return tuple(getattr(model, "_skip_layerwise_casting_patterns", None) or ())
 
 
@@ -65,7 +65,7 @@ def cast_layer(layer: torch.nn.Module, storage: torch.dtype, compute: torch.dtyp
 
 
 def convert_unet(tensors: Tensors, config: Any) -> Tensors:
-    """From the names of a published checkpoint to diffusers'. :raises KeyError: a tensor is missing"""
+    """Rename a published checkpoint's tensors to diffusers' names. :raises KeyError: a tensor is missing"""
     converted: Tensors = single_file_utils.convert_ldm_unet_checkpoint(tensors, config)
     return converted
 
@@ -97,8 +97,8 @@ def convert_transformer(cls: str, tensors: Tensors, settings: dict[str, Any]) ->
 
 
 def unpack_gguf(transformer: Any, dtype: torch.dtype) -> None:
-    """What is quantised outside of linear layers, as norms in BF16, becomes plain numbers: only those layers unpack
-    theirs when they are computed, everything else would take the packed bytes for values."""
+    """Dequantise all but linear layers (norms in BF16, for example): only linear layers unpack their weights when they
+    compute."""
     from diffusers.quantizers.gguf.utils import GGUFLinear, GGUFParameter, dequantize_gguf_tensor
 
     for module in transformer.modules():
@@ -113,12 +113,12 @@ def unpack_gguf(transformer: Any, dtype: torch.dtype) -> None:
 # ---------------------------------------------------------------- pipelines
 
 NOISED_ARGUMENTS = ("timestep", "dtype", "device", "generator", "add_noise")
-"""What ``replace_prepare_latents`` hands on, of those that a pipeline's method is given."""
+"""The arguments of ``prepare_latents`` that ``replace_prepare_latents`` passes on."""
 
 
 def replace_prepare_latents(pipe: Any, noised: Callable[..., torch.Tensor]) -> None:
-    """Have a pipeline that starts from a picture begin with what ``noised`` returns. It gets ``NOISED_ARGUMENTS`` by
-    name, since each family's method takes other arguments in another order."""
+    """Make an img2img pipeline start from what ``noised`` returns, which gets ``NOISED_ARGUMENTS`` by name: each
+    family's method takes other arguments in another order."""
     signature = inspect.signature(pipe.prepare_latents)
 
     def prepare(*values: Any, **named: Any) -> torch.Tensor:
@@ -130,7 +130,7 @@ def replace_prepare_latents(pipe: Any, noised: Callable[..., torch.Tensor]) -> N
 
 @contextmanager
 def wrapped_prepare_latents(pipe: Any, wrap: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Iterator[None]:
-    """In here ``wrap(the pipeline's own)`` makes the latents that a pipeline begins with."""
+    """Context in which ``wrap(original method)`` replaces the pipeline's ``prepare_latents``."""
     pipe.prepare_latents = wrap(pipe.prepare_latents)
     try:
         yield
@@ -139,6 +139,6 @@ def wrapped_prepare_latents(pipe: Any, wrap: Callable[[Callable[..., Any]], Call
 
 
 def folder_of(model: Any) -> Path | None:
-    """Where a model was loaded from; ``None`` where that was the hub, or unknown."""
+    """The folder that a model was loaded from; ``None`` for the hub or where unknown."""
     folder = Path(str(getattr(model.config, "_name_or_path", "")))
     return folder if folder.is_absolute() else None

@@ -1,4 +1,4 @@
-"""Who watches a picture being drawn: the GPU process's end of the socket, or a test."""
+"""The observer of a picture that is being drawn: the GPU process's socket, or a test's."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from ..gpu.messages import Phase
 
 class Monitor(Protocol):
     def progress(self, phase: Phase, step: int = 0, steps: int = 0) -> None:
-        """A phase begins, or a step is done, or some bytes of a download."""
+        """Report a phase, a finished step, or bytes of a download."""
 
     def preview(self, picture: bytes) -> None:
-        """A small JPEG of how far it is. Only where the task asks for previews."""
+        """Send a preview, a small JPEG. Only where the task asks for previews."""
 
     def check(self) -> None:
-        """Called often, from inside the work: a sign of life; cheap. :raises Cancelled:"""
+        """Called often during the work, so it must be cheap: gives a sign of life. :raises Cancelled:"""

@@ -1,4 +1,4 @@
-"""The last look at a task before anything is loaded for it."""
+"""Validation of a task before anything is loaded for it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..sampling import samplers
 
 
 def check_task(task: Draw, entry: ModelEntry) -> None:
-    """The last line of defence; the API refuses all of this with better words. :raises JobFailed:"""
+    """Check all numbers of a task once more; the API already refuses these with better sentences. :raises JobFailed:"""
     multiple = entry.limits.size_multiple
     larger = [task.hires.width, task.hires.height, *task.hires.tile] if task.hires is not None else []
     larger += task.upscale.tile if task.upscale is not None else []

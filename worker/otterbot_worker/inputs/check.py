@@ -1,11 +1,11 @@
 """``python -m otterbot_worker.inputs.check SOURCE TARGET PIXELS``: somebody's picture → a plain RGB PNG.
 
-Runs as a process of its own under limits of the kernel's, because a decoder is the part that a file can hurt: what it
-crashes, fills or keeps busy is this process alone. Before anything is decoded, sizes are read from the header and the
-file's scans and parts are counted (``complexity``), and what lies around the pixels is left out (``whole``). Only four
-formats are tried, whatever the file is called. What is kept has no metadata (no place of a phone), the colours of sRGB
-(``colours``), no transparency (it lies on white), one frame, and stands the right way up. Where one could see through
-the picture, how much stays beside it, as a grey PNG of the same size at `mask_path`: white is a hole, black is none.
+Runs as a process of its own under kernel limits (memory, time): a hostile file can crash, fill or stall a decoder, and
+then hurts this process alone. Before anything is decoded, sizes are read from the header and the file's scans and parts
+are counted (``complexity``), and what lies around the pixels is left out (``whole``). Only four formats are tried,
+whatever the file is called. The result has no metadata (no GPS position), sRGB colours (``colours``), no transparency
+(white behind it), one frame, and the right orientation. Transparency is kept beside it as a grey PNG of the same size
+at `mask_path`: white is transparent, black opaque.
 
 Prints one line of JSON: the fields of ``Converted``, ``{"code"}``, one of ``CODES``, or ``{"errno"}`` where the disk
 is to blame.
@@ -34,17 +34,17 @@ FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
 MIN_SIDE = 16
 MAX_SIDE = 16_384
 KEPT_SIDE = 2_048
-"""Of the shorter side: no model draws more, and a phone's picture takes a fifth of the room then."""
+"""Pixels of the shorter side that are kept: no model draws more, and a phone's photo takes a fifth of the space."""
 UNREADABLE, TOO_LARGE, TOO_SMALL = "picture_unreadable", "picture_too_large", "picture_too_small"
 TOO_COMPLEX, CUT_OFF = "picture_too_complex", "picture_cut_off"
 CODES = (UNREADABLE, TOO_LARGE, TOO_SMALL, TOO_COMPLEX, CUT_OFF)
 OPAQUE = 128
-"""Of 255: what lets less through is no hole."""
+"""Alpha (of 255) from which a pixel counts as opaque."""
 
 MEMORY_BYTES = 1536 * 1024 * 1024
 FILE_BYTES = 256 * 1024 * 1024
 CPU_SECONDS = 10
-"""The slowest honest picture, 40 megapixels of WebP with holes, takes three on a server of today."""
+"""Limit of processor time. The slowest honest picture, 40 megapixels of transparent WebP, takes 3 s on a server."""
 _PR_SET_PDEATHSIG = 1
 
 
@@ -57,7 +57,7 @@ _TURNS = {
     7: "TRANSVERSE",
     8: "ROTATE_90",
 }
-"""EXIF's orientation → what undoes it."""
+"""EXIF orientation → the transposition that undoes it."""
 
 
 class Refused(Exception):
@@ -74,15 +74,15 @@ class Converted(NamedTuple):
     width: int
     height: int
     alpha: bool
-    """It has holes, and they are kept at `mask_path`."""
+    """It has transparency, kept at `mask_path`."""
     animated: bool
-    """It moves; what is kept is its first image."""
+    """It is animated; the first frame is kept."""
     colours: colours.Colours = ""
     """What became of its colour profile."""
 
 
 def mask_path(target: str) -> str:
-    """Where the holes of a picture lie whose colours lie at ``target``."""
+    """The path of the transparency mask that belongs to ``target``."""
     return f"{target.removesuffix('.png')}.mask.png"
 
 
@@ -99,7 +99,7 @@ def convert(source: str, target: str, max_pixels: int) -> Converted:
     Image.MAX_IMAGE_PIXELS = max_pixels
     found = whole(sent, max_pixels)
     try:
-        # Pillow looks as well, where a frame is larger than its file says; up to twice too many it only warns.
+        # Pillow only warns up to twice its limit: make it an error, for frames larger than the header says.
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         with Image.open(io.BytesIO(found.data), formats=FORMATS) as picture:
             _check_size(picture.size, max_pixels)
@@ -114,7 +114,7 @@ def convert(source: str, target: str, max_pixels: int) -> Converted:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise Refused(TOO_LARGE) from None
     except Exception:
-        # Decoders end on broken files in every way there is: OSError, SyntaxError, ValueError, struct.error…
+        # Broken files make decoders raise anything: OSError, SyntaxError, ValueError, struct.error…
         raise Refused(CUT_OFF if found.cut_off else UNREADABLE) from None
     if mask is not None:
         mask.save(mask_path(target), "PNG", compress_level=1)
@@ -132,13 +132,13 @@ def _check_size(size: tuple[int, int], max_pixels: int) -> None:
 
 
 def _animated(picture: Any) -> bool:
-    """A phone's JPEG may hold a second image as well (its brightness, or another eye's); it does not move."""
+    """Whether it is animated. A phone's JPEG with a second image (gain map, stereo) is not."""
     if picture.format not in ("GIF", "WEBP", "PNG"):
         return False
     try:
         return bool(picture.is_animated)
     except Exception:
-        return False  # what comes after its first image is broken, and is not used
+        return False  # later frames are broken, but only the first is used
 
 
 def _plain(picture: Any, found: Whole) -> tuple[Image.Image, Image.Image | None, colours.Colours]:
@@ -154,14 +154,14 @@ def _plain(picture: Any, found: Whole) -> tuple[Image.Image, Image.Image | None,
     if flat.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in flat.info:
         flat = flat.convert("RGBA")
     profile = found.profile or picture.info.get("icc_profile") or (None if found.has_profile else _of_camera(picture))
-    # Before it lies on white: that is sRGB's.
+    # Convert first: the white behind it is sRGB's.
     flat, coloured = colours.to_srgb(flat, profile, lost=found.has_profile and not profile)
     if flat.mode == "RGBA":
         holes = _holes(flat.getchannel("A"))
         flat = Image.alpha_composite(Image.new("RGBA", flat.size, "white"), flat).convert("RGB")
     try:
         orientation = picture.getexif().get(0x0112)
-    except Exception:  # EXIF data are as hostile as the rest, and worth nothing here but this number
+    except Exception:  # hostile EXIF data: only the orientation would be used
         orientation = None
     turn = _TURNS.get(orientation) if isinstance(orientation, int) else None
     if turn is not None:
@@ -175,12 +175,12 @@ def _of_camera(picture: Any) -> bytes | None:
     """The profile of the colours that its EXIF data name."""
     try:
         return named_colours.of_exif(picture.getexif())
-    except Exception:  # as hostile as the rest, and worth no picture
+    except Exception:  # hostile EXIF data: draw on without the profile
         return None
 
 
 def _holes(alpha: Image.Image) -> Image.Image | None:
-    """Transparency as brightness; ``None`` where nothing is more of a hole than not."""
+    """Transparency as brightness; ``None`` where every pixel is more opaque than not."""
     from PIL import ImageChops
 
     holes = ImageChops.invert(alpha)
@@ -208,7 +208,7 @@ def _limit_oneself() -> None:
         with contextlib.suppress(OSError, ValueError):
             resource.setrlimit(what, (most, most))
     with contextlib.suppress(OSError, ValueError):
-        # The signal of the lower one says why it ended.
+        # The soft limit's signal tells the parent why it ended.
         resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1))
 
 

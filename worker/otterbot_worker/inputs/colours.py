@@ -1,7 +1,7 @@
-"""A picture's own colours → sRGB, which every model and every screen takes pixels for that say nothing of themselves.
+"""Converts a picture's colours to sRGB, which models and screens assume for untagged pixels.
 
-A profile is as hostile as the rest of a file: this runs where the picture is decoded (``check``). What cannot be used
-is said, and the pixels are taken as they are.
+A profile can be hostile, so this runs in the decoding process (``check``). An unusable profile is reported, and the
+pixels are taken as sRGB.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from PIL import Image
 
 Colours = Literal["", "converted", "unread"]
-"""Nothing was to be done; it was; its profile cannot be used."""
+"""Already sRGB; converted; the profile cannot be used."""
 SAME = 3
-"""Of 255: where no pixel changes by more, the profile is sRGB by another name, and the pixels stay as they are."""
+"""Of 255. A profile that changes no pixel by more counts as sRGB, and the pixels stay unchanged."""
 _SPACES = {b"RGB ": "RGB", b"GRAY": "L", b"CMYK": "CMYK"}
 
 
@@ -41,7 +41,7 @@ def to_srgb(picture: Image.Image, profile: bytes | None, *, lost: bool = False) 
 
 
 def _converted(picture: Image.Image, plain: Image.Image, profile: bytes) -> Image.Image | None:
-    """``None`` for a profile of something else than the picture's kind of colours, or a damaged one."""
+    """``None`` for a damaged profile, or one of another colour model than the picture's."""
     from PIL import ImageCms
 
     mode = _SPACES.get(profile[16:20])

@@ -1,7 +1,7 @@
-"""How much work a picture makes for its decoder, counted in the bytes as they were sent. Nothing is decoded here.
+"""Decoding effort of a picture, counted in its bytes without decoding.
 
-Sizes say nothing of it: a progressive JPEG may go over all of its pixels in as many scans as it likes, and a PNG may
-hold a million parts that are no pixels. Encoders make a dozen of the one and some thousands of the other.
+Sizes do not limit it: a progressive JPEG may have any number of scans over all its pixels, and a PNG a million chunks
+without pixels. Real encoders make a dozen scans and some thousands of chunks.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _MARKER = re.compile(rb"\xff[\x01-\xfe]")
 
 
 def too_complex(data: bytes) -> bool:
-    """Whether a decoder would be busy for longer than its pixels are worth."""
+    """Whether the file has more scans or parts than honest pictures have."""
     if data.startswith(b"\xff\xd8"):
         return scans(data) > SCANS_MAX
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
@@ -34,8 +34,8 @@ def too_complex(data: bytes) -> bool:
 
 
 def scans(data: bytes) -> int:
-    """How often a JPEG's decoder goes over its pixels; counted to one more than it may. As decoders do, this looks for
-    the next marker wherever a segment or the pixels of a scan end."""
+    """The number of scans of a JPEG, counted to one above the limit. Like decoders, it searches the next marker after
+    each segment or scan."""
     at, count = 2, 0
     for _ in range(PARTS_MAX):
         if (found := _MARKER.search(data, at)) is None:
@@ -50,11 +50,11 @@ def scans(data: bytes) -> int:
             if count > SCANS_MAX:
                 return count
         at += max(2, int.from_bytes(data[at : at + 2], "big"))
-    return SCANS_MAX + 1  # it has too many parts of another kind
+    return SCANS_MAX + 1  # too many segments of other kinds
 
 
 def _chunks(data: bytes, *, at: int, order: Literal["big", "little"], length_first: bool, tail: int) -> int:
-    """Of a file that is a chain of them; counted to one more than there may be."""
+    """The number of chunks of a PNG or WebP, counted to one above the limit."""
     count = 0
     while at + 8 <= len(data) and count <= PARTS_MAX:
         word = data[at : at + 4] if length_first else data[at + 4 : at + 8]
@@ -65,7 +65,7 @@ def _chunks(data: bytes, *, at: int, order: Literal["big", "little"], length_fir
 
 
 def _blocks(data: bytes) -> int:
-    """Of a GIF before its first image: a decoder reads all of them first. Counted to one more than there may be."""
+    """The number of blocks before a GIF's first image, which a decoder reads first; counted to one above the limit."""
     flags = data[10] if len(data) > 10 else 0
     at, count = 13 + (3 * 2 ** (flags % 8 + 1) if flags & 0x80 else 0), 0
     while data[at : at + 1] == b"!":

@@ -2,12 +2,12 @@
 
 ```
 ROOT/CLIENT/SHA256.png              a checked picture; the name is the hash of the bytes that were sent
-ROOT/CLIENT/SHA256.mask.png         its holes, where it has any
-ROOT/CLIENT/.RANDOM.sent|[.mask].png  one that is being checked
+ROOT/CLIENT/SHA256.mask.png its transparency, where it has any ROOT/CLIENT/.RANDOM.sent|[.mask].png one that is being
+checked
 ```
 
-The name is made of what was sent, not of what became of it: the client knows it without asking, and another version
-of a decoder does not change it. Nothing here knows which of them is still needed; `queue.input_rows` does.
+The name is the hash of the bytes that were sent, not of the result: clients can compute it, and it does not change with
+the decoder's version. Which of them are still needed is known to `queue.input_rows`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from .turns import Turns
 
 AT_ONCE = 2
 CHECK_SECONDS = 60.0
-"""Of the clock, where others keep the processor busy."""
+"""Limit of wall-clock time, long enough for a busy processor."""
 TOO_SLOW = json.dumps({"code": check.TOO_COMPLEX}).encode()
 _NAME = re.compile(r"[0-9a-f]{64}")
 
@@ -65,9 +65,9 @@ class Checked:
     height: int
     size: int
     alpha: bool
-    """It has holes; ``InputFiles.mask_path`` says where."""
+    """It has transparency, kept at ``InputFiles.mask_path``."""
     animated: bool
-    """It moves; kept is its first image."""
+    """It is animated; the first frame is kept."""
     colours: str = ""
     """As ``check.Converted`` says."""
 
@@ -86,22 +86,22 @@ class InputFiles:
         self._turns = Turns(AT_ONCE)
 
     def path(self, client: str, input_id: str) -> Path:
-        """Where it lies, if it is here. Raises `ValueError` for what is no id."""
+        """The picture's path, whether it is there or not. Raises `ValueError` for an invalid id."""
         if not _NAME.fullmatch(input_id) or "/" in client or client.startswith("."):
             raise ValueError("not an id")
         return self._root / client / f"{input_id}.png"
 
     def mask_path(self, client: str, input_id: str) -> Path:
-        """Where its holes lie, white on black, if it has any. Raises `ValueError` for what is no id."""
+        """The path of its transparency, white on black. Raises `ValueError` for an invalid id."""
         return Path(check.mask_path(str(self.path(client, input_id))))
 
     def has(self, client: str, input_id: str, *, alpha: bool) -> bool:
-        """Whether all of it is here. :raises CannotLook:"""
+        """Whether the picture, and with ``alpha`` its mask, is on the disk. :raises CannotLook:"""
         wanted = [self.path(client, input_id), *([self.mask_path(client, input_id)] if alpha else [])]
         return all(_is_here(path) for path in wanted)
 
     async def add(self, client: str, data: bytes, *, owner: str | None = None) -> Checked:
-        """Checks a picture and keeps what is left of it; on the disk when this returns. ``owner``: whose picture it is,
+        """Check a picture and store the result; it is on the disk when this returns. ``owner``: whose picture it is,
         since one person's slow pictures are to hold up nobody else's.
 
         :raises BadInput:
@@ -141,7 +141,7 @@ class InputFiles:
             env={**os.environ, "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths)), "MALLOC_ARENA_MAX": "2"},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,  # a decoder's words may quote what is in the file
+            stderr=asyncio.subprocess.DEVNULL,  # decoders' messages may quote the file
         )
         try:
             async with asyncio.timeout(CHECK_SECONDS):
@@ -158,7 +158,7 @@ class InputFiles:
         try:
             answer = json.loads(words)
         except ValueError:
-            answer = {"code": check.UNREADABLE}  # it was killed, by a limit or by a signal of its own making
+            answer = {"code": check.UNREADABLE}  # killed by a limit, or crashed
         if (number := answer.get("errno")) is not None:
             raise OSError(number, os.strerror(number))
         if "code" in answer:

@@ -1,8 +1,8 @@
-"""JPEGs without what lies around their pixels, and whether all of these are there, with or without the file's end.
+"""Strips JPEGs to what the pixels need, and finds out whether pixels are missing.
 
-A decoder does not say: where the data end it goes on in grey. What is known without one is which scans there are
-(``_all_scans``). Of the last one the pixels are decoded twice, with different bytes in the place of what may be
-missing: if they come out the same, nothing of them was looked at.
+A decoder does not tell: where the data end it continues in grey. The scans can be counted without one (``_all_scans``).
+The last scan is decoded twice, with different filler bytes behind it: if both results are equal, the decoder needed
+none of them, so nothing is missing.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ _ALONE = frozenset({0x01, _SOI, *range(0xD0, 0xD8)})
 _FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 _PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 _ARITHMETIC = 0xC9
-"""From this kind of frame on."""
+"""Frame markers from here on are arithmetic-coded."""
 _MARKER = re.compile(rb"\xff[\x01-\xfe]")
 _PARTS_MAX = 50_000
 _ROOM = bytes(64)
-"""Where a download made room for the whole file and then stopped."""
+"""Zeros of a preallocated file whose download stopped."""
 _SLACK = 16
 _FILLER = b"\xb6\x5d" * 256
-"""Where bits are missing, a decoder that meets the end takes zeros; these are others."""
+"""Filler that differs from the zeros that a decoder assumes at the end of the data."""
 
 
 _APPLICATIONS, _COMMENT = range(0xE0, 0xF0), 0xFE
 _NEEDED = {0xE0: b"JFIF\0", 0xE1: b"Exif\0\0", 0xE2: b"ICC_PROFILE\0", 0xEE: b"Adobe"}
-"""Of what programs add: which way up it is, its colours, and how they are stored."""
+"""Application segments that are kept: orientation, colour profile, colour transform."""
 
 
 class Bare(NamedTuple):
@@ -38,7 +38,7 @@ class Bare(NamedTuple):
 
 
 def bare(data: bytes) -> Bare:
-    """Without comments and what programs add before the pixels, but for what these need."""
+    """The file without comments and application segments, but those in ``_NEEDED``."""
     kept, at, has_profile = [b"\xff\xd8"], 2, False
     for _ in range(_PARTS_MAX):
         marker, length = data[at + 1 : at + 2], int.from_bytes(data[at + 2 : at + 4], "big")
@@ -56,32 +56,32 @@ def bare(data: bytes) -> Bare:
 
 class _Parts(NamedTuple):
     end: int | None
-    """Where it ends; ``None``: it does not."""
+    """Position of the end marker; ``None``: missing."""
     frame: bytes
-    """The segment that says how large it is and of which components it is made; nothing where it is missing."""
+    """The frame header (size, components); empty where it is missing."""
     progressive: bool
     arithmetic: bool
-    """Packed in the rarer of the two ways."""
+    """Arithmetic coding instead of Huffman."""
     scans: tuple[bytes, ...]
-    """The segments before the pixels of each."""
+    """The header of each scan."""
 
 
 def mended(data: bytes, most: int) -> bytes | None:
-    """The file with its end; ``None`` where pixels are missing. One that says it has more than ``most`` pixels is not
-    looked at."""
+    """The file with an end marker; ``None`` where pixels are missing. Files of more than ``most`` pixels are returned
+    unchecked."""
     parts = _parts(data)
     height, width = int.from_bytes(parts.frame[1:3], "big"), int.from_bytes(parts.frame[3:5], "big")
     if width * height > most or parts.arithmetic:
-        return data  # the last needs no bytes for what is zero at its end, so that none are missing
+        return data  # arithmetic coding drops trailing zeros, so missing bytes cannot be told
     if parts.end is not None:
-        # A program that got half of a picture may have put an end to it.
+        # A program that received half a picture may have closed the file.
         if not _all_scans(parts):
             return None
         if len(set(parts.scans)) < len(parts.scans):
-            return data  # one that comes again looks for more bits than it has
+            return data  # a repeated scan always reads beyond its bits
         closed = data[: parts.end]
         return None if _takes_more(closed) or _filled(closed) else data
-    # A single 0xFF is the first half of the end, or of what stands for such a byte among the pixels.
+    # A last 0xFF is the first half of the end marker, or of a stuffed byte.
     short = data.rstrip(b"\xff")
     if short.endswith(_ROOM):
         short = short.rstrip(b"\0\xff")
@@ -91,14 +91,14 @@ def mended(data: bytes, most: int) -> bytes | None:
 
 
 def _takes_more(data: bytes) -> bool | None:
-    """Whether more bytes are looked at for its pixels; ``None``: they cannot be decoded."""
+    """Whether the decoder reads beyond the data; ``None``: it cannot be decoded."""
     same = _same_pixels(data + _END, data + _FILLER + _END)
     return None if same is None else not same
 
 
 def _filled(data: bytes) -> bool:
-    """Whether many zeros at its end stand in the place of something else: a decoder takes some and leaves others. Of
-    zeros behind all pixels it takes none, and of those that are pixels all."""
+    """Whether zeros at the end replace missing data. Then the decoder consumes some of them; of zeros behind complete
+    pixels it consumes none, and of zeros that are pixels all."""
     short = data.rstrip(b"\0")
     if len(data) - len(short) < len(_ROOM):
         return False
@@ -106,7 +106,7 @@ def _filled(data: bytes) -> bool:
 
 
 def _parts(data: bytes) -> _Parts:
-    """Where a segment or a scan's pixels end, the next marker is looked for, as decoders do."""
+    """Split the file into its parts. Like decoders, search the next marker after each segment or scan."""
     at, frame, kind = 2, b"", 0
     scans: list[bytes] = []
     for _ in range(_PARTS_MAX):
@@ -132,7 +132,7 @@ def _made(end: int | None, frame: bytes, kind: int, scans: list[bytes]) -> _Part
 
 
 def _all_scans(parts: _Parts) -> bool:
-    """Whether each component has its pixels: in a progressive file, all 64 numbers of them to their last bit."""
+    """Whether every component is complete: in a progressive file, all 64 coefficients to their last bit."""
     count = parts.frame[5] if len(parts.frame) > 5 else 0
     components = {parts.frame[6 + 3 * number] for number in range(count) if 6 + 3 * number < len(parts.frame)}
     done: dict[int, set[int]] = {component: set() for component in components}
@@ -142,7 +142,7 @@ def _all_scans(parts: _Parts) -> bool:
             return False
         first, last, precision = scan[1 + 2 * named : 4 + 2 * named]
         if parts.progressive and precision & 0x0F:
-            continue  # bits are left for another scan
+            continue  # a later scan must refine these bits
         numbers = range(first, min(last, 63) + 1) if parts.progressive else range(64)
         for number in range(named):
             done.setdefault(scan[1 + 2 * number], set()).update(numbers)

@@ -12,7 +12,7 @@ from typing import Any
 
 Primaries = tuple[tuple[float, float, float], ...]
 _P3: Primaries = ((0.51512, 0.24120, -0.00105), (0.29198, 0.69225, 0.04189), (0.15710, 0.06657, 0.78407))
-"""What red, green and blue are in XYZ, as ICC profiles have it, for a white of D50."""
+"""Display P3's primaries in XYZ, adapted to D50 as in ICC profiles."""
 _ADOBE: Primaries = ((0.60974, 0.31111, 0.01947), (0.20528, 0.62567, 0.06087), (0.14919, 0.06322, 0.74457))
 _D50 = (0.9642, 1.0, 0.8249)
 _SRGB_PRIMARIES: Primaries = ((0.43607, 0.22249, 0.01392), (0.38515, 0.71687, 0.09708), (0.14307, 0.06061, 0.71410))
@@ -20,36 +20,36 @@ _SRGB = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
 _LIKE_SRGB = b"para" + bytes(4) + struct.pack(">HH5i", 3, 0, *(round(value * 65536) for value in _SRGB))
 
 _SRGB_GAMMA, _GAMMA_NEAR = 45455, 2_000
-"""Of a PNG, in 100,000ths: what programs write for sRGB, whose curve is none."""
+"""PNG gamma that stands for sRGB, in 100,000ths, and its tolerance."""
 _SRGB_POINTS = (31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
-"""Of a PNG, in 100,000ths: x and y of white, red, green and blue."""
+"""PNG chromaticities of sRGB in 100,000ths: x and y of white, red, green, blue."""
 _NEAR = 100
 _BRADFORD = ((0.8951, 0.2664, -0.1614), (-0.7502, 1.7135, 0.0367), (0.0389, -0.0685, 1.0296))
-"""From XYZ to what an eye adapts to another white by."""
+"""The Bradford matrix: from XYZ to cone responses, for chromatic adaptation."""
 
 _BT709, _P3_D65 = 1, 12
 _CURVES = (1, 6, 13, 14, 15)
-"""Of ``cICP``: sRGB's, and those of television that are taken for it everywhere."""
+"""Transfer characteristics of ``cICP`` treated as sRGB: its own, and television's."""
 _EXIF, _COLOUR_SPACE, _INTEROPERABILITY = 0x8769, 0xA001, 0xA005
 _OF_ADOBE, _UNCALIBRATED = 2, 0xFFFF
 
 
 def of_cicp(chunk: bytes) -> bytes | None:
-    """Nothing for sRGB; ``None`` for what is not known, such as the high dynamic ranges."""
+    """The profile of a ``cICP`` chunk: empty for sRGB; ``None`` for unknown ones, such as HDR."""
     if len(chunk) != 4 or chunk[0] not in (_BT709, _P3_D65) or chunk[1] not in _CURVES or chunk[2:] != b"\0\1":
         return None
     return _profile(_P3, _LIKE_SRGB) if chunk[0] == _P3_D65 else b""
 
 
 def of_exif(exif: Any) -> bytes | None:
-    """Adobe RGB where a camera says so, by DCF's rule or with a number of its own; ``None`` else."""
+    """Adobe RGB where EXIF names it, by DCF's rule or by the maker's number; else ``None``."""
     space, index = exif.get_ifd(_EXIF).get(_COLOUR_SPACE), exif.get_ifd(_INTEROPERABILITY).get(1)
     adobe = space == _OF_ADOBE or (space == _UNCALIBRATED and str(index).rstrip("\0") == "R03")
     return _profile(_ADOBE, _gamma(563 / 256)) if adobe else None
 
 
 def of_png(gamma: bytes | None, points: bytes | None) -> bytes | None:
-    """Of a ``gAMA`` and a ``cHRM``. Nothing for sRGB; ``None`` for what is no colour space."""
+    """The profile of ``gAMA`` and ``cHRM``: empty for sRGB; ``None`` where they are no colour space."""
     if (gamma is not None and len(gamma) != 4) or (points is not None and len(points) != 32):
         return None
     exponent = int.from_bytes(gamma, "big") if gamma is not None else _SRGB_GAMMA
@@ -65,13 +65,13 @@ def of_png(gamma: bytes | None, points: bytes | None) -> bytes | None:
 
 
 def _adapted(*points: float) -> Primaries:
-    """What each primary is in XYZ for a white of D50. :raises ArithmeticError: they make no colours"""
+    """The primaries in XYZ, adapted to D50. :raises ArithmeticError: they make no colours"""
     white, *colours = ((x / y, 1.0, (1 - x - y) / y) for x, y in zip(points[::2], points[1::2], strict=True))
     shares = _solved(colours, white)
     cones, wanted = (
         tuple(sum(a * b for a, b in zip(row, of, strict=True)) for row in _BRADFORD) for of in (white, _D50)
     )
-    rows = list(zip(*_BRADFORD, strict=True))  # of its inverse each column is solved for
+    rows = list(zip(*_BRADFORD, strict=True))  # the inverse, column by column
     made = []
     for colour, share in zip(colours, shares, strict=True):
         seen = [sum(a * b * share for a, b in zip(row, colour, strict=True)) for row in _BRADFORD]
@@ -80,7 +80,7 @@ def _adapted(*points: float) -> Primaries:
 
 
 def _solved(columns: Sequence[Sequence[float]], wanted: Sequence[float]) -> tuple[float, float, float]:
-    """How much of each column makes what is wanted, by Cramer's rule. :raises ZeroDivisionError:"""
+    """Solve the 3x3 system by Cramer's rule. :raises ZeroDivisionError:"""
     whole = _determinant(columns)
     one, two, three = (_determinant([*columns[:at], wanted, *columns[at + 1 :]]) / whole for at in range(3))
     return one, two, three

@@ -1,4 +1,4 @@
-"""`Turns`: a few at the same time, people in turn."""
+"""`Turns`: limited concurrency, fair between people."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 KNOWN_MAX = 1_000
-"""People whose last turn is known."""
+"""So many people's last turns are remembered."""
 
 
 class Turns:
-    """``at_once`` places, of which one person has one: a person's slow pictures wait for each other, and leave room for
-    everybody else's. Where more people wait than there are places, whoever was served longest ago is next.
+    """``at_once`` slots, at most one per person: a person's slow pictures wait for each other, not for others. Where
+    people wait, the one served longest ago is next.
 
-    Nobody knows whose a picture without a person is: those may take every place, and count as one in the turns.
+    Pictures without a known person may take every slot, and count as one person in the order.
     """
 
     def __init__(self, at_once: int) -> None:
@@ -24,7 +24,7 @@ class Turns:
         self._holding: dict[str | None, int] = {}
         self._waiting: dict[str | None, deque[asyncio.Future[None]]] = {}
         self._served: dict[str | None, int] = {}
-        """By person, the number of their last turn; whose is the oldest comes first."""
+        """Person → number of their last turn; the lowest comes first."""
         self._number = 0
 
     @asynccontextmanager
@@ -43,7 +43,7 @@ class Turns:
             self._next()
 
     def _next(self) -> None:
-        """Lets in whoever may come in."""
+        """Start everyone for whom a slot is free."""
         for person in sorted(self._waiting, key=lambda one: self._served.get(one, 0)):
             if self._busy >= self._at_once:
                 return
@@ -52,7 +52,7 @@ class Turns:
             queue = self._waiting[person]
             place = queue.popleft()
             if place.cancelled():
-                queue.appendleft(place)  # whoever gave up removes it
+                queue.appendleft(place)  # still in the queue: a cancelled waiter removes its own entry
                 continue
             self._busy += 1
             self._holding[person] = self._holding.get(person, 0) + 1

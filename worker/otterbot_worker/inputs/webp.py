@@ -1,9 +1,9 @@
-"""Whether the pixels of a WebP are zeros in the place of what a download did not bring.
+"""Finds WebPs in which zeros replace pixels that a download did not bring.
 
-A decoder does not say: zeros are as good a stream as any other. But it says where a stream is too short, and no encoder
-writes more than is needed. So a stream that ends with many zeros is decoded with fewer of them: if it takes hardly any,
-they only stand behind it; if it takes some and leaves others, or all and wants more, they stand where something else
-was. What takes just all of them, as a black picture does, is whole.
+A decoder accepts zeros like any other data, but it reports a stream that is too short, and no encoder writes more than
+is needed. So a stream ending in many zeros is decoded with fewer of them. If the decoder needs hardly any, they only
+follow the stream. If it needs some but not all, or more than there are, they replace lost data. If it needs exactly
+all, as for a black picture, the stream is complete.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from __future__ import annotations
 import io
 
 ROOM = 64
-"""So many zeros at the end are looked at."""
+"""Fewer zeros at the end are not examined."""
 _SLACK = 16
-"""How many bytes behind its end a decoder may look at."""
+"""Bytes that a decoder may read beyond the end of a stream."""
 _KEY_FRAME = b"\x9d\x01\x2a"
 
 
 def filled(kind: bytes, body: bytes, most: int) -> bool:
-    """``kind``, ``body``: of the chunk with the pixels. One that says it has more than ``most`` is not looked at."""
+    """``kind``, ``body``: the chunk with the pixels. Pictures of more than ``most`` pixels are not examined."""
     short = body.rstrip(b"\0")
     if len(body) - len(short) < ROOM or not 0 < _pixels(kind, body) <= most:
         return False

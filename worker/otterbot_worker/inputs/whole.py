@@ -1,7 +1,7 @@
-"""Only the pixels of a picture, and what they need, out of the file that was sent. Nothing is decoded by Pillow here.
+"""Rebuilds the file that was sent with only its pixels and what they need. Pillow decodes nothing here.
 
-Decoders give a whole picture up for what lies around its pixels: a wrong checksum in a comment, a text or a colour
-profile that unpacks to more than a megabyte, two bytes that are missing at the end. So the container is made anew:
+Decoders refuse a whole picture because of other parts: a wrong checksum in a comment, a text or profile that unpacks to
+more than a megabyte, two missing bytes at the end. So the container is rebuilt:
 
 ====  ==========================================================================================================
 PNG   the chunks of the image itself, and its EXIF data, whatever their checksum; the colour profile is unpacked
@@ -20,14 +20,14 @@ from typing import NamedTuple
 from . import jpeg, named_colours, webp
 
 PROFILE_MAX = 8 * 1024 * 1024
-"""Bytes of a colour profile, unpacked. Printers' have up to 3 MiB."""
+"""Bytes of an unpacked colour profile. Printers' profiles have up to 3 MiB."""
 PIECE = 256 * 1024
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _NEEDED = frozenset({b"tRNS", b"sBIT"})
-"""Beside the critical chunks, whose names begin with a capital."""
+"""Ancillary chunks that the pixels need, besides the critical ones (capital first letter)."""
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
-"""Of each pass: first column and row, distance of columns and rows."""
+"""Interlace passes: first column and row, distance of columns and rows."""
 _CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _ICC_FLAG, _ALPHA_FLAG, _ANIMATION_FLAG = 0x20, 0x10, 0x02
 
@@ -36,19 +36,19 @@ class Whole(NamedTuple):
     data: bytes
     """For the decoder."""
     cut_off: bool
-    """It stops before its end. If the decoder misses pixels then, that is why."""
+    """The file stops before its end, which explains missing pixels."""
     lacks: bool = False
-    """A JPEG or a WebP of which pixels are missing: a decoder would make some up, and say nothing."""
+    """Pixels of a JPEG or WebP are missing: a decoder would invent them silently."""
     profile: bytes | None = None
-    """Of a PNG; of the others the decoder finds it."""
+    """A PNG's colour profile; in other formats the decoder finds it."""
     has_profile: bool = False
-    """There is one, whether it can be read or not."""
+    """There is a profile, readable or not."""
     animated: bool = False
-    """Of a PNG that moves, ``data`` does not; of a WebP all but its first image may be cut off."""
+    """Animated. A PNG's ``data`` is only the still image; a WebP may lack all but its first frame."""
 
 
 def whole(data: bytes, most: int) -> Whole:
-    """``most``: pixels; those of a larger picture are not counted, since it is refused."""
+    """``most``: pixels. Larger pictures are not examined, since they are refused anyway."""
     if data.startswith(_PNG):
         return _png(data)
     if data.startswith(b"\xff\xd8"):
@@ -71,7 +71,7 @@ class _Chunk(NamedTuple):
     kind: bytes
     data: bytes
     sound: bool
-    """All of it is here, and its checksum is right."""
+    """Complete, with a correct checksum."""
 
 
 def _png(data: bytes) -> Whole:
@@ -102,14 +102,14 @@ def _png(data: bytes) -> Whole:
 
 
 def _way_up(chunks: list[_Chunk]) -> list[_Chunk]:
-    """The EXIF data that count. With a wrong checksum they are still all that says which way up it is: whether they
-    can be read is seen where they are."""
+    """The EXIF chunk. Kept with a wrong checksum too: it is the only source of the orientation, and its reader checks
+    it."""
     found = sorted((one for one in chunks if one.kind == b"eXIf"), key=lambda one: not one.sound)
     return [_Chunk(b"eXIf", one.data, sound=True) for one in found[:1]]
 
 
 def _chunks(data: bytes) -> tuple[list[_Chunk], bool]:
-    """Those of a PNG up to its end, and whether it has one. The last may be cut off."""
+    """A PNG's chunks up to its end, and whether the end is there. The last chunk may be cut off."""
     found: list[_Chunk] = []
     at = len(_PNG)
     while at + 8 <= len(data):
@@ -126,13 +126,13 @@ def _chunks(data: bytes) -> tuple[list[_Chunk], bool]:
 def _written(chunk: _Chunk) -> bytes:
     checksum = zlib.crc32(chunk.data, zlib.crc32(chunk.kind))
     if not chunk.sound:
-        checksum ^= 1  # for the decoder to see
+        checksum ^= 1  # so that the decoder reports it
     return len(chunk.data).to_bytes(4, "big") + chunk.kind + chunk.data + checksum.to_bytes(4, "big")
 
 
 def _packed_anew(header: bytes, pixels: list[_Chunk]) -> bytes | None:
-    """With a right end, where as many bytes of pixels are there as the header says; ``None`` where there are less, or
-    they are damaged."""
+    """The pixel data compressed again, where as many bytes unpack as the header says; ``None`` where they are fewer or
+    damaged."""
     wanted = _bytes_of_pixels(header)
     unpacker, packer, made, count = zlib.decompressobj(), zlib.compressobj(1), [], 0
     for chunk in pixels:
@@ -149,7 +149,7 @@ def _packed_anew(header: bytes, pixels: list[_Chunk]) -> bytes | None:
 
 
 def _bytes_of_pixels(header: bytes) -> int:
-    """Unpacked, with the byte that stands before each row; 0 for a header that says nothing of use."""
+    """Unpacked bytes of all rows, with a filter byte each; 0 for an unusable header."""
     if len(header) != 13 or header[9] not in _CHANNELS:
         return 0
     width, height = int.from_bytes(header[:4], "big"), int.from_bytes(header[4:8], "big")
@@ -163,7 +163,7 @@ def _bytes_of_pixels(header: bytes) -> int:
 
 
 def _unpacked(data: bytes) -> bytes | None:
-    """A checksum is not asked for: a profile says itself how long it is, and is tried before it is used."""
+    """Unpacked data, checksum ignored: a profile contains its own length, and is tried before use."""
     unpacker = zlib.decompressobj()
     try:
         profile = unpacker.decompress(data, PROFILE_MAX)
@@ -173,9 +173,9 @@ def _unpacked(data: bytes) -> bytes | None:
 
 
 def _profile(before: list[_Chunk]) -> bytes | None:
-    """Of its colours; nothing where they are sRGB's or nobody says, ``None`` where what is said cannot be used."""
+    """The colour profile: empty for sRGB or untagged pictures, ``None`` where the tags cannot be used."""
     found = {one.kind: one.data for one in reversed(before) if one.sound or one.kind == b"iCCP"}
-    if b"cICP" in found:  # it counts before all others
+    if b"cICP" in found:  # takes precedence over all others
         return named_colours.of_cicp(found[b"cICP"])
     if b"iCCP" in found:
         return _unpacked(found[b"iCCP"].partition(b"\0")[2][1:])
@@ -185,7 +185,7 @@ def _profile(before: list[_Chunk]) -> bytes | None:
 
 
 def _moves(before: list[_Chunk]) -> bool:
-    """Whether more than one image is shown one after the other; the image itself need not be among them."""
+    """Whether the PNG is animated (its still image need not be a frame)."""
     control = next((one.data for one in before if one.kind == b"acTL"), b"")
     hidden = not any(one.kind == b"fcTL" for one in before)
     return int.from_bytes(control[:4], "big") + hidden > 1
@@ -210,7 +210,7 @@ def _webp(data: bytes, most: int) -> Whole:
     cut_off = (cut_off and b"ANMF" not in shown) or not shown & {b"VP8 ", b"VP8L", b"ANMF"}
     needed = [(kind, body) for kind, body in kept if kind not in (b"XMP ",)]
     if needed and needed[0][0] == b"VP8X" and needed[0][1]:
-        # It says which chunks follow, and one that is missing then makes the file unreadable.
+        # The flags announce chunks; announcing a missing one makes the file unreadable.
         flags = needed[0][1][0] & (_ALPHA_FLAG | _ANIMATION_FLAG)
         flags |= _ICC_FLAG if b"ICCP" in shown else 0
         flags |= 0x08 if b"EXIF" in shown else 0

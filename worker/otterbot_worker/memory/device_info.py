@@ -1,4 +1,4 @@
-"""What a device is and has, as the engine measured it, and what follows for numbers. Free of torch."""
+"""Facts measured about a device, and the precision that follows from them. Free of torch."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ MATH_DANGER = (
 
 @dataclass(frozen=True, kw_only=True)
 class Precision:
-    """How a model's numbers are kept and computed with."""
+    """Number formats: storage of weights, and computation."""
 
     storage: Number
     compute: Number
     note: str | None = None
-    """A sentence for people, where it is not what the model wants."""
+    """A sentence for people where it differs from the model's usual precision."""
 
     @property
     def cast(self) -> bool:
@@ -34,7 +34,7 @@ class Precision:
 
 @dataclass(frozen=True, kw_only=True)
 class DeviceInfo:
-    """Bytes are as measured now. ``available``: free, and what this process would give back."""
+    """Bytes as measured now. ``available``: free memory plus what this process could give back."""
 
     kind: Literal["cpu", "cuda"]
     total: int
@@ -42,7 +42,7 @@ class DeviceInfo:
     ram_available: int
     capability: tuple[int, int] = (0, 0)
     bf16: bool = False
-    """Computed by the hardware."""
+    """The hardware computes bf16."""
     attention: tuple[Attention, ...] = ("efficient", "math")
     """The kernels that run with this precision."""
 
@@ -51,7 +51,7 @@ class DeviceInfo:
         return not set(self.attention) & {"flash", "efficient"}
 
     def precision(self, *, wants_bf16: bool = False) -> Precision:
-        """``wants_bf16``: a family whose numbers leave the range of fp16."""
+        """``wants_bf16``: the family overflows fp16."""
         if self.kind == "cpu":
             return Precision(storage="float32", compute="float32")
         if wants_bf16:

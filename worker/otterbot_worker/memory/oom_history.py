@@ -1,27 +1,29 @@
-"""What was learned of memory: a plan that ran out of it although it should have fitted. Free of torch.
+"""The OOM history of a model: which placements ran out of memory although they should have fitted. Free of torch.
 
-A lesson compares by what was estimated, not by pixels: a picture with LoRAs or a ControlNet needs more than a plain
-one of its size, and what it teaches must not bar the plain one. It is forgotten after a while, because what failed
-may have been an accident: something else took the memory in that moment, or what took it is gone for good.
+Entries compare by the bytes that were estimated, not by pixels: a picture with LoRAs or a ControlNet needs more than a
+plain one of its size, and its failure must not bar the plain one. They expire, because a failure may have been an
+accident: another program took the memory in that moment, or what took it is gone for good.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 TOLERANCE = 1.1
-"""How much more memory there has to be before what failed is tried again."""
-LESSONS_MAX = 32
+"""A placement that failed is tried again with more free memory than before, times this."""
+MAX_ENTRIES = 32
+"""Entries kept per model."""
 KEPT_SECONDS = 7 * 24 * 3600.0
-"""One failed try a week is a small price; a plan that is barred for no reason any more makes every picture slower."""
+"""How long an entry bars a placement. One failed try a week costs little; a placement that is barred without reason
+makes every picture slower."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class OutOfMemory:
-    """A plan that ran out of memory: estimated to take ``card`` bytes, with so many ``available``."""
+    """A placement that ran out of memory: ``card`` bytes were estimated, ``available`` bytes were free."""
 
     plan: str
     card: int
@@ -29,20 +31,17 @@ class OutOfMemory:
     learned: float = field(default_factory=time.time, compare=False)
     """Unix time."""
 
-    def holds(self, plan: str, card: int, available: int) -> bool:
-        """It fails again where it needs as much or more, and there is no more memory."""
+    def bars(self, plan: str, card: int, available: int) -> bool:
+        """Whether this placement would fail again: it needs as much or more, and no more memory is free."""
         return self.plan == plan and self.card <= card and available <= self.available * TOLERANCE
 
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
 
-
-def lessons_from(stored: Iterable[Any]) -> tuple[OutOfMemory, ...]:
-    """As they were stored; what cannot be read (as those that counted pixels) is forgotten."""
-    read = []
+def read(stored: Iterable[Any]) -> tuple[OutOfMemory, ...]:
+    """The entries of JSON that was stored. Unreadable ones (as of older workers, which counted pixels) are dropped."""
+    found = []
     for one in stored:
         try:
-            lesson = OutOfMemory(
+            entry = OutOfMemory(
                 plan=str(one["plan"]),
                 card=int(one["card"]),
                 available=int(one["available"]),
@@ -50,18 +49,18 @@ def lessons_from(stored: Iterable[Any]) -> tuple[OutOfMemory, ...]:
             )
         except (KeyError, TypeError, ValueError, OverflowError):
             continue
-        read.append(lesson)
-    return tuple(read)
+        found.append(entry)
+    return tuple(found)
 
 
-def learn(
+def merged(
     known: Sequence[OutOfMemory], new: Iterable[OutOfMemory], *, now: float | None = None
 ) -> tuple[OutOfMemory, ...]:
-    """The newest ones, each once, without those that are too old (or from a clock that was wrong)."""
+    """The newest entries, each once, without expired ones and those of a clock that was wrong."""
     now = time.time() if now is None else now
     newest: dict[OutOfMemory, OutOfMemory] = {}
-    for lesson in [*known, *new]:
-        if abs(now - lesson.learned) < KEPT_SECONDS and lesson.learned >= newest.get(lesson, lesson).learned:
-            newest.pop(lesson, None)
-            newest[lesson] = lesson
-    return tuple(newest.values())[-LESSONS_MAX:]
+    for entry in [*known, *new]:
+        if abs(now - entry.learned) < KEPT_SECONDS and entry.learned >= newest.get(entry, entry).learned:
+            newest.pop(entry, None)
+            newest[entry] = entry
+    return tuple(newest.values())[-MAX_ENTRIES:]

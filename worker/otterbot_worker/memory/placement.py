@@ -1,4 +1,5 @@
-"""Which way a model lies in memory: the plans in order, what each takes, and the first that fits. Free of torch.
+"""Placement plans of a model in memory: their order, their estimates, and the choice of the first that fits. Free of
+torch.
 
 ::
 
@@ -19,16 +20,16 @@ from .device_info import BYTES, DeviceInfo, Precision
 from .oom_history import OutOfMemory
 
 TILE_PIXELS = 512 * 512
-"""Of one tile of the decoder: without tiling, 1024x1024 takes four times that."""
+"""Pixels of one VAE tile; 1024x1024 without tiling takes four times that."""
 RESERVE_BYTES = 500_000_000
-"""Of the card's memory, beside the estimate: what the allocator cannot use, and what other programs may want."""
+"""Card memory left free beside the estimate, for the allocator's fragmentation and other programs."""
 RAM_RESERVE_BYTES = 2_000_000_000
-"""Of the computer's memory, for everything else that runs there."""
+"""Computer memory left free for everything else that runs there."""
 LARGE_ENCODER = 1_000_000_000
-"""Values of a text encoder from which it is worth quantising (T5, Qwen)."""
+"""Text encoders with more values than this are quantised (T5, Qwen)."""
 
 _LAYERS_AT_ONCE = 2
-"""With group offloading: one computes while the next one comes."""
+"""Layers on the card with group offloading: one computes while the next is copied."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,13 +39,13 @@ class Plan:
 
     name: str
     words: str
-    """As in "Drawn with …"."""
+    """Completes "Drawn with …"."""
     tiled: bool = False
     offload: Literal["no", "model", "groups"] = "no"
     quantised: bool = False
 
     def same_place(self, other: Plan) -> bool:
-        """Whether the weights lie the same way, so that a loaded model need not be moved."""
+        """Whether both plans place the weights alike, so that a loaded model need not be moved."""
         return (self.offload, self.quantised) == (other.offload, other.quantised)
 
 
@@ -59,8 +60,8 @@ PLANS = (RESIDENT, TILED, OFFLOAD, GROUPS, QUANTISED)
 
 
 def chain(kind: Literal["cpu", "cuda"], needs: Needs) -> tuple[Plan, ...]:
-    """The plans for that device and model. On the processor nothing can be moved away; files that are quantised
-    already are not again, and their layers do not travel alone."""
+    """The plans for a device and a model, in order. On the processor there is no offloading. Quantised files are not
+    quantised again, and take no group offloading."""
     if kind == "cpu":
         return (RESIDENT, TILED)
     if not needs.quantised:
@@ -87,8 +88,8 @@ def estimate(needs: Needs, plan: Plan, pixels: int, precision: Precision, *, mat
     decode = DECODE_BYTES * decoded * decoding // 2
     if math_only:
         step += needs.computing.scores(pixels) * compute // 2
-        decode += 8 * (decoded // 64) ** 2 * decoding // 2  # one head over the decoder's smallest picture
-    if upcast:  # its weights, too
+        decode += 8 * (decoded // 64) ** 2 * decoding // 2  # the VAE's one attention head at its smallest resolution
+    if upcast:  # an upcast VAE's weights double, too
         decode += needs.parts["vae"].values * (decoding - compute)
     weights = {name: _weights(name, part, plan, precision) for name, part in needs.parts.items()}
     work = dict.fromkeys(weights, ENCODE_BYTES)
@@ -105,7 +106,7 @@ def estimate(needs: Needs, plan: Plan, pixels: int, precision: Precision, *, mat
 
 
 def _beside(needs: Needs, plan: Plan, precision: Precision) -> int:
-    """Of a ControlNet, on the card."""
+    """Bytes of the ControlNet on the card."""
     if needs.steering is None:
         return 0
     stored = BYTES[precision.storage]
@@ -132,7 +133,7 @@ class Choice:
     plan: Plan
     estimate: Estimate
     fits: bool
-    """Whether it should, as far as is known; else it is the one that needs least."""
+    """Whether it is expected to fit; else it is the plan that needs least."""
 
 
 def choose(
@@ -143,7 +144,7 @@ def choose(
     precision: Precision,
     reserve: int = RESERVE_BYTES,
     ram_reserve: int = RAM_RESERVE_BYTES,
-    lessons: Sequence[OutOfMemory] = (),
+    oom_history: Sequence[OutOfMemory] = (),
     plans: Sequence[Plan] | None = None,
 ) -> Choice:
     """The first plan that fits the free memory and has not failed there before. If none does: one that is not known to
@@ -152,7 +153,7 @@ def choose(
     candidates = []
     for plan in chain(facts.kind, needs) if plans is None else plans:
         need = estimate(needs, plan, pixels, precision, math_only=facts.math_only)
-        failed = any(lesson.holds(plan.name, need.card, facts.available) for lesson in lessons)
+        failed = any(oom.bars(plan.name, need.card, facts.available) for oom in oom_history)
         ram_short = max(0, need.ram + ram_reserve - facts.ram_available) if need.ram > 0 else 0
         if need.card + reserve <= facts.available and not ram_short and not failed:
             return Choice(plan=plan, estimate=need, fits=True)
@@ -168,14 +169,14 @@ def hopeful(
     *,
     precision: Precision,
     tried: Collection[Plan],
-    lessons: Sequence[OutOfMemory] = (),
+    oom_history: Sequence[OutOfMemory] = (),
 ) -> list[Plan]:
-    """The plans that may be tried after those: not known to fail, nor to need more than there is of either memory (the
-    estimates are lower bounds). The reserves are for ``choose``, which they go to next."""
+    """The plans left to try after ``tried``: without those known to fail, and those that need more than is available of
+    either memory (estimates are lower bounds). ``choose`` applies the reserves afterwards."""
     found = []
     for plan in chain(facts.kind, needs):
         need = estimate(needs, plan, pixels, precision, math_only=facts.math_only)
-        failed = any(lesson.holds(plan.name, need.card, facts.available) for lesson in lessons)
+        failed = any(oom.bars(plan.name, need.card, facts.available) for oom in oom_history)
         if plan not in tried and not failed and need.card <= facts.available and need.ram <= facts.ram_available:
             found.append(plan)
     return found

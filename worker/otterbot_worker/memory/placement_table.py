@@ -1,4 +1,4 @@
-"""The table of plans: how each model would lie on cards of some sizes. Free of torch, and of any card."""
+"""A table of plans by model and card size. Needs neither torch nor a card."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from .placement import RAM_RESERVE_BYTES, RESERVE_BYTES, Choice, choose
 
 GB = 10**9
 FREE_GB = (4, 6, 8, 12)
-"""Of the card's memory."""
+"""Free card memory of the columns, in GB."""
 RAM_GB = 12
-"""Available of the computer's memory: as of 16 GB, with a desktop."""
+"""Available computer memory in GB: 16 GB with a desktop running."""
 
 CARDS: Mapping[str, DeviceInfo] = {
     "RTX 30 and later": DeviceInfo(
@@ -38,7 +38,7 @@ CARDS: Mapping[str, DeviceInfo] = {
 def page(entries: Iterable[ModelEntry], *, reserve: int = RESERVE_BYTES, ram_reserve: int = RAM_RESERVE_BYTES) -> str:
     """A Markdown table for each kind of card, with the plan and its estimated peak in GB at the model's usual size.
 
-    In brackets: more than there is, so that it is only tried for want of a better one.
+    In brackets: more than is free, so it is only tried for lack of a better one.
     """
     needed = [(entry, needs_of(entry)) for entry in entries]
     return "\n\n".join(

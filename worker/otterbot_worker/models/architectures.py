@@ -1,7 +1,7 @@
-"""Which published kind of model a repository or a single file is, known before it is fetched. Free of torch.
+"""Published kinds of models: which kind a repository or a single file is, known before it is downloaded. Free of torch.
 
-A LoRA, an embedding or a ControlNet that is made for another kind is refused by it when it is asked for, and memory is
-planned by it. A repository that is not named here says what it is once its files are here.
+The kind decides which LoRAs, embeddings and ControlNets are refused, and memory estimates. The kind of an unknown
+repository is read from its files once they are here.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ HUBS: Mapping[str, str] = {
     "stabilityai/stable-diffusion-xl-base-1.0": "sdxl",
     "dataautogpt3/proteusv0.2": "sdxl",
 }
-"""By the repository's name in small letters, the kind, as ``sizes.json`` calls it."""
+"""Repository name in small letters → kind, a key of ``sizes.json``."""
 CONFIGS: Mapping[str, str] = {"sd1": "sd1", "sd2": "sd2", "sd2-base": "sd2", "sdxl": "sdxl"}
-"""By the settings of a single file (``configs.NAMES``)."""
+"""Settings of a single file (``configs.NAMES``) → kind."""
 WIDTHS: Mapping[str, int] = {"sd1": 768, "sd2": 1024, "sdxl": 2048, "ssd-1b": 2048}
-"""How wide the embeddings of a kind's prompts are."""
+"""Kind → width of its prompt embeddings."""
 
 
 def at_hub(hub: str | None) -> str | None:

@@ -23,22 +23,22 @@ from .header_reader import LOOK_SECONDS, Patience
 GPU_MODEL = "ssd-1b"
 SMALL_MODEL = "otter-mini"
 START_SECONDS = 0.2
-"""For reading files, where the start of the worker waits for it."""
+"""Time for reading file headers during the worker's start."""
 
 UNKNOWN_LICENCE = "unknown: its file does not say"
 
 _PATTERNS = {"sd1": "sd15", "sd2": "sd21", "sd2-base": "sd21", "sdxl": "sdxl"}
-"""By the settings of a file's kind, which shipped model its defaults and limits are taken from."""
+"""Settings of a single file → the shipped model whose defaults and limits it gets."""
 
 
 def _of_dropped(place: checkpoints.Place, found: Found, pattern: ModelEntry) -> ModelEntry:
     config, about = found.config, f"A {pattern.abilities.title} model of the operator's."
-    # What others have taught SDXL mostly wants a lower CFG than SDXL itself; nobody knows what weights need there.
+    # Most fine-tuned SDXL models want a lower CFG than SDXL itself. Their CFG for weighted prompts is unknown.
     defaults, limits = replace(pattern.defaults, guidance_scale_weighted=None), pattern.limits
     if config == "sd2-base":
         defaults, limits = replace(defaults, width=512, height=512), replace(limits, size_min=256)
     if config == "sdxl" and found.scheduler.get("prediction_type") == "v_prediction":
-        # What those who have taught SDXL that recommend (NoobAI and its relatives).
+        # As recommended by the makers of v-prediction SDXL models (NoobAI and its relatives).
         defaults = replace(defaults, steps=28, guidance_scale=4.5, sampler="Euler a")
         about = f"A {pattern.abilities.title} model of the operator's that predicts the velocity, as NoobAI does."
     return replace(
@@ -59,14 +59,15 @@ def _of_dropped(place: checkpoints.Place, found: Found, pattern: ModelEntry) -> 
 
 @dataclass(frozen=True, kw_only=True)
 class Look:
-    """What there is at one moment. In the next one a file may be gone: a request looks once and goes on with that."""
+    """A snapshot of the catalogue. Files may disappear at any time, so a request takes one snapshot and uses it
+    throughout."""
 
     images: Mapping[str, ModelEntry]
-    """By name."""
+    """The usable models by name."""
     broken: Mapping[str, str]
-    """By name, the models whose single file cannot be drawn with, and a sentence that says why."""
+    """Unusable models by name, with a sentence that says why."""
     unread: Mapping[str, str] = field(default_factory=dict)
-    """Those of ``broken`` that may be well: why nobody could look at them now."""
+    """The models of ``broken`` that could not be read now and may be intact, with the reason."""
     folder_unread: str | None = None
     """Why the folder of checkpoints could not be looked at."""
 
@@ -81,18 +82,18 @@ class Look:
 
 @dataclass(frozen=True, kw_only=True)
 class Default:
-    """The model that draws where nobody names one."""
+    """The default model."""
 
     name: str
     notice: str | None = None
-    """Where it is only the small shipped one: why, and what to do about it."""
+    """Where only the small shipped model is left: why, and what to do."""
     settled: bool = True
-    """Not where files could not be read yet, of which one may be a better choice."""
+    """``False`` while unread files may hold a better choice."""
 
 
 class Catalogue:
-    """Every model that this worker knows by name: the entries of its files, and what lies in the folder of checkpoints,
-    looked at anew each time."""
+    """All models by name: entries of the models files, and the files in the checkpoints folder, which is listed anew
+    each time."""
 
     def __init__(
         self,
@@ -103,8 +104,8 @@ class Catalogue:
         downloads_allowed: bool = False,
         safety_checker: str | None = None,
     ) -> None:
-        """``folder``: of checkpoints, whose files get defaults and limits of ``patterns``, by their settings' name. An
-        entry's name goes before a file's, and a file that an entry names is not found again."""
+        """``folder``: checkpoints, whose files get defaults and limits from ``patterns``. Entries have precedence over
+        files of the same name, and a file named by an entry is not listed twice."""
         self._entries = MappingProxyType(dict(entries))
         self._folder = folder
         parts = [part for entry in self._entries.values() for part in (entry, entry.transformer) if part is not None]
@@ -149,11 +150,11 @@ class Catalogue:
 
     @property
     def images(self) -> Mapping[str, ModelEntry]:
-        """Those of a look. Who asks for more than one thing takes a ``look``."""
+        """The models of a new snapshot. For several questions take one ``look``."""
         return self.look().images
 
     def may_have(self, name: str) -> bool:
-        """Whether there is a model of that name, as far as anybody can say without reading the others."""
+        """Whether there is a model of that name, without reading other files."""
         if name in self._entries:
             return True
         try:
@@ -166,7 +167,7 @@ class Catalogue:
         return found.unread is not None or found.config in self._patterns
 
     def close(self) -> None:
-        """The worker ends: a look that is going on reads no further file."""
+        """At the worker's end: a running ``look`` reads no further file."""
         self._closed = True
 
     def _places(self) -> list[checkpoints.Place]:
@@ -186,7 +187,7 @@ class Catalogue:
         return self._downloads_allowed
 
     def safety(self, entry: ModelEntry) -> CheckerFiles | None:
-        """Where the checker of that model's pictures is, as ``models.safety.place``. :raises CannotLook:"""
+        """The safety checker's files for that model, as ``models.safety.place``. :raises CannotLook:"""
         return safety.place(entry.here(), self._safety_checker, downloads=self._downloads_allowed)
 
     def default_model(
@@ -199,8 +200,8 @@ class Catalogue:
     def find_default(
         self, device_kind: str, *, configured: str | None = None, seconds: float = LOOK_SECONDS
     ) -> Default:
-        """The default model. ``device_kind``: ``cuda`` or ``cpu`` (``gpu.probe.device_kind``). ``configured``: the
-        operator's choice, taken as it is. ``seconds``: for reading files that are new."""
+        """Choose the default model. ``device_kind``: ``cuda`` or ``cpu`` (``gpu.probe.device_kind``). ``configured``:
+        the operator's choice, used unchecked. ``seconds``: limit for reading new files."""
         if configured is not None:
             return Default(name=configured)
         preferred = self._entries.get(GPU_MODEL)
@@ -228,7 +229,7 @@ class Catalogue:
             return False
 
     def _why_small(self, device_kind: str) -> str:
-        if self._downloads_allowed:  # and no card, else the larger one would be fetched
+        if self._downloads_allowed:  # on the processor: with a card the larger one is downloaded
             why = "this machine has no CUDA card and no other image model on disk"
             way_out = (
                 f"Others can be chosen by name, but take minutes for a picture; with a card, it would be {GPU_MODEL}"
@@ -240,7 +241,7 @@ class Catalogue:
 
 
 def _is_here(entry: ModelEntry) -> bool:
-    """What nobody can look at is no choice of the worker's own."""
+    """Whether the model's files are here; unreadable ones are never chosen as default."""
     try:
         return entry.here() is not None
     except CannotLook:

@@ -1,8 +1,8 @@
-"""What kind of model a single file holds, told from the names and shapes of its tensors. Free of torch.
+"""Finds out which kind of model a single file holds, from names and shapes of its tensors. Free of torch.
 
 Single files are in the layout of the program that trained Stable Diffusion ("LDM"): ``model.diffusion_model.`` is the
 U-Net, ``first_stage_model.`` the decoder, ``cond_stage_model.`` or ``conditioner.embedders.`` what reads the prompt.
-The width of what the U-Net reads of a prompt tells the kinds apart.
+The width of the prompt embeddings that the U-Net takes tells the kinds apart.
 """
 
 from __future__ import annotations
@@ -26,32 +26,32 @@ TEXT_ENCODERS = {
         "text_encoder_2": "conditioner.embedders.1.",
     },
 }
-"""By the pipeline's class, where each one's tensors are."""
+"""Pipeline class → prefixes of its tensors."""
 ENDINGS = (".safetensors", ".ckpt", ".gguf")
 
 _WIDTHS = {768: "sd1", 1024: "sd2", 2048: "sdxl", 1280: "sdxl-refiner"}
 _DEEPEST = UNET + "middle_block.1.transformer_blocks.9.attn2.to_k.weight"
-"""In every SDXL but those that were made smaller."""
+"""A tensor that every SDXL has, except pruned ones."""
 _MORE = ("position_net", "cond_proj", "fuser", "to_k_ip", "motion_modules", "temporal_transformer")
-"""Steps in the names of a U-Net's tensors that take more than a prompt (GLIGEN, LCM, IP-Adapter, AnimateDiff)."""
+"""Name parts of U-Net tensors for inputs besides the prompt (GLIGEN, LCM, IP-Adapter, AnimateDiff)."""
 _REFINER = "is SDXL's refiner, which draws only the last steps of another model's pictures"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
     config: str | None = None
-    """How its parts are built, as ``ModelEntry.config``; ``None``: it is no model that can be drawn with."""
+    """Settings of its parts, as ``ModelEntry.config``; ``None``: not a usable model."""
     scheduler: Mapping[str, Any] = field(default_factory=dict)
-    """What the file says of its noise that is other than in the settings."""
+    """Scheduler settings in the file that differ from the kind's."""
     problem: str | None = None
-    """Why it cannot be drawn with, as the end of a sentence that begins with the file's name."""
+    """Why it cannot be used, as the end of a sentence that begins with the file's name."""
     unread: str | None = None
-    """Why nobody knows what it is: it could not be read now."""
+    """Why the file could not be read now."""
 
 
 def look(path: Path, *, config: str | None = None, decoder: bool = True, patience: Patience | None = None) -> Found:
-    """Has the header read, where it is new or changed. ``config``: how its parts are built, where that is known.
-    ``decoder``: whether it has to hold one. Never raises."""
+    """Read the header, if it is new or changed. ``config``: how its parts are built, where that is known. ``decoder``:
+    whether it has to hold one. Never raises."""
     try:
         return Found(**READER.ask("model", path, patience, config=config, decoder=decoder))
     except headers.BadFile as error:
@@ -66,7 +66,7 @@ def look(path: Path, *, config: str | None = None, decoder: bool = True, patienc
 
 
 def examined(path: Path, *, config: str | None, decoder: bool) -> dict[str, Any]:
-    """What a ``Found`` holds, of the file itself. :raises headers.BadFile: :raises OSError:"""
+    """The fields of ``Found``, read from the file. :raises headers.BadFile: :raises OSError:"""
     header = read(path)
     if not any(key.startswith(UNET + "input_blocks.") for key in header.shapes):
         raise headers.BadFile(_no_model(header, path))
@@ -97,7 +97,7 @@ def transformer_problem(path: Path) -> str | None:
 
 
 def examined_transformer(path: Path) -> dict[str, Any]:
-    """Nothing but that it is well. :raises headers.BadFile: :raises OSError:"""
+    """An empty dict for an intact file. :raises headers.BadFile: :raises OSError:"""
     if (why := quantisation.problem(read(path))) is not None:
         raise headers.BadFile(why)
     return {}
@@ -110,7 +110,7 @@ def read(path: Path) -> headers.Header:
 
 
 def family_problem(config: str, family: str) -> str | None:
-    """Why a file of that kind is none for an entry of that family, as the end of a sentence; ``None``: it is one."""
+    """Why a file of that kind does not fit an entry of that family, as the end of a sentence; ``None``: it fits."""
     found = configs.family(config)
     if found == family:
         return None
@@ -128,7 +128,7 @@ def _config(header: headers.Header, path: Path) -> str | None:
 
 
 def _width(header: headers.Header) -> int | None:
-    """Of what the U-Net reads of a prompt."""
+    """Width of the prompt embeddings that the U-Net takes."""
     for key, shape in header.shapes.items():
         if key.startswith(UNET) and key.endswith(".attn2.to_k.weight") and len(shape) == 2:
             return shape[1]
@@ -136,8 +136,8 @@ def _width(header: headers.Header) -> int | None:
 
 
 def _second(header: headers.Header, path: Path) -> str:
-    """``sd2`` or ``sd2-base``, whose tensors have the same names and shapes: what the file says of itself, else its
-    name as the published ones are called, else the one for 768x768, which most others were made from."""
+    """``sd2`` or ``sd2-base``, whose tensors have equal names and shapes. Decided by the file's metadata, else by the
+    file names of the published models, else ``sd2`` (768x768), which most others are based on."""
     architecture, prediction = (
         header.metadata.get(f"modelspec.{key}", "") for key in ("architecture", "prediction_type")
     )
@@ -181,7 +181,8 @@ def _unsuited(header: headers.Header, config: str | None) -> str | None:
 
 
 def _more_than_a_prompt(header: headers.Header, settings: Mapping[str, Any]) -> str | None:
-    """What the U-Net was taught besides; built without it, it would draw as if it had never seen that."""
+    """Inputs of the U-Net besides the prompt, which this worker does not build; without them the model would draw
+    wrongly."""
     told = settings.get("addition_embed_type") or settings.get("class_embed_type")
     more = _MORE if told else (*_MORE, "label_emb")
     steps = {step for key in header.shapes if key.startswith(UNET) for step in key.split(".")}
@@ -189,7 +190,7 @@ def _more_than_a_prompt(header: headers.Header, settings: Mapping[str, Any]) -> 
 
 
 def _missing(header: headers.Header, config: str, *, decoder: bool) -> str | None:
-    """A whole part that is not in the file."""
+    """The name of a whole part that is missing in the file."""
     encoders = TEXT_ENCODERS.get(str(configs.index(config).get("_class_name")), {})
     if decoder and not _has(header.shapes, VAE):
         return "is not complete: it holds no decoder (VAE)"
@@ -203,7 +204,7 @@ def _has(keys: Iterable[str], prefix: str) -> bool:
 
 
 def _no_model(header: headers.Header, path: Path) -> str:
-    """What it is instead. Only what is certain is named."""
+    """What the file is instead of a model, if that is certain."""
     keys = header.shapes
     if not keys:
         return "holds no weights"

@@ -16,24 +16,24 @@ NAME_MAX = 64
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """A file in the folder, not read."""
+    """A file in the folder, unread."""
 
     name: str
-    """The file's, without its ending and with ``-`` for what is typed as a space."""
+    """The model's name: the file's without ending, with ``-`` for spaces."""
     path: Path
     stamp: user_files.Stamp
     unusable: user_files.Unusable | None = None
 
     def look(self, patience: Patience | None = None) -> checkpoint_probe.Found:
-        """What it is. Never raises."""
+        """Read what kind of model it is. Never raises."""
         if self.unusable is not None:
             return checkpoint_probe.Found(problem=self.unusable.problem, unread=self.unusable.unread)
         return checkpoint_probe.look(self.path, patience=patience)
 
 
 def find(folder: Path, without: Collection[Path] = ()) -> list[Place]:
-    """The files in that folder but those ``without``, in the order of the alphabet. Of two with one name the first one
-    counts, which is a ``.safetensors`` where there is one. Names that cannot be called are there with a problem.
+    """The files in that folder except ``without``, sorted. Of two with one name the first counts, preferably a
+    ``.safetensors``. Files whose name cannot be typed are listed with a problem.
 
     :raises CannotLook:
     """

@@ -1,9 +1,9 @@
-"""ControlNets: models beside a model, which steer what it draws by a picture. Free of torch.
+"""ControlNets: which there are, and what they are made for. Free of torch.
 
 ``controlnets/NAME.safetensors`` (as diffusers or as the original repositories name their tensors) and
 ``controlnets/NAME/`` (``config.json`` with ``diffusion_pytorch_model.safetensors``) in the data directory, called by
-NAME; and for edges (``canny``) one known repository for each kind of model, which is taken from the hub's cache where
-the folder has none. Only these names exist: what a request says is compared with them and never becomes a path.
+NAME. For ``canny`` there is also one known repository per kind of model, used from the hub's cache where the folder has
+none. A request's name is only compared with these and never becomes a path.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from .user_files import PICKLES, good_name, named, shown, unusable
 
 FOLDER = "controlnets"
 CANNY = "canny"
-"""The kind for which edges are made of the picture; a ControlNet with this word in its name takes them."""
+"""The kind for which the worker computes edges. A ControlNet with this word in its name takes edges."""
 AT_HUB: Mapping[int, str] = {
     768: "lllyasviel/control_v11p_sd15_canny",
     2048: "diffusers/controlnet-canny-sdxl-1.0-small",
 }
-"""By the width of the prompts' embeddings in the models that they are made for."""
+"""Width of the model's prompt embeddings → repository."""
 CONFIG = "config.json"
 WEIGHTS = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.fp16.safetensors")
 ENDING = ".safetensors"
@@ -49,14 +49,14 @@ class ControlNet:
     weights: Path
     size: int
     stamp: tuple[int, ...]
-    """Other stamp, other files."""
+    """Changes with the files."""
     family: str | None = None
     width: int | None = None
     layout: Layout = "?"
     problem: str | None = None
     """Why it cannot be used, as the end of a sentence that begins with its name."""
     unread: str | None = None
-    """It may be well, but could not be read now: why."""
+    """Why it could not be read now; it may be intact."""
 
     @property
     def canny(self) -> bool:
@@ -68,7 +68,7 @@ class ControlNet:
 
 
 class ControlNets:
-    """Those in the operator's folder and in the hub's cache, looked at anew each time. Thread-safe."""
+    """The ControlNets in the operator's folder and in the hub's cache, listed anew each time. Thread-safe."""
 
     def __init__(self, *roots: Path) -> None:
         """``roots``: directories with the folder in them, the first one wins."""
@@ -80,7 +80,7 @@ class ControlNets:
         self._closed = True
 
     def all(self) -> dict[str, ControlNet]:
-        """By name, in the order of the alphabet. A file that cannot be used at all gives way to one that can.
+        """All of them by name, sorted. Of two with one name a usable file counts.
 
         :raises CannotLook: at a folder
         """
@@ -98,8 +98,8 @@ class ControlNets:
         return dict(sorted(found.items(), key=lambda item: item[0].casefold()))
 
     def listed(self) -> list[ControlNet]:
-        """Those of the folder, and of the known ones what the hub's cache has, for people to see. A place that nobody
-        can look into is one line. Never raises."""
+        """For people: the folder's ControlNets, and the known ones in the hub's cache. An unreadable place is listed as
+        one line. Never raises."""
         found: dict[str, ControlNet] = {}
         for place, look in ((FOLDER, self.all), ("hub", lambda: {net.name: net for net in self._of_hub()})):
             try:
@@ -114,13 +114,14 @@ class ControlNets:
         return [net for hub in AT_HUB.values() if (net := self.at_hub(hub)) is not None]
 
     def find(self, name: str) -> ControlNet | None:
-        """As `folders.named`, one of the hub by its last part; what cannot be called is not there."""
+        """The ControlNet of that name (``user_files.named``), a hub's by the last part of its repository; ``None`` for
+        unusable ones."""
         if not good_name(name):
             return None
         return named(self.all(), name) or named({net.name: net for net in self._of_hub()}, name)
 
     def at_hub(self, hub: str) -> ControlNet | None:
-        """What the hub's cache has of a repository. :raises CannotLook:"""
+        """The ControlNet of a repository, from the hub's cache. :raises CannotLook:"""
         folder = files.snapshot(hub)
         found = _look(short(hub), folder, None) if folder is not None else None
         if found is not None and found.unread is not None:
@@ -129,14 +130,14 @@ class ControlNets:
 
 
 def weights_in(path: Path) -> Path | None:
-    """The file with the weights: itself, or the folder's; ``None`` where there is none. :raises CannotLook:"""
+    """The file with the weights: ``path`` itself, or the one in that folder; ``None``: missing. :raises CannotLook:"""
     if not plain_files.is_dir(path):
         return path if plain_files.is_file(path) else None
     return next((path / name for name in WEIGHTS if plain_files.is_file(path / name)), None)
 
 
 def cached(hub: str) -> Path | None:
-    """The snapshot of a repository, if all is here that a ControlNet takes. :raises CannotLook:"""
+    """The snapshot of a repository, if it has all files of a ControlNet. :raises CannotLook:"""
     folder = files.snapshot(hub)
     whole = folder is not None and plain_files.is_file(folder / CONFIG) and weights_in(folder) is not None
     return folder if whole else None
@@ -163,7 +164,7 @@ def _candidates(folder: Path) -> list[tuple[str, Path]]:
         try:
             is_folder = plain_files.is_dir(path)
         except CannotLook:
-            continue  # `unusable` says it of those that may be one
+            continue  # `unusable` names files that may be ControlNets
         if good_name(stem) and (is_folder or (stem != name and plain_files.is_file(path))):
             usable.append((name if is_folder else stem, path))
     return usable[:COUNT_MAX]
@@ -184,7 +185,7 @@ def _look(name: str, path: Path, patience: Patience | None) -> ControlNet | None
 
 
 def _found(name: str, path: Path) -> ControlNet | None:
-    """With its stamp, not read. :raises OSError: :raises CannotLook:"""
+    """A ControlNet with its stamp, unread. :raises OSError: :raises CannotLook:"""
     if not plain_files.is_dir(path):
         status = path.stat()
         stamp: tuple[int, ...] = (status.st_size, status.st_mtime_ns)
@@ -200,7 +201,7 @@ def _found(name: str, path: Path) -> ControlNet | None:
 
 
 def _read(found: ControlNet, patience: Patience | None) -> ControlNet:
-    """What its files say. :raises OSError: :raises CannotLook:"""
+    """Fill in what its files say. :raises OSError: :raises CannotLook:"""
     if found.path != found.weights:
         if not found.size:
             return replace(found, problem=f"has no {WEIGHTS[0]} in its folder")
@@ -215,7 +216,7 @@ def _read(found: ControlNet, patience: Patience | None) -> ControlNet:
 
 
 def examined(path: Path) -> dict[str, Any]:
-    """What a ``ControlNet`` holds, of the file itself. :raises headers.BadFile: :raises OSError:"""
+    """The fields of ``ControlNet``, read from the file. :raises headers.BadFile: :raises OSError:"""
     header = headers.read(path)
     shapes = header.shapes
     if (why := quantisation.problem(header)) is not None:
@@ -223,13 +224,14 @@ def examined(path: Path) -> dict[str, Any]:
     layout = layout_of(shapes)
     if layout == "?":
         raise headers.BadFile(NO_CONTROLNET)
-    # SDXL's are told about the picture's size besides.
+    # SDXL's ControlNets have a size embedding.
     sdxl = any(key.rpartition("control_model.")[2].startswith(("add_embedding.", "label_emb.")) for key in shapes)
     return {"layout": layout, "width": _width(shapes), "family": "sdxl" if sdxl else "sd"}
 
 
 def read_config(folder: Path) -> dict[str, object] | None:
-    """A ControlNet's configuration; ``None`` for another's, and for what is none. :raises OSError: it cannot be read"""
+    """A ControlNet's configuration; ``None`` for another model's, or an invalid one. :raises OSError: it cannot be
+    read"""
     try:
         config = plain_files.read_json(folder / CONFIG, _CONFIG_MAX)
     except (*plain_files.ABSENT, plain_files.NotPlain, ValueError):
@@ -238,8 +240,8 @@ def read_config(folder: Path) -> dict[str, object] | None:
 
 
 def layout_of(shapes: Mapping[str, tuple[int, ...]]) -> Layout:
-    """Other nets that steer (ControlNet-XS and -Union, LLLite, T2I adapters, Control-LoRAs) lack one of these, or have
-    more."""
+    """The naming scheme of a plain ControlNet. Others (ControlNet-XS and -Union, LLLite, T2I adapters, Control-LoRAs)
+    lack one of these tensors, or have more."""
     keys = {key.removeprefix("control_model.") for key in shapes}
     if keys & {"task_embedding", "lora_controlnet"} or any(key.startswith("control_type") for key in keys):
         return "?"
@@ -249,6 +251,6 @@ def layout_of(shapes: Mapping[str, tuple[int, ...]]) -> Layout:
 
 
 def _width(shapes: Mapping[str, tuple[int, ...]]) -> int | None:
-    """Of the layers that read the prompt; a small one may have none."""
+    """Width of its cross-attention; ``None`` for small nets without any."""
     widths = {shape[1] for key, shape in shapes.items() if key.endswith("attn2.to_k.weight") and len(shape) == 2}
     return widths.pop() if len(widths) == 1 else None

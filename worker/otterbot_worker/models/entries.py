@@ -9,10 +9,13 @@ from typing import Any
 
 from ..errors import CannotLook
 from ..families import FAMILIES, Family
+from ..prompts.expansion import Form
 from . import architectures, checkpoint_probe, configs, files, noise_schedule, vae_files
 
+PHRASES, SENTENCES = Form(sentences=False, tokens=60), Form(sentences=True, tokens=140)
+"""CLIP reads 75 tokens at a time, and what stands in a second run of them counts for less."""
 REFINER_PART = "unet"
-"""All that is loaded of a refiner."""
+"""The only component of a refiner that is loaded."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +27,7 @@ class Defaults:
     sampler: str
     negative_prompt: str
     guidance_scale_weighted: float | None = None
-    """In the place of ``guidance_scale`` where the prompt has weights; ``None``: the same."""
+    """Replaces ``guidance_scale`` where the prompt has weights; ``None``: the same."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,11 +53,11 @@ class Refiner:
 
     @property
     def name(self) -> str:
-        """As it stands in records."""
+        """Its name in records."""
         return (self.hub or Path(self.folder or "").name).rpartition("/")[2]
 
     def here(self) -> Path | None:
-        """Its folder, if its U-Net is in it: the other parts are the base's."""
+        """Its folder, if the U-Net is there. The other parts are the base's."""
         return files.find_component(REFINER_PART, hub=self.hub, folder=self.folder, variant=self.variant)
 
 
@@ -87,20 +90,20 @@ class ModelEntry:
     prediction: str | None = None
     """What a single file predicts, ``epsilon`` or ``v_prediction``; ``None``: as the file or its settings say."""
     stamp: tuple[int, int] | None = None
-    """Of a file that was found in the folder of checkpoints, its size and time of change: other stamp, other model."""
+    """Size and modification time of a file found in the checkpoints folder: a changed file counts as another model."""
     variant: str | None
     """``fp16``: which weight files to take where the model has several."""
     vae: str | None
     """Hub id of a VAE that replaces the model's own in half precision."""
     vae_path: str | None = None
-    """Absolute path of one of the operator's own, a folder or a file, that replaces it in any precision."""
+    """Absolute path of an operator's VAE, a folder or a file, that replaces the model's own in any precision."""
     transformer: Transformer | None = None
     without: tuple[str, ...] = ()
     """Components that are not loaded, as SD3's third text encoder."""
     refiner: Refiner | None = None
     whole_only: bool = False
-    """It has learned whole scenes of one size: what is drawn in tiles is drawn without the words, all of which it would
-    draw in each of them."""
+    """Tiles are drawn with an empty prompt: this model knows only whole scenes of one size, and would draw the whole
+    scene in every tile."""
     about: str
     licence: str
     defaults: Defaults
@@ -114,6 +117,12 @@ class ModelEntry:
     @property
     def abilities(self) -> Family:
         return FAMILIES[self.family]
+
+    @property
+    def prompt_form(self) -> Form:
+        """What kind of prompt it reads best."""
+        reader = self.abilities.sentences_by
+        return SENTENCES if reader is not None and reader not in self.without else PHRASES
 
     @property
     def source(self) -> str:
@@ -149,7 +158,7 @@ class ModelEntry:
         return self.own_files()
 
     def own_files(self) -> Path | None:
-        """As ``here``, without the parts from elsewhere."""
+        """As ``here``, ignoring parts from elsewhere."""
         if self.file is not None:
             return files.find_file(hub=self.hub, file=self.file)
         return files.find(
@@ -157,7 +166,7 @@ class ModelEntry:
         )
 
     def fetchable(self) -> bool:
-        """Whether all that is not here can be had from a hub."""
+        """Whether everything that is missing can be downloaded."""
         own = self.hub is not None or self.own_files() is not None
         parts = (part for part in (self.refiner, self.transformer) if part is not None)
         return own and all(part.hub is not None or part.here() is not None for part in parts)
@@ -181,11 +190,11 @@ class ModelEntry:
         return f"The file {path.name} {why}." if why is not None else None
 
     def sniffed(self, path: Path) -> checkpoint_probe.Found:
-        """What its single file is. Where the operator names a decoder, it need not hold one."""
+        """What its single file holds. It needs no VAE where the operator names one."""
         return checkpoint_probe.look(path, config=self.config, decoder=self.vae_path is None)
 
     def _vae_problem(self) -> str | None:
-        """One of the operator's own that is missing is a mistake, not one that is still to be fetched."""
+        """What is wrong with the operator's VAE. A missing one is a mistake, since it is never downloaded."""
         if self.vae_path is None:
             return None
         path = Path(self.vae_path)
@@ -193,7 +202,7 @@ class ModelEntry:
         return f"Its decoder (VAE) {path.name} {why}." if why is not None else None
 
     def vae_settings(self) -> dict[str, Any]:
-        """How its own decoder is built, or ``{}`` while the files that say it are not here."""
+        """The settings of its own VAE; ``{}`` while its files are not here."""
         where = self._file_config() if self.file is not None else self.folder or files.snapshot(self.hub or "")
         return configs.part(str(where), "vae") if where is not None else {}
 
@@ -208,12 +217,12 @@ class ModelEntry:
         return noise_schedule.settled(configs.scheduler(config), self.sniffed(path).scheduler, self.prediction)
 
     def samplers(self) -> tuple[str, ...]:
-        """Those that it takes, as far as its files say."""
+        """The samplers that it supports, as far as its files are here."""
         return noise_schedule.samplers_for(self.abilities.samplers, self.noise())
 
     def kind(self) -> str | None:
-        """As which published model it is built, by the names of ``sizes.json``; ``None`` where its source does not say.
-        May read a single file's header."""
+        """The published kind that it is built as, a key of ``sizes.json``; ``None``: unknown. May read a single file's
+        header."""
         config = self._file_config()
         return architectures.CONFIGS.get(config) if config is not None else architectures.at_hub(self.hub)
 
@@ -229,7 +238,7 @@ class ModelEntry:
         return width if type(width) is int else architectures.WIDTHS.get(self.kind() or "")
 
     def _file_config(self) -> str | None:
-        """How its single file is built, as its entry says, else the file itself."""
+        """The settings of its single file, from the entry, else from the file."""
         if self.file is None or self.config is not None:
             return self.config
         path = files.find_file(hub=self.hub, file=self.file)

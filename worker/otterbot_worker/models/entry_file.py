@@ -1,4 +1,4 @@
-"""A file of models: the shipped ``models.yaml``, or an operator's of the same form. What is wrong in it is named."""
+"""Reads a models file: the shipped ``models.yaml``, or an operator's. Errors name the entry and the key."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ class _Entry(_Strict):
         return self
 
     def _fit(self, family: Family) -> None:
-        """:raises ValueError: something that this family has no use for"""
+        """:raises ValueError: a key that this family does not support"""
         if self.file is not None and not family.single_files:
             raise ValueError(f"file: {self.family} cannot come as a single one, but its transformer can")
         if self.limits.size_multiple % family.size_multiple:
@@ -141,8 +141,8 @@ class _Entry(_Strict):
 
 
 def read_entries(path: Path, data_dir: Path) -> dict[str, ModelEntry]:
-    """By name, in order. A relative ``folder``, ``config`` or ``vae`` lies in ``data_dir/models``, a relative ``file``
-    in ``data_dir/checkpoints``, what is ``shipped`` beside ``SHIPPED``.
+    """The entries by name, in order. A relative ``folder``, ``config`` or ``vae`` lies in ``data_dir/models``, a
+    relative ``file`` in ``data_dir/checkpoints``, what is ``shipped`` beside ``SHIPPED``.
 
     :raises CatalogueError:
     """

@@ -24,12 +24,12 @@ from .entries import REFINER_PART, ModelEntry, Transformer
 from .header_reader import READER
 
 DECODE_BYTES = 1535
-"""Per pixel, of a decoder in half precision: 0.91 GB at 768x768 and 1.61 GB at 1024x1024, for every decoder of today
-(128, 256, 512 and 512 channels)."""
+"""Bytes per pixel of a VAE decode in half precision: 0.91 GB at 768x768 and 1.61 GB at 1024x1024, for every decoder of
+today (128, 256, 512 and 512 channels)."""
 GGUF_BYTES = 4.5 / 8
-"""Per value of a transformer in ``Q4_K`` or ``Q4_0``, whose file is not here."""
+"""Bytes per value assumed for a quantised transformer (``Q4_K``, ``Q4_0``) whose file is not here."""
 ENCODE_BYTES = 60_000_000
-"""What a text encoder computes with."""
+"""Activation memory of a text encoder in bytes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,22 +40,22 @@ class Part:
     largest: int
     """Values of its largest layer."""
     spared: int = 0
-    """Values that are kept in what is computed with, whatever the others are kept in: embeddings, norms."""
+    """Values always stored in the computing format: embeddings, norms."""
     sensitive: int = 0
-    """Values that are not kept in 8 bits, the spared ones among them."""
+    """Values that are not stored in 8 bits, ``spared`` included."""
     value_bytes: float | None = None
-    """Where its file is quantised; else the precision decides."""
+    """Bytes per value of a quantised file; ``None``: by the precision."""
 
     def bytes(self, stored: float, compute: float = 0, *, eight_bits: bool = False) -> int:
-        """``stored`` and ``compute``: bytes of a value as it is kept, and as it is computed with where that is more.
-        ``eight_bits``: what can be is kept in one byte."""
+        """Bytes of the weights. ``stored``, ``compute``: bytes per value in storage and in computation. ``eight_bits``:
+        castable values take one byte."""
         if self.value_bytes is not None:
             return int(self.values * self.value_bytes)
         small = self.values - self.sensitive if eight_bits else 0
         return int(small + (self.values - small) * stored + self.spared * max(compute - stored, 0))
 
     def shared_as(self, other: Part | None) -> Part:
-        """With as large a share of such values as the other has."""
+        """The same with the other part's shares of spared and sensitive values."""
         if other is None or other.values == 0:
             return self
         of = self.values / other.values
@@ -69,11 +69,11 @@ class Needs:
     parts: Mapping[str, Part]
     computing: Computing
     upcasts: bool = False
-    """Its decoder computes in full precision where it is kept in fp16."""
+    """Its VAE computes in fp32 while stored in fp16."""
     steering: Part | None = None
-    """A ControlNet, which is beside the denoiser while that computes, and only then."""
+    """The ControlNet, on the card only beside the computing denoiser."""
     loras: int = 0
-    """Values of the LoRAs: once used, they stay on the card for the whole picture, whatever moves beside them."""
+    """Values of the LoRAs, which stay on the card for the whole picture."""
 
     @property
     def quantised(self) -> bool:
@@ -84,23 +84,23 @@ class Needs:
         return sum(part.bytes(stored, compute) for part in self.parts.values())
 
     def is_denoiser(self, name: str) -> bool:
-        """The refiner's part is called after it."""
+        """Whether that part is a denoiser: the model's, or the refiner's."""
         return name.removeprefix("refiner.") == self.computing.denoiser
 
 
 def needs_of(entry: ModelEntry) -> Needs:
-    """Of its files where they are here, else as published. A few reads of headers."""
+    """The model's needs: from its files' headers if they are here, else as published."""
     computing = entry.abilities.computing
     usual = _published(entry, computing)
     counted = _counted(entry.here(), entry.variant, without=entry.absent) or usual
     parts = {name: part.shared_as(usual.get(name)) for name, part in counted.items()}
     parts = {name: part for name, part in parts.items() if name not in entry.without}
-    if entry.transformer is not None:  # in whose place the model's own is not here
+    if entry.transformer is not None:  # it replaces the model's own, which is not here
         own = parts.get("transformer") or usual["transformer"]
         parts["transformer"] = _replaced(entry.transformer, own)
     if entry.refiner is not None:
         refining = _counted(entry.refiner.here(), entry.refiner.variant, only=REFINER_PART) or {}
-        # Its second text encoder and its decoder are those of the base.
+        # The second text encoder and the VAE are the base's.
         refiner = published("sdxl-refiner")[REFINER_PART]
         parts["refiner.unet"] = refining.get(REFINER_PART, refiner).shared_as(refiner)
     return Needs(parts=MappingProxyType(parts), computing=computing, upcasts=_upcasts(entry))
@@ -120,7 +120,7 @@ def _upcasts(entry: ModelEntry) -> bool:
 
 
 def steered(needs: Needs, control: ControlFiles | None) -> Needs:
-    """With the ControlNet of a task, where its file is here."""
+    """Needs with the task's ControlNet, if its file is here."""
     if control is None or control.scale == 0 or control.path is None:
         return needs
     weights = controlnets.weights_in(Path(control.path))
@@ -132,7 +132,7 @@ def steered(needs: Needs, control: ControlFiles | None) -> Needs:
 
 
 def with_loras(needs: Needs, loras: Iterable[LoraFile]) -> Needs:
-    """With the LoRAs of a task that act. What is wrong with a file, loading says."""
+    """Needs with the task's active LoRAs. Errors in files are reported when loading."""
     values = 0
     for lora in loras:
         if lora.weight != 0.0:

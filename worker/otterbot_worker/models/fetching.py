@@ -1,4 +1,4 @@
-"""How much a model that is not here would fetch, as far as that is known before. Free of torch."""
+"""Download size of a model that is not here, as far as it is known before. Free of torch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .entries import ModelEntry
 log = logging.getLogger(__name__)
 
 HALF_FAMILIES = frozenset({"sd3", "zimage", "flux2"})
-"""Whose files are in half precision without a variant that says so."""
+"""Families whose files are in half precision without an ``fp16`` variant."""
 
 
 class Presence(NamedTuple):
@@ -29,7 +29,7 @@ def presence(entry: ModelEntry) -> Presence:
 
 
 def download_bytes(entry: ModelEntry) -> int | None:
-    """About so many; ``None`` where nothing is missing, nothing can be fetched, or nobody knows."""
+    """Approximate bytes to download; ``None`` where nothing is missing, nothing can be downloaded, or it is unknown."""
     if entry.here() is not None or not entry.fetchable():
         return None
     try:

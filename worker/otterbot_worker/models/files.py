@@ -17,17 +17,17 @@ from .header_reader import READER
 MIB = 1 << 20
 BLOCK = 1 << 16
 BLOCKS = 64
-"""So many blocks of a large file are read between its ends."""
+"""Blocks that are hashed of a large file between its ends."""
 REVISION_MAX = 200
-"""Bytes of a file that names one; it has 40."""
+"""Bytes read of a file that holds a revision, which has 40."""
 WEIGHTED = ("unet", "transformer", "vae", "text_encoder", "text_encoder_2", "text_encoder_3")
 """Components that have weights."""
 SINGLE = ("config.json", "diffusion_pytorch_model.safetensors")
-"""What is taken of a repository that is one component."""
+"""The files used of a repository that is a single component."""
 
 
 class BrokenFile(Exception):
-    """A file of the model that cannot be right; the message names it relative to the model and says why."""
+    """A broken file of the model; the message names it relative to the model and says why."""
 
     def __init__(self, name: str, why: str = "is missing, cut off or no model file") -> None:
         super().__init__(f"{name} {why}")
@@ -47,7 +47,7 @@ def repository_folder(repository: str) -> str:
 
 
 def snapshot(repository: str) -> Path | None:
-    """The newest snapshot of a hub repository in the cache, without asking anybody. :raises CannotLook:"""
+    """The newest snapshot of a hub repository in the cache, without network access. :raises CannotLook:"""
     root = hub_cache() / repository_folder(repository)
     reference = root / "refs" / "main"
     try:
@@ -69,8 +69,8 @@ def find(
     without: Collection[str] = (),
     unused: Collection[str] = (),
 ) -> Path | None:
-    """The model's folder if its index and the weights of every component, but those ``without``, seem to be here; of a
-    hub's also the settings of what is loaded, which is all but those ``unused``: a download may have been cut off.
+    """The model's folder, if its index and the weights of every component except ``without`` are here. For a hub's
+    snapshot also the settings of all loaded components (all except ``unused``): the download may have been interrupted.
 
     :raises CannotLook:
     """
@@ -97,7 +97,7 @@ def find_file(*, hub: str | None, file: str) -> Path | None:
 
 
 def folder_size(folder: Path) -> int:
-    """Bytes of the files directly in it; 0 where there is none."""
+    """Bytes of the files directly in a folder; 0 where there is none."""
     try:
         with os.scandir(folder) as entries:
             return sum(entry.stat().st_size for entry in entries if entry.is_file())
@@ -122,7 +122,7 @@ def read_index(folder: Path) -> dict[str, Any]:
 
 
 def find_component(name: str, *, hub: str | None, folder: str | None, variant: str | None = None) -> Path | None:
-    """The folder of a model of which that component alone has to be here. :raises CannotLook:"""
+    """The model's folder, where only that component has to be here. :raises CannotLook:"""
     found = Path(folder) if folder is not None else snapshot(hub or "")
     if found is None or not plain_files.is_file(found / name / "config.json"):
         return None
@@ -136,26 +136,26 @@ def find_single(hub: str) -> Path | None:
 
 
 def components(index: dict[str, Any], without: Collection[str] = ()) -> list[str]:
-    """The components with weights that a pipeline of ours loads (no safety checker), but those ``without``."""
+    """The components with weights that our pipelines load (no safety checker), except ``without``."""
     return [name for name in _used(index, WEIGHTED) if name not in without]
 
 
 def _used(index: dict[str, Any], wanted: Iterable[str]) -> list[str]:
-    """Those that the model has: the index of one with fewer says ``[null, null]`` of the others."""
+    """The wanted components that the model has: an index may list missing ones as ``[null, null]``."""
     return [name for name in wanted if isinstance(index.get(name), list) and index[name][:1] not in ([], [None])]
 
 
 def prompt_width(folder: Path) -> int | None:
-    """How wide the embeddings of a prompt are that the model's U-Net takes; ``None`` where it does not say."""
+    """Width of the prompt embeddings that the model's U-Net takes; ``None``: unknown."""
     try:
         width = plain_files.read_json(folder / "unet" / "config.json").get("cross_attention_dim")
     except (OSError, ValueError, AttributeError):
-        return None  # nobody knows: then only loading tells whether something fits
+        return None  # unknown: only loading tells whether an extra fits
     return width if type(width) is int else None
 
 
 def _has_settings(folder: Path, index: dict[str, Any], unused: Collection[str]) -> bool:
-    """Whether what is no weights is here: how the parts are built, the scheduler's, and the tokenizers' words."""
+    """Whether everything but weights is here: settings of the parts, the scheduler's, and the tokenizers' files."""
     if not all(plain_files.is_file(folder / name / "config.json") for name in components(index, unused)):
         return False
     if not plain_files.is_file(folder / "scheduler" / "scheduler_config.json"):
@@ -164,13 +164,13 @@ def _has_settings(folder: Path, index: dict[str, Any], unused: Collection[str]) 
 
 
 def used_tokenizers(index: dict[str, Any], without: Collection[str] = ()) -> list[str]:
-    """Those of the text encoders that a pipeline of ours loads, but those ``without``."""
+    """The tokenizers of the text encoders that our pipelines load, except ``without``."""
     unread = {name.replace("text_encoder", "tokenizer") for name in without}
     return [name for name in _used(index, tokenizers.NAMES) if name not in unread]
 
 
 def check_tokenizers(folder: Path, without: Collection[str] = ()) -> None:
-    """Whether each of them has words, and settings that it can be used by.
+    """Check that each tokenizer has a vocabulary and usable settings.
 
     :raises BrokenFile: :raises FileNotFoundError: :raises CannotLook:
     """
@@ -192,7 +192,7 @@ def weight_files(folder: Path, variant: str | None, without: Collection[str] = (
 
 
 def component_files(folder: Path, component: str, variant: str | None) -> list[Path]:
-    """:raises BrokenFile: it has none, or not all of them"""
+    """:raises BrokenFile: it has no weights, or not all of them"""
     if (name := shards.lacking(folder / component, variant)) is not None:
         raise BrokenFile(f"{component}/{name}")
     names = shards.of_variant(plain_files.names(folder / component), variant)
@@ -234,14 +234,14 @@ def count(folder: Path, path: Path) -> int:
 
 
 def model_hash(folder: Path, variant: str | None, without: Collection[str] = (), elsewhere: Iterable[Path] = ()) -> str:
-    """16 hex digits that tell models apart: of its weights and its settings, as `files_hash`. ``elsewhere``: files that
+    """A fingerprint of a model, 16 hex digits over weights and settings, as `files_hash`. ``elsewhere``: files that
     replace the components ``without``."""
     return files_hash(folder, [*weight_files(folder, variant, without), *elsewhere, *settings_files(folder, without)])
 
 
 def settings_files(folder: Path, without: Collection[str] = ()) -> list[Path]:
-    """What is said of the parts, as their shapes, the noise that they know, and whether they predict it or a velocity:
-    the same weights draw something else by another one. A transformer that is replaced is built as the model's own."""
+    """The settings of the parts (shapes, noise schedule, prediction type): with others the same weights draw another
+    picture. A replaced transformer is built by the model's own settings."""
     parts = [folder / name / "config.json" for name in WEIGHTED if name not in without or name == "transformer"]
     wanted = [folder / "model_index.json", folder / "scheduler" / "scheduler_config.json", *parts]
     return [path for path in wanted if plain_files.is_file(path)]
@@ -269,7 +269,7 @@ def files_hash(folder: Path, paths: Iterable[Path]) -> str:
 
 
 def _sampled(size: int) -> list[tuple[int, int]]:
-    """Where a file of that size is read, and how much: all of it up to 6 MiB, else ends and blocks."""
+    """Offsets and lengths that are read of a file of that size: all of it up to 6 MiB, else ends and blocks."""
     between = size - 2 * MIB
     if between <= BLOCKS * BLOCK:
         return [(0, size)]

@@ -18,7 +18,7 @@ HEADER_MAX = 32 * 1024 * 1024
 KEYS_MAX = 4_096
 TEXT_MAX = 65_535
 TEXTS_MAX = 300_000
-"""In all: each takes a step, and the words of the largest tokenizers are fewer."""
+"""Texts in one header. Each takes a step; the largest tokenizers have fewer words."""
 
 _FIXED = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _TEXT, _ARRAY = 8, 9
@@ -56,7 +56,7 @@ class _Reader:
         return self.take(length).decode("utf-8", "replace")
 
     def value(self) -> str | None:
-        """Of one key: text as it is, everything else is passed over."""
+        """A metadata value: texts are returned, other types skipped."""
         kind = self.number("I")
         if kind == _TEXT:
             return self.text()
@@ -104,7 +104,7 @@ def read(path: Path) -> Header:
             except ValueError:
                 raise BadFile("is no GGUF file") from None
             kind, offset = reader.number("I"), reader.number("Q")
-            values, content = _BLOCKS.get(kind, (1, 0))  # of a kind not known here only the start is
+            values, content = _BLOCKS.get(kind, (1, 0))  # of an unknown type only the start is checked
             end = max(end, offset + math.prod(shape) // values * content)
             shapes[name] = shape[::-1]
     start = -(-reader.position // 32) * 32

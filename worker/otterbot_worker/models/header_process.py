@@ -1,7 +1,7 @@
 """``python -m otterbot_worker.models.header_process``: the headers of people's files, read where they hurt nobody.
 
-A header can be made so that reading it takes hours, or all memory. Each reader has bounds of its own. What they miss is
-met here by the kernel's limits, and what a file hangs, fills or ends is this process alone. ``header_reader`` asks it.
+A hostile header can take hours or all memory to read. Each reader has bounds of its own; kernel limits on this process
+catch what they miss, so a file can hang, fill or kill only this process. ``header_reader`` asks it.
 
 One line of JSON in, one out, in turn:
 
@@ -33,9 +33,9 @@ from . import checkpoint_probe, controlnets, headers, loras, plain_files, quanti
 from .header_reader import READY
 
 MEMORY_BYTES = 512 * 1024 * 1024
-"""The longest honest header takes a fifth of it."""
+"""Memory limit; the largest honest header takes a fifth of it."""
 CPU_SECONDS = 3.0
-"""For one file; an honest one takes 0.02."""
+"""Processor time per file; an honest one takes 0.02 s."""
 IDLE_SECONDS = 20.0
 TOO_MUCH = "needs too much memory to be read, so it is left alone"
 UNREADABLE = "cannot be read: its header makes no sense"
@@ -63,12 +63,12 @@ def answer(line: bytes) -> dict[str, Any]:
         return {"bad": error.strerror}
     except OSError as error:
         return {"errno": error.errno}
-    except CannotLook as error:  # at another file that it needs, as the settings that an entry names
+    except CannotLook as error:  # at another needed file, such as an entry's settings
         return {"unread": [error.what, error.why]}
     except MemoryError:
         raise
     except Exception:
-        # A reader's bounds were not enough. The words of the exception may quote the file.
+        # A reader's bounds did not suffice. The exception's message may quote the file.
         return {"bad": UNREADABLE}
 
 
@@ -87,12 +87,12 @@ def serve() -> None:
         sys.stdout.buffer.write(said.encode("ascii") + b"\n")
         sys.stdout.buffer.flush()
         if exhausted:
-            return  # what is left of the memory may be in pieces
+            return  # end: after a MemoryError the process is unreliable
 
 
 def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGPROF, signal.SIG_DFL)  # ends the process, also in the middle of what is written in C
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)  # the default action ends the process even inside C code
     for what, most in ((resource.RLIMIT_AS, MEMORY_BYTES), (resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, 0)):
         with contextlib.suppress(OSError, ValueError):
             resource.setrlimit(what, (most, most))

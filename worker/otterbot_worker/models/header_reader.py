@@ -1,8 +1,7 @@
 """Asks ``header_process`` what the headers of people's files say. Free of torch; blocks, so not for an event loop.
 
-One process answers for all files, one after another, and ends when nobody has asked for a while. A file that takes too
-long, or that ends it, has a problem from then on, and the next file gets a fresh process. What was said is known until
-the file is another one, or the caller's process ends.
+One process reads all files, one after another, and ends after a while without questions. A file that takes too long, or
+kills the process, is marked as bad, and the next file gets a fresh process. Answers are cached until the file changes.
 """
 
 from __future__ import annotations
@@ -28,9 +27,9 @@ from .headers import BadFile
 
 SEEN_MAX = 4 * user_files.FILES_MAX
 WALL_SECONDS = 30.0
-"""For one file, on a disk that sleeps or a machine that has no time."""
+"""Wall-clock limit per file, long enough for a sleeping disk or a busy machine."""
 LOOK_SECONDS = 5.0
-"""For the files of one look that are new; the next one goes on with the rest."""
+"""Time that one look spends on new files; the next look continues."""
 ANSWER_MAX = 64 * 1024
 READY = b"ready\n"
 """The first line of the process."""
@@ -63,12 +62,12 @@ class _Answer(NamedTuple):
 
     @property
     def final(self) -> bool:
-        """Whether it holds until the file is another one."""
+        """Whether the answer holds until the file changes."""
         return self.errno is None and self.unread is None
 
 
 class _Died(Exception):
-    """The process ended before it answered. ``quietly``: because nobody asked, or after its last answer."""
+    """The process ended before it answered. ``quietly``: it was idle, or had given its last answer."""
 
     def __init__(self, returncode: int | None) -> None:
         super().__init__(returncode)
@@ -80,12 +79,12 @@ class _Died(Exception):
 
 
 class HeaderReader:
-    """Thread-safe. Owns one process and what it said."""
+    """Thread-safe. Owns one process and the cache of its answers."""
 
     def __init__(self, *, wall_seconds: float = WALL_SECONDS) -> None:
         self._wall_seconds = wall_seconds
         self._asking = threading.Lock()
-        """Held while the process reads a file; what is known already does not wait for that."""
+        """Held while the process reads a file. Cached answers do not wait for it."""
         self._knowing = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._seen: OrderedDict[_Key, tuple[_Stamp, _Answer]] = OrderedDict()
@@ -103,7 +102,7 @@ class HeaderReader:
             raise FileNotFoundError(path) from None
         if (problem := plain_files.kind_problem(status.st_mode)) is not None:
             raise BadFile(problem)
-        # The change of its state as well, since a file may become readable and stay the same.
+        # ctime as well: a file may become readable without another change.
         stamp = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
         key = (kind, os.fspath(path), json.dumps(options, sort_keys=True))
         answer = self._known(key, stamp)
@@ -121,7 +120,7 @@ class HeaderReader:
         return answer.found
 
     def close(self) -> None:
-        """Ends the process; whoever asks again gets another one."""
+        """End the process; the next question starts another one."""
         with self._asking:
             self._end()
 
@@ -150,11 +149,11 @@ class HeaderReader:
                 return self._asked(line)
             except _Died as died:
                 if died.quietly and not fresh:
-                    continue  # nobody had asked it for a while
+                    continue  # it had ended because it was idle
                 if died.returncode in (-signal.SIGPROF, -signal.SIGXCPU):
                     return _Answer(bad=TOO_LONG)
                 deaths += 1
-                if deaths >= 2:  # once may have been somebody else's doing, such as the kernel's without memory
+                if deaths >= 2:  # a single death may have another cause, such as the kernel's OOM killer
                     return _Answer(bad=ENDS)
             except TimeoutError:
                 self._end()
@@ -217,20 +216,20 @@ class HeaderReader:
             stderr=subprocess.DEVNULL,
             bufsize=0,
         )
-        # It may end by itself at any time, and would be a zombie until somebody asks again.
+        # Reap it in a thread: it may end by itself, and would be a zombie until the next question.
         threading.Thread(target=process.wait, name="header process", daemon=True).start()
         self._process = process
         try:
             ready = self._line(process) == READY
         except (_Died, TimeoutError, ValueError):
             ready = False
-        if not ready:  # no file is to blame: it has not seen any
+        if not ready:  # no file is to blame: none was read yet
             self._end()
             raise OSError(errno.EAGAIN, "no process for reading it could be started")
         return process
 
     def _end(self, *, wait: bool = False) -> int | None:
-        """``wait``: it has closed its output, so it ends by itself and says how."""
+        """``wait``: it has closed its output, so wait for its exit code."""
         process, self._process = self._process, None
         if process is None:
             return None
@@ -245,5 +244,5 @@ class HeaderReader:
 
 
 READER = HeaderReader()
-"""Of this process. What a header says is the same for everybody who asks."""
+"""One reader for the whole process: a header is the same for every caller."""
 atexit.register(READER.close)

@@ -1,6 +1,6 @@
 """The header of a safetensors file: names, shapes, types and the trainer's notes. Free of torch; reads no tensor.
 
-Whatever a file claims is held against its size before anything is believed.
+All numbers in a file are checked against its size first.
 """
 
 from __future__ import annotations
@@ -17,28 +17,29 @@ from typing import Any
 from . import plain_files
 
 HEADER_MAX = 16 * 1024 * 1024
-"""Bytes. Trainers write every tag of every picture into it."""
+"""Bytes of a header. Trainers write every tag of every picture into it."""
 _FORMAT_MAX = 100_000_000
 """Bytes of a header that the format itself allows. A larger number is no length, but the first letters of a text."""
 TENSORS_MAX = 20_000
 SIDES_MAX = 8
 SIDE_MAX = 2**48
 PARTS_MAX = 1_000_000
-"""What stands between commas."""
+"""Items between commas in a header."""
 TEXTS_MAX = 10 * TENSORS_MAX
-"""Five for each tensor, two for each of the notes."""
+"""Texts in a header: five per tensor, two per note."""
 
 _BYTES = {
     **{"F64": 8, "I64": 8, "U64": 8, "F32": 4, "I32": 4, "U32": 4, "F16": 2, "BF16": 2, "I16": 2, "U16": 2},
     **{"F8_E4M3": 1, "F8_E5M2": 1, "F8_E8M0": 1, "I8": 1, "U8": 1, "BOOL": 1},
 }
 _OTHER_NUMBERS = frozenset({"F4", "F6_E2M3", "F6_E3M2", "F8_E4M3FNUZ", "F8_E5M2FNUZ", "C64"})
-"""Kinds of the format that no reader here has."""
+"""Number types of the format that no reader here knows."""
 
 CUT_OFF, NO_SAFETENSORS = "is cut off", "is no safetensors file"
 
 _QUOTED = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
-"""A text, also one that has no end: else each quote within it would be tried as a beginning, up to the end again."""
+"""Matches a quoted text, terminated or not: without the latter, each quote inside would be tried as a beginning, which
+is quadratic."""
 
 
 class BadFile(Exception):
@@ -46,7 +47,7 @@ class BadFile(Exception):
 
 
 def unread(why: str) -> str:
-    """That nobody could look, as the end of a sentence that begins with the file's name."""
+    """Says that the file could not be read, as the end of a sentence that begins with its name."""
     return f"cannot be read now ({why})"
 
 
@@ -57,7 +58,7 @@ class Header:
     start: int
     """Bytes before the first tensor."""
     types: dict[str, str] = field(default_factory=dict)
-    """Of each tensor's numbers, as safetensors calls them; empty where the format has other ones."""
+    """Tensor → number type by safetensors' names; empty for other formats."""
 
 
 def read(path: Path) -> Header:
@@ -120,10 +121,10 @@ def _too_long(length: int) -> str:
 
 
 def _check_parts(raw: bytes) -> None:
-    """A list takes thirty times the bytes that it has in the file, so they are counted first. What stands in quotes
-    does not count: the trainer's notes are texts of any length. :raises BadFile:"""
+    """Count lists and objects before parsing: a list takes thirty times its bytes in the file. Quoted texts do not
+    count, since the trainer's notes have any length. :raises BadFile:"""
     bare, texts = _QUOTED.subn(b"", raw, TEXTS_MAX)
-    # One object for each tensor with two lists, one around them, one for the notes.
+    # Per tensor one object with two lists, one object around all, one for the notes.
     many = bare.count(b"{") > TENSORS_MAX + 2 or bare.count(b"[") > 2 * TENSORS_MAX or bare.count(b",") > PARTS_MAX
     if many or texts >= TEXTS_MAX:
         raise BadFile("holds too many tensors, or is no safetensors file")
@@ -139,7 +140,7 @@ def shape_of(sides: Any) -> tuple[int, ...]:
 
 
 def _tensor(fields: Any) -> tuple[int, int, tuple[int, ...]]:
-    """Begin, end and shape, which have to agree. :raises ValueError:"""
+    """Begin, end and shape of a tensor, checked against each other. :raises ValueError:"""
     begin, end = shape_of(fields["data_offsets"])
     shape = shape_of(fields["shape"])
     if fields["dtype"] not in _BYTES or math.prod(shape) * _BYTES[fields["dtype"]] != end - begin:

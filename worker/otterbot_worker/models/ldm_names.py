@@ -1,4 +1,5 @@
-"""Names in the layout of the program that trained Stable Diffusion ("LDM"). Free of torch, for looking and for loading.
+"""Tensor names of the LDM layout (CompVis' latent-diffusion, which trained Stable Diffusion). Free of torch; used for
+probing and for loading.
 
 Files of that layout differ by who wrote them. ``read`` gives each tensor the name that loading goes by, so that a
 header is judged by the same names. ``of_module`` tells what a layer of diffusers' U-Net is called in it.
@@ -10,9 +11,9 @@ import re
 
 VAE = "first_stage_model."
 _FIRST_YEARS = "cond_stage_model.transformer."
-"""Behind it, files of the first years lack a step of the text encoder's names."""
+"""After this prefix, old files lack ``text_model.`` in the text encoder's names."""
 _VAE_ATTENTION = re.compile(r"(\.mid\.attn_1\.)(to_q|to_k|to_v|to_out\.0|query|key|value|proj_attn|group_norm)\.")
-"""As diffusers names the layers of the decoder's attention, of late and in its first year."""
+"""diffusers' names of the VAE's attention layers, new and old."""
 _VAE_LAYERS = {
     **{"to_q": "q", "to_k": "k", "to_v": "v", "to_out.0": "proj_out", "group_norm": "norm"},
     **{"query": "q", "key": "k", "value": "v", "proj_attn": "proj_out"},
@@ -40,7 +41,7 @@ _MIDDLE = re.compile(r"mid_block\.(resnets|attentions)\.(\d+)(?:\.(.+))?")
 
 
 def read(name: str) -> str:
-    """The name that loading goes by."""
+    """The canonical name of a tensor, which loading expects."""
     if name.startswith(_FIRST_YEARS):
         rest = name.removeprefix(_FIRST_YEARS)
         return name if rest.startswith("text_model.") else f"{_FIRST_YEARS}text_model.{rest}"
@@ -50,7 +51,7 @@ def read(name: str) -> str:
 
 
 def of_module(name: str, layers: int) -> list[str]:
-    """What a layer of diffusers' U-Net is called, in all the ways that occur. ``layers``: per block."""
+    """All LDM names of a layer of diffusers' U-Net. ``layers``: per block."""
     if name in _HEAD:
         return [_HEAD[name]]
     if match := _MIDDLE.fullmatch(name):
@@ -61,7 +62,7 @@ def of_module(name: str, layers: int) -> list[str]:
     half, block, part, number, inner = match[1], int(match[2]), match[3], int(match[4]), match[5]
     if part == "downsamplers":
         return [f"input_blocks.{(block + 1) * (layers + 1)}.0.op"] if inner == "conv" else []
-    if part == "upsamplers":  # behind an attention where the block has one
+    if part == "upsamplers":  # placed after the attention, if the block has one
         last = f"output_blocks.{block * (layers + 1) + layers}"
         return [f"{last}.1.conv", f"{last}.2.conv"] if inner == "conv" else []
     first, index = ("input_blocks", 1) if half == "down" else ("output_blocks", 0)

@@ -1,6 +1,6 @@
 """For which models a LoRA is made, by its header alone. Free of torch.
 
-Shapes and layers go before what the trainer noted: settings are copied from one training to the next.
+Shapes and layer names count more than the trainer's notes: settings are copied from one training to the next.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ _OTHERS = (
     (re.compile(r"transformer_blocks_\d+_attn_"), "Stable Diffusion 3, Flux or Qwen-Image"),
     (re.compile(r"(?:transformer_)?blocks_\d"), "another kind of model"),
 )
-"""By how a layer is called, with underscores, for which models a LoRA is made that have no U-Net of ours."""
+"""Beginnings of layer names (with underscores) → the other model that such a LoRA is for."""
 _ATTENTION = re.compile(r"(?:attn1_to_[qkv]|attn2_to_q|self_attn_[qkv]_proj)$")
-"""Layers whose input is as wide as the part itself is at that place."""
+"""Layers whose input has the block's own width."""
 _PUBLISHED = {
     "unet": frozenset({320, 640, 1280}),
     "text_encoder": frozenset({768, 1024}),
     "text_encoder_2": frozenset({1280}),
 }
-"""How wide that is in Stable Diffusion 1, 2 and SDXL, also in those that were made smaller by leaving out layers."""
+"""These widths in Stable Diffusion 1, 2 and SDXL, pruned ones included."""
 
 
 def width(header: headers.Header) -> int | None:
-    """How wide the prompt's embeddings are in the models that it is made for; ``None`` where it does not say."""
+    """Width of the prompt embeddings of the models that it is for; ``None``: unknown."""
     widths = {shape[1] for key, shape in header.shapes.items() if _reads_the_prompt(key) and len(shape) >= 2}
     return widths.pop() if len(widths) == 1 else None
 
 
 def family(header: headers.Header, width: int | None) -> str | None:
-    """``other`` for those that have another U-Net or none; ``None`` where nothing says it."""
+    """The family that it is for; ``other`` for models with another U-Net or none; ``None``: unknown."""
     keys = list(header.shapes)
     if other(header) is not None:
         return "other"
@@ -53,7 +53,7 @@ def family(header: headers.Header, width: int | None) -> str | None:
     if found is not None:
         return found
     if width is not None or _unpublished(header):
-        return None  # whatever its notes say, it was made for none of the models that they name
+        return None  # the notes name published models, which it does not fit
     said = [header.metadata.get(name, "") for name in ("ss_base_model_version", "modelspec.architecture")]
     if any(base.startswith(("sdxl", "stable-diffusion-xl")) for base in said):
         return "sdxl"
@@ -63,7 +63,7 @@ def family(header: headers.Header, width: int | None) -> str | None:
 
 
 def other(header: headers.Header) -> str | None:
-    """Which models it is made for that no LoRA can be drawn with here, by the names of its layers."""
+    """By its layer names, the unsupported model that it is for, if any."""
     layers = {_layer(half[0]) for key in header.shapes if (half := lora_names.read(key)) is not None}
     for pattern, title in _OTHERS:
         if any(pattern.match(layer) for layer in layers):
@@ -72,7 +72,7 @@ def other(header: headers.Header) -> str | None:
 
 
 def _layer(stem: str) -> str:
-    """Its name as of a layer of a transformer; that of a text encoder's says nothing here."""
+    """The layer's name within a transformer; empty for text encoders' layers."""
     place = lora_names.place(stem)
     if place is not None:
         return place[1] if place[0] == "unet" else ""
@@ -83,8 +83,8 @@ def _layer(stem: str) -> str:
 
 
 def _unpublished(header: headers.Header) -> bool:
-    """Whether its shapes are those of no published Stable Diffusion, but of a small model for tests or of a relative
-    that was trained anew."""
+    """Whether its shapes belong to no published Stable Diffusion: a small test model, or a relative trained from
+    scratch."""
     for key, shape in header.shapes.items():
         place = _place_of_down(key)
         if place is None or len(shape) < 2 or _ATTENTION.search(place[1]) is None:
@@ -95,12 +95,12 @@ def _unpublished(header: headers.Header) -> bool:
 
 
 def _reads_the_prompt(key: str) -> bool:
-    """The down half at a layer whose input are the prompt's embeddings: its width tells the text encoder."""
+    """Whether this is the down half of a cross-attention layer, whose input width tells the text encoder."""
     place = _place_of_down(key)
     return place is not None and place[0] == "unet" and place[1].endswith("attn2_to_k")
 
 
 def _place_of_down(key: str) -> lora_names.Place | None:
-    """Where the layer is whose down half, which is as wide as the layer's input, has this name."""
+    """The place of the layer whose down half (as wide as the layer's input) has this name."""
     half = lora_names.read(key)
     return lora_names.place(half[0]) if half is not None and half[1] == "down" else None

@@ -17,19 +17,19 @@ from . import ldm_names
 
 Part = Literal["down", "up", "alpha"]
 Place = tuple[str, str]
-"""Component, and the layer's name in it with underscores for dots."""
+"""Component, and the layer's name in it with underscores instead of dots."""
 
 _HALVES: tuple[tuple[re.Pattern[str], dict[str, Part]], ...] = (
-    # PEFT's, with the name of an adapter or without.
+    # PEFT, with or without an adapter's name.
     (re.compile(r"(.+)\.lora_(A|B)(?:\.(?!(?:weight|bias)$)([^.]+))?(?:\.weight)?"), {"A": "down", "B": "up"}),
     # kohya's `.lora_down`, and diffusers' `.lora.down`, `.lora_linear_layer.down` and `_lora.down` of former years.
     (re.compile(r"(.+?)[._]lora(?:_linear_layer)?[._](down|up)(?:\.weight)?"), {"down": "down", "up": "up"}),
     (re.compile(r"(.+)\.(alpha)"), {"alpha": "alpha"}),
 )
 WRAPPED = "base_model.model."
-"""PEFT's, before the layers of a model or of one part of it."""
+"""PEFT's prefix of a model's or a component's layers."""
 _BUNDLED = "bundle_emb."
-"""OneTrainer puts the embeddings that were trained with a LoRA beside it."""
+"""Prefix of embeddings that OneTrainer stores beside the LoRA they were trained with."""
 _PREFIXES = {
     "lora_unet_": "unet",
     "lora_te1_": "text_encoder",
@@ -54,7 +54,7 @@ _OF_A_UNET = re.compile(
     r"(?:(?:down|up|input|output)_blocks|mid_block|middle_block|conv_in|conv_out|time_embed(?:ding)?|add_embedding"
     r"|label_emb)_"
 )
-"""How a layer of a U-Net is called where no prefix says what it is."""
+"""Beginnings of U-Net layer names without a component prefix."""
 _OTHER_KINDS = {
     "dora_scale": "a DoRA",
     "lora_magnitude_vector": "a DoRA",
@@ -68,9 +68,9 @@ _OTHER_KINDS = {
     "diff_b": "a full difference",
     "diff": "a full difference",
 }
-"""By how a part of a tensor's name begins, what is like a LoRA and cannot be drawn with."""
+"""Name parts of unsupported relatives of LoRA → what they are."""
 _OF_CLIP = {"q_proj": "to_q", "k_proj": "to_k", "v_proj": "to_v", "out_proj": "to_out"}
-"""The attention's layers, as diffusers called them in LoRAs of text encoders once."""
+"""diffusers' former names of attention layers in LoRAs of text encoders."""
 _ONLY_SDXL = re.compile(
     r"add_embedding_|label_emb_|transformer_blocks_[2-9]_"
     r"|down_blocks_2_attentions_\d+_transformer_blocks_[1-9]|mid_block_\w*transformer_blocks_[1-9]"
@@ -78,7 +78,7 @@ _ONLY_SDXL = re.compile(
 _ONLY_SD = re.compile(
     r"down_blocks_0_attentions|down_blocks_3_|up_blocks_3_|(?:input_blocks_[12]_1|(?:input|output)_blocks_(?:9|10|11)_\d)_"
 )
-"""Layers that the U-Net of one family has and that of the other lacks."""
+"""Layers that only one family's U-Net has."""
 
 
 def read(name: str) -> tuple[str, Part] | None:
@@ -97,13 +97,13 @@ def is_half(name: str) -> bool:
 
 
 def adapter(half: str) -> str:
-    """As PEFT calls the adapter that a half belongs to; nothing where it has no name."""
+    """PEFT's adapter name of a half; empty where it has none."""
     match = _HALVES[0][0].fullmatch(half)
     return (match[3] or "") if match else ""
 
 
 def place(stem: str) -> Place | None:
-    """Where a layer is; ``None``: its name says nothing that is known here."""
+    """The place of a layer; ``None`` for unknown names."""
     name = stem.removeprefix(WRAPPED).replace(".processor.", ".")
     for prefix, component in _PREFIXES.items():
         if name.startswith(prefix):
@@ -113,7 +113,7 @@ def place(stem: str) -> Place | None:
 
 
 def table(component: str, modules: Iterable[str], layers: int) -> dict[str, str]:
-    """By what a layer may be called, its name in the model. ``layers``: in each block of its U-Net."""
+    """Possible names of layers → their name in the model. ``layers``: per block of the U-Net."""
     found: dict[str, str] = {}
     for module in modules:
         ways = [module]
@@ -123,7 +123,7 @@ def table(component: str, modules: Iterable[str], layers: int) -> dict[str, str]
         else:
             head, _, last = module.rpartition(".")
             ways += [f"{head}.{_OF_CLIP[last]}"] if last in _OF_CLIP else []
-            # A step of the names that one version of the libraries has and the other lacks.
+            # Some versions of transformers have this name part, others do not.
             inner = [way.removeprefix("text_model.") for way in ways]
             ways += [*inner, *(f"text_model.{way}" for way in inner)]
         for way in ways:
@@ -141,7 +141,7 @@ def other_kind(names: Iterable[str]) -> str | None:
 
 
 def family(names: Iterable[str]) -> str | None:
-    """For which family a LoRA is made, by the layers that only its U-Net has."""
+    """The family that a LoRA is for, by layers that only its U-Net has."""
     layers = {found[1] for name in names if (half := read(name)) and (found := place(half[0])) and found[0] == "unet"}
     if any(_ONLY_SDXL.search(name) for name in layers):
         return "sdxl"
@@ -149,7 +149,7 @@ def family(names: Iterable[str]) -> str | None:
 
 
 def left_out_note(lora: str, names: Iterable[str]) -> str | None:
-    """Says what of a file was passed by; ``None``: nothing was."""
+    """A note on ignored tensors of a file; ``None``: all were used."""
     counts = Counter(_left_out(name) for name in names)
     if not counts:
         return None
@@ -167,5 +167,5 @@ def _left_out(name: str) -> str:
 
 
 def flat(name: str) -> str:
-    """A layer's name as it is compared."""
+    """A layer's name in the form for comparing."""
     return name.replace(".", "_")

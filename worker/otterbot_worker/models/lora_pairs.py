@@ -11,7 +11,7 @@ Shape = tuple[int, ...]
 
 
 def problem(shapes: Mapping[str, Shape]) -> str | None:
-    """Why its layers cannot be drawn with, as the end of a sentence; those with unknown names are no part of it."""
+    """Why its layers cannot be used, as the end of a sentence. Layers with unknown names are not checked."""
     layers: dict[str, dict[lora_names.Part, Shape]] = {}
     adapters: set[str] = set()
     for name, shape in shapes.items():

@@ -1,9 +1,9 @@
 """LoRAs and embeddings: files that lie in a folder and are called by their name. Free of torch.
 
 ``loras/*.safetensors`` and ``embeddings/*.safetensors``, looked for in the operator's data directory first and then
-among what is shipped. Only these names exist: what a prompt says is compared with them and never becomes a path.
-Pickled files (``.pt``, ``.bin``, ``.ckpt``) can run code when they are read, so they are never opened; they and files
-that cannot be called are there with a problem, so that nobody has to wonder.
+among what is shipped. A prompt's names are only compared with these and never become a path. Pickled files (``.pt``,
+``.bin``, ``.ckpt``) can run code when they are read, so they are never opened. They, and files whose name cannot be
+typed, are listed with a problem, so that people see why they are not used.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ TRIGGERS_MAX = 3
 
 _ENDINGS = frozenset({".safetensors"})
 _WORD = re.compile(r"(?:<(\w(?:[\w.\-]*\w)?)>|(\w(?:[\w.\-]*\w)?))")
-"""What ``prompts.lora_tags`` finds in a prompt as one word."""
+"""A word as ``prompts.lora_tags`` finds it in a prompt."""
 _CONTAINERS = frozenset({"emb_params", "clip_l", "clip_g"})
-"""Names of an embedding's tensors that are no words."""
+"""Names of an embedding's tensors that are not its word."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,11 +47,11 @@ class Extra:
     stamp: Stamp
     family: str | None = None
     width: int | None = None
-    """How wide the prompt's embeddings are in the models that it is made for; ``None`` where it does not say."""
+    """Width of the prompt embeddings of the models that it is for; ``None``: unknown."""
     layout: str = "?"
     """``kohya``, ``diffusers``, ``a1111``, or ``?``."""
     triggers: tuple[str, ...] = ()
-    """Words that it was trained with; of an embedding those that it may be called by, its file's own word first."""
+    """A LoRA's trigger words. An embedding's own words: the trained one first, then its file's name."""
     problem: str | None
     """Why it cannot be used, as the end of a sentence that begins with its name."""
     unread: str | None = None
@@ -59,7 +59,7 @@ class Extra:
 
 
 class Library:
-    """The operator's files and those that are shipped, looked at anew each time. Thread-safe."""
+    """The operator's and the shipped files, listed anew each time. Thread-safe."""
 
     def __init__(self, *roots: Path) -> None:
         """``roots``: directories with the two folders in them, the first one wins."""
@@ -74,7 +74,7 @@ class Library:
         self.controlnets.close()
 
     def all(self, kind: Kind) -> dict[str, Extra]:
-        """By name, in the order of the alphabet. A file that cannot be used at all gives way to one that can.
+        """All of a kind by name, sorted. Of two with one name a usable file counts.
 
         :raises CannotLook: at a folder
         """
@@ -93,11 +93,11 @@ class Library:
         return dict(sorted(found.items(), key=lambda item: item[0].casefold()))
 
     def find(self, kind: Kind, name: str) -> Extra | None:
-        """As `folders.named`; what cannot be called is not there. :raises CannotLook: at a folder"""
+        """The file of that name (``user_files.named``); ``None`` for unusable ones. :raises CannotLook: at a folder"""
         return user_files.named(self.all(kind), name) if user_files.good_name(name) else None
 
     def listed(self, kind: Kind) -> list[Extra]:
-        """All of them, for people to see. A folder that nobody can look into is one line. Never raises."""
+        """All of a kind, for people. An unreadable folder is listed as one line. Never raises."""
         try:
             return list(self.all(kind).values())
         except CannotLook as error:
@@ -105,8 +105,8 @@ class Library:
             return [Extra(kind=kind, name=name, path=Path(name), size=0, stamp=(0, 0), problem=said, unread=error.why)]
 
     def words(self) -> dict[str, Extra]:
-        """The embeddings by what calls them, in small letters: their names, and the words that their files were trained
-        as. A name goes before another file's word; of two with one word the first in the alphabet has it.
+        """Words in small letters → embeddings: their names, and the words they were trained as. A file's name has
+        precedence over another file's word; of two with one word the first by name counts.
 
         :raises CannotLook: at a folder
         """
@@ -129,11 +129,11 @@ class Library:
         return self._hashes.get(extra.path, extra.stamp)
 
     def known_hashes(self, extra: Extra) -> Hashes | None:
-        """Without reading anything."""
+        """The hashes, if they are known without reading the file."""
         return self._hashes.known(extra.path, extra.stamp)
 
     def hash_some(self, seconds: float) -> None:
-        """Hashes files that nobody has asked for yet, until the time is over: at least one, however slow all is."""
+        """Hash files with unknown hashes until the time is over, at least one."""
         known = [*self.listed("embedding"), *self.listed("lora")]
         until = time.monotonic() + seconds
         for extra in known:
@@ -148,7 +148,7 @@ class Library:
 
 
 def read(kind: Kind, path: Path, stamp: Stamp, patience: Patience | None = None) -> Extra:
-    """What the header says. Never raises: what is wrong stands in ``problem``."""
+    """Read a file's header. Never raises: errors are in ``problem``."""
     bare = Extra(kind=kind, name=path.stem.strip(), path=path, size=stamp[0], stamp=stamp, problem=None)
     if stamp[0] > SIZE_MAX[kind]:
         return replace(bare, problem=f"is larger than {SIZE_MAX[kind] // 1024**2} MB")
@@ -168,7 +168,7 @@ def read(kind: Kind, path: Path, stamp: Stamp, patience: Patience | None = None)
 
 
 def examined_lora(path: Path) -> dict[str, Any]:
-    """What an ``Extra`` holds, of the file itself. :raises headers.BadFile: :raises OSError:"""
+    """The fields of ``Extra``, read from the file. :raises headers.BadFile: :raises OSError:"""
     return _examined("lora", path)
 
 
@@ -188,7 +188,7 @@ def _examined(kind: Kind, path: Path) -> dict[str, Any]:
 
 
 def is_lora(keys: Iterable[str]) -> bool:
-    """Whether some of these are the names of a LoRA's tensors."""
+    """Whether any of these names belongs to a LoRA."""
     return any(lora_names.is_half(key) for key in keys)
 
 
@@ -198,7 +198,7 @@ def is_embedding(header: headers.Header) -> bool:
 
 
 def _problem(kind: Kind, layout: str, header: headers.Header) -> str | None:
-    """What is wrong with a file that is whole."""
+    """Why an intact file cannot be used."""
     if kind == "embedding":
         return "is no textual inversion" if layout == "?" else None
     if (other := lora_names.other_kind(header.shapes)) is not None:
@@ -216,7 +216,7 @@ def _problem(kind: Kind, layout: str, header: headers.Header) -> str | None:
 
 
 def _lora(header: headers.Header) -> tuple[str, str | None, int | None]:
-    """Layout, family and width. Only what is certain counts: what is not known is tried, and the engine says if it
+    """Layout, family and width. Only certain knowledge is used: where it is unknown, the engine tries whether it
     fits."""
     keys = list(header.shapes)
     kohya = any(key.startswith(("lora_unet_", "lora_te")) for key in keys)
@@ -238,8 +238,8 @@ def _embedding(header: headers.Header) -> tuple[str, str | None, int | None]:
 
 
 def _calls(name: str, header: headers.Header) -> tuple[str, ...]:
-    """What an embedding may be called by in a prompt: the word that it was trained as, which diffusers makes the name
-    of its only tensor, and the name of its file."""
+    """An embedding's words in prompts: the one it was trained as (diffusers names its only tensor so), and its file's
+    name."""
     own = [key for key in header.shapes if len(header.shapes) == 1 and key not in _CONTAINERS]
     words = [word for word in own if len(word) <= user_files.NAME_MAX and _WORD.fullmatch(word)]
     names = [name] if (match := _WORD.fullmatch(name)) and match[2] else []
@@ -247,7 +247,7 @@ def _calls(name: str, header: headers.Header) -> tuple[str, ...]:
 
 
 def _triggers(metadata: Mapping[str, str]) -> tuple[str, ...]:
-    """The words that the file was trained with: as its maker says, else the tag that stands at most of the pictures."""
+    """A LoRA's trigger words: as its maker says, else the most frequent tag of the training pictures."""
     said = metadata.get("modelspec.trigger_phrase", "") or metadata.get("trigger_word", "")
     words = [_word(said)] if said else [_word(tag) for tag in _most_frequent(metadata.get("ss_tag_frequency", ""))]
     return tuple(dict.fromkeys(word for word in words if word))[:TRIGGERS_MAX]

@@ -1,4 +1,4 @@
-"""What a model has learned of noise: what it predicts, and whether it begins with nothing but noise. Free of torch.
+"""A model's noise schedule: prediction type, and zero terminal SNR. Free of torch.
 
 NoobAI and its relatives predict the velocity and have learned noise without any picture in it ("zero terminal SNR").
 Drawn with as if they were plain SDXL, they begin with noise that they never saw, and give grey or burnt pictures.
@@ -14,14 +14,13 @@ from .headers import Header
 
 VELOCITY = {"prediction_type": "v_prediction"}
 ZERO_SNR = {"rescale_betas_zero_snr": True}
-"""As schedulers of diffusers call them."""
+"""The scheduler setting of diffusers."""
 RESCALE = 0.7
-"""How much of the guidance is scaled back to the prompt's own contrast, for models with zero terminal SNR: the share
-that those who found it recommend."""
+"""Guidance rescale for models with zero terminal SNR, as its authors recommend."""
 
 
 def said(header: Header) -> dict[str, Any]:
-    """What a single file says of its noise. Trainers of SDXL leave empty tensors with these names, or notes."""
+    """The noise settings that a single file states. Trainers of SDXL leave empty tensors with these names, or notes."""
     notes = header.metadata
     velocity = (
         "v_pred" in header.shapes
@@ -33,9 +32,9 @@ def said(header: Header) -> dict[str, Any]:
 
 
 def settled(base: Mapping[str, Any], found: Mapping[str, Any], prediction: str | None) -> dict[str, Any]:
-    """A scheduler's settings: those of its kind of model, what its file says, and what its entry says of that. Who
-    predicts noise cannot begin with noise alone, whatever the file says: at that step nothing of the picture follows
-    from it."""
+    """A scheduler's settings: the kind's, overridden by the file's, overridden by the entry's prediction type. Epsilon
+    prediction excludes zero terminal SNR whatever the file says: at the step of pure noise the picture cannot be
+    derived from predicted noise."""
     made = {**base, **found, **({} if prediction is None else {"prediction_type": prediction})}
     if made.get("prediction_type") != "v_prediction":
         made.pop("rescale_betas_zero_snr", None)
@@ -43,7 +42,7 @@ def settled(base: Mapping[str, Any], found: Mapping[str, Any], prediction: str |
 
 
 def zero_snr(settings: Mapping[str, Any]) -> bool:
-    """Whether a scheduler's settings say that."""
+    """Whether a scheduler's settings have zero terminal SNR."""
     return bool(settings.get("rescale_betas_zero_snr"))
 
 
@@ -53,7 +52,7 @@ def samplers_for(taken: tuple[str, ...], settings: Mapping[str, Any]) -> tuple[s
 
 
 def rescale(settings: Mapping[str, Any]) -> float:
-    """The share of the guidance that is scaled back."""
+    """The guidance rescale for a scheduler's settings."""
     return RESCALE if zero_snr(settings) and settings.get("prediction_type") == "v_prediction" else 0.0
 
 

@@ -1,9 +1,8 @@
-"""Whether the settings of a model's parts can be built by. Free of torch.
+"""Checks the settings of a model's parts before anything is built by them. Free of torch.
 
-A number in a ``config.json`` says how many layers a part has, or for how many steps noise is made. Whoever builds it
-takes memory and time as that number says, long before any weight is read: a billion of them take all that the machine
-has, and what is drawn meanwhile goes with it. Others are looked at only while a picture is drawn, and end it with an
-error of which nobody can tell that the model's files are to blame for it.
+A number in a ``config.json`` says how many layers a part has, or for how many steps noise is made. Building a part
+takes memory and time by these numbers before any weight is read: a billion layers take all memory and kill the picture
+in work. Other wrong numbers fail only while a picture is drawn, with an error that does not name the model's files.
 """
 
 from __future__ import annotations
@@ -18,11 +17,11 @@ from . import plain_files
 
 NUMBER_MAX = 2**31
 SIZE_MAX = 2**24
-"""The largest honest one is a tokenizer's number of words, some hundred thousand."""
+"""Bound of any number. The largest honest one is a vocabulary, some hundred thousand."""
 COUNT_MAX = 512
-"""Of layers, blocks and heads, and of what a list says of them; the deepest models have a hundred."""
+"""Bound of layers, blocks and heads, and of lists of them; the deepest models have a hundred."""
 TIMESTEPS_MAX = 10_000
-"""Of the noise, also where a schedule lists what it does at each. Nearly all models have a thousand."""
+"""Bound of training timesteps, and of lists with a value for each. Nearly all models have a thousand."""
 NESTED_MAX = 16
 SCHEDULER = "scheduler/scheduler_config.json"
 
@@ -30,7 +29,7 @@ _COUNTS = ("layers", "blocks", "heads", "depth")
 _SIZES = ("size", "channels", "dim", "embeddings")
 _AT_LEAST_ONE = frozenset({"num_hidden_layers", "num_attention_heads", "layers_per_block", "norm_num_groups"})
 _SMALL = re.compile(r"(?:\A|_)eps(?:ilon)?\Z")
-"""What keeps a norm from dividing by zero."""
+"""Names of epsilons of norms, the only tiny numbers."""
 _FACTORS = {
     "scaling_factor": (1e-4, 1e4),
     "shift_factor": (-1e4, 1e4),
@@ -39,17 +38,16 @@ _FACTORS = {
     "max_shift": (-100, 100),
     "shift_terminal": (1e-6, 1),
 }
-"""Of a decoder, and of a scheduler that matches flows: from and to. Nothing stands for the usual one."""
+"""Bounds of settings of a VAE, and of a flow-matching scheduler. ``None`` means the default."""
 _WORDS = {
     "prediction_type": frozenset({"epsilon", "v_prediction", "sample", "flow_prediction"}),
     "timestep_spacing": frozenset({"leading", "linspace", "trailing"}),
 }
-"""Of a scheduler's settings, what the classes know."""
+"""Allowed values of a scheduler's settings."""
 
 
 def unbuildable(folder: Path, *names: str) -> str | None:
-    """The first of these files of settings in the folder by which nothing can be built. What is not there is not looked
-    at here.
+    """The first of these settings files in the folder that cannot be used. Missing files are ignored here.
 
     :raises CannotLook:
     """
@@ -71,7 +69,7 @@ def unbuildable(folder: Path, *names: str) -> str | None:
 
 
 def sensible(value: Any, longest: int = COUNT_MAX, *, key: str = "", level: int = 0) -> bool:
-    """Whether all numbers are such that something can be built by them. ``longest``: how long a list may be."""
+    """Whether all numbers are within bounds. ``longest``: maximum length of lists."""
     if isinstance(value, dict | list):
         if level >= NESTED_MAX:
             return False
@@ -94,7 +92,7 @@ def sensible(value: Any, longest: int = COUNT_MAX, *, key: str = "", level: int 
 
 
 def _schedules(settings: Mapping[str, Any]) -> bool:
-    """Whether a scheduler can be made by them that comes from noise to a picture."""
+    """Whether a working scheduler can be made from the settings."""
     for name, known in _WORDS.items():
         if name in settings and not (isinstance(settings[name], str) and settings[name] in known):
             return False
@@ -105,7 +103,7 @@ def _schedules(settings: Mapping[str, Any]) -> bool:
 
 
 def _ends_texts(settings: Mapping[str, Any]) -> bool:
-    """Whether the end of a text can be found by them, where CLIP reads it: it takes what stands there for the whole."""
+    """Whether CLIP finds the end-of-text token by these settings: it pools the embedding at that place."""
     if not str(settings.get("model_type", "")).startswith("clip") or "eos_token_id" not in settings:
         return True
     return type(settings["eos_token_id"]) is int

@@ -1,9 +1,8 @@
-"""What a ``.ckpt`` holds, found without running it: names and shapes of its tensors. Free of torch.
+"""Names and shapes of the tensors in a ``.ckpt``, found without running it. Free of torch.
 
-A pickle is a program. ``torch.save`` writes one into a zip, ``data.pkl``, beside the bytes of the tensors. Its steps
-are followed here one by one on plain values; whatever it wants to call is held against a short list, which only builds
-dictionaries and tensors, and nothing is ever called. torch reads the file later under the same rule
-(``weights_only=True``).
+A pickle is a program. ``torch.save`` writes one into a zip, ``data.pkl``, beside the bytes of the tensors. Its opcodes
+are interpreted here on plain values. Calls are checked against a short list that only builds dictionaries and tensors,
+and nothing is ever called. torch reads the file later under the same rule (``weights_only=True``).
 """
 
 from __future__ import annotations
@@ -25,11 +24,11 @@ from .headers import TENSORS_MAX, BadFile, Header, shape_of
 PICKLE_MAX = 8 * 1024 * 1024
 """Bytes of ``data.pkl``; a model with a thousand tensors has a few hundred thousand."""
 DIRECTORY_MAX = 8 * 1024 * 1024
-"""Bytes of the zip's list of entries; one takes about a hundred."""
+"""Bytes of the zip's directory; an entry takes about a hundred."""
 STEPS_MAX = 500_000
-"""Of the program; a model with a thousand tensors takes fifty thousand."""
+"""Opcodes of the program; a model with a thousand tensors takes fifty thousand."""
 MEMO_MAX = 2**31
-"""Larger numbers may be chosen so that a dictionary takes the square of their count."""
+"""Bound of memo keys: larger numbers can be chosen to collide, which makes a dictionary quadratic."""
 
 _DICT, _TENSOR, _PARAMETER = (
     ("collections", "OrderedDict"),
@@ -41,7 +40,7 @@ _STORAGES = tuple(
     for kind in ("Float", "Half", "BFloat16", "Double", "Long", "Int", "Short", "Char", "Byte", "Bool")
 )
 _TAIL = 22 + 65_535 + 76
-"""Bytes at the end of a zip in which its last record begins, with those of a large zip before it."""
+"""Bytes at the end of a zip that contain its end records, zip64's included."""
 NESTED_MAX = 8
 """``state_dict`` in ``state_dict``; a dictionary may lie in itself."""
 SAFE = frozenset({_DICT, _TENSOR, _PARAMETER, *_STORAGES})
@@ -62,7 +61,7 @@ class _Mark:
 
 
 def read(path: Path) -> Header:
-    """:raises BadFile: no such file, or one that wants to run code :raises OSError:"""
+    """:raises BadFile: not such a file, or one that wants to run code :raises OSError:"""
     with plain_files.opened(path) as file:
         first = file.read(4)
         if first[:2] in (b"\x80\x02", b"\x80\x03", b"\x80\x04"):
@@ -77,7 +76,7 @@ def read(path: Path) -> Header:
         except (zipfile.BadZipFile, RuntimeError, EOFError, ValueError, LookupError, struct.error, OverflowError):
             raise BadFile("is cut off or no checkpoint") from None
         except OSError as error:
-            if error.errno != errno.EINVAL:  # it would look before the beginning of the file
+            if error.errno != errno.EINVAL:  # a seek before the beginning of the file
                 raise
             raise BadFile("is cut off or no checkpoint") from None
     try:
@@ -94,7 +93,8 @@ def read(path: Path) -> Header:
 
 
 def _check_directory(file: BinaryIO) -> None:
-    """zipfile reads the list of all entries before anybody can ask how many there are. :raises BadFile:"""
+    """Check the size of the directory first: zipfile reads all of it before it tells the number of entries. :raises
+    BadFile:"""
     size = file.seek(0, os.SEEK_END)
     start = max(0, size - _TAIL)
     file.seek(start)
@@ -104,7 +104,7 @@ def _check_directory(file: BinaryIO) -> None:
     if at < 0 or len(tail) < at + 22:
         raise BadFile("is cut off or no checkpoint")
     length = int.from_bytes(tail[at + 12 : at + 16], "little")
-    wide = tail.rfind(b"PK\x06\x06", 0, at)  # the end of a large zip, with longer numbers
+    wide = tail.rfind(b"PK\x06\x06", 0, at)  # zip64's end record
     if wide >= 0:
         length = max(length % 0xFFFFFFFF, int.from_bytes(tail[wide + 40 : wide + 48], "little"))
     if length > DIRECTORY_MAX:
@@ -122,7 +122,7 @@ def _program(archive: zipfile.ZipFile) -> bytes:
 
 
 def _largest(entry: zipfile.ZipInfo) -> int:
-    """Of the sizes that a zip says of an entry, which zipfile reads as many bytes as."""
+    """The largest size that the zip claims for an entry: zipfile reads that many bytes."""
     return max(entry.file_size, entry.compress_size)
 
 
@@ -130,7 +130,7 @@ def _largest(entry: zipfile.ZipInfo) -> int:
 
 
 class _Machine:
-    """A stack of plain values, as pickle's own, on which nothing is called."""
+    """Pickle's stack machine on plain values; calls nothing."""
 
     def __init__(self) -> None:
         self.stack: list[Any] = []
@@ -174,9 +174,8 @@ class _Machine:
 
 
 def _dictionary(items: list[Any]) -> dict[Any, Any]:
-    """Of keys and values in turn. To use anything else than these as a key means to look through all of it, and a tuple
-    may hold itself a billion times over. Only names are kept, since all that is looked for has one: numbers may be
-    chosen so that each is compared with all the others."""
+    """A dictionary from alternating keys and values. Only text keys are kept, since all tensors have names: hashing
+    nested tuples may take exponential time, and numbers can be chosen to collide."""
     if not all(isinstance(key, (str, int, float, bytes)) for key in items[::2]):
         raise ValueError
     return {key: value for key, value in zip(items[::2], items[1::2], strict=True) if isinstance(key, str)}
@@ -225,11 +224,11 @@ def _memoize(machine: _Machine, argument: Any) -> None:
 
 
 def _build(machine: _Machine, _: Any) -> None:
-    machine.stack.pop()  # attributes, as the version that an OrderedDict carries
+    machine.stack.pop()  # attributes, such as an OrderedDict's version
 
 
 def _persistent(machine: _Machine, _: Any) -> None:
-    machine.stack[-1] = ()  # the bytes of a tensor, which lie elsewhere in the zip
+    machine.stack[-1] = ()  # a tensor's storage, which is elsewhere in the zip
 
 
 _CONSTANTS: dict[str, Callable[[], Any]] = {

@@ -1,10 +1,10 @@
 """Whether a file is there, and how it is opened. Free of torch.
 
-A folder for people's files may hold anything: a pipe, which keeps whoever opens it waiting for a writer; a device,
-which never ends; a link to itself. So nothing here waits, and nothing but a plain file is read.
+A folder for people's files may hold anything: a pipe, on which open() waits for a writer; a device that never ends; a
+link to itself. So nothing here waits, and only plain files are read.
 
-Absent is what the system calls so (no such file, or a file where a folder should be). Every other error says only that
-nobody could look: it leaves as ``CannotLook`` and is never taken for a no.
+Absent means ENOENT or ENOTDIR. Every other error means that nobody could look: it is raised as ``CannotLook`` and never
+counts as absent.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from ..errors import CannotLook
 
 ABSENT = (FileNotFoundError, NotADirectoryError)
 JSON_MAX = 1024 * 1024
-"""Bytes of a file of settings. The largest ones, of tokenizers, are not read here."""
+"""Bytes of a settings file. Tokenizers' larger ones are not read here."""
 JSON_PARTS_MAX = 50_000
-"""Lists and objects in one: each takes many times the two characters that make it."""
+"""Lists and objects in one file: each takes far more memory than its two characters."""
 
 FOLDER = "is a folder, not a file"
 _KINDS = (
@@ -36,18 +36,18 @@ _KINDS = (
 
 
 class NotPlain(OSError):
-    """It is there and no file. ``strerror`` ends a sentence that begins with its name."""
+    """It exists but is no plain file. ``strerror`` ends a sentence that begins with its name."""
 
 
 def kind_problem(mode: int) -> str | None:
-    """Why nothing can be read of what has this ``st_mode``, as the end of a sentence; ``None``: it is a plain file."""
+    """Why a thing with this ``st_mode`` cannot be read, as the end of a sentence; ``None``: it is a plain file."""
     if stat.S_ISREG(mode):
         return None
     return next((said for test, said in _KINDS if test(mode)), "is no file")
 
 
 def status(path: Path) -> os.stat_result | None:
-    """What a path leads to; ``None``: nothing is there. :raises CannotLook:"""
+    """``stat`` of a path; ``None``: nothing is there. :raises CannotLook:"""
     try:
         return path.stat()
     except ABSENT:
@@ -71,7 +71,7 @@ def is_dir(path: Path) -> bool:
 
 
 def names(folder: Path) -> list[str]:
-    """Of all that lies in a folder, in the order of the alphabet; none where there is no folder. :raises CannotLook:"""
+    """All names in a folder, sorted; none where there is no folder. :raises CannotLook:"""
     try:
         return sorted(os.listdir(folder))
     except ABSENT:
@@ -93,11 +93,11 @@ def printable(name: str) -> str:
 
 @contextmanager
 def opened(path: Path) -> Iterator[BinaryIO]:
-    """To read it. Never waits for a pipe's writer. :raises NotPlain: :raises OSError:"""
+    """Open a file for reading. Never waits for a pipe's writer. :raises NotPlain: :raises OSError:"""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     try:
         problem = kind_problem(os.fstat(descriptor).st_mode)
-        if problem is not None:  # Python's own answer to a folder is that nobody can look at it
+        if problem is not None:  # for a folder, Python raises a permission error instead
             raise NotPlain(0, problem)
     except OSError:
         os.close(descriptor)
@@ -107,7 +107,7 @@ def opened(path: Path) -> Iterator[BinaryIO]:
 
 
 def read_json(path: Path, most: int = JSON_MAX) -> Any:
-    """A file of settings. :raises ValueError: it is none, or too large :raises OSError:"""
+    """Read a settings file. :raises ValueError: no JSON, or too large :raises OSError:"""
     with opened(path) as file:
         raw = file.read(most + 1)
     if len(raw) > most or raw.count(b"[") + raw.count(b"{") > JSON_PARTS_MAX:

@@ -1,8 +1,7 @@
-"""Tensors that change what others mean: scales, tables of values, differences. Free of torch; reads names and shapes.
+"""Tensors that change the meaning of others: scales, lookup tables, deltas. Free of torch; reads names and shapes.
 
-A weight in 8 bits with a scale is read as what it is (``scales``; ``images.load.scaled_weights`` multiplies). Whatever
-else stands beside weights and is no bias is refused by name: weights without it would be drawn with as if they were
-plain.
+8-bit weights with a scale are supported (``scales``; ``images.load.scaled_weights`` multiplies). Other tensors beside a
+weight, except biases, are refused by name: ignoring them would use wrong weights.
 """
 
 from __future__ import annotations
@@ -18,9 +17,9 @@ from .headers import BadFile, Header, read, values
 SCALES = (".scale_weight", ".weight_scale")
 """Behind a layer's name: one number for its weight, or one for each of its rows, by which that is multiplied."""
 PASSED = (".scale_input", ".input_scale")
-"""For inputs in 8 bits, which are not computed with here."""
+"""Scales of 8-bit inputs, which are not used here."""
 MARKS = ("scaled_fp8", ".comfy_quant")
-"""They say that weights have scales; those are looked for by their own names."""
+"""Marks of scaled files; the scales themselves are found by their names."""
 
 _FORMS = {
     **dict.fromkeys((".weight_scale_2", ".weight_global_scale"), "NVFP4"),
@@ -33,9 +32,9 @@ _FORMS = {
     ".qscale": "a form of its own",
 }
 _BESIDE = frozenset({"weight", "bias", "alpha", "running_mean", "running_var", "num_batches_tracked"})
-"""What a layer may have beside its weight without another meaning."""
+"""Tensors beside a weight that do not change its meaning."""
 _STEPS_MAX = 32
-"""Of a name. Longer ones are no model's, and looking at each beginning takes the square of them."""
+"""Parts of a name. No model has longer ones, and checking all prefixes is quadratic."""
 _INTEGERS = frozenset({"I8", "U8", "I16", "U16", "I32", "U32", "I64", "U64", "BOOL"})
 _WHOLE = frozenset({"F64", "F32", "F16", "BF16", "F8_E4M3", "F8_E5M2"})
 _DIFFERENCE = "holds only the difference to another model, as old ControlNets may, and cannot be drawn with by itself"
@@ -50,7 +49,7 @@ def problem(header: Header) -> str | None:
 
 
 def problem_of_names(shapes: Shapes, types: Mapping[str, str] | None = None) -> str | None:
-    """The same by names and shapes. ``types``: as in a safetensors file, where they are known."""
+    """As ``problem``, by names and shapes. ``types``: as in a safetensors file, where known."""
     types = types or {}
     if "difference" in shapes:
         return _DIFFERENCE
@@ -66,14 +65,14 @@ def problem_of_names(shapes: Shapes, types: Mapping[str, str] | None = None) -> 
 
 
 def problem_of_lora(shapes: Shapes) -> str | None:
-    """As ``problem``. Halves are read as they are."""
+    """As ``problem``, for a LoRA, whose halves must be plain."""
     if any(name.endswith(SCALES) for name in shapes):
         return "holds a scale for its weights, which is not read in LoRAs"
     return problem_of_names(shapes)
 
 
 def scales(names: Iterable[str]) -> dict[str, str]:
-    """By the name of a weight, that of its scale."""
+    """Name of a weight → name of its scale."""
     known = set(names)
     return {
         weight: name
@@ -84,7 +83,7 @@ def scales(names: Iterable[str]) -> dict[str, str]:
 
 
 def needless(name: str) -> bool:
-    """Whether nothing is lost where the tensor is not read, once scales are multiplied."""
+    """Whether the tensor can be ignored once scales are multiplied."""
     return name.endswith((*SCALES, *PASSED, *MARKS))
 
 
@@ -136,7 +135,7 @@ def _scaled(name: str, weight: str, shapes: Shapes, types: Mapping[str, str]) ->
 
 
 def _layers_said(text: str, shapes: Shapes) -> str | None:
-    """ComfyUI may say it in the header alone: which layers are kept in which form."""
+    """Layers quantised according to ComfyUI's metadata, which may be in the header alone."""
     if not text:
         return None
     try:

@@ -1,6 +1,7 @@
-"""Which size a model draws: an asked one rounded to what it can, or one made of a shape. Pure, free of torch.
+"""Picture sizes: a requested size rounded to the model's multiples, or a size from an aspect ratio. Pure, free of
+torch.
 
-A shape is width / height. All sizes are (width, height) in pixels.
+A shape is the aspect ratio, width / height. All sizes are (width, height) in pixels.
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ from typing import Protocol
 
 WORDS = {"square": (1, 1), "portrait": (2, 3), "landscape": (3, 2)}
 MOST = 4
-"""The longest side over the shortest one."""
+"""Maximum aspect ratio."""
 EXPECTED = "A shape is square, portrait, landscape, or width:height from 1:4 to 4:1, such as 3:2."
 
 NEAR_USUAL = (0.5, 1.5)
-"""Of the model's usual number of pixels, so many at least and at most: a picture that has them is drawn at its own
-size. With fewer a model shows little, and with more it repeats itself and takes time that nobody has asked for."""
+"""Shares of the model's usual number of pixels between which an init image is drawn at its own size. With fewer pixels
+a model shows little; with more it repeats itself and takes long."""
 
 _RATIO = re.compile(r"([1-9][0-9]{0,2}):([1-9][0-9]{0,2})", re.ASCII)
 
@@ -61,34 +62,33 @@ def rounded(size: tuple[int, int], limits: Limits) -> tuple[int, int]:
 
 
 def fits(size: tuple[int, int], limits: Limits) -> bool:
-    """Whether it is drawn as it is."""
+    """Whether the model draws this size unchanged."""
     return _inside(size, limits) and not any(side % limits.size_multiple for side in size)
 
 
 def closest(size: tuple[int, int], limits: Limits) -> tuple[int, int]:
-    """What comes closest to a size that is not drawn: each side within the limits, and if it has too many pixels then,
-    as many as there may be in about the same shape."""
+    """The closest allowed size: sides within the limits, and at most ``pixels_max`` in about the same shape."""
     near = (nearest(size[0], limits), nearest(size[1], limits))
     step, least = limits.size_multiple, _least(limits)
     shrink = min(1.0, math.sqrt(limits.pixels_max / (near[0] * near[1])))
     narrow, wide = (max(int(side * shrink) // step * step, least) for side in sorted(near))
-    if narrow * wide > limits.pixels_max:  # so long and thin that the narrow side could not shrink
+    if narrow * wide > limits.pixels_max:  # too thin for the narrow side to shrink further
         wide = max(limits.pixels_max // narrow // step * step, least)
     return (narrow, wide) if near[0] <= near[1] else (wide, narrow)
 
 
 def of_shape(shape: float, limits: Limits, pixels: int) -> tuple[int, int]:
-    """About that shape with about that many pixels, in the model's multiples and within its limits."""
+    """A size of about that shape and number of pixels, in the model's multiples and limits."""
     wide = math.sqrt(pixels * shape)
     found = [nearest(wide, limits), nearest(wide / shape, limits)]
     while found[0] * found[1] > limits.pixels_max:
-        # Rounding up may have been too much; the longer side has more to give.
+        # Where rounding up exceeded ``pixels_max``, shorten the longer side.
         found[found.index(max(found))] -= limits.size_multiple
     return found[0], found[1]
 
 
 def of_picture(picture: tuple[int, int], limits: Limits, usual: int) -> tuple[int, int]:
-    """For a picture to start from, or one that steers: its own size, in the model's multiples, where that is within the
+    """The size for an init image or ControlNet picture: its own, in the model's multiples, where that is within the
     limits and near the ``usual`` number of pixels; else its shape with that number."""
     least, most = (share * usual for share in NEAR_USUAL)
     if least <= picture[0] * picture[1] <= most and _inside(picture, limits):
@@ -110,8 +110,8 @@ def _inside(size: tuple[int, int], limits: Limits) -> bool:
 
 
 def of_aspect(shape: float, limits: Limits, pixels: int) -> tuple[int, int]:
-    """A shape that somebody named. Models of the 1024x1024 class get the nearest of the sizes that they have learned,
-    others a size that is computed, as `of_shape` does."""
+    """The size for a requested aspect ratio: for models of the 1024x1024 class the nearest size they were trained on,
+    else computed as in `of_shape`."""
     trained = pixels == _BUCKETS_OF and _BUCKET_STEP % limits.size_multiple == 0
     sides = [side for side in range(512, 2049, _BUCKET_STEP) if trained and nearest(side, limits) == side]
     learned = [
@@ -121,7 +121,7 @@ def of_aspect(shape: float, limits: Limits, pixels: int) -> tuple[int, int]:
     ]
     if not learned:
         return of_shape(shape, limits, pixels)
-    # Of two that are as near, the one with more pixels.
+    # Of two equally near sizes, the one with more pixels.
     return min(learned, key=lambda size: (abs(math.log(size[0] / size[1] / shape)), -size[0] * size[1]))
 
 

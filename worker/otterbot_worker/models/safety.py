@@ -12,7 +12,7 @@ from ..schemas.draw_files import CheckerFiles
 from . import files, plain_files
 
 FILES = ("config.json", "preprocessor_config.json", "model.safetensors")
-"""What is fetched of a repository."""
+"""Files that are downloaded of a repository."""
 MISSING = (
     "The safety checker is not on the worker, so no picture is drawn where one has to look at it. "
     "The operator can allow downloads or name its folder (images.safety_checker)."
@@ -20,7 +20,7 @@ MISSING = (
 
 
 def place(model: Path | None, other: str | None, *, downloads: bool) -> CheckerFiles | None:
-    """``None``: there is none.
+    """The checker's files; ``None``: there is none.
 
     ``model``: the model's folder (or file). ``other``: as ``images.safety_checker``. A few ``stat`` calls.
 
@@ -37,7 +37,7 @@ def place(model: Path | None, other: str | None, *, downloads: bool) -> CheckerF
 
 
 def at_hub(hub: str) -> CheckerFiles | None:
-    """What the cache has of a repository."""
+    """The checker of a repository, from the hub's cache."""
     folder = files.snapshot(hub)
     return None if folder is None else _complete(folder, folder)
 

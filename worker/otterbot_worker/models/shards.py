@@ -1,4 +1,4 @@
-"""Which weights of a component are loaded, and whether all of them are here. Free of torch.
+"""Weight files of a component: which are loaded, and whether any is missing. Free of torch.
 
 Weights are one file or several, the shards (``model-00001-of-00002.safetensors``), which an index names. transformers
 and diffusers write the index of a variant as ``model.safetensors.index.fp16.json``, older diffusers as
@@ -16,14 +16,15 @@ from . import plain_files, user_files
 
 ENDING = ".safetensors"
 INDEX_MAX = 4 * 1024 * 1024
-"""Bytes. That of a model with a thousand layers has less than one million."""
+"""Bytes of an index; one for a thousand layers has less than a million."""
 SEEN_MAX = 256
 
 _SHARD = re.compile(r"-(\d{5})-of-(\d{5})")
 
 
 def of_variant(names: Iterable[str], variant: str | None) -> list[str]:
-    """Which of a component's ``.safetensors`` are loaded: the variant's where it has any, else the plain ones."""
+    """The ``.safetensors`` files of a component that are loaded: the variant's if there are any, else the plain
+    ones."""
     everything = sorted(name for name in names if name.endswith(ENDING))
     special = [name for name in everything if variant and variant_of(name) == variant]
     return special or [name for name in everything if not variant_of(name)]
@@ -58,12 +59,12 @@ def lacking(folder: Path, variant: str | None) -> str | None:
 
 
 def _names(folder: Path) -> frozenset[str]:
-    """Of the files that are there; a link into the hub's cache whose end is gone is none."""
+    """Names of existing files; a dangling link into the hub's cache does not count."""
     return frozenset(name for name in plain_files.names(folder) if plain_files.is_file(folder / name))
 
 
 def _indexed_variant(name: str) -> str | None:
-    """Of which variant's weights this is the index, ``""`` for the plain ones; ``None``: it is no index."""
+    """The variant that this index is for, ``""`` for plain weights; ``None``: not an index."""
     words = name.split(".")[1:]
     if not {"safetensors", "index"} <= set(words) or words[-1] != "json":
         return None
@@ -71,7 +72,7 @@ def _indexed_variant(name: str) -> str | None:
 
 
 def _listed(path: Path) -> frozenset[str] | None:
-    """The files that an index names; ``None``: it cannot be one."""
+    """The files that an index names; ``None``: an invalid index."""
     try:
         return _read(path, user_files.stamp(path))
     except (*plain_files.ABSENT, plain_files.NotPlain):
@@ -82,7 +83,7 @@ def _listed(path: Path) -> frozenset[str] | None:
 
 @lru_cache(maxsize=SEEN_MAX)
 def _read(path: Path, stamp: user_files.Stamp) -> frozenset[str] | None:
-    """A changed one is read again. :raises OSError:"""
+    """Cached by the file's stamp. :raises OSError:"""
     if stamp[0] > INDEX_MAX:
         return None
     try:
@@ -94,7 +95,7 @@ def _read(path: Path, stamp: user_files.Stamp) -> frozenset[str] | None:
 
 
 def _sibling(shards: list[str], names: frozenset[str]) -> str | None:
-    """A shard that is not there, by the numbers in the others' names."""
+    """The name of a missing shard, by the numbers in the others' names."""
     for name in shards:
         count = _SHARD.findall(name)[-1][1]
         others = (_SHARD.sub(f"-{number:05}-of-{count}", name) for number in range(1, int(count) + 1))
@@ -104,6 +105,6 @@ def _sibling(shards: list[str], names: frozenset[str]) -> str | None:
 
 
 def _index_of(shard: str, variant: str | None) -> str:
-    """Without it nothing reads the shards."""
+    """The name of the index that loading the shards needs."""
     stem = _SHARD.sub("", shard).split(".")[0]
     return ".".join([f"{stem}{ENDING}", "index", *([variant] if variant else []), "json"])

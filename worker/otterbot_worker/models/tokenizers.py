@@ -1,7 +1,7 @@
 """Whether a tokenizer can be made of what lies in its folder. Free of torch.
 
-transformers makes one without any words where it finds none, and everything is drawn with it but the prompt. A number
-in its settings says into which pieces a prompt is cut: one that no piece can have keeps the cutting going for ever.
+Without vocabulary files transformers makes an empty tokenizer, and the picture ignores the prompt. A tokenizer's
+``model_max_length`` says into which pieces a prompt is cut; an impossible value makes the cutting endless.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ WHOLE = "tokenizer.json"
 PAIR = ("vocab.json", "merges.txt")
 LENGTH = "model_max_length"
 LENGTH_MIN = 8
-"""Of a piece, two marks included."""
+"""Minimum tokens of a piece, begin and end tokens included."""
 LENGTH_MAX = 1e31
-"""Where a tokenizer has no bound, its settings say 1e30."""
+"""Tokenizers without a limit have 1e30 in their settings."""
 _POSITIONS = 77
-"""Of CLIP's text encoder where its settings do not say."""
+"""Default positions of CLIP's text encoder."""
 _BEGINNING = 1024
-"""Characters of the merges in which there is one: before them stands a line with a version."""
+"""The first merge is within so many characters, after a line with the version."""
 
 
 class Problem(NamedTuple):
     name: str
-    """Of the file, in the tokenizer's folder."""
+    """The file's name in the tokenizer's folder."""
     why: str | None = None
-    """The end of a sentence that begins with it; ``None``: that it is no such file."""
+    """The end of a sentence that begins with the name; ``None``: it is not a valid file."""
 
 
 def has_words(folder: Path) -> bool:
-    """Whether one can be made of what is there: each kind has its own files. :raises CannotLook:"""
+    """Whether a tokenizer can be made: each kind has its own files. :raises CannotLook:"""
     return plain_files.is_file(folder / SETTINGS) and _words_problem(folder) is None
 
 
@@ -48,7 +48,7 @@ def problem(folder: Path, encoder: Path) -> Problem | None:
 
 
 def settings_problem(folder: Path, encoder: Path) -> Problem | None:
-    """As ``problem``, where the words come from elsewhere."""
+    """As ``problem``, where the vocabulary comes from elsewhere."""
     try:
         settings = _read(folder / SETTINGS)
     except plain_files.ABSENT:
@@ -77,7 +77,7 @@ def _words_problem(folder: Path) -> Problem | None:
 
 
 def _text_problem(path: Path) -> str | None:
-    """Why nothing can be read of a file of words; ``None``: it has something in it. :raises CannotLook:"""
+    """Why a vocabulary file cannot be read; ``None``: it can. :raises CannotLook:"""
     try:
         with plain_files.opened(path) as file:
             beginning = file.read(_BEGINNING)
@@ -106,11 +106,11 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _positions(encoder: Path) -> int | None:
-    """How many tokens the encoder reads at once; ``None``: pieces are not made for it by that number."""
+    """How many tokens the encoder reads at once; ``None``: prompts are not cut for it."""
     try:
         built = _read(encoder)
     except (OSError, ValueError):
-        return None  # whoever builds it says so
+        return None  # reported when the encoder is built
     if not str(built.get("model_type", "clip")).startswith("clip"):
         return None
     found = built.get("max_position_embeddings")

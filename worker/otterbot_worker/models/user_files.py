@@ -18,7 +18,7 @@ NAME_MAX = 100
 FILES_MAX = 2_000
 
 Stamp = tuple[int, int]
-"""Size and time of change: other stamp, other file."""
+"""Size and modification time: a file with another stamp counts as changed."""
 
 PICKLES = frozenset({".pt", ".pth", ".bin", ".ckpt"})
 PICKLE = "is a pickle, which can run code when it is opened: convert it to .safetensors"
@@ -37,7 +37,7 @@ class Hashes:
 
 
 class HashCache:
-    """Owns hashes as long as the process lives; a changed file is read again. Thread-safe."""
+    """Caches hashes for the life of the process; a changed file is hashed again. Thread-safe."""
 
     def __init__(self) -> None:
         self._hashes: dict[Path, tuple[Stamp, Hashes]] = {}
@@ -74,19 +74,19 @@ def named(known: Mapping[str, T], name: str) -> T | None:
 
 
 class Unusable(NamedTuple):
-    """What somebody put into a folder to be used, and cannot be."""
+    """A file in a folder that cannot be used."""
 
     path: Path
     stamp: Stamp
     problem: str
     """Why, as the end of a sentence that begins with the name."""
     unread: str | None = None
-    """It may be well, but could not be looked at: why."""
+    """Why it could not be looked at; it may be intact."""
 
 
 def unusable(folder: Path, endings: Collection[str], pickles: Collection[str] = ()) -> list[Unusable]:
-    """What ``listing`` passes over though its name has one of the endings: pickles, names that cannot be called, and
-    what is no file. Folders are left out: nobody takes them for one. :raises CannotLook:"""
+    """The files that ``listing`` skips although their ending matches: pickles, names that cannot be typed, things that
+    are no files. Folders are not reported. :raises CannotLook:"""
     found = []
     for one in _all(folder, lambda stem, ending: stem[0] != "." and (ending in endings or ending in pickles)):
         problem = one.problem
@@ -109,8 +109,8 @@ class _Entry(NamedTuple):
 
 
 def _all(folder: Path, wanted: Callable[[str, str], bool]) -> list[_Entry]:
-    """What lies directly in a folder, but what has gone meanwhile. ``wanted``: by stem and ending, which is in small
-    letters. :raises CannotLook:"""
+    """Paths directly in a folder. ``wanted``: filter by stem and ending (in small letters). Files that vanish meanwhile
+    are skipped. :raises CannotLook:"""
     found: list[_Entry] = []
     try:
         with os.scandir(folder) as entries:
@@ -153,7 +153,7 @@ def good_name(name: str) -> bool:
 
 
 def shown(name: str) -> str:
-    """A name that may be a bad one, as it can be shown in a list: a file's may hold whatever bytes there are."""
+    """A file's name for a list; it may hold any bytes."""
     return plain_files.printable(name)[:NAME_MAX]
 
 

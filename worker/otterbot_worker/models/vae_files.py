@@ -1,7 +1,7 @@
-"""A decoder (VAE) of the operator's own in the place of a model's: a folder of diffusers', or one file. Free of torch.
+"""An operator's VAE in place of a model's own: a diffusers folder, or a single file. Free of torch.
 
-A file may name its tensors as diffusers does or as the program that trained Stable Diffusion did, alone or within a
-whole model. It does not say how it is built: that is as the model's own decoder is.
+A file may use diffusers' or LDM names, and hold the VAE alone or a whole model. It has no settings: it is built like
+the model's own VAE.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _FIRST = "decoder.conv_in.weight"
 
 
 def settings(path: Path, own: Mapping[str, Any]) -> dict[str, Any]:
-    """How it is built: as its folder says, else as the model's ``own`` is."""
+    """The VAE's settings: its folder's, else the model's ``own``."""
     return configs.part(str(path.parent), path.name) if plain_files.is_dir(path) else dict(own)
 
 
@@ -52,7 +52,7 @@ def problem(path: Path, own: Mapping[str, Any]) -> str | None:
 
 
 def examined(path: Path) -> dict[str, Any]:
-    """How many channels the latents have that it decodes. :raises headers.BadFile: :raises OSError:"""
+    """The number of latent channels that it decodes. :raises headers.BadFile: :raises OSError:"""
     header = headers.read(path)
     shapes = header.shapes
     if (why := quantisation.problem(header)) is not None:

@@ -43,7 +43,7 @@ MISTAKES: Mapping[Mistake, str] = {
 }
 """Sentences that hold nothing of the prompt."""
 
-_TAG = re.compile(r"<(lora|lyco|hypernet):([^<>]*)(>?)", re.IGNORECASE)
+TAG = re.compile(r"<(lora|lyco|hypernet):([^<>]*)(>?)", re.IGNORECASE)
 _NUMBER = re.compile(r"[+-]?(?:\d{1,4}(?:\.\d{0,6})?|\.\d{1,6})", re.ASCII)
 _KEYED = re.compile(r"(?:te|unet)\s*=\s*", re.IGNORECASE)
 _WORD = re.compile(r"<(\w(?:[\w.\-]*\w)?)>|(?<!\w)embedding:(\w(?:[\w.\-]*\w)?)|\w(?:[\w.\-]*\w)?", re.IGNORECASE)
@@ -76,7 +76,7 @@ def lora_tags(prompt: str) -> Tags:
     """Never raises; a tag with a mistake in it is taken out of the text as well."""
     weights: dict[str, float] = {}
     mistakes: dict[Mistake, None] = {}
-    for match in _TAG.finditer(prompt):
+    for match in TAG.finditer(prompt):
         mistake = _take(match, weights)
         if mistake is not None:
             mistakes[mistake] = None
@@ -85,7 +85,7 @@ def lora_tags(prompt: str) -> Tags:
     if any(abs(weight) > LORA_WEIGHT_MAX for weight in weights.values()):
         mistakes["weight"] = None
     loras = tuple(LoraTag(name=name, weight=round(weight, 6)) for name, weight in weights.items())
-    return Tags(_TAG.sub("", prompt), loras, tuple(mistakes))
+    return Tags(TAG.sub("", prompt), loras, tuple(mistakes))
 
 
 def _take(match: re.Match[str], weights: dict[str, float]) -> Mistake | None:

@@ -1,8 +1,8 @@
-"""The SQLite file: a connection that writes, one that reads, one for what takes long, each in a thread of its own.
+"""The SQLite file with three connections, each in a thread of its own: for writing, for reading, and for long scans.
 
-WAL with ``synchronous=FULL``: when a call returns, what it wrote survives a power cut. Writers take turns under a
-lock of this process, readers wait for nobody and see everything that was committed before they began. The log is
-moved into the file beside all that, so that no commit has to wait for it.
+WAL with ``synchronous=FULL``: when a call returns, what it wrote survives a power cut. Writers take turns under a lock
+of this process; readers never wait, and see everything committed before they began. Checkpoints run in the background,
+so that no commit waits for one.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ WRITES_PER_CHECKPOINT = 200
 
 
 class Database:
-    """Open it with ``Database.open``; close it when the last user is gone."""
+    """Open with ``Database.open``; close it after its last user."""
 
     def __init__(
         self, writer: aiosqlite.Connection, reader: aiosqlite.Connection, scanner: aiosqlite.Connection
@@ -47,7 +47,8 @@ class Database:
         """
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-        # Before it is opened: the files beside it are made as readable as it is, and a backup may be anybody's.
+        # Restrict access before opening: SQLite gives WAL files the same rights, and a restored backup may be readable
+        # by everybody.
         privacy.close_to_others([path])
         writer = await _connect(path)
         try:
@@ -60,7 +61,7 @@ class Database:
         except BaseException as error:
             await writer.close()
             if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
-                # Not made anew by ourselves: it holds what people were promised, and a backup may be at hand.
+                # Never recreate it automatically: it holds accepted jobs, and the operator may have a backup.
                 raise migrations.DamagedDatabase(
                     f"{path} is damaged; put a backup there, or move it away to begin with an empty queue"
                 ) from None
@@ -78,7 +79,7 @@ class Database:
         return list(await self._reader.execute_fetchall(sql, parameters))
 
     async def scan(self, sql: str, parameters: Parameters = ()) -> list[sqlite3.Row]:
-        """As ``fetch``, for what looks at the whole queue: nobody waits behind it."""
+        """As ``fetch``, on the connection for long scans, so that nothing waits behind it."""
         return list(await self._scanner.execute_fetchall(sql, parameters))
 
     async def fetch_one(self, sql: str, parameters: Parameters = ()) -> sqlite3.Row | None:
@@ -98,10 +99,10 @@ class Database:
         """Several statements, all or none."""
         async with self._turn:
             try:
-                # Inside: a cancelled call may still have begun, and its thread runs the rollback after it.
+                # Inside the try: a cancelled call may already have begun a transaction, so roll back.
                 await self._writer.execute("BEGIN IMMEDIATE")
                 yield self._writer
-                # Inside, too: a commit that finds the disk full leaves the transaction open.
+                # Inside the try: a commit on a full disk leaves the transaction open.
                 await asyncio.shield(self._writer.commit())
             except BaseException:
                 await asyncio.shield(self._writer.rollback())
@@ -115,9 +116,15 @@ class Database:
             self._checkpoint = asyncio.create_task(self._move_log(), name="checkpoint")
 
     async def _move_log(self) -> None:
-        # Passive: it stops for nobody, and what it could not move (a full disk, say) comes next time.
+        # A passive checkpoint blocks nobody; what it cannot move, on a full disk for example, is moved next time.
         with contextlib.suppress(sqlite3.OperationalError):
             await self._scanner.execute_fetchall("PRAGMA wal_checkpoint(PASSIVE)")
+
+
+async def fetch_one(connection: aiosqlite.Connection, sql: str, parameters: Parameters) -> sqlite3.Row | None:
+    """The first row of a statement within a transaction, ``RETURNING`` included."""
+    rows = list(await connection.execute_fetchall(sql, parameters))
+    return rows[0] if rows else None
 
 
 async def _connect(path: Path) -> aiosqlite.Connection:

@@ -1,7 +1,7 @@
-"""A disk that is full, or answers with errors for a while: what has to be written is written when it can be.
+"""Full or failing disks: writes are repeated until the disk takes them.
 
-Nothing is decided by such an error and no process ends over it. A transition of a row is tried again until the disk
-takes it, so the queue stands still meanwhile; requests over HTTP are answered with 503 and come again.
+Such an error neither decides a row's state nor ends the process. Transitions of rows are repeated until the disk takes
+them, so the queue stands still meanwhile. HTTP requests are answered with 503, and clients repeat them.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 SECONDS = (0.2, 0.5, 1.0, 2.0, 5.0)
-"""Between two tries; the last one for ever."""
+"""Seconds between tries; the last value repeats."""
 UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM})
-"""Errors of the disk that the next write would meet as well: nothing that is written is to blame."""
+"""Errors of the disk itself, which every further write would meet."""
 _SQLITE = frozenset(
     {
         sqlite3.SQLITE_BUSY,
@@ -35,22 +35,22 @@ REASON = "The worker's disk is full or does not answer, so nothing can be writte
 
 
 def passes(error: BaseException) -> bool:
-    """Whether it is the disk's state, and no bug and no broken file."""
+    """Whether the error comes from the disk's state, not from a bug or a broken file."""
     if isinstance(error, sqlite3.Error):
         return (getattr(error, "sqlite_errorcode", 0) & 0xFF) in _SQLITE
     return isinstance(error, OSError) and error.errno in UNWRITABLE
 
 
 def full(error: BaseException) -> bool:
-    """Whether there is no space left."""
+    """Whether the error means a full disk."""
     if isinstance(error, sqlite3.Error):
         return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_FULL
     return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def later(error: BaseException) -> bool:
-    """Whether a start that fails by it may succeed later without anybody's doing. SQLite calls it an I/O error when
-    its shared memory finds no space."""
+    """Whether a start that failed by this error may succeed later by itself. SQLite reports an I/O error when its
+    shared memory finds no space."""
     if isinstance(error, sqlite3.Error):
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         return code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_BUSY)
@@ -59,7 +59,7 @@ def later(error: BaseException) -> bool:
 
 @contextmanager
 def forgone() -> Iterator[None]:
-    """Around what is only good to know (how fast a model is): not written, it is learned again."""
+    """Context for writes that may be lost, such as measured speeds: disk errors are ignored."""
     try:
         yield
     except Exception as error:
@@ -68,7 +68,7 @@ def forgone() -> Iterator[None]:
 
 
 async def surely(write: Callable[[], Awaitable[T]], *, ended: Callable[[], bool] = lambda: False) -> T:
-    """Does it, however long the disk takes nothing; with ``ended()`` true the error is raised instead."""
+    """Repeat ``write`` until the disk takes it. Once ``ended()`` is true, the error is raised instead."""
     tries = 0
     while True:
         try:

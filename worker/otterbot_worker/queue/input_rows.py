@@ -1,9 +1,9 @@
-"""Pictures to start from: which there are, and how long each stays.
+"""Rows of input pictures (init images, masks, ControlNet pictures), and their retention.
 
-A row says that a picture was checked; its file lies in ``inputs.files``. It stays while an open job needs it, and a
-while after its last use; of an encrypted room, only minutes. A row goes before its file, and a file comes before its
-row, both under one lock, so whatever dies in between leaves a file that belongs to nothing; those are swept at the
-start. A client whose picture is gone sends it again.
+A row means that the picture was checked; ``inputs.files`` has its file. It is kept while an open job needs it, and for
+a while after its last use; for minutes only if from an encrypted room. Rows are deleted before files and written after
+them, under one lock, so a crash leaves at most a file without a row; the start sweeps those. A client whose picture is
+gone sends it again.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from . import queries as q
 from .database import Database
 
 PRIVATE_SECONDS = 600.0
-"""Between a picture's upload and the job that needs it, the worker's disk may be full, or its queue."""
+"""Long enough for a full disk or queue between a picture's upload and its job."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Input:
-    """A picture to start from. Width and height in pixels, ``size`` in bytes, times in Unix seconds."""
+    """An input picture. Width and height in pixels, ``size`` in bytes, times in Unix seconds."""
 
     client: str
     id: str
@@ -33,18 +33,18 @@ class Input:
     private: bool
     used_at: float
     alpha: bool = False
-    """It has holes, which say where something is to be drawn anew."""
+    """It has transparency, which can serve as a mask."""
     animated: bool = False
-    """It moves; only its first image is here."""
+    """It is animated; only the first frame is kept."""
     colours: str = ""
-    """What became of its colour profile: ``inputs.colours.Colours``."""
+    """How its colour profile was treated: ``inputs.colours.Colours``."""
     wanted: bool = False
     """An open job needs it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Retention:
-    """How long and how much; ``private_seconds`` is for pictures of encrypted rooms."""
+    """Limits of age and total size; ``private_seconds``: for pictures of encrypted rooms."""
 
     seconds: float
     private_seconds: float
@@ -52,7 +52,7 @@ class Retention:
 
 
 def choose(inputs: Sequence[Input], keeping: Retention, now: float) -> list[Input]:
-    """Which of them go, pure. ``inputs``: the longest unused first."""
+    """The inputs to delete; pure. ``inputs``: the longest unused first."""
     gone, left = [], sum(one.size for one in inputs)
     for one in inputs:
         seconds = min(keeping.seconds, keeping.private_seconds) if one.private else keeping.seconds
@@ -70,8 +70,7 @@ class Inputs:
         self._turn = asyncio.Lock()
 
     async def add(self, client: str, data: bytes, *, private: bool, now: float, owner: str | None = None) -> Input:
-        """Checks a picture and keeps it; one that is here already is only said to be used again. ``owner``: as
-        ``InputFiles.add``.
+        """Check and store a picture; of a known one only the time of use is updated. ``owner``: as ``InputFiles.add``.
 
         :raises BadInput: :raises OSError:
         """
@@ -79,11 +78,11 @@ class Inputs:
         async with self._turn:
             if await self.get(client, input_id) is not None:
                 return _input((await self._db.write(q.TOUCH_INPUT, (now, private, client, input_id)))[0])
-        # Not under the lock: a check takes seconds, and two at once end in the same file.
+        # Outside the lock: a check takes seconds, and two checks of one picture end in the same file.
         checked = await self._files.add(client, data, owner=owner)
         async with self._turn:
             if not await asyncio.to_thread(self._files.has, client, input_id, alpha=checked.alpha):
-                await self._files.add(client, data, owner=owner)  # pruned in between, as a leftover of the time before
+                await self._files.add(client, data, owner=owner)  # pruned in between as a leftover
             values = (client, input_id, checked.width, checked.height, checked.size, private, now)
             added = await self._db.write(q.ADD_INPUT, (*values, checked.alpha, checked.animated, checked.colours))
             return _input(added[0])
@@ -97,16 +96,16 @@ class Inputs:
         return one
 
     def mask_file(self, one: Input) -> Path:
-        """The picture that is read as a mask: of a picture with holes these, else itself."""
+        """The file to read as a mask: the transparency of a picture that has some, else the picture itself."""
         return self._files.mask_path(one.client, one.id) if one.alpha else self._files.path(one.client, one.id)
 
     async def prune(self, now: float) -> int:
-        """Removes what nobody needs any more; returns how many."""
+        """Delete inputs past their retention. Returns how many."""
         async with self._turn:
             all_of_them = [_input(row) for row in await self._db.scan(q.INPUTS)]
             count = 0
             for one in choose(all_of_them, self._keeping, now):
-                # Once more: a job may have come for it meanwhile.
+                # Checked again in the statement: a new job may need it by now.
                 if await self._db.write(q.DROP_INPUT, (one.client, one.id, one.used_at)):
                     await asyncio.to_thread(self._files.delete, one.client, one.id)
                     count += 1

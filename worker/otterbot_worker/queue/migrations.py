@@ -98,11 +98,13 @@ STEPS: tuple[str, ...] = (
     "ALTER TABLE inputs ADD COLUMN alpha INTEGER NOT NULL DEFAULT 0;",
     "ALTER TABLE inputs ADD COLUMN animated INTEGER NOT NULL DEFAULT 0;",
     "ALTER TABLE inputs ADD COLUMN colours TEXT NOT NULL DEFAULT '';",
+    # Rows have the kinds "prompt" and "later" from here on, which an older worker would take for turns of a chat.
+    "SELECT 1;",
 )
 
 
 class DamagedDatabase(Exception):
-    """The file is no database any more."""
+    """The file is damaged."""
 
 
 class NewerDatabase(Exception):
@@ -120,5 +122,5 @@ async def migrate(connection: aiosqlite.Connection) -> None:
     if version > len(STEPS):
         raise NewerDatabase(f"the database has version {version}, this worker knows {len(STEPS)}: update the worker")
     for number, step in enumerate(STEPS[version:], start=version + 1):
-        # executescript commits what is open before it begins, so the transaction is part of the script.
+        # executescript commits first, so the transaction has to be part of the script.
         await connection.executescript(f"BEGIN IMMEDIATE; {step} PRAGMA user_version = {number}; COMMIT;")

@@ -18,9 +18,15 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from ..schemas.base import State
+from ..schemas.jobs import ChatResult, Failure
+from ..schemas.records import ImageResult
 from ..schemas.resolved import ResolvedChat, ResolvedRequest
 
 Kind = Literal["image", "chat"]
+"""Of a job."""
+RowKind = Literal["image", "chat", "prompt", "later"]
+"""What is to be done with a row. Where a language model writes a job's prompt, its first row is a ``prompt`` and the
+others come ``later``; they become an ``image`` all at once, when it is written (`Store.prompt_written`)."""
 
 
 class Fields(Protocol):
@@ -49,7 +55,7 @@ class Row:
     idx: int
     client: str
     owner: str
-    kind: Kind
+    kind: RowKind
     model: str
     work: float
     seed: int
@@ -62,16 +68,33 @@ class Row:
     finished_at: float | None
     overtaken: int
     overtaken_at: float | None
-    result: dict[str, Any] | None
-    error: dict[str, Any] | None
+    result: ImageResult | ChatResult | None
+    """A picture's or an answer's, by ``kind``; only of a row that succeeded."""
+    error: Failure | None
+    """Only of a row that failed."""
 
     @classmethod
     def from_row(cls, row: Fields) -> Row:
         values = {name: row[name] for name in cls.__dataclass_fields__}
         values["state"] = State(values["state"])
-        values["result"] = json.loads(values["result"]) if values["result"] else None
-        values["error"] = json.loads(values["error"]) if values["error"] else None
+        kind = ImageResult if values["kind"] == "image" else ChatResult
+        values["result"] = kind.model_validate_json(values["result"]) if values["result"] else None
+        values["error"] = Failure.model_validate_json(values["error"]) if values["error"] else None
         return cls(**values)
+
+    @property
+    def picture(self) -> ImageResult | None:
+        """The result of an image job's row."""
+        return self.result if isinstance(self.result, ImageResult) else None
+
+    @property
+    def answer(self) -> ChatResult | None:
+        """The result of a chat job's row."""
+        return self.result if isinstance(self.result, ChatResult) else None
+
+    @property
+    def job_kind(self) -> Kind:
+        return job_kind(self.kind)
 
     @property
     def task_id(self) -> str:
@@ -113,11 +136,13 @@ class StoredJob:
 
 @dataclass(frozen=True, kw_only=True)
 class NewRow:
-    """What submission knows of a row."""
+    """The fields of a row that are known when a job is submitted."""
 
     seed: int
     model: str
     work: float
+    kind: RowKind | None = None
+    """``None``: its job's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,6 +160,11 @@ class ImageRow:
     created_at: float
     delivered_at: float | None
     gone_at: float | None
+
+
+def job_kind(kind: RowKind) -> Kind:
+    """Of the job that a row of that kind belongs to."""
+    return "chat" if kind == "chat" else "image"
 
 
 def derived_state(states: Iterable[State]) -> State:

@@ -1,4 +1,4 @@
-"""The SQL of the store, named, so that tests look at what production runs.
+"""The store's SQL as named constants, so that tests examine the production queries.
 
 ``state IN ('queued', 'running')`` stands literally wherever open rows are meant: it is the condition of the
 partial index ``rows_open``, and SQLite uses such an index only for the same words.
@@ -46,7 +46,7 @@ WAITING = f"SELECT DISTINCT job_id, owner, kind FROM rows WHERE {_QUEUED} AND cl
 SERVED = "SELECT client, owner, at FROM served"
 _POSITIONS = """
     SELECT job_id, MIN(n) - 1 AS before, MAX(n) AS until FROM (
-        SELECT job_id, ROW_NUMBER() OVER (PARTITION BY owner, kind ORDER BY seq) AS n FROM rows WHERE {})
+        SELECT job_id, ROW_NUMBER() OVER (PARTITION BY owner, kind = 'chat' ORDER BY seq) AS n FROM rows WHERE {})
     GROUP BY job_id"""
 POSITIONS = _POSITIONS.format(f"{_QUEUED} AND client = ?")
 POSITIONS_OF_OWNER = _POSITIONS.format(f"{_QUEUED} AND client = ? AND owner = ?")
@@ -66,20 +66,28 @@ OVERTAKE = """
 SUCCEED = f"UPDATE rows SET state = 'succeeded', result = ?, finished_at = ? WHERE {_MINE} RETURNING seq"
 FAIL = f"UPDATE rows SET state = 'failed', error = ?, finished_at = ? WHERE {_MINE} RETURNING seq"
 GIVE_BACK = f"UPDATE rows SET state = 'queued', attempt = attempt - 1, claimed_at = NULL WHERE {_MINE} RETURNING seq"
+_GIVEN_UP = "{} + 1 >= ?1 AND kind <> 'prompt'"
+"""A prompt that cannot be written is no reason to draw nothing."""
 GPU_DIED = """
     UPDATE rows SET
         gpu_deaths = gpu_deaths + 1,
-        state = CASE WHEN gpu_deaths + 1 >= ?1 THEN 'failed' ELSE 'queued' END,
-        error = CASE WHEN gpu_deaths + 1 >= ?1 THEN ?2 END,
-        finished_at = CASE WHEN gpu_deaths + 1 >= ?1 THEN ?3 END
-    WHERE job_id = ?4 AND idx = ?5 AND state = 'running' AND attempt = ?6 RETURNING job_id, client, state"""
+        state = CASE WHEN {0} THEN 'failed' ELSE 'queued' END,
+        error = CASE WHEN {0} THEN ?2 END,
+        finished_at = CASE WHEN {0} THEN ?3 END
+    WHERE job_id = ?4 AND idx = ?5 AND state = 'running' AND attempt = ?6 RETURNING job_id, client, state""".format(
+    _GIVEN_UP.format("gpu_deaths")
+)
 WORKER_DIED = """
     UPDATE rows SET
         worker_deaths = worker_deaths + 1,
-        state = CASE WHEN worker_deaths + 1 >= ?1 THEN 'failed' ELSE 'queued' END,
-        error = CASE WHEN worker_deaths + 1 >= ?1 THEN ?2 END,
-        finished_at = CASE WHEN worker_deaths + 1 >= ?1 THEN ?3 END
-    WHERE state = 'running' RETURNING job_id, client, state"""
+        state = CASE WHEN {0} THEN 'failed' ELSE 'queued' END,
+        error = CASE WHEN {0} THEN ?2 END,
+        finished_at = CASE WHEN {0} THEN ?3 END
+    WHERE state = 'running' RETURNING job_id, client, state""".format(_GIVEN_UP.format("worker_deaths"))
+PROMPT_WRITTEN = f"UPDATE rows SET kind = 'image', state = 'queued', claimed_at = NULL WHERE {_MINE} RETURNING seq"
+"""The attempt stays counted: a row's attempts only ever grow, whatever it does in them."""
+THE_OTHERS = "UPDATE rows SET kind = 'image' WHERE job_id = ? AND kind = 'later'"
+SET_REQUEST = "UPDATE jobs SET request = ? WHERE id = ?"
 CANCEL = f"""
     UPDATE rows SET state = 'cancelled', finished_at = ?1,
         result = CASE WHEN state = 'running' AND kind = 'chat' AND attempt = ?3 THEN ?4 ELSE result END
@@ -101,8 +109,8 @@ IMAGES_GONE = """
 _FORGET_RECORD = """
     UPDATE rows SET result = json_set(
         result, '$.filename', 'picture.png', '$.record.asked', json('{}'),
-        '$.record.used.prompt', '', '$.record.used.negative_prompt', '', '$.record.used.init_image', NULL,
-        '$.record.used.mask', NULL, '$.record.used.control', NULL,
+        '$.record.used.prompt', '', '$.record.used.expansion', NULL, '$.record.used.negative_prompt', '',
+        '$.record.used.init_image', NULL, '$.record.used.mask', NULL, '$.record.used.control', NULL,
         '$.record.used.loras', json('[]'), '$.record.used.embeddings', json('[]'), '$.notes', json('[]'))
     WHERE result IS NOT NULL AND """
 FORGET_RECORD = f"{_FORGET_RECORD} job_id = ? AND idx = ?"
@@ -137,11 +145,11 @@ FORGET_CONTENT = f"""
     AND NOT EXISTS (SELECT 1 FROM rows WHERE job_id = jobs.id AND (finished_at IS NULL OR finished_at > ?))
     AND id NOT IN (SELECT job_id FROM rows WHERE {_OPEN}) RETURNING id"""
 FORGET_TEXT = """
-    UPDATE rows SET result = json_replace(result, '$.text', '', '$.reasoning', '')
+    UPDATE rows SET result = json_replace(result, '$.text', '', '$.reasoning', '', '$.draws', NULL)
     WHERE result IS NOT NULL AND job_id IN (SELECT value FROM json_each(?))"""
 FORGET_REQUESTS = f"""
     UPDATE jobs SET forgotten = 1, request = json_set(
-        request, '$.prompt', '', '$.negative_prompt', '', '$.theme', NULL, '$.asked', json('{{}}'),
+        request, '$.prompt', '', '$.expansion', NULL, '$.negative_prompt', '', '$.theme', NULL, '$.asked', json('{{}}'),
         '$.init_image', NULL, '$.mask', NULL, '$.control', NULL,
         '$.loras', json('[]'), '$.embeddings', json('[]'), '$.notes', json('[]'))
     WHERE private = 1 AND forgotten = 0 AND kind = 'image'

@@ -1,9 +1,9 @@
 """Which picture or turn comes next: a pure function.
 
 People take turns: whoever was served longest ago is first, and one person's own rows keep their order (chat before
-pictures). From that fair order two things may deviate, chat because somebody sits there and waits for an answer, and
-what fits the loaded model because loading takes longer than drawing. Whatever is passed by because of that counts it:
-not more than N times, and not once the first time is T seconds ago.
+pictures). Two things may overtake in this fair order: chat, because a person waits for the answer, and rows of the
+loaded model, because loading takes longer than drawing. A row that is overtaken counts this: at most N times, and not
+after T seconds from the first time.
 """
 
 from __future__ import annotations
@@ -27,13 +27,14 @@ class Bounds:
 class Choice:
     seq: int
     overtaken: tuple[int, ...] = ()
-    """The rows that were ahead of it in the fair order."""
+    """Rows that it overtakes in the fair order."""
 
 
 def choose(
     heads: Sequence[Head],
     *,
     resident: str | None,
+    chatting: bool = False,
     served: Mapping[Owner, float],
     now: float,
     bounds: Bounds,
@@ -41,11 +42,11 @@ def choose(
 ) -> Choice | None:
     """The next row of ``heads`` (the first queued row of each owner, kind and model).
 
-    ``resident``: the image model on the card; ``served``: when each owner was last served; ``skip``: kinds that cannot
-    run now. ``None``: nothing can.
+    ``resident``: the image model on the card; ``chatting``: a language model has it, which prompts fit; ``served``:
+    when each owner was last served; ``skip``: kinds that cannot run now. ``None``: nothing can.
     """
     order = fair_order([head for head in heads if head.kind not in skip], served)
-    for position, head in sorted(enumerate(order), key=lambda item: (_class(item[1], resident), item[0])):
+    for position, head in sorted(enumerate(order), key=lambda item: (_class(item[1], resident, chatting), item[0])):
         ahead = _ahead(order, position)
         if all(_may_be_overtaken(row, now, bounds) for row in ahead):
             return Choice(seq=head.seq, overtaken=tuple(row.seq for row in ahead))
@@ -53,7 +54,7 @@ def choose(
 
 
 def fair_order(heads: Iterable[Head], served: Mapping[Owner, float]) -> list[Head]:
-    """Owners by when they were last served (those never served by when they came), each with its rows in order."""
+    """Rows in fair order: owners by last service (never served ones by arrival), each owner's rows in their order."""
     by_owner: dict[Owner, list[Head]] = {}
     for head in heads:
         by_owner.setdefault((head.client, head.owner), []).append(head)
@@ -63,15 +64,15 @@ def fair_order(heads: Iterable[Head], served: Mapping[Owner, float]) -> list[Hea
     return [head for owner in owners for head in by_owner[owner]]
 
 
-def _class(head: Head, resident: str | None) -> int:
-    if head.kind == "chat":
+def _class(head: Head, resident: str | None, chatting: bool) -> int:
+    if head.kind == "chat" or (head.kind == "prompt" and chatting):
         return 0
     return 1 if resident is not None and head.model == resident else 2
 
 
 def _ahead(order: Sequence[Head], position: int) -> list[Head]:
-    """What ``order[position]`` would pass by: the first row of every owner before its own, and all before it of its
-    own. Later rows of others are not ahead of it: their owners' turns come after it anyway."""
+    """Rows that ``order[position]`` would overtake: the first row of every earlier owner, and earlier rows of its own
+    owner. Other owners' further rows do not count: their turns come later anyway."""
     chosen = order[position]
     mine = (chosen.client, chosen.owner)
     passed: list[Head] = []

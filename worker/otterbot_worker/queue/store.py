@@ -6,17 +6,19 @@ The SQL stands in ``queries``; this class gives it types. Times are Unix seconds
 from __future__ import annotations
 
 import json
-import secrets
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import aiosqlite
+from pydantic import BaseModel
 
-from ..schemas.resolved import ResolvedChat, ResolvedRequest
+from ..schemas.jobs import ChatResult, Failure
+from ..schemas.records import ImageResult
+from ..schemas.resolved import ResolvedRequest
 from . import queries as q
-from .database import Database
+from . import submission
+from .database import Database, fetch_one
 from .model import (
     CHAT_TEXT_SECONDS,
     GPU_DEATHS_ALLOWED,
@@ -24,52 +26,12 @@ from .model import (
     WORKER_DEATHS_ALLOWED,
     ImageRow,
     Kind,
-    NewRow,
     Row,
+    RowKind,
     StoredJob,
+    job_kind,
 )
-
-
-class KeyReused(Exception):
-    """The client's key belongs to a job with another body."""
-
-
-class InputGone(Exception):
-    """The picture that the job starts from is not here any more."""
-
-
-class QueueFull(Exception):
-    """``limit`` open rows wait or run already; ``of_owner`` says whose."""
-
-    def __init__(self, limit: int, *, of_owner: bool) -> None:
-        super().__init__("the queue is full")
-        self.limit = limit
-        self.of_owner = of_owner
-
-
-@dataclass(frozen=True, kw_only=True)
-class Limits:
-    open_rows: int
-    """Of one client."""
-    open_rows_per_owner: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Submission:
-    """A job as it is to be stored: resolved, with its rows."""
-
-    client: str
-    key: str
-    body_hash: str
-    kind: Kind
-    owner: str
-    room: str
-    private: bool
-    request: ResolvedRequest | ResolvedChat
-    content: list[dict[str, str]] | None
-    rows: Sequence[NewRow]
-    input_ids: Sequence[str] = ()
-    """The pictures that it needs."""
+from .submission import Limits, Submission
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +40,7 @@ class Group:
 
     client: str
     owner: str
-    kind: Kind
+    kind: RowKind
     model: str
     count: int
     work: float
@@ -92,7 +54,7 @@ class Head:
     seq: int
     client: str
     owner: str
-    kind: Kind
+    kind: RowKind
     model: str
     overtaken: int
     overtaken_at: float | None
@@ -100,7 +62,7 @@ class Head:
 
 @dataclass(frozen=True, kw_only=True)
 class Death:
-    """What the death of a process made of a row."""
+    """A row after the death of its process. ``final``: it failed."""
 
     job_id: str
     client: str
@@ -123,32 +85,7 @@ class Store:
         :raises KeyReused: :raises QueueFull: :raises InputGone:
         """
         async with self._db.transaction() as connection:
-            known = await _one(connection, q.JOB_BY_KEY, (new.client, new.key))
-            if known is not None:
-                if known["body_hash"] != new.body_hash:
-                    raise KeyReused
-                return StoredJob.from_row(known), False
-            await _check_limits(connection, new, limits)
-            for input_id in new.input_ids:
-                # In this transaction, so that it is not removed as unused before the job says that it needs it.
-                touch = (now, new.private, new.client, input_id)
-                if await _one(connection, q.TOUCH_INPUT, touch) is None:
-                    raise InputGone
-            # In order of time, so that neighbours in time are neighbours in the index.
-            job_id = f"{int(now * 1000):012x}{secrets.token_hex(10)}"
-            content = None if new.content is None else json.dumps(new.content, ensure_ascii=False)
-            request = new.request.model_dump_json()
-            values = (job_id, new.client, new.key, new.body_hash, new.kind, new.owner, new.room, new.private, now)
-            stored = await _one(connection, q.INSERT_JOB, (*values, request, content))
-            await connection.executemany(
-                q.INSERT_ROW,
-                [
-                    (job_id, idx, new.client, new.owner, new.kind, row.model, row.work, row.seed, now)
-                    for idx, row in enumerate(new.rows)
-                ],
-            )
-            assert stored is not None
-            return StoredJob.from_row(stored), True
+            return await submission.insert(connection, new, limits, now)
 
     # ------------------------------------------------------------ reading
 
@@ -191,7 +128,8 @@ class Store:
 
     async def waiting(self, client: str) -> list[tuple[str, str, Kind]]:
         """Id, owner and kind of each job with queued rows."""
-        return [(row["job_id"], row["owner"], row["kind"]) for row in await self._db.scan(q.WAITING, (client,))]
+        found = await self._db.scan(q.WAITING, (client,))
+        return list(dict.fromkeys((row["job_id"], row["owner"], job_kind(row["kind"])) for row in found))
 
     async def served(self) -> dict[tuple[str, str], float]:
         return {(found["client"], found["owner"]): found["at"] for found in await self._db.fetch(q.SERVED)}
@@ -207,48 +145,60 @@ class Store:
 
     # ------------------------------------------------------------ transitions
 
-    async def claim(self, seq: int, overtaken: Sequence[int], now: float) -> Row | None:
-        """``queued → running``, one more attempt; ``None``: it is not queued any more."""
+    async def claim(self, seq: int, overtaken: Sequence[int], now: float, *, served: bool = True) -> Row | None:
+        """``queued → running``, one more attempt; ``None``: it is not queued any more. ``served``: it counts as its
+        owner's turn."""
         async with self._db.transaction() as connection:
-            found = await _one(connection, q.CLAIM, (now, seq))
+            found = await fetch_one(connection, q.CLAIM, (now, seq))
             if found is None:
                 return None
-            # Always later than everybody's: a clock that was set back must not send people to the end of the line.
-            await connection.execute(q.SERVE, (found["client"], found["owner"], now))
+            # Always later than all others: a clock set back must not move people to the end of the line.
+            if served:
+                await connection.execute(q.SERVE, (found["client"], found["owner"], now))
             if overtaken:
                 await connection.execute(q.OVERTAKE, (now, json.dumps(list(overtaken))))
             return Row.from_row(found)
 
-    async def succeed(self, row: Row, result: dict[str, Any], image: ImageRow | None, now: float) -> bool:
+    async def succeed(self, row: Row, result: ImageResult | ChatResult, image: ImageRow | None, now: float) -> bool:
         """``running → succeeded``; a picture becomes known with it. ``False``: it was cancelled meanwhile."""
-        text = json.dumps(result, ensure_ascii=False)
+        text = _json(result)
         async with self._db.transaction() as connection:
-            done = await _one(connection, q.SUCCEED, (text, now, row.job_id, row.idx, row.attempt))
+            done = await fetch_one(connection, q.SUCCEED, (text, now, row.job_id, row.idx, row.attempt))
             if done is not None and image is not None:
                 where = (image.image_id, image.client, image.job_id, image.idx, image.relpath)
                 what = (image.mimetype, image.thumbnail_type, image.private, image.created_at)
                 await connection.execute(q.INSERT_IMAGE, (*where, *what))
             return done is not None
 
-    async def fail(self, row: Row, error: dict[str, Any], now: float) -> bool:
+    async def prompt_written(self, row: Row, request: ResolvedRequest) -> bool:
+        """A job's prompt is written, or never will be: ``request`` says so from now on, and all of its pictures wait to
+        be drawn. ``False``: it was cancelled meanwhile."""
+        async with self._db.transaction() as connection:
+            if await fetch_one(connection, q.PROMPT_WRITTEN, (row.job_id, row.idx, row.attempt)) is None:
+                return False
+            await connection.execute(q.THE_OTHERS, (row.job_id,))
+            await connection.execute(q.SET_REQUEST, (request.model_dump_json(), row.job_id))
+            return True
+
+    async def fail(self, row: Row, error: Failure, now: float) -> bool:
         """``running → failed``."""
-        values = (json.dumps(error, ensure_ascii=False), now, row.job_id, row.idx, row.attempt)
+        values = (_json(error), now, row.job_id, row.idx, row.attempt)
         return bool(await self._db.write(q.FAIL, values))
 
     async def give_back(self, row: Row) -> bool:
         """``running → queued``, as if it had never been claimed: a clean shutdown, a pause, a busy card."""
         return bool(await self._db.write(q.GIVE_BACK, (row.job_id, row.idx, row.attempt)))
 
-    async def gpu_died(self, row: Row, error: dict[str, Any], now: float) -> Death | None:
+    async def gpu_died(self, row: Row, error: Failure, now: float) -> Death | None:
         """``running → queued``, or ``failed`` with ``error`` when the GPU process has died during it too often."""
-        values = (GPU_DEATHS_ALLOWED, json.dumps(error), now, row.job_id, row.idx, row.attempt)
+        values = (GPU_DEATHS_ALLOWED, _json(error), now, row.job_id, row.idx, row.attempt)
         done = await self._db.write(q.GPU_DIED, values)
         return _death(done[0]) if done else None
 
-    async def worker_restarted(self, error: dict[str, Any], now: float) -> list[Death]:
+    async def worker_restarted(self, error: Failure, now: float) -> list[Death]:
         """At start: what ran when the last worker ended without a word goes back to the queue, or fails with
         ``error`` when that happened to it too often."""
-        done = await self._db.write(q.WORKER_DIED, (WORKER_DEATHS_ALLOWED, json.dumps(error), now))
+        done = await self._db.write(q.WORKER_DIED, (WORKER_DEATHS_ALLOWED, _json(error), now))
         return [_death(row) for row in done]
 
     async def cancel(
@@ -276,7 +226,7 @@ class Store:
         await self._db.write(q.IMAGES_GONE, (now, json.dumps(list(relpaths))))
 
     async def forget_record(self, image: ImageRow) -> None:
-        """Takes people's words out of a picture's result."""
+        """Remove prompts from a picture's result."""
         await self._db.write(q.FORGET_RECORD, (image.job_id, image.idx))
 
     # ------------------------------------------------------------ housekeeping
@@ -307,26 +257,10 @@ class Store:
         await self._db.write(q.SET_SPEED, (name, value, samples))
 
 
-async def _one(connection: aiosqlite.Connection, sql: str, parameters: Sequence[Any]) -> sqlite3.Row | None:
-    rows = list(await connection.execute_fetchall(sql, parameters))
-    return rows[0] if rows else None
-
-
-async def _check_limits(connection: aiosqlite.Connection, new: Submission, limits: Limits) -> None:
-    mine = await _one(connection, q.OPEN_OF_OWNER, (new.client, new.owner))
-    if mine is not None and mine["count"] + len(new.rows) > limits.open_rows_per_owner:
-        raise QueueFull(limits.open_rows_per_owner, of_owner=True)
-    # Of this client: another one's jobs are no reason to refuse these.
-    everything = await _one(connection, q.OPEN_OF_CLIENT, (new.client,))
-    if everything is not None and everything["count"] + len(new.rows) > limits.open_rows:
-        raise QueueFull(limits.open_rows, of_owner=False)
+def _json(stored: BaseModel) -> str:
+    # json.dumps, not model_dump_json, which writes null for infinite numbers.
+    return json.dumps(stored.model_dump(mode="json"), ensure_ascii=False)
 
 
 def _death(row: sqlite3.Row) -> Death:
     return Death(job_id=row["job_id"], client=row["client"], final=row["state"] == "failed")
-
-
-def new_rows(request: ResolvedRequest, *, work: float) -> list[NewRow]:
-    """The rows of an image job. ``work``: megapixel-steps of one picture."""
-    pictures = [request.picture(index) for index in range(request.count)]
-    return [NewRow(seed=picture.seed, model=picture.model, work=work) for picture in pictures]

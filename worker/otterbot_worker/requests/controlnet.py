@@ -22,12 +22,12 @@ from ..schemas.resolved import ResolvedControl
 
 NAMES_SHOWN = 12
 _USUAL_WIDTH = {"sd": 768, "sdxl": 2048}
-"""Of the prompts' embeddings, for models that nobody knows before their files are here."""
+"""Usual width of prompt embeddings, for models whose files are not here yet."""
 
 
 @dataclass(kw_only=True)
 class ChosenControlNet:
-    """``request``: as it is stored; ``None`` where nothing steers or something is wrong."""
+    """``request``: as stored; ``None`` without a ControlNet, or where it has problems."""
 
     request: ResolvedControl | None = None
     notes: list[str] = field(default_factory=list)
@@ -40,8 +40,8 @@ class ChosenControlNet:
 def find_controlnet(
     request: ImageRequest, picture: Input | None, entry: ModelEntry, nets: ControlNets, *, downloads: bool
 ) -> ChosenControlNet:
-    """``picture``: the one that steers, as far as it is here. Reads files that were not looked at yet: not for the
-    event loop."""
+    """Choose and check the request's ControlNet. ``picture``: its input, if it is here. Reads files, so it runs in a
+    thread."""
     steering, control = ChosenControlNet(), request.control
     if control is None:
         return steering
@@ -117,8 +117,12 @@ def _named(
 
 
 def _edges(entry: ModelEntry, nets: ControlNets, *, downloads: bool) -> _Chosen | None:
-    """The first of the operator's that takes edges and fits the model, else the known one of the hub."""
-    fitting = [one for one in nets.all().values() if one.canny and not (one.problem or _why_not(one, entry))]
+    """The first ControlNet of the operator's for edges that fits the model, else the known one of the hub.
+
+    :raises CannotLook: none is known to fit, and a file that may fit could not be read now
+    """
+    edges = [one for one in nets.all().values() if one.canny]
+    fitting = [one for one in edges if not (one.problem or _why_not(one, entry))]
     for net in sorted(fitting, key=lambda one: one.name.lower() != CANNY):
         if (hashed := _hash(net)) is not None:
             return _Chosen(net.name, hashed, None)
@@ -126,11 +130,15 @@ def _edges(entry: ModelEntry, nets: ControlNets, *, downloads: bool) -> _Chosen 
     cached = nets.at_hub(hub) if hub is not None else None
     if cached is not None and _why_not(cached, entry) is None and (hashed := _hash(cached)) is not None:
         return _Chosen(cached.name, hashed, hub)
+    for net in edges:
+        # Before a download, and before it is said that there is none.
+        if net.unread is not None:
+            raise CannotLook(f"the ControlNet {net.name}", net.unread)
     return _Chosen(short(hub), None, hub) if hub is not None and downloads else None
 
 
 def _hash(net: ControlNet) -> str | None:
-    """``None``: it is gone since. :raises CannotLook:"""
+    """The hash; ``None``: the file is gone meanwhile. :raises CannotLook:"""
     try:
         return net.hash()
     except OSError as error:
@@ -139,7 +147,7 @@ def _hash(net: ControlNet) -> str | None:
 
 
 def _known(entry: ModelEntry) -> str | None:
-    """The repository with one for this model's edges."""
+    """The known repository with an edge ControlNet for this model."""
     return AT_HUB.get(entry.prompt_width() or _USUAL_WIDTH.get(entry.family, 0))
 
 
@@ -155,7 +163,7 @@ def _no_edges(entry: ModelEntry, nets: ControlNets) -> str:
 
 
 def _why_not(net: ControlNet, entry: ModelEntry) -> str | None:
-    """Why a good one does not fit the model, as the end of a sentence."""
+    """Why an intact ControlNet does not fit the model, as the end of a sentence."""
     if net.family is not None and net.family != entry.family:
         return f"is made for {FAMILIES[net.family].title} models, and {entry.name} is none"
     if net.width is not None and (width := entry.prompt_width()) is not None and width != net.width:
@@ -167,7 +175,7 @@ def _why_not(net: ControlNet, entry: ModelEntry) -> str | None:
 
 
 def control_files(control: ResolvedControl, nets: ControlNets, picture: Path) -> ControlFiles:
-    """And where the ControlNet lies now. ``picture``: where its picture lies.
+    """The resolved ControlNet with the paths of its files now. ``picture``: the path of its input.
 
     :raises JobFailed: the ControlNet is not there any more
     """

@@ -1,5 +1,5 @@
-"""Pictures larger than a model draws at once: a second pass (``hires``) and ``upscale``. What is asked becomes what is
-done. Pure. All sizes are (width, height) in pixels."""
+"""Pictures larger than a model draws at once: a second pass (``hires``) and ``upscale``. Resolves and checks both.
+Pure. All sizes are (width, height) in pixels."""
 
 from __future__ import annotations
 
@@ -18,18 +18,17 @@ from .size import Size
 SIDE_MAX = 4096
 PIXELS_MAX = 4096 * 4096
 TIMES_MAX = 16
-"""At most so many times the pixels that the model draws in one go: each of them is paid with time."""
+"""Maximum size, as a multiple of the pixels that the model draws in one go: it bounds the time."""
 
 _STRENGTHS = {"latent": 0.7, "lanczos": 0.5}
-"""Enlarged latents are a blur until much of them is drawn anew: 0.7 is the default of AUTOMATIC1111's web UI. Pixels
-need less."""
+"""Default strengths. Enlarged latents are blurred and need a high one: 0.7 is A1111's default. Pixels need less."""
 _IN_TILES = 0.35
-"""A tile knows nothing of what is beside it, so it should not draw much of its own."""
+"""Default strength in tiles. A tile knows nothing of its neighbours, so it should not invent much."""
 
 
 @dataclass(kw_only=True)
 class ChosenHires:
-    """As a resolved request has it."""
+    """The fields of a resolved request."""
 
     hires: ResolvedHires | None = None
     upscale: ResolvedUpscale | None = None
@@ -38,8 +37,8 @@ class ChosenHires:
 
 
 def upscaled_size(request: ImageRequest, factor: int, entry: ModelEntry, start: Input | None) -> Size:
-    """What a picture upscaled by ``factor`` has: that many times the pixels that were sent, in the model's multiples.
-    Its problems are also those of what does not go together with it."""
+    """The size of ``init_image`` upscaled by ``factor``, in the model's multiples. Its problems include options that
+    exclude ``upscale``."""
     size = Size(width=entry.defaults.width, height=entry.defaults.height)
     for name in ("width", "height", "aspect", "hires", "variation", "control"):
         if getattr(request, name) is not None:
@@ -66,7 +65,7 @@ def upscaled_size(request: ImageRequest, factor: int, entry: ModelEntry, start: 
 
 
 def find(request: ImageRequest, entry: ModelEntry, size: Size, steps: int) -> ChosenHires:
-    """``size``: the request's, or the upscaled one's; ``steps``: those of the base."""
+    """Resolve and check the second pass. ``size``: the base's, or the upscaled picture's; ``steps``: the base's."""
     larger = ChosenHires()
     if request.upscale is not None:
         tile = _tile((size.width, size.height), entry)
@@ -118,7 +117,7 @@ def _second_pass(
 
 
 def _tile(size: tuple[int, int], entry: ModelEntry) -> tuple[int, int]:
-    """What is drawn in one go: all of it where the model draws such sizes, else the size that it knows best."""
+    """The tile: the whole picture where the model draws such sizes, else the model's usual size."""
     limits, usual = entry.limits, (entry.defaults.width, entry.defaults.height)
     if size[0] * size[1] <= limits.pixels_max and max(size) <= limits.size_max and not entry.whole_only:
         return size
@@ -149,7 +148,7 @@ def _fits(size: tuple[int, int], entry: ModelEntry) -> bool:
 
 
 def _largest_scale(base: tuple[int, int], entry: ModelEntry) -> float:
-    """In tenths."""
+    """The largest allowed scale, in tenths."""
     tenths = range(40, 10, -1)
     fitting = (
         one / 10 for one in tenths if _fits(_in_multiples((base[0] * one / 10, base[1] * one / 10), entry), entry)

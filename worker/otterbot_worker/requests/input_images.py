@@ -1,4 +1,4 @@
-"""The pictures that a request names: whether they are here, and whether they go together."""
+"""Input pictures of a request: whether they are here, and whether they go together."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ _COLOURS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Sources:
-    """What is here of the pictures that a request names."""
+    """The request's input pictures that are here."""
 
     start: Input | None = None
     mask: Input | None = None
     control: Input | None = None
     mask_file: Path | None = None
-    """Where ``mask`` says white is drawn anew; of a picture with holes, these."""
+    """The file of the mask, white where to repaint: the picture, or its transparency."""
 
     @property
     def ids(self) -> list[str]:
@@ -42,7 +42,7 @@ class Sources:
 
 
 async def find(request: ImageRequest, client: str, inputs: Inputs) -> Sources:
-    """Looks for them among the client's own."""
+    """Look the request's pictures up among the client's."""
     start, mask, control = [
         None if named is None else await inputs.get(client, named.id)
         for named in (request.init_image, request.mask, request.control)
@@ -52,14 +52,14 @@ async def find(request: ImageRequest, client: str, inputs: Inputs) -> Sources:
 
 
 def shape(sources: Sources) -> tuple[int, int] | None:
-    """Width and height of the picture whose shape is drawn where nobody says one."""
+    """Width and height of the picture whose shape is the default."""
     picture = sources.start or sources.control
     return None if picture is None else (picture.width, picture.height)
 
 
 def strength(request: ImageRequest, sources: Sources) -> float | None:
-    """How much is drawn anew; ``None`` without a picture. Under a mask all of it, unless somebody says otherwise: what
-    is there is to go, and a hole has nothing to keep."""
+    """The denoising strength; ``None`` without an init image. With a mask the default is 1: the masked part is to be
+    replaced, and transparency has nothing to keep."""
     if sources.start is None or request.strength is not None:
         return None if sources.start is None else request.strength
     if request.upscale is not None:
@@ -68,7 +68,7 @@ def strength(request: ImageRequest, sources: Sources) -> float | None:
 
 
 def problems(request: ImageRequest, sources: Sources, entry: ModelEntry) -> list[FieldProblem]:
-    """What can be said without looking at the pictures."""
+    """Problems that are found without reading the files."""
     if request.init_image is not None and not entry.abilities.pictures:
         sentence = f"{entry.name} cannot start from a picture; another model can."
         return [problem("init_image", "no_pictures", sentence)]
@@ -93,7 +93,7 @@ def problems(request: ImageRequest, sources: Sources, entry: ModelEntry) -> list
 
 
 def notes(sources: Sources) -> list[str]:
-    """What is not used of the pictures, and what was changed in them."""
+    """Notes on parts of the pictures that are ignored or converted."""
     named = {
         "The picture to start from": sources.start,
         "The mask": sources.mask if sources.mask is not None and sources.mask != sources.start else None,
@@ -106,8 +106,8 @@ def notes(sources: Sources) -> list[str]:
 
 
 def look_at_mask(sources: Sources, width: int, height: int) -> tuple[FieldProblem | None, str | None]:
-    """A problem with the mask, or else a note on it. Reads its file: not for the event loop. Width and height, in
-    pixels, of the finished picture."""
+    """A problem with the mask, or a note on it. Reads its file, so it runs in a thread. Width and height: the finished
+    picture's, in pixels."""
     if sources.mask_file is None or sources.start is None:
         return None, None
     try:

@@ -1,5 +1,5 @@
 """What is taken where a request leaves something open: what the room and the instance are used to, where the model can
-take it, else the model's own. And whether the numbers are within the limits of both."""
+take it, else the model's own. Also checks steps and sampler against the limits."""
 
 from __future__ import annotations
 
@@ -18,20 +18,22 @@ Pair = tuple[int, int]
 
 @dataclass(frozen=True, kw_only=True)
 class Usual:
-    """For one model."""
+    """Defaults for one model."""
 
     steps: int
     guidance_scale: float | None
-    """``None``: the model's own, of which it may have another one for prompts with weights."""
+    """``None``: the model's own, which may differ for weighted prompts."""
     size: Pair | None
     """``None``: the model's own."""
     sampler: str | None
     """``None``: one that nobody knows."""
     negative_prompt: str
+    expand: bool
 
 
 def usual(layers: Sequence[Layer], entry: ModelEntry) -> Usual:
-    """Operators' defaults are for any model: where this one cannot take them, its own are used, and nothing is said.
+    """Operator defaults apply to every model. Where a model's limits exclude one, the model's default is used, without
+    a note.
 
     :raises CannotLook:
     """
@@ -40,12 +42,14 @@ def usual(layers: Sequence[Layer], entry: ModelEntry) -> Usual:
     scales = (layer.guidance_scale for layer in layers if layer.guidance_scale is not None)
     sizes = (layer.size for layer in layers if layer.size is not None)
     negative = (layer.negative_prompt for layer in layers if layer.negative_prompt is not None)
+    expand = (layer.expand for layer in layers if layer.expand is not None)
     return Usual(
         steps=next((one for one in steps if limits.steps_min <= one <= limits.steps_max), own.steps),
         guidance_scale=next((one for one in scales if one <= limits.guidance_scale_max), None),
         size=next((one for one in sizes if resolution.fits(one, limits)), None),
         sampler=_usual_sampler(layers, entry),
         negative_prompt=next(negative, own.negative_prompt),
+        expand=next(expand, False),
     )
 
 
@@ -65,7 +69,7 @@ class Steps:
 
 
 def find_steps(request: ImageRequest, entry: ModelEntry, usual: int) -> Steps:
-    """Those that were asked for are refused where they are too many; ``usual`` ones are lowered to what is allowed."""
+    """The number of steps. Too many requested steps are refused; a default is lowered to the limit, with a note."""
     limits, name, allowed = entry.limits, entry.name, request.most.steps
     asked = request.steps is not None
     wanted = usual if request.steps is None else request.steps
@@ -96,7 +100,8 @@ def guidance_problems(guidance: float, entry: ModelEntry) -> list[FieldProblem]:
 
 
 def sampler_problems(request: ImageRequest, sampler: str | None, entry: ModelEntry) -> list[FieldProblem]:
-    """``sampler``: its proper name, ``None`` where nobody knows the one that was asked for, or that of a layer."""
+    """Problems with the sampler. ``sampler``: its proper name; ``None`` where the requested one, or a layer's, is
+    unknown."""
     taken = entry.samplers()
     if sampler is None:
         named = (request.sampler, *(layer.sampler for layer in request.layers))

@@ -29,7 +29,7 @@ from ..schemas.resolved import ResolvedRequest, UsedEmbedding, UsedLora
 
 NAMES_SHOWN = 12
 SHORT_HASH = 12
-"""Digits of a hash that the web UI and the sites with LoRAs show and look up."""
+"""Digits of a hash as A1111 and model sites show it."""
 
 _CODES: dict[Mistake, str] = {"weight": "bad_lora_weight", "many": "too_many_loras"}
 _MISTAKES = {mistake: (_CODES.get(mistake, "bad_lora"), sentence) for mistake, sentence in MISTAKES.items()}
@@ -37,7 +37,7 @@ _MISTAKES = {mistake: (_CODES.get(mistake, "bad_lora"), sentence) for mistake, s
 
 @dataclass(kw_only=True)
 class ChosenLoras:
-    """What the prompts name, as far as it is here and fits."""
+    """The LoRAs and embeddings of the prompts that are here and fit."""
 
     loras: list[UsedLora] = field(default_factory=list)
     embeddings: list[UsedEmbedding] = field(default_factory=list)
@@ -51,7 +51,8 @@ class ChosenLoras:
 def find_loras(
     prompt: str, negative_prompt: str, entry: ModelEntry, library: Library, steps: StepCount | None = None
 ) -> ChosenLoras:
-    """What both prompts ask for in so many steps. Reads files whose hash is not known yet: not for the event loop."""
+    """Find the LoRAs and embeddings of both prompts. ``steps``: for schedules. May hash files, so it runs in a
+    thread."""
     wanted = ChosenLoras()
     tags, negative = lora_tags(prompt), lora_tags(negative_prompt)
     for mistake in tags.mistakes:
@@ -75,7 +76,7 @@ def _add_lora(wanted: ChosenLoras, typed: str, weight: float, which: str, entry:
         broken = extra.problem is not None and extra.family != "other"
         wanted.refuse("lora_broken" if broken else "lora_mismatch", f"The LoRA `{extra.name}` {problem}.")
         return
-    for number, lora in enumerate(wanted.loras):  # named twice, once in capitals
+    for number, lora in enumerate(wanted.loras):  # named twice in different capitals
         if lora.name == extra.name:
             both = round(lora.weight + weight, 6)
             wanted.loras[number] = lora.model_copy(update={"weight": both})
@@ -94,11 +95,11 @@ def _add_lora(wanted: ChosenLoras, typed: str, weight: float, which: str, entry:
 def _add_embeddings(
     wanted: ChosenLoras, texts: Sequence[str], entry: ModelEntry, library: Library, steps: StepCount | None
 ) -> None:
-    """Words are words unless a file makes them more: what cannot be used is said, and stays a word."""
+    """Add the embeddings of one prompt. Unusable ones get a note, and their word stays a plain word."""
     try:
         by_word = library.words()
     except CannotLook as error:
-        # Nobody knows whether any word is one. Most prompts have none, so the picture is drawn and this is said.
+        # Unknown whether any word is an embedding. Most prompts have none, so draw, with a note.
         wanted.notes.append(f"No embedding was used: {error}.")
         return
     if any(unknown_embeddings(text, by_word, steps) for text in texts):
@@ -122,7 +123,7 @@ def _add_embeddings(
 
 
 def _problem(extra: Extra, entry: ModelEntry) -> str | None:
-    """Why this model cannot draw with it, as the end of a sentence. :raises CannotLook:"""
+    """Why the file cannot be used with this model, as the end of a sentence. :raises CannotLook:"""
     if extra.unread is not None:
         raise CannotLook(f"the {'LoRA' if extra.kind == 'lora' else 'embedding'} {extra.name}", extra.unread)
     if extra.problem is not None:
@@ -132,7 +133,7 @@ def _problem(extra: Extra, entry: ModelEntry) -> str | None:
         return f"cannot be used: no {kind} works with {entry.name}"
     width = entry.prompt_width()
     if extra.width is not None and width == extra.width:
-        return None  # the shapes say it, whatever its trainer noted
+        return None  # equal widths count more than the trainer's notes
     if extra.family not in (None, entry.family):
         family = FAMILIES.get(str(extra.family))
         made_for = family.title if family is not None else "other"
@@ -154,7 +155,7 @@ def _known(library: Library) -> str:
 
 
 def lora_files(request: ResolvedRequest, library: Library) -> tuple[LoraFile, ...]:
-    """The request's LoRAs, and where they lie now.
+    """The request's LoRAs with their paths now.
 
     :raises JobFailed: a file is not there any more
     """
@@ -162,7 +163,7 @@ def lora_files(request: ResolvedRequest, library: Library) -> tuple[LoraFile, ..
 
 
 def embedding_files(request: ResolvedRequest, library: Library) -> tuple[EmbeddingFile, ...]:
-    """The same for its embeddings.
+    """The request's embeddings with their paths now.
 
     :raises JobFailed: a file is not there any more
     """

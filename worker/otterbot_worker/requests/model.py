@@ -1,5 +1,4 @@
-"""Which model draws a request: the one that was asked for, else that of the first layer that names one, else the
-worker's default."""
+"""The model of a request: the requested one, else that of the first layer that names one, else the worker's default."""
 
 from __future__ import annotations
 
@@ -13,7 +12,7 @@ from ..schemas.requests import ImageRequest
 from .refusal import Refused, problem
 
 NEAR = 80
-"""Characters of a name that are compared with the names of models."""
+"""Characters of a typed name that are compared with model names."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,8 +22,8 @@ class Choice:
 
 
 def choose_model(request: ImageRequest, catalogue: Catalogue, default: str) -> Choice:
-    """A layer's model that is gone gives way to the ``default``, which is said. One that was asked for may still lack
-    its files.
+    """Choose the model. A layer's model that is gone is replaced by ``default``, with a note. A requested one may still
+    lack its files.
 
     :raises Refused: :raises CannotLook:
     """
@@ -59,7 +58,7 @@ def _named(typed: str, look: Look) -> ModelEntry:
 
 
 def _spelled(typed: str, look: Look) -> str:
-    """The catalogue's own name for it, however it is capitalized."""
+    """The catalogue's spelling of a name typed in any capitals."""
     names = {*look.images, *look.broken}
     if typed in names:
         return typed

@@ -1,7 +1,7 @@
 """From what a client sent to a request with nothing left open, or the list of what is wrong with it.
 
-Values are refused, never bent (a person who asks for 1000 steps is told the limit), but for a size between the model's
-multiples, which is rounded and said. Free of torch.
+Values beyond a limit are refused, never changed (who asks for 1000 steps is told the limit). Only sizes are rounded to
+the model's multiples, with a note. Free of torch.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from ..models.loras import Library
 from ..prompts import StepCount, read
 from ..prompts.lora_tags import lora_tags
 from ..queue.model import NewRow
-from ..queue.store import Submission, new_rows
+from ..queue.submission import Submission, new_rows
 from ..sampling import samplers, sampling_steps, tiles
 from ..schemas.jobs import FieldProblem
 from ..schemas.new_jobs import NewChatJob, NewImageJob, NewResolvedJob
 from ..schemas.requests import ImageRequest
 from ..schemas.resolved import ResolvedChat, ResolvedInitImage, ResolvedMask, ResolvedRequest
-from . import hires, layers, resubmitted, variations
+from . import expansions, hires, layers, resubmitted, variations
 from . import input_images as pictures
 from .controlnet import ChosenControlNet, find_controlnet
 from .input_images import Sources
@@ -36,7 +36,7 @@ NO_PREVIEWS = "There were no previews, because the safety checker looks at finis
 
 
 def body_hash(job: NewImageJob | NewChatJob | NewResolvedJob) -> str:
-    """Equal for equal requests, however they were spelled; fields that a later version adds do not change it."""
+    """A hash that is equal for equal requests in any JSON spelling, and unchanged by fields that later versions add."""
     body = job.model_dump(mode="json", exclude_defaults=True, exclude={"key"})
     canonical = json.dumps(body, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
@@ -50,10 +50,9 @@ def image_submission(
     sources: Sources | None = None,
     library: Library | None = None,
 ) -> Submission:
-    """``sources``: the pictures that the request names, as far as they are here. Reads LoRAs and masks: not for the
-    event loop.
+    """``sources``: the request's input pictures that are here. Reads LoRAs and masks, so it runs in a thread.
 
-    :raises Refused: :raises CannotLook: nobody could say whether something is here
+    :raises Refused: :raises CannotLook: a file could not be looked at
     """
     sources = sources or Sources()
     request = resolve_image(resubmitted.asked(job), catalogue, default_model, sources, library)
@@ -75,7 +74,7 @@ def image_submission(
 
 
 def chat_submission(job: NewChatJob, client: str, default_model: str | None) -> Submission:
-    """The model may stay open (``""``) while the chat backend has not said what it has.
+    """The model stays ``""`` while the chat backend's models are unknown.
 
     :raises Refused:
     """
@@ -91,7 +90,12 @@ def chat_submission(job: NewChatJob, client: str, default_model: str | None) -> 
         owner=job.owner,
         room=job.room,
         private=job.private,
-        request=ResolvedChat(model=model, named=job.request.model is not None, left_out_told=job.request.left_out_told),
+        request=ResolvedChat(
+            model=model,
+            named=job.request.model is not None,
+            left_out_told=job.request.left_out_told,
+            draws=job.request.draws,
+        ),
         content=[message.model_dump() for message in messages],
         rows=[NewRow(seed=0, model=model, work=0.0)],
     )
@@ -104,7 +108,7 @@ def resolve_image(
     sources: Sources | None = None,
     library: Library | None = None,
 ) -> ResolvedRequest:
-    """Fills in what is open and holds everything against the model's limits.
+    """Fill in defaults and check everything against the model's limits.
 
     :raises Refused: :raises CannotLook:
     """
@@ -136,10 +140,10 @@ def resolve_image(
 
 @dataclass(frozen=True, kw_only=True)
 class _Chosen:
-    """What was asked for, with what is usual where nothing was."""
+    """The request's values, with defaults filled in."""
 
     sampler: str | None
-    """``None``: one that nobody knows."""
+    """``None``: an unknown one."""
     sampler_problems: list[FieldProblem]
     steps: layers.Steps
     guidance_scale: float
@@ -147,6 +151,7 @@ class _Chosen:
     negative_prompt: str
     size: Size
     enlarged: hires.ChosenHires
+    expand: expansions.Expand
     wanted: ChosenLoras
     steering: ChosenControlNet
 
@@ -174,6 +179,7 @@ def _choose(
         negative_prompt=negative,
         size=size,
         enlarged=hires.find(request, entry, size, steps.number),
+        expand=expansions.find(request, entry, usual=usual.expand),
         wanted=find_loras(request.prompt, negative, entry, library, counted) if library is not None else ChosenLoras(),
         steering=find_controlnet(request, sources.control, entry, nets, downloads=downloads),
     )
@@ -182,7 +188,7 @@ def _choose(
 def _guidance(
     request: ImageRequest, entry: ModelEntry, set_here: float | None, steps: StepCount
 ) -> tuple[float, list[str]]:
-    """And what is to be said about it. ``set_here``: by a layer."""
+    """The CFG, and notes. ``set_here``: from a layer."""
     usual, weighted = entry.defaults.guidance_scale, entry.defaults.guidance_scale_weighted
     if request.guidance_scale is not None:
         return request.guidance_scale, []
@@ -196,7 +202,7 @@ def _guidance(
 def _resolved(
     request: ImageRequest, entry: ModelEntry, chosen: _Chosen, sources: Sources, *, notes: list[str]
 ) -> ResolvedRequest:
-    """``notes``: what is to be said beside what the parts say themselves."""
+    """``notes``: besides those of the parts."""
     assert chosen.sampler is not None, "a sampler that nobody knows is refused"
     start, mask, size, enlarged = sources.start, sources.mask, chosen.size, chosen.enlarged
     return ResolvedRequest(
@@ -218,6 +224,8 @@ def _resolved(
         control=chosen.steering.request,
         hires=enlarged.hires,
         upscale=enlarged.upscale,
+        expand=chosen.expand.wanted,
+        expansion=expansions.before(request),
         theme=request.theme,
         loras=tuple(chosen.wanted.loras),
         embeddings=tuple(chosen.wanted.embeddings),
@@ -230,6 +238,7 @@ def _resolved(
             *enlarged.notes,
             *notes,
             *variations.notes(request.variation),
+            *chosen.expand.notes,
             *chosen.steering.notes,
             *([NO_PREVIEWS] if request.preview and request.safety else []),
             *chosen.wanted.notes,

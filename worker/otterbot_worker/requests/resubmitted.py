@@ -1,5 +1,5 @@
-"""Requests that were resolved once and come again, because the worker has forgotten them: the same pictures are asked
-for with nothing left open, and what is another one by now is said."""
+"""Resolved requests that clients submit again because the worker has forgotten the job: checked anew, with notes on
+files that have changed since."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Any
 
 from ..schemas.new_jobs import NewImageJob, NewResolvedJob
 from ..schemas.requests import ImageRequest
-from ..schemas.resolved import ResolvedRequest
+from ..schemas.resolved import ResolvedExpansion, ResolvedRequest
 
 _AS_THEY_ARE = (
     "prompt", "negative_prompt", "model", "steps", "guidance_scale", "sampler", "seed", "count", "strength", "theme",
-    "safety", "preview",
+    "safety", "preview", "expand",
 )  # fmt: skip
-"""Fields that are the same in a request and in a resolved one. The size is, but for an upscaled picture's."""
+"""Fields that are equal in a request and a resolved request. The size is as well, except with ``upscale``."""
 
 
 def asked(job: NewImageJob | NewResolvedJob) -> ImageRequest:
-    """The request of a job, within the bounds of every other one.
+    """The job's request, within the bounds of any other request.
 
     :raises pydantic.ValidationError:
     """
@@ -42,17 +42,22 @@ def _explicit(before: ResolvedRequest) -> dict[str, Any]:
         fields["control"] = control.model_dump(include={"kind", "id", "scale", "start", "end"})
     if (hires := before.hires) is not None:
         fields["hires"] = hires.model_dump(include={"scale", "strength", "steps", "upscaler"})
+    if (expansion := before.expansion) is not None:
+        fields["expansion"] = expansion.model_dump(include={"prompt", "model"})
     return {**fields, "asked": before.asked}
 
 
 def noted(now: ResolvedRequest, before: ResolvedRequest) -> ResolvedRequest:
-    """With all that was said before, once."""
+    """``now`` with the earlier notes added, each once."""
     notes = dict.fromkeys((*before.notes, *_changes(before, now), *now.notes))
-    return now.model_copy(update={"notes": tuple(notes)})
+    changed: dict[str, Any] = {"notes": tuple(notes)}
+    if before.expansion is not None:
+        changed["expansion"] = ResolvedExpansion(**dict(before.expansion))
+    return now.model_copy(update=changed)
 
 
 def _changes(before: ResolvedRequest, now: ResolvedRequest) -> Iterator[str]:
-    """Files that make another picture than those of before."""
+    """Notes on files that have changed and give another picture."""
     hashes = ({lora.name: lora.hash for lora in one.loras} for one in (before, now))
     yield from _other_files("LoRA", *hashes)
     hashes = ({embedding.name: embedding.hash for embedding in one.embeddings} for one in (before, now))
@@ -60,7 +65,7 @@ def _changes(before: ResolvedRequest, now: ResolvedRequest) -> Iterator[str]:
     if (old := before.control) is not None and (new := now.control) is not None:
         if old.name != new.name:
             yield f"Another ControlNet steers than when this was asked for first: {new.name}."
-        elif old.hash is not None:  # else its file was still to be fetched
+        elif old.hash is not None:  # else the file was not downloaded yet then
             yield from _other_files("ControlNet", {old.name: old.hash}, {new.name: new.hash})
 
 

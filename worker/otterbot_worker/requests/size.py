@@ -1,4 +1,4 @@
-"""The size of a request's pictures, from what was asked, the picture that it starts from and the model. Pure."""
+"""The size of a request's pictures, from the request, its input picture and the model. Pure."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from ..schemas.requests import ImageRequest
 from .refusal import problem
 
 _FAR = 1.1
-"""How much longer or shorter than asked a shape may come out before that is worth a sentence."""
+"""Aspect ratios that differ from the requested one by more than this factor get a note."""
 
 
 @dataclass(kw_only=True)
 class Size:
-    """Pixels. Where there are problems, the model's usual size."""
+    """A size in pixels; the model's usual one where there are problems."""
 
     width: int
     height: int
     canvas: tuple[int, int] | None = None
-    """What is drawn, where that is not the same: the picture that stays but for a part of it, and a few pixels beyond
-    its right and lower edge, because the model draws multiples. They are cut off again."""
+    """With a mask, the size that is drawn if it differs: the picture padded at the right and lower edge to the model's
+    multiples. The padding is cropped afterwards."""
     notes: list[str] = field(default_factory=list)
     problems: list[FieldProblem] = field(default_factory=list)
 
@@ -33,11 +33,11 @@ def find_size(
     picture: tuple[int, int] | None,
     usual: tuple[int, int] | None = None,
 ) -> Size:
-    """Typed, else of the shape that was asked for, else the picture's (`resolution.of_picture`), else the ``usual``
+    """As typed, else of the requested shape, else the input picture's (`resolution.of_picture`), else the ``usual``
     one, else the model's own.
 
-    Under a mask the picture keeps its own size wherever the model draws that: to scale it would change every pixel that
-    is to stay. ``picture``: the one to start from, else the one that steers; width and height.
+    With a mask the picture keeps its size if the model can draw it: scaling would change every unmasked pixel.
+    ``picture``: width and height of the init image, else of the ControlNet picture.
     """
     size = Size(width=entry.defaults.width, height=entry.defaults.height)
     if picture is not None and (canvas := _unscaled(request, picture, entry)) is not None:
@@ -58,7 +58,7 @@ def find_size(
 
 
 def _unscaled(request: ImageRequest, picture: tuple[int, int], entry: ModelEntry) -> tuple[int, int] | None:
-    """The canvas for a picture under a mask, where it keeps its size: nobody names one, or that one."""
+    """The canvas for inpainting at the picture's own size: where the request names no size, or that one."""
     asked = (request.width, request.height)
     if request.mask is None or request.aspect is not None or asked not in ((None, None), picture):
         return None
@@ -99,7 +99,7 @@ def _outside(request: ImageRequest, entry: ModelEntry) -> list[FieldProblem]:
 
 
 def _of_sides(size: Size, request: ImageRequest, entry: ModelEntry, picture: tuple[int, int] | None) -> None:
-    """One side alone gets the other from the picture's shape, or the model's usual one."""
+    """A single requested side: the other one follows from the picture's shape, or the model's usual one."""
     limits, asked = entry.limits, (request.width, request.height)
     width, height = asked
     if width is not None and height is not None:

@@ -1,5 +1,4 @@
-"""Variations of a job's pictures: which noise each of them begins with. Which picture has which seed:
-``schemas.resolved.ResolvedRequest.picture``."""
+"""Variations of a request. The seeds of single pictures: ``schemas.resolved.ResolvedRequest.picture``."""
 
 from __future__ import annotations
 
@@ -10,7 +9,7 @@ NONE = "A variation of strength 0 changes nothing, so it was left out."
 
 
 def resolved(variation: Variation | None) -> UsedVariation | None:
-    """``None`` where it would be the picture itself."""
+    """``None`` at strength 0, which is the picture itself."""
     if variation is None or variation.strength == 0:
         return None
     return UsedVariation(seed=variation.seed, strength=variation.strength)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 
-from ..errors import CROWDED, Cancelled, JobFailed, ProcessDied
+from ..errors import CROWDED, Cancelled, Details, JobFailed, ProcessDied
 from ..gpu.messages import Draw, Drawn
 from .lease import Card
 from .sharing import Company, crowded
@@ -41,10 +41,15 @@ async def draw(
         return drawn
     spent = failed.details.get("spent") is not False
     log.info("a picture wants the card alone", extra={"model": task.model, "spent": spent})
-    why = crowded(task.model, company, failed.details.get("needed"), failed.details.get("free"))
+    why = crowded(task.model, company, _bytes(failed.details, "needed"), _bytes(failed.details, "free"))
     await card.alone(task.model, company, why, spent=spent)
     if interrupted():
         raise Cancelled
     drawn = await once(task)
     await card.drew(task.model, Company(), drawn.peak)
     return drawn.model_copy(update={"notes": [*drawn.notes, TWICE]}) if spent else drawn
+
+
+def _bytes(details: Details, name: str) -> int | None:
+    found = details.get(name)
+    return found if isinstance(found, int) else None

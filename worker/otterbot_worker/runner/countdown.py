@@ -1,4 +1,4 @@
-"""How long the picture that is being drawn still takes, told anew at every step."""
+"""The time left of the picture that is being drawn, updated at every step."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from ..sampling.tiles import Run
 from ..schemas.jobs import Progress
 
 KNOWN_STEPS = 3
-"""As many steps of this picture weigh as much as all that was measured before: the first is often a slow one."""
+"""So many steps of this picture weigh as much as the earlier average: first steps are often slow."""
 
 
 class Countdown:
-    """Follows one picture. Times in seconds; ``None`` is "never measured".
+    """Follows one picture. Times in seconds; ``None``: never measured.
 
-    ``pipeline``: expected from the first step to the pixels, ``finish`` of that after the last step (decoding),
-    ``load`` until the model is there. ``work`` in megapixel-steps; ``runs`` are what it is made of, in order.
+    ``pipeline``: expected seconds from the first step to the pixels; ``finish``: the part of it after the last step
+    (decoding); ``load``: loading the model. ``work`` in megapixel-steps; ``runs`` are what it is made of, in order.
     """
 
     def __init__(
@@ -38,9 +38,9 @@ class Countdown:
         self._phase = ""
         self._since = clock()
         self.speed: float | None = None
-        """Megapixel-steps per second so far, for those who wait and have nothing better; without the decoding."""
+        """Megapixel-steps per second so far, without decoding: a first estimate for waiting rows."""
         self.finish_seconds: float | None = None
-        """What the decoding took, once it is done."""
+        """Seconds of the decoding, once it is done."""
 
     def left(self, progress: Progress) -> float | None:
         """Seconds until the pixels are there, as of now; ``None``: nothing is known yet."""
@@ -48,7 +48,7 @@ class Countdown:
         if progress.phase != self._phase:
             if self._phase == "decoding" and progress.phase == "saving":
                 self.finish_seconds = now - self._since
-            # Starting and loading are one wait; every other phase begins its own.
+            # Starting and loading count as one wait; every other phase starts its own clock.
             if (self._phase, progress.phase) != ("starting", "loading"):
                 self._since = now
             self._phase = progress.phase
@@ -67,7 +67,7 @@ class Countdown:
 
     @staticmethod
     def _downloading(progress: Progress, passed: float, after: float) -> float | None:
-        """As fast as until now."""
+        """At the download's average speed so far."""
         if not progress.step or not progress.steps:
             return None
         return passed * (progress.steps - progress.step) / progress.step + after
@@ -86,10 +86,10 @@ class Countdown:
         return one * max(0, steps - done) + self._finish
 
     def _share(self, progress: Progress) -> float:
-        """Which part of the work is done, 0 to 1: a step of a larger run is worth more."""
+        """The share of the work that is done, 0 to 1: steps are weighted by the run's size."""
         if not progress.steps:
             return 0.0
-        # A sampler may make more or fewer steps of those that were asked for, of all runs alike.
+        # A sampler may run more or fewer steps than asked, in the same ratio in all runs.
         left = sum(run.steps for run in self._runs) * progress.step / progress.steps
         done = whole = 0.0
         for run in self._runs:

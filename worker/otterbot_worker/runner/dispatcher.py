@@ -11,18 +11,19 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar, get_args
+from typing import TypeVar, get_args
 
 from ..archive import Archive
 from ..errors import Cancelled, JobFailed, ProcessDied
 from ..gpu.process import GpuProcess
 from ..queue import disk, schedule
-from ..queue.model import Kind, Row, StoredJob
+from ..queue.model import Kind, Row, RowKind, StoredJob
 from ..schemas.base import State
-from ..schemas.jobs import Pause
+from ..schemas.jobs import Failure, Pause
+from .expansions import PromptRunner
 from .held import GAVE_UP, HeldRows
 from .holds import Holds
-from .lanes import Current, Lane, LaneName, WrongLane
+from .lanes import TALK, Current, Lane, LaneName, WrongLane
 from .pausing import Pausing
 from .pictures import FULL_DISK_SECONDS, PictureRunner
 from .runner_common import HandBack, Shared, failure, internal, poison, worker_restarts
@@ -44,6 +45,7 @@ class Dispatcher:
         archive: Archive,
         pictures: PictureRunner,
         turns: TurnRunner,
+        prompts: PromptRunner,
         bounds: schedule.Bounds,
         idle_unload: float = 0.0,
     ) -> None:
@@ -56,6 +58,7 @@ class Dispatcher:
         self._gpu = gpu
         self._pictures = pictures
         self._turns = turns
+        self._prompts = prompts
         self._bounds = bounds
         self._idle_unload = idle_unload
         self._drew = time.monotonic()
@@ -98,7 +101,7 @@ class Dispatcher:
         rows = await self._store.cancel(job.id, time.time(), attempt=attempt, partial=partial)
         for row in rows:
             self._live.forget(row.job_id, row.idx)
-            self._measures.finished.labels(row.kind, "cancelled").inc()
+            self._measures.finished.labels(row.job_kind, "cancelled").inc()
         ended = {row.seq for row in rows}
         self._interrupt(lambda row: row.seq in ended)
         if rows:
@@ -122,6 +125,7 @@ class Dispatcher:
         """Leaves the running row queued, the drawn ones archived, and the card free."""
         self._stopping = True
         self._turns.stop()
+        self._prompts.stop()
         self.wake()
         self._interrupt(lambda row: True)
         await self._gpu.stop()
@@ -171,7 +175,7 @@ class Dispatcher:
     async def _next_beside(self, lane: Lane) -> Row | None:
         """The next turn that needs no card. Whether turns do is asked anew where one waits: their backend may have
         changed while a picture is drawn for minutes."""
-        if not self._pausing.state.paused and any(head.kind == "chat" for head in await self._store.heads()):
+        if not self._pausing.state.paused and any(head.kind in TALK for head in await self._store.heads()):
             if self._turns_need_card:
                 self._now_needed(await self._turns.would_need_card())
             row = await self._claim(lane)
@@ -196,13 +200,14 @@ class Dispatcher:
         return await disk.surely(write, ended=lambda: self._stopping)
 
     async def _claim(self, lane: Lane) -> Row | None:
-        held = self._holds.now(FULL_DISK_SECONDS) | lane.skips(turns_need_card=self._turns_need_card)
+        held = self._held() | lane.skips(turns_need_card=self._turns_need_card)
         heads = [head for head in await self._store.heads() if not self._alone.holds(head.seq)]
         if not heads:
             return None
         choice = schedule.choose(
             heads,
             resident=self._card.resident,
+            chatting=lane.name == "card" and self._card.holder in ("chat", "both"),
             served=await self._store.served(),
             now=time.time(),
             bounds=self._bounds,
@@ -210,7 +215,15 @@ class Dispatcher:
         )
         if choice is None or self._stopping or self._pausing.state.paused:
             return None
-        return await self._store.claim(choice.seq, choice.overtaken, time.time())
+        kind = next(head.kind for head in heads if head.seq == choice.seq)
+        # A prompt that is written beside a picture takes nobody's turn.
+        served = kind != "prompt" or lane.name == "card"
+        return await self._store.claim(choice.seq, choice.overtaken, time.time(), served=served)
+
+    def _held(self) -> frozenset[RowKind]:
+        """No prompt is written for pictures that cannot be drawn."""
+        held = self._holds.now(FULL_DISK_SECONDS)
+        return held | {"prompt"} if "image" in held else frozenset(held)
 
     async def _run(self, lane: Lane, row: Row) -> None:
         # First of all, so that a cancel from here on finds it; then whether one came before.
@@ -226,6 +239,9 @@ class Dispatcher:
             if row.kind == "image":
                 await self._pictures.run(row, job, lambda: current.interrupted)
                 handed_over = True
+            elif row.kind == "prompt":
+                await self._prompts.run(row, job, lambda: current.interrupted, with_card=lane.name == "card")
+                self.wake()
             else:
                 await self._turns.run(row, job, lambda: current.interrupted, with_card=lane.name == "card")
         except WrongLane:
@@ -235,7 +251,7 @@ class Dispatcher:
         except HandBack as back:
             log.warning("handed back", extra={"job": row.job_id, "reason": back.reason})
             if not back.alone:
-                self._holds.hold(row.kind, back.reason, back.seconds)
+                self._holds.hold(row.job_kind, back.reason, back.seconds)
             elif not self._alone.hold(row.seq, back.seconds):
                 await self._fail(row, failure(JobFailed("model_broken", f"{back.reason} {GAVE_UP}")))
             await self._surely(lambda: self._store.give_back(row))
@@ -253,11 +269,11 @@ class Dispatcher:
         except Exception as error:
             if disk.passes(error):
                 log.warning("the disk took nothing; handed back", extra={"job": row.job_id}, exc_info=error)
-                self._holds.hold(row.kind, disk.REASON, disk.SECONDS[-1])
+                self._holds.hold(row.job_kind, disk.REASON, disk.SECONDS[-1])
                 await self._surely(lambda: self._store.give_back(row))
                 return
             log.exception("a row failed unexpectedly", extra={"job": row.job_id, "picture": row.idx})
-            await self._fail(row, internal(row.kind))
+            await self._fail(row, internal(row.job_kind))
         finally:
             lane.current = None
             if row.kind == "image":
@@ -270,9 +286,9 @@ class Dispatcher:
     async def _row(self, row: Row) -> Row | None:
         return await self._surely(lambda: self._store.row(row.seq))
 
-    async def _fail(self, row: Row, error: dict[str, Any]) -> None:
+    async def _fail(self, row: Row, error: Failure) -> None:
         if await self._surely(lambda: self._store.fail(row, error, time.time())):
-            self._measures.finished.labels(row.kind, "failed").inc()
+            self._measures.finished.labels(row.job_kind, "failed").inc()
 
     async def _died(self, row: Row, death: ProcessDied) -> None:
         if self._stopping or death.reason == "stopped":
@@ -282,7 +298,7 @@ class Dispatcher:
         given_up = made is not None and made.final
         self._measures.gpu_deaths.inc()
         if given_up:
-            self._measures.finished.labels(row.kind, "failed").inc()
+            self._measures.finished.labels(row.job_kind, "failed").inc()
         log.warning(
             "the GPU process died during a picture",
             extra={"job": row.job_id, "picture": row.idx, "reason": death.reason, "given_up": given_up},
@@ -296,6 +312,7 @@ class Dispatcher:
             current.interrupted = True
             self._gpu.cancel(current.row.task_id)
             self._turns.interrupt(current.row)
+            self._prompts.interrupt(current.row)
         return bool(found)
 
     # ------------------------------------------------------------ why nothing runs

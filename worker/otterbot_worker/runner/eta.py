@@ -1,7 +1,7 @@
-"""How long things take, as measured here, and what that makes of the queue. Pure but for ``Speeds``' memory.
+"""Measured speeds, and estimates of the queue from them. Pure, except for ``Speeds``.
 
-A picture costs its megapixel-steps at its model's speed, a chat turn what turns took; a change of model costs its
-load. What has never been measured has no estimate: no number is better than an invented one.
+A picture costs its megapixel-steps at the model's speed, a chat turn the average of turns, a change of model its
+loading time. Without measurements there is no estimate rather than an invented one.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Speeds:
         return found[0] if found else self._guessed.get(name)
 
     def guess(self, name: str, value: float) -> None:
-        """What the first of its kind looks like while it still runs; counts until there is a measurement."""
+        """A provisional value from a running picture; counts until there is a measurement."""
         self._guessed[name] = value
 
     def row_seconds(self, kind: str, model: str, work: float) -> float | None:
@@ -69,19 +69,23 @@ def turn_name(model: str) -> str:
     return f"chat/{model}/turn"
 
 
+PROMPT = "prompt"
+"""Seconds in which a language model writes a prompt."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Person:
     rank: int
     pictures: int
     seconds: float | None
-    """Of all of them together."""
+    """Seconds of all its rows together."""
 
 
 class Line:
     """The queue as one line: chat turns first, then pictures, one of each person in turn.
 
-    An estimate of what the schedule will do; it leaves out that fitting models are drawn together. Costs one pass
-    over the groups to build and one over the people to ask.
+    Estimates the schedule, ignoring that rows of the loaded model may overtake. Linear in the groups to build, and in
+    the owners to ask.
     """
 
     def __init__(self, groups: Sequence[Group], served: Mapping[Owner, float], speeds: Speeds) -> None:
@@ -93,7 +97,7 @@ class Line:
         for group in groups:
             owner = (group.client, group.owner)
             first[owner] = min(first.get(owner, group.first_seq), group.first_seq)
-            if group.kind == "image":
+            if group.kind != "chat":
                 images.setdefault(owner, []).append(group)
                 continue
             self._turns[owner] = self._turns.get(owner, 0) + group.count
@@ -125,7 +129,7 @@ class Line:
         return sum(self._turns.values()) + before + ahead
 
     def seconds(self, owner: Owner, kind: str, until: int) -> float | None:
-        """How long the line takes up to and with ``owner``'s row number ``until`` (from 1) of its kind."""
+        """Seconds of the line up to and including ``owner``'s row number ``until`` (from 1) of its kind."""
         if not self._turns_known:
             return None
         if kind == "chat":
@@ -151,5 +155,8 @@ def _seconds(groups: Sequence[Group], speeds: Speeds) -> float | None:
         one = speeds.row_seconds("image", group.model, group.work / group.count)
         if one is None:
             return None
-        total += one * group.count + (speeds.load_seconds(group.model) if len(groups) > 1 else 0.0)
-    return total
+        total += one * group.count
+        if group.kind == "prompt":
+            total += (speeds.get(PROMPT) or 0.0) * group.count
+    models = {group.model for group in groups}
+    return total + sum(speeds.load_seconds(model) for model in models if len(models) > 1)

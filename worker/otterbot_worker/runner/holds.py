@@ -1,4 +1,4 @@
-"""Why pictures, or turns, cannot run now, and until when they are not tried."""
+"""Obstacles: why pictures or turns cannot run now, and until when they are not tried."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class _Hold:
     reason: str
     until: float
     disk: bool = False
-    """The disk had no room; it may have by now."""
+    """The reason is a full disk, which may have changed by now."""
 
 
 class Holds:
@@ -46,7 +46,7 @@ class Holds:
 
     @property
     def reasons(self) -> dict[Kind, str]:
-        """As sentences. Of the disk as it is at this moment: a request is judged by that as well."""
+        """The reasons as sentences. The disk is looked at anew, as it is for new requests."""
         found = {kind: hold.reason for kind, hold in self._holds.items() if not hold.disk}
         if not self._archive.has_room():
             found["image"] = self._archive.no_room() or NO_ROOM
@@ -54,5 +54,5 @@ class Holds:
 
     @property
     def moments(self) -> list[float]:
-        """When they end, by ``time.monotonic``."""
+        """When the holds end, by ``time.monotonic``."""
         return [hold.until for hold in self._holds.values()]

@@ -1,4 +1,5 @@
-"""What is said of a chat backend once in each room: that its model is tiny, or that another one answers by now."""
+"""Notes that each room gets once about its chat backend: that the model is tiny, or that another backend answers
+now."""
 
 from __future__ import annotations
 
@@ -11,18 +12,18 @@ from ..queue.store import Store
 
 KEPT = "chat_introductions"
 MOST = 2_000
-"""Rooms that are remembered; those in which nobody has chatted for longest are forgotten first."""
+"""Rooms that are remembered; the longest unused ones are forgotten first."""
 
 
 class Introductions:
-    """Rooms are kept as digests: which those of people are is nobody's business here."""
+    """Remembers rooms by digests, so that the database holds no room ids."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._rooms: dict[str, str] | None = None
 
     async def of(self, job: StoredJob, backend: ChatBackend, model: str) -> list[str]:
-        """What belongs under an answer in the job's room."""
+        """Notes for an answer in the job's room."""
         rooms = await self._known()
         room = hashlib.sha256(f"{job.client} {job.room}".encode("utf-8", "replace")).hexdigest()[:32]
         about = backend.about

@@ -1,4 +1,4 @@
-"""What a client is shown of a job: the stored rows, what runs right now, and its place in the line."""
+"""Views of jobs for clients: stored rows, progress of running ones, and the place in the line."""
 
 from __future__ import annotations
 
@@ -10,33 +10,32 @@ from dataclasses import dataclass, field
 from ..queue.model import Row, StoredJob, derived_state
 from ..queue.store import Store
 from ..schemas.base import State
-from ..schemas.jobs import ChatResult, Failure, Job, Picture, Progress, Turn
-from ..schemas.records import ImageResult
+from ..schemas.jobs import Job, Picture, Progress, Turn
 from ..schemas.resolved import ResolvedRequest
 from .eta import Line, Speeds
 
 LINE_SECONDS = 0.25
-"""How old the picture of a long queue may be before a new one is made; a short one is looked at anew each time."""
+"""Maximum age of the cached line of a long queue; a short queue is read each time."""
 LONG_QUEUE = 200
 PORTION = 50
-"""Jobs built between two looks at everything else that waits for the event loop."""
+"""Jobs built before yielding to the event loop."""
 
 
 @dataclass(kw_only=True)
 class Live:
-    """What is known of running rows and stands nowhere on disk."""
+    """Progress, texts and previews of running rows; only in memory."""
 
     text: dict[str, str] = field(default_factory=dict)
     _progress: dict[tuple[str, int], tuple[Progress, float]] = field(default_factory=dict)
-    """With the moment it was reported."""
+    """The last report with its time."""
     _previews: dict[tuple[str, int], tuple[int, bytes]] = field(default_factory=dict)
-    """The latest of each picture, and how many there have been."""
+    """The number of previews and the latest one."""
 
     def put(self, job_id: str, idx: int, progress: Progress) -> None:
         self._progress[job_id, idx] = progress, time.monotonic()
 
     def get(self, job_id: str, idx: int) -> Progress | None:
-        """The last report; its time left goes on counting down, however long the next step takes."""
+        """The last report, with the time left counted down since."""
         found = self._progress.get((job_id, idx))
         return None if found is None else _counted_down(*found)
 
@@ -76,7 +75,7 @@ class Views:
         return (await self.jobs([job], owner=job.owner))[0]
 
     async def jobs(self, jobs: Sequence[StoredJob], *, owner: str | None = None) -> list[Job]:
-        """``owner``: all jobs are this one's, which spares looking at everybody's places."""
+        """``owner``: the owner of all jobs, if it is one: then only its places are computed."""
         if not jobs:
             return []
         rows = await self._store.rows(job.id for job in jobs)
@@ -91,7 +90,7 @@ class Views:
         return built
 
     async def preview(self, job_id: str, idx: int) -> bytes | None:
-        """What a picture that is being drawn looks like by now, a JPEG."""
+        """The latest preview of a running picture, a JPEG."""
         rows = (await self._store.rows([job_id]))[job_id]
         running = any(row.idx == idx and row.state is State.RUNNING for row in rows)
         return self._live.preview(job_id, idx) if running else None
@@ -115,7 +114,7 @@ class Views:
         return found
 
     async def _current_line(self) -> Line:
-        """The line as it is, or, where that takes long to find out, as it was a moment ago."""
+        """The current line; for a long queue a cached one, renewed in the background."""
         if self._line_until == 0.0 or self._line is None:
             return await self._renew()
         if time.monotonic() >= self._line_until and (self._renewal is None or self._renewal.done()):
@@ -130,7 +129,7 @@ class Views:
         return line
 
     async def close(self) -> None:
-        """Ends what looks at the queue."""
+        """Wait for the background renewal."""
         if self._renewal is not None:
             await asyncio.wait([self._renewal])
 
@@ -167,10 +166,10 @@ class Views:
         return view
 
     def remaining(self) -> float | None:
-        """Seconds until what runs now is done; ``None``: it runs and cannot be told."""
+        """Seconds until the running rows are done; ``None``: unknown."""
         total = 0.0
         for progress in self._live.all():
-            if progress.phase == "saving":
+            if progress.phase in ("saving", "writing"):
                 continue
             if progress.eta_s is None:
                 return None
@@ -188,19 +187,19 @@ class Views:
             state=row.state,
             attempt=row.attempt,
             progress=self._progress(row),
-            result=ImageResult.model_validate(row.result) if row.result else None,
-            error=Failure.model_validate(row.error) if row.error else None,
+            result=row.picture,
+            error=row.error,
         )
 
     def _turn(self, row: Row) -> Turn:
-        result = ChatResult.model_validate(row.result) if row.result else None
+        result = row.answer
         return Turn(
             state=row.state,
             attempt=row.attempt,
             progress=self._progress(row),
             text=result.text if result else self._live.text.get(row.job_id, ""),
             result=result,
-            error=Failure.model_validate(row.error) if row.error else None,
+            error=row.error,
         )
 
     def _progress(self, row: Row) -> Progress | None:

@@ -1,4 +1,4 @@
-"""The two lanes of the queue: one has the card, in the other are turns that need none, beside whatever is drawn."""
+"""The two lanes of the queue: one has the card, the other runs chat turns that need no card, at the same time."""
 
 from __future__ import annotations
 
@@ -6,18 +6,24 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Literal
 
-from ..queue.model import Kind, Row
+from ..queue.model import Row, RowKind
 
 LaneName = Literal["card", "beside"]
 
 
+TALK: frozenset[RowKind] = frozenset(("chat", "prompt"))
+"""What a language model does."""
+DRAWING: frozenset[RowKind] = frozenset(("image",))
+LATER: frozenset[RowKind] = frozenset(("later",))
+
+
 class WrongLane(Exception):
-    """The turn belongs into the other lane by now. It goes back as if it had never been claimed."""
+    """The turn now belongs to the other lane: give the row back as if it had never been claimed."""
 
 
 @dataclass(kw_only=True)
 class Current:
-    """What a lane works on."""
+    """The row that a lane works on."""
 
     row: Row
     interrupted: bool = False
@@ -25,7 +31,8 @@ class Current:
 
 @dataclass(eq=False, kw_only=True)
 class Lane:
-    """One row at a time. Each has an event of its own: one that both cleared could be missed by either."""
+    """Runs one row at a time. Each lane has its own event: with a shared one, a lane could clear it before the other
+    sees it."""
 
     name: LaneName
     wake: asyncio.Event = field(default_factory=asyncio.Event)
@@ -33,11 +40,11 @@ class Lane:
     started: bool = False
     finished: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def skips(self, *, turns_need_card: bool) -> frozenset[Kind]:
+    def skips(self, *, turns_need_card: bool) -> frozenset[RowKind]:
         """What is not for this lane."""
         if self.name == "beside":
-            return frozenset(("image", "chat") if turns_need_card else ("image",))
-        return frozenset() if turns_need_card else frozenset(("chat",))
+            return LATER | DRAWING | (TALK if turns_need_card else frozenset())
+        return LATER if turns_need_card else LATER | TALK
 
     async def sleep(self, seconds: float | None) -> None:
         try:

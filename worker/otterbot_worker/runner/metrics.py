@@ -1,4 +1,4 @@
-"""What Prometheus is told: counts and times, no names of people or rooms."""
+"""Prometheus metrics: counts and times, without names of people or rooms."""
 
 from __future__ import annotations
 

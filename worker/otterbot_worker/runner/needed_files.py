@@ -1,4 +1,4 @@
-"""What a picture needs of files, looked for when it is drawn: the model, its LoRAs, its ControlNet, the checker."""
+"""The files of a picture, looked up when it is drawn: model, LoRAs, embeddings, ControlNet, inputs, safety checker."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class NeededFiles:
 
 
 def find(row: Row, job: StoredJob, catalogue: Catalogue, library: Library, inputs: InputFiles) -> NeededFiles:
-    """Reads folders: not for the event loop.
+    """Reads folders, so it runs in a thread.
 
-    :raises JobFailed: something is not here any more :raises CannotLook: nobody can say
+    :raises JobFailed: something is not here any more :raises CannotLook: a file could not be looked at
     """
     look = catalogue.look()
     entry, request = look.entry(row.model), job.pictures
@@ -68,14 +68,16 @@ def task(
     needed: NeededFiles,
     *,
     output: Path,
-    lessons: Sequence[OutOfMemory],
+    oom_history: Sequence[OutOfMemory],
     peaks: Sequence[Peak],
 ) -> Draw:
-    """A row's picture for the GPU process. ``output``: where its pixels go; ``lessons``, ``peaks``: as in ``Draw``."""
+    """The task of a row for the GPU process. ``output``: the file for its pixels; ``oom_history`` and ``peaks``: the
+    model's."""
     picture = job.pictures.picture(row.idx)
     fields = {
         **dict(picture),
         "prompt": lora_tags(picture.prompt).text,
+        "expansion": None,  # the prompts of the other pictures
         "init_image": needed.init_image,
         "mask": needed.mask,
         "control": needed.control,
@@ -88,7 +90,7 @@ def task(
         entry=needed.entry,
         output=output,
         checker=needed.checker,
-        lessons=tuple(lessons),
+        oom_history=tuple(oom_history),
         peaks=tuple(peaks),
     )
 

@@ -1,39 +1,40 @@
-"""What the GPU process learned of memory, kept for the next one: it forgets everything when it ends."""
+"""The OOM history of each model in the database: the GPU process forgets its own when it ends."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import asdict
 
-from ..memory.oom_history import OutOfMemory, learn, lessons_from
+from ..memory.oom_history import OutOfMemory, merged, read
 from ..queue.disk import forgone
 from ..queue.store import Store
 
-LESSONS = "lessons"
+NAME = "lessons"
+"""In the table ``meta``. Databases of older workers have the history under this name."""
 
 
-class Lessons:
-    """By model, in the database. Used by the pictures' runner alone."""
+class OomHistory:
+    """By model. Used by the pictures' runner alone."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._known: dict[str, list[dict[str, Any]]] | None = None
+        self._known: dict[str, tuple[OutOfMemory, ...]] | None = None
 
     async def of(self, model: str) -> tuple[OutOfMemory, ...]:
-        return lessons_from((await self._all()).get(model, []))
+        return (await self._all()).get(model, ())
 
     async def add(self, model: str, new: Sequence[OutOfMemory]) -> None:
-        """What a picture brought with it (``messages.Drawn.lessons``, ``Failed.lessons``). What is too old goes."""
+        """Store what ran out of memory while a picture was drawn (``Drawn.ooms``, ``Failed.ooms`` of
+        ``gpu.messages``)."""
         if not new:
             return
         known = await self._all()
-        lessons = learn(lessons_from(known.get(model, [])), new)
-        known[model] = [lesson.as_dict() for lesson in lessons]
+        known[model] = merged(known.get(model, ()), new)
         with forgone():
-            await self._store.set_meta(LESSONS, known)
+            await self._store.set_meta(NAME, {name: [asdict(one) for one in ooms] for name, ooms in known.items()})
 
-    async def _all(self) -> dict[str, list[dict[str, Any]]]:
+    async def _all(self) -> dict[str, tuple[OutOfMemory, ...]]:
         if self._known is None:
-            stored = await self._store.meta(LESSONS)
-            self._known = stored if isinstance(stored, dict) else {}
+            stored = await self._store.meta(NAME)
+            self._known = {name: read(ooms) for name, ooms in stored.items()} if isinstance(stored, dict) else {}
         return self._known

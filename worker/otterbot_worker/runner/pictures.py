@@ -8,7 +8,6 @@ import logging
 import os
 import time
 from collections.abc import Callable
-from typing import Any
 
 from ..archive import Archive, Stored
 from ..errors import CANNOT_LOOK, Cancelled, CannotLook, JobFailed, ProcessDied
@@ -22,12 +21,12 @@ from ..models.loras import Library
 from ..queue.disk import UNWRITABLE, forgone, passes, surely
 from ..queue.model import Row, StoredJob
 from ..sampling import sampling_steps, tiles
-from ..schemas.jobs import Progress
+from ..schemas.jobs import Failure, Progress
 from ..schemas.records import Record
 from . import beside, eta, needed_files, results
 from .countdown import Countdown
 from .lease import CardTaken
-from .oom_history_store import Lessons
+from .oom_history_store import OomHistory
 from .runner_common import HandBack, Shared, failure, internal
 from .sharing import Company
 from .unbroken import unbroken
@@ -40,7 +39,7 @@ START_AGAIN_SECONDS = (2.0, 5.0, 15.0, 60.0)
 TAKEN_SECONDS = 15.0
 FULL_DISK_SECONDS = 10.0
 UNREAD_SECONDS = 15.0
-"""Before a row is tried again whose files nobody could look at."""
+"""Wait before a row with unreadable files is tried again."""
 
 
 class PictureRunner:
@@ -56,7 +55,7 @@ class PictureRunner:
         wake: Callable[[], None],
         broken: Callable[[BaseException], None],
     ) -> None:
-        """``wake``: the dispatcher, for a row that went back to the queue; ``broken``: nothing works any more."""
+        """``wake``: called when a row went back to the queue; ``broken``: called with an error that ends the worker."""
         self._stopping = False
         self._store = shared.store
         self._card = shared.card
@@ -71,12 +70,12 @@ class PictureRunner:
         self._library = library
         self._wake = wake
         self._broken = broken
-        self._lessons = Lessons(shared.store)
+        self._oom_history = OomHistory(shared.store)
         self._slots = asyncio.Semaphore(SAVING_AT_ONCE)
         self._saving: set[asyncio.Task[None]] = set()
         self._failed_starts = 0
         self._unwritable = (0, float("-inf"))
-        """The disk's last error, and until when nothing is drawn because of it."""
+        """The disk's last errno, and until when nothing is drawn because of it."""
 
     async def run(self, row: Row, job: StoredJob, interrupted: Callable[[], bool]) -> None:
         """Draws a claimed row; returns when its pixels are on their way to the archive.
@@ -92,10 +91,10 @@ class PictureRunner:
         report = self._reporter(row, countdown)
         report(Progress(phase="starting"))
         company = await self._take_card(row.model)
-        lessons, peaks = await self._lessons.of(row.model), await self._card.peaks(row.model)
+        oom_history, peaks = await self._oom_history.of(row.model), await self._card.peaks(row.model)
         await self._slots.acquire()
         output = self._archive.scratch(row.task_id)
-        task = needed_files.task(row, job, needed, output=output, lessons=lessons, peaks=peaks)
+        task = needed_files.task(row, job, needed, output=output, oom_history=oom_history, peaks=peaks)
         preview = self._previewer(row) if task.preview else None
         try:
             if interrupted():
@@ -134,11 +133,11 @@ class PictureRunner:
                 self._gpu.draw(task, report, preview) if preview is not None else self._gpu.draw(task, report)
             )
         except JobFailed as error:
-            await self._lessons.add(task.model, error.lessons)
+            await self._oom_history.add(task.model, error.ooms)
             if error.code == CANNOT_LOOK:
                 raise HandBack(error.message, UNREAD_SECONDS, alone=True) from None
-            if error.details.get("errno") in UNWRITABLE:
-                self._disk_failed(error.details["errno"])
+            if isinstance(number := error.details.get("errno"), int) and number in UNWRITABLE:
+                self._disk_failed(number)
                 self._check_disk()
             raise
 
@@ -146,7 +145,7 @@ class PictureRunner:
         self._unwritable = number, time.monotonic() + FULL_DISK_SECONDS
 
     def _check_disk(self) -> None:
-        """:raises HandBack: nothing could be written a moment ago"""
+        """:raises HandBack: the disk refused a write a moment ago"""
         number, until = self._unwritable
         if (wait := until - time.monotonic()) > 0:
             reason = f"Pictures cannot be written to the disk ({os.strerror(number)}), so they wait."
@@ -160,7 +159,7 @@ class PictureRunner:
         except ProcessDied as error:
             if error.reason == "stopped":
                 raise Cancelled from None
-            # Before the first word of the process no picture can be to blame.
+            # A process that dies before its hello has seen no picture, so none is to blame.
             delay = START_AGAIN_SECONDS[min(self._failed_starts, len(START_AGAIN_SECONDS) - 1)]
             self._failed_starts += 1
             raise HandBack(deaths.sentence(error.reason), delay) from None
@@ -191,7 +190,7 @@ class PictureRunner:
         return report
 
     def _previewer(self, row: Row) -> Callable[[bytes], None]:
-        """What is told of each preview; whoever watches the progress learns that there is another one."""
+        """The callback for previews: stores each, and reports progress with the new number of previews."""
 
         def show(jpeg: bytes) -> None:
             self._live.put_preview(row.job_id, row.idx, jpeg)
@@ -215,7 +214,7 @@ class PictureRunner:
         self._broken(error)
 
     async def _save(self, row: Row, job: StoredJob, drawn: Drawn, countdown: Countdown, entry: ModelEntry) -> None:
-        """The archive's part of a row. Only a broken database leaves as an exception."""
+        """Archive a drawn picture and finish its row. Only database errors are raised."""
         now = time.time()
         record = results.record(row, job, drawn, took=now - (row.claimed_at or now))
         try:
@@ -250,7 +249,7 @@ class PictureRunner:
         self._listener.job_changed(row.client, row.job_id)
         self._listener.queue_moved()
 
-    async def _fail(self, row: Row, error: dict[str, Any]) -> None:
+    async def _fail(self, row: Row, error: Failure) -> None:
         if await surely(lambda: self._store.fail(row, error, time.time()), ended=self._ended):
             self._measures.finished.labels("image", "failed").inc()
 
@@ -265,8 +264,7 @@ class PictureRunner:
             *drawn.notes,
         ]
         result = results.image_result(stored, record, notes)
-        stored_result = result.model_dump(mode="json")
-        if not await surely(lambda: self._store.succeed(row, stored_result, image, now), ended=self._ended):
+        if not await surely(lambda: self._store.succeed(row, result, image, now), ended=self._ended):
             await self._archive.delete(stored.relpath)
             return
         log.info(
@@ -286,7 +284,7 @@ class PictureRunner:
             await self._measure(eta.speed_name(row.model), row.work / drawn.pipeline_seconds)
         if drawn.load_seconds > 0:
             await self._measure(eta.load_name(row.model), drawn.load_seconds)
-        await self._lessons.add(row.model, drawn.lessons)
+        await self._oom_history.add(row.model, drawn.ooms)
 
     async def _measure(self, name: str, value: float) -> None:
         with forgone():
@@ -294,6 +292,6 @@ class PictureRunner:
 
 
 def _decoded(job: StoredJob) -> float:
-    """Megapixels that are decoded behind the last step. Tiles are decoded between the steps."""
+    """Megapixels decoded after the last step; 0 with tiles, which are decoded in between."""
     width, height = tiles.final(job.pictures)
     return 0.0 if tiles.in_tiles(job.pictures) else float(width * height / 1e6)

@@ -1,4 +1,4 @@
-"""What is kept of a drawn picture: its record, its row among the pictures, and what its client is told."""
+"""Results of a drawn picture: its record, its row, and the answer for its client."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..gpu.messages import Drawn, UsedControlNet
 from ..prompts import PARSER
 from ..queue.model import ImageRow, Row, StoredJob
 from ..schemas.records import ImageResult, Record, Thumbnail, Used, UsedControl, UsedHires
-from ..schemas.resolved import ResolvedControl
+from ..schemas.resolved import ResolvedControl, ResolvedExpansion, UsedExpansion
 
 
 def record(row: Row, job: StoredJob, drawn: Drawn, *, took: float) -> Record:
@@ -18,6 +18,7 @@ def record(row: Row, job: StoredJob, drawn: Drawn, *, took: float) -> Record:
     request = job.pictures.picture(row.idx)
     used = Used(
         prompt=request.prompt,
+        expansion=_expansion(request.expansion),
         negative_prompt=request.negative_prompt,
         model=request.model,
         model_hash=drawn.model_hash,
@@ -49,8 +50,12 @@ def record(row: Row, job: StoredJob, drawn: Drawn, *, took: float) -> Record:
     return Record(asked=request.asked, used=used, took=round(took, 3))
 
 
+def _expansion(written: ResolvedExpansion | None) -> UsedExpansion | None:
+    return None if written is None else UsedExpansion(prompt=written.prompt, model=written.model)
+
+
 def _control(asked: ResolvedControl | None, drawn: UsedControlNet | None) -> UsedControl | None:
-    """``drawn``: what the GPU process says of the ControlNet, which may have been fetched only then."""
+    """``drawn``: the ControlNet's name and hash from the GPU process, which may have downloaded it."""
     if asked is None or drawn is None:
         return None
     return UsedControl(

@@ -1,9 +1,9 @@
-"""What every run of a row shares: the ways it can end, and telling others about it."""
+"""Shared by the runners: failures of a row, and reporting to listeners."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from ..errors import JobFailed, ProcessDied
 from ..queue.store import Store
@@ -41,8 +41,8 @@ class Shared:
 
 
 class HandBack(Exception):
-    """The row is not to blame: it goes back as if it had never been claimed, and its kind waits ``seconds``. ``alone``:
-    only the row itself waits."""
+    """The row goes back as if it had never been claimed, because it is not to blame. Its kind waits ``seconds``; with
+    ``alone`` only this row."""
 
     def __init__(self, reason: str, seconds: float, *, alone: bool = False) -> None:
         super().__init__(reason)
@@ -51,29 +51,29 @@ class HandBack(Exception):
         self.alone = alone
 
 
-def failure(error: JobFailed) -> dict[str, Any]:
-    return Failure(code=error.code, message=error.message, details=error.details).model_dump(mode="json")
+def failure(error: JobFailed) -> Failure:
+    return Failure(code=error.code, message=error.message, details=error.details)
 
 
-def poison(error: ProcessDied) -> dict[str, Any]:
-    """Why a row whose process died too often is not tried again."""
+def poison(error: ProcessDied) -> Failure:
+    """The failure of a row during which the GPU process died too often."""
     return Failure(
         code="poison",
         message=f"The graphics process ended twice while drawing this ({error.reason}), so it is not tried again. "
         "A smaller size or another model may work.",
         details={"reason": error.reason, "exit_code": error.exit_code},
-    ).model_dump(mode="json")
+    )
 
 
-def worker_restarts() -> dict[str, Any]:
+def worker_restarts() -> Failure:
     return Failure(
         code="worker_restarts",
         message="The worker was restarted five times while working on this, so it is not tried again.",
-    ).model_dump(mode="json")
+    )
 
 
-def internal(kind: str) -> dict[str, Any]:
+def internal(kind: str) -> Failure:
     return Failure(
         code="image_failed" if kind == "image" else "chat_failed",
         message="Something unexpected went wrong in the worker; its log says what.",
-    ).model_dump(mode="json")
+    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from ..memory import peaks
 from ..memory.oom_history import KEPT_SECONDS
@@ -24,7 +23,7 @@ class SharingStore:
     def __init__(self, store: Store, clock: Callable[[], float] = time.time) -> None:
         self._store = store
         self._clock = clock
-        self._known: dict[str, dict[str, Any]] | None = None
+        self._known: dict[str, dict[str, object]] | None = None
 
     # ------------------------------------------------------------ language models
 
@@ -74,7 +73,7 @@ class SharingStore:
 
     # ------------------------------------------------------------ all of it
 
-    async def _all(self) -> dict[str, dict[str, Any]]:
+    async def _all(self) -> dict[str, dict[str, object]]:
         if self._known is None:
             stored = await self._store.meta(SHARING)
             stored = stored if isinstance(stored, dict) else {}
@@ -82,7 +81,7 @@ class SharingStore:
             self._known = {name: part if isinstance(part, dict) else {} for name, part in parts.items()}
         return self._known
 
-    async def _store_all(self, known: dict[str, dict[str, Any]]) -> None:
+    async def _store_all(self, known: dict[str, dict[str, object]]) -> None:
         for part in known.values():
             while len(part) > MOST:
                 del part[next(iter(part))]

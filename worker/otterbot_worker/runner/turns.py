@@ -9,13 +9,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
-from ..chat import ChatBackend, ChatOutcome, Message, failures, left_out_note
+from ..chat import NO_WISHES, ChatBackend, ChatOutcome, Message, Wishes, failures, left_out_note
 from ..errors import Cancelled, JobFailed
 from ..queue.disk import forgone, surely
 from ..queue.model import Row, StoredJob
-from ..schemas.jobs import ChatResult, Progress
+from ..schemas.jobs import ChatResult, Drawing, Progress
 from ..schemas.resolved import ResolvedChat
-from . import eta
+from . import drawings, eta
 from .introductions import Introductions
 from .lanes import WrongLane
 from .runner_common import Shared
@@ -80,11 +80,14 @@ class TurnRunner:
             outcome = await self._finished(answer)
         finally:
             del self._answers[row.task_id], self._running[row.job_id]
+        drawing, notes = drawings.asked(outcome.calls)
+        if drawing is None and not outcome.text:
+            raise failures.empty(thought=False, cut=False)
         said = await self._introductions.of(job, backend, outcome.model)
         told = isinstance(job.request, ResolvedChat) and job.request.left_out_told
         left_out = [left_out_note(outcome.left_out)] if outcome.left_out and not told else []
-        outcome = replace(outcome, notes=[*left_out, *outcome.notes, *said])
-        await unbroken(self._succeed(row, outcome, left_out_told=told or outcome.left_out > 0))
+        outcome = replace(outcome, notes=[*left_out, *outcome.notes, *notes, *said])
+        await unbroken(self._succeed(row, outcome, drawing, left_out_told=told or outcome.left_out > 0))
         if with_card:
             await self._card.chatted(outcome.model)
 
@@ -102,7 +105,13 @@ class TurnRunner:
         started, model = time.monotonic(), _model(row, job)
         notes = await self._card.load_beside(model, progress) if load_beside else []
         messages = [cast(Message, message) for message in content]
-        outcome = await backend.chat(model, messages, on_text=lambda text: self._text(row, text), on_phase=progress)
+        outcome = await backend.chat(
+            model,
+            messages,
+            on_text=lambda text: self._text(row, text),
+            on_phase=progress,
+            wishes=_wishes(job, backend),
+        )
         took = time.monotonic() - started if load_beside else outcome.took
         return replace(outcome, notes=[*notes, *outcome.notes], took=took)
 
@@ -136,18 +145,18 @@ class TurnRunner:
             raise Cancelled
         return answer.result()
 
-    async def _succeed(self, row: Row, outcome: ChatOutcome, *, left_out_told: bool) -> None:
+    async def _succeed(self, row: Row, outcome: ChatOutcome, drawing: Drawing | None, *, left_out_told: bool) -> None:
         result = ChatResult(
             text=outcome.text,
             model=outcome.model,
             complete=outcome.complete,
             took=round(outcome.took, 3),
             notes=outcome.notes,
+            draws=drawing,
             reasoning=outcome.reasoning,
             left_out_told=left_out_told,
         )
-        told = result.model_dump(mode="json")
-        if not await surely(lambda: self._store.succeed(row, told, None, time.time()), ended=lambda: self._stopping):
+        if not await surely(lambda: self._store.succeed(row, result, None, time.time()), ended=lambda: self._stopping):
             return
         log.info("chat answered", extra={"job": row.job_id, "took": outcome.took, "complete": outcome.complete})
         self._measures.finished.labels("chat", "succeeded").inc()
@@ -177,3 +186,9 @@ def _model(row: Row, job: StoredJob) -> str | None:
     """The model that somebody asked for; the default may be another one by now than when the turn was submitted."""
     named = not isinstance(job.request, ResolvedChat) or job.request.named
     return (row.model or None) if named else None
+
+
+def _wishes(job: StoredJob, backend: ChatBackend) -> Wishes:
+    """A model that may draw is told how to ask for it, where its backend can."""
+    may = isinstance(job.request, ResolvedChat) and job.request.draws and backend.capabilities.calls_tools
+    return Wishes(tools=(drawings.DRAW,)) if may else NO_WISHES

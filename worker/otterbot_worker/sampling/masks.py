@@ -1,4 +1,4 @@
-"""Masks: where a picture is drawn anew. White is anew, black stays; read alike where a request is judged and where it
+"""Inpainting masks: white is repainted, black stays. Read by the same function where a request is checked and where it
 is drawn."""
 
 from __future__ import annotations
@@ -10,21 +10,21 @@ if TYPE_CHECKING:
     from PIL import Image
 
 ANEW = 128
-"""Of 255: from here on a pixel is drawn anew; what is darker mixes both."""
+"""Of 255. From this brightness on a pixel counts as masked; darker ones are blended."""
 NOISE = 16
-"""Below it a pixel is black: JPEGs and scaling leave such traces."""
+"""Of 255. Darker pixels count as black: JPEG and scaling leave such traces."""
 SHAPES_DIFFER = 0.02
-"""How much the ratio of the sides of a mask may differ from its picture's: sides are whole pixels."""
+"""Tolerated relative difference between the aspect ratios of mask and picture, whose sides are rounded."""
 
 
 def read(path: Path, width: int, height: int) -> Image.Image:
-    """The mask in grey, scaled to fill the size and cut off evenly, as the picture is that it belongs to.
+    """The mask in grey, scaled to fill the size and centre-cropped like its picture.
 
-    Bilinear, where the picture takes Lanczos: that one would leave waves beside every edge.
+    Bilinear, because Lanczos would ring at every edge.
 
     :raises OSError: :raises SyntaxError: :raises ValueError: it is not there, or damaged
     """
-    from PIL import Image, ImageOps  # not before a mask comes: it takes its time
+    from PIL import Image, ImageOps  # imported late: it is slow to import
 
     with Image.open(path, formats=("PNG",)) as picture:
         mask = ImageOps.fit(picture.convert("L"), (width, height), Image.Resampling.BILINEAR)
@@ -32,10 +32,10 @@ def read(path: Path, width: int, height: int) -> Image.Image:
 
 
 def share(mask: Image.Image) -> float:
-    """How much of the picture is drawn anew, 0 to 1."""
+    """The share of masked pixels, 0 to 1."""
     return sum(mask.histogram()[ANEW:]) / (mask.width * mask.height)
 
 
 def same_shape(picture: tuple[int, int], mask: tuple[int, int]) -> bool:
-    """Whether both are cut alike. Width and height in pixels."""
+    """Whether both have the same aspect ratio. Width and height in pixels."""
     return abs(picture[0] * mask[1] / (picture[1] * mask[0]) - 1) <= SHAPES_DIFFER

@@ -1,8 +1,8 @@
 """Samplers by the names that people know. Free of torch: the API refuses unknown names with it.
 
-A sampler is a diffusers class and the arguments laid over the **model's own** scheduler
-configuration, taken anew for every picture: schedulers keep state, and switching is sticky.
-LMS, the beta sigmas and DPMSolverSDE are left out: they need scipy or torchsde.
+A sampler is a diffusers class and arguments that override the **model's own** scheduler configuration. A new one is
+made for every picture: schedulers keep state, and settings stick when one is made from another. LMS, the beta sigmas
+and DPMSolverSDE are left out: they need scipy or torchsde.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ class Sampler:
     """The class in ``diffusers``."""
     arguments: Mapping[str, Any] = field(default_factory=dict)
     flow: str | None = None
-    """The class for models that match flows; ``None``: they cannot take this sampler."""
+    """The class for flow-matching models; ``None``: not available for them."""
     flow_arguments: Mapping[str, Any] = field(default_factory=dict)
     zero_snr: bool = True
-    """Whether it can begin with nothing but noise ("zero terminal SNR"), as some models have learned it: the class
-    takes ``rescale_betas_zero_snr`` and trailing steps. Others pass that by and begin with what they never saw."""
+    """Whether it supports zero terminal SNR: the class takes ``rescale_betas_zero_snr`` and trailing timesteps. Other
+    classes ignore the setting silently and draw wrong pictures."""
 
 
 def _table(*samplers: Sampler) -> Mapping[str, Sampler]:
@@ -35,7 +35,7 @@ def _table(*samplers: Sampler) -> Mapping[str, Sampler]:
 
 _DPM = "DPMSolverMultistepScheduler"
 _UNBENT = {"use_karras_sigmas": False, "use_exponential_sigmas": False, "use_beta_sigmas": False}
-"""The sampler's own spacing of noise, where the model's file has another one: the name says which it is."""
+"""Resets the noise spacing of the model's file: the sampler's name says which one is meant."""
 _PLAIN = {**_UNBENT, "algorithm_type": "dpmsolver++"}
 _KARRAS = {**_UNBENT, "algorithm_type": "dpmsolver++", "use_karras_sigmas": True}
 
@@ -75,7 +75,7 @@ SAMPLERS = _table(
     ),
     Sampler(name="DPM2", scheduler="KDPM2DiscreteScheduler", arguments=_UNBENT, zero_snr=False),
     Sampler(name="DPM2 a", scheduler="KDPM2AncestralDiscreteScheduler", arguments=_UNBENT, zero_snr=False),
-    # Not every model's file says this, and the class clips latents to -1 … 1 unless it is told not to.
+    # The class clips latents to -1..1 by default, and not every model's file turns that off.
     Sampler(name="DDIM", scheduler="DDIMScheduler", arguments={"clip_sample": False}),
     Sampler(name="PNDM", scheduler="PNDMScheduler", arguments={"skip_prk_steps": True}, zero_snr=False),
     Sampler(name="LCM", scheduler="LCMScheduler"),
@@ -86,11 +86,11 @@ SAMPLERS = _table(
 _ALIASES = {"plms": "PNDM", "eulerdiscrete": "Euler", "unipcmultistep": "UniPC"}
 _FILLER = re.compile(r"[\s_.-]+")
 _COMPARED = 40
-"""Characters of a name that are compared with the known ones."""
+"""Characters of a typed name that are compared with the known names."""
 
 
 def _key(name: str) -> str:
-    """The same for all spellings of a name, diffusers' classes and k-diffusion's names among them."""
+    """A key that is equal for all spellings of a sampler, those of diffusers and k-diffusion included."""
     key = _FILLER.sub("", name.casefold()).replace("pp", "++").removesuffix("scheduler")
     return key.replace("ancestral", "a")
 
@@ -108,6 +108,6 @@ def resolve(name: str) -> str | None:
 
 
 def near(name: str) -> list[str]:
-    """Names like one that nobody knows: what may have been meant."""
+    """Known names similar to an unknown one."""
     found = get_close_matches(_key(name)[:_COMPARED], _BY_KEY, n=2, cutoff=0.6)
     return list(dict.fromkeys(_BY_KEY[key] for key in found))

@@ -1,4 +1,4 @@
-"""How many steps a drawing from a picture takes, and the sentences that say what was made of the pictures. Pure."""
+"""The number of steps of img2img, and notes on how the input pictures were used. Pure."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import math
 from ..schemas.resolved import ResolvedControl, ResolvedInitImage, ResolvedRequest
 
 STRENGTH = 0.6
-"""How much of the picture is drawn anew where nobody says: it keeps the picture; 0.94 mostly replaces it."""
+"""Default denoising strength of img2img: keeps the picture; 0.94 mostly replaces it."""
 UPSCALE_STRENGTH = 0.3
-"""The same for one that is upscaled: detail, and nothing new. Usual for the "SD upscale" script of the field."""
+"""Default denoising strength of upscaling: adds detail only. Usual for A1111's "SD upscale" script."""
 STEPS_MAX = 200
-"""Laid out at most."""
+"""Maximum number of steps in a schedule."""
 
 
 def true_steps(steps: int, strength: float | None) -> int:
-    """How many of the steps are really drawn; at least one. ``None``: not from a picture, so all of them."""
+    """How many steps run: steps x strength, at least one. ``None``: txt2img, all of them."""
     if strength is None:
         return steps
     # 50 * 0.58 is 28.999999999999996.
@@ -23,15 +23,15 @@ def true_steps(steps: int, strength: float | None) -> int:
 
 
 def schedule(steps: int, strength: float | None) -> int:
-    """How many steps are laid out, of which the last ``true_steps`` are drawn. Where even one of those that were asked
-    for is more than the strength says, there are more of them: one step of one leaves nothing of the picture."""
+    """The length of the schedule, of which the last ``true_steps`` run. Longer than asked where a single step would
+    exceed the strength: 1 of 1 step would replace the whole picture."""
     if strength is None or steps * strength + 1e-6 >= 1:
         return steps
     return math.ceil(1 / max(strength, 1 / STEPS_MAX) - 1e-6)
 
 
 def steps(steps: int, strength: float | None) -> tuple[int, int]:
-    """How many of those that were asked for are laid out, and how many of these drawn. The same of what it gives."""
+    """Length of the schedule, and how many of its steps run. Idempotent."""
     laid_out = schedule(steps, strength)
     return laid_out, true_steps(laid_out, strength)
 
@@ -45,7 +45,7 @@ def takes(steps: int, strength: float) -> str:
 
 
 def notes(request: ResolvedRequest, multiple: int) -> list[str]:
-    """What was made of the pictures that a request starts from and is steered by, for people."""
+    """Notes on how init image and ControlNet picture were used."""
     said = []
     if (picture := request.init_image) is not None and request.strength is not None:
         taken = f"A strength of {request.strength:g} {takes(request.steps, request.strength)}."
@@ -57,7 +57,7 @@ def notes(request: ResolvedRequest, multiple: int) -> list[str]:
 
 
 def _scaled(picture: ResolvedInitImage | ResolvedControl, request: ResolvedRequest, multiple: int) -> str | None:
-    """What became of its size; ``None`` where it was taken as it is."""
+    """A note on how the picture was scaled; ``None`` where it was not."""
     sent, drawn = (picture.width, picture.height), (request.width, request.height)
     if sent == drawn:
         return None

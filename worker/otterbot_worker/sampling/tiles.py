@@ -1,4 +1,4 @@
-"""What a picture takes that is larger than its model draws at once: overlapping tiles, where they lie, their steps.
+"""Tiles for pictures larger than their model draws at once: positions, overlap, steps.
 
 Pure, free of torch. All sizes are (width, height) in pixels.
 """
@@ -12,8 +12,8 @@ from ..schemas.resolved import Pair, ResolvedRequest
 from . import sampling_steps
 
 OVERLAP = 4
-"""Neighbours share at least this part of a tile's side (a quarter): at whole factors that takes no tile more than an
-eighth would, which is what the "SD upscale" script of AUTOMATIC1111's web UI takes (64 of 512 pixels)."""
+"""Neighbours overlap by at least 1/4 of a tile's side. At integer factors this needs no more tiles than the 1/8 of
+A1111's "SD upscale" script (64 of 512 pixels)."""
 
 
 class Tile(NamedTuple):
@@ -24,7 +24,7 @@ class Tile(NamedTuple):
 
 
 class Run(NamedTuple):
-    """What is drawn in one go, with true steps."""
+    """One run of a pipeline: its size, and the steps that run."""
 
     width: int
     height: int
@@ -45,7 +45,7 @@ def grid(size: tuple[int, int], tile: tuple[int, int], multiple: int = 1) -> lis
 
 
 def runs(request: ResolvedRequest) -> list[Run]:
-    """All that one picture takes, in order: the base, and the tiles of its second pass; or those of an upscaled one."""
+    """All runs of one picture in order: the base and the tiles of its second pass, or an upscale's tiles."""
     size, steps = _canvas(request), sampling_steps.true_steps(request.steps, request.strength)
     if request.upscale is not None:
         return _tiled(size, request.upscale.tile, steps)
@@ -57,13 +57,13 @@ def runs(request: ResolvedRequest) -> list[Run]:
 
 
 def largest(request: ResolvedRequest) -> Pair:
-    """The most that is drawn in one go: what memory has to suffice for."""
+    """The largest run: memory has to suffice for it."""
     one = max(runs(request), key=lambda run: run.width * run.height)
     return one.width, one.height
 
 
 def steps(request: ResolvedRequest) -> int:
-    """Of all runs of one picture together."""
+    """Steps of all runs of one picture."""
     return sum(run.steps for run in runs(request))
 
 
@@ -79,13 +79,13 @@ def final(request: ResolvedRequest) -> Pair:
 
 
 def in_tiles(request: ResolvedRequest) -> bool:
-    """Whether the finished picture is put together of several."""
+    """Whether the finished picture is assembled from tiles."""
     whole = final(request) if request.hires is not None else _canvas(request)
     return whole != runs(request)[-1][:2]
 
 
 def _canvas(request: ResolvedRequest) -> Pair:
-    """What the base draws: under a mask perhaps a little more than the picture has."""
+    """The base's size: with a mask it may be padded to the model's multiples."""
     return request.canvas or (request.width, request.height)
 
 

@@ -1,4 +1,4 @@
-"""What all of it is made of."""
+"""Base classes of the schemas."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ class State(StrEnum):
 
 
 class Received(BaseModel):
-    """Comes from a client."""
+    """Base of everything that a client sends."""
 
-    # Strict: "12" and true are no numbers. What is not meant is refused, never bent.
+    # Strict: "12" and true are no numbers. Wrong types are refused, never converted.
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True, allow_inf_nan=False)
 
 
 class Sent(BaseModel):
-    """Goes to one."""
+    """Base of everything that is sent to a client."""
 
-    # All of it is always sent, what is not known as null; the contract says so.
+    # All fields are always sent, unknown ones as null, as the contract says.
     model_config = ConfigDict(
         extra="ignore", hide_input_in_errors=True, json_schema_serialization_defaults_required=True
     )

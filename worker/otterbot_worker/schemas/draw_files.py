@@ -1,4 +1,4 @@
-"""Where the files lie that a picture needs: what is added to a resolved request when it is drawn.
+"""Paths of the files that a picture needs, added to a resolved request when it is drawn.
 
 A request stores names and hashes, never paths: the operator's folders may lie elsewhere tomorrow.
 """
@@ -23,18 +23,18 @@ class InitImageFile(ResolvedInitImage):
 
 class MaskFile(ResolvedMask):
     path: str
-    """A checked PNG of the init image's shape; its brightness says where to draw anew."""
+    """A checked PNG of the init image's shape, white where to repaint."""
     of_init_image: bool = False
     """It is the transparency of the init image itself, whose colours have been laid on white."""
 
 
 class ControlFiles(ResolvedControl):
     picture: str
-    """The picture that steers, a checked RGB PNG."""
+    """The ControlNet's input, a checked RGB PNG."""
     canny: bool
-    """Its edges are taken."""
+    """Compute Canny edges of ``picture`` first."""
     path: str | None
-    """The ControlNet's; ``None``: it is fetched from ``hub``."""
+    """The ControlNet's path; ``None``: download it from ``hub``."""
 
 
 class CheckerFiles(Fixed):

@@ -1,9 +1,12 @@
-"""How jobs stand, what becomes of them, and what the stream of events says of them."""
+"""Jobs, their results and failures, and the events about them."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+from pydantic import WithJsonSchema
+
+from ..errors import Details
 from .base import Sent, State
 from .records import ImageResult
 from .resolved import ResolvedRequest
@@ -50,13 +53,17 @@ class Failure(Sent):
     ``ollama_unreachable``, ``chat_model_missing``, ``chat_broke_off``, ``chat_too_long``, ``chat_timeout``,
     ``chat_failed``, ``forgotten``."""
     message: str
-    details: dict[str, Any] = {}
+    details: Annotated[Details, WithJsonSchema({"type": "object", "additionalProperties": True})] = {}
 
 
 class Progress(Sent):
     """Where a running picture or turn stands. Not stored; carries the attempt it belongs to."""
 
-    phase: Literal["starting", "downloading", "loading", "denoising", "decoding", "saving", "thinking", "streaming"]
+    phase: Literal[
+        "starting", "writing", "downloading", "loading", "denoising", "decoding", "saving", "thinking", "streaming"
+    ]
+    """``writing``: a language model writes the prompt of the job's pictures, or is loaded for it. The picture waits in
+    the queue again afterwards."""
     step: int = 0
     steps: int = 0
     """Of a download ``step`` and ``steps`` are bytes, and ``steps`` is 0 where nobody knows how many."""
@@ -77,6 +84,14 @@ class Picture(Sent):
     error: Failure | None = None
 
 
+class Drawing(Sent):
+    """A picture that a language model asks for. Plain words; whoever draws it treats them as typed."""
+
+    prompt: str
+    negative_prompt: str | None = None
+    aspect: Literal["square", "portrait", "landscape"] | None = None
+
+
 class ChatResult(Sent):
     text: str
     model: str
@@ -84,6 +99,9 @@ class ChatResult(Sent):
     """``False``: the model broke off in the middle, or the turn was cancelled; ``text`` keeps what came."""
     took: float
     notes: list[str] = []
+    draws: Drawing | None = None
+    """The picture that the model asks for, where it may; ``text`` may be empty then. Gone an hour after the end, as the
+    text is."""
     reasoning: str = ""
     """What the model thought (``chat.reasoning: fold``), at most 8,000 characters; gone with the text."""
     left_out_told: bool = False

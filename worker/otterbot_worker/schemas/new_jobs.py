@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from .base import Name, Received
-from .requests import ChatRequest, ImageRequest
-from .resolved import ResolvedRequest
+from .requests import MAX_COUNT, ChatRequest, ImageRequest, Prompt
+from .resolved import ResolvedExpansion, ResolvedRequest
 
 JobKey = Annotated[str, Field(min_length=8, max_length=128, pattern=r"^[A-Za-z0-9_.:-]+$")]
 Note = Annotated[str, Field(max_length=2_000)]
@@ -28,6 +28,14 @@ class NewImageJob(_NewJob):
     request: ImageRequest
 
 
+class ExpandedBefore(ResolvedExpansion):
+    model_config = ConfigDict(extra="forbid")
+
+    prompt: Prompt
+    model: Name
+    prompts: Annotated[tuple[Prompt, ...], Field(max_length=MAX_COUNT)] = ()
+
+
 class ResolvedBefore(ResolvedRequest):
     """``Job.resolved`` as it was told once, with the ids of pictures that are here now. Nothing in it is believed: what
     it names is held against the catalogue as if somebody had asked for it, and what follows from that is found anew."""
@@ -35,6 +43,8 @@ class ResolvedBefore(ResolvedRequest):
     # A field that this worker does not know would be lost, and the picture be another one.
     model_config = ConfigDict(extra="forbid")
 
+    expansion: ExpandedBefore | None = None
+    """Its prompts are drawn as they are."""
     notes: Annotated[tuple[Note, ...], Field(max_length=100)] = ()
     """They are said again, with what is another one by now."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from .base import Sent
-from .resolved import Asked, UsedEmbedding, UsedLora, UsedVariation
+from .resolved import Asked, UsedEmbedding, UsedExpansion, UsedLora, UsedVariation
 from .settings import Settings
 
 
@@ -63,6 +63,7 @@ class Used(Settings, Sent):
     """Everything that makes the picture again."""
 
     prompt: str
+    """As it was drawn."""
     negative_prompt: str
     model: str
     model_hash: str
@@ -104,6 +105,8 @@ class Used(Settings, Sent):
     of 8 bits (the last one) make a slightly other picture; empty in old records."""
     parser: str
     versions: dict[str, str]
+    expansion: UsedExpansion | None = None
+    """Where a language model wrote the prompt: what it was asked with."""
 
 
 class Record(Sent):

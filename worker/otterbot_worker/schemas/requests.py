@@ -68,6 +68,18 @@ class ImageOptions(Settings, Received):
     """How much of the picture that it starts from is drawn anew."""
     variation: Variation | None = None
     hires: Hires | None = None
+    expand: bool | None = None
+    """A language model writes the prompt, with every word of this one in it, before anything is drawn. Where it cannot,
+    the picture is drawn from the words as they are, and a note says so."""
+
+
+class Expansion(Received):
+    """What a language model has made ``prompt`` of."""
+
+    prompt: Prompt
+    """What it was asked with."""
+    model: Name
+    """The language model's."""
 
 
 InputId = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -120,6 +132,7 @@ class Layer(Received):
     sampler: Name | None = None
     """One that nobody knows is refused."""
     negative_prompt: Prompt | None = None
+    expand: bool | None = None
 
 
 class Most(Received):
@@ -151,6 +164,9 @@ class ImageRequest(ImageOptions):
     upscale: Literal[2, 4] | None = None
     """``init_image`` so many times as large, with more detail, and nothing else than it shows. Makes the strength 0.3
     where nobody says one; takes no size and no ``hires``."""
+    expansion: Expansion | None = None
+    """Where the prompt comes from, if a language model wrote it before: kept in the record. Not with ``expand``, which
+    makes another one."""
     theme: Annotated[str | None, Field(max_length=64)] = None
     """Names the files; the first words of the prompt where it is absent."""
     safety: bool = False
@@ -173,6 +189,8 @@ class ChatRequest(Received):
 
     model: Name | None = None
     messages: Annotated[list[ChatMessage], Field(min_length=1, max_length=200)]
+    draws: bool = False
+    """The model may ask for a picture, where it can (``ChatResult.draws``)."""
     left_out_told: bool = False
     """The room knows that the beginning of this conversation does not fit any more: it is not said again."""
 

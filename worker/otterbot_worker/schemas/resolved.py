@@ -70,6 +70,21 @@ class ResolvedMask(Fixed):
     """Its transparency says where to draw anew; else its brightness."""
 
 
+class UsedExpansion(Fixed):
+    """A language model has written the prompt."""
+
+    prompt: str
+    """What it was asked with."""
+    model: str
+    """The language model's name."""
+
+
+class ResolvedExpansion(UsedExpansion):
+    prompts: tuple[str, ...] = ()
+    """What it wrote: picture k has the one after the one of picture k - 1, and from the last one on the first again.
+    Empty: ``prompt`` of the request is what it wrote, in an earlier request."""
+
+
 class ResolvedControl(Fixed):
     """A ControlNet and the picture that steers it."""
 
@@ -140,7 +155,7 @@ class ResolvedRequest(Settings, Fixed):
     model: str
     """A name of the catalogue."""
     prompt: str
-    """As it was typed, LoRA tags included."""
+    """As it was typed, LoRA tags included; of one picture (`picture`), as it is drawn."""
     negative_prompt: str
     steps: int
     guidance_scale: float
@@ -163,6 +178,9 @@ class ResolvedRequest(Settings, Fixed):
     control: ResolvedControl | None = None
     hires: ResolvedHires | None = None
     upscale: ResolvedUpscale | None = None
+    expand: bool = False
+    """A language model is still to write the prompt; ``false`` once it has, or could not."""
+    expansion: ResolvedExpansion | None = None
     theme: str | None = None
     """Names the files."""
     loras: tuple[UsedLora, ...] = ()
@@ -179,10 +197,15 @@ class ResolvedRequest(Settings, Fixed):
     def picture(self, index: int) -> ResolvedRequest:
         """The request of one of its pictures. Each has the next seed; but with a variation all share the job's seed,
         as in AUTOMATIC1111's web UI, and that of the variation counts up: each is a variation of the same picture."""
+        prompt = self._prompt(index)
         if self.variation is None:
-            return self.model_copy(update={"seed": seed_of(self.seed, index)})
+            return self.model_copy(update={"seed": seed_of(self.seed, index), "prompt": prompt})
         varied = self.variation.model_copy(update={"seed": seed_of(self.variation.seed, index)})
-        return self.model_copy(update={"variation": varied})
+        return self.model_copy(update={"variation": varied, "prompt": prompt})
+
+    def _prompt(self, index: int) -> str:
+        written = self.expansion.prompts if self.expansion is not None else ()
+        return written[index % len(written)] if written else self.prompt
 
 
 class ResolvedChat(Fixed):
@@ -196,6 +219,8 @@ class ResolvedChat(Fixed):
     default when it runs answers."""
     left_out_told: bool = False
     """As in the request."""
+    draws: bool = False
+    """The model may ask for a picture."""
 
 
 def seed_of(first: int, index: int) -> int:

@@ -1,7 +1,7 @@
-"""Settings of a picture that nothing is to be resolved of: what was asked for is what is drawn with, and recorded.
+"""Settings of a picture that need no resolving: passed on unchanged from the request to the engine and the record.
 
-A new one is a field of `Settings` and what acts by it. The request of the API, the row, the task, the record, A1111's
-text, what `show` reads and the line that it prints follow.
+To add one, add a field to `Settings` and the code that uses it. The request of the API, the row, the task, the record,
+A1111's text, what `show` reads and the line that it prints follow.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Settings(BaseModel):
     where it has no effect with SDXL either."""
 
     def settings(self) -> dict[str, Any]:
-        """By their names; for the next shape of the same request."""
+        """All settings by name, to construct the next type of the same request."""
         return {name: getattr(self, name) for name in SETTINGS}
 
     def without_effect(self, family: str, model: str) -> list[str]:
@@ -50,4 +50,4 @@ class Settings(BaseModel):
 SETTINGS = {
     name: meta for name, field in Settings.model_fields.items() for meta in field.metadata if isinstance(meta, Setting)
 }
-"""By the names of the fields."""
+"""Field name → its metadata."""

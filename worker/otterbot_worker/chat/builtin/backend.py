@@ -14,7 +14,7 @@ from ..beginnings import Beginnings
 from ..choice import Choice
 from ..chosen import Chosen
 from ..openai.refusals import Refusals
-from ..records import ChatModel, ChatOutcome, Message, ModelOptions, Phase, Unloaded
+from ..records import NO_WISHES, ChatModel, ChatOutcome, Message, ModelOptions, Phase, Unloaded, Wishes
 from ..turn import Turns
 from . import failures
 from .files import Files, ModelFile, runtime_is_here
@@ -102,9 +102,6 @@ class Builtin:
                 return one
         raise failures.missing(name)
 
-    def _options(self, model: str) -> ModelOptions:
-        return self._settings.models.get(model, self._settings.defaults)
-
     # ------------------------------------------------------------ chat
 
     async def chat(
@@ -114,14 +111,16 @@ class Builtin:
         *,
         on_text: Callable[[str], None],
         on_phase: Callable[[Phase], None],
+        wishes: Wishes = NO_WISHES,
     ) -> ChatOutcome:
         """One turn, after those that came before: there is one process, which answers one at a time."""
         started = time.monotonic()
         found = await self._find(model, await self._look())
-        options = self._options(found.name)
+        options = self._settings.options(found.name)
         context = min(options.num_ctx, found.context)
         chosen = Chosen(name=found.name, model=found.model, options=options, context=context)
         wish = Wish(model=found, context=context, threads=_threads(options))
+        chosen.options = wishes.applied(options, thinks=chosen.thinks)
         async with self._one_at_a_time:
             session = BuiltinSession(
                 chosen, wish, llama=self._llama, refusals=self._refusals, settings=self._settings, log=self._log

@@ -14,7 +14,7 @@ from ..beginnings import Beginnings
 from ..choice import Choice
 from ..chosen import Chosen
 from ..failures import bad_model_name, cannot_chat, cloud_model
-from ..records import ChatModel, ChatOutcome, Message, ModelOptions, Phase, Unloaded
+from ..records import NO_WISHES, ChatModel, ChatOutcome, Message, ModelOptions, Phase, Unloaded, Wishes
 from ..turn import Turns
 from . import failures
 from .card_use import OllamaCard
@@ -35,7 +35,12 @@ class Ollama:
 
     name = failures.NAME
     capabilities = Capabilities(
-        needs_card=True, sees_pictures=True, knows_context=True, sends_thoughts=True, counts_tokens=True
+        needs_card=True,
+        sees_pictures=True,
+        knows_context=True,
+        sends_thoughts=True,
+        counts_tokens=True,
+        calls_tools=True,
     )
     about = None
 
@@ -137,7 +142,7 @@ class Ollama:
                 return options
         return self.settings.defaults
 
-    async def _choose(self, requested: str | None) -> Chosen:
+    async def _choose(self, requested: str | None, wishes: Wishes = NO_WISHES) -> Chosen:
         models = await self.every_model()
         name = await self._resolve(requested, models)
         model = named(models, name)
@@ -151,7 +156,10 @@ class Ollama:
                 self._log.warning(said, name, options.num_ctx, most)
             options = replace(options, num_ctx=most)
         thinks = think(name, model, options)
-        return Chosen(name=name, model=model, options=options, context=options.num_ctx, think=thinks)
+        options = wishes.applied(options, thinks=bool(thinks))
+        # A model that has not learned them is refused with them.
+        tools = wishes.tools if model is not None and "tools" in model.capabilities else ()
+        return Chosen(name=name, model=model, options=options, context=options.num_ctx, think=thinks, tools=tools)
 
     # ------------------------------------------------------------ chat
 
@@ -162,10 +170,11 @@ class Ollama:
         *,
         on_text: Callable[[str], None],
         on_phase: Callable[[Phase], None],
+        wishes: Wishes = NO_WISHES,
     ) -> ChatOutcome:
         """One turn. Leaving it does not stop a load that it waits for: that goes on for whoever asks next."""
         started = time.monotonic()
-        chosen = await self._choose(model)
+        chosen = await self._choose(model, wishes)
         session = Session(chosen, http=self._http, preload=self._preload, settings=self.settings, log=self._log)
         return await self._turns.run(session, messages, started=started, on_text=on_text, on_phase=on_phase)
 

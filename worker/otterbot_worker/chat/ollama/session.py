@@ -50,12 +50,17 @@ class Session:
 
     async def stream(self, messages: Sequence[Message]) -> AsyncGenerator[Delta]:
         body = self._body(messages) | {"stream": True}
+        if self.chosen.tools:
+            body["tools"] = [tool.wire for tool in self.chosen.tools]
+        calls = 0
         try:
             async with self._http.chat(body, patience=self._settings.first_byte_timeout) as response:
                 async for line in objects(response.content, self._settings.chunk_timeout):
                     if isinstance(error := line.get("error"), str):
                         raise too_long.in_words(error) or failures.from_answer(200, error, model=self.chosen.name)
-                    yield delta(line)
+                    piece = delta(line, calls_before=calls)
+                    calls += len(piece.calls)
+                    yield piece
         except BrokenStream as error:
             self._log.warning("the chat's stream is broken: %s", error)
             raise broke_off() from None

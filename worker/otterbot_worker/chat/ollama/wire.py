@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..calls import pieces
 from ..chosen import Chosen
 from ..reading import number
 from ..records import ChatModel, Delta, ModelOptions
@@ -109,8 +110,9 @@ def prompt_of(answer: Mapping[str, Any]) -> str:
     return prompt if isinstance(prompt, str) else ""
 
 
-def delta(line: Mapping[str, Any]) -> Delta:
-    """From a line of ``/api/chat``."""
+def delta(line: Mapping[str, Any], *, calls_before: int = 0) -> Delta:
+    """From a line of ``/api/chat``. ``calls_before``: how many calls of tools came in those before, each of them whole
+    in one line."""
     message = line.get("message")
     message = message if isinstance(message, Mapping) else {}
     text, thought, done = message.get("content"), message.get("thinking"), line.get("done") is True
@@ -121,6 +123,7 @@ def delta(line: Mapping[str, Any]) -> Delta:
         cut=line.get("done_reason") == "length",
         prompt_tokens=number(line.get("prompt_eval_count")) if done else 0,
         answer_tokens=number(line.get("eval_count")) if done else 0,
+        calls=pieces(message.get("tool_calls"), first=calls_before),
     )
 
 

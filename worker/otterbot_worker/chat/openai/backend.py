@@ -12,7 +12,7 @@ from ..beginnings import Beginnings
 from ..choice import Choice
 from ..chosen import Chosen
 from ..failures import bad_model_name, cannot_chat
-from ..records import ChatModel, ChatOutcome, Message, ModelOptions, Phase, Unloaded
+from ..records import NO_WISHES, ChatModel, ChatOutcome, Message, Phase, Unloaded, Wishes
 from ..turn import Turns
 from . import failures, wire
 from .http import Http
@@ -31,7 +31,12 @@ class OpenAI:
     """
 
     capabilities = Capabilities(
-        needs_card=False, sees_pictures=True, knows_context=False, sends_thoughts=True, counts_tokens=True
+        needs_card=False,
+        sees_pictures=True,
+        knows_context=False,
+        sends_thoughts=True,
+        counts_tokens=True,
+        calls_tools=True,
     )
     card = None
     about = None
@@ -108,12 +113,9 @@ class OpenAI:
         if time.monotonic() - asked_at > LIST_SECONDS or all(model.name != wanted for model in models):
             models = await self._every_model()
         model = await self._find(requested, models)
-        options = self._options(model.name)
+        options = self._settings.options(model.name)
         context = min(options.num_ctx, model.context) if model.context else 0
         return Chosen(name=model.name, model=model, options=options, context=context, think=options.think or False)
-
-    def _options(self, model: str) -> ModelOptions:
-        return self._settings.models.get(model, self._settings.defaults)
 
     # ------------------------------------------------------------ chat
 
@@ -124,8 +126,11 @@ class OpenAI:
         *,
         on_text: Callable[[str], None],
         on_phase: Callable[[Phase], None],
+        wishes: Wishes = NO_WISHES,
     ) -> ChatOutcome:
         started = time.monotonic()
         chosen = await self._chosen(model)
+        chosen.options = wishes.applied(chosen.options, thinks=chosen.thinks)
+        chosen.tools = wishes.tools
         session = Session(chosen, http=self._http, refusals=self._refusals, settings=self._settings, log=self._log)
         return await self._turns.run(session, messages, started=started, on_text=on_text, on_phase=on_phase)

@@ -15,6 +15,7 @@ from .failures import ServerRefused
 from .wire import ALWAYS, LONGER_NAME
 
 _PICTURE = re.compile(r"\bimages?\b|image_url|multi-?modal|\bvision\b", re.IGNORECASE)
+_TOOLS = re.compile(r"\btools?\b|tool[ _-](?:choice|call|use)|function[ _-]?call", re.IGNORECASE)
 MOST = 200
 """Models that are remembered."""
 
@@ -47,13 +48,17 @@ class Refusals:
 
     def learn(self, model: str, error: ServerRefused, body: Mapping[str, Any], *, pictures: bool) -> str | None:
         """Takes in a refusal of ``body``; what to say of it, ``""``: nothing. ``None``: it is about something else."""
-        if error.status not in (400, 415, 422, 500, 501):
+        if error.status not in (400, 404, 415, 422, 500, 501):
             return None
         refused = self.of(model)
-        if pictures and _PICTURE.search(error.words):
+        if pictures and error.status != 404 and _PICTURE.search(error.words):
             refused.pictures = True
             self._log.info("the chat server takes no pictures for a model: HTTP %d", error.status)
             return ""  # said with each answer that it concerns
+        if "tools" in body and _TOOLS.search(error.words):
+            refused.fields.add("tools")
+            self._log.warning("the chat server takes no tools for a model; it is told of none from now on")
+            return "The chat server lets this model ask for no pictures."
         name = _named(error, body) if error.status in (400, 422) else None
         if name is None:
             return None

@@ -110,7 +110,7 @@ class Session:
                     finish = piece.finish or finish
                     prompt_tokens = piece.prompt_tokens or prompt_tokens
                     answer_tokens = piece.answer_tokens or answer_tokens
-                    if piece.text or piece.thought:
+                    if piece.text or piece.thought or piece.calls:
                         patience.heard()
                         yield piece.delta
                     if piece.finish:

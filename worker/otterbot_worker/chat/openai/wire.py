@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..calls import pieces
 from ..chosen import Chosen
 from ..reading import number
-from ..records import ChatModel, Delta, Message
+from ..records import CallPiece, ChatModel, Delta, Message
 
 _NO_CHAT = re.compile(
     r"embed|whisper|\btts\b|transcri|dall-e|gpt-image|image-gen|moderation|rerank|realtime|\bsora\b|davinci-00|babbage",
@@ -75,6 +76,8 @@ def fields(chosen: Chosen) -> dict[str, Any]:
         wanted["chat_template_kwargs"] = {"enable_thinking": options.think}
     elif options.think is not None:
         wanted["reasoning_effort"] = options.think
+    if chosen.tools:
+        wanted["tools"] = [tool.wire for tool in chosen.tools]
     return wanted
 
 
@@ -112,10 +115,11 @@ class Piece:
     """Why the answer ended; empty while it goes on."""
     prompt_tokens: int = 0
     answer_tokens: int = 0
+    calls: tuple[CallPiece, ...] = ()
 
     @property
     def delta(self) -> Delta:
-        return Delta(text=self.text, thought=self.thought)
+        return Delta(text=self.text, thought=self.thought, calls=self.calls)
 
 
 def piece(event: Mapping[str, Any]) -> Piece:
@@ -133,6 +137,7 @@ def piece(event: Mapping[str, Any]) -> Piece:
         finish=finish if isinstance(finish, str) else "",
         prompt_tokens=number(usage.get("prompt_tokens")),
         answer_tokens=number(usage.get("completion_tokens")),
+        calls=pieces(said.get("tool_calls")),
     )
 
 

@@ -1,4 +1,4 @@
-"""The edges of a picture, as a ControlNet for edges wants them: white lines of one pixel on black. Free of torch.
+"""Canny edges of a picture for a ControlNet: white lines of one pixel on black. Free of torch.
 
 J. Canny, "A Computational Approach to Edge Detection", IEEE PAMI 8 (1986), 679-698: a Gaussian against noise, the
 gradient, of which only the ridges stay, and of these lines only such that are strong somewhere. In whole numbers, with
@@ -15,9 +15,8 @@ from PIL import Image
 
 PIXELS_MAX = 4096 * 4096
 LOW, HIGH = 68, 136
-"""Of the gradient (the sum of both directions' Sobel responses): what lines consist of, and what one needs somewhere.
-The field's 100 and 200 are for pictures that have not been smoothed; of a step between two greys the Gaussian leaves
-68 %: what one pixel to either side of it lies within a standard deviation."""
+"""Hysteresis thresholds of the gradient (sum of the absolute Sobel responses). The usual 100 and 200 are for pictures
+that are not smoothed; the Gaussian leaves 68 % of a step's gradient."""
 
 _GAUSSIAN = np.exp(-0.5 * np.arange(-2, 3) ** 2)
 _GAUSSIAN /= _GAUSSIAN.sum()
@@ -54,7 +53,7 @@ def find(pixels: Array, low: int = LOW, high: int = HIGH) -> Array:
 
 
 def gradient(pixels: Array) -> tuple[Array, Array]:
-    """Sobel's two responses (height, width), each pixel's of that channel where they are largest."""
+    """Both Sobel responses (height, width), each pixel's from the channel with the largest gradient."""
     above, here, below = _shifted(pixels, 0, 1)
     left, middle, right = _shifted(above + 2 * here + below, 1, 1)
     across = right - left
@@ -78,7 +77,7 @@ def _shifted(pixels: Array, axis: int, reach: int) -> list[Array]:
 
 
 def _ridges(strength: Array, across: Array, down: Array) -> Array:
-    """Where the gradient is larger than that of both neighbours in its direction, of which there are four."""
+    """Non-maximum suppression: pixels whose gradient exceeds both neighbours' in its direction (rounded to four)."""
     height, width = strength.shape
     padded = np.pad(strength, 1)
 
@@ -102,7 +101,7 @@ def _ridges(strength: Array, across: Array, down: Array) -> Array:
 
 
 def _connected(ridges: Array, strong: Array) -> Array:
-    """Those ridges that hang together with a strong one, over corners as well. Each pixel is looked at once."""
+    """Hysteresis: the ridges connected with a strong one, diagonally too. Visits each pixel once."""
     height, width = ridges.shape[0], ridges.shape[1] + 2
     weak = np.pad(ridges & ~strong, 1)
     beside = np.zeros_like(strong)

@@ -1,10 +1,10 @@
 # mypy: disallow-untyped-calls=False
-"""A picture that steers what is drawn: a ControlNet beside the U-Net (Zhang et al. 2023,
-https://arxiv.org/abs/2302.05543), whose outputs are added to the U-Net's at each of its blocks.
+"""ControlNet at work: a net beside the U-Net (Zhang et al. 2023, https://arxiv.org/abs/2302.05543) whose outputs are
+added to the U-Net's blocks.
 
-diffusers has pipelines for this as well, one for every way to start. Here the ControlNet hangs before the U-Net of
-whatever pipeline runs (tests compare the pictures), so it works wherever that one does: from a picture, under a mask,
-with LoRAs. No weight of the model is touched.
+diffusers has ControlNet pipelines for txt2img, img2img and inpainting. Here a hook runs the ControlNet before the U-Net
+of whatever pipeline draws, so one implementation serves all, with LoRAs too (tests compare the pictures). No weight of
+the model is changed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from .step_hooks import watching
 
 @contextmanager
 def controlnet_applied(drawing: Drawing, pipe: Any) -> Iterator[None]:
-    """In here the task's ControlNet steers the steps of ``pipe``, one run of it. :raises JobFailed: ``input_gone``"""
+    """Context in which the task's ControlNet acts on the steps of ``pipe``, for one run. :raises JobFailed:
+    ``input_gone``"""
     control, controls, net = drawing.task.control, drawing.loaded.controls, drawing.loaded.controls.net
     if control is None or net is None or control.scale == 0:
         yield
@@ -60,7 +61,7 @@ def controlnet_applied(drawing: Drawing, pipe: Any) -> Iterator[None]:
 def _residuals(
     net: Any, hint: torch.Tensor, scale: float, arguments: tuple[Any, ...], named: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """What the U-Net adds to its blocks, from what it is called with itself."""
+    """The ControlNet's residuals as arguments of the U-Net, computed from the U-Net's own arguments."""
     sample, timestep = arguments
     taken = {
         name: named[name]
@@ -79,7 +80,8 @@ def _residuals(
 
 
 def _hint(drawing: Drawing, control: ControlFiles) -> torch.Tensor:
-    """The picture that steers (1, 3, height, width), 0 to 1, scaled to what is drawn; or its edges."""
+    """The ControlNet's input (1, 3, height, width), 0 to 1: the picture scaled to the drawn size, or its Canny
+    edges."""
     task = drawing.task
     gone = "The picture that steers is not on the worker any more; please send it again."
     picture = img2img.read(Path(control.picture), task.width, task.height, gone=gone)

@@ -1,7 +1,7 @@
-"""From latents to pixels, and the check that there is something to see.
+"""VAE decoding, with a check for NaN and black pictures.
 
-Does what the pipelines do themselves (tests compare the bytes), in our hands because the
-check and its one retry in fp32 lie between the decoder and the pixels.
+The same as in the pipelines (tests compare the bytes). Done here because the check and one retry in fp32 happen between
+decoder and pixels.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ RETRIED = "The decoder gave no picture in half precision and was run again in fu
 
 @torch.no_grad()
 def decode(loaded: Loaded, latents: torch.Tensor, seed: int, *, part: bool = False) -> tuple[Pixels, list[str]]:
-    """Pixels (height, width, 3) and notes. ``part`` of a picture: it may be all black.
+    """Pixels (height, width, 3) and notes. ``part``: a tile, which may be all black.
 
     :raises JobFailed: ``nan``
     """
@@ -36,7 +36,7 @@ def decode(loaded: Loaded, latents: torch.Tensor, seed: int, *, part: bool = Fal
     pixels = _decode(pipe, latents, seed, upcast=upcast, part=part)
     if pixels is not None:
         return pixels, []
-    if full or upcast:  # the same computation again would be the same again
+    if full or upcast:  # already fp32: a retry would give the same
         raise empty()
     pixels = _decode(pipe, latents, seed, upcast=True, part=part)
     if pixels is None:
@@ -45,18 +45,18 @@ def decode(loaded: Loaded, latents: torch.Tensor, seed: int, *, part: bool = Fal
 
 
 def upcasts(loaded: Loaded) -> bool:
-    """Whether the decoder, and the encoder with it, computes in full precision at once."""
+    """Whether the VAE computes in fp32 from the start."""
     vae = loaded.pipe.vae
     return vae.dtype == torch.float16 and loaded.family.upcasts(vae.config)
 
 
 def empty() -> JobFailed:
-    """Nothing is to be seen."""
+    """The failure for a black picture."""
     return JobFailed("nan", f"{EMPTY}. Another seed, sampler or CFG may help.")
 
 
 def _decode(pipe: Any, latents: torch.Tensor, seed: int, *, upcast: bool, part: bool) -> Pixels | None:
-    """``None``: not a number, or all black."""
+    """``None`` for NaN or all black."""
     vae = pipe.vae
     with precision(vae, upcast=upcast):
         latents = _unscale(vae, latents.to(vae.dtype))
@@ -70,8 +70,8 @@ def _decode(pipe: Any, latents: torch.Tensor, seed: int, *, upcast: bool, part: 
 
 
 def _unscale(vae: Any, latents: torch.Tensor) -> torch.Tensor:
-    """As the decoder takes them: scaled back by what its configuration says. Flux 2's says nothing, since its pipeline
-    has done it with the decoder's own statistics."""
+    """Undo the VAE's latent scaling from its configuration. Flux 2's has none: its pipeline already did it with the
+    VAE's batch-norm statistics."""
     factor = vae.config.get("scaling_factor")
     if factor is None:
         return latents

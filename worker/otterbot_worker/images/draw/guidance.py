@@ -1,8 +1,8 @@
-"""Guidance that keeps the prompt's own contrast, for models that begin with nothing but noise.
+"""Guidance rescale, for models with zero terminal SNR.
 
-Their pictures burn out under guidance: it makes the prediction stronger than any that they have learned. So a share of
-it is scaled back (https://huggingface.co/papers/2305.08891, section 3.4). Few of diffusers' pipelines can do that;
-here it is done between U-Net and sampler, for all of them alike.
+Their pictures are overexposed under guidance, which makes predictions larger than in training. So a share of the
+prediction is scaled back to the conditional one's standard deviation (https://huggingface.co/papers/2305.08891, section
+3.4). Few of diffusers' pipelines support it; here it is done between U-Net and sampler for all of them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import torch
 
 @contextmanager
 def rescaled(pipe: Any, share: float) -> Iterator[None]:
-    """In here, ``pipe`` with the scheduler that it has now. ``share``: 0 for none, 1 for all of it."""
+    """Context in which the current scheduler of ``pipe`` rescales. ``share``: 0 for none, 1 for all of it."""
     if not share:
         yield
         return
@@ -27,10 +27,10 @@ def rescaled(pipe: Any, share: float) -> Iterator[None]:
     def keep(_module: Any, _arguments: Any, output: Any) -> None:
         prompts[:] = [output[0] if isinstance(output, tuple) else output.sample]
 
-    @functools.wraps(step)  # pipelines ask which arguments it takes
+    @functools.wraps(step)  # pipelines inspect its signature
     def scaled_step(prediction: torch.Tensor, *arguments: Any, **named: Any) -> Any:
         both = prompts.pop() if prompts else prediction
-        if both.shape[0] == 2 * prediction.shape[0]:  # guided: without the prompt, and with it
+        if both.shape[0] == 2 * prediction.shape[0]:  # guided: unconditional and conditional prediction
             prediction = _scaled(prediction, both.chunk(2)[1], share)
         return step(prediction, *arguments, **named)
 

@@ -1,10 +1,9 @@
 # mypy: disallow-untyped-calls=False
-"""Larger pictures: enlarged first, then drawn once more with a part of the steps. In tiles where they are too large.
+"""Hires and upscale passes: enlarge, then img2img with a part of the steps, in tiles where the picture is too large.
 
-The noise of all tiles is one canvas', and so is what they start from; each is denoised and decoded by itself, and the
-pixels fade into one another. A tile sees nothing of the picture but itself, so left alone it draws what the prompt says
-a second time, small. Hence its layout stays as it is: coarse things come from the enlarged picture in every step, fine
-ones from the model.
+Noise and start are cut from one canvas; each tile is denoised and decoded by itself, and neighbours are blended. A tile
+sees only itself, so alone it would draw the whole prompt again, small. So its layout is fixed: in every step low
+frequencies come from the enlarged picture, high ones from the model.
 """
 
 from __future__ import annotations
@@ -31,10 +30,10 @@ from .noise import onto
 from .passes import UNGUIDED, Drawing, OnStep
 
 CELL = 2
-"""Of the latents that a tile starts from, the mean of so many by so many stays."""
+"""Side of the cells whose mean stays, in latents of the tile's start."""
 
 Piece = Callable[[Tile], torch.Tensor]
-"""The latents that a tile starts from."""
+"""Makes the latents that a tile starts from."""
 
 
 def upscale(drawing: Drawing, _none: torch.Tensor | None) -> torch.Tensor | None:
@@ -133,7 +132,7 @@ def _again(
     strength: float,
     layout: Layout | None,
 ) -> torch.Tensor:
-    """Image to image, with noise that is there already."""
+    """img2img of one tile with given noise."""
     pipe = img2img.from_picture(drawing.loaded)
 
     def noised(*, timestep: torch.Tensor, **_named: Any) -> torch.Tensor:
@@ -151,7 +150,7 @@ def _again(
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """Keeps the coarse part of a tile as it was: a low-pass filter's, after every step.
+    """Keeps the low frequencies of a tile after every step.
 
     ``latents + f(noised picture - latents)``, as ILVR does with pixels (Choi et al. 2021,
     https://arxiv.org/abs/2108.02938, eq. 8), here with latents.
@@ -159,7 +158,7 @@ class Layout:
 
     latents: torch.Tensor
     noise: torch.Tensor
-    """Both (1, channels, height, width), the tile's."""
+    """Picture and noise of the tile, (1, channels, height, width)."""
 
     def after(self, on_step: OnStep) -> OnStep:
         def then(pipe: Any, index: int, timestep: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
@@ -181,7 +180,7 @@ def _coarse(latents: torch.Tensor) -> torch.Tensor:
 
 
 def _fade_in(canvas: npt.NDArray[np.float32], pixels: Pixels, tile: Tile, grid: Sequence[Tile]) -> None:
-    """Adds a tile's pixels, less of them where neighbours lie; all tiles together add up to one picture."""
+    """Add a tile's pixels to the canvas, weighted so that all tiles sum up to one picture."""
     across = fade([(one.left, one.width) for one in grid], (tile.left, tile.width))
     down = fade([(one.top, one.height) for one in grid], (tile.top, tile.height))
     place = canvas[tile.top : tile.top + tile.height, tile.left : tile.left + tile.width]
@@ -189,10 +188,10 @@ def _fade_in(canvas: npt.NDArray[np.float32], pixels: Pixels, tile: Tile, grid: 
 
 
 def fade(all_of_them: Sequence[tuple[int, int]], own: tuple[int, int]) -> npt.NDArray[np.float32]:
-    """How much of each of its pixels along one axis a tile gives, 0 to 1. Tiles are (begin, length).
+    """A tile's weights along one axis, 0 to 1. Tiles are (begin, length).
 
-    Neighbours fade into one another in the middle half of what they share: nearer to its edge a tile knows too little
-    of what is beyond. In each place the tiles of one axis give 1 together.
+    Neighbours are blended in the middle half of their overlap: nearer to its edge a tile lacks context. At each place
+    the weights of an axis sum to 1.
     """
     begin, length = own
     places = sorted({one[0] for one in all_of_them})

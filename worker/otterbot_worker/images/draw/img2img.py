@@ -1,8 +1,8 @@
 # mypy: disallow-untyped-calls=False
-"""From a picture to the latents that drawing starts from.
+"""img2img: from the init image to the latents that denoising starts from.
 
-Does what the image-to-image pipelines do themselves (tests compare the pixels), in our hands because the look at the
-parent, the retry in full precision and the room that a decoder in tiles spares lie in between.
+The same as in the img2img pipelines (tests compare the pixels). Done here because of what happens in between: checks
+for cancellation, the retry in fp32, and encoding in tiles to save memory.
 """
 
 from __future__ import annotations
@@ -26,24 +26,25 @@ from . import noise as noises
 from .decoding import precision, upcasts
 
 FOUR = 4
-"""Channels of a tensor that the pipelines take for latents; any other is a picture to them. A model may have more."""
+"""diffusers' img2img takes an ``image`` of 4 channels for latents and anything else for pixels. Some models have more
+channels."""
 
 
 GONE = "The picture to start from is not on the worker any more; please send it again."
 
 
 class Start(NamedTuple):
-    """``pipe`` is made of the loaded one's components, with no weights of its own; to be dropped after the picture."""
+    """``pipe`` shares the loaded pipeline's components and is dropped after the picture."""
 
     pipe: Any
     arguments: dict[str, Any]
-    """That only it takes."""
+    """Arguments that only an img2img pipeline takes."""
     keeping: inpaint.KeptLatents | None
-    """What of the picture stays as it is."""
+    """Inpainting: the part of the latents that stays."""
 
 
 def begin(loaded: Loaded, task: Draw, device: torch.device, generator: torch.Generator) -> Start:
-    """A pipeline that starts from ``task.init_image``.
+    """Encode ``task.init_image`` and make an img2img pipeline for it.
 
     ``generator`` is the picture's: the encoder takes the first numbers from it, the noise the next.
 
@@ -62,7 +63,7 @@ def begin(loaded: Loaded, task: Draw, device: torch.device, generator: torch.Gen
 
 
 def from_picture(loaded: Loaded) -> Any:
-    """A pipeline of the loaded one's components that starts from a picture."""
+    """An img2img pipeline of the loaded components."""
     family = loaded.family
     assert family.from_picture is not None, "jobs.sources refuses it"
     pipe = getattr(diffusers, family.from_picture)(**{**family.load_arguments, **loaded.pipe.components})
@@ -71,32 +72,32 @@ def from_picture(loaded: Loaded) -> Any:
 
 
 def arguments(loaded: Loaded, latents: torch.Tensor, steps: int, strength: float) -> dict[str, Any]:
-    """What only a pipeline that starts from a picture takes. ``latents``: the picture's."""
+    """The arguments that only an img2img pipeline takes. ``latents``: the init image's."""
     if not loaded.family.flows:
         return {"image": latents, "strength": exact(steps, strength)}
     height, width = (side * loaded.pipe.vae_scale_factor for side in latents.shape[-2:])
-    # Some take no latents for a picture, so they get an empty one: `prepare_latents` has the latents already.
+    # Some pipelines take no latents here: give them an empty picture, since `prepare_latents` is replaced anyway.
     image = torch.zeros(1, 3, height, width)
     return {"image": image, "strength": exact(steps, strength, up=True), "width": width, "height": height}
 
 
 def exact(steps: int, strength: float, *, up: bool = False) -> float:
-    """The strength of which a pipeline makes `fit.true_steps`: it computes them again, and stumbles over 50 * 0.58 and
-    over none at all. ``up``: it rounds them up."""
+    """The strength for which a pipeline computes exactly ``true_steps``: it multiplies again, fails at 50 * 0.58
+    (28.999…) and at 0 steps. ``up``: the pipeline rounds up."""
     true = sampling_steps.true_steps(steps, strength)
     return 1.0 if true == steps else (true + (-0.5 if up else 0.5)) / steps
 
 
 def finish(task: Draw, drawn: Pixels) -> Pixels:
-    """The drawn pixels, with the picture's own where a mask keeps them. :raises JobFailed: ``input_gone``"""
+    """The drawn pixels; with a mask, the init image's pixels outside of it. :raises JobFailed: ``input_gone``"""
     if task.mask is None or task.init_image is None:
         return drawn
     return inpaint.put_back(task, read(Path(task.init_image.path), task.width, task.height), drawn)
 
 
 def read(path: Path, width: int, height: int, *, gone: str = GONE) -> Image.Image:
-    """The picture, scaled to fill the size, with what sticks out cut off evenly. ``gone``: what is said where it is
-    not there. :raises JobFailed: ``input_gone`` :raises CannotLook:"""
+    """The picture, scaled to fill the size and centre-cropped. ``gone``: the sentence for a missing file. :raises
+    JobFailed: ``input_gone`` :raises CannotLook:"""
     try:
         with Image.open(path, formats=("PNG",)) as picture:
             return ImageOps.fit(picture.convert("RGB"), (width, height), Image.Resampling.LANCZOS)
@@ -131,10 +132,10 @@ def _noised(
     generator: torch.Generator,
     add_noise: bool = True,
 ) -> torch.Tensor:
-    """What the pipelines' ``prepare_latents`` do with latents of one picture.
+    """Noised latents of the init image, as the pipelines' ``prepare_latents`` make them.
 
-    Under a mask all steps mean that nothing of the picture is left there, as in the pipelines for masks: they begin
-    with noise alone then.
+    With a mask and all steps nothing of the picture is to remain under it, so it starts from noise alone, as in the
+    inpainting pipelines.
     """
     latents = latents.to(device=device, dtype=dtype)
     if not add_noise:
@@ -143,7 +144,7 @@ def _noised(
     if keeping is not None:
         keeping.noise = noise
         if timestep[0] == pipe.scheduler.timesteps[0]:
-            alone: torch.Tensor = noise * getattr(pipe.scheduler, "init_noise_sigma", 1.0)  # flows: all of it
+            alone: torch.Tensor = noise * getattr(pipe.scheduler, "init_noise_sigma", 1.0)  # flow matching has none
             return alone
     return noises.onto(pipe.scheduler, latents, noise, timestep)
 

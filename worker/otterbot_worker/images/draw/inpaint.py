@@ -1,8 +1,8 @@
 # mypy: disallow-untyped-calls=False
-"""Drawing a part of a picture anew: the rest is put back after every step, and pixel by pixel at the end.
+"""Inpainting: the unmasked part is put back into the latents after every step, and as pixels at the end.
 
-diffusers has pipelines for this as well, which do the same in latents for models with four channels and refuse others
-(tests compare the pictures). Here it is done around the pipelines that start from a picture, whatever the model.
+diffusers' inpainting pipelines do the same for models with four latent channels and refuse others (tests compare the
+pictures). Here it wraps the img2img pipelines, for any model.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ OnStep = Callable[[Any, int, Any, dict[str, Any]], dict[str, Any]]
 
 @dataclass(kw_only=True)
 class KeptLatents:
-    """The part of the latents that stays as it is, while the other one is drawn."""
+    """The unmasked part of the latents, put back after each step."""
 
     latents: torch.Tensor
     """The whole picture's (1, channels, height, width)."""
     anew: torch.Tensor
-    """(1, 1, height, width): 1 is drawn anew, 0 stays."""
+    """The mask (1, 1, height, width): 1 is repainted, 0 stays."""
     noise: torch.Tensor | None = None
-    """What the picture began with; always the same is put on what stays."""
+    """The starting noise; the same noise is added to the unmasked part at every step."""
 
     def after(self, on_step: OnStep) -> OnStep:
-        """What a pipeline has to call behind each step, with ``on_step`` before it."""
+        """The callback for the end of each step; calls ``on_step`` first."""
 
         def then(pipe: Any, index: int, timestep: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
             kwargs = on_step(pipe, index, timestep, kwargs)
@@ -47,7 +47,7 @@ class KeptLatents:
         return then
 
     def put_back(self, pipe: Any, index: int, latents: torch.Tensor) -> torch.Tensor:
-        """``latents`` after step ``index``: what stays has as much noise on it as the next step expects.
+        """``latents`` after step ``index``, the unmasked part noised to the level of the next step.
 
         ``anew * latents + (1 - anew) * add_noise(picture, noise, t_next)``, as RePaint's known region (Lugmayr et al.
         2022, https://arxiv.org/abs/2201.09865, eq. 8) and diffusers' inpainting pipelines do.
@@ -59,7 +59,7 @@ class KeptLatents:
 
 
 def noised_after(pipe: Any, index: int, latents: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
-    """A picture's latents with as much of the noise on them as the step behind number ``index`` expects."""
+    """A picture's latents, noised to the level that the step after ``index`` expects."""
     timesteps = pipe.scheduler.timesteps
     following = _first(pipe) + index + 1
     if following >= len(timesteps):
@@ -68,12 +68,12 @@ def noised_after(pipe: Any, index: int, latents: torch.Tensor, noise: torch.Tens
 
 
 def _first(pipe: Any) -> int:
-    """Which of the sampler's steps the pipeline begins with."""
+    """The first of the sampler's steps that the pipeline runs."""
     scheduler = pipe.scheduler
     begin: int | None = getattr(scheduler, "begin_index", None)
     if begin is not None:
         return begin
-    # DDIM and PNDM do not say. The pipeline draws the last ones, but for those that it leaves to a refiner.
+    # DDIM and PNDM have no begin_index. The pipeline runs the last steps, minus those of a refiner.
     left = 0
     if (end := getattr(pipe, "denoising_end", None)) is not None:
         trained = scheduler.config.num_train_timesteps
@@ -86,14 +86,14 @@ def keeping(task: Draw, latents: torch.Tensor) -> KeptLatents | None:
     if task.mask is None:
         return None
     white = np.asarray(on_canvas(task, _read(task, task.width, task.height))) >= masks.ANEW
-    # A latent of which any pixel is to be drawn is drawn: what that is too much of goes when the pixels are put back.
+    # Repaint a latent cell if any pixel under it is masked (max-pool); ``put_back`` undoes the surplus.
     anew = adaptive_max_pool2d(torch.from_numpy(white).float()[None, None], latents.shape[-2:])
     return KeptLatents(latents=latents, anew=anew)
 
 
 def on_canvas(task: Draw, picture: Image.Image) -> Image.Image:
-    """A picture of the task's size at the upper left of its canvas, its last row and column repeated beyond. Alike for
-    the picture, its mask and what steers; what lies there is drawn as the edge is, and cut off."""
+    """Pad a picture at the right and lower edge to the canvas, repeating its last row and column. Used alike for init
+    image, mask and ControlNet input; the padding is cropped at the end."""
     if task.canvas is None:
         return picture
     width, height = task.canvas
@@ -103,16 +103,16 @@ def on_canvas(task: Draw, picture: Image.Image) -> Image.Image:
 
 
 def put_back(task: Draw, picture: Image.Image, drawn: Pixels) -> Pixels:
-    """The drawn pixels (height, width, 3) where the mask is white, the picture's where it is black, else between.
-    What is beyond the picture goes.
+    """Blend: the drawn pixels (height, width, 3) where the mask is white, the picture's where it is black. Crops the
+    canvas.
 
-    What lies under a black pixel comes out as it is, scaled to the size that was drawn and no more. ``picture``:
-    of the size of what is finished. :raises JobFailed: ``input_gone``
+    Unmasked pixels come out unchanged except for scaling. ``picture``: in the finished size. :raises JobFailed:
+    ``input_gone``
     """
     drawn = drawn[: picture.height, : picture.width]
     mask = np.asarray(_read(task, *picture.size)).astype(np.int32)[..., None]
     kept = np.asarray(picture).astype(np.int32)
-    # A half-transparent pixel holds half of the white that it was laid on, and now lies on the drawing instead.
+    # Half-transparent pixels are already blended with white: take the white out before blending with the drawing.
     beneath = 255 if task.mask is not None and task.mask.of_init_image else kept
     mixed = (255 * kept + mask * (drawn.astype(np.int32) - beneath) + 127) // 255
     pixels: Pixels = np.where(mask == 255, drawn, mixed.clip(0, 255)).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Whose numbers are to blame where no picture came out: the model's own weights, or what was computed with them."""
+"""The cause of a picture of NaN: the model's weights, or the computation."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from ..load.single_file_loader import WORDS
 
 @contextmanager
 def blamed(loaded: Loaded) -> Iterator[None]:
-    """Looks at the weights where the failure in here is that nothing but not-a-number came out: another seed or sampler
-    would help no model that holds such. Looking at every load would cost seconds for what nearly no file has.
+    """Context that checks the weights when a picture fails as ``nan``: a model with NaN weights fails with every seed
+    and sampler. A check at every load would cost seconds for a rare fault.
 
-    :raises JobFailed: ``model_broken`` in the place of ``nan``
+    :raises JobFailed: ``model_broken`` instead of ``nan``
     """
     try:
         yield
@@ -42,7 +42,7 @@ def _broken_part(loaded: Loaded) -> str | None:
 def _finite(module: Any) -> bool:
     for tensor in module.parameters():
         if tensor.is_floating_point() and not tensor.is_meta:
-            plain = tensor.float() if tensor.element_size() == 1 else tensor  # 8 bits cannot be asked
+            plain = tensor.float() if tensor.element_size() == 1 else tensor  # isnan knows no 8-bit types
             if not bool(torch.isfinite(plain).all()):
                 return False
     return True

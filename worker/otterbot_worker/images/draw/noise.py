@@ -1,10 +1,10 @@
 # mypy: disallow-untyped-calls=False
-"""Variations: the noise that a picture begins with, between that of its own seed and that of another one.
+"""Variations: initial noise interpolated between two seeds.
 
 As in AUTOMATIC1111's web UI (``slerp`` and ``ImageRNG.first`` in ``modules/rng.py``: subseed and subseed strength), but
-with one angle for the whole tensor, where that one takes it row by row. In so many dimensions both are close to a right
-angle, and one of the whole is the same however a pipeline packs its latents. Only the first noise is between the two:
-what some samplers add at each step comes from the picture's own seed, there as here.
+with one angle for the whole tensor instead of one per row: so the result does not depend on how a pipeline packs its
+latents, and in so many dimensions all angles are close to 90°. Only the initial noise is interpolated: noise that
+samplers add in later steps comes from the picture's own seed, as in A1111.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from ...gpu.messages import Draw
 from .. import diffusers_private
 
 _PARALLEL = 1e-6
-"""Radians between two noises that are the same one."""
+"""Angles (radians) below this count as equal noise."""
 
 
 def settled(task: Draw) -> Draw:
-    """Without a variation where it is one of the two seeds alone: strength 0 is the picture's own, 1 the other one."""
+    """Replace strength 0 or 1 by the plain seed: 0 is the picture's own, 1 the variation's."""
     variation = task.variation
     if variation is None or 0.0 < variation.strength < 1.0:
         return task
@@ -33,8 +33,8 @@ def settled(task: Draw) -> Draw:
 
 
 def slerp(strength: float, low: torch.Tensor, high: torch.Tensor) -> torch.Tensor:
-    """The way from ``low`` (0) to ``high`` (1) along a circle (Shoemake 1985): noise stays as strong as noise is, which
-    on a straight line it does not."""
+    """Spherical interpolation from ``low`` (0) to ``high`` (1) (Shoemake 1985). Unlike linear interpolation it keeps
+    the variance of the noise."""
     one, other = low.double().flatten(), high.double().flatten()
     cosine = torch.dot(one, other) / (one.norm() * other.norm())
     angle = torch.acos(cosine.clamp(-1.0, 1.0))
@@ -45,7 +45,7 @@ def slerp(strength: float, low: torch.Tensor, high: torch.Tensor) -> torch.Tenso
 
 
 def onto(scheduler: Any, latents: torch.Tensor, noise: torch.Tensor, timestep: torch.Tensor) -> torch.Tensor:
-    """``latents`` with as much of the noise as that moment has. Those that match flows have another name for it."""
+    """``latents`` noised to a timestep. Flow-matching schedulers call it ``scale_noise``."""
     if hasattr(scheduler, "scale_noise"):
         mixed: torch.Tensor = scheduler.scale_noise(latents, timestep, noise)
     else:
@@ -54,21 +54,20 @@ def onto(scheduler: Any, latents: torch.Tensor, noise: torch.Tensor, timestep: t
 
 
 def added(task: Draw, shape: torch.Size, generator: torch.Generator, **where: Any) -> torch.Tensor:
-    """The noise for a picture to start from. ``generator`` stands behind the numbers that its encoder has taken;
-    ``where``: device and dtype."""
+    """The noise for img2img. ``generator``: already advanced by the encoder; ``where``: device and dtype."""
     own: torch.Tensor = randn_tensor(shape, generator=generator, **where)
     if task.variation is None:
         return own
     other = torch.Generator("cpu").manual_seed(task.variation.seed)
-    randn_tensor(shape, generator=other, **where)  # what the encoder would have taken of it
+    randn_tensor(shape, generator=other, **where)  # advance it as the encoder advanced the picture's
     return slerp(task.variation.strength, own, randn_tensor(shape, generator=other, **where))
 
 
 @contextmanager
 def varied(pipe: Any, task: Draw, generator: torch.Generator) -> Iterator[None]:
-    """In here a pipeline that starts from noise alone starts from noise between the two seeds.
+    """Context in which a txt2img pipeline starts from interpolated noise.
 
-    Its own ``prepare_latents`` is asked once with each of them: it knows the shape, scales the noise and packs it.
+    Its own ``prepare_latents`` is called once per seed, since it knows the shape, the scale and the packing.
     """
     if task.variation is None:
         yield
@@ -81,7 +80,7 @@ def varied(pipe: Any, task: Draw, generator: torch.Generator) -> Iterator[None]:
             own = prepare(*values, **named)
             swapped = [other if value is generator else value for value in values]
             again = prepare(*swapped, **{name: other if value is generator else value for name, value in named.items()})
-            if isinstance(own, tuple):  # latents, and where each of them lies
+            if isinstance(own, tuple):  # latents and their position ids
                 return (slerp(strength, own[0], again[0]), *own[1:])
             return slerp(strength, own, again)
 

@@ -1,5 +1,5 @@
 # mypy: disallow-untyped-calls=False
-"""What the passes of a picture have in common: the picture that is being drawn, and the count of its steps."""
+"""Shared by all passes: the state of the picture that is being drawn, and the step counter."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from . import guidance
 from .previews import Previews
 
 UNGUIDED = 1.0
-"""The CFG at which the prompt alone counts, not its difference to a negative one."""
+"""The CFG without guidance: only the prompt's own prediction counts."""
 
 OnStep = Callable[[Any, int, Any, dict[str, Any]], dict[str, Any]]
-"""What a pipeline calls behind each step."""
+"""diffusers' ``callback_on_step_end``."""
 
 
 class Staying(Protocol):
-    """Puts back what is to stay, behind each step."""
+    """Restores parts of the latents after each step (inpainting, layout of tiles)."""
 
     def after(self, on_step: OnStep) -> OnStep: ...
 
 
 @dataclass(kw_only=True)
 class Drawing:
-    """A picture that is being drawn. Lives as long as that takes; passes hand it on to one another."""
+    """The state of one picture, handed from pass to pass."""
 
     loaded: Loaded
     task: Draw
@@ -45,15 +45,15 @@ class Drawing:
     embeddings: dict[str, Any]
     """The prompts, as keyword arguments of the family's pipelines."""
     wordless: Callable[[], dict[str, Any]]
-    """The same for no words at all, at a CFG of `UNGUIDED`."""
+    """Embeddings of the empty prompt, for a CFG of `UNGUIDED`."""
     generator: torch.Generator
-    """The picture's; each pass takes the next numbers from it."""
+    """The picture's random numbers; each pass continues the sequence."""
     steps: Steps
     previews: Previews | None = None
     keeping: Staying | None = None
-    """What stays as it is in all passes; the first one finds it."""
+    """The inpainting state for all passes, set by the first."""
     pixels: Pixels | None = None
-    """The finished picture, where a pass puts it together of several."""
+    """The finished pixels, where a pass assembled them from tiles."""
     notes: list[str] = field(default_factory=list)
 
     def denoise(
@@ -61,8 +61,8 @@ class Drawing:
     ) -> torch.Tensor:
         """One run of a pipeline to latents (1, channels, height / 8, width / 8), with a sampler of its own.
 
-        ``steps``: the schedule's; ``expected``: how many of them are drawn, as its pass has told in advance;
-        ``keeping``: what stays in this run, besides what stays in all.
+        ``steps``: of the schedule; ``expected``: how many of them run, as the pass announced; ``keeping``: what is
+        restored in this run besides ``Drawing.keeping``.
         """
         on_step = self.steps.begin(expected)
         if self.previews is not None:
@@ -85,12 +85,13 @@ class Drawing:
 
 @dataclass(frozen=True, kw_only=True)
 class Pass:
-    """One part of the way from noise to a picture: base, refiner, second pass."""
+    """One pass: base, refiner or second pass."""
 
     steps: int
-    """How many it is expected to take, in all its runs. Samplers of the second order take nearly twice as many."""
+    """Expected steps of all its runs. Second-order samplers take nearly twice as many."""
     run: Callable[[Drawing, torch.Tensor | None], torch.Tensor | None]
-    """From the latents of the pass before (the first one gets ``None``) to its own, or else to the drawing's pixels."""
+    """From the previous pass's latents (``None`` for the first) to its own; ``None`` where it filled
+    ``Drawing.pixels``."""
 
 
 class Steps:
@@ -100,7 +101,7 @@ class Steps:
         self._monitor = monitor
         self._done = 0
         self._ahead = sum(one.steps for one in passes)
-        """Expected of the runs that have not begun."""
+        """Expected steps of the runs that have not begun."""
         monitor.progress("denoising", 0, self._ahead)
 
     @property
@@ -108,13 +109,13 @@ class Steps:
         return self._done
 
     def begin(self, expected: int) -> OnStep:
-        """A run begins; returns what its pipeline has to call behind each step."""
+        """Begin a run. Returns the step callback for its pipeline."""
         before, ahead = self._done, self._ahead - expected
         self._ahead = ahead
 
         def on_step(pipe: Any, index: int, _timestep: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
             self._monitor.check()
-            # Only now it is known how many steps this sampler makes of those that were asked for.
+            # Only the running pipeline knows how many steps its sampler takes.
             true = pipe.num_timesteps
             self._done = before + min(index + 1, true)
             self._monitor.progress("denoising", self._done, before + true + ahead * true // expected)
@@ -124,12 +125,13 @@ class Steps:
 
 
 def rescale(loaded: Loaded, task: Draw) -> float:
-    """The share of the guidance that is scaled back; 0 where nothing guides."""
+    """The guidance rescale; 0 without guidance."""
     return noise_schedule.rescale(loaded.base_scheduler) if loaded.family.guides(task.guidance_scale) else 0.0
 
 
 def scheduler(task: Draw, base: dict[str, Any], *, steps: int | None = None) -> Any:
-    """A fresh scheduler: they keep state, and their settings stick when one is made from another."""
+    """A fresh scheduler from the base's configuration: schedulers keep state, and settings stick when one is made from
+    another."""
     sampler = samplers.SAMPLERS[task.sampler]
     name, arguments = sampler.scheduler, dict(sampler.arguments)
     if noise_schedule.zero_snr(base):
@@ -138,15 +140,15 @@ def scheduler(task: Draw, base: dict[str, Any], *, steps: int | None = None) -> 
                 f"The sampler {sampler.name} cannot begin with nothing but noise, as this model does; Euler a can."
             )
             raise JobFailed("image_failed", sentence)
-        arguments["timestep_spacing"] = "trailing"  # others never reach the step that is nothing but noise
+        arguments["timestep_spacing"] = "trailing"  # other spacings skip the step of pure noise
     if str(base.get("_class_name", "")).startswith("FlowMatch"):
         if sampler.flow is None:
             raise JobFailed("image_failed", f"The sampler {sampler.name} does not fit this model; Euler does.")
         name, arguments = sampler.flow, {**sampler.flow_arguments, "flow_shift": base.get("shift", 1.0)}
         if not name.startswith("UniPC"):
-            del arguments["flow_shift"]  # they know it as shift, from the base
-    if sampler.name in ("LCM", "TCD"):  # they refuse more steps than this
+            del arguments["flow_shift"]  # these classes call it shift, and have it from the base
+    if sampler.name in ("LCM", "TCD"):  # these refuse more steps than they were distilled with
         arguments["original_inference_steps"] = max(50, steps or task.steps)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about settings of the base that this class has no use for
+        warnings.simplefilter("ignore")  # warnings about unused settings of the base
         return getattr(diffusers, name).from_config(base, **arguments)

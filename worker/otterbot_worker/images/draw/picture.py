@@ -72,7 +72,7 @@ def _generate(
 
 
 def _of_refiner(loaded: Loaded, task: Draw) -> list[str]:
-    """What is to be said of its part, or of its absence."""
+    """Notes on the refiner: that it drew, or why it did not."""
     if task.upscale is not None:
         return ["Pictures are upscaled without the refiner."]
     if not refined(loaded, task):
@@ -86,7 +86,7 @@ def _of_refiner(loaded: Loaded, task: Draw) -> list[str]:
 
 
 def _laid_out(task: Draw) -> Draw:
-    """With as many steps as their strengths take."""
+    """The task with enough steps for its strengths."""
     hires = task.hires
     if hires is not None:
         hires = hires.model_copy(update={"steps": sampling_steps.schedule(hires.steps, hires.strength)})
@@ -95,13 +95,13 @@ def _laid_out(task: Draw) -> Draw:
 
 
 def refined(loaded: Loaded, task: Draw) -> bool:
-    """Whether the refiner has a part in it. The steps of larger pictures are the base's alone: the refiner knows those
-    that nearly no noise is left in, and of the size that it has learned."""
+    """Whether the refiner draws the last steps. Not in hires or upscale passes: it was trained for low noise at its own
+    size."""
     return task.upscale is None and refiner_steps.split(loaded, task)[1] > 0
 
 
 def passes(loaded: Loaded, task: Draw) -> list[Pass]:
-    """What the task takes, in order; the first is the base."""
+    """The task's passes in order; the first is the base."""
     if task.upscale is not None:
         return [Pass(steps=tiles.steps(task), run=hires_pass.upscale)]
     first, last = refiner_steps.split(loaded, task)
@@ -130,7 +130,7 @@ def _base(drawing: Drawing, _none: torch.Tensor | None, *, expected: int, hands_
 
 
 def encode(loaded: Loaded, task: Draw, device: torch.device, cache: Embeddings) -> tuple[dict[str, Any], list[str]]:
-    """The prompts as keyword arguments of the pipeline, and notes. In here the task's LoRAs have to act."""
+    """Encode the prompts: keyword arguments of the pipeline, and notes. The task's LoRAs must already act."""
     family = loaded.family
     guided = family.guides(task.guidance_scale)
     with loaded.inversions.applied(loaded.pipe, task.embeddings) as encoders:

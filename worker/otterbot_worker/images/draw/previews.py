@@ -1,9 +1,8 @@
 # mypy: disallow-untyped-calls=False
 """Small pictures of the latents while they are drawn: a linear map to colours, no decoder.
 
-A step must not wait for them. On a card the few colours are computed and copied in the order of everything else there,
-and looked at behind a later step, when they have arrived; there is at most one every half second. Nothing of the
-picture itself is touched: it has the same bytes with and without.
+A step must not wait for them: on a card the colours are computed and copied asynchronously, and read after a later
+step, at most once every half second. The picture has the same bytes with and without previews.
 """
 
 from __future__ import annotations
@@ -26,21 +25,21 @@ from ..load.loaded import Loaded
 from ..monitor import Monitor
 
 SECONDS = 0.5
-"""Between two of them."""
+"""Seconds between two previews."""
 SIDES = (128, 256)
 """Pixels of the longer side, least and most; latents are an eighth of the picture's."""
 QUALITY = 80
 FILE = "preview.json"
-"""In the folder of an autoencoder of its own: the map that fits it, as `Preview`'s fields."""
+"""A file in a VAE's folder with its own map: the fields of `Preview`."""
 
 OnStep = Callable[[Any, int, Any, dict[str, Any]], dict[str, Any]]
 
 
 class Previews:
-    """Lives as long as its picture is drawn; owns at most one small copy of the latents that is on its way."""
+    """The previews of one picture. Owns at most one copy of latents in transit."""
 
     def __init__(self, colours: Preview, monitor: Monitor, device: torch.device) -> None:
-        # Here, and not behind a step: copying them to a card waits for all that it has been given to do.
+        # Copy now, not in a step: a copy to the card waits for all queued work.
         self._factors = torch.tensor(colours.factors, device=device)
         self._bias = torch.tensor(colours.bias, device=device)
         self._monitor = monitor
@@ -58,7 +57,8 @@ class Previews:
         return then
 
     def look(self, latents: torch.Tensor) -> None:
-        """Tells the monitor what has arrived, and takes these latents, (1, channels, height, width), if it is time."""
+        """Report the preview that has arrived, and start the next one from these latents (1, channels, height, width)
+        when due."""
         self._tell()
         now = time.monotonic()
         if self._coming is None and now >= self._next and latents.ndim == 4:
@@ -70,7 +70,7 @@ class Previews:
     @torch.no_grad()
     def _take(self, latents: torch.Tensor) -> tuple[torch.Tensor, torch.cuda.Event | None]:
         known = latents[0].float().movedim(0, -1)
-        # Some samplers count in noise of up to 15: early on the colours would be all black and white.
+        # Normalise: some samplers' latents have a noise level up to 15, and would be all black and white.
         known = known / known.std().clamp(min=1.0)
         colours = (
             ((known @ self._factors + self._bias).nan_to_num(0.0).clamp(-1, 1) * 127.5 + 127.5).round().to(torch.uint8)
@@ -91,8 +91,8 @@ class Previews:
 
 
 def begin(loaded: Loaded, task: Draw, device: torch.device, monitor: Monitor) -> tuple[Previews | None, list[str]]:
-    """What makes them, where they are wanted and can be made; and notes."""
-    if not task.preview or task.checker is not None:  # the checker has not seen them
+    """The task's `Previews`, or ``None`` with notes where there can be none."""
+    if not task.preview or task.checker is not None:  # previews are not checked by the safety checker
         return None, []
     colours = colours_of(loaded.family, loaded.pipe.vae)
     if colours is None:
@@ -112,15 +112,15 @@ def encode(colours: torch.Tensor) -> bytes:
 
 
 def colours_of(family: Family, vae: Any) -> Preview | None:
-    """The map from the latents of this autoencoder, its own one or else the family's; ``None``: none is known."""
+    """The map for this VAE: its own, else the family's; ``None``: unknown."""
     channels = int(getattr(vae.config, "latent_channels", 0))
     found = own(diffusers_private.folder_of(vae)) or family.preview
     return found if found is not None and len(found.factors) == channels else None
 
 
 def own(folder: Path | None) -> Preview | None:
-    """What lies in an autoencoder's folder; ``None`` where there is nothing, or nothing that can be used."""
-    if folder is None:  # at the hub
+    """The map in a VAE's folder; ``None`` where there is none that can be used."""
+    if folder is None:  # a VAE loaded by its hub id
         return None
     try:
         read = json.loads((folder / FILE).read_text("utf-8"))

@@ -1,4 +1,4 @@
-"""What the text encoders made of the last prompts, so that a reroll skips them."""
+"""Cache of the last prompts' embeddings, so that a reroll skips the text encoders."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 import torch
 
 ENTRIES_MAX = 8
-"""Pairs of prompts. One of ordinary length takes 1.3 MB for SDXL in fp16, the longest possible some 40."""
+"""Cached pairs of prompts. A usual pair takes 1.3 MB for SDXL in fp16, the longest possible about 40 MB."""
 
 
 class Embeddings:
-    """Keyword arguments of a pipeline by what they were made from; the least recently used ones go first.
+    """An LRU cache: embeddings as keyword arguments of a pipeline, by all that they depend on.
 
-    Kept in the memory of the computer, not of the card: copying there and back changes no bit and takes no time that
-    anybody would notice. What is handed out is a copy, for pipelines that write into their arguments.
+    Kept in the computer's memory: copying to the card changes no bit and takes no noticeable time. Each use gets a
+    copy, because pipelines write into their arguments.
     """
 
     def __init__(self, most: int = ENTRIES_MAX) -> None:
@@ -34,7 +34,7 @@ class Embeddings:
         return {name: _copied(value, device) for name, value in kept.items()}
 
     def put(self, key: Hashable, embeddings: Mapping[str, Any]) -> None:
-        # A slice of a batch would keep all of it alive, and is what the pipeline is given.
+        # Clone: the embeddings are views, and a view keeps the whole batch alive.
         self._kept[key] = {name: _copied(value, torch.device("cpu")) for name, value in embeddings.items()}
         self._kept.move_to_end(key)
         while len(self._kept) > self._most:
@@ -45,7 +45,7 @@ class Embeddings:
 
 
 def _copied(value: Any, device: torch.device) -> Any:
-    """A tensor, or the list of them that some pipelines take."""
+    """A copy of a tensor, or of a list of tensors."""
     if isinstance(value, list):
         return [_copied(one, device) for one in value]
     return value.detach().to(device, copy=True)

@@ -17,9 +17,9 @@ from .step_hooks import watching
 
 
 def split(loaded: Loaded, task: Draw) -> tuple[int, int]:
-    """How many steps base and refiner draw; the refiner none where that would leave the base without one.
+    """The numbers of steps of base and refiner; none for the refiner where the base would have none left.
 
-    The hand-over is a moment of the noise, not a number of steps: which steps lie before it, the sampler knows.
+    The hand-over is a noise level, not a share of the steps: the sampler's timesteps decide.
     """
     true = sampling_steps.true_steps(task.steps, task.strength)
     if loaded.refiner is None:
@@ -35,7 +35,7 @@ def split(loaded: Loaded, task: Draw) -> tuple[int, int]:
 
 
 def refine(drawing: Drawing, latents: torch.Tensor | None, *, expected: int) -> torch.Tensor:
-    """The last steps; from the base's latents to its own. :raises Cancelled: within a step, too"""
+    """Run the last steps, from the base's latents to the refiner's. :raises Cancelled: within a step, too"""
     refiner, task = drawing.loaded.refiner, drawing.task
     assert refiner is not None
     assert latents is not None

@@ -1,9 +1,8 @@
 # mypy: disallow-untyped-calls=False
-"""The safety checker: looks at finished pixels, whatever family drew them, before they leave this process.
+"""The safety checker: classifies finished pixels of any family before they leave this process.
 
-It is Stable Diffusion's own (a CLIP encoder and 20 concepts) and works in fp32 on the processor: what it would take of
-the card's memory is the model's, and half precision that overflows would say "safe". Whatever keeps it from looking
-ends the picture, never the check.
+It is Stable Diffusion's own (a CLIP encoder and 20 concepts), in fp32 on the processor: card memory is for the model,
+and overflowing half precision would answer "safe". Where it cannot run, the picture fails.
 """
 
 from __future__ import annotations
@@ -71,7 +70,7 @@ class Safety:
 
     @torch.no_grad()
     def look(self, pixels: Pixels) -> None:
-        """Returns if the picture, of shape (height, width, 3), may be shown.
+        """Check a picture (height, width, 3); returns if it may be shown.
 
         :raises JobFailed: ``unsafe``, ``safety_broken``
         """
@@ -81,7 +80,7 @@ class Safety:
             lambda _module, _arguments, output: numbers.append(bool(torch.isfinite(output).all()))
         )
         try:
-            # It blackens what it finds in the second argument, which has to have as many entries as the first.
+            # It blackens unsafe pictures in ``images``, which needs as many entries as ``clip_input``.
             _, flagged = self._checker(clip_input=seen, images=np.zeros((len(seen), 1)))
         finally:
             handle.remove()
@@ -92,7 +91,7 @@ class Safety:
 
 
 def squares(pixels: Pixels) -> list[Image.Image]:
-    """The picture as squares that cover all of it: the checker's own view is the middle square alone."""
+    """Squares that cover the whole picture: the checker itself looks only at the middle square."""
     height, width = pixels.shape[:2]
     side = min(height, width)
     count = math.ceil(max(height, width) / side)
@@ -126,11 +125,12 @@ def _fetched(hub: str, monitor: Monitor) -> CheckerFiles | None:
 
 
 def _whole(folder: Path) -> Any:
-    """transformers fills what a file lacks with noise, and says so in its log only."""
+    """Load the checker and verify that all weights were in the file: transformers fills missing ones with random
+    numbers, with only a warning."""
     variant = None if (folder / "model.safetensors").is_file() else _variant(folder)
     if part_settings.unbuildable(folder, "config.json") is not None:
         raise _broken("nothing can be built by its settings")
-    kind: Any = StableDiffusionSafetyChecker  # with loading info it gives a pair, which its types do not say
+    kind: Any = StableDiffusionSafetyChecker  # with output_loading_info it returns a pair, which its types do not say
     checker, about = kind.from_pretrained(
         folder,
         variant=variant,

@@ -1,4 +1,4 @@
-"""A look at the parent from within the computation: cancelling inside a step, and signs of life."""
+"""Forward hooks that call back from within a step: for cancelling and for signs of life."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 import torch
 
 _LISTS = ("down_blocks", "up_blocks", "transformer_blocks", "single_transformer_blocks", "noise_refiner", "layers")
-"""Where U-Nets, decoders and transformers have their blocks."""
+"""Attributes in which U-Nets, VAEs and transformers keep their blocks."""
 _ENCODER_BLOCKS = ("EncoderLayer", "DecoderLayer", "T5Block")
-"""Ends of the names of classes: of CLIP, of language models, of T5."""
+"""Suffixes of the block classes of text encoders: CLIP, language models, T5."""
 
 
 def _watched(parts: Iterable[Any]) -> Iterator[torch.nn.Module]:
-    """The blocks of every big module: a step, a text encoding and a decode take many of them."""
+    """The blocks of all large modules; a step, a text encoding or a decode runs through many of them."""
     for part in parts:
         if not isinstance(part, torch.nn.Module):
             continue
@@ -33,7 +33,8 @@ def _blocks(owner: Any) -> Iterator[torch.nn.Module]:
 
 @contextmanager
 def watching(pipe: Any, check: Callable[[], None]) -> Iterator[None]:
-    """``check`` is called before every block of the pipeline's parts; what it raises ends the computation there."""
+    """Context in which ``check`` is called before every block of the pipeline's modules; its exceptions end the
+    computation."""
 
     def hook(_module: torch.nn.Module, _arguments: Any) -> None:
         check()

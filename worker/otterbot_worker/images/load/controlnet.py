@@ -1,5 +1,5 @@
 # mypy: disallow-untyped-calls=False
-"""The ControlNet that a loaded pipeline holds: found or fetched, loaded, kept and released."""
+"""The ControlNet of a loaded pipeline: found or downloaded, loaded, kept and released."""
 
 from __future__ import annotations
 
@@ -25,16 +25,15 @@ log = logging.getLogger(__name__)
 
 
 class LoadedControlNet:
-    """Owns the ControlNet of one loaded pipeline: that of the last picture, which stays in the computer's memory until
-    a picture wants another or none, or the model goes. On the device it is only while a picture is steered, not beside
-    the decoder's peak."""
+    """Owns the ControlNet of one loaded pipeline. It stays in the computer's memory until a picture needs another one
+    or none, or the model is dropped. It is on the device only during denoising, not beside the VAE's peak."""
 
     def __init__(self) -> None:
         self._key: tuple[Any, ...] | None = None
         self._groups = False
         self.net: Any = None
         self.record: UsedControlNet | None = None
-        """Of what the last picture asked for."""
+        """Name and hash for the record of the last picture."""
 
     def load(
         self,
@@ -47,7 +46,7 @@ class LoadedControlNet:
         downloads: bool,
         monitor: Monitor,
     ) -> None:
-        """Have that ControlNet in memory and no other; at a scale of 0 none.
+        """Load the task's ControlNet and drop any other; at scale 0 load none.
 
         :raises JobFailed: ``controlnet_missing``, ``controlnet_broken`` :raises Cancelled: in a download
         """
@@ -71,11 +70,11 @@ class LoadedControlNet:
 
     @property
     def travels(self) -> bool:
-        """Whether all of it is moved to the device and back for a picture; else its layers come one by one."""
+        """Whether it is moved to the device and back as a whole; else its layers move one by one."""
         return not self._groups
 
     def release(self) -> None:
-        """Let go of it."""
+        """Drop the ControlNet."""
         if self._groups:
             placing.unhook(GROUPS, alone(self.net))
         self._key = self.net = self.record = None
@@ -83,12 +82,12 @@ class LoadedControlNet:
 
 
 def alone(net: Any) -> Any:
-    """As a pipeline without any other part."""
+    """The net wrapped like a pipeline, for ``placing``."""
     return SimpleNamespace(components={"controlnet": net})
 
 
 def _path(control: ControlFiles, *, downloads: bool, monitor: Monitor) -> Path:
-    """Where it lies, fetched first where that is needed and allowed. :raises JobFailed: ``controlnet_missing``"""
+    """The ControlNet's path, downloaded first where needed and allowed. :raises JobFailed: ``controlnet_missing``"""
     if control.path is not None:
         return Path(control.path)
     assert control.hub is not None, "what has no path comes from a hub"
@@ -104,7 +103,7 @@ def _path(control: ControlFiles, *, downloads: bool, monitor: Monitor) -> Path:
 
 
 def _hash(control: ControlFiles, path: Path) -> str:
-    """Of the file that is there now. :raises JobFailed: it is gone, or another one than was asked for"""
+    """The hash of the file that is there now. :raises JobFailed: the file is gone, or not the one that was resolved"""
     weights = controlnets.weights_in(path)
     try:
         found = None if weights is None else controlnets.hash_of(weights)

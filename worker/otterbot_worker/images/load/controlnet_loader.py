@@ -1,8 +1,8 @@
 # mypy: disallow-untyped-calls=False
-"""From the files of a ControlNet to the net, or the reason why not.
+"""Loads a ControlNet from its files, or says why it cannot.
 
-A folder has its configuration beside it. Of a single file it is read off the shapes of its tensors, and what those do
-not say (how many heads, which norms) is as in the U-Net that it is to steer: ControlNets begin as its copy.
+A folder has a configuration. For a single file it is derived from the tensors' shapes; the rest (heads, norms) is
+copied from the U-Net, since a ControlNet is trained from a copy of it.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ _OF_THE_UNET = (
     "upcast_attention", "resnet_time_scale_shift",
 )  # fmt: skip
 _SAME = ("in_channels", "block_out_channels", "layers_per_block", "cross_attention_dim")
-"""What has to be as in the U-Net for the outputs to fit its blocks."""
+"""Settings that must equal the U-Net's for the outputs to fit its blocks."""
 _HINT_STAGES = 4
-"""Each but the first halves the picture that steers, so that it is as large as the latents: an eighth."""
+"""Stages of the hint encoder. Each but the first halves the picture, down to the size of the latents (1/8)."""
 
 
 class Unfit(Exception):
@@ -37,7 +37,7 @@ class Unfit(Exception):
 
 
 def load(path: Path, unet: Any, dtype: torch.dtype) -> Any:
-    """On the processor, with numbers of that type. ``path``: a file, or a folder; ``unet``: what it is to steer.
+    """Load a ControlNet on the processor in ``dtype``. ``path``: a file or a folder; ``unet``: the one it is for.
 
     :raises Unfit: it was made for another model, or is broken. Errors of the libraries come as they are.
     """
@@ -52,7 +52,7 @@ def load(path: Path, unet: Any, dtype: torch.dtype) -> Any:
     config = controlnets.read_config(path) if path.is_dir() else _config(state, unet.config)
     if not part_settings.sensible(config):
         raise Unfit("nothing can be built by its settings")
-    # On ``meta`` it has no numbers of its own, so it is made in no time; every one of them comes from the file.
+    # Built on ``meta`` without values, which takes no time; all values come from the file.
     with torch.device("meta"):
         net: Any = ControlNetModel.from_config(config)
     for name in _SAME:
@@ -62,7 +62,7 @@ def load(path: Path, unet: Any, dtype: torch.dtype) -> Any:
         raise Unfit("it does not take pictures as they are")
     if {name: value.shape for name, value in net.state_dict().items()} != {n: t.shape for n, t in state.items()}:
         raise Unfit("its file does not hold the net that it describes")
-    if not all(bool(torch.isfinite(tensor.to(dtype)).all()) for tensor in state.values()):  # 8 bits cannot be asked
+    if not all(bool(torch.isfinite(tensor.to(dtype)).all()) for tensor in state.values()):  # no isfinite for 8 bits
         raise Unfit("it holds numbers that are not finite")
     net.load_state_dict({name: tensor.to(dtype) for name, tensor in state.items()}, assign=True)
     return net.eval().requires_grad_(False)
@@ -73,12 +73,12 @@ def _plain(value: Any) -> Any:
 
 
 def _converted(state: State) -> State:
-    """From the original repositories' names to diffusers'."""
+    """Rename from the original repositories' names to diffusers'."""
     inner = {name.removeprefix("control_model."): tensor for name, tensor in state.items()}
-    # Behind the first convolution come as many layers as each block has, and then its downsampling.
+    # The first block starts after the input convolution: its layers, then its downsampling.
     first = min(int(name.split(".")[1]) for name in inner if name.endswith(".0.op.weight"))
     converted = diffusers_private.convert_controlnet(inner, first - 1)
-    if "label_emb.0.0.weight" in inner:  # SDXL's, which diffusers leaves out
+    if "label_emb.0.0.weight" in inner:  # SDXL's embedding, which diffusers' converter ignores
         for layer, place in ((1, 0), (2, 2)):
             for part in ("weight", "bias"):
                 converted[f"add_embedding.linear_{layer}.{part}"] = inner[f"label_emb.0.{place}.{part}"]
@@ -92,7 +92,7 @@ def _config(state: State, unet: Mapping[str, Any]) -> dict[str, Any]:
     depths = [max(1, _count(state, f"down_blocks.{block}.attentions.0.transformer_blocks.")) for block in blocks]
     middle = _count(state, "mid_block.attentions.0.transformer_blocks.")
     if not attending[-1] and middle:
-        depths[-1] = middle  # the last block's counts for the middle
+        depths[-1] = middle  # the middle block has the last block's depth
     widths = {t.shape[1] for name, t in state.items() if name.endswith("attn2.to_k.weight")}
     embedded = state.get("add_embedding.linear_1.weight")
     hints = range(1, _count(state, "controlnet_cond_embedding.blocks."), 2)
@@ -119,5 +119,5 @@ def _config(state: State, unet: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _count(state: State, prefix: str) -> int:
-    """How many different parts stand behind it."""
+    """How many different next name parts follow the prefix."""
     return len({name[len(prefix) :].split(".")[0] for name in state if name.startswith(prefix)})

@@ -15,7 +15,7 @@ from ...memory.device_info import DeviceInfo
 _OUT_OF_MEMORY = (
     "not enough memory",
     "out of memory",
-    # What the libraries say where their handle or their workspace finds no place on a full card.
+    # Errors of cuBLAS and cuDNN when a full card has no room for their handle or workspace.
     "CUBLAS_STATUS_ALLOC_FAILED",
     "CUBLAS_STATUS_NOT_INITIALIZED",
     "CUDNN_STATUS_ALLOC_FAILED",
@@ -77,7 +77,7 @@ def memory(device: torch.device) -> Memory:
 
 
 def facts(device: torch.device, held: int = 0) -> DeviceInfo:
-    """What it is and has, as measured now. ``held``: bytes of the computer's memory that the caller would give back."""
+    """Measure the device now. ``held``: bytes of the computer's memory that the caller could free."""
     ram = memory(torch.device("cpu")).free_bytes or 0
     measured = memory(device)
     free, total = measured.free_bytes or 0, measured.total_bytes or 0
@@ -87,7 +87,7 @@ def facts(device: torch.device, held: int = 0) -> DeviceInfo:
     return DeviceInfo(
         kind="cuda",
         total=total,
-        available=free + torch.cuda.memory_reserved(device),  # which has what is held
+        available=free + torch.cuda.memory_reserved(device),  # the allocator's reserve includes held memory
         ram_available=ram + held,
         capability=(major, minor),
         bf16=major >= 8,
@@ -96,7 +96,7 @@ def facts(device: torch.device, held: int = 0) -> DeviceInfo:
 
 
 def empty(device: torch.device) -> None:
-    """Give back what nobody refers to any more."""
+    """Return unreferenced memory to the device."""
     gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()

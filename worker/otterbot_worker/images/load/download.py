@@ -1,4 +1,4 @@
-"""Fetching a model into the usual hub cache: in a process of its own, the only one that talks to the hub.
+"""Downloads a model into the hub cache, in a process of its own, the only one that talks to the hub.
 
 The GPU process itself is always offline. It runs ``python -m otterbot_worker.images.load.download``,
 watches the cache grow, and ends it when the picture is cancelled or nothing arrives any more. The process says in a
@@ -58,7 +58,7 @@ def fetch(
     command += ["--only", only] if only else []
     command += [word for name in chosen for word in ("--file", name)]
     environment = {**os.environ, "HF_HUB_OFFLINE": "0", "TRANSFORMERS_OFFLINE": "0"}
-    environment["HF_HUB_DISABLE_XET"] = "1"  # plain HTTP: what has arrived can be seen in the cache
+    environment["HF_HUB_DISABLE_XET"] = "1"  # plain HTTP: the cache file grows, so progress can be measured
     process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
     try:
         _watch(process, files.hub_cache() / files.repository_folder(hub) / "blobs", monitor)
@@ -101,12 +101,12 @@ def _watch(process: subprocess.Popen[bytes], blobs: Path, monitor: Monitor) -> N
 
 
 def _whole_files(blobs: Path) -> int:
-    """Bytes of what arrived earlier; what is cut off is fetched to its end and counts as missing."""
+    """Bytes of complete files in the cache; partial files are continued and count as missing."""
     return files.folder_size(blobs) - sum(path.stat().st_size for path in blobs.glob("*.incomplete"))
 
 
 def _announced(said: bytes) -> int | None:
-    """How many bytes are missing, once the process has said so."""
+    """How many bytes are missing; ``None`` until the process has printed it."""
     line, end, _ = said.partition(b"\n")
     try:
         return int(json.loads(line)["missing"]) if end else None
@@ -149,7 +149,7 @@ def main() -> int:
             DiffusionPipeline.download(
                 options.hub, variant=options.variant, use_safetensors=True, **dict.fromkeys(options.without)
             )
-            # Left-out weights are built from their settings all the same.
+            # Fetch the settings of left-out components too: they are built from them.
             if options.without:
                 settings = [f"{name}/*.json" for name in options.without]
                 huggingface_hub.snapshot_download(options.hub, allow_patterns=["model_index.json", *settings])
@@ -168,8 +168,8 @@ def _announce(hub: str, patterns: list[str]) -> None:
 
 
 def _of_pipeline(hub: str, variant: str | None, without: Sequence[str]) -> list[str]:
-    """What diffusers takes of a pipeline, near enough to count it: settings, and of each component the variant's
-    weights or, where it has none, the plain ones."""
+    """The files that diffusers would download for a pipeline, for counting bytes: settings, and each component's
+    weights in the variant, or the plain ones where it has none."""
     import huggingface_hub
 
     index = files.read_index(Path(huggingface_hub.hf_hub_download(hub, "model_index.json")).parent)

@@ -1,8 +1,8 @@
 # mypy: disallow-untyped-calls=False
-"""Weights that are kept in other numbers than are computed with.
+"""Layer-wise casting: weights stored in another number format than they compute in.
 
-Each layer's weights are cast when it computes, and back behind it. It cannot be undone exactly where the kept numbers
-are smaller: such a model is loaded again.
+Each layer's weights are cast before it computes, and back afterwards. Storing in a smaller format loses values, so such
+a model is loaded again to undo it.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from ..diffusers_private import SENSITIVE_LAYERS
 EIGHT_BITS = torch.float8_e4m3fn
 _LAYERS = (torch.nn.Linear, torch.nn.Conv1d, torch.nn.Conv2d, torch.nn.Conv3d)
 _LOSE_TOO_MUCH = (*SENSITIVE_LAYERS, "embedder", "time_embed")
-"""In 8 bits. In 16, as their file has them, they lose nothing."""
+"""Layers that lose too much precision in 8 bits; they stay in 16 bits as in their file."""
 _ASKED_BY_THEIR_OWNER = (r"\.wo$",)
-"""As T5's ``wo``: the owner casts a layer's input to what its weights are kept in. Models of diffusers name theirs
-among those that lose too much."""
+"""Layers such as T5's ``wo``, whose owner casts the input to the weights' format. diffusers' models list theirs as
+sensitive layers."""
 
 
 def dtype(name: str) -> torch.dtype:
@@ -33,14 +33,14 @@ def dtype(name: str) -> torch.dtype:
 
 
 def compute_in(pipe: Any, precision: Precision) -> None:
-    """Have a pipeline that was loaded in ``precision.storage`` compute in ``precision.compute``."""
+    """Make a pipeline loaded in ``precision.storage`` compute in ``precision.compute``."""
     if precision.cast:
         for module in _modules(pipe).values():
             cast(module, precision)
 
 
 def quantise(pipe: Any, precision: Precision) -> None:
-    """Keep its large components in 8 bits."""
+    """Store the pipeline's large components in 8 bits."""
     for name, module in _modules(pipe).items():
         if quantises(name, sum(parameter.numel() for parameter in module.parameters())):
             cast(module, precision, eight_bits=True)
@@ -51,11 +51,11 @@ def _modules(pipe: Any) -> dict[str, torch.nn.Module]:
 
 
 def cast(module: torch.nn.Module, precision: Precision, *, eight_bits: bool = False) -> None:
-    """``eight_bits``: what can be is kept in those, else all is kept in ``precision.storage``. What cannot be cast
-    when it computes is kept in what is computed with. Buffers stay as they are, since they are only added to what was
-    computed, or are in larger numbers on purpose; but statistics are computed with."""
+    """``eight_bits``: store the castable layers in 8 bits, else in ``precision.storage``. Layers that cannot be cast
+    are stored in ``precision.compute``. Buffers stay as they are, since they are only added or are larger on purpose;
+    running statistics are cast, since they take part in the computation."""
     if hasattr(module, "otterbot_cast"):
-        return  # shared with another pipeline, or in 8 bits already
+        return  # already cast by another pipeline that shares it, or in 8 bits
     storage, compute = dtype(precision.storage), dtype(precision.compute)
     named = diffusers_private.sensitive_layers(module)
     hooked = _castable(module, (*_ASKED_BY_THEIR_OWNER, *(set(named) - set(SENSITIVE_LAYERS))))
@@ -76,8 +76,8 @@ def cast(module: torch.nn.Module, precision: Precision, *, eight_bits: bool = Fa
 
 
 def _castable(module: torch.nn.Module, asked: tuple[str, ...]) -> set[torch.nn.Module]:
-    """The layers that can be cast when they compute. One that shares a parameter with another that cannot, as the last
-    layer of a language model with the first, would take it away from that."""
+    """The layers that can be cast. Not those that share a parameter with a layer that cannot, as the first and last
+    layer of a language model do."""
     layers = {name: layer for name, layer in module.named_modules() if _floats(layer)}
     able = {layer for name, layer in layers.items() if isinstance(layer, _LAYERS) and not _matches(name, asked)}
     others = [layer for layer in layers.values() if layer not in able]

@@ -1,5 +1,5 @@
 # mypy: disallow-untyped-calls=False
-"""The libraries that draw: which versions they are, and that they do not talk."""
+"""The drawing libraries: their versions, and silencing their logs."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from ... import __version__
 
 
 def versions() -> dict[str, str]:
-    """As records name them."""
+    """Versions for the record."""
     return {
         "torch": torch.__version__,
         "diffusers": diffusers.__version__,
         "transformers": transformers.__version__,
         "compel": version("compel"),
-        "pillow": version("pillow"),  # scales the pictures to start from
+        "pillow": version("pillow"),  # scales init images
         "otterbot-worker": __version__,
     }
 
 
 def be_quiet() -> None:
-    """Libraries say what they cut off a prompt, at warning level: errors only."""
+    """Log errors only: at warning level libraries print the part of a prompt that they cut off."""
     diffusers.utils.logging.set_verbosity_error()
     diffusers.utils.logging.disable_progress_bar()
     transformers.utils.logging.set_verbosity_error()

@@ -1,4 +1,4 @@
-"""What the engine holds of one loaded model: its pipeline, and what was loaded beside it."""
+"""One loaded model: its pipeline, and all that was loaded beside it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Loaded:
     """The model's own scheduler configuration; every sampler is made from it anew."""
     notes: list[str]
     vae: UsedVae | None = None
-    """The decoder that replaces the model's own."""
+    """The VAE that replaces the model's own."""
     adapters: LoadedLoras = field(default_factory=LoadedLoras)
     inversions: Inversions = field(default_factory=Inversions)
     controls: LoadedControlNet = field(default_factory=LoadedControlNet)
@@ -40,5 +40,5 @@ class Loaded:
 
     @property
     def pipes(self) -> list[Any]:
-        """All that hold weights."""
+        """The pipelines with weights: the model's, and the refiner's."""
         return [self.pipe] if self.refiner is None else [self.pipe, self.refiner.pipe]

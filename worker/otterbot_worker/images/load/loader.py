@@ -12,7 +12,7 @@ from typing import Any
 import diffusers
 import torch
 
-from ...errors import Cancelled, CannotLook, JobFailed, look_failed
+from ...errors import Cancelled, CannotLook, Detail, JobFailed, look_failed
 from ...families import Family
 from ...memory.device_info import Precision
 from ...memory.placement import Plan
@@ -41,7 +41,7 @@ def load(
 ) -> Loaded:
     """Load the model's files, a folder of them or a single one.
 
-    ``precision``: the device's for this model, where nothing else is said.
+    ``precision``: by default the device's for this model.
 
     :raises JobFailed: ``model_missing``, ``model_broken``
     :raises Cancelled: between the parts
@@ -88,7 +88,7 @@ def load(
 
 
 def place(loaded: Loaded, plan: Plan, device: torch.device) -> None:
-    """Lay a model that was put away where the plan says. Out of memory and fatal errors come as torch raises them."""
+    """Move a cached model to where the plan says. Out of memory and fatal errors come as torch raises them."""
     placing.place(plan, loaded.pipe, device)
     if loaded.refiner is not None:
         loaded.refiner = refiner.placed(loaded.refiner, plan, device)
@@ -96,7 +96,7 @@ def place(loaded: Loaded, plan: Plan, device: torch.device) -> None:
 
 
 def put_away(loaded: Loaded) -> None:
-    """Into the computer's memory, all of it, and without what only the last picture needed."""
+    """Move the whole model to the computer's memory, without what only the last picture needed."""
     loaded.controls.release()
     for pipe in loaded.pipes:
         placing.put_away(loaded.plan, pipe)
@@ -143,7 +143,7 @@ def _from_folder(
 
 
 def locate(entry: ModelEntry, *, downloads: bool, monitor: Monitor) -> Path:
-    """The model's folder (or its file, where it is one), fetched first where that is allowed and needed.
+    """The model's folder, or its single file, downloaded first where needed and allowed.
 
     :raises JobFailed: ``model_missing``
     """
@@ -176,7 +176,7 @@ def _locate_file(entry: ModelEntry, file: str, *, downloads: bool, monitor: Moni
 
 
 def _fetch_missing(entry: ModelEntry, monitor: Monitor) -> None:
-    """What of the model's folder and its other transformer is not here, from where it can be had."""
+    """Download the missing parts: the model's folder, its single-file transformer."""
     other = entry.transformer
     if other is not None and other.hub is not None and other.here() is None:
         _download(entry, other.hub, monitor, chosen=[other.file])
@@ -194,7 +194,7 @@ def _download(entry: ModelEntry, hub: str, monitor: Monitor, *, chosen: Sequence
 
 
 def verify(entry: ModelEntry, folder: Path, family: Family) -> dict[str, int]:
-    """Look at the files before anything is loaded; how many values are stored, by component.
+    """Check the files before anything is loaded. Returns the number of stored values by component.
 
     :raises JobFailed: ``model_missing``, ``model_broken``
     """
@@ -221,12 +221,13 @@ def verify(entry: ModelEntry, folder: Path, family: Family) -> dict[str, int]:
         raise broken(entry, str(error)) from None
 
 
-def broken(entry: ModelEntry, why: str, **details: Any) -> JobFailed:
+def broken(entry: ModelEntry, why: str, **details: Detail) -> JobFailed:
     return JobFailed("model_broken", f"The model {entry.name} is broken: {why}.", details)
 
 
 def _complete(entry: ModelEntry, family: Family, pipe: Any, stored: dict[str, int], *, replaced: bool) -> None:
-    """diffusers leaves a missing tensor on ``meta``, transformers fills it with noise, both with a log line only."""
+    """Check that all weights were loaded: diffusers leaves missing tensors on ``meta``, transformers fills them with
+    random numbers, both with only a log line."""
     for name in family.modules:
         if name in entry.absent:
             continue
@@ -240,7 +241,7 @@ def _complete(entry: ModelEntry, family: Family, pipe: Any, stored: dict[str, in
 
 
 def _same_words(entry: ModelEntry, pipe: Any) -> None:
-    """Whether each tokenizer knows the words of its text encoder; words that were added cost only who uses them.
+    """Check that each tokenizer has the vocabulary of its text encoder. Added words do not matter.
 
     :raises JobFailed: ``model_broken``
     """
@@ -256,8 +257,8 @@ def _same_words(entry: ModelEntry, pipe: Any) -> None:
 
 
 def _other_vae(hub: str, dtype: torch.dtype, *, downloads: bool, monitor: Monitor) -> tuple[Any, UsedVae | None]:
-    """The replacement decoder and its name and hash, or ``None`` twice: then the model's own is used, in fp32 where it
-    asks for that."""
+    """The replacement VAE with its name and hash; ``None`` twice where it is not here: the model's own is used, in fp32
+    if it asks for that."""
     folder = files.find_single(hub)
     try:
         if folder is None and downloads:

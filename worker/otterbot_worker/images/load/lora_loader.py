@@ -1,11 +1,10 @@
 # mypy: disallow-untyped-calls=False
-"""LoRAs at work: beside the layers of a pipeline, never in them.
+"""LoRAs as forward hooks beside a pipeline's layers; no weight is changed.
 
-A LoRA adds ``weight * up(down(x))`` to what a layer gives. Here that is done by forward hooks which exist while a
-picture is drawn. No parameter is written, no module replaced, no tokenizer touched, so there is nothing to take
-back: after a picture, a cancel, or a file that turns out to be broken, the base is what it was, byte for byte.
-(diffusers' own loader swaps modules for PEFT's, has to lift offloading for it, and passes by keys that it does not
-know.) The names are read by ``models.lora_names``; what is left out is counted and said.
+A LoRA adds ``weight * up(down(x))`` to what a layer gives. Here forward hooks do that while a picture is drawn. No
+parameter is written and no module replaced, so there is nothing to undo after a picture, a cancel or a broken file: the
+base stays the same byte for byte. (diffusers' own loader replaces modules by PEFT's, has to remove offloading for it,
+and ignores unknown keys.) Names are read by ``models.lora_names``; ignored tensors are counted and named in a note.
 """
 
 from __future__ import annotations
@@ -28,7 +27,8 @@ from ...schemas.draw_files import LoraFile
 
 COMPONENTS = ("unet", "text_encoder", "text_encoder_2")
 FITTING_SHARE = 0.5
-"""With fewer of its layers in the model, a LoRA was made for something else. Pruned models (SSD-1B) lack some."""
+"""With a smaller share of its layers in the model, a LoRA was made for another model. Pruned models (SSD-1B) lack some
+layers."""
 
 _EXACT = (torch.float32, torch.float16, torch.bfloat16)
 
@@ -40,7 +40,7 @@ _Halves = tuple[torch.Tensor, torch.Tensor]
 
 @dataclass(kw_only=True)
 class _Layer:
-    """Two halves of one layer's addition: ``down`` (rank, in…), ``up`` (out, rank…)."""
+    """The two halves for one layer: ``down`` (rank, in…), ``up`` (out, rank…)."""
 
     down: torch.Tensor
     up: torch.Tensor
@@ -67,7 +67,7 @@ class LoadedLoras:
         self._kept: dict[tuple[str, str], _Lora] = {}
 
     def load(self, pipe: Any, wanted: Sequence[LoraFile], loading: Callable[[], None]) -> list[str]:
-        """Have these in memory and no others; notes for people.
+        """Load these LoRAs and drop all others. Returns notes.
 
         ``loading`` is called before a file is read. :raises JobFailed: ``lora_broken``, ``lora_missing``
         """
@@ -80,7 +80,7 @@ class LoadedLoras:
         return [note for key in keys for note in self._kept[key].notes]
 
     def in_encoders(self, wanted: Sequence[LoraFile]) -> tuple[tuple[str, float], ...]:
-        """Hash and weight of those that change what a prompt's embeddings are, in order."""
+        """Hash and weight of the LoRAs that change text encoders, in order: a part of the prompt cache's key."""
         return tuple(
             (lora.hash, lora.weight)
             for lora in wanted
@@ -90,7 +90,8 @@ class LoadedLoras:
 
     @contextmanager
     def applied(self, pipe: Any, wanted: Sequence[LoraFile]) -> Iterator[None]:
-        """They act in here, in the order of ``wanted`` (sums in another order would be other pixels)."""
+        """Context in which the LoRAs act, added in the order of ``wanted``: another order of sums gives other
+        pixels."""
         additions: dict[Place, list[tuple[float, _Layer]]] = {}
         for lora in wanted:
             weight = lora.weight
@@ -172,7 +173,7 @@ _Layers = dict[str, dict[str, torch.Tensor]]
 
 
 def _layers(state: Mapping[str, torch.Tensor]) -> tuple[_Layers, list[str]]:
-    """By a layer's name in the file what there is of it, in fp32; and the tensors that are no part of any.
+    """The file's layers by name, in fp32, and the names of the tensors that belong to none.
 
     :raises ValueError: two tensors are the same part of one
     """
@@ -194,7 +195,7 @@ def _layers(state: Mapping[str, torch.Tensor]) -> tuple[_Layers, list[str]]:
 
 
 def _configured_scales(metadata: Mapping[str, str]) -> Callable[[str, str, int], float] | None:
-    """What diffusers' own trainers write into the header: the adapter's configuration by component."""
+    """The scales that diffusers' trainers write into the header: the adapter's configuration by component."""
     text = metadata.get("lora_adapter_metadata")
     if not text:
         return None
@@ -212,7 +213,7 @@ def _configured_scales(metadata: Mapping[str, str]) -> Callable[[str, str, int],
 
 
 def _pairs(layers: _Layers, metadata: Mapping[str, str], left_out: list[str]) -> dict[Place, _Halves]:
-    """Both halves by place, every layer's scale (alpha / rank) in its ``up`` half.
+    """Both halves by place, with the layer's scale (alpha / rank) multiplied into ``up``.
 
     :raises ValueError: one half is missing, or there is no layer at all
     """
@@ -259,7 +260,7 @@ def _fit(pipe: Any, name: str, pairs: Mapping[Place, _Halves]) -> _Lora:
 
 
 def _modules(pipe: Any, component: str) -> dict[str, tuple[str, torch.nn.Module]]:
-    """By what a layer may be called in files, its name and itself."""
+    """Possible layer names in files → the layer's name and module."""
     part = getattr(pipe, component, None)
     if not isinstance(part, torch.nn.Module):
         return {}
@@ -273,7 +274,7 @@ def _modules(pipe: Any, component: str) -> dict[str, tuple[str, torch.nn.Module]
 def _layer(module: torch.nn.Module, down: torch.Tensor, up: torch.Tensor) -> _Layer | None:
     """``None`` where the shapes do not fit."""
     if isinstance(module, torch.nn.Linear):
-        # A 1x1 convolution and a linear layer are the same thing, and models have it either way.
+        # A 1x1 convolution equals a linear layer, and models have either.
         down, up = _squeezed(down), _squeezed(up)
         right = (down.ndim, up.ndim) == (2, 2)
         right = right and (down.shape[1], up.shape[0]) == (module.in_features, module.out_features)
@@ -286,7 +287,7 @@ def _layer(module: torch.nn.Module, down: torch.Tensor, up: torch.Tensor) -> _La
         return None
     if not right or down.shape[0] != up.shape[1]:
         return None
-    # The layer's weights may be kept in fewer bits than it computes with; its input says which those are.
+    # Compute in the input's dtype: the weights may be stored in fewer bits.
     dtype = module.weight.dtype if module.weight.dtype in _EXACT else torch.float32
     return _Layer(down=down.to(dtype).contiguous(), up=up.to(dtype).contiguous())
 

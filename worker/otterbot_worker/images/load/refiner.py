@@ -1,8 +1,8 @@
 # mypy: disallow-untyped-calls=False
-"""The refiner's files beside a loaded base.
+"""Loads the refiner beside its base.
 
-It is one U-Net more. Its other parts are the base's: the decoder, and the second text encoder, which has read the
-prompt already, so that its part of the base's embeddings is all that the refiner needs to know.
+Only its U-Net is loaded. The VAE and the second text encoder are the base's: the encoder has already read the prompt,
+and its part of the base's embeddings is what the refiner takes.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ class Refiner:
     hand_over: float
     pipe: Any
     travels: bool
-    """Whether its U-Net comes to the device for its steps and leaves again; else it is there, or its layers come."""
+    """Whether its U-Net is moved to the device for its steps and back; else it stays there, or its layers move one by
+    one."""
 
     def record(self) -> UsedRefiner:
         return UsedRefiner(name=self.name, hash=self.hash, hand_over=self.hand_over)
@@ -54,13 +55,49 @@ def load(
     downloads: bool,
     monitor: Monitor,
 ) -> Refiner:
-    """The entry's refiner beside its base, which lies in memory already as the plan says; this one does as the base.
+    """Load the entry's refiner. ``base``: the loaded base pipeline; the refiner is placed by the same plan.
 
     :raises JobFailed: ``model_missing``, ``model_broken`` :raises Cancelled:
     Out of memory and fatal device errors come as torch raises them.
     """
     assert entry.refiner is not None
     folder = _locate(entry, downloads=downloads, monitor=monitor)
+    read = _read(entry, folder, precision)
+    if read.stored < sum(parameter.numel() for parameter in read.unet.parameters()):
+        raise _broken(entry, "weights are missing")
+    if read.unet.config.cross_attention_dim != base.text_encoder_2.config.hidden_size:
+        raise _broken(entry, "it was made for another base")
+    monitor.check()
+    pipe: Any = StableDiffusionXLImg2ImgPipeline(
+        vae=base.vae,
+        text_encoder=None,
+        text_encoder_2=base.text_encoder_2,
+        tokenizer=None,
+        tokenizer_2=base.tokenizer_2,
+        unet=read.unet,
+        scheduler=base.scheduler,
+        add_watermarker=False,
+        **read.settings,
+    )
+    pipe.set_progress_bar_config(disable=True)
+    placing.prepare(plan, pipe, precision)
+    travels = placing.place_one(plan, read.unet, device)
+    about = entry.refiner
+    return Refiner(name=about.name, hash=read.hash, hand_over=about.hand_over, pipe=pipe, travels=travels)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Read:
+    """What the refiner's files hold. ``stored``: numbers in its weights."""
+
+    unet: Any
+    settings: dict[str, bool]
+    stored: int
+    hash: str
+
+
+def _read(entry: ModelEntry, folder: Path, precision: Precision) -> _Read:
+    assert entry.refiner is not None
     variant = entry.refiner.variant if files.has_variant(folder, entry.refiner.variant) else None
     try:
         paths = files.component_files(folder, REFINER_PART, variant)
@@ -75,7 +112,7 @@ def load(
             use_safetensors=True,
             local_files_only=True,
         )
-        found = files.files_hash(folder, paths)
+        return _Read(unet=unet, settings=settings, stored=stored, hash=files.files_hash(folder, paths))
     except (Cancelled, JobFailed):
         raise
     except files.BrokenFile as error:
@@ -85,30 +122,10 @@ def load(
             raise
         log.warning("loading the refiner of %s failed: %s", entry.name, type(error).__name__)
         raise _broken(entry, "its files do not fit together") from None
-    if stored < sum(parameter.numel() for parameter in unet.parameters()):
-        raise _broken(entry, "weights are missing")
-    if unet.config.cross_attention_dim != base.text_encoder_2.config.hidden_size:
-        raise _broken(entry, "it was made for another base")
-    monitor.check()
-    pipe: Any = StableDiffusionXLImg2ImgPipeline(
-        vae=base.vae,
-        text_encoder=None,
-        text_encoder_2=base.text_encoder_2,
-        tokenizer=None,
-        tokenizer_2=base.tokenizer_2,
-        unet=unet,
-        scheduler=base.scheduler,
-        add_watermarker=False,
-        **settings,
-    )
-    pipe.set_progress_bar_config(disable=True)
-    placing.prepare(plan, pipe, precision)
-    travels = placing.place_one(plan, unet, device)
-    return Refiner(name=entry.refiner.name, hash=found, hand_over=entry.refiner.hand_over, pipe=pipe, travels=travels)
 
 
 def placed(refiner: Refiner, plan: Plan, device: torch.device) -> Refiner:
-    """The same one, laid as that plan says."""
+    """The refiner, moved to where ``plan`` says."""
     return replace(refiner, travels=placing.place_one(plan, refiner.pipe.unet, device))
 
 
@@ -129,7 +146,7 @@ def _locate(entry: ModelEntry, *, downloads: bool, monitor: Monitor) -> Path:
 
 
 def _settings(folder: Path) -> dict[str, bool]:
-    """What the refiner's index says of its pipeline. Where there is none, what the published one says."""
+    """Pipeline settings from the refiner's index, by default the published refiner's."""
     try:
         index = files.read_index(folder)
     except (FileNotFoundError, files.BrokenFile):

@@ -1,4 +1,4 @@
-"""Weights in 8 bits with scales, multiplied out when they are read (``models.quantisation`` says which those are)."""
+"""Multiplies 8-bit weights by their scales when they are read (``models.quantisation`` finds them)."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from ...models import quantisation
 
 
 def multiply(tensors: MutableMapping[str, torch.Tensor], dtype: torch.dtype) -> None:
-    """Has every weight hold what it means, in ``dtype``, and takes the scales away. In place: a weight in a file is
-    read where it is multiplied, and not kept twice."""
+    """Multiply the scaled weights into ``dtype`` and remove the scales. In place, so that no weight is in memory
+    twice."""
     for weight, scale in quantisation.scales(tensors).items():
         whole, factor = tensors[weight], tensors[scale].float()
         if factor.numel() > 1:

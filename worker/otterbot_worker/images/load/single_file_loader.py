@@ -1,5 +1,5 @@
 # mypy: disallow-untyped-calls=False
-"""A whole model from one file, in the layout of the program that trained Stable Diffusion, without asking anybody.
+"""Loads a whole model from a single file in the LDM layout, without network access.
 
 Its parts are built by the settings that ship with the worker or that its entry names (``models.configs``). The weights
 are read once, and nothing in the file is run: a ``.ckpt`` is looked through first (``models.pickle_header``), and torch
@@ -39,7 +39,7 @@ from . import scaled_weights
 log = logging.getLogger(__name__)
 
 _HASHES = user_files.HashCache()
-"""Of the files that this process has loaded; a changed file is read again."""
+"""Hashes of the files that this process has loaded; a changed file is hashed again."""
 WORDS = {
     "unet": "U-Net",
     "transformer": "transformer",
@@ -48,11 +48,11 @@ WORDS = {
     "text_encoder_2": "second text encoder",
     "text_encoder_3": "third text encoder",
 }
-"""What people call a model's parts."""
+"""Names of a model's parts for people."""
 
 
 class Missing(Exception):
-    """A part's weights are not all there."""
+    """Weights of a part are missing."""
 
     def __init__(self, part: str) -> None:
         super().__init__(part)
@@ -60,7 +60,7 @@ class Missing(Exception):
 
 
 class Unfit(Exception):
-    """Its tensors have other shapes than the settings say."""
+    """Tensors have other shapes than the settings say."""
 
 
 def load(
@@ -101,7 +101,7 @@ def load(
 
 
 def _unbuildable(config: str) -> str | None:
-    """As ``part_settings.unbuildable``, of an operator's folder."""
+    """As ``part_settings.unbuildable``, for a folder of the operator's."""
     folder = configs.folder(config)
     parts = (f"{name}/config.json" for name in ("unet", "vae", "text_encoder", "text_encoder_2"))
     if (name := part_settings.unbuildable(folder, part_settings.SCHEDULER, *parts)) is not None:
@@ -118,7 +118,7 @@ def broken(entry: ModelEntry, path: Path, why: str) -> JobFailed:
 
 
 def _read(path: Path) -> dict[str, torch.Tensor]:
-    """Its tensors by name. They stay in the file until they are used."""
+    """The file's tensors by name, memory-mapped."""
     if path.suffix.lower() != ".ckpt":
         return safetensors.torch.load_file(path)
     content: Any = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
@@ -170,15 +170,15 @@ def _text_encoder(config: str, name: str, weights: dict[str, torch.Tensor], pref
     else:
         named = diffusers_private.convert_open_clip(encoder, weights, published)
         turned = weights.get(published + "text_projection.weight")
-        if turned is not None:  # as transformers keeps it, not turned round as OpenCLIP does
+        if turned is not None:  # transformers' layout, the transpose of OpenCLIP's
             named["text_projection.weight"] = turned
-    if not hasattr(encoder, "text_model"):  # of late, the encoder without a projection is that itself
+    if not hasattr(encoder, "text_model"):  # in newer transformers the encoder without projection has no text_model
         named = {key.removeprefix("text_model."): tensor for key, tensor in named.items()}
     return fill(encoder, name, named, dtype)
 
 
 def fill(part: Any, name: str, weights: dict[str, torch.Tensor], dtype: torch.dtype) -> Any:
-    """Gives a part, which has no values yet, those of the file; what it has no use for is left out."""
+    """Fill a part built on ``meta`` with the file's weights; unused tensors are ignored."""
     wanted = part.state_dict()
     if any(key not in weights for key in wanted):
         raise Missing(name)
@@ -203,7 +203,7 @@ def _assemble(entry: ModelEntry, family: Family, found: checkpoint_probe.Found, 
 
 
 def _tokenizer(config: str, name: str) -> Any:
-    """The folder's own where it has one, else CLIP's, which is the same for all of them but for what fills gaps."""
+    """The folder's tokenizer where it has one, else CLIP's: all of them share it, except for the padding token."""
     folder = configs.folder(config) / name
     if (folder / "vocab.json").is_file() or (folder / "tokenizer.json").is_file():
         return transformers.CLIPTokenizer.from_pretrained(folder, local_files_only=True)

@@ -1,10 +1,10 @@
 # mypy: disallow-untyped-calls=False
-"""Textual inversions at work: words whose embeddings come from a file, while a prompt is encoded.
+"""Textual inversions: words whose embeddings come from a file while a prompt is encoded.
 
-Tokenizer and embedding matrix stay as they are. A tokenizer in front of the real one gives every vector of a file a
-negative id, and a hook on the text encoder's first layer puts the vectors where those ids stand. (diffusers' own
-loader lengthens the vocabulary and leaves parts of it behind; besides, older CLIP configurations find the end of the
-text by the highest id, which is then such a word: SDXL's pooled embedding is taken from the wrong place.)
+Tokenizer and embedding matrix are not changed. A wrapper around the tokenizer gives every vector of a file a negative
+id, and a hook on the text encoder's embedding layer inserts the vectors at those ids. (diffusers' own loader extends
+the vocabulary and cannot fully undo it; and older CLIP configurations find the end of the text by the highest id, which
+then is such a word, so that SDXL's pooled embedding is taken from the wrong token.)
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ...schemas.draw_files import EmbeddingFile
 from .lora_loader import read_tensors
 
 VECTORS_MAX = 75
-"""A whole chunk of the text encoder; longer ones would push the prompt itself out."""
+"""Vectors of one word: a whole chunk of the text encoder. More would leave no room for the prompt."""
 
 ENCODERS = {"text_encoder": ("tokenizer", "clip_l"), "text_encoder_2": ("tokenizer_2", "clip_g")}
 """Each text encoder's tokenizer, and its key in files for SDXL."""
@@ -44,10 +44,10 @@ class Inversions:
 
     _kept: dict[tuple[str, str], _Inversion | None] = field(default_factory=dict)
     unused: list[str] = field(default_factory=list)
-    """Names of those that do not fit the model: there the word is a word."""
+    """Names of embeddings that do not fit the model; their words stay plain words."""
 
     def load(self, pipe: Any, wanted: Sequence[EmbeddingFile]) -> list[str]:
-        """Have these in memory and no others; notes for people.
+        """Load these embeddings and drop all others. Returns notes.
 
         :raises JobFailed: ``embedding_broken``, ``embedding_missing``
         """
@@ -62,7 +62,7 @@ class Inversions:
 
     @contextmanager
     def applied(self, pipe: Any, wanted: Sequence[EmbeddingFile]) -> Iterator[Any]:
-        """In here the words act; yields what stands for the pipeline where prompts are encoded."""
+        """Context in which the words act. Yields the stand-in for the pipeline that encodes prompts."""
         words = {
             entry.token.lower(): kept for entry in wanted if (kept := self._kept[entry.path, entry.hash]) is not None
         }
@@ -81,7 +81,7 @@ class Inversions:
 
 
 class Tokenizer:
-    """A tokenizer that knows some words more: the first word's vectors have the ids -1, -2 …, the next one's follow."""
+    """A tokenizer with further words: the first word's vectors have the ids -1, -2 …, the next word's follow."""
 
     def __init__(self, base: Any, words: Mapping[str, int]) -> None:
         """``words``: the number of vectors of each, by the word in small letters."""
@@ -121,7 +121,7 @@ class Tokenizer:
 
 
 def _hook(layer: torch.nn.Module, vectors: torch.Tensor) -> Callable[[], None]:
-    """Teaches an embedding layer the negative ids; returns what makes it forget them."""
+    """Hook an embedding layer so that it resolves negative ids. Returns the handle that removes the hook."""
     asked: list[torch.Tensor] = []
 
     def before(_module: torch.nn.Module, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -152,7 +152,7 @@ def _broken(name: str, why: str) -> JobFailed:
 
 
 def _read(pipe: Any, name: str, path: Path, expected: str) -> _Inversion | None:
-    """``None``: it is for other models. :raises JobFailed:"""
+    """The vectors in a file; ``None`` for an embedding of other models. :raises JobFailed:"""
     try:
         found = read_tensors(path, expected)
     except OSError as error:

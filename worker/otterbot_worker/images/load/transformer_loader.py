@@ -1,5 +1,5 @@
 # mypy: disallow-untyped-calls=False
-"""A transformer from a single file in the place of a model's own, quantised or not, built as that one is."""
+"""Loads a transformer from a single file in place of the model's own, quantised or not."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _Shapes = Mapping[str, tuple[int, ...]]
 
 
 def load(entry: ModelEntry, family: Family, folder: Path, dtype: torch.dtype, compute: torch.dtype) -> Any:
-    """``folder``: the model's, with the settings of its transformer. ``compute``: what a quantised one's layers unpack
-    their values to; ``casting`` leaves those alone.
+    """``folder``: the model's, with the settings of its transformer. ``compute``: the format that quantised layers
+    unpack to; ``dtypes`` does not cast those.
 
     :raises JobFailed: ``model_missing``, ``model_broken``
     Whatever else does not fit comes as the library raises it.
@@ -54,8 +54,8 @@ def load(entry: ModelEntry, family: Family, folder: Path, dtype: torch.dtype, co
 
 
 def _misfit(path: Path, family: Family, folder: Path) -> str | None:
-    """Why the file is none for the model's transformer, by the names and shapes in its header, as the end of a
-    sentence; ``None``: it is one. diffusers says the same of every file that does not fit, after reading all of it."""
+    """Why the file does not fit the model's transformer, from names and shapes in its header, as the end of a sentence;
+    ``None``: it fits. diffusers would read the whole file first, and give one message for all reasons."""
     assert family.transformer is not None, "models.entry_file refuses it"
     cls = getattr(diffusers, family.transformer)
     settings = cls.load_config(str(folder), subfolder="transformer", local_files_only=True)
@@ -86,7 +86,7 @@ def _converted(there: _Shapes, cls: str, settings: dict[str, Any]) -> tuple[_Sha
     try:
         named = diffusers_private.convert_transformer(cls, tensors, settings)
     except Exception as error:
-        # They fail at a name that they do not know, which is another architecture's, or at one that is missing.
+        # The rules fail at an unknown name (another architecture), or at a missing one.
         asked = str(error.args[0]) if isinstance(error, KeyError) and error.args else ""
         return {}, bool(asked) and not _mentioned(asked, there)
     return {name: tuple(tensor.shape) for name, tensor in named.items()}, False
@@ -97,7 +97,7 @@ def _mentioned(part: str, names: Collection[str]) -> bool:
 
 
 def _fitting(shapes: _Shapes, wanted: _Shapes) -> tuple[int, int]:
-    """How many tensors fit, and how many at least by their names."""
+    """How many tensors fit by name and shape, and how many by name."""
     return sum(wanted.get(name) == shape for name, shape in shapes.items()), len(wanted.keys() & shapes.keys())
 
 

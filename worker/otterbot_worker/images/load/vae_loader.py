@@ -1,5 +1,5 @@
 # mypy: disallow-untyped-calls=False
-"""A decoder (VAE) of the operator's own, from its folder or file, in the place of a model's."""
+"""Loads the operator's VAE from its folder or file, in place of the model's own."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from . import scaled_weights, single_file_loader
 log = logging.getLogger(__name__)
 
 _OF_OLD = {".query.": ".to_q.", ".key.": ".to_k.", ".value.": ".to_v.", ".proj_attn.": ".to_out.0."}
-"""Names of the attention's layers in decoders that diffusers saved in its first year."""
+"""Old names of attention layers, from diffusers' first year."""
 
 
 def load(entry: ModelEntry, path: Path, dtype: torch.dtype) -> tuple[Any, UsedVae]:
-    """The decoder, in the computer's memory, and its name and hash.
+    """The VAE, in the computer's memory, with its name and hash.
 
     :raises JobFailed: ``model_broken``
     Out of memory and fatal device errors come as torch raises them.
@@ -60,7 +60,7 @@ def load(entry: ModelEntry, path: Path, dtype: torch.dtype) -> tuple[Any, UsedVa
 
 
 def _read(weights: Path) -> dict[str, torch.Tensor]:
-    """Of a whole model the decoder's tensors alone."""
+    """The VAE's tensors; of a whole model only those."""
     with safetensors.safe_open(weights, framework="pt") as file:
         names = list(file.keys())
         inside = [name for name in names if name.startswith(vae_files.PREFIX)]
@@ -69,7 +69,7 @@ def _read(weights: Path) -> dict[str, torch.Tensor]:
 
 
 def _named(tensors: dict[str, torch.Tensor], config: Any) -> dict[str, torch.Tensor]:
-    """As diffusers names them."""
+    """Rename the tensors to diffusers' names."""
     if any(key.startswith("decoder.up.") for key in tensors):
         return diffusers_private.convert_vae(tensors, config)
     for old, new in _OF_OLD.items():

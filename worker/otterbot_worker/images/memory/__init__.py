@@ -1,1 +1,1 @@
-"""Where a loaded model lies: on the card, in parts of it, or cached in the computer's memory."""
+"""Placement of loaded models: on the card, partly on it, or cached in the computer's memory."""

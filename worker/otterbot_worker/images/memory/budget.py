@@ -1,4 +1,4 @@
-"""The memory of one picture: the plan to begin with, and the next ones where that does not suffice."""
+"""The memory budget of one picture: the first plan, and the next ones when memory runs out."""
 
 from __future__ import annotations
 
@@ -16,33 +16,34 @@ from ...models.estimates import Needs, needs_of, steered, with_loras
 from ...sampling import tiles
 
 ATTENTION_MATTERS = 500_000_000
-"""Bytes that attention without a kernel takes on top, from which on people are told."""
+"""From so many extra bytes for attention scores on ("math" kernel) a note says so."""
 
 
 @dataclass(kw_only=True)
 class MemoryBudget:
-    """For the time of one picture. Each plan is tried at most once."""
+    """One picture's budget. Each plan is tried at most once."""
 
     entry: ModelEntry
     width: int
     height: int
     needs: Needs
     counted: bool
-    """Whether ``needs`` is all that it needs: else nothing can be learned for other pictures."""
+    """Whether ``needs`` is all that it needs. Else running out of memory says nothing of other pictures."""
     facts: DeviceInfo
-    """Of the device before anything of this model was on it."""
+    """The device's state before anything of this model was on it."""
     precision: Precision
     reserve: int
     ram_reserve: int
-    known: tuple[OutOfMemory, ...]
-    """What failed before this picture."""
+    oom_history: tuple[OutOfMemory, ...]
+    """The model's, as of before this picture."""
     beside: int = 0
     """Bytes of the card that language models have, and would leave."""
     peaks: tuple[Peak, ...] = ()
     """What pictures of this model took."""
     choice: placement.Choice = field(init=False)
     tried: list[placement.Plan] = field(default_factory=list)
-    learned: list[OutOfMemory] = field(default_factory=list)
+    ooms: list[OutOfMemory] = field(default_factory=list)
+    """What ran out of memory since."""
 
     def __post_init__(self) -> None:
         self.choice = self._choose(self.facts)
@@ -53,14 +54,14 @@ class MemoryBudget:
 
     @property
     def ram_needed(self) -> int:
-        """Of the computer's memory, to load it in the first place."""
+        """Bytes of the computer's memory for loading the model."""
         if self.facts.kind == "cpu":
             return self.choice.estimate.card
         return self.needs.weights(BYTES[self.precision.storage], BYTES[self.precision.compute])
 
     @property
     def notes(self) -> list[str]:
-        """What people should know of it, once the picture is drawn."""
+        """Notes for people on the plan, once the picture is drawn."""
         said = [self.precision.note] if self.precision.note else []
         if self.tried:
             said.append(f"Drawn with {self.plan.words}; {self._too_large}.")
@@ -82,14 +83,14 @@ class MemoryBudget:
         return said
 
     def fall_back(self) -> bool:
-        """Learn that memory did not suffice and choose again; ``False`` where nothing is left that could fit."""
+        """Record that memory ran out and choose the next plan; ``False`` where none is left that could fit."""
         self.tried.append(self.plan)
         if self.counted:
             card = self.choice.estimate.card
-            self.learned.append(OutOfMemory(plan=self.plan.name, card=card, available=self.facts.available))
+            self.ooms.append(OutOfMemory(plan=self.plan.name, card=card, available=self.facts.available))
         pixels = self.width * self.height
         left = placement.hopeful(
-            self.needs, self.facts, pixels, precision=self.precision, tried=self.tried, lessons=self.known
+            self.needs, self.facts, pixels, precision=self.precision, tried=self.tried, oom_history=self.oom_history
         )
         if left:
             self.choice = self._choose(self.facts, left)
@@ -97,8 +98,8 @@ class MemoryBudget:
 
     def crowded(self) -> JobFailed | None:
         """Why the picture wants the card alone; ``None`` where there is nobody else, or where it is drawn beside them
-        as it would be alone: with the same plan, which fits by what pictures took before. No step of it is slower for
-        the sake of company."""
+        as it would be alone: with the same plan, which fits by what pictures took before. A picture is never drawn
+        more slowly so that a language model can stay."""
         if not self.beside:
             return None
         alone = self._choose(replace(self.facts, available=min(self.facts.total, self.facts.available + self.beside)))
@@ -109,7 +110,7 @@ class MemoryBudget:
         return self._wants_it_alone(need, spent=False)
 
     def ran_out_beside(self) -> JobFailed:
-        """Memory did not suffice beside a language model. Nothing is learned of plans: it may suffice without it."""
+        """Memory did not suffice beside a language model. No OOM is recorded: without it, the plan may fit."""
         return self._wants_it_alone(self.choice.estimate.card, spent=True)
 
     def _wants_it_alone(self, need: int, *, spent: bool) -> JobFailed:
@@ -127,7 +128,7 @@ class MemoryBudget:
         return Peak(plan=self.plan.name, card=self.choice.estimate.card, measured=measured)
 
     def _choose(self, facts: DeviceInfo, plans: Sequence[placement.Plan] | None = None) -> placement.Choice:
-        """Of those plans, else of all that there are for the device and the model."""
+        """Choose among ``plans``; by default all for the device and the model."""
         return placement.choose(
             self.needs,
             facts,
@@ -135,12 +136,12 @@ class MemoryBudget:
             precision=self.precision,
             reserve=self.reserve,
             ram_reserve=self.ram_reserve,
-            lessons=self.known,
+            oom_history=self.oom_history,
             plans=plans,
         )
 
     def refusal(self) -> JobFailed:
-        """After the last plan."""
+        """The failure after the last plan."""
         free = self.facts.available
         return JobFailed(
             "out_of_memory",
@@ -160,7 +161,7 @@ class MemoryBudget:
         return f"{self.width}x{self.height} was too large for the free {_gb(self.facts.available)}"
 
     def _attention_bytes(self) -> int:
-        """How much it takes on top where the card has only the fallback ("math")."""
+        """Extra bytes of attention where the card has only the "math" kernel."""
         if self.facts.kind != "cuda" or not self.facts.math_only:
             return 0
         written, spared = (
@@ -171,20 +172,19 @@ class MemoryBudget:
 
 
 class MemoryBudgets:
-    """Plans for pictures, from what is free and what was learned. Lives as long as the process; what it learns leaves
-    with each picture as well, because the process does not live for ever."""
+    """Makes a budget for each picture, from the free memory and the model's OOM history. Lives as long as the process;
+    what runs out of memory is sent with each picture as well, because the database outlives the process."""
 
     def __init__(self, *, reserve: int, ram_reserve: int) -> None:
         self._reserve = reserve
         self._ram_reserve = ram_reserve
-        self._lessons: dict[str, tuple[OutOfMemory, ...]] = {}
+        self._oom_history: dict[str, tuple[OutOfMemory, ...]] = {}
         self._needs: tuple[ModelEntry, Needs] | None = None
 
     def begin(self, entry: ModelEntry, task: Draw, facts: DeviceInfo) -> MemoryBudget:
         """``facts``: measured now, with what the model itself has on the device counted as available."""
         needs = with_loras(steered(self._needs_of(entry), task.control), task.loras)
-        self.learn(entry, task.lessons)
-        known = self._lessons[entry.name]
+        self.remember(entry, task.oom_history)
         precision = facts.precision(wants_bf16=entry.abilities.bf16)
         width, height = tiles.largest(task)
         return MemoryBudget(
@@ -197,17 +197,17 @@ class MemoryBudgets:
             precision=precision,
             reserve=self._reserve,
             ram_reserve=self._ram_reserve,
-            known=known,
+            oom_history=self._oom_history[entry.name],
             beside=task.beside,
             peaks=task.peaks,
         )
 
-    def learn(self, entry: ModelEntry, new: Iterable[OutOfMemory]) -> None:
-        """What is too old goes."""
-        self._lessons[entry.name] = oom_history.learn(self._lessons.get(entry.name, ()), new)
+    def remember(self, entry: ModelEntry, new: Iterable[OutOfMemory]) -> None:
+        """Add to the model's OOM history."""
+        self._oom_history[entry.name] = oom_history.merged(self._oom_history.get(entry.name, ()), new)
 
     def _needs_of(self, entry: ModelEntry) -> Needs:
-        """Whatever a model's files make of that, only this picture fails. :raises JobFailed: :raises CannotLook:"""
+        """The model's needs. Broken files only fail this picture. :raises JobFailed: :raises CannotLook:"""
         if self._needs is None or self._needs[0] != entry:
             try:
                 self._needs = (entry, needs_of(entry))

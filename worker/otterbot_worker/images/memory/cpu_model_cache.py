@@ -11,7 +11,7 @@ from . import placing
 
 
 def serves(loaded: Loaded, entry: ModelEntry, plan: Plan) -> bool:
-    """Whether it is that model and can be laid as the plan says: what was quantised cannot be undone."""
+    """Whether ``loaded`` is that model and fits the plan: quantised weights cannot be restored."""
     return loaded.entry == entry and loaded.plan.quantised == plan.quantised
 
 
@@ -24,7 +24,7 @@ class CpuModelCache:
 
     @property
     def held(self) -> int:
-        """Bytes."""
+        """Bytes of all cached models."""
         return sum(placing.weight_bytes(one.pipes) for one in self._kept)
 
     @property
@@ -35,11 +35,12 @@ class CpuModelCache:
         return any(serves(one, entry, plan) for one in self._kept)
 
     def put(self, loaded: Loaded) -> None:
-        """It lies in the computer's memory, without hooks."""
+        """Add a model that lies in the computer's memory, without hooks."""
         self._kept = [*(one for one in self._kept if one.entry.name != loaded.entry.name), loaded]
 
     def take(self, entry: ModelEntry, plan: Plan) -> Loaded | None:
-        """It leaves the cache; one of that name that does not serve goes as well, since another will come."""
+        """Remove a model from the cache and return it. One of the same name that does not fit is dropped, since it will
+        be loaded anew."""
         found = next((one for one in self._kept if serves(one, entry, plan)), None)
         others = [one for one in self._kept if one.entry.name != entry.name]
         passed_by = len(others) + (found is not None) < len(self._kept)
@@ -49,7 +50,7 @@ class CpuModelCache:
         return found
 
     def shrink(self, needed: int, available: int, *, but: ModelEntry | None = None) -> bool:
-        """Let models go until that many bytes are available; ``False`` if they are not even then. ``but``: stays."""
+        """Drop models until ``needed`` bytes are available; ``False`` where that is not enough. ``but``: is kept."""
         stays = []
         for one in self._kept:
             if available >= needed or one.entry == but:
@@ -59,7 +60,7 @@ class CpuModelCache:
         if len(stays) < len(self._kept):
             self._kept = stays
             del one
-            gc.collect()  # hooks and the modules that they hang on refer to each other
+            gc.collect()  # hooks and modules are reference cycles
         return available >= needed
 
     def clear(self) -> None:

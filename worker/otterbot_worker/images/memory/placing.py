@@ -16,14 +16,15 @@ from ..load import dtypes
 
 
 def prepare(plan: Plan, pipe: Any, precision: Precision) -> None:
-    """Once, as loaded. It cannot be undone; what a second pipeline shares with a prepared one stays as it is."""
+    """Prepare a pipeline once after loading; cannot be undone. Components shared with a prepared pipeline are left
+    alone."""
     if plan.quantised:
         dtypes.quantise(pipe, precision)
     dtypes.compute_in(pipe, precision)
 
 
 def place(plan: Plan, pipe: Any, device: torch.device) -> None:
-    """Lay a prepared pipeline that is in the computer's memory where the plan says."""
+    """Move a prepared pipeline from the computer's memory to where the plan says."""
     tile(pipe, plan)
     if plan.offload == "no" or device.type != "cuda":
         pipe.to(device)
@@ -34,7 +35,7 @@ def place(plan: Plan, pipe: Any, device: torch.device) -> None:
 
 
 def place_one(plan: Plan, module: Any, device: torch.device) -> bool:
-    """Lay one module more beside a pipeline; whether its owner has to move it there and back (as whole components)."""
+    """Place one further module beside a pipeline. Returns whether its owner has to move it there and back."""
     if plan.offload == "model" and device.type == "cuda":
         return True
     if plan.offload == "no" or device.type != "cuda":
@@ -50,17 +51,17 @@ def _groups(device: torch.device) -> dict[str, Any]:
         "offload_device": torch.device("cpu"),
         "offload_type": "leaf_level",
         "use_stream": True,
-        "low_cpu_mem_usage": True,  # else the streams pin a second copy of everything
+        "low_cpu_mem_usage": True,  # else the streams pin a second copy of all weights
     }
 
 
 def regroup(module: Any) -> None:
-    """After its values were changed in place: where its layers travel alone, what brings them has copies of its own."""
+    """Call after changing values in place: with group offloading, the hooks hold copies of them."""
     diffusers_private.reapply_group_offload(module)
 
 
 def tile(pipe: Any, plan: Plan) -> None:
-    """The decoder in tiles, or whole again."""
+    """Switch VAE tiling on or off."""
     if not plan.tiled:
         pipe.vae.disable_tiling()
         return
@@ -71,13 +72,13 @@ def tile(pipe: Any, plan: Plan) -> None:
 
 
 def settle(plan: Plan, pipe: Any) -> None:
-    """After a picture, however it ended: what was on the card for it leaves."""
+    """Call after a picture, however it ended: moves offloaded components off the card."""
     if plan.offload != "no":
         pipe.maybe_free_model_hooks()
 
 
 def unhook(plan: Plan, pipe: Any) -> None:
-    """Before a pipeline is let go: hooks hold on to the weights that they move."""
+    """Call before dropping a pipeline: its hooks refer to the weights."""
     if plan.offload == "model":
         pipe.remove_all_hooks()
     elif plan.offload == "groups":
@@ -86,14 +87,14 @@ def unhook(plan: Plan, pipe: Any) -> None:
 
 
 def put_away(plan: Plan, pipe: Any) -> None:
-    """Back into the computer's memory."""
+    """Move a pipeline to the computer's memory."""
     unhook(plan, pipe)
     for module in _modules([pipe]):
         module.to("cpu")
 
 
 def weight_bytes(pipes: Iterable[Any], kind: str | None = None) -> int:
-    """What the weights of pipelines take; what they share counts once. ``kind``: only those on such devices."""
+    """Bytes of the pipelines' weights; shared ones count once. ``kind``: only weights on such devices."""
     tensors = (tensor for module in _modules(pipes) for tensor in (*module.parameters(), *module.buffers()))
     return sum(tensor.nbytes for tensor in tensors if kind is None or tensor.device.type == kind)
 

@@ -26,7 +26,7 @@ START, END = "<|startoftext|>", "<|endoftext|>"
 
 @dataclass(frozen=True, kw_only=True)
 class Vocabulary:
-    """Of CLIP's tokenizer. ``tokens``: each one's number; ``merges``: pairs, the first one is tried first."""
+    """CLIP's vocabulary. ``tokens``: token → id; ``merges``: pairs by priority."""
 
     tokens: Mapping[str, int]
     merges: list[tuple[str, str]]
@@ -53,12 +53,12 @@ def scheduler(config: str) -> dict[str, Any]:
 
 
 def tokenizer(config: str, name: str) -> dict[str, Any]:
-    """What is special about one tokenizer, as ``pad_token``."""
+    """A tokenizer's special settings, such as ``pad_token``."""
     return _read(folder(config) / name / "tokenizer_config.json")
 
 
 def family(config: str) -> str | None:
-    """The key in ``families.FAMILIES`` of what is built by it; ``None``: of none that draws by itself."""
+    """The key in ``families.FAMILIES`` for these settings; ``None`` for a refiner, which does not draw alone."""
     pipeline = index(config).get("_class_name")
     return next((name for name, able in FAMILIES.items() if able.pipeline == pipeline), None)
 

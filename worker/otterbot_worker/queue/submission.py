@@ -1,0 +1,112 @@
+"""Submission of a job: checked against the limits and stored with its rows, or found by its key."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import aiosqlite
+
+from ..schemas.resolved import ResolvedChat, ResolvedRequest
+from . import queries as q
+from .database import fetch_one
+from .model import Kind, NewRow, RowKind, StoredJob
+
+
+class KeyReused(Exception):
+    """The client's key belongs to a job with another body."""
+
+
+class InputGone(Exception):
+    """An input picture of the job is not here any more."""
+
+
+class QueueFull(Exception):
+    """``limit`` open rows wait or run already; ``of_owner`` says whose."""
+
+    def __init__(self, limit: int, *, of_owner: bool) -> None:
+        super().__init__("the queue is full")
+        self.limit = limit
+        self.of_owner = of_owner
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    open_rows: int
+    """Of one client, over all owners."""
+    open_rows_per_owner: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Submission:
+    """A job as it is to be stored: resolved, with its rows."""
+
+    client: str
+    key: str
+    body_hash: str
+    kind: Kind
+    owner: str
+    room: str
+    private: bool
+    request: ResolvedRequest | ResolvedChat
+    content: list[dict[str, str]] | None
+    rows: Sequence[NewRow]
+    input_ids: Sequence[str] = ()
+    """The input pictures that it needs."""
+
+
+def new_rows(request: ResolvedRequest, *, work: float) -> list[NewRow]:
+    """The rows of an image job. ``work``: megapixel-steps of one picture."""
+    pictures = [request.picture(index) for index in range(request.count)]
+    first: RowKind | None = "prompt" if request.expand else None
+    others: RowKind | None = "later" if request.expand else None
+    return [
+        NewRow(seed=picture.seed, model=picture.model, work=work, kind=others if number else first)
+        for number, picture in enumerate(pictures)
+    ]
+
+
+async def insert(
+    connection: aiosqlite.Connection, new: Submission, limits: Limits, now: float
+) -> tuple[StoredJob, bool]:
+    """Within a transaction; ``True`` where the job is new.
+
+    :raises KeyReused: :raises QueueFull: :raises InputGone:
+    """
+    known = await fetch_one(connection, q.JOB_BY_KEY, (new.client, new.key))
+    if known is not None:
+        if known["body_hash"] != new.body_hash:
+            raise KeyReused
+        return StoredJob.from_row(known), False
+    await _check_limits(connection, new, limits)
+    for input_id in new.input_ids:
+        # In this transaction: a sweep between two of them would remove the picture as unused.
+        if await fetch_one(connection, q.TOUCH_INPUT, (now, new.private, new.client, input_id)) is None:
+            raise InputGone
+    # Sortable by time, so that jobs of one time are neighbours in the index.
+    job_id = f"{int(now * 1000):012x}{secrets.token_hex(10)}"
+    content = None if new.content is None else json.dumps(new.content, ensure_ascii=False)
+    request = new.request.model_dump_json()
+    values = (job_id, new.client, new.key, new.body_hash, new.kind, new.owner, new.room, new.private, now)
+    stored = await fetch_one(connection, q.INSERT_JOB, (*values, request, content))
+    await connection.executemany(
+        q.INSERT_ROW,
+        [
+            (job_id, idx, new.client, new.owner, row.kind or new.kind, row.model, row.work, row.seed, now)
+            for idx, row in enumerate(new.rows)
+        ],
+    )
+    assert stored is not None
+    return StoredJob.from_row(stored), True
+
+
+async def _check_limits(connection: aiosqlite.Connection, new: Submission, limits: Limits) -> None:
+    mine = await fetch_one(connection, q.OPEN_OF_OWNER, (new.client, new.owner))
+    if mine is not None and mine["count"] + len(new.rows) > limits.open_rows_per_owner:
+        raise QueueFull(limits.open_rows_per_owner, of_owner=True)
+    # Only this client's rows count: other clients' jobs are no reason to refuse.
+    everything = await fetch_one(connection, q.OPEN_OF_CLIENT, (new.client,))
+    if everything is not None and everything["count"] + len(new.rows) > limits.open_rows:
+        raise QueueFull(limits.open_rows, of_owner=False)
