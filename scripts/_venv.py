@@ -139,9 +139,18 @@ class Environment(threading.Thread):
         return [step for step in self.steps if step.mark not in marks]
 
     def run(self) -> None:
+        """One setup at a time for each environment; what another one has installed meanwhile is not missing."""
         started = time.monotonic()
         try:
-            self._install()
+            with (VENVS / f".{self.name}.lock").open("w") as lock:
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    self.activity = "waiting for another setup"
+                    fcntl.flock(lock, fcntl.LOCK_EX)
+                if self.missing():
+                    self._install()
+                self.activity = "ready"
         except SetupFailed as error:
             self.error = str(error)
         except OSError as error:
@@ -251,25 +260,16 @@ def _show(environments: list[Environment]) -> None:
 def ensure(names: list[str], *, dev: bool) -> None:
     """Makes what is missing of the environments ``names``. Raises SetupFailed with all that went wrong."""
     VENVS.mkdir(parents=True, exist_ok=True)
-    environments = [Environment(name, dev=dev) for name in names]
-    if not any(one.missing() for one in environments):
+    todo = [one for name in names if (one := Environment(name, dev=dev)).missing()]
+    if not todo:
         return
-    with (VENVS / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print("Another setup is at work here; waiting for it.", flush=True)
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        todo = [one for one in environments if one.missing()]
-        if not todo:
-            return
-        print(SIZES if any(one.name == "worker" for one in todo) else "Setting up:", flush=True)
-        for one in todo:
-            one.start()
-        _show(todo)
-        wrong = [f"{one.name}: {one.error}" for one in todo if one.error]
-        if wrong:
-            raise SetupFailed("\n".join(wrong))
+    print(SIZES if any(one.name == "worker" for one in todo) else "Setting up:", flush=True)
+    for one in todo:
+        one.start()
+    _show(todo)
+    wrong = [f"{one.name}: {one.error}" for one in todo if one.error]
+    if wrong:
+        raise SetupFailed("\n".join(wrong))
 
 
 def main() -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,18 @@ from lab.places import memory_folder
 
 QUICK = "--steps 2"
 """Flags of a picture that is not itself the point of a test."""
+
+
+LONGEST = ("test_exactly_once.py", "test_hostile.py", "test_queue.py", "test_rooms_live_on.py")
+"""Half of the work, in this order: what is long and begins last would keep all waiting."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first. A file stays in one process, because it has a lab; the longest of all has two."""
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
+    for item in items:
+        half = "-blows" if isinstance(item, pytest.Function) and "blow" in item.fixturenames else ""
+        item.add_marker(pytest.mark.xdist_group(item.path.stem + half))
 
 
 @pytest.fixture(scope="session")
@@ -28,9 +40,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def model(folder: Path) -> Path:
+def model(folder: Path, copy_of: Callable[..., None]) -> Path:
     """The model of noise, made once for all labs that want a second model."""
-    return make_test_model(folder)
+    copy_of("test-model", make_test_model, folder / "models")
+    return folder / "models" / "otter-noise"
 
 
 @pytest.fixture(scope="session")

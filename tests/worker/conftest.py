@@ -57,12 +57,15 @@ models:
 
 
 @pytest.fixture(scope="session")
-def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def data_dir(tmp_path_factory: pytest.TempPathFactory, copy_of: Callable[..., None]) -> Path:
     """A data directory with a small model of every family, and a refiner."""
     root = tmp_path_factory.mktemp("data")
-    models = root / "models"
     program = Path(__file__).with_name("support") / "make_tiny_models.py"
-    subprocess.run([sys.executable, str(program), str(models)], check=True, timeout=240, capture_output=True)
+
+    def make(folder: Path) -> None:
+        subprocess.run([sys.executable, str(program), str(folder)], check=True, timeout=240, capture_output=True)
+
+    copy_of("tiny-models", make, root / "models")
     (root / "models.yaml").write_text(MODELS)
     return root
 

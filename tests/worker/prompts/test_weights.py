@@ -146,7 +146,7 @@ def test_anything_goes_and_weights_stay_in_bounds(prompt: str) -> None:
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.text(alphabet=st.characters(exclude_characters="()[]\\+-"), max_size=400))
+@given(st.text(alphabet=st.characters(exclude_characters="()[]\\+＋﹢‒–—―⸺⸻﹘‐‑−－﹣⁻-"), max_size=400))
 def test_text_without_marks_is_left_alone(prompt: str) -> None:
     assert parse(prompt) == [Fragment(prompt, 1.0)]
 

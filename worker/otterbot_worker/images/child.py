@@ -29,6 +29,7 @@ from ..gpu import messages
 from ..gpu.card_lock import CardBusy, CardLock
 from ..memory import placement
 from ..parent_death import die_with
+from .importing import without_collecting
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -189,7 +190,8 @@ def main() -> None:
         print(busy, file=sys.stderr, flush=True)
         os._exit(messages.EXIT_CARD_BUSY)
     try:
-        from .engine import Engine
+        with without_collecting():
+            from .engine import Engine
 
         engine = Engine(
             device=options.device,

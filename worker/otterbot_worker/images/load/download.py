@@ -20,6 +20,7 @@ from pathlib import Path
 from ... import privacy
 from ...models import files, shards
 from ...parent_death import die_with
+from ..importing import without_collecting
 from ..monitor import Monitor
 
 POLL_S = 0.5
@@ -141,10 +142,11 @@ def main() -> int:
             _announce(options.hub, _patterns(options))
             huggingface_hub.snapshot_download(options.hub, allow_patterns=_patterns(options))
         else:
-            import diffusers
+            with without_collecting():
+                from diffusers import DiffusionPipeline
 
             _announce(options.hub, _of_pipeline(options.hub, options.variant, options.without))
-            diffusers.DiffusionPipeline.download(
+            DiffusionPipeline.download(
                 options.hub, variant=options.variant, use_safetensors=True, **dict.fromkeys(options.without)
             )
             # Fetch the settings of left-out components too: they are built from them.

@@ -1,0 +1,47 @@
+"""What holds for every part: garbage collection leaves alone what stays until the end, and what takes long to make is
+made once for all processes of a run."""
+
+from __future__ import annotations
+
+import fcntl
+import gc
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Collected tests, and the libraries that they import, are half a million objects that live as long as the process.
+    Each full collection would look through all of them, and the engine asks for one whenever a model leaves memory:
+    half the time of its tests went into that."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+@pytest.fixture(scope="session")
+def copy_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], object], Path], None]:
+    """``copy_of(name, make, folder)``: into ``folder``, which is new, a copy of what ``make(path)`` writes into a
+    folder. The first process that asks makes it, the others of the run wait for it."""
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+    def copy(name: str, make: Callable[[Path], object], folder: Path) -> None:
+        whole, part = shared / f"made-{name}", shared / f"made-{name}.part"
+        with (shared / f"made-{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not whole.exists():
+                shutil.rmtree(part, ignore_errors=True)  # of a process that was ended meanwhile
+                part.mkdir()
+                make(part)
+                part.rename(whole)
+        shutil.copytree(whole, folder)
+
+    return copy
