@@ -24,6 +24,7 @@ from otterbot_worker.queue.model import ImageRow, NewRow, Row, derived_state
 from otterbot_worker.queue.store import Store
 from otterbot_worker.queue.submission import KeyReused, Limits, QueueFull, Submission
 from otterbot_worker.schemas.base import State
+from otterbot_worker.schemas.requests import ChatMessage
 from otterbot_worker.schemas.resolved import ResolvedChat, seed_of
 
 LIMITS = Limits(open_rows=100, open_rows_per_owner=50)
@@ -45,7 +46,7 @@ def store(database: Database) -> Store:
 def submission(
     key: str = "k", *, count: int = 1, owner: str = "ann", kind: str = "image", body: str = "h"
 ) -> Submission:
-    content = [{"role": "user", "content": "hi"}] if kind == "chat" else None
+    content = [ChatMessage(role="user", content="hi")] if kind == "chat" else None
     return Submission(
         client="c", key=key, body_hash=body, kind="chat" if kind == "chat" else "image", owner=owner, room="r",
         private=False, request=ResolvedChat(model="m") if kind == "chat" else make_requests.resolved(), content=content,

@@ -20,6 +20,7 @@ from typing import Any, Literal, Protocol
 from ..schemas.base import State
 from ..schemas.jobs import ChatResult, Described, Failure
 from ..schemas.records import ImageResult
+from ..schemas.requests import ChatMessage
 from ..schemas.resolved import ResolvedChat, ResolvedDescription, ResolvedRequest
 
 Kind = Literal["image", "chat", "describe"]
@@ -132,14 +133,15 @@ class StoredJob:
     private: bool
     created_at: float
     request: ResolvedRequest | ResolvedChat | ResolvedDescription
-    content: list[dict[str, Any]] | None
+    content: list[ChatMessage] | None
 
     @classmethod
     def from_row(cls, row: Fields) -> StoredJob:
         values = {name: row[name] for name in cls.__dataclass_fields__}
         values["private"] = bool(values["private"])
         values["request"] = _RESOLVED[values["kind"]].model_validate_json(values["request"])
-        values["content"] = json.loads(values["content"]) if values["content"] else None
+        said = json.loads(values["content"]) if values["content"] else None
+        values["content"] = None if said is None else [ChatMessage.model_validate(one) for one in said]
         return cls(**values)
 
     @property

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from ..schemas.jobs import Failure
+from ..schemas.jobs import ChatResult, Failure
 from ..schemas.resolved import ResolvedRequest
 from . import queries as q
 from . import submission
@@ -202,11 +202,11 @@ class Store:
         return [_death(row) for row in done]
 
     async def cancel(
-        self, job_id: str, now: float, *, attempt: int = 0, partial: dict[str, Any] | None = None
+        self, job_id: str, now: float, *, attempt: int = 0, partial: ChatResult | None = None
     ) -> list[Row]:
         """Everything of a job that is not final becomes ``cancelled``; returns those rows. A turn that runs keeps
         ``partial``, what has come in that ``attempt`` of it, as its result."""
-        kept = None if partial is None else json.dumps(partial, ensure_ascii=False)
+        kept = None if partial is None else _json(partial)
         return [Row.from_row(row) for row in await self._db.write(q.CANCEL, (now, job_id, attempt, kept))]
 
     # ------------------------------------------------------------ pictures

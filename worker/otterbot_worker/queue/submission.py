@@ -6,10 +6,10 @@ import json
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import aiosqlite
 
+from ..schemas.requests import ChatMessage
 from ..schemas.resolved import ResolvedChat, ResolvedDescription, ResolvedRequest
 from . import queries as q
 from .database import fetch_one
@@ -52,7 +52,7 @@ class Submission:
     room: str
     private: bool
     request: ResolvedRequest | ResolvedChat | ResolvedDescription
-    content: list[dict[str, Any]] | None
+    content: list[ChatMessage] | None
     rows: Sequence[NewRow]
     input_ids: Sequence[str] = ()
     """The input pictures that it needs."""
@@ -88,7 +88,8 @@ async def insert(
             raise InputGone
     # Sortable by time, so that jobs of one time are neighbours in the index.
     job_id = f"{int(now * 1000):012x}{secrets.token_hex(10)}"
-    content = None if new.content is None else json.dumps(new.content, ensure_ascii=False)
+    said = None if new.content is None else [one.model_dump(mode="json", exclude_defaults=True) for one in new.content]
+    content = None if said is None else json.dumps(said, ensure_ascii=False)
     request = new.request.model_dump_json()
     values = (job_id, new.client, new.key, new.body_hash, new.kind, new.owner, new.room, new.private, now)
     stored = await fetch_one(connection, q.INSERT_JOB, (*values, request, content))

@@ -39,7 +39,7 @@ def chat_submission(job: NewChatJob, client: str, default_model: str | None) -> 
             draws=job.request.draws,
             pictures=shown,
         ),
-        content=[message.model_dump(mode="json", exclude_defaults=True) for message in messages],
+        content=messages,
         rows=[NewRow(seed=0, model=model, work=0.0)],
         input_ids=shown,
     )

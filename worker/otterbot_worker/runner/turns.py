@@ -7,7 +7,6 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from ..chat import NO_WISHES, ChatBackend, ChatOutcome, Message, Wishes, failures, left_out_note
 from ..errors import Cancelled, JobFailed
@@ -120,22 +119,22 @@ class TurnRunner:
         took = time.monotonic() - started if load_beside else outcome.took
         return replace(outcome, notes=[*notes, *outcome.notes], took=took)
 
-    def so_far(self, job_id: str) -> tuple[int, dict[str, Any]] | None:
+    def so_far(self, job_id: str) -> tuple[int, ChatResult] | None:
         """The attempt of a turn that streams, and as a result what clients were shown of it; ``None``: nothing yet."""
         running, text = self._running.get(job_id), self._live.text.get(job_id, "")
         if running is None or not text.strip():
             return None
         took = round(time.monotonic() - running.since, 3)
         result = ChatResult(text=text, model=running.row.model, complete=False, took=took)
-        return running.row.attempt, result.model_dump(mode="json")
+        return running.row.attempt, result
 
     async def _messages(self, job: StoredJob) -> tuple[list[Message], list[str]]:
         """The conversation with its pictures, and what is to be said of those that are not here any more."""
         shown = dict(zip(job.shown, await self._inputs.shown(job.client, job.shown), strict=True))
         messages: list[Message] = []
         for said in job.content or ():
-            message: Message = {"role": said["role"], "content": said["content"]}
-            if images := [image for one in said.get("pictures", ()) if (image := shown.get(one)) is not None]:
+            message: Message = {"role": said.role, "content": said.content}
+            if images := [image for one in said.pictures if (image := shown.get(one)) is not None]:
                 message["images"] = images
             messages.append(message)
         return messages, [UNSEEN] if None in shown.values() else []
