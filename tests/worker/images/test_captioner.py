@@ -22,7 +22,8 @@ from otterbot_worker.gpu import messages
 from otterbot_worker.gpu.messages import Describe, Draw
 from otterbot_worker.gpu.process import GpuProcess
 from otterbot_worker.images.captioner import TASKS, Captioner
-from otterbot_worker.images.engine import NO_CAPTIONER, NOT_DESCRIBED, Engine
+from otterbot_worker.images.describing import NO_CAPTIONER, NOT_DESCRIBED
+from otterbot_worker.images.engine import Engine
 from otterbot_worker.models import captioner as places
 from otterbot_worker.schemas.draw_files import CaptionerFiles
 

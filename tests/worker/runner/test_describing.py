@@ -217,7 +217,7 @@ async def test_the_newest_eight_are_shown(tmp_path: Path) -> None:
         job = await here.parts.store.job(done["id"])
         assert job is not None
         assert job.content is not None
-        assert [len(one.get("pictures", ())) for one in job.content] == [0, 4, 4]
+        assert [len(one.pictures) for one in job.content] == [0, 4, 4]
 
 
 @pytest.mark.parametrize("case", ["five", "no id", "gone"])

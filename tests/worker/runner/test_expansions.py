@@ -17,9 +17,10 @@ from PIL import Image
 from doubles.chat_backend import Mind, SmallBackend
 from doubles.ollama import OllamaDouble
 from doubles.openai_server import OpenAIDouble
-from otterbot_worker.api import parts
+from otterbot_worker.api import build
 from otterbot_worker.chat.backend import ChatBackend
 from otterbot_worker.chat.records import BackendSettings
+from otterbot_worker.runner.runner_common import worker_restarts
 from otterbot_worker.schemas.new_jobs import NewResolvedJob
 
 SAID = "an old otter in a cowboy hat, desert at sunset, watercolor"
@@ -48,7 +49,7 @@ async def with_ollama(folder: Path, *rules: Json, **chats: Any) -> AsyncIterator
 @asynccontextmanager
 async def with_backend(folder: Path, backend: ChatBackend, **chats: Any) -> AsyncIterator[Here]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(parts, "open_backend", lambda *_, **__: backend)
+        patch.setattr(build, "open_backend", lambda *_, **__: backend)
         async with worker_here(settings(folder, chat=chats)) as here:
             yield here
 
@@ -340,7 +341,7 @@ async def test_after_two_ends_in_the_middle_it_is_not_tried_again(tmp_path: Path
         job = await here.api.submit(expand(count=2))
         database = here.parts.store._db
         await database.write("UPDATE rows SET state = 'running', attempt = 1, worker_deaths = 4 WHERE kind = 'prompt'")
-        [death] = await here.parts.store.worker_restarted({}, 0.0)
+        [death] = await here.parts.store.worker_restarted(worker_restarts(), 0.0)
         assert not death.final
         await here.api.call("POST", "/v1/resume")
         done = await here.api.done(job["id"])

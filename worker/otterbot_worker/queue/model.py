@@ -12,10 +12,11 @@ A job has ``count`` pictures, one chat turn, or one picture to describe; each is
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
+
+from pydantic import TypeAdapter
 
 from ..schemas.base import State
 from ..schemas.jobs import ChatResult, Described, Failure
@@ -38,6 +39,7 @@ _RESOLVED: Mapping[str, type[ResolvedRequest | ResolvedChat | ResolvedDescriptio
 Result = ImageResult | ChatResult | Described
 _RESULTS: Mapping[str, type[Result]] = {"chat": ChatResult, "describe": Described}
 """Of rows by their kinds; all others become pictures."""
+_SAID = TypeAdapter(list[ChatMessage])
 
 
 class Fields(Protocol):
@@ -140,8 +142,7 @@ class StoredJob:
         values = {name: row[name] for name in cls.__dataclass_fields__}
         values["private"] = bool(values["private"])
         values["request"] = _RESOLVED[values["kind"]].model_validate_json(values["request"])
-        said = json.loads(values["content"]) if values["content"] else None
-        values["content"] = None if said is None else [ChatMessage.model_validate(one) for one in said]
+        values["content"] = _SAID.validate_json(values["content"]) if values["content"] else None
         return cls(**values)
 
     @property

@@ -7,33 +7,29 @@ waited for (``queue.disk``).
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
-from typing import TypeVar, get_args
+from collections.abc import Callable
+from typing import get_args
 
 from ..archive import Archive
-from ..errors import Cancelled, JobFailed, ProcessDied
 from ..gpu.process import GpuProcess
 from ..queue import disk, schedule
 from ..queue.model import Kind, Row, RowKind, StoredJob
-from ..schemas.base import State
-from ..schemas.jobs import Failure, Pause
+from ..schemas.jobs import Pause
 from .descriptions import DescriptionRunner
 from .expansions import PromptRunner
-from .held import GAVE_UP, HeldRows
+from .held import HeldRows
 from .holds import Holds
 from .lanes import TALK, Current, Lane, LaneName, WrongLane
 from .pausing import Pausing
 from .pictures import FULL_DISK_SECONDS, PictureRunner
-from .runner_common import HandBack, Shared, failure, internal, poison, worker_restarts
+from .row_runner import RowRunner
+from .runner_common import Shared, worker_restarts
 from .turns import TurnRunner
-from .unbroken import unbroken
 
 log = logging.getLogger(__name__)
 
-T = TypeVar("T")
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
@@ -61,7 +57,6 @@ class Dispatcher:
         self._pictures = pictures
         self._turns = turns
         self._descriptions = descriptions
-        self._prompts = prompts
         self._bounds = bounds
         self._idle_unload = idle_unload
         self._drew = time.monotonic()
@@ -72,6 +67,15 @@ class Dispatcher:
         self._holds = Holds(archive)
         self._alone = HeldRows()
         self._pausing = Pausing(shared.store, shared.listener)
+        self._rows = RowRunner(
+            shared,
+            pictures=pictures,
+            turns=turns,
+            descriptions=descriptions,
+            prompts=prompts,
+            holds=self._holds,
+            alone=self._alone,
+        )
         self._stopping = False
 
     # ------------------------------------------------------------ what others may ask
@@ -127,9 +131,7 @@ class Dispatcher:
     async def stop(self) -> None:
         """Leaves the running row queued, the drawn ones archived, and the card free."""
         self._stopping = True
-        self._turns.stop()
-        self._descriptions.stop()
-        self._prompts.stop()
+        self._rows.stop()
         self.wake()
         self._interrupt(lambda row: True)
         await self._gpu.stop()
@@ -205,9 +207,6 @@ class Dispatcher:
             self._holds.hold(kind, disk.REASON, disk.SECONDS[-1])
         await lane.sleep(disk.SECONDS[-1])
 
-    async def _surely(self, write: Callable[[], Awaitable[T]]) -> T:
-        return await disk.surely(write, ended=lambda: self._stopping)
-
     async def _claim(self, lane: Lane) -> Row | None:
         held = self._held() | lane.skips(self._needs_card)
         heads = [head for head in await self._store.heads() if not self._alone.holds(head.seq)]
@@ -235,85 +234,19 @@ class Dispatcher:
         return held | {"prompt"} if "image" in held else frozenset(held)
 
     async def _run(self, lane: Lane, row: Row) -> None:
-        # First of all, so that a cancel from here on finds it; then whether one came before.
+        # First of all, so that a cancel from here on finds it; the row runner then looks whether one came before.
         lane.current = current = Current(row=row, interrupted=self._stopping or self._pausing.state.paused)
-        job, now = await self._surely(lambda: self._store.job(row.job_id)), await self._row(row)
-        if job is None or now is None or now.state is not State.RUNNING:
-            lane.current = None
-            return
-        self._listener.job_changed(row.client, row.job_id)
-        self._listener.queue_moved()
-        handed_over = False
         try:
-            if row.kind == "image":
-                await self._pictures.run(row, job, lambda: current.interrupted)
-                handed_over = True
-            elif row.kind == "prompt":
-                await self._prompts.run(row, job, lambda: current.interrupted, with_card=lane.name == "card")
-                self.wake()
-            elif row.kind == "chat":
-                await self._turns.run(row, job, lambda: current.interrupted, with_card=lane.name == "card")
-            else:
-                await self._descriptions.run(row, job, lambda: current.interrupted, with_card=lane.name == "card")
+            await self._rows.run(current, with_card=lane.name == "card")
         except WrongLane:
-            await self._surely(lambda: self._store.give_back(row))
             self._needs_card["chat" if row.kind in TALK else row.job_kind] = lane.name == "beside"
             self.wake()  # in any case: the other lane may have looked while the row was in this one
-        except HandBack as back:
-            log.warning("handed back", extra={"job": row.job_id, "reason": back.reason})
-            if not back.alone:
-                self._holds.hold(row.job_kind, back.reason, back.seconds)
-            elif not self._alone.hold(row.seq, back.seconds):
-                await self._fail(row, failure(JobFailed("model_broken", f"{back.reason} {GAVE_UP}")))
-            await self._surely(lambda: self._store.give_back(row))
-        except Cancelled:
-            # A row that was cancelled is final by now, and this does nothing; else it was a pause or the end.
-            await self._surely(lambda: self._store.give_back(row))
-        except ProcessDied as death:
-            await self._died(row, death)
-        except JobFailed as error:
-            log.info("failed", extra={"job": row.job_id, "picture": row.idx, "code": error.code})
-            await self._fail(row, failure(error))
-        except asyncio.CancelledError:
-            await unbroken(self._store.give_back(row))
-            raise
-        except Exception as error:
-            if disk.passes(error):
-                log.warning("the disk took nothing; handed back", extra={"job": row.job_id}, exc_info=error)
-                self._holds.hold(row.job_kind, disk.REASON, disk.SECONDS[-1])
-                await self._surely(lambda: self._store.give_back(row))
-                return
-            log.exception("a row failed unexpectedly", extra={"job": row.job_id, "picture": row.idx})
-            await self._fail(row, internal(row.job_kind))
         finally:
             lane.current = None
             if row.kind not in TALK:
                 self._drew = time.monotonic()
-            if not handed_over:
-                self._live.forget(row.job_id, row.idx)
-                self._listener.job_changed(row.client, row.job_id)
-            self._listener.queue_moved()
-
-    async def _row(self, row: Row) -> Row | None:
-        return await self._surely(lambda: self._store.row(row.seq))
-
-    async def _fail(self, row: Row, error: Failure) -> None:
-        if await self._surely(lambda: self._store.fail(row, error, time.time())):
-            self._measures.finished.labels(row.job_kind, "failed").inc()
-
-    async def _died(self, row: Row, death: ProcessDied) -> None:
-        if self._stopping or death.reason == "stopped":
-            await self._surely(lambda: self._store.give_back(row))
-            return
-        made = await self._surely(lambda: self._store.gpu_died(row, poison(death, row.kind), time.time()))
-        given_up = made is not None and made.final
-        self._measures.gpu_deaths.inc()
-        if given_up:
-            self._measures.finished.labels(row.job_kind, "failed").inc()
-        log.warning(
-            "the GPU process died during a picture",
-            extra={"job": row.job_id, "picture": row.idx, "reason": death.reason, "given_up": given_up},
-        )
+            if row.kind == "prompt":
+                self.wake()  # its pictures wait now
 
     def _interrupt(self, which: Callable[[Row], bool]) -> bool:
         """Stops those of the rows that run, within a step; whether they are then cancelled or queued stands in them."""
@@ -322,9 +255,7 @@ class Dispatcher:
         for current in found:
             current.interrupted = True
             self._gpu.cancel(current.row.task_id)
-            self._turns.interrupt(current.row)
-            self._descriptions.interrupt(current.row)
-            self._prompts.interrupt(current.row)
+            self._rows.interrupt(current.row)
         return bool(found)
 
     # ------------------------------------------------------------ why nothing runs

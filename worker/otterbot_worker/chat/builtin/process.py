@@ -23,6 +23,7 @@ from .files import ModelFile
 
 PROGRAM = Path(__file__).with_name("child.py")
 STARTS = 2
+DYING_SECONDS = 1.0
 LAST_WORDS = 2_000
 """Bytes of what it said that go into the log when it did not start."""
 
@@ -147,6 +148,15 @@ class Llama:
         task = asyncio.create_task(self.end(), name="end the built-in chat model")
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
+
+    async def bury(self) -> None:
+        """Its connection broke, so it is dead, or of no use any more; the next turn has a new one. A process that was
+        killed closes its connections before anybody is told of its death."""
+        if self._running is not None:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(DYING_SECONDS):
+                    await self._running.process.wait()
+        await self.end()
 
     async def end(self) -> None:
         self.keep()

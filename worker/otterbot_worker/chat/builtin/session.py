@@ -65,13 +65,19 @@ class BuiltinSession(Session):
         return self._llama.running is not None
 
     async def stream(self, messages: Sequence[Message]) -> AsyncGenerator[Delta]:
+        whole = False
         try:
             async with aclosing(super().stream(messages)) as deltas:
                 async for delta in deltas:
+                    whole |= delta.done
                     yield delta
         except JobFailed as failed:
-            # Nobody has to start it: the next turn does.
-            raise (broke_off() if failed.code == "ollama_unreachable" else failed) from None
+            if failed.code != "ollama_unreachable":
+                raise
+            await self._llama.bury()
+            raise broke_off() from None
+        if not whole:
+            await self._llama.bury()
 
     async def close(self) -> None:
         await self._http.close()
