@@ -28,7 +28,9 @@ def test_a_flood_is_one_line_with_its_number(caplog: pytest.LogCaptureFixture, m
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
 async def test_a_log_that_cannot_be_written_ends_nothing(tmp_path: Path) -> None:
     """Standard error lies on a full disk: the worker draws, and its end is a good one."""
-    process = Process(tmp_path / "data", under="exec 2>/dev/full >/dev/full", OTTERBOT_LOG__LEVEL="debug")
+    process = Process(
+        tmp_path / "data", under="unset PYTHONUNBUFFERED; exec 2>/dev/full >/dev/full", OTTERBOT_LOG__LEVEL="debug"
+    )
     async with process.running() as api:
         assert (await api.done((await api.submit(image()))["id"]))["state"] == "succeeded"
     assert process.process is not None

@@ -104,7 +104,9 @@ def _serve(asked: argparse.Namespace) -> int:
 
     while True:
         try:
-            return asyncio.run(serve(settings))
+            ended = asyncio.run(serve(settings))
+            terminal.forget_unwritten()
+            return ended
         except (AlreadyRunning, BadToken, DamagedDatabase, NewerDatabase) as error:
             raise Refused(str(error)) from None
         except (OSError, sqlite3.OperationalError) as error:

@@ -7,6 +7,7 @@ line reads differently. Lone surrogates, which file names can contain, cannot be
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import unicodedata
 
@@ -36,3 +37,14 @@ def never_fail() -> None:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, ValueError):
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+
+
+def forget_unwritten() -> None:
+    """Drop what stdout and stderr cannot write, as on a full disk: Python would try it again when it ends, and end with
+    code 120. For a server, whose work is not what it writes there."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            with contextlib.suppress(OSError, ValueError), open(os.devnull, "wb") as nowhere:
+                os.dup2(nowhere.fileno(), stream.fileno())
