@@ -101,9 +101,9 @@ async def test_history_respects_edits_and_deletions(lab: Lab, room: str) -> None
 
 
 async def test_it_grows_by_edits_and_ends_whole(lab: Lab, room: str) -> None:
-    asked, mark = await ask(lab, room, "!chat #slow one two three four five six")
+    asked, mark = await ask(lab, room, "!chat #slow one two three four five six seven eight nine ten eleven twelve")
     said = await final(lab, room, asked, mark, timeout=60)
-    assert "five six" in said
+    assert "eleven twelve" in said
     own = [event for event in lab.user.events[mark:] if about(asked, lab)(event)]
     edits = [event for event in own if event.edits]
     assert len(own) - len(edits) == 1, "one message that grows"

@@ -23,9 +23,10 @@ from .formatting import Made
 
 NEWS, AWAY_NEWS = 10.0, 2.0
 """Seconds after which the state is looked at anew, also without news; the latter while the worker is away."""
-STEP = 150
-"""Characters by which an answer has to have grown for its second edit; twice as many for each that follows. So one of
-1,000 tokens takes no more than a dozen events, at whatever pace it is written, and a short one grows all the same."""
+STEP, MORE = 60, 2.5
+"""Characters by which an answer has to have grown for its second edit, and how many times as many for each that
+follows. So one of 1,000 tokens takes no more than a dozen events, at whatever pace it is written, and a short one grows
+all the same."""
 TOGETHER = 0.15
 """Seconds that first words wait for more: an answer that is whole by then comes in one piece."""
 UNSENT = 0.1
@@ -141,7 +142,7 @@ def _is_worth_it(now: str, before: str, growths: int) -> bool:
     """Is there so much more to read that it is worth an event? ``growths``: how often there was."""
     if now == before or not now:
         return False
-    needed = STEP * 2 ** (growths - 1) if growths else 0
+    needed = STEP * MORE ** (growths - 1) if growths else 0
     return len(now) < len(before) or len(now) - len(before) >= needed
 
 
