@@ -54,11 +54,11 @@ class Answer:
     """Seconds until the first word."""
     rest: float
     """Seconds from then on."""
-    tokens: int
+    text: str
+    tokens: int = 0
 
-    @property
-    def speed(self) -> float:
-        return (self.tokens - 1) / self.rest
+    def speed(self, tokens: int) -> float:
+        return (tokens - 1) / self.rest
 
 
 def model_file() -> Path:
@@ -78,16 +78,16 @@ def direct(url: str, question: str, tokens: int) -> Answer:
         "messages": [{"role": "user", "content": question}], "stream": True, "temperature": 0, "max_tokens": tokens,
         "stream_options": {"include_usage": True},
     }  # fmt: skip
-    started, first, counted = time.perf_counter(), 0.0, 0
+    started, first, counted, text = time.perf_counter(), 0.0, 0, ""
     with open_url(f"{url}/v1/chat/completions", body) as stream:
         for raw in stream:
             if not raw.startswith(b"data: {"):
                 continue
             event = json.loads(raw[6:])
-            if not first and any(choice["delta"].get("content") for choice in event.get("choices", [])):
-                first = time.perf_counter()
+            text += "".join(choice["delta"].get("content") or "" for choice in event.get("choices", []))
+            first = first or (time.perf_counter() if text else 0.0)
             counted = (event.get("usage") or {}).get("completion_tokens", counted)
-    return Answer(first - started, time.perf_counter() - first, counted)
+    return Answer(first - started, time.perf_counter() - first, text.strip(), counted)
 
 
 class Worker:
@@ -112,7 +112,7 @@ class Worker:
         self.count = 0
         self.events = open_url(f"{self.url}/v1/events", token=self.token)
 
-    def ask(self, question: str, tokens: int) -> Answer:
+    def ask(self, question: str) -> Answer:
         """Up to the event that the turn is done."""
         self.count += 1
         request = {"messages": [{"role": "user", "content": question}]}
@@ -134,7 +134,7 @@ class Worker:
                 if job["id"] == job_id and job["state"] not in ("queued", "running"):
                     assert job["state"] == "succeeded", job["turn"]
                     first = first or time.perf_counter()
-                    return Answer(first - started, time.perf_counter() - first, tokens)
+                    return Answer(first - started, time.perf_counter() - first, job["turn"]["result"]["text"].strip())
         raise AssertionError("the event stream ended")
 
     @property
@@ -149,21 +149,26 @@ class Worker:
 def compare(url: str, worker: Worker, samples: int, tokens: int) -> None:
     ours: list[Answer] = []
     theirs: list[Answer] = []
-    for number in range(-1, samples):
-        # Each question of its own: what a server has just read, it reads again for nothing.
+    for number in range(-2, samples):
         question = f"{QUESTIONS[number % len(QUESTIONS)]} Number {number}."
-        answered = direct(url, question, tokens)
-        through = worker.ask(f"{question} ", answered.tokens)
-        if number >= 0 and answered.tokens > tokens // 2:
+        # Read once before either is timed, and in turn: what a server has just read, it reads again for nothing.
+        direct(url, question, 1)
+        if number % 2:
+            through, answered = worker.ask(question), direct(url, question, tokens)
+        else:
+            answered, through = direct(url, question, tokens), worker.ask(question)
+        if number >= 0 and answered.tokens > tokens // 4 and answered.text == through.text:
             theirs.append(answered)
             ours.append(through)
-    ratio = statistics.median(one.speed / other.speed for one, other in zip(ours, theirs, strict=True))
+    counts = [answer.tokens for answer in theirs]
+    speeds = [[one.speed(count) for one, count in zip(side, counts, strict=True)] for side in (theirs, ours)]
+    for name, side, speed in zip(("direct", "worker"), (theirs, ours), speeds, strict=True):
+        first = statistics.median(one.first for one in side)
+        print(f"{name}  {statistics.median(speed):6.1f} tokens/s, first word after {first:.3f} s")
+    ratio = statistics.median(mine / other for other, mine in zip(*speeds, strict=True))
     later = statistics.median(one.first - other.first for one, other in zip(ours, theirs, strict=True))
-    print(f"direct  {statistics.median(one.speed for one in theirs):6.1f} tokens/s, first word after "
-          f"{statistics.median(one.first for one in theirs):.3f} s")  # fmt: skip
-    print(f"worker  {statistics.median(one.speed for one in ours):6.1f} tokens/s, first word after "
-          f"{statistics.median(one.first for one in ours):.3f} s")  # fmt: skip
-    print(f"ratio {ratio:.3f} (goal >= 0.97), first word {later * 1e3:+.0f} ms, n = {len(ours)}")
+    print(f"ratio {ratio:.3f} (goal >= 0.97), first word {later * 1e3:+.0f} ms, n = {len(ours)}, "
+          f"{statistics.median(counts):g} tokens")  # fmt: skip
 
 
 def main() -> None:
@@ -190,7 +195,7 @@ def main() -> None:
         try:
             before = worker.megabytes
             for number in range(3):
-                worker.ask(f"{QUESTIONS[number]}", asked.tokens)
+                worker.ask(QUESTIONS[number])
             print(
                 f"API process {before:.1f} MiB before, {worker.megabytes:.1f} MiB after three built-in answers (< 90)"
             )
