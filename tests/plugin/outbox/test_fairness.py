@@ -29,14 +29,16 @@ def in_order(rig: Rig) -> list[str]:
 
 async def test_another_rooms_help_does_not_wait_for_27_answers(listening: Listening, rig: Rig) -> None:
     """As seen: three people, nine questions each, then one in another room, with Synapse's limits."""
-    rig.server.rate = Rate(10, 0.2 * QUICK)
+    rig.server.rate = Rate(10, 0.2)  # at Synapse's own pace until everything is asked, however long that takes here
     people = ("@a:test", "@b:test", "@c:test")
     asked = [rig.server.say(ROOM, f"!say {number}", people[number % 3]) for number in range(27)]
     await listening.sync(*asked)
     await rig.until(lambda: len(listening.heard) == 27, 20)
     await rig.until(lambda: len(in_order(rig)) >= 10)
-    before = len(in_order(rig))
     await listening.sync(rig.server.say(OTHER, "!say help", "@d:test"), room=OTHER)
+    await rig.until(lambda: len(listening.heard) == 28, 20)
+    before = len(in_order(rig))
+    rig.server.rate = Rate(1, 0.2 * QUICK)
     await rig.until(lambda: "!say help" in in_order(rig), 20)
     assert in_order(rig).index("!say help") - before <= 2
     await rig.until(lambda: len(in_order(rig)) == 28, 20)

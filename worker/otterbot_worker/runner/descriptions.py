@@ -21,6 +21,7 @@ from ..schemas.draw_files import CaptionerFiles
 from ..schemas.jobs import Progress
 from . import eta
 from .describer import CAPTIONER, MISSING, Describer, find
+from .interruptible import Interruptible
 from .lanes import WrongLane
 from .runner_common import HandBack, Shared
 from .taking import Taking
@@ -53,7 +54,7 @@ class DescriptionRunner:
         self._gpu = gpu
         self._inputs = inputs
         self._catalogue = catalogue
-        self._answers: dict[str, asyncio.Task[Described]] = {}
+        self._answers = Interruptible[Described]("describe")
         self._taking = Taking(shared.card)
         self._blind: set[str] = set()
         """Models that were shown a picture and did not see it; not every server says beforehand which do."""
@@ -106,8 +107,7 @@ class DescriptionRunner:
 
     def interrupt(self, row: Row) -> None:
         """Stops a description by a language model, if it runs; the GPU process is told by its owner."""
-        if (answer := self._answers.get(row.task_id)) is not None:
-            answer.cancel()
+        self._answers.interrupt(row)
 
     # ------------------------------------------------------------ who describes
 
@@ -162,22 +162,10 @@ class DescriptionRunner:
         def on_phase(phase: str) -> None:
             report(Progress(phase="loading" if phase == "loading" else "describing"))
 
-        answer = self._answers[row.task_id] = asyncio.create_task(
-            self._asked(backend, model, image, on_phase, load_beside=loads), name=f"describe {row.task_id}"
-        )
-        try:
-            await asyncio.wait([answer])
-        except asyncio.CancelledError:
-            answer.cancel()
-            await asyncio.wait([answer])
-            raise
-        finally:
-            del self._answers[row.task_id]
-        if answer.cancelled():
-            raise Cancelled
+        answer = await self._answers.run(row, self._asked(backend, model, image, on_phase, load_beside=loads))
         if with_card:
             await self._card.chatted(model)
-        return answer.result()
+        return answer
 
     async def _asked(
         self, backend: ChatBackend, model: str, image: str, on_phase: Callable[[str], None], *, load_beside: bool

@@ -22,6 +22,7 @@ from ..queue.model import Row, StoredJob
 from ..schemas.jobs import Progress
 from ..schemas.resolved import ResolvedExpansion, ResolvedRequest
 from . import eta
+from .interruptible import Interruptible
 from .lanes import WrongLane
 from .runner_common import Shared
 from .unbroken import unbroken
@@ -54,7 +55,7 @@ class PromptRunner:
         self._catalogue = catalogue
         self._library = library
         self._seconds = seconds
-        self._asking: dict[str, asyncio.Task[tuple[str, str]]] = {}
+        self._asking = Interruptible[tuple[str, str]]("prompt")
         self._stopping = False
 
     async def run(self, row: Row, job: StoredJob, interrupted: Callable[[], bool], *, with_card: bool) -> None:
@@ -87,8 +88,7 @@ class PromptRunner:
 
     def interrupt(self, row: Row) -> None:
         """Stops it, if it runs."""
-        if (asking := self._asking.get(row.task_id)) is not None:
-            asking.cancel()
+        self._asking.interrupt(row)
 
     async def _written(
         self, row: Row, job: StoredJob, interrupted: Callable[[], bool], *, with_card: bool
@@ -147,20 +147,7 @@ class PromptRunner:
 
         :raises _Unwritten: :raises Cancelled:
         """
-        asking = self._asking[row.task_id] = asyncio.create_task(
-            self._ask(backend, messages, seed, load_beside=load_beside), name=f"prompt {row.task_id}"
-        )
-        try:
-            await asyncio.wait([asking])
-        except asyncio.CancelledError:
-            asking.cancel()
-            await asyncio.wait([asking])
-            raise
-        finally:
-            del self._asking[row.task_id]
-        if asking.cancelled():
-            raise Cancelled
-        return asking.result()
+        return await self._asking.run(row, self._ask(backend, messages, seed, load_beside=load_beside))
 
     async def _ask(
         self, backend: ChatBackend, messages: list[Message], seed: int, *, load_beside: bool

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -16,6 +15,7 @@ from ..queue.model import Row, StoredJob
 from ..schemas.jobs import ChatResult, Drawing, Progress
 from ..schemas.resolved import ResolvedChat
 from . import drawings, eta
+from .interruptible import Interruptible
 from .introductions import Introductions
 from .lanes import WrongLane
 from .runner_common import Shared
@@ -44,7 +44,7 @@ class TurnRunner:
         self._measures = shared.measures
         self._backend = backend
         self._inputs = inputs
-        self._answers: dict[str, asyncio.Task[ChatOutcome]] = {}
+        self._answers = Interruptible[ChatOutcome]("chat")
         self._running: dict[str, _Running] = {}
         """By job: the turns that are being answered."""
         self._introductions = Introductions(shared.store)
@@ -78,13 +78,12 @@ class TurnRunner:
             raise Cancelled
         messages, unseen = await self._messages(job)
         self._running[row.job_id] = _Running(row=row, since=time.monotonic())
-        answer = self._answers[row.task_id] = asyncio.create_task(
-            self._answer(row, job, messages, backend, progress, load_beside=loads), name=f"chat {row.task_id}"
-        )
         try:
-            outcome = await self._finished(answer)
+            outcome = await self._answers.run(
+                row, self._answer(row, job, messages, backend, progress, load_beside=loads)
+            )
         finally:
-            del self._answers[row.task_id], self._running[row.job_id]
+            del self._running[row.job_id]
         drawing, notes = drawings.asked(outcome.calls)
         if drawing is None and not outcome.text:
             raise failures.empty(thought=False, cut=False)
@@ -145,20 +144,7 @@ class TurnRunner:
 
     def interrupt(self, row: Row) -> None:
         """Stops a turn, if it runs."""
-        if (answer := self._answers.get(row.task_id)) is not None:
-            answer.cancel()
-
-    async def _finished(self, answer: asyncio.Task[ChatOutcome]) -> ChatOutcome:
-        """The answer. Tells a turn that was interrupted from a dispatcher that is."""
-        try:
-            await asyncio.wait([answer])
-        except asyncio.CancelledError:
-            answer.cancel()
-            await asyncio.wait([answer])
-            raise
-        if answer.cancelled():
-            raise Cancelled
-        return answer.result()
+        self._answers.interrupt(row)
 
     async def _succeed(self, row: Row, outcome: ChatOutcome, drawing: Drawing | None, *, left_out_told: bool) -> None:
         result = ChatResult(
