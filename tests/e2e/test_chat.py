@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -216,7 +217,15 @@ def images(ollama: OllamaDouble) -> list[bytes]:
     return [base64.b64decode(image) for message in messages for image in message.get("images") or []]
 
 
+async def until_listed(lab: Lab, name: str) -> None:
+    """The worker looks every few seconds which models there are, and an earlier test may have taken them away."""
+    async with asyncio.timeout(30):
+        while name not in {model["name"] for model in (await lab.worker.api("GET", "/v1/models"))["models"]}:  # noqa: ASYNC110  nothing else tells
+            await asyncio.sleep(0.2)
+
+
 async def test_a_caption_is_shown_to_a_model_that_sees(lab: Lab, room: str, ollama: OllamaDouble) -> None:
+    await until_listed(lab, "llava:7b")
     before, mark = len(images(ollama)), lab.user.mark()
     asked = await lab.user.send_image(room, png(96, 64), caption="!chat --model llava:7b what is this?")
     assert "You said: what is this?" in await final(lab, room, asked, mark)

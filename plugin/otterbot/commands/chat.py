@@ -20,9 +20,8 @@ from ..language.typed import clean
 from ..matrix.encryption import KeyMissing
 from ..matrix.sync_answer import seconds
 from ..store.rows import Request
-from .chat_models import check_chat_model
+from .chat_models import typed_chat_model
 from .command import Command
-from .context import known_models
 from .outcome import NewRequest, Outcome, Unusable, say
 from .room_settings import CHAT_DRAWS
 from .services import Services
@@ -43,7 +42,7 @@ async def chat(services: Services, message: Message, intent: Intent) -> Outcome:
     model = intent.options.model
     if model is not None:
         try:
-            model = check_chat_model(model, await known_models(services), values.prefix) or model
+            model = await typed_chat_model(services, model) or model
         except Unusable as refusal:
             return say(str(refusal))
     alone = message.thread_root is None and await _alone(services, message)

@@ -8,7 +8,9 @@ from .. import texts
 from ..errors import WorkerError
 from ..worker.client import WorkerClient
 from ..worker.info import Info, Models
+from .context import known_models
 from .outcome import Unusable
+from .services import Services
 
 FRESH_SECONDS = 5.0
 MAX_NAME = 255
@@ -67,3 +69,13 @@ def check_chat_model(name: str, models: Models | None, prefix: str) -> str | Non
     if not found.available:
         raise Unusable(texts.chat_model_broken(found.name, found.problem))
     return found.name
+
+
+async def typed_chat_model(services: Services, name: str) -> str | None:
+    """As :func:`check_chat_model`. Before a name is refused the worker is asked anew: the model may have been installed
+    a moment ago."""
+    prefix = services.config.current.prefix
+    try:
+        return check_chat_model(name, await known_models(services), prefix)
+    except Unusable:
+        return check_chat_model(name, await known_models(services, anew=True), prefix)

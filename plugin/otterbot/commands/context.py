@@ -11,6 +11,8 @@ from ..worker.info import Models
 from .room_settings import EXPAND, Chosen, RoomSettings
 from .services import Services
 
+BELIEVED = 300.0
+"""Seconds for which the worker's list of models is believed."""
 LOOK = 0.4
 """Seconds to wait for a fresh catalogue."""
 
@@ -44,12 +46,13 @@ async def circumstances_in(room: str, settings: RoomSettings, values: Values) ->
     )
 
 
-async def known_models(services: Services) -> Models | None:
-    """The worker's models, the last known ones if it is away, ``None`` if it was never seen."""
+async def known_models(services: Services, *, anew: bool = False) -> Models | None:
+    """The worker's models, the last known ones if it is away, ``None`` if it was never seen. ``anew``: it is asked,
+    whatever is known."""
     worker = services.worker
-    if worker.connected or worker.known_models is None:
+    if anew or worker.connected or worker.known_models is None:
         try:
-            return await asyncio.wait_for(worker.models(), LOOK)
+            return await asyncio.wait_for(worker.models(0.0 if anew else BELIEVED), LOOK)
         except (WorkerError, TimeoutError):
             pass
     return worker.known_models

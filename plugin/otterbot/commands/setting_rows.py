@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .. import texts
 from .catalogue_names import drawing_model
-from .chat_models import check_chat_model
+from .chat_models import typed_chat_model
 from .context import known_models
 from .outcome import Unusable
 from .room_settings import ALT, CHAT_DRAWS, CHAT_MODEL, DESCRIBE, EXPAND, MODEL, PERSONA, SAFE
@@ -25,7 +25,7 @@ async def _read_chat_model(services: Services, value: str) -> Wanted:
     name = value.strip("`\"'")
     if is_back(name):
         return Wanted(stored=None, said=texts.chat_model_unset(services.config.current.chat.model))
-    found = check_chat_model(name, await known_models(services), services.config.current.prefix)
+    found = await typed_chat_model(services, name)
     return Wanted(stored=found or name, said=texts.chat_model_set(found or name, checked=found is not None))
 
 

@@ -102,3 +102,12 @@ async def test_the_list_of_models_says_which_see_pictures(rig: Rig) -> None:
     listed = await rig.answer("!models")
     assert "`llava:7b` (sees pictures)" in listed
     assert "`smollm:135m`." in listed or "`smollm:135m`," in listed
+
+
+async def test_a_model_that_was_installed_a_moment_ago(rig: Rig) -> None:
+    assert "I do not know the chat model" in await rig.answer("!chat --model smollm:135m why?")
+    more_chat_models(rig)
+    assert await rig.chatted("!chat --model smollm:135m why?") == {"model": "smollm:135m"}
+    assert await rig.answer("!settings chat smollm:135m", sender=MOD) == texts.chat_model_set(
+        SMALL["name"], checked=True
+    )
