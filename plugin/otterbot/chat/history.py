@@ -110,6 +110,8 @@ class History:
             notes += _of_the_quote(asked.quoted)
         cut = newest(before, asked, chat.history_messages, chat.history_characters)
         told = any(exchange.left_out for exchange in before)
+        if cut.shortened:
+            notes.append(texts.CHAT_SHORTENED)
         if cut.left_out and not told:
             notes.append(texts.CHAT_LEFT_OUT)
         talk = [*cut.exchanges, asked]

@@ -47,19 +47,22 @@ class Cut:
     exchanges: list[Exchange]
     left_out: bool
     """Whether there were more."""
+    shortened: bool = False
+    """Whether the middle of the newest answer is left out."""
 
 
 def newest(exchanges: Sequence[Exchange], asked: Exchange, messages: int, characters: int) -> Cut:
     """Whole exchanges that fit beside the question within so many messages and characters."""
-    left, count, kept = characters - _size(asked), 1, list[Exchange]()
-    for exchange in reversed(exchanges):
-        exchange = exchange if kept else _shortened(exchange, left)
+    left, count, kept, shortened = characters - _size(asked), 1, list[Exchange](), False
+    for whole in reversed(exchanges):
+        exchange = whole if kept else _shortened(whole, left)
+        shortened |= exchange is not whole
         left -= _size(exchange)
         count += (exchange.question is not None) + bool(exchange.answers)
         if left < 0 or count > messages:
             break
         kept.insert(0, exchange)
-    return Cut(exchanges=kept, left_out=len(kept) < len(exchanges))
+    return Cut(exchanges=kept, left_out=len(kept) < len(exchanges), shortened=shortened and bool(kept))
 
 
 def _shortened(exchange: Exchange, room: int) -> Exchange:

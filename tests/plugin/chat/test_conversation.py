@@ -236,6 +236,22 @@ async def test_that_the_beginning_is_left_out_is_said_once(tmp_path: Path) -> No
         assert (conversation.notes, conversation.left_out_told) == ((), True)
 
 
+async def test_that_the_middle_of_a_long_answer_is_left_out_is_said(tmp_path: Path) -> None:
+    async with rig_in(tmp_path, system_prompt="", history_characters=2_000) as rig:
+        first = rig.server.say(ROOM, "!chat one")
+        answered(rig, first, first["event_id"], "a" * 3_000 + "z" * 3_000)
+        second = rig.server.in_thread(first["event_id"], "two")
+        conversation = await rig.history.conversation(rig.request(second))
+        assert conversation.notes == (texts.CHAT_SHORTENED,)
+        said = conversation.messages[1]["content"]
+        assert said.startswith("aaa")
+        assert "[…]" in said
+        assert said.endswith("zzz")
+        answered(rig, second, first["event_id"], "b")
+        third = rig.server.in_thread(first["event_id"], "three")
+        assert texts.CHAT_SHORTENED not in (await rig.history.conversation(rig.request(third))).notes
+
+
 async def test_the_worker_says_it_once(rig: Rig) -> None:
     root = rig.server.say(ROOM, "!chat one")
     request = await rig.ask(root)
