@@ -107,8 +107,8 @@ class ChatValues:
     direct_messages: bool = key(True, flag)
     model: str | None = key(None, optional(word))
     system_prompt: str = key(
-        "You are {bot}, a friendly assistant in a Matrix chat room. Answer helpfully and to the point, in the "
-        "language that you are spoken to. You may use Markdown.",
+        "You are {bot}, a friendly assistant in a chat room. Answer helpfully and to the point, in the language "
+        "that you are spoken to. You may use Markdown.",
         text,
     )
     typing: bool = key(True, flag)

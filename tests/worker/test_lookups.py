@@ -19,7 +19,7 @@ from otterbot_worker.models import checkpoint_probe, files, plain_files
 from otterbot_worker.models.catalogue import load_catalogue
 from otterbot_worker.models.loras import Library
 from otterbot_worker.requests.loras import find_loras
-from otterbot_worker.runner import dispatcher, held, pictures
+from otterbot_worker.runner import held, pictures
 from otterbot_worker.runner.held import HeldRows
 
 
@@ -199,7 +199,7 @@ async def test_an_accepted_picture_ends_with_a_sentence_where_it_never_gets_bett
         error = (await here.api.done(waits["id"]))["pictures"][0]["error"]
         assert error["code"] == "model_broken"
         assert "symbolic links" in error["message"]
-        assert error["message"].endswith(dispatcher.GAVE_UP)
+        assert error["message"].endswith(held.GAVE_UP)
 
 
 def test_rows_that_wait_alone() -> None:

@@ -12,7 +12,7 @@ from otterbot.config import ChatValues
 async def test_moderators_set_it_and_all_see_it(rig: Rig) -> None:
     shown = await rig.answer("!persona")
     assert "what the operator says" in shown
-    assert "Matrix chat room" in shown
+    assert "chat room" in shown
     assert "power level 50" in await rig.answer("!persona You are a pirate.")
     assert await rig.answer("!persona You are *a pirate*.\nRhyme.", sender=MOD) == texts.persona_set(
         "You are *a pirate*.\nRhyme."

@@ -46,11 +46,11 @@ def _server(wish: dict[str, Any]) -> Any:
     if wish["tiny"]:
         # At the usual 0.8 it raves. It copies what it said before, word for word, after three turns at the latest, if
         # nothing keeps it from that: DRY looks for whole phrases, in all of the conversation.
-        params.sampling.temp = 0.4
+        params.sampling.temp = 0.3
         params.sampling.penalty_repeat = 1.1
-        params.sampling.penalty_last_n = 256
-        params.sampling.dry_multiplier = 0.8
-        params.sampling.dry_allowed_length = 3
+        params.sampling.penalty_last_n = 128
+        params.sampling.dry_multiplier = 0.6
+        params.sampling.dry_allowed_length = 4
         params.sampling.dry_penalty_last_n = wish["context"]
     return xllamacpp.Server(params)
 
