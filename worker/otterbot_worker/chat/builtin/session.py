@@ -72,7 +72,7 @@ class BuiltinSession(Session):
                     whole |= delta.done
                     yield delta
         except JobFailed as failed:
-            if failed.code != "ollama_unreachable":
+            if failed.code not in ("ollama_unreachable", broke_off().code):
                 raise
             await self._llama.bury()
             raise broke_off() from None
