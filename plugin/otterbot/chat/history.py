@@ -154,8 +154,7 @@ class History:
             event = await self._http.state_event(room, "m.room.name")
         except MatrixError:
             return None
-        content = event.get("content")
-        name = content.get("name") if isinstance(content, dict) else event.get("name")
+        name = event["content"].get("name")
         return cleaned(name) if isinstance(name, str) else None
 
     # -- the question ------------------------------------------------------------------------

@@ -64,8 +64,7 @@ class Speakers:
             event = await self._http.state_event(room, "m.room.member", user)
         except MatrixError:
             return known[1] if known is not None else local_part(user)
-        content = event.get("content")
-        shown = content.get("displayname") if isinstance(content, dict) else event.get("displayname")
+        shown = event["content"].get("displayname")
         name = (cleaned(shown) if isinstance(shown, str) else "") or local_part(user)
         if len(self._known) >= MAX_KNOWN:
             self._known.clear()

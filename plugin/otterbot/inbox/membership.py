@@ -89,8 +89,7 @@ class Membership:
             create = await self._http.state_event(room, "m.room.create")
         except NotAllowed:
             return False  # unknown, or the bot has left: then it could not say anything
-        content = create.get("content", create)  # homeservers without ``format=event`` return only the content
-        return isinstance(content, dict) and content.get("type") == SPACE
+        return bool(create["content"].get("type") == SPACE)
 
     async def _invited_by_friend(self, event: Raw) -> bool:
         """Whether an allowed user has invited the bot. Maubot's autojoin accepts everybody's invitations, but strangers

@@ -57,7 +57,7 @@ class Calls:
         text = clean(message.body)
         if self._named(message, text, ()):
             return True
-        if "@" not in text and not any(True for _ in behind_names(text, mentioned=False)):
+        if not _may_name_somebody(text):
             return False
         name = await self.name(message.room_id)
         return name is not None and self._named(message, text, (name,))
@@ -74,7 +74,7 @@ class Calls:
         """The text without the bot's name at its beginning."""
         text = clean(message.body)
         mentioned = self._bot in message.mentions
-        if not mentioned and "@" not in text and not any(True for _ in behind_names(text, mentioned=False)):
+        if not mentioned and not _may_name_somebody(text):
             return text
         name = await self.name(message.room_id)
         account = Account(user_id=self._bot, names=() if name is None else (name,))
@@ -100,9 +100,13 @@ class Calls:
             event = await self._http.state_event(room, "m.room.member", self._bot)
         except MatrixRefused:
             return None if known is None else known[1]  # possibly a proxy's answer: keep the known name
-        content = event.get("content")
-        name = content.get("displayname") if isinstance(content, dict) else event.get("displayname")
+        name = event["content"].get("displayname")
         if len(self._names) >= MAX_ROOMS:
             self._names.clear()
         self._names[room] = time.monotonic() + BELIEVED, name if isinstance(name, str) and name.strip() else None
         return self._names[room][1]
+
+
+def _may_name_somebody(text: str) -> bool:
+    """Could a name of the bot's, whatever it is, stand in the text (cleaned)? Else nobody has to ask for it."""
+    return "@" in text or next(behind_names(text, mentioned=False), None) is not None

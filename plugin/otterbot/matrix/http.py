@@ -196,9 +196,11 @@ class MatrixHttp:
         return [room for room in http_answers.listed(answer, "joined_rooms") if isinstance(room, str)]
 
     async def state_event(self, room: str, event_type: str, state_key: str = "") -> dict[str, Any]:
-        """A state event with sender and time; :class:`NotAllowed` if there is none."""
+        """A state event with sender and time; :class:`NotAllowed` if there is none. Homeservers that do not know
+        ``format=event`` give its content alone, which is put where it belongs."""
         place = _place("rooms", room, "state", event_type, *([state_key] if state_key else []))
-        return await self._call("GET", f"client/v3/{place}", READ_TIMEOUT, query={"format": "event"})
+        found = await self._call("GET", f"client/v3/{place}", READ_TIMEOUT, query={"format": "event"})
+        return found if isinstance(found.get("content"), Mapping) else {"content": found}
 
     async def first_sync(self, room_filter: Mapping[str, Any]) -> dict[str, Any]:
         """An initial sync through ``room_filter``.

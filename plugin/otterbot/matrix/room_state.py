@@ -120,15 +120,13 @@ class RoomStates:
     async def _state(self, room: str, event_type: str, key: str = "") -> Mapping[str, Any] | None:
         """The event; ``None`` if the room has none."""
         try:
-            found = await self._http.state_event(room, event_type, key)
+            return await self._http.state_event(room, event_type, key)
         except MatrixRefused as refusal:
             if refusal.errcode == "M_NOT_FOUND":
                 return None
             if refusal.errcode == "M_FORBIDDEN":
                 raise NotAllowed(refusal.status, refusal.errcode) from None
             raise AnswerLost(f"HTTP {refusal.status}", refusal.status) from None
-        # Homeservers that do not know ``format=event`` give the content alone.
-        return found if isinstance(found.get("content"), Mapping) else {"content": found}
 
 
 def tombstone_in(event: Mapping[str, Any]) -> Tombstone:
