@@ -193,10 +193,11 @@ class WorkerClient:
 
     async def events(self) -> AsyncIterator[Event]:
         """All events, for ever. Yields a :class:`Snapshot` after each connection, and :class:`Disconnected` after each
-        end (and after the first failure to connect)."""
+        end (and after the first failure to connect), unless it ended because the address was changed."""
         failures = 0
         while True:
             unauthorized = foreign = False
+            address = self._http.address
             try:
                 async for event in self._stream():
                     failures = 0
@@ -209,6 +210,8 @@ class WorkerClient:
             except (WorkerError, *LOST) as error:
                 self._was_silent = self.silent and not isinstance(error, aiohttp.ClientConnectorError)
             self.connected, self._heard_at = False, None
+            if self._http.address != address:
+                continue  # that the old address is given up says nothing of the new one
             if not (self.polled and self._was_silent):
                 yield Disconnected(unauthorized=unauthorized, foreign=foreign)
             wait = BACKOFF[min(failures, len(BACKOFF) - 1)]
