@@ -22,9 +22,10 @@ async def test_other_words_and_the_same_seed(lab: Lab, room: str) -> None:
 
 async def test_an_edit_after_the_picture_is_offered_as_a_line_that_works(lab: Lab, room: str) -> None:
     asked = await lab.user.send(room, f"!draw otter {QUICK}")
-    first = await lab.user.wait(lab.reply_to(asked, msgtype="m.image"))
-    await lab.user.edit(room, asked, f"!draw otter, red scarf {QUICK}")
-    said = await lab.user.wait(lambda event: lab.says(room)(event) and "--prompt" in event.body)
+    first = await lab.user.wait_for(lab.reply_to(asked, msgtype="m.image"))
+    mark = lab.user.mark()
+    await lab.user.send(room, f"!draw otter, red scarf {QUICK}", edit=asked)
+    said = await lab.user.wait_for(lab.reply_to(asked, msgtype="m.notice"), mark)
     line = said.body.split("`")[1]
     assert line == f"!again --prompt otter, red scarf {QUICK}"
     (second,) = await lab.draw(room, line, reply=first.event_id)
