@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..models import safety
@@ -17,12 +18,12 @@ from ..models.loras import Library
 from ..prompts import StepCount, read
 from ..prompts.lora_tags import lora_tags
 from ..queue.submission import Submission, new_rows
-from ..sampling import samplers, sampling_steps, tiles
+from ..sampling import samplers, sampling_steps
 from ..schemas.jobs import FieldProblem
 from ..schemas.new_jobs import NewChatJob, NewDescribeJob, NewImageJob, NewResolvedJob
 from ..schemas.requests import ImageRequest
-from ..schemas.resolved import ResolvedInitImage, ResolvedMask, ResolvedRequest
-from . import expansions, hires, layers, resubmitted, several, variations
+from ..schemas.resolved import ResolvedInitImage, ResolvedMask, ResolvedRequest, UsedAxis
+from . import expansions, hires, layers, resubmitted, several, sweeps, variations
 from . import input_images as pictures
 from .controlnet import ChosenControlNet, find_controlnet
 from .input_images import Sources
@@ -59,11 +60,16 @@ def image_submission(
         return resolve_image(request, catalogue, default_model, sources, library)
 
     asked = resubmitted.asked(job)
+    sweep: Sequence[UsedAxis] = ()
+    if isinstance(job, NewImageJob):
+        sweep = sweeps.axes(job.request)
+        asked = sweeps.singly(job.request)
     pictures = several.resolved([several.One(name=str(n), request=each) for n, each in enumerate(asked, 1)], one)
     if isinstance(job, NewResolvedJob):
+        sweep = job.request.sweep
         before = resubmitted.pictures(job.request)
         pictures = [resubmitted.noted(now, then) for now, then in zip(pictures, before, strict=True)]
-    request = several.as_one(pictures)
+    request = several.as_one(pictures, sweep)
     return Submission(
         client=client,
         key=job.key,
@@ -74,7 +80,7 @@ def image_submission(
         private=job.private,
         request=request,
         content=None,
-        rows=new_rows(request, work=tiles.work),
+        rows=new_rows(request),
         input_ids=sources.ids,
     )
 

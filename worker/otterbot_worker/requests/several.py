@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ..schemas.jobs import FieldProblem
 from ..schemas.requests import ImageRequest
-from ..schemas.resolved import ResolvedRequest, joined
+from ..schemas.resolved import ResolvedRequest, UsedAxis, joined
 from .refusal import Refused, problem
 
 LARGEST = 256 * 1024
@@ -47,11 +47,11 @@ def resolved(pictures: Sequence[One], resolve: Callable[[ImageRequest], Resolved
     return found
 
 
-def as_one(pictures: Sequence[ResolvedRequest]) -> ResolvedRequest:
+def as_one(pictures: Sequence[ResolvedRequest], sweep: Sequence[UsedAxis] = ()) -> ResolvedRequest:
     """The request of the whole job. :raises Refused: it is too large to be kept"""
     if len(pictures) == 1:
         return pictures[0]
-    whole = joined(pictures)
+    whole = joined(pictures, sweep)
     if len(json.dumps(whole.model_dump(mode="json"))) > LARGEST:
         sentence = "These pictures differ in too many words for one request; ask for fewer, or with fewer words."
         raise Refused([problem("prompt", "too_long", sentence)])

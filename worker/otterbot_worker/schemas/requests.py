@@ -8,13 +8,12 @@ from pydantic import Field
 
 from .base import Name, Received
 from .settings import Settings
+from .sweeps import SweepAxis
 
 MAX_PROMPT = 4_000
 MAX_SEED = 2**32 - 1
 """A1111's and ComfyUI's limit; picture k of a job has the seed ``(seed + k) % 2**32``."""
 MAX_COUNT = 8
-MAX_PICTURES = 64
-"""Of a job, where they differ in more than their seed."""
 MAX_CHAT_CHARACTERS = 64_000
 MAX_CHAT_PICTURES = 4
 """Of one message."""
@@ -181,6 +180,10 @@ class ImageRequest(ImageOptions):
     picture and are gone with its last step. None where ``safety`` is set: the checker has not seen them."""
     describe: bool = False
     """Once it is drawn, the captioner says what the picture shows (``ImageResult.alt``), where there is one."""
+    sweep: Annotated[tuple[SweepAxis, ...], Field(max_length=2)] = ()
+    """One picture for each value of a setting, or for each pair of two: the first one goes across, the second one down,
+    and pictures are counted row by row. What takes long to change (a model, LoRAs, the size) changes least often while
+    they are drawn."""
     asked: ImageOptions = ImageOptions()
     """Only what the person typed; kept in the record, so that a later change of model can
     return everything else to that model's defaults."""
