@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, Va
 
 from .requests import MAX_SEED, ImageOptions
 from .settings import Settings
+from .style_words import Words, styled
 
 Pair = tuple[int, int]
 """Width and height, in pixels."""
@@ -68,6 +69,21 @@ class ResolvedMask(Fixed):
     """SHA-256 of the bytes that were sent; that of ``init_image`` where its own transparency is the mask."""
     alpha: bool
     """Its transparency says where to draw anew; else its brightness."""
+
+
+class UsedStyle(Fixed):
+    """A style as it was when the request was accepted."""
+
+    name: str
+    prompt: str = ""
+    negative_prompt: str = ""
+
+
+class UsedWords(Fixed):
+    """A picture's words before its styles were put around them."""
+
+    prompt: str
+    negative_prompt: str
 
 
 class UsedExpansion(Fixed):
@@ -157,6 +173,10 @@ class ResolvedRequest(Settings, Fixed):
     prompt: str
     """As it was typed, LoRA tags included; of one picture (`picture`), as it is drawn."""
     negative_prompt: str
+    styles: tuple[UsedStyle, ...] = ()
+    """Put around the words of each picture, in order."""
+    styled: UsedWords | None = None
+    """Of one picture with styles (`picture`): the words that they were put around."""
     steps: int
     guidance_scale: float
     width: int
@@ -200,10 +220,18 @@ class ResolvedRequest(Settings, Fixed):
         """The request of one of its pictures. Each has the next seed; but with a variation all share the job's seed,
         as in AUTOMATIC1111's web UI, and that of the variation counts up: each is a variation of the same picture."""
         prompt = self._prompt(index)
+        words = self._words(prompt)
         if self.variation is None:
-            return self.model_copy(update={"seed": seed_of(self.seed, index), "prompt": prompt})
+            return self.model_copy(update={"seed": seed_of(self.seed, index), **words})
         varied = self.variation.model_copy(update={"seed": seed_of(self.variation.seed, index)})
-        return self.model_copy(update={"variation": varied, "prompt": prompt})
+        return self.model_copy(update={"variation": varied, **words})
+
+    def _words(self, prompt: str) -> dict[str, Any]:
+        """The fields of a picture with these words. A language model writes before styles are put around them."""
+        if not self.styles:
+            return {"prompt": prompt}
+        words = Words(prompt, self.negative_prompt)
+        return {**styled(words, self.styles)._asdict(), "styled": UsedWords(**words._asdict())}
 
     def _prompt(self, index: int) -> str:
         written = self.expansion.prompts if self.expansion is not None else ()
