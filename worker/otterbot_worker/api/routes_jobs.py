@@ -87,9 +87,8 @@ async def _resolve(parts: Parts, client: str, new: AnyJob) -> Submission:
         codes = {problem.code for problem in refused.problems}
         if codes == {"input_gone"}:  # only this: with other problems, sending the picture again would not help
             raise _input_gone() from None
-        code = next(
-            (code for code in ("unknown_model", "unknown_lora", "unknown_style") if code in codes), "invalid_request"
-        )
+        telling = ("unknown_model", "unknown_lora", "unknown_style")
+        code = next((code for code in telling if code in codes), "invalid_request")
         sentences = " ".join(problem.message for problem in refused.problems)
         raise ApiProblem(422, code, sentences, fields=refused.problems) from None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from ..models import plain_files
 from ..prompts import read
 from ..prompts.lora_tags import lora_tags
 from ..schemas.jobs import FieldProblem
@@ -72,8 +73,7 @@ def _of_layers(request: ImageRequest, chosen: ChosenStyles, library: StyleLibrar
     layer = next((layer for layer in request.layers if layer.style is not None), None)
     for one in layer.style or () if layer is not None else ():
         if not _add(one, chosen, library):
-            whose = "room" if layer is not None and layer.layer == "room" else "bot"
-            chosen.notes.append(f"A style of this {whose} was left out: there is none of that name any more.")
+            chosen.notes.append(f"The style {plain_files.printable(str(one))} is usual here, and not there any more.")
     chosen.notes = list(dict.fromkeys(chosen.notes))
     if any(layer.size is not None for layer in request.layers):
         chosen.aspect = None

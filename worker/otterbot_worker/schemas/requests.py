@@ -40,7 +40,7 @@ class StyleWords(Received):
 
 Styles = Annotated[tuple[StyleName | StyleWords, ...], Field(max_length=MAX_STYLES)]
 """In order: the first is put around a picture's words, the second around what that gives. Names are those of ``GET
-/v1/styles``; capitals, spaces and hyphens in them do not matter. None at all, ``[]``, is no style, whatever is usual."""
+/v1/styles``; capitals, spaces and hyphens in them do not matter. An empty list is no style, whatever is usual."""
 
 
 class Variation(Received):

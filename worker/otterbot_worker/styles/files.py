@@ -52,7 +52,7 @@ def read_csv(raw: bytes, group: str) -> Read:
         names = []
     columns = {name: place for place, name in reversed(list(enumerate(names)))}
     prompt, negative = (
-        next((columns[one] for one in names_ if one in columns), None) for names_ in (_PROMPT, _NEGATIVE)
+        next((columns[one] for one in wanted if one in columns), None) for wanted in (_PROMPT, _NEGATIVE)
     )
     if "name" not in columns or (prompt is None and negative is None):
         return Read(problems=[NO_COLUMNS])
