@@ -105,12 +105,12 @@ class Used(Settings, Sent):
     of 8 bits (the last one) make a slightly other picture; empty in old records."""
     parser: str
     versions: dict[str, str]
+    expansion: UsedExpansion | None = None
+    """Where a language model wrote the prompt: what it was asked with."""
     styles: list[UsedStyle] = []
     """Put around ``styled``, in order."""
     styled: UsedWords | None = None
     """With ``styles``: the words before them."""
-    expansion: UsedExpansion | None = None
-    """Where a language model wrote the prompt: what it was asked with."""
 
 
 class Record(Sent):
