@@ -203,7 +203,7 @@ async def test_styles_stand_around_what_a_language_model_wrote(tmp_path: Path) -
     assert used["prompt"] == "painting of an otter at the sea with a glow"
     assert used["styled"]["prompt"] == "an otter at the sea"
     assert used["expansion"]["prompt"] == "otter"
-    assert "glow" not in json.dumps([one["body"] for one in double.requests if one["path"] == "/api/chat"])
+    assert "with a glow" not in json.dumps([one["body"] for one in double.requests if one["path"] == "/api/chat"])
 
 
 async def test_the_words_of_an_encrypted_room_are_forgotten_with_the_rest(tmp_path: Path) -> None:

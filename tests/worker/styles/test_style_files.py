@@ -178,7 +178,7 @@ def test_fooocus_list(tmp_path: Path) -> None:
             HEADER + "".join(f"long{number},{'x' * (MAX_PROMPT + 1)},\n" for number in range(5)) + "good,g,\n",
             "holds 5 styles that are longer than 4,000 characters: left out: long0, long1, long2 and 2 more",
         ),
-        ("a.csv", HEADER + "x" * 101 + ",p,\n", "holds 1 style that has a name of more than 100 characters: left out: "),
+        ("a.csv", HEADER + "x" * 101 + ",p,\n", "holds 1 style that has a name of more than 100 characters: left out"),
         ("a.csv", HEADER + "a,b,\n" * 2_001, files.TOO_MANY),
         ("a.csv", HEADER + "#" * files.BYTES_MAX, files.TOO_LARGE),
         ("a.json", '[{"name": "x", "prompt": "p"},\n}', "is no JSON from line 2 on"),

@@ -15,6 +15,8 @@ MAX_SEED = 2**32 - 1
 MAX_COUNT = 8
 MAX_STYLES = 8
 MAX_STYLE_NAME = 100
+MAX_PICTURES = 64
+"""Of a job, where they differ in more than their seed."""
 MAX_CHAT_CHARACTERS = 64_000
 MAX_CHAT_PICTURES = 4
 """Of one message."""
