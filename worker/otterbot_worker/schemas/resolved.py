@@ -229,19 +229,22 @@ class ResolvedRequest(Settings, Fixed):
         variation counts up: each is a variation of the same picture."""
         if self.each:
             return self.single(index).picture(0)
-        prompt = self._prompt(index)
-        words = self._words(prompt)
-        if self.variation is None:
-            return self.model_copy(update={"seed": seed_of(self.seed, index), **words})
-        varied = self.variation.model_copy(update={"seed": seed_of(self.variation.seed, index)})
-        return self.model_copy(update={"variation": varied, **words})
+        one = self._in_style(self._prompt(index))
+        if one.variation is None:
+            return one.model_copy(update={"seed": seed_of(self.seed, index)})
+        varied = one.variation.model_copy(update={"seed": seed_of(one.variation.seed, index)})
+        return one.model_copy(update={"variation": varied})
 
-    def _words(self, prompt: str) -> dict[str, Any]:
-        """The fields of a picture with these words. A language model writes before styles are put around them."""
+    def _in_style(self, prompt: str) -> Self:
+        """With these words. A language model writes before styles are put around them."""
         if not self.styles:
-            return {"prompt": prompt}
-        words = Words(prompt, self.negative_prompt)
-        return {**styled(words, self.styles)._asdict(), "styled": UsedWords(**words._asdict())}
+            return self.model_copy(update={"prompt": prompt})
+        before = Words(prompt, self.negative_prompt)
+        drawn = styled(before, self.styles)
+        words = UsedWords(prompt=before.prompt, negative_prompt=before.negative_prompt)
+        return self.model_copy(
+            update={"prompt": drawn.prompt, "negative_prompt": drawn.negative_prompt, "styled": words}
+        )
 
     def single(self, index: int) -> Self:
         """One of the pictures of ``each`` as a request of its own, which stands for the job's with its words as typed.
