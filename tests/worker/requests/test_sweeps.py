@@ -85,6 +85,21 @@ async def test_weights_of_loras_and_second_passes(tmp_path: Path, tasks: list[Dr
         assert {len(task.loras) for task in tasks[:2]} == {0}, "a LoRA is changed as seldom as can be"
 
 
+async def test_styles(tmp_path: Path) -> None:
+    async with worker_here(settings(tmp_path)) as here:
+        own = {"name": "ours", "prompt": "{prompt} by us", "negative_prompt": ""}
+        values = ["watercolor", "", ["pixel art", own]]
+        told = await here.api.submit(sweep(("style", values), ("steps", [1, 2]), style=["cyberpunk"]))
+        assert told["resolved"]["sweep"][0]["values"] == values
+        done = await here.api.done(told["id"])
+        names = [[style["name"] for style in one["styles"]] for one in used(done)]
+        assert names[:3] == [["watercolor"], [], ["pixel-art", "ours"]]
+        assert used(done)[2]["prompt"].endswith(" by us")
+        assert await wrong(here, sweep(("style", ["watercolor", "wrong"]), key="key-wrong-1")) == [
+            ("style.0", "unknown_style")
+        ]
+
+
 async def test_what_takes_long_to_change_changes_least_often(tmp_path: Path, tasks: list[Draw]) -> None:
     async with worker_here(settings(tmp_path), paused=True) as here:
         here.parts.catalogue._downloads_allowed = True

@@ -17,9 +17,8 @@ from .. import expected
 from ..prompts.lora_tags import LORA_WEIGHT_MAX, TAG, lora_tags
 from ..prompts.replacing import replaced
 from ..schemas.jobs import FieldProblem
-from ..schemas.requests import MAX_PROMPT, ImageOptions, ImageRequest
+from ..schemas.requests import MAX_FIELDS, MAX_PROMPT, ImageOptions, ImageRequest, StyleWords, SweepAxis, SweptValue
 from ..schemas.resolved import UsedAxis
-from ..schemas.sweeps import MAX_FIELDS, SweepAxis, SweptValue
 from .refusal import Refused, problem
 
 Changes = Mapping[str, Any]
@@ -55,7 +54,7 @@ def singly(request: ImageRequest) -> list[ImageRequest]:
 
 def axes(request: ImageRequest) -> list[UsedAxis]:
     """As they stand in what is kept."""
-    return [UsedAxis(**dict(axis)) for axis in request.sweep]
+    return [UsedAxis(**axis.model_dump(mode="json")) for axis in request.sweep]
 
 
 def label(axis: SweepAxis, value: SweptValue) -> str:
@@ -67,8 +66,10 @@ def label(axis: SweepAxis, value: SweptValue) -> str:
 
 
 def _written(value: SweptValue) -> str:
+    if isinstance(value, tuple) and all(isinstance(side, int) for side in value) and value:
+        return "×".join(map(str, value))
     if isinstance(value, tuple):
-        return f"{value[0]}×{value[1]}"
+        return ", ".join(one.name if isinstance(one, StyleWords) else str(one) for one in value)
     return value.strip() if isinstance(value, str) else f"{value:.10g}" if isinstance(value, float) else str(value)
 
 
@@ -140,7 +141,7 @@ def _why_not(request: ImageRequest, axis: SweepAxis, value: SweptValue) -> str |
     if axis.field == "lora":
         number = isinstance(value, int | float) and abs(value) <= LORA_WEIGHT_MAX
         return None if number else f"Expected a number from -{LORA_WEIGHT_MAX:g} to {LORA_WEIGHT_MAX:g}."
-    if axis.field == "size" and not isinstance(value, tuple):
+    if axis.field == "size" and not (isinstance(value, tuple) and len(value) == 2):
         return "Expected width and height."
     try:
         ImageOptions.model_validate(_changes(request, axis, value))
@@ -175,7 +176,7 @@ def _asked(before: ImageOptions, changes: Changes) -> ImageOptions:
 def _changes(request: ImageRequest, axis: SweepAxis, value: SweptValue) -> Changes:
     """Fields of `ImageOptions`, not validated."""
     if axis.field == "size":
-        width, height = value if isinstance(value, tuple) else (value, value)
+        width, height = value if isinstance(value, tuple) and len(value) == 2 else (value, value)
         return {"width": width, "height": height, "aspect": None}
     if axis.field == "variation":
         assert request.variation is not None, "refused before"
@@ -185,6 +186,8 @@ def _changes(request: ImageRequest, axis: SweepAxis, value: SweptValue) -> Chang
         return {"hires": {**request.hires.model_dump(), "strength": value}}
     if axis.field in ("guidance_scale", "strength") and isinstance(value, int):
         return {axis.field: float(value)}
+    if axis.field == "style" and isinstance(value, str):
+        return {"style": (value,) if value.strip() else ()}
     return {axis.field: value}
 
 

@@ -8,9 +8,8 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from .base import Name, Received
-from .requests import MAX_COUNT, ChatRequest, DescribeRequest, ImageRequest, Prompt
+from .requests import MAX_COUNT, MAX_FIELDS, ChatRequest, DescribeRequest, ImageRequest, Prompt
 from .resolved import Differences, ResolvedExpansion, ResolvedRequest, UsedAxis
-from .sweeps import MAX_FIELDS
 
 JobKey = Annotated[str, Field(min_length=8, max_length=128, pattern=r"^[A-Za-z0-9_.:-]+$")]
 Note = Annotated[str, Field(max_length=2_000)]
