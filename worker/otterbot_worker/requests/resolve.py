@@ -21,8 +21,8 @@ from ..sampling import samplers, sampling_steps, tiles
 from ..schemas.jobs import FieldProblem
 from ..schemas.new_jobs import NewChatJob, NewDescribeJob, NewImageJob, NewResolvedJob
 from ..schemas.requests import ImageRequest
-from ..schemas.resolved import ResolvedInitImage, ResolvedMask, ResolvedRequest
-from . import expansions, hires, layers, resubmitted, variations
+from ..schemas.resolved import ResolvedInitImage, ResolvedMask, ResolvedRequest, ResolvedSheet
+from . import expansions, hires, layers, resubmitted, sheets, variations
 from . import input_images as pictures
 from .controlnet import ChosenControlNet, find_controlnet
 from .input_images import Sources
@@ -98,6 +98,7 @@ def resolve_image(
         *_nothing_to_draw(request),
         *chosen.wanted.problems,
         *chosen.steering.problems,
+        *chosen.sheet_problems,
     ]
     if problems:
         raise Refused(problems)
@@ -125,6 +126,8 @@ class _Chosen:
     expand: expansions.Expand
     wanted: ChosenLoras
     steering: ChosenControlNet
+    sheet: ResolvedSheet | None
+    sheet_problems: list[FieldProblem]
 
 
 def _choose(
@@ -141,6 +144,7 @@ def _choose(
     nets = (library or Library()).controlnets
     counted = StepCount(*sampling_steps.steps(steps.number, pictures.strength(request, sources)))
     guidance_scale, guidance_notes = _guidance(request, entry, usual.guidance_scale, counted)
+    sheet, sheet_problems = sheets.find(request, (size.width, size.height))
     return _Chosen(
         sampler=sampler,
         sampler_problems=layers.sampler_problems(request, sampler, entry),
@@ -153,6 +157,8 @@ def _choose(
         expand=expansions.find(request, entry, usual=usual.expand),
         wanted=find_loras(request.prompt, negative, entry, library, counted) if library is not None else ChosenLoras(),
         steering=find_controlnet(request, sources.control, entry, nets, downloads=downloads),
+        sheet=sheet,
+        sheet_problems=sheet_problems,
     )
 
 
@@ -203,6 +209,7 @@ def _resolved(
         safety=request.safety,
         preview=request.preview and not request.safety,
         describe=request.describe,
+        sheet=chosen.sheet,
         notes=(
             *chosen.steps.notes,
             *chosen.guidance_notes,

@@ -44,6 +44,8 @@ def _explicit(before: ResolvedRequest) -> dict[str, Any]:
         fields["hires"] = hires.model_dump(include={"scale", "strength", "steps", "upscaler"})
     if (expansion := before.expansion) is not None:
         fields["expansion"] = expansion.model_dump(include={"prompt", "model"})
+    if before.sheet is not None:
+        fields["sheet"] = before.sheet.model_dump()
     return {**fields, "asked": before.asked}
 
 

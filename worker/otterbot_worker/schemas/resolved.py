@@ -128,6 +128,35 @@ class ResolvedUpscale(Fixed):
     tile: Pair
 
 
+class ResolvedSheet(Fixed):
+    """The contact sheet of a job's pictures. A field is called by its number, from 1; with titles of columns and rows
+    by column and row, as ``B3``."""
+
+    columns: int
+    column_titles: tuple[str, ...] = ()
+    row_titles: tuple[str, ...] = ()
+    titles: tuple[str, ...] = ()
+    """One below each picture, or none."""
+    caption: str = ""
+
+    def name(self, index: int) -> str:
+        """What the field of picture ``index`` is called."""
+        if not (self.column_titles and self.row_titles):
+            return str(index + 1)
+        row, column = divmod(index, self.columns)
+        return f"{column_letters(column)}{row + 1}"
+
+
+def column_letters(column: int) -> str:
+    """``A`` to ``Z``, then ``AA``, as spreadsheets have it; ``column`` from 0."""
+    letters = ""
+    column += 1
+    while column:
+        column, letter = divmod(column - 1, 26)
+        letters = chr(ord("A") + letter) + letters
+    return letters
+
+
 def _readable(asked: Any) -> Any:
     """What was stored once, without options that there are no more, or not with these values."""
     if not isinstance(asked, dict):
@@ -192,6 +221,8 @@ class ResolvedRequest(Settings, Fixed):
     """Small previews while it is drawn."""
     describe: bool = False
     """The captioner says what it shows, once it is drawn."""
+    sheet: ResolvedSheet | None = None
+    """All pictures come on one contact sheet as well; of one picture (`picture`) always ``null``."""
     notes: tuple[str, ...] = ()
     """What was changed, ignored or fallen back to, as sentences for people."""
     asked: Asked = ImageOptions()
@@ -199,11 +230,11 @@ class ResolvedRequest(Settings, Fixed):
     def picture(self, index: int) -> ResolvedRequest:
         """The request of one of its pictures. Each has the next seed; but with a variation all share the job's seed,
         as in AUTOMATIC1111's web UI, and that of the variation counts up: each is a variation of the same picture."""
-        prompt = self._prompt(index)
+        own: dict[str, Any] = {"prompt": self._prompt(index), "sheet": None}
         if self.variation is None:
-            return self.model_copy(update={"seed": seed_of(self.seed, index), "prompt": prompt})
+            return self.model_copy(update={**own, "seed": seed_of(self.seed, index)})
         varied = self.variation.model_copy(update={"seed": seed_of(self.variation.seed, index)})
-        return self.model_copy(update={"variation": varied, "prompt": prompt})
+        return self.model_copy(update={**own, "variation": varied})
 
     def _prompt(self, index: int) -> str:
         written = self.expansion.prompts if self.expansion is not None else ()
