@@ -230,11 +230,11 @@ class ResolvedRequest(Settings, Fixed):
     def picture(self, index: int) -> ResolvedRequest:
         """The request of one of its pictures. Each has the next seed; but with a variation all share the job's seed,
         as in AUTOMATIC1111's web UI, and that of the variation counts up: each is a variation of the same picture."""
-        own: dict[str, Any] = {"prompt": self._prompt(index), "sheet": None}
+        prompt = self._prompt(index)
         if self.variation is None:
-            return self.model_copy(update={**own, "seed": seed_of(self.seed, index)})
+            return self.model_copy(update={"seed": seed_of(self.seed, index), "prompt": prompt, "sheet": None})
         varied = self.variation.model_copy(update={"seed": seed_of(self.variation.seed, index)})
-        return self.model_copy(update={**own, "variation": varied})
+        return self.model_copy(update={"variation": varied, "prompt": prompt, "sheet": None})
 
     def _prompt(self, index: int) -> str:
         written = self.expansion.prompts if self.expansion is not None else ()
