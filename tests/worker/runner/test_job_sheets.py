@@ -84,12 +84,17 @@ async def test_where_nothing_was_drawn_there_is_no_sheet(tmp_path: Path) -> None
         assert await here.parts.sheets.owed() == []
 
 
-async def test_one_whose_gpu_process_is_killed(tmp_path: Path) -> None:
+async def test_twelve_of_different_sizes_whose_gpu_process_is_killed(tmp_path: Path) -> None:
     async with worker_here(settings(tmp_path)) as here:
-        job = await sheet_of(here, image(prompt="die:once:1", steps=4, count=8, seed=1, sheet={"columns": 4}))
+        one = await here.api.done((await here.api.submit(image()))["id"])
+        each = [{"seed": number, "width": 192 if number % 2 else 96} for number in range(12)]
+        twelve = {**one["resolved"], "prompt": "die:once:1", "count": 12, "each": each, "sheet": {"columns": 4}}
+        job = await sheet_of(here, {**image("key-00002"), "kind": "resolved", "request": twelve})
         assert job["state"] == "succeeded"
-        assert max(picture["attempt"] for picture in job["pictures"]) == 2
-        assert [field["shown"] for field in job["sheet"]["fields"]] == [True] * 8
+        assert sorted(picture["attempt"] for picture in job["pictures"])[-2:] == [1, 2]
+        assert len({picture["result"]["width"] for picture in job["pictures"]}) == 2
+        assert [field["shown"] for field in job["sheet"]["fields"]] == [True] * 12
+        assert job["resolved"]["sheet"]["columns"] == 4
 
 
 async def test_a_worker_that_ends_before_makes_it_after_its_next_start(

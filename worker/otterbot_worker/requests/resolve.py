@@ -21,8 +21,8 @@ from ..sampling import samplers, sampling_steps, tiles
 from ..schemas.jobs import FieldProblem
 from ..schemas.new_jobs import NewChatJob, NewDescribeJob, NewImageJob, NewResolvedJob
 from ..schemas.requests import ImageRequest
-from ..schemas.resolved import ResolvedInitImage, ResolvedMask, ResolvedRequest, ResolvedSheet
-from . import expansions, hires, layers, resubmitted, sheets, variations
+from ..schemas.resolved import ResolvedInitImage, ResolvedMask, ResolvedRequest
+from . import expansions, hires, layers, resubmitted, several, sheets, variations
 from . import input_images as pictures
 from .controlnet import ChosenControlNet, find_controlnet
 from .input_images import Sources
@@ -54,9 +54,16 @@ def image_submission(
     :raises Refused: :raises CannotLook: a file could not be looked at
     """
     sources = sources or Sources()
-    request = resolve_image(resubmitted.asked(job), catalogue, default_model, sources, library)
+
+    def one(request: ImageRequest) -> ResolvedRequest:
+        return resolve_image(request, catalogue, default_model, sources, library)
+
+    asked = resubmitted.asked(job)
+    pictures = several.resolved([several.One(name=str(n), request=each) for n, each in enumerate(asked, 1)], one)
     if isinstance(job, NewResolvedJob):
-        request = resubmitted.noted(request, job.request)
+        before = resubmitted.pictures(job.request)
+        pictures = [resubmitted.noted(now, then) for now, then in zip(pictures, before, strict=True)]
+    request = sheets.added(several.as_one(pictures), job.request.sheet)
     return Submission(
         client=client,
         key=job.key,
@@ -67,7 +74,7 @@ def image_submission(
         private=job.private,
         request=request,
         content=None,
-        rows=new_rows(request, work=tiles.work(request)),
+        rows=new_rows(request, work=tiles.work),
         input_ids=sources.ids,
     )
 
@@ -98,7 +105,6 @@ def resolve_image(
         *_nothing_to_draw(request),
         *chosen.wanted.problems,
         *chosen.steering.problems,
-        *chosen.sheet_problems,
     ]
     if problems:
         raise Refused(problems)
@@ -126,8 +132,6 @@ class _Chosen:
     expand: expansions.Expand
     wanted: ChosenLoras
     steering: ChosenControlNet
-    sheet: ResolvedSheet | None
-    sheet_problems: list[FieldProblem]
 
 
 def _choose(
@@ -144,7 +148,6 @@ def _choose(
     nets = (library or Library()).controlnets
     counted = StepCount(*sampling_steps.steps(steps.number, pictures.strength(request, sources)))
     guidance_scale, guidance_notes = _guidance(request, entry, usual.guidance_scale, counted)
-    sheet, sheet_problems = sheets.find(request, (size.width, size.height))
     return _Chosen(
         sampler=sampler,
         sampler_problems=layers.sampler_problems(request, sampler, entry),
@@ -157,8 +160,6 @@ def _choose(
         expand=expansions.find(request, entry, usual=usual.expand),
         wanted=find_loras(request.prompt, negative, entry, library, counted) if library is not None else ChosenLoras(),
         steering=find_controlnet(request, sources.control, entry, nets, downloads=downloads),
-        sheet=sheet,
-        sheet_problems=sheet_problems,
     )
 
 
@@ -209,7 +210,6 @@ def _resolved(
         safety=request.safety,
         preview=request.preview and not request.safety,
         describe=request.describe,
-        sheet=chosen.sheet,
         notes=(
             *chosen.steps.notes,
             *chosen.guidance_notes,

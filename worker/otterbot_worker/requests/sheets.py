@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from ..schemas.jobs import FieldProblem
-from ..schemas.requests import ImageRequest
-from ..schemas.resolved import ResolvedSheet
-from .refusal import problem
+from ..sampling import tiles
+from ..schemas.requests import SheetRequest
+from ..schemas.resolved import ResolvedRequest, ResolvedSheet
+from .refusal import Refused, problem
 
 Pair = tuple[int, int]
 
@@ -16,14 +16,19 @@ EMPTY_COST = 1.0
 ones are not two rows of three."""
 
 
-def find(request: ImageRequest, size: Pair) -> tuple[ResolvedSheet | None, list[FieldProblem]]:
-    """The sheet, and what is wrong with it. ``size``: of a finished picture."""
-    asked, count = request.sheet, request.count
+def added(request: ResolvedRequest, asked: SheetRequest | ResolvedSheet | None) -> ResolvedRequest:
+    """A whole job's request, with the sheet that was asked for.
+
+    :raises Refused: :raises pydantic.ValidationError: it was resolved before, and is none
+    """
     if asked is None:
-        return None, []
+        return request
+    if isinstance(asked, ResolvedSheet):
+        asked = SheetRequest.model_validate(asked.model_dump())
+    count = request.count
     if count < 2:
-        return None, [problem("sheet", "too_few", "A sheet takes at least two pictures.", least=2)]
-    columns = min(asked.columns or near_square(count, size), count)
+        raise Refused([problem("sheet", "too_few", "A sheet takes at least two pictures.", least=2)])
+    columns = min(asked.columns or near_square(count, tiles.final(request)), count)
     rows = -(-count // columns)
     wanted = (("column_titles", columns), ("row_titles", rows), ("titles", count))
     wrong = [
@@ -31,8 +36,10 @@ def find(request: ImageRequest, size: Pair) -> tuple[ResolvedSheet | None, list[
         for name, number in wanted
         if len(getattr(asked, name)) not in (0, number)
     ]
+    if wrong:
+        raise Refused(wrong)
     titles = {name: getattr(asked, name) for name, _ in wanted}
-    return ResolvedSheet(columns=columns, caption=asked.caption, **titles), wrong
+    return request.model_copy(update={"sheet": ResolvedSheet(columns=columns, caption=asked.caption, **titles)})
 
 
 def near_square(count: int, size: Pair) -> int:

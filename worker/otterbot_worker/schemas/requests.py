@@ -13,8 +13,8 @@ MAX_PROMPT = 4_000
 MAX_SEED = 2**32 - 1
 """A1111's and ComfyUI's limit; picture k of a job has the seed ``(seed + k) % 2**32``."""
 MAX_COUNT = 8
-MAX_FIELDS = 64
-"""Of a contact sheet."""
+MAX_PICTURES = 64
+"""Of a job, where they differ in more than their seed, and of a contact sheet."""
 MAX_CHAT_CHARACTERS = 64_000
 MAX_CHAT_PICTURES = 4
 """Of one message."""
@@ -153,13 +153,13 @@ SheetTitle = Annotated[str, Field(max_length=80)]
 class SheetRequest(Received):
     """All pictures of a job on one contact sheet: what its fields are called, and what stands beside them."""
 
-    columns: Annotated[int | None, Field(ge=1, le=MAX_FIELDS)] = None
+    columns: Annotated[int | None, Field(ge=1, le=MAX_PICTURES)] = None
     """Absent: as many as make the sheet nearly square."""
-    column_titles: Annotated[tuple[SheetTitle, ...], Field(max_length=MAX_FIELDS)] = ()
+    column_titles: Annotated[tuple[SheetTitle, ...], Field(max_length=MAX_PICTURES)] = ()
     """One for each column, or none."""
-    row_titles: Annotated[tuple[SheetTitle, ...], Field(max_length=MAX_FIELDS)] = ()
+    row_titles: Annotated[tuple[SheetTitle, ...], Field(max_length=MAX_PICTURES)] = ()
     """One for each row, or none."""
-    titles: Annotated[tuple[SheetTitle, ...], Field(max_length=MAX_FIELDS)] = ()
+    titles: Annotated[tuple[SheetTitle, ...], Field(max_length=MAX_PICTURES)] = ()
     """One below each picture, or none."""
     caption: Annotated[str, Field(max_length=300)] = ""
     """Below all of it."""
