@@ -85,6 +85,25 @@ async def test_weights_of_loras_and_second_passes(tmp_path: Path, tasks: list[Dr
         assert {len(task.loras) for task in tasks[:2]} == {0}, "a LoRA is changed as seldom as can be"
 
 
+async def test_a_labelled_sheet_of_all_that_was_drawn(tmp_path: Path) -> None:
+    async with worker_here(settings(tmp_path)) as here:
+        axes = ("guidance_scale", [4, 8.5]), ("sampler", ["euler", "unipc", "ddim"])
+        grid = await here.api.submit(sweep(*axes, sheet={"caption": "otter · seed 7"}))
+        sheet = grid["resolved"]["sheet"]
+        assert (sheet["columns"], sheet["column_titles"]) == (2, ["CFG 4", "CFG 8.5"])
+        assert (sheet["row_titles"], sheet["caption"]) == (["euler", "unipc", "ddim"], "otter · seed 7")
+        words = await here.api.submit(sweep(("words", ["otter", ""]), key="key-words-1", prompt="otter, sea", sheet={}))
+        assert words["resolved"]["sheet"]["titles"] == ["otter", "without"]
+        own = {"titles": ["one", "two"]}
+        ours = await here.api.submit(sweep(("steps", [1, 2]), key="key-ours-1", sheet=own))
+        assert ours["resolved"]["sheet"]["titles"] == own["titles"]
+        done = await here.api.until(grid["id"], lambda job: job["sheet"] is not None)
+        fields = [(field["index"], field["name"], field["shown"]) for field in done["sheet"]["fields"]]
+        assert fields == [(n, name, True) for n, name in enumerate(("A1", "B1", "A2", "B2", "A3", "B3"))]
+        assert used(done)[fields[3][0]]["guidance_scale"] == 8.5
+        assert used(done)[fields[3][0]]["sampler"] == "UniPC"
+
+
 async def test_styles(tmp_path: Path) -> None:
     async with worker_here(settings(tmp_path)) as here:
         own = {"name": "ours", "prompt": "{prompt} by us", "negative_prompt": ""}
@@ -166,7 +185,7 @@ async def test_all_values_are_looked_at_before_anything_is_drawn(tmp_path: Path)
         }
         assert (await here.api.call("GET", "/v1/jobs"))[1]["jobs"] == []
         _, problem = await here.api.call("POST", "/v1/jobs", told["a model"])
-        assert problem["fields"][0]["details"]["pictures"] == ["2", "4"]
+        assert problem["fields"][0]["details"]["pictures"] == ["B1", "B2"]
 
 
 async def test_it_comes_back_where_it_is_forgotten(tmp_path: Path) -> None:
@@ -191,10 +210,12 @@ async def test_a_sweep_of_many_holds_up_nobody(tmp_path: Path) -> None:
 
 async def test_what_is_drawn_stays_when_it_is_cancelled(tmp_path: Path) -> None:
     async with worker_here(settings(tmp_path)) as here:
-        job = await here.api.submit(sweep(("seed", [1, 2, 3]), prompt="slow", steps=5))
+        job = await here.api.submit(sweep(("seed", [1, 2, 3]), prompt="slow", steps=5, sheet={}))
         await here.api.until(job["id"], lambda job: job["pictures"][0]["state"] == "succeeded")
         await here.api.call("DELETE", f"/v1/jobs/{job['id']}")
-        states = [picture["state"] for picture in (await here.api.job(job["id"]))["pictures"]]
+        told = await here.api.until(job["id"], lambda job: job["sheet"] is not None)
+        states = [picture["state"] for picture in told["pictures"]]
+        assert [field["shown"] for field in told["sheet"]["fields"]] == [state == "succeeded" for state in states]
         assert states[0] == "succeeded"
         assert states[-1] == "cancelled"
         image_id = (await here.api.job(job["id"]))["pictures"][0]["result"]["image_id"]

@@ -21,10 +21,10 @@ from ..queue.submission import Submission, new_rows
 from ..sampling import samplers, sampling_steps
 from ..schemas.jobs import FieldProblem
 from ..schemas.new_jobs import NewChatJob, NewDescribeJob, NewImageJob, NewResolvedJob
-from ..schemas.requests import ImageRequest
-from ..schemas.resolved import ResolvedInitImage, ResolvedMask, ResolvedRequest, UsedAxis
+from ..schemas.requests import ImageRequest, SheetRequest
+from ..schemas.resolved import ResolvedInitImage, ResolvedMask, ResolvedRequest, ResolvedSheet, UsedAxis
 from ..styles import StyleLibrary
-from . import expansions, hires, layers, resubmitted, several, sweeps, variations
+from . import expansions, hires, layers, resubmitted, several, sheets, sweeps, variations
 from . import input_images as pictures
 from .controlnet import ChosenControlNet, find_controlnet
 from .input_images import Sources
@@ -62,17 +62,17 @@ def image_submission(
     def one(request: ImageRequest) -> ResolvedRequest:
         return resolve_image(request, catalogue, default_model, sources, library, styles)
 
-    asked = resubmitted.asked(job)
-    sweep: Sequence[UsedAxis] = ()
+    sweep: Sequence[UsedAxis]
+    sheet: SheetRequest | ResolvedSheet | None
     if isinstance(job, NewImageJob):
-        sweep = sweeps.axes(job.request)
-        asked = sweeps.singly(job.request)
-    pictures = several.resolved([several.One(name=str(n), request=each) for n, each in enumerate(asked, 1)], one)
+        asked, sweep, sheet = sweeps.singly(job.request), sweeps.axes(job.request), sweeps.sheet(job.request)
+    else:
+        asked, sweep, sheet = resubmitted.asked(job), job.request.sweep, job.request.sheet
+    pictures = several.resolved(several.named(asked, across=len(sweep[0].values) if len(sweep) > 1 else None), one)
     if isinstance(job, NewResolvedJob):
-        sweep = job.request.sweep
         before = resubmitted.pictures(job.request)
         pictures = [resubmitted.noted(now, then) for now, then in zip(pictures, before, strict=True)]
-    request = several.as_one(pictures, sweep)
+    request = sheets.added(several.as_one(pictures, sweep), sheet)
     return Submission(
         client=client,
         key=job.key,

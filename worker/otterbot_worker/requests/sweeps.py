@@ -17,10 +17,21 @@ from .. import expected
 from ..prompts.lora_tags import LORA_WEIGHT_MAX, TAG, lora_tags
 from ..prompts.replacing import replaced
 from ..schemas.jobs import FieldProblem
-from ..schemas.requests import MAX_FIELDS, MAX_PROMPT, ImageOptions, ImageRequest, StyleWords, SweepAxis, SweptValue
+from ..schemas.requests import (
+    MAX_PICTURES,
+    MAX_PROMPT,
+    ImageOptions,
+    ImageRequest,
+    SheetRequest,
+    StyleWords,
+    SweepAxis,
+    SweptValue,
+)
 from ..schemas.resolved import UsedAxis
 from .refusal import Refused, problem
 
+LONGEST = 80
+"""Characters of a title."""
 Changes = Mapping[str, Any]
 TITLES = {"guidance_scale": "CFG", "steps": "steps", "seed": "seed", "strength": "strength", "variation": "variation",
           "hires": "second pass", "clip_skip": "clip skip"}  # fmt: skip
@@ -57,6 +68,20 @@ def axes(request: ImageRequest) -> list[UsedAxis]:
     return [UsedAxis(**axis.model_dump(mode="json")) for axis in request.sweep]
 
 
+def sheet(request: ImageRequest) -> SheetRequest | None:
+    """The sheet that was asked for; of a sweep with its values beside the pictures, if the request names no titles."""
+    asked = request.sheet
+    if asked is None or not request.sweep or asked.column_titles or asked.row_titles or asked.titles:
+        return asked
+    across, *rest = ([label(axis, value)[:LONGEST] for value in axis.values] for axis in request.sweep)
+    titles = {"column_titles": across, "row_titles": rest[0], "columns": len(across)} if rest else {"titles": across}
+    return SheetRequest.model_validate({**asked.model_dump(exclude_unset=True), **_tuples(titles)})
+
+
+def _tuples(titles: Changes) -> Changes:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in titles.items()}
+
+
 def label(axis: SweepAxis, value: SweptValue) -> str:
     """A value as it stands beside the pictures."""
     said = _written(value)
@@ -81,9 +106,9 @@ def _problems(request: ImageRequest) -> list[FieldProblem]:
     for axis in request.sweep:
         count *= len(axis.values)
     found = []
-    if count > MAX_FIELDS:
-        sentence = f"A sweep has at most {MAX_FIELDS} pictures; this one has {count}."
-        found.append(problem("sweep", "too_many", sentence, most=MAX_FIELDS))
+    if count > MAX_PICTURES:
+        sentence = f"A sweep has at most {MAX_PICTURES} pictures; this one has {count}."
+        found.append(problem("sweep", "too_many", sentence, most=MAX_PICTURES))
     if request.count > 1:
         found.append(problem("count", "swept", "A sweep has one picture for each of its fields, so no count is taken."))
     if len(request.sweep) > 1 and _same_setting(*request.sweep):

@@ -15,8 +15,8 @@ MAX_SEED = 2**32 - 1
 MAX_COUNT = 8
 MAX_STYLES = 8
 MAX_STYLE_NAME = 100
-MAX_FIELDS = 64
-"""Pictures of a sweep."""
+MAX_PICTURES = 64
+"""Of a job, where they differ in more than their seed, and of a contact sheet."""
 MAX_CHAT_CHARACTERS = 64_000
 MAX_CHAT_PICTURES = 4
 """Of one message."""
@@ -168,6 +168,24 @@ class Most(Received):
     steps: Steps | None = None
 
 
+SheetTitle = Annotated[str, Field(max_length=80)]
+
+
+class SheetRequest(Received):
+    """All pictures of a job on one contact sheet: what its fields are called, and what stands beside them."""
+
+    columns: Annotated[int | None, Field(ge=1, le=MAX_PICTURES)] = None
+    """Absent: as many as make the sheet nearly square."""
+    column_titles: Annotated[tuple[SheetTitle, ...], Field(max_length=MAX_PICTURES)] = ()
+    """One for each column, or none."""
+    row_titles: Annotated[tuple[SheetTitle, ...], Field(max_length=MAX_PICTURES)] = ()
+    """One for each row, or none."""
+    titles: Annotated[tuple[SheetTitle, ...], Field(max_length=MAX_PICTURES)] = ()
+    """One below each picture, or none."""
+    caption: Annotated[str, Field(max_length=300)] = ""
+    """Below all of it."""
+
+
 Swept = Literal[
     "guidance_scale", "steps", "seed", "sampler", "model", "strength", "style", "size", "lora", "variation", "hires",
     "clip_skip", "words",
@@ -182,7 +200,7 @@ class SweepAxis(Received):
     """``size``: width and height. ``lora``: the weight of a LoRA of the prompt, 0 without it. ``variation`` and
     ``hires``: their strength; the request says the rest. ``words``: the first value stands in the prompt, and each
     takes its place, with the brackets and weights around it; ``""`` takes it out."""
-    values: Annotated[tuple[SweptValue, ...], Field(min_length=2, max_length=MAX_FIELDS)]
+    values: Annotated[tuple[SweptValue, ...], Field(min_length=2, max_length=MAX_PICTURES)]
     name: Name | None = None
     """Of the LoRA; absent, where the prompt has one only."""
 
@@ -219,6 +237,8 @@ class ImageRequest(ImageOptions):
     preview: bool = False
     """Small previews while it is drawn; ``Progress.preview`` says when there is a new one. They change nothing in the
     picture and are gone with its last step. None where ``safety`` is set: the checker has not seen them."""
+    sheet: SheetRequest | None = None
+    """All of its pictures are put on one contact sheet as well, when the last of them is done (``Job.sheet``)."""
     describe: bool = False
     """Once it is drawn, the captioner says what the picture shows (``ImageResult.alt``), where there is one."""
     sweep: Annotated[tuple[SweepAxis, ...], Field(max_length=2)] = ()
