@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from .. import texts
+from ..language.reaction import OFFERED, read_offer
 from .catalogue_names import drawing_model
 from .chat_models import typed_chat_model
 from .context import known_models
 from .outcome import Unusable
-from .room_settings import ALT, CHAT_DRAWS, CHAT_MODEL, DESCRIBE, EXPAND, MODEL, PERSONA, SAFE
+from .room_settings import ALT, CHAT_DRAWS, CHAT_MODEL, DESCRIBE, EXPAND, MODEL, OFF, OFFER, PERSONA, SAFE
 from .services import Services
 from .setting import Setting, Wanted, is_back, switch
 
@@ -46,6 +47,22 @@ async def _read_alt(services: Services, value: str) -> Wanted:
     raise Unusable(texts.alt_usage(services.config.current.prefix))
 
 
+async def _offer(services: Services, room: str) -> str:
+    return texts.offered(await services.settings.offered(room))
+
+
+async def _read_offer(services: Services, value: str) -> Wanted:
+    if is_back(value):
+        return Wanted(stored=None, said=texts.offer_set(services.config.current.reactions.offer))
+    if value.lower() == OFF:
+        return Wanted(stored=OFF, said=texts.offer_set(()))
+    try:
+        found = read_offer(value)
+    except ValueError as unknown:
+        raise Unusable(texts.offer_usage(str(unknown), OFFERED.values(), services.config.current.prefix)) from None
+    return Wanted(stored=" ".join(found), said=texts.offer_set(found))
+
+
 ROWS = (
     Setting(name=MODEL, title="Model", change="model NAME", current=_model),
     Setting(
@@ -73,6 +90,9 @@ ROWS = (
         default=lambda _: False,
         on=texts.CHAT_DRAWS_ON,
         off=texts.CHAT_DRAWS_OFF,
+    ),
+    Setting(
+        name=OFFER, title="Offered under a picture", change="settings offer 🔁 🎲|off", current=_offer, read=_read_offer
     ),
     Setting(name=ALT, title="Alt text", change="settings alt describe|off", current=_alt, read=_read_alt),
 )

@@ -60,6 +60,10 @@ SETTINGS = Command(
             "`!settings chat_draws on`",
             "the language model may ask for a picture in this room's chats; moderators set it",
         ),
+        (
+            "`!settings offer 🔁 🎲`, `!settings offer off`",
+            "the reactions that the bot puts under its pictures here; moderators set it",
+        ),
         ("`!settings chat NAME`", "which language model answers `!chat` in this room; moderators set it"),
         ("`!settings alt describe`", "each picture for this room says what it shows; moderators set it"),
     ),

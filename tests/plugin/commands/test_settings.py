@@ -111,3 +111,21 @@ async def test_a_model_that_was_installed_a_moment_ago(rig: Rig) -> None:
     assert await rig.answer("!settings chat smollm:135m", sender=MOD) == texts.chat_model_set(
         SMALL["name"], checked=True
     )
+
+
+@pytest.mark.parametrize(
+    ("typed", "stored"),
+    [("🔁 ⭐", ("🔁", "⭐")), ("⬆🎲", ("⬆\ufe0f", "🎲")), ("off", ()), ("OFF", ()), ("default", ("🔁", "🎲", "⬆\ufe0f"))],
+)
+async def test_what_is_offered_under_pictures(rig: Rig, typed: str, stored: tuple[str, ...]) -> None:
+    assert await rig.answer(f"!settings offer {typed}", MOD) == texts.offer_set(stored)
+    assert await rig.services.settings.offered(ROOM) == stored
+    assert texts.offered(stored) in await rig.answer("!settings")
+
+
+async def test_what_nothing_follows_from_is_not_offered(rig: Rig) -> None:
+    for typed in ("👍", "🔁 otter", "2️⃣"):
+        said = await rig.answer(f"!settings offer {typed}", MOD)
+        assert said.startswith("Nothing follows from ")
+    assert await rig.services.settings.offered(ROOM) == rig.services.config.current.reactions.offer
+    assert await rig.answer("!settings offer off") == texts.may_not_change_settings(50)
