@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from command_rig import MOD, Rig
+from command_rig import MOD, ROOM, Rig
 
 from otterbot import texts
 from otterbot.commands.setting_rows import ROWS
