@@ -29,6 +29,6 @@ async def test_a_model_that_does_not_take_what_is_set_is_told_at_the_change(lab:
     room = await lab.room()
     await lab.answer(room, "!model otter-noise", by=lab.admin)
     assert "256×256" in (await lab.answer(room, "!settings size 256x256", by=lab.admin)).body
-    assert "does not take this room's size" in (await lab.answer(room, "!model default", by=lab.admin)).body
+    assert "does not take this room's `size`" in (await lab.answer(room, "!model default", by=lab.admin)).body
     (picture,) = await lab.draw(room, "!draw otter --steps 2")
-    assert "was left out" in picture.event.body
+    assert "was left out" in picture.body

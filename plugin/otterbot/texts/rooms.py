@@ -67,7 +67,7 @@ def may_not_set_model(level: int) -> str:
 
 SHORT = 24
 """Characters of a long value in the list of settings, whose lines fit a phone."""
-MODELS_OWN = "the model's own"
+MODELS_OWN = "its own"
 NOTHING = "nothing"
 _WHOSE = {
     "room": "set in this room",
