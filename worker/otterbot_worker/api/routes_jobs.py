@@ -87,7 +87,14 @@ async def _resolve(parts: Parts, client: str, new: AnyJob) -> Submission:
             raise disk_full(parts.archive)
         found = await input_images.find(resubmitted.asked(new)[0], client, parts.inputs)
         return await asyncio.to_thread(
-            resolve.image_submission, new, client, parts.catalogue, parts.default_model, found, parts.library
+            resolve.image_submission,
+            new,
+            client,
+            parts.catalogue,
+            parts.default_model,
+            found,
+            parts.library,
+            parts.styles,
         )
 
 
@@ -102,7 +109,8 @@ def _told() -> Iterator[None]:
         codes = {problem.code for problem in refused.problems}
         if codes == {"input_gone"}:  # only this: with other problems, sending the picture again would not help
             raise _input_gone() from None
-        code = next((code for code in ("unknown_model", "unknown_lora") if code in codes), "invalid_request")
+        telling = ("unknown_model", "unknown_lora", "unknown_style")
+        code = next((code for code in telling if code in codes), "invalid_request")
         sentences = " ".join(problem.message for problem in refused.problems)
         raise ApiProblem(422, code, sentences, fields=refused.problems) from None
 

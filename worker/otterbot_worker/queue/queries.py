@@ -111,6 +111,7 @@ _FORGET_RECORD = """
     UPDATE rows SET result = json_set(
         result, '$.filename', 'picture.png', '$.record.asked', json('{}'),
         '$.record.used.prompt', '', '$.record.used.expansion', NULL, '$.record.used.negative_prompt', '',
+        '$.record.used.styles', json('[]'), '$.record.used.styled', NULL,
         '$.record.used.init_image', NULL, '$.record.used.mask', NULL, '$.record.used.control', NULL,
         '$.record.used.loras', json('[]'), '$.record.used.embeddings', json('[]'), '$.notes', json('[]'), '$.alt', NULL)
     WHERE result IS NOT NULL AND """
@@ -155,7 +156,7 @@ FORGET_TEXT = """
 FORGET_REQUESTS = f"""
     UPDATE jobs SET forgotten = 1, request = json_set(
         request, '$.prompt', '', '$.expansion', NULL, '$.negative_prompt', '', '$.theme', NULL, '$.asked', json('{{}}'),
-        '$.init_image', NULL, '$.mask', NULL, '$.control', NULL,
+        '$.styles', json('[]'), '$.init_image', NULL, '$.mask', NULL, '$.control', NULL,
         '$.loras', json('[]'), '$.embeddings', json('[]'), '$.notes', json('[]'), '$.each', json('[]'))
     WHERE private = 1 AND forgotten = 0 AND kind = 'image'
     AND NOT EXISTS (SELECT 1 FROM images WHERE job_id = jobs.id AND gone_at IS NULL)

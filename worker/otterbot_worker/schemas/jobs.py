@@ -38,7 +38,7 @@ class Problem(Sent):
     ``picture_unreadable``, ``picture_too_large``, ``picture_too_small``, ``picture_too_complex``, ``picture_cut_off``,
     ``too_large``,
     ``cannot_look`` (nobody could say whether a file is here: try again), ``too_many_streams``,
-    ``unknown_lora``, ``unsupported_media_type``, ``method_not_allowed``, ``internal``."""
+    ``unknown_lora``, ``unknown_style``, ``unsupported_media_type``, ``method_not_allowed``, ``internal``."""
     detail: str | None = None
     fields: list[FieldProblem] = []
 

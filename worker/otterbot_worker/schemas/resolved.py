@@ -15,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, JsonValue, PlainSer
 
 from .requests import MAX_SEED, ImageOptions
 from .settings import Settings
+from .style_words import Words, styled
 
 Pair = tuple[int, int]
 """Width and height, in pixels."""
@@ -69,6 +70,21 @@ class ResolvedMask(Fixed):
     """SHA-256 of the bytes that were sent; that of ``init_image`` where its own transparency is the mask."""
     alpha: bool
     """Its transparency says where to draw anew; else its brightness."""
+
+
+class UsedStyle(Fixed):
+    """A style as it was when the request was accepted."""
+
+    name: str
+    prompt: str = ""
+    negative_prompt: str = ""
+
+
+class UsedWords(Fixed):
+    """A picture's words before its styles were put around them."""
+
+    prompt: str
+    negative_prompt: str
 
 
 class UsedExpansion(Fixed):
@@ -161,6 +177,10 @@ class ResolvedRequest(Settings, Fixed):
     prompt: str
     """As it was typed, LoRA tags included; of one picture (`picture`), as it is drawn."""
     negative_prompt: str
+    styles: tuple[UsedStyle, ...] = ()
+    """Put around the words of each picture, in order."""
+    styled: UsedWords | None = None
+    """Of one picture with styles (`picture`): the words that they were put around."""
     steps: int
     guidance_scale: float
     width: int
@@ -209,11 +229,22 @@ class ResolvedRequest(Settings, Fixed):
         variation counts up: each is a variation of the same picture."""
         if self.each:
             return self.single(index).picture(0)
-        prompt = self._prompt(index)
-        if self.variation is None:
-            return self.model_copy(update={"seed": seed_of(self.seed, index), "prompt": prompt})
-        varied = self.variation.model_copy(update={"seed": seed_of(self.variation.seed, index)})
-        return self.model_copy(update={"variation": varied, "prompt": prompt})
+        one = self._in_style(self._prompt(index))
+        if one.variation is None:
+            return one.model_copy(update={"seed": seed_of(self.seed, index)})
+        varied = one.variation.model_copy(update={"seed": seed_of(one.variation.seed, index)})
+        return one.model_copy(update={"variation": varied})
+
+    def _in_style(self, prompt: str) -> Self:
+        """With these words. A language model writes before styles are put around them."""
+        if not self.styles:
+            return self.model_copy(update={"prompt": prompt})
+        before = Words(prompt, self.negative_prompt)
+        drawn = styled(before, self.styles)
+        words = UsedWords(prompt=before.prompt, negative_prompt=before.negative_prompt)
+        return self.model_copy(
+            update={"prompt": drawn.prompt, "negative_prompt": drawn.negative_prompt, "styled": words}
+        )
 
     def single(self, index: int) -> Self:
         """One of the pictures of ``each`` as a request of its own, which stands for the job's with its words as typed.
