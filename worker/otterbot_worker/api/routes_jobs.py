@@ -63,16 +63,10 @@ async def submit(request: web.Request) -> web.Response:
 
 
 async def check(request: web.Request) -> web.Response:
-    """Nothing is stored, and nothing is drawn."""
-    parts, client = request.app[PARTS], client_of(request)
+    """As a job of its own would be, which is thrown away: nothing is stored or drawn."""
     asked = await body(request, lambda raw: ImageRequest.model_validate_json(raw, strict=True))
-    with _told():
-        found = await input_images.find(asked, client, parts.inputs)
-        return reply(
-            await asyncio.to_thread(
-                resolve.resolve_image, asked, parts.catalogue, parts.default_model, found, parts.library
-            )
-        )
+    job = NewImageJob(kind="image", key="only-checked", owner="nobody", room="nowhere", request=asked)
+    return reply((await _resolve(request.app[PARTS], client_of(request), job)).request)
 
 
 async def _resolve(parts: Parts, client: str, new: AnyJob) -> Submission:
@@ -236,7 +230,7 @@ OPERATIONS = (
         "nothing is kept or drawn.",
         body=ImageRequest,
         answers={200: ResolvedRequest},
-        problems=(413, 415, 422, 503),
+        problems=(413, 415, 422, 503, 507),
     ),
     Operation(
         method="GET",
