@@ -23,7 +23,7 @@ from ..schemas.new_jobs import NewChatJob, NewDescribeJob, NewImageJob, NewResol
 from ..schemas.requests import ImageRequest
 from ..schemas.resolved import ResolvedInitImage, ResolvedMask, ResolvedRequest
 from ..styles import StyleLibrary
-from . import expansions, hires, layers, resubmitted, several, variations
+from . import expansions, hires, layers, resubmitted, several, sheets, variations
 from . import input_images as pictures
 from .controlnet import ChosenControlNet, find_controlnet
 from .input_images import Sources
@@ -66,7 +66,7 @@ def image_submission(
     if isinstance(job, NewResolvedJob):
         before = resubmitted.pictures(job.request)
         pictures = [resubmitted.noted(now, then) for now, then in zip(pictures, before, strict=True)]
-    request = several.as_one(pictures)
+    request = sheets.added(several.as_one(pictures), job.request.sheet)
     return Submission(
         client=client,
         key=job.key,
