@@ -12,6 +12,7 @@ from ..errors import Unanswered
 from ..language.reaction import read_offer
 from ..store.store import Store
 from .predecessors import SAFE, Predecessors
+from .room_defaults import RoomDefaults, read_defaults
 
 __all__ = [
     "ALT",
@@ -86,6 +87,11 @@ class RoomSettings:
         """What was set in the room itself, or in the one that it replaces."""
         await self.settled(room)
         return await self._store.room_setting(room, name)
+
+    async def defaults(self, room: str) -> RoomDefaults:
+        """What the room has set for its pictures."""
+        await self.settled(room)
+        return read_defaults(await self._store.room_settings(room))
 
     async def is_on(self, room: str, name: str, default: Callable[[Values], bool]) -> bool:
         """A setting that is on or off."""
