@@ -150,6 +150,8 @@ class _Chosen:
     negative_prompt: str
     style: ChosenStyles
     size: Size
+    left_out: list[str]
+    """Notes on the room's defaults that do not fit."""
     enlarged: hires.ChosenHires
     expand: expansions.Expand
     wanted: ChosenLoras
@@ -181,11 +183,18 @@ def _choose(request: ImageRequest, entry: ModelEntry, sources: Sources, files: F
         negative_prompt=negative,
         style=style,
         size=size,
+        left_out=layers.left_out(request, entry, shaped=_shaped(request, sources)),
         enlarged=hires.find(request, entry, size, steps.number),
         expand=expansions.find(request, entry, usual=usual.expand),
         wanted=find_loras(*words, entry, library, counted) if library is not None else ChosenLoras(),
         steering=find_controlnet(request, sources.control, entry, nets, downloads=files.downloads),
     )
+
+
+def _shaped(request: ImageRequest, sources: Sources) -> bool:
+    """Does the size follow from the request or its picture?"""
+    typed = (request.width, request.height, request.aspect, request.upscale)
+    return any(one is not None for one in typed) or pictures.shape(sources) is not None
 
 
 def _guidance(
@@ -237,6 +246,7 @@ def _resolved(
         preview=request.preview and not request.safety,
         describe=request.describe,
         notes=(
+            *chosen.left_out,
             *chosen.steps.notes,
             *chosen.guidance_notes,
             *chosen.style.notes,
