@@ -128,6 +128,13 @@ STEPS: tuple[str, ...] = (
     CREATE INDEX jobs_content ON jobs (id) WHERE content IS NOT NULL;
     CREATE INDEX jobs_private ON jobs (id) WHERE private = 1 AND forgotten = 0;
     """,
+    # What the schedule counts is seconds of work.
+    """
+    ALTER TABLE rows ADD COLUMN overtaken_seconds REAL NOT NULL DEFAULT 0;
+    ALTER TABLE rows DROP COLUMN overtaken;
+    ALTER TABLE rows DROP COLUMN overtaken_at;
+    ALTER TABLE served ADD COLUMN seconds REAL NOT NULL DEFAULT 0;
+    """,
 )
 
 
