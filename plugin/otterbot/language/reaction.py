@@ -12,6 +12,7 @@ from .message import event_id_in
 
 _UNSEEN = dict.fromkeys((0xFE0E, 0xFE0F, *range(0x1F3FB, 0x1F400)))
 """What says how an emoji is drawn: variation selectors, in which clients differ, and the tones of skin."""
+_SAME = {"🔄": "🔁"}
 _KEYCAP = "\u20e3"
 NUMBERS = frozenset(f"{number}{_KEYCAP}" for number in range(1, 10))
 LONGEST = 16
@@ -41,7 +42,10 @@ class Reaction:
 def plain(emoji: str) -> str:
     """The one form of what people take for the same emoji; a number is a keycap, however it was written."""
     number = choice(emoji)
-    return emoji.translate(_UNSEEN) if number is None else f"{number}{_KEYCAP}"
+    if number is not None:
+        return f"{number}{_KEYCAP}"
+    bare = emoji.translate(_UNSEEN)
+    return _SAME.get(bare, bare)
 
 
 def from_raw(event: Mapping[str, Any]) -> Reaction | None:

@@ -144,7 +144,7 @@ class Views:
             private=job.private,
             created_at=job.created_at,
             state=state,
-            request=job.request.model_dump(mode="json", exclude={"v", "named", "pictures"}),
+            request=job.request.model_dump(mode="json", exclude={"v", "named", "pictures", "each"}),
             resolved=job.request if isinstance(job.request, ResolvedRequest) else None,
         )
         if line is not None and position is not None:
@@ -161,6 +161,7 @@ class Views:
             view.eta_s = round(max(known), 1) if known else None
         if job.kind == "image":
             view.pictures = [self._picture(row) for row in rows]
+            view.sheet = job.sheet
         elif rows and job.kind == "chat":
             view.turn = self._turn(rows[0])
         elif rows:
