@@ -177,6 +177,9 @@ class ImageRequest(ImageOptions):
     preview: bool = False
     """Small previews while it is drawn; ``Progress.preview`` says when there is a new one. They change nothing in the
     picture and are gone with its last step. None where ``safety`` is set: the checker has not seen them."""
+    film: bool = False
+    """The early steps and the finished picture as one short animated WebP (`ImageResult.film`), kept beside the
+    picture. Not with ``upscale``, and none where ``safety`` is set: the checker has not seen them."""
     describe: bool = False
     """Once it is drawn, the captioner says what the picture shows (``ImageResult.alt``), where there is one."""
     asked: ImageOptions = ImageOptions()
