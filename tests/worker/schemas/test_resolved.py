@@ -108,7 +108,7 @@ async def test_the_client_is_told_it_when_it_submits_and_later(tmp_path: Path) -
         status, job = await here.api.call("POST", "/v1/jobs", body)
         assert status == 202
         told = job["resolved"]
-        assert told == {"v": 1, **job["request"]}
+        assert told == {"v": 1, **job["request"], "each": []}
         assert (told["width"], told["count"], told["asked"]) == (128, 2, {"width": 130})
         assert told["notes"] == ["130x130 was rounded to 128x128: otter-mini draws multiples of 8."]
         status, again = await here.api.call("POST", "/v1/jobs", body)

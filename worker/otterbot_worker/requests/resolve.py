@@ -22,7 +22,7 @@ from ..schemas.jobs import FieldProblem
 from ..schemas.new_jobs import NewChatJob, NewDescribeJob, NewImageJob, NewResolvedJob
 from ..schemas.requests import ImageRequest
 from ..schemas.resolved import ResolvedInitImage, ResolvedMask, ResolvedRequest
-from . import expansions, hires, layers, resubmitted, variations
+from . import expansions, hires, layers, resubmitted, several, variations
 from . import input_images as pictures
 from .controlnet import ChosenControlNet, find_controlnet
 from .input_images import Sources
@@ -56,9 +56,16 @@ def image_submission(
     :raises Refused: :raises CannotLook: a file could not be looked at
     """
     sources = sources or Sources()
-    request = resolve_image(resubmitted.asked(job), catalogue, default_model, sources, library)
+
+    def one(request: ImageRequest) -> ResolvedRequest:
+        return resolve_image(request, catalogue, default_model, sources, library)
+
+    asked = resubmitted.asked(job)
+    pictures = several.resolved([several.One(name=str(n), request=each) for n, each in enumerate(asked, 1)], one)
     if isinstance(job, NewResolvedJob):
-        request = resubmitted.noted(request, job.request)
+        before = resubmitted.pictures(job.request)
+        pictures = [resubmitted.noted(now, then) for now, then in zip(pictures, before, strict=True)]
+    request = several.as_one(pictures)
     return Submission(
         client=client,
         key=job.key,
@@ -69,7 +76,7 @@ def image_submission(
         private=job.private,
         request=request,
         content=None,
-        rows=new_rows(request, work=tiles.work(request)),
+        rows=new_rows(request, work=tiles.work),
         input_ids=sources.ids,
     )
 

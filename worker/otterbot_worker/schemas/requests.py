@@ -13,6 +13,8 @@ MAX_PROMPT = 4_000
 MAX_SEED = 2**32 - 1
 """A1111's and ComfyUI's limit; picture k of a job has the seed ``(seed + k) % 2**32``."""
 MAX_COUNT = 8
+MAX_PICTURES = 64
+"""Of a job, where they differ in more than their seed."""
 MAX_CHAT_CHARACTERS = 64_000
 MAX_CHAT_PICTURES = 4
 """Of one message."""

@@ -8,9 +8,10 @@ default, so rows of older and newer versions can be read.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, JsonValue, PlainSerializer, ValidationError
 
 from .requests import MAX_SEED, ImageOptions
 from .settings import Settings
@@ -146,6 +147,9 @@ Asked = Annotated[
 ]
 """Only what the person typed: what nobody named is not there, in JSON too."""
 
+Differences = dict[str, JsonValue]
+"""Fields of a `ResolvedRequest`, as JSON has them."""
+
 
 class ResolvedRequest(Settings, Fixed):
     """Everything that makes the pictures of a job, but for what is only known once a model is loaded: the hash of its
@@ -197,19 +201,46 @@ class ResolvedRequest(Settings, Fixed):
     notes: tuple[str, ...] = ()
     """What was changed, ignored or fallen back to, as sentences for people."""
     asked: Asked = ImageOptions()
+    each: tuple[Differences, ...] = ()
+    """Where its pictures differ in more than their seed: what each has in place of this request's. Each is a request of
+    its own (`picture`), and this one is the first one's, with the notes that all have."""
 
     def picture(self, index: int) -> ResolvedRequest:
-        """The request of one of its pictures. Each has the next seed; but with a variation all share the job's seed,
-        as in AUTOMATIC1111's web UI, and that of the variation counts up: each is a variation of the same picture."""
+        """The request of one of its pictures, which may differ in everything where ``each`` says so. Else each has the
+        next seed; but with a variation all share the job's seed, as in AUTOMATIC1111's web UI, and that of the
+        variation counts up: each is a variation of the same picture."""
+        if self.each:
+            return self.single(index).picture(0)
         prompt = self._prompt(index)
         if self.variation is None:
             return self.model_copy(update={"seed": seed_of(self.seed, index), "prompt": prompt})
         varied = self.variation.model_copy(update={"seed": seed_of(self.variation.seed, index)})
         return self.model_copy(update={"variation": varied, "prompt": prompt})
 
+    def single(self, index: int) -> Self:
+        """One of the pictures of ``each`` as a request of its own, which stands for the job's with its words as typed.
+
+        :raises ValidationError: a client sent something that makes no request
+        """
+        whole = self.model_dump(mode="json", exclude={"each", "count"})
+        return self.model_validate({**whole, **self.each[index]})
+
     def _prompt(self, index: int) -> str:
         written = self.expansion.prompts if self.expansion is not None else ()
         return written[index % len(written)] if written else self.prompt
+
+
+def joined(pictures: Sequence[ResolvedRequest]) -> ResolvedRequest:
+    """One request of several that are one picture each; `ResolvedRequest.single` gives them back."""
+    first = pictures[0]
+    notes = tuple(note for note in first.notes if all(note in one.notes for one in pictures))
+    whole = first.model_copy(update={"notes": notes})
+    common = whole.model_dump(mode="json")
+    each = tuple(
+        {name: value for name, value in one.model_dump(mode="json").items() if value != common[name]}
+        for one in pictures
+    )
+    return whole.model_copy(update={"count": len(pictures), "each": each})
 
 
 class ResolvedChat(Fixed):
