@@ -216,7 +216,7 @@ class PictureRunner:
                 private=job.private,
                 created_at=now,
                 client=job.client,
-                frames=reel.frames(job.pictures.picture(row.idx)),
+                frames=reel.frames(picture),
             )
         except JobFailed as error:
             await self._fail(row, failure(error))
@@ -259,7 +259,7 @@ class PictureRunner:
             *sampling_steps.notes(picture, entry.limits.size_multiple),
             *drawn.notes,
         ]
-        if job.pictures.picture(row.idx).film and stored.film is None:
+        if picture.film and stored.film is None:
             notes += reel_notes(notes)
         result = results.image_result(stored, record, notes, drawn.alt)
         if not await surely(lambda: self._store.succeed(row, result, image, time.time()), ended=self._ended):
