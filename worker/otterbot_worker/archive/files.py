@@ -5,6 +5,7 @@ ROOT/2024-01-21/otter_20240121132050.png          the picture, with its record i
                 otter_20240121132050.yml          the same for people
                 otter_20240121132050.thumb.jpg    what clients show first
                 otter_20240121132050.film.webp    how it was drawn, where somebody asked for that
+                otter_20240121132050.sheet.jpg    a contact sheet, named by its first picture; with both as well
 ROOT/.scratch/TASK.rgb                            raw pixels on their way from the GPU process
 ```
 
@@ -17,6 +18,7 @@ Everything slow happens in one thread of the archive's own, so that a picture is
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import shutil
 import time
@@ -31,7 +33,7 @@ from typing import Literal, TypeVar
 
 from .. import privacy, space
 from ..schemas.records import Record
-from . import durable, films, metadata, names, pictures, retention
+from . import durable, films, metadata, names, pictures, retention, sheets
 from .stored import Stored, stored
 
 log = logging.getLogger(__name__)
@@ -180,25 +182,65 @@ class Archive:
         target, temporary = durable.reserve(folder, stem, self._given)
         try:
             notes = metadata.sidecar(
-                record,
-                filename=target.name,
-                created=datetime.fromtimestamp(created_at).astimezone().isoformat(timespec="seconds"),
-                private=private,
-                owner=owner,
+                record, filename=target.name, created=_iso(created_at), private=private, owner=owner
             )
+            self._write(target, encoded, notes, temporary, film)
+            if new_folder:
+                durable.sync_folder(self.root)
+        finally:
+            temporary.unlink(missing_ok=True)
+        return stored(encoded, film, image_id=owner.image_id, relpath=f"{folder.name}/{target.name}")
+
+    def _write(
+        self,
+        target: Path,
+        encoded: pictures.Encoded,
+        notes: str,
+        temporary: Path | None = None,
+        film: films.Film | None = None,
+    ) -> None:
+        """The picture last: where it is, its sidecar, thumbnail and film are. On any error none of them is."""
+        try:
             durable.write(retention.sidecar_of(target), notes.encode("utf-8"))
             durable.write(retention.thumbnail_of(target), encoded.thumbnail)
             if film is not None:
                 durable.write(retention.film_of(target), film.webp)
-            durable.write(target, encoded.png, temporary)
-            durable.sync_folder(folder)
-            if new_folder:
-                durable.sync_folder(self.root)
+            durable.write(target, encoded.data, temporary)
+            durable.sync_folder(target.parent)
         except BaseException:
-            for path in (temporary, target, *retention.beside(target)):
+            for path in (target, *retention.beside(target)):
                 path.unlink(missing_ok=True)
             raise
-        return stored(encoded, film, image_id=owner.image_id, relpath=f"{folder.name}/{target.name}")
+
+    async def store_sheet(
+        self, contents: sheets.Contents, *, beside: str, private: bool, created_at: float, client: str = "otterbot"
+    ) -> tuple[Stored, tuple[bool, ...]]:
+        """Makes a contact sheet and archives it. ``beside``: the relpath of its first picture. Once more makes the same
+        file again, with another id.
+
+        Returns also, of each field, whether its picture is on it. Raises `OSError` for the disk.
+        """
+        picture = self.path(beside)
+
+        def work() -> tuple[Stored, tuple[bool, ...]]:
+            if not self.is_here():
+                raise OSError(errno.EIO, "the archive is not there")
+            composed = sheets.compose(contents)
+            owner = metadata.Owner(uuid.uuid4().hex, client)
+            target = retention.sheet_of(picture)
+            shown = zip(contents.fields, composed.shown, strict=True)
+            notes = metadata.sheet_sidecar(
+                filename=target.name,
+                created=_iso(created_at),
+                private=private,
+                owner=owner,
+                fields={one.name: one.picture.name if one.picture and seen else None for one, seen in shown},
+            )
+            self._write(target, composed.encoded, notes)
+            relpath = f"{target.parent.name}/{target.name}"
+            return stored(composed.encoded, image_id=owner.image_id, relpath=relpath), composed.shown
+
+        return await self._in_thread(work)
 
     # ------------------------------------------------------------ removing
 
@@ -269,3 +311,8 @@ def _film(frames: films.Frames, scratch: Path, width: int, height: int) -> films
     except Exception:  # whatever is wrong with it, the picture is there
         log.exception("a film could not be made")
         return None
+
+
+def _iso(moment: float) -> str:
+    """Unix seconds as the operator's clock shows them."""
+    return datetime.fromtimestamp(moment).astimezone().isoformat(timespec="seconds")

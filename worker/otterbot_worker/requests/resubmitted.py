@@ -55,6 +55,7 @@ def _explicit(before: ResolvedRequest) -> dict[str, Any]:
         fields |= {"width": before.width, "height": before.height}
     else:
         fields["upscale"] = before.upscale.factor
+    fields["style"] = tuple(style.model_dump() for style in before.styles)
     fields["variation"] = None if before.variation is None else dict(before.variation)
     for name in ("init_image", "mask"):
         picture = getattr(before, name)

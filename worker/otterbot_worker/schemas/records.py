@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from .base import Sent
-from .resolved import Asked, UsedEmbedding, UsedExpansion, UsedLora, UsedVariation
+from .resolved import Asked, UsedEmbedding, UsedExpansion, UsedLora, UsedStyle, UsedVariation, UsedWords
 from .settings import Settings
 
 
@@ -120,6 +120,10 @@ class Used(Settings, Sent):
     versions: dict[str, str]
     expansion: UsedExpansion | None = None
     """Where a language model wrote the prompt: what it was asked with."""
+    styles: list[UsedStyle] = []
+    """Put around ``styled``, in order."""
+    styled: UsedWords | None = None
+    """With ``styles``: the words before them."""
 
 
 class Record(Sent):

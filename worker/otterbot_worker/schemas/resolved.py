@@ -15,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, JsonValue, PlainSer
 
 from .requests import MAX_SEED, ImageOptions
 from .settings import Settings
+from .style_words import Words, styled
 
 Pair = tuple[int, int]
 """Width and height, in pixels."""
@@ -69,6 +70,21 @@ class ResolvedMask(Fixed):
     """SHA-256 of the bytes that were sent; that of ``init_image`` where its own transparency is the mask."""
     alpha: bool
     """Its transparency says where to draw anew; else its brightness."""
+
+
+class UsedStyle(Fixed):
+    """A style as it was when the request was accepted."""
+
+    name: str
+    prompt: str = ""
+    negative_prompt: str = ""
+
+
+class UsedWords(Fixed):
+    """A picture's words before its styles were put around them."""
+
+    prompt: str
+    negative_prompt: str
 
 
 class UsedExpansion(Fixed):
@@ -129,6 +145,35 @@ class ResolvedUpscale(Fixed):
     tile: Pair
 
 
+class ResolvedSheet(Fixed):
+    """The contact sheet of a job's pictures. A field is called by its number, from 1; with titles of columns and rows
+    by column and row, as ``B3``."""
+
+    columns: int
+    column_titles: tuple[str, ...] = ()
+    row_titles: tuple[str, ...] = ()
+    titles: tuple[str, ...] = ()
+    """One below each picture, or none."""
+    caption: str = ""
+
+    def name(self, index: int) -> str:
+        """What the field of picture ``index`` is called."""
+        if not (self.column_titles and self.row_titles):
+            return str(index + 1)
+        row, column = divmod(index, self.columns)
+        return f"{column_letters(column)}{row + 1}"
+
+
+def column_letters(column: int) -> str:
+    """``A`` to ``Z``, then ``AA``, as spreadsheets have it; ``column`` from 0."""
+    letters = ""
+    column += 1
+    while column:
+        column, letter = divmod(column - 1, 26)
+        letters = chr(ord("A") + letter) + letters
+    return letters
+
+
 def _readable(asked: Any) -> Any:
     """What was stored once, without options that there are no more, or not with these values."""
     if not isinstance(asked, dict):
@@ -161,6 +206,10 @@ class ResolvedRequest(Settings, Fixed):
     prompt: str
     """As it was typed, LoRA tags included; of one picture (`picture`), as it is drawn."""
     negative_prompt: str
+    styles: tuple[UsedStyle, ...] = ()
+    """Put around the words of each picture, in order."""
+    styled: UsedWords | None = None
+    """Of one picture with styles (`picture`): the words that they were put around."""
     steps: int
     guidance_scale: float
     width: int
@@ -198,6 +247,8 @@ class ResolvedRequest(Settings, Fixed):
     """The early steps and the picture as an animation."""
     describe: bool = False
     """The captioner says what it shows, once it is drawn."""
+    sheet: ResolvedSheet | None = None
+    """All pictures come on one contact sheet as well; of one picture (`picture`) always ``null``."""
     notes: tuple[str, ...] = ()
     """What was changed, ignored or fallen back to, as sentences for people."""
     asked: Asked = ImageOptions()
@@ -211,11 +262,22 @@ class ResolvedRequest(Settings, Fixed):
         variation counts up: each is a variation of the same picture."""
         if self.each:
             return self.single(index).picture(0)
-        prompt = self._prompt(index)
-        if self.variation is None:
-            return self.model_copy(update={"seed": seed_of(self.seed, index), "prompt": prompt})
-        varied = self.variation.model_copy(update={"seed": seed_of(self.variation.seed, index)})
-        return self.model_copy(update={"variation": varied, "prompt": prompt})
+        one = self._in_style(self._prompt(index))
+        if one.variation is None:
+            return one.model_copy(update={"seed": seed_of(self.seed, index), "sheet": None})
+        varied = one.variation.model_copy(update={"seed": seed_of(one.variation.seed, index)})
+        return one.model_copy(update={"variation": varied, "sheet": None})
+
+    def _in_style(self, prompt: str) -> Self:
+        """With these words. A language model writes before styles are put around them."""
+        if not self.styles:
+            return self.model_copy(update={"prompt": prompt})
+        before = Words(prompt, self.negative_prompt)
+        drawn = styled(before, self.styles)
+        words = UsedWords(prompt=before.prompt, negative_prompt=before.negative_prompt)
+        return self.model_copy(
+            update={"prompt": drawn.prompt, "negative_prompt": drawn.negative_prompt, "styled": words}
+        )
 
     def single(self, index: int) -> Self:
         """One of the pictures of ``each`` as a request of its own, which stands for the job's with its words as typed.
