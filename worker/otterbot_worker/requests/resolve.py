@@ -34,6 +34,8 @@ from .size import Size, find_size
 from .styles import ChosenStyles, find_styles, with_shape
 
 NO_PREVIEWS = "There were no previews, because the safety checker looks at finished pictures only."
+NO_FILM = "There is no film, because the safety checker looks at finished pictures only."
+NO_FILM_OF_UPSCALED = "There is no film of a picture that is made larger."
 
 
 def body_hash(job: NewImageJob | NewChatJob | NewResolvedJob | NewDescribeJob) -> str:
@@ -108,6 +110,7 @@ def resolve_image(
         *chosen.size.problems,
         *chosen.enlarged.problems,
         *_nothing_to_draw(request),
+        *_no_film(request),
         *chosen.style.problems,
         *chosen.wanted.problems,
         *chosen.steering.problems,
@@ -144,6 +147,8 @@ class _Chosen:
     negative_prompt: str
     style: ChosenStyles
     size: Size
+    left_out: list[str]
+    """Notes on the room's defaults that do not fit."""
     enlarged: hires.ChosenHires
     expand: expansions.Expand
     wanted: ChosenLoras
@@ -175,11 +180,18 @@ def _choose(request: ImageRequest, entry: ModelEntry, sources: Sources, files: F
         negative_prompt=negative,
         style=style,
         size=size,
+        left_out=layers.left_out(request, entry, shaped=_shaped(request, sources)),
         enlarged=hires.find(request, entry, size, steps.number),
         expand=expansions.find(request, entry, usual=usual.expand),
         wanted=find_loras(*words, entry, library, counted) if library is not None else ChosenLoras(),
         steering=find_controlnet(request, sources.control, entry, nets, downloads=files.downloads),
     )
+
+
+def _shaped(request: ImageRequest, sources: Sources) -> bool:
+    """Does the size follow from the request or its picture?"""
+    typed = (request.width, request.height, request.aspect, request.upscale)
+    return any(one is not None for one in typed) or pictures.shape(sources) is not None
 
 
 def _guidance(
@@ -229,8 +241,10 @@ def _resolved(
         embeddings=tuple(chosen.wanted.embeddings),
         safety=request.safety,
         preview=request.preview and not request.safety,
+        film=request.film and not request.safety,
         describe=request.describe,
         notes=(
+            *chosen.left_out,
             *chosen.steps.notes,
             *chosen.guidance_notes,
             *chosen.style.notes,
@@ -241,6 +255,7 @@ def _resolved(
             *chosen.expand.notes,
             *chosen.steering.notes,
             *([NO_PREVIEWS] if request.preview and request.safety else []),
+            *([NO_FILM] if request.film and request.safety else []),
             *chosen.wanted.notes,
         ),
         asked=request.asked,
@@ -262,3 +277,7 @@ def _nothing_to_draw(request: ImageRequest) -> list[FieldProblem]:
     if request.prompt.strip() or request.upscale is not None:
         return []
     return [problem("prompt", "empty", "Say what to draw.")]
+
+
+def _no_film(request: ImageRequest) -> list[FieldProblem]:
+    return [problem("film", "film_of_upscaled", NO_FILM_OF_UPSCALED)] if request.film and request.upscale else []
