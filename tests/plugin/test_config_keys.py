@@ -64,6 +64,7 @@ OTHER: dict[str, Any] = {
     "draw.count": 2,
     "draw.safe": True,
     "draw.expand": True,
+    "draw.watch": True,
     "limits.count": 4,
     "limits.steps": 50,
     "limits.prompt_length": 1000,

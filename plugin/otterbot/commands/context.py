@@ -30,6 +30,8 @@ class Circumstances:
     """Whether the room wants prompts to be expanded; ``None``: it has not chosen."""
     described: bool = False
     """Whether it is to say what it shows."""
+    watched: bool = False
+    """Whether it is shown while it is drawn."""
     room: RoomDefaults = field(default_factory=RoomDefaults)
     """What the room has set for its pictures."""
 
@@ -52,6 +54,7 @@ async def circumstances_in(room: str, settings: RoomSettings, values: Values) ->
         safe=await settings.safe(room),
         expand=None if expand is None else expand == "on",
         described=await settings.described(room),
+        watched=await settings.watched(room),
         room=await settings.defaults(room),
     )
 

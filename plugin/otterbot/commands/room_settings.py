@@ -24,6 +24,7 @@ __all__ = [
     "OFFER",
     "PERSONA",
     "SAFE",
+    "WATCH",
     "Chosen",
     "RoomSettings",
 ]
@@ -35,6 +36,7 @@ EXPAND = "expand"
 CHAT_DRAWS = "chat_draws"
 ALT = "alt"
 OFFER = "offer"
+WATCH = "watch"
 OFF = "off"
 DESCRIBE = "describe"
 """The value of `ALT` by which pictures are described."""
@@ -109,6 +111,10 @@ class RoomSettings:
     async def described(self, room: str) -> bool:
         """Whether each picture says what it shows."""
         return await self.own(room, ALT) == DESCRIBE
+
+    async def watched(self, room: str) -> bool:
+        """Whether pictures are shown while they are drawn."""
+        return await self.is_on(room, WATCH, lambda values: values.draw.watch)
 
     async def offered(self, room: str) -> tuple[str, ...]:
         """The reactions that the bot puts under its pictures."""

@@ -11,7 +11,7 @@ from .drawing_rows import DRAWING_ROWS
 from .model import show_or_set_model
 from .outcome import Unusable
 from .persona import show_or_set_persona
-from .room_settings import ALT, CHAT_DRAWS, CHAT_MODEL, DESCRIBE, EXPAND, MODEL, OFF, OFFER, PERSONA, SAFE
+from .room_settings import ALT, CHAT_DRAWS, CHAT_MODEL, DESCRIBE, EXPAND, MODEL, OFF, OFFER, PERSONA, SAFE, WATCH
 from .services import Services
 from .setting import NOBODY, OPERATOR, Setting, Wanted, is_back, switch
 
@@ -92,6 +92,14 @@ ROWS = (
         default=lambda values: values.draw.expand,
         on=texts.EXPAND_ON,
         off=texts.EXPAND_OFF,
+        otherwise=lambda values: OPERATOR,
+    ),
+    switch(
+        WATCH,
+        "Shown while they are drawn",
+        default=lambda values: values.draw.watch,
+        on=texts.WATCH_ON,
+        off=texts.WATCH_OFF,
         otherwise=lambda values: OPERATOR,
     ),
     Setting(

@@ -73,6 +73,7 @@ SETTINGS = Command(
         "room's defaults for pictures; {!settings count_max 4} is how many one request may ask for. "
         "{!settings safe on} lets a safety checker look at every picture before it comes; "
         "{!settings expand on} lets a language model write the prompts; {!settings chat NAME} chooses the chat model; "
+        "{!settings watch on} shows pictures while they are drawn; "
         "{!settings alt describe} lets each picture say what it shows. {!settings safe default} goes back to the "
         "operator's default. Moderators may."
     ),
@@ -97,6 +98,7 @@ SETTINGS = Command(
             "the reactions that the bot puts under its pictures here; moderators set it",
         ),
         ("`!settings chat NAME`", "which language model answers `!chat` in this room; moderators set it"),
+        ("`!settings watch on`", "this room's pictures are shown while they are drawn; moderators set it"),
         ("`!settings alt describe`", "each picture for this room says what it shows; moderators set it"),
     ),
 )

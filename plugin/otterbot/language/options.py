@@ -59,6 +59,10 @@ class DrawOptions:
     """Only what is transparent in the init image changes."""
     control: Control | None = None
     """The picture is a ControlNet's input, and no init image then."""
+    watch: bool | None = None
+    """It is shown while it is drawn; false: it is not, whatever the room is used to."""
+    film: bool | None = None
+    """How it was drawn is shown as well, as an animation."""
     expand: bool | None = None
     """A language model writes the prompt around these words; false: it does not, whatever the room is used to."""
     explain: bool | None = None
@@ -273,6 +277,22 @@ OPTIONS = (
         does="with a picture: it steers a new one, by its edges; see [below](#along-a-picture)",
         wants="`--control` takes `canny` or the name of a ControlNet, and behind it, if you like, how much it steers, "
         f"from {CONTROL.least:g} to {CONTROL.most:g}: `--control canny:0.7`.",
+    ),
+    Option(
+        name="watch", kind=Bare(), fields=("watch",), word=True, sent=False, recorded=False, meant=("preview", "live"),
+        example="--watch", gives="shows it while it is drawn",
+        takes="nothing", does="shows it while it is drawn; see [below](#watching)",
+    ),
+    Option(
+        name="unwatched", kind=Constant(False), fields=("watch",), sent=False, recorded=False,
+        meant=("no-watch", "nowatch"),
+        takes="nothing", does="not that, in a room where pictures are watched",
+    ),
+    Option(
+        name="film", kind=Bare(), fields=("film",), word=True, sent=False, recorded=False, commands=DRAWN,
+        meant=("video", "gif", "animation", "timelapse"),
+        example="--film", gives="with a short film of how it was drawn",
+        takes="nothing", does="with a short film of how it was drawn; see [below](#watching)",
     ),
     Option(
         name="expand", kind=Bare(), fields=("expand",), commands=DRAWN, recorded=False,

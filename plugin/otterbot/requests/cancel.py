@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from .. import texts
 from ..outbox.queue import Outbox
+from ..store.part_names import PartName
 from ..store.rows import Part, PartState, Rank, Request, RequestState, follow_key, key_of
 from ..store.store import Commit, Store
 from ..waiting import surely
@@ -117,6 +118,17 @@ class Cancellation:
         part = await self._store.part_by_event(event_id)
         if part is not None and part.room_id == room and await self._store.owe_delete(event_id):
             self._signals.housekeeping.set()
+        if part is not None and part.room_id == room and part.part.is_picture:
+            await self._film_too(part)
+
+    async def _film_too(self, picture: Part) -> None:
+        """A picture was deleted: how it was drawn shows it as well."""
+        request = await self._store.request(picture.key)
+        film = await self._store.part(picture.key, PartName.film(picture.part.number))
+        if request is None or film is None or await self._outbox.withdraw(*film.id):
+            return
+        if film.state in (PartState.SENDING, PartState.SENT):
+            await self._outbox.post(unsend(request, film))
 
 
 def _under_way(part: Part, request: Request) -> bool:

@@ -22,5 +22,6 @@ from .starts import *  # noqa: F403
 from .upgrades import *  # noqa: F403
 from .usage import *  # noqa: F403
 from .waiting import *  # noqa: F403
+from .watching import *  # noqa: F403
 from .words import *  # noqa: F403
 from .worker import *  # noqa: F403
