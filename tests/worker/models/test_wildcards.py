@@ -103,7 +103,8 @@ def test_a_broken_line_is_left_out_and_named(folder: Path) -> None:
     assert outcomes(folder, "__a__") == {"one", "two"}
     look = Wildcards(folder.parent).look()
     [note] = look.notes(chance.draw("__a__", 0, "prompt", look).files)
-    assert note.startswith("In `a.txt` line 2 was left out: a choice lacks its closing") and "1 more line was" in note
+    assert note.startswith("In `a.txt` line 2 was left out: a choice lacks its closing")
+    assert "1 more line was" in note
     assert (problems(folder)["a"] or "").startswith("can be drawn, but line 2 was left out")
 
 
@@ -185,7 +186,8 @@ def test_names_that_nobody_can_type_are_listed(folder: Path) -> None:
     put(folder, ".hidden.txt", "x")
     put(folder, "notes.md", "x")
     listed = problems(folder)
-    assert set(listed) == {"it's", "a'b"} and all("rename it" in (one or "") for one in listed.values())
+    assert set(listed) == {"it's", "a'b"}
+    assert all("rename it" in (one or "") for one in listed.values())
 
 
 def test_what_is_endless_is_listed(folder: Path) -> None:
@@ -195,8 +197,10 @@ def test_what_is_endless_is_listed(folder: Path) -> None:
     put(folder, "d.txt", "__gone__")
     put(folder, "e.txt", "fine")
     listed = problems(folder)
-    assert "names itself" in (listed["a"] or "") and "which names" in (listed["b"] or "")
-    assert "Line 1 of `d.txt`" in (listed["d"] or "") and listed["e"] is None
+    assert "names itself" in (listed["a"] or "")
+    assert "which names" in (listed["b"] or "")
+    assert "Line 1 of `d.txt`" in (listed["d"] or "")
+    assert listed["e"] is None
     assert outcomes(folder, "__e__") == {"fine"}
 
 

@@ -1,4 +1,4 @@
-"""What can be asked for: models, LoRAs and embeddings, ControlNets."""
+"""What can be asked for: models, LoRAs and embeddings, ControlNets, wildcards."""
 
 from __future__ import annotations
 
@@ -12,7 +12,18 @@ from ..models.catalogue import Catalogue
 from ..models.entries import ModelEntry
 from ..models.loras import Library
 from ..sampling import samplers
-from ..schemas.listings import ControlNet, ControlNets, Lora, Loras, Model, ModelDefaults, ModelLimits, Models
+from ..schemas.listings import (
+    ControlNet,
+    ControlNets,
+    Lora,
+    Loras,
+    Model,
+    ModelDefaults,
+    ModelLimits,
+    Models,
+    Wildcard,
+    Wildcards,
+)
 from .operations import Operation, reply
 from .parts import PARTS
 
@@ -138,6 +149,11 @@ def _controlnets(library: Library) -> list[ControlNet]:
     return found
 
 
+async def wildcards(request: web.Request) -> web.Response:
+    found = await asyncio.to_thread(request.app[PARTS].library.wildcards.listed)
+    return reply(Wildcards(wildcards=[Wildcard(**one._asdict()) for one in found]))
+
+
 OPERATIONS = (
     Operation(
         method="GET",
@@ -159,5 +175,12 @@ OPERATIONS = (
         handler=controlnets,
         summary="ControlNets by name.",
         answers={200: ControlNets},
+    ),
+    Operation(
+        method="GET",
+        path="/v1/wildcards",
+        handler=wildcards,
+        summary="Files of wildcards by name, with what is wrong with them.",
+        answers={200: Wildcards},
     ),
 )

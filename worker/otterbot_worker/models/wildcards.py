@@ -80,17 +80,17 @@ class Listed(NamedTuple):
 
 
 class Wildcards:
-    """The operator's folder. Thread-safe."""
+    """The operator's files. Thread-safe."""
 
-    def __init__(self, root: Path) -> None:
-        """``root``: the data directory."""
-        self._folder = root / FOLDER
+    def __init__(self, *roots: Path) -> None:
+        """``roots``: directories with the folder in them, the first one wins."""
+        self._folders = [root / FOLDER for root in roots]
         self._read: dict[Path, tuple[Stamp, Read]] = {}
         self._lock = threading.Lock()
 
     def look(self) -> Look:
         """What is there now; nothing where there is no folder. :raises CannotLook:"""
-        return Look(self, {one.name: one for one in _all(self._folder)})
+        return Look(self, {one.name: one for folder in reversed(self._folders) for one in _all(folder)})
 
     def listed(self) -> list[Listed]:
         """All files, for people, with what is wrong with each. :raises CannotLook: at the folder"""

@@ -110,7 +110,8 @@ IMAGES_GONE = """
 _FORGET_RECORD = """
     UPDATE rows SET result = json_set(
         result, '$.filename', 'picture.png', '$.record.asked', json('{}'),
-        '$.record.used.prompt', '', '$.record.used.expansion', NULL, '$.record.used.negative_prompt', '',
+        '$.record.used.prompt', '', '$.record.used.negative_prompt', '',
+        '$.record.used.chance', NULL, '$.record.used.expansion', NULL,
         '$.record.used.init_image', NULL, '$.record.used.mask', NULL, '$.record.used.control', NULL,
         '$.record.used.loras', json('[]'), '$.record.used.embeddings', json('[]'), '$.notes', json('[]'), '$.alt', NULL)
     WHERE result IS NOT NULL AND """
@@ -154,7 +155,8 @@ FORGET_TEXT = """
     WHERE result IS NOT NULL AND job_id IN (SELECT value FROM json_each(?))"""
 FORGET_REQUESTS = f"""
     UPDATE jobs SET forgotten = 1, request = json_set(
-        request, '$.prompt', '', '$.expansion', NULL, '$.negative_prompt', '', '$.theme', NULL, '$.asked', json('{{}}'),
+        request, '$.prompt', '', '$.negative_prompt', '', '$.chance', NULL, '$.expansion', NULL, '$.theme', NULL,
+        '$.asked', json('{{}}'),
         '$.init_image', NULL, '$.mask', NULL, '$.control', NULL,
         '$.loras', json('[]'), '$.embeddings', json('[]'), '$.notes', json('[]'))
     WHERE private = 1 AND forgotten = 0 AND kind = 'image'

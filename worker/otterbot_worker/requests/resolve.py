@@ -22,7 +22,7 @@ from ..schemas.jobs import FieldProblem
 from ..schemas.new_jobs import NewChatJob, NewDescribeJob, NewImageJob, NewResolvedJob
 from ..schemas.requests import ImageRequest
 from ..schemas.resolved import ResolvedInitImage, ResolvedMask, ResolvedRequest
-from . import expansions, hires, layers, resubmitted, variations
+from . import chance, expansions, hires, layers, resubmitted, variations
 from . import input_images as pictures
 from .controlnet import ChosenControlNet, find_controlnet
 from .input_images import Sources
@@ -86,6 +86,8 @@ def resolve_image(
     sources = sources or Sources()
     model = choose_model(request, catalogue, default_model)
     entry = model.entry
+    words = chance.draw(request, layers.usual_negative(request.layers, entry), library)
+    request = words.request
     chosen = _choose(request, entry, sources, library, downloads=catalogue.downloads_allowed)
     problems = [
         *_unavailable(request, entry, catalogue),
@@ -106,7 +108,8 @@ def resolve_image(
         raise Refused([bad])
     notes = [*pictures.notes(sources), *([said] if said is not None else [])]
     resolved = _resolved(request, entry, chosen, sources, notes=notes)
-    return resolved.model_copy(update={"notes": (*model.notes, *resolved.notes)}) if model.notes else resolved
+    more = {"chance": words.drawn_from, "notes": (*model.notes, *words.notes, *resolved.notes)}
+    return resolved.model_copy(update=more)
 
 
 @dataclass(frozen=True, kw_only=True)

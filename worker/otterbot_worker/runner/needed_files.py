@@ -88,6 +88,7 @@ def task(
         **dict(picture),
         "prompt": lora_tags(picture.prompt).text,
         "expansion": None,  # the prompts of the other pictures
+        "chance": None,  # the words that were not drawn
         "init_image": needed.init_image,
         "mask": needed.mask,
         "control": needed.control,

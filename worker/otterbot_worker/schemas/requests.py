@@ -85,6 +85,13 @@ class Expansion(Received):
     """The language model's."""
 
 
+class Chance(Received):
+    """What words were drawn from by chance, with their choices and wildcards; absent: these are nobody's draw."""
+
+    prompt: Prompt | None = None
+    negative_prompt: Prompt | None = None
+
+
 InputId = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -170,6 +177,9 @@ class ImageRequest(ImageOptions):
     expansion: Expansion | None = None
     """Where the prompt comes from, if a language model wrote it before: kept in the record. Not with ``expand``, which
     makes another one."""
+    chance: Chance | None = None
+    """Where the words come from, if they were drawn before: they are taken as they are, and this is kept in the record.
+    Absent: choices and wildcards in prompt and negative prompt are drawn by the picture's seed."""
     theme: Annotated[str | None, Field(max_length=64)] = None
     """Names the files; the first words of the prompt where it is absent."""
     safety: bool = False
@@ -217,3 +227,5 @@ class PauseRequest(Received):
 class ExplainRequest(Received):
     prompt: Prompt
     negative_prompt: Prompt | None = None
+    seed: Annotated[int, Field(ge=0, le=MAX_SEED)] = 0
+    """By which choices and wildcards are drawn."""

@@ -8,10 +8,11 @@ they were. There is no state.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
-from .grammar import Broken, Choice, Node, Option, Wildcard, may_be_words, may_have, parse, wildcards
+from .grammar import JOINER, Broken, Choice, Node, Option, Wildcard, may_be_words, may_have, parse, wildcards
 
 DRAWS_MAX = 2_000
 """Decisions in one prompt."""
@@ -137,6 +138,20 @@ def _is_decision(node: Node, files: Files) -> bool:
     return isinstance(node, Choice)
 
 
+def _wildcard_of(node: Node, files: Files) -> Wildcard | None:
+    """Whose lines are the alternatives: of the wildcard itself, and in ``{2$$__animal__}``, two different lines."""
+    if isinstance(node, Choice):
+        only = node.options[0].nodes
+        node = only[0] if node.multiple and len(node.options) == 1 and len(only) == 1 else ""
+    return node if isinstance(node, Wildcard) and _is_decision(node, files) else None
+
+
+def _bounds(choice: Choice, there: int) -> tuple[int, int]:
+    """How many are drawn of so many."""
+    most = there if choice.most is None else min(choice.most, there)
+    return min(choice.least, most), most
+
+
 class _Drawing:
     def __init__(self, seed: int, of: Of, files: Files) -> None:
         self._key = f"otterbot chance 1/{seed}/{of}"
@@ -163,12 +178,18 @@ class _Drawing:
                 raise Undrawable("outcome_too_long", TOO_LONG)
         return whole
 
+    def may(self, node: Node) -> May:
+        options, wildcard = self._options(node), _wildcard_of(node, self._files)
+        least, most = _bounds(node, len(options)) if isinstance(node, Choice) else (1, 1)
+        texts = tuple(one.text for one in options) if wildcard is None else ()
+        joiner = node.joiner if isinstance(node, Choice) else JOINER
+        return May(texts, len(options), None if wildcard is None else wildcard.name, least, most, joiner)
+
     def _decided(self, node: Node, place: str) -> str:
         options = self._options(node)
         if not isinstance(node, Choice) or not node.multiple:
             return self.text(options[self._pick(options, place)].nodes, place)
-        most = min(len(options), len(options) if node.most is None else node.most)
-        least = min(node.least, most)
+        least, most = _bounds(node, len(options))
         count = least + self._number(f"{place}#", most - least + 1)
         left, texts = list(options), []
         for number in range(1, count + 1):
@@ -177,18 +198,15 @@ class _Drawing:
         return node.joiner.join(text for text in texts if text)
 
     def _options(self, node: Node) -> Sequence[Option]:
-        """``{2$$__animal__}``: two of its lines."""
-        if isinstance(node, Choice):
-            only = node.options[0].nodes
-            alone = only[0] if node.multiple and len(node.options) == 1 and len(only) == 1 else None
-            if not isinstance(alone, Wildcard) or not _is_decision(alone, self._files):
-                return [one for one in node.options if one.weight]
-            node = alone
-        assert isinstance(node, Wildcard)
-        if node.name not in self._lines:
-            files = self._files.called(node.name)
-            self._lines[node.name] = [one for file in files for one in self._files.lines(file).options if one.weight]
-        return self._lines[node.name]
+        wildcard = _wildcard_of(node, self._files)
+        if wildcard is None:
+            assert isinstance(node, Choice)
+            return [one for one in node.options if one.weight]
+        if wildcard.name not in self._lines:
+            files = self._files.called(wildcard.name)
+            lines = (one for file in files for one in self._files.lines(file).options)
+            self._lines[wildcard.name] = [one for one in lines if one.weight]
+        return self._lines[wildcard.name]
 
     def _pick(self, options: Sequence[Option], place: str) -> int:
         drawn = self._number(place, sum(one.weight for one in options))
@@ -206,10 +224,23 @@ class _Drawing:
         return int.from_bytes(digest[:16], "big") * below >> 128
 
 
-def may_come(text: str, files: Files) -> Iterator[Choice | tuple[Wildcard, Sequence[str]]]:
-    """What is drawn in a text directly, for people; of a wildcard with its files. :raises Undrawable:"""
-    for node in parsed(text) if may_have(text) else ():
-        if isinstance(node, Choice):
-            yield node
-        elif isinstance(node, Wildcard) and _is_decision(node, files):
-            yield node, files.called(node.name)
+@dataclass(frozen=True)
+class May:
+    """One decision, for people."""
+
+    options: tuple[str, ...]
+    """Alternatives as they are written; none of a wildcard."""
+    count: int
+    """How many alternatives, or lines, there are."""
+    wildcard: str | None
+    least: int
+    most: int
+    joiner: str
+
+
+def may_come(text: str, files: Files) -> list[May]:
+    """What is drawn in a text directly. :raises Undrawable: :raises CannotLook:"""
+    nodes = parsed(text)
+    reach(nodes, files)
+    drawing = _Drawing(0, "prompt", files)
+    return [drawing.may(node) for node in nodes if isinstance(node, Choice) or _is_decision(node, files)]
