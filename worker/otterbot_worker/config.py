@@ -66,7 +66,7 @@ class ApiConfig(_Section):
 
 class QueueConfig(_Section):
     max_open: Annotated[int, Field(ge=1)] = 500
-    max_open_per_owner: Annotated[int, Field(ge=1)] = 24
+    max_open_per_owner: Annotated[int, Field(ge=1)] = 72
     overtake_times: Annotated[int, Field(ge=0, le=1000)] = 3
     overtake_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 60.0
 

@@ -172,7 +172,7 @@ async def build(around: Surroundings) -> Parts:
         drawn.request,
     )
     kinds: dict[str, Kind] = {"image": pictures, "chat": chats, "describe": descriptions}
-    delivery = Delivery(store, links.worker, outbox, active, kinds, values, log)
+    delivery = Delivery(store, links.worker, outbox, active, kinds, values, around.bot, log)
     upgrades = RoomUpgrades(
         store,
         links.states,

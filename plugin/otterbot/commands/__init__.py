@@ -1,4 +1,5 @@
-"""From a message to what follows from it. The one entrance is :func:`handle`.
+"""From a message to what follows from it. The one entrance is :func:`handle`; that of reactions is
+:func:`.reactions.react`.
 
 Commands read and decide; they send nothing (see :mod:`.outcome`). Silence is the answer to
 strangers, to unknown commands and to text that is not for us.
@@ -16,12 +17,10 @@ from .services import Services
 
 async def handle(services: Services, message: Message) -> Outcome | None:
     """What ``message`` leads to; ``None`` if it is not for us (then it is not marked handled)."""
-    if message.own or not (message.reaction or message.msgtype in SPEECH or message.is_media):
+    if message.own or not (message.msgtype in SPEECH or message.is_media):
         return None  # notices are other bots'
     if not services.permissions.may_use(message.sender):
         return None
-    if message.reaction:
-        return await draw_chosen(services, message)
     intent = await services.calls.intent(message)
     if intent is not None:
         return await BY_NAME[intent.name].run(services, message, intent)

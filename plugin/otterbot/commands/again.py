@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..language.arguments import Intent, flags_only
+from ..language.arguments import Intent, changes_and_flags
 from ..language.message import Message
 from .again_request import again
 from .command import Command
@@ -18,17 +18,22 @@ async def draw_again(services: Services, message: Message, intent: Intent) -> Ou
 AGAIN = Command(
     name="again",
     run=draw_again,
-    reads=flags_only,
+    reads=changes_and_flags,
     usage=("again", "once more; as a reply to a picture, that one"),
     topic=(
         "{!again} draws the last picture of this room once more with a new seed; as a reply to a picture, that one, "
         "however old. Every flag of {!draw} changes one thing: {!again --seed same --steps 50} keeps the seed and "
-        "takes more steps."
+        "takes more steps.\n\n"
+        "The same picture with other words, its seed kept: {!again +red scarf -cowboy hat} adds words and takes words "
+        "out, {!again --prompt otter, red scarf} says all of them anew."
     ),
     documented=(
         ("`!again`", "the last picture of the room once more, with a new seed; as a reply to a picture, that one"),
+        ("`!again +red scarf -cowboy hat`, `!again --prompt …`", "that picture with other words, and the same seed"),
     ),
     stray=(
-        "{!again} repeats a picture and takes only flags, such as {!again --steps 50}. For other words, use {!draw …}."
+        "{!again} repeats a picture and takes flags, such as {!again --steps 50}, and changes of its words, such as "
+        "{!again +red scarf -cowboy hat}. For all other words, use {!again --prompt …}, or {!draw …} for a new "
+        "picture."
     ),
 )

@@ -14,6 +14,7 @@ from ..language.option_values import Variation
 from ..language.options import FIELDS, DrawOptions, untaken
 from .asked_picture import Layers, completed, picture_request
 from .context import Circumstances
+from .other_words import other_words
 from .outcome import NewRequest, Unusable
 from .recorded_settings import read_expansion, read_settings
 
@@ -24,7 +25,9 @@ VARIATIONS = 4
 _UPSCALED = tuple(
     name
     for name, option in FIELDS.items()
-    if option.recorded and "upscale" in option.commands and name not in ("seed", "count", "strength", "upscale")
+    if option.recorded
+    and ("upscale" in option.commands or name == "prompt")
+    and name not in ("seed", "count", "strength", "upscale")
 )
 """Settings that an upscaled picture keeps from its source."""
 
@@ -56,7 +59,8 @@ def again(
         before = replace(before, prompt=None)
     elif record["used"].get("expand") is True and typed.expand is None:
         typed = replace(typed, expand=True)  # it waits, and its prompt is not written yet
-    keeps = written is not None and not typed.expand and typed.prompt is None
+    typed, used, before, written = other_words(typed, used, before, written, around.values.prefix)
+    keeps = written is not None and not typed.expand
     began = record["used"].get("init_image") is not None
     if began:
         used = replace(used, control=None)  # rooms never have both; keep the init image

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from .. import texts
 from ..errors import MatrixError, Unanswered
 from ..language.arguments import Intent, nothing_or
@@ -13,9 +16,10 @@ from .asked_picture import picture_request
 from .command import Command
 from .context import circumstances
 from .find_picture import find_picture
-from .outcome import NewRequest, Outcome, Unusable, say
+from .outcome import NewRequest, Outcome, Reply, Unusable, say
 from .picture_event import read_event
 from .picture_request import new_seed
+from .reacted import Reacted
 from .services import Services
 
 
@@ -33,26 +37,38 @@ async def describe(services: Services, message: Message, intent: Intent) -> Outc
 
 
 async def draw_chosen(services: Services, message: Message) -> Outcome | None:
-    """The prompt that a reply to a description, or a reaction to it, names by its number; ``None``: it is neither.
+    """The prompt that a reply to a description names by its number; ``None``: it is no such reply.
 
     Raises a :class:`~..errors.MatrixError` where the homeserver does not say what stands there.
     """
-    target = message.event_id if message.reaction else message.reply_to
-    number = None if message.is_media else choice(message.reaction or message.body)
-    if target is None or number is None:
+    number = None if message.is_media else choice(message.body)
+    if message.reply_to is None or number is None:
         return None
-    event = await read_event(services, message.room_id, target)
+    event = await read_event(services, message.room_id, message.reply_to)
     prompts = prompts_in(event, str(services.client.mxid))
     if event is None or prompts is None:
         return None
     if number > len(prompts):
-        return None if message.reaction else say(texts.no_such_prompt(len(prompts)))
+        return say(texts.no_such_prompt(len(prompts)))
+    return await _drawn(services, message.room_id, event, prompts[number - 1])
+
+
+async def draw_reacted(services: Services, reacted: Reacted) -> Outcome | None:
+    """The prompt that a reaction to a description names by its number; ``None``: there is none of it."""
+    number, prompts = reacted.reaction.number, prompts_in(reacted.event, str(services.client.mxid))
+    if reacted.event is None or number is None or prompts is None or number > len(prompts):
+        return None
+    return await _drawn(services, reacted.room, reacted.event, prompts[number - 1])
+
+
+async def _drawn(services: Services, room: str, event: Mapping[str, Any], prompt: str) -> Outcome:
+    """One of the description's prompts as a request, in the thread of the description."""
     try:
-        around = await circumstances(services, message.room_id)
-        options = DrawOptions(prompt=prompts[number - 1])
+        around = await circumstances(services, room)
+        options = DrawOptions(prompt=prompt)
         request = picture_request(options, around, seed=new_seed(), other=new_seed(), thread=thread_of(event))
     except Unusable as refusal:
-        return say(str(refusal))
+        return Outcome(reply=Reply(text=str(refusal), thread=thread_of(event)))
     return Outcome(request=request)
 
 

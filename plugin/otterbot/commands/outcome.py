@@ -19,6 +19,8 @@ class Reply:
 
     text: str
     """Markdown. People's words in it are escaped already."""
+    thread: str | None = None
+    """The thread that it belongs into, where the message does not say it itself: a reaction does not."""
 
 
 @dataclass(frozen=True, kw_only=True)

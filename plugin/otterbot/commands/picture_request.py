@@ -30,7 +30,7 @@ async def once_more(services: Services, message: Message, intent: Intent, how: C
         seeds = {"new_seed": new_seed(), "other": new_seed()}
         request = how(intent.options, found.record, around, **seeds, start=found.start, layers=found.layers)
     except Unusable as refusal:
-        return say(str(refusal))
+        return say("\n\n".join((*map(texts.overlooked, intent.overlooked), str(refusal))))
     except MatrixError as error:
         raise Unanswered(type(error).__name__, sentence=texts.PICTURE_AWAY) from None
     return await outcome(services, request, intent)

@@ -1,131 +1,81 @@
-"""What reactions lead to: 🔁 on an answer asks again, ❌ or 🛑 stops what is under way, ❌ on an answer deletes it.
+"""The one table of reactions: which emoji, on what, and what follows.
 
-Only those of the person who asked, and of moderators. Of anybody else's, and of any other emoji, nothing follows:
-people also react to say what they think.
+Of any other emoji, of one on anything else, and of one by somebody who may not, nothing follows: people also react to
+say what they think.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
-from ..chat.entries import AGAIN
-from ..chat.pace import PACE, Pace, answered_at, next_pace
-from ..errors import MatrixRefused
-from ..language.reaction import Reaction
-from ..requests.completion import unsend
-from ..store.part_names import FINAL, IN_ROOM, PLACEHOLDER, PartName
-from ..store.rows import Kind, Part, PartState, Rank, Request
+from ..language.reaction import NUMBERS, Reaction
+from . import answer_reactions, describe, picture_reactions
 from .cancel import CANCEL
 from .outcome import Outcome
+from .reacted import On, Reacted, look
 from .services import Services
 
-ANEW = frozenset("🔁🔄")
-DELETE = "❌"
-PAGES = 3
-"""Of edits, a hundred each; an answer has fewer."""
-STOP = frozenset((DELETE, "🛑"))
+AGAIN = frozenset("🔁")
+VARY = frozenset("🎲")
+UPSCALE = frozenset("⬆")
+DELETE = frozenset("❌")
+STOP = DELETE | frozenset("🛑")
+SUCCEEDED = "succeeded"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One line of the table."""
+
+    emoji: frozenset[str]
+    """As :func:`~..language.reaction.plain` has them."""
+    on: On
+    follows: Callable[[Services, Reacted], Awaitable[Outcome | None]]
+    """Reads and decides, as commands do; ``None``: nothing follows."""
+    for_all: bool = False
+    """For everybody who may use the bot. Else for who made the request, and for moderators (`power.cancel_others`)."""
+
+
+async def _stop(services: Services, reacted: Reacted) -> Outcome | None:
+    return None if reacted.request is None else Outcome(cancel=(reacted.request.key,))
+
+
+TABLE = (
+    Row(emoji=STOP, on=On.REQUEST, follows=_stop),
+    Row(emoji=AGAIN, on=On.ANSWER, follows=answer_reactions.once_more),
+    Row(emoji=DELETE, on=On.ANSWER, follows=answer_reactions.delete),
+    Row(emoji=AGAIN, on=On.PICTURE, follows=picture_reactions.again, for_all=True),
+    Row(emoji=VARY, on=On.PICTURE, follows=picture_reactions.varied, for_all=True),
+    Row(emoji=UPSCALE, on=On.PICTURE, follows=picture_reactions.upscaled, for_all=True),
+    Row(emoji=NUMBERS, on=On.DESCRIPTION, follows=describe.draw_reacted, for_all=True),
+)
 
 
 async def react(services: Services, reaction: Reaction) -> Outcome | None:
     """``None``: nothing follows from it.
 
-    Raises a :class:`~..errors.MatrixError` where the homeserver does not say who may what.
+    Raises a :class:`~..errors.MatrixError` where the homeserver does not say what stands there, or who may what.
     """
-    if reaction.emoji not in ANEW | STOP or not services.permissions.may_use(reaction.sender):
+    rows = {row.on: row for row in TABLE if reaction.emoji in row.emoji}
+    if not rows or not services.permissions.may_use(reaction.sender) or await _counted(services, reaction):
         return None
-    part = await services.store.part_by_event(reaction.target)
-    request = await _request(services, reaction, part)
-    if request is None or not await _may(services, reaction, request):
+    reacted = await look(services, reaction, rows.keys())
+    if reacted is None:
         return None
-    if request.open:
-        return Outcome(cancel=(request.key,)) if reaction.emoji in STOP else None
-    if request.kind != "chat" or part is None or not (part.part.is_answer or part.part == FINAL):
-        return None
-    if reaction.emoji in ANEW:
-        return await _once_more(services, request)
-    return await _delete(services, request) if reaction.emoji == DELETE else None
+    row = rows[reacted.on]
+    return await row.follows(services, reacted) if row.for_all or await _may(services, reacted) else None
 
 
-async def _request(services: Services, reaction: Reaction, part: Part | None) -> Request | None:
-    """What the message asks for, or belongs to."""
-    if part is None:
-        request = await services.store.request_by_event(reaction.target)
-    else:
-        request = await services.store.request(part.key)
-    return request if request is not None and request.room_id == reaction.room_id else None
+async def _counted(services: Services, reaction: Reaction) -> bool:
+    """Whether this person's emoji on that message has led to a request that was, or will be, answered with a result:
+    it counts once, also where it is taken back and given again."""
+    before = await services.store.request_by_reaction(reaction.target, reaction.sender, reaction.emoji)
+    return before is not None and (before.open or before.outcome == SUCCEEDED)
 
 
-async def _may(services: Services, reaction: Reaction, request: Request) -> bool:
-    if reaction.sender == request.sender:
+async def _may(services: Services, reacted: Reacted) -> bool:
+    if reacted.request is not None and reacted.sender == reacted.request.sender:
         return True
     level = CANCEL.level(services.config.current)
-    return await services.permissions.has_power(reaction.room_id, reaction.sender, level)
-
-
-async def _once_more(services: Services, request: Request) -> Outcome | None:
-    """The same question, if it is not being answered already, and at a pace that people have."""
-    if not services.config.current.chat.enabled or request.moved:
-        return None
-    newest = await services.store.request_by_event(request.event_id)
-    if newest is None or newest.open:
-        return None
-    pace = await _pace(services, request)
-    if pace.inhuman:
-        return None
-    asked = {name: value for name, value in request.asked.items() if name != PACE} | {AGAIN: True}
-    if pace != Pace():
-        asked[PACE] = pace.stored()
-    return Outcome(again=replace(request, asked=asked))
-
-
-async def _pace(services: Services, request: Request) -> Pace:
-    last = await services.store.last_turn(request.room_id, request.sender)
-    parts = {} if last is None else await services.store.parts_of(last.key)
-    answered = None if last is None else answered_at(last, parts.values())
-    return next_pace(last, answered, services.store.clock.now())
-
-
-async def _delete(services: Services, request: Request) -> Outcome | None:
-    """All of the answer: its messages, its file, and every edit by which it grew, since a homeserver keeps the edits
-    of what was redacted."""
-    standing = await services.store.parts_of(request.key)
-    unwanted = [
-        unsend(request, part)
-        for name, part in standing.items()
-        if (name.is_answer or name == FINAL) and IN_ROOM not in name and part.state is PartState.SENT
-        and part.event_id is not None and part.room_id == request.room_id and name.unsend() not in standing
-    ]  # fmt: skip
-    if not unwanted:
-        return None
-    known = {part.event_id for part in standing.values()}
-    edits = [event_id for event_id in await _edits(services, standing.get(PLACEHOLDER)) if event_id not in known]
-    unwanted += [
-        Part(
-            key=request.key,
-            part=PartName.edit(event_id).unsend(),
-            room_id=request.room_id,
-            kind=Kind.REDACTION,
-            rank=Rank.EDIT,
-            content={"redacts": event_id},
-        )
-        for event_id in edits
-    ]
-    return Outcome(parts=tuple(unwanted))
-
-
-async def _edits(services: Services, placeholder: Part | None) -> list[str]:
-    """Our own edits of the message in which an answer grew."""
-    found, start = list[str](), None
-    if placeholder is None or placeholder.event_id is None:
-        return found
-    for _ in range(PAGES):
-        try:
-            events, start = await services.http.relations(
-                placeholder.room_id, placeholder.event_id, "m.replace", start=start
-            )
-        except MatrixRefused:
-            return found  # a homeserver that knows no relations
-        found += [str(event["event_id"]) for event in events if event.get("sender") == services.client.mxid]
-        if start is None:
-            break
-    return list(dict.fromkeys(found))
+    return await services.permissions.has_power(reacted.room, reacted.sender, level)

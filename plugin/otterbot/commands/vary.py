@@ -29,7 +29,7 @@ VARY = Command(
         ("`!vary`", "a few small variations of it: the last picture of the room, or the one replied to"),
     ),
     stray=(
-        "{!vary} draws variations of a picture and takes only how much and flags, such as {!vary 0.4 --count 2}. For "
-        "other words, use {!draw …}."
+        "{!vary} draws variations of a picture and takes how much, flags, and changes of its words, such as "
+        "{!vary 0.4 --count 2 +red scarf}. For other words, use {!vary --prompt …}."
     ),
 )  # fmt: skip

@@ -9,8 +9,11 @@ from typing import Any
 
 from .. import texts
 from ..commands.outcome import Outcome, say
+from ..commands.recorded_settings import read_settings
 from ..errors import MatrixRefused
+from ..language.line import line_of
 from ..language.message import Message, relations
+from ..language.options import DrawOptions
 from ..matrix.http import MatrixHttp
 from ..requests.delivery import Delivery
 from ..store.rows import Request, RequestState
@@ -32,12 +35,15 @@ class Edits:
         delivery: Delivery,
         handle: Callable[[Message], Awaitable[Outcome | None]],
         log: logging.Logger,
+        *,
+        prefix: Callable[[], str],
     ) -> None:
         self._http = http
         self._store = store
         self._delivery = delivery
         self._handle = handle
         self._log = log
+        self._prefix = prefix
         self._told: set[str] = set()
 
     async def in_place(self, message: Message) -> Message | None:
@@ -74,20 +80,22 @@ class Edits:
         if old is None or old.outcome in NEVER_BEGUN:
             return await self._handle(edit)
         if not self._waits(old):
-            return self._too_late(edit)
+            return await self._too_late(edit, old)
         outcome = await self._handle(edit)
         if outcome is None:
             return Outcome(cancel=(old.key,))  # the edited message is no command
         return replace(outcome, cancel=(*outcome.cancel, old.key)) if outcome.request is not None else outcome
 
-    def _too_late(self, edit: Message) -> Outcome:
-        """A sentence that it is too late, once per message: bridges edit a message dozens of times."""
+    async def _too_late(self, edit: Message, old: Request) -> Outcome:
+        """A sentence that it is too late, and for a picture what draws it with the new words; once per message:
+        bridges edit a message dozens of times."""
         if edit.event_id in self._told:
             return Outcome()
+        offered = None if old.kind != "image" else _line_for(await self._handle(edit), old)
         if len(self._told) >= MOST:
             self._told.clear()
         self._told.add(edit.event_id)
-        return say(texts.EDIT_TOO_LATE)
+        return say(texts.EDIT_TOO_LATE if offered is None else texts.edit_offer(offered, self._prefix()))
 
     def _waits(self, request: Request) -> bool:
         if request.state is not RequestState.SUBMITTED:
@@ -99,6 +107,19 @@ class Edits:
 def _is_behind(edit: Message, old: Request) -> bool:
     """True if ``old`` came from a later edit than ``edit``: edits arrive out of order when a room key is late."""
     return bool(old.edit_id) and old.sent_at is not None and edit.timestamp / 1000 < old.sent_at
+
+
+def _line_for(outcome: Outcome | None, old: Request) -> str | None:
+    """What is to be typed for the picture of ``old`` with the words of its edit; ``None``: they are the same, or the
+    edit asks for no picture."""
+    new = None if outcome is None else outcome.request
+    if new is None or new.kind != "image":
+        return None
+    prompt, before = ((body or {}).get("prompt") for body in (new.body, old.body))
+    if not prompt or prompt == before:
+        return None
+    line = line_of(replace(read_settings(new.asked) or DrawOptions(), prompt=str(prompt)))
+    return f"again --prompt {str(prompt) if line is None else line.removeprefix('draw ')}"
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -104,7 +104,7 @@ class Events:
             encryption,
             delivery.cancelling,
             follow_ups,
-            Edits(http, store, delivery, handle, log),
+            Edits(http, store, delivery, handle, log, prefix=lambda: values().prefix),
             self._late,
             self._failures,
             handle=handle,

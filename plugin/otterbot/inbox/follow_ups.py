@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
 from .. import texts
@@ -24,6 +25,14 @@ from ..waiting import surely
 from .repeats import Repeats
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Target:
+    """What somebody reacted to, as what is replied to."""
+
+    event_id: str
+    thread_root: str | None = None
 
 
 class FollowUps:
@@ -87,11 +96,18 @@ class FollowUps:
             self._delivery.accepted_request(request)
 
     async def commit_reaction(self, reaction: Reaction, outcome: Outcome) -> None:
-        """What follows from a reaction: it has no answer of its own."""
+        """What follows from a reaction. What it says replies to the message that the reaction is on."""
         key = key_of(self._bot, reaction.room_id, reaction.event_id)
         self._outbox.sent_before.note(key, reaction.timestamp / 1000, reaction.room_id)
         request = None if outcome.again is None else self._again(reaction, key, outcome.again)
+        if outcome.request is not None:
+            request = await self._of_reaction(reaction, key, outcome.request)
         parts = [*outcome.parts, *([] if request is None else self._delivery.first_parts(request))]
+        if outcome.reply is not None:
+            target = _Target(event_id=reaction.target, thread_root=outcome.reply.thread)
+            text = texts.for_whom(outcome.reply.text, reaction.emoji, reaction.sender)
+            content = await event_content.notice(text, key, REPLY, target)
+            parts.append(Part(key=key, part=REPLY, room_id=reaction.room_id, content=content))
         stop = self._stopped(outcome)
         cancel = [key for key in outcome.cancel if key not in stop]
         commit = Commit(
@@ -126,6 +142,27 @@ class FollowUps:
             private=old.private,
             thread_root=old.thread_root,
             reply_to=old.reply_to,
+            sent_at=reaction.timestamp / 1000,
+            created_at=now,
+            expires_at=now + self._values().keep_hours * 3600,
+        )
+
+    async def _of_reaction(self, reaction: Reaction, key: str, new: NewRequest) -> Request:
+        """A request of who reacted, about the message that the reaction is on."""
+        now = self._store.clock.now()
+        return Request(
+            key=key,
+            room_id=reaction.room_id,
+            event_id=reaction.target,
+            edit_id=reaction.event_id,
+            sender=reaction.sender,
+            kind=new.kind,
+            body=new.body,
+            asked=new.asked,
+            notes=new.notes,
+            private=await self._private(reaction.room_id),
+            thread_root=new.thread,
+            reaction=reaction.emoji,
             sent_at=reaction.timestamp / 1000,
             created_at=now,
             expires_at=now + self._values().keep_hours * 3600,

@@ -12,8 +12,7 @@ from .. import texts
 from ..commands.outcome import Outcome, say
 from ..errors import AnswerLost, RateLimited, Unanswered, places
 from ..language import reaction as reactions
-from ..language.choice import choice
-from ..language.message import Message, from_raw, reaction_from_raw
+from ..language.message import Message, from_raw
 from ..language.reaction import Reaction
 from ..matrix.encryption import Encryption, KeyMissing, KeyTooNew
 from ..matrix.sync_answer import Raw, seconds
@@ -82,11 +81,7 @@ class Handler:
         if await self._surely(lambda: self._store.is_handled(event_id)):
             return
         if raw.get("type") == "m.reaction":
-            line = reaction_from_raw(raw)
-            if line is not None and choice(line.reaction) is not None:
-                await self._carry_out(replace(line, said_at=said_at(raw)))
-            else:
-                await self._reaction(raw)
+            await self._reaction(raw)
             return
         if encrypted and self._late.waits(raw):
             return
@@ -150,7 +145,7 @@ class Handler:
             return say(texts.INTERNAL)
 
     async def _meaning(self, message: Message) -> Outcome | None:
-        if message.edit_id is not None and not message.reaction:
+        if message.edit_id is not None:
             return await self._edits.outcome(message)
         return await self._handle(message)
 

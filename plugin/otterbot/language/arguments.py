@@ -9,11 +9,12 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from .flags import read_flags
+from .flags import read_flags, read_words
 from .option_values import FACTORS
 from .options import DrawOptions
 from .problems import Overlooked, UsageProblem
 from .typed import folded
+from .word_changes import read_changes
 
 PAUSES = ".,;:…。，、；：،؛"
 ENDS = f"{PAUSES}!?！？؟"
@@ -74,11 +75,22 @@ def flags_only(name: str, text: str) -> Intent:
     return Intent(name=name, options=options, problem=problem, overlooked=overlooked)
 
 
+def changes_and_flags(name: str, text: str) -> Intent:
+    """Flags, and words that are changed: ``+red scarf -cowboy hat``."""
+    options, words, problem, overlooked = read_words(text)
+    if words and problem is None and _ANY_WORD.search(words):
+        options = replace(options, changes=read_changes(words))
+        problem = _stray(overlooked) if options.changes is None else None
+    elif words.strip(f"{ENDS} ") and problem is None:
+        problem = _stray(overlooked)
+    return Intent(name=name, options=options, problem=problem, overlooked=overlooked)
+
+
 def variation_and_flags(name: str, text: str) -> Intent:
-    """``0.4``, ``42:0.2`` and flags."""
+    """``0.4``, ``42:0.2``, flags, and words that are changed."""
     if (how := _BY_HOW_MUCH.match(text)) is not None:
         text = f"--variation {how[1]} {text[how.end() :]}"
-    return flags_only(name, text)
+    return changes_and_flags(name, text)
 
 
 def factor_and_flags(name: str, text: str) -> Intent:

@@ -60,15 +60,23 @@ def parse_options(text: str) -> tuple[DrawOptions, UsageProblem | None]:
 
 
 def read_flags(text: str) -> tuple[DrawOptions, UsageProblem | None, tuple[Overlooked, ...]]:
-    """The same, and what looks like a flag and was read as words."""
+    """The same, and what looks like a flag and was read as words. Words and those of ``--prompt`` both count."""
+    options, words, problem, overlooked = read_words(text)
+    if problem is None and words:
+        options = replace(options, prompt=words if options.prompt is None else f"{words}, {options.prompt}")
+    return options, problem, overlooked
+
+
+def read_words(text: str) -> tuple[DrawOptions, str, UsageProblem | None, tuple[Overlooked, ...]]:
+    """The flags, and the words around them by themselves; ``prompt`` is what stands behind its flag."""
     reader = _Reader(text)
     options = DrawOptions()
     try:
         for option, value in reader:
             options = _with(options, option, value)
     except Refused as refusal:
-        return options, refusal.problem, ()
-    return replace(options, prompt=reader.prompt or None), None, reader.missed.found
+        return options, "", refusal.problem, ()
+    return options, reader.prompt, None, reader.missed.found
 
 
 class _Reader:

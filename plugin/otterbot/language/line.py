@@ -60,7 +60,12 @@ def _readable(options: DrawOptions, command: str, marked: bool) -> DrawOptions:
 
 def _is_said(option: Option, options: DrawOptions) -> bool:
     """Of several options for one field the first one says it: ``--ar square``."""
-    return option.flag and option is FIELDS[option.fields[0]] and option.value(options) is not None
+    return (
+        option.flag
+        and option.name != "prompt"
+        and option is FIELDS[option.fields[0]]
+        and option.value(options) is not None
+    )
 
 
 def _flag(option: Option, options: DrawOptions, quoted: bool) -> str:

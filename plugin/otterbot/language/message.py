@@ -50,8 +50,6 @@ class Message:
     encrypted: bool = False
     is_media: bool = False
     own: bool = False
-    reaction: str = ""
-    """An emoji, where somebody reacted with it to ``event_id``; ``edit_id`` is the reaction itself then."""
 
     @property
     def mark(self) -> str:
@@ -98,29 +96,6 @@ def relations(relates: Mapping[str, Any]) -> tuple[str | None, str | None]:
 def thread_of(event: Mapping[str, Any]) -> str | None:
     """The thread that a (readable) event stands in."""
     return relations(_mapping(_mapping(event.get("content")).get("m.relates_to")))[0]
-
-
-def reaction_from_raw(raw: Mapping[str, Any]) -> Message | None:
-    """A reaction as a message about what it is on; ``None`` if it is no well-formed one. Never raises."""
-    event_id, sender, room_id = (_text(raw.get(name)) for name in ("event_id", "sender", "room_id"))
-    timestamp = numeric.whole(raw.get("origin_server_ts"))
-    relation = _mapping(_mapping(raw.get("content")).get("m.relates_to"))
-    target, emoji = event_id_in(relation.get("event_id")), _text(relation.get("key"))
-    if relation.get("rel_type") != "m.annotation" or target is None or emoji is None or "state_key" in raw:
-        return None
-    if event_id is None or sender is None or room_id is None or timestamp is None:
-        return None
-    return Message(
-        room_id=room_id,
-        event_id=target,
-        edit_id=event_id,
-        sender=sender,
-        body="",
-        msgtype="",
-        timestamp=timestamp,
-        said_at=timestamp / 1000,
-        reaction=emoji,
-    )
 
 
 def from_raw(raw: Mapping[str, Any], *, encrypted: bool, own_id: str = "") -> Message | None:

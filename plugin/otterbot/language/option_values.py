@@ -24,6 +24,14 @@ SHAPE = 4
 _SHAPE = re.compile(r"([1-9][0-9]{0,2}):([1-9][0-9]{0,2})", re.ASCII)
 
 
+@dataclass(frozen=True)
+class WordChange:
+    """Words to be added to a prompt, or to be taken out of it."""
+
+    words: str
+    added: bool
+
+
 @dataclass(frozen=True, kw_only=True)
 class Variation:
     """Another seed, and the interpolation towards it: above 0, up to 1."""

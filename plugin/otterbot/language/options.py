@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from .composite_kinds import ControlBy, HiresOf, Shape, Size, VariationOf
 from .option_kinds import BadValue, Bare, Constant, Factor, Kind, Name, NeverTyped, Number, Sampler, Seed, Whole, Words
-from .option_values import FACTORS, MAX_SEED, SHAPE, SHAPES, UPSCALERS, Control, Hires, Variation
+from .option_values import FACTORS, MAX_SEED, SHAPE, SHAPES, UPSCALERS, Control, Hires, Variation, WordChange
 from .problems import Refused
 
 STEPS = Whole(1, 200)
@@ -34,6 +34,8 @@ class DrawOptions:
     """What a person typed; ``None`` is "not typed"."""
 
     prompt: str | None = None
+    changes: tuple[WordChange, ...] | None = None
+    """Of the words of a picture that is there; no flag."""
     negative_prompt: str | None = None
     """``""`` (typed as ``--no ""``): none at all, not even the model's own."""
     steps: int | None = None
@@ -138,7 +140,15 @@ def _shape(name: str) -> Option:
 
 
 OPTIONS = (
-    Option(name="prompt", kind=Words(), fields=("prompt",), flag=False, label="Prompt"),
+    Option(
+        name="prompt", kind=Words(), fields=("prompt",), commands=DRAWN, label="Prompt",
+        takes="words, up to the next flag",
+        does="behind `!again` and `!vary`: these words instead of the picture's; see [below](#other-words)",
+        wants="`--prompt` takes the words of the picture, such as {!again --prompt otter, red scarf}.",
+    ),
+    Option(
+        name="changes", kind=Kind(), fields=("changes",), flag=False, commands=DRAWN, sent=False, recorded=False,
+    ),
     Option(
         name="no", kind=Words(), fields=("negative_prompt",),
         meant=("negative", "neg", "not", "without"), label="Not in it",

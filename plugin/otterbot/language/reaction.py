@@ -7,11 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from .. import numeric
+from .choice import choice
 from .message import event_id_in
 
-_UNSEEN = {0xFE0E: None, 0xFE0F: None}
-"""What says how an emoji is drawn; clients differ in it."""
+_UNSEEN = dict.fromkeys((0xFE0E, 0xFE0F, *range(0x1F3FB, 0x1F400)))
+"""What says how an emoji is drawn: variation selectors, in which clients differ, and the tones of skin."""
+_SAME = {"🔄": "🔁"}
+_KEYCAP = "\u20e3"
+NUMBERS = frozenset(f"{number}{_KEYCAP}" for number in range(1, 10))
 LONGEST = 16
+"""Characters of a reaction; longer ones are no emoji that anything follows from."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,9 +29,23 @@ class Reaction:
     target: str
     """The event that it is on."""
     emoji: str
-    """Without variation selectors."""
+    """As :func:`plain` has it."""
     timestamp: int
     """``origin_server_ts``, milliseconds."""
+
+    @property
+    def number(self) -> int | None:
+        """The number that it shows, from 1 to 9."""
+        return int(self.emoji[0]) if self.emoji in NUMBERS else None
+
+
+def plain(emoji: str) -> str:
+    """The one form of what people take for the same emoji; a number is a keycap, however it was written."""
+    number = choice(emoji)
+    if number is not None:
+        return f"{number}{_KEYCAP}"
+    bare = emoji.translate(_UNSEEN)
+    return _SAME.get(bare, bare)
 
 
 def from_raw(event: Mapping[str, Any]) -> Reaction | None:
@@ -48,6 +67,6 @@ def from_raw(event: Mapping[str, Any]) -> Reaction | None:
         event_id=event_id,
         sender=sender,
         target=target,
-        emoji=emoji.translate(_UNSEEN),
+        emoji=plain(emoji),
         timestamp=int(numeric.number(event.get("origin_server_ts")) or 0),
     )

@@ -109,6 +109,8 @@ class Request:
     done_at: float | None = None
     outcome: str | None = None
     cancel_owed: bool = False
+    reaction: str | None = None
+    """The emoji with which it was asked for, on the message ``event_id``; ``edit_id`` is the reaction itself then."""
     asked_in: str | None = None
     """The room of the message, where the request has moved with an upgrade since."""
 

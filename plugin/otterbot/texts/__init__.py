@@ -15,10 +15,12 @@ from .encryption import *  # noqa: F403
 from .escape import *  # noqa: F403
 from .explained import *  # noqa: F403
 from .jobs import *  # noqa: F403
+from .reactions import *  # noqa: F403
 from .refusals import *  # noqa: F403
 from .rooms import *  # noqa: F403
 from .starts import *  # noqa: F403
 from .upgrades import *  # noqa: F403
 from .usage import *  # noqa: F403
 from .waiting import *  # noqa: F403
+from .words import *  # noqa: F403
 from .worker import *  # noqa: F403

@@ -127,7 +127,7 @@ async def test_draw_with_a_worker_that_hangs_is_quick(rig: Rig) -> None:
         ("!draw otter --seed same", ["`!again --seed same`"]),
         ("!draw " + "x" * 4001, ["has 4001 characters", "at most 4000", "by 1"]),
         ("!draw otter --no " + "x" * 4001, ["4001"]),
-        ("!again with wings", ["takes only flags"]),
+        ("!again with wings", ["`!again +red scarf -cowboy hat`", "`!again --prompt …`"]),
     ],
 )  # fmt: skip
 async def test_refusals_say_what_to_do(rig: Rig, body: str, words: list[str]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,10 +9,10 @@ from command_rig import ALICE, BOB, BOT, ROOM, Rig
 from room_pictures import RECORD, image, reply, thread
 
 from otterbot import texts
-from otterbot.commands import handle
+from otterbot.commands import handle, reactions
 from otterbot.commands.outcome import Outcome
 from otterbot.config import DrawValues, Values
-from otterbot.language.message import reaction_from_raw
+from otterbot.language.reaction import from_raw
 
 PROMPTS = ["otter, hat", "otter --steps 99, at night", "otter, oil"]
 TWO = "2\ufe0f\u20e3"
@@ -28,9 +27,9 @@ def described(rig: Rig, sender: str = BOT, part: str = "described/1", prompts: A
 async def react(rig: Rig, target: str, emoji: str = TWO, sender: str = ALICE) -> Outcome | None:
     relation = {"rel_type": "m.annotation", "event_id": target, "key": emoji}
     raw = rig.homeserver.add(ROOM, sender, "m.reaction", {"m.relates_to": relation})
-    message = reaction_from_raw(raw)
-    assert message is not None
-    return await handle(rig.services, replace(message, said_at=0.0))
+    reaction = from_raw(raw)
+    assert reaction is not None
+    return await reactions.react(rig.services, reaction)
 
 
 # ---------------------------------------------------------------- the command

@@ -86,7 +86,7 @@ async def test_vary_with_changes(rig: Rig, typed: str, expected: dict[str, Any])
 @pytest.mark.parametrize(
     ("typed", "words"),
     [
-        ("with a hat", ["For other words", "`!vary 0.4 --count 2`"]),
+        ("with a hat", ["For other words", "`!vary 0.4 --count 2 +red scarf`"]),
         ("0", ["above 0 and up to 1"]),
         ("20", ["above 0 and up to 1"]),
         ("--strength 0.4", ["`!vary 0.4`"]),

@@ -211,11 +211,22 @@ async def test_a_later_edit_gets_a_sentence(listening: Listening, rig: Rig) -> N
     await listening.sync(command)
     await rig.until(lambda: rig.server.pictures(ROOM))
     await listening.sync(edit(rig, command, "!draw b"))
-    await rig.until(lambda: texts.EDIT_TOO_LATE in rig.bodies())
+    offer = texts.edit_offer("again --prompt b", "!").replace("`", "")
+    await rig.until(lambda: offer in [body.replace("`", "") for body in rig.bodies()])
     assert len(rig.server.pictures(ROOM)) == 1
+    said = len(rig.bodies())
     await listening.sync(edit(rig, command, "!draw c"), edit(rig, command, "!draw d"), rig.server.say(ROOM, "!say e"))
     await rig.until(lambda: "!say e" in rig.bodies())
-    assert rig.bodies().count(texts.EDIT_TOO_LATE) == 1, "it is said once"
+    assert len(rig.bodies()) == said + 1, "it is said once"
+
+
+@pytest.mark.parametrize("body", ["!draw a", "!say b", "talk"])
+async def test_an_edit_without_other_words_is_offered_nothing(listening: Listening, rig: Rig, body: str) -> None:
+    command = rig.server.say(ROOM, "!draw a")
+    await listening.sync(command)
+    await rig.until(lambda: rig.server.pictures(ROOM))
+    await listening.sync(edit(rig, command, body))
+    await rig.until(lambda: texts.EDIT_TOO_LATE in rig.bodies())
 
 
 async def test_an_edit_can_make_a_message_a_command(listening: Listening, rig: Rig) -> None:

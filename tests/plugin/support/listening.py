@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Listening:
-    """Events on a rig, with a command of three words: draw, say, fail. A reaction draws, too."""
+    """Events on a rig, with a command of three words: draw, say, fail. Reactions are what they are."""
 
     def __init__(self, rig: Rig) -> None:
         self.rig = rig
@@ -25,11 +25,6 @@ class Listening:
         self.slow = 0.0
 
     async def handle(self, message: Message) -> Outcome | None:
-        if message.reaction:
-            self.heard.append(f"{message.reaction} on {message.event_id}")
-            self.messages.append(message)
-            drawn = {"prompt": message.reaction, "seed": 7, "count": 1}
-            return Outcome(request=NewRequest(kind="image", body=drawn, thread="$thread"))
         if not message.body.startswith("!"):
             return None
         self.heard.append(message.body)

@@ -175,6 +175,8 @@ async def test_full_queues(tmp_path: Path) -> None:
         status, problem = await here.api.call("POST", "/v1/jobs", image("key-00004", owner="@eve:here"))
         assert (status, problem["code"]) == (429, "queue_full")
         assert (await here.api.call("POST", "/v1/jobs", image("key-00001", count=3)))[0] == 200, "accepted is accepted"
+        status, problem = await here.api.call("POST", "/v1/jobs", image("key-00005", owner="@fay:here", count=5))
+        assert (status, problem["fields"][0]["details"]) == (422, {"most": 4}), "waiting would not help"
 
 
 async def test_refusals_of_lists_and_paths(tmp_path: Path) -> None:

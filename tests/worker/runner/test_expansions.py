@@ -116,6 +116,26 @@ async def test_fewer_are_used_again_which_is_said(tmp_path: Path) -> None:
         assert notes(one) == []
 
 
+async def test_pictures_that_differ_get_words_for_each_prompt_once(tmp_path: Path) -> None:
+    fox = {"when": "fox", "answer": "a red fox, in the snow"}
+    bear = {"when": "bear", "answer": ""}
+    async with with_ollama(tmp_path, {"when": "otter, cowboy hat", "answer": SAID}, fox, bear) as (here, double):
+        told = (await here.api.submit(expand(prompt="otter, cowboy hat", steps=1)))["resolved"]
+        told |= {"expand": True, "expansion": None, "notes": []}
+        each = [{}, {"guidance_scale": 3.0}, {"prompt": "fox"}, {"prompt": "fox", "expand": False}, {"prompt": "bear"}]
+        body = {**image("key-each-1"), "kind": "resolved", "request": {**told, "each": each}}
+        before = len(asked(double))
+        job = await here.api.done((await here.api.submit(body))["id"])
+        assert [one["prompt"] for one in used(job)] == [SAID, SAID, "a red fox, in the snow", "fox", "bear"]
+        assert [(one["expansion"] or {}).get("prompt") for one in used(job)] == [
+            "otter, cowboy hat", "otter, cowboy hat", "fox", None, None,
+        ]  # fmt: skip
+        assert len(asked(double)) - before <= 4
+        said = [picture["result"]["notes"] for picture in job["pictures"]]
+        assert [len(one) for one in said] == [0, 0, 0, 0, 1]
+        assert "was not expanded" in said[4][0]
+
+
 async def test_the_room_may_want_it_and_the_person_not(tmp_path: Path) -> None:
     room = [{"layer": "room", "expand": True}, {"layer": "instance", "expand": False}]
     async with with_ollama(tmp_path, {"when": "otter", "answer": SAID}) as (here, double):

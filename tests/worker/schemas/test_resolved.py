@@ -94,7 +94,7 @@ def test_the_record_is_the_request_and_what_was_measured() -> None:
         "clip_skip", "prompt", "negative_prompt", "model", "model_hash", "sampler", "steps", "guidance_scale",
         "width", "height", "seed", "variation", "init_image", "strength", "mask", "control", "hires", "upscale", "tile",
         "loras", "embeddings", "refiner", "vae", "guidance_rescale", "safety", "plan", "parser", "versions",
-        "expansion",
+        "expansion", "styles", "styled",
     ]  # fmt: skip
     assert (used["seed"], used["init_image"], used["hires"], used["loras"]) == (0, "7" * 64, OLD["hires"], OLD["loras"])
     assert used["control"] == {
@@ -108,7 +108,7 @@ async def test_the_client_is_told_it_when_it_submits_and_later(tmp_path: Path) -
         status, job = await here.api.call("POST", "/v1/jobs", body)
         assert status == 202
         told = job["resolved"]
-        assert told == {"v": 1, **job["request"]}
+        assert told == {"v": 1, **job["request"], "each": []}
         assert (told["width"], told["count"], told["asked"]) == (128, 2, {"width": 130})
         assert told["notes"] == ["130x130 was rounded to 128x128: otter-mini draws multiples of 8."]
         status, again = await here.api.call("POST", "/v1/jobs", body)

@@ -35,6 +35,7 @@ from ..runner.pictures import PictureRunner
 from ..runner.runner_common import Shared
 from ..runner.turns import TurnRunner
 from ..schemas.jobs import Pause
+from ..styles import StyleLibrary
 from . import build, default
 from .background import Background
 from .chat_status import ChatStatus
@@ -61,6 +62,7 @@ class Parts:
     inputs: Inputs
     catalogue: Catalogue
     library: Library
+    styles: StyleLibrary
     gpu: GpuProcess
     card: Card
     chat: ChatStatus
@@ -116,7 +118,7 @@ async def _build(config: Config, database: Database, stack: contextlib.AsyncExit
     store = Store(database)
     catalogue = read_catalogue(config)
     chosen = await default.start(config, catalogue)
-    library = build.library(config)
+    library, styles = build.library(config), build.styles(config)
     stack.push_async_callback(asyncio.to_thread, READER.close)  # waits for the file in work
     background, live = Background(), Live()
     archive = build.archive(config)
@@ -161,6 +163,7 @@ async def _build(config: Config, database: Database, stack: contextlib.AsyncExit
         inputs=inputs,
         catalogue=catalogue,
         library=library,
+        styles=styles,
         gpu=gpu,
         card=card,
         chat=chat,

@@ -15,7 +15,7 @@ from ..models import captioner
 from ..queue.model import StoredJob
 from ..queue.submission import InputGone, KeyReused, Limits, QueueFull, Submission
 from ..requests import input_images, resolve, resubmitted, turns
-from ..requests.refusal import Refused
+from ..requests.refusal import Refused, problem
 from ..schemas.jobs import Job, JobList
 from ..schemas.new_jobs import NewChatJob, NewDescribeJob, NewImageJob, NewJob, NewResolvedJob
 from .auth import client_of
@@ -70,9 +70,16 @@ async def _resolve(parts: Parts, client: str, new: AnyJob) -> Submission:
             return turns.describe_submission(new, client, await _describer(parts))
         if not parts.archive.has_room():
             raise disk_full(parts.archive)
-        found = await input_images.find(resubmitted.asked(new), client, parts.inputs)
+        found = await input_images.find(resubmitted.asked(new)[0], client, parts.inputs)
         return await asyncio.to_thread(
-            resolve.image_submission, new, client, parts.catalogue, parts.default_model, found, parts.library
+            resolve.image_submission,
+            new,
+            client,
+            parts.catalogue,
+            parts.default_model,
+            found,
+            parts.library,
+            parts.styles,
         )
     except ValidationError as error:  # a resolved request with invalid fields
         refuse(error)
@@ -80,7 +87,8 @@ async def _resolve(parts: Parts, client: str, new: AnyJob) -> Submission:
         codes = {problem.code for problem in refused.problems}
         if codes == {"input_gone"}:  # only this: with other problems, sending the picture again would not help
             raise _input_gone() from None
-        code = next((code for code in ("unknown_model", "unknown_lora") if code in codes), "invalid_request")
+        telling = ("unknown_model", "unknown_lora", "unknown_style")
+        code = next((code for code in telling if code in codes), "invalid_request")
         sentences = " ".join(problem.message for problem in refused.problems)
         raise ApiProblem(422, code, sentences, fields=refused.problems) from None
 
@@ -110,6 +118,11 @@ def _key_reused() -> ApiProblem:
 
 
 def _full(full: QueueFull) -> ApiProblem:
+    if full.never:
+        detail = f"One person may have {full.limit} pictures waiting, and this asks for more at once."
+        return ApiProblem(
+            422, "invalid_request", detail, fields=[problem("count", "too_many", detail, most=full.limit)]
+        )
     if full.of_owner:
         detail = f"One person may have {full.limit} pictures and chats waiting; please wait for some of them."
         return ApiProblem(429, "owner_queue_full", detail, headers={"Retry-After": "30"})

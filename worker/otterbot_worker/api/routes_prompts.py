@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from aiohttp import web
 
@@ -10,11 +12,13 @@ from ..errors import CannotLook
 from ..models.loras import Library
 from ..prompts import PARSER, chance
 from ..prompts import explain as explain_one
+from ..requests import styles
 from ..schemas.listings import ExplainedChance, ExplainedFragment, ExplainedLora, ExplainedPrompt, ExplainedPrompts
-from ..schemas.requests import ExplainRequest
+from ..schemas.requests import ExplainRequest, StyleWords
+from ..schemas.style_words import Words
 from .operations import Operation, reply
 from .parts import PARTS
-from .problems import body
+from .problems import ApiProblem, body
 
 OPTIONS_MAX = 20
 """Alternatives of a choice that are told."""
@@ -22,39 +26,65 @@ OPTIONS_MAX = 20
 
 async def explain(request: web.Request) -> web.Response:
     asked = await body(request, ExplainRequest.model_validate_json)
-    library = request.app[PARTS].library
-    negative = asked.negative_prompt
+    seed, library = asked.seed, request.app[PARTS].library
+    prompt = await asyncio.to_thread(_outcome, asked.prompt, "prompt", seed, library)
+    negative = await asyncio.to_thread(_outcome, asked.negative_prompt or "", "negative_prompt", seed, library)
+    words = Words(prompt.text, negative.text)
+    if asked.style:
+        words = await _styled(request, words, asked.style)
+    wanted = asked.negative_prompt is not None or words.negative_prompt
     return reply(
         ExplainedPrompts(
             parser=PARSER,
-            prompt=await asyncio.to_thread(_explained, asked.prompt, "prompt", asked.seed, library),
-            negative_prompt=None
-            if negative is None
-            else await asyncio.to_thread(_explained, negative, "negative_prompt", asked.seed, library),
+            prompt=_explained(words.prompt, prompt),
+            negative_prompt=_explained(words.negative_prompt, negative) if wanted else None,
         )
     )
 
 
-def _explained(text: str, of: chance.Of, seed: int, library: Library) -> ExplainedPrompt:
-    """Of words by chance one outcome; where nothing can be drawn, the words as they are, and why. May read files."""
-    drawn, may, notes = chance.Drawn(text, by_chance=False), list[chance.May](), list[str]()
-    if chance.may_have(text):
-        try:
-            files = library.wildcards.look()
-            drawn, may = chance.draw(text, seed, of, files), chance.may_come(text, files)
-            notes = list(files.notes(drawn.files))
-        except (chance.Undrawable, CannotLook) as why:
-            notes = [f"{str(why).rstrip('.')}."]
-    found = explain_one(drawn.text)
+@dataclass(frozen=True, kw_only=True)
+class _Outcome:
+    """Of words by chance; without chance, or where nothing can be drawn, the words as they are."""
+
+    text: str
+    drawn: bool = False
+    may: Sequence[chance.May] = ()
+    notes: Sequence[str] = ()
+
+
+def _outcome(text: str, of: chance.Of, seed: int, library: Library) -> _Outcome:
+    """May read files."""
+    if not chance.may_have(text):
+        return _Outcome(text=text)
+    try:
+        files = library.wildcards.look()
+        drawn, may = chance.draw(text, seed, of, files), chance.may_come(text, files)
+        return _Outcome(text=drawn.text, drawn=drawn.by_chance, may=may, notes=tuple(files.notes(drawn.files)))
+    except (chance.Undrawable, CannotLook) as why:
+        return _Outcome(text=text, notes=[f"{str(why).rstrip('.')}."])
+
+
+async def _styled(request: web.Request, words: Words, style: Sequence[str | StyleWords]) -> Words:
+    """:raises ApiProblem:"""
+    found = await asyncio.to_thread(styles.explained, words, style, request.app[PARTS].styles)
+    if not found.problems:
+        return found.words
+    sentences = " ".join(problem.message for problem in found.problems)
+    raise ApiProblem(422, found.problems[0].code, sentences, fields=found.problems)
+
+
+def _explained(text: str, outcome: _Outcome) -> ExplainedPrompt:
+    """``text``: the outcome with its styles."""
+    found = explain_one(text)
     return ExplainedPrompt(
-        drawn=drawn.text if drawn.by_chance else None,
-        chance=[_may(one) for one in may],
+        drawn=outcome.text if outcome.drawn else None,
+        chance=[_may(one) for one in outcome.may],
         kind=found.kind,
         fragments=[ExplainedFragment(**fragment._asdict()) for fragment in found.fragments],
         part_weights=list(found.part_weights),
         loras=[ExplainedLora(name=lora.name, weight=lora.weight) for lora in found.loras],
-        marks=[*found.marks, *(["chance"] if drawn.by_chance else [])],
-        notes=[*notes, *found.notes],
+        marks=[*found.marks, *(["chance"] if outcome.drawn else [])],
+        notes=[*outcome.notes, *found.notes],
     )
 
 

@@ -110,8 +110,8 @@ IMAGES_GONE = """
 _FORGET_RECORD = """
     UPDATE rows SET result = json_set(
         result, '$.filename', 'picture.png', '$.record.asked', json('{}'),
-        '$.record.used.prompt', '', '$.record.used.negative_prompt', '',
-        '$.record.used.chance', NULL, '$.record.used.expansion', NULL,
+        '$.record.used.prompt', '', '$.record.used.expansion', NULL, '$.record.used.negative_prompt', '',
+        '$.record.used.chance', NULL, '$.record.used.styles', json('[]'), '$.record.used.styled', NULL,
         '$.record.used.init_image', NULL, '$.record.used.mask', NULL, '$.record.used.control', NULL,
         '$.record.used.loras', json('[]'), '$.record.used.embeddings', json('[]'), '$.notes', json('[]'), '$.alt', NULL)
     WHERE result IS NOT NULL AND """
@@ -155,10 +155,9 @@ FORGET_TEXT = """
     WHERE result IS NOT NULL AND job_id IN (SELECT value FROM json_each(?))"""
 FORGET_REQUESTS = f"""
     UPDATE jobs SET forgotten = 1, request = json_set(
-        request, '$.prompt', '', '$.negative_prompt', '', '$.chance', NULL, '$.expansion', NULL, '$.theme', NULL,
-        '$.asked', json('{{}}'),
-        '$.init_image', NULL, '$.mask', NULL, '$.control', NULL,
-        '$.loras', json('[]'), '$.embeddings', json('[]'), '$.notes', json('[]'))
+        request, '$.prompt', '', '$.expansion', NULL, '$.negative_prompt', '', '$.theme', NULL, '$.asked', json('{{}}'),
+        '$.chance', NULL, '$.styles', json('[]'), '$.init_image', NULL, '$.mask', NULL, '$.control', NULL,
+        '$.loras', json('[]'), '$.embeddings', json('[]'), '$.notes', json('[]'), '$.each', json('[]'))
     WHERE private = 1 AND forgotten = 0 AND kind = 'image'
     AND NOT EXISTS (SELECT 1 FROM images WHERE job_id = jobs.id AND gone_at IS NULL)
     AND NOT EXISTS (SELECT 1 FROM rows WHERE job_id = jobs.id AND (finished_at IS NULL OR finished_at > ?))

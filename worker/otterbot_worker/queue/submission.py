@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import aiosqlite
@@ -25,12 +25,13 @@ class InputGone(Exception):
 
 
 class QueueFull(Exception):
-    """``limit`` open rows wait or run already; ``of_owner`` says whose."""
+    """``limit`` open rows wait or run already; ``of_owner`` says whose. ``never``: the job alone has more."""
 
-    def __init__(self, limit: int, *, of_owner: bool) -> None:
+    def __init__(self, limit: int, *, of_owner: bool, never: bool = False) -> None:
         super().__init__("the queue is full")
         self.limit = limit
         self.of_owner = of_owner
+        self.never = never
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,13 +59,14 @@ class Submission:
     """The input pictures that it needs."""
 
 
-def new_rows(request: ResolvedRequest, *, work: float) -> list[NewRow]:
-    """The rows of an image job. ``work``: megapixel-steps of one picture."""
+def new_rows(request: ResolvedRequest, *, work: Callable[[ResolvedRequest], float]) -> list[NewRow]:
+    """The rows of an image job. ``work``: the megapixel-steps of a picture."""
     pictures = [request.picture(index) for index in range(request.count)]
-    first: RowKind | None = "prompt" if request.expand else None
-    others: RowKind | None = "later" if request.expand else None
+    expand = any(picture.expand for picture in pictures)
+    first: RowKind | None = "prompt" if expand else None
+    others: RowKind | None = "later" if expand else None
     return [
-        NewRow(seed=picture.seed, model=picture.model, work=work, kind=others if number else first)
+        NewRow(seed=picture.seed, model=picture.model, work=work(picture), kind=others if number else first)
         for number, picture in enumerate(pictures)
     ]
 
@@ -105,6 +107,8 @@ async def insert(
 
 
 async def _check_limits(connection: aiosqlite.Connection, new: Submission, limits: Limits) -> None:
+    if len(new.rows) > (most := min(limits.open_rows_per_owner, limits.open_rows)):
+        raise QueueFull(most, of_owner=True, never=True)
     mine = await fetch_one(connection, q.OPEN_OF_OWNER, (new.client, new.owner))
     if mine is not None and mine["count"] + len(new.rows) > limits.open_rows_per_owner:
         raise QueueFull(limits.open_rows_per_owner, of_owner=True)

@@ -22,7 +22,8 @@ from ..schemas.jobs import FieldProblem
 from ..schemas.new_jobs import NewChatJob, NewDescribeJob, NewImageJob, NewResolvedJob
 from ..schemas.requests import ImageRequest
 from ..schemas.resolved import ResolvedInitImage, ResolvedMask, ResolvedRequest
-from . import chance, expansions, hires, layers, resubmitted, variations
+from ..styles import StyleLibrary
+from . import chance, expansions, hires, layers, resubmitted, several, variations
 from . import input_images as pictures
 from .controlnet import ChosenControlNet, find_controlnet
 from .input_images import Sources
@@ -30,6 +31,7 @@ from .loras import ChosenLoras, find_loras
 from .model import choose_model
 from .refusal import Refused, problem
 from .size import Size, find_size
+from .styles import ChosenStyles, find_styles, with_shape
 
 NO_PREVIEWS = "There were no previews, because the safety checker looks at finished pictures only."
 
@@ -48,15 +50,23 @@ def image_submission(
     default_model: str,
     sources: Sources | None = None,
     library: Library | None = None,
+    styles: StyleLibrary | None = None,
 ) -> Submission:
     """``sources``: the request's input pictures that are here. Reads LoRAs and masks, so it runs in a thread.
 
     :raises Refused: :raises CannotLook: a file could not be looked at
     """
     sources = sources or Sources()
-    request = resolve_image(resubmitted.asked(job), catalogue, default_model, sources, library)
+
+    def one(request: ImageRequest) -> ResolvedRequest:
+        return resolve_image(request, catalogue, default_model, sources, library, styles)
+
+    asked = resubmitted.asked(job)
+    pictures = several.resolved([several.One(name=str(n), request=each) for n, each in enumerate(asked, 1)], one)
     if isinstance(job, NewResolvedJob):
-        request = resubmitted.noted(request, job.request)
+        before = resubmitted.pictures(job.request)
+        pictures = [resubmitted.noted(now, then) for now, then in zip(pictures, before, strict=True)]
+    request = several.as_one(pictures)
     return Submission(
         client=client,
         key=job.key,
@@ -67,7 +77,7 @@ def image_submission(
         private=job.private,
         request=request,
         content=None,
-        rows=new_rows(request, work=tiles.work(request)),
+        rows=new_rows(request, work=tiles.work),
         input_ids=sources.ids,
     )
 
@@ -78,6 +88,7 @@ def resolve_image(
     default_model: str,
     sources: Sources | None = None,
     library: Library | None = None,
+    styles: StyleLibrary | None = None,
 ) -> ResolvedRequest:
     """Fill in defaults and check everything against the model's limits.
 
@@ -88,7 +99,8 @@ def resolve_image(
     entry = model.entry
     words = chance.draw(request, layers.usual_negative(request.layers, entry), library)
     request = words.request
-    chosen = _choose(request, entry, sources, library, downloads=catalogue.downloads_allowed)
+    files = Files(library=library, styles=styles or StyleLibrary(), downloads=catalogue.downloads_allowed)
+    chosen = _choose(request, entry, sources, files)
     problems = [
         *_unavailable(request, entry, catalogue),
         *chosen.sampler_problems,
@@ -98,6 +110,7 @@ def resolve_image(
         *chosen.size.problems,
         *chosen.enlarged.problems,
         *_nothing_to_draw(request),
+        *chosen.style.problems,
         *chosen.wanted.problems,
         *chosen.steering.problems,
     ]
@@ -113,6 +126,15 @@ def resolve_image(
 
 
 @dataclass(frozen=True, kw_only=True)
+class Files:
+    """What prompts may name, and whether ControlNets may be fetched."""
+
+    library: Library | None
+    styles: StyleLibrary
+    downloads: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Chosen:
     """The request's values, with defaults filled in."""
 
@@ -123,6 +145,7 @@ class _Chosen:
     guidance_scale: float
     guidance_notes: list[str]
     negative_prompt: str
+    style: ChosenStyles
     size: Size
     enlarged: hires.ChosenHires
     expand: expansions.Expand
@@ -130,12 +153,14 @@ class _Chosen:
     steering: ChosenControlNet
 
 
-def _choose(
-    request: ImageRequest, entry: ModelEntry, sources: Sources, library: Library | None, *, downloads: bool
-) -> _Chosen:
+def _choose(request: ImageRequest, entry: ModelEntry, sources: Sources, files: Files) -> _Chosen:
     usual = layers.usual(request.layers, entry)
     steps = layers.find_steps(request, entry, usual.steps)
     negative = usual.negative_prompt if request.negative_prompt is None else request.negative_prompt
+    style = find_styles(request, negative, files.styles)
+    request, shape_notes = with_shape(request, style.aspect)
+    style.notes += shape_notes
+    words, library = style.words, files.library
     sampler = usual.sampler if request.sampler is None else samplers.resolve(request.sampler)
     if request.upscale is not None:
         size = hires.upscaled_size(request, request.upscale, entry, sources.start)
@@ -143,7 +168,7 @@ def _choose(
         size = find_size(request, entry, pictures.shape(sources), usual.size)
     nets = (library or Library()).controlnets
     counted = StepCount(*sampling_steps.steps(steps.number, pictures.strength(request, sources)))
-    guidance_scale, guidance_notes = _guidance(request, entry, usual.guidance_scale, counted)
+    guidance_scale, guidance_notes = _guidance(request, words.prompt, entry, usual.guidance_scale, counted)
     return _Chosen(
         sampler=sampler,
         sampler_problems=layers.sampler_problems(request, sampler, entry),
@@ -151,24 +176,25 @@ def _choose(
         guidance_scale=guidance_scale,
         guidance_notes=guidance_notes,
         negative_prompt=negative,
+        style=style,
         size=size,
         enlarged=hires.find(request, entry, size, steps.number),
         expand=expansions.find(request, entry, usual=usual.expand),
-        wanted=find_loras(request.prompt, negative, entry, library, counted) if library is not None else ChosenLoras(),
-        steering=find_controlnet(request, sources.control, entry, nets, downloads=downloads),
+        wanted=find_loras(*words, entry, library, counted) if library is not None else ChosenLoras(),
+        steering=find_controlnet(request, sources.control, entry, nets, downloads=files.downloads),
     )
 
 
 def _guidance(
-    request: ImageRequest, entry: ModelEntry, set_here: float | None, steps: StepCount
+    request: ImageRequest, prompt: str, entry: ModelEntry, set_here: float | None, steps: StepCount
 ) -> tuple[float, list[str]]:
-    """The CFG, and notes. ``set_here``: from a layer."""
+    """The CFG, and notes. ``prompt``: with its styles; ``set_here``: from a layer."""
     usual, weighted = entry.defaults.guidance_scale, entry.defaults.guidance_scale_weighted
     if request.guidance_scale is not None:
         return request.guidance_scale, []
     if set_here is not None:
         return set_here, []
-    if weighted is None or weighted == usual or not read(lora_tags(request.prompt).text, steps).weighted:
+    if weighted is None or weighted == usual or not read(lora_tags(prompt).text, steps).weighted:
         return usual, []
     return weighted, [f"CFG {weighted:g}, as the prompt has weights; {usual:g} is usual."]
 
@@ -183,6 +209,7 @@ def _resolved(
         model=entry.name,
         prompt=request.prompt,
         negative_prompt=chosen.negative_prompt,
+        styles=tuple(chosen.style.styles),
         steps=chosen.steps.number,
         guidance_scale=chosen.guidance_scale,
         width=size.width,
@@ -209,6 +236,7 @@ def _resolved(
         notes=(
             *chosen.steps.notes,
             *chosen.guidance_notes,
+            *chosen.style.notes,
             *size.notes,
             *enlarged.notes,
             *notes,

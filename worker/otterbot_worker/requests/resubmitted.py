@@ -9,6 +9,8 @@ from typing import Any
 from ..schemas.new_jobs import NewImageJob, NewResolvedJob
 from ..schemas.requests import ImageRequest
 from ..schemas.resolved import ResolvedExpansion, ResolvedRequest
+from . import chance
+from .refusal import Refused, problem
 
 _AS_THEY_ARE = (
     "prompt", "negative_prompt", "model", "steps", "guidance_scale", "sampler", "seed", "count", "strength", "theme",
@@ -17,15 +19,35 @@ _AS_THEY_ARE = (
 """Fields that are equal in a request and a resolved request. The size is as well, except with ``upscale``."""
 
 
-def asked(job: NewImageJob | NewResolvedJob) -> ImageRequest:
-    """The job's request, within the bounds of any other request.
+def asked(job: NewImageJob | NewResolvedJob) -> list[ImageRequest]:
+    """The job's request, within the bounds of any other request; where its pictures differ in more than their seed,
+    that of each.
+
+    :raises pydantic.ValidationError: :raises Refused:
+    """
+    if isinstance(job, NewImageJob):
+        return chance.singly(job.request)
+    given = job.model_dump(include={"key", "owner", "room", "private"})
+    found = [
+        NewImageJob.model_validate({**given, "kind": "image", "request": _explicit(before)}).request
+        for before in pictures(job.request)
+    ]
+    if any(_start(one) != _start(found[0]) for one in found):
+        raise Refused([problem("each", "other_pictures", "All pictures of a job start from the same one.")])
+    return found
+
+
+def pictures(request: ResolvedRequest) -> list[ResolvedRequest]:
+    """Each picture's request where they differ in more than their seed, else the request itself.
 
     :raises pydantic.ValidationError:
     """
-    if isinstance(job, NewImageJob):
-        return job.request
-    given = job.model_dump(include={"key", "owner", "room", "private"})
-    return NewImageJob.model_validate({**given, "kind": "image", "request": _explicit(job.request)}).request
+    return [request.single(index) for index in range(len(request.each))] or [request]
+
+
+def _start(request: ImageRequest) -> tuple[object, ...]:
+    control = request.control
+    return request.init_image, request.mask, None if control is None else control.id
 
 
 def _explicit(before: ResolvedRequest) -> dict[str, Any]:
@@ -34,6 +56,7 @@ def _explicit(before: ResolvedRequest) -> dict[str, Any]:
         fields |= {"width": before.width, "height": before.height}
     else:
         fields["upscale"] = before.upscale.factor
+    fields["style"] = tuple(style.model_dump() for style in before.styles)
     fields["variation"] = None if before.variation is None else dict(before.variation)
     for name in ("init_image", "mask"):
         picture = getattr(before, name)

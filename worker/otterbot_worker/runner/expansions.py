@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from typing import cast
 
 from ..chat import ChatBackend, Message, Wishes, failures
@@ -20,7 +20,7 @@ from ..prompts import expansion
 from ..queue.disk import forgone, passes, surely
 from ..queue.model import Row, StoredJob
 from ..schemas.jobs import Progress
-from ..schemas.resolved import ResolvedExpansion, ResolvedRequest
+from ..schemas.resolved import ResolvedExpansion, ResolvedRequest, joined
 from . import eta
 from .interruptible import Interruptible
 from .lanes import WrongLane
@@ -35,6 +35,10 @@ LOAD_SECONDS = 180.0
 """In which the language model has to be there; from then on it has the time of the settings."""
 TRIES = 2
 """Ends of the worker in the middle of it, after which it is not tried again."""
+
+
+PROMPTS = 8
+"""Of one job, where its pictures have different ones."""
 
 
 class _Unwritten(Exception):
@@ -106,12 +110,22 @@ class PromptRunner:
         if interrupted():
             raise Cancelled
         request = job.pictures
+
+        async def write(request: ResolvedRequest) -> ResolvedRequest:
+            return await self._with_prompts(row, request, backend, load_beside=loads, with_card=with_card)
+
+        return joined(await _each(request, write)) if request.each else await write(request)
+
+    async def _with_prompts(
+        self, row: Row, request: ResolvedRequest, backend: ChatBackend, *, load_beside: bool, with_card: bool
+    ) -> ResolvedRequest:
+        """:raises _Unwritten: :raises Cancelled:"""
         form, embeddings = await asyncio.to_thread(self._look, request)
         named = expansion.take_apart(request.prompt, embeddings)
         count = request.count
         within = expansion.Form(sentences=form.sentences, tokens=min(form.tokens, TOKENS * 9 // 10 // count))
         asked = [cast(Message, vars(one)) for one in expansion.question(named, within, count)]
-        text, model = await self._answer(row, backend, asked, seed=request.seed, load_beside=loads)
+        text, model = await self._answer(row, backend, asked, seed=request.seed, load_beside=load_beside)
         if with_card:
             await self._card.chatted(model)
         plain = expansion.read_answers(text, count)
@@ -184,8 +198,36 @@ class PromptRunner:
         self._listener.progressed(row.client, row.job_id, row.idx, progress)
 
 
+async def _each(
+    request: ResolvedRequest, write: Callable[[ResolvedRequest], Awaitable[ResolvedRequest]]
+) -> list[ResolvedRequest]:
+    """The pictures of a request whose prompts may differ. Of one prompt they all get the same, so that what else they
+    differ in can be seen. :raises _Unwritten: :raises Cancelled:"""
+    pictures = [request.single(index) for index in range(request.count)]
+    first = {one.prompt: one for one in reversed(pictures) if one.expand}
+    if len(first) > PROMPTS:
+        raise _Unwritten(f"the pictures have more than {PROMPTS} different ones.")
+    written: dict[str, ResolvedRequest] = {}
+    for prompt, one in reversed(first.items()):
+        try:
+            written[prompt] = await write(one)
+        except _Unwritten as why:
+            written[prompt] = _unwritten(one, str(why))
+    return [_with_words_of(one, written[one.prompt]) if one.expand else one for one in pictures]
+
+
+def _with_words_of(request: ResolvedRequest, other: ResolvedRequest) -> ResolvedRequest:
+    """``other``: the first picture with the same prompt, once it is written."""
+    said = other.notes[-1:] if other.expansion is None else ()
+    notes = (*request.notes, *said)
+    return request.model_copy(update={"expand": False, "expansion": other.expansion, "notes": notes})
+
+
 def _unwritten(request: ResolvedRequest, why: str) -> ResolvedRequest:
     said = f"The prompt was not expanded: {why}"
+    if request.each:
+        pictures = [request.single(index) for index in range(request.count)]
+        return joined([_unwritten(one, why) if one.expand else one for one in pictures])
     return request.model_copy(update={"expand": False, "notes": (*request.notes, said)})
 
 

@@ -144,7 +144,7 @@ class Views:
             private=job.private,
             created_at=job.created_at,
             state=state,
-            request=job.request.model_dump(mode="json", exclude={"v", "named", "pictures"}),
+            request=job.request.model_dump(mode="json", exclude={"v", "named", "pictures", "each"}),
             resolved=job.request if isinstance(job.request, ResolvedRequest) else None,
         )
         if line is not None and position is not None:

@@ -28,6 +28,7 @@ from ..schemas.draw_files import (
     LoraFile,
     MaskFile,
 )
+from ..schemas.resolved import ResolvedRequest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +49,7 @@ def find(row: Row, job: StoredJob, catalogue: Catalogue, library: Library, input
     :raises JobFailed: something is not here any more :raises CannotLook: a file could not be looked at
     """
     look = catalogue.look()
-    entry, request = look.entry(row.model), job.pictures
+    entry, request = look.entry(row.model), job.pictures.picture(row.idx)
     if entry is None and (why := look.broken.get(row.model)) is not None:
         raise JobFailed("model_broken", f"The model {row.model} cannot be used. {why}")
     if entry is None:
@@ -62,8 +63,8 @@ def find(row: Row, job: StoredJob, catalogue: Catalogue, library: Library, input
         control = control_files(request.control, library.controlnets, inputs.path(job.client, request.control.id))
     return NeededFiles(
         entry=entry,
-        init_image=_init_image(job, inputs),
-        mask=_mask(job, inputs),
+        init_image=_init_image(job.client, request, inputs),
+        mask=_mask(job.client, request, inputs),
         control=control,
         loras=loras,
         embeddings=embeddings,
@@ -89,6 +90,8 @@ def task(
         "prompt": lora_tags(picture.prompt).text,
         "expansion": None,  # the prompts of the other pictures
         "chance": None,  # the words that were not drawn
+        "styles": (),
+        "styled": None,  # the styles stand around the prompts
         "init_image": needed.init_image,
         "mask": needed.mask,
         "control": needed.control,
@@ -107,17 +110,17 @@ def task(
     )
 
 
-def _init_image(job: StoredJob, inputs: InputFiles) -> InitImageFile | None:
-    picture = job.pictures.init_image
+def _init_image(client: str, request: ResolvedRequest, inputs: InputFiles) -> InitImageFile | None:
+    picture = request.init_image
     if picture is None:
         return None
-    return InitImageFile(**dict(picture), path=str(inputs.path(job.client, picture.id)))
+    return InitImageFile(**dict(picture), path=str(inputs.path(client, picture.id)))
 
 
-def _mask(job: StoredJob, inputs: InputFiles) -> MaskFile | None:
-    mask, picture = job.pictures.mask, job.pictures.init_image
+def _mask(client: str, request: ResolvedRequest, inputs: InputFiles) -> MaskFile | None:
+    mask, picture = request.mask, request.init_image
     if mask is None or picture is None:
         return None
     place = inputs.mask_path if mask.alpha else inputs.path
     own = mask.alpha and mask.id == picture.id
-    return MaskFile(**dict(mask), path=str(place(job.client, mask.id)), of_init_image=own)
+    return MaskFile(**dict(mask), path=str(place(client, mask.id)), of_init_image=own)

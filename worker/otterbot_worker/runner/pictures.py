@@ -18,10 +18,11 @@ from ..models.catalogue import Catalogue
 from ..models.entries import ModelEntry
 from ..models.loras import Library
 from ..queue.disk import UNWRITABLE, forgone, passes, surely
-from ..queue.model import Row, StoredJob
+from ..queue.model import ImageRow, Row, StoredJob
 from ..sampling import sampling_steps, tiles
 from ..schemas.jobs import Failure, Progress
 from ..schemas.records import Record
+from ..schemas.resolved import ResolvedRequest
 from . import beside, eta, needed_files, results, taking
 from .countdown import Countdown
 from .lease import CardTaken
@@ -83,7 +84,7 @@ class PictureRunner:
             needed = await asyncio.to_thread(needed_files.find, row, job, self._catalogue, self._library, self._inputs)
         except CannotLook as error:
             raise HandBack(error.sentence, UNREAD_SECONDS, alone=True) from None
-        countdown = self._countdown(row, job)
+        countdown = self._countdown(row, job.pictures.picture(row.idx))
         report = self._reporter(row, countdown)
         report(Progress(phase="starting"))
         company = await self._taking.take(row.model)
@@ -147,13 +148,13 @@ class PictureRunner:
             reason = f"Pictures cannot be written to the disk ({os.strerror(number)}), so they wait."
             raise HandBack(reason, wait)
 
-    def _countdown(self, row: Row, job: StoredJob) -> Countdown:
+    def _countdown(self, row: Row, picture: ResolvedRequest) -> Countdown:
         finish = self._speeds.get(eta.finish_name(row.model))
         return Countdown(
             work=row.work,
             pipeline=self._speeds.row_seconds("image", row.model, row.work),
-            runs=tiles.runs(job.pictures),
-            finish=None if finish is None else finish * _decoded(job),
+            runs=tiles.runs(picture),
+            finish=None if finish is None else finish * _decoded(picture),
             load=0.0 if self._card.resident == row.model else self._speeds.load_seconds(row.model),
         )
 
@@ -196,7 +197,7 @@ class PictureRunner:
 
     async def _save(self, row: Row, job: StoredJob, drawn: Drawn, countdown: Countdown, entry: ModelEntry) -> None:
         """Archive a drawn picture and finish its row. Only database errors are raised."""
-        now = time.time()
+        now, picture = time.time(), job.pictures.picture(row.idx)
         record = results.record(row, job, drawn, took=now - (row.claimed_at or now))
         try:
             stored = await self._archive.store(
@@ -204,7 +205,7 @@ class PictureRunner:
                 width=drawn.width,
                 height=drawn.height,
                 record=record,
-                theme=job.pictures.theme,
+                theme=picture.theme,
                 private=job.private,
                 created_at=now,
                 client=job.client,
@@ -223,9 +224,10 @@ class PictureRunner:
             log.exception("a picture could not be archived", extra={"job": row.job_id})
             await self._fail(row, internal("image"))
         else:
-            await unbroken(self._succeed(row, job, drawn, stored, record, entry))
+            image = results.image_row(row, job, stored, now)
+            await unbroken(self._succeed(row, picture, drawn, image, stored, record, entry))
             if countdown.finish_seconds is not None:
-                await self._measure(eta.finish_name(row.model), countdown.finish_seconds / _decoded(job))
+                await self._measure(eta.finish_name(row.model), countdown.finish_seconds / _decoded(picture))
         self._live.forget(row.job_id, row.idx)
         self._listener.job_changed(row.client, row.job_id)
         self._listener.queue_moved()
@@ -235,17 +237,22 @@ class PictureRunner:
             self._measures.finished.labels("image", "failed").inc()
 
     async def _succeed(
-        self, row: Row, job: StoredJob, drawn: Drawn, stored: Stored, record: Record, entry: ModelEntry
+        self,
+        row: Row,
+        picture: ResolvedRequest,
+        drawn: Drawn,
+        image: ImageRow,
+        stored: Stored,
+        record: Record,
+        entry: ModelEntry,
     ) -> None:
-        now = time.time()
-        image = results.image_row(row, job, stored, now)
         notes = [
-            *job.pictures.notes,
-            *sampling_steps.notes(job.pictures, entry.limits.size_multiple),
+            *picture.notes,
+            *sampling_steps.notes(picture, entry.limits.size_multiple),
             *drawn.notes,
         ]
         result = results.image_result(stored, record, notes, drawn.alt)
-        if not await surely(lambda: self._store.succeed(row, result, image, now), ended=self._ended):
+        if not await surely(lambda: self._store.succeed(row, result, image, time.time()), ended=self._ended):
             await self._archive.delete(stored.relpath)
             return
         log.info(
@@ -272,7 +279,7 @@ class PictureRunner:
             await self._store.set_speed(name, *self._speeds.add(name, value))
 
 
-def _decoded(job: StoredJob) -> float:
+def _decoded(picture: ResolvedRequest) -> float:
     """Megapixels decoded after the last step; 0 with tiles, which are decoded in between."""
-    width, height = tiles.final(job.pictures)
-    return 0.0 if tiles.in_tiles(job.pictures) else float(width * height / 1e6)
+    width, height = tiles.final(picture)
+    return 0.0 if tiles.in_tiles(picture) else float(width * height / 1e6)

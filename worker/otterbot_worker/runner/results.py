@@ -45,6 +45,8 @@ def record(row: Row, job: StoredJob, drawn: Drawn, *, took: float) -> Record:
         guidance_rescale=drawn.guidance_rescale,
         safety=request.safety,
         plan=drawn.plan,
+        styles=list(request.styles),
+        styled=request.styled,
         parser=PARSER,
         versions={"otterbot-worker": __version__, **drawn.versions},
         **request.settings(),

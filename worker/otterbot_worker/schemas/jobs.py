@@ -21,7 +21,8 @@ class FieldProblem(Sent):
     details: dict[str, int | float | str | list[str]] = {}
     """What a client needs that says it in words of its own; only the worker's own names and numbers. ``model``: the
     chosen one; ``least``, ``most``; ``width``, ``height``: the closest size that is drawn; ``near``: names like the one
-    that nobody knows, ``known``: all there are; ``problem``: what is wrong with a model."""
+    that nobody knows, ``known``: all there are; ``problem``: what is wrong with a model; ``pictures``: which of a job's
+    pictures it is wrong with, where not all of them."""
 
 
 class Problem(Sent):
@@ -37,7 +38,7 @@ class Problem(Sent):
     ``picture_unreadable``, ``picture_too_large``, ``picture_too_small``, ``picture_too_complex``, ``picture_cut_off``,
     ``too_large``,
     ``cannot_look`` (nobody could say whether a file is here: try again), ``too_many_streams``,
-    ``unknown_lora``, ``unsupported_media_type``, ``method_not_allowed``, ``internal``."""
+    ``unknown_lora``, ``unknown_style``, ``unsupported_media_type``, ``method_not_allowed``, ``internal``."""
     detail: str | None = None
     fields: list[FieldProblem] = []
 
@@ -174,7 +175,8 @@ class Job(Sent):
     eta_s: float | None = None
     """Seconds until the whole job is done, as far as it can be told."""
     request: dict[str, Any] = {}
-    """The request with every default filled in (for chat: without the messages)."""
+    """The request with every default filled in (for chat: without the messages). Where the pictures differ in more than
+    their seed, the first one's: ``resolved`` has the others."""
     resolved: ResolvedRequest | None = None
     """The same, typed, of an image job: what a client keeps that wants the same pictures again, and submits as
     ``resolved`` where they are forgotten. Its ``notes`` say what was changed in the request."""

@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from .base import Name, Received
-from .requests import MAX_COUNT, ChatRequest, DescribeRequest, ImageRequest, Prompt
-from .resolved import ResolvedExpansion, ResolvedRequest, UsedChance
+from .requests import MAX_COUNT, MAX_PICTURES, ChatRequest, DescribeRequest, ImageRequest, Prompt
+from .resolved import Differences, ResolvedExpansion, ResolvedRequest, UsedChance
 
 JobKey = Annotated[str, Field(min_length=8, max_length=128, pattern=r"^[A-Za-z0-9_.:-]+$")]
 Note = Annotated[str, Field(max_length=2_000)]
@@ -57,6 +57,7 @@ class ResolvedBefore(ResolvedRequest):
     """Its words are drawn as they are."""
     notes: Annotated[tuple[Note, ...], Field(max_length=100)] = ()
     """They are said again, with what is another one by now."""
+    each: Annotated[tuple[Differences, ...], Field(max_length=MAX_PICTURES)] = ()
 
 
 class NewResolvedJob(_NewJob):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from .base import Sent
-from .resolved import Asked, UsedChance, UsedEmbedding, UsedExpansion, UsedLora, UsedVariation
+from .resolved import Asked, UsedChance, UsedEmbedding, UsedExpansion, UsedLora, UsedStyle, UsedVariation, UsedWords
 from .settings import Settings
 
 
@@ -109,6 +109,10 @@ class Used(Settings, Sent):
     """Where words were drawn by chance: what from."""
     expansion: UsedExpansion | None = None
     """Where a language model wrote the prompt: what it was asked with."""
+    styles: list[UsedStyle] = []
+    """Put around ``styled``, in order."""
+    styled: UsedWords | None = None
+    """With ``styles``: the words before them."""
 
 
 class Record(Sent):

@@ -13,6 +13,10 @@ MAX_PROMPT = 4_000
 MAX_SEED = 2**32 - 1
 """A1111's and ComfyUI's limit; picture k of a job has the seed ``(seed + k) % 2**32``."""
 MAX_COUNT = 8
+MAX_STYLES = 8
+MAX_STYLE_NAME = 100
+MAX_PICTURES = 64
+"""Of a job, where they differ in more than their seed."""
 MAX_CHAT_CHARACTERS = 64_000
 MAX_CHAT_PICTURES = 4
 """Of one message."""
@@ -24,6 +28,21 @@ GuidanceScale = Annotated[float, Field(ge=0, le=30)]
 Side = Annotated[int, Field(ge=16, le=4096)]
 """Of a picture, in pixels."""
 Prompt = Annotated[str, Field(max_length=MAX_PROMPT)]
+StyleName = Annotated[str, Field(min_length=1, max_length=MAX_STYLE_NAME)]
+
+
+class StyleWords(Received):
+    """A style with its words: one that the worker does not know, as a room's own, or one as it was once."""
+
+    name: StyleName
+    prompt: Prompt = ""
+    """``{prompt}`` in it is where a picture's words go; without it they stand before these."""
+    negative_prompt: Prompt = ""
+
+
+Styles = Annotated[tuple[StyleName | StyleWords, ...], Field(max_length=MAX_STYLES)]
+"""In order: the first is put around a picture's words, the second around what that gives. Names are those of ``GET
+/v1/styles``; capitals, spaces and hyphens in them do not matter. An empty list is no style, whatever is usual."""
 
 
 class Variation(Received):
@@ -53,6 +72,8 @@ class ImageOptions(Settings, Received):
 
     prompt: Prompt | None = None
     negative_prompt: Prompt | None = None
+    style: Styles | None = None
+    """Put around both prompts, which are these words then and what the styles say."""
     model: Name | None = None
     """Capitals do not matter."""
     steps: Steps | None = None
@@ -142,6 +163,8 @@ class Layer(Received):
     sampler: Name | None = None
     """One that nobody knows is refused."""
     negative_prompt: Prompt | None = None
+    style: Styles | None = None
+    """Names that nobody knows any more are left out, and a note says so. Not with ``upscale``."""
     expand: bool | None = None
 
 
@@ -229,3 +252,5 @@ class ExplainRequest(Received):
     negative_prompt: Prompt | None = None
     seed: Annotated[int, Field(ge=0, le=MAX_SEED)] = 0
     """By which choices and wildcards are drawn."""
+    style: Styles = ()
+    """Explained is what they make of the prompts."""

@@ -8,12 +8,14 @@ default, so rows of older and newer versions can be read.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, JsonValue, PlainSerializer, ValidationError
 
 from .requests import MAX_SEED, ImageOptions
 from .settings import Settings
+from .style_words import Words, styled
 
 Pair = tuple[int, int]
 """Width and height, in pixels."""
@@ -68,6 +70,21 @@ class ResolvedMask(Fixed):
     """SHA-256 of the bytes that were sent; that of ``init_image`` where its own transparency is the mask."""
     alpha: bool
     """Its transparency says where to draw anew; else its brightness."""
+
+
+class UsedStyle(Fixed):
+    """A style as it was when the request was accepted."""
+
+    name: str
+    prompt: str = ""
+    negative_prompt: str = ""
+
+
+class UsedWords(Fixed):
+    """A picture's words before its styles were put around them."""
+
+    prompt: str
+    negative_prompt: str
 
 
 class UsedExpansion(Fixed):
@@ -154,6 +171,9 @@ Asked = Annotated[
 ]
 """Only what the person typed: what nobody named is not there, in JSON too."""
 
+Differences = dict[str, JsonValue]
+"""Fields of a `ResolvedRequest`, as JSON has them."""
+
 
 class ResolvedRequest(Settings, Fixed):
     """Everything that makes the pictures of a job, but for what is only known once a model is loaded: the hash of its
@@ -165,6 +185,10 @@ class ResolvedRequest(Settings, Fixed):
     prompt: str
     """As it was typed, LoRA tags included; of one picture (`picture`), as it is drawn."""
     negative_prompt: str
+    styles: tuple[UsedStyle, ...] = ()
+    """Put around the words of each picture, in order."""
+    styled: UsedWords | None = None
+    """Of one picture with styles (`picture`): the words that they were put around."""
     steps: int
     guidance_scale: float
     width: int
@@ -205,19 +229,57 @@ class ResolvedRequest(Settings, Fixed):
     notes: tuple[str, ...] = ()
     """What was changed, ignored or fallen back to, as sentences for people."""
     asked: Asked = ImageOptions()
+    each: tuple[Differences, ...] = ()
+    """Where its pictures differ in more than their seed: what each has in place of this request's. Each is a request of
+    its own (`picture`), and this one is the first one's, with the notes that all have."""
 
     def picture(self, index: int) -> ResolvedRequest:
-        """The request of one of its pictures. Each has the next seed; but with a variation all share the job's seed,
-        as in AUTOMATIC1111's web UI, and that of the variation counts up: each is a variation of the same picture."""
-        prompt = self._prompt(index)
-        if self.variation is None:
-            return self.model_copy(update={"seed": seed_of(self.seed, index), "prompt": prompt})
-        varied = self.variation.model_copy(update={"seed": seed_of(self.variation.seed, index)})
-        return self.model_copy(update={"variation": varied, "prompt": prompt})
+        """The request of one of its pictures, which may differ in everything where ``each`` says so. Else each has the
+        next seed; but with a variation all share the job's seed, as in AUTOMATIC1111's web UI, and that of the
+        variation counts up: each is a variation of the same picture."""
+        if self.each:
+            return self.single(index).picture(0)
+        one = self._in_style(self._prompt(index))
+        if one.variation is None:
+            return one.model_copy(update={"seed": seed_of(self.seed, index)})
+        varied = one.variation.model_copy(update={"seed": seed_of(one.variation.seed, index)})
+        return one.model_copy(update={"variation": varied})
+
+    def _in_style(self, prompt: str) -> Self:
+        """With these words. A language model writes before styles are put around them."""
+        if not self.styles:
+            return self.model_copy(update={"prompt": prompt})
+        before = Words(prompt, self.negative_prompt)
+        drawn = styled(before, self.styles)
+        words = UsedWords(prompt=before.prompt, negative_prompt=before.negative_prompt)
+        return self.model_copy(
+            update={"prompt": drawn.prompt, "negative_prompt": drawn.negative_prompt, "styled": words}
+        )
+
+    def single(self, index: int) -> Self:
+        """One of the pictures of ``each`` as a request of its own, which stands for the job's with its words as typed.
+
+        :raises ValidationError: a client sent something that makes no request
+        """
+        whole = self.model_dump(mode="json", exclude={"each", "count"})
+        return self.model_validate({**whole, **self.each[index]})
 
     def _prompt(self, index: int) -> str:
         written = self.expansion.prompts if self.expansion is not None else ()
         return written[index % len(written)] if written else self.prompt
+
+
+def joined(pictures: Sequence[ResolvedRequest]) -> ResolvedRequest:
+    """One request of several that are one picture each; `ResolvedRequest.single` gives them back."""
+    first = pictures[0]
+    notes = tuple(note for note in first.notes if all(note in one.notes for one in pictures))
+    whole = first.model_copy(update={"notes": notes})
+    common = whole.model_dump(mode="json")
+    each = tuple(
+        {name: value for name, value in one.model_dump(mode="json").items() if value != common[name]}
+        for one in pictures
+    )
+    return whole.model_copy(update={"count": len(pictures), "each": each})
 
 
 class ResolvedChat(Fixed):
