@@ -115,8 +115,11 @@ def test_what_is_missing_is_told_with_the_nearest(folder: Path) -> None:
     assert "The worker has none" in refused(folder, "__animal__")
     put(folder, "animal.txt", "x")
     put(folder, "deep/sea.txt", "x")
-    assert refused(folder, "__animals__").endswith("The nearest is: `__animal__`.")
-    assert refused(folder, "__sea__").endswith("The nearest is: `__deep/sea__`.")
+    assert refused(folder, "__animals__").endswith(
+        "The nearest is: `__animal__`. Words between such underscores are written `\\__so__`."
+    )
+    assert "The nearest is: `__deep/sea__`." in refused(folder, "__sea__")
+    assert refused(folder, "{__animal__|__sea__}").startswith("Wildcard number 2: There is no file")
     assert "`__animal__`, `__deep/sea__`" in refused(folder, "__qqqqq__")
     assert "qqqqq" not in refused(folder, "__qqqqq__")
 
@@ -199,7 +202,7 @@ def test_what_is_endless_is_listed(folder: Path) -> None:
     listed = problems(folder)
     assert "names itself" in (listed["a"] or "")
     assert "which names" in (listed["b"] or "")
-    assert "Line 1 of `d.txt`" in (listed["d"] or "")
+    assert "line 1 of `d.txt`" in (listed["d"] or "")
     assert listed["e"] is None
     assert outcomes(folder, "__e__") == {"fine"}
 

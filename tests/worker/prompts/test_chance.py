@@ -219,7 +219,7 @@ def test_what_is_broken_is_refused_with_every_seed(text: str, code: str) -> None
         (Here(a="x\nthe __a__"), "`a.txt` names itself"),
         (Here(a="__b__", b="x\n__a__"), "`a.txt` names `b.txt`, which names `a.txt`"),
         (Here(a="__*__\nx"), "`a.txt` names itself"),
-        (Here(a="x\n__c__"), "Line 2 of `a.txt` names a wildcard. There is no c."),
+        (Here(a="x\n__c__"), "A wildcard in line 2 of `a.txt`: There is no c."),
     ],
 )
 def test_what_is_endless_or_missing_in_a_file_is_refused_by_its_name(files: Here, said: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from ..prompts import chance
 from ..sampling import samplers
 from ..schemas.requests import ImageRequest
 from ..schemas.settings import SETTINGS
@@ -16,6 +17,7 @@ from ..schemas.settings import SETTINGS
 LABELS = {
     "prompt": "prompt",
     "negative_prompt": "negative prompt",
+    "chance": "template",
     "style": "style",
     "model": "model",
     "steps": "number of steps",
@@ -99,7 +101,14 @@ def valid(values: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
     labels = sorted({LABELS[name] for name in bad & kept.keys() if name not in missing})
     notes += [f"The {label} in it is nothing that Otterbot takes: left out." for label in labels]
     notes += [f"It names no {LABELS[name]}." for name in missing]
-    return {name: value for name, value in kept.items() if name not in bad}
+    found = {name: value for name, value in kept.items() if name not in bad}
+    return found if "chance" in found else found | _as_they_are(found)
+
+
+def _as_they_are(found: Mapping[str, Any]) -> dict[str, Any]:
+    """The words of a picture are those that were drawn, also where they look like chance."""
+    words = [found.get(name) for name in ("prompt", "negative_prompt")]
+    return {"chance": {}} if any(isinstance(text, str) and chance.literal(text) != text for text in words) else {}
 
 
 def _text(value: Any) -> Any:

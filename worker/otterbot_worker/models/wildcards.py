@@ -42,6 +42,7 @@ _NAME = re.compile(r"[\w.\-](?:[\w.\- ]{0,98}[\w.\-])?")
 _UNSEEN = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]")
 _LARGE = f"is larger than {BYTES_MAX // 1024**2} MB"
 _OUTSIDE = "is a link that leads out of the folder of wildcards"
+_AS_WORDS = r"Words between such underscores are written `\__so__`."
 _BAD_NAME = "has a name that it cannot be called by: rename it, with letters, digits, . _ and -"
 
 
@@ -138,12 +139,14 @@ class Look:
     def unknown(self, wildcard: Wildcard) -> str:
         said = "There is no file of wildcards of that name."
         if not self.files:
-            return f"{said} The worker has none; the operator puts them into `{FOLDER}/` in its data directory."
+            there = f"The worker has none; the operator puts them into `{FOLDER}/` in its data directory."
+            return f"{said} {there} {_AS_WORDS}"
         near = self._near(wildcard.name)
         names = near or list(self.files)[:SHOWN]
         more = f" and {len(self.files) - SHOWN} more" if not near and len(self.files) > SHOWN else ""
         there = ", ".join(f"`__{_shown(name)}__`" for name in names)
-        return f"{said} {'The nearest' if near else 'There'} {'is' if len(names) == 1 else 'are'}: {there}{more}."
+        which = "The nearest" if near else "There"
+        return f"{said} {which} {'is' if len(names) == 1 else 'are'}: {there}{more}. {_AS_WORDS}"
 
     def notes(self, files: Sequence[str]) -> Iterator[str]:
         """What is to be said of the files that a prompt was drawn from."""

@@ -117,11 +117,12 @@ def reach(nodes: Sequence[Node], files: Files) -> tuple[str, ...]:
             if len(done) + len(chain) >= FILES_MAX or len(chain) >= CHAIN_MAX or count > LINES_MAX:
                 raise Undrawable("too_many_wildcards", TOO_WIDE)
             for number, inner in read.names.values():
-                follow(inner, (*chain, file), f"Line {number} of `{file}.txt` names a wildcard. ")
+                follow(inner, (*chain, file), f"A wildcard in line {number} of `{file}.txt`: ")
             done[file] = None
 
-    for wildcard in wildcards(tuple(nodes)):
-        follow(wildcard, (), "")
+    named = list(wildcards(tuple(nodes)))
+    for number, wildcard in enumerate(named, 1):
+        follow(wildcard, (), f"Wildcard number {number}: " if len(named) > 1 else "")
     return tuple(done)
 
 
