@@ -27,7 +27,7 @@ OLD: dict[str, Any] = {
 """As versions before this type wrote it: without ``v``, and without what came later."""
 JOB: dict[str, Any] = {
     "id": "j", "client": "c", "key": "k", "body_hash": "h", "kind": "image", "owner": "o", "room": "r", "private": 0,
-    "created_at": 1.0, "content": None,
+    "created_at": 1.0, "content": None, "sheet": None,
 }  # fmt: skip
 
 

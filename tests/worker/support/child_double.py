@@ -2,10 +2,10 @@
 
 Words in the prompt make it misbehave: ``die:NAME:N`` kills it at the second step the first N times it is asked
 (counted in files beside its lock; a file ``cuda`` there makes it say that it has a card, and it leaves a file
-``released`` when it was asked to free it; with a file ``slow-start`` it never gets ready), ``fail`` fails, ``unsafe``
-does where the safety checker has to look, ``hang`` stops moving, ``slow`` takes a tenth of a second a step,
-``slowload`` never has its model. Where there is a `card_file`, ``ranout`` runs out of memory, and ``breaks`` dies, if a
-language model is on the card as well.
+``released`` when it was asked to free it; with a file ``slow-start`` it never gets ready), ``fail`` fails (``failodd``
+only with an odd seed), ``unsafe`` does where the safety checker has to look, ``hang`` stops moving, ``slow`` takes a
+tenth of a second a step, ``slowload`` never has its model. Where there is a `card_file`, ``ranout`` runs out of memory,
+and ``breaks`` dies, if a language model is on the card as well.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ class Child:
                 self.misbehave(task)
                 if "ranout" in task.prompt and task.beside:
                     return self.crowded(task, spent=True)
-                if "fail" in task.prompt or self.unsafe(task):
+                if self.fails(task) or self.unsafe(task):
                     return None
         pixels = bytes([task.seed % 256, 0, task.seed // 256 % 256]) * task.width * task.height
         try:
@@ -185,10 +185,13 @@ class Child:
             os.kill(os.getpid(), signal.SIGKILL)
         if "hang" in task.prompt:
             time.sleep(3_600)
-        if "fail" in task.prompt:
+        if self.fails(task):
             self.fail(task, "nan", ooms=self.ooms() if "tight" in task.prompt else [])
         if self.unsafe(task):
             self.fail(task, "unsafe")
+
+    def fails(self, task: messages.Draw) -> bool:
+        return "fail" in task.prompt and ("failodd" not in task.prompt or task.seed % 2 == 1)
 
     def unsafe(self, task: messages.Draw) -> bool:
         return task.checker is not None and "unsafe" in task.prompt

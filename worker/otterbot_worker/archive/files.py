@@ -4,6 +4,7 @@
 ROOT/2024-01-21/otter_20240121132050.png          the picture, with its record in it
                 otter_20240121132050.yml          the same for people
                 otter_20240121132050.thumb.jpg    what clients show first
+                otter_20240121132050.sheet.jpg    a contact sheet, named by its first picture; with both as well
 ROOT/.scratch/TASK.rgb                            raw pixels on their way from the GPU process
 ```
 
@@ -16,6 +17,7 @@ Everything slow happens in one thread of the archive's own, so that a picture is
 from __future__ import annotations
 
 import asyncio
+import errno
 import shutil
 import time
 import uuid
@@ -29,7 +31,7 @@ from typing import Literal, TypeVar
 
 from .. import privacy, space
 from ..schemas.records import Record
-from . import durable, metadata, names, pictures, retention
+from . import durable, metadata, names, pictures, retention, sheets
 from .stored import Stored, stored
 
 T = TypeVar("T")
@@ -169,23 +171,56 @@ class Archive:
         target, temporary = durable.reserve(folder, stem, self._given)
         try:
             notes = metadata.sidecar(
-                record,
-                filename=target.name,
-                created=datetime.fromtimestamp(created_at).astimezone().isoformat(timespec="seconds"),
-                private=private,
-                owner=owner,
+                record, filename=target.name, created=_iso(created_at), private=private, owner=owner
             )
-            durable.write(retention.sidecar_of(target), notes.encode("utf-8"))
-            durable.write(retention.thumbnail_of(target), encoded.thumbnail)
-            durable.write(target, encoded.png, temporary)
-            durable.sync_folder(folder)
+            self._write(target, encoded, notes, temporary)
             if new_folder:
                 durable.sync_folder(self.root)
+        finally:
+            temporary.unlink(missing_ok=True)
+        return stored(encoded, image_id=owner.image_id, relpath=f"{folder.name}/{target.name}")
+
+    def _write(self, target: Path, encoded: pictures.Encoded, notes: str, temporary: Path | None = None) -> None:
+        """The picture last: where it is, its sidecar and thumbnail are. On any error none of them is."""
+        try:
+            durable.write(retention.sidecar_of(target), notes.encode("utf-8"))
+            durable.write(retention.thumbnail_of(target), encoded.thumbnail)
+            durable.write(target, encoded.data, temporary)
+            durable.sync_folder(target.parent)
         except BaseException:
-            for path in (temporary, target, retention.sidecar_of(target), retention.thumbnail_of(target)):
+            for path in (target, retention.sidecar_of(target), retention.thumbnail_of(target)):
                 path.unlink(missing_ok=True)
             raise
-        return stored(encoded, image_id=owner.image_id, relpath=f"{folder.name}/{target.name}")
+
+    async def store_sheet(
+        self, contents: sheets.Contents, *, beside: str, private: bool, created_at: float, client: str = "otterbot"
+    ) -> tuple[Stored, tuple[bool, ...]]:
+        """Makes a contact sheet and archives it. ``beside``: the relpath of its first picture. Once more makes the same
+        file again, with another id.
+
+        Returns also, of each field, whether its picture is on it. Raises `OSError` for the disk.
+        """
+        picture = self.path(beside)
+
+        def work() -> tuple[Stored, tuple[bool, ...]]:
+            if not self.is_here():
+                raise OSError(errno.EIO, "the archive is not there")
+            composed = sheets.compose(contents)
+            owner = metadata.Owner(uuid.uuid4().hex, client)
+            target = retention.sheet_of(picture)
+            shown = zip(contents.fields, composed.shown, strict=True)
+            notes = metadata.sheet_sidecar(
+                filename=target.name,
+                created=_iso(created_at),
+                private=private,
+                owner=owner,
+                fields={one.name: one.picture.name if one.picture and seen else None for one, seen in shown},
+            )
+            self._write(target, composed.encoded, notes)
+            relpath = f"{target.parent.name}/{target.name}"
+            return stored(composed.encoded, image_id=owner.image_id, relpath=relpath), composed.shown
+
+        return await self._in_thread(work)
 
     # ------------------------------------------------------------ removing
 
@@ -248,3 +283,8 @@ class Archive:
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.wrap_future(self._thread.submit(work))
+
+
+def _iso(moment: float) -> str:
+    """Unix seconds as the operator's clock shows them."""
+    return datetime.fromtimestamp(moment).astimezone().isoformat(timespec="seconds")

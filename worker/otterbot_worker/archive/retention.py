@@ -24,6 +24,7 @@ UNDELIVERED_SECONDS = 7 * 86_400.0
 their room, are never delivered, and nobody else would delete them."""
 
 _THUMBNAIL = ".thumb.jpg"
+_SHEET = f"{names.SHEET}.jpg"
 _SIDECAR_MAX = 1024 * 1024
 """Bytes. The longest prompts make a tenth of it."""
 
@@ -56,6 +57,10 @@ class Found:
     private: bool | None
     owner: metadata.Owner | None = None
 
+    @property
+    def mimetype(self) -> str:
+        return "image/jpeg" if self.relpath.endswith(_SHEET) else "image/png"
+
 
 def sidecar_of(picture: Path) -> Path:
     return picture.with_suffix(".yml")
@@ -63,6 +68,11 @@ def sidecar_of(picture: Path) -> Path:
 
 def thumbnail_of(picture: Path) -> Path:
     return picture.with_name(picture.stem + _THUMBNAIL)
+
+
+def sheet_of(picture: Path) -> Path:
+    """The contact sheet that begins with that picture."""
+    return picture.with_name(picture.stem + _SHEET)
 
 
 def folders(root: Path) -> Iterator[Path]:
@@ -75,7 +85,8 @@ def folders(root: Path) -> Iterator[Path]:
 def scan(root: Path) -> list[Found]:
     """Every picture in the archive."""
     found = []
-    for picture in (path for folder in folders(root) for path in folder.glob("*.png")):
+    kinds = ("*.png", f"*{_SHEET}")
+    for picture in (path for folder in folders(root) for kind in kinds for path in folder.glob(kind)):
         if not names.is_stem(picture.stem) or picture.name.startswith("."):
             continue
         # Files that cannot be looked at stay, such as a link to itself or a name too long for a sidecar.
@@ -185,12 +196,18 @@ def clear_leftovers(root: Path, *, older_than: float) -> int:
     for folder in folders(root):
         for path in [path for path in folder.iterdir() if not path.is_dir()]:
             half = path.name.startswith(".") and path.name.endswith(".tmp")
-            beside = path.suffix in (".yml", ".jpg") and not path.with_name(f"{_stem(path.name)}.png").exists()
-            if (half or beside) and is_ours(path.name):
+            if (half or _is_alone(path)) and is_ours(path.name):
                 count += _delete_old(path, older_than)
         with contextlib.suppress(OSError):
             folder.rmdir()
     return count
+
+
+def _is_alone(path: Path) -> bool:
+    """Whether it is a sidecar or a thumbnail whose picture is not there."""
+    stem = _stem(path.name)
+    picture = path.with_name(stem + (".jpg" if stem.endswith(names.SHEET) else ".png"))
+    return path.suffix in (".yml", ".jpg") and not picture.exists()
 
 
 def is_ours(name: str) -> bool:
@@ -203,7 +220,7 @@ def _stem(name: str) -> str:
     for ending in (_THUMBNAIL, ".yml", ".png"):
         if name.endswith(ending):
             return name.removesuffix(ending)
-    return ""
+    return name.removesuffix(".jpg") if name.endswith(_SHEET) else ""
 
 
 def _delete_old(path: Path, older_than: float | None) -> int:

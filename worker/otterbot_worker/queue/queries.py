@@ -12,8 +12,8 @@ _MINE = "job_id = ? AND idx = ? AND state = 'running' AND attempt = ?"
 
 JOB_BY_KEY = "SELECT * FROM jobs WHERE client = ? AND key = ?"
 INSERT_JOB = """
-    INSERT INTO jobs (id, client, key, body_hash, kind, owner, room, private, created_at, request, content)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *"""
+    INSERT INTO jobs (id, client, key, body_hash, kind, owner, room, private, created_at, request, content, sheet_owed)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *"""
 INSERT_ROW = """
     INSERT INTO rows (job_id, idx, client, owner, kind, model, work, seed, state, created_at)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?)"""
@@ -103,6 +103,7 @@ INSERT_IMAGE = """
     INSERT INTO images (image_id, client, job_id, idx, relpath, mimetype, thumbnail_type, private, created_at)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 ADOPT_IMAGE = f"{INSERT_IMAGE} ON CONFLICT (image_id) DO NOTHING"
+IMAGES_OF_JOB = "SELECT * FROM images WHERE job_id = ? AND gone_at IS NULL ORDER BY idx"
 IMAGE_DELIVERED = "UPDATE images SET delivered_at = COALESCE(delivered_at, ?) WHERE image_id = ?"
 IMAGES_GONE = """
     UPDATE images SET gone_at = COALESCE(gone_at, ?) WHERE relpath IN (SELECT value FROM json_each(?))"""
@@ -118,6 +119,25 @@ _FORGET_RECORD = """
 FORGET_RECORD = f"{_FORGET_RECORD} job_id = ? AND idx = ?"
 FORGET_RECORDS = f"""{_FORGET_RECORD} (job_id, idx) IN (
         SELECT job_id, idx FROM images WHERE private = 1 AND relpath IN (SELECT value FROM json_each(?)))"""
+
+# ---------------------------------------------------------------- contact sheets
+
+SHEETS_OWED = f"""
+    SELECT * FROM jobs WHERE sheet_owed = 1
+    AND NOT EXISTS (SELECT 1 FROM rows WHERE job_id = jobs.id AND {_OPEN}) ORDER BY created_at LIMIT 20"""
+SHEET_MADE = """
+    UPDATE jobs SET sheet_owed = 0, sheet = ?1 WHERE id = ?2 AND sheet_owed = 1
+    AND EXISTS (SELECT 1 FROM images WHERE job_id = ?2 AND gone_at IS NULL) RETURNING id"""
+NO_SHEET = "UPDATE jobs SET sheet_owed = 0, sheet = ? WHERE id = ? AND sheet_owed = 1"
+SHEET_DELIVERED = """
+    UPDATE images SET delivered_at = ?1, keep_until = ?2 WHERE job_id = ?3 AND idx >= 0 AND delivered_at IS NULL"""
+IMAGES_CHOSEN_FROM = "SELECT * FROM images WHERE keep_until <= ? AND private = 1 AND gone_at IS NULL"
+FORGET_SHEET = (
+    "UPDATE jobs SET sheet = json_set(sheet, '$.picture.filename', 'sheet.jpg') WHERE id = ? AND sheet IS NOT NULL"
+)
+FORGET_SHEETS = """
+    UPDATE jobs SET sheet = json_set(sheet, '$.picture.filename', 'sheet.jpg') WHERE sheet IS NOT NULL AND id IN (
+        SELECT job_id FROM images WHERE private = 1 AND idx < 0 AND relpath IN (SELECT value FROM json_each(?)))"""
 
 # ---------------------------------------------------------------- pictures to start from
 
@@ -157,7 +177,8 @@ FORGET_REQUESTS = f"""
     UPDATE jobs SET forgotten = 1, request = json_set(
         request, '$.prompt', '', '$.expansion', NULL, '$.negative_prompt', '', '$.theme', NULL, '$.asked', json('{{}}'),
         '$.chance', NULL, '$.styles', json('[]'), '$.init_image', NULL, '$.mask', NULL, '$.control', NULL,
-        '$.loras', json('[]'), '$.embeddings', json('[]'), '$.notes', json('[]'), '$.each', json('[]'))
+        '$.loras', json('[]'), '$.embeddings', json('[]'), '$.notes', json('[]'), '$.each', json('[]'),
+        '$.sheet', NULL)
     WHERE private = 1 AND forgotten = 0 AND kind = 'image'
     AND NOT EXISTS (SELECT 1 FROM images WHERE job_id = jobs.id AND gone_at IS NULL)
     AND NOT EXISTS (SELECT 1 FROM rows WHERE job_id = jobs.id AND (finished_at IS NULL OR finished_at > ?))

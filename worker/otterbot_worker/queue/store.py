@@ -165,9 +165,7 @@ class Store:
         async with self._db.transaction() as connection:
             done = await fetch_one(connection, q.SUCCEED, (text, now, row.job_id, row.idx, row.attempt))
             if done is not None and image is not None:
-                where = (image.image_id, image.client, image.job_id, image.idx, image.relpath)
-                what = (image.mimetype, image.thumbnail_type, image.private, image.created_at)
-                await connection.execute(q.INSERT_IMAGE, (*where, *what))
+                await connection.execute(q.INSERT_IMAGE, image.values())
             return done is not None
 
     async def prompt_written(self, row: Row, request: ResolvedRequest) -> bool:
@@ -213,11 +211,11 @@ class Store:
 
     async def image(self, image_id: str, client: str) -> ImageRow | None:
         found = await self._db.fetch_one(q.IMAGE, (image_id, client))
-        return ImageRow(**{**dict(found), "private": bool(found["private"])}) if found else None
+        return ImageRow.from_row(found) if found else None
 
     async def images_here(self) -> list[ImageRow]:
         found = await self._db.fetch(q.IMAGES_HERE)
-        return [ImageRow(**{**dict(row), "private": bool(row["private"])}) for row in found]
+        return [ImageRow.from_row(row) for row in found]
 
     async def image_delivered(self, image_id: str, now: float) -> None:
         await self._db.write(q.IMAGE_DELIVERED, (now, image_id))
@@ -226,8 +224,12 @@ class Store:
         await self._db.write(q.IMAGES_GONE, (now, json.dumps(list(relpaths))))
 
     async def forget_record(self, image: ImageRow) -> None:
-        """Remove prompts from a picture's result."""
-        await self._db.write(q.FORGET_RECORD, (image.job_id, image.idx))
+        """Remove prompts from a picture's result; from a contact sheet's, the name of its file, which has the first
+        word of one."""
+        if image.is_sheet:
+            await self._db.write(q.FORGET_SHEET, (image.job_id,))
+        else:
+            await self._db.write(q.FORGET_RECORD, (image.job_id, image.idx))
 
     # ------------------------------------------------------------ housekeeping
 

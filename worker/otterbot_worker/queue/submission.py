@@ -94,7 +94,8 @@ async def insert(
     content = None if said is None else json.dumps(said, ensure_ascii=False)
     request = new.request.model_dump_json()
     values = (job_id, new.client, new.key, new.body_hash, new.kind, new.owner, new.room, new.private, now)
-    stored = await fetch_one(connection, q.INSERT_JOB, (*values, request, content))
+    sheet = isinstance(new.request, ResolvedRequest) and new.request.sheet is not None
+    stored = await fetch_one(connection, q.INSERT_JOB, (*values, request, content, sheet))
     await connection.executemany(
         q.INSERT_ROW,
         [

@@ -23,7 +23,7 @@ from ..schemas.new_jobs import NewChatJob, NewDescribeJob, NewImageJob, NewResol
 from ..schemas.requests import ImageRequest
 from ..schemas.resolved import ResolvedInitImage, ResolvedMask, ResolvedRequest
 from ..styles import StyleLibrary
-from . import chance, expansions, hires, layers, resubmitted, several, variations
+from . import chance, expansions, hires, layers, resubmitted, several, sheets, variations
 from . import input_images as pictures
 from .controlnet import ChosenControlNet, find_controlnet
 from .input_images import Sources
@@ -66,7 +66,7 @@ def image_submission(
     if isinstance(job, NewResolvedJob):
         before = resubmitted.pictures(job.request)
         pictures = [resubmitted.noted(now, then) for now, then in zip(pictures, before, strict=True)]
-    request = several.as_one(pictures)
+    request = sheets.added(several.as_one(pictures), job.request.sheet)
     return Submission(
         client=client,
         key=job.key,
@@ -147,6 +147,8 @@ class _Chosen:
     negative_prompt: str
     style: ChosenStyles
     size: Size
+    left_out: list[str]
+    """Notes on the room's defaults that do not fit."""
     enlarged: hires.ChosenHires
     expand: expansions.Expand
     wanted: ChosenLoras
@@ -178,11 +180,18 @@ def _choose(request: ImageRequest, entry: ModelEntry, sources: Sources, files: F
         negative_prompt=negative,
         style=style,
         size=size,
+        left_out=layers.left_out(request, entry, shaped=_shaped(request, sources)),
         enlarged=hires.find(request, entry, size, steps.number),
         expand=expansions.find(request, entry, usual=usual.expand),
         wanted=find_loras(*words, entry, library, counted) if library is not None else ChosenLoras(),
         steering=find_controlnet(request, sources.control, entry, nets, downloads=files.downloads),
     )
+
+
+def _shaped(request: ImageRequest, sources: Sources) -> bool:
+    """Does the size follow from the request or its picture?"""
+    typed = (request.width, request.height, request.aspect, request.upscale)
+    return any(one is not None for one in typed) or pictures.shape(sources) is not None
 
 
 def _guidance(
@@ -234,6 +243,7 @@ def _resolved(
         preview=request.preview and not request.safety,
         describe=request.describe,
         notes=(
+            *chosen.left_out,
             *chosen.steps.notes,
             *chosen.guidance_notes,
             *chosen.style.notes,

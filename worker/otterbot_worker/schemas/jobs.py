@@ -8,7 +8,7 @@ from pydantic import WithJsonSchema
 
 from ..errors import Details
 from .base import Sent, State
-from .records import ImageResult
+from .records import ImageResult, Thumbnail
 from .resolved import ResolvedRequest
 
 
@@ -96,6 +96,42 @@ class Picture(Sent):
     error: Failure | None = None
 
 
+class SheetField(Sent):
+    index: int
+    """Of its picture."""
+    name: str
+    """What it is called, as it stands on the sheet: ``2``, or ``B3`` where columns and rows have titles."""
+    shown: bool
+    """The picture is in it. Else there was none when the sheet was made, and the field says so."""
+
+
+class SheetPicture(Sent):
+    """A picture in the archive like any other: ``GET /v1/images/{image_id}`` and the paths below it have it. It leaves
+    with the last picture that is on it; deleting it deletes them."""
+
+    image_id: str
+    filename: str
+    mimetype: str
+    size: int
+    sha256: str
+    """Of the file, in hex."""
+    width: int
+    height: int
+    blurhash: str
+    thumbnail: Thumbnail
+
+
+class Sheet(Sent):
+    """The contact sheet of a job, made as soon as its last picture is final."""
+
+    columns: int
+    fields: list[SheetField]
+    """Row by row, one for each picture."""
+    picture: SheetPicture | None = None
+    error: Failure | None = None
+    """Why there is no sheet, although pictures were drawn: ``sheet_failed``, ``gone`` (they were deleted before)."""
+
+
 class Drawing(Sent):
     """A picture that a language model asks for. Plain words; whoever draws it treats them as typed."""
 
@@ -181,6 +217,9 @@ class Job(Sent):
     """The same, typed, of an image job: what a client keeps that wants the same pictures again, and submits as
     ``resolved`` where they are forgotten. Its ``notes`` say what was changed in the request."""
     pictures: list[Picture] = []
+    sheet: Sheet | None = None
+    """Where one was asked for, every picture is final, and at least one was drawn: a moment after the last of them.
+    ``null`` until then."""
     turn: Turn | None = None
     description: Description | None = None
 

@@ -16,7 +16,7 @@ MAX_COUNT = 8
 MAX_STYLES = 8
 MAX_STYLE_NAME = 100
 MAX_PICTURES = 64
-"""Of a job, where they differ in more than their seed."""
+"""Of a job, where they differ in more than their seed, and of a contact sheet."""
 MAX_CHAT_CHARACTERS = 64_000
 MAX_CHAT_PICTURES = 4
 """Of one message."""
@@ -175,6 +175,24 @@ class Most(Received):
     steps: Steps | None = None
 
 
+SheetTitle = Annotated[str, Field(max_length=80)]
+
+
+class SheetRequest(Received):
+    """All pictures of a job on one contact sheet: what its fields are called, and what stands beside them."""
+
+    columns: Annotated[int | None, Field(ge=1, le=MAX_PICTURES)] = None
+    """Absent: as many as make the sheet nearly square."""
+    column_titles: Annotated[tuple[SheetTitle, ...], Field(max_length=MAX_PICTURES)] = ()
+    """One for each column, or none."""
+    row_titles: Annotated[tuple[SheetTitle, ...], Field(max_length=MAX_PICTURES)] = ()
+    """One for each row, or none."""
+    titles: Annotated[tuple[SheetTitle, ...], Field(max_length=MAX_PICTURES)] = ()
+    """One below each picture, or none."""
+    caption: Annotated[str, Field(max_length=300)] = ""
+    """Below all of it."""
+
+
 class ImageRequest(ImageOptions):
     """A picture request. The client draws the seed, so that a worker that has forgotten
     everything draws the same picture when the same request is submitted again."""
@@ -210,6 +228,8 @@ class ImageRequest(ImageOptions):
     preview: bool = False
     """Small previews while it is drawn; ``Progress.preview`` says when there is a new one. They change nothing in the
     picture and are gone with its last step. None where ``safety`` is set: the checker has not seen them."""
+    sheet: SheetRequest | None = None
+    """All of its pictures are put on one contact sheet as well, when the last of them is done (``Job.sheet``)."""
     describe: bool = False
     """Once it is drawn, the captioner says what the picture shows (``ImageResult.alt``), where there is one."""
     asked: ImageOptions = ImageOptions()

@@ -153,6 +153,35 @@ class ResolvedUpscale(Fixed):
     tile: Pair
 
 
+class ResolvedSheet(Fixed):
+    """The contact sheet of a job's pictures. A field is called by its number, from 1; with titles of columns and rows
+    by column and row, as ``B3``."""
+
+    columns: int
+    column_titles: tuple[str, ...] = ()
+    row_titles: tuple[str, ...] = ()
+    titles: tuple[str, ...] = ()
+    """One below each picture, or none."""
+    caption: str = ""
+
+    def name(self, index: int) -> str:
+        """What the field of picture ``index`` is called."""
+        if not (self.column_titles and self.row_titles):
+            return str(index + 1)
+        row, column = divmod(index, self.columns)
+        return f"{column_letters(column)}{row + 1}"
+
+
+def column_letters(column: int) -> str:
+    """``A`` to ``Z``, then ``AA``, as spreadsheets have it; ``column`` from 0."""
+    letters = ""
+    column += 1
+    while column:
+        column, letter = divmod(column - 1, 26)
+        letters = chr(ord("A") + letter) + letters
+    return letters
+
+
 def _readable(asked: Any) -> Any:
     """What was stored once, without options that there are no more, or not with these values."""
     if not isinstance(asked, dict):
@@ -226,6 +255,8 @@ class ResolvedRequest(Settings, Fixed):
     """Small previews while it is drawn."""
     describe: bool = False
     """The captioner says what it shows, once it is drawn."""
+    sheet: ResolvedSheet | None = None
+    """All pictures come on one contact sheet as well; of one picture (`picture`) always ``null``."""
     notes: tuple[str, ...] = ()
     """What was changed, ignored or fallen back to, as sentences for people."""
     asked: Asked = ImageOptions()
@@ -241,9 +272,9 @@ class ResolvedRequest(Settings, Fixed):
             return self.single(index).picture(0)
         one = self._in_style(self._prompt(index))
         if one.variation is None:
-            return one.model_copy(update={"seed": seed_of(self.seed, index)})
+            return one.model_copy(update={"seed": seed_of(self.seed, index), "sheet": None})
         varied = one.variation.model_copy(update={"seed": seed_of(one.variation.seed, index)})
-        return one.model_copy(update={"variation": varied})
+        return one.model_copy(update={"variation": varied, "sheet": None})
 
     def _in_style(self, prompt: str) -> Self:
         """With these words. A language model writes before styles are put around them."""
