@@ -140,8 +140,12 @@ async def test_what_was_drawn_before_is_taken_as_it_is(tmp_path: Path) -> None:
         [one] = await used(here, image(prompt="an otter on {ice|sand", chance=before))
         assert one["prompt"] == "an otter on {ice|sand"
         assert one["chance"] == {**before, "negative_prompt": None}
-        [one] = await used(here, image("key-00002", prompt="{a|b}", chance={}))
+        [one] = await used(here, image("key-00002", prompt="{a|b}", chance={"prompt": "{a|b}"}))
         assert (one["prompt"], one["chance"]) == ("{a|b}", None)
+        fields = {"prompt": "{a|b}", "negative_prompt": "{c|d}", "chance": {"prompt": "__gone__"}}
+        [one] = await used(here, image("key-00003", **fields))
+        assert (one["prompt"], one["negative_prompt"]) == ("{a|b}", drawn("{c|d}", 7, "negative_prompt"))
+        assert one["chance"] == {"prompt": "__gone__", "negative_prompt": "{c|d}"}
 
 
 async def test_a_forgotten_job_is_drawn_the_same_although_the_files_are_gone(tmp_path: Path) -> None:

@@ -102,13 +102,15 @@ def valid(values: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
     notes += [f"The {label} in it is nothing that Otterbot takes: left out." for label in labels]
     notes += [f"It names no {LABELS[name]}." for name in missing]
     found = {name: value for name, value in kept.items() if name not in bad}
-    return found if "chance" in found else found | _as_they_are(found)
+    if as_they_are := _as_they_are(found) | {k: v for k, v in found.get("chance", {}).items() if v is not None}:
+        found["chance"] = as_they_are
+    return found
 
 
 def _as_they_are(found: Mapping[str, Any]) -> dict[str, Any]:
-    """The words of a picture are those that were drawn, also where they look like chance."""
-    words = [found.get(name) for name in ("prompt", "negative_prompt")]
-    return {"chance": {}} if any(isinstance(text, str) and chance.literal(text) != text for text in words) else {}
+    """The words of a picture were drawn already, also those that look like chance."""
+    words = ((name, found.get(name)) for name in ("prompt", "negative_prompt"))
+    return {name: text for name, text in words if isinstance(text, str) and chance.literal(text) != text}
 
 
 def _text(value: Any) -> Any:

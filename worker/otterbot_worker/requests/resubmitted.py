@@ -65,8 +65,7 @@ def _explicit(before: ResolvedRequest) -> dict[str, Any]:
         fields["control"] = control.model_dump(include={"kind", "id", "scale", "start", "end"})
     if (hires := before.hires) is not None:
         fields["hires"] = hires.model_dump(include={"scale", "strength", "steps", "upscaler"})
-    # Whatever stands in them, they are the words that were drawn.
-    fields["chance"] = {} if before.chance is None else dict(before.chance)
+    fields["chance"] = chance.as_they_are(before)
     if (expansion := before.expansion) is not None:
         fields["expansion"] = expansion.model_dump(include={"prompt", "model"})
     return {**fields, "asked": before.asked}

@@ -107,9 +107,11 @@ class Expansion(Received):
 
 
 class Chance(Received):
-    """What words were drawn from by chance, with their choices and wildcards; absent: these are nobody's draw."""
+    """What words were drawn from before, with their choices and wildcards. Where it is said, the words are taken as
+    they are."""
 
     prompt: Prompt | None = None
+    """The same as the words: nothing was drawn, whatever they look like."""
     negative_prompt: Prompt | None = None
 
 
@@ -219,8 +221,8 @@ class ImageRequest(ImageOptions):
     """Where the prompt comes from, if a language model wrote it before: kept in the record. Not with ``expand``, which
     makes another one."""
     chance: Chance | None = None
-    """Where the words come from, if they were drawn before: they are taken as they are, and this is kept in the record.
-    Absent: choices and wildcards in prompt and negative prompt are drawn by the picture's seed."""
+    """Where the words come from, if they were drawn before; kept in the record. All others are drawn by the picture's
+    seed: choices and wildcards in them."""
     theme: Annotated[str | None, Field(max_length=64)] = None
     """Names the files; the first words of the prompt where it is absent."""
     safety: bool = False
