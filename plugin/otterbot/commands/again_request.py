@@ -52,11 +52,13 @@ def again(
     if used is None or not ((used.prompt or "").strip() or used.upscale):
         raise Unusable(texts.record_unusable(around.values.prefix))
     before = read_settings(record.get("asked")) or DrawOptions()
-    written = read_expansion(record["used"])
+    written, templates = read_expansion(record["used"]), read_templates(record["used"])
     if written is not None:
         # What was drawn is repeated, and the words that somebody typed only where they are to be expanded anew.
         used = replace(used, prompt=written.prompt if typed.expand else written.drawn or used.prompt)
         before = replace(before, prompt=None)
+        if not typed.expand:
+            templates = replace(templates, prompt=None)
     elif record["used"].get("expand") is True and typed.expand is None:
         typed = replace(typed, expand=True)  # it waits, and its prompt is not written yet
     typed, used, before, written = other_words(typed, used, before, written, around.values.prefix)

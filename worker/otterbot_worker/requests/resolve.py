@@ -34,6 +34,8 @@ from .size import Size, find_size
 from .styles import ChosenStyles, find_styles, with_shape
 
 NO_PREVIEWS = "There were no previews, because the safety checker looks at finished pictures only."
+NO_FILM = "There is no film, because the safety checker looks at finished pictures only."
+NO_FILM_OF_UPSCALED = "There is no film of a picture that is made larger."
 
 
 def body_hash(job: NewImageJob | NewChatJob | NewResolvedJob | NewDescribeJob) -> str:
@@ -110,6 +112,7 @@ def resolve_image(
         *chosen.size.problems,
         *chosen.enlarged.problems,
         *_nothing_to_draw(request),
+        *_no_film(request),
         *chosen.style.problems,
         *chosen.wanted.problems,
         *chosen.steering.problems,
@@ -241,6 +244,7 @@ def _resolved(
         embeddings=tuple(chosen.wanted.embeddings),
         safety=request.safety,
         preview=request.preview and not request.safety,
+        film=request.film and not request.safety,
         describe=request.describe,
         notes=(
             *chosen.left_out,
@@ -254,6 +258,7 @@ def _resolved(
             *chosen.expand.notes,
             *chosen.steering.notes,
             *([NO_PREVIEWS] if request.preview and request.safety else []),
+            *([NO_FILM] if request.film and request.safety else []),
             *chosen.wanted.notes,
         ),
         asked=request.asked,
@@ -275,3 +280,7 @@ def _nothing_to_draw(request: ImageRequest) -> list[FieldProblem]:
     if request.prompt.strip() or request.upscale is not None:
         return []
     return [problem("prompt", "empty", "Say what to draw.")]
+
+
+def _no_film(request: ImageRequest) -> list[FieldProblem]:
+    return [problem("film", "film_of_upscaled", NO_FILM_OF_UPSCALED)] if request.film and request.upscale else []

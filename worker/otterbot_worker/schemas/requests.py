@@ -230,6 +230,9 @@ class ImageRequest(ImageOptions):
     preview: bool = False
     """Small previews while it is drawn; ``Progress.preview`` says when there is a new one. They change nothing in the
     picture and are gone with its last step. None where ``safety`` is set: the checker has not seen them."""
+    film: bool = False
+    """The early steps and the finished picture as one short animated WebP (`ImageResult.film`), kept beside the
+    picture. Not with ``upscale``, and none where ``safety`` is set: the checker has not seen them."""
     sheet: SheetRequest | None = None
     """All of its pictures are put on one contact sheet as well, when the last of them is done (``Job.sheet``)."""
     describe: bool = False

@@ -253,6 +253,8 @@ class ResolvedRequest(Settings, Fixed):
     """The safety checker has to look at the picture before it is kept."""
     preview: bool = False
     """Small previews while it is drawn."""
+    film: bool = False
+    """The early steps and the picture as an animation."""
     describe: bool = False
     """The captioner says what it shows, once it is drawn."""
     sheet: ResolvedSheet | None = None
