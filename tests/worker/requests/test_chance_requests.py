@@ -268,7 +268,7 @@ async def test_an_explanation_says_what_may_come_and_one_outcome(tmp_path: Path)
         assert status == 200, found
         prompt = found["prompt"]
         assert prompt["drawn"] == drawn(body["prompt"], 42, folder=tmp_path)
-        shown = [(one["options"], one["count"], one["wildcard"], one["least"], one["most"]) for one in prompt["chance"]]
+        shown = [(one["options"], one["there"], one["wildcard"], one["least"], one["most"]) for one in prompt["chance"]]
         assert shown == [
             (["a", "b"], 2, None, 1, 1),
             ([], 2, "animals/*", 1, 2),

@@ -224,7 +224,7 @@ class ExplainedChance(Sent):
 
     options: list[str] = []
     """Alternatives as they are written, those that come at all; the first 20."""
-    count: int
+    there: int
     """How many there are: alternatives, or lines of files."""
     wildcard: str | None = None
     """What is drawn is a line of these files: the name as it is called."""

@@ -231,8 +231,8 @@ class May:
 
     options: tuple[str, ...]
     """Alternatives as they are written; none of a wildcard."""
-    count: int
-    """How many alternatives, or lines, there are."""
+    there: int
+    """How many alternatives, or lines."""
     wildcard: str | None
     least: int
     most: int
