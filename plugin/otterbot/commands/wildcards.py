@@ -29,7 +29,7 @@ WILDCARDS = Command(
     usage=("wildcards", "what `__animal__` and its like are drawn from by chance"),
     topic=(
         "{!wildcards} lists the files that words are drawn from by chance, {!wildcards animal} those whose names hold "
-        "that. {!draw otter, __animal__} draws a line of `animal.txt`. `{red|green} hat` needs no file: it is one of both."
+        "that. {!draw otter, __animal__} draws a line of `animal.txt`. `{red|green} hat` needs no file."
     ),
     documented=(
         (

@@ -109,7 +109,7 @@ async def test_an_explanation_says_what_may_come_and_one_outcome(rig: Rig) -> No
     said = await rig.answer("!draw {red||*green*} __animals/*__ --seed 42 --explain")
     assert "- one of “red”, *nothing*, “\\*green\\*”\n" in said
     assert "- 1 to 2 lines of `animals/*`, which has 35 lines, joined by “and”" in said
-    assert "For example with the seed 42: “otter, red hat”." in said
+    assert "For example with the seed 42: “otter\\, red hat”." in said
     assert rig.worker.asked[-1]["seed"] == 42
     await rig.answer("!draw otter --explain")
     assert "seed" not in rig.worker.asked[-1]

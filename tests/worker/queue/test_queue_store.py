@@ -51,7 +51,7 @@ def submission(
     return Submission(
         client="c", key=key, body_hash=body, kind="chat" if kind == "chat" else "image", owner=owner, room="r",
         private=False, request=ResolvedChat(model="m") if kind == "chat" else make_requests.resolved(), content=content,
-        rows=[NewRow(seed=n, model="m", work=1.0) for n in range(count)],
+        rows=[NewRow(idx=n, seed=n, model="m", work=1.0) for n in range(count)],
     )  # fmt: skip
 
 

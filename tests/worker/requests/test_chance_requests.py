@@ -297,3 +297,20 @@ async def test_the_files_are_listed_with_what_is_wrong_with_them(tmp_path: Path)
         assert (loop["name"], loop["usable"]) == ("loop", False)
         assert "names itself" in loop["problem"]
         assert "chance" in (await here.api.call("GET", "/v1/info"))[1]["features"]
+
+
+async def test_the_fields_of_a_sweep_have_the_same_words_where_they_have_the_same_seed(tmp_path: Path) -> None:
+    async with worker_here(settings(tmp_path)) as here:
+        sweep = [{"field": "steps", "values": [1, 2, 3]}]
+        found = await used(here, image(prompt=HATS, sweep=sweep))
+        assert {one["prompt"] for one in found} == {drawn(HATS, 7)}
+        sweep = [{"field": "seed", "values": [1, 2, 3]}]
+        found = await used(here, image("key-seeds", prompt=HATS, sweep=sweep))
+        assert [one["prompt"] for one in found] == [drawn(HATS, seed) for seed in (1, 2, 3)]
+        sweep = [{"field": "words", "values": ["otter", "fox"]}]
+        found = await used(here, image("key-words", prompt=HATS, sweep=sweep))
+        assert [one["prompt"] for one in found] == [drawn(HATS, 7), drawn(HATS, 7).replace("otter", "fox")]
+        fields = {"prompt": "otter, {x|y} hat", "chance": {"prompt": HATS}}
+        found = await used(here, image("key-again", **fields, sweep=sweep))
+        assert [one["prompt"] for one in found] == ["otter, {x|y} hat", "fox, {x|y} hat"]
+        assert [one["chance"]["prompt"] for one in found] == [HATS, HATS.replace("otter", "fox")]

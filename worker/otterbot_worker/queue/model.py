@@ -171,6 +171,8 @@ class NewRow:
     work: float
     kind: RowKind | None = None
     """``None``: its job's."""
+    idx: int = 0
+    """Its picture's index; rows are drawn in the order in which they are given."""
 
 
 @dataclass(frozen=True, kw_only=True)

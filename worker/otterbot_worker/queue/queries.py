@@ -178,7 +178,7 @@ FORGET_REQUESTS = f"""
         request, '$.prompt', '', '$.expansion', NULL, '$.negative_prompt', '', '$.theme', NULL, '$.asked', json('{{}}'),
         '$.chance', NULL, '$.styles', json('[]'), '$.init_image', NULL, '$.mask', NULL, '$.control', NULL,
         '$.loras', json('[]'), '$.embeddings', json('[]'), '$.notes', json('[]'), '$.each', json('[]'),
-        '$.sheet', NULL)
+        '$.sweep', json('[]'), '$.sheet', NULL)
     WHERE private = 1 AND forgotten = 0 AND kind = 'image'
     AND NOT EXISTS (SELECT 1 FROM images WHERE job_id = jobs.id AND gone_at IS NULL)
     AND NOT EXISTS (SELECT 1 FROM rows WHERE job_id = jobs.id AND (finished_at IS NULL OR finished_at > ?))

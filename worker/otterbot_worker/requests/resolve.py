@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..models import safety
@@ -17,13 +18,13 @@ from ..models.loras import Library
 from ..prompts import StepCount, read
 from ..prompts.lora_tags import lora_tags
 from ..queue.submission import Submission, new_rows
-from ..sampling import samplers, sampling_steps, tiles
+from ..sampling import samplers, sampling_steps
 from ..schemas.jobs import FieldProblem
 from ..schemas.new_jobs import NewChatJob, NewDescribeJob, NewImageJob, NewResolvedJob
-from ..schemas.requests import ImageRequest
-from ..schemas.resolved import ResolvedInitImage, ResolvedMask, ResolvedRequest
+from ..schemas.requests import ImageRequest, SheetRequest
+from ..schemas.resolved import ResolvedInitImage, ResolvedMask, ResolvedRequest, ResolvedSheet, UsedAxis
 from ..styles import StyleLibrary
-from . import chance, expansions, hires, layers, resubmitted, several, sheets, variations
+from . import chance, expansions, hires, layers, resubmitted, several, sheets, sweeps, variations
 from . import input_images as pictures
 from .controlnet import ChosenControlNet, find_controlnet
 from .input_images import Sources
@@ -63,12 +64,18 @@ def image_submission(
     def one(request: ImageRequest) -> ResolvedRequest:
         return resolve_image(request, catalogue, default_model, sources, library, styles)
 
-    asked = resubmitted.asked(job)
-    pictures = several.resolved([several.One(name=str(n), request=each) for n, each in enumerate(asked, 1)], one)
+    sweep: Sequence[UsedAxis]
+    sheet: SheetRequest | ResolvedSheet | None
+    if isinstance(job, NewImageJob):
+        asked = [one for field in sweeps.singly(job.request) for one in chance.singly(field)]
+        sweep, sheet = sweeps.axes(job.request), sweeps.sheet(job.request)
+    else:
+        asked, sweep, sheet = resubmitted.asked(job), job.request.sweep, job.request.sheet
+    pictures = several.resolved(several.named(asked, across=len(sweep[0].values) if len(sweep) > 1 else None), one)
     if isinstance(job, NewResolvedJob):
         before = resubmitted.pictures(job.request)
         pictures = [resubmitted.noted(now, then) for now, then in zip(pictures, before, strict=True)]
-    request = sheets.added(several.as_one(pictures), job.request.sheet)
+    request = sheets.added(several.as_one(pictures, sweep), sheet)
     return Submission(
         client=client,
         key=job.key,
@@ -79,7 +86,7 @@ def image_submission(
         private=job.private,
         request=request,
         content=None,
-        rows=new_rows(request, work=tiles.work),
+        rows=new_rows(request),
         input_ids=sources.ids,
     )
 

@@ -110,6 +110,15 @@ class ResolvedExpansion(UsedExpansion):
     Empty: ``prompt`` of the request is what it wrote, in an earlier request."""
 
 
+class UsedAxis(Fixed):
+    """One direction of a sweep."""
+
+    field: str
+    name: str | None = None
+    """Of the LoRA."""
+    values: tuple[JsonValue, ...]
+
+
 class ResolvedControl(Fixed):
     """A ControlNet and the picture that steers it."""
 
@@ -166,10 +175,15 @@ class ResolvedSheet(Fixed):
 
     def name(self, index: int) -> str:
         """What the field of picture ``index`` is called."""
-        if not (self.column_titles and self.row_titles):
-            return str(index + 1)
-        row, column = divmod(index, self.columns)
-        return f"{column_letters(column)}{row + 1}"
+        return field_name(index, self.columns if self.column_titles and self.row_titles else None)
+
+
+def field_name(index: int, across: int | None) -> str:
+    """``2``, or with so many pictures in a row ``B3``, which is the third one of the second column."""
+    if across is None:
+        return str(index + 1)
+    row, column = divmod(index, across)
+    return f"{column_letters(column)}{row + 1}"
 
 
 def column_letters(column: int) -> str:
@@ -266,6 +280,9 @@ class ResolvedRequest(Settings, Fixed):
     """Where its pictures differ in more than their seed: what each has in place of this request's. Each is a request of
     its own (`picture`), and this one is the first one's, with the notes that all have."""
 
+    sweep: tuple[UsedAxis, ...] = ()
+    """What the pictures of ``each`` differ in, across and down: they are the fields of a grid, row by row."""
+
     def picture(self, index: int) -> ResolvedRequest:
         """The request of one of its pictures, which may differ in everything where ``each`` says so. Else each has the
         next seed; but with a variation all share the job's seed, as in AUTOMATIC1111's web UI, and that of the
@@ -294,7 +311,7 @@ class ResolvedRequest(Settings, Fixed):
 
         :raises ValidationError: a client sent something that makes no request
         """
-        whole = self.model_dump(mode="json", exclude={"each", "count"})
+        whole = self.model_dump(mode="json", exclude={"each", "count", "sweep"})
         return self.model_validate({**whole, **self.each[index]})
 
     def _prompt(self, index: int) -> str:
@@ -302,7 +319,7 @@ class ResolvedRequest(Settings, Fixed):
         return written[index % len(written)] if written else self.prompt
 
 
-def joined(pictures: Sequence[ResolvedRequest]) -> ResolvedRequest:
+def joined(pictures: Sequence[ResolvedRequest], sweep: Sequence[UsedAxis] = ()) -> ResolvedRequest:
     """One request of several that are one picture each; `ResolvedRequest.single` gives them back."""
     first = pictures[0]
     notes = tuple(note for note in first.notes if all(note in one.notes for one in pictures))
@@ -312,7 +329,7 @@ def joined(pictures: Sequence[ResolvedRequest]) -> ResolvedRequest:
         {name: value for name, value in one.model_dump(mode="json").items() if value != common[name]}
         for one in pictures
     )
-    return whole.model_copy(update={"count": len(pictures), "each": each})
+    return whole.model_copy(update={"count": len(pictures), "each": each, "sweep": tuple(sweep)})
 
 
 class ResolvedChat(Fixed):
