@@ -12,7 +12,7 @@ from lab import Ev, Lab
 
 from .conftest import QUICK
 
-LONG = "--steps 200 --size 256x256"
+LONG = "--steps 100"
 """Long enough to be worth watching on a processor."""
 
 
@@ -46,16 +46,16 @@ async def all_gone(lab: Lab, mark: int) -> list[Ev]:
 
 async def test_it_is_shown_while_it_is_drawn_and_goes(lab: Lab, room: str, encrypted: bool) -> None:
     mark = lab.user.mark()
-    asked = await lab.user.send(room, f"!draw otter --watch {LONG}")
-    shown = await lab.user.wait_for(lambda event: is_preview(lab, event), mark, timeout=120)
+    asked = await lab.user.send(room, f"!draw otter --watch {LONG} --size 192x192")
+    shown = await lab.user.wait_for(lambda event: is_preview(lab, event), mark, timeout=60)
     assert shown.replies_to == asked
     assert shown.encrypted is encrypted
     assert ("file" in shown.content, "url" in shown.content) == (encrypted, not encrypted)
     assert Image.open(io.BytesIO(await lab.user.image_bytes(shown))).format == "JPEG"
     assert shown.content["m.mentions"] == {}
-    edit = await lab.user.wait_for(lambda event: event.edits == shown.event_id, mark, timeout=120)
+    edit = await lab.user.wait_for(lambda event: event.edits == shown.event_id, mark, timeout=60)
     assert edit.encrypted is encrypted
-    picture = await lab.user.wait_for(lambda event: is_picture(lab, event), mark, timeout=300)
+    picture = await lab.user.wait_for(lambda event: is_picture(lab, event), mark, timeout=120)
     assert picture.replies_to == asked
     previews = await all_gone(lab, mark)
     assert 2 <= len(previews) <= 7
@@ -69,9 +69,9 @@ async def test_a_restart_of_the_plugin_in_the_middle(lab: Lab) -> None:
     await lab.answer(room, "!settings watch on", by=lab.admin)
     mark = lab.user.mark()
     await lab.user.send(room, f"!draw otter {LONG}")
-    await lab.user.wait_for(lambda event: is_preview(lab, event), mark, timeout=120)
+    await lab.user.wait_for(lambda event: is_preview(lab, event), mark, timeout=60)
     await lab.maubot.restart(hard=True)
-    await lab.user.wait_for(lambda event: is_picture(lab, event), mark, timeout=300)
+    await lab.user.wait_for(lambda event: is_picture(lab, event), mark, timeout=120)
     await all_gone(lab, mark)
 
 
@@ -79,7 +79,7 @@ async def test_cancelled_while_it_is_watched(lab: Lab) -> None:
     room = await lab.room()
     mark = lab.user.mark()
     await lab.user.send(room, f"!draw otter --watch {LONG}")
-    shown = await lab.user.wait_for(lambda event: is_preview(lab, event), mark, timeout=120)
+    shown = await lab.user.wait_for(lambda event: is_preview(lab, event), mark, timeout=60)
     await lab.user.react(room, shown.event_id, "❌")
     await all_gone(lab, mark)
     assert not [event for event in lab.user.events[mark:] if is_picture(lab, event)]
