@@ -19,7 +19,7 @@ from ..outbox.queue import Outbox
 from ..requests.completion import REPLACED
 from ..requests.delivery import Delivery
 from ..store.part_names import REPLY, SAME
-from ..store.rows import Kind, Part, Rank, Request, key_of
+from ..store.rows import Kept, Kind, Part, Rank, Request, key_of
 from ..store.store import Commit, Store
 from ..waiting import surely
 from .repeats import Repeats
@@ -111,7 +111,14 @@ class FollowUps:
         stop = self._stopped(outcome)
         cancel = [key for key in outcome.cancel if key not in stop]
         commit = Commit(
-            mark=reaction.event_id, room_id=reaction.room_id, request=request, parts=parts, cancel=cancel, stop=stop
+            mark=reaction.event_id,
+            room_id=reaction.room_id,
+            request=request,
+            parts=parts,
+            cancel=cancel,
+            stop=stop,
+            kept=outcome.kept,
+            discarded=outcome.discarded,
         )
         done = await self._surely(lambda: self._store.commit(commit))
         if not done.fresh:
@@ -119,9 +126,19 @@ class FollowUps:
         self._delivery.cancelling.were_stopped(done.stopped)
         await self._delivery.cancelling.were_cancelled(done.cancelled)
         self._outbox.turns.asked_by(key, reaction.sender)
+        if outcome.kept is not None:
+            self._copied(*outcome.kept)
         self._outbox.enqueue(parts)
         if request is not None:
             self._delivery.accepted_request(request)
+        if outcome.kept is not None or outcome.discarded is not None:
+            self._delivery.signals.housekeeping.set()
+
+    def _copied(self, picture: Part, kept: Kept) -> None:
+        """The copy may stand in the gallery since before this database was made: it is looked for first."""
+        if kept.copy is not None:
+            self._outbox.sent_before.note(kept.copy, picture.updated_at, kept.room_id)
+            self._outbox.turns.asked_by(kept.copy, kept.sender)
 
     def _stopped(self, outcome: Outcome) -> list[str]:
         """Of what is cancelled, that of which something stays."""
