@@ -106,7 +106,7 @@ class HomeserverDouble:
         app.router.add_get(client + "/messages", self._messages)
         app.router.add_get(client + "/event/{event}", self._event)
         relations = "/_matrix/client/v1/rooms/{room}/relations/{event}/{relation}"
-        app.router.add_get(relations, self._relations)
+        app.router.add_get(relations, self._related)
         app.router.add_get(client + "/state/{type}", self._state)
         app.router.add_get(client + "/state/{type}/{key:.*}", self._state)
         app.router.add_get("/_matrix/client/v3/joined_rooms", self._joined)
@@ -265,7 +265,7 @@ class HomeserverDouble:
             answer["end"] = str(start + limit)
         return web.json_response(answer)
 
-    async def _relations(self, request: web.Request) -> web.Response:
+    async def _related(self, request: web.Request) -> web.Response:
         target, relation = request.match_info["event"], request.match_info["relation"]
         found = [
             event
