@@ -70,7 +70,8 @@ SETTINGS = Command(
     topic=(
         "{!settings} shows what holds in this room, and whose choice it is; {!settings NAME} says more of one. "
         "{!settings size 768x768}, {!settings steps 30}, {!settings cfg 7} and {!settings negative WORDS} are this "
-        "room's defaults for pictures; {!settings count_max 4} is how many one request may ask for. "
+        "room's defaults for pictures; {!settings count_max 4} is how many one request may ask for, {!settings per_day 20} how many one person "
+        "may ask for within 24 hours. "
         "{!settings safe on} lets a safety checker look at every picture before it comes; "
         "{!settings expand on} lets a language model write the prompts; {!settings chat NAME} chooses the chat model; "
         "{!settings alt describe} lets each picture say what it shows. {!settings safe default} goes back to the "
@@ -82,7 +83,10 @@ SETTINGS = Command(
             "`!settings size 768x768`, `steps 30`, `cfg 7`, `negative WORDS`",
             "what pictures of this room take where nobody types it; moderators set it, `default` goes back",
         ),
-        ("`!settings count_max 4`", "how many pictures one request may ask for here; moderators set it"),
+        (
+            "`!settings count_max 4`, `!settings per_day 20`",
+            "how many pictures one request, or one person within 24 hours, may ask for here; moderators set it",
+        ),
         ("`!settings safe on`", "a safety checker looks at every picture for this room; moderators set it"),
         (
             "`!settings expand on`",
