@@ -9,6 +9,7 @@ from typing import Literal
 from .. import texts
 from ..config import Config, Values
 from ..errors import Unanswered
+from ..language.reaction import read_offer
 from ..store.store import Store
 from .predecessors import SAFE, Predecessors
 from .room_defaults import RoomDefaults, read_defaults
@@ -20,6 +21,7 @@ __all__ = [
     "DESCRIBE",
     "EXPAND",
     "MODEL",
+    "OFFER",
     "PERSONA",
     "SAFE",
     "Chosen",
@@ -32,6 +34,8 @@ PERSONA = "persona"
 EXPAND = "expand"
 CHAT_DRAWS = "chat_draws"
 ALT = "alt"
+OFFER = "offer"
+OFF = "off"
 DESCRIBE = "describe"
 """The value of `ALT` by which pictures are described."""
 
@@ -105,6 +109,16 @@ class RoomSettings:
     async def described(self, room: str) -> bool:
         """Whether each picture says what it shows."""
         return await self.own(room, ALT) == DESCRIBE
+
+    async def offered(self, room: str) -> tuple[str, ...]:
+        """The reactions that the bot puts under its pictures."""
+        own = await self._store.room_setting(room, OFFER)
+        if own is None:
+            return self._config.current.reactions.offer
+        try:
+            return () if own == OFF else read_offer(own)
+        except ValueError:
+            return ()  # of another version, which offered more
 
     def default_model(self) -> Chosen:
         """What draws in rooms that have not chosen."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .. import texts
+from ..language.reaction import OFFERED, read_offer
 from .catalogue_names import drawing_model
 from .chat_models import typed_chat_model
 from .context import known_models
@@ -11,7 +12,7 @@ from .limit_rows import LIMIT_ROWS
 from .model import show_or_set_model
 from .outcome import Unusable
 from .persona import show_or_set_persona
-from .room_settings import ALT, CHAT_DRAWS, CHAT_MODEL, DESCRIBE, EXPAND, MODEL, PERSONA, SAFE
+from .room_settings import ALT, CHAT_DRAWS, CHAT_MODEL, DESCRIBE, EXPAND, MODEL, OFF, OFFER, PERSONA, SAFE
 from .services import Services
 from .setting import NOBODY, OPERATOR, Setting, Wanted, is_back, switch
 
@@ -51,6 +52,22 @@ async def _read_alt(services: Services, room: str, value: str) -> Wanted:
     raise Unusable(texts.alt_usage(services.config.current.prefix))
 
 
+async def _offer(services: Services, room: str) -> str:
+    return texts.offered(await services.settings.offered(room))
+
+
+async def _read_offer(services: Services, room: str, value: str) -> Wanted:
+    if is_back(value):
+        return Wanted(stored=None, said=texts.offer_set(services.config.current.reactions.offer))
+    if value.lower() == OFF:
+        return Wanted(stored=OFF, said=texts.offer_set(()))
+    try:
+        found = read_offer(value)
+    except ValueError as unknown:
+        raise Unusable(texts.offer_usage(str(unknown), OFFERED.values(), services.config.current.prefix)) from None
+    return Wanted(stored=" ".join(found), said=texts.offer_set(found))
+
+
 ROWS = (
     Setting(
         name=MODEL,
@@ -77,6 +94,14 @@ ROWS = (
         default=lambda values: values.draw.expand,
         on=texts.EXPAND_ON,
         off=texts.EXPAND_OFF,
+        otherwise=lambda values: OPERATOR,
+    ),
+    Setting(
+        name=OFFER,
+        title="Offered under a picture",
+        change="settings offer 🔁 🎲",
+        current=_offer,
+        read=_read_offer,
         otherwise=lambda values: OPERATOR,
     ),
     Setting(name=ALT, title="Alt text", change="settings alt describe|off", current=_alt, read=_read_alt),

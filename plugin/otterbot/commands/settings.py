@@ -70,8 +70,8 @@ SETTINGS = Command(
     topic=(
         "{!settings} shows what holds in this room, and whose choice it is; {!settings NAME} says more of one. "
         "{!settings size 768x768}, {!settings steps 30}, {!settings cfg 7} and {!settings negative WORDS} are this "
-        "room's defaults for pictures; {!settings count_max 4} is how many one request may ask for, {!settings per_day 20} how many one person "
-        "may ask for within 24 hours. "
+        "room's defaults for pictures; {!settings count_max 4} is how many one request may ask for, "
+        "{!settings per_day 20} how many one person may ask for within 24 hours. "
         "{!settings safe on} lets a safety checker look at every picture before it comes; "
         "{!settings expand on} lets a language model write the prompts; {!settings chat NAME} chooses the chat model; "
         "{!settings alt describe} lets each picture say what it shows. {!settings safe default} goes back to the "
@@ -95,6 +95,10 @@ SETTINGS = Command(
         (
             "`!settings chat_draws on`",
             "the language model may ask for a picture in this room's chats; moderators set it",
+        ),
+        (
+            "`!settings offer 🔁 🎲`, `!settings offer off`",
+            "the reactions that the bot puts under its pictures here; moderators set it",
         ),
         ("`!settings chat NAME`", "which language model answers `!chat` in this room; moderators set it"),
         ("`!settings alt describe`", "each picture for this room says what it shows; moderators set it"),

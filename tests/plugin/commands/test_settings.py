@@ -228,3 +228,27 @@ async def test_a_room_sets_how_many_pictures_a_person_may_ask_for(rig: Rig) -> N
     assert await rig.answer("!settings per_day 11", sender=MOD) == texts.room_only_tightens("settings per_day", 10, "!")
     assert await rig.answer("!settings per_day default", sender=MOD) == texts.per_day_set(10)
     assert "power level 50" in await rig.answer("!settings per_day 5")
+
+
+@pytest.mark.parametrize(
+    ("typed", "stored"),
+    [
+        ("🔁 ⭐", ("🔁", "⭐")),
+        ("⬆🎲", ("⬆\ufe0f", "🎲")),
+        ("off", ()),
+        ("OFF", ()),
+        ("default", ("🔁", "🎲", "⬆\ufe0f")),
+    ],
+)
+async def test_what_is_offered_under_pictures(rig: Rig, typed: str, stored: tuple[str, ...]) -> None:
+    assert await rig.answer(f"!settings offer {typed}", MOD) == texts.offer_set(stored)
+    assert await rig.services.settings.offered(ROOM) == stored
+    assert f"`offer`: {texts.offered(stored)}" in await rig.answer("!settings")
+
+
+async def test_what_nothing_follows_from_is_not_offered(rig: Rig) -> None:
+    for typed in ("👍", "🔁 otter", "2️⃣"):
+        said = await rig.answer(f"!settings offer {typed}", MOD)
+        assert said.startswith("Nothing follows from ")
+    assert await rig.services.settings.offered(ROOM) == rig.services.config.current.reactions.offer
+    assert await rig.answer("!settings offer off") == texts.may_not_change_settings(50)

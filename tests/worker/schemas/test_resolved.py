@@ -81,7 +81,7 @@ def test_the_record_is_the_request_and_what_was_measured() -> None:
     row = Row(
         seq=1, job_id="j", idx=1, client="c", owner="o", kind="image", model="otter-mini", work=1, seed=0,
         state="running", attempt=1, gpu_deaths=0, worker_deaths=0, created_at=0, claimed_at=0, finished_at=None,
-        overtaken=0, overtaken_at=None, result=None, error=None,
+        overtaken_seconds=0.0, result=None, error=None,
     )  # type: ignore[arg-type]  # fmt: skip
     drawn = Drawn(
         task_id="t", width=320, height=208, seconds=1, pipeline_seconds=1, load_seconds=0, memory=Memory(),

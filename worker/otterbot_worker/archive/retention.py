@@ -24,6 +24,7 @@ UNDELIVERED_SECONDS = 7 * 86_400.0
 their room, are never delivered, and nobody else would delete them."""
 
 _THUMBNAIL = ".thumb.jpg"
+_FILM = ".film.webp"
 _SHEET = f"{names.SHEET}.jpg"
 _SIDECAR_MAX = 1024 * 1024
 """Bytes. The longest prompts make a tenth of it."""
@@ -49,7 +50,7 @@ class Known:
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """A picture on the disk. ``size`` in bytes, sidecar and thumbnail included; ``modified`` in Unix seconds."""
+    """A picture on the disk. ``size`` in bytes, with all that is beside it; ``modified`` in Unix seconds."""
 
     relpath: str
     size: int
@@ -68,6 +69,15 @@ def sidecar_of(picture: Path) -> Path:
 
 def thumbnail_of(picture: Path) -> Path:
     return picture.with_name(picture.stem + _THUMBNAIL)
+
+
+def film_of(picture: Path) -> Path:
+    return picture.with_name(picture.stem + _FILM)
+
+
+def beside(picture: Path) -> tuple[Path, ...]:
+    """The files that belong to a picture, whether they are there or not."""
+    return sidecar_of(picture), thumbnail_of(picture), film_of(picture)
 
 
 def sheet_of(picture: Path) -> Path:
@@ -97,9 +107,9 @@ def scan(root: Path) -> list[Found]:
                 # be served.
                 continue
             size = facts.st_size
-            for beside in (sidecar_of(picture), thumbnail_of(picture)):
+            for other in beside(picture):
                 with contextlib.suppress(FileNotFoundError):
-                    size += beside.stat().st_size
+                    size += other.stat().st_size
             text = _sidecar(picture)
             found.append(
                 Found(
@@ -176,9 +186,9 @@ def _spent(file: Found, known: dict[str, Known] | None, age: float) -> bool:
 
 
 def remove(picture: Path) -> None:
-    """Delete a picture, its sidecar and thumbnail, and the folder when empty. The picture first: a picture always has
-    both."""
-    for path in (picture, sidecar_of(picture), thumbnail_of(picture)):
+    """Delete a picture, its sidecar, thumbnail and film, and the folder when empty. The picture first: a picture always
+    has what belongs to it."""
+    for path in (picture, *beside(picture)):
         with contextlib.suppress(FileNotFoundError, IsADirectoryError):  # a folder of this name is not ours
             path.unlink()
     with contextlib.suppress(OSError):
@@ -191,7 +201,7 @@ def clear_scratch(folder: Path, *, older_than: float | None) -> int:
 
 
 def clear_leftovers(root: Path, *, older_than: float) -> int:
-    """Temporary files, and sidecars and thumbnails whose picture never came; returns how many."""
+    """Temporary files, and sidecars, thumbnails and films whose picture never came; returns how many."""
     count = 0
     for folder in folders(root):
         for path in [path for path in folder.iterdir() if not path.is_dir()]:
@@ -204,10 +214,10 @@ def clear_leftovers(root: Path, *, older_than: float) -> int:
 
 
 def _is_alone(path: Path) -> bool:
-    """Whether it is a sidecar or a thumbnail whose picture is not there."""
+    """Whether it is a sidecar, a thumbnail or a film whose picture is not there."""
     stem = _stem(path.name)
     picture = path.with_name(stem + (".jpg" if stem.endswith(names.SHEET) else ".png"))
-    return path.suffix in (".yml", ".jpg") and not picture.exists()
+    return path.suffix in (".yml", ".jpg", ".webp") and not picture.exists()
 
 
 def is_ours(name: str) -> bool:
@@ -216,8 +226,8 @@ def is_ours(name: str) -> bool:
 
 
 def _stem(name: str) -> str:
-    """The common stem of a picture, its sidecar and its thumbnail."""
-    for ending in (_THUMBNAIL, ".yml", ".png"):
+    """The common stem of a picture and of what belongs to it."""
+    for ending in (_THUMBNAIL, _FILM, ".yml", ".png"):
         if name.endswith(ending):
             return name.removesuffix(ending)
     return name.removesuffix(".jpg") if name.endswith(_SHEET) else ""

@@ -83,8 +83,7 @@ class Row:
     created_at: float
     claimed_at: float | None
     finished_at: float | None
-    overtaken: int
-    overtaken_at: float | None
+    overtaken_seconds: float
     result: Result | None
     """A picture's, an answer's or a description's, by ``kind``; only of a row that succeeded."""
     error: Failure | None
@@ -172,6 +171,8 @@ class NewRow:
     work: float
     kind: RowKind | None = None
     """``None``: its job's."""
+    idx: int = 0
+    """Its picture's index; rows are drawn in the order in which they are given."""
 
 
 @dataclass(frozen=True, kw_only=True)

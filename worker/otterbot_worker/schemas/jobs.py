@@ -34,6 +34,7 @@ class Problem(Sent):
     code: str
     """Stable, for programs: ``unauthorized``, ``invalid_request``, ``unknown_model``, ``key_reused``, ``queue_full``,
     ``owner_queue_full``, ``disk_full``, ``not_found``, ``no_preview`` (not yet, or not any more), ``image_gone``,
+    ``no_film`` (of this picture),
     ``input_gone`` (send the picture again), ``cannot_describe`` (nothing here sees pictures; what to install),
     ``picture_unreadable``, ``picture_too_large``, ``picture_too_small``, ``picture_too_complex``, ``picture_cut_off``,
     ``too_large``,

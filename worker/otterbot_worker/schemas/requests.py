@@ -186,6 +186,25 @@ class SheetRequest(Received):
     """Below all of it."""
 
 
+Swept = Literal[
+    "guidance_scale", "steps", "seed", "sampler", "model", "strength", "style", "size", "lora", "variation", "hires",
+    "clip_skip", "words",
+]  # fmt: skip
+SweptValue = int | float | Annotated[str, Field(max_length=1_000)] | tuple[int, int] | Styles
+
+
+class SweepAxis(Received):
+    """One setting with the values that take the place of the request's. Bounds are those of the request's field."""
+
+    field: Swept
+    """``size``: width and height. ``lora``: the weight of a LoRA of the prompt, 0 without it. ``variation`` and
+    ``hires``: their strength; the request says the rest. ``words``: the first value stands in the prompt, and each
+    takes its place, with the brackets and weights around it; ``""`` takes it out."""
+    values: Annotated[tuple[SweptValue, ...], Field(min_length=2, max_length=MAX_PICTURES)]
+    name: Name | None = None
+    """Of the LoRA; absent, where the prompt has one only."""
+
+
 class ImageRequest(ImageOptions):
     """A picture request. The client draws the seed, so that a worker that has forgotten
     everything draws the same picture when the same request is submitted again."""
@@ -218,10 +237,17 @@ class ImageRequest(ImageOptions):
     preview: bool = False
     """Small previews while it is drawn; ``Progress.preview`` says when there is a new one. They change nothing in the
     picture and are gone with its last step. None where ``safety`` is set: the checker has not seen them."""
+    film: bool = False
+    """The early steps and the finished picture as one short animated WebP (`ImageResult.film`), kept beside the
+    picture. Not with ``upscale``, and none where ``safety`` is set: the checker has not seen them."""
     sheet: SheetRequest | None = None
     """All of its pictures are put on one contact sheet as well, when the last of them is done (``Job.sheet``)."""
     describe: bool = False
     """Once it is drawn, the captioner says what the picture shows (``ImageResult.alt``), where there is one."""
+    sweep: Annotated[tuple[SweepAxis, ...], Field(max_length=2)] = ()
+    """One picture for each value of a setting, or for each pair of two: the first one goes across, the second one down,
+    and pictures are counted row by row. What takes long to change (a model, LoRAs, the size) changes least often while
+    they are drawn."""
     asked: ImageOptions = ImageOptions()
     """Only what the person typed; kept in the record, so that a later change of model can
     return everything else to that model's defaults."""
