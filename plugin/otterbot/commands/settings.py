@@ -7,15 +7,21 @@ from dataclasses import replace
 from difflib import get_close_matches
 
 from .. import texts
-from ..language.arguments import ENDS, Intent, whole
+from ..language.arguments import Intent, plain, whole
 from ..language.message import Message
 from .command import Command
 from .outcome import Outcome, Reply, RoomSetting, Unusable, say
+from .room_settings import PERSONA
 from .services import Services
 from .setting import Setting
 from .setting_rows import BY_NAME, ROWS
 
 _NAMED = re.compile(r"([^\s=]+)(?:\s*=\s*|\s+|$)(.*)", re.DOTALL)
+
+
+def _read(name: str, text: str) -> Intent:
+    """What a persona is told keeps its lines and its last full stop."""
+    return whole(name, text) if _named(text)[0] == PERSONA else plain(name, text)
 
 
 async def show_or_set(services: Services, message: Message, intent: Intent) -> Outcome:
@@ -36,7 +42,7 @@ async def show_or_set(services: Services, message: Message, intent: Intent) -> O
         return await row.command(services, message, replace(intent, text=value))
     if row.read is None:
         return say(texts.setting_now(await _line(services, message.room_id, row), row.title, row.change, "", prefix))
-    value = " ".join(value.split()).rstrip(f"{ENDS} ")
+    value = " ".join(value.split())
     level = SETTINGS.level(services.config.current)
     if not await services.permissions.has_power(message.room_id, message.sender, level):
         return say(texts.may_not_change_settings(level))
@@ -51,7 +57,7 @@ async def show_or_set(services: Services, message: Message, intent: Intent) -> O
 def _named(text: str) -> tuple[str, str]:
     """Name and value, as ``size 768x768`` or ``size=768x768``."""
     found = _NAMED.fullmatch(text.strip())
-    return ("", "") if found is None else (found[1].lower().rstrip(ENDS), found[2].strip(f"{ENDS} ") and found[2])
+    return ("", "") if found is None else (found[1].lower(), found[2].strip())
 
 
 async def _line(services: Services, room: str, row: Setting) -> tuple[str, str, str]:
@@ -64,7 +70,7 @@ async def _line(services: Services, room: str, row: Setting) -> tuple[str, str, 
 SETTINGS = Command(
     name="settings",
     run=show_or_set,
-    reads=whole,
+    reads=_read,
     power="settings",
     usage=("settings", "what holds in this room; moderators set it"),
     topic=(
