@@ -76,6 +76,14 @@ def _split(text: str) -> Iterator[WordChange | None]:
         sign = behind
 
 
+def split_off(text: str) -> tuple[str, str]:
+    """What stands before the first sign, and the changes from there on."""
+    at = 1
+    while (sign := _SIGN.search(text, at)) is not None and sign["space"]:
+        at = sign.end()
+    return (text, "") if sign is None else (text[: sign.start()].rstrip(_BLANK + _SEPARATORS), text[sign.start() :])
+
+
 def _next_sign(text: str, position: int) -> re.Match[str] | None:
     """A long dash between spaces is one of prose."""
     while (found := _SIGN.search(text, position)) is not None:

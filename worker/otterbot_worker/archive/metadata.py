@@ -179,9 +179,10 @@ def sidecar(record: Record, *, filename: str, created: str, private: bool, owner
     Dumper.add_representer(str, text)
     whole = record.model_dump(mode="json")
     first = ("prompt", "negative_prompt", "model", "sampler", "steps", "guidance_scale", "width", "height", "seed")
-    written = record.used.expansion
+    used, written = record.used, record.used.expansion
     document = {
         **{key: _plain(whole["used"][key]) for key in first},
+        **({} if used.structure is None else {"structure": _plain(whole["used"]["structure"])}),
         **({} if written is None else {"expanded_from": _plain(written.prompt), "expanded_by": _plain(written.model)}),
         "file": filename,
         "created": created,

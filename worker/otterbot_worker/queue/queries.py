@@ -155,7 +155,7 @@ FORGET_TEXT = """
 FORGET_REQUESTS = f"""
     UPDATE jobs SET forgotten = 1, request = json_set(
         request, '$.prompt', '', '$.expansion', NULL, '$.negative_prompt', '', '$.theme', NULL, '$.asked', json('{{}}'),
-        '$.init_image', NULL, '$.mask', NULL, '$.control', NULL,
+        '$.structure', NULL, '$.init_image', NULL, '$.mask', NULL, '$.control', NULL,
         '$.loras', json('[]'), '$.embeddings', json('[]'), '$.notes', json('[]'), '$.each', json('[]'))
     WHERE private = 1 AND forgotten = 0 AND kind = 'image'
     AND NOT EXISTS (SELECT 1 FROM images WHERE job_id = jobs.id AND gone_at IS NULL)

@@ -22,7 +22,7 @@ from ..schemas.jobs import FieldProblem
 from ..schemas.new_jobs import NewChatJob, NewDescribeJob, NewImageJob, NewResolvedJob
 from ..schemas.requests import ImageRequest
 from ..schemas.resolved import ResolvedInitImage, ResolvedMask, ResolvedRequest
-from . import expansions, hires, layers, resubmitted, several, variations
+from . import expansions, hires, layers, resubmitted, several, structures, variations
 from . import input_images as pictures
 from .controlnet import ChosenControlNet, find_controlnet
 from .input_images import Sources
@@ -204,6 +204,7 @@ def _resolved(
         upscale=enlarged.upscale,
         expand=chosen.expand.wanted,
         expansion=expansions.before(request),
+        structure=structures.used(request.structure),
         theme=request.theme,
         loras=tuple(chosen.wanted.loras),
         embeddings=tuple(chosen.wanted.embeddings),

@@ -7,6 +7,7 @@ from typing import Literal
 from .base import Sent
 from .resolved import Asked, UsedEmbedding, UsedExpansion, UsedLora, UsedVariation
 from .settings import Settings
+from .structure import UsedStructure
 
 
 class Thumbnail(Sent):
@@ -107,6 +108,8 @@ class Used(Settings, Sent):
     versions: dict[str, str]
     expansion: UsedExpansion | None = None
     """Where a language model wrote the prompt: what it was asked with."""
+    structure: UsedStructure | None = None
+    """The keys that the prompt was joined of, or that a language model was asked with."""
 
 
 class Record(Sent):

@@ -15,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, JsonValue, PlainSer
 
 from .requests import MAX_SEED, ImageOptions
 from .settings import Settings
+from .structure import UsedStructure
 
 Pair = tuple[int, int]
 """Width and height, in pixels."""
@@ -185,6 +186,8 @@ class ResolvedRequest(Settings, Fixed):
     expand: bool = False
     """A language model is still to write the prompt; ``false`` once it has, or could not."""
     expansion: ResolvedExpansion | None = None
+    structure: UsedStructure | None = None
+    """What the prompt was joined of, or a language model asked with."""
     theme: str | None = None
     """Names the files."""
     loras: tuple[UsedLora, ...] = ()

@@ -1,0 +1,96 @@
+"""Structured prompts through the API: joined, kept in record and sidecar, submitted again as they were."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from core_lab import Here, Json, image, settings, worker_here
+
+from otterbot_worker.prompts.structure import PARTS, joined
+from otterbot_worker.requests.structures import as_sentence
+from otterbot_worker.schemas.requests import ImageRequest
+from otterbot_worker.schemas.resolved import ResolvedRequest
+
+CASES = json.loads((Path(__file__).parents[2] / "structures.json").read_text("utf-8"))
+STRUCTURE = {"theme": "holiday", "subject": ["an otter", "(hat)++"], "style": "watercolor: soft", "negative": "text"}
+
+
+def request(**fields: Json) -> ImageRequest:
+    return ImageRequest.model_validate_json(json.dumps({"prompt": "", "seed": 7, **fields}))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_parts_are_joined_in_their_order(case: Json) -> None:
+    found = as_sentence(request(structure=case["structure"], prompt="what an older worker draws"))
+    assert (found.prompt, found.negative_prompt) == (case["prompt"], case["negative"])
+    assert found.theme == case["structure"].get("theme")
+
+
+def test_nothing_is_joined_to_nothing() -> None:
+    assert joined([None, "", [], [" , "]]) == ""
+    assert request(prompt="otter") == as_sentence(request(prompt="otter"))
+    assert set(PARTS) | {"theme", "negative"} == set(STRUCTURE) | {"outfit", "environment", "emotions"}
+
+
+def test_a_prompt_that_a_model_wrote_stands() -> None:
+    written = {"prompt": "an otter", "model": "tiny"}
+    found = as_sentence(request(prompt="an otter at dusk", structure={"subject": "an otter"}, expansion=written))
+    assert found.prompt == "an otter at dusk"
+    anew = as_sentence(request(prompt="x", structure={"subject": "an otter"}, expansion=written, expand=True))
+    assert anew.prompt == "an otter"
+
+
+async def refused(here: Here, **fields: Json) -> Json:
+    status, answer = await here.api.call("POST", "/v1/jobs", image(**fields))
+    assert status == 422, answer
+    return answer
+
+
+async def test_from_keys_to_picture_record_and_sidecar(tmp_path: Path) -> None:
+    async with worker_here(settings(tmp_path)) as here:
+        assert "structure" in (await here.api.call("GET", "/v1/info"))[1]["features"]
+        job = await here.api.done((await here.api.submit(image(prompt="", structure=STRUCTURE)))["id"])
+        [picture] = job["pictures"]
+        used = picture["result"]["record"]["used"]
+        assert used["structure"] == STRUCTURE
+        assert (used["prompt"], used["negative_prompt"]) == ("an otter, (hat)++, watercolor: soft", "text")
+        assert picture["result"]["filename"].startswith("holiday_")
+        sidecar = next(tmp_path.rglob("holiday_*.yml"))
+        written = yaml.safe_load(sidecar.read_text("utf-8"))
+        assert written["structure"] == written["record"]["used"]["structure"] == STRUCTURE
+        plain = await here.api.done((await here.api.submit(image("key-00002")))["id"])
+        assert plain["pictures"][0]["result"]["record"]["used"]["structure"] is None
+
+
+async def test_it_comes_again_as_it_was(tmp_path: Path) -> None:
+    async with worker_here(settings(tmp_path)) as here:
+        job = await here.api.submit(image(prompt="", structure=STRUCTURE))
+        again = {**image("key-again"), "kind": "resolved", "request": {**job["resolved"], "prompt": "as it was drawn"}}
+        status, found = await here.api.call("POST", "/v1/jobs", again)
+        assert status == 202, found
+        assert found["resolved"]["structure"] == STRUCTURE
+        assert found["resolved"]["prompt"] == "as it was drawn"
+
+
+async def test_what_is_no_structure_is_refused(tmp_path: Path) -> None:
+    async with worker_here(settings(tmp_path)) as here:
+        for wrong in ({"mood": "x"}, {"subject": {"a": "b"}}, {"subject": 7}, {"subject": ["x"] * 33},
+                      {"theme": "x" * 65}, {"subject": "x" * 4_001}, {"subject": [["x"]]}):  # fmt: skip
+            answer = await refused(here, structure=wrong)
+            assert all(problem["field"].startswith("structure") for problem in answer["errors"]), answer
+        [problem] = (await refused(here, structure={"subject": "x" * 3_000, "style": "y" * 3_000}))["errors"]
+        assert (problem["field"], problem["code"]) == ("structure", "too_long")
+        [problem] = (await refused(here, prompt="unread", structure={"theme": "holiday"}))["errors"]
+        assert (problem["field"], problem["code"]) == ("prompt", "empty")
+
+
+def test_rows_and_records_leave_out_what_nobody_gave() -> None:
+    kept = ResolvedRequest.model_validate(
+        {"model": "m", "prompt": "p", "negative_prompt": "", "steps": 1, "guidance_scale": 1, "width": 8, "height": 8,
+         "sampler": "s", "seed": 1, "structure": {"subject": "otter", "later": "key"}}
+    )  # fmt: skip
+    assert kept.model_dump(mode="json")["structure"] == {"subject": "otter"}
+    assert ResolvedRequest.model_validate_json(kept.model_dump_json()) == kept
