@@ -25,6 +25,7 @@ from .config_checks import (
     ignored_patterns,
     local_path,
     natural,
+    offer,
     optional,
     power_level,
     prefix,
@@ -92,6 +93,12 @@ class StatusValues:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReactionValues:
+    offer: tuple[str, ...] = key(("🔁", "🎲", "⬆\ufe0f"), offer)
+    """What the bot puts under its pictures, in rooms that have not chosen."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class CatchUpValues:
     max_age_hours: float = key(24.0, seconds(0, 24 * 30))
 
@@ -134,6 +141,7 @@ class Values:
     limits: LimitValues = field(default_factory=LimitValues)
     power: PowerValues = field(default_factory=PowerValues)
     status: StatusValues = field(default_factory=StatusValues)
+    reactions: ReactionValues = field(default_factory=ReactionValues)
     keep_hours: float = key(24.0, seconds(0.01, 24 * 7))
     """At most the seven days for which the worker knows a request again."""
     catch_up: CatchUpValues = field(default_factory=CatchUpValues)

@@ -19,7 +19,7 @@ TRAINING = REPOSITORY / "training" / "otter_mini"
 
 WORKER_ORDER = (
     "cli", "doctor", "api", "runner", "images", "gpu", "requests", "memory", "queue", "archive", "chat", "inputs",
-    "models", "families", "prompts", "sampling", "schemas", "config_file", "config", "expected", "addresses",
+    "styles", "models", "families", "prompts", "sampling", "schemas", "config_file", "config", "expected", "addresses",
     "errors", "logs", "parent_death", "privacy", "space", "terminal", "yamlfile",
 )  # fmt: skip
 """The worker's packages and modules: each may import from those behind it. ``logs`` may print with ``terminal``."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..config import Values
 from ..errors import WorkerError
 from ..worker.info import Models
+from .room_defaults import RoomDefaults
 from .room_settings import EXPAND, Chosen, RoomSettings
 from .services import Services
 
@@ -29,6 +30,14 @@ class Circumstances:
     """Whether the room wants prompts to be expanded; ``None``: it has not chosen."""
     described: bool = False
     """Whether it is to say what it shows."""
+    room: RoomDefaults = field(default_factory=RoomDefaults)
+    """What the room has set for its pictures."""
+
+    @property
+    def count_max(self) -> int:
+        """How many pictures one request may ask for: a room allows less than the instance, never more."""
+        most = self.values.limits.count
+        return most if self.room.count_max is None else min(most, self.room.count_max)
 
 
 async def circumstances(services: Services, room: str) -> Circumstances:
@@ -43,6 +52,7 @@ async def circumstances_in(room: str, settings: RoomSettings, values: Values) ->
         safe=await settings.safe(room),
         expand=None if expand is None else expand == "on",
         described=await settings.described(room),
+        room=await settings.defaults(room),
     )
 
 

@@ -165,10 +165,10 @@ async def thread_record(services: Services, room: str, root: str, *, waiting: bo
     Raises as :func:`find_record`.
     """
     event = await read_event(services, room, root)
-    if (found := _found(services, event)) is not None:
+    if (found := found_in(services, event)) is not None:
         return found
     for place in await _drawn_in(services, room, root):
-        if (found := _found(services, await read_event(services, room, place))) is not None:
+        if (found := found_in(services, await read_event(services, room, place))) is not None:
             return found
     drawn = await services.store.last_drawn_in(room, root)
     if waiting and drawn is not None and drawn.open:
@@ -184,7 +184,7 @@ async def thread_record(services: Services, room: str, root: str, *, waiting: bo
 async def _last(services: Services, room: str) -> Found | None:
     """The bot's last picture in the room."""
     last = await services.store.last_picture(room)
-    found = None if last is None else _found(services, await read_event(services, room, last))
+    found = None if last is None else found_in(services, await read_event(services, room, last))
     if found is not None:
         return replace(found, event=last)
     return await _walk(services, room)
@@ -223,7 +223,7 @@ def _asked(request: Request) -> Found:
     return Found(record={"used": used, "asked": request.asked}, start=start, layers=layers)
 
 
-def _found(services: Services, event: Mapping[str, Any] | None) -> Found | None:
+def found_in(services: Services, event: Mapping[str, Any] | None) -> Found | None:
     """The record in a picture's event. Only the bot's own events may name an init image."""
     record = record_of(event)
     if record is None or event is None:
@@ -236,12 +236,12 @@ def _found(services: Services, event: Mapping[str, Any] | None) -> Found | None:
 async def _replied_to(services: Services, room: str, event_id: str) -> Found | None:
     """The picture that a message replies to; ``None`` if it is none of the bot's, nor about one."""
     event = await read_event(services, room, event_id)
-    found = _found(services, event)
+    found = found_in(services, event)
     if found is not None:
         return found
     # A reply to the request, or to a message about it, means its picture.
     picture = await picture_of(services, room, event_id)
-    found = _found(services, await read_event(services, room, picture)) if picture is not None else None
+    found = found_in(services, await read_event(services, room, picture)) if picture is not None else None
     if found is not None:
         return found
     if event is None:
@@ -277,7 +277,7 @@ async def _walk(services: Services, room: str) -> Found | None:
         events, start = await services.http.messages(room, start=start, event_filter=wanted)
         for raw in events:
             try:
-                found = _found(services, await services.encryption.readable(raw))
+                found = found_in(services, await services.encryption.readable(raw))
             except KeyMissing:
                 continue
             if found is not None and raw.get("sender") == services.client.mxid:

@@ -10,15 +10,18 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from ..language.reaction import NUMBERS, Reaction
-from . import answer_reactions, describe
+from . import answer_reactions, describe, picture_reactions
 from .cancel import CANCEL
 from .outcome import Outcome
 from .reacted import On, Reacted, look
 from .services import Services
 
-AGAIN = frozenset("🔁🔄")
+AGAIN = frozenset("🔁")
+VARY = frozenset("🎲")
+UPSCALE = frozenset("⬆")
 DELETE = frozenset("❌")
 STOP = DELETE | frozenset("🛑")
+SUCCEEDED = "succeeded"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +45,9 @@ TABLE = (
     Row(emoji=STOP, on=On.REQUEST, follows=_stop),
     Row(emoji=AGAIN, on=On.ANSWER, follows=answer_reactions.once_more),
     Row(emoji=DELETE, on=On.ANSWER, follows=answer_reactions.delete),
+    Row(emoji=AGAIN, on=On.PICTURE, follows=picture_reactions.again, for_all=True),
+    Row(emoji=VARY, on=On.PICTURE, follows=picture_reactions.varied, for_all=True),
+    Row(emoji=UPSCALE, on=On.PICTURE, follows=picture_reactions.upscaled, for_all=True),
     Row(emoji=NUMBERS, on=On.DESCRIPTION, follows=describe.draw_reacted, for_all=True),
 )
 
@@ -52,13 +58,20 @@ async def react(services: Services, reaction: Reaction) -> Outcome | None:
     Raises a :class:`~..errors.MatrixError` where the homeserver does not say what stands there, or who may what.
     """
     rows = {row.on: row for row in TABLE if reaction.emoji in row.emoji}
-    if not rows or not services.permissions.may_use(reaction.sender):
+    if not rows or not services.permissions.may_use(reaction.sender) or await _counted(services, reaction):
         return None
     reacted = await look(services, reaction, rows.keys())
     if reacted is None:
         return None
     row = rows[reacted.on]
     return await row.follows(services, reacted) if row.for_all or await _may(services, reacted) else None
+
+
+async def _counted(services: Services, reaction: Reaction) -> bool:
+    """Whether this person's emoji on that message has led to a request that was, or will be, answered with a result:
+    it counts once, also where it is taken back and given again."""
+    before = await services.store.request_by_reaction(reaction.target, reaction.sender, reaction.emoji)
+    return before is not None and (before.open or before.outcome == SUCCEEDED)
 
 
 async def _may(services: Services, reacted: Reacted) -> bool:

@@ -9,8 +9,10 @@ from typing import Literal
 from .. import texts
 from ..config import Config, Values
 from ..errors import Unanswered
+from ..language.reaction import read_offer
 from ..store.store import Store
 from .predecessors import SAFE, Predecessors
+from .room_defaults import RoomDefaults, read_defaults
 
 __all__ = [
     "ALT",
@@ -19,6 +21,7 @@ __all__ = [
     "DESCRIBE",
     "EXPAND",
     "MODEL",
+    "OFFER",
     "PERSONA",
     "SAFE",
     "Chosen",
@@ -31,6 +34,8 @@ PERSONA = "persona"
 EXPAND = "expand"
 CHAT_DRAWS = "chat_draws"
 ALT = "alt"
+OFFER = "offer"
+OFF = "off"
 DESCRIBE = "describe"
 """The value of `ALT` by which pictures are described."""
 
@@ -83,6 +88,11 @@ class RoomSettings:
         await self.settled(room)
         return await self._store.room_setting(room, name)
 
+    async def defaults(self, room: str) -> RoomDefaults:
+        """What the room has set for its pictures."""
+        await self.settled(room)
+        return read_defaults(await self._store.room_settings(room))
+
     async def is_on(self, room: str, name: str, default: Callable[[Values], bool]) -> bool:
         """A setting that is on or off."""
         own = await self.own(room, name)
@@ -99,6 +109,16 @@ class RoomSettings:
     async def described(self, room: str) -> bool:
         """Whether each picture says what it shows."""
         return await self.own(room, ALT) == DESCRIBE
+
+    async def offered(self, room: str) -> tuple[str, ...]:
+        """The reactions that the bot puts under its pictures."""
+        own = await self._store.room_setting(room, OFFER)
+        if own is None:
+            return self._config.current.reactions.offer
+        try:
+            return () if own == OFF else read_offer(own)
+        except ValueError:
+            return ()  # of another version, which offered more
 
     def default_model(self) -> Chosen:
         """What draws in rooms that have not chosen."""

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from .. import texts
+from ..language.reaction import OFFERED, read_offer
 from .catalogue_names import drawing_model
 from .chat_models import typed_chat_model
 from .context import known_models
+from .drawing_rows import DRAWING_ROWS
+from .model import show_or_set_model
 from .outcome import Unusable
-from .room_settings import ALT, CHAT_DRAWS, CHAT_MODEL, DESCRIBE, EXPAND, MODEL, PERSONA, SAFE
+from .persona import show_or_set_persona
+from .room_settings import ALT, CHAT_DRAWS, CHAT_MODEL, DESCRIBE, EXPAND, MODEL, OFF, OFFER, PERSONA, SAFE
 from .services import Services
-from .setting import Setting, Wanted, is_back, switch
+from .setting import NOBODY, OPERATOR, Setting, Wanted, is_back, switch
 
 
 async def _model(services: Services, room: str) -> str:
@@ -21,7 +25,7 @@ async def _chat_model(services: Services, room: str) -> str:
     return texts.model_or_default(await services.settings.chat_model(room))
 
 
-async def _read_chat_model(services: Services, value: str) -> Wanted:
+async def _read_chat_model(services: Services, room: str, value: str) -> Wanted:
     name = value.strip("`\"'")
     if is_back(name):
         return Wanted(stored=None, said=texts.chat_model_unset(services.config.current.chat.model))
@@ -30,14 +34,15 @@ async def _read_chat_model(services: Services, value: str) -> Wanted:
 
 
 async def _persona(services: Services, room: str) -> str:
-    return texts.persona_whose(await services.settings.persona(room) is not None)
+    own = await services.settings.persona(room)
+    return texts.plain(own or services.config.current.chat.system_prompt, texts.SHORT)
 
 
 async def _alt(services: Services, room: str) -> str:
     return DESCRIBE if await services.settings.described(room) else texts.on_or_off(False)
 
 
-async def _read_alt(services: Services, value: str) -> Wanted:
+async def _read_alt(services: Services, room: str, value: str) -> Wanted:
     word = value.lower()
     if word in (DESCRIBE, "on", "yes"):
         return Wanted(stored=DESCRIBE, said=texts.ALT_ON)
@@ -46,12 +51,32 @@ async def _read_alt(services: Services, value: str) -> Wanted:
     raise Unusable(texts.alt_usage(services.config.current.prefix))
 
 
+async def _offer(services: Services, room: str) -> str:
+    return texts.offered(await services.settings.offered(room))
+
+
+async def _read_offer(services: Services, room: str, value: str) -> Wanted:
+    if is_back(value):
+        return Wanted(stored=None, said=texts.offer_set(services.config.current.reactions.offer))
+    if value.lower() == OFF:
+        return Wanted(stored=OFF, said=texts.offer_set(()))
+    try:
+        found = read_offer(value)
+    except ValueError as unknown:
+        raise Unusable(texts.offer_usage(str(unknown), OFFERED.values(), services.config.current.prefix)) from None
+    return Wanted(stored=" ".join(found), said=texts.offer_set(found))
+
+
 ROWS = (
-    Setting(name=MODEL, title="Model", change="model NAME", current=_model),
     Setting(
-        name=CHAT_MODEL, title="Chat model", change="settings chat NAME", current=_chat_model, read=_read_chat_model
+        name=MODEL,
+        title="Model",
+        change="model NAME",
+        current=_model,
+        command=show_or_set_model,
+        otherwise=lambda values: OPERATOR if values.model else NOBODY,
     ),
-    Setting(name=PERSONA, title="Persona", change="persona TEXT", current=_persona),
+    *DRAWING_ROWS,
     switch(
         SAFE,
         "Safe mode",
@@ -59,6 +84,7 @@ ROWS = (
         on=texts.SAFE_MODE_ON,
         off=texts.SAFE_MODE_OFF,
         current=lambda services, room: services.settings.safe(room),
+        otherwise=lambda values: OPERATOR,
     ),
     switch(
         EXPAND,
@@ -66,6 +92,32 @@ ROWS = (
         default=lambda values: values.draw.expand,
         on=texts.EXPAND_ON,
         off=texts.EXPAND_OFF,
+        otherwise=lambda values: OPERATOR,
+    ),
+    Setting(
+        name=OFFER,
+        title="Offered under a picture",
+        change="settings offer 🔁 🎲",
+        current=_offer,
+        read=_read_offer,
+        otherwise=lambda values: OPERATOR,
+    ),
+    Setting(name=ALT, title="Alt text", change="settings alt describe|off", current=_alt, read=_read_alt),
+    Setting(
+        name=CHAT_MODEL,
+        title="Chat model",
+        change="settings chat NAME",
+        current=_chat_model,
+        read=_read_chat_model,
+        otherwise=lambda values: OPERATOR if values.chat.model else NOBODY,
+    ),
+    Setting(
+        name=PERSONA,
+        title="Persona",
+        change="persona TEXT",
+        current=_persona,
+        command=show_or_set_persona,
+        otherwise=lambda values: OPERATOR,
     ),
     switch(
         CHAT_DRAWS,
@@ -74,6 +126,5 @@ ROWS = (
         on=texts.CHAT_DRAWS_ON,
         off=texts.CHAT_DRAWS_OFF,
     ),
-    Setting(name=ALT, title="Alt text", change="settings alt describe|off", current=_alt, read=_read_alt),
 )
 BY_NAME = {row.name: row for row in ROWS}

@@ -105,7 +105,8 @@ class FollowUps:
         parts = [*outcome.parts, *([] if request is None else self._delivery.first_parts(request))]
         if outcome.reply is not None:
             target = _Target(event_id=reaction.target, thread_root=outcome.reply.thread)
-            content = await event_content.notice(outcome.reply.text, key, REPLY, target)
+            text = texts.for_whom(outcome.reply.text, reaction.emoji, reaction.sender)
+            content = await event_content.notice(text, key, REPLY, target)
             parts.append(Part(key=key, part=REPLY, room_id=reaction.room_id, content=content))
         stop = self._stopped(outcome)
         cancel = [key for key in outcome.cancel if key not in stop]
@@ -161,6 +162,7 @@ class FollowUps:
             notes=new.notes,
             private=await self._private(reaction.room_id),
             thread_root=new.thread,
+            reaction=reaction.emoji,
             sent_at=reaction.timestamp / 1000,
             created_at=now,
             expires_at=now + self._values().keep_hours * 3600,

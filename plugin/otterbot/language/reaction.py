@@ -12,10 +12,14 @@ from .message import event_id_in
 
 _UNSEEN = dict.fromkeys((0xFE0E, 0xFE0F, *range(0x1F3FB, 0x1F400)))
 """What says how an emoji is drawn: variation selectors, in which clients differ, and the tones of skin."""
+_SAME = {"🔄": "🔁"}
 _KEYCAP = "\u20e3"
 NUMBERS = frozenset(f"{number}{_KEYCAP}" for number in range(1, 10))
 LONGEST = 16
 """Characters of a reaction; longer ones are no emoji that anything follows from."""
+
+OFFERED = {plain: shown for shown in ("🔁", "🎲", "⬆\ufe0f", "⭐", "❌") for plain in (shown.rstrip("\ufe0f"),)}
+"""What may be offered under a picture, as :func:`plain` has it, and as clients' own pickers send it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +45,24 @@ class Reaction:
 def plain(emoji: str) -> str:
     """The one form of what people take for the same emoji; a number is a keycap, however it was written."""
     number = choice(emoji)
-    return emoji.translate(_UNSEEN) if number is None else f"{number}{_KEYCAP}"
+    if number is not None:
+        return f"{number}{_KEYCAP}"
+    bare = emoji.translate(_UNSEEN)
+    return _SAME.get(bare, bare)
+
+
+def read_offer(typed: str) -> tuple[str, ...]:
+    """``🔁 🎲``, with or without spaces: what is to be offered, as it is sent. Raises :class:`ValueError` with what is
+    none of it."""
+    found: list[str] = []
+    rest = plain("".join(typed.split()))
+    while rest:
+        emoji = _SAME.get(rest[0], rest[0])
+        if emoji not in OFFERED:
+            raise ValueError(rest[0])
+        found.append(OFFERED[emoji])
+        rest = rest[1:]
+    return tuple(dict.fromkeys(found))
 
 
 def from_raw(event: Mapping[str, Any]) -> Reaction | None:

@@ -76,7 +76,9 @@ def ours(key: str, part: str, **more: Any) -> dict[str, Any]:
 
 async def notice(markdown: str, key: str, part: str, asked: Asked | None, msgtype: str = "m.notice") -> dict[str, Any]:
     """A sentence for the room, as a reply. It mentions nobody."""
-    if asked is not None and isinstance(asked, Request) and asked.moved:
+    if isinstance(asked, Request):
+        markdown = texts.for_whom(markdown, asked.reaction, asked.sender)
+    if isinstance(asked, Request) and asked.moved:
         markdown = f"{texts.asked_in_the_room_before(asked.sender)}\n\n{markdown}"
     body, formatted = await parse_formatted(markdown)
     content: dict[str, Any] = {

@@ -26,7 +26,7 @@ from ..matrix.event_content import OUR_KEY
 from ..matrix.http import MatrixHttp
 from ..matrix.room_state import RoomStates
 from ..matrix.sync_answer import seconds
-from ..store.part_names import DONE, FINAL, PROGRESS, REPLY
+from ..store.part_names import DONE, FINAL, PROGRESS, REPLY, STATUS_FINAL
 from ..store.rows import Kind, Part, PartState, Rank
 from ..store.store import DAY, Store
 from .find_sent import PAGES, SLACK, find_sent
@@ -37,8 +37,9 @@ HEARD = 2 * DAY
 """Seconds: a message is handled up to a day after it was sent, and its answer may wait for another day."""
 AGAIN = frozenset(PROGRESS)
 """Messages that are sent in a room and again in its replacement."""
-LAST = frozenset({DONE, REPLY, FINAL})
-"""Parts that show in a room that a request has ended there. The reaction ``done`` is readable without keys."""
+LAST = frozenset({DONE, REPLY, FINAL, STATUS_FINAL})
+"""Parts that show in a room that a request has ended there. The reaction ``done`` is readable without keys; what was
+asked for with a reaction has none."""
 
 
 @dataclass(eq=False)

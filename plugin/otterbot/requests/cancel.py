@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from .. import texts
 from ..outbox.queue import Outbox
-from ..store.rows import Part, PartState, Rank, Request, RequestState, follow_key
+from ..store.rows import Part, PartState, Rank, Request, RequestState, follow_key, key_of
 from ..store.store import Commit, Store
 from ..waiting import surely
 from .active import RequestEnd
@@ -30,6 +30,7 @@ class Cancellation:
         active: ActiveRequests,
         completion: Completion,
         signals: Signals,
+        bot: str,
         log: logging.Logger,
     ) -> None:
         self._store = store
@@ -37,6 +38,7 @@ class Cancellation:
         self._active = active
         self._completion = completion
         self._signals = signals
+        self._bot = bot
         self._log = log
 
     async def resume(self) -> None:
@@ -104,8 +106,10 @@ class Cancellation:
         self._signals.housekeeping.set()
 
     async def redacted(self, room: str, event_id: str) -> None:
-        """A message was deleted: cancel its request, or delete its picture from the archive."""
-        request = await self._store.request_by_event(event_id) or await self._store.request_by_reaction(event_id)
+        """A message was deleted, or a reaction taken back: cancel its request, or delete its picture from the
+        archive."""
+        request = await self._store.request_by_event(event_id)
+        request = request or await self._store.request(key_of(self._bot, room, event_id))
         followed = None if request is None else await self._store.request(follow_key(request.key))
         for one in (request, followed):
             if one is not None and one.open and one.origin == room:

@@ -46,7 +46,7 @@ async def closing(store: Store, outbox: Outbox, request: Request, ending: Reques
     """The parts at the end: the final reaction, the redaction of ⏳, the short last status."""
     standing = await store.parts_of(request.key)
     parts: list[Part] = []
-    if ending.outcome != REPLACED:
+    if ending.outcome != REPLACED and request.reaction is None:
         emoji = texts.DONE if ending.well else texts.FAILED
         reaction = event_content.reaction(request.key, DONE, request.event_id, emoji)
         done = part(request, DONE, Kind.REACTION, Rank.REACTION, reaction)
@@ -56,7 +56,8 @@ async def closing(store: Store, outbox: Outbox, request: Request, ending: Reques
         parts.append(replace(unack, room_id=standing[ACK].room_id))
     outbox.drop_edit(request.key, STATUS_EDIT)
     if STATUS in standing and not await _taken_back(outbox, standing[STATUS]):
-        content = await event_content.notice(ending.line, request.key, STATUS_FINAL, None)
+        line = texts.for_whom(ending.line, request.reaction, request.sender)
+        content = await event_content.notice(line, request.key, STATUS_FINAL, None)
         inner = {"of": STATUS, "content": content}
         final = part(request, STATUS_FINAL, Kind.EDIT, Rank.EDIT, inner)
         parts.append(replace(final, room_id=standing[STATUS].room_id))

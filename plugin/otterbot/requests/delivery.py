@@ -52,6 +52,7 @@ class Delivery:
         active: ActiveRequests,
         kinds: Mapping[str, Kind],
         values: Callable[[], Values],
+        bot: str,
         log: logging.Logger,
     ) -> None:
         """``kinds``: request kind (``image``, ``chat``) → its handler."""
@@ -69,7 +70,7 @@ class Delivery:
         self._polling = Polling(worker, self._event, self._overdue, log)
         self._submitter = Submitter(store, worker, kinds, active, self.signals.submit, log)
         self._completion = Completion(store, outbox, active, kinds, self.signals)
-        self.cancelling = Cancellation(store, outbox, active, self._completion, self.signals, log)
+        self.cancelling = Cancellation(store, outbox, active, self._completion, self.signals, bot, log)
         self.giving_up = Expiry(store, outbox, self.cancelling, active, self._completion)
         self._housekeeping = Housekeeping(store, worker, self.giving_up.expire, self.signals.housekeeping, log)
         self._retiming = Retiming(store, active, self.signals, log)
@@ -113,7 +114,10 @@ class Delivery:
     # -- requests come -----------------------------------------------------------------------
 
     def first_parts(self, request: Request) -> list[Part]:
-        """The parts that are stored together with a new request."""
+        """The parts that are stored together with a new request. One that was made with a reaction has no ⏳ and no ✅:
+        on the picture they would be about everybody's."""
+        if request.reaction is not None:
+            return []
         content = event_content.reaction(request.key, ACK, request.event_id, texts.ACK)
         return [completion.part(request, ACK, PartKind.REACTION, Rank.REACTION, content)]
 

@@ -129,6 +129,8 @@ async def _described(request: Request, part: Part, result: ImageResult, hint: st
     notes = [*(request.notes if index == 0 else ()), *(texts.plain_sentence(note) for note in result.notes)]
     if hint is not None and index == 0:
         notes.append(hint)
+    if request.reaction is not None:
+        notes.append(texts.drawn_for(request.reaction, request.sender))
     asked = [texts.asked_in_the_room_before(request.sender)] if request.moved else []
     # Clients read the body aloud, from its beginning; none reads a field that is for alt texts alone.
     alt = [texts.alt_text(result.alt)] if result.alt else []

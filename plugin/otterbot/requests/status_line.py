@@ -96,7 +96,8 @@ class StatusLine:
                 await asyncio.sleep(1.0)  # the status message itself is not sent yet
                 active.changed.set()
                 continue
-            content = await event_content.notice(text, active.key, STATUS, None)
+            line = texts.for_whom(text, active.request.reaction, active.request.sender)
+            content = await event_content.notice(line, active.key, STATUS, None)
             self._outbox.edit(active.key, STATUS_EDIT, active.request.room_id, target.event_id, content)
             said, edits = text, edits + 1
 

@@ -41,6 +41,7 @@ async def add_request(conn: Connection, request: Request) -> None:
         request.created_at,
         request.expires_at,
         request.sent_at,
+        request.reaction,
     )
 
 

@@ -110,9 +110,14 @@ async def upgrade_v6(conn: Connection) -> None:
     await conn.execute("ALTER TABLE requests ADD COLUMN resolved TEXT")
 
 
+async def upgrade_v7(conn: Connection) -> None:
+    await conn.execute("ALTER TABLE requests ADD COLUMN reaction TEXT")
+
+
 upgrade_table.register(upgrade_v1, description="Requests, parts, handled events, rooms and their settings")
 upgrade_table.register(upgrade_v2, description="When the message of a request was sent")
 upgrade_table.register(upgrade_v3, description="Why a part could not be sent")
 upgrade_table.register(upgrade_v4, description="The recovery key of the account")
 upgrade_table.register(upgrade_v5, description="Rooms that were upgraded, and requests that moved with them")
 upgrade_table.register(upgrade_v6, description="Requests as the worker has resolved them")
+upgrade_table.register(upgrade_v7, description="Requests that were made by reactions")

@@ -23,12 +23,15 @@ MARK_HANDLED = (
 # -- requests
 ADD_REQUEST = (
     "INSERT INTO requests (key, room_id, event_id, edit_id, sender, kind, state, body, asked, notes, private, "
-    "thread_root, reply_to, created_at, expires_at, sent_at, cancel_owed) "
-    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, 0) ON CONFLICT (key) DO NOTHING"
+    "thread_root, reply_to, created_at, expires_at, sent_at, reaction, cancel_owed) "
+    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, 0) "
+    "ON CONFLICT (key) DO NOTHING"
 )
 REQUEST = "SELECT * FROM requests WHERE key = $1"
-REQUEST_BY_EVENT = "SELECT * FROM requests WHERE event_id = $1 ORDER BY created_at DESC LIMIT 1"
-REQUEST_BY_EDIT = "SELECT * FROM requests WHERE edit_id = $1 ORDER BY created_at DESC LIMIT 1"
+REQUEST_BY_EVENT = "SELECT * FROM requests WHERE event_id = $1 AND reaction IS NULL ORDER BY created_at DESC LIMIT 1"
+REQUEST_BY_REACTION = (
+    "SELECT * FROM requests WHERE event_id = $1 AND sender = $2 AND reaction = $3 ORDER BY created_at DESC LIMIT 1"
+)
 OPEN_REQUESTS = (
     "SELECT * FROM requests WHERE state <> 'done' AND (CAST($1 AS TEXT) IS NULL OR room_id = $1) "
     "AND (CAST($2 AS TEXT) IS NULL OR sender = $2) ORDER BY created_at"

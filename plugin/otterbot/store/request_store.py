@@ -23,14 +23,15 @@ class RequestStore(Transactions):
         return found[0] if found else None
 
     async def request_by_event(self, event_id: str) -> Request | None:
-        """The newest request of that message (its edits make requests of their own)."""
+        """The newest request of that message (its edits make requests of their own; what is made with reactions on it
+        is not its own)."""
         found = await self._requests(sql.REQUEST_BY_EVENT, event_id)
         return found[0] if found else None
 
-    async def request_by_reaction(self, event_id: str) -> Request | None:
-        """The request that was made with that reaction, to a message of ours."""
-        found = await self._requests(sql.REQUEST_BY_EDIT, event_id)
-        return found[0] if found and await self.db.fetchrow(sql.PART_BY_EVENT, found[0].event_id) else None
+    async def request_by_reaction(self, event_id: str, sender: str, emoji: str) -> Request | None:
+        """The newest request that this person has made with this emoji on that message."""
+        found = await self._requests(sql.REQUEST_BY_REACTION, event_id, sender, emoji)
+        return found[0] if found else None
 
     async def open_requests(self, room: str | None = None, sender: str | None = None) -> list[Request]:
         """Those not done, oldest first."""

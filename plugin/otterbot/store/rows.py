@@ -56,6 +56,7 @@ class Rank(IntEnum):
     REACTION = 30
     REPEAT = 35
     EDIT = 40
+    OFFER = 50
 
 
 def key_of(bot: str, room: str, event_id: str, edit_id: str | None = None) -> str:
@@ -109,6 +110,8 @@ class Request:
     done_at: float | None = None
     outcome: str | None = None
     cancel_owed: bool = False
+    reaction: str | None = None
+    """The emoji with which it was asked for, on the message ``event_id``; ``edit_id`` is the reaction itself then."""
     asked_in: str | None = None
     """The room of the message, where the request has moved with an upgrade since."""
 

@@ -133,7 +133,7 @@ class WorkerDouble:
         request = job["request"]
         used = {
             "prompt": request["prompt"], "negative_prompt": "", "model": "otter-noise", "model_hash": "abc",
-            "sampler": "unipc", "steps": 3, "guidance_scale": 7.5, "width": 8, "height": 8, "seed": picture["seed"],
+            "sampler": "unipc", "steps": 3, "guidance_scale": 7.5, "width": 64, "height": 64, "seed": picture["seed"],
             "parser": "otterbot-1", "versions": {}, "init_image": (request.get("init_image") or {}).get("id"),
             "strength": request.get("strength"),
         }  # fmt: skip

@@ -29,6 +29,8 @@ from ..runner.runner_common import Shared
 from ..runner.sharing import Sharing
 from ..runner.sharing_store import SharingStore
 from ..runner.turns import TurnRunner
+from ..styles import FOLDER as STYLES_FOLDER
+from ..styles import StyleLibrary
 
 CHAT_MODEL = "chat_model"
 CHAT_BEGINNINGS = "chat_beginnings"
@@ -54,6 +56,14 @@ def library(config: Config) -> Library:
         with contextlib.suppress(OSError):
             (config.data_dir / folder).mkdir(mode=0o700, exist_ok=True)
     return Library(config.data_dir, SHIPPED)
+
+
+def styles(config: Config) -> StyleLibrary:
+    """Creates the operator's folder as well."""
+    folder = config.data_dir / STYLES_FOLDER
+    with contextlib.suppress(OSError):
+        folder.mkdir(mode=0o700, exist_ok=True)
+    return StyleLibrary(folder)
 
 
 def archive(config: Config) -> Archive:
@@ -139,7 +149,7 @@ def dispatcher(
         turns=turns,
         descriptions=descriptions,
         prompts=prompts,
-        bounds=schedule.Bounds(times=config.queue.overtake_times, seconds=config.queue.overtake_seconds),
+        bounds=schedule.Bounds(picture=config.queue.overtake_seconds, talk=config.queue.overtake_chat_seconds),
         idle_unload=config.gpu.idle_unload_s,
     )
 

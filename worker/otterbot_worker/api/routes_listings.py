@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 from aiohttp import web
 
@@ -12,7 +13,21 @@ from ..models.catalogue import Catalogue
 from ..models.entries import ModelEntry
 from ..models.loras import Library
 from ..sampling import samplers
-from ..schemas.listings import ControlNet, ControlNets, Lora, Loras, Model, ModelDefaults, ModelLimits, Models
+from ..schemas.listings import (
+    ControlNet,
+    ControlNets,
+    Lora,
+    Loras,
+    Model,
+    ModelDefaults,
+    ModelLimits,
+    Models,
+    Style,
+    StyleFile,
+    Styles,
+)
+from ..styles import FOLDER, StyleLibrary
+from ..styles import Style as Known
 from .operations import Operation, reply
 from .parts import PARTS
 
@@ -138,6 +153,25 @@ def _controlnets(library: Library) -> list[ControlNet]:
     return found
 
 
+async def styles(request: web.Request) -> web.Response:
+    return reply(await asyncio.to_thread(_styles, request.app[PARTS].styles))
+
+
+def _styles(library: StyleLibrary) -> Styles:
+    try:
+        there = library.files()
+        found = library.all()
+    except CannotLook as error:
+        problem = StyleFile(name=f"{FOLDER}/", problem=f"could not be looked at: {error.why}")
+        return Styles(styles=_shown(StyleLibrary().all()), problems=[problem])
+    problems = [StyleFile(name=one.name, problem=why) for one in there for why in one.problems]
+    return Styles(styles=_shown(found), problems=problems)
+
+
+def _shown(found: Mapping[str, Known]) -> list[Style]:
+    return [Style(name=one.name, about=one.about, group=one.group, source=one.source) for one in found.values()]
+
+
 OPERATIONS = (
     Operation(
         method="GET",
@@ -159,5 +193,12 @@ OPERATIONS = (
         handler=controlnets,
         summary="ControlNets by name.",
         answers={200: ControlNets},
+    ),
+    Operation(
+        method="GET",
+        path="/v1/styles",
+        handler=styles,
+        summary="Styles by name, and what is wrong with files of styles.",
+        answers={200: Styles},
     ),
 )

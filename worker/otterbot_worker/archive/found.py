@@ -16,6 +16,7 @@ from ..schemas.settings import SETTINGS
 LABELS = {
     "prompt": "prompt",
     "negative_prompt": "negative prompt",
+    "style": "style",
     "model": "model",
     "steps": "number of steps",
     "guidance_scale": "CFG",

@@ -179,11 +179,12 @@ def sidecar(record: Record, *, filename: str, created: str, private: bool, owner
     Dumper.add_representer(str, text)
     whole = record.model_dump(mode="json")
     first = ("prompt", "negative_prompt", "model", "sampler", "steps", "guidance_scale", "width", "height", "seed")
-    used, written = record.used, record.used.expansion
+    used, written, words, styles = record.used, record.used.expansion, record.used.styled, record.used.styles
     document = {
         **{key: _plain(whole["used"][key]) for key in first},
         **({} if used.structure is None else {"structure": _plain(whole["used"]["structure"])}),
         **({} if written is None else {"expanded_from": _plain(written.prompt), "expanded_by": _plain(written.model)}),
+        **({} if words is None else {"styles": [one.name for one in styles], "styled_from": _plain(words.prompt)}),
         "file": filename,
         "created": created,
         "private": private,
@@ -191,6 +192,14 @@ def sidecar(record: Record, *, filename: str, created: str, private: bool, owner
         "record": _plain(whole),
     }
     return yaml.dump(document, Dumper=Dumper, allow_unicode=True, sort_keys=False, width=10_000)
+
+
+def sheet_sidecar(*, filename: str, created: str, private: bool, owner: Owner, fields: Mapping[str, str | None]) -> str:
+    """The ``.yml`` of a contact sheet. ``fields``: the file of each, by name; ``None`` where it is not shown."""
+    import yaml
+
+    document = {"file": filename, "created": created, "private": private, **owner._asdict(), "fields": dict(fields)}
+    return yaml.safe_dump(document, allow_unicode=True, sort_keys=False, width=10_000)
 
 
 def sidecar_private(text: str) -> bool | None:

@@ -17,8 +17,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from .. import yamlfile
-from ..schemas.requests import Control
+from ..schemas.requests import Control, ImageOptions, StyleWords
 from . import containers, from_text, metadata
 from .containers import BadPicture, NoSettings
 from .found import LABELS, Found, any_variation, sampler, valid
@@ -98,6 +100,7 @@ def _checked(record: Any) -> dict[str, Any]:
 def _of_record(record: Mapping[str, Any], source: str, notes: list[str]) -> Found:
     used = record["used"]
     values = {name: used.get(name) for name in LABELS}
+    values |= _before_styles(used)
     values["sampler"] = sampler(used.get("sampler"), None, notes)
     values["variation"] = any_variation(values["variation"])
     if isinstance(values["hires"], dict):
@@ -118,6 +121,21 @@ def _of_record(record: Mapping[str, Any], source: str, notes: list[str]) -> Foun
         details=tuple(_details(record, used)),
         notes=tuple(notes),
     )
+
+
+def _before_styles(used: Mapping[str, Any]) -> dict[str, Any]:
+    """The styles with their words, and the words that they were put around; nothing where a request could not hold
+    them: then the words as they were drawn say the same."""
+    styles, words = used.get("styles"), used.get("styled")
+    if not isinstance(styles, list) or not styles or not isinstance(words, dict):
+        return {}
+    given = [{name: one.get(name) for name in StyleWords.model_fields} for one in styles if isinstance(one, dict)]
+    found = {"style": tuple(given), **{name: words.get(name) for name in ("prompt", "negative_prompt")}}
+    try:
+        ImageOptions.model_validate(found)
+    except ValidationError:
+        return {}
+    return found
 
 
 def _details(record: Mapping[str, Any], used: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -8,7 +8,7 @@ spaces stand in quotes, and a prompt cannot. Words of a prompt that would be tak
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -46,6 +46,8 @@ def command(request: Mapping[str, Any]) -> str:
         parts.append(_unflagged(prompt))
     if (negative := request.get("negative_prompt")) is not None:
         parts.append(f"--no {_phrase(printable(negative).strip())}")
+    if upscale is None and (styles := request.get("style")):
+        parts.append(f"--style {_styles(styles)}")
     if (steps := request.get("steps")) is not None:
         parts.append(f"--steps {steps}")
     if (guidance := request.get("guidance_scale")) is not None:
@@ -82,6 +84,13 @@ def _from_pictures(request: Mapping[str, Any]) -> Iterator[str]:
         yield f"--control {steered if _PLAIN_NAME.fullmatch(kind) else _quoted(steered) or steered}"
 
 
+def _styles(styles: Sequence[Mapping[str, Any]]) -> str:
+    """Their names, with a comma between them."""
+    names = [one_line(str(style["name"])) for style in styles]
+    joined = ",".join(names)
+    return joined if all(map(_PLAIN_NAME.fullmatch, names)) else _quoted(joined) or joined
+
+
 def _second_pass(hires: Mapping[str, Any]) -> str:
     """The value of ``--hires``, as ``2:0.5:lanczos``; unset parts are left out."""
     strength = hires.get("strength")
@@ -102,6 +111,8 @@ def _notes(request: Mapping[str, Any]) -> Iterator[str]:
     """Notes about differences between the line and the request."""
     words = [str(request.get(name) or "") for name in ("prompt", "negative_prompt")]
     hires = request.get("hires") or {}
+    if request.get("style") and request.get("upscale") is None:
+        yield "The line names its styles, whose words may be others by now: the request (--json) has them as they were."
     if hires.get("steps") not in (None, request.get("steps")):
         yield f"The second pass of the line has as many steps as the first; this one's was one of {hires['steps']}."
     start, mask, control = (request.get(name) for name in ("init_image", "mask", "control"))

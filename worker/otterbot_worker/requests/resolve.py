@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..models import safety
@@ -17,12 +18,13 @@ from ..models.loras import Library
 from ..prompts import StepCount, read
 from ..prompts.lora_tags import lora_tags
 from ..queue.submission import Submission, new_rows
-from ..sampling import samplers, sampling_steps, tiles
+from ..sampling import samplers, sampling_steps
 from ..schemas.jobs import FieldProblem
 from ..schemas.new_jobs import NewChatJob, NewDescribeJob, NewImageJob, NewResolvedJob
-from ..schemas.requests import ImageRequest
-from ..schemas.resolved import ResolvedInitImage, ResolvedMask, ResolvedRequest
-from . import expansions, hires, layers, resubmitted, several, structures, variations
+from ..schemas.requests import ImageRequest, SheetRequest
+from ..schemas.resolved import ResolvedInitImage, ResolvedMask, ResolvedRequest, ResolvedSheet, UsedAxis
+from ..styles import StyleLibrary
+from . import expansions, hires, layers, resubmitted, several, sheets, structures, sweeps, variations
 from . import input_images as pictures
 from .controlnet import ChosenControlNet, find_controlnet
 from .input_images import Sources
@@ -30,8 +32,11 @@ from .loras import ChosenLoras, find_loras
 from .model import choose_model
 from .refusal import Refused, problem
 from .size import Size, find_size
+from .styles import ChosenStyles, find_styles, with_shape
 
 NO_PREVIEWS = "There were no previews, because the safety checker looks at finished pictures only."
+NO_FILM = "There is no film, because the safety checker looks at finished pictures only."
+NO_FILM_OF_UPSCALED = "There is no film of a picture that is made larger."
 
 
 def body_hash(job: NewImageJob | NewChatJob | NewResolvedJob | NewDescribeJob) -> str:
@@ -48,6 +53,7 @@ def image_submission(
     default_model: str,
     sources: Sources | None = None,
     library: Library | None = None,
+    styles: StyleLibrary | None = None,
 ) -> Submission:
     """``sources``: the request's input pictures that are here. Reads LoRAs and masks, so it runs in a thread.
 
@@ -56,14 +62,21 @@ def image_submission(
     sources = sources or Sources()
 
     def one(request: ImageRequest) -> ResolvedRequest:
-        return resolve_image(request, catalogue, default_model, sources, library)
+        return resolve_image(request, catalogue, default_model, sources, library, styles)
 
-    asked = resubmitted.asked(job)
-    pictures = several.resolved([several.One(name=str(n), request=each) for n, each in enumerate(asked, 1)], one)
+    sweep: Sequence[UsedAxis]
+    sheet: SheetRequest | ResolvedSheet | None
+    if isinstance(job, NewImageJob):
+        whole = structures.as_sentence(job.request)
+        asked = [structures.kept(field, whole) for field in sweeps.singly(whole)]
+        sweep, sheet = sweeps.axes(whole), sweeps.sheet(whole)
+    else:
+        asked, sweep, sheet = resubmitted.asked(job), job.request.sweep, job.request.sheet
+    pictures = several.resolved(several.named(asked, across=len(sweep[0].values) if len(sweep) > 1 else None), one)
     if isinstance(job, NewResolvedJob):
         before = resubmitted.pictures(job.request)
         pictures = [resubmitted.noted(now, then) for now, then in zip(pictures, before, strict=True)]
-    request = several.as_one(pictures)
+    request = sheets.added(several.as_one(pictures, sweep), sheet)
     return Submission(
         client=client,
         key=job.key,
@@ -74,7 +87,7 @@ def image_submission(
         private=job.private,
         request=request,
         content=None,
-        rows=new_rows(request, work=tiles.work),
+        rows=new_rows(request),
         input_ids=sources.ids,
     )
 
@@ -85,6 +98,7 @@ def resolve_image(
     default_model: str,
     sources: Sources | None = None,
     library: Library | None = None,
+    styles: StyleLibrary | None = None,
 ) -> ResolvedRequest:
     """Fill in defaults and check everything against the model's limits.
 
@@ -93,7 +107,8 @@ def resolve_image(
     sources = sources or Sources()
     model = choose_model(request, catalogue, default_model)
     entry = model.entry
-    chosen = _choose(request, entry, sources, library, downloads=catalogue.downloads_allowed)
+    files = Files(library=library, styles=styles or StyleLibrary(), downloads=catalogue.downloads_allowed)
+    chosen = _choose(request, entry, sources, files)
     problems = [
         *_unavailable(request, entry, catalogue),
         *chosen.sampler_problems,
@@ -103,6 +118,8 @@ def resolve_image(
         *chosen.size.problems,
         *chosen.enlarged.problems,
         *_nothing_to_draw(request),
+        *_no_film(request),
+        *chosen.style.problems,
         *chosen.wanted.problems,
         *chosen.steering.problems,
     ]
@@ -117,6 +134,15 @@ def resolve_image(
 
 
 @dataclass(frozen=True, kw_only=True)
+class Files:
+    """What prompts may name, and whether ControlNets may be fetched."""
+
+    library: Library | None
+    styles: StyleLibrary
+    downloads: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Chosen:
     """The request's values, with defaults filled in."""
 
@@ -127,19 +153,24 @@ class _Chosen:
     guidance_scale: float
     guidance_notes: list[str]
     negative_prompt: str
+    style: ChosenStyles
     size: Size
+    left_out: list[str]
+    """Notes on the room's defaults that do not fit."""
     enlarged: hires.ChosenHires
     expand: expansions.Expand
     wanted: ChosenLoras
     steering: ChosenControlNet
 
 
-def _choose(
-    request: ImageRequest, entry: ModelEntry, sources: Sources, library: Library | None, *, downloads: bool
-) -> _Chosen:
+def _choose(request: ImageRequest, entry: ModelEntry, sources: Sources, files: Files) -> _Chosen:
     usual = layers.usual(request.layers, entry)
     steps = layers.find_steps(request, entry, usual.steps)
     negative = usual.negative_prompt if request.negative_prompt is None else request.negative_prompt
+    style = find_styles(request, negative, files.styles)
+    request, shape_notes = with_shape(request, style.aspect)
+    style.notes += shape_notes
+    words, library = style.words, files.library
     sampler = usual.sampler if request.sampler is None else samplers.resolve(request.sampler)
     if request.upscale is not None:
         size = hires.upscaled_size(request, request.upscale, entry, sources.start)
@@ -147,7 +178,7 @@ def _choose(
         size = find_size(request, entry, pictures.shape(sources), usual.size)
     nets = (library or Library()).controlnets
     counted = StepCount(*sampling_steps.steps(steps.number, pictures.strength(request, sources)))
-    guidance_scale, guidance_notes = _guidance(request, entry, usual.guidance_scale, counted)
+    guidance_scale, guidance_notes = _guidance(request, words.prompt, entry, usual.guidance_scale, counted)
     return _Chosen(
         sampler=sampler,
         sampler_problems=layers.sampler_problems(request, sampler, entry),
@@ -155,24 +186,32 @@ def _choose(
         guidance_scale=guidance_scale,
         guidance_notes=guidance_notes,
         negative_prompt=negative,
+        style=style,
         size=size,
+        left_out=layers.left_out(request, entry, shaped=_shaped(request, sources)),
         enlarged=hires.find(request, entry, size, steps.number),
         expand=expansions.find(request, entry, usual=usual.expand),
-        wanted=find_loras(request.prompt, negative, entry, library, counted) if library is not None else ChosenLoras(),
-        steering=find_controlnet(request, sources.control, entry, nets, downloads=downloads),
+        wanted=find_loras(*words, entry, library, counted) if library is not None else ChosenLoras(),
+        steering=find_controlnet(request, sources.control, entry, nets, downloads=files.downloads),
     )
 
 
+def _shaped(request: ImageRequest, sources: Sources) -> bool:
+    """Does the size follow from the request or its picture?"""
+    typed = (request.width, request.height, request.aspect, request.upscale)
+    return any(one is not None for one in typed) or pictures.shape(sources) is not None
+
+
 def _guidance(
-    request: ImageRequest, entry: ModelEntry, set_here: float | None, steps: StepCount
+    request: ImageRequest, prompt: str, entry: ModelEntry, set_here: float | None, steps: StepCount
 ) -> tuple[float, list[str]]:
-    """The CFG, and notes. ``set_here``: from a layer."""
+    """The CFG, and notes. ``prompt``: with its styles; ``set_here``: from a layer."""
     usual, weighted = entry.defaults.guidance_scale, entry.defaults.guidance_scale_weighted
     if request.guidance_scale is not None:
         return request.guidance_scale, []
     if set_here is not None:
         return set_here, []
-    if weighted is None or weighted == usual or not read(lora_tags(request.prompt).text, steps).weighted:
+    if weighted is None or weighted == usual or not read(lora_tags(prompt).text, steps).weighted:
         return usual, []
     return weighted, [f"CFG {weighted:g}, as the prompt has weights; {usual:g} is usual."]
 
@@ -187,6 +226,7 @@ def _resolved(
         model=entry.name,
         prompt=request.prompt,
         negative_prompt=chosen.negative_prompt,
+        styles=tuple(chosen.style.styles),
         steps=chosen.steps.number,
         guidance_scale=chosen.guidance_scale,
         width=size.width,
@@ -210,10 +250,13 @@ def _resolved(
         embeddings=tuple(chosen.wanted.embeddings),
         safety=request.safety,
         preview=request.preview and not request.safety,
+        film=request.film and not request.safety,
         describe=request.describe,
         notes=(
+            *chosen.left_out,
             *chosen.steps.notes,
             *chosen.guidance_notes,
+            *chosen.style.notes,
             *size.notes,
             *enlarged.notes,
             *notes,
@@ -221,6 +264,7 @@ def _resolved(
             *chosen.expand.notes,
             *chosen.steering.notes,
             *([NO_PREVIEWS] if request.preview and request.safety else []),
+            *([NO_FILM] if request.film and request.safety else []),
             *chosen.wanted.notes,
         ),
         asked=request.asked,
@@ -242,3 +286,7 @@ def _nothing_to_draw(request: ImageRequest) -> list[FieldProblem]:
     if request.prompt.strip() or request.upscale is not None:
         return []
     return [problem("prompt", "empty", "Say what to draw.")]
+
+
+def _no_film(request: ImageRequest) -> list[FieldProblem]:
+    return [problem("film", "film_of_upscaled", NO_FILM_OF_UPSCALED)] if request.film and request.upscale else []

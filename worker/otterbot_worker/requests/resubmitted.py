@@ -14,7 +14,7 @@ from .refusal import Refused, problem
 
 _AS_THEY_ARE = (
     "prompt", "negative_prompt", "model", "steps", "guidance_scale", "sampler", "seed", "count", "strength", "theme",
-    "safety", "preview", "expand", "describe",
+    "safety", "preview", "film", "expand", "describe",
 )  # fmt: skip
 """Fields that are equal in a request and a resolved request. The size is as well, except with ``upscale``."""
 
@@ -56,6 +56,7 @@ def _explicit(before: ResolvedRequest) -> dict[str, Any]:
         fields |= {"width": before.width, "height": before.height}
     else:
         fields["upscale"] = before.upscale.factor
+    fields["style"] = tuple(style.model_dump() for style in before.styles)
     fields["variation"] = None if before.variation is None else dict(before.variation)
     for name in ("init_image", "mask"):
         picture = getattr(before, name)

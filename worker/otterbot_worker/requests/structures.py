@@ -32,6 +32,13 @@ def as_sentence(request: ImageRequest) -> ImageRequest:
     return request.model_copy(update=changed)
 
 
+def kept(field: ImageRequest, whole: ImageRequest) -> ImageRequest:
+    """A field of a sweep without its structure, where the words are others than those that were joined of it."""
+    if (field.prompt, field.negative_prompt) == (whole.prompt, whole.negative_prompt):
+        return field
+    return field.model_copy(update={"structure": None})
+
+
 def used(structure: Structure | None) -> UsedStructure | None:
     """As the record has it; ``None`` where no key says anything."""
     given = {} if structure is None else structure.model_dump(exclude_none=True)

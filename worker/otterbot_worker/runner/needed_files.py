@@ -89,6 +89,8 @@ def task(
         **dict(picture),
         "prompt": lora_tags(picture.prompt).text,
         "expansion": None,  # the prompts of the other pictures
+        "styles": (),
+        "styled": None,  # the styles stand around the prompts
         "init_image": needed.init_image,
         "mask": needed.mask,
         "control": needed.control,

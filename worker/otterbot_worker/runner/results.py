@@ -10,7 +10,7 @@ from ..chat import description
 from ..gpu.messages import Drawn, UsedControlNet
 from ..prompts import PARSER
 from ..queue.model import ImageRow, Row, StoredJob
-from ..schemas.records import ImageResult, Record, Thumbnail, Used, UsedControl, UsedHires
+from ..schemas.records import Film, ImageResult, Record, Thumbnail, Used, UsedControl, UsedHires
 from ..schemas.resolved import ResolvedControl, ResolvedExpansion, UsedExpansion
 
 
@@ -45,6 +45,8 @@ def record(row: Row, job: StoredJob, drawn: Drawn, *, took: float) -> Record:
         guidance_rescale=drawn.guidance_rescale,
         safety=request.safety,
         plan=drawn.plan,
+        styles=list(request.styles),
+        styled=request.styled,
         parser=PARSER,
         versions={"otterbot-worker": __version__, **drawn.versions},
         **request.settings(),
@@ -100,6 +102,7 @@ def image_result(stored: Stored, record: Record, notes: list[str], alt: str = ""
         blurhash=stored.blurhash,
         thumbnail=Thumbnail(**asdict(stored.thumbnail)),
         record=record,
+        film=None if stored.film is None else Film(**asdict(stored.film)),
         notes=notes,
         alt=description.clean(alt) or None,
     )

@@ -160,6 +160,31 @@ class ControlNets(Sent):
     controlnets: list[ControlNet]
 
 
+class Style(Sent):
+    """What ``ImageOptions.style`` may name."""
+
+    name: str
+    about: str
+    """One line; of a file's style the beginning of its words."""
+    group: str
+    """Where it belongs: a group of the catalogue, or the name of a file."""
+    source: Literal["file", "catalogue"]
+
+
+class StyleFile(Sent):
+    """A file in the folder of styles of which not everything can be used."""
+
+    name: str
+    problem: str
+    """As the end of a sentence that begins with its name."""
+
+
+class Styles(Sent):
+    styles: list[Style]
+    """The operator's first, then those that ship with the worker. Of two with one name the first counts."""
+    problems: list[StyleFile] = []
+
+
 class ExplainedFragment(Sent):
     text: str
     weight: float

@@ -1,0 +1,69 @@
+"""What follows from reactions on a picture of the bot's: drawn again, varied, upscaled, for the person who reacted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from .. import texts
+from ..errors import MatrixError, Unanswered
+from ..language.message import thread_of
+from ..language.option_values import FACTORS
+from ..language.options import DrawOptions
+from . import again_request
+from .context import Circumstances, circumstances
+from .find_picture import Found, found_in
+from .outcome import NewRequest, Outcome, Reply, Unusable
+from .picture_request import new_seed
+from .reacted import Reacted
+from .services import Services
+
+How = Callable[[Found, Circumstances, str], NewRequest]
+"""The request that is made of a picture, what holds in its room, and the event that shows it."""
+
+
+async def again(services: Services, reacted: Reacted) -> Outcome | None:
+    """As `!again` alone."""
+
+    def how(found: Found, around: Circumstances, event: str) -> NewRequest:
+        return again_request.again(
+            DrawOptions(), found.record, around, new_seed=new_seed(), other=new_seed(), start=found.start
+        )
+
+    return await _drawn(services, reacted, how)
+
+
+async def varied(services: Services, reacted: Reacted) -> Outcome | None:
+    """As `!vary` alone."""
+
+    def how(found: Found, around: Circumstances, event: str) -> NewRequest:
+        return again_request.varied(
+            DrawOptions(), found.record, around, new_seed=new_seed(), other=new_seed(), start=found.start
+        )
+
+    return await _drawn(services, reacted, how)
+
+
+async def upscaled(services: Services, reacted: Reacted) -> Outcome | None:
+    """As `!upscale` alone."""
+
+    def how(found: Found, around: Circumstances, event: str) -> NewRequest:
+        twice = DrawOptions(upscale=FACTORS[0])
+        return again_request.upscaled(twice, found.record, around, new_seed=new_seed(), other=new_seed(), start=event)
+
+    return await _drawn(services, reacted, how)
+
+
+async def _drawn(services: Services, reacted: Reacted, how: How) -> Outcome | None:
+    """The request, in the thread of the picture, or the sentence why there can be none."""
+    found = found_in(services, reacted.event)
+    if found is None or reacted.event is None:
+        return None
+    thread = thread_of(reacted.event)
+    try:
+        request = how(found, await circumstances(services, reacted.room), reacted.reaction.target)
+    except Unusable as refusal:
+        return Outcome(reply=Reply(text=str(refusal), thread=thread))
+    except MatrixError as error:
+        raise Unanswered(type(error).__name__, sentence=texts.PICTURE_AWAY) from None
+    return Outcome(request=replace(request, thread=thread))
