@@ -80,11 +80,11 @@ async def test_what_is_no_structure_is_refused(tmp_path: Path) -> None:
         for wrong in ({"mood": "x"}, {"subject": {"a": "b"}}, {"subject": 7}, {"subject": ["x"] * 33},
                       {"theme": "x" * 65}, {"subject": "x" * 4_001}, {"subject": [["x"]]}):  # fmt: skip
             answer = await refused(here, structure=wrong)
-            assert all(problem["field"].startswith("structure") for problem in answer["errors"]), answer
-        [problem] = (await refused(here, structure={"subject": "x" * 3_000, "style": "y" * 3_000}))["errors"]
-        assert (problem["field"], problem["code"]) == ("structure", "too_long")
-        [problem] = (await refused(here, prompt="unread", structure={"theme": "holiday"}))["errors"]
-        assert (problem["field"], problem["code"]) == ("prompt", "empty")
+            assert all("structure" in one["field"].split(".") for one in answer["fields"]), answer["fields"]
+        [problem] = (await refused(here, structure={"subject": "x" * 3_000, "style": "y" * 3_000}))["fields"]
+        assert (problem["field"], problem["code"]) == ("request.structure", "too_long")
+        [problem] = (await refused(here, prompt="unread", structure={"theme": "holiday"}))["fields"]
+        assert (problem["field"], problem["code"]) == ("request.prompt", "empty")
 
 
 def test_rows_and_records_leave_out_what_nobody_gave() -> None:
@@ -94,3 +94,27 @@ def test_rows_and_records_leave_out_what_nobody_gave() -> None:
     )  # fmt: skip
     assert kept.model_dump(mode="json")["structure"] == {"subject": "otter"}
     assert ResolvedRequest.model_validate_json(kept.model_dump_json()) == kept
+
+
+async def test_of_a_sweep_over_words_the_fields_with_other_words_have_no_keys(tmp_path: Path) -> None:
+    async with worker_here(settings(tmp_path)) as here:
+        axis = {"field": "words", "values": ["otter", "fox"]}
+        job = await here.api.submit(image(prompt="", structure=STRUCTURE, sweep=[axis]))
+        job = await here.api.done(job["id"])
+        found = [picture["result"]["record"]["used"] for picture in job["pictures"]]
+        assert [one["prompt"] for one in found] == [
+            "an otter, (hat)++, watercolor: soft", "an fox, (hat)++, watercolor: soft",
+        ]  # fmt: skip
+        assert [one["structure"] for one in found] == [STRUCTURE, None]
+
+
+async def test_keys_of_an_encrypted_room_are_forgotten(tmp_path: Path) -> None:
+    async with worker_here(settings(tmp_path)) as here:
+        job = await here.api.done((await here.api.submit(image(prompt="", structure=STRUCTURE, private=True)))["id"])
+        await here.api.call("DELETE", f"/v1/images/{job['pictures'][0]['result']['image_id']}")
+        store = here.parts.store
+        await store.forget(job["created_at"] + 7_200, private_requests=True)
+        rows = [tuple(row) for row in await store._db.fetch("SELECT request FROM jobs")]
+        rows += [tuple(row) for row in await store._db.fetch("SELECT result FROM rows")]
+        assert "holiday" not in str(rows)
+        assert "watercolor" not in str(rows)
