@@ -16,6 +16,7 @@ from ..language.options import OPTIONS, DrawOptions
 from ..language.structures import KEYS
 from ..texts.info import info, info_of_nothing
 from .command import Command
+from .drawn_words import as_drawn, read_templates
 from .find_picture import find_drawn
 from .outcome import Outcome, Unusable, say
 from .recorded_settings import read_expansion, read_settings
@@ -45,7 +46,7 @@ async def show_info(services: Services, message: Message, intent: Intent) -> Out
     if used is None or not isinstance(raw, Mapping):
         return say(texts.record_unusable(prefix))
     options = _typed(used, raw)
-    line = line_of(options) if _can_be_typed(used, raw) else None
+    line = line_of(as_drawn(options)) if _can_be_typed(used, raw) else None
     reply = raw.get("init_image") is not None or options.control is not None
     return say(info((*_rows(options), *_more(raw)), line, prefix, reply=reply))
 
@@ -79,6 +80,11 @@ def _more(raw: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """What no flag says."""
     if isinstance(raw.get("structure"), Mapping):
         yield "Keys", ", ".join(key for key in KEYS if raw["structure"].get(key) is not None)
+    drawn_from = read_templates(raw)
+    if drawn_from.prompt is not None:
+        yield "Drawn from", drawn_from.prompt
+    if drawn_from.negative_prompt is not None:
+        yield "Not in it, drawn from", drawn_from.negative_prompt
     if (written := read_expansion(raw)) is not None:
         yield "Expanded from", written.prompt
         yield "Expanded by", written.model

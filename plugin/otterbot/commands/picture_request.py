@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from .. import texts
 from ..errors import MatrixError, Unanswered, WorkerError, WorkerRefused, WorkerUnauthorized
 from ..language.arguments import Intent
+from ..language.chance import may_have
 from ..language.message import Message
 from ..language.option_values import MAX_SEED
 from ..worker.info import STRUCTURES
@@ -18,6 +19,9 @@ from .context import BELIEVED, LOOK, circumstances
 from .find_picture import find_record
 from .outcome import NewRequest, Outcome, Unusable, say
 from .services import Services
+
+CHANCE = "chance"
+"""The worker's feature."""
 
 
 def new_seed() -> int:
@@ -50,11 +54,20 @@ async def outcome(services: Services, request: NewRequest, intent: Intent) -> Ou
     return say("\n\n".join((*overlooked, explained.reply.text)))
 
 
+async def _by_chance(services: Services, words: Sequence[str | None], seed: int | None) -> int | None:
+    """The seed, where words may be drawn by it and the worker knows how."""
+    if not any(may_have(text) for text in words if text is not None):
+        return None
+    return seed if CHANCE in (await services.worker.info(60.0)).features else None
+
+
 async def _explained(services: Services, request: NewRequest) -> Outcome:
     """The usual negative prompt, which nobody typed, is not explained."""
     body = request.body or {}
     try:
-        found = await services.worker.explain(str(body.get("prompt", "")), request.asked.get("negative_prompt"))
+        words = str(body.get("prompt", "")), request.asked.get("negative_prompt")
+        seed = await _by_chance(services, words, body.get("seed"))
+        found = await services.worker.explain(*words, seed=seed)
     except WorkerUnauthorized:
         return say(texts.WORKER_REFUSES_TOKEN)
     except WorkerRefused as refusal:
@@ -63,7 +76,7 @@ async def _explained(services: Services, request: NewRequest) -> Outcome:
         return say(texts.EXPLAIN_AWAY)
     wishes = [body.get("expand"), *(layer.get("expand") for layer in body.get("layers", ()))]
     expands = next((wish for wish in wishes if wish is not None), False)
-    said = texts.explained(found, expands=expands)
+    said = texts.explained(found, expands=expands, seed=seed)
     if body.get("structure") is not None:
         said = f"{texts.structure_became(str(body.get('prompt', '')))}\n\n{said}"
     return say(said)

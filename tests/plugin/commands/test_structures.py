@@ -99,6 +99,21 @@ async def test_of_a_written_prompt_the_keys_change_with_the_words(rig: Rig) -> N
     assert (anew["prompt"], anew["expand"]) == ("otter, fox, (cowboy hat)++, soft", True)
 
 
+async def test_keys_that_were_drawn_by_chance(rig: Rig) -> None:
+    keys = {"subject": "otter", "outfit": "{red|green} hat", "negative": "{text|blur}"}
+    chance = {"prompt": "otter, {red|green} hat", "negative_prompt": "{text|blur}"}
+    where = picture(rig, prompt="otter, green hat", negative_prompt="blur", structure=keys, chance=chance)
+    anew = await rig.drawn("!again", **where)
+    assert (anew["prompt"], anew["structure"], anew.get("chance")) == (chance["prompt"], keys, None)
+    same = await rig.drawn("!again --seed same", **where)
+    assert (same["prompt"], same["structure"], same["chance"]) == ("otter, green hat", keys, chance)
+    changed = await rig.drawn("!again outfit: {red|green} scarf\nnegative: dust", **where)
+    assert (changed["prompt"], changed["negative_prompt"]) == ("otter, {red|green} scarf", "dust")
+    assert (changed["seed"], changed.get("chance")) == (USED["seed"], None)
+    changed = await rig.drawn("!again -red", **where)
+    assert (changed["prompt"], changed["structure"]["outfit"]) == ("otter, green hat", "green hat")
+
+
 async def test_what_waits_counts_as_drawn(rig: Rig) -> None:
     await rig.say("!draw subject: otter\nstyle: oil --seed 4")
     body = await rig.drawn("!again style: soft")

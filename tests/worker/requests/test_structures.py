@@ -43,6 +43,15 @@ def test_a_prompt_that_a_model_wrote_stands() -> None:
     assert anew.prompt == "an otter"
 
 
+def test_words_that_were_drawn_before_stand() -> None:
+    structure = {"subject": "{otter|fox}", "negative": "{text|blur}"}
+    drawn = {"prompt": "{otter|fox}", "negative_prompt": "{text|blur}"}
+    found = as_sentence(request(prompt="fox", negative_prompt="blur", structure=structure, chance=drawn))
+    assert (found.prompt, found.negative_prompt) == ("fox", "blur")
+    anew = as_sentence(request(prompt="fox", negative_prompt="blur", structure=structure))
+    assert (anew.prompt, anew.negative_prompt) == ("{otter|fox}", "{text|blur}")
+
+
 async def refused(here: Here, **fields: Json) -> Json:
     status, answer = await here.api.call("POST", "/v1/jobs", image(**fields))
     assert status == 422, answer

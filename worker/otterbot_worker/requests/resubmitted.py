@@ -9,7 +9,7 @@ from typing import Any
 from ..schemas.new_jobs import NewImageJob, NewResolvedJob
 from ..schemas.requests import ImageRequest
 from ..schemas.resolved import ResolvedExpansion, ResolvedRequest
-from . import structures
+from . import chance, structures
 from .refusal import Refused, problem
 
 _AS_THEY_ARE = (
@@ -67,6 +67,7 @@ def _explicit(before: ResolvedRequest) -> dict[str, Any]:
         fields["hires"] = hires.model_dump(include={"scale", "strength", "steps", "upscaler"})
     if before.structure is not None:
         fields["structure"] = before.structure.model_dump()  # its sentence was made once, and stays
+    fields["chance"] = chance.as_they_are(before)
     if (expansion := before.expansion) is not None:
         fields["expansion"] = expansion.model_dump(include={"prompt", "model"})
     return {**fields, "asked": before.asked}

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from ..prompts.structure import PARTS, joined
-from ..schemas.requests import MAX_PROMPT, ImageRequest
+from ..schemas.requests import MAX_PROMPT, Chance, ImageRequest
 from ..schemas.structure import Structure, UsedStructure
 from .refusal import Refused, problem
 
 
 def as_sentence(request: ImageRequest) -> ImageRequest:
     """Its prompt, its negative prompt and its theme out of its structure, which stays beside them. A prompt that a
-    language model wrote stands: the structure is what it was asked with.
+    language model wrote stands, and so do words that were drawn by chance before: the structure is what both are of.
 
     :raises Refused: it is too long
     """
@@ -20,9 +20,10 @@ def as_sentence(request: ImageRequest) -> ImageRequest:
     if structure is None:
         return request
     changed: dict[str, Any] = {}
-    if request.expansion is None or request.expand:
+    drawn = request.chance or Chance()
+    if (request.expansion is None or request.expand) and drawn.prompt is None:
         changed["prompt"] = joined(getattr(structure, name) for name in PARTS)
-    if structure.negative is not None:
+    if structure.negative is not None and drawn.negative_prompt is None:
         changed["negative_prompt"] = joined([structure.negative])
     if request.theme is None:
         changed["theme"] = structure.theme

@@ -107,6 +107,15 @@ class Expansion(Received):
     """The language model's."""
 
 
+class Chance(Received):
+    """What words were drawn from before, with their choices and wildcards. Where it is said, the words are taken as
+    they are."""
+
+    prompt: Prompt | None = None
+    """The same as the words: nothing was drawn, whatever they look like."""
+    negative_prompt: Prompt | None = None
+
+
 InputId = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -234,7 +243,11 @@ class ImageRequest(ImageOptions):
     structure: Structure | None = None
     """The prompt by keys. ``prompt`` is joined of it, and ``negative_prompt`` where it says one, whatever those say
     themselves (a client may send there what it would ask of a worker without the feature ``structure``). With
-    ``expansion`` the prompt stands: the structure is what it was written from."""
+    ``expansion`` the prompt stands, and with ``chance`` the words that it is about: the structure is what they are
+    of."""
+    chance: Chance | None = None
+    """Where the words come from, if they were drawn before; kept in the record. All others are drawn by the picture's
+    seed: choices and wildcards in them."""
     theme: Annotated[str | None, Field(max_length=64)] = None
     """Names the files; the first words of the prompt where it is absent."""
     safety: bool = False
@@ -291,5 +304,7 @@ class PauseRequest(Received):
 class ExplainRequest(Received):
     prompt: Prompt
     negative_prompt: Prompt | None = None
+    seed: Annotated[int, Field(ge=0, le=MAX_SEED)] = 0
+    """By which choices and wildcards are drawn."""
     style: Styles = ()
     """Explained is what they make of the prompts."""

@@ -97,6 +97,14 @@ class UsedExpansion(Fixed):
     """The language model's name."""
 
 
+class UsedChance(Fixed):
+    """Words were drawn by chance, by the picture's seed."""
+
+    prompt: str | None = None
+    """What the prompt was drawn from; ``null``: it is nobody's draw."""
+    negative_prompt: str | None = None
+
+
 class ResolvedExpansion(UsedExpansion):
     prompts: tuple[str, ...] = ()
     """What it wrote: picture k has the one after the one of picture k - 1, and from the last one on the first again.
@@ -251,6 +259,8 @@ class ResolvedRequest(Settings, Fixed):
     expansion: ResolvedExpansion | None = None
     structure: UsedStructure | None = None
     """What the prompt was joined of, or a language model asked with."""
+    chance: UsedChance | None = None
+    """What ``prompt`` and ``negative_prompt`` were drawn from; ``null``: nothing was drawn."""
     theme: str | None = None
     """Names the files."""
     loras: tuple[UsedLora, ...] = ()
