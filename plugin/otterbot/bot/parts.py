@@ -19,6 +19,8 @@ from ..chat.turn_delivery import Chats
 from ..chat.typing_notice import Typing
 from ..commands import reactions
 from ..commands.drawn_by_chat import DrawnByChat
+from ..commands.info import line_in
+from ..commands.limits import Limits
 from ..commands.outcome import Outcome
 from ..commands.permissions import Permissions
 from ..commands.predecessors import Predecessors
@@ -44,10 +46,11 @@ from ..requests.active import Kind
 from ..requests.active_requests import ActiveRequests
 from ..requests.delivery import Delivery
 from ..requests.descriptions import Descriptions
+from ..requests.gallery import Gallery
 from ..requests.images import Pictures
 from ..requests.input_images import Starts
 from ..requests.part_events import PartNews
-from ..store.part_names import CHAT, DESCRIBED, FILM, PICTURE, PREVIEW
+from ..store.part_names import CHAT, COPIES, DESCRIBED, FILM, PICTURE, PREVIEW
 from ..store.recovery_keys import RecoveryKeys
 from ..store.store import Store
 from ..worker.client import Address, WorkerClient
@@ -166,7 +169,8 @@ async def build(around: Surroundings) -> Parts:
     )
     descriptions = Descriptions(store, links.worker, outbox, starts, around.prefix)
     typing = Typing(links.http, around.bot, active.worker, values)
-    drawn = DrawnByChat(permissions, settings, values, store.clock)
+    limits = Limits(permissions, settings, values)
+    drawn = DrawnByChat(permissions, settings, limits, values, store)
     chats = Chats(
         store,
         links.worker,
@@ -180,6 +184,7 @@ async def build(around: Surroundings) -> Parts:
         values,
         drawn.request,
     )
+    gallery = Gallery(store, links.http, links.encryption, line_in, around.prefix)
     kinds: dict[str, Kind] = {"image": pictures, "chat": chats, "describe": descriptions}
     delivery = Delivery(store, links.worker, outbox, active, kinds, values, around.bot, log)
     upgrades = RoomUpgrades(
@@ -203,6 +208,7 @@ async def build(around: Surroundings) -> Parts:
             PREVIEW: pictures.watching.build,
             CHAT: chats.build,
             DESCRIBED: descriptions.build,
+            COPIES: gallery.build,
         },
         listener=PartNews(store, links.worker, outbox, delivery),
         rules=upgrades,
@@ -214,7 +220,7 @@ async def build(around: Surroundings) -> Parts:
         outbox=outbox,
         delivery=delivery,
         history=history,
-        services=_services(around, links, delivery, settings, permissions, calls),
+        services=_services(around, links, delivery, settings, permissions, limits, calls),
         predecessors=predecessors,
         upgrades=upgrades,
         sending=sending,
@@ -240,6 +246,7 @@ def _services(
     delivery: Delivery,
     settings: RoomSettings,
     permissions: Permissions,
+    limits: Limits,
     calls: Calls,
 ) -> Services:
     return Services(
@@ -252,6 +259,7 @@ def _services(
         encryption=links.encryption,
         settings=settings,
         permissions=permissions,
+        limits=limits,
         calls=calls,
         log=around.log,
     )
@@ -299,6 +307,7 @@ def build_inbox(
         react=partial(reactions.react, parts.services),
         unread=unread,
         values=around.values,
+        limits=parts.services.limits,
         restart_sync=around.restart_sync,
         members_changed=permissions.members_changed,
         room_changed=parts.upgrades.heard,

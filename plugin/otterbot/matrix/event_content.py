@@ -14,7 +14,6 @@ from .. import numeric, texts
 from ..store.rows import Request
 
 OUR_KEY = "org.otterbot"
-BLURHASH = "xyz.amorgan.blurhash"
 FILM_OF = "film_of"
 """In our key of a film: the event of its picture."""
 MAX_CONTENT = 40_000

@@ -21,6 +21,7 @@ from ..store.part_names import (
     UNACK,
     PartName,
 )  # fmt: skip
+from ..store.request_store import Finished
 from ..store.rows import Kind, Part, PartState, Rank, Request, RequestState
 from ..store.store import Store
 from .active import ActiveRequest, RequestEnd
@@ -40,6 +41,19 @@ def unsend(request: Request, sent: Part) -> Part:
     """The redaction of a result that is no longer wanted; it waits until the result is in the room."""
     redaction = part(request, sent.part.unsend(), Kind.REDACTION, Rank.REFUSAL, {"of": sent.part})
     return replace(redaction, room_id=sent.room_id)
+
+
+def unsend_copy(copy: Part) -> Part:
+    """The redaction of a picture's copy in the gallery; it waits until the copy stands there."""
+    return replace(
+        copy,
+        part=copy.part.unsend(),
+        kind=Kind.REDACTION,
+        rank=Rank.REFUSAL,
+        state=PartState.READY,
+        content={"of": copy.part},
+        event_id=None,
+    )
 
 
 async def closing(store: Store, outbox: Outbox, request: Request, ending: RequestEnd) -> list[Part]:
@@ -122,19 +136,17 @@ class Completion:
             active, RequestEnd(outcome=outcome, well=False, line=text, parts=[final], cancel_owed=cancel_owed)
         )
 
-    async def end(self, active: ActiveRequest, ending: RequestEnd) -> bool:
-        """Mark a request ``done``, and store its last messages and what follows in one transaction. False: something
-        else had ended it."""
+    async def end(self, active: ActiveRequest, ending: RequestEnd) -> Finished:
+        """Mark a request ``done``, and store its last messages and what follows in one transaction."""
         if not active.open:
-            return False
+            return Finished(done=False)
         await active.fall_silent()
         try:
             parts = [*ending.parts, *await closing(self._store, self._outbox, active.request, ending)]
             done = await self._store.finish(
                 active.key, ending.outcome, parts, cancel_owed=ending.cancel_owed, follow=ending.follow
             )
-            if done:
-                self._outbox.enqueue(parts)
+            self._outbox.enqueue(done.parts)
         except Exception:
             active.ending = False
             raise

@@ -23,7 +23,7 @@ from ..store.store import Store
 from ..worker.client import WorkerClient
 from ..worker.jobs import Film, ImageResult, Job
 from . import image_check
-from .image_event import is_encrypted, upload
+from .image_event import BLURHASH, is_encrypted, upload
 
 FEATURE = "film"
 """Of a worker that makes them."""
@@ -109,7 +109,7 @@ def _content(request: Request, part: Part, picture: Part, result: ImageResult, f
             "size": film.size,
             "mimetype": film.mimetype,
             ANIMATED: True,
-            event_content.BLURHASH: result.blurhash,
+            BLURHASH: result.blurhash,
         },
         "m.mentions": {},
         event_content.OUR_KEY: event_content.ours(part.key, part.part),

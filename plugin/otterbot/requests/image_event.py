@@ -19,6 +19,8 @@ from ..worker.jobs import ImageResult
 from . import image_check
 from .input_images import start_event
 
+BLURHASH = "xyz.amorgan.blurhash"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Uploaded:
@@ -151,11 +153,17 @@ async def _described(request: Request, part: Part, result: ImageResult, hint: st
             "h": result.height,
             "size": result.size,
             "mimetype": result.mimetype,
-            event_content.BLURHASH: result.blurhash,
+            BLURHASH: result.blurhash,
         },
         "m.mentions": {},
         **event_content.related(request),
         event_content.OUR_KEY: event_content.ours(
-            part.key, part.part, index=index, record=event_content.canonical(result.record), **_start(request)
+            part.key,
+            part.part,
+            index=index,
+            record=event_content.canonical(result.record),
+            image=result.image_id,
+            by=request.sender,
+            **_start(request),
         ),
     }

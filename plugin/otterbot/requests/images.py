@@ -18,16 +18,19 @@ from ..store.part_names import FINAL, PartName
 from ..store.rows import Part, PartState, Rank, Request
 from ..store.store import Store
 from ..worker.client import WorkerClient
+from ..worker.info import STRUCTURES
 from ..worker.job_events import ChatEvent
 from ..worker.jobs import ImageResult, Job
 from . import films, refusal_words, watching
 from .active import ActiveRequest, CannotAsk, RequestEnd
 from .image_event import picture_content
-from .input_images import INFO_SECONDS, Starts
+from .input_images import Starts
 
 SUCCEEDED = "succeeded"
 SPOILED_PATIENCE = 900.0
 """Seconds for which a damaged picture is fetched again."""
+NEWER = {"preview": watching.FEATURE, STRUCTURES: STRUCTURES}
+"""Fields that an older worker refuses and a picture does without, and by which feature they are known."""
 OVER = (PartState.SENT, PartState.FAILED, PartState.DROPPED)
 
 
@@ -72,12 +75,12 @@ class Pictures:
 
     async def body(self, active: ActiveRequest) -> dict[str, Any] | None:
         body = await self._starts.body(active.request)
-        if body is None or not (body.get("film") or body.get("preview")):
+        if body is None or not any(body.get(name) for name in ("film", *NEWER)):
             return body
-        known = (await self._worker.info(INFO_SECONDS)).features
+        known = (await self._worker.info()).features
         if body.get("film") and films.FEATURE not in known:
             raise CannotAsk(f"❌ {texts.FILM_OLD_WORKER}")
-        return {name: value for name, value in body.items() if name != "preview" or watching.FEATURE in known}
+        return {name: value for name, value in body.items() if NEWER.get(name) is None or NEWER[name] in known}
 
     def mend(self, active: ActiveRequest, refusal: WorkerRefused) -> bool:
         return refusal.code == "input_gone" and self._starts.gone(active.request)
@@ -93,6 +96,10 @@ class Pictures:
         if job is None:
             return None
         await self._prompt_written(active, job)
+        drawn = sum(picture.state == SUCCEEDED for picture in job.pictures)
+        if drawn > active.made:
+            await self._store.set_made(active.key, drawn)
+            active.made = drawn
         standing = await self._store.parts_of(active.key)
         for picture in job.pictures:
             if picture.state == SUCCEEDED and picture.result is not None:

@@ -11,6 +11,8 @@ PICTURE, CHAT, DESCRIBED = "picture", "chat", "described"
 """Families of parts that are results; each has a builder."""
 FILM, PREVIEW = "film", "preview"
 """Families of what a request may do without: how its pictures were drawn, and what is seen of them meanwhile."""
+COPIES = "gallery"
+"""The family of copies of pictures; it has a builder, too."""
 IN_ROOM = "/in/"
 
 
@@ -127,6 +129,8 @@ CHAT_END: Final = PartName("chat/end")
 """The last edit of a placeholder that does not become an answer."""
 DESCRIPTION: Final = PartName(f"{DESCRIBED}/1")
 """The message that says what a picture shows."""
+COPY: Final = PartName(f"{COPIES}/0")
+"""The copy of a picture in the gallery."""
 GREETING: Final = PartName("greeting")
 SETTINGS: Final = PartName("settings")
 """The sentence about settings that came along with an upgrade."""
