@@ -26,7 +26,7 @@ _UPSCALED = tuple(
     name
     for name, option in FIELDS.items()
     if option.recorded
-    and ("upscale" in option.commands or name == "prompt")
+    and ("upscale" in option.commands or name in ("prompt", "style"))
     and name not in ("seed", "count", "strength", "upscale")
 )
 """Settings that an upscaled picture keeps from its source."""
@@ -59,6 +59,8 @@ def again(
         before = replace(before, prompt=None)
     elif record["used"].get("expand") is True and typed.expand is None:
         typed = replace(typed, expand=True)  # it waits, and its prompt is not written yet
+    if before.style and used.style is not None:
+        before = replace(before, style=used.style)  # with the words that they were then
     typed, used, before, written = other_words(typed, used, before, written, around.values.prefix)
     keeps = written is not None and not typed.expand
     began = record["used"].get("init_image") is not None
@@ -124,7 +126,7 @@ def upscaled(
     _check_upscale(typed, around.values.prefix)
     used = (read_settings(record.get("used")) if record is not None else None) or DrawOptions()
     notes: list[str] = []
-    base = DrawOptions(prompt=used.prompt)
+    base = DrawOptions(prompt=used.prompt, style=used.style)
     if _same_model(typed, used):
         base = DrawOptions(**{name: getattr(used, name) for name in _UPSCALED})
     elif used.model is not None:
@@ -161,6 +163,7 @@ def _kept(typed: DrawOptions, used: DrawOptions, notes: list[str]) -> DrawOption
     notes.append(texts.model_returned(typed.model or ""))
     return DrawOptions(
         prompt=used.prompt,
+        style=used.style,
         strength=used.strength,
         variation=used.variation,
         inpaint=used.inpaint,

@@ -44,7 +44,8 @@ async def show_info(services: Services, message: Message, intent: Intent) -> Out
     if used is None or not isinstance(raw, Mapping):
         return say(texts.record_unusable(prefix))
     options = _typed(used, raw)
-    line = line_of(options) if _can_be_typed(used, raw) else None
+    typed = await _unstyled(services, message.room_id, options)
+    line = line_of(typed) if _can_be_typed(used, raw) else None
     reply = raw.get("init_image") is not None or options.control is not None
     return say(info((*_rows(options), *_more(raw)), line, prefix, reply=reply))
 
@@ -55,6 +56,13 @@ def _typed(used: DrawOptions, raw: Mapping[str, Any]) -> DrawOptions:
         return replace(used, strength=None)
     inpaint = True if raw.get("mask") is not None else None
     return replace(used, inpaint=inpaint)
+
+
+async def _unstyled(services: Services, room: str, options: DrawOptions) -> DrawOptions:
+    """A picture without a style, in a room that is used to one, says so."""
+    if options.style is not None or await services.settings.usual_styles(room) is None:
+        return options
+    return replace(options, style=())
 
 
 def _can_be_typed(used: DrawOptions, raw: Mapping[str, Any]) -> bool:

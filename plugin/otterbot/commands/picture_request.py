@@ -4,14 +4,16 @@ the worker reads the prompt."""
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from .. import texts
 from ..errors import MatrixError, Unanswered, WorkerError, WorkerRefused, WorkerUnauthorized
 from ..language.arguments import Intent
 from ..language.message import Message
 from ..language.option_values import MAX_SEED
+from ..language.style_values import style_names
 from .context import circumstances
 from .find_picture import find_record
 from .outcome import NewRequest, Outcome, Unusable, say
@@ -50,14 +52,20 @@ async def outcome(services: Services, request: NewRequest, intent: Intent) -> Ou
 async def _explained(services: Services, request: NewRequest) -> Outcome:
     """The usual negative prompt, which nobody typed, is not explained."""
     body = request.body or {}
+    layers: list[Mapping[str, Any]] = body.get("layers", [])
+    style: list[Any] = next((one["style"] for one in (body, *layers) if "style" in one), [])
+    words = str(body.get("prompt", "")), request.asked.get("negative_prompt")
     try:
-        found = await services.worker.explain(str(body.get("prompt", "")), request.asked.get("negative_prompt"))
+        found = await services.worker.explain(*words, style)
     except WorkerUnauthorized:
         return say(texts.WORKER_REFUSES_TOKEN)
     except WorkerRefused as refusal:
+        if style and refusal.fields:
+            names = texts.Asked(styles=style_names(style), prefix=services.config.current.prefix)
+            return say(texts.refused(refusal, names))
         return say(texts.EXPLAIN_UNKNOWN if refusal.status == 404 else texts.EXPLAIN_REFUSED)
     except WorkerError:
         return say(texts.EXPLAIN_AWAY)
-    wishes = [body.get("expand"), *(layer.get("expand") for layer in body.get("layers", ()))]
+    wishes = [body.get("expand"), *(layer.get("expand") for layer in layers)]
     expands = next((wish for wish in wishes if wish is not None), False)
     return say(texts.explained(found, expands=expands))

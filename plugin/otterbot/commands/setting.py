@@ -35,8 +35,9 @@ class Setting:
     """The command that changes it, without the prefix."""
     current: Callable[[Services, str], Awaitable[str]]
     """What holds in a room now, as Markdown."""
-    read: Callable[[Services, str], Awaitable[Wanted]] | None = None
-    """Understands a typed value. Raises :class:`~.outcome.Unusable`; ``None``: it has a command of its own."""
+    read: Callable[[Services, str, str], Awaitable[Wanted]] | None = None
+    """Understands a value typed in a room. Raises :class:`~.outcome.Unusable`; ``None``: it has a command of its
+    own."""
 
 
 def is_back(value: str) -> bool:
@@ -61,7 +62,7 @@ def switch(
             return texts.on_or_off(await current(services, room))
         return texts.on_or_off(await services.settings.is_on(room, name, default))
 
-    async def read(services: Services, value: str) -> Wanted:
+    async def read(services: Services, room: str, value: str) -> Wanted:
         word = value.lower()
         if word in _BACK:
             return Wanted(stored=None, said=on if default(services.config.current) else off)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from .. import texts
+from . import style_setting
 from .catalogue_names import drawing_model
 from .chat_models import typed_chat_model
 from .context import known_models
 from .outcome import Unusable
-from .room_settings import ALT, CHAT_DRAWS, CHAT_MODEL, DESCRIBE, EXPAND, MODEL, PERSONA, SAFE
+from .room_settings import ALT, CHAT_DRAWS, CHAT_MODEL, DESCRIBE, EXPAND, MODEL, PERSONA, SAFE, STYLE
 from .services import Services
 from .setting import Setting, Wanted, is_back, switch
 
@@ -21,7 +22,7 @@ async def _chat_model(services: Services, room: str) -> str:
     return texts.model_or_default(await services.settings.chat_model(room))
 
 
-async def _read_chat_model(services: Services, value: str) -> Wanted:
+async def _read_chat_model(services: Services, room: str, value: str) -> Wanted:
     name = value.strip("`\"'")
     if is_back(name):
         return Wanted(stored=None, said=texts.chat_model_unset(services.config.current.chat.model))
@@ -37,7 +38,7 @@ async def _alt(services: Services, room: str) -> str:
     return DESCRIBE if await services.settings.described(room) else texts.on_or_off(False)
 
 
-async def _read_alt(services: Services, value: str) -> Wanted:
+async def _read_alt(services: Services, room: str, value: str) -> Wanted:
     word = value.lower()
     if word in (DESCRIBE, "on", "yes"):
         return Wanted(stored=DESCRIBE, said=texts.ALT_ON)
@@ -52,6 +53,9 @@ ROWS = (
         name=CHAT_MODEL, title="Chat model", change="settings chat NAME", current=_chat_model, read=_read_chat_model
     ),
     Setting(name=PERSONA, title="Persona", change="persona TEXT", current=_persona),
+    Setting(
+        name=STYLE, title="Style", change="settings style NAME", current=style_setting.current, read=style_setting.read
+    ),
     switch(
         SAFE,
         "Safe mode",

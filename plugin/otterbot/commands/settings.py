@@ -27,7 +27,7 @@ async def show_or_set(services: Services, message: Message, intent: Intent) -> O
         return say(texts.may_not_change_settings(level))
     await services.settings.surely_settled(message.room_id)  # or what is set back now would come back later
     try:
-        wanted = await row.read(services, value)
+        wanted = await row.read(services, message.room_id, value)
     except Unusable as refusal:
         return say(str(refusal))
     return Outcome(reply=Reply(text=wanted.said), setting=RoomSetting(name=row.name, value=wanted.stored))
@@ -59,6 +59,10 @@ SETTINGS = Command(
         (
             "`!settings chat_draws on`",
             "the language model may ask for a picture in this room's chats; moderators set it",
+        ),
+        (
+            "`!settings style watercolor,backlit`",
+            "what pictures in this room look like where nobody says it; moderators set it",
         ),
         ("`!settings chat NAME`", "which language model answers `!chat` in this room; moderators set it"),
         ("`!settings alt describe`", "each picture for this room says what it shows; moderators set it"),

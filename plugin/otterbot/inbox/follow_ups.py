@@ -82,6 +82,8 @@ class FollowUps:
             stop=stop,
             outcome=REPLACED if replaced else "cancelled",
             setting=None if outcome.setting is None else (outcome.setting.name, outcome.setting.value),
+            style=outcome.style,
+            unstyle=outcome.unstyle,
         )
         done = await self._surely(lambda: self._store.commit(commit))
         if not done.fresh:

@@ -27,9 +27,11 @@ _FLAG_LIKE = re.compile(
 def line_of(options: DrawOptions) -> str | None:
     """``draw … --steps 30``, ``upscale 2 …``, without the prefix; ``None`` where no line says that.
 
-    How many steps a second pass has is not said: no flag says it.
+    How many steps a second pass has is not said, nor the words of styles: no flag says them.
     """
     command = "draw" if options.upscale is None else "upscale"
+    if options.style is not None:
+        options = replace(options, style=tuple(style.named() for style in options.style))
     if options.hires is not None:
         options = replace(options, hires=replace(options.hires, steps=None))
     for marked, quoted in product((False, True), repeat=2):

@@ -114,6 +114,20 @@ async def upgrade_v7(conn: Connection) -> None:
     await conn.execute("ALTER TABLE requests ADD COLUMN reaction TEXT")
 
 
+async def upgrade_v8(conn: Connection) -> None:
+    await conn.execute(
+        """CREATE TABLE styles (
+            room_id         TEXT NOT NULL,
+            key             TEXT NOT NULL,
+            name            TEXT NOT NULL,
+            prompt          TEXT NOT NULL,
+            negative_prompt TEXT NOT NULL,
+            saved_at        DOUBLE PRECISION NOT NULL,
+            PRIMARY KEY (room_id, key)
+        )"""
+    )
+
+
 upgrade_table.register(upgrade_v1, description="Requests, parts, handled events, rooms and their settings")
 upgrade_table.register(upgrade_v2, description="When the message of a request was sent")
 upgrade_table.register(upgrade_v3, description="Why a part could not be sent")
@@ -121,3 +135,4 @@ upgrade_table.register(upgrade_v4, description="The recovery key of the account"
 upgrade_table.register(upgrade_v5, description="Rooms that were upgraded, and requests that moved with them")
 upgrade_table.register(upgrade_v6, description="Requests as the worker has resolved them")
 upgrade_table.register(upgrade_v7, description="Requests that were made by reactions")
+upgrade_table.register(upgrade_v8, description="Styles of rooms")

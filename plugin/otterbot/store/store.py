@@ -14,7 +14,7 @@ from .durability import sqlite_full
 from .part_store import PartStore
 from .request_store import RequestStore
 from .room_store import RoomStore
-from .rows import Part, Request
+from .rows import Part, Request, RoomStyle
 
 DAY = 86_400.0
 KEEP_REQUESTS = 30 * DAY
@@ -39,6 +39,10 @@ class Commit:
     outcome: str = "cancelled"
     """Of what is cancelled; ``replaced`` by what the edited message asks for now."""
     setting: tuple[str, str | None] | None = None
+    style: RoomStyle | None = None
+    """Of the room's own, to be saved."""
+    unstyle: str | None = None
+    """The key of one that is deleted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +97,10 @@ class Store(RequestStore, PartStore, RoomStore):
                 await inserts.add_part(conn, part, now)
             if commit.setting is not None:
                 await inserts.put_setting(conn, commit.room_id, *commit.setting)
+            if commit.style is not None:
+                await inserts.save_style(conn, commit.room_id, commit.style, now)
+            if commit.unstyle is not None:
+                await conn.execute(sql.DELETE_STYLE, commit.room_id, commit.unstyle)
             return Committed(
                 fresh=True,
                 cancelled=tuple(request for request in cancelled if request is not None),

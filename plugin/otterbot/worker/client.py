@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -15,7 +15,7 @@ from .. import numeric
 from ..clock import steady
 from ..errors import WorkerError, WorkerForeign, WorkerRefused, WorkerUnauthorized, WorkerUnreachable
 from ..waiting import news
-from .info import Explained, Info, Lora, Loras, Models
+from .info import Explained, Info, Lora, Loras, Models, StyleList
 from .job_events import Disconnected, Event, PauseEvent, Snapshot, read_event
 from .jobs import Input, Job, Jobs
 from .json_answers import Answer
@@ -155,9 +155,20 @@ class WorkerClient:
                 return ()
             raise
 
-    async def explain(self, prompt: str, negative_prompt: str | None) -> Explained:
-        """How the prompts are read."""
-        body = {"prompt": prompt, "negative_prompt": negative_prompt}
+    async def styles(self) -> StyleList | None:
+        """The styles; ``None``: the worker is too old for them."""
+        try:
+            return _read(StyleList, await self._http.json("GET", "/v1/styles", timeout=QUICK))
+        except WorkerRefused as refusal:
+            if refusal.status == 404:
+                return None
+            raise
+
+    async def explain(self, prompt: str, negative_prompt: str | None, style: Sequence[Any] = ()) -> Explained:
+        """How the prompts are read, with the styles around them."""
+        body: dict[str, Any] = {"prompt": prompt, "negative_prompt": negative_prompt}
+        if style:
+            body["style"] = list(style)
         return _read(Explained, await self._http.json("POST", "/v1/prompts/explain", body=body, timeout=QUICK))
 
     @property
