@@ -118,8 +118,8 @@ STYLE = Command(
     usage=("style save NAME", "as a reply to a picture: a style of this room's own, made of its words; moderators do"),
     topic=(
         "{!style save NAME} as a reply to a picture makes a style of this room's own of that picture's words, "
-        "{!style save NAME a cave painting of {prompt}, ochre --no photo} of those words: yours go where {prompt} "
-        "stands, or before all of it. {!style delete NAME} deletes one. Moderators may. {!styles} lists them all."
+        "{!style save cave cave painting, ochre --no photo} of those words. Other words go before a style's, or where "
+        "`{prompt}` stands in it. {!style delete NAME} deletes one. Moderators may. {!styles} lists them all."
     ),
     documented=(
         ("`!style save NAME` as a reply to a picture", "a style of the room's own, made of its words; moderators do"),
