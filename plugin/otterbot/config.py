@@ -26,6 +26,7 @@ from .config_checks import (
     local_path,
     names,
     natural,
+    offer,
     optional,
     power_level,
     prefix,
@@ -95,6 +96,12 @@ class StatusValues:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ReactionValues:
+    offer: tuple[str, ...] = key(("🔁", "🎲", "⬆\ufe0f"), offer)
+    """What the bot puts under its pictures, in rooms that have not chosen."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class CatchUpValues:
     max_age_hours: float = key(24.0, seconds(0, 24 * 30))
 
@@ -137,6 +144,7 @@ class Values:
     limits: LimitValues = field(default_factory=LimitValues)
     power: PowerValues = field(default_factory=PowerValues)
     status: StatusValues = field(default_factory=StatusValues)
+    reactions: ReactionValues = field(default_factory=ReactionValues)
     keep_hours: float = key(24.0, seconds(0.01, 24 * 7))
     """At most the seven days for which the worker knows a request again."""
     catch_up: CatchUpValues = field(default_factory=CatchUpValues)

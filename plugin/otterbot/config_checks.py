@@ -10,6 +10,8 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
+from .language.reaction import OFFERED, read_offer
+
 Check = Callable[[Any], Any]
 
 
@@ -63,6 +65,18 @@ def auto_or_off(value: Any) -> str:
     if not isinstance(word, str) or word.strip().lower() not in ("auto", "off"):
         raise ValueError("auto or off")
     return word.strip().lower()
+
+
+def offer(value: Any) -> tuple[str, ...]:
+    """The reactions that the bot puts under its pictures, as they are sent."""
+    known = " ".join(OFFERED.values())
+    if value is None or value is False or (isinstance(value, str) and value.strip().lower() in ("", "off")):
+        return ()
+    words = value if isinstance(value, list) else [value]
+    try:
+        return read_offer("".join(words))
+    except (ValueError, TypeError):
+        raise ValueError(f'some of {known}, as in "🔁 🎲", or off') from None
 
 
 def natural(least: int, most: int) -> Check:

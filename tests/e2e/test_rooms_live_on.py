@@ -163,6 +163,7 @@ async def test_settings_and_the_last_picture_go_with_an_upgrade(lab: Lab) -> Non
     room = await lab.room(version="11")
     await lab.draw(room, f"!draw otter {QUICK} --seed 4711")
     assert "Safe mode is on" in (await lab.answer(room, "!settings safe on", by=lab.admin)).body
+    assert "Steps" in (await lab.answer(room, "!settings steps 3", by=lab.admin)).body
     new = await upgrade(lab, room)
     line = await lab.user.wait_for(lab.from_bot(new, msgtype="m.notice"))
     assert "safe mode on" in line.body
@@ -170,6 +171,8 @@ async def test_settings_and_the_last_picture_go_with_an_upgrade(lab: Lab) -> Non
     assert "Safe mode is off" in (await lab.answer(new, "!settings safe off", by=lab.admin)).body
     (picture,) = await lab.draw(new, f"!again --seed same {QUICK}")
     assert picture.record["used"]["seed"] == 4711
+    (picture,) = await lab.draw(new, "!draw otter")
+    assert picture.record["used"]["steps"] == 3
 
 
 async def test_a_command_deleted_while_its_picture_is_sent(lab: Lab, paused: None) -> None:

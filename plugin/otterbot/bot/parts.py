@@ -154,7 +154,16 @@ async def build(around: Surroundings) -> Parts:
     )
     active = ActiveRequests(store.clock, log)
     starts = Starts(links.http, links.encryption, links.worker)
-    pictures = Pictures(store, links.worker, outbox, links.http, links.encryption, starts, prefix=around.prefix)
+    pictures = Pictures(
+        store,
+        links.worker,
+        outbox,
+        links.http,
+        links.encryption,
+        starts,
+        prefix=around.prefix,
+        offered=settings.offered,
+    )
     descriptions = Descriptions(store, links.worker, outbox, starts, around.prefix)
     typing = Typing(links.http, around.bot, active.worker, values)
     drawn = DrawnByChat(permissions, settings, values, store.clock)

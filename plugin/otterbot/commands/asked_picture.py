@@ -50,7 +50,7 @@ def picture_request(
         **_styles(wanted, around),
         "prompt": prompt,
         "seed": seed,
-        "count": _allowed_count(asked.count, values, usual=values.draw.count if base is None else usual),
+        "count": _allowed_count(asked.count, around, usual=values.draw.count if base is None else usual),
         "layers": list(layers_of(around, numbers=base is None) if layers is None else layers),
         "most": {"steps": values.limits.steps},
         "asked": typed,
@@ -75,7 +75,7 @@ def layers_of(around: Circumstances, *, numbers: bool) -> list[dict[str, Any]]:
     room: dict[str, Any] = {"layer": "room", "model": chosen.name if chosen.source == "room" else None}
     instance: dict[str, Any] = {"layer": "instance", "model": around.values.model}
     if numbers:
-        room["expand"] = around.expand
+        room |= {"expand": around.expand, **around.room.layer()}
         if around.style is not None:
             room["style"] = [style.sent() for style in worded(around.style, around.styles)]
         instance |= {
@@ -111,10 +111,11 @@ def _check_lengths(prompt: str, negative: str | None, values: Values) -> None:
         raise Unusable(texts.negative_too_long(len(negative), most))
 
 
-def _allowed_count(typed: int | None, values: Values, *, usual: int) -> int:
-    if typed is not None and typed > values.limits.count:
-        raise Unusable(texts.too_many_pictures(values.limits.count))
-    return min(usual, values.limits.count) if typed is None else typed
+def _allowed_count(typed: int | None, around: Circumstances, *, usual: int) -> int:
+    most = around.count_max
+    if typed is not None and typed > most:
+        raise Unusable(texts.too_many_pictures(most))
+    return min(usual, most) if typed is None else typed
 
 
 def _check_start(wanted: DrawOptions, prefix: str, *, start: str | None) -> None:

@@ -10,6 +10,7 @@ from ..config import Values
 from ..errors import WorkerError
 from ..language.style_values import StyleChoice, Styles
 from ..worker.info import Models
+from .room_defaults import RoomDefaults
 from .room_settings import EXPAND, Chosen, RoomSettings
 from .services import Services
 
@@ -35,6 +36,14 @@ class Circumstances:
     """What the room's pictures look like where nobody says it; ``None``: it has not chosen."""
     styles: Mapping[str, StyleChoice] = field(default_factory=dict)
     """The room's own styles, by their folded names."""
+    room: RoomDefaults = field(default_factory=RoomDefaults)
+    """What the room has set for its pictures."""
+
+    @property
+    def count_max(self) -> int:
+        """How many pictures one request may ask for: a room allows less than the instance, never more."""
+        most = self.values.limits.count
+        return most if self.room.count_max is None else min(most, self.room.count_max)
 
 
 async def circumstances(services: Services, room: str) -> Circumstances:
@@ -51,6 +60,7 @@ async def circumstances_in(room: str, settings: RoomSettings, values: Values) ->
         described=await settings.described(room),
         style=await settings.style(room),
         styles=await settings.own_styles(room),
+        room=await settings.defaults(room),
     )
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from .. import texts
 from ..language.arguments import Intent
 from ..language.message import Message
-from . import room_settings
+from . import room_checks, room_settings
 from .catalogue_names import check_model, drawing_model, find_model
 from .command import Command
 from .context import known_models
 from .outcome import Outcome, Reply, RoomSetting, Unusable, say
+from .room_settings import Chosen
 from .services import Services
 
 _BACK = frozenset({"default", "reset", "none", "off"})
@@ -28,14 +29,17 @@ async def show_or_set_model(services: Services, message: Message, intent: Intent
     # A model that is really called "default" can be set all the same.
     if name.lower() in _BACK and (models is None or find_model(name, models) is None):
         default = drawing_model(services.settings.default_model(), models)
-        return _set(None, texts.model_unset(default))
+        left_out = await room_checks.left_out(services, message.room_id, services.settings.default_model())
+        return _set(None, texts.model_unset(default, left_out))
     if models is None:
         return _unchecked(name, prefix)
     try:
         model = check_model(name, models, prefix)
     except Unusable as refusal:
         return say(str(refusal))
-    return _set(model.name, texts.model_set(model.name))
+    chosen = Chosen(name=model.name, source="room")
+    left_out = await room_checks.left_out(services, message.room_id, chosen)
+    return _set(model.name, texts.model_set(model.name, left_out))
 
 
 def _unchecked(name: str, prefix: str) -> Outcome:

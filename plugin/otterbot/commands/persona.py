@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from .. import texts
 from ..chat.persona import MOST, PLACEHOLDERS
-from ..language.arguments import Intent
+from ..language.arguments import Intent, whole
 from ..language.message import Message
 from .command import Command
 from .outcome import Outcome, Reply, RoomSetting, say
 from .room_settings import PERSONA
 from .services import Services
 from .setting import is_back
-
-
-def _whole(name: str, text: str) -> Intent:
-    """Any text as it is, or none."""
-    return Intent(name=name, text=text)
 
 
 async def show_or_set_persona(services: Services, message: Message, intent: Intent) -> Outcome:
@@ -39,7 +34,7 @@ async def show_or_set_persona(services: Services, message: Message, intent: Inte
 PERSONA_COMMAND = Command(
     name="persona",
     run=show_or_set_persona,
-    reads=_whole,
+    reads=whole,
     power="settings",
     usage=("persona You are a pirate. Answer in rhymes.", "who I am in this room's chats; moderators set it"),
     topic=(

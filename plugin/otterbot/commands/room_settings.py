@@ -9,9 +9,12 @@ from typing import Literal
 from .. import texts
 from ..config import Config, Values
 from ..errors import Unanswered
+from ..language.option_kinds import BadValue
+from ..language.reaction import read_offer
 from ..language.style_values import StyleChoice, Styles, StylesOf
 from ..store.store import Store
 from .predecessors import SAFE, Predecessors
+from .room_defaults import RoomDefaults, read_defaults
 
 __all__ = [
     "ALT",
@@ -20,6 +23,7 @@ __all__ = [
     "DESCRIBE",
     "EXPAND",
     "MODEL",
+    "OFFER",
     "PERSONA",
     "SAFE",
     "STYLE",
@@ -34,6 +38,8 @@ EXPAND = "expand"
 CHAT_DRAWS = "chat_draws"
 ALT = "alt"
 STYLE = "style"
+OFFER = "offer"
+OFF = "off"
 DESCRIBE = "describe"
 """The value of `ALT` by which pictures are described."""
 
@@ -86,6 +92,11 @@ class RoomSettings:
         await self.settled(room)
         return await self._store.room_setting(room, name)
 
+    async def defaults(self, room: str) -> RoomDefaults:
+        """What the room has set for its pictures."""
+        await self.settled(room)
+        return read_defaults(await self._store.room_settings(room))
+
     async def is_on(self, room: str, name: str, default: Callable[[Values], bool]) -> bool:
         """A setting that is on or off."""
         own = await self.own(room, name)
@@ -106,7 +117,10 @@ class RoomSettings:
     async def style(self, room: str) -> Styles | None:
         """What pictures look like where nobody says it; ``None``: the room has not chosen."""
         own = await self.own(room, STYLE)
-        return None if own is None else StylesOf().typed(own)
+        try:
+            return None if own is None else StylesOf().typed(own)
+        except BadValue:
+            return None  # of another version, which took more
 
     async def usual_styles(self, room: str) -> str | None:
         """For people: the names, or ``None`` where pictures are drawn without any."""
@@ -121,6 +135,16 @@ class RoomSettings:
             style.key: StyleChoice(name=style.name, prompt=style.prompt, negative_prompt=style.negative_prompt)
             for style in await self._store.styles(room)
         }
+
+    async def offered(self, room: str) -> tuple[str, ...]:
+        """The reactions that the bot puts under its pictures."""
+        own = await self._store.room_setting(room, OFFER)
+        if own is None:
+            return self._config.current.reactions.offer
+        try:
+            return () if own == OFF else read_offer(own)
+        except ValueError:
+            return ()  # of another version, which offered more
 
     def default_model(self) -> Chosen:
         """What draws in rooms that have not chosen."""

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from .. import texts
+from ..language.reaction import OFFERED, read_offer
 from . import style_setting
 from .catalogue_names import drawing_model
 from .chat_models import typed_chat_model
 from .context import known_models
+from .drawing_rows import DRAWING_ROWS
+from .model import show_or_set_model
 from .outcome import Unusable
-from .room_settings import ALT, CHAT_DRAWS, CHAT_MODEL, DESCRIBE, EXPAND, MODEL, PERSONA, SAFE, STYLE
+from .persona import show_or_set_persona
+from .room_settings import ALT, CHAT_DRAWS, CHAT_MODEL, DESCRIBE, EXPAND, MODEL, OFF, OFFER, PERSONA, SAFE, STYLE
 from .services import Services
-from .setting import Setting, Wanted, is_back, switch
+from .setting import NOBODY, OPERATOR, Setting, Wanted, is_back, switch
 
 
 async def _model(services: Services, room: str) -> str:
@@ -31,7 +35,8 @@ async def _read_chat_model(services: Services, room: str, value: str) -> Wanted:
 
 
 async def _persona(services: Services, room: str) -> str:
-    return texts.persona_whose(await services.settings.persona(room) is not None)
+    own = await services.settings.persona(room)
+    return texts.plain(own or services.config.current.chat.system_prompt, texts.SHORT)
 
 
 async def _alt(services: Services, room: str) -> str:
@@ -47,15 +52,40 @@ async def _read_alt(services: Services, room: str, value: str) -> Wanted:
     raise Unusable(texts.alt_usage(services.config.current.prefix))
 
 
+async def _offer(services: Services, room: str) -> str:
+    return texts.offered(await services.settings.offered(room))
+
+
+async def _read_offer(services: Services, room: str, value: str) -> Wanted:
+    if is_back(value):
+        return Wanted(stored=None, said=texts.offer_set(services.config.current.reactions.offer))
+    if value.lower() == OFF:
+        return Wanted(stored=OFF, said=texts.offer_set(()))
+    try:
+        found = read_offer(value)
+    except ValueError as unknown:
+        raise Unusable(texts.offer_usage(str(unknown), OFFERED.values(), services.config.current.prefix)) from None
+    return Wanted(stored=" ".join(found), said=texts.offer_set(found))
+
+
 ROWS = (
-    Setting(name=MODEL, title="Model", change="model NAME", current=_model),
     Setting(
-        name=CHAT_MODEL, title="Chat model", change="settings chat NAME", current=_chat_model, read=_read_chat_model
+        name=MODEL,
+        title="Model",
+        change="model NAME",
+        current=_model,
+        command=show_or_set_model,
+        otherwise=lambda values: OPERATOR if values.model else NOBODY,
     ),
-    Setting(name=PERSONA, title="Persona", change="persona TEXT", current=_persona),
     Setting(
-        name=STYLE, title="Style", change="settings style NAME", current=style_setting.current, read=style_setting.read
+        name=STYLE,
+        title="Style",
+        change="settings style NAME",
+        current=style_setting.current,
+        read=style_setting.read,
+        otherwise=lambda values: OPERATOR if values.draw.style else NOBODY,
     ),
+    *DRAWING_ROWS,
     switch(
         SAFE,
         "Safe mode",
@@ -63,6 +93,7 @@ ROWS = (
         on=texts.SAFE_MODE_ON,
         off=texts.SAFE_MODE_OFF,
         current=lambda services, room: services.settings.safe(room),
+        otherwise=lambda values: OPERATOR,
     ),
     switch(
         EXPAND,
@@ -70,6 +101,32 @@ ROWS = (
         default=lambda values: values.draw.expand,
         on=texts.EXPAND_ON,
         off=texts.EXPAND_OFF,
+        otherwise=lambda values: OPERATOR,
+    ),
+    Setting(
+        name=OFFER,
+        title="Offered under a picture",
+        change="settings offer 🔁 🎲",
+        current=_offer,
+        read=_read_offer,
+        otherwise=lambda values: OPERATOR,
+    ),
+    Setting(name=ALT, title="Alt text", change="settings alt describe|off", current=_alt, read=_read_alt),
+    Setting(
+        name=CHAT_MODEL,
+        title="Chat model",
+        change="settings chat NAME",
+        current=_chat_model,
+        read=_read_chat_model,
+        otherwise=lambda values: OPERATOR if values.chat.model else NOBODY,
+    ),
+    Setting(
+        name=PERSONA,
+        title="Persona",
+        change="persona TEXT",
+        current=_persona,
+        command=show_or_set_persona,
+        otherwise=lambda values: OPERATOR,
     ),
     switch(
         CHAT_DRAWS,
@@ -78,6 +135,5 @@ ROWS = (
         on=texts.CHAT_DRAWS_ON,
         off=texts.CHAT_DRAWS_OFF,
     ),
-    Setting(name=ALT, title="Alt text", change="settings alt describe|off", current=_alt, read=_read_alt),
 )
 BY_NAME = {row.name: row for row in ROWS}

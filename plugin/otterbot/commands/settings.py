@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+from difflib import get_close_matches
+
 from .. import texts
-from ..language.arguments import Intent
+from ..language.arguments import ENDS, Intent, whole
 from ..language.message import Message
 from .command import Command
 from .outcome import Outcome, Reply, RoomSetting, Unusable, say
@@ -11,17 +15,28 @@ from .services import Services
 from .setting import Setting
 from .setting_rows import BY_NAME, ROWS
 
+_NAMED = re.compile(r"([^\s=]+)(?:\s*=\s*|\s+|$)(.*)", re.DOTALL)
+
 
 async def show_or_set(services: Services, message: Message, intent: Intent) -> Outcome:
     prefix = services.config.current.prefix
-    name, _, value = " ".join(intent.text.split()).partition(" ")
+    name, value = _named(intent.text)
     if not name:
-        return say(texts.settings([await _row(services, message.room_id, row) for row in ROWS], prefix))
-    row = BY_NAME.get(name.lower())
+        rows = [await _line(services, message.room_id, row) for row in ROWS]
+        return say(texts.settings(rows, prefix))
+    row = BY_NAME.get(name)
     if row is None:
-        return say(texts.settings_usage([row.name for row in ROWS], prefix))
-    if not value or row.read is None:
-        return say(texts.setting_now(*await _row(services, message.room_id, row), prefix))
+        near = get_close_matches(name[:40], list(BY_NAME), n=2, cutoff=0.6)
+        return say(texts.settings_usage([row.name for row in ROWS], near, prefix))
+    if not value:
+        more = "" if row.more is None else await row.more(services, message.room_id, message.sender)
+        line = await _line(services, message.room_id, row)
+        return say(texts.setting_now(line, row.title, row.change, more, prefix))
+    if row.command is not None:
+        return await row.command(services, message, replace(intent, text=value))
+    if row.read is None:
+        return say(texts.setting_now(await _line(services, message.room_id, row), row.title, row.change, "", prefix))
+    value = " ".join(value.split()).rstrip(f"{ENDS} ")
     level = SETTINGS.level(services.config.current)
     if not await services.permissions.has_power(message.room_id, message.sender, level):
         return say(texts.may_not_change_settings(level))
@@ -33,24 +48,41 @@ async def show_or_set(services: Services, message: Message, intent: Intent) -> O
     return Outcome(reply=Reply(text=wanted.said), setting=RoomSetting(name=row.name, value=wanted.stored))
 
 
-async def _row(services: Services, room: str, row: Setting) -> tuple[str, str, str]:
-    return row.title, await row.current(services, room), row.change
+def _named(text: str) -> tuple[str, str]:
+    """Name and value, as ``size 768x768`` or ``size=768x768``."""
+    found = _NAMED.fullmatch(text.strip())
+    return ("", "") if found is None else (found[1].lower().rstrip(ENDS), found[2].strip(f"{ENDS} ") and found[2])
+
+
+async def _line(services: Services, room: str, row: Setting) -> tuple[str, str, str]:
+    """Its name, its value, and whose that is."""
+    value = await row.current(services, room)
+    own = await services.settings.own(room, row.name) is not None
+    return row.name, value, "room" if own else row.otherwise(services.config.current)
 
 
 SETTINGS = Command(
     name="settings",
     run=show_or_set,
+    reads=whole,
     power="settings",
     usage=("settings", "what holds in this room; moderators set it"),
     topic=(
-        "{!settings} shows what holds in this room. {!settings safe on} lets a safety checker look at every picture "
-        "before it comes, {!settings safe off} ends that; "
+        "{!settings} shows what holds in this room, and whose choice it is; {!settings NAME} says more of one. "
+        "{!settings size 768x768}, {!settings steps 30}, {!settings cfg 7} and {!settings negative WORDS} are this "
+        "room's defaults for pictures; {!settings count_max 4} is how many one request may ask for. "
+        "{!settings safe on} lets a safety checker look at every picture before it comes; "
         "{!settings expand on} lets a language model write the prompts; {!settings chat NAME} chooses the chat model; "
         "{!settings alt describe} lets each picture say what it shows. {!settings safe default} goes back to the "
         "operator's default. Moderators may."
     ),
     documented=(
-        ("`!settings`", "what holds in this room"),
+        ("`!settings`, `!settings NAME`", "what holds in this room, and whose choice it is"),
+        (
+            "`!settings size 768x768`, `steps 30`, `cfg 7`, `negative WORDS`",
+            "what pictures of this room take where nobody types it; moderators set it, `default` goes back",
+        ),
+        ("`!settings count_max 4`", "how many pictures one request may ask for here; moderators set it"),
         ("`!settings safe on`", "a safety checker looks at every picture for this room; moderators set it"),
         (
             "`!settings expand on`",
@@ -63,6 +95,10 @@ SETTINGS = Command(
         (
             "`!settings style watercolor,backlit`",
             "what pictures in this room look like where nobody says it; moderators set it",
+        ),
+        (
+            "`!settings offer 🔁 🎲`, `!settings offer off`",
+            "the reactions that the bot puts under its pictures here; moderators set it",
         ),
         ("`!settings chat NAME`", "which language model answers `!chat` in this room; moderators set it"),
         ("`!settings alt describe`", "each picture for this room says what it shows; moderators set it"),

@@ -47,6 +47,11 @@ def plain(name: str, text: str) -> Intent:
     return Intent(name=name, text=text.rstrip(f"{ENDS} "))
 
 
+def whole(name: str, text: str) -> Intent:
+    """Any text as it is, or none."""
+    return Intent(name=name, text=text)
+
+
 def nothing_or(*words: str) -> Reader:
     """Nothing, or one of some words."""
 

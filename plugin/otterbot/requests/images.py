@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Set
+from collections.abc import Awaitable, Callable, Sequence, Set
 from dataclasses import replace
 from typing import Any
 
@@ -45,13 +45,16 @@ class Pictures:
         starts: Starts,
         *,
         prefix: Callable[[], str],
+        offered: Callable[[str], Awaitable[Sequence[str]]],
     ) -> None:
+        """``offered``: the reactions to put under the pictures of a room."""
         self._store = store
         self._worker = worker
         self._outbox = outbox
         self._http = http
         self._encryption = encryption
         self._prefix = prefix
+        self._offered = offered
         self._starts = starts
         self._results: dict[tuple[str, str], ImageResult] = {}
         """Results from the worker, kept until the request ends."""
@@ -133,6 +136,14 @@ class Pictures:
         for place in [place for place in self._results if place[0] == active.key]:
             self._spoiled_since.pop(self._results.pop(place).image_id, None)
         self._starts.forget(active.key)
+        await self._offer(active)
+
+    async def _offer(self, active: ActiveRequest) -> None:
+        """Reactions under the pictures that stand in the room, after all else that is said of the request."""
+        standing = await self._store.parts_of(active.key)
+        for name, part in sorted(standing.items()):
+            if name.is_picture and part.state is PartState.SENT and name.unsend() not in standing:
+                self._outbox.offer(part, await self._offered(part.room_id))
 
     async def build(self, part: Part) -> dict[str, Any]:
         """The content of ``picture/k``."""

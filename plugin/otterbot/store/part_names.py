@@ -32,6 +32,11 @@ class PartName(str):
         """One of the edits by which an answer grew, as it stands in the room: only to be taken back."""
         return cls(f"edit/{event_id}")
 
+    @classmethod
+    def offer(cls, picture: PartName, number: int) -> PartName:
+        """One of the reactions that are offered under a picture."""
+        return cls(f"offer/{number}/{picture}")
+
     @property
     def family(self) -> str:
         """What stands before the first slash: ``picture``, ``chat``, ``status``."""

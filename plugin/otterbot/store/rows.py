@@ -67,6 +67,7 @@ class Rank(IntEnum):
     REACTION = 30
     REPEAT = 35
     EDIT = 40
+    OFFER = 50
 
 
 def key_of(bot: str, room: str, event_id: str, edit_id: str | None = None) -> str:

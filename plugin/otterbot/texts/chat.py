@@ -87,10 +87,6 @@ def chat_model_broken(name: str, problem: str | None) -> str:
 PERSONA_UNSET = "In this room's chats I am again who the operator says."
 
 
-def persona_whose(own: bool) -> str:
-    return "the room's own" if own else "the default"
-
-
 def persona_now(text: str, *, own: bool, prefix: str) -> str:
     """``text``: the room's own, or the operator's."""
     whose = "In this room's chats I am told:" if own else "In this room's chats I am told what the operator says:"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from .escape import person
+from collections.abc import Iterable, Sequence
+
+from .escape import one_line, person
+from .usage import command
 
 
 def for_whom(text: str, emoji: str | None, sender: str) -> str:
@@ -13,3 +16,22 @@ def for_whom(text: str, emoji: str | None, sender: str) -> str:
 def drawn_for(emoji: str, sender: str) -> str:
     """Under a picture that somebody asked for with a reaction."""
     return f"{emoji} for {person(sender)}"
+
+
+def offered(emojis: Sequence[str]) -> str:
+    return " ".join(emojis) if emojis else "nothing"
+
+
+def offer_set(emojis: Sequence[str]) -> str:
+    if not emojis:
+        return "From now on I offer nothing under the pictures of this room. The reactions work all the same."
+    return f"From now on I offer {offered(emojis)} under the pictures of this room."
+
+
+def offer_usage(unknown: str, known: Iterable[str], prefix: str) -> str:
+    """``unknown``: one character of what was typed."""
+    some = command(prefix, "settings offer 🔁 🎲")
+    return (
+        f"Nothing follows from {one_line(unknown, 8)} on a picture. I offer some of {' '.join(known)}, as in {some}, "
+        f"or nothing: {command(prefix, 'settings offer off')}."
+    )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .escape import code
-from .usage import command
+from .escape import code, plain
+from .jobs import count_of, plain_sentence, typed
+from .usage import command, wants
 
 INTERNAL = (
     "Something went wrong on my side and I could not do that. Please try again; if it stays like this, "
@@ -35,8 +36,17 @@ def room_model(name: str | None, *, source: str, prefix: str) -> str:
     return f"{said} Moderators change it with {command(prefix, 'model NAME')}; {command(prefix, 'models')} lists them."
 
 
-def model_set(name: str) -> str:
-    return f"From now on {code(name)} draws in this room."
+def model_set(name: str, left_out: Sequence[str] = ()) -> str:
+    """``left_out``: settings of the room that it does not take."""
+    return " ".join((f"From now on {code(name)} draws in this room.", *_left_out(left_out)))
+
+
+def _left_out(names: Sequence[str]) -> list[str]:
+    if not names:
+        return []
+    said = " and ".join(code(name) for name in names)
+    it = "it" if len(names) == 1 else "them"
+    return [f"It does not take this room's {said}, and draws without {it} until somebody sets {it} anew."]
 
 
 def model_set_unchecked(name: str) -> str:
@@ -46,29 +56,86 @@ def model_set_unchecked(name: str) -> str:
     )
 
 
-def model_unset(name: str | None) -> str:
-    return f"This room goes with the default again{f', {code(name)}' if name else ''}."
+def model_unset(name: str | None, left_out: Sequence[str] = ()) -> str:
+    said = f"This room goes with the default again{f', {code(name)}' if name else ''}."
+    return " ".join((said, *_left_out(left_out)))
 
 
 def may_not_set_model(level: int) -> str:
     return f"Only people with power level {level} or more in this room (moderators) set its model."
 
 
+SHORT = 24
+"""Characters of a long value in the list of settings, whose lines fit a phone."""
+MODELS_OWN = "its own"
+NOTHING = "nothing"
+_WHOSE = {
+    "room": "set in this room",
+    "operator": "the operator's choice",
+    "model": "the model's own",
+    "default": "the default",
+}
+
+
 def settings(rows: Sequence[tuple[str, str, str]], prefix: str) -> str:
-    """What holds in this room: for each setting its title, its value (Markdown) and what changes it."""
-    lines = [f"- {title}: {now}. {command(prefix, change)} changes it." for title, now, change in rows]
-    return "\n".join(lines) + "\n\nModerators may."
+    """What holds in this room: for each setting its name, its value (Markdown) and whose that is."""
+    lines = [f"- {code(name)}: {now} ({whose})" for name, now, whose in rows]
+    return "\n".join(lines) + f"\n\nMore, and how to set it: {command(prefix, 'settings NAME')}."
 
 
-def setting_now(title: str, now: str, change: str, prefix: str) -> str:
-    return f"{title}: {now}. {command(prefix, change)} changes it (moderators)."
+def setting_now(line: tuple[str, str, str], title: str, change: str, more: str, prefix: str) -> str:
+    """One setting in full; ``more``: what else is to be said of it."""
+    name, now, whose = line
+    said = f"{title}: {now} ({_WHOSE.get(whose, whose)})."
+    how = f"Moderators change it with {command(prefix, change)}"
+    back = "" if whose != "room" else f"; {command(prefix, f'settings {name} default')} goes back"
+    return "\n\n".join(part for part in (said, more, f"{how}{back}.") if part)
 
 
-def settings_usage(names: Sequence[str], prefix: str) -> str:
+def settings_usage(names: Sequence[str], near: Sequence[str], prefix: str) -> str:
+    meant = f"Did you mean {' or '.join(map(code, near))}? " if near else ""
     return (
-        f"{command(prefix, 'settings')} shows what holds in this room. It can set {', '.join(map(code, names))}; "
-        f"for example {command(prefix, 'settings safe on')}, and {command(prefix, 'settings safe default')} to go back."
+        f"{meant}{command(prefix, 'settings')} shows what holds in this room. It can set "
+        f"{', '.join(map(code, names))}; for example {command(prefix, 'settings safe on')}, and "
+        f"{command(prefix, 'settings safe default')} to go back."
     )
+
+
+def setting_set(title: str, value: str, *, looked: bool, notes: Sequence[str] = ()) -> str:
+    """``looked``: the worker has said that the room's model takes it."""
+    said = [f"{title} in this room: {value}, where nobody types another.", *map(plain_sentence, notes)]
+    if not looked:
+        said.append("I could not ask the worker whether the room's model takes it; where it does not, a note says so.")
+    return " ".join(said)
+
+
+def setting_back(title: str) -> str:
+    return f"{title}: the default again."
+
+
+def setting_wants(name: str, prefix: str) -> str:
+    """To a value that the flag of the same name would not take either."""
+    return wants(name, prefix).replace(f"`--{name}", f"`{typed(prefix, f'settings {name}')}")
+
+
+def setting_too_long(length: int, most: int) -> str:
+    return f"That has {length} characters; I take at most {most}."
+
+
+def negative_set(words: str) -> str:
+    if not words:
+        return "Pictures of this room have no negative prompt, not even the model's own, where nobody types `--no`."
+    return f"Not in pictures of this room, where nobody types `--no`: {plain(words, 1_000)}"
+
+
+def count_max_set(most: int) -> str:
+    return f"Here one request may ask for at most {count_of(most, 'picture', 'pictures')}."
+
+
+def room_only_tightens(change: str, most: int, prefix: str) -> str:
+    """A bound of the room that is no number, or looser than the operator's."""
+    example = command(prefix, f"{change} {most}")
+    return f"It takes a whole number from 1 to {most}, which is what the operator allows, such as {example}."
 
 
 def switch_usage(name: str, prefix: str) -> str:

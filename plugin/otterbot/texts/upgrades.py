@@ -23,6 +23,10 @@ def _one(name: str, value: str) -> str:
             return "the persona"
         case "chat":
             return f"chat model {code(value)}"
+        case "negative":
+            return "the negative prompt"
+        case "count_max":
+            return f"at most {count_of(int(value), 'picture', 'pictures')} at once" if value.isdigit() else name
     return f"{name.replace('_', ' ')} {code(value)}"
 
 

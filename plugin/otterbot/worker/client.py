@@ -15,7 +15,7 @@ from .. import numeric
 from ..clock import steady
 from ..errors import WorkerError, WorkerForeign, WorkerRefused, WorkerUnauthorized, WorkerUnreachable
 from ..waiting import news
-from .info import Explained, Info, Lora, Loras, Models, StyleList
+from .info import Checked, Explained, Info, Lora, Loras, Models, StyleList
 from .job_events import Disconnected, Event, PauseEvent, Snapshot, read_event
 from .jobs import Input, Job, Jobs
 from .json_answers import Answer
@@ -170,6 +170,10 @@ class WorkerClient:
         if style:
             body["style"] = list(style)
         return _read(Explained, await self._http.json("POST", "/v1/prompts/explain", body=body, timeout=QUICK))
+
+    async def check(self, request: Mapping[str, Any]) -> Checked:
+        """What a request for pictures would become; nothing is drawn. A worker too old for it refuses with 404."""
+        return _read(Checked, await self._http.json("POST", "/v1/requests/check", body=request, timeout=QUICK))
 
     @property
     def known_models(self) -> Models | None:

@@ -181,6 +181,18 @@ class Explained(Answer):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Checked(Answer):
+    """What a request would become."""
+
+    model: str
+    width: int
+    height: int
+    steps: int
+    guidance_scale: float
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Models(Answer):
     models: tuple[Model, ...]
     samplers: tuple[str, ...] = ()

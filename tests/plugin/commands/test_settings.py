@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
-from command_rig import MOD, Rig
+from command_rig import MOD, ROOM, Rig
 
 from otterbot import texts
 from otterbot.commands.setting_rows import ROWS
-from otterbot.config import ChatValues
+from otterbot.config import ChatValues, LimitValues
 
 NAMES = [row.name for row in ROWS]
 SMALL = {"name": "smollm:135m", "kind": "chat", "about": "", "available": True, "default": False}
@@ -19,42 +21,141 @@ def more_chat_models(rig: Rig) -> None:
 
 
 async def test_all_are_listed_with_what_changes_them(rig: Rig) -> None:
-    listed = await rig.answer("!settings")
+    listed = (await rig.answer("!settings")).splitlines()
     for row in ROWS:
-        line = next(line for line in listed.splitlines() if line.startswith(f"- {row.title}: "))
-        assert f"`!{row.change}` changes it." in line
+        line = next(line for line in listed if line.startswith(f"- `{row.name}`: "))
+        assert len(re.sub(r"[`\\]", "", line).removeprefix("- ")) <= 45, "as wide as a phone"
+        assert f"`!{row.change}`" in await rig.answer(f"!settings {row.name}")
+    assert len(listed) == len(ROWS) + 2
 
 
-@pytest.mark.parametrize("typed", ["size 3", "../etc", "saf on"])
+@pytest.mark.parametrize("typed", ["sighs 3", "../etc", "quiet on"])
 async def test_settings_that_there_are_not(rig: Rig, typed: str) -> None:
-    assert await rig.answer(f"!settings {typed}", sender=MOD) == texts.settings_usage(NAMES, "!")
+    assert await rig.answer(f"!settings {typed}", sender=MOD) == texts.settings_usage(NAMES, [], "!")
 
 
 @pytest.mark.parametrize("typed", ["safe perhaps", "safe on please"])
 async def test_values_that_there_are_not(rig: Rig, typed: str) -> None:
     assert await rig.answer(f"!settings {typed}", sender=MOD) == texts.switch_usage("safe", "!")
-    assert "Safe mode: off" in await rig.answer("!settings")
+    assert "`safe`: off" in await rig.answer("!settings")
 
 
-async def test_what_has_a_command_of_its_own_names_it(rig: Rig) -> None:
-    assert "`!model NAME` changes it" in await rig.answer("!settings model ssd-1b", sender=MOD)
+async def test_a_name_that_is_nearly_one(rig: Rig) -> None:
+    assert (await rig.answer("!settings saf on", sender=MOD)).startswith("Did you mean `safe`?")
+
+
+async def test_what_has_a_command_of_its_own_does_as_that_one(rig: Rig) -> None:
+    assert "`!model NAME`" in await rig.answer("!settings model")
+    assert "power level 50" in await rig.answer("!settings model sdxl-turbo")
+    assert await rig.answer("!settings model sdxl-turbo", sender=MOD) == texts.model_set("sdxl-turbo")
+    assert "`model`: `sdxl-turbo` (room)" in await rig.answer("!settings")
+    assert await rig.answer("!settings persona You are *a pirate*.\nRhyme.", sender=MOD) == texts.persona_set(
+        "You are *a pirate*.\nRhyme."
+    )
+    assert r"`persona`: You are \*a pirate\*\. Rhy… (room)" in await rig.answer("!settings")
+
+
+async def test_defaults_of_pictures_are_set_by_moderators_and_become_a_layer(rig: Rig) -> None:
+    listed = await rig.answer("!settings")
+    for line in ("`size`: 768×768 (model)", "`steps`: 30 (model)", "`cfg`: 12 (model)", "`negative`: ugly (model)"):
+        assert line in listed
+    assert "power level 50" in await rig.answer("!settings size 512x640")
+    for typed in ("size 512x640", "steps=20", "CFG 7,5", "negative blurry, *text*"):
+        said = await rig.answer(f"!settings {typed}", sender=MOD)
+        assert "could not ask" not in said
+    listed = await rig.answer("!settings")
+    for line in ("`size`: 512×640 (room)", "`steps`: 20 (room)", "`cfg`: 7.5 (room)", r"blurry, \*text\* (room)"):
+        assert line.replace("blurry,", r"blurry\,") in listed
+    layer = {
+        "layer": "room",
+        "steps": 20,
+        "guidance_scale": 7.5,
+        "size": [512, 640],
+        "negative_prompt": "blurry, *text*",
+    }
+    assert (await rig.drawn("!draw otter"))["layers"] == [layer]
+    assert (await rig.drawn("!draw otter", room="!other:test"))["layers"] == []
+    for name in ("size", "steps", "cfg", "negative"):
+        assert "default" in await rig.answer(f"!settings {name} default", sender=MOD)
+    assert (await rig.drawn("!draw otter"))["layers"] == []
+
+
+async def test_no_negative_prompt_at_all(rig: Rig) -> None:
+    assert await rig.answer('!settings negative ""', sender=MOD) == texts.negative_set("")
+    assert "`negative`: nothing (room)" in await rig.answer("!settings")
+    assert (await rig.drawn("!draw otter"))["layers"] == [{"layer": "room", "negative_prompt": ""}]
+    long = "x" * 4001
+    assert await rig.answer(f"!settings negative {long}", sender=MOD) == texts.setting_too_long(4001, 4000)
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("size 2000x2000", "❌ `ssd-1b` draws sides from 256 to 1536 pixels. The closest is `--size 1248x1248`."),
+        ("steps 150", "❌ `ssd-1b` takes at most 100 steps: `--steps 100`."),
+        ("cfg 25", "❌ `ssd-1b` takes a CFG of at most 20: `--cfg 20`."),
+        ("size big", "`!settings size` takes width x height, each from 16 to 4096 pixels, such as `!settings size "
+         "768x768`."),
+        ("steps 0", "`!settings steps` takes a whole number from 1 to 200, such as `!settings steps 30`."),
+        ("cfg -1", "`!settings cfg` takes a number from 0 to 30, such as `!settings cfg 7.5`."),
+        ("count_max 9", texts.room_only_tightens("settings count_max", 8, "!")),
+    ],
+)  # fmt: skip
+async def test_what_the_rooms_model_does_not_take_is_refused_when_it_is_set(rig: Rig, typed: str, said: str) -> None:
+    assert await rig.answer(f"!settings {typed}", sender=MOD) == said
+    assert await rig.services.store.room_settings(ROOM) == {}
+
+
+async def test_a_size_is_rounded_when_it_is_set(rig: Rig) -> None:
+    said = await rig.answer("!settings size 515x640", sender=MOD)
+    assert "512×640" in said
+    assert "rounded" in said
+    assert (await rig.drawn("!draw otter"))["layers"][0]["size"] == [512, 640]
+
+
+@pytest.mark.parametrize("away", ["off", "old"])
+async def test_a_worker_that_cannot_say_whether_the_model_takes_it(rig: Rig, away: str) -> None:
+    if away == "off":
+        await rig.worker.stop()
+    rig.worker.checks = False
+    assert "could not ask the worker" in await rig.answer("!settings steps 150", sender=MOD)
+    assert (await rig.drawn("!draw otter"))["layers"] == [{"layer": "room", "steps": 150}]
+
+
+async def test_a_new_model_that_does_not_take_what_is_set(rig: Rig) -> None:
+    await rig.answer("!settings steps 50", sender=MOD)
+    await rig.answer("!settings size 1024x1024", sender=MOD)
+    await rig.answer("!settings cfg 7", sender=MOD)
+    assert await rig.answer("!model sdxl-turbo", sender=MOD) == texts.model_set("sdxl-turbo", ["steps", "cfg"])
+    assert await rig.answer("!model default", sender=MOD) == texts.model_unset("ssd-1b")
+
+
+async def test_a_room_allows_fewer_pictures_of_one_request(rig: Rig) -> None:
+    assert "`count_max`: 8 (operator)" in await rig.answer("!settings")
+    assert await rig.answer("!settings count_max 2", sender=MOD) == texts.count_max_set(2)
+    assert await rig.answer("!draw otter --count 3") == texts.too_many_pictures(2)
+    assert (await rig.drawn("!draw otter --count 2"))["count"] == 2
+    rig.values(limits=LimitValues(count=1))
+    assert await rig.answer("!draw otter --count 2") == texts.too_many_pictures(1), "it cannot allow more"
+    assert "`count_max`: 1 (room)" in await rig.answer("!settings")
+    assert await rig.answer("!settings count_max default", sender=MOD) == texts.count_max_set(1)
 
 
 async def test_moderators_choose_the_chat_model(rig: Rig) -> None:
     more_chat_models(rig)
-    assert "Chat model: the worker’s default" in await rig.answer("!settings")
+    assert "`chat`: the worker’s default (default)" in await rig.answer("!settings")
     assert "power level 50" in await rig.answer("!settings chat smollm:135m")
     assert await rig.answer("!settings chat SmolLM:135m", sender=MOD) == texts.chat_model_set(
         SMALL["name"], checked=True
     )
-    assert "Chat model: `smollm:135m`" in await rig.answer("!settings")
+    assert "`chat`: `smollm:135m` (room)" in await rig.answer("!settings")
     assert await rig.chatted("!chat why?") == {"room_model": "smollm:135m"}
     assert "For chat: `smollm:135m` (**answers here**), `llama3.2:3b`." in await rig.answer("!models")
     assert await rig.chatted("!chat why?", room="!other:test") == {}, "other rooms have their own"
     assert "For chat: `llama3.2:3b` (**answers here**), `smollm" in await rig.answer("!models", room="!other:test")
     rig.values(chat=ChatValues(model="llama3.2:3b"))
     assert await rig.answer("!settings chat default", sender=MOD) == texts.chat_model_unset("llama3.2:3b")
-    assert "Chat model: `llama3.2:3b`" in await rig.answer("!settings")
+    assert "`chat`: `llama3.2:3b` (operator)" in await rig.answer("!settings")
 
 
 @pytest.mark.parametrize(
@@ -70,7 +171,7 @@ async def test_models_that_cannot_chat(rig: Rig, typed: str, said: str) -> None:
     more_chat_models(rig)
     assert said in await rig.answer(f"!settings chat {typed}", sender=MOD)
     assert said in await rig.answer(f"!chat --model {typed} why?")
-    assert "Chat model: the worker’s default" in await rig.answer("!settings")
+    assert "`chat`: the worker’s default (default)" in await rig.answer("!settings")
 
 
 async def test_one_turn_with_another_model(rig: Rig) -> None:
@@ -84,11 +185,11 @@ async def test_one_turn_with_another_model(rig: Rig) -> None:
 
 
 async def test_moderators_have_pictures_described(rig: Rig) -> None:
-    assert "Alt text: off" in await rig.answer("!settings")
+    assert "`alt`: off" in await rig.answer("!settings")
     assert "power level 50" in await rig.answer("!settings alt describe")
     assert "describe" not in await rig.drawn("!draw otter")
     assert await rig.answer("!settings alt Describe", sender=MOD) == texts.ALT_ON
-    assert "Alt text: describe" in await rig.answer("!settings")
+    assert "`alt`: describe (room)" in await rig.answer("!settings")
     assert (await rig.drawn("!draw otter"))["describe"] is True
     assert "describe" not in await rig.drawn("!draw otter", room="!other:test")
     assert await rig.answer("!settings alt perhaps", sender=MOD) == texts.alt_usage("!")
@@ -111,3 +212,27 @@ async def test_a_model_that_was_installed_a_moment_ago(rig: Rig) -> None:
     assert await rig.answer("!settings chat smollm:135m", sender=MOD) == texts.chat_model_set(
         SMALL["name"], checked=True
     )
+
+
+@pytest.mark.parametrize(
+    ("typed", "stored"),
+    [
+        ("🔁 ⭐", ("🔁", "⭐")),
+        ("⬆🎲", ("⬆\ufe0f", "🎲")),
+        ("off", ()),
+        ("OFF", ()),
+        ("default", ("🔁", "🎲", "⬆\ufe0f")),
+    ],
+)
+async def test_what_is_offered_under_pictures(rig: Rig, typed: str, stored: tuple[str, ...]) -> None:
+    assert await rig.answer(f"!settings offer {typed}", MOD) == texts.offer_set(stored)
+    assert await rig.services.settings.offered(ROOM) == stored
+    assert f"`offer`: {texts.offered(stored)}" in await rig.answer("!settings")
+
+
+async def test_what_nothing_follows_from_is_not_offered(rig: Rig) -> None:
+    for typed in ("👍", "🔁 otter", "2️⃣"):
+        said = await rig.answer(f"!settings offer {typed}", MOD)
+        assert said.startswith("Nothing follows from ")
+    assert await rig.services.settings.offered(ROOM) == rig.services.config.current.reactions.offer
+    assert await rig.answer("!settings offer off") == texts.may_not_change_settings(50)

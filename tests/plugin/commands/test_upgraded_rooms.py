@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from command_rig import ALICE, BOT, MOD, ROOM, Rig
 from room_pictures import RECORD
 
 from otterbot import texts
 from otterbot.commands import predecessors
+from otterbot.commands.setting_rows import ROWS
 
 NEW = "!new:test"
 
@@ -31,7 +34,34 @@ async def test_settings_hold(rig: Rig) -> None:
     await rig.answer("!settings safe on", MOD)
     upgrade(rig)
     assert "sdxl-turbo" in await rig.answer("!settings", room=NEW)
-    assert "Safe mode: on" in await rig.answer("!settings", room=NEW)
+    assert "`safe`: on (room)" in await rig.answer("!settings", room=NEW)
+
+
+EVERY = {
+    "model": "sdxl-turbo", "size": "512x640", "steps": "20", "cfg": "2.5", "negative": "fog", "count_max": "2",
+    "safe": "on", "expand": "on", "alt": "describe", "chat": "llama3.2:3b", "persona": "You are a pirate.",
+    "chat_draws": "on",
+}  # fmt: skip
+"""A value of each setting."""
+
+
+async def test_every_setting_follows_an_upgrade(rig: Rig) -> None:
+    for row in ROWS:
+        said = await rig.say(f"!settings {row.name} {EVERY[row.name]}", MOD)
+        assert said is not None
+        assert said.setting is not None, f"{row.name} is set"
+    upgrade(rig)
+    listed = await rig.answer("!settings", room=NEW)
+    for row in ROWS:
+        assert re.search(rf"^- `{row.name}`: .* \(room\)$", listed, re.MULTILINE), f"{row.name} follows"
+    kept = await rig.services.store.room_settings(NEW)
+    assert kept == await rig.services.store.room_settings(ROOM)
+    layer = {"layer": "room", "model": "sdxl-turbo", "expand": True, "steps": 20, "guidance_scale": 2.5,
+             "size": [512, 640], "negative_prompt": "fog"}  # fmt: skip
+    assert (await rig.drawn("!draw otter", room=NEW))["layers"] == [layer]
+    told = texts.settings_came_along(kept)
+    assert "the negative prompt" in told
+    assert "at most 2 pictures at once" in told
 
 
 @pytest.mark.parametrize("command", ["!settings safe default", "!model default"])

@@ -205,6 +205,45 @@ class Worker(_Server):
         """``None``: a worker that explains nothing yet."""
         self.asked: list[Any] = []
         self.app.router.add_post("/v1/prompts/explain", self._explain)
+        self.checks = True
+        """Whether it checks requests; older workers do not."""
+        self.app.router.add_post("/v1/requests/check", self._check_request)
+
+    async def _check_request(self, request: web.Request) -> web.Response:
+        """As the worker judges steps, CFG and size of a model that is named in a layer."""
+        self._check(request)
+        if not self.checks:
+            raise web.HTTPNotFound
+        body = await request.json()
+        self.asked.append(body)
+        named = [layer["model"] for layer in body["layers"] if "model" in layer] or ["ssd-1b"]
+        model = next(model for model in self.catalogue["models"] if model["name"] == named[0])
+        limits, own = model["limits"], model["defaults"]
+        steps, scale = body.get("steps", own["steps"]), body.get("guidance_scale", own["guidance_scale"])
+        size = (body.get("width", own["width"]), body.get("height", own["height"]))
+        wrong: list[tuple[str, str, str, dict[str, Any]]] = []
+        if steps > limits["steps_max"]:
+            wrong.append(("steps", "too_many", "Too many steps.", {"most": limits["steps_max"]}))
+        if scale > limits["guidance_scale_max"]:
+            wrong.append(("guidance_scale", "too_large", "Too large.", {"most": limits["guidance_scale_max"]}))
+        if not all(limits["size_min"] <= side <= limits["size_max"] for side in size):
+            details = {"least": limits["size_min"], "most": limits["size_max"], "width": 1248, "height": 1248}
+            wrong.append(("width", "bad_size", "Bad size.", details))
+        if not model["available"]:
+            wrong.append(("model", "model_missing", "Its files are not here.", {}))
+        if wrong:
+            fields = [
+                {"field": f"request.{name}", "code": code, "message": said, "details": {"model": named[0], **details}}
+                for name, code, said, details in wrong
+            ]
+            problem = {"type": "about:blank", "title": "", "status": 422, "code": "invalid_request", "fields": fields}
+            return web.json_response(problem, status=422, content_type="application/problem+json")
+        width, height = (side // limits["size_multiple"] * limits["size_multiple"] for side in size)
+        notes = [] if (width, height) == size else [f"{size[0]}x{size[1]} was rounded to {width}x{height}."]
+        return web.json_response(
+            {"model": named[0], "width": width, "height": height, "steps": steps, "guidance_scale": scale,
+             "negative_prompt": "", "notes": notes}
+        )  # fmt: skip
 
     def _check(self, request: web.Request) -> None:
         if request.headers.get("Authorization") != f"Bearer {self.token}":

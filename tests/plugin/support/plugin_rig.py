@@ -16,7 +16,7 @@ from listening import Listening
 from plugin_parts import build_parts, config_of, stop_parts
 from worker_double import TOKEN, WorkerDouble
 
-from otterbot.config import StatusValues, Values, WorkerValues
+from otterbot.config import ReactionValues, StatusValues, Values, WorkerValues
 from otterbot.store.rows import Request, key_of
 from otterbot.store.store import Commit
 from otterbot.worker.client import Address
@@ -137,7 +137,11 @@ async def worker_server() -> AsyncIterator[WorkerDouble]:
 
 @pytest.fixture
 def values() -> Values:
-    return Values(worker=WorkerValues(token=TOKEN), status=StatusValues(after_seconds=3, edit_seconds=1))
+    return Values(
+        worker=WorkerValues(token=TOKEN),
+        status=StatusValues(after_seconds=3, edit_seconds=1),
+        reactions=ReactionValues(offer=()),  # tests of reactions count those that belong to a request
+    )
 
 
 @pytest_asyncio.fixture

@@ -47,6 +47,25 @@ async def test_a_client_sees_only_its_own(tmp_path: Path) -> None:
         assert listed["elsewhere"] == 1
 
 
+async def test_a_request_can_be_checked_without_being_made(tmp_path: Path) -> None:
+    async with worker_here(settings(tmp_path), paused=True) as here:
+        asked = image(width=130, height=128, steps=7)["request"]
+        status, found = await here.api.call("POST", "/v1/requests/check", asked)
+        assert (status, found["width"], found["height"], found["steps"]) == (200, 128, 128, 7)
+        assert "rounded" in found["notes"][0]
+        made = await here.api.submit(image(width=130, height=128, steps=7))
+        assert found == made["resolved"]
+        assert len((await here.api.call("GET", "/v1/jobs"))[1]["jobs"]) == 1, "checking makes no job"
+        for wrong, code in (
+            ({"width": 4000}, "invalid_request"),
+            ({"model": "nobody"}, "unknown_model"),
+            ({"init_image": {"id": "a" * 64}}, "input_gone"),
+            ({"no_such": 1}, "invalid_request"),
+        ):
+            status, problem = await here.api.call("POST", "/v1/requests/check", {**asked, **wrong})
+            assert (status, problem["code"]) == (422, code)
+
+
 SAME: dict[str, Json] = {
     "again": image(),
     "with a default spelled out": image(count=1, negative_prompt=None),

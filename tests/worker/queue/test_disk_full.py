@@ -31,7 +31,7 @@ async def full(here: Here) -> AsyncIterator[None]:
     writer = here.parts.store._db._writer
     await writer.execute("CREATE TABLE IF NOT EXISTS ballast (bytes BLOB)")
     await writer.execute("PRAGMA max_page_count = 1")  # as many as it has, at least
-    size = 2_000
+    size = 64_000  # the first ones in pages of their own, so that no free page is left over
     while size:
         try:
             await writer.execute("INSERT INTO ballast VALUES (zeroblob(?))", (size,))

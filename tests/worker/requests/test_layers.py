@@ -96,6 +96,25 @@ def test_defaults_give_way_to_what_a_model_takes(catalogue: Catalogue) -> None:
     assert turbo.notes == ()
 
 
+def test_what_a_room_has_set_and_a_model_does_not_take_is_said(catalogue: Catalogue) -> None:
+    room = of_room(steps=50, guidance_scale=9.0, size=[1536, 1024])
+    turbo = resolved(catalogue, room, of_instance(steps=60), model="sdxl-turbo")
+    assert (turbo.steps, turbo.guidance_scale, turbo.width) == (4, 0.0, 512)
+    assert turbo.notes == (
+        "This room's 50 steps were left out: sdxl-turbo takes 1 to 20.",
+        "This room's CFG 9 was left out: sdxl-turbo takes at most 3.",
+        "This room's size, 1536x1024, was left out: sdxl-turbo does not draw it.",
+    )
+    typed = {"steps": 3, "guidance_scale": 1.0, "aspect": "3:2"}
+    assert resolved(catalogue, room, model="sdxl-turbo", **typed).notes == (), "what is typed takes their place"
+    start = {"init_image": {"id": "a" * 64}}
+    of_picture = resolved(catalogue, of_room(size=[1536, 1024]), model="sdxl-turbo", sources=sent(512, 512), **start)
+    assert of_picture.notes == ()
+    ours = resolved(catalogue, room)
+    assert (ours.steps, ours.guidance_scale, ours.width, ours.height, ours.notes) == (50, 9.0, 1536, 1024, ())
+    assert resolved(catalogue, of_room(steps=201 - 1), of_instance(steps=10), model="sdxl-turbo").steps == 10
+
+
 def test_a_default_sampler_that_a_model_does_not_take(catalogue: Catalogue) -> None:
     layer = of_instance(sampler="dpm++ 2m karras")
     assert resolved(catalogue, layer).sampler == "DPM++ 2M Karras"

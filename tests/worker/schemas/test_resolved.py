@@ -27,7 +27,7 @@ OLD: dict[str, Any] = {
 """As versions before this type wrote it: without ``v``, and without what came later."""
 JOB: dict[str, Any] = {
     "id": "j", "client": "c", "key": "k", "body_hash": "h", "kind": "image", "owner": "o", "room": "r", "private": 0,
-    "created_at": 1.0, "content": None,
+    "created_at": 1.0, "content": None, "sheet": None,
 }  # fmt: skip
 
 
@@ -81,7 +81,7 @@ def test_the_record_is_the_request_and_what_was_measured() -> None:
     row = Row(
         seq=1, job_id="j", idx=1, client="c", owner="o", kind="image", model="otter-mini", work=1, seed=0,
         state="running", attempt=1, gpu_deaths=0, worker_deaths=0, created_at=0, claimed_at=0, finished_at=None,
-        overtaken=0, overtaken_at=None, result=None, error=None,
+        overtaken_seconds=0.0, result=None, error=None,
     )  # type: ignore[arg-type]  # fmt: skip
     drawn = Drawn(
         task_id="t", width=320, height=208, seconds=1, pipeline_seconds=1, load_seconds=0, memory=Memory(),

@@ -2,16 +2,17 @@
 
 Words in the prompt make it misbehave: ``die:NAME:N`` kills it at the second step the first N times it is asked
 (counted in files beside its lock; a file ``cuda`` there makes it say that it has a card, and it leaves a file
-``released`` when it was asked to free it; with a file ``slow-start`` it never gets ready), ``fail`` fails, ``unsafe``
-does where the safety checker has to look, ``hang`` stops moving, ``slow`` takes a tenth of a second a step,
-``slowload`` never has its model. Where there is a `card_file`, ``ranout`` runs out of memory, and ``breaks`` dies, if a
-language model is on the card as well.
+``released`` when it was asked to free it; with a file ``slow-start`` it never gets ready), ``fail`` fails (``failodd``
+only with an odd seed), ``unsafe`` does where the safety checker has to look, ``hang`` stops moving, ``slow`` takes a
+tenth of a second a step, ``slowload`` never has its model. Where there is a `card_file`, ``ranout`` runs out of memory,
+and ``breaks`` dies, if a language model is on the card as well.
 """
 
 from __future__ import annotations
 
 import argparse
 import base64
+import io
 import os
 import queue
 import re
@@ -25,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from card_file import CardFile
+from PIL import Image
 
 from otterbot_worker.errors import CROWDED
 from otterbot_worker.gpu import messages
@@ -120,14 +122,13 @@ class Child:
                 return None
             time.sleep(0.1 if "slow" in task.prompt else 0.002)
             self.send(messages.Progress(task_id=task.task_id, phase="denoising", step=step, steps=task.steps))
-            if task.preview:
-                jpeg = base64.b64encode(b"behind step %d" % step).decode()
-                self.send(messages.Preview(task_id=task.task_id, jpeg=jpeg))
+            if task.preview or task.film:
+                self.send(self.preview(task, step))
             if step == 2:
                 self.misbehave(task)
                 if "ranout" in task.prompt and task.beside:
                     return self.crowded(task, spent=True)
-                if "fail" in task.prompt or self.unsafe(task):
+                if self.fails(task) or self.unsafe(task):
                     return None
         pixels = bytes([task.seed % 256, 0, task.seed // 256 % 256]) * task.width * task.height
         try:
@@ -145,6 +146,16 @@ class Child:
             )
         )  # fmt: skip
         return None
+
+    def preview(self, task: messages.Draw, step: int) -> messages.Preview:
+        """Text, unless a film is to be made of it: then a grey JPEG, lighter with each step; ``torn`` makes it half."""
+        picture = b"behind step %d" % step
+        if task.film:
+            file = io.BytesIO()
+            Image.new("L", (16, 16), min(255, 40 * step)).convert("RGB").save(file, "JPEG")
+            picture = file.getvalue()[:200] if "torn" in task.prompt else file.getvalue()
+        jpeg = base64.b64encode(picture).decode()
+        return messages.Preview(task_id=task.task_id, jpeg=jpeg, frame=step if task.film else 0)
 
     def peak(self) -> Peak | None:
         """As it draws, it keeps what it computed with."""
@@ -185,10 +196,13 @@ class Child:
             os.kill(os.getpid(), signal.SIGKILL)
         if "hang" in task.prompt:
             time.sleep(3_600)
-        if "fail" in task.prompt:
+        if self.fails(task):
             self.fail(task, "nan", ooms=self.ooms() if "tight" in task.prompt else [])
         if self.unsafe(task):
             self.fail(task, "unsafe")
+
+    def fails(self, task: messages.Draw) -> bool:
+        return "fail" in task.prompt and ("failodd" not in task.prompt or task.seed % 2 == 1)
 
     def unsafe(self, task: messages.Draw) -> bool:
         return task.checker is not None and "unsafe" in task.prompt

@@ -149,7 +149,7 @@ def dispatcher(
         turns=turns,
         descriptions=descriptions,
         prompts=prompts,
-        bounds=schedule.Bounds(times=config.queue.overtake_times, seconds=config.queue.overtake_seconds),
+        bounds=schedule.Bounds(picture=config.queue.overtake_seconds, talk=config.queue.overtake_chat_seconds),
         idle_unload=config.gpu.idle_unload_s,
     )
 

@@ -57,10 +57,13 @@ class Hub:
         self._pause = pause
         self._subscribers: set[Subscriber] = set()
         self._moved = asyncio.Event()
+        self.changed = asyncio.Event()
+        """Set whenever a job has changed."""
 
     # ------------------------------------------------------------ told by the jobs
 
     def job_changed(self, client: str, job_id: str) -> None:
+        self.changed.set()
         for subscriber in self._of(client):
             # The job event contains all of it, so older events of this job must not follow it.
             for key in [key for key in subscriber.waiting if key[1] == job_id]:

@@ -18,6 +18,7 @@ from ..queue import disk
 from ..queue.image_rows import ImageRows
 from ..queue.input_rows import Inputs
 from ..queue.model import ImageRow
+from ..queue.sheet_rows import SheetRows
 from ..queue.store import Store
 
 log = logging.getLogger(__name__)
@@ -26,7 +27,9 @@ _untidy = Seldom(__name__, "files could not be looked after")
 FORGET_SECONDS = 60.0
 
 
-async def keep_house(config: Config, store: Store, archive: Archive, inputs: Inputs, rows: ImageRows) -> None:
+async def keep_house(
+    config: Config, store: Store, archive: Archive, inputs: Inputs, rows: ImageRows, sheets: SheetRows
+) -> None:
     """For ever."""
     begun, sweep_at = time.time(), 0.0
     try:
@@ -38,6 +41,7 @@ async def keep_house(config: Config, store: Store, archive: Archive, inputs: Inp
         try:
             await store.forget(time.time(), private_requests=config.archive.encrypted_rooms == "until_delivered")
             await inputs.prune(time.time())
+            await no_longer_chosen_from(store, archive, rows, sheets)
             if time.monotonic() >= sweep_at:
                 await sweep(store, archive, rows)
                 sweep_at = time.monotonic() + config.archive.sweep_minutes * 60
@@ -92,6 +96,17 @@ async def find_strays(config: Config, store: Store, archive: Archive, rows: Imag
         log.warning("pictures that the database did not know", extra={"deleted": len(gone), "taken_in": adopted})
 
 
+async def no_longer_chosen_from(store: Store, archive: Archive, rows: ImageRows, sheets: SheetRows) -> None:
+    """Encrypted rooms' pictures on contact sheets that were delivered leave once people have had time to choose."""
+    over = [image for image in await sheets.chosen_from(time.time()) if archive.gone_when_delivered(image.private)]
+    for image in over:
+        await archive.delete(image.relpath)
+    if over:
+        gone = [image.relpath for image in over]
+        await store.images_gone(gone, time.time())
+        await rows.forget_private(gone)
+
+
 async def sweep(store: Store, archive: Archive, rows: ImageRows) -> None:
     """Applies the archive's limits; what cannot be read now is tried again next time."""
     here = await store.images_here()
@@ -116,4 +131,5 @@ async def _without_file(archive: Archive, here: list[ImageRow]) -> list[str]:
 
 
 def _known(here: list[ImageRow]) -> list[Known]:
-    return [Known(relpath=row.relpath, private=row.private, delivered=row.delivered_at is not None) for row in here]
+    now = time.time()
+    return [Known(relpath=row.relpath, private=row.private, delivered=row.delivered(now)) for row in here]

@@ -24,6 +24,7 @@ from ..models.loras import Library
 from ..queue.database import Database
 from ..queue.image_rows import ImageRows
 from ..queue.input_rows import Inputs
+from ..queue.sheet_rows import SheetRows
 from ..queue.store import Store
 from ..runner.descriptions import DescriptionRunner
 from ..runner.dispatcher import Dispatcher
@@ -33,6 +34,7 @@ from ..runner.lease import Card
 from ..runner.metrics import Measures
 from ..runner.pictures import PictureRunner
 from ..runner.runner_common import Shared
+from ..runner.sheets import SheetRunner
 from ..runner.turns import TurnRunner
 from ..schemas.jobs import Pause
 from ..styles import StyleLibrary
@@ -54,6 +56,7 @@ class AlreadyRunning(Exception):
 class Parts:
     config: Config
     store: Store
+    sheets: SheetRows
     views: Views
     hub: Hub
     dispatcher: Dispatcher
@@ -155,6 +158,7 @@ async def _build(config: Config, database: Database, stack: contextlib.AsyncExit
     parts = Parts(
         config=config,
         store=store,
+        sheets=SheetRows(database),
         views=views,
         hub=hub,
         dispatcher=dispatcher,
@@ -189,7 +193,11 @@ async def _start(parts: Parts, image_rows: ImageRows) -> None:
     background.start(dispatcher.run("beside"), "dispatcher beside the card", ends=True)
     background.start(parts.hub.watch_places(parts.views), "places")
     background.start(parts.default.settle(config, parts.catalogue), "default model", ends=True)
-    background.start(keep_house(config, parts.store, parts.archive, parts.inputs, image_rows), "housekeeping")
+    sheets = SheetRunner(parts.store, parts.sheets, parts.archive, parts.hub)
+    background.start(sheets.run(parts.hub.changed), "contact sheets")
+    background.start(
+        keep_house(config, parts.store, parts.archive, parts.inputs, image_rows, parts.sheets), "housekeeping"
+    )
 
 
 @contextmanager

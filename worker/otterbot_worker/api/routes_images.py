@@ -7,11 +7,12 @@ from pathlib import Path
 
 from aiohttp import web
 
+from ..archive.films import FILM_TYPE
 from ..errors import CannotLook
 from ..queue.model import ImageRow
 from .auth import client_of
 from .operations import Operation
-from .parts import PARTS
+from .parts import PARTS, Parts
 from .problems import ApiProblem, not_found
 
 _HEADERS = {"Cache-Control": "private, max-age=3600", "X-Content-Type-Options": "nosniff"}
@@ -32,26 +33,44 @@ async def thumbnail(request: web.Request) -> web.StreamResponse:
     return _file(request, request.app[PARTS].archive.thumbnail(image.relpath), image.thumbnail_type)
 
 
+async def film(request: web.Request) -> web.StreamResponse:
+    image = await _here(request)
+    archive = request.app[PARTS].archive
+    place = archive.film(image.relpath)
+    if not place.is_file() and archive.path(image.relpath).is_file():
+        raise ApiProblem(404, "no_film", "There is no film of this picture.")
+    return _file(request, place, FILM_TYPE)
+
+
 async def delivered(request: web.Request) -> web.Response:
     parts = request.app[PARTS]
     image = await _known(request)
     now = time.time()
     await parts.store.image_delivered(image.image_id, now)
-    if image.gone_at is None and parts.archive.gone_when_delivered(image.private):
-        await parts.archive.delete(image.relpath)
-        await parts.store.images_gone([image.relpath], now)
-        await parts.store.forget_record(image)
+    if image.is_sheet:
+        await parts.sheets.delivered(image.job_id, now)
+    if parts.archive.gone_when_delivered(image.private):
+        await _remove(parts, [image], now)
     return web.Response(status=204)
 
 
 async def delete(request: web.Request) -> web.Response:
     parts = request.app[PARTS]
     image = await _known(request)
-    if image.gone_at is None:
-        await parts.archive.delete(image.relpath)
-        await parts.store.images_gone([image.relpath], time.time())
-        await parts.store.forget_record(image)
+    # One that was taken in from its file alone belongs to no job.
+    together = await parts.sheets.pictures(image.job_id) if image.job_id else []
+    if not image.is_sheet and any(not one.is_sheet for one in together if one.image_id != image.image_id):
+        together = []
+    await _remove(parts, [image, *(one for one in together if one.image_id != image.image_id)], time.time())
     return web.Response(status=204)
+
+
+async def _remove(parts: Parts, images: list[ImageRow], now: float) -> None:
+    for image in images:
+        if image.gone_at is None:
+            await parts.archive.delete(image.relpath)
+            await parts.store.images_gone([image.relpath], now)
+            await parts.store.forget_record(image)
 
 
 async def _known(request: web.Request) -> ImageRow:
@@ -89,7 +108,7 @@ OPERATIONS = (
         method="GET",
         path="/v1/images/{id:[0-9a-f]+}",
         handler=picture,
-        summary="The picture, with its record in it.",
+        summary="The picture, a PNG with its record in it; a contact sheet is a JPEG.",
         answers={200: "image/png"},
         problems=_PROBLEMS,
     ),
@@ -110,10 +129,19 @@ OPERATIONS = (
         problems=_PROBLEMS,
     ),
     Operation(
+        method="GET",
+        path="/v1/images/{id:[0-9a-f]+}/film",
+        handler=film,
+        summary="How it was drawn, as an animation, where `request.film` asked for it.",
+        answers={200: "image/webp"},
+        problems=_PROBLEMS,
+    ),
+    Operation(
         method="POST",
         path="/v1/images/{id:[0-9a-f]+}/delivered",
         handler=delivered,
-        summary="The picture stands in its room; `archive.encrypted_rooms` says whether it stays here.",
+        summary="The picture stands in its room, and its film; `archive.encrypted_rooms` says whether it stays here. "
+        "The pictures on a contact sheet stay an hour longer than the sheet, to be chosen from.",
         answers={204: None},
         problems=(404,),
     ),
@@ -121,7 +149,8 @@ OPERATIONS = (
         method="DELETE",
         path="/v1/images/{id:[0-9a-f]+}",
         handler=delete,
-        summary="Delete the picture from the archive.",
+        summary="Delete the picture from the archive; with a contact sheet all pictures on it, and with the last of "
+        "them their sheet.",
         answers={204: None},
         problems=(404,),
     ),

@@ -1,12 +1,12 @@
-"""Jobs: submit, look, cancel, and the stream of events."""
+"""Jobs: submit, check, look, cancel, and the stream of events."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
-from collections.abc import Collection
-from contextlib import aclosing
+from collections.abc import Collection, Iterator
+from contextlib import aclosing, contextmanager
 
 from aiohttp import web
 from pydantic import TypeAdapter, ValidationError
@@ -18,6 +18,8 @@ from ..requests import input_images, resolve, resubmitted, turns
 from ..requests.refusal import Refused, problem
 from ..schemas.jobs import Job, JobList
 from ..schemas.new_jobs import NewChatJob, NewDescribeJob, NewImageJob, NewJob, NewResolvedJob
+from ..schemas.requests import ImageRequest
+from ..schemas.resolved import ResolvedRequest
 from .auth import client_of
 from .events import stream
 from .operations import Operation, reply
@@ -60,8 +62,15 @@ async def submit(request: web.Request) -> web.Response:
     return reply(await parts.views.job(job), 202 if is_new else 200, {"Location": f"/v1/jobs/{job.id}"})
 
 
+async def check(request: web.Request) -> web.Response:
+    """As a job of its own would be, which is thrown away: nothing is stored or drawn."""
+    asked = await body(request, lambda raw: ImageRequest.model_validate_json(raw, strict=True))
+    job = NewImageJob(kind="image", key="only-checked", owner="nobody", room="nowhere", request=asked)
+    return reply((await _resolve(request.app[PARTS], client_of(request), job)).request)
+
+
 async def _resolve(parts: Parts, client: str, new: AnyJob) -> Submission:
-    try:
+    with _told():
         if isinstance(new, NewChatJob):
             await _all_here(parts, client, {one for message in new.request.messages for one in message.pictures})
             return turns.chat_submission(new, client, await parts.chat.default_model())
@@ -81,6 +90,13 @@ async def _resolve(parts: Parts, client: str, new: AnyJob) -> Submission:
             parts.library,
             parts.styles,
         )
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What is wrong with a request becomes a problem document with each field."""
+    try:
+        yield
     except ValidationError as error:  # a resolved request with invalid fields
         refuse(error)
     except Refused as refused:
@@ -205,6 +221,16 @@ OPERATIONS = (
         body=NewJob,
         answers={202: Job, 200: Job},
         problems=(409, 413, 415, 422, 429, 503, 507),
+    ),
+    Operation(
+        method="POST",
+        path="/v1/requests/check",
+        handler=check,
+        summary="What a request for pictures would become, or all that is wrong with it: as for `POST /v1/jobs`, but "
+        "nothing is kept or drawn.",
+        body=ImageRequest,
+        answers={200: ResolvedRequest},
+        problems=(413, 415, 422, 503, 507),
     ),
     Operation(
         method="GET",

@@ -193,6 +193,14 @@ def sidecar(record: Record, *, filename: str, created: str, private: bool, owner
     return yaml.dump(document, Dumper=Dumper, allow_unicode=True, sort_keys=False, width=10_000)
 
 
+def sheet_sidecar(*, filename: str, created: str, private: bool, owner: Owner, fields: Mapping[str, str | None]) -> str:
+    """The ``.yml`` of a contact sheet. ``fields``: the file of each, by name; ``None`` where it is not shown."""
+    import yaml
+
+    document = {"file": filename, "created": created, "private": private, **owner._asdict(), "fields": dict(fields)}
+    return yaml.safe_dump(document, allow_unicode=True, sort_keys=False, width=10_000)
+
+
 def sidecar_private(text: str) -> bool | None:
     """Whether the sidecar marks its picture as from an encrypted room; ``None`` without a mark."""
     found = re.search(r"^private: (true|false)$", text, re.MULTILINE)

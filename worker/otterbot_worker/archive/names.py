@@ -61,7 +61,9 @@ def folder(when: time.struct_time) -> str:
 
 
 _FOLDER = re.compile(r"\d{4}-\d{2}-\d{2}")
-_STEM = re.compile(r".+_\d{14}(_\d{1,4})?", re.DOTALL)
+SHEET = ".sheet"
+"""What a contact sheet's stem has after that of its first picture."""
+_STEM = re.compile(rf".+_\d{{14}}(_\d{{1,4}})?({re.escape(SHEET)})?", re.DOTALL)
 
 
 def is_folder(name: str) -> bool:

@@ -14,8 +14,11 @@ if TYPE_CHECKING:
     from PIL import Image
 
 THUMBNAIL_SIDE = 400
+SHEET_THUMBNAIL_SIDE = 800
+"""Clients show it in place of the sheet, where each of several pictures is to be seen."""
 THUMBNAIL_TYPE = "image/jpeg"
 """JPEG, because every Matrix client shows it; no EXIF, so no prompt travels in it."""
+PNG = "image/png"
 MAX_PIXELS = 64 * 1024 * 1024
 
 _PNG_LEVEL = 4
@@ -28,7 +31,8 @@ _HASH_SIDE = 24
 class Encoded:
     """A picture ready to be written. Sizes in pixels."""
 
-    png: bytes
+    data: bytes
+    mimetype: str
     width: int
     height: int
     blurhash: str
@@ -56,14 +60,22 @@ def encode(scratch: Path, width: int, height: int, texts: Mapping[str, str]) -> 
         chunks.add_text(keyword, text)
     png = io.BytesIO()
     picture.save(png, "PNG", pnginfo=chunks, compress_level=_PNG_LEVEL)
+    return with_thumbnail(picture, png.getvalue(), PNG, THUMBNAIL_SIDE)
+
+
+def with_thumbnail(picture: Image.Image, data: bytes, mimetype: str, side: int) -> Encoded:
+    """``data``: ``picture`` as a file; ``side``: of the thumbnail, in pixels, at most."""
+    from PIL import Image
+
     small = picture.copy()
-    small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS, reducing_gap=2.0)
+    small.thumbnail((side, side), Image.Resampling.LANCZOS, reducing_gap=2.0)
     thumbnail = io.BytesIO()
     small.save(thumbnail, "JPEG", quality=80, optimize=True)
     return Encoded(
-        png=png.getvalue(),
-        width=width,
-        height=height,
+        data=data,
+        mimetype=mimetype,
+        width=picture.width,
+        height=picture.height,
         blurhash=_blurhash(small),
         thumbnail=thumbnail.getvalue(),
         thumbnail_width=small.width,

@@ -24,6 +24,8 @@ UNDELIVERED_SECONDS = 7 * 86_400.0
 their room, are never delivered, and nobody else would delete them."""
 
 _THUMBNAIL = ".thumb.jpg"
+_FILM = ".film.webp"
+_SHEET = f"{names.SHEET}.jpg"
 _SIDECAR_MAX = 1024 * 1024
 """Bytes. The longest prompts make a tenth of it."""
 
@@ -48,13 +50,17 @@ class Known:
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """A picture on the disk. ``size`` in bytes, sidecar and thumbnail included; ``modified`` in Unix seconds."""
+    """A picture on the disk. ``size`` in bytes, with all that is beside it; ``modified`` in Unix seconds."""
 
     relpath: str
     size: int
     modified: float
     private: bool | None
     owner: metadata.Owner | None = None
+
+    @property
+    def mimetype(self) -> str:
+        return "image/jpeg" if self.relpath.endswith(_SHEET) else "image/png"
 
 
 def sidecar_of(picture: Path) -> Path:
@@ -63,6 +69,20 @@ def sidecar_of(picture: Path) -> Path:
 
 def thumbnail_of(picture: Path) -> Path:
     return picture.with_name(picture.stem + _THUMBNAIL)
+
+
+def film_of(picture: Path) -> Path:
+    return picture.with_name(picture.stem + _FILM)
+
+
+def beside(picture: Path) -> tuple[Path, ...]:
+    """The files that belong to a picture, whether they are there or not."""
+    return sidecar_of(picture), thumbnail_of(picture), film_of(picture)
+
+
+def sheet_of(picture: Path) -> Path:
+    """The contact sheet that begins with that picture."""
+    return picture.with_name(picture.stem + _SHEET)
 
 
 def folders(root: Path) -> Iterator[Path]:
@@ -75,7 +95,8 @@ def folders(root: Path) -> Iterator[Path]:
 def scan(root: Path) -> list[Found]:
     """Every picture in the archive."""
     found = []
-    for picture in (path for folder in folders(root) for path in folder.glob("*.png")):
+    kinds = ("*.png", f"*{_SHEET}")
+    for picture in (path for folder in folders(root) for kind in kinds for path in folder.glob(kind)):
         if not names.is_stem(picture.stem) or picture.name.startswith("."):
             continue
         # Files that cannot be looked at stay, such as a link to itself or a name too long for a sidecar.
@@ -86,9 +107,9 @@ def scan(root: Path) -> list[Found]:
                 # be served.
                 continue
             size = facts.st_size
-            for beside in (sidecar_of(picture), thumbnail_of(picture)):
+            for other in beside(picture):
                 with contextlib.suppress(FileNotFoundError):
-                    size += beside.stat().st_size
+                    size += other.stat().st_size
             text = _sidecar(picture)
             found.append(
                 Found(
@@ -165,9 +186,9 @@ def _spent(file: Found, known: dict[str, Known] | None, age: float) -> bool:
 
 
 def remove(picture: Path) -> None:
-    """Delete a picture, its sidecar and thumbnail, and the folder when empty. The picture first: a picture always has
-    both."""
-    for path in (picture, sidecar_of(picture), thumbnail_of(picture)):
+    """Delete a picture, its sidecar, thumbnail and film, and the folder when empty. The picture first: a picture always
+    has what belongs to it."""
+    for path in (picture, *beside(picture)):
         with contextlib.suppress(FileNotFoundError, IsADirectoryError):  # a folder of this name is not ours
             path.unlink()
     with contextlib.suppress(OSError):
@@ -180,17 +201,23 @@ def clear_scratch(folder: Path, *, older_than: float | None) -> int:
 
 
 def clear_leftovers(root: Path, *, older_than: float) -> int:
-    """Temporary files, and sidecars and thumbnails whose picture never came; returns how many."""
+    """Temporary files, and sidecars, thumbnails and films whose picture never came; returns how many."""
     count = 0
     for folder in folders(root):
         for path in [path for path in folder.iterdir() if not path.is_dir()]:
             half = path.name.startswith(".") and path.name.endswith(".tmp")
-            beside = path.suffix in (".yml", ".jpg") and not path.with_name(f"{_stem(path.name)}.png").exists()
-            if (half or beside) and is_ours(path.name):
+            if (half or _is_alone(path)) and is_ours(path.name):
                 count += _delete_old(path, older_than)
         with contextlib.suppress(OSError):
             folder.rmdir()
     return count
+
+
+def _is_alone(path: Path) -> bool:
+    """Whether it is a sidecar, a thumbnail or a film whose picture is not there."""
+    stem = _stem(path.name)
+    picture = path.with_name(stem + (".jpg" if stem.endswith(names.SHEET) else ".png"))
+    return path.suffix in (".yml", ".jpg", ".webp") and not picture.exists()
 
 
 def is_ours(name: str) -> bool:
@@ -199,11 +226,11 @@ def is_ours(name: str) -> bool:
 
 
 def _stem(name: str) -> str:
-    """The common stem of a picture, its sidecar and its thumbnail."""
-    for ending in (_THUMBNAIL, ".yml", ".png"):
+    """The common stem of a picture and of what belongs to it."""
+    for ending in (_THUMBNAIL, _FILM, ".yml", ".png"):
         if name.endswith(ending):
             return name.removesuffix(ending)
-    return ""
+    return name.removesuffix(".jpg") if name.endswith(_SHEET) else ""
 
 
 def _delete_old(path: Path, older_than: float | None) -> int:

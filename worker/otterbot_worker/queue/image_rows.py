@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
+from ..archive.pictures import PNG, THUMBNAIL_TYPE
 from ..archive.retention import Found
 from . import queries as q
 from .database import Database
-from .model import ImageRow
+from .model import SHEET, ImageRow
 
 
 class ImageRows:
@@ -18,14 +19,28 @@ class ImageRows:
     async def of(self, image_id: str) -> ImageRow | None:
         """The row of a picture of any client."""
         found = await self._db.fetch_one(q.IMAGE_OF_ANY, (image_id,))
-        return ImageRow(**{**dict(found), "private": bool(found["private"])}) if found else None
+        return ImageRow.from_row(found) if found else None
 
     async def adopt(self, file: Found) -> None:
         """Restore the row of a picture whose sidecar names an owner. Its job stays forgotten."""
         assert file.owner is not None
-        where = (file.owner.image_id, file.owner.client, "", 0, file.relpath)
-        await self._db.write(q.ADOPT_IMAGE, (*where, "image/png", "image/jpeg", bool(file.private), file.modified))
+        row = ImageRow(
+            image_id=file.owner.image_id,
+            client=file.owner.client,
+            job_id="",
+            idx=SHEET if file.mimetype != PNG else 0,
+            relpath=file.relpath,
+            mimetype=file.mimetype,
+            thumbnail_type=THUMBNAIL_TYPE,
+            private=bool(file.private),
+            created_at=file.modified,
+            delivered_at=None,
+            gone_at=None,
+        )
+        await self._db.write(q.ADOPT_IMAGE, row.values())
 
     async def forget_private(self, relpaths: Iterable[str]) -> None:
-        """Remove prompts from the results of encrypted rooms' pictures."""
-        await self._db.write(q.FORGET_RECORDS, (json.dumps(list(relpaths)),))
+        """Remove prompts from the results of encrypted rooms' pictures and sheets."""
+        gone = json.dumps(list(relpaths))
+        await self._db.write(q.FORGET_RECORDS, (gone,))
+        await self._db.write(q.FORGET_SHEETS, (gone,))

@@ -128,6 +128,22 @@ STEPS: tuple[str, ...] = (
     CREATE INDEX jobs_content ON jobs (id) WHERE content IS NOT NULL;
     CREATE INDEX jobs_private ON jobs (id) WHERE private = 1 AND forgotten = 0;
     """,
+    # Contact sheets: whether one is still to be made, and what it is. The pictures on one that was delivered may stay a
+    # while longer, so that they can be chosen.
+    """
+    ALTER TABLE jobs ADD COLUMN sheet_owed INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE jobs ADD COLUMN sheet TEXT;
+    CREATE INDEX jobs_sheets ON jobs (id) WHERE sheet_owed = 1;
+    ALTER TABLE images ADD COLUMN keep_until REAL;
+    CREATE INDEX images_kept ON images (keep_until) WHERE keep_until IS NOT NULL AND gone_at IS NULL;
+    """,
+    # What the schedule counts is seconds of work.
+    """
+    ALTER TABLE rows ADD COLUMN overtaken_seconds REAL NOT NULL DEFAULT 0;
+    ALTER TABLE rows DROP COLUMN overtaken;
+    ALTER TABLE rows DROP COLUMN overtaken_at;
+    ALTER TABLE served ADD COLUMN seconds REAL NOT NULL DEFAULT 0;
+    """,
 )
 
 

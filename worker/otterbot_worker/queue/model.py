@@ -19,7 +19,7 @@ from typing import Any, Literal, Protocol
 from pydantic import TypeAdapter
 
 from ..schemas.base import State
-from ..schemas.jobs import ChatResult, Described, Failure
+from ..schemas.jobs import ChatResult, Described, Failure, Sheet
 from ..schemas.records import ImageResult
 from ..schemas.requests import ChatMessage
 from ..schemas.resolved import ResolvedChat, ResolvedDescription, ResolvedRequest
@@ -54,6 +54,10 @@ WORKER_DEATHS_ALLOWED = 5
 """At this many deaths of the whole worker during it, a row fails (``worker_restarts``)."""
 KEY_DAYS = 30.0
 """How long a finished job answers to its key; clients give up resubmitting long before."""
+CHOOSING_SECONDS = 3_600.0
+"""How long the pictures on a contact sheet of an encrypted room stay once it is delivered: people choose from it."""
+SHEET = -1
+"""The index of a contact sheet among the pictures of its job."""
 CHAT_TEXT_SECONDS = 3_600.0
 """How long after its end a chat job keeps what was said."""
 
@@ -79,8 +83,7 @@ class Row:
     created_at: float
     claimed_at: float | None
     finished_at: float | None
-    overtaken: int
-    overtaken_at: float | None
+    overtaken_seconds: float
     result: Result | None
     """A picture's, an answer's or a description's, by ``kind``; only of a row that succeeded."""
     error: Failure | None
@@ -136,6 +139,7 @@ class StoredJob:
     created_at: float
     request: ResolvedRequest | ResolvedChat | ResolvedDescription
     content: list[ChatMessage] | None
+    sheet: Sheet | None = None
 
     @classmethod
     def from_row(cls, row: Fields) -> StoredJob:
@@ -143,6 +147,7 @@ class StoredJob:
         values["private"] = bool(values["private"])
         values["request"] = _RESOLVED[values["kind"]].model_validate_json(values["request"])
         values["content"] = _SAID.validate_json(values["content"]) if values["content"] else None
+        values["sheet"] = Sheet.model_validate_json(values["sheet"]) if values["sheet"] else None
         return cls(**values)
 
     @property
@@ -166,6 +171,8 @@ class NewRow:
     work: float
     kind: RowKind | None = None
     """``None``: its job's."""
+    idx: int = 0
+    """Its picture's index; rows are drawn in the order in which they are given."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,6 +190,25 @@ class ImageRow:
     created_at: float
     delivered_at: float | None
     gone_at: float | None
+    keep_until: float | None = None
+    """Of a picture on a contact sheet that was delivered: until then it is not taken for delivered itself."""
+
+    @classmethod
+    def from_row(cls, row: Fields) -> ImageRow:
+        values = {name: row[name] for name in cls.__dataclass_fields__}
+        return cls(**{**values, "private": bool(values["private"])})
+
+    def values(self) -> tuple[object, ...]:
+        """In the order of ``queries.INSERT_IMAGE``."""
+        where = (self.image_id, self.client, self.job_id, self.idx, self.relpath)
+        return (*where, self.mimetype, self.thumbnail_type, self.private, self.created_at)
+
+    @property
+    def is_sheet(self) -> bool:
+        return self.idx == SHEET
+
+    def delivered(self, now: float) -> bool:
+        return self.delivered_at is not None and (self.keep_until is None or self.keep_until <= now)
 
 
 def job_kind(kind: RowKind) -> Kind:

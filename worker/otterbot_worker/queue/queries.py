@@ -12,8 +12,8 @@ _MINE = "job_id = ? AND idx = ? AND state = 'running' AND attempt = ?"
 
 JOB_BY_KEY = "SELECT * FROM jobs WHERE client = ? AND key = ?"
 INSERT_JOB = """
-    INSERT INTO jobs (id, client, key, body_hash, kind, owner, room, private, created_at, request, content)
-    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *"""
+    INSERT INTO jobs (id, client, key, body_hash, kind, owner, room, private, created_at, request, content, sheet_owed)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *"""
 INSERT_ROW = """
     INSERT INTO rows (job_id, idx, client, owner, kind, model, work, seed, state, created_at)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?)"""
@@ -37,13 +37,13 @@ OPEN_ELSEWHERE = f"""
     SELECT COUNT(*) AS count FROM rows JOIN jobs ON jobs.id = rows.job_id
     WHERE rows.{_OPEN} AND NOT (jobs.client = ? AND jobs.room = ?)"""
 HEADS = f"""
-    SELECT seq, client, owner, kind, model, overtaken, overtaken_at FROM rows WHERE seq IN (
+    SELECT seq, client, owner, kind, model, work, created_at, overtaken_seconds FROM rows WHERE seq IN (
         SELECT MIN(seq) FROM rows WHERE {_QUEUED} GROUP BY client, owner, kind, model)"""
 GROUPS = f"""
     SELECT client, owner, kind, model, COUNT(*) AS count, SUM(work) AS work, MIN(seq) AS first_seq
     FROM rows WHERE {_QUEUED} GROUP BY client, owner, kind, model"""
 WAITING = f"SELECT DISTINCT job_id, owner, kind FROM rows WHERE {_QUEUED} AND client = ?"
-SERVED = "SELECT client, owner, at FROM served"
+SERVED = "SELECT client, owner, at, seconds FROM served"
 _POSITIONS = """
     SELECT job_id, MIN(n) - 1 AS before, MAX(n) AS until FROM (
         SELECT job_id, ROW_NUMBER() OVER (PARTITION BY owner, kind IN ('chat', 'describe') ORDER BY seq) AS n
@@ -57,13 +57,13 @@ POSITIONS_OF_OWNER = _POSITIONS.format(f"{_QUEUED} AND client = ? AND owner = ?"
 CLAIM = """
     UPDATE rows SET state = 'running', attempt = attempt + 1, claimed_at = ?
     WHERE seq = ? AND state = 'queued' RETURNING *"""
+SERVED_OWNER = "SELECT at, seconds FROM served WHERE client = ? AND owner = ?"
 SERVE = """
-    INSERT INTO served (client, owner, at)
-    VALUES (?1, ?2, MAX(?3, COALESCE((SELECT MAX(at) FROM served), 0) + 0.001))
-    ON CONFLICT (client, owner) DO UPDATE SET at = excluded.at"""
+    INSERT INTO served (client, owner, at, seconds)
+    VALUES (?1, ?2, MAX(?3, COALESCE((SELECT MAX(at) FROM served), 0) + 0.001), ?4)
+    ON CONFLICT (client, owner) DO UPDATE SET at = excluded.at, seconds = excluded.seconds"""
 OVERTAKE = """
-    UPDATE rows SET overtaken = overtaken + 1, overtaken_at = COALESCE(overtaken_at, ?)
-    WHERE seq IN (SELECT value FROM json_each(?))"""
+    UPDATE rows SET overtaken_seconds = overtaken_seconds + ? WHERE seq IN (SELECT value FROM json_each(?))"""
 SUCCEED = f"UPDATE rows SET state = 'succeeded', result = ?, finished_at = ? WHERE {_MINE} RETURNING seq"
 FAIL = f"UPDATE rows SET state = 'failed', error = ?, finished_at = ? WHERE {_MINE} RETURNING seq"
 GIVE_BACK = f"UPDATE rows SET state = 'queued', attempt = attempt - 1, claimed_at = NULL WHERE {_MINE} RETURNING seq"
@@ -103,6 +103,7 @@ INSERT_IMAGE = """
     INSERT INTO images (image_id, client, job_id, idx, relpath, mimetype, thumbnail_type, private, created_at)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 ADOPT_IMAGE = f"{INSERT_IMAGE} ON CONFLICT (image_id) DO NOTHING"
+IMAGES_OF_JOB = "SELECT * FROM images WHERE job_id = ? AND gone_at IS NULL ORDER BY idx"
 IMAGE_DELIVERED = "UPDATE images SET delivered_at = COALESCE(delivered_at, ?) WHERE image_id = ?"
 IMAGES_GONE = """
     UPDATE images SET gone_at = COALESCE(gone_at, ?) WHERE relpath IN (SELECT value FROM json_each(?))"""
@@ -118,6 +119,25 @@ _FORGET_RECORD = """
 FORGET_RECORD = f"{_FORGET_RECORD} job_id = ? AND idx = ?"
 FORGET_RECORDS = f"""{_FORGET_RECORD} (job_id, idx) IN (
         SELECT job_id, idx FROM images WHERE private = 1 AND relpath IN (SELECT value FROM json_each(?)))"""
+
+# ---------------------------------------------------------------- contact sheets
+
+SHEETS_OWED = f"""
+    SELECT * FROM jobs WHERE sheet_owed = 1
+    AND NOT EXISTS (SELECT 1 FROM rows WHERE job_id = jobs.id AND {_OPEN}) ORDER BY created_at LIMIT 20"""
+SHEET_MADE = """
+    UPDATE jobs SET sheet_owed = 0, sheet = ?1 WHERE id = ?2 AND sheet_owed = 1
+    AND EXISTS (SELECT 1 FROM images WHERE job_id = ?2 AND gone_at IS NULL) RETURNING id"""
+NO_SHEET = "UPDATE jobs SET sheet_owed = 0, sheet = ? WHERE id = ? AND sheet_owed = 1"
+SHEET_DELIVERED = """
+    UPDATE images SET delivered_at = ?1, keep_until = ?2 WHERE job_id = ?3 AND idx >= 0 AND delivered_at IS NULL"""
+IMAGES_CHOSEN_FROM = "SELECT * FROM images WHERE keep_until <= ? AND private = 1 AND gone_at IS NULL"
+FORGET_SHEET = (
+    "UPDATE jobs SET sheet = json_set(sheet, '$.picture.filename', 'sheet.jpg') WHERE id = ? AND sheet IS NOT NULL"
+)
+FORGET_SHEETS = """
+    UPDATE jobs SET sheet = json_set(sheet, '$.picture.filename', 'sheet.jpg') WHERE sheet IS NOT NULL AND id IN (
+        SELECT job_id FROM images WHERE private = 1 AND idx < 0 AND relpath IN (SELECT value FROM json_each(?)))"""
 
 # ---------------------------------------------------------------- pictures to start from
 
@@ -157,7 +177,8 @@ FORGET_REQUESTS = f"""
     UPDATE jobs SET forgotten = 1, request = json_set(
         request, '$.prompt', '', '$.expansion', NULL, '$.negative_prompt', '', '$.theme', NULL, '$.asked', json('{{}}'),
         '$.styles', json('[]'), '$.init_image', NULL, '$.mask', NULL, '$.control', NULL,
-        '$.loras', json('[]'), '$.embeddings', json('[]'), '$.notes', json('[]'), '$.each', json('[]'))
+        '$.loras', json('[]'), '$.embeddings', json('[]'), '$.notes', json('[]'), '$.each', json('[]'),
+        '$.sweep', json('[]'), '$.sheet', NULL)
     WHERE private = 1 AND forgotten = 0 AND kind = 'image'
     AND NOT EXISTS (SELECT 1 FROM images WHERE job_id = jobs.id AND gone_at IS NULL)
     AND NOT EXISTS (SELECT 1 FROM rows WHERE job_id = jobs.id AND (finished_at IS NULL OR finished_at > ?))

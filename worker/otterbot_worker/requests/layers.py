@@ -32,8 +32,8 @@ class Usual:
 
 
 def usual(layers: Sequence[Layer], entry: ModelEntry) -> Usual:
-    """Operator defaults apply to every model. Where a model's limits exclude one, the model's default is used, without
-    a note.
+    """Room and operator defaults apply to every model. Where a model's limits exclude one, the next is used: a note of
+    :func:`left_out` says so of a room's.
 
     :raises CannotLook:
     """
@@ -51,6 +51,23 @@ def usual(layers: Sequence[Layer], entry: ModelEntry) -> Usual:
         negative_prompt=next(negative, own.negative_prompt),
         expand=next(expand, False),
     )
+
+
+def left_out(request: ImageRequest, entry: ModelEntry, *, shaped: bool) -> list[str]:
+    """Notes on what people have set in their room and this model does not take. An operator's defaults, which hold for
+    all rooms and models, give way silently. ``shaped``: the size follows from something else than defaults."""
+    limits, notes = entry.limits, list[str]()
+    for layer in (layer for layer in request.layers if layer.layer == "room"):
+        steps, scale, size = layer.steps, layer.guidance_scale, layer.size
+        if request.steps is None and steps is not None and not limits.steps_min <= steps <= limits.steps_max:
+            bounds = f"{limits.steps_min} to {limits.steps_max}"
+            notes.append(f"This room's {steps} steps were left out: {entry.name} takes {bounds}.")
+        if request.guidance_scale is None and scale is not None and scale > limits.guidance_scale_max:
+            most = f"at most {limits.guidance_scale_max:g}"
+            notes.append(f"This room's CFG {scale:g} was left out: {entry.name} takes {most}.")
+        if not shaped and size is not None and not resolution.fits(size, limits):
+            notes.append(f"This room's size, {size[0]}x{size[1]}, was left out: {entry.name} does not draw it.")
+    return notes
 
 
 def _usual_sampler(layers: Sequence[Layer], entry: ModelEntry) -> str | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..models import safety
@@ -17,13 +18,13 @@ from ..models.loras import Library
 from ..prompts import StepCount, read
 from ..prompts.lora_tags import lora_tags
 from ..queue.submission import Submission, new_rows
-from ..sampling import samplers, sampling_steps, tiles
+from ..sampling import samplers, sampling_steps
 from ..schemas.jobs import FieldProblem
 from ..schemas.new_jobs import NewChatJob, NewDescribeJob, NewImageJob, NewResolvedJob
-from ..schemas.requests import ImageRequest
-from ..schemas.resolved import ResolvedInitImage, ResolvedMask, ResolvedRequest
+from ..schemas.requests import ImageRequest, SheetRequest
+from ..schemas.resolved import ResolvedInitImage, ResolvedMask, ResolvedRequest, ResolvedSheet, UsedAxis
 from ..styles import StyleLibrary
-from . import expansions, hires, layers, resubmitted, several, variations
+from . import expansions, hires, layers, resubmitted, several, sheets, sweeps, variations
 from . import input_images as pictures
 from .controlnet import ChosenControlNet, find_controlnet
 from .input_images import Sources
@@ -34,6 +35,8 @@ from .size import Size, find_size
 from .styles import ChosenStyles, find_styles, with_shape
 
 NO_PREVIEWS = "There were no previews, because the safety checker looks at finished pictures only."
+NO_FILM = "There is no film, because the safety checker looks at finished pictures only."
+NO_FILM_OF_UPSCALED = "There is no film of a picture that is made larger."
 
 
 def body_hash(job: NewImageJob | NewChatJob | NewResolvedJob | NewDescribeJob) -> str:
@@ -61,12 +64,17 @@ def image_submission(
     def one(request: ImageRequest) -> ResolvedRequest:
         return resolve_image(request, catalogue, default_model, sources, library, styles)
 
-    asked = resubmitted.asked(job)
-    pictures = several.resolved([several.One(name=str(n), request=each) for n, each in enumerate(asked, 1)], one)
+    sweep: Sequence[UsedAxis]
+    sheet: SheetRequest | ResolvedSheet | None
+    if isinstance(job, NewImageJob):
+        asked, sweep, sheet = sweeps.singly(job.request), sweeps.axes(job.request), sweeps.sheet(job.request)
+    else:
+        asked, sweep, sheet = resubmitted.asked(job), job.request.sweep, job.request.sheet
+    pictures = several.resolved(several.named(asked, across=len(sweep[0].values) if len(sweep) > 1 else None), one)
     if isinstance(job, NewResolvedJob):
         before = resubmitted.pictures(job.request)
         pictures = [resubmitted.noted(now, then) for now, then in zip(pictures, before, strict=True)]
-    request = several.as_one(pictures)
+    request = sheets.added(several.as_one(pictures, sweep), sheet)
     return Submission(
         client=client,
         key=job.key,
@@ -77,7 +85,7 @@ def image_submission(
         private=job.private,
         request=request,
         content=None,
-        rows=new_rows(request, work=tiles.work),
+        rows=new_rows(request),
         input_ids=sources.ids,
     )
 
@@ -108,6 +116,7 @@ def resolve_image(
         *chosen.size.problems,
         *chosen.enlarged.problems,
         *_nothing_to_draw(request),
+        *_no_film(request),
         *chosen.style.problems,
         *chosen.wanted.problems,
         *chosen.steering.problems,
@@ -144,6 +153,8 @@ class _Chosen:
     negative_prompt: str
     style: ChosenStyles
     size: Size
+    left_out: list[str]
+    """Notes on the room's defaults that do not fit."""
     enlarged: hires.ChosenHires
     expand: expansions.Expand
     wanted: ChosenLoras
@@ -175,11 +186,18 @@ def _choose(request: ImageRequest, entry: ModelEntry, sources: Sources, files: F
         negative_prompt=negative,
         style=style,
         size=size,
+        left_out=layers.left_out(request, entry, shaped=_shaped(request, sources)),
         enlarged=hires.find(request, entry, size, steps.number),
         expand=expansions.find(request, entry, usual=usual.expand),
         wanted=find_loras(*words, entry, library, counted) if library is not None else ChosenLoras(),
         steering=find_controlnet(request, sources.control, entry, nets, downloads=files.downloads),
     )
+
+
+def _shaped(request: ImageRequest, sources: Sources) -> bool:
+    """Does the size follow from the request or its picture?"""
+    typed = (request.width, request.height, request.aspect, request.upscale)
+    return any(one is not None for one in typed) or pictures.shape(sources) is not None
 
 
 def _guidance(
@@ -229,8 +247,10 @@ def _resolved(
         embeddings=tuple(chosen.wanted.embeddings),
         safety=request.safety,
         preview=request.preview and not request.safety,
+        film=request.film and not request.safety,
         describe=request.describe,
         notes=(
+            *chosen.left_out,
             *chosen.steps.notes,
             *chosen.guidance_notes,
             *chosen.style.notes,
@@ -241,6 +261,7 @@ def _resolved(
             *chosen.expand.notes,
             *chosen.steering.notes,
             *([NO_PREVIEWS] if request.preview and request.safety else []),
+            *([NO_FILM] if request.film and request.safety else []),
             *chosen.wanted.notes,
         ),
         asked=request.asked,
@@ -262,3 +283,7 @@ def _nothing_to_draw(request: ImageRequest) -> list[FieldProblem]:
     if request.prompt.strip() or request.upscale is not None:
         return []
     return [problem("prompt", "empty", "Say what to draw.")]
+
+
+def _no_film(request: ImageRequest) -> list[FieldProblem]:
+    return [problem("film", "film_of_upscaled", NO_FILM_OF_UPSCALED)] if request.film and request.upscale else []

@@ -161,6 +161,7 @@ class Views:
             view.eta_s = round(max(known), 1) if known else None
         if job.kind == "image":
             view.pictures = [self._picture(row) for row in rows]
+            view.sheet = job.sheet
         elif rows and job.kind == "chat":
             view.turn = self._turn(rows[0])
         elif rows:

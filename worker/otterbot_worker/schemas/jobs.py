@@ -8,7 +8,7 @@ from pydantic import WithJsonSchema
 
 from ..errors import Details
 from .base import Sent, State
-from .records import ImageResult
+from .records import ImageResult, Thumbnail
 from .resolved import ResolvedRequest
 
 
@@ -34,6 +34,7 @@ class Problem(Sent):
     code: str
     """Stable, for programs: ``unauthorized``, ``invalid_request``, ``unknown_model``, ``key_reused``, ``queue_full``,
     ``owner_queue_full``, ``disk_full``, ``not_found``, ``no_preview`` (not yet, or not any more), ``image_gone``,
+    ``no_film`` (of this picture),
     ``input_gone`` (send the picture again), ``cannot_describe`` (nothing here sees pictures; what to install),
     ``picture_unreadable``, ``picture_too_large``, ``picture_too_small``, ``picture_too_complex``, ``picture_cut_off``,
     ``too_large``,
@@ -94,6 +95,42 @@ class Picture(Sent):
     progress: Progress | None = None
     result: ImageResult | None = None
     error: Failure | None = None
+
+
+class SheetField(Sent):
+    index: int
+    """Of its picture."""
+    name: str
+    """What it is called, as it stands on the sheet: ``2``, or ``B3`` where columns and rows have titles."""
+    shown: bool
+    """The picture is in it. Else there was none when the sheet was made, and the field says so."""
+
+
+class SheetPicture(Sent):
+    """A picture in the archive like any other: ``GET /v1/images/{image_id}`` and the paths below it have it. It leaves
+    with the last picture that is on it; deleting it deletes them."""
+
+    image_id: str
+    filename: str
+    mimetype: str
+    size: int
+    sha256: str
+    """Of the file, in hex."""
+    width: int
+    height: int
+    blurhash: str
+    thumbnail: Thumbnail
+
+
+class Sheet(Sent):
+    """The contact sheet of a job, made as soon as its last picture is final."""
+
+    columns: int
+    fields: list[SheetField]
+    """Row by row, one for each picture."""
+    picture: SheetPicture | None = None
+    error: Failure | None = None
+    """Why there is no sheet, although pictures were drawn: ``sheet_failed``, ``gone`` (they were deleted before)."""
 
 
 class Drawing(Sent):
@@ -181,6 +218,9 @@ class Job(Sent):
     """The same, typed, of an image job: what a client keeps that wants the same pictures again, and submits as
     ``resolved`` where they are forgotten. Its ``notes`` say what was changed in the request."""
     pictures: list[Picture] = []
+    sheet: Sheet | None = None
+    """Where one was asked for, every picture is final, and at least one was drawn: a moment after the last of them.
+    ``null`` until then."""
     turn: Turn | None = None
     description: Description | None = None
 

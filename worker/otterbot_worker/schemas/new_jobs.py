@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field
 
 from .base import Name, Received
 from .requests import MAX_COUNT, MAX_PICTURES, ChatRequest, DescribeRequest, ImageRequest, Prompt
-from .resolved import Differences, ResolvedExpansion, ResolvedRequest
+from .resolved import Differences, ResolvedExpansion, ResolvedRequest, UsedAxis
 
 JobKey = Annotated[str, Field(min_length=8, max_length=128, pattern=r"^[A-Za-z0-9_.:-]+$")]
 Note = Annotated[str, Field(max_length=2_000)]
@@ -49,6 +49,7 @@ class ResolvedBefore(ResolvedRequest):
     notes: Annotated[tuple[Note, ...], Field(max_length=100)] = ()
     """They are said again, with what is another one by now."""
     each: Annotated[tuple[Differences, ...], Field(max_length=MAX_PICTURES)] = ()
+    sweep: Annotated[tuple[UsedAxis, ...], Field(max_length=2)] = ()
 
 
 class NewResolvedJob(_NewJob):

@@ -18,6 +18,19 @@ class Thumbnail(Sent):
     """Of the file, in hex; not in old jobs."""
 
 
+class Film(Sent):
+    """The early steps and the finished picture as an animated WebP: ``GET /v1/images/{id}/film``."""
+
+    width: int
+    height: int
+    size: int
+    mimetype: str
+    sha256: str
+    """Of the file, in hex."""
+    frames: int
+    """How many images it shows one after another, the finished picture included."""
+
+
 class UsedControl(Sent):
     kind: str
     name: str
@@ -139,6 +152,8 @@ class ImageResult(Sent):
     record: Record
     notes: list[str] = []
     """What was changed, ignored or fallen back to, as sentences for people."""
+    film: Film | None = None
+    """Where ``request.film`` asked for it; ``notes`` say why there is none. It is deleted with the picture."""
     alt: str | None = None
     """What it shows, where ``request.describe`` asked for that and a captioner could say it: one line of 300 characters
     at most, without markup."""

@@ -16,7 +16,7 @@ MAX_COUNT = 8
 MAX_STYLES = 8
 MAX_STYLE_NAME = 100
 MAX_PICTURES = 64
-"""Of a job, where they differ in more than their seed."""
+"""Of a job, where they differ in more than their seed, and of a contact sheet."""
 MAX_CHAT_CHARACTERS = 64_000
 MAX_CHAT_PICTURES = 4
 """Of one message."""
@@ -168,6 +168,43 @@ class Most(Received):
     steps: Steps | None = None
 
 
+SheetTitle = Annotated[str, Field(max_length=80)]
+
+
+class SheetRequest(Received):
+    """All pictures of a job on one contact sheet: what its fields are called, and what stands beside them."""
+
+    columns: Annotated[int | None, Field(ge=1, le=MAX_PICTURES)] = None
+    """Absent: as many as make the sheet nearly square."""
+    column_titles: Annotated[tuple[SheetTitle, ...], Field(max_length=MAX_PICTURES)] = ()
+    """One for each column, or none."""
+    row_titles: Annotated[tuple[SheetTitle, ...], Field(max_length=MAX_PICTURES)] = ()
+    """One for each row, or none."""
+    titles: Annotated[tuple[SheetTitle, ...], Field(max_length=MAX_PICTURES)] = ()
+    """One below each picture, or none."""
+    caption: Annotated[str, Field(max_length=300)] = ""
+    """Below all of it."""
+
+
+Swept = Literal[
+    "guidance_scale", "steps", "seed", "sampler", "model", "strength", "style", "size", "lora", "variation", "hires",
+    "clip_skip", "words",
+]  # fmt: skip
+SweptValue = int | float | Annotated[str, Field(max_length=1_000)] | tuple[int, int] | Styles
+
+
+class SweepAxis(Received):
+    """One setting with the values that take the place of the request's. Bounds are those of the request's field."""
+
+    field: Swept
+    """``size``: width and height. ``lora``: the weight of a LoRA of the prompt, 0 without it. ``variation`` and
+    ``hires``: their strength; the request says the rest. ``words``: the first value stands in the prompt, and each
+    takes its place, with the brackets and weights around it; ``""`` takes it out."""
+    values: Annotated[tuple[SweptValue, ...], Field(min_length=2, max_length=MAX_PICTURES)]
+    name: Name | None = None
+    """Of the LoRA; absent, where the prompt has one only."""
+
+
 class ImageRequest(ImageOptions):
     """A picture request. The client draws the seed, so that a worker that has forgotten
     everything draws the same picture when the same request is submitted again."""
@@ -200,8 +237,17 @@ class ImageRequest(ImageOptions):
     preview: bool = False
     """Small previews while it is drawn; ``Progress.preview`` says when there is a new one. They change nothing in the
     picture and are gone with its last step. None where ``safety`` is set: the checker has not seen them."""
+    film: bool = False
+    """The early steps and the finished picture as one short animated WebP (`ImageResult.film`), kept beside the
+    picture. Not with ``upscale``, and none where ``safety`` is set: the checker has not seen them."""
+    sheet: SheetRequest | None = None
+    """All of its pictures are put on one contact sheet as well, when the last of them is done (``Job.sheet``)."""
     describe: bool = False
     """Once it is drawn, the captioner says what the picture shows (``ImageResult.alt``), where there is one."""
+    sweep: Annotated[tuple[SweepAxis, ...], Field(max_length=2)] = ()
+    """One picture for each value of a setting, or for each pair of two: the first one goes across, the second one down,
+    and pictures are counted row by row. What takes long to change (a model, LoRAs, the size) changes least often while
+    they are drawn."""
     asked: ImageOptions = ImageOptions()
     """Only what the person typed; kept in the record, so that a later change of model can
     return everything else to that model's defaults."""

@@ -102,6 +102,15 @@ class ResolvedExpansion(UsedExpansion):
     Empty: ``prompt`` of the request is what it wrote, in an earlier request."""
 
 
+class UsedAxis(Fixed):
+    """One direction of a sweep."""
+
+    field: str
+    name: str | None = None
+    """Of the LoRA."""
+    values: tuple[JsonValue, ...]
+
+
 class ResolvedControl(Fixed):
     """A ControlNet and the picture that steers it."""
 
@@ -143,6 +152,40 @@ class ResolvedUpscale(Fixed):
 
     factor: int
     tile: Pair
+
+
+class ResolvedSheet(Fixed):
+    """The contact sheet of a job's pictures. A field is called by its number, from 1; with titles of columns and rows
+    by column and row, as ``B3``."""
+
+    columns: int
+    column_titles: tuple[str, ...] = ()
+    row_titles: tuple[str, ...] = ()
+    titles: tuple[str, ...] = ()
+    """One below each picture, or none."""
+    caption: str = ""
+
+    def name(self, index: int) -> str:
+        """What the field of picture ``index`` is called."""
+        return field_name(index, self.columns if self.column_titles and self.row_titles else None)
+
+
+def field_name(index: int, across: int | None) -> str:
+    """``2``, or with so many pictures in a row ``B3``, which is the third one of the second column."""
+    if across is None:
+        return str(index + 1)
+    row, column = divmod(index, across)
+    return f"{column_letters(column)}{row + 1}"
+
+
+def column_letters(column: int) -> str:
+    """``A`` to ``Z``, then ``AA``, as spreadsheets have it; ``column`` from 0."""
+    letters = ""
+    column += 1
+    while column:
+        column, letter = divmod(column - 1, 26)
+        letters = chr(ord("A") + letter) + letters
+    return letters
 
 
 def _readable(asked: Any) -> Any:
@@ -214,14 +257,21 @@ class ResolvedRequest(Settings, Fixed):
     """The safety checker has to look at the picture before it is kept."""
     preview: bool = False
     """Small previews while it is drawn."""
+    film: bool = False
+    """The early steps and the picture as an animation."""
     describe: bool = False
     """The captioner says what it shows, once it is drawn."""
+    sheet: ResolvedSheet | None = None
+    """All pictures come on one contact sheet as well; of one picture (`picture`) always ``null``."""
     notes: tuple[str, ...] = ()
     """What was changed, ignored or fallen back to, as sentences for people."""
     asked: Asked = ImageOptions()
     each: tuple[Differences, ...] = ()
     """Where its pictures differ in more than their seed: what each has in place of this request's. Each is a request of
     its own (`picture`), and this one is the first one's, with the notes that all have."""
+
+    sweep: tuple[UsedAxis, ...] = ()
+    """What the pictures of ``each`` differ in, across and down: they are the fields of a grid, row by row."""
 
     def picture(self, index: int) -> ResolvedRequest:
         """The request of one of its pictures, which may differ in everything where ``each`` says so. Else each has the
@@ -231,9 +281,9 @@ class ResolvedRequest(Settings, Fixed):
             return self.single(index).picture(0)
         one = self._in_style(self._prompt(index))
         if one.variation is None:
-            return one.model_copy(update={"seed": seed_of(self.seed, index)})
+            return one.model_copy(update={"seed": seed_of(self.seed, index), "sheet": None})
         varied = one.variation.model_copy(update={"seed": seed_of(one.variation.seed, index)})
-        return one.model_copy(update={"variation": varied})
+        return one.model_copy(update={"variation": varied, "sheet": None})
 
     def _in_style(self, prompt: str) -> Self:
         """With these words. A language model writes before styles are put around them."""
@@ -251,7 +301,7 @@ class ResolvedRequest(Settings, Fixed):
 
         :raises ValidationError: a client sent something that makes no request
         """
-        whole = self.model_dump(mode="json", exclude={"each", "count"})
+        whole = self.model_dump(mode="json", exclude={"each", "count", "sweep"})
         return self.model_validate({**whole, **self.each[index]})
 
     def _prompt(self, index: int) -> str:
@@ -259,7 +309,7 @@ class ResolvedRequest(Settings, Fixed):
         return written[index % len(written)] if written else self.prompt
 
 
-def joined(pictures: Sequence[ResolvedRequest]) -> ResolvedRequest:
+def joined(pictures: Sequence[ResolvedRequest], sweep: Sequence[UsedAxis] = ()) -> ResolvedRequest:
     """One request of several that are one picture each; `ResolvedRequest.single` gives them back."""
     first = pictures[0]
     notes = tuple(note for note in first.notes if all(note in one.notes for one in pictures))
@@ -269,7 +319,7 @@ def joined(pictures: Sequence[ResolvedRequest]) -> ResolvedRequest:
         {name: value for name, value in one.model_dump(mode="json").items() if value != common[name]}
         for one in pictures
     )
-    return whole.model_copy(update={"count": len(pictures), "each": each})
+    return whole.model_copy(update={"count": len(pictures), "each": each, "sweep": tuple(sweep)})
 
 
 class ResolvedChat(Fixed):
