@@ -21,10 +21,11 @@ from .style import STYLE
 from .styles import STYLES
 from .upscale import UPSCALE
 from .vary import VARY
+from .wildcards import WILDCARDS
 
 _OTHERS = (
-    DRAW, AGAIN, VARY, UPSCALE, INFO, DESCRIBE, CHAT, PERSONA_COMMAND, STYLES, STYLE, MODELS, MODEL, SETTINGS, QUEUE,
-    CANCEL, STATUS,
+    DRAW, AGAIN, VARY, UPSCALE, INFO, DESCRIBE, CHAT, PERSONA_COMMAND, STYLES, STYLE, MODELS, MODEL, WILDCARDS,
+    SETTINGS, QUEUE, CANCEL, STATUS,
 )  # fmt: skip
 
 COMMANDS: tuple[Command, ...] = (*_OTHERS, help_command(_OTHERS))

@@ -12,6 +12,7 @@ from . import inserts
 from . import queries as sql
 from .durability import sqlite_full
 from .part_store import PartStore
+from .quotas import Over, Quota
 from .request_store import RequestStore
 from .room_store import RoomStore
 from .rows import Part, Request, RoomStyle
@@ -43,6 +44,8 @@ class Commit:
     """Of the room's own, to be saved."""
     unstyle: str | None = None
     """The key of one that is deleted."""
+    quotas: Sequence[Quota] = ()
+    """What the request has to be within, or nothing of all this is stored."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,6 +55,16 @@ class Committed:
     fresh: bool
     cancelled: tuple[Request, ...] = ()
     stopped: tuple[Request, ...] = ()
+    over: Over | None = None
+    """The request was too much, so nothing was stored."""
+
+
+class _TooMuch(Exception):
+    """Undoes the transaction."""
+
+    def __init__(self, over: Over) -> None:
+        super().__init__("over a quota")
+        self.over = over
 
 
 class Store(RequestStore, PartStore, RoomStore):
@@ -92,6 +105,10 @@ class Store(RequestStore, PartStore, RoomStore):
             cancel = [*commit.cancel, *(key for key, done in tried.items() if done is None)]
             cancelled = [await inserts.cancel(conn, key, commit.room_id, now, commit.outcome) for key in cancel]
             if commit.request is not None:
+                # After the cancelling, which may make room for it.
+                over = await inserts.too_much(conn, commit.request, commit.quotas, now)
+                if over is not None:
+                    raise _TooMuch(over)
                 await inserts.add_request(conn, commit.request)
             for part in commit.parts:
                 await inserts.add_part(conn, part, now)
@@ -107,7 +124,10 @@ class Store(RequestStore, PartStore, RoomStore):
                 stopped=tuple(request for request in tried.values() if request is not None),
             )
 
-        return await self.write(work)
+        try:
+            return await self.write(work, alone=bool(commit.quotas))
+        except _TooMuch as too_much:
+            return Committed(fresh=True, over=too_much.over)
 
     async def prune(self, now: float) -> None:
         """Delete rows past their retention."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from .captions import *  # noqa: F403
 from .catalogue import *  # noqa: F403
+from .chance import *  # noqa: F403
 from .chat import *  # noqa: F403
 from .describe import *  # noqa: F403
 from .drawing import *  # noqa: F403
@@ -15,6 +16,7 @@ from .encryption import *  # noqa: F403
 from .escape import *  # noqa: F403
 from .explained import *  # noqa: F403
 from .jobs import *  # noqa: F403
+from .quotas import *  # noqa: F403
 from .reactions import *  # noqa: F403
 from .refusals import *  # noqa: F403
 from .rooms import *  # noqa: F403

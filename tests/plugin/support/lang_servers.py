@@ -201,9 +201,12 @@ class Worker(_Server):
         self.styles: dict[str, Any] | None = {"styles": STYLES, "problems": []}
         """``None``: a worker that has never heard of them."""
         self.app.router.add_get("/v1/styles", self._styles)
+        self.wildcards: list[dict[str, Any]] | None = None
+        """``None``: a worker that has none yet."""
         self.explained: dict[str, Any] | None = None
         """``None``: a worker that explains nothing yet."""
         self.asked: list[Any] = []
+        self.app.router.add_get("/v1/wildcards", self._wildcards)
         self.app.router.add_post("/v1/prompts/explain", self._explain)
         self.checks = True
         """Whether it checks requests; older workers do not."""
@@ -271,6 +274,12 @@ class Worker(_Server):
         if self.styles is None:
             return web.json_response({"code": "not_found", "status": 404}, status=404)
         return web.json_response(self.styles)
+
+    async def _wildcards(self, request: web.Request) -> web.Response:
+        self._check(request)
+        if self.wildcards is None:
+            return web.json_response({"code": "not_found", "status": 404}, status=404)
+        return web.json_response({"wildcards": self.wildcards})
 
     async def _explain(self, request: web.Request) -> web.Response:
         self._check(request)

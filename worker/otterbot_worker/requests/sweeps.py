@@ -20,6 +20,7 @@ from ..schemas.jobs import FieldProblem
 from ..schemas.requests import (
     MAX_PICTURES,
     MAX_PROMPT,
+    Chance,
     ImageOptions,
     ImageRequest,
     SheetRequest,
@@ -185,9 +186,11 @@ def _with(request: ImageRequest, axis: SweepAxis, value: SweptValue | None) -> I
     if axis.field in ("words", "lora"):
         prompt = _reworded(request.prompt, axis, value)
         asked = {} if request.asked.prompt is None else {"asked": request.asked.model_copy(update={"prompt": prompt})}
-        return request.model_copy(
-            update={"prompt": prompt, "expansion": _reworded_source(request, axis, value), **asked}
-        )
+        sources = {
+            "expansion": _reworded_source(request, axis, value),
+            "chance": _reworded_template(request, axis, value),
+        }
+        return request.model_copy(update={"prompt": prompt, **sources, **asked})
     read = ImageOptions.model_validate(_changes(request, axis, value))
     changes = {name: getattr(read, name) for name in read.model_fields_set}
     return request.model_copy(update={**changes, "asked": _asked(request.asked, changes)})
@@ -227,6 +230,14 @@ def _reworded_source(request: ImageRequest, axis: SweepAxis, value: SweptValue) 
     """What a language model was asked with, as far as the words stand there."""
     before = request.expansion
     return None if before is None else before.model_copy(update={"prompt": _reworded(before.prompt, axis, value)})
+
+
+def _reworded_template(request: ImageRequest, axis: SweepAxis, value: SweptValue) -> Chance | None:
+    """What the words were drawn from before, as far as they stand there."""
+    before = request.chance
+    if before is None or before.prompt is None:
+        return before
+    return before.model_copy(update={"prompt": _reworded(before.prompt, axis, value)})
 
 
 def _reweighted(prompt: str, name: str | None, weight: float) -> str:
