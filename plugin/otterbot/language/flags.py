@@ -35,6 +35,7 @@ from .misspelt_flags import Missed
 from .option_values import SHAPES
 from .options import FIELDS, FLAGS, DrawOptions, Option
 from .problems import Overlooked, Refused, UsageProblem
+from .quotes import QUOTES
 from .typed import folded
 
 _FLAG = re.compile(
@@ -43,10 +44,6 @@ _FLAG = re.compile(
 )
 _WORD = re.compile(r"\S+")
 _SPACE = re.compile(r"\s*")
-QUOTES = {
-    '"': '"', "'": "'", "“": "“”", "„": "“”", "‘": "‘’", "«": "»", "»": "«", "「": "」", "『": "』", "＂": "＂",
-}  # fmt: skip
-"""What opens, and all that closes then."""
 BEFORE = ",;،，、；。"
 """Behind these a flag may begin without a space."""
 
@@ -184,8 +181,10 @@ def _named(found: re.Match[str]) -> str:
 
 def _with(options: DrawOptions, option: Option, value: str) -> DrawOptions:
     """``options`` with one more flag. Raises ``Refused`` for values that no model could take."""
-    changes = option.read(value)
     before = option.value(options)
+    if option.kind.several and before is not None:
+        return replace(options, **option.also(before, value))
+    changes = option.read(value)
     if option.kind.phrase:
         # Said twice, it is simply more that should not be there.
         changes = {

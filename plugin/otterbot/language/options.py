@@ -12,8 +12,9 @@ from typing import Any, Literal
 
 from .composite_kinds import ControlBy, HiresOf, Shape, Size, VariationOf
 from .option_kinds import BadValue, Bare, Constant, Factor, Kind, Name, NeverTyped, Number, Sampler, Seed, Whole, Words
-from .option_values import FACTORS, MAX_SEED, SHAPE, SHAPES, UPSCALERS, Control, Hires, Variation, WordChange
+from .option_values import FACTORS, MAX_SEED, SHAPE, SHAPES, UPSCALERS, Axis, Control, Hires, Variation, WordChange
 from .problems import Refused
+from .sweeps import LORA, WORDS, SweepOf
 
 STEPS = Whole(1, 200)
 CFG = Number(0, 30)
@@ -23,6 +24,22 @@ CLIP_SKIP = Whole(1, 12)
 STRENGTH = Number(0, 1, above=True)
 CONTROL = Number(0, 2)
 HIRES = Number(1, 4)
+
+SWEEP = SweepOf(
+    {
+        "cfg": CFG, "steps": STEPS, "seed": Whole(0, MAX_SEED), "sampler": Name(), "model": Name(),
+        "strength": STRENGTH, "size": Size(SIDE), LORA: Number(-4, 4), "variation": STRENGTH,
+        "hires": STRENGTH, "clip-skip": CLIP_SKIP, WORDS: Words(),
+    },
+    {
+        "guidance": "cfg", "scale": "cfg", "step": "steps", "s": "steps", "seeds": "seed", "samplers": "sampler",
+        "scheduler": "sampler", "models": "model", "checkpoint": "model", "denoise": "strength",
+        "denoising": "strength", "styles": "style", "sizes": "size", "resolution": "size", "loras": LORA,
+        "vary": "variation", "variations": "variation", "hr": "hires", "clipskip": "clip-skip",
+        "clip_skip": "clip-skip", "skip": "clip-skip", "word": WORDS, "prompt": WORDS, "text": WORDS, "replace": WORDS,
+    },
+)  # fmt: skip
+"""What a sweep may be about, and other words for it."""
 
 DRAWN = frozenset({"draw", "again", "vary"})
 """Commands that draw another picture."""
@@ -59,6 +76,8 @@ class DrawOptions:
     """Only what is transparent in the init image changes."""
     control: Control | None = None
     """The picture is a ControlNet's input, and no init image then."""
+    sweep: tuple[Axis, ...] | None = None
+    """A picture for each value of a setting, or of two."""
     expand: bool | None = None
     """A language model writes the prompt around these words; false: it does not, whatever the room is used to."""
     explain: bool | None = None
@@ -110,6 +129,13 @@ class Option:
         """The fields for a typed value. Raises :class:`Refused`."""
         try:
             return self._filled(self.kind.typed(text))
+        except BadValue as bad:
+            raise Refused(bad.code, self.name) from None
+
+    def also(self, before: Any, text: str) -> dict[str, Any]:
+        """The fields for a value that is typed beside one that was typed ``before``. Raises :class:`Refused`."""
+        try:
+            return self._filled(self.kind.together(before, self.kind.typed(text)))
         except BadValue as bad:
             raise Refused(bad.code, self.name) from None
 
@@ -273,6 +299,15 @@ OPTIONS = (
         does="with a picture: it steers a new one, by its edges; see [below](#along-a-picture)",
         wants="`--control` takes `canny` or the name of a ControlNet, and behind it, if you like, how much it steers, "
         f"from {CONTROL.least:g} to {CONTROL.most:g}: `--control canny:0.7`.",
+    ),
+    Option(
+        name="sweep", kind=SWEEP, fields=("sweep",), commands=frozenset({"draw", "again"}), sent=False, recorded=False,
+        meant=("grid", "xy", "plot", "compare"),
+        example="--sweep cfg=4..16", gives="a labelled sheet with a picture for each value; twice: of two settings",
+        takes="`cfg=4..16`, `steps=10,20,40` …, up to the next flag",
+        does="a labelled sheet with a picture for each value of a setting, or of two; see [`!sweep`](#sweep)",
+        wants="A sweep takes a setting and its values, such as `--sweep cfg=4..16` or `--sweep steps=10,20,40`. "
+        "{!help sweep} lists the settings.",
     ),
     Option(
         name="expand", kind=Bare(), fields=("expand",), commands=DRAWN, recorded=False,

@@ -8,6 +8,7 @@ from typing import Literal
 Code = Literal[
     "unknown_flag", "no_value", "bad_value", "too_large", "twice", "conflict", "no_prompt", "no_text", "stray_text",
     "glued", "one_dash",
+    "sweep_axis", "sweep_axes", "sweep_twice", "sweep_values", "sweep_value", "sweep_many", "sweep_nothing",
 ]  # fmt: skip
 
 
@@ -19,8 +20,8 @@ class UsageProblem:
     flag: str = ""
     """Without dashes. For ``unknown_flag`` as typed, shortened; for ``glued``, ``one_dash`` with dashes and value."""
     near: tuple[str, ...] = ()
-    """For ``unknown_flag`` what may have been meant, for ``conflict`` the flag that says something else, for ``glued``
-    and ``one_dash`` the flag and its value."""
+    """For ``unknown_flag`` and ``sweep_axis`` what may have been meant, for ``conflict`` the flag that says something
+    else, for ``glued`` and ``one_dash`` the flag and its value, for ``sweep_value`` the value."""
 
 
 @dataclass(frozen=True, kw_only=True)
