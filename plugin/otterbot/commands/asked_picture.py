@@ -14,6 +14,7 @@ from ..config import Values
 from ..language.options import DrawOptions
 from .context import Circumstances
 from .outcome import NewRequest, Unusable
+from .swept import swept
 
 Layers = Sequence[Mapping[str, Any]]
 
@@ -58,6 +59,7 @@ def picture_request(
         to = other if wanted.variation.seed is None else wanted.variation.seed
         body["variation"] = {"seed": to, "strength": wanted.variation.strength}
     body |= _from_picture(wanted, start)
+    body |= swept(wanted, around, seed=seed, other=other, start=start)
     if around.safe:
         body["safety"] = True
     if around.described:

@@ -12,14 +12,14 @@ from typing import Any
 from .. import texts
 from ..config import Values
 from ..language.option_kinds import BadValue
-from ..language.options import COUNT, FLAGS
+from ..language.options import COUNT, FLAGS, SWEEP_PICTURES
 from ..language.problems import Refused
 from ..worker.info import ModelDefaults
 from .catalogue_names import drawing_model
 from .context import known_models
 from .outcome import Unusable
 from .room_checks import checked
-from .room_defaults import CFG_SET, COUNT_MAX, NEGATIVE, SIZE, STEPS_SET, RoomDefaults
+from .room_defaults import CFG_SET, COUNT_MAX, NEGATIVE, SIZE, STEPS_SET, SWEEP_MAX, RoomDefaults
 from .services import Services
 from .setting import MODEL_ITSELF, OPERATOR, Setting, Wanted, is_back
 
@@ -120,6 +120,24 @@ async def _read_count_max(services: Services, room: str, text: str) -> Wanted:
     return Wanted(stored=str(number), said=texts.count_max_set(number))
 
 
+async def _sweep_max(services: Services, room: str) -> str:
+    own, most = (await services.settings.defaults(room)).sweep_max, services.config.current.limits.sweep
+    return str(most if own is None else min(own, most))
+
+
+async def _read_sweep_max(services: Services, room: str, text: str) -> Wanted:
+    prefix, most = services.config.current.prefix, services.config.current.limits.sweep
+    if is_back(text):
+        return Wanted(stored=None, said=texts.sweep_max_set(most))
+    try:
+        number = SWEEP_PICTURES.typed(text)
+    except BadValue:
+        raise Unusable(texts.room_only_tightens("settings sweep_max", most, prefix)) from None
+    if number > most:
+        raise Unusable(texts.room_only_tightens("settings sweep_max", most, prefix))
+    return Wanted(stored=str(number), said=texts.sweep_max_set(number))
+
+
 DRAWING_ROWS = (
     _numbers(
         SIZE,
@@ -157,6 +175,14 @@ DRAWING_ROWS = (
         change="settings count_max 4",
         current=_count_max,
         read=_read_count_max,
+        otherwise=lambda values: OPERATOR,
+    ),
+    Setting(
+        name=SWEEP_MAX,
+        title="Pictures of a sweep, at most",
+        change="settings sweep_max 9",
+        current=_sweep_max,
+        read=_read_sweep_max,
         otherwise=lambda values: OPERATOR,
     ),
 )

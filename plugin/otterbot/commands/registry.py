@@ -17,11 +17,13 @@ from .persona import PERSONA_COMMAND
 from .queue import QUEUE
 from .settings import SETTINGS
 from .status import STATUS
+from .sweep import SWEEP
 from .upscale import UPSCALE
 from .vary import VARY
 
 _OTHERS = (
-    DRAW, AGAIN, VARY, UPSCALE, INFO, DESCRIBE, CHAT, PERSONA_COMMAND, MODELS, MODEL, SETTINGS, QUEUE, CANCEL, STATUS,
+    DRAW, AGAIN, VARY, SWEEP, UPSCALE, INFO, DESCRIBE, CHAT, PERSONA_COMMAND, MODELS, MODEL, SETTINGS, QUEUE, CANCEL,
+    STATUS,
 )  # fmt: skip
 
 COMMANDS: tuple[Command, ...] = (*_OTHERS, help_command(_OTHERS))

@@ -71,6 +71,7 @@ def read_words(text: str) -> tuple[DrawOptions, str, UsageProblem | None, tuple[
     try:
         for option, value in reader:
             options = _with(options, option, value)
+        check_sweep(options)
     except Refused as refusal:
         return options, "", refusal.problem, ()
     return options, reader.prompt, None, reader.missed.found
@@ -198,6 +199,20 @@ def _with(options: DrawOptions, option: Option, value: str) -> DrawOptions:
     if before is not None and before is not True:
         raise Refused("twice", option.name)
     return replace(options, **changes)
+
+
+def check_sweep(options: DrawOptions) -> None:
+    """One value and several of the same setting cannot both be meant. Raises :class:`Refused`."""
+    for axis in options.sweep or ():
+        option = FLAGS.get(axis.option)
+        if option is None or axis.option in ("variation", "hires"):  # they say more than the strength
+            continue
+        if option.value(options) is not None:
+            raise Refused("conflict", axis.option, ("sweep",))
+        if axis.option == "size" and options.aspect is not None:
+            raise Refused("conflict", options.aspect if options.aspect in SHAPES else "ar", ("sweep",))
+    if options.sweep and options.count is not None:
+        raise Refused("conflict", "count", ("sweep",))
 
 
 def _other_shape(options: DrawOptions, changes: dict[str, Any]) -> str | None:

@@ -20,6 +20,7 @@ STEPS = Whole(1, 200)
 CFG = Number(0, 30)
 SIDE = Whole(16, 4096)
 COUNT = Whole(1, 8)
+SWEEP_PICTURES = Whole(2, 64)
 CLIP_SKIP = Whole(1, 12)
 STRENGTH = Number(0, 1, above=True)
 CONTROL = Number(0, 2)
@@ -301,7 +302,7 @@ OPTIONS = (
         f"from {CONTROL.least:g} to {CONTROL.most:g}: `--control canny:0.7`.",
     ),
     Option(
-        name="sweep", kind=SWEEP, fields=("sweep",), commands=frozenset({"draw", "again"}), sent=False, recorded=False,
+        name="sweep", kind=SWEEP, fields=("sweep",), commands=DRAWN, sent=False, recorded=False,
         meant=("grid", "xy", "plot", "compare"),
         example="--sweep cfg=4..16", gives="a labelled sheet with a picture for each value; twice: of two settings",
         takes="`cfg=4..16`, `steps=10,20,40` …, up to the next flag",

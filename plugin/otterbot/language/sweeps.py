@@ -42,7 +42,7 @@ SHOWN = 40
 LORA, WORDS = "lora", "words"
 FREE = frozenset({"sampler", "model", "style", WORDS})
 """Axes whose values may hold spaces without quotes."""
-COUNTS = (5, 6, 4, 3, 2)
+COUNTS = (5, 6, 4)
 """How many values a range has that does not say it: the first of these that gives the roundest steps."""
 
 _NAME = re.compile(r"[^\W\d_][\w-]*")
@@ -101,8 +101,10 @@ class SweepOf(Kind):
 
     def _unknown(self, text: str) -> Refused:
         typed = re.split(r"[\s=:：＝]", text, maxsplit=1)[0]
+        if (name := self._named(typed)) is not None:
+            return Refused("sweep_values", name)
         names = [*self.kinds, *self.aliases]
-        near = get_close_matches(typed[:SHOWN].casefold(), names, n=2, cutoff=0.5)
+        near = get_close_matches(typed[:SHOWN].casefold(), names, n=2, cutoff=0.62)
         meant = dict.fromkeys(self.aliases.get(name, name) for name in near)
         return Refused("sweep_axis", typed[:SHOWN], tuple(meant))
 
@@ -153,6 +155,8 @@ class SweepOf(Kind):
         whole = not isinstance(kind, Number)
         try:
             first, last = (Decimal(found[end].replace(",", ".")) for end in ("first", "last"))
+            for end in (first, last):
+                self._value(name, kind, f"{end:f}")
             values = _evenly(first, last, found["count"], found["step"], whole=whole)
         except ArithmeticError:
             raise Refused("sweep_value", name, (text[:SHOWN],)) from None
@@ -183,7 +187,7 @@ def _words(text: str) -> Iterator[re.Match[str]]:
 
 
 def _is_name(text: str, found: re.Match[str]) -> bool:
-    """Whether a word stands where the name of an axis does: values follow, and nothing that belongs to values before."""
+    """Whether a word stands where an axis has its name: values follow, and none goes on from before."""
     before, behind = text[: found.start()].rstrip(" \t"), text[found.end() :]
     spaced = found.start() == 0 or text[found.start() - 1].isspace() or before[-1:] in ";；"
     return spaced and before[-1:] not in ("|", ",", "，") and re.match(r"[=:：＝]|\s+[^\s|,]", behind) is not None
@@ -229,9 +233,11 @@ def _evenly(first: Decimal, last: Decimal, count: str | None, step: str | None, 
 
 def _fitting(span: Decimal, *, whole: bool) -> int:
     """How many values make the roundest steps of ``span``."""
-    if abs(span) <= COUNTS[0] and span == span.to_integral_value() and (whole or abs(span) > 1):
+    if abs(span) <= COUNTS[0] and span == span.to_integral_value() and (whole or abs(span) > 2):
         return int(abs(span)) + 1
-    digits = {number: _digits(abs(span) / (number - 1)) for number in COUNTS if not whole or number <= abs(span) + 1}
+    if whole and abs(span) < COUNTS[0]:
+        return int(abs(span)) + 1
+    digits = {number: _digits(abs(span) / (number - 1)) for number in COUNTS}
     return min(digits, key=lambda number: (digits[number], COUNTS.index(number)))
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ..language.options import FLAGS, OPTIONS
 from .escape import code
 from .jobs import typed
+from .sweep_usage import sweep_problem
 
 if TYPE_CHECKING:
     from ..language.problems import Overlooked, UsageProblem
@@ -59,6 +60,18 @@ def usage_problem(problem: UsageProblem, prefix: str, *, stray: str = "") -> str
             return f"{code('--' + problem.flag)} is there twice. Please say it once."
         case "glued" | "one_dash":
             return _nearly(problem)
+        case (
+            "sweep_axis"
+            | "sweep_axes"
+            | "sweep_twice"
+            | "sweep_values"
+            | "sweep_value"
+            | "sweep_many"
+            | "sweep_nothing"
+        ):
+            return sweep_problem(problem, prefix)
+        case "conflict" if problem.near == ("sweep",):
+            return f"{code('--' + problem.flag)} says one value, and the sweep several. Please keep one of them."
         case "conflict":
             other = code("--" + next(iter(problem.near), problem.flag))
             return f"{code('--' + problem.flag)} and {other} both say which shape. Please keep one of them."
