@@ -14,9 +14,10 @@ from ..language.option_values import Variation
 from ..language.options import FIELDS, DrawOptions, untaken
 from .asked_picture import Layers, completed, picture_request
 from .context import Circumstances
+from .drawn_words import Templates, as_drawn, drawn_anew, read_templates
 from .other_words import other_words
 from .outcome import NewRequest, Unusable
-from .recorded_settings import read_expansion, read_settings
+from .recorded_settings import Written, read_expansion, read_settings
 from .swept import sweeps_over
 
 VARIATION = 0.2
@@ -62,6 +63,8 @@ def again(
         before = replace(before, prompt=None)
     elif record["used"].get("expand") is True and typed.expand is None:
         typed = replace(typed, expand=True)  # it waits, and its prompt is not written yet
+    chance = read_templates(record["used"]).without(typed)
+    used, before, chance = _drawn(typed, used, before, chance, written=written, waits=layers is not None)
     typed, used, before, written = other_words(typed, used, before, written, around.values.prefix)
     keeps = written is not None and not typed.expand
     began = record["used"].get("init_image") is not None
@@ -99,7 +102,35 @@ def again(
         usual=usual,
         other=other,
         expansion=written.source if written is not None and keeps else None,
+        chance=chance.source,
     )
+
+
+def _drawn(
+    typed: DrawOptions,
+    used: DrawOptions,
+    before: DrawOptions,
+    chance: Templates,
+    *,
+    written: Written | None,
+    waits: bool,
+) -> tuple[DrawOptions, DrawOptions, Templates]:
+    """``used`` with its words as they are to be asked for, ``before`` with the same, and what those were drawn from
+    that are not drawn anew: with a new seed all are, but for a prompt that a language model wrote. ``waits``: the
+    worker has not seen it, and its words are as they were typed."""
+    same = typed.seed == "same" or (typed.seed is None and (typed.prompt is not None or bool(typed.changes)))
+    keeps = written is not None and not typed.expand
+    if waits and chance == Templates():
+        return used, before, chance
+    if same:
+        used = as_drawn(used)
+    else:
+        used = drawn_anew(used, chance, but_prompt=keeps)
+        chance = Templates(prompt=chance.prompt if keeps else None)
+    negative = None if before.negative_prompt is None else used.negative_prompt
+    if negative is None and not _same_model(typed, used):
+        chance = replace(chance, negative_prompt=None)
+    return used, replace(before, prompt=None, negative_prompt=negative), chance
 
 
 def varied(typed: DrawOptions, record: Mapping[str, Any], around: Circumstances, **how: Any) -> NewRequest:
@@ -125,12 +156,14 @@ def upscaled(
     """The picture of the event ``start``, ``typed.upscale`` times as large, with its own words and settings where its
     ``record`` says them; else without words. Raises :class:`Unusable`."""
     _check_upscale(typed, around.values.prefix)
-    used = (read_settings(record.get("used")) if record is not None else None) or DrawOptions()
+    used = as_drawn((read_settings(record.get("used")) if record is not None else None) or DrawOptions())
+    chance = read_templates(record.get("used") if record is not None else None).without(typed)
     notes: list[str] = []
     base = DrawOptions(prompt=used.prompt)
     if _same_model(typed, used):
         base = DrawOptions(**{name: getattr(used, name) for name in _UPSCALED})
     elif used.model is not None:
+        chance = replace(chance, negative_prompt=None)
         notes.append(texts.model_returned(typed.model or ""))
     asked = replace(typed, seed=_number(typed.seed))
     seed = _seed(typed, used, new_seed)
@@ -144,6 +177,7 @@ def upscaled(
         start=start,
         other=other,
         expansion=None if written is None else written.source,
+        chance=chance.source,
     )
 
 

@@ -31,12 +31,14 @@ def picture_request(
     usual: int = 1,
     other: int,
     expansion: Mapping[str, str] | None = None,
+    chance: Mapping[str, str] | None = None,
     thread: str | None = None,
 ) -> NewRequest:
     """The request for ``asked``; ``base`` are settings to keep where nothing was typed, ``usual`` how many pictures
     then, and ``layers`` the defaults where those are not to be the instance's of now. ``start`` is the event whose
     picture it starts from; ``other`` the seed of a variation that has none; ``expansion`` what a language model wrote
-    the prompt of, when that was drawn before; ``thread`` as in :class:`NewRequest`.
+    the prompt of, when that was drawn before; ``chance`` what words were drawn from that are not drawn anew;
+    ``thread`` as in :class:`NewRequest`.
 
     Raises :class:`Unusable`.
     """
@@ -54,6 +56,7 @@ def picture_request(
         "most": {"steps": values.limits.steps},
         "asked": asked.asked(),
         "expansion": None if expansion is None else dict(expansion),
+        "chance": None if chance is None else dict(chance),
     }
     if wanted.variation is not None:
         to = other if wanted.variation.seed is None else wanted.variation.seed

@@ -15,6 +15,7 @@ from ..language.option_kinds import NeverTyped, Number
 from ..language.options import OPTIONS, DrawOptions
 from ..texts.info import info, info_of_nothing
 from .command import Command
+from .drawn_words import as_drawn, read_templates
 from .find_picture import find_drawn
 from .outcome import Outcome, Unusable, say
 from .recorded_settings import read_expansion, read_settings
@@ -44,7 +45,7 @@ async def show_info(services: Services, message: Message, intent: Intent) -> Out
     if used is None or not isinstance(raw, Mapping):
         return say(texts.record_unusable(prefix))
     options = _typed(used, raw)
-    line = line_of(options) if _can_be_typed(used, raw) else None
+    line = line_of(as_drawn(options)) if _can_be_typed(used, raw) else None
     reply = raw.get("init_image") is not None or options.control is not None
     return say(info((*_rows(options), *_more(raw)), line, prefix, reply=reply))
 
@@ -76,6 +77,11 @@ def _rows(options: DrawOptions) -> Iterator[tuple[str, str]]:
 
 def _more(raw: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """What no flag says."""
+    drawn_from = read_templates(raw)
+    if drawn_from.prompt is not None:
+        yield "Drawn from", drawn_from.prompt
+    if drawn_from.negative_prompt is not None:
+        yield "Not in it, drawn from", drawn_from.negative_prompt
     if (written := read_expansion(raw)) is not None:
         yield "Expanded from", written.prompt
         yield "Expanded by", written.model

@@ -4,18 +4,22 @@ the worker reads the prompt."""
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from .. import texts
 from ..errors import MatrixError, Unanswered, WorkerError, WorkerRefused, WorkerUnauthorized
 from ..language.arguments import Intent
+from ..language.chance import may_have
 from ..language.message import Message
 from ..language.option_values import MAX_SEED
 from .context import circumstances
 from .find_picture import find_record
 from .outcome import NewRequest, Outcome, Unusable, say
 from .services import Services
+
+CHANCE = "chance"
+"""The worker's feature."""
 
 
 def new_seed() -> int:
@@ -47,11 +51,20 @@ async def outcome(services: Services, request: NewRequest, intent: Intent) -> Ou
     return say("\n\n".join((*overlooked, explained.reply.text)))
 
 
+async def _by_chance(services: Services, words: Sequence[str | None], seed: int | None) -> int | None:
+    """The seed, where words may be drawn by it and the worker knows how."""
+    if not any(may_have(text) for text in words if text is not None):
+        return None
+    return seed if CHANCE in (await services.worker.info(60.0)).features else None
+
+
 async def _explained(services: Services, request: NewRequest) -> Outcome:
     """The usual negative prompt, which nobody typed, is not explained."""
     body = request.body or {}
     try:
-        found = await services.worker.explain(str(body.get("prompt", "")), request.asked.get("negative_prompt"))
+        words = str(body.get("prompt", "")), request.asked.get("negative_prompt")
+        seed = await _by_chance(services, words, body.get("seed"))
+        found = await services.worker.explain(*words, seed=seed)
     except WorkerUnauthorized:
         return say(texts.WORKER_REFUSES_TOKEN)
     except WorkerRefused as refusal:
@@ -60,4 +73,4 @@ async def _explained(services: Services, request: NewRequest) -> Outcome:
         return say(texts.EXPLAIN_AWAY)
     wishes = [body.get("expand"), *(layer.get("expand") for layer in body.get("layers", ()))]
     expands = next((wish for wish in wishes if wish is not None), False)
-    return say(texts.explained(found, expands=expands))
+    return say(texts.explained(found, expands=expands, seed=seed))

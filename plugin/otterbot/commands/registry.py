@@ -20,10 +20,11 @@ from .status import STATUS
 from .sweep import SWEEP
 from .upscale import UPSCALE
 from .vary import VARY
+from .wildcards import WILDCARDS
 
 _OTHERS = (
-    DRAW, AGAIN, VARY, SWEEP, UPSCALE, INFO, DESCRIBE, CHAT, PERSONA_COMMAND, MODELS, MODEL, SETTINGS, QUEUE, CANCEL,
-    STATUS,
+    DRAW, AGAIN, VARY, SWEEP, UPSCALE, INFO, DESCRIBE, CHAT, PERSONA_COMMAND, MODELS, MODEL, WILDCARDS, SETTINGS,
+    QUEUE, CANCEL, STATUS,
 )  # fmt: skip
 
 COMMANDS: tuple[Command, ...] = (*_OTHERS, help_command(_OTHERS))

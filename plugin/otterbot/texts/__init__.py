@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from .captions import *  # noqa: F403
 from .catalogue import *  # noqa: F403
+from .chance import *  # noqa: F403
 from .chat import *  # noqa: F403
 from .describe import *  # noqa: F403
 from .drawing import *  # noqa: F403

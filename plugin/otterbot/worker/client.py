@@ -15,7 +15,7 @@ from .. import numeric
 from ..clock import steady
 from ..errors import WorkerError, WorkerForeign, WorkerRefused, WorkerUnauthorized, WorkerUnreachable
 from ..waiting import news
-from .info import Checked, Explained, Info, Lora, Loras, Models
+from .info import Checked, Explained, Info, Lora, Loras, Models, Wildcard, Wildcards
 from .job_events import Disconnected, Event, PauseEvent, Snapshot, read_event
 from .jobs import Input, Job, Jobs
 from .json_answers import Answer
@@ -155,9 +155,15 @@ class WorkerClient:
                 return ()
             raise
 
-    async def explain(self, prompt: str, negative_prompt: str | None) -> Explained:
-        """How the prompts are read."""
-        body = {"prompt": prompt, "negative_prompt": negative_prompt}
+    async def wildcards(self) -> tuple[Wildcard, ...]:
+        """The files that words are drawn from. A worker too old for them refuses with 404."""
+        return _read(Wildcards, await self._http.json("GET", "/v1/wildcards", timeout=QUICK)).wildcards
+
+    async def explain(self, prompt: str, negative_prompt: str | None, *, seed: int | None = None) -> Explained:
+        """How the prompts are read. ``seed``: by which words are drawn, for workers that know of it."""
+        body: dict[str, str | int | None] = {"prompt": prompt, "negative_prompt": negative_prompt}
+        if seed is not None:
+            body["seed"] = seed
         return _read(Explained, await self._http.json("POST", "/v1/prompts/explain", body=body, timeout=QUICK))
 
     async def check(self, request: Mapping[str, Any]) -> Checked:

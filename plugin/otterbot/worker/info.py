@@ -116,6 +116,27 @@ class Lora(Answer):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Wildcard(Answer):
+    """A file that words are drawn from by chance."""
+
+    name: str
+    lines: int = 0
+    usable: bool = True
+    problem: str | None = None
+    """What is wrong with it, as the end of a sentence that begins with its name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wildcards(Answer):
+    wildcards: tuple[Wildcard, ...]
+
+    @classmethod
+    def read(cls, data: Any) -> Self:
+        given = data.get("wildcards") if isinstance(data, dict) else None
+        return super().read({**data, "wildcards": readable(Wildcard, given)} if isinstance(data, dict) else data)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Loras(Answer):
     loras: tuple[Lora, ...]
 
@@ -139,9 +160,26 @@ class ExplainedLora(Answer):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ExplainedChance(Answer):
+    """Something in a prompt that is drawn by chance."""
+
+    options: tuple[str, ...] = ()
+    there: int = 0
+    """How many alternatives, or lines of files, there are."""
+    wildcard: str | None = None
+    """The name that those files are called by."""
+    least: int = 1
+    most: int = 1
+    joiner: str = ", "
+
+
+@dataclass(frozen=True, kw_only=True)
 class ExplainedPrompt(Answer):
     """How the worker reads a prompt."""
 
+    drawn: str | None = None
+    """One outcome, where something is drawn by chance: the rest is about it."""
+    chance: tuple[ExplainedChance, ...] = ()
     kind: str = "plain"
     fragments: tuple[ExplainedFragment, ...] = ()
     part_weights: tuple[float, ...] = ()

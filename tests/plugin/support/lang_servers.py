@@ -189,9 +189,12 @@ class Worker(_Server):
         self.app.router.add_get("/v1/models", self._models)
         self.app.router.add_get("/v1/info", self._info)
         self.app.router.add_get("/v1/loras", self._loras)
+        self.wildcards: list[dict[str, Any]] | None = None
+        """``None``: a worker that has none yet."""
         self.explained: dict[str, Any] | None = None
         """``None``: a worker that explains nothing yet."""
         self.asked: list[Any] = []
+        self.app.router.add_get("/v1/wildcards", self._wildcards)
         self.app.router.add_post("/v1/prompts/explain", self._explain)
         self.checks = True
         """Whether it checks requests; older workers do not."""
@@ -253,6 +256,12 @@ class Worker(_Server):
         if self.loras is None:
             return web.json_response({"code": "not_found", "status": 404}, status=404)
         return web.json_response({"loras": self.loras})
+
+    async def _wildcards(self, request: web.Request) -> web.Response:
+        self._check(request)
+        if self.wildcards is None:
+            return web.json_response({"code": "not_found", "status": 404}, status=404)
+        return web.json_response({"wildcards": self.wildcards})
 
     async def _explain(self, request: web.Request) -> web.Response:
         self._check(request)

@@ -24,7 +24,7 @@ from ..schemas.new_jobs import NewChatJob, NewDescribeJob, NewImageJob, NewResol
 from ..schemas.requests import ImageRequest, SheetRequest
 from ..schemas.resolved import ResolvedInitImage, ResolvedMask, ResolvedRequest, ResolvedSheet, UsedAxis
 from ..styles import StyleLibrary
-from . import expansions, hires, layers, resubmitted, several, sheets, sweeps, variations
+from . import chance, expansions, hires, layers, resubmitted, several, sheets, sweeps, variations
 from . import input_images as pictures
 from .controlnet import ChosenControlNet, find_controlnet
 from .input_images import Sources
@@ -67,7 +67,8 @@ def image_submission(
     sweep: Sequence[UsedAxis]
     sheet: SheetRequest | ResolvedSheet | None
     if isinstance(job, NewImageJob):
-        asked, sweep, sheet = sweeps.singly(job.request), sweeps.axes(job.request), sweeps.sheet(job.request)
+        asked = [one for field in sweeps.singly(job.request) for one in chance.singly(field)]
+        sweep, sheet = sweeps.axes(job.request), sweeps.sheet(job.request)
     else:
         asked, sweep, sheet = resubmitted.asked(job), job.request.sweep, job.request.sheet
     pictures = several.resolved(several.named(asked, across=len(sweep[0].values) if len(sweep) > 1 else None), one)
@@ -105,6 +106,8 @@ def resolve_image(
     sources = sources or Sources()
     model = choose_model(request, catalogue, default_model)
     entry = model.entry
+    words = chance.draw(request, layers.usual_negative(request.layers, entry), library)
+    request = words.request
     files = Files(library=library, styles=styles or StyleLibrary(), downloads=catalogue.downloads_allowed)
     chosen = _choose(request, entry, sources, files)
     problems = [
@@ -128,7 +131,8 @@ def resolve_image(
         raise Refused([bad])
     notes = [*pictures.notes(sources), *([said] if said is not None else [])]
     resolved = _resolved(request, entry, chosen, sources, notes=notes)
-    return resolved.model_copy(update={"notes": (*model.notes, *resolved.notes)}) if model.notes else resolved
+    more = {"chance": words.drawn_from, "notes": (*model.notes, *words.notes, *resolved.notes)}
+    return resolved.model_copy(update=more)
 
 
 @dataclass(frozen=True, kw_only=True)

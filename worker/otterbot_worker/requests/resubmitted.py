@@ -9,6 +9,7 @@ from typing import Any
 from ..schemas.new_jobs import NewImageJob, NewResolvedJob
 from ..schemas.requests import ImageRequest
 from ..schemas.resolved import ResolvedExpansion, ResolvedRequest
+from . import chance
 from .refusal import Refused, problem
 
 _AS_THEY_ARE = (
@@ -64,6 +65,7 @@ def _explicit(before: ResolvedRequest) -> dict[str, Any]:
         fields["control"] = control.model_dump(include={"kind", "id", "scale", "start", "end"})
     if (hires := before.hires) is not None:
         fields["hires"] = hires.model_dump(include={"scale", "strength", "steps", "upscaler"})
+    fields["chance"] = chance.as_they_are(before)
     if (expansion := before.expansion) is not None:
         fields["expansion"] = expansion.model_dump(include={"prompt", "model"})
     return {**fields, "asked": before.asked}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from .base import Sent
-from .resolved import Asked, UsedEmbedding, UsedExpansion, UsedLora, UsedStyle, UsedVariation, UsedWords
+from .resolved import Asked, UsedChance, UsedEmbedding, UsedExpansion, UsedLora, UsedStyle, UsedVariation, UsedWords
 from .settings import Settings
 
 
@@ -118,6 +118,8 @@ class Used(Settings, Sent):
     of 8 bits (the last one) make a slightly other picture; empty in old records."""
     parser: str
     versions: dict[str, str]
+    chance: UsedChance | None = None
+    """Where words were drawn by chance: what from."""
     expansion: UsedExpansion | None = None
     """Where a language model wrote the prompt: what it was asked with."""
     styles: list[UsedStyle] = []

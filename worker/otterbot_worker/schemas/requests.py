@@ -106,6 +106,15 @@ class Expansion(Received):
     """The language model's."""
 
 
+class Chance(Received):
+    """What words were drawn from before, with their choices and wildcards. Where it is said, the words are taken as
+    they are."""
+
+    prompt: Prompt | None = None
+    """The same as the words: nothing was drawn, whatever they look like."""
+    negative_prompt: Prompt | None = None
+
+
 InputId = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -230,6 +239,9 @@ class ImageRequest(ImageOptions):
     expansion: Expansion | None = None
     """Where the prompt comes from, if a language model wrote it before: kept in the record. Not with ``expand``, which
     makes another one."""
+    chance: Chance | None = None
+    """Where the words come from, if they were drawn before; kept in the record. All others are drawn by the picture's
+    seed: choices and wildcards in them."""
     theme: Annotated[str | None, Field(max_length=64)] = None
     """Names the files; the first words of the prompt where it is absent."""
     safety: bool = False
@@ -286,5 +298,7 @@ class PauseRequest(Received):
 class ExplainRequest(Received):
     prompt: Prompt
     negative_prompt: Prompt | None = None
+    seed: Annotated[int, Field(ge=0, le=MAX_SEED)] = 0
+    """By which choices and wildcards are drawn."""
     style: Styles = ()
     """Explained is what they make of the prompts."""

@@ -96,6 +96,14 @@ class UsedExpansion(Fixed):
     """The language model's name."""
 
 
+class UsedChance(Fixed):
+    """Words were drawn by chance, by the picture's seed."""
+
+    prompt: str | None = None
+    """What the prompt was drawn from; ``null``: it is nobody's draw."""
+    negative_prompt: str | None = None
+
+
 class ResolvedExpansion(UsedExpansion):
     prompts: tuple[str, ...] = ()
     """What it wrote: picture k has the one after the one of picture k - 1, and from the last one on the first again.
@@ -248,6 +256,8 @@ class ResolvedRequest(Settings, Fixed):
     expand: bool = False
     """A language model is still to write the prompt; ``false`` once it has, or could not."""
     expansion: ResolvedExpansion | None = None
+    chance: UsedChance | None = None
+    """What ``prompt`` and ``negative_prompt`` were drawn from; ``null``: nothing was drawn."""
     theme: str | None = None
     """Names the files."""
     loras: tuple[UsedLora, ...] = ()
