@@ -8,8 +8,8 @@ from typing import Any
 
 from .. import texts
 from ..language.option_values import Axis
-from ..language.options import FIELDS, FLAGS, DrawOptions
-from ..language.sweeps import LORA, WORDS
+from ..language.options import SWEEP, DrawOptions
+from ..language.sweeps import LORA
 from .context import Circumstances
 from .outcome import Unusable
 
@@ -38,7 +38,7 @@ def swept(wanted: DrawOptions, around: Circumstances, *, seed: int, other: int, 
     for axis in axes:
         _check_lora(axis, wanted.prompt or "")
     body: dict[str, Any] = {
-        "sweep": [_sent(axis) for axis in axes],
+        "sweep": SWEEP.sent(axes),
         "count": 1,
         "sheet": {"caption": _caption(wanted.prompt or "", None if "seed" in named else seed)},
     }
@@ -49,16 +49,6 @@ def swept(wanted: DrawOptions, around: Circumstances, *, seed: int, other: int, 
 
 def sweeps_over(options: DrawOptions, *names: str) -> bool:
     return any(axis.option in names for axis in options.sweep or ())
-
-
-def _sent(axis: Axis) -> dict[str, Any]:
-    field = next((name for name, option in FIELDS.items() if option is FLAGS.get(axis.option)), axis.option)
-    sent = {"field": "size" if axis.option == "size" else field, "values": [_value(one) for one in axis.values]}
-    return sent if axis.name is None else {**sent, "name": axis.name}
-
-
-def _value(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
 
 
 def _check_lora(axis: Axis, prompt: str) -> None:
@@ -76,6 +66,3 @@ def _caption(prompt: str, seed: int | None) -> str:
     words = " ".join(prompt.split())
     words = words if len(words) <= MAX_CAPTION else f"{words[: MAX_CAPTION - 1]}…"
     return " · ".join(part for part in (words, "" if seed is None else f"seed {seed}") if part)
-
-
-__all__ = ["WORDS", "sweeps_over", "swept"]

@@ -29,7 +29,7 @@ from typing import Any
 
 from . import dashes
 from .composite_kinds import Size
-from .option_kinds import BadValue, Kind, NeverTyped, Number, Whole
+from .option_kinds import BadValue, Kind, Name, NeverTyped, Number, Whole
 from .option_values import Axis
 from .problems import Refused
 from .quotes import QUOTES, split, unquoted
@@ -40,6 +40,9 @@ MOST_VALUES = 64
 SHOWN = 40
 """Characters of what was typed that a problem repeats."""
 LORA, WORDS = "lora", "words"
+FIELD_OF = {"cfg": "guidance_scale", "clip-skip": "clip_skip"}
+"""What the worker calls an axis; all others as they are typed."""
+OPTION_OF = {field: option for option, field in FIELD_OF.items()}
 FREE = frozenset({"sampler", "model", "style", WORDS})
 """Axes whose values may hold spaces without quotes."""
 COUNTS = (5, 6, 4)
@@ -74,7 +77,37 @@ class SweepOf(Kind):
         return self._checked(before + value)
 
     def recorded(self, value: Any) -> tuple[Axis, ...]:
-        raise NeverTyped
+        """What :meth:`sent` has made. Raises :class:`NeverTyped`."""
+        if not isinstance(value, list) or not 1 <= len(value) <= MOST_AXES:
+            raise NeverTyped
+        try:
+            return self._checked(tuple(self._recorded_axis(one) for one in value))
+        except Refused:
+            raise NeverTyped from None
+
+    def sent(self, value: tuple[Axis, ...]) -> list[dict[str, Any]]:
+        return [self._sent_axis(axis) for axis in value]
+
+    def _sent_axis(self, axis: Axis) -> dict[str, Any]:
+        values = [
+            list(one) if isinstance(one, tuple) else one for one in map(self.kinds[axis.option].sent, axis.values)
+        ]
+        sent = {"field": FIELD_OF.get(axis.option, axis.option), "values": values}
+        return sent if axis.name is None else {**sent, "name": axis.name}
+
+    def _recorded_axis(self, value: Any) -> Axis:
+        told = value if isinstance(value, Mapping) else {}
+        option = OPTION_OF.get(str(told.get("field")), str(told.get("field")))
+        values, name = told.get("values"), told.get("name")
+        if option not in self.kinds or not isinstance(values, list) or not 2 <= len(values) <= MOST_VALUES:
+            raise NeverTyped
+        read = tuple(self._recorded_value(option, one) for one in values)
+        return Axis(option=option, values=read, name=None if name is None else Name().recorded(name))
+
+    def _recorded_value(self, option: str, value: Any) -> Any:
+        if isinstance(self.kinds[option], Size) and not (isinstance(value, list) and len(value) == 2):
+            raise NeverTyped
+        return self.kinds[option].recorded(value)
 
     def _checked(self, axes: tuple[Axis, ...]) -> tuple[Axis, ...]:
         if len(axes) > MOST_AXES:

@@ -83,6 +83,10 @@ class Pictures:
         if job is None:
             return None
         await self._prompt_written(active, job)
+        drawn = sum(picture.state == SUCCEEDED for picture in job.pictures)
+        if drawn > active.made:
+            await self._store.set_made(active.key, drawn)
+            active.made = drawn
         standing = await self._store.parts_of(active.key)
         for picture in job.pictures:
             if picture.state == SUCCEEDED and picture.result is not None:
