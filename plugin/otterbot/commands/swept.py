@@ -9,6 +9,7 @@ from typing import Any
 from .. import texts
 from ..language.option_values import Axis
 from ..language.options import SWEEP, DrawOptions
+from ..language.style_values import worded
 from ..language.sweeps import LORA
 from .context import Circumstances
 from .outcome import Unusable
@@ -38,13 +39,20 @@ def swept(wanted: DrawOptions, around: Circumstances, *, seed: int, other: int, 
     for axis in axes:
         _check_lora(axis, wanted.prompt or "")
     body: dict[str, Any] = {
-        "sweep": SWEEP.sent(axes),
+        "sweep": [_worded(axis, sent, around) for axis, sent in zip(axes, SWEEP.sent(axes), strict=True)],
         "count": 1,
         "sheet": {"caption": _caption(wanted.prompt or "", None if "seed" in named else seed)},
     }
     if "variation" in named and wanted.variation is None:
         body["variation"] = {"seed": other, "strength": next(a for a in axes if a.option == "variation").values[0]}
     return body
+
+
+def _worded(axis: Axis, sent: dict[str, Any], around: Circumstances) -> dict[str, Any]:
+    """With the words of the room's own styles, which the worker does not know."""
+    if axis.option != "style":
+        return sent
+    return {**sent, "values": [[style.sent() for style in worded(one, around.styles)] for one in axis.values]}
 
 
 def sweeps_over(options: DrawOptions, *names: str) -> bool:

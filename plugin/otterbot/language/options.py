@@ -10,10 +10,24 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from .composite_kinds import ControlBy, HiresOf, Shape, Size, VariationOf
+from .composite_kinds import ControlBy, HiresOf, Shape, Size, StructureOf, VariationOf
 from .option_kinds import BadValue, Bare, Constant, Factor, Kind, Name, NeverTyped, Number, Sampler, Seed, Whole, Words
-from .option_values import FACTORS, MAX_SEED, SHAPE, SHAPES, UPSCALERS, Axis, Control, Hires, Variation, WordChange
+from .option_values import (
+    FACTORS,
+    MAX_SEED,
+    SHAPE,
+    SHAPES,
+    UPSCALERS,
+    Axis,
+    Control,
+    Hires,
+    KeyChange,
+    Variation,
+    WordChange,
+)
 from .problems import Refused
+from .structures import Structure
+from .style_values import Styles, StylesOf, StylesTogether
 from .sweeps import LORA, WORDS, SweepOf
 
 STEPS = Whole(1, 200)
@@ -29,7 +43,7 @@ HIRES = Number(1, 4)
 SWEEP = SweepOf(
     {
         "cfg": CFG, "steps": STEPS, "seed": Whole(0, MAX_SEED), "sampler": Name(), "model": Name(),
-        "strength": STRENGTH, "size": Size(SIDE), LORA: Number(-4, 4), "variation": STRENGTH,
+        "strength": STRENGTH, "style": StylesTogether(), "size": Size(SIDE), LORA: Number(-4, 4), "variation": STRENGTH,
         "hires": STRENGTH, "clip-skip": CLIP_SKIP, WORDS: Words(),
     },
     {
@@ -52,8 +66,10 @@ class DrawOptions:
     """What a person typed; ``None`` is "not typed"."""
 
     prompt: str | None = None
-    changes: tuple[WordChange, ...] | None = None
+    changes: tuple[WordChange | KeyChange, ...] | None = None
     """Of the words of a picture that is there; no flag."""
+    structure: Structure | None = None
+    """The keys that the prompt and the negative prompt are joined of; no flag."""
     negative_prompt: str | None = None
     """``""`` (typed as ``--no ""``): none at all, not even the model's own."""
     steps: int | None = None
@@ -64,6 +80,8 @@ class DrawOptions:
     """``3:2``, ``square``, ``portrait``, ``landscape``: the worker makes a size of it. Never together with a size."""
     seed: int | Literal["same", "random"] | None = None
     variation: Variation | None = None
+    style: Styles | None = None
+    """``()`` (typed as ``--style none``): none at all, whatever the room is used to."""
     model: str | None = None
     sampler: str | None = None
     clip_skip: int | None = None
@@ -174,6 +192,9 @@ OPTIONS = (
         wants="`--prompt` takes the words of the picture, such as {!again --prompt otter, red scarf}.",
     ),
     Option(
+        name="structure", kind=StructureOf(), fields=("structure",), flag=False, sent=False,
+    ),
+    Option(
         name="changes", kind=Kind(), fields=("changes",), flag=False, commands=DRAWN, sent=False, recorded=False,
     ),
     Option(
@@ -230,6 +251,14 @@ OPTIONS = (
         does="begins near the picture of its seed, that far towards the other seed's; see `!vary`",
         wants="`--variation` takes a number above 0 and up to 1, such as `--variation 0.2`, and before it, if you "
         "like, the other seed: `--variation 42:0.2`.",
+    ),
+    Option(
+        name="style", kind=StylesOf(), fields=("style",), commands=DRAWN, meant=("styles", "preset"), label="Style",
+        example="--style watercolor", gives="how it looks; several with a comma: `--style watercolor,backlit`",
+        takes="a name from `!styles`, or several: `watercolor,backlit`; `none`",
+        does="how it looks: the words of a style around yours; several in order; see [below](#styles)",
+        wants="`--style` takes the name of a style, or several with commas between them, such as `--style "
+        "watercolor,backlit`, or `none`. {!styles} lists them.",
     ),
     Option(
         name="model", kind=Name(), fields=("model",), meant=("checkpoint",), label="Model",

@@ -16,11 +16,13 @@ from .encryption import *  # noqa: F403
 from .escape import *  # noqa: F403
 from .explained import *  # noqa: F403
 from .jobs import *  # noqa: F403
+from .keys import *  # noqa: F403
 from .quotas import *  # noqa: F403
 from .reactions import *  # noqa: F403
 from .refusals import *  # noqa: F403
 from .rooms import *  # noqa: F403
 from .starts import *  # noqa: F403
+from .styles import *  # noqa: F403
 from .sweep_usage import *  # noqa: F403
 from .sweeps import *  # noqa: F403
 from .upgrades import *  # noqa: F403

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .. import numeric
-from . import catalogue, drawing, sweeps
+from . import catalogue, drawing, styles, sweeps
 from .escape import code
 from .jobs import plain_sentence
 from .swept_values import named_values, swept_values
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 MOST_SENTENCES = 3
-_NUMBER = re.compile(r"(?<=\.)\d+")
+_NUMBER = re.compile(r"\.\d+(?=\.|\Z)")
+"""Within a field: which one of several."""
 
 _REFUSALS = {
     "queue_full": "The queue is full. Please try again in a few minutes.",
@@ -37,6 +38,8 @@ class Asked:
 
     model: str | None = None
     sampler: str | None = None
+    styles: Sequence[str] = ()
+    """Their names, in order."""
     chat_models: Collection[str] = ()
     """Models that talk and do not draw."""
     prefix: str = "!"
@@ -57,10 +60,9 @@ def _said(problem: FieldProblem, asked: Asked) -> str:
     if problem.code == "extra_forbidden":
         setting = code(problem.field.rpartition(".")[2], 40)
         return f"The worker is too old for the setting {setting}; the operator can update it."
-    where = _NUMBER.sub("*", problem.field.removeprefix("request."))
     if (fields := _fields(problem)) and asked.sweep:
         return _said_of_fields(problem, fields, asked)
-    words = _WORDS.get((where, problem.code))
+    words = _WORDS.get((_NUMBER.sub("", problem.field.removeprefix("request.")), problem.code))
     try:
         return plain_sentence(problem.message) if words is None else words(_Details(values=problem.details), asked)
     except LookupError:  # an older worker, which tells less
@@ -110,6 +112,10 @@ def _there(value: T | None) -> T:
     return value
 
 
+def _at(names: Sequence[str], number: int) -> str:
+    return _there(names[number] if 0 <= number < len(names) else None)
+
+
 def _unknown_model(told: _Details, asked: Asked) -> str:
     name = _there(asked.model)
     chat = next((one for one in asked.chat_models if one.casefold() == name.casefold()), None)
@@ -136,10 +142,14 @@ _WORDS: Mapping[tuple[str, str], Callable[[_Details, Asked], str]] = {
     ("steps", "too_many"): lambda told, asked: drawing.too_many_steps(told.whole("most"), told.text("model")),
     ("steps", "not_allowed"): lambda told, asked: drawing.too_many_steps(told.whole("most"), None),
     ("guidance_scale", "too_large"): lambda told, asked: drawing.cfg_too_high(told.number("most"), told.text("model")),
-    ("sweep.*.values.*", "words_missing"): _words_missing,
+    ("sweep.values", "words_missing"): _words_missing,
     ("sampler", "unknown_sampler"): lambda told, asked: drawing.unknown_sampler(
         _there(asked.sampler), told.names("near"), told.names("known")
     ),
+    ("style", "unknown_style"): lambda told, asked: styles.unknown_style(
+        _at(asked.styles, told.whole("number")), told.names("near"), asked.prefix
+    ),
+    ("style", "too_long"): lambda told, asked: styles.styles_too_long(told.whole("most")),
     ("width", "bad_size"): lambda told, asked: _size_out_of_bounds(told),
     ("height", "bad_size"): lambda told, asked: _size_out_of_bounds(told),
     ("width", "too_large"): lambda told, asked: drawing.too_many_pixels(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ..language.options import FLAGS, OPTIONS
 from .escape import code
 from .jobs import typed
+from .keys import keys_problem
 from .sweep_usage import sweep_problem
 
 if TYPE_CHECKING:
@@ -60,15 +61,9 @@ def usage_problem(problem: UsageProblem, prefix: str, *, stray: str = "") -> str
             return f"{code('--' + problem.flag)} is there twice. Please say it once."
         case "glued" | "one_dash":
             return _nearly(problem)
-        case (
-            "sweep_axis"
-            | "sweep_axes"
-            | "sweep_twice"
-            | "sweep_values"
-            | "sweep_value"
-            | "sweep_many"
-            | "sweep_nothing"
-        ):
+        case "unknown_key" | "key_twice" | "bad_lines" | "bad_switch" | "long_theme" | "no_words":
+            return keys_problem(problem, prefix)
+        case code_ if code_.startswith("sweep_"):
             return sweep_problem(problem, prefix)
         case "conflict" if problem.near == ("sweep",):
             return f"{code('--' + problem.flag)} says one value, and the sweep several. Please keep one of them."
@@ -107,6 +102,13 @@ def overlooked(one: Overlooked) -> str:
     was = f"{code(one.typed)} was read as words"
     flag = code("--" + one.flag)
     match one.form:
+        case "key":
+            return f"{code(one.typed + ':')} is no key that I know, so that line was read as words."
+        case "inner_key":
+            return (
+                f"{code(one.typed + ':')} in the middle of a line was read as words; a key stands at the beginning of "
+                "a line."
+            )
         case "glued":
             return f"{was}, as it stands directly behind one; with a space before it, {flag} is a flag."
         case "one_dash":

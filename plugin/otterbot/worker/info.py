@@ -7,6 +7,9 @@ from typing import Any, Self
 
 from .json_answers import Answer, readable
 
+STRUCTURES = "structure"
+"""The feature of a worker that takes prompts by keys."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Pause(Answer):
@@ -143,6 +146,31 @@ class Loras(Answer):
     @classmethod
     def read(cls, data: Any) -> Self:
         return super().read({**data, "loras": readable(Lora, data.get("loras"))} if isinstance(data, dict) else data)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Style(Answer):
+    name: str
+    about: str = ""
+    """One line."""
+    group: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StyleFile(Answer):
+    """A file of styles of which not everything can be used."""
+
+    name: str
+    problem: str
+    """The end of a sentence that begins with its name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StyleList(Answer):
+    styles: tuple[Style, ...]
+    problems: tuple[StyleFile, ...] = ()
+    whole: bool = True
+    """False: a file or the folder could not be looked at."""
 
 
 @dataclass(frozen=True, kw_only=True)

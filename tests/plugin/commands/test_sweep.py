@@ -46,6 +46,7 @@ async def test_words_of_its_own(rig: Rig) -> None:
         ("size 512x768, 640", {"field": "size", "values": [[512, 768], [640, 640]]}),
         ("clip-skip 1,2", {"field": "clip_skip", "values": [1, 2]}),
         ("sampler euler a, ddim", {"field": "sampler", "values": ["euler a", "ddim"]}),
+        ("style watercolor, none, a+b", {"field": "style", "values": [["watercolor"], [], ["a", "b"]]}),
         ("lora penguin 0..1/3", {"field": "lora", "values": [0.0, 0.5, 1.0], "name": "penguin"}),
         ("hires 0.3,0.5", {"field": "hires", "values": [0.3, 0.5]}),
     ],

@@ -17,7 +17,12 @@ FIVE = (4.0, 7.0, 10.0, 13.0, 16.0)
 
 
 def read(text: str) -> list[tuple[Any, ...]]:
-    return [(axis.option, axis.values, *([axis.name] if axis.name else [])) for axis in SWEEP.typed(text)]
+    found = []
+    for axis in SWEEP.typed(text):
+        styles = axis.option == "style"
+        values = tuple(map(SWEEP.kinds["style"].written, axis.values)) if styles else axis.values
+        found.append((axis.option, values, *([axis.name] if axis.name else [])))
+    return found
 
 
 @pytest.mark.parametrize(
@@ -49,6 +54,7 @@ def read(text: str) -> list[tuple[Any, ...]]:
         ("size 512..1024/3", [("size", ((512, 512), (768, 768), (1024, 1024)))]),
         ("sampler euler a, dpm++ 2m karras", [("sampler", ("euler a", "dpm++ 2m karras"))]),
         ('model ssd-1b,"my, model"', [("model", ("ssd-1b", "my, model"))]),
+        ("style watercolor, pixel art+backlit, none", [("style", ("watercolor", "pixel art,backlit", "none"))]),
         ("lora penguin 0.2..1", [("lora", (0.2, 0.4, 0.6, 0.8, 1.0), "penguin")]),
         ('lora "my penguin" 0.5, 1', [("lora", (0.5, 1.0), "my penguin")]),
         ("lora penguin=-1..1", [("lora", (-1.0, -0.5, 0.0, 0.5, 1.0), "penguin")]),

@@ -105,6 +105,7 @@ INSERT_IMAGE = """
 ADOPT_IMAGE = f"{INSERT_IMAGE} ON CONFLICT (image_id) DO NOTHING"
 IMAGES_OF_JOB = "SELECT * FROM images WHERE job_id = ? AND gone_at IS NULL ORDER BY idx"
 IMAGE_DELIVERED = "UPDATE images SET delivered_at = COALESCE(delivered_at, ?) WHERE image_id = ?"
+IMAGE_KEPT = "UPDATE images SET kept = ? WHERE image_id = ?"
 IMAGES_GONE = """
     UPDATE images SET gone_at = COALESCE(gone_at, ?) WHERE relpath IN (SELECT value FROM json_each(?))"""
 
@@ -112,7 +113,8 @@ _FORGET_RECORD = """
     UPDATE rows SET result = json_set(
         result, '$.filename', 'picture.png', '$.record.asked', json('{}'),
         '$.record.used.prompt', '', '$.record.used.expansion', NULL, '$.record.used.negative_prompt', '',
-        '$.record.used.chance', NULL, '$.record.used.styles', json('[]'), '$.record.used.styled', NULL,
+        '$.record.used.structure', NULL, '$.record.used.chance', NULL,
+        '$.record.used.styles', json('[]'), '$.record.used.styled', NULL,
         '$.record.used.init_image', NULL, '$.record.used.mask', NULL, '$.record.used.control', NULL,
         '$.record.used.loras', json('[]'), '$.record.used.embeddings', json('[]'), '$.notes', json('[]'), '$.alt', NULL)
     WHERE result IS NOT NULL AND """
@@ -176,7 +178,8 @@ FORGET_TEXT = """
 FORGET_REQUESTS = f"""
     UPDATE jobs SET forgotten = 1, request = json_set(
         request, '$.prompt', '', '$.expansion', NULL, '$.negative_prompt', '', '$.theme', NULL, '$.asked', json('{{}}'),
-        '$.chance', NULL, '$.styles', json('[]'), '$.init_image', NULL, '$.mask', NULL, '$.control', NULL,
+        '$.structure', NULL, '$.chance', NULL, '$.styles', json('[]'),
+        '$.init_image', NULL, '$.mask', NULL, '$.control', NULL,
         '$.loras', json('[]'), '$.embeddings', json('[]'), '$.notes', json('[]'), '$.each', json('[]'),
         '$.sweep', json('[]'), '$.sheet', NULL)
     WHERE private = 1 AND forgotten = 0 AND kind = 'image'
