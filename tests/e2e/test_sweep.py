@@ -1,4 +1,4 @@
-"""One labelled sheet over a setting or two: what comes, what is refused before anything is drawn, what a restart does."""
+"""One labelled sheet over a setting or two: what comes, what is refused at once, what a restart leaves."""
 
 from __future__ import annotations
 
