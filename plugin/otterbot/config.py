@@ -73,6 +73,8 @@ class DrawValues:
     """Whether a safety checker looks at every picture, in rooms that have not chosen."""
     expand: bool = key(False, flag)
     """Whether a language model writes the prompts of pictures, in rooms that have not chosen."""
+    watch: bool = key(False, flag)
+    """Whether pictures are shown while they are drawn, in rooms that have not chosen."""
 
 
 @dataclass(frozen=True, kw_only=True)

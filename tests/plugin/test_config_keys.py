@@ -66,6 +66,7 @@ OTHER: dict[str, Any] = {
     "draw.count": 2,
     "draw.safe": True,
     "draw.expand": True,
+    "draw.watch": True,
     "limits.count": 4,
     "limits.sweep": 9,
     "limits.steps": 50,

@@ -70,6 +70,10 @@ def picture_request(
         body["safety"] = True
     if around.described:
         body["describe"] = True
+    if asked.watch or (asked.watch is None and around.watched and not around.safe):
+        body["preview"] = True  # a room that is used to both need not be told each time that there is none
+    if asked.film:
+        body["film"] = True
     body = {key: value for key, value in body.items() if value is not None}
     return NewRequest(kind="image", body=body, asked=typed, notes=tuple(notes), thread=thread)
 

@@ -32,6 +32,8 @@ class Circumstances:
     """Whether the room wants prompts to be expanded; ``None``: it has not chosen."""
     described: bool = False
     """Whether it is to say what it shows."""
+    watched: bool = False
+    """Whether it is shown while it is drawn."""
     style: Styles | None = None
     """What the room's pictures look like where nobody says it; ``None``: it has not chosen."""
     styles: Mapping[str, StyleChoice] = field(default_factory=dict)
@@ -64,6 +66,7 @@ async def circumstances_in(room: str, settings: RoomSettings, values: Values) ->
         safe=await settings.safe(room),
         expand=None if expand is None else expand == "on",
         described=await settings.described(room),
+        watched=await settings.watched(room),
         style=await settings.style(room),
         styles=await settings.own_styles(room),
         room=await settings.defaults(room),

@@ -34,6 +34,8 @@ def swept(wanted: DrawOptions, around: Circumstances, *, seed: int, other: int, 
         raise Unusable(texts.sweep_too_many(count, around.sweep_max))
     if "hires" in named and wanted.hires is None:
         raise Unusable(texts.sweep_needs_hires(prefix))
+    if wanted.film:
+        raise Unusable(texts.SWEEP_NO_FILM)
     if "strength" in named and start is None:
         raise Unusable(texts.strength_needs_a_picture(prefix))
     for axis in axes:

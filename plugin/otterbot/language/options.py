@@ -97,6 +97,10 @@ class DrawOptions:
     """The picture is a ControlNet's input, and no init image then."""
     sweep: tuple[Axis, ...] | None = None
     """A picture for each value of a setting, or of two."""
+    watch: bool | None = None
+    """It is shown while it is drawn; false: it is not, whatever the room is used to."""
+    film: bool | None = None
+    """How it was drawn is shown as well, as an animation."""
     expand: bool | None = None
     """A language model writes the prompt around these words; false: it does not, whatever the room is used to."""
     explain: bool | None = None
@@ -338,6 +342,22 @@ OPTIONS = (
         does="a labelled sheet with a picture for each value of a setting, or of two; see [`!sweep`](#sweep)",
         wants="A sweep takes a setting and its values, such as `--sweep cfg=4..16` or `--sweep steps=10,20,40`. "
         "{!help sweep} lists the settings.",
+    ),
+    Option(
+        name="watch", kind=Bare(), fields=("watch",), word=True, sent=False, recorded=False, meant=("preview", "live"),
+        example="--watch", gives="shows it while it is drawn",
+        takes="nothing", does="shows it while it is drawn; see [below](#watching)",
+    ),
+    Option(
+        name="unwatched", kind=Constant(False), fields=("watch",), sent=False, recorded=False,
+        meant=("no-watch", "nowatch"),
+        takes="nothing", does="not that, in a room where pictures are watched",
+    ),
+    Option(
+        name="film", kind=Bare(), fields=("film",), word=True, sent=False, recorded=False, commands=DRAWN,
+        meant=("video", "gif", "animation", "timelapse"),
+        example="--film", gives="with a short film of how it was drawn",
+        takes="nothing", does="with a short film of how it was drawn; see [below](#watching)",
     ),
     Option(
         name="expand", kind=Bare(), fields=("expand",), commands=DRAWN, recorded=False,

@@ -28,5 +28,6 @@ from .sweeps import *  # noqa: F403
 from .upgrades import *  # noqa: F403
 from .usage import *  # noqa: F403
 from .waiting import *  # noqa: F403
+from .watching import *  # noqa: F403
 from .words import *  # noqa: F403
 from .worker import *  # noqa: F403

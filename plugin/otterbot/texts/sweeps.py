@@ -11,6 +11,7 @@ def sweep_too_many(count: int, most: int) -> str:
     return f"That sweep has {count} pictures; here I draw at most {most} in one. Please ask for fewer values."
 
 
+SWEEP_NO_FILM = "A sweep comes as one sheet, so there is no film of it. Please leave out `--film`, or the sweep."
 SWEEP_MODELS_OWN = "Settings that nobody typed are each model's own."
 
 
