@@ -39,7 +39,8 @@ async def show_or_set_model(services: Services, message: Message, intent: Intent
         return say(str(refusal))
     chosen = Chosen(name=model.name, source="room")
     left_out = await room_checks.left_out(services, message.room_id, chosen)
-    return _set(model.name, texts.model_set(model.name, left_out))
+    said = " ".join(part for part in (texts.model_set(model.name, left_out), texts.is_here(model)) if part)
+    return _set(model.name, said)
 
 
 def _unchecked(name: str, prefix: str) -> Outcome:
