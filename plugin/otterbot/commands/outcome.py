@@ -56,6 +56,8 @@ class Outcome:
     cancel: tuple[str, ...] = ()
     """Keys of requests to cancel, in this room only."""
     setting: RoomSetting | None = None
+    told: tuple[str, ...] = ()
+    """Warnings that the reply says, so that it is known for a day."""
     again: Request | None = None
     """A request to be made once more, with what is ``asked`` in it."""
     parts: tuple[Part, ...] = ()

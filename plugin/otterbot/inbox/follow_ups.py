@@ -21,6 +21,7 @@ from ..requests.completion import REPLACED
 from ..requests.delivery import Delivery
 from ..store.part_names import REPLY, SAME
 from ..store.quotas import Quota
+from ..store.room_store import told_as
 from ..store.rows import Kind, Part, Rank, Request, key_of
 from ..store.store import Commit, Store
 from ..waiting import surely
@@ -86,6 +87,7 @@ class FollowUps:
             stop=stop,
             outcome=REPLACED if replaced else "cancelled",
             setting=None if outcome.setting is None else (outcome.setting.name, outcome.setting.value),
+            told=() if repeated else [told_as(warning) for warning in outcome.told],
             quotas=await self._quotas(request),
         )
         done = await self._surely(lambda: self._store.commit(commit))

@@ -121,6 +121,17 @@ async def upgrade_v8(conn: Connection) -> None:
     await conn.execute("CREATE INDEX requests_created ON requests (created_at)")
 
 
+async def upgrade_v9(conn: Connection) -> None:
+    await conn.execute(
+        """CREATE TABLE told (
+            room_id TEXT NOT NULL,
+            what    TEXT NOT NULL,
+            at      DOUBLE PRECISION NOT NULL,
+            PRIMARY KEY (room_id, what)
+        )"""
+    )
+
+
 upgrade_table.register(upgrade_v1, description="Requests, parts, handled events, rooms and their settings")
 upgrade_table.register(upgrade_v2, description="When the message of a request was sent")
 upgrade_table.register(upgrade_v3, description="Why a part could not be sent")
@@ -129,3 +140,4 @@ upgrade_table.register(upgrade_v5, description="Rooms that were upgraded, and re
 upgrade_table.register(upgrade_v6, description="Requests as the worker has resolved them")
 upgrade_table.register(upgrade_v7, description="Requests that were made by reactions")
 upgrade_table.register(upgrade_v8, description="How much requests ask for, and what came of it")
+upgrade_table.register(upgrade_v9, description="Warnings that a room has been told")

@@ -40,6 +40,8 @@ class Commit:
     outcome: str = "cancelled"
     """Of what is cancelled; ``replaced`` by what the edited message asks for now."""
     setting: tuple[str, str | None] | None = None
+    told: Sequence[str] = ()
+    """Warnings that the room is told with it, by what :func:`~.room_store.told_as` makes of them."""
     quotas: Sequence[Quota] = ()
     """What the request has to be within, or nothing of all this is stored."""
 
@@ -108,6 +110,8 @@ class Store(RequestStore, PartStore, RoomStore):
                 await inserts.add_request(conn, commit.request)
             for part in commit.parts:
                 await inserts.add_part(conn, part, now)
+            for what in commit.told:
+                await conn.execute(sql.TELL, commit.room_id, what, now)
             if commit.setting is not None:
                 await inserts.put_setting(conn, commit.room_id, *commit.setting)
             return Committed(
@@ -126,6 +130,7 @@ class Store(RequestStore, PartStore, RoomStore):
 
         async def work(conn: Connection) -> None:
             await conn.execute(sql.PRUNE_HANDLED, now - KEEP_HANDLED)
+            await conn.execute(sql.PRUNE_TOLD, now - 2 * DAY)
             await conn.execute(sql.PRUNE_REQUESTS, now - KEEP_REQUESTS)
             await conn.execute(sql.PRUNE_PARTS, now - KEEP_REQUESTS)
             await conn.execute(sql.PRUNE_PICTURES, now - KEEP_PICTURES)

@@ -731,7 +731,7 @@ async def test_cancel_all(rig: Rig) -> None:
 
 async def test_status(rig: Rig) -> None:
     said = await rig.answer("!status")
-    for word in ("Ready", "GTX 1070", "8.0 GiB", "3.0 GiB free", "Queue: empty", "`llama3.2:3b`", "`ssd-1b`"):
+    for word in ("Ready", "GTX 1070", "3.0 of 8.0 GiB free", "Queue: empty", "`llama3.2:3b`", "`ssd-1b`"):
         assert word in said
     rig.worker.info |= {
         "pause": {"paused": True, "until": time.time() + 3600}, "notice": "Pictures come from otter-mini, because *x*.",
@@ -774,11 +774,36 @@ LEASES: list[tuple[dict[str, Any] | None, str | None]] = [
 @pytest.mark.parametrize(("lease", "line"), LEASES)
 async def test_status_says_who_has_the_card(rig: Rig, lease: dict[str, Any] | None, line: str | None) -> None:
     rig.worker.info |= {"lease": lease}
-    said = (await rig.answer("!status")).splitlines()
+    assert "On the card" not in await rig.answer("!status"), "too long for a phone"
+    said = (await rig.answer("!status all")).splitlines()
     if line is None:
         assert not any("On the card" in one or "take turns" in one for one in said)
     else:
         assert line in said
+
+
+async def test_a_warning_is_said_once_a_day_in_a_room(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    rig.services.warnings.append("The disk is nearly full.")
+    rig.worker.info |= {"notice": "Pictures come from otter-mini."}
+    first = await rig.answer("!status")
+    for word in ("⚠️ The disk is nearly full.", "⚠️ Pictures come from otter\\-mini\\."):
+        assert word in first
+    second = await rig.answer("!status")
+    assert "⚠️" not in second
+    assert "2 warnings as before: `!status all`" in second
+    for line in second.splitlines():
+        assert len(re.sub(r"[*`\\]", "", line)) <= 47, "as wide as a phone"
+    assert "⚠️ The disk is nearly full." in await rig.answer("!status all")
+    assert "⚠️ The disk is nearly full." in await rig.answer("!status", room="!other:test"), "other rooms read it, too"
+    rig.services.warnings.append("Something new.")
+    assert "⚠️ Something new." in await rig.answer("!status")
+    await rig.services.store.move_row("UPDATE told SET at = at - $1 RETURNING what", 90_000.0)
+    assert await rig.answer("!status") == first.rstrip() + "\n- ⚠️ Something new."
+    await rig.worker.stop()
+    rig.services.worker._info = None
+    said = await rig.answer("!status")
+    assert said.startswith(texts.WORKER_OFF)
+    assert "warnings as before" in said
 
 
 @pytest.mark.parametrize("ahead", [-7200.0, 7200.0])

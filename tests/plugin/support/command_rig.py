@@ -19,6 +19,7 @@ from otterbot.commands.services import Services
 from otterbot.config import Values
 from otterbot.errors import AnswerLost, RateLimited, Unanswered
 from otterbot.language.message import Message, from_raw
+from otterbot.store.room_store import told_as
 from otterbot.store.rows import Request, key_of
 from otterbot.store.store import Commit
 from otterbot.worker.client import Address
@@ -61,7 +62,14 @@ class Rig:
             request = self._request(message, outcome.request) if outcome.request is not None else None
             setting = (outcome.setting.name, outcome.setting.value) if outcome.setting is not None else None
             await self.services.store.commit(
-                Commit(mark=message.mark, room_id=room, request=request, cancel=outcome.cancel, setting=setting)
+                Commit(
+                    mark=message.mark,
+                    room_id=room,
+                    request=request,
+                    cancel=outcome.cancel,
+                    setting=setting,
+                    told=[told_as(warning) for warning in outcome.told],
+                )
             )
             if request is not None:
                 self.open.append(request)
