@@ -24,11 +24,13 @@ from .config_checks import (
     flag,
     ignored_patterns,
     local_path,
+    names,
     natural,
     offer,
     optional,
     power_level,
     prefix,
+    room,
     seconds,
     size,
     text,
@@ -64,11 +66,15 @@ class DrawValues:
     sampler: str | None = key(None, optional(word))
     negative_prompt: str | None = key(None, optional(text))
     """``None``: the model's own; ``""``: none at all."""
+    style: tuple[str, ...] = key((), names)
+    """Styles of pictures, in rooms that have not chosen."""
     count: int = key(1, natural(1, 8))
     safe: bool = key(False, flag)
     """Whether a safety checker looks at every picture, in rooms that have not chosen."""
     expand: bool = key(False, flag)
     """Whether a language model writes the prompts of pictures, in rooms that have not chosen."""
+    watch: bool = key(False, flag)
+    """Whether pictures are shown while they are drawn, in rooms that have not chosen."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,6 +163,8 @@ class Values:
     limits: LimitValues = field(default_factory=LimitValues)
     power: PowerValues = field(default_factory=PowerValues)
     status: StatusValues = field(default_factory=StatusValues)
+    gallery_room: str | None = key(None, optional(room))
+    """Where pictures are copied that people keep with ⭐."""
     reactions: ReactionValues = field(default_factory=ReactionValues)
     keep_hours: float = key(24.0, seconds(0.01, 24 * 7))
     """At most the seven days for which the worker knows a request again."""

@@ -15,6 +15,7 @@ from .option_kinds import BadValue, Bare, Constant, Factor, Kind, Name, NeverTyp
 from .option_values import FACTORS, MAX_SEED, SHAPE, SHAPES, UPSCALERS, Control, Hires, KeyChange, Variation, WordChange
 from .problems import Refused
 from .structures import Structure
+from .style_values import Styles, StylesOf
 
 STEPS = Whole(1, 200)
 CFG = Number(0, 30)
@@ -49,6 +50,8 @@ class DrawOptions:
     """``3:2``, ``square``, ``portrait``, ``landscape``: the worker makes a size of it. Never together with a size."""
     seed: int | Literal["same", "random"] | None = None
     variation: Variation | None = None
+    style: Styles | None = None
+    """``()`` (typed as ``--style none``): none at all, whatever the room is used to."""
     model: str | None = None
     sampler: str | None = None
     clip_skip: int | None = None
@@ -62,6 +65,10 @@ class DrawOptions:
     """Only what is transparent in the init image changes."""
     control: Control | None = None
     """The picture is a ControlNet's input, and no init image then."""
+    watch: bool | None = None
+    """It is shown while it is drawn; false: it is not, whatever the room is used to."""
+    film: bool | None = None
+    """How it was drawn is shown as well, as an animation."""
     expand: bool | None = None
     """A language model writes the prompt around these words; false: it does not, whatever the room is used to."""
     explain: bool | None = None
@@ -113,6 +120,13 @@ class Option:
         """The fields for a typed value. Raises :class:`Refused`."""
         try:
             return self._filled(self.kind.typed(text))
+        except BadValue as bad:
+            raise Refused(bad.code, self.name) from None
+
+    def also(self, before: Any, text: str) -> dict[str, Any]:
+        """The fields for a value that is typed beside one that was typed ``before``. Raises :class:`Refused`."""
+        try:
+            return self._filled(self.kind.together(before, self.kind.typed(text)))
         except BadValue as bad:
             raise Refused(bad.code, self.name) from None
 
@@ -211,6 +225,14 @@ OPTIONS = (
         "like, the other seed: `--variation 42:0.2`.",
     ),
     Option(
+        name="style", kind=StylesOf(), fields=("style",), commands=DRAWN, meant=("styles", "preset"), label="Style",
+        example="--style watercolor", gives="how it looks; several with a comma: `--style watercolor,backlit`",
+        takes="a name from `!styles`, or several: `watercolor,backlit`; `none`",
+        does="how it looks: the words of a style around yours; several in order; see [below](#styles)",
+        wants="`--style` takes the name of a style, or several with commas between them, such as `--style "
+        "watercolor,backlit`, or `none`. {!styles} lists them.",
+    ),
+    Option(
         name="model", kind=Name(), fields=("model",), meant=("checkpoint",), label="Model",
         example="--model NAME", gives="another model",
         takes="a name from `!models`", does="another model for this picture",
@@ -279,6 +301,22 @@ OPTIONS = (
         does="with a picture: it steers a new one, by its edges; see [below](#along-a-picture)",
         wants="`--control` takes `canny` or the name of a ControlNet, and behind it, if you like, how much it steers, "
         f"from {CONTROL.least:g} to {CONTROL.most:g}: `--control canny:0.7`.",
+    ),
+    Option(
+        name="watch", kind=Bare(), fields=("watch",), word=True, sent=False, recorded=False, meant=("preview", "live"),
+        example="--watch", gives="shows it while it is drawn",
+        takes="nothing", does="shows it while it is drawn; see [below](#watching)",
+    ),
+    Option(
+        name="unwatched", kind=Constant(False), fields=("watch",), sent=False, recorded=False,
+        meant=("no-watch", "nowatch"),
+        takes="nothing", does="not that, in a room where pictures are watched",
+    ),
+    Option(
+        name="film", kind=Bare(), fields=("film",), word=True, sent=False, recorded=False, commands=DRAWN,
+        meant=("video", "gif", "animation", "timelapse"),
+        example="--film", gives="with a short film of how it was drawn",
+        takes="nothing", does="with a short film of how it was drawn; see [below](#watching)",
     ),
     Option(
         name="expand", kind=Bare(), fields=("expand",), commands=DRAWN, recorded=False,

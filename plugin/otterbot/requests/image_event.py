@@ -53,6 +53,17 @@ async def upload(http: MatrixHttp, data: bytes, mimetype: str, *, encrypted: boo
     return Uploaded(file=file)
 
 
+async def is_encrypted(encryption: Encryption, request: Request, room: str) -> bool:
+    """Whether what is uploaded for the request has to be encrypted. Raises :class:`CannotEncrypt`, and where it cannot
+    be known as :meth:`Encryption.is_encrypted`."""
+    encrypted = await encryption.is_encrypted(room)
+    if encrypted and not encryption.possible:
+        raise CannotEncrypt("no end-to-end encryption in this client")
+    if not encrypted and request.private and request.moved:
+        raise CannotEncrypt("it was asked for in an encrypted room")
+    return encrypted
+
+
 async def _thumbnail(
     worker: WorkerClient, http: MatrixHttp, result: ImageResult, *, encrypted: bool
 ) -> Uploaded | None:
@@ -81,11 +92,7 @@ async def picture_content(
 
     Raises the errors of :mod:`..errors`; nothing is uploaded in the clear into an encrypted room.
     """
-    encrypted = await encryption.is_encrypted(part.room_id)
-    if encrypted and not encryption.possible:
-        raise CannotEncrypt("no end-to-end encryption in this client")
-    if not encrypted and request.private and request.moved:
-        raise CannotEncrypt("it was asked for in an encrypted room")
+    encrypted = await is_encrypted(encryption, request, part.room_id)
 
     async def picture() -> Uploaded:
         data = await worker.image(result.image_id)
@@ -141,7 +148,6 @@ async def _described(
 ) -> dict[str, Any]:
     index = int(part.part.split("/")[1])
     used = result.record.get("used")
-    prompt = str(used.get("prompt", "")) if isinstance(used, dict) else ""
     notes = [*(request.notes if index == 0 else ()), *(texts.plain_sentence(note) for note in result.notes)]
     if hint is not None and index == 0:
         notes.append(hint)
@@ -150,7 +156,8 @@ async def _described(
     asked = [texts.asked_in_the_room_before(request.sender)] if request.moved else []
     # Clients read the body aloud, from its beginning; none reads a field that is for alt texts alone.
     alt = [texts.alt_text(result.alt)] if result.alt else []
-    body, html = await parse_formatted("\n\n".join((*asked, *alt, texts.caption(prompt, result.record, own), *notes)))
+    caption = texts.caption(texts.words_of(used), result.record, own)
+    body, html = await parse_formatted("\n\n".join((*asked, *alt, caption, *notes)))
     return {
         "msgtype": "m.image",
         "body": body,
@@ -167,6 +174,12 @@ async def _described(
         "m.mentions": {},
         **event_content.related(request),
         event_content.OUR_KEY: event_content.ours(
-            part.key, part.part, index=index, record=event_content.canonical(result.record), **_start(request)
+            part.key,
+            part.part,
+            index=index,
+            record=event_content.canonical(result.record),
+            image=result.image_id,
+            by=request.sender,
+            **_start(request),
         ),
     }

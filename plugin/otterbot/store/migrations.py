@@ -123,6 +123,37 @@ async def upgrade_v8(conn: Connection) -> None:
 
 async def upgrade_v9(conn: Connection) -> None:
     await conn.execute(
+        """CREATE TABLE kept (
+            event_id TEXT NOT NULL,
+            sender   TEXT NOT NULL,
+            room_id  TEXT NOT NULL,
+            reaction TEXT NOT NULL,
+            credit   TEXT NOT NULL,
+            copy     TEXT,
+            at       DOUBLE PRECISION NOT NULL,
+            PRIMARY KEY (event_id, sender)
+        )"""
+    )
+    await conn.execute("CREATE INDEX kept_reaction ON kept (reaction)")
+    await conn.execute("ALTER TABLE parts ADD COLUMN keep_owed INTEGER NOT NULL DEFAULT 0")
+
+
+async def upgrade_v10(conn: Connection) -> None:
+    await conn.execute(
+        """CREATE TABLE styles (
+            room_id         TEXT NOT NULL,
+            key             TEXT NOT NULL,
+            name            TEXT NOT NULL,
+            prompt          TEXT NOT NULL,
+            negative_prompt TEXT NOT NULL,
+            saved_at        DOUBLE PRECISION NOT NULL,
+            PRIMARY KEY (room_id, key)
+        )"""
+    )
+
+
+async def upgrade_v11(conn: Connection) -> None:
+    await conn.execute(
         """CREATE TABLE told (
             room_id TEXT NOT NULL,
             what    TEXT NOT NULL,
@@ -140,4 +171,6 @@ upgrade_table.register(upgrade_v5, description="Rooms that were upgraded, and re
 upgrade_table.register(upgrade_v6, description="Requests as the worker has resolved them")
 upgrade_table.register(upgrade_v7, description="Requests that were made by reactions")
 upgrade_table.register(upgrade_v8, description="How much requests ask for, and what came of it")
-upgrade_table.register(upgrade_v9, description="Warnings that a room has been told")
+upgrade_table.register(upgrade_v9, description="Pictures that people keep")
+upgrade_table.register(upgrade_v10, description="Styles of rooms")
+upgrade_table.register(upgrade_v11, description="Warnings that a room has been told")

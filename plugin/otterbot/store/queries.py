@@ -131,6 +131,26 @@ OWE_DELETE_OF = "UPDATE parts SET delete_owed = 1 WHERE key = $1 AND part = $2 A
 DELETES_OWED = "SELECT * FROM parts WHERE delete_owed = 1"
 DELETE_PAID = "UPDATE parts SET delete_owed = 0 WHERE key = $1 AND part = $2 RETURNING key"
 
+# -- pictures that are kept or deleted by whoever may
+ADOPT = (
+    "INSERT INTO parts (key, part, room_id, kind, rank, state, content, event_id, image_id, acked, delete_owed, "
+    "updated_at, moved) VALUES ($1, $2, $3, $4, $5, 'sent', NULL, $6, $7, 1, 0, $8, 0) "
+    "ON CONFLICT (key, part) DO NOTHING"
+)
+"""A picture that stands in the room, as its event says; the database may have forgotten it."""
+DISCARD = "UPDATE parts SET delete_owed = 1, keep_owed = 0 WHERE key = $1 AND part = $2"
+KEEP = (
+    "INSERT INTO kept (event_id, sender, room_id, reaction, credit, copy, at) VALUES ($1, $2, $3, $4, $5, $6, $7) "
+    "ON CONFLICT (event_id, sender) DO UPDATE SET reaction = $4"
+)
+OWE_KEEP = "UPDATE parts SET keep_owed = 1 WHERE event_id = $1 AND delete_owed = 0"
+LET_GO = "DELETE FROM kept WHERE reaction = $1 RETURNING event_id"
+LET_GO_OF = "DELETE FROM kept WHERE event_id = $1"
+IS_KEPT = "SELECT 1 FROM kept WHERE event_id = $1 LIMIT 1"
+COPIED = "SELECT * FROM kept WHERE copy = $1 ORDER BY at LIMIT 1"
+KEEPS_OWED = "SELECT * FROM parts WHERE keep_owed = 1"
+KEEP_PAID = "UPDATE parts SET keep_owed = 0 WHERE key = $1 AND part = $2 RETURNING key"
+
 # -- requests that move with their room
 MOVE_REQUESTS = (
     "UPDATE requests SET asked_in = COALESCE(asked_in, room_id), room_id = $2, "
@@ -161,6 +181,17 @@ SET = (
 UNSET = "DELETE FROM settings WHERE room_id = $1 AND name = $2"
 SETTINGS = "SELECT name, value FROM settings WHERE room_id = $1"
 INHERIT = "INSERT INTO settings (room_id, name, value) VALUES ($1, $2, $3) ON CONFLICT (room_id, name) DO NOTHING"
+STYLES = "SELECT key, name, prompt, negative_prompt FROM styles WHERE room_id = $1 ORDER BY saved_at, key"
+SAVE_STYLE = (
+    "INSERT INTO styles (room_id, key, name, prompt, negative_prompt, saved_at) VALUES ($1, $2, $3, $4, $5, $6) "
+    "ON CONFLICT (room_id, key) DO UPDATE SET name = $3, prompt = $4, negative_prompt = $5, saved_at = $6"
+)
+DELETE_STYLE = "DELETE FROM styles WHERE room_id = $1 AND key = $2"
+INHERIT_STYLES = (
+    "INSERT INTO styles (room_id, key, name, prompt, negative_prompt, saved_at) "
+    "SELECT CAST($1 AS TEXT), key, name, prompt, negative_prompt, saved_at FROM styles WHERE room_id = $2 "
+    "ON CONFLICT (room_id, key) DO NOTHING"
+)
 PREDECESSOR = "SELECT predecessor FROM rooms WHERE room_id = $1"
 PREDECESSOR_SET = (
     "INSERT INTO rooms (room_id, predecessor) VALUES ($1, $2) ON CONFLICT (room_id) DO UPDATE SET predecessor = $2 "

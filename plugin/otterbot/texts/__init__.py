@@ -22,8 +22,10 @@ from .reactions import *  # noqa: F403
 from .refusals import *  # noqa: F403
 from .rooms import *  # noqa: F403
 from .starts import *  # noqa: F403
+from .styles import *  # noqa: F403
 from .upgrades import *  # noqa: F403
 from .usage import *  # noqa: F403
 from .waiting import *  # noqa: F403
+from .watching import *  # noqa: F403
 from .words import *  # noqa: F403
 from .worker import *  # noqa: F403

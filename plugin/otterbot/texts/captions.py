@@ -44,11 +44,27 @@ def summary(record: Mapping[str, Any], own: ModelDefaults | None = None) -> str:
         parts.append(plain(str(used["model"]), 60))
     if numeric.whole(used.get("seed")) is not None:
         parts.append(f"seed {used['seed']}{_towards(used.get('variation'))}")
+    parts += _styles(used.get("styles"))
     parts += _settings(used, _Usual(record.get("asked"), own))
     parts += _larger(used)
     if own is None and (took := seconds_taken(record)):
         parts.append(duration(took))
     return " · ".join(parts)
+
+
+def _styles(styles: Any) -> list[str]:
+    """``style watercolor, backlit``."""
+    found = [one.get("name") for one in styles if isinstance(one, Mapping)] if isinstance(styles, list) else []
+    names = [plain(one, 40) for one in found if isinstance(one, str)]
+    return [f"style {', '.join(names)}"] if names else []
+
+
+def words_of(used: Any) -> str:
+    """A picture's words: those before its styles, which are named by themselves."""
+    if not isinstance(used, Mapping):
+        return ""
+    styled = used.get("styled")
+    return str((styled if isinstance(styled, Mapping) else used).get("prompt") or "")
 
 
 class _Usual:

@@ -68,6 +68,8 @@ class Rig:
                     request=request,
                     cancel=outcome.cancel,
                     setting=setting,
+                    style=outcome.style,
+                    unstyle=outcome.unstyle,
                     told=[told_as(warning) for warning in outcome.told],
                 )
             )
