@@ -15,6 +15,7 @@ from ..language.options import DrawOptions
 from ..language.style_values import worded
 from .context import Circumstances
 from .outcome import NewRequest, Unusable
+from .swept import swept
 
 Layers = Sequence[Mapping[str, Any]]
 
@@ -64,6 +65,7 @@ def picture_request(
         to = other if wanted.variation.seed is None else wanted.variation.seed
         body["variation"] = {"seed": to, "strength": wanted.variation.strength}
     body |= _from_picture(wanted, start)
+    body |= swept(wanted, around, seed=seed, other=other, start=start)
     if around.safe:
         body["safety"] = True
     if around.described:
