@@ -72,10 +72,26 @@ class DrawValues:
 
 
 @dataclass(frozen=True, kw_only=True)
+class QuotaValues:
+    """``None``: no limit."""
+
+    per_day: int | None = key(None, optional(natural(0, 1_000_000)))
+    """Pictures within 24 hours."""
+    cooldown_seconds: float | None = key(None, optional(seconds(0, 86_400)))
+    """From one request for pictures to the next."""
+    answers_per_day: int | None = key(None, optional(natural(0, 1_000_000)))
+    """Of chats."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class LimitValues:
     count: int = key(8, natural(1, 8))
     steps: int = key(200, natural(1, 200))
     prompt_length: int = key(4000, natural(1, 4000))
+    person: QuotaValues = field(default_factory=QuotaValues)
+    room: QuotaValues = field(default_factory=QuotaValues)
+    instance: QuotaValues = field(default_factory=QuotaValues)
+    exempt_moderators: bool = key(False, flag)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,6 +19,7 @@ from ..chat.turn_delivery import Chats
 from ..chat.typing_notice import Typing
 from ..commands import reactions
 from ..commands.drawn_by_chat import DrawnByChat
+from ..commands.limits import Limits
 from ..commands.outcome import Outcome
 from ..commands.permissions import Permissions
 from ..commands.predecessors import Predecessors
@@ -166,7 +167,8 @@ async def build(around: Surroundings) -> Parts:
     )
     descriptions = Descriptions(store, links.worker, outbox, starts, around.prefix)
     typing = Typing(links.http, around.bot, active.worker, values)
-    drawn = DrawnByChat(permissions, settings, values, store.clock)
+    limits = Limits(permissions, settings, values)
+    drawn = DrawnByChat(permissions, settings, limits, values, store)
     chats = Chats(
         store,
         links.worker,
@@ -208,7 +210,7 @@ async def build(around: Surroundings) -> Parts:
         outbox=outbox,
         delivery=delivery,
         history=history,
-        services=_services(around, links, delivery, settings, permissions, calls),
+        services=_services(around, links, delivery, settings, permissions, limits, calls),
         predecessors=predecessors,
         upgrades=upgrades,
         sending=sending,
@@ -234,6 +236,7 @@ def _services(
     delivery: Delivery,
     settings: RoomSettings,
     permissions: Permissions,
+    limits: Limits,
     calls: Calls,
 ) -> Services:
     return Services(
@@ -246,6 +249,7 @@ def _services(
         encryption=links.encryption,
         settings=settings,
         permissions=permissions,
+        limits=limits,
         calls=calls,
         log=around.log,
     )
@@ -293,6 +297,7 @@ def build_inbox(
         react=partial(reactions.react, parts.services),
         unread=unread,
         values=around.values,
+        limits=parts.services.limits,
         restart_sync=around.restart_sync,
         members_changed=permissions.members_changed,
         room_changed=parts.upgrades.heard,

@@ -62,7 +62,8 @@ def again(
         typed = replace(typed, expand=True)  # it waits, and its prompt is not written yet
     chance = read_templates(record["used"]).without(typed)
     used, before, chance = _drawn(typed, used, before, chance, written=written, waits=layers is not None)
-    typed, used, before, written = other_words(typed, used, before, written, around.values.prefix)
+    notes: list[str] = []
+    typed, used, before, written = other_words(typed, used, before, written, around.values.prefix, notes)
     keeps = written is not None and not typed.expand
     began = record["used"].get("init_image") is not None
     if began:
@@ -83,7 +84,6 @@ def again(
         used = replace(used, variation=None)
     asked = completed(replace(typed, seed=None), replace(before, seed=None, count=None, variation=None))
     asked = replace(asked, prompt=asked.prompt or used.prompt, seed=_number(typed.seed))
-    notes: list[str] = []
     if typed.variation is not None and used.variation is not None:
         notes.append(texts.VARIED_BEFORE)
     base = _kept(typed, used, notes)
@@ -156,7 +156,7 @@ def upscaled(
     used = as_drawn((read_settings(record.get("used")) if record is not None else None) or DrawOptions())
     chance = read_templates(record.get("used") if record is not None else None).without(typed)
     notes: list[str] = []
-    base = DrawOptions(prompt=used.prompt)
+    base = DrawOptions(prompt=used.prompt, structure=used.structure)
     if _same_model(typed, used):
         base = DrawOptions(**{name: getattr(used, name) for name in _UPSCALED})
     elif used.model is not None:
@@ -195,6 +195,7 @@ def _kept(typed: DrawOptions, used: DrawOptions, notes: list[str]) -> DrawOption
     notes.append(texts.model_returned(typed.model or ""))
     return DrawOptions(
         prompt=used.prompt,
+        structure=used.structure,
         strength=used.strength,
         variation=used.variation,
         inpaint=used.inpaint,

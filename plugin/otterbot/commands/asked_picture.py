@@ -54,6 +54,7 @@ def picture_request(
         "layers": list(layers_of(around, numbers=base is None) if layers is None else layers),
         "most": {"steps": values.limits.steps},
         "asked": asked.asked(),
+        "structure": None if wanted.structure is None else wanted.structure.sent,
         "expansion": None if expansion is None else dict(expansion),
         "chance": None if chance is None else dict(chance),
     }

@@ -11,6 +11,7 @@ from typing import Any
 
 from ..language.chance import literal
 from ..language.option_kinds import NeverTyped, Words
+from ..language.option_values import KeyChange
 from ..language.options import DrawOptions
 
 
@@ -29,9 +30,10 @@ class Templates:
     def without(self, typed: DrawOptions) -> Templates:
         """Those of the words that nobody changes."""
         changed = typed.prompt is not None or typed.changes
+        negative = any(isinstance(one, KeyChange) and one.name == "negative" for one in typed.changes or ())
         return Templates(
             prompt=None if changed else self.prompt,
-            negative_prompt=None if typed.negative_prompt is not None else self.negative_prompt,
+            negative_prompt=None if negative or typed.negative_prompt is not None else self.negative_prompt,
         )
 
 

@@ -13,6 +13,7 @@ from ..language.line import line_of
 from ..language.message import Message
 from ..language.option_kinds import NeverTyped, Number
 from ..language.options import OPTIONS, DrawOptions
+from ..language.structures import KEYS
 from ..texts.info import info, info_of_nothing
 from .command import Command
 from .drawn_words import as_drawn, read_templates
@@ -77,6 +78,8 @@ def _rows(options: DrawOptions) -> Iterator[tuple[str, str]]:
 
 def _more(raw: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """What no flag says."""
+    if isinstance(raw.get("structure"), Mapping):
+        yield "Keys", ", ".join(key for key in KEYS if raw["structure"].get(key) is not None)
     drawn_from = read_templates(raw)
     if drawn_from.prompt is not None:
         yield "Drawn from", drawn_from.prompt

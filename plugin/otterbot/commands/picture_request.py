@@ -3,6 +3,7 @@ the worker reads the prompt."""
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -13,7 +14,8 @@ from ..language.arguments import Intent
 from ..language.chance import may_have
 from ..language.message import Message
 from ..language.option_values import MAX_SEED
-from .context import circumstances
+from ..worker.info import STRUCTURES
+from .context import BELIEVED, LOOK, circumstances
 from .find_picture import find_record
 from .outcome import NewRequest, Outcome, Unusable, say
 from .services import Services
@@ -44,7 +46,8 @@ async def outcome(services: Services, request: NewRequest, intent: Intent) -> Ou
     """What looked like a flag and was not taken is said first, under the picture or with the explanation."""
     overlooked = tuple(texts.overlooked(one) for one in intent.overlooked)
     if not intent.options.explain:
-        return Outcome(request=replace(request, notes=(*overlooked, *request.notes)))
+        old = (texts.WORKER_WITHOUT_KEYS,) if await _forgets_keys(services, request) else ()
+        return Outcome(request=replace(request, notes=(*overlooked, *request.notes, *old)))
     explained = await _explained(services, request)
     if explained.reply is None or not overlooked:
         return explained
@@ -73,4 +76,18 @@ async def _explained(services: Services, request: NewRequest) -> Outcome:
         return say(texts.EXPLAIN_AWAY)
     wishes = [body.get("expand"), *(layer.get("expand") for layer in body.get("layers", ()))]
     expands = next((wish for wish in wishes if wish is not None), False)
-    return say(texts.explained(found, expands=expands, seed=seed))
+    said = texts.explained(found, expands=expands, seed=seed)
+    if body.get("structure") is not None:
+        said = f"{texts.structure_became(str(body.get('prompt', '')))}\n\n{said}"
+    return say(said)
+
+
+async def _forgets_keys(services: Services, request: NewRequest) -> bool:
+    """Is it known that the worker knows no structures? It gets the sentence then (``requests/images.py``)."""
+    if "structure" not in (request.body or {}):
+        return False
+    try:
+        info = await asyncio.wait_for(services.worker.info(BELIEVED), LOOK)
+    except (WorkerError, TimeoutError):
+        return False
+    return STRUCTURES not in info.features

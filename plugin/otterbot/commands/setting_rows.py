@@ -8,6 +8,7 @@ from .catalogue_names import drawing_model
 from .chat_models import typed_chat_model
 from .context import known_models
 from .drawing_rows import DRAWING_ROWS
+from .limit_rows import LIMIT_ROWS
 from .model import show_or_set_model
 from .outcome import Unusable
 from .persona import show_or_set_persona
@@ -77,6 +78,7 @@ ROWS = (
         otherwise=lambda values: OPERATOR if values.model else NOBODY,
     ),
     *DRAWING_ROWS,
+    *LIMIT_ROWS,
     switch(
         SAFE,
         "Safe mode",

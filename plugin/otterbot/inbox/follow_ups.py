@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from .. import texts
-from ..commands.outcome import NewRequest, Outcome
+from ..commands.limits import Limits
+from ..commands.outcome import NewRequest, Outcome, Reply, say
 from ..config import Values
 from ..errors import MatrixError
 from ..language.message import Message
@@ -19,6 +20,7 @@ from ..outbox.queue import Outbox
 from ..requests.completion import REPLACED
 from ..requests.delivery import Delivery
 from ..store.part_names import REPLY, SAME
+from ..store.quotas import Quota
 from ..store.rows import Kind, Part, Rank, Request, key_of
 from ..store.store import Commit, Store
 from ..waiting import surely
@@ -44,6 +46,7 @@ class FollowUps:
         encryption: Encryption,
         outbox: Outbox,
         delivery: Delivery,
+        limits: Limits,
         *,
         bot: str,
         values: Callable[[], Values],
@@ -53,6 +56,7 @@ class FollowUps:
         self._encryption = encryption
         self._outbox = outbox
         self._delivery = delivery
+        self._limits = limits
         self._bot = bot
         self._values = values
         self._log = log
@@ -82,8 +86,12 @@ class FollowUps:
             stop=stop,
             outcome=REPLACED if replaced else "cancelled",
             setting=None if outcome.setting is None else (outcome.setting.name, outcome.setting.value),
+            quotas=await self._quotas(request),
         )
         done = await self._surely(lambda: self._store.commit(commit))
+        if done.over is not None:
+            await self.commit(message, say(texts.too_much(done.over)))
+            return
         if not done.fresh:
             return
         self._delivery.cancelling.were_stopped(done.stopped)
@@ -111,9 +119,19 @@ class FollowUps:
         stop = self._stopped(outcome)
         cancel = [key for key in outcome.cancel if key not in stop]
         commit = Commit(
-            mark=reaction.event_id, room_id=reaction.room_id, request=request, parts=parts, cancel=cancel, stop=stop
+            mark=reaction.event_id,
+            room_id=reaction.room_id,
+            request=request,
+            parts=parts,
+            cancel=cancel,
+            stop=stop,
+            quotas=await self._quotas(request),
         )
         done = await self._surely(lambda: self._store.commit(commit))
+        if done.over is not None:
+            thread = None if request is None else request.thread_root
+            await self.commit_reaction(reaction, Outcome(reply=Reply(text=texts.too_much(done.over), thread=thread)))
+            return
         if not done.fresh:
             return
         self._delivery.cancelling.were_stopped(done.stopped)
@@ -122,6 +140,13 @@ class FollowUps:
         self._outbox.enqueue(parts)
         if request is not None:
             self._delivery.accepted_request(request)
+
+    async def _quotas(self, request: Request | None) -> tuple[Quota, ...]:
+        """What the request has to be within."""
+        if request is None:
+            return ()
+        room, sender, kind = request.room_id, request.sender, request.kind
+        return await self._surely(lambda: self._limits.of(room, sender, kind))
 
     def _stopped(self, outcome: Outcome) -> list[str]:
         """Of what is cancelled, that of which something stays."""

@@ -10,10 +10,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from .composite_kinds import ControlBy, HiresOf, Shape, Size, VariationOf
+from .composite_kinds import ControlBy, HiresOf, Shape, Size, StructureOf, VariationOf
 from .option_kinds import BadValue, Bare, Constant, Factor, Kind, Name, NeverTyped, Number, Sampler, Seed, Whole, Words
-from .option_values import FACTORS, MAX_SEED, SHAPE, SHAPES, UPSCALERS, Control, Hires, Variation, WordChange
+from .option_values import FACTORS, MAX_SEED, SHAPE, SHAPES, UPSCALERS, Control, Hires, KeyChange, Variation, WordChange
 from .problems import Refused
+from .structures import Structure
 
 STEPS = Whole(1, 200)
 CFG = Number(0, 30)
@@ -34,8 +35,10 @@ class DrawOptions:
     """What a person typed; ``None`` is "not typed"."""
 
     prompt: str | None = None
-    changes: tuple[WordChange, ...] | None = None
+    changes: tuple[WordChange | KeyChange, ...] | None = None
     """Of the words of a picture that is there; no flag."""
+    structure: Structure | None = None
+    """The keys that the prompt and the negative prompt are joined of; no flag."""
     negative_prompt: str | None = None
     """``""`` (typed as ``--no ""``): none at all, not even the model's own."""
     steps: int | None = None
@@ -145,6 +148,9 @@ OPTIONS = (
         takes="words, up to the next flag",
         does="behind `!again` and `!vary`: these words instead of the picture's; see [below](#other-words)",
         wants="`--prompt` takes the words of the picture, such as {!again --prompt otter, red scarf}.",
+    ),
+    Option(
+        name="structure", kind=StructureOf(), fields=("structure",), flag=False, sent=False,
     ),
     Option(
         name="changes", kind=Kind(), fields=("changes",), flag=False, commands=DRAWN, sent=False, recorded=False,

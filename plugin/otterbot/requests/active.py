@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from ..clock import Clock
 from ..errors import WorkerRefused
 from ..store.part_names import PartName
+from ..store.quotas import Follow
 from ..store.rows import Part, Request, RequestState
 from ..worker.info import Pause
 from ..worker.job_events import ChatEvent
@@ -26,6 +27,8 @@ class ActiveRequest:
 
     request: Request
     job: Job | None = None
+    made: int = 0
+    """How many of its pictures count already, however it ends."""
     heard_at: float = 0.0
     """``time.monotonic()`` of the last news about the job."""
     reasons: set[str] = field(default_factory=set)
@@ -148,7 +151,7 @@ class RequestEnd:
     parts: Sequence[Part] = ()
     """Messages about it, stored in the same transaction."""
     cancel_owed: bool = False
-    follow: Request | None = None
+    follow: Follow | None = None
     """Another request that is accepted with it, in the same transaction."""
 
 

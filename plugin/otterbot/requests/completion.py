@@ -21,6 +21,7 @@ from ..store.part_names import (
     UNACK,
     PartName,
 )  # fmt: skip
+from ..store.request_store import Finished
 from ..store.rows import Kind, Part, PartState, Rank, Request, RequestState
 from ..store.store import Store
 from .active import ActiveRequest, RequestEnd
@@ -110,19 +111,17 @@ class Completion:
             active, RequestEnd(outcome=outcome, well=False, line=text, parts=[final], cancel_owed=cancel_owed)
         )
 
-    async def end(self, active: ActiveRequest, ending: RequestEnd) -> bool:
-        """Mark a request ``done``, and store its last messages and what follows in one transaction. False: something
-        else had ended it."""
+    async def end(self, active: ActiveRequest, ending: RequestEnd) -> Finished:
+        """Mark a request ``done``, and store its last messages and what follows in one transaction."""
         if not active.open:
-            return False
+            return Finished(done=False)
         await active.fall_silent()
         try:
             parts = [*ending.parts, *await closing(self._store, self._outbox, active.request, ending)]
             done = await self._store.finish(
                 active.key, ending.outcome, parts, cancel_owed=ending.cancel_owed, follow=ending.follow
             )
-            if done:
-                self._outbox.enqueue(parts)
+            self._outbox.enqueue(done.parts)
         except Exception:
             active.ending = False
             raise

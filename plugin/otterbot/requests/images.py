@@ -17,6 +17,7 @@ from ..store.part_names import FINAL, PartName
 from ..store.rows import Part, PartState, Rank, Request
 from ..store.store import Store
 from ..worker.client import WorkerClient
+from ..worker.info import STRUCTURES
 from ..worker.job_events import ChatEvent
 from ..worker.jobs import ImageResult, Job
 from . import refusal_words
@@ -67,7 +68,10 @@ class Pictures:
         """Nothing to do: delivery shows the progress."""
 
     async def body(self, active: ActiveRequest) -> dict[str, Any] | None:
-        return await self._starts.body(active.request)
+        body = await self._starts.body(active.request)
+        if body is None or body.get(STRUCTURES) is None or STRUCTURES in (await self._worker.info()).features:
+            return body
+        return {name: value for name, value in body.items() if name != STRUCTURES}  # it says the sentence as well
 
     def mend(self, active: ActiveRequest, refusal: WorkerRefused) -> bool:
         return refusal.code == "input_gone" and self._starts.gone(active.request)
@@ -83,6 +87,10 @@ class Pictures:
         if job is None:
             return None
         await self._prompt_written(active, job)
+        drawn = sum(picture.state == SUCCEEDED for picture in job.pictures)
+        if drawn > active.made:
+            await self._store.set_made(active.key, drawn)
+            active.made = drawn
         standing = await self._store.parts_of(active.key)
         for picture in job.pictures:
             if picture.state == SUCCEEDED and picture.result is not None:

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from mautrix.util.async_db import Connection
 
 from . import queries as sql
+from . import quotas
+from .quotas import Over, Quota
 from .rows import Kind, Part, PartState, Request, RequestState
 
 
@@ -42,7 +44,20 @@ async def add_request(conn: Connection, request: Request) -> None:
         request.expires_at,
         request.sent_at,
         request.reaction,
+        quotas.asks(request),
     )
+
+
+async def too_much(conn: Connection, request: Request, limits: Sequence[Quota], now: float) -> Over | None:
+    """What it is too much for; of several, what lasts longest."""
+    found = [over for quota in limits if (over := await _over(conn, quota, quotas.asks(request), now)) is not None]
+    return max(found, key=lambda over: float("inf") if over.wait is None else over.wait, default=None)
+
+
+async def _over(conn: Connection, quota: Quota, number: int, now: float) -> Over | None:
+    since = now - max(quotas.DAY, quota.cooldown or 0)
+    rows = await conn.fetch(sql.USED, quota.kind, since, quota.sender, quota.room)
+    return quotas.over(quota, [(row["created_at"], row["number"]) for row in rows], number, now)
 
 
 async def add_part(conn: Connection, part: Part, now: float) -> bool:

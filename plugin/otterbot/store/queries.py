@@ -23,8 +23,8 @@ MARK_HANDLED = (
 # -- requests
 ADD_REQUEST = (
     "INSERT INTO requests (key, room_id, event_id, edit_id, sender, kind, state, body, asked, notes, private, "
-    "thread_root, reply_to, created_at, expires_at, sent_at, reaction, cancel_owed) "
-    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, 0) "
+    "thread_root, reply_to, created_at, expires_at, sent_at, reaction, asks, cancel_owed) "
+    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, 0) "
     "ON CONFLICT (key) DO NOTHING"
 )
 REQUEST = "SELECT * FROM requests WHERE key = $1"
@@ -45,6 +45,15 @@ SUBMITTED = (
 SET_RESOLVED = "UPDATE requests SET resolved = $2 WHERE key = $1 AND state = 'submitted' RETURNING key"
 SET_NOTES = "UPDATE requests SET notes = $2 WHERE key = $1"
 KEPT_AGAIN = "UPDATE requests SET state = 'kept', job_id = NULL WHERE key = $1 AND state = 'submitted' RETURNING key"
+SET_MADE = "UPDATE requests SET made = $2 WHERE key = $1 AND made < $2 RETURNING key"
+USED = (
+    "WITH RECURSIVE chain(id) AS (SELECT CAST($4 AS TEXT) UNION SELECT rooms.predecessor FROM rooms "
+    "JOIN chain ON rooms.room_id = chain.id WHERE rooms.predecessor <> '') "
+    "SELECT created_at, CASE WHEN state = 'done' THEN made ELSE asks END AS number FROM requests "
+    "WHERE kind = $1 AND created_at > $2 AND (CAST($3 AS TEXT) IS NULL OR sender = $3) "
+    "AND (CAST($4 AS TEXT) IS NULL OR room_id IN (SELECT id FROM chain))"
+)
+"""What is still open counts with what it asks for, what is over with what came of it. A room with those it replaces."""
 FINISH = (
     "UPDATE requests SET state = 'done', outcome = $2, done_at = $3, cancel_owed = $4 "
     "WHERE key = $1 AND state <> 'done' RETURNING key"

@@ -12,6 +12,7 @@ from . import inserts
 from . import queries as sql
 from .durability import sqlite_full
 from .part_store import PartStore
+from .quotas import Over, Quota
 from .request_store import RequestStore
 from .room_store import RoomStore
 from .rows import Part, Request
@@ -39,6 +40,8 @@ class Commit:
     outcome: str = "cancelled"
     """Of what is cancelled; ``replaced`` by what the edited message asks for now."""
     setting: tuple[str, str | None] | None = None
+    quotas: Sequence[Quota] = ()
+    """What the request has to be within, or nothing of all this is stored."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +51,16 @@ class Committed:
     fresh: bool
     cancelled: tuple[Request, ...] = ()
     stopped: tuple[Request, ...] = ()
+    over: Over | None = None
+    """The request was too much, so nothing was stored."""
+
+
+class _TooMuch(Exception):
+    """Undoes the transaction."""
+
+    def __init__(self, over: Over) -> None:
+        super().__init__("over a quota")
+        self.over = over
 
 
 class Store(RequestStore, PartStore, RoomStore):
@@ -88,6 +101,10 @@ class Store(RequestStore, PartStore, RoomStore):
             cancel = [*commit.cancel, *(key for key, done in tried.items() if done is None)]
             cancelled = [await inserts.cancel(conn, key, commit.room_id, now, commit.outcome) for key in cancel]
             if commit.request is not None:
+                # After the cancelling, which may make room for it.
+                over = await inserts.too_much(conn, commit.request, commit.quotas, now)
+                if over is not None:
+                    raise _TooMuch(over)
                 await inserts.add_request(conn, commit.request)
             for part in commit.parts:
                 await inserts.add_part(conn, part, now)
@@ -99,7 +116,10 @@ class Store(RequestStore, PartStore, RoomStore):
                 stopped=tuple(request for request in tried.values() if request is not None),
             )
 
-        return await self.write(work)
+        try:
+            return await self.write(work, alone=bool(commit.quotas))
+        except _TooMuch as too_much:
+            return Committed(fresh=True, over=too_much.over)
 
     async def prune(self, now: float) -> None:
         """Delete rows past their retention."""

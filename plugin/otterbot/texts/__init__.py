@@ -16,6 +16,8 @@ from .encryption import *  # noqa: F403
 from .escape import *  # noqa: F403
 from .explained import *  # noqa: F403
 from .jobs import *  # noqa: F403
+from .keys import *  # noqa: F403
+from .quotas import *  # noqa: F403
 from .reactions import *  # noqa: F403
 from .refusals import *  # noqa: F403
 from .rooms import *  # noqa: F403

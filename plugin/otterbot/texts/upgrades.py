@@ -24,6 +24,8 @@ def _one(name: str, value: str) -> str:
             return f"chat model {code(value)}"
         case "negative":
             return "the negative prompt"
+        case "per_day":
+            return f"{code(value)} pictures a day for one person"
         case "count_max":
             return f"at most {count_of(int(value), 'picture', 'pictures')} at once" if value.isdigit() else name
     return f"{name.replace('_', ' ')} {code(value)}"

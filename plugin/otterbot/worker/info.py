@@ -7,6 +7,9 @@ from typing import Any, Self
 
 from .json_answers import Answer, readable
 
+STRUCTURES = "structure"
+"""The feature of a worker that takes prompts by keys."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Pause(Answer):

@@ -94,7 +94,7 @@ def test_the_record_is_the_request_and_what_was_measured() -> None:
         "clip_skip", "prompt", "negative_prompt", "model", "model_hash", "sampler", "steps", "guidance_scale",
         "width", "height", "seed", "variation", "init_image", "strength", "mask", "control", "hires", "upscale", "tile",
         "loras", "embeddings", "refiner", "vae", "guidance_rescale", "safety", "plan", "parser", "versions",
-        "expansion", "styles", "styled",
+        "chance", "expansion", "structure", "styles", "styled",
     ]  # fmt: skip
     assert (used["seed"], used["init_image"], used["hires"], used["loras"]) == (0, "7" * 64, OLD["hires"], OLD["loras"])
     assert used["control"] == {

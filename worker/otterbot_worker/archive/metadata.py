@@ -190,11 +190,12 @@ def sidecar(record: Record, *, filename: str, created: str, private: bool, owner
     Dumper.add_representer(str, text)
     whole = record.model_dump(mode="json")
     first = ("prompt", "negative_prompt", "model", "sampler", "steps", "guidance_scale", "width", "height", "seed")
-    written, words, styles = record.used.expansion, record.used.styled, record.used.styles
-    chance = record.used.chance
+    used, written, words, styles = record.used, record.used.expansion, record.used.styled, record.used.styles
+    chance = used.chance
     drawn_from = {} if chance is None else {"drawn_from": chance.prompt, "negative_drawn_from": chance.negative_prompt}
     document = {
         **{key: _plain(whole["used"][key]) for key in first},
+        **({} if used.structure is None else {"structure": _plain(whole["used"]["structure"])}),
         **{key: _plain(text) for key, text in drawn_from.items() if text is not None},
         **({} if written is None else {"expanded_from": _plain(written.prompt), "expanded_by": _plain(written.model)}),
         **({} if words is None else {"styles": [one.name for one in styles], "styled_from": _plain(words.prompt)}),

@@ -112,7 +112,8 @@ _FORGET_RECORD = """
     UPDATE rows SET result = json_set(
         result, '$.filename', 'picture.png', '$.record.asked', json('{}'),
         '$.record.used.prompt', '', '$.record.used.expansion', NULL, '$.record.used.negative_prompt', '',
-        '$.record.used.chance', NULL, '$.record.used.styles', json('[]'), '$.record.used.styled', NULL,
+        '$.record.used.structure', NULL, '$.record.used.chance', NULL,
+        '$.record.used.styles', json('[]'), '$.record.used.styled', NULL,
         '$.record.used.init_image', NULL, '$.record.used.mask', NULL, '$.record.used.control', NULL,
         '$.record.used.loras', json('[]'), '$.record.used.embeddings', json('[]'), '$.notes', json('[]'), '$.alt', NULL)
     WHERE result IS NOT NULL AND """
@@ -176,7 +177,8 @@ FORGET_TEXT = """
 FORGET_REQUESTS = f"""
     UPDATE jobs SET forgotten = 1, request = json_set(
         request, '$.prompt', '', '$.expansion', NULL, '$.negative_prompt', '', '$.theme', NULL, '$.asked', json('{{}}'),
-        '$.chance', NULL, '$.styles', json('[]'), '$.init_image', NULL, '$.mask', NULL, '$.control', NULL,
+        '$.structure', NULL, '$.chance', NULL, '$.styles', json('[]'),
+        '$.init_image', NULL, '$.mask', NULL, '$.control', NULL,
         '$.loras', json('[]'), '$.embeddings', json('[]'), '$.notes', json('[]'), '$.each', json('[]'),
         '$.sweep', json('[]'), '$.sheet', NULL)
     WHERE private = 1 AND forgotten = 0 AND kind = 'image'

@@ -24,7 +24,7 @@ from ..schemas.new_jobs import NewChatJob, NewDescribeJob, NewImageJob, NewResol
 from ..schemas.requests import ImageRequest, SheetRequest
 from ..schemas.resolved import ResolvedInitImage, ResolvedMask, ResolvedRequest, ResolvedSheet, UsedAxis
 from ..styles import StyleLibrary
-from . import chance, expansions, hires, layers, resubmitted, several, sheets, sweeps, variations
+from . import chance, expansions, hires, layers, resubmitted, several, sheets, structures, sweeps, variations
 from . import input_images as pictures
 from .controlnet import ChosenControlNet, find_controlnet
 from .input_images import Sources
@@ -67,8 +67,10 @@ def image_submission(
     sweep: Sequence[UsedAxis]
     sheet: SheetRequest | ResolvedSheet | None
     if isinstance(job, NewImageJob):
-        asked = [one for field in sweeps.singly(job.request) for one in chance.singly(field)]
-        sweep, sheet = sweeps.axes(job.request), sweeps.sheet(job.request)
+        whole = structures.as_sentence(job.request)
+        fields = [structures.kept(field, whole) for field in sweeps.singly(whole)]
+        asked = [one for field in fields for one in chance.singly(field)]
+        sweep, sheet = sweeps.axes(whole), sweeps.sheet(whole)
     else:
         asked, sweep, sheet = resubmitted.asked(job), job.request.sweep, job.request.sheet
     pictures = several.resolved(several.named(asked, across=len(sweep[0].values) if len(sweep) > 1 else None), one)
@@ -246,6 +248,7 @@ def _resolved(
         upscale=enlarged.upscale,
         expand=chosen.expand.wanted,
         expansion=expansions.before(request),
+        structure=structures.used(request.structure),
         theme=request.theme,
         loras=tuple(chosen.wanted.loras),
         embeddings=tuple(chosen.wanted.embeddings),

@@ -20,6 +20,7 @@ def record(row: Row, job: StoredJob, drawn: Drawn, *, took: float) -> Record:
     used = Used(
         prompt=request.prompt,
         expansion=_expansion(request.expansion),
+        structure=request.structure,
         chance=request.chance,
         negative_prompt=request.negative_prompt,
         model=request.model,

@@ -7,6 +7,7 @@ from typing import Literal
 from .base import Sent
 from .resolved import Asked, UsedChance, UsedEmbedding, UsedExpansion, UsedLora, UsedStyle, UsedVariation, UsedWords
 from .settings import Settings
+from .structure import UsedStructure
 
 
 class Thumbnail(Sent):
@@ -122,6 +123,8 @@ class Used(Settings, Sent):
     """Where words were drawn by chance: what from."""
     expansion: UsedExpansion | None = None
     """Where a language model wrote the prompt: what it was asked with."""
+    structure: UsedStructure | None = None
+    """The keys that the prompt was joined of, or that a language model was asked with."""
     styles: list[UsedStyle] = []
     """Put around ``styled``, in order."""
     styled: UsedWords | None = None

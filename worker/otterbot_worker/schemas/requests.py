@@ -8,6 +8,7 @@ from pydantic import Field
 
 from .base import Name, Received
 from .settings import Settings
+from .structure import Structure
 
 MAX_PROMPT = 4_000
 MAX_SEED = 2**32 - 1
@@ -219,7 +220,7 @@ class ImageRequest(ImageOptions):
     everything draws the same picture when the same request is submitted again."""
 
     prompt: Prompt
-    """Only with ``upscale`` it may be empty."""
+    """Only with ``upscale`` or ``structure`` it may be empty."""
     seed: Annotated[int, Field(ge=0, le=MAX_SEED)]
     count: Annotated[int, Field(ge=1, le=MAX_COUNT)] = 1
     layers: Annotated[tuple[Layer, ...], Field(max_length=8)] = ()
@@ -239,6 +240,11 @@ class ImageRequest(ImageOptions):
     expansion: Expansion | None = None
     """Where the prompt comes from, if a language model wrote it before: kept in the record. Not with ``expand``, which
     makes another one."""
+    structure: Structure | None = None
+    """The prompt by keys. ``prompt`` is joined of it, and ``negative_prompt`` where it says one, whatever those say
+    themselves (a client may send there what it would ask of a worker without the feature ``structure``). With
+    ``expansion`` the prompt stands, and with ``chance`` the words that it is about: the structure is what they are
+    of."""
     chance: Chance | None = None
     """Where the words come from, if they were drawn before; kept in the record. All others are drawn by the picture's
     seed: choices and wildcards in them."""

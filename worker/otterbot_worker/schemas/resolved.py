@@ -15,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, JsonValue, PlainSer
 
 from .requests import MAX_SEED, ImageOptions
 from .settings import Settings
+from .structure import UsedStructure
 from .style_words import Words, styled
 
 Pair = tuple[int, int]
@@ -256,6 +257,8 @@ class ResolvedRequest(Settings, Fixed):
     expand: bool = False
     """A language model is still to write the prompt; ``false`` once it has, or could not."""
     expansion: ResolvedExpansion | None = None
+    structure: UsedStructure | None = None
+    """What the prompt was joined of, or a language model asked with."""
     chance: UsedChance | None = None
     """What ``prompt`` and ``negative_prompt`` were drawn from; ``null``: nothing was drawn."""
     theme: str | None = None
