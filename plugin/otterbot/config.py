@@ -29,6 +29,7 @@ from .config_checks import (
     optional,
     power_level,
     prefix,
+    room,
     seconds,
     size,
     text,
@@ -157,6 +158,8 @@ class Values:
     limits: LimitValues = field(default_factory=LimitValues)
     power: PowerValues = field(default_factory=PowerValues)
     status: StatusValues = field(default_factory=StatusValues)
+    gallery_room: str | None = key(None, optional(room))
+    """Where pictures are copied that people keep with ⭐."""
     reactions: ReactionValues = field(default_factory=ReactionValues)
     keep_hours: float = key(24.0, seconds(0.01, 24 * 7))
     """At most the seven days for which the worker knows a request again."""

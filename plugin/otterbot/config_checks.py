@@ -68,6 +68,12 @@ def offer(value: Any) -> tuple[str, ...]:
         raise ValueError(f'some of {known}, as in "🔁 🎲", or off') from None
 
 
+def room(value: Any) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"![^\s:]+(:\S+)?", value.strip()) or len(value) > 255:
+        raise ValueError('the internal id of a room, such as "!abc:example.org", or nothing')
+    return value.strip()
+
+
 def natural(least: int, most: int) -> Check:
     def checked(value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:

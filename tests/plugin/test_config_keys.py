@@ -55,6 +55,7 @@ OTHER: dict[str, Any] = {
     "worker.token_file": "/data/token",
     "worker.ca_file": "/data/ca.pem",
     "model": "sd-1.5",
+    "gallery_room": "!gallery:example.org",
     "reactions.offer": "⭐ ❌",
     "draw.size": "512x768",
     "draw.steps": 20,

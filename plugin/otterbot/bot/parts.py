@@ -19,6 +19,7 @@ from ..chat.turn_delivery import Chats
 from ..chat.typing_notice import Typing
 from ..commands import reactions
 from ..commands.drawn_by_chat import DrawnByChat
+from ..commands.info import line_in
 from ..commands.limits import Limits
 from ..commands.outcome import Outcome
 from ..commands.permissions import Permissions
@@ -45,10 +46,11 @@ from ..requests.active import Kind
 from ..requests.active_requests import ActiveRequests
 from ..requests.delivery import Delivery
 from ..requests.descriptions import Descriptions
+from ..requests.gallery import Gallery
 from ..requests.images import Pictures
 from ..requests.input_images import Starts
 from ..requests.part_events import PartNews
-from ..store.part_names import CHAT, DESCRIBED, PICTURE
+from ..store.part_names import CHAT, COPIES, DESCRIBED, PICTURE
 from ..store.recovery_keys import RecoveryKeys
 from ..store.store import Store
 from ..worker.client import Address, WorkerClient
@@ -182,6 +184,7 @@ async def build(around: Surroundings) -> Parts:
         values,
         drawn.request,
     )
+    gallery = Gallery(store, links.http, links.encryption, line_in, around.prefix)
     kinds: dict[str, Kind] = {"image": pictures, "chat": chats, "describe": descriptions}
     delivery = Delivery(store, links.worker, outbox, active, kinds, values, around.bot, log)
     upgrades = RoomUpgrades(
@@ -199,7 +202,7 @@ async def build(around: Surroundings) -> Parts:
         outbox,
         store,
         Sender(store, links.http, links.encryption),
-        builders={PICTURE: pictures.build, CHAT: chats.build, DESCRIBED: descriptions.build},
+        builders={PICTURE: pictures.build, CHAT: chats.build, DESCRIBED: descriptions.build, COPIES: gallery.build},
         listener=PartNews(store, links.worker, outbox, delivery),
         rules=upgrades,
         log=log,

@@ -45,10 +45,20 @@ async def show_info(services: Services, message: Message, intent: Intent) -> Out
     used = read_settings(raw)
     if used is None or not isinstance(raw, Mapping):
         return say(texts.record_unusable(prefix))
+    line, reply = line_in(found.record)
+    return say(info((*_rows(_typed(used, raw)), *_more(raw)), line, prefix, reply=reply))
+
+
+def line_in(record: Mapping[str, Any]) -> tuple[str | None, bool]:
+    """The line that draws the picture of that record again, ``None`` if there is none; and whether it has to be a reply
+    to the picture that it began with."""
+    raw = record.get("used")
+    used = read_settings(raw)
+    if used is None or not isinstance(raw, Mapping):
+        return None, False
     options = _typed(used, raw)
-    line = line_of(as_drawn(options)) if _can_be_typed(used, raw) else None
     reply = raw.get("init_image") is not None or options.control is not None
-    return say(info((*_rows(options), *_more(raw)), line, prefix, reply=reply))
+    return line_of(as_drawn(options)) if _can_be_typed(used, raw) else None, reply
 
 
 def _typed(used: DrawOptions, raw: Mapping[str, Any]) -> DrawOptions:

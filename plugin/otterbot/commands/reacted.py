@@ -11,7 +11,8 @@ from ..language.reaction import Reaction
 from ..requests.descriptions import prompts_in
 from ..store.part_names import DESCRIBED, FINAL, PICTURE
 from ..store.rows import Part, Request
-from .picture_event import read_event, record_of
+from .picture_event import read_event
+from .posted_picture import mark_of
 from .services import Services
 
 
@@ -99,6 +100,6 @@ def _shown(event: Mapping[str, Any] | None, bot: str) -> On | None:
     """What a (readable) event of the bot's shows."""
     if event is None or event.get("sender") != bot:
         return None
-    if record_of(event) is not None:
+    if mark_of(event) is not None:
         return On.PICTURE
     return None if prompts_in(event, bot) is None else On.DESCRIPTION

@@ -21,7 +21,7 @@ from ..requests.completion import REPLACED
 from ..requests.delivery import Delivery
 from ..store.part_names import REPLY, SAME
 from ..store.quotas import Quota
-from ..store.rows import Kind, Part, Rank, Request, key_of
+from ..store.rows import Kept, Kind, Part, Rank, Request, key_of
 from ..store.store import Commit, Store
 from ..waiting import surely
 from .repeats import Repeats
@@ -125,6 +125,8 @@ class FollowUps:
             parts=parts,
             cancel=cancel,
             stop=stop,
+            kept=outcome.kept,
+            discarded=outcome.discarded,
             quotas=await self._quotas(request),
         )
         done = await self._surely(lambda: self._store.commit(commit))
@@ -137,9 +139,19 @@ class FollowUps:
         self._delivery.cancelling.were_stopped(done.stopped)
         await self._delivery.cancelling.were_cancelled(done.cancelled)
         self._outbox.turns.asked_by(key, reaction.sender)
+        if outcome.kept is not None:
+            self._copied(*outcome.kept)
         self._outbox.enqueue(parts)
         if request is not None:
             self._delivery.accepted_request(request)
+        if outcome.kept is not None or outcome.discarded is not None:
+            self._delivery.signals.housekeeping.set()
+
+    def _copied(self, picture: Part, kept: Kept) -> None:
+        """The copy may stand in the gallery since before this database was made: it is looked for first."""
+        if kept.copy is not None:
+            self._outbox.sent_before.note(kept.copy, picture.updated_at, kept.room_id)
+            self._outbox.turns.asked_by(kept.copy, kept.sender)
 
     async def _quotas(self, request: Request | None) -> tuple[Quota, ...]:
         """What the request has to be within."""

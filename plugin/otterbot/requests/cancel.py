@@ -8,12 +8,13 @@ from dataclasses import replace
 
 from .. import texts
 from ..outbox.queue import Outbox
-from ..store.rows import Part, PartState, Rank, Request, RequestState, follow_key, key_of
+from ..store.part_names import COPY
+from ..store.rows import Part, PartState, Rank, Request, RequestState, copy_key, follow_key, key_of
 from ..store.store import Commit, Store
 from ..waiting import surely
 from .active import RequestEnd
 from .active_requests import ActiveRequests
-from .completion import REPLACED, Completion, closing, unsend
+from .completion import REPLACED, Completion, closing, unsend, unsend_copy
 from .signals import Signals
 
 RECENT = 24 * 3600.0
@@ -114,8 +115,15 @@ class Cancellation:
         for one in (request, followed):
             if one is not None and one.open and one.origin == room:
                 await self.cancel([one.key], one.room_id)
+        if await self._store.let_go(event_id):
+            self._signals.housekeeping.set()
         part = await self._store.part_by_event(event_id)
-        if part is not None and part.room_id == room and await self._store.owe_delete(event_id):
+        if part is None or part.room_id != room:
+            return
+        copy = await self._store.part(copy_key(self._bot, event_id), COPY)
+        if copy is not None and copy.state not in (PartState.FAILED, PartState.DROPPED):
+            await self._outbox.post(unsend_copy(copy))
+        if await self._store.owe_delete(event_id):
             self._signals.housekeeping.set()
 
 

@@ -43,6 +43,19 @@ def unsend(request: Request, sent: Part) -> Part:
     return replace(redaction, room_id=sent.room_id)
 
 
+def unsend_copy(copy: Part) -> Part:
+    """The redaction of a picture's copy in the gallery; it waits until the copy stands there."""
+    return replace(
+        copy,
+        part=copy.part.unsend(),
+        kind=Kind.REDACTION,
+        rank=Rank.REFUSAL,
+        state=PartState.READY,
+        content={"of": copy.part},
+        event_id=None,
+    )
+
+
 async def closing(store: Store, outbox: Outbox, request: Request, ending: RequestEnd) -> list[Part]:
     """The parts at the end: the final reaction, the redaction of ⏳, the short last status."""
     standing = await store.parts_of(request.key)

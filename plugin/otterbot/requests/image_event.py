@@ -151,6 +151,12 @@ async def _described(request: Request, part: Part, result: ImageResult, hint: st
         "m.mentions": {},
         **event_content.related(request),
         event_content.OUR_KEY: event_content.ours(
-            part.key, part.part, index=index, record=event_content.canonical(result.record), **_start(request)
+            part.key,
+            part.part,
+            index=index,
+            record=event_content.canonical(result.record),
+            image=result.image_id,
+            by=request.sender,
+            **_start(request),
         ),
     }

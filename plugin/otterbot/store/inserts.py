@@ -10,7 +10,7 @@ from mautrix.util.async_db import Connection
 from . import queries as sql
 from . import quotas
 from .quotas import Over, Quota
-from .rows import Kind, Part, PartState, Request, RequestState
+from .rows import Kept, Kind, Part, PartState, Request, RequestState
 
 
 async def cancel(conn: Connection, key: str, room: str, now: float, outcome: str) -> Request | None:
@@ -76,6 +76,33 @@ async def add_part(conn: Connection, part: Part, now: float) -> bool:
         int(part.moved),
     )
     return row is not None
+
+
+async def _adopt(conn: Connection, picture: Part, now: float) -> None:
+    await conn.execute(
+        sql.ADOPT,
+        picture.key,
+        picture.part,
+        picture.room_id,
+        Kind(picture.kind).value,
+        int(picture.rank),
+        picture.event_id,
+        picture.image_id,
+        now,
+    )
+
+
+async def keep(conn: Connection, picture: Part, kept: Kept, now: float) -> None:
+    await _adopt(conn, picture, now)
+    row = (kept.event_id, kept.sender, kept.room_id, kept.reaction, kept.credit, kept.copy, now)
+    await conn.execute(sql.KEEP, *row)
+    await conn.execute(sql.OWE_KEEP, kept.event_id)
+
+
+async def discard(conn: Connection, picture: Part, now: float) -> None:
+    await _adopt(conn, picture, now)
+    await conn.execute(sql.LET_GO_OF, picture.event_id)
+    await conn.execute(sql.DISCARD, picture.key, picture.part)
 
 
 async def put_setting(conn: Connection, room: str, name: str, value: str | None) -> None:

@@ -121,6 +121,23 @@ async def upgrade_v8(conn: Connection) -> None:
     await conn.execute("CREATE INDEX requests_created ON requests (created_at)")
 
 
+async def upgrade_v9(conn: Connection) -> None:
+    await conn.execute(
+        """CREATE TABLE kept (
+            event_id TEXT NOT NULL,
+            sender   TEXT NOT NULL,
+            room_id  TEXT NOT NULL,
+            reaction TEXT NOT NULL,
+            credit   TEXT NOT NULL,
+            copy     TEXT,
+            at       DOUBLE PRECISION NOT NULL,
+            PRIMARY KEY (event_id, sender)
+        )"""
+    )
+    await conn.execute("CREATE INDEX kept_reaction ON kept (reaction)")
+    await conn.execute("ALTER TABLE parts ADD COLUMN keep_owed INTEGER NOT NULL DEFAULT 0")
+
+
 upgrade_table.register(upgrade_v1, description="Requests, parts, handled events, rooms and their settings")
 upgrade_table.register(upgrade_v2, description="When the message of a request was sent")
 upgrade_table.register(upgrade_v3, description="Why a part could not be sent")
@@ -129,3 +146,4 @@ upgrade_table.register(upgrade_v5, description="Rooms that were upgraded, and re
 upgrade_table.register(upgrade_v6, description="Requests as the worker has resolved them")
 upgrade_table.register(upgrade_v7, description="Requests that were made by reactions")
 upgrade_table.register(upgrade_v8, description="How much requests ask for, and what came of it")
+upgrade_table.register(upgrade_v9, description="Pictures that people keep")

@@ -9,6 +9,8 @@ from typing import Final
 
 PICTURE, CHAT, DESCRIBED = "picture", "chat", "described"
 """Families of parts that are results; each has a builder."""
+COPIES = "gallery"
+"""The family of copies of pictures; it has a builder, too."""
 IN_ROOM = "/in/"
 
 
@@ -102,6 +104,8 @@ CHAT_END: Final = PartName("chat/end")
 """The last edit of a placeholder that does not become an answer."""
 DESCRIPTION: Final = PartName(f"{DESCRIBED}/1")
 """The message that says what a picture shows."""
+COPY: Final = PartName(f"{COPIES}/0")
+"""The copy of a picture in the gallery."""
 GREETING: Final = PartName("greeting")
 SETTINGS: Final = PartName("settings")
 """The sentence about settings that came along with an upgrade."""

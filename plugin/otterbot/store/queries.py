@@ -131,6 +131,26 @@ OWE_DELETE_OF = "UPDATE parts SET delete_owed = 1 WHERE key = $1 AND part = $2 A
 DELETES_OWED = "SELECT * FROM parts WHERE delete_owed = 1"
 DELETE_PAID = "UPDATE parts SET delete_owed = 0 WHERE key = $1 AND part = $2 RETURNING key"
 
+# -- pictures that are kept or deleted by whoever may
+ADOPT = (
+    "INSERT INTO parts (key, part, room_id, kind, rank, state, content, event_id, image_id, acked, delete_owed, "
+    "updated_at, moved) VALUES ($1, $2, $3, $4, $5, 'sent', NULL, $6, $7, 1, 0, $8, 0) "
+    "ON CONFLICT (key, part) DO NOTHING"
+)
+"""A picture that stands in the room, as its event says; the database may have forgotten it."""
+DISCARD = "UPDATE parts SET delete_owed = 1, keep_owed = 0 WHERE key = $1 AND part = $2"
+KEEP = (
+    "INSERT INTO kept (event_id, sender, room_id, reaction, credit, copy, at) VALUES ($1, $2, $3, $4, $5, $6, $7) "
+    "ON CONFLICT (event_id, sender) DO UPDATE SET reaction = $4"
+)
+OWE_KEEP = "UPDATE parts SET keep_owed = 1 WHERE event_id = $1 AND delete_owed = 0"
+LET_GO = "DELETE FROM kept WHERE reaction = $1 RETURNING event_id"
+LET_GO_OF = "DELETE FROM kept WHERE event_id = $1"
+IS_KEPT = "SELECT 1 FROM kept WHERE event_id = $1 LIMIT 1"
+COPIED = "SELECT * FROM kept WHERE copy = $1 ORDER BY at LIMIT 1"
+KEEPS_OWED = "SELECT * FROM parts WHERE keep_owed = 1"
+KEEP_PAID = "UPDATE parts SET keep_owed = 0 WHERE key = $1 AND part = $2 RETURNING key"
+
 # -- requests that move with their room
 MOVE_REQUESTS = (
     "UPDATE requests SET asked_in = COALESCE(asked_in, room_id), room_id = $2, "

@@ -70,6 +70,11 @@ def follow_key(key: str) -> str:
     return hashlib.sha256(f"{key}\0follow".encode()).hexdigest()[:40]
 
 
+def copy_key(bot: str, event_id: str) -> str:
+    """The key of a picture's one copy in the gallery, whoever asks for it."""
+    return hashlib.sha256("\0".join((bot, "gallery", event_id)).encode()).hexdigest()[:40]
+
+
 def transaction_id(key: str, part: str) -> str:
     """The Matrix transaction id of a part: the same however often it has to be sent."""
     return hashlib.sha256(f"{key}\0{part}".encode()).hexdigest()[:40]
@@ -186,3 +191,25 @@ class Part:
         data["content"] = _json(data["content"])
         data["moved"] = bool(data["moved"])
         return cls(**data)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """A picture that somebody wants to be kept."""
+
+    event_id: str
+    """The picture's event."""
+    sender: str
+    """Who wants that."""
+    room_id: str
+    """The picture's room."""
+    reaction: str
+    """The event with which it was said; taking that back lets go of it."""
+    credit: str
+    """The name of who asked for the picture, as that room showed it."""
+    copy: str | None = None
+    """The key of the copy in the gallery; ``None``: it gets none."""
+
+    @classmethod
+    def from_row(cls, row: Any) -> Kept:
+        return cls(**{name: row[name] for name in cls.__dataclass_fields__})

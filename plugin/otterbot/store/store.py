@@ -11,11 +11,12 @@ from ..clock import Clock
 from . import inserts
 from . import queries as sql
 from .durability import sqlite_full
+from .kept_store import KeptStore
 from .part_store import PartStore
 from .quotas import Over, Quota
 from .request_store import RequestStore
 from .room_store import RoomStore
-from .rows import Part, Request
+from .rows import Kept, Part, Request
 
 DAY = 86_400.0
 KEEP_REQUESTS = 30 * DAY
@@ -40,6 +41,10 @@ class Commit:
     outcome: str = "cancelled"
     """Of what is cancelled; ``replaced`` by what the edited message asks for now."""
     setting: tuple[str, str | None] | None = None
+    kept: tuple[Part, Kept] | None = None
+    """A picture that stands in the room, and who keeps it."""
+    discarded: Part | None = None
+    """A picture that stands in the room, and whose file is to be deleted."""
     quotas: Sequence[Quota] = ()
     """What the request has to be within, or nothing of all this is stored."""
 
@@ -63,7 +68,7 @@ class _TooMuch(Exception):
         self.over = over
 
 
-class Store(RequestStore, PartStore, RoomStore):
+class Store(RequestStore, PartStore, KeptStore, RoomStore):
     """All SQL of the plugin runs here."""
 
     def __init__(self, db: Database, clock: Clock | None = None) -> None:
@@ -110,6 +115,10 @@ class Store(RequestStore, PartStore, RoomStore):
                 await inserts.add_part(conn, part, now)
             if commit.setting is not None:
                 await inserts.put_setting(conn, commit.room_id, *commit.setting)
+            if commit.kept is not None:
+                await inserts.keep(conn, *commit.kept, now)
+            if commit.discarded is not None:
+                await inserts.discard(conn, commit.discarded, now)
             return Committed(
                 fresh=True,
                 cancelled=tuple(request for request in cancelled if request is not None),

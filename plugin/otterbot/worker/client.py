@@ -106,6 +106,14 @@ class WorkerClient:
     async def delete_image(self, image_id: str) -> None:
         await self._forgiving("DELETE", f"/v1/images/{quote(image_id, safe='')}")
 
+    async def keep(self, image_id: str) -> None:
+        """Somebody wants the picture to stay in the archive. Older workers do not know that."""
+        await self._forgiving("POST", f"/v1/images/{quote(image_id, safe='')}/keep")
+
+    async def let_go(self, image_id: str) -> None:
+        """Nobody wants that any more."""
+        await self._forgiving("DELETE", f"/v1/images/{quote(image_id, safe='')}/keep")
+
     async def _forgiving(self, method: str, path: str) -> None:
         try:
             await self._http.done(method, path)

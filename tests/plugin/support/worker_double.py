@@ -39,6 +39,8 @@ class WorkerDouble:
         self.images: dict[str, bytes] = {}
         self.delivered: list[str] = []
         self.deleted: list[str] = []
+        self.kept: list[tuple[str, str]] = []
+        """What was said of keeping pictures: POST or DELETE, and of which."""
         self.cancelled: list[str] = []
         self.inputs: dict[str, tuple[bytes, str, str]] = {}
         """Pictures to start from by id: bytes, media type, private."""
@@ -100,6 +102,8 @@ class WorkerDouble:
         app.router.add_get("/v1/images/{id}/thumbnail", self._thumbnail)
         app.router.add_post("/v1/images/{id}/delivered", self._delivered)
         app.router.add_delete("/v1/images/{id}", self._delete)
+        app.router.add_post("/v1/images/{id}/keep", self._keep)
+        app.router.add_delete("/v1/images/{id}/keep", self._keep)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self.port)
@@ -312,6 +316,10 @@ class WorkerDouble:
 
     async def _delivered(self, request: web.Request) -> web.Response:
         self.delivered.append(request.match_info["id"])
+        return web.Response(status=204)
+
+    async def _keep(self, request: web.Request) -> web.Response:
+        self.kept.append((request.method, request.match_info["id"]))
         return web.Response(status=204)
 
     async def _delete(self, request: web.Request) -> web.Response:

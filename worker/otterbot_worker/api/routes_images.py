@@ -54,6 +54,18 @@ async def delivered(request: web.Request) -> web.Response:
     return web.Response(status=204)
 
 
+async def keep(request: web.Request) -> web.Response:
+    image = await _known(request)
+    await request.app[PARTS].store.image_kept(image.image_id, True)
+    return web.Response(status=204)
+
+
+async def let_go(request: web.Request) -> web.Response:
+    image = await _known(request)
+    await request.app[PARTS].store.image_kept(image.image_id, False)
+    return web.Response(status=204)
+
+
 async def delete(request: web.Request) -> web.Response:
     parts = request.app[PARTS]
     image = await _known(request)
@@ -142,6 +154,22 @@ OPERATIONS = (
         handler=delivered,
         summary="The picture stands in its room, and its film; `archive.encrypted_rooms` says whether it stays here. "
         "The pictures on a contact sheet stay an hour longer than the sheet, to be chosen from.",
+        answers={204: None},
+        problems=(404,),
+    ),
+    Operation(
+        method="POST",
+        path="/v1/images/{id:[0-9a-f]+}/keep",
+        handler=keep,
+        summary="Somebody keeps the picture: `archive.keep_days` and `archive.max_gb` pass it over.",
+        answers={204: None},
+        problems=(404,),
+    ),
+    Operation(
+        method="DELETE",
+        path="/v1/images/{id:[0-9a-f]+}/keep",
+        handler=let_go,
+        summary="Nobody keeps the picture any more.",
         answers={204: None},
         problems=(404,),
     ),

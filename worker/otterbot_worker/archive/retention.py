@@ -46,6 +46,8 @@ class Known:
     relpath: str
     private: bool
     delivered: bool
+    kept: bool = False
+    """Somebody wants it to stay."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,11 +139,14 @@ def _sidecar(picture: Path) -> str:
 def choose(found: Iterable[Found], rows: Collection[Known] | None, limits: Limits, now: float) -> list[str]:
     """The relpaths of the pictures to delete, oldest first.
 
-    - past ``keep_seconds``: every picture;
+    - past ``keep_seconds``: every picture that nobody keeps;
     - with ``drop_delivered_private``: those of encrypted rooms once delivered or when nobody has fetched them for
       `UNDELIVERED_SECONDS`, and those that no row knows (nobody can ask for them any more: the database was restored
       from a backup, and its client lets them be drawn again), after a while in which their row may still be written;
-    - over ``max_bytes``: the oldest, but never one that is still to be delivered.
+    - over ``max_bytes``: the oldest, but never one that is still to be delivered, or that somebody keeps.
+
+    Keeping changes nothing for pictures of encrypted rooms that are to go once they are delivered: that is the
+    operator's word.
 
     One of a room that is not encrypted, and that no row knows, is a picture like any other: the archive is people's,
     and a lost database is no reason to lose it as well.
@@ -151,7 +156,7 @@ def choose(found: Iterable[Found], rows: Collection[Known] | None, limits: Limit
     rest: list[Found] = []
     for file in sorted(found, key=lambda file: (file.modified, file.relpath)):
         age = now - file.modified
-        expired = limits.keep_seconds is not None and age > limits.keep_seconds
+        expired = limits.keep_seconds is not None and age > limits.keep_seconds and not _kept(file, known)
         if expired or (limits.drop_delivered_private and _spent(file, known, age)):
             doomed.append(file.relpath)
         else:
@@ -161,11 +166,16 @@ def choose(found: Iterable[Found], rows: Collection[Known] | None, limits: Limit
         for file in rest:
             if total <= limits.max_bytes:
                 break
-            if _wanted(file, known, now - file.modified):
+            if _wanted(file, known, now - file.modified) or _kept(file, known):
                 continue
             doomed.append(file.relpath)
             total -= file.size
     return doomed
+
+
+def _kept(file: Found, known: dict[str, Known] | None) -> bool:
+    row = None if known is None else known.get(file.relpath)
+    return row is not None and row.kept
 
 
 def _wanted(file: Found, known: dict[str, Known] | None, age: float) -> bool:

@@ -144,6 +144,8 @@ STEPS: tuple[str, ...] = (
     ALTER TABLE rows DROP COLUMN overtaken_at;
     ALTER TABLE served ADD COLUMN seconds REAL NOT NULL DEFAULT 0;
     """,
+    # Pictures that somebody wants to keep.
+    "ALTER TABLE images ADD COLUMN kept INTEGER NOT NULL DEFAULT 0;",
 )
 
 

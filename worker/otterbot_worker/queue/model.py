@@ -192,11 +192,13 @@ class ImageRow:
     gone_at: float | None
     keep_until: float | None = None
     """Of a picture on a contact sheet that was delivered: until then it is not taken for delivered itself."""
+    kept: bool = False
+    """Somebody wants it to stay, whatever its age and however full the archive."""
 
     @classmethod
     def from_row(cls, row: Fields) -> ImageRow:
         values = {name: row[name] for name in cls.__dataclass_fields__}
-        return cls(**{**values, "private": bool(values["private"])})
+        return cls(**{**values, "private": bool(values["private"]), "kept": bool(values["kept"])})
 
     def values(self) -> tuple[object, ...]:
         """In the order of ``queries.INSERT_IMAGE``."""

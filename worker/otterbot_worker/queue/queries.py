@@ -105,6 +105,7 @@ INSERT_IMAGE = """
 ADOPT_IMAGE = f"{INSERT_IMAGE} ON CONFLICT (image_id) DO NOTHING"
 IMAGES_OF_JOB = "SELECT * FROM images WHERE job_id = ? AND gone_at IS NULL ORDER BY idx"
 IMAGE_DELIVERED = "UPDATE images SET delivered_at = COALESCE(delivered_at, ?) WHERE image_id = ?"
+IMAGE_KEPT = "UPDATE images SET kept = ? WHERE image_id = ?"
 IMAGES_GONE = """
     UPDATE images SET gone_at = COALESCE(gone_at, ?) WHERE relpath IN (SELECT value FROM json_each(?))"""
 

@@ -201,6 +201,10 @@ class Store:
     async def image_delivered(self, image_id: str, now: float) -> None:
         await self._db.write(q.IMAGE_DELIVERED, (now, image_id))
 
+    async def image_kept(self, image_id: str, kept: bool) -> None:
+        """Whether the archive's limits pass it over."""
+        await self._db.write(q.IMAGE_KEPT, (int(kept), image_id))
+
     async def images_gone(self, relpaths: Iterable[str], now: float) -> None:
         await self._db.write(q.IMAGES_GONE, (now, json.dumps(list(relpaths))))
 
