@@ -24,6 +24,7 @@ from .config_checks import (
     flag,
     ignored_patterns,
     local_path,
+    names,
     natural,
     offer,
     optional,
@@ -65,6 +66,8 @@ class DrawValues:
     sampler: str | None = key(None, optional(word))
     negative_prompt: str | None = key(None, optional(text))
     """``None``: the model's own; ``""``: none at all."""
+    style: tuple[str, ...] = key((), names)
+    """Styles of pictures, in rooms that have not chosen."""
     count: int = key(1, natural(1, 8))
     safe: bool = key(False, flag)
     """Whether a safety checker looks at every picture, in rooms that have not chosen."""

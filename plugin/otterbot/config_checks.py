@@ -36,6 +36,17 @@ def word(value: Any) -> str:
     return value.strip()
 
 
+def names(value: Any) -> tuple[str, ...]:
+    """Of styles: one, several with commas between them, a list; nothing is none."""
+    listed = value.split(",") if isinstance(value, str) else [] if value is None else value
+    if not isinstance(listed, list) or len(listed) > 8 or not all(isinstance(one, str) for one in listed):
+        raise ValueError('names with commas between them, at most eight, such as "watercolor, backlit"')
+    found = tuple(one.strip() for one in listed if one.strip())
+    if any(len(one) > 100 or not one.isprintable() for one in found):
+        raise ValueError("names of at most 100 characters each")
+    return found
+
+
 def local_path(value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
         raise ValueError("the path of a file, or nothing")

@@ -62,6 +62,7 @@ OTHER: dict[str, Any] = {
     "draw.cfg": 7.5,
     "draw.sampler": "euler",
     "draw.negative_prompt": "blurry",
+    "draw.style": ["watercolor", "backlit"],
     "draw.count": 2,
     "draw.safe": True,
     "draw.expand": True,

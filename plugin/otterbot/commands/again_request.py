@@ -27,7 +27,7 @@ _UPSCALED = tuple(
     name
     for name, option in FIELDS.items()
     if option.recorded
-    and ("upscale" in option.commands or name == "prompt")
+    and ("upscale" in option.commands or name in ("prompt", "style"))
     and name not in ("seed", "count", "strength", "upscale")
 )
 """Settings that an upscaled picture keeps from its source."""
@@ -60,6 +60,8 @@ def again(
         before = replace(before, prompt=None)
     elif record["used"].get("expand") is True and typed.expand is None:
         typed = replace(typed, expand=True)  # it waits, and its prompt is not written yet
+    if before.style and used.style is not None:
+        before = replace(before, style=used.style)  # with the words that they were then
     chance = read_templates(record["used"]).without(typed)
     used, before, chance = _drawn(typed, used, before, chance, written=written, waits=layers is not None)
     notes: list[str] = []
@@ -156,7 +158,7 @@ def upscaled(
     used = as_drawn((read_settings(record.get("used")) if record is not None else None) or DrawOptions())
     chance = read_templates(record.get("used") if record is not None else None).without(typed)
     notes: list[str] = []
-    base = DrawOptions(prompt=used.prompt, structure=used.structure)
+    base = DrawOptions(prompt=used.prompt, structure=used.structure, style=used.style)
     if _same_model(typed, used):
         base = DrawOptions(**{name: getattr(used, name) for name in _UPSCALED})
     elif used.model is not None:
@@ -195,6 +197,7 @@ def _kept(typed: DrawOptions, used: DrawOptions, notes: list[str]) -> DrawOption
     notes.append(texts.model_returned(typed.model or ""))
     return DrawOptions(
         prompt=used.prompt,
+        style=used.style,
         structure=used.structure,
         strength=used.strength,
         variation=used.variation,

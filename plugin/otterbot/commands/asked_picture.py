@@ -12,6 +12,7 @@ from typing import Any
 from .. import texts
 from ..config import Values
 from ..language.options import DrawOptions
+from ..language.style_values import worded
 from .context import Circumstances
 from .outcome import NewRequest, Unusable
 
@@ -41,19 +42,20 @@ def picture_request(
 
     Raises :class:`Unusable`.
     """
-    values = around.values
+    values, typed = around.values, _named(asked.asked(), asked)
     wanted = completed(asked, base or DrawOptions())
     prompt = wanted.prompt or ""
     _check_lengths("" if expansion is not None else prompt, wanted.negative_prompt, values)
     _check_start(wanted, values.prefix, start=start)
     body = {
         **wanted.asked(),
+        **_styles(wanted, around),
         "prompt": prompt,
         "seed": seed,
         "count": _allowed_count(asked.count, around, usual=values.draw.count if base is None else usual),
         "layers": list(layers_of(around, numbers=base is None) if layers is None else layers),
         "most": {"steps": values.limits.steps},
-        "asked": asked.asked(),
+        "asked": typed,
         "structure": None if wanted.structure is None else wanted.structure.sent,
         "expansion": None if expansion is None else dict(expansion),
         "chance": None if chance is None else dict(chance),
@@ -67,7 +69,7 @@ def picture_request(
     if around.described:
         body["describe"] = True
     body = {key: value for key, value in body.items() if value is not None}
-    return NewRequest(kind="image", body=body, asked=asked.asked(), notes=tuple(notes), thread=thread)
+    return NewRequest(kind="image", body=body, asked=typed, notes=tuple(notes), thread=thread)
 
 
 def layers_of(around: Circumstances, *, numbers: bool) -> list[dict[str, Any]]:
@@ -78,8 +80,11 @@ def layers_of(around: Circumstances, *, numbers: bool) -> list[dict[str, Any]]:
     instance: dict[str, Any] = {"layer": "instance", "model": around.values.model}
     if numbers:
         room |= {"expand": around.expand, **around.room.layer()}
+        if around.style is not None:
+            room["style"] = [style.sent() for style in worded(around.style, around.styles)]
         instance |= {
             "expand": ours.expand or None,
+            "style": list(ours.style) or None,
             "steps": ours.steps,
             "guidance_scale": ours.cfg,
             "size": None if ours.size is None else list(ours.size),
@@ -88,6 +93,18 @@ def layers_of(around: Circumstances, *, numbers: bool) -> list[dict[str, Any]]:
         }
     filled = ({name: value for name, value in layer.items() if value is not None} for layer in (room, instance))
     return [layer for layer in filled if len(layer) > 1]
+
+
+def _styles(wanted: DrawOptions, around: Circumstances) -> dict[str, Any]:
+    """The styles as the worker takes them: the room's own, which it does not know, with their words."""
+    if wanted.style is None:
+        return {}
+    return {"style": [style.sent() for style in worded(wanted.style, around.styles)]}
+
+
+def _named(typed: dict[str, Any], asked: DrawOptions) -> dict[str, Any]:
+    """Of styles that somebody typed only the names."""
+    return typed if asked.style is None else {**typed, "style": [style.name for style in asked.style]}
 
 
 def _check_lengths(prompt: str, negative: str | None, values: Values) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..config import Values
 from ..errors import WorkerError
+from ..language.style_values import StyleChoice, Styles
 from ..worker.info import Models
 from .room_defaults import RoomDefaults
 from .room_settings import EXPAND, Chosen, RoomSettings
@@ -30,6 +32,10 @@ class Circumstances:
     """Whether the room wants prompts to be expanded; ``None``: it has not chosen."""
     described: bool = False
     """Whether it is to say what it shows."""
+    style: Styles | None = None
+    """What the room's pictures look like where nobody says it; ``None``: it has not chosen."""
+    styles: Mapping[str, StyleChoice] = field(default_factory=dict)
+    """The room's own styles, by their folded names."""
     room: RoomDefaults = field(default_factory=RoomDefaults)
     """What the room has set for its pictures."""
 
@@ -52,6 +58,8 @@ async def circumstances_in(room: str, settings: RoomSettings, values: Values) ->
         safe=await settings.safe(room),
         expand=None if expand is None else expand == "on",
         described=await settings.described(room),
+        style=await settings.style(room),
+        styles=await settings.own_styles(room),
         room=await settings.defaults(room),
     )
 

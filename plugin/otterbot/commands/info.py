@@ -45,18 +45,21 @@ async def show_info(services: Services, message: Message, intent: Intent) -> Out
     used = read_settings(raw)
     if used is None or not isinstance(raw, Mapping):
         return refuse(texts.record_unusable(prefix))
-    line, reply = line_in(found.record)
+    used_to_one = await services.settings.usual_styles(message.room_id) is not None
+    line, reply = line_in(found.record, used_to_a_style=used_to_one)
     return say(info((*_rows(_typed(used, raw)), *_more(raw)), line, prefix, reply=reply))
 
 
-def line_in(record: Mapping[str, Any]) -> tuple[str | None, bool]:
+def line_in(record: Mapping[str, Any], *, used_to_a_style: bool = False) -> tuple[str | None, bool]:
     """The line that draws the picture of that record again, ``None`` if there is none; and whether it has to be a reply
-    to the picture that it began with."""
+    to the picture that it began with. ``used_to_a_style``: where it is typed, a picture without one has to say so."""
     raw = record.get("used")
     used = read_settings(raw)
     if used is None or not isinstance(raw, Mapping):
         return None, False
     options = _typed(used, raw)
+    if options.style is None and used_to_a_style:
+        options = replace(options, style=())
     reply = raw.get("init_image") is not None or options.control is not None
     return line_of(as_drawn(options)) if _can_be_typed(used, raw) else None, reply
 

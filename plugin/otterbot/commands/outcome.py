@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ..store.rows import Kept, Part, Request
+from ..store.rows import Kept, Part, Request, RoomStyle
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +56,10 @@ class Outcome:
     cancel: tuple[str, ...] = ()
     """Keys of requests to cancel, in this room only."""
     setting: RoomSetting | None = None
+    style: RoomStyle | None = None
+    """A style of the room's own, to be saved."""
+    unstyle: str | None = None
+    """The key of one that is deleted."""
     again: Request | None = None
     """A request to be made once more, with what is ``asked`` in it."""
     refused: bool = False

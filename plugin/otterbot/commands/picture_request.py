@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from .. import texts
 from ..errors import MatrixError, Unanswered, WorkerError, WorkerRefused, WorkerUnauthorized
@@ -14,6 +15,7 @@ from ..language.arguments import Intent
 from ..language.chance import may_have
 from ..language.message import Message
 from ..language.option_values import MAX_SEED
+from ..language.style_values import style_names
 from ..worker.info import STRUCTURES
 from .context import BELIEVED, LOOK, circumstances
 from .find_picture import find_record
@@ -64,17 +66,22 @@ async def _by_chance(services: Services, words: Sequence[str | None], seed: int 
 async def _explained(services: Services, request: NewRequest) -> Outcome:
     """The usual negative prompt, which nobody typed, is not explained."""
     body = request.body or {}
+    layers: list[Mapping[str, Any]] = body.get("layers", [])
+    style: list[Any] = next((one["style"] for one in (body, *layers) if "style" in one), [])
+    words = str(body.get("prompt", "")), request.asked.get("negative_prompt")
     try:
-        words = str(body.get("prompt", "")), request.asked.get("negative_prompt")
         seed = await _by_chance(services, words, body.get("seed"))
-        found = await services.worker.explain(*words, seed=seed)
+        found = await services.worker.explain(*words, style, seed=seed)
     except WorkerUnauthorized:
         return say(texts.WORKER_REFUSES_TOKEN)
     except WorkerRefused as refusal:
+        if style and refusal.fields:
+            names = texts.Asked(styles=style_names(style), prefix=services.config.current.prefix)
+            return say(texts.refused(refusal, names))
         return say(texts.EXPLAIN_UNKNOWN if refusal.status == 404 else texts.EXPLAIN_REFUSED)
     except WorkerError:
         return say(texts.EXPLAIN_AWAY)
-    wishes = [body.get("expand"), *(layer.get("expand") for layer in body.get("layers", ()))]
+    wishes = [body.get("expand"), *(layer.get("expand") for layer in layers)]
     expands = next((wish for wish in wishes if wish is not None), False)
     said = texts.explained(found, expands=expands, seed=seed)
     if body.get("structure") is not None:

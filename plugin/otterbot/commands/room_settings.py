@@ -9,7 +9,9 @@ from typing import Literal
 from .. import texts
 from ..config import Config, Values
 from ..errors import Unanswered
+from ..language.option_kinds import BadValue
 from ..language.reaction import read_offer
+from ..language.style_values import StyleChoice, Styles, StylesOf
 from ..store.store import Store
 from .predecessors import SAFE, Predecessors
 from .room_defaults import RoomDefaults, read_defaults
@@ -24,6 +26,7 @@ __all__ = [
     "OFFER",
     "PERSONA",
     "SAFE",
+    "STYLE",
     "Chosen",
     "RoomSettings",
 ]
@@ -34,6 +37,7 @@ PERSONA = "persona"
 EXPAND = "expand"
 CHAT_DRAWS = "chat_draws"
 ALT = "alt"
+STYLE = "style"
 OFFER = "offer"
 OFF = "off"
 DESCRIBE = "describe"
@@ -109,6 +113,28 @@ class RoomSettings:
     async def described(self, room: str) -> bool:
         """Whether each picture says what it shows."""
         return await self.own(room, ALT) == DESCRIBE
+
+    async def style(self, room: str) -> Styles | None:
+        """What pictures look like where nobody says it; ``None``: the room has not chosen."""
+        own = await self.own(room, STYLE)
+        try:
+            return None if own is None else StylesOf().typed(own)
+        except BadValue:
+            return None  # of another version, which took more
+
+    async def usual_styles(self, room: str) -> str | None:
+        """For people: the names, or ``None`` where pictures are drawn without any."""
+        own = await self.style(room)
+        names = self._config.current.draw.style if own is None else [style.name for style in own]
+        return ", ".join(names) or None
+
+    async def own_styles(self, room: str) -> dict[str, StyleChoice]:
+        """The room's own styles by their folded names, the first that was saved first."""
+        await self.settled(room)
+        return {
+            style.key: StyleChoice(name=style.name, prompt=style.prompt, negative_prompt=style.negative_prompt)
+            for style in await self._store.styles(room)
+        }
 
     async def offered(self, room: str) -> tuple[str, ...]:
         """The reactions that the bot puts under its pictures."""

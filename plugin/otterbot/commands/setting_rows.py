@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .. import texts
 from ..language.reaction import OFFERED, read_offer
+from . import style_setting
 from .catalogue_names import drawing_model
 from .chat_models import typed_chat_model
 from .context import known_models
@@ -12,7 +13,7 @@ from .limit_rows import LIMIT_ROWS
 from .model import show_or_set_model
 from .outcome import Unusable
 from .persona import show_or_set_persona
-from .room_settings import ALT, CHAT_DRAWS, CHAT_MODEL, DESCRIBE, EXPAND, MODEL, OFF, OFFER, PERSONA, SAFE
+from .room_settings import ALT, CHAT_DRAWS, CHAT_MODEL, DESCRIBE, EXPAND, MODEL, OFF, OFFER, PERSONA, SAFE, STYLE
 from .services import Services
 from .setting import NOBODY, OPERATOR, Setting, Wanted, is_back, switch
 
@@ -76,6 +77,14 @@ ROWS = (
         current=_model,
         command=show_or_set_model,
         otherwise=lambda values: OPERATOR if values.model else NOBODY,
+    ),
+    Setting(
+        name=STYLE,
+        title="Style",
+        change="settings style NAME",
+        current=style_setting.current,
+        read=style_setting.read,
+        otherwise=lambda values: OPERATOR if values.draw.style else NOBODY,
     ),
     *DRAWING_ROWS,
     *LIMIT_ROWS,

@@ -104,6 +104,10 @@ SETTINGS = Command(
             "the language model may ask for a picture in this room's chats; moderators set it",
         ),
         (
+            "`!settings style watercolor,backlit`",
+            "what pictures in this room look like where nobody says it; moderators set it",
+        ),
+        (
             "`!settings offer 🔁 🎲`, `!settings offer off`",
             "the reactions that the bot puts under its pictures here; moderators set it",
         ),

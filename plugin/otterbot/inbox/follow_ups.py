@@ -87,6 +87,8 @@ class FollowUps:
             stop=stop,
             outcome=REPLACED if replaced else "cancelled",
             setting=None if outcome.setting is None else (outcome.setting.name, outcome.setting.value),
+            style=outcome.style,
+            unstyle=outcome.unstyle,
             quotas=await self._quotas(request),
         )
         done = await self._surely(lambda: self._store.commit(commit))

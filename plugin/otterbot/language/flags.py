@@ -194,8 +194,10 @@ def _named(found: re.Match[str]) -> str:
 
 def _with(options: DrawOptions, option: Option, value: str) -> DrawOptions:
     """``options`` with one more flag. Raises ``Refused`` for values that no model could take."""
-    changes = option.read(value)
     before = option.value(options)
+    if option.kind.several and before is not None:
+        return replace(options, **option.also(before, value))
+    changes = option.read(value)
     if option.kind.phrase:
         # Said twice, it is simply more that should not be there.
         changes = {

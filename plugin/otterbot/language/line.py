@@ -28,9 +28,11 @@ _FLAG_LIKE = re.compile(
 def line_of(options: DrawOptions) -> str | None:
     """``draw … --steps 30``, ``upscale 2 …``, without the prefix; ``None`` where no line says that.
 
-    How many steps a second pass has is not said: no flag says it.
+    How many steps a second pass has is not said, nor the words of styles: no flag says them.
     """
     command = "draw" if options.upscale is None else "upscale"
+    if options.style is not None:
+        options = replace(options, style=tuple(style.named() for style in options.style))
     if options.structure is not None:
         by_keys = _by_keys(options) if command == "draw" else None
         if by_keys is not None:

@@ -15,6 +15,7 @@ from .option_kinds import BadValue, Bare, Constant, Factor, Kind, Name, NeverTyp
 from .option_values import FACTORS, MAX_SEED, SHAPE, SHAPES, UPSCALERS, Control, Hires, KeyChange, Variation, WordChange
 from .problems import Refused
 from .structures import Structure
+from .style_values import Styles, StylesOf
 
 STEPS = Whole(1, 200)
 CFG = Number(0, 30)
@@ -49,6 +50,8 @@ class DrawOptions:
     """``3:2``, ``square``, ``portrait``, ``landscape``: the worker makes a size of it. Never together with a size."""
     seed: int | Literal["same", "random"] | None = None
     variation: Variation | None = None
+    style: Styles | None = None
+    """``()`` (typed as ``--style none``): none at all, whatever the room is used to."""
     model: str | None = None
     sampler: str | None = None
     clip_skip: int | None = None
@@ -113,6 +116,13 @@ class Option:
         """The fields for a typed value. Raises :class:`Refused`."""
         try:
             return self._filled(self.kind.typed(text))
+        except BadValue as bad:
+            raise Refused(bad.code, self.name) from None
+
+    def also(self, before: Any, text: str) -> dict[str, Any]:
+        """The fields for a value that is typed beside one that was typed ``before``. Raises :class:`Refused`."""
+        try:
+            return self._filled(self.kind.together(before, self.kind.typed(text)))
         except BadValue as bad:
             raise Refused(bad.code, self.name) from None
 
@@ -209,6 +219,14 @@ OPTIONS = (
         does="begins near the picture of its seed, that far towards the other seed's; see `!vary`",
         wants="`--variation` takes a number above 0 and up to 1, such as `--variation 0.2`, and before it, if you "
         "like, the other seed: `--variation 42:0.2`.",
+    ),
+    Option(
+        name="style", kind=StylesOf(), fields=("style",), commands=DRAWN, meant=("styles", "preset"), label="Style",
+        example="--style watercolor", gives="how it looks; several with a comma: `--style watercolor,backlit`",
+        takes="a name from `!styles`, or several: `watercolor,backlit`; `none`",
+        does="how it looks: the words of a style around yours; several in order; see [below](#styles)",
+        wants="`--style` takes the name of a style, or several with commas between them, such as `--style "
+        "watercolor,backlit`, or `none`. {!styles} lists them.",
     ),
     Option(
         name="model", kind=Name(), fields=("model",), meant=("checkpoint",), label="Model",

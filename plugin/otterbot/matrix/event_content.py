@@ -151,7 +151,10 @@ def size(content: Any) -> int:
 
 def fit(content: dict[str, Any], limit: int = MAX_CONTENT) -> dict[str, Any]:
     """The content, shortened no more than needed to fit ``limit``."""
-    steps = (_without_repeated_prompt, _with_short_body, _without_asked, _without_record, _with_tiny_body)
+    steps = (
+        _without_repeated_prompt, _with_short_body, _without_styled_prompt, _without_asked, _without_record,
+        _with_tiny_body,
+    )  # fmt: skip
     for step in steps:
         if size(content) <= limit:
             break
@@ -176,9 +179,19 @@ def _without_repeated_prompt(content: dict[str, Any]) -> dict[str, Any]:
     """Drop the prompt in ``asked`` if ``used`` has the same."""
     asked, used = _record(content).get("asked"), _record(content).get("used")
     if isinstance(asked, dict) and isinstance(used, dict):
+        said = used["styled"] if isinstance(used.get("styled"), dict) else used
         for name in ("prompt", "negative_prompt"):
-            if name in asked and asked[name] == used.get(name):
+            if name in asked and asked[name] == said.get(name):
                 del asked[name]
+    return content
+
+
+def _without_styled_prompt(content: dict[str, Any]) -> dict[str, Any]:
+    """Drop the prompts as they were drawn, where the words before the styles stand there with the styles."""
+    used = _record(content).get("used")
+    if isinstance(used, dict) and isinstance(used.get("styled"), dict):
+        used.pop("prompt", None)
+        used.pop("negative_prompt", None)
     return content
 
 

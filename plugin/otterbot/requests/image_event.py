@@ -125,7 +125,6 @@ def _start(request: Request) -> dict[str, Any]:
 async def _described(request: Request, part: Part, result: ImageResult, hint: str | None) -> dict[str, Any]:
     index = int(part.part.split("/")[1])
     used = result.record.get("used")
-    prompt = str(used.get("prompt", "")) if isinstance(used, dict) else ""
     notes = [*(request.notes if index == 0 else ()), *(texts.plain_sentence(note) for note in result.notes)]
     if hint is not None and index == 0:
         notes.append(hint)
@@ -134,7 +133,8 @@ async def _described(request: Request, part: Part, result: ImageResult, hint: st
     asked = [texts.asked_in_the_room_before(request.sender)] if request.moved else []
     # Clients read the body aloud, from its beginning; none reads a field that is for alt texts alone.
     alt = [texts.alt_text(result.alt)] if result.alt else []
-    body, html = await parse_formatted("\n\n".join((*asked, *alt, texts.caption(prompt, result.record), *notes)))
+    caption = texts.caption(texts.words_of(used), result.record)
+    body, html = await parse_formatted("\n\n".join((*asked, *alt, caption, *notes)))
     return {
         "msgtype": "m.image",
         "body": body,

@@ -10,7 +10,7 @@ from mautrix.util.async_db import Connection
 from . import queries as sql
 from . import quotas
 from .quotas import Over, Quota
-from .rows import Kept, Kind, Part, PartState, Request, RequestState
+from .rows import Kept, Kind, Part, PartState, Request, RequestState, RoomStyle
 
 
 async def cancel(conn: Connection, key: str, room: str, now: float, outcome: str) -> Request | None:
@@ -112,6 +112,10 @@ async def put_setting(conn: Connection, room: str, name: str, value: str | None)
         await conn.execute(sql.SET, room, name, value)
 
 
+async def save_style(conn: Connection, room: str, style: RoomStyle, now: float) -> None:
+    await conn.execute(sql.SAVE_STYLE, room, style.key, style.name, style.prompt, style.negative_prompt, now)
+
+
 async def move(
     conn: Connection, old: str, new: str, moving: Sequence[Part], unwanted: Sequence[Part], private: bool, now: float
 ) -> list[Request]:
@@ -133,6 +137,8 @@ async def inherit(
         return False
     for name, value in settings.items():
         await conn.execute(sql.INHERIT, room, name, value)
+    if predecessor:
+        await conn.execute(sql.INHERIT_STYLES, room, predecessor)
     if part is not None:
         await add_part(conn, part, now)
     return True

@@ -138,6 +138,20 @@ async def upgrade_v9(conn: Connection) -> None:
     await conn.execute("ALTER TABLE parts ADD COLUMN keep_owed INTEGER NOT NULL DEFAULT 0")
 
 
+async def upgrade_v10(conn: Connection) -> None:
+    await conn.execute(
+        """CREATE TABLE styles (
+            room_id         TEXT NOT NULL,
+            key             TEXT NOT NULL,
+            name            TEXT NOT NULL,
+            prompt          TEXT NOT NULL,
+            negative_prompt TEXT NOT NULL,
+            saved_at        DOUBLE PRECISION NOT NULL,
+            PRIMARY KEY (room_id, key)
+        )"""
+    )
+
+
 upgrade_table.register(upgrade_v1, description="Requests, parts, handled events, rooms and their settings")
 upgrade_table.register(upgrade_v2, description="When the message of a request was sent")
 upgrade_table.register(upgrade_v3, description="Why a part could not be sent")
@@ -147,3 +161,4 @@ upgrade_table.register(upgrade_v6, description="Requests as the worker has resol
 upgrade_table.register(upgrade_v7, description="Requests that were made by reactions")
 upgrade_table.register(upgrade_v8, description="How much requests ask for, and what came of it")
 upgrade_table.register(upgrade_v9, description="Pictures that people keep")
+upgrade_table.register(upgrade_v10, description="Styles of rooms")

@@ -181,6 +181,17 @@ SET = (
 UNSET = "DELETE FROM settings WHERE room_id = $1 AND name = $2"
 SETTINGS = "SELECT name, value FROM settings WHERE room_id = $1"
 INHERIT = "INSERT INTO settings (room_id, name, value) VALUES ($1, $2, $3) ON CONFLICT (room_id, name) DO NOTHING"
+STYLES = "SELECT key, name, prompt, negative_prompt FROM styles WHERE room_id = $1 ORDER BY saved_at, key"
+SAVE_STYLE = (
+    "INSERT INTO styles (room_id, key, name, prompt, negative_prompt, saved_at) VALUES ($1, $2, $3, $4, $5, $6) "
+    "ON CONFLICT (room_id, key) DO UPDATE SET name = $3, prompt = $4, negative_prompt = $5, saved_at = $6"
+)
+DELETE_STYLE = "DELETE FROM styles WHERE room_id = $1 AND key = $2"
+INHERIT_STYLES = (
+    "INSERT INTO styles (room_id, key, name, prompt, negative_prompt, saved_at) "
+    "SELECT CAST($1 AS TEXT), key, name, prompt, negative_prompt, saved_at FROM styles WHERE room_id = $2 "
+    "ON CONFLICT (room_id, key) DO NOTHING"
+)
 PREDECESSOR = "SELECT predecessor FROM rooms WHERE room_id = $1"
 PREDECESSOR_SET = (
     "INSERT INTO rooms (room_id, predecessor) VALUES ($1, $2) ON CONFLICT (room_id) DO UPDATE SET predecessor = $2 "

@@ -40,6 +40,17 @@ class PartState(StrEnum):
     DROPPED = "dropped"
 
 
+@dataclass(frozen=True, kw_only=True)
+class RoomStyle:
+    """A style of a room's own."""
+
+    key: str
+    """By which its name is compared: the same for all spellings."""
+    name: str
+    prompt: str = ""
+    negative_prompt: str = ""
+
+
 class Kind(StrEnum):
     MESSAGE = "message"
     EDIT = "edit"

@@ -16,7 +16,7 @@ from .part_store import PartStore
 from .quotas import Over, Quota
 from .request_store import RequestStore
 from .room_store import RoomStore
-from .rows import Kept, Part, Request
+from .rows import Kept, Part, Request, RoomStyle
 
 DAY = 86_400.0
 KEEP_REQUESTS = 30 * DAY
@@ -41,6 +41,10 @@ class Commit:
     outcome: str = "cancelled"
     """Of what is cancelled; ``replaced`` by what the edited message asks for now."""
     setting: tuple[str, str | None] | None = None
+    style: RoomStyle | None = None
+    """Of the room's own, to be saved."""
+    unstyle: str | None = None
+    """The key of one that is deleted."""
     kept: tuple[Part, Kept] | None = None
     """A picture that stands in the room, and who keeps it."""
     discarded: Part | None = None
@@ -115,6 +119,10 @@ class Store(RequestStore, PartStore, KeptStore, RoomStore):
                 await inserts.add_part(conn, part, now)
             if commit.setting is not None:
                 await inserts.put_setting(conn, commit.room_id, *commit.setting)
+            if commit.style is not None:
+                await inserts.save_style(conn, commit.room_id, commit.style, now)
+            if commit.unstyle is not None:
+                await conn.execute(sql.DELETE_STYLE, commit.room_id, commit.unstyle)
             if commit.kept is not None:
                 await inserts.keep(conn, *commit.kept, now)
             if commit.discarded is not None:

@@ -22,6 +22,7 @@ from .reactions import *  # noqa: F403
 from .refusals import *  # noqa: F403
 from .rooms import *  # noqa: F403
 from .starts import *  # noqa: F403
+from .styles import *  # noqa: F403
 from .upgrades import *  # noqa: F403
 from .usage import *  # noqa: F403
 from .waiting import *  # noqa: F403

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -15,7 +15,7 @@ from .. import numeric
 from ..clock import steady
 from ..errors import WorkerError, WorkerForeign, WorkerRefused, WorkerUnauthorized, WorkerUnreachable
 from ..waiting import news
-from .info import Checked, Explained, Info, Lora, Loras, Models, Wildcard, Wildcards
+from .info import Checked, Explained, Info, Lora, Loras, Models, StyleList, Wildcard, Wildcards
 from .job_events import Disconnected, Event, PauseEvent, Snapshot, read_event
 from .jobs import Input, Job, Jobs
 from .json_answers import Answer
@@ -163,13 +163,27 @@ class WorkerClient:
                 return ()
             raise
 
+    async def styles(self) -> StyleList | None:
+        """The styles; ``None``: the worker is too old for them."""
+        try:
+            return _read(StyleList, await self._http.json("GET", "/v1/styles", timeout=QUICK))
+        except WorkerRefused as refusal:
+            if refusal.status == 404:
+                return None
+            raise
+
     async def wildcards(self) -> tuple[Wildcard, ...]:
         """The files that words are drawn from. A worker too old for them refuses with 404."""
         return _read(Wildcards, await self._http.json("GET", "/v1/wildcards", timeout=QUICK)).wildcards
 
-    async def explain(self, prompt: str, negative_prompt: str | None, *, seed: int | None = None) -> Explained:
-        """How the prompts are read. ``seed``: by which words are drawn, for workers that know of it."""
-        body: dict[str, str | int | None] = {"prompt": prompt, "negative_prompt": negative_prompt}
+    async def explain(
+        self, prompt: str, negative_prompt: str | None, style: Sequence[Any] = (), *, seed: int | None = None
+    ) -> Explained:
+        """How the prompts are read, with the styles around them. ``seed``: by which words are drawn, for workers that
+        know of it."""
+        body: dict[str, Any] = {"prompt": prompt, "negative_prompt": negative_prompt}
+        if style:
+            body["style"] = list(style)
         if seed is not None:
             body["seed"] = seed
         return _read(Explained, await self._http.json("POST", "/v1/prompts/explain", body=body, timeout=QUICK))

@@ -149,6 +149,31 @@ class Loras(Answer):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Style(Answer):
+    name: str
+    about: str = ""
+    """One line."""
+    group: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StyleFile(Answer):
+    """A file of styles of which not everything can be used."""
+
+    name: str
+    problem: str
+    """The end of a sentence that begins with its name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StyleList(Answer):
+    styles: tuple[Style, ...]
+    problems: tuple[StyleFile, ...] = ()
+    whole: bool = True
+    """False: a file or the folder could not be looked at."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ExplainedFragment(Answer):
     text: str
     weight: float

@@ -165,9 +165,9 @@ def _styles(library: StyleLibrary) -> Styles:
         found = library.all()
     except CannotLook as error:
         problem = StyleFile(name=f"{FOLDER}/", problem=f"could not be looked at: {error.why}")
-        return Styles(styles=_shown(StyleLibrary().all()), problems=[problem])
+        return Styles(styles=_shown(StyleLibrary().all()), problems=[problem], whole=False)
     problems = [StyleFile(name=one.name, problem=why) for one in there for why in one.problems]
-    return Styles(styles=_shown(found), problems=problems)
+    return Styles(styles=_shown(found), problems=problems, whole=all(one.unread is None for one in there))
 
 
 def _shown(found: Mapping[str, Known]) -> list[Style]:

@@ -21,8 +21,8 @@ class FieldProblem(Sent):
     details: dict[str, int | float | str | list[str]] = {}
     """What a client needs that says it in words of its own; only the worker's own names and numbers. ``model``: the
     chosen one; ``least``, ``most``; ``width``, ``height``: the closest size that is drawn; ``near``: names like the one
-    that nobody knows, ``known``: all there are; ``problem``: what is wrong with a model; ``pictures``: which of a job's
-    pictures it is wrong with, where not all of them."""
+    that nobody knows, ``number``: which of several that is, from 0; ``known``: all there are; ``problem``: what is
+    wrong with a model; ``pictures``: which of a job's pictures it is wrong with, where not all of them."""
 
 
 class Problem(Sent):

@@ -183,6 +183,8 @@ class Styles(Sent):
     styles: list[Style]
     """The operator's first, then those that ship with the worker. Of two with one name the first counts."""
     problems: list[StyleFile] = []
+    whole: bool = True
+    """``false``: a file or the folder could not be looked at, so there may be more."""
 
 
 class Wildcard(Sent):
