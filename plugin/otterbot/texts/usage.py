@@ -65,6 +65,8 @@ def usage_problem(problem: UsageProblem, prefix: str, *, stray: str = "") -> str
             return keys_problem(problem, prefix)
         case code_ if code_.startswith("sweep_"):
             return sweep_problem(problem, prefix)
+        case "conflict" if problem.near == ("sweep",) and problem.flag == "film":
+            return "A sweep comes on one sheet, so its pictures have no films. Please leave out `--film`."
         case "conflict" if problem.near == ("sweep",):
             return f"{code('--' + problem.flag)} says one value, and the sweep several. Please keep one of them."
         case "conflict":
