@@ -55,9 +55,19 @@ def _load(path: Path) -> str:
     return token
 
 
+def is_open(path: Path) -> bool:
+    """Whether others on this machine may read the token. :raises OSError:"""
+    return bool(stat.S_IMODE(path.stat().st_mode) & 0o077)
+
+
 def _read(path: Path) -> str:
-    if stat.S_IMODE(path.stat().st_mode) & 0o077:
+    if is_open(path):
         log.warning("others on this machine can read the token; make the file 0600", extra={"file": str(path)})
+    return read_token(path)
+
+
+def read_token(path: Path) -> str:
+    """:raises BadToken: :raises OSError:"""
     try:
         token = path.read_text("ascii").strip()
     except UnicodeDecodeError:
