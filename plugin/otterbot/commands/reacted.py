@@ -68,8 +68,9 @@ async def look(services: Services, reaction: Reaction, kinds: Collection[On]) ->
     elif READ.isdisjoint(kinds):
         return None
     else:
-        event = await read_event(services, reaction.room_id, reaction.target)
-        on = _shown(event, str(services.client.mxid))
+        bot = str(services.client.mxid)
+        event = await read_event(services, reaction.room_id, reaction.target, by=bot)
+        on = _shown(event, bot)
     if on is None or on not in kinds:
         return None
     return Reacted(reaction=reaction, on=on, request=request, part=part, event=event)

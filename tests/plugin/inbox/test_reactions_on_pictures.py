@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 import pytest_asyncio
+from homeserver_double import Rate
 from listening import Listening
 from picture_reactions import ANNA, BERT, STRANGER, by_reaction, drawn, jobs, passed, react, take_back
 from plugin_rig import BOT, ROOM, Rig
@@ -146,6 +147,24 @@ async def test_it_counts_once_for_each_person_and_emoji(listening: Listening, ri
     await listening.sync(react(rig, target, AGAIN))
     await passed(listening)
     await jobs(rig, 2)
+
+
+async def test_twenty_at_once_at_a_homeserver_that_limits(listening: Listening, rig: Rig) -> None:
+    """Five people's on two pictures, two emoji each: Synapse's bucket, with a quicker clock."""
+    await drawn(rig, body={"count": 2})
+    first, second = (str(event["event_id"]) for event in rig.server.pictures(ROOM))
+    rig.server.rate = Rate(10, 20.0)
+    people = [f"@person{number}:test" for number in range(5)]
+    pressed = [(target, emoji, who) for who in people for target in (first, second) for emoji in (AGAIN, UPSCALE)]
+    await listening.sync(*(react(rig, target, emoji, who) for target, emoji, who in pressed))
+    await jobs(rig, 21)
+    for target, emoji, who in pressed:
+        assert (await rig.done(await by_reaction(rig, target, emoji, who))).outcome == "succeeded"
+    results = rig.server.pictures(ROOM)[2:]
+    assert sorted(
+        (event["content"]["m.relates_to"]["m.in_reply_to"]["event_id"], event["content"]["body"].splitlines()[-1])
+        for event in results
+    ) == sorted((target, f"{emoji.rstrip(chr(0xFE0F))} for {who[1:8]}") for target, emoji, who in pressed)
 
 
 async def test_also_after_a_start(rig: Rig) -> None:
