@@ -54,6 +54,15 @@ def auto_or_off(value: Any) -> str:
     return word.strip().lower()
 
 
+BATCHES = ("auto", "sheet", "separate")
+
+
+def batch(value: Any) -> str:
+    if not isinstance(value, str) or value.strip().lower() not in BATCHES:
+        raise ValueError("auto, sheet or separate")
+    return value.strip().lower()
+
+
 def natural(least: int, most: int) -> Check:
     def checked(value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:

@@ -62,6 +62,7 @@ OTHER: dict[str, Any] = {
     "draw.negative_prompt": "blurry",
     "draw.count": 2,
     "draw.safe": True,
+    "draw.batch": "sheet",
     "draw.expand": True,
     "limits.count": 4,
     "limits.steps": 50,

@@ -47,7 +47,7 @@ from ..requests.descriptions import Descriptions
 from ..requests.images import Pictures
 from ..requests.input_images import Starts
 from ..requests.part_events import PartNews
-from ..store.part_names import CHAT, DESCRIBED, PICTURE
+from ..store.part_names import CHAT, DESCRIBED, PICTURE, SHEET
 from ..store.recovery_keys import RecoveryKeys
 from ..store.store import Store
 from ..worker.client import Address, WorkerClient
@@ -188,7 +188,7 @@ async def build(around: Surroundings) -> Parts:
         outbox,
         store,
         Sender(store, links.http, links.encryption),
-        builders={PICTURE: pictures.build, CHAT: chats.build, DESCRIBED: descriptions.build},
+        builders={PICTURE: pictures.build, SHEET: pictures.build, CHAT: chats.build, DESCRIBED: descriptions.build},
         listener=PartNews(store, links.worker, outbox, delivery),
         rules=upgrades,
         log=log,

@@ -99,6 +99,20 @@ def again(
     )
 
 
+def whole(
+    typed: DrawOptions, record: Mapping[str, Any], around: Circumstances, *, fields: int, **how: Any
+) -> NewRequest:
+    """All pictures of a sheet once more: as many, and variations of the same picture where they were that.
+
+    ``record``: of the first one. Raises :class:`Unusable`.
+    """
+    used = read_settings(record.get("used"))
+    if used is not None and used.variation is not None and typed.variation is None and typed.seed is None:
+        typed = replace(typed, variation=Variation(strength=used.variation.strength))
+        record = {**record, "used": {**record["used"], "variation": None}}
+    return again(typed, record, around, usual=fields, **how)
+
+
 def varied(typed: DrawOptions, record: Mapping[str, Any], around: Circumstances, **how: Any) -> NewRequest:
     """A few small variations of a picture: :func:`again` with its seed, near its noise. Raises :class:`Unusable`."""
     used = record.get("used")

@@ -15,6 +15,10 @@ from ..language.options import DrawOptions
 from .context import Circumstances
 from .outcome import NewRequest, Unusable
 
+FROM = 3
+"""So many pictures come on a sheet by themselves."""
+FEWEST = 2
+"""Fewer make none."""
 Layers = Sequence[Mapping[str, Any]]
 
 
@@ -58,12 +62,23 @@ def picture_request(
         to = other if wanted.variation.seed is None else wanted.variation.seed
         body["variation"] = {"seed": to, "strength": wanted.variation.strength}
     body |= _from_picture(wanted, start)
+    if asked.sheet and body["count"] < FEWEST:
+        notes = (*notes, texts.SHEET_OF_ONE)
+    if _on_a_sheet(asked.sheet, body["count"], around.batch):
+        body["sheet"] = {}
     if around.safe:
         body["safety"] = True
     if around.described:
         body["describe"] = True
     body = {key: value for key, value in body.items() if value is not None}
     return NewRequest(kind="image", body=body, asked=asked.asked(), notes=tuple(notes), thread=thread)
+
+
+def _on_a_sheet(asked: bool | None, count: int, batch: str) -> bool:
+    if asked is not None:
+        return asked and count >= FEWEST
+    least = {"auto": FROM, "sheet": FEWEST}.get(batch)
+    return least is not None and count >= least
 
 
 def layers_of(around: Circumstances, *, numbers: bool) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from ..language.message import Message
 from ..language.option_kinds import NeverTyped, Number
 from ..language.options import OPTIONS, DrawOptions
 from ..texts.info import info, info_of_nothing
+from .choose import behind
 from .command import Command
 from .find_picture import find_drawn
 from .outcome import Outcome, Unusable, say
@@ -26,11 +27,12 @@ _MOST = 20
 
 
 async def show_info(services: Services, message: Message, intent: Intent) -> Outcome:
-    if (refused := INFO.refuse(services, intent)) is not None:
-        return refused
     prefix = services.config.current.prefix
     try:
-        found = await find_drawn(services, message)
+        intent, field = await behind(services, message, intent, INFO)
+        if (refused := INFO.refuse(services, intent)) is not None:
+            return refused
+        found = field or await find_drawn(services, message)
     except Unusable as refusal:
         return say(str(refusal))
     except MatrixError as error:

@@ -9,7 +9,8 @@ from typing import Any
 
 from ..language.reaction import Reaction
 from ..requests.descriptions import prompts_in
-from ..store.part_names import DESCRIBED, FINAL, PICTURE
+from ..requests.sheet_fields import sheet_in
+from ..store.part_names import DESCRIBED, FINAL
 from ..store.rows import Part, Request
 from .picture_event import read_event, record_of
 from .services import Services
@@ -24,11 +25,13 @@ class On(Enum):
     """A chat's answer, or the sentence that there is none; over."""
     PICTURE = auto()
     """A picture of the bot's, however old."""
+    SHEET = auto()
+    """Several of them, on one contact sheet."""
     DESCRIPTION = auto()
     """The answer of `!describe`."""
 
 
-READ = frozenset({On.PICTURE, On.DESCRIPTION})
+READ = frozenset({On.PICTURE, On.SHEET, On.DESCRIPTION})
 """What the event itself tells, with any database: results that stand in the room."""
 
 
@@ -84,7 +87,7 @@ async def _request(services: Services, reaction: Reaction, part: Part | None) ->
 
 def _is_result(part: Part | None) -> bool:
     """Whether it is a result that stands in the room whatever becomes of the rest of its request."""
-    return part is not None and part.part.family in (PICTURE, DESCRIBED)
+    return part is not None and (part.part.shows or part.part.family == DESCRIBED)
 
 
 def _of_request(request: Request, part: Part | None) -> On | None:
@@ -100,5 +103,5 @@ def _shown(event: Mapping[str, Any] | None, bot: str) -> On | None:
     if event is None or event.get("sender") != bot:
         return None
     if record_of(event) is not None:
-        return On.PICTURE
+        return On.PICTURE if sheet_in(event) is None else On.SHEET
     return None if prompts_in(event, bot) is None else On.DESCRIPTION

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from ..language.reaction import NUMBERS, Reaction
-from . import answer_reactions, describe, picture_reactions
+from . import answer_reactions, choose, describe, picture_reactions
 from .cancel import CANCEL
 from .outcome import Outcome
 from .reacted import On, Reacted, look
@@ -48,6 +48,8 @@ TABLE = (
     Row(emoji=AGAIN, on=On.PICTURE, follows=picture_reactions.again, for_all=True),
     Row(emoji=VARY, on=On.PICTURE, follows=picture_reactions.varied, for_all=True),
     Row(emoji=UPSCALE, on=On.PICTURE, follows=picture_reactions.upscaled, for_all=True),
+    Row(emoji=AGAIN, on=On.SHEET, follows=picture_reactions.again, for_all=True),
+    Row(emoji=NUMBERS, on=On.SHEET, follows=choose.reacted, for_all=True),
     Row(emoji=NUMBERS, on=On.DESCRIPTION, follows=describe.draw_reacted, for_all=True),
 )
 

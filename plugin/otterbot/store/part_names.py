@@ -42,6 +42,11 @@ class PartName(str):
         return self.startswith(f"{PICTURE}/")
 
     @property
+    def shows(self) -> bool:
+        """A picture, or all of them on a sheet."""
+        return self.is_picture or self == "sheet"
+
+    @property
     def is_answer(self) -> bool:
         """A message of a chat's answer, or an edit of one."""
         return self.startswith(f"{CHAT}/")
@@ -97,6 +102,8 @@ CHAT_END: Final = PartName("chat/end")
 """The last edit of a placeholder that does not become an answer."""
 DESCRIPTION: Final = PartName(f"{DESCRIBED}/1")
 """The message that says what a picture shows."""
+SHEET: Final = PartName("sheet")
+"""The contact sheet in place of a request's pictures; its own family."""
 GREETING: Final = PartName("greeting")
 SETTINGS: Final = PartName("settings")
 """The sentence about settings that came along with an upgrade."""

@@ -18,6 +18,7 @@ from .jobs import *  # noqa: F403
 from .reactions import *  # noqa: F403
 from .refusals import *  # noqa: F403
 from .rooms import *  # noqa: F403
+from .sheets import *  # noqa: F403
 from .starts import *  # noqa: F403
 from .upgrades import *  # noqa: F403
 from .usage import *  # noqa: F403

@@ -172,6 +172,8 @@ class NewRow:
     work: float
     kind: RowKind | None = None
     """``None``: its job's."""
+    drawn: ImageResult | None = None
+    """It is in the archive already, drawn for another job."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -218,6 +218,9 @@ class ImageRequest(ImageOptions):
     preview: bool = False
     """Small previews while it is drawn; ``Progress.preview`` says when there is a new one. They change nothing in the
     picture and are gone with its last step. None where ``safety`` is set: the checker has not seen them."""
+    drawn_before: Annotated[str | None, Field(max_length=64)] = None
+    """The id of the picture that this request makes again. Where it is still here, was drawn for the same room, and its
+    record says the same, the job has it at once; else it is drawn. Of one picture only."""
     sheet: SheetRequest | None = None
     """All of its pictures are put on one contact sheet as well, when the last of them is done (``Job.sheet``)."""
     describe: bool = False
