@@ -20,20 +20,19 @@ from pathlib import Path
 from typing import Any, Literal, cast
 from unittest import mock
 
+from schedule_simulation import BOUNDS
 from simulated_card import PAIRS, RESERVE, Counts, Gpu, Llm, Meta, Pair, Place, now, run
 
 from otterbot_worker.gpu import driver
 from otterbot_worker.gpu.messages import Draw
 from otterbot_worker.models.catalogue import Catalogue, load_catalogue
-from otterbot_worker.queue.schedule import Bounds, choose
-from otterbot_worker.queue.store import Head
+from otterbot_worker.queue.heads import Head, Service
+from otterbot_worker.queue.schedule import OnCard, choose
 from otterbot_worker.runner import beside
 from otterbot_worker.runner.lease import Card
 from otterbot_worker.runner.sharing import Sharing
 from otterbot_worker.runner.sharing_store import SharingStore
 
-BOUNDS = Bounds(times=3, seconds=60.0)
-"""As ``queue`` has them in the settings."""
 MODES = ("exclusive", "measured")
 LOADS = ((30, 30), (120, 120), (240, 240), (360, 360))
 """Pictures and turns in the hour."""
@@ -51,8 +50,7 @@ class Asked:
     kind: Literal["image", "chat"]
     at: float
     side: int
-    overtaken: int = 0
-    overtaken_at: float | None = None
+    overtaken_seconds: float = 0.0
     done: float = 0.0
 
 
@@ -108,22 +106,25 @@ def simulate(pair: Pair, load: tuple[int, int], seed: int, mode: str, catalogue:
 async def _work(hour: Hour, pair: Pair, card: Card, gpu: Gpu, llm: Llm, catalogue: Catalogue) -> None:
     waiting: list[Asked] = []
     coming = list(hour.rows)
-    served: dict[tuple[str, str], float] = {}
+    served: dict[tuple[str, str], Service] = {}
     while coming or waiting:
         while coming and coming[0].at <= now():
             waiting.append(coming.pop(0))
         if not waiting:
             await asyncio.sleep(coming[0].at - now())
             continue
-        choice = choose(_heads(waiting, pair), resident=card.resident, served=served, now=now(), bounds=BOUNDS)
+        on_card = OnCard(image=card.resident, chat=card.holder in ("chat", "both"))
+        choice = choose(
+            _heads(waiting, pair), on_card=on_card, served=served, now=now(), bounds=BOUNDS, costs=_Costs(pair)
+        )
         assert choice is not None
         row = next(one for one in waiting if one.seq == choice.seq)
         for passed in waiting:
             if passed.seq in choice.overtaken:
-                passed.overtaken += 1
-                passed.overtaken_at = now() if passed.overtaken_at is None else passed.overtaken_at
+                passed.overtaken_seconds += choice.seconds
         waiting.remove(row)
-        served["c", row.owner] = now()
+        had = served.get(("c", row.owner), Service(at=now())).recent(now())
+        served["c", row.owner] = Service(at=now(), seconds=had + choice.seconds)
         await (_picture(row, pair, card, gpu, catalogue) if row.kind == "image" else _turn(card, llm))
         row.done = now()
 
@@ -135,11 +136,24 @@ def _heads(waiting: Sequence[Asked], pair: Pair) -> list[Head]:
         first.setdefault((row.owner, row.kind), row)
     return [
         Head(
-            seq=row.seq, client="c", owner=row.owner, kind=row.kind, overtaken=row.overtaken,
-            overtaken_at=row.overtaken_at, model=pair.image if row.kind == "image" else pair.llm,
+            seq=row.seq, client="c", owner=row.owner, kind=row.kind, created_at=row.at, work=row.side**2,
+            overtaken_seconds=row.overtaken_seconds, model=pair.image if row.kind == "image" else pair.llm,
         )
         for row in first.values()
     ]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Costs:
+    """As they come out on this card."""
+
+    pair: Pair
+
+    def row(self, kind: str, model: str, work: float) -> float:
+        return self.pair.costs.picture * work / 512**2 if kind == "image" else self.pair.costs.turn
+
+    def load(self, kind: str, model: str) -> float:
+        return self.pair.costs.image_warm if kind == "image" else self.pair.costs.llm
 
 
 async def _picture(row: Asked, pair: Pair, card: Card, gpu: Gpu, catalogue: Catalogue) -> None:

@@ -25,10 +25,13 @@ from .config_checks import (
     flag,
     ignored_patterns,
     local_path,
+    names,
     natural,
+    offer,
     optional,
     power_level,
     prefix,
+    room,
     seconds,
     size,
     text,
@@ -64,6 +67,8 @@ class DrawValues:
     sampler: str | None = key(None, optional(word))
     negative_prompt: str | None = key(None, optional(text))
     """``None``: the model's own; ``""``: none at all."""
+    style: tuple[str, ...] = key((), names)
+    """Styles of pictures, in rooms that have not chosen."""
     count: int = key(1, natural(1, 8))
     safe: bool = key(False, flag)
     """Whether a safety checker looks at every picture, in rooms that have not chosen."""
@@ -72,6 +77,20 @@ class DrawValues:
     ``sheet``, ``separate``."""
     expand: bool = key(False, flag)
     """Whether a language model writes the prompts of pictures, in rooms that have not chosen."""
+    watch: bool = key(False, flag)
+    """Whether pictures are shown while they are drawn, in rooms that have not chosen."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuotaValues:
+    """``None``: no limit."""
+
+    per_day: int | None = key(None, optional(natural(0, 1_000_000)))
+    """Pictures within 24 hours."""
+    cooldown_seconds: float | None = key(None, optional(seconds(0, 86_400)))
+    """From one request for pictures to the next."""
+    answers_per_day: int | None = key(None, optional(natural(0, 1_000_000)))
+    """Of chats."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,6 +98,10 @@ class LimitValues:
     count: int = key(8, natural(1, 8))
     steps: int = key(200, natural(1, 200))
     prompt_length: int = key(4000, natural(1, 4000))
+    person: QuotaValues = field(default_factory=QuotaValues)
+    room: QuotaValues = field(default_factory=QuotaValues)
+    instance: QuotaValues = field(default_factory=QuotaValues)
+    exempt_moderators: bool = key(False, flag)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +116,12 @@ class StatusValues:
     after_seconds: float = key(3.0, seconds(0, 3600))
     edit_seconds: float = key(5.0, seconds(1, 3600))
     max_edits: int = key(30, natural(0, 500))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReactionValues:
+    offer: tuple[str, ...] = key(("🔁", "🎲", "⬆\ufe0f"), offer)
+    """What the bot puts under its pictures, in rooms that have not chosen."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,6 +167,9 @@ class Values:
     limits: LimitValues = field(default_factory=LimitValues)
     power: PowerValues = field(default_factory=PowerValues)
     status: StatusValues = field(default_factory=StatusValues)
+    gallery_room: str | None = key(None, optional(room))
+    """Where pictures are copied that people keep with ⭐."""
+    reactions: ReactionValues = field(default_factory=ReactionValues)
     keep_hours: float = key(24.0, seconds(0.01, 24 * 7))
     """At most the seven days for which the worker knows a request again."""
     catch_up: CatchUpValues = field(default_factory=CatchUpValues)

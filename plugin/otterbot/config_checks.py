@@ -10,6 +10,8 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
+from .language.reaction import OFFERED, read_offer
+
 Check = Callable[[Any], Any]
 
 
@@ -32,6 +34,17 @@ def word(value: Any) -> str:
     if not isinstance(value, str) or not value.strip() or len(value) > 255:
         raise ValueError("a name, or nothing")
     return value.strip()
+
+
+def names(value: Any) -> tuple[str, ...]:
+    """Of styles: one, several with commas between them, a list; nothing is none."""
+    listed = value.split(",") if isinstance(value, str) else [] if value is None else value
+    if not isinstance(listed, list) or len(listed) > 8 or not all(isinstance(one, str) for one in listed):
+        raise ValueError('names with commas between them, at most eight, such as "watercolor, backlit"')
+    found = tuple(one.strip() for one in listed if one.strip())
+    if any(len(one) > 100 or not one.isprintable() for one in found):
+        raise ValueError("names of at most 100 characters each")
+    return found
 
 
 def local_path(value: Any) -> str:
@@ -61,6 +74,24 @@ def batch(value: Any) -> str:
     if not isinstance(value, str) or value.strip().lower() not in BATCHES:
         raise ValueError("auto, sheet or separate")
     return value.strip().lower()
+
+
+def offer(value: Any) -> tuple[str, ...]:
+    """The reactions that the bot puts under its pictures, as they are sent."""
+    known = " ".join(OFFERED.values())
+    if value is None or value is False or (isinstance(value, str) and value.strip().lower() in ("", "off")):
+        return ()
+    words = value if isinstance(value, list) else [value]
+    try:
+        return read_offer("".join(words))
+    except (ValueError, TypeError):
+        raise ValueError(f'some of {known}, as in "🔁 🎲", or off') from None
+
+
+def room(value: Any) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"![^\s:]+(:\S+)?", value.strip()) or len(value) > 255:
+        raise ValueError('the internal id of a room, such as "!abc:example.org", or nothing')
+    return value.strip()
 
 
 def natural(least: int, most: int) -> Check:

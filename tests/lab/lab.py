@@ -31,6 +31,9 @@ TWO_MODELS = {"catalogue": str(places.TEST_MODELS), "default_model": "otter-mini
 TEST_CONTROLNET = "noise-canny"
 ALONE = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
 
+QUIET: dict[str, Any] = {"reactions": {"offer": "off"}}
+"""What most tests do without: reactions of the bot's that belong to no request, and that no test waits for."""
+
 
 class Lab:
     """``async with Lab(folder) as lab``.
@@ -130,7 +133,7 @@ class Lab:
             base = yaml.safe_load((self.plugin_source / "base-config.yaml").read_text())
         url = self.worker_proxy.url if self.proxies else self.worker.url
         base = merged(base, {"worker": {"url": url, "token_file": str(self.worker.token_file)}})
-        return merged(merged(base, self.plugin_config), change)
+        return merged(merged(merged(base, QUIET), self.plugin_config), change)
 
     async def configure(self, **change: Any) -> None:
         """Changes settings of the running plugin; without arguments, back to this lab's own."""

@@ -67,8 +67,8 @@ class ApiConfig(_Section):
 class QueueConfig(_Section):
     max_open: Annotated[int, Field(ge=1)] = 500
     max_open_per_owner: Annotated[int, Field(ge=1)] = 72
-    overtake_times: Annotated[int, Field(ge=0, le=1000)] = 3
-    overtake_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 60.0
+    overtake_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 120.0
+    overtake_chat_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 40.0
 
 
 class GpuConfig(_Section):

@@ -19,6 +19,8 @@ from ..chat.turn_delivery import Chats
 from ..chat.typing_notice import Typing
 from ..commands import reactions
 from ..commands.drawn_by_chat import DrawnByChat
+from ..commands.info import line_in
+from ..commands.limits import Limits
 from ..commands.outcome import Outcome
 from ..commands.permissions import Permissions
 from ..commands.predecessors import Predecessors
@@ -44,10 +46,11 @@ from ..requests.active import Kind
 from ..requests.active_requests import ActiveRequests
 from ..requests.delivery import Delivery
 from ..requests.descriptions import Descriptions
+from ..requests.gallery import Gallery
 from ..requests.images import Pictures
 from ..requests.input_images import Starts
 from ..requests.part_events import PartNews
-from ..store.part_names import CHAT, DESCRIBED, PICTURE, SHEET
+from ..store.part_names import CHAT, COPIES, DESCRIBED, FILM, PICTURE, PREVIEW, SHEET
 from ..store.recovery_keys import RecoveryKeys
 from ..store.store import Store
 from ..worker.client import Address, WorkerClient
@@ -154,10 +157,20 @@ async def build(around: Surroundings) -> Parts:
     )
     active = ActiveRequests(store.clock, log)
     starts = Starts(links.http, links.encryption, links.worker)
-    pictures = Pictures(store, links.worker, outbox, links.http, links.encryption, starts, prefix=around.prefix)
+    pictures = Pictures(
+        store,
+        links.worker,
+        outbox,
+        links.http,
+        links.encryption,
+        starts,
+        values=values,
+        offered=settings.offered,
+    )
     descriptions = Descriptions(store, links.worker, outbox, starts, around.prefix)
     typing = Typing(links.http, around.bot, active.worker, values)
-    drawn = DrawnByChat(permissions, settings, values, store.clock)
+    limits = Limits(permissions, settings, values)
+    drawn = DrawnByChat(permissions, settings, limits, values, store)
     chats = Chats(
         store,
         links.worker,
@@ -171,6 +184,7 @@ async def build(around: Surroundings) -> Parts:
         values,
         drawn.request,
     )
+    gallery = Gallery(store, links.http, links.encryption, line_in, around.prefix)
     kinds: dict[str, Kind] = {"image": pictures, "chat": chats, "describe": descriptions}
     delivery = Delivery(store, links.worker, outbox, active, kinds, values, around.bot, log)
     upgrades = RoomUpgrades(
@@ -188,7 +202,15 @@ async def build(around: Surroundings) -> Parts:
         outbox,
         store,
         Sender(store, links.http, links.encryption),
-        builders={PICTURE: pictures.build, SHEET: pictures.build, CHAT: chats.build, DESCRIBED: descriptions.build},
+        builders={
+            PICTURE: pictures.build,
+            SHEET: pictures.build,
+            FILM: pictures.films.build,
+            PREVIEW: pictures.watching.build,
+            CHAT: chats.build,
+            DESCRIBED: descriptions.build,
+            COPIES: gallery.build,
+        },
         listener=PartNews(store, links.worker, outbox, delivery),
         rules=upgrades,
         log=log,
@@ -199,7 +221,7 @@ async def build(around: Surroundings) -> Parts:
         outbox=outbox,
         delivery=delivery,
         history=history,
-        services=_services(around, links, delivery, settings, permissions, calls),
+        services=_services(around, links, delivery, settings, permissions, limits, calls),
         predecessors=predecessors,
         upgrades=upgrades,
         sending=sending,
@@ -225,6 +247,7 @@ def _services(
     delivery: Delivery,
     settings: RoomSettings,
     permissions: Permissions,
+    limits: Limits,
     calls: Calls,
 ) -> Services:
     return Services(
@@ -237,6 +260,7 @@ def _services(
         encryption=links.encryption,
         settings=settings,
         permissions=permissions,
+        limits=limits,
         calls=calls,
         log=around.log,
     )
@@ -284,6 +308,7 @@ def build_inbox(
         react=partial(reactions.react, parts.services),
         unread=unread,
         values=around.values,
+        limits=parts.services.limits,
         restart_sync=around.restart_sync,
         members_changed=permissions.members_changed,
         room_changed=parts.upgrades.heard,

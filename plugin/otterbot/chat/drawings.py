@@ -11,6 +11,7 @@ from ..language.line import line_of
 from ..language.option_kinds import BadValue
 from ..language.options import FIELDS, DrawOptions
 from ..language.typed import clean
+from ..store.quotas import Follow
 from ..store.rows import Request
 from ..worker.jobs import Drawing
 
@@ -23,7 +24,7 @@ DREW = "drew"
 MOST_DREW = 300
 """Characters of that."""
 
-Draw = Callable[[Request, DrawOptions, str, "str | None"], Awaitable["Request | str | None"]]
+Draw = Callable[[Request, DrawOptions, str, "str | None"], Awaitable["Follow | str | None"]]
 """Makes the request for a picture of a turn, which replies to the event of the answer, in that thread. A sentence where
 it cannot be; ``None``: it is not to be."""
 

@@ -194,6 +194,7 @@ class Chats:
                 file = number > len(made.messages)
                 text = texts.CHAT_REST_NOT_POSTED if file else texts.CHAT_NOT_POSTED
                 return await self._end_badly(active, "failed", text, standing)
+        await self._store.set_made(active.key, 1)
         return RequestEnd(outcome=CANCELLED if stopped else SUCCEEDED, well=not stopped, line="")
 
     def _said(self, turn: Turn, request: Request) -> Said | None:
@@ -213,12 +214,15 @@ class Chats:
             return ending
         root = None if request.moved else await self._history.root_of(request)
         follow = await self._draw(request, drawn, answer, root)
+        if follow is None:
+            return ending
+        why = follow if isinstance(follow, str) else texts.drawing_too_much()
+        content = await event_content.notice(why, active.key, REPLY, None)
+        content |= await self._related(request)
+        part = Part(key=active.key, part=REPLY, room_id=request.room_id, rank=Rank.REFUSAL, content=content)
         if isinstance(follow, str):
-            content = await event_content.notice(follow, active.key, REPLY, None)
-            content |= await self._related(request)
-            why = Part(key=active.key, part=REPLY, room_id=request.room_id, rank=Rank.REFUSAL, content=content)
-            return replace(ending, parts=[*ending.parts, why])
-        return replace(ending, follow=follow)
+            return replace(ending, parts=[*ending.parts, part])
+        return replace(ending, follow=replace(follow, instead=(part,)))
 
     async def _failed(self, active: ActiveRequest, turn: Turn, standing: dict[PartName, Part]) -> RequestEnd:
         if turn.state == CANCELLED:

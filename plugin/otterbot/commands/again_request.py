@@ -14,9 +14,10 @@ from ..language.option_values import Variation
 from ..language.options import FIELDS, DrawOptions, untaken
 from .asked_picture import Layers, completed, picture_request
 from .context import Circumstances
+from .drawn_words import Templates, as_drawn, drawn_anew, read_templates
 from .other_words import other_words
 from .outcome import NewRequest, Unusable
-from .recorded_settings import read_expansion, read_settings
+from .recorded_settings import Written, read_expansion, read_settings
 
 VARIATION = 0.2
 """The variation strength of `vary`: the layout stays, small things change."""
@@ -26,7 +27,7 @@ _UPSCALED = tuple(
     name
     for name, option in FIELDS.items()
     if option.recorded
-    and ("upscale" in option.commands or name == "prompt")
+    and ("upscale" in option.commands or name in ("prompt", "style"))
     and name not in ("seed", "count", "strength", "upscale")
 )
 """Settings that an upscaled picture keeps from its source."""
@@ -59,7 +60,12 @@ def again(
         before = replace(before, prompt=None)
     elif record["used"].get("expand") is True and typed.expand is None:
         typed = replace(typed, expand=True)  # it waits, and its prompt is not written yet
-    typed, used, before, written = other_words(typed, used, before, written, around.values.prefix)
+    if before.style and used.style is not None:
+        before = replace(before, style=used.style)  # with the words that they were then
+    chance = read_templates(record["used"]).without(typed)
+    used, before, chance = _drawn(typed, used, before, chance, written=written, waits=layers is not None)
+    notes: list[str] = []
+    typed, used, before, written = other_words(typed, used, before, written, around.values.prefix, notes)
     keeps = written is not None and not typed.expand
     began = record["used"].get("init_image") is not None
     if began:
@@ -80,7 +86,6 @@ def again(
         used = replace(used, variation=None)
     asked = completed(replace(typed, seed=None), replace(before, seed=None, count=None, variation=None))
     asked = replace(asked, prompt=asked.prompt or used.prompt, seed=_number(typed.seed))
-    notes: list[str] = []
     if typed.variation is not None and used.variation is not None:
         notes.append(texts.VARIED_BEFORE)
     base = _kept(typed, used, notes)
@@ -96,7 +101,35 @@ def again(
         usual=usual,
         other=other,
         expansion=written.source if written is not None and keeps else None,
+        chance=chance.source,
     )
+
+
+def _drawn(
+    typed: DrawOptions,
+    used: DrawOptions,
+    before: DrawOptions,
+    chance: Templates,
+    *,
+    written: Written | None,
+    waits: bool,
+) -> tuple[DrawOptions, DrawOptions, Templates]:
+    """``used`` with its words as they are to be asked for, ``before`` with the same, and what those were drawn from
+    that are not drawn anew: with a new seed all are, but for a prompt that a language model wrote. ``waits``: the
+    worker has not seen it, and its words are as they were typed."""
+    same = typed.seed == "same" or (typed.seed is None and (typed.prompt is not None or bool(typed.changes)))
+    keeps = written is not None and not typed.expand
+    if waits and chance == Templates():
+        return used, before, chance
+    if same:
+        used = as_drawn(used)
+    else:
+        used = drawn_anew(used, chance, but_prompt=keeps)
+        chance = Templates(prompt=chance.prompt if keeps else None)
+    negative = None if before.negative_prompt is None else used.negative_prompt
+    if negative is None and not _same_model(typed, used):
+        chance = replace(chance, negative_prompt=None)
+    return used, replace(before, prompt=None, negative_prompt=negative), chance
 
 
 def whole(
@@ -136,12 +169,14 @@ def upscaled(
     """The picture of the event ``start``, ``typed.upscale`` times as large, with its own words and settings where its
     ``record`` says them; else without words. Raises :class:`Unusable`."""
     _check_upscale(typed, around.values.prefix)
-    used = (read_settings(record.get("used")) if record is not None else None) or DrawOptions()
+    used = as_drawn((read_settings(record.get("used")) if record is not None else None) or DrawOptions())
+    chance = read_templates(record.get("used") if record is not None else None).without(typed)
     notes: list[str] = []
-    base = DrawOptions(prompt=used.prompt)
+    base = DrawOptions(prompt=used.prompt, structure=used.structure, style=used.style)
     if _same_model(typed, used):
         base = DrawOptions(**{name: getattr(used, name) for name in _UPSCALED})
     elif used.model is not None:
+        chance = replace(chance, negative_prompt=None)
         notes.append(texts.model_returned(typed.model or ""))
     asked = replace(typed, seed=_number(typed.seed))
     seed = _seed(typed, used, new_seed)
@@ -155,6 +190,7 @@ def upscaled(
         start=start,
         other=other,
         expansion=None if written is None else written.source,
+        chance=chance.source,
     )
 
 
@@ -175,6 +211,8 @@ def _kept(typed: DrawOptions, used: DrawOptions, notes: list[str]) -> DrawOption
     notes.append(texts.model_returned(typed.model or ""))
     return DrawOptions(
         prompt=used.prompt,
+        style=used.style,
+        structure=used.structure,
         strength=used.strength,
         variation=used.variation,
         inpaint=used.inpaint,

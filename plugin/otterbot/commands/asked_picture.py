@@ -12,6 +12,7 @@ from typing import Any
 from .. import texts
 from ..config import Values
 from ..language.options import DrawOptions
+from ..language.style_values import worded
 from .context import Circumstances
 from .outcome import NewRequest, Unusable
 
@@ -34,29 +35,34 @@ def picture_request(
     usual: int = 1,
     other: int,
     expansion: Mapping[str, str] | None = None,
+    chance: Mapping[str, str] | None = None,
     thread: str | None = None,
 ) -> NewRequest:
     """The request for ``asked``; ``base`` are settings to keep where nothing was typed, ``usual`` how many pictures
     then, and ``layers`` the defaults where those are not to be the instance's of now. ``start`` is the event whose
     picture it starts from; ``other`` the seed of a variation that has none; ``expansion`` what a language model wrote
-    the prompt of, when that was drawn before; ``thread`` as in :class:`NewRequest`.
+    the prompt of, when that was drawn before; ``chance`` what words were drawn from that are not drawn anew;
+    ``thread`` as in :class:`NewRequest`.
 
     Raises :class:`Unusable`.
     """
-    values = around.values
+    values, typed = around.values, _named(asked.asked(), asked)
     wanted = completed(asked, base or DrawOptions())
     prompt = wanted.prompt or ""
     _check_lengths("" if expansion is not None else prompt, wanted.negative_prompt, values)
     _check_start(wanted, values.prefix, start=start)
     body = {
         **wanted.asked(),
+        **_styles(wanted, around),
         "prompt": prompt,
         "seed": seed,
         "count": _allowed_count(asked.count, around, usual=values.draw.count if base is None else usual),
         "layers": list(layers_of(around, numbers=base is None) if layers is None else layers),
         "most": {"steps": values.limits.steps},
-        "asked": asked.asked(),
+        "asked": typed,
+        "structure": None if wanted.structure is None else wanted.structure.sent,
         "expansion": None if expansion is None else dict(expansion),
+        "chance": None if chance is None else dict(chance),
     }
     if wanted.variation is not None:
         to = other if wanted.variation.seed is None else wanted.variation.seed
@@ -64,14 +70,20 @@ def picture_request(
     body |= _from_picture(wanted, start)
     if asked.sheet and body["count"] < FEWEST:
         notes = (*notes, texts.SHEET_OF_ONE)
-    if _on_a_sheet(asked.sheet, body["count"], around.batch):
+    if asked.film and asked.sheet:
+        notes = (*notes, texts.SHEET_AND_FILMS)
+    if not asked.film and _on_a_sheet(asked.sheet, body["count"], around.batch):
         body["sheet"] = {}
     if around.safe:
         body["safety"] = True
     if around.described:
         body["describe"] = True
+    if asked.watch or (asked.watch is None and around.watched and not around.safe):
+        body["preview"] = True  # a room that is used to both need not be told each time that there is none
+    if asked.film:
+        body["film"] = True
     body = {key: value for key, value in body.items() if value is not None}
-    return NewRequest(kind="image", body=body, asked=asked.asked(), notes=tuple(notes), thread=thread)
+    return NewRequest(kind="image", body=body, asked=typed, notes=tuple(notes), thread=thread)
 
 
 def _on_a_sheet(asked: bool | None, count: int, batch: str) -> bool:
@@ -89,8 +101,11 @@ def layers_of(around: Circumstances, *, numbers: bool) -> list[dict[str, Any]]:
     instance: dict[str, Any] = {"layer": "instance", "model": around.values.model}
     if numbers:
         room |= {"expand": around.expand, **around.room.layer()}
+        if around.style is not None:
+            room["style"] = [style.sent() for style in worded(around.style, around.styles)]
         instance |= {
             "expand": ours.expand or None,
+            "style": list(ours.style) or None,
             "steps": ours.steps,
             "guidance_scale": ours.cfg,
             "size": None if ours.size is None else list(ours.size),
@@ -99,6 +114,18 @@ def layers_of(around: Circumstances, *, numbers: bool) -> list[dict[str, Any]]:
         }
     filled = ({name: value for name, value in layer.items() if value is not None} for layer in (room, instance))
     return [layer for layer in filled if len(layer) > 1]
+
+
+def _styles(wanted: DrawOptions, around: Circumstances) -> dict[str, Any]:
+    """The styles as the worker takes them: the room's own, which it does not know, with their words."""
+    if wanted.style is None:
+        return {}
+    return {"style": [style.sent() for style in worded(wanted.style, around.styles)]}
+
+
+def _named(typed: dict[str, Any], asked: DrawOptions) -> dict[str, Any]:
+    """Of styles that somebody typed only the names."""
+    return typed if asked.style is None else {**typed, "style": [style.name for style in asked.style]}
 
 
 def _check_lengths(prompt: str, negative: str | None, values: Values) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..config import Values
 from ..errors import WorkerError
+from ..language.style_values import StyleChoice, Styles
 from ..worker.info import Models
 from .room_defaults import RoomDefaults
 from .room_settings import EXPAND, Chosen, RoomSettings
@@ -32,6 +34,12 @@ class Circumstances:
     """How several pictures of one request come, see ``draw.batch``."""
     described: bool = False
     """Whether it is to say what it shows."""
+    watched: bool = False
+    """Whether it is shown while it is drawn."""
+    style: Styles | None = None
+    """What the room's pictures look like where nobody says it; ``None``: it has not chosen."""
+    styles: Mapping[str, StyleChoice] = field(default_factory=dict)
+    """The room's own styles, by their folded names."""
     room: RoomDefaults = field(default_factory=RoomDefaults)
     """What the room has set for its pictures."""
 
@@ -55,6 +63,9 @@ async def circumstances_in(room: str, settings: RoomSettings, values: Values) ->
         expand=None if expand is None else expand == "on",
         batch=await settings.batch(room),
         described=await settings.described(room),
+        watched=await settings.watched(room),
+        style=await settings.style(room),
+        styles=await settings.own_styles(room),
         room=await settings.defaults(room),
     )
 

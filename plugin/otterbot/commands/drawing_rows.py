@@ -1,4 +1,4 @@
-"""Settings of a room about its pictures: size, steps, CFG, negative prompt, and how many one request may ask for.
+"""Settings of a room about its pictures: size, steps, CFG, negative prompt.
 
 Typed values are read by the option table's own kinds, so that bounds stand once; whether the room's model takes one,
 the worker says.
@@ -11,15 +11,14 @@ from typing import Any
 
 from .. import texts
 from ..config import Values
-from ..language.option_kinds import BadValue
-from ..language.options import COUNT, FLAGS
+from ..language.options import FLAGS
 from ..language.problems import Refused
 from ..worker.info import ModelDefaults
 from .catalogue_names import drawing_model
 from .context import known_models
 from .outcome import Unusable
 from .room_checks import checked
-from .room_defaults import CFG_SET, COUNT_MAX, NEGATIVE, SIZE, STEPS_SET, RoomDefaults
+from .room_defaults import CFG_SET, NEGATIVE, SIZE, STEPS_SET, RoomDefaults
 from .services import Services
 from .setting import MODEL_ITSELF, OPERATOR, Setting, Wanted, is_back
 
@@ -102,24 +101,6 @@ async def _read_negative(services: Services, room: str, text: str) -> Wanted:
     return Wanted(stored=words, said=texts.negative_set(words))
 
 
-async def _count_max(services: Services, room: str) -> str:
-    own, most = (await services.settings.defaults(room)).count_max, services.config.current.limits.count
-    return str(most if own is None else min(own, most))
-
-
-async def _read_count_max(services: Services, room: str, text: str) -> Wanted:
-    prefix, most = services.config.current.prefix, services.config.current.limits.count
-    if is_back(text):
-        return Wanted(stored=None, said=texts.count_max_set(most))
-    try:
-        number = COUNT.typed(text)
-    except BadValue:
-        raise Unusable(texts.room_only_tightens("settings count_max", most, prefix)) from None
-    if number > most:
-        raise Unusable(texts.room_only_tightens("settings count_max", most, prefix))
-    return Wanted(stored=str(number), said=texts.count_max_set(number))
-
-
 DRAWING_ROWS = (
     _numbers(
         SIZE,
@@ -150,13 +131,5 @@ DRAWING_ROWS = (
         read=_read_negative,
         otherwise=lambda values: MODEL_ITSELF if values.draw.negative_prompt is None else OPERATOR,
         more=_all_of_it,
-    ),
-    Setting(
-        name=COUNT_MAX,
-        title="Pictures of one request, at most",
-        change="settings count_max 4",
-        current=_count_max,
-        read=_read_count_max,
-        otherwise=lambda values: OPERATOR,
     ),
 )

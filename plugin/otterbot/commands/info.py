@@ -13,9 +13,11 @@ from ..language.line import line_of
 from ..language.message import Message
 from ..language.option_kinds import NeverTyped, Number
 from ..language.options import OPTIONS, DrawOptions
+from ..language.structures import KEYS
 from ..texts.info import info, info_of_nothing
 from .choose import behind
 from .command import Command
+from .drawn_words import as_drawn, read_templates
 from .find_picture import find_drawn
 from .outcome import Outcome, Unusable, say
 from .recorded_settings import read_expansion, read_settings
@@ -45,10 +47,23 @@ async def show_info(services: Services, message: Message, intent: Intent) -> Out
     used = read_settings(raw)
     if used is None or not isinstance(raw, Mapping):
         return say(texts.record_unusable(prefix))
+    used_to_one = await services.settings.usual_styles(message.room_id) is not None
+    line, reply = line_in(found.record, used_to_a_style=used_to_one)
+    return say(info((*_rows(_typed(used, raw)), *_more(raw)), line, prefix, reply=reply))
+
+
+def line_in(record: Mapping[str, Any], *, used_to_a_style: bool = False) -> tuple[str | None, bool]:
+    """The line that draws the picture of that record again, ``None`` if there is none; and whether it has to be a reply
+    to the picture that it began with. ``used_to_a_style``: where it is typed, a picture without one has to say so."""
+    raw = record.get("used")
+    used = read_settings(raw)
+    if used is None or not isinstance(raw, Mapping):
+        return None, False
     options = _typed(used, raw)
-    line = line_of(options) if _can_be_typed(used, raw) else None
+    if options.style is None and used_to_a_style:
+        options = replace(options, style=())
     reply = raw.get("init_image") is not None or options.control is not None
-    return say(info((*_rows(options), *_more(raw)), line, prefix, reply=reply))
+    return line_of(as_drawn(options)) if _can_be_typed(used, raw) else None, reply
 
 
 def _typed(used: DrawOptions, raw: Mapping[str, Any]) -> DrawOptions:
@@ -78,6 +93,13 @@ def _rows(options: DrawOptions) -> Iterator[tuple[str, str]]:
 
 def _more(raw: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """What no flag says."""
+    if isinstance(raw.get("structure"), Mapping):
+        yield "Keys", ", ".join(key for key in KEYS if raw["structure"].get(key) is not None)
+    drawn_from = read_templates(raw)
+    if drawn_from.prompt is not None:
+        yield "Drawn from", drawn_from.prompt
+    if drawn_from.negative_prompt is not None:
+        yield "Not in it, drawn from", drawn_from.negative_prompt
     if (written := read_expansion(raw)) is not None:
         yield "Expanded from", written.prompt
         yield "Expanded by", written.model

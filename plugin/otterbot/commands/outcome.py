@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ..store.rows import Part, Request
+from ..store.rows import Kept, Part, Request, RoomStyle
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,10 +56,18 @@ class Outcome:
     cancel: tuple[str, ...] = ()
     """Keys of requests to cancel, in this room only."""
     setting: RoomSetting | None = None
+    style: RoomStyle | None = None
+    """A style of the room's own, to be saved."""
+    unstyle: str | None = None
+    """The key of one that is deleted."""
     again: Request | None = None
     """A request to be made once more, with what is ``asked`` in it."""
     parts: tuple[Part, ...] = ()
-    """Further things to put into the room, or to take out of it."""
+    """Further things to put into rooms, or to take out of them."""
+    kept: tuple[Part, Kept] | None = None
+    """A picture of ours that stands in the room, and who keeps it."""
+    discarded: Part | None = None
+    """A picture of ours that stands in the room, and whose file is to be deleted."""
 
 
 class Unusable(Exception):

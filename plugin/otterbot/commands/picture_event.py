@@ -24,11 +24,16 @@ def record_of(event: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     return record if isinstance(record, Mapping) else None
 
 
-async def read_event(services: Services, room: str, event_id: str) -> Mapping[str, Any] | None:
-    """The event, decrypted; ``None`` if nobody can read it or it is not there."""
+async def read_event(
+    services: Services, room: str, event_id: str, *, by: str | None = None
+) -> Mapping[str, Any] | None:
+    """The event, decrypted; ``None`` if nobody can read it or it is not there, or is not by that user: for a key of
+    somebody else's message nobody waits then."""
     try:
         raw = await services.http.event(room, event_id)
     except MatrixRefused:  # final: it does not exist, or is not visible to the bot
+        return None
+    if by is not None and raw.get("sender") != by:
         return None
     try:
         return await services.encryption.readable(raw)

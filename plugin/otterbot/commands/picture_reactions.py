@@ -58,10 +58,12 @@ async def upscaled(services: Services, reacted: Reacted) -> Outcome | None:
 
 async def _drawn(services: Services, reacted: Reacted, how: How) -> Outcome | None:
     """The request, in the thread of the picture, or the sentence why there can be none."""
-    found = found_in(services, reacted.event)
-    if found is None or reacted.event is None:
+    if reacted.event is None:
         return None
     thread = thread_of(reacted.event)
+    found = found_in(services, reacted.event)
+    if found is None:
+        return Outcome(reply=Reply(text=texts.record_unusable(services.config.current.prefix), thread=thread))
     try:
         request = how(found, await circumstances(services, reacted.room), reacted.reaction.target)
     except Unusable as refusal:

@@ -118,10 +118,11 @@ class Predecessors:
         came = {name: value for name, value in before.items() if name not in own}
         if only is not None:
             came = {name: value for name, value in came.items() if (name, value) == (only, "on")}
+        styles = 0 if only is not None else len(await self._store.styles(old))
         part: Part | None = None
-        if came:
+        if came or styles:
             key = key_of(self._bot, room, "upgrade")
-            content = await event_content.notice(texts.settings_came_along(came), key, SETTINGS, None)
+            content = await event_content.notice(texts.settings_came_along(came, styles), key, SETTINGS, None)
             part = Part(key=key, part=SETTINGS, room_id=room, rank=Rank.REFUSAL, content=content)
         if await self._store.inherit(room, old if only is None else "", came, part) and part is not None:
             self._outbox.enqueue([part])

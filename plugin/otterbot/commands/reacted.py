@@ -12,7 +12,8 @@ from ..requests.descriptions import prompts_in
 from ..requests.sheet_fields import sheet_in
 from ..store.part_names import DESCRIBED, FINAL
 from ..store.rows import Part, Request
-from .picture_event import read_event, record_of
+from .picture_event import read_event
+from .posted_picture import mark_of
 from .services import Services
 
 
@@ -70,8 +71,9 @@ async def look(services: Services, reaction: Reaction, kinds: Collection[On]) ->
     elif READ.isdisjoint(kinds):
         return None
     else:
-        event = await read_event(services, reaction.room_id, reaction.target)
-        on = _shown(event, str(services.client.mxid))
+        bot = str(services.client.mxid)
+        event = await read_event(services, reaction.room_id, reaction.target, by=bot)
+        on = _shown(event, bot)
     if on is None or on not in kinds:
         return None
     return Reacted(reaction=reaction, on=on, request=request, part=part, event=event)
@@ -102,6 +104,8 @@ def _shown(event: Mapping[str, Any] | None, bot: str) -> On | None:
     """What a (readable) event of the bot's shows."""
     if event is None or event.get("sender") != bot:
         return None
-    if record_of(event) is not None:
-        return On.PICTURE if sheet_in(event) is None else On.SHEET
+    if sheet_in(event) is not None:
+        return On.SHEET
+    if mark_of(event) is not None:
+        return On.PICTURE
     return None if prompts_in(event, bot) is None else On.DESCRIPTION

@@ -10,15 +10,18 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from ..language.reaction import NUMBERS, Reaction
-from . import answer_reactions, choose, describe, picture_reactions
+from . import answer_reactions, choose, deletion, describe, picture_reactions
 from .cancel import CANCEL
+from .keep import keep
 from .outcome import Outcome
+from .picture_owner import owner_of
 from .reacted import On, Reacted, look
 from .services import Services
 
 AGAIN = frozenset("🔁")
 VARY = frozenset("🎲")
 UPSCALE = frozenset("⬆")
+KEEP = frozenset("⭐")
 DELETE = frozenset("❌")
 STOP = DELETE | frozenset("🛑")
 SUCCEEDED = "succeeded"
@@ -44,12 +47,15 @@ async def _stop(services: Services, reacted: Reacted) -> Outcome | None:
 TABLE = (
     Row(emoji=STOP, on=On.REQUEST, follows=_stop),
     Row(emoji=AGAIN, on=On.ANSWER, follows=answer_reactions.once_more),
-    Row(emoji=DELETE, on=On.ANSWER, follows=answer_reactions.delete),
+    Row(emoji=DELETE, on=On.ANSWER, follows=deletion.delete_answer),
     Row(emoji=AGAIN, on=On.PICTURE, follows=picture_reactions.again, for_all=True),
     Row(emoji=VARY, on=On.PICTURE, follows=picture_reactions.varied, for_all=True),
     Row(emoji=UPSCALE, on=On.PICTURE, follows=picture_reactions.upscaled, for_all=True),
     Row(emoji=AGAIN, on=On.SHEET, follows=picture_reactions.again, for_all=True),
     Row(emoji=NUMBERS, on=On.SHEET, follows=choose.reacted, for_all=True),
+    Row(emoji=DELETE, on=On.SHEET, follows=deletion.delete_picture),
+    Row(emoji=DELETE, on=On.PICTURE, follows=deletion.delete_picture),
+    Row(emoji=KEEP, on=On.PICTURE, follows=keep, for_all=True),
     Row(emoji=NUMBERS, on=On.DESCRIPTION, follows=describe.draw_reacted, for_all=True),
 )
 
@@ -77,7 +83,7 @@ async def _counted(services: Services, reaction: Reaction) -> bool:
 
 
 async def _may(services: Services, reacted: Reacted) -> bool:
-    if reacted.request is not None and reacted.sender == reacted.request.sender:
+    if reacted.sender == await owner_of(services, reacted):
         return True
     level = CANCEL.level(services.config.current)
     return await services.permissions.has_power(reacted.room, reacted.sender, level)

@@ -40,6 +40,16 @@ def read_expansion(used: Any) -> Written | None:
     return Written(prompt=prompt, model=model, drawn=drawn)
 
 
+def before_styles(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A picture's record with its styles under the name that requests have for them, and in place of the words as they
+    were drawn those that the styles were put around."""
+    if not data.get("styles"):
+        return data
+    words = data.get("styled")
+    before = {name: words.get(name) for name in ("prompt", "negative_prompt")} if isinstance(words, Mapping) else {}
+    return {**data, **before, "style": data["styles"]}
+
+
 def read_settings(data: Any) -> DrawOptions | None:
     """The settings in ``asked`` or ``used``, each held to the bounds of a typed flag.
 
@@ -49,6 +59,6 @@ def read_settings(data: Any) -> DrawOptions | None:
     if not isinstance(data, Mapping):
         return None
     try:
-        return settings_of(data)
+        return settings_of(before_styles(data))
     except NeverTyped:
         return None

@@ -17,11 +17,15 @@ from .persona import PERSONA_COMMAND
 from .queue import QUEUE
 from .settings import SETTINGS
 from .status import STATUS
+from .style import STYLE
+from .styles import STYLES
 from .upscale import UPSCALE
 from .vary import VARY
+from .wildcards import WILDCARDS
 
 _OTHERS = (
-    DRAW, AGAIN, VARY, UPSCALE, INFO, DESCRIBE, CHAT, PERSONA_COMMAND, MODELS, MODEL, SETTINGS, QUEUE, CANCEL, STATUS,
+    DRAW, AGAIN, VARY, UPSCALE, INFO, DESCRIBE, CHAT, PERSONA_COMMAND, STYLES, STYLE, MODELS, MODEL, WILDCARDS,
+    SETTINGS, QUEUE, CANCEL, STATUS,
 )  # fmt: skip
 
 COMMANDS: tuple[Command, ...] = (*_OTHERS, help_command(_OTHERS))

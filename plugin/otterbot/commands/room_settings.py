@@ -10,6 +10,9 @@ from .. import texts
 from ..config import Config, Values
 from ..config_checks import BATCHES
 from ..errors import Unanswered
+from ..language.option_kinds import BadValue
+from ..language.reaction import read_offer
+from ..language.style_values import StyleChoice, Styles, StylesOf
 from ..store.store import Store
 from .predecessors import SAFE, Predecessors
 from .room_defaults import RoomDefaults, read_defaults
@@ -22,8 +25,11 @@ __all__ = [
     "DESCRIBE",
     "EXPAND",
     "MODEL",
+    "OFFER",
     "PERSONA",
     "SAFE",
+    "STYLE",
+    "WATCH",
     "Chosen",
     "RoomSettings",
 ]
@@ -35,6 +41,10 @@ BATCH = "batch"
 EXPAND = "expand"
 CHAT_DRAWS = "chat_draws"
 ALT = "alt"
+STYLE = "style"
+OFFER = "offer"
+WATCH = "watch"
+OFF = "off"
 DESCRIBE = "describe"
 """The value of `ALT` by which pictures are described."""
 
@@ -113,6 +123,42 @@ class RoomSettings:
     async def described(self, room: str) -> bool:
         """Whether each picture says what it shows."""
         return await self.own(room, ALT) == DESCRIBE
+
+    async def watched(self, room: str) -> bool:
+        """Whether pictures are shown while they are drawn."""
+        return await self.is_on(room, WATCH, lambda values: values.draw.watch)
+
+    async def style(self, room: str) -> Styles | None:
+        """What pictures look like where nobody says it; ``None``: the room has not chosen."""
+        own = await self.own(room, STYLE)
+        try:
+            return None if own is None else StylesOf().typed(own)
+        except BadValue:
+            return None  # of another version, which took more
+
+    async def usual_styles(self, room: str) -> str | None:
+        """For people: the names, or ``None`` where pictures are drawn without any."""
+        own = await self.style(room)
+        names = self._config.current.draw.style if own is None else [style.name for style in own]
+        return ", ".join(names) or None
+
+    async def own_styles(self, room: str) -> dict[str, StyleChoice]:
+        """The room's own styles by their folded names, the first that was saved first."""
+        await self.settled(room)
+        return {
+            style.key: StyleChoice(name=style.name, prompt=style.prompt, negative_prompt=style.negative_prompt)
+            for style in await self._store.styles(room)
+        }
+
+    async def offered(self, room: str) -> tuple[str, ...]:
+        """The reactions that the bot puts under its pictures."""
+        own = await self._store.room_setting(room, OFFER)
+        if own is None:
+            return self._config.current.reactions.offer
+        try:
+            return () if own == OFF else read_offer(own)
+        except ValueError:
+            return ()  # of another version, which offered more
 
     def default_model(self) -> Chosen:
         """What draws in rooms that have not chosen."""

@@ -16,6 +16,7 @@ from ..matrix.http import MatrixHttp
 from ..requests.delivery import Delivery
 from ..store.store import Store
 from ..worker.client import WorkerClient
+from .limits import Limits
 from .permissions import Permissions
 from .room_settings import RoomSettings
 
@@ -33,6 +34,7 @@ class Services:
     delivery: Delivery
     settings: RoomSettings
     permissions: Permissions
+    limits: Limits
     calls: Calls
     log: Logger
     warnings: list[str] = field(default_factory=list)

@@ -4,14 +4,31 @@ from __future__ import annotations
 
 from .. import texts
 from ..config_checks import BATCHES
+from ..language.reaction import OFFERED, read_offer
+from . import style_setting
 from .catalogue_names import drawing_model
 from .chat_models import typed_chat_model
 from .context import known_models
 from .drawing_rows import DRAWING_ROWS
+from .limit_rows import LIMIT_ROWS
 from .model import show_or_set_model
 from .outcome import Unusable
 from .persona import show_or_set_persona
-from .room_settings import ALT, BATCH, CHAT_DRAWS, CHAT_MODEL, DESCRIBE, EXPAND, MODEL, PERSONA, SAFE
+from .room_settings import (
+    ALT,
+    BATCH,
+    CHAT_DRAWS,
+    CHAT_MODEL,
+    DESCRIBE,
+    EXPAND,
+    MODEL,
+    OFF,
+    OFFER,
+    PERSONA,
+    SAFE,
+    STYLE,
+    WATCH,
+)
 from .services import Services
 from .setting import NOBODY, OPERATOR, Setting, Wanted, is_back, switch
 
@@ -64,6 +81,22 @@ async def _read_batch(services: Services, room: str, value: str) -> Wanted:
     return Wanted(stored=word, said=texts.BATCH_SAID[word])
 
 
+async def _offer(services: Services, room: str) -> str:
+    return texts.offered(await services.settings.offered(room))
+
+
+async def _read_offer(services: Services, room: str, value: str) -> Wanted:
+    if is_back(value):
+        return Wanted(stored=None, said=texts.offer_set(services.config.current.reactions.offer))
+    if value.lower() == OFF:
+        return Wanted(stored=OFF, said=texts.offer_set(()))
+    try:
+        found = read_offer(value)
+    except ValueError as unknown:
+        raise Unusable(texts.offer_usage(str(unknown), OFFERED.values(), services.config.current.prefix)) from None
+    return Wanted(stored=" ".join(found), said=texts.offer_set(found))
+
+
 ROWS = (
     Setting(
         name=MODEL,
@@ -73,7 +106,16 @@ ROWS = (
         command=show_or_set_model,
         otherwise=lambda values: OPERATOR if values.model else NOBODY,
     ),
+    Setting(
+        name=STYLE,
+        title="Style",
+        change="settings style NAME",
+        current=style_setting.current,
+        read=style_setting.read,
+        otherwise=lambda values: OPERATOR if values.draw.style else NOBODY,
+    ),
     *DRAWING_ROWS,
+    *LIMIT_ROWS,
     switch(
         SAFE,
         "Safe mode",
@@ -97,6 +139,22 @@ ROWS = (
         change="settings batch auto|sheet|separate",
         current=_batch,
         read=_read_batch,
+        otherwise=lambda values: OPERATOR,
+    ),
+    switch(
+        WATCH,
+        "Shown while they are drawn",
+        default=lambda values: values.draw.watch,
+        on=texts.WATCH_ON,
+        off=texts.WATCH_OFF,
+        otherwise=lambda values: OPERATOR,
+    ),
+    Setting(
+        name=OFFER,
+        title="Offered under a picture",
+        change="settings offer 🔁 🎲",
+        current=_offer,
+        read=_read_offer,
         otherwise=lambda values: OPERATOR,
     ),
     Setting(name=ALT, title="Alt text", change="settings alt describe|off", current=_alt, read=_read_alt),

@@ -7,15 +7,21 @@ from dataclasses import replace
 from difflib import get_close_matches
 
 from .. import texts
-from ..language.arguments import ENDS, Intent, whole
+from ..language.arguments import Intent, plain, whole
 from ..language.message import Message
 from .command import Command
 from .outcome import Outcome, Reply, RoomSetting, Unusable, say
+from .room_settings import PERSONA
 from .services import Services
 from .setting import Setting
 from .setting_rows import BY_NAME, ROWS
 
 _NAMED = re.compile(r"([^\s=]+)(?:\s*=\s*|\s+|$)(.*)", re.DOTALL)
+
+
+def _read(name: str, text: str) -> Intent:
+    """What a persona is told keeps its lines and its last full stop."""
+    return whole(name, text) if _named(text)[0] == PERSONA else plain(name, text)
 
 
 async def show_or_set(services: Services, message: Message, intent: Intent) -> Outcome:
@@ -36,7 +42,7 @@ async def show_or_set(services: Services, message: Message, intent: Intent) -> O
         return await row.command(services, message, replace(intent, text=value))
     if row.read is None:
         return say(texts.setting_now(await _line(services, message.room_id, row), row.title, row.change, "", prefix))
-    value = " ".join(value.split()).rstrip(f"{ENDS} ")
+    value = " ".join(value.split())
     level = SETTINGS.level(services.config.current)
     if not await services.permissions.has_power(message.room_id, message.sender, level):
         return say(texts.may_not_change_settings(level))
@@ -51,7 +57,7 @@ async def show_or_set(services: Services, message: Message, intent: Intent) -> O
 def _named(text: str) -> tuple[str, str]:
     """Name and value, as ``size 768x768`` or ``size=768x768``."""
     found = _NAMED.fullmatch(text.strip())
-    return ("", "") if found is None else (found[1].lower().rstrip(ENDS), found[2].strip(f"{ENDS} ") and found[2])
+    return ("", "") if found is None else (found[1].lower(), found[2].strip())
 
 
 async def _line(services: Services, room: str, row: Setting) -> tuple[str, str, str]:
@@ -64,15 +70,17 @@ async def _line(services: Services, room: str, row: Setting) -> tuple[str, str, 
 SETTINGS = Command(
     name="settings",
     run=show_or_set,
-    reads=whole,
+    reads=_read,
     power="settings",
     usage=("settings", "what holds in this room; moderators set it"),
     topic=(
         "{!settings} shows what holds in this room, and whose choice it is; {!settings NAME} says more of one. "
         "{!settings size 768x768}, {!settings steps 30}, {!settings cfg 7} and {!settings negative WORDS} are this "
-        "room's defaults for pictures; {!settings count_max 4} is how many one request may ask for. "
+        "room's defaults for pictures; {!settings count_max 4} is how many one request may ask for, "
+        "{!settings per_day 20} how many one person may ask for within 24 hours. "
         "{!settings safe on} lets a safety checker look at every picture before it comes; "
         "{!settings expand on} lets a language model write the prompts; {!settings chat NAME} chooses the chat model; "
+        "{!settings watch on} shows pictures while they are drawn; "
         "{!settings alt describe} lets each picture say what it shows. {!settings safe default} goes back to the "
         "operator's default. Moderators may."
     ),
@@ -82,7 +90,10 @@ SETTINGS = Command(
             "`!settings size 768x768`, `steps 30`, `cfg 7`, `negative WORDS`",
             "what pictures of this room take where nobody types it; moderators set it, `default` goes back",
         ),
-        ("`!settings count_max 4`", "how many pictures one request may ask for here; moderators set it"),
+        (
+            "`!settings count_max 4`, `!settings per_day 20`",
+            "how many pictures one request, or one person within 24 hours, may ask for here; moderators set it",
+        ),
         ("`!settings safe on`", "a safety checker looks at every picture for this room; moderators set it"),
         (
             "`!settings expand on`",
@@ -92,7 +103,16 @@ SETTINGS = Command(
             "`!settings chat_draws on`",
             "the language model may ask for a picture in this room's chats; moderators set it",
         ),
+        (
+            "`!settings style watercolor,backlit`",
+            "what pictures in this room look like where nobody says it; moderators set it",
+        ),
+        (
+            "`!settings offer 🔁 🎲`, `!settings offer off`",
+            "the reactions that the bot puts under its pictures here; moderators set it",
+        ),
         ("`!settings chat NAME`", "which language model answers `!chat` in this room; moderators set it"),
+        ("`!settings watch on`", "this room's pictures are shown while they are drawn; moderators set it"),
         ("`!settings alt describe`", "each picture for this room says what it shows; moderators set it"),
     ),
 )

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from mautrix.client import InternalEventType
 
 from ..clock import Polls
+from ..commands.limits import Limits
 from ..commands.outcome import Outcome
 from ..config import Values
 from ..language.message import Message
@@ -62,6 +63,7 @@ class Events:
         react: Callable[[Reaction], Awaitable[Outcome | None]],
         unread: Unread,
         values: Callable[[], Values],
+        limits: Limits,
         restart_sync: Callable[[], object],
         members_changed: Callable[[str], object] = lambda room: None,
         room_changed: Callable[[str, Raw], None] = lambda room, state: None,
@@ -98,7 +100,7 @@ class Events:
             order=self._order,
             log=log,
         )
-        follow_ups = FollowUps(store, encryption, outbox, delivery, bot=self._bot, values=values, log=log)
+        follow_ups = FollowUps(store, encryption, outbox, delivery, limits, bot=self._bot, values=values, log=log)
         self._handler = Handler(
             store,
             encryption,

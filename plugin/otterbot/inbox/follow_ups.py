@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from .. import texts
-from ..commands.outcome import NewRequest, Outcome
+from ..commands.limits import Limits
+from ..commands.outcome import NewRequest, Outcome, Reply, say
 from ..config import Values
 from ..errors import MatrixError
 from ..language.message import Message
@@ -19,7 +20,8 @@ from ..outbox.queue import Outbox
 from ..requests.completion import REPLACED
 from ..requests.delivery import Delivery
 from ..store.part_names import REPLY, SAME
-from ..store.rows import Kind, Part, Rank, Request, key_of
+from ..store.quotas import Quota
+from ..store.rows import Kept, Kind, Part, Rank, Request, key_of
 from ..store.store import Commit, Store
 from ..waiting import surely
 from .repeats import Repeats
@@ -44,6 +46,7 @@ class FollowUps:
         encryption: Encryption,
         outbox: Outbox,
         delivery: Delivery,
+        limits: Limits,
         *,
         bot: str,
         values: Callable[[], Values],
@@ -53,6 +56,7 @@ class FollowUps:
         self._encryption = encryption
         self._outbox = outbox
         self._delivery = delivery
+        self._limits = limits
         self._bot = bot
         self._values = values
         self._log = log
@@ -82,8 +86,14 @@ class FollowUps:
             stop=stop,
             outcome=REPLACED if replaced else "cancelled",
             setting=None if outcome.setting is None else (outcome.setting.name, outcome.setting.value),
+            style=outcome.style,
+            unstyle=outcome.unstyle,
+            quotas=await self._quotas(request),
         )
         done = await self._surely(lambda: self._store.commit(commit))
+        if done.over is not None:
+            await self.commit(message, say(texts.too_much(done.over)))
+            return
         if not done.fresh:
             return
         self._delivery.cancelling.were_stopped(done.stopped)
@@ -111,17 +121,46 @@ class FollowUps:
         stop = self._stopped(outcome)
         cancel = [key for key in outcome.cancel if key not in stop]
         commit = Commit(
-            mark=reaction.event_id, room_id=reaction.room_id, request=request, parts=parts, cancel=cancel, stop=stop
+            mark=reaction.event_id,
+            room_id=reaction.room_id,
+            request=request,
+            parts=parts,
+            cancel=cancel,
+            stop=stop,
+            kept=outcome.kept,
+            discarded=outcome.discarded,
+            quotas=await self._quotas(request),
         )
         done = await self._surely(lambda: self._store.commit(commit))
+        if done.over is not None:
+            thread = None if request is None else request.thread_root
+            await self.commit_reaction(reaction, Outcome(reply=Reply(text=texts.too_much(done.over), thread=thread)))
+            return
         if not done.fresh:
             return
         self._delivery.cancelling.were_stopped(done.stopped)
         await self._delivery.cancelling.were_cancelled(done.cancelled)
         self._outbox.turns.asked_by(key, reaction.sender)
+        if outcome.kept is not None:
+            self._copied(*outcome.kept)
         self._outbox.enqueue(parts)
         if request is not None:
             self._delivery.accepted_request(request)
+        if outcome.kept is not None or outcome.discarded is not None:
+            self._delivery.signals.housekeeping.set()
+
+    def _copied(self, picture: Part, kept: Kept) -> None:
+        """The copy may stand in the gallery since before this database was made: it is looked for first."""
+        if kept.copy is not None:
+            self._outbox.sent_before.note(kept.copy, picture.updated_at, kept.room_id)
+            self._outbox.turns.asked_by(kept.copy, kept.sender)
+
+    async def _quotas(self, request: Request | None) -> tuple[Quota, ...]:
+        """What the request has to be within."""
+        if request is None:
+            return ()
+        room, sender, kind = request.room_id, request.sender, request.kind
+        return await self._surely(lambda: self._limits.of(room, sender, kind))
 
     def _stopped(self, outcome: Outcome) -> list[str]:
         """Of what is cancelled, that of which something stays."""

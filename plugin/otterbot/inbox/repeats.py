@@ -92,4 +92,5 @@ def _words(message: Message) -> str:
 
 
 def _only_says(outcome: Outcome) -> bool:
-    return outcome.request is None and not outcome.cancel and outcome.setting is None
+    changes = (outcome.request, outcome.setting, outcome.style, outcome.unstyle)
+    return not outcome.cancel and all(one is None for one in changes)

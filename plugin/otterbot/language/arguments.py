@@ -13,6 +13,7 @@ from .flags import read_flags, read_words
 from .option_values import FACTORS
 from .options import DrawOptions
 from .problems import Overlooked, UsageProblem
+from .structured import read_key_changes, read_structure
 from .typed import folded
 from .word_changes import read_changes
 
@@ -66,7 +67,9 @@ def nothing_or(*words: str) -> Reader:
 
 
 def prompt_and_flags(name: str, text: str) -> Intent:
-    """The words of a prompt, and flags."""
+    """The words of a prompt, or its keys, and flags."""
+    if (structured := read_structure(text)) is not None:
+        return Intent(name=name, **vars(structured))
     options, problem, overlooked = read_flags(text)
     if problem is None and options.prompt is None:
         problem = UsageProblem(code="no_prompt")
@@ -83,7 +86,9 @@ def flags_only(name: str, text: str) -> Intent:
 
 
 def changes_and_flags(name: str, text: str) -> Intent:
-    """Flags, and words that are changed: ``+red scarf -cowboy hat``."""
+    """Flags, and words that are changed: ``+red scarf -cowboy hat``, ``style: pointillism``."""
+    if (structured := read_key_changes(text)) is not None:
+        return Intent(name=name, **vars(structured))
     options, words, problem, overlooked = read_words(text)
     if words and problem is None and _ANY_WORD.search(words):
         options = replace(options, changes=read_changes(words))
@@ -121,6 +126,6 @@ def _without_punctuation(options: DrawOptions) -> DrawOptions:
 def _stray(overlooked: tuple[Overlooked, ...]) -> UsageProblem:
     """Words where none belong: perhaps only a flag that was not typed as one."""
     for one in overlooked:
-        if one.form != "spaced":
+        if one.form == "glued" or one.form == "one_dash":
             return UsageProblem(code=one.form, flag=one.typed, near=(one.flag,))
     return UsageProblem(code="stray_text")

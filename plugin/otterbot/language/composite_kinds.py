@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .option_kinds import INTEGER, BadValue, Kind, NeverTyped, Number, Whole
-from .option_values import UPSCALERS, Control, Hires, Variation, is_kind, is_shape
+from .option_kinds import INTEGER, BadValue, Kind, NeverTyped, Number, Whole, Words
+from .option_values import MAX_PROMPT, UPSCALERS, Control, Hires, Variation, is_kind, is_shape
+from .structures import KEYS, MAX_ITEMS, MAX_THEME, Structure, Value
 
 _ENDS = r"(?:[,;،；、،؛]|[.!?。．！？]{1,3}(?!\S)|(?!\S))"
 """Behind a value that ends: a space, or the punctuation of a sentence."""
@@ -160,3 +161,25 @@ class HiresOf(Kind):
         steps = None if value.steps is None else f"{value.steps} steps"
         parts = (f"{self.scale.written(value.scale)} times as large", value.upscaler, changed, steps)
         return ", ".join(part for part in parts if part)
+
+
+class StructureOf(Kind):
+    """A prompt by keys. It is typed as lines (:mod:`.structured`); here it comes out of records."""
+
+    def recorded(self, value: Any) -> Structure:
+        if not isinstance(value, Mapping):
+            raise NeverTyped
+        found = Structure.of({name: self._value(value[name], name) for name in KEYS if value.get(name) is not None})
+        if found is None or not found.prompt or max(len(found.prompt), len(found.negative or "")) > MAX_PROMPT:
+            raise NeverTyped
+        return found
+
+    def _value(self, value: Any, name: str) -> Value:
+        texts = value if isinstance(value, list) and name != "theme" else [value]
+        if len(texts) > MAX_ITEMS or (name == "theme" and len(str(value)) > MAX_THEME):
+            raise NeverTyped
+        words = tuple(Words().recorded(text) for text in texts)
+        return words if isinstance(value, list) else words[0]
+
+    def written(self, value: Structure) -> str:
+        return value.written

@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -69,14 +69,24 @@ def read_flags(text: str) -> tuple[DrawOptions, UsageProblem | None, tuple[Overl
 
 def read_words(text: str) -> tuple[DrawOptions, str, UsageProblem | None, tuple[Overlooked, ...]]:
     """The flags, and the words around them by themselves; ``prompt`` is what stands behind its flag."""
-    reader = _Reader(text)
-    options = DrawOptions()
     try:
-        for option, value in reader:
-            options = _with(options, option, value)
+        options, words, overlooked = read_pieces([text])
     except Refused as refusal:
-        return options, "", refusal.problem, ()
-    return options, reader.prompt, None, reader.missed.found
+        return DrawOptions(), "", refusal.problem, ()
+    return options, words[0], None, overlooked
+
+
+def read_pieces(
+    pieces: Sequence[str], more: Sequence[tuple[Option, str]] = ()
+) -> tuple[DrawOptions, list[str], tuple[Overlooked, ...]]:
+    """The flags of several texts together, and of each the words around them; ``more``: options with their values that
+    are said in another way. Raises :class:`Refused`."""
+    options = DrawOptions()
+    readers = [_Reader(piece) for piece in pieces]
+    for option, value in (*(said for reader in readers for said in reader), *more):
+        options = _with(options, option, value)
+    missed = dict.fromkeys(one for reader in readers for one in reader.missed.found)
+    return options, [reader.prompt for reader in readers], tuple(missed)
 
 
 class _Reader:
@@ -184,8 +194,10 @@ def _named(found: re.Match[str]) -> str:
 
 def _with(options: DrawOptions, option: Option, value: str) -> DrawOptions:
     """``options`` with one more flag. Raises ``Refused`` for values that no model could take."""
-    changes = option.read(value)
     before = option.value(options)
+    if option.kind.several and before is not None:
+        return replace(options, **option.also(before, value))
+    changes = option.read(value)
     if option.kind.phrase:
         # Said twice, it is simply more that should not be there.
         changes = {

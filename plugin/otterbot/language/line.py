@@ -14,6 +14,7 @@ from typing import Any
 from . import dashes
 from .flags import BEFORE, QUOTES, read_flags
 from .options import FIELDS, OPTIONS, DrawOptions, Option
+from .structured import read_structure
 from .typed import clean
 
 _PLAIN = re.compile(r"\w(?:[\w.+/:-]*[\w+])?", re.ASCII)
@@ -27,9 +28,16 @@ _FLAG_LIKE = re.compile(
 def line_of(options: DrawOptions) -> str | None:
     """``draw … --steps 30``, ``upscale 2 …``, without the prefix; ``None`` where no line says that.
 
-    How many steps a second pass has is not said: no flag says it.
+    How many steps a second pass has is not said, nor the words of styles: no flag says them.
     """
     command = "draw" if options.upscale is None else "upscale"
+    if options.style is not None:
+        options = replace(options, style=tuple(style.named() for style in options.style))
+    if options.structure is not None:
+        by_keys = _by_keys(options) if command == "draw" else None
+        if by_keys is not None:
+            return by_keys
+        options = replace(options, structure=None)
     if options.hires is not None:
         options = replace(options, hires=replace(options.hires, steps=None))
     for marked, quoted in product((False, True), repeat=2):
@@ -40,6 +48,27 @@ def line_of(options: DrawOptions) -> str | None:
         if problem is None and not overlooked and read == wanted:
             start = command if options.upscale is None else f"{command} {options.upscale}"
             return f"{start} {text}".rstrip()
+    return None
+
+
+def _by_keys(options: DrawOptions) -> str | None:
+    """The flags in the first line, and a line for each key; ``None`` where that does not say it."""
+    structure = options.structure
+    if structure is None or options.prompt != structure.prompt:
+        return None  # a model has written the prompt
+    if structure.negative not in (None, options.negative_prompt):
+        return None
+    wanted = replace(options, structure=None, prompt=None)
+    wanted = wanted if structure.negative is None else replace(wanted, negative_prompt=None)
+    for quoted in (False, True):
+        flags = " ".join(_flag(one, wanted, quoted) for one in OPTIONS if _is_said(one, wanted))
+        text = f"{flags}\n{structure.written}".strip()
+        found = read_structure(clean(text))
+        if found is not None and found.problem is None and not found.overlooked:
+            read = found.options
+            same = replace(options, structure=read.structure)
+            if read == same and read.structure is not None and read.structure.prompt == structure.prompt:
+                return f"draw {text}" if flags else f"draw\n{text}"
     return None
 
 

@@ -49,11 +49,17 @@ class Kind:
     """The flag takes no value."""
     phrase = False
     """It takes every word up to the next flag; said twice, both count."""
+    several = False
+    """It may be said several times, and all of them count (`together`)."""
     spaced: re.Pattern[str] | None = None
     """A value that may hold spaces without quotes."""
 
     def typed(self, text: str) -> Any:
         """The value in ``text``. Raises :class:`BadValue`."""
+        raise NotImplementedError
+
+    def together(self, before: Any, value: Any) -> Any:
+        """One value of two, where ``several``. Raises :class:`BadValue`."""
         raise NotImplementedError
 
     def recorded(self, value: Any) -> Any:

@@ -32,6 +32,14 @@ class WordChange:
     added: bool
 
 
+@dataclass(frozen=True)
+class KeyChange:
+    """Another value of a key of a structured prompt; ``None``: the key goes."""
+
+    name: str
+    value: str | tuple[str, ...] | None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Variation:
     """Another seed, and the interpolation towards it: above 0, up to 1."""

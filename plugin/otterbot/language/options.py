@@ -10,10 +10,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from .composite_kinds import ControlBy, HiresOf, Shape, Size, VariationOf
+from .composite_kinds import ControlBy, HiresOf, Shape, Size, StructureOf, VariationOf
 from .option_kinds import BadValue, Bare, Constant, Factor, Kind, Name, NeverTyped, Number, Sampler, Seed, Whole, Words
-from .option_values import FACTORS, MAX_SEED, SHAPE, SHAPES, UPSCALERS, Control, Hires, Variation, WordChange
+from .option_values import FACTORS, MAX_SEED, SHAPE, SHAPES, UPSCALERS, Control, Hires, KeyChange, Variation, WordChange
 from .problems import Refused
+from .structures import Structure
+from .style_values import Styles, StylesOf
 
 STEPS = Whole(1, 200)
 CFG = Number(0, 30)
@@ -34,8 +36,10 @@ class DrawOptions:
     """What a person typed; ``None`` is "not typed"."""
 
     prompt: str | None = None
-    changes: tuple[WordChange, ...] | None = None
+    changes: tuple[WordChange | KeyChange, ...] | None = None
     """Of the words of a picture that is there; no flag."""
+    structure: Structure | None = None
+    """The keys that the prompt and the negative prompt are joined of; no flag."""
     negative_prompt: str | None = None
     """``""`` (typed as ``--no ""``): none at all, not even the model's own."""
     steps: int | None = None
@@ -46,6 +50,8 @@ class DrawOptions:
     """``3:2``, ``square``, ``portrait``, ``landscape``: the worker makes a size of it. Never together with a size."""
     seed: int | Literal["same", "random"] | None = None
     variation: Variation | None = None
+    style: Styles | None = None
+    """``()`` (typed as ``--style none``): none at all, whatever the room is used to."""
     model: str | None = None
     sampler: str | None = None
     clip_skip: int | None = None
@@ -61,6 +67,10 @@ class DrawOptions:
     """Only what is transparent in the init image changes."""
     control: Control | None = None
     """The picture is a ControlNet's input, and no init image then."""
+    watch: bool | None = None
+    """It is shown while it is drawn; false: it is not, whatever the room is used to."""
+    film: bool | None = None
+    """How it was drawn is shown as well, as an animation."""
     expand: bool | None = None
     """A language model writes the prompt around these words; false: it does not, whatever the room is used to."""
     explain: bool | None = None
@@ -115,6 +125,13 @@ class Option:
         except BadValue as bad:
             raise Refused(bad.code, self.name) from None
 
+    def also(self, before: Any, text: str) -> dict[str, Any]:
+        """The fields for a value that is typed beside one that was typed ``before``. Raises :class:`Refused`."""
+        try:
+            return self._filled(self.kind.together(before, self.kind.typed(text)))
+        except BadValue as bad:
+            raise Refused(bad.code, self.name) from None
+
     def read_record(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """The fields for what stands in a record. Raises :class:`NeverTyped`."""
         values = [data.get(name) for name in self.fields]
@@ -147,6 +164,9 @@ OPTIONS = (
         takes="words, up to the next flag",
         does="behind `!again` and `!vary`: these words instead of the picture's; see [below](#other-words)",
         wants="`--prompt` takes the words of the picture, such as {!again --prompt otter, red scarf}.",
+    ),
+    Option(
+        name="structure", kind=StructureOf(), fields=("structure",), flag=False, sent=False,
     ),
     Option(
         name="changes", kind=Kind(), fields=("changes",), flag=False, commands=DRAWN, sent=False, recorded=False,
@@ -205,6 +225,14 @@ OPTIONS = (
         does="begins near the picture of its seed, that far towards the other seed's; see `!vary`",
         wants="`--variation` takes a number above 0 and up to 1, such as `--variation 0.2`, and before it, if you "
         "like, the other seed: `--variation 42:0.2`.",
+    ),
+    Option(
+        name="style", kind=StylesOf(), fields=("style",), commands=DRAWN, meant=("styles", "preset"), label="Style",
+        example="--style watercolor", gives="how it looks; several with a comma: `--style watercolor,backlit`",
+        takes="a name from `!styles`, or several: `watercolor,backlit`; `none`",
+        does="how it looks: the words of a style around yours; several in order; see [below](#styles)",
+        wants="`--style` takes the name of a style, or several with commas between them, such as `--style "
+        "watercolor,backlit`, or `none`. {!styles} lists them.",
     ),
     Option(
         name="model", kind=Name(), fields=("model",), meant=("checkpoint",), label="Model",
@@ -287,6 +315,22 @@ OPTIONS = (
         does="with a picture: it steers a new one, by its edges; see [below](#along-a-picture)",
         wants="`--control` takes `canny` or the name of a ControlNet, and behind it, if you like, how much it steers, "
         f"from {CONTROL.least:g} to {CONTROL.most:g}: `--control canny:0.7`.",
+    ),
+    Option(
+        name="watch", kind=Bare(), fields=("watch",), word=True, sent=False, recorded=False, meant=("preview", "live"),
+        example="--watch", gives="shows it while it is drawn",
+        takes="nothing", does="shows it while it is drawn; see [below](#watching)",
+    ),
+    Option(
+        name="unwatched", kind=Constant(False), fields=("watch",), sent=False, recorded=False,
+        meant=("no-watch", "nowatch"),
+        takes="nothing", does="not that, in a room where pictures are watched",
+    ),
+    Option(
+        name="film", kind=Bare(), fields=("film",), word=True, sent=False, recorded=False, commands=DRAWN,
+        meant=("video", "gif", "animation", "timelapse"),
+        example="--film", gives="with a short film of how it was drawn",
+        takes="nothing", does="with a short film of how it was drawn; see [below](#watching)",
     ),
     Option(
         name="expand", kind=Bare(), fields=("expand",), commands=DRAWN, recorded=False,

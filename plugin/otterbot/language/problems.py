@@ -7,7 +7,7 @@ from typing import Literal
 
 Code = Literal[
     "unknown_flag", "no_value", "bad_value", "too_large", "twice", "conflict", "no_prompt", "no_text", "stray_text",
-    "glued", "one_dash",
+    "glued", "one_dash", "unknown_key", "key_twice", "bad_lines", "bad_switch", "long_theme", "no_words",
 ]  # fmt: skip
 
 
@@ -17,18 +17,22 @@ class UsageProblem:
 
     code: Code
     flag: str = ""
-    """Without dashes. For ``unknown_flag`` as typed, shortened; for ``glued``, ``one_dash`` with dashes and value."""
+    """Without dashes. For ``unknown_flag`` as typed, shortened; for ``glued``, ``one_dash`` with dashes and value; for
+    problems with keys the key, for ``bad_lines`` the reason (:data:`.key_lines.Reason`)."""
     near: tuple[str, ...] = ()
-    """For ``unknown_flag`` what may have been meant, for ``conflict`` the flag that says something else, for ``glued``
-    and ``one_dash`` the flag and its value."""
+    """For ``unknown_flag`` and ``unknown_key`` what may have been meant, for ``conflict`` the flag that says something
+    else, for ``glued`` and ``one_dash`` the flag and its value, for ``bad_lines`` what stands there."""
+    line: int = 0
+    """For ``bad_lines``: which, from 1."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Overlooked:
     """Something like a flag that was read as words; gives a note under the picture."""
 
-    form: Literal["glued", "one_dash", "spaced"]
-    """Directly behind a word; with one dash only; with a space behind its dashes."""
+    form: Literal["glued", "one_dash", "spaced", "key", "inner_key"]
+    """Directly behind a word; with one dash only; with a space behind its dashes. Or like a key: in a line before the
+    first key; in the middle of a value."""
     typed: str
     """With its dashes, shortened."""
     flag: str

@@ -18,6 +18,9 @@ NUMBERS = frozenset(f"{number}{_KEYCAP}" for number in range(1, 10))
 LONGEST = 16
 """Characters of a reaction; longer ones are no emoji that anything follows from."""
 
+OFFERED = {plain: shown for shown in ("🔁", "🎲", "⬆\ufe0f", "⭐", "❌") for plain in (shown.rstrip("\ufe0f"),)}
+"""What may be offered under a picture, as :func:`plain` has it, and as clients' own pickers send it."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Reaction:
@@ -46,6 +49,20 @@ def plain(emoji: str) -> str:
         return f"{number}{_KEYCAP}"
     bare = emoji.translate(_UNSEEN)
     return _SAME.get(bare, bare)
+
+
+def read_offer(typed: str) -> tuple[str, ...]:
+    """``🔁 🎲``, with or without spaces: what is to be offered, as it is sent. Raises :class:`ValueError` with what is
+    none of it."""
+    found: list[str] = []
+    rest = plain("".join(typed.split()))
+    while rest:
+        emoji = _SAME.get(rest[0], rest[0])
+        if emoji not in OFFERED:
+            raise ValueError(rest[0])
+        found.append(OFFERED[emoji])
+        rest = rest[1:]
+    return tuple(dict.fromkeys(found))
 
 
 def from_raw(event: Mapping[str, Any]) -> Reaction | None:

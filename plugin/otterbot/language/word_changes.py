@@ -42,6 +42,7 @@ _MARKS = re.compile(rf"\A[(\[（\\]+|(?:[:：]\s*[\d.]+\s*)?\\?[)\]）]+(?:[+＋
 _LORA = re.compile(r"<\s*lora\s*:\s*([^:<>]+?)\s*(?::[^<>]*)?>", re.IGNORECASE)
 _COMPOUND = re.compile(r"""\s*\(\s*["'“‘].*["'”’]\s*,?\s*\)\s*\.(?:and|blend)\([^()]{0,400}\)\s*""", re.DOTALL)
 _EMPTY_PART = re.compile(r"""(?:""|''|“”|‘’)""")
+_BRACES = re.compile(r"(?<!\\)\{([^{}|$]*)\}")
 _JOINED_SCRIPTS = re.compile("[\u0e00-\u0eff\u3005-\u30ff\u3400-\u9fff\uac00-\ud7af\U00020000-\U0003ffff]")
 """Scripts that put no space between words."""
 
@@ -74,6 +75,14 @@ def _split(text: str) -> Iterator[WordChange | None]:
         words = words if sign["plus"] else words.rstrip(".!?。！？")
         yield WordChange(words, added=sign["plus"] is not None) if words else None
         sign = behind
+
+
+def split_off(text: str) -> tuple[str, str]:
+    """What stands before the first sign, and the changes from there on."""
+    at = 1
+    while (sign := _SIGN.search(text, at)) is not None and sign["space"]:
+        at = sign.end()
+    return (text, "") if sign is None else (text[: sign.start()].rstrip(_BLANK + _SEPARATORS), text[sign.start() :])
 
 
 def _next_sign(text: str, position: int) -> re.Match[str] | None:
@@ -114,7 +123,8 @@ def without(prompt: str, words: str) -> str | None:
         alone = [span for span in spans if _is_alone(prompt, *span)]
         if spans:
             for start, end in reversed(alone or spans):
-                prompt = _joined(prompt[:start], prompt[end:])
+                left = _joined(prompt[:start], prompt[end:])
+                prompt = _one_choice(left, start) if left.count("|") < prompt.count("|") else left
             return prompt
     return None
 
@@ -172,6 +182,14 @@ def _is_alone(text: str, start: int, end: int) -> bool:
     return (not before or before[-1] in _SEPARATORS + _OPENED + "{|\n") and (
         not behind or behind[0] in _SEPARATORS + _CLOSED + ":：}|\n"
     )
+
+
+def _one_choice(prompt: str, place: int) -> str:
+    """Without the braces of chance around ``place``, where only one alternative is left in them."""
+    for found in _BRACES.finditer(prompt):
+        if found.start() <= place <= found.end():
+            return prompt[: found.start()] + found[1] + prompt[found.end() :]
+    return prompt
 
 
 def _joined(before: str, behind: str) -> str:

@@ -14,6 +14,8 @@ from .. import numeric, texts
 from ..store.rows import Request
 
 OUR_KEY = "org.otterbot"
+FILM_OF = "film_of"
+"""In our key of a film: the event of its picture."""
 MAX_CONTENT = 40_000
 """Bytes of JSON. As encrypted events 47,000 pass and 66,000 fail."""
 SHORT_BODY = 1_000
@@ -72,6 +74,14 @@ def without_thread(content: dict[str, Any] | None) -> dict[str, Any] | None:
 def ours(key: str, part: str, **more: Any) -> dict[str, Any]:
     """Our mark in an event, by which it is found again: key and part."""
     return {"v": 1, "key": key, "part": part, **more}
+
+
+def film_of(event: Mapping[str, Any] | None, bot: str) -> str | None:
+    """The event of the picture whose film that event of the bot's is; ``None``: it is no film."""
+    content = event.get("content") if event is not None and event.get("sender") == bot else None
+    mark = content.get(OUR_KEY) if isinstance(content, Mapping) else None
+    of = mark.get(FILM_OF) if isinstance(mark, Mapping) else None
+    return of if isinstance(of, str) and of.startswith("$") else None
 
 
 async def notice(markdown: str, key: str, part: str, asked: Asked | None, msgtype: str = "m.notice") -> dict[str, Any]:
@@ -151,7 +161,10 @@ def size(content: Any) -> int:
 
 def fit(content: dict[str, Any], limit: int = MAX_CONTENT) -> dict[str, Any]:
     """The content, shortened no more than needed to fit ``limit``."""
-    steps = (_without_repeated_prompt, _with_short_body, _without_asked, _without_record, _with_tiny_body)
+    steps = (
+        _without_repeated_prompt, _with_short_body, _without_styled_prompt, _without_asked, _without_record,
+        _with_tiny_body,
+    )  # fmt: skip
     for step in steps:
         if size(content) <= limit:
             break
@@ -176,9 +189,19 @@ def _without_repeated_prompt(content: dict[str, Any]) -> dict[str, Any]:
     """Drop the prompt in ``asked`` if ``used`` has the same."""
     asked, used = _record(content).get("asked"), _record(content).get("used")
     if isinstance(asked, dict) and isinstance(used, dict):
+        said = used["styled"] if isinstance(used.get("styled"), dict) else used
         for name in ("prompt", "negative_prompt"):
-            if name in asked and asked[name] == used.get(name):
+            if name in asked and asked[name] == said.get(name):
                 del asked[name]
+    return content
+
+
+def _without_styled_prompt(content: dict[str, Any]) -> dict[str, Any]:
+    """Drop the prompts as they were drawn, where the words before the styles stand there with the styles."""
+    used = _record(content).get("used")
+    if isinstance(used, dict) and isinstance(used.get("styled"), dict):
+        used.pop("prompt", None)
+        used.pop("negative_prompt", None)
     return content
 
 

@@ -21,6 +21,7 @@ from ..waiting import surely
 from .blocked_rooms import BlockedRooms
 from .entries import Entry
 from .fair_turns import Turns
+from .offers import Rest, is_offer, offers
 from .sent_before import SentBefore
 
 
@@ -35,6 +36,7 @@ class Outbox:
         self.sent_before = sent_before
         self.turns = Turns(store.clock)
         self.blocked = BlockedRooms()
+        self._rest = Rest()
         self.unbuilt: asyncio.Queue[Entry] = asyncio.Queue()
         """Entries whose content has to be built."""
         self.news = asyncio.Event()
@@ -92,12 +94,27 @@ class Outbox:
         )
         self.news.set()
 
+    def offer(self, picture: Part, emojis: Iterable[str]) -> None:
+        """Put reactions under a picture, if nothing more important is to be sent soon. Not stored."""
+        if self._rest.lasts or self.stopped or picture.event_id is None:
+            return
+        for part in offers(picture, emojis):
+            self._order += 1
+            self._entries[part.id] = Entry(part, self._order, stored=False, content=part.content)
+        self.news.set()
+
     # -- what goes out again -----------------------------------------------------------------
 
     def drop_edit(self, key: str, name: PartName) -> None:
         """Drop a waiting edit that is out of date."""
         entry = self._entries.get((key, name))
         if entry is not None and not entry.stored:
+            self.forget(entry)
+
+    def drop_offers(self) -> None:
+        """The homeserver limits the account: what can be done without is not sent."""
+        self._rest.begin()
+        for entry in [entry for entry in self._entries.values() if is_offer(entry)]:
             self.forget(entry)
 
     async def withdraw(self, key: str, name: str) -> bool:

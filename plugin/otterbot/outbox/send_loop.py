@@ -14,7 +14,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 
-from ..errors import AnswerLost, CannotEncrypt, MatrixRefused, NotAllowed, RateLimited, TooLarge
+from ..errors import AnswerLost, CannotEncrypt, MatrixError, MatrixRefused, NotAllowed, RateLimited, TooLarge
 from ..matrix import event_content
 from ..store.part_names import ACK, DONE, SAME, UNACK
 from ..store.rows import Kind, PartState, Rank
@@ -23,6 +23,7 @@ from ..waiting import news
 from .builder import Builder, Builds
 from .entries import Entry
 from .listeners import PartListener, RoomRules
+from .offers import is_late, is_offer
 from .queue import Outbox
 from .results import Results
 from .room_watch import RoomWatch
@@ -105,6 +106,9 @@ class SendLoop:
                     entry.lookup, entry.part = True, replace(entry.part, updated_at=self._store.clock.now())
 
     async def _handle(self, entry: Entry) -> None:
+        if is_offer(entry):
+            await self._offer(entry)
+            return
         if entry.part.rank == Rank.REPEAT and time.monotonic() - entry.since > PATIENCE:
             await self._results.failed(entry, "throttled")
             return
@@ -125,6 +129,18 @@ class SendLoop:
             await self._results.forbidden(entry)
         except MatrixRefused as refusal:
             await self._refused(entry, refusal)
+
+    async def _offer(self, entry: Entry) -> None:
+        """Once, or not at all."""
+        self._outbox.forget(entry)
+        if is_late(entry):
+            return
+        try:
+            await self._sender.send(entry)
+        except RateLimited as limit:
+            await self._throttled(entry, limit)
+        except MatrixError as error:
+            self._log.info("A reaction is not offered: %s", type(error).__name__)
 
     async def _look_up(self, entry: Entry) -> None:
         attempted = entry.tries > 0 or entry.part.state is PartState.SENDING
@@ -170,6 +186,7 @@ class SendLoop:
 
     async def _throttled(self, entry: Entry, limit: RateLimited) -> None:
         self._throttled_until = time.monotonic() + limit.retry_after
+        self._outbox.drop_offers()
         self._log.info("The homeserver lets us send again in %.1f s", limit.retry_after)
         if entry.stored and not entry.lookup:
             # It was not carried out: until the next attempt it can be taken back. (While it is still looked for,

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from ..clock import Clock
 from ..errors import WorkerRefused
 from ..store.part_names import SHEET, PartName
+from ..store.quotas import Follow
 from ..store.rows import Part, Request, RequestState
 from ..worker.info import Pause
 from ..worker.job_events import ChatEvent
@@ -26,6 +27,8 @@ class ActiveRequest:
 
     request: Request
     job: Job | None = None
+    made: int = 0
+    """How many of its pictures count already, however it ends."""
     heard_at: float = 0.0
     """``time.monotonic()`` of the last news about the job."""
     reasons: set[str] = field(default_factory=set)
@@ -46,6 +49,8 @@ class ActiveRequest:
     """Held while a first status is stored."""
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     """Set at every news; whoever waits for it clears it."""
+    previewed: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when there is a preview of a picture; whoever waits for it clears it."""
     done: asyncio.Event = field(default_factory=asyncio.Event)
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -98,6 +103,8 @@ class ActiveRequest:
                 replace(picture, progress=progress) if picture.index == index else picture for picture in job.pictures
             )
             self.heard(replace(job, pictures=tuple(pictures)))
+            if progress.preview:
+                self.previewed.set()
 
     def spawn(self, work: asyncio.Task[None]) -> None:
         self.tasks.add(work)
@@ -148,7 +155,7 @@ class RequestEnd:
     parts: Sequence[Part] = ()
     """Messages about it, stored in the same transaction."""
     cancel_owed: bool = False
-    follow: Request | None = None
+    follow: Follow | None = None
     """Another request that is accepted with it, in the same transaction."""
 
 

@@ -8,12 +8,13 @@ from dataclasses import replace
 
 from .. import texts
 from ..outbox.queue import Outbox
-from ..store.rows import Part, PartState, Rank, Request, RequestState, follow_key, key_of
+from ..store.part_names import COPY, PartName
+from ..store.rows import Part, PartState, Rank, Request, RequestState, copy_key, follow_key, key_of
 from ..store.store import Commit, Store
 from ..waiting import surely
 from .active import RequestEnd
 from .active_requests import ActiveRequests
-from .completion import REPLACED, Completion, closing, unsend
+from .completion import REPLACED, Completion, closing, unsend, unsend_copy
 from .signals import Signals
 
 RECENT = 24 * 3600.0
@@ -114,9 +115,27 @@ class Cancellation:
         for one in (request, followed):
             if one is not None and one.open and one.origin == room:
                 await self.cancel([one.key], one.room_id)
-        part = await self._store.part_by_event(event_id)
-        if part is not None and part.room_id == room and await self._store.owe_delete(event_id):
+        if await self._store.let_go(event_id):
             self._signals.housekeeping.set()
+        part = await self._store.part_by_event(event_id)
+        if part is None or part.room_id != room:
+            return
+        copy = await self._store.part(copy_key(self._bot, event_id), COPY)
+        if copy is not None and copy.state not in (PartState.FAILED, PartState.DROPPED):
+            await self._outbox.post(unsend_copy(copy))
+        if await self._store.owe_delete(event_id):
+            self._signals.housekeeping.set()
+        if part.part.is_picture:
+            await self._film_too(part)
+
+    async def _film_too(self, picture: Part) -> None:
+        """A picture was deleted: how it was drawn shows it as well."""
+        request = await self._store.request(picture.key)
+        film = await self._store.part(picture.key, PartName.film(picture.part.number))
+        if request is None or film is None or await self._outbox.withdraw(*film.id):
+            return
+        if film.state in (PartState.SENDING, PartState.SENT):
+            await self._outbox.post(unsend(request, film))
 
 
 def _under_way(part: Part, request: Request) -> bool:

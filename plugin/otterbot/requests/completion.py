@@ -21,6 +21,7 @@ from ..store.part_names import (
     UNACK,
     PartName,
 )  # fmt: skip
+from ..store.request_store import Finished
 from ..store.rows import Kind, Part, PartState, Rank, Request, RequestState
 from ..store.store import Store
 from .active import ActiveRequest, RequestEnd
@@ -42,10 +43,24 @@ def unsend(request: Request, sent: Part) -> Part:
     return replace(redaction, room_id=sent.room_id)
 
 
+def unsend_copy(copy: Part) -> Part:
+    """The redaction of a picture's copy in the gallery; it waits until the copy stands there."""
+    return replace(
+        copy,
+        part=copy.part.unsend(),
+        kind=Kind.REDACTION,
+        rank=Rank.REFUSAL,
+        state=PartState.READY,
+        content={"of": copy.part},
+        event_id=None,
+    )
+
+
 async def closing(store: Store, outbox: Outbox, request: Request, ending: RequestEnd) -> list[Part]:
-    """The parts at the end: the final reaction, the redaction of ⏳, the short last status."""
+    """The parts at the end: what was shown meanwhile is redacted, the final reaction, the redaction of ⏳, the short
+    last status."""
     standing = await store.parts_of(request.key)
-    parts: list[Part] = []
+    parts = await _previews_away(outbox, request, standing)  # before ✅, which says that nothing is left to be done
     if ending.outcome != REPLACED and request.reaction is None:
         emoji = texts.DONE if ending.well else texts.FAILED
         reaction = event_content.reaction(request.key, DONE, request.event_id, emoji)
@@ -62,6 +77,17 @@ async def closing(store: Store, outbox: Outbox, request: Request, ending: Reques
         final = part(request, STATUS_FINAL, Kind.EDIT, Rank.EDIT, inner)
         parts.append(replace(final, room_id=standing[STATUS].room_id))
     return parts
+
+
+async def _previews_away(outbox: Outbox, request: Request, standing: Mapping[PartName, Part]) -> list[Part]:
+    """The redactions of what was shown meanwhile: of the message, and of its edits, since a homeserver keeps the edits
+    of what was redacted."""
+    shown = [one for name, one in standing.items() if name.is_preview and not await _taken_back(outbox, one)]
+    redactions = [unsend(request, one) for one in shown]
+    return [
+        replace(one, rank=Rank.REACTION if one.part == PartName.preview(0).unsend() else Rank.EDIT)
+        for one in redactions
+    ]
 
 
 async def _taken_back(outbox: Outbox, standing: Part) -> bool:
@@ -110,19 +136,17 @@ class Completion:
             active, RequestEnd(outcome=outcome, well=False, line=text, parts=[final], cancel_owed=cancel_owed)
         )
 
-    async def end(self, active: ActiveRequest, ending: RequestEnd) -> bool:
-        """Mark a request ``done``, and store its last messages and what follows in one transaction. False: something
-        else had ended it."""
+    async def end(self, active: ActiveRequest, ending: RequestEnd) -> Finished:
+        """Mark a request ``done``, and store its last messages and what follows in one transaction."""
         if not active.open:
-            return False
+            return Finished(done=False)
         await active.fall_silent()
         try:
             parts = [*ending.parts, *await closing(self._store, self._outbox, active.request, ending)]
             done = await self._store.finish(
                 active.key, ending.outcome, parts, cancel_owed=ending.cancel_owed, follow=ending.follow
             )
-            if done:
-                self._outbox.enqueue(parts)
+            self._outbox.enqueue(done.parts)
         except Exception:
             active.ending = False
             raise

@@ -274,9 +274,9 @@ class Delivery:
             ending = await self._kind_of(active).on_job(active) if active.open else None
             if ending is None:
                 return
-            if ending.follow is not None:
-                ending = replace(ending, parts=[*ending.parts, *self.first_parts(ending.follow)])
-            if await self._completion.end(active, ending) and ending.follow is not None:
-                self.accepted_request(ending.follow)
+            if (follow := ending.follow) is not None:
+                ending = replace(ending, follow=replace(follow, parts=self.first_parts(follow.request)))
+            if (await self._completion.end(active, ending)).followed and follow is not None:
+                self.accepted_request(follow.request)
         except Exception as error:
             self._news.missed(error)

@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..store.part_names import PartName
+from ..store.quotas import Follow
 from ..store.rows import Part, PartState, Request, follow_key
 
 CHOSEN = "$chosen"
 """In a body that follows, in place of an event: the picture that was drawn before it."""
 
 
-def follows(request: Request, standing: Mapping[PartName, Part], now: float) -> Request | None:
+def follows(request: Request, standing: Mapping[PartName, Part], now: float) -> Follow | None:
     """The request that follows from this one; ``None``: none, or it needs a picture that has not come."""
     then = (request.body or {}).get("then")
     if not isinstance(then, Mapping) or request.moved:
@@ -28,7 +29,7 @@ def follows(request: Request, standing: Mapping[PartName, Part], now: float) -> 
             if event is None:
                 return None
             body[name] = {**place, "event": event}
-    return Request(
+    following = Request(
         key=follow_key(request.key),
         room_id=request.room_id,
         event_id=request.event_id,
@@ -46,3 +47,4 @@ def follows(request: Request, standing: Mapping[PartName, Part], now: float) -> 
         created_at=now,
         expires_at=now + max(0.0, request.expires_at - request.created_at),
     )
+    return Follow(request=following)

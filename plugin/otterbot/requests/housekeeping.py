@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from ..clock import steady
 from ..errors import WorkerError, WorkerRefused
-from ..store.part_names import PartName
+from ..store.part_names import SHEET, PartName
 from ..store.rows import Part, Request
 from ..store.store import Store
 from ..waiting import news
@@ -74,26 +74,51 @@ class Housekeeping:
         store, told = self._store, True
         try:
             for part in await store.acks_owed():
+                if await self._is_to_be_filmed(part):
+                    continue  # its end wakes this loop
                 told &= await self._tell(self._worker.delivered, part, store.ack_paid)
             for part in await store.deletes_owed():
                 told &= await self._tell(self._worker.delete_image, part, store.delete_paid)
+            for part in await store.keeps_owed():
+                told &= await self._tell(await self._keeping(part), part, store.keep_paid)
             for request in await store.cancels_owed():
                 told &= await self._cancel(request)
         except WorkerError:
             return False
         return told
 
+    async def _is_to_be_filmed(self, part: Part) -> bool:
+        """Whether the worker has to keep the picture, since its film does not stand in the room yet."""
+        request = await self._store.request(part.key)
+        return request is not None and request.open and (request.body or {}).get("film") is True
+
     async def _tell(
         self, say: Callable[[str], Awaitable[None]], part: Part, paid: Callable[[str, PartName], Awaitable[None]]
     ) -> bool:
         try:
-            if part.image_id is not None:
-                await say(part.image_id)
+            image_id = part.image_id or await self._image_of(part)
+            if image_id is not None:
+                await say(image_id)
         except WorkerRefused as refusal:  # a refusal of one call must not stop the others
             self._log.warning("The worker does not take what it has to know of a picture: %s", refusal)
             return False
         await paid(*part.id)
         return True
+
+    async def _keeping(self, part: Part) -> Callable[[str], Awaitable[None]]:
+        kept = part.event_id is not None and await self._store.is_kept(part.event_id)
+        return self._worker.keep if kept else self._worker.let_go
+
+    async def _image_of(self, part: Part) -> str | None:
+        """The picture of a part that only its event knew of, of a database that was lost: by its job, while the worker
+        has that."""
+        job = await self._worker.job_by_key(part.key)
+        if job is not None and part.part == SHEET:
+            return None if job.sheet is None or job.sheet.picture is None else job.sheet.picture.image_id
+        for picture in () if job is None else job.pictures:
+            if part.part == PartName.picture(picture.index) and picture.result is not None:
+                return picture.result.image_id
+        return None
 
     async def _cancel(self, request: Request) -> bool:
         """Cancel its job and delete its pictures, which will not be posted."""

@@ -50,6 +50,17 @@ async def upload(http: MatrixHttp, data: bytes, mimetype: str, *, encrypted: boo
     return Uploaded(file=file)
 
 
+async def is_encrypted(encryption: Encryption, request: Request, room: str) -> bool:
+    """Whether what is uploaded for the request has to be encrypted. Raises :class:`CannotEncrypt`, and where it cannot
+    be known as :meth:`Encryption.is_encrypted`."""
+    encrypted = await encryption.is_encrypted(room)
+    if encrypted and not encryption.possible:
+        raise CannotEncrypt("no end-to-end encryption in this client")
+    if not encrypted and request.private and request.moved:
+        raise CannotEncrypt("it was asked for in an encrypted room")
+    return encrypted
+
+
 async def _thumbnail(
     worker: WorkerClient, http: MatrixHttp, result: ImageResult | SheetPicture, *, encrypted: bool
 ) -> Uploaded | None:
@@ -84,11 +95,7 @@ async def with_files(
 
     Raises the errors of :mod:`..errors`; nothing is uploaded in the clear into an encrypted room.
     """
-    encrypted = await encryption.is_encrypted(part.room_id)
-    if encrypted and not encryption.possible:
-        raise CannotEncrypt("no end-to-end encryption in this client")
-    if not encrypted and request.private and request.moved:
-        raise CannotEncrypt("it was asked for in an encrypted room")
+    encrypted = await is_encrypted(encryption, request, part.room_id)
 
     async def picture() -> Uploaded:
         data = await worker.image(result.image_id)
@@ -144,7 +151,6 @@ def image_content(request: Request, body: str, html: str, result: ImageResult | 
 async def _described(request: Request, part: Part, result: ImageResult, hint: str | None) -> dict[str, Any]:
     index = int(part.part.split("/")[1])
     used = result.record.get("used")
-    prompt = str(used.get("prompt", "")) if isinstance(used, dict) else ""
     notes = [*(request.notes if index == 0 else ()), *(texts.plain_sentence(note) for note in result.notes)]
     if hint is not None and index == 0:
         notes.append(hint)
@@ -153,10 +159,17 @@ async def _described(request: Request, part: Part, result: ImageResult, hint: st
     asked = [texts.asked_in_the_room_before(request.sender)] if request.moved else []
     # Clients read the body aloud, from its beginning; none reads a field that is for alt texts alone.
     alt = [texts.alt_text(result.alt)] if result.alt else []
-    body, html = await parse_formatted("\n\n".join((*asked, *alt, texts.caption(prompt, result.record), *notes)))
+    caption = texts.caption(texts.words_of(used), result.record)
+    body, html = await parse_formatted("\n\n".join((*asked, *alt, caption, *notes)))
     return {
         **image_content(request, body, html, result),
         event_content.OUR_KEY: event_content.ours(
-            part.key, part.part, index=index, record=event_content.canonical(result.record), **start_fields(request)
+            part.key,
+            part.part,
+            index=index,
+            record=event_content.canonical(result.record),
+            image=result.image_id,
+            by=request.sender,
+            **start_fields(request),
         ),
     }

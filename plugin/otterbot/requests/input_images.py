@@ -112,7 +112,14 @@ def place_of(content: Mapping[str, Any]) -> Source:
 async def look(
     http: MatrixHttp, encryption: Encryption, room: str, event_id: str, *, patience: float, most: int = MOST
 ) -> Source | None:
-    """The picture of an event of the room; ``None`` for an event without media.
+    """The picture of an event of the room; ``None`` for an event without media. Raises as :func:`look_at`."""
+    return source_of(await look_at(http, encryption, room, event_id, patience=patience), most)
+
+
+async def look_at(
+    http: MatrixHttp, encryption: Encryption, room: str, event_id: str, *, patience: float
+) -> Mapping[str, Any]:
+    """An event of the room, decrypted.
 
     Raises :class:`NoStart`, and a :class:`~..errors.MatrixError` if the homeserver does not answer.
     """
@@ -133,7 +140,7 @@ async def look(
             raise NoStart(texts.START_UNREADABLE) from None
     if readable is None:
         raise NoStart(texts.START_UNREADABLE)
-    return source_of(readable, most)
+    return readable
 
 
 class Starts:

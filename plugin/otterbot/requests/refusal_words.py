@@ -8,6 +8,7 @@ from typing import Any
 
 from .. import texts
 from ..errors import WorkerError, WorkerRefused
+from ..language.style_values import style_names
 from ..store.rows import Request
 from ..worker.client import WorkerClient
 
@@ -20,6 +21,7 @@ async def of_picture(refusal: WorkerRefused, request: Request, worker: WorkerCli
     asked = texts.Asked(
         model=next(_named("model", request), None),
         sampler=next(_named("sampler", request), None),
+        styles=style_names((request.body or {}).get("style")),
         chat_models=await _chat_models(worker) if unknown else (),
         prefix=prefix,
     )

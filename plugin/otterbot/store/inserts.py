@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from mautrix.util.async_db import Connection
 
 from . import queries as sql
-from .rows import Kind, Part, PartState, Request, RequestState
+from . import quotas
+from .quotas import Over, Quota
+from .rows import Kept, Kind, Part, PartState, Request, RequestState, RoomStyle
 
 
 async def cancel(conn: Connection, key: str, room: str, now: float, outcome: str) -> Request | None:
@@ -42,7 +44,20 @@ async def add_request(conn: Connection, request: Request) -> None:
         request.expires_at,
         request.sent_at,
         request.reaction,
+        quotas.asks(request),
     )
+
+
+async def too_much(conn: Connection, request: Request, limits: Sequence[Quota], now: float) -> Over | None:
+    """What it is too much for; of several, what lasts longest."""
+    found = [over for quota in limits if (over := await _over(conn, quota, quotas.asks(request), now)) is not None]
+    return max(found, key=lambda over: float("inf") if over.wait is None else over.wait, default=None)
+
+
+async def _over(conn: Connection, quota: Quota, number: int, now: float) -> Over | None:
+    since = now - max(quotas.DAY, quota.cooldown or 0)
+    rows = await conn.fetch(sql.USED, quota.kind, since, quota.sender, quota.room)
+    return quotas.over(quota, [(row["created_at"], row["number"]) for row in rows], number, now)
 
 
 async def add_part(conn: Connection, part: Part, now: float) -> bool:
@@ -63,11 +78,42 @@ async def add_part(conn: Connection, part: Part, now: float) -> bool:
     return row is not None
 
 
+async def _adopt(conn: Connection, picture: Part, now: float) -> None:
+    await conn.execute(
+        sql.ADOPT,
+        picture.key,
+        picture.part,
+        picture.room_id,
+        Kind(picture.kind).value,
+        int(picture.rank),
+        picture.event_id,
+        picture.image_id,
+        now,
+    )
+
+
+async def keep(conn: Connection, picture: Part, kept: Kept, now: float) -> None:
+    await _adopt(conn, picture, now)
+    row = (kept.event_id, kept.sender, kept.room_id, kept.reaction, kept.credit, kept.copy, now)
+    await conn.execute(sql.KEEP, *row)
+    await conn.execute(sql.OWE_KEEP, kept.event_id)
+
+
+async def discard(conn: Connection, picture: Part, now: float) -> None:
+    await _adopt(conn, picture, now)
+    await conn.execute(sql.LET_GO_OF, picture.event_id)
+    await conn.execute(sql.DISCARD, picture.key, picture.part)
+
+
 async def put_setting(conn: Connection, room: str, name: str, value: str | None) -> None:
     if value is None:
         await conn.execute(sql.UNSET, room, name)
     else:
         await conn.execute(sql.SET, room, name, value)
+
+
+async def save_style(conn: Connection, room: str, style: RoomStyle, now: float) -> None:
+    await conn.execute(sql.SAVE_STYLE, room, style.key, style.name, style.prompt, style.negative_prompt, now)
 
 
 async def move(
@@ -91,6 +137,8 @@ async def inherit(
         return False
     for name, value in settings.items():
         await conn.execute(sql.INHERIT, room, name, value)
+    if predecessor:
+        await conn.execute(sql.INHERIT_STYLES, room, predecessor)
     if part is not None:
         await add_part(conn, part, now)
     return True

@@ -114,6 +114,44 @@ async def upgrade_v7(conn: Connection) -> None:
     await conn.execute("ALTER TABLE requests ADD COLUMN reaction TEXT")
 
 
+async def upgrade_v8(conn: Connection) -> None:
+    # Requests of older versions count as nothing, for a day at most.
+    await conn.execute("ALTER TABLE requests ADD COLUMN asks INTEGER NOT NULL DEFAULT 0")
+    await conn.execute("ALTER TABLE requests ADD COLUMN made INTEGER NOT NULL DEFAULT 0")
+    await conn.execute("CREATE INDEX requests_created ON requests (created_at)")
+
+
+async def upgrade_v9(conn: Connection) -> None:
+    await conn.execute(
+        """CREATE TABLE kept (
+            event_id TEXT NOT NULL,
+            sender   TEXT NOT NULL,
+            room_id  TEXT NOT NULL,
+            reaction TEXT NOT NULL,
+            credit   TEXT NOT NULL,
+            copy     TEXT,
+            at       DOUBLE PRECISION NOT NULL,
+            PRIMARY KEY (event_id, sender)
+        )"""
+    )
+    await conn.execute("CREATE INDEX kept_reaction ON kept (reaction)")
+    await conn.execute("ALTER TABLE parts ADD COLUMN keep_owed INTEGER NOT NULL DEFAULT 0")
+
+
+async def upgrade_v10(conn: Connection) -> None:
+    await conn.execute(
+        """CREATE TABLE styles (
+            room_id         TEXT NOT NULL,
+            key             TEXT NOT NULL,
+            name            TEXT NOT NULL,
+            prompt          TEXT NOT NULL,
+            negative_prompt TEXT NOT NULL,
+            saved_at        DOUBLE PRECISION NOT NULL,
+            PRIMARY KEY (room_id, key)
+        )"""
+    )
+
+
 upgrade_table.register(upgrade_v1, description="Requests, parts, handled events, rooms and their settings")
 upgrade_table.register(upgrade_v2, description="When the message of a request was sent")
 upgrade_table.register(upgrade_v3, description="Why a part could not be sent")
@@ -121,3 +159,6 @@ upgrade_table.register(upgrade_v4, description="The recovery key of the account"
 upgrade_table.register(upgrade_v5, description="Rooms that were upgraded, and requests that moved with them")
 upgrade_table.register(upgrade_v6, description="Requests as the worker has resolved them")
 upgrade_table.register(upgrade_v7, description="Requests that were made by reactions")
+upgrade_table.register(upgrade_v8, description="How much requests ask for, and what came of it")
+upgrade_table.register(upgrade_v9, description="Pictures that people keep")
+upgrade_table.register(upgrade_v10, description="Styles of rooms")

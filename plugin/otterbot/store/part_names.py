@@ -9,6 +9,10 @@ from typing import Final
 
 PICTURE, CHAT, DESCRIBED = "picture", "chat", "described"
 """Families of parts that are results; each has a builder."""
+FILM, PREVIEW = "film", "preview"
+"""Families of what a request may do without: how its pictures were drawn, and what is seen of them meanwhile."""
+COPIES = "gallery"
+"""The family of copies of pictures; it has a builder, too."""
 IN_ROOM = "/in/"
 
 
@@ -23,6 +27,16 @@ class PartName(str):
         return cls(f"{PICTURE}/{index}")
 
     @classmethod
+    def film(cls, index: int) -> PartName:
+        """The film of the picture of that index."""
+        return cls(f"{FILM}/{index}")
+
+    @classmethod
+    def preview(cls, number: int) -> PartName:
+        """The message that shows what is drawn now (0), or one of its edits, from 1."""
+        return cls(f"{PREVIEW}/{number}")
+
+    @classmethod
     def answer(cls, number: int) -> PartName:
         """A piece of a chat answer, from 1; 0 is the placeholder."""
         return cls(f"{CHAT}/{number}")
@@ -31,6 +45,11 @@ class PartName(str):
     def edit(cls, event_id: str) -> PartName:
         """One of the edits by which an answer grew, as it stands in the room: only to be taken back."""
         return cls(f"edit/{event_id}")
+
+    @classmethod
+    def offer(cls, picture: PartName, number: int) -> PartName:
+        """One of the reactions that are offered under a picture."""
+        return cls(f"offer/{number}/{picture}")
 
     @property
     def family(self) -> str:
@@ -47,15 +66,28 @@ class PartName(str):
         return self.is_picture or self == "sheet"
 
     @property
+    def is_film(self) -> bool:
+        return self.startswith(f"{FILM}/")
+
+    @property
+    def is_preview(self) -> bool:
+        return self.startswith(f"{PREVIEW}/")
+
+    @property
+    def is_forgone(self) -> bool:
+        """Whether a request ends well without it."""
+        return self.is_film or self.is_preview
+
+    @property
     def is_answer(self) -> bool:
         """A message of a chat's answer, or an edit of one."""
         return self.startswith(f"{CHAT}/")
 
     @property
     def number(self) -> int:
-        """The number of a picture or of a piece of an answer; −1 for every other part."""
+        """The number of a picture, a film, a preview or a piece of an answer; −1 for every other part."""
         family, _, number = self.partition("/")
-        return int(number) if family in (PICTURE, CHAT) and number.isdecimal() else -1
+        return int(number) if family in (PICTURE, FILM, PREVIEW, CHAT) and number.isdecimal() else -1
 
     @property
     def piece(self) -> int:
@@ -104,6 +136,8 @@ DESCRIPTION: Final = PartName(f"{DESCRIBED}/1")
 """The message that says what a picture shows."""
 SHEET: Final = PartName("sheet")
 """The contact sheet in place of a request's pictures; its own family."""
+COPY: Final = PartName(f"{COPIES}/0")
+"""The copy of a picture in the gallery."""
 GREETING: Final = PartName("greeting")
 SETTINGS: Final = PartName("settings")
 """The sentence about settings that came along with an upgrade."""

@@ -23,8 +23,8 @@ MARK_HANDLED = (
 # -- requests
 ADD_REQUEST = (
     "INSERT INTO requests (key, room_id, event_id, edit_id, sender, kind, state, body, asked, notes, private, "
-    "thread_root, reply_to, created_at, expires_at, sent_at, reaction, cancel_owed) "
-    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, 0) "
+    "thread_root, reply_to, created_at, expires_at, sent_at, reaction, asks, cancel_owed) "
+    "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, 0) "
     "ON CONFLICT (key) DO NOTHING"
 )
 REQUEST = "SELECT * FROM requests WHERE key = $1"
@@ -48,6 +48,15 @@ SUBMITTED = (
 SET_RESOLVED = "UPDATE requests SET resolved = $2 WHERE key = $1 AND state = 'submitted' RETURNING key"
 SET_NOTES = "UPDATE requests SET notes = $2 WHERE key = $1"
 KEPT_AGAIN = "UPDATE requests SET state = 'kept', job_id = NULL WHERE key = $1 AND state = 'submitted' RETURNING key"
+SET_MADE = "UPDATE requests SET made = $2 WHERE key = $1 AND made < $2 RETURNING key"
+USED = (
+    "WITH RECURSIVE chain(id) AS (SELECT CAST($4 AS TEXT) UNION SELECT rooms.predecessor FROM rooms "
+    "JOIN chain ON rooms.room_id = chain.id WHERE rooms.predecessor <> '') "
+    "SELECT created_at, CASE WHEN state = 'done' THEN made ELSE asks END AS number FROM requests "
+    "WHERE kind = $1 AND created_at > $2 AND (CAST($3 AS TEXT) IS NULL OR sender = $3) "
+    "AND (CAST($4 AS TEXT) IS NULL OR room_id IN (SELECT id FROM chain))"
+)
+"""What is still open counts with what it asks for, what is over with what came of it. A room with those it replaces."""
 FINISH = (
     "UPDATE requests SET state = 'done', outcome = $2, done_at = $3, cancel_owed = $4 "
     "WHERE key = $1 AND state <> 'done' RETURNING key"
@@ -125,6 +134,26 @@ OWE_DELETE_OF = "UPDATE parts SET delete_owed = 1 WHERE key = $1 AND part = $2 A
 DELETES_OWED = "SELECT * FROM parts WHERE delete_owed = 1"
 DELETE_PAID = "UPDATE parts SET delete_owed = 0 WHERE key = $1 AND part = $2 RETURNING key"
 
+# -- pictures that are kept or deleted by whoever may
+ADOPT = (
+    "INSERT INTO parts (key, part, room_id, kind, rank, state, content, event_id, image_id, acked, delete_owed, "
+    "updated_at, moved) VALUES ($1, $2, $3, $4, $5, 'sent', NULL, $6, $7, 1, 0, $8, 0) "
+    "ON CONFLICT (key, part) DO NOTHING"
+)
+"""A picture that stands in the room, as its event says; the database may have forgotten it."""
+DISCARD = "UPDATE parts SET delete_owed = 1, keep_owed = 0 WHERE key = $1 AND part = $2"
+KEEP = (
+    "INSERT INTO kept (event_id, sender, room_id, reaction, credit, copy, at) VALUES ($1, $2, $3, $4, $5, $6, $7) "
+    "ON CONFLICT (event_id, sender) DO UPDATE SET reaction = $4"
+)
+OWE_KEEP = "UPDATE parts SET keep_owed = 1 WHERE event_id = $1 AND delete_owed = 0"
+LET_GO = "DELETE FROM kept WHERE reaction = $1 RETURNING event_id"
+LET_GO_OF = "DELETE FROM kept WHERE event_id = $1"
+IS_KEPT = "SELECT 1 FROM kept WHERE event_id = $1 LIMIT 1"
+COPIED = "SELECT * FROM kept WHERE copy = $1 ORDER BY at LIMIT 1"
+KEEPS_OWED = "SELECT * FROM parts WHERE keep_owed = 1"
+KEEP_PAID = "UPDATE parts SET keep_owed = 0 WHERE key = $1 AND part = $2 RETURNING key"
+
 # -- requests that move with their room
 MOVE_REQUESTS = (
     "UPDATE requests SET asked_in = COALESCE(asked_in, room_id), room_id = $2, "
@@ -155,6 +184,17 @@ SET = (
 UNSET = "DELETE FROM settings WHERE room_id = $1 AND name = $2"
 SETTINGS = "SELECT name, value FROM settings WHERE room_id = $1"
 INHERIT = "INSERT INTO settings (room_id, name, value) VALUES ($1, $2, $3) ON CONFLICT (room_id, name) DO NOTHING"
+STYLES = "SELECT key, name, prompt, negative_prompt FROM styles WHERE room_id = $1 ORDER BY saved_at, key"
+SAVE_STYLE = (
+    "INSERT INTO styles (room_id, key, name, prompt, negative_prompt, saved_at) VALUES ($1, $2, $3, $4, $5, $6) "
+    "ON CONFLICT (room_id, key) DO UPDATE SET name = $3, prompt = $4, negative_prompt = $5, saved_at = $6"
+)
+DELETE_STYLE = "DELETE FROM styles WHERE room_id = $1 AND key = $2"
+INHERIT_STYLES = (
+    "INSERT INTO styles (room_id, key, name, prompt, negative_prompt, saved_at) "
+    "SELECT CAST($1 AS TEXT), key, name, prompt, negative_prompt, saved_at FROM styles WHERE room_id = $2 "
+    "ON CONFLICT (room_id, key) DO NOTHING"
+)
 PREDECESSOR = "SELECT predecessor FROM rooms WHERE room_id = $1"
 PREDECESSOR_SET = (
     "INSERT INTO rooms (room_id, predecessor) VALUES ($1, $2) ON CONFLICT (room_id) DO UPDATE SET predecessor = $2 "

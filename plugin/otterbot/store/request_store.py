@@ -4,14 +4,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from mautrix.util.async_db import Connection
 
 from . import inserts
 from . import queries as sql
+from .quotas import DAY, Follow, Over, Quota
 from .rows import Part, Request
 from .transactions import Transactions
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """How the end of a request was stored."""
+
+    done: bool
+    """False: it was done before."""
+    parts: tuple[Part, ...] = ()
+    followed: bool = False
+    """The request that follows was accepted."""
 
 
 class RequestStore(Transactions):
@@ -74,22 +87,43 @@ class RequestStore(Transactions):
         parts: Iterable[Part] = (),
         *,
         cancel_owed: bool = False,
-        follow: Request | None = None,
-    ) -> bool:
-        """``done``, with the messages that say so, and the request that follows from it; false if it was done already
-        (then nothing is stored)."""
+        follow: Follow | None = None,
+    ) -> Finished:
+        """``done``, with the messages that say so, and the request that follows from it. Nothing is stored if it was
+        done already."""
 
-        async def work(conn: Connection) -> bool:
+        async def work(conn: Connection) -> Finished:
             now = self.clock.now()
             if await conn.fetchrow(sql.FINISH, key, outcome, now, int(cancel_owed)) is None:
-                return False
+                return Finished(done=False)
+            stored, followed = [*parts], False
             if follow is not None:
-                await inserts.add_request(conn, follow)
-            for part in parts:
+                followed = await inserts.too_much(conn, follow.request, follow.quotas, now) is None
+                if followed:
+                    await inserts.add_request(conn, follow.request)
+                stored += follow.parts if followed else follow.instead
+            for part in stored:
                 await inserts.add_part(conn, part, now)
-            return True
+            return Finished(done=True, parts=tuple(stored), followed=followed)
+
+        return await self.write(work, alone=follow is not None and bool(follow.quotas))
+
+    async def set_made(self, key: str, number: int) -> None:
+        """So many of its pictures (or its answer) have been made: they count, however it ends."""
+        await self.move_row(sql.SET_MADE, key, number)
+
+    async def too_much(self, request: Request, quotas: Sequence[Quota]) -> Over | None:
+        """Whether it would be, were it accepted now. Whoever accepts it has to ask again in the same transaction."""
+
+        async def work(conn: Connection) -> Over | None:
+            return await inserts.too_much(conn, request, quotas, self.clock.now())
 
         return await self.write(work)
+
+    async def used(self, quota: Quota) -> int:
+        """How much of it is used up now."""
+        rows = await self.db.fetch(sql.USED, quota.kind, self.clock.now() - DAY, quota.sender, quota.room)
+        return sum(row["number"] for row in rows)
 
     async def move(
         self, old: str, new: str, moving: Sequence[Part], unwanted: Sequence[Part], *, private: bool

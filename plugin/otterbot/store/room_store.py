@@ -6,7 +6,7 @@ from mautrix.util.async_db import Connection
 
 from . import inserts
 from . import queries as sql
-from .rows import Part
+from .rows import Part, RoomStyle
 from .transactions import Transactions
 
 
@@ -23,14 +23,18 @@ class RoomStore(Transactions):
     async def room_settings(self, room: str) -> dict[str, str]:
         return {row["name"]: row["value"] for row in await self.db.fetch(sql.SETTINGS, room)}
 
+    async def styles(self, room: str) -> list[RoomStyle]:
+        """The room's own, the first that was saved first."""
+        return [RoomStyle(**dict(row)) for row in await self.db.fetch(sql.STYLES, room)]
+
     async def predecessor(self, room: str) -> str | None:
         """The room's predecessor; ``""``: none; ``None``: not known yet."""
         found: str | None = await self.db.fetchval(sql.PREDECESSOR, room)
         return found
 
     async def inherit(self, room: str, predecessor: str, settings: dict[str, str], part: Part | None) -> bool:
-        """Store a room's predecessor, once for ever, and copy its settings unless set here. ``part``: the message about
-        it. False, and nothing stored, if it was known already."""
+        """Store a room's predecessor, once for ever, and copy its settings and styles unless set here. ``part``: the
+        message about it. False, and nothing stored, if it was known already."""
         now = self.clock.now()
         return await self.write(lambda conn: inserts.inherit(conn, room, predecessor, settings, part, now))
 

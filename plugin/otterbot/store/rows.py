@@ -40,6 +40,17 @@ class PartState(StrEnum):
     DROPPED = "dropped"
 
 
+@dataclass(frozen=True, kw_only=True)
+class RoomStyle:
+    """A style of a room's own."""
+
+    key: str
+    """By which its name is compared: the same for all spellings."""
+    name: str
+    prompt: str = ""
+    negative_prompt: str = ""
+
+
 class Kind(StrEnum):
     MESSAGE = "message"
     EDIT = "edit"
@@ -56,6 +67,8 @@ class Rank(IntEnum):
     REACTION = 30
     REPEAT = 35
     EDIT = 40
+    PREVIEW = 45
+    OFFER = 50
 
 
 def key_of(bot: str, room: str, event_id: str, edit_id: str | None = None) -> str:
@@ -67,6 +80,11 @@ def key_of(bot: str, room: str, event_id: str, edit_id: str | None = None) -> st
 def follow_key(key: str) -> str:
     """The key of the one request that may follow from that one."""
     return hashlib.sha256(f"{key}\0follow".encode()).hexdigest()[:40]
+
+
+def copy_key(bot: str, event_id: str) -> str:
+    """The key of a picture's one copy in the gallery, whoever asks for it."""
+    return hashlib.sha256("\0".join((bot, "gallery", event_id)).encode()).hexdigest()[:40]
 
 
 def transaction_id(key: str, part: str) -> str:
@@ -185,3 +203,25 @@ class Part:
         data["content"] = _json(data["content"])
         data["moved"] = bool(data["moved"])
         return cls(**data)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """A picture that somebody wants to be kept."""
+
+    event_id: str
+    """The picture's event."""
+    sender: str
+    """Who wants that."""
+    room_id: str
+    """The picture's room."""
+    reaction: str
+    """The event with which it was said; taking that back lets go of it."""
+    credit: str
+    """The name of who asked for the picture, as that room showed it."""
+    copy: str | None = None
+    """The key of the copy in the gallery; ``None``: it gets none."""
+
+    @classmethod
+    def from_row(cls, row: Any) -> Kept:
+        return cls(**{name: row[name] for name in cls.__dataclass_fields__})

@@ -11,10 +11,12 @@ from ..clock import Clock
 from . import inserts
 from . import queries as sql
 from .durability import sqlite_full
+from .kept_store import KeptStore
 from .part_store import PartStore
+from .quotas import Over, Quota
 from .request_store import RequestStore
 from .room_store import RoomStore
-from .rows import Part, Request
+from .rows import Kept, Part, Request, RoomStyle
 
 DAY = 86_400.0
 KEEP_REQUESTS = 30 * DAY
@@ -39,6 +41,16 @@ class Commit:
     outcome: str = "cancelled"
     """Of what is cancelled; ``replaced`` by what the edited message asks for now."""
     setting: tuple[str, str | None] | None = None
+    style: RoomStyle | None = None
+    """Of the room's own, to be saved."""
+    unstyle: str | None = None
+    """The key of one that is deleted."""
+    kept: tuple[Part, Kept] | None = None
+    """A picture that stands in the room, and who keeps it."""
+    discarded: Part | None = None
+    """A picture that stands in the room, and whose file is to be deleted."""
+    quotas: Sequence[Quota] = ()
+    """What the request has to be within, or nothing of all this is stored."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,9 +60,19 @@ class Committed:
     fresh: bool
     cancelled: tuple[Request, ...] = ()
     stopped: tuple[Request, ...] = ()
+    over: Over | None = None
+    """The request was too much, so nothing was stored."""
 
 
-class Store(RequestStore, PartStore, RoomStore):
+class _TooMuch(Exception):
+    """Undoes the transaction."""
+
+    def __init__(self, over: Over) -> None:
+        super().__init__("over a quota")
+        self.over = over
+
+
+class Store(RequestStore, PartStore, KeptStore, RoomStore):
     """All SQL of the plugin runs here."""
 
     def __init__(self, db: Database, clock: Clock | None = None) -> None:
@@ -88,18 +110,33 @@ class Store(RequestStore, PartStore, RoomStore):
             cancel = [*commit.cancel, *(key for key, done in tried.items() if done is None)]
             cancelled = [await inserts.cancel(conn, key, commit.room_id, now, commit.outcome) for key in cancel]
             if commit.request is not None:
+                # After the cancelling, which may make room for it.
+                over = await inserts.too_much(conn, commit.request, commit.quotas, now)
+                if over is not None:
+                    raise _TooMuch(over)
                 await inserts.add_request(conn, commit.request)
             for part in commit.parts:
                 await inserts.add_part(conn, part, now)
             if commit.setting is not None:
                 await inserts.put_setting(conn, commit.room_id, *commit.setting)
+            if commit.style is not None:
+                await inserts.save_style(conn, commit.room_id, commit.style, now)
+            if commit.unstyle is not None:
+                await conn.execute(sql.DELETE_STYLE, commit.room_id, commit.unstyle)
+            if commit.kept is not None:
+                await inserts.keep(conn, *commit.kept, now)
+            if commit.discarded is not None:
+                await inserts.discard(conn, commit.discarded, now)
             return Committed(
                 fresh=True,
                 cancelled=tuple(request for request in cancelled if request is not None),
                 stopped=tuple(request for request in tried.values() if request is not None),
             )
 
-        return await self.write(work)
+        try:
+            return await self.write(work, alone=bool(commit.quotas))
+        except _TooMuch as too_much:
+            return Committed(fresh=True, over=too_much.over)
 
     async def prune(self, now: float) -> None:
         """Delete rows past their retention."""

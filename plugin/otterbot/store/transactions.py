@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import nullcontext
 from typing import Any, TypeVar
 
 from mautrix.util.async_db import Connection, Database
@@ -26,6 +27,7 @@ class Transactions:
         self.db = db
         self.clock = clock or Clock()
         self._writes: set[asyncio.Task[Any]] = set()
+        self._counting = asyncio.Lock()
 
     async def close(self) -> None:
         """Wait until every write that has begun is done (Maubot closes the database next)."""
@@ -34,10 +36,13 @@ class Transactions:
             # Not left to their callbacks: since Python 3.12 gathering what is done lets nothing else run.
             self._writes.difference_update(writes)
 
-    async def write(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+    async def write(self, work: Callable[[Connection], Awaitable[T]], *, alone: bool = False) -> T:
+        """``alone``: no other such write at the same time, as both would count the same rows before either adds one
+        (PostgreSQL; this process is the only one that writes)."""
+
         async def run() -> T:
             db: Any = self.db  # its context managers are typed as plain coroutines
-            async with db.acquire() as conn:
+            async with self._counting if alone else nullcontext(), db.acquire() as conn:
                 try:
                     async with conn.transaction():
                         return await work(conn)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from .captions import *  # noqa: F403
 from .catalogue import *  # noqa: F403
+from .chance import *  # noqa: F403
 from .chat import *  # noqa: F403
 from .describe import *  # noqa: F403
 from .drawing import *  # noqa: F403
@@ -15,13 +16,17 @@ from .encryption import *  # noqa: F403
 from .escape import *  # noqa: F403
 from .explained import *  # noqa: F403
 from .jobs import *  # noqa: F403
+from .keys import *  # noqa: F403
+from .quotas import *  # noqa: F403
 from .reactions import *  # noqa: F403
 from .refusals import *  # noqa: F403
 from .rooms import *  # noqa: F403
 from .sheets import *  # noqa: F403
 from .starts import *  # noqa: F403
+from .styles import *  # noqa: F403
 from .upgrades import *  # noqa: F403
 from .usage import *  # noqa: F403
 from .waiting import *  # noqa: F403
+from .watching import *  # noqa: F403
 from .words import *  # noqa: F403
 from .worker import *  # noqa: F403

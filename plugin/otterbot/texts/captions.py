@@ -41,6 +41,7 @@ def summary(record: Mapping[str, Any]) -> str:
         parts.append(plain(str(used["model"]), 60))
     if numeric.whole(used.get("seed")) is not None:
         parts.append(f"seed {used['seed']}{_towards(used.get('variation'))}")
+    parts += _styles(used.get("styles"))
     if numeric.whole(used.get("steps")) is not None:
         parts.append(count_of(used["steps"], "step", "steps"))
     if (guidance := numeric.number(used.get("guidance_scale"))) is not None:
@@ -57,6 +58,21 @@ def summary(record: Mapping[str, Any]) -> str:
     if took := seconds_taken(record):
         parts.append(duration(took))
     return " · ".join(parts)
+
+
+def _styles(styles: Any) -> list[str]:
+    """``style watercolor, backlit``."""
+    found = [one.get("name") for one in styles if isinstance(one, Mapping)] if isinstance(styles, list) else []
+    names = [plain(one, 40) for one in found if isinstance(one, str)]
+    return [f"style {', '.join(names)}"] if names else []
+
+
+def words_of(used: Any) -> str:
+    """A picture's words: those before its styles, which are named by themselves."""
+    if not isinstance(used, Mapping):
+        return ""
+    styled = used.get("styled")
+    return str((styled if isinstance(styled, Mapping) else used).get("prompt") or "")
 
 
 def _larger(used: Mapping[str, Any]) -> list[str]:

@@ -32,6 +32,10 @@ def code(text: str, most: int = 60) -> str:
     return f"`{one_line(text, most).replace('`', chr(39))}`"
 
 
+def local_part(user_id: str) -> str:
+    return user_id.removeprefix("@").split(":", 1)[0]
+
+
 def person(user_id: str) -> str:
     """A user's name as it is shown: the local part, which pings nobody in any client."""
-    return plain(user_id.removeprefix("@").split(":", 1)[0], 40)
+    return plain(local_part(user_id), 40)

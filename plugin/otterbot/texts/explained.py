@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .chance import may_come
 from .escape import plain
 from .jobs import plain_sentence
 
 if TYPE_CHECKING:
     from ..worker.info import Explained, ExplainedPrompt
 
+MAX_OUTCOME = 1_000
+"""Characters of an outcome."""
 MAX_FRAGMENTS = 40
 """How many pieces of a prompt are shown."""
 
@@ -21,12 +24,23 @@ EXPLAIN_REFUSED = "The worker would not explain this prompt."
 EXPANDED_LATER = "With `--expand` a language model adds to this before it is drawn. All of your words stay."
 
 
-def explained(found: Explained, *, expands: bool = False) -> str:
-    """Markdown; the words of the prompt are shown as they are. ``expands``: a language model will write more."""
-    parts = ["I read it so:", _prompt(found.prompt), EXPANDED_LATER if expands else ""]
+def explained(found: Explained, *, expands: bool = False, seed: int | None = None) -> str:
+    """Markdown; the words of the prompt are shown as they are. ``expands``: a language model will write more;
+    ``seed``: what was drawn by chance was drawn by it."""
+    parts = [*_chance(found.prompt, seed), "I read it so:", _prompt(found.prompt), EXPANDED_LATER if expands else ""]
     if found.negative_prompt is not None:
-        parts += ["And what should not be in it:", _prompt(found.negative_prompt)]
+        heading = "And what should not be in it:"
+        parts += [heading, *_chance(found.negative_prompt, seed), _prompt(found.negative_prompt)]
     return "\n\n".join(part for part in parts if part)
+
+
+def _chance(found: ExplainedPrompt, seed: int | None) -> list[str]:
+    """What may come, and one outcome."""
+    if found.drawn is None:
+        return []
+    by = "" if seed is None else f" with the seed {seed}"
+    may = "\n".join(f"- {may_come(one)}" for one in found.chance[:MAX_FRAGMENTS])
+    return ["By chance:", may, f"For example{by}: “{plain(found.drawn, MAX_OUTCOME)}”."]
 
 
 def _prompt(found: ExplainedPrompt) -> str:

@@ -22,10 +22,10 @@ def info(rows: Sequence[tuple[str, str]], line: str | None, prefix: str, *, repl
     if line is None or len(line) > MAX_LINE:
         return f"This made the picture:\n\n{made}\n\n{NO_LINE} {again}"
     whose = ", as a reply to the picture that it began with" if reply else ""
-    return f"This made the picture:\n\n{made}\n\nThe line that draws it again{whose}:\n\n{_block(typed(prefix, line))}"
+    return f"This made the picture:\n\n{made}\n\nThe line that draws it again{whose}:\n\n{block(typed(prefix, line))}"
 
 
-def _block(text: str) -> str:
+def block(text: str) -> str:
     """As it is, to be copied; nothing in it ends the block."""
     fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
     return f"{fence}\n{text}\n{fence}"

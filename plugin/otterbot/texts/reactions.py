@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from .escape import person
+from collections.abc import Iterable, Sequence
+
+from .escape import one_line, person, plain
+from .info import MAX_LINE, block
+from .jobs import typed
+from .usage import command
 
 
 def for_whom(text: str, emoji: str | None, sender: str) -> str:
@@ -13,3 +18,42 @@ def for_whom(text: str, emoji: str | None, sender: str) -> str:
 def drawn_for(emoji: str, sender: str) -> str:
     """Under a picture that somebody asked for with a reaction."""
     return f"{emoji} for {person(sender)}"
+
+
+def offered(emojis: Sequence[str]) -> str:
+    return " ".join(emojis) if emojis else "nothing"
+
+
+def offer_set(emojis: Sequence[str]) -> str:
+    if not emojis:
+        return "From now on I offer nothing under the pictures of this room. The reactions work all the same."
+    return f"From now on I offer {offered(emojis)} under the pictures of this room."
+
+
+def offer_usage(unknown: str, known: Iterable[str], prefix: str) -> str:
+    """``unknown``: one character of what was typed."""
+    some = command(prefix, "settings offer 🔁 🎲")
+    return (
+        f"Nothing follows from {one_line(unknown, 8)} on a picture. I offer some of {' '.join(known)}, as in {some}, "
+        f"or nothing: {command(prefix, 'settings offer off')}."
+    )
+
+
+NOT_IN_THE_GALLERY = (
+    "It is kept, and not copied into the gallery: I am not in that room. Who runs me can invite me there, or change "
+    "`gallery_room`."
+)
+GALLERY_IS_PLAIN = "It is kept, and not copied into the gallery: this room is encrypted, and that one is not."
+
+
+def gallery(caption: str, credit: str, line: str | None, prefix: str, *, reply: bool) -> str:
+    """Under a copy. ``credit``: the name of who asked for it, ``""`` if that is not known; ``reply``: the line is a
+    reply to the picture that it began with."""
+    whose = f"Drawn for {plain(credit, 60)}." if credit else ""
+    if line is None or len(line) > MAX_LINE:
+        made = ""
+    elif reply:
+        made = f"As a reply to the picture that it began with:\n\n{block(typed(prefix, line))}"
+    else:
+        made = block(typed(prefix, line))
+    return "\n\n".join(part for part in (caption, whose, made) if part)

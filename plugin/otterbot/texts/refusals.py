@@ -3,12 +3,13 @@ worker's."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .. import numeric
-from . import catalogue, drawing
+from . import catalogue, drawing, styles
 from .escape import code
 from .jobs import plain_sentence
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 MOST_SENTENCES = 3
+_NUMBER = re.compile(r"\.\d+\Z")
+"""Behind a field: which one of several."""
 
 _REFUSALS = {
     "queue_full": "The queue is full. Please try again in a few minutes.",
@@ -34,6 +37,8 @@ class Asked:
 
     model: str | None = None
     sampler: str | None = None
+    styles: Sequence[str] = ()
+    """Their names, in order."""
     chat_models: Collection[str] = ()
     """Models that talk and do not draw."""
     prefix: str = "!"
@@ -52,7 +57,7 @@ def _said(problem: FieldProblem, asked: Asked) -> str:
     if problem.code == "extra_forbidden":
         setting = code(problem.field.rpartition(".")[2], 40)
         return f"The worker is too old for the setting {setting}; the operator can update it."
-    words = _WORDS.get((problem.field.removeprefix("request."), problem.code))
+    words = _WORDS.get((_NUMBER.sub("", problem.field.removeprefix("request.")), problem.code))
     try:
         return plain_sentence(problem.message) if words is None else words(_Details(values=problem.details), asked)
     except LookupError:  # an older worker, which tells less
@@ -86,6 +91,10 @@ def _there(value: T | None) -> T:
     return value
 
 
+def _at(names: Sequence[str], number: int) -> str:
+    return _there(names[number] if 0 <= number < len(names) else None)
+
+
 def _unknown_model(told: _Details, asked: Asked) -> str:
     name = _there(asked.model)
     chat = next((one for one in asked.chat_models if one.casefold() == name.casefold()), None)
@@ -110,6 +119,10 @@ _WORDS: Mapping[tuple[str, str], Callable[[_Details, Asked], str]] = {
     ("sampler", "unknown_sampler"): lambda told, asked: drawing.unknown_sampler(
         _there(asked.sampler), told.names("near"), told.names("known")
     ),
+    ("style", "unknown_style"): lambda told, asked: styles.unknown_style(
+        _at(asked.styles, told.whole("number")), told.names("near"), asked.prefix
+    ),
+    ("style", "too_long"): lambda told, asked: styles.styles_too_long(told.whole("most")),
     ("width", "bad_size"): lambda told, asked: _size_out_of_bounds(told),
     ("height", "bad_size"): lambda told, asked: _size_out_of_bounds(told),
     ("width", "too_large"): lambda told, asked: drawing.too_many_pixels(

@@ -132,6 +132,13 @@ def count_max_set(most: int) -> str:
     return f"Here one request may ask for at most {count_of(most, 'picture', 'pictures')}."
 
 
+def per_day_set(most: int | None) -> str:
+    """``None``: there is no limit."""
+    if most is None:
+        return "Here one person may ask for as many pictures as they like."
+    return f"Here one person may ask for at most {count_of(most, 'picture', 'pictures')} in 24 hours."
+
+
 def room_only_tightens(change: str, most: int, prefix: str) -> str:
     """A bound of the room that is no number, or looser than the operator's."""
     example = command(prefix, f"{change} {most}")

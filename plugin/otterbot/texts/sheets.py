@@ -17,6 +17,7 @@ BATCH_SAID = {
     "separate": "Several pictures of one request come each by itself.",
 }
 SHEET_OF_ONE = "One picture makes no sheet, so it comes by itself."
+SHEET_AND_FILMS = "Films come with pictures by themselves, so there is no sheet."
 NO_SHEET = "The sheet could not be made, so the pictures come one by one."
 SHEET_OLD_WORKER = "This worker makes no sheets, so the pictures come one by one."
 FIELD_TOO_LONG = (

@@ -8,9 +8,10 @@ from .escape import code, person
 from .jobs import count_of
 
 
-def settings_came_along(settings: Mapping[str, str]) -> str:
-    """In place of the greeting, in a room that replaces another."""
+def settings_came_along(settings: Mapping[str, str], styles: int = 0) -> str:
+    """In place of the greeting, in a room that replaces another. ``styles``: how many of its own it had."""
     said = [_one(name, value) for name, value in settings.items()]
+    said += [f"its {count_of(styles, 'style', 'styles')}"] if styles else []
     return f"What was set in the room before this one holds here, too: {', '.join(said) or 'its settings'}."
 
 
@@ -24,6 +25,8 @@ def _one(name: str, value: str) -> str:
             return f"chat model {code(value)}"
         case "negative":
             return "the negative prompt"
+        case "per_day":
+            return f"{code(value)} pictures a day for one person"
         case "count_max":
             return f"at most {count_of(int(value), 'picture', 'pictures')} at once" if value.isdigit() else name
     return f"{name.replace('_', ' ')} {code(value)}"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ..language.options import FLAGS, OPTIONS
 from .escape import code
 from .jobs import typed
+from .keys import keys_problem
 
 if TYPE_CHECKING:
     from ..language.problems import Overlooked, UsageProblem
@@ -59,6 +60,8 @@ def usage_problem(problem: UsageProblem, prefix: str, *, stray: str = "") -> str
             return f"{code('--' + problem.flag)} is there twice. Please say it once."
         case "glued" | "one_dash":
             return _nearly(problem)
+        case "unknown_key" | "key_twice" | "bad_lines" | "bad_switch" | "long_theme" | "no_words":
+            return keys_problem(problem, prefix)
         case "conflict":
             other = code("--" + next(iter(problem.near), problem.flag))
             return f"{code('--' + problem.flag)} and {other} both say which shape. Please keep one of them."
@@ -94,6 +97,13 @@ def overlooked(one: Overlooked) -> str:
     was = f"{code(one.typed)} was read as words"
     flag = code("--" + one.flag)
     match one.form:
+        case "key":
+            return f"{code(one.typed + ':')} is no key that I know, so that line was read as words."
+        case "inner_key":
+            return (
+                f"{code(one.typed + ':')} in the middle of a line was read as words; a key stands at the beginning of "
+                "a line."
+            )
         case "glued":
             return f"{was}, as it stands directly behind one; with a space before it, {flag} is a flag."
         case "one_dash":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -15,7 +15,7 @@ from .. import numeric
 from ..clock import steady
 from ..errors import WorkerError, WorkerForeign, WorkerRefused, WorkerUnauthorized, WorkerUnreachable
 from ..waiting import news
-from .info import Checked, Explained, Info, Lora, Loras, Models
+from .info import Checked, Explained, Info, Lora, Loras, Models, StyleList, Wildcard, Wildcards
 from .job_events import Disconnected, Event, PauseEvent, Snapshot, read_event
 from .jobs import Input, Job, Jobs
 from .json_answers import Answer
@@ -99,12 +99,29 @@ class WorkerClient:
     async def thumbnail(self, image_id: str) -> bytes:
         return await self._http.bytes("GET", f"/v1/images/{quote(image_id, safe='')}/thumbnail", DOWNLOAD)
 
+    async def film(self, image_id: str) -> bytes:
+        """How that picture was drawn."""
+        return await self._http.bytes("GET", f"/v1/images/{quote(image_id, safe='')}/film", DOWNLOAD)
+
+    async def preview(self, job_id: str, index: int) -> bytes:
+        """What a picture that is being drawn looks like by now, a small JPEG."""
+        path = f"/v1/jobs/{quote(job_id, safe='')}/pictures/{index}/preview"
+        return await self._http.bytes("GET", path, QUICK)
+
     async def delivered(self, image_id: str) -> None:
         """Report that a picture is in its room. May be repeated; the worker may have forgotten it."""
         await self._forgiving("POST", f"/v1/images/{quote(image_id, safe='')}/delivered")
 
     async def delete_image(self, image_id: str) -> None:
         await self._forgiving("DELETE", f"/v1/images/{quote(image_id, safe='')}")
+
+    async def keep(self, image_id: str) -> None:
+        """Somebody wants the picture to stay in the archive. Older workers do not know that."""
+        await self._forgiving("POST", f"/v1/images/{quote(image_id, safe='')}/keep")
+
+    async def let_go(self, image_id: str) -> None:
+        """Nobody wants that any more."""
+        await self._forgiving("DELETE", f"/v1/images/{quote(image_id, safe='')}/keep")
 
     async def _forgiving(self, method: str, path: str) -> None:
         try:
@@ -155,9 +172,29 @@ class WorkerClient:
                 return ()
             raise
 
-    async def explain(self, prompt: str, negative_prompt: str | None) -> Explained:
-        """How the prompts are read."""
-        body = {"prompt": prompt, "negative_prompt": negative_prompt}
+    async def styles(self) -> StyleList | None:
+        """The styles; ``None``: the worker is too old for them."""
+        try:
+            return _read(StyleList, await self._http.json("GET", "/v1/styles", timeout=QUICK))
+        except WorkerRefused as refusal:
+            if refusal.status == 404:
+                return None
+            raise
+
+    async def wildcards(self) -> tuple[Wildcard, ...]:
+        """The files that words are drawn from. A worker too old for them refuses with 404."""
+        return _read(Wildcards, await self._http.json("GET", "/v1/wildcards", timeout=QUICK)).wildcards
+
+    async def explain(
+        self, prompt: str, negative_prompt: str | None, style: Sequence[Any] = (), *, seed: int | None = None
+    ) -> Explained:
+        """How the prompts are read, with the styles around them. ``seed``: by which words are drawn, for workers that
+        know of it."""
+        body: dict[str, Any] = {"prompt": prompt, "negative_prompt": negative_prompt}
+        if style:
+            body["style"] = list(style)
+        if seed is not None:
+            body["seed"] = seed
         return _read(Explained, await self._http.json("POST", "/v1/prompts/explain", body=body, timeout=QUICK))
 
     async def check(self, request: Mapping[str, Any]) -> Checked:

@@ -7,6 +7,9 @@ from typing import Any, Self
 
 from .json_answers import Answer, readable
 
+STRUCTURES = "structure"
+"""The feature of a worker that takes prompts by keys."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Pause(Answer):
@@ -116,12 +119,58 @@ class Lora(Answer):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Wildcard(Answer):
+    """A file that words are drawn from by chance."""
+
+    name: str
+    lines: int = 0
+    usable: bool = True
+    problem: str | None = None
+    """What is wrong with it, as the end of a sentence that begins with its name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wildcards(Answer):
+    wildcards: tuple[Wildcard, ...]
+
+    @classmethod
+    def read(cls, data: Any) -> Self:
+        given = data.get("wildcards") if isinstance(data, dict) else None
+        return super().read({**data, "wildcards": readable(Wildcard, given)} if isinstance(data, dict) else data)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Loras(Answer):
     loras: tuple[Lora, ...]
 
     @classmethod
     def read(cls, data: Any) -> Self:
         return super().read({**data, "loras": readable(Lora, data.get("loras"))} if isinstance(data, dict) else data)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Style(Answer):
+    name: str
+    about: str = ""
+    """One line."""
+    group: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StyleFile(Answer):
+    """A file of styles of which not everything can be used."""
+
+    name: str
+    problem: str
+    """The end of a sentence that begins with its name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StyleList(Answer):
+    styles: tuple[Style, ...]
+    problems: tuple[StyleFile, ...] = ()
+    whole: bool = True
+    """False: a file or the folder could not be looked at."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,9 +188,26 @@ class ExplainedLora(Answer):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ExplainedChance(Answer):
+    """Something in a prompt that is drawn by chance."""
+
+    options: tuple[str, ...] = ()
+    there: int = 0
+    """How many alternatives, or lines of files, there are."""
+    wildcard: str | None = None
+    """The name that those files are called by."""
+    least: int = 1
+    most: int = 1
+    joiner: str = ", "
+
+
+@dataclass(frozen=True, kw_only=True)
 class ExplainedPrompt(Answer):
     """How the worker reads a prompt."""
 
+    drawn: str | None = None
+    """One outcome, where something is drawn by chance: the rest is about it."""
+    chance: tuple[ExplainedChance, ...] = ()
     kind: str = "plain"
     fragments: tuple[ExplainedFragment, ...] = ()
     part_weights: tuple[float, ...] = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,10 @@ from chat_servers import ROOM, USER, Rig, rig_in
 from otterbot import texts
 from otterbot.chat import drawings
 from otterbot.chat.entries import answer_part
-from otterbot.config import Values
+from otterbot.config import LimitValues, QuotaValues, Values
 from otterbot.language.options import DrawOptions
 from otterbot.matrix.event_content import OUR_KEY
+from otterbot.store.quotas import Quota
 from otterbot.store.rows import Request, follow_key
 from otterbot.worker.jobs import Drawing
 
@@ -92,6 +94,30 @@ async def test_a_death_right_after_it_owes_the_picture(rig: Rig, monkeypatch: py
     await rig.restart()
     await rig.server.wait(lambda: submitted(rig, "image"))
     assert len(submitted(rig, "image")) == 1
+
+
+async def test_a_picture_beyond_the_limits_is_not_drawn_and_said(rig: Rig) -> None:
+    rig.values = replace(rig.values, limits=LimitValues(person=QuotaValues(per_day=0)))
+    request = await rig.ask(rig.server.say(ROOM, "!chat show me a fox"), **MAY)
+    rig.worker.answer(await rig.job(request), "Look.", draws=FOX)
+    assert await rig.done(request) == "succeeded"
+    await rig.server.wait(lambda: any("the limit is 0 pictures" in one["body"] for one in rig.server.shown()))
+    assert await followed(rig, request) is None
+    assert await rig.store.used(Quota(scope="person", kind="chat", sender=USER)) == 1, "the answer counts"
+
+
+async def test_the_last_place_is_taken_while_the_answer_is_stored(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    rig.values = replace(rig.values, limits=LimitValues(person=QuotaValues(per_day=0)))
+
+    async def looked_too_early(*_: Any) -> None:
+        return None
+
+    monkeypatch.setattr(rig.store, "too_much", looked_too_early)
+    request = await rig.ask(rig.server.say(ROOM, "!chat show me a fox"), **MAY)
+    rig.worker.answer(await rig.job(request), "Look.", draws=FOX)
+    assert await rig.done(request) == "succeeded"
+    await rig.server.wait(lambda: any(one["body"] == texts.drawing_too_much() for one in rig.server.shown()))
+    assert await followed(rig, request) is None
 
 
 async def test_a_picture_without_a_word(rig: Rig) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 from command_rig import MOD, ROOM, Rig
 
 from otterbot import texts
 from otterbot.commands.setting_rows import ROWS
-from otterbot.config import ChatValues, LimitValues
+from otterbot.config import ChatValues, LimitValues, QuotaValues
 
 NAMES = [row.name for row in ROWS]
 SMALL = {"name": "smollm:135m", "kind": "chat", "about": "", "available": True, "default": False}
@@ -212,3 +213,42 @@ async def test_a_model_that_was_installed_a_moment_ago(rig: Rig) -> None:
     assert await rig.answer("!settings chat smollm:135m", sender=MOD) == texts.chat_model_set(
         SMALL["name"], checked=True
     )
+
+
+async def test_a_room_sets_how_many_pictures_a_person_may_ask_for(rig: Rig) -> None:
+    assert "`per_day`: no limit (operator)" in await rig.answer("!settings")
+    assert await rig.answer("!settings per_day 20", sender=MOD) == texts.per_day_set(20)
+    assert "`per_day`: 20 (room)" in await rig.answer("!settings")
+    await rig.drawn("!draw otter --count 3")
+    await rig.services.store.move_row("UPDATE requests SET created_at = $1 RETURNING key", time.time())
+    assert "For one person in this room: 20 pictures in 24 hours; 17 left now." in await rig.answer("!settings per_day")
+    assert "20 left now" in await rig.answer("!settings per_day", sender=MOD)
+    rig.values(limits=LimitValues(person=QuotaValues(per_day=10)))
+    assert "`per_day`: 10 (room)" in await rig.answer("!settings")
+    assert await rig.answer("!settings per_day 11", sender=MOD) == texts.room_only_tightens("settings per_day", 10, "!")
+    assert await rig.answer("!settings per_day default", sender=MOD) == texts.per_day_set(10)
+    assert "power level 50" in await rig.answer("!settings per_day 5")
+
+
+@pytest.mark.parametrize(
+    ("typed", "stored"),
+    [
+        ("🔁 ⭐", ("🔁", "⭐")),
+        ("⬆🎲", ("⬆\ufe0f", "🎲")),
+        ("off", ()),
+        ("OFF", ()),
+        ("default", ("🔁", "🎲", "⬆\ufe0f")),
+    ],
+)
+async def test_what_is_offered_under_pictures(rig: Rig, typed: str, stored: tuple[str, ...]) -> None:
+    assert await rig.answer(f"!settings offer {typed}", MOD) == texts.offer_set(stored)
+    assert await rig.services.settings.offered(ROOM) == stored
+    assert f"`offer`: {texts.offered(stored)}" in await rig.answer("!settings")
+
+
+async def test_what_nothing_follows_from_is_not_offered(rig: Rig) -> None:
+    for typed in ("👍", "🔁 otter", "2️⃣"):
+        said = await rig.answer(f"!settings offer {typed}", MOD)
+        assert said.startswith("Nothing follows from ")
+    assert await rig.services.settings.offered(ROOM) == rig.services.config.current.reactions.offer
+    assert await rig.answer("!settings offer off") == texts.may_not_change_settings(50)

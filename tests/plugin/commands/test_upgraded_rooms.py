@@ -39,8 +39,9 @@ async def test_settings_hold(rig: Rig) -> None:
 
 EVERY = {
     "model": "sdxl-turbo", "size": "512x640", "steps": "20", "cfg": "2.5", "negative": "fog", "count_max": "2",
-    "safe": "on", "expand": "on", "alt": "describe", "chat": "llama3.2:3b", "persona": "You are a pirate.",
-    "chat_draws": "on",
+    "per_day": "20", "offer": "🔁",
+    "safe": "on", "expand": "on", "watch": "on", "alt": "describe", "chat": "llama3.2:3b",
+    "persona": "You are a pirate.", "chat_draws": "on", "style": "watercolor,backlit",
 }  # fmt: skip
 """A value of each setting."""
 
@@ -57,7 +58,7 @@ async def test_every_setting_follows_an_upgrade(rig: Rig) -> None:
     kept = await rig.services.store.room_settings(NEW)
     assert kept == await rig.services.store.room_settings(ROOM)
     layer = {"layer": "room", "model": "sdxl-turbo", "expand": True, "steps": 20, "guidance_scale": 2.5,
-             "size": [512, 640], "negative_prompt": "fog"}  # fmt: skip
+             "size": [512, 640], "negative_prompt": "fog", "style": ["watercolor", "backlit"]}  # fmt: skip
     assert (await rig.drawn("!draw otter", room=NEW))["layers"] == [layer]
     told = texts.settings_came_along(kept)
     assert "the negative prompt" in told

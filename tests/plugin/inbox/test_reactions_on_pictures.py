@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from typing import Any
 
 import pytest
 import pytest_asyncio
+from homeserver_double import Rate
 from listening import Listening
+from picture_reactions import ANNA, BERT, STRANGER, by_reaction, drawn, jobs, passed, react, take_back
 from plugin_rig import BOT, ROOM, Rig
 
 from otterbot.config import StatusValues
-from otterbot.store.rows import Request
 
-ANNA, BERT, STRANGER = "@anna:test", "@bert:test", "@eve:elsewhere"
 AGAIN, VARY, UPSCALE = "🔁", "🎲", "⬆️"
 
 
@@ -25,44 +23,6 @@ async def listening(rig: Rig) -> AsyncIterator[Listening]:
     made.start()
     yield made
     await made.events.stop()
-
-
-async def drawn(rig: Rig, **more: Any) -> str:
-    """A picture that stands in the room."""
-    await rig.done(await rig.ask(sender=ANNA, **more))
-    return str(rig.server.pictures(ROOM)[-1]["event_id"])
-
-
-def react(rig: Rig, target: str, emoji: str, sender: str = BERT) -> dict[str, Any]:
-    relation = {"rel_type": "m.annotation", "event_id": target, "key": emoji}
-    return rig.server.add(ROOM, sender, "m.reaction", {"m.relates_to": relation})
-
-
-def take_back(rig: Rig, reaction: dict[str, Any], sender: str = BERT) -> dict[str, Any]:
-    return rig.server.add(ROOM, sender, "m.room.redaction", {"redacts": reaction["event_id"]})
-
-
-async def passed(listening: Listening, word: str = "!say on") -> None:
-    """Until everything before it has been handled."""
-    listening.heard.clear()
-    await listening.sync(listening.rig.server.say(ROOM, word))
-    await listening.hear(word)
-
-
-async def jobs(rig: Rig, count: int) -> list[dict[str, Any]]:
-    await rig.until(lambda: len(rig.worker_server.jobs) >= count, timeout=8)
-    await asyncio.sleep(0.05)
-    found = list(rig.worker_server.jobs.values())
-    assert len(found) == count
-    return found
-
-
-async def by_reaction(rig: Rig, target: str, emoji: str, sender: str = BERT) -> Request:
-    for _ in range(400):
-        if (found := await rig.store.request_by_reaction(target, sender, emoji.rstrip("\ufe0f"))) is not None:
-            return found
-        await asyncio.sleep(0.02)
-    raise AssertionError("no request")
 
 
 # ---------------------------------------------------------------- what follows
@@ -187,6 +147,24 @@ async def test_it_counts_once_for_each_person_and_emoji(listening: Listening, ri
     await listening.sync(react(rig, target, AGAIN))
     await passed(listening)
     await jobs(rig, 2)
+
+
+async def test_twenty_at_once_at_a_homeserver_that_limits(listening: Listening, rig: Rig) -> None:
+    """Five people's on two pictures, two emoji each: Synapse's bucket, with a quicker clock."""
+    await drawn(rig, body={"count": 2})
+    first, second = (str(event["event_id"]) for event in rig.server.pictures(ROOM))
+    rig.server.rate = Rate(10, 20.0)
+    people = [f"@person{number}:test" for number in range(5)]
+    pressed = [(target, emoji, who) for who in people for target in (first, second) for emoji in (AGAIN, UPSCALE)]
+    await listening.sync(*(react(rig, target, emoji, who) for target, emoji, who in pressed))
+    await jobs(rig, 21)
+    for target, emoji, who in pressed:
+        assert (await rig.done(await by_reaction(rig, target, emoji, who))).outcome == "succeeded"
+    results = rig.server.pictures(ROOM)[2:]
+    assert sorted(
+        (event["content"]["m.relates_to"]["m.in_reply_to"]["event_id"], event["content"]["body"].splitlines()[-1])
+        for event in results
+    ) == sorted((target, f"{emoji.rstrip(chr(0xFE0F))} for {who[1:8]}") for target, emoji, who in pressed)
 
 
 async def test_also_after_a_start(rig: Rig) -> None:

@@ -112,6 +112,16 @@ async def test_its_transparent_parts_are_the_mask(rig: Rig) -> None:
     assert (sent["init_image"], sent["mask"]) == ({"id": ID}, {"id": ID})
 
 
+async def test_a_worker_that_knows_no_keys_gets_the_sentence(rig: Rig) -> None:
+    body = {"prompt": "otter, oil", "structure": {"subject": "otter", "style": "oil"}}
+    assert (await rig.done(await rig.ask(body=body))).outcome == "succeeded"
+    rig.worker_server.features = ["structure"]
+    assert (await rig.done(await rig.ask(body=body))).outcome == "succeeded"
+    old, new = (one["request"] for one in rig.worker_server.submissions)
+    assert ("structure" in old, old["prompt"]) == (False, "otter, oil")
+    assert new["structure"] == body["structure"]
+
+
 async def test_it_steers(rig: Rig) -> None:
     event = post(rig)
     whole = {"control": {"event": event, "kind": "canny", "scale": 0.7}}

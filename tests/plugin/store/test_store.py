@@ -23,6 +23,7 @@ from mautrix.util.async_db import Database
 
 from otterbot.store import store as store_module
 from otterbot.store.migrations import upgrade_table
+from otterbot.store.quotas import Follow, Over, Quota
 from otterbot.store.recovery_keys import RecoveryKey, RecoveryKeys
 from otterbot.store.rows import Kind, Part, PartState, Rank, Request, RequestState, key_of, transaction_id
 from otterbot.store.store import Commit, Store
@@ -124,6 +125,73 @@ async def test_a_message_is_committed_once_with_all_that_follows(store: Store) -
     assert (await store.pending_parts())[0].content == {"a": 1}
 
 
+async def counted(store: Store, quota: Quota, number: int, **more: Any) -> Over | None:
+    """A request that is committed if it is within the quota."""
+    asked = request(number, **{"created_at": time.time(), **more})
+    done = await store.commit(Commit(mark=asked.event_id, room_id=asked.room_id, request=asked, quotas=[quota]))
+    assert done.fresh
+    assert await store.is_handled(asked.event_id) is (done.over is None), "nothing of it is stored"
+    return done.over
+
+
+async def test_two_at_once_do_not_both_get_the_last_place(store: Store) -> None:
+    quota = Quota(scope="person", kind="image", sender="@a:x", per_day=3)
+    found = await asyncio.gather(*(counted(store, quota, number) for number in range(8)))
+    assert sum(over is None for over in found) == 3
+    assert len(await store.open_requests()) == 3
+    assert await counted(store, quota, 20, sender="@b:x") is not None, "whoever asks: the quota says whose count"
+    elsewhere = Quota(scope="room", kind="image", room="!elsewhere", per_day=1)
+    assert await counted(store, elsewhere, 21, room_id="!elsewhere") is None
+    assert await counted(store, elsewhere, 22, room_id="!elsewhere") is not None
+    assert await counted(store, Quota(scope="instance", kind="chat", per_day=1), 23, kind="chat") is None
+
+
+async def test_only_what_was_made_counts_once_it_is_over(store: Store) -> None:
+    quota = Quota(scope="person", kind="image", sender="@a:x", per_day=4)
+    four = {"body": {"prompt": "x", "seed": 1, "count": 4}}
+    assert await counted(store, quota, 1, **four) is None
+    assert await store.used(quota) == 4, "as long as it is open, all of it"
+    await store.commit(Commit(mark=None, room_id="!r", cancel=[request(1).key]))
+    assert await store.used(quota) == 0, "cancelled before anything was drawn"
+    assert await counted(store, quota, 2, **four) is None
+    await store.set_made(request(2).key, 3)
+    await store.set_made(request(2).key, 2)
+    await store.commit(Commit(mark=None, room_id="!r", cancel=[request(2).key]))
+    assert await store.used(quota) == 3
+    over = await counted(store, quota, 3, **four)
+    assert over is not None
+    assert over.left == 1
+    replaced = Commit(mark="$e9", room_id="!r", request=replace(request(9), created_at=time.time()), quotas=[quota])
+    assert (await store.commit(replaced)).over is None
+    edited = Commit(mark="$e10", room_id="!r", request=replace(request(10), created_at=time.time()), quotas=[quota],
+                    cancel=[request(9).key])  # fmt: skip
+    assert (await store.commit(edited)).over is None, "what it replaces makes room for it"
+
+
+async def test_a_room_counts_with_the_rooms_that_it_replaces(store: Store) -> None:
+    quota = Quota(scope="room", kind="image", room="!new", per_day=1)
+    assert await counted(store, replace(quota, room="!old"), 1, room_id="!old") is None
+    assert await store.used(quota) == 0
+    await store.inherit("!new", "!old", {}, None)
+    assert await counted(store, quota, 2, room_id="!new") is not None
+
+
+async def test_a_request_that_follows_is_within_the_quotas_or_something_is_said_instead(store: Store) -> None:
+    quota = Quota(scope="person", kind="image", sender="@a:x", per_day=1)
+    instead = Part(key="k", part="reply", room_id="!r", content={})
+    for number, expected in ((1, True), (2, False)):
+        turn = request(10 + number, kind="chat")
+        await store.commit(Commit(mark=None, room_id="!r", request=turn))
+        ack = Part(key=request(number).key, part="ack", room_id="!r", content={})
+        follow = Follow(
+            request=replace(request(number), created_at=time.time()), parts=[ack], quotas=[quota], instead=[instead]
+        )
+        done = await store.finish(turn.key, "succeeded", follow=follow)
+        assert (done.done, done.followed) == (True, expected)
+        assert [part.part for part in done.parts] == ["ack" if expected else "reply"]
+        assert (await store.request(request(number).key) is not None) is expected
+
+
 async def test_a_setting_can_be_taken_back(store: Store) -> None:
     await store.commit(Commit(mark="$1", room_id="!r", setting=("model", "x")))
     await store.commit(Commit(mark="$2", room_id="!r", setting=("model", None)))
@@ -146,8 +214,8 @@ async def test_requests_move_forward_once(store: Store) -> None:
     assert not await store.kept_again(asked.key)
     assert await store.submitted(asked.key, "job-2")
     part = Part(key=asked.key, part="final", room_id="!r", content={"b": 1})
-    assert await store.finish(asked.key, "failed", [part])
-    assert not await store.finish(asked.key, "succeeded", [replace(part, part="other")])
+    assert (await store.finish(asked.key, "failed", [part])).done
+    assert not (await store.finish(asked.key, "succeeded", [replace(part, part="other")])).done
     found = await store.request(asked.key)
     assert found is not None
     assert (found.state, found.outcome, found.job_id) == (RequestState.DONE, "failed", "job-2")

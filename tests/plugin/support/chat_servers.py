@@ -15,7 +15,7 @@ from homeserver_double import BOT, HomeserverDouble
 from plugin_parts import build_parts, config_of, stop_parts
 from worker_double import TOKEN, WorkerDouble
 
-from otterbot.config import ChatValues, Values, WorkerValues
+from otterbot.config import ChatValues, ReactionValues, Values, WorkerValues
 from otterbot.store.rows import Request, key_of
 from otterbot.store.store import Commit
 from otterbot.worker.client import Address
@@ -223,7 +223,7 @@ class Rig:
 
     def __init__(self, path: Path, server: ChatHomeserver, worker: ChatWorker, chat: ChatValues) -> None:
         self.path, self.server, self.worker = path, server, worker
-        self.config = config_of(Values(worker=WorkerValues(token=TOKEN), chat=chat))
+        self.config = config_of(Values(worker=WorkerValues(token=TOKEN), chat=chat, reactions=ReactionValues(offer=())))
 
     @property
     def values(self) -> Values:

@@ -61,7 +61,15 @@ class Rig:
             request = self._request(message, outcome.request) if outcome.request is not None else None
             setting = (outcome.setting.name, outcome.setting.value) if outcome.setting is not None else None
             await self.services.store.commit(
-                Commit(mark=message.mark, room_id=room, request=request, cancel=outcome.cancel, setting=setting)
+                Commit(
+                    mark=message.mark,
+                    room_id=room,
+                    request=request,
+                    cancel=outcome.cancel,
+                    setting=setting,
+                    style=outcome.style,
+                    unstyle=outcome.unstyle,
+                )
             )
             if request is not None:
                 self.open.append(request)

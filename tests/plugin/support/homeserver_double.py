@@ -74,6 +74,8 @@ class HomeserverDouble:
         """Rooms whose timelines and state it does not give out."""
         self.outside: set[str] = set()
         """Rooms in which the bot is not (any more)."""
+        self.redacted: list[str] = []
+        """The events that the bot has redacted, or tried to."""
         self.first_syncs = 0
         """How often it was asked for everything."""
         self.sync_trouble: list[int] = []
@@ -103,6 +105,8 @@ class HomeserverDouble:
         app.router.add_put(client + "/redact/{event}/{txn}", self._redact)
         app.router.add_get(client + "/messages", self._messages)
         app.router.add_get(client + "/event/{event}", self._event)
+        relations = "/_matrix/client/v1/rooms/{room}/relations/{event}/{relation}"
+        app.router.add_get(relations, self._related)
         app.router.add_get(client + "/state/{type}", self._state)
         app.router.add_get(client + "/state/{type}/{key:.*}", self._state)
         app.router.add_get("/_matrix/client/v3/joined_rooms", self._joined)
@@ -238,6 +242,7 @@ class HomeserverDouble:
         return await self._put(request, request.match_info["type"], await request.json())
 
     async def _redact(self, request: web.Request) -> web.Response:
+        self.redacted.append(request.match_info["event"])
         return await self._put(request, "m.room.redaction", {}, redacts=request.match_info["event"])
 
     async def _messages(self, request: web.Request) -> web.Response:
@@ -259,6 +264,16 @@ class HomeserverDouble:
         if start + limit < len(events):
             answer["end"] = str(start + limit)
         return web.json_response(answer)
+
+    async def _related(self, request: web.Request) -> web.Response:
+        target, relation = request.match_info["event"], request.match_info["relation"]
+        found = [
+            event
+            for event in self.rooms.get(request.match_info["room"], [])
+            for relates in (event["content"].get("m.relates_to"),)
+            if isinstance(relates, dict) and (relates.get("event_id"), relates.get("rel_type")) == (target, relation)
+        ]
+        return web.json_response({"chunk": found[::-1]})
 
     async def _event(self, request: web.Request) -> web.Response:
         for event in self.rooms.get(request.match_info["room"], []):

@@ -15,6 +15,15 @@ TOKEN = "the-token"
 
 _LIMITS = {"steps_max": 100, "guidance_scale_max": 20.0, "size_min": 256, "size_max": 1536, "size_multiple": 8,
            "pixels_max": 1_572_864}  # fmt: skip
+STYLES: list[dict[str, Any]] = [
+    {"name": name, "about": about, "group": group, "source": "catalogue"}
+    for name, about, group in (
+        ("watercolor", "thin washes", "painting"),
+        ("oil-painting", "thick paint", "painting"),
+        ("backlit", "light from behind", "light"),
+    )
+]
+
 CATALOGUE: dict[str, Any] = {
     "models": [
         {"name": "ssd-1b", "kind": "image", "about": "All-round.", "available": True, "default": True,
@@ -189,9 +198,15 @@ class Worker(_Server):
         self.app.router.add_get("/v1/models", self._models)
         self.app.router.add_get("/v1/info", self._info)
         self.app.router.add_get("/v1/loras", self._loras)
+        self.styles: dict[str, Any] | None = {"styles": STYLES, "problems": []}
+        """``None``: a worker that has never heard of them."""
+        self.app.router.add_get("/v1/styles", self._styles)
+        self.wildcards: list[dict[str, Any]] | None = None
+        """``None``: a worker that has none yet."""
         self.explained: dict[str, Any] | None = None
         """``None``: a worker that explains nothing yet."""
         self.asked: list[Any] = []
+        self.app.router.add_get("/v1/wildcards", self._wildcards)
         self.app.router.add_post("/v1/prompts/explain", self._explain)
         self.checks = True
         """Whether it checks requests; older workers do not."""
@@ -253,6 +268,18 @@ class Worker(_Server):
         if self.loras is None:
             return web.json_response({"code": "not_found", "status": 404}, status=404)
         return web.json_response({"loras": self.loras})
+
+    async def _styles(self, request: web.Request) -> web.Response:
+        self._check(request)
+        if self.styles is None:
+            return web.json_response({"code": "not_found", "status": 404}, status=404)
+        return web.json_response(self.styles)
+
+    async def _wildcards(self, request: web.Request) -> web.Response:
+        self._check(request)
+        if self.wildcards is None:
+            return web.json_response({"code": "not_found", "status": 404}, status=404)
+        return web.json_response({"wildcards": self.wildcards})
 
     async def _explain(self, request: web.Request) -> web.Response:
         self._check(request)

@@ -16,7 +16,7 @@ from listening import Listening
 from plugin_parts import build_parts, config_of, stop_parts
 from worker_double import TOKEN, WorkerDouble
 
-from otterbot.config import StatusValues, Values, WorkerValues
+from otterbot.config import ReactionValues, StatusValues, Values, WorkerValues
 from otterbot.store.rows import Request, key_of
 from otterbot.store.store import Commit
 from otterbot.worker.client import Address
@@ -113,8 +113,8 @@ class Rig:
 
     def seeds(self, room: str = ROOM) -> list[int]:
         """The seeds of the pictures that stand in the room."""
-        pictures = self.server.pictures(room)
-        return [event["content"]["org.otterbot"]["record"]["used"]["seed"] for event in pictures]
+        marks = [event["content"]["org.otterbot"] for event in self.server.pictures(room)]
+        return [mark["record"]["used"]["seed"] for mark in marks if "record" in mark]
 
     def bodies(self, room: str = ROOM) -> list[str]:
         return [event["content"].get("body", "") for event in self.server.of_bot(room)]
@@ -137,7 +137,11 @@ async def worker_server() -> AsyncIterator[WorkerDouble]:
 
 @pytest.fixture
 def values() -> Values:
-    return Values(worker=WorkerValues(token=TOKEN), status=StatusValues(after_seconds=3, edit_seconds=1))
+    return Values(
+        worker=WorkerValues(token=TOKEN),
+        status=StatusValues(after_seconds=3, edit_seconds=1),
+        reactions=ReactionValues(offer=()),  # tests of reactions count those that belong to a request
+    )
 
 
 @pytest_asyncio.fixture

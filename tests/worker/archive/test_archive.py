@@ -240,6 +240,24 @@ async def test_max_gb_takes_the_oldest_but_nothing_undelivered(tmp_path: Path) -
     archive.close()
 
 
+async def test_what_somebody_keeps_is_passed_over(tmp_path: Path) -> None:
+    archive = Archive(tmp_path, ArchiveSettings(keep_days=1))
+    now = time.time()
+    kept, old, private = await put(archive), await put(archive), await put(archive, private=True)
+    for one in (kept, old, private):
+        age(archive, one, 2 * 86_400, now)
+    rows = [
+        Known(relpath=kept.relpath, private=False, delivered=True, kept=True),
+        Known(relpath=old.relpath, private=False, delivered=True),
+        Known(relpath=private.relpath, private=True, delivered=True, kept=True),
+    ]
+    assert set(await archive.sweep(rows, now=now)) == {old.relpath, private.relpath}, "an encrypted room's goes"
+    archive.settings = ArchiveSettings(max_gb=0)
+    assert await archive.sweep(rows, now=now) == []
+    assert await archive.sweep([rows[1]], now=now) == [kept.relpath], "nobody keeps it any more"
+    archive.close()
+
+
 async def test_pictures_of_encrypted_rooms(tmp_path: Path) -> None:
     archive = Archive(tmp_path, ArchiveSettings())
     now = time.time()

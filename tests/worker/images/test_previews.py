@@ -7,6 +7,7 @@ import io
 import json
 import socket
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +34,14 @@ class Viewer(Watcher):
     def __init__(self) -> None:
         super().__init__()
         self.pictures: list[Image.Image] = []
+        self.frames: list[int] = []
+        """Of each picture: the step that it shows in a film; 0 where it belongs into none."""
 
-    def preview(self, picture: bytes) -> None:
+    def preview(self, picture: bytes, frame: int = 0) -> None:
         found = Image.open(io.BytesIO(picture))
         assert found.format == "JPEG"
         self.pictures.append(found)
+        self.frames.append(frame)
 
 
 Looks = Callable[..., tuple[bytes, list[Image.Image], list[str]]]
@@ -88,6 +92,70 @@ def test_none_of_tiles_which_is_said(look: Looks, tile: tuple[int, int], seen: i
     assert len(shown) == seen
     assert ("There were no previews of what was drawn in tiles." in notes) == (seen == 2)
     assert pixels == look("sd", steps=2, width=64, height=64, hires=hires, preview=False)[0]
+
+
+Films = Callable[..., tuple[list[int], bytes]]
+
+
+@pytest.fixture
+def film(engine: Engine, make_task: Callable[..., Draw], entries: dict[str, ModelEntry]) -> Films:
+    """The steps that a film shows, and the picture."""
+
+    def film(family: str, **changes: Any) -> tuple[list[int], bytes]:
+        task = make_task(entry=entries[family], **{"film": True, **changes})
+        viewer = Viewer()
+        engine.draw(task, viewer)
+        return viewer.frames, task.output.read_bytes()
+
+    return film
+
+
+@pytest.mark.parametrize("family", ["sd", "sdxl"])
+def test_a_film_shows_each_step_and_the_picture_stays_the_same(film: Films, look: Looks, family: str) -> None:
+    fields = {"steps": 3, "width": 128, "height": 64}
+    seen, pixels = film(family, **fields)
+    assert seen == [1, 2, 3]
+    assert pixels == look(family, preview=False, **fields)[0]
+
+
+def test_of_many_steps_it_shows_some_evenly_spread(film: Films) -> None:
+    seen, _ = film("sd", steps=60, width=64, height=64)
+    assert len(seen) == previews.FRAMES
+    gaps = [after - before for before, after in pairwise([0, *seen])]
+    assert set(gaps) == {2, 3}
+    assert seen[-1] == 60
+
+
+def test_a_sampler_of_second_order_does_not_use_it_up_too_early(film: Films) -> None:
+    seen, _ = film("sd", steps=30, width=64, height=64, sampler="Heun")
+    assert seen[-1] >= 57, "it takes nearly twice as many"
+    assert 20 <= len(seen) <= previews.FRAMES
+
+
+@pytest.mark.parametrize(("tile", "last"), [((128, 128), 30), ((64, 64), 20)])
+def test_both_passes_are_in_it_but_no_tiles(film: Films, tile: tuple[int, int], last: int) -> None:
+    hires = {"scale": 2.0, "strength": 1.0, "steps": 10, "upscaler": "lanczos", "width": 128, "height": 128,
+             "tile": tile}  # fmt: skip
+    seen, _ = film("sd", steps=20, width=64, height=64, hires=hires)
+    assert (seen[0], seen[-1]) in ((1, last), (2, last))
+    assert 20 <= len(seen) <= previews.FRAMES
+
+
+@pytest.mark.usefixtures("always")
+def test_who_also_looks_sees_more_than_the_film_shows(film: Films) -> None:
+    seen, _ = film("sd", steps=60, width=64, height=64, preview=True)
+    assert len(seen) == 60
+    assert len([step for step in seen if step]) == previews.FRAMES
+
+
+def test_no_film_where_the_colours_of_latents_are_not_known(
+    engine: Engine, make_task: Callable[..., Draw], entries: dict[str, ModelEntry], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(previews, "colours_of", lambda *_: None)
+    drawn = engine.draw(make_task(entry=entries["sd"], film=True), Viewer())
+    assert [note for note in drawn.notes if "film" in note or "previews" in note] == [
+        "There is no film: what the latents of tiny-sd look like is not known."
+    ]
 
 
 def test_they_are_seldom(look: Looks) -> None:
@@ -143,9 +211,10 @@ def test_their_way_out_of_the_process() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs, ours.makefile("rb") as lines:
         Task(Channel(theirs), "task-1").preview(b"\xff\xd8\x00")
-        message = messages.for_parent(lines.readline())
-    assert isinstance(message, messages.Preview)
-    assert (message.task_id, base64.b64decode(message.jpeg)) == ("task-1", b"\xff\xd8\x00")
+        Task(Channel(theirs), "task-1").preview(b"\xff\xd8\x01", 7)
+        told = [messages.for_parent(lines.readline()) for _ in range(2)]
+    seen = [(one.task_id, base64.b64decode(one.jpeg), one.frame) for one in told if isinstance(one, messages.Preview)]
+    assert seen == [("task-1", b"\xff\xd8\x00", 0), ("task-1", b"\xff\xd8\x01", 7)]
 
 
 def test_any_latents_give_a_picture(always: None) -> None:
@@ -180,6 +249,31 @@ def test_a_step_does_not_wait_for_what_has_not_arrived(always: None, monkeypatch
     arrived = True
     making.look(torch.zeros(1, 4, 8, 8))
     assert (taken, len(viewer.pictures)) == (2, 1)
+
+
+def test_the_last_one_of_a_film_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    waited = False
+
+    class Event:
+        def query(self) -> bool:
+            return waited
+
+        def synchronize(self) -> None:
+            nonlocal waited
+            waited = True
+
+    class Steps:
+        done, share = 4, 1.0
+
+    viewer = Viewer()
+    colours = Preview(factors=((1.0, 0.0, 0.0),) * 4)
+    film = previews.Film(Steps())
+    making = previews.Previews(colours, viewer, torch.device("cpu"), live=False, film=film)
+    monkeypatch.setattr(making, "_take", lambda _: (torch.zeros(8, 8, 3, dtype=torch.uint8), Event()))
+    making.look(torch.zeros(1, 4, 8, 8))
+    assert viewer.frames == []
+    making.finish()
+    assert (waited, viewer.frames) == (True, [4])
 
 
 def test_nothing_is_sent_to_the_card_behind_a_step(always: None, monkeypatch: pytest.MonkeyPatch) -> None:

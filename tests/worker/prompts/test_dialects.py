@@ -60,7 +60,7 @@ OF_OTHER_PROGRAMS = {
         "1.5::cat ::", "a hat, -1::rain::, sun", "1girl::2", "2::1girl::", "cat::2 dog::1", "hot:: dog", "hot :: dog",
         "hot dog::-.5", "(cat)::2", "a cat ::1.5, hat", "1.2::(cat), hat::",
     ],
-    "wildcard": ["__color__ cat", "a __season-2/*__ day", "(__hair/color__:1.2)", "__*__"],
+    "variable": ["${colour} cat", "${x=!red}", "${x?=red}", "${season:summer}", "__name(x=y)__ a", "__~a/b(x=y)__"],
     "tag": ["<wildcard:color> cat", "a <random:a,b>", "<embed:foo>", "<random[1-2]:a|b>", "<cat:1.2>", "<Segment:x>"],
     "regions": ["cat ADDCOL dog", "a ADDROW b", "sky ADDCOMM a", "a ADDBASE b", "a COUPLE(0 0.5) b", "MASK(0 1) a"],
     "AND_": ["cat AND_PERP dog", "a AND_SALT b", "a AND_TOPK b"],

@@ -19,6 +19,7 @@ import pytest_asyncio
 from otterbot_worker.queue import migrations
 from otterbot_worker.queue import queries as q
 from otterbot_worker.queue.database import Database
+from otterbot_worker.queue.heads import Service
 from otterbot_worker.queue.migrations import DamagedDatabase, NewerDatabase
 from otterbot_worker.queue.model import ImageRow, NewRow, Row, derived_state
 from otterbot_worker.queue.store import Store
@@ -50,7 +51,7 @@ def submission(
     return Submission(
         client="c", key=key, body_hash=body, kind="chat" if kind == "chat" else "image", owner=owner, room="r",
         private=False, request=ResolvedChat(model="m") if kind == "chat" else make_requests.resolved(), content=content,
-        rows=[NewRow(seed=n, model="m", work=1.0) for n in range(count)],
+        rows=[NewRow(idx=n, seed=n, model="m", work=1.0) for n in range(count)],
     )  # fmt: skip
 
 
@@ -160,17 +161,17 @@ async def test_deaths_are_counted_apart(store: Store) -> None:
     assert (await state_of(store, row)).error == make_results.failure("worker_restarts")
 
 
-async def test_being_passed_by_is_remembered_from_the_first_time(store: Store) -> None:
+async def test_being_overtaken_is_counted_in_seconds(store: Store) -> None:
     first, _ = await store.submit(submission("k1"), LIMITS, NOW)
     second, _ = await store.submit(submission("k2", owner="bob", count=2), LIMITS, NOW)
     rows = await store.rows([first.id, second.id])
     passed = rows[first.id][0].seq
-    await store.claim(rows[second.id][0].seq, [passed], NOW + 5)
-    await store.claim(rows[second.id][1].seq, [passed], NOW + 9)
+    await store.claim(rows[second.id][0].seq, [passed], NOW + 5, seconds=32.0)
+    await store.claim(rows[second.id][1].seq, [passed], NOW + 605, seconds=12.0)
     found = await store.row(passed)
     assert found is not None
-    assert (found.overtaken, found.overtaken_at) == (2, NOW + 5)
-    assert await store.served() == {("c", "bob"): NOW + 9}
+    assert found.overtaken_seconds == 44.0
+    assert await store.served() == {("c", "bob"): Service(at=NOW + 605, seconds=28.0)}, "what was before counts half"
 
 
 async def test_chat_is_forgotten_an_hour_after_its_end(store: Store) -> None:
@@ -289,7 +290,7 @@ async def test_turns_keep_their_order_when_the_clock_is_set_back(store: Store) -
         job, _ = await store.submit(submission(f"k-{owner}", owner=owner), LIMITS, NOW)
         assert await store.claim((await store.rows([job.id]))[job.id][0].seq, [], when)
     served = await store.served()
-    assert sorted(served, key=lambda owner: served[owner]) == [("c", "ann"), ("c", "bob"), ("c", "eve")]
+    assert sorted(served, key=lambda owner: served[owner].at) == [("c", "ann"), ("c", "bob"), ("c", "eve")]
 
 
 async def test_a_damaged_file_is_left_alone_and_told(tmp_path: Path) -> None:

@@ -1,102 +1,151 @@
-"""The schedule, as tables."""
+"""The schedule, as tables. Times in seconds; a row takes 10, a model 20 to load, a language model 10."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from typing import cast
 
 import pytest
 
-from otterbot_worker.queue.schedule import Bounds, Choice, choose, fair_order
-from otterbot_worker.queue.store import Head
+from otterbot_worker.queue.heads import Head, Service
+from otterbot_worker.queue.model import RowKind
+from otterbot_worker.queue.schedule import Bounds, Choice, OnCard, choose, fair_order
 
-BOUNDS = Bounds(times=3, seconds=60.0)
+BOUNDS = Bounds(picture=120.0, talk=40.0)
 NOW = 1_000.0
+A = OnCard(image="a")
+NOTHING = OnCard()
 
 
-def head(seq: int, owner: str, model: str = "a", *, overtaken: int = 0, since: float | None = None) -> Head:
-    """``model`` "chat": a turn."""
-    kind = "chat" if model == "chat" else "image"
+class Costs:
+    def row(self, kind: str, model: str, work: float) -> float:
+        return 10.0
+
+    def load(self, kind: str, model: str) -> float:
+        return 20.0 if kind == "image" else 10.0
+
+
+def head(seq: int, owner: str, model: str = "a", *, overtaken: float = 0.0, at: float | None = None) -> Head:
+    """``model`` "chat", "prompt" or "describe": a row of that kind. It came at ``seq`` unless ``at`` says so."""
+    kind = cast(RowKind, model if model in ("chat", "prompt", "describe") else "image")
     return Head(
-        seq=seq, client="c", owner=owner, kind=kind, model=model, overtaken=overtaken, overtaken_at=since
+        seq=seq, client="c", owner=owner, kind=kind, model=model, work=1.0,
+        created_at=float(seq) if at is None else at, overtaken_seconds=overtaken,
     )  # fmt: skip
 
 
-def served(**at: float) -> Mapping[tuple[str, str], float]:
-    return {("c", owner): when for owner, when in at.items()}
+def had(**seconds: float) -> Mapping[tuple[str, str], Service]:
+    """What owners had, all of them before the first row came."""
+    return {("c", owner): Service(at=-1.0, seconds=much) for owner, much in seconds.items()}
 
 
 CASES = {
-    "nothing waits": ([], None, {}, None),
-    "first come, first served": ([head(1, "ann"), head(2, "bob")], None, {}, 1),
-    "whoever was served goes to the back": ([head(1, "ann"), head(2, "bob")], None, served(ann=9), 2),
-    "the longest ago is first": ([head(1, "ann"), head(2, "bob")], None, served(ann=8, bob=9), 1),
-    "a newcomer goes before both": ([head(1, "ann"), head(2, "bob"), head(3, "eve")], None, served(ann=8, bob=9), 3),
-    "the loaded model first": ([head(1, "ann", "a"), head(2, "bob", "b")], "b", {}, 2),
-    "of several that fit, the fair one": ([head(1, "ann"), head(2, "bob", "b"), head(3, "eve", "b")], "b", {}, 2),
-    "nobody is passed by a fourth time": ([head(1, "ann", overtaken=3), head(2, "bob", "b")], "b", {}, 1),
-    "nobody is passed by after a minute": ([head(1, "ann", overtaken=1, since=940), head(2, "bob", "b")], "b", {}, 1),
-    "within the minute still": ([head(1, "ann", overtaken=1, since=941), head(2, "bob", "b")], "b", {}, 2),
-    "chat before pictures of others": ([head(1, "ann"), head(2, "bob", "chat")], "a", {}, 2),
-    "chat before one's own batch": ([head(1, "ann"), head(9, "ann", "chat")], "a", {}, 9),
-    "but not past who waited enough": ([head(1, "ann", overtaken=3), head(2, "bob", "chat")], "a", {}, 1),
-    "chats among themselves are fair": ([head(1, "ann", "chat"), head(2, "bob", "chat")], None, served(ann=9), 2),
-    "one's own order can yield to what is loaded": ([head(1, "ann", "a"), head(2, "ann", "b")], "b", {}, 2),
-    "the second choice where the first may not": (
-        [head(1, "ann"), head(2, "bob", overtaken=3), head(3, "eve", "chat"), head(4, "dan")], "a", {}, 1,
+    "nothing waits": ([], NOTHING, {}, None),
+    "first come, first served": ([head(1, "ann"), head(2, "bob")], A, {}, 1),
+    "whoever had less is first": ([head(1, "ann"), head(2, "bob")], A, had(ann=50, bob=10), 2),
+    "a newcomer goes before both": ([head(1, "ann"), head(2, "bob"), head(3, "eve")], A, had(ann=50, bob=10), 3),
+    "the loaded model first": ([head(1, "ann", "b"), head(2, "bob", "a")], A, {}, 2),
+    "the model that more people wait for": (
+        [head(1, "ann", "b"), head(2, "bob", "c"), head(3, "eve", "c"), head(4, "dan", "c")], A, {}, 2,
+    ),
+    "a model that is there, even for one": ([head(1, "ann", "a"), head(2, "bob", "b"), head(3, "eve", "b")], A, {}, 1),
+    "rows of one person count once for each model": ([head(1, "ann", "b"), head(2, "bob", "c")], NOTHING, {}, 1),
+    "a chat before a picture that has to be loaded": ([head(1, "ann", "b"), head(2, "bob", "chat")], A, {}, 2),
+    "a picture that is there before a chat that is not": ([head(1, "ann", "a"), head(2, "bob", "chat")], A, {}, 1),
+    "a chat beside the picture model": (
+        [head(1, "ann", "a"), head(2, "bob", "chat")], OnCard(image="a", chat=True), {}, 2,
+    ),
+    "chats of several people are worth a load": (
+        [head(1, "ann", "b"), *(head(n, f"p{n}", "chat") for n in (2, 3, 4))], OnCard(image="b"), had(ann=200), 2,
+    ),
+    "a prompt goes with the chats": ([head(1, "ann", "b"), head(2, "bob", "prompt")], OnCard(chat=True), {}, 2),
+    "a description loads nothing": ([head(1, "ann", "b"), head(2, "bob", "describe")], A, {}, 2),
+    "one's own chat before one's batch": ([head(1, "ann", "b"), head(9, "ann", "chat")], NOTHING, {}, 9),
+    "chats among themselves are fair": (
+        [head(1, "ann", "chat"), head(2, "bob", "chat")], OnCard(chat=True), had(ann=30), 2,
+    ),
+    "nobody is overtaken beyond the bound": ([head(1, "ann", "b", overtaken=111), head(2, "bob", "a")], A, {}, 1),
+    "up to the bound": ([head(1, "ann", "b", overtaken=110), head(2, "bob", "a")], A, {}, 2),
+    "a chat has less patience": ([head(1, "ann", "chat", overtaken=31), head(2, "bob", "a")], A, {}, 1),
+    "another one that may, where the best may not": (
+        [head(1, "ann", "chat", overtaken=40), head(2, "bob", "a"), head(3, "eve", "a")], A, {}, 1,
     ),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_next(case: str) -> None:
-    heads, resident, when, expected = CASES[case]
-    choice = choose(heads, resident=resident, served=when, now=NOW, bounds=BOUNDS)
+    heads, on_card, service, expected = CASES[case]
+    choice = choose(heads, on_card=on_card, served=service, now=NOW, bounds=BOUNDS, costs=Costs())
     assert (choice.seq if choice else None) == expected
 
 
-def test_what_is_passed_by_is_counted() -> None:
-    heads = [head(1, "ann"), head(5, "ann", "c"), head(2, "bob"), head(3, "eve", "b")]
-    choice = choose(heads, resident="b", served={}, now=NOW, bounds=BOUNDS)
-    assert choice == Choice(seq=3, overtaken=(1, 2)), "of ann only the next picture was ahead of eve's"
+def test_what_it_costs_and_whom_it_overtakes() -> None:
+    heads = [head(1, "ann", "b"), head(2, "bob", "c"), head(3, "eve", "c"), head(4, "dan", "c")]
+    choice = choose(heads, on_card=A, served=had(bob=60), now=NOW, bounds=BOUNDS, costs=Costs())
+    assert choice == Choice(seq=3, seconds=30.0, overtaken=(1, 2)), "the load is part of the cost"
 
 
-def test_the_fair_choice_passes_nobody() -> None:
-    choice = choose([head(1, "ann"), head(2, "bob")], resident=None, served={}, now=NOW, bounds=BOUNDS)
-    assert choice == Choice(seq=1)
+def test_whose_turn_it_is_overtakes_nobody() -> None:
+    choice = choose([head(1, "ann"), head(2, "bob")], on_card=A, served={}, now=NOW, bounds=BOUNDS, costs=Costs())
+    assert choice == Choice(seq=1, seconds=10.0)
 
 
 def test_a_kind_that_cannot_run_is_left_out() -> None:
     heads = [head(1, "ann"), head(2, "bob", "chat")]
-    left = choose(heads, resident=None, served={}, now=NOW, bounds=BOUNDS, skip=frozenset({"chat"}))
-    assert left == Choice(seq=1)
-    assert choose(heads, resident=None, served={}, now=NOW, bounds=BOUNDS, skip=frozenset({"chat", "image"})) is None
+
+    def left(*skip: str) -> Choice | None:
+        return choose(heads, on_card=NOTHING, served={}, now=NOW, bounds=BOUNDS, costs=Costs(), skip=frozenset(skip))
+
+    assert left("chat") == Choice(seq=1, seconds=30.0)
+    assert left("chat", "image") is None
 
 
-def test_the_same_name_at_two_clients_is_two_people() -> None:
-    other = Head(seq=2, client="d", owner="ann", kind="image", model="a", overtaken=0, overtaken_at=None)
-    assert [row.seq for row in fair_order([head(1, "ann"), other], served(ann=5))] == [2, 1]
+def test_beside_the_card_nothing_is_loaded() -> None:
+    choice = choose(
+        [head(1, "ann", "chat")], on_card=OnCard(beside=True), served={}, now=NOW, bounds=BOUNDS, costs=Costs()
+    )
+    assert choice == Choice(seq=1, seconds=10.0)
+
+
+def test_turns_go_by_the_last_service() -> None:
+    """Also of people whose rows came long ago, and for the same name at two clients apart."""
+    other = replace(head(2, "ann"), client="d")
+    served = {("c", "ann"): Service(at=50.0), ("c", "bob"): Service(at=40.0)}
+    order = fair_order([head(1, "ann"), other, head(3, "bob"), head(60, "eve")], served)
+    assert [row.seq for row in order] == [2, 3, 1, 60]
+
+
+def test_what_somebody_had_is_forgotten() -> None:
+    assert Service(at=0.0, seconds=80.0).recent(1_200.0) == pytest.approx(20.0)
+    assert Service(at=2_000.0, seconds=80.0).recent(1_200.0) == 80.0, "a clock that was set back"
 
 
 def test_forty_pictures_do_not_hold_up_one() -> None:
-    """A run of the whole queue: the rotation, and the bound, as they come out step by step."""
+    """A run of the whole queue, as it comes out step by step."""
     waiting = [head(seq, "ann", "a") for seq in range(40)] + [head(50, "bob", "b"), head(51, "eve", "b")]
-    when: dict[tuple[str, str], float] = {("c", "ann"): 0.0}
-    overtaken: dict[int, int] = {}
-    resident, order = "a", []
-    for step in range(len(waiting)):
+    served: dict[tuple[str, str], Service] = {}
+    overtaken: dict[int, float] = {}
+    on_card, order, now = A, [], 60.0
+    while waiting:
         heads = [
-            Head(**{**vars(row), "overtaken": overtaken.get(row.seq, 0)})
+            replace(row, overtaken_seconds=overtaken.get(row.seq, 0.0))
             for row in {(row.owner, row.model): row for row in reversed(waiting)}.values()
         ]
-        choice = choose(heads, resident=resident, served=when, now=float(step), bounds=BOUNDS)
+        choice = choose(heads, on_card=on_card, served=served, now=now, bounds=BOUNDS, costs=Costs())
         assert choice is not None
         for seq in choice.overtaken:
-            overtaken[seq] = overtaken.get(seq, 0) + 1
+            overtaken[seq] = overtaken.get(seq, 0.0) + choice.seconds
         row = next(row for row in waiting if row.seq == choice.seq)
         waiting.remove(row)
-        when["c", row.owner] = step + 1.0
-        resident = row.model
+        before = served.get(("c", row.owner))
+        served["c", row.owner] = Service(at=now, seconds=choice.seconds + (before.recent(now) if before else 0.0))
+        on_card = OnCard(image=row.model)
         order.append(row.seq)
-    assert order[:5] == [0, 1, 2, 50, 51], "three times passed by for the loaded model, then both with one load"
-    assert order[5:] == list(range(3, 40))
-    assert max(overtaken.values()) <= BOUNDS.times
+        now += choice.seconds
+    place = order.index(50)
+    assert place <= 8, "bob waits for a few of ann's, not for all"
+    assert order[place + 1] == 51, "both with one load"
+    assert order[:place] + order[place + 2 :] == list(range(40))
+    assert max(overtaken.values()) <= BOUNDS.picture

@@ -30,6 +30,7 @@ OPEN: dict[str, Json] = {
     "larger": {"init_image": {"id": "hole"}, "upscale": 2, "prompt": ""},
     "weights": {"model": "otter-mini", "prompt": "(otter)++"},
     "previews": {"preview": True},
+    "a film": {"film": True},
     "clip skip": {"clip_skip": 2},
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from otterbot_worker.queue.store import Group
+from otterbot_worker.queue.heads import Group
 from otterbot_worker.runner.eta import Line, Speeds, load_name, speed_name, turn_name
 
 

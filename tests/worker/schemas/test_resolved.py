@@ -81,7 +81,7 @@ def test_the_record_is_the_request_and_what_was_measured() -> None:
     row = Row(
         seq=1, job_id="j", idx=1, client="c", owner="o", kind="image", model="otter-mini", work=1, seed=0,
         state="running", attempt=1, gpu_deaths=0, worker_deaths=0, created_at=0, claimed_at=0, finished_at=None,
-        overtaken=0, overtaken_at=None, result=None, error=None,
+        overtaken_seconds=0.0, result=None, error=None,
     )  # type: ignore[arg-type]  # fmt: skip
     drawn = Drawn(
         task_id="t", width=320, height=208, seconds=1, pipeline_seconds=1, load_seconds=0, memory=Memory(),
@@ -94,7 +94,7 @@ def test_the_record_is_the_request_and_what_was_measured() -> None:
         "clip_skip", "prompt", "negative_prompt", "model", "model_hash", "sampler", "steps", "guidance_scale",
         "width", "height", "seed", "variation", "init_image", "strength", "mask", "control", "hires", "upscale", "tile",
         "loras", "embeddings", "refiner", "vae", "guidance_rescale", "safety", "plan", "parser", "versions",
-        "expansion", "styles", "styled",
+        "chance", "expansion", "structure", "styles", "styled",
     ]  # fmt: skip
     assert (used["seed"], used["init_image"], used["hires"], used["loras"]) == (0, "7" * 64, OLD["hires"], OLD["loras"])
     assert used["control"] == {

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import io
 import os
 import queue
 import re
@@ -25,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from card_file import CardFile
+from PIL import Image
 
 from otterbot_worker.errors import CROWDED
 from otterbot_worker.gpu import messages
@@ -120,9 +122,8 @@ class Child:
                 return None
             time.sleep(0.1 if "slow" in task.prompt else 0.002)
             self.send(messages.Progress(task_id=task.task_id, phase="denoising", step=step, steps=task.steps))
-            if task.preview:
-                jpeg = base64.b64encode(b"behind step %d" % step).decode()
-                self.send(messages.Preview(task_id=task.task_id, jpeg=jpeg))
+            if task.preview or task.film:
+                self.send(self.preview(task, step))
             if step == 2:
                 self.misbehave(task)
                 if "ranout" in task.prompt and task.beside:
@@ -145,6 +146,16 @@ class Child:
             )
         )  # fmt: skip
         return None
+
+    def preview(self, task: messages.Draw, step: int) -> messages.Preview:
+        """Text, unless a film is to be made of it: then a grey JPEG, lighter with each step; ``torn`` makes it half."""
+        picture = b"behind step %d" % step
+        if task.film:
+            file = io.BytesIO()
+            Image.new("L", (16, 16), min(255, 40 * step)).convert("RGB").save(file, "JPEG")
+            picture = file.getvalue()[:200] if "torn" in task.prompt else file.getvalue()
+        jpeg = base64.b64encode(picture).decode()
+        return messages.Preview(task_id=task.task_id, jpeg=jpeg, frame=step if task.film else 0)
 
     def peak(self) -> Peak | None:
         """As it draws, it keeps what it computed with."""

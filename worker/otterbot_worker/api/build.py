@@ -16,6 +16,7 @@ from ..inputs.files import InputFiles
 from ..models import captioner, checkpoints, controlnets
 from ..models.catalogue import Catalogue
 from ..models.loras import FOLDERS, SHIPPED, Library
+from ..models.wildcards import FOLDER as WILDCARDS
 from ..queue import schedule
 from ..queue.database import Database
 from ..queue.disk import forgone
@@ -52,7 +53,7 @@ def gpu(config: Config) -> GpuProcess:
 
 def library(config: Config) -> Library:
     """Creates the operator's folders, so that people see where files belong."""
-    for folder in (*FOLDERS.values(), checkpoints.FOLDER, controlnets.FOLDER, captioner.FOLDER, CHAT_FOLDER):
+    for folder in (*FOLDERS.values(), checkpoints.FOLDER, controlnets.FOLDER, captioner.FOLDER, CHAT_FOLDER, WILDCARDS):
         with contextlib.suppress(OSError):
             (config.data_dir / folder).mkdir(mode=0o700, exist_ok=True)
     return Library(config.data_dir, SHIPPED)
@@ -149,7 +150,7 @@ def dispatcher(
         turns=turns,
         descriptions=descriptions,
         prompts=prompts,
-        bounds=schedule.Bounds(times=config.queue.overtake_times, seconds=config.queue.overtake_seconds),
+        bounds=schedule.Bounds(picture=config.queue.overtake_seconds, talk=config.queue.overtake_chat_seconds),
         idle_unload=config.gpu.idle_unload_s,
     )
 

@@ -132,4 +132,6 @@ async def _without_file(archive: Archive, here: list[ImageRow]) -> list[str]:
 
 def _known(here: list[ImageRow]) -> list[Known]:
     now = time.time()
-    return [Known(relpath=row.relpath, private=row.private, delivered=row.delivered(now)) for row in here]
+    return [
+        Known(relpath=row.relpath, private=row.private, delivered=row.delivered(now), kept=row.kept) for row in here
+    ]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from ..archive.films import FILM_TYPE
 from ..errors import CannotLook
 from ..queue.model import ImageRow
 from .auth import client_of
@@ -32,6 +33,15 @@ async def thumbnail(request: web.Request) -> web.StreamResponse:
     return _file(request, request.app[PARTS].archive.thumbnail(image.relpath), image.thumbnail_type)
 
 
+async def film(request: web.Request) -> web.StreamResponse:
+    image = await _here(request)
+    archive = request.app[PARTS].archive
+    place = archive.film(image.relpath)
+    if not place.is_file() and archive.path(image.relpath).is_file():
+        raise ApiProblem(404, "no_film", "There is no film of this picture.")
+    return _file(request, place, FILM_TYPE)
+
+
 async def delivered(request: web.Request) -> web.Response:
     parts = request.app[PARTS]
     image = await _known(request)
@@ -41,6 +51,18 @@ async def delivered(request: web.Request) -> web.Response:
         await parts.sheets.delivered(image.job_id, now)
     if parts.archive.gone_when_delivered(image.private):
         await _remove(parts, [image], now)
+    return web.Response(status=204)
+
+
+async def keep(request: web.Request) -> web.Response:
+    image = await _known(request)
+    await request.app[PARTS].store.image_kept(image.image_id, True)
+    return web.Response(status=204)
+
+
+async def let_go(request: web.Request) -> web.Response:
+    image = await _known(request)
+    await request.app[PARTS].store.image_kept(image.image_id, False)
     return web.Response(status=204)
 
 
@@ -119,11 +141,35 @@ OPERATIONS = (
         problems=_PROBLEMS,
     ),
     Operation(
+        method="GET",
+        path="/v1/images/{id:[0-9a-f]+}/film",
+        handler=film,
+        summary="How it was drawn, as an animation, where `request.film` asked for it.",
+        answers={200: "image/webp"},
+        problems=_PROBLEMS,
+    ),
+    Operation(
         method="POST",
         path="/v1/images/{id:[0-9a-f]+}/delivered",
         handler=delivered,
-        summary="The picture stands in its room; `archive.encrypted_rooms` says whether it stays here. The pictures on "
-        "a contact sheet stay an hour longer than the sheet, to be chosen from.",
+        summary="The picture stands in its room, and its film; `archive.encrypted_rooms` says whether it stays here. "
+        "The pictures on a contact sheet stay an hour longer than the sheet, to be chosen from.",
+        answers={204: None},
+        problems=(404,),
+    ),
+    Operation(
+        method="POST",
+        path="/v1/images/{id:[0-9a-f]+}/keep",
+        handler=keep,
+        summary="Somebody keeps the picture: `archive.keep_days` and `archive.max_gb` pass it over.",
+        answers={204: None},
+        problems=(404,),
+    ),
+    Operation(
+        method="DELETE",
+        path="/v1/images/{id:[0-9a-f]+}/keep",
+        handler=let_go,
+        summary="Nobody keeps the picture any more.",
         answers={204: None},
         problems=(404,),
     ),

@@ -13,8 +13,8 @@ from .parts import PARTS
 
 FEATURES = [
     "images", "chat", "events", "pause", "delivered", "img2img", "inpaint", "loras", "explain", "aspect", "safety",
-    "variation", "control", "previews", "hires", "upscale", "expand", "draws", "describe", "chat_pictures",
-    "check", "sheet", "styles",
+    "variation", "control", "previews", "film", "hires", "upscale", "expand", "draws", "describe", "chat_pictures",
+    "check", "sheet", "structure", "styles", "chance", "sweep",
 ]  # fmt: skip
 CHATS = frozenset({"chat", "chat_pictures", "expand", "draws"})
 """Features that need a language model."""

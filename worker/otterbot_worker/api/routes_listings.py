@@ -1,4 +1,4 @@
-"""What can be asked for: models, LoRAs and embeddings, ControlNets."""
+"""What can be asked for: models, LoRAs and embeddings, ControlNets, wildcards."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ from ..schemas.listings import (
     Style,
     StyleFile,
     Styles,
+    Wildcard,
+    Wildcards,
 )
 from ..styles import FOLDER, StyleLibrary
 from ..styles import Style as Known
@@ -163,13 +165,18 @@ def _styles(library: StyleLibrary) -> Styles:
         found = library.all()
     except CannotLook as error:
         problem = StyleFile(name=f"{FOLDER}/", problem=f"could not be looked at: {error.why}")
-        return Styles(styles=_shown(StyleLibrary().all()), problems=[problem])
+        return Styles(styles=_shown(StyleLibrary().all()), problems=[problem], whole=False)
     problems = [StyleFile(name=one.name, problem=why) for one in there for why in one.problems]
-    return Styles(styles=_shown(found), problems=problems)
+    return Styles(styles=_shown(found), problems=problems, whole=all(one.unread is None for one in there))
 
 
 def _shown(found: Mapping[str, Known]) -> list[Style]:
     return [Style(name=one.name, about=one.about, group=one.group, source=one.source) for one in found.values()]
+
+
+async def wildcards(request: web.Request) -> web.Response:
+    found = await asyncio.to_thread(request.app[PARTS].library.wildcards.listed)
+    return reply(Wildcards(wildcards=[Wildcard(**one._asdict()) for one in found]))
 
 
 OPERATIONS = (
@@ -200,5 +207,12 @@ OPERATIONS = (
         handler=styles,
         summary="Styles by name, and what is wrong with files of styles.",
         answers={200: Styles},
+    ),
+    Operation(
+        method="GET",
+        path="/v1/wildcards",
+        handler=wildcards,
+        summary="Files of wildcards by name, with what is wrong with them.",
+        answers={200: Wildcards},
     ),
 )

@@ -4,6 +4,7 @@
 ROOT/2024-01-21/otter_20240121132050.png          the picture, with its record in it
                 otter_20240121132050.yml          the same for people
                 otter_20240121132050.thumb.jpg    what clients show first
+                otter_20240121132050.film.webp    how it was drawn, where somebody asked for that
                 otter_20240121132050.sheet.jpg    a contact sheet, named by its first picture; with both as well
 ROOT/.scratch/TASK.rgb                            raw pixels on their way from the GPU process
 ```
@@ -18,6 +19,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import shutil
 import time
 import uuid
@@ -31,8 +33,10 @@ from typing import Literal, TypeVar
 
 from .. import privacy, space
 from ..schemas.records import Record
-from . import durable, metadata, names, pictures, retention, sheets
+from . import durable, films, metadata, names, pictures, retention, sheets
 from .stored import Stored, stored
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -96,6 +100,9 @@ class Archive:
     def thumbnail(self, relpath: str) -> Path:
         return retention.thumbnail_of(self.path(relpath))
 
+    def film(self, relpath: str) -> Path:
+        return retention.film_of(self.path(relpath))
+
     # ------------------------------------------------------------ room on the disk
 
     def free_bytes(self) -> int:
@@ -122,18 +129,20 @@ class Archive:
         private: bool,
         created_at: float,
         client: str = "otterbot",
+        frames: films.Frames | None = None,
     ) -> Stored:
         """Encodes the raw RGB in ``scratch`` and archives it; the scratch file is gone afterwards.
 
-        Without ``theme`` the prompt names the file; ``created_at`` in Unix
-        seconds. When it returns, the picture survives a power cut. When the caller is cancelled, none is left.
+        Without ``theme`` the prompt names the file; ``created_at`` in Unix seconds. ``frames`` become its film; where
+        that cannot be made, the picture stands without one. When it returns, the picture survives a power cut. When the
+        caller is cancelled, none is left.
         Raises `JobFailed` (``image_failed``) where the pixels are not all there, `OSError` for the disk.
         """
 
         def work() -> Stored:
             try:
                 owner = metadata.Owner(uuid.uuid4().hex, client)
-                return self._store(scratch, width, height, record, theme, private, created_at, owner)
+                return self._store(scratch, width, height, record, theme, private, created_at, owner, frames)
             finally:
                 scratch.unlink(missing_ok=True)
 
@@ -159,9 +168,11 @@ class Archive:
         private: bool,
         created_at: float,
         owner: metadata.Owner,
+        frames: films.Frames | None,
     ) -> Stored:
         texts = {metadata.A1111_CHUNK: metadata.a1111(record), metadata.OWN_CHUNK: metadata.own_chunk(record)}
         encoded = pictures.encode(scratch, width, height, texts)
+        film = None if frames is None else _film(frames, scratch, width, height)
         when = time.localtime(created_at)
         folder = self.root / names.folder(when)
         new_folder = not folder.exists()
@@ -173,22 +184,31 @@ class Archive:
             notes = metadata.sidecar(
                 record, filename=target.name, created=_iso(created_at), private=private, owner=owner
             )
-            self._write(target, encoded, notes, temporary)
+            self._write(target, encoded, notes, temporary, film)
             if new_folder:
                 durable.sync_folder(self.root)
         finally:
             temporary.unlink(missing_ok=True)
-        return stored(encoded, image_id=owner.image_id, relpath=f"{folder.name}/{target.name}")
+        return stored(encoded, film, image_id=owner.image_id, relpath=f"{folder.name}/{target.name}")
 
-    def _write(self, target: Path, encoded: pictures.Encoded, notes: str, temporary: Path | None = None) -> None:
-        """The picture last: where it is, its sidecar and thumbnail are. On any error none of them is."""
+    def _write(
+        self,
+        target: Path,
+        encoded: pictures.Encoded,
+        notes: str,
+        temporary: Path | None = None,
+        film: films.Film | None = None,
+    ) -> None:
+        """The picture last: where it is, its sidecar, thumbnail and film are. On any error none of them is."""
         try:
             durable.write(retention.sidecar_of(target), notes.encode("utf-8"))
             durable.write(retention.thumbnail_of(target), encoded.thumbnail)
+            if film is not None:
+                durable.write(retention.film_of(target), film.webp)
             durable.write(target, encoded.data, temporary)
             durable.sync_folder(target.parent)
         except BaseException:
-            for path in (target, retention.sidecar_of(target), retention.thumbnail_of(target)):
+            for path in (target, *retention.beside(target)):
                 path.unlink(missing_ok=True)
             raise
 
@@ -225,7 +245,7 @@ class Archive:
     # ------------------------------------------------------------ removing
 
     async def delete(self, relpath: str) -> None:
-        """Removes a picture, its sidecar and thumbnail, and the day's folder when it was the last; idempotent."""
+        """Removes a picture, its sidecar, thumbnail and film, and the day's folder when it was the last; idempotent."""
         self.path(relpath)
         await self._in_thread(lambda: self._remove(relpath))
 
@@ -283,6 +303,14 @@ class Archive:
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.wrap_future(self._thread.submit(work))
+
+
+def _film(frames: films.Frames, scratch: Path, width: int, height: int) -> films.Film | None:
+    try:
+        return films.make(frames, scratch, width, height)
+    except Exception:  # whatever is wrong with it, the picture is there
+        log.exception("a film could not be made")
+        return None
 
 
 def _iso(moment: float) -> str:

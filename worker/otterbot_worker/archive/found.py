@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from ..prompts import chance
 from ..sampling import samplers
 from ..schemas.requests import ImageRequest
 from ..schemas.settings import SETTINGS
@@ -16,6 +17,7 @@ from ..schemas.settings import SETTINGS
 LABELS = {
     "prompt": "prompt",
     "negative_prompt": "negative prompt",
+    "chance": "template",
     "style": "style",
     "model": "model",
     "steps": "number of steps",
@@ -99,7 +101,16 @@ def valid(values: Mapping[str, Any], notes: list[str]) -> dict[str, Any]:
     labels = sorted({LABELS[name] for name in bad & kept.keys() if name not in missing})
     notes += [f"The {label} in it is nothing that Otterbot takes: left out." for label in labels]
     notes += [f"It names no {LABELS[name]}." for name in missing]
-    return {name: value for name, value in kept.items() if name not in bad}
+    found = {name: value for name, value in kept.items() if name not in bad}
+    if as_they_are := _as_they_are(found) | {k: v for k, v in found.get("chance", {}).items() if v is not None}:
+        found["chance"] = as_they_are
+    return found
+
+
+def _as_they_are(found: Mapping[str, Any]) -> dict[str, Any]:
+    """The words of a picture were drawn already, also those that look like chance."""
+    words = ((name, found.get(name)) for name in ("prompt", "negative_prompt"))
+    return {name: text for name, text in words if isinstance(text, str) and chance.literal(text) != text}
 
 
 def _text(value: Any) -> Any:

@@ -12,7 +12,10 @@ from . import containers, infotext, metadata, others
 from .containers import NoSettings
 from .found import Found, any_variation, number, sampler, valid
 
-_ABOUT = ("Model hash", "Lora hashes", "TI hashes", "VAE hash", "Hashes", metadata.START, "Version", "User")
+_ABOUT = (
+    "Model hash", "Lora hashes", "TI hashes", "VAE hash", "Hashes", metadata.START, "Version", "User",
+    metadata.TEMPLATE, metadata.NEGATIVE_TEMPLATE,
+)  # fmt: skip
 """A1111's fields without effect on the picture, or said again by another field or note."""
 _AFTERWARDS = ("postprocessing", "extras")
 """A1111's texts about post-processing, such as upscaling a finished picture."""
@@ -60,6 +63,9 @@ def _of_infotext(text: infotext.Infotext, notes: list[str], afterwards: list[str
         "variation": _variation(fields),
         **{name: number(fields.pop(one.parameter, None)) for name, one in SETTINGS.items()},
     }
+    if text.ours:
+        templates = fields.pop(metadata.TEMPLATE, None), fields.pop(metadata.NEGATIVE_TEMPLATE, None)
+        values["chance"] = dict(zip(("prompt", "negative_prompt"), templates, strict=True)) if any(templates) else None
     values["hires"] = _hires(fields, values["steps"], _scale(first, final, notes), notes)
     if text.borders > 1:
         notes.append("Several of its lines begin with “Negative prompt:”; the first was taken for the border.")
@@ -166,8 +172,6 @@ def _of_foreign(foreign: others.Foreign, notes: list[str]) -> Found:
         values[name] = number(value) if isinstance(value, str) else _whole(value)
     values["sampler"] = sampler(*others.sampler(values.get("sampler"), values.pop("schedule", None)), notes)
     _say_left_out(list(foreign.rest), notes)
-    if "{" in str(values.get("prompt", "")):
-        notes.append("Braces in its prompt mean chance here: `{red|green}` draws one of them.")
     return Found(
         source=f"the settings of {foreign.program}",
         request=_something(valid(values, notes)),

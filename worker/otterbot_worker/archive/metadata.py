@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from ..schemas.records import Record, Used, UsedControl, UsedHires, UsedRefiner
-from ..schemas.resolved import UsedVariation
+from ..schemas.resolved import UsedChance, UsedVariation
 from ..schemas.settings import SETTINGS
 from . import containers
 
@@ -56,6 +56,10 @@ START = "Init image hash"
 is the second pass's."""
 
 
+TEMPLATE, NEGATIVE_TEMPLATE = "Template", "Negative Template"
+"""What words were drawn from by chance, in Dynamic Prompts."""
+
+
 RESCALE = "CFG Rescale"
 """The field's name in Seshelle's extension CFG_Rescale_webui; A1111 itself has no rescale."""
 
@@ -89,6 +93,7 @@ def a1111(record: Record) -> str:
         **_start(used),
         "Refiner": _refiner(used.refiner),
         "Refiner switch at": f"{used.refiner.hand_over:g}" if used.refiner is not None else None,
+        **_templates(used.chance),
         "Lora hashes": _hashes((one.name, one.autov3) for one in used.loras),
         "TI hashes": _hashes((one.name, one.hash) for one in used.embeddings),
         "Version": f"otterbot {used.versions.get('otterbot-worker', '')}".strip(),
@@ -101,6 +106,12 @@ def _variation(variation: UsedVariation | None) -> dict[str, Any]:
     if variation is None:
         return {}
     return {"Variation seed": variation.seed, "Variation seed strength": f"{variation.strength:g}"}
+
+
+def _templates(chance: UsedChance | None) -> dict[str, Any]:
+    """By the names that Dynamic Prompts has for them. It writes them on lines of their own behind the settings, where
+    A1111, which takes the last line for those, finds none any more; as settings in quotes both read them."""
+    return {} if chance is None else {TEMPLATE: chance.prompt, NEGATIVE_TEMPLATE: chance.negative_prompt}
 
 
 def _control(control: UsedControl | None) -> str | None:
@@ -179,9 +190,13 @@ def sidecar(record: Record, *, filename: str, created: str, private: bool, owner
     Dumper.add_representer(str, text)
     whole = record.model_dump(mode="json")
     first = ("prompt", "negative_prompt", "model", "sampler", "steps", "guidance_scale", "width", "height", "seed")
-    written, words, styles = record.used.expansion, record.used.styled, record.used.styles
+    used, written, words, styles = record.used, record.used.expansion, record.used.styled, record.used.styles
+    chance = used.chance
+    drawn_from = {} if chance is None else {"drawn_from": chance.prompt, "negative_drawn_from": chance.negative_prompt}
     document = {
         **{key: _plain(whole["used"][key]) for key in first},
+        **({} if used.structure is None else {"structure": _plain(whole["used"]["structure"])}),
+        **{key: _plain(text) for key, text in drawn_from.items() if text is not None},
         **({} if written is None else {"expanded_from": _plain(written.prompt), "expanded_by": _plain(written.model)}),
         **({} if words is None else {"styles": [one.name for one in styles], "styled_from": _plain(words.prompt)}),
         "file": filename,

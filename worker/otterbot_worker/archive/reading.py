@@ -147,6 +147,9 @@ def _details(record: Mapping[str, Any], used: Mapping[str, Any]) -> Iterator[tup
     def side(tile: Any) -> str:
         return line(*tile[:2]) if isinstance(tile, list) else ""
 
+    if isinstance(chance := used.get("chance"), dict):
+        yield "drawn from", line(chance.get("prompt"))
+        yield "not in it, from", line(chance.get("negative_prompt"))
     yield "model hash", line(used.get("model_hash"))
     for name, keys in (("loras", ("name", "weight", "hash")), ("embeddings", ("name", "hash"))):
         entries = used.get(name)

@@ -24,6 +24,7 @@ UNDELIVERED_SECONDS = 7 * 86_400.0
 their room, are never delivered, and nobody else would delete them."""
 
 _THUMBNAIL = ".thumb.jpg"
+_FILM = ".film.webp"
 _SHEET = f"{names.SHEET}.jpg"
 _SIDECAR_MAX = 1024 * 1024
 """Bytes. The longest prompts make a tenth of it."""
@@ -45,11 +46,13 @@ class Known:
     relpath: str
     private: bool
     delivered: bool
+    kept: bool = False
+    """Somebody wants it to stay."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """A picture on the disk. ``size`` in bytes, sidecar and thumbnail included; ``modified`` in Unix seconds."""
+    """A picture on the disk. ``size`` in bytes, with all that is beside it; ``modified`` in Unix seconds."""
 
     relpath: str
     size: int
@@ -68,6 +71,15 @@ def sidecar_of(picture: Path) -> Path:
 
 def thumbnail_of(picture: Path) -> Path:
     return picture.with_name(picture.stem + _THUMBNAIL)
+
+
+def film_of(picture: Path) -> Path:
+    return picture.with_name(picture.stem + _FILM)
+
+
+def beside(picture: Path) -> tuple[Path, ...]:
+    """The files that belong to a picture, whether they are there or not."""
+    return sidecar_of(picture), thumbnail_of(picture), film_of(picture)
 
 
 def sheet_of(picture: Path) -> Path:
@@ -97,9 +109,9 @@ def scan(root: Path) -> list[Found]:
                 # be served.
                 continue
             size = facts.st_size
-            for beside in (sidecar_of(picture), thumbnail_of(picture)):
+            for other in beside(picture):
                 with contextlib.suppress(FileNotFoundError):
-                    size += beside.stat().st_size
+                    size += other.stat().st_size
             text = _sidecar(picture)
             found.append(
                 Found(
@@ -127,11 +139,14 @@ def _sidecar(picture: Path) -> str:
 def choose(found: Iterable[Found], rows: Collection[Known] | None, limits: Limits, now: float) -> list[str]:
     """The relpaths of the pictures to delete, oldest first.
 
-    - past ``keep_seconds``: every picture;
+    - past ``keep_seconds``: every picture that nobody keeps;
     - with ``drop_delivered_private``: those of encrypted rooms once delivered or when nobody has fetched them for
       `UNDELIVERED_SECONDS`, and those that no row knows (nobody can ask for them any more: the database was restored
       from a backup, and its client lets them be drawn again), after a while in which their row may still be written;
-    - over ``max_bytes``: the oldest, but never one that is still to be delivered.
+    - over ``max_bytes``: the oldest, but never one that is still to be delivered, or that somebody keeps.
+
+    Keeping changes nothing for pictures of encrypted rooms that are to go once they are delivered: that is the
+    operator's word.
 
     One of a room that is not encrypted, and that no row knows, is a picture like any other: the archive is people's,
     and a lost database is no reason to lose it as well.
@@ -141,7 +156,7 @@ def choose(found: Iterable[Found], rows: Collection[Known] | None, limits: Limit
     rest: list[Found] = []
     for file in sorted(found, key=lambda file: (file.modified, file.relpath)):
         age = now - file.modified
-        expired = limits.keep_seconds is not None and age > limits.keep_seconds
+        expired = limits.keep_seconds is not None and age > limits.keep_seconds and not _kept(file, known)
         if expired or (limits.drop_delivered_private and _spent(file, known, age)):
             doomed.append(file.relpath)
         else:
@@ -151,11 +166,16 @@ def choose(found: Iterable[Found], rows: Collection[Known] | None, limits: Limit
         for file in rest:
             if total <= limits.max_bytes:
                 break
-            if _wanted(file, known, now - file.modified):
+            if _wanted(file, known, now - file.modified) or _kept(file, known):
                 continue
             doomed.append(file.relpath)
             total -= file.size
     return doomed
+
+
+def _kept(file: Found, known: dict[str, Known] | None) -> bool:
+    row = None if known is None else known.get(file.relpath)
+    return row is not None and row.kept
 
 
 def _wanted(file: Found, known: dict[str, Known] | None, age: float) -> bool:
@@ -176,9 +196,9 @@ def _spent(file: Found, known: dict[str, Known] | None, age: float) -> bool:
 
 
 def remove(picture: Path) -> None:
-    """Delete a picture, its sidecar and thumbnail, and the folder when empty. The picture first: a picture always has
-    both."""
-    for path in (picture, sidecar_of(picture), thumbnail_of(picture)):
+    """Delete a picture, its sidecar, thumbnail and film, and the folder when empty. The picture first: a picture always
+    has what belongs to it."""
+    for path in (picture, *beside(picture)):
         with contextlib.suppress(FileNotFoundError, IsADirectoryError):  # a folder of this name is not ours
             path.unlink()
     with contextlib.suppress(OSError):
@@ -191,7 +211,7 @@ def clear_scratch(folder: Path, *, older_than: float | None) -> int:
 
 
 def clear_leftovers(root: Path, *, older_than: float) -> int:
-    """Temporary files, and sidecars and thumbnails whose picture never came; returns how many."""
+    """Temporary files, and sidecars, thumbnails and films whose picture never came; returns how many."""
     count = 0
     for folder in folders(root):
         for path in [path for path in folder.iterdir() if not path.is_dir()]:
@@ -204,10 +224,10 @@ def clear_leftovers(root: Path, *, older_than: float) -> int:
 
 
 def _is_alone(path: Path) -> bool:
-    """Whether it is a sidecar or a thumbnail whose picture is not there."""
+    """Whether it is a sidecar, a thumbnail or a film whose picture is not there."""
     stem = _stem(path.name)
     picture = path.with_name(stem + (".jpg" if stem.endswith(names.SHEET) else ".png"))
-    return path.suffix in (".yml", ".jpg") and not picture.exists()
+    return path.suffix in (".yml", ".jpg", ".webp") and not picture.exists()
 
 
 def is_ours(name: str) -> bool:
@@ -216,8 +236,8 @@ def is_ours(name: str) -> bool:
 
 
 def _stem(name: str) -> str:
-    """The common stem of a picture, its sidecar and its thumbnail."""
-    for ending in (_THUMBNAIL, ".yml", ".png"):
+    """The common stem of a picture and of what belongs to it."""
+    for ending in (_THUMBNAIL, _FILM, ".yml", ".png"):
         if name.endswith(ending):
             return name.removesuffix(ending)
     return name.removesuffix(".jpg") if name.endswith(_SHEET) else ""

@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from .. import terminal
+from ..prompts import chance
 from ..schemas.settings import SETTINGS
 from .found import Found
 
@@ -42,10 +43,10 @@ def command(request: Mapping[str, Any]) -> str:
     """``!draw …``; what the request does not hold is left out. The plugin reads the same request in it."""
     upscale = request.get("upscale")
     parts = ["!draw" if upscale is None else f"!upscale {upscale}"]
-    if upscale is None and (prompt := printable(str(request.get("prompt", ""))).strip()):
+    if upscale is None and (prompt := _words(request.get("prompt", ""))):
         parts.append(_unflagged(prompt))
     if (negative := request.get("negative_prompt")) is not None:
-        parts.append(f"--no {_phrase(printable(negative).strip())}")
+        parts.append(f"--no {_phrase(_words(negative))}")
     if upscale is None and (styles := request.get("style")):
         parts.append(f"--style {_styles(styles)}")
     if (steps := request.get("steps")) is not None:
@@ -69,6 +70,11 @@ def command(request: Mapping[str, Any]) -> str:
         f"--{flag} {name if _PLAIN_NAME.fullmatch(name) else _quoted(name) or name}" for flag, name in names if name
     ]
     return " ".join(parts)
+
+
+def _words(text: object) -> str:
+    """They were drawn already: nothing in them is drawn by chance once more."""
+    return chance.literal(printable(str(text)).strip())
 
 
 def _from_pictures(request: Mapping[str, Any]) -> Iterator[str]:

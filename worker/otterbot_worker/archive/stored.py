@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+from .films import FILM_TYPE, Film
 from .pictures import THUMBNAIL_TYPE, Encoded
 
 
@@ -15,6 +16,16 @@ class StoredThumbnail:
     size: int
     mimetype: str
     sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredFilm:
+    width: int
+    height: int
+    size: int
+    mimetype: str
+    sha256: str
+    frames: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,9 +43,10 @@ class Stored:
     height: int
     blurhash: str
     thumbnail: StoredThumbnail
+    film: StoredFilm | None = None
 
 
-def stored(encoded: Encoded, *, image_id: str, relpath: str) -> Stored:
+def stored(encoded: Encoded, film: Film | None = None, *, image_id: str, relpath: str) -> Stored:
     return Stored(
         image_id=image_id,
         relpath=relpath,
@@ -52,4 +64,16 @@ def stored(encoded: Encoded, *, image_id: str, relpath: str) -> Stored:
             mimetype=THUMBNAIL_TYPE,
             sha256=hashlib.sha256(encoded.thumbnail).hexdigest(),
         ),
+        film=None if film is None else _film(film),
+    )
+
+
+def _film(film: Film) -> StoredFilm:
+    return StoredFilm(
+        width=film.width,
+        height=film.height,
+        size=len(film.webp),
+        mimetype=FILM_TYPE,
+        sha256=hashlib.sha256(film.webp).hexdigest(),
+        frames=film.frames,
     )

@@ -7,7 +7,7 @@ that silence during a task means that it hangs::
       ◀──────────── Hello          the card is ours, torch is loaded
       ── Draw | Describe ▶
       ◀──────────── Progress, Beat  at every phase, step and (at most each second) block
-      ◀──────────── Preview        where the task wants them, a few between the steps
+      ◀──────────── Preview        where the task wants them or a film, a few between the steps
       ── Cancel ────────▶           at any time; unknown tasks are ignored
       ◀──────────── Drawn | Described | Failed | Cancelled
       ── Release, Trim ─▶
@@ -167,6 +167,9 @@ class Preview(_Message):
     task_id: str
     jpeg: str
     """Base64; small, see ``images.draw.previews``."""
+    frame: int = 0
+    """It belongs into the film that the task wants: the number of the step that it is behind. Where it does not grow,
+    the picture has been begun anew, and what came before is none of it. 0: only to be looked at."""
 
 
 class Beat(_Message):

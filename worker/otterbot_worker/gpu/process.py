@@ -30,6 +30,8 @@ CANCEL_GRACE_S = 10.0
 STOP_GRACE_S = 3.0
 RELEASE_LIMIT_S = 30.0
 
+OnPreview = Callable[[bytes, int], None]
+
 
 class GpuProcess:
     """Owns at most one child process. To be used from one event loop.
@@ -98,9 +100,10 @@ class GpuProcess:
         self,
         task: messages.Draw,
         on_progress: Callable[[Progress], None],
-        on_preview: Callable[[bytes], None] | None = None,
+        on_preview: OnPreview | None = None,
     ) -> messages.Drawn:
-        """Draw one picture into ``task.output``. ``on_preview``: given a small JPEG at times, where the task wants it.
+        """Draw one picture into ``task.output``. ``on_preview``: given a small JPEG at times, where the task wants it,
+        with its `messages.Preview.frame`.
 
         Cancelling the awaiting asyncio task cancels the picture as well.
 
@@ -122,7 +125,7 @@ class GpuProcess:
         self,
         task: messages.Draw | messages.Describe,
         on_progress: Callable[[Progress], None],
-        on_preview: Callable[[bytes], None] | None,
+        on_preview: OnPreview | None,
     ) -> messages.Drawn | messages.Described:
         async with self._turn:
             self._task_id, self._cancel_asked = task.task_id, False
@@ -226,7 +229,7 @@ class GpuProcess:
         child: Child,
         task: messages.Draw | messages.Describe,
         on_progress: Callable[[Progress], None],
-        on_preview: Callable[[bytes], None] | None,
+        on_preview: OnPreview | None,
     ) -> messages.Drawn | messages.Described:
         child.send(task)
         self._update(state="loading")
@@ -248,7 +251,7 @@ class GpuProcess:
         child: Child,
         task_id: str,
         on_progress: Callable[[Progress], None],
-        on_preview: Callable[[bytes], None] | None = None,
+        on_preview: OnPreview | None = None,
     ) -> messages.Drawn | messages.Described:
         limit = self._load_timeout
         while True:
@@ -261,7 +264,7 @@ class GpuProcess:
                 self._update(state="loading" if loading else "drawing")
                 on_progress(_progress(message))
             elif isinstance(message, messages.Preview) and on_preview is not None:
-                on_preview(base64.b64decode(message.jpeg))
+                on_preview(base64.b64decode(message.jpeg), message.frame)
             elif isinstance(message, messages.Drawn | messages.Described):
                 self._measured(message.memory, resident=message.resident)
                 return message

@@ -150,8 +150,8 @@ class Behind:
     def progress(self, phase: Phase, step: int = 0, steps: int = 0) -> None:
         self._monitor.progress("describing" if phase == "loading" else phase, step, steps)
 
-    def preview(self, picture: bytes) -> None:
-        self._monitor.preview(picture)
+    def preview(self, picture: bytes, frame: int = 0) -> None:
+        self._monitor.preview(picture, frame)
 
     def check(self) -> None:
         self._monitor.check()

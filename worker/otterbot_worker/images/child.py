@@ -88,9 +88,10 @@ class Task:
         self._last_word = time.monotonic()
         self._channel.send(messages.Progress(task_id=self._task_id, phase=phase, step=step, steps=steps))
 
-    def preview(self, picture: bytes) -> None:
+    def preview(self, picture: bytes, frame: int = 0) -> None:
         self._last_word = time.monotonic()
-        self._channel.send(messages.Preview(task_id=self._task_id, jpeg=base64.b64encode(picture).decode()))
+        jpeg = base64.b64encode(picture).decode()
+        self._channel.send(messages.Preview(task_id=self._task_id, jpeg=jpeg, frame=frame))
 
     def check(self) -> None:
         if self._channel.cancelled(self._task_id):

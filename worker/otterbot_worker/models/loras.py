@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import CannotLook
-from . import controlnets, headers, lora_bases, lora_names, lora_pairs, plain_files, quantisation, user_files
+from . import controlnets, headers, lora_bases, lora_names, lora_pairs, plain_files, quantisation, user_files, wildcards
 from .header_reader import READER, Patience
 from .user_files import HashCache, Hashes, Stamp
 
@@ -65,6 +65,7 @@ class Library:
         """``roots``: directories with the two folders in them, the first one wins."""
         self._roots = roots
         self.controlnets = controlnets.ControlNets(*roots)
+        self.wildcards = wildcards.Wildcards(*roots)
         self._hashes = HashCache()
         self._closed = False
 

@@ -101,22 +101,23 @@ def unusable(folder: Path, endings: Collection[str], pickles: Collection[str] = 
     return found
 
 
-class _Entry(NamedTuple):
+class Entry(NamedTuple):
     path: Path
     stamp: Stamp
     problem: str | None
+    """As in `Unusable`."""
     unread: str | None = None
 
 
-def _all(folder: Path, wanted: Callable[[str, str], bool]) -> list[_Entry]:
+def _all(folder: Path, wanted: Callable[[str, str], bool]) -> list[Entry]:
     """Paths directly in a folder. ``wanted``: filter by stem and ending (in small letters). Files that vanish meanwhile
     are skipped. :raises CannotLook:"""
-    found: list[_Entry] = []
+    found: list[Entry] = []
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
                 stem, ending = os.path.splitext(entry.name)
-                if wanted(stem, ending.lower()) and (one := _entry(entry)) is not None:
+                if wanted(stem, ending.lower()) and (one := look_at(entry)) is not None:
                     found.append(one)
                 if len(found) >= FILES_MAX:
                     break
@@ -127,18 +128,19 @@ def _all(folder: Path, wanted: Callable[[str, str], bool]) -> list[_Entry]:
     return sorted(found)
 
 
-def _entry(entry: os.DirEntry[str]) -> _Entry | None:
+def look_at(entry: os.DirEntry[str]) -> Entry | None:
+    """What stands in a folder; ``None``: it is gone already."""
     path, nothing = Path(entry.path), (0, 0)
     try:
         status = entry.stat()
     except plain_files.ABSENT:
-        return _Entry(path, nothing, "is a link to a file that is not there") if entry.is_symlink() else None
+        return Entry(path, nothing, "is a link to a file that is not there") if entry.is_symlink() else None
     except OSError as error:
         if error.errno == errno.ELOOP:
-            return _Entry(path, nothing, "is a link that leads to itself")
+            return Entry(path, nothing, "is a link that leads to itself")
         why = error.strerror or type(error).__name__
-        return _Entry(path, nothing, headers.unread(why), why)
-    return _Entry(path, (status.st_size, status.st_mtime_ns), plain_files.kind_problem(status.st_mode))
+        return Entry(path, nothing, headers.unread(why), why)
+    return Entry(path, (status.st_size, status.st_mtime_ns), plain_files.kind_problem(status.st_mode))
 
 
 def stamp(path: Path) -> Stamp:

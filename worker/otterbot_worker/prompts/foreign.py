@@ -1,6 +1,6 @@
 """What means something in prompts of other programs and are words here, so that it is named. One pass, linear in time.
 
-Prose that looks alike stays unnamed: ``16::9``, ``x[1::y]``, ``std::vector``, ``__init__``, ``<https://…>``.
+Prose that looks alike stays unnamed: ``16::9``, ``x[1::y]``, ``std::vector``, ``<https://…>``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ _WORDS = "were read as words."
 SAID: Mapping[str, str] = {
     "double_colon": "Weights such as cat::2 (Midjourney) or 1.5::cat:: (NovelAI) are not supported here and "
     f"{_WORDS} A weight is written (cat:1.5).",
-    "wildcard": f"Wildcards such as __color__ are not supported here and {_WORDS}",
+    "variable": f"Variables such as ${{x}}, and parameters such as __name(x=y)__, are not supported here and {_WORDS}",
     "tag": f"Tags of other programs, such as <random:a,b>, <wildcard:x> or <embed:x>, are not supported here and "
     f"{_WORDS}",
     "regions": f"Regions such as ADDCOL, ADDROW or COUPLE(...) are not supported here and {_WORDS}",
@@ -20,7 +20,6 @@ SAID: Mapping[str, str] = {
 }
 """By mark, sentences that hold nothing of the prompt."""
 
-_PYTHON = "init|main|name|file|doc|all|dict|class|call|str|repr|new|del|len|iter|next|enter|exit|future|version|slots"
 _NUMBER = r"[+-]?(?:\d{1,4}(?:\.\d{1,6})?|\.\d{1,6})"
 _FORMS: Mapping[str, re.Pattern[str]] = {
     "double_colon": re.compile(
@@ -30,7 +29,9 @@ _FORMS: Mapping[str, re.Pattern[str]] = {
         # Before the words, which end with another one.
         rf"|(?<![\w:.])(?<!\w\[){_NUMBER}::\s?(?=\w{{0,20}}[^\W\d]|[(\[{{])"
     ),
-    "wildcard": re.compile(rf"(?<![\w.])__(?!(?:{_PYTHON})__)(?=[^\s_])[\w/*.\-]{{1,80}}?__(?![\w(])"),
+    "variable": re.compile(
+        r"\$\{[\w.\-]{1,60}\s?(?:\??=|[:}])|(?<![\w.])__[~@]?[\w/*.\-]{1,80}\([^()\n]{0,200}\)__(?!\w)"
+    ),
     "tag": re.compile(
         r"<(?!(?:lora|lyco|hypernet|embedding|mailto|matrix):)[a-z]\w{1,20}(?:\[[^\[\]<>]{0,40}\])?:(?!//)[^<>]{1,400}>",
         re.IGNORECASE,

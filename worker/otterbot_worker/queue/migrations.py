@@ -137,6 +137,15 @@ STEPS: tuple[str, ...] = (
     ALTER TABLE images ADD COLUMN keep_until REAL;
     CREATE INDEX images_kept ON images (keep_until) WHERE keep_until IS NOT NULL AND gone_at IS NULL;
     """,
+    # What the schedule counts is seconds of work.
+    """
+    ALTER TABLE rows ADD COLUMN overtaken_seconds REAL NOT NULL DEFAULT 0;
+    ALTER TABLE rows DROP COLUMN overtaken;
+    ALTER TABLE rows DROP COLUMN overtaken_at;
+    ALTER TABLE served ADD COLUMN seconds REAL NOT NULL DEFAULT 0;
+    """,
+    # Pictures that somebody wants to keep.
+    "ALTER TABLE images ADD COLUMN kept INTEGER NOT NULL DEFAULT 0;",
 )
 
 

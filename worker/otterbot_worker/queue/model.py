@@ -83,8 +83,7 @@ class Row:
     created_at: float
     claimed_at: float | None
     finished_at: float | None
-    overtaken: int
-    overtaken_at: float | None
+    overtaken_seconds: float
     result: Result | None
     """A picture's, an answer's or a description's, by ``kind``; only of a row that succeeded."""
     error: Failure | None
@@ -174,6 +173,8 @@ class NewRow:
     """``None``: its job's."""
     drawn: ImageResult | None = None
     """It is in the archive already, drawn for another job."""
+    idx: int = 0
+    """Its picture's index; rows are drawn in the order in which they are given."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,11 +194,13 @@ class ImageRow:
     gone_at: float | None
     keep_until: float | None = None
     """Of a picture on a contact sheet that was delivered: until then it is not taken for delivered itself."""
+    kept: bool = False
+    """Somebody wants it to stay, whatever its age and however full the archive."""
 
     @classmethod
     def from_row(cls, row: Fields) -> ImageRow:
         values = {name: row[name] for name in cls.__dataclass_fields__}
-        return cls(**{**values, "private": bool(values["private"])})
+        return cls(**{**values, "private": bool(values["private"]), "kept": bool(values["kept"])})
 
     def values(self) -> tuple[object, ...]:
         """In the order of ``queries.INSERT_IMAGE``."""

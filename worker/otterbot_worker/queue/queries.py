@@ -40,13 +40,13 @@ OPEN_ELSEWHERE = f"""
     SELECT COUNT(*) AS count FROM rows JOIN jobs ON jobs.id = rows.job_id
     WHERE rows.{_OPEN} AND NOT (jobs.client = ? AND jobs.room = ?)"""
 HEADS = f"""
-    SELECT seq, client, owner, kind, model, overtaken, overtaken_at FROM rows WHERE seq IN (
+    SELECT seq, client, owner, kind, model, work, created_at, overtaken_seconds FROM rows WHERE seq IN (
         SELECT MIN(seq) FROM rows WHERE {_QUEUED} GROUP BY client, owner, kind, model)"""
 GROUPS = f"""
     SELECT client, owner, kind, model, COUNT(*) AS count, SUM(work) AS work, MIN(seq) AS first_seq
     FROM rows WHERE {_QUEUED} GROUP BY client, owner, kind, model"""
 WAITING = f"SELECT DISTINCT job_id, owner, kind FROM rows WHERE {_QUEUED} AND client = ?"
-SERVED = "SELECT client, owner, at FROM served"
+SERVED = "SELECT client, owner, at, seconds FROM served"
 _POSITIONS = """
     SELECT job_id, MIN(n) - 1 AS before, MAX(n) AS until FROM (
         SELECT job_id, ROW_NUMBER() OVER (PARTITION BY owner, kind IN ('chat', 'describe') ORDER BY seq) AS n
@@ -60,13 +60,13 @@ POSITIONS_OF_OWNER = _POSITIONS.format(f"{_QUEUED} AND client = ? AND owner = ?"
 CLAIM = """
     UPDATE rows SET state = 'running', attempt = attempt + 1, claimed_at = ?
     WHERE seq = ? AND state = 'queued' RETURNING *"""
+SERVED_OWNER = "SELECT at, seconds FROM served WHERE client = ? AND owner = ?"
 SERVE = """
-    INSERT INTO served (client, owner, at)
-    VALUES (?1, ?2, MAX(?3, COALESCE((SELECT MAX(at) FROM served), 0) + 0.001))
-    ON CONFLICT (client, owner) DO UPDATE SET at = excluded.at"""
+    INSERT INTO served (client, owner, at, seconds)
+    VALUES (?1, ?2, MAX(?3, COALESCE((SELECT MAX(at) FROM served), 0) + 0.001), ?4)
+    ON CONFLICT (client, owner) DO UPDATE SET at = excluded.at, seconds = excluded.seconds"""
 OVERTAKE = """
-    UPDATE rows SET overtaken = overtaken + 1, overtaken_at = COALESCE(overtaken_at, ?)
-    WHERE seq IN (SELECT value FROM json_each(?))"""
+    UPDATE rows SET overtaken_seconds = overtaken_seconds + ? WHERE seq IN (SELECT value FROM json_each(?))"""
 SUCCEED = f"UPDATE rows SET state = 'succeeded', result = ?, finished_at = ? WHERE {_MINE} RETURNING seq"
 FAIL = f"UPDATE rows SET state = 'failed', error = ?, finished_at = ? WHERE {_MINE} RETURNING seq"
 GIVE_BACK = f"UPDATE rows SET state = 'queued', attempt = attempt - 1, claimed_at = NULL WHERE {_MINE} RETURNING seq"
@@ -108,6 +108,7 @@ INSERT_IMAGE = """
 ADOPT_IMAGE = f"{INSERT_IMAGE} ON CONFLICT (image_id) DO NOTHING"
 IMAGES_OF_JOB = "SELECT * FROM images WHERE job_id = ? AND gone_at IS NULL ORDER BY idx"
 IMAGE_DELIVERED = "UPDATE images SET delivered_at = COALESCE(delivered_at, ?) WHERE image_id = ?"
+IMAGE_KEPT = "UPDATE images SET kept = ? WHERE image_id = ?"
 IMAGES_GONE = """
     UPDATE images SET gone_at = COALESCE(gone_at, ?) WHERE relpath IN (SELECT value FROM json_each(?))"""
 
@@ -115,6 +116,7 @@ _FORGET_RECORD = """
     UPDATE rows SET result = json_set(
         result, '$.filename', 'picture.png', '$.record.asked', json('{}'),
         '$.record.used.prompt', '', '$.record.used.expansion', NULL, '$.record.used.negative_prompt', '',
+        '$.record.used.structure', NULL, '$.record.used.chance', NULL,
         '$.record.used.styles', json('[]'), '$.record.used.styled', NULL,
         '$.record.used.init_image', NULL, '$.record.used.mask', NULL, '$.record.used.control', NULL,
         '$.record.used.loras', json('[]'), '$.record.used.embeddings', json('[]'), '$.notes', json('[]'), '$.alt', NULL)
@@ -181,9 +183,10 @@ FORGET_TEXT = """
 FORGET_REQUESTS = f"""
     UPDATE jobs SET forgotten = 1, request = json_set(
         request, '$.prompt', '', '$.expansion', NULL, '$.negative_prompt', '', '$.theme', NULL, '$.asked', json('{{}}'),
-        '$.styles', json('[]'), '$.init_image', NULL, '$.mask', NULL, '$.control', NULL,
+        '$.structure', NULL, '$.chance', NULL, '$.styles', json('[]'),
+        '$.init_image', NULL, '$.mask', NULL, '$.control', NULL,
         '$.loras', json('[]'), '$.embeddings', json('[]'), '$.notes', json('[]'), '$.each', json('[]'),
-        '$.sheet', NULL)
+        '$.sweep', json('[]'), '$.sheet', NULL)
     WHERE private = 1 AND forgotten = 0 AND kind = 'image'
     AND NOT EXISTS (SELECT 1 FROM images WHERE job_id = jobs.id AND gone_at IS NULL)
     AND NOT EXISTS (SELECT 1 FROM rows WHERE job_id = jobs.id AND (finished_at IS NULL OR finished_at > ?))

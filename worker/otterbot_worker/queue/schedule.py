@@ -1,91 +1,142 @@
 """Which picture or turn comes next: a pure function.
 
-People take turns: whoever was served longest ago is first, and one person's own rows keep their order (chats and
-descriptions before pictures). Two things may overtake in this fair order: chats and descriptions, because a person
-waits for the answer, and rows of the loaded model, because loading takes longer than drawing. A row that is overtaken
-counts this: at most N times, and not after T seconds from the first time.
+Rows that need the same model are a group. The group comes next that costs the fewest seconds for each waiting person,
+loading included: so what is on the card goes on while people want it, and a model is loaded for several rather than for
+one. A turn of chat counts a little more than a picture, because a person waits for each word, and whoever had much of
+the worker lately counts less. Within the group it is the turn of whoever had least.
+
+A row that comes before others whose turn it was overtakes them, and they count the seconds of work that this costs. No
+row is overtaken by more than its bound. What this is worth: ``benchmarks/schedule_simulation.py``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from .store import Head
+from .heads import NEVER, Head, Service
 
 Owner = tuple[str, str]
 """Client and owner: the same name at two clients is two people."""
+GroupKey = tuple[str, str]
+"""What is needed, and which: rows of a group need one load together."""
+
+TALK_WEIGHT = 1.3
+"""How much a turn of chat counts beside a picture."""
+MUCH = 60.0
+"""Seconds of recent work after which a person counts half."""
+TALK = ("chat", "prompt", "describe")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Bounds:
-    times: int
-    seconds: float
+    """Seconds of work by which a row may be overtaken."""
+
+    picture: float
+    talk: float
+    """Turns of chat, descriptions, and prompts that a language model writes."""
+
+    def of(self, head: Head) -> float:
+        return self.talk if head.kind in TALK else self.picture
+
+
+class Costs(Protocol):
+    """What was measured, in seconds; something sensible where nothing was."""
+
+    def row(self, kind: str, model: str, work: float) -> float:
+        """The row itself, without a load."""
+
+    def load(self, kind: str, model: str) -> float:
+        """Until its model is there, if it is not."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnCard:
+    """What needs no load."""
+
+    image: str | None = None
+    chat: bool = False
+    """A language model is there; prompts and turns fit."""
+    beside: bool = False
+    """Nothing is loaded onto a card: these rows need none."""
+
+    def has(self, head: Head) -> bool:
+        if self.beside or head.kind == "describe":
+            return True
+        return self.chat if head.kind in TALK else head.model == self.image
 
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
     seq: int
+    seconds: float
+    """What it is expected to cost, its load included."""
     overtaken: tuple[int, ...] = ()
-    """Rows that it overtakes in the fair order."""
+    """Rows whose turn it was."""
 
 
 def choose(
     heads: Sequence[Head],
     *,
-    resident: str | None,
-    chatting: bool = False,
-    served: Mapping[Owner, float],
+    on_card: OnCard,
+    served: Mapping[Owner, Service],
     now: float,
     bounds: Bounds,
+    costs: Costs,
     skip: frozenset[str] = frozenset(),
 ) -> Choice | None:
     """The next row of ``heads`` (the first queued row of each owner, kind and model).
 
-    ``resident``: the image model on the card; ``chatting``: a language model has it, which prompts fit; ``served``:
-    when each owner was last served; ``skip``: kinds that cannot run now. ``None``: nothing can.
+    ``skip``: kinds that cannot run now. ``None``: nothing can.
     """
     order = fair_order([head for head in heads if head.kind not in skip], served)
-    for position, head in sorted(enumerate(order), key=lambda item: (_class(item[1], resident, chatting), item[0])):
-        ahead = _ahead(order, position)
-        if all(_may_be_overtaken(row, now, bounds) for row in ahead):
-            return Choice(seq=head.seq, overtaken=tuple(row.seq for row in ahead))
+    groups: dict[GroupKey, list[Head]] = {}
+    for head in order:
+        groups.setdefault(_group(head), []).append(head)
+
+    def seconds(head: Head) -> float:
+        """With its load."""
+        load = 0.0 if on_card.has(head) else costs.load(head.kind, head.model)
+        return load + costs.row(head.kind, head.model, head.work)
+
+    def recent(head: Head) -> float:
+        return served.get((head.client, head.owner), NEVER).recent(now)
+
+    def worth(key: GroupKey) -> float:
+        """Seconds for each of those who wait for it."""
+        rows = groups[key]
+        load = max(seconds(head) - costs.row(head.kind, head.model, head.work) for head in rows)
+        work = sum(costs.row(head.kind, head.model, head.work) for head in rows)
+        return (load + work) / sum(_weight(head) / (1 + recent(head) / MUCH) for head in rows)
+
+    place = {head.seq: number for number, head in enumerate(order)}
+    for key in sorted(groups, key=worth):  # equal ones by whose turn it is
+        # A chat is waited for word by word, a prompt only for its picture.
+        for head in sorted(groups[key], key=lambda head: (recent(head), head.kind == "prompt", place[head.seq])):
+            cost = seconds(head)
+            ahead = order[: place[head.seq]]
+            if all(row.overtaken_seconds + cost <= bounds.of(row) for row in ahead):
+                return Choice(seq=head.seq, seconds=cost, overtaken=tuple(row.seq for row in ahead))
     return None
 
 
-def fair_order(heads: Iterable[Head], served: Mapping[Owner, float]) -> list[Head]:
-    """Rows in fair order: owners by last service (never served ones by arrival), each owner's rows in their order."""
-    by_owner: dict[Owner, list[Head]] = {}
-    for head in heads:
-        by_owner.setdefault((head.client, head.owner), []).append(head)
-    for rows in by_owner.values():
-        rows.sort(key=lambda head: (head.kind == "image", head.seq))
-    owners = sorted(by_owner, key=lambda owner: (served.get(owner, float("-inf")), min(h.seq for h in by_owner[owner])))
-    return [head for owner in owners for head in by_owner[owner]]
+def fair_order(heads: Iterable[Head], served: Mapping[Owner, Service]) -> list[Head]:
+    """Whose turn it is: whoever waits for longest, since the row came or since its owner was served last, whichever is
+    later. A person's own turns of chat come before the pictures."""
+
+    def since(head: Head) -> tuple[float, bool, int]:
+        last = served.get((head.client, head.owner), NEVER).at
+        return max(head.created_at, last), head.kind not in TALK, head.seq
+
+    return sorted(heads, key=since)
 
 
-def _class(head: Head, resident: str | None, chatting: bool) -> int:
-    if head.kind in ("chat", "describe") or (head.kind == "prompt" and chatting):
-        return 0
-    return 1 if resident is not None and head.model == resident else 2
+def _group(head: Head) -> GroupKey:
+    if head.kind in ("chat", "prompt"):
+        return "talk", ""  # a prompt is written by whatever language model is there
+    return head.kind, head.model
 
 
-def _ahead(order: Sequence[Head], position: int) -> list[Head]:
-    """Rows that ``order[position]`` would overtake: the first row of every earlier owner, and earlier rows of its own
-    owner. Other owners' further rows do not count: their turns come later anyway."""
-    chosen = order[position]
-    mine = (chosen.client, chosen.owner)
-    passed: list[Head] = []
-    seen: set[Owner] = set()
-    for head in order[:position]:
-        owner = (head.client, head.owner)
-        if owner == mine or owner not in seen:
-            passed.append(head)
-        seen.add(owner)
-    return passed
-
-
-def _may_be_overtaken(head: Head, now: float, bounds: Bounds) -> bool:
-    if head.overtaken >= bounds.times:
-        return False
-    return head.overtaken_at is None or now - head.overtaken_at < bounds.seconds
+def _weight(head: Head) -> float:
+    return TALK_WEIGHT if head.kind in TALK else 1.0

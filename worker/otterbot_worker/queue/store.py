@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import aiosqlite
 from pydantic import BaseModel
 
 from ..schemas.jobs import ChatResult, Failure
@@ -18,6 +19,7 @@ from ..schemas.resolved import ResolvedRequest
 from . import queries as q
 from . import submission
 from .database import Database, fetch_one
+from .heads import NEVER, Group, Head, Service
 from .model import (
     CHAT_TEXT_SECONDS,
     GPU_DEATHS_ALLOWED,
@@ -27,37 +29,10 @@ from .model import (
     Kind,
     Result,
     Row,
-    RowKind,
     StoredJob,
     job_kind,
 )
 from .submission import Limits, Submission
-
-
-@dataclass(frozen=True, kw_only=True)
-class Group:
-    """Queued rows of one owner that are alike."""
-
-    client: str
-    owner: str
-    kind: RowKind
-    model: str
-    count: int
-    work: float
-    first_seq: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Head:
-    """The first queued row of a group: what the schedule chooses from."""
-
-    seq: int
-    client: str
-    owner: str
-    kind: RowKind
-    model: str
-    overtaken: int
-    overtaken_at: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,8 +106,12 @@ class Store:
         found = await self._db.scan(q.WAITING, (client,))
         return list(dict.fromkeys((row["job_id"], row["owner"], job_kind(row["kind"])) for row in found))
 
-    async def served(self) -> dict[tuple[str, str], float]:
-        return {(found["client"], found["owner"]): found["at"] for found in await self._db.fetch(q.SERVED)}
+    async def served(self) -> dict[tuple[str, str], Service]:
+        """By client and owner."""
+        return {
+            (found["client"], found["owner"]): Service(at=found["at"], seconds=found["seconds"])
+            for found in await self._db.fetch(q.SERVED)
+        }
 
     async def positions(self, client: str, owner: str | None) -> dict[str, tuple[int, int]]:
         """For each job of a client (or of one owner) with queued rows: how many of its owner's queued rows (pictures,
@@ -145,18 +124,20 @@ class Store:
 
     # ------------------------------------------------------------ transitions
 
-    async def claim(self, seq: int, overtaken: Sequence[int], now: float, *, served: bool = True) -> Row | None:
-        """``queued → running``, one more attempt; ``None``: it is not queued any more. ``served``: it counts as its
-        owner's turn."""
+    async def claim(
+        self, seq: int, overtaken: Sequence[int], now: float, *, seconds: float = 0.0, served: bool = True
+    ) -> Row | None:
+        """``queued → running``, one more attempt; ``None``: it is not queued any more. ``seconds``: what it is expected
+        to cost; ``served``: it counts as its owner's turn."""
         async with self._db.transaction() as connection:
             found = await fetch_one(connection, q.CLAIM, (now, seq))
             if found is None:
                 return None
             # Always later than all others: a clock set back must not move people to the end of the line.
             if served:
-                await connection.execute(q.SERVE, (found["client"], found["owner"], now))
+                await _serve(connection, (found["client"], found["owner"]), now, seconds)
             if overtaken:
-                await connection.execute(q.OVERTAKE, (now, json.dumps(list(overtaken))))
+                await connection.execute(q.OVERTAKE, (seconds, json.dumps(list(overtaken))))
             return Row.from_row(found)
 
     async def succeed(self, row: Row, result: Result, image: ImageRow | None, now: float) -> bool:
@@ -220,6 +201,10 @@ class Store:
     async def image_delivered(self, image_id: str, now: float) -> None:
         await self._db.write(q.IMAGE_DELIVERED, (now, image_id))
 
+    async def image_kept(self, image_id: str, kept: bool) -> None:
+        """Whether the archive's limits pass it over."""
+        await self._db.write(q.IMAGE_KEPT, (int(kept), image_id))
+
     async def images_gone(self, relpaths: Iterable[str], now: float) -> None:
         await self._db.write(q.IMAGES_GONE, (now, json.dumps(list(relpaths))))
 
@@ -268,3 +253,9 @@ def _json(stored: BaseModel) -> str:
 
 def _death(row: sqlite3.Row) -> Death:
     return Death(job_id=row["job_id"], client=row["client"], final=row["state"] == "failed")
+
+
+async def _serve(connection: aiosqlite.Connection, owner: tuple[str, str], now: float, seconds: float) -> None:
+    found = await fetch_one(connection, q.SERVED_OWNER, owner)
+    before = NEVER if found is None else Service(at=found["at"], seconds=found["seconds"])
+    await connection.execute(q.SERVE, (*owner, now, before.recent(now) + seconds))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import aiosqlite
 
+from ..sampling import tiles
 from ..schemas.requests import ChatMessage
 from ..schemas.resolved import ResolvedChat, ResolvedDescription, ResolvedRequest
 from . import queries as q
@@ -59,16 +60,38 @@ class Submission:
     """The input pictures that it needs."""
 
 
-def new_rows(request: ResolvedRequest, *, work: Callable[[ResolvedRequest], float]) -> list[NewRow]:
-    """The rows of an image job. ``work``: the megapixel-steps of a picture."""
+def new_rows(request: ResolvedRequest) -> list[NewRow]:
+    """The rows of an image job, in the order in which they are drawn."""
     pictures = [request.picture(index) for index in range(request.count)]
     expand = any(picture.expand for picture in pictures)
     first: RowKind | None = "prompt" if expand else None
     others: RowKind | None = "later" if expand else None
     return [
-        NewRow(seed=picture.seed, model=picture.model, work=work(picture), kind=others if number else first)
-        for number, picture in enumerate(pictures)
+        NewRow(
+            idx=index,
+            seed=pictures[index].seed,
+            model=pictures[index].model,
+            work=tiles.work(pictures[index]),
+            kind=others if number else first,
+        )
+        for number, index in enumerate(drawing_order(pictures))
     ]
+
+
+def drawing_order(pictures: Sequence[ResolvedRequest]) -> list[int]:
+    """Indices of pictures: those together that have the same model, then the same LoRAs, then the same size, since each
+    of these takes its time to change; else as they stand."""
+    wholes = [(one.model, one.loras, tiles.largest(one)) for one in pictures]
+    first: dict[tuple[object, ...], int] = {}
+    for index, whole in enumerate(wholes):
+        for length in range(1, len(whole) + 1):
+            first.setdefault(whole[:length], index)
+
+    def key(index: int) -> tuple[int, ...]:
+        whole = wholes[index]
+        return (*(first[whole[:length]] for length in range(1, len(whole) + 1)), index)
+
+    return sorted(range(len(pictures)), key=key)
 
 
 async def insert(
@@ -99,8 +122,8 @@ async def insert(
     await connection.executemany(
         q.INSERT_ROW,
         [
-            (job_id, idx, new.client, new.owner, row.kind or new.kind, row.model, row.work, row.seed, now)
-            for idx, row in enumerate(new.rows)
+            (job_id, row.idx, new.client, new.owner, row.kind or new.kind, row.model, row.work, row.seed, now)
+            for row in new.rows
         ],
     )
     for idx, row in enumerate(new.rows):

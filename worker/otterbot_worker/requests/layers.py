@@ -41,16 +41,20 @@ def usual(layers: Sequence[Layer], entry: ModelEntry) -> Usual:
     steps = (layer.steps for layer in layers if layer.steps is not None)
     scales = (layer.guidance_scale for layer in layers if layer.guidance_scale is not None)
     sizes = (layer.size for layer in layers if layer.size is not None)
-    negative = (layer.negative_prompt for layer in layers if layer.negative_prompt is not None)
     expand = (layer.expand for layer in layers if layer.expand is not None)
     return Usual(
         steps=next((one for one in steps if limits.steps_min <= one <= limits.steps_max), own.steps),
         guidance_scale=next((one for one in scales if one <= limits.guidance_scale_max), None),
         size=next((one for one in sizes if resolution.fits(one, limits)), None),
         sampler=_usual_sampler(layers, entry),
-        negative_prompt=next(negative, own.negative_prompt),
+        negative_prompt=usual_negative(layers, entry),
         expand=next(expand, False),
     )
+
+
+def usual_negative(layers: Sequence[Layer], entry: ModelEntry) -> str:
+    said = (layer.negative_prompt for layer in layers if layer.negative_prompt is not None)
+    return next(said, entry.defaults.negative_prompt)
 
 
 def left_out(request: ImageRequest, entry: ModelEntry, *, shaped: bool) -> list[str]:

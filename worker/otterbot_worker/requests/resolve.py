@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..models import safety
@@ -17,13 +18,13 @@ from ..models.loras import Library
 from ..prompts import StepCount, read
 from ..prompts.lora_tags import lora_tags
 from ..queue.submission import Submission, new_rows
-from ..sampling import samplers, sampling_steps, tiles
+from ..sampling import samplers, sampling_steps
 from ..schemas.jobs import FieldProblem
 from ..schemas.new_jobs import NewChatJob, NewDescribeJob, NewImageJob, NewResolvedJob
-from ..schemas.requests import ImageRequest
-from ..schemas.resolved import ResolvedInitImage, ResolvedMask, ResolvedRequest
+from ..schemas.requests import ImageRequest, SheetRequest
+from ..schemas.resolved import ResolvedInitImage, ResolvedMask, ResolvedRequest, ResolvedSheet, UsedAxis
 from ..styles import StyleLibrary
-from . import expansions, hires, layers, resubmitted, several, sheets, variations
+from . import chance, expansions, hires, layers, resubmitted, several, sheets, structures, sweeps, variations
 from . import input_images as pictures
 from .controlnet import ChosenControlNet, find_controlnet
 from .input_images import Sources
@@ -34,6 +35,8 @@ from .size import Size, find_size
 from .styles import ChosenStyles, find_styles, with_shape
 
 NO_PREVIEWS = "There were no previews, because the safety checker looks at finished pictures only."
+NO_FILM = "There is no film, because the safety checker looks at finished pictures only."
+NO_FILM_OF_UPSCALED = "There is no film of a picture that is made larger."
 
 
 def body_hash(job: NewImageJob | NewChatJob | NewResolvedJob | NewDescribeJob) -> str:
@@ -61,12 +64,20 @@ def image_submission(
     def one(request: ImageRequest) -> ResolvedRequest:
         return resolve_image(request, catalogue, default_model, sources, library, styles)
 
-    asked = resubmitted.asked(job)
-    pictures = several.resolved([several.One(name=str(n), request=each) for n, each in enumerate(asked, 1)], one)
+    sweep: Sequence[UsedAxis]
+    sheet: SheetRequest | ResolvedSheet | None
+    if isinstance(job, NewImageJob):
+        whole = structures.as_sentence(job.request)
+        fields = [structures.kept(field, whole) for field in sweeps.singly(whole)]
+        asked = [one for field in fields for one in chance.singly(field)]
+        sweep, sheet = sweeps.axes(whole), sweeps.sheet(whole)
+    else:
+        asked, sweep, sheet = resubmitted.asked(job), job.request.sweep, job.request.sheet
+    pictures = several.resolved(several.named(asked, across=len(sweep[0].values) if len(sweep) > 1 else None), one)
     if isinstance(job, NewResolvedJob):
         before = resubmitted.pictures(job.request)
         pictures = [resubmitted.noted(now, then) for now, then in zip(pictures, before, strict=True)]
-    request = sheets.added(several.as_one(pictures), job.request.sheet)
+    request = sheets.added(several.as_one(pictures, sweep), sheet)
     return Submission(
         client=client,
         key=job.key,
@@ -77,7 +88,7 @@ def image_submission(
         private=job.private,
         request=request,
         content=None,
-        rows=new_rows(request, work=tiles.work),
+        rows=new_rows(request),
         input_ids=sources.ids,
     )
 
@@ -97,6 +108,8 @@ def resolve_image(
     sources = sources or Sources()
     model = choose_model(request, catalogue, default_model)
     entry = model.entry
+    words = chance.draw(request, layers.usual_negative(request.layers, entry), library)
+    request = words.request
     files = Files(library=library, styles=styles or StyleLibrary(), downloads=catalogue.downloads_allowed)
     chosen = _choose(request, entry, sources, files)
     problems = [
@@ -108,6 +121,7 @@ def resolve_image(
         *chosen.size.problems,
         *chosen.enlarged.problems,
         *_nothing_to_draw(request),
+        *_no_film(request),
         *chosen.style.problems,
         *chosen.wanted.problems,
         *chosen.steering.problems,
@@ -119,7 +133,8 @@ def resolve_image(
         raise Refused([bad])
     notes = [*pictures.notes(sources), *([said] if said is not None else [])]
     resolved = _resolved(request, entry, chosen, sources, notes=notes)
-    return resolved.model_copy(update={"notes": (*model.notes, *resolved.notes)}) if model.notes else resolved
+    more = {"chance": words.drawn_from, "notes": (*model.notes, *words.notes, *resolved.notes)}
+    return resolved.model_copy(update=more)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -233,11 +248,13 @@ def _resolved(
         upscale=enlarged.upscale,
         expand=chosen.expand.wanted,
         expansion=expansions.before(request),
+        structure=structures.used(request.structure),
         theme=request.theme,
         loras=tuple(chosen.wanted.loras),
         embeddings=tuple(chosen.wanted.embeddings),
         safety=request.safety,
         preview=request.preview and not request.safety,
+        film=request.film and not request.safety,
         describe=request.describe,
         notes=(
             *chosen.left_out,
@@ -251,6 +268,7 @@ def _resolved(
             *chosen.expand.notes,
             *chosen.steering.notes,
             *([NO_PREVIEWS] if request.preview and request.safety else []),
+            *([NO_FILM] if request.film and request.safety else []),
             *chosen.wanted.notes,
         ),
         asked=request.asked,
@@ -272,3 +290,7 @@ def _nothing_to_draw(request: ImageRequest) -> list[FieldProblem]:
     if request.prompt.strip() or request.upscale is not None:
         return []
     return [problem("prompt", "empty", "Say what to draw.")]
+
+
+def _no_film(request: ImageRequest) -> list[FieldProblem]:
+    return [problem("film", "film_of_upscaled", NO_FILM_OF_UPSCALED)] if request.film and request.upscale else []

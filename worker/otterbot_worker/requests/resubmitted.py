@@ -9,11 +9,12 @@ from typing import Any
 from ..schemas.new_jobs import NewImageJob, NewResolvedJob
 from ..schemas.requests import ImageRequest
 from ..schemas.resolved import ResolvedExpansion, ResolvedRequest
+from . import chance, structures
 from .refusal import Refused, problem
 
 _AS_THEY_ARE = (
     "prompt", "negative_prompt", "model", "steps", "guidance_scale", "sampler", "seed", "count", "strength", "theme",
-    "safety", "preview", "expand", "describe",
+    "safety", "preview", "film", "expand", "describe",
 )  # fmt: skip
 """Fields that are equal in a request and a resolved request. The size is as well, except with ``upscale``."""
 
@@ -25,7 +26,7 @@ def asked(job: NewImageJob | NewResolvedJob) -> list[ImageRequest]:
     :raises pydantic.ValidationError: :raises Refused:
     """
     if isinstance(job, NewImageJob):
-        return [job.request]
+        return [structures.as_sentence(job.request)]
     given = job.model_dump(include={"key", "owner", "room", "private"})
     found = [
         NewImageJob.model_validate({**given, "kind": "image", "request": _explicit(before)}).request
@@ -64,6 +65,9 @@ def _explicit(before: ResolvedRequest) -> dict[str, Any]:
         fields["control"] = control.model_dump(include={"kind", "id", "scale", "start", "end"})
     if (hires := before.hires) is not None:
         fields["hires"] = hires.model_dump(include={"scale", "strength", "steps", "upscaler"})
+    if before.structure is not None:
+        fields["structure"] = before.structure.model_dump()  # its sentence was made once, and stays
+    fields["chance"] = chance.as_they_are(before)
     if (expansion := before.expansion) is not None:
         fields["expansion"] = expansion.model_dump(include={"prompt", "model"})
     return {**fields, "asked": before.asked}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ..schemas.jobs import FieldProblem
 from ..schemas.requests import ImageRequest
-from ..schemas.resolved import ResolvedRequest, joined
+from ..schemas.resolved import ResolvedRequest, UsedAxis, field_name, joined
 from .refusal import Refused, problem
 
 LARGEST = 256 * 1024
@@ -24,6 +24,11 @@ class One:
     name: str
     """In problems: its number, or what it is called on a sheet."""
     request: ImageRequest
+
+
+def named(pictures: Sequence[ImageRequest], *, across: int | None) -> list[One]:
+    """``across``: how many stand side by side, where they are fields of a grid with titles."""
+    return [One(name=field_name(index, across), request=one) for index, one in enumerate(pictures)]
 
 
 def resolved(pictures: Sequence[One], resolve: Callable[[ImageRequest], ResolvedRequest]) -> list[ResolvedRequest]:
@@ -47,11 +52,11 @@ def resolved(pictures: Sequence[One], resolve: Callable[[ImageRequest], Resolved
     return found
 
 
-def as_one(pictures: Sequence[ResolvedRequest]) -> ResolvedRequest:
+def as_one(pictures: Sequence[ResolvedRequest], sweep: Sequence[UsedAxis] = ()) -> ResolvedRequest:
     """The request of the whole job. :raises Refused: it is too large to be kept"""
     if len(pictures) == 1:
         return pictures[0]
-    whole = joined(pictures)
+    whole = joined(pictures, sweep)
     if len(json.dumps(whole.model_dump(mode="json"))) > LARGEST:
         sentence = "These pictures differ in too many words for one request; ask for fewer, or with fewer words."
         raise Refused([problem("prompt", "too_long", sentence)])

@@ -65,7 +65,7 @@ def _of_request(wanted: Sequence[str | StyleWords], chosen: ChosenStyles, librar
         if not _add(one, chosen, library):
             assert isinstance(one, str), "words need not be found"
             near = library.near(one)
-            chosen.problems.append(problem(f"style.{number}", "unknown_style", UNKNOWN, near=near))
+            chosen.problems.append(problem(f"style.{number}", "unknown_style", UNKNOWN, number=number, near=near))
 
 
 def _of_layers(request: ImageRequest, chosen: ChosenStyles, library: StyleLibrary) -> None:

@@ -17,6 +17,7 @@ from ..gpu.process import GpuProcess
 from ..queue import disk, schedule
 from ..queue.model import Kind, Row, RowKind, StoredJob
 from ..schemas.jobs import Pause
+from . import eta
 from .descriptions import DescriptionRunner
 from .expansions import PromptRunner
 from .held import HeldRows
@@ -58,6 +59,7 @@ class Dispatcher:
         self._turns = turns
         self._descriptions = descriptions
         self._bounds = bounds
+        self._costs = eta.Costs(shared.speeds)
         self._idle_unload = idle_unload
         self._drew = time.monotonic()
         """When the GPU process was last of use."""
@@ -214,11 +216,11 @@ class Dispatcher:
             return None
         choice = schedule.choose(
             heads,
-            resident=self._card.resident,
-            chatting=lane.name == "card" and self._card.holder in ("chat", "both"),
+            on_card=self._on_card(lane),
             served=await self._store.served(),
             now=time.time(),
             bounds=self._bounds,
+            costs=self._costs,
             skip=held,
         )
         if choice is None or self._stopping or self._pausing.state.paused:
@@ -226,7 +228,12 @@ class Dispatcher:
         kind = next(head.kind for head in heads if head.seq == choice.seq)
         # A prompt that is written beside a picture takes nobody's turn.
         served = kind != "prompt" or lane.name == "card"
-        return await self._store.claim(choice.seq, choice.overtaken, time.time(), served=served)
+        return await self._store.claim(choice.seq, choice.overtaken, time.time(), seconds=choice.seconds, served=served)
+
+    def _on_card(self, lane: Lane) -> schedule.OnCard:
+        if lane.name == "beside":
+            return schedule.OnCard(beside=True)
+        return schedule.OnCard(image=self._card.resident, chat=self._card.holder in ("chat", "both"))
 
     def _held(self) -> frozenset[RowKind]:
         """No prompt is written for pictures that cannot be drawn."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ..queue.heads import NEVER, Group, Service
 from ..queue.schedule import Owner
-from ..queue.store import Group
 
 NEWEST = 0.25
 """Weight of a new measurement, once there are some."""
@@ -33,6 +33,10 @@ class Speeds:
     def get(self, name: str) -> float | None:
         found = self._known.get(name)
         return found[0] if found else self._guessed.get(name)
+
+    def measured(self, name: str) -> tuple[float, int] | None:
+        """As it is stored."""
+        return self._known.get(name)
 
     def guess(self, name: str, value: float) -> None:
         """A provisional value from a running picture; counts until there is a measurement."""
@@ -69,8 +73,30 @@ def turn_name(model: str, kind: str = "chat") -> str:
     return f"{kind}/{model}/turn"
 
 
+CHAT_LOAD = "chat/load"
+"""Seconds until a language model could answer."""
 PROMPT = "prompt"
 """Seconds in which a language model writes a prompt."""
+
+
+USUAL = {"image": 15.0, "chat": 10.0, "prompt": 10.0, "describe": 15.0}
+"""Seconds of a row where nothing was measured."""
+USUAL_LOAD = {"image": 20.0, "chat": 10.0, "prompt": 10.0}
+
+
+class Costs:
+    """What rows cost, for the schedule (:class:`~..queue.schedule.Costs`), which needs a number always."""
+
+    def __init__(self, speeds: Speeds) -> None:
+        self._speeds = speeds
+
+    def row(self, kind: str, model: str, work: float) -> float:
+        known = self._speeds.get(PROMPT) if kind == "prompt" else self._speeds.row_seconds(kind, model, work)
+        return known or USUAL.get(kind, 0.0)
+
+    def load(self, kind: str, model: str) -> float:
+        measured = self._speeds.load_seconds(model) if kind == "image" else self._speeds.get(CHAT_LOAD)
+        return measured or USUAL_LOAD.get(kind, 0.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +114,7 @@ class Line:
     the owners to ask.
     """
 
-    def __init__(self, groups: Sequence[Group], served: Mapping[Owner, float], speeds: Speeds) -> None:
+    def __init__(self, groups: Sequence[Group], served: Mapping[Owner, Service], speeds: Speeds) -> None:
         first: dict[Owner, int] = {}
         images: dict[Owner, list[Group]] = {}
         self._turns: dict[Owner, int] = {}
@@ -104,7 +130,7 @@ class Line:
             one = speeds.row_seconds(group.kind, group.model, 0.0)
             self._turns_known &= one is not None
             self._turn_seconds += (one or 0.0) * group.count
-        order = sorted(first, key=lambda owner: (served.get(owner, float("-inf")), first[owner]))
+        order = sorted(first, key=lambda owner: (served.get(owner, NEVER).at, first[owner]))
         self._rank = {owner: rank for rank, owner in enumerate(order)}
         self._people = {
             owner: _Person(

@@ -114,7 +114,7 @@ class PromptRunner:
         async def write(request: ResolvedRequest) -> ResolvedRequest:
             return await self._with_prompts(row, request, backend, load_beside=loads, with_card=with_card)
 
-        return joined(await _each(request, write)) if request.each else await write(request)
+        return joined(await _each(request, write), request.sweep) if request.each else await write(request)
 
     async def _with_prompts(
         self, row: Row, request: ResolvedRequest, backend: ChatBackend, *, load_beside: bool, with_card: bool
@@ -227,7 +227,7 @@ def _unwritten(request: ResolvedRequest, why: str) -> ResolvedRequest:
     said = f"The prompt was not expanded: {why}"
     if request.each:
         pictures = [request.single(index) for index in range(request.count)]
-        return joined([_unwritten(one, why) if one.expand else one for one in pictures])
+        return joined([_unwritten(one, why) if one.expand else one for one in pictures], request.sweep)
     return request.model_copy(update={"expand": False, "notes": (*request.notes, said)})
 
 

@@ -89,6 +89,7 @@ def task(
         **dict(picture),
         "prompt": lora_tags(picture.prompt).text,
         "expansion": None,  # the prompts of the other pictures
+        "chance": None,  # the words that were not drawn
         "styles": (),
         "styled": None,  # the styles stand around the prompts
         "init_image": needed.init_image,

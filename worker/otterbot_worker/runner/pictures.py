@@ -12,7 +12,7 @@ from collections.abc import Callable
 from ..archive import Archive, Stored
 from ..errors import CANNOT_LOOK, Cancelled, CannotLook, JobFailed
 from ..gpu.messages import Draw, Drawn
-from ..gpu.process import GpuProcess
+from ..gpu.process import GpuProcess, OnPreview
 from ..inputs.files import InputFiles
 from ..models.catalogue import Catalogue
 from ..models.entries import ModelEntry
@@ -27,6 +27,7 @@ from . import beside, eta, needed_files, results, taking
 from .countdown import Countdown
 from .lease import CardTaken
 from .oom_history_store import OomHistory
+from .reel import Reel, reel_notes
 from .runner_common import HandBack, Shared, failure, internal
 from .unbroken import unbroken
 
@@ -92,7 +93,8 @@ class PictureRunner:
         await self._slots.acquire()
         output = self._archive.scratch(row.task_id)
         task = needed_files.task(row, job, needed, output=output, oom_history=oom_history, peaks=peaks)
-        preview = self._previewer(row) if task.preview else None
+        reel = Reel()
+        preview = self._previewer(row, reel, live=task.preview) if task.preview or task.film else None
         try:
             if interrupted():
                 raise Cancelled
@@ -109,7 +111,8 @@ class PictureRunner:
             raise
         steps = tiles.steps(task)
         report(Progress(phase="saving", step=steps, steps=steps))
-        saving = asyncio.create_task(self._save(row, job, drawn, countdown, needed.entry), name=f"save {row.task_id}")
+        saved = self._save(row, job, drawn, countdown, needed.entry, reel)
+        saving = asyncio.create_task(saved, name=f"save {row.task_id}")
         self._saving.add(saving)
         saving.add_done_callback(self._saved)
 
@@ -122,9 +125,7 @@ class PictureRunner:
         while self._saving:
             await asyncio.wait(self._saving)
 
-    async def _draw(
-        self, task: Draw, report: Callable[[Progress], None], preview: Callable[[bytes], None] | None
-    ) -> Drawn:
+    async def _draw(self, task: Draw, report: Callable[[Progress], None], preview: OnPreview | None) -> Drawn:
         try:
             return await (
                 self._gpu.draw(task, report, preview) if preview is not None else self._gpu.draw(task, report)
@@ -171,10 +172,14 @@ class PictureRunner:
 
         return report
 
-    def _previewer(self, row: Row) -> Callable[[bytes], None]:
-        """The callback for previews: stores each, and reports progress with the new number of previews."""
+    def _previewer(self, row: Row, reel: Reel, *, live: bool) -> OnPreview:
+        """The callback for previews: keeps those of a film; with ``live`` stores each, and reports progress with the
+        new number of previews."""
 
-        def show(jpeg: bytes) -> None:
+        def show(jpeg: bytes, frame: int) -> None:
+            reel.add(jpeg, frame)
+            if not live:
+                return
             self._live.put_preview(row.job_id, row.idx, jpeg)
             if (progress := self._live.get(row.job_id, row.idx)) is not None:
                 shown = progress.model_copy(update={"preview": self._live.previews(row.job_id, row.idx)})
@@ -195,7 +200,9 @@ class PictureRunner:
             return
         self._broken(error)
 
-    async def _save(self, row: Row, job: StoredJob, drawn: Drawn, countdown: Countdown, entry: ModelEntry) -> None:
+    async def _save(
+        self, row: Row, job: StoredJob, drawn: Drawn, countdown: Countdown, entry: ModelEntry, reel: Reel
+    ) -> None:
         """Archive a drawn picture and finish its row. Only database errors are raised."""
         now, picture = time.time(), job.pictures.picture(row.idx)
         record = results.record(row, job, drawn, took=now - (row.claimed_at or now))
@@ -209,6 +216,7 @@ class PictureRunner:
                 private=job.private,
                 created_at=now,
                 client=job.client,
+                frames=reel.frames(picture),
             )
         except JobFailed as error:
             await self._fail(row, failure(error))
@@ -251,6 +259,8 @@ class PictureRunner:
             *sampling_steps.notes(picture, entry.limits.size_multiple),
             *drawn.notes,
         ]
+        if picture.film and stored.film is None:
+            notes += reel_notes(notes)
         result = results.image_result(stored, record, notes, drawn.alt)
         if not await surely(lambda: self._store.succeed(row, result, image, time.time()), ended=self._ended):
             await self._archive.delete(stored.relpath)

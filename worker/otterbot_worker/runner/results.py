@@ -10,7 +10,7 @@ from ..chat import description
 from ..gpu.messages import Drawn, UsedControlNet
 from ..prompts import PARSER
 from ..queue.model import ImageRow, Row, StoredJob
-from ..schemas.records import ImageResult, Record, Thumbnail, Used, UsedControl, UsedHires
+from ..schemas.records import Film, ImageResult, Record, Thumbnail, Used, UsedControl, UsedHires
 from ..schemas.resolved import ResolvedControl, ResolvedExpansion, UsedExpansion
 
 
@@ -20,6 +20,8 @@ def record(row: Row, job: StoredJob, drawn: Drawn, *, took: float) -> Record:
     used = Used(
         prompt=request.prompt,
         expansion=_expansion(request.expansion),
+        structure=request.structure,
+        chance=request.chance,
         negative_prompt=request.negative_prompt,
         model=request.model,
         model_hash=drawn.model_hash,
@@ -101,6 +103,7 @@ def image_result(stored: Stored, record: Record, notes: list[str], alt: str = ""
         blurhash=stored.blurhash,
         thumbnail=Thumbnail(**asdict(stored.thumbnail)),
         record=record,
+        film=None if stored.film is None else Film(**asdict(stored.film)),
         notes=notes,
         alt=description.clean(alt) or None,
     )

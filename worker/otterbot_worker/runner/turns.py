@@ -163,9 +163,12 @@ class TurnRunner:
         log.info("chat answered", extra={"job": row.job_id, "took": outcome.took, "complete": outcome.complete})
         self._measures.finished.labels("chat", "succeeded").inc()
         self._measures.turn_seconds.observe(outcome.took)
-        for name in {eta.turn_name(row.model), eta.turn_name(outcome.model)}:
+        measured = {name: self._speeds.add(name, outcome.took) for name in _turn_names(row, outcome)}
+        if (load := self._speeds.measured(eta.CHAT_LOAD)) is not None:
+            measured[eta.CHAT_LOAD] = load
+        for name, average in measured.items():
             with forgone():
-                await self._store.set_speed(name, *self._speeds.add(name, outcome.took))
+                await self._store.set_speed(name, *average)
 
     def _text(self, row: Row, text: str) -> None:
         self._live.text[row.job_id] = text
@@ -174,14 +177,23 @@ class TurnRunner:
     def _reporter(self, row: Row) -> Callable[[str], None]:
         expected = self._speeds.get(eta.turn_name(row.model))
         at = None if expected is None else time.monotonic() + expected
+        loading: float | None = None
 
         def report(phase: str) -> None:
+            nonlocal loading
+            if loading is not None and phase in ("thinking", "streaming"):
+                self._speeds.add(eta.CHAT_LOAD, time.monotonic() - loading)
+            loading = time.monotonic() if phase == "loading" else None
             left = None if at is None else round(max(0.0, at - time.monotonic()), 1)
             progress = Progress.model_validate({"phase": phase, "attempt": row.attempt, "eta_s": left})
             self._live.put(row.job_id, row.idx, progress)
             self._listener.progressed(row.client, row.job_id, row.idx, progress)
 
         return report
+
+
+def _turn_names(row: Row, outcome: ChatOutcome) -> set[str]:
+    return {eta.turn_name(row.model), eta.turn_name(outcome.model)}
 
 
 def _model(row: Row, job: StoredJob) -> str | None:

@@ -21,8 +21,8 @@ class FieldProblem(Sent):
     details: dict[str, int | float | str | list[str]] = {}
     """What a client needs that says it in words of its own; only the worker's own names and numbers. ``model``: the
     chosen one; ``least``, ``most``; ``width``, ``height``: the closest size that is drawn; ``near``: names like the one
-    that nobody knows, ``known``: all there are; ``problem``: what is wrong with a model; ``pictures``: which of a job's
-    pictures it is wrong with, where not all of them."""
+    that nobody knows, ``number``: which of several that is, from 0; ``known``: all there are; ``problem``: what is
+    wrong with a model; ``pictures``: which of a job's pictures it is wrong with, where not all of them."""
 
 
 class Problem(Sent):
@@ -34,6 +34,7 @@ class Problem(Sent):
     code: str
     """Stable, for programs: ``unauthorized``, ``invalid_request``, ``unknown_model``, ``key_reused``, ``queue_full``,
     ``owner_queue_full``, ``disk_full``, ``not_found``, ``no_preview`` (not yet, or not any more), ``image_gone``,
+    ``no_film`` (of this picture),
     ``input_gone`` (send the picture again), ``cannot_describe`` (nothing here sees pictures; what to install),
     ``picture_unreadable``, ``picture_too_large``, ``picture_too_small``, ``picture_too_complex``, ``picture_cut_off``,
     ``too_large``,

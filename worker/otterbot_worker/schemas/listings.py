@@ -183,6 +183,25 @@ class Styles(Sent):
     styles: list[Style]
     """The operator's first, then those that ship with the worker. Of two with one name the first counts."""
     problems: list[StyleFile] = []
+    whole: bool = True
+    """``false``: a file or the folder could not be looked at, so there may be more."""
+
+
+class Wildcard(Sent):
+    """A file in the folder of wildcards."""
+
+    name: str
+    """``__name__`` in a prompt; ``animals/sea`` of a file in a folder. Of a file that cannot be called (``problem``) it
+    is what can be shown of its name."""
+    lines: int
+    """That may be drawn."""
+    usable: bool
+    problem: str | None = None
+    """Why it cannot be used, or which of its lines cannot, as the end of a sentence that begins with its name."""
+
+
+class Wildcards(Sent):
+    wildcards: list[Wildcard]
 
 
 class ExplainedFragment(Sent):
@@ -202,7 +221,25 @@ class ExplainedLora(Sent):
     weight: float
 
 
+class ExplainedChance(Sent):
+    """Something in a prompt that is drawn by chance."""
+
+    options: list[str] = []
+    """Alternatives as they are written, those that come at all; the first 20."""
+    there: int
+    """How many there are: alternatives, or lines of files."""
+    wildcard: str | None = None
+    """What is drawn is a line of these files: the name as it is called."""
+    least: int = 1
+    most: int = 1
+    """How many are drawn."""
+    joiner: str = ", "
+
+
 class ExplainedPrompt(Sent):
+    drawn: str | None = None
+    """What was drawn with the seed, where something is drawn by chance: this is what is explained."""
+    chance: list[ExplainedChance] = []
     kind: Literal["plain", "and", "blend"]
     fragments: list[ExplainedFragment]
     """What the text encoder is given, in order."""
@@ -213,7 +250,7 @@ class ExplainedPrompt(Sent):
     """Notations that were recognised: ``emphasis``, ``number``, ``signs``, ``BREAK``, ``AND``, ``schedule``,
     ``alternation``, ``and``, ``blend``, ``malformed``, ``clamped`` (a weight beyond 0 to 2), ``dash`` (a long dash
     behind a word, read as ``--``), ``untaken`` and ``odd`` (what looks like a weight and is none), ``lora``,
-    ``double_colon``, ``wildcard``, ``tag``, ``regions`` and ``AND_`` (what other programs know) …"""
+    ``double_colon``, ``variable``, ``tag``, ``regions`` and ``AND_`` (what other programs know), ``chance`` …"""
     notes: list[str]
     """What is not done as written, as sentences."""
 

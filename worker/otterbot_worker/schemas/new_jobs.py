@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field
 
 from .base import Name, Received
 from .requests import MAX_COUNT, MAX_PICTURES, ChatRequest, DescribeRequest, ImageRequest, Prompt
-from .resolved import Differences, ResolvedExpansion, ResolvedRequest
+from .resolved import Differences, ResolvedExpansion, ResolvedRequest, UsedAxis, UsedChance
 
 JobKey = Annotated[str, Field(min_length=8, max_length=128, pattern=r"^[A-Za-z0-9_.:-]+$")]
 Note = Annotated[str, Field(max_length=2_000)]
@@ -37,6 +37,13 @@ class ExpandedBefore(ResolvedExpansion):
     prompts: Annotated[tuple[Prompt, ...], Field(max_length=MAX_COUNT)] = ()
 
 
+class ChanceBefore(UsedChance):
+    model_config = ConfigDict(extra="forbid")
+
+    prompt: Prompt | None = None
+    negative_prompt: Prompt | None = None
+
+
 class ResolvedBefore(ResolvedRequest):
     """``Job.resolved`` as it was told once, with the ids of pictures that are here now. Nothing in it is believed: what
     it names is held against the catalogue as if somebody had asked for it, and what follows from that is found anew."""
@@ -46,9 +53,12 @@ class ResolvedBefore(ResolvedRequest):
 
     expansion: ExpandedBefore | None = None
     """Its prompts are drawn as they are."""
+    chance: ChanceBefore | None = None
+    """Its words are drawn as they are."""
     notes: Annotated[tuple[Note, ...], Field(max_length=100)] = ()
     """They are said again, with what is another one by now."""
     each: Annotated[tuple[Differences, ...], Field(max_length=MAX_PICTURES)] = ()
+    sweep: Annotated[tuple[UsedAxis, ...], Field(max_length=2)] = ()
 
 
 class NewResolvedJob(_NewJob):

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Literal
 
 from .base import Sent
-from .resolved import Asked, UsedEmbedding, UsedExpansion, UsedLora, UsedStyle, UsedVariation, UsedWords
+from .resolved import Asked, UsedChance, UsedEmbedding, UsedExpansion, UsedLora, UsedStyle, UsedVariation, UsedWords
 from .settings import Settings
+from .structure import UsedStructure
 
 
 class Thumbnail(Sent):
@@ -16,6 +17,19 @@ class Thumbnail(Sent):
     mimetype: str
     sha256: str | None = None
     """Of the file, in hex; not in old jobs."""
+
+
+class Film(Sent):
+    """The early steps and the finished picture as an animated WebP: ``GET /v1/images/{id}/film``."""
+
+    width: int
+    height: int
+    size: int
+    mimetype: str
+    sha256: str
+    """Of the file, in hex."""
+    frames: int
+    """How many images it shows one after another, the finished picture included."""
 
 
 class UsedControl(Sent):
@@ -105,8 +119,12 @@ class Used(Settings, Sent):
     of 8 bits (the last one) make a slightly other picture; empty in old records."""
     parser: str
     versions: dict[str, str]
+    chance: UsedChance | None = None
+    """Where words were drawn by chance: what from."""
     expansion: UsedExpansion | None = None
     """Where a language model wrote the prompt: what it was asked with."""
+    structure: UsedStructure | None = None
+    """The keys that the prompt was joined of, or that a language model was asked with."""
     styles: list[UsedStyle] = []
     """Put around ``styled``, in order."""
     styled: UsedWords | None = None
@@ -139,6 +157,8 @@ class ImageResult(Sent):
     record: Record
     notes: list[str] = []
     """What was changed, ignored or fallen back to, as sentences for people."""
+    film: Film | None = None
+    """Where ``request.film`` asked for it; ``notes`` say why there is none. It is deleted with the picture."""
     alt: str | None = None
     """What it shows, where ``request.describe`` asked for that and a captioner could say it: one line of 300 characters
     at most, without markup."""

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from .base import Name, Received
 from .settings import Settings
+from .structure import Structure
 
 MAX_PROMPT = 4_000
 MAX_SEED = 2**32 - 1
@@ -106,6 +107,15 @@ class Expansion(Received):
     """The language model's."""
 
 
+class Chance(Received):
+    """What words were drawn from before, with their choices and wildcards. Where it is said, the words are taken as
+    they are."""
+
+    prompt: Prompt | None = None
+    """The same as the words: nothing was drawn, whatever they look like."""
+    negative_prompt: Prompt | None = None
+
+
 InputId = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -186,12 +196,31 @@ class SheetRequest(Received):
     """Below all of it."""
 
 
+Swept = Literal[
+    "guidance_scale", "steps", "seed", "sampler", "model", "strength", "style", "size", "lora", "variation", "hires",
+    "clip_skip", "words",
+]  # fmt: skip
+SweptValue = int | float | Annotated[str, Field(max_length=1_000)] | tuple[int, int] | Styles
+
+
+class SweepAxis(Received):
+    """One setting with the values that take the place of the request's. Bounds are those of the request's field."""
+
+    field: Swept
+    """``size``: width and height. ``lora``: the weight of a LoRA of the prompt, 0 without it. ``variation`` and
+    ``hires``: their strength; the request says the rest. ``words``: the first value stands in the prompt, and each
+    takes its place, with the brackets and weights around it; ``""`` takes it out."""
+    values: Annotated[tuple[SweptValue, ...], Field(min_length=2, max_length=MAX_PICTURES)]
+    name: Name | None = None
+    """Of the LoRA; absent, where the prompt has one only."""
+
+
 class ImageRequest(ImageOptions):
     """A picture request. The client draws the seed, so that a worker that has forgotten
     everything draws the same picture when the same request is submitted again."""
 
     prompt: Prompt
-    """Only with ``upscale`` it may be empty."""
+    """Only with ``upscale`` or ``structure`` it may be empty."""
     seed: Annotated[int, Field(ge=0, le=MAX_SEED)]
     count: Annotated[int, Field(ge=1, le=MAX_COUNT)] = 1
     layers: Annotated[tuple[Layer, ...], Field(max_length=8)] = ()
@@ -211,6 +240,14 @@ class ImageRequest(ImageOptions):
     expansion: Expansion | None = None
     """Where the prompt comes from, if a language model wrote it before: kept in the record. Not with ``expand``, which
     makes another one."""
+    structure: Structure | None = None
+    """The prompt by keys. ``prompt`` is joined of it, and ``negative_prompt`` where it says one, whatever those say
+    themselves (a client may send there what it would ask of a worker without the feature ``structure``). With
+    ``expansion`` the prompt stands, and with ``chance`` the words that it is about: the structure is what they are
+    of."""
+    chance: Chance | None = None
+    """Where the words come from, if they were drawn before; kept in the record. All others are drawn by the picture's
+    seed: choices and wildcards in them."""
     theme: Annotated[str | None, Field(max_length=64)] = None
     """Names the files; the first words of the prompt where it is absent."""
     safety: bool = False
@@ -221,10 +258,17 @@ class ImageRequest(ImageOptions):
     drawn_before: Annotated[str | None, Field(max_length=64)] = None
     """The id of the picture that this request makes again. Where it is still here, was drawn for the same room, and its
     record says the same, the job has it at once; else it is drawn. Of one picture only."""
+    film: bool = False
+    """The early steps and the finished picture as one short animated WebP (`ImageResult.film`), kept beside the
+    picture. Not with ``upscale``, and none where ``safety`` is set: the checker has not seen them."""
     sheet: SheetRequest | None = None
     """All of its pictures are put on one contact sheet as well, when the last of them is done (``Job.sheet``)."""
     describe: bool = False
     """Once it is drawn, the captioner says what the picture shows (``ImageResult.alt``), where there is one."""
+    sweep: Annotated[tuple[SweepAxis, ...], Field(max_length=2)] = ()
+    """One picture for each value of a setting, or for each pair of two: the first one goes across, the second one down,
+    and pictures are counted row by row. What takes long to change (a model, LoRAs, the size) changes least often while
+    they are drawn."""
     asked: ImageOptions = ImageOptions()
     """Only what the person typed; kept in the record, so that a later change of model can
     return everything else to that model's defaults."""
@@ -263,5 +307,7 @@ class PauseRequest(Received):
 class ExplainRequest(Received):
     prompt: Prompt
     negative_prompt: Prompt | None = None
+    seed: Annotated[int, Field(ge=0, le=MAX_SEED)] = 0
+    """By which choices and wildcards are drawn."""
     style: Styles = ()
     """Explained is what they make of the prompts."""

@@ -15,6 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, JsonValue, PlainSer
 
 from .requests import MAX_SEED, ImageOptions
 from .settings import Settings
+from .structure import UsedStructure
 from .style_words import Words, styled
 
 Pair = tuple[int, int]
@@ -96,10 +97,27 @@ class UsedExpansion(Fixed):
     """The language model's name."""
 
 
+class UsedChance(Fixed):
+    """Words were drawn by chance, by the picture's seed."""
+
+    prompt: str | None = None
+    """What the prompt was drawn from; ``null``: it is nobody's draw."""
+    negative_prompt: str | None = None
+
+
 class ResolvedExpansion(UsedExpansion):
     prompts: tuple[str, ...] = ()
     """What it wrote: picture k has the one after the one of picture k - 1, and from the last one on the first again.
     Empty: ``prompt`` of the request is what it wrote, in an earlier request."""
+
+
+class UsedAxis(Fixed):
+    """One direction of a sweep."""
+
+    field: str
+    name: str | None = None
+    """Of the LoRA."""
+    values: tuple[JsonValue, ...]
 
 
 class ResolvedControl(Fixed):
@@ -158,10 +176,15 @@ class ResolvedSheet(Fixed):
 
     def name(self, index: int) -> str:
         """What the field of picture ``index`` is called."""
-        if not (self.column_titles and self.row_titles):
-            return str(index + 1)
-        row, column = divmod(index, self.columns)
-        return f"{column_letters(column)}{row + 1}"
+        return field_name(index, self.columns if self.column_titles and self.row_titles else None)
+
+
+def field_name(index: int, across: int | None) -> str:
+    """``2``, or with so many pictures in a row ``B3``, which is the third one of the second column."""
+    if across is None:
+        return str(index + 1)
+    row, column = divmod(index, across)
+    return f"{column_letters(column)}{row + 1}"
 
 
 def column_letters(column: int) -> str:
@@ -234,6 +257,10 @@ class ResolvedRequest(Settings, Fixed):
     expand: bool = False
     """A language model is still to write the prompt; ``false`` once it has, or could not."""
     expansion: ResolvedExpansion | None = None
+    structure: UsedStructure | None = None
+    """What the prompt was joined of, or a language model asked with."""
+    chance: UsedChance | None = None
+    """What ``prompt`` and ``negative_prompt`` were drawn from; ``null``: nothing was drawn."""
     theme: str | None = None
     """Names the files."""
     loras: tuple[UsedLora, ...] = ()
@@ -243,6 +270,8 @@ class ResolvedRequest(Settings, Fixed):
     """The safety checker has to look at the picture before it is kept."""
     preview: bool = False
     """Small previews while it is drawn."""
+    film: bool = False
+    """The early steps and the picture as an animation."""
     describe: bool = False
     """The captioner says what it shows, once it is drawn."""
     sheet: ResolvedSheet | None = None
@@ -253,6 +282,9 @@ class ResolvedRequest(Settings, Fixed):
     each: tuple[Differences, ...] = ()
     """Where its pictures differ in more than their seed: what each has in place of this request's. Each is a request of
     its own (`picture`), and this one is the first one's, with the notes that all have."""
+
+    sweep: tuple[UsedAxis, ...] = ()
+    """What the pictures of ``each`` differ in, across and down: they are the fields of a grid, row by row."""
 
     def picture(self, index: int) -> ResolvedRequest:
         """The request of one of its pictures, which may differ in everything where ``each`` says so. Else each has the
@@ -282,7 +314,7 @@ class ResolvedRequest(Settings, Fixed):
 
         :raises ValidationError: a client sent something that makes no request
         """
-        whole = self.model_dump(mode="json", exclude={"each", "count"})
+        whole = self.model_dump(mode="json", exclude={"each", "count", "sweep"})
         return self.model_validate({**whole, **self.each[index]})
 
     def _prompt(self, index: int) -> str:
@@ -290,7 +322,7 @@ class ResolvedRequest(Settings, Fixed):
         return written[index % len(written)] if written else self.prompt
 
 
-def joined(pictures: Sequence[ResolvedRequest]) -> ResolvedRequest:
+def joined(pictures: Sequence[ResolvedRequest], sweep: Sequence[UsedAxis] = ()) -> ResolvedRequest:
     """One request of several that are one picture each; `ResolvedRequest.single` gives them back."""
     first = pictures[0]
     notes = tuple(note for note in first.notes if all(note in one.notes for one in pictures))
@@ -300,7 +332,7 @@ def joined(pictures: Sequence[ResolvedRequest]) -> ResolvedRequest:
         {name: value for name, value in one.model_dump(mode="json").items() if value != common[name]}
         for one in pictures
     )
-    return whole.model_copy(update={"count": len(pictures), "each": each})
+    return whole.model_copy(update={"count": len(pictures), "each": each, "sweep": tuple(sweep)})
 
 
 class ResolvedChat(Fixed):

@@ -96,7 +96,7 @@ def _draw(
     """One tile's latents, or ``None``: there are several, and their pixels are the drawing's."""
     grid = tiles.grid(size, (tile[0], tile[1]), drawing.loaded.entry.limits.size_multiple)
     drawer = drawing if len(grid) == 1 else replace(drawing, previews=None)
-    if drawing.previews is not None and len(grid) > 1:
+    if drawing.task.preview and drawing.previews is not None and len(grid) > 1:
         drawing.notes.append("There were no previews of what was drawn in tiles.")
     if drawing.loaded.entry.whole_only and len(grid) > 1:
         task = drawing.task.model_copy(update={"guidance_scale": UNGUIDED})

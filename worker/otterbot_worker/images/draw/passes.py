@@ -102,11 +102,18 @@ class Steps:
         self._done = 0
         self._ahead = sum(one.steps for one in passes)
         """Expected steps of the runs that have not begun."""
+        self._expected = max(1, self._ahead)
+        """Steps of all runs, as far as is known by now."""
         monitor.progress("denoising", 0, self._ahead)
 
     @property
     def done(self) -> int:
         return self._done
+
+    @property
+    def share(self) -> float:
+        """Which share of all steps is done."""
+        return self._done / self._expected
 
     def begin(self, expected: int) -> OnStep:
         """Begin a run. Returns the step callback for its pipeline."""
@@ -118,7 +125,8 @@ class Steps:
             # Only the running pipeline knows how many steps its sampler takes.
             true = pipe.num_timesteps
             self._done = before + min(index + 1, true)
-            self._monitor.progress("denoising", self._done, before + true + ahead * true // expected)
+            self._expected = before + true + ahead * true // expected
+            self._monitor.progress("denoising", self._done, self._expected)
             return kwargs
 
         return on_step

@@ -43,7 +43,7 @@ def _generate(
     sequence = passes(loaded, task)
     steps = Steps(monitor, sequence)
     embeddings, notes = encode(loaded, task, device, cache)
-    shown, more = previews.begin(loaded, task, device, monitor)
+    shown, more = previews.begin(loaded, task, device, monitor, steps)
     notes += more
     wordless = task.model_copy(update={"prompt": "", "negative_prompt": "", "guidance_scale": UNGUIDED})
     drawing = Drawing(
@@ -66,6 +66,8 @@ def _generate(
         monitor.progress("decoding", steps.done, steps.done)
         pixels, more = decode(loaded, latents, task.seed)
         drawing.notes += more
+    if shown is not None:
+        shown.finish()
     if loaded.refiner is not None:
         notes += _of_refiner(loaded, task)
     return img2img.finish(task, pixels), notes + list(dict.fromkeys(drawing.notes))

@@ -2,7 +2,8 @@
 """Small pictures of the latents while they are drawn: a linear map to colours, no decoder.
 
 A step must not wait for them: on a card the colours are computed and copied asynchronously, and read after a later
-step, at most once every half second. The picture has the same bytes with and without previews.
+step, at most once every half second. For a film there is one behind each step, evenly spread where there are many. The
+picture has the same bytes with and without previews.
 """
 
 from __future__ import annotations
@@ -13,19 +14,22 @@ import math
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from PIL import Image
 
 from ...families import Family, Preview
 from ...gpu.messages import Draw
+from ...sampling import tiles
 from .. import diffusers_private
 from ..load.loaded import Loaded
 from ..monitor import Monitor
 
 SECONDS = 0.5
 """Seconds between two previews."""
+FRAMES = 24
+"""Of a film at most, the finished picture aside."""
 SIDES = (128, 256)
 """Pixels of the longer side, least and most; latents are an eighth of the picture's."""
 QUALITY = 80
@@ -35,16 +39,49 @@ FILE = "preview.json"
 OnStep = Callable[[Any, int, Any, dict[str, Any]], dict[str, Any]]
 
 
-class Previews:
-    """The previews of one picture. Owns at most one copy of latents in transit."""
+class Progress(Protocol):
+    """How far the picture is; ``passes.Steps``."""
 
-    def __init__(self, colours: Preview, monitor: Monitor, device: torch.device) -> None:
+    @property
+    def done(self) -> int: ...
+    @property
+    def share(self) -> float: ...
+
+
+class Film:
+    """Which steps of one picture belong into its film: each, or `FRAMES` that are evenly spread. ``seen``: the share of
+    all steps that previews can show; those of tiles are not shown."""
+
+    def __init__(self, steps: Progress, *, seen: float = 1.0) -> None:
+        self._steps = steps
+        self._seen = seen
+        self._next = 1
+
+    def frame(self) -> int:
+        """The number of the step that is done, where it belongs into the film; else 0."""
+        place = math.floor(self._steps.share / self._seen * FRAMES)
+        if place < self._next or self._next > FRAMES:
+            return 0
+        self._next = place + 1
+        return self._steps.done
+
+
+class Previews:
+    """The previews of one picture. Owns at most one copy of latents in transit.
+
+    ``live``: they are to be looked at meanwhile, each half second."""
+
+    def __init__(
+        self, colours: Preview, monitor: Monitor, device: torch.device, *, live: bool = True, film: Film | None = None
+    ) -> None:
         # Copy now, not in a step: a copy to the card waits for all queued work.
         self._factors = torch.tensor(colours.factors, device=device)
         self._bias = torch.tensor(colours.bias, device=device)
         self._monitor = monitor
+        self._live = live
+        self._film = film
         self._next = time.monotonic() + SECONDS
-        self._coming: tuple[torch.Tensor, torch.cuda.Event | None] | None = None
+        self._coming: tuple[torch.Tensor, torch.cuda.Event | None, int] | None = None
 
     def after(self, on_step: OnStep) -> OnStep:
         """What a pipeline has to call behind each step, with ``on_step`` before it."""
@@ -60,12 +97,21 @@ class Previews:
         """Report the preview that has arrived, and start the next one from these latents (1, channels, height, width)
         when due."""
         self._tell()
-        now = time.monotonic()
-        if self._coming is None and now >= self._next and latents.ndim == 4:
+        if self._coming is not None or latents.ndim != 4:
+            return
+        now, frame = time.monotonic(), self._film.frame() if self._film is not None else 0
+        if frame or (self._live and now >= self._next):
             self._next = now + SECONDS
-            self._coming = self._take(latents)
+            self._coming = *self._take(latents), frame
             if self._coming[1] is None:
                 self._tell()
+
+    def finish(self) -> None:
+        """The last step is done: report what is still on its way, if it belongs into the film."""
+        if self._coming is not None and self._coming[2]:
+            if (arrived := self._coming[1]) is not None:
+                arrived.synchronize()
+            self._tell()
 
     @torch.no_grad()
     def _take(self, latents: torch.Tensor) -> tuple[torch.Tensor, torch.cuda.Event | None]:
@@ -86,18 +132,29 @@ class Previews:
     def _tell(self) -> None:
         if self._coming is None or (self._coming[1] is not None and not self._coming[1].query()):
             return
-        colours, self._coming = self._coming[0], None
-        self._monitor.preview(encode(colours))
+        (colours, _, frame), self._coming = self._coming, None
+        self._monitor.preview(encode(colours), frame)
 
 
-def begin(loaded: Loaded, task: Draw, device: torch.device, monitor: Monitor) -> tuple[Previews | None, list[str]]:
+def begin(
+    loaded: Loaded, task: Draw, device: torch.device, monitor: Monitor, steps: Progress
+) -> tuple[Previews | None, list[str]]:
     """The task's `Previews`, or ``None`` with notes where there can be none."""
-    if not task.preview or task.checker is not None:  # previews are not checked by the safety checker
+    if not (task.preview or task.film) or task.checker is not None:  # the safety checker does not look at them
         return None, []
     colours = colours_of(loaded.family, loaded.pipe.vae)
     if colours is None:
-        return None, [f"There were no previews: what the latents of {loaded.entry.name} look like is not known."]
-    return Previews(colours, monitor, device), []
+        why = f"what the latents of {loaded.entry.name} look like is not known."
+        preview = [f"There were no previews: {why}"] if task.preview else []
+        return None, [*preview, *([f"There is no film: {why}"] if task.film else [])]
+    return Previews(colours, monitor, device, live=task.preview, film=_film(task, steps)), []
+
+
+def _film(task: Draw, steps: Progress) -> Film | None:
+    if not task.film:
+        return None
+    shown = tiles.runs(task)[0].steps if tiles.in_tiles(task) else tiles.steps(task)
+    return Film(steps, seen=shown / max(1, tiles.steps(task)))
 
 
 def encode(colours: torch.Tensor) -> bytes:

@@ -1,0 +1,288 @@
+"""What the schedule is worth: who waits how long, beside first come, first served.
+
+    PYTHONPATH=worker python benchmarks/schedule_simulation.py [--seeds 8] [--lanes 1] [--together]
+
+Real is `choose`; not real are the clock, the cards, and how long things take (the constants below). Every number is a
+share of what plain first come, first served has with the same rows: the mean wait from asking until it is there, that
+of chats, the longest one of anybody, and what loads there are. ``small cases`` compare with the best of all orders.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import random
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from otterbot_worker.queue.heads import Head, Service
+from otterbot_worker.queue.schedule import Bounds, OnCard, choose
+
+BOUNDS = Bounds(picture=120.0, talk=40.0)
+"""As ``queue`` has them in the settings."""
+PICTURE = TURN = 12.0
+LOAD, LLM_LOAD = 20.0, 10.0
+HOURS = 8
+CHAT = "llm"
+"""The model of turns."""
+USES = (0.53, 0.69, 0.81)
+"""Shares of the time in which the card is busy, first come, first served."""
+
+
+@dataclass(kw_only=True)
+class Asked:
+    """A row. Seconds."""
+
+    seq: int
+    owner: str
+    model: str
+    at: float
+    overtaken: float = 0.0
+    done: float = 0.0
+
+    @property
+    def chat(self) -> bool:
+        return self.model == CHAT
+
+    @property
+    def wait(self) -> float:
+        return self.done - self.at
+
+
+class Costs:
+    def row(self, kind: str, model: str, work: float) -> float:
+        return PICTURE if kind == "image" else TURN
+
+    def load(self, kind: str, model: str) -> float:
+        return LOAD if kind == "image" else LLM_LOAD
+
+
+# ---------------------------------------------------------------- what people ask for
+
+
+def people(chance: random.Random, rate: float, *, count: int, chats: float, hours: float = HOURS) -> list[Asked]:
+    """Rows at random moments, ``rate`` a second, of four models and of chats."""
+    found, now = list[Asked](), 0.0
+    while (now := now + chance.expovariate(rate)) < hours * 3600:
+        found.append(_row(chance, now, count, chats))
+    return found
+
+
+def _row(chance: random.Random, at: float, count: int, chats: float) -> Asked:
+    model = CHAT if chance.random() < chats else f"model {chance.randrange(4)}"
+    return Asked(seq=0, owner=f"person {chance.randrange(count)}", model=model, at=at)
+
+
+def household(chance: random.Random, rate: float) -> list[Asked]:
+    return people(chance, rate, count=6, chats=0.25)
+
+
+def talkative(chance: random.Random, rate: float) -> list[Asked]:
+    return people(chance, rate, count=6, chats=0.7)
+
+
+def party(chance: random.Random, rate: float) -> list[Asked]:
+    """Twelve people who ask in bursts of one to seven within a minute."""
+    found, now = list[Asked](), 0.0
+    while (now := now + chance.expovariate(rate / 4)) < HOURS * 3600:
+        found += [_row(chance, now + chance.uniform(0, 60), 12, 0.25) for _ in range(chance.randint(1, 7))]
+    return found
+
+
+def hog(chance: random.Random, rate: float) -> list[Asked]:
+    """Every two hours somebody asks for forty pictures at once; five others go on for the next twenty minutes."""
+    found = list[Asked]()
+    for hour in range(0, 24, 2):
+        found += [Asked(seq=0, owner=f"hog {hour}", model="model 0", at=hour * 3600 + k / 1000) for k in range(40)]
+        others = people(chance, rate * 5 / 6, count=5, chats=0.25, hours=1 / 3)
+        found += [replace(row, at=row.at + hour * 3600) for row in others]
+    return found
+
+
+SCENES: dict[str, tuple[Callable[[random.Random, float], list[Asked]], tuple[float, float, float]]] = {
+    "household, 6 people": (household, (0.0200, 0.0265, 0.0315)),
+    "party, 12 people": (party, (0.0212, 0.0272, 0.0320)),
+    "7 of 10 are chats": (talkative, (0.0275, 0.0355, 0.0415)),
+    "a hog of 40 beside 5": (hog, (0.0200, 0.0260, 0.0310)),
+}
+"""With the rates, in rows a second, that make the three uses of the card with one lane; those of the hog are the
+household's."""
+
+
+# ---------------------------------------------------------------- a run
+
+
+@dataclass(kw_only=True)
+class Lane:
+    free_at: float = 0.0
+    image: str | None = None
+    llm: bool = False
+
+
+Policy = Callable[[list[Asked], Lane, float], Asked]
+
+
+@dataclass(kw_only=True)
+class Run:
+    rows: list[Asked]
+    loads: int = 0
+    busy: float = 0.0
+    end: float = 0.0
+
+    def wait(self, which: Callable[[Asked], bool] = lambda _: True) -> float:
+        return statistics.fmean([row.wait for row in self.rows if which(row)] or [0.0])
+
+    @property
+    def worst(self) -> float:
+        return max(row.wait for row in self.rows)
+
+
+def run(asked: Sequence[Asked], policy: Policy, *, lanes: int, together: bool) -> Run:
+    """``together``: the language model fits beside the image models."""
+    rows = [replace(row, seq=number) for number, row in enumerate(sorted(asked, key=lambda row: row.at))]
+    done, coming, waiting = Run(rows=rows), list(rows), list[Asked]()
+    places = [Lane() for _ in range(lanes)]
+    while coming or waiting:
+        lane = min(places, key=lambda one: one.free_at)
+        now = lane.free_at if waiting else max(lane.free_at, coming[0].at)
+        lane.free_at = now
+        while coming and coming[0].at <= now:
+            waiting.append(coming.pop(0))
+        if not waiting:
+            continue
+        row = policy(waiting, lane, now)
+        waiting.remove(row)
+        load = _take(lane, row, together=together)
+        row.done = lane.free_at = now + load + (TURN if row.chat else PICTURE)
+        done.loads += load > 0
+        done.busy += row.done - now
+        done.end = max(done.end, row.done)
+    return done
+
+
+def _take(lane: Lane, row: Asked, *, together: bool) -> float:
+    """Seconds of the load; others leave the card for it."""
+    if row.chat:
+        load = 0.0 if lane.llm else LLM_LOAD
+        lane.llm, lane.image = True, lane.image if together else None
+        return load
+    load = 0.0 if lane.image == row.model else LOAD
+    lane.image, lane.llm = row.model, lane.llm and together
+    return load
+
+
+# ---------------------------------------------------------------- policies
+
+
+def first_come(waiting: list[Asked], lane: Lane, now: float) -> Asked:
+    return waiting[0]
+
+
+def shortest(waiting: list[Asked], lane: Lane, now: float) -> Asked:
+    """Whatever is done first, its load included."""
+    return min(waiting, key=lambda row: (not (lane.llm if row.chat else lane.image == row.model), row.seq))
+
+
+@dataclass(kw_only=True)
+class Ours:
+    served: dict[tuple[str, str], Service] = field(default_factory=dict)
+    most: dict[bool, float] = field(default_factory=lambda: {True: 0.0, False: 0.0})
+    """The longest by which a chat (true) or a picture was overtaken, in seconds of work."""
+
+    def __call__(self, waiting: list[Asked], lane: Lane, now: float) -> Asked:
+        first: dict[tuple[str, str], Asked] = {}
+        for row in waiting:
+            first.setdefault((row.owner, row.model), row)
+        heads = [
+            Head(
+                seq=row.seq, client="c", owner=row.owner, kind="chat" if row.chat else "image", model=row.model,
+                work=1.0, created_at=row.at, overtaken_seconds=row.overtaken,
+            )
+            for row in first.values()
+        ]  # fmt: skip
+        choice = choose(
+            heads, on_card=OnCard(image=lane.image, chat=lane.llm), served=self.served, now=now, bounds=BOUNDS,
+            costs=Costs(),
+        )  # fmt: skip
+        assert choice is not None
+        by_seq = {row.seq: row for row in waiting}
+        for seq in choice.overtaken:
+            passed = by_seq[seq]
+            passed.overtaken += choice.seconds
+            self.most[passed.chat] = max(self.most[passed.chat], passed.overtaken)
+        row = by_seq[choice.seq]
+        had = self.served.get(("c", row.owner), Service(at=now)).recent(now)
+        self.served["c", row.owner] = Service(at=now, seconds=had + choice.seconds)
+        return row
+
+
+# ---------------------------------------------------------------- tables
+
+
+def line(name: str, use: float, seeds: int, lanes: int, *, together: bool) -> str:
+    make, rates = SCENES[name]
+    shares: dict[str, list[float]] = {}
+    for seed in range(seeds):
+        asked = make(random.Random(seed), rates[USES.index(use)] * lanes)
+        ours = Ours()
+        fifo, short, mine = (run(asked, how, lanes=lanes, together=together) for how in (first_come, shortest, ours))
+        assert ours.most[True] <= BOUNDS.talk
+        assert ours.most[False] <= BOUNDS.picture
+
+        def share(label: str, of: Callable[[Run], float], ours: Run = mine, base: Run = fifo) -> None:
+            shares.setdefault(label, []).append(of(ours) / of(base))
+
+        shares.setdefault("busy", []).append(fifo.busy / fifo.end / lanes)
+        share("mean", lambda one: one.wait())
+        share("chats", lambda one: one.wait(lambda row: row.chat))
+        share("pictures", lambda one: one.wait(lambda row: not row.chat))
+        share("others", lambda one: one.wait(lambda row: not row.owner.startswith("hog")))
+        share("worst", lambda one: one.worst)
+        share("loads", lambda one: one.loads)
+        share("shortest: mean", lambda one: one.wait(), short)
+        share("shortest: worst", lambda one: one.worst, short)
+    cells = [f"{statistics.fmean(values):.2f}" for values in shares.values()]
+    if name == next(iter(SCENES)) and use == USES[0]:
+        print("| " + " | ".join(["", "use", *shares]) + " |\n" + "|---" * (len(shares) + 2) + "|")
+    return "| " + " | ".join([name, f"{use:.0%}", *cells]) + " |"
+
+
+def small_cases(count: int, seeds: int) -> str:
+    """Rows that all wait already: every order is tried."""
+    ours_to_best, fifo_to_best = [], []
+    for seed in range(seeds):
+        chance = random.Random(seed)
+        asked = [_row(chance, number / 1000, 4, 0.25) for number in range(count)]
+
+        def mean(policy: Policy, asked: list[Asked] = asked) -> float:
+            return run(asked, policy, lanes=1, together=False).wait()
+
+        best = min(mean(_order(order)) for order in itertools.permutations(range(count)))
+        ours_to_best.append(mean(Ours()) / best)
+        fifo_to_best.append(mean(first_come) / best)
+    return (
+        f"{count} rows at once, {seeds} times: mean wait {statistics.fmean(ours_to_best):.2f} of the best order's "
+        f"(at most {max(ours_to_best):.2f}); first come, first served {statistics.fmean(fifo_to_best):.2f}"
+    )
+
+
+def _order(order: Sequence[int]) -> Policy:
+    rank = {seq: place for place, seq in enumerate(order)}
+    return lambda waiting, lane, now: min(waiting, key=lambda row: rank[row.seq])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seeds", type=int, default=8)
+    parser.add_argument("--lanes", type=int, default=1)
+    parser.add_argument("--together", action="store_true", help="the language model fits beside the image models")
+    options = parser.parse_args()
+    for name in SCENES:
+        for use in USES:
+            print(line(name, use, options.seeds, options.lanes, together=options.together))
+    print(small_cases(7, 24))
+
+
+if __name__ == "__main__":
+    main()

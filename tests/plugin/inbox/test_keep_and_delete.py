@@ -1,0 +1,258 @@
+"""❌ and ⭐ on pictures: deleted with edits, file and copy; kept, and copied into the gallery once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from listening import Listening
+from picture_reactions import ANNA, BERT, drawn, passed, react, take_back
+from plugin_rig import BOT, ROOM, Rig
+
+from otterbot import texts
+from otterbot.matrix import event_content
+from otterbot.store.rows import copy_key
+
+GALLERY = "!gallery:test"
+MODERATOR = "@mod:test"
+TYPED = "@user:test"
+"""Who sends the rig's `!draw`, in whose name ever it is handled."""
+
+
+@pytest_asyncio.fixture
+async def listening(rig: Rig) -> AsyncIterator[Listening]:
+    rig.server.set_state(ROOM, "m.room.create", {"room_version": "11"}, sender="@creator:test")
+    rig.server.set_state(ROOM, "m.room.power_levels", {"users": {MODERATOR: 50}})
+    made = Listening(rig)
+    made.start()
+    yield made
+    await made.events.stop()
+
+
+async def until(rig: Rig, check: Callable[[], Any]) -> None:
+    await rig.until(check, timeout=20)
+
+
+def open_gallery(rig: Rig, room: str = GALLERY) -> None:
+    rig.server.rooms.setdefault(room, [])
+    rig.values = replace(rig.values, gallery_room=room)
+
+
+async def forget(rig: Rig) -> None:
+    for table in ("requests", "parts", "rooms", "kept"):
+        await rig.db.execute(f"DELETE FROM {table}")
+
+
+def taken_out(rig: Rig) -> list[str]:
+    """The messages that were redacted, by their ids; the ⏳ of requests do not count."""
+    events = [event for room in rig.server.rooms.values() for event in room]
+    messages = {event["event_id"] for event in events if event["type"] == "m.room.message"}
+    return [one for one in rig.server.redacted if one in messages]
+
+
+# ---------------------------------------------------------------- deleted
+
+
+@pytest.mark.parametrize(("sender", "may"), [(ANNA, True), (MODERATOR, True), (BERT, False)])
+@pytest.mark.parametrize("known", [True, False])
+async def test_who_may_delete_a_picture(listening: Listening, rig: Rig, sender: str, may: bool, known: bool) -> None:
+    target = await drawn(rig)
+    if not known:
+        await forget(rig)
+    await listening.sync(react(rig, target, "❌", sender))
+    await passed(listening)
+    if may:
+        await until(rig, lambda: taken_out(rig) == [target] and rig.worker_server.deleted)
+        assert rig.worker_server.deleted == list(rig.worker_server.images)
+    else:
+        assert (taken_out(rig), rig.worker_server.deleted) == ([], [])
+
+
+async def test_only_that_one_and_its_edits(listening: Listening, rig: Rig) -> None:
+    await drawn(rig, body={"count": 3})
+    first, second, third = (event["event_id"] for event in rig.server.pictures(ROOM))
+    content = rig.server.pictures(ROOM)[1]["content"]
+    edit = rig.server.add(ROOM, BOT, "m.room.message", event_content.edit(content, second))["event_id"]
+    rig.server.add(ROOM, BERT, "m.room.message", event_content.edit(content, second))
+    await listening.sync(react(rig, second, "❌", ANNA))
+    await until(rig, lambda: sorted(taken_out(rig)) == sorted([second, edit]) and rig.worker_server.deleted)
+    assert rig.worker_server.deleted == [list(rig.worker_server.images)[1]]
+    assert not {first, third} & set(taken_out(rig))
+
+
+async def test_one_of_a_request_that_still_draws(listening: Listening, rig: Rig) -> None:
+    rig.worker_server.auto = False
+    request = await rig.ask(sender=ANNA, body={"count": 2})
+    await until(rig, lambda: rig.worker_server.jobs)
+    job = rig.worker_server.by_key(request.key)
+    rig.worker_server.draw(job, 0)
+    await until(rig, lambda: rig.server.pictures(ROOM))
+    await until(rig, lambda: not rig.outbox.waiting(request.key, "picture/0"))
+    await listening.sync(react(rig, rig.server.pictures(ROOM)[0]["event_id"], "❌", ANNA))
+    await until(rig, lambda: taken_out(rig))
+    rig.worker_server.draw(job, 1)
+    assert (await rig.done(request)).outcome == "succeeded", "the other one comes"
+    assert len(rig.server.pictures(ROOM)) == 2
+
+
+async def test_one_whose_event_says_little(listening: Listening, rig: Rig) -> None:
+    """As older versions wrote it: the message that it replies to says whose it is, and its job which file."""
+    target = await drawn(rig)
+    mark = rig.server.pictures(ROOM)[0]["content"]["org.otterbot"]
+    del mark["image"], mark["by"]
+    await forget(rig)
+    await listening.sync(react(rig, target, "❌", BERT), react(rig, target, "❌", TYPED))
+    await until(rig, lambda: taken_out(rig) == [target] and rig.worker_server.deleted)
+    assert rig.worker_server.deleted == list(rig.worker_server.images)
+
+
+# ---------------------------------------------------------------- kept
+
+
+async def test_the_worker_keeps_it_as_long_as_somebody_wants_that(listening: Listening, rig: Rig) -> None:
+    target = await drawn(rig)
+    image = next(iter(rig.worker_server.images))
+    anna, bert = react(rig, target, "⭐", ANNA), react(rig, target, "⭐\ufe0f", BERT)
+    await listening.sync(anna, bert)
+    await until(rig, lambda: ("POST", image) in rig.worker_server.kept)
+    await listening.sync(take_back(rig, anna, ANNA))
+    await passed(listening)
+    assert await rig.store.is_kept(target)
+    await listening.sync(take_back(rig, bert))
+    await until(rig, lambda: ("DELETE", image) in rig.worker_server.kept)
+    assert not await rig.store.is_kept(target)
+    assert rig.bodies()[-1].startswith("!say") or "⭐" not in " ".join(rig.bodies()), "nothing is said"
+
+
+async def test_a_worker_that_does_not_know_of_keeping(listening: Listening, rig: Rig) -> None:
+    from aiohttp import web
+
+    target = await drawn(rig)
+    asked = []
+
+    def old(request: web.Request) -> web.StreamResponse | None:
+        if request.path.endswith("/keep"):
+            asked.append(request.path)
+            return web.json_response({"code": "not_found", "status": 404}, status=404)
+        return None
+
+    rig.worker_server.instead = old
+    await listening.sync(react(rig, target, "⭐"))
+    await until(rig, lambda: asked)
+    for _ in range(100):
+        if not await rig.store.keeps_owed():
+            break
+        await asyncio.sleep(0.02)
+    assert not await rig.store.keeps_owed()
+
+
+async def test_a_copy_with_credit_and_the_line(listening: Listening, rig: Rig) -> None:
+    open_gallery(rig)
+    rig.server.set_state(ROOM, "m.room.member", {"displayname": "Anna *the* @room", "membership": "join"}, key=ANNA)
+    target = await drawn(rig)
+    await listening.sync(react(rig, target, "⭐", BERT), react(rig, target, "⭐", MODERATOR))
+    await until(rig, lambda: rig.server.pictures(GALLERY))
+    await passed(listening)
+    [copy] = rig.server.pictures(GALLERY)
+    content, original = copy["content"], rig.server.pictures(ROOM)[0]["content"]
+    assert "Drawn for Anna *the* @room." in content["body"]
+    assert "<em>" not in content["formatted_body"]
+    assert "```\n!draw an otter --no" in content["body"]
+    assert "--seed 7" in content["body"]
+    assert content["m.mentions"] == {}
+    assert "m.relates_to" not in content
+    assert content["org.otterbot"]["record"] == original["org.otterbot"]["record"]
+    assert rig.server.media[content["url"]] == rig.server.media[original["url"]]
+    assert content["url"] != original["url"]
+    assert content["info"]["thumbnail_info"]["w"] == 8
+    assert taken_out(rig) == []
+
+
+async def test_once_also_after_a_start_and_with_an_empty_database(rig: Rig) -> None:
+    open_gallery(rig)
+    target = await drawn(rig)
+    for step in range(3):
+        heard = Listening(rig)
+        heard.start()
+        reaction = react(rig, target, "⭐", (ANNA, BERT, MODERATOR)[step])
+        await heard.sync(reaction)
+        await until(rig, lambda: rig.server.pictures(GALLERY))
+        await passed(heard)
+        for _ in range(200):
+            part = await rig.store.part(copy_key(BOT, target), "gallery/0")
+            if part is not None and part.state == "sent":
+                break
+            await asyncio.sleep(0.02)
+        else:
+            raise AssertionError("the copy is not known to stand there")
+        assert len(rig.server.pictures(GALLERY)) == 1
+        await heard.events.stop()
+        if step == 1:
+            await forget(rig)
+        await rig.restart()
+
+
+async def test_a_copy_can_be_drawn_again_and_goes_with_its_picture(listening: Listening, rig: Rig) -> None:
+    open_gallery(rig)
+    target = await drawn(rig)
+    await listening.sync(react(rig, target, "⭐"))
+    await until(rig, lambda: rig.server.pictures(GALLERY))
+    copy = rig.server.pictures(GALLERY)[0]["event_id"]
+    relation = {"rel_type": "m.annotation", "event_id": copy, "key": "🔁"}
+    again = rig.server.add(GALLERY, BERT, "m.reaction", {"m.relates_to": relation})
+    await listening.sync(again, room=GALLERY)
+    await until(rig, lambda: len(rig.worker_server.jobs) == 2)
+    await until(rig, lambda: len(rig.server.pictures(GALLERY)) == 2)
+    await listening.sync(react(rig, target, "❌", ANNA))
+    await until(rig, lambda: sorted(taken_out(rig)) == sorted([target, copy]))
+    assert not await rig.store.is_kept(target)
+
+
+async def test_a_copy_of_a_picture_that_somebody_deletes_by_hand_goes_too(listening: Listening, rig: Rig) -> None:
+    open_gallery(rig)
+    target = await drawn(rig)
+    await listening.sync(react(rig, target, "⭐"))
+    await until(rig, lambda: rig.server.pictures(GALLERY))
+    copy = rig.server.pictures(GALLERY)[0]["event_id"]
+    await until(rig, lambda: not rig.outbox.sendable())
+    await listening.sync(rig.server.add(ROOM, MODERATOR, "m.room.redaction", {"redacts": target}))
+    await until(rig, lambda: taken_out(rig) == [copy])
+
+
+async def test_nothing_comes_out_of_an_encrypted_room_into_a_plain_one(listening: Listening, rig: Rig) -> None:
+    open_gallery(rig)
+    target = await drawn(rig)
+    rig.encryption.seen_encrypted(ROOM)
+    room, why = await gallery_of(rig)
+    assert (room, why) == (None, texts.GALLERY_IS_PLAIN)
+    rig.encryption.seen_encrypted(GALLERY)
+    assert await gallery_of(rig) == (GALLERY, None)
+    assert target
+
+
+async def gallery_of(rig: Rig) -> Any:
+    from otterbot.commands.keep import _gallery
+
+    return await _gallery(rig.parts.services, ROOM)
+
+
+async def test_a_gallery_that_the_bot_is_not_in(listening: Listening, rig: Rig) -> None:
+    rig.values = replace(rig.values, gallery_room="!nowhere:test")
+    target = await drawn(rig)
+    await listening.sync(react(rig, target, "⭐"))
+    await until(rig, lambda: [body for body in rig.bodies() if body.startswith("⭐ bert: ")])
+    assert rig.bodies()[-1].endswith(texts.NOT_IN_THE_GALLERY.replace("`", "`"))
+    assert await rig.store.is_kept(target)
+
+
+@pytest.mark.parametrize("written", ["gallery", "#gallery:test", "! x", 5, "!" + "a" * 300])
+def test_what_is_no_room(written: Any) -> None:
+    from otterbot.config import Values, read
+
+    values, problems = read({"gallery_room": written}, Values())
+    assert values.gallery_room is None
+    assert problems
