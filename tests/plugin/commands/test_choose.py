@@ -214,3 +214,21 @@ async def test_a_reaction_on_what_is_not_there_is_only_a_reaction(rig: Rig) -> N
 
 async def test_again_by_reaction_is_all_of_it(rig: Rig) -> None:
     assert (await reacted(rig, sheet(rig), "🔁")).request.body["count"] == 4
+
+
+async def test_a_sheet_is_deleted_by_who_asked_for_it_and_by_moderators(rig: Rig) -> None:
+    content = sheet_content()
+    content[OUR_KEY] |= {"image": "image-9", "by": ALICE}
+    place = str(rig.homeserver.add(ROOM, BOT, "m.room.message", content)["event_id"])
+    assert await reacted(rig, place, "❌", BOB) is None
+    outcome = await reacted(rig, place, "❌", ALICE)
+    assert outcome.discarded.image_id == "image-9"
+    assert [part.content for part in outcome.parts] == [{"redacts": place}]
+
+
+async def test_films_come_with_pictures_by_themselves(rig: Rig) -> None:
+    assert "sheet" not in await rig.drawn("!draw otter --count 4 --film")
+    outcome = await rig.say("!draw otter --count 4 --film --sheet")
+    assert outcome is not None
+    assert outcome.request is not None
+    assert texts.SHEET_AND_FILMS in outcome.request.notes

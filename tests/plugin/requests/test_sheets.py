@@ -34,6 +34,7 @@ async def test_one_event_with_what_makes_each_again(rig: Rig) -> None:
     found = sheet_in(event)
     assert found is not None
     job = rig.worker_server.by_key(request.key)
+    assert content[OUR_KEY]["image"] == job["sheet"]["picture"]["image_id"]
     for field, picture in zip(found.fields, job["pictures"], strict=True):
         assert field.record is not None
         assert field.record["used"] == {
