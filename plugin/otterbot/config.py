@@ -96,6 +96,7 @@ class QuotaValues:
 @dataclass(frozen=True, kw_only=True)
 class LimitValues:
     count: int = key(8, natural(1, 8))
+    sweep: int = key(25, natural(2, 64))
     steps: int = key(200, natural(1, 200))
     prompt_length: int = key(4000, natural(1, 4000))
     person: QuotaValues = field(default_factory=QuotaValues)

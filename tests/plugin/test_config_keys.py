@@ -69,6 +69,7 @@ OTHER: dict[str, Any] = {
     "draw.expand": True,
     "draw.watch": True,
     "limits.count": 4,
+    "limits.sweep": 9,
     "limits.steps": 50,
     "limits.prompt_length": 1000,
     "limits.person.per_day": 30,

@@ -15,6 +15,7 @@ from ..language.options import DrawOptions
 from ..language.style_values import worded
 from .context import Circumstances
 from .outcome import NewRequest, Unusable
+from .swept import swept
 
 FROM = 3
 """So many pictures come on a sheet by themselves."""
@@ -68,12 +69,13 @@ def picture_request(
         to = other if wanted.variation.seed is None else wanted.variation.seed
         body["variation"] = {"seed": to, "strength": wanted.variation.strength}
     body |= _from_picture(wanted, start)
-    if asked.sheet and body["count"] < FEWEST:
-        notes = (*notes, texts.SHEET_OF_ONE)
-    if asked.film and asked.sheet:
-        notes = (*notes, texts.SHEET_AND_FILMS)
-    if not asked.film and _on_a_sheet(asked.sheet, body["count"], around.batch):
+    body |= swept(wanted, around, seed=seed, other=other, start=start)
+    if "sheet" not in body and asked.sheet and (asked.film or body["count"] < FEWEST):
+        notes = (*notes, texts.SHEET_AND_FILMS if asked.film else texts.SHEET_OF_ONE)
+    if "sheet" not in body and not asked.film and _on_a_sheet(asked.sheet, body["count"], around.batch):
         body["sheet"] = {}
+    if asked.sheet is False:
+        body.pop("sheet", None)
     if around.safe:
         body["safety"] = True
     if around.described:

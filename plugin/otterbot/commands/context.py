@@ -44,6 +44,12 @@ class Circumstances:
     """What the room has set for its pictures."""
 
     @property
+    def sweep_max(self) -> int:
+        """How many pictures a sweep may have."""
+        most = self.values.limits.sweep
+        return most if self.room.sweep_max is None else min(most, self.room.sweep_max)
+
+    @property
     def count_max(self) -> int:
         """How many pictures one request may ask for: a room allows less than the instance, never more."""
         most = self.values.limits.count

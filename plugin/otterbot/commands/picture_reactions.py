@@ -28,6 +28,8 @@ async def again(services: Services, reacted: Reacted) -> Outcome | None:
 
     def how(found: Found, around: Circumstances, event: str) -> NewRequest:
         once_more: Callable[..., NewRequest] = again_request.again
+        if found.sheet is not None and found.sheet.swept:
+            raise Unusable(texts.which_field("again", around.values.prefix))
         if found.sheet is not None:
             once_more = partial(again_request.whole, fields=len(found.sheet.fields))
         return once_more(DrawOptions(), found.record, around, new_seed=new_seed(), other=new_seed(), start=found.start)

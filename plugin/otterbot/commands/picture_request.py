@@ -45,7 +45,7 @@ async def once_more(
     try:
         found = field or await find_record(services, message)
         around = await circumstances(services, message.room_id)
-        if found.sheet is not None and whole is None:
+        if found.sheet is not None and (whole is None or found.sheet.swept):
             raise Unusable(texts.which_field(intent.name, services.config.current.prefix))
         if found.sheet is not None and whole is not None:
             how = partial(whole, fields=len(found.sheet.fields))

@@ -29,6 +29,7 @@ async def sheet_content(request: Request, part: Part, job: Job, prefix: str, hin
     drawn = [picture for picture in job.pictures if picture.result is not None]
     if job.sheet is None or not drawn or drawn[0].result is None:
         raise WorkerRefused(404, "not_found")
+    swept = bool((request.body or {}).get("sweep"))
     base = event_content.canonical(drawn[0].result.record)
     body, html = await parse_formatted("\n\n".join(_lines(request, job, drawn, prefix, hint)))
     return {
@@ -39,7 +40,7 @@ async def sheet_content(request: Request, part: Part, job: Job, prefix: str, hin
             record=base,
             image=file.image_id,
             by=request.sender,
-            sheet=packed(job.sheet.columns, job.pictures, base),
+            sheet=packed(job.sheet.columns, job.pictures, base) | ({"swept": True} if swept else {}),
             **start_fields(request),
         ),
     }

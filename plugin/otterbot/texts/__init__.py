@@ -24,6 +24,8 @@ from .rooms import *  # noqa: F403
 from .sheets import *  # noqa: F403
 from .starts import *  # noqa: F403
 from .styles import *  # noqa: F403
+from .sweep_usage import *  # noqa: F403
+from .sweeps import *  # noqa: F403
 from .upgrades import *  # noqa: F403
 from .usage import *  # noqa: F403
 from .waiting import *  # noqa: F403

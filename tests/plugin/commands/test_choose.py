@@ -232,3 +232,16 @@ async def test_films_come_with_pictures_by_themselves(rig: Rig) -> None:
     assert outcome is not None
     assert outcome.request is not None
     assert texts.SHEET_AND_FILMS in outcome.request.notes
+
+
+async def test_of_a_sweep_one_field_is_named(rig: Rig) -> None:
+    content = sheet_content()
+    content[OUR_KEY]["sheet"]["swept"] = True
+    place = str(rig.homeserver.add(ROOM, BOT, "m.room.message", content)["event_id"])
+    assert "`!again 2`" in await rig.answer("!again", **reply(place))
+    assert "`!again 2`" in (await reacted(rig, place, "🔁")).reply.text
+    assert (await rig.drawn("!again B2 --seed same", **reply(place)))["seed"] == 10
+    assert len((await rig.drawn("!sweep 2 cfg 4..16/3", **reply(place)))["sweep"][0]["values"]) == 3
+    assert "sheet" in await rig.drawn("!draw otter --sweep cfg=4,8")
+    assert "sheet" not in await rig.drawn("!draw otter --sweep cfg=4,8 --separate")
+    assert texts.SHEET_OF_ONE not in rig.open[-1].notes
