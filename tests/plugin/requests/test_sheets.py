@@ -29,7 +29,7 @@ async def test_one_event_with_what_makes_each_again(rig: Rig) -> None:
     [event] = rig.server.pictures(ROOM)
     content = event["content"]
     assert (content["info"]["mimetype"], content[OUR_KEY]["part"]) == ("image/jpeg", "sheet")
-    assert content["body"].startswith("an otter\n\nseeds 7–10 · ")
+    assert content["body"].startswith("an otter\n\notter-noise · seeds 7–10")
     assert "reply `4`" in content["body"], "how to choose"
     found = sheet_in(event)
     assert found is not None
