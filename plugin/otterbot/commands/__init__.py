@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from ..language.message import SPEECH, Message
 from .chat import plain_text
+from .choose import chosen
 from .describe import draw_chosen
 from .outcome import Outcome
 from .registry import BY_NAME
@@ -24,4 +25,5 @@ async def handle(services: Services, message: Message) -> Outcome | None:
     intent = await services.calls.intent(message)
     if intent is not None:
         return await BY_NAME[intent.name].run(services, message, intent)
-    return await draw_chosen(services, message) or await plain_text(services, message)
+    answered = await draw_chosen(services, message) or await chosen(services, message)
+    return answered or await plain_text(services, message)

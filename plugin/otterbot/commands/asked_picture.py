@@ -17,6 +17,10 @@ from .context import Circumstances
 from .outcome import NewRequest, Unusable
 from .swept import swept
 
+FROM = 3
+"""So many pictures come on a sheet by themselves."""
+FEWEST = 2
+"""Fewer make none."""
 Layers = Sequence[Mapping[str, Any]]
 
 
@@ -65,7 +69,12 @@ def picture_request(
         to = other if wanted.variation.seed is None else wanted.variation.seed
         body["variation"] = {"seed": to, "strength": wanted.variation.strength}
     body |= _from_picture(wanted, start)
-    body |= swept(wanted, around, seed=seed, other=other, start=start)
+    if sweep := swept(wanted, around, seed=seed, other=other, start=start):
+        body |= sweep
+    else:
+        notes = (*notes, *_sheet_notes(asked, body["count"]))
+        if not asked.film and _on_a_sheet(asked.sheet, body["count"], around.batch):
+            body["sheet"] = {}
     if around.safe:
         body["safety"] = True
     if around.described:
@@ -76,6 +85,18 @@ def picture_request(
         body["film"] = True
     body = {key: value for key, value in body.items() if value is not None}
     return NewRequest(kind="image", body=body, asked=typed, notes=tuple(notes), thread=thread)
+
+
+def _sheet_notes(asked: DrawOptions, count: int) -> list[str]:
+    notes = [texts.SHEET_OF_ONE] if asked.sheet and count < FEWEST else []
+    return [*notes, texts.SHEET_AND_FILMS] if asked.film and asked.sheet else notes
+
+
+def _on_a_sheet(asked: bool | None, count: int, batch: str) -> bool:
+    if asked is not None:
+        return asked and count >= FEWEST
+    least = {"auto": FROM, "sheet": FEWEST}.get(batch)
+    return least is not None and count >= least
 
 
 def layers_of(around: Circumstances, *, numbers: bool) -> list[dict[str, Any]]:

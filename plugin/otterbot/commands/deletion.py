@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ..errors import MatrixRefused
 from ..requests.completion import unsend, unsend_copy
-from ..store.part_names import COPY, FINAL, IN_ROOM, PICTURE, PLACEHOLDER, PartName
+from ..store.part_names import COPY, FINAL, IN_ROOM, PLACEHOLDER, PartName
 from ..store.rows import Kind, Part, PartState, Rank, copy_key
 from .outcome import Outcome
 from .posted_picture import picture_in
@@ -55,7 +55,7 @@ async def delete_picture(services: Services, reacted: Reacted) -> Outcome | None
     )
     edits = await _edits(services, picture.room_id, picture.event_id)
     parts = [message, *(_edit(picture.key, picture.room_id, one) for one in edits)]
-    if picture.part.family != PICTURE:
+    if not picture.part.shows:
         return Outcome(parts=tuple(parts))
     copy = await services.store.part(copy_key(str(services.client.mxid), picture.event_id), COPY)
     if copy is not None and copy.state not in (PartState.FAILED, PartState.DROPPED):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from .. import texts
 from ..errors import MatrixError, Unanswered
@@ -23,12 +24,13 @@ How = Callable[[Found, Circumstances, str], NewRequest]
 
 
 async def again(services: Services, reacted: Reacted) -> Outcome | None:
-    """As `!again` alone."""
+    """As `!again` alone; of a sheet, all of it."""
 
     def how(found: Found, around: Circumstances, event: str) -> NewRequest:
-        return again_request.again(
-            DrawOptions(), found.record, around, new_seed=new_seed(), other=new_seed(), start=found.start
-        )
+        once_more: Callable[..., NewRequest] = again_request.again
+        if found.sheet is not None:
+            once_more = partial(again_request.whole, fields=len(found.sheet.fields), sweep=found.sweep)
+        return once_more(DrawOptions(), found.record, around, new_seed=new_seed(), other=new_seed(), start=found.start)
 
     return await _drawn(services, reacted, how)
 

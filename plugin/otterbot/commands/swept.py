@@ -48,7 +48,7 @@ def swept(wanted: DrawOptions, around: Circumstances, *, seed: int, other: int, 
     body: dict[str, Any] = {
         "sweep": [_worded(axis, sent, around) for axis, sent in zip(axes, SWEEP.sent(axes), strict=True)],
         "count": 1,
-        "sheet": {"caption": _caption(wanted.prompt or "", None if "seed" in named else seed)},
+        "sheet": _sheet(wanted, None if "seed" in named else seed),
     }
     if "variation" in named and wanted.variation is None:
         body["variation"] = {"seed": other, "strength": next(a for a in axes if a.option == "variation").values[0]}
@@ -82,7 +82,7 @@ def read_swept(told: Any) -> Swept | None:
         return None
 
 
-def once_more(typed: DrawOptions, swept: Swept, *, new_seed: int, prefix: str) -> DrawOptions:
+def swept_anew(typed: DrawOptions, swept: Swept, *, new_seed: int, prefix: str) -> DrawOptions:
     """``typed``, with the sweep of a sheet: of a new seed, where none is said. Swept seeds are other ones then.
 
     Raises :class:`Unusable` where a flag says one value of what is swept.
@@ -114,6 +114,11 @@ def _check_lora(axis: Axis, prompt: str) -> None:
         raise Unusable(texts.sweep_of_lora(None, known))
     if axis.name is not None and axis.name.casefold() not in (name.casefold() for name in known):
         raise Unusable(texts.sweep_of_lora(axis.name, known))
+
+
+def _sheet(wanted: DrawOptions, seed: int | None) -> dict[str, Any] | None:
+    """``None``: it was said that the pictures are to come one by one."""
+    return None if wanted.sheet is False else {"caption": _caption(wanted.prompt or "", seed)}
 
 
 def _caption(prompt: str, seed: int | None) -> str:

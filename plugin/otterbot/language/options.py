@@ -86,6 +86,8 @@ class DrawOptions:
     sampler: str | None = None
     clip_skip: int | None = None
     count: int | None = None
+    sheet: bool | None = None
+    """All of its pictures come as one contact sheet; false: each by itself, whatever the room is used to."""
     strength: float | None = None
     """How much of the init image changes."""
     hires: Hires | None = None
@@ -290,8 +292,20 @@ OPTIONS = (
         name="count", kind=COUNT, fields=("count",), meant=("n", "number", "amount", "images"),
         example="--count 4", gives=f"several at once, up to {COUNT.most}",
         takes=f"{COUNT.least} to {COUNT.most}",
-        does="several at once; they come one by one, with the seeds that follow",
+        does="several at once, with the seeds that follow; three or more come on one [sheet](#sheets)",
         wants=f"`--count` takes a whole number from {COUNT.least} to {COUNT.most}, such as `--count 4`.",
+    ),
+    Option(
+        name="sheet", kind=Bare(), fields=("sheet",), commands=DRAWN, sent=False, recorded=False,
+        meant=("grid", "contact-sheet"),
+        example="--sheet", gives="all of them on one numbered sheet; reply `2`, and that one comes in full",
+        takes="nothing",
+        does="all of its pictures on one numbered sheet, as three or more are anyway; see [below](#sheets)",
+    ),
+    Option(
+        name="separate", kind=Constant(False), fields=("sheet",), commands=DRAWN, sent=False, recorded=False,
+        meant=("no-sheet", "nosheet", "single", "singles"),
+        takes="nothing", does="each of its pictures by itself",
     ),
     Option(
         name="strength", kind=STRENGTH, fields=("strength",), label="Strength",

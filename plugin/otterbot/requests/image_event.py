@@ -15,9 +15,9 @@ from ..matrix.encryption import Encryption
 from ..matrix.http import MatrixHttp
 from ..store.rows import Part, Request
 from ..worker.client import WorkerClient
-from ..worker.jobs import ImageResult
+from ..worker.jobs import ImageResult, SheetPicture
 from . import image_check
-from .input_images import start_event
+from .input_images import start_fields
 
 BLURHASH = "xyz.amorgan.blurhash"
 
@@ -62,7 +62,7 @@ async def is_encrypted(encryption: Encryption, request: Request, room: str) -> b
 
 
 async def _thumbnail(
-    worker: WorkerClient, http: MatrixHttp, result: ImageResult, *, encrypted: bool
+    worker: WorkerClient, http: MatrixHttp, result: ImageResult | SheetPicture, *, encrypted: bool
 ) -> Uploaded | None:
     """Upload the thumbnail; ``None`` on any failure, since the picture shows without it."""
     told = result.thumbnail
@@ -74,18 +74,24 @@ async def _thumbnail(
         return None
 
 
-async def picture_content(
+async def picture_content(request: Request, part: Part, result: ImageResult, hint: str | None) -> dict[str, Any]:
+    """The content of a picture's event, but for what is uploaded.
+
+    ``hint`` is a last line for the caption, for a room that sees its first picture.
+    """
+    return await _described(request, part, result, hint)
+
+
+async def with_files(
     worker: WorkerClient,
     http: MatrixHttp,
     encryption: Encryption,
     request: Request,
     part: Part,
-    result: ImageResult,
-    hint: str | None = None,
+    result: ImageResult | SheetPicture,
+    content: dict[str, Any],
 ) -> dict[str, Any]:
-    """Fetch and upload picture and thumbnail in parallel, and build the event's content.
-
-    ``hint`` is a last line for the caption, for a room that sees its first picture.
+    """Fetch and upload picture and thumbnail in parallel, and add them to the event's content.
 
     Raises the errors of :mod:`..errors`; nothing is uploaded in the clear into an encrypted room.
     """
@@ -109,7 +115,6 @@ async def picture_content(
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         raise
-    content = await _described(request, part, result, hint)
     tasks[0].result().into(content)
     thumbnail = tasks[1].result()
     if thumbnail is not None:
@@ -123,10 +128,24 @@ async def picture_content(
     return content
 
 
-def _start(request: Request) -> dict[str, Any]:
-    """The events of its input pictures, so that it can be drawn again."""
-    event = start_event(request.body)
-    return {} if event is None else {"start": event}
+def image_content(request: Request, body: str, html: str, result: ImageResult | SheetPicture) -> dict[str, Any]:
+    """What every picture's event says."""
+    return {
+        "msgtype": "m.image",
+        "body": body,
+        "format": "org.matrix.custom.html",
+        "formatted_body": html,
+        "filename": result.filename,
+        "info": {
+            "w": result.width,
+            "h": result.height,
+            "size": result.size,
+            "mimetype": result.mimetype,
+            BLURHASH: result.blurhash,
+        },
+        "m.mentions": {},
+        **event_content.related(request),
+    }
 
 
 async def _described(request: Request, part: Part, result: ImageResult, hint: str | None) -> dict[str, Any]:
@@ -143,20 +162,7 @@ async def _described(request: Request, part: Part, result: ImageResult, hint: st
     caption = texts.caption(texts.words_of(used), result.record)
     body, html = await parse_formatted("\n\n".join((*asked, *alt, caption, *notes)))
     return {
-        "msgtype": "m.image",
-        "body": body,
-        "format": "org.matrix.custom.html",
-        "formatted_body": html,
-        "filename": result.filename,
-        "info": {
-            "w": result.width,
-            "h": result.height,
-            "size": result.size,
-            "mimetype": result.mimetype,
-            BLURHASH: result.blurhash,
-        },
-        "m.mentions": {},
-        **event_content.related(request),
+        **image_content(request, body, html, result),
         event_content.OUR_KEY: event_content.ours(
             part.key,
             part.part,
@@ -164,6 +170,6 @@ async def _described(request: Request, part: Part, result: ImageResult, hint: st
             record=event_content.canonical(result.record),
             image=result.image_id,
             by=request.sender,
-            **_start(request),
+            **start_fields(request),
         ),
     }

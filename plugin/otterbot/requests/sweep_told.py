@@ -13,12 +13,18 @@ OF_WORDS = ("words", "lora")
 """Axes that change the prompt: what it was before is no field's."""
 
 
+def axes_of(body: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
+    """Those of a request's sweep, as the worker takes them."""
+    axes = (body or {}).get("sweep")
+    return [axis for axis in axes if isinstance(axis, Mapping)] if isinstance(axes, list) else []
+
+
 def sweep_told(body: Mapping[str, Any] | None) -> dict[str, Any]:
     """``body``: of the request. Empty where it is no sweep."""
-    axes = (body or {}).get("sweep")
-    if body is None or not isinstance(axes, list) or not axes:
+    axes = axes_of(body)
+    if body is None or not axes:
         return {}
     told: dict[str, Any] = {"axes": canonical(axes)}
-    if any(isinstance(axis, Mapping) and axis.get("field") in OF_WORDS for axis in axes):
+    if any(axis.get("field") in OF_WORDS for axis in axes):
         told["prompt"] = canonical(body.get("prompt"))
     return {"sweep": told} if size(told) <= LARGEST else {}

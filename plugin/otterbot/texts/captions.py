@@ -15,11 +15,15 @@ MAX_CAPTION = 1_000
 
 def caption(prompt: str, record: Mapping[str, Any]) -> str:
     """Markdown: the prompt, and a line of what made the picture."""
-    parts = (plain_lines(prompt, MAX_CAPTION), _expanded(record.get("used")), summary(record))
+    parts = (prompt_lines(prompt), expanded(record.get("used")), summary(record))
     return "\n\n".join(part for part in parts if part)
 
 
-def _expanded(used: Any) -> str:
+def prompt_lines(prompt: str) -> str:
+    return plain_lines(prompt, MAX_CAPTION)
+
+
+def expanded(used: Any) -> str:
     """What a language model was asked with; ``""`` where the prompt is somebody's own."""
     written = used.get("expansion") if isinstance(used, Mapping) else None
     if not isinstance(written, Mapping) or not isinstance(written.get("prompt"), str):
