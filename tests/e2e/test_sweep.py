@@ -1,4 +1,4 @@
-"""One labelled sheet over a setting or two: what comes, what is refused at once, what a restart of the worker leaves."""
+"""One labelled sheet over a setting or two: what comes, what is refused at once, what a restart leaves."""
 
 from __future__ import annotations
 
