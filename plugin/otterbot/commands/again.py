@@ -7,7 +7,7 @@ from ..language.message import Message
 from .again_request import again, whole
 from .choose import behind
 from .command import Command
-from .outcome import Outcome, Unusable, say
+from .outcome import Outcome, Unusable, refuse
 from .picture_request import once_more
 from .services import Services
 
@@ -16,13 +16,14 @@ async def draw_again(services: Services, message: Message, intent: Intent) -> Ou
     try:
         intent, field = await behind(services, message, intent, AGAIN)
     except Unusable as refusal:
-        return say(str(refusal))
+        return refuse(str(refusal))
     refused = AGAIN.refuse(services, intent)
     return refused or await once_more(services, message, intent, again, field=field, whole=whole)
 
 
 AGAIN = Command(
     name="again",
+    meant=("redo", "reroll", "retry", "repeat"),
     run=draw_again,
     reads=changes_and_flags,
     usage=("again", "once more; as a reply to a picture, that one"),

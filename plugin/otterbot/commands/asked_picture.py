@@ -69,12 +69,13 @@ def picture_request(
         to = other if wanted.variation.seed is None else wanted.variation.seed
         body["variation"] = {"seed": to, "strength": wanted.variation.strength}
     body |= _from_picture(wanted, start)
-    if sweep := swept(wanted, around, seed=seed, other=other, start=start):
-        body |= sweep
-    else:
-        notes = (*notes, *_sheet_notes(asked, body["count"]))
-        if not asked.film and _on_a_sheet(asked.sheet, body["count"], around.batch):
-            body["sheet"] = {}
+    body |= swept(wanted, around, seed=seed, other=other, start=start)
+    if "sheet" not in body and asked.sheet and (asked.film or body["count"] < FEWEST):
+        notes = (*notes, texts.SHEET_AND_FILMS if asked.film else texts.SHEET_OF_ONE)
+    if "sheet" not in body and not asked.film and _on_a_sheet(asked.sheet, body["count"], around.batch):
+        body["sheet"] = {}
+    if asked.sheet is False:
+        body.pop("sheet", None)
     if around.safe:
         body["safety"] = True
     if around.described:
@@ -85,11 +86,6 @@ def picture_request(
         body["film"] = True
     body = {key: value for key, value in body.items() if value is not None}
     return NewRequest(kind="image", body=body, asked=typed, notes=tuple(notes), thread=thread)
-
-
-def _sheet_notes(asked: DrawOptions, count: int) -> list[str]:
-    notes = [texts.SHEET_OF_ONE] if asked.sheet and count < FEWEST else []
-    return [*notes, texts.SHEET_AND_FILMS] if asked.film and asked.sheet else notes
 
 
 def _on_a_sheet(asked: bool | None, count: int, batch: str) -> bool:

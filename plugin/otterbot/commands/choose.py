@@ -19,7 +19,7 @@ from . import again_request
 from .command import Command
 from .context import Circumstances, circumstances
 from .find_picture import Found, find_drawn, found_in
-from .outcome import NewRequest, Outcome, Reply, Unusable, say
+from .outcome import NewRequest, Outcome, Reply, Unusable, refuse
 from .picture_event import read_event
 from .picture_request import new_seed
 from .reacted import Reacted
@@ -67,7 +67,7 @@ async def _posted(services: Services, room: str, found: Found, named: Sequence[F
         for field in reversed([field_of(found, one) for one in named]):
             request = with_next(in_full(field, around), request)
     except Unusable as refusal:
-        return say(str(refusal))
+        return refuse(str(refusal))
     return Outcome(request=request)
 
 

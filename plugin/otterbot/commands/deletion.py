@@ -5,6 +5,8 @@ A homeserver keeps the edits of what was redacted, so every edit is redacted as 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ..errors import MatrixRefused
 from ..requests.completion import unsend, unsend_copy
 from ..store.part_names import COPY, FINAL, IN_ROOM, PLACEHOLDER, PartName
@@ -57,6 +59,9 @@ async def delete_picture(services: Services, reacted: Reacted) -> Outcome | None
     parts = [message, *(_edit(picture.key, picture.room_id, one) for one in edits)]
     if not picture.part.shows:
         return Outcome(parts=tuple(parts))
+    film = await services.store.part(picture.key, PartName.film(picture.part.number))
+    if film is not None and film.state is PartState.SENT and film.room_id == picture.room_id:
+        parts.append(replace(message, part=film.part.unsend(), content={"redacts": film.event_id}))
     copy = await services.store.part(copy_key(str(services.client.mxid), picture.event_id), COPY)
     if copy is not None and copy.state not in (PartState.FAILED, PartState.DROPPED):
         parts.append(unsend_copy(copy))

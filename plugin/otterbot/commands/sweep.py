@@ -8,7 +8,7 @@ from ..language.message import Message
 from .again_request import again
 from .choose import behind
 from .command import Command
-from .outcome import Outcome, Unusable, say
+from .outcome import Outcome, Unusable, refuse
 from .picture_request import once_more
 from .services import Services
 
@@ -17,7 +17,7 @@ async def sweep(services: Services, message: Message, intent: Intent) -> Outcome
     try:
         intent, field = await behind(services, message, intent, SWEEP)
     except Unusable as refusal:
-        return say(str(refusal))
+        return refuse(str(refusal))
     return SWEEP.refuse(services, intent) or await once_more(services, message, intent, again, field=field)
 
 

@@ -7,7 +7,7 @@ from ..language.message import Message
 from .again_request import varied
 from .choose import behind
 from .command import Command
-from .outcome import Outcome, Unusable, say
+from .outcome import Outcome, Unusable, refuse
 from .picture_request import once_more
 from .services import Services
 
@@ -16,12 +16,13 @@ async def vary(services: Services, message: Message, intent: Intent) -> Outcome:
     try:
         intent, field = await behind(services, message, intent, VARY)
     except Unusable as refusal:
-        return say(str(refusal))
+        return refuse(str(refusal))
     return VARY.refuse(services, intent) or await once_more(services, message, intent, varied, field=field)
 
 
 VARY = Command(
     name="vary",
+    meant=("variation", "variations"),
     run=vary,
     reads=variation_and_flags,
     usage=("vary", "a few small variations of the last picture; as a reply, of that one"),

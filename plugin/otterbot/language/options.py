@@ -297,7 +297,7 @@ OPTIONS = (
     ),
     Option(
         name="sheet", kind=Bare(), fields=("sheet",), commands=DRAWN, sent=False, recorded=False,
-        meant=("grid", "contact-sheet"),
+        meant=("contact-sheet",),
         example="--sheet", gives="all of them on one numbered sheet; reply `2`, and that one comes in full",
         takes="nothing",
         does="all of its pictures on one numbered sheet, as three or more are anyway; see [below](#sheets)",

@@ -15,10 +15,13 @@ from ..matrix.encryption import Encryption
 from ..matrix.http import MatrixHttp
 from ..store.rows import Part, Request
 from ..worker.client import WorkerClient
+from ..worker.info import ModelDefaults, Models
 from ..worker.jobs import ImageResult, SheetPicture
 from . import image_check
 from .input_images import start_fields
 
+LOOK = 0.5
+"""Seconds to wait for the worker's catalogue, which is asked for every few minutes."""
 BLURHASH = "xyz.amorgan.blurhash"
 
 
@@ -72,14 +75,6 @@ async def _thumbnail(
         return await upload(http, data, told.mimetype, encrypted=encrypted)
     except (WorkerError, AnswerLost, RateLimited, TooLarge, MatrixRefused):
         return None
-
-
-async def picture_content(request: Request, part: Part, result: ImageResult, hint: str | None) -> dict[str, Any]:
-    """The content of a picture's event, but for what is uploaded.
-
-    ``hint`` is a last line for the caption, for a room that sees its first picture.
-    """
-    return await _described(request, part, result, hint)
 
 
 async def with_files(
@@ -148,7 +143,22 @@ def image_content(request: Request, body: str, html: str, result: ImageResult | 
     }
 
 
-async def _described(request: Request, part: Part, result: ImageResult, hint: str | None) -> dict[str, Any]:
+async def models_own(worker: WorkerClient, result: ImageResult) -> ModelDefaults | None:
+    """What the picture's model takes by itself; ``None`` where that cannot be known soon."""
+    used = result.record.get("used")
+    name = used.get("model") if isinstance(used, dict) else None
+    try:
+        known: Models | None = await asyncio.wait_for(worker.models(), LOOK)
+    except (WorkerError, TimeoutError):
+        known = worker.known_models
+    return next((model.defaults for model in (known.models if known else ()) if model.name == name), None)
+
+
+async def picture_content(
+    request: Request, part: Part, result: ImageResult, hint: str | None, own: ModelDefaults | None
+) -> dict[str, Any]:
+    """The content of a picture's event, but for what is uploaded. ``hint``: a last line for the caption, for a room
+    that sees its first picture; ``own``: as `models_own` says."""
     index = int(part.part.split("/")[1])
     used = result.record.get("used")
     notes = [*(request.notes if index == 0 else ()), *(texts.plain_sentence(note) for note in result.notes)]
@@ -159,7 +169,7 @@ async def _described(request: Request, part: Part, result: ImageResult, hint: st
     asked = [texts.asked_in_the_room_before(request.sender)] if request.moved else []
     # Clients read the body aloud, from its beginning; none reads a field that is for alt texts alone.
     alt = [texts.alt_text(result.alt)] if result.alt else []
-    caption = texts.caption(texts.words_of(used), result.record)
+    caption = texts.caption(texts.words_of(used), result.record, own)
     body, html = await parse_formatted("\n\n".join((*asked, *alt, caption, *notes)))
     return {
         **image_content(request, body, html, result),

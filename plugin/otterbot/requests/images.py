@@ -24,7 +24,7 @@ from ..worker.jobs import ImageResult, Job
 from . import films, refusal_words, sheets, watching
 from .active import ActiveRequest, CannotAsk, RequestEnd
 from .following import follows
-from .image_event import picture_content, with_files
+from .image_event import models_own, picture_content, with_files
 from .input_images import Starts
 
 SUCCEEDED = "succeeded"
@@ -190,7 +190,8 @@ class Pictures:
             if part.part == SHEET:
                 return await self._sheets.build(request, part, hint)
             result = await self._result(request, part.part)
-            content = await picture_content(request, part, result, hint)
+            own = await models_own(self._worker, result)
+            content = await picture_content(request, part, result, hint, own)
             return await with_files(self._worker, self._http, self._encryption, request, part, result, content)
         except WorkerForeign:
             self._spoiled(part.image_id or "")

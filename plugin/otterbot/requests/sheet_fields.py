@@ -49,6 +49,8 @@ class FieldIn:
 class SheetIn:
     columns: int
     fields: Sequence[FieldIn]
+    swept: bool = False
+    """They differ in settings, so that none of them stands for all."""
 
 
 def packed(columns: int, pictures: Sequence[Picture], base: Mapping[str, Any]) -> dict[str, Any]:
@@ -109,7 +111,7 @@ def sheet_in(event: Mapping[str, Any] | None) -> SheetIn | None:
         fields = _unpacked(told["packed"])
     if columns is None or not 1 <= columns <= MOST or not isinstance(fields, list) or not 1 <= len(fields) <= MOST:
         return None
-    return SheetIn(columns=columns, fields=[_read(field, base) for field in fields])
+    return SheetIn(columns=columns, fields=[_read(field, base) for field in fields], swept=told.get("swept") is True)
 
 
 def _unpacked(text: Any) -> Any:

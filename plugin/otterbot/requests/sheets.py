@@ -109,7 +109,7 @@ class Sheets:
             if request.job_id is None:
                 raise WorkerRefused(404, "not_found")
             job = self._jobs[part.key] = await self._worker.job(request.job_id)
-        content = await sheet_content(request, part, job, self._prefix(), hint)
+        content = await sheet_content(self._worker, request, part, job, self._prefix(), hint)
         return await with_files(self._worker, self._http, self._encryption, request, part, picture_of(job), content)
 
     def forget(self, key: str) -> str | None:

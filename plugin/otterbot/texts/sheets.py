@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import numeric
-from .captions import expanded, prompt_lines, summary
+from .captions import expanded, prompt_lines, summary, words_of
 from .escape import code, plain
 from .jobs import count_of, seconds_taken, typed
+
+if TYPE_CHECKING:
+    from ..worker.info import ModelDefaults
 
 BATCH_SAID = {
     "auto": "Three or more pictures of one request come on one numbered sheet, fewer each by itself.",
@@ -33,17 +36,19 @@ def batch_usage(prefix: str) -> str:
     )
 
 
-def sheet_caption(records: Sequence[Mapping[str, Any]]) -> str:
-    """Markdown: the words, and a line of what all the pictures have in common. ``records``: one at least."""
+def sheet_caption(records: Sequence[Mapping[str, Any]], own: ModelDefaults | None = None) -> str:
+    """Markdown: the words, and a line of what all the pictures have in common. ``records``: one at least; ``own``: as
+    for a picture's caption."""
     used = [record["used"] for record in records if isinstance(record.get("used"), Mapping)]
-    prompts = list(dict.fromkeys(str(one.get("prompt", "")) for one in used))
+    prompts = list(dict.fromkeys(map(words_of, used)))
     common = _common(used)
     took = sum(seconds_taken(record) for record in records)
-    line = summary({"used": common, "took": took} if took else {"used": common})
+    line = summary({"used": common, "asked": records[0].get("asked"), **({"took": took} if took else {})}, own)
     if "seed" not in common and (seeds := _seeds(used)):
-        line = f"{seeds} · {line}" if line else seeds
+        first, _, rest = line.partition(" · ")
+        line = " · ".join(part for part in ((first, seeds, rest) if "model" in common else (seeds, line)) if part)
     words = prompt_lines(prompts[0]) if len(prompts) == 1 else ""
-    return "\n\n".join(part for part in (words, expanded(common), line) if part)
+    return "\n\n".join(part for part in (words, line, expanded(common)) if part)
 
 
 def _common(used: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -214,3 +214,40 @@ async def test_a_reaction_on_what_is_not_there_is_only_a_reaction(rig: Rig) -> N
 
 async def test_again_by_reaction_is_all_of_it(rig: Rig) -> None:
     assert (await reacted(rig, sheet(rig), "🔁")).request.body["count"] == 4
+
+
+async def test_a_sheet_is_deleted_by_who_asked_for_it_and_by_moderators(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def no_edits(*_: object, **__: object) -> tuple[list[Any], None]:
+        return [], None
+
+    monkeypatch.setattr(rig.services.http, "relations", no_edits)
+    content = sheet_content()
+    content[OUR_KEY] |= {"image": "image-9", "by": ALICE}
+    place = str(rig.homeserver.add(ROOM, BOT, "m.room.message", content)["event_id"])
+    assert await reacted(rig, place, "❌", BOB) is None
+    outcome = await reacted(rig, place, "❌", ALICE)
+    assert outcome.discarded.image_id == "image-9"
+    assert [part.content for part in outcome.parts] == [{"redacts": place}]
+
+
+async def test_films_come_with_pictures_by_themselves(rig: Rig) -> None:
+    assert "sheet" not in await rig.drawn("!draw otter --count 4 --film")
+    outcome = await rig.say("!draw otter --count 4 --film --sheet")
+    assert outcome is not None
+    assert outcome.request is not None
+    assert texts.SHEET_AND_FILMS in outcome.request.notes
+
+
+async def test_of_a_sweep_one_field_is_named(rig: Rig) -> None:
+    content = sheet_content()
+    content[OUR_KEY]["sheet"]["swept"] = True
+    place = str(rig.homeserver.add(ROOM, BOT, "m.room.message", content)["event_id"])
+    assert "`!again 2`" in await rig.answer("!again", **reply(place))
+    assert "`!again 2`" in (await reacted(rig, place, "🔁")).reply.text
+    assert (await rig.drawn("!again B2 --seed same", **reply(place)))["seed"] == 10
+    assert len((await rig.drawn("!sweep 2 cfg 4..16/3", **reply(place)))["sweep"][0]["values"]) == 3
+    assert "sheet" in await rig.drawn("!draw otter --sweep cfg=4,8")
+    assert "sheet" not in await rig.drawn("!draw otter --sweep cfg=4,8 --separate")
+    assert texts.SHEET_OF_ONE not in rig.open[-1].notes

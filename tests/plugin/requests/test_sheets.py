@@ -29,11 +29,12 @@ async def test_one_event_with_what_makes_each_again(rig: Rig) -> None:
     [event] = rig.server.pictures(ROOM)
     content = event["content"]
     assert (content["info"]["mimetype"], content[OUR_KEY]["part"]) == ("image/jpeg", "sheet")
-    assert content["body"].startswith("an otter\n\nseeds 7–10 · ")
+    assert content["body"].startswith("an otter\n\notter-noise · seeds 7–10")
     assert "reply `4`" in content["body"], "how to choose"
     found = sheet_in(event)
     assert found is not None
     job = rig.worker_server.by_key(request.key)
+    assert content[OUR_KEY]["image"] == job["sheet"]["picture"]["image_id"]
     for field, picture in zip(found.fields, job["pictures"], strict=True):
         assert field.record is not None
         assert field.record["used"] == {

@@ -22,7 +22,7 @@ def sheet_content(count: int = 4, columns: int = 2, *, failed: int | None = None
     pictures = [Picture.read(one) for one in told]
     first = next(picture.result for picture in pictures if picture.result is not None)
     base = event_content.canonical(first.record)
-    ours = event_content.ours("k" * 40, "sheet", record=base, sheet=packed(columns, pictures, base))
+    ours = event_content.ours("a" * 40, "sheet", record=base, sheet=packed(columns, pictures, base))
     return {
         "msgtype": "m.image", "body": "otter", "filename": "otter.sheet.jpg", "url": URL,
         "info": {"mimetype": "image/jpeg"}, OUR_KEY: ours,
