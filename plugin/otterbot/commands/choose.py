@@ -134,4 +134,4 @@ def field_of(found: Found, named: Field) -> Found:
         raise Unusable(texts.field_is_empty(named.said, field.absent))
     if not field.record:
         raise Unusable(texts.FIELD_TOO_LONG)
-    return replace(found, record=field.record, sheet=None, image=field.image if found.ours else None)
+    return replace(found, record=field.record, sheet=None, sweep=None, image=field.image if found.ours else None)

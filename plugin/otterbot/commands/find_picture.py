@@ -14,6 +14,7 @@ from ..matrix.encryption import KeyMissing
 from ..matrix.event_content import OUR_KEY
 from ..requests.input_images import NoStart, look, start_event
 from ..requests.sheet_fields import SheetIn, sheet_in
+from ..requests.sweep_told import sweep_told
 from ..store.rows import Request
 from .outcome import Unusable
 from .picture_event import START_PATIENCE, read_event, record_of
@@ -37,6 +38,8 @@ class Found:
     """Whether the record comes from an event of the bot."""
     sheet: SheetIn | None = None
     """Of a contact sheet: its fields; ``record`` is that of the first picture on it."""
+    sweep: Any = None
+    """Of a sweep's sheet, or of one that is not drawn yet: what is said of all of it (untrusted)."""
     image: str | None = None
     """The picture's id at the worker, where it was chosen from a sheet."""
     layers: Sequence[Mapping[str, Any]] | None = None
@@ -240,7 +243,7 @@ async def _before(services: Services, room: str, left: int = UPGRADES) -> Found 
         return None
     if found is None:
         return await _before(services, older, left - 1)
-    return Found(record=found.record, ours=found.ours, sheet=found.sheet)
+    return Found(record=found.record, ours=found.ours, sheet=found.sheet, sweep=found.sweep)
 
 
 async def _waiting(services: Services, room: str, sender: str | None) -> Found | None:
@@ -258,7 +261,10 @@ def _asked(request: Request) -> Found:
         used, layers = request.body, (request.body or {}).get("layers")
     elif isinstance(upscale := used.get("upscale"), Mapping):
         used = {**used, "upscale": upscale.get("factor")}
-    return Found(record={"used": used, "asked": request.asked}, start=start, layers=layers)
+    sweep = sweep_told(request.body).get("sweep")
+    if sweep is not None and used is not None:
+        used = {**used, "count": 1}  # of each field
+    return Found(record={"used": used, "asked": request.asked}, start=start, layers=layers, sweep=sweep)
 
 
 def found_in(services: Services, event: Mapping[str, Any] | None) -> Found | None:
@@ -268,7 +274,9 @@ def found_in(services: Services, event: Mapping[str, Any] | None) -> Found | Non
         return None
     ours = event.get("sender") == services.client.mxid
     start = event["content"][OUR_KEY].get("start") if ours else None
-    return Found(record=record, start=event_id_in(start), ours=ours, sheet=sheet_in(event))
+    sheet = sheet_in(event)
+    sweep = None if sheet is None else event["content"][OUR_KEY].get("sweep")
+    return Found(record=record, start=event_id_in(start), ours=ours, sheet=sheet, sweep=sweep)
 
 
 async def _replied_to(services: Services, room: str, event_id: str) -> Found | None:

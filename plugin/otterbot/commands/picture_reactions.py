@@ -18,6 +18,7 @@ from .outcome import NewRequest, Outcome, Reply, Unusable
 from .picture_request import new_seed
 from .reacted import Reacted
 from .services import Services
+from .swept import read_swept
 
 How = Callable[[Found, Circumstances, str], NewRequest]
 """The request that is made of a picture, what holds in its room, and the event that shows it."""
@@ -28,10 +29,10 @@ async def again(services: Services, reacted: Reacted) -> Outcome | None:
 
     def how(found: Found, around: Circumstances, event: str) -> NewRequest:
         once_more: Callable[..., NewRequest] = again_request.again
-        if found.sheet is not None and found.sheet.swept:
+        if found.sheet is not None and found.sheet.swept and read_swept(found.sweep) is None:
             raise Unusable(texts.which_field("again", around.values.prefix))
         if found.sheet is not None:
-            once_more = partial(again_request.whole, fields=len(found.sheet.fields))
+            once_more = partial(again_request.whole, fields=len(found.sheet.fields), sweep=found.sweep)
         return once_more(DrawOptions(), found.record, around, new_seed=new_seed(), other=new_seed(), start=found.start)
 
     return await _drawn(services, reacted, how)

@@ -22,6 +22,7 @@ from .context import BELIEVED, LOOK, circumstances
 from .find_picture import Found, find_record
 from .outcome import NewRequest, Outcome, Unusable, refuse, say
 from .services import Services
+from .swept import read_swept
 
 CHANCE = "chance"
 """The worker's feature."""
@@ -45,10 +46,10 @@ async def once_more(
     try:
         found = field or await find_record(services, message)
         around = await circumstances(services, message.room_id)
-        if found.sheet is not None and (whole is None or found.sheet.swept):
+        if found.sheet is not None and (whole is None or (found.sheet.swept and read_swept(found.sweep) is None)):
             raise Unusable(texts.which_field(intent.name, services.config.current.prefix))
-        if found.sheet is not None and whole is not None:
-            how = partial(whole, fields=len(found.sheet.fields))
+        if whole is not None and (found.sheet is not None or found.sweep is not None):
+            how = partial(whole, fields=1 if found.sheet is None else len(found.sheet.fields), sweep=found.sweep)
         seeds = {"new_seed": new_seed(), "other": new_seed()}
         request = how(intent.options, found.record, around, **seeds, start=found.start, layers=found.layers)
     except Unusable as refusal:

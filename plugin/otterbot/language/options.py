@@ -28,7 +28,7 @@ from .option_values import (
 from .problems import Refused
 from .structures import Structure
 from .style_values import Styles, StylesOf, StylesTogether
-from .sweeps import LORA, WORDS, SweepOf
+from .sweeps import LORA, WORDS, SweepOf, Weight
 
 STEPS = Whole(1, 200)
 CFG = Number(0, 30)
@@ -43,7 +43,7 @@ HIRES = Number(1, 4)
 SWEEP = SweepOf(
     {
         "cfg": CFG, "steps": STEPS, "seed": Whole(0, MAX_SEED), "sampler": Name(), "model": Name(),
-        "strength": STRENGTH, "style": StylesTogether(), "size": Size(SIDE), LORA: Number(-4, 4), "variation": STRENGTH,
+        "strength": STRENGTH, "style": StylesTogether(), "size": Size(SIDE), LORA: Weight(-4, 4), "variation": STRENGTH,
         "hires": STRENGTH, "clip-skip": CLIP_SKIP, WORDS: Words(),
     },
     {

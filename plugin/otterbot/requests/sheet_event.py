@@ -16,6 +16,7 @@ from ..worker.jobs import Job, Picture, SheetPicture
 from .image_event import image_content, models_own
 from .input_images import start_fields
 from .sheet_fields import packed
+from .sweep_told import axes_of, sweep_told
 
 
 def picture_of(job: Job) -> SheetPicture:
@@ -46,6 +47,7 @@ async def sheet_content(
             image=file.image_id,
             by=request.sender,
             sheet=packed(job.sheet.columns, job.pictures, base) | ({"swept": True} if swept else {}),
+            **sweep_told(request.body),
             **start_fields(request),
         ),
     }
@@ -60,7 +62,8 @@ def _lines(
     alts = [(names.get(index, str(index + 1)), result.alt) for index, result in results if result.alt]
     notes = list(dict.fromkeys((*request.notes, *(texts.plain_sentence(n) for _, one in results for n in one.notes))))
     records = [result.record for _, result in results]
-    caption = texts.sheet_caption(records, own)
+    line = texts.sweep_line(axes_of(request.body))
+    caption = "\n\n".join(part for part in (texts.sheet_caption(records, own), line) if part)
     alt = [texts.alt_of_fields(alts)] if alts else []
     how = texts.how_to_choose(names.get(drawn[-1].index, str(drawn[-1].index + 1)), prefix)
     return [*asked, *alt, caption, *notes, how, *([] if hint is None else [hint])]
