@@ -73,6 +73,8 @@ class DrawValues:
     """Whether a safety checker looks at every picture, in rooms that have not chosen."""
     expand: bool = key(False, flag)
     """Whether a language model writes the prompts of pictures, in rooms that have not chosen."""
+    watch: bool = key(False, flag)
+    """Whether pictures are shown while they are drawn, in rooms that have not chosen."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +92,7 @@ class QuotaValues:
 @dataclass(frozen=True, kw_only=True)
 class LimitValues:
     count: int = key(8, natural(1, 8))
+    sweep: int = key(25, natural(2, 64))
     steps: int = key(200, natural(1, 200))
     prompt_length: int = key(4000, natural(1, 4000))
     person: QuotaValues = field(default_factory=QuotaValues)

@@ -50,7 +50,7 @@ from ..requests.gallery import Gallery
 from ..requests.images import Pictures
 from ..requests.input_images import Starts
 from ..requests.part_events import PartNews
-from ..store.part_names import CHAT, COPIES, DESCRIBED, PICTURE
+from ..store.part_names import CHAT, COPIES, DESCRIBED, FILM, PICTURE, PREVIEW
 from ..store.recovery_keys import RecoveryKeys
 from ..store.store import Store
 from ..worker.client import Address, WorkerClient
@@ -164,7 +164,7 @@ async def build(around: Surroundings) -> Parts:
         links.http,
         links.encryption,
         starts,
-        prefix=around.prefix,
+        values=values,
         offered=settings.offered,
     )
     descriptions = Descriptions(store, links.worker, outbox, starts, around.prefix)
@@ -202,7 +202,14 @@ async def build(around: Surroundings) -> Parts:
         outbox,
         store,
         Sender(store, links.http, links.encryption),
-        builders={PICTURE: pictures.build, CHAT: chats.build, DESCRIBED: descriptions.build, COPIES: gallery.build},
+        builders={
+            PICTURE: pictures.build,
+            FILM: pictures.films.build,
+            PREVIEW: pictures.watching.build,
+            CHAT: chats.build,
+            DESCRIBED: descriptions.build,
+            COPIES: gallery.build,
+        },
         listener=PartNews(store, links.worker, outbox, delivery),
         rules=upgrades,
         log=log,

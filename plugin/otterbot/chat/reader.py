@@ -13,6 +13,7 @@ from ..language.message import EMOTE, SPEECH, Message, from_raw
 from ..language.typed import clean
 from ..matrix.addressing import Calls
 from ..matrix.encryption import Encryption, KeyMissing
+from ..matrix.event_content import film_of
 from ..matrix.http import MatrixHttp
 from ..matrix.sync_answer import seconds
 from ..store.rows import Kind, Request, key_of
@@ -225,7 +226,8 @@ class Reader:
         if message is None or not isinstance(sender, str):
             return None
         text = clean(message.body).strip() or f"[{_KINDS.get(message.msgtype, 'nothing')}]"
-        return Quoted(sender=sender, text=text, picture=event_id if message.msgtype == PICTURE else None)
+        shown = film_of(now, self._bot) or event_id
+        return Quoted(sender=sender, text=text, picture=shown if message.msgtype == PICTURE else None)
 
     # -- the main timeline -------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from .drawn_words import Templates, as_drawn, drawn_anew, read_templates
 from .other_words import other_words
 from .outcome import NewRequest, Unusable
 from .recorded_settings import Written, read_expansion, read_settings
+from .swept import sweeps_over
 
 VARIATION = 0.2
 """The variation strength of `vary`: the layout stays, small things change."""
@@ -49,6 +50,8 @@ def again(
     :func:`~.asked_picture.picture_request`. Raises :class:`Unusable`."""
     if typed.variation is not None and typed.seed is None:
         typed = replace(typed, seed="same")  # the variation is of that picture, so keep its seed
+    if typed.sweep is not None and typed.seed is None:
+        typed = replace(typed, seed="same")  # so that only what is swept differs
     used = read_settings(record.get("used"))
     if used is None or not ((used.prompt or "").strip() or used.upscale):
         raise Unusable(texts.record_unusable(around.values.prefix))
@@ -78,7 +81,7 @@ def again(
         raise Unusable(texts.start_lost(around.values.prefix))
     elif typed.control is None and record["used"].get("mask") is not None:
         used = replace(used, inpaint=True)
-    if typed.width is not None or typed.aspect is not None or used.upscale is not None:
+    if typed.width is not None or typed.aspect is not None or used.upscale is not None or sweeps_over(typed, "size"):
         used, before = _shapeless(used), _shapeless(before)
     if used.upscale is not None:
         _check_upscale(typed, around.values.prefix)
@@ -95,7 +98,7 @@ def again(
         around,
         seed=seed,
         base=base,
-        layers=layers if _same_model(typed, used) else None,
+        layers=layers if _same_model(typed, used) and not sweeps_over(typed, "model") else None,
         notes=notes,
         start=start,
         usual=usual,
@@ -192,9 +195,12 @@ def _shapeless(options: DrawOptions) -> DrawOptions:
 
 def _kept(typed: DrawOptions, used: DrawOptions, notes: list[str]) -> DrawOptions:
     """The settings to keep where nothing was typed. After a change of model its defaults are used, with a note."""
-    if _same_model(typed, used):
+    if _same_model(typed, used) and not sweeps_over(typed, "model"):
         return replace(used, seed=None, count=None)
-    notes.append(texts.model_returned(typed.model or ""))
+    if sweeps_over(typed, "model"):
+        notes.append(texts.SWEEP_MODELS_OWN)
+    else:
+        notes.append(texts.model_returned(typed.model or ""))
     return DrawOptions(
         prompt=used.prompt,
         style=used.style,

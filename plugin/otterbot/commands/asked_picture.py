@@ -15,6 +15,7 @@ from ..language.options import DrawOptions
 from ..language.style_values import worded
 from .context import Circumstances
 from .outcome import NewRequest, Unusable
+from .swept import swept
 
 Layers = Sequence[Mapping[str, Any]]
 
@@ -64,10 +65,15 @@ def picture_request(
         to = other if wanted.variation.seed is None else wanted.variation.seed
         body["variation"] = {"seed": to, "strength": wanted.variation.strength}
     body |= _from_picture(wanted, start)
+    body |= swept(wanted, around, seed=seed, other=other, start=start)
     if around.safe:
         body["safety"] = True
     if around.described:
         body["describe"] = True
+    if asked.watch or (asked.watch is None and around.watched and not around.safe):
+        body["preview"] = True  # a room that is used to both need not be told each time that there is none
+    if asked.film:
+        body["film"] = True
     body = {key: value for key, value in body.items() if value is not None}
     return NewRequest(kind="image", body=body, asked=typed, notes=tuple(notes), thread=thread)
 

@@ -32,12 +32,20 @@ class Circumstances:
     """Whether the room wants prompts to be expanded; ``None``: it has not chosen."""
     described: bool = False
     """Whether it is to say what it shows."""
+    watched: bool = False
+    """Whether it is shown while it is drawn."""
     style: Styles | None = None
     """What the room's pictures look like where nobody says it; ``None``: it has not chosen."""
     styles: Mapping[str, StyleChoice] = field(default_factory=dict)
     """The room's own styles, by their folded names."""
     room: RoomDefaults = field(default_factory=RoomDefaults)
     """What the room has set for its pictures."""
+
+    @property
+    def sweep_max(self) -> int:
+        """How many pictures a sweep may have."""
+        most = self.values.limits.sweep
+        return most if self.room.sweep_max is None else min(most, self.room.sweep_max)
 
     @property
     def count_max(self) -> int:
@@ -58,6 +66,7 @@ async def circumstances_in(room: str, settings: RoomSettings, values: Values) ->
         safe=await settings.safe(room),
         expand=None if expand is None else expand == "on",
         described=await settings.described(room),
+        watched=await settings.watched(room),
         style=await settings.style(room),
         styles=await settings.own_styles(room),
         room=await settings.defaults(room),

@@ -9,6 +9,7 @@ from typing import Any
 from .. import texts
 from ..errors import MatrixRefused
 from ..language.message import Message, event_id_in
+from ..matrix import event_content
 from ..matrix.encryption import KeyMissing
 from ..matrix.event_content import OUR_KEY
 from ..requests.input_images import NoStart, look, start_event
@@ -43,7 +44,7 @@ async def find_start(services: Services, message: Message, notes: list[str]) -> 
 
     Raises as :func:`find_record`.
     """
-    target = message.event_id if message.is_media else message.reply_to
+    target = message.event_id if message.is_media else await _meant(services, message.room_id, message.reply_to)
     try:
         if target is not None and await _shows(services, message.room_id, target):
             return target
@@ -64,7 +65,7 @@ async def find_picture(
     Raises as :func:`find_record`.
     """
     room, prefix = message.room_id, services.config.current.prefix
-    target = message.event_id if message.is_media else message.reply_to
+    target = message.event_id if message.is_media else await _meant(services, room, message.reply_to)
     try:
         for event_id in () if target is None else (target, await picture_of(services, room, target)):
             if event_id is not None and await _shows(services, room, event_id):
@@ -81,6 +82,24 @@ async def find_picture(
     if last is None or last.event is None:
         raise Unusable(texts.no_picture(prefix))
     return last.event, last.record
+
+
+async def _meant(services: Services, room: str, event_id: str | None) -> str | None:
+    """The event with the picture that somebody means by that one: a film means its picture, what is shown of a picture
+    while it is drawn means that picture. Raises :class:`Unusable` where it is not there yet."""
+    if event_id is None:
+        return None
+    if await _watched(services, event_id) is not None:
+        if (picture := await picture_of(services, room, event_id)) is None:
+            raise Unusable(texts.STILL_DRAWN)
+        return picture
+    return event_content.film_of(await read_event(services, room, event_id), str(services.client.mxid)) or event_id
+
+
+async def _watched(services: Services, event_id: str) -> Request | None:
+    """The request whose picture that message shows, or showed, while it is drawn."""
+    part = await services.store.part_by_event(event_id)
+    return None if part is None or not part.part.is_preview else await services.store.request(part.key)
 
 
 async def _shows(services: Services, room: str, event_id: str) -> bool:
@@ -135,7 +154,8 @@ async def thread_start(services: Services, room: str, root: str, notes: list[str
     Raises :class:`~..requests.input_images.NoStart` for a picture that cannot be used.
     """
     try:
-        return root if await _shows(services, room, root) else None
+        shown = await _meant(services, room, root) or root
+        return shown if await _shows(services, room, shown) else None
     except NoStart as reason:
         if str(reason) in (texts.START_DELETED, texts.START_UNREADABLE):
             notes.append(texts.THREAD_NOT_USED)
@@ -150,8 +170,9 @@ async def thread_picture(services: Services, room: str, root: str) -> str | None
     Raises :class:`~..requests.input_images.NoStart` where nobody can tell.
     """
     try:
-        if await _shows(services, room, root):
-            return root
+        shown = await _meant(services, room, root) or root
+        if await _shows(services, room, shown):
+            return shown
     except NoStart as reason:
         if str(reason) != texts.START_NO_PICTURE:
             raise
@@ -167,6 +188,8 @@ async def thread_record(services: Services, room: str, root: str, *, waiting: bo
     event = await read_event(services, room, root)
     if (found := found_in(services, event)) is not None:
         return found
+    if (picture := event_content.film_of(event, str(services.client.mxid))) is not None:
+        return found_in(services, await read_event(services, room, picture))
     for place in await _drawn_in(services, room, root):
         if (found := found_in(services, await read_event(services, room, place))) is not None:
             return found
@@ -239,8 +262,10 @@ async def _replied_to(services: Services, room: str, event_id: str) -> Found | N
     found = found_in(services, event)
     if found is not None:
         return found
-    # A reply to the request, or to a message about it, means its picture.
-    picture = await picture_of(services, room, event_id)
+    # A reply to the request, or to a message about it, means its picture; one to a film that of the film.
+    picture = event_content.film_of(event, str(services.client.mxid)) or await picture_of(services, room, event_id)
+    if picture is None and (request := await _watched(services, event_id)) is not None and request.open:
+        return _asked(request)
     found = found_in(services, await read_event(services, room, picture)) if picture is not None else None
     if found is not None:
         return found

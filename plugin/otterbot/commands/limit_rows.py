@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from .. import texts
 from ..language.option_kinds import BadValue, Whole
-from ..language.options import COUNT
+from ..language.options import COUNT, SWEEP_PICTURES
 from .outcome import Unusable
-from .room_defaults import A_DAY, COUNT_MAX, PER_DAY
+from .room_defaults import A_DAY, COUNT_MAX, PER_DAY, SWEEP_MAX
 from .services import Services
 from .setting import OPERATOR, Setting, Wanted, is_back
 
@@ -34,6 +34,19 @@ async def _read_count_max(services: Services, room: str, text: str) -> Wanted:
         return Wanted(stored=None, said=texts.count_max_set(most))
     number = _number(services, COUNT_MAX, text, COUNT, most)
     return Wanted(stored=str(number), said=texts.count_max_set(number))
+
+
+async def _sweep_max(services: Services, room: str) -> str:
+    own, most = (await services.settings.defaults(room)).sweep_max, services.config.current.limits.sweep
+    return str(most if own is None else min(own, most))
+
+
+async def _read_sweep_max(services: Services, room: str, text: str) -> Wanted:
+    most = services.config.current.limits.sweep
+    if is_back(text):
+        return Wanted(stored=None, said=texts.sweep_max_set(most))
+    number = _number(services, SWEEP_MAX, text, SWEEP_PICTURES, most)
+    return Wanted(stored=str(number), said=texts.sweep_max_set(number))
 
 
 async def _per_day(services: Services, room: str) -> str:
@@ -64,6 +77,14 @@ LIMIT_ROWS = (
         change="settings count_max 4",
         current=_count_max,
         read=_read_count_max,
+        otherwise=lambda values: OPERATOR,
+    ),
+    Setting(
+        name=SWEEP_MAX,
+        title="Pictures of a sweep, at most",
+        change="settings sweep_max 9",
+        current=_sweep_max,
+        read=_read_sweep_max,
         otherwise=lambda values: OPERATOR,
     ),
     Setting(

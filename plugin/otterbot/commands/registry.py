@@ -19,12 +19,13 @@ from .settings import SETTINGS
 from .status import STATUS
 from .style import STYLE
 from .styles import STYLES
+from .sweep import SWEEP
 from .upscale import UPSCALE
 from .vary import VARY
 from .wildcards import WILDCARDS
 
 _OTHERS = (
-    DRAW, AGAIN, VARY, UPSCALE, INFO, DESCRIBE, CHAT, PERSONA_COMMAND, STYLES, STYLE, MODELS, MODEL, WILDCARDS,
+    DRAW, AGAIN, VARY, SWEEP, UPSCALE, INFO, DESCRIBE, CHAT, PERSONA_COMMAND, STYLES, STYLE, MODELS, MODEL, WILDCARDS,
     SETTINGS, QUEUE, CANCEL, STATUS,
 )  # fmt: skip
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..language.option_kinds import BadValue, Kind, Whole
-from ..language.options import CFG, COUNT, FLAGS, STEPS
+from ..language.options import CFG, COUNT, FLAGS, STEPS, SWEEP_PICTURES
 
 SIZE = "size"
 STEPS_SET = "steps"
 CFG_SET = "cfg"
 NEGATIVE = "negative"
 COUNT_MAX = "count_max"
+SWEEP_MAX = "sweep_max"
 PER_DAY = "per_day"
 A_DAY = Whole(1, 10_000)
 """Pictures of one person."""
@@ -30,6 +31,8 @@ class RoomDefaults:
     """``""``: none at all, not even the model's own."""
     count_max: int | None = None
     """How many pictures one request may ask for."""
+    sweep_max: int | None = None
+    """How many pictures a sweep may have."""
     per_day: int | None = None
     """How many pictures one person may ask for within a day."""
 
@@ -58,6 +61,7 @@ def read_defaults(stored: Mapping[str, str]) -> RoomDefaults:
         cfg=_read(stored.get(CFG_SET), CFG),
         negative=stored.get(NEGATIVE),
         count_max=_read(stored.get(COUNT_MAX), COUNT),
+        sweep_max=_read(stored.get(SWEEP_MAX), SWEEP_PICTURES),
         per_day=_read(stored.get(PER_DAY), A_DAY),
     )
 

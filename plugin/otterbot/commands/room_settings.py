@@ -27,6 +27,7 @@ __all__ = [
     "PERSONA",
     "SAFE",
     "STYLE",
+    "WATCH",
     "Chosen",
     "RoomSettings",
 ]
@@ -39,6 +40,7 @@ CHAT_DRAWS = "chat_draws"
 ALT = "alt"
 STYLE = "style"
 OFFER = "offer"
+WATCH = "watch"
 OFF = "off"
 DESCRIBE = "describe"
 """The value of `ALT` by which pictures are described."""
@@ -113,6 +115,10 @@ class RoomSettings:
     async def described(self, room: str) -> bool:
         """Whether each picture says what it shows."""
         return await self.own(room, ALT) == DESCRIBE
+
+    async def watched(self, room: str) -> bool:
+        """Whether pictures are shown while they are drawn."""
+        return await self.is_on(room, WATCH, lambda values: values.draw.watch)
 
     async def style(self, room: str) -> Styles | None:
         """What pictures look like where nobody says it; ``None``: the room has not chosen."""

@@ -13,7 +13,7 @@ from .limit_rows import LIMIT_ROWS
 from .model import show_or_set_model
 from .outcome import Unusable
 from .persona import show_or_set_persona
-from .room_settings import ALT, CHAT_DRAWS, CHAT_MODEL, DESCRIBE, EXPAND, MODEL, OFF, OFFER, PERSONA, SAFE, STYLE
+from .room_settings import ALT, CHAT_DRAWS, CHAT_MODEL, DESCRIBE, EXPAND, MODEL, OFF, OFFER, PERSONA, SAFE, STYLE, WATCH
 from .services import Services
 from .setting import NOBODY, OPERATOR, Setting, Wanted, is_back, switch
 
@@ -103,6 +103,14 @@ ROWS = (
         default=lambda values: values.draw.expand,
         on=texts.EXPAND_ON,
         off=texts.EXPAND_OFF,
+        otherwise=lambda values: OPERATOR,
+    ),
+    switch(
+        WATCH,
+        "Shown while they are drawn",
+        default=lambda values: values.draw.watch,
+        on=texts.WATCH_ON,
+        off=texts.WATCH_OFF,
         otherwise=lambda values: OPERATOR,
     ),
     Setting(

@@ -80,6 +80,7 @@ SETTINGS = Command(
         "{!settings per_day 20} how many one person may ask for within 24 hours. "
         "{!settings safe on} lets a safety checker look at every picture before it comes; "
         "{!settings expand on} lets a language model write the prompts; {!settings chat NAME} chooses the chat model; "
+        "{!settings watch on} shows pictures while they are drawn; "
         "{!settings alt describe} lets each picture say what it shows. {!settings safe default} goes back to the "
         "operator's default. Moderators may."
     ),
@@ -111,6 +112,7 @@ SETTINGS = Command(
             "the reactions that the bot puts under its pictures here; moderators set it",
         ),
         ("`!settings chat NAME`", "which language model answers `!chat` in this room; moderators set it"),
+        ("`!settings watch on`", "this room's pictures are shown while they are drawn; moderators set it"),
         ("`!settings alt describe`", "each picture for this room says what it shows; moderators set it"),
     ),
 )

@@ -14,6 +14,7 @@ from ..errors import MatrixRefused
 from ..language.line import line_of
 from ..language.message import Message, relations
 from ..language.options import DrawOptions
+from ..language.structures import KEYS, Structure
 from ..matrix.http import MatrixHttp
 from ..requests.delivery import Delivery
 from ..store.rows import Request, RequestState
@@ -118,8 +119,26 @@ def _line_for(outcome: Outcome | None, old: Request) -> str | None:
     prompt, before = ((body or {}).get("prompt") for body in (new.body, old.body))
     if not prompt or prompt == before:
         return None
+    if (key := _changed_key(new.body or {}, old.body or {})) is not None:
+        return f"again {key}"
     line = line_of(replace(read_settings(new.asked) or DrawOptions(), prompt=str(prompt)))
     return f"again --prompt {str(prompt) if line is None else line.removeprefix('draw ')}"
+
+
+def _changed_key(new: Mapping[str, Any], old: Mapping[str, Any]) -> str | None:
+    """``style: oil``: the one key that has another value; ``None``: more than that is another, or there are no keys."""
+    before, now = _mapping(old.get("structure")), _mapping(new.get("structure"))
+    changed = [name for name in KEYS if before.get(name) != now.get(name)]
+    if not before or not now or len(changed) != 1 or new.get("asked") != {**old.get("asked", {}), **_words(new)}:
+        return None
+    value = now.get(changed[0], "")
+    structure = Structure.of({changed[0]: value}) if isinstance(value, str) and "\n" not in value else None
+    return None if structure is None else structure.written if value else f"{changed[0]}:"
+
+
+def _words(body: Mapping[str, Any]) -> dict[str, Any]:
+    asked = _mapping(body.get("asked"))
+    return {name: asked[name] for name in ("prompt", "negative_prompt") if name in asked}
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

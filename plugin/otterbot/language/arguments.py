@@ -9,10 +9,10 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from .flags import read_flags, read_words
+from .flags import check_sweep, read_flags, read_words
 from .option_values import FACTORS
-from .options import DrawOptions
-from .problems import Overlooked, UsageProblem
+from .options import SWEEP, DrawOptions
+from .problems import Overlooked, Refused, UsageProblem
 from .structured import read_key_changes, read_structure
 from .typed import folded
 from .word_changes import read_changes
@@ -101,6 +101,21 @@ def variation_and_flags(name: str, text: str) -> Intent:
     if (how := _BY_HOW_MUCH.match(text)) is not None:
         text = f"--variation {how[1]} {text[how.end() :]}"
     return changes_and_flags(name, text)
+
+
+def sweep_and_flags(name: str, text: str) -> Intent:
+    """``cfg 4..16 steps 10,20`` and flags."""
+    options, words, problem, overlooked = read_words(text)
+    if problem is None:
+        try:
+            axes = SWEEP.typed(words) if words.strip(f"{ENDS} ") else ()
+            axes = SWEEP.together(options.sweep, axes) if options.sweep and axes else options.sweep or axes
+            options = replace(options, sweep=axes or None)
+            check_sweep(options)
+            problem = None if axes else UsageProblem(code="sweep_nothing")
+        except Refused as refusal:
+            problem = refusal.problem
+    return Intent(name=name, options=options, problem=problem, overlooked=overlooked)
 
 
 def factor_and_flags(name: str, text: str) -> Intent:

@@ -35,6 +35,7 @@ from .misspelt_flags import Missed
 from .option_values import SHAPES
 from .options import FIELDS, FLAGS, DrawOptions, Option
 from .problems import Overlooked, Refused, UsageProblem
+from .quotes import QUOTES
 from .typed import folded
 
 _FLAG = re.compile(
@@ -43,10 +44,6 @@ _FLAG = re.compile(
 )
 _WORD = re.compile(r"\S+")
 _SPACE = re.compile(r"\s*")
-QUOTES = {
-    '"': '"', "'": "'", "“": "“”", "„": "“”", "‘": "‘’", "«": "»", "»": "«", "「": "」", "『": "』", "＂": "＂",
-}  # fmt: skip
-"""What opens, and all that closes then."""
 BEFORE = ",;،，、；。"
 """Behind these a flag may begin without a space."""
 
@@ -85,6 +82,7 @@ def read_pieces(
     readers = [_Reader(piece) for piece in pieces]
     for option, value in (*(said for reader in readers for said in reader), *more):
         options = _with(options, option, value)
+    check_sweep(options)
     missed = dict.fromkeys(one for reader in readers for one in reader.missed.found)
     return options, [reader.prompt for reader in readers], tuple(missed)
 
@@ -211,6 +209,20 @@ def _with(options: DrawOptions, option: Option, value: str) -> DrawOptions:
     if before is not None and before is not True:
         raise Refused("twice", option.name)
     return replace(options, **changes)
+
+
+def check_sweep(options: DrawOptions) -> None:
+    """One value and several of the same setting cannot both be meant. Raises :class:`Refused`."""
+    for axis in options.sweep or ():
+        option = FLAGS.get(axis.option)
+        if option is None or axis.option in ("variation", "hires"):  # they say more than the strength
+            continue
+        if option.value(options) is not None:
+            raise Refused("conflict", axis.option, ("sweep",))
+        if axis.option == "size" and options.aspect is not None:
+            raise Refused("conflict", options.aspect if options.aspect in SHAPES else "ar", ("sweep",))
+    if options.sweep and options.count is not None:
+        raise Refused("conflict", "count", ("sweep",))
 
 
 def _other_shape(options: DrawOptions, changes: dict[str, Any]) -> str | None:

@@ -32,7 +32,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from . import dashes
-from .flags import QUOTES
+from .quotes import QUOTES
 from .structures import MAX_ITEMS
 from .typed import clean, folded
 

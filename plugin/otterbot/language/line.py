@@ -12,8 +12,9 @@ from itertools import product
 from typing import Any
 
 from . import dashes
-from .flags import BEFORE, QUOTES, read_flags
+from .flags import BEFORE, read_flags
 from .options import FIELDS, OPTIONS, DrawOptions, Option
+from .quotes import QUOTES
 from .structured import read_structure
 from .typed import clean
 

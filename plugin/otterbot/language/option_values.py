@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 MAX_SEED = 2**32 - 1
 MAX_PROMPT = 4_000
@@ -38,6 +39,18 @@ class KeyChange:
 
     name: str
     value: str | tuple[str, ...] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Axis:
+    """One direction of a sweep."""
+
+    option: str
+    """The flag's name, ``lora`` or ``words``."""
+    values: tuple[Any, ...]
+    """As the flag's kind reads them."""
+    name: str | None = None
+    """Of the LoRA, where it was said."""
 
 
 @dataclass(frozen=True, kw_only=True)

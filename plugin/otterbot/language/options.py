@@ -12,19 +12,49 @@ from typing import Any, Literal
 
 from .composite_kinds import ControlBy, HiresOf, Shape, Size, StructureOf, VariationOf
 from .option_kinds import BadValue, Bare, Constant, Factor, Kind, Name, NeverTyped, Number, Sampler, Seed, Whole, Words
-from .option_values import FACTORS, MAX_SEED, SHAPE, SHAPES, UPSCALERS, Control, Hires, KeyChange, Variation, WordChange
+from .option_values import (
+    FACTORS,
+    MAX_SEED,
+    SHAPE,
+    SHAPES,
+    UPSCALERS,
+    Axis,
+    Control,
+    Hires,
+    KeyChange,
+    Variation,
+    WordChange,
+)
 from .problems import Refused
 from .structures import Structure
-from .style_values import Styles, StylesOf
+from .style_values import Styles, StylesOf, StylesTogether
+from .sweeps import LORA, WORDS, SweepOf
 
 STEPS = Whole(1, 200)
 CFG = Number(0, 30)
 SIDE = Whole(16, 4096)
 COUNT = Whole(1, 8)
+SWEEP_PICTURES = Whole(2, 64)
 CLIP_SKIP = Whole(1, 12)
 STRENGTH = Number(0, 1, above=True)
 CONTROL = Number(0, 2)
 HIRES = Number(1, 4)
+
+SWEEP = SweepOf(
+    {
+        "cfg": CFG, "steps": STEPS, "seed": Whole(0, MAX_SEED), "sampler": Name(), "model": Name(),
+        "strength": STRENGTH, "style": StylesTogether(), "size": Size(SIDE), LORA: Number(-4, 4), "variation": STRENGTH,
+        "hires": STRENGTH, "clip-skip": CLIP_SKIP, WORDS: Words(),
+    },
+    {
+        "guidance": "cfg", "scale": "cfg", "step": "steps", "s": "steps", "seeds": "seed", "samplers": "sampler",
+        "scheduler": "sampler", "models": "model", "checkpoint": "model", "denoise": "strength",
+        "denoising": "strength", "styles": "style", "sizes": "size", "resolution": "size", "loras": LORA,
+        "vary": "variation", "variations": "variation", "hr": "hires", "clipskip": "clip-skip",
+        "clip_skip": "clip-skip", "skip": "clip-skip", "word": WORDS, "prompt": WORDS, "text": WORDS, "replace": WORDS,
+    },
+)  # fmt: skip
+"""What a sweep may be about, and other words for it."""
 
 DRAWN = frozenset({"draw", "again", "vary"})
 """Commands that draw another picture."""
@@ -65,6 +95,12 @@ class DrawOptions:
     """Only what is transparent in the init image changes."""
     control: Control | None = None
     """The picture is a ControlNet's input, and no init image then."""
+    sweep: tuple[Axis, ...] | None = None
+    """A picture for each value of a setting, or of two."""
+    watch: bool | None = None
+    """It is shown while it is drawn; false: it is not, whatever the room is used to."""
+    film: bool | None = None
+    """How it was drawn is shown as well, as an animation."""
     expand: bool | None = None
     """A language model writes the prompt around these words; false: it does not, whatever the room is used to."""
     explain: bool | None = None
@@ -297,6 +333,31 @@ OPTIONS = (
         does="with a picture: it steers a new one, by its edges; see [below](#along-a-picture)",
         wants="`--control` takes `canny` or the name of a ControlNet, and behind it, if you like, how much it steers, "
         f"from {CONTROL.least:g} to {CONTROL.most:g}: `--control canny:0.7`.",
+    ),
+    Option(
+        name="sweep", kind=SWEEP, fields=("sweep",), commands=DRAWN, sent=False, recorded=False,
+        meant=("grid", "xy", "plot", "compare"),
+        example="--sweep cfg=4..16", gives="a labelled sheet with a picture for each value; twice: of two settings",
+        takes="`cfg=4..16`, `steps=10,20,40` …, up to the next flag",
+        does="a labelled sheet with a picture for each value of a setting, or of two; see [`!sweep`](#sweep)",
+        wants="A sweep takes a setting and its values, such as `--sweep cfg=4..16` or `--sweep steps=10,20,40`. "
+        "{!help sweep} lists the settings.",
+    ),
+    Option(
+        name="watch", kind=Bare(), fields=("watch",), word=True, sent=False, recorded=False, meant=("preview", "live"),
+        example="--watch", gives="shows it while it is drawn",
+        takes="nothing", does="shows it while it is drawn; see [below](#watching)",
+    ),
+    Option(
+        name="unwatched", kind=Constant(False), fields=("watch",), sent=False, recorded=False,
+        meant=("no-watch", "nowatch"),
+        takes="nothing", does="not that, in a room where pictures are watched",
+    ),
+    Option(
+        name="film", kind=Bare(), fields=("film",), word=True, sent=False, recorded=False, commands=DRAWN,
+        meant=("video", "gif", "animation", "timelapse"),
+        example="--film", gives="with a short film of how it was drawn",
+        takes="nothing", does="with a short film of how it was drawn; see [below](#watching)",
     ),
     Option(
         name="expand", kind=Bare(), fields=("expand",), commands=DRAWN, recorded=False,

@@ -8,6 +8,7 @@ from typing import Literal
 Code = Literal[
     "unknown_flag", "no_value", "bad_value", "too_large", "twice", "conflict", "no_prompt", "no_text", "stray_text",
     "glued", "one_dash", "unknown_key", "key_twice", "bad_lines", "bad_switch", "long_theme", "no_words",
+    "sweep_axis", "sweep_axes", "sweep_twice", "sweep_values", "sweep_value", "sweep_many", "sweep_nothing",
 ]  # fmt: skip
 
 
@@ -20,8 +21,9 @@ class UsageProblem:
     """Without dashes. For ``unknown_flag`` as typed, shortened; for ``glued``, ``one_dash`` with dashes and value; for
     problems with keys the key, for ``bad_lines`` the reason (:data:`.key_lines.Reason`)."""
     near: tuple[str, ...] = ()
-    """For ``unknown_flag`` and ``unknown_key`` what may have been meant, for ``conflict`` the flag that says something
-    else, for ``glued`` and ``one_dash`` the flag and its value, for ``bad_lines`` what stands there."""
+    """For ``unknown_flag``, ``unknown_key`` and ``sweep_axis`` what may have been meant, for ``conflict`` the flag that
+    says something else, for ``glued`` and ``one_dash`` the flag and its value, for ``sweep_value`` the value, for
+    ``bad_lines`` what stands there."""
     line: int = 0
     """For ``bad_lines``: which, from 1."""
 

@@ -91,6 +91,13 @@ class StylesOf(Kind):
         return ", ".join(style.name for style in value) or NONE
 
 
+class StylesTogether(StylesOf):
+    """``watercolor+backlit``: the styles of one picture, where commas are between those of several."""
+
+    def typed(self, text: str) -> Styles:
+        return super().typed(text.replace("+", ","))
+
+
 def _recorded(one: Any) -> StyleChoice:
     name = one.get("name") if isinstance(one, Mapping) else one
     if not isinstance(name, str) or not 0 < len(name) <= MAX_STYLE_NAME or not name.isprintable():

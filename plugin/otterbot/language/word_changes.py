@@ -23,8 +23,9 @@ import re
 from collections.abc import Iterator
 
 from . import dashes
-from .flags import BEFORE, QUOTES
+from .flags import BEFORE
 from .option_values import WordChange
+from .quotes import QUOTES
 
 MOST = 32
 """Changes in one message."""

@@ -14,6 +14,8 @@ from .. import numeric, texts
 from ..store.rows import Request
 
 OUR_KEY = "org.otterbot"
+FILM_OF = "film_of"
+"""In our key of a film: the event of its picture."""
 MAX_CONTENT = 40_000
 """Bytes of JSON. As encrypted events 47,000 pass and 66,000 fail."""
 SHORT_BODY = 1_000
@@ -72,6 +74,14 @@ def without_thread(content: dict[str, Any] | None) -> dict[str, Any] | None:
 def ours(key: str, part: str, **more: Any) -> dict[str, Any]:
     """Our mark in an event, by which it is found again: key and part."""
     return {"v": 1, "key": key, "part": part, **more}
+
+
+def film_of(event: Mapping[str, Any] | None, bot: str) -> str | None:
+    """The event of the picture whose film that event of the bot's is; ``None``: it is no film."""
+    content = event.get("content") if event is not None and event.get("sender") == bot else None
+    mark = content.get(OUR_KEY) if isinstance(content, Mapping) else None
+    of = mark.get(FILM_OF) if isinstance(mark, Mapping) else None
+    return of if isinstance(of, str) and of.startswith("$") else None
 
 
 async def notice(markdown: str, key: str, part: str, asked: Asked | None, msgtype: str = "m.notice") -> dict[str, Any]:

@@ -45,6 +45,8 @@ class Builds:
         self._builders = builders
         self._log = log
         self._slots = asyncio.Semaphore(AT_A_TIME)
+        self._beside = asyncio.Semaphore(1)
+        """For previews: no result waits for one."""
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
@@ -71,7 +73,7 @@ class Builds:
             await self._results.failed(entry, "missing")
             return
         try:
-            async with self._slots:
+            async with self._beside if part.part.is_preview else self._slots:
                 content = event_content.fit(await builder(part))
             entry.content, entry.plain_media, entry.tries = content, "url" in content, 0
             entry.limited_since = None

@@ -49,6 +49,8 @@ class ActiveRequest:
     """Held while a first status is stored."""
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     """Set at every news; whoever waits for it clears it."""
+    previewed: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when there is a preview of a picture; whoever waits for it clears it."""
     done: asyncio.Event = field(default_factory=asyncio.Event)
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -101,6 +103,8 @@ class ActiveRequest:
                 replace(picture, progress=progress) if picture.index == index else picture for picture in job.pictures
             )
             self.heard(replace(job, pictures=tuple(pictures)))
+            if progress.preview:
+                self.previewed.set()
 
     def spawn(self, work: asyncio.Task[None]) -> None:
         self.tasks.add(work)

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from .. import texts
 from ..outbox.queue import Outbox
-from ..store.part_names import COPY
+from ..store.part_names import COPY, PartName
 from ..store.rows import Part, PartState, Rank, Request, RequestState, copy_key, follow_key, key_of
 from ..store.store import Commit, Store
 from ..waiting import surely
@@ -125,6 +125,17 @@ class Cancellation:
             await self._outbox.post(unsend_copy(copy))
         if await self._store.owe_delete(event_id):
             self._signals.housekeeping.set()
+        if part.part.is_picture:
+            await self._film_too(part)
+
+    async def _film_too(self, picture: Part) -> None:
+        """A picture was deleted: how it was drawn shows it as well."""
+        request = await self._store.request(picture.key)
+        film = await self._store.part(picture.key, PartName.film(picture.part.number))
+        if request is None or film is None or await self._outbox.withdraw(*film.id):
+            return
+        if film.state in (PartState.SENDING, PartState.SENT):
+            await self._outbox.post(unsend(request, film))
 
 
 def _under_way(part: Part, request: Request) -> bool:

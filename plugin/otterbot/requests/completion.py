@@ -57,9 +57,10 @@ def unsend_copy(copy: Part) -> Part:
 
 
 async def closing(store: Store, outbox: Outbox, request: Request, ending: RequestEnd) -> list[Part]:
-    """The parts at the end: the final reaction, the redaction of ⏳, the short last status."""
+    """The parts at the end: what was shown meanwhile is redacted, the final reaction, the redaction of ⏳, the short
+    last status."""
     standing = await store.parts_of(request.key)
-    parts: list[Part] = []
+    parts = await _previews_away(outbox, request, standing)  # before ✅, which says that nothing is left to be done
     if ending.outcome != REPLACED and request.reaction is None:
         emoji = texts.DONE if ending.well else texts.FAILED
         reaction = event_content.reaction(request.key, DONE, request.event_id, emoji)
@@ -76,6 +77,17 @@ async def closing(store: Store, outbox: Outbox, request: Request, ending: Reques
         final = part(request, STATUS_FINAL, Kind.EDIT, Rank.EDIT, inner)
         parts.append(replace(final, room_id=standing[STATUS].room_id))
     return parts
+
+
+async def _previews_away(outbox: Outbox, request: Request, standing: Mapping[PartName, Part]) -> list[Part]:
+    """The redactions of what was shown meanwhile: of the message, and of its edits, since a homeserver keeps the edits
+    of what was redacted."""
+    shown = [one for name, one in standing.items() if name.is_preview and not await _taken_back(outbox, one)]
+    redactions = [unsend(request, one) for one in shown]
+    return [
+        replace(one, rank=Rank.REACTION if one.part == PartName.preview(0).unsend() else Rank.EDIT)
+        for one in redactions
+    ]
 
 
 async def _taken_back(outbox: Outbox, standing: Part) -> bool:

@@ -74,6 +74,8 @@ class Housekeeping:
         store, told = self._store, True
         try:
             for part in await store.acks_owed():
+                if await self._is_to_be_filmed(part):
+                    continue  # its end wakes this loop
                 told &= await self._tell(self._worker.delivered, part, store.ack_paid)
             for part in await store.deletes_owed():
                 told &= await self._tell(self._worker.delete_image, part, store.delete_paid)
@@ -84,6 +86,11 @@ class Housekeeping:
         except WorkerError:
             return False
         return told
+
+    async def _is_to_be_filmed(self, part: Part) -> bool:
+        """Whether the worker has to keep the picture, since its film does not stand in the room yet."""
+        request = await self._store.request(part.key)
+        return request is not None and request.open and (request.body or {}).get("film") is True
 
     async def _tell(
         self, say: Callable[[str], Awaitable[None]], part: Part, paid: Callable[[str, PartName], Awaitable[None]]

@@ -50,6 +50,17 @@ async def upload(http: MatrixHttp, data: bytes, mimetype: str, *, encrypted: boo
     return Uploaded(file=file)
 
 
+async def is_encrypted(encryption: Encryption, request: Request, room: str) -> bool:
+    """Whether what is uploaded for the request has to be encrypted. Raises :class:`CannotEncrypt`, and where it cannot
+    be known as :meth:`Encryption.is_encrypted`."""
+    encrypted = await encryption.is_encrypted(room)
+    if encrypted and not encryption.possible:
+        raise CannotEncrypt("no end-to-end encryption in this client")
+    if not encrypted and request.private and request.moved:
+        raise CannotEncrypt("it was asked for in an encrypted room")
+    return encrypted
+
+
 async def _thumbnail(
     worker: WorkerClient, http: MatrixHttp, result: ImageResult, *, encrypted: bool
 ) -> Uploaded | None:
@@ -78,11 +89,7 @@ async def picture_content(
 
     Raises the errors of :mod:`..errors`; nothing is uploaded in the clear into an encrypted room.
     """
-    encrypted = await encryption.is_encrypted(part.room_id)
-    if encrypted and not encryption.possible:
-        raise CannotEncrypt("no end-to-end encryption in this client")
-    if not encrypted and request.private and request.moved:
-        raise CannotEncrypt("it was asked for in an encrypted room")
+    encrypted = await is_encrypted(encryption, request, part.room_id)
 
     async def picture() -> Uploaded:
         data = await worker.image(result.image_id)

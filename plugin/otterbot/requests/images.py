@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from .. import texts
+from ..config import Values
 from ..errors import WorkerForeign, WorkerRefused
 from ..matrix import event_content
 from ..matrix.encryption import Encryption
@@ -20,14 +21,16 @@ from ..worker.client import WorkerClient
 from ..worker.info import STRUCTURES
 from ..worker.job_events import ChatEvent
 from ..worker.jobs import ImageResult, Job
-from . import refusal_words
-from .active import ActiveRequest, RequestEnd
+from . import films, refusal_words, watching
+from .active import ActiveRequest, CannotAsk, RequestEnd
 from .image_event import picture_content
 from .input_images import Starts
 
 SUCCEEDED = "succeeded"
 SPOILED_PATIENCE = 900.0
 """Seconds for which a damaged picture is fetched again."""
+NEWER = {"preview": watching.FEATURE, STRUCTURES: STRUCTURES}
+"""Fields that an older worker refuses and a picture does without, and by which feature they are known."""
 OVER = (PartState.SENT, PartState.FAILED, PartState.DROPPED)
 
 
@@ -45,7 +48,7 @@ class Pictures:
         encryption: Encryption,
         starts: Starts,
         *,
-        prefix: Callable[[], str],
+        values: Callable[[], Values],
         offered: Callable[[str], Awaitable[Sequence[str]]],
     ) -> None:
         """``offered``: the reactions to put under the pictures of a room."""
@@ -54,30 +57,36 @@ class Pictures:
         self._outbox = outbox
         self._http = http
         self._encryption = encryption
-        self._prefix = prefix
+        self._values = values
         self._offered = offered
         self._starts = starts
         self._results: dict[tuple[str, str], ImageResult] = {}
         """Results from the worker, kept until the request ends."""
         self._spoiled_since: dict[str, float] = {}
         """Picture → since when it arrives damaged (``time.monotonic()``)."""
+        self.films = films.Films(store, worker, outbox, http, encryption, self._result)
+        self.watching = watching.Watching(store, worker, outbox, http, encryption, values)
         self._taught: dict[str, str] = {}
         """Room → the request whose picture gets the hint for beginners; in memory only."""
 
     def begin(self, active: ActiveRequest) -> None:
-        """Nothing to do: delivery shows the progress."""
+        """Delivery says how it stands; this shows it."""
+        self.watching.begin(active)
 
     async def body(self, active: ActiveRequest) -> dict[str, Any] | None:
         body = await self._starts.body(active.request)
-        if body is None or body.get(STRUCTURES) is None or STRUCTURES in (await self._worker.info()).features:
+        if body is None or not any(body.get(name) for name in ("film", *NEWER)):
             return body
-        return {name: value for name, value in body.items() if name != STRUCTURES}  # it says the sentence as well
+        known = (await self._worker.info()).features
+        if body.get("film") and films.FEATURE not in known:
+            raise CannotAsk(f"❌ {texts.FILM_OLD_WORKER}")
+        return {name: value for name, value in body.items() if NEWER.get(name) is None or NEWER[name] in known}
 
     def mend(self, active: ActiveRequest, refusal: WorkerRefused) -> bool:
         return refusal.code == "input_gone" and self._starts.gone(active.request)
 
     async def refused(self, active: ActiveRequest, refusal: WorkerRefused) -> str:
-        return await refusal_words.of_picture(refusal, active.request, self._worker, self._prefix())
+        return await refusal_words.of_picture(refusal, active.request, self._worker, self._values().prefix)
 
     async def on_chat(self, active: ActiveRequest, event: ChatEvent) -> None:
         """Pictures do not talk."""
@@ -95,6 +104,7 @@ class Pictures:
         for picture in job.pictures:
             if picture.state == SUCCEEDED and picture.result is not None:
                 await self._deliver(active.request, picture.index, picture.result, standing)
+        await self.films.post(active.request, job, standing)
         return await self._ending(active, job) if job.final else None
 
     async def _prompt_written(self, active: ActiveRequest, job: Job) -> None:
@@ -126,14 +136,14 @@ class Pictures:
         standing = await self._store.parts_of(active.key)
         drawn = [PartName.picture(picture.index) for picture in job.pictures if picture.state == SUCCEEDED]
         states = {name: standing[name].state for name in drawn if name in standing}
-        if any(name not in states or states[name] not in OVER for name in drawn):
+        if any(name not in states or states[name] not in OVER for name in drawn) or films.are_owed(job, standing):
             return None
         count = len(job.pictures)
         delivered = sum(state is PartState.SENT for state in states.values())
         if delivered == count:
             return RequestEnd(outcome=SUCCEEDED, well=True, line=texts.done_line(job))
         cancelled = job.state == "cancelled"
-        reasons = active.reasons | {part.reason for part in standing.values()}
+        reasons = active.reasons | {part.reason for name, part in standing.items() if not name.is_forgone}
         line = _why(job, reasons)
         content = await event_content.notice(line, active.key, FINAL, active.request)
         final = Part(key=active.key, part=FINAL, room_id=active.request.room_id, rank=Rank.REFUSAL, content=content)
@@ -144,6 +154,7 @@ class Pictures:
         for place in [place for place in self._results if place[0] == active.key]:
             self._spoiled_since.pop(self._results.pop(place).image_id, None)
         self._starts.forget(active.key)
+        self.watching.ended(active)
         await self._offer(active)
 
     async def _offer(self, active: ActiveRequest) -> None:
@@ -158,13 +169,11 @@ class Pictures:
         request = await self._store.request(part.key)
         if request is None or not request.open:
             raise WorkerRefused(410, "not_found")
-        result = self._results.get(part.id)
-        if result is None:
-            result = await self._ask(request, part)
+        result = await self._result(request, part.part)
         first = await self._store.last_picture(part.room_id) is None
         # Two first requests of a room may be open at the same time.
         first = first and self._taught.setdefault(part.room_id, part.key) == part.key
-        hint = texts.first_picture_hint(self._prefix()) if first else None
+        hint = texts.first_picture_hint(self._values().prefix) if first else None
         try:
             return await picture_content(self._worker, self._http, self._encryption, request, part, result, hint)
         except WorkerForeign:
@@ -179,14 +188,15 @@ class Pictures:
         if now - self._spoiled_since.setdefault(image_id, now) > SPOILED_PATIENCE:
             raise WorkerRefused(410, "image_gone") from None
 
-    async def _ask(self, request: Request, part: Part) -> ImageResult:
-        """Ask the worker for a result: after a restart only the part is in the database."""
+    async def _result(self, request: Request, name: PartName) -> ImageResult:
+        """Of a picture; the worker is asked where it is not known: after a restart only the part is in the database."""
+        if (known := self._results.get((request.key, name))) is not None:
+            return known
         if request.job_id is None:
             raise WorkerRefused(404, "not_found")
-        index = part.part.number
         for picture in (await self._worker.job(request.job_id)).pictures:
-            if picture.index == index and picture.result is not None:
-                self._results[part.id] = picture.result
+            if picture.index == name.number and picture.result is not None:
+                self._results[request.key, name] = picture.result
                 return picture.result
         raise WorkerRefused(404, "not_found")
 

@@ -32,7 +32,7 @@ class PartNews:
 
     async def failed(self, part: Part, reason: str) -> None:
         active = self._delivery.active(part.key)
-        if active is not None:
+        if active is not None and not part.part.is_forgone:
             active.reasons.add(reason)
         if part.image_id is not None:
             self._housekeeping.set()
@@ -44,7 +44,7 @@ class PartNews:
 
     async def missing(self, part: Part) -> None:
         active = self._delivery.active(part.key)
-        if active is None or await self._is_over(part.key):
+        if active is None or part.part.is_forgone or await self._is_over(part.key):
             await self._give_up(part)
         else:  # not one of the request's tasks: it must give up the part even if the request ends meanwhile
             self._delivery.spawn(self._still_there(active, part), "otterbot missing")
@@ -76,5 +76,7 @@ class PartNews:
             await self.failed(part, "gone")
 
     async def no_encryption(self, part: Part) -> Part | None:
+        if part.part.is_forgone:
+            return None  # the picture itself says it
         notice = completion.no_encryption(part, await self._store.request(part.key))
         return notice if await self._store.add_part(notice) else None

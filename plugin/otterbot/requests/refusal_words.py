@@ -24,8 +24,14 @@ async def of_picture(refusal: WorkerRefused, request: Request, worker: WorkerCli
         styles=style_names((request.body or {}).get("style")),
         chat_models=await _chat_models(worker) if unknown else (),
         prefix=prefix,
+        sweep=_sweep(request),
     )
     return texts.refused(refusal, asked)
+
+
+def _sweep(request: Request) -> list[Mapping[str, Any]]:
+    axes = (request.body or {}).get("sweep")
+    return [axis for axis in axes if isinstance(axis, Mapping)] if isinstance(axes, list) else []
 
 
 def _named(name: str, request: Request) -> Iterator[str]:

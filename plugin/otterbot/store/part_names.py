@@ -9,6 +9,8 @@ from typing import Final
 
 PICTURE, CHAT, DESCRIBED = "picture", "chat", "described"
 """Families of parts that are results; each has a builder."""
+FILM, PREVIEW = "film", "preview"
+"""Families of what a request may do without: how its pictures were drawn, and what is seen of them meanwhile."""
 COPIES = "gallery"
 """The family of copies of pictures; it has a builder, too."""
 IN_ROOM = "/in/"
@@ -23,6 +25,16 @@ class PartName(str):
     def picture(cls, index: int) -> PartName:
         """The picture of that index."""
         return cls(f"{PICTURE}/{index}")
+
+    @classmethod
+    def film(cls, index: int) -> PartName:
+        """The film of the picture of that index."""
+        return cls(f"{FILM}/{index}")
+
+    @classmethod
+    def preview(cls, number: int) -> PartName:
+        """The message that shows what is drawn now (0), or one of its edits, from 1."""
+        return cls(f"{PREVIEW}/{number}")
 
     @classmethod
     def answer(cls, number: int) -> PartName:
@@ -49,15 +61,28 @@ class PartName(str):
         return self.startswith(f"{PICTURE}/")
 
     @property
+    def is_film(self) -> bool:
+        return self.startswith(f"{FILM}/")
+
+    @property
+    def is_preview(self) -> bool:
+        return self.startswith(f"{PREVIEW}/")
+
+    @property
+    def is_forgone(self) -> bool:
+        """Whether a request ends well without it."""
+        return self.is_film or self.is_preview
+
+    @property
     def is_answer(self) -> bool:
         """A message of a chat's answer, or an edit of one."""
         return self.startswith(f"{CHAT}/")
 
     @property
     def number(self) -> int:
-        """The number of a picture or of a piece of an answer; −1 for every other part."""
+        """The number of a picture, a film, a preview or a piece of an answer; −1 for every other part."""
         family, _, number = self.partition("/")
-        return int(number) if family in (PICTURE, CHAT) and number.isdecimal() else -1
+        return int(number) if family in (PICTURE, FILM, PREVIEW, CHAT) and number.isdecimal() else -1
 
     @property
     def piece(self) -> int:

@@ -67,6 +67,7 @@ class Rank(IntEnum):
     REACTION = 30
     REPEAT = 35
     EDIT = 40
+    PREVIEW = 45
     OFFER = 50
 
 

@@ -23,8 +23,11 @@ from .refusals import *  # noqa: F403
 from .rooms import *  # noqa: F403
 from .starts import *  # noqa: F403
 from .styles import *  # noqa: F403
+from .sweep_usage import *  # noqa: F403
+from .sweeps import *  # noqa: F403
 from .upgrades import *  # noqa: F403
 from .usage import *  # noqa: F403
 from .waiting import *  # noqa: F403
+from .watching import *  # noqa: F403
 from .words import *  # noqa: F403
 from .worker import *  # noqa: F403

@@ -43,6 +43,8 @@ def typed(prefix: str, command: str) -> str:
     return f"{prefix}{space}{command}"
 
 
+_OVER = ("succeeded", "failed", "cancelled")
+
 # ---------------------------------------------------------------- while it goes on
 
 
@@ -59,7 +61,8 @@ def _place_or_progress(job: Job, pause: Pause | None) -> str:
         return done_line(job)
     if pause is not None and pause.paused:
         return f"{paused(pause)} I keep this and start when it is free again."
-    where = f"⏳ In the queue, {job.place} before this." if job.place else "⏳ Next in the queue."
+    many = f" {count_of(len(job.pictures), 'picture', 'pictures')}." if len(job.pictures) > 1 else ""
+    where = f"⏳ In the queue, {job.place} before this.{many}" if job.place else f"⏳ Next in the queue.{many}"
     return where if job.eta_s is None else f"{where} Done in about {duration(job.eta_s)}."
 
 
@@ -70,10 +73,9 @@ def progress_line(job: Job) -> str:
     if job.description is not None:
         return f"👀 {_looking(job.description.progress)}{_left(job.eta_s)}"
     total = len(job.pictures)
-    at, running = next(
-        ((number, picture) for number, picture in enumerate(job.pictures, 1) if picture.state == "running"),
-        (0, None),
-    )
+    running = next((picture for picture in job.pictures if picture.state == "running"), None)
+    # They are not always drawn in the order in which they are counted.
+    at = 0 if running is None else 1 + sum(picture.state in _OVER for picture in job.pictures)
     which = f"Picture {at} of {total}: " if total > 1 and at else ""
     progress = running.progress if running is not None else None
     said = _doing(progress, str(job.request.get("model") or ""))

@@ -63,9 +63,10 @@ def structure_became(sentence: str) -> str:
 
 def no_keys(key: str, prefix: str) -> str:
     again = code(typed(prefix, "again --prompt …"))
+    style = f" {code(typed(prefix, 'again --style NAME'))} draws it in another style." if key == "style" else ""
     return (
         f"That picture was not asked for by keys, so there is no {code(key + ':')} to change. {again} says its words "
-        f"anew, and {code(typed(prefix, 'again +red scarf -hat'))} changes some."
+        f"anew, and {code(typed(prefix, 'again +red scarf -hat'))} changes some.{style}"
     )
 
 

@@ -5,21 +5,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .. import numeric
-from . import catalogue, drawing, styles
+from . import catalogue, drawing, styles, sweeps
 from .escape import code
 from .jobs import plain_sentence
+from .swept_values import named_values, swept_values
 
 if TYPE_CHECKING:
     from ..errors import FieldProblem, WorkerRefused
 
 T = TypeVar("T")
 MOST_SENTENCES = 3
-_NUMBER = re.compile(r"\.\d+\Z")
-"""Behind a field: which one of several."""
+_NUMBER = re.compile(r"\.\d+(?=\.|\Z)")
+"""Within a field: which one of several."""
 
 _REFUSALS = {
     "queue_full": "The queue is full. Please try again in a few minutes.",
@@ -42,6 +43,8 @@ class Asked:
     chat_models: Collection[str] = ()
     """Models that talk and do not draw."""
     prefix: str = "!"
+    sweep: Sequence[Mapping[str, Any]] = ()
+    """The axes that were asked for."""
 
 
 def refused(refusal: WorkerRefused, asked: Asked | None = None) -> str:
@@ -57,11 +60,29 @@ def _said(problem: FieldProblem, asked: Asked) -> str:
     if problem.code == "extra_forbidden":
         setting = code(problem.field.rpartition(".")[2], 40)
         return f"The worker is too old for the setting {setting}; the operator can update it."
+    if (fields := _fields(problem)) and asked.sweep:
+        return _said_of_fields(problem, fields, asked)
     words = _WORDS.get((_NUMBER.sub("", problem.field.removeprefix("request.")), problem.code))
     try:
         return plain_sentence(problem.message) if words is None else words(_Details(values=problem.details), asked)
     except LookupError:  # an older worker, which tells less
         return plain_sentence(problem.message)
+
+
+def _fields(problem: FieldProblem) -> list[str]:
+    """Which pictures of a sweep it is about; ``[]``: all of them."""
+    named = problem.details.get("pictures")
+    return [one for one in named if isinstance(one, str)] if isinstance(named, list) else []
+
+
+def _said_of_fields(problem: FieldProblem, fields: Sequence[str], asked: Asked) -> str:
+    """The sentence, behind the values that it is about."""
+    values = swept_values(asked.sweep, fields)
+    details = {name: value for name, value in problem.details.items() if name != "pictures"}
+    of_them = replace(problem, details=details, message=problem.message.partition(": ")[2] or problem.message)
+    model, sampler = (next(iter(values.get(name, ())), getattr(asked, name)) for name in ("model", "sampler"))
+    said = _said(of_them, replace(asked, model=model, sampler=sampler))
+    return f"{named_values(values)}: {said}" if values else said
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +129,11 @@ def _too_few_steps(told: _Details, asked: Asked) -> str:
     return drawing.too_few_steps(told.whole("least"), told.text("model"), allowed)
 
 
+def _words_missing(told: _Details, asked: Asked) -> str:
+    words = next((axis["values"][0] for axis in asked.sweep if axis.get("field") == "words"), None)
+    return sweeps.sweep_words_missing(str(_there(words)), asked.prefix)
+
+
 _WORDS: Mapping[tuple[str, str], Callable[[_Details, Asked], str]] = {
     ("model", "unknown_model"): _unknown_model,
     ("model", "model_broken"): lambda told, asked: catalogue.model_broken(told.text("model"), told.text("problem")),
@@ -116,6 +142,7 @@ _WORDS: Mapping[tuple[str, str], Callable[[_Details, Asked], str]] = {
     ("steps", "too_many"): lambda told, asked: drawing.too_many_steps(told.whole("most"), told.text("model")),
     ("steps", "not_allowed"): lambda told, asked: drawing.too_many_steps(told.whole("most"), None),
     ("guidance_scale", "too_large"): lambda told, asked: drawing.cfg_too_high(told.number("most"), told.text("model")),
+    ("sweep.values", "words_missing"): _words_missing,
     ("sampler", "unknown_sampler"): lambda told, asked: drawing.unknown_sampler(
         _there(asked.sampler), told.names("near"), told.names("known")
     ),

@@ -13,6 +13,7 @@ from ..language.options import FLAGS, OPTIONS
 from .escape import code
 from .jobs import typed
 from .keys import keys_problem
+from .sweep_usage import sweep_problem
 
 if TYPE_CHECKING:
     from ..language.problems import Overlooked, UsageProblem
@@ -62,6 +63,10 @@ def usage_problem(problem: UsageProblem, prefix: str, *, stray: str = "") -> str
             return _nearly(problem)
         case "unknown_key" | "key_twice" | "bad_lines" | "bad_switch" | "long_theme" | "no_words":
             return keys_problem(problem, prefix)
+        case code_ if code_.startswith("sweep_"):
+            return sweep_problem(problem, prefix)
+        case "conflict" if problem.near == ("sweep",):
+            return f"{code('--' + problem.flag)} says one value, and the sweep several. Please keep one of them."
         case "conflict":
             other = code("--" + next(iter(problem.near), problem.flag))
             return f"{code('--' + problem.flag)} and {other} both say which shape. Please keep one of them."

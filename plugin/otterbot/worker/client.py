@@ -99,6 +99,15 @@ class WorkerClient:
     async def thumbnail(self, image_id: str) -> bytes:
         return await self._http.bytes("GET", f"/v1/images/{quote(image_id, safe='')}/thumbnail", DOWNLOAD)
 
+    async def film(self, image_id: str) -> bytes:
+        """How that picture was drawn."""
+        return await self._http.bytes("GET", f"/v1/images/{quote(image_id, safe='')}/film", DOWNLOAD)
+
+    async def preview(self, job_id: str, index: int) -> bytes:
+        """What a picture that is being drawn looks like by now, a small JPEG."""
+        path = f"/v1/jobs/{quote(job_id, safe='')}/pictures/{index}/preview"
+        return await self._http.bytes("GET", path, QUICK)
+
     async def delivered(self, image_id: str) -> None:
         """Report that a picture is in its room. May be repeated; the worker may have forgotten it."""
         await self._forgiving("POST", f"/v1/images/{quote(image_id, safe='')}/delivered")

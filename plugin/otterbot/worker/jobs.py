@@ -25,6 +25,8 @@ class Progress(Answer):
     steps: int = 0
     eta_s: float | None = None
     attempt: int = 0
+    preview: int = 0
+    """Grows with each preview of the picture; 0: there is none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +48,18 @@ class Thumbnail(Answer):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Film(Answer):
+    """How a picture was drawn, as an animation."""
+
+    width: int
+    height: int
+    size: int
+    mimetype: str
+    sha256: str
+    frames: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class ImageResult(Answer):
     image_id: str
     filename: str
@@ -59,6 +73,8 @@ class ImageResult(Answer):
     notes: list[str] = field(default_factory=list)
     alt: str | None = None
     """What it shows, where that was asked for."""
+    film: Film | None = None
+    """Where that was asked for."""
     sha256: str | None = None
     """Of the file, in hexadecimal digits; not told by older workers."""
 

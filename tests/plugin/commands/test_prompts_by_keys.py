@@ -9,6 +9,8 @@ from command_rig import ROOM, Rig
 from room_pictures import RECORD, USED, reply
 
 from otterbot import texts
+from otterbot.inbox.edits import _line_for
+from otterbot.store.rows import Request
 
 KEYS = {"theme": "holiday", "subject": ["otter", "fox"], "outfit": "(cowboy hat)++", "style": "oil", "negative": "text"}
 SENTENCE = "otter, fox, (cowboy hat)++, oil"
@@ -166,3 +168,21 @@ async def test_what_cannot_be_read_draws_nothing(rig: Rig) -> None:
     )
     assert "`--steps`" in await rig.answer("!draw subject: otter\nsteps: many")
     assert not rig.open
+
+
+async def test_an_edit_of_one_key_is_offered_as_that(rig: Rig) -> None:
+    old = await rig.say("!draw subject: otter\nstyle: oil\nsteps: 5")
+    assert old is not None
+    assert old.request is not None
+    before = Request(
+        key="k", room_id=ROOM, event_id="$1", sender="@a:test", kind="image", body=old.request.body, created_at=0,
+        expires_at=0,
+    )  # fmt: skip
+    for typed, line in (
+        ("subject: otter\nstyle: pen - ink\nsteps: 5", 'again style: "pen - ink"'),
+        ("subject: otter\nsteps: 5", "again style:"),
+        ("subject: fox\nstyle: pen\nsteps: 5", "again --prompt fox, pen --steps 5"),
+        ("subject: otter\nstyle: pen\nsteps: 6", "again --prompt otter, pen --steps 6"),
+        ("subject: otter\nstyle: oil\nsteps: 5", None),
+    ):
+        assert _line_for(await rig.say(f"!draw {typed}"), before) == line

@@ -113,8 +113,8 @@ class Rig:
 
     def seeds(self, room: str = ROOM) -> list[int]:
         """The seeds of the pictures that stand in the room."""
-        pictures = self.server.pictures(room)
-        return [event["content"]["org.otterbot"]["record"]["used"]["seed"] for event in pictures]
+        marks = [event["content"]["org.otterbot"] for event in self.server.pictures(room)]
+        return [mark["record"]["used"]["seed"] for mark in marks if "record" in mark]
 
     def bodies(self, room: str = ROOM) -> list[str]:
         return [event["content"].get("body", "") for event in self.server.of_bot(room)]

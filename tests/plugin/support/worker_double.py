@@ -52,7 +52,7 @@ class WorkerDouble:
         """Whose pictures are checked until somebody says that it is enough."""
         self.alpha = False
         """Whether what is brought has holes."""
-        self.features = ["img2img"]
+        self.features = ["img2img", "previews", "film"]
         self.limits: dict[str, int] = {}
         self.submissions: list[dict[str, Any]] = []
         self.refuse: tuple[int, dict[str, Any]] | None = None
@@ -70,6 +70,11 @@ class WorkerDouble:
         """What its captioner says of each picture."""
         self.hashes = True
         """Whether it tells the hashes of its files; older workers do not."""
+        self.previews: dict[tuple[str, int], bytes] = {}
+        """What is seen of pictures that are drawn, by job and index."""
+        self.films: dict[str, bytes] = {}
+        self.filming = True
+        """Whether it makes films where they are asked for."""
         self.thumbnail: bytes | None = None
         """A JPEG; ``None``: the thumbnail is the picture itself."""
         self.port = 0
@@ -100,6 +105,8 @@ class WorkerDouble:
         app.router.add_get("/v1/models", self._models)
         app.router.add_get("/v1/images/{id}", self._image)
         app.router.add_get("/v1/images/{id}/thumbnail", self._thumbnail)
+        app.router.add_get("/v1/images/{id}/film", self._film)
+        app.router.add_get("/v1/jobs/{id}/pictures/{index}/preview", self._preview)
         app.router.add_post("/v1/images/{id}/delivered", self._delivered)
         app.router.add_delete("/v1/images/{id}", self._delete)
         app.router.add_post("/v1/images/{id}/keep", self._keep)
@@ -149,7 +156,25 @@ class WorkerDouble:
             "thumbnail": {"width": 8, "height": 8, **self._file(data if self.thumbnail is None else self.thumbnail)},
             "record": {"v": 1, "asked": {"prompt": request["prompt"]}, "used": used, "took": 0.1},
         }  # fmt: skip
+        if request.get("film") and self.filming:
+            film = self.films[image_id] = b"RIFF\0\0\0\0WEBP" + image_id.encode()
+            told = {"size": len(film), "sha256": hashlib.sha256(film).hexdigest(), "mimetype": "image/webp"}
+            picture["result"]["film"] = {"width": 8, "height": 8, "frames": 4, **told}
         self.changed(job)
+
+    def show(self, job: dict[str, Any], index: int, *, eta_s: float | None, number: int | None = None) -> bytes:
+        """A picture is being drawn, and this is seen of it."""
+        picture = job["pictures"][index]
+        before = (picture.get("progress") or {}).get("preview", 0)
+        number = before + 1 if number is None else number
+        if picture["state"] == "queued":
+            picture.update(state="running", attempt=1)
+            self.changed(job)
+        progress = {"phase": "denoising", "step": number, "steps": 30, "eta_s": eta_s, "attempt": 1, "preview": number}
+        picture["progress"] = progress
+        jpeg = self.previews[job["id"], index] = b"\xff\xd8\xff" + f"{job['id']} {index} {number}".encode()
+        self.say("progress", {"job_id": job["id"], "index": index, "progress": progress, "eta_s": eta_s})
+        return jpeg
 
     def _file(self, data: bytes) -> dict[str, Any]:
         kind = {"size": len(data), "mimetype": "image/png" if data.startswith(b"\x89PNG") else "image/jpeg"}
@@ -314,7 +339,18 @@ class WorkerDouble:
             return await self._image(request)
         return web.Response(body=self.thumbnail, content_type="image/jpeg")
 
+    async def _film(self, request: web.Request) -> web.Response:
+        film = self.films.get(request.match_info["id"])
+        return _problem(404, "no_film") if film is None else web.Response(body=film, content_type="image/webp")
+
+    async def _preview(self, request: web.Request) -> web.Response:
+        place = request.match_info["id"], int(request.match_info["index"])
+        running = self.jobs[place[0]]["pictures"][place[1]]["state"] == "running"
+        jpeg = self.previews.get(place) if running else None
+        return _problem(404, "no_preview") if jpeg is None else web.Response(body=jpeg, content_type="image/jpeg")
+
     async def _delivered(self, request: web.Request) -> web.Response:
+        self.films.pop(request.match_info["id"], None)  # as of an encrypted room
         self.delivered.append(request.match_info["id"])
         return web.Response(status=204)
 

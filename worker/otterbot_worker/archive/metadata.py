@@ -29,6 +29,9 @@ _UNPRINTABLE = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 _FIELD_LIKE = re.compile(r"(?i)(negative\s+prompt|\bsteps)(\s*\\*):")
 _ESCAPED = re.compile(r"(?i)(negative\s+prompt|\bsteps)(\s*\\*)\\:")
 
+_LIKE_A_FLAG = re.compile(r"(?<!\w)[-‐-―−]\s{0,3}\w|[-‐-―−]{2}|[‒-―]")
+"""In quotes the room takes it for words, where the keys of a sidecar are typed there."""
+
 _SAMPLERS = {
     "unipc": ("UniPC", None),
     "euler": ("Euler", None),
@@ -184,7 +187,7 @@ def sidecar(record: Record, *, filename: str, created: str, private: bool, owner
             return True
 
     def text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
-        style = "|" if "\n" in value else None
+        style = "|" if "\n" in value else "'" if _LIKE_A_FLAG.search(value) else None
         return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=style)
 
     Dumper.add_representer(str, text)

@@ -20,7 +20,6 @@ from ..schemas.jobs import FieldProblem
 from ..schemas.requests import (
     MAX_PICTURES,
     MAX_PROMPT,
-    Chance,
     ImageOptions,
     ImageRequest,
     SheetRequest,
@@ -184,13 +183,7 @@ def _with(request: ImageRequest, axis: SweepAxis, value: SweptValue | None) -> I
     """``asked`` says what a person could have typed for this picture alone."""
     assert value is not None, "each axis has values"
     if axis.field in ("words", "lora"):
-        prompt = _reworded(request.prompt, axis, value)
-        asked = {} if request.asked.prompt is None else {"asked": request.asked.model_copy(update={"prompt": prompt})}
-        sources = {
-            "expansion": _reworded_source(request, axis, value),
-            "chance": _reworded_template(request, axis, value),
-        }
-        return request.model_copy(update={"prompt": prompt, **sources, **asked})
+        return request.model_copy(update=_other_words(request, axis, value))
     read = ImageOptions.model_validate(_changes(request, axis, value))
     changes = {name: getattr(read, name) for name in read.model_fields_set}
     return request.model_copy(update={**changes, "asked": _asked(request.asked, changes)})
@@ -226,18 +219,22 @@ def _reworded(prompt: str, axis: SweepAxis, value: SweptValue) -> str:
     return prompt if found is None else found
 
 
-def _reworded_source(request: ImageRequest, axis: SweepAxis, value: SweptValue) -> Any:
-    """What a language model was asked with, as far as the words stand there."""
-    before = request.expansion
-    return None if before is None else before.model_copy(update={"prompt": _reworded(before.prompt, axis, value)})
-
-
-def _reworded_template(request: ImageRequest, axis: SweepAxis, value: SweptValue) -> Chance | None:
-    """What the words were drawn from before, as far as they stand there."""
-    before = request.chance
-    if before is None or before.prompt is None:
-        return before
-    return before.model_copy(update={"prompt": _reworded(before.prompt, axis, value)})
+def _other_words(request: ImageRequest, axis: SweepAxis, value: SweptValue) -> Changes:
+    """What was drawn changes, and as far as the words stand there also what it was drawn from: a template, and what a
+    language model was asked with."""
+    prompt = _reworded(request.prompt, axis, value)
+    changes: dict[str, Any] = {"prompt": prompt}
+    if request.asked.prompt is not None:
+        asked = _reworded(request.asked.prompt, axis, value)
+        changes["asked"] = request.asked.model_copy(update={"prompt": asked})
+    if (expansion := request.expansion) is not None:
+        changes["expansion"] = expansion.model_copy(update={"prompt": _reworded(expansion.prompt, axis, value)})
+    if (chance := request.chance) is not None and chance.prompt is not None:
+        template = _reworded(chance.prompt, axis, value)
+        if template == chance.prompt and prompt != request.prompt:
+            template = prompt  # the words were drawn: no template makes these
+        changes["chance"] = chance.model_copy(update={"prompt": template})
+    return changes
 
 
 def _reweighted(prompt: str, name: str | None, weight: float) -> str:

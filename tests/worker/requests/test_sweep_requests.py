@@ -229,3 +229,17 @@ async def test_the_words_of_a_written_prompt_change_with_it(tmp_path: Path) -> N
         pictures = await drawn(here, body)
         assert [one["prompt"] for one in pictures] == ["a fine otter, hat, sea", "a fine otter, crown, sea"]
         assert [one["expansion"]["prompt"] for one in pictures] == ["otter in a hat", "otter in a crown"]
+
+
+async def test_words_that_were_drawn_by_chance_change_with_what_they_were_drawn_from(tmp_path: Path) -> None:
+    async with worker_here(settings(tmp_path)) as here:
+        kept = sweep(("words", ["hat", "crown"]), prompt="red hat", chance={"prompt": "{red|green} hat"})
+        found = [(one["prompt"], one["chance"]) for one in await drawn(here, kept)]
+        assert [prompt for prompt, _ in found] == ["red hat", "red crown"]
+        assert [chance["prompt"] for _, chance in found] == ["{red|green} hat", "{red|green} crown"]
+        gone = sweep(
+            ("words", ["red", "blue"]), key="key-gone-1", prompt="red hat", chance={"prompt": "__colour__ hat"}
+        )
+        found = [(one["prompt"], one["chance"]) for one in await drawn(here, gone)]
+        assert [prompt for prompt, _ in found] == ["red hat", "blue hat"]
+        assert found[1][1] is None, "no template makes it"
