@@ -72,14 +72,18 @@ async def test_an_old_picture_and_a_restart(lab: Lab, room: str) -> None:
 
 async def test_deleted_by_who_asked_for_it(lab: Lab, room: str) -> None:
     (mine,) = await lab.draw(room, f"!draw badger {QUICK} --size 96x96", by=lab.admin)
+
+    def is_gone(event: Ev) -> bool:
+        return event.type == "m.room.redaction" and mine.event_id in (
+            event.wire.get("redacts"),
+            event.content.get("redacts"),
+        )
+
     mark = lab.user.mark()
     await lab.user.react(room, mine.event_id, DELETE)
-    await lab.user.never(lambda e: e.type == "m.room.redaction" and e.sender == lab.bot, mark, within=1.0)
+    await lab.user.never(is_gone, mark, within=1.0)
     await lab.admin.react(room, mine.event_id, DELETE)
-    await lab.user.wait_for(
-        lambda e: e.type == "m.room.redaction" and mine.event_id in (e.wire.get("redacts"), e.content.get("redacts")),
-        mark,
-    )
+    await lab.user.wait_for(is_gone, mark)
     image = mine.content["org.otterbot"]["image"]
     await until_gone(lab, image)
     (after,) = await lab.draw(room, f"!draw otter {QUICK} --size 96x96")
